@@ -1,0 +1,80 @@
+/**
+ * What the broker of many pods needs of Redis, and no more: a port, so that the same broker runs on one Redis, behind
+ * Sentinel, on a Cluster, and on a model of Redis in virtual time. A bus has no policy: it neither waits nor retries
+ * nor falls back; `broker/pods.ts` does.
+ */
+import type { Either } from 'fp-ts/lib/Either.js';
+import type { Observable } from 'rxjs';
+import type { Draft } from '../codec.js';
+import type { Room, Top } from '../position.js';
+
+/** What a bus pushes. It never completes before `close` and never errors. */
+export type BusEvent =
+  /** Commands and subscriptions can be sent. */
+  | { readonly _tag: 'Ready' }
+  /** They cannot; every subscription is gone. Told once until the next `Ready`. */
+  | { readonly _tag: 'Lost'; readonly detail: string }
+  /** These subscriptions are gone though the bus is ready: a Cluster's slot moved or one of its nodes went. */
+  | { readonly _tag: 'Dropped'; readonly channels: readonly string[] }
+  | { readonly _tag: 'Message'; readonly channel: string; readonly payload: Buffer };
+
+/**
+ * Why Redis did not do it. `Late`: the script came after its deadline and did nothing. `Unreachable`: no connection, or
+ * it broke, or no answer came in time: it may have been done all the same. The others are Redis's own words for it:
+ * the command was not done.
+ */
+export interface BusError {
+  readonly _tag: 'Late' | 'Unreachable' | 'ReadOnly' | 'OutOfMemory' | 'Misconfigured' | 'Loading' | 'WrongType' | 'NoPermission' | 'Busy' | 'Other';
+  readonly detail: string;
+}
+
+/** What became of one draft of a publish. */
+export type Outcome =
+  | { readonly _tag: 'Placed'; readonly id: string }
+  | { readonly _tag: 'Duplicate'; readonly id: string }
+  | { readonly _tag: 'KeyReused' };
+
+/** An answer: emits once and completes; never errors. */
+export type Answer<A> = Observable<Either<BusError, A>>;
+
+export interface Bus {
+  readonly event$: Observable<BusEvent>;
+  /** Confirmed by Redis when the answer comes. */
+  subscribe(channels: readonly string[]): Answer<void>;
+  unsubscribe(channels: readonly string[]): Answer<void>;
+  /**
+   * One script a call, all of one room, in order: checks each idempotency key, assigns the offset, appends, publishes.
+   * A draft with `logged: false` takes no offset: its id shows the one reached, with the bit "outside the log".
+   * `nonces` are the 20 bits of each draft's id; `tag` becomes the epoch's if the log has none. Does nothing at all and
+   * answers `Late` after `deadline` (Unix ms of Redis's clock).
+   */
+  publish(room: Room, drafts: readonly Draft[], nonces: readonly number[], tag: number, deadline: number): Answer<readonly Outcome[]>;
+  /** The top of a room's log, whose epoch is made with `tag` if there is none. */
+  top(room: Room, tag: number): Answer<Top>;
+  /** Starts a new epoch with `tag` at offset 0 if the log's is still `old`; answers the top afterwards. */
+  renew(room: Room, old: number, tag: number): Answer<Top>;
+  /** Writes this pod's count of a room's members (0 removes it); answers the sum of the other living pods'. */
+  members(room: Room, own: number): Answer<number>;
+  /** Sends `text` to this pod's own channel the way messages go, writing too; answers Redis's clock in Unix ms. */
+  probe(text: string): Answer<number>;
+  /** Renews this pod's lease, by which the others count its members; answers the ids of the living pods. */
+  lease(): Answer<readonly string[]>;
+  /** Publishes to `realtime:control`: operators' words to all pods. */
+  control(text: string): Answer<void>;
+  /** Drops the connections and makes new ones, re-resolving where the master is: what looks connected does not answer. */
+  reconnect(): void;
+  /** Gives the lease back and closes. Completes when done, at most 500 ms later. */
+  close(): Observable<void>;
+}
+
+export const GLOBAL_CHANNEL = 'realtime:global';
+export const CONTROL_CHANNEL = 'realtime:control';
+const ROOM_PREFIX = 'realtime:room:';
+
+/** Contract section 5. */
+export const channelOf = (room: Room): string => (room === '' ? GLOBAL_CHANNEL : ROOM_PREFIX + room);
+export const podChannel = (serverId: string): string => `realtime:pod:${serverId}`;
+
+/** The room of a channel; undefined when it is not a room's. */
+export const roomOf = (channel: string): Room | undefined =>
+  channel === GLOBAL_CHANNEL ? '' : channel.startsWith(ROOM_PREFIX) ? channel.slice(ROOM_PREFIX.length) : undefined;

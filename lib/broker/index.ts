@@ -1,0 +1,77 @@
+/**
+ * A broker carries a room's messages between pods, gives each its place in the room's one order, and hands them back:
+ * a message is delivered when the broker returns it, on the sender's pod too. Every implementation runs the contract
+ * suite in `spec/broker/contract.ts`. Streams and answers are never errors: what goes wrong is a value.
+ */
+import type { Either } from 'fp-ts/lib/Either.js';
+import type { Observable } from 'rxjs';
+import type { Draft, Publication } from '../codec.js';
+import type { GapReason } from '../control.js';
+import type { Room, Top } from '../position.js';
+
+/**
+ * What a room's channel says, in order.
+ * `Opened` comes first: from here every later message arrives, and `top` is where the log stands; with `scope: 'pod'`
+ * only this pod's members are reached for now. `Gap` says that messages may have been missed. After `Opened`,
+ * `Moved` tells a new epoch or a top reached by other ways than a publication (after a gap, for example).
+ */
+export type ChannelEvent =
+  | { readonly _tag: 'Opened'; readonly top: Top; readonly scope: Scope }
+  | { readonly _tag: 'Published'; readonly publication: Publication }
+  | { readonly _tag: 'Gap'; readonly reason: GapReason; readonly top: Top }
+  | { readonly _tag: 'Failed'; readonly error: PublishError };
+
+/** Who is reached: the members on every pod, or on this one alone (told to clients as `"scope":"pod"`). */
+export type Scope = 'cluster' | 'pod';
+
+/** A message has its place: `id` is what members see; `duplicate` when its key was seen before, then `id` is the first one's. */
+export interface Receipt {
+  readonly id: string;
+  readonly duplicate: boolean;
+  readonly scope: Scope;
+}
+
+/**
+ * Why a message has no place.
+ * `KeyReused`: the idempotency key came before with other data. `Unavailable`: nothing took it, also not this pod.
+ */
+export type PublishError =
+  | { readonly _tag: 'KeyReused' }
+  | { readonly _tag: 'Unavailable'; readonly detail: string };
+
+/** Whether messages reach all pods. `since` is Unix ms. `Starting` until the first probe came round, or for 3 s. */
+export type BrokerStatus =
+  | { readonly _tag: 'Starting' }
+  | { readonly _tag: 'Up'; readonly since: number }
+  | { readonly _tag: 'Degraded'; readonly since: number };
+
+/** What a broker tells the metrics. */
+export type BrokerEvent =
+  | { readonly _tag: 'PublishFailed'; readonly detail: string; readonly messages: number }
+  | { readonly _tag: 'PayloadDropped'; readonly detail: string }
+  | { readonly _tag: 'ProbeReturned'; readonly seconds: number };
+
+export interface Broker {
+  /** `local` or `redis`: what `stats` calls it. */
+  readonly name: string;
+  /** The last status to whoever subscribes, then each change. */
+  readonly status$: Observable<BrokerStatus>;
+  readonly event$: Observable<BrokerEvent>;
+  /**
+   * A room's channel, for as long as it is subscribed: subscribing SUBSCRIBEs, unsubscribing UNSUBSCRIBEs.
+   * A room has one subscriber at a time, but a new one may come before the old one has gone.
+   */
+  channel(room: Room): Observable<ChannelEvent>;
+  /**
+   * Gives a message its place and sends it to all members. Emits once and completes. Publishes of a room resolve in
+   * the order of the calls, and their messages arrive in that order.
+   */
+  publish(draft: Draft): Observable<Either<PublishError, Receipt>>;
+  /**
+   * Tells the others how many connections this pod has in a room and learns how many the others have in all.
+   * Emits once and completes: the last known number when nobody answers.
+   */
+  members(room: Room, own: number): Observable<number>;
+  /** Ends everything the broker holds. Completes when the neighbours were told that this pod has gone. */
+  close(): Observable<void>;
+}

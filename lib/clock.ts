@@ -1,0 +1,31 @@
+/**
+ * Time and chance as the streams see them: passed in, so that a whole cluster can run in virtual time inside one process.
+ * Nothing under `hub` and `room` calls `Date.now`, `Math.random` or `setTimeout`.
+ */
+import type { SchedulerLike } from 'rxjs';
+import { AsyncAction } from 'rxjs/internal/scheduler/AsyncAction';
+import { AsyncScheduler } from 'rxjs/internal/scheduler/AsyncScheduler';
+import { Subscription } from 'rxjs';
+
+export interface Clock {
+  /** Waits. Its `now` is monotonic: a step of the wall clock cuts nobody off. */
+  readonly scheduler: SchedulerLike;
+  /** Runs a piece of work at the end of the event loop's turn, after the sockets that are ready were read. */
+  readonly turn: (work: () => void) => Subscription;
+  /** Unix time in milliseconds, for timestamps and ids; it may jump. */
+  readonly wall: () => number;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+}
+
+/** rxjs' own async scheduler measures by the wall clock; this one by the process' monotonic one. */
+const monotonic = new AsyncScheduler(AsyncAction, () => performance.now());
+
+/** `asapScheduler` is a microtask and runs before the turn's other sockets are read; `setImmediate` runs after them. */
+const turn = (work: () => void): Subscription => {
+  const handle = setImmediate(work);
+  return new Subscription(() => clearImmediate(handle));
+};
+
+/** The process' own time and chance. */
+export const systemClock: Clock = { scheduler: monotonic, turn, wall: Date.now, random: Math.random };

@@ -1,0 +1,87 @@
+/**
+ * Where a log stands, and the message id that carries it: a UUIDv7 (RFC 9562) whose random bits are
+ * not random (contract section 1). The layout after the 48 bit Unix milliseconds and the version:
+ *
+ *   rand_a  12 bit  tag of the log's epoch, never 0
+ *   rand_b  40 bit  offset in the room: 1, 2, 3 … without holes; 0 before the first message
+ *            1 bit  of the global log
+ *            1 bit  outside the log: control, presence, what was said on one pod only
+ *           20 bit  chosen by the publishing pod, by which it knows its own echo
+ *
+ * Ids of one epoch sort as strings in the order of delivery, because the milliseconds of a log never go back.
+ */
+import * as O from 'fp-ts/lib/Option.js';
+
+/** A room's name; the empty string, which no room can have, stands for the global log. */
+export type Room = string;
+export const GLOBAL: Room = '';
+
+/** A place in a log: its epoch's tag (1–4095), the offset of a message (0: before the first), that message's Unix ms. */
+export interface Position {
+  readonly tag: number;
+  readonly offset: number;
+  readonly ms: number;
+}
+
+/** A position with the id of the message that stands there; `id` is null in a log that holds none yet. */
+export interface Top extends Position {
+  readonly id: string | null;
+}
+
+/** Everything that an id says. */
+export interface Id extends Position {
+  readonly global: boolean;
+  readonly outside: boolean;
+  readonly nonce: number;
+}
+
+export const TAGS = 0x1000;
+export const NONCES = 0x100000;
+const LOW_OFFSETS = 0x4000000; // 26 of the offset's 40 bits stand in the last group
+const FLAGS_AND_NONCE = 0x400000;
+const GLOBAL_BIT = 0x200000;
+const OUTSIDE_BIT = 0x100000;
+
+/** Writes an id in the usual 36 characters. */
+export const formatId = (id: Id): string => {
+  const ms = id.ms.toString(16).padStart(12, '0');
+  const high = 0x8000 | Math.floor(id.offset / LOW_OFFSETS);
+  const low =
+    (id.offset % LOW_OFFSETS) * FLAGS_AND_NONCE +
+    (id.global ? GLOBAL_BIT : 0) +
+    (id.outside ? OUTSIDE_BIT : 0) +
+    id.nonce;
+  return `${ms.slice(0, 8)}-${ms.slice(8)}-7${id.tag.toString(16).padStart(3, '0')}-${high.toString(16)}-${low.toString(16).padStart(12, '0')}`;
+};
+
+const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
+
+/** Reads an id; none when the text is not a UUIDv7. Any UUIDv7 reads as some position: whether the log has it is another question. */
+export const parseId = (text: string): O.Option<Id> => {
+  if (!UUID_V7.test(text)) return O.none;
+  const last = Number.parseInt(text.slice(24), 16);
+  const flags = last % FLAGS_AND_NONCE;
+  return O.some({
+    ms: Number.parseInt(text.slice(0, 8) + text.slice(9, 13), 16),
+    tag: Number.parseInt(text.slice(15, 18), 16),
+    offset: (Number.parseInt(text.slice(19, 23), 16) & 0x3fff) * LOW_OFFSETS + Math.floor(last / FLAGS_AND_NONCE),
+    global: (flags & GLOBAL_BIT) !== 0,
+    outside: (flags & OUTSIDE_BIT) !== 0,
+    nonce: flags % NONCES,
+  });
+};
+
+/** The epoch's tag for a random number in [0, 1): 1–4095, as 0 is never one. */
+export const drawTag = (random: () => number): number => 1 + Math.floor(random() * (TAGS - 1));
+
+/** The 20 bits of a publish. */
+export const drawNonce = (random: () => number): number => Math.floor(random() * NONCES);
+
+const ROOM_NAME = /^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$/;
+const RESERVED = new Set(['stats']);
+
+/** Whether a text may name a room: contract section 2. No such name is a Redis pattern, a path or a log line. */
+export const isRoomName = (name: string): boolean => ROOM_NAME.test(name) && !RESERVED.has(name);
+
+/** What a room's name must look like, for texts of refusals. */
+export const ROOM_RULE = '1 to 128 characters of A-Z a-z 0-9 _ . : @ -, the first a letter or digit, and not "stats"';
