@@ -1,0 +1,65 @@
+/**
+ * Hands each value to many: the loop over a Set *is* the operator. An operator a subscriber would cost 0.64 kB and
+ * 50–300 ns each; leaving an rxjs Subject is O(n), so 50,000 leaves block for seconds; in a Set they take 14 ms.
+ *
+ * One value at a time: `deliver` completes when everybody has it, and the next may be delivered then. More than
+ * `slice` subscribers get it in slices with a turn of the event loop between. Who subscribes meanwhile gets it too,
+ * as a Set is walked in the order of insertion; who unsubscribes before its turn does not.
+ */
+import { EMPTY, Observable, type Subscriber } from 'rxjs';
+import type { Clock } from '../clock.js';
+
+export interface Multicast<T> {
+  /** To subscribe is to enter the Set, to unsubscribe is to leave it. */
+  readonly value$: Observable<T>;
+  /** How many are subscribed. */
+  readonly size: () => number;
+  /** Whether a value is on its way: who enters now is owed it. */
+  readonly busy: () => boolean;
+  readonly deliver: (value: T) => Observable<never>;
+}
+
+export const multicast = <T>({ slice, turn }: { readonly slice: number; readonly turn: Clock['turn'] }): Multicast<T> => {
+  const subscribers = new Set<Subscriber<T>>();
+  let busy = false;
+
+  const some = (rest: Iterator<Subscriber<T>>, value: T): boolean => {
+    for (let i = 0; i < slice; i++) {
+      const next = rest.next();
+      if (next.done === true) return false;
+      next.value.next(value);
+    }
+    return true;
+  };
+
+  const inSlices = (value: T): Observable<never> =>
+    new Observable<never>((done) => {
+      const rest = subscribers.values();
+      busy = true;
+      const step = (): void => {
+        if (some(rest, value)) done.add(turn(step));
+        else {
+          busy = false;
+          done.complete();
+        }
+      };
+      done.add(() => {
+        busy = false;
+      });
+      step();
+    });
+
+  return {
+    value$: new Observable<T>((subscriber) => {
+      subscribers.add(subscriber);
+      return () => subscribers.delete(subscriber);
+    }),
+    size: () => subscribers.size,
+    busy: () => busy,
+    deliver: (value) => {
+      if (subscribers.size > slice) return inSlices(value);
+      for (const subscriber of subscribers) subscriber.next(value);
+      return EMPTY;
+    },
+  };
+};
