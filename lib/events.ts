@@ -1,0 +1,33 @@
+/**
+ * What happens in the hub, for whoever counts or logs it: metrics and stats are folds of this stream, and no counter
+ * stands in the rooms. Once a batch or a refusal, never once a delivery.
+ */
+import type { BrokerEvent, BrokerStatus } from './broker/index.js';
+import type { ErrorCode, GapReason } from './control.js';
+import type { Room } from './position.js';
+
+export type HubEvent =
+  | { readonly _tag: 'Connected' }
+  /** `code` is the one we sent; null when the peer closed or went. */
+  | { readonly _tag: 'Disconnected'; readonly code: number | null }
+  /** A handshake was refused with this HTTP status. */
+  | { readonly _tag: 'HandshakeRefused'; readonly status: number }
+  | { readonly _tag: 'Received'; readonly messages: number }
+  | { readonly _tag: 'Rejected'; readonly code: ErrorCode }
+  /** A batch reached every member of a room. `acceptedAt` are the messages' Unix ms, `handedAt` is when the kernel had them. */
+  | {
+      readonly _tag: 'Delivered';
+      readonly messages: number;
+      readonly members: number;
+      readonly acceptedAt: readonly number[];
+      readonly handedAt: number;
+    }
+  /** `members` connections were told that messages may be missing. */
+  | { readonly _tag: 'GapTold'; readonly reason: GapReason; readonly members: number }
+  /** So many of this pod's connections are in the room now; the empty name is the global log. */
+  | { readonly _tag: 'Occupied'; readonly room: Room; readonly members: number }
+  /** A bug: the room's members were closed with 1011. */
+  | { readonly _tag: 'RoomFailed'; readonly error: unknown }
+  | { readonly _tag: 'HookFailed'; readonly hook: string; readonly error: unknown }
+  | { readonly _tag: 'StatusChanged'; readonly status: BrokerStatus }
+  | BrokerEvent;

@@ -1,0 +1,48 @@
+/**
+ * Where an application steps in. Hooks run in the connection's stream, one message after the other; one that throws,
+ * rejects or takes longer than a second harms that message alone (contract section 4: `unavailable` to the sender).
+ */
+import type { Observable } from 'rxjs';
+import type { Json } from './codec.js';
+import type { Room } from './position.js';
+
+/** A hook answers at once, with a promise, or with a stream whose first value counts. */
+export type MaybeAsync<A> = A | PromiseLike<A> | Observable<A>;
+
+/** A connection as applications see it. */
+export interface ConnectionInfo {
+  readonly id: string;
+  /** The authenticated user, or null. */
+  readonly userId: string | null;
+  /** The peer's address as the socket tells it. */
+  readonly address: string;
+  /** The rooms it has joined now. */
+  readonly rooms: () => readonly Room[];
+  /** Sends a `notification` to this connection alone; it stands in no log. `data` is any JSON value. */
+  readonly notify: (data: Json) => void;
+  /** Closes it with a code of 3000–4999. Whether the client comes back depends on the code: 4500–4999 do not. */
+  readonly close: (code: number, reason: string) => void;
+}
+
+/** A chat message on its way to a room; the empty room name is the global log. */
+export interface Incoming {
+  readonly room: Room;
+  readonly data: Json;
+}
+
+/** An answer to the sender in place of the message: an error with the code `rejected` and this text. */
+export interface Rejection {
+  readonly rejected: string;
+}
+
+/** Refuses a message with a text for its sender. */
+export const reject = (text: string): Rejection => ({ rejected: text });
+
+export interface Hooks {
+  /** A connection was made and has heard `welcome`. */
+  readonly onConnect?: (connection: ConnectionInfo) => MaybeAsync<void>;
+  /** A chat message: pass it on as it is or changed, suppress it with null, or answer with `reject(text)`. */
+  readonly onMessage?: (message: Incoming, connection: ConnectionInfo) => MaybeAsync<Incoming | Rejection | null>;
+  /** A connection ended; `code` is the one that the server sent, null when the peer closed or went. */
+  readonly onDisconnect?: (connection: ConnectionInfo, code: number | null) => MaybeAsync<void>;
+}
