@@ -33,6 +33,8 @@ export interface Draft {
   /** Idempotency: the same key within 5 minutes is stored once, if `digest`, of the data, is the same too. */
   readonly key: string | undefined;
   readonly digest: string;
+  /** The connection that must not hear this: nobody hears of their own coming. */
+  readonly except: string | undefined;
 }
 
 /** A message with its place, as members get it. */
@@ -42,7 +44,7 @@ export interface Publication {
   readonly type: string;
   /** The JSON, UTF-8. */
   readonly payload: Buffer;
-  /** The connection that must not hear this: nobody hears of their own coming. */
+  /** As in `Draft`. */
   readonly except: string | undefined;
 }
 
@@ -222,6 +224,7 @@ export const draftOf = ({ room, type, from, data, at, key }: DraftFields): E.Eit
     rest,
     logged: type !== 'presence',
     key,
+    except: ownConnection(type, from, data),
     digest: key === undefined ? '' : createHash('sha256').update(json).digest('base64url').slice(0, 22),
   });
 };
@@ -233,26 +236,24 @@ export const payloadOf = (idText: string, rest: string): string => ID_PREFIX + i
 export const restOf = (payload: Buffer): string => payload.toString('utf8', ID_BYTES);
 
 /** A draft that got its place. */
-export const publicationOf = (draft: Draft, id: Id, except?: string): Publication => {
+export const publicationOf = (draft: Draft, id: Id): Publication => {
   const idText = formatId(id);
-  return { id, idText, type: draft.type, payload: Buffer.from(payloadOf(idText, draft.rest)), except };
+  return { id, idText, type: draft.type, payload: Buffer.from(payloadOf(idText, draft.rest)), except: draft.except };
 };
 
-/** A control message or error to one connection; `id` is outside the log. */
-export const encodeControl = (id: Id, at: number, data: Control): Buffer => {
-  const room = (data.event === 'joined' || data.event === 'left' || data.event === 'gap') && data.room !== undefined ? data.room : GLOBAL;
-  return encodeServer(id, at, 'system', room, data);
-};
+/** A control message; `id` is outside the log that its `data.room` names. */
+export const controlPayload = (id: Id, at: number, data: Control): Buffer =>
+  encodeServer(id, at, 'system', 'room' in data && data.room !== undefined ? data.room : GLOBAL, data);
 
-export const encodeError = (id: Id, at: number, { code, text, ref, retryInMs }: Refusal): Buffer =>
+export const errorPayload = (id: Id, at: number, { code, text, ref, retryInMs }: Refusal): Buffer =>
   encodeServer(id, at, 'error', GLOBAL, { code, message: text, ref, retry_in_ms: retryInMs });
 
-export const encodePong = (id: Id, at: number, data: Json): Buffer => encodeServer(id, at, 'pong', GLOBAL, data);
+export const pongPayload = (id: Id, at: number, data: Json): Buffer => encodeServer(id, at, 'pong', GLOBAL, data);
 
 const encodeServer = (id: Id, at: number, type: string, room: Room, data: Json): Buffer => {
   const named = room === GLOBAL ? '' : `"room":"${room}",`;
   const value = data === undefined ? '' : `"data":${JSON.stringify(data)},`;
-  return frameOf(Buffer.from(`${ID_PREFIX}${formatId(id)}${ID_SUFFIX}"type":"${type}",${named}"from":"server",${value}"timestamp":"${isoOf(at)}"}`));
+  return Buffer.from(`${ID_PREFIX}${formatId(id)}${ID_SUFFIX}"type":"${type}",${named}"from":"server",${value}"timestamp":"${isoOf(at)}"}`);
 };
 
 let isoMs = Number.NaN;
@@ -273,26 +274,46 @@ export const presenceData = (userId: string | null, connectionId: string, status
   status,
 });
 
+/** The `from` of what the server says itself. */
 export const SERVER = 'server';
+
+/** Whom a message of the server's own presence is about. */
+const ownConnection = (type: string, from: string, data: Json): string | undefined => {
+  if (type !== 'presence' || from !== SERVER || !Envelope.is(data)) return undefined;
+  return typeof data['connection_id'] === 'string' ? data['connection_id'] : undefined;
+};
 
 // frames
 
-/** One unmasked, unfragmented text frame (RFC 6455 §5.2), header and payload in one buffer that all members share. */
-export const frameOf = (payload: Buffer): Buffer => {
-  const { length } = payload;
-  const header = length < 126 ? 2 : length < 65_536 ? 4 : 10;
-  const frame = Buffer.allocUnsafe(header + length);
-  frame[0] = 0x81;
-  if (header === 2) frame[1] = length;
-  else if (header === 4) {
-    frame[1] = 126;
-    frame.writeUInt16BE(length, 2);
-  } else {
-    frame[1] = 127;
-    frame.writeBigUInt64BE(BigInt(length), 2);
+/** Unmasked, unfragmented text frames (RFC 6455 §5.2), one behind the other in one buffer that all receivers share. */
+export const framesOf = (payloads: readonly Buffer[]): Buffer => {
+  let total = 0;
+  for (const { length } of payloads) total += headerBytes(length) + length;
+  const frames = Buffer.allocUnsafe(total);
+  let at = 0;
+  for (const payload of payloads) {
+    at = writeHeader(frames, at, payload.length);
+    at += payload.copy(frames, at);
   }
-  payload.copy(frame, header);
-  return frame;
+  return frames;
+};
+
+export const frameOf = (payload: Buffer): Buffer => framesOf([payload]);
+
+const headerBytes = (length: number): number => (length < 126 ? 2 : length < 65_536 ? 4 : 10);
+
+const writeHeader = (frames: Buffer, at: number, length: number): number => {
+  frames[at] = 0x81;
+  if (length < 126) {
+    frames[at + 1] = length;
+    return at + 2;
+  }
+  if (length < 65_536) {
+    frames[at + 1] = 126;
+    return frames.writeUInt16BE(length, at + 2);
+  }
+  frames[at + 1] = 127;
+  return frames.writeBigUInt64BE(BigInt(length), at + 2);
 };
 
 // reading what neighbours publish
@@ -330,6 +351,5 @@ export const decodePublication = (payload: Buffer, room: Room): E.Either<string,
   if (type === 'system' && (typeof fields['event'] !== 'string' || isControlEvent(fields['event']))) {
     return E.left("data.event: expected an application's own, got none or the server's");
   }
-  const except = type === 'presence' && from === SERVER && typeof fields['connection_id'] === 'string' ? fields['connection_id'] : undefined;
-  return E.right({ id: id.value, idText, type, payload, except });
+  return E.right({ id: id.value, idText, type, payload, except: ownConnection(type, from, data) });
 };
