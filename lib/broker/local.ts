@@ -1,0 +1,79 @@
+/**
+ * The embedded broker: a pod alone is complete by itself. Positions and idempotency keys live in memory, each with a
+ * bound: a position as long as a log would (`positionTtlMs`, 24 h) or until too many other rooms were used since.
+ */
+import { type Either, left, right } from 'fp-ts/lib/Either.js';
+import { defer, EMPTY, NEVER, Observable, of, type Subscriber } from 'rxjs';
+import type { Clock } from '../clock.js';
+import { type Draft, publicationOf } from '../codec.js';
+import { drawNonce, drawTag, type Room, type Top } from '../position.js';
+import type { Broker, BrokerStatus, ChannelEvent, PublishError, Receipt } from './index.js';
+import { idempotencyKeys } from './keys.js';
+
+export interface LocalBrokerOptions {
+  readonly clock: Clock;
+  readonly positionTtlMs: number;
+}
+
+/** Rooms whose position is remembered though nobody is in them: about 25 MB. */
+const MAX_POSITIONS = 100_000;
+
+export const localBroker = ({ clock, positionTtlMs }: LocalBrokerOptions): Broker => {
+  const since = clock.wall();
+  const tops = new Map<Room, Top>();
+  const channels = new Map<Room, Subscriber<ChannelEvent>>();
+  const keys = idempotencyKeys(clock);
+
+  /** The room's top, moved to the end of the map: its start is what was unused for longest. */
+  const topOf = (room: Room): Top => {
+    const known = tops.get(room);
+    const fresh = known !== undefined && (channels.has(room) || clock.wall() - known.ms < positionTtlMs);
+    const top = fresh ? known : { tag: drawTag(clock.random), offset: 0, ms: clock.wall(), id: null };
+    tops.delete(room);
+    tops.set(room, top);
+    if (tops.size > MAX_POSITIONS) forgetOldest();
+    return top;
+  };
+
+  const forgetOldest = (): void => {
+    for (const room of tops.keys()) {
+      if (channels.has(room)) continue;
+      tops.delete(room);
+      return;
+    }
+  };
+
+  const place = (draft: Draft): Either<PublishError, Receipt> => {
+    const { room, key } = draft;
+    const before = key === undefined ? undefined : keys.get(room, key);
+    if (before !== undefined) {
+      return before.digest === draft.digest ? right({ id: before.id, duplicate: true, scope: 'cluster' }) : left({ _tag: 'KeyReused' });
+    }
+    const top = topOf(room);
+    const position = { tag: top.tag, offset: top.offset + (draft.logged ? 1 : 0), ms: Math.max(top.ms, clock.wall()) };
+    const publication = publicationOf(draft, { ...position, global: room === '', outside: !draft.logged, nonce: drawNonce(clock.random) });
+    tops.set(room, { ...position, id: draft.logged ? publication.idText : top.id });
+    if (key !== undefined) keys.set(room, key, { id: publication.idText, digest: draft.digest });
+    channels.get(room)?.next({ _tag: 'Published', publication });
+    return right({ id: publication.idText, duplicate: false, scope: 'cluster' });
+  };
+
+  return {
+    name: 'local',
+    status$: new Observable<BrokerStatus>((subscriber) => {
+      subscriber.next({ _tag: 'Up', since });
+    }),
+    event$: NEVER,
+    channel: (room) =>
+      new Observable<ChannelEvent>((subscriber) => {
+        channels.set(room, subscriber);
+        subscriber.next({ _tag: 'Opened', top: topOf(room), scope: 'cluster' });
+        return () => {
+          if (channels.get(room) === subscriber) channels.delete(room);
+        };
+      }),
+    publish: (draft) => defer(() => of(place(draft))),
+    members: () => of(0),
+    close: () => EMPTY,
+  };
+};
