@@ -1,0 +1,108 @@
+/**
+ * HTTP upgrades become connections. Who is not let in gets a problem (RFC 9457) before any upgrade; who is, is counted
+ * from that moment. The stream ends with the subscription: the hub's `takeUntil(shutdown$)` closes the door.
+ */
+import { isLeft } from 'fp-ts/lib/Either.js';
+import type { IncomingMessage, Server } from 'node:http';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { Observable } from 'rxjs';
+import { WebSocketServer } from 'ws';
+import type { Config } from './config.js';
+import { connection, type Connection, type ConnectionDeps } from './connection.js';
+import type { HubEvent } from './events.js';
+import { handshake, isOurs, problem, type Problem } from './handshake.js';
+
+export interface AcceptDeps extends ConnectionDeps {
+  readonly config: Config;
+  readonly server: Server;
+  /** Answer 404 to upgrades that are not for us; false where an application's own server may take them. */
+  readonly alone: boolean;
+  /** All that are open now; accept adds to it, and takes out who has gone. */
+  readonly connections: Set<Connection>;
+  readonly draining: () => boolean;
+  readonly tell: (event: HubEvent) => void;
+}
+
+/** Contract section 3: a close that the peer does not answer is followed by cutting the socket. */
+const CLOSE_TIMEOUT_MS = 2_000;
+/** Contract section 3, 1008. ws' default of 16,384 held 35 MB for 2.2 MB of one-byte fragments. */
+const MAX_FRAGMENTS = 64;
+const RETRY_AFTER_S = '1';
+const PROTOCOL = 'realtime.v1';
+
+export const accept = (deps: AcceptDeps): Observable<Connection> =>
+  new Observable<Connection>((subscriber) => {
+    const { config, server, connections, tell } = deps;
+    const connect = connection(deps);
+    const options = {
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: config.limits.maxMessageBytes,
+      maxFragments: MAX_FRAGMENTS,
+      closeTimeout: CLOSE_TIMEOUT_MS,
+      // ws would echo whatever is offered first
+      handleProtocols: (offered: ReadonlySet<string>): string | false => (offered.has(PROTOCOL) ? PROTOCOL : false),
+    };
+    const webSockets = new WebSocketServer(options);
+
+    const upgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
+      // from the first tick: an error without a listener would end the process
+      stream.on('error', () => stream.destroy());
+      if (!(stream instanceof Socket)) return void stream.destroy();
+      if (!isOurs(request, config.server.basePath)) {
+        if (deps.alone) refuse(stream, problem(404, 'path: expected one of this service, got another'));
+        return;
+      }
+      const full = capacityFault(deps);
+      const admitted = handshake(request, config);
+      if (isLeft(admitted)) return refuse(stream, admitted.left);
+      if (full !== undefined) return refuse(stream, full);
+      webSockets.handleUpgrade(request, stream, head, (webSocket) => {
+        const made = connect(webSocket, stream, admitted.right);
+        connections.add(made);
+        webSocket.on('close', () => connections.delete(made));
+        subscriber.next(made);
+      });
+    };
+
+    const refuse = (socket: Socket, refusal: Problem): void => {
+      tell({ _tag: 'HandshakeRefused', status: refusal.status });
+      answer(socket, refusal);
+    };
+
+    server.on('upgrade', upgrade);
+    // the door is closed, and says so, until the server itself ends
+    return () => {
+      server.off('upgrade', upgrade);
+      server.on('upgrade', (request: IncomingMessage, stream: Duplex) => {
+        stream.on('error', () => stream.destroy());
+        if (stream instanceof Socket && (deps.alone || isOurs(request, config.server.basePath))) refuse(stream, DRAINING);
+      });
+    };
+  });
+
+const DRAINING = problem(503, 'expected a pod that takes connections, got one that is going away', { 'Retry-After': RETRY_AFTER_S });
+
+const capacityFault = ({ config, connections, draining }: AcceptDeps): Problem | undefined => {
+  if (draining()) return DRAINING;
+  if (connections.size < config.server.maxConnections) return undefined;
+  return problem(503, `expected at most ${config.server.maxConnections} connections, got one more`, { 'Retry-After': RETRY_AFTER_S });
+};
+
+const answer = (socket: Socket, { status, title, detail, headers }: Problem): void => {
+  const body = JSON.stringify({ status, title, detail });
+  const lines = {
+    'Content-Type': 'application/problem+json',
+    'Content-Length': String(Buffer.byteLength(body)),
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    Connection: 'close',
+    ...headers,
+  };
+  const text = Object.entries(lines).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${status} ${title}\r\n${text.join('')}\r\n${body}`);
+  // a peer that does not take its answer is not waited for
+  socket.setTimeout(CLOSE_TIMEOUT_MS, () => socket.destroy());
+};

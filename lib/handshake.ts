@@ -1,0 +1,106 @@
+/**
+ * What a request for a WebSocket must be to be let in (contract section 2, RFC 6455 §4.2.1). Reads the request and
+ * answers with a value: an admission, or a refusal as a problem (RFC 9457). Sockets are `accept.ts`'s.
+ */
+import * as E from 'fp-ts/lib/Either.js';
+import type { IncomingMessage } from 'node:http';
+import * as O from 'fp-ts/lib/Option.js';
+import { isAbsentId } from './codec.js';
+import type { Config } from './config.js';
+import type { Admission } from './connection.js';
+import { isRoomName, parseId, type Room, ROOM_RULE } from './position.js';
+
+/** An answer before the upgrade, as `application/problem+json`. */
+export interface Problem {
+  readonly status: number;
+  readonly title: string;
+  readonly detail: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export const problem = (status: number, detail: string, headers?: Readonly<Record<string, string>>): Problem => ({
+  status,
+  title: TITLES[status] ?? 'Error',
+  detail,
+  ...(headers === undefined ? {} : { headers }),
+});
+
+const TITLES: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  413: 'Content Too Large',
+  415: 'Unsupported Media Type',
+  426: 'Upgrade Required',
+  429: 'Too Many Requests',
+  431: 'Request Header Fields Too Large',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+};
+
+/** Whether a request is for this service at all: an embedding server may have other upgrades. */
+export const isOurs = ({ url }: IncomingMessage, basePath: string): boolean => {
+  const path = url?.split('?', 1)[0] ?? '';
+  return path === `${basePath}/ws` || path.startsWith(`${basePath}/ws/`);
+};
+
+export const handshake = (request: IncomingMessage, config: Config): E.Either<Problem, Admission> => {
+  const wrong = protocolFault(request);
+  if (wrong !== undefined) return E.left(wrong);
+  if (!mayCome(request, config.server.allowedOrigins)) return E.left(problem(403, 'Origin: expected one that is allowed here, got another'));
+  const room = roomIn(request.url ?? '', config.server.basePath);
+  if (E.isLeft(room)) return room;
+  return E.right({ userId: null, room: room.right, address: request.socket.remoteAddress ?? '' });
+};
+
+const protocolFault = (request: IncomingMessage): Problem | undefined => {
+  const { headers, method, httpVersionMajor, httpVersionMinor } = request;
+  if (method !== 'GET') return problem(405, `method: expected GET, got ${method ?? 'none'}`, { Allow: 'GET' });
+  if (httpVersionMajor < 1 || (httpVersionMajor === 1 && httpVersionMinor < 1)) return problem(400, 'expected HTTP 1.1 or later, got an older one');
+  if (headers.host === undefined || headers.host === '') return problem(400, 'Host: expected one, got none');
+  if (headers.upgrade?.toLowerCase() !== 'websocket') return problem(400, 'Upgrade: expected websocket, got another');
+  if (headers['sec-websocket-version'] !== '13') {
+    return problem(426, 'Sec-WebSocket-Version: expected 13, got another or none', { 'Sec-WebSocket-Version': '13', Upgrade: 'websocket' });
+  }
+  if (!KEY.test(headers['sec-websocket-key'] ?? '')) return problem(400, 'Sec-WebSocket-Key: expected 16 bytes in base64, got something else');
+  return undefined;
+};
+
+/** 16 bytes in base64. */
+const KEY = /^[+/0-9A-Za-z]{22}==$/;
+
+/** No Origin is no browser; our own always may; else exactly what is listed. */
+const mayCome = ({ headers }: IncomingMessage, allowed: readonly string[]): boolean => {
+  const { origin, host } = headers;
+  if (origin === undefined || allowed.includes('*') || allowed.includes(origin)) return true;
+  return origin === `http://${host ?? ''}` || origin === `https://${host ?? ''}`;
+};
+
+const roomIn = (url: string, basePath: string): E.Either<Problem, Room | undefined> => {
+  const cut = url.indexOf('?');
+  const path = cut < 0 ? url : url.slice(0, cut);
+  const query = new URLSearchParams(cut < 0 ? '' : url.slice(cut + 1));
+  const ids = query.get('last_id');
+  if (ids !== null && ids.split(',').some((id) => !isAbsentId(id) && O.isNone(parseId(id)))) {
+    return E.left(problem(400, 'last_id: expected an id that a message bore, got another text'));
+  }
+  const named = roomInPath(path.slice(`${basePath}/ws`.length));
+  if (E.isLeft(named)) return named;
+  const rooms = new Set(query.getAll('room').filter((room) => room !== ''));
+  if (named.right !== undefined) rooms.add(named.right);
+  const [room, other] = rooms;
+  if (other !== undefined) return E.left(problem(400, 'room: expected one, got different ones in the path and the query'));
+  return room === undefined || isRoomName(room) ? E.right(room) : E.left(problem(400, `room: expected ${ROOM_RULE}, got another text`));
+};
+
+const roomInPath = (rest: string): E.Either<Problem, Room | undefined> => {
+  if (rest === '') return E.right(undefined);
+  try {
+    const room = decodeURIComponent(rest.slice(1));
+    return isRoomName(room) ? E.right(room) : E.left(problem(400, `room: expected ${ROOM_RULE}, got ${room === '' ? 'nothing' : 'another text'}`));
+  } catch {
+    return E.left(problem(400, 'room: expected percent-encoded UTF-8, got something else'));
+  }
+};
