@@ -1,0 +1,220 @@
+/**
+ * The composition root: configuration in, running service out. Picks the implementations, ties the streams and holds
+ * the one subscription that everything hangs on; when that has ended, no socket, timer or subscription is left.
+ */
+import fastify from 'fastify';
+import { isLeft } from 'fp-ts/lib/Either.js';
+import { randomUUID } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import {
+  concat,
+  defer,
+  filter,
+  firstValueFrom,
+  ignoreElements,
+  interval,
+  lastValueFrom,
+  map,
+  merge,
+  Observable,
+  race,
+  Subject,
+  type Subscription,
+  take,
+  takeUntil,
+  tap,
+  timer,
+} from 'rxjs';
+import { accept } from './accept.js';
+import { brokerOf } from './broker/choice.js';
+import type { BrokerStatus, Receipt } from './broker/index.js';
+import { type Clock, systemClock } from './clock.js';
+import { CLOSE } from './close.js';
+import { draftOf, type Json, type MessageType, SERVER } from './codec.js';
+import type { Config } from './config.js';
+import type { Connection } from './connection.js';
+import { drain } from './drain.js';
+import type { HubEvent } from './events.js';
+import { heartbeat } from './heartbeat.js';
+import type { Hooks } from './hooks.js';
+import { metrics } from './http/metrics.js';
+import { type Readiness, routes } from './http/routes.js';
+import { type Stats, stats } from './http/stats.js';
+import { hub } from './hub.js';
+import type { Waiting } from './outbox.js';
+import { drawTag, GLOBAL, isRoomName, type Position, type Room, ROOM_RULE } from './position.js';
+
+export interface AppOptions {
+  readonly config: Config;
+  readonly hooks?: Hooks;
+  /** Time and chance; the process' own by default. */
+  readonly clock?: Clock;
+  /** A server of the embedding program whose upgrades below `basePath` are taken; by default the app has its own. */
+  readonly server?: Server;
+  /** Sees every event of the hub, to log or count it. Must not throw. */
+  readonly onEvent?: (event: HubEvent) => void;
+}
+
+/** What a program says to a room; the empty or absent room is everybody. */
+export interface Notice {
+  readonly room?: Room;
+  /** `chat`, `notification` (default), or `system` with an application's own `data.event`. */
+  readonly type?: Exclude<MessageType, 'presence'>;
+  /** The `from` that members see; `server` by default. */
+  readonly from?: string;
+  readonly data: Json;
+  /** Idempotency key: the same one within 5 minutes is stored once. */
+  readonly key?: string;
+}
+
+export interface App {
+  /** Takes connections. With a server of its own it listens on the configured address, and answers that. */
+  readonly start: () => Promise<AddressInfo | null>;
+  /**
+   * Drains within `drainMs` and ends: resolves when nothing is left. `hurry` skips the drain: everybody is closed at once.
+   */
+  readonly stop: (options?: { readonly hurry?: boolean }) => Promise<void>;
+  /** Sends a message to a room's members on every pod, or to everybody. Rejects with what was expected when it is not one. */
+  readonly publish: (notice: Notice) => Promise<Receipt>;
+  readonly stats: (room?: Room) => Stats;
+  readonly readiness: () => Readiness;
+  /** The metrics in Prometheus' text format. */
+  readonly metrics: () => Promise<string>;
+}
+
+/** Accepts wait here while the loop is busy; the kernel bounds it by net.core.somaxconn. */
+const BACKLOG = 4_096;
+/** What is left of the drain when whoever is still there is cut. */
+const LAST_CALL = 0.95;
+
+export const app = ({ config, hooks = {}, clock = systemClock, server: given, onEvent }: AppOptions): App => {
+  const events = new Subject<HubEvent>();
+  const shutdown$ = new Subject<void>();
+  const deadline$ = new Subject<void>();
+  const connections = new Set<Connection>();
+  const waiting: Waiting = { peak: 0 };
+  const broker = brokerOf(config, clock);
+  const startedAt = clock.scheduler.now();
+  const counts = stats(config.server.serverId, broker.name, () => (clock.scheduler.now() - startedAt) / 1000);
+  const measures = metrics(waiting);
+  let globalPosition: Position = { tag: drawTag(clock.random), offset: 0, ms: clock.wall() };
+  let status: BrokerStatus = { _tag: 'Starting' };
+  let draining = false;
+  let running: Subscription | undefined;
+
+  const tell = (event: HubEvent): void => events.next(event);
+
+  const readiness = (): Readiness => {
+    if (draining) return 'draining';
+    return status._tag === 'Up' ? 'ready' : status._tag === 'Degraded' ? 'degraded' : 'starting';
+  };
+
+  const http = fastify({
+    serverFactory: (handler) =>
+      createServer(
+        // the check runs every 30 s by default: a slow handshake would live that much longer
+        { connectionsCheckingInterval: 1_000, headersTimeout: config.limits.handshakeTimeoutMs, requestTimeout: config.limits.handshakeTimeoutMs },
+        handler,
+      ),
+    connectionTimeout: config.limits.handshakeTimeoutMs,
+    forceCloseConnections: true,
+    exposeHeadRoutes: true,
+    routerOptions: { ignoreTrailingSlash: false },
+  });
+  routes({ config, clock, stats: counts, metrics: measures, readiness })(http);
+  const server = given ?? http.server;
+
+  const hub$ = accept({
+    clock,
+    config,
+    hooks,
+    waiting,
+    tell,
+    globalPosition: () => globalPosition,
+    newId: randomUUID,
+    server,
+    alone: given === undefined,
+    connections,
+    draining: () => draining,
+  }).pipe(
+    hub({
+      broker,
+      clock,
+      config,
+      tell,
+      reached: (position) => {
+        globalPosition = position;
+      },
+      shutdown$,
+      deadline$,
+    }),
+  );
+
+  const overdue$ = heartbeat({ clock, pingIntervalMs: config.limits.pingIntervalMs, pongTimeoutMs: config.limits.pongTimeoutMs })(connections).pipe(
+    tap(({ connection, why }) => (why === 'silent' ? connection.cut() : connection.close(CLOSE.halfMessage))),
+  );
+
+  const status$ = broker.status$.pipe(
+    tap((next) => {
+      status = next;
+      tell({ _tag: 'StatusChanged', status: next });
+    }),
+  );
+
+  const seen$ = new Observable<never>(() => (onEvent === undefined ? undefined : events.subscribe(onEvent)));
+
+  const run = (): Subscription =>
+    merge(measures.count(events), counts.count(events), seen$, broker.event$.pipe(tap(tell)), status$, overdue$, hub$).subscribe();
+
+  /** Nobody is left, or it is time to go without them. */
+  const empty$ = interval(EMPTY_CHECK_MS, clock.scheduler).pipe(
+    filter(() => connections.size === 0),
+    take(1),
+  );
+
+  const drained$ = (hurry: boolean): Observable<unknown> => {
+    if (hurry) for (const connection of connections) connection.close(CLOSE.goingAway);
+    const told$ = hurry ? timer(0, clock.scheduler).pipe(ignoreElements()) : drain({ clock, drainMs: config.server.drainMs })(connections);
+    const lastCall$ = timer(config.server.drainMs * LAST_CALL, clock.scheduler);
+    return race(concat(told$, defer(() => (connections.size === 0 ? timer(0, clock.scheduler) : empty$))), lastCall$).pipe(take(1));
+  };
+
+  const end = async (): Promise<void> => {
+    deadline$.next();
+    for (const connection of connections) connection.cut();
+    await lastValueFrom(broker.close(), { defaultValue: undefined });
+    running?.unsubscribe();
+    await http.close();
+  };
+
+  return {
+    start: async () => {
+      running ??= run();
+      if (given !== undefined) return null;
+      await http.listen({ port: config.server.port, host: config.server.host, backlog: BACKLOG });
+      const address = http.server.address();
+      return typeof address === 'object' ? address : null;
+    },
+    stop: async ({ hurry = false } = {}) => {
+      if (draining) return;
+      draining = true;
+      shutdown$.next();
+      await firstValueFrom(drained$(hurry), { defaultValue: undefined });
+      await end();
+    },
+    publish: async ({ room = GLOBAL, type = 'notification', from = SERVER, data, key }) => {
+      if (room !== GLOBAL && !isRoomName(room)) throw new TypeError(`room: expected ${ROOM_RULE}, got another text`);
+      const draft = draftOf({ room, type, from, data, at: clock.wall(), key });
+      if (isLeft(draft)) throw new TypeError(draft.left.text);
+      const placed = await firstValueFrom(broker.publish(draft.right).pipe(takeUntil(deadline$), map((result) => result)));
+      if (isLeft(placed)) throw new Error(placed.left._tag === 'KeyReused' ? 'key: expected a new one for other data, got one that was used' : placed.left.detail);
+      return placed.right;
+    },
+    stats: counts.now,
+    readiness,
+    metrics: measures.text,
+  };
+};
+
+const EMPTY_CHECK_MS = 10;

@@ -1,0 +1,44 @@
+/**
+ * The hub's events as log lines. Nothing per message at any level, no body, no token; what can come in storms is
+ * said once a minute with a count.
+ */
+import type { Logger } from 'pino';
+import type { HubEvent } from './events.js';
+
+const QUIET_MS = 60_000;
+
+/** A sink for the hub's events. `now` is monotonic milliseconds. */
+export const journal = (logger: Logger, now: () => number): ((event: HubEvent) => void) => {
+  const said = new Map<string, { at: number; since: number }>();
+
+  const rarely = (kind: string, detail: object): void => {
+    const last = said.get(kind);
+    if (last !== undefined && now() - last.at < QUIET_MS) {
+      last.since++;
+      return;
+    }
+    said.set(kind, { at: now(), since: 0 });
+    logger.warn({ ...detail, repeated: last?.since ?? 0 }, kind);
+  };
+
+  return (event) => {
+    switch (event._tag) {
+      case 'StatusChanged':
+        if (event.status._tag === 'Degraded') logger.warn('broker: degraded, messages reach this pod alone');
+        else if (event.status._tag === 'Up') logger.info('broker: up, messages reach all pods');
+        return;
+      case 'RoomFailed':
+        return logger.error({ err: event.error }, 'room: ended by an error of ours, its members were closed with 1011');
+      case 'HookFailed':
+        return rarely('hook: failed', { hook: event.hook, err: event.error });
+      case 'PublishFailed':
+        return rarely('broker: a publish failed, it reached this pod alone', { detail: event.detail });
+      case 'PayloadDropped':
+        return rarely('broker: a payload was dropped', { detail: event.detail });
+      case 'GapTold':
+        return rarely('room: members were told of a gap', { reason: event.reason, members: event.members });
+      default:
+        return;
+    }
+  };
+};

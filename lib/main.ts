@@ -1,0 +1,62 @@
+/**
+ * The service as a process: environment → config → app, signals → shutdown, exit code. Besides the default of
+ * SERVER_ID this is the only file that reads `process`.
+ */
+import { isLeft } from 'fp-ts/lib/Either.js';
+import { fileURLToPath } from 'node:url';
+import { pino } from 'pino';
+import { app } from './app.js';
+import { systemClock } from './clock.js';
+import { readConfig } from './config.js';
+import { journal } from './journal.js';
+
+/** sysexits.h: EX_CONFIG. */
+const EX_CONFIG = 78;
+
+const main = async (): Promise<void> => {
+  const read = readConfig(process.env, fileURLToPath(new URL('../config', import.meta.url)));
+  if (isLeft(read)) {
+    for (const { key, value, expected } of read.left) process.stderr.write(`${key}=${value}: expected ${expected}\n`);
+    process.exit(EX_CONFIG);
+  }
+  const config = read.right;
+  const { host, port, serverId, logLevel } = config.server;
+  const logger = pino({ level: logLevel, base: { server_id: serverId } });
+  const chat = app({ config, onEvent: journal(logger, () => systemClock.scheduler.now()) });
+
+  let signals = 0;
+  const stop = (signal: NodeJS.Signals): void => {
+    signals++;
+    if (signals > 1) process.exit(SECOND_SIGNAL);
+    logger.info({ signal }, 'draining');
+    chat.stop().then(
+      () => {
+        logger.info('ended');
+        process.exit(0);
+      },
+      (error: unknown) => {
+        logger.fatal({ err: error }, 'could not end in order');
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', stop).on('SIGINT', stop);
+
+  try {
+    const address = await chat.start();
+    logger.info({ host, port: address?.port ?? port }, 'listening');
+    if (!config.access.authEnabled && !isLoopback(host)) {
+      logger.warn({ host }, 'AUTH_ENABLED is false on an address other than loopback: everybody who reaches it may read and write everything');
+    }
+  } catch (error) {
+    logger.fatal({ err: error }, `could not listen on ${host}:${port}`);
+    process.exit(1);
+  }
+};
+
+/** What a shell reports for a process that a signal ended: 128 and SIGTERM's number. */
+const SECOND_SIGNAL = 143;
+
+const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.');
+
+await main();
