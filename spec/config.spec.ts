@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import * as E from 'fp-ts/lib/Either.js';
 import t from 'tap';
-import { type Config, configOf, envExample, type Fault, faultLine, readConfig } from '../lib/config.js';
+import {
+  type Config,
+  configOf,
+  envExample,
+  type Fault,
+  faultLine,
+  readConfig,
+} from '../lib/config.js';
 
 const ROOT = join(import.meta.dirname, '..');
 const CONFIG = join(ROOT, 'config');
@@ -20,7 +27,8 @@ const left = (result: Result): readonly Fault[] => {
   return result.left;
 };
 const read = (env: Readonly<Record<string, string>>): Config => right(readConfig(env, undefined));
-const faults = (env: Readonly<Record<string, string>>): readonly string[] => left(readConfig(env, undefined)).map(({ key }) => key);
+const faults = (env: Readonly<Record<string, string>>): readonly string[] =>
+  left(readConfig(env, undefined)).map(({ key }) => key);
 
 /** Every variable of the contract's section 7 with its default as text. */
 const CONTRACT = {
@@ -74,7 +82,12 @@ const CONTRACT = {
 t.test('the defaults are those of the contract, and .env.example lists them all', async (t) => {
   const text = envExample();
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-  t.strictSame(Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)])), CONTRACT);
+  t.strictSame(
+    Object.fromEntries(
+      lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+    ),
+    CONTRACT,
+  );
   t.equal(readFileSync(join(ROOT, '.env.example'), 'utf8'), text, 'run `npm run env-example`');
   t.strictSame(read(CONTRACT), right(configOf()), 'the text of each default reads as the default');
 });
@@ -82,7 +95,13 @@ t.test('the defaults are those of the contract, and .env.example lists them all'
 t.test('without anything set', async (t) => {
   const config = read({});
   t.match(config, {
-    server: { port: 8000, host: '127.0.0.1', logLevel: 'info', allowedOrigins: [], basePath: '/api/chat-api' },
+    server: {
+      port: 8000,
+      host: '127.0.0.1',
+      logLevel: 'info',
+      allowedOrigins: [],
+      basePath: '/api/chat-api',
+    },
     access: { authEnabled: false, apiKeys: [], globalPublish: 'any' },
     limits: { maxMessageBytes: 65_536, sendBufferMessages: 256, pingIntervalMs: 54_000 },
     broker: { redisUrl: '', redisSentinels: [], redisCluster: false },
@@ -91,20 +110,34 @@ t.test('without anything set', async (t) => {
   });
   t.match(config.server.serverId, /^[A-Za-z0-9_.:-]{1,128}$/);
   t.ok(config.server.serverId.endsWith(`-${process.pid}`));
-  if (/^[A-Za-z0-9.-]+$/.test(hostname())) t.ok(config.server.serverId.startsWith(hostname().slice(0, 100)));
+  if (/^[A-Za-z0-9.-]+$/.test(hostname()))
+    t.ok(config.server.serverId.startsWith(hostname().slice(0, 100)));
 });
 
-t.test('config/default.json says what the schema says, production.json listens on all addresses', async (t) => {
-  t.strictSame(right(readConfig({}, CONFIG)), right(configOf()));
-  t.equal(right(readConfig({ NODE_ENV: 'production' }, CONFIG)).server.host, '0.0.0.0');
-  t.equal(right(readConfig({ NODE_ENV: 'production', HOST: '127.0.0.2' }, CONFIG)).server.host, '127.0.0.2');
-  t.equal(right(readConfig({ NODE_ENV: 'production' }, undefined)).server.host, '127.0.0.1');
-});
+t.test(
+  'config/default.json says what the schema says, production.json listens on all addresses',
+  async (t) => {
+    t.strictSame(right(readConfig({}, CONFIG)), right(configOf()));
+    t.equal(right(readConfig({ NODE_ENV: 'production' }, CONFIG)).server.host, '0.0.0.0');
+    t.equal(
+      right(readConfig({ NODE_ENV: 'production', HOST: '127.0.0.2' }, CONFIG)).server.host,
+      '127.0.0.2',
+    );
+    t.equal(right(readConfig({ NODE_ENV: 'production' }, undefined)).server.host, '127.0.0.1');
+  },
+);
 
 t.test('layers: schema, default.json, NODE_ENV.json, environment', async (t) => {
   const directory = t.testdir({
-    'default.json': JSON.stringify({ server: { port: 1, maxConnections: 2 }, limits: { rateLimitBurst: 3 }, log: { logMessages: 4 } }),
-    'staging.json': JSON.stringify({ server: { maxConnections: 20, allowedOrigins: ['https://a.example', 'https://b.example'] }, log: { logMessages: 40 } }),
+    'default.json': JSON.stringify({
+      server: { port: 1, maxConnections: 2 },
+      limits: { rateLimitBurst: 3 },
+      log: { logMessages: 4 },
+    }),
+    'staging.json': JSON.stringify({
+      server: { maxConnections: 20, allowedOrigins: ['https://a.example', 'https://b.example'] },
+      log: { logMessages: 40 },
+    }),
   });
   const config = right(readConfig({ NODE_ENV: 'staging', LOG_MESSAGES: '400' }, directory));
   t.equal(config.limits.rateLimitPerSecond, 100);
@@ -113,7 +146,11 @@ t.test('layers: schema, default.json, NODE_ENV.json, environment', async (t) => 
   t.equal(config.server.maxConnections, 20);
   t.strictSame(config.server.allowedOrigins, ['https://a.example', 'https://b.example']);
   t.equal(config.log.logMessages, 400);
-  t.equal(right(readConfig({ NODE_ENV: 'other' }, directory)).server.maxConnections, 2, 'no such file is no fault');
+  t.equal(
+    right(readConfig({ NODE_ENV: 'other' }, directory)).server.maxConnections,
+    2,
+    'no such file is no fault',
+  );
   t.equal(left(readConfig({ NODE_ENV: '../default' }, directory))[0]?.key, 'NODE_ENV');
 });
 
@@ -124,29 +161,99 @@ t.test('an empty variable is as if it were not set', async (t) => {
 });
 
 t.test('every variable refuses what it is not, and takes what it is', async (t) => {
-  const rows: Readonly<Record<string, { readonly good: readonly string[]; readonly bad: readonly string[] }>> = {
-    PORT: { good: ['0', '65535'], bad: ['65536', '-1', '12abc', ' 1', '1 ', '0x10', '1e3', '+1', '01', '1.5', 'NaN', 'http', '١'] },
-    HOST: { good: ['0.0.0.0', '::', '::1', 'localhost', 'a.example'], bad: ['a b', 'http://a', '[::1]', 'a/b', '-a'] },
-    SERVER_ID: { good: ['a', 'pod-1.eu:2_x', 'x'.repeat(128)], bad: ['x'.repeat(129), 'a b', 'a*', 'ä', 'a\n'] },
+  const rows: Readonly<
+    Record<string, { readonly good: readonly string[]; readonly bad: readonly string[] }>
+  > = {
+    PORT: {
+      good: ['0', '65535'],
+      bad: [
+        '65536',
+        '-1',
+        '12abc',
+        ' 1',
+        '1 ',
+        '0x10',
+        '1e3',
+        '+1',
+        '01',
+        '1.5',
+        'NaN',
+        'http',
+        '١',
+      ],
+    },
+    HOST: {
+      good: ['0.0.0.0', '::', '::1', 'localhost', 'a.example'],
+      bad: ['a b', 'http://a', '[::1]', 'a/b', '-a'],
+    },
+    SERVER_ID: {
+      good: ['a', 'pod-1.eu:2_x', 'x'.repeat(128)],
+      bad: ['x'.repeat(129), 'a b', 'a*', 'ä', 'a\n'],
+    },
     LOG_LEVEL: { good: ['fatal', 'silent', 'trace'], bad: ['INFO', 'verbose', '30'] },
     MAX_CONNECTIONS: { good: ['1'], bad: ['0', '1000000001', '9'.repeat(30)] },
     DRAIN_MS: { good: ['0', '2147483647'], bad: ['10s', '2147483648', '-1'] },
-    READY_REQUIRES_BROKER: { good: ['true', 'false', '1', '0'], bad: ['TLS', 'yes', 'on', 'off', 'TRUE', '2', 'truee'] },
-    ALLOWED_ORIGINS: {
-      good: ['*', 'https://a.example', 'https://a.example,http://localhost:3000', 'https://a.example, https://b.example', 'capacitor://localhost'],
-      bad: ['a.example', 'https://a.example/', 'https://a.example/x', 'https://A.example', 'https://a.example:443', '*,https://a.example', 'https://*.example,', 'null', 'https://u:p@a.example'],
+    READY_REQUIRES_BROKER: {
+      good: ['true', 'false', '1', '0'],
+      bad: ['TLS', 'yes', 'on', 'off', 'TRUE', '2', 'truee'],
     },
-    BASE_PATH: { good: ['/x', '/a/b-c/v1.2'], bad: ['x', '/', '/x/', '//x', '/a/../b', '/a b', '/a?b'] },
-    TRUSTED_PROXIES: { good: ['10.0.0.1', '10.0.0.0/8,::1,fd00::/8'], bad: ['10.0.0', '10.0.0.0/33', 'proxy', '10.0.0.0/8/8', '10.0.0.1,'] },
+    ALLOWED_ORIGINS: {
+      good: [
+        '*',
+        'https://a.example',
+        'https://a.example,http://localhost:3000',
+        'https://a.example, https://b.example',
+        'capacitor://localhost',
+      ],
+      bad: [
+        'a.example',
+        'https://a.example/',
+        'https://a.example/x',
+        'https://A.example',
+        'https://a.example:443',
+        '*,https://a.example',
+        'https://*.example,',
+        'null',
+        'https://u:p@a.example',
+      ],
+    },
+    BASE_PATH: {
+      good: ['/x', '/a/b-c/v1.2'],
+      bad: ['x', '/', '/x/', '//x', '/a/../b', '/a b', '/a?b'],
+    },
+    TRUSTED_PROXIES: {
+      good: ['10.0.0.1', '10.0.0.0/8,::1,fd00::/8'],
+      bad: ['10.0.0', '10.0.0.0/33', 'proxy', '10.0.0.0/8/8', '10.0.0.1,'],
+    },
     AUTH_ENABLED: { good: ['false', '0'], bad: ['true', '1', 'no'] },
-    JWT_JWKS_URL: { good: ['https://id.example/jwks.json'], bad: ['id.example', 'ftp://id.example', 'https://'] },
+    JWT_JWKS_URL: {
+      good: ['https://id.example/jwks.json'],
+      bad: ['id.example', 'ftp://id.example', 'https://'],
+    },
     API_KEYS: { good: ['a', 'a,b'], bad: ['a,,b', 'a b'] },
     GLOBAL_PUBLISH: { good: ['any', 'users', 'server'], bad: ['none', 'Any'] },
     MAX_MESSAGE_BYTES: { good: ['1', '131072'], bad: ['0', '64k'] },
     MAX_CONNECTIONS_PER_USER: { good: ['0', '5'], bad: ['-1', 'none'] },
     REDIS_URL: {
-      good: ['redis://localhost', 'redis://u:p@localhost:6379/2', 'rediss://h.example:6380', 'localhost:6379', '10.0.0.1:6379', '[::1]:6379'],
-      bad: ['localhost', 'http://localhost:6379', 'localhost:0', 'localhost:65536', 'redis://', 'redis://localhost:6379/x', 'redis://a b', 'a:1,b:2', ':6379'],
+      good: [
+        'redis://localhost',
+        'redis://u:p@localhost:6379/2',
+        'rediss://h.example:6380',
+        'localhost:6379',
+        '10.0.0.1:6379',
+        '[::1]:6379',
+      ],
+      bad: [
+        'localhost',
+        'http://localhost:6379',
+        'localhost:0',
+        'localhost:65536',
+        'redis://',
+        'redis://localhost:6379/x',
+        'redis://a b',
+        'a:1,b:2',
+        ':6379',
+      ],
     },
     KAFKA_BROKERS: { good: [], bad: ['localhost:9092'] },
     KAFKA_TOPIC: { good: ['a.b'], bad: ['a b', 'x'.repeat(250)] },
@@ -155,19 +262,27 @@ t.test('every variable refuses what it is not, and takes what it is', async (t) 
     PRESENCE_EVENTS: { good: ['false'], bad: ['off'] },
   };
   for (const [key, { good, bad }] of Object.entries(rows)) {
-    for (const value of good) t.ok(E.isRight(readConfig({ [key]: value }, undefined)), `${key}=${value}`);
-    for (const value of bad) t.strictSame(faults({ [key]: value }), [key], `${key}=${value} is a fault, and the only one`);
+    for (const value of good)
+      t.ok(E.isRight(readConfig({ [key]: value }, undefined)), `${key}=${value}`);
+    for (const value of bad)
+      t.strictSame(faults({ [key]: value }), [key], `${key}=${value} is a fault, and the only one`);
   }
 });
 
 t.test('values are read', async (t) => {
   t.equal(read({ REDIS_URL: 'localhost:6379' }).broker.redisUrl, 'redis://localhost:6379');
   t.equal(read({ REDIS_URL: '[::1]:6379' }).broker.redisUrl, 'redis://[::1]:6379');
-  t.equal(read({ REDIS_URL: 'a:1, redis://b:2', REDIS_CLUSTER: 'true' }).broker.redisUrl, 'redis://a:1,redis://b:2');
-  t.strictSame(read({ REDIS_SENTINELS: 'a:1, b:2', REDIS_SENTINEL_NAME: 'main' }).broker.redisSentinels, [
-    { host: 'a', port: 1 },
-    { host: 'b', port: 2 },
-  ]);
+  t.equal(
+    read({ REDIS_URL: 'a:1, redis://b:2', REDIS_CLUSTER: 'true' }).broker.redisUrl,
+    'redis://a:1,redis://b:2',
+  );
+  t.strictSame(
+    read({ REDIS_SENTINELS: 'a:1, b:2', REDIS_SENTINEL_NAME: 'main' }).broker.redisSentinels,
+    [
+      { host: 'a', port: 1 },
+      { host: 'b', port: 2 },
+    ],
+  );
   t.strictSame(read({ API_KEYS: 'k1,k2' }).access.apiKeys, ['k1', 'k2']);
   t.strictSame(read({ ALLOWED_ORIGINS: '*' }).server.allowedOrigins, ['*']);
 });
@@ -180,25 +295,55 @@ t.test('relations between values', async (t) => {
   t.strictSame(faults({ REDIS_SENTINELS: 'a:1' }), ['REDIS_SENTINEL_NAME']);
   t.strictSame(faults({ REDIS_SENTINEL_NAME: 'main' }), ['REDIS_SENTINELS']);
   t.strictSame(faults({ REDIS_CLUSTER: 'true' }), ['REDIS_URL']);
-  t.strictSame(faults({ REDIS_CLUSTER: 'true', REDIS_URL: 'a:1', REDIS_SENTINELS: 'a:1', REDIS_SENTINEL_NAME: 'm' }), ['REDIS_CLUSTER']);
+  t.strictSame(
+    faults({
+      REDIS_CLUSTER: 'true',
+      REDIS_URL: 'a:1',
+      REDIS_SENTINELS: 'a:1',
+      REDIS_SENTINEL_NAME: 'm',
+    }),
+    ['REDIS_CLUSTER'],
+  );
 });
 
 t.test('all faults are told at once, a relation only of values that are good', async (t) => {
   t.strictSame(
-    faults({ PORT: 'x', LOG_LEVEL: 'loud', PRESENCE_EVENTS: 'maybe', AUTH_ENABLED: 'true', PONG_TIMEOUT_MS: '1', REDIS_CLUSTER: 'true', LOG_TTL_MS: 'x' }).toSorted(),
-    ['AUTH_ENABLED', 'LOG_LEVEL', 'LOG_TTL_MS', 'PING_INTERVAL_MS', 'PORT', 'PRESENCE_EVENTS', 'REDIS_URL'],
+    faults({
+      PORT: 'x',
+      LOG_LEVEL: 'loud',
+      PRESENCE_EVENTS: 'maybe',
+      AUTH_ENABLED: 'true',
+      PONG_TIMEOUT_MS: '1',
+      REDIS_CLUSTER: 'true',
+      LOG_TTL_MS: 'x',
+    }).toSorted(),
+    [
+      'AUTH_ENABLED',
+      'LOG_LEVEL',
+      'LOG_TTL_MS',
+      'PING_INTERVAL_MS',
+      'PORT',
+      'PRESENCE_EVENTS',
+      'REDIS_URL',
+    ],
   );
 });
 
 t.test('what is not in this version says so', async (t) => {
-  const [auth, kafka, database] = left(readConfig({ AUTH_ENABLED: 'true', KAFKA_BROKERS: 'k:1', DATABASE_URL: 'postgres://u:hunter2@h/d' }, undefined)).map(faultLine);
+  const [auth, kafka, database] = left(
+    readConfig(
+      { AUTH_ENABLED: 'true', KAFKA_BROKERS: 'k:1', DATABASE_URL: 'postgres://u:hunter2@h/d' },
+      undefined,
+    ),
+  ).map(faultLine);
   t.match(auth, /^AUTH_ENABLED=true: expected false: .*open to everyone/);
   t.match(kafka, /^KAFKA_BROKERS=k:1: expected nothing: Kafka comes with a later version/);
   t.match(database, /^DATABASE_URL=postgres:\/\/\*\*\*@h\/d: expected nothing: .*later version/);
 });
 
 t.test('faults show no secret and are one line each', async (t) => {
-  const shown = (env: Readonly<Record<string, string>>): string => left(readConfig(env, undefined)).map(faultLine).join('\n');
+  const shown = (env: Readonly<Record<string, string>>): string =>
+    left(readConfig(env, undefined)).map(faultLine).join('\n');
   for (const [key, value] of Object.entries({
     API_KEYS: 'hunter2,,x',
     REDIS_URL: 'http://user:hunter2@h',
@@ -210,42 +355,96 @@ t.test('faults show no secret and are one line each', async (t) => {
     t.match(shown({ [key]: value }), `${key}=`);
     t.notMatch(shown({ [key]: value }), /hunter2/, key);
   }
-  t.notMatch(left(configOf({ access: { jwtSecret: ['hunter2'] as unknown as string } })).map(faultLine).join('\n'), /hunter2/);
-  t.notMatch(left(configOf({ access: { jwtSekret: 'hunter2' } as object })).map(faultLine).join('\n'), /hunter2/);
+  t.notMatch(
+    left(configOf({ access: { jwtSecret: ['hunter2'] as unknown as string } }))
+      .map(faultLine)
+      .join('\n'),
+    /hunter2/,
+  );
+  t.notMatch(
+    left(configOf({ access: { jwtSekret: 'hunter2' } as object }))
+      .map(faultLine)
+      .join('\n'),
+    /hunter2/,
+  );
   t.equal(shown({ LOG_LEVEL: 'a\nb\r\u001b[31mc' }).split(/[\n\r\u001b]/).length, 1);
   t.ok(shown({ LOG_LEVEL: 'x'.repeat(10_000) }).length < 400);
   const broken = t.testdir({ 'default.json': '{"access":{"jwtSecret":"hunter2"' });
   t.notMatch(left(readConfig({}, broken)).map(faultLine).join('\n'), /hunter2/);
 });
 
-t.test('files: unknown keys, wrong shapes and wrong kinds are faults that name their path', async (t) => {
-  const of = (text: string): readonly string[] => left(readConfig({}, t.testdir({ 'default.json': text }))).map(({ key }) => key);
-  t.strictSame(of('{'), ['default.json']);
-  t.strictSame(of('[]'), ['configuration']);
-  t.strictSame(of('{"server":1,"sever":{},"limits":{"prot":1}}'), ['server', 'sever', 'limits.prot']);
-  t.strictSame(of('{"server":{"port":{"a":{"b":1}}}}'), ['server.port']);
-  t.strictSame(of('{"__proto__":{},"server":{"__proto__":1,"constructor":2,"toString":3}}'), ['__proto__', 'server.__proto__', 'server.constructor', 'server.toString']);
-  t.strictSame(of('{"server":{"port":true,"host":7,"allowedOrigins":[1],"drainMs":null,"readyRequiresBroker":"TLS"}}'), [
-    'server.port',
-    'server.host',
-    'server.drainMs',
-    'server.readyRequiresBroker',
-    'server.allowedOrigins',
-  ]);
-  const directory = t.testdir({ 'default.json': '{"server":{"port":"x"}}' });
-  t.equal(right(readConfig({ PORT: '1' }, directory)).server.port, 1, 'a value that another layer replaces does not count');
-  mkdirSync(join(directory, 'empty'));
-  writeFileSync(join(directory, 'production.json'), '{"server":{"port":80}}');
-  t.equal(right(readConfig({ NODE_ENV: 'production' }, directory)).server.port, 80);
-  t.equal(right(readConfig({}, join(directory, 'empty'))).server.port, 8000, 'no file is no fault');
-});
+t.test(
+  'files: unknown keys, wrong shapes and wrong kinds are faults that name their path',
+  async (t) => {
+    const of = (text: string): readonly string[] =>
+      left(readConfig({}, t.testdir({ 'default.json': text }))).map(({ key }) => key);
+    t.strictSame(of('{'), ['default.json']);
+    t.strictSame(of('[]'), ['configuration']);
+    t.strictSame(of('{"server":1,"sever":{},"limits":{"prot":1}}'), [
+      'server',
+      'sever',
+      'limits.prot',
+    ]);
+    t.strictSame(of('{"server":{"port":{"a":{"b":1}}}}'), ['server.port']);
+    t.strictSame(of('{"__proto__":{},"server":{"__proto__":1,"constructor":2,"toString":3}}'), [
+      '__proto__',
+      'server.__proto__',
+      'server.constructor',
+      'server.toString',
+    ]);
+    t.strictSame(
+      of(
+        '{"server":{"port":true,"host":7,"allowedOrigins":[1],"drainMs":null,"readyRequiresBroker":"TLS"}}',
+      ),
+      [
+        'server.port',
+        'server.host',
+        'server.drainMs',
+        'server.readyRequiresBroker',
+        'server.allowedOrigins',
+      ],
+    );
+    const directory = t.testdir({ 'default.json': '{"server":{"port":"x"}}' });
+    t.equal(
+      right(readConfig({ PORT: '1' }, directory)).server.port,
+      1,
+      'a value that another layer replaces does not count',
+    );
+    mkdirSync(join(directory, 'empty'));
+    writeFileSync(join(directory, 'production.json'), '{"server":{"port":80}}');
+    t.equal(right(readConfig({ NODE_ENV: 'production' }, directory)).server.port, 80);
+    t.equal(
+      right(readConfig({}, join(directory, 'empty'))).server.port,
+      8000,
+      'no file is no fault',
+    );
+  },
+);
 
 t.test('a program gives its own values, checked the same way', async (t) => {
-  const config = right(configOf({ server: { port: 0, serverId: 'a' }, broker: { redisSentinels: [{ host: 'h', port: 1 }], redisSentinelName: 'm', redisUrl: undefined } }));
+  const config = right(
+    configOf({
+      server: { port: 0, serverId: 'a' },
+      broker: {
+        redisSentinels: [{ host: 'h', port: 1 }],
+        redisSentinelName: 'm',
+        redisUrl: undefined,
+      },
+    }),
+  );
   t.equal(config.server.port, 0);
   t.strictSame(config.broker.redisSentinels, [{ host: 'h', port: 1 }]);
-  t.strictSame(left(configOf({ server: { port: -1 }, limits: { pingIntervalMs: 70_000 } })).map(({ key }) => key), ['server.port', 'limits.pingIntervalMs']);
-  t.equal(right(configOf({ server: { serverId: 'b' } })).broker.redisUrl, '', 'one call leaves nothing to the next');
+  t.strictSame(
+    left(configOf({ server: { port: -1 }, limits: { pingIntervalMs: 70_000 } })).map(
+      ({ key }) => key,
+    ),
+    ['server.port', 'limits.pingIntervalMs'],
+  );
+  t.equal(
+    right(configOf({ server: { serverId: 'b' } })).broker.redisUrl,
+    '',
+    'one call leaves nothing to the next',
+  );
 });
 
 t.test('the result cannot be changed', async (t) => {
@@ -258,11 +457,20 @@ t.test('the result cannot be changed', async (t) => {
 
 t.test('no text whatever throws, and what is taken is within its bounds', async () => {
   fc.assert(
-    fc.property(fc.constantFrom(...Object.keys(CONTRACT)), fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }), (key, value) => {
-      const result = readConfig({ [key]: value }, undefined);
-      return E.isLeft(result) ? result.left.every((fault) => !/[\n\r]/.test(faultLine(fault))) : result.right.server.port <= 65_535;
-    }),
+    fc.property(
+      fc.constantFrom(...Object.keys(CONTRACT)),
+      fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }),
+      (key, value) => {
+        const result = readConfig({ [key]: value }, undefined);
+        return E.isLeft(result)
+          ? result.left.every((fault) => !/[\n\r]/.test(faultLine(fault)))
+          : result.right.server.port <= 65_535;
+      },
+    ),
     { numRuns: 500 },
   );
-  fc.assert(fc.property(fc.jsonValue(), (value) => void configOf(value as object)), { numRuns: 500 });
+  fc.assert(
+    fc.property(fc.jsonValue(), (value) => void configOf(value as object)),
+    { numRuns: 500 },
+  );
 });

@@ -48,7 +48,8 @@ export const oneOf =
     return word === undefined ? E.left(`one of ${words.join(', ')}`) : E.right(word);
   };
 
-export const text: Format<string> = (raw) => (typeof raw === 'string' ? E.right(raw) : E.left('text'));
+export const text: Format<string> = (raw) =>
+  typeof raw === 'string' ? E.right(raw) : E.left('text');
 
 export const matching =
   (pattern: RegExp, expected: string): Format<string> =>
@@ -59,14 +60,21 @@ export const matching =
 export const optional =
   (format: Format<string>): Format<string> =>
   (raw) =>
-    raw === '' ? E.right('') : E.mapLeft((expected: string) => `nothing, or ${expected}`)(format(raw));
+    raw === ''
+      ? E.right('')
+      : E.mapLeft((expected: string) => `nothing, or ${expected}`)(format(raw));
 
 /** Comma separated text or a JSON array; an entry that is empty is a slip and refused. */
 export const list =
   <A>(entry: Format<A>, expected: string): Format<readonly A[]> =>
   (raw) => {
     if (raw === '') return E.right([]);
-    const parts: readonly unknown[] | undefined = typeof raw === 'string' ? raw.split(',').map((part) => part.trim()) : Array.isArray(raw) ? raw : undefined;
+    const parts: readonly unknown[] | undefined =
+      typeof raw === 'string'
+        ? raw.split(',').map((part) => part.trim())
+        : Array.isArray(raw)
+          ? raw
+          : undefined;
     const values = parts?.map(entry);
     return values === undefined || values.some(E.isLeft)
       ? E.left(`comma separated: ${expected}`)
@@ -85,27 +93,36 @@ const HOST = /^(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,252})|\[[0-9A-Fa-f:.]+\])$/;
 
 /** A name or an address to listen on; IPv6 without brackets, as `listen` takes it. */
 export const host: Format<string> = (raw) =>
-  typeof raw === 'string' && (isIP(raw) !== 0 || (HOST.test(raw) && !raw.startsWith('['))) ? E.right(raw) : E.left('a host name or an IP address');
+  typeof raw === 'string' && (isIP(raw) !== 0 || (HOST.test(raw) && !raw.startsWith('[')))
+    ? E.right(raw)
+    : E.left('a host name or an IP address');
 
 const PORT_AFTER_HOST = /^(.+):(\d{1,5})$/;
 
 /** `host:port`, IPv6 in brackets. */
 export const endpoint: Format<Endpoint> = (raw) => {
-  if (typeof raw === 'object' && raw !== null && 'host' in raw && 'port' in raw) return endpoint(`${String(raw.host)}:${String(raw.port)}`);
+  if (typeof raw === 'object' && raw !== null && 'host' in raw && 'port' in raw)
+    return endpoint(`${String(raw.host)}:${String(raw.port)}`);
   const match = typeof raw === 'string' ? PORT_AFTER_HOST.exec(raw) : null;
   const [, name = '', number = ''] = match ?? [];
   const at = port(number);
-  return HOST.test(name) && E.isRight(at) && at.right > 0 ? E.right({ host: name, port: at.right }) : E.left('host:port');
+  return HOST.test(name) && E.isRight(at) && at.right > 0
+    ? E.right({ host: name, port: at.right })
+    : E.left('host:port');
 };
 
-const parse = (raw: unknown): URL | undefined => (typeof raw === 'string' && URL.canParse(raw) && !/\s/.test(raw) ? new URL(raw) : undefined);
+const parse = (raw: unknown): URL | undefined =>
+  typeof raw === 'string' && URL.canParse(raw) && !/\s/.test(raw) ? new URL(raw) : undefined;
 
 /** A URL of one of these schemes, which are written with their colon. */
 export const url =
   (...schemes: readonly string[]): Format<string> =>
   (raw) => {
     const parsed = parse(raw);
-    return typeof raw === 'string' && parsed !== undefined && schemes.includes(parsed.protocol) && parsed.hostname !== ''
+    return typeof raw === 'string' &&
+      parsed !== undefined &&
+      schemes.includes(parsed.protocol) &&
+      parsed.hostname !== ''
       ? E.right(raw)
       : E.left(`a URL beginning with ${schemes.map((scheme) => `${scheme}//`).join(' or ')}`);
   };
@@ -118,14 +135,18 @@ export const redisUrl: Format<string> = (raw) => {
   const bare = endpoint(raw);
   if (E.isRight(bare)) return E.right(`redis://${bare.right.host}:${bare.right.port}`);
   const value = REDIS(raw);
-  return E.isRight(value) && DATABASE.test(new URL(value.right).pathname) ? value : E.left('redis://host:port, rediss://host:port or host:port');
+  return E.isRight(value) && DATABASE.test(new URL(value.right).pathname)
+    ? value
+    : E.left('redis://host:port, rediss://host:port or host:port');
 };
 
 /** One or, for a Cluster, several, as one comma separated text. */
 export const redisUrls: Format<string> = (raw) => {
   const expected = 'redis://host:port, rediss://host:port or host:port';
   const values = list(redisUrl, expected)(raw);
-  return typeof raw !== 'string' || E.isLeft(values) ? E.left(expected) : E.right(values.right.join(','));
+  return typeof raw !== 'string' || E.isLeft(values)
+    ? E.left(expected)
+    : E.right(values.right.join(','));
 };
 
 const OTHER_ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s,*]+$/;
@@ -133,13 +154,24 @@ const OTHER_ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s,*]+$/;
 /** As browsers say it, for it is compared letter by letter: small letters, no path, no default port. Apps have schemes of their own. */
 export const origin: Format<string> = (raw) => {
   const parsed = parse(raw);
-  const said = parsed === undefined || typeof raw !== 'string' ? false : parsed.origin === 'null' ? OTHER_ORIGIN.test(raw) : parsed.origin === raw;
-  return said && typeof raw === 'string' ? E.right(raw) : E.left('an origin such as https://example.com');
+  const said =
+    parsed === undefined || typeof raw !== 'string'
+      ? false
+      : parsed.origin === 'null'
+        ? OTHER_ORIGIN.test(raw)
+        : parsed.origin === raw;
+  return said && typeof raw === 'string'
+    ? E.right(raw)
+    : E.left('an origin such as https://example.com');
 };
 
 export const origins: Format<readonly string[]> = (raw) => {
-  if (raw === '*' || (Array.isArray(raw) && raw.length === 1 && raw[0] === '*')) return E.right(['*']);
-  return E.mapLeft(() => '* alone, or comma separated origins such as https://example.com, in small letters, without a path')(list(origin, '')(raw));
+  if (raw === '*' || (Array.isArray(raw) && raw.length === 1 && raw[0] === '*'))
+    return E.right(['*']);
+  return E.mapLeft(
+    () =>
+      '* alone, or comma separated origins such as https://example.com, in small letters, without a path',
+  )(list(origin, '')(raw));
 };
 
 /** An address or a block of them, such as 10.0.0.0/8. */
@@ -147,5 +179,7 @@ export const network: Format<string> = (raw) => {
   const [address = '', bits, ...more] = typeof raw === 'string' ? raw.split('/') : [];
   const version = isIP(address);
   const fits = bits === undefined || E.isRight(whole(0, version === 4 ? 32 : 128)(bits));
-  return typeof raw === 'string' && version !== 0 && fits && more.length === 0 ? E.right(raw) : E.left('an address or a block such as 10.0.0.0/8');
+  return typeof raw === 'string' && version !== 0 && fits && more.length === 0
+    ? E.right(raw)
+    : E.left('an address or a block such as 10.0.0.0/8');
 };
