@@ -1,0 +1,57 @@
+/**
+ * From what ioredis promises to what the port answers: one Either, never an error. Promises end here and in the
+ * `redis*.ts` files; nothing above them knows of any.
+ */
+import * as E from 'fp-ts/lib/Either.js';
+import { Observable } from 'rxjs';
+import type { Answer, BusError } from './bus.js';
+
+/** Redis's words for why it did not do it. */
+const CODES: ReadonlyMap<string, BusError['_tag']> = new Map([
+  ['READONLY', 'ReadOnly'],
+  ['OOM', 'OutOfMemory'],
+  ['MISCONF', 'Misconfigured'],
+  ['LOADING', 'Loading'],
+  ['WRONGTYPE', 'WrongType'],
+  ['NOPERM', 'NoPermission'],
+  ['NOAUTH', 'NoPermission'],
+  ['WRONGPASS', 'NoPermission'],
+  ['BUSY', 'Busy'],
+]);
+
+/** An error that was thrown, as the port's own. What is no answer of Redis is `Unreachable`: it may have been done. */
+export const errorOf = (thrown: unknown): BusError => {
+  const detail = thrown instanceof Error ? thrown.message : String(thrown);
+  // a script that may not use a command or channel says so in words only
+  if (/ACL failure in script/.test(detail)) return { _tag: 'NoPermission', detail };
+  if (isReply(thrown)) return { _tag: CODES.get(detail.slice(0, detail.indexOf(' '))) ?? 'Other', detail };
+  // ioredis gave up following a Cluster whose every answer was a refusal
+  if (/Last error: ReplyError: (TRYAGAIN|CLUSTERDOWN|MOVED|ASK)/.test(detail)) return { _tag: 'Other', detail };
+  return { _tag: 'Unreachable', detail };
+};
+
+/** Whether Redis itself said it; ioredis types its class `any`. */
+export const isReply = (thrown: unknown): thrown is Error => thrown instanceof Error && thrown.name === 'ReplyError';
+
+/** An answer that was expected otherwise: a proxy, or a Redis that is none. */
+export const strange = (reply: unknown, expected: string): E.Either<BusError, never> =>
+  E.left({ _tag: 'Other', detail: `expected ${expected}, got ${reply === null ? 'null' : typeof reply}` });
+
+/**
+ * Asks when it is subscribed and reads what came. Hand-written, as `defer`, `from` and `catchError` cost 1 µs a call
+ * more. Unsubscribing drops the answer, not the command.
+ */
+export const answer = <A>(ask: () => Promise<unknown>, read: (reply: unknown) => E.Either<BusError, A>): Answer<A> =>
+  new Observable((observer) => {
+    const tell = (either: E.Either<BusError, A>): void => {
+      observer.next(either);
+      observer.complete();
+    };
+    ask().then(
+      (reply) => tell(read(reply)),
+      (thrown: unknown) => tell(E.left(errorOf(thrown))),
+    );
+  });
+
+/** What is asked only for having been done. */
+export const done = (): E.Either<BusError, void> => E.right(undefined);

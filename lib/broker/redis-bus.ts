@@ -1,0 +1,82 @@
+/**
+ * A bus over sessions: what one Redis, Sentinel and a Cluster have in common. It connects while `event$` is subscribed;
+ * until it is ready every answer is `Unreachable` at once, as nothing waits here.
+ */
+import { catchError, concat, defer, EMPTY, ignoreElements, merge, Observable, of, share, Subject, takeUntil, timeout } from 'rxjs';
+import type { Bus, BusEvent } from './bus.js';
+import { answer, done } from './redis-answers.js';
+import { redisCalls, type Run } from './redis-calls.js';
+import { type BusOptions, sessions } from './redis-session.js';
+
+/** What a session can do once it is ready. */
+export interface Session {
+  readonly run: Run;
+  readonly subscribe: (channels: readonly string[]) => Promise<unknown>;
+  readonly unsubscribe: (channels: readonly string[]) => Promise<unknown>;
+}
+
+/** What a session tells. */
+export interface SessionEvents {
+  readonly ready: (session: Session) => void;
+  readonly lost: (detail: string) => void;
+  readonly dropped: (channels: readonly string[]) => void;
+  readonly message: (channel: Buffer, payload: Buffer) => void;
+}
+
+/** Opens connections; gives back what drops them, at once. */
+export type Connect = (attempt: number, events: SessionEvents) => () => void;
+
+/** `close` waits this long for the lease to be given back. */
+const LEAVE_MS = 400;
+
+export const busOver = (options: BusOptions, sharded: boolean, connect: Connect): Bus => {
+  const { clock } = options;
+  const again$ = new Subject<string>();
+  const closed$ = new Subject<void>();
+  let session: Session | undefined;
+
+  const live = (): Session => {
+    if (session === undefined) throw new Error('not connected to Redis');
+    return session;
+  };
+  const { leave, forget, ...calls } = redisCalls(options, sharded, async (script, keys, args) => live().run(script, keys, args));
+
+  /** Messages go straight to `tell`: the operators that keep the session see its few other events only. */
+  const open = (attempt: number, tell: (event: BusEvent) => void): Observable<BusEvent> =>
+    new Observable((observer) => {
+      const drop = connect(attempt, {
+        ready: (opened) => {
+          session = opened;
+          observer.next({ _tag: 'Ready' });
+        },
+        lost: (detail) => observer.error(new Error(detail)),
+        dropped: (channels) => observer.next({ _tag: 'Dropped', channels }),
+        message: (channel, payload) => tell({ _tag: 'Message', channel: channel.toString(), payload }),
+      });
+      return () => {
+        session = undefined;
+        forget();
+        drop();
+      };
+    });
+
+  const session$ = new Observable<BusEvent>((observer) =>
+    sessions((attempt) => open(attempt, (event) => observer.next(event)), again$, clock).subscribe(observer),
+  ).pipe(takeUntil(closed$), share());
+
+  return {
+    ...calls,
+    event$: defer(() => (session === undefined ? session$ : merge(of<BusEvent>({ _tag: 'Ready' }), session$))),
+    subscribe: (channels) => answer(async () => live().subscribe(channels), done),
+    unsubscribe: (channels) => answer(async () => live().unsubscribe(channels), done),
+    reconnect: () => again$.next('asked to reconnect'),
+    close: () =>
+      concat(
+        defer(() => (session === undefined ? EMPTY : leave().pipe(timeout({ each: LEAVE_MS, scheduler: clock.scheduler })))).pipe(catchError(() => EMPTY)),
+        defer(() => {
+          closed$.next();
+          return EMPTY;
+        }),
+      ).pipe(ignoreElements()),
+  };
+};

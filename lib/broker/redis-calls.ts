@@ -1,0 +1,173 @@
+/**
+ * The scripts as the port's functions: the same for one Redis, Sentinel and Cluster, which differ in how a script gets
+ * to the node (`Run`) and in how a room is subscribed.
+ */
+import * as E from 'fp-ts/lib/Either.js';
+import type { Cluster, Redis } from 'ioredis';
+import { of, switchMap } from 'rxjs';
+import type { Clock } from '../clock.js';
+import { GLOBAL, type Room, type Top } from '../position.js';
+import { type Answer, type Bus, type BusError, CONTROL_CHANNEL, channelOf, type Outcome, podChannel } from './bus.js';
+import { answer, done, isReply, strange } from './redis-answers.js';
+import { type Script, scripts } from './scripts.js';
+
+/** Runs a script where its keys are. */
+export type Run = (script: Script, keys: readonly string[], args: readonly (string | number)[]) => Promise<unknown>;
+
+export interface CallOptions {
+  readonly serverId: string;
+  readonly positionTtlMs: number;
+  readonly clock: Clock;
+}
+
+/** Contract section 1. */
+const KEY_TTL_MS = 300_000;
+/** A pod renews its lease several times in this; dead, its members are counted this long. */
+const LEASE_MS = 10_000;
+/** A pod whose lease has ended may have been cut off only: its counts are kept this long for its return. */
+const LEASE_KEPT_MS = 60_000;
+const MEMBERS_TTL_MS = 3_600_000;
+/** A member count may be a second old (contract section 1), so may be who lives. */
+const PODS_FRESH_MS = 1_000;
+const OUTSIDE_BIT = 0x100000;
+const GLOBAL_BIT = 0x200000;
+const PODS_KEY = `{${CONTROL_CHANNEL}}:pods`;
+
+interface Pods {
+  readonly living: ReadonlySet<string>;
+  /** Living, or ended less than LEASE_KEPT_MS ago. */
+  readonly known: ReadonlySet<string>;
+  /** Of the clock's scheduler. */
+  readonly at: number;
+}
+
+export type Calls = Pick<Bus, 'publish' | 'top' | 'renew' | 'members' | 'probe' | 'lease' | 'control'> & {
+  /** Gives the lease back. */
+  leave(): Answer<void>;
+  /** Forgets what it knows of other pods: after a loss Redis may be another. */
+  forget(): void;
+};
+
+/** EVALSHA, and where Redis does not know the script (restarted, flushed, another node) EVAL of the same call. */
+export const runOn =
+  (redis: Redis | Cluster): Run =>
+  async (script, keys, args) => {
+    try {
+      return await redis.evalsha(script.sha, keys.length, ...keys, ...args);
+    } catch (thrown) {
+      if (!isReply(thrown) || !thrown.message.startsWith('NOSCRIPT')) throw thrown;
+      return redis.eval(script.lua, keys.length, ...keys, ...args);
+    }
+  };
+
+export const redisCalls = ({ serverId, positionTtlMs, clock }: CallOptions, sharded: boolean, run: Run): Calls => {
+  const { publish, top, members, probe, lease, leave, control } = scripts(sharded);
+  const own = podChannel(serverId);
+  let pods: Pods | undefined;
+
+  const askPods = (): Answer<Pods> =>
+    answer(
+      () => run(lease, [PODS_KEY], [serverId, LEASE_MS, LEASE_KEPT_MS]),
+      (reply) => {
+        const [living, ended] = Array.isArray(reply) ? reply : [];
+        if (!isTexts(living) || !isTexts(ended)) return strange(reply, 'two lists of pods');
+        pods = { living: new Set(living), known: new Set([...living, ...ended]), at: clock.scheduler.now() };
+        return E.right(pods);
+      },
+    );
+
+  const askMembers = (room: Room, count: number, gone: readonly string[]): Answer<ReadonlyMap<string, number>> =>
+    answer(
+      () => run(members, [`{${channelOf(room)}}:members`], [serverId, count, MEMBERS_TTL_MS, ...gone]),
+      (reply) => (isTexts(reply) ? E.right(othersIn(reply, serverId)) : strange(reply, 'a hash')),
+    );
+
+  /** Counts by the pods known; asks who lives when the room names a pod that was not there lately. */
+  const countOthers = (room: Room, count: number, counts: ReadonlyMap<string, number>): Answer<number> => {
+    const names = [...counts.keys()];
+    const isStale = pods === undefined || clock.scheduler.now() - pods.at > PODS_FRESH_MS;
+    if (!isStale || pods === undefined || names.every((name) => pods?.living.has(name))) return of(E.right(sumOf(counts, pods)));
+    return askPods().pipe(
+      switchMap((asked): Answer<number> => {
+        if (E.isLeft(asked)) return of(asked);
+        const gone = names.filter((name) => !asked.right.known.has(name));
+        const sum = E.right(sumOf(counts, asked.right));
+        // or a room that never empties would keep a field of every pod there ever was
+        return gone.length === 0 ? of(sum) : askMembers(room, count, gone).pipe(switchMap(() => of(sum)));
+      }),
+    );
+  };
+
+  const askTop = (room: Room, tag: number, old: number | ''): Answer<Top> =>
+    answer(() => run(top, [`{${channelOf(room)}}:pos`], [tag, positionTtlMs, old]), topOf);
+
+  return {
+    publish: (room, drafts, nonces, tag, deadline) => {
+      const channel = channelOf(room);
+      const keys = [`{${channel}}:pos`];
+      const args: (string | number)[] = [channel, deadline, tag, positionTtlMs, KEY_TTL_MS];
+      for (const [i, { key, digest, logged, rest }] of drafts.entries()) {
+        if (key !== undefined) keys.push(`{${channel}}:key:${key}`);
+        const bits = (room === GLOBAL ? GLOBAL_BIT : 0) + (logged ? 0 : OUTSIDE_BIT) + (nonces[i] ?? 0);
+        args.push(bits, key === undefined ? '' : `=${digest}`, rest);
+      }
+      return answer(
+        () => run(publish, keys, args),
+        (reply) => outcomesOf(reply, drafts.length),
+      );
+    },
+    top: (room, tag) => askTop(room, tag, ''),
+    renew: (room, old, tag) => askTop(room, tag, old),
+    members: (room, count) => {
+      const ask = (): Answer<number> =>
+        askMembers(room, count, []).pipe(switchMap((counts) => (E.isLeft(counts) ? of(counts) : countOthers(room, count, counts.right))));
+      // the lease first: nobody may take this pod for one that has gone while it writes
+      return pods === undefined ? askPods().pipe(switchMap((asked) => (E.isLeft(asked) ? of(asked) : ask()))) : ask();
+    },
+    probe: (text) =>
+      answer(
+        () => run(probe, [`{${own}}:lease`], [own, text, LEASE_MS]),
+        (reply) => (typeof reply === 'number' ? E.right(reply) : strange(reply, 'a time')),
+      ),
+    lease: () => askPods().pipe(switchMap((asked) => of(E.isLeft(asked) ? asked : E.right([...asked.right.living])))),
+    leave: () => answer(() => run(leave, [PODS_KEY], [serverId]), done),
+    control: (text) => answer(() => run(control, [PODS_KEY], [CONTROL_CHANNEL, text]), done),
+    forget: () => {
+      pods = undefined;
+    },
+  };
+};
+
+const isTexts = (value: unknown): value is readonly string[] => Array.isArray(value) && value.every((item) => typeof item === 'string');
+
+const othersIn = (flat: readonly string[], self: string): ReadonlyMap<string, number> => {
+  const counts = new Map<string, number>();
+  for (let i = 0; i + 1 < flat.length; i += 2) {
+    const [name = '', count] = flat.slice(i, i + 2);
+    if (name !== self) counts.set(name, Number(count));
+  }
+  return counts;
+};
+
+const sumOf = (counts: ReadonlyMap<string, number>, pods: Pods | undefined): number => {
+  let sum = 0;
+  for (const [name, count] of counts) if (pods?.living.has(name) && count > 0) sum += count;
+  return sum;
+};
+
+const topOf = (reply: unknown): E.Either<BusError, Top> => {
+  const [tag, offset, ms, id] = Array.isArray(reply) ? reply : [];
+  if (typeof tag !== 'number' || typeof offset !== 'number' || typeof ms !== 'number' || typeof id !== 'string') return strange(reply, 'a top');
+  return E.right({ tag, offset, ms, id: id === '' ? null : id });
+};
+
+const outcomesOf = (reply: unknown, count: number): E.Either<BusError, readonly Outcome[]> => {
+  if (reply === 0) return E.left({ _tag: 'Late', detail: 'it came to Redis after its deadline' });
+  if (!isTexts(reply) || reply.length !== count) return strange(reply, `${count} outcomes`);
+  return E.right(reply.map(outcomeOf));
+};
+
+const outcomeOf = (text: string): Outcome => {
+  const id = text.slice(1);
+  return text[0] === 'p' ? { _tag: 'Placed', id } : text[0] === 'd' ? { _tag: 'Duplicate', id } : { _tag: 'KeyReused' };
+};

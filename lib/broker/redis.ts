@@ -1,0 +1,84 @@
+/**
+ * The bus on one Redis, alone or behind Sentinel. A session is a connection that publishes and one that is subscribed,
+ * each with the same way to the master: ready when both are, lost when one is.
+ */
+import { Redis } from 'ioredis';
+import type { Clock } from '../clock.js';
+import type { Bus } from './bus.js';
+import { busOver } from './redis-bus.js';
+import { runOn } from './redis-calls.js';
+import { type BusOptions, connectionOptions, whereOf } from './redis-session.js';
+
+/** Redis runs a command to its end before anyone else's: so many channels take it about a millisecond. */
+const CHANNELS_A_COMMAND = 1_000;
+
+export const redisBus = (options: BusOptions): Bus =>
+  busOver(options, false, (attempt, { ready, lost, message }) => {
+    const where = { ...connectionOptions(options), ...whereOf(options, attempt) };
+    const publisher = new Redis(where);
+    const subscriber = new Redis(where);
+    const hold = corked(() => [publisher], options.clock);
+    const run = runOn(publisher);
+    let readyOnes = 0;
+
+    for (const connection of [publisher, subscriber]) {
+      let detail = 'the connection was closed';
+      // from the first tick to the last: an error event that nobody hears ends the process
+      connection.on('error', (error: Error) => {
+        detail = error.message;
+      });
+      connection.once('close', () => lost(detail));
+      // Sentinel gave no address: there was nothing to close
+      connection.once('end', () => lost(detail));
+      connection.once('ready', () => {
+        readyOnes += 1;
+        if (readyOnes < 2) return;
+        ready({
+          run: (script, keys, args) => {
+            hold();
+            return run(script, keys, args);
+          },
+          subscribe: (channels) => Promise.all(slices(channels).map((some) => subscriber.subscribe(...some))),
+          unsubscribe: (channels) => Promise.all(slices(channels).map((some) => subscriber.unsubscribe(...some))),
+        });
+      });
+    }
+    subscriber.on('messageBuffer', message);
+
+    return () => {
+      subscriber.off('messageBuffer', message);
+      drop(publisher);
+      drop(subscriber);
+    };
+  });
+
+/** Closes at once, whatever the peer does. What was under way is rejected when the socket's end is seen, in this turn. */
+export const drop = (connection: Redis): void => {
+  connection.disconnect();
+  // ioredis says goodbye and waits; a frozen peer does not answer
+  connection.stream?.destroy();
+};
+
+/**
+ * Writes what a turn of the event loop sends as one: a `write` costs more than all else around a publish. Not ioredis's
+ * own pipelining: that has one pipeline under way at a time, so what comes meanwhile waits for it without a timeout.
+ */
+export const corked = (connections: () => readonly Redis[], clock: Clock): (() => void) => {
+  let isHeld = false;
+  return () => {
+    if (isHeld) return;
+    isHeld = true;
+    const streams = connections().map(({ stream }) => stream);
+    for (const stream of streams) stream.cork();
+    clock.turn(() => {
+      isHeld = false;
+      for (const stream of streams) stream.uncork();
+    });
+  };
+};
+
+/** At least one channel each: SUBSCRIBE without any is an error, and UNSUBSCRIBE without any leaves all. */
+const slices = (channels: readonly string[]): readonly (readonly string[])[] =>
+  Array.from({ length: Math.ceil(channels.length / CHANNELS_A_COMMAND) }, (_, i) =>
+    channels.slice(i * CHANNELS_A_COMMAND, (i + 1) * CHANNELS_A_COMMAND),
+  );

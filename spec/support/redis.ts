@@ -1,0 +1,311 @@
+/**
+ * Real Redis servers for specs and benches: alone, three Sentinels over a master and its replica, three nodes of a
+ * Cluster. All on 127.0.0.1, without files beyond a temporary folder, and gone when this process is.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+
+const HOST = '127.0.0.1';
+const FIRST_PORT = 20_000;
+const PORTS = 12_000;
+const BUS_OFFSET = 10_000;
+
+export interface RedisServer {
+  readonly port: number;
+  /** With TLS `rediss:`; of the default user. */
+  readonly url: string;
+  /** The authority of the server's own certificate, with TLS. */
+  readonly ca: string | undefined;
+  /** One command on a connection of its own. */
+  readonly command: (...args: readonly [string, ...(string | number)[]]) => Promise<unknown>;
+  readonly freeze: () => void;
+  readonly thaw: () => void;
+  /** SIGKILL. */
+  readonly kill: () => Promise<void>;
+  /** On the same port: with its append-only file, or empty. */
+  readonly restart: (empty?: boolean) => Promise<void>;
+  readonly stop: () => Promise<void>;
+}
+
+export interface RedisServerOptions {
+  readonly port?: number;
+  readonly appendonly?: boolean;
+  readonly appendfsync?: 'always' | 'everysec' | 'no';
+  readonly password?: string;
+  /** Lines of an ACL file: `user pod on >secret ~* &* +@all`. */
+  readonly acl?: readonly string[];
+  readonly tls?: boolean;
+  /** More of redis.conf: `['maxmemory', '1mb']`. */
+  readonly config?: readonly (readonly [string, ...(string | number)[]])[];
+  readonly sentinel?: boolean;
+}
+
+/** Polls until it is true; for what Redis tells nobody of. Throws after `ms`. */
+export const until = async (what: string, is: () => boolean | Promise<boolean>, ms = 10_000): Promise<void> => {
+  const end = performance.now() + ms;
+  while (!(await is())) {
+    if (performance.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
+    await sleep(10);
+  }
+};
+
+const isFree = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, HOST, () => server.close(() => resolve(true)));
+  });
+
+/** A port that nobody has, nor the one 10,000 above it, where a Cluster's node talks to the others. */
+export const freePort = async (): Promise<number> => {
+  for (;;) {
+    const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
+    if ((await isFree(port)) && (await isFree(port + BUS_OFFSET))) return port;
+  }
+};
+
+// ending with this process
+
+const processes = new Set<ChildProcess>();
+const folders = new Set<string>();
+
+process.on('exit', () => {
+  for (const child of processes) child.kill('SIGKILL');
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+const folder = (): string => {
+  const path = mkdtempSync(join(tmpdir(), 'redis-'));
+  folders.add(path);
+  return path;
+};
+
+/** With `setpriv` the kernel ends the server even when this process is killed. */
+const run = (args: readonly string[], cwd: string): ChildProcess => {
+  const guard = existsSync('/usr/bin/setpriv') ? ['setpriv', '--pdeathsig', 'KILL'] : [];
+  const [command = '', ...rest] = [...guard, 'redis-server', ...args];
+  const child = spawn(command, rest, { cwd, stdio: 'ignore' });
+  child.unref();
+  processes.add(child);
+  child.once('exit', () => processes.delete(child));
+  return child;
+};
+
+const ended = (child: ChildProcess): Promise<void> =>
+  child.exitCode !== null || child.signalCode !== null ? Promise.resolve() : new Promise((resolve) => child.once('exit', () => resolve()));
+
+/** A certificate of 127.0.0.1 that is its own authority. */
+const certificate = (cwd: string): string => {
+  const key = join(cwd, 'key.pem');
+  const cert = join(cwd, 'cert.pem');
+  const subject = ['-subj', '/CN=localhost', '-addext', `subjectAltName=DNS:localhost,IP:${HOST}`];
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-keyout', key, '-out', cert, ...subject], { stdio: 'ignore' });
+  return execFileSync('cat', [cert], { encoding: 'utf8' });
+};
+
+const quoted = (value: string | number): string => `"${String(value)}"`;
+
+export const startRedis = async (options: RedisServerOptions = {}): Promise<RedisServer> => {
+  const { appendonly = false, appendfsync = 'everysec', password, acl, tls = false, config = [], sentinel = false } = options;
+  const port = options.port ?? (await freePort());
+  const cwd = folder();
+  const ca = tls ? certificate(cwd) : undefined;
+  const lines: (readonly (string | number)[])[] = [
+    ['bind', HOST],
+    ['dir', cwd],
+    ...(tls ? [['port', 0], ['tls-port', port], ['tls-cert-file', 'cert.pem'], ['tls-key-file', 'key.pem'], ['tls-ca-cert-file', 'cert.pem'], ['tls-auth-clients', 'no']] : [['port', port]]),
+    ...(sentinel ? [] : [['save', ''], ['appendonly', appendonly ? 'yes' : 'no'], ['appendfsync', appendfsync], ['repl-diskless-sync-delay', 0]]),
+    ...(password === undefined ? [] : [['requirepass', password]]),
+    ...(acl === undefined ? [] : [['aclfile', join(cwd, 'users.acl')]]),
+    ...config,
+  ];
+  if (acl !== undefined) writeFileSync(join(cwd, 'users.acl'), `${acl.join('\n')}\n`);
+  const file = join(cwd, 'redis.conf');
+  writeFileSync(file, `${lines.map(([name, ...values]) => `${name} ${values.map(quoted).join(' ')}`).join('\n')}\n`);
+
+  const command: RedisServer['command'] = async (name, ...args) => {
+    const redis = new Redis({
+      host: HOST,
+      port,
+      lazyConnect: true,
+      retryStrategy: null,
+      enableReadyCheck: false,
+      commandTimeout: 5_000,
+      ...(password === undefined ? {} : { password }),
+      ...(ca === undefined ? {} : { tls: { ca } }),
+    });
+    redis.on('error', () => undefined);
+    try {
+      await redis.connect();
+      return await redis.call(name, ...args);
+    } finally {
+      redis.disconnect();
+    }
+  };
+  const answers = async (): Promise<boolean> => {
+    try {
+      return (await command('PING')) === 'PONG';
+    } catch (error) {
+      return error instanceof Error && error.message.startsWith('NOAUTH');
+    }
+  };
+
+  let child: ChildProcess;
+  const start = async (): Promise<void> => {
+    child = run([file, ...(sentinel ? ['--sentinel'] : [])], cwd);
+    await until(`redis-server answers on ${port}`, answers);
+  };
+  await start();
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    child.kill(signal);
+    if (signal !== 'SIGKILL') child.kill('SIGCONT');
+    await ended(child);
+  };
+  return {
+    port,
+    url: `redis${tls ? 's' : ''}://${password === undefined ? '' : `:${password}@`}${HOST}:${port}`,
+    ca,
+    command,
+    freeze: () => child.kill('SIGSTOP'),
+    thaw: () => child.kill('SIGCONT'),
+    kill: () => end('SIGKILL'),
+    restart: async (empty = false) => {
+      await end('SIGKILL');
+      if (empty) rmSync(join(cwd, 'appendonlydir'), { recursive: true, force: true });
+      await start();
+    },
+    stop: async () => {
+      await end('SIGKILL');
+      rmSync(cwd, { recursive: true, force: true });
+    },
+  };
+};
+
+// Sentinel
+
+export interface SentinelTrio {
+  readonly name: string;
+  /** `host:port` each. */
+  readonly addresses: readonly string[];
+  readonly sentinels: readonly RedisServer[];
+  readonly nodes: readonly [RedisServer, RedisServer];
+  /** The node that the Sentinels call master now. */
+  readonly master: () => Promise<RedisServer>;
+  readonly stop: () => Promise<void>;
+}
+
+const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+
+/** Three Sentinels, a master and a replica; a master that is gone is replaced after a second. */
+export const startSentinels = async (): Promise<SentinelTrio> => {
+  const name = 'chat';
+  const first = await startRedis();
+  const second = await startRedis({ config: [['replicaof', HOST, first.port]] });
+  const nodes = [first, second] as const;
+  await until('the replica is in step', async () => text(await second.command('INFO', 'replication')).includes('master_link_status:up'));
+  const sentinels = await Promise.all(
+    [1, 2, 3].map(() =>
+      startRedis({
+        sentinel: true,
+        config: [
+          ['sentinel', 'monitor', name, HOST, first.port, 2],
+          ['sentinel', 'down-after-milliseconds', name, 1_000],
+          ['sentinel', 'failover-timeout', name, 3_000],
+        ],
+      }),
+    ),
+  );
+  const knows = async (sentinel: RedisServer): Promise<boolean> => {
+    const fields = await sentinel.command('SENTINEL', 'MASTER', name);
+    const field = (key: string): unknown => (Array.isArray(fields) ? fields[fields.indexOf(key) + 1] : undefined);
+    return field('num-slaves') === '1' && field('num-other-sentinels') === '2';
+  };
+  await until('the Sentinels know each other and the replica', async () => (await Promise.all(sentinels.map(knows))).every(Boolean), 20_000);
+  return {
+    name,
+    addresses: sentinels.map(({ port }) => `${HOST}:${port}`),
+    sentinels,
+    nodes,
+    master: async () => {
+      const [sentinel] = sentinels;
+      const reply = await sentinel?.command('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name);
+      const port = Array.isArray(reply) ? Number(reply[1]) : 0;
+      return port === second.port ? second : first;
+    },
+    stop: async () => {
+      await Promise.all([...sentinels, ...nodes].map((server) => server.stop()));
+    },
+  };
+};
+
+// Cluster
+
+export interface RedisCluster {
+  readonly nodes: readonly RedisServer[];
+  /** Of the first node. */
+  readonly url: string;
+  readonly ownerOf: (slot: number) => Promise<RedisServer>;
+  /** Moves a slot with its keys, while it is in use. */
+  readonly moveSlot: (slot: number, to: RedisServer) => Promise<void>;
+  /** Waits until all nodes say that the Cluster is whole. */
+  readonly whole: () => Promise<void>;
+  readonly stop: () => Promise<void>;
+}
+
+const SLOTS = 16_384;
+
+/** Three masters without replicas. */
+export const startCluster = async (): Promise<RedisCluster> => {
+  const config: RedisServerOptions['config'] = [['cluster-enabled', 'yes'], ['cluster-node-timeout', 2_000], ['cluster-require-full-coverage', 'no']];
+  const nodes = await Promise.all([1, 2, 3].map(() => startRedis({ config })));
+  const share = Math.ceil(SLOTS / nodes.length);
+  await Promise.all(nodes.map((node, i) => node.command('CLUSTER', 'ADDSLOTSRANGE', i * share, Math.min((i + 1) * share, SLOTS) - 1)));
+  const [first] = nodes;
+  if (first === undefined) throw new Error('no node');
+  for (const { port } of nodes.slice(1)) await first.command('CLUSTER', 'MEET', HOST, port);
+  const isWhole = async (node: RedisServer): Promise<boolean> => {
+    const info = text(await node.command('CLUSTER', 'INFO'));
+    return ['cluster_state:ok', 'cluster_slots_ok:16384', `cluster_known_nodes:${nodes.length}`].every((line) => info.includes(line));
+  };
+  const whole = (): Promise<void> => until('the Cluster is whole', async () => (await Promise.all(nodes.map(isWhole))).every(Boolean), 20_000);
+  await whole();
+
+  const ids = new Map<RedisServer, string>();
+  for (const node of nodes) ids.set(node, text(await node.command('CLUSTER', 'MYID')));
+  const idOf = (node: RedisServer): string => ids.get(node) ?? '';
+  const ownerOf = async (slot: number): Promise<RedisServer> => {
+    for (const node of nodes) {
+      const slots = await node.command('CLUSTER', 'SLOTS');
+      const range = Array.isArray(slots) ? slots.find(([from, to]) => from <= slot && slot <= to) : undefined;
+      const owner = nodes.find(({ port }) => port === range?.[2]?.[1]);
+      if (owner !== undefined) return owner;
+    }
+    throw new Error(`nobody has slot ${slot}`);
+  };
+  return {
+    nodes,
+    url: first.url,
+    ownerOf,
+    moveSlot: async (slot, to) => {
+      const from = await ownerOf(slot);
+      await to.command('CLUSTER', 'SETSLOT', slot, 'IMPORTING', idOf(from));
+      await from.command('CLUSTER', 'SETSLOT', slot, 'MIGRATING', idOf(to));
+      for (;;) {
+        const keys = await from.command('CLUSTER', 'GETKEYSINSLOT', slot, 100);
+        if (!Array.isArray(keys) || keys.length === 0) break;
+        await from.command('MIGRATE', HOST, to.port, '', 0, 5_000, 'KEYS', ...keys.map(text));
+      }
+      await to.command('CLUSTER', 'SETSLOT', slot, 'NODE', idOf(to));
+      for (const node of nodes) if (node !== to) await node.command('CLUSTER', 'SETSLOT', slot, 'NODE', idOf(to));
+    },
+    whole,
+    stop: async () => {
+      await Promise.all(nodes.map((node) => node.stop()));
+    },
+  };
+};
