@@ -8,8 +8,8 @@ import { sequenceS } from 'fp-ts/lib/Apply.js';
 import * as E from 'fp-ts/lib/Either.js';
 import * as RA from 'fp-ts/lib/ReadonlyArray.js';
 import { type Fault, MASK, shown } from './config/fault.js';
-import { filesOf, type Known, known } from './config/layers.js';
-import { type Config, GROUPS, type Group, OURS, SCHEMA, type Setting } from './config/settings.js';
+import { filesOf, GROUPS, type Known, known } from './config/layers.js';
+import { type Config, type Group, OURS, SCHEMA, type Setting } from './config/settings.js';
 
 export { type Fault, faultLine } from './config/fault.js';
 export type { Config } from './config/settings.js';

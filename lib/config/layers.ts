@@ -6,7 +6,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as E from 'fp-ts/lib/Either.js';
 import { type Fault, shown, strange } from './fault.js';
-import { GROUPS } from './settings.js';
+import { SCHEMA, type Settings } from './settings.js';
+
+/** The schema by name, for names that come from outside. */
+export const GROUPS: Settings = SCHEMA;
 
 export interface Known {
   readonly values: Readonly<Record<string, Readonly<Record<string, unknown>>>>;

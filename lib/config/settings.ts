@@ -406,4 +406,3 @@ export const SCHEMA: Schema = {
 };
 
 export type Settings = Readonly<Record<string, Readonly<Record<string, Setting<unknown>>>>>;
-export const GROUPS: Settings = SCHEMA;
