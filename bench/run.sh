@@ -1,0 +1,40 @@
+#!/bin/bash
+# npm run bench -- PART [ARGUMENT]...   fanout, idle, churn, hundredk, soak [MINUTES], slow; without a part: fanout idle slow.
+# Builds what it needs: the service, the load generator, the peers. bench/README.md says what each part measures.
+set -eu
+cd "$(dirname "$0")/.."
+
+parts="fanout idle churn hundredk soak slow"
+usage() {
+  echo "usage: bench/run.sh [$(echo "$parts" | tr ' ' '|')] [ARGUMENT]..." >&2
+  exit 2
+}
+
+build_load() {
+  mkdir -p bench/build
+  local newest
+  newest=$(find bench/load -name '*.[ch]' -newer bench/build/load -print -quit 2>/dev/null || echo all)
+  [ -x bench/build/load ] && [ -z "$newest" ] && return
+  "${CC:-cc}" -O2 -Wall -Wextra -o bench/build/load bench/load/*.c
+}
+
+install_peers() {
+  [ bench/peers/node_modules/.package-lock.json -nt bench/peers/package-lock.json ] && return
+  npm ci --prefix bench/peers --no-audit --no-fund --loglevel=error
+}
+
+part() {
+  case $1 in fanout | idle | churn) install_peers ;; esac
+  node "bench/parts/$1.mjs" "${@:2}"
+}
+
+[ "${1:-}" = "" ] || case " $parts " in *" $1 "*) ;; *) usage ;; esac
+ulimit -n "$(ulimit -Hn)" # a connection is a file
+build_load
+# SKIP_BUILD=1 measures the dist/ that is there.
+[ "${SKIP_BUILD:-}" != "" ] || npm run --silent build
+if [ $# -gt 0 ]; then
+  part "$@"
+else
+  for each in fanout idle slow; do part "$each"; done
+fi

@@ -1,0 +1,33 @@
+// Runs the load generator and reads its lines.
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const program = fileURLToPath(new URL('../build/load', import.meta.url));
+
+const begin = (mode, servers, options, stdin) => {
+  const given = { dialect: servers[0].dialect, ports: servers.map(({ port }) => port), pids: servers.map(({ pid }) => pid), ...options };
+  const args = Object.entries(given).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const child = spawn(program, [mode, ...args], { stdio: [stdin, 'pipe', 'inherit'] });
+  process.once('exit', () => child.kill());
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async () => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error(`load ${mode} ended without a result`);
+    return JSON.parse(value);
+  };
+  return { child, next };
+};
+
+/** One run of `fanout`, `churn` or `visitors`, and its result. */
+export const load = (mode, servers, options) => begin(mode, servers, options, 'ignore').next();
+
+/** Holds connections until `end`; `held` is what it has by now, `say` counts one global message. */
+export const hold = async (servers, options) => {
+  const { child, next } = begin('hold', servers, options, 'pipe');
+  const word = (text) => {
+    child.stdin.write(`${text}\n`);
+    return next();
+  };
+  return { held: await next(), say: () => word('say'), end: () => word('end') };
+};
