@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# What `npm test` runs: types, lint, format, layers, dead code, then the specs. With arguments only these specs, or
+# whatever tap takes: `npm test -- spec/config.spec.ts`. The last line counts what tap counted.
+set -u -o pipefail
+cd "$(dirname "$0")/.." || exit 1
+export PATH="$PWD/node_modules/.bin:$PATH" FORCE_COLOR=0
+
+have_redis() { command -v redis-server >/dev/null && command -v redis-cli >/dev/null; }
+
+# The specs start servers of their own on free ports (a Sentinel is `redis-server --sentinel`), so a package that
+# starts a service would only be in their way: policy-rc.d says no to that while it is being installed.
+install_redis() {
+  local policy=/usr/sbin/policy-rc.d own=no status=0
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy" && own=yes
+  fi
+  { apt-get update -qq && apt-get install -y -qq --no-install-recommends redis-server; } </dev/null >&2 || status=1
+  if [ "$own" = yes ]; then rm -f "$policy"; fi
+  return "$status"
+}
+
+if ! have_redis; then
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo 'redis-server is missing: installing it from the distribution'
+    DEBIAN_FRONTEND=noninteractive install_redis
+  fi
+  if ! have_redis; then
+    echo 'The specs need redis-server and redis-cli; on Debian and Ubuntu: sudo apt-get install redis-server' >&2
+    exit 1
+  fi
+fi
+
+failed=()
+check() {
+  local name=$1
+  shift
+  echo "# $name"
+  "$@" </dev/null || failed+=("$name")
+}
+
+if [ $# -eq 0 ]; then
+  check 'types' tsc
+  check 'lint' eslint .
+  check 'format' biome ci --colors=off .
+  check 'layers' depcruise --no-progress lib spec
+  check 'dead code' knip --no-progress --no-config-hints
+fi
+
+echo '# specs'
+results=$(mktemp)
+trap 'rm -f "$results"' EXIT
+reporter=()
+if [ ! -t 1 ]; then reporter=(--reporter=min); fi
+tap "${reporter[@]}" --output-file="$results" "$@" </dev/null
+status=$?
+grep -E '^(not )?ok [0-9]+ - ' "$results"
+
+# tap's own summary of all files: `# { total: 3, pass: 1, fail: 1, skip: 1 }`
+summary=$(grep -E '^# \{ total: ' "$results" | tail -n 1)
+counted() { sed -n -E "s/.*[{,] $1: ([0-9]+).*/\1/p" <<<"$summary" | grep . || echo 0; }
+passed=$(counted pass)
+broken=$(counted fail)
+skipped=$(($(counted skip) + $(counted todo)))
+
+for name in "${failed[@]}"; do
+  echo "failed before the specs: $name"
+  status=1
+done
+if [ -z "$summary" ] || [ "$((passed + broken))" -eq 0 ]; then
+  echo 'tap counted nothing'
+  status=1
+fi
+if [ "$broken" -gt 0 ]; then status=1; fi
+if [ "$skipped" -gt 0 ]; then
+  echo "$passed passed, $broken failed, $skipped skipped"
+else
+  echo "$passed passed, $broken failed"
+fi
+exit "$status"
