@@ -1,0 +1,245 @@
+/**
+ * The broker that makes many pods one service, over the port `Bus`. It has all the policy that a bus has not: what is
+ * wanted is subscribed (`subscriptions`), what is heard is put in order (`repair`), what is published has a deadline and a
+ * fallback on the pod (`publisher`), and whether the others are reached is judged by what comes back (`outage`).
+ */
+import { isLeft, isRight } from 'fp-ts/lib/Either.js';
+import { BehaviorSubject, defer, Observable, Subject, Subscription, timer } from 'rxjs';
+import type { Clock } from '../clock.js';
+import { decodePublication, type Publication } from '../codec.js';
+import { drawTag, GLOBAL, type Id, type Room, type Top } from '../position.js';
+import { type Bus, type BusEvent, channelOf, podChannel } from './bus.js';
+import { counts } from './counts.js';
+import { echoes } from './echoes.js';
+import type { Broker, BrokerEvent, BrokerStatus, ChannelEvent } from './index.js';
+import { type Input, outage, statusOf } from './outage.js';
+import { within } from './patience.js';
+import { probe } from './probe.js';
+import { publisher } from './publisher.js';
+import { type RawEvent, repair } from './repair.js';
+import { receipts } from './receipts.js';
+import { subscriptions } from './subscriptions.js';
+
+export interface PodsDeps {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly serverId: string;
+  /** `BROKER_TIMEOUT_MS`. */
+  readonly timeoutMs: number;
+}
+
+/** What a broker of pods holds at a moment: all zero but the probe's own channel when nobody uses it. */
+export interface Holdings {
+  readonly channels: number;
+  readonly rooms: number;
+  readonly lines: number;
+  readonly counts: number;
+}
+
+export interface PodsBroker extends Broker {
+  holdings(): Holdings;
+}
+
+/** A room as far as this pod's members got, for ids outside the log. */
+interface Place {
+  readonly raws: Set<Subject<RawEvent>>;
+  top: Top | undefined;
+  ms: number;
+}
+
+const PROBE_MS = 500;
+const LEASE_MS = 5_000;
+
+export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsBroker => {
+  const { scheduler, wall, random } = clock;
+  const life = new Subscription();
+  const event$ = new Subject<BrokerEvent>();
+  const status$ = new BehaviorSubject<BrokerStatus>({ _tag: 'Starting' });
+  const input$ = new Subject<Input>();
+  const end$ = new Subject<void>();
+  const places = new Map<Room, Place>();
+  const unsettled = new Set<object>();
+  let ready = false;
+  /** Of the ids that are given before any log was seen; one for the pod, so they sort among each other. */
+  const podTag = drawTag(random);
+
+  const pulse = probe({ bus, clock, timeoutMs });
+  const heard = subscriptions({ bus, clock });
+  const said = echoes({ clock });
+  const members = counts({ bus, clock, ready: () => ready });
+
+  const podTop = (): Top => ({ tag: podTag, offset: 0, ms: Math.floor(wall()), id: null });
+
+  const idOutside = (room: Room, nonce: number): Id => {
+    const place = places.get(room);
+    const top = place?.top ?? podTop();
+    const ms = Math.max(top.ms, place?.ms ?? 0, Math.floor(wall()));
+    if (place !== undefined) place.ms = ms;
+    return { tag: top.tag, offset: top.offset, ms, global: room === GLOBAL, outside: true, nonce };
+  };
+
+  const sayTo = (room: Room, event: RawEvent): void => {
+    for (const raw$ of [...(places.get(room)?.raws ?? [])]) raw$.next(event);
+  };
+
+  const lines = publisher({
+    bus,
+    clock,
+    timeoutMs,
+    probe: pulse,
+    echoes: said,
+    receipts: receipts({ clock }),
+    way: () => WAY[status$.value._tag],
+    idOutside,
+    deliver: (room, publication: Publication) => sayTo(room, { _tag: 'Heard', publication }),
+    failed: ({ _tag, detail }, messages) => {
+      event$.next({ _tag: 'PublishFailed', detail: `${_tag}: ${detail}`, messages });
+      if (_tag === 'ReadOnly') input$.next({ _tag });
+    },
+  });
+
+  const settled = (who: object, yes: boolean): void => {
+    const whole = unsettled.size === 0;
+    if (yes) unsettled.delete(who);
+    else unsettled.add(who);
+    if (whole !== (unsettled.size === 0)) input$.next({ _tag: 'Whole', whole: !whole });
+  };
+
+  const turnTo = (status: BrokerStatus): void => {
+    status$.next(status);
+    // channels first: what falls back needs somewhere to go
+    if (status._tag === 'Degraded') for (const room of [...places.keys()]) sayTo(room, { _tag: 'Stranded' });
+    lines.turned();
+  };
+
+  const pulseOnce = (): void => {
+    if (!ready) return;
+    life.add(
+      pulse.send$.subscribe((answer) => {
+        if (isLeft(answer) && answer.left._tag === 'ReadOnly') input$.next({ _tag: 'ReadOnly' });
+      }),
+    );
+  };
+
+  const renewLease = (): void => {
+    if (ready) life.add(bus.lease().pipe(within(LEASE_MS, scheduler)).subscribe());
+  };
+
+  const accept = (event: BusEvent): void => {
+    switch (event._tag) {
+      case 'Message':
+      case 'Dropped':
+        return heard.accept(event);
+      case 'Ready':
+        ready = true;
+        input$.next(event);
+        heard.accept(event);
+        renewLease();
+        return members.again();
+      case 'Lost':
+        ready = false;
+        pulse.forget();
+        input$.next({ _tag: 'Lost' });
+        return heard.accept(event);
+    }
+  };
+
+  const channel = (room: Room): Observable<ChannelEvent> =>
+    new Observable((out) => {
+      const place = places.get(room) ?? { raws: new Set(), top: undefined, ms: 0 };
+      places.set(room, place);
+      const raw$ = new Subject<RawEvent>();
+      place.raws.add(raw$);
+      const who = {};
+      out.add(() => {
+        place.raws.delete(raw$);
+        if (place.raws.size === 0 && places.get(room) === place) places.delete(room);
+      });
+      const ordered$ = raw$.pipe(
+        repair({
+          room,
+          clock,
+          patienceMs: timeoutMs,
+          top: () => bus.top(room, drawTag(random)),
+          renew: (old) => bus.renew(room, old, otherTag(old, random)),
+          isEcho: (publication) => said.has(room, publication),
+          moved: (top) => {
+            place.top = top;
+          },
+          settled: (yes) => settled(who, yes),
+          podTop,
+        }),
+      );
+      out.add(ordered$.subscribe(out));
+      out.add(end$.subscribe(() => out.complete()));
+      if (status$.value._tag === 'Degraded') raw$.next({ _tag: 'Stranded' });
+      out.add(
+        heard.open(channelOf(room), {
+          message: (payload) => {
+            const publication = decodePublication(payload, room);
+            if (isRight(publication)) raw$.next({ _tag: 'Heard', publication: publication.right });
+            else event$.next({ _tag: 'PayloadDropped', detail: publication.left });
+          },
+          subscribed: () => raw$.next({ _tag: 'Subscribed' }),
+          torn: () => raw$.next({ _tag: 'Torn' }),
+          denied: (detail) => raw$.next({ _tag: 'Denied', detail }),
+        }),
+      );
+    });
+
+  life.add(
+    outage(clock, input$).subscribe((state) => {
+      const status = statusOf(state);
+      if (status._tag !== status$.value._tag) turnTo(status);
+      if (state.reconnect) bus.reconnect();
+    }),
+  );
+  life.add(
+    heard.open(podChannel(serverId), {
+      message: (payload) => {
+        const back = pulse.read(payload);
+        if (back === undefined) return;
+        event$.next({ _tag: 'ProbeReturned', seconds: back.seconds });
+        input$.next({ _tag: 'Returned' });
+        lines.probed(back.number);
+      },
+      // at once, as `restored` waits for it
+      subscribed: pulseOnce,
+      torn: () => undefined,
+      denied: () => undefined,
+    }),
+  );
+  life.add(timer(PROBE_MS, PROBE_MS, scheduler).subscribe(pulseOnce));
+  life.add(timer(LEASE_MS, LEASE_MS, scheduler).subscribe(renewLease));
+  input$.next({ _tag: 'Whole', whole: true });
+  life.add(bus.event$.subscribe(accept));
+
+  return {
+    name: 'redis',
+    status$: status$.asObservable(),
+    event$: event$.asObservable(),
+    channel,
+    publish: lines.publish,
+    members: members.members,
+    holdings: () => ({ channels: heard.size(), rooms: places.size, lines: lines.size(), counts: members.size() }),
+    close: () =>
+      defer(() => {
+        life.unsubscribe();
+        end$.next();
+        lines.close();
+        members.close();
+        heard.close();
+        event$.complete();
+        status$.complete();
+        return bus.close();
+      }),
+  };
+};
+
+const WAY = { Starting: 'wait', Up: 'cluster', Degraded: 'pod' } as const;
+
+/** A new epoch's tag that is not the old one's. */
+const otherTag = (old: number, random: () => number): number => {
+  const tag = drawTag(random);
+  return tag === old ? (tag % 4095) + 1 : tag;
+};

@@ -1,0 +1,55 @@
+/**
+ * The probe: a text that goes to Redis and comes back on the pod's own channel the way messages go. Its answer tells the
+ * time in Redis too, by which a publish gets its deadline.
+ */
+import { isRight, type Either } from 'fp-ts/lib/Either.js';
+import { defer, type Observable, share, tap } from 'rxjs';
+import type { Clock } from '../clock.js';
+import type { Bus, BusError } from './bus.js';
+import { within } from './patience.js';
+
+export interface Probe {
+  /** Sends one; those who ask while one is under way share its answer. Emits once. */
+  readonly send$: Observable<Either<BusError, number>>;
+  /** The number of the last one sent. */
+  last(): number;
+  /** Reads what came on the pod's channel: the probe's number and the seconds it took; undefined when it is not ours. */
+  read(payload: Buffer): { readonly number: number; readonly seconds: number } | undefined;
+  /**
+   * The least that Redis's clock (Unix ms) is ahead of ours (monotonic); undefined when not known. Redis read its clock
+   * before we got the answer, so the difference can only be larger: a deadline made with it never lies behind the
+   * moment that was meant, only before it, by at most one answer's way back.
+   */
+  ahead(): number | undefined;
+  /** The next master has a clock of its own. */
+  forget(): void;
+}
+
+export const probe = ({ bus, clock, timeoutMs }: { readonly bus: Bus; readonly clock: Clock; readonly timeoutMs: number }): Probe => {
+  /** This broker's life: a pod that restarts under the same name takes no probe of its former one. */
+  const life = Math.floor(clock.random() * 0x1_0000_0000).toString(36);
+  let sent = 0;
+  let ahead: number | undefined;
+  return {
+    send$: defer(() => {
+      sent += 1;
+      return bus.probe(`${life} ${sent} ${clock.scheduler.now()}`).pipe(within(timeoutMs, clock.scheduler));
+    }).pipe(
+      tap((answer) => {
+        if (isRight(answer)) ahead = answer.right - clock.scheduler.now();
+      }),
+      share(),
+    ),
+    last: () => sent,
+    read: (payload) => {
+      const [whose, number, at] = payload.toString('latin1').split(' ');
+      const [n, sentAt] = [Number(number), Number(at)];
+      if (whose !== life || !(n >= 1 && n <= sent) || Number.isNaN(sentAt)) return undefined;
+      return { number: n, seconds: (clock.scheduler.now() - sentAt) / 1_000 };
+    },
+    ahead: () => ahead,
+    forget: () => {
+      ahead = undefined;
+    },
+  };
+};

@@ -1,0 +1,293 @@
+/**
+ * Puts what a room's channel hears into the room's one order. Pub/sub is the fast hint, the log is the truth: a position
+ * is believed when it is the next one of the epoch that we know, or when the log confirms it. Promises: nothing twice (by
+ * the whole id, never by the offset alone), no hole without `Gap`, and what Redis accepted after it went back is not eaten.
+ *
+ *   heard ─▶ next in order? ──────────────────────────────▶ Published      (the usual way: no read, no queue)
+ *              │ repeated, or before where we began ─▶ dropped
+ *              │ outside the log ─────────────────────▶ Published, moves nothing
+ *              ▼ in doubt
+ *            held ─▶ one read of the log's top for all ─▶ a hole: Gap · a new epoch: Gap · Redis went back: renew, Gap
+ *                                                          not the log's: Published, moves nothing
+ */
+import { isRight } from 'fp-ts/lib/Either.js';
+import { Observable, type OperatorFunction, Subscription } from 'rxjs';
+import type { Clock } from '../clock.js';
+import type { Publication } from '../codec.js';
+import type { GapReason } from '../control.js';
+import { GLOBAL, type Room, type Top } from '../position.js';
+import { backoffMs } from './backoff.js';
+import type { Answer, BusError } from './bus.js';
+import type { ChannelEvent } from './index.js';
+import { within } from './patience.js';
+import { recent } from './recent.js';
+
+export type RawEvent =
+  | { readonly _tag: 'Heard'; readonly publication: Publication }
+  /** From here every later message is heard; again after each `Torn`. */
+  | { readonly _tag: 'Subscribed' }
+  | { readonly _tag: 'Torn' }
+  /** The outage is told: do not wait for the log. */
+  | { readonly _tag: 'Stranded' }
+  | { readonly _tag: 'Denied'; readonly detail: string };
+
+export interface RepairDeps {
+  readonly room: Room;
+  readonly clock: Clock;
+  readonly top: () => Answer<Top>;
+  /** Starts a new epoch if the log's is still this one. */
+  readonly renew: (old: number) => Answer<Top>;
+  /** Whether members here have this message already: it takes its place and is not said again. */
+  readonly isEcho: (publication: Publication) => boolean;
+  /** Told each place that is reached. */
+  readonly moved: (top: Top) => void;
+  /** Told whether the position is checked against the log since the last subscription. */
+  readonly settled: (yes: boolean) => void;
+  /** Where the room stands while no log is known. */
+  readonly podTop: () => Top;
+  /** How long messages are held, and a read is waited for. */
+  readonly patienceMs: number;
+}
+
+const MAX_HELD = 1_024;
+const MAX_HELD_BYTES = 4_194_304;
+
+export const repair =
+  (deps: RepairDeps): OperatorFunction<RawEvent, ChannelEvent> =>
+  (raw$) =>
+    new Observable((out) => {
+      const { room, clock, patienceMs } = deps;
+      const isGlobal = room === GLOBAL;
+      const seen = recent();
+      /** Undefined: no log is known. */
+      let known: Top | undefined;
+      let opened = false;
+      /** The read or renewal under way, or the wait before the next. */
+      let reading: Subscription | undefined;
+      /** The next read is compared with what we know even if nothing is in doubt: we did not hear all the time. */
+      let recheck = true;
+      let held: Publication[] = [];
+      let heldBytes = 0;
+      /** How many of `held` came before the read was sent: what the log says is final for these. */
+      let asked = 0;
+      let overflowed = false;
+      let limit: Subscription | undefined;
+      let subscribedAt = 0;
+
+      const heard = (publication: Publication): void => {
+        if (reading !== undefined || held.length > 0) hold(publication);
+        else if (!passes(publication)) {
+          hold(publication);
+          read(0);
+        }
+      };
+
+      /** Settles a message without the log. False: in doubt. */
+      const passes = (publication: Publication): boolean => {
+        const { id } = publication;
+        if (known !== undefined && id.tag === known.tag && !id.outside && id.global === isGlobal) {
+          if (id.offset === known.offset + 1) advance(publication);
+          else if (id.offset > known.offset || seen.contradicts(publication)) return false;
+          // in one history the ms go up with the offsets: this came before where we began, or is an old repeat
+          else return seen.has(publication) || id.ms <= known.ms;
+          return true;
+        }
+        if (!id.outside || !opened) return false;
+        say(publication);
+        return true;
+      };
+
+      const advance = (publication: Publication): void => {
+        const { tag, offset, ms } = publication.id;
+        seen.add(offset, publication.idText);
+        moveTo({ tag, offset, ms, id: publication.idText });
+        if (!deps.isEcho(publication)) say(publication);
+      };
+
+      const say = (publication: Publication): void => out.next({ _tag: 'Published', publication });
+
+      /** Another program's, or one whose place is lost: it passes as it is. */
+      const passBy = (publication: Publication): void => {
+        if (seen.has(publication)) return;
+        const { tag, offset } = publication.id;
+        if (known === undefined || tag !== known.tag || offset > known.offset) seen.add(offset, publication.idText);
+        if (!deps.isEcho(publication)) say(publication);
+      };
+
+      const moveTo = (top: Top): void => {
+        known = top;
+        deps.moved(top);
+      };
+
+      const goOnFrom = (top: Top, reason: GapReason): void => {
+        if (top.id !== null) seen.add(top.offset, top.id);
+        moveTo(top);
+        out.next({ _tag: 'Gap', reason, top });
+      };
+
+      const hold = (publication: Publication): void => {
+        if (out.closed) return;
+        const { length } = publication.payload;
+        if (held.length >= MAX_HELD || heldBytes + length > MAX_HELD_BYTES) {
+          overflowed = true;
+          return;
+        }
+        held.push(publication);
+        heldBytes += length;
+        if (opened) limit ??= clock.scheduler.schedule(letGo, patienceMs);
+      };
+
+      const takeHeld = (): readonly Publication[] => {
+        limit?.unsubscribe();
+        limit = undefined;
+        const queue = held;
+        held = [];
+        heldBytes = 0;
+        asked = 0;
+        return queue;
+      };
+
+      /** The log does not answer: what waits is said as it is, behind a gap, and moves nothing. */
+      const letGo = (): void => {
+        const queue = takeHeld();
+        if (!opened || (queue.length === 0 && !overflowed)) return;
+        overflowed = false;
+        recheck = true;
+        if (queue.some(({ id }) => !id.outside)) out.next({ _tag: 'Gap', reason: 'broker_outage', top: known ?? deps.podTop() });
+        for (const publication of queue) if (!passes(publication)) passBy(publication);
+      };
+
+      const read = (failures: number): void => ask(deps.top(), settle, failures);
+
+      const ask = (answer$: Answer<Top>, then: (top: Top) => void, failures: number): void => {
+        if (out.closed) return;
+        const asking = new Subscription();
+        reading = asking;
+        asked = held.length;
+        asking.add(
+          answer$.pipe(within(patienceMs, clock.scheduler)).subscribe((answer) => {
+            if (isRight(answer)) then(answer.right);
+            else failed(answer.left, failures);
+          }),
+        );
+      };
+
+      const failed = (error: BusError, failures: number): void => {
+        const hopeless = error._tag === 'WrongType' || error._tag === 'NoPermission';
+        if (!opened && (hopeless || clock.scheduler.now() - subscribedAt >= patienceMs)) return fail(error.detail);
+        reading = clock.scheduler.schedule(() => read(failures + 1), backoffMs(failures, clock.random));
+      };
+
+      const fail = (detail: string): void => {
+        out.next({ _tag: 'Failed', error: { _tag: 'Unavailable', detail } });
+        out.complete();
+      };
+
+      const settle = (top: Top): void => {
+        if (!opened) {
+          opened = true;
+          // these came before the read was sent, so they are before the join
+          held.splice(0, asked);
+          asked = 0;
+          if (top.id !== null) seen.add(top.offset, top.id);
+          moveTo(top);
+          out.next({ _tag: 'Opened', top, scope: 'cluster' });
+        } else if (known !== undefined && wentBack(known, top)) {
+          ask(deps.renew(top.tag), judge, 0);
+          return;
+        }
+        judge(top);
+      };
+
+      const judge = (top: Top): void => {
+        const { length } = held;
+        const before = Math.min(asked, length);
+        const queue = takeHeld();
+        if (known?.tag !== top.tag) {
+          const first = queue.find((publication) => confirms(top, publication));
+          // heard all the time, an epoch's first message is still to come
+          const from = first !== undefined ? placeBefore(first) : recheck ? top : { ...top, offset: 0, id: null };
+          goOnFrom(from, known === undefined ? 'broker_outage' : 'log_lost');
+        }
+        let i = 0;
+        for (let publication = queue[0]; publication !== undefined; publication = queue[++i]) {
+          if (passes(publication)) continue;
+          if (known !== undefined && confirms(top, publication) && publication.id.offset > known.offset) {
+            // a hole: here the log is to be read from `known.offset + 1` to `id.offset - 1` (the log's issue); until then it is told
+            goOnFrom(placeBefore(publication), 'broker_outage');
+            advance(publication);
+          } else if (i < before) passBy(publication);
+          else break;
+        }
+        // what was said before we heard again and came to nobody: here too the log is to be read, up to `top`
+        if (recheck && known !== undefined && known.tag === top.tag && known.offset < top.offset) goOnFrom(top, 'broker_outage');
+        else if (overflowed && known !== undefined) goOnFrom(known, 'broker_outage');
+        for (let publication = queue[i]; publication !== undefined && passes(publication); publication = queue[++i]);
+        finish(queue.slice(i));
+      };
+
+      /** What is left came after the read; what came during `judge` stands behind it. */
+      const finish = (rest: readonly Publication[]): void => {
+        reading = undefined;
+        const later = takeHeld();
+        for (const publication of rest) hold(publication);
+        for (const publication of later) {
+          if (held.length > 0 || !passes(publication)) hold(publication);
+        }
+        const again = overflowed;
+        recheck = again;
+        overflowed = false;
+        if (held.length > 0 || again) read(0);
+        if (!again) deps.settled(true);
+      };
+
+      const confirms = (top: Top, { id, idText }: Publication): boolean =>
+        id.tag === top.tag && !id.outside && id.global === isGlobal && (id.offset < top.offset || (id.offset === top.offset && idText === top.id));
+
+      const stopReading = (): void => {
+        reading?.unsubscribe();
+        reading = undefined;
+      };
+
+      const accept = (event: RawEvent): void => {
+        switch (event._tag) {
+          case 'Heard':
+            return heard(event.publication);
+          case 'Subscribed':
+            stopReading();
+            recheck = true;
+            subscribedAt = clock.scheduler.now();
+            return read(0);
+          case 'Torn':
+            stopReading();
+            deps.settled(false);
+            return letGo();
+          case 'Stranded':
+            if (!opened) {
+              opened = true;
+              takeHeld();
+              const top = deps.podTop();
+              deps.moved(top);
+              out.next({ _tag: 'Opened', top, scope: 'pod' });
+            }
+            return letGo();
+          case 'Denied':
+            return fail(event.detail);
+        }
+      };
+
+      deps.settled(false);
+      const source = new Subscription(() => {
+        stopReading();
+        limit?.unsubscribe();
+        deps.settled(true);
+      });
+      out.add(source);
+      source.add(raw$.subscribe({ next: accept, error: (error) => out.error(error), complete: () => out.complete() }));
+    });
+
+/** The log does not hold what we saw in it. */
+const wentBack = (known: Top, top: Top): boolean =>
+  known.tag === top.tag && (top.offset < known.offset || (top.offset === known.offset && known.id !== null && top.id !== known.id));
+
+const placeBefore = ({ id: { tag, offset, ms } }: Publication): Top => ({ tag, offset: offset - 1, ms, id: null });

@@ -1,0 +1,194 @@
+/**
+ * The port `Bus` on a model of Redis, in virtual time. Each pod has two connections, one for commands and one that hears,
+ * each in order by itself and not with the other, so an answer can come before what was published earlier. Connections
+ * break, hang and come back with backoff; a command whose connection broke may have run.
+ */
+import { left, type Either } from 'fp-ts/lib/Either.js';
+import { Observable, Subject, type Subscription } from 'rxjs';
+import { backoffMs } from '../../lib/broker/backoff.js';
+import { type Answer, type Bus, type BusError, type BusEvent, podChannel } from '../../lib/broker/bus.js';
+import type { ModelRedis, Peer, Reply } from './model-redis.js';
+import type { VirtualClock } from './virtual-clock.js';
+
+export interface ModelBus extends Bus {
+  /** The connections break now. */
+  cut(): void;
+  /** Nothing passes either way, and nothing says so, until healed. */
+  blackHole(on: boolean): void;
+  /** Redis (a Cluster's node) forgot these subscriptions. */
+  drop(channels: readonly string[]): void;
+  /** A packet takes up to so long one way. */
+  slow(ms: number): void;
+  /** These channels are refused by the ACL. */
+  readonly denied: Set<string>;
+  /** Commands sent so far, by name. */
+  readonly sent: Map<string, number>;
+  /** Ends without a word, as `kill -9` does. */
+  kill(): void;
+}
+
+/** One direction of a connection: in order, each packet after its own delay. */
+interface Pipe {
+  send(arrive: () => void): void;
+  close(): void;
+}
+
+const LOST: Either<BusError, never> = left({ _tag: 'Unreachable', detail: 'no connection' });
+
+export const modelBus = (redis: ModelRedis, clock: VirtualClock, serverId: string): ModelBus => {
+  const { scheduler, random } = clock;
+  const event$ = new Subject<BusEvent>();
+  const denied = new Set<string>();
+  const sent = new Map<string, number>();
+  const stuck: (() => void)[] = [];
+  const unanswered = new Set<() => void>();
+  let links: { readonly peer: Peer; readonly pipes: readonly [Pipe, Pipe, Pipe, Pipe] } | undefined;
+  let ready = false;
+  let hole = false;
+  let ended = false;
+  let delayMs = 2;
+  let failures = 0;
+  let due: Subscription | undefined;
+
+  const pipe = (): Pipe => {
+    let open = true;
+    let last = 0;
+    const queue: (() => void)[] = [];
+    const deliver = (): void => {
+      if (!open) return;
+      if (hole) stuck.push(deliver);
+      else queue.shift()?.();
+    };
+    return {
+      send: (arrive) => {
+        last = Math.max(last, scheduler.now() + random() * delayMs);
+        queue.push(arrive);
+        scheduler.schedule(deliver, last - scheduler.now());
+      },
+      close: () => {
+        open = false;
+      },
+    };
+  };
+
+  const connect = (): void => {
+    if (ended) return;
+    due?.unsubscribe();
+    due = scheduler.schedule(
+      () => {
+        due = undefined;
+        failures += 1;
+        if (!redis.isUp() || hole) return connect();
+        const pipes = [pipe(), pipe(), pipe(), pipe()] as const;
+        const peer: Peer = {
+          channels: new Set(),
+          push: (channel, payload) => pipes[3].send(() => event$.next({ _tag: 'Message', channel, payload })),
+          broken: () => lose('broken by Redis'),
+        };
+        links = { peer, pipes };
+        pipes[0].send(() =>
+          redis.run(() => {
+            if (links?.peer !== peer) return;
+            redis.peers.add(peer);
+            pipes[1].send(() => {
+              ready = true;
+              failures = 0;
+              event$.next({ _tag: 'Ready' });
+            });
+          }),
+        );
+      },
+      failures === 0 ? 0 : backoffMs(failures - 1, random),
+    );
+  };
+
+  const lose = (detail: string): void => {
+    if (links === undefined) return;
+    for (const { close } of links.pipes) close();
+    redis.peers.delete(links.peer);
+    links = undefined;
+    const was = ready;
+    ready = false;
+    for (const answer of [...unanswered]) answer();
+    if (was) event$.next({ _tag: 'Lost', detail });
+    failures = Math.max(1, failures);
+    connect();
+  };
+
+  const command = <A>(name: string, hearing: boolean, run: (peer: Peer) => Reply<A>): Answer<A> =>
+    new Observable((out) => {
+      sent.set(name, (sent.get(name) ?? 0) + 1);
+      const answer = (reply: Reply<A>): void => {
+        unanswered.delete(lost);
+        out.next(reply);
+        out.complete();
+      };
+      const lost = (): void => answer(LOST);
+      if (links === undefined || !ready) return lost();
+      const { peer, pipes } = links;
+      unanswered.add(lost);
+      pipes[hearing ? 2 : 0].send(() =>
+        redis.run(() => {
+          const reply = run(peer);
+          pipes[hearing ? 3 : 1].send(() => answer(reply));
+        }),
+      );
+    });
+
+  connect();
+
+  return {
+    event$,
+    denied,
+    sent,
+    subscribe: (channels) =>
+      command('subscribe', true, (peer) => {
+        if (channels.some((channel) => denied.has(channel))) return left({ _tag: 'NoPermission', detail: 'NOPERM' });
+        for (const channel of channels) peer.channels.add(channel);
+        return { _tag: 'Right', right: undefined };
+      }),
+    unsubscribe: (channels) =>
+      command('unsubscribe', true, (peer) => {
+        for (const channel of channels) peer.channels.delete(channel);
+        return { _tag: 'Right', right: undefined };
+      }),
+    publish: (room, drafts, nonces, tag, deadline) => command('publish', false, () => redis.publish(room, drafts, nonces, tag, deadline)),
+    top: (room, tag) => command('top', false, () => redis.top(room, tag)),
+    renew: (room, old, tag) => command('renew', false, () => redis.renew(room, old, tag)),
+    members: (room, own) => command('members', false, () => redis.members(room, serverId, own)),
+    probe: (text) =>
+      command('probe', false, () => {
+        const done = redis.send(podChannel(serverId), Buffer.from(text));
+        return done._tag === 'Left' ? done : { _tag: 'Right', right: redis.now() };
+      }),
+    lease: () => command('lease', false, () => redis.lease(serverId)),
+    control: (text) => command('control', false, () => redis.send('realtime:control', Buffer.from(text))),
+    reconnect: () => lose('asked'),
+    close: () =>
+      new Observable((out) => {
+        ended = true;
+        due?.unsubscribe();
+        lose('closed');
+        event$.complete();
+        out.next();
+        out.complete();
+      }),
+    cut: () => lose('cut'),
+    blackHole: (on) => {
+      hole = on;
+      if (!on) for (const deliver of stuck.splice(0)) deliver();
+    },
+    drop: (channels) => {
+      const gone = channels.filter((channel) => links?.peer.channels.delete(channel));
+      if (ready && gone.length > 0) event$.next({ _tag: 'Dropped', channels: gone });
+    },
+    slow: (ms) => {
+      delayMs = ms;
+    },
+    kill: () => {
+      ended = true;
+      due?.unsubscribe();
+      lose('killed');
+    },
+  };
+};
