@@ -28,4 +28,9 @@ const turn = (work: () => void): Subscription => {
 };
 
 /** The process' own time and chance. */
-export const systemClock: Clock = { scheduler: monotonic, turn, wall: Date.now, random: Math.random };
+export const systemClock: Clock = {
+  scheduler: monotonic,
+  turn,
+  wall: Date.now,
+  random: Math.random,
+};

@@ -8,7 +8,8 @@ export interface Close {
   readonly comeBack: boolean;
 }
 
-const close = (code: number, reason: string, comeBack: boolean): Close => Object.freeze({ code, reason, comeBack });
+const close = (code: number, reason: string, comeBack: boolean): Close =>
+  Object.freeze({ code, reason, comeBack });
 
 export const CLOSE = {
   normal: close(1000, 'normal', false),

@@ -36,7 +36,11 @@ export type Control =
       readonly user_id: string | null;
       readonly server_id: string;
       readonly protocol: 1;
-      readonly limits: { readonly message_bytes: number; readonly buffer_messages: number; readonly rate: number };
+      readonly limits: {
+        readonly message_bytes: number;
+        readonly buffer_messages: number;
+        readonly rate: number;
+      };
     }
   | {
       readonly event: 'joined';
@@ -48,7 +52,12 @@ export type Control =
       readonly scope?: 'pod' | undefined;
       readonly ref?: string | undefined;
     }
-  | { readonly event: 'left'; readonly room: string; readonly reason: LeaveReason; readonly ref?: string | undefined }
+  | {
+      readonly event: 'left';
+      readonly room: string;
+      readonly reason: LeaveReason;
+      readonly ref?: string | undefined;
+    }
   | {
       readonly event: 'ack';
       readonly ref: string;

@@ -64,7 +64,9 @@ export const parseId = (text: string): O.Option<Id> => {
   return O.some({
     ms: Number.parseInt(text.slice(0, 8) + text.slice(9, 13), 16),
     tag: Number.parseInt(text.slice(15, 18), 16),
-    offset: (Number.parseInt(text.slice(19, 23), 16) & 0x3fff) * LOW_OFFSETS + Math.floor(last / FLAGS_AND_NONCE),
+    offset:
+      (Number.parseInt(text.slice(19, 23), 16) & 0x3fff) * LOW_OFFSETS +
+      Math.floor(last / FLAGS_AND_NONCE),
     global: (flags & GLOBAL_BIT) !== 0,
     outside: (flags & OUTSIDE_BIT) !== 0,
     nonce: flags % NONCES,
@@ -84,4 +86,5 @@ const RESERVED = new Set(['stats']);
 export const isRoomName = (name: string): boolean => ROOM_NAME.test(name) && !RESERVED.has(name);
 
 /** What a room's name must look like, for texts of refusals. */
-export const ROOM_RULE = '1 to 128 characters of A-Z a-z 0-9 _ . : @ -, the first a letter or digit, and not "stats"';
+export const ROOM_RULE =
+  '1 to 128 characters of A-Z a-z 0-9 _ . : @ -, the first a letter or digit, and not "stats"';

@@ -24,7 +24,17 @@ export type BusEvent =
  * the command was not done.
  */
 export interface BusError {
-  readonly _tag: 'Late' | 'Unreachable' | 'ReadOnly' | 'OutOfMemory' | 'Misconfigured' | 'Loading' | 'WrongType' | 'NoPermission' | 'Busy' | 'Other';
+  readonly _tag:
+    | 'Late'
+    | 'Unreachable'
+    | 'ReadOnly'
+    | 'OutOfMemory'
+    | 'Misconfigured'
+    | 'Loading'
+    | 'WrongType'
+    | 'NoPermission'
+    | 'Busy'
+    | 'Other';
   readonly detail: string;
 }
 
@@ -48,7 +58,13 @@ export interface Bus {
    * `nonces` are the 20 bits of each draft's id; `tag` becomes the epoch's if the log has none. Does nothing at all and
    * answers `Late` after `deadline` (Unix ms of Redis's clock).
    */
-  publish(room: Room, drafts: readonly Draft[], nonces: readonly number[], tag: number, deadline: number): Answer<readonly Outcome[]>;
+  publish(
+    room: Room,
+    drafts: readonly Draft[],
+    nonces: readonly number[],
+    tag: number,
+    deadline: number,
+  ): Answer<readonly Outcome[]>;
   /** The top of a room's log, whose epoch is made with `tag` if there is none. */
   top(room: Room, tag: number): Answer<Top>;
   /** Starts a new epoch with `tag` at offset 0 if the log's is still `old`; answers the top afterwards. */
@@ -72,9 +88,14 @@ export const CONTROL_CHANNEL = 'realtime:control';
 const ROOM_PREFIX = 'realtime:room:';
 
 /** Contract section 5. */
-export const channelOf = (room: Room): string => (room === '' ? GLOBAL_CHANNEL : ROOM_PREFIX + room);
+export const channelOf = (room: Room): string =>
+  room === '' ? GLOBAL_CHANNEL : ROOM_PREFIX + room;
 export const podChannel = (serverId: string): string => `realtime:pod:${serverId}`;
 
 /** The room of a channel; undefined when it is not a room's. */
 export const roomOf = (channel: string): Room | undefined =>
-  channel === GLOBAL_CHANNEL ? '' : channel.startsWith(ROOM_PREFIX) ? channel.slice(ROOM_PREFIX.length) : undefined;
+  channel === GLOBAL_CHANNEL
+    ? ''
+    : channel.startsWith(ROOM_PREFIX)
+      ? channel.slice(ROOM_PREFIX.length)
+      : undefined;
