@@ -22,26 +22,36 @@ const CODES: ReadonlyMap<string, BusError['_tag']> = new Map([
 /** An error that was thrown, as the port's own. What is no answer of Redis is `Unreachable`: it may have been done. */
 export const errorOf = (thrown: unknown): BusError => {
   const detail = thrown instanceof Error ? thrown.message : String(thrown);
-  // a script that may not use a command or channel says so in words only
-  if (/ACL failure in script/.test(detail)) return { _tag: 'NoPermission', detail };
-  if (isReply(thrown)) return { _tag: CODES.get(detail.slice(0, detail.indexOf(' '))) ?? 'Other', detail };
+  // of what a script may not do Redis tells in words only, which changed with 7.2
+  if (/ACL failure in script|user executing the script can't/.test(detail))
+    return { _tag: 'NoPermission', detail };
+  if (isReply(thrown))
+    return { _tag: CODES.get(detail.slice(0, detail.indexOf(' '))) ?? 'Other', detail };
   // ioredis gave up following a Cluster whose every answer was a refusal
-  if (/Last error: ReplyError: (TRYAGAIN|CLUSTERDOWN|MOVED|ASK)/.test(detail)) return { _tag: 'Other', detail };
+  if (/Last error: ReplyError: (TRYAGAIN|CLUSTERDOWN|MOVED|ASK)/.test(detail))
+    return { _tag: 'Other', detail };
   return { _tag: 'Unreachable', detail };
 };
 
 /** Whether Redis itself said it; ioredis types its class `any`. */
-export const isReply = (thrown: unknown): thrown is Error => thrown instanceof Error && thrown.name === 'ReplyError';
+export const isReply = (thrown: unknown): thrown is Error =>
+  thrown instanceof Error && thrown.name === 'ReplyError';
 
 /** An answer that was expected otherwise: a proxy, or a Redis that is none. */
 export const strange = (reply: unknown, expected: string): E.Either<BusError, never> =>
-  E.left({ _tag: 'Other', detail: `expected ${expected}, got ${reply === null ? 'null' : typeof reply}` });
+  E.left({
+    _tag: 'Other',
+    detail: `expected ${expected}, got ${reply === null ? 'null' : typeof reply}`,
+  });
 
 /**
  * Asks when it is subscribed and reads what came. Hand-written, as `defer`, `from` and `catchError` cost 1 µs a call
  * more. Unsubscribing drops the answer, not the command.
  */
-export const answer = <A>(ask: () => Promise<unknown>, read: (reply: unknown) => E.Either<BusError, A>): Answer<A> =>
+export const answer = <A>(
+  ask: () => Promise<unknown>,
+  read: (reply: unknown) => E.Either<BusError, A>,
+): Answer<A> =>
   new Observable((observer) => {
     const tell = (either: E.Either<BusError, A>): void => {
       observer.next(either);
@@ -52,6 +62,9 @@ export const answer = <A>(ask: () => Promise<unknown>, read: (reply: unknown) =>
       (thrown: unknown) => tell(E.left(errorOf(thrown))),
     );
   });
+
+/** The items of a reply that should be a list. */
+export const listOf = (reply: unknown): readonly unknown[] => (Array.isArray(reply) ? reply : []);
 
 /** What is asked only for having been done. */
 export const done = (): E.Either<BusError, void> => E.right(undefined);

@@ -2,7 +2,20 @@
  * A bus over sessions: what one Redis, Sentinel and a Cluster have in common. It connects while `event$` is subscribed;
  * until it is ready every answer is `Unreachable` at once, as nothing waits here.
  */
-import { catchError, concat, defer, EMPTY, ignoreElements, merge, Observable, of, share, Subject, takeUntil, timeout } from 'rxjs';
+import {
+  catchError,
+  concat,
+  defer,
+  EMPTY,
+  ignoreElements,
+  merge,
+  Observable,
+  of,
+  share,
+  Subject,
+  takeUntil,
+  timeout,
+} from 'rxjs';
 import type { Bus, BusEvent } from './bus.js';
 import { answer, done } from './redis-answers.js';
 import { redisCalls, type Run } from './redis-calls.js';
@@ -39,7 +52,9 @@ export const busOver = (options: BusOptions, sharded: boolean, connect: Connect)
     if (session === undefined) throw new Error('not connected to Redis');
     return session;
   };
-  const { leave, forget, ...calls } = redisCalls(options, sharded, async (script, keys, args) => live().run(script, keys, args));
+  const { leave, forget, ...calls } = redisCalls(options, sharded, async (script, keys, args) =>
+    live().run(script, keys, args),
+  );
 
   /** Messages go straight to `tell`: the operators that keep the session see its few other events only. */
   const open = (attempt: number, tell: (event: BusEvent) => void): Observable<BusEvent> =>
@@ -51,7 +66,8 @@ export const busOver = (options: BusOptions, sharded: boolean, connect: Connect)
         },
         lost: (detail) => observer.error(new Error(detail)),
         dropped: (channels) => observer.next({ _tag: 'Dropped', channels }),
-        message: (channel, payload) => tell({ _tag: 'Message', channel: channel.toString(), payload }),
+        message: (channel, payload) =>
+          tell({ _tag: 'Message', channel: channel.toString(), payload }),
       });
       return () => {
         session = undefined;
@@ -60,19 +76,28 @@ export const busOver = (options: BusOptions, sharded: boolean, connect: Connect)
       };
     });
 
-  const session$ = new Observable<BusEvent>((observer) =>
-    sessions((attempt) => open(attempt, (event) => observer.next(event)), again$, clock).subscribe(observer),
-  ).pipe(takeUntil(closed$), share());
+  const connected$ = new Observable<BusEvent>((observer) =>
+    sessions((attempt) => open(attempt, (event) => observer.next(event)), again$, clock).subscribe(
+      observer,
+    ),
+  );
+  const session$ = connected$.pipe(takeUntil(closed$), share());
 
   return {
     ...calls,
-    event$: defer(() => (session === undefined ? session$ : merge(of<BusEvent>({ _tag: 'Ready' }), session$))),
+    event$: defer(() =>
+      session === undefined ? session$ : merge(of<BusEvent>({ _tag: 'Ready' }), session$),
+    ),
     subscribe: (channels) => answer(async () => live().subscribe(channels), done),
     unsubscribe: (channels) => answer(async () => live().unsubscribe(channels), done),
     reconnect: () => again$.next('asked to reconnect'),
     close: () =>
       concat(
-        defer(() => (session === undefined ? EMPTY : leave().pipe(timeout({ each: LEAVE_MS, scheduler: clock.scheduler })))).pipe(catchError(() => EMPTY)),
+        defer(() =>
+          session === undefined
+            ? EMPTY
+            : leave().pipe(timeout({ each: LEAVE_MS, scheduler: clock.scheduler })),
+        ).pipe(catchError(() => EMPTY)),
         defer(() => {
           closed$.next();
           return EMPTY;

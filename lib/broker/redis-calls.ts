@@ -7,12 +7,24 @@ import type { Cluster, Redis } from 'ioredis';
 import { of, switchMap } from 'rxjs';
 import type { Clock } from '../clock.js';
 import { GLOBAL, type Room, type Top } from '../position.js';
-import { type Answer, type Bus, type BusError, CONTROL_CHANNEL, channelOf, type Outcome, podChannel } from './bus.js';
-import { answer, done, isReply, strange } from './redis-answers.js';
+import {
+  type Answer,
+  type Bus,
+  type BusError,
+  CONTROL_CHANNEL,
+  channelOf,
+  type Outcome,
+  podChannel,
+} from './bus.js';
+import { answer, done, isReply, listOf, strange } from './redis-answers.js';
 import { type Script, scripts } from './scripts.js';
 
 /** Runs a script where its keys are. */
-export type Run = (script: Script, keys: readonly string[], args: readonly (string | number)[]) => Promise<unknown>;
+export type Run = (
+  script: Script,
+  keys: readonly string[],
+  args: readonly (string | number)[],
+) => Promise<unknown>;
 
 export interface CallOptions {
   readonly serverId: string;
@@ -41,11 +53,14 @@ interface Pods {
   readonly at: number;
 }
 
-export type Calls = Pick<Bus, 'publish' | 'top' | 'renew' | 'members' | 'probe' | 'lease' | 'control'> & {
+export type Calls = Pick<
+  Bus,
+  'publish' | 'top' | 'renew' | 'members' | 'probe' | 'lease' | 'control'
+> & {
   /** Gives the lease back. */
-  leave(): Answer<void>;
+  readonly leave: () => Answer<void>;
   /** Forgets what it knows of other pods: after a loss Redis may be another. */
-  forget(): void;
+  readonly forget: () => void;
 };
 
 /** EVALSHA, and where Redis does not know the script (restarted, flushed, another node) EVAL of the same call. */
@@ -60,7 +75,11 @@ export const runOn =
     }
   };
 
-export const redisCalls = ({ serverId, positionTtlMs, clock }: CallOptions, sharded: boolean, run: Run): Calls => {
+export const redisCalls = (
+  { serverId, positionTtlMs, clock }: CallOptions,
+  sharded: boolean,
+  run: Run,
+): Calls => {
   const { publish, top, members, probe, lease, leave, control } = scripts(sharded);
   const own = podChannel(serverId);
   let pods: Pods | undefined;
@@ -69,31 +88,50 @@ export const redisCalls = ({ serverId, positionTtlMs, clock }: CallOptions, shar
     answer(
       () => run(lease, [PODS_KEY], [serverId, LEASE_MS, LEASE_KEPT_MS]),
       (reply) => {
-        const [living, ended] = Array.isArray(reply) ? reply : [];
+        const [living, ended] = listOf(reply);
         if (!isTexts(living) || !isTexts(ended)) return strange(reply, 'two lists of pods');
-        pods = { living: new Set(living), known: new Set([...living, ...ended]), at: clock.scheduler.now() };
+        pods = {
+          living: new Set(living),
+          known: new Set([...living, ...ended]),
+          at: clock.scheduler.now(),
+        };
         return E.right(pods);
       },
     );
 
-  const askMembers = (room: Room, count: number, gone: readonly string[]): Answer<ReadonlyMap<string, number>> =>
+  const askMembers = (
+    room: Room,
+    count: number,
+    gone: readonly string[],
+  ): Answer<ReadonlyMap<string, number>> =>
     answer(
-      () => run(members, [`{${channelOf(room)}}:members`], [serverId, count, MEMBERS_TTL_MS, ...gone]),
+      () =>
+        run(members, [`{${channelOf(room)}}:members`], [serverId, count, MEMBERS_TTL_MS, ...gone]),
       (reply) => (isTexts(reply) ? E.right(othersIn(reply, serverId)) : strange(reply, 'a hash')),
     );
 
-  /** Counts by the pods known; asks who lives when the room names a pod that was not there lately. */
-  const countOthers = (room: Room, count: number, counts: ReadonlyMap<string, number>): Answer<number> => {
+  /** Whether the last list of pods may be wrong about one that a room names: it is new, or it was dead a while ago. */
+  const isDoubtful = (name: string, { living, known, at }: Pods): boolean =>
+    !living.has(name) && (!known.has(name) || clock.scheduler.now() - at > PODS_FRESH_MS);
+
+  const countOthers = (
+    room: Room,
+    count: number,
+    counts: ReadonlyMap<string, number>,
+  ): Answer<number> => {
     const names = [...counts.keys()];
-    const isStale = pods === undefined || clock.scheduler.now() - pods.at > PODS_FRESH_MS;
-    if (!isStale || pods === undefined || names.every((name) => pods?.living.has(name))) return of(E.right(sumOf(counts, pods)));
+    const last = pods;
+    if (last !== undefined && !names.some((name) => isDoubtful(name, last)))
+      return of(E.right(sumOf(counts, last)));
     return askPods().pipe(
       switchMap((asked): Answer<number> => {
         if (E.isLeft(asked)) return of(asked);
         const gone = names.filter((name) => !asked.right.known.has(name));
         const sum = E.right(sumOf(counts, asked.right));
         // or a room that never empties would keep a field of every pod there ever was
-        return gone.length === 0 ? of(sum) : askMembers(room, count, gone).pipe(switchMap(() => of(sum)));
+        return gone.length === 0
+          ? of(sum)
+          : askMembers(room, count, gone).pipe(switchMap(() => of(sum)));
       }),
     );
   };
@@ -108,7 +146,8 @@ export const redisCalls = ({ serverId, positionTtlMs, clock }: CallOptions, shar
       const args: (string | number)[] = [channel, deadline, tag, positionTtlMs, KEY_TTL_MS];
       for (const [i, { key, digest, logged, rest }] of drafts.entries()) {
         if (key !== undefined) keys.push(`{${channel}}:key:${key}`);
-        const bits = (room === GLOBAL ? GLOBAL_BIT : 0) + (logged ? 0 : OUTSIDE_BIT) + (nonces[i] ?? 0);
+        const bits =
+          (room === GLOBAL ? GLOBAL_BIT : 0) + (logged ? 0 : OUTSIDE_BIT) + (nonces[i] ?? 0);
         args.push(bits, key === undefined ? '' : `=${digest}`, rest);
       }
       return answer(
@@ -120,16 +159,25 @@ export const redisCalls = ({ serverId, positionTtlMs, clock }: CallOptions, shar
     renew: (room, old, tag) => askTop(room, tag, old),
     members: (room, count) => {
       const ask = (): Answer<number> =>
-        askMembers(room, count, []).pipe(switchMap((counts) => (E.isLeft(counts) ? of(counts) : countOthers(room, count, counts.right))));
+        askMembers(room, count, []).pipe(
+          switchMap((counts) =>
+            E.isLeft(counts) ? of(counts) : countOthers(room, count, counts.right),
+          ),
+        );
       // the lease first: nobody may take this pod for one that has gone while it writes
-      return pods === undefined ? askPods().pipe(switchMap((asked) => (E.isLeft(asked) ? of(asked) : ask()))) : ask();
+      return pods === undefined
+        ? askPods().pipe(switchMap((asked) => (E.isLeft(asked) ? of(asked) : ask())))
+        : ask();
     },
     probe: (text) =>
       answer(
         () => run(probe, [`{${own}}:lease`], [own, text, LEASE_MS]),
         (reply) => (typeof reply === 'number' ? E.right(reply) : strange(reply, 'a time')),
       ),
-    lease: () => askPods().pipe(switchMap((asked) => of(E.isLeft(asked) ? asked : E.right([...asked.right.living])))),
+    lease: () =>
+      askPods().pipe(
+        switchMap((asked) => of(E.isLeft(asked) ? asked : E.right([...asked.right.living]))),
+      ),
     leave: () => answer(() => run(leave, [PODS_KEY], [serverId]), done),
     control: (text) => answer(() => run(control, [PODS_KEY], [CONTROL_CHANNEL, text]), done),
     forget: () => {
@@ -138,7 +186,8 @@ export const redisCalls = ({ serverId, positionTtlMs, clock }: CallOptions, shar
   };
 };
 
-const isTexts = (value: unknown): value is readonly string[] => Array.isArray(value) && value.every((item) => typeof item === 'string');
+const isTexts = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every((item) => typeof item === 'string');
 
 const othersIn = (flat: readonly string[], self: string): ReadonlyMap<string, number> => {
   const counts = new Map<string, number>();
@@ -149,15 +198,21 @@ const othersIn = (flat: readonly string[], self: string): ReadonlyMap<string, nu
   return counts;
 };
 
-const sumOf = (counts: ReadonlyMap<string, number>, pods: Pods | undefined): number => {
+const sumOf = (counts: ReadonlyMap<string, number>, { living }: Pods): number => {
   let sum = 0;
-  for (const [name, count] of counts) if (pods?.living.has(name) && count > 0) sum += count;
+  for (const [name, count] of counts) if (living.has(name) && count > 0) sum += count;
   return sum;
 };
 
 const topOf = (reply: unknown): E.Either<BusError, Top> => {
-  const [tag, offset, ms, id] = Array.isArray(reply) ? reply : [];
-  if (typeof tag !== 'number' || typeof offset !== 'number' || typeof ms !== 'number' || typeof id !== 'string') return strange(reply, 'a top');
+  const [tag, offset, ms, id] = listOf(reply);
+  if (
+    typeof tag !== 'number' ||
+    typeof offset !== 'number' ||
+    typeof ms !== 'number' ||
+    typeof id !== 'string'
+  )
+    return strange(reply, 'a top');
   return E.right({ tag, offset, ms, id: id === '' ? null : id });
 };
 
@@ -169,5 +224,9 @@ const outcomesOf = (reply: unknown, count: number): E.Either<BusError, readonly 
 
 const outcomeOf = (text: string): Outcome => {
   const id = text.slice(1);
-  return text[0] === 'p' ? { _tag: 'Placed', id } : text[0] === 'd' ? { _tag: 'Duplicate', id } : { _tag: 'KeyReused' };
+  return text[0] === 'p'
+    ? { _tag: 'Placed', id }
+    : text[0] === 'd'
+      ? { _tag: 'Duplicate', id }
+      : { _tag: 'KeyReused' };
 };

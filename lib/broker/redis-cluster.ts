@@ -9,7 +9,13 @@ import { corked, drop } from './redis.js';
 import { isReply } from './redis-answers.js';
 import { busOver } from './redis-bus.js';
 import { type Run, runOn } from './redis-calls.js';
-import { type Address, addressOf, type BusOptions, connectionOptions, seedsOf } from './redis-session.js';
+import {
+  type Address,
+  addressOf,
+  type BusOptions,
+  connectionOptions,
+  seedsOf,
+} from './redis-session.js';
 import { shards } from './redis-shards.js';
 
 /** Between ioredis's own looks at the slots, for what neither a MOVED nor a failure has told. */
@@ -32,7 +38,9 @@ export const redisClusterBus = (options: BusOptions): Bus => {
       retryDelayOnClusterDown: 0,
       slotsRefreshInterval: REFRESH_MS,
       // certificates bear names, so names must not become addresses
-      ...(redisOptions.tls === undefined ? {} : { dnsLookup: (address, callback) => callback(null, address) }),
+      ...(redisOptions.tls === undefined
+        ? {}
+        : { dnsLookup: (address, callback) => callback(null, address) }),
     });
     const refresh = (): void => cluster.refreshSlotsCache();
     const subscribed = shards({
@@ -44,7 +52,8 @@ export const redisClusterBus = (options: BusOptions): Bus => {
       message,
       clock,
     });
-    const masters = (): readonly Redis[] => cluster.nodes('master').filter(({ status }) => status === 'ready');
+    const masters = (): readonly Redis[] =>
+      cluster.nodes('master').filter(({ status }) => status === 'ready');
     const hold = corked(masters, clock);
     const runThere = runOn(cluster);
     const run: Run = async (script, keys, args) => {
@@ -66,16 +75,20 @@ export const redisClusterBus = (options: BusOptions): Bus => {
     });
     cluster.once('close', () => lost(detail));
     cluster.once('end', () => lost(detail));
-    cluster.once('ready', () => ready({ run, subscribe: subscribed.subscribe, unsubscribe: subscribed.unsubscribe }));
+    cluster.once('ready', () =>
+      ready({ run, subscribe: subscribed.subscribe, unsubscribe: subscribed.unsubscribe }),
+    );
     cluster.on('refresh', () => {
-      seen = cluster.nodes('master').map(({ options: { host = '', port = 6379 } }) => ({ host, port }));
+      seen = cluster
+        .nodes('master')
+        .map(({ options: { host = '', port = 6379 } }) => ({ host, port }));
     });
 
     return () => {
       subscribed.end();
       const nodes = cluster.nodes();
       cluster.disconnect();
-      for (const { stream } of nodes) stream?.destroy();
+      for (const node of nodes) drop(node);
     };
   });
 };

@@ -5,8 +5,23 @@
  */
 import type { RedisOptions } from 'ioredis';
 import type { ConnectionOptions } from 'node:tls';
-import { catchError, concat, defer, filter, merge, type MonoTypeOperatorFunction, type Observable, of, repeat, switchMap, tap, timeout, timer } from 'rxjs';
+import {
+  catchError,
+  concat,
+  defer,
+  filter,
+  merge,
+  type MonoTypeOperatorFunction,
+  type Observable,
+  of,
+  repeat,
+  switchMap,
+  tap,
+  timeout,
+  timer,
+} from 'rxjs';
 import type { Clock } from '../clock.js';
+import { backoffMs } from './backoff.js';
 import type { BusEvent } from './bus.js';
 
 export interface BusOptions {
@@ -30,8 +45,6 @@ const CONNECT_MS = 1_000;
 /** A session that is not ready by then is given up: three Sentinels may have to be asked, each for SENTINEL_MS. */
 const READY_MS = 3_000;
 const SENTINEL_MS = 500;
-const FIRST_RETRY_MS = 50;
-const MAX_RETRY_MS = 1_000;
 /** A session that lived this long starts counting tries anew, one that is cut at once does not. */
 const STEADY_MS = 1_000;
 /** What a closed connection gets to say goodbye. */
@@ -41,7 +54,11 @@ const GOODBYE_MS = 100;
  * Opens sessions one after the other, for as long as it is subscribed. `open` emits `Ready`, then errors when it breaks;
  * its teardown drops the connections. `again$` says why to drop the present one.
  */
-export const sessions = (open: (attempt: number) => Observable<BusEvent>, again$: Observable<string>, clock: Clock): Observable<BusEvent> => {
+export const sessions = (
+  open: (attempt: number) => Observable<BusEvent>,
+  again$: Observable<string>,
+  clock: Clock,
+): Observable<BusEvent> => {
   const kept$ = defer(() => {
     let attempt = 0;
     let readyAt = Number.POSITIVE_INFINITY;
@@ -50,13 +67,14 @@ export const sessions = (open: (attempt: number) => Observable<BusEvent>, again$
       tap(({ _tag }) => {
         if (_tag === 'Ready') readyAt = clock.scheduler.now();
       }),
-      catchError((thrown: unknown) => of(lost(thrown instanceof Error ? thrown.message : String(thrown)))),
+      catchError((thrown: unknown) =>
+        of(lost(thrown instanceof Error ? thrown.message : String(thrown))),
+      ),
       repeat({
-        // full jitter: pods that lost the same Redis do not come back as a herd
         delay: () => {
           attempt = clock.scheduler.now() - readyAt > STEADY_MS ? 0 : attempt + 1;
           readyAt = Number.POSITIVE_INFINITY;
-          return timer(clock.random() * Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** attempt), clock.scheduler);
+          return timer(backoffMs(attempt, clock.random), clock.scheduler);
         },
       }),
     );
@@ -70,10 +88,10 @@ export const sessions = (open: (attempt: number) => Observable<BusEvent>, again$
 const lost = (detail: string): BusEvent => ({ _tag: 'Lost', detail });
 
 /** `Lost` is told once until the next `Ready`. */
-const toldOnce = (): MonoTypeOperatorFunction<BusEvent> => (source) =>
+const toldOnce = (): MonoTypeOperatorFunction<BusEvent> => (source$) =>
   defer(() => {
     let isLost = false;
-    return source.pipe(
+    return source$.pipe(
       filter(({ _tag }) => {
         const isNews = _tag !== 'Lost' || !isLost;
         isLost = _tag === 'Lost' || (isLost && _tag !== 'Ready');
@@ -83,7 +101,8 @@ const toldOnce = (): MonoTypeOperatorFunction<BusEvent> => (source) =>
   });
 
 /** `REDIS_URL` of a Cluster may name several nodes, with commas between: the others need no more than `host:port`. */
-export const seedsOf = (url: string): readonly Address[] => url.split(',').map((text) => addressOf(text, 6379));
+export const seedsOf = (url: string): readonly Address[] =>
+  url.split(',').map((text) => addressOf(text, 6379));
 
 export interface Address {
   readonly host: string;
@@ -93,7 +112,10 @@ export interface Address {
 /** An address as `REDIS_URL` and `REDIS_SENTINELS` write it. */
 export const addressOf = (text: string, port: number): Address => {
   const { hostname, port: given } = urlOf(text);
-  return { host: hostname === '' ? '127.0.0.1' : hostname.replace(/^\[|\]$/g, ''), port: given === '' ? port : Number(given) };
+  return {
+    host: hostname === '' ? '127.0.0.1' : hostname.replace(/^\[|\]$/g, ''),
+    port: given === '' ? port : Number(given),
+  };
 };
 
 const urlOf = (text: string): URL => {
@@ -106,7 +128,12 @@ const urlOf = (text: string): URL => {
  * taken for the answer to a command, and a subscriber can be asked other things; ioredis falls back to RESP2 by itself.
  * Payloads are Buffers in both.
  */
-export const connectionOptions = ({ url, serverId, timeoutMs, tls }: BusOptions): ConnectionSettings => {
+export const connectionOptions = ({
+  url,
+  serverId,
+  timeoutMs,
+  tls,
+}: BusOptions): ConnectionSettings => {
   const { username, password, protocol, pathname } = urlOf(url);
   const db = Number(pathname.slice(1));
   return {
@@ -133,12 +160,16 @@ export const connectionOptions = ({ url, serverId, timeoutMs, tls }: BusOptions)
 export const whereOf = (options: BusOptions, attempt: number): ConnectionSettings => {
   const { sentinels, sentinelName, url, tls } = options;
   if (sentinels.length === 0) return addressOf(url, 6379);
-  const turned = sentinels.map((_, i) => addressOf(sentinels[(i + attempt) % sentinels.length] ?? '', 26_379));
+  const turned = sentinels.map((_, i) =>
+    addressOf(sentinels[(i + attempt) % sentinels.length] ?? '', 26_379),
+  );
   return {
     sentinels: turned,
     name: sentinelName,
     sentinelCommandTimeout: SENTINEL_MS,
     sentinelRetryStrategy: () => null,
-    ...(url.startsWith('rediss:') ? { enableTLSForSentinelMode: true, sentinelTLS: tls ?? {} } : {}),
+    ...(url.startsWith('rediss:')
+      ? { enableTLSForSentinelMode: true, sentinelTLS: tls ?? {} }
+      : {}),
   };
 };

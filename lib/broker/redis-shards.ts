@@ -46,7 +46,15 @@ const SILENT_TICKS = 3;
 const LOOK_EVERY = 10;
 const MAX_MOVES = 3;
 
-export const shards = ({ connect, drop, ownerOf, refresh, dropped, message, clock }: ShardsDeps): Shards => {
+export const shards = ({
+  connect,
+  drop,
+  ownerOf,
+  refresh,
+  dropped,
+  message,
+  clock,
+}: ShardsDeps): Shards => {
   const open = new Map<string, Shard>();
   let ticks = 0;
 
@@ -96,7 +104,12 @@ export const shards = ({ connect, drop, ownerOf, refresh, dropped, message, cloc
     return shard;
   };
 
-  const subscribeSlot = async (slot: number, channels: readonly string[], node: string | undefined, moves: number): Promise<void> => {
+  const subscribeSlot = async (
+    slot: number,
+    channels: readonly string[],
+    node: string | undefined,
+    moves: number,
+  ): Promise<void> => {
     if (node === undefined) {
       refresh();
       throw new Error(`nobody is known to have slot ${slot}`);
@@ -133,7 +146,8 @@ export const shards = ({ connect, drop, ownerOf, refresh, dropped, message, cloc
       return;
     }
     shard.waiting = 1;
-    const question: Promise<unknown> = ticks % LOOK_EVERY === 0 ? look(shard) : shard.connection.ping();
+    const question: Promise<unknown> =
+      ticks % LOOK_EVERY === 0 ? look(shard) : shard.connection.ping();
     question.then(
       () => {
         shard.waiting = 0;
@@ -149,12 +163,18 @@ export const shards = ({ connect, drop, ownerOf, refresh, dropped, message, cloc
 
   return {
     subscribe: (channels) =>
-      all([...bySlot(channels)].map(([slot, some]) => subscribeSlot(slot, some, ownerOf(slot), MAX_MOVES))),
+      all(
+        [...bySlot(channels)].map(([slot, some]) =>
+          subscribeSlot(slot, some, ownerOf(slot), MAX_MOVES),
+        ),
+      ),
     unsubscribe: (channels) =>
       all(
         [...open.values()].flatMap((shard) =>
           // of several slots in one command Redis takes none
-          [...bySlot(channels.filter((channel) => shard.channels.has(channel))).values()].map((some) => unsubscribeAt(shard, some)),
+          [...bySlot(channels.filter((channel) => shard.channels.has(channel))).values()].map(
+            (some) => unsubscribeAt(shard, some),
+          ),
         ),
       ),
     end: () => {
@@ -171,7 +191,8 @@ export const shards = ({ connect, drop, ownerOf, refresh, dropped, message, cloc
 
 /** Waits for each, then fails as the first that failed: none may fail unheard. */
 const all = async (promises: readonly Promise<void>[]): Promise<void> => {
-  for (const result of await Promise.allSettled(promises)) if (result.status === 'rejected') throw result.reason;
+  for (const result of await Promise.allSettled(promises))
+    if (result.status === 'rejected') throw result.reason;
 };
 
 const bySlot = (channels: readonly string[]): ReadonlyMap<number, readonly string[]> => {

@@ -1,4 +1,5 @@
 /** Where a Cluster keeps what: the slot of a channel, and who has a slot. */
+import { listOf } from './redis-answers.js';
 
 const SLOTS = 0x4000;
 
@@ -22,18 +23,22 @@ export const slotOf = (name: string): number => {
 
 /** Whether a node has a slot, from its own answer to CLUSTER SLOTS. A range without an address is of the node asked. */
 export const slotsAt = (reply: unknown, node: string): ((slot: number) => boolean) => {
-  const own = (Array.isArray(reply) ? reply : []).filter((range): range is readonly [number, number] => {
-    const [from, to, master] = Array.isArray(range) ? range : [];
-    if (typeof from !== 'number' || typeof to !== 'number' || !Array.isArray(master)) return false;
-    const [host, port] = master;
-    return host === '' || host === null || `${String(host)}:${String(port)}` === node;
+  const own = listOf(reply).filter((range): range is readonly [number, number] => {
+    const [from, to, master] = listOf(range);
+    if (typeof from !== 'number' || typeof to !== 'number') return false;
+    const [host, port] = listOf(master);
+    return host === '' || host === null || `${text(host)}:${text(port)}` === node;
   });
   return (slot) => own.some(([from, to]) => slot >= from && slot <= to);
 };
 
 /** The `host:port` that a MOVED answer names; undefined for any other. Without a host it is that of the node asked. */
 export const movedTo = (thrown: unknown, asked: string): string | undefined => {
-  const [, host, port] = (thrown instanceof Error && /^MOVED \d+ (.*):(\d+)$/.exec(thrown.message)) || [];
+  const [, host, port] =
+    (thrown instanceof Error && /^MOVED \d+ (.*):(\d+)$/.exec(thrown.message)) || [];
   if (port === undefined) return undefined;
   return `${host === undefined || host === '' ? asked.slice(0, asked.lastIndexOf(':')) : host}:${port}`;
 };
+
+const text = (value: unknown): string =>
+  typeof value === 'string' || typeof value === 'number' ? String(value) : '';

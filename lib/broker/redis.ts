@@ -38,8 +38,10 @@ export const redisBus = (options: BusOptions): Bus =>
             hold();
             return run(script, keys, args);
           },
-          subscribe: (channels) => Promise.all(slices(channels).map((some) => subscriber.subscribe(...some))),
-          unsubscribe: (channels) => Promise.all(slices(channels).map((some) => subscriber.unsubscribe(...some))),
+          subscribe: (channels) =>
+            Promise.all(slices(channels).map((some) => subscriber.subscribe(...some))),
+          unsubscribe: (channels) =>
+            Promise.all(slices(channels).map((some) => subscriber.unsubscribe(...some))),
         });
       });
     }
@@ -56,8 +58,11 @@ export const redisBus = (options: BusOptions): Bus =>
 export const drop = (connection: Redis): void => {
   connection.disconnect();
   // ioredis says goodbye and waits; a frozen peer does not answer
-  connection.stream?.destroy();
+  streamOf(connection)?.destroy();
 };
+
+/** None while Sentinel has not said where to connect; ioredis's type knows nothing of that. */
+const streamOf = ({ stream }: Redis): Pick<Redis['stream'], 'destroy'> | undefined => stream;
 
 /**
  * Writes what a turn of the event loop sends as one: a `write` costs more than all else around a publish. Not ioredis's

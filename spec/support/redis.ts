@@ -46,7 +46,11 @@ export interface RedisServerOptions {
 }
 
 /** Polls until it is true; for what Redis tells nobody of. Throws after `ms`. */
-export const until = async (what: string, is: () => boolean | Promise<boolean>, ms = 10_000): Promise<void> => {
+export const until = async (
+  what: string,
+  is: () => boolean | Promise<boolean>,
+  ms = 10_000,
+): Promise<void> => {
   const end = performance.now() + ms;
   while (!(await is())) {
     if (performance.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
@@ -96,37 +100,85 @@ const run = (args: readonly string[], cwd: string): ChildProcess => {
   return child;
 };
 
-const ended = (child: ChildProcess): Promise<void> =>
-  child.exitCode !== null || child.signalCode !== null ? Promise.resolve() : new Promise((resolve) => child.once('exit', () => resolve()));
+const ended = (child: ChildProcess): Promise<void> => {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  // a server keeps no process alive, waiting for its end does
+  child.ref();
+  return new Promise((resolve) => child.once('exit', () => resolve()));
+};
 
 /** A certificate of 127.0.0.1 that is its own authority. */
 const certificate = (cwd: string): string => {
   const key = join(cwd, 'key.pem');
   const cert = join(cwd, 'cert.pem');
   const subject = ['-subj', '/CN=localhost', '-addext', `subjectAltName=DNS:localhost,IP:${HOST}`];
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-keyout', key, '-out', cert, ...subject], { stdio: 'ignore' });
+  execFileSync(
+    'openssl',
+    [
+      'req',
+      '-x509',
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-days',
+      '2',
+      '-keyout',
+      key,
+      '-out',
+      cert,
+      ...subject,
+    ],
+    { stdio: 'ignore' },
+  );
   return execFileSync('cat', [cert], { encoding: 'utf8' });
 };
 
 const quoted = (value: string | number): string => `"${String(value)}"`;
 
 export const startRedis = async (options: RedisServerOptions = {}): Promise<RedisServer> => {
-  const { appendonly = false, appendfsync = 'everysec', password, acl, tls = false, config = [], sentinel = false } = options;
+  const {
+    appendonly = false,
+    appendfsync = 'everysec',
+    password,
+    acl,
+    tls = false,
+    config = [],
+    sentinel = false,
+  } = options;
   const port = options.port ?? (await freePort());
   const cwd = folder();
   const ca = tls ? certificate(cwd) : undefined;
   const lines: (readonly (string | number)[])[] = [
     ['bind', HOST],
     ['dir', cwd],
-    ...(tls ? [['port', 0], ['tls-port', port], ['tls-cert-file', 'cert.pem'], ['tls-key-file', 'key.pem'], ['tls-ca-cert-file', 'cert.pem'], ['tls-auth-clients', 'no']] : [['port', port]]),
-    ...(sentinel ? [] : [['save', ''], ['appendonly', appendonly ? 'yes' : 'no'], ['appendfsync', appendfsync], ['repl-diskless-sync-delay', 0]]),
+    ...(tls
+      ? [
+          ['port', 0],
+          ['tls-port', port],
+          ['tls-cert-file', 'cert.pem'],
+          ['tls-key-file', 'key.pem'],
+          ['tls-ca-cert-file', 'cert.pem'],
+          ['tls-auth-clients', 'no'],
+        ]
+      : [['port', port]]),
+    ...(sentinel
+      ? []
+      : [
+          ['save', ''],
+          ['appendonly', appendonly ? 'yes' : 'no'],
+          ['appendfsync', appendfsync],
+          ['repl-diskless-sync-delay', 0],
+        ]),
     ...(password === undefined ? [] : [['requirepass', password]]),
     ...(acl === undefined ? [] : [['aclfile', join(cwd, 'users.acl')]]),
     ...config,
   ];
   if (acl !== undefined) writeFileSync(join(cwd, 'users.acl'), `${acl.join('\n')}\n`);
   const file = join(cwd, 'redis.conf');
-  writeFileSync(file, `${lines.map(([name, ...values]) => `${name} ${values.map(quoted).join(' ')}`).join('\n')}\n`);
+  writeFileSync(
+    file,
+    `${lines.map(([name, ...values]) => `${name} ${values.map(quoted).join(' ')}`).join('\n')}\n`,
+  );
 
   const command: RedisServer['command'] = async (name, ...args) => {
     const redis = new Redis({
@@ -139,9 +191,14 @@ export const startRedis = async (options: RedisServerOptions = {}): Promise<Redi
       ...(password === undefined ? {} : { password }),
       ...(ca === undefined ? {} : { tls: { ca } }),
     });
-    redis.on('error', () => undefined);
+    let refused: Error | undefined;
+    redis.on('error', (error: Error) => {
+      refused = error;
+    });
     try {
-      await redis.connect();
+      await redis.connect().catch((error: unknown) => {
+        throw refused ?? error;
+      });
       return await redis.call(name, ...args);
     } finally {
       redis.disconnect();
@@ -199,7 +256,9 @@ export interface SentinelTrio {
   readonly stop: () => Promise<void>;
 }
 
-const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+const text = (value: unknown): string =>
+  typeof value === 'string' ? value : JSON.stringify(value);
 
 /** Three Sentinels, a master and a replica; a master that is gone is replaced after a second. */
 export const startSentinels = async (): Promise<SentinelTrio> => {
@@ -207,7 +266,9 @@ export const startSentinels = async (): Promise<SentinelTrio> => {
   const first = await startRedis();
   const second = await startRedis({ config: [['replicaof', HOST, first.port]] });
   const nodes = [first, second] as const;
-  await until('the replica is in step', async () => text(await second.command('INFO', 'replication')).includes('master_link_status:up'));
+  await until('the replica is in step', async () =>
+    text(await second.command('INFO', 'replication')).includes('master_link_status:up'),
+  );
   const sentinels = await Promise.all(
     [1, 2, 3].map(() =>
       startRedis({
@@ -222,10 +283,15 @@ export const startSentinels = async (): Promise<SentinelTrio> => {
   );
   const knows = async (sentinel: RedisServer): Promise<boolean> => {
     const fields = await sentinel.command('SENTINEL', 'MASTER', name);
-    const field = (key: string): unknown => (Array.isArray(fields) ? fields[fields.indexOf(key) + 1] : undefined);
+    const field = (key: string): unknown =>
+      Array.isArray(fields) ? fields[fields.indexOf(key) + 1] : undefined;
     return field('num-slaves') === '1' && field('num-other-sentinels') === '2';
   };
-  await until('the Sentinels know each other and the replica', async () => (await Promise.all(sentinels.map(knows))).every(Boolean), 20_000);
+  await until(
+    'the Sentinels know each other and the replica',
+    async () => (await Promise.all(sentinels.map(knows))).every(Boolean),
+    20_000,
+  );
   return {
     name,
     addresses: sentinels.map(({ port }) => `${HOST}:${port}`),
@@ -261,18 +327,35 @@ const SLOTS = 16_384;
 
 /** Three masters without replicas. */
 export const startCluster = async (): Promise<RedisCluster> => {
-  const config: RedisServerOptions['config'] = [['cluster-enabled', 'yes'], ['cluster-node-timeout', 2_000], ['cluster-require-full-coverage', 'no']];
+  const config: RedisServerOptions['config'] = [
+    ['cluster-enabled', 'yes'],
+    ['cluster-node-timeout', 2_000],
+    ['cluster-require-full-coverage', 'no'],
+  ];
   const nodes = await Promise.all([1, 2, 3].map(() => startRedis({ config })));
   const share = Math.ceil(SLOTS / nodes.length);
-  await Promise.all(nodes.map((node, i) => node.command('CLUSTER', 'ADDSLOTSRANGE', i * share, Math.min((i + 1) * share, SLOTS) - 1)));
+  await Promise.all(
+    nodes.map((node, i) =>
+      node.command('CLUSTER', 'ADDSLOTSRANGE', i * share, Math.min((i + 1) * share, SLOTS) - 1),
+    ),
+  );
   const [first] = nodes;
   if (first === undefined) throw new Error('no node');
   for (const { port } of nodes.slice(1)) await first.command('CLUSTER', 'MEET', HOST, port);
   const isWhole = async (node: RedisServer): Promise<boolean> => {
     const info = text(await node.command('CLUSTER', 'INFO'));
-    return ['cluster_state:ok', 'cluster_slots_ok:16384', `cluster_known_nodes:${nodes.length}`].every((line) => info.includes(line));
+    return [
+      'cluster_state:ok',
+      'cluster_slots_ok:16384',
+      `cluster_known_nodes:${nodes.length}`,
+    ].every((line) => info.includes(line));
   };
-  const whole = (): Promise<void> => until('the Cluster is whole', async () => (await Promise.all(nodes.map(isWhole))).every(Boolean), 20_000);
+  const whole = (): Promise<void> =>
+    until(
+      'the Cluster is whole',
+      async () => (await Promise.all(nodes.map(isWhole))).every(Boolean),
+      20_000,
+    );
   await whole();
 
   const ids = new Map<RedisServer, string>();
@@ -281,8 +364,11 @@ export const startCluster = async (): Promise<RedisCluster> => {
   const ownerOf = async (slot: number): Promise<RedisServer> => {
     for (const node of nodes) {
       const slots = await node.command('CLUSTER', 'SLOTS');
-      const range = Array.isArray(slots) ? slots.find(([from, to]) => from <= slot && slot <= to) : undefined;
-      const owner = nodes.find(({ port }) => port === range?.[2]?.[1]);
+      const range =
+        list(slots)
+          .map(list)
+          .find(([from, to]) => Number(from) <= slot && slot <= Number(to)) ?? [];
+      const owner = nodes.find(({ port }) => port === list(range[2])[1]);
       if (owner !== undefined) return owner;
     }
     throw new Error(`nobody has slot ${slot}`);
@@ -301,7 +387,8 @@ export const startCluster = async (): Promise<RedisCluster> => {
         await from.command('MIGRATE', HOST, to.port, '', 0, 5_000, 'KEYS', ...keys.map(text));
       }
       await to.command('CLUSTER', 'SETSLOT', slot, 'NODE', idOf(to));
-      for (const node of nodes) if (node !== to) await node.command('CLUSTER', 'SETSLOT', slot, 'NODE', idOf(to));
+      for (const node of nodes)
+        if (node !== to) await node.command('CLUSTER', 'SETSLOT', slot, 'NODE', idOf(to));
     },
     whole,
     stop: async () => {
