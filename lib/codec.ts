@@ -9,17 +9,40 @@ import * as E from 'fp-ts/lib/Either.js';
 import * as O from 'fp-ts/lib/Option.js';
 import * as t from 'io-ts';
 import { type Control, isControlEvent, type Refusal } from './control.js';
-import { formatId, GLOBAL, type Id, isRoomName, parseId, type Room, ROOM_RULE } from './position.js';
+import {
+  formatId,
+  GLOBAL,
+  type Id,
+  isRoomName,
+  parseId,
+  type Room,
+  ROOM_RULE,
+} from './position.js';
 
 /** `data` as it came: any JSON value. */
 export type Json = unknown;
 
 /** A client's message that is well-formed. `room` is undefined where the client named none, '' for the global one. */
 export type ClientMessage =
-  | { readonly type: 'chat'; readonly room: Room | undefined; readonly data: Json; readonly ref: string | undefined }
-  | { readonly type: 'presence'; readonly room: Room | undefined; readonly data: Json; readonly ref: string | undefined }
+  | {
+      readonly type: 'chat';
+      readonly room: Room | undefined;
+      readonly data: Json;
+      readonly ref: string | undefined;
+    }
+  | {
+      readonly type: 'presence';
+      readonly room: Room | undefined;
+      readonly data: Json;
+      readonly ref: string | undefined;
+    }
   | { readonly type: 'ping'; readonly data: Json; readonly ref: string | undefined }
-  | { readonly type: 'join'; readonly room: Room | undefined; readonly lastId: string | undefined; readonly ref: string | undefined }
+  | {
+      readonly type: 'join';
+      readonly room: Room | undefined;
+      readonly lastId: string | undefined;
+      readonly ref: string | undefined;
+    }
   | { readonly type: 'leave'; readonly room: Room | undefined; readonly ref: string | undefined }
   | { readonly type: 'refresh'; readonly token: string; readonly ref: string | undefined };
 
@@ -56,7 +79,14 @@ export const MAX_DEPTH = 32;
 export const MAX_ENCODED_BYTES = 131_072;
 const MAX_REF = 64;
 
-const CLIENT_TYPES: ReadonlySet<string> = new Set(['chat', 'presence', 'ping', 'join', 'leave', 'refresh']);
+const CLIENT_TYPES: ReadonlySet<string> = new Set([
+  'chat',
+  'presence',
+  'ping',
+  'join',
+  'leave',
+  'refresh',
+]);
 const SERVER_TYPES: ReadonlySet<string> = new Set(['notification', 'system', 'error', 'pong']);
 
 // reading what clients send
@@ -74,7 +104,10 @@ export const decodeMessage = (frame: Buffer): E.Either<Refusal, ClientMessage> =
   try {
     parsed = JSON.parse(text);
   } catch {
-    return refuse('invalid_json', `expected one JSON object, got ${text.trim() === '' ? 'nothing' : 'text that is not JSON'}`);
+    return refuse(
+      'invalid_json',
+      `expected one JSON object, got ${text.trim() === '' ? 'nothing' : 'text that is not JSON'}`,
+    );
   }
   if (!Envelope.is(parsed) || Array.isArray(parsed)) {
     return refuse('invalid_message', `expected an object, got ${kindOf(parsed)}`);
@@ -82,24 +115,40 @@ export const decodeMessage = (frame: Buffer): E.Either<Refusal, ClientMessage> =
   const ref = refOf(parsed);
   if (E.isLeft(ref)) return ref;
   const message = messageOf(parsed, ref.right, text.includes('\\u'));
-  return E.isLeft(message) && ref.right !== undefined ? E.left({ ...message.left, ref: ref.right }) : message;
+  return E.isLeft(message) && ref.right !== undefined
+    ? E.left({ ...message.left, ref: ref.right })
+    : message;
 };
 
 const refOf = ({ id }: Fields): E.Either<Refusal, string | undefined> => {
   if (id === undefined) return E.right(undefined);
   if (typeof id !== 'string') return wrong('id', 'a string of 1 to 64 characters', id);
-  if (id === '' || id.length > MAX_REF) return refuse('invalid_message', `id: expected a string of 1 to 64 characters, got ${id.length}`);
+  if (id === '' || id.length > MAX_REF)
+    return refuse(
+      'invalid_message',
+      `id: expected a string of 1 to 64 characters, got ${id.length}`,
+    );
   const flaw = flawIn(id, 0, true);
   return flaw === undefined ? E.right(id) : refuse('invalid_message', `id: ${flaw}`);
 };
 
-const messageOf = (fields: Fields, ref: string | undefined, escapes: boolean): E.Either<Refusal, ClientMessage> => {
+const messageOf = (
+  fields: Fields,
+  ref: string | undefined,
+  escapes: boolean,
+): E.Either<Refusal, ClientMessage> => {
   const { type, data } = fields;
   if (typeof type !== 'string') return wrong('type', 'a string', type);
   if (!CLIENT_TYPES.has(type)) {
     return SERVER_TYPES.has(type)
-      ? refuse('forbidden', `type: expected one that clients may send, got the server's own "${type}"`)
-      : refuse('unknown_type', 'type: expected chat, presence, ping, join, leave or refresh, got another');
+      ? refuse(
+          'forbidden',
+          `type: expected one that clients may send, got the server's own "${type}"`,
+        )
+      : refuse(
+          'unknown_type',
+          'type: expected chat, presence, ping, join, leave or refresh, got another',
+        );
   }
   const flaw = flawIn(data, 0, escapes);
   if (flaw !== undefined) return refuse('invalid_message', `data: ${flaw}`);
@@ -111,12 +160,15 @@ const messageOf = (fields: Fields, ref: string | undefined, escapes: boolean): E
       return E.right({ type, room: room.right, data, ref });
     case 'presence':
       if (!Envelope.is(data)) return wrong('data', 'an object', data);
-      if (data['status'] !== 'online' && data['status'] !== 'away') return wrong('data.status', '"online" or "away"', data['status']);
+      if (data['status'] !== 'online' && data['status'] !== 'away')
+        return wrong('data.status', '"online" or "away"', data['status']);
       return E.right({ type, room: room.right, data, ref });
     case 'ping':
       return E.right({ type, data, ref });
     case 'join':
-      return E.map((lastId: string | undefined): ClientMessage => ({ type, room: room.right, lastId, ref }))(lastIdOf(data));
+      return E.map(
+        (lastId: string | undefined): ClientMessage => ({ type, room: room.right, lastId, ref }),
+      )(lastIdOf(data));
     case 'leave':
       return E.right({ type, room: room.right, ref });
     default: {
@@ -131,7 +183,9 @@ const roomOf = (room: unknown): E.Either<Refusal, Room | undefined> => {
   if (room === undefined) return E.right(undefined);
   if (room === null || room === GLOBAL) return E.right(GLOBAL);
   if (typeof room !== 'string') return wrong('room', 'a string', room);
-  return isRoomName(room) ? E.right(room) : refuse('invalid_room', `room: expected ${ROOM_RULE}, got another text`);
+  return isRoomName(room)
+    ? E.right(room)
+    : refuse('invalid_room', `room: expected ${ROOM_RULE}, got another text`);
 };
 
 const lastIdOf = (data: unknown): E.Either<Refusal, string | undefined> => {
@@ -140,20 +194,34 @@ const lastIdOf = (data: unknown): E.Either<Refusal, string | undefined> => {
   const id = data['last_id'];
   if (isAbsentId(id)) return E.right(undefined);
   if (typeof id !== 'string') return wrong('data.last_id', 'an id that a message bore', id);
-  return O.isSome(parseId(id)) ? E.right(id) : refuse('invalid_message', 'data.last_id: expected an id that a message bore, got another text');
+  return O.isSome(parseId(id))
+    ? E.right(id)
+    : refuse(
+        'invalid_message',
+        'data.last_id: expected an id that a message bore, got another text',
+      );
 };
 
 /** `last_id` as old clients send it before they have one (contract section 6). */
 export const isAbsentId = (id: unknown): boolean =>
   id === undefined || id === null || id === '' || id === 'undefined' || id === 'null';
 
-const refuse = (code: Refusal['code'], text: string): E.Either<Refusal, never> => E.left({ code, text });
+const refuse = (code: Refusal['code'], text: string): E.Either<Refusal, never> =>
+  E.left({ code, text });
 
 const wrong = (field: string, expected: string, came: unknown): E.Either<Refusal, never> =>
   refuse('invalid_message', `${field}: expected ${expected}, got ${kindOf(came)}`);
 
 const kindOf = (value: unknown): string =>
-  value === undefined ? 'nothing' : value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+  value === undefined
+    ? 'nothing'
+    : value === null
+      ? 'null'
+      : Array.isArray(value)
+        ? 'an array'
+        : typeof value === 'object'
+          ? 'an object'
+          : `a ${typeof value}`;
 
 /**
  * What makes a JSON value unfit to be sent on, or undefined. Goes at most 33 levels deep, so it cannot overflow the
@@ -165,12 +233,17 @@ const flawIn = (value: unknown, depth: number, escapes: boolean): string | undef
     case 'string':
       if (!escapes) return undefined;
       if (value.includes('\u0000')) return 'expected text without U+0000, got one with it';
-      return value.isWellFormed() ? undefined : 'expected well-formed Unicode, got a lone surrogate';
+      return value.isWellFormed()
+        ? undefined
+        : 'expected well-formed Unicode, got a lone surrogate';
     case 'number':
-      return Number.isFinite(value) ? undefined : 'expected a number that a double can hold, got a larger one';
+      return Number.isFinite(value)
+        ? undefined
+        : 'expected a number that a double can hold, got a larger one';
     case 'object': {
       if (value === null) return undefined;
-      if (depth === MAX_DEPTH) return `expected at most ${MAX_DEPTH} arrays and objects inside each other, got more`;
+      if (depth === MAX_DEPTH)
+        return `expected at most ${MAX_DEPTH} arrays and objects inside each other, got more`;
       if (Array.isArray(value)) {
         for (const item of value) {
           const flaw = flawIn(item, depth + 1, escapes);
@@ -179,7 +252,8 @@ const flawIn = (value: unknown, depth: number, escapes: boolean): string | undef
         return undefined;
       }
       for (const [key, item] of Object.entries(value)) {
-        const flaw = (escapes ? flawIn(key, depth, true) : undefined) ?? flawIn(item, depth + 1, escapes);
+        const flaw =
+          (escapes ? flawIn(key, depth, true) : undefined) ?? flawIn(item, depth + 1, escapes);
         if (flaw !== undefined) return flaw;
       }
       return undefined;
@@ -210,13 +284,26 @@ const ID_BYTES = ID_PREFIX.length + 36 + ID_SUFFIX.length;
  * A message that waits for its id. Errors: `invalid_message` when it is over 131,072 bytes as encoded; no pod would
  * take it from a neighbour then (contract section 5), so it is refused before anyone has it.
  */
-export const draftOf = ({ room, type, from, data, at, key }: DraftFields): E.Either<Refusal, Draft> => {
+export const draftOf = ({
+  room,
+  type,
+  from,
+  data,
+  at,
+  key,
+}: DraftFields): E.Either<Refusal, Draft> => {
   const json = JSON.stringify(data);
   const named = room === GLOBAL ? '' : `"room":"${room}",`;
   const rest = `"type":"${type}",${named}"from":${JSON.stringify(from)},"data":${json},"timestamp":"${isoOf(at)}"}`;
   // a UTF-16 unit is at most 3 bytes of UTF-8, so most messages need no count
-  if (rest.length * 3 + ID_BYTES > MAX_ENCODED_BYTES && Buffer.byteLength(rest) + ID_BYTES > MAX_ENCODED_BYTES) {
-    return refuse('invalid_message', `data: expected at most ${MAX_ENCODED_BYTES} bytes with the message around it when encoded again, got more`);
+  if (
+    rest.length * 3 + ID_BYTES > MAX_ENCODED_BYTES &&
+    Buffer.byteLength(rest) + ID_BYTES > MAX_ENCODED_BYTES
+  ) {
+    return refuse(
+      'invalid_message',
+      `data: expected at most ${MAX_ENCODED_BYTES} bytes with the message around it when encoded again, got more`,
+    );
   }
   return E.right({
     room,
@@ -225,12 +312,14 @@ export const draftOf = ({ room, type, from, data, at, key }: DraftFields): E.Eit
     logged: type !== 'presence',
     key,
     except: ownConnection(type, from, data),
-    digest: key === undefined ? '' : createHash('sha256').update(json).digest('base64url').slice(0, 22),
+    digest:
+      key === undefined ? '' : createHash('sha256').update(json).digest('base64url').slice(0, 22),
   });
 };
 
 /** The text that travels: what clients get, and what stands on the room's channel. */
-export const payloadOf = (idText: string, rest: string): string => ID_PREFIX + idText + ID_SUFFIX + rest;
+export const payloadOf = (idText: string, rest: string): string =>
+  ID_PREFIX + idText + ID_SUFFIX + rest;
 
 /** What follows the id in a payload of our own: the same for a message however often and under whatever id it is said. */
 export const restOf = (payload: Buffer): string => payload.toString('utf8', ID_BYTES);
@@ -238,22 +327,37 @@ export const restOf = (payload: Buffer): string => payload.toString('utf8', ID_B
 /** A draft that got its place. */
 export const publicationOf = (draft: Draft, id: Id): Publication => {
   const idText = formatId(id);
-  return { id, idText, type: draft.type, payload: Buffer.from(payloadOf(idText, draft.rest)), except: draft.except };
+  return {
+    id,
+    idText,
+    type: draft.type,
+    payload: Buffer.from(payloadOf(idText, draft.rest)),
+    except: draft.except,
+  };
 };
 
 /** A control message; `id` is outside the log that its `data.room` names. */
 export const controlPayload = (id: Id, at: number, data: Control): Buffer =>
-  encodeServer(id, at, 'system', 'room' in data && data.room !== undefined ? data.room : GLOBAL, data);
+  encodeServer(
+    id,
+    at,
+    'system',
+    'room' in data && data.room !== undefined ? data.room : GLOBAL,
+    data,
+  );
 
 export const errorPayload = (id: Id, at: number, { code, text, ref, retryInMs }: Refusal): Buffer =>
   encodeServer(id, at, 'error', GLOBAL, { code, message: text, ref, retry_in_ms: retryInMs });
 
-export const pongPayload = (id: Id, at: number, data: Json): Buffer => encodeServer(id, at, 'pong', GLOBAL, data);
+export const pongPayload = (id: Id, at: number, data: Json): Buffer =>
+  encodeServer(id, at, 'pong', GLOBAL, data);
 
 const encodeServer = (id: Id, at: number, type: string, room: Room, data: Json): Buffer => {
   const named = room === GLOBAL ? '' : `"room":"${room}",`;
   const value = data === undefined ? '' : `"data":${JSON.stringify(data)},`;
-  return Buffer.from(`${ID_PREFIX}${formatId(id)}${ID_SUFFIX}"type":"${type}",${named}"from":"server",${value}"timestamp":"${isoOf(at)}"}`);
+  return Buffer.from(
+    `${ID_PREFIX}${formatId(id)}${ID_SUFFIX}"type":"${type}",${named}"from":"server",${value}"timestamp":"${isoOf(at)}"}`,
+  );
 };
 
 let isoMs = Number.NaN;
@@ -268,7 +372,11 @@ const isoOf = (at: number): string => {
 };
 
 /** The server's texts of presence (contract section 1). */
-export const presenceData = (userId: string | null, connectionId: string, status: 'online' | 'offline'): Json => ({
+export const presenceData = (
+  userId: string | null,
+  connectionId: string,
+  status: 'online' | 'offline',
+): Json => ({
   user_id: userId,
   connection_id: connectionId,
   status,
@@ -318,14 +426,20 @@ const writeHeader = (frames: Buffer, at: number, length: number): number => {
 
 // reading what neighbours publish
 
-const FOREIGN_TYPES: ReadonlySet<string> = new Set<MessageType>(['chat', 'presence', 'notification', 'system']);
+const FOREIGN_TYPES: ReadonlySet<string> = new Set<MessageType>([
+  'chat',
+  'presence',
+  'notification',
+  'system',
+]);
 
 /**
  * Reads a payload from a room's channel: another pod's, or any program's (contract section 5).
  * `Left` says in words why it is not one; such a payload is dropped and counted.
  */
 export const decodePublication = (payload: Buffer, room: Room): E.Either<string, Publication> => {
-  if (payload.length > MAX_ENCODED_BYTES) return E.left(`expected at most ${MAX_ENCODED_BYTES} bytes, got ${payload.length}`);
+  if (payload.length > MAX_ENCODED_BYTES)
+    return E.left(`expected at most ${MAX_ENCODED_BYTES} bytes, got ${payload.length}`);
   if (!isUtf8(payload)) return E.left('expected UTF-8, got other bytes');
   const text = payload.toString('utf8');
   let parsed: unknown;
@@ -334,21 +448,27 @@ export const decodePublication = (payload: Buffer, room: Room): E.Either<string,
   } catch {
     return E.left('expected JSON, got something else');
   }
-  if (!Envelope.is(parsed) || Array.isArray(parsed)) return E.left(`expected an object, got ${kindOf(parsed)}`);
+  if (!Envelope.is(parsed) || Array.isArray(parsed))
+    return E.left(`expected an object, got ${kindOf(parsed)}`);
   const { id: idText, type, from, data, timestamp } = parsed;
   if (typeof idText !== 'string') return E.left(`id: expected a UUIDv7, got ${kindOf(idText)}`);
   const id = parseId(idText);
   if (O.isNone(id)) return E.left('id: expected a UUIDv7, got another text');
-  if (typeof type !== 'string' || !FOREIGN_TYPES.has(type)) return E.left('type: expected chat, presence, notification or system, got another');
+  if (typeof type !== 'string' || !FOREIGN_TYPES.has(type))
+    return E.left('type: expected chat, presence, notification or system, got another');
   const named = parsed['room'] ?? GLOBAL;
   if (named !== room) return E.left("room: expected the channel's, got another");
   if (typeof from !== 'string') return E.left(`from: expected a string, got ${kindOf(from)}`);
-  if (typeof timestamp !== 'string') return E.left(`timestamp: expected a string, got ${kindOf(timestamp)}`);
+  if (typeof timestamp !== 'string')
+    return E.left(`timestamp: expected a string, got ${kindOf(timestamp)}`);
   if (data === undefined) return E.left('data: expected a JSON value, got nothing');
   const flaw = flawIn(data, 0, text.includes('\\u'));
   if (flaw !== undefined) return E.left(`data: ${flaw}`);
   const fields = Envelope.is(data) ? data : {};
-  if (type === 'system' && (typeof fields['event'] !== 'string' || isControlEvent(fields['event']))) {
+  if (
+    type === 'system' &&
+    (typeof fields['event'] !== 'string' || isControlEvent(fields['event']))
+  ) {
     return E.left("data.event: expected an application's own, got none or the server's");
   }
   return E.right({ id: id.value, idText, type, payload, except: ownConnection(type, from, data) });
