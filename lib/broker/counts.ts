@@ -23,8 +23,8 @@ interface Count {
   told: number | undefined;
   others: number;
   calledAt: number;
-  /** The call under way: whoever asks meanwhile is not kept waiting for it. */
-  call: Observable<number> | undefined;
+  /** A call is under way: whoever asks meanwhile is not kept waiting for it. */
+  calling: boolean;
   due: Subscription | undefined;
 }
 
@@ -44,18 +44,21 @@ export const counts = ({ bus, clock, ready }: CountsDeps): Counts => {
   const tell = (room: Room, count: Count): Observable<number> => {
     const { own } = count;
     const others$ = new AsyncSubject<number>();
-    count.call = others$;
+    count.calling = true;
     count.calledAt = scheduler.now();
     work.add(
-      bus.members(room, own).pipe(within(APART_MS, scheduler)).subscribe((answer) => {
-        count.call = undefined;
-        count.told = isRight(answer) ? own : undefined;
-        if (isRight(answer)) count.others = answer.right;
-        if (count.told !== count.own) later(room, count, APART_MS);
-        else if (own === 0) rooms.delete(room);
-        others$.next(count.others);
-        others$.complete();
-      }),
+      bus
+        .members(room, own)
+        .pipe(within(APART_MS, scheduler))
+        .subscribe((answer) => {
+          count.calling = false;
+          count.told = isRight(answer) ? own : undefined;
+          if (isRight(answer)) count.others = answer.right;
+          if (count.told !== count.own) later(room, count, APART_MS);
+          else if (own === 0) rooms.delete(room);
+          others$.next(count.others);
+          others$.complete();
+        }),
     );
     return others$;
   };
@@ -65,7 +68,7 @@ export const counts = ({ bus, clock, ready }: CountsDeps): Counts => {
     const due = scheduler.schedule(() => {
       work.remove(due);
       count.due = undefined;
-      if (ready() && count.call === undefined) tell(room, count);
+      if (ready() && !count.calling) void tell(room, count);
     }, ms);
     count.due = due;
     work.add(due);
@@ -77,11 +80,18 @@ export const counts = ({ bus, clock, ready }: CountsDeps): Counts => {
         const now = scheduler.now();
         const known = rooms.get(room);
         if (known === undefined && own === 0) return of(0);
-        const count = known ?? { own, told: undefined, others: 0, calledAt: now - APART_MS, call: undefined, due: undefined };
+        const count = known ?? {
+          own,
+          told: undefined,
+          others: 0,
+          calledAt: now - APART_MS,
+          calling: false,
+          due: undefined,
+        };
         rooms.set(room, count);
         count.own = own;
         const wait = count.calledAt + APART_MS - now;
-        if (ready() && count.call === undefined && count.due === undefined) {
+        if (ready() && !count.calling && count.due === undefined) {
           if (wait <= 0) return tell(room, count);
           if (own !== count.told) later(room, count, wait);
         }

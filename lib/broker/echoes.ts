@@ -49,7 +49,9 @@ export const echoes = ({ clock }: { readonly clock: Clock }): Echoes => {
       if (kept.size === 0) return false;
       forget();
       const echo = kept.get(keyOf(room, publication.id.nonce));
-      return echo !== undefined && !publication.id.outside && restOf(publication.payload) === echo.rest;
+      return (
+        echo !== undefined && !publication.id.outside && restOf(publication.payload) === echo.rest
+      );
     },
     size: () => kept.size,
   };

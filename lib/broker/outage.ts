@@ -89,13 +89,23 @@ export const step = (before: Outage, input: Input, at: number, wall: number): Ou
     case 'Ready':
       return { ...now, ready: true, triedMs: 0 };
     case 'Lost':
-      return enter(now.phase === 'Checking' ? 'Degraded' : now.phase, { ...now, ready: false }, wall);
+      return enter(
+        now.phase === 'Checking' ? 'Degraded' : now.phase,
+        { ...now, ready: false },
+        wall,
+      );
     case 'Returned':
       return returned({ ...now, silentMs: 0, triedMs: 0 }, wall);
     case 'ReadOnly':
-      return now.ready && now.triedMs >= READ_ONLY_MS ? { ...now, reconnect: true, triedMs: 0 } : now;
+      return now.ready && now.triedMs >= READ_ONLY_MS
+        ? { ...now, reconnect: true, triedMs: 0 }
+        : now;
     case 'Whole':
-      return enter(now.phase === 'Checking' && input.whole ? 'Up' : now.phase, { ...now, whole: input.whole }, wall);
+      return enter(
+        now.phase === 'Checking' && input.whole ? 'Up' : now.phase,
+        { ...now, whole: input.whole },
+        wall,
+      );
   }
 };
 
@@ -136,7 +146,8 @@ const enter = (phase: Outage['phase'], now: Outage, wall: number): Outage => {
   return { ...now, phase, phaseMs: 0, since: told ? wall : now.since };
 };
 
-const tagOf = (phase: Outage['phase']): BrokerStatus['_tag'] => (phase === 'Checking' ? 'Degraded' : phase);
+const tagOf = (phase: Outage['phase']): BrokerStatus['_tag'] =>
+  phase === 'Checking' ? 'Degraded' : phase;
 
 export const statusOf = ({ phase, since }: Outage): BrokerStatus => {
   const _tag = tagOf(phase);
@@ -160,6 +171,9 @@ export const outage = (clock: Clock, input$: Observable<Input>): Observable<Outa
   return merge(tick$, input$).pipe(
     observeOn(queueScheduler),
     map((input) => ({ input, at: scheduler.now(), wall: wall() })),
-    scan((state, { input, at, wall: unix }) => step(state, input, at, unix), start(scheduler.now(), wall())),
+    scan(
+      (state, { input, at, wall: unix }) => step(state, input, at, unix),
+      start(scheduler.now(), wall()),
+    ),
   );
 };

@@ -5,13 +5,17 @@ import type { Either } from 'fp-ts/lib/Either.js';
 import type { BusError } from './bus.js';
 
 export const within =
-  <A>(ms: number, scheduler: SchedulerLike): OperatorFunction<Either<BusError, A>, Either<BusError, A>> =>
+  <A>(
+    ms: number,
+    scheduler: SchedulerLike,
+  ): OperatorFunction<Either<BusError, A>, Either<BusError, A>> =>
   (answer$) =>
     answer$.pipe(
       take(1),
       timeout({
         first: ms,
         scheduler,
-        with: () => of(left<BusError, A>({ _tag: 'Unreachable', detail: `no answer within ${ms} ms` })),
+        with: () =>
+          of(left<BusError, A>({ _tag: 'Unreachable', detail: `no answer within ${ms} ms` })),
       }),
     );

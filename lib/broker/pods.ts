@@ -108,7 +108,8 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
   const turnTo = (status: BrokerStatus): void => {
     status$.next(status);
     // channels first: what falls back needs somewhere to go
-    if (status._tag === 'Degraded') for (const room of [...places.keys()]) sayTo(room, { _tag: 'Stranded' });
+    if (status._tag === 'Degraded')
+      for (const room of [...places.keys()]) sayTo(room, { _tag: 'Stranded' });
     lines.turned();
   };
 
@@ -162,7 +163,10 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
           patienceMs: timeoutMs,
           top: () => bus.top(room, drawTag(random)),
           renew: (old) => bus.renew(room, old, otherTag(old, random)),
-          isEcho: (publication) => said.has(room, publication),
+          isEcho: (publication) => {
+            lines.heard(room, publication);
+            return said.has(room, publication);
+          },
           moved: (top) => {
             place.top = top;
           },
@@ -219,9 +223,14 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
     status$: status$.asObservable(),
     event$: event$.asObservable(),
     channel,
-    publish: lines.publish,
-    members: members.members,
-    holdings: () => ({ channels: heard.size(), rooms: places.size, lines: lines.size(), counts: members.size() }),
+    publish: (draft) => lines.publish(draft),
+    members: (room, own) => members.members(room, own),
+    holdings: () => ({
+      channels: heard.size(),
+      rooms: places.size,
+      lines: lines.size(),
+      counts: members.size(),
+    }),
     close: () =>
       defer(() => {
         life.unsubscribe();

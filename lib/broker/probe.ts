@@ -25,7 +25,15 @@ export interface Probe {
   forget(): void;
 }
 
-export const probe = ({ bus, clock, timeoutMs }: { readonly bus: Bus; readonly clock: Clock; readonly timeoutMs: number }): Probe => {
+export const probe = ({
+  bus,
+  clock,
+  timeoutMs,
+}: {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+}): Probe => {
   /** This broker's life: a pod that restarts under the same name takes no probe of its former one. */
   const life = Math.floor(clock.random() * 0x1_0000_0000).toString(36);
   let sent = 0;
@@ -33,7 +41,9 @@ export const probe = ({ bus, clock, timeoutMs }: { readonly bus: Bus; readonly c
   return {
     send$: defer(() => {
       sent += 1;
-      return bus.probe(`${life} ${sent} ${clock.scheduler.now()}`).pipe(within(timeoutMs, clock.scheduler));
+      return bus
+        .probe(`${life} ${sent} ${clock.scheduler.now()}`)
+        .pipe(within(timeoutMs, clock.scheduler));
     }).pipe(
       tap((answer) => {
         if (isRight(answer)) ahead = answer.right - clock.scheduler.now();

@@ -12,7 +12,7 @@
 import { isLeft, isRight, left, right, type Either } from 'fp-ts/lib/Either.js';
 import { defer, mergeMap, Observable, of, Subscription } from 'rxjs';
 import type { Clock } from '../clock.js';
-import { decodePublication, type Draft, type Publication, publicationOf } from '../codec.js';
+import { type Draft, type Publication, publicationOf, restOf } from '../codec.js';
 import { drawNonce, drawTag, type Id, type Room } from '../position.js';
 import type { Answer, Bus, BusError, Outcome } from './bus.js';
 import type { Echoes } from './echoes.js';
@@ -41,6 +41,8 @@ export interface PublisherDeps {
 
 export interface Publisher {
   publish(draft: Draft): Observable<Result>;
+  /** A room's channel said this: a publish under way that is heard has its place, whatever becomes of the answer. */
+  heard(room: Room, publication: Publication): void;
   /** The probe of this number came round. */
   probed(number: number): void;
   /** `way` has changed. */
@@ -56,10 +58,19 @@ interface Waiting {
   readonly answer: (result: Result) => void;
 }
 
+/** One call of a room. */
+interface Call {
+  readonly subscription: Subscription;
+  readonly batch: readonly Waiting[];
+  readonly nonces: readonly number[];
+  /** The ids under which messages of the batch were heard before the answer came. */
+  readonly heard: Map<number, string>;
+}
+
 interface Line {
   readonly room: Room;
   readonly waiting: Waiting[];
-  call: Subscription | undefined;
+  call: Call | undefined;
   /** The last probe sent before the room was pinned. */
   pin: number | undefined;
   /** Answers are being given; what they cause waits its turn. */
@@ -67,7 +78,10 @@ interface Line {
 }
 
 const MAX_BATCH = 64;
-const LATE: Either<BusError, never> = left({ _tag: 'Late', detail: "the clock of Redis is not known" });
+const LATE: Either<BusError, never> = left({
+  _tag: 'Late',
+  detail: 'the clock of Redis is not known',
+});
 
 export const publisher = (deps: PublisherDeps): Publisher => {
   const { bus, clock, probe, receipts, echoes, timeoutMs } = deps;
@@ -76,7 +90,13 @@ export const publisher = (deps: PublisherDeps): Publisher => {
   let closed = false;
 
   const lineOf = (room: Room): Line => {
-    const line = lines.get(room) ?? { room, waiting: [], call: undefined, pin: undefined, busy: false };
+    const line = lines.get(room) ?? {
+      room,
+      waiting: [],
+      call: undefined,
+      pin: undefined,
+      busy: false,
+    };
     lines.set(room, line);
     return line;
   };
@@ -102,21 +122,27 @@ export const publisher = (deps: PublisherDeps): Publisher => {
       }
     }
     line.busy = false;
-    if (line.waiting.length === 0 && line.call === undefined && line.pin === undefined) lines.delete(line.room);
+    if (line.waiting.length === 0 && line.call === undefined && line.pin === undefined)
+      lines.delete(line.room);
   };
 
   const send = (line: Line): void => {
     const known = line.waiting.findIndex(({ draft }) => receipts.find(draft) !== undefined);
     const batch = line.waiting.splice(0, known === -1 ? MAX_BATCH : Math.min(known, MAX_BATCH));
     const nonces = batch.map(() => drawNonce(random));
-    const call = new Subscription();
+    const call: Call = { subscription: new Subscription(), batch, nonces, heard: new Map() };
     line.call = call;
-    call.add(
-      attempt(line.room, batch.map(({ draft }) => draft), nonces).subscribe((answer) => {
+    call.subscription.add(
+      attempt(
+        line.room,
+        batch.map(({ draft }) => draft),
+        nonces,
+      ).subscribe((answer) => {
         const { busy } = line;
         line.busy = true;
-        if (isRight(answer)) batch.forEach((waiting, i) => waiting.answer(resultOf(answer.right[i])));
-        else giveUp(line, batch, nonces, answer.left);
+        if (isRight(answer))
+          batch.forEach((waiting, i) => waiting.answer(resultOf(answer.right[i])));
+        else giveUp(line, call, answer.left);
         line.call = undefined;
         line.busy = busy;
         pump(line);
@@ -125,24 +151,38 @@ export const publisher = (deps: PublisherDeps): Publisher => {
   };
 
   /** Tries until `timeoutMs` after now; once more when Redis found it late by a clock that we misjudged. */
-  const attempt = (room: Room, drafts: readonly Draft[], nonces: readonly number[]): Answer<readonly Outcome[]> => {
+  const attempt = (
+    room: Room,
+    drafts: readonly Draft[],
+    nonces: readonly number[],
+  ): Answer<readonly Outcome[]> => {
     const until = scheduler.now() + timeoutMs;
     const tag = drawTag(random);
     const try$ = defer((): Answer<readonly Outcome[]> => {
       const ahead = probe.ahead();
-      return ahead === undefined ? of(LATE) : bus.publish(room, drafts, nonces, tag, Math.floor(until + ahead));
+      return ahead === undefined
+        ? of(LATE)
+        : bus.publish(room, drafts, nonces, tag, Math.floor(until + ahead));
     });
     return try$.pipe(
-      mergeMap((answer) => (isLeft(answer) && answer.left._tag === 'Late' ? probe.send$.pipe(mergeMap(() => try$)) : of(answer))),
+      mergeMap((answer) =>
+        isLeft(answer) && answer.left._tag === 'Late'
+          ? probe.send$.pipe(mergeMap(() => try$))
+          : of(answer),
+      ),
       within(timeoutMs, scheduler),
     );
   };
 
-  const giveUp = (line: Line, batch: readonly Waiting[], nonces: readonly number[], error: BusError): void => {
+  const giveUp = (line: Line, { batch, nonces, heard }: Call, error: BusError): void => {
     line.pin = probe.last();
     deps.failed(error, batch.length);
     const mayHaveRun = error._tag === 'Unreachable';
-    batch.forEach((waiting, i) => fallBack(waiting, nonces[i] ?? drawNonce(random), mayHaveRun));
+    batch.forEach((waiting, i) => {
+      const id = heard.get(i);
+      if (id === undefined) fallBack(waiting, nonces[i] ?? drawNonce(random), mayHaveRun);
+      else waiting.answer(right({ id, duplicate: false, scope: 'cluster' }));
+    });
   };
 
   const fallBack = ({ draft, answer }: Waiting, nonce: number, mayHaveRun: boolean): void => {
@@ -152,9 +192,7 @@ export const publisher = (deps: PublisherDeps): Publisher => {
     const publication = publicationOf(draft, deps.idOutside(room, nonce));
     if (mayHaveRun) echoes.remember(room, nonce, rest);
     receipts.remember(draft, publication.idText);
-    // read as the others would have read it: it says whom the message is kept from
-    const read = decodePublication(publication.payload, room);
-    deps.deliver(room, isRight(read) ? read.right : publication);
+    deps.deliver(room, publication);
     answer(right({ id: publication.idText, duplicate: false, scope: 'pod' }));
   };
 
@@ -170,6 +208,12 @@ export const publisher = (deps: PublisherDeps): Publisher => {
         line.waiting.push({ draft, answer });
         pump(line);
       }),
+    heard: (room, { id, idText, payload }) => {
+      const call = lines.get(room)?.call;
+      if (call === undefined || id.outside) return;
+      const i = call.nonces.indexOf(id.nonce);
+      if (i !== -1 && restOf(payload) === call.batch[i]?.draft.rest) call.heard.set(i, idText);
+    },
     probed: (number) => {
       if (deps.way() !== 'cluster') return;
       for (const line of [...lines.values()]) {
@@ -189,7 +233,7 @@ export const publisher = (deps: PublisherDeps): Publisher => {
     close: () => {
       closed = true;
       for (const { call, waiting } of lines.values()) {
-        call?.unsubscribe();
+        call?.subscription.unsubscribe();
         for (const { answer } of waiting) answer(CLOSED);
       }
       lines.clear();
@@ -208,6 +252,9 @@ const resultOf = (outcome: Outcome | undefined): Result => {
     case 'KeyReused':
       return left({ _tag: 'KeyReused' });
     case undefined:
-      return left({ _tag: 'Unavailable', detail: 'expected an outcome for each message, got fewer' });
+      return left({
+        _tag: 'Unavailable',
+        detail: 'expected an outcome for each message, got fewer',
+      });
   }
 };

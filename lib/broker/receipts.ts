@@ -41,7 +41,9 @@ export const receipts = ({ clock }: { readonly clock: Clock }): Receipts => {
       forget();
       const first = kept.get(keyOf(room, key));
       if (first === undefined) return undefined;
-      return first.digest === digest ? right({ id: first.id, duplicate: true, scope: 'pod' }) : left({ _tag: 'KeyReused' });
+      return first.digest === digest
+        ? right({ id: first.id, duplicate: true, scope: 'pod' })
+        : left({ _tag: 'KeyReused' });
     },
     remember: ({ room, key, digest }, id) => {
       if (key === undefined) return;

@@ -71,12 +71,15 @@ export const repair =
       /** How many of `held` came before the read was sent: what the log says is final for these. */
       let asked = 0;
       let overflowed = false;
+      /** Answers overtake what is heard: until then, what the log counted before it answered is still on its way. */
+      let lateUntil = 0;
       let limit: Subscription | undefined;
+      let subscribed = false;
       let subscribedAt = 0;
 
       const heard = (publication: Publication): void => {
         if (reading !== undefined || held.length > 0) hold(publication);
-        else if (!passes(publication)) {
+        else if (!passes(publication) && subscribed) {
           hold(publication);
           read(0);
         }
@@ -87,15 +90,20 @@ export const repair =
         const { id } = publication;
         if (known !== undefined && id.tag === known.tag && !id.outside && id.global === isGlobal) {
           if (id.offset === known.offset + 1) advance(publication);
-          else if (id.offset > known.offset || seen.contradicts(publication)) return false;
-          // in one history the ms go up with the offsets: this came before where we began, or is an old repeat
-          else return seen.has(publication) || id.ms <= known.ms;
+          else if (!seen.has(publication))
+            return isBefore(publication, known) && clock.scheduler.now() < lateUntil;
           return true;
         }
         if (!id.outside || !opened) return false;
         say(publication);
         return true;
       };
+
+      /** From before where we began, or an old repeat: in one history the ms go up with the offsets. */
+      const isBefore = (publication: Publication, { offset, ms }: Top): boolean =>
+        publication.id.offset <= offset &&
+        publication.id.ms <= ms &&
+        !seen.contradicts(publication);
 
       const advance = (publication: Publication): void => {
         const { tag, offset, ms } = publication.id;
@@ -110,7 +118,8 @@ export const repair =
       const passBy = (publication: Publication): void => {
         if (seen.has(publication)) return;
         const { tag, offset } = publication.id;
-        if (known === undefined || tag !== known.tag || offset > known.offset) seen.add(offset, publication.idText);
+        if (known === undefined || tag !== known.tag || offset > known.offset)
+          seen.add(offset, publication.idText);
         if (!deps.isEcho(publication)) say(publication);
       };
 
@@ -119,9 +128,14 @@ export const repair =
         deps.moved(top);
       };
 
-      const goOnFrom = (top: Top, reason: GapReason): void => {
+      const beginAt = (top: Top): void => {
         if (top.id !== null) seen.add(top.offset, top.id);
+        lateUntil = clock.scheduler.now() + patienceMs;
         moveTo(top);
+      };
+
+      const goOnFrom = (top: Top, reason: GapReason): void => {
+        beginAt(top);
         out.next({ _tag: 'Gap', reason, top });
       };
 
@@ -153,7 +167,8 @@ export const repair =
         if (!opened || (queue.length === 0 && !overflowed)) return;
         overflowed = false;
         recheck = true;
-        if (queue.some(({ id }) => !id.outside)) out.next({ _tag: 'Gap', reason: 'broker_outage', top: known ?? deps.podTop() });
+        if (queue.some(({ id }) => !id.outside))
+          out.next({ _tag: 'Gap', reason: 'broker_outage', top: known ?? deps.podTop() });
         for (const publication of queue) if (!passes(publication)) passBy(publication);
       };
 
@@ -174,8 +189,12 @@ export const repair =
 
       const failed = (error: BusError, failures: number): void => {
         const hopeless = error._tag === 'WrongType' || error._tag === 'NoPermission';
-        if (!opened && (hopeless || clock.scheduler.now() - subscribedAt >= patienceMs)) return fail(error.detail);
-        reading = clock.scheduler.schedule(() => read(failures + 1), backoffMs(failures, clock.random));
+        if (!opened && (hopeless || clock.scheduler.now() - subscribedAt >= patienceMs))
+          return fail(error.detail);
+        reading = clock.scheduler.schedule(
+          () => read(failures + 1),
+          backoffMs(failures, clock.random),
+        );
       };
 
       const fail = (detail: string): void => {
@@ -189,14 +208,18 @@ export const repair =
           // these came before the read was sent, so they are before the join
           held.splice(0, asked);
           asked = 0;
-          if (top.id !== null) seen.add(top.offset, top.id);
-          moveTo(top);
+          beginAt(top);
           out.next({ _tag: 'Opened', top, scope: 'cluster' });
         } else if (known !== undefined && wentBack(known, top)) {
-          ask(deps.renew(top.tag), judge, 0);
-          return;
+          return startOver(top, []);
         }
         judge(top);
+      };
+
+      /** Redis went back: a new epoch, unless another pod was first. What waits is of the lost one and passes as it is. */
+      const startOver = (top: Top, rest: readonly Publication[]): void => {
+        putBack(rest);
+        ask(deps.renew(top.tag), judge, 0);
       };
 
       const judge = (top: Top): void => {
@@ -206,13 +229,23 @@ export const repair =
         if (known?.tag !== top.tag) {
           const first = queue.find((publication) => confirms(top, publication));
           // heard all the time, an epoch's first message is still to come
-          const from = first !== undefined ? placeBefore(first) : recheck ? top : { ...top, offset: 0, id: null };
+          const from =
+            first !== undefined
+              ? placeBefore(first)
+              : recheck
+                ? top
+                : { ...top, offset: 0, id: null };
           goOnFrom(from, known === undefined ? 'broker_outage' : 'log_lost');
         }
         let i = 0;
         for (let publication = queue[0]; publication !== undefined; publication = queue[++i]) {
           if (passes(publication)) continue;
-          if (known !== undefined && confirms(top, publication) && publication.id.offset > known.offset) {
+          if (known !== undefined && confirms(top, publication)) {
+            if (publication.id.offset <= known.offset) {
+              if (isBefore(publication, known)) continue;
+              // the log has another history than the one that we heard
+              return startOver(top, queue.slice(i));
+            }
             // a hole: here the log is to be read from `known.offset + 1` to `id.offset - 1` (the log's issue); until then it is told
             goOnFrom(placeBefore(publication), 'broker_outage');
             advance(publication);
@@ -220,20 +253,21 @@ export const repair =
           else break;
         }
         // what was said before we heard again and came to nobody: here too the log is to be read, up to `top`
-        if (recheck && known !== undefined && known.tag === top.tag && known.offset < top.offset) goOnFrom(top, 'broker_outage');
+        if (recheck && known !== undefined && known.tag === top.tag && known.offset < top.offset)
+          goOnFrom(top, 'broker_outage');
         else if (overflowed && known !== undefined) goOnFrom(known, 'broker_outage');
-        for (let publication = queue[i]; publication !== undefined && passes(publication); publication = queue[++i]);
+        for (
+          let publication = queue[i];
+          publication !== undefined && passes(publication);
+          publication = queue[++i]
+        );
         finish(queue.slice(i));
       };
 
-      /** What is left came after the read; what came during `judge` stands behind it. */
+      /** What is left came after the read. */
       const finish = (rest: readonly Publication[]): void => {
         reading = undefined;
-        const later = takeHeld();
-        for (const publication of rest) hold(publication);
-        for (const publication of later) {
-          if (held.length > 0 || !passes(publication)) hold(publication);
-        }
+        putBack(rest);
         const again = overflowed;
         recheck = again;
         overflowed = false;
@@ -241,8 +275,18 @@ export const repair =
         if (!again) deps.settled(true);
       };
 
+      /** In front of what came during `judge`. */
+      const putBack = (rest: readonly Publication[]): void => {
+        const later = takeHeld();
+        for (const publication of [...rest, ...later])
+          if (held.length > 0 || reading !== undefined || !passes(publication)) hold(publication);
+      };
+
       const confirms = (top: Top, { id, idText }: Publication): boolean =>
-        id.tag === top.tag && !id.outside && id.global === isGlobal && (id.offset < top.offset || (id.offset === top.offset && idText === top.id));
+        id.tag === top.tag &&
+        !id.outside &&
+        id.global === isGlobal &&
+        (id.offset < top.offset || (id.offset === top.offset && idText === top.id));
 
       const stopReading = (): void => {
         reading?.unsubscribe();
@@ -256,10 +300,12 @@ export const repair =
           case 'Subscribed':
             stopReading();
             recheck = true;
+            subscribed = true;
             subscribedAt = clock.scheduler.now();
             return read(0);
           case 'Torn':
             stopReading();
+            subscribed = false;
             deps.settled(false);
             return letGo();
           case 'Stranded':
@@ -283,11 +329,24 @@ export const repair =
         deps.settled(true);
       });
       out.add(source);
-      source.add(raw$.subscribe({ next: accept, error: (error) => out.error(error), complete: () => out.complete() }));
+      source.add(
+        raw$.subscribe({
+          next: accept,
+          error: (error: unknown) => out.error(error),
+          complete: () => out.complete(),
+        }),
+      );
     });
 
 /** The log does not hold what we saw in it. */
 const wentBack = (known: Top, top: Top): boolean =>
-  known.tag === top.tag && (top.offset < known.offset || (top.offset === known.offset && known.id !== null && top.id !== known.id));
+  known.tag === top.tag &&
+  (top.offset < known.offset ||
+    (top.offset === known.offset && known.id !== null && top.id !== known.id));
 
-const placeBefore = ({ id: { tag, offset, ms } }: Publication): Top => ({ tag, offset: offset - 1, ms, id: null });
+const placeBefore = ({ id: { tag, offset, ms } }: Publication): Top => ({
+  tag,
+  offset: offset - 1,
+  ms,
+  id: null,
+});

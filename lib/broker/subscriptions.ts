@@ -42,7 +42,13 @@ interface Entry {
 const MAX_CHANNELS = 500;
 const ANSWER_MS = 5_000;
 
-export const subscriptions = ({ bus, clock }: { readonly bus: Bus; readonly clock: Clock }): Subscriptions => {
+export const subscriptions = ({
+  bus,
+  clock,
+}: {
+  readonly bus: Bus;
+  readonly clock: Clock;
+}): Subscriptions => {
   const entries = new Map<string, Entry>();
   const unsure = new Set<string>();
   const calls = new Subscription();
@@ -70,8 +76,10 @@ export const subscriptions = ({ bus, clock }: { readonly bus: Bus; readonly cloc
       else if (!wanted && entry.state === 'Gone') entries.delete(channel);
     }
     unsure.clear();
-    for (let i = 0; i < coming.length; i += MAX_CHANNELS) ask('Coming', coming.slice(i, i + MAX_CHANNELS));
-    for (let i = 0; i < leaving.length; i += MAX_CHANNELS) ask('Leaving', leaving.slice(i, i + MAX_CHANNELS));
+    for (let i = 0; i < coming.length; i += MAX_CHANNELS)
+      ask('Coming', coming.slice(i, i + MAX_CHANNELS));
+    for (let i = 0; i < leaving.length; i += MAX_CHANNELS)
+      ask('Leaving', leaving.slice(i, i + MAX_CHANNELS));
   };
 
   const ask = (state: 'Coming' | 'Leaving', channels: readonly string[]): void => {
@@ -94,7 +102,12 @@ export const subscriptions = ({ bus, clock }: { readonly bus: Bus; readonly cloc
     );
   };
 
-  const answered = (state: 'Coming' | 'Leaving', channels: readonly string[], call: object, answer: Either<BusError, void>): void => {
+  const answered = (
+    state: 'Coming' | 'Leaving',
+    channels: readonly string[],
+    call: object,
+    answer: Either<BusError, void>,
+  ): void => {
     const refused = !isRight(answer) && answer.left._tag === 'NoPermission' && state === 'Coming';
     const failed = !isRight(answer) && !refused;
     for (const channel of channels) {
@@ -102,16 +115,25 @@ export const subscriptions = ({ bus, clock }: { readonly bus: Bus; readonly cloc
       if (entry?.call !== call) continue;
       entry.call = undefined;
       // whether a failed UNSUBSCRIBE was done is not known: a SUBSCRIBE too many changes nothing, one too few is silence
-      entry.state = isRight(answer) && state === 'Coming' ? 'Live' : failed && state === 'Leaving' && entry.sinks.size === 0 ? 'Live' : 'Gone';
-      if (entry.state === 'Live' && state === 'Coming') for (const sink of [...entry.sinks]) sink.subscribed();
-      if (refused && channels.length === 1) for (const sink of [...entry.sinks]) sink.denied(answer.left.detail);
+      entry.state =
+        isRight(answer) && state === 'Coming'
+          ? 'Live'
+          : failed && state === 'Leaving' && entry.sinks.size === 0
+            ? 'Live'
+            : 'Gone';
+      if (entry.state === 'Live' && state === 'Coming')
+        for (const sink of [...entry.sinks]) sink.subscribed();
+      if (refused && channels.length === 1)
+        for (const sink of [...entry.sinks]) sink.denied(answer.left.detail);
       else if (refused) entry.alone = true;
       unsure.add(channel);
     }
     failures = failed ? failures + 1 : 0;
     if (!ready || unsure.size === 0) return;
     due?.unsubscribe();
-    due = failed ? clock.scheduler.schedule(reconcile, backoffMs(failures - 1, clock.random)) : clock.turn(reconcile);
+    due = failed
+      ? clock.scheduler.schedule(reconcile, backoffMs(failures - 1, clock.random))
+      : clock.turn(reconcile);
   };
 
   const tear = (channel: string, entry: Entry): void => {
@@ -124,7 +146,12 @@ export const subscriptions = ({ bus, clock }: { readonly bus: Bus; readonly cloc
 
   return {
     open: (channel, sink) => {
-      const entry = entries.get(channel) ?? { sinks: new Set(), state: 'Gone', call: undefined, alone: false };
+      const entry = entries.get(channel) ?? {
+        sinks: new Set(),
+        state: 'Gone',
+        call: undefined,
+        alone: false,
+      };
       entries.set(channel, entry);
       entry.sinks.add(sink);
       if (entry.state === 'Live') sink.subscribed();

@@ -4,7 +4,10 @@ import { type Input, type Outage, outage, start, statusOf, step } from '../../li
 import { virtualClock } from '../support/virtual-clock.js';
 
 /** Runs a script of inputs, by the ms at which they come, and tells each change of phase and each asked reconnect. */
-const play = (script: Readonly<Record<number, readonly Input['_tag'][]>>, until: number): readonly string[] => {
+const play = (
+  script: Readonly<Record<number, readonly Input['_tag'][]>>,
+  until: number,
+): readonly string[] => {
   const clock = virtualClock();
   const input$ = new Subject<Input>();
   const told: string[] = [];
@@ -39,27 +42,71 @@ t.test('a pod without a broker is degraded after 3 s', async (t) => {
   t.same(play({}, 10_000), ['3000 Degraded']);
 });
 
-t.test('an outage is told within 3 s, behind a try with a new connection, repeated while it lasts', async (t) => {
-  t.same(play({ 0: ['Ready'], ...beats(100, 10_100) }, 14_500), ['100 Up', '11500 reconnect', '12250 Degraded', '13000 reconnect', '14500 reconnect']);
-});
+t.test(
+  'an outage is told within 3 s, behind a try with a new connection, repeated while it lasts',
+  async (t) => {
+    t.same(play({ 0: ['Ready'], ...beats(100, 10_100) }, 14_500), [
+      '100 Up',
+      '11500 reconnect',
+      '12250 Degraded',
+      '13000 reconnect',
+      '14500 reconnect',
+    ]);
+  },
+);
 
 t.test('a bus that connects by itself is left alone', async (t) => {
   t.same(play({ 0: ['Ready', 'Returned'], 200: ['Lost'] }, 9_000), ['0 Up', '2000 Degraded']);
 });
 
 t.test('a short loss between two probes is no outage', async (t) => {
-  t.same(play({ 0: ['Ready', 'Returned'], 100: ['Lost'], 1_500: ['Ready'], 1_700: ['Returned'], ...beats(2_000, 5_000) }, 5_000), ['0 Up']);
+  t.same(
+    play(
+      {
+        0: ['Ready', 'Returned'],
+        100: ['Lost'],
+        1_500: ['Ready'],
+        1_700: ['Returned'],
+        ...beats(2_000, 5_000),
+      },
+      5_000,
+    ),
+    ['0 Up'],
+  );
 });
 
 t.test('restored waits for the rooms, and not for ever', async (t) => {
   const down = { 0: ['Ready', 'Returned'], 10: ['Lost'], 5_000: ['Ready'] } as const;
-  t.same(play({ ...down, 5_010: ['Returned'], 5_300: ['Whole'], ...beats(5_500, 8_000) }, 8_000), ['0 Up', '2000 Degraded', '5010 Checking', '5300 Up']);
-  t.same(play({ ...down, 5_010: ['Returned'], ...beats(5_500, 8_000) }, 8_000), ['0 Up', '2000 Degraded', '5010 Checking', '6250 Up']);
-  t.same(play({ ...down, 5_010: ['Whole', 'Returned'], ...beats(5_500, 8_000) }, 8_000), ['0 Up', '2000 Degraded', '5010 Up']);
+  t.same(play({ ...down, 5_010: ['Returned'], 5_300: ['Whole'], ...beats(5_500, 8_000) }, 8_000), [
+    '0 Up',
+    '2000 Degraded',
+    '5010 Checking',
+    '5300 Up',
+  ]);
+  t.same(play({ ...down, 5_010: ['Returned'], ...beats(5_500, 8_000) }, 8_000), [
+    '0 Up',
+    '2000 Degraded',
+    '5010 Checking',
+    '6250 Up',
+  ]);
+  t.same(play({ ...down, 5_010: ['Whole', 'Returned'], ...beats(5_500, 8_000) }, 8_000), [
+    '0 Up',
+    '2000 Degraded',
+    '5010 Up',
+  ]);
 });
 
 t.test('lost again while the rooms are checked: still the same outage', async (t) => {
-  const told = play({ 0: ['Ready', 'Returned'], 10: ['Lost'], 5_000: ['Ready'], 5_010: ['Returned'], 5_100: ['Lost'] }, 8_000);
+  const told = play(
+    {
+      0: ['Ready', 'Returned'],
+      10: ['Lost'],
+      5_000: ['Ready'],
+      5_010: ['Returned'],
+      5_100: ['Lost'],
+    },
+    8_000,
+  );
   t.same(told, ['0 Up', '2000 Degraded', '5010 Checking', '5100 Degraded']);
 });
 
@@ -68,12 +115,28 @@ t.test('the time of an outage is when it was told, also while checking', async (
   let now: Outage = up;
   for (let at = 250; at <= 2_250; at += 250) now = step(now, { _tag: 'Tick' }, at, 1_000 + at);
   t.same(statusOf(now), { _tag: 'Degraded', since: 3_250 });
-  t.same(statusOf(step(now, { _tag: 'Returned' }, 2_300, 3_300)), { _tag: 'Degraded', since: 3_250 });
+  t.same(statusOf(step(now, { _tag: 'Returned' }, 2_300, 3_300)), {
+    _tag: 'Degraded',
+    since: 3_250,
+  });
 });
 
-t.test('a read-only Redis asks for a new connection at once, and not with every answer', async (t) => {
-  t.same(play({ 0: ['Ready', 'Returned'], 600: ['ReadOnly', 'ReadOnly', 'ReadOnly'], 601: ['Lost', 'ReadOnly'] }, 700), ['0 Up', '600 reconnect']);
-});
+t.test(
+  'a read-only Redis asks for a new connection at once, and not with every answer',
+  async (t) => {
+    t.same(
+      play(
+        {
+          0: ['Ready', 'Returned'],
+          600: ['ReadOnly', 'ReadOnly', 'ReadOnly'],
+          601: ['Lost', 'ReadOnly'],
+        },
+        700,
+      ),
+      ['0 Up', '600 reconnect'],
+    );
+  },
+);
 
 t.test('a loop that stood still for a minute is no outage', async (t) => {
   const up = step({ ...start(0, 0), ready: true }, { _tag: 'Returned' }, 0, 0);

@@ -6,7 +6,13 @@
 import { left, type Either } from 'fp-ts/lib/Either.js';
 import { Observable, Subject, type Subscription } from 'rxjs';
 import { backoffMs } from '../../lib/broker/backoff.js';
-import { type Answer, type Bus, type BusError, type BusEvent, podChannel } from '../../lib/broker/bus.js';
+import {
+  type Answer,
+  type Bus,
+  type BusError,
+  type BusEvent,
+  podChannel,
+} from '../../lib/broker/bus.js';
 import type { ModelRedis, Peer, Reply } from './model-redis.js';
 import type { VirtualClock } from './virtual-clock.js';
 
@@ -82,14 +88,15 @@ export const modelBus = (redis: ModelRedis, clock: VirtualClock, serverId: strin
         const pipes = [pipe(), pipe(), pipe(), pipe()] as const;
         const peer: Peer = {
           channels: new Set(),
-          push: (channel, payload) => pipes[3].send(() => event$.next({ _tag: 'Message', channel, payload })),
+          push: (channel, payload) =>
+            pipes[3].send(() => event$.next({ _tag: 'Message', channel, payload })),
           broken: () => lose('broken by Redis'),
         };
         links = { peer, pipes };
+        redis.peers.add(peer);
         pipes[0].send(() =>
           redis.run(() => {
             if (links?.peer !== peer) return;
-            redis.peers.add(peer);
             pipes[1].send(() => {
               ready = true;
               failures = 0;
@@ -143,7 +150,8 @@ export const modelBus = (redis: ModelRedis, clock: VirtualClock, serverId: strin
     sent,
     subscribe: (channels) =>
       command('subscribe', true, (peer) => {
-        if (channels.some((channel) => denied.has(channel))) return left({ _tag: 'NoPermission', detail: 'NOPERM' });
+        if (channels.some((channel) => denied.has(channel)))
+          return left({ _tag: 'NoPermission', detail: 'NOPERM' });
         for (const channel of channels) peer.channels.add(channel);
         return { _tag: 'Right', right: undefined };
       }),
@@ -152,7 +160,8 @@ export const modelBus = (redis: ModelRedis, clock: VirtualClock, serverId: strin
         for (const channel of channels) peer.channels.delete(channel);
         return { _tag: 'Right', right: undefined };
       }),
-    publish: (room, drafts, nonces, tag, deadline) => command('publish', false, () => redis.publish(room, drafts, nonces, tag, deadline)),
+    publish: (room, drafts, nonces, tag, deadline) =>
+      command('publish', false, () => redis.publish(room, drafts, nonces, tag, deadline)),
     top: (room, tag) => command('top', false, () => redis.top(room, tag)),
     renew: (room, old, tag) => command('renew', false, () => redis.renew(room, old, tag)),
     members: (room, own) => command('members', false, () => redis.members(room, serverId, own)),
@@ -162,7 +171,8 @@ export const modelBus = (redis: ModelRedis, clock: VirtualClock, serverId: strin
         return done._tag === 'Left' ? done : { _tag: 'Right', right: redis.now() };
       }),
     lease: () => command('lease', false, () => redis.lease(serverId)),
-    control: (text) => command('control', false, () => redis.send('realtime:control', Buffer.from(text))),
+    control: (text) =>
+      command('control', false, () => redis.send('realtime:control', Buffer.from(text))),
     reconnect: () => lose('asked'),
     close: () =>
       new Observable((out) => {

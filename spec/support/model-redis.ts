@@ -20,7 +20,10 @@ export interface Entry {
 interface Log {
   readonly tag: number;
   readonly entries: Entry[];
-  readonly keys: Map<string, { readonly digest: string; readonly id: string; readonly offset: number }>;
+  readonly keys: Map<
+    string,
+    { readonly digest: string; readonly id: string; readonly offset: number }
+  >;
 }
 
 /** One connection as Redis sees it. */
@@ -40,7 +43,13 @@ export interface ModelRedis {
   /** Runs a command now, or when Redis thaws; never when it is down. */
   run(command: () => void): void;
   now(): number;
-  publish(room: Room, drafts: readonly Draft[], nonces: readonly number[], tag: number, deadline: number): Reply<readonly Outcome[]>;
+  publish(
+    room: Room,
+    drafts: readonly Draft[],
+    nonces: readonly number[],
+    tag: number,
+    deadline: number,
+  ): Reply<readonly Outcome[]>;
   top(room: Room, tag: number): Reply<Top>;
   renew(room: Room, old: number, tag: number): Reply<Top>;
   members(room: Room, serverId: string, own: number): Reply<number>;
@@ -54,7 +63,7 @@ export interface ModelRedis {
   /** All data is gone. */
   wipe(): void;
   /** A replica that lacks a log's last messages became the master; connections break when `cut`. */
-  failover(lost: number, cut: boolean): void;
+  failover(count: number, cut: boolean): void;
   /** Every writing command is answered so; undefined: none. */
   refuse(tag: BusError['_tag'] | undefined): void;
   /** This room's key is of the wrong type. */
@@ -63,6 +72,10 @@ export interface ModelRedis {
   // what a checker asks
   /** Every message that ever had a place, also in logs that are lost. */
   readonly placed: Map<string, { readonly room: Room; readonly rest: string }>;
+  /** Ids that a failover took back. */
+  readonly lost: Set<string>;
+  /** The tags of a room's epochs, in order. */
+  epochs(room: Room): readonly number[];
   entries(room: Room): readonly Entry[];
   hears(channel: string): number;
 }
@@ -77,26 +90,35 @@ export const modelRedis = (clock: VirtualClock): ModelRedis => {
   let leases = new Map<string, number>();
   let refused: BusError['_tag'] | undefined;
   let skew = 0;
+  const epochs = new Map<Room, readonly number[]>();
+  const lost = new Set<string>();
   const spoilt = new Set<Room>();
   const peers = new Set<Peer>();
   const placed = new Map<string, { readonly room: Room; readonly rest: string }>();
 
   const now = (): number => Math.floor(clock.wall() + skew);
 
-  const logOf = (room: Room, tag: number): Log => {
-    const log = logs.get(room) ?? { tag, entries: [], keys: new Map() };
+  const logOf = (room: Room, tag: number): Log => logs.get(room) ?? begin(room, tag);
+
+  const begin = (room: Room, tag: number): Log => {
+    const log: Log = { tag, entries: [], keys: new Map() };
     logs.set(room, log);
+    epochs.set(room, [...(epochs.get(room) ?? []), tag]);
     return log;
   };
 
   const topOf = ({ tag, entries }: Log): Top => {
     const last = entries.at(-1);
-    return last === undefined ? { tag, offset: 0, ms: 0, id: null } : { tag, offset: last.offset, ms: last.ms, id: last.id };
+    return last === undefined
+      ? { tag, offset: 0, ms: 0, id: null }
+      : { tag, offset: last.offset, ms: last.ms, id: last.id };
   };
 
   const refusal = (room?: Room): BusError | undefined => {
     if (refused !== undefined) return { _tag: refused, detail: 'the model refuses' };
-    return room !== undefined && spoilt.has(room) ? { _tag: 'WrongType', detail: 'the model spoilt it' } : undefined;
+    return room !== undefined && spoilt.has(room)
+      ? { _tag: 'WrongType', detail: 'the model spoilt it' }
+      : undefined;
   };
 
   const push = (channel: string, payload: Buffer): void => {
@@ -106,11 +128,19 @@ export const modelRedis = (clock: VirtualClock): ModelRedis => {
   const place = (log: Log, draft: Draft, nonce: number): Outcome => {
     const { room, rest, key, digest, logged } = draft;
     const first = key === undefined ? undefined : log.keys.get(key);
-    if (first !== undefined) return first.digest === digest ? { _tag: 'Duplicate', id: first.id } : { _tag: 'KeyReused' };
+    if (first !== undefined)
+      return first.digest === digest ? { _tag: 'Duplicate', id: first.id } : { _tag: 'KeyReused' };
     const top = topOf(log);
     const ms = Math.max(top.ms, now());
     const offset = logged ? top.offset + 1 : top.offset;
-    const id = formatId({ ms, tag: log.tag, offset, global: room === GLOBAL, outside: !logged, nonce });
+    const id = formatId({
+      ms,
+      tag: log.tag,
+      offset,
+      global: room === GLOBAL,
+      outside: !logged,
+      nonce,
+    });
     if (logged) {
       log.entries.push({ id, offset, ms, rest });
       placed.set(id, { room, rest });
@@ -128,6 +158,7 @@ export const modelRedis = (clock: VirtualClock): ModelRedis => {
   return {
     peers,
     placed,
+    lost,
     now,
     isUp: () => state !== 'down',
     run: (command) => {
@@ -148,7 +179,7 @@ export const modelRedis = (clock: VirtualClock): ModelRedis => {
     renew: (room, old, tag) => {
       const error = refusal(room);
       if (error !== undefined) return left(error);
-      if (logOf(room, tag).tag === old) logs.set(room, { tag, entries: [], keys: new Map() });
+      if (logOf(room, tag).tag === old) begin(room, tag);
       return right(topOf(logOf(room, tag)));
     },
     members: (room, serverId, own) => {
@@ -158,7 +189,9 @@ export const modelRedis = (clock: VirtualClock): ModelRedis => {
       counts.set(room, pods);
       if (own === 0) pods.delete(serverId);
       else pods.set(serverId, own);
-      const living = [...pods].filter(([pod]) => pod !== serverId && (leases.get(pod) ?? 0) > now());
+      const living = [...pods].filter(
+        ([pod]) => pod !== serverId && (leases.get(pod) ?? 0) > now(),
+      );
       return right(living.reduce((sum, [, count]) => sum + count, 0));
     },
     lease: (serverId) => {
@@ -194,11 +227,16 @@ export const modelRedis = (clock: VirtualClock): ModelRedis => {
       counts = new Map();
       leases = new Map();
     },
-    failover: (lost, cut) => {
+    failover: (count, cut) => {
       for (const [room, { tag, entries, keys }] of logs) {
-        const kept = entries.slice(0, Math.max(0, entries.length - lost));
+        const kept = entries.slice(0, Math.max(0, entries.length - count));
+        for (const { id } of entries.slice(kept.length)) lost.add(id);
         const last = kept.at(-1)?.offset ?? 0;
-        logs.set(room, { tag, entries: kept, keys: new Map([...keys].filter(([, { offset }]) => offset <= last)) });
+        logs.set(room, {
+          tag,
+          entries: kept,
+          keys: new Map([...keys].filter(([, { offset }]) => offset <= last)),
+        });
       }
       if (cut) breakAll();
     },
@@ -211,6 +249,7 @@ export const modelRedis = (clock: VirtualClock): ModelRedis => {
     jump: (ms) => {
       skew += ms;
     },
+    epochs: (room) => epochs.get(room) ?? [],
     entries: (room) => logs.get(room)?.entries ?? [],
     hears: (channel) => [...peers].filter(({ channels }) => channels.has(channel)).length,
   };

@@ -56,7 +56,9 @@ export const virtualClock = (seed = 1): VirtualClock => {
       }
       scheduler.frame = until;
     },
-    pending: () => scheduler.actions.filter(({ closed }) => !closed).length + turns.filter(({ work }) => work !== undefined).length,
+    pending: () =>
+      scheduler.actions.filter(({ closed }) => !closed).length +
+      turns.filter(({ work }) => work !== undefined).length,
     jump: (ms) => {
       skew += ms;
     },
