@@ -1,0 +1,353 @@
+import { left, right } from 'fp-ts/lib/Either.js';
+import { NEVER, Observable, of, Subject } from 'rxjs';
+import t from 'tap';
+import type { Answer, BusError } from '../../lib/broker/bus.js';
+import type { ChannelEvent } from '../../lib/broker/index.js';
+import { type RawEvent, repair } from '../../lib/broker/repair.js';
+import type { Publication } from '../../lib/codec.js';
+import { formatId, type Id, type Top } from '../../lib/position.js';
+import { virtualClock, type VirtualClock } from '../support/virtual-clock.js';
+
+const FRESH = 999;
+
+/** The message at `tag:offset`; `nonce` tells two of one place apart. */
+const at = (
+  tag: number,
+  offset: number,
+  { nonce = 0, ms = offset, outside = false, bytes = 10 } = {},
+): Publication => {
+  const id: Id = { tag, offset, ms, global: false, outside, nonce };
+  return {
+    id,
+    idText: formatId(id),
+    type: 'chat',
+    payload: Buffer.alloc(bytes),
+    except: undefined,
+  };
+};
+
+const topAt = (
+  tag: number,
+  offset: number,
+  of: { readonly nonce?: number; readonly ms?: number } = {},
+): Top => {
+  const { id, idText } = at(tag, offset, of);
+  return { tag, offset, ms: offset === 0 ? 0 : id.ms, id: offset === 0 ? null : idText };
+};
+
+const refused = (_tag: BusError['_tag']): Answer<Top> => of(left({ _tag, detail: 'refused' }));
+
+interface Bench {
+  readonly clock: VirtualClock;
+  readonly told: string[];
+  readonly settled: boolean[];
+  /** How often the log was asked. */
+  reads: number;
+  renewals: number;
+  top: Answer<Top>;
+  renewed: Answer<Top>;
+  hear(...publications: readonly Publication[]): void;
+  push(event: RawEvent): void;
+  close(): void;
+}
+
+const name = ({ id }: Publication): string =>
+  `${id.tag}:${id.offset}${id.outside ? ' outside' : ''}${id.nonce === 0 ? '' : `#${id.nonce}`}`;
+
+const tell = (event: ChannelEvent): string => {
+  switch (event._tag) {
+    case 'Published':
+      return name(event.publication);
+    case 'Failed':
+      return 'Failed';
+    case 'Opened':
+      return `Opened ${event.top.tag}:${event.top.offset} ${event.scope}`;
+    case 'Gap':
+      return `Gap ${event.reason} ${event.top.tag}:${event.top.offset}`;
+  }
+};
+
+const bench = (echo: (publication: Publication) => boolean = () => false): Bench => {
+  const clock = virtualClock();
+  const raw$ = new Subject<RawEvent>();
+  const told: string[] = [];
+  const settled: boolean[] = [];
+  const self: Bench = {
+    clock,
+    told,
+    settled,
+    reads: 0,
+    renewals: 0,
+    top: of(right(topAt(1, 5))),
+    renewed: of(right(topAt(FRESH, 0))),
+    hear: (...publications) => {
+      for (const publication of publications) raw$.next({ _tag: 'Heard', publication });
+    },
+    push: (event) => raw$.next(event),
+    close: () => running.unsubscribe(),
+  };
+  const running = raw$
+    .pipe(
+      repair({
+        room: 'r',
+        clock,
+        top: () => {
+          self.reads += 1;
+          return self.top;
+        },
+        renew: () => {
+          self.renewals += 1;
+          return self.renewed;
+        },
+        isEcho: echo,
+        moved: () => undefined,
+        settled: (yes) => settled.push(yes),
+        podTop: () => ({ tag: 77, offset: 0, ms: 0, id: null }),
+        patienceMs: 2_000,
+      }),
+    )
+    .subscribe((event) => told.push(tell(event)));
+  return self;
+};
+
+/** Opened at 1:5, and past the time in which what came before is still on its way. */
+const open = (echo?: (publication: Publication) => boolean): Bench => {
+  const b = bench(echo);
+  b.push({ _tag: 'Subscribed' });
+  b.clock.advance(3_000);
+  b.told.length = 0;
+  b.reads = 0;
+  return b;
+};
+
+/** An answer that is given by hand. */
+const byHand = (): { readonly answer$: Answer<Top>; readonly give: (top: Top) => void } => {
+  const answer$ = new Subject<ReturnType<typeof right<never, Top>>>();
+  return {
+    answer$: new Observable((out) => answer$.subscribe(out)),
+    give: (top) => answer$.next(right(top)),
+  };
+};
+
+t.test('opened: what came before the top is not said, what came after it is', async (t) => {
+  const b = bench();
+  const { answer$, give } = byHand();
+  b.top = answer$;
+  b.push({ _tag: 'Subscribed' });
+  b.hear(at(1, 4), at(1, 5), at(1, 6), at(1, 7));
+  t.same(b.told, []);
+  give(topAt(1, 5));
+  b.hear(at(1, 8), at(1, 3));
+  t.same(b.told, ['Opened 1:5 cluster', '1:6', '1:7', '1:8']);
+});
+
+t.test(
+  'the next in order passes without a read, a repeat is dropped by its whole id',
+  async (t) => {
+    const b = open();
+    b.hear(at(1, 6), at(1, 7), at(1, 6), at(1, 7), at(1, 8));
+    t.same(b.told, ['1:6', '1:7', '1:8']);
+    t.equal(b.reads, 0);
+  },
+);
+
+t.test('what is outside the log passes and moves nothing', async (t) => {
+  const b = open();
+  b.hear(at(1, 6), at(1, 6, { outside: true }), at(3, 90, { outside: true }), at(1, 7));
+  t.same(b.told, ['1:6', '1:6 outside', '3:90 outside', '1:7']);
+});
+
+t.test('a hole that the log confirms is told, once for all that wait', async (t) => {
+  const b = open();
+  const { answer$, give } = byHand();
+  b.top = answer$;
+  b.hear(at(1, 6), at(1, 9), at(1, 10), at(1, 10, { outside: true }), at(1, 11));
+  t.same(b.told, ['1:6']);
+  give(topAt(1, 11));
+  b.hear(at(1, 12));
+  t.same(b.told, ['1:6', 'Gap broker_outage 1:8', '1:9', '1:10', '1:10 outside', '1:11', '1:12']);
+  t.equal(b.reads, 1);
+});
+
+t.test("another program's message passes as it is", async (t) => {
+  const b = open();
+  b.hear(at(1, 6));
+  b.top = of(right(topAt(1, 6)));
+  b.hear(at(44, 123_456), at(1, 900), at(44, 123_456), at(1, 7));
+  t.same(b.told, ['1:6', '44:123456', '1:900', '1:7']);
+});
+
+t.test('a new epoch that the log confirms is told, and its message said', async (t) => {
+  const b = open();
+  b.top = of(right(topAt(2, 1)));
+  b.hear(at(1, 6), at(2, 1), at(2, 2));
+  t.same(b.told, ['1:6', 'Gap log_lost 2:0', '2:1', '2:2']);
+});
+
+t.test(
+  'Redis went back: a new epoch is started, and the message that shows it is not eaten',
+  async (t) => {
+    const b = open();
+    b.hear(at(1, 6), at(1, 7), at(1, 8));
+    b.told.length = 0;
+    // 7 and 8 are lost, and the next message takes 7
+    b.top = of(right(topAt(1, 7, { nonce: 9, ms: 50 })));
+    b.hear(at(1, 7, { nonce: 9, ms: 50 }));
+    t.equal(b.renewals, 1);
+    b.top = of(right(topAt(FRESH, 1)));
+    b.hear(at(FRESH, 1));
+    t.same(b.told, [`Gap log_lost ${FRESH}:0`, '1:7#9', `${FRESH}:1`]);
+  },
+);
+
+t.test('went back and grown past again: the other id at a known offset shows it', async (t) => {
+  const b = open();
+  b.hear(at(1, 6), at(1, 7));
+  b.told.length = 0;
+  b.top = of(right(topAt(1, 12, { nonce: 9 })));
+  b.hear(at(1, 7, { nonce: 9 }));
+  t.equal(b.renewals, 1);
+  t.same(b.told, [`Gap log_lost ${FRESH}:0`, '1:7#9']);
+});
+
+t.test('a clock that went back with Redis eats nothing', async (t) => {
+  const b = open();
+  b.hear(at(1, 6, { ms: 9_000 }), at(1, 7, { ms: 9_000 }));
+  b.told.length = 0;
+  b.top = of(right(topAt(1, 2, { ms: 3, nonce: 9 })));
+  b.hear(at(1, 2, { ms: 3, nonce: 9 }));
+  t.same(b.told, [`Gap log_lost ${FRESH}:0`, '1:2#9']);
+});
+
+t.test('another pod was first to renew: its epoch is taken from its start', async (t) => {
+  const b = open();
+  b.hear(at(1, 6));
+  b.top = of(right(topAt(1, 6, { nonce: 9 })));
+  b.renewed = of(right(topAt(5, 2)));
+  b.hear(at(1, 6, { nonce: 9 }), at(5, 1), at(5, 2));
+  t.same(b.told, ['1:6', 'Gap log_lost 5:0', '1:6#9', '5:1', '5:2']);
+});
+
+for (const [what, top, expected] of [
+  ['the same top: nothing was missed', topAt(1, 6), []],
+  ['a higher one: a hole', topAt(1, 9), ['Gap broker_outage 1:9']],
+  ['another epoch', topAt(2, 4), ['Gap log_lost 2:4']],
+  ['a lower one: Redis went back', topAt(1, 3), [`Gap log_lost ${FRESH}:0`]],
+  [
+    'another message at our place: went back',
+    topAt(1, 6, { nonce: 9 }),
+    [`Gap log_lost ${FRESH}:0`],
+  ],
+] as const) {
+  t.test(`subscribed again, ${what}`, async (t) => {
+    const b = open();
+    b.hear(at(1, 6));
+    b.told.length = 0;
+    b.push({ _tag: 'Torn' });
+    t.equal(b.settled.at(-1), false);
+    b.top = of(right(top));
+    b.push({ _tag: 'Subscribed' });
+    t.same(b.told, expected);
+    t.equal(b.settled.at(-1), true);
+    b.close();
+    t.equal(b.clock.pending(), 0);
+  });
+}
+
+t.test(
+  'subscribed again: what is heard meanwhile is said behind its gap, and the rest is told',
+  async (t) => {
+    const b = open();
+    const { answer$, give } = byHand();
+    b.top = answer$;
+    b.push({ _tag: 'Torn' });
+    b.push({ _tag: 'Subscribed' });
+    b.hear(at(1, 8), at(1, 9));
+    give(topAt(1, 10));
+    b.hear(at(1, 10), at(1, 11));
+    t.same(b.told, ['Gap broker_outage 1:7', '1:8', '1:9', 'Gap broker_outage 1:10', '1:11']);
+  },
+);
+
+t.test(
+  'the outage is told before the log is known: opened on the pod, and a gap when it is',
+  async (t) => {
+    const b = bench();
+    b.push({ _tag: 'Stranded' });
+    b.hear(at(77, 0, { outside: true }));
+    b.push({ _tag: 'Subscribed' });
+    t.same(b.told, ['Opened 77:0 pod', '77:0 outside', 'Gap broker_outage 1:5']);
+  },
+);
+
+t.test(
+  'a log that does not answer: asked again, and what waits is let go behind a gap',
+  async (t) => {
+    const b = open();
+    b.top = NEVER;
+    b.hear(at(1, 8), at(1, 9));
+    b.clock.advance(1_900);
+    t.same(b.told, []);
+    b.clock.advance(200);
+    t.same(b.told, ['Gap broker_outage 1:5', '1:8', '1:9']);
+    b.top = of(right(topAt(1, 9)));
+    b.clock.advance(4_000);
+    b.hear(at(1, 10));
+    t.same(b.told, ['Gap broker_outage 1:5', '1:8', '1:9', 'Gap broker_outage 1:9', '1:10']);
+    b.close();
+    t.equal(b.clock.pending(), 0);
+  },
+);
+
+t.test('a read that fails is tried again with backoff', async (t) => {
+  const b = open();
+  b.top = refused('Busy');
+  b.hear(at(1, 7));
+  b.clock.advance(400);
+  t.ok(b.reads >= 3 && b.reads <= 6, `${b.reads} reads in 400 ms`);
+  b.top = of(right(topAt(1, 7)));
+  b.clock.advance(1_000);
+  t.same(b.told, ['Gap broker_outage 1:6', '1:7']);
+});
+
+t.test('what waits is bounded, and what did not fit is told', async (t) => {
+  for (const [bytes, fit] of [
+    [10, 1_024],
+    [100_000, 41],
+  ] as const) {
+    const b = open();
+    const { answer$, give } = byHand();
+    b.top = answer$;
+    for (let offset = 7; offset < 3_007; offset += 1) b.hear(at(1, offset, { bytes }));
+    b.top = of(right(topAt(1, 3_006)));
+    give(topAt(1, 3_006));
+    t.equal(b.told.filter((event) => !event.startsWith('Gap')).length, fit);
+    t.equal(b.told.at(-1), 'Gap broker_outage 1:3006');
+    b.hear(at(1, 3_007, { bytes }));
+    t.equal(b.told.at(-1), '1:3007');
+  }
+});
+
+t.test('an echo takes its place and is not said', async (t) => {
+  const b = open(({ id }) => id.offset === 7);
+  b.hear(at(1, 6), at(1, 7), at(1, 8));
+  t.same(b.told, ['1:6', '1:8']);
+});
+
+t.test(
+  'a room whose key is of the wrong type fails; so does one that cannot be read for long',
+  async (t) => {
+    const wrong = bench();
+    wrong.top = refused('WrongType');
+    wrong.push({ _tag: 'Subscribed' });
+    t.same(wrong.told, ['Failed']);
+    const full = bench();
+    full.top = refused('OutOfMemory');
+    full.push({ _tag: 'Subscribed' });
+    full.clock.advance(1_500);
+    t.same(full.told, []);
+    full.clock.advance(2_000);
+    t.same(full.told, ['Failed']);
+    t.equal(full.clock.pending(), 0);
+  },
+);
