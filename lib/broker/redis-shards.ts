@@ -6,6 +6,7 @@
 import type { Redis } from 'ioredis';
 import { type Subscription, timer } from 'rxjs';
 import type { Clock } from '../clock.js';
+import { isReply } from './redis-answers.js';
 import { movedTo, slotOf, slotsAt } from './redis-slots.js';
 
 interface Shard {
@@ -14,8 +15,9 @@ interface Shard {
   readonly ready: Promise<void>;
   /** Confirmed ones, with their slots. */
   readonly channels: Map<string, number>;
-  /** Ticks since a question that has no answer yet; 0: none is open. */
-  waiting: number;
+  /** Ticks since it was last heard. */
+  silent: number;
+  isAsked: boolean;
   /** Looks at the slots that were asked for; one is under way while it is not 0. */
   looks: number;
 }
@@ -70,9 +72,14 @@ export const shards = ({
   const look = async (shard: Shard): Promise<void> => {
     shard.looks += 1;
     if (shard.looks > 1) return;
-    const has = slotsAt(await shard.connection.cluster('SLOTS'), shard.node);
-    const isOld = shard.looks > 1;
-    shard.looks = 0;
+    let isOld = false;
+    let has: (slot: number) => boolean;
+    try {
+      has = slotsAt(await shard.connection.cluster('SLOTS'), shard.node);
+      isOld = shard.looks > 1;
+    } finally {
+      shard.looks = 0;
+    }
     const gone = [...shard.channels].filter(([, slot]) => !has(slot)).map(([channel]) => channel);
     for (const channel of gone) shard.channels.delete(channel);
     if (gone.length > 0) {
@@ -91,7 +98,15 @@ export const shards = ({
       connection.once('ready', resolve);
       connection.once('close', () => reject(new Error(detail)));
     });
-    const shard: Shard = { node, connection, ready, channels: new Map(), waiting: 0, looks: 0 };
+    const shard: Shard = {
+      node,
+      connection,
+      ready,
+      channels: new Map(),
+      silent: 0,
+      isAsked: false,
+      looks: 0,
+    };
     open.set(node, shard);
     connection.on('error', (error: Error) => {
       detail = error.message;
@@ -138,21 +153,26 @@ export const shards = ({
     }
   };
 
+  /** Subscribed there, or about to be: then the answer to that is still on its way. */
+  const isAt = ({ channels, node }: Shard, channel: string): boolean =>
+    channels.has(channel) || ownerOf(slotOf(channel)) === node;
+
   const tick = (shard: Shard): void => {
     if (shard.connection.status !== 'ready') return;
-    if (shard.waiting > 0) {
-      shard.waiting += 1;
-      if (shard.waiting > SILENT_TICKS) lose(shard);
-      return;
-    }
-    shard.waiting = 1;
+    if (shard.silent >= SILENT_TICKS) return lose(shard);
+    shard.silent += 1;
+    if (shard.isAsked) return;
+    shard.isAsked = true;
     const question: Promise<unknown> =
       ticks % LOOK_EVERY === 0 ? look(shard) : shard.connection.ping();
+    const answered = (isHeard: boolean): void => {
+      shard.isAsked = false;
+      if (isHeard) shard.silent = 0;
+    };
     question.then(
-      () => {
-        shard.waiting = 0;
-      },
-      () => lose(shard),
+      () => answered(true),
+      // a refusal is an answer; no answer may be our own stall, and the next tick asks again
+      (thrown: unknown) => answered(isReply(thrown)),
     );
   };
 
@@ -172,8 +192,8 @@ export const shards = ({
       all(
         [...open.values()].flatMap((shard) =>
           // of several slots in one command Redis takes none
-          [...bySlot(channels.filter((channel) => shard.channels.has(channel))).values()].map(
-            (some) => unsubscribeAt(shard, some),
+          [...bySlot(channels.filter((channel) => isAt(shard, channel))).values()].map((some) =>
+            unsubscribeAt(shard, some),
           ),
         ),
       ),
