@@ -15,12 +15,12 @@ import { Observable, type OperatorFunction, Subscription } from 'rxjs';
 import type { Clock } from '../clock.js';
 import type { Publication } from '../codec.js';
 import type { GapReason } from '../control.js';
-import { GLOBAL, type Room, type Top } from '../position.js';
+import type { Room, Top } from '../position.js';
 import { backoffMs } from './backoff.js';
 import type { Answer, BusError } from './bus.js';
 import type { ChannelEvent } from './index.js';
+import { order, placeBefore } from './order.js';
 import { within } from './patience.js';
-import { recent } from './recent.js';
 
 export type RawEvent =
   | { readonly _tag: 'Heard'; readonly publication: Publication }
@@ -56,11 +56,12 @@ export const repair =
   (deps: RepairDeps): OperatorFunction<RawEvent, ChannelEvent> =>
   (raw$) =>
     new Observable((out) => {
-      const { room, clock, patienceMs } = deps;
-      const isGlobal = room === GLOBAL;
-      const seen = recent();
-      /** Undefined: no log is known. */
-      let known: Top | undefined;
+      const { clock, patienceMs } = deps;
+      const place = order({
+        ...deps,
+        lateMs: patienceMs,
+        say: (publication) => out.next({ _tag: 'Published', publication }),
+      });
       let opened = false;
       /** The read or renewal under way, or the wait before the next. */
       let reading: Subscription | undefined;
@@ -71,71 +72,23 @@ export const repair =
       /** How many of `held` came before the read was sent: what the log says is final for these. */
       let asked = 0;
       let overflowed = false;
-      /** Answers overtake what is heard: until then, what the log counted before it answered is still on its way. */
-      let lateUntil = 0;
       let limit: Subscription | undefined;
       let subscribed = false;
       let subscribedAt = 0;
 
       const heard = (publication: Publication): void => {
         if (reading !== undefined || held.length > 0) hold(publication);
-        else if (!passes(publication) && subscribed) {
+        else if (!settles(publication) && subscribed) {
           hold(publication);
           read(0);
         }
       };
 
-      /** Settles a message without the log. False: in doubt. */
-      const passes = (publication: Publication): boolean => {
-        const { id } = publication;
-        if (known !== undefined && id.tag === known.tag && !id.outside && id.global === isGlobal) {
-          if (id.offset === known.offset + 1) advance(publication);
-          else if (!seen.has(publication))
-            return isBefore(publication, known) && clock.scheduler.now() < lateUntil;
-          return true;
-        }
-        if (!id.outside || !opened) return false;
-        say(publication);
-        return true;
-      };
-
-      /** From before where we began, or an old repeat: in one history the ms go up with the offsets. */
-      const isBefore = (publication: Publication, { offset, ms }: Top): boolean =>
-        publication.id.offset <= offset &&
-        publication.id.ms <= ms &&
-        !seen.contradicts(publication);
-
-      const advance = (publication: Publication): void => {
-        const { tag, offset, ms } = publication.id;
-        seen.add(offset, publication.idText);
-        moveTo({ tag, offset, ms, id: publication.idText });
-        if (!deps.isEcho(publication)) say(publication);
-      };
-
-      const say = (publication: Publication): void => out.next({ _tag: 'Published', publication });
-
-      /** Another program's, or one whose place is lost: it passes as it is. */
-      const passBy = (publication: Publication): void => {
-        if (seen.has(publication)) return;
-        const { tag, offset } = publication.id;
-        if (known === undefined || tag !== known.tag || offset > known.offset)
-          seen.add(offset, publication.idText);
-        if (!deps.isEcho(publication)) say(publication);
-      };
-
-      const moveTo = (top: Top): void => {
-        known = top;
-        deps.moved(top);
-      };
-
-      const beginAt = (top: Top): void => {
-        if (top.id !== null) seen.add(top.offset, top.id);
-        lateUntil = clock.scheduler.now() + patienceMs;
-        moveTo(top);
-      };
+      /** Before `Opened` nothing is settled: it is before the join, or after it. */
+      const settles = (publication: Publication): boolean => opened && place.settles(publication);
 
       const goOnFrom = (top: Top, reason: GapReason): void => {
-        beginAt(top);
+        place.beginAt(top);
         out.next({ _tag: 'Gap', reason, top });
       };
 
@@ -165,11 +118,12 @@ export const repair =
       const letGo = (): void => {
         const queue = takeHeld();
         if (!opened || (queue.length === 0 && !overflowed)) return;
-        overflowed = false;
         recheck = true;
-        if (queue.some(({ id }) => !id.outside))
-          out.next({ _tag: 'Gap', reason: 'broker_outage', top: known ?? deps.podTop() });
-        for (const publication of queue) if (!passes(publication)) passBy(publication);
+        if (overflowed || queue.some(({ id }) => !id.outside)) {
+          out.next({ _tag: 'Gap', reason: 'broker_outage', top: place.top() ?? deps.podTop() });
+        }
+        overflowed = false;
+        for (const publication of queue) if (!settles(publication)) place.passBy(publication);
       };
 
       const read = (failures: number): void => ask(deps.top(), settle, failures);
@@ -208,11 +162,9 @@ export const repair =
           // these came before the read was sent, so they are before the join
           held.splice(0, asked);
           asked = 0;
-          beginAt(top);
+          place.beginAt(top);
           out.next({ _tag: 'Opened', top, scope: 'cluster' });
-        } else if (known !== undefined && wentBack(known, top)) {
-          return startOver(top, []);
-        }
+        } else if (place.wentBack(top)) return startOver(top, []);
         judge(top);
       };
 
@@ -223,45 +175,45 @@ export const repair =
       };
 
       const judge = (top: Top): void => {
-        const { length } = held;
-        const before = Math.min(asked, length);
+        const before = asked;
         const queue = takeHeld();
-        if (known?.tag !== top.tag) {
-          const first = queue.find((publication) => confirms(top, publication));
-          // heard all the time, an epoch's first message is still to come
-          const from =
-            first !== undefined
-              ? placeBefore(first)
-              : recheck
-                ? top
-                : { ...top, offset: 0, id: null };
-          goOnFrom(from, known === undefined ? 'broker_outage' : 'log_lost');
-        }
+        if (place.top()?.tag !== top.tag) turnTo(top, queue);
         let i = 0;
         for (let publication = queue[0]; publication !== undefined; publication = queue[++i]) {
-          if (passes(publication)) continue;
-          if (known !== undefined && confirms(top, publication)) {
-            if (publication.id.offset <= known.offset) {
-              if (isBefore(publication, known)) continue;
-              // the log has another history than the one that we heard
+          if (settles(publication)) continue;
+          switch (place.verdict(publication, top)) {
+            case 'Before':
+              continue;
+            case 'Contradicted':
               return startOver(top, queue.slice(i));
-            }
-            // a hole: here the log is to be read from `known.offset + 1` to `id.offset - 1` (the log's issue); until then it is told
-            goOnFrom(placeBefore(publication), 'broker_outage');
-            advance(publication);
-          } else if (i < before) passBy(publication);
-          else break;
+            case 'Ahead':
+              // a hole: here the log is to be read, from our place to before this one; until then it is told
+              goOnFrom(placeBefore(publication), 'broker_outage');
+              place.advance(publication);
+              continue;
+            case 'Unknown':
+              if (i < before) {
+                place.passBy(publication);
+                continue;
+              }
+          }
+          break;
         }
-        // what was said before we heard again and came to nobody: here too the log is to be read, up to `top`
-        if (recheck && known !== undefined && known.tag === top.tag && known.offset < top.offset)
-          goOnFrom(top, 'broker_outage');
-        else if (overflowed && known !== undefined) goOnFrom(known, 'broker_outage');
-        for (
-          let publication = queue[i];
-          publication !== undefined && passes(publication);
-          publication = queue[++i]
-        );
+        // said before we heard again, and come to nobody: here too the log is to be read, up to `top`
+        if (recheck && place.isBehind(top)) goOnFrom(top, 'broker_outage');
+        else if (overflowed) goOnFrom(place.top() ?? top, 'broker_outage');
         finish(queue.slice(i));
+      };
+
+      /** Another epoch than ours, or the first one that is known after an outage. */
+      const turnTo = (top: Top, queue: readonly Publication[]): void => {
+        const first = queue.find((publication) => place.confirms(top, publication));
+        // who heard all the time has the epoch's first message still to come
+        const start = recheck ? top : { ...top, offset: 0, id: null };
+        goOnFrom(
+          first === undefined ? start : placeBefore(first),
+          place.top() === undefined ? 'broker_outage' : 'log_lost',
+        );
       };
 
       /** What is left came after the read. */
@@ -279,14 +231,8 @@ export const repair =
       const putBack = (rest: readonly Publication[]): void => {
         const later = takeHeld();
         for (const publication of [...rest, ...later])
-          if (held.length > 0 || reading !== undefined || !passes(publication)) hold(publication);
+          if (held.length > 0 || reading !== undefined || !settles(publication)) hold(publication);
       };
-
-      const confirms = (top: Top, { id, idText }: Publication): boolean =>
-        id.tag === top.tag &&
-        !id.outside &&
-        id.global === isGlobal &&
-        (id.offset < top.offset || (id.offset === top.offset && idText === top.id));
 
       const stopReading = (): void => {
         reading?.unsubscribe();
@@ -337,16 +283,3 @@ export const repair =
         }),
       );
     });
-
-/** The log does not hold what we saw in it. */
-const wentBack = (known: Top, top: Top): boolean =>
-  known.tag === top.tag &&
-  (top.offset < known.offset ||
-    (top.offset === known.offset && known.id !== null && top.id !== known.id));
-
-const placeBefore = ({ id: { tag, offset, ms } }: Publication): Top => ({
-  tag,
-  offset: offset - 1,
-  ms,
-  id: null,
-});

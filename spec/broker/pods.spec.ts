@@ -236,6 +236,28 @@ const faultsOf = ({ pods, redis }: World): readonly string[] => {
   return faults;
 };
 
+/** Whether the log has what a listener neither got nor was told of, though nothing is on its way. */
+const isSilentlyBehind = ({ redis, pods }: World, { room, events }: Listener): boolean => {
+  const pod = pods.find(({ listeners }) => listeners.some((each) => each.events === events));
+  const onPod = new Set(
+    pod?.sent.flatMap((sent) => (scopeOf(sent) === 'pod' ? [sent.draft.rest] : [])),
+  );
+  let place = { tag: -1, offset: -1 };
+  for (const event of events) {
+    if (event._tag === 'Opened' || event._tag === 'Gap') place = event.top;
+    else if (event._tag === 'Published') {
+      const { id } = event.publication;
+      if (!id.outside && id.tag === place.tag && id.offset > place.offset) place = id;
+    }
+  }
+  const top = redis.entries(room).at(-1);
+  if (top === undefined) return false;
+  const current = redis.epochs(room).at(-1) === place.tag;
+  return redis
+    .entries(room)
+    .some(({ offset, rest }) => (!current || offset > place.offset) && !onPod.has(rest));
+};
+
 t.test('a message reaches the members on every pod, under one id, in one order', async (t) => {
   const w = world(3);
   const listeners = w.pods.map((pod) => join(w, pod, 'r'));
@@ -416,6 +438,46 @@ t.test('a single failed publish pins its room until a later probe has come round
     'no outage is told',
   );
   t.equal(pod.events.filter(({ _tag }) => _tag === 'PublishFailed').length, 1, 'counted once');
+});
+
+t.test('a publish that is heard before its connection breaks has its place', async (t) => {
+  let met = 0;
+  for (let seed = 1; seed <= 20; seed += 1) {
+    const w = world(1, seed);
+    const pod = podOf(w, 0);
+    const listener = join(w, pod, 'r');
+    w.clock.advance(1_000);
+    pod.bus.slow(100);
+    const sent = publish(w, pod, 'r');
+    for (let ms = 0; ms < 250 && restsOf(listener).length === 0; ms += 1) w.clock.advance(1);
+    if (sent.result !== undefined) continue;
+    met += 1;
+    pod.bus.cut();
+    w.clock.advance(3_000);
+    t.equal(scopeOf(sent), 'cluster');
+    t.same(restsOf(listener), [sent.draft.rest]);
+  }
+  t.ok(met > 3, `met in ${met} of 20`);
+});
+
+t.test('restored is told when the rooms are subscribed again and repaired', async (t) => {
+  const w = world(2);
+  const pod = podOf(w, 0);
+  const listener = join(w, pod, 'r');
+  w.clock.advance(1_000);
+  pod.bus.blackHole(true);
+  w.clock.advance(4_000);
+  t.equal(statusOf(pod), 'Degraded');
+  publish(w, podOf(w, 1), 'r');
+  w.clock.advance(100);
+  pod.bus.slow(100);
+  const atUp: (readonly string[])[] = [];
+  pod.broker.status$.subscribe(({ _tag }) => {
+    if (_tag === 'Up') atUp.push(tagsOf(listener));
+  });
+  pod.bus.blackHole(false);
+  w.clock.advance(2_000);
+  t.same(atUp, [['Opened cluster', 'Gap broker_outage']]);
 });
 
 t.test('a key of what was said on the pod alone is known when it comes again', async (t) => {
@@ -694,9 +756,13 @@ t.test('any interleaving of publishes, joins, leaves and faults', async (t) => {
       );
       for (const one of w.pods)
         if (statusOf(one) !== 'Up') throw new Error(`after the heal: ${statusOf(one)}`);
+      const silent = living.filter((listener) => isSilentlyBehind(w, listener));
       const last = ['r0', 'r1'].map((room) => publish(w, podOf(w, 0), room));
       w.clock.advance(3_000);
-      const faults = [...faultsOf(w)];
+      const faults = [
+        ...faultsOf(w),
+        ...silent.map(({ room }) => `behind in ${room}, and not told`),
+      ];
       for (const sent of last) {
         if (scopeOf(sent) !== 'cluster') faults.push('after the heal: not on the cluster');
         for (const listener of living) {

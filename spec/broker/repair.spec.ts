@@ -44,8 +44,8 @@ interface Bench {
   /** How often the log was asked. */
   reads: number;
   renewals: number;
-  top: Answer<Top>;
-  renewed: Answer<Top>;
+  top$: Answer<Top>;
+  renewed$: Answer<Top>;
   hear(...publications: readonly Publication[]): void;
   push(event: RawEvent): void;
   close(): void;
@@ -78,8 +78,8 @@ const bench = (echo: (publication: Publication) => boolean = () => false): Bench
     settled,
     reads: 0,
     renewals: 0,
-    top: of(right(topAt(1, 5))),
-    renewed: of(right(topAt(FRESH, 0))),
+    top$: of(right(topAt(1, 5))),
+    renewed$: of(right(topAt(FRESH, 0))),
     hear: (...publications) => {
       for (const publication of publications) raw$.next({ _tag: 'Heard', publication });
     },
@@ -93,11 +93,11 @@ const bench = (echo: (publication: Publication) => boolean = () => false): Bench
         clock,
         top: () => {
           self.reads += 1;
-          return self.top;
+          return self.top$;
         },
         renew: () => {
           self.renewals += 1;
-          return self.renewed;
+          return self.renewed$;
         },
         isEcho: echo,
         moved: () => undefined,
@@ -132,7 +132,7 @@ const byHand = (): { readonly answer$: Answer<Top>; readonly give: (top: Top) =>
 t.test('opened: what came before the top is not said, what came after it is', async (t) => {
   const b = bench();
   const { answer$, give } = byHand();
-  b.top = answer$;
+  b.top$ = answer$;
   b.push({ _tag: 'Subscribed' });
   b.hear(at(1, 4), at(1, 5), at(1, 6), at(1, 7));
   t.same(b.told, []);
@@ -160,7 +160,7 @@ t.test('what is outside the log passes and moves nothing', async (t) => {
 t.test('a hole that the log confirms is told, once for all that wait', async (t) => {
   const b = open();
   const { answer$, give } = byHand();
-  b.top = answer$;
+  b.top$ = answer$;
   b.hear(at(1, 6), at(1, 9), at(1, 10), at(1, 10, { outside: true }), at(1, 11));
   t.same(b.told, ['1:6']);
   give(topAt(1, 11));
@@ -172,14 +172,14 @@ t.test('a hole that the log confirms is told, once for all that wait', async (t)
 t.test("another program's message passes as it is", async (t) => {
   const b = open();
   b.hear(at(1, 6));
-  b.top = of(right(topAt(1, 6)));
+  b.top$ = of(right(topAt(1, 6)));
   b.hear(at(44, 123_456), at(1, 900), at(44, 123_456), at(1, 7));
   t.same(b.told, ['1:6', '44:123456', '1:900', '1:7']);
 });
 
 t.test('a new epoch that the log confirms is told, and its message said', async (t) => {
   const b = open();
-  b.top = of(right(topAt(2, 1)));
+  b.top$ = of(right(topAt(2, 1)));
   b.hear(at(1, 6), at(2, 1), at(2, 2));
   t.same(b.told, ['1:6', 'Gap log_lost 2:0', '2:1', '2:2']);
 });
@@ -191,10 +191,10 @@ t.test(
     b.hear(at(1, 6), at(1, 7), at(1, 8));
     b.told.length = 0;
     // 7 and 8 are lost, and the next message takes 7
-    b.top = of(right(topAt(1, 7, { nonce: 9, ms: 50 })));
+    b.top$ = of(right(topAt(1, 7, { nonce: 9, ms: 50 })));
     b.hear(at(1, 7, { nonce: 9, ms: 50 }));
     t.equal(b.renewals, 1);
-    b.top = of(right(topAt(FRESH, 1)));
+    b.top$ = of(right(topAt(FRESH, 1)));
     b.hear(at(FRESH, 1));
     t.same(b.told, [`Gap log_lost ${FRESH}:0`, '1:7#9', `${FRESH}:1`]);
   },
@@ -204,7 +204,7 @@ t.test('went back and grown past again: the other id at a known offset shows it'
   const b = open();
   b.hear(at(1, 6), at(1, 7));
   b.told.length = 0;
-  b.top = of(right(topAt(1, 12, { nonce: 9 })));
+  b.top$ = of(right(topAt(1, 12, { nonce: 9 })));
   b.hear(at(1, 7, { nonce: 9 }));
   t.equal(b.renewals, 1);
   t.same(b.told, [`Gap log_lost ${FRESH}:0`, '1:7#9']);
@@ -214,7 +214,7 @@ t.test('a clock that went back with Redis eats nothing', async (t) => {
   const b = open();
   b.hear(at(1, 6, { ms: 9_000 }), at(1, 7, { ms: 9_000 }));
   b.told.length = 0;
-  b.top = of(right(topAt(1, 2, { ms: 3, nonce: 9 })));
+  b.top$ = of(right(topAt(1, 2, { ms: 3, nonce: 9 })));
   b.hear(at(1, 2, { ms: 3, nonce: 9 }));
   t.same(b.told, [`Gap log_lost ${FRESH}:0`, '1:2#9']);
 });
@@ -222,8 +222,8 @@ t.test('a clock that went back with Redis eats nothing', async (t) => {
 t.test('another pod was first to renew: its epoch is taken from its start', async (t) => {
   const b = open();
   b.hear(at(1, 6));
-  b.top = of(right(topAt(1, 6, { nonce: 9 })));
-  b.renewed = of(right(topAt(5, 2)));
+  b.top$ = of(right(topAt(1, 6, { nonce: 9 })));
+  b.renewed$ = of(right(topAt(5, 2)));
   b.hear(at(1, 6, { nonce: 9 }), at(5, 1), at(5, 2));
   t.same(b.told, ['1:6', 'Gap log_lost 5:0', '1:6#9', '5:1', '5:2']);
 });
@@ -245,7 +245,7 @@ for (const [what, top, expected] of [
     b.told.length = 0;
     b.push({ _tag: 'Torn' });
     t.equal(b.settled.at(-1), false);
-    b.top = of(right(top));
+    b.top$ = of(right(top));
     b.push({ _tag: 'Subscribed' });
     t.same(b.told, expected);
     t.equal(b.settled.at(-1), true);
@@ -259,7 +259,7 @@ t.test(
   async (t) => {
     const b = open();
     const { answer$, give } = byHand();
-    b.top = answer$;
+    b.top$ = answer$;
     b.push({ _tag: 'Torn' });
     b.push({ _tag: 'Subscribed' });
     b.hear(at(1, 8), at(1, 9));
@@ -284,13 +284,13 @@ t.test(
   'a log that does not answer: asked again, and what waits is let go behind a gap',
   async (t) => {
     const b = open();
-    b.top = NEVER;
+    b.top$ = NEVER;
     b.hear(at(1, 8), at(1, 9));
     b.clock.advance(1_900);
     t.same(b.told, []);
     b.clock.advance(200);
     t.same(b.told, ['Gap broker_outage 1:5', '1:8', '1:9']);
-    b.top = of(right(topAt(1, 9)));
+    b.top$ = of(right(topAt(1, 9)));
     b.clock.advance(4_000);
     b.hear(at(1, 10));
     t.same(b.told, ['Gap broker_outage 1:5', '1:8', '1:9', 'Gap broker_outage 1:9', '1:10']);
@@ -301,11 +301,11 @@ t.test(
 
 t.test('a read that fails is tried again with backoff', async (t) => {
   const b = open();
-  b.top = refused('Busy');
+  b.top$ = refused('Busy');
   b.hear(at(1, 7));
   b.clock.advance(400);
   t.ok(b.reads >= 3 && b.reads <= 6, `${b.reads} reads in 400 ms`);
-  b.top = of(right(topAt(1, 7)));
+  b.top$ = of(right(topAt(1, 7)));
   b.clock.advance(1_000);
   t.same(b.told, ['Gap broker_outage 1:6', '1:7']);
 });
@@ -317,9 +317,9 @@ t.test('what waits is bounded, and what did not fit is told', async (t) => {
   ] as const) {
     const b = open();
     const { answer$, give } = byHand();
-    b.top = answer$;
+    b.top$ = answer$;
     for (let offset = 7; offset < 3_007; offset += 1) b.hear(at(1, offset, { bytes }));
-    b.top = of(right(topAt(1, 3_006)));
+    b.top$ = of(right(topAt(1, 3_006)));
     give(topAt(1, 3_006));
     t.equal(b.told.filter((event) => !event.startsWith('Gap')).length, fit);
     t.equal(b.told.at(-1), 'Gap broker_outage 1:3006');
@@ -338,11 +338,11 @@ t.test(
   'a room whose key is of the wrong type fails; so does one that cannot be read for long',
   async (t) => {
     const wrong = bench();
-    wrong.top = refused('WrongType');
+    wrong.top$ = refused('WrongType');
     wrong.push({ _tag: 'Subscribed' });
     t.same(wrong.told, ['Failed']);
     const full = bench();
-    full.top = refused('OutOfMemory');
+    full.top$ = refused('OutOfMemory');
     full.push({ _tag: 'Subscribed' });
     full.clock.advance(1_500);
     t.same(full.told, []);
@@ -351,3 +351,12 @@ t.test(
     t.equal(full.clock.pending(), 0);
   },
 );
+
+t.test('left in the middle of a doubt: nothing is left behind', async (t) => {
+  const b = open();
+  b.top$ = NEVER;
+  b.hear(at(1, 8));
+  b.close();
+  t.equal(b.clock.pending(), 0);
+  t.equal(b.settled.at(-1), true, 'nobody waits for it');
+});

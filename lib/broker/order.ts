@@ -1,0 +1,126 @@
+/**
+ * Where a channel is in its room's order, and what a message is, seen from there: the next one, a repeat, from before we
+ * began, outside the log, or in doubt until the log was asked. Knows no time but the one in which late messages come.
+ */
+import type { Clock } from '../clock.js';
+import type { Publication } from '../codec.js';
+import { GLOBAL, type Room, type Top } from '../position.js';
+import { recent } from './recent.js';
+
+export interface OrderDeps {
+  readonly room: Room;
+  readonly clock: Clock;
+  /** Answers overtake what is heard: for so long, what the log counted before it answered is still on its way. */
+  readonly lateMs: number;
+  readonly isEcho: (publication: Publication) => boolean;
+  readonly moved: (top: Top) => void;
+  readonly say: (publication: Publication) => void;
+}
+
+/**
+ * What the log's top says of a message in doubt. `Before`: older than our place. `Contradicted`: at or below our place, and
+ * not what we heard there: the log has another history. `Ahead`: behind a hole. `Unknown`: not in the log, as far as it goes.
+ */
+export type Verdict = 'Before' | 'Contradicted' | 'Ahead' | 'Unknown';
+
+export interface Order {
+  /** Our place; undefined while no log is known. */
+  top(): Top | undefined;
+  /** Deals with a message that needs no log. False: in doubt. */
+  settles(publication: Publication): boolean;
+  verdict(publication: Publication, top: Top): Verdict;
+  /** Whether the log holds this message, or another at its place. */
+  confirms(top: Top, publication: Publication): boolean;
+  /** The log does not hold what we saw in it. */
+  wentBack(top: Top): boolean;
+  isBehind(top: Top): boolean;
+  /** Goes on from a place that the log told. */
+  beginAt(top: Top): void;
+  /** Says a message that has its place. */
+  advance(publication: Publication): void;
+  /** Says another program's message, or one whose place is lost, as it is. */
+  passBy(publication: Publication): void;
+}
+
+export const order = ({ room, clock, lateMs, isEcho, moved, say }: OrderDeps): Order => {
+  const isGlobal = room === GLOBAL;
+  const seen = recent();
+  let known: Top | undefined;
+  let lateUntil = 0;
+
+  const moveTo = (top: Top): void => {
+    known = top;
+    moved(top);
+  };
+
+  const advance = (publication: Publication): void => {
+    const { tag, offset, ms } = publication.id;
+    seen.add(offset, publication.idText);
+    moveTo({ tag, offset, ms, id: publication.idText });
+    if (!isEcho(publication)) say(publication);
+  };
+
+  /** In one history the ms go up with the offsets. */
+  const isBefore = (publication: Publication, { offset, ms }: Top): boolean =>
+    publication.id.offset <= offset && publication.id.ms <= ms && !seen.contradicts(publication);
+
+  const confirms = (top: Top, { id, idText }: Publication): boolean =>
+    id.tag === top.tag &&
+    !id.outside &&
+    id.global === isGlobal &&
+    (id.offset < top.offset || (id.offset === top.offset && idText === top.id));
+
+  return {
+    top: () => known,
+    settles: (publication) => {
+      const { id } = publication;
+      if (id.outside) {
+        say(publication);
+        return true;
+      }
+      if (known === undefined || id.tag !== known.tag || id.global !== isGlobal) return false;
+      if (id.offset === known.offset + 1) {
+        advance(publication);
+        return true;
+      }
+      return (
+        seen.has(publication) || (isBefore(publication, known) && clock.scheduler.now() < lateUntil)
+      );
+    },
+    verdict: (publication, top) => {
+      if (known === undefined || !confirms(top, publication)) return 'Unknown';
+      if (publication.id.offset > known.offset) return 'Ahead';
+      return isBefore(publication, known) ? 'Before' : 'Contradicted';
+    },
+    confirms,
+    wentBack: (top) =>
+      known !== undefined &&
+      known.tag === top.tag &&
+      (top.offset < known.offset ||
+        (top.offset === known.offset && known.id !== null && top.id !== known.id)),
+    isBehind: (top) => known !== undefined && known.tag === top.tag && known.offset < top.offset,
+    beginAt: (top) => {
+      if (top.id !== null) seen.add(top.offset, top.id);
+      lateUntil = clock.scheduler.now() + lateMs;
+      moveTo(top);
+    },
+    advance,
+    passBy: (publication) => {
+      if (seen.has(publication)) return;
+      const { tag, offset } = publication.id;
+      // what we know of our own epoch is not forgotten for a stranger
+      if (known === undefined || tag !== known.tag || offset > known.offset) {
+        seen.add(offset, publication.idText);
+      }
+      if (!isEcho(publication)) say(publication);
+    },
+  };
+};
+
+/** The place that a message comes right after. */
+export const placeBefore = ({ id: { tag, offset, ms } }: Publication): Top => ({
+  tag,
+  offset: offset - 1,
+  ms,
+  id: null,
+});
