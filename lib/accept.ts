@@ -9,7 +9,8 @@ import type { Duplex } from 'node:stream';
 import { Observable } from 'rxjs';
 import { WebSocketServer } from 'ws';
 import type { Config } from './config.js';
-import { connection, type Connection, type ConnectionDeps } from './connection.js';
+import type { Connection } from './command.js';
+import { connection, type ConnectionDeps } from './connection.js';
 import type { HubEvent } from './events.js';
 import { handshake, isOurs, problem, type Problem } from './handshake.js';
 
@@ -18,8 +19,6 @@ export interface AcceptDeps extends ConnectionDeps {
   readonly server: Server;
   /** Answer 404 to upgrades that are not for us; false where an application's own server may take them. */
   readonly alone: boolean;
-  /** All that are open now; accept adds to it, and takes out who has gone. */
-  readonly connections: Set<Connection>;
   readonly draining: () => boolean;
   readonly tell: (event: HubEvent) => void;
 }
@@ -33,7 +32,7 @@ const PROTOCOL = 'realtime.v1';
 
 export const accept = (deps: AcceptDeps): Observable<Connection> =>
   new Observable<Connection>((subscriber) => {
-    const { config, server, connections, tell } = deps;
+    const { config, server, tell } = deps;
     const connect = connection(deps);
     const options = {
       noServer: true,
@@ -49,7 +48,7 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
 
     const upgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
       // from the first tick: an error without a listener would end the process
-      stream.on('error', () => stream.destroy());
+      stream.on('error', destroy);
       if (!(stream instanceof Socket)) return void stream.destroy();
       if (!isOurs(request, config.server.basePath)) {
         if (deps.alone) refuse(stream, problem(404, 'path: expected one of this service, got another'));
@@ -60,10 +59,9 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
       if (isLeft(admitted)) return refuse(stream, admitted.left);
       if (full !== undefined) return refuse(stream, full);
       webSockets.handleUpgrade(request, stream, head, (webSocket) => {
-        const made = connect(webSocket, stream, admitted.right);
-        connections.add(made);
-        webSocket.on('close', () => connections.delete(made));
-        subscriber.next(made);
+        // ws listens from here, and a listener too many costs an array a connection
+        stream.off('error', destroy);
+        subscriber.next(connect(webSocket, stream, admitted.right));
       });
     };
 
@@ -77,11 +75,15 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
     return () => {
       server.off('upgrade', upgrade);
       server.on('upgrade', (request: IncomingMessage, stream: Duplex) => {
-        stream.on('error', () => stream.destroy());
+        stream.on('error', destroy);
         if (stream instanceof Socket && (deps.alone || isOurs(request, config.server.basePath))) refuse(stream, DRAINING);
       });
     };
   });
+
+function destroy(this: Duplex): void {
+  this.destroy();
+}
 
 const DRAINING = problem(503, 'expected a pod that takes connections, got one that is going away', { 'Retry-After': RETRY_AFTER_S });
 

@@ -33,7 +33,7 @@ import { type Clock, systemClock } from './clock.js';
 import { CLOSE } from './close.js';
 import { draftOf, type Json, type MessageType, SERVER } from './codec.js';
 import type { Config } from './config.js';
-import type { Connection } from './connection.js';
+import type { Connection } from './command.js';
 import { drain } from './drain.js';
 import type { HubEvent } from './events.js';
 import { heartbeat } from './heartbeat.js';
@@ -129,7 +129,11 @@ export const app = ({ config, hooks = {}, clock = systemClock, server: given, on
     clock,
     config,
     hooks,
-    waiting,
+    outboxes: {
+      bound: { messages: config.limits.sendBufferMessages, bytes: config.limits.sendBufferBytes },
+      now: () => clock.scheduler.now(),
+      waiting,
+    },
     tell,
     globalPosition: () => globalPosition,
     newId: randomUUID,

@@ -25,3 +25,17 @@ export const CLOSE = {
   tokenExpired: close(4001, 'token expired', true),
   operator: close(4503, 'disconnected by an operator', false),
 } as const;
+
+/** What ws answers by itself to a frame that breaks RFC 6455, by its error's code; `normal` where the socket just broke. */
+export const protocolClose = (code: string | undefined): Close => {
+  switch (code) {
+    case 'WS_ERR_INVALID_UTF8':
+      return CLOSE.notUtf8;
+    case 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH':
+      return CLOSE.tooBig;
+    case 'WS_ERR_TOO_MANY_BUFFERED_PARTS':
+      return CLOSE.brokeRules;
+    default:
+      return code?.startsWith('WS_ERR_') === true ? CLOSE.protocolError : CLOSE.normal;
+  }
+};

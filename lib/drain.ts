@@ -6,7 +6,7 @@
 import { concat, concatMap, defer, EMPTY, from, ignoreElements, interval, Observable, takeWhile, tap } from 'rxjs';
 import type { Clock } from './clock.js';
 import { CLOSE } from './close.js';
-import type { Connection } from './connection.js';
+import type { Connection } from './command.js';
 
 const SPREAD = 0.7;
 const TICK_MS = 25;

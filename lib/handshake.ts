@@ -52,7 +52,7 @@ export const handshake = (request: IncomingMessage, config: Config): E.Either<Pr
   if (!mayCome(request, config.server.allowedOrigins)) return E.left(problem(403, 'Origin: expected one that is allowed here, got another'));
   const room = roomIn(request.url ?? '', config.server.basePath);
   if (E.isLeft(room)) return room;
-  return E.right({ userId: null, room: room.right, address: request.socket.remoteAddress ?? '' });
+  return E.right({ userId: null, room: room.right });
 };
 
 const protocolFault = (request: IncomingMessage): Problem | undefined => {

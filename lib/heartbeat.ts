@@ -8,7 +8,7 @@
  */
 import { interval, map, mergeMap, type Observable } from 'rxjs';
 import type { Clock } from './clock.js';
-import type { Connection } from './connection.js';
+import type { Connection } from './command.js';
 
 export interface Heartbeat {
   readonly clock: Clock;
@@ -36,8 +36,8 @@ export const heartbeat =
 
     const look = (connection: Connection): Overdue | undefined => {
       const { vital } = connection;
-      const bytesRead = connection.bytesRead();
-      if (Number.isNaN(vital.pingAt)) vital.pingAt = lived + clock.random() * pingIntervalMs;
+      const { bytesRead } = connection;
+      if (vital.pingAt < 0) vital.pingAt = lived + Math.floor(clock.random() * pingIntervalMs);
       if (bytesRead !== vital.bytesRead) {
         vital.bytesRead = bytesRead;
         vital.heardAt = lived;
@@ -54,7 +54,7 @@ export const heartbeat =
     return interval(tickMs, clock.scheduler).pipe(
       map(() => {
         const now = clock.scheduler.now();
-        lived += Math.min(now - before, 2 * tickMs);
+        lived += Math.round(Math.min(now - before, 2 * tickMs));
         before = now;
         const overdue: Overdue[] = [];
         for (const connection of connections) {
@@ -67,14 +67,14 @@ export const heartbeat =
     );
   };
 
-const isHalf = ({ vital, midMessage, messagesRead }: Connection, lived: number): boolean => {
-  const messages = messagesRead();
-  const same = messages === vital.messages;
-  vital.messages = messages;
-  if (!midMessage()) {
-    vital.halfSince = Number.NaN;
+const isHalf = (connection: Connection, lived: number): boolean => {
+  const { vital, messagesRead } = connection;
+  const same = messagesRead === vital.messages;
+  vital.messages = messagesRead;
+  if (!connection.midMessage) {
+    vital.halfSince = -1;
     return false;
   }
-  if (!same || Number.isNaN(vital.halfSince)) vital.halfSince = lived;
+  if (!same || vital.halfSince < 0) vital.halfSince = lived;
   return lived - vital.halfSince > HALF_MESSAGE_MS;
 };

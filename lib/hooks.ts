@@ -2,7 +2,8 @@
  * Where an application steps in. Hooks run in the connection's stream, one message after the other; one that throws,
  * rejects or takes longer than a second harms that message alone (contract section 4: `unavailable` to the sender).
  */
-import type { Observable } from 'rxjs';
+import { from, isObservable, Observable, of, take, timeout } from 'rxjs';
+import type { Clock } from './clock.js';
 import type { Json } from './codec.js';
 import type { Room } from './position.js';
 
@@ -46,3 +47,15 @@ export interface Hooks {
   /** A connection ended; `code` is the one that the server sent, null when the peer closed or went. */
   readonly onDisconnect?: (connection: ConnectionInfo, code: number | null) => MaybeAsync<void>;
 }
+
+const HOOK_MS = 1_000;
+
+/** Whatever a hook gives back as a stream of at most one value; one that throws is a stream that fails. */
+export const answerOf = <A>(call: () => MaybeAsync<A>, { scheduler }: Clock): Observable<A> =>
+  new Observable<A>((subscriber) => {
+    const answer = call();
+    const answer$ = isObservable(answer) ? answer : isThenable(answer) ? from(answer) : of(answer);
+    return answer$.pipe(take(1), timeout({ each: HOOK_MS, scheduler })).subscribe(subscriber);
+  });
+
+const isThenable = <A>(value: MaybeAsync<A>): value is PromiseLike<A> => typeof value === 'object' && value !== null && 'then' in value;

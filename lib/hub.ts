@@ -30,7 +30,7 @@ import {
   tap,
   timer,
 } from 'rxjs';
-import type { Command, Connection } from './connection.js';
+import type { Command, Connection } from './command.js';
 import type { Room } from './position.js';
 import { room, type RoomDeps } from './room.js';
 

@@ -29,12 +29,12 @@ import type { Clock } from './clock.js';
 import { CLOSE } from './close.js';
 import { controlPayload, draftOf, framesOf, presenceData, SERVER } from './codec.js';
 import type { Config } from './config.js';
-import type { Command, Connection, Membership } from './connection.js';
+import type { Command, Connection, Membership } from './command.js';
 import type { Control, GapReason } from './control.js';
 import type { HubEvent } from './events.js';
 import { coalesce } from './operators/coalesce.js';
 import { multicast } from './operators/multicast.js';
-import { type Batch, keepsUp } from './outbox.js';
+import type { Batch } from './outbox.js';
 import { drawNonce, GLOBAL, type Position, type Room, type Top } from './position.js';
 
 export interface RoomDeps {
@@ -62,8 +62,8 @@ interface Item {
 interface RoomBatch extends Batch {
   readonly top: Top;
   readonly items: readonly Item[];
-  /** Whether some of it is not for everybody. */
-  readonly selective: boolean;
+  /** Connections for which some of it is not. */
+  readonly excepted: ReadonlySet<string> | undefined;
 }
 
 /** Subscribers that get a batch within one turn: 512 writes of 5 µs keep the loop for 2.5 ms. */
@@ -93,6 +93,14 @@ export const room =
       let presence = false;
       let status: BrokerStatus = { _tag: 'Starting' };
 
+      /** Emits once, when the channel is open. */
+      const opened$ = new Observable<void>((subscriber) =>
+        opening.subscribe(() => {
+          subscriber.next();
+          subscriber.complete();
+        }),
+      );
+
       // in and out
 
       const join = (command: Join): Observable<unknown> => {
@@ -105,7 +113,7 @@ export const room =
         joining.set(membership, place);
         if (name === GLOBAL && status._tag === 'Degraded') membership.connection.tell(statusControl(status), membership);
         const members$ = defer(() => broker.members(name, seats.size() + 1)).pipe(take(1));
-        return (scope === undefined ? opening.value$.pipe(take(1), switchMap(() => members$)) : members$).pipe(
+        return (scope === undefined ? opened$.pipe(switchMap(() => members$)) : members$).pipe(
           takeUntil(place.cancelled),
           mergeMap((count) => {
             others = count;
@@ -120,7 +128,7 @@ export const room =
         const held = joining.get(membership)?.held ?? [];
         joining.delete(membership);
         membership.position = delivered;
-        const seat = seats.value$.subscribe((batch) => hand(membership, batch));
+        const seat = seats.subscribe((batch) => hand(membership, batch));
         seated.set(membership, seat);
         tell({ _tag: 'Occupied', room: name, members: seats.size() });
         reviewPresence(connection.id);
@@ -263,20 +271,19 @@ export const room =
       const hand = (membership: Membership, batch: RoomBatch): void => {
         const { connection } = membership;
         membership.position = batch.top;
-        if (batch.selective) {
+        if (batch.excepted?.has(connection.id) === true) {
           const own = batch.items.filter(({ except }) => except !== connection.id);
-          if (own.length === 0) return;
-          connection.outbox.send(own.length === batch.count ? batch : { count: own.length, bytes: framesOf(own.map(({ payload }) => payload)) });
+          if (own.length > 0) connection.outbox.send({ count: own.length, bytes: framesOf(own.map(({ payload }) => payload)) });
         } else connection.outbox.send(batch);
-        if (connection.outbox.depth.messages > 0) late.add(connection);
+        if (connection.outbox.messages > 0) late.add(connection);
       };
 
       /** Somebody who keeps up would be cut by this batch, and has not had the time to take the last one. */
       const hold = (messages: number, bytes: number): boolean => {
         for (const connection of late) {
-          const { depth } = connection.outbox;
-          if (depth.messages === 0) late.delete(connection);
-          else if ((depth.messages + messages > bound.messages || depth.bytes + bytes > bound.bytes) && keepsUp(depth, clock.scheduler.now())) return true;
+          const { outbox } = connection;
+          if (outbox.messages === 0) late.delete(connection);
+          else if (!outbox.hasRoom(messages, bytes) && outbox.keepsUp()) return true;
         }
         return false;
       };
@@ -305,7 +312,7 @@ export const room =
           count: items.length,
           bytes: framesOf(items.map(({ payload }) => payload)),
           top: items.at(-1)?.top ?? delivered,
-          selective: items.some(({ except }) => except !== undefined),
+          excepted: exceptedBy(items),
         }),
         deliver,
         hold,
@@ -342,6 +349,11 @@ export const room =
         }),
       );
     });
+
+const exceptedBy = (items: readonly Item[]): ReadonlySet<string> | undefined => {
+  const ids = items.flatMap(({ except }) => (except === undefined ? [] : [except]));
+  return ids.length === 0 ? undefined : new Set(ids);
+};
 
 const statusControl = (status: BrokerStatus): Control => ({
   event: status._tag === 'Degraded' ? 'degraded' : 'restored',

@@ -4,7 +4,7 @@
  * pass the bound, everything that waits is dropped and the stream ends with `overflow`: a slow reader is cut, never
  * waited for.
  */
-import { Observable, type OperatorFunction, Subscriber } from 'rxjs';
+import { Observable, type OperatorFunction } from 'rxjs';
 import type { Bound } from './coalesce.js';
 
 /** What a value weighs: the messages in it, and their bytes. */
@@ -13,107 +13,119 @@ export interface Weighed {
   readonly bytes: Uint8Array;
 }
 
-/** What was handed on and not yet taken; the operator keeps it up to date for whoever wants to know. */
-export interface Depth {
-  messages: number;
-  bytes: number;
-  /** When the value in flight was handed to the sink, on the scheduler's clock; 0 when none is. */
-  since: number;
-}
-
+/** What takes the values, one at a time. */
 export interface Sink<T> {
   readonly bound: Bound;
-  readonly depth: Depth;
-  readonly now: () => number;
-  /** Whether the sink has taken all that it was handed. Asked right after each hand-over: a callback would come a turn late. */
-  readonly idle: () => boolean;
-  /** Emits whenever the sink has taken what was in flight. */
-  readonly taken$: Observable<void>;
-  readonly overflow: (dropped: readonly T[]) => void;
+  now(): number;
+  take(value: T): void;
+  /** Whether everything was taken. Asked right after each hand-over: a callback would come a turn late. */
+  idle(): boolean;
+  overflow(): void;
 }
 
-export const boundedBuffer =
-  <T extends Weighed>(sink: Sink<T>): OperatorFunction<T, T> =>
-  (source) =>
-    new Observable<T>((downstream) => {
-      const buffer = new BoundedBuffer(downstream, sink);
-      buffer.add(sink.taken$.subscribe(() => buffer.taken()));
-      return source.subscribe(buffer);
-    });
-
-/** One object a connection instead of a chain of operators (0.64 kB each). */
-class BoundedBuffer<T extends Weighed> extends Subscriber<T> {
-  private readonly waiting: T[] = [];
+/**
+ * The operator's one object a connection; a chain of operators would cost 0.64 kB a link. `boundedBuffer` is its rxjs
+ * form; the outbox, where there are 10,000 of them, uses it as it is.
+ */
+export class BoundedBuffer<T extends Weighed> {
+  /** Messages and bytes handed on and not yet taken. */
+  messages = 0;
+  bytes = 0;
+  /** When the value in flight was handed to the sink, on its clock; 0 when none is. */
+  since = 0;
+  private waiting: T[] | undefined = undefined;
   private inFlight: T | undefined = undefined;
+  private ended = false;
 
-  constructor(
-    private readonly downstream: Subscriber<T>,
-    private readonly sink: Sink<T>,
-  ) {
-    super(downstream);
-  }
+  constructor(private readonly sink: Sink<T>) {}
 
-  override next(value: T): void {
-    if (this.closed) return;
-    const { depth, bound } = this.sink;
+  next(value: T): void {
+    if (this.ended) return;
     if (this.inFlight === undefined) {
       this.hand(value);
       return;
     }
-    if (depth.messages + value.count > bound.messages || depth.bytes + value.bytes.length > bound.bytes) {
-      this.overflow();
+    const { messages, bytes } = this.sink.bound;
+    if (this.messages + value.count > messages || this.bytes + value.bytes.length > bytes) {
+      this.end();
+      this.sink.overflow();
       return;
     }
+    this.waiting ??= [];
     this.waiting.push(value);
-    depth.messages += value.count;
-    depth.bytes += value.bytes.length;
+    this.messages += value.count;
+    this.bytes += value.bytes.length;
   }
 
+  /** The sink has taken what was in flight. */
   taken(): void {
-    const { depth } = this.sink;
     if (this.inFlight === undefined || !this.sink.idle()) return;
-    depth.messages -= this.inFlight.count;
-    depth.bytes -= this.inFlight.bytes.length;
-    depth.since = 0;
+    this.messages -= this.inFlight.count;
+    this.bytes -= this.inFlight.bytes.length;
+    this.since = 0;
     this.inFlight = undefined;
     while (this.inFlight === undefined) {
-      const next = this.waiting.shift();
-      if (next === undefined) return;
-      depth.messages -= next.count;
-      depth.bytes -= next.bytes.length;
+      const next = this.waiting?.shift();
+      if (next === undefined) {
+        this.waiting = undefined;
+        return;
+      }
+      this.messages -= next.count;
+      this.bytes -= next.bytes.length;
       this.hand(next);
     }
   }
 
-  override unsubscribe(): void {
-    if (this.closed) return;
-    this.release();
-    super.unsubscribe();
+  /** Drops what waits, and everything that still comes. */
+  end(): void {
+    this.ended = true;
+    this.waiting = undefined;
+    this.inFlight = undefined;
+    this.messages = 0;
+    this.bytes = 0;
+    this.since = 0;
   }
 
   private hand(value: T): void {
-    this.downstream.next(value);
-    if (this.sink.idle()) return;
-    const { depth } = this.sink;
+    this.sink.take(value);
+    if (this.ended || this.sink.idle()) return;
     this.inFlight = value;
-    depth.messages += value.count;
-    depth.bytes += value.bytes.length;
-    depth.since = this.sink.now();
-  }
-
-  private overflow(): void {
-    const dropped = [...this.waiting];
-    this.release();
-    this.sink.overflow(dropped);
-    this.complete();
-  }
-
-  private release(): void {
-    this.waiting.length = 0;
-    this.inFlight = undefined;
-    const { depth } = this.sink;
-    depth.messages = 0;
-    depth.bytes = 0;
-    depth.since = 0;
+    this.messages += value.count;
+    this.bytes += value.bytes.length;
+    this.since = this.sink.now();
   }
 }
+
+export interface BoundedBufferOptions {
+  readonly bound: Bound;
+  readonly now: () => number;
+  readonly idle: () => boolean;
+  /** Emits whenever the consumer has taken what it was handed. */
+  readonly taken$: Observable<unknown>;
+  readonly overflow: () => void;
+}
+
+export const boundedBuffer =
+  <T extends Weighed>({ bound, now, idle, taken$, overflow }: BoundedBufferOptions): OperatorFunction<T, T> =>
+  (source) =>
+    new Observable<T>((subscriber) => {
+      const buffer = new BoundedBuffer<T>({
+        bound,
+        now,
+        idle,
+        take: (value) => subscriber.next(value),
+        overflow: () => {
+          overflow();
+          subscriber.complete();
+        },
+      });
+      subscriber.add(() => buffer.end());
+      subscriber.add(taken$.subscribe(() => buffer.taken()));
+      subscriber.add(
+        source.subscribe({
+          next: (value) => buffer.next(value),
+          error: (error: unknown) => subscriber.error(error),
+          complete: () => subscriber.complete(),
+        }),
+      );
+    });
