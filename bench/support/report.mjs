@@ -1,6 +1,6 @@
 // Numbers for people.
 import { readFileSync } from 'node:fs';
-import { arch, cpus, platform, release, totalmem } from 'node:os';
+import { arch, cpus, loadavg, platform, release, totalmem } from 'node:os';
 
 export const median = (values) => {
   const sorted = values.toSorted((a, b) => a - b);
@@ -25,7 +25,7 @@ export const machine = (...packages) => {
   const processors = cpus();
   const gigabytes = Math.round(totalmem() / 2 ** 30);
   const versions = packages.map((name) => `, ${name} ${versionOf(name)}`).join('');
-  console.log(`${processors.length} × ${processors[0]?.model ?? arch()}, ${gigabytes} GiB, ${platform()} ${release()}, node ${process.version}${versions}`);
+  console.log(`${processors.length} × ${processors[0]?.model ?? arch()}, ${gigabytes} GiB, ${platform()} ${release()}, node ${process.version}${versions}; load when started ${figure(loadavg()[0], 1)}`);
 };
 
 /** One line that a person or a script can look for; the exit code follows it. */
