@@ -139,6 +139,7 @@ t.test('opened: what came before the top is not said, what came after it is', as
   give(topAt(1, 5));
   b.hear(at(1, 8), at(1, 3));
   t.same(b.told, ['Opened 1:5 cluster', '1:6', '1:7', '1:8']);
+  t.equal(b.reads, 1, 'what is still on its way needs no other read');
 });
 
 t.test(
@@ -358,5 +359,10 @@ t.test('left in the middle of a doubt: nothing is left behind', async (t) => {
   b.hear(at(1, 8));
   b.close();
   t.equal(b.clock.pending(), 0);
-  t.equal(b.settled.at(-1), true, 'nobody waits for it');
+  const early = bench();
+  early.top$ = NEVER;
+  early.push({ _tag: 'Subscribed' });
+  early.close();
+  t.equal(early.clock.pending(), 0);
+  t.same(early.settled, [false, true], 'nobody waits for it');
 });
