@@ -48,7 +48,8 @@ interface Place {
 }
 
 const PROBE_MS = 500;
-const LEASE_MS = 5_000;
+/** A third of the lease of 10 s: one or two that fail cost nothing. */
+const LEASE_MS = 3_000;
 
 export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsBroker => {
   const { scheduler, wall, random } = clock;
