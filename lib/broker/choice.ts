@@ -1,7 +1,28 @@
-/** Which broker a configuration asks for. */
+/** Which broker a configuration asks for: the embedded one, or many pods over Redis, alone, behind Sentinel or a Cluster. */
 import type { Clock } from '../clock.js';
 import type { Config } from '../config.js';
 import type { Broker } from './index.js';
 import { localBroker } from './local.js';
+import { podsBroker } from './pods.js';
+import { redisBus } from './redis.js';
+import { redisClusterBus } from './redis-cluster.js';
+import type { BusOptions } from './redis-session.js';
 
-export const brokerOf = (config: Config, clock: Clock): Broker => localBroker({ clock, positionTtlMs: config.log.logPositionTtlMs });
+export const brokerOf = ({ broker, log, server }: Config, clock: Clock): Broker => {
+  const { serverId } = server;
+  const timeoutMs = broker.brokerTimeoutMs;
+  if (broker.redisUrl === '' && broker.redisSentinels.length === 0) {
+    return localBroker({ clock, positionTtlMs: log.logPositionTtlMs });
+  }
+  const options: BusOptions = {
+    url: broker.redisUrl,
+    sentinels: broker.redisSentinels.map(({ host, port }) => `${host}:${port}`),
+    sentinelName: broker.redisSentinelName,
+    serverId,
+    timeoutMs,
+    positionTtlMs: log.logPositionTtlMs,
+    clock,
+  };
+  const bus = broker.redisCluster ? redisClusterBus(options) : redisBus(options);
+  return podsBroker({ bus, clock, serverId, timeoutMs });
+};
