@@ -243,10 +243,8 @@ export const room =
       const incoming = (event: ChannelEvent, out: (item: Item) => void): void => {
         switch (event._tag) {
           case 'Published': {
-            const { id, idText, payload, except } = event.publication;
-            if (!id.outside && id.tag === arrived.tag && id.offset === arrived.offset + 1) {
-              arrived = { tag: id.tag, offset: id.offset, ms: id.ms, id: idText };
-            }
+            const { id, payload, except } = event.publication;
+            arrived = event.top;
             return out({ payload, top: arrived, except, at: id.ms });
           }
           case 'Gap':

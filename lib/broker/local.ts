@@ -27,8 +27,11 @@ export const localBroker = ({ clock, positionTtlMs }: LocalBrokerOptions): Broke
   /** The room's top, moved to the end of the map: its start is what was unused for longest. */
   const topOf = (room: Room): Top => {
     const known = tops.get(room);
-    const fresh = known !== undefined && (channels.has(room) || clock.wall() - known.ms < positionTtlMs);
-    const top = fresh ? known : { tag: drawTag(clock.random), offset: 0, ms: clock.wall(), id: null };
+    const fresh =
+      known !== undefined && (channels.has(room) || clock.wall() - known.ms < positionTtlMs);
+    const top = fresh
+      ? known
+      : { tag: drawTag(clock.random), offset: 0, ms: clock.wall(), id: null };
     tops.delete(room);
     tops.set(room, top);
     if (tops.size > MAX_POSITIONS) forgetOldest();
@@ -47,14 +50,26 @@ export const localBroker = ({ clock, positionTtlMs }: LocalBrokerOptions): Broke
     const { room, key } = draft;
     const before = key === undefined ? undefined : keys.get(room, key);
     if (before !== undefined) {
-      return before.digest === draft.digest ? right({ id: before.id, duplicate: true, scope: 'cluster' }) : left({ _tag: 'KeyReused' });
+      return before.digest === draft.digest
+        ? right({ id: before.id, duplicate: true, scope: 'cluster' })
+        : left({ _tag: 'KeyReused' });
     }
     const top = topOf(room);
-    const position = { tag: top.tag, offset: top.offset + (draft.logged ? 1 : 0), ms: Math.max(top.ms, clock.wall()) };
-    const publication = publicationOf(draft, { ...position, global: room === '', outside: !draft.logged, nonce: drawNonce(clock.random) });
-    tops.set(room, { ...position, id: draft.logged ? publication.idText : top.id });
+    const position = {
+      tag: top.tag,
+      offset: top.offset + (draft.logged ? 1 : 0),
+      ms: Math.max(top.ms, clock.wall()),
+    };
+    const publication = publicationOf(draft, {
+      ...position,
+      global: room === '',
+      outside: !draft.logged,
+      nonce: drawNonce(clock.random),
+    });
+    const next = { ...position, id: draft.logged ? publication.idText : top.id };
+    tops.set(room, next);
     if (key !== undefined) keys.set(room, key, { id: publication.idText, digest: draft.digest });
-    channels.get(room)?.next({ _tag: 'Published', publication });
+    channels.get(room)?.next({ _tag: 'Published', publication, top: next });
     return right({ id: publication.idText, duplicate: false, scope: 'cluster' });
   };
 

@@ -8,7 +8,14 @@ import { BehaviorSubject, defer, Observable, Subject, Subscription, timer } from
 import type { Clock } from '../clock.js';
 import { decodePublication, type Publication } from '../codec.js';
 import { drawTag, GLOBAL, type Id, type Room, type Top } from '../position.js';
-import { type Bus, type BusEvent, channelOf, podChannel } from './bus.js';
+import {
+  type Bus,
+  type BusEvent,
+  CONTROL_CHANNEL,
+  channelOf,
+  GLOBAL_CHANNEL,
+  podChannel,
+} from './bus.js';
 import { counts } from './counts.js';
 import { echoes } from './echoes.js';
 import type { Broker, BrokerEvent, BrokerStatus, ChannelEvent } from './index.js';
@@ -18,7 +25,7 @@ import { probe } from './probe.js';
 import { publisher } from './publisher.js';
 import { type RawEvent, repair } from './repair.js';
 import { receipts } from './receipts.js';
-import { subscriptions } from './subscriptions.js';
+import { type Sink, subscriptions } from './subscriptions.js';
 
 export interface PodsDeps {
   readonly bus: Bus;
@@ -28,7 +35,7 @@ export interface PodsDeps {
   readonly timeoutMs: number;
 }
 
-/** What a broker of pods holds at a moment: all zero but the probe's own channel when nobody uses it. */
+/** What a broker of pods holds at a moment: all zero but three channels (its probe, global, control) when nobody uses it. */
 export interface Holdings {
   readonly channels: number;
   readonly rooms: number;
@@ -214,6 +221,8 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
       denied: () => undefined,
     }),
   );
+  // contract section 5: always, whoever is connected; operators' words come with what they are about
+  for (const name of [GLOBAL_CHANNEL, CONTROL_CHANNEL]) life.add(heard.open(name, DEAF));
   life.add(timer(PROBE_MS, PROBE_MS, scheduler).subscribe(pulseOnce));
   life.add(timer(LEASE_MS, LEASE_MS, scheduler).subscribe(renewLease));
   input$.next({ _tag: 'Whole', whole: true });
@@ -244,6 +253,13 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
         return bus.close();
       }),
   };
+};
+
+const DEAF: Sink = {
+  message: () => undefined,
+  subscribed: () => undefined,
+  torn: () => undefined,
+  denied: () => undefined,
 };
 
 const WAY = { Starting: 'wait', Up: 'cluster', Degraded: 'pod' } as const;

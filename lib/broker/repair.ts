@@ -60,7 +60,8 @@ export const repair =
       const place = order({
         ...deps,
         lateMs: patienceMs,
-        say: (publication) => out.next({ _tag: 'Published', publication }),
+        say: (publication) =>
+          out.next({ _tag: 'Published', publication, top: place.top() ?? deps.podTop() }),
       });
       let opened = false;
       /** The read or renewal under way, or the wait before the next. */
