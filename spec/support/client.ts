@@ -1,0 +1,141 @@
+/**
+ * A client over `ws`, as polite as a browser: it remembers all that it was sent, and waits for a message with a bound.
+ * What a polite library refuses to send is `raw-client.ts`'s.
+ */
+import { EventEmitter, once } from 'node:events';
+import { WebSocket } from 'ws';
+
+export interface Message {
+  readonly id: string;
+  readonly type: string;
+  readonly room?: string;
+  readonly from: string;
+  readonly data?: unknown;
+  readonly timestamp: string;
+}
+
+/** What a message must look like: fields not named do not matter, one that is undefined must be absent, a RegExp tests text. */
+export type Pattern = Readonly<Record<string, unknown>>;
+
+export interface Client {
+  /** What `welcome` called it. */
+  readonly id: string;
+  /** All that it was sent, in order. */
+  readonly messages: readonly Message[];
+  /** All of it that looks so. */
+  readonly all: (pattern: Pattern) => readonly Message[];
+  /** The first message that looks so and was not returned before; waits for it. Throws when it does not come. */
+  readonly heard: (pattern: Pattern, ms?: number) => Promise<Message>;
+  /** An object becomes JSON, text and bytes go as they are. */
+  readonly send: (message: object | string) => void;
+  /** All that the server has said to it so far has arrived. */
+  readonly caughtUp: () => Promise<void>;
+  /** Begins to close and waits for the end. */
+  readonly close: (code?: number) => Promise<number>;
+  /** The close code once the socket has ended; throws when it does not end. */
+  readonly closed: (ms?: number) => Promise<number>;
+  readonly socket: WebSocket;
+}
+
+export interface ConnectOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly protocols?: readonly string[];
+}
+
+const PATIENCE_MS = 5_000;
+
+/** Connects and waits until `welcome` and a `joined` of each log that it is in were heard. */
+export const connect = async (url: string, options: ConnectOptions = {}): Promise<Client> => {
+  const socket = new WebSocket(url, [...(options.protocols ?? [])], {
+    headers: { ...options.headers },
+    perMessageDeflate: false,
+  });
+  const messages: Message[] = [];
+  const taken = new Set<Message>();
+  let code: number | undefined;
+  const news = new EventEmitter().setMaxListeners(0);
+  socket.on('message', (data: Buffer) => {
+    messages.push(JSON.parse(data.toString()) as Message);
+    news.emit('news');
+  });
+  socket.on('close', (why) => {
+    code = why;
+    news.emit('news');
+  });
+  await once(socket, 'open');
+  // a server that cuts is not an error of the client's
+  socket.on('error', () => undefined);
+
+  /** Looks now and after all that comes; undefined when it does not come in time. */
+  const seen = async <A>(look: () => A | undefined, ms: number): Promise<A | undefined> => {
+    const signal = AbortSignal.timeout(ms);
+    for (;;) {
+      const found = look();
+      if (found !== undefined || signal.aborted) return found;
+      await once(news, 'news', { signal }).catch(() => undefined);
+    }
+  };
+
+  const closed = async (ms = PATIENCE_MS): Promise<number> => {
+    const why = await seen(() => code, ms);
+    if (why === undefined) throw new Error(`not closed within ${ms} ms`);
+    return why;
+  };
+
+  const heard = async (pattern: Pattern, ms = PATIENCE_MS): Promise<Message> => {
+    const found = await seen(
+      () => messages.find((message) => !taken.has(message) && matches(message, pattern)),
+      ms,
+    );
+    if (found === undefined) {
+      const last = messages.slice(-10).map((message) => JSON.stringify(message).slice(0, 300));
+      const end = code === undefined ? '' : `, closed with ${code}`;
+      throw new Error(
+        `not heard within ${ms} ms: ${JSON.stringify(pattern)}; ${messages.length} messages${end}, the last:\n${last.join('\n')}`,
+      );
+    }
+    taken.add(found);
+    return found;
+  };
+
+  const welcome = await heard({ type: 'system', data: { event: 'welcome' } });
+  const { connection_id: id } = welcome.data as { readonly connection_id: string };
+  await heard({ data: { event: 'joined', room: undefined } });
+  const { pathname, searchParams } = new URL(url);
+  const room = searchParams.get('room') ?? /\/ws\/(.+)$/.exec(pathname)?.[1];
+  if (room !== undefined && room !== '')
+    await heard({ data: { event: 'joined', room: decodeURIComponent(room) } });
+
+  const send = (message: object | string): void =>
+    socket.send(
+      typeof message === 'string' || Buffer.isBuffer(message) ? message : JSON.stringify(message),
+    );
+
+  let rounds = 0;
+  return {
+    id,
+    messages,
+    socket,
+    all: (pattern) => messages.filter((message) => matches(message, pattern)),
+    heard,
+    send,
+    caughtUp: async () => {
+      const data = `round ${++rounds}`;
+      send({ type: 'ping', data });
+      await heard({ type: 'pong', data });
+    },
+    close: (why = 1000) => {
+      socket.close(why);
+      return closed();
+    },
+    closed,
+  };
+};
+
+const matches = (value: unknown, pattern: unknown): boolean => {
+  if (pattern instanceof RegExp) return typeof value === 'string' && pattern.test(value);
+  if (typeof pattern !== 'object' || pattern === null) return Object.is(value, pattern);
+  if (typeof value !== 'object' || value === null) return false;
+  const fields = new Map<string, unknown>(Object.entries(value));
+  return Object.entries(pattern).every(([key, wanted]) => matches(fields.get(key), wanted));
+};
