@@ -1,0 +1,11 @@
+/** `npm run faults`: the faults of `spec/support/faults.ts` one after the other, and a table of what clients were told. */
+import { FAULTS, sufferAll, tableOf } from '../spec/support/faults.js';
+
+const [word = ''] = process.argv.slice(2);
+const chosen = FAULTS.filter(({ name }) => name.toLowerCase().includes(word.toLowerCase()));
+const rows = await sufferAll(chosen, Number(process.env['AT_ONCE'] ?? 2), ({ name, verdict }) => {
+  console.error(`${name}: ${verdict.faultCount} faults`);
+  for (const fault of verdict.faults) console.error(`  ${fault}`);
+});
+console.log(tableOf(rows));
+process.exitCode = rows.some(({ verdict }) => verdict.faultCount > 0) ? 1 : 0;
