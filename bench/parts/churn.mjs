@@ -8,7 +8,9 @@ const seconds = Number(process.env.SECONDS_EACH ?? 4);
 const names = (process.env.CONTENDERS ?? Object.keys(contenders).join()).split(',');
 
 machine('ws', 'socket.io');
-console.log(`50 at a time in 50 rooms, as fast as they are let in, ${seconds} s after 2 s of warm-up, medians of ${repeats} turns of each`);
+console.log(
+  `50 at a time in 50 rooms, as fast as they are let in, ${seconds} s after 2 s of warm-up, medians of ${repeats} turns of each`,
+);
 const results = new Map(names.map((name) => [name, []]));
 for (let turn = 1; turn <= repeats; turn++) {
   for (const name of names) {
@@ -20,9 +22,22 @@ for (let turn = 1; turn <= repeats; turn++) {
 }
 
 const of = (name, field) => median(results.get(name).map((result) => result[field]));
-const beside = (name, other) => (results.has(other) ? `× ${figure(of(name, 'cycles_per_cpu_s') / of(other, 'cycles_per_cpu_s'), 2)}` : '–');
+const beside = (name, other) =>
+  results.has(other)
+    ? `× ${figure(of(name, 'cycles_per_cpu_s') / of(other, 'cycles_per_cpu_s'), 2)}`
+    : '–';
 table([
-  ['server', 'per CPU-second', 'beside ws', 'beside socket.io', 'per second', 'CPU', 'member p50 ms', 'p99 ms', 'refused, failed'],
+  [
+    'server',
+    'per CPU-second',
+    'beside ws',
+    'beside socket.io',
+    'per second',
+    'CPU',
+    'member p50 ms',
+    'p99 ms',
+    'refused, failed',
+  ],
   ...names.map((name) => [
     name,
     figure(of(name, 'cycles_per_cpu_s')),

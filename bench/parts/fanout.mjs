@@ -11,19 +11,32 @@ const names = (process.env.CONTENDERS ?? Object.keys(contenders).join()).split('
 const loads = [
   { title: '1 room of 1,000, 300 messages/s', conns: 1000, rooms: 1, publishers: 10, rate: 300 },
   { title: '1 room of 1,000, 1,000 messages/s', conns: 1000, rooms: 1, publishers: 10, rate: 1000 },
-  { title: '500 rooms of 2, 5,000 messages/s', conns: 1000, rooms: 500, publishers: 1000, rate: 5000 },
+  {
+    title: '500 rooms of 2, 5,000 messages/s',
+    conns: 1000,
+    rooms: 500,
+    publishers: 1000,
+    rate: 5000,
+  },
 ];
 
 machine('ws', 'socket.io');
-console.log(`128 bytes a message, ${seconds} s after 2 s of warm-up, ${repeats} turns of each, medians (lowest–highest)`);
+console.log(
+  `128 bytes a message, ${seconds} s after 2 s of warm-up, ${repeats} turns of each, medians (lowest–highest)`,
+);
 
-const results = new Map(loads.map(({ title }) => [title, new Map(names.map((name) => [name, []]))]));
+const results = new Map(
+  loads.map(({ title }) => [title, new Map(names.map((name) => [name, []]))]),
+);
 for (let turn = 1; turn <= repeats; turn++) {
   for (const name of names) {
     note(`turn ${turn} of ${repeats}: ${name}`);
     for (const { title, ...options } of loads) {
       const server = await contenders[name](); // a fresh one: a load that drowns a server is not to be paid by the next
-      results.get(title).get(name).push(await load('fanout', [server], { ...options, seconds }));
+      results
+        .get(title)
+        .get(name)
+        .push(await load('fanout', [server], { ...options, seconds }));
       await server.stop();
     }
   }
@@ -32,14 +45,32 @@ for (let turn = 1; turn <= repeats; turn++) {
 for (const [title, byName] of results) {
   const of = (name, field) => byName.get(name).map((result) => result[field]);
   const efficiency = (name) => median(of(name, 'deliveries_per_cpu_s'));
-  const beside = (name, other) => (byName.has(other) ? `× ${figure(efficiency(name) / efficiency(other), 2)}` : '–');
+  const beside = (name, other) =>
+    byName.has(other) ? `× ${figure(efficiency(name) / efficiency(other), 2)}` : '–';
   console.log(`\n${title}`);
   table([
-    ['server', 'per CPU-second', 'lowest–highest', 'beside ws', 'beside socket.io', 'deliveries/s', 'delivered', 'CPU', 'p50 ms', 'p99 ms', 'wrong'],
+    [
+      'server',
+      'per CPU-second',
+      'lowest–highest',
+      'beside ws',
+      'beside socket.io',
+      'deliveries/s',
+      'delivered',
+      'CPU',
+      'p50 ms',
+      'p99 ms',
+      'wrong',
+    ],
     ...names.map((name) => {
       const perCpu = of(name, 'deliveries_per_cpu_s');
       const share = median(byName.get(name).map(({ delivered, expected }) => delivered / expected));
-      const wrong = byName.get(name).reduce((sum, { holes, repeats: twice, errors, gone }) => sum + holes + twice + errors + gone, 0);
+      const wrong = byName
+        .get(name)
+        .reduce(
+          (sum, { holes, repeats: twice, errors, gone }) => sum + holes + twice + errors + gone,
+          0,
+        );
       return [
         name,
         figure(median(perCpu)),

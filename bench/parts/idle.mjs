@@ -16,7 +16,9 @@ console.log(`${figure(count)} idle connections in ${figure(rooms)} rooms, one pr
 const rows = [];
 for (const name of names) {
   note(name);
-  const server = await contenders[name](name === 'chat-api' ? { MAX_CONNECTIONS: String(count + 1000) } : {});
+  const server = await contenders[name](
+    name === 'chat-api' ? { MAX_CONNECTIONS: String(count + 1000) } : {},
+  );
   const fresh = rssKb(server.pid);
   await (await hold([server], { conns: 500, rooms: 5 })).end();
   await after(LINGER);
@@ -45,7 +47,22 @@ for (const name of names) {
     crowd.held.gone + over.refused + over.failed,
   ]);
 }
-table([['server', 'kB each', 'of it heap', 'kB each, raw', 'fresh MB', 'warmed', 'raw', 'collected', 'all gone', 'held', 'lost'], ...rows]);
+table([
+  [
+    'server',
+    'kB each',
+    'of it heap',
+    'kB each, raw',
+    'fresh MB',
+    'warmed',
+    'raw',
+    'collected',
+    'all gone',
+    'held',
+    'lost',
+  ],
+  ...rows,
+]);
 
 console.log(`
 "kB each" = (resident with ${figure(count)} held, after a forced collection − resident after 500 came and went, after one too) / ${figure(count)}.

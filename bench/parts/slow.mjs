@@ -20,7 +20,9 @@ const offline = new Set();
 
 /** A member that reads. `chats` counts; resolves when it was told `joined`. */
 const member = async (room) => {
-  const socket = new WebSocket(`ws://127.0.0.1:${server.port}${path(room)}`, { perMessageDeflate: false });
+  const socket = new WebSocket(`ws://127.0.0.1:${server.port}${path(room)}`, {
+    perMessageDeflate: false,
+  });
   const self = { socket, chats: 0, closed: undefined };
   socket.on('close', (code) => (self.closed = code));
   socket.on('error', () => undefined);
@@ -28,7 +30,8 @@ const member = async (room) => {
     socket.on('message', (data) => {
       const text = data.toString();
       if (text.includes('"type":"chat"')) self.chats += 1;
-      else if (text.includes('"status":"offline"')) offline.add(JSON.parse(text).data.connection_id);
+      else if (text.includes('"status":"offline"'))
+        offline.add(JSON.parse(text).data.connection_id);
       else if (text.includes('"event":"joined"') && text.includes(`"room":"${room}"`)) resolve();
     });
   });
@@ -59,7 +62,9 @@ const stalled = async (room) => {
       resolve(/"connection_id":"([^"]+)"/.exec(heard)?.[1]);
     };
     socket.on('data', listen);
-    socket.once('close', () => reject(new Error(`a stalled reader could not join: ${heard.slice(0, 300)}`)));
+    socket.once('close', () =>
+      reject(new Error(`a stalled reader could not join: ${heard.slice(0, 300)}`)),
+    );
   });
   return {
     socket,
@@ -74,7 +79,10 @@ const stalled = async (room) => {
       socket.resume();
       await Promise.race([ended, after(4000)]);
       const at = last.lastIndexOf(Buffer.from([0x88])); // the close frame is the last: 88, length, code
-      return { bytes, code: at >= 0 && at + 4 <= last.length ? last.readUInt16BE(at + 2) : undefined };
+      return {
+        bytes,
+        code: at >= 0 && at + 4 <= last.length ? last.readUInt16BE(at + 2) : undefined,
+      };
     },
   };
 };
@@ -109,19 +117,32 @@ const round = async () => {
   let cut;
   let sent = 0;
   const talking = (async () => {
-    for (; cut === undefined && Date.now() - began < 60_000; sent++) await talk(busy[0], SIZE, 1, 2);
+    for (; cut === undefined && Date.now() - began < 60_000; sent++)
+      await talk(busy[0], SIZE, 1, 2);
   })();
   await until('the reader that will read on is given up', 60, waker.givenUp).catch(() => undefined);
   const seen = await waker.read();
   await until('the other is given up too', 10, sleeper.givenUp).catch(() => undefined);
   cut = Date.now() - began;
   await talking;
-  await until('the busy room has all', 10, () => (all() >= start + sent ? true : undefined)).catch(() => undefined);
-  await until('the sleeper is gone', 10, async () => ((await connections()) === joined ? true : undefined)).catch(() => undefined);
+  await until('the busy room has all', 10, () => (all() >= start + sent ? true : undefined)).catch(
+    () => undefined,
+  );
+  await until('the sleeper is gone', 10, async () =>
+    (await connections()) === joined ? true : undefined,
+  ).catch(() => undefined);
   const goneAfter = Date.now() - began - cut;
   sleeper.socket.destroy();
   waker.socket.destroy();
-  return { cut, seen, sent, got: all() - start, goneAfter, counted: (await closes(1013)) - closed, left: (await connections()) - joined };
+  return {
+    cut,
+    seen,
+    sent,
+    got: all() - start,
+    goneAfter,
+    counted: (await closes(1013)) - closed,
+    left: (await connections()) - joined,
+  };
 };
 
 note('a first round, so that the log is full and the code is warm');
@@ -136,15 +157,26 @@ const held = await inUse();
 const change = (held - before) / before;
 
 console.log(`stalled readers: 2 in a room of 22, messages of ${figure(SIZE)} bytes`);
-console.log(`  both given up after ${figure(result.cut)} ms and ${result.sent} messages (closes with 1013 counted: ${result.counted}); what the kernel took before that waits for nobody`);
-console.log(`  the one that read on found ${figure(result.seen.bytes)} bytes, then close code ${result.seen.code}; the other was cut, and gone ${figure(result.goneAfter)} ms later`);
-console.log(`  each of the 20 others got ${result.got} of ${result.sent}, ${busy.filter(({ closed }) => closed !== undefined).length} were closed`);
-console.log(`  heap + external, collected: before ${figure(before / 2 ** 20, 2)} MB, 2 s after ${figure(held / 2 ** 20, 2)} MB (${figure(change * 100, 1)} %)`);
+console.log(
+  `  both given up after ${figure(result.cut)} ms and ${result.sent} messages (closes with 1013 counted: ${result.counted}); what the kernel took before that waits for nobody`,
+);
+console.log(
+  `  the one that read on found ${figure(result.seen.bytes)} bytes, then close code ${result.seen.code}; the other was cut, and gone ${figure(result.goneAfter)} ms later`,
+);
+console.log(
+  `  each of the 20 others got ${result.got} of ${result.sent}, ${busy.filter(({ closed }) => closed !== undefined).length} were closed`,
+);
+console.log(
+  `  heap + external, collected: before ${figure(before / 2 ** 20, 2)} MB, 2 s after ${figure(held / 2 ** 20, 2)} MB (${figure(change * 100, 1)} %)`,
+);
 expect(result.counted === 2, `closed with 1013: ${result.counted}, expected 2`);
 expect(result.seen.code === 1013, `the reader that read on saw ${result.seen.code}, expected 1013`);
 expect(result.left === 0, `${result.left} connections more than before`);
 expect(result.got === result.sent, `the others got ${result.got} of ${result.sent}`);
-expect(busy.every(({ closed }) => closed === undefined), 'a member that kept reading was closed');
+expect(
+  busy.every(({ closed }) => closed === undefined),
+  'a member that kept reading was closed',
+);
 expect(change <= 0.05, `memory is ${figure(change * 100, 1)} % above what it was, 5 % is allowed`);
 for (const { socket } of busy) socket.terminate();
 
@@ -159,12 +191,22 @@ for (const [publishers, size] of [
   const sources = await Promise.all(Array.from({ length: publishers }, () => member(room)));
   const began = Date.now();
   await Promise.all(sources.map((each) => talk(each, size, BURST / publishers, 0)));
-  await until('the burst', 30, () => (reader.chats >= BURST || reader.closed !== undefined ? true : undefined)).catch(() => undefined);
+  await until('the burst', 30, () =>
+    reader.chats >= BURST || reader.closed !== undefined ? true : undefined,
+  ).catch(() => undefined);
   const took = Date.now() - began;
   await after(300); // one too many would come now
-  console.log(`burst of ${figure(BURST)} × ${figure(size)} bytes from ${publishers}: the reader got ${figure(reader.chats)} in ${figure(took)} ms, ${reader.closed === undefined ? 'still open' : `closed with ${reader.closed}`}`);
-  expect(reader.chats === BURST && reader.closed === undefined, `burst from ${publishers} of ${size} bytes: ${reader.chats} of ${BURST}, close ${reader.closed}`);
-  expect(sources.every(({ closed }) => closed === undefined), `burst from ${publishers}: a publisher, a member too, was closed`);
+  console.log(
+    `burst of ${figure(BURST)} × ${figure(size)} bytes from ${publishers}: the reader got ${figure(reader.chats)} in ${figure(took)} ms, ${reader.closed === undefined ? 'still open' : `closed with ${reader.closed}`}`,
+  );
+  expect(
+    reader.chats === BURST && reader.closed === undefined,
+    `burst from ${publishers} of ${size} bytes: ${reader.chats} of ${BURST}, close ${reader.closed}`,
+  );
+  expect(
+    sources.every(({ closed }) => closed === undefined),
+    `burst from ${publishers}: a publisher, a member too, was closed`,
+  );
   for (const { socket } of [reader, ...sources]) socket.terminate();
 }
 await server.stop();

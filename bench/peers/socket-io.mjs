@@ -3,7 +3,11 @@ import { createServer } from 'node:http';
 import { Server } from 'socket.io';
 
 const http = createServer();
-const io = new Server(http, { transports: ['websocket'], perMessageDeflate: false, serveClient: false });
+const io = new Server(http, {
+  transports: ['websocket'],
+  perMessageDeflate: false,
+  serveClient: false,
+});
 
 io.on('connection', (socket) => {
   const { room } = socket.handshake.query;

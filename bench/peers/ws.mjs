@@ -20,6 +20,7 @@ server.on('connection', (socket, request) => {
     if (members.size === 0 && rooms.get(name) === members) rooms.delete(name);
   });
   socket.on('message', (data) => {
-    for (const member of members) if (member.readyState === WebSocket.OPEN) member.send(data, { binary: false });
+    for (const member of members)
+      if (member.readyState === WebSocket.OPEN) member.send(data, { binary: false });
   });
 });

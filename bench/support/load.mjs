@@ -6,7 +6,12 @@ import { fileURLToPath } from 'node:url';
 const program = fileURLToPath(new URL('../build/load', import.meta.url));
 
 const begin = (mode, servers, options, stdin) => {
-  const given = { dialect: servers[0].dialect, ports: servers.map(({ port }) => port), pids: servers.map(({ pid }) => pid), ...options };
+  const given = {
+    dialect: servers[0].dialect,
+    ports: servers.map(({ port }) => port),
+    pids: servers.map(({ pid }) => pid),
+    ...options,
+  };
   const args = Object.entries(given).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const child = spawn(program, [mode, ...args], { stdio: [stdin, 'pipe', 'inherit'] });
   process.once('exit', () => child.kill());

@@ -47,7 +47,11 @@ const start = (name, command, args, env) => {
   const logFile = join(scratch, `${name}.log`);
   const log = openSync(logFile, 'a');
   const { PATH, HOME } = process.env; // nothing else: no stray REDIS_URL
-  const child = spawn(command, args, { cwd: root, env: { PATH, HOME, ...env }, stdio: ['ignore', log, log] });
+  const child = spawn(command, args, {
+    cwd: root,
+    env: { PATH, HOME, ...env },
+    stdio: ['ignore', log, log],
+  });
   const server = { name, pid: child.pid, ended: false, logFile };
   running.add(child);
   const end = new Promise((resolve) => {
@@ -68,7 +72,10 @@ const start = (name, command, args, env) => {
 
 const answers = async (server, ask) => {
   await until(`${server.name} answers`, 20, async () => {
-    if (server.ended) throw new Error(`${server.name} ended:\n${readFileSync(server.logFile, 'utf8').slice(-2000)}`);
+    if (server.ended)
+      throw new Error(
+        `${server.name} ended:\n${readFileSync(server.logFile, 'utf8').slice(-2000)}`,
+      );
     return (await ask().catch(() => false)) ? true : undefined;
   });
   return server;
@@ -81,36 +88,62 @@ const accepts = (port) =>
     probe.once('connect', () => probe.destroy());
   });
 
-const http = (url) => fetch(url, { signal: AbortSignal.timeout(5000), headers: { connection: 'close' } });
+const http = (url) =>
+  fetch(url, { signal: AbortSignal.timeout(5000), headers: { connection: 'close' } });
 
 // Collects garbage in the server, then says what is left, in bytes.
 const memory = (server, report) => async () => {
   rmSync(report, { force: true });
   process.kill(server.pid, 'SIGUSR2');
-  return until(`${server.name} collects garbage`, 20, () => (existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : undefined));
+  return until(`${server.name} collects garbage`, 20, () =>
+    existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : undefined,
+  );
 };
 
 const nodeServer = async (name, file, env) => {
   const port = await freePort();
   const report = join(scratch, `${name}-${port}.memory.json`);
   const own = { NODE_ENV: 'production', HOST: '127.0.0.1', PORT: String(port), GC_REPORT: report };
-  const server = start(`${name}-${port}`, process.execPath, ['--expose-gc', '--import', collector, file], { ...own, ...env });
-  return Object.assign(server, { port, url: `http://127.0.0.1:${port}`, memory: memory(server, report) });
+  const server = start(
+    `${name}-${port}`,
+    process.execPath,
+    ['--expose-gc', '--import', collector, file],
+    { ...own, ...env },
+  );
+  return Object.assign(server, {
+    port,
+    url: `http://127.0.0.1:${port}`,
+    memory: memory(server, report),
+  });
 };
 
-const UNLIMITED = { RATE_LIMIT_PER_SECOND: '1000000', RATE_LIMIT_BURST: '1000000', RATE_LIMIT_BYTES: '1000000000' };
+const UNLIMITED = {
+  RATE_LIMIT_PER_SECOND: '1000000',
+  RATE_LIMIT_BURST: '1000000',
+  RATE_LIMIT_BYTES: '1000000000',
+};
 
 /** A pod of the service, ready. Publishing is not limited; everything else is as it comes unless `env` says otherwise. */
 export const pod = async (env = {}) => {
-  const server = await nodeServer('pod', 'dist/main.js', { LOG_LEVEL: 'warn', ...UNLIMITED, ...env });
+  const server = await nodeServer('pod', 'dist/main.js', {
+    LOG_LEVEL: 'warn',
+    ...UNLIMITED,
+    ...env,
+  });
   server.dialect = 'chat';
   server.metrics = async () => {
     const text = await (await http(`${server.url}/metrics`)).text();
     return Object.fromEntries(
-      [...text.matchAll(/^([a-z_]+(?:\{[^}]*\})?) (\S+)$/gm)].map(([, name, value]) => [name, Number(value)]),
+      [...text.matchAll(/^([a-z_]+(?:\{[^}]*\})?) (\S+)$/gm)].map(([, name, value]) => [
+        name,
+        Number(value),
+      ]),
     );
   };
-  return answers(server, async () => (await http(`${server.url}/health`)).ok && (await http(`${server.url}/ready`)).ok);
+  return answers(
+    server,
+    async () => (await http(`${server.url}/health`)).ok && (await http(`${server.url}/ready`)).ok,
+  );
 };
 
 const peer = (name, file) => async () => {
@@ -120,22 +153,41 @@ const peer = (name, file) => async () => {
 };
 
 /** What is compared: name → how to start it. */
-export const contenders = { 'chat-api': pod, ws: peer('ws', 'ws.mjs'), 'socket.io': peer('socket.io', 'socket-io.mjs') };
+export const contenders = {
+  'chat-api': pod,
+  ws: peer('ws', 'ws.mjs'),
+  'socket.io': peer('socket.io', 'socket-io.mjs'),
+};
 
 const run = promisify(execFile);
 
 /** A Redis of its own that writes nothing to disk. */
 export const redis = async () => {
   const port = await freePort();
-  const settings = { port, bind: '127.0.0.1', save: '', appendonly: 'no', dir: scratch, 'tcp-backlog': 4096 };
-  const server = start(`redis-${port}`, 'redis-server', Object.entries(settings).flatMap(([key, value]) => [`--${key}`, String(value)]), {});
-  const cli = async (...words) => (await run('redis-cli', ['-p', String(port), ...words], { maxBuffer: 1 << 26 })).stdout.trim();
+  const settings = {
+    port,
+    bind: '127.0.0.1',
+    save: '',
+    appendonly: 'no',
+    dir: scratch,
+    'tcp-backlog': 4096,
+  };
+  const server = start(
+    `redis-${port}`,
+    'redis-server',
+    Object.entries(settings).flatMap(([key, value]) => [`--${key}`, String(value)]),
+    {},
+  );
+  const cli = async (...words) =>
+    (await run('redis-cli', ['-p', String(port), ...words], { maxBuffer: 1 << 26 })).stdout.trim();
   Object.assign(server, {
     url: `redis://127.0.0.1:${port}`,
     cli,
-    roomChannels: async () => (await cli('PUBSUB', 'CHANNELS', 'realtime:room:*')).split('\n').filter(Boolean).length,
+    roomChannels: async () =>
+      (await cli('PUBSUB', 'CHANNELS', 'realtime:room:*')).split('\n').filter(Boolean).length,
   });
   return answers(server, async () => (await cli('PING')) === 'PONG');
 };
 
-export const rssKb = (pid) => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
+export const rssKb = (pid) =>
+  Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
