@@ -154,6 +154,17 @@ marbles(
 );
 
 marbles(
+  'coalesce: what was delivered does not weigh any more',
+  ({ clock, hot, expectObservable }) => {
+    const values = { a: 'aaa', b: 'bbb', c: 'ccc' };
+    const source$ = hot(' -a-b-c|', values);
+    const expected = '    -a-b-c|';
+    const limit = { messages: 1, bytes: 4 };
+    expectObservable(source$.pipe(joined(clock, { limit }))).toBe(expected, values);
+  },
+);
+
+marbles(
   'coalesce: held, it asks again every millisecond and gathers meanwhile',
   ({ t, clock, hot, flush, expectObservable }) => {
     const source$ = hot(' --a-b---c--|');
