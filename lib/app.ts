@@ -147,6 +147,7 @@ export const app = ({ config, hooks = {}, clock = systemClock, server: given, on
       clock,
       config,
       tell,
+      status: () => status,
       reached: (position) => {
         globalPosition = position;
       },

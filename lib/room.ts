@@ -4,12 +4,12 @@
  *   command$ ──► Join ─────► opened? members? ─► in the Set, `joined`
  *            ──► Publish ──► broker.publish ──► receipt to whoever asked
  *            ──► Leave ────► out of the Set, `left`
- *   broker.channel ─► coalesce (a turn) ─► multicast (the Set) ─► outboxes
+ *   broker.channel, own words ─► fan-out ─► outboxes
  *
  * A room lives as long as its group in the hub: it ends when `command$` has completed and nothing that it asked of the
  * broker is open; unsubscribing the channel UNSUBSCRIBEs. It knows neither sockets nor Redis.
  */
-import { isLeft } from 'fp-ts/lib/Either.js';
+import { isRight } from 'fp-ts/lib/Either.js';
 import {
   defer,
   EMPTY,
@@ -19,22 +19,24 @@ import {
   mergeMap,
   Observable,
   Subject,
+  type Subscriber,
   type Subscription,
   switchMap,
   take,
   takeUntil,
+  tap,
 } from 'rxjs';
 import type { Broker, BrokerStatus, ChannelEvent, Scope } from './broker/index.js';
 import type { Clock } from './clock.js';
 import { CLOSE } from './close.js';
-import { controlPayload, draftOf, framesOf, presenceData, SERVER } from './codec.js';
-import type { Config } from './config.js';
+import { controlPayload, type Draft, draftOf, presenceData, SERVER } from './codec.js';
 import type { Command, Connection, Membership } from './command.js';
+import type { Config } from './config.js';
 import type { Control, GapReason } from './control.js';
 import type { HubEvent } from './events.js';
-import { coalesce } from './operators/coalesce.js';
+import { fanOut, type Item } from './fan-out.js';
 import { multicast } from './operators/multicast.js';
-import type { Batch } from './outbox.js';
+import { spaced } from './operators/spaced.js';
 import { drawNonce, GLOBAL, type Position, type Room, type Top } from './position.js';
 
 export interface RoomDeps {
@@ -42,6 +44,8 @@ export interface RoomDeps {
   readonly clock: Clock;
   readonly config: Config;
   readonly tell: (event: HubEvent) => void;
+  /** The broker's last status; only the global room listens to changes, as leaving a Subject is O(n). */
+  readonly status: () => BrokerStatus;
   /** Told of each position that the global log has reached on this pod. */
   readonly reached: (position: Position) => void;
 }
@@ -50,56 +54,45 @@ type Join = Extract<Command, { readonly _tag: 'Join' }>;
 type Leave = Extract<Command, { readonly _tag: 'Leave' }>;
 type Publish = Extract<Command, { readonly _tag: 'Publish' }>;
 
-/** One message on its way to the members; `top` is where the room stands after it. */
-interface Item {
-  readonly payload: Buffer;
-  readonly top: Top;
-  readonly except: string | undefined;
-  /** Unix ms of its acceptance; undefined for what the server says itself. */
-  readonly at: number | undefined;
-}
-
-interface RoomBatch extends Batch {
-  readonly top: Top;
-  readonly items: readonly Item[];
-  /** Connections for which some of it is not. */
-  readonly excepted: ReadonlySet<string> | undefined;
-}
-
-/** Subscribers that get a batch within one turn: 512 writes of 5 µs keep the loop for 2.5 ms. */
-const SLICE = 512;
-/** A turn's worth for one member: more would outrun the kernel of a reader that keeps up. */
-const BATCH = { messages: 128, bytes: 65_536 };
-/** What may wait in a room for its turn; beyond it the members are told `gap`. */
-const BACKLOG = { messages: 65_536, bytes: 64 * 1024 * 1024 };
+/** Comings and goings of a room are told together: a herd that reconnects must not cost a write a member each. */
+const ANNOUNCE = { ms: 200, most: 256 };
 
 export const room =
-  ({ broker, clock, config, tell, reached }: RoomDeps) =>
+  ({ broker, clock, config, tell, status, reached }: RoomDeps) =>
   (name: Room) =>
   (command$: Observable<Command>): Observable<never> =>
     defer(() => {
-      const seats = multicast<RoomBatch>({ slice: SLICE, turn: clock.turn });
+      const { limits, presence: presenceConfig } = config;
+      const members = fanOut({
+        clock,
+        bound: { messages: limits.sendBufferMessages, bytes: limits.sendBufferBytes },
+        delivered: ({ items, count, top }, size) => {
+          if (name === GLOBAL) reached(top);
+          const acceptedAt = items.flatMap(({ at }) => (at === undefined ? [] : [at]));
+          tell({
+            _tag: 'Delivered',
+            messages: count,
+            members: size,
+            acceptedAt,
+            handedAt: clock.wall(),
+          });
+        },
+        overflow: () => gapItem('too_many'),
+      });
       const seated = new Map<Membership, Subscription>();
-      const joining = new Map<Membership, { readonly cancelled: Subject<void>; readonly held: Publish[] }>();
+      const joining = new Map<
+        Membership,
+        { readonly cancelled$: Subject<void>; readonly held: Publish[] }
+      >();
       const opening = multicast<void>({ slice: Number.POSITIVE_INFINITY, turn: clock.turn });
-      const aside = new Subject<Item>();
-      const late = new Set<Connection>();
-      const bound = { messages: config.limits.sendBufferMessages, bytes: config.limits.sendBufferBytes };
+      const announced$ = new Subject<Draft>();
+      /** Down to the members; undefined before the room runs and after it has ended. */
+      let down: Subscriber<Item> | undefined;
       let scope: Scope | undefined;
-      /** Where the channel has come to, and where its members have. */
+      /** Where the channel has come to. */
       let arrived: Top = { tag: 1, offset: 0, ms: 0, id: null };
-      let delivered: Top = arrived;
       let others = 0;
       let presence = false;
-      let status: BrokerStatus = { _tag: 'Starting' };
-
-      /** Emits once, when the channel is open. */
-      const opened$ = new Observable<void>((subscriber) =>
-        opening.subscribe(() => {
-          subscriber.next();
-          subscriber.complete();
-        }),
-      );
 
       // in and out
 
@@ -109,12 +102,14 @@ export const room =
           if (seated.has(membership)) sayJoined(command);
           return EMPTY;
         }
-        const place = { cancelled: new Subject<void>(), held: [] };
+        const place = { cancelled$: new Subject<void>(), held: [] };
         joining.set(membership, place);
-        if (name === GLOBAL && status._tag === 'Degraded') membership.connection.tell(statusControl(status), membership);
-        const members$ = defer(() => broker.members(name, seats.size() + 1)).pipe(take(1));
-        return (scope === undefined ? opened$.pipe(switchMap(() => members$)) : members$).pipe(
-          takeUntil(place.cancelled),
+        const now = status();
+        if (name === GLOBAL && now._tag === 'Degraded')
+          membership.connection.tell(statusControl(now), membership);
+        const counted$ = defer(() => broker.members(name, members.size() + 1)).pipe(take(1));
+        return (scope === undefined ? opened$.pipe(switchMap(() => counted$)) : counted$).pipe(
+          takeUntil(place.cancelled$),
           mergeMap((count) => {
             others = count;
             return enter(command);
@@ -122,18 +117,25 @@ export const room =
         );
       };
 
+      /** Emits once, when the channel is open. */
+      const opened$ = new Observable<void>((subscriber) =>
+        opening.subscribe(() => {
+          subscriber.next();
+          subscriber.complete();
+        }),
+      );
+
       const enter = (command: Join): Observable<unknown> => {
         const { membership } = command;
         const { connection } = membership;
         const held = joining.get(membership)?.held ?? [];
         joining.delete(membership);
-        membership.position = delivered;
-        const seat = seats.subscribe((batch) => hand(membership, batch));
-        seated.set(membership, seat);
-        tell({ _tag: 'Occupied', room: name, members: seats.size() });
+        seated.set(membership, members.enter(membership));
+        tell({ _tag: 'Occupied', room: name, members: members.size() });
         reviewPresence(connection.id);
         sayJoined(command);
-        return merge(presence ? announce(connection, 'online') : EMPTY, ...held.map(publish));
+        if (presence) announce(connection, 'online');
+        return merge(...held.map(publish));
       };
 
       const sayJoined = ({ membership, ref }: Join): void =>
@@ -141,10 +143,10 @@ export const room =
           {
             event: 'joined',
             room: name === GLOBAL ? undefined : name,
-            position: delivered.id,
-            members: seats.size() + others,
+            position: members.reached().id,
+            members: members.size() + others,
             presence,
-            scope: scope === 'pod' || status._tag === 'Degraded' ? 'pod' : undefined,
+            scope: scope === 'pod' || status()._tag === 'Degraded' ? 'pod' : undefined,
             ref,
           },
           membership,
@@ -154,63 +156,68 @@ export const room =
         const { connection } = membership;
         const place = joining.get(membership);
         const held = place?.held ?? [];
-        place?.cancelled.next();
+        place?.cancelled$.next();
         joining.delete(membership);
         const seat = seated.get(membership);
         seat?.unsubscribe();
-        if (seated.delete(membership)) tell({ _tag: 'Occupied', room: name, members: seats.size() });
-        late.delete(connection);
-        if (reason !== 'closed') connection.tell({ event: 'left', room: name, reason, ref }, membership);
+        if (seated.delete(membership))
+          tell({ _tag: 'Occupied', room: name, members: members.size() });
+        members.leave(connection);
+        if (reason !== 'closed')
+          connection.tell({ event: 'left', room: name, reason, ref }, membership);
         // what was said before the leave was said: the order of a connection's commands is its own
         const said$ = merge(...held.map(publish));
         if (seat === undefined) return said$;
-        const offline$ = presence ? announce(connection, 'offline') : EMPTY;
+        if (presence) announce(connection, 'offline');
         reviewPresence(undefined);
-        return merge(said$, offline$, recount());
+        return merge(said$, recount());
       };
 
       const recount = (): Observable<unknown> =>
-        defer(() => broker.members(name, seats.size())).pipe(
-          mergeMap((count) => {
+        defer(() => broker.members(name, members.size())).pipe(
+          tap((count) => {
             others = count;
             reviewPresence(undefined);
-            return EMPTY;
           }),
         );
 
       // presence
 
       const reviewPresence = (newcomer: string | undefined): void => {
-        const told = config.presence.presenceEvents && name !== GLOBAL && seats.size() + others <= config.presence.presenceMaxRoom;
+        const size = members.size();
+        const told =
+          presenceConfig.presenceEvents &&
+          name !== GLOBAL &&
+          size + others <= presenceConfig.presenceMaxRoom;
         if (told === presence) return;
         presence = told;
-        if (seats.size() > (newcomer === undefined ? 0 : 1)) {
-          const members = seats.size() + others;
-          say({ event: 'joined', room: name, position: arrived.id, members, presence }, newcomer);
-        }
+        if (size === (newcomer === undefined ? 0 : 1)) return;
+        say(
+          { event: 'joined', room: name, position: arrived.id, members: size + others, presence },
+          newcomer,
+        );
       };
 
-      const announce = (connection: Connection, what: 'online' | 'offline'): Observable<unknown> => {
+      const announce = (connection: Connection, what: 'online' | 'offline'): void => {
         const data = presenceData(connection.userId, connection.id, what);
-        const draft = draftOf({ room: name, type: 'presence', from: SERVER, data, at: clock.wall() });
-        return isLeft(draft) ? EMPTY : broker.publish(draft.right);
+        const draft = draftOf({
+          room: name,
+          type: 'presence',
+          from: SERVER,
+          data,
+          at: clock.wall(),
+        });
+        if (isRight(draft)) announced$.next(draft.right);
       };
 
       // up
 
       const publish = (command: Publish): Observable<unknown> => {
-        const place = command.membership === undefined ? undefined : joining.get(command.membership);
-        if (place !== undefined) {
-          place.held.push(command);
-          return EMPTY;
-        }
-        return new Observable<never>((subscriber) =>
-          broker.publish(command.draft).subscribe({
-            next: command.settled,
-            error: (error: unknown) => subscriber.error(error),
-            complete: () => subscriber.complete(),
-          }),
-        );
+        const place =
+          command.membership === undefined ? undefined : joining.get(command.membership);
+        if (place === undefined) return broker.publish(command.draft).pipe(tap(command.settled));
+        place.held.push(command);
+        return EMPTY;
       };
 
       const obey = (command: Command): Observable<unknown> => {
@@ -227,131 +234,102 @@ export const room =
       // down
 
       /** What the server says to all members, in the room's order. */
-      const say = (control: Control, except?: string): void => aside.next(itemOf(control, arrived, except));
+      const say = (control: Control, except?: string): void => down?.next(itemOf(control, except));
 
-      const itemOf = (control: Control, top: Top, except?: string): Item => {
+      const itemOf = (control: Control, except?: string): Item => {
         const at = clock.wall();
-        const id = { ...top, ms: Math.max(at, top.ms), global: name === GLOBAL, outside: true, nonce: drawNonce(clock.random) };
-        return { payload: controlPayload(id, at, control), top, except, at: undefined };
+        const { tag, offset, ms } = arrived;
+        const id = {
+          tag,
+          offset,
+          ms: Math.max(at, ms),
+          global: name === GLOBAL,
+          outside: true,
+          nonce: drawNonce(clock.random),
+        };
+        return { payload: controlPayload(id, at, control), top: arrived, except, at: undefined };
       };
 
       const gapItem = (reason: GapReason): Item => {
-        tell({ _tag: 'GapTold', reason, members: seats.size() });
-        return itemOf({ event: 'gap', room: name === GLOBAL ? undefined : name, reason }, arrived);
+        tell({ _tag: 'GapTold', reason, members: members.size() });
+        return itemOf({ event: 'gap', room: name === GLOBAL ? undefined : name, reason });
       };
 
-      const incoming = (event: ChannelEvent, out: (item: Item) => void): void => {
+      const hear = (event: ChannelEvent): void => {
         switch (event._tag) {
+          case 'Opened':
+            return open(event);
           case 'Published': {
             const { id, payload, except } = event.publication;
             arrived = event.top;
-            return out({ payload, top: arrived, except, at: id.ms });
+            return down?.next({ payload, top: arrived, except, at: id.ms });
           }
           case 'Gap':
             arrived = event.top;
-            return out(gapItem(event.reason));
-          case 'Opened':
-            return opened(event);
+            return down?.next(gapItem(event.reason));
           case 'Failed':
-            for (const membership of [...seated.keys(), ...joining.keys()]) membership.connection.dismiss(name, 'failed');
+            for (const { connection } of everybody()) connection.dismiss(name, 'failed');
         }
       };
 
-      const opened = (event: Extract<ChannelEvent, { readonly _tag: 'Opened' }>): void => {
+      const open = (event: Extract<ChannelEvent, { readonly _tag: 'Opened' }>): void => {
         const first = scope === undefined;
         scope = event.scope;
         arrived = event.top;
-        if (seats.size() === 0 && !seats.busy()) delivered = arrived;
+        members.beginAt(arrived);
         if (name === GLOBAL) reached(arrived);
-        if (first) opening.deliver(undefined).subscribe();
+        if (first) opening.deliver(undefined);
       };
 
-      const hand = (membership: Membership, batch: RoomBatch): void => {
-        const { connection } = membership;
-        membership.position = batch.top;
-        if (batch.excepted?.has(connection.id) === true) {
-          const own = batch.items.filter(({ except }) => except !== connection.id);
-          if (own.length > 0) connection.outbox.send({ count: own.length, bytes: framesOf(own.map(({ payload }) => payload)) });
-        } else connection.outbox.send(batch);
-        if (connection.outbox.messages > 0) late.add(connection);
+      const hearStatus = (before: BrokerStatus, next: BrokerStatus): void => {
+        if (next._tag === 'Starting' || (next._tag === 'Up' && before._tag !== 'Degraded')) return;
+        const control = statusControl(next);
+        for (const membership of joining.keys()) membership.connection.tell(control, membership);
+        say(control);
       };
 
-      /** Somebody who keeps up would be cut by this batch, and has not had the time to take the last one. */
-      const hold = (messages: number, bytes: number): boolean => {
-        for (const connection of late) {
-          const { outbox } = connection;
-          if (outbox.messages === 0) late.delete(connection);
-          else if (!outbox.hasRoom(messages, bytes) && outbox.keepsUp()) return true;
+      const everybody = (): readonly Membership[] => [...seated.keys(), ...joining.keys()];
+
+      const heard$ = new Observable<Item>((subscriber) => {
+        down = subscriber;
+        subscriber.add(() => {
+          down = undefined;
+        });
+        const failed = (error: unknown): void => subscriber.error(error);
+        if (name === GLOBAL) {
+          let before = status();
+          subscriber.add(
+            broker.status$.subscribe({
+              next: (next) => {
+                hearStatus(before, next);
+                before = next;
+              },
+              error: failed,
+            }),
+          );
         }
-        return false;
-      };
-
-      const deliver = (batch: RoomBatch): Observable<never> => {
-        const members = seats.size();
-        const delivery = members === 0 ? EMPTY : seats.deliver(batch);
-        const done = (): void => {
-          delivered = batch.top;
-          if (name === GLOBAL) reached(delivered);
-          const acceptedAt = batch.items.flatMap(({ at }) => (at === undefined ? [] : [at]));
-          tell({ _tag: 'Delivered', messages: batch.count, members, acceptedAt, handedAt: clock.wall() });
-        };
-        if (delivery !== EMPTY) return delivery.pipe(finalize(done));
-        done();
-        return EMPTY;
-      };
-
-      const fanOut = coalesce<Item, RoomBatch>({
-        clock,
-        batch: { messages: Math.min(BATCH.messages, Math.ceil(bound.messages / 2)), bytes: Math.min(BATCH.bytes, Math.ceil(bound.bytes / 2)) },
-        limit: BACKLOG,
-        size: ({ payload }) => payload.length,
-        join: (items) => ({
-          items,
-          count: items.length,
-          bytes: framesOf(items.map(({ payload }) => payload)),
-          top: items.at(-1)?.top ?? delivered,
-          excepted: exceptedBy(items),
-        }),
-        deliver,
-        hold,
-        overflow: () => gapItem('too_many'),
+        subscriber.add(broker.channel(name).subscribe({ next: hear, error: failed }));
       });
 
-      const channel$ = new Observable<Item>((subscriber) =>
-        broker.channel(name).subscribe({
-          next: (event) => incoming(event, (item) => subscriber.next(item)),
-          error: (error: unknown) => subscriber.error(error),
-        }),
+      const done$ = command$.pipe(
+        mergeMap(obey),
+        finalize(() => announced$.complete()),
       );
-
-      const status$ = new Observable<Item>((subscriber) =>
-        broker.status$.subscribe((next) => {
-          const before = status;
-          status = next;
-          if (name !== GLOBAL || next._tag === 'Starting' || (next._tag === 'Up' && before._tag !== 'Degraded')) return;
-          const control = statusControl(next);
-          for (const membership of joining.keys()) membership.connection.tell(control, membership);
-          subscriber.next(itemOf(control, arrived));
-        }),
+      const announcements$ = announced$.pipe(
+        spaced({ ...ANNOUNCE, scheduler: clock.scheduler }),
+        mergeMap((drafts) => merge(...drafts.map((draft) => broker.publish(draft)))),
       );
-
-      const over = new Subject<void>();
       return merge(
-        merge(status$, channel$, aside).pipe(takeUntil(over), fanOut),
-        command$.pipe(mergeMap(obey), finalize(() => over.next())),
+        heard$.pipe(members.toMembers),
+        merge(done$, announcements$).pipe(finalize(() => down?.complete())),
       ).pipe(
         ignoreElements(),
         failing((error) => {
           tell({ _tag: 'RoomFailed', error });
-          for (const { connection } of [...seated.keys(), ...joining.keys()]) connection.close(CLOSE.failed);
+          for (const { connection } of everybody()) connection.close(CLOSE.failed);
         }),
       );
     });
-
-const exceptedBy = (items: readonly Item[]): ReadonlySet<string> | undefined => {
-  const ids = items.flatMap(({ except }) => (except === undefined ? [] : [except]));
-  return ids.length === 0 ? undefined : new Set(ids);
-};
 
 const statusControl = (status: BrokerStatus): Control => ({
   event: status._tag === 'Degraded' ? 'degraded' : 'restored',
@@ -361,9 +339,9 @@ const statusControl = (status: BrokerStatus): Control => ({
 /** Sees an error on its way out. */
 const failing =
   (seen: (error: unknown) => void) =>
-  (source: Observable<never>): Observable<never> =>
+  (source$: Observable<never>): Observable<never> =>
     new Observable((subscriber) =>
-      source.subscribe({
+      source$.subscribe({
         error: (error: unknown) => {
           seen(error);
           subscriber.error(error);
