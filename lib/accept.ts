@@ -42,7 +42,8 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
       maxFragments: MAX_FRAGMENTS,
       closeTimeout: CLOSE_TIMEOUT_MS,
       // ws would echo whatever is offered first
-      handleProtocols: (offered: ReadonlySet<string>): string | false => (offered.has(PROTOCOL) ? PROTOCOL : false),
+      handleProtocols: (offered: ReadonlySet<string>): string | false =>
+        offered.has(PROTOCOL) ? PROTOCOL : false,
     };
     const webSockets = new WebSocketServer(options);
 
@@ -51,7 +52,8 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
       stream.on('error', destroy);
       if (!(stream instanceof Socket)) return void stream.destroy();
       if (!isOurs(request, config.server.basePath)) {
-        if (deps.alone) refuse(stream, problem(404, 'path: expected one of this service, got another'));
+        if (deps.alone)
+          refuse(stream, problem(404, 'path: expected one of this service, got another'));
         return;
       }
       const full = capacityFault(deps);
@@ -76,7 +78,8 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
       server.off('upgrade', upgrade);
       server.on('upgrade', (request: IncomingMessage, stream: Duplex) => {
         stream.on('error', destroy);
-        if (stream instanceof Socket && (deps.alone || isOurs(request, config.server.basePath))) refuse(stream, DRAINING);
+        if (stream instanceof Socket && (deps.alone || isOurs(request, config.server.basePath)))
+          refuse(stream, DRAINING);
       });
     };
   });
@@ -85,12 +88,18 @@ function destroy(this: Duplex): void {
   this.destroy();
 }
 
-const DRAINING = problem(503, 'expected a pod that takes connections, got one that is going away', { 'Retry-After': RETRY_AFTER_S });
+const DRAINING = problem(503, 'expected a pod that takes connections, got one that is going away', {
+  'Retry-After': RETRY_AFTER_S,
+});
 
 const capacityFault = ({ config, connections, draining }: AcceptDeps): Problem | undefined => {
   if (draining()) return DRAINING;
   if (connections.size < config.server.maxConnections) return undefined;
-  return problem(503, `expected at most ${config.server.maxConnections} connections, got one more`, { 'Retry-After': RETRY_AFTER_S });
+  return problem(
+    503,
+    `expected at most ${config.server.maxConnections} connections, got one more`,
+    { 'Retry-After': RETRY_AFTER_S },
+  );
 };
 
 const answer = (socket: Socket, { status, title, detail, headers }: Problem): void => {

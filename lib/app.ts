@@ -15,7 +15,6 @@ import {
   ignoreElements,
   interval,
   lastValueFrom,
-  map,
   merge,
   Observable,
   race,
@@ -88,22 +87,32 @@ const BACKLOG = 4_096;
 /** What is left of the drain when whoever is still there is cut. */
 const LAST_CALL = 0.95;
 
-export const app = ({ config, hooks = {}, clock = systemClock, server: given, onEvent }: AppOptions): App => {
-  const events = new Subject<HubEvent>();
+export const app = ({
+  config,
+  hooks = {},
+  clock = systemClock,
+  server: given,
+  onEvent,
+}: AppOptions): App => {
+  const event$ = new Subject<HubEvent>();
   const shutdown$ = new Subject<void>();
   const deadline$ = new Subject<void>();
   const connections = new Set<Connection>();
   const waiting: Waiting = { peak: 0 };
   const broker = brokerOf(config, clock);
   const startedAt = clock.scheduler.now();
-  const counts = stats(config.server.serverId, broker.name, () => (clock.scheduler.now() - startedAt) / 1000);
+  const counts = stats(
+    config.server.serverId,
+    broker.name,
+    () => (clock.scheduler.now() - startedAt) / 1000,
+  );
   const measures = metrics(waiting);
   let globalPosition: Position = { tag: drawTag(clock.random), offset: 0, ms: clock.wall() };
   let status: BrokerStatus = { _tag: 'Starting' };
   let draining = false;
   let running: Subscription | undefined;
 
-  const tell = (event: HubEvent): void => events.next(event);
+  const tell = (event: HubEvent): void => event$.next(event);
 
   const readiness = (): Readiness => {
     if (draining) return 'draining';
@@ -114,7 +123,11 @@ export const app = ({ config, hooks = {}, clock = systemClock, server: given, on
     serverFactory: (handler) =>
       createServer(
         // the check runs every 30 s by default: a slow handshake would live that much longer
-        { connectionsCheckingInterval: 1_000, headersTimeout: config.limits.handshakeTimeoutMs, requestTimeout: config.limits.handshakeTimeoutMs },
+        {
+          connectionsCheckingInterval: 1_000,
+          headersTimeout: config.limits.handshakeTimeoutMs,
+          requestTimeout: config.limits.handshakeTimeoutMs,
+        },
         handler,
       ),
     connectionTimeout: config.limits.handshakeTimeoutMs,
@@ -156,8 +169,14 @@ export const app = ({ config, hooks = {}, clock = systemClock, server: given, on
     }),
   );
 
-  const overdue$ = heartbeat({ clock, pingIntervalMs: config.limits.pingIntervalMs, pongTimeoutMs: config.limits.pongTimeoutMs })(connections).pipe(
-    tap(({ connection, why }) => (why === 'silent' ? connection.cut() : connection.close(CLOSE.halfMessage))),
+  const overdue$ = heartbeat({
+    clock,
+    pingIntervalMs: config.limits.pingIntervalMs,
+    pongTimeoutMs: config.limits.pongTimeoutMs,
+  })(connections).pipe(
+    tap(({ connection, why }) =>
+      why === 'silent' ? connection.cut() : connection.close(CLOSE.halfMessage),
+    ),
   );
 
   const status$ = broker.status$.pipe(
@@ -167,10 +186,20 @@ export const app = ({ config, hooks = {}, clock = systemClock, server: given, on
     }),
   );
 
-  const seen$ = new Observable<never>(() => (onEvent === undefined ? undefined : events.subscribe(onEvent)));
+  const seen$ = new Observable<never>(() =>
+    onEvent === undefined ? undefined : event$.subscribe(onEvent),
+  );
 
   const run = (): Subscription =>
-    merge(measures.count(events), counts.count(events), seen$, broker.event$.pipe(tap(tell)), status$, overdue$, hub$).subscribe();
+    merge(
+      measures.count(event$),
+      counts.count(event$),
+      seen$,
+      broker.event$.pipe(tap(tell)),
+      status$,
+      overdue$,
+      hub$,
+    ).subscribe();
 
   /** Nobody is left, or it is time to go without them. */
   const empty$ = interval(EMPTY_CHECK_MS, clock.scheduler).pipe(
@@ -178,11 +207,19 @@ export const app = ({ config, hooks = {}, clock = systemClock, server: given, on
     take(1),
   );
 
-  const drained$ = (hurry: boolean): Observable<unknown> => {
+  const drained = (hurry: boolean): Observable<unknown> => {
     if (hurry) for (const connection of connections) connection.close(CLOSE.goingAway);
-    const told$ = hurry ? timer(0, clock.scheduler).pipe(ignoreElements()) : drain({ clock, drainMs: config.server.drainMs })(connections);
+    const told$ = hurry
+      ? timer(0, clock.scheduler).pipe(ignoreElements())
+      : drain({ clock, drainMs: config.server.drainMs })(connections);
     const lastCall$ = timer(config.server.drainMs * LAST_CALL, clock.scheduler);
-    return race(concat(told$, defer(() => (connections.size === 0 ? timer(0, clock.scheduler) : empty$))), lastCall$).pipe(take(1));
+    return race(
+      concat(
+        told$,
+        defer(() => (connections.size === 0 ? timer(0, clock.scheduler) : empty$)),
+      ),
+      lastCall$,
+    ).pipe(take(1));
   };
 
   const end = async (): Promise<void> => {
@@ -205,15 +242,21 @@ export const app = ({ config, hooks = {}, clock = systemClock, server: given, on
       if (draining) return;
       draining = true;
       shutdown$.next();
-      await firstValueFrom(drained$(hurry), { defaultValue: undefined });
+      await firstValueFrom(drained(hurry), { defaultValue: undefined });
       await end();
     },
     publish: async ({ room = GLOBAL, type = 'notification', from = SERVER, data, key }) => {
-      if (room !== GLOBAL && !isRoomName(room)) throw new TypeError(`room: expected ${ROOM_RULE}, got another text`);
+      if (room !== GLOBAL && !isRoomName(room))
+        throw new TypeError(`room: expected ${ROOM_RULE}, got another text`);
       const draft = draftOf({ room, type, from, data, at: clock.wall(), key });
       if (isLeft(draft)) throw new TypeError(draft.left.text);
-      const placed = await firstValueFrom(broker.publish(draft.right).pipe(takeUntil(deadline$), map((result) => result)));
-      if (isLeft(placed)) throw new Error(placed.left._tag === 'KeyReused' ? 'key: expected a new one for other data, got one that was used' : placed.left.detail);
+      const placed = await firstValueFrom(broker.publish(draft.right).pipe(takeUntil(deadline$)));
+      if (isLeft(placed))
+        throw new Error(
+          placed.left._tag === 'KeyReused'
+            ? 'key: expected a new one for other data, got one that was used'
+            : placed.left.detail,
+        );
       return placed.right;
     },
     stats: counts.now,

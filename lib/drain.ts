@@ -3,7 +3,18 @@
  * with 1001. Delivery goes on until that moment. Telling and closing go in batches, as 50,000 at once would block the
  * loop for a second.
  */
-import { concat, concatMap, defer, EMPTY, from, ignoreElements, interval, Observable, takeWhile, tap } from 'rxjs';
+import {
+  concat,
+  concatMap,
+  defer,
+  EMPTY,
+  from,
+  ignoreElements,
+  interval,
+  map,
+  Observable,
+  takeWhile,
+} from 'rxjs';
 import type { Clock } from './clock.js';
 import { CLOSE } from './close.js';
 import type { Connection } from './command.js';
@@ -28,32 +39,46 @@ export const drain =
       const departures = schedule([...connections], start, drainMs * SPREAD, clock.random);
       let closed = 0;
       const told$ = from(batches(departures)).pipe(
-        concatMap((batch) => afterTurn(clock, () => batch.forEach((departure) => announce(departure, start)))),
+        concatMap((batch) =>
+          afterTurn(clock, () => batch.forEach((departure) => announce(departure, start))),
+        ),
       );
       const closed$ = interval(TICK_MS, clock.scheduler).pipe(
-        tap(() => {
+        map(() => {
           const now = clock.scheduler.now();
           for (let i = 0; i < BATCH; i++) {
             const next = departures[closed];
-            if (next === undefined || next.at > now) return;
+            if (next === undefined) return true;
+            if (next.at > now) return false;
             next.connection.close(CLOSE.goingAway);
             closed++;
           }
+          return false;
         }),
-        takeWhile(() => closed < departures.length),
+        takeWhile((done) => !done),
       );
       return concat(told$, closed$).pipe(ignoreElements());
     });
 
 /** One departure in each of n equal parts of the time, at random within it. */
-const schedule = (connections: readonly Connection[], start: number, spanMs: number, random: () => number): readonly Departure[] =>
-  connections.map((connection, i) => ({ connection, at: start + ((i + random()) / connections.length) * spanMs }));
+const schedule = (
+  connections: readonly Connection[],
+  start: number,
+  spanMs: number,
+  random: () => number,
+): readonly Departure[] =>
+  connections.map((connection, i) => ({
+    connection,
+    at: start + ((i + random()) / connections.length) * spanMs,
+  }));
 
 const announce = ({ connection, at }: Departure, start: number): void =>
   connection.tell({ event: 'draining', reconnect_in_ms: Math.round(at - start) });
 
 const batches = (departures: readonly Departure[]): readonly (readonly Departure[])[] =>
-  Array.from({ length: Math.ceil(departures.length / BATCH) }, (_, i) => departures.slice(i * BATCH, (i + 1) * BATCH));
+  Array.from({ length: Math.ceil(departures.length / BATCH) }, (_, i) =>
+    departures.slice(i * BATCH, (i + 1) * BATCH),
+  );
 
 const afterTurn = ({ turn }: Clock, work: () => void): Observable<never> =>
   new Observable((subscriber) =>

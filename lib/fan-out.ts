@@ -87,12 +87,12 @@ export const fanOut = ({ clock, bound, delivered, overflow }: FanOutDeps): FanOu
 
   const deliver = (batch: RoomBatch): Observable<never> => {
     const size = members.size();
-    const delivery = members.deliver(batch);
+    const delivery$ = members.deliver(batch);
     const done = (): void => {
       reached = batch.top;
       delivered(batch, size);
     };
-    if (delivery !== EMPTY) return delivery.pipe(finalize(done));
+    if (delivery$ !== EMPTY) return delivery$.pipe(finalize(done));
     done();
     return EMPTY;
   };

@@ -18,7 +18,11 @@ export interface Problem {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export const problem = (status: number, detail: string, headers?: Readonly<Record<string, string>>): Problem => ({
+export const problem = (
+  status: number,
+  detail: string,
+  headers?: Readonly<Record<string, string>>,
+): Problem => ({
   status,
   title: TITLES[status] ?? 'Error',
   detail,
@@ -46,10 +50,14 @@ export const isOurs = ({ url }: IncomingMessage, basePath: string): boolean => {
   return path === `${basePath}/ws` || path.startsWith(`${basePath}/ws/`);
 };
 
-export const handshake = (request: IncomingMessage, config: Config): E.Either<Problem, Admission> => {
+export const handshake = (
+  request: IncomingMessage,
+  config: Config,
+): E.Either<Problem, Admission> => {
   const wrong = protocolFault(request);
   if (wrong !== undefined) return E.left(wrong);
-  if (!mayCome(request, config.server.allowedOrigins)) return E.left(problem(403, 'Origin: expected one that is allowed here, got another'));
+  if (!mayCome(request, config.server.allowedOrigins))
+    return E.left(problem(403, 'Origin: expected one that is allowed here, got another'));
   const room = roomIn(request.url ?? '', config.server.basePath);
   if (E.isLeft(room)) return room;
   return E.right({ userId: null, room: room.right });
@@ -57,14 +65,22 @@ export const handshake = (request: IncomingMessage, config: Config): E.Either<Pr
 
 const protocolFault = (request: IncomingMessage): Problem | undefined => {
   const { headers, method, httpVersionMajor, httpVersionMinor } = request;
-  if (method !== 'GET') return problem(405, `method: expected GET, got ${method ?? 'none'}`, { Allow: 'GET' });
-  if (httpVersionMajor < 1 || (httpVersionMajor === 1 && httpVersionMinor < 1)) return problem(400, 'expected HTTP 1.1 or later, got an older one');
-  if (headers.host === undefined || headers.host === '') return problem(400, 'Host: expected one, got none');
-  if (headers.upgrade?.toLowerCase() !== 'websocket') return problem(400, 'Upgrade: expected websocket, got another');
+  if (method !== 'GET')
+    return problem(405, `method: expected GET, got ${method ?? 'none'}`, { Allow: 'GET' });
+  if (httpVersionMajor < 1 || (httpVersionMajor === 1 && httpVersionMinor < 1))
+    return problem(400, 'expected HTTP 1.1 or later, got an older one');
+  if (headers.host === undefined || headers.host === '')
+    return problem(400, 'Host: expected one, got none');
+  if (headers.upgrade?.toLowerCase() !== 'websocket')
+    return problem(400, 'Upgrade: expected websocket, got another');
   if (headers['sec-websocket-version'] !== '13') {
-    return problem(426, 'Sec-WebSocket-Version: expected 13, got another or none', { 'Sec-WebSocket-Version': '13', Upgrade: 'websocket' });
+    return problem(426, 'Sec-WebSocket-Version: expected 13, got another or none', {
+      'Sec-WebSocket-Version': '13',
+      Upgrade: 'websocket',
+    });
   }
-  if (!KEY.test(headers['sec-websocket-key'] ?? '')) return problem(400, 'Sec-WebSocket-Key: expected 16 bytes in base64, got something else');
+  if (!KEY.test(headers['sec-websocket-key'] ?? ''))
+    return problem(400, 'Sec-WebSocket-Key: expected 16 bytes in base64, got something else');
   return undefined;
 };
 
@@ -91,15 +107,25 @@ const roomIn = (url: string, basePath: string): E.Either<Problem, Room | undefin
   const rooms = new Set(query.getAll('room').filter((room) => room !== ''));
   if (named.right !== undefined) rooms.add(named.right);
   const [room, other] = rooms;
-  if (other !== undefined) return E.left(problem(400, 'room: expected one, got different ones in the path and the query'));
-  return room === undefined || isRoomName(room) ? E.right(room) : E.left(problem(400, `room: expected ${ROOM_RULE}, got another text`));
+  if (other !== undefined)
+    return E.left(problem(400, 'room: expected one, got different ones in the path and the query'));
+  return room === undefined || isRoomName(room)
+    ? E.right(room)
+    : E.left(problem(400, `room: expected ${ROOM_RULE}, got another text`));
 };
 
 const roomInPath = (rest: string): E.Either<Problem, Room | undefined> => {
   if (rest === '') return E.right(undefined);
   try {
     const room = decodeURIComponent(rest.slice(1));
-    return isRoomName(room) ? E.right(room) : E.left(problem(400, `room: expected ${ROOM_RULE}, got ${room === '' ? 'nothing' : 'another text'}`));
+    return isRoomName(room)
+      ? E.right(room)
+      : E.left(
+          problem(
+            400,
+            `room: expected ${ROOM_RULE}, got ${room === '' ? 'nothing' : 'another text'}`,
+          ),
+        );
   } catch {
     return E.left(problem(400, 'room: expected percent-encoded UTF-8, got something else'));
   }

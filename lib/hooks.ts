@@ -43,7 +43,10 @@ export interface Hooks {
   /** A connection was made and has heard `welcome`. */
   readonly onConnect?: (connection: ConnectionInfo) => MaybeAsync<void>;
   /** A chat message: pass it on as it is or changed, suppress it with null, or answer with `reject(text)`. */
-  readonly onMessage?: (message: Incoming, connection: ConnectionInfo) => MaybeAsync<Incoming | Rejection | null>;
+  readonly onMessage?: (
+    message: Incoming,
+    connection: ConnectionInfo,
+  ) => MaybeAsync<Incoming | Rejection | null>;
   /** A connection ended; `code` is the one that the server sent, null when the peer closed or went. */
   readonly onDisconnect?: (connection: ConnectionInfo, code: number | null) => MaybeAsync<void>;
 }
@@ -58,4 +61,5 @@ export const answerOf = <A>(call: () => MaybeAsync<A>, { scheduler }: Clock): Ob
     return answer$.pipe(take(1), timeout({ each: HOOK_MS, scheduler })).subscribe(subscriber);
   });
 
-const isThenable = <A>(value: MaybeAsync<A>): value is PromiseLike<A> => typeof value === 'object' && value !== null && 'then' in value;
+const isThenable = <A>(value: MaybeAsync<A>): value is PromiseLike<A> =>
+  typeof value === 'object' && value !== null && 'then' in value;

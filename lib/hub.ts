@@ -41,6 +41,8 @@ export const hub =
     return connection$.pipe(
       takeUntil(deps.shutdown$),
       mergeMap(({ command$ }) => command$),
+      // not last on purpose: what is behind it ends by completion
+      // eslint-disable-next-line rxjs-x/no-unsafe-takeuntil
       takeUntil(deps.deadline$),
       groupBy((command) => command.room, { duration: (group$) => life(deps, group$, ends) }),
       mergeMap((group$) =>

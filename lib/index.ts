@@ -5,7 +5,15 @@
  *   await chat.start();
  */
 export { type App, type AppOptions, app, type Notice } from './app.js';
-export type { Broker, BrokerEvent, BrokerStatus, ChannelEvent, PublishError, Receipt, Scope } from './broker/index.js';
+export type {
+  Broker,
+  BrokerEvent,
+  BrokerStatus,
+  ChannelEvent,
+  PublishError,
+  Receipt,
+  Scope,
+} from './broker/index.js';
 export { localBroker, type LocalBrokerOptions } from './broker/local.js';
 export { type Clock, systemClock } from './clock.js';
 export { CLOSE, type Close } from './close.js';
@@ -13,7 +21,22 @@ export type { Draft, Json, MessageType, Publication } from './codec.js';
 export { type Config, configOf, readConfig } from './config.js';
 export type { Control, ErrorCode, GapReason, LeaveReason } from './control.js';
 export type { HubEvent } from './events.js';
-export { type ConnectionInfo, type Hooks, type Incoming, type MaybeAsync, type Rejection, reject } from './hooks.js';
+export {
+  type ConnectionInfo,
+  type Hooks,
+  type Incoming,
+  type MaybeAsync,
+  type Rejection,
+  reject,
+} from './hooks.js';
 export type { Stats } from './http/stats.js';
 export { hub, type HubDeps } from './hub.js';
-export { formatId, GLOBAL, type Id, isRoomName, parseId, type Position, type Room } from './position.js';
+export {
+  formatId,
+  GLOBAL,
+  type Id,
+  isRoomName,
+  parseId,
+  type Position,
+  type Room,
+} from './position.js';

@@ -24,19 +24,28 @@ export const journal = (logger: Logger, now: () => number): ((event: HubEvent) =
   return (event) => {
     switch (event._tag) {
       case 'StatusChanged':
-        if (event.status._tag === 'Degraded') logger.warn('broker: degraded, messages reach this pod alone');
+        if (event.status._tag === 'Degraded')
+          logger.warn('broker: degraded, messages reach this pod alone');
         else if (event.status._tag === 'Up') logger.info('broker: up, messages reach all pods');
         return;
       case 'RoomFailed':
-        return logger.error({ err: event.error }, 'room: ended by an error of ours, its members were closed with 1011');
+        return logger.error(
+          { err: event.error },
+          'room: ended by an error of ours, its members were closed with 1011',
+        );
       case 'HookFailed':
         return rarely('hook: failed', { hook: event.hook, err: event.error });
       case 'PublishFailed':
-        return rarely('broker: a publish failed, it reached this pod alone', { detail: event.detail });
+        return rarely('broker: a publish failed, it reached this pod alone', {
+          detail: event.detail,
+        });
       case 'PayloadDropped':
         return rarely('broker: a payload was dropped', { detail: event.detail });
       case 'GapTold':
-        return rarely('room: members were told of a gap', { reason: event.reason, members: event.members });
+        return rarely('room: members were told of a gap', {
+          reason: event.reason,
+          members: event.members,
+        });
       default:
         return;
     }

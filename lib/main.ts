@@ -16,7 +16,8 @@ const EX_CONFIG = 78;
 const main = async (): Promise<void> => {
   const read = readConfig(process.env, fileURLToPath(new URL('../config', import.meta.url)));
   if (isLeft(read)) {
-    for (const { key, value, expected } of read.left) process.stderr.write(`${key}=${value}: expected ${expected}\n`);
+    for (const { key, value, expected } of read.left)
+      process.stderr.write(`${key}=${value}: expected ${expected}\n`);
     process.exit(EX_CONFIG);
   }
   const config = read.right;
@@ -46,7 +47,10 @@ const main = async (): Promise<void> => {
     const address = await chat.start();
     logger.info({ host, port: address?.port ?? port }, 'listening');
     if (!config.access.authEnabled && !isLoopback(host)) {
-      logger.warn({ host }, 'AUTH_ENABLED is false on an address other than loopback: everybody who reaches it may read and write everything');
+      logger.warn(
+        { host },
+        'AUTH_ENABLED is false on an address other than loopback: everybody who reaches it may read and write everything',
+      );
     }
   } catch (error) {
     logger.fatal({ err: error }, `could not listen on ${host}:${port}`);
@@ -57,6 +61,7 @@ const main = async (): Promise<void> => {
 /** What a shell reports for a process that a signal ended: 128 and SIGTERM's number. */
 const SECOND_SIGNAL = 143;
 
-const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.');
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || host.startsWith('127.');
 
 await main();

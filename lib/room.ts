@@ -109,11 +109,11 @@ export const room =
           membership.connection.tell(statusControl(now), membership);
         const counted$ = defer(() => broker.members(name, members.size() + 1)).pipe(take(1));
         return (scope === undefined ? opened$.pipe(switchMap(() => counted$)) : counted$).pipe(
-          takeUntil(place.cancelled$),
           mergeMap((count) => {
             others = count;
             return enter(command);
           }),
+          takeUntil(place.cancelled$),
         );
       };
 
@@ -278,7 +278,7 @@ export const room =
         arrived = event.top;
         members.beginAt(arrived);
         if (name === GLOBAL) reached(arrived);
-        if (first) opening.deliver(undefined);
+        if (first) void opening.deliver(undefined);
       };
 
       const hearStatus = (before: BrokerStatus, next: BrokerStatus): void => {

@@ -26,17 +26,33 @@ export const metrics = (waiting: Waiting): Metrics => {
 
   const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers });
   const counter = (name: string, help: string): Counter => new Counter({ name, help, registers });
-  const labelled = (name: string, help: string, label: string): Counter => new Counter({ name, help, labelNames: [label], registers });
-  const histogram = (name: string, help: string): Histogram => new Histogram({ name, help, buckets: SECONDS, registers });
+  const labelled = (name: string, help: string, label: string): Counter =>
+    new Counter({ name, help, labelNames: [label], registers });
+  const histogram = (name: string, help: string): Histogram =>
+    new Histogram({ name, help, buckets: SECONDS, registers });
 
   const connections = gauge('realtime_connections_total', 'Connections open now');
   const rooms = gauge('realtime_rooms_total', 'Rooms that have members on this pod now');
   const received = counter('realtime_messages_received', 'Messages accepted from clients');
   const sent = counter('realtime_messages_sent', 'Messages handed to members, once each');
-  const publishErrors = counter('realtime_redis_publish_errors', 'Messages that the broker did not take: they reached this pod alone');
-  const delivery = histogram('realtime_delivery_seconds', 'From a message being accepted to its being handed to the kernel for all members of this pod');
-  const closes = labelled('realtime_closes', 'Connections that the server closed, by the code it sent', 'code');
-  const rejected = labelled('realtime_rejected', 'Messages, handshakes (by HTTP status) and payloads that were refused', 'code');
+  const publishErrors = counter(
+    'realtime_redis_publish_errors',
+    'Messages that the broker did not take: they reached this pod alone',
+  );
+  const delivery = histogram(
+    'realtime_delivery_seconds',
+    'From a message being accepted to its being handed to the kernel for all members of this pod',
+  );
+  const closes = labelled(
+    'realtime_closes',
+    'Connections that the server closed, by the code it sent',
+    'code',
+  );
+  const rejected = labelled(
+    'realtime_rejected',
+    'Messages, handshakes (by HTTP status) and payloads that were refused',
+    'code',
+  );
   const brokerUp = gauge('realtime_broker_up', 'Whether messages reach all pods: 1 or 0');
   const probe = histogram('realtime_broker_probe_seconds', 'A probe round through the broker');
   labelled('realtime_recoveries', 'Resumes with a last_id, by their result', 'result');
@@ -70,7 +86,8 @@ export const metrics = (waiting: Waiting): Metrics => {
         return rejected.inc({ code: event.code });
       case 'Delivered':
         sent.inc(event.messages * event.members);
-        for (const at of event.acceptedAt) delivery.observe(Math.max(0, event.handedAt - at) / 1000);
+        for (const at of event.acceptedAt)
+          delivery.observe(Math.max(0, event.handedAt - at) / 1000);
         return;
       case 'GapTold':
         return gaps.inc(event.members);
@@ -97,6 +114,9 @@ export const metrics = (waiting: Waiting): Metrics => {
   return {
     text: () => registry.metrics(),
     contentType: registry.contentType,
-    count: (event$) => new Observable<never>((subscriber) => event$.subscribe({ next: fold, complete: () => subscriber.complete() })),
+    count: (event$) =>
+      new Observable<never>((subscriber) =>
+        event$.subscribe({ next: fold, complete: () => subscriber.complete() }),
+      ),
   };
 };

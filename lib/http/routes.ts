@@ -22,16 +22,25 @@ export const routes =
   (http: FastifyInstance): void => {
     const { basePath, serverId, readyRequiresBroker } = config.server;
     const allowed = new Map<string, string>();
-    const get = (path: string, answer: (reply: FastifyReply, query: Query, params: Query) => unknown): void => {
+    const get = (
+      path: string,
+      answer: (reply: FastifyReply, query: Query, params: Query) => unknown,
+    ): void => {
       allowed.set(path, 'GET, HEAD');
-      http.get<{ Querystring: Query; Params: Query }>(path, ({ query, params }, reply) => answer(reply, query, params));
+      http.get<{ Querystring: Query; Params: Query }>(path, ({ query, params }, reply) =>
+        answer(reply, query, params),
+      );
     };
 
     http.addHook('onSend', async (_request, reply) => {
       reply.header('Cache-Control', 'no-store').header('X-Content-Type-Options', 'nosniff');
     });
 
-    get('/health', () => ({ status: 'healthy', server_id: serverId, timestamp: Math.floor(clock.wall() / 1000) }));
+    get('/health', () => ({
+      status: 'healthy',
+      server_id: serverId,
+      timestamp: Math.floor(clock.wall() / 1000),
+    }));
 
     get('/ready', (reply) => {
       const status = readiness();
@@ -47,22 +56,41 @@ export const routes =
       return send(reply, problem(400, `room: expected ${ROOM_RULE}, got another text`));
     });
 
-    const upgradeRequired = problem(426, 'Upgrade: expected websocket, got a request without', { Upgrade: 'websocket', Connection: 'Upgrade' });
+    const upgradeRequired = problem(426, 'Upgrade: expected websocket, got a request without', {
+      Upgrade: 'websocket',
+      Connection: 'Upgrade',
+    });
     get(`${basePath}/ws`, (reply) => send(reply, upgradeRequired));
     get(`${basePath}/ws/:room`, (reply, _query, { room }) =>
-      send(reply, typeof room === 'string' && isRoomName(room) ? upgradeRequired : problem(400, `room: expected ${ROOM_RULE}, got another text`)),
+      send(
+        reply,
+        typeof room === 'string' && isRoomName(room)
+          ? upgradeRequired
+          : problem(400, `room: expected ${ROOM_RULE}, got another text`),
+      ),
     );
 
     http.setNotFoundHandler((request, reply) => {
       const path = request.url.split('?', 1)[0] ?? '';
-      const methods = allowed.get(path) ?? (path.startsWith(`${basePath}/ws/`) ? 'GET, HEAD' : undefined);
-      if (methods === undefined) return send(reply, problem(404, 'path: expected one of this service, got another'));
-      return send(reply, problem(405, `method: expected ${methods}, got ${request.method}`, { Allow: methods }));
+      const methods =
+        allowed.get(path) ?? (path.startsWith(`${basePath}/ws/`) ? 'GET, HEAD' : undefined);
+      if (methods === undefined)
+        return send(reply, problem(404, 'path: expected one of this service, got another'));
+      return send(
+        reply,
+        problem(405, `method: expected ${methods}, got ${request.method}`, { Allow: methods }),
+      );
     });
 
     http.setErrorHandler((error: { readonly statusCode?: number }, _request, reply) => {
       const status = error.statusCode ?? 500;
-      return send(reply, problem(status, status < 500 ? 'expected a well-formed request, got another' : 'the server failed'));
+      return send(
+        reply,
+        problem(
+          status,
+          status < 500 ? 'expected a well-formed request, got another' : 'the server failed',
+        ),
+      );
     });
   };
 

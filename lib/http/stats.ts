@@ -49,6 +49,9 @@ export const stats = (serverId: string, broker: string, uptimeS: () => number): 
       broker,
       ...(room === undefined ? {} : { room: { name: room, connections: members.get(room) ?? 0 } }),
     }),
-    count: (event$) => new Observable<never>((subscriber) => event$.subscribe({ next: fold, complete: () => subscriber.complete() })),
+    count: (event$) =>
+      new Observable<never>((subscriber) =>
+        event$.subscribe({ next: fold, complete: () => subscriber.complete() }),
+      ),
   };
 };

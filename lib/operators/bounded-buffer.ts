@@ -64,16 +64,7 @@ export class BoundedBuffer<T extends Weighed> {
     this.bytes -= this.inFlight.bytes.length;
     this.since = 0;
     this.inFlight = undefined;
-    while (this.inFlight === undefined) {
-      const next = this.waiting?.shift();
-      if (next === undefined) {
-        this.waiting = undefined;
-        return;
-      }
-      this.messages -= next.count;
-      this.bytes -= next.bytes.length;
-      this.hand(next);
-    }
+    this.handOn();
   }
 
   /** Drops what waits, and everything that still comes. */
@@ -84,6 +75,16 @@ export class BoundedBuffer<T extends Weighed> {
     this.messages = 0;
     this.bytes = 0;
     this.since = 0;
+  }
+
+  private handOn(): void {
+    for (let next = this.waiting?.shift(); next !== undefined; next = this.waiting?.shift()) {
+      this.messages -= next.count;
+      this.bytes -= next.bytes.length;
+      this.hand(next);
+      if (this.inFlight !== undefined) return;
+    }
+    this.waiting = undefined;
   }
 
   private hand(value: T): void {
@@ -106,8 +107,14 @@ export interface BoundedBufferOptions {
 }
 
 export const boundedBuffer =
-  <T extends Weighed>({ bound, now, idle, taken$, overflow }: BoundedBufferOptions): OperatorFunction<T, T> =>
-  (source) =>
+  <T extends Weighed>({
+    bound,
+    now,
+    idle,
+    taken$,
+    overflow,
+  }: BoundedBufferOptions): OperatorFunction<T, T> =>
+  (source$) =>
     new Observable<T>((subscriber) => {
       const buffer = new BoundedBuffer<T>({
         bound,
@@ -122,7 +129,7 @@ export const boundedBuffer =
       subscriber.add(() => buffer.end());
       subscriber.add(taken$.subscribe(() => buffer.taken()));
       subscriber.add(
-        source.subscribe({
+        source$.subscribe({
           next: (value) => buffer.next(value),
           error: (error: unknown) => subscriber.error(error),
           complete: () => subscriber.complete(),

@@ -6,7 +6,14 @@
  * What waits is bounded by `limit`; beyond it everything that waits is dropped and `overflow`'s value takes its place.
  * A delivery takes at most `batch` at once, so that no reader is handed more in a turn than its kernel can take.
  */
-import { EMPTY, from, Observable, type ObservableInput, type OperatorFunction, Subscription } from 'rxjs';
+import {
+  EMPTY,
+  from,
+  Observable,
+  type ObservableInput,
+  type OperatorFunction,
+  Subscription,
+} from 'rxjs';
 import type { Clock } from '../clock.js';
 
 export interface Bound {
@@ -34,7 +41,7 @@ const HOLD_MS = 1;
 /** Emits each batch when it has been delivered; completes when the source has and everything is delivered. */
 export const coalesce =
   <T, B>(options: Coalesce<T, B>): OperatorFunction<T, B> =>
-  (source) =>
+  (source$) =>
     new Observable<B>((subscriber) => {
       const { clock, batch, limit, size, join, deliver, hold, overflow } = options;
       let waiting: T[] = [];
@@ -78,7 +85,13 @@ export const coalesce =
         const delivery = deliver(joined);
         // most rooms are delivered at once
         if (delivery === EMPTY) end();
-        else subscriber.add(from(delivery).subscribe({ error: (error: unknown) => subscriber.error(error), complete: end }));
+        else
+          subscriber.add(
+            from(delivery).subscribe({
+              error: (error: unknown) => subscriber.error(error),
+              complete: end,
+            }),
+          );
       };
 
       const fit = (): readonly [count: number, bytes: number] => {
@@ -95,23 +108,25 @@ export const coalesce =
         return [count, weight];
       };
 
-      subscriber.add(source.subscribe({
-        next: (value) => {
-          const weight = size(value);
-          if (waiting.length >= limit.messages || bytes + weight > limit.bytes) {
-            const instead = overflow(waiting.length + 1);
-            waiting = [instead];
-            bytes = size(instead);
-          } else {
-            waiting.push(value);
-            bytes += weight;
-          }
-          if (!busy) schedule();
-        },
-        error: (error: unknown) => subscriber.error(error),
-        complete: () => {
-          completed = true;
-          if (!busy) subscriber.complete();
-        },
-      }));
+      subscriber.add(
+        source$.subscribe({
+          next: (value) => {
+            const weight = size(value);
+            if (waiting.length >= limit.messages || bytes + weight > limit.bytes) {
+              const instead = overflow(waiting.length + 1);
+              waiting = [instead];
+              bytes = size(instead);
+            } else {
+              waiting.push(value);
+              bytes += weight;
+            }
+            if (!busy) schedule();
+          },
+          error: (error: unknown) => subscriber.error(error),
+          complete: () => {
+            completed = true;
+            if (!busy) subscriber.complete();
+          },
+        }),
+      );
     });

@@ -6,12 +6,12 @@
  * `slice` subscribers get it in slices with a turn of the event loop between. Who subscribes meanwhile gets it too,
  * as a Set is walked in the order of insertion; who unsubscribes before its turn does not.
  */
-import { EMPTY, Observable, Subscriber } from 'rxjs';
+import { EMPTY, Observable, Subscription } from 'rxjs';
 import type { Clock } from '../clock.js';
 
 export interface Multicast<T> {
   /** To subscribe is to enter the Set, to unsubscribe is to leave it. */
-  readonly subscribe: (next: (value: T) => void) => Subscriber<T>;
+  readonly subscribe: (next: (value: T) => void) => Subscription;
   /** How many are subscribed. */
   readonly size: () => number;
   /** Whether a value is on its way: who enters now is owed it. */
@@ -20,7 +20,7 @@ export interface Multicast<T> {
 }
 
 /** A subscriber that knows its Set: an Observable's teardown would cost a closure and an array, 0.3 kB a member. */
-class Place<T> extends Subscriber<T> {
+class Place<T> extends Subscription {
   constructor(
     private readonly places: Set<Place<T>>,
     private readonly take: (value: T) => void,
@@ -29,7 +29,7 @@ class Place<T> extends Subscriber<T> {
     places.add(this);
   }
 
-  override next(value: T): void {
+  next(value: T): void {
     this.take(value);
   }
 
@@ -39,7 +39,13 @@ class Place<T> extends Subscriber<T> {
   }
 }
 
-export const multicast = <T>({ slice, turn }: { readonly slice: number; readonly turn: Clock['turn'] }): Multicast<T> => {
+export const multicast = <T>({
+  slice,
+  turn,
+}: {
+  readonly slice: number;
+  readonly turn: Clock['turn'];
+}): Multicast<T> => {
   const places = new Set<Place<T>>();
   let busy = false;
 

@@ -12,7 +12,7 @@ export interface Spacing {
 
 export const spaced =
   <T>({ ms, most, scheduler }: Spacing): OperatorFunction<T, readonly T[]> =>
-  (source) =>
+  (source$) =>
     new Observable((subscriber) => {
       let waiting: T[] = [];
       let lull: Subscription | undefined;
@@ -33,7 +33,7 @@ export const spaced =
 
       subscriber.add(() => lull?.unsubscribe());
       subscriber.add(
-        source.subscribe({
+        source$.subscribe({
           next: (value) => {
             waiting.push(value);
             if (lull !== undefined && waiting.length < most) return;
