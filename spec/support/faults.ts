@@ -18,8 +18,9 @@ export interface Row {
   /** Clients that were told, and how long after the fault (of `restored`: after the broker's return) the last of them. */
   readonly degraded: Latest;
   readonly restored: Latest;
-  /** The broker came and went for a client more than once. */
+  /** Clients that were told `degraded` again after `restored`, and twice without it. */
   readonly flaps: number;
+  readonly repeated: number;
   readonly verdict: Verdict;
   /** `gap`s told, by their reasons; and how many clients were told one at least, the last how long after the return. */
   readonly gaps: Readonly<Record<string, number>>;
@@ -40,15 +41,16 @@ interface Broker {
   readonly env: Readonly<Record<string, string>>;
   /** Does the fault and answers when it was done and when the broker was back, as `performance.now()` says it. */
   readonly fault: (
-    running: Running[],
+    connectedAt: number,
   ) => Promise<{ readonly hitAt: number; readonly backAt: number }>;
   readonly stop: () => Promise<void>;
 }
 
 export interface FaultCase {
   readonly name: string;
-  /** How long the broker is away, about; undefined: a hiccup that nobody has to be told of. */
+  /** Long enough to be told; else it is a hiccup. */
   readonly isOutage: boolean;
+  readonly degradedBarMs?: number;
   readonly start: () => Promise<Broker>;
 }
 
@@ -102,18 +104,19 @@ export const FAULTS: readonly FaultCase[] = [
     },
   },
   {
-    name: 'Redis started 4 s after the load',
+    name: 'Redis started 6 s after the clients',
     isOutage: true,
+    // three seconds are `starting`, and what follows is told at the next look
+    degradedBarMs: 3_500,
     start: async () => {
       const port = await freePort();
       let stop = async (): Promise<void> => undefined;
       return {
         env: { REDIS_URL: `127.0.0.1:${port}` },
-        fault: async () => {
-          const hitAt = now();
-          await sleep(4_000 - BEFORE_MS);
+        fault: async (connectedAt) => {
+          await sleep(6_000 - (now() - connectedAt));
           ({ stop } = await startRedis({ port }));
-          return { hitAt, backAt: now() };
+          return { hitAt: connectedAt, backAt: now() };
         },
         stop: () => stop(),
       };
@@ -219,6 +222,7 @@ export const suffer = async ({ name, start }: FaultCase): Promise<Row> => {
     );
     const ports = await Promise.all(pods.map((pod) => pod.port()));
     const clients = witness();
+    const connectedAt = now();
     await Promise.all(
       Array.from({ length: CLIENTS }, (_, i) =>
         clients.watch(`pod-${(i % PODS) + 1}`, ports[i % PODS] ?? 0, [
@@ -228,7 +232,7 @@ export const suffer = async ({ name, start }: FaultCase): Promise<Row> => {
     );
     const load = steady(clients.watchers);
     await sleep(BEFORE_MS);
-    const { hitAt, backAt } = await broker.fault(pods);
+    const { hitAt, backAt } = await broker.fault(connectedAt);
     await sleep(AFTER_MS);
     load.stop();
     await clients.quiet();
@@ -272,8 +276,8 @@ const rowOf = (
     outageMs: degraded.clients === 0 ? undefined : backAt - hitAt,
     degraded,
     restored: latest(told, ({ event }) => event === 'restored', backAt),
-    flaps: told.filter((some) => some.filter(({ event }) => event === 'degraded').length > 1)
-      .length,
+    flaps: count(told, ['restored', 'degraded']),
+    repeated: count(told, ['degraded', 'degraded']),
     verdict: verdict(),
     gaps,
     gapTold: latest(told, ({ event }) => event === 'gap', backAt),
@@ -286,6 +290,16 @@ const rowOf = (
     podsEnded: pods.filter((pod) => pod.hasEnded()).length,
   };
 };
+
+/** How many were told these two of the broker's states one after the other. */
+const count = (
+  told: readonly (readonly Told[])[],
+  [first, second]: readonly [string, string],
+): number =>
+  told.filter((some) => {
+    const events = some.flatMap(({ event }) => (event === 'gap' ? [] : event));
+    return events.some((event, i) => event === second && events[i - 1] === first);
+  }).length;
 
 const latest = (
   told: readonly (readonly Told[])[],
@@ -339,6 +353,7 @@ const HEAD = [
   'missed, told',
   'missed, unsaid',
   'doubled',
+  'early place',
   'closed',
 ] as const;
 
@@ -361,6 +376,7 @@ export const tableOf = (rows: readonly Row[]): string => {
     verdict.missingTold,
     verdict.missingUnsaid,
     verdict.doubled,
+    verdict.behind,
     closed,
   ]);
   return [HEAD, HEAD.map(() => '---'), ...lines]

@@ -102,6 +102,14 @@ t.test('what is no fault', async (t) => {
     t.strictSame(verdictOf(said, ears, strangers).faults, [], name);
 });
 
+t.test('an id outside the log that shows an earlier place is counted', async (t) => {
+  const early = { ...saying(2, {}, onPod), at: 0 };
+  t.match(verdictOf([early], [ear([heard(2, onPod)], { from: at(2) })]), {
+    behind: 1,
+    faultCount: 0,
+  });
+});
+
 t.test('each planted fault is found', async (t) => {
   const cases: Readonly<Record<string, readonly [RegExp, readonly Said[], readonly Ear[]]>> = {
     'a hole': [/at 7\/1 heard 7\/3 without a gap/, three, [ear([heard(1), heard(3)])]],
@@ -156,7 +164,7 @@ t.test('each planted fault is found', async (t) => {
       [ear([heard(1)])],
     ],
     'outside the log at another place': [
-      /not the place reached/,
+      /has not reached/,
       [saying(2, {}, onPod)],
       [ear([heard(2, onPod)])],
     ],

@@ -63,6 +63,8 @@ export interface Verdict {
   readonly missingTold: number;
   readonly missingUnsaid: number;
   readonly doubled: number;
+  /** Messages outside the log whose id shows an earlier place than was reached: a resume from there repeats, it loses nothing. */
+  readonly behind: number;
   /** The first few faults of any kind, in words. None: all is well. */
   readonly faults: readonly string[];
   readonly faultCount: number;
@@ -82,10 +84,10 @@ export const judge = (
     if (faults.length < MAX_TOLD) faults.push(text);
   };
   const sayings = [...said.values()];
-  const counts = { delivered: 0, missingTold: 0, missingUnsaid: 0, doubled: 0 };
+  const counts = { delivered: 0, missingTold: 0, missingUnsaid: 0, doubled: 0, behind: 0 };
 
   for (const ear of ears) {
-    holes(ear, strangers, fault);
+    counts.behind += holes(ear, strangers, fault);
     counts.doubled += repeats(ear, fault);
     counts.delivered += ear.entries.filter(
       (entry) => entry._tag === 'Word' && entry.word.n !== undefined,
@@ -144,9 +146,10 @@ const place = ({ tag, offset, outside }: Id): string =>
 type Fault = (text: string) => void;
 
 /** Offsets go up by one within an epoch, or a `gap` was told in between; what is outside the log shows the offset reached. */
-const holes = (ear: Ear, strangers: ReadonlySet<string>, fault: Fault): void => {
+const holes = (ear: Ear, strangers: ReadonlySet<string>, fault: Fault): number => {
   let at = ear.from;
   let told = false;
+  let behind = 0;
   for (const entry of ear.entries) {
     if (entry._tag === 'Gap') {
       told = true;
@@ -156,10 +159,12 @@ const holes = (ear: Ear, strangers: ReadonlySet<string>, fault: Fault): void => 
     // another program's message has no part in the offsets
     if (strangers.has(idText)) continue;
     if (id.outside) {
-      if (!told && (id.tag !== at.tag || id.offset !== at.offset))
+      if (told) continue;
+      if (id.tag !== at.tag || id.offset > at.offset)
         fault(
-          `${ear.who} in ${name(ear.room)} at ${place(at)} heard ${place(id)}, which is not the place reached`,
+          `${ear.who} in ${name(ear.room)} at ${place(at)} heard ${place(id)}, a place it has not reached`,
         );
+      else if (id.offset < at.offset) behind++;
       continue;
     }
     if (!told && (id.tag !== at.tag || id.offset !== at.offset + 1))
@@ -167,6 +172,7 @@ const holes = (ear: Ear, strangers: ReadonlySet<string>, fault: Fault): void => 
     told = false;
     at = id;
   }
+  return behind;
 };
 
 /** Neither the same id twice nor, under two ids, the same saying. */

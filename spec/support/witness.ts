@@ -4,7 +4,6 @@
  * again, its text is compared.
  */
 import { randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import * as O from 'fp-ts/lib/Option.js';
 import { WebSocket } from 'ws';
 import { GLOBAL, type Id, parseId } from '../../lib/position.js';
@@ -282,12 +281,8 @@ export const witness = (path = '/api/chat-api/ws'): Witness => {
       };
     },
     close: async () => {
-      await Promise.all(
-        watchers.map((watcher) =>
-          watcher.closeCode() === undefined ? watcher.close() : undefined,
-        ),
-      );
-      await sleep(0);
+      const open = watchers.filter((watcher) => watcher.closeCode() === undefined);
+      await Promise.all(open.map((watcher) => watcher.close()));
     },
   };
 };

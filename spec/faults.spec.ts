@@ -1,0 +1,67 @@
+/** What clients live through when Redis fails: real processes, real faults (`support/faults.ts`), the contract's bars. */
+import t from 'tap';
+import { FAULTS, type Row, sufferAll, tableOf } from './support/faults.js';
+
+const DEGRADED_MS = 3_000;
+const RESTORED_MS = 2_000;
+/** Of a message to the pod's own members while nobody else is reached. */
+const ON_POD_MS = 1_000;
+const GAP_MS = 2_000;
+
+const rows = await sufferAll(FAULTS, 3);
+t.comment(`\n${tableOf(rows)}`);
+
+const row = (name: string): Row => {
+  const found = rows.find((row) => row.name === name);
+  if (found === undefined) throw new Error(`no row: ${name}`);
+  return found;
+};
+
+for (const { name, isOutage, degradedBarMs = DEGRADED_MS } of FAULTS) {
+  t.test(name, async (t) => {
+    const { clients, degraded, restored, verdict, ...told } = row(name);
+    t.strictSame(
+      verdict.faults,
+      [],
+      'no hole unsaid, nothing twice, one order, nothing that nobody said',
+    );
+    t.equal(verdict.missingUnsaid, 0);
+    t.equal(verdict.doubled, 0);
+    t.equal(verdict.refused + verdict.unanswered, 0, 'each message was acknowledged');
+    t.equal(verdict.acked, verdict.sent);
+    t.ok(
+      verdict.sent > 500 && verdict.delivered > 2_000,
+      `${verdict.sent} said, ${verdict.delivered} heard`,
+    );
+    t.equal(told.closed, 0, 'no socket was closed');
+    t.equal(told.podsEnded, 0, 'no pod ended');
+    t.equal(told.flaps, 0, 'it came and went once');
+    if (!isOutage) {
+      t.equal(degraded.clients, restored.clients, 'who was told the one was told the other');
+      return;
+    }
+    t.equal(degraded.clients, clients, 'everybody was told `degraded`');
+    t.ok((degraded.ms ?? Infinity) <= degradedBarMs, `after ${degraded.ms} ms`);
+    t.equal(restored.clients, clients, 'everybody was told `restored`');
+    t.ok((restored.ms ?? Infinity) <= RESTORED_MS, `after ${restored.ms} ms`);
+    t.ok(verdict.ackedOnPod > 0, `${verdict.ackedOnPod} reached the pod alone`);
+    t.ok(told.saidDegraded > 20, `${told.saidDegraded} were said while it was degraded`);
+    t.ok(
+      told.slowestDegradedMs < ON_POD_MS,
+      `and acknowledged within ${told.slowestDegradedMs} ms`,
+    );
+  });
+}
+
+t.test('a log that was lost is told to everybody', async (t) => {
+  const { clients, gaps, gapTold } = row('Redis restarted empty');
+  t.equal(gapTold.clients, clients);
+  t.ok((gaps['log_lost'] ?? 0) >= 2 * clients, 'in the room and in the global log');
+  t.ok((gapTold.ms ?? Infinity) <= GAP_MS, `after ${gapTold.ms} ms`);
+});
+
+t.test('a log that was not lost is not called so', async (t) => {
+  for (const { name, gaps } of rows)
+    if (name !== 'Redis restarted empty' && !name.startsWith('Sentinel'))
+      t.notOk(gaps['log_lost'], name);
+});
