@@ -85,7 +85,7 @@ export interface App {
 /** Accepts wait here while the loop is busy; the kernel bounds it by net.core.somaxconn. */
 const BACKLOG = 4_096;
 /** What is left of the drain when whoever is still there is cut. */
-const LAST_CALL = 0.95;
+const LAST_CALL = 0.9;
 
 export const app = ({
   config,

@@ -7,6 +7,7 @@ import type { Draft } from './codec.js';
 import type { Control, LeaveReason } from './control.js';
 import type { Outbox } from './outbox.js';
 import type { Position, Room } from './position.js';
+import type { Resume } from './resume.js';
 
 /** A connection's place in a room: what it was last sent of the room's log is in the id of all that it is told. */
 export interface Membership {
@@ -23,6 +24,7 @@ export type Command =
       readonly membership: Membership;
       /** It has joined before: it is told so again. */
       readonly again: boolean;
+      readonly resume: Resume | undefined;
       readonly ref: string | undefined;
     }
   | {

@@ -41,6 +41,7 @@ import {
 } from './hooks.js';
 import { Outbox, type OutboxDeps } from './outbox.js';
 import { drawNonce, formatId, GLOBAL, type Id, type Position, type Room } from './position.js';
+import { type Resume, type Resumes, resumeAfter } from './resume.js';
 import { TokenBucket } from './token-bucket.js';
 
 export interface ConnectionDeps {
@@ -61,6 +62,7 @@ export interface Admission {
   readonly userId: string | null;
   /** The URL's room. */
   readonly room: Room | undefined;
+  readonly resumes: Resumes;
 }
 
 const MAX_UNDERWAY = 64;
@@ -115,6 +117,7 @@ class SocketConnection implements Connection {
   get command$(): Observable<Command> {
     return new Observable<Command>((subscriber) => {
       const { config, hooks, tell } = this.deps;
+      const { room, resumes } = this.admission;
       this.hub = subscriber;
       tell(CONNECTED);
       this.tell({
@@ -131,8 +134,8 @@ class SocketConnection implements Connection {
       });
       const { onConnect } = hooks;
       if (onConnect !== undefined) this.notice('onConnect', () => onConnect(this.info()));
-      this.join(GLOBAL, undefined);
-      if (this.admission.room !== undefined) this.join(this.admission.room, undefined);
+      this.join(GLOBAL, undefined, resumes.global);
+      if (room !== undefined) this.join(room, undefined, resumes.room);
       // the hub has ended: the deadline of a shutdown
       return () => this.close(CLOSE.goingAway);
     });
@@ -208,7 +211,7 @@ class SocketConnection implements Connection {
           ),
         );
       case 'join':
-        return this.join(message.room ?? this.home, message.ref);
+        return this.join(message.room ?? this.home, message.ref, resumeAfter(message.lastId));
       case 'leave':
         return this.leave(message.room ?? this.home, message.ref);
       case 'refresh':
@@ -225,7 +228,7 @@ class SocketConnection implements Connection {
     return this.admission.room ?? GLOBAL;
   }
 
-  private join(room: Room, ref: string | undefined): void {
+  private join(room: Room, ref: string | undefined, resume: Resume | undefined): void {
     const { maxRoomsPerConnection } = this.deps.config.limits;
     const known = this.memberships.get(room);
     // the global log is one of them, and no room
@@ -238,7 +241,7 @@ class SocketConnection implements Connection {
     }
     const membership = known ?? this.stranger(room);
     if (known === undefined) this.memberships.set(room, membership);
-    this.hub?.next({ _tag: 'Join', room, membership, again: known !== undefined, ref });
+    this.hub?.next({ _tag: 'Join', room, membership, again: known !== undefined, resume, ref });
   }
 
   private leave(room: Room, ref: string | undefined): void {

@@ -9,6 +9,7 @@ import { isAbsentId } from './codec.js';
 import type { Config } from './config.js';
 import type { Admission } from './connection.js';
 import { isRoomName, parseId, type Room, ROOM_RULE } from './position.js';
+import { resumesOf } from './resume.js';
 
 /** An answer before the upgrade, as `application/problem+json`. */
 export interface Problem {
@@ -58,9 +59,9 @@ export const handshake = (
   if (wrong !== undefined) return E.left(wrong);
   if (!mayCome(request, config.server.allowedOrigins))
     return E.left(problem(403, 'Origin: expected one that is allowed here, got another'));
-  const room = roomIn(request.url ?? '', config.server.basePath);
-  if (E.isLeft(room)) return room;
-  return E.right({ userId: null, room: room.right });
+  const asked = askedBy(request.url ?? '', config.server.basePath);
+  if (E.isLeft(asked)) return asked;
+  return E.right({ userId: null, ...asked.right });
 };
 
 const protocolFault = (request: IncomingMessage): Problem | undefined => {
@@ -94,12 +95,15 @@ const mayCome = ({ headers }: IncomingMessage, allowed: readonly string[]): bool
   return origin === `http://${host ?? ''}` || origin === `https://${host ?? ''}`;
 };
 
-const roomIn = (url: string, basePath: string): E.Either<Problem, Room | undefined> => {
+/** The room and the places to go on from that the URL names. */
+type Asked = Pick<Admission, 'room' | 'resumes'>;
+
+const askedBy = (url: string, basePath: string): E.Either<Problem, Asked> => {
   const cut = url.indexOf('?');
   const path = cut < 0 ? url : url.slice(0, cut);
   const query = new URLSearchParams(cut < 0 ? '' : url.slice(cut + 1));
-  const ids = query.get('last_id');
-  if (ids !== null && ids.split(',').some((id) => !isAbsentId(id) && O.isNone(parseId(id)))) {
+  const lastId = query.get('last_id');
+  if (lastId !== null && lastId.split(',').some((id) => !isAbsentId(id) && O.isNone(parseId(id)))) {
     return E.left(problem(400, 'last_id: expected an id that a message bore, got another text'));
   }
   const named = roomInPath(path.slice(`${basePath}/ws`.length));
@@ -110,7 +114,7 @@ const roomIn = (url: string, basePath: string): E.Either<Problem, Room | undefin
   if (other !== undefined)
     return E.left(problem(400, 'room: expected one, got different ones in the path and the query'));
   return room === undefined || isRoomName(room)
-    ? E.right(room)
+    ? E.right({ room, resumes: resumesOf(lastId) })
     : E.left(problem(400, `room: expected ${ROOM_RULE}, got another text`));
 };
 

@@ -38,6 +38,7 @@ import { fanOut, type Item } from './fan-out.js';
 import { multicast } from './operators/multicast.js';
 import { spaced } from './operators/spaced.js';
 import { drawNonce, GLOBAL, type Position, type Room, type Top } from './position.js';
+import { gapAfter } from './resume.js';
 
 export interface RoomDeps {
   readonly broker: Broker;
@@ -133,12 +134,22 @@ export const room =
         seated.set(membership, members.enter(membership));
         tell({ _tag: 'Occupied', room: name, members: members.size() });
         reviewPresence(connection.id);
+        sayGap(command);
         sayJoined(command);
         if (presence) announce(connection, 'online');
         return merge(...held.map(publish));
       };
 
-      const sayJoined = ({ membership, ref }: Join): void =>
+      /** Nothing is replayed yet: what was said after the place to go on from is told as missed. */
+      const sayGap = ({ membership, resume }: Join): void => {
+        const reason = resume && gapAfter(resume, members.reached(), name === GLOBAL);
+        if (reason === undefined) return;
+        tell({ _tag: 'GapTold', reason, members: 1 });
+        const room = name === GLOBAL ? undefined : name;
+        membership.connection.tell({ event: 'gap', room, reason }, membership);
+      };
+
+      const sayJoined = ({ membership, resume, ref }: Join): void =>
         membership.connection.tell(
           {
             event: 'joined',
@@ -146,6 +157,7 @@ export const room =
             position: members.reached().id,
             members: members.size() + others,
             presence,
+            recovered: resume === undefined ? undefined : 0,
             scope: scope === 'pod' || status()._tag === 'Degraded' ? 'pod' : undefined,
             ref,
           },
