@@ -1,21 +1,13 @@
 /** The contract's sections 1, 2 and 8 as clients meet them: one pod without Redis, real sockets. */
-import * as O from 'fp-ts/lib/Option.js';
 import { randomUUID } from 'node:crypto';
 import t, { type Test } from 'tap';
-import { type Id, parseId } from '../lib/index.js';
-import type { Client, Message } from './support/client.js';
+import { type Client, type Message, positionOf } from './support/client.js';
 import { BASE, type HttpAnswer, startPod } from './support/pod.js';
 import { handshakeOf } from './support/raw-client.js';
 import { until } from './support/redis.js';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
-
-const idOf = ({ id }: Message): Id => {
-  const read = parseId(id);
-  if (O.isNone(read)) throw new Error(`no UUIDv7: ${id}`);
-  return read.value;
-};
 
 const data = (message: Message): Readonly<Record<string, unknown>> =>
   message.data as Readonly<Record<string, unknown>>;
@@ -98,7 +90,7 @@ t.test(
       Array.from({ length: 50 }, (_, i) => i),
       'in order',
     );
-    const ids = chats.map(idOf);
+    const ids = chats.map(positionOf);
     t.strictSame(
       ids.map(({ offset }) => offset),
       Array.from({ length: 50 }, (_, i) => i + 1),
@@ -117,8 +109,12 @@ t.test(
           1000,
       ),
     );
-    t.equal(idOf(first).offset, 1, 'each room counts for itself');
-    t.match(idOf(await bob.heard({ data: 'global' })), { offset: 1, global: true, outside: false });
+    t.equal(positionOf(first).offset, 1, 'each room counts for itself');
+    t.match(positionOf(await bob.heard({ data: 'global' })), {
+      offset: 1,
+      global: true,
+      outside: false,
+    });
   },
 );
 
@@ -127,11 +123,11 @@ t.test('what is outside the log says so in its id, and carries the offset last s
   const alice = await pod.connect('/ws/general');
   for (const message of alice.messages) {
     t.match(
-      idOf(message),
+      positionOf(message),
       { outside: true, offset: 0, global: message.room === undefined },
       JSON.stringify(message.data),
     );
-    t.ok(idOf(message).tag > 0);
+    t.ok(positionOf(message).tag > 0);
     t.equal(message.from, 'server');
     t.match(message.timestamp, ISO);
   }
@@ -149,22 +145,27 @@ t.test('what is outside the log says so in its id, and carries the offset last s
   alice.send({ type: 'join', room: 'general', id: 'again' });
   const joined = await alice.heard({ data: { event: 'joined', ref: 'again' } });
   t.match(joined, { room: 'general', data: { position: last.id, room: 'general' } });
-  t.match(idOf(joined), { outside: true, offset: 3, tag: idOf(last).tag, global: false });
+  t.match(positionOf(joined), {
+    outside: true,
+    offset: 3,
+    tag: positionOf(last).tag,
+    global: false,
+  });
   alice.send({ type: 'ping' });
   t.match(
-    idOf(await alice.heard({ type: 'pong' })),
+    positionOf(await alice.heard({ type: 'pong' })),
     { outside: true, offset: 0, global: true },
     'a pong is of the global log',
   );
   const bob = await pod.connect('/ws/general');
-  t.match(idOf(await alice.heard({ type: 'presence' })), {
+  t.match(positionOf(await alice.heard({ type: 'presence' })), {
     outside: true,
     offset: 3,
     global: false,
   });
-  t.match(idOf(bob.messages.find((message) => message.room === 'general')!), {
+  t.match(positionOf(bob.messages.find((message) => message.room === 'general')!), {
     offset: 3,
-    tag: idOf(last).tag,
+    tag: positionOf(last).tag,
   });
 });
 
@@ -284,7 +285,7 @@ t.test('the room of a message: absent is the URL\'s, "" and null are global', as
     for (const text of ['empty', 'null', 'absent']) {
       const message = await client.heard({ data: text });
       t.notOk('room' in message, 'a global message carries no room');
-      t.equal(idOf(message).global, true);
+      t.equal(positionOf(message).global, true);
     }
   }
   t.equal(nowhere.all({ data: 'home' }).length, 0);
@@ -375,7 +376,7 @@ t.test('a UUID is an idempotency key in its room: said once, acknowledged twice'
   alice.send({ type: 'chat', data: 'end' });
   await bob.heard({ data: 'end' });
   t.strictSame(
-    bob.all({ type: 'chat' }).map((message) => idOf(message).offset),
+    bob.all({ type: 'chat' }).map((message) => positionOf(message).offset),
     [1, 2],
     'and no hole',
   );
@@ -420,7 +421,7 @@ t.test(
       data: { status: 'offline', connection_id: bob.id },
     });
     alice.send({ type: 'chat', data: 1 });
-    t.equal(idOf(await alice.heard({ type: 'chat' })).offset, 1, 'presence takes no offset');
+    t.equal(positionOf(await alice.heard({ type: 'chat' })).offset, 1, 'presence takes no offset');
   },
 );
 

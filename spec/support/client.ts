@@ -2,9 +2,12 @@
  * A client over `ws`, as polite as a browser: it remembers all that it was sent, and waits for a message with a bound.
  * What a polite library refuses to send is `raw-client.ts`'s.
  */
+import { isNone } from 'fp-ts/lib/Option.js';
 import { EventEmitter, once } from 'node:events';
 import { WebSocket } from 'ws';
+import { type Id, parseId } from '../../lib/index.js';
 
+/** A message as it came. */
 export interface Message {
   readonly id: string;
   readonly type: string;
@@ -13,6 +16,15 @@ export interface Message {
   readonly data?: unknown;
   readonly timestamp: string;
 }
+
+/** What the id of a message carries. */
+export const positionOf = ({ id }: Message): Id => {
+  const read = parseId(id);
+  if (isNone(read)) throw new Error(`no UUIDv7: ${id}`);
+  return read.value;
+};
+
+export const offsetOf = (message: Message): number => positionOf(message).offset;
 
 /** What a message must look like: fields not named do not matter, one that is undefined must be absent, a RegExp tests text. */
 export type Pattern = Readonly<Record<string, unknown>>;

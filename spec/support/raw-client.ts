@@ -33,8 +33,8 @@ export interface RawClient {
   /** Whether the server has ended the socket, in whichever way. */
   readonly isEnded: () => boolean;
   readonly ended: (ms?: number) => Promise<void>;
-  /** Bytes that came so far. */
-  readonly received: () => number;
+  /** All that came so far, as text. */
+  readonly text: () => string;
   /** Stops and begins to read: what is not read fills the kernel, then the server. */
   readonly pause: () => void;
   readonly resume: () => void;
@@ -96,7 +96,7 @@ export const raw = async (port: number): Promise<RawClient> => {
         ?.payload.readUInt16BE(0),
     isEnded: () => ended,
     ended: (ms = PATIENCE_MS) => until('the socket ended', () => ended, ms),
-    received: () => bytes().length,
+    text: () => bytes().toString(),
     pause: () => socket.pause(),
     resume: () => socket.resume(),
     destroy: () => socket.destroy(),
