@@ -1,0 +1,144 @@
+/** One pod's hub in virtual time, with peers on played sockets. */
+import { isLeft } from 'fp-ts/lib/Either.js';
+import { Subject, type Subscription } from 'rxjs';
+import type { Broker, BrokerStatus } from '../../lib/broker/index.js';
+import type { Connection } from '../../lib/command.js';
+import { type Config, configOf, type DeepPartial } from '../../lib/config.js';
+import type { ConnectionDeps } from '../../lib/connection.js';
+import type { HubEvent } from '../../lib/events.js';
+import type { Hooks } from '../../lib/hooks.js';
+import { hub } from '../../lib/hub.js';
+import type { Position, Room } from '../../lib/position.js';
+import { type Peer, peer, type PeerOptions } from './peer.js';
+import { type VirtualClock, virtualClock } from './virtual-clock.js';
+
+export interface HubWorld {
+  readonly clock: VirtualClock;
+  readonly config: Config;
+  readonly connections: Set<Connection>;
+  readonly events: readonly HubEvent[];
+  readonly connect: (options?: PeerOptions) => Peer;
+  readonly shutdown: () => void;
+  readonly deadline: () => void;
+  readonly running: Subscription;
+  /** Whether the hub takes connections. */
+  readonly isOpen: () => boolean;
+  /** Whether the hub has completed. */
+  readonly hasEnded: () => boolean;
+  /** Members by room, as the hub tells it; rooms with none are not there. */
+  readonly occupied: () => ReadonlyMap<Room, number>;
+}
+
+export interface HubWorldOptions<B extends Broker> {
+  readonly broker: (clock: VirtualClock) => B;
+  readonly config?: DeepPartial<Config>;
+  readonly hooks?: Hooks;
+  readonly seed?: number;
+}
+
+/** A configuration without a rate limit, unless a spec is about it. */
+export const configWith = (overrides: DeepPartial<Config> = {}): Config => {
+  const { limits, ...rest } = overrides;
+  const made = configOf({
+    ...rest,
+    limits: {
+      rateLimitPerSecond: 1_000_000,
+      rateLimitBurst: 1_000_000,
+      rateLimitBytes: 1_000_000_000,
+      ...limits,
+    },
+  });
+  if (isLeft(made)) throw new Error(JSON.stringify(made.left));
+  return made.right;
+};
+
+export const hubWorld = <B extends Broker>(
+  options: HubWorldOptions<B>,
+): HubWorld & { readonly broker: B } => {
+  const clock = virtualClock(options.seed ?? 1);
+  const config = configWith(options.config);
+  const broker = options.broker(clock);
+  const connections = new Set<Connection>();
+  const connection$ = new Subject<Connection>();
+  const shutdown$ = new Subject<void>();
+  const deadline$ = new Subject<void>();
+  const events: HubEvent[] = [];
+  const members = new Map<Room, number>();
+  let globalPosition: Position = { tag: 1, offset: 0, ms: clock.wall() };
+  let status: BrokerStatus = { _tag: 'Starting' };
+  let ended = false;
+  let ids = 0;
+
+  const tell = (event: HubEvent): void => {
+    events.push(event);
+    if (event._tag !== 'Occupied') return;
+    if (event.members === 0) members.delete(event.room);
+    else members.set(event.room, event.members);
+  };
+
+  const deps: ConnectionDeps = {
+    clock,
+    config,
+    hooks: options.hooks ?? {},
+    outboxes: {
+      bound: {
+        messages: config.limits.sendBufferMessages,
+        bytes: config.limits.sendBufferBytes,
+      },
+      now: () => clock.scheduler.now(),
+      waiting: { peak: 0 },
+    },
+    tell,
+    globalPosition: () => globalPosition,
+    newId: () => {
+      ids += 1;
+      return `c${ids}`;
+    },
+    connections,
+  };
+
+  // first, as the app does: rooms ask for the last one
+  const running = broker.status$.subscribe((next) => {
+    status = next;
+  });
+  const piped = connection$
+    .pipe(
+      hub({
+        broker,
+        clock,
+        config,
+        tell,
+        status: () => status,
+        reached: (position) => {
+          globalPosition = position;
+        },
+        shutdown$,
+        deadline$,
+      }),
+    )
+    .subscribe({
+      complete: () => {
+        ended = true;
+      },
+    });
+  running.add(piped);
+
+  return {
+    clock,
+    config,
+    broker,
+    connections,
+    events,
+    connect: (peerOptions) => {
+      const made = peer(deps, clock, peerOptions);
+      connection$.next(made.connection);
+      return made;
+    },
+    shutdown: () => shutdown$.next(),
+    deadline: () => deadline$.next(),
+    running,
+    isOpen: () => connection$.observed,
+    hasEnded: () => ended,
+    occupied: () => members,
+  };
+};

@@ -1,0 +1,247 @@
+/**
+ * A client in virtual time: the connection is the real one, its WebSocket and socket are played. What it was sent is
+ * read from the very bytes that went to the socket.
+ */
+import { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
+import type { WebSocket } from 'ws';
+import type { Connection } from '../../lib/command.js';
+import { connection, type ConnectionDeps } from '../../lib/connection.js';
+import type { Room } from '../../lib/position.js';
+import type { VirtualClock } from './virtual-clock.js';
+
+/** A message as a client gets it. */
+export interface Heard {
+  readonly id: string;
+  readonly type: string;
+  readonly room?: string;
+  readonly from: string;
+  readonly data?: unknown;
+  readonly timestamp: string;
+}
+
+/** What a room's members share is read once. */
+const read = new WeakMap<Buffer, readonly Heard[]>();
+
+const framesIn = (bytes: Buffer): readonly Heard[] => {
+  const known = read.get(bytes);
+  if (known !== undefined) return known;
+  const heard: Heard[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const short = bytes[at + 1] ?? 0;
+    const header = short < 126 ? 2 : short === 126 ? 4 : 10;
+    const length =
+      short < 126
+        ? short
+        : short === 126
+          ? bytes.readUInt16BE(at + 2)
+          : Number(bytes.readBigUInt64BE(at + 2));
+    const payload = bytes.subarray(at + header, at + header + length);
+    heard.push(JSON.parse(payload.toString()) as Heard);
+    at += header + length;
+  }
+  read.set(bytes, heard);
+  return heard;
+};
+
+/** A kernel that takes everything at once, or nothing while it stalls. */
+export class PlayedSocket {
+  writable = true;
+  writableLength = 0;
+  bytesRead = 0;
+  readonly remoteAddress = '192.0.2.1';
+  readonly chunks: Buffer[] = [];
+  /** Seen of each write, as it happens. */
+  onWrite: (() => void) | undefined;
+  private stalled = false;
+  private readonly waiting: (() => void)[] = [];
+
+  constructor(private readonly clock: VirtualClock) {}
+
+  write(bytes: Buffer, taken: () => void): boolean {
+    this.chunks.push(bytes);
+    if (this.stalled) {
+      this.writableLength += bytes.length;
+      this.waiting.push(taken);
+    } else this.clock.turn(taken);
+    this.onWrite?.();
+    return this.writableLength === 0;
+  }
+
+  stall(): void {
+    this.stalled = true;
+  }
+
+  /** Takes what is there, and whatever comes. */
+  takeAll(): void {
+    this.stalled = false;
+    this.takeSome();
+  }
+
+  /** Takes what is there, and no more. */
+  takeSome(): void {
+    this.writableLength = 0;
+    for (const taken of this.waiting.splice(0)) taken();
+  }
+}
+
+/** ws as far as a connection uses it. */
+export class PlayedWebSocket extends EventEmitter {
+  isPaused = false;
+  pings = 0;
+  pauses = 0;
+  /** The first close that was said to the peer. */
+  said: { readonly code: number; readonly reason: string } | undefined;
+  ended = false;
+  /** Does not answer a close, as a peer that is gone. */
+  mute = false;
+  /** As ws keeps it; see `midMessage`. */
+  _receiver = { _state: 0, _bufferedBytes: 0, _fragments: [], _fragmented: 0 };
+  private readonly unread: Buffer[] = [];
+
+  constructor(
+    private readonly clock: VirtualClock,
+    private readonly socket: PlayedSocket,
+  ) {
+    super();
+  }
+
+  /** Bytes came in: read at once, or when the socket is read again. */
+  arrive(frame: Buffer): void {
+    if (this.ended) return;
+    this.socket.bytesRead += frame.length + 6;
+    if (this.isPaused) this.unread.push(frame);
+    else this.emit('message', frame, false);
+  }
+
+  /** All of it in one read of the socket: what is behind the pause still comes. */
+  arriveTogether(frames: readonly Buffer[]): void {
+    for (const frame of frames) {
+      if (this.ended) return;
+      this.socket.bytesRead += frame.length + 6;
+      this.emit('message', frame, false);
+    }
+  }
+
+  pause(): void {
+    this.isPaused = true;
+    this.pauses += 1;
+  }
+
+  resume(): void {
+    this.isPaused = false;
+    this.clock.turn(() => {
+      while (!this.isPaused && !this.ended) {
+        const frame = this.unread.shift();
+        if (frame === undefined) return;
+        this.emit('message', frame, false);
+      }
+    });
+  }
+
+  close(code: number, reason: string): void {
+    if (this.said !== undefined || this.ended) return;
+    this.said = { code, reason };
+    if (!this.mute) this.clock.turn(() => this.end());
+  }
+
+  terminate(): void {
+    this.clock.turn(() => this.end());
+  }
+
+  ping(): void {
+    this.pings += 1;
+  }
+
+  /** The socket is closed, from whichever side. */
+  end(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.socket.writable = false;
+    this.emit('close');
+  }
+}
+
+export interface Peer {
+  readonly connection: Connection;
+  readonly webSocket: PlayedWebSocket;
+  readonly socket: PlayedSocket;
+  /** All that it was sent, in order. */
+  heard(): readonly Heard[];
+  /** The `data` of what it was told by the server, of one event or of all. */
+  told(event?: string): readonly Readonly<Record<string, unknown>>[];
+  /** The `data` of errors. */
+  errors(): readonly Readonly<Record<string, unknown>>[];
+  /** Chats of a room; '' is the global log. */
+  chats(room: Room): readonly Heard[];
+  /** The data of the same. */
+  texts(room: Room): readonly unknown[];
+  /** Presence messages of a room, as `name status`. */
+  presence(room: Room): readonly string[];
+  say(message: object | string): void;
+  join(room: Room, id?: string): void;
+  leave(room: Room, id?: string): void;
+  chat(room: Room, data: unknown, id?: string): void;
+  /** The peer is gone. */
+  go(): void;
+  /** The code with which the server closed it. */
+  code(): number | undefined;
+}
+
+export interface PeerOptions {
+  readonly userId?: string | null;
+  readonly room?: Room;
+}
+
+export const peer = (
+  deps: ConnectionDeps,
+  clock: VirtualClock,
+  { userId = null, room }: PeerOptions = {},
+): Peer => {
+  const socket = new PlayedSocket(clock);
+  const webSocket = new PlayedWebSocket(clock, socket);
+  const admission = { userId, room, resumes: { global: undefined, room: undefined } };
+  const made = connection(deps)(
+    webSocket as unknown as WebSocket,
+    socket as unknown as Socket,
+    admission,
+  );
+  const heard = (): readonly Heard[] => socket.chunks.flatMap(framesIn);
+  const data = (message: Heard): Readonly<Record<string, unknown>> =>
+    message.data as Readonly<Record<string, unknown>>;
+  const say = (message: object | string): void =>
+    webSocket.arrive(Buffer.from(typeof message === 'string' ? message : JSON.stringify(message)));
+  return {
+    connection: made,
+    webSocket,
+    socket,
+    heard,
+    told: (event) =>
+      heard()
+        .filter(({ type }) => type === 'system')
+        .map(data)
+        .filter((told) => event === undefined || told['event'] === event),
+    errors: () =>
+      heard()
+        .filter(({ type }) => type === 'error')
+        .map(data),
+    chats: (name) => heard().filter(({ type, room: of }) => type === 'chat' && (of ?? '') === name),
+    texts: (name) =>
+      heard()
+        .filter(({ type, room: of }) => type === 'chat' && (of ?? '') === name)
+        .map((message) => message.data),
+    presence: (name) =>
+      heard()
+        .filter(({ type, room: of }) => type === 'presence' && of === name)
+        .map((message) => {
+          const said = message.data as { readonly user_id: string; readonly status: string };
+          return `${said.user_id} ${said.status}`;
+        }),
+    say,
+    join: (name, id) => say({ type: 'join', room: name, id }),
+    leave: (name, id) => say({ type: 'leave', room: name, id }),
+    chat: (name, value, id) => say({ type: 'chat', room: name, data: value, id }),
+    go: () => webSocket.end(),
+    code: () => webSocket.said?.code,
+  };
+};
