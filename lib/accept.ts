@@ -3,7 +3,7 @@
  * from that moment. The stream ends with the subscription: the hub's `takeUntil(shutdown$)` closes the door.
  */
 import { isLeft } from 'fp-ts/lib/Either.js';
-import type { IncomingMessage, Server } from 'node:http';
+import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Observable } from 'rxjs';
@@ -52,8 +52,7 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
       stream.on('error', destroy);
       if (!(stream instanceof Socket)) return void stream.destroy();
       if (!isOurs(request, config.server.basePath)) {
-        if (deps.alone)
-          refuse(stream, problem(404, 'path: expected one of this service, got another'));
+        if (deps.alone) asRequest(server, request, stream);
         return;
       }
       const full = capacityFault(deps);
@@ -78,11 +77,21 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
       server.off('upgrade', upgrade);
       server.on('upgrade', (request: IncomingMessage, stream: Duplex) => {
         stream.on('error', destroy);
-        if (stream instanceof Socket && (deps.alone || isOurs(request, config.server.basePath)))
-          refuse(stream, DRAINING);
+        if (!(stream instanceof Socket)) return;
+        if (isOurs(request, config.server.basePath)) refuse(stream, DRAINING);
+        else if (deps.alone) asRequest(server, request, stream);
       });
     };
   });
+
+/** Whoever offers an upgrade elsewhere (`curl --http2` does everywhere) may be answered as if it had not: RFC 9110 §7.8. */
+const asRequest = (server: Server, request: IncomingMessage, socket: Socket): void => {
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  response.assignSocket(socket);
+  response.on('finish', () => socket.end());
+  server.emit('request', request, response);
+};
 
 function destroy(this: Duplex): void {
   this.destroy();

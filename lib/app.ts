@@ -30,7 +30,7 @@ import { brokerOf } from './broker/choice.js';
 import type { BrokerStatus, Receipt } from './broker/index.js';
 import { type Clock, systemClock } from './clock.js';
 import { CLOSE } from './close.js';
-import { draftOf, type Json, type MessageType, SERVER } from './codec.js';
+import { type Json, type MessageType, programDraftOf, SERVER } from './codec.js';
 import type { Config } from './config.js';
 import type { Connection } from './command.js';
 import { drain } from './drain.js';
@@ -133,7 +133,8 @@ export const app = ({
     connectionTimeout: config.limits.handshakeTimeoutMs,
     forceCloseConnections: true,
     exposeHeadRoutes: true,
-    routerOptions: { ignoreTrailingSlash: false },
+    // longer than any header block: what is no room's name is answered by us
+    routerOptions: { maxParamLength: 65_536 },
   });
   routes({ config, clock, stats: counts, metrics: measures, readiness })(http);
   const server = given ?? http.server;
@@ -161,6 +162,7 @@ export const app = ({
       config,
       tell,
       status: () => status,
+      globalPosition: () => globalPosition,
       reached: (position) => {
         globalPosition = position;
       },
@@ -248,7 +250,7 @@ export const app = ({
     publish: async ({ room = GLOBAL, type = 'notification', from = SERVER, data, key }) => {
       if (room !== GLOBAL && !isRoomName(room))
         throw new TypeError(`room: expected ${ROOM_RULE}, got another text`);
-      const draft = draftOf({ room, type, from, data, at: clock.wall(), key });
+      const draft = programDraftOf({ room, type, from, data, at: clock.wall(), key });
       if (isLeft(draft)) throw new TypeError(draft.left.text);
       const placed = await firstValueFrom(broker.publish(draft.right).pipe(takeUntil(deadline$)));
       if (isLeft(placed))

@@ -296,10 +296,8 @@ export const draftOf = ({
   const named = room === GLOBAL ? '' : `"room":"${room}",`;
   const rest = `"type":"${type}",${named}"from":${JSON.stringify(from)},"data":${json},"timestamp":"${isoOf(at)}"}`;
   // a UTF-16 unit is at most 3 bytes of UTF-8, so most messages need no count
-  if (
-    rest.length * 3 + ID_BYTES > MAX_ENCODED_BYTES &&
-    Buffer.byteLength(rest) + ID_BYTES > MAX_ENCODED_BYTES
-  ) {
+  const fits = rest.length * 3 + ID_BYTES <= MAX_ENCODED_BYTES;
+  if (!fits && Buffer.byteLength(rest) + ID_BYTES > MAX_ENCODED_BYTES) {
     return refuse(
       'invalid_message',
       `data: expected at most ${MAX_ENCODED_BYTES} bytes with the message around it when encoded again, got more`,
@@ -310,11 +308,43 @@ export const draftOf = ({
     type,
     rest,
     logged: type !== 'presence',
-    key,
     except: ownConnection(type, from, data),
-    digest:
-      key === undefined ? '' : createHash('sha256').update(json).digest('base64url').slice(0, 22),
+    key,
+    digest: key === undefined ? '' : digestOf(json),
   });
+};
+
+const digestOf = (json: string): string =>
+  createHash('sha256').update(json).digest('base64url').slice(0, 22);
+
+/**
+ * The same for what a program says rather than a client: its data was not read from JSON, so it is checked first.
+ * Errors: `invalid_message`; what JSON cannot say (undefined, a function, a cycle) is one too.
+ */
+export const programDraftOf = (fields: DraftFields): E.Either<Refusal, Draft> => {
+  const { type, data } = fields;
+  const flaw = programFlaw(data) ?? (type === 'system' ? eventFlaw(data) : undefined);
+  return flaw === undefined ? draftOf(fields) : refuse('invalid_message', `data${flaw}`);
+};
+
+const programFlaw = (data: unknown): string | undefined => {
+  try {
+    const flaw = flawIn(data, 0, true);
+    if (flaw !== undefined) return `: ${flaw}`;
+    return JSON.stringify(data) === undefined
+      ? ': expected any JSON value, got nothing'
+      : undefined;
+  } catch {
+    return ': expected any JSON value, got one that cannot be encoded';
+  }
+};
+
+const eventFlaw = (data: unknown): string | undefined => {
+  const event = Envelope.is(data) ? data['event'] : undefined;
+  if (typeof event !== 'string') return `.event: expected a string, got ${kindOf(event)}`;
+  return isControlEvent(event)
+    ? ".event: expected an application's own, got one of the server's"
+    : undefined;
 };
 
 /** The text that travels: what clients get, and what stands on the room's channel. */
@@ -464,12 +494,7 @@ export const decodePublication = (payload: Buffer, room: Room): E.Either<string,
   if (data === undefined) return E.left('data: expected a JSON value, got nothing');
   const flaw = flawIn(data, 0, text.includes('\\u'));
   if (flaw !== undefined) return E.left(`data: ${flaw}`);
-  const fields = Envelope.is(data) ? data : {};
-  if (
-    type === 'system' &&
-    (typeof fields['event'] !== 'string' || isControlEvent(fields['event']))
-  ) {
-    return E.left("data.event: expected an application's own, got none or the server's");
-  }
+  const wrongEvent = type === 'system' ? eventFlaw(data) : undefined;
+  if (wrongEvent !== undefined) return E.left(`data${wrongEvent}`);
   return E.right({ id: id.value, idText, type, payload, except: ownConnection(type, from, data) });
 };

@@ -19,12 +19,15 @@ import {
   type ClientMessage,
   controlPayload,
   decodeMessage,
+  type Draft,
+  type DraftFields,
   draftOf,
   errorPayload,
   frameOf,
   type Json,
   payloadOf,
   pongPayload,
+  programDraftOf,
   SERVER,
 } from './codec.js';
 import type { Command, Connection, Membership, Vital } from './command.js';
@@ -280,8 +283,11 @@ class SocketConnection implements Connection {
         ref,
       });
     }
-    if (message.type === 'presence' || onMessage === undefined) this.publish(room, message, data);
-    else this.consult(onMessage, message, { room, data });
+    if (message.type === 'chat' && onMessage !== undefined)
+      return this.consult(onMessage, message, { room, data });
+    const draft = draftOf(this.fieldsOf(room, message, data));
+    if (isLeft(draft)) this.refuse({ ...draft.left, ref });
+    else this.publish(draft.right, ref);
   }
 
   private consult(
@@ -307,21 +313,28 @@ class SocketConnection implements Connection {
         },
         error: failed,
         complete: () => {
-          if (answer === undefined)
-            return failed(new TypeError('expected a message, a rejection or null, got nothing'));
-          this.settleHook(message, answer);
+          try {
+            this.settleHook(message, answer);
+          } catch (error) {
+            return failed(error);
+          }
           this.thought();
         },
       }),
     );
   }
 
-  private settleHook(message: Speech, answer: Incoming | Rejection | null): void {
+  /** Throws where the application's answer is none. */
+  private settleHook(message: Speech, answer: Incoming | Rejection | null | undefined): void {
     if (answer === null) return;
+    if (typeof answer !== 'object')
+      throw new TypeError(`expected a message, a rejection or null, got ${typeof answer}`);
     if ('rejected' in answer)
       return this.refuse({ code: 'rejected', text: answer.rejected, ref: message.ref });
     if (!this.memberships.has(answer.room)) return this.refuse(notAMember(message.ref));
-    this.publish(answer.room, message, answer.data);
+    const draft = programDraftOf(this.fieldsOf(answer.room, message, answer.data));
+    if (isLeft(draft)) throw new TypeError(draft.left.text);
+    this.publish(draft.right, message.ref);
   }
 
   private thought(): void {
@@ -329,25 +342,21 @@ class SocketConnection implements Connection {
     this.drain();
   }
 
-  private publish(room: Room, { type, ref }: Speech, data: Json): void {
-    const { clock, tell } = this.deps;
-    const draft = draftOf({
-      room,
-      type,
-      from: this.userId ?? this.id,
-      data,
-      at: clock.wall(),
-      key: keyOf(this.userId, ref),
-    });
-    if (isLeft(draft)) return this.refuse({ ...draft.left, ref });
+  private fieldsOf(room: Room, { type, ref }: Speech, data: Json): DraftFields {
+    const key = keyOf(this.userId, ref);
+    return { room, type, from: this.userId ?? this.id, data, at: this.deps.clock.wall(), key };
+  }
+
+  private publish(draft: Draft, ref: string | undefined): void {
+    const { room } = draft;
     const membership = this.memberships.get(room);
     if (membership === undefined) return;
     this.underway++;
-    tell(RECEIVED);
+    this.deps.tell(RECEIVED);
     this.hub?.next({
       _tag: 'Publish',
       room,
-      draft: draft.right,
+      draft,
       membership,
       settled: (result) => this.settle(ref, result),
     });
@@ -491,7 +500,7 @@ class SocketConnection implements Connection {
   }
 
   private notify(data: Json): void {
-    const draft = draftOf({
+    const draft = programDraftOf({
       room: GLOBAL,
       type: 'notification',
       from: SERVER,

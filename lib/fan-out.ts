@@ -16,8 +16,8 @@ import type { Top } from './position.js';
 export interface Item {
   readonly payload: Buffer;
   readonly top: Top;
-  /** The connection that must not hear it. */
-  readonly except: string | undefined;
+  /** Connections that must not hear it. */
+  readonly except: readonly string[] | undefined;
   /** Unix ms of its acceptance; undefined for what the server says itself. */
   readonly at: number | undefined;
 }
@@ -69,7 +69,7 @@ export const fanOut = ({ clock, bound, delivered, overflow }: FanOutDeps): FanOu
     const { connection } = membership;
     membership.position = batch.top;
     if (batch.excepted?.has(connection.id) === true) {
-      const own = batch.items.filter(({ except }) => except !== connection.id);
+      const own = batch.items.filter(({ except }) => except?.includes(connection.id) !== true);
       if (own.length > 0) connection.outbox.send(batchOf(own));
     } else connection.outbox.send(batch);
     if (connection.outbox.messages > 0) late.add(connection);
@@ -135,6 +135,6 @@ const batchOf = (items: readonly Item[]): Batch => ({
 });
 
 const exceptedBy = (items: readonly Item[]): ReadonlySet<string> | undefined => {
-  const ids = items.flatMap(({ except }) => (except === undefined ? [] : [except]));
+  const ids = items.flatMap(({ except }) => except ?? []);
   return ids.length === 0 ? undefined : new Set(ids);
 };

@@ -47,7 +47,9 @@ export interface RoomDeps {
   readonly tell: (event: HubEvent) => void;
   /** The broker's last status; only the global room listens to changes, as leaving a Subject is O(n). */
   readonly status: () => BrokerStatus;
-  /** Told of each position that the global log has reached on this pod. */
+  /** Where the global log stands on this pod: what is said before a log is known is of that place. */
+  readonly globalPosition: () => Position;
+  /** Told of each position that the global log has reached. */
   readonly reached: (position: Position) => void;
 }
 
@@ -55,11 +57,20 @@ type Join = Extract<Command, { readonly _tag: 'Join' }>;
 type Leave = Extract<Command, { readonly _tag: 'Leave' }>;
 type Publish = Extract<Command, { readonly _tag: 'Publish' }>;
 
+/** On the way in: the channel is not open, or the others were not counted yet. */
+interface Joining {
+  readonly cancelled$: Subject<void>;
+  /** What it said meanwhile waits for it. */
+  readonly held: Publish[];
+  /** It asked again: each asking is answered. */
+  readonly again: Join[];
+}
+
 /** Comings and goings of a room are told together: a herd that reconnects must not cost a write a member each. */
 const ANNOUNCE = { ms: 200, most: 256 };
 
 export const room =
-  ({ broker, clock, config, tell, status, reached }: RoomDeps) =>
+  ({ broker, clock, config, tell, status, globalPosition, reached }: RoomDeps) =>
   (name: Room) =>
   (command$: Observable<Command>): Observable<never> =>
     defer(() => {
@@ -81,17 +92,14 @@ export const room =
         overflow: () => gapItem('too_many'),
       });
       const seated = new Map<Membership, Subscription>();
-      const joining = new Map<
-        Membership,
-        { readonly cancelled$: Subject<void>; readonly held: Publish[] }
-      >();
+      const joining = new Map<Membership, Joining>();
       const opening = multicast<void>({ slice: Number.POSITIVE_INFINITY, turn: clock.turn });
       const announced$ = new Subject<Draft>();
       /** Down to the members; undefined before the room runs and after it has ended. */
       let down: Subscriber<Item> | undefined;
       let scope: Scope | undefined;
       /** Where the channel has come to. */
-      let arrived: Top = { tag: 1, offset: 0, ms: 0, id: null };
+      let arrived: Top = { ...globalPosition(), id: null };
       let others = 0;
       let presence = false;
 
@@ -101,9 +109,10 @@ export const room =
         const { membership } = command;
         if (command.again) {
           if (seated.has(membership)) sayJoined(command);
+          else joining.get(membership)?.again.push(command);
           return EMPTY;
         }
-        const place = { cancelled$: new Subject<void>(), held: [] };
+        const place = { cancelled$: new Subject<void>(), held: [], again: [] };
         joining.set(membership, place);
         const now = status();
         if (name === GLOBAL && now._tag === 'Degraded')
@@ -129,13 +138,13 @@ export const room =
       const enter = (command: Join): Observable<unknown> => {
         const { membership } = command;
         const { connection } = membership;
-        const held = joining.get(membership)?.held ?? [];
+        const { held = [], again = [] } = joining.get(membership) ?? {};
         joining.delete(membership);
         seated.set(membership, members.enter(membership));
         tell({ _tag: 'Occupied', room: name, members: members.size() });
         reviewPresence(connection.id);
         sayGap(command);
-        sayJoined(command);
+        for (const asked of [command, ...again]) sayJoined(asked);
         if (presence) announce(connection, 'online');
         return merge(...held.map(publish));
       };
@@ -158,11 +167,14 @@ export const room =
             members: members.size() + others,
             presence,
             recovered: resume === undefined ? undefined : 0,
-            scope: scope === 'pod' || status()._tag === 'Degraded' ? 'pod' : undefined,
+            scope: scopeTold(),
             ref,
           },
           membership,
         );
+
+      const scopeTold = (): 'pod' | undefined =>
+        scope === 'pod' || status()._tag === 'Degraded' ? 'pod' : undefined;
 
       const leave = ({ membership, reason, ref }: Leave): Observable<unknown> => {
         const { connection } = membership;
@@ -205,8 +217,15 @@ export const room =
         presence = told;
         if (size === (newcomer === undefined ? 0 : 1)) return;
         say(
-          { event: 'joined', room: name, position: arrived.id, members: size + others, presence },
-          newcomer,
+          {
+            event: 'joined',
+            room: name,
+            position: arrived.id,
+            members: size + others,
+            presence,
+            scope: scopeTold(),
+          },
+          newcomer === undefined ? undefined : [newcomer],
         );
       };
 
@@ -246,9 +265,10 @@ export const room =
       // down
 
       /** What the server says to all members, in the room's order. */
-      const say = (control: Control, except?: string): void => down?.next(itemOf(control, except));
+      const say = (control: Control, except?: readonly string[]): void =>
+        down?.next(itemOf(control, except));
 
-      const itemOf = (control: Control, except?: string): Item => {
+      const itemOf = (control: Control, except?: readonly string[]): Item => {
         const at = clock.wall();
         const { tag, offset, ms } = arrived;
         const id = {
@@ -274,9 +294,12 @@ export const room =
           case 'Published': {
             const { id, payload, except } = event.publication;
             arrived = event.top;
-            return down?.next({ payload, top: arrived, except, at: id.ms });
+            const not = except === undefined ? undefined : [except];
+            return down?.next({ payload, top: arrived, except: not, at: id.ms });
           }
           case 'Gap':
+            // a room that was opened on the pod alone goes on in the log
+            scope = 'cluster';
             arrived = event.top;
             return down?.next(gapItem(event.reason));
           case 'Failed':
@@ -294,10 +317,16 @@ export const room =
       };
 
       const hearStatus = (before: BrokerStatus, next: BrokerStatus): void => {
-        if (next._tag === 'Starting' || (next._tag === 'Up' && before._tag !== 'Degraded')) return;
+        if (next._tag === before._tag || next._tag === 'Starting') return;
+        if (next._tag === 'Up' && before._tag !== 'Degraded') return;
         const control = statusControl(next);
-        for (const membership of joining.keys()) membership.connection.tell(control, membership);
-        say(control);
+        // who is on the way in may be in before the others are told
+        const newcomers = [...joining.keys()];
+        for (const membership of newcomers) membership.connection.tell(control, membership);
+        say(
+          control,
+          newcomers.map(({ connection }) => connection.id),
+        );
       };
 
       const everybody = (): readonly Membership[] => [...seated.keys(), ...joining.keys()];

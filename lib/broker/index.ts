@@ -47,6 +47,7 @@ export type BrokerStatus =
 
 /** What a broker tells the metrics. */
 export type BrokerEvent =
+  | { readonly _tag: 'ConnectionLost'; readonly detail: string }
   | { readonly _tag: 'PublishFailed'; readonly detail: string; readonly messages: number }
   | { readonly _tag: 'PayloadDropped'; readonly detail: string }
   | { readonly _tag: 'ProbeReturned'; readonly seconds: number };

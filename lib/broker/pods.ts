@@ -148,6 +148,7 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
       case 'Lost':
         ready = false;
         pulse.forget();
+        event$.next({ _tag: 'ConnectionLost', detail: event.detail });
         input$.next({ _tag: 'Lost' });
         return heard.accept(event);
     }

@@ -53,6 +53,10 @@ export const metrics = (waiting: Waiting): Metrics => {
     'Messages, handshakes (by HTTP status) and payloads that were refused',
     'code',
   );
+  const connectionsLost = counter(
+    'realtime_broker_connections_lost',
+    'Connections to the broker that broke or were refused',
+  );
   const brokerUp = gauge('realtime_broker_up', 'Whether messages reach all pods: 1 or 0');
   const probe = histogram('realtime_broker_probe_seconds', 'A probe round through the broker');
   labelled('realtime_recoveries', 'Resumes with a last_id, by their result', 'result');
@@ -102,6 +106,8 @@ export const metrics = (waiting: Waiting): Metrics => {
         return hooks.inc({ hook: event.hook });
       case 'StatusChanged':
         return brokerUp.set(event.status._tag === 'Up' ? 1 : 0);
+      case 'ConnectionLost':
+        return connectionsLost.inc();
       case 'PublishFailed':
         return publishErrors.inc(event.messages);
       case 'PayloadDropped':

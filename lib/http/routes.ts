@@ -72,8 +72,9 @@ export const routes =
 
     http.setNotFoundHandler((request, reply) => {
       const path = request.url.split('?', 1)[0] ?? '';
-      const methods =
+      const known =
         allowed.get(path) ?? (path.startsWith(`${basePath}/ws/`) ? 'GET, HEAD' : undefined);
+      const methods = ['GET', 'HEAD'].includes(request.method) ? undefined : known;
       if (methods === undefined)
         return send(reply, problem(404, 'path: expected one of this service, got another'));
       return send(
