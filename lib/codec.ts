@@ -327,13 +327,14 @@ export const programDraftOf = (fields: DraftFields): E.Either<Refusal, Draft> =>
   return flaw === undefined ? draftOf(fields) : refuse('invalid_message', `data${flaw}`);
 };
 
+/** Undefined where JSON has no word for it, whatever the types say. */
+const encoded = (data: unknown): unknown => JSON.stringify(data);
+
 const programFlaw = (data: unknown): string | undefined => {
   try {
     const flaw = flawIn(data, 0, true);
     if (flaw !== undefined) return `: ${flaw}`;
-    return JSON.stringify(data) === undefined
-      ? ': expected any JSON value, got nothing'
-      : undefined;
+    return typeof encoded(data) === 'string' ? undefined : ': expected any JSON value, got nothing';
   } catch {
     return ': expected any JSON value, got one that cannot be encoded';
   }
