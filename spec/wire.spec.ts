@@ -429,18 +429,26 @@ t.test(
   'presence: a room that is larger than PRESENCE_MAX_ROOM hears of none, and is told so',
   async (t) => {
     const pod = await startPod(t, { presence: { presenceMaxRoom: 2 } });
-    const [alice] = [await pod.connect('/ws/general'), await pod.connect('/ws/general')];
+    const alice = await pod.connect('/ws/general');
+    const second = await pod.connect('/ws/general');
+    await alice.heard({ type: 'presence', data: { status: 'online', connection_id: second.id } });
     const third = await pod.connect('/ws/general');
     t.match(data(third.messages.find(({ room }) => room === 'general')!), {
       presence: false,
       members: 3,
     });
-    t.match(await alice.heard({ data: { event: 'joined', room: 'general', presence: false } }), {
-      data: { members: 3 },
-    });
+    const told = await alice.heard({ data: { event: 'joined', room: 'general', presence: false } });
+    t.match(told, { room: 'general', data: { members: 3 } });
     await third.close();
-    await alice.heard({ data: { event: 'joined', room: 'general', presence: true } });
-    t.equal(alice.all({ type: 'presence' }).length, 1, 'only the second one was told');
+    t.match(await alice.heard({ data: { event: 'joined', presence: true } }), {
+      data: { members: 2 },
+    });
+    await second.close();
+    await alice.heard({ type: 'presence', data: { status: 'offline', connection_id: second.id } });
+    t.strictSame(
+      alice.all({ type: 'presence', data: { status: 'online', connection_id: third.id } }),
+      [],
+    );
   },
 );
 
