@@ -109,6 +109,7 @@ export const hubWorld = <B extends Broker>(
         config,
         tell,
         status: () => status,
+        globalPosition: () => globalPosition,
         reached: (position) => {
           globalPosition = position;
         },
