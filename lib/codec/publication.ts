@@ -1,0 +1,179 @@
+/** Messages that have or will get a place: what clients and programs say, on its way to the members. */
+import { isUtf8 } from 'node:buffer';
+import { createHash } from 'node:crypto';
+import * as E from 'fp-ts/lib/Either.js';
+import * as O from 'fp-ts/lib/Option.js';
+import { isControlEvent, type Refusal } from '../control.js';
+import { formatId, GLOBAL, type Id, parseId, type Room } from '../position.js';
+import { Envelope, flawIn, type Json, kindOf, MAX_ENCODED_BYTES, refuse } from './json.js';
+import { ID_BYTES, isoOf, payloadOf, SERVER } from './payload.js';
+
+/** A message that has everything but its id: `rest` is the JSON behind the id, encoded once. */
+export interface Draft {
+  readonly room: Room;
+  readonly type: MessageType;
+  readonly rest: string;
+  /** Takes an offset and stands in the log. */
+  readonly logged: boolean;
+  /** Idempotency: the same key within 5 minutes is stored once, if `digest`, of the data, is the same too. */
+  readonly key: string | undefined;
+  readonly digest: string;
+  /** The connection that must not hear this: nobody hears of their own coming. */
+  readonly except: string | undefined;
+}
+
+/** A message with its place, as members get it. */
+export interface Publication {
+  readonly id: Id;
+  readonly idText: string;
+  readonly type: string;
+  /** The JSON, UTF-8. */
+  readonly payload: Buffer;
+  /** As in `Draft`. */
+  readonly except: string | undefined;
+}
+
+/** What members can be sent: types that have a room's place or pass through it. */
+export type MessageType = 'chat' | 'presence' | 'notification' | 'system';
+
+export interface DraftFields {
+  readonly room: Room;
+  readonly type: MessageType;
+  readonly from: string;
+  readonly data: Json;
+  /** Unix ms. */
+  readonly at: number;
+  readonly key?: string | undefined;
+}
+
+/**
+ * A message that waits for its id. Errors: `invalid_message` when it is over 131,072 bytes as encoded; no pod would
+ * take it from a neighbour then (contract section 5), so it is refused before anyone has it.
+ */
+export const draftOf = ({
+  room,
+  type,
+  from,
+  data,
+  at,
+  key,
+}: DraftFields): E.Either<Refusal, Draft> => {
+  const json = JSON.stringify(data);
+  const named = room === GLOBAL ? '' : `"room":"${room}",`;
+  const rest = `"type":"${type}",${named}"from":${JSON.stringify(from)},"data":${json},"timestamp":"${isoOf(at)}"}`;
+  // a UTF-16 unit is at most 3 bytes of UTF-8, so most messages need no count
+  const fits = rest.length * 3 + ID_BYTES <= MAX_ENCODED_BYTES;
+  if (!fits && Buffer.byteLength(rest) + ID_BYTES > MAX_ENCODED_BYTES) {
+    return refuse(
+      'invalid_message',
+      `data: expected at most ${MAX_ENCODED_BYTES} bytes with the message around it when encoded again, got more`,
+    );
+  }
+  return E.right({
+    room,
+    type,
+    rest,
+    logged: type !== 'presence',
+    except: ownConnection(type, from, data),
+    key,
+    digest: key === undefined ? '' : digestOf(json),
+  });
+};
+
+const digestOf = (json: string): string =>
+  createHash('sha256').update(json).digest('base64url').slice(0, 22);
+
+/**
+ * The same for what a program says rather than a client: its data was not read from JSON, so it is checked first.
+ * Errors: `invalid_message`; what JSON cannot say (undefined, a function, a cycle) is one too.
+ */
+export const programDraftOf = (fields: DraftFields): E.Either<Refusal, Draft> => {
+  const { type, data } = fields;
+  const flaw = programFlaw(data) ?? (type === 'system' ? eventFlaw(data) : undefined);
+  return flaw === undefined ? draftOf(fields) : refuse('invalid_message', `data${flaw}`);
+};
+
+/** Undefined where JSON has no word for it, whatever the types say. */
+const encoded = (data: unknown): unknown => JSON.stringify(data);
+
+const programFlaw = (data: unknown): string | undefined => {
+  try {
+    const flaw = flawIn(data, 0, true);
+    if (flaw !== undefined) return `: ${flaw}`;
+    return typeof encoded(data) === 'string' ? undefined : ': expected any JSON value, got nothing';
+  } catch {
+    return ': expected any JSON value, got one that cannot be encoded';
+  }
+};
+
+const eventFlaw = (data: unknown): string | undefined => {
+  const event = Envelope.is(data) ? data['event'] : undefined;
+  if (typeof event !== 'string') return `.event: expected a string, got ${kindOf(event)}`;
+  return isControlEvent(event)
+    ? ".event: expected an application's own, got one of the server's"
+    : undefined;
+};
+
+/** What follows the id in a payload of our own: the same for a message however often and under whatever id it is said. */
+export const restOf = (payload: Buffer): string => payload.toString('utf8', ID_BYTES);
+
+/** A draft that got its place. */
+export const publicationOf = (draft: Draft, id: Id): Publication => {
+  const idText = formatId(id);
+  return {
+    id,
+    idText,
+    type: draft.type,
+    payload: Buffer.from(payloadOf(idText, draft.rest)),
+    except: draft.except,
+  };
+};
+
+/** Whom a message of the server's own presence is about. */
+const ownConnection = (type: string, from: string, data: Json): string | undefined => {
+  if (type !== 'presence' || from !== SERVER || !Envelope.is(data)) return undefined;
+  return typeof data['connection_id'] === 'string' ? data['connection_id'] : undefined;
+};
+
+const FOREIGN_TYPES: ReadonlySet<string> = new Set<MessageType>([
+  'chat',
+  'presence',
+  'notification',
+  'system',
+]);
+
+/**
+ * Reads a payload from a room's channel: another pod's, or any program's (contract section 5).
+ * `Left` says in words why it is not one; such a payload is dropped and counted.
+ */
+export const decodePublication = (payload: Buffer, room: Room): E.Either<string, Publication> => {
+  if (payload.length > MAX_ENCODED_BYTES)
+    return E.left(`expected at most ${MAX_ENCODED_BYTES} bytes, got ${payload.length}`);
+  if (!isUtf8(payload)) return E.left('expected UTF-8, got other bytes');
+  const text = payload.toString('utf8');
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return E.left('expected JSON, got something else');
+  }
+  if (!Envelope.is(parsed) || Array.isArray(parsed))
+    return E.left(`expected an object, got ${kindOf(parsed)}`);
+  const { id: idText, type, from, data, timestamp } = parsed;
+  if (typeof idText !== 'string') return E.left(`id: expected a UUIDv7, got ${kindOf(idText)}`);
+  const id = parseId(idText);
+  if (O.isNone(id)) return E.left('id: expected a UUIDv7, got another text');
+  if (typeof type !== 'string' || !FOREIGN_TYPES.has(type))
+    return E.left('type: expected chat, presence, notification or system, got another');
+  const named = parsed['room'] ?? GLOBAL;
+  if (named !== room) return E.left("room: expected the channel's, got another");
+  if (typeof from !== 'string') return E.left(`from: expected a string, got ${kindOf(from)}`);
+  if (typeof timestamp !== 'string')
+    return E.left(`timestamp: expected a string, got ${kindOf(timestamp)}`);
+  if (data === undefined) return E.left('data: expected a JSON value, got nothing');
+  const flaw = flawIn(data, 0, text.includes('\\u'));
+  if (flaw !== undefined) return E.left(`data: ${flaw}`);
+  const wrongEvent = type === 'system' ? eventFlaw(data) : undefined;
+  if (wrongEvent !== undefined) return E.left(`data${wrongEvent}`);
+  return E.right({ id: id.value, idText, type, payload, except: ownConnection(type, from, data) });
+};
