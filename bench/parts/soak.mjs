@@ -108,10 +108,10 @@ Not shown: what grows slower than ${minutes} minutes can tell, Redis outages, to
 const grown = (end.heapMb - before.heapMb) / before.heapMb;
 const third = Math.floor(under.length / 3);
 const mean = (list) => list.reduce((total, { heapMb }) => total + heapMb, 0) / list.length;
-const drift = third > 0 ? mean(under.slice(-third)) / mean(under.slice(0, third)) - 1 : 0;
+const drift = third >= 3 ? mean(under.slice(-third)) / mean(under.slice(0, third)) - 1 : 0;
 const zero = (name) => (end[name] === 0 ? [] : [`${name} after everyone left: ${end[name]}`]);
 console.log(
-  `heap after against before ${figure(grown * 100, 1)} %, last third of the samples under load against the first ${figure(drift * 100, 1)} %`,
+  `heap after against before ${figure(grown * 100, 1)} %, last third of the samples under load against the first ${third >= 3 ? `${figure(drift * 100, 1)} %` : 'not judged, fewer than nine samples'}`,
 );
 verdict([
   ...zero('connections'),
