@@ -1,0 +1,32 @@
+/** The broker of many pods keeps the contract of all brokers: on one pod and on three, over a model of Redis in virtual time. */
+import t from 'tap';
+import { podsBroker } from '../../lib/broker/pods.js';
+import { modelBus } from '../support/model-bus.js';
+import { modelRedis } from '../support/model-redis.js';
+import { virtualClock } from '../support/virtual-clock.js';
+import { brokerContract, type Cluster } from './contract.js';
+
+const cluster = (pods: number): Cluster => {
+  const clock = virtualClock();
+  const redis = modelRedis(clock);
+  const brokers = Array.from({ length: pods }, (_, i) => {
+    const serverId = `pod-${i}`;
+    return podsBroker({ bus: modelBus(redis, clock, serverId), clock, serverId, timeoutMs: 2_000 });
+  });
+  // the first probe has come round
+  clock.advance(1_000);
+  const own = brokers.map(({ holdings }) => holdings().channels);
+  return {
+    clock,
+    brokers,
+    // a count may be told a second late
+    settleMs: 3_000,
+    held: () =>
+      brokers.reduce((sum, { holdings }, i) => {
+        const { channels, rooms, lines, counts } = holdings();
+        return sum + channels - (own[i] ?? 0) + rooms + lines + counts;
+      }, 0),
+  };
+};
+
+brokerContract(t, { name: 'the broker of many pods', cluster, pods: [1, 3] });

@@ -1,0 +1,138 @@
+/** The embedded broker: the contract of all brokers, and the bounds of what it keeps in memory. */
+import { isLeft, isRight } from 'fp-ts/lib/Either.js';
+import { isSome } from 'fp-ts/lib/Option.js';
+import t from 'tap';
+import type { Broker, Receipt } from '../../lib/broker/index.js';
+import { idempotencyKeys, KEY_TTL_MS } from '../../lib/broker/keys.js';
+import { localBroker } from '../../lib/broker/local.js';
+import { draftOf } from '../../lib/codec.js';
+import { GLOBAL, parseId, type Room, type Top } from '../../lib/position.js';
+import { type VirtualClock, virtualClock } from '../support/virtual-clock.js';
+import { brokerContract } from './contract.js';
+
+const DAY_MS = 86_400_000;
+
+brokerContract(t, {
+  name: 'the embedded broker',
+  pods: [1],
+  cluster: () => {
+    const clock = virtualClock();
+    return {
+      clock,
+      brokers: [localBroker({ clock, positionTtlMs: DAY_MS })],
+      settleMs: 1,
+      held: () => 0,
+    };
+  },
+});
+
+const world = (): { readonly clock: VirtualClock; readonly broker: Broker } => {
+  const clock = virtualClock();
+  return { clock, broker: localBroker({ clock, positionTtlMs: DAY_MS }) };
+};
+
+const say = ({ broker, clock }: ReturnType<typeof world>, room: Room, key?: string): Receipt => {
+  const draft = draftOf({ room, type: 'chat', from: 'a', data: 1, at: clock.wall(), key });
+  if (isLeft(draft)) throw new Error(draft.left.text);
+  let receipt: Receipt | undefined;
+  broker.publish(draft.right).subscribe((result) => {
+    if (isRight(result)) receipt = result.right;
+  });
+  if (receipt === undefined) throw new Error('expected a receipt at once, got none');
+  return receipt;
+};
+
+const topOf = ({ broker }: ReturnType<typeof world>, room: Room): Top => {
+  let top: Top | undefined;
+  broker
+    .channel(room)
+    .subscribe((event) => {
+      if (event._tag === 'Opened') top = event.top;
+    })
+    .unsubscribe();
+  if (top === undefined) throw new Error('expected Opened at once, got nothing');
+  return top;
+};
+
+const offsetOf = ({ id }: Receipt): number => {
+  const read = parseId(id);
+  return isSome(read) ? read.value.offset : Number.NaN;
+};
+
+t.test('it is up from the start, and reaches everybody there is', async (t) => {
+  const { broker, clock } = world();
+  const seen: unknown[] = [];
+  broker.status$.subscribe((status) => seen.push(status));
+  t.same(seen, [{ _tag: 'Up', since: clock.wall() }]);
+  broker.members('r', 5).subscribe((others) => t.equal(others, 0));
+});
+
+t.test(
+  'a position is forgotten a day after the last message, and then the epoch is a new one',
+  async (t) => {
+    const w = world();
+    say(w, 'r');
+    w.clock.advance(DAY_MS - 1);
+    t.equal(offsetOf(say(w, 'r')), 2, 'within the day');
+    const before = topOf(w, 'r');
+    w.clock.advance(DAY_MS);
+    const after = topOf(w, 'r');
+    t.match(after, { offset: 0, id: null });
+    t.not(after.tag, before.tag);
+  },
+);
+
+t.test('a room that somebody is in keeps its position however long it is quiet', async (t) => {
+  const w = world();
+  const listening = w.broker.channel('r').subscribe();
+  say(w, 'r');
+  w.clock.advance(3 * DAY_MS);
+  t.equal(offsetOf(say(w, 'r')), 2);
+  listening.unsubscribe();
+});
+
+t.test(
+  '100,000 positions are remembered: the one unused for longest goes first, never one in use',
+  async (t) => {
+    const w = world();
+    const listening = w.broker.channel('in-use').subscribe();
+    say(w, 'in-use');
+    say(w, 'oldest');
+    say(w, 'touched');
+    for (let i = 0; i < 99_990; i++) topOf(w, `r${i}`);
+    say(w, 'touched');
+    for (let i = 0; i < 20; i++) topOf(w, `s${i}`);
+    t.equal(topOf(w, 'touched').offset, 2);
+    t.equal(topOf(w, 'in-use').offset, 1);
+    t.equal(topOf(w, 'oldest').offset, 0, 'forgotten');
+    listening.unsubscribe();
+  },
+);
+
+t.test('a key holds for 5 minutes', async (t) => {
+  const w = world();
+  const first = say(w, GLOBAL, 'k');
+  w.clock.advance(KEY_TTL_MS - 1);
+  t.match(say(w, GLOBAL, 'k'), { id: first.id, duplicate: true });
+  w.clock.advance(1);
+  t.match(say(w, GLOBAL, 'k'), { duplicate: false });
+});
+
+t.test('a key holds by monotonic time: a jump of the wall clock forgets none', async (t) => {
+  const w = world();
+  const first = say(w, 'r', 'k');
+  w.clock.jump(3_600_000);
+  t.match(say(w, 'r', 'k'), { id: first.id, duplicate: true });
+});
+
+t.test('at most 100,000 keys are kept, the oldest is forgotten first', async (t) => {
+  const clock = virtualClock();
+  const keys = idempotencyKeys(clock);
+  const keyed = { id: 'x', digest: 'y' };
+  for (let i = 0; i < 100_001; i++) keys.set('r', `k${i}`, keyed);
+  t.equal(keys.get('r', 'k0'), undefined);
+  t.match(keys.get('r', 'k1'), keyed);
+  t.match(keys.get('r', 'k100000'), keyed);
+  clock.advance(KEY_TTL_MS);
+  t.equal(keys.get('r', 'k100000'), undefined);
+});
