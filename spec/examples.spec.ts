@@ -1,0 +1,143 @@
+/** The programs in `examples/`, each run as its reader would, and what the package exports once it is built. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { BASE, build, type Doors, doorsOf, type Running, run } from './support/pod.js';
+import { until } from './support/redis.js';
+
+const EXAMPLES = join(import.meta.dirname, '../examples');
+
+const start = async (t: Test, name: string): Promise<Running & { readonly doors: Doors }> => {
+  const running = run(t, ['--import', 'tsx', `examples/${name}.ts`], { PORT: '0' }, /port (\d+)/);
+  return { ...running, doors: doorsOf(t, await running.port()) };
+};
+
+const endsWell = async (t: Test, example: Running): Promise<void> => {
+  example.signal('SIGTERM');
+  t.equal(await example.ended(), 0);
+  t.equal(example.stderr(), '');
+};
+
+t.test('each is short, and each is tried here', async (t) => {
+  t.strictSame(readdirSync(EXAMPLES).toSorted(), [
+    'embedded.ts',
+    'notification-sender.ts',
+    'profanity-filter.ts',
+  ]);
+  for (const name of readdirSync(EXAMPLES)) {
+    const text = readFileSync(join(EXAMPLES, name), 'utf8');
+    t.ok(text.split('\n').length <= 60, name);
+    t.match(text, `npx tsx examples/${name}`, 'it says how to run it');
+  }
+});
+
+t.test('embedded: chat beside the routes of a server', async (t) => {
+  const example = await start(t, 'embedded');
+  t.match(await example.doors.get('/any'), { status: 200, body: /always here/ });
+  const [alice, bob] = [
+    await example.doors.connect('/ws/general'),
+    await example.doors.connect('/ws/general'),
+  ];
+  alice.send({ type: 'chat', data: 'hi' });
+  await bob.heard({ type: 'chat', data: 'hi', from: alice.id });
+  const { body } = await example.doors.get('/chat-stats');
+  t.match(JSON.parse(body), { connections: 2, rooms: 1, messages_received: 1 });
+  await bob.close();
+  await alice.close();
+  await endsWell(t, example);
+});
+
+t.test('profanity-filter: changes, refuses and drops', async (t) => {
+  const example = await start(t, 'profanity-filter');
+  const [alice, bob] = [
+    await example.doors.connect('/ws/general'),
+    await example.doors.connect('/ws/general'),
+  ];
+  t.match(await alice.heard({ type: 'notification' }), {
+    from: 'server',
+    data: { content: /language/ },
+  });
+  alice.send({
+    type: 'chat',
+    id: 'm1',
+    data: { content: 'Darn it, what the heck', colour: 'red' },
+  });
+  t.strictSame((await bob.heard({ type: 'chat' })).data, {
+    content: '**** it, what the ****',
+    colour: 'red',
+  });
+  await alice.heard({ data: { event: 'ack', ref: 'm1' } });
+  alice.send({ type: 'chat', id: 'm2', data: { content: 'Buy now!' } });
+  t.match(await alice.heard({ type: 'error' }), {
+    data: { code: 'rejected', message: 'no advertising here', ref: 'm2' },
+  });
+  alice.send({ type: 'chat', data: 7 });
+  t.match(await alice.heard({ type: 'error' }), {
+    data: { code: 'rejected', message: /^data\.content/ },
+  });
+  alice.send({ type: 'chat', id: 'm3', data: { content: ' ' } });
+  alice.send({ type: 'chat', data: { content: 'end' } });
+  await bob.heard({ data: { content: 'end' } });
+  await alice.caughtUp();
+  t.equal(bob.all({ type: 'chat' }).length, 2);
+  t.equal(alice.all({ data: { ref: 'm3' } }).length, 0);
+  t.equal(alice.all({ type: 'error' }).length, 2);
+  await bob.close();
+  await alice.close();
+  await endsWell(t, example);
+});
+
+t.test('notification-sender: an order by HTTP is told to the room, once', async (t) => {
+  const example = await start(t, 'notification-sender');
+  const [clerk, visitor] = [
+    await example.doors.connect('/ws/orders'),
+    await example.doors.connect('/ws'),
+  ];
+  const order = async (body: string): Promise<readonly [number, unknown]> => {
+    const response = await fetch(`http://127.0.0.1:${example.doors.port}/orders`, {
+      method: 'POST',
+      body,
+      headers: { connection: 'close' },
+    });
+    return [response.status, await response.json()];
+  };
+  const [status, answer] = await order('{"id":"o-17","total":42}');
+  t.equal(status, 202);
+  const message = await clerk.heard({ type: 'notification' });
+  t.match(message, { room: 'orders', from: 'shop', data: { id: 'o-17', total: 42 } });
+  t.strictSame(answer, { message: message.id, duplicate: false });
+  t.strictSame(await order('{"id":"o-17","total":42}'), [
+    202,
+    { message: message.id, duplicate: true },
+  ]);
+  t.equal((await order('{"id":"o-17","total":43}'))[0], 409);
+  t.equal((await order('{"id":17}'))[0], 400);
+  t.equal((await order('nonsense'))[0], 400);
+  t.equal((await example.doors.get('/orders')).status, 405);
+  await clerk.caughtUp();
+  await visitor.caughtUp();
+  t.equal(clerk.all({ type: 'notification' }).length, 1);
+  t.equal(visitor.all({ type: 'notification' }).length, 0);
+  await clerk.close();
+  await visitor.close();
+  await endsWell(t, example);
+});
+
+t.test('the package as it is built exports what the examples use', async (t) => {
+  await build();
+  const program = `
+    import { app, configOf, reject } from 'chat-api';
+    const config = configOf({ server: { port: 0 } });
+    const chat = app({ config: config.right, hooks: { onMessage: () => reject('no') } });
+    const { port } = await chat.start();
+    console.log('port ' + port);
+    process.once('SIGTERM', () => chat.stop());`;
+  const running = run(t, ['--input-type=module', '--eval', program], {}, /port (\d+)/);
+  const doors = doorsOf(t, await running.port());
+  const alice = await doors.connect('/ws/general');
+  alice.send({ type: 'chat', data: 1 });
+  t.match(await alice.heard({ type: 'error' }), { data: { code: 'rejected', message: 'no' } });
+  await until('counted', async () => (await doors.get(`${BASE}/ws/stats`)).status === 200);
+  await alice.close();
+  await endsWell(t, running);
+});

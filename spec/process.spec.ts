@@ -1,0 +1,225 @@
+/** The service as its users start it, `node dist/main.js`: exit codes, signals, what it says at its start and its end. */
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import t from 'tap';
+import type { Client, Message } from './support/client.js';
+import { BASE, type Running, runMain, startProcess } from './support/pod.js';
+import { handshakeOf } from './support/raw-client.js';
+import { until } from './support/redis.js';
+
+interface Line {
+  readonly level: number;
+  readonly msg: string;
+}
+const WARN = 40;
+
+/** What it logged. Each line must be JSON. */
+const lines = ({ stdout }: Running): readonly Line[] =>
+  stdout()
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Line);
+
+const loud = (running: Running): readonly Line[] =>
+  lines(running).filter(({ level }) => level >= WARN);
+
+const reconnectIn = ({ data }: Message): number =>
+  Number((data as { readonly reconnect_in_ms?: number }).reconnect_in_ms);
+
+t.test('wrong values stop the start with 78 and one line a fault, secrets masked', async (t) => {
+  const running = await runMain(t, {
+    PORT: 'http',
+    LOG_LEVEL: 'loud',
+    PING_INTERVAL_MS: '70000',
+    REDIS_URL: 'http://user:hunter2@h',
+    API_KEYS: 'hunter2,,x',
+  });
+  t.equal(await running.ended(), 78);
+  t.equal(running.stdout(), '');
+  const faults = running.stderr().split('\n');
+  t.equal(faults.pop(), '', 'it ends with a line feed');
+  t.equal(faults.length, 5);
+  for (const key of [
+    'PORT=http',
+    'LOG_LEVEL=loud',
+    'PING_INTERVAL_MS=70000',
+    'REDIS_URL=',
+    'API_KEYS=',
+  ])
+    t.equal(
+      faults.filter((line) => line.startsWith(key) && line.includes(': expected ')).length,
+      1,
+      key,
+    );
+  t.notMatch(running.stderr(), /hunter2/);
+});
+
+t.test('an unknown NODE_ENV is fine, a bad one is 78', async (t) => {
+  const running = await runMain(t, { NODE_ENV: '../secrets' });
+  t.equal(await running.ended(), 78);
+  t.match(running.stderr(), /^NODE_ENV=.*expected .*\n$/);
+});
+
+t.test('a port that is taken ends the start with 1 and says which', async (t) => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  t.teardown(() => other.close());
+  const address = other.address();
+  const port = typeof address === 'object' ? `${address?.port ?? 0}` : '';
+  const running = await runMain(t, { PORT: port });
+  t.equal(await running.ended(), 1);
+  t.match(
+    loud(running).map(({ msg }) => msg),
+    [port],
+  );
+});
+
+t.test(
+  'SIGTERM: delivery goes on until each is closed when it was told, new ones are turned away, exit 0 in time',
+  async (t) => {
+    const DRAIN_MS = 2_000;
+    const pod = await startProcess(t, { DRAIN_MS: `${DRAIN_MS}` });
+    t.strictSame(loud(pod), [], 'nothing to warn of on a loopback address');
+    const clients = await Promise.all(
+      Array.from({ length: 8 }, () => pod.doors.connect('/ws/general')),
+    );
+    // a socket that was opened before the signal and never says a thing must not hold the exit up
+    await pod.doors.raw();
+
+    const started = performance.now();
+    pod.signal('SIGTERM');
+    const partings = await Promise.all(
+      clients.map(async (client) => ({
+        client,
+        inMs: reconnectIn(await client.heard({ data: { event: 'draining' } })),
+      })),
+    );
+    partings.sort((a, b) => a.inMs - b.inMs);
+    t.ok(
+      partings.every(({ inMs }) => inMs >= 0 && inMs <= 0.7 * DRAIN_MS),
+      'within 70 % of the drain',
+    );
+    t.ok(partings.at(-1)!.inMs - partings[0]!.inMs > 0.3 * DRAIN_MS, 'spread');
+
+    const ready = await pod.doors.get('/ready');
+    t.equal(ready.status, 503);
+    t.strictSame(JSON.parse(ready.body), { status: 'draining' });
+    t.equal((await pod.doors.get('/health')).status, 200);
+    t.equal((await pod.doors.get(`${BASE}/ws/stats`)).status, 200);
+    for (const path of ['/ws/general', '/ws']) {
+      const late = await pod.doors.raw();
+      late.write(handshakeOf(BASE + path));
+      const { status, headers } = await late.answer();
+      t.equal(status, 503, path);
+      t.match(headers.get('retry-after'), /^[1-9]\d*$/);
+      t.match(headers.get('content-type'), 'application/problem+json');
+    }
+
+    const speaker = partings.at(-1)!.client;
+    let said = 0;
+    const speaking = setInterval(() => speaker.send({ type: 'chat', data: ++said }), 20);
+    t.teardown(() => clearInterval(speaking));
+    for (const { client, inMs } of partings) {
+      t.equal(await client.closed(), 1001);
+      const took = performance.now() - started;
+      t.ok(
+        took > inMs - 20 && took < inMs + 400,
+        `told ${inMs} ms, closed after ${Math.round(took)}`,
+      );
+      if (client === speaker) clearInterval(speaking);
+      else if (inMs > 500) {
+        const last = client.all({ type: 'chat' }).at(-1);
+        t.ok(
+          said - Number(last?.data) < 15,
+          `${String(last?.data)} of ${said} had come when it was closed`,
+        );
+      }
+    }
+    t.ok(said > 5, `${said} were said meanwhile`);
+    t.equal(await pod.ended(), 0);
+    const took = performance.now() - started;
+    t.ok(took < DRAIN_MS, `ended after ${took} ms`);
+    t.equal(pod.stderr(), '', 'no unhandled rejection, no warning');
+    t.strictSame(loud(pod), []);
+  },
+);
+
+t.test(
+  'SIGTERM with nobody there ends at once, with a peer that does not answer in time',
+  async (t) => {
+    const empty = await startProcess(t, { DRAIN_MS: '10000' });
+    const started = performance.now();
+    empty.signal('SIGTERM');
+    t.equal(await empty.ended(2_000), 0);
+    t.ok(performance.now() - started < 2_000);
+
+    const pod = await startProcess(t, { DRAIN_MS: '1000' });
+    const mute = await pod.doors.raw();
+    mute.write(handshakeOf(`${BASE}/ws/general`));
+    await until('welcome', () => mute.texts().length > 0);
+    mute.pause();
+    const signalled = performance.now();
+    pod.signal('SIGTERM');
+    t.equal(await pod.ended(), 0);
+    const took = performance.now() - signalled;
+    t.ok(took < 1_200, `ended after ${took} ms`);
+    t.equal(pod.stderr() + empty.stderr(), '');
+  },
+);
+
+t.test('a second signal ends at once', async (t) => {
+  for (const [first, second] of [
+    ['SIGTERM', 'SIGTERM'],
+    ['SIGINT', 'SIGTERM'],
+  ] as const) {
+    const pod = await startProcess(t, { DRAIN_MS: '20000' });
+    const clients: readonly Client[] = await Promise.all(
+      Array.from({ length: 20 }, () => pod.doors.connect('/ws')),
+    );
+    pod.signal(first);
+    await clients[0]!.heard({ data: { event: 'draining' } });
+    t.equal(pod.hasEnded(), false);
+    const started = performance.now();
+    pod.signal(second);
+    t.not(await pod.ended(2_000), 0, 'and not as if all were well');
+    t.ok(performance.now() - started < 1_000, `after ${performance.now() - started} ms`);
+  }
+});
+
+t.test(
+  'open to everyone on an address that is not loopback: said loudly at the start',
+  async (t) => {
+    const running = await runMain(t, { HOST: '0.0.0.0', AUTH_ENABLED: 'false' });
+    await running.port();
+    await until('the warning', () => loud(running).length > 0);
+    t.match(loud(running), [{ msg: /AUTH_ENABLED/ }]);
+    running.signal('SIGTERM');
+    t.equal(await running.ended(), 0);
+  },
+);
+
+t.test('clients that do everything wrong leave the process well', async (t) => {
+  const pod = await startProcess(t, {});
+  for (let i = 0; i < 50; i++) {
+    const raw = await pod.doors.raw();
+    raw.write(handshakeOf(`${BASE}/ws/room-${i}`));
+    if (i % 5 === 0)
+      raw.write(Buffer.from(Array.from({ length: 200 }, (_, at) => (i * 31 + at * 17) % 256)));
+    if (i % 5 === 1) await raw.answer();
+    raw.destroy();
+  }
+  const client = await pod.doors.connect('/ws/general');
+  client.send({ type: 'chat', data: 'still here' });
+  await client.heard({ data: 'still here' });
+  const connections = async (): Promise<number> =>
+    (JSON.parse((await pod.doors.get(`${BASE}/ws/stats`)).body) as { readonly connections: number })
+      .connections;
+  await until('the others have gone', async () => (await connections()) === 1);
+  t.equal(pod.hasEnded(), false);
+  await client.close();
+  await until('this one too', async () => (await connections()) === 0);
+  pod.signal('SIGINT');
+  t.equal(await pod.ended(), 0);
+  t.equal(pod.stderr(), '');
+  t.strictSame(loud(pod), []);
+});
