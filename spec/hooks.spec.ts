@@ -1,0 +1,227 @@
+/** Hooks on a real pod: what an application may say of connections and messages, and that a failing one harms one message alone. */
+import { EMPTY, NEVER, of, timer, map } from 'rxjs';
+import t, { type Test } from 'tap';
+import { type ConnectionInfo, type Hooks, type Incoming, reject } from '../lib/index.js';
+import { type Pod, startPod } from './support/pod.js';
+import { until } from './support/redis.js';
+
+const podWith = (t: Test, hooks: Hooks): Promise<Pod> => startPod(t, {}, { hooks });
+
+const text = ({ data }: Incoming): string => (typeof data === 'string' ? data : '');
+
+t.test(
+  'onMessage passes on, changes, suppresses, refuses, moves; at once, by promise or by stream',
+  async (t) => {
+    const seen: (readonly [Incoming, string, readonly string[]])[] = [];
+    const pod = await podWith(t, {
+      onMessage: (message, { id, rooms }) => {
+        seen.push([message, id, rooms()]);
+        switch (text(message)) {
+          case 'change':
+            return { ...message, data: { changed: true } };
+          case 'suppress':
+            return null;
+          case 'refuse':
+            return reject('not here');
+          case 'move':
+            return { ...message, room: 'other' };
+          case 'to a stranger':
+            return { ...message, room: 'never joined' };
+          case 'promise':
+            return Promise.resolve({ ...message, data: 'promised' });
+          case 'stream':
+            return timer(20).pipe(map(() => ({ ...message, data: 'streamed' })));
+          default:
+            return message;
+        }
+      },
+    });
+    const [alice, bob] = [await pod.connect('/ws/general'), await pod.connect('/ws/general')];
+    alice.send({ type: 'join', room: 'other' });
+    await alice.heard({ data: { event: 'joined', room: 'other' } });
+    const say = (data: unknown): void => alice.send({ type: 'chat', id: String(data), data });
+    for (const data of [
+      'as it is',
+      'change',
+      'suppress',
+      'refuse',
+      'move',
+      'to a stranger',
+      'promise',
+      'stream',
+      'end',
+    ])
+      say(data);
+    await bob.heard({ data: 'end' });
+    t.strictSame(
+      bob.all({ type: 'chat' }).map(({ data }) => data),
+      ['as it is', { changed: true }, 'promised', 'streamed', 'end'],
+    );
+    t.match(await alice.heard({ data: { ref: 'refuse' } }), {
+      type: 'error',
+      data: { code: 'rejected', message: 'not here' },
+    });
+    t.match(await alice.heard({ type: 'chat', data: 'move' }), { room: 'other' });
+    t.match(await alice.heard({ data: { ref: 'to a stranger' } }), {
+      type: 'error',
+      data: { code: 'not_a_member' },
+    });
+    await alice.caughtUp();
+    t.strictSame(
+      alice.all({ data: { ref: 'suppress' } }),
+      [],
+      'nobody is told of what was suppressed',
+    );
+    t.equal(alice.all({ data: { event: 'ack' } }).length, 6);
+    t.strictSame(seen[0], [{ room: 'general', data: 'as it is' }, alice.id, ['general', 'other']]);
+    alice.send({ type: 'presence', data: { status: 'away' } });
+    alice.send({ type: 'chat', room: null, data: 'global' });
+    await bob.heard({ data: 'global' });
+    t.strictSame(seen.at(-1)?.[0], { room: '', data: 'global' });
+    t.equal(seen.length, 10, 'it is asked of chat alone, and once');
+  },
+);
+
+t.test(
+  'onMessage that fails in whichever way: unavailable to its sender, and nothing else',
+  async (t) => {
+    const failures: Readonly<Record<string, NonNullable<Hooks['onMessage']>>> = {
+      throws: () => {
+        throw new Error('hunter2');
+      },
+      rejects: () => Promise.reject(new Error('hunter2')),
+      'says nothing': () => EMPTY,
+      'answers with undefined later': () => Promise.resolve(undefined as unknown as null),
+      'never answers': () => NEVER,
+    };
+    const pod = await podWith(t, {
+      onMessage: (message, connection) => failures[text(message)]?.(message, connection) ?? message,
+    });
+    const bare = await podWith(t, {
+      onMessage: (message) => (text(message) === 'bad' ? (undefined as unknown as null) : message),
+    });
+    const [alice, bob] = [await pod.connect('/ws/general'), await pod.connect('/ws/general')];
+    for (const name of [
+      'throws',
+      'rejects',
+      'says nothing',
+      'answers with undefined later',
+      'never answers',
+    ]) {
+      const started = performance.now();
+      alice.send({ type: 'chat', id: name, data: name });
+      alice.send({ type: 'chat', data: `after ${name}` });
+      bob.send({ type: 'chat', data: `meanwhile ${name}` });
+      await alice.heard({ data: `meanwhile ${name}` });
+      const took = performance.now() - started;
+      t.ok(took < 800, `${name}: others are not kept waiting, ${took} ms`);
+      const error = await alice.heard({ type: 'error' });
+      t.match(error, { data: { code: 'unavailable', ref: name } });
+      t.notMatch(JSON.stringify(error), /hunter2/);
+      if (name === 'never answers')
+        t.ok(performance.now() - started > 900 && performance.now() - started < 2_500, 'a second');
+      await bob.heard({ data: `after ${name}` });
+      t.equal(bob.all({ data: name }).length, 0);
+    }
+    t.equal(await pod.metric('realtime_hook_failures{hook="onMessage"}'), 5);
+    const carol = await bare.connect('/ws/general');
+    carol.send({ type: 'chat', id: 'bad', data: 'bad' });
+    t.match(await carol.heard({ type: 'error' }), { data: { code: 'unavailable', ref: 'bad' } });
+    carol.send({ type: 'chat', data: 'good' });
+    await carol.heard({ type: 'chat', data: 'good' });
+  },
+);
+
+t.test(
+  'while a hook thinks, its connection keeps its order; one that leaves meanwhile harms nobody',
+  async (t) => {
+    const answers: (() => void)[] = [];
+    const pod = await podWith(t, {
+      onMessage: (message) =>
+        text(message) === 'wait'
+          ? new Promise((resolve) => answers.push(() => resolve(message)))
+          : message,
+    });
+    const [alice, bob, carol] = [
+      await pod.connect('/ws/general'),
+      await pod.connect('/ws/general'),
+      await pod.connect('/ws/general'),
+    ];
+    alice.send({ type: 'chat', data: 'wait' });
+    for (let i = 0; i < 50; i++) alice.send({ type: 'chat', data: i });
+    carol.send({ type: 'chat', data: 'wait' });
+    await until('both are asked of', () => answers.length === 2);
+    carol.socket.terminate();
+    await until('carol has gone', () => pod.connections() === 2);
+    bob.send({ type: 'chat', data: 'mine' });
+    await bob.heard({ data: 'mine' });
+    t.equal(bob.all({ type: 'chat', from: alice.id }).length, 0);
+    for (const answer of answers) answer();
+    await bob.heard({ data: 49 });
+    t.strictSame(
+      bob.all({ type: 'chat', from: alice.id }).map(({ data }) => data),
+      ['wait', ...Array.from({ length: 50 }, (_, i) => i)],
+    );
+    t.equal(
+      bob.all({ from: carol.id, type: 'chat' }).length,
+      0,
+      'what its sender did not wait for is not said',
+    );
+    t.equal(await pod.metric('realtime_hook_failures{hook="onMessage"}'), 0);
+  },
+);
+
+t.test(
+  'onConnect and onDisconnect see each connection once, and may speak to it and close it',
+  async (t) => {
+    const came: ConnectionInfo[] = [];
+    const went: (readonly [string, number | null])[] = [];
+    const pod = await podWith(t, {
+      onConnect: (connection) => {
+        came.push(connection);
+        connection.notify({ hello: connection.id });
+        return of(undefined);
+      },
+      onDisconnect: ({ id }, code) => {
+        went.push([id, code]);
+      },
+    });
+    const [alice, bob] = [await pod.connect('/ws/general'), await pod.connect('/ws/general')];
+    t.match(came, [{ id: alice.id, userId: null, address: /127\.0\.0\.1$/ }, { id: bob.id }]);
+    const hello = await alice.heard({ type: 'notification' });
+    t.match(hello, { from: 'server', room: undefined, data: { hello: alice.id } });
+    t.equal(bob.all({ data: { hello: alice.id } }).length, 0, 'to this one alone');
+    t.match(alice.messages[0], { data: { event: 'welcome' } }, 'after welcome');
+    came[0]?.close(4500, 'go away');
+    t.equal(await alice.closed(), 4500);
+    await bob.close();
+    await until('both have gone', () => went.length === 2);
+    t.strictSame(went, [
+      [alice.id, 4500],
+      [bob.id, null],
+    ]);
+    t.equal(came.length, 2);
+    t.equal(await pod.metric('realtime_closes{code="4500"}'), 1);
+  },
+);
+
+t.test('onConnect and onDisconnect that fail harm nothing and are counted', async (t) => {
+  const pod = await podWith(t, {
+    onConnect: () => {
+      throw new Error('onConnect');
+    },
+    onDisconnect: () => Promise.reject(new Error('onDisconnect')),
+  });
+  const [alice, bob] = [await pod.connect('/ws/general'), await pod.connect('/ws/general')];
+  alice.send({ type: 'chat', data: 1 });
+  await bob.heard({ type: 'chat' });
+  await alice.close();
+  await until(
+    'counted',
+    async () => (await pod.metric('realtime_hook_failures{hook="onDisconnect"}')) === 1,
+  );
+  t.equal(await pod.metric('realtime_hook_failures{hook="onConnect"}'), 2);
+  bob.send({ type: 'chat', data: 2 });
+  await bob.heard({ data: 2 });
+  t.equal(pod.connections(), 1);
+});
