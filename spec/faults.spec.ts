@@ -36,6 +36,7 @@ for (const { name, isOutage, degradedBarMs = DEGRADED_MS } of FAULTS) {
     t.equal(told.closed, 0, 'no socket was closed');
     t.equal(told.podsEnded, 0, 'no pod ended');
     t.equal(told.flaps, 0, 'it came and went once');
+    t.equal(told.repeated, 0, 'nobody was told twice');
     if (!isOutage) {
       t.equal(degraded.clients, restored.clients, 'who was told the one was told the other');
       return;
