@@ -117,7 +117,7 @@ export const room =
         const now = status();
         if (name === GLOBAL && now._tag === 'Degraded')
           membership.connection.tell(statusControl(now), membership);
-        const counted$ = defer(() => broker.members(name, members.size() + 1)).pipe(take(1));
+        const counted$ = defer(() => broker.members(name, own())).pipe(take(1));
         return (scope === undefined ? opened$.pipe(switchMap(() => counted$)) : counted$).pipe(
           mergeMap((count) => {
             others = count;
@@ -191,14 +191,17 @@ export const room =
           connection.tell({ event: 'left', room: name, reason, ref }, membership);
         // what was said before the leave was said: the order of a connection's commands is its own
         const said$ = merge(...held.map(publish));
-        if (seat === undefined) return said$;
+        if (seat === undefined) return merge(said$, recount());
         if (presence) announce(connection, 'offline');
         reviewPresence(undefined);
         return merge(said$, recount());
       };
 
+      /** Who is on the way in counts: they come at once, and the others are told once a second. */
+      const own = (): number => members.size() + joining.size;
+
       const recount = (): Observable<unknown> =>
-        defer(() => broker.members(name, members.size())).pipe(
+        defer(() => broker.members(name, own())).pipe(
           tap((count) => {
             others = count;
             reviewPresence(undefined);
