@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { type Client, type Message, offsetOf } from './support/client.js';
-import { BASE, type Pod, startPod } from './support/pod.js';
+import { BASE, type Pod, startPod, startProcess } from './support/pod.js';
 import {
   BINARY,
   CLOSING,
@@ -519,6 +519,47 @@ t.test('a burst of one member reaches the others and comes with all its acks', a
   await client.close();
   await isUnharmed(t, pod, healthy, 'one sender');
 });
+
+t.test(
+  'a burst from a pod in a process of its own cuts nobody who reads as fast as it can',
+  async (t) => {
+    const pod = await startProcess(t, {
+      RATE_LIMIT_PER_SECOND: '100000',
+      RATE_LIMIT_BURST: '100000',
+      RATE_LIMIT_BYTES: '1000000000',
+    });
+    const readers = await Promise.all(
+      Array.from({ length: 8 }, () => pod.doors.connect('/ws/general')),
+    );
+    for (const [count, bytes] of [
+      [5_000, 100],
+      [400, 60_000],
+    ] as const) {
+      const sender = await pod.doors.connect('/ws/general');
+      const text = 'x'.repeat(bytes);
+      for (let i = 0; i < count; i++) sender.send({ type: 'chat', data: [i, text] });
+      for (const reader of [sender, ...readers]) {
+        const all = (): readonly Message[] => reader.all({ type: 'chat', from: sender.id });
+        await until(
+          'all of it',
+          () => all().length >= count || reader.socket.readyState !== 1,
+          20_000,
+        );
+        t.equal(
+          reader.socket.readyState,
+          1,
+          `still there after ${all().length} of ${count} messages of ${bytes} bytes`,
+        );
+        t.strictSame(
+          all().map(({ data }) => (data as readonly unknown[])[0]),
+          Array.from({ length: count }, (_, i) => i),
+        );
+      }
+      await sender.close();
+    }
+    t.equal(pod.stderr(), '');
+  },
+);
 
 // handshakes
 
