@@ -12,7 +12,8 @@ import type { Config } from './config.js';
 import type { Connection } from './command.js';
 import { connection, type ConnectionDeps } from './connection.js';
 import type { HubEvent } from './events.js';
-import { handshake, isOurs, problem, type Problem } from './handshake.js';
+import { handshake, isOurs } from './handshake.js';
+import { answerSocket, type Problem, problem } from './problem.js';
 
 export interface AcceptDeps extends ConnectionDeps {
   readonly config: Config;
@@ -47,6 +48,15 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
     };
     const webSockets = new WebSocketServer(options);
 
+    // what is left for ws to find wrong is the offer of subprotocols
+    webSockets.on('wsClientError', (_error: Error, stream: Duplex) => {
+      if (stream instanceof Socket)
+        refuse(
+          stream,
+          problem(400, 'Sec-WebSocket-Protocol: expected a list of tokens, got another text'),
+        );
+    });
+
     const upgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
       // from the first tick: an error without a listener would end the process
       stream.on('error', destroy);
@@ -68,7 +78,7 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
 
     const refuse = (socket: Socket, refusal: Problem): void => {
       tell({ _tag: 'HandshakeRefused', status: refusal.status });
-      answer(socket, refusal);
+      answerSocket(socket, refusal);
     };
 
     server.on('upgrade', upgrade);
@@ -109,20 +119,4 @@ const capacityFault = ({ config, connections, draining }: AcceptDeps): Problem |
     `expected at most ${config.server.maxConnections} connections, got one more`,
     { 'Retry-After': RETRY_AFTER_S },
   );
-};
-
-const answer = (socket: Socket, { status, title, detail, headers }: Problem): void => {
-  const body = JSON.stringify({ status, title, detail });
-  const lines = {
-    'Content-Type': 'application/problem+json',
-    'Content-Length': String(Buffer.byteLength(body)),
-    'Cache-Control': 'no-store',
-    'X-Content-Type-Options': 'nosniff',
-    Connection: 'close',
-    ...headers,
-  };
-  const text = Object.entries(lines).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(`HTTP/1.1 ${status} ${title}\r\n${text.join('')}\r\n${body}`);
-  // a peer that does not take its answer is not waited for
-  socket.setTimeout(CLOSE_TIMEOUT_MS, () => socket.destroy());
 };

@@ -21,10 +21,46 @@ export interface Clock {
 /** rxjs' own async scheduler measures by the wall clock; this one by the process' monotonic one. */
 const monotonic = new AsyncScheduler(AsyncAction, () => performance.now());
 
-/** `asapScheduler` is a microtask and runs before the turn's other sockets are read; `setImmediate` runs after them. */
+/** A piece of work of this turn, until it has run or is unsubscribed. */
+class Work extends Subscription {
+  constructor(public run: (() => void) | undefined) {
+    super();
+  }
+
+  override unsubscribe(): void {
+    this.run = undefined;
+    super.unsubscribe();
+  }
+}
+
+let works: Work[] = [];
+
+const runWorks = (): void => {
+  const due = works;
+  works = [];
+  let done = 0;
+  try {
+    for (const { run } of due) {
+      done++;
+      run?.();
+    }
+  } finally {
+    // one that throws must not take the others' turn
+    if (done < due.length) {
+      works = [...due.slice(done), ...works];
+      setImmediate(runWorks);
+    }
+  }
+};
+
+/**
+ * `asapScheduler` is a microtask and runs before the turn's other sockets are read; `setImmediate` runs after them. One
+ * for all that wait: an Immediate each costs 1 µs.
+ */
 const turn = (work: () => void): Subscription => {
-  const handle = setImmediate(work);
-  return new Subscription(() => clearImmediate(handle));
+  const slot = new Work(work);
+  if (works.push(slot) === 1) setImmediate(runWorks);
+  return slot;
 };
 
 /** The process' own time and chance. */

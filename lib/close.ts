@@ -32,6 +32,7 @@ export const protocolClose = (code: string | undefined): Close => {
     case 'WS_ERR_INVALID_UTF8':
       return CLOSE.notUtf8;
     case 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH':
+    case 'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH':
       return CLOSE.tooBig;
     case 'WS_ERR_TOO_MANY_BUFFERED_PARTS':
       return CLOSE.brokeRules;

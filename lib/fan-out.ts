@@ -106,10 +106,11 @@ export const fanOut = ({ clock, bound, delivered, overflow }: FanOutDeps): FanOu
       },
       limit: BACKLOG,
       size: ({ payload }) => payload.length,
-      join: (items: readonly Item[]): RoomBatch => ({
-        ...batchOf(items),
-        items,
+      join: (items): RoomBatch => ({
+        count: items.length,
+        bytes: framesOf(items.map(({ payload }) => payload)),
         top: items.at(-1)?.top ?? reached,
+        items,
         excepted: exceptedBy(items),
       }),
       deliver,
@@ -135,6 +136,11 @@ const batchOf = (items: readonly Item[]): Batch => ({
 });
 
 const exceptedBy = (items: readonly Item[]): ReadonlySet<string> | undefined => {
-  const ids = items.flatMap(({ except }) => except ?? []);
-  return ids.length === 0 ? undefined : new Set(ids);
+  let ids: Set<string> | undefined;
+  for (const { except } of items) {
+    if (except === undefined) continue;
+    ids ??= new Set();
+    for (const id of except) ids.add(id);
+  }
+  return ids;
 };

@@ -9,41 +9,8 @@ import { isAbsentId } from './codec.js';
 import type { Config } from './config.js';
 import type { Admission } from './connection.js';
 import { isRoomName, parseId, type Room, ROOM_RULE } from './position.js';
+import { type Problem, problem } from './problem.js';
 import { resumesOf } from './resume.js';
-
-/** An answer before the upgrade, as `application/problem+json`. */
-export interface Problem {
-  readonly status: number;
-  readonly title: string;
-  readonly detail: string;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-export const problem = (
-  status: number,
-  detail: string,
-  headers?: Readonly<Record<string, string>>,
-): Problem => ({
-  status,
-  title: TITLES[status] ?? 'Error',
-  detail,
-  ...(headers === undefined ? {} : { headers }),
-});
-
-const TITLES: Readonly<Record<number, string>> = {
-  400: 'Bad Request',
-  401: 'Unauthorized',
-  403: 'Forbidden',
-  404: 'Not Found',
-  405: 'Method Not Allowed',
-  413: 'Content Too Large',
-  415: 'Unsupported Media Type',
-  426: 'Upgrade Required',
-  429: 'Too Many Requests',
-  431: 'Request Header Fields Too Large',
-  500: 'Internal Server Error',
-  503: 'Service Unavailable',
-};
 
 /** Whether a request is for this service at all: an embedding server may have other upgrades. */
 export const isOurs = ({ url }: IncomingMessage, basePath: string): boolean => {

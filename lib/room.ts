@@ -35,6 +35,7 @@ import type { Config } from './config.js';
 import type { Control, GapReason } from './control.js';
 import type { HubEvent } from './events.js';
 import { fanOut, type Item } from './fan-out.js';
+import { mergeSome } from './operators/merge-some.js';
 import { multicast } from './operators/multicast.js';
 import { spaced } from './operators/spaced.js';
 import { drawNonce, GLOBAL, type Position, type Room, type Top } from './position.js';
@@ -80,12 +81,11 @@ export const room =
         bound: { messages: limits.sendBufferMessages, bytes: limits.sendBufferBytes },
         delivered: ({ items, count, top }, size) => {
           if (name === GLOBAL) reached(top);
-          const acceptedAt = items.flatMap(({ at }) => (at === undefined ? [] : [at]));
           tell({
             _tag: 'Delivered',
             messages: count,
             members: size,
-            acceptedAt,
+            acceptedAt: acceptanceOf(items),
             handedAt: clock.wall(),
           });
         },
@@ -146,7 +146,7 @@ export const room =
         sayGap(command);
         for (const asked of [command, ...again]) sayJoined(asked);
         if (presence) announce(connection, 'online');
-        return merge(...held.map(publish));
+        return merge(...held.flatMap((said) => publish(said) ?? []));
       };
 
       /** Nothing is replayed yet: what was said after the place to go on from is told as missed. */
@@ -190,7 +190,7 @@ export const room =
         if (reason !== 'closed')
           connection.tell({ event: 'left', room: name, reason, ref }, membership);
         // what was said before the leave was said: the order of a connection's commands is its own
-        const said$ = merge(...held.map(publish));
+        const said$ = merge(...held.flatMap((said) => publish(said) ?? []));
         if (seat === undefined) return merge(said$, recount());
         if (presence) announce(connection, 'offline');
         reviewPresence(undefined);
@@ -246,15 +246,22 @@ export const room =
 
       // up
 
-      const publish = (command: Publish): Observable<unknown> => {
+      const publish = (command: Publish): Observable<unknown> | undefined => {
         const place =
           command.membership === undefined ? undefined : joining.get(command.membership);
-        if (place === undefined) return broker.publish(command.draft).pipe(tap(command.settled));
+        if (place === undefined) return send(command);
         place.held.push(command);
-        return EMPTY;
+        return undefined;
       };
 
-      const obey = (command: Command): Observable<unknown> => {
+      const send = ({ draft, settled }: Publish): Observable<unknown> | undefined => {
+        const now = broker.publishNow?.(draft);
+        if (now === undefined) return placed(broker.publish(draft), settled);
+        settled(now);
+        return undefined;
+      };
+
+      const obey = (command: Command): Observable<unknown> | undefined => {
         switch (command._tag) {
           case 'Join':
             return join(command);
@@ -356,7 +363,7 @@ export const room =
       });
 
       const done$ = command$.pipe(
-        mergeMap(obey),
+        mergeSome(obey),
         finalize(() => announced$.complete()),
       );
       const announcements$ = announced$.pipe(
@@ -374,6 +381,28 @@ export const room =
         }),
       );
     });
+
+const acceptanceOf = (items: readonly Item[]): readonly number[] => {
+  const all: number[] = [];
+  for (const { at } of items) if (at !== undefined) all.push(at);
+  return all;
+};
+
+/** Completes with the answer; what goes wrong in telling it is the room's error, not the process'. */
+const placed = <A>(answer$: Observable<A>, settled: (answer: A) => void): Observable<never> =>
+  new Observable((out) =>
+    answer$.subscribe({
+      next: (answer) => {
+        try {
+          settled(answer);
+        } catch (error) {
+          out.error(error);
+        }
+      },
+      error: (error: unknown) => out.error(error),
+      complete: () => out.complete(),
+    }),
+  );
 
 const statusControl = (status: BrokerStatus): Control => ({
   event: status._tag === 'Degraded' ? 'degraded' : 'restored',

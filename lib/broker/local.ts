@@ -3,10 +3,10 @@
  * bound: a position as long as a log would (`positionTtlMs`, 24 h) or until too many other rooms were used since.
  */
 import { type Either, left, right } from 'fp-ts/lib/Either.js';
-import { defer, EMPTY, NEVER, Observable, of, type Subscriber } from 'rxjs';
+import { EMPTY, NEVER, Observable, of, type Subscriber } from 'rxjs';
 import type { Clock } from '../clock.js';
 import { type Draft, publicationOf } from '../codec.js';
-import { drawNonce, drawTag, type Room, type Top } from '../position.js';
+import { drawNonce, drawTag, GLOBAL, type Room, type Top } from '../position.js';
 import type { Broker, BrokerStatus, ChannelEvent, PublishError, Receipt } from './index.js';
 import { idempotencyKeys } from './keys.js';
 
@@ -54,19 +54,23 @@ export const localBroker = ({ clock, positionTtlMs }: LocalBrokerOptions): Broke
         ? right({ id: before.id, duplicate: true, scope: 'cluster' })
         : left({ _tag: 'KeyReused' });
     }
-    const top = topOf(room);
-    const position = {
-      tag: top.tag,
-      offset: top.offset + (draft.logged ? 1 : 0),
-      ms: Math.max(top.ms, clock.wall()),
-    };
+    // an open room's place in the map does not matter: it is not forgotten
+    const top = (channels.has(room) ? tops.get(room) : undefined) ?? topOf(room);
+    const { tag } = top;
+    const offset = top.offset + (draft.logged ? 1 : 0);
+    const ms = Math.max(top.ms, clock.wall());
+    const nonce = drawNonce(clock.random);
+    const global = room === GLOBAL;
+    // written out, here and on the rest of the way: a spread costs 2 µs where objects of several shapes come along
     const publication = publicationOf(draft, {
-      ...position,
-      global: room === '',
+      tag,
+      offset,
+      ms,
+      global,
       outside: !draft.logged,
-      nonce: drawNonce(clock.random),
+      nonce,
     });
-    const next = { ...position, id: draft.logged ? publication.idText : top.id };
+    const next = { tag, offset, ms, id: draft.logged ? publication.idText : top.id };
     tops.set(room, next);
     if (key !== undefined) keys.set(room, key, { id: publication.idText, digest: draft.digest });
     channels.get(room)?.next({ _tag: 'Published', publication, top: next });
@@ -87,7 +91,12 @@ export const localBroker = ({ clock, positionTtlMs }: LocalBrokerOptions): Broke
           if (channels.get(room) === subscriber) channels.delete(room);
         };
       }),
-    publish: (draft) => defer(() => of(place(draft))),
+    publish: (draft) =>
+      new Observable((subscriber) => {
+        subscriber.next(place(draft));
+        subscriber.complete();
+      }),
+    publishNow: place,
     members: () => of(0),
     close: () => EMPTY,
   };

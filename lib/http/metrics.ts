@@ -3,7 +3,6 @@
  * labels. Labels are bound once: 59 ns instead of 121.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { Observable } from 'rxjs';
 import type { HubEvent } from '../events.js';
 import type { Waiting } from '../outbox.js';
 import { GLOBAL } from '../position.js';
@@ -12,8 +11,8 @@ export interface Metrics {
   /** The text format, and its content type. */
   readonly text: () => Promise<string>;
   readonly contentType: string;
-  /** Counts while it is subscribed; emits nothing. */
-  readonly count: (event$: Observable<HubEvent>) => Observable<never>;
+  /** Takes one event into account. */
+  readonly fold: (event: HubEvent) => void;
 }
 
 /** From a fast write on one pod to a message that waited out a broker's hiccup. */
@@ -120,9 +119,6 @@ export const metrics = (waiting: Waiting): Metrics => {
   return {
     text: () => registry.metrics(),
     contentType: registry.contentType,
-    count: (event$) =>
-      new Observable<never>((subscriber) =>
-        event$.subscribe({ next: fold, complete: () => subscriber.complete() }),
-      ),
+    fold,
   };
 };

@@ -2,8 +2,8 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Clock } from '../clock.js';
 import type { Config } from '../config.js';
-import { type Problem, problem } from '../handshake.js';
 import { isRoomName, ROOM_RULE } from '../position.js';
+import { type Problem, problem } from '../problem.js';
 import type { Metrics } from './metrics.js';
 import type { StatsFold } from './stats.js';
 

@@ -1,5 +1,4 @@
 /** What `GET …/ws/stats` tells: a fold of the hub's events (contract section 2). Counts are this pod's. */
-import { Observable } from 'rxjs';
 import type { HubEvent } from '../events.js';
 import { GLOBAL, type Room } from '../position.js';
 
@@ -17,8 +16,8 @@ export interface Stats {
 
 export interface StatsFold {
   readonly now: (room?: Room) => Stats;
-  /** Counts while it is subscribed; emits nothing. */
-  readonly count: (event$: Observable<HubEvent>) => Observable<never>;
+  /** Takes one event into account. */
+  readonly fold: (event: HubEvent) => void;
 }
 
 export const stats = (serverId: string, broker: string, uptimeS: () => number): StatsFold => {
@@ -49,9 +48,6 @@ export const stats = (serverId: string, broker: string, uptimeS: () => number): 
       broker,
       ...(room === undefined ? {} : { room: { name: room, connections: members.get(room) ?? 0 } }),
     }),
-    count: (event$) =>
-      new Observable<never>((subscriber) =>
-        event$.subscribe({ next: fold, complete: () => subscriber.complete() }),
-      ),
+    fold,
   };
 };

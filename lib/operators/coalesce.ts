@@ -49,24 +49,20 @@ export const coalesce =
       let busy = false;
       let completed = false;
       let restUntil = 0;
-      const scheduled = new Subscription();
-      subscriber.add(scheduled);
       let timer = Subscription.EMPTY;
+      subscriber.add(() => timer.unsubscribe());
 
       const schedule = (): void => {
         busy = true;
         const rest = restUntil - clock.scheduler.now();
         // less than a timer can measure: the turn alone
         timer = rest < 1 ? clock.turn(flush) : clock.scheduler.schedule(flush, rest);
-        scheduled.add(timer);
       };
 
       const flush = (): void => {
-        scheduled.remove(timer);
         const [count, weight] = fit();
         if (hold(count, weight)) {
           timer = clock.scheduler.schedule(flush, HOLD_MS);
-          scheduled.add(timer);
           return;
         }
         const taken = count === waiting.length ? waiting : waiting.splice(0, count);
