@@ -148,6 +148,8 @@ t.test('joined names the last message of the log, and every later one arrives', 
   w.clock.advance(1);
   const joined = b.told('joined').find(({ room }) => room === 'r');
   t.equal(joined?.['position'], a.chats('r')[1]?.id);
+  const said = b.heard().find(({ room, type }) => room === 'r' && type === 'system');
+  t.equal(offsetOf(said?.id ?? null), 2, 'its own id shows that place, and is a good last_id');
   t.same(b.texts('r'), [3]);
   await leftovers(t, w, [a, b]);
 });

@@ -26,12 +26,14 @@ export const httpServer = ({ limits }: Config): FastifyInstance =>
         400,
         'path: expected percent-encoded UTF-8, got something else',
       );
-      void reply
-        .code(status)
-        .header('Cache-Control', 'no-store')
-        .header('X-Content-Type-Options', 'nosniff')
-        .type('application/problem+json')
-        .send(JSON.stringify({ status, title, detail }));
+      reply.hijack();
+      reply.raw
+        .writeHead(status, {
+          'Cache-Control': 'no-store',
+          'X-Content-Type-Options': 'nosniff',
+          'Content-Type': 'application/problem+json',
+        })
+        .end(JSON.stringify({ status, title, detail }));
     },
     clientErrorHandler: (error, socket) => {
       if (error.code === 'ECONNRESET' || socket.destroyed) return;
