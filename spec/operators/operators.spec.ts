@@ -3,7 +3,7 @@
  * A turn of the event loop is the end of a column.
  */
 import fc from 'fast-check';
-import { EMPTY, type ObservableInput, Observable, Subject, Subscription, tap } from 'rxjs';
+import { EMPTY, map, type ObservableInput, Observable, Subject, Subscription, tap } from 'rxjs';
 import { type RunHelpers, TestScheduler } from 'rxjs/testing';
 import t, { type Test } from 'tap';
 import type { Clock } from '../../lib/clock.js';
@@ -15,6 +15,7 @@ import {
 } from '../../lib/operators/bounded-buffer.js';
 import { type Coalesce, coalesce } from '../../lib/operators/coalesce.js';
 import { multicast } from '../../lib/operators/multicast.js';
+import { spaced } from '../../lib/operators/spaced.js';
 import { arrayWork } from '../support/array-work.js';
 import { virtualClock } from '../support/virtual-clock.js';
 
@@ -817,3 +818,66 @@ t.test(
     t.ok(overflowed > 0, 'some overflowed');
   },
 );
+
+// spaced
+
+const apart =
+  ({ scheduler }: Time, most = 3) =>
+  (source$: Observable<string>): Observable<string> =>
+    source$.pipe(
+      spaced<string>({ ms: 4, most, scheduler }),
+      map((values) => values.join('+')),
+    );
+
+marbles(
+  'spaced: the first goes at once, what comes within the lull goes together at its end',
+  ({ clock, hot, expectObservable, expectSubscriptions }) => {
+    const source$ = hot(' -a-bc------d---e---f-|');
+    const subs = '        ^--------------------!';
+    const expected = '    -a---x-----d---e---f-|';
+    expectObservable(source$.pipe(apart(clock))).toBe(expected, {
+      a: 'a',
+      x: 'b+c',
+      d: 'd',
+      e: 'e',
+      f: 'f',
+    });
+    expectSubscriptions(source$.subscriptions).toBe(subs);
+  },
+);
+
+marbles(
+  'spaced: as many as may wait do not wait any longer',
+  ({ clock, hot, expectObservable }) => {
+    const source$ = hot(' -abcd------|');
+    const expected = '    -a--x------|';
+    expectObservable(source$.pipe(apart(clock))).toBe(expected, { a: 'a', x: 'b+c+d' });
+  },
+);
+
+marbles(
+  'spaced: completion hands on what waits; an error does not',
+  ({ clock, hot, expectObservable }) => {
+    const source$ = hot(' -ab|');
+    const expected = '    -a-(b|)';
+    expectObservable(source$.pipe(apart(clock))).toBe(expected);
+    const broken$ = hot(' -ab#');
+    const failed = '      -a-#';
+    expectObservable(broken$.pipe(apart(clock))).toBe(failed);
+  },
+);
+
+t.test('spaced: unsubscribed, it leaves no timer', async (t) => {
+  const clock = virtualClock();
+  const source$ = new Subject<string>();
+  const got: string[] = [];
+  const running = source$.pipe(apart(clock)).subscribe((text) => got.push(text));
+  source$.next('a');
+  source$.next('b');
+  t.equal(clock.pending(), 1);
+  running.unsubscribe();
+  t.equal(clock.pending(), 0);
+  t.notOk(source$.observed);
+  clock.advance(100);
+  t.same(got, ['a']);
+});
