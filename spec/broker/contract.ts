@@ -186,6 +186,31 @@ const contractOf = (t: Test, build: () => Cluster): void => {
     t.equal(listener.events.length, 1);
   });
 
+  t.test('publishNow does the same as publish, or nothing at all', async (t) => {
+    const b = bench();
+    const listener = b.listen('r');
+    b.settle();
+    const before = b.publish({ room: 'r' });
+    const now = ['k', 'k', undefined, undefined].map((key) => {
+      const at = b.clock.wall();
+      const draft = draftOf({ room: 'r', type: 'chat', from: 'a', data: 1, at, key });
+      return isRight(draft) ? b.brokerAt(0).publishNow?.(draft.right) : undefined;
+    });
+    b.settle();
+    const placed = now.flatMap((result) =>
+      result !== undefined && isRight(result) ? [result.right] : [],
+    );
+    const expected = placed.length === 0 ? [] : [false, true, false, false];
+    t.same(
+      placed.map(({ duplicate }) => duplicate),
+      expected,
+    );
+    t.same(idsIn(listener), [
+      receiptOf(before).id,
+      ...placed.flatMap(({ duplicate, id }) => (duplicate ? [] : [id])),
+    ]);
+  });
+
   t.test(
     'publishes resolve in the order of the calls, and arrive in that order, without holes',
     async (t) => {

@@ -14,6 +14,7 @@ import {
   type Weighed,
 } from '../../lib/operators/bounded-buffer.js';
 import { type Coalesce, coalesce } from '../../lib/operators/coalesce.js';
+import { mergeSome } from '../../lib/operators/merge-some.js';
 import { multicast } from '../../lib/operators/multicast.js';
 import { spaced } from '../../lib/operators/spaced.js';
 import { arrayWork } from '../support/array-work.js';
@@ -881,3 +882,58 @@ t.test('spaced: unsubscribed, it leaves no timer', async (t) => {
   clock.advance(100);
   t.same(got, ['a']);
 });
+
+// mergeSome
+
+marbles(
+  'mergeSome: merges what it is given, needs nothing where it is given nothing, and completes last',
+  ({ cold, hot, expectObservable, expectSubscriptions }) => {
+    const inner$ = cold('--x---y-|');
+    const source$ = hot('        -a-n-b--|');
+    const subs = '               ^-------!';
+    const innerSubs = ['         -^-------!', '         -----^-------!'];
+    const expected = '           ---x---(yx)y-|';
+    expectObservable(source$.pipe(mergeSome((name) => (name === 'n' ? undefined : inner$)))).toBe(
+      expected,
+    );
+    expectSubscriptions(source$.subscriptions).toBe(subs);
+    expectSubscriptions(inner$.subscriptions).toBe(innerSubs);
+  },
+);
+
+marbles(
+  'mergeSome: an error passes and lets go of the rest: of an inner one, of the source, of the projection',
+  ({ cold, hot, expectObservable, expectSubscriptions }) => {
+    const inner$ = cold('---------|');
+    const source$ = hot('         -a-b---');
+    const subs = '                ^----!';
+    const innerSubs = '           -^---!';
+    const expected = '            -----#';
+    expectObservable(source$.pipe(mergeSome((name) => (name === 'a' ? inner$ : cold('--#'))))).toBe(
+      expected,
+    );
+    expectSubscriptions(source$.subscriptions).toBe(subs);
+    expectSubscriptions(inner$.subscriptions).toBe(innerSubs);
+    const thrown = '              -#';
+    const throws = (): Observable<string> => {
+      throw new Error('a bug');
+    };
+    const other$ = hot('          -a-----');
+    expectObservable(other$.pipe(mergeSome(throws))).toBe(thrown, undefined, new Error('a bug'));
+  },
+);
+
+marbles(
+  'mergeSome: unsubscribed, it lets go of all',
+  ({ cold, hot, expectObservable, expectSubscriptions }) => {
+    const inner$ = cold('---------|');
+    const source$ = hot('         -a-b---');
+    const unsub = '               -----!';
+    const subs = '                ^----!';
+    const innerSubs = ['          -^---!', '          ---^-!'];
+    const expected = '            ------';
+    expectObservable(source$.pipe(mergeSome(() => inner$)), unsub).toBe(expected);
+    expectSubscriptions(source$.subscriptions).toBe(subs);
+    expectSubscriptions(inner$.subscriptions).toBe(innerSubs);
+  },
+);
