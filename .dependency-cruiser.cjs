@@ -1,7 +1,10 @@
 // Layers: a file imports its own layer and lower ones. `docs/architecture.md` says what stands where; a new file of lib/
 // belongs to no layer until it is named here, and then fails `every file has a layer`.
 const LAYERS = [
-  ['words', '(close|codec|control|position|clock|config|token-bucket|resume|problem)\\.ts$|config/|codec/|operators/'],
+  [
+    'words',
+    '(close|codec|control|position|clock|config|token-bucket|resume|problem)\\.ts$|config/|codec/|operators/',
+  ],
   ['ports', '(auth|outbox|events|hooks|command)\\.ts$|(broker|log)/(index|bus|keys|backoff)\\.ts$'],
   ['parts', '(connection|heartbeat|room|fan-out|handshake|drain)\\.ts$|broker/|log/|archive/'],
   ['whole', '(accept|hub)\\.ts$'],

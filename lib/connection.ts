@@ -94,6 +94,7 @@ class SocketConnection implements Connection {
   private held: Buffer[] | undefined = undefined;
   private underway = 0;
   private thinking = false;
+  private draining = false;
   private closing: Close | undefined = undefined;
   private closedByUs = false;
   private hub: Subscriber<Command> | undefined = undefined;
@@ -387,12 +388,16 @@ class SocketConnection implements Connection {
     if (!this.webSocket.isPaused) this.webSocket.pause();
   }
 
+  /** Not by recursion: what a message of those that wait causes may end here again. */
   private drain(): void {
+    if (this.draining) return;
+    this.draining = true;
     while (this.held !== undefined && !this.mustWait && this.closing === undefined) {
       const next = this.held.shift();
       if (next === undefined) this.held = undefined;
       else this.take(next);
     }
+    this.draining = false;
     if (this.held === undefined && !this.mustWait && this.webSocket.isPaused)
       this.webSocket.resume();
   }

@@ -37,15 +37,16 @@ export const heartbeat =
     const look = (connection: Connection): Overdue | undefined => {
       const { vital } = connection;
       const { bytesRead } = connection;
-      if (vital.pingAt < 0) vital.pingAt = lived + Math.floor(clock.random() * pingIntervalMs);
+      if (vital.pingAt < 0) vital.pingAt = Math.floor(lived + clock.random() * pingIntervalMs);
       if (bytesRead !== vital.bytesRead) {
         vital.bytesRead = bytesRead;
-        vital.heardAt = lived;
+        vital.heardAt = Math.round(lived);
       }
       if (isHalf(connection, lived)) return { connection, why: 'half a message' };
       if (lived - vital.heardAt > pongTimeoutMs) return { connection, why: 'silent' };
-      if (lived >= vital.pingAt) {
-        vital.pingAt = lived + pingIntervalMs;
+      // the next tick would be too late
+      if (lived + tickMs > vital.pingAt) {
+        vital.pingAt = Math.floor(lived + pingIntervalMs);
         connection.ping();
       }
       return undefined;
@@ -54,7 +55,7 @@ export const heartbeat =
     return interval(tickMs, clock.scheduler).pipe(
       map(() => {
         const now = clock.scheduler.now();
-        lived += Math.round(Math.min(now - before, 2 * tickMs));
+        lived += Math.min(now - before, 2 * tickMs);
         before = now;
         const overdue: Overdue[] = [];
         for (const connection of connections) {
@@ -75,6 +76,6 @@ const isHalf = (connection: Connection, lived: number): boolean => {
     vital.halfSince = -1;
     return false;
   }
-  if (!same || vital.halfSince < 0) vital.halfSince = lived;
+  if (!same || vital.halfSince < 0) vital.halfSince = Math.round(lived);
   return lived - vital.halfSince > HALF_MESSAGE_MS;
 };

@@ -1,8 +1,8 @@
 /**
  * THE PIPELINE. Every message of the pod goes this way, and this is all of it:
  *
- *   connection$ ──takeUntil(shutdown$)──mergeMap(command$)──┐
- *                                                            ├─takeUntil(deadline$)─groupBy(room)─mergeMap(room)─► ends
+ *   connection$ ──takeUntil(shutdown$)──merge(command$)─────┐
+ *                                                            ├─takeUntil(deadline$)─groupBy(room)─merge(room)──► ends
  *                                                            ┘        │                  │
  *                                             a room lives until its last leave       up to the broker, and what the
  *                                             and a linger; a failed one ends at once  broker returns down to the outboxes
@@ -14,14 +14,17 @@
 import {
   catchError,
   EMPTY,
+  finalize,
   type GroupedObservable,
   groupBy,
-  mergeMap,
+  merge,
   Observable,
+  Subject,
   type Subscription,
   takeUntil,
 } from 'rxjs';
 import type { Command, Connection } from './command.js';
+import { mergeSome } from './operators/merge-some.js';
 import type { Room } from './position.js';
 import { room, type RoomDeps } from './room.js';
 
@@ -38,14 +41,14 @@ export const hub =
   (connection$: Observable<Connection>): Observable<never> => {
     const roomOf = room(deps);
     const ends = new Map<Room, () => void>();
+    const stopped$ = new Subject<void>();
     return connection$.pipe(
       takeUntil(deps.shutdown$),
-      mergeMap(({ command$ }) => command$),
+      mergeSome(({ command$ }) => command$),
       // not last on purpose: what is behind it ends by completion
-      // eslint-disable-next-line rxjs-x/no-unsafe-takeuntil
-      takeUntil(deps.deadline$),
+      takeUntil(merge(deps.deadline$, stopped$)),
       groupBy((command) => command.room, { duration: (group$) => life(deps, group$, ends) }),
-      mergeMap((group$) =>
+      mergeSome((group$) =>
         group$.pipe(
           roomOf(group$.key),
           // a dead group would swallow what the next join sends it
@@ -55,6 +58,10 @@ export const hub =
           }),
         ),
       ),
+      // and whoever waits for a broker that does not answer waits no longer
+      takeUntil(deps.deadline$),
+      // unsubscribing ends the groups too, from the front: from behind it would not reach them
+      finalize(() => stopped$.next()),
     );
   };
 

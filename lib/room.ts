@@ -102,6 +102,8 @@ export const room =
       let arrived: Top = { ...globalPosition(), id: null };
       let others = 0;
       let presence = false;
+      /** The broker cannot give this room: nobody's bug. */
+      let refused = false;
 
       // in and out
 
@@ -313,7 +315,10 @@ export const room =
             arrived = event.top;
             return down?.next(gapItem(event.reason));
           case 'Failed':
+            refused = true;
             for (const { connection } of everybody()) connection.dismiss(name, 'failed');
+            // ended, so that the next join builds a fresh one
+            return down?.error(event.error);
         }
       };
 
@@ -376,6 +381,7 @@ export const room =
       ).pipe(
         ignoreElements(),
         failing((error) => {
+          if (refused) return;
           tell({ _tag: 'RoomFailed', error });
           for (const { connection } of everybody()) connection.close(CLOSE.failed);
         }),

@@ -91,11 +91,3 @@ const ROOM_PREFIX = 'realtime:room:';
 export const channelOf = (room: Room): string =>
   room === '' ? GLOBAL_CHANNEL : ROOM_PREFIX + room;
 export const podChannel = (serverId: string): string => `realtime:pod:${serverId}`;
-
-/** The room of a channel; undefined when it is not a room's. */
-export const roomOf = (channel: string): Room | undefined =>
-  channel === GLOBAL_CHANNEL
-    ? ''
-    : channel.startsWith(ROOM_PREFIX)
-      ? channel.slice(ROOM_PREFIX.length)
-      : undefined;

@@ -85,8 +85,9 @@ export const localBroker = ({ clock, positionTtlMs }: LocalBrokerOptions): Broke
     event$: NEVER,
     channel: (room) =>
       new Observable<ChannelEvent>((subscriber) => {
+        const top = topOf(room);
         channels.set(room, subscriber);
-        subscriber.next({ _tag: 'Opened', top: topOf(room), scope: 'cluster' });
+        subscriber.next({ _tag: 'Opened', top, scope: 'cluster' });
         return () => {
           if (channels.get(room) === subscriber) channels.delete(room);
         };

@@ -68,7 +68,15 @@ export const coalesce =
         const taken = count === waiting.length ? waiting : waiting.splice(0, count);
         if (taken === waiting) waiting = [];
         bytes -= weight;
-        const joined = join(taken);
+        try {
+          handOver(join(taken));
+        } catch (reason) {
+          // in a turn of its own nobody else would catch it, and the process would end
+          subscriber.error(reason);
+        }
+      };
+
+      const handOver = (joined: B): void => {
         const started = clock.scheduler.now();
         const end = (): void => {
           const now = clock.scheduler.now();
