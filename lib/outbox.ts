@@ -84,4 +84,4 @@ export class Outbox implements Sink<Batch> {
 }
 
 /** A write that the kernel has not taken for longer than this means a reader that has stopped, not one that is busy. */
-const STALL_MS = 100;
+const STALL_MS = 250;

@@ -78,6 +78,8 @@ export const repair =
       let subscribedAt = 0;
 
       const heard = (publication: Publication): void => {
+        // what is outside the log needs no answer of it: it waits only behind what does
+        if (publication.id.outside && held.length === 0 && settles(publication)) return;
         if (reading !== undefined || held.length > 0) hold(publication);
         else if (!settles(publication) && subscribed) {
           hold(publication);
