@@ -4,6 +4,7 @@
  */
 import { isLeft } from 'fp-ts/lib/Either.js';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { pino } from 'pino';
 import { app } from './app.js';
 import { systemClock } from './clock.js';
@@ -13,7 +14,14 @@ import { journal } from './journal.js';
 /** sysexits.h: EX_CONFIG. */
 const EX_CONFIG = 78;
 
+/**
+ * V8 lets the heap grow to about twice what lives before it collects: with 10,000 idle connections that is 2 kB each of
+ * garbage. A third more is enough, for a collection more often; `npm start` also bounds the young generation.
+ */
+const HEAP_GROWTH = '--heap-growing-percent=30';
+
 const main = async (): Promise<void> => {
+  setFlagsFromString(HEAP_GROWTH);
   const read = readConfig(process.env, fileURLToPath(new URL('../config', import.meta.url)));
   if (isLeft(read)) {
     for (const { key, value, expected } of read.left)

@@ -100,14 +100,14 @@ const memory = (server, report) => async () => {
   );
 };
 
-const nodeServer = async (name, file, env) => {
+const nodeServer = async (name, file, env, flags = []) => {
   const port = await freePort();
   const report = join(scratch, `${name}-${port}.memory.json`);
   const own = { NODE_ENV: 'production', HOST: '127.0.0.1', PORT: String(port), GC_REPORT: report };
   const server = start(
     `${name}-${port}`,
     process.execPath,
-    ['--expose-gc', '--import', collector, file],
+    [...flags, '--expose-gc', '--import', collector, file],
     { ...own, ...env },
   );
   return Object.assign(server, {
@@ -125,11 +125,13 @@ const UNLIMITED = {
 
 /** A pod of the service, ready. Publishing is not limited; everything else is as it comes unless `env` says otherwise. */
 export const pod = async (env = {}) => {
-  const server = await nodeServer('pod', 'dist/main.js', {
-    LOG_LEVEL: 'warn',
-    ...UNLIMITED,
-    ...env,
-  });
+  // the flags are those of `npm start`
+  const server = await nodeServer(
+    'pod',
+    'dist/main.js',
+    { LOG_LEVEL: 'warn', ...UNLIMITED, ...env },
+    ['--max-semi-space-size=8'],
+  );
   server.dialect = 'chat';
   server.metrics = async () => {
     const text = await (await http(`${server.url}/metrics`)).text();
