@@ -178,9 +178,15 @@ export const repair =
       };
 
       const judge = (top: Top): void => {
-        const before = asked;
-        const queue = takeHeld();
-        if (place.top()?.tag !== top.tag) turnTo(top, queue);
+        const turned = place.top()?.tag !== top.tag;
+        const isOfBefore = ({ id }: Publication): boolean =>
+          turned && id.outside && id.tag !== top.tag;
+        const before = held.slice(0, asked).filter((one) => !isOfBefore(one)).length;
+        const all = takeHeld();
+        const queue = all.filter((one) => !isOfBefore(one));
+        // said while no log, or another, was known: their ids show that place, so they come before it is left
+        for (const publication of all) if (isOfBefore(publication)) settles(publication);
+        if (turned) turnTo(top, queue);
         let i = 0;
         for (let publication = queue[0]; publication !== undefined; publication = queue[++i]) {
           if (settles(publication)) continue;
