@@ -5,7 +5,7 @@ const LAYERS = [
     'words',
     '(close|codec|control|position|clock|config|token-bucket|resume|problem)\\.ts$|config/|codec/|operators/',
   ],
-  ['ports', '(auth|outbox|events|hooks|command)\\.ts$|(broker|log)/(index|bus|keys|backoff)\\.ts$'],
+  ['ports', '(auth|outbox|events|hooks|command)\\.ts$|(broker|log)/(index|bus|page|keys|backoff)\\.ts$'],
   ['parts', '(connection|heartbeat|room|fan-out|handshake|drain)\\.ts$|broker/|log/|archive/'],
   ['whole', '(accept|hub)\\.ts$'],
   ['edges', 'http/|journal\\.ts$'],

@@ -6,6 +6,7 @@
 import type { Either } from 'fp-ts/lib/Either.js';
 import type { Observable } from 'rxjs';
 import type { Draft } from '../codec.js';
+import type { Page } from '../log/page.js';
 import type { Room, Top } from '../position.js';
 
 /** What a bus pushes. It never completes before `close` and never errors. */
@@ -67,6 +68,8 @@ export interface Bus {
   ): Answer<readonly Outcome[]>;
   /** The top of a room's log, whose epoch is made with `tag` if there is none. */
   top(room: Room, tag: number): Answer<Top>;
+  /** Some of a room's log (`lib/log/index.ts`), whose epoch is made with `tag` if there is none. */
+  page(room: Room, from: number, most: number, tag: number): Answer<Page>;
   /** Starts a new epoch with `tag` at offset 0 if the log's is still `old`; answers the top afterwards. */
   renew(room: Room, old: number, tag: number): Answer<Top>;
   /** Writes this pod's count of a room's members (0 removes it); answers the sum of the other living pods'. */

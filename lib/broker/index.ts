@@ -7,6 +7,7 @@ import type { Either } from 'fp-ts/lib/Either.js';
 import type { Observable } from 'rxjs';
 import type { Draft, Publication } from '../codec.js';
 import type { GapReason } from '../control.js';
+import type { Log } from '../log/index.js';
 import type { Room, Top } from '../position.js';
 
 /**
@@ -58,6 +59,8 @@ export interface Broker {
   /** The last status to whoever subscribes, then each change. */
   readonly status$: Observable<BrokerStatus>;
   readonly event$: Observable<BrokerEvent>;
+  /** The rooms' last messages: what has a place here stands there. */
+  readonly log: Log;
   /**
    * A room's channel, for as long as it is subscribed: subscribing SUBSCRIBEs, unsubscribing UNSUBSCRIBEs.
    * A room has one subscriber at a time, but a new one may come before the old one has gone.

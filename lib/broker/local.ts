@@ -92,6 +92,12 @@ export const localBroker = ({ clock, positionTtlMs }: LocalBrokerOptions): Broke
           if (channels.get(room) === subscriber) channels.delete(room);
         };
       }),
+    log: {
+      page: (room) => {
+        const top = topOf(room);
+        return of(right({ top, first: top.offset + 1, entries: [] }));
+      },
+    },
     publish: (draft) =>
       new Observable((subscriber) => {
         subscriber.next(place(draft));

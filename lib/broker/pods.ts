@@ -234,6 +234,10 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
     status$: status$.asObservable(),
     event$: event$.asObservable(),
     channel,
+    log: {
+      page: (room, from, most) =>
+        bus.page(room, from, most, drawTag(random)).pipe(within(timeoutMs, scheduler)),
+    },
     publish: (draft) => lines.publish(draft),
     members: (room, own) => members.members(room, own),
     holdings: () => ({

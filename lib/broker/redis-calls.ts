@@ -4,7 +4,7 @@
  */
 import * as E from 'fp-ts/lib/Either.js';
 import type { Cluster, Redis } from 'ioredis';
-import { of, switchMap } from 'rxjs';
+import { map, of, switchMap } from 'rxjs';
 import type { Clock } from '../clock.js';
 import { GLOBAL, type Room, type Top } from '../position.js';
 import {
@@ -56,7 +56,7 @@ interface Pods {
 
 export type Calls = Pick<
   Bus,
-  'publish' | 'top' | 'renew' | 'members' | 'probe' | 'lease' | 'control'
+  'publish' | 'top' | 'page' | 'renew' | 'members' | 'probe' | 'lease' | 'control'
 > & {
   /** Gives the lease back. */
   readonly leave: () => Answer<void>;
@@ -157,6 +157,10 @@ export const redisCalls = (
       );
     },
     top: (room, tag) => askTop(room, tag, ''),
+    page: (room, _from, _most, tag) =>
+      askTop(room, tag, '').pipe(
+        map(E.map((at) => ({ top: at, first: at.offset + 1, entries: [] }))),
+      ),
     renew: (room, old, tag) => askTop(room, tag, old),
     members: (room, count) => {
       const ask = (): Answer<number> =>

@@ -6,18 +6,10 @@
 import type { Either } from 'fp-ts/lib/Either.js';
 import type { Observable } from 'rxjs';
 import type { BusError } from '../broker/bus.js';
-import type { Publication } from '../codec.js';
-import type { Room, Top } from '../position.js';
+import type { Room } from '../position.js';
+import type { Page } from './page.js';
 
-/** Some of a log, read in one go: what it says is of one moment. */
-export interface Page {
-  /** Where the log stands; a log that was not there has begun by being read, at offset 0 of a new epoch. */
-  readonly top: Top;
-  /** The oldest offset that can be read: `top.offset + 1` where none can. */
-  readonly first: number;
-  /** By offset, without holes, from the offset asked for or `first`, whichever is higher. */
-  readonly entries: readonly Publication[];
-}
+export { type Page, PAGE_BYTES } from './page.js';
 
 /** Why Redis did not read: its own words (`Loading`, `WrongType`, …), or `Unreachable`. */
 export type LogError = BusError;
@@ -29,6 +21,3 @@ export interface Log {
    */
   page(room: Room, from: number, most: number): Observable<Either<LogError, Page>>;
 }
-
-/** Payload bytes of a page. */
-export const PAGE_BYTES = 262_144;

@@ -163,6 +163,8 @@ export const modelBus = (redis: ModelRedis, clock: VirtualClock, serverId: strin
     publish: (room, drafts, nonces, tag, deadline) =>
       command('publish', false, () => redis.publish(room, drafts, nonces, tag, deadline)),
     top: (room, tag) => command('top', false, () => redis.top(room, tag)),
+    page: (room, from, most, tag) =>
+      command('page', false, () => redis.page(room, from, most, tag)),
     renew: (room, old, tag) => command('renew', false, () => redis.renew(room, old, tag)),
     members: (room, own) => command('members', false, () => redis.members(room, serverId, own)),
     probe: (text) =>

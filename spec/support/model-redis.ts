@@ -6,8 +6,9 @@ import { left, right, type Either } from 'fp-ts/lib/Either.js';
 import type { BusError, Outcome } from '../../lib/broker/bus.js';
 import { channelOf } from '../../lib/broker/bus.js';
 import type { Draft } from '../../lib/codec.js';
-import { payloadOf } from '../../lib/codec.js';
-import { formatId, GLOBAL, type Room, type Top } from '../../lib/position.js';
+import { frameAround, payloadOf, Publication } from '../../lib/codec.js';
+import { type Page, PAGE_BYTES } from '../../lib/log/index.js';
+import { formatId, GLOBAL, parseId, type Room, type Top } from '../../lib/position.js';
 import type { VirtualClock } from './virtual-clock.js';
 
 export interface Entry {
@@ -51,6 +52,7 @@ export interface ModelRedis {
     deadline: number,
   ): Reply<readonly Outcome[]>;
   top(room: Room, tag: number): Reply<Top>;
+  page(room: Room, from: number, most: number, tag: number): Reply<Page>;
   renew(room: Room, old: number, tag: number): Reply<Top>;
   members(room: Room, serverId: string, own: number): Reply<number>;
   lease(serverId: string): Reply<readonly string[]>;
@@ -82,7 +84,16 @@ export interface ModelRedis {
 
 const LEASE_MS = 15_000;
 
-export const modelRedis = (clock: VirtualClock): ModelRedis => {
+/** How much of a room's log it keeps: `LOG_MESSAGES`, `LOG_TTL_MS`. */
+export interface ModelOptions {
+  readonly logMessages: number;
+  readonly logTtlMs: number;
+}
+
+export const modelRedis = (
+  clock: VirtualClock,
+  { logMessages, logTtlMs }: ModelOptions = { logMessages: 1_000, logTtlMs: 600_000 },
+): ModelRedis => {
   let state: 'up' | 'down' | 'frozen' = 'up';
   let inbox: (() => void)[] = [];
   let logs = new Map<Room, Log>();
@@ -175,6 +186,28 @@ export const modelRedis = (clock: VirtualClock): ModelRedis => {
     top: (room, tag) => {
       const error = spoilt.has(room) || !logs.has(room) ? refusal(room) : undefined;
       return error === undefined ? right(topOf(logOf(room, tag))) : left(error);
+    },
+    page: (room, from, most, tag) => {
+      const error = spoilt.has(room) || !logs.has(room) ? refusal(room) : undefined;
+      if (error !== undefined) return left(error);
+      const log = logOf(room, tag);
+      const top = topOf(log);
+      const kept = log.entries.filter(
+        ({ offset, ms }) => offset > top.offset - logMessages && ms >= now() - logTtlMs,
+      );
+      const entries: Publication[] = [];
+      let bytes = 0;
+      for (const { id: idText, offset, rest } of kept) {
+        if (offset < from || entries.length >= most) continue;
+        const payload = Buffer.from(payloadOf(idText, rest));
+        const id = parseId(idText);
+        const type = /^"type":"(\w+)"/.exec(rest)?.[1] ?? 'chat';
+        if (id._tag === 'None') throw new Error(`not an id: ${idText}`);
+        bytes += payload.length;
+        if (bytes > PAGE_BYTES && entries.length > 0) break;
+        entries.push(new Publication(id.value, idText, type, frameAround(payload), undefined));
+      }
+      return right({ top, first: kept[0]?.offset ?? top.offset + 1, entries });
     },
     renew: (room, old, tag) => {
       const error = refusal(room);

@@ -88,6 +88,12 @@ export const scriptBroker = (clock: VirtualClock): ScriptBroker => {
     broken: new Set(),
     status$: new BehaviorSubject<BrokerStatus>({ _tag: 'Up', since }),
     event$: NEVER,
+    log: {
+      page: (room) => {
+        const top = topOf(room);
+        return of(right({ top, first: top.offset + 1, entries: [] }));
+      },
+    },
     channels: () => [...channels.values()].reduce((sum, { size }) => sum + size, 0),
     subscribed: (room) => counts.get(room) ?? 0,
     underway: () => underway,
