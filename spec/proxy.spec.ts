@@ -1,0 +1,230 @@
+/** The proxy of the failure specs does to TCP what it says, and nothing else. */
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import t from 'tap';
+import { HELD, LOST, OPEN, type Proxy, proxy } from './support/proxy.js';
+import { startRedis, until } from './support/redis.js';
+import { framesOf } from './support/resp.js';
+
+interface Test {
+  readonly teardown: (work: () => unknown) => void;
+}
+
+interface End {
+  readonly socket: Socket;
+  readonly text: () => string;
+  /** How it ended, for this side. */
+  readonly end: () => 'fin' | 'reset' | undefined;
+}
+
+const end = (socket: Socket): End => {
+  let text = '';
+  let how: 'fin' | 'reset' | undefined;
+  socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  socket.on('end', () => (how ??= 'fin'));
+  socket.on('error', () => (how = 'reset'));
+  return { socket, text: () => text, end: () => how };
+};
+
+/** A client, the proxy, and the server's side of the link. */
+const linked = async (t: Test): Promise<{ client: End; target: End; between: Proxy }> => {
+  const targets: End[] = [];
+  const server = createServer({ allowHalfOpen: true }, (socket) => targets.push(end(socket)));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const between = await proxy({ to: () => (typeof address === 'object' ? address!.port : 0) });
+  const socket = connect({ port: between.port, host: '127.0.0.1', allowHalfOpen: true });
+  await once(socket, 'connect');
+  await until('the link', () => targets.length === 1);
+  const [target] = targets;
+  t.teardown(async () => {
+    await between.stop();
+    socket.destroy();
+    target!.socket.destroy();
+    server.close();
+  });
+  return { client: end(socket), target: target!, between };
+};
+
+const both = async ({ client, target }: { client: End; target: End }, word: string) => {
+  client.socket.write(word);
+  await until(`up: ${word}`, () => target.text().endsWith(word));
+  target.socket.write(word);
+  await until(`down: ${word}`, () => client.text().endsWith(word));
+};
+
+t.test('open, it is not there', async (t) => {
+  const link = await linked(t);
+  await both(link, 'hello');
+  link.client.socket.end('bye');
+  await until('the end comes behind the bytes', () => link.target.end() === 'fin');
+  t.equal(link.target.text(), 'hellobye');
+  link.target.socket.write('still here');
+  await until('half closed only', () => link.client.text().endsWith('still here'));
+  link.target.socket.end();
+  await until('gone', () => link.between.links().length === 0);
+});
+
+t.test('held: nothing comes, not even the end; then all of it, in order', async (t) => {
+  const { client, target, between } = await linked(t);
+  between.set({ up: HELD });
+  client.socket.write('1');
+  client.socket.write('2');
+  client.socket.end();
+  target.socket.write('the other way is open');
+  await until('down', () => client.text() === 'the other way is open');
+  await sleep(50);
+  t.equal(target.text(), '');
+  t.equal(target.end(), undefined);
+  between.heal();
+  await until('the end', () => target.end() === 'fin');
+  t.equal(target.text(), '12');
+});
+
+t.test('held for those to come too, and bounded', async (t) => {
+  const { client, target, between } = await linked(t);
+  between.set({ up: HELD, down: HELD });
+  const late = connect({ port: between.port, host: '127.0.0.1' });
+  await once(late, 'connect');
+  await until('two links', () => between.links().length === 2);
+  const flood = Buffer.alloc(65_536, 'x');
+  for (let i = 0; i < 400; i++) client.socket.write(flood);
+  await sleep(200);
+  t.ok(client.socket.writableLength > 5_000_000, 'the sender is left with what nobody takes');
+  between.heal();
+  await until('all of it', () => target.text().length === 400 * flood.length);
+  late.destroy();
+});
+
+t.test('a delay delays and keeps the order', async (t) => {
+  const { client, target, between } = await linked(t);
+  between.set({ up: { _tag: 'Delayed', ms: 150 } });
+  const at = performance.now();
+  client.socket.write('slow ');
+  await sleep(20);
+  between.set({ up: OPEN });
+  client.socket.write('fast');
+  await until('both', () => target.text() === 'slow fast');
+  t.ok(performance.now() - at >= 145);
+});
+
+t.test('lost is lost; what comes after is not', async (t) => {
+  const { client, target, between } = await linked(t);
+  const [link] = between.links();
+  link!.set({ up: LOST });
+  client.socket.write('never');
+  await sleep(50);
+  link!.set({ up: OPEN });
+  client.socket.write('after');
+  await until('after', () => target.text() === 'after');
+  t.end();
+});
+
+t.test('a trickle comes a few bytes at a time', async (t) => {
+  const { client, target, between } = await linked(t);
+  between.set({ up: { _tag: 'Trickle', bytesPerSecond: 1_000 } });
+  client.socket.write('x'.repeat(10_000));
+  await sleep(300);
+  const come = target.text().length;
+  t.ok(come > 50 && come < 1_000, `${come} bytes in 0.3 s`);
+  between.heal();
+  await until('the rest', () => target.text().length === 10_000);
+});
+
+t.test('cut after so many bytes: both ends see a reset', async (t) => {
+  const { client, target, between } = await linked(t);
+  await both({ client, target }, 'hello');
+  between.set({ up: { _tag: 'Cut', afterBytes: 3 } });
+  client.socket.write('abcdef');
+  // libuv tells who has bytes and a reset to read of the bytes, then of an end
+  await until('both', () => client.end() === 'reset' && target.end() !== undefined);
+  t.ok('helloabc'.startsWith(target.text()), 'no byte beyond');
+  t.equal(between.links().length, 0);
+});
+
+t.test('half closed by the proxy, and reset', async (t) => {
+  const { client, target, between } = await linked(t);
+  const [link] = between.links();
+  link!.halfClose();
+  await until('the target hears the end', () => target.end() === 'fin');
+  target.socket.write('and goes on');
+  await until('down', () => client.text() === 'and goes on');
+  between.reset();
+  await until('reset', () => client.end() === 'reset');
+});
+
+t.test('nobody listens, then somebody does again, on the same port', async (t) => {
+  const link = await linked(t);
+  const { between } = link;
+  await between.refuse();
+  await both(link, 'the links there are stay');
+  const refused = connect({ port: between.port, host: '127.0.0.1' });
+  t.match(await once(refused, 'error'), [{ code: 'ECONNREFUSED' }]);
+  await between.accept();
+  const welcome = connect({ port: between.port, host: '127.0.0.1' });
+  await once(welcome, 'connect');
+  welcome.destroy();
+});
+
+t.test('a target that is not there resets', async (t) => {
+  const between = await proxy({ to: () => 1 });
+  t.teardown(between.stop);
+  const client = end(connect({ port: between.port, host: '127.0.0.1' }));
+  await until('reset', () => client.end() === 'reset');
+  t.end();
+});
+
+t.test('of Redis, pushes alone vanish or come twice', async (t) => {
+  const redis = await startRedis();
+  t.teardown(redis.stop);
+  const between = await proxy({ to: () => redis.port, redis: true });
+  t.teardown(between.stop);
+  for (const protocol of [2, 3] as const) {
+    const subscriber = new Redis({ host: '127.0.0.1', port: between.port, protocol });
+    t.teardown(() => subscriber.disconnect());
+    const heard: string[] = [];
+    subscriber.on('message', (_, text: string) => heard.push(text));
+    await subscriber.subscribe('news');
+    const say = (text: string) => redis.command('PUBLISH', 'news', text);
+    await say('1');
+    await until('1', () => heard.includes('1'));
+    between.set({ down: { _tag: 'PushesLost' } });
+    await say('2');
+    await subscriber.subscribe('more');
+    between.set({ down: { _tag: 'PushesTwice', ms: 30 } });
+    await say('3');
+    await say('4');
+    await until('twice', () => heard.length === 5);
+    t.strictSame(heard.slice(0, 3), ['1', '3', '4'], `RESP${protocol}`);
+    between.heal();
+  }
+});
+
+t.test('what Redis sends is cut at its ends, however it comes', async (t) => {
+  const values = [
+    '+OK\r\n',
+    '>3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$4\r\na\r\nb\r\n',
+    '$-1\r\n',
+    '*2\r\n*1\r\n:1\r\n%1\r\n+k\r\n_\r\n',
+    '>3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n',
+    '*3\r\n$8\r\nsmessage\r\n$1\r\nc\r\n$0\r\n\r\n',
+  ];
+  for (const size of [1, 7, 1_000]) {
+    const split = framesOf();
+    const bytes = Buffer.from(values.join(''));
+    const frames = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) =>
+      split(bytes.subarray(i * size, (i + 1) * size)),
+    ).flat();
+    t.strictSame(
+      frames.map(({ bytes }) => bytes.toString()),
+      values,
+    );
+    t.strictSame(
+      frames.map(({ isPush }) => isPush),
+      [false, true, false, false, false, true],
+    );
+  }
+});
