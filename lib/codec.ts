@@ -4,13 +4,13 @@
  * stream costs 13–20 µs.
  */
 export { type ClientMessage, decodeMessage, isAbsentId } from './codec/client-message.js';
-export { frameOf, framesOf } from './codec/frame.js';
+export { frameAround, frameOf, framesOf, payloadIn } from './codec/frame.js';
 export { type Json, MAX_DEPTH, MAX_ENCODED_BYTES } from './codec/json.js';
 export {
-  controlPayload,
-  errorPayload,
+  controlFrame,
+  errorFrame,
   payloadOf,
-  pongPayload,
+  pongFrame,
   presenceData,
   SERVER,
 } from './codec/payload.js';
@@ -21,7 +21,7 @@ export {
   draftOf,
   type MessageType,
   programDraftOf,
-  type Publication,
+  Publication,
   publicationOf,
   restOf,
 } from './codec/publication.js';

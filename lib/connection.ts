@@ -17,16 +17,16 @@ import type { Clock } from './clock.js';
 import { CLOSE, type Close, protocolClose } from './close.js';
 import {
   type ClientMessage,
-  controlPayload,
+  controlFrame,
   decodeMessage,
   type Draft,
   type DraftFields,
   draftOf,
-  errorPayload,
+  errorFrame,
   frameOf,
   type Json,
   payloadOf,
-  pongPayload,
+  pongFrame,
   programDraftOf,
   SERVER,
 } from './codec.js';
@@ -148,7 +148,7 @@ class SocketConnection implements Connection {
   // what it is told
 
   tell(control: Control, membership = this.memberships.get(GLOBAL)): void {
-    this.send(controlPayload(this.idFor(membership), this.deps.clock.wall(), control));
+    this.send(controlFrame(this.idFor(membership), this.deps.clock.wall(), control));
   }
 
   private idFor(membership: Membership | undefined): Id {
@@ -165,14 +165,14 @@ class SocketConnection implements Connection {
     };
   }
 
-  private send(payload: Buffer): void {
-    this.outbox.send({ count: 1, bytes: frameOf(payload) });
+  private send(frame: Buffer): void {
+    this.outbox.send({ count: 1, bytes: frame });
   }
 
   private refuse(refusal: Refusal): void {
     const { clock, tell } = this.deps;
     tell({ _tag: 'Rejected', code: refusal.code });
-    this.send(errorPayload(this.idFor(this.memberships.get(GLOBAL)), clock.wall(), refusal));
+    this.send(errorFrame(this.idFor(this.memberships.get(GLOBAL)), clock.wall(), refusal));
     if (BLAMELESS.has(refusal.code)) return;
     const now = clock.scheduler.now();
     this.refusedAt ??= [];
@@ -208,11 +208,7 @@ class SocketConnection implements Connection {
         return this.speak(message);
       case 'ping':
         return this.send(
-          pongPayload(
-            this.idFor(this.memberships.get(GLOBAL)),
-            this.deps.clock.wall(),
-            message.data,
-          ),
+          pongFrame(this.idFor(this.memberships.get(GLOBAL)), this.deps.clock.wall(), message.data),
         );
       case 'join':
         return this.join(message.room ?? this.home, message.ref, resumeAfter(message.lastId));
@@ -514,7 +510,7 @@ class SocketConnection implements Connection {
     });
     if (isLeft(draft)) throw new TypeError(draft.left.text);
     this.send(
-      Buffer.from(payloadOf(formatId(this.idFor(this.memberships.get(GLOBAL))), draft.right.rest)),
+      frameOf(payloadOf(formatId(this.idFor(this.memberships.get(GLOBAL))), draft.right.rest)),
     );
   }
 }

@@ -14,7 +14,7 @@ import type { Top } from './position.js';
 
 /** One message on its way to the members; `top` is where the room stands after it. */
 export interface Item {
-  readonly payload: Buffer;
+  readonly frame: Buffer;
   readonly top: Top;
   /** Connections that must not hear it. */
   readonly except: readonly string[] | undefined;
@@ -105,10 +105,10 @@ export const fanOut = ({ clock, bound, delivered, overflow }: FanOutDeps): FanOu
         bytes: Math.min(BATCH.bytes, Math.ceil(bound.bytes / 2)),
       },
       limit: BACKLOG,
-      size: ({ payload }) => payload.length,
+      size: ({ frame }) => frame.length,
       join: (items): RoomBatch => ({
         count: items.length,
-        bytes: framesOf(items.map(({ payload }) => payload)),
+        bytes: framesIn(items),
         top: items.at(-1)?.top ?? reached,
         items,
         excepted: exceptedBy(items),
@@ -132,8 +132,15 @@ export const fanOut = ({ clock, bound, delivered, overflow }: FanOutDeps): FanOu
 
 const batchOf = (items: readonly Item[]): Batch => ({
   count: items.length,
-  bytes: framesOf(items.map(({ payload }) => payload)),
+  bytes: framesIn(items),
 });
+
+const framesIn = (items: readonly Item[]): Buffer => {
+  const [only] = items;
+  return items.length === 1 && only !== undefined
+    ? only.frame
+    : framesOf(items.map(({ frame }) => frame));
+};
 
 const exceptedBy = (items: readonly Item[]): ReadonlySet<string> | undefined => {
   let ids: Set<string> | undefined;

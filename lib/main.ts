@@ -19,9 +19,14 @@ const EX_CONFIG = 78;
  * garbage. A third more is enough, for a collection more often; `npm start` also bounds the young generation.
  */
 const HEAP_GROWTH = '--heap-growing-percent=30';
+/**
+ * V8 learns while connections come that what is made here lives long, and from then on puts every message's objects
+ * straight into the old generation: a collection of all of it each second, 7 ms at p99, a fifth of the throughput.
+ */
+const NO_PRETENURING = '--no-allocation-site-pretenuring';
 
 const main = async (): Promise<void> => {
-  setFlagsFromString(HEAP_GROWTH);
+  for (const flag of [HEAP_GROWTH, NO_PRETENURING]) setFlagsFromString(flag);
   const read = readConfig(process.env, fileURLToPath(new URL('../config', import.meta.url)));
   if (isLeft(read)) {
     for (const { key, value, expected } of read.left)

@@ -42,16 +42,41 @@ const FLAGS_AND_NONCE = 0x400000;
 const GLOBAL_BIT = 0x200000;
 const OUTSIDE_BIT = 0x100000;
 
+/** Two hexadecimal digits for each byte: `toString(16)` of a number beyond 32 bits leaves compiled code, 0.7 µs an id. */
+const HEX = Array.from({ length: 0x100 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+const hex = (byte: number): string => HEX[byte & 0xff] ?? '';
+
+/** What ids of one millisecond and epoch begin with; many are written in one. */
+let headMs = Number.NaN;
+let headTag = Number.NaN;
+let head = '';
+
+const headOf = (ms: number, tag: number): string => {
+  if (ms !== headMs || tag !== headTag) {
+    // 24 bits each, as above
+    const early = Math.floor(ms / 0x1000000);
+    const late = Math.floor(ms - early * 0x1000000);
+    headMs = ms;
+    headTag = tag;
+    head =
+      `${hex(early >> 16)}${hex(early >> 8)}${hex(early)}${hex(late >> 16)}-` +
+      `${hex(late >> 8)}${hex(late)}-7${(tag >> 8).toString(16)}${hex(tag)}-`;
+  }
+  return head;
+};
+
 /** Writes an id in the usual 36 characters. */
-export const formatId = (id: Id): string => {
-  const ms = id.ms.toString(16).padStart(12, '0');
-  const high = 0x8000 | Math.floor(id.offset / LOW_OFFSETS);
-  const low =
-    (id.offset % LOW_OFFSETS) * FLAGS_AND_NONCE +
-    (id.global ? GLOBAL_BIT : 0) +
-    (id.outside ? OUTSIDE_BIT : 0) +
-    id.nonce;
-  return `${ms.slice(0, 8)}-${ms.slice(8)}-7${id.tag.toString(16).padStart(3, '0')}-${high.toString(16)}-${low.toString(16).padStart(12, '0')}`;
+export const formatId = ({ ms, tag, offset, global, outside, nonce }: Id): string => {
+  const high = 0x8000 | Math.floor(offset / LOW_OFFSETS);
+  // the last 48 bits as two halves that fit a small integer: 24 bits of the offset; its last 2, the flags, the nonce
+  const low = offset % LOW_OFFSETS;
+  const front = low >>> 2;
+  const back = ((low & 3) << 22) | (global ? GLOBAL_BIT : 0) | (outside ? OUTSIDE_BIT : 0) | nonce;
+  return (
+    headOf(ms, tag) +
+    `${hex(high >> 8)}${hex(high)}-${hex(front >> 16)}${hex(front >> 8)}${hex(front)}` +
+    `${hex(back >> 16)}${hex(back >> 8)}${hex(back)}`
+  );
 };
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;

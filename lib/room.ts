@@ -29,7 +29,7 @@ import {
 import type { Broker, BrokerStatus, ChannelEvent, Scope } from './broker/index.js';
 import type { Clock } from './clock.js';
 import { CLOSE } from './close.js';
-import { controlPayload, type Draft, draftOf, presenceData, SERVER } from './codec.js';
+import { controlFrame, type Draft, draftOf, presenceData, SERVER } from './codec.js';
 import type { Command, Connection, Membership } from './command.js';
 import type { Config } from './config.js';
 import type { Control, GapReason } from './control.js';
@@ -291,7 +291,7 @@ export const room =
           outside: true,
           nonce: drawNonce(clock.random),
         };
-        return { payload: controlPayload(id, at, control), top: arrived, except, at: undefined };
+        return { frame: controlFrame(id, at, control), top: arrived, except, at: undefined };
       };
 
       const gapItem = (reason: GapReason): Item => {
@@ -304,10 +304,10 @@ export const room =
           case 'Opened':
             return open(event);
           case 'Published': {
-            const { id, payload, except } = event.publication;
+            const { id, frame, except } = event.publication;
             arrived = event.top;
             const not = except === undefined ? undefined : [except];
-            return down?.next({ payload, top: arrived, except: not, at: id.ms });
+            return down?.next({ frame, top: arrived, except: not, at: id.ms });
           }
           case 'Gap':
             // a room that was opened on the pod alone goes on in the log

@@ -5,20 +5,22 @@ import { isNone, isSome } from 'fp-ts/lib/Option.js';
 import t from 'tap';
 import {
   type ClientMessage,
-  controlPayload,
+  controlFrame,
   decodeMessage,
   decodePublication,
   type Draft,
   type DraftFields,
   draftOf,
-  errorPayload,
+  errorFrame,
+  frameAround,
   frameOf,
   framesOf,
   isAbsentId,
   MAX_DEPTH,
   MAX_ENCODED_BYTES,
   payloadOf,
-  pongPayload,
+  payloadIn,
+  pongFrame,
   presenceData,
   type Publication,
   publicationOf,
@@ -510,11 +512,11 @@ t.test('presence takes no offset; nobody hears of their own coming', async (t) =
 });
 
 t.test('what the server says itself', async (t) => {
-  const parse = (payload: Buffer): unknown => JSON.parse(payload.toString());
+  const parse = (frame: Buffer): unknown => JSON.parse(payloadIn(frame).toString());
   const id = formatId(ID);
   const timestamp = '2026-01-15T10:30:00.123Z';
   t.strictSame(
-    parse(controlPayload(ID, AT, { event: 'left', room: 'r', reason: 'asked', ref: undefined })),
+    parse(controlFrame(ID, AT, { event: 'left', room: 'r', reason: 'asked', ref: undefined })),
     {
       id,
       type: 'system',
@@ -524,7 +526,7 @@ t.test('what the server says itself', async (t) => {
       timestamp,
     },
   );
-  t.strictSame(parse(controlPayload(ID, AT, { event: 'draining', reconnect_in_ms: 5 })), {
+  t.strictSame(parse(controlFrame(ID, AT, { event: 'draining', reconnect_in_ms: 5 })), {
     id,
     type: 'system',
     from: 'server',
@@ -532,7 +534,7 @@ t.test('what the server says itself', async (t) => {
     timestamp,
   });
   t.strictSame(
-    parse(errorPayload(ID, AT, { code: 'rate_limited', text: 'slower', ref: 'a', retryInMs: 9 })),
+    parse(errorFrame(ID, AT, { code: 'rate_limited', text: 'slower', ref: 'a', retryInMs: 9 })),
     {
       id,
       type: 'error',
@@ -541,14 +543,14 @@ t.test('what the server says itself', async (t) => {
       timestamp,
     },
   );
-  t.strictSame(parse(pongPayload(ID, AT, [1])), {
+  t.strictSame(parse(pongFrame(ID, AT, [1])), {
     id,
     type: 'pong',
     from: 'server',
     data: [1],
     timestamp,
   });
-  t.strictSame(parse(pongPayload(ID, AT, undefined)), {
+  t.strictSame(parse(pongFrame(ID, AT, undefined)), {
     id,
     type: 'pong',
     from: 'server',
@@ -563,7 +565,7 @@ t.test(
   async (t) => {
     const lengths = [0, 1, 125, 126, 127, 65_535, 65_536, 131_072];
     const payloads = lengths.map((length, i) => Buffer.alloc(length, 97 + i));
-    const frames = framesOf(payloads);
+    const frames = framesOf(payloads.map(frameAround));
     let at = 0;
     for (const [i, length] of lengths.entries()) {
       t.equal(frames[at], 0x81, 'one final text frame');
@@ -581,7 +583,10 @@ t.test(
       at += length;
     }
     t.equal(at, frames.length, 'and nothing more');
-    t.ok(frameOf(Buffer.from('hi')).equals(Buffer.from([0x81, 2, 0x68, 0x69])));
+    for (const text of ['', 'hi', 'é', '💥'.repeat(40), 'ü'.repeat(70_000), 'x'.repeat(65_536)]) {
+      t.ok(frameOf(text).equals(frameAround(Buffer.from(text))), 'the same from text');
+      t.equal(payloadIn(frameOf(text)).toString(), text, 'and back');
+    }
     t.equal(framesOf([]).length, 0);
   },
 );

@@ -59,7 +59,8 @@ export const flawIn = (value: unknown, depth: number, escapes: boolean): string 
         }
         return undefined;
       }
-      for (const [key, item] of Object.entries(value)) {
+      for (const key of Object.keys(value)) {
+        const item: unknown = Reflect.get(value, key);
         const flaw =
           (escapes ? flawIn(key, depth, true) : undefined) ?? flawIn(item, depth + 1, escapes);
         if (flaw !== undefined) return flaw;

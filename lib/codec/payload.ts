@@ -1,6 +1,7 @@
 /** The JSON that travels: what clients get, and what stands on a room's channel. Also what the server says itself. */
 import type { Control, Refusal } from '../control.js';
 import { formatId, GLOBAL, type Id, type Room } from '../position.js';
+import { frameOf } from './frame.js';
 import type { Json } from './json.js';
 
 /** `{"id":"…36…",` */
@@ -14,7 +15,7 @@ export const payloadOf = (idText: string, rest: string): string =>
   ID_PREFIX + idText + ID_SUFFIX + rest;
 
 /** A control message; `id` is outside the log that its `data.room` names. */
-export const controlPayload = (id: Id, at: number, data: Control): Buffer =>
+export const controlFrame = (id: Id, at: number, data: Control): Buffer =>
   encodeServer(
     id,
     at,
@@ -23,29 +24,31 @@ export const controlPayload = (id: Id, at: number, data: Control): Buffer =>
     data,
   );
 
-export const errorPayload = (id: Id, at: number, { code, text, ref, retryInMs }: Refusal): Buffer =>
+export const errorFrame = (id: Id, at: number, { code, text, ref, retryInMs }: Refusal): Buffer =>
   encodeServer(id, at, 'error', GLOBAL, { code, message: text, ref, retry_in_ms: retryInMs });
 
-export const pongPayload = (id: Id, at: number, data: Json): Buffer =>
+export const pongFrame = (id: Id, at: number, data: Json): Buffer =>
   encodeServer(id, at, 'pong', GLOBAL, data);
 
 const encodeServer = (id: Id, at: number, type: string, room: Room, data: Json): Buffer => {
   const named = room === GLOBAL ? '' : `"room":"${room}",`;
   const value = data === undefined ? '' : `"data":${JSON.stringify(data)},`;
-  return Buffer.from(
+  return frameOf(
     `${ID_PREFIX}${formatId(id)}${ID_SUFFIX}"type":"${type}",${named}"from":"server",${value}"timestamp":"${isoOf(at)}"}`,
   );
 };
 
-let isoMs = Number.NaN;
+let isoSecond = Number.NaN;
 let iso = '';
-/** Many messages share a millisecond; `toISOString` costs 0.4 µs. */
+/** Many messages share a second; `toISOString` costs 0.5 µs. */
 export const isoOf = (at: number): string => {
-  if (at !== isoMs) {
-    isoMs = at;
-    iso = new Date(at).toISOString();
+  const second = Math.floor(at / 1000);
+  if (second !== isoSecond) {
+    isoSecond = second;
+    iso = new Date(second * 1000).toISOString().slice(0, -4);
   }
-  return iso;
+  const ms = Math.floor(at - second * 1000);
+  return `${iso}${ms < 10 ? '00' : ms < 100 ? '0' : ''}${ms}Z`;
 };
 
 /** The server's texts of presence (contract section 1). */

@@ -5,6 +5,7 @@ import * as E from 'fp-ts/lib/Either.js';
 import * as O from 'fp-ts/lib/Option.js';
 import { isControlEvent, type Refusal } from '../control.js';
 import { formatId, GLOBAL, type Id, parseId, type Room } from '../position.js';
+import { frameAround, frameOf, payloadIn } from './frame.js';
 import { Envelope, flawIn, type Json, kindOf, MAX_ENCODED_BYTES, refuse } from './json.js';
 import { ID_BYTES, isoOf, payloadOf, SERVER } from './payload.js';
 
@@ -23,14 +24,21 @@ export interface Draft {
 }
 
 /** A message with its place, as members get it. */
-export interface Publication {
-  readonly id: Id;
-  readonly idText: string;
-  readonly type: string;
+export class Publication {
+  constructor(
+    readonly id: Id,
+    readonly idText: string,
+    readonly type: string,
+    /** As members get it: one for all of them. */
+    readonly frame: Buffer,
+    /** As in `Draft`. */
+    readonly except: string | undefined,
+  ) {}
+
   /** The JSON, UTF-8. */
-  readonly payload: Buffer;
-  /** As in `Draft`. */
-  readonly except: string | undefined;
+  get payload(): Buffer {
+    return payloadIn(this.frame);
+  }
 }
 
 /** What members can be sent: types that have a room's place or pass through it. */
@@ -120,13 +128,8 @@ export const restOf = (payload: Buffer): string => payload.toString('utf8', ID_B
 /** A draft that got its place. */
 export const publicationOf = (draft: Draft, id: Id): Publication => {
   const idText = formatId(id);
-  return {
-    id,
-    idText,
-    type: draft.type,
-    payload: Buffer.from(payloadOf(idText, draft.rest)),
-    except: draft.except,
-  };
+  const frame = frameOf(payloadOf(idText, draft.rest));
+  return new Publication(id, idText, draft.type, frame, draft.except);
 };
 
 /** Whom a message of the server's own presence is about. */
@@ -175,5 +178,6 @@ export const decodePublication = (payload: Buffer, room: Room): E.Either<string,
   if (flaw !== undefined) return E.left(`data: ${flaw}`);
   const wrongEvent = type === 'system' ? eventFlaw(data) : undefined;
   if (wrongEvent !== undefined) return E.left(`data${wrongEvent}`);
-  return E.right({ id: id.value, idText, type, payload, except: ownConnection(type, from, data) });
+  const except = ownConnection(type, from, data);
+  return E.right(new Publication(id.value, idText, type, frameAround(payload), except));
 };

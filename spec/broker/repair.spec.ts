@@ -4,7 +4,7 @@ import t from 'tap';
 import type { Answer, BusError } from '../../lib/broker/bus.js';
 import type { ChannelEvent } from '../../lib/broker/index.js';
 import { type RawEvent, repair } from '../../lib/broker/repair.js';
-import type { Publication } from '../../lib/codec.js';
+import { frameAround, Publication } from '../../lib/codec.js';
 import { formatId, type Id, type Top } from '../../lib/position.js';
 import { virtualClock, type VirtualClock } from '../support/virtual-clock.js';
 
@@ -17,13 +17,7 @@ const at = (
   { nonce = 0, ms = offset, outside = false, bytes = 10 } = {},
 ): Publication => {
   const id: Id = { tag, offset, ms, global: false, outside, nonce };
-  return {
-    id,
-    idText: formatId(id),
-    type: 'chat',
-    payload: Buffer.alloc(bytes),
-    except: undefined,
-  };
+  return new Publication(id, formatId(id), 'chat', frameAround(Buffer.alloc(bytes)), undefined);
 };
 
 const topAt = (

@@ -3,7 +3,17 @@
  * A turn of the event loop is the end of a column.
  */
 import fc from 'fast-check';
-import { EMPTY, map, type ObservableInput, Observable, Subject, Subscription, tap } from 'rxjs';
+import {
+  catchError,
+  EMPTY,
+  map,
+  NEVER,
+  type ObservableInput,
+  Observable,
+  Subject,
+  Subscription,
+  tap,
+} from 'rxjs';
 import { type RunHelpers, TestScheduler } from 'rxjs/testing';
 import t, { type Test } from 'tap';
 import type { Clock } from '../../lib/clock.js';
@@ -14,6 +24,7 @@ import {
   type Weighed,
 } from '../../lib/operators/bounded-buffer.js';
 import { type Coalesce, coalesce } from '../../lib/operators/coalesce.js';
+import { type Group, groupBy } from '../../lib/operators/group-by.js';
 import { mergeSome } from '../../lib/operators/merge-some.js';
 import { multicast } from '../../lib/operators/multicast.js';
 import { spaced } from '../../lib/operators/spaced.js';
@@ -882,6 +893,99 @@ t.test('spaced: unsubscribed, it leaves no timer', async (t) => {
   clock.advance(100);
   t.same(got, ['a']);
 });
+
+// groupBy
+
+/** Values like `r+` (into room r), `r-` (out of it), `r` (in it): written as one letter a column. */
+const GROUPS = { a: 'r+', b: 'r', c: 'r-', d: 's+', e: 's-' };
+
+const grouped = ({ scheduler }: Time) =>
+  groupBy<string, string>({
+    key: ([key]) => key ?? '',
+    change: ([, change]) => (change === '+' ? 1 : change === '-' ? -1 : 0),
+    lingerMs: 3,
+    scheduler,
+  });
+
+marbles(
+  'groupBy: a group begins with its first value, and ends when nobody has been in it for the linger',
+  ({ clock, hot, expectObservable, expectSubscriptions }) => {
+    const source$ = hot('  -a-b-c--d-e---c-|');
+    const subs = '         ^---------------!';
+    const begun = '        -r------s-----t-|';
+    const told = mergeSome<{ readonly value$: Observable<string> }, string>(({ value$ }) => value$);
+    expectObservable(
+      source$.pipe(
+        map((letter) => GROUPS[letter as keyof typeof GROUPS]),
+        grouped(clock),
+        map(({ key }) => key),
+      ),
+    ).toBe(begun, { r: 'r', s: 's', t: 'r' });
+    expectObservable(
+      source$.pipe(
+        map((letter) => GROUPS[letter as keyof typeof GROUPS]),
+        grouped(clock),
+        told,
+      ),
+    ).toBe('               -a-b-c--d-e---c-|', GROUPS);
+    expectSubscriptions(source$.subscriptions).toBe([subs, subs]);
+  },
+);
+
+t.test(
+  'groupBy: who comes back within the linger keeps the group, `end` ends one, errors and the end of the source end all',
+  async (t) => {
+    for (const ending of ['complete', 'error', 'unsubscribe'] as const) {
+      const clock = virtualClock(1);
+      const source$ = new Subject<string>();
+      const log: string[] = [];
+      const told = (group: Group<string, string>): Observable<string> => {
+        log.push(`+${group.key}`);
+        return group.value$.pipe(
+          tap({
+            next: (value) => log.push(value),
+            error: () => log.push(`!${group.key}`),
+            complete: () => log.push(`-${group.key}`),
+          }),
+          catchError(() => NEVER),
+          tap((value) => {
+            if (value === 's!') group.end();
+          }),
+        );
+      };
+      const subscription = source$.pipe(grouped(clock), mergeSome(told)).subscribe({
+        error: () => log.push('!'),
+        complete: () => log.push('-'),
+      });
+      for (const value of ['r+', 'r', 'r-']) source$.next(value);
+      clock.advance(2);
+      source$.next('r+');
+      clock.advance(10);
+      source$.next('r');
+      for (const value of ['s+', 's!', 's+']) source$.next(value);
+      t.strictSame(log.splice(0), [
+        '+r',
+        'r+',
+        'r',
+        'r-',
+        'r+',
+        'r',
+        '+s',
+        's+',
+        's!',
+        '-s',
+        '+s',
+        's+',
+      ]);
+      if (ending === 'complete') source$.complete();
+      else if (ending === 'error') source$.error(new Error('broken'));
+      else subscription.unsubscribe();
+      const expected = { complete: ['-r', '-s', '-'], error: ['!r', '!s', '!'], unsubscribe: [] };
+      t.strictSame(log, expected[ending], ending);
+      t.equal(clock.pending(), 0, 'no timer is left');
+    }
+  },
+);
 
 // mergeSome
 
