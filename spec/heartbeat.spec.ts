@@ -180,21 +180,13 @@ t.test('who has gone is not pinged any more', async (t) => {
   t.equal(gone.pings.length, before);
 });
 
-/** A process that stands still: its clock jumps, nothing of it runs, and what peers sent waits in the kernel. */
-const stall = (clock: VirtualClock, ms: number): void => {
-  const scheduler = clock.scheduler as unknown as { frame: number; actions: { delay: number }[] };
-  scheduler.frame += ms;
-  // timers that are overdue run once, late
-  for (const action of scheduler.actions) action.delay = Math.max(action.delay, scheduler.frame);
-};
-
 t.test('a process that stood still cuts nobody, and looks again from there', async (t) => {
   for (const ms of [5_000, 70_000, 3_600_000]) {
     const clock = virtualClock();
     const all = many(clock, 100);
     const { overdue } = watch(clock, setOf(all));
     clock.advance(200_000);
-    stall(clock, ms);
+    clock.stall(ms);
     clock.advance(1_500);
     t.same(overdue, [], `after ${ms} ms`);
     for (const each of all) each.bytesRead += 6;
@@ -212,7 +204,7 @@ t.test('many short stalls in a row cut nobody who answers', async (t) => {
   const all = many(clock, 20);
   const { overdue } = watch(clock, setOf(all));
   for (let i = 0; i < 100; i++) {
-    stall(clock, 10_000);
+    clock.stall(10_000);
     clock.advance(1_100);
   }
   t.same(overdue, []);
