@@ -24,6 +24,12 @@ export type HubEvent =
     }
   /** `members` connections were told that messages may be missing. */
   | { readonly _tag: 'GapTold'; readonly reason: GapReason; readonly members: number }
+  /** Somebody with a `last_id` is live again after so many messages of the log; the result is the first gap, if any. */
+  | {
+      readonly _tag: 'Recovered';
+      readonly result: 'recovered' | GapReason;
+      readonly messages: number;
+    }
   /** So many of this pod's connections are in the room now; the empty name is the global log. */
   | { readonly _tag: 'Occupied'; readonly room: Room; readonly members: number }
   /** A bug: the room's members were closed with 1011. */

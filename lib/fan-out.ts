@@ -10,12 +10,14 @@ import type { Connection, Membership } from './command.js';
 import { type Bound, coalesce } from './operators/coalesce.js';
 import { multicast } from './operators/multicast.js';
 import type { Batch } from './outbox.js';
-import type { Top } from './position.js';
+import type { Position, Top } from './position.js';
 
 /** One message on its way to the members; `top` is where the room stands after it. */
 export interface Item {
   readonly frame: Buffer;
   readonly top: Top;
+  /** Its own offset; undefined for what is outside the log. */
+  readonly offset: number | undefined;
   /** Connections that must not hear it. */
   readonly except: readonly string[] | undefined;
   /** Unix ms of its acceptance; undefined for what the server says itself. */
@@ -28,13 +30,17 @@ export interface RoomBatch extends Batch {
   readonly items: readonly Item[];
   /** Connections for which some of it is not. */
   readonly excepted: ReadonlySet<string> | undefined;
+  /** The first of it that has an offset: whoever is further has read that in the log. */
+  readonly first: Item | undefined;
+  /** It goes over from one epoch to another. */
+  readonly turning: boolean;
 }
 
 export interface FanOut {
   /** Members are handed what comes from now on, at the room's pace. Emits each batch when all have it. */
   readonly toMembers: OperatorFunction<Item, RoomBatch>;
-  /** Takes a member in until it is unsubscribed. Its position is the room's until it is handed something. */
-  readonly enter: (membership: Membership) => Subscription;
+  /** Takes a member in until it is unsubscribed. It has everything up to `at`, which may be further than the others are. */
+  readonly enter: (membership: Membership, at: Top) => Subscription;
   readonly leave: (connection: Connection) => void;
   readonly size: () => number;
   /** Where the members have come to. */
@@ -66,12 +72,17 @@ export const fanOut = ({ clock, bound, delivered, overflow }: FanOutDeps): FanOu
   let reached: Top = { tag: 1, offset: 0, ms: 0, id: null };
 
   const hand = (membership: Membership, batch: RoomBatch): void => {
-    const { connection } = membership;
-    membership.position = batch.top;
-    if (batch.excepted?.has(connection.id) === true) {
-      const own = batch.items.filter(({ except }) => except?.includes(connection.id) !== true);
+    const { connection, position } = membership;
+    const { top } = batch;
+    const ahead = isAhead(position, batch);
+    if (ahead || batch.excepted?.has(connection.id) === true) {
+      const own = batch.items.filter(
+        (item) => item.except?.includes(connection.id) !== true && !(ahead && has(position, item)),
+      );
       if (own.length > 0) connection.outbox.send(batchOf(own));
     } else connection.outbox.send(batch);
+    if (!ahead || top.tag !== position.tag || top.offset > position.offset)
+      membership.position = top;
     if (connection.outbox.messages > 0) late.add(connection);
   };
 
@@ -112,13 +123,15 @@ export const fanOut = ({ clock, bound, delivered, overflow }: FanOutDeps): FanOu
         top: items.at(-1)?.top ?? reached,
         items,
         excepted: exceptedBy(items),
+        first: items.find(({ offset }) => offset !== undefined),
+        turning: items.some(({ top }) => top.tag !== items[0]?.top.tag),
       }),
       deliver,
       hold,
       overflow,
     }),
-    enter: (membership) => {
-      membership.position = reached;
+    enter: (membership, at) => {
+      membership.position = at;
       return members.subscribe((batch) => hand(membership, batch));
     },
     leave: (connection) => late.delete(connection),
@@ -129,6 +142,13 @@ export const fanOut = ({ clock, bound, delivered, overflow }: FanOutDeps): FanOu
     },
   };
 };
+
+/** Some of the batch may be what it has read in the log already. */
+const isAhead = (position: Position, { first, turning }: RoomBatch): boolean =>
+  turning || (first !== undefined && has(position, first));
+
+const has = ({ tag, offset }: Position, item: Item): boolean =>
+  item.offset !== undefined && item.top.tag === tag && item.offset <= offset;
 
 const batchOf = (items: readonly Item[]): Batch => ({
   count: items.length,

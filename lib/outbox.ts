@@ -3,6 +3,7 @@
  * the kernel has not taken counts, and the message that would be one too many closes the connection (contract section 4).
  */
 import type { Socket } from 'node:net';
+import { Observable, type Subscriber } from 'rxjs';
 import { BoundedBuffer, type Sink, type Weighed } from './operators/bounded-buffer.js';
 import type { Bound } from './operators/coalesce.js';
 
@@ -28,7 +29,11 @@ export interface Waiting {
 /** A class, as there are 10,000 of them: the same as closures takes 1.5 kB more each. */
 export class Outbox implements Sink<Batch> {
   private readonly buffer: BoundedBuffer<Batch> = new BoundedBuffer<Batch>(this);
-  private readonly taken = (): void => this.buffer.taken();
+  private waiting: Set<Subscriber<void>> | undefined = undefined;
+  private readonly taken = (): void => {
+    this.buffer.taken();
+    if (this.waiting !== undefined && this.buffer.messages === 0) this.letGo();
+  };
 
   constructor(
     private readonly deps: OutboxDeps,
@@ -47,6 +52,24 @@ export class Outbox implements Sink<Batch> {
   /** Drops what waits and lets the socket go. */
   end(): void {
     this.buffer.end();
+  }
+
+  /** Emits once and completes when the kernel has taken everything. Never after `end`. */
+  get taken$(): Observable<void> {
+    return new Observable((waiting) => {
+      this.waiting ??= new Set();
+      this.waiting.add(waiting);
+      return () => this.waiting?.delete(waiting);
+    });
+  }
+
+  private letGo(): void {
+    const all = this.waiting;
+    this.waiting = undefined;
+    for (const one of all ?? []) {
+      one.next();
+      one.complete();
+    }
   }
 
   /** Messages that the kernel has not taken. */

@@ -1,11 +1,7 @@
-/**
- * Where a connection wants to go on in a log (contract section 6), and what it has to be told when that is not possible.
- * There is no log to replay from yet: whoever is not at its top is told `gap`, never nothing.
- */
+/** Where a connection wants to go on in a log (contract section 6). */
 import * as O from 'fp-ts/lib/Option.js';
 import { isAbsentId } from './codec.js';
-import type { GapReason } from './control.js';
-import { type Id, parseId, type Top } from './position.js';
+import { type Id, parseId } from './position.js';
 
 /** After the message with this id; or, knowing only the id of the other log, after its time. */
 export type Resume =
@@ -24,7 +20,7 @@ const OVERLAP_MS = 60_000;
 export const resumeAfter = (text: string | undefined): Resume | undefined => {
   if (text === undefined || isAbsentId(text)) return undefined;
   const id = parseId(text);
-  return O.isNone(id) ? undefined : { _tag: 'After', id: id.value, text };
+  return O.isNone(id) ? undefined : { _tag: 'After', id: id.value, text: text.toLowerCase() };
 };
 
 /** One id alone says by its own bit which log it is of; the other log goes on from its time. */
@@ -35,14 +31,4 @@ export const resumesOf = (lastId: string | null): Resumes => {
   if (one === undefined || one._tag === 'Since') return { room: undefined, global: undefined };
   const since: Resume = { _tag: 'Since', ms: one.id.ms - OVERLAP_MS };
   return one.id.global ? { room: since, global: one } : { room: one, global: since };
-};
-
-/** Why going on from there would miss something, for a log that stands at `top`; undefined when nothing is missed. */
-export const gapAfter = (resume: Resume, top: Top, global: boolean): GapReason | undefined => {
-  if (resume._tag === 'Since') return top.offset > 0 && top.ms >= resume.ms ? 'expired' : undefined;
-  const { id, text } = resume;
-  if (id.tag !== top.tag) return 'log_lost';
-  if (id.global !== global || id.offset > top.offset) return 'unknown_id';
-  if (id.offset < top.offset) return 'expired';
-  return id.outside || id.offset === 0 || text === top.id ? undefined : 'unknown_id';
 };

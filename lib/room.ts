@@ -18,6 +18,7 @@ import {
   merge,
   mergeMap,
   Observable,
+  of,
   Subject,
   type Subscriber,
   type Subscription,
@@ -35,11 +36,13 @@ import type { Config } from './config.js';
 import type { Control, GapReason } from './control.js';
 import type { HubEvent } from './events.js';
 import { fanOut, type Item } from './fan-out.js';
+import { isAtTop } from './log/start.js';
 import { mergeSome } from './operators/merge-some.js';
 import { multicast } from './operators/multicast.js';
 import { spaced } from './operators/spaced.js';
 import { drawNonce, GLOBAL, type Position, type Room, type Top } from './position.js';
-import { gapAfter } from './resume.js';
+import { type Recovered, recovery } from './recovery.js';
+import type { Resume } from './resume.js';
 
 export interface RoomDeps {
   readonly broker: Broker;
@@ -81,6 +84,7 @@ export const room =
         bound: { messages: limits.sendBufferMessages, bytes: limits.sendBufferBytes },
         delivered: ({ items, count, top }, size) => {
           if (name === GLOBAL) reached(top);
+          recovered.delivered(items);
           tell({
             _tag: 'Delivered',
             messages: count,
@@ -90,6 +94,15 @@ export const room =
           });
         },
         overflow: () => gapItem('too_many'),
+      });
+      const recovered = recovery({
+        room: name,
+        clock,
+        log: broker.log,
+        bound: { messages: limits.sendBufferMessages, bytes: limits.sendBufferBytes },
+        patienceMs: config.broker.brokerTimeoutMs,
+        reached: members.reached,
+        gap: (membership, reason) => tellGap(membership, reason),
       });
       const seated = new Map<Membership, Subscription>();
       const joining = new Map<Membership, Joining>();
@@ -109,25 +122,61 @@ export const room =
 
       const join = (command: Join): Observable<unknown> => {
         const { membership } = command;
-        if (command.again) {
-          if (seated.has(membership)) sayJoined(command);
-          else joining.get(membership)?.again.push(command);
-          return EMPTY;
-        }
-        const place = { cancelled$: new Subject<void>(), held: [], again: [] };
-        joining.set(membership, place);
+        if (command.again) return joinAgain(command);
         const now = status();
         if (name === GLOBAL && now._tag === 'Degraded')
           membership.connection.tell(statusControl(now), membership);
+        return comeIn(command);
+      };
+
+      /** Who asks again is told again; with a `last_id` it goes on from there, as if it came now. */
+      const joinAgain = (command: Join): Observable<unknown> => {
+        const { membership, resume } = command;
+        const seat = seated.get(membership);
+        if (seat === undefined) joining.get(membership)?.again.push(command);
+        else if (resume === undefined) sayJoined(command, undefined);
+        else {
+          seat.unsubscribe();
+          seated.delete(membership);
+          return comeIn(command);
+        }
+        return EMPTY;
+      };
+
+      const comeIn = (command: Join): Observable<unknown> => {
+        const place = { cancelled$: new Subject<void>(), held: [], again: [] };
+        joining.set(command.membership, place);
         const counted$ = defer(() => broker.members(name, own())).pipe(take(1));
         return (scope === undefined ? opened$.pipe(switchMap(() => counted$)) : counted$).pipe(
           mergeMap((count) => {
             others = count;
-            return enter(command);
+            return catchUp(command);
           }),
+          mergeMap((recovered) => enter(command, recovered)),
           takeUntil(place.cancelled$),
         );
       };
+
+      /** Emits once, in the turn in which the joiner has what the members have. */
+      const catchUp = ({ membership, resume }: Join): Observable<Recovered | undefined> => {
+        if (resume === undefined) return of(undefined);
+        const caughtUp$ =
+          scopeTold() === 'pod' ? onPod(membership, resume) : recovered.recover(membership, resume);
+        return caughtUp$.pipe(
+          tap(({ messages, gap }) =>
+            tell({ _tag: 'Recovered', result: gap ?? 'recovered', messages }),
+          ),
+        );
+      };
+
+      /** The log cannot be reached: what was said elsewhere is not known. */
+      const onPod = (membership: Membership, resume: Resume): Observable<Recovered> =>
+        defer(() => {
+          const at = members.reached();
+          if (isAtTop(resume, at, name === GLOBAL)) return of({ at, messages: 0, gap: undefined });
+          tellGap(membership, 'broker_outage');
+          return of({ at, messages: 0, gap: 'broker_outage' as const });
+        });
 
       /** Emits once, when the channel is open. */
       const opened$ = new Observable<void>((subscriber) =>
@@ -137,38 +186,40 @@ export const room =
         }),
       );
 
-      const enter = (command: Join): Observable<unknown> => {
+      const enter = (command: Join, caughtUp: Recovered | undefined): Observable<unknown> => {
         const { membership } = command;
         const { connection } = membership;
         const { held = [], again = [] } = joining.get(membership) ?? {};
         joining.delete(membership);
-        seated.set(membership, members.enter(membership));
-        tell({ _tag: 'Occupied', room: name, members: members.size() });
+        seated.set(membership, members.enter(membership, caughtUp?.at ?? members.reached()));
+        if (!command.again) tell({ _tag: 'Occupied', room: name, members: members.size() });
         reviewPresence(connection.id);
-        sayGap(command);
-        for (const asked of [command, ...again]) sayJoined(asked);
-        if (presence) announce(connection, 'online');
-        return merge(...held.flatMap((said) => publish(said) ?? []));
+        sayJoined(command, caughtUp);
+        if (presence && !command.again) announce(connection, 'online');
+        return merge(
+          ...held.flatMap((said) => publish(said) ?? []),
+          ...again.map((asked) => joinAgain(asked)),
+        );
       };
 
-      /** Nothing is replayed yet: what was said after the place to go on from is told as missed. */
-      const sayGap = ({ membership, resume }: Join): void => {
-        const reason = resume && gapAfter(resume, members.reached(), name === GLOBAL);
-        if (reason === undefined) return;
+      const tellGap = (membership: Membership, reason: GapReason): void => {
         tell({ _tag: 'GapTold', reason, members: 1 });
         const room = name === GLOBAL ? undefined : name;
         membership.connection.tell({ event: 'gap', room, reason }, membership);
       };
 
-      const sayJoined = ({ membership, resume, ref }: Join): void =>
+      const sayJoined = (
+        { membership, resume, ref }: Join,
+        caughtUp: Recovered | undefined,
+      ): void =>
         membership.connection.tell(
           {
             event: 'joined',
             room: name === GLOBAL ? undefined : name,
-            position: members.reached().id,
+            position: (caughtUp?.at ?? members.reached()).id,
             members: members.size() + others,
             presence,
-            recovered: resume === undefined ? undefined : 0,
+            recovered: resume === undefined ? undefined : (caughtUp?.messages ?? 0),
             scope: scopeTold(),
             ref,
           },
@@ -291,7 +342,13 @@ export const room =
           outside: true,
           nonce: drawNonce(clock.random),
         };
-        return { frame: controlFrame(id, at, control), top: arrived, except, at: undefined };
+        return {
+          frame: controlFrame(id, at, control),
+          top: arrived,
+          offset: undefined,
+          except,
+          at: undefined,
+        };
       };
 
       const gapItem = (reason: GapReason): Item => {
@@ -304,14 +361,18 @@ export const room =
           case 'Opened':
             return open(event);
           case 'Published': {
-            const { id, frame, except } = event.publication;
-            arrived = event.top;
+            const { id, idText, frame, except } = event.publication;
+            const { top } = event;
+            // unmoved by what is outside the log
+            const offset = top.id === idText ? top.offset : undefined;
+            arrived = top;
             const not = except === undefined ? undefined : [except];
-            return down?.next({ frame, top: arrived, except: not, at: id.ms });
+            return down?.next({ frame, top, offset, except: not, at: id.ms });
           }
           case 'Gap':
             // a room that was opened on the pod alone goes on in the log
             scope = 'cluster';
+            if (arrived.tag !== event.top.tag) recovered.turned();
             arrived = event.top;
             return down?.next(gapItem(event.reason));
           case 'Failed':
@@ -380,6 +441,7 @@ export const room =
         merge(done$, announcements$).pipe(finalize(() => down?.complete())),
       ).pipe(
         ignoreElements(),
+        finalize(recovered.close),
         failing((error) => {
           if (refused) return;
           tell({ _tag: 'RoomFailed', error });

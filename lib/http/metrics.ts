@@ -58,7 +58,11 @@ export const metrics = (waiting: Waiting): Metrics => {
   );
   const brokerUp = gauge('realtime_broker_up', 'Whether messages reach all pods: 1 or 0');
   const probe = histogram('realtime_broker_probe_seconds', 'A probe round through the broker');
-  labelled('realtime_recoveries', 'Resumes with a last_id, by their result', 'result');
+  const recoveries = labelled(
+    'realtime_recoveries',
+    'Resumes with a last_id, by their result',
+    'result',
+  );
   const gaps = counter('realtime_gaps', 'Connections told that messages may be missing');
   const hooks = labelled('realtime_hook_failures', 'Hooks of the application that failed', 'hook');
   const roomFailures = counter('realtime_room_failures', 'Rooms that ended by an error of ours');
@@ -92,6 +96,9 @@ export const metrics = (waiting: Waiting): Metrics => {
         for (const at of event.acceptedAt)
           delivery.observe(Math.max(0, event.handedAt - at) / 1000);
         return;
+      case 'Recovered':
+        sent.inc(event.messages);
+        return recoveries.inc({ result: event.result });
       case 'GapTold':
         return gaps.inc(event.members);
       case 'Occupied':

@@ -1,0 +1,83 @@
+/**
+ * Where in a log a resume begins, by what a page of it says (contract section 6). Whoever cannot be given everything is
+ * told `gap`, never nothing.
+ */
+import type { GapReason } from '../control.js';
+import type { Id, Top } from '../position.js';
+import type { Resume } from '../resume.js';
+import type { Page } from './index.js';
+
+/** Nothing was said after it in a log that stands at `top`: there is nothing to read. */
+export const isAtTop = (resume: Resume, top: Top, global: boolean): boolean => {
+  if (resume._tag === 'Since') return top.offset === 0 || top.ms < resume.ms;
+  const { id, text } = resume;
+  if (id.tag !== top.tag || id.global !== global || id.offset !== top.offset) return false;
+  return bears(id, text, top.offset === 0 ? undefined : top);
+};
+
+/** The entry at an id's offset bears it: the whole id, or for one that is outside the log is not younger than it. */
+const bears = (
+  { outside, ms }: Id,
+  text: string,
+  entry: { readonly ms: number; readonly id: string | null } | undefined,
+): boolean => entry === undefined || (outside ? entry.ms <= ms : entry.id === text);
+
+/** The offset whose page says where to begin. */
+export const firstLook = (resume: Resume, top: Top): number =>
+  resume._tag === 'Since' ? top.offset : resume.id.offset;
+
+/** What a page says of a resume. */
+export type Start =
+  /** Messages from this offset on are owed; with `gap`, others that cannot be had too. */
+  | { readonly _tag: 'From'; readonly offset: number; readonly gap: GapReason | undefined }
+  /** The log knows nothing of such an id: it goes on with what comes. */
+  | { readonly _tag: 'Lost'; readonly gap: GapReason }
+  /** The page of this offset says more. */
+  | { readonly _tag: 'Earlier'; readonly offset: number };
+
+export const startIn = (
+  resume: Resume,
+  page: Pick<Page, 'top' | 'first' | 'entries'>,
+  global: boolean,
+): Start =>
+  resume._tag === 'Since' ? startSince(resume.ms, page) : startAfter(resume, page, global);
+
+const startAfter = (
+  { id, text }: Extract<Resume, { readonly _tag: 'After' }>,
+  { top, first, entries }: Pick<Page, 'top' | 'first' | 'entries'>,
+  global: boolean,
+): Start => {
+  if (id.tag !== top.tag) return { _tag: 'Lost', gap: 'log_lost' };
+  if (id.global !== global || id.offset > top.offset) return { _tag: 'Lost', gap: 'unknown_id' };
+  const next = Math.max(id.offset + 1, first);
+  if (id.offset === 0)
+    return { _tag: 'From', offset: next, gap: first > 1 ? 'expired' : undefined };
+  // of a quiet room the position outlives the messages
+  if (id.offset === top.offset && id.offset < first)
+    return bears(id, text, top)
+      ? { _tag: 'From', offset: next, gap: undefined }
+      : { _tag: 'Lost', gap: 'unknown_id' };
+  if (id.offset < first) return { _tag: 'From', offset: next, gap: 'expired' };
+  const entry = entries.find((one) => one.id.offset === id.offset);
+  return entry !== undefined && bears(id, text, { ms: entry.id.ms, id: entry.idText })
+    ? { _tag: 'From', offset: next, gap: undefined }
+    : { _tag: 'Lost', gap: 'unknown_id' };
+};
+
+const startSince = (
+  ms: number,
+  { top, first, entries }: Pick<Page, 'top' | 'first' | 'entries'>,
+): Start => {
+  const [head] = entries;
+  const after = top.offset + 1;
+  if (first === after) {
+    const missed = top.offset > 0 && top.ms >= ms;
+    return { _tag: 'From', offset: after, gap: missed ? 'expired' : undefined };
+  }
+  if (head === undefined) return { _tag: 'Earlier', offset: top.offset };
+  if (head.id.ms >= ms && head.id.offset > first)
+    return { _tag: 'Earlier', offset: head.id.offset - 1 };
+  const begin = entries.find(({ id }) => id.ms >= ms)?.id.offset;
+  const gap = begin === first && first > 1 ? 'expired' : undefined;
+  return { _tag: 'From', offset: begin ?? (entries.at(-1)?.id.offset ?? top.offset) + 1, gap };
+};
