@@ -1,0 +1,59 @@
+/** What clients are told, read once: a message that somebody was told before is compared with what they were told. */
+import * as O from 'fp-ts/lib/Option.js';
+import { isControlEvent } from '../../../lib/control.js';
+import { GLOBAL, type Id, parseId, type Room } from '../../../lib/position.js';
+import type { Saying } from './saying.js';
+
+export interface Frame {
+  readonly id: string;
+  readonly type: string;
+  readonly room?: string | undefined;
+  readonly from: string;
+  readonly data?: unknown;
+  readonly timestamp?: string;
+}
+
+/** A message that members share: the same text for whoever hears it. */
+export interface Word {
+  /** Its number among all words, so that what is kept of a hearing is a number. */
+  readonly n: number;
+  readonly idText: string;
+  readonly id: Id;
+  readonly room: Room;
+  readonly text: string;
+  readonly type: string;
+  readonly saying: Saying | undefined;
+  /** Another program's: it has no part in the offsets. */
+  readonly stranger: boolean;
+}
+
+/** Where the id stands in a message of ours. */
+const ID_AT = [7, 43] as const;
+
+export const idTextOf = (text: string): string => text.slice(...ID_AT);
+
+export const idOf = (text: string): Id | undefined => {
+  const id = parseId(text);
+  return O.isSome(id) ? id.value : undefined;
+};
+
+export const placeText = ({ tag, offset, outside }: Place & { outside?: boolean }): string =>
+  `${tag}/${offset}${outside === true ? ' outside the log' : ''}`;
+
+export const roomText = (room: Room): string => (room === GLOBAL ? 'the global log' : room);
+
+export interface Place {
+  readonly tag: number;
+  readonly offset: number;
+}
+
+export const recordOf = (data: unknown): Readonly<Record<string, unknown>> =>
+  typeof data === 'object' && data !== null ? (data as Record<string, unknown>) : {};
+
+export const textIn = (value: unknown): string => (typeof value === 'string' ? value : '');
+
+/** Said by the server to one connection: no message of a room. */
+export const isControl = ({ type, data }: Frame): boolean =>
+  type === 'error' ||
+  type === 'pong' ||
+  (type === 'system' && isControlEvent(recordOf(data)['event']));

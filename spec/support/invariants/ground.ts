@@ -1,0 +1,180 @@
+/**
+ * What really happened below the pods, as far as a run knows it: faults, epochs, what was trimmed, whether probes could go
+ * round, and what pods said of themselves meanwhile. By this a `gap` is due or not, and a status is true or not.
+ */
+import type { GapReason } from '../../../lib/control.js';
+import type { Id, Room } from '../../../lib/position.js';
+import { type Place, placeText } from './frame.js';
+import type { Findings } from './violation.js';
+
+export interface Fault {
+  readonly name: string;
+  /** Pods that it concerns; absent: all. */
+  readonly pods?: readonly string[];
+  /** Redis cannot be had, or not in time. */
+  readonly unreachable?: boolean;
+  /** Redis forgets something: messages, positions or keys. */
+  readonly forgets?: boolean;
+}
+
+interface Lasting extends Fault {
+  readonly from: number;
+  until: number;
+}
+
+/** A gap as it was told, with what the client had asked and had. */
+export interface GapTold {
+  readonly client: string;
+  readonly pod: string;
+  readonly room: Room;
+  readonly reason: string;
+  readonly at: number;
+  /** Told before `joined`: then it is about the id that was given. */
+  readonly resumed: Id | 'since' | undefined;
+  readonly place: Place | undefined;
+  /** The stay in the room was of this pod alone, as Redis could not be had. */
+  readonly onPod: boolean;
+  /** When the room was asked for. */
+  readonly since: number;
+}
+
+export interface Ground {
+  readonly begin: (fault: Fault, at: number) => (at: number) => void;
+  readonly healed: (at: number) => void;
+  readonly healedAt: () => number | undefined;
+  readonly epoch: (room: Room, tag: number, at: number) => void;
+  readonly trimmed: (room: Room, tag: number, first: number) => void;
+  readonly forgot: () => boolean;
+  readonly names: () => readonly string[];
+  /** Whether Redis could not be had from a pod at some time between two moments. */
+  readonly outage: (pod: string, from: number, to: number) => boolean;
+  /** Why a gap is not due; undefined: it is. */
+  readonly undue: (gap: GapTold) => string | undefined;
+  /** Probes of a pod can go round, cannot, or it is not known (`undefined`). */
+  readonly probes: (pod: string, can: boolean | undefined, at: number) => void;
+  readonly status: (pod: string, status: Status, at: number) => void;
+  readonly judge: (at: number) => void;
+}
+
+export type Status = 'starting' | 'ready' | 'degraded' | 'draining' | 'gone';
+
+export interface GroundOptions {
+  readonly findings: Findings;
+  /** How long a status may be wrong: told within 3 s, ready again within 2 s. */
+  readonly lateMs: { readonly degraded: number; readonly ready: number };
+}
+
+/** A fault may show so long after its end: the log is asked again with backoff. */
+const AFTERMATH_MS = 6_000;
+
+interface Health {
+  can: boolean | undefined;
+  canSince: number;
+  status: Status;
+}
+
+export const ground = ({ findings, lateMs }: GroundOptions): Ground => {
+  const faults: Lasting[] = [];
+  const epochs = new Map<Room, { readonly tag: number; readonly at: number }[]>();
+  const firsts = new Map<string, number>();
+  const pods = new Map<string, Health>();
+  let healed: number | undefined;
+
+  const isOf = (fault: Fault, pod: string): boolean => fault.pods?.includes(pod) ?? true;
+
+  const outage = (pod: string, from: number, to: number): boolean =>
+    faults.some(
+      (fault) =>
+        fault.unreachable === true && isOf(fault, pod) && fault.from <= to && fault.until >= from,
+    );
+
+  const firstOf = (room: Room, tag: number): number => firsts.get(`${tag} ${room}`) ?? 1;
+
+  /** Whether an epoch that is not of this tag had begun by then. */
+  const hasOther = (room: Room, tag: number, at: number): boolean =>
+    (epochs.get(room) ?? []).some((epoch) => epoch.tag !== tag && epoch.at <= at);
+
+  const undue = ({
+    room,
+    reason,
+    at,
+    pod,
+    resumed,
+    place,
+    onPod,
+    since,
+  }: GapTold): string | undefined => {
+    const id = typeof resumed === 'object' ? resumed : undefined;
+    switch (reason as GapReason) {
+      case 'expired':
+        if (resumed === 'since') return undefined;
+        if (id === undefined) return 'nothing was asked for';
+        return id.offset < firstOf(room, id.tag) && !(id.offset === 0 && firstOf(room, id.tag) <= 1)
+          ? undefined
+          : `${placeText(id)} is in the log, which begins at ${firstOf(room, id.tag)}`;
+      case 'log_lost': {
+        const tag = id?.tag ?? place?.tag;
+        return tag === undefined || hasOther(room, tag, at) ? undefined : 'the epoch is the same';
+      }
+      case 'unknown_id':
+        return faults.some(({ forgets }) => forgets === true)
+          ? undefined
+          : 'Redis has forgotten nothing';
+      case 'broker_outage':
+        return onPod || outage(pod, Math.min(since, at - AFTERMATH_MS), at)
+          ? undefined
+          : 'Redis could be had';
+      case 'too_many':
+        return 'there were not that many';
+    }
+  };
+
+  const judgeHealth = (pod: string, { can, canSince, status }: Health, at: number): void => {
+    const lasted = at - canSince;
+    const found = (text: string): void =>
+      findings.add({ tag: 'I12', client: undefined, room: undefined, text: `${pod} ${text}`, at });
+    if (can === false && status === 'ready' && lasted > lateMs.degraded)
+      found(`was ready for ${Math.round(lasted)} ms while no probe could go round`);
+    if (can === true && status === 'degraded' && lasted > lateMs.ready)
+      found(`was degraded for ${Math.round(lasted)} ms while probes could go round`);
+  };
+
+  const change = (pod: string, at: number, what: Partial<Health>): void => {
+    const health = pods.get(pod) ?? { can: undefined, canSince: at, status: 'starting' as const };
+    judgeHealth(pod, health, at);
+    pods.set(pod, { ...health, ...what });
+  };
+
+  return {
+    begin: (fault, at) => {
+      const lasting: Lasting = { ...fault, from: at, until: Number.POSITIVE_INFINITY };
+      faults.push(lasting);
+      return (until) => {
+        lasting.until = until;
+      };
+    },
+    healed: (at) => {
+      healed = at;
+    },
+    healedAt: () => healed,
+    epoch: (room, tag, at) => {
+      const some = epochs.get(room) ?? [];
+      epochs.set(room, [...some, { tag, at }]);
+    },
+    trimmed: (room, tag, first) => {
+      const key = `${tag} ${room}`;
+      firsts.set(key, Math.max(first, firsts.get(key) ?? 1));
+    },
+    forgot: () => faults.some(({ forgets }) => forgets === true),
+    names: () => faults.map(({ name }) => name),
+    outage,
+    undue,
+    probes: (pod, can, at) => {
+      if (pods.get(pod)?.can !== can || !pods.has(pod)) change(pod, at, { can, canSince: at });
+    },
+    status: (pod, status, at) => change(pod, at, { status }),
+    judge: (at) => {
+      for (const [pod, health] of pods) judgeHealth(pod, health, at);
+    },
+  };
+};

@@ -1,0 +1,270 @@
+/**
+ * One client's stay in one room over one connection: where it has come to, whether what it hears is the next, a repeat,
+ * behind a hole, or of an epoch that is over. Holds a few numbers and what it heard outside the log.
+ */
+import type { Id, Room } from '../../../lib/position.js';
+import { type Place, placeText, roomText, type Word } from './frame.js';
+import type { Order } from './order.js';
+import type { Saying } from './saying.js';
+import type { Findings, Tag } from './violation.js';
+
+/** Where it asked to go on from: after an id, or after a time. */
+export type Resumed =
+  | { readonly _tag: 'After'; readonly id: Id; readonly word: Word | undefined }
+  | { readonly _tag: 'Since'; readonly ms: number };
+
+export interface StayDeps {
+  readonly client: string;
+  readonly pod: string;
+  readonly order: Order;
+  readonly findings: Findings;
+  readonly resumed: Resumed | undefined;
+  readonly askedAt: number;
+  readonly counts: Heard;
+  /** How far the client came in each epoch of the room, over all its connections. */
+  readonly reached: Map<number, number>;
+}
+
+/** Counted over all stays. */
+export interface Heard {
+  delivered: number;
+  /** Heard again after a reconnect that asked for it. */
+  repeats: number;
+  /** Of an epoch that is over, on their way when it ended. */
+  strays: number;
+  /** Outside the log and under an earlier place than was reached: a resume from there repeats, it loses nothing. */
+  behind: number;
+  /** Offsets that were passed over behind a `gap`. */
+  missedTold: number;
+  recovered: number;
+}
+
+export interface Hole {
+  readonly tag: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface Stay {
+  readonly client: string;
+  readonly pod: string;
+  readonly room: Room;
+  readonly resumed: Resumed | undefined;
+  readonly askedAt: number;
+  readonly joinedAt: () => number | undefined;
+  /** `joined` came with `scope: "pod"`, and nothing of the log since. */
+  readonly onPod: () => boolean;
+  /** The place that `joined` showed. */
+  readonly base: () => Place | undefined;
+  readonly place: () => Place | undefined;
+  /** A gap was told, and no message of the log came since. */
+  readonly isLoose: () => boolean;
+  readonly last: () => Word | undefined;
+  readonly gapAt: () => number | undefined;
+  readonly heard: (word: Word, at: number) => void;
+  /** A frame of the server's own that shows the place. */
+  readonly shown: (id: Id, at: number) => void;
+  readonly gap: (id: Id, reason: string, at: number) => void;
+  readonly joined: (id: Id, recovered: number | undefined, onPod: boolean, at: number) => void;
+  readonly hasHeard: (saying: Saying) => boolean;
+  /** Said on this pod alone: it is to be heard here. */
+  readonly owe: (saying: Saying, at: number) => void;
+  readonly owed: () => ReadonlySet<Saying>;
+  /** Whether anything can be found in the end that was not found yet. */
+  readonly isOpen: () => boolean;
+  /** Judges what was passed over, when all is known. */
+  readonly judge: (at: number) => void;
+  /** What the log has and this stay should have got. */
+  readonly missing: (hole: Hole, at: number, what: string) => void;
+}
+
+/** A hole is searched for what fills it so far. */
+const SEARCHED = 4_096;
+
+export const stay = (deps: StayDeps): Stay => {
+  const { client, pod, order, findings, resumed, askedAt, counts, reached } = deps;
+  const { room } = order;
+  /** Heard outside the log: what was said on the pod. */
+  const outside = new Set<Saying>();
+  const owed = new Set<Saying>();
+  const tops = new Map<number, number>();
+  /** What was passed over, and how that showed: what fills it may be known only later. */
+  const holes: { readonly hole: Hole; readonly at: number; readonly what: string }[] = [];
+  const after = resumed?._tag === 'After' ? resumed : undefined;
+  let place: Place | undefined = after?.id;
+  let base: Place | undefined;
+  let first: Place | undefined;
+  let last: Word | undefined = after?.word;
+  /** The last message of any kind, for the order. */
+  let before: Word | undefined = after?.word;
+  let loose = false;
+  let onPod = false;
+  let joinedAt: number | undefined;
+  let gapAt: number | undefined;
+  let replayed = 0;
+
+  const found = (tag: Tag, text: string, at: number): void =>
+    findings.add({ tag, client, room, text: `at ${placeOr(place)} ${text}`, at });
+
+  const pass = (hole: Hole, how: string, at: number): void => {
+    holes.push({ hole, at, what: `at ${placeOr(place)} ${how}` });
+  };
+
+  const isOver = ({ tag }: Place): boolean =>
+    place !== undefined && tag !== place.tag && order.isOlder(tag, place.tag);
+
+  const inLog = (word: Word, at: number): void => {
+    const { id, saying } = word;
+    const { tag, offset } = id;
+    if (isOver(id)) {
+      counts.strays++;
+      return;
+    }
+    order.sawTag(tag);
+    onPod = false;
+    if (joinedAt === undefined) replayed++;
+    if (offset <= (reached.get(tag) ?? 0) && order.at(tag, offset) === word) counts.repeats++;
+    const top = tops.get(tag);
+    let next = false;
+    if (top !== undefined && offset <= top) {
+      const same = order.at(tag, offset) === word;
+      found(
+        'I2',
+        `heard ${placeText(id)} ${same ? 'again' : 'under another id, in the same epoch'}`,
+        at,
+      );
+    } else if (place === undefined || loose) {
+      if (place?.tag === tag && top !== undefined) counts.missedTold += offset - top - 1;
+    } else if (tag !== place.tag) {
+      found('I1', `heard ${placeText(id)} of another epoch without a gap`, at);
+    } else if (offset <= place.offset) {
+      found('I2', `heard ${placeText(id)}, which it had passed`, at);
+    } else if (offset > place.offset + 1) {
+      // what was said on the pod before is passed over in silence
+      pass({ tag, from: place.offset + 1, to: offset - 1 }, `heard ${placeText(id)}`, at);
+    } else next = true;
+    if (saying !== undefined && outside.has(saying) && saying.sends === 1)
+      found('I2', `heard ${saying.data} twice: outside the log, and as ${placeText(id)}`, at);
+    if (last !== undefined && next) order.follows(last, word, true, client, at);
+    else if (before !== undefined && !loose) order.follows(before, word, false, client, at);
+    if (next && before !== undefined && before !== last)
+      order.follows(before, word, false, client, at);
+    first ??= id;
+    place = { tag, offset };
+    loose = false;
+    last = word;
+    before = word;
+    tops.set(tag, Math.max(top ?? 0, offset));
+    reached.set(tag, Math.max(reached.get(tag) ?? 0, offset));
+  };
+
+  const shown = (id: Place, at: number): void => {
+    if (place === undefined || loose || isOver(id)) return;
+    if (id.tag !== place.tag)
+      found('I1', `was shown ${placeText(id)}, a place of another epoch, without a gap`, at);
+    else if (id.offset > place.offset)
+      pass(
+        { tag: id.tag, from: place.offset + 1, to: id.offset },
+        `was shown ${placeText(id)}`,
+        at,
+      );
+    else if (id.offset < place.offset) counts.behind++;
+  };
+
+  const onThePod = (word: Word, saying: Saying, at: number): void => {
+    if (outside.has(saying)) found('I2', `heard ${saying.data} twice outside the log`, at);
+    if (saying.logged !== undefined && saying.logged === last && saying.sends === 1)
+      found('I2', `heard ${saying.data} twice: in the log, and outside it`, at);
+    outside.add(saying);
+    owed.delete(saying);
+    if (before !== undefined) order.follows(before, word, false, client, at);
+    before = word;
+  };
+
+  const missing = ({ tag, from, to }: Hole, at: number, what: string): void => {
+    const lost: number[] = [];
+    for (let offset = from; offset <= Math.min(to, from + SEARCHED); offset++) {
+      const saying = order.at(tag, offset)?.saying;
+      if (saying === undefined || !outside.has(saying)) lost.push(offset);
+    }
+    if (lost.length === 0) return;
+    const text = `${what}: ${lost.length} of ${roomText(room)} are missing from ${tag}/${lost[0]} on, and no gap was told`;
+    findings.add({ tag: 'I1', client, room, text, at });
+  };
+
+  return {
+    client,
+    pod,
+    room,
+    resumed,
+    askedAt,
+    joinedAt: () => joinedAt,
+    onPod: () => onPod,
+    base: () => base,
+    place: () => place,
+    isLoose: () => loose,
+    last: () => last,
+    gapAt: () => gapAt,
+    heard: (word, at) => {
+      counts.delivered++;
+      if (word.stranger) return;
+      if (!word.id.outside) return inLog(word, at);
+      shown(word.id, at);
+      if (word.saying !== undefined) onThePod(word, word.saying, at);
+    },
+    shown,
+    gap: (id, reason, at) => {
+      if (reason === 'log_lost') order.sawTag(id.tag);
+      gapAt = at;
+      loose = true;
+      place = id;
+      last = undefined;
+      before = undefined;
+    },
+    joined: (id, recovered, pod, at) => {
+      if (joinedAt !== undefined) {
+        shown(id, at);
+        onPod = pod && onPod;
+        return;
+      }
+      joinedAt = at;
+      onPod = pod;
+      if (!pod) order.sawTag(id.tag);
+      if (resumed?._tag === 'After' || first !== undefined) shown(id, at);
+      if (recovered !== undefined) {
+        counts.recovered += recovered;
+        if (recovered !== replayed)
+          found('I1', `was told that ${recovered} were recovered, and got ${replayed}`, at);
+      }
+      base = id;
+      if (place === undefined || loose || id.tag !== place.tag || id.offset > place.offset)
+        place = id;
+      loose = false;
+    },
+    hasHeard: (saying) => outside.has(saying),
+    owe: (saying, at) => {
+      if (joinedAt === undefined || joinedAt > saying.firstAt || outside.has(saying)) return;
+      if (gapAt !== undefined && gapAt >= saying.firstAt && gapAt <= at) return;
+      owed.add(saying);
+    },
+    owed: () => owed,
+    isOpen: () => holes.length > 0 || resumed?._tag === 'Since',
+    judge: (at) => {
+      for (const { hole, at: when, what } of holes) missing(hole, when, what);
+      if (resumed?._tag !== 'Since' || gapAt !== undefined || joinedAt === undefined) return;
+      const from = first ?? (base === undefined ? undefined : { ...base, offset: base.offset + 1 });
+      if (from === undefined) return;
+      const left = order.at(from.tag, from.offset - 1);
+      if (left !== undefined && left.id.ms > resumed.ms)
+        found(
+          'I1',
+          `asked for what came after ${resumed.ms}, and ${placeText(left.id)} of ${left.id.ms} did not come`,
+          at,
+        );
+    },
+    missing,
+  };
+};
+
+const placeOr = (place: Place | undefined): string =>
+  place === undefined ? 'no place' : placeText(place);
