@@ -9,7 +9,10 @@ import type { Outbox } from './outbox.js';
 import type { Position, Room } from './position.js';
 import type { Resume } from './resume.js';
 
-/** A connection's place in a room: what it was last sent of the room's log is in the id of all that it is told. */
+/**
+ * A connection's place in a room: what it was last sent of the room's log is in the id of all that it is told;
+ * `NOWHERE` before it is in.
+ */
 export interface Membership {
   readonly connection: Connection;
   readonly room: Room;

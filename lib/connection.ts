@@ -43,7 +43,16 @@ import {
   type Rejection,
 } from './hooks.js';
 import { Outbox, type OutboxDeps } from './outbox.js';
-import { drawNonce, formatId, GLOBAL, type Id, type Position, type Room } from './position.js';
+import {
+  drawNonce,
+  formatId,
+  GLOBAL,
+  type Id,
+  nextNonce,
+  NOWHERE,
+  type Position,
+  type Room,
+} from './position.js';
 import { type Resume, type Resumes, resumeAfter } from './resume.js';
 import { TokenBucket } from './token-bucket.js';
 
@@ -93,6 +102,7 @@ class SocketConnection implements Connection {
   private refusedAt: number[] | undefined = undefined;
   private held: Buffer[] | undefined = undefined;
   private underway = 0;
+  private nonce: number;
   private thinking = false;
   private draining = false;
   private closing: Close | undefined = undefined;
@@ -109,6 +119,7 @@ class SocketConnection implements Connection {
     this.id = deps.newId();
     this.userId = admission.userId;
     this.bucket = new TokenBucket(deps.config.limits, deps.clock.scheduler.now());
+    this.nonce = drawNonce(deps.clock.random);
     this.outbox = new Outbox(deps.outboxes, socket, () => this.close(CLOSE.slow));
     deps.connections.add(this);
     webSocket.on('message', (data: Buffer, isBinary: boolean) =>
@@ -151,18 +162,18 @@ class SocketConnection implements Connection {
     this.send(controlFrame(this.idFor(membership), this.deps.clock.wall(), control));
   }
 
+  /**
+   * The place last queued to this connection, with that place's time and not the pod's: it sorts between what was sent
+   * before and what comes. Of a room that it is not in, the global log's.
+   */
   private idFor(membership: Membership | undefined): Id {
-    const { clock, globalPosition } = this.deps;
-    const { tag, offset, ms } = membership?.position ?? globalPosition();
-    const global = membership === undefined || membership.room === GLOBAL;
-    return {
-      tag,
-      offset,
-      ms: Math.max(clock.wall(), ms),
-      global,
-      outside: true,
-      nonce: drawNonce(clock.random),
-    };
+    const own = placeOf(membership);
+    const { tag, offset, ms } =
+      own ?? placeOf(this.memberships.get(GLOBAL)) ?? this.deps.globalPosition();
+    const global = own === undefined || membership?.room === GLOBAL;
+    // counted, not drawn: of a thousand drawn at one place two would be the same
+    this.nonce = nextNonce(this.nonce);
+    return { tag, offset, ms, global, outside: true, nonce: this.nonce };
   }
 
   private send(frame: Buffer): void {
@@ -260,7 +271,7 @@ class SocketConnection implements Connection {
   }
 
   private stranger(room: Room): Membership {
-    return { connection: this, room, position: this.deps.globalPosition() };
+    return { connection: this, room, position: NOWHERE };
   }
 
   private speak(message: Speech): void {
@@ -517,6 +528,9 @@ class SocketConnection implements Connection {
 
 const CONNECTED: HubEvent = { _tag: 'Connected' };
 const RECEIVED: HubEvent = { _tag: 'Received', messages: 1 };
+
+const placeOf = (membership: Membership | undefined): Position | undefined =>
+  membership === undefined || membership.position === NOWHERE ? undefined : membership.position;
 
 const notAMember = (ref: string | undefined): Refusal => ({
   code: 'not_a_member',

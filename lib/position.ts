@@ -23,6 +23,9 @@ export interface Position {
   readonly ms: number;
 }
 
+/** No place in any log: the tag is never 0. */
+export const NOWHERE: Position = Object.freeze({ tag: 0, offset: 0, ms: 0 });
+
 /** A position with the id of the message that stands there; `id` is null in a log that holds none yet. */
 export interface Top extends Position {
   readonly id: string | null;
@@ -103,6 +106,9 @@ export const drawTag = (random: () => number): number => 1 + Math.floor(random()
 
 /** The 20 bits of a publish. */
 export const drawNonce = (random: () => number): number => Math.floor(random() * NONCES);
+
+/** The 20 bits after these: a million in a row differ, of a thousand drawn two would be the same. */
+export const nextNonce = (nonce: number): number => (nonce + 1) % NONCES;
 
 const ROOM_NAME = /^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$/;
 const RESERVED = new Set(['stats']);

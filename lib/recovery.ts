@@ -163,8 +163,10 @@ export const recovery = (deps: RecoveryDeps): Recovery => {
       let gap: GapReason | undefined;
       let failures = 0;
 
-      const tell = (reason: GapReason): void => {
+      /** What follows the gap begins right after `place`: that is where it is told. */
+      const tell = (reason: GapReason, place: Top): void => {
         gap ??= reason;
+        membership.position = place;
         deps.gap(membership, reason);
       };
 
@@ -175,8 +177,9 @@ export const recovery = (deps: RecoveryDeps): Recovery => {
 
       /** Nothing more can be had: it goes on with what comes. */
       const give = (reason: GapReason): void => {
-        tell(reason);
-        meet(reached());
+        const now = reached();
+        tell(reason, now);
+        meet(now);
       };
 
       const look = (offset: number, then: (found: SharedPage) => void): void => {
@@ -203,10 +206,10 @@ export const recovery = (deps: RecoveryDeps): Recovery => {
           shared.drop(found);
           return look(firstLook(resume, found.top), begin);
         }
-        if (start.gap !== undefined) tell(start.gap);
         page = found;
         next = start.offset;
         at = placeBefore(found, next);
+        if (start.gap !== undefined) tell(start.gap, at);
         step();
       };
 
@@ -233,9 +236,9 @@ export const recovery = (deps: RecoveryDeps): Recovery => {
         page = found;
         if (found.top.tag !== at?.tag) return give('log_lost');
         if (found.first > next) {
-          tell('expired');
           next = found.first;
           at = placeBefore(found, next);
+          tell('expired', at);
         }
         // a log that is behind the members went back, and they will hear of it
         if (found.top.offset < next && next <= reached().offset) {

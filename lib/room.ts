@@ -40,7 +40,7 @@ import { isAtTop } from './log/start.js';
 import { mergeSome } from './operators/merge-some.js';
 import { multicast } from './operators/multicast.js';
 import { spaced } from './operators/spaced.js';
-import { drawNonce, GLOBAL, type Position, type Room, type Top } from './position.js';
+import { drawNonce, GLOBAL, nextNonce, type Position, type Room, type Top } from './position.js';
 import { type Recovered, recovery } from './recovery.js';
 import type { Resume } from './resume.js';
 
@@ -113,6 +113,7 @@ export const room =
       let scope: Scope | undefined;
       /** Where the channel has come to. */
       let arrived: Top = { ...globalPosition(), id: null };
+      let nonce = drawNonce(clock.random);
       let others = 0;
       let presence = false;
       /** The broker cannot give this room: nobody's bug. */
@@ -174,6 +175,7 @@ export const room =
         defer(() => {
           const at = members.reached();
           if (isAtTop(resume, at, name === GLOBAL)) return of({ at, messages: 0, gap: undefined });
+          membership.position = at;
           tellGap(membership, 'broker_outage');
           return of({ at, messages: 0, gap: 'broker_outage' as const });
         });
@@ -332,23 +334,12 @@ export const room =
         down?.next(itemOf(control, except));
 
       const itemOf = (control: Control, except?: readonly string[]): Item => {
-        const at = clock.wall();
+        // the place's time, not the pod's: see `idFor` of a connection
         const { tag, offset, ms } = arrived;
-        const id = {
-          tag,
-          offset,
-          ms: Math.max(at, ms),
-          global: name === GLOBAL,
-          outside: true,
-          nonce: drawNonce(clock.random),
-        };
-        return {
-          frame: controlFrame(id, at, control),
-          top: arrived,
-          offset: undefined,
-          except,
-          at: undefined,
-        };
+        nonce = nextNonce(nonce);
+        const id = { tag, offset, ms, global: name === GLOBAL, outside: true, nonce };
+        const frame = controlFrame(id, clock.wall(), control);
+        return { frame, top: arrived, offset: undefined, except, at: undefined };
       };
 
       const gapItem = (reason: GapReason): Item => {

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, Socket } from 'node:net';
+import { isSome } from 'fp-ts/lib/Option.js';
 import fc from 'fast-check';
 import { map, NEVER, of, throwError, timer } from 'rxjs';
 import t from 'tap';
@@ -373,6 +374,98 @@ t.test('any id that a client has received shows the place that it had reached', 
     'each is a UUIDv7',
   );
   t.equal(new Set(b.heard().map(({ id }) => id)).size, ids.length, 'and none comes twice');
+});
+
+t.test(
+  'what is outside the log sorts where it was heard, whatever the pod takes for the time',
+  async (t) => {
+    const w = hubWorld({ broker: (clock) => localBroker({ clock, positionTtlMs: 86_400_000 }) });
+    const a = w.connect({ room: 'r' });
+    w.clock.advance(10);
+    for (const skewMs of [300_000, -600_000, 1_000_000]) {
+      a.chat('', 'placed, and still on its way');
+      w.clock.jump(skewMs);
+      a.say({ type: 'ping' });
+      a.say({ type: 'nonsense' });
+      a.join('r', 'again');
+      w.clock.advance(10);
+    }
+    for (const room of [undefined, 'r']) {
+      const heard = a.heard().filter((message) => message.room === room);
+      let last = '';
+      for (const { id, type } of heard) {
+        if (type === 'chat') t.ok(id > last, `${id} comes after ${last}`);
+        last = id > last ? id : last;
+      }
+      t.equal(new Set(heard.map(({ id }) => id)).size, heard.length);
+    }
+    const [chat] = a.chats('');
+    const pong = a.heard().filter(({ type }) => type === 'pong')[1];
+    const [at, told] = [chat, pong].map((message) => parseId(message?.id ?? ''));
+    t.match(told, { value: { offset: 1, outside: true, global: true } });
+    t.equal(
+      told !== undefined && isSome(told) && told.value.ms,
+      at !== undefined && isSome(at) && at.value.ms,
+      'its time is that of the message at its place',
+    );
+  },
+);
+
+t.test('100,000 answers at one place of the log bear ids of their own', async (t) => {
+  const w = world();
+  const a = member(w);
+  for (let i = 0; i < 100; i++) {
+    for (let n = 0; n < 1_000; n++) a.say({ type: 'ping' });
+    w.clock.advance(1);
+  }
+  const ids = a.heard().flatMap(({ id, type }) => (type === 'pong' ? [id] : []));
+  t.equal(ids.length, 100_000);
+  t.equal(new Set(ids).size, 100_000);
+});
+
+t.test(
+  'what is told of a room before it is joined is of the global log, and says so',
+  async (t) => {
+    const w = world();
+    const a = member(w);
+    const b = w.connect();
+    w.clock.advance(10);
+    b.chat('', 'one');
+    w.clock.advance(10);
+    a.leave('nowhere', 'x');
+    w.broker.openMs = 1_000;
+    a.join('slow');
+    w.clock.advance(10);
+    a.leave('slow', 'y');
+    w.clock.advance(10);
+    const left = a
+      .heard()
+      .filter(({ data }) =>
+        ['x', 'y'].includes(String((data as { readonly ref?: string } | undefined)?.ref)),
+      );
+    t.match(left, [
+      { room: undefined, data: { event: 'left', room: 'nowhere' } },
+      { room: undefined, data: { event: 'left', room: 'slow' } },
+    ]);
+    t.match(
+      left.map(({ id }) => parseId(id)),
+      [1, 2].map(() => ({ value: { global: true, outside: true, offset: 1 } })),
+      'an id to go on from in the global log',
+    );
+  },
+);
+
+t.test('a gap that is told on the way in is of the room, and shows where it goes on', async (t) => {
+  const w = world();
+  const [a, b] = [w.connect(), member(w)];
+  b.chat('r', 1);
+  w.clock.advance(10);
+  const lost = '018bcfe5-680a-7fff-8000-000000100000';
+  a.say({ type: 'join', room: 'r', data: { last_id: lost } });
+  w.clock.advance(10);
+  const gap = a.heard().find(({ data }) => (data as { readonly event?: string }).event === 'gap');
+  t.match(gap, { room: 'r', data: { room: 'r', reason: 'log_lost' } });
+  t.match(parseId(gap?.id ?? ''), { value: { tag: 1, offset: 1, outside: true, global: false } });
 });
 
 // idempotency keys

@@ -2,13 +2,14 @@
  * Many pods are one service: on one Redis, behind Sentinel, on a Cluster. Each pod's clients and the others' hear the same
  * messages in the same order, and nobody hears what is not for them.
  */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test as Tap } from 'tap';
 import { channelOf, GLOBAL_CHANNEL } from '../lib/broker/bus.js';
 import { slotOf } from '../lib/broker/redis-slots.js';
+import { systemClock } from '../lib/clock.js';
 import { formatId, type Id } from '../lib/position.js';
-import type { Client } from './support/client.js';
+import { type Client, positionOf } from './support/client.js';
 import { BASE, type Pod, startPod, startProcess } from './support/pod.js';
 import {
   type RedisServer,
@@ -485,6 +486,44 @@ t.test('what another program publishes', async (t) => {
     'no socket was closed',
   );
   await clients.close();
+});
+
+t.test('a pod whose clock is five minutes ahead', async (t) => {
+  const redis = await startRedis();
+  t.teardown(redis.stop);
+  const broker = { redisUrl: redis.url };
+  const ahead = await startPod(
+    t,
+    { server: { serverId: 'ahead' }, broker },
+    { clock: { ...systemClock, wall: () => Date.now() + 300_000 } },
+  );
+  const right = await startPod(t, { server: { serverId: 'right' }, broker });
+  const a = await ahead.connect('/ws/r');
+  const b = await right.connect('/ws/r');
+  a.send({ type: 'chat', id: randomUUID(), data: 'heard' });
+  const ack = await a.heard({ data: { event: 'ack' } });
+  await a.heard({ data: 'heard' });
+  a.send({ type: 'ping' });
+  await a.heard({ type: 'pong' });
+  b.send({ type: 'chat', data: 'said later' });
+  await a.heard({ data: 'said later' });
+  for (const room of [undefined, 'r']) {
+    const heard = a.messages.filter((message) => message.room === room);
+    const epoch = positionOf(heard.at(-1) ?? ack).tag;
+    // `welcome` may come before a log is known
+    const ids = heard.filter((each) => positionOf(each).tag === epoch).map(({ id }) => id);
+    t.ok(ids.length > 1);
+    t.strictSame(ids, ids.toSorted(), `room ${room}: ids sort in the order of delivery`);
+  }
+  await a.close();
+  b.send({ type: 'chat', data: 'missed' });
+  await b.heard({ data: 'missed' });
+  const again = await ahead.connect(`/ws/r?last_id=${ack.id}`);
+  t.ok(
+    again.all({ data: 'missed' }).length + again.all({ data: { event: 'gap', room: 'r' } }).length >
+      0,
+    'what was said while it was away is replayed or told as missing',
+  );
 });
 
 t.test('members, presence, echo', async (t) => {

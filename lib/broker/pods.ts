@@ -51,7 +51,6 @@ export interface PodsBroker extends Broker {
 interface Place {
   readonly raws: Set<Subject<RawEvent>>;
   top: Top | undefined;
-  ms: number;
 }
 
 const PROBE_MS = 500;
@@ -70,20 +69,22 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
   let ready = false;
   /** Of the ids that are given before any log was seen; one for the pod, so they sort among each other. */
   const podTag = drawTag(random);
+  let podMs = 0;
 
   const pulse = probe({ bus, clock, timeoutMs });
   const heard = subscriptions({ bus, clock });
   const said = echoes({ clock });
   const members = counts({ bus, clock, ready: () => ready });
 
-  const podTop = (): Top => ({ tag: podTag, offset: 0, ms: Math.floor(wall()), id: null });
+  /** The one place whose time is the pod's own, and so may be wrong: no log is known yet. */
+  const podTop = (): Top => {
+    podMs = Math.max(podMs, Math.floor(wall()));
+    return { tag: podTag, offset: 0, ms: podMs, id: null };
+  };
 
   const idOutside = (room: Room, nonce: number): Id => {
-    const place = places.get(room);
-    const top = place?.top ?? podTop();
-    const ms = Math.max(top.ms, place?.ms ?? 0, Math.floor(wall()));
-    if (place !== undefined) place.ms = ms;
-    return { tag: top.tag, offset: top.offset, ms, global: room === GLOBAL, outside: true, nonce };
+    const { tag, offset, ms } = places.get(room)?.top ?? podTop();
+    return { tag, offset, ms, global: room === GLOBAL, outside: true, nonce };
   };
 
   const sayTo = (room: Room, event: RawEvent): void => {
@@ -156,7 +157,7 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
 
   const channel = (room: Room): Observable<ChannelEvent> =>
     new Observable((out) => {
-      const place = places.get(room) ?? { raws: new Set(), top: undefined, ms: 0 };
+      const place = places.get(room) ?? { raws: new Set(), top: undefined };
       places.set(room, place);
       const raw$ = new Subject<RawEvent>();
       place.raws.add(raw$);

@@ -13,7 +13,7 @@ import { isLeft, isRight, left, right, type Either } from 'fp-ts/lib/Either.js';
 import { defer, mergeMap, Observable, of, Subscription } from 'rxjs';
 import type { Clock } from '../clock.js';
 import { type Draft, type Publication, publicationOf, restOf } from '../codec.js';
-import { drawNonce, drawTag, type Id, type Room } from '../position.js';
+import { drawNonce, drawTag, type Id, nextNonce, type Room } from '../position.js';
 import type { Answer, Bus, BusError, Outcome } from './bus.js';
 import type { Echoes } from './echoes.js';
 import type { PublishError, Receipt } from './index.js';
@@ -32,7 +32,7 @@ export interface PublisherDeps {
   readonly receipts: Receipts;
   /** Where publishes go by what the probe says: `wait` until it has said anything. */
   readonly way: () => 'cluster' | 'pod' | 'wait';
-  /** An id outside the log, at the place that the room has reached here; its ms never go back. */
+  /** An id outside the log, at the place that the room has reached here and with its time. */
   readonly idOutside: (room: Room, nonce: number) => Id;
   /** Says a message to this pod's members of its room. */
   readonly deliver: (room: Room, publication: Publication) => void;
@@ -87,7 +87,14 @@ export const publisher = (deps: PublisherDeps): Publisher => {
   const { bus, clock, probe, receipts, echoes, timeoutMs } = deps;
   const { scheduler, random } = clock;
   const lines = new Map<Room, Line>();
+  let last = drawNonce(random);
   let closed = false;
+
+  /** In a row, as an outage gives many messages one place: drawn, two of a thousand would bear one id. */
+  const nonceOf = (): number => {
+    last = nextNonce(last);
+    return last;
+  };
 
   const lineOf = (room: Room): Line => {
     const line = lines.get(room) ?? {
@@ -118,7 +125,7 @@ export const publisher = (deps: PublisherDeps): Publisher => {
       if (way === 'cluster') send(line);
       else {
         line.waiting.shift();
-        fallBack(head, drawNonce(random), false);
+        fallBack(head, nonceOf(), false);
       }
     }
     line.busy = false;
@@ -129,7 +136,7 @@ export const publisher = (deps: PublisherDeps): Publisher => {
   const send = (line: Line): void => {
     const known = line.waiting.findIndex(({ draft }) => receipts.find(draft) !== undefined);
     const batch = line.waiting.splice(0, known === -1 ? MAX_BATCH : Math.min(known, MAX_BATCH));
-    const nonces = batch.map(() => drawNonce(random));
+    const nonces = batch.map(nonceOf);
     const call: Call = { subscription: new Subscription(), batch, nonces, heard: new Map() };
     line.call = call;
     call.subscription.add(
@@ -180,7 +187,7 @@ export const publisher = (deps: PublisherDeps): Publisher => {
     const mayHaveRun = error._tag === 'Unreachable';
     batch.forEach((waiting, i) => {
       const id = heard.get(i);
-      if (id === undefined) fallBack(waiting, nonces[i] ?? drawNonce(random), mayHaveRun);
+      if (id === undefined) fallBack(waiting, nonces[i] ?? nonceOf(), mayHaveRun);
       else waiting.answer(right({ id, duplicate: false, scope: 'cluster' }));
     });
   };

@@ -518,6 +518,35 @@ t.test('the clock of Redis may be wrong, and may jump', async (t) => {
   }
 });
 
+t.test(
+  'what falls back on the pod bears the time of the place it comes after, not the pod’s, and an id of its own',
+  async (t) => {
+    const w = world(1);
+    const pod = podOf(w, 0);
+    w.clock.advance(1_000);
+    // an hour behind the pod
+    w.redis.jump(-3_600_000);
+    const listener = join(w, pod, 'r');
+    w.clock.advance(100);
+    publish(w, pod, 'r');
+    w.clock.advance(100);
+    w.redis.crash();
+    w.clock.advance(5_000);
+    for (let i = 0; i < 3_000; i++) {
+      publish(w, pod, 'r');
+      w.clock.advance(1);
+    }
+    const ids = listener.events.flatMap((event) =>
+      event._tag === 'Published' ? [event.publication] : [],
+    );
+    t.equal(ids.length, 3_001);
+    const [first, ...fallen] = ids;
+    t.ok(fallen.every(({ id }) => id.outside && id.ms === first?.id.ms && id.offset === 1));
+    t.equal(new Set(ids.map(({ idText }) => idText)).size, ids.length);
+    t.ok(fallen.every(({ idText }) => idText > (first?.idText ?? '')));
+  },
+);
+
 t.test('a channel that Redis refuses fails alone', async (t) => {
   const w = world(1);
   const pod = podOf(w, 0);
