@@ -1,14 +1,15 @@
 /**
  * A model of one Redis in virtual time: logs, keys, channels, its own clock. A command runs whole or not at all, one after
- * the other; what is pushed to a connection arrives in order. It can crash, be wiped, freeze, lose a log's tail, refuse.
+ * the other; what is pushed to a connection arrives in order. It can crash, be wiped, freeze, refuse, and lose what it
+ * wrote last: the tail since the last fsync, or what a replica that became the master had not got.
  */
-import { left, right, type Either } from 'fp-ts/lib/Either.js';
+import { isLeft, left, right, type Either } from 'fp-ts/lib/Either.js';
 import type { BusError, Outcome } from '../../lib/broker/bus.js';
 import { channelOf } from '../../lib/broker/bus.js';
 import type { Draft } from '../../lib/codec.js';
-import { frameAround, payloadOf, Publication } from '../../lib/codec.js';
+import { decodePublication, payloadOf, type Publication } from '../../lib/codec.js';
 import { type Page, PAGE_BYTES } from '../../lib/log/index.js';
-import { formatId, GLOBAL, parseId, type Room, type Top } from '../../lib/position.js';
+import { formatId, GLOBAL, type Room, type Top } from '../../lib/position.js';
 import type { VirtualClock } from './virtual-clock.js';
 
 export interface Entry {
@@ -18,13 +19,20 @@ export interface Entry {
   readonly rest: string;
 }
 
+/** A room's position and its last messages. */
 interface Log {
-  readonly tag: number;
+  tag: number;
+  offset: number;
+  ms: number;
+  id: string | null;
   readonly entries: Entry[];
-  readonly keys: Map<
-    string,
-    { readonly digest: string; readonly id: string; readonly offset: number }
-  >;
+}
+
+interface Key {
+  readonly digest: string;
+  readonly id: string;
+  readonly offset: number;
+  readonly until: number;
 }
 
 /** One connection as Redis sees it. */
@@ -56,49 +64,69 @@ export interface ModelRedis {
   renew(room: Room, old: number, tag: number): Reply<Top>;
   members(room: Room, serverId: string, own: number): Reply<number>;
   lease(serverId: string): Reply<readonly string[]>;
+  /** A pod gives its lease back. */
+  resign(serverId: string): void;
   send(channel: string, payload: Buffer): Reply<void>;
   // faults
-  crash(): void;
+  /** Connections break, and what was written within so many ms is gone: `appendfsync everysec` loses up to 1,000. */
+  crash(lostMs?: number): void;
   start(): void;
   freeze(): void;
   thaw(): void;
+  isFrozen(): boolean;
   /** All data is gone. */
   wipe(): void;
   /** A replica that lacks a log's last messages became the master; connections break when `cut`. */
   failover(count: number, cut: boolean): void;
+  /** A replica that is so many ms behind became the master. */
+  promote(behindMs: number): void;
   /** Every writing command is answered so; undefined: none. */
   refuse(tag: BusError['_tag'] | undefined): void;
+  refuses(): boolean;
   /** This room's key is of the wrong type. */
   spoil(room: Room): void;
   jump(ms: number): void;
   // what a checker asks
   /** Every message that ever had a place, also in logs that are lost. */
   readonly placed: Map<string, { readonly room: Room; readonly rest: string }>;
-  /** Ids that a failover took back. */
+  /** Ids that were taken back. */
   readonly lost: Set<string>;
   /** The tags of a room's epochs, in order. */
   epochs(room: Room): readonly number[];
   entries(room: Room): readonly Entry[];
+  rooms(): readonly Room[];
   hears(channel: string): number;
 }
 
-const LEASE_MS = 15_000;
+/** What happens to logs, as it happens. */
+export interface Witnessed {
+  readonly epoch?: (room: Room, tag: number) => void;
+  readonly trimmed?: (room: Room, tag: number, first: number) => void;
+}
 
 /** How much of a room's log it keeps: `LOG_MESSAGES`, `LOG_TTL_MS`. */
-export interface ModelOptions {
-  readonly logMessages: number;
-  readonly logTtlMs: number;
+export interface ModelOptions extends Witnessed {
+  readonly logMessages?: number;
+  readonly logTtlMs?: number;
 }
+
+const LEASE_MS = 10_000;
+const KEY_TTL_MS = 300_000;
+/** What was written longer ago is on the disk and on every replica. */
+const UNSAFE_MS = 1_000;
 
 export const modelRedis = (
   clock: VirtualClock,
-  { logMessages, logTtlMs }: ModelOptions = { logMessages: 1_000, logTtlMs: 600_000 },
+  { logMessages = 1_000, logTtlMs = 600_000, epoch, trimmed }: ModelOptions = {},
 ): ModelRedis => {
   let state: 'up' | 'down' | 'frozen' = 'up';
   let inbox: (() => void)[] = [];
   let logs = new Map<Room, Log>();
+  let keys = new Map<Room, Map<string, Key>>();
   let counts = new Map<Room, Map<string, number>>();
   let leases = new Map<string, number>();
+  /** How to take back what was written last, by the monotonic clock. */
+  let journal: { readonly at: number; readonly undo: () => void }[] = [];
   let refused: BusError['_tag'] | undefined;
   let skew = 0;
   const epochs = new Map<Room, readonly number[]>();
@@ -106,24 +134,46 @@ export const modelRedis = (
   const spoilt = new Set<Room>();
   const peers = new Set<Peer>();
   const placed = new Map<string, { readonly room: Room; readonly rest: string }>();
+  const publications = new Map<string, Publication>();
 
   const now = (): number => Math.floor(clock.wall() + skew);
 
-  const logOf = (room: Room, tag: number): Log => logs.get(room) ?? begin(room, tag);
+  const wrote = (undo: () => void): void => {
+    const at = clock.scheduler.now();
+    if ((journal[0]?.at ?? at) < at - 2 * UNSAFE_MS)
+      journal = journal.filter((each) => each.at >= at - UNSAFE_MS);
+    journal.push({ at, undo });
+  };
 
-  const begin = (room: Room, tag: number): Log => {
-    const log: Log = { tag, entries: [], keys: new Map() };
-    logs.set(room, log);
-    epochs.set(room, [...(epochs.get(room) ?? []), tag]);
+  const takeBack = (ms: number): void => {
+    const since = clock.scheduler.now() - ms;
+    for (let last = journal.pop(); last !== undefined; last = journal.pop()) {
+      if (last.at < since) break;
+      last.undo();
+    }
+    journal = [];
+  };
+
+  const logOf = (room: Room, tag: number): Log => logs.get(room) ?? begin(room, tag, 0);
+
+  const begin = (room: Room, tag: number, ms: number): Log => {
+    const before = logs.get(room);
+    const log: Log = { tag, offset: 0, ms: Math.max(now(), ms), id: null, entries: [] };
+    const isOf = (one: Log): void => {
+      logs.set(room, one);
+      epochs.set(room, [...(epochs.get(room) ?? []), one.tag]);
+      epoch?.(room, one.tag);
+    };
+    isOf(log);
+    wrote(() => {
+      for (const { id } of log.entries) lost.add(id);
+      if (before === undefined) logs.delete(room);
+      else isOf(before);
+    });
     return log;
   };
 
-  const topOf = ({ tag, entries }: Log): Top => {
-    const last = entries.at(-1);
-    return last === undefined
-      ? { tag, offset: 0, ms: 0, id: null }
-      : { tag, offset: last.offset, ms: last.ms, id: last.id };
-  };
+  const topOf = ({ tag, offset, ms, id }: Log): Top => ({ tag, offset, ms, id });
 
   const refusal = (room?: Room): BusError | undefined => {
     if (refused !== undefined) return { _tag: refused, detail: 'the model refuses' };
@@ -136,14 +186,43 @@ export const modelRedis = (
     for (const peer of peers) if (peer.channels.has(channel)) peer.push(channel, payload);
   };
 
+  const keyOf = (room: Room, key: string): Key | undefined => {
+    const known = keys.get(room)?.get(key);
+    return known !== undefined && known.until > now() ? known : undefined;
+  };
+
+  const rememberKey = (room: Room, key: string, value: Key): void => {
+    const some = keys.get(room) ?? new Map<string, Key>();
+    keys.set(room, some);
+    some.set(key, value);
+    wrote(() => some.delete(key));
+  };
+
+  const append = (room: Room, log: Log, entry: Entry): void => {
+    const { offset, ms, id } = log;
+    log.entries.push(entry);
+    log.offset = entry.offset;
+    log.ms = entry.ms;
+    log.id = entry.id;
+    placed.set(entry.id, { room, rest: entry.rest });
+    wrote(() => {
+      lost.add(entry.id);
+      if (log.entries.at(-1) === entry) log.entries.pop();
+      Object.assign(log, { offset, ms, id });
+    });
+    if (log.entries.length > logMessages) {
+      log.entries.splice(0, log.entries.length - logMessages);
+      trimmed?.(room, log.tag, log.entries[0]?.offset ?? log.offset + 1);
+    }
+  };
+
   const place = (log: Log, draft: Draft, nonce: number): Outcome => {
     const { room, rest, key, digest, logged } = draft;
-    const first = key === undefined ? undefined : log.keys.get(key);
+    const first = key === undefined ? undefined : keyOf(room, key);
     if (first !== undefined)
       return first.digest === digest ? { _tag: 'Duplicate', id: first.id } : { _tag: 'KeyReused' };
-    const top = topOf(log);
-    const ms = Math.max(top.ms, now());
-    const offset = logged ? top.offset + 1 : top.offset;
+    const ms = Math.max(log.ms, now());
+    const offset = logged ? log.offset + 1 : log.offset;
     const id = formatId({
       ms,
       tag: log.tag,
@@ -152,18 +231,58 @@ export const modelRedis = (
       outside: !logged,
       nonce,
     });
-    if (logged) {
-      log.entries.push({ id, offset, ms, rest });
-      placed.set(id, { room, rest });
-    }
-    if (key !== undefined) log.keys.set(key, { digest, id, offset });
+    if (logged) append(room, log, { id, offset, ms, rest });
+    else log.ms = ms;
+    if (key !== undefined)
+      rememberKey(room, key, { digest, id, offset, until: now() + KEY_TTL_MS });
     push(channelOf(room), Buffer.from(payloadOf(id, rest)));
     return { _tag: 'Placed', id };
+  };
+
+  /** What can be read of a log: neither too many nor too old. */
+  const kept = (room: Room, { tag, offset, entries }: Log): readonly Entry[] => {
+    const oldest = now() - logTtlMs;
+    const some = entries.filter(
+      (entry) => entry.offset > offset - logMessages && entry.ms >= oldest,
+    );
+    const first = some[0]?.offset ?? offset + 1;
+    if (first > 1) trimmed?.(room, tag, first);
+    return some;
+  };
+
+  const publicationOf = (room: Room, { id, rest }: Entry): Publication => {
+    const known = publications.get(id);
+    if (known !== undefined) return known;
+    const read = decodePublication(Buffer.from(payloadOf(id, rest)), room);
+    if (isLeft(read)) throw new Error(read.left);
+    publications.set(id, read.right);
+    return read.right;
+  };
+
+  const pageOf = (room: Room, log: Log, from: number, most: number): Page => {
+    const all = kept(room, log);
+    const entries: Publication[] = [];
+    let bytes = 0;
+    for (const entry of all) {
+      if (entry.offset < from) continue;
+      if (entries.length >= most) break;
+      const publication = publicationOf(room, entry);
+      bytes += payloadOf(entry.id, entry.rest).length;
+      if (bytes > PAGE_BYTES && entries.length > 0) break;
+      entries.push(publication);
+    }
+    return { top: topOf(log), first: all[0]?.offset ?? log.offset + 1, entries };
   };
 
   const breakAll = (): void => {
     for (const peer of [...peers]) peer.broken();
     peers.clear();
+  };
+
+  /** Reading a log makes its epoch where there is none, which is writing. */
+  const reading = <A>(room: Room, tag: number, read: (log: Log) => A): Reply<A> => {
+    const error = spoilt.has(room) || !logs.has(room) ? refusal(room) : undefined;
+    return error === undefined ? right(read(logOf(room, tag))) : left(error);
   };
 
   return {
@@ -183,37 +302,13 @@ export const modelRedis = (
       const log = logOf(room, tag);
       return right(drafts.map((draft, i) => place(log, draft, nonces[i] ?? 0)));
     },
-    top: (room, tag) => {
-      const error = spoilt.has(room) || !logs.has(room) ? refusal(room) : undefined;
-      return error === undefined ? right(topOf(logOf(room, tag))) : left(error);
-    },
-    page: (room, from, most, tag) => {
-      const error = spoilt.has(room) || !logs.has(room) ? refusal(room) : undefined;
-      if (error !== undefined) return left(error);
-      const log = logOf(room, tag);
-      const top = topOf(log);
-      const kept = log.entries.filter(
-        ({ offset, ms }) => offset > top.offset - logMessages && ms >= now() - logTtlMs,
-      );
-      const entries: Publication[] = [];
-      let bytes = 0;
-      for (const { id: idText, offset, rest } of kept) {
-        if (offset < from || entries.length >= most) continue;
-        const payload = Buffer.from(payloadOf(idText, rest));
-        const id = parseId(idText);
-        const type = /^"type":"(\w+)"/.exec(rest)?.[1] ?? 'chat';
-        if (id._tag === 'None') throw new Error(`not an id: ${idText}`);
-        bytes += payload.length;
-        if (bytes > PAGE_BYTES && entries.length > 0) break;
-        entries.push(new Publication(id.value, idText, type, frameAround(payload), undefined));
-      }
-      return right({ top, first: kept[0]?.offset ?? top.offset + 1, entries });
-    },
+    top: (room, tag) => reading(room, tag, topOf),
+    page: (room, from, most, tag) => reading(room, tag, (log) => pageOf(room, log, from, most)),
     renew: (room, old, tag) => {
       const error = refusal(room);
       if (error !== undefined) return left(error);
-      if (logOf(room, tag).tag === old) begin(room, tag);
-      return right(topOf(logOf(room, tag)));
+      const log = logOf(room, tag);
+      return right(topOf(log.tag === old ? begin(room, tag, log.ms) : log));
     },
     members: (room, serverId, own) => {
       const error = refusal();
@@ -222,6 +317,7 @@ export const modelRedis = (
       counts.set(room, pods);
       if (own === 0) pods.delete(serverId);
       else pods.set(serverId, own);
+      if (pods.size === 0) counts.delete(room);
       const living = [...pods].filter(
         ([pod]) => pod !== serverId && (leases.get(pod) ?? 0) > now(),
       );
@@ -231,15 +327,17 @@ export const modelRedis = (
       leases.set(serverId, now() + LEASE_MS);
       return right([...leases].filter(([, until]) => until > now()).map(([pod]) => pod));
     },
+    resign: (serverId) => void leases.delete(serverId),
     send: (channel, payload) => {
       const error = refusal();
       if (error !== undefined) return left(error);
       push(channel, payload);
       return right(undefined);
     },
-    crash: () => {
+    crash: (lostMs = 0) => {
       state = 'down';
       inbox = [];
+      if (lostMs > 0) takeBack(lostMs);
       breakAll();
     },
     start: () => {
@@ -255,27 +353,40 @@ export const modelRedis = (
       inbox = [];
       for (const command of waiting) command();
     },
+    isFrozen: () => state === 'frozen',
     wipe: () => {
       logs = new Map();
+      keys = new Map();
       counts = new Map();
       leases = new Map();
+      journal = [];
     },
     failover: (count, cut) => {
-      for (const [room, { tag, entries, keys }] of logs) {
-        const kept = entries.slice(0, Math.max(0, entries.length - count));
-        for (const { id } of entries.slice(kept.length)) lost.add(id);
-        const last = kept.at(-1)?.offset ?? 0;
-        logs.set(room, {
-          tag,
-          entries: kept,
-          keys: new Map([...keys].filter(([, { offset }]) => offset <= last)),
-        });
+      for (const [room, log] of logs) {
+        const { entries } = log;
+        const gone = count === 0 ? [] : entries.splice(Math.max(0, entries.length - count));
+        for (const { id } of gone) lost.add(id);
+        const last = entries.at(-1);
+        if (gone.length > 0)
+          Object.assign(log, {
+            offset: last?.offset ?? 0,
+            ms: last?.ms ?? 0,
+            id: last?.id ?? null,
+          });
+        const some = [...(keys.get(room) ?? [])].filter(([, { offset }]) => offset <= log.offset);
+        keys.set(room, new Map(some));
       }
+      journal = [];
       if (cut) breakAll();
+    },
+    promote: (behindMs) => {
+      takeBack(behindMs);
+      breakAll();
     },
     refuse: (tag) => {
       refused = tag;
     },
+    refuses: () => refused !== undefined,
     spoil: (room) => {
       spoilt.add(room);
     },
@@ -283,7 +394,11 @@ export const modelRedis = (
       skew += ms;
     },
     epochs: (room) => epochs.get(room) ?? [],
-    entries: (room) => logs.get(room)?.entries ?? [],
+    entries: (room) => {
+      const log = logs.get(room);
+      return log === undefined ? [] : kept(room, log);
+    },
+    rooms: () => [...logs.keys()],
     hears: (channel) => [...peers].filter(({ channels }) => channels.has(channel)).length,
   };
 };
