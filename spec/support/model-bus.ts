@@ -13,14 +13,20 @@ import {
   type BusEvent,
   podChannel,
 } from '../../lib/broker/bus.js';
+import type { Clock } from '../../lib/clock.js';
 import type { ModelRedis, Peer, Reply } from './model-redis.js';
-import type { VirtualClock } from './virtual-clock.js';
 
 export interface ModelBus extends Bus {
   /** The connections break now. */
   cut(): void;
   /** Nothing passes either way, and nothing says so, until healed. */
   blackHole(on: boolean): void;
+  /** Commands arrive and are done, their answers wait until healed. */
+  holdAnswers(on: boolean): void;
+  /** What is published does not come, though the connection answers: a stale subscriber. */
+  deafen(on: boolean): void;
+  /** Whether a probe could go round, as far as this pod's connections go. */
+  isClear(): boolean;
   /** Redis (a Cluster's node) forgot these subscriptions. */
   drop(channels: readonly string[]): void;
   /** A packet takes up to so long one way. */
@@ -29,7 +35,7 @@ export interface ModelBus extends Bus {
   readonly denied: Set<string>;
   /** Commands sent so far, by name. */
   readonly sent: Map<string, number>;
-  /** Ends without a word, as `kill -9` does. */
+  /** Ends without a word, as `kill -9` does: what was sent arrives, and Redis sees the end a while later. */
   kill(): void;
 }
 
@@ -39,42 +45,62 @@ interface Pipe {
   close(): void;
 }
 
+/** Redis sees the end of a process that was killed at most so long after it. */
+const KILLED_MS = 50;
+
 const LOST: Either<BusError, never> = left({ _tag: 'Unreachable', detail: 'no connection' });
 
-export const modelBus = (redis: ModelRedis, clock: VirtualClock, serverId: string): ModelBus => {
+/** `clock` is the pod's, which may stop; `network` is the world's, and goes on. */
+export const modelBus = (
+  redis: ModelRedis,
+  clock: Clock,
+  serverId: string,
+  network: Clock = clock,
+): ModelBus => {
   const { scheduler, random } = clock;
   const event$ = new Subject<BusEvent>();
   const denied = new Set<string>();
   const sent = new Map<string, number>();
-  const stuck: (() => void)[] = [];
+  let stuck: (() => void)[] = [];
   const unanswered = new Set<() => void>();
   let links: { readonly peer: Peer; readonly pipes: readonly [Pipe, Pipe, Pipe, Pipe] } | undefined;
   let ready = false;
   let hole = false;
+  let answersHeld = false;
+  let deaf = false;
   let ended = false;
   let delayMs = 2;
   let failures = 0;
   let due: Subscription | undefined;
 
-  const pipe = (): Pipe => {
+  const pipe = (over: Clock, isBlocked: () => boolean): Pipe => {
     let open = true;
     let last = 0;
     const queue: (() => void)[] = [];
     const deliver = (): void => {
       if (!open) return;
-      if (hole) stuck.push(deliver);
+      if (isBlocked()) stuck.push(deliver);
       else queue.shift()?.();
     };
     return {
       send: (arrive) => {
-        last = Math.max(last, scheduler.now() + random() * delayMs);
+        const now = over.scheduler.now();
+        last = Math.max(last, now + random() * delayMs);
         queue.push(arrive);
-        scheduler.schedule(deliver, last - scheduler.now());
+        over.scheduler.schedule(deliver, last - now);
       },
       close: () => {
         open = false;
       },
     };
+  };
+
+  const isHole = (): boolean => hole;
+
+  const unblock = (): void => {
+    const waiting = stuck;
+    stuck = [];
+    for (const deliver of waiting) deliver();
   };
 
   const connect = (): void => {
@@ -85,11 +111,17 @@ export const modelBus = (redis: ModelRedis, clock: VirtualClock, serverId: strin
         due = undefined;
         failures += 1;
         if (!redis.isUp() || hole) return connect();
-        const pipes = [pipe(), pipe(), pipe(), pipe()] as const;
+        const pipes = [
+          pipe(network, isHole),
+          pipe(clock, () => hole || answersHeld),
+          pipe(network, isHole),
+          pipe(clock, isHole),
+        ] as const;
         const peer: Peer = {
           channels: new Set(),
-          push: (channel, payload) =>
-            pipes[3].send(() => event$.next({ _tag: 'Message', channel, payload })),
+          push: (channel, payload) => {
+            if (!deaf) pipes[3].send(() => event$.next({ _tag: 'Message', channel, payload }));
+          },
           broken: () => lose('broken by Redis'),
         };
         links = { peer, pipes };
@@ -181,6 +213,7 @@ export const modelBus = (redis: ModelRedis, clock: VirtualClock, serverId: strin
         ended = true;
         due?.unsubscribe();
         lose('closed');
+        redis.resign(serverId);
         event$.complete();
         out.next();
         out.complete();
@@ -188,8 +221,16 @@ export const modelBus = (redis: ModelRedis, clock: VirtualClock, serverId: strin
     cut: () => lose('cut'),
     blackHole: (on) => {
       hole = on;
-      if (!on) for (const deliver of stuck.splice(0)) deliver();
+      if (!on) unblock();
     },
+    holdAnswers: (on) => {
+      answersHeld = on;
+      if (!on) unblock();
+    },
+    deafen: (on) => {
+      deaf = on;
+    },
+    isClear: () => !hole && !answersHeld && !deaf,
     drop: (channels) => {
       const gone = channels.filter((channel) => links?.peer.channels.delete(channel));
       if (ready && gone.length > 0) event$.next({ _tag: 'Dropped', channels: gone });
@@ -200,7 +241,11 @@ export const modelBus = (redis: ModelRedis, clock: VirtualClock, serverId: strin
     kill: () => {
       ended = true;
       due?.unsubscribe();
-      lose('killed');
+      const peer = links?.peer;
+      links = undefined;
+      ready = false;
+      unanswered.clear();
+      network.scheduler.schedule(() => peer && redis.peers.delete(peer), random() * KILLED_MS);
     },
   };
 };
