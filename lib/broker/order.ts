@@ -31,20 +31,31 @@ export interface Order {
   verdict(publication: Publication, top: Top): Verdict;
   /** Whether the log holds this message, or another at its place. */
   confirms(top: Top, publication: Publication): boolean;
-  /** The log does not hold what we saw in it. */
-  wentBack(top: Top): boolean;
+  /** The log does not hold what we saw in it; `entries` are some of it, from our place on. */
+  wentBack(top: Top, entries: readonly Publication[]): boolean;
   isBehind(top: Top): boolean;
   /** Goes on from a place that the log told. */
   beginAt(top: Top): void;
   /** Says a message that has its place. */
   advance(publication: Publication): void;
-  /** Says another program's message, or one whose place is lost, as it is. */
+  /** Says another program's message, or one whose place is not known yet, as it is. */
   passBy(publication: Publication): void;
+  /** It was passed by, and its place was not known. */
+  readonly wasPassed: (publication: Publication) => boolean;
+  /** Takes a place without a word: it was said, or a later one was, behind a gap. */
+  skip(publication: Publication): void;
+  /** More has been passed by than can be remembered: what the log holds behind our place may have been said. */
+  lost(): boolean;
 }
+
+/** Messages said before their place was known: they are not said again when the log tells it. */
+const MAX_PASSED = 4_096;
 
 export const order = ({ room, clock, lateMs, isEcho, moved, say }: OrderDeps): Order => {
   const isGlobal = room === GLOBAL;
   const seen = recent();
+  const passed = new Set<string>();
+  let passedTooMany = false;
   let known: Top | undefined;
   let lateUntil = 0;
 
@@ -57,7 +68,8 @@ export const order = ({ room, clock, lateMs, isEcho, moved, say }: OrderDeps): O
     const { tag, offset, ms } = publication.id;
     seen.add(offset, publication.idText);
     moveTo({ tag, offset, ms, id: publication.idText });
-    if (!isEcho(publication)) say(publication);
+    const isSaid = passed.delete(publication.idText);
+    if (!isEcho(publication) && !isSaid) say(publication);
   };
 
   /** In one history the ms go up with the offsets. */
@@ -93,17 +105,35 @@ export const order = ({ room, clock, lateMs, isEcho, moved, say }: OrderDeps): O
       return isBefore(publication, known) ? 'Before' : 'Contradicted';
     },
     confirms,
-    wentBack: (top) =>
-      known !== undefined &&
-      known.tag === top.tag &&
-      (top.offset < known.offset ||
-        (top.offset === known.offset && known.id !== null && top.id !== known.id)),
+    wentBack: (top, [head]) => {
+      if (known === undefined || known.tag !== top.tag) return false;
+      if (top.offset < known.offset) return true;
+      if (known.id === null || known.offset === 0) return false;
+      // grown past our place again, it shows there what it holds instead
+      const there =
+        top.offset === known.offset
+          ? top.id
+          : head?.id.offset === known.offset
+            ? head.idText
+            : known.id;
+      return there !== known.id;
+    },
     isBehind: (top) => known !== undefined && known.tag === top.tag && known.offset < top.offset,
     beginAt: (top) => {
       if (top.id !== null) seen.add(top.offset, top.id);
       lateUntil = clock.scheduler.now() + lateMs;
+      passed.clear();
+      passedTooMany = false;
       moveTo(top);
     },
+    wasPassed: ({ idText }) => passed.has(idText),
+    skip: ({ id: { tag, offset, ms }, idText }) => {
+      if (tag !== known?.tag || offset !== known.offset + 1) return;
+      seen.add(offset, idText);
+      passed.delete(idText);
+      moveTo({ tag, offset, ms, id: idText });
+    },
+    lost: () => passedTooMany,
     advance,
     passBy: (publication) => {
       if (seen.has(publication)) return;
@@ -111,6 +141,10 @@ export const order = ({ room, clock, lateMs, isEcho, moved, say }: OrderDeps): O
       // what we know of our own epoch is not forgotten for a stranger
       if (known === undefined || tag !== known.tag || offset > known.offset) {
         seen.add(offset, publication.idText);
+      }
+      if (tag === known?.tag && offset > known.offset) {
+        if (passed.size < MAX_PASSED) passed.add(publication.idText);
+        else passedTooMany = true;
       }
       if (!isEcho(publication)) say(publication);
     },

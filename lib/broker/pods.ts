@@ -54,6 +54,7 @@ interface Place {
 }
 
 const PROBE_MS = 500;
+const CHECK_TURNS = 20;
 /** A third of the lease of 10 s: one or two that fail cost nothing. */
 const LEASE_MS = 3_000;
 
@@ -67,6 +68,7 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
   const places = new Map<Room, Place>();
   const unsettled = new Set<object>();
   let ready = false;
+  let turn = 0;
   /** Of the ids that are given before any log was seen; one for the pod, so they sort among each other. */
   const podTag = drawTag(random);
   let podMs = 0;
@@ -131,6 +133,15 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
     );
   };
 
+  /** One room in twenty each half second: each is looked after every 10 s, and Redis is not asked for all at once. */
+  const lookAfter = (): void => {
+    if (!ready) return;
+    turn = (turn + 1) % CHECK_TURNS;
+    [...places.keys()].forEach((room, i) => {
+      if (i % CHECK_TURNS === turn) sayTo(room, { _tag: 'Check' });
+    });
+  };
+
   const renewLease = (): void => {
     if (ready) life.add(bus.lease().pipe(within(LEASE_MS, scheduler)).subscribe());
   };
@@ -171,7 +182,7 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
           room,
           clock,
           patienceMs: timeoutMs,
-          top: () => bus.top(room, drawTag(random)),
+          page: (from, most) => bus.page(room, from, most, drawTag(random)),
           renew: (old) => bus.renew(room, old, otherTag(old, random)),
           isEcho: (publication) => {
             lines.heard(room, publication);
@@ -226,6 +237,7 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
   // contract section 5: always, whoever is connected; operators' words come with what they are about
   for (const name of [GLOBAL_CHANNEL, CONTROL_CHANNEL]) life.add(heard.open(name, DEAF));
   life.add(timer(PROBE_MS, PROBE_MS, scheduler).subscribe(pulseOnce));
+  life.add(timer(PROBE_MS, PROBE_MS, scheduler).subscribe(lookAfter));
   life.add(timer(LEASE_MS, LEASE_MS, scheduler).subscribe(renewLease));
   input$.next({ _tag: 'Whole', whole: true });
   life.add(bus.event$.subscribe(accept));

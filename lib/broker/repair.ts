@@ -6,15 +6,18 @@
  *   heard ─▶ next in order? ──────────────────────────────▶ Published      (the usual way: no read, no queue)
  *              │ repeated, or before where we began ─▶ dropped
  *              │ outside the log ─────────────────────▶ Published, moves nothing
- *              ▼ in doubt
- *            held ─▶ one read of the log's top for all ─▶ a hole: Gap · a new epoch: Gap · Redis went back: renew, Gap
- *                                                          not the log's: Published, moves nothing
+ *              ▼ in doubt; or subscribed again, or quiet for long
+ *            held ─▶ the log from our place on, page by page ─▶ Published, up to its top; Gap where it is trimmed
+ *                      │ a new epoch, or Redis went back (renew): Gap, and what the new one holds
+ *                      ▼
+ *                    what was held: has come already · next in order · not the log's: Published, moves nothing
  */
 import { isRight } from 'fp-ts/lib/Either.js';
 import { Observable, type OperatorFunction, Subscription } from 'rxjs';
 import type { Clock } from '../clock.js';
 import type { Publication } from '../codec.js';
 import type { GapReason } from '../control.js';
+import type { Page } from '../log/page.js';
 import type { Room, Top } from '../position.js';
 import { backoffMs } from './backoff.js';
 import type { Answer, BusError } from './bus.js';
@@ -29,12 +32,15 @@ export type RawEvent =
   | { readonly _tag: 'Torn' }
   /** The outage is told: do not wait for the log. */
   | { readonly _tag: 'Stranded' }
+  /** A quiet room is looked after: is our place still the log's top? */
+  | { readonly _tag: 'Check' }
   | { readonly _tag: 'Denied'; readonly detail: string };
 
 export interface RepairDeps {
   readonly room: Room;
   readonly clock: Clock;
-  readonly top: () => Answer<Top>;
+  /** The log from this offset on; with `most` 0 only where it stands. */
+  readonly page: (from: number, most: number) => Answer<Page>;
   /** Starts a new epoch if the log's is still this one. */
   readonly renew: (old: number) => Answer<Top>;
   /** Whether members here have this message already: it takes its place and is not said again. */
@@ -49,6 +55,9 @@ export interface RepairDeps {
   readonly patienceMs: number;
 }
 
+/** Messages of a page, and the pause after it: faster than members of a large room are handed them it fills their backlog. */
+const PAGE = 256;
+const PAUSE_MS = 5;
 const MAX_HELD = 1_024;
 const MAX_HELD_BYTES = 4_194_304;
 
@@ -66,13 +75,13 @@ export const repair =
       let opened = false;
       /** The read or renewal under way, or the wait before the next. */
       let reading: Subscription | undefined;
-      /** The next read is compared with what we know even if nothing is in doubt: we did not hear all the time. */
-      let recheck = true;
       let held: Publication[] = [];
       let heldBytes = 0;
       /** How many of `held` came before the read was sent: what the log says is final for these. */
       let asked = 0;
       let overflowed = false;
+      /** What overflowed may have been in no log. */
+      let lost = false;
       let limit: Subscription | undefined;
       let subscribed = false;
       let subscribedAt = 0;
@@ -100,6 +109,7 @@ export const repair =
         const { length } = publication.payload;
         if (held.length >= MAX_HELD || heldBytes + length > MAX_HELD_BYTES) {
           overflowed = true;
+          lost ||= publication.id.outside || publication.id.tag !== place.top()?.tag;
           return;
         }
         held.push(publication);
@@ -121,17 +131,36 @@ export const repair =
       const letGo = (): void => {
         const queue = takeHeld();
         if (!opened || (queue.length === 0 && !overflowed)) return;
-        recheck = true;
         if (overflowed || queue.some(({ id }) => !id.outside)) {
           out.next({ _tag: 'Gap', reason: 'broker_outage', top: place.top() ?? deps.podTop() });
         }
         overflowed = false;
+        lost = false;
         for (const publication of queue) if (!settles(publication)) place.passBy(publication);
       };
 
-      const read = (failures: number): void => ask(deps.top(), settle, failures);
+      const read = (failures: number): void => {
+        const known = place.top();
+        const page$ =
+          opened && known !== undefined ? deps.page(known.offset, PAGE) : deps.page(1, 0);
+        ask(page$, settle, failures);
+      };
 
-      const ask = (answer$: Answer<Top>, then: (top: Top) => void, failures: number): void => {
+      /** Nothing is in doubt, so nothing waits for it; what is heard meanwhile makes it worthless. */
+      const check = (): void => {
+        const before = place.top();
+        if (!opened || !subscribed || reading !== undefined || before === undefined) return;
+        const checking = deps
+          .page(before.offset, PAGE)
+          .pipe(within(patienceMs, clock.scheduler))
+          .subscribe((answer) => {
+            if (isRight(answer) && reading === undefined && place.top() === before)
+              settle(answer.right);
+          });
+        out.add(checking);
+      };
+
+      const ask = <A>(answer$: Answer<A>, then: (answer: A) => void, failures: number): void => {
         if (out.closed) return;
         const asking = new Subscription();
         reading = asking;
@@ -159,7 +188,8 @@ export const repair =
         out.complete();
       };
 
-      const settle = (top: Top): void => {
+      const settle = (page: Page): void => {
+        const { top } = page;
         if (!opened) {
           opened = true;
           // these came before the read was sent, so they are before the join
@@ -167,17 +197,43 @@ export const repair =
           asked = 0;
           place.beginAt(top);
           out.next({ _tag: 'Opened', top, scope: 'cluster' });
-        } else if (place.wentBack(top)) return startOver(top, []);
-        judge(top);
+          return judge(top, false);
+        }
+        if (place.wentBack(top, page.entries)) return startOver(top, []);
+        if (place.isBehind(top)) fill(page);
+        if (place.isBehind(top) && page.entries.length > 0) return readOn([]);
+        judge(top, place.top()?.tag === top.tag && page.entries.length === 0);
+      };
+
+      /** What was said and has not been heard. */
+      const fill = ({ top, first, entries }: Page): void => {
+        const known = place.top();
+        const [head] = entries;
+        if (known === undefined || head === undefined) return;
+        if (place.lost()) return goOnFrom(top, 'broker_outage');
+        // without the entry of our own place nobody knows whether it still is there
+        if (first > known.offset + (known.id === null ? 1 : 0))
+          goOnFrom(placeBefore(head), 'expired');
+        const said = entries.findLastIndex(place.wasPassed);
+        entries.forEach((entry, i) => (i <= said ? place.skip(entry) : settles(entry)));
+      };
+
+      /** The log has more; who waits behind it waits anew. */
+      const readOn = (rest: readonly Publication[]): void => {
+        reading = clock.scheduler.schedule(() => read(0), PAUSE_MS);
+        putBack(rest);
+        limit?.unsubscribe();
+        limit = held.length > 0 ? clock.scheduler.schedule(letGo, patienceMs) : undefined;
       };
 
       /** Redis went back: a new epoch, unless another pod was first. What waits is of the lost one and passes as it is. */
       const startOver = (top: Top, rest: readonly Publication[]): void => {
         putBack(rest);
-        ask(deps.renew(top.tag), judge, 0);
+        ask(deps.renew(top.tag), (fresh) => judge(fresh, false), 0);
       };
 
-      const judge = (top: Top): void => {
+      /** `bare`: the log stands there, and holds nothing from our place on. */
+      const judge = (top: Top, bare: boolean): void => {
         const turned = place.top()?.tag !== top.tag;
         const isOfBefore = ({ id }: Publication): boolean =>
           turned && id.outside && id.tag !== top.tag;
@@ -190,39 +246,36 @@ export const repair =
         let i = 0;
         for (let publication = queue[0]; publication !== undefined; publication = queue[++i]) {
           if (settles(publication)) continue;
-          switch (place.verdict(publication, top)) {
-            case 'Before':
-              continue;
-            case 'Contradicted':
-              return startOver(top, queue.slice(i));
-            case 'Ahead':
-              // a hole: here the log is to be read, from our place to before this one; until then it is told
-              goOnFrom(placeBefore(publication), 'broker_outage');
-              place.advance(publication);
-              continue;
-            case 'Unknown':
-              if (i < before) {
-                place.passBy(publication);
-                continue;
-              }
+          const verdict = place.verdict(publication, top);
+          if (verdict === 'Before') continue;
+          if (verdict === 'Contradicted') return startOver(top, queue.slice(i));
+          if (verdict === 'Ahead') {
+            if (!bare) return readOn(queue.slice(i));
+            goOnFrom(placeBefore(publication), 'expired');
+            place.advance(publication);
+            continue;
           }
-          break;
+          // what came after the read may be in the log by now
+          if (i >= before) break;
+          place.passBy(publication);
         }
-        // said before we heard again, and come to nobody: here too the log is to be read, up to `top`
-        if (recheck && place.isBehind(top)) goOnFrom(top, 'broker_outage');
-        else if (overflowed) goOnFrom(place.top() ?? top, 'broker_outage');
+        if (place.isBehind(top)) {
+          if (!bare) return readOn(queue.slice(i));
+          goOnFrom(top, 'expired');
+        }
+        if (lost) goOnFrom(place.top() ?? top, 'broker_outage');
         finish(queue.slice(i));
       };
 
-      /** Another epoch than ours, or the first one that is known after an outage. */
+      /** Another epoch than ours: all of it is new. Or the first one that is known after an outage: from what was heard on. */
       const turnTo = (top: Top, queue: readonly Publication[]): void => {
+        const known = place.top();
+        if (known !== undefined) {
+          const ms = Math.min(known.ms, top.ms);
+          return goOnFrom({ tag: top.tag, offset: 0, ms, id: null }, 'log_lost');
+        }
         const first = queue.find((publication) => place.confirms(top, publication));
-        // who heard all the time has the epoch's first message still to come
-        const start = recheck ? top : { ...top, offset: 0, id: null };
-        goOnFrom(
-          first === undefined ? start : placeBefore(first),
-          place.top() === undefined ? 'broker_outage' : 'log_lost',
-        );
+        goOnFrom(first === undefined ? top : placeBefore(first), 'broker_outage');
       };
 
       /** What is left came after the read. */
@@ -230,8 +283,8 @@ export const repair =
         reading = undefined;
         putBack(rest);
         const again = overflowed;
-        recheck = again;
         overflowed = false;
+        lost = false;
         if (held.length > 0 || again) read(0);
         if (!again) deps.settled(true);
       };
@@ -254,15 +307,16 @@ export const repair =
             return heard(event.publication);
           case 'Subscribed':
             stopReading();
-            recheck = true;
             subscribed = true;
             subscribedAt = clock.scheduler.now();
             return read(0);
           case 'Torn':
+            // what is held waits on: the log may have it when we hear again
             stopReading();
             subscribed = false;
-            deps.settled(false);
-            return letGo();
+            return deps.settled(false);
+          case 'Check':
+            return check();
           case 'Stranded':
             if (!opened) {
               opened = true;

@@ -1,10 +1,11 @@
-import { left, right } from 'fp-ts/lib/Either.js';
-import { NEVER, Observable, of, Subject } from 'rxjs';
+import { left, map as mapRight, right } from 'fp-ts/lib/Either.js';
+import { map, NEVER, Observable, of, Subject } from 'rxjs';
 import t from 'tap';
 import type { Answer, BusError } from '../../lib/broker/bus.js';
 import type { ChannelEvent } from '../../lib/broker/index.js';
 import { type RawEvent, repair } from '../../lib/broker/repair.js';
 import { frameAround, Publication } from '../../lib/codec.js';
+import type { Page } from '../../lib/log/page.js';
 import { formatId, type Id, type Top } from '../../lib/position.js';
 import { virtualClock, type VirtualClock } from '../support/virtual-clock.js';
 
@@ -38,7 +39,10 @@ interface Bench {
   /** How often the log was asked. */
   reads: number;
   renewals: number;
+  /** Where the log stands, and what it holds: nothing, unless `first` says from where on. */
   top$: Answer<Top>;
+  first: number;
+  entry: (top: Top, offset: number) => Publication;
   renewed$: Answer<Top>;
   hear(...publications: readonly Publication[]): void;
   push(event: RawEvent): void;
@@ -73,6 +77,8 @@ const bench = (echo: (publication: Publication) => boolean = () => false): Bench
     reads: 0,
     renewals: 0,
     top$: of(right(topAt(1, 5))),
+    first: Number.POSITIVE_INFINITY,
+    entry: ({ tag }, offset) => at(tag, offset),
     renewed$: of(right(topAt(FRESH, 0))),
     hear: (...publications) => {
       for (const publication of publications) raw$.next({ _tag: 'Heard', publication });
@@ -85,9 +91,19 @@ const bench = (echo: (publication: Publication) => boolean = () => false): Bench
       repair({
         room: 'r',
         clock,
-        top: () => {
+        page: (from, most) => {
           self.reads += 1;
-          return self.top$;
+          return self.top$.pipe(
+            map(
+              mapRight((top): Page => {
+                const first = Math.min(self.first, top.offset + 1);
+                const begin = Math.max(from, first, 1);
+                const length = Math.max(0, Math.min(most, top.offset + 1 - begin));
+                const entries = Array.from({ length }, (_, i) => self.entry(top, begin + i));
+                return { top, first, entries };
+              }),
+            ),
+          );
         },
         renew: () => {
           self.renewals += 1;
@@ -160,7 +176,7 @@ t.test('a hole that the log confirms is told, once for all that wait', async (t)
   t.same(b.told, ['1:6']);
   give(topAt(1, 11));
   b.hear(at(1, 12));
-  t.same(b.told, ['1:6', 'Gap broker_outage 1:8', '1:9', '1:10', '1:10 outside', '1:11', '1:12']);
+  t.same(b.told, ['1:6', 'Gap expired 1:8', '1:9', '1:10', '1:10 outside', '1:11', '1:12']);
   t.equal(b.reads, 1);
 });
 
@@ -220,13 +236,15 @@ t.test('another pod was first to renew: its epoch is taken from its start', asyn
   b.top$ = of(right(topAt(1, 6, { nonce: 9 })));
   b.renewed$ = of(right(topAt(5, 2)));
   b.hear(at(1, 6, { nonce: 9 }), at(5, 1), at(5, 2));
+  b.top$ = of(right(topAt(5, 2)));
+  b.clock.advance(10);
   t.same(b.told, ['1:6', 'Gap log_lost 5:0', '1:6#9', '5:1', '5:2']);
 });
 
 for (const [what, top, expected] of [
   ['the same top: nothing was missed', topAt(1, 6), []],
-  ['a higher one: a hole', topAt(1, 9), ['Gap broker_outage 1:9']],
-  ['another epoch', topAt(2, 4), ['Gap log_lost 2:4']],
+  ['a higher one: a hole', topAt(1, 9), ['Gap expired 1:9']],
+  ['another epoch', topAt(2, 4), ['Gap log_lost 2:0', 'Gap expired 2:4']],
   ['a lower one: Redis went back', topAt(1, 3), [`Gap log_lost ${FRESH}:0`]],
   [
     'another message at our place: went back',
@@ -242,6 +260,7 @@ for (const [what, top, expected] of [
     t.equal(b.settled.at(-1), false);
     b.top$ = of(right(top));
     b.push({ _tag: 'Subscribed' });
+    b.clock.advance(10);
     t.same(b.told, expected);
     t.equal(b.settled.at(-1), true);
     b.close();
@@ -260,7 +279,7 @@ t.test(
     b.hear(at(1, 8), at(1, 9));
     give(topAt(1, 10));
     b.hear(at(1, 10), at(1, 11));
-    t.same(b.told, ['Gap broker_outage 1:7', '1:8', '1:9', 'Gap broker_outage 1:10', '1:11']);
+    t.same(b.told, ['Gap expired 1:7', '1:8', '1:9', 'Gap expired 1:10', '1:11']);
   },
 );
 
@@ -288,7 +307,7 @@ t.test(
     b.top$ = of(right(topAt(1, 9)));
     b.clock.advance(4_000);
     b.hear(at(1, 10));
-    t.same(b.told, ['Gap broker_outage 1:5', '1:8', '1:9', 'Gap broker_outage 1:9', '1:10']);
+    t.same(b.told, ['Gap broker_outage 1:5', '1:8', '1:9', 'Gap expired 1:9', '1:10']);
     b.close();
     t.equal(b.clock.pending(), 0);
   },
@@ -302,7 +321,7 @@ t.test('a read that fails is tried again with backoff', async (t) => {
   t.ok(b.reads >= 3 && b.reads <= 6, `${b.reads} reads in 400 ms`);
   b.top$ = of(right(topAt(1, 7)));
   b.clock.advance(1_000);
-  t.same(b.told, ['Gap broker_outage 1:6', '1:7']);
+  t.same(b.told, ['Gap expired 1:6', '1:7']);
 });
 
 t.test('what waits is bounded, and what did not fit is told', async (t) => {
@@ -317,7 +336,7 @@ t.test('what waits is bounded, and what did not fit is told', async (t) => {
     b.top$ = of(right(topAt(1, 3_006)));
     give(topAt(1, 3_006));
     t.equal(b.told.filter((event) => !event.startsWith('Gap')).length, fit);
-    t.equal(b.told.at(-1), 'Gap broker_outage 1:3006');
+    t.equal(b.told.at(-1), 'Gap expired 1:3006');
     b.hear(at(1, 3_007, { bytes }));
     t.equal(b.told.at(-1), '1:3007');
   }
@@ -359,4 +378,117 @@ t.test('left in the middle of a doubt: nothing is left behind', async (t) => {
   early.close();
   t.equal(early.clock.pending(), 0);
   t.same(early.settled, [false, true], 'nobody waits for it');
+});
+
+// with a log
+
+const logged = (echo?: (publication: Publication) => boolean): Bench => {
+  const b = open(echo);
+  b.first = 1;
+  return b;
+};
+
+t.test('a hole is read from the log, and nobody notices', async (t) => {
+  const b = logged();
+  b.top$ = of(right(topAt(1, 11)));
+  b.hear(at(1, 6), at(1, 9), at(1, 10), at(1, 11), at(1, 12), at(1, 8));
+  t.same(b.told, ['1:6', '1:7', '1:8', '1:9', '1:10', '1:11', '1:12']);
+  t.equal(b.settled.at(-1), true);
+});
+
+t.test('subscribed again: what was said meanwhile comes first, page by page', async (t) => {
+  const b = logged();
+  b.push({ _tag: 'Torn' });
+  b.hear(at(1, 700, { outside: true }));
+  b.top$ = of(right(topAt(1, 600)));
+  b.push({ _tag: 'Subscribed' });
+  b.hear(at(1, 601));
+  b.clock.advance(100);
+  const expected = Array.from({ length: 596 }, (_, i) => `1:${i + 6}`);
+  t.same(b.told, ['1:700 outside', ...expected]);
+  t.ok(b.reads <= 5, `${b.reads} reads`);
+});
+
+t.test('what the log has lost of a hole is told, the rest is said', async (t) => {
+  const b = logged();
+  b.first = 8;
+  b.top$ = of(right(topAt(1, 10)));
+  b.hear(at(1, 10));
+  t.same(b.told, ['Gap expired 1:7', '1:8', '1:9', '1:10']);
+});
+
+t.test(
+  'Redis went back and has grown past our place: seen by the entry at our place',
+  async (t) => {
+    const b = logged();
+    b.push({ _tag: 'Torn' });
+    b.entry = ({ tag }, offset) => at(tag, offset, { nonce: 9 });
+    b.top$ = of(right(topAt(1, 9, { nonce: 9 })));
+    b.push({ _tag: 'Subscribed' });
+    t.equal(b.renewals, 1);
+    t.same(b.told, [`Gap log_lost ${FRESH}:0`]);
+  },
+);
+
+t.test('a new epoch is said from its start', async (t) => {
+  const b = logged();
+  b.push({ _tag: 'Torn' });
+  b.top$ = of(right(topAt(2, 3)));
+  b.push({ _tag: 'Subscribed' });
+  b.hear(at(2, 4));
+  b.clock.advance(10);
+  t.same(b.told, ['Gap log_lost 2:0', '2:1', '2:2', '2:3', '2:4']);
+});
+
+t.test(
+  'what was let go behind a gap is not said again when the log answers, nor what comes before it',
+  async (t) => {
+    const b = logged();
+    b.top$ = NEVER;
+    b.hear(at(1, 8), at(1, 9));
+    b.clock.advance(2_100);
+    b.top$ = of(right(topAt(1, 10)));
+    b.clock.advance(4_000);
+    t.same(b.told, ['Gap broker_outage 1:5', '1:8', '1:9', '1:10']);
+  },
+);
+
+t.test('an echo in the log takes its place and is not said', async (t) => {
+  const b = logged(({ id }) => id.offset === 7);
+  b.top$ = of(right(topAt(1, 8)));
+  b.hear(at(1, 8));
+  t.same(b.told, ['1:6', '1:8']);
+});
+
+t.test(
+  'a quiet room is looked after: what nobody heard is said, and what is heard meanwhile waits for nothing',
+  async (t) => {
+    const b = logged();
+    b.top$ = of(right(topAt(1, 7)));
+    b.push({ _tag: 'Check' });
+    t.same(b.told, ['1:6', '1:7']);
+    const { answer$, give } = byHand();
+    b.top$ = answer$;
+    b.push({ _tag: 'Check' });
+    b.hear(at(1, 8));
+    t.same(b.told, ['1:6', '1:7', '1:8'], 'not held');
+    give(topAt(1, 7));
+    b.hear(at(1, 9));
+    t.same(b.told, ['1:6', '1:7', '1:8', '1:9'], 'an answer of before is none');
+    t.equal(b.renewals, 0);
+  },
+);
+
+t.test('what did not fit is read from the log: nothing is missing', async (t) => {
+  const b = logged();
+  const { answer$, give } = byHand();
+  b.top$ = answer$;
+  for (let offset = 7; offset < 3_007; offset += 1) b.hear(at(1, offset));
+  b.top$ = of(right(topAt(1, 3_006)));
+  give(topAt(1, 6));
+  b.clock.advance(1_000);
+  t.same(
+    b.told,
+    Array.from({ length: 3_001 }, (_, i) => `1:${i + 6}`),
+  );
 });
