@@ -1,6 +1,7 @@
-/** One pod's hub in virtual time, with peers on played sockets. */
+/** A pod's hub in virtual time, and a world that has only this one, with peers on played sockets. */
 import { isLeft } from 'fp-ts/lib/Either.js';
 import { Subject, type Subscription } from 'rxjs';
+import type { Clock } from '../../lib/clock.js';
 import type { Broker, BrokerStatus } from '../../lib/broker/index.js';
 import type { Connection } from '../../lib/command.js';
 import { type Config, configOf, type DeepPartial } from '../../lib/config.js';
@@ -12,12 +13,12 @@ import type { Position, Room } from '../../lib/position.js';
 import { type Peer, peer, type PeerOptions } from './peer.js';
 import { type VirtualClock, virtualClock } from './virtual-clock.js';
 
-export interface HubWorld {
-  readonly clock: VirtualClock;
+/** A hub that runs, whatever takes its connections. */
+export interface PodHub {
   readonly config: Config;
   readonly connections: Set<Connection>;
-  readonly events: readonly HubEvent[];
-  readonly connect: (options?: PeerOptions) => Peer;
+  readonly deps: ConnectionDeps;
+  readonly enter: (connection: Connection) => void;
   readonly shutdown: () => void;
   readonly deadline: () => void;
   readonly running: Subscription;
@@ -27,6 +28,21 @@ export interface HubWorld {
   readonly hasEnded: () => boolean;
   /** Members by room, as the hub tells it; rooms with none are not there. */
   readonly occupied: () => ReadonlyMap<Room, number>;
+}
+
+export interface HubWorld extends Omit<PodHub, 'deps' | 'enter'> {
+  readonly clock: VirtualClock;
+  readonly events: readonly HubEvent[];
+  readonly connect: (options?: PeerOptions) => Peer;
+}
+
+export interface PodHubOptions {
+  readonly clock: Clock;
+  readonly broker: Broker;
+  readonly config?: DeepPartial<Config> | undefined;
+  readonly hooks?: Hooks | undefined;
+  readonly newId: () => string;
+  readonly tell?: (event: HubEvent) => void;
 }
 
 export interface HubWorldOptions<B extends Broker> {
@@ -52,25 +68,20 @@ export const configWith = (overrides: DeepPartial<Config> = {}): Config => {
   return made.right;
 };
 
-export const hubWorld = <B extends Broker>(
-  options: HubWorldOptions<B>,
-): HubWorld & { readonly broker: B } => {
-  const clock = virtualClock(options.seed ?? 1);
+export const podHub = (options: PodHubOptions): PodHub => {
+  const { clock, broker, hooks = {}, newId } = options;
   const config = configWith(options.config);
-  const broker = options.broker(clock);
   const connections = new Set<Connection>();
   const connection$ = new Subject<Connection>();
   const shutdown$ = new Subject<void>();
   const deadline$ = new Subject<void>();
-  const events: HubEvent[] = [];
   const members = new Map<Room, number>();
   let globalPosition: Position = { tag: 1, offset: 0, ms: clock.wall() };
   let status: BrokerStatus = { _tag: 'Starting' };
   let ended = false;
-  let ids = 0;
 
   const tell = (event: HubEvent): void => {
-    events.push(event);
+    options.tell?.(event);
     if (event._tag !== 'Occupied') return;
     if (event.members === 0) members.delete(event.room);
     else members.set(event.room, event.members);
@@ -79,7 +90,7 @@ export const hubWorld = <B extends Broker>(
   const deps: ConnectionDeps = {
     clock,
     config,
-    hooks: options.hooks ?? {},
+    hooks,
     outboxes: {
       bound: {
         messages: config.limits.sendBufferMessages,
@@ -90,10 +101,7 @@ export const hubWorld = <B extends Broker>(
     },
     tell,
     globalPosition: () => globalPosition,
-    newId: () => {
-      ids += 1;
-      return `c${ids}`;
-    },
+    newId,
     connections,
   };
 
@@ -125,21 +133,46 @@ export const hubWorld = <B extends Broker>(
   running.add(piped);
 
   return {
-    clock,
     config,
-    broker,
     connections,
-    events,
-    connect: (peerOptions) => {
-      const made = peer(deps, clock, peerOptions);
-      connection$.next(made.connection);
-      return made;
-    },
+    deps,
+    enter: (connection) => connection$.next(connection),
     shutdown: () => shutdown$.next(),
     deadline: () => deadline$.next(),
     running,
     isOpen: () => connection$.observed,
     hasEnded: () => ended,
     occupied: () => members,
+  };
+};
+
+export const hubWorld = <B extends Broker>(
+  options: HubWorldOptions<B>,
+): HubWorld & { readonly broker: B } => {
+  const clock = virtualClock(options.seed ?? 1);
+  const broker = options.broker(clock);
+  const events: HubEvent[] = [];
+  let ids = 0;
+  const { deps, enter, ...rest } = podHub({
+    clock,
+    broker,
+    config: options.config,
+    hooks: options.hooks,
+    newId: () => {
+      ids += 1;
+      return `c${ids}`;
+    },
+    tell: (event) => events.push(event),
+  });
+  return {
+    ...rest,
+    clock,
+    broker,
+    events,
+    connect: (peerOptions) => {
+      const made = peer(deps, clock, peerOptions);
+      enter(made.connection);
+      return made;
+    },
   };
 };

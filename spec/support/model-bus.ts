@@ -15,6 +15,7 @@ import {
 } from '../../lib/broker/bus.js';
 import type { Clock } from '../../lib/clock.js';
 import type { ModelRedis, Peer, Reply } from './model-redis.js';
+import { type Pipe, pipe } from './pipe.js';
 
 export interface ModelBus extends Bus {
   /** The connections break now. */
@@ -37,12 +38,6 @@ export interface ModelBus extends Bus {
   readonly sent: Map<string, number>;
   /** Ends without a word, as `kill -9` does: what was sent arrives, and Redis sees the end a while later. */
   kill(): void;
-}
-
-/** One direction of a connection: in order, each packet after its own delay. */
-interface Pipe {
-  send(arrive: () => void): void;
-  close(): void;
 }
 
 /** Redis sees the end of a process that was killed at most so long after it. */
@@ -73,27 +68,15 @@ export const modelBus = (
   let failures = 0;
   let due: Subscription | undefined;
 
-  const pipe = (over: Clock, isBlocked: () => boolean): Pipe => {
-    let open = true;
-    let last = 0;
-    const queue: (() => void)[] = [];
-    const deliver = (): void => {
-      if (!open) return;
-      if (isBlocked()) stuck.push(deliver);
-      else queue.shift()?.();
-    };
-    return {
-      send: (arrive) => {
-        const now = over.scheduler.now();
-        last = Math.max(last, now + random() * delayMs);
-        queue.push(arrive);
-        over.scheduler.schedule(deliver, last - now);
+  const way = (over: Clock, isBlocked: () => boolean): Pipe =>
+    pipe({
+      clock: over,
+      delayMs: () => delayMs,
+      blocked: (deliver) => {
+        if (isBlocked()) stuck.push(deliver);
+        return isBlocked();
       },
-      close: () => {
-        open = false;
-      },
-    };
-  };
+    });
 
   const isHole = (): boolean => hole;
 
@@ -112,10 +95,10 @@ export const modelBus = (
         failures += 1;
         if (!redis.isUp() || hole) return connect();
         const pipes = [
-          pipe(network, isHole),
-          pipe(clock, () => hole || answersHeld),
-          pipe(network, isHole),
-          pipe(clock, isHole),
+          way(network, isHole),
+          way(clock, () => hole || answersHeld),
+          way(network, isHole),
+          way(clock, isHole),
         ] as const;
         const peer: Peer = {
           channels: new Set(),

@@ -5,10 +5,10 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
+import type { Clock } from '../../lib/clock.js';
 import type { Connection } from '../../lib/command.js';
 import { connection, type ConnectionDeps } from '../../lib/connection.js';
 import type { Room } from '../../lib/position.js';
-import type { VirtualClock } from './virtual-clock.js';
 
 /** A message as a client gets it. */
 export interface Heard {
@@ -22,11 +22,19 @@ export interface Heard {
 
 /** What a room's members share is read once. */
 const read = new WeakMap<Buffer, readonly Heard[]>();
+const readTexts = new WeakMap<Buffer, readonly string[]>();
 
 const framesIn = (bytes: Buffer): readonly Heard[] => {
-  const known = read.get(bytes);
+  const heard = read.get(bytes) ?? textsIn(bytes).map((text) => JSON.parse(text) as Heard);
+  read.set(bytes, heard);
+  return heard;
+};
+
+/** The texts of the frames in some bytes. */
+export const textsIn = (bytes: Buffer): readonly string[] => {
+  const known = readTexts.get(bytes);
   if (known !== undefined) return known;
-  const heard: Heard[] = [];
+  const texts: string[] = [];
   for (let at = 0; at < bytes.length; ) {
     const short = bytes[at + 1] ?? 0;
     const header = short < 126 ? 2 : short === 126 ? 4 : 10;
@@ -37,11 +45,11 @@ const framesIn = (bytes: Buffer): readonly Heard[] => {
           ? bytes.readUInt16BE(at + 2)
           : Number(bytes.readBigUInt64BE(at + 2));
     const payload = bytes.subarray(at + header, at + header + length);
-    heard.push(JSON.parse(payload.toString()) as Heard);
+    texts.push(payload.toString());
     at += header + length;
   }
-  read.set(bytes, heard);
-  return heard;
+  readTexts.set(bytes, texts);
+  return texts;
 };
 
 /** A kernel that takes everything at once, or nothing while it stalls. */
@@ -53,17 +61,22 @@ export class PlayedSocket {
   readonly chunks: Buffer[] = [];
   /** Seen of each write, as it happens. */
   onWrite: (() => void) | undefined;
+  /** Gets what the kernel has taken, in order. */
+  onTaken: ((bytes: Buffer) => void) | undefined;
   private stalled = false;
-  private readonly waiting: (() => void)[] = [];
+  private readonly waiting: { readonly bytes: Buffer; readonly taken: () => void }[] = [];
 
-  constructor(private readonly clock: VirtualClock) {}
+  constructor(private readonly clock: Clock) {}
 
   write(bytes: Buffer, taken: () => void): boolean {
     this.chunks.push(bytes);
     if (this.stalled) {
       this.writableLength += bytes.length;
-      this.waiting.push(taken);
-    } else this.clock.turn(taken);
+      this.waiting.push({ bytes, taken });
+    } else {
+      this.clock.turn(taken);
+      this.onTaken?.(bytes);
+    }
     this.onWrite?.();
     return this.writableLength === 0;
   }
@@ -81,7 +94,10 @@ export class PlayedSocket {
   /** Takes what is there, and no more. */
   takeSome(): void {
     this.writableLength = 0;
-    for (const taken of this.waiting.splice(0)) taken();
+    for (const { bytes, taken } of this.waiting.splice(0)) {
+      this.onTaken?.(bytes);
+      taken();
+    }
   }
 }
 
@@ -100,8 +116,8 @@ export class PlayedWebSocket extends EventEmitter {
   private readonly unread: Buffer[] = [];
 
   constructor(
-    private readonly clock: VirtualClock,
-    private readonly socket: PlayedSocket,
+    protected readonly clock: Clock,
+    protected readonly socket: PlayedSocket,
   ) {
     super();
   }
@@ -195,7 +211,7 @@ export interface PeerOptions {
 
 export const peer = (
   deps: ConnectionDeps,
-  clock: VirtualClock,
+  clock: Clock,
   { userId = null, room }: PeerOptions = {},
 ): Peer => {
   const socket = new PlayedSocket(clock);

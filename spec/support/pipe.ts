@@ -1,0 +1,36 @@
+/** One direction of a connection in virtual time: in order, each packet after its own delay; what is blocked waits. */
+import type { Clock } from '../../lib/clock.js';
+
+export interface Pipe {
+  send(arrive: () => void): void;
+  /** What is on its way does not arrive. */
+  close(): void;
+}
+
+export interface PipeOptions {
+  /** Of whom it arrives at: one that stands still takes nothing. */
+  readonly clock: Clock;
+  readonly delayMs: () => number;
+  /** Nothing passes now: `deliver` is to be called when it does again. */
+  readonly blocked?: (deliver: () => void) => boolean;
+}
+
+export const pipe = ({ clock, delayMs, blocked = () => false }: PipeOptions): Pipe => {
+  let open = true;
+  let last = 0;
+  const queue: (() => void)[] = [];
+  const deliver = (): void => {
+    if (open && !blocked(deliver)) queue.shift()?.();
+  };
+  return {
+    send: (arrive) => {
+      const now = clock.scheduler.now();
+      last = Math.max(last, now + clock.random() * delayMs());
+      queue.push(arrive);
+      clock.scheduler.schedule(deliver, last - now);
+    },
+    close: () => {
+      open = false;
+    },
+  };
+};
