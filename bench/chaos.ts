@@ -1,0 +1,144 @@
+/**
+ * `npm run chaos -- [minutes] [seed]`: faults drawn by the seed, one at a time and in pairs, done to three real pods and a
+ * real Redis under load, and everything that clients were told checked. Two acts: one Redis whose every write is on disk
+ * before it is answered, reached through proxies; then three Sentinels.
+ */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { startRedis } from '../spec/support/redis.js';
+import { campaign } from './chaos/campaign.js';
+import { chance } from './chaos/chance.js';
+import type { Fault } from './chaos/fault.js';
+import { clientFaults } from './chaos/faults/client.js';
+import { failoverFaults } from './chaos/faults/failover.js';
+import { lineFaults } from './chaos/faults/line.js';
+import { podFaults } from './chaos/faults/pod.js';
+import { redisFaults } from './chaos/faults/redis.js';
+import { failures, textOf } from './chaos/report.js';
+import { trio } from './chaos/sentinel.js';
+import { type PodOptions, type Stage, stagePod } from './chaos/stage.js';
+
+const [minutesText = '10', seedText] = process.argv.slice(2);
+const minutes = Number(minutesText);
+const seed = Number(seedText ?? Math.floor(Math.random() * 1e9));
+const { ONLY = '', ACT = '', CLIENTS = '64', RATE = '300' } = process.env;
+if (!(minutes > 0) || !Number.isInteger(seed)) {
+  console.error('usage: npm run chaos -- [minutes] [seed]');
+  process.exit(2);
+}
+
+/** Of ten minutes; a shorter run hits what it comes to. */
+const TIMES = minutes >= 10 && ONLY === '' ? 5 : 0;
+const PONG_MS = 8_000;
+const SHARES = ACT === '' ? { alone: 0.77, sentinel: 0.23 } : { alone: 1, sentinel: 1 };
+
+const ENV = {
+  LOG_LEVEL: 'info',
+  LOG_MESSAGES: '100000',
+  LOG_TTL_MS: '3600000',
+  PING_INTERVAL_MS: '3000',
+  PONG_TIMEOUT_MS: String(PONG_MS),
+  // what floods is few and large
+  RATE_LIMIT_BYTES: '8000000',
+};
+
+const beganAt = performance.now();
+const log = (line: string): void =>
+  console.error(`${((performance.now() - beganAt) / 1_000).toFixed(1).padStart(6)} ${line}`);
+const lag = monitorEventLoopDelay({ resolution: 10 });
+lag.enable();
+
+const podsOf = async (options: Omit<PodOptions, 'name'>): Promise<Stage['pods']> => {
+  const pods = await Promise.all(
+    [1, 2, 3].map((i) => stagePod({ ...options, name: `pod-${i}`, stepped: i === 2 })),
+  );
+  await Promise.all(pods.map((pod) => pod.start()));
+  await Promise.all(pods.map((pod) => pod.isReady('ready', 10_000)));
+  return pods;
+};
+
+const chosen = (faults: readonly Fault[], stage: Stage): readonly Fault[] =>
+  faults.filter(({ row, what, isPossible }) => {
+    if (ONLY !== '' && !ONLY.split(',').includes(row)) return false;
+    if (isPossible?.(stage) !== false) return true;
+    log(`${row} is left out, ${what}: libfaketime is not installed`);
+    return false;
+  });
+
+const run = async (name: 'alone' | 'sentinel', stage: Stage, faults: readonly Fault[]) => {
+  const report = await campaign({
+    name,
+    stage,
+    faults: chosen(faults, stage),
+    ms: minutes * 60_000 * SHARES[name],
+    times: TIMES,
+    chance: chance(seed),
+    clients: Number(CLIENTS),
+    perSecond: Number(RATE),
+    log,
+  });
+  for (const [who, lines] of report.traces)
+    log(`trace of ${who}:\n${lines.map((line) => `    ${line}`).join('\n')}`);
+  await stage.stop();
+  return report;
+};
+
+const stopPods = async (pods: Stage['pods']): Promise<void> => {
+  for (const pod of pods) {
+    if (!pod.running().hasEnded()) await pod.kill();
+    await pod.door.stop();
+    await pod.line?.stop();
+  }
+};
+
+const alone = async () => {
+  const redis = await startRedis({
+    appendonly: true,
+    appendfsync: 'always',
+    config: [['enable-debug-command', 'local']],
+  });
+  const pods = await podsOf({ redisPort: () => redis.port, env: ENV });
+  const stage: Stage = {
+    pods,
+    redis: async () => redis,
+    stop: async () => {
+      await stopPods(pods);
+      await redis.stop();
+    },
+  };
+  return run('alone', stage, [
+    ...lineFaults,
+    ...redisFaults,
+    ...podFaults,
+    ...clientFaults(PONG_MS),
+  ]);
+};
+
+const sentinel = async () => {
+  const three = await trio();
+  const pods = await podsOf({
+    env: { ...ENV, REDIS_SENTINELS: three.addresses.join(','), REDIS_SENTINEL_NAME: three.name },
+  });
+  const stage: Stage = {
+    pods,
+    redis: three.master,
+    stop: async () => {
+      await stopPods(pods);
+      await three.stop();
+    },
+  };
+  return run('sentinel', stage, failoverFaults(three));
+};
+
+console.log(`chaos: ${minutes} min, seed ${seed}, ${CLIENTS} clients, ${RATE} messages/s`);
+const reports = [
+  ...(ACT === 'sentinel' ? [] : [await alone()]),
+  ...(ACT === 'alone' ? [] : [await sentinel()]),
+];
+console.log(textOf(reports));
+const why = failures(reports, TIMES);
+const acked = reports.reduce((sum, { counts }) => sum + counts.acked - counts.ackedOnPod, 0);
+console.log(
+  `\nacknowledged for all pods: ${acked}; this process was late by ${(lag.percentile(99) / 1e6).toFixed(0)} ms at p99, ${(lag.max / 1e6).toFixed(0)} ms at most; ${((performance.now() - beganAt) / 60_000).toFixed(1)} min`,
+);
+console.log(why.length === 0 ? 'verdict: ok' : `verdict: FAILED\n${why.join('\n')}`);
+process.exit(why.length === 0 ? 0 : 1);

@@ -1,0 +1,304 @@
+/**
+ * Wanderers in rooms, who talk at a steady rate, come and go, and change rooms: the load under which things go wrong. What
+ * is rare of what they are told is kept, to be measured afterwards.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { GLOBAL, type Room } from '../../lib/position.js';
+import type { Checker } from '../../spec/support/invariants.js';
+import type { Word } from '../../spec/support/invariants/frame.js';
+import type { Chance } from './chance.js';
+import {
+  type Door,
+  type Fact,
+  type Place,
+  type Saying,
+  type Wanderer,
+  wanderer,
+} from './wanderer.js';
+
+export type Rare = Extract<Fact, { readonly _tag: 'Told' | 'Gap' | 'Closed' | 'Refused' }>;
+
+/** An acknowledged saying: when it was said last, on which pod, and how long that took. */
+export interface Ack {
+  readonly saidAt: number;
+  readonly ms: number;
+  readonly pod: string;
+  readonly onPod: boolean;
+}
+
+export interface Crowd {
+  readonly wanderers: readonly Wanderer[];
+  /** One more, that only faults command. */
+  readonly hire: (who: string, rooms: readonly Room[], door: () => Door) => Wanderer;
+  readonly dismiss: (wanderer: Wanderer) => Promise<void>;
+  /** From now on, until the answer is called, these connections are closed by a fault. */
+  readonly blame: (cause: string, is: (who: string, pod: string) => boolean) => () => void;
+  readonly rare: readonly Rare[];
+  readonly acks: readonly Ack[];
+  readonly counts: () => {
+    readonly acked: number;
+    readonly ackedOnPod: number;
+    readonly saidAgain: number;
+    readonly duplicates: number;
+  };
+  /** Redis forgets everything: what is said again from now on may be stored again. */
+  readonly wiped: () => void;
+  /** Stored under two ids although Redis had its key. */
+  readonly storedTwice: readonly string[];
+  /** Drops what is older than this of `acks`. */
+  readonly forget: (before: number) => void;
+  readonly rooms: readonly Room[];
+  /** Begins to talk and to move. */
+  readonly go: () => void;
+  /** Nobody talks, moves or breaks off. */
+  readonly still: () => void;
+  /**
+   * Each who is in is as far as the furthest was when this was asked, in each room; with `all`, all are in. Answers who is
+   * not, in words.
+   */
+  readonly level: (ms: number, all?: boolean) => Promise<readonly string[]>;
+  /** Everything said is answered; what is not. */
+  readonly answered: (ms: number) => Promise<readonly Saying[]>;
+  /** The last that happened to somebody. */
+  readonly trace: (who: string) => readonly string[];
+  readonly stop: () => Promise<void>;
+}
+
+export interface CrowdOptions {
+  readonly count: number;
+  readonly rooms: readonly Room[];
+  readonly doors: readonly Door[];
+  readonly perSecond: number;
+  readonly chance: Chance;
+  readonly checker: Checker;
+  readonly mark: string;
+}
+
+const TICK_MS = 20;
+/** Somebody changes a room, and somebody's line breaks, each so often. */
+const MOVE_MS = 300;
+const BREAK_MS = 800;
+const AWAY_MS = 4_000;
+const MOST_ROOMS = 4;
+const GLOBAL_SHARE = 0.03;
+const TRACE = 100;
+
+export const crowd = (options: CrowdOptions): Crowd => {
+  const { rooms, doors, chance, perSecond, mark, checker } = options;
+  const rare: Rare[] = [];
+  const traces = new Map<string, string[]>();
+  const everybody = new Map<string, Wanderer>();
+  const places = new Map<string, Map<Room, Place>>();
+  const furthest = new Map<Room, Place>();
+  const blames = new Map<object, { cause: string; is: (who: string, pod: string) => boolean }>();
+  const wipesBefore = new Map<number, number>();
+  const logged = new Map<number, string>();
+  const storedTwice: string[] = [];
+  const counts = { acked: 0, ackedOnPod: 0, saidAgain: 0, duplicates: 0 };
+  let acks: Ack[] = [];
+  let wipes = 0;
+  let n = 0;
+
+  const stand = (who: string, room: Room, place: Place): void => {
+    const all = places.get(who) ?? new Map<Room, Place>();
+    places.set(who, all);
+    all.set(room, place);
+  };
+
+  const heard = (who: string, { id, room, saying, idText }: Word): void => {
+    if (id.outside) return;
+    stand(who, room, id);
+    const top = furthest.get(room);
+    if (top?.tag === id.tag && top.offset >= id.offset) return;
+    furthest.set(room, { tag: id.tag, offset: id.offset });
+    const number: unknown = saying && Reflect.get(JSON.parse(saying.data) as object, 'n');
+    if (typeof number !== 'number') return;
+    const first = logged.get(number);
+    logged.set(number, idText);
+    if (first === undefined || first === idText) return;
+    if (wipesBefore.get(number) === wipes)
+      storedTwice.push(`${number} of ${room} is stored as ${first} and ${idText}`);
+  };
+
+  const tell = (fact: Fact): void => {
+    const lines = traces.get(fact.who) ?? [];
+    traces.set(fact.who, lines);
+    lines.push(wordsOf(fact));
+    if (lines.length > 2 * TRACE) lines.splice(0, TRACE);
+    switch (fact._tag) {
+      case 'Heard':
+        return heard(fact.who, fact.word);
+      case 'Joined':
+        return stand(fact.who, fact.room, fact.place);
+      case 'Left':
+        places.get(fact.who)?.delete(fact.room);
+        return;
+      case 'Gap':
+        stand(fact.who, fact.room, fact.place);
+        rare.push(fact);
+        return;
+      case 'Told':
+      case 'Closed':
+      case 'Refused':
+        rare.push(fact);
+        return;
+      case 'Said':
+        if (fact.saying.times > 1) counts.saidAgain++;
+        else wipesBefore.set(fact.saying.n, wipes);
+        return;
+      case 'Acked': {
+        const { at, onPod, duplicate, saying } = fact;
+        counts.acked++;
+        if (onPod) counts.ackedOnPod++;
+        if (duplicate) counts.duplicates++;
+        acks.push({ saidAt: saying.lastAt, ms: at - saying.lastAt, pod: saying.pod, onPod });
+        return;
+      }
+      case 'Opened':
+    }
+  };
+
+  const hire: Crowd['hire'] = (who, some, door) => {
+    const hired = wanderer({
+      who,
+      rooms: some,
+      door,
+      checker,
+      tell,
+      blame: (name, pod) => [...blames.values()].find(({ is }) => is(name, pod))?.cause,
+      mark,
+      next: () => ++n,
+    });
+    everybody.set(who, hired);
+    return hired;
+  };
+  // who does what when is not the seed's: it is drawn as it happens
+  const any = <A>(of: readonly A[]): A | undefined => of[Math.floor(Math.random() * of.length)];
+  const wanderers = Array.from({ length: options.count }, (_, i) =>
+    hire(`w${i}`, chance.some(rooms, chance.whole(1, 2)), () => any(doors) ?? { pod: '', port: 0 }),
+  );
+
+  const talk = (): (() => void) => {
+    let due = performance.now();
+    return () => {
+      for (const now = performance.now(); due < now; due += 1_000 / perSecond) {
+        const speaker = any(wanderers);
+        if (speaker?.isIn() !== true) continue;
+        speaker.say(Math.random() < GLOBAL_SHARE ? GLOBAL : (any(speaker.rooms()) ?? GLOBAL));
+      }
+    };
+  };
+  const move = (): void => {
+    const mover = any(wanderers);
+    const room = any(rooms);
+    if (mover?.isIn() !== true || room === undefined) return;
+    const some = mover.rooms();
+    if (!some.includes(room)) {
+      if (some.length < MOST_ROOMS) mover.join(room);
+    } else if (some.length > 1 && mover.unanswered().every((saying) => saying.room !== room))
+      mover.leave(room);
+  };
+  const timers: NodeJS.Timeout[] = [];
+
+  const level: Crowd['level'] = async (ms, all = false) => {
+    const since = performance.now();
+    const marks = new Map(furthest);
+    const behind = (each: Wanderer): readonly string[] => {
+      const inSince = each.inSince();
+      if (inSince === undefined) return all ? [`${each.who} is not in`] : [];
+      if (inSince > since && !all) return [];
+      return [GLOBAL, ...each.rooms()].flatMap((room) => {
+        const mark = marks.get(room);
+        const place = places.get(each.who)?.get(room);
+        if (mark === undefined || place === undefined) return [];
+        if (place.tag !== mark.tag || place.offset >= mark.offset) return [];
+        return [
+          `${each.who} is at ${place.tag}/${place.offset} of ${room}, others were at ${mark.offset}`,
+        ];
+      });
+    };
+    for (;;) {
+      const late = wanderers.flatMap(behind);
+      if (late.length === 0 || performance.now() > since + ms) return late;
+      await sleep(20);
+    }
+  };
+
+  return {
+    wanderers,
+    hire,
+    dismiss: async (hired) => {
+      await hired.stop();
+      everybody.delete(hired.who);
+    },
+    blame: (cause, is) => {
+      const key = {};
+      blames.set(key, { cause, is });
+      return () => void blames.delete(key);
+    },
+    rare,
+    get acks() {
+      return acks;
+    },
+    counts: () => ({ ...counts }),
+    wiped: () => {
+      wipes += 1;
+    },
+    storedTwice,
+    forget: (before) => {
+      acks = acks.filter(({ saidAt }) => saidAt >= before);
+    },
+    rooms,
+    go: () => {
+      timers.push(
+        setInterval(talk(), TICK_MS),
+        setInterval(move, MOVE_MS),
+        setInterval(() => any(wanderers)?.breakOff(Math.random() * AWAY_MS), BREAK_MS),
+      );
+    },
+    still: () => {
+      for (const timer of timers.splice(0)) clearInterval(timer);
+    },
+    level,
+    answered: async (ms) => {
+      const end = performance.now() + ms;
+      for (;;) {
+        const open = [...everybody.values()].flatMap((each) => each.unanswered());
+        if (open.length === 0 || performance.now() > end) return open;
+        await sleep(20);
+      }
+    },
+    trace: (who) => traces.get(who)?.slice(-TRACE) ?? [],
+    stop: async () => {
+      await Promise.all([...everybody.values()].map((each) => each.stop()));
+    },
+  };
+};
+
+const wordsOf = (fact: Fact): string => {
+  const when = `${fact.at.toFixed(0)} ${fact.who}.${fact.life} ${fact.pod} ${fact._tag}`;
+  switch (fact._tag) {
+    case 'Opened':
+      return `${when} as ${fact.connection}`;
+    case 'Joined':
+      return `${when} ${fact.room} at ${fact.place.tag}/${fact.place.offset} resumed ${fact.resumed ?? '-'} recovered ${fact.recovered ?? '-'}${fact.onPod ? ' on the pod' : ''}`;
+    case 'Left':
+      return `${when} ${fact.room} ${fact.reason}`;
+    case 'Gap':
+      return `${when} ${fact.room} ${fact.reason} at ${fact.place.tag}/${fact.place.offset}`;
+    case 'Heard': {
+      const { room, id, idText, saying, type } = fact.word;
+      return `${when} ${room} ${id.tag}/${id.offset}${id.outside ? ' outside' : ''} ${saying?.data.slice(0, 60) ?? type} ${idText}`;
+    }
+    case 'Said':
+      return `${when} ${fact.saying.n} in ${fact.saying.room}`;
+    case 'Acked':
+      return `${when} ${fact.saying.n} as ${fact.idText}${fact.onPod ? ' on the pod' : ''}${fact.duplicate ? ' duplicate' : ''}`;
+    case 'Refused':
+      return `${when} ${fact.saying?.n ?? '-'} ${fact.code} ${fact.text}`;
+    case 'Told':
+      return `${when} ${fact.event}`;
+    case 'Closed':
+      return `${when} ${fact.code} ${fact.cause ?? ''}`;
+  }
+};

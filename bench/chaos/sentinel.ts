@@ -1,0 +1,93 @@
+/** Three Sentinels, a master and two replicas, of which the master wants one in step before it takes a write. */
+import { type RedisServer, startRedis, until } from '../../spec/support/redis.js';
+
+export interface Trio {
+  readonly name: string;
+  /** `host:port` each. */
+  readonly addresses: readonly string[];
+  readonly master: () => Promise<RedisServer>;
+  /** Started again as a replica of the present master, and in step with it. */
+  readonly revive: (node: RedisServer) => Promise<void>;
+  /** Every node but the master is in step with it. */
+  readonly inStep: () => Promise<void>;
+  readonly stop: () => Promise<void>;
+}
+
+const HOST = '127.0.0.1';
+const NAME = 'chat';
+const DOWN_AFTER_MS = 1_000;
+
+const CONFIG = [
+  ['min-replicas-to-write', 1],
+  ['min-replicas-max-lag', 2],
+  ['repl-ping-replica-period', 1],
+] as const;
+
+export const trio = async (): Promise<Trio> => {
+  const first = await startRedis({ config: CONFIG });
+  const replicas = await Promise.all(
+    [1, 2].map(() => startRedis({ config: [...CONFIG, ['replicaof', HOST, first.port]] })),
+  );
+  const nodes = [first, ...replicas];
+  const roleOf = async (node: RedisServer): Promise<string> => {
+    const info = await node.command('INFO', 'replication').catch(() => '');
+    return typeof info === 'string' ? info : '';
+  };
+  const isReplica = async (node: RedisServer): Promise<boolean> =>
+    (await roleOf(node)).includes('master_link_status:up');
+  for (const node of replicas) await until('a replica is in step', () => isReplica(node));
+  const sentinels = await Promise.all(
+    [1, 2, 3].map(() =>
+      startRedis({
+        sentinel: true,
+        config: [
+          ['sentinel', 'monitor', NAME, HOST, first.port, 2],
+          ['sentinel', 'down-after-milliseconds', NAME, DOWN_AFTER_MS],
+          ['sentinel', 'failover-timeout', NAME, 3_000],
+        ],
+      }),
+    ),
+  );
+  const knows = async (sentinel: RedisServer): Promise<boolean> => {
+    const fields = await sentinel.command('SENTINEL', 'MASTER', NAME);
+    const field = (key: string): unknown =>
+      Array.isArray(fields) ? fields[fields.indexOf(key) + 1] : undefined;
+    return field('num-slaves') === '2' && field('num-other-sentinels') === '2';
+  };
+  await until(
+    'the Sentinels know all',
+    async () => (await Promise.all(sentinels.map(knows))).every(Boolean),
+    20_000,
+  );
+  const master = async (): Promise<RedisServer> => {
+    const reply = await sentinels[0]?.command('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME);
+    const port = Array.isArray(reply) ? Number(reply[1]) : 0;
+    const found = nodes.find((node) => node.port === port);
+    if (found === undefined) throw new Error('expected the Sentinels to name a master, got none');
+    return found;
+  };
+  const follow = async (node: RedisServer): Promise<void> => {
+    const { port } = await master();
+    if (port !== node.port) await node.command('REPLICAOF', HOST, port);
+  };
+  const inStep = async (): Promise<void> => {
+    const { port } = await master();
+    for (const node of nodes)
+      if (node.port !== port) await until('a replica is in step', () => isReplica(node), 20_000);
+  };
+  return {
+    name: NAME,
+    addresses: sentinels.map(({ port }) => `${HOST}:${port}`),
+    master,
+    revive: async (node) => {
+      await node.restart();
+      // Sentinel would see to it too, after ten seconds
+      await follow(node);
+      await inStep();
+    },
+    inStep,
+    stop: async () => {
+      await Promise.all([...sentinels, ...nodes].map((server) => server.stop()));
+    },
+  };
+};

@@ -1,0 +1,161 @@
+/**
+ * What chaos happens to: three pods as `npm start` starts them, each with a proxy of its own to each Redis and one that
+ * clients may take to it. A pod keeps its name and its port, however often it is killed.
+ */
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BASE, build, http, run, type Running } from '../../spec/support/pod.js';
+import { type Proxy, proxy } from '../../spec/support/proxy.js';
+import { freePort, type RedisServer, until } from '../../spec/support/redis.js';
+import type { Door } from './wanderer.js';
+
+export interface Stage {
+  readonly pods: readonly StagePod[];
+  /** The master, where there are several. */
+  readonly redis: () => Promise<RedisServer>;
+  readonly stop: () => Promise<void>;
+}
+
+export interface StagePod {
+  readonly name: string;
+  readonly port: number;
+  /** To the pod at once, and through a proxy. */
+  readonly near: Door;
+  readonly far: Door;
+  readonly door: Proxy;
+  /** To Redis; none where the pod finds it by Sentinel. */
+  readonly line: Proxy | undefined;
+  readonly start: () => Promise<void>;
+  readonly kill: () => Promise<void>;
+  readonly signal: (name: NodeJS.Signals) => void;
+  readonly running: () => Running;
+  /** `/ready`'s word; undefined when nobody answers. */
+  readonly ready: () => Promise<string | undefined>;
+  readonly isReady: (word: string, ms: number) => Promise<void>;
+  /** Its own connections in a room. */
+  readonly members: (room: string) => Promise<number>;
+  readonly metrics: () => Promise<ReadonlyMap<string, number>>;
+  /** Steps the wall clock of the pod, in seconds off the true one; undefined where libfaketime is not installed. */
+  readonly clock: ((seconds: number) => void) | undefined;
+  /** Ends that nobody asked for: how, and what it said. */
+  readonly deaths: readonly string[];
+}
+
+const FAKETIME = [
+  '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1',
+  '/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1',
+].find((path) => existsSync(path));
+
+const scratch = mkdtempSync(join(tmpdir(), 'chaos-'));
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
+
+const LISTENING = /"port":(\d+),"msg":"listening"/;
+
+export interface PodOptions {
+  readonly name: string;
+  /** Where Redis is, for a pod that has a line to it. */
+  readonly redisPort?: () => number;
+  readonly env: Readonly<Record<string, string>>;
+  /** Its clock can be stepped. */
+  readonly stepped?: boolean;
+}
+
+export const stagePod = async (options: PodOptions): Promise<StagePod> => {
+  const { name, redisPort, stepped = false } = options;
+  await build();
+  const port = await freePort();
+  const door = await proxy({ to: () => port });
+  const line = redisPort && (await proxy({ to: redisPort, redis: true }));
+  const clockFile = join(scratch, `${name}-${port}`);
+  const isStepped = stepped && FAKETIME !== undefined;
+  const clock = (seconds: number): void =>
+    writeFileSync(clockFile, `${seconds < 0 ? '-' : '+'}${Math.abs(seconds)}\n`);
+  if (isStepped) clock(0);
+  const env = {
+    SERVER_ID: name,
+    PORT: String(port),
+    ...(line === undefined ? {} : { REDIS_URL: `127.0.0.1:${line.port}` }),
+    ...(isStepped
+      ? {
+          LD_PRELOAD: FAKETIME,
+          FAKETIME_TIMESTAMP_FILE: clockFile,
+          FAKETIME_DONT_FAKE_MONOTONIC: '1',
+          FAKETIME_CACHE_DURATION: '1',
+        }
+      : {}),
+    ...options.env,
+  };
+  const deaths: string[] = [];
+  const endings: (() => unknown)[] = [];
+  let now: Running | undefined;
+  let wanted = false;
+
+  const running = (): Running => {
+    if (now === undefined) throw new Error(`${name} has never run`);
+    return now;
+  };
+  const watch = async (process: Running): Promise<void> => {
+    const how = await process.ended(86_400_000);
+    if (wanted && now === process)
+      deaths.push(`${name} ended with ${how}: ${process.stderr().slice(-2_000)}`);
+  };
+  const start = async (): Promise<void> => {
+    // the flag is `npm start`'s
+    now = run(
+      { teardown: (work) => endings.push(work) },
+      ['--max-semi-space-size=8', 'dist/main.js'],
+      env,
+      LISTENING,
+    );
+    await now.port();
+    wanted = true;
+    void watch(now);
+  };
+  const ready = async (): Promise<string | undefined> => {
+    try {
+      const { body } = await http(port, '/ready');
+      return (JSON.parse(body) as { readonly status?: string }).status;
+    } catch {
+      return undefined;
+    }
+  };
+  return {
+    name,
+    port,
+    near: { pod: name, port },
+    far: { pod: name, port: door.port },
+    door,
+    line,
+    start,
+    kill: async () => {
+      wanted = false;
+      running().signal('SIGKILL');
+      await running().ended();
+    },
+    signal: (signal) => {
+      if (signal === 'SIGTERM') wanted = false;
+      running().signal(signal);
+    },
+    running,
+    ready,
+    isReady: (word, ms) => until(`${name} is ${word}`, async () => (await ready()) === word, ms),
+    members: async (room) => {
+      const { body } = await http(port, `${BASE}/ws/stats?room=${room}`);
+      const { room: found } = JSON.parse(body) as {
+        readonly room?: { readonly connections: number };
+      };
+      return found?.connections ?? 0;
+    },
+    metrics: async () => {
+      const { body } = await http(port, '/metrics');
+      return new Map(
+        [...body.matchAll(/^([a-z_]+(?:\{[^}]*\})?) (\S+)$/gm)].map(
+          ([, metric = '', value]) => [metric, Number(value)] as const,
+        ),
+      );
+    },
+    clock: isStepped ? clock : undefined,
+    deaths,
+  };
+};

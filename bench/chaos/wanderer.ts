@@ -1,0 +1,425 @@
+/**
+ * A client as the protocol's page asks for one: it comes back on any pod with the last id of each log, after a random
+ * wait that doubles, and says again, under its own `id`, what was not acknowledged. It judges nothing: every frame goes to
+ * the checker of `spec/support/invariants.ts`, and what it does and is told is a `Fact` besides.
+ */
+import { randomUUID } from 'node:crypto';
+import { WebSocket } from 'ws';
+import { GLOBAL, type Room } from '../../lib/position.js';
+import type { Checker, Ears } from '../../spec/support/invariants.js';
+import {
+  type Frame,
+  idOf,
+  recordOf,
+  textIn,
+  type Word,
+} from '../../spec/support/invariants/frame.js';
+
+/** A way to a pod. */
+export interface Door {
+  readonly pod: string;
+  readonly port: number;
+}
+
+/** What happens to wanderers. `at` is `performance.now()`; `life` counts a wanderer's connections. */
+export type Fact =
+  | (Base & { readonly _tag: 'Opened'; readonly connection: string })
+  | (Base & {
+      readonly _tag: 'Joined';
+      readonly room: Room;
+      readonly place: Place;
+      /** The id that it asked to go on from. */
+      readonly resumed: string | undefined;
+      readonly recovered: number | undefined;
+      readonly onPod: boolean;
+    })
+  | (Base & { readonly _tag: 'Left'; readonly room: Room; readonly reason: string })
+  | (Base & { readonly _tag: 'Heard'; readonly word: Word })
+  | (Base & {
+      readonly _tag: 'Gap';
+      readonly room: Room;
+      readonly reason: string;
+      readonly place: Place;
+    })
+  | (Base & { readonly _tag: 'Said'; readonly saying: Saying })
+  | (Base & {
+      readonly _tag: 'Acked';
+      readonly saying: Saying;
+      readonly idText: string;
+      readonly onPod: boolean;
+      readonly duplicate: boolean;
+    })
+  | (Base & {
+      readonly _tag: 'Refused';
+      readonly saying: Saying | undefined;
+      readonly code: string;
+      readonly text: string;
+    })
+  | (Base & { readonly _tag: 'Told'; readonly event: 'degraded' | 'restored' | 'draining' })
+  | (Base & {
+      readonly _tag: 'Closed';
+      readonly code: number;
+      /** What was done to it; undefined: the server's doing. */
+      readonly cause: string | undefined;
+    });
+
+interface Base {
+  readonly who: string;
+  readonly pod: string;
+  readonly life: number;
+  readonly at: number;
+}
+
+export interface Place {
+  readonly tag: number;
+  readonly offset: number;
+}
+
+/** One saying, as often as it was said. */
+export interface Saying {
+  readonly n: number;
+  readonly ref: string;
+  readonly room: Room;
+  readonly data: unknown;
+  /** When it was said first, and last. */
+  readonly at: number;
+  lastAt: number;
+  /** The pod that it was said to last. */
+  pod: string;
+  times: number;
+}
+
+export interface Wanderer {
+  readonly who: string;
+  /** In with all its rooms, now. */
+  readonly isIn: () => boolean;
+  /** The pod that it is in on. */
+  readonly pod: () => string | undefined;
+  /** When its present connection was in with all rooms; undefined while it is not. */
+  readonly inSince: () => number | undefined;
+  /** The rooms that it wants to be in. */
+  readonly rooms: () => readonly Room[];
+  readonly unanswered: () => readonly Saying[];
+  /** Undefined when it is not in that room now. */
+  readonly say: (room: Room, pad?: number) => Saying | undefined;
+  readonly join: (room: Room) => void;
+  readonly leave: (room: Room) => void;
+  /** Its line breaks; it comes back after so long, else after its own wait. */
+  readonly breakOff: (ms?: number) => void;
+  /** Stops and begins to read its socket. */
+  readonly pause: () => void;
+  readonly resume: () => void;
+  /** The port that its socket has on its own side. */
+  readonly localPort: () => number | undefined;
+  /** For good. */
+  readonly stop: () => Promise<void>;
+}
+
+export interface WandererOptions {
+  readonly who: string;
+  readonly rooms: readonly Room[];
+  /** Asked for each connection. */
+  readonly door: () => Door;
+  readonly checker: Checker;
+  readonly tell: (fact: Fact) => void;
+  /** Why a connection may have been closed by something else than the server. */
+  readonly blame: (who: string, pod: string) => string | undefined;
+  /** What sayings bear, so that two runs on one Redis are not taken for one. */
+  readonly mark: string;
+  readonly next: () => number;
+}
+
+type Data = Readonly<Record<string, unknown>>;
+
+const HOST = '127.0.0.1';
+const BASE_PATH = '/api/chat-api/ws';
+const HANDSHAKE_MS = 5_000;
+const BACKOFF = { firstMs: 500, mostMs: 5_000 };
+/** A connection that held so long starts counting tries anew. */
+const STEADY_MS = 3_000;
+/** After `unavailable`, after a room that failed. */
+const RETRY_MS = 300;
+const ABNORMAL = 1006;
+
+export const wanderer = (options: WandererOptions): Wanderer => {
+  const { who, door, mark, next, checker } = options;
+  const wanted = new Set<Room>(options.rooms);
+  const lastIds = new Map<Room, string>();
+  const unanswered = new Map<string, Saying>();
+  const timers = new Set<NodeJS.Timeout>();
+  let socket: WebSocket | undefined;
+  let ears: Ears | undefined;
+  let pod = '';
+  let life = 0;
+  let failures = 0;
+  let inSince: number | undefined;
+  /** Of the present connection. */
+  let welcome = false;
+  let here = new Set<Room>();
+  let resumed = new Map<Room, string | undefined>();
+  let own: string | undefined;
+  let stopped = false;
+  let waitMs: number | undefined;
+
+  const now = (): number => performance.now();
+  const base = (): Base => ({ who, pod, life, at: now() });
+  const later = (ms: number, work: () => void): void => {
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      work();
+    }, ms);
+    timers.add(timer);
+  };
+  const isWanted = (room: Room): boolean => room === GLOBAL || wanted.has(room);
+
+  /** The URL's: with an id of the global log alone, a room that nothing is known of would be read from a minute ago. */
+  const firstRoom = (): Room => {
+    const rooms = [...wanted];
+    const known = rooms.find((room) => lastIds.has(room));
+    return known ?? (lastIds.has(GLOBAL) ? GLOBAL : (rooms[0] ?? GLOBAL));
+  };
+
+  const connect = (): void => {
+    if (stopped) return;
+    const where = door();
+    const first = firstRoom();
+    const ids = new Set([first, GLOBAL].flatMap((room) => lastIds.get(room) ?? []));
+    const lastId = ids.size === 0 ? undefined : [...ids].join(',');
+    const path = first === GLOBAL ? '' : `/${first}`;
+    const query = lastId === undefined ? '' : `?last_id=${lastId}`;
+    const opening = new WebSocket(`ws://${HOST}:${where.port}${BASE_PATH}${path}${query}`, {
+      perMessageDeflate: false,
+      handshakeTimeout: HANDSHAKE_MS,
+    });
+    const heard = checker.connected({
+      client: who,
+      user: null,
+      pod: where.pod,
+      at: now(),
+      room: first === GLOBAL ? undefined : first,
+      lastId,
+    });
+    let openedAt: number | undefined;
+    life += 1;
+    socket = opening;
+    ears = heard;
+    pod = where.pod;
+    welcome = false;
+    here = new Set();
+    resumed = new Map([first, GLOBAL].map((room) => [room, lastIds.get(room)]));
+    inSince = undefined;
+    own = undefined;
+
+    opening.on('open', () => {
+      openedAt = now();
+    });
+    opening.on('message', (bytes: Buffer) => {
+      const what = heard.heard(bytes.toString(), now());
+      if (!('idText' in what)) return obey(what, first);
+      lastIds.set(what.room, what.idText);
+      options.tell({ ...base(), _tag: 'Heard', word: what });
+    });
+    opening.on('error', () => undefined);
+    opening.on('close', (code) => {
+      const cause = openedAt === undefined ? 'not let in' : (own ?? options.blame(who, where.pod));
+      heard.closed(code === ABNORMAL ? undefined : code, cause, now());
+      if (openedAt !== undefined) options.tell({ ...base(), _tag: 'Closed', code, cause });
+      failures = now() - (openedAt ?? now()) > STEADY_MS ? 0 : failures + 1;
+      socket = undefined;
+      ears = undefined;
+      welcome = false;
+      inSince = undefined;
+      here = new Set();
+      const most = Math.min(BACKOFF.mostMs, BACKOFF.firstMs * 2 ** Math.max(0, failures - 1));
+      later(waitMs ?? Math.random() * most, connect);
+      waitMs = undefined;
+    });
+  };
+
+  const send = (message: object): void => {
+    if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+  };
+
+  const obey = ({ type, id, data }: Frame, first: Room): void => {
+    const fields = recordOf(data);
+    if (type === 'error') return refused(fields);
+    const room = textIn(fields['room']);
+    const event = textIn(fields['event']);
+    switch (event) {
+      case 'welcome':
+        welcome = true;
+        options.tell({
+          ...base(),
+          _tag: 'Opened',
+          connection: textIn(fields['connection_id']),
+        });
+        for (const other of wanted) if (other !== first) ask(other);
+        return;
+      case 'joined':
+        return joined(room, id, fields);
+      case 'left':
+        here.delete(room);
+        options.tell({ ...base(), _tag: 'Left', room, reason: textIn(fields['reason']) });
+        // it was asked to leave and is wanted again, or the room failed
+        if (wanted.has(room))
+          later(RETRY_MS, () => {
+            if (welcome && wanted.has(room) && !here.has(room)) ask(room);
+          });
+        return;
+      case 'ack':
+        return acked(textIn(fields['ref']), fields);
+      case 'gap':
+        lastIds.set(room, id);
+        return options.tell({
+          ...base(),
+          _tag: 'Gap',
+          room,
+          reason: textIn(fields['reason']),
+          place: placeOf(id),
+        });
+      case 'degraded':
+      case 'restored':
+      case 'draining':
+        return options.tell({ ...base(), _tag: 'Told', event });
+    }
+  };
+
+  const joined = (room: Room, id: string, { recovered, scope }: Data): void => {
+    if (!isWanted(room)) return;
+    lastIds.set(room, id);
+    if (here.has(room)) return;
+    here.add(room);
+    options.tell({
+      ...base(),
+      _tag: 'Joined',
+      room,
+      place: placeOf(id),
+      resumed: resumed.get(room),
+      recovered: typeof recovered === 'number' ? recovered : undefined,
+      onPod: scope === 'pod',
+    });
+    if (here.has(GLOBAL) && [...wanted].every((each) => here.has(each))) inSince ??= now();
+    for (const saying of unanswered.values()) if (saying.room === room) utter(saying);
+  };
+
+  const acked = (ref: string, { id, scope, duplicate }: Data): void => {
+    const saying = unanswered.get(ref);
+    if (saying === undefined) return;
+    unanswered.delete(ref);
+    options.tell({
+      ...base(),
+      _tag: 'Acked',
+      saying,
+      idText: textIn(id),
+      onPod: scope === 'pod',
+      duplicate: duplicate === true,
+    });
+  };
+
+  const refused = (fields: Data): void => {
+    const ref = textIn(fields['ref']);
+    const code = textIn(fields['code']);
+    const saying = unanswered.get(ref);
+    options.tell({ ...base(), _tag: 'Refused', saying, code, text: textIn(fields['message']) });
+    if (saying === undefined || code === 'not_a_member') return;
+    if (code !== 'unavailable' && code !== 'rate_limited') {
+      unanswered.delete(ref);
+      return;
+    }
+    const { times } = saying;
+    const ms = fields['retry_in_ms'];
+    later(typeof ms === 'number' ? ms : RETRY_MS, () => {
+      // unless another connection said it meanwhile
+      if (unanswered.has(ref) && saying.times === times && here.has(saying.room)) utter(saying);
+    });
+  };
+
+  const ask = (room: Room): void => {
+    const lastId = lastIds.get(room);
+    resumed.set(room, lastId);
+    ears?.joins(room, lastId, now());
+    send({ type: 'join', room, ...(lastId === undefined ? {} : { data: { last_id: lastId } }) });
+  };
+
+  const utter = (saying: Saying): void => {
+    const { ref, room, data } = saying;
+    saying.lastAt = now();
+    saying.pod = pod;
+    saying.times += 1;
+    ears?.said({ room, ref, data, keyed: true }, saying.lastAt);
+    send({ type: 'chat', room, id: ref, data });
+    options.tell({ ...base(), _tag: 'Said', saying });
+  };
+
+  later(Math.random() * 200, connect);
+
+  return {
+    who,
+    isIn: () => inSince !== undefined,
+    pod: () => (inSince === undefined ? undefined : pod),
+    inSince: () => inSince,
+    rooms: () => [...wanted],
+    unanswered: () => [...unanswered.values()],
+    say: (room, pad = 0) => {
+      if (!here.has(room) || !isWanted(room) || socket?.readyState !== WebSocket.OPEN)
+        return undefined;
+      const n = next();
+      const data = { mark, n, ...(pad > 0 ? { pad: 'x'.repeat(pad) } : {}) };
+      const saying: Saying = {
+        n,
+        ref: randomUUID(),
+        room,
+        data,
+        at: now(),
+        lastAt: 0,
+        pod,
+        times: 0,
+      };
+      unanswered.set(saying.ref, saying);
+      utter(saying);
+      return saying;
+    },
+    join: (room) => {
+      if (wanted.has(room)) return;
+      wanted.add(room);
+      if (welcome && !here.has(room)) ask(room);
+    },
+    leave: (room) => {
+      if (!wanted.delete(room)) return;
+      lastIds.delete(room);
+      // also while the join is under way
+      if (welcome) send({ type: 'leave', room });
+    },
+    breakOff: (ms) => {
+      if (socket === undefined) return;
+      waitMs = ms;
+      own = 'its own';
+      socket.terminate();
+    },
+    pause: () => socket?.pause(),
+    resume: () => socket?.resume(),
+    localPort: () => portOf(socket),
+    stop: async () => {
+      stopped = true;
+      const closing = socket;
+      own = 'its own';
+      if (closing !== undefined)
+        await new Promise<void>((resolve) => {
+          closing.once('close', () => resolve());
+          closing.close(1000);
+          setTimeout(() => closing.terminate(), 3_000).unref();
+        });
+      for (const timer of timers) clearTimeout(timer);
+    },
+  };
+};
+
+const placeOf = (idText: string): Place => {
+  const { tag = 0, offset = 0 } = idOf(idText) ?? {};
+  return { tag, offset };
+};
+
+/** ws keeps its socket to itself; its port is what a proxy knows a link by. */
+const portOf = (socket: WebSocket | undefined): number | undefined =>
+  (socket as unknown as { readonly _socket?: { readonly localPort?: number } } | undefined)?._socket
+    ?.localPort;
