@@ -56,6 +56,8 @@ export const order = ({ room, clock, lateMs, isEcho, moved, say }: OrderDeps): O
   const seen = recent();
   const passed = new Set<string>();
   let passedTooMany = false;
+  /** The epoch before: what still comes of it is in no log, and passes before what the new one holds. */
+  let left: number | undefined;
   let known: Top | undefined;
   let lateUntil = 0;
 
@@ -70,6 +72,20 @@ export const order = ({ room, clock, lateMs, isEcho, moved, say }: OrderDeps): O
     moveTo({ tag, offset, ms, id: publication.idText });
     const isSaid = passed.delete(publication.idText);
     if (!isEcho(publication) && !isSaid) say(publication);
+  };
+
+  const passBy = (publication: Publication): void => {
+    if (seen.has(publication)) return;
+    const { tag, offset } = publication.id;
+    // what we know of our own epoch is not forgotten for a stranger
+    if (known === undefined || tag !== known.tag || offset > known.offset) {
+      seen.add(offset, publication.idText);
+    }
+    if (tag === known?.tag && offset > known.offset) {
+      if (passed.size < MAX_PASSED) passed.add(publication.idText);
+      else passedTooMany = true;
+    }
+    if (!isEcho(publication)) say(publication);
   };
 
   /** In one history the ms go up with the offsets. */
@@ -88,6 +104,10 @@ export const order = ({ room, clock, lateMs, isEcho, moved, say }: OrderDeps): O
       const { id } = publication;
       if (id.outside) {
         say(publication);
+        return true;
+      }
+      if (known !== undefined && id.tag === left) {
+        passBy(publication);
         return true;
       }
       if (known === undefined || id.tag !== known.tag || id.global !== isGlobal) return false;
@@ -120,6 +140,7 @@ export const order = ({ room, clock, lateMs, isEcho, moved, say }: OrderDeps): O
     },
     isBehind: (top) => known !== undefined && known.tag === top.tag && known.offset < top.offset,
     beginAt: (top) => {
+      if (known !== undefined && known.tag !== top.tag) left = known.tag;
       if (top.id !== null) seen.add(top.offset, top.id);
       lateUntil = clock.scheduler.now() + lateMs;
       passed.clear();
@@ -135,19 +156,7 @@ export const order = ({ room, clock, lateMs, isEcho, moved, say }: OrderDeps): O
     },
     lost: () => passedTooMany,
     advance,
-    passBy: (publication) => {
-      if (seen.has(publication)) return;
-      const { tag, offset } = publication.id;
-      // what we know of our own epoch is not forgotten for a stranger
-      if (known === undefined || tag !== known.tag || offset > known.offset) {
-        seen.add(offset, publication.idText);
-      }
-      if (tag === known?.tag && offset > known.offset) {
-        if (passed.size < MAX_PASSED) passed.add(publication.idText);
-        else passedTooMany = true;
-      }
-      if (!isEcho(publication)) say(publication);
-    },
+    passBy,
   };
 };
 

@@ -84,6 +84,8 @@ export const repair =
       let lost = false;
       let limit: Subscription | undefined;
       let subscribed = false;
+      /** Something may have been said and not heard since the last read. */
+      let deaf = false;
       let subscribedAt = 0;
 
       const heard = (publication: Publication): void => {
@@ -259,7 +261,8 @@ export const repair =
           if (i >= before) break;
           place.passBy(publication);
         }
-        if (place.isBehind(top)) {
+        // who heard all the time hears the new epoch's first message too, behind the last of the old one
+        if (place.isBehind(top) && (!turned || deaf)) {
           if (!bare) return readOn(queue.slice(i));
           goOnFrom(top, 'expired');
         }
@@ -281,6 +284,7 @@ export const repair =
       /** What is left came after the read. */
       const finish = (rest: readonly Publication[]): void => {
         reading = undefined;
+        deaf = false;
         putBack(rest);
         const again = overflowed;
         overflowed = false;
@@ -314,6 +318,7 @@ export const repair =
             // what is held waits on: the log may have it when we hear again
             stopReading();
             subscribed = false;
+            deaf = true;
             return deps.settled(false);
           case 'Check':
             return check();

@@ -477,7 +477,7 @@ t.test('restored is told when the rooms are subscribed again and repaired', asyn
   });
   pod.bus.blackHole(false);
   w.clock.advance(2_000);
-  t.same(atUp, [['Opened cluster', 'Gap broker_outage']]);
+  t.same(atUp, [['Opened cluster', 'Published']]);
 });
 
 t.test('a key of what was said on the pod alone is known when it comes again', async (t) => {
