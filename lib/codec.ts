@@ -20,6 +20,7 @@ export {
   decodePublication,
   draftOf,
   type MessageType,
+  placedIn,
   programDraftOf,
   Publication,
   publicationOf,

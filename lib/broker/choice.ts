@@ -12,7 +12,12 @@ export const brokerOf = ({ broker, log, server }: Config, clock: Clock): Broker 
   const { serverId } = server;
   const timeoutMs = broker.brokerTimeoutMs;
   if (broker.redisUrl === '' && broker.redisSentinels.length === 0) {
-    return localBroker({ clock, positionTtlMs: log.logPositionTtlMs });
+    return localBroker({
+      clock,
+      positionTtlMs: log.logPositionTtlMs,
+      logMessages: log.logMessages,
+      logTtlMs: log.logTtlMs,
+    });
   }
   const options: BusOptions = {
     url: broker.redisUrl,
@@ -21,6 +26,8 @@ export const brokerOf = ({ broker, log, server }: Config, clock: Clock): Broker 
     serverId,
     timeoutMs,
     positionTtlMs: log.logPositionTtlMs,
+    logMessages: log.logMessages,
+    logTtlMs: log.logTtlMs,
     clock,
   };
   const bus = broker.redisCluster ? redisClusterBus(options) : redisBus(options);

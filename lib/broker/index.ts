@@ -61,6 +61,8 @@ export interface Broker {
   readonly event$: Observable<BrokerEvent>;
   /** The rooms' last messages: what has a place here stands there. */
   readonly log: Log;
+  /** Bytes that the logs take in this process; absent where they are elsewhere. */
+  readonly logBytes?: () => number;
   /**
    * A room's channel, for as long as it is subscribed: subscribing SUBSCRIBEs, unsubscribing UNSUBSCRIBEs.
    * A room has one subscriber at a time, but a new one may come before the old one has gone.

@@ -1,11 +1,12 @@
 /**
- * The embedded broker: a pod alone is complete by itself. Positions and idempotency keys live in memory, each with a
- * bound: a position as long as a log would (`positionTtlMs`, 24 h) or until too many other rooms were used since.
+ * The embedded broker: a pod alone is complete by itself. Positions, logs and idempotency keys live in memory, each with a
+ * bound: a position as long as `positionTtlMs` (24 h) or until too many other rooms were used since, and a log no longer.
  */
 import { type Either, left, right } from 'fp-ts/lib/Either.js';
 import { EMPTY, NEVER, Observable, of, type Subscriber } from 'rxjs';
 import type { Clock } from '../clock.js';
 import { type Draft, publicationOf } from '../codec.js';
+import { memoryLog } from '../log/memory.js';
 import { drawNonce, drawTag, GLOBAL, type Room, type Top } from '../position.js';
 import type { Broker, BrokerStatus, ChannelEvent, PublishError, Receipt } from './index.js';
 import { idempotencyKeys } from './keys.js';
@@ -13,16 +14,25 @@ import { idempotencyKeys } from './keys.js';
 export interface LocalBrokerOptions {
   readonly clock: Clock;
   readonly positionTtlMs: number;
+  /** How many of a room's messages its log keeps (1,000; 0: none), and for how long (10 minutes). */
+  readonly logMessages?: number;
+  readonly logTtlMs?: number;
 }
 
 /** Rooms whose position is remembered though nobody is in them: about 25 MB. */
 const MAX_POSITIONS = 100_000;
 
-export const localBroker = ({ clock, positionTtlMs }: LocalBrokerOptions): Broker => {
+export const localBroker = ({
+  clock,
+  positionTtlMs,
+  logMessages = 1_000,
+  logTtlMs = 600_000,
+}: LocalBrokerOptions): Broker => {
   const since = clock.wall();
   const tops = new Map<Room, Top>();
   const channels = new Map<Room, Subscriber<ChannelEvent>>();
   const keys = idempotencyKeys(clock);
+  const log = memoryLog({ wall: clock.wall, messages: logMessages, ttlMs: logTtlMs });
 
   /** The room's top, moved to the end of the map: its start is what was unused for longest. */
   const topOf = (room: Room): Top => {
@@ -32,6 +42,7 @@ export const localBroker = ({ clock, positionTtlMs }: LocalBrokerOptions): Broke
     const top = fresh
       ? known
       : { tag: drawTag(clock.random), offset: 0, ms: clock.wall(), id: null };
+    if (!fresh && known !== undefined) log.forget(room);
     tops.delete(room);
     tops.set(room, top);
     if (tops.size > MAX_POSITIONS) forgetOldest();
@@ -42,6 +53,7 @@ export const localBroker = ({ clock, positionTtlMs }: LocalBrokerOptions): Broke
     for (const room of tops.keys()) {
       if (channels.has(room)) continue;
       tops.delete(room);
+      log.forget(room);
       return;
     }
   };
@@ -72,6 +84,7 @@ export const localBroker = ({ clock, positionTtlMs }: LocalBrokerOptions): Broke
     });
     const next = { tag, offset, ms, id: draft.logged ? publication.idText : top.id };
     tops.set(room, next);
+    if (draft.logged) log.append(room, publication);
     if (key !== undefined) keys.set(room, key, { id: publication.idText, digest: draft.digest });
     channels.get(room)?.next({ _tag: 'Published', publication, top: next });
     return right({ id: publication.idText, duplicate: false, scope: 'cluster' });
@@ -93,11 +106,13 @@ export const localBroker = ({ clock, positionTtlMs }: LocalBrokerOptions): Broke
         };
       }),
     log: {
-      page: (room) => {
-        const top = topOf(room);
-        return of(right({ top, first: top.offset + 1, entries: [] }));
-      },
+      page: (room, from, most) =>
+        new Observable((subscriber) => {
+          subscriber.next(right(log.page(room, topOf(room), from, most)));
+          subscriber.complete();
+        }),
     },
+    logBytes: () => log.size(),
     publish: (draft) =>
       new Observable((subscriber) => {
         subscriber.next(place(draft));

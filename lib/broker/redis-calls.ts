@@ -4,8 +4,10 @@
  */
 import * as E from 'fp-ts/lib/Either.js';
 import type { Cluster, Redis } from 'ioredis';
-import { map, of, switchMap } from 'rxjs';
+import { of, switchMap } from 'rxjs';
 import type { Clock } from '../clock.js';
+import { frameOf } from '../codec.js';
+import { type Page, PAGE_BYTES, pageOf } from '../log/page.js';
 import { GLOBAL, type Room, type Top } from '../position.js';
 import {
   type Answer,
@@ -16,7 +18,7 @@ import {
   type Outcome,
   podChannel,
 } from './bus.js';
-import { answer, done, isReply, listOf, strange } from './redis-answers.js';
+import { answer, done, errorOf, isReply, listOf, strange } from './redis-answers.js';
 import { type Script, scripts } from './scripts.js';
 
 /** Runs a script where its keys are. */
@@ -29,6 +31,9 @@ export type Run = (
 export interface CallOptions {
   readonly serverId: string;
   readonly positionTtlMs: number;
+  /** How many of a room's messages its log keeps (0: none), and for how long. */
+  readonly logMessages: number;
+  readonly logTtlMs: number;
   readonly clock: Clock;
 }
 
@@ -44,6 +49,8 @@ const MEMBERS_TTL_MS = 604_800_000;
 const PODS_FRESH_MS = 1_000;
 const OUTSIDE_BIT = 0x100000;
 const GLOBAL_BIT = 0x200000;
+/** Refused for what it writes, a log can be read all the same: its disk is full, or its memory. */
+const TAKES_NO_WRITES: ReadonlySet<BusError['_tag']> = new Set(['OutOfMemory', 'Misconfigured']);
 const PODS_KEY = `{${CONTROL_CHANNEL}}:pods`;
 
 interface Pods {
@@ -64,6 +71,12 @@ export type Calls = Pick<
   readonly forget: () => void;
 };
 
+/** The position and the log of a room: `log-scripts.ts`. */
+const logKeys = (room: Room): readonly string[] => {
+  const tag = `{${channelOf(room)}}`;
+  return [`${tag}:pos`, `${tag}:log`];
+};
+
 /** EVALSHA, and where Redis does not know the script (restarted, flushed, another node) EVAL of the same call. */
 export const runOn =
   (redis: Redis | Cluster): Run =>
@@ -77,11 +90,11 @@ export const runOn =
   };
 
 export const redisCalls = (
-  { serverId, positionTtlMs, clock }: CallOptions,
+  { serverId, positionTtlMs, logMessages, logTtlMs, clock }: CallOptions,
   sharded: boolean,
   run: Run,
 ): Calls => {
-  const { publish, top, members, probe, lease, leave, control } = scripts(sharded);
+  const { publish, top, page, peek, members, probe, lease, leave, control } = scripts(sharded);
   const own = podChannel(serverId);
   let pods: Pods | undefined;
 
@@ -138,13 +151,30 @@ export const redisCalls = (
   };
 
   const askTop = (room: Room, tag: number, old: number | ''): Answer<Top> =>
-    answer(() => run(top, [`{${channelOf(room)}}:pos`], [tag, positionTtlMs, old]), topOf);
+    answer(() => run(top, logKeys(room), [tag, positionTtlMs, old]), topOf);
+
+  const askPage = (room: Room, from: number, most: number, tag: number): Answer<Page> =>
+    answer(
+      async () => {
+        const args = [tag, positionTtlMs, '', from, most, PAGE_BYTES, logMessages, logTtlMs];
+        try {
+          return await run(page, logKeys(room), args);
+        } catch (thrown) {
+          if (!TAKES_NO_WRITES.has(errorOf(thrown)._tag)) throw thrown;
+          const reply = await run(peek, logKeys(room), args);
+          if (reply === 0) throw thrown;
+          return reply;
+        }
+      },
+      (reply) => pageIn(reply, from),
+    );
 
   return {
     publish: (room, drafts, nonces, tag, deadline) => {
       const channel = channelOf(room);
-      const keys = [`{${channel}}:pos`];
+      const keys = [...logKeys(room)];
       const args: (string | number)[] = [channel, deadline, tag, positionTtlMs, KEY_TTL_MS];
+      args.push(logMessages, logTtlMs);
       for (const [i, { key, digest, logged, rest }] of drafts.entries()) {
         if (key !== undefined) keys.push(`{${channel}}:key:${key}`);
         const bits =
@@ -157,10 +187,7 @@ export const redisCalls = (
       );
     },
     top: (room, tag) => askTop(room, tag, ''),
-    page: (room, _from, _most, tag) =>
-      askTop(room, tag, '').pipe(
-        map(E.map((at) => ({ top: at, first: at.offset + 1, entries: [] }))),
-      ),
+    page: askPage,
     renew: (room, old, tag) => askTop(room, tag, old),
     members: (room, count) => {
       const ask = (): Answer<number> =>
@@ -219,6 +246,14 @@ const topOf = (reply: unknown): E.Either<BusError, Top> => {
   )
     return strange(reply, 'a top');
   return E.right({ tag, offset, ms, id: id === '' ? null : id });
+};
+
+const pageIn = (reply: unknown, from: number): E.Either<BusError, Page> => {
+  const top = topOf(reply);
+  if (E.isLeft(top)) return top;
+  const [first, ...payloads] = listOf(reply).slice(4);
+  if (typeof first !== 'number' || !isTexts(payloads)) return strange(reply, 'a page');
+  return E.right(pageOf(top.right, first, from, payloads.map(frameOf)));
 };
 
 const outcomesOf = (reply: unknown, count: number): E.Either<BusError, readonly Outcome[]> => {

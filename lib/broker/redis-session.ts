@@ -33,6 +33,8 @@ export interface BusOptions {
   readonly serverId: string;
   readonly timeoutMs: number;
   readonly positionTtlMs: number;
+  readonly logMessages: number;
+  readonly logTtlMs: number;
   readonly clock: Clock;
   /** For `rediss://` with an authority of one's own; NODE_EXTRA_CA_CERTS does without it. */
   readonly tls?: ConnectionOptions | undefined;

@@ -1,16 +1,14 @@
 /**
- * What runs inside Redis. Check, place and publish in one script: as separate commands messages of two pods come out in
- * another order than their offsets (909 of 4,000 measured). All keys of a script hash with the room's channel, so it runs
- * on a Cluster too, where PUBLISH is SPUBLISH. Redis 7 or newer, or what speaks like it.
+ * What runs inside Redis: members, probe, leases, and a log's own (`log-scripts.ts`). All keys of a script hash with one
+ * channel, so it runs on a Cluster too, where PUBLISH is SPUBLISH. Redis 7 or newer, or what speaks like it.
  *
  * `#!lua` makes Redis refuse the whole script (READONLY, OOM, MISCONF, NOREPLICAS) before its first line: what was
  * refused was not half done.
  *
- *   {channel}:pos       hash: e the epoch's tag, o the offset reached, t the latest ms, i the id of the last logged message
- *   {channel}:key:KEY   an idempotency key: the id that it got, then the digest of its data
  *   {channel}:members   hash: pod → its connections in the room
  */
 import { createHash } from 'node:crypto';
+import { ENTRIES, ID, PAGE, PEEK, PUBLISH, TOP } from './log-scripts.js';
 
 /** A script and the SHA-1 by which Redis knows it. */
 export interface Script {
@@ -21,6 +19,9 @@ export interface Script {
 export interface Scripts {
   readonly publish: Script;
   readonly top: Script;
+  readonly page: Script;
+  /** `page` where Redis takes no writes: answers 0 where there is no epoch. */
+  readonly peek: Script;
   readonly members: Script;
   readonly probe: Script;
   readonly lease: Script;
@@ -28,81 +29,19 @@ export interface Scripts {
   readonly control: Script;
 }
 
-const script = (...parts: readonly string[]): Script => {
-  const lua = `#!lua\n${parts.join('\n')}`;
+const script = (...parts: readonly string[]): Script => scriptOf('#!lua', parts);
+
+/** Runs where Redis takes no writes, too. */
+const reading = (...parts: readonly string[]): Script => scriptOf('#!lua flags=no-writes', parts);
+
+const scriptOf = (head: string, parts: readonly string[]): Script => {
+  const lua = [head, ...parts].join('\n');
   return { lua, sha: createHash('sha1').update(lua).digest('hex') };
 };
 
 const NOW = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
-
-/** Numbers stay below 2^53; each %x gets at most 32 bits, as on some builds of Lua it takes no more. */
-const ID = `
-local function id_of(ms, tag, offset, bits)
-  local low = (offset % 0x4000000) * 0x400000 + bits
-  return string.format('%08x-%04x-7%03x-%04x-%06x%06x', math.floor(ms / 0x10000), ms % 0x10000, tag,
-    0x8000 + math.floor(offset / 0x4000000), math.floor(low / 0x1000000), low % 0x1000000)
-end`;
-
-/**
- * KEYS: pos, then the key of each draft that has one. ARGV: channel, deadline (Unix ms), tag for a new epoch, ms that the
- * position lives, ms that a key lives; then three for each draft: the low 22 bits of its id (global, outside the log, the
- * pod's 20), digest ('' without a key, else '=' and the digest), and the payload behind the id.
- * Answers 0 when late, else a text a draft: 'p' and the id it got, 'd' and the id that its key got before, 'k' for a key
- * that came with other data. All reading comes before all writing, and all writing before the publishing: the log will
- * have what was published, not the reverse.
- */
-const PUBLISH = `
-if now > tonumber(ARGV[2]) then return 0 end
-local pos = redis.call('HMGET', KEYS[1], 'e', 'o', 't')
-local tag, offset = tonumber(pos[1]), tonumber(pos[2]) or 0
-if not tag then tag, offset = tonumber(ARGV[3]), 0 end
-local ms = math.max(now, tonumber(pos[3]) or 0)
-local seen = #KEYS > 1 and redis.call('MGET', unpack(KEYS, 2)) or {}
-local answers, payloads, fresh, nth, last = {}, {}, {}, 0, nil
-for i = 6, #ARGV, 3 do
-  local bits, digest, first, key = tonumber(ARGV[i]), ARGV[i + 1], nil, nil
-  if digest ~= '' then
-    nth = nth + 1
-    key = KEYS[nth + 1]
-    first = seen[nth] or fresh[key]
-  end
-  if first then
-    answers[#answers + 1] = string.sub(first, 37) == digest and 'd' .. string.sub(first, 1, 36) or 'k'
-  else
-    local logged = bits % 0x200000 < 0x100000
-    if logged then offset = offset + 1 end
-    local id = id_of(ms, tag, offset, bits)
-    if logged then last = id end
-    if key then fresh[key] = id .. digest end
-    answers[#answers + 1] = 'p' .. id
-    payloads[#payloads + 1] = '{"id":"' .. id .. '",' .. ARGV[i + 2]
-  end
-end
-if #payloads > 0 then
-  redis.call('HSET', KEYS[1], 'e', tag, 'o', offset, 't', ms)
-  if last then redis.call('HSET', KEYS[1], 'i', last) end
-  for key, value in pairs(fresh) do redis.call('SET', key, value, 'PX', ARGV[5]) end
-end
-redis.call('PEXPIRE', KEYS[1], ARGV[4])
-for _, payload in ipairs(payloads) do redis.call(PUBLISH, ARGV[1], payload) end
-return answers`;
-
-/**
- * KEYS: pos. ARGV: tag for a new epoch, ms that the position lives, the tag to be replaced ('' for none).
- * Answers tag, offset, ms and id ('' before the first message).
- */
-const TOP = `
-local pos = redis.call('HMGET', KEYS[1], 'e', 'o', 't', 'i')
-local tag, offset, ms, id = tonumber(pos[1]), tonumber(pos[2]) or 0, tonumber(pos[3]) or 0, pos[4] or ''
-if not tag or tag == tonumber(ARGV[3]) then
-  tag, offset, ms, id = tonumber(ARGV[1]), 0, math.max(now, ms), ''
-  redis.call('HSET', KEYS[1], 'e', tag, 'o', offset, 't', ms)
-  redis.call('HDEL', KEYS[1], 'i')
-end
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
-return { tag, offset, ms, id }`;
 
 /**
  * KEYS: members. ARGV: this pod, its count, ms that the hash lives, then pods that have gone. Answers the hash, flat.
@@ -144,6 +83,8 @@ export const scripts = (sharded: boolean): Scripts => {
   return {
     publish: script(publishing, NOW, ID, PUBLISH),
     top: script(NOW, TOP),
+    page: script(NOW, ENTRIES, PAGE),
+    peek: reading(NOW, ENTRIES, PEEK),
     members: script(MEMBERS),
     probe: script(publishing, NOW, PROBE),
     lease: script(NOW, LEASE),

@@ -132,6 +132,18 @@ export const publicationOf = (draft: Draft, id: Id): Publication => {
   return new Publication(id, idText, draft.type, frame, draft.except);
 };
 
+/** The first bytes of what we place: `{"id":"…","type":"…",` and then as it comes. */
+const HEAD = /^\{"id":"([0-9a-f-]{36})","type":"([a-z]{1,16})",/;
+const HEAD_BYTES = 80;
+
+/** What a log gives back: it was placed by a pod, so only its head is read, 1 µs. None when it is something else. */
+export const placedIn = (frame: Buffer): O.Option<Publication> => {
+  const [, idText = '', type = ''] =
+    HEAD.exec(payloadIn(frame).toString('latin1', 0, HEAD_BYTES)) ?? [];
+  const id = parseId(idText);
+  return O.isNone(id) ? O.none : O.some(new Publication(id.value, idText, type, frame, undefined));
+};
+
 /** Whom a message of the server's own presence is about. */
 const ownConnection = (type: string, from: string, data: Json): string | undefined => {
   if (type !== 'presence' || from !== SERVER || !Envelope.is(data)) return undefined;

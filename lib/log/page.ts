@@ -1,12 +1,16 @@
 /** What a log answers: also the bus's word (`broker/bus.ts`), which is why it stands by itself. */
-import type { Publication } from '../codec.js';
+import * as O from 'fp-ts/lib/Option.js';
+import { placedIn, type Publication } from '../codec.js';
 import type { Top } from '../position.js';
 
 /** Some of a log, read in one go: what it says is of one moment. */
 export interface Page {
   /** Where the log stands; a log that was not there has begun by being read, at offset 0 of a new epoch. */
   readonly top: Top;
-  /** The oldest offset that can be read: `top.offset + 1` where none can. */
+  /**
+   * The oldest offset that can be read: `top.offset + 1` where none can. Should entries be missing or not be ours in the
+   * middle of a log (an operator took them out), it is the first behind them for whoever asks for one of them.
+   */
   readonly first: number;
   /** By offset, without holes, from the offset asked for or `first`, whichever is higher. */
   readonly entries: readonly Publication[];
@@ -14,3 +18,25 @@ export interface Page {
 
 /** Payload bytes of a page. */
 export const PAGE_BYTES = 262_144;
+
+/**
+ * A page of frames that stand in a row from `from` or `first` on. One that is none, or not the epoch's, is as if it were
+ * missing: it ends the page, or `first` is behind it, so a reader always gets on.
+ */
+export const pageOf = (top: Top, first: number, from: number, frames: readonly Buffer[]): Page => {
+  const start = Math.max(from, first);
+  const entries: Publication[] = [];
+  let bad = 0;
+  for (const frame of frames) {
+    const placed = placedIn(frame);
+    const isHere =
+      O.isSome(placed) &&
+      placed.value.id.tag === top.tag &&
+      placed.value.id.offset === start + bad + entries.length &&
+      !placed.value.id.outside;
+    if (isHere) entries.push(placed.value);
+    else if (entries.length > 0) break;
+    else bad += 1;
+  }
+  return { top, first: bad > 0 ? start + bad : first, entries };
+};

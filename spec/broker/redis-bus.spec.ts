@@ -298,7 +298,7 @@ t.test('one Redis alone', async (t) => {
   await t.test('an ACL user who may do what the service does and no more', async (t) => {
     const acl = [
       'user default off',
-      'user pod on >s:ecret resetkeys ~{realtime:* resetchannels &realtime:* -@all +hello +auth +ping +client|setname +info +subscribe +unsubscribe +publish +eval +evalsha +time +hset +hdel +hgetall +hmget +mget +set +pexpire +zadd +zrem +zrangebyscore +zremrangebyscore',
+      'user pod on >s:ecret resetkeys ~{realtime:* resetchannels &realtime:* -@all +hello +auth +ping +client|setname +info +subscribe +unsubscribe +publish +eval +evalsha +time +hset +hdel +hgetall +hmget +mget +set +pexpire +zadd +zrem +zrangebyscore +zremrangebyscore +xadd +xlen +xrange +xtrim +unlink',
       'user mute on >secret allkeys &* +@all -publish',
       'user reader on >secret %R~* &* +@all',
       'user deaf on >secret allkeys resetchannels +@all',
@@ -317,6 +317,7 @@ t.test('one Redis alone', async (t) => {
     );
     for (const answer$ of [
       a.bus.top('acl', 1),
+      a.bus.page('acl', 0, 1, 1),
       a.bus.renew('acl', 77, 78),
       a.bus.members('acl', 2),
       a.bus.probe('x'),

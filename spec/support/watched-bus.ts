@@ -30,6 +30,8 @@ export const options = (over: Partial<BusOptions>): BusOptions => ({
   serverId: 'pod-1',
   timeoutMs: TIMEOUT_MS,
   positionTtlMs: 24 * HOUR,
+  logMessages: 1_000,
+  logTtlMs: 600_000,
   clock: systemClock,
   ...over,
 });
