@@ -3,6 +3,7 @@
  * real Redis under load, and everything that clients were told checked. Two acts: one Redis whose every write is on disk
  * before it is answered, reached through proxies; then three Sentinels.
  */
+import { createWriteStream } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { startRedis } from '../spec/support/redis.js';
 import { campaign } from './chaos/campaign.js';
@@ -20,7 +21,7 @@ import { type PodOptions, type Stage, stagePod } from './chaos/stage.js';
 const [minutesText = '10', seedText] = process.argv.slice(2);
 const minutes = Number(minutesText);
 const seed = Number(seedText ?? Math.floor(Math.random() * 1e9));
-const { ONLY = '', ACT = '', CLIENTS = '64', RATE = '300' } = process.env;
+const { ONLY = '', ACT = '', CLIENTS = '64', RATE = '300', TRACE = '' } = process.env;
 if (!(minutes > 0) || !Number.isInteger(seed)) {
   console.error('usage: npm run chaos -- [minutes] [seed]');
   process.exit(2);
@@ -44,6 +45,9 @@ const ENV = {
 const beganAt = performance.now();
 const log = (line: string): void =>
   console.error(`${((performance.now() - beganAt) / 1_000).toFixed(1).padStart(6)} ${line}`);
+/** One line for all that happens to each client: 100 MB in ten minutes. */
+const file = TRACE === '' ? undefined : createWriteStream(TRACE);
+const trace = file && ((line: string): void => void file.write(`${line}\n`));
 const lag = monitorEventLoopDelay({ resolution: 10 });
 lag.enable();
 
@@ -75,9 +79,8 @@ const run = async (name: 'alone' | 'sentinel', stage: Stage, faults: readonly Fa
     clients: Number(CLIENTS),
     perSecond: Number(RATE),
     log,
+    trace,
   });
-  for (const [who, lines] of report.traces)
-    log(`trace of ${who}:\n${lines.map((line) => `    ${line}`).join('\n')}`);
   await stage.stop();
   return report;
 };

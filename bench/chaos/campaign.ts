@@ -33,7 +33,6 @@ export interface Report {
   readonly wrongs: readonly string[];
   readonly closes: Readonly<Record<string, number>>;
   readonly unexpected: number;
-  readonly traces: ReadonlyMap<string, readonly string[]>;
 }
 
 export interface Campaign {
@@ -47,6 +46,7 @@ export interface Campaign {
   readonly clients: number;
   readonly perSecond: number;
   readonly log: (line: string) => void;
+  readonly trace: ((line: string) => void) | undefined;
 }
 
 const ROOMS: readonly Room[] = Array.from({ length: 8 }, (_, i) => `room-${i}`);
@@ -71,6 +71,7 @@ export const campaign = async (options: Campaign): Promise<Report> => {
     chance,
     checker,
     mark,
+    trace: options.trace,
   });
   const suffered = faults.map(
     (fault): Suffered => ({ fault, alone: 0, inPairs: 0, measures: [], counts: {} }),
@@ -147,7 +148,6 @@ export const campaign = async (options: Campaign): Promise<Report> => {
   await epochs.stop();
   const verdict = checker.verdict({ at: now(), settled });
   for (const text of crowd.storedTwice) wrong(text);
-  const who = verdict.violations.flatMap(({ client }) => client ?? []);
   const closed = crowd.rare.flatMap((rare) => (rare._tag === 'Closed' ? [rare] : []));
   const closes: Record<string, number> = {};
   for (const { code, cause } of closed) {
@@ -165,7 +165,6 @@ export const campaign = async (options: Campaign): Promise<Report> => {
     wrongs,
     closes,
     unexpected: closed.filter(({ cause, code }) => cause === undefined && code !== 1013).length,
-    traces: new Map([...new Set(who)].slice(0, 5).map((each) => [each, crowd.trace(each)])),
   };
 };
 

@@ -29,7 +29,11 @@ export interface Ack {
 export interface Crowd {
   readonly wanderers: readonly Wanderer[];
   /** One more, that only faults command. */
-  readonly hire: (who: string, rooms: readonly Room[], door: () => Door) => Wanderer;
+  readonly hire: (
+    who: string,
+    rooms: readonly Room[],
+    door: (not: string | undefined) => Door,
+  ) => Wanderer;
   readonly dismiss: (wanderer: Wanderer) => Promise<void>;
   /** From now on, until the answer is called, these connections are closed by a fault. */
   readonly blame: (cause: string, is: (who: string, pod: string) => boolean) => () => void;
@@ -59,8 +63,6 @@ export interface Crowd {
   readonly level: (ms: number, all?: boolean) => Promise<readonly string[]>;
   /** Everything said is answered; what is not. */
   readonly answered: (ms: number) => Promise<readonly Saying[]>;
-  /** The last that happened to somebody. */
-  readonly trace: (who: string) => readonly string[];
   readonly stop: () => Promise<void>;
 }
 
@@ -72,6 +74,8 @@ export interface CrowdOptions {
   readonly chance: Chance;
   readonly checker: Checker;
   readonly mark: string;
+  /** Told all that happens, in words. */
+  readonly trace: ((line: string) => void) | undefined;
 }
 
 const TICK_MS = 20;
@@ -81,12 +85,10 @@ const BREAK_MS = 800;
 const AWAY_MS = 4_000;
 const MOST_ROOMS = 4;
 const GLOBAL_SHARE = 0.03;
-const TRACE = 100;
 
 export const crowd = (options: CrowdOptions): Crowd => {
   const { rooms, doors, chance, perSecond, mark, checker } = options;
   const rare: Rare[] = [];
-  const traces = new Map<string, string[]>();
   const everybody = new Map<string, Wanderer>();
   const places = new Map<string, Map<Room, Place>>();
   const furthest = new Map<Room, Place>();
@@ -121,10 +123,7 @@ export const crowd = (options: CrowdOptions): Crowd => {
   };
 
   const tell = (fact: Fact): void => {
-    const lines = traces.get(fact.who) ?? [];
-    traces.set(fact.who, lines);
-    lines.push(wordsOf(fact));
-    if (lines.length > 2 * TRACE) lines.splice(0, TRACE);
+    options.trace?.(wordsOf(fact));
     switch (fact._tag) {
       case 'Heard':
         return heard(fact.who, fact.word);
@@ -175,7 +174,10 @@ export const crowd = (options: CrowdOptions): Crowd => {
   // who does what when is not the seed's: it is drawn as it happens
   const any = <A>(of: readonly A[]): A | undefined => of[Math.floor(Math.random() * of.length)];
   const wanderers = Array.from({ length: options.count }, (_, i) =>
-    hire(`w${i}`, chance.some(rooms, chance.whole(1, 2)), () => any(doors) ?? { pod: '', port: 0 }),
+    hire(`w${i}`, chance.some(rooms, chance.whole(1, 2)), (not) => {
+      const open = doors.filter(({ pod }) => pod !== not);
+      return any(open.length > 0 ? open : doors) ?? { pod: '', port: 0 };
+    }),
   );
 
   const talk = (): (() => void) => {
@@ -268,7 +270,6 @@ export const crowd = (options: CrowdOptions): Crowd => {
         await sleep(20);
       }
     },
-    trace: (who) => traces.get(who)?.slice(-TRACE) ?? [],
     stop: async () => {
       await Promise.all([...everybody.values()].map((each) => each.stop()));
     },

@@ -118,8 +118,8 @@ export interface Wanderer {
 export interface WandererOptions {
   readonly who: string;
   readonly rooms: readonly Room[];
-  /** Asked for each connection. */
-  readonly door: () => Door;
+  /** Asked for each connection; `not`: the pod that did not let it in, as a load balancer would know too. */
+  readonly door: (not: string | undefined) => Door;
   readonly checker: Checker;
   readonly tell: (fact: Fact) => void;
   /** Why a connection may have been closed by something else than the server. */
@@ -159,6 +159,7 @@ export const wanderer = (options: WandererOptions): Wanderer => {
   let resumed = new Map<Room, string | undefined>();
   let own: string | undefined;
   let stopped = false;
+  let shut: string | undefined;
   let waitMs: number | undefined;
 
   const now = (): number => performance.now();
@@ -181,7 +182,7 @@ export const wanderer = (options: WandererOptions): Wanderer => {
 
   const connect = (): void => {
     if (stopped) return;
-    const where = door();
+    const where = door(shut);
     const first = firstRoom();
     const ids = new Set([first, GLOBAL].flatMap((room) => lastIds.get(room) ?? []));
     const lastId = ids.size === 0 ? undefined : [...ids].join(',');
@@ -212,6 +213,7 @@ export const wanderer = (options: WandererOptions): Wanderer => {
 
     opening.on('open', () => {
       openedAt = now();
+      shut = undefined;
     });
     opening.on('message', (bytes: Buffer) => {
       const what = heard.heard(bytes.toString(), now());
@@ -225,6 +227,7 @@ export const wanderer = (options: WandererOptions): Wanderer => {
       heard.closed(code === ABNORMAL ? undefined : code, cause, now());
       if (openedAt !== undefined) options.tell({ ...base(), _tag: 'Closed', code, cause });
       failures = now() - (openedAt ?? now()) > STEADY_MS ? 0 : failures + 1;
+      if (openedAt === undefined) shut = where.pod;
       socket = undefined;
       ears = undefined;
       welcome = false;
