@@ -106,6 +106,9 @@ export interface Checker extends Pick<Ground, 'epoch' | 'trimmed' | 'probes' | '
   readonly ended: (what: string, at: number) => void;
   /** Judges all that was told. What was said after `settled` need not be answered. */
   readonly verdict: (when: { readonly at: number; readonly settled: number }) => Verdict;
+  /** What was found so far: the first few, and how many. What is `left` may come after the verdict. */
+  readonly violations: () => readonly Violation[];
+  readonly found: () => number;
 }
 
 /** Of the one log that a single id is not of, this much comes again. */
@@ -361,7 +364,17 @@ export const checker = ({
         return word;
       },
       said: ({ room, ref, data, keyed = user !== null }, at) =>
-        void said.say({ client, from: user ?? connection, pod, room, ref, data, keyed, at }),
+        void said.say({
+          client,
+          from: user ?? connection,
+          pod,
+          room,
+          ref,
+          data,
+          keyed,
+          on: here,
+          at,
+        }),
       joins: (room, lastIn, at) => enter(room, resumedAfter(lastIn, words), at),
       closed: (code, cause, at) => {
         open.delete(here);
@@ -436,25 +449,16 @@ export const checker = ({
       });
   };
 
+  const isOpen = (connection: unknown): boolean => [...open].some((each) => each === connection);
+
   /** What is acknowledged is in the log, and what is late is not called unanswered. */
-  const judgeSaying = (
-    saying: Saying,
-    settled: number,
-    at: number,
-    talking: ReadonlySet<string>,
-  ): void => {
-    const { client, room, acks, data, refused, lastAt, ref } = saying;
+  const judgeSaying = (saying: Saying, settled: number, at: number): void => {
+    const { client, room, acks, data, refused, lastAt, ref, on } = saying;
     const add = (tag: Violation['tag'], text: string): void =>
       found.add({ tag, client, room, text: `${data} ${text}`, at });
     const healedAt = earth.healedAt();
     const isLate = lastAt < settled;
-    if (
-      acks.length === 0 &&
-      refused === undefined &&
-      ref !== undefined &&
-      isLate &&
-      talking.has(client)
-    )
+    if (acks.length === 0 && refused === undefined && ref !== undefined && isLate && isOpen(on))
       add('I9', 'was never answered');
     const wellAt = (healedAt ?? Number.POSITIVE_INFINITY) + lateMs.ready;
     if (saying.firstAt > wellAt && acks.some(({ onPod }) => onPod))
@@ -547,6 +551,8 @@ export const checker = ({
 
   return {
     connected,
+    violations: () => found.list,
+    found: found.count,
     stranger: (idText) => void strangers.add(idText),
     fault: earth.begin,
     healed: earth.healed,
@@ -582,8 +588,7 @@ export const checker = ({
       for (const seat of past) seat.judge(at);
       for (const each of open) judgeOpen(each, settled, at);
       for (const each of orders.values()) each.judge(at);
-      const talking = new Set([...open].map(({ client }) => client));
-      for (const saying of said.all) judgeSaying(saying, settled, at, talking);
+      for (const saying of said.all) judgeSaying(saying, settled, at);
       judgeBases(at);
       earth.judge(at);
       const all = said.all;
@@ -626,7 +631,10 @@ const resumedAfter = (
   words: ReadonlyMap<string, Word>,
 ): Resumed | undefined => {
   const id = text === undefined ? undefined : idOf(text);
-  return id === undefined ? undefined : { _tag: 'After', id, word: words.get(text ?? '') };
+  const word = words.get(text ?? '');
+  return id === undefined
+    ? undefined
+    : { _tag: 'After', id, word: word?.id.outside === true ? undefined : word };
 };
 
 /** The query may carry two ids, one for each log; one alone is of the log that it says, and the other goes by its time. */

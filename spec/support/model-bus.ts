@@ -28,6 +28,7 @@ export interface ModelBus extends Bus {
   deafen(on: boolean): void;
   /** Whether a probe could go round, as far as this pod's connections go. */
   isClear(): boolean;
+  isSlow(): boolean;
   /** Redis (a Cluster's node) forgot these subscriptions. */
   drop(channels: readonly string[]): void;
   /** A packet takes up to so long one way. */
@@ -213,7 +214,8 @@ export const modelBus = (
     deafen: (on) => {
       deaf = on;
     },
-    isClear: () => !hole && !answersHeld && !deaf,
+    isSlow: () => answersHeld || delayMs > 250,
+    isClear: () => !hole && !deaf,
     drop: (channels) => {
       const gone = channels.filter((channel) => links?.peer.channels.delete(channel));
       if (ready && gone.length > 0) event$.next({ _tag: 'Dropped', channels: gone });

@@ -95,6 +95,8 @@ export interface ModelRedis {
   epochs(room: Room): readonly number[];
   entries(room: Room): readonly Entry[];
   rooms(): readonly Room[];
+  /** Where a log stands; undefined: there is none. */
+  position(room: Room): Top | undefined;
   hears(channel: string): number;
 }
 
@@ -399,6 +401,10 @@ export const modelRedis = (
       return log === undefined ? [] : kept(room, log);
     },
     rooms: () => [...logs.keys()],
+    position: (room) => {
+      const log = logs.get(room);
+      return log && topOf(log);
+    },
     hears: (channel) => [...peers].filter(({ channels }) => channels.has(channel)).length,
   };
 };

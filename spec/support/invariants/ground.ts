@@ -94,6 +94,14 @@ export const ground = ({ findings, lateMs }: GroundOptions): Ground => {
   const hasOther = (room: Room, tag: number, at: number): boolean =>
     (epochs.get(room) ?? []).some((epoch) => epoch.tag !== tag && epoch.at <= at);
 
+  const expired = (room: Room, from: Place | undefined): string | undefined => {
+    if (from === undefined) return 'nothing was asked for';
+    const first = firstOf(room, from.tag);
+    return from.offset < first && first > 1
+      ? undefined
+      : `${placeText(from)} is in the log, which begins at ${first}`;
+  };
+
   const undue = ({
     room,
     reason,
@@ -108,10 +116,7 @@ export const ground = ({ findings, lateMs }: GroundOptions): Ground => {
     switch (reason as GapReason) {
       case 'expired':
         if (resumed === 'since') return undefined;
-        if (id === undefined) return 'nothing was asked for';
-        return id.offset < firstOf(room, id.tag) && !(id.offset === 0 && firstOf(room, id.tag) <= 1)
-          ? undefined
-          : `${placeText(id)} is in the log, which begins at ${firstOf(room, id.tag)}`;
+        return expired(room, id ?? place);
       case 'log_lost': {
         const tag = id?.tag ?? place?.tag;
         return tag === undefined || hasOther(room, tag, at) ? undefined : 'the epoch is the same';

@@ -27,6 +27,8 @@ export interface Saying {
   readonly froms: Set<string>;
   readonly pods: Set<string>;
   sends: number;
+  /** The connection over which it was said last. */
+  on: unknown;
   readonly acks: Ack[];
   refused: string | undefined;
   /** The id under which it stands in the log. */
@@ -42,6 +44,8 @@ export interface Said {
   readonly ref: string | undefined;
   readonly data: unknown;
   readonly keyed: boolean;
+  /** The connection. */
+  readonly on: unknown;
   readonly at: number;
 }
 
@@ -84,7 +88,7 @@ export const sayings = ({ findings, forgot }: SayingsDeps): Sayings => {
 
   return {
     all,
-    say: ({ client, from, pod, room, ref, data, keyed, at }) => {
+    say: ({ client, from, pod, room, ref, data, keyed, on, at }) => {
       const json = JSON.stringify(data);
       const known = byData.get(json);
       const saying = known ?? {
@@ -98,6 +102,7 @@ export const sayings = ({ findings, forgot }: SayingsDeps): Sayings => {
         froms: new Set(),
         pods: new Set(),
         sends: 0,
+        on,
         acks: [],
         refused: undefined,
         logged: undefined,
@@ -109,6 +114,7 @@ export const sayings = ({ findings, forgot }: SayingsDeps): Sayings => {
       }
       saying.sends++;
       saying.lastAt = at;
+      saying.on = on;
       saying.froms.add(from);
       saying.pods.add(pod);
       return saying;

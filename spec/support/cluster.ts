@@ -1,0 +1,209 @@
+/**
+ * A cluster in virtual time inside one process: pods as they are deployed on one model of Redis, people who chat, and the
+ * weather, all drawn by one seed. The same seed gives the same run, to the last byte. While the faults last what clients are
+ * told is judged by the invariants; then all heals, and everybody must be where the log is, and go, and nothing be left.
+ *
+ *   0 ── talk ── 2 s ── faults ── 20 s ── heal ── talk ends ── 27 s: judged ── all go ── all pods drain ── nothing is left
+ */
+import type { Config, DeepPartial } from '../../lib/config.js';
+import { channelOf } from '../../lib/broker/bus.js';
+import { GLOBAL, type Room } from '../../lib/position.js';
+import { payloadOf } from '../../lib/codec.js';
+import { type Chatter, chatter } from './cluster/chatter.js';
+import { type ClusterPod, clusterPod } from './cluster/pod.js';
+import { type Climate, weather } from './cluster/weather.js';
+import { checker as checkerOf, type Counts, type Violation } from './invariants.js';
+import { modelRedis } from './model-redis.js';
+import { virtualClock } from './virtual-clock.js';
+
+export interface RunOptions {
+  readonly seed: number;
+  /** Told everything, as it happens. */
+  readonly note?: (line: string) => void;
+}
+
+export interface Outcome {
+  readonly seed: number;
+  readonly climate: Climate;
+  readonly violations: readonly Violation[];
+  readonly found: number;
+  readonly counts: Counts;
+  /** Of all that everybody was told, and when. */
+  readonly hash: string;
+  readonly faults: ReadonlyMap<string, number>;
+}
+
+const PODS = ['pod-1', 'pod-2', 'pod-3'] as const;
+const CLIENTS = 20;
+const ROOMS: readonly Room[] = ['ant', 'bee', 'cat', 'dog'];
+const FAULTS_MS = [2_000, 19_000] as const;
+const HEAL_MS = 20_000;
+const JUDGE_MS = 27_000;
+/** Heartbeats are shorter than in production, as a run is. */
+const PING_MS = 4_000;
+const PONG_MS = 6_000;
+const LINGER_MS = 1_000;
+const DRAIN_MS = 3_000;
+
+export const runSeed = ({ seed, note: told }: RunOptions): Outcome => {
+  const clock = virtualClock(seed);
+  const { scheduler, random } = clock;
+  const hash = fnv();
+  const now = (): number => scheduler.now();
+  const note = (text: () => string): void => told?.(`${now().toFixed(1).padStart(8)}  ${text()}`);
+  const drawn = random();
+  const climate: Climate = drawn < 0.3 ? 'calm' : drawn < 0.65 ? 'outage' : 'loss';
+  const logMessages = random() < 0.2 ? 12 : 1_000;
+  const sendBufferMessages = random() < 0.3 ? 16 : 256;
+  const config: DeepPartial<Config> = {
+    server: { drainMs: DRAIN_MS },
+    limits: {
+      roomLingerMs: LINGER_MS,
+      pingIntervalMs: PING_MS,
+      pongTimeoutMs: PONG_MS,
+      sendBufferMessages,
+    },
+  };
+
+  const checker = checkerOf({
+    knowsGround: true,
+    retention: { messages: logMessages, ms: 600_000 },
+  });
+  const redis = modelRedis(clock, {
+    logMessages,
+    epoch: (room, tag) => {
+      note(() => `epoch ${tag} of ${room === GLOBAL ? 'the global log' : room}`);
+      checker.epoch(room, tag, now());
+    },
+    trimmed: checker.trimmed,
+  });
+  const pods = PODS.map(
+    (name): ClusterPod =>
+      clusterPod({
+        name,
+        world: clock,
+        redis,
+        config: { ...config, server: { ...config.server, serverId: name } },
+        delayMs: () => 3,
+        status: (status) => {
+          note(() => `${name} is ${status}`);
+          checker.status(name, STATUS[status], now());
+        },
+        held: (messages, bound) =>
+          checker.holds(`the outbox of a connection of ${name}`, messages, bound, now()),
+        left: (what, count) => checker.left(what, count, now()),
+        failed: (detail) => checker.ended(detail, now()),
+      }),
+  );
+
+  /** Whether a probe could go round: by this a pod's status is judged. */
+  const look = (): void => {
+    for (const pod of pods) {
+      const bus = pod.bus();
+      const can =
+        bus === undefined || pod.isFrozen() || bus.isSlow()
+          ? undefined
+          : redis.isUp() && !redis.isFrozen() && !redis.refuses() && bus.isClear();
+      checker.probes(pod.name, can, now());
+    }
+  };
+
+  const sky = weather({ climate, clock, redis, pods, checker, note, changed: look });
+  const paceMs = 700 + random() * 1_200;
+  const people = Array.from(
+    { length: CLIENTS },
+    (_, i): Chatter =>
+      chatter({
+        name: `c${i + 1}`,
+        user: i % 3 === 0 ? null : `user-${i % 3 === 1 ? i : 'twin'}`,
+        home: i % 7 === 6 ? undefined : ROOMS[i % ROOMS.length],
+        rooms: ROOMS,
+        clock,
+        pods,
+        checker,
+        paceMs,
+        pongTimeoutMs: PONG_MS,
+        note,
+        trace: (text) => hash.add(now(), text),
+      }),
+  );
+
+  for (const pod of pods) scheduler.schedule(() => pod.start(), random() * 300);
+  for (const each of people) scheduler.schedule(each.start, 200 + random() * 1_000);
+  const [from, to] = FAULTS_MS;
+  const strikes = 1 + Math.floor(random() * 5);
+  for (let i = 0; i < strikes; i++) scheduler.schedule(sky.strike, from + random() * (to - from));
+  scheduler.schedule(look, 3_000);
+
+  clock.advance(HEAL_MS);
+  sky.heal();
+  note(() => '*** healed');
+  checker.healed(now());
+  const hushed = now() + random() * 3_000 - 1_500;
+  for (const each of people) scheduler.schedule(each.hush, Math.max(0, hushed - now()));
+  clock.advance(JUDGE_MS - HEAL_MS);
+
+  for (const room of [GLOBAL, ...ROOMS]) {
+    const top = redis.position(room);
+    if (top === undefined) continue;
+    const entries = redis.entries(room);
+    checker.log({
+      room,
+      tag: top.tag,
+      offset: top.offset,
+      id: top.id,
+      first: entries[0]?.offset ?? top.offset + 1,
+      texts: entries.map(({ id, rest }) => payloadOf(id, rest)),
+    });
+  }
+  note(() => '*** judged');
+  const { counts } = checker.verdict({ at: now(), settled: now() - 2_000 });
+  const verdict = { violations: checker.violations, found: checker.found };
+
+  for (const each of people) each.end();
+  clock.advance(LINGER_MS + PONG_MS + 2_000);
+  for (const pod of pods)
+    for (const [what, count] of Object.entries(pod.holdings()))
+      checker.left(`${what} of ${pod.name}, with nobody there,`, count, now());
+  for (const room of ROOMS)
+    checker.left(`subscriptions of ${room}`, redis.hears(channelOf(room)), now());
+  for (const pod of pods) pod.drain();
+  clock.advance(DRAIN_MS + 3_000);
+  checker.left('connections to Redis', redis.peers.size, now());
+  checker.left('timers', clock.pending(), now());
+  return {
+    seed,
+    climate,
+    violations: verdict.violations(),
+    found: verdict.found(),
+    counts,
+    hash: hash.read(),
+    faults: sky.struck,
+  };
+};
+
+const STATUS = {
+  Starting: 'starting',
+  Up: 'ready',
+  Degraded: 'degraded',
+  Draining: 'draining',
+  Gone: 'gone',
+} as const;
+
+/** FNV-1a over what was told, 32 bits. */
+const fnv = (): {
+  readonly add: (at: number, text: string) => void;
+  readonly read: () => string;
+} => {
+  let state = 0x811c9dc5;
+  const mix = (value: number): void => {
+    state = Math.imul(state ^ (value & 0xffff), 0x01000193);
+  };
+  return {
+    add: (at, text) => {
+      mix(Math.floor(at * 16));
+      for (let i = 0; i < text.length; i++) mix(text.charCodeAt(i));
+    },
+    read: () => (state >>> 0).toString(16).padStart(8, '0'),
+  };
+};

@@ -1,0 +1,316 @@
+/**
+ * Somebody who chats, as the protocol's page asks of a client: goes on from the last id of each log, says again under the
+ * same `id` what was not acknowledged, obeys close codes, waits longer each time before it comes back. And as people are: it
+ * comes and goes, reads slowly or not at all, loses its network. All that happens to it is told the checker.
+ */
+import type { Room } from '../../../lib/position.js';
+import { GLOBAL } from '../../../lib/position.js';
+import type { Checker, Ears } from '../invariants.js';
+import { recordOf, textIn } from '../invariants/frame.js';
+import type { VirtualClock } from '../virtual-clock.js';
+import type { Link } from './link.js';
+import type { ClusterPod } from './pod.js';
+
+export interface ChatterOptions {
+  readonly name: string;
+  readonly user: string | null;
+  /** Where it is at home: the room of its URL. */
+  readonly home: Room | undefined;
+  readonly rooms: readonly Room[];
+  readonly clock: VirtualClock;
+  readonly pods: readonly ClusterPod[];
+  readonly checker: Checker;
+  /** Between two things that it does, on average. */
+  readonly paceMs: number;
+  /** Of the pods' heartbeat: who was silent for longer may be cut. */
+  readonly pongTimeoutMs: number;
+  readonly note: (text: () => string) => void;
+  /** Everything that it is told, in a few numbers. */
+  readonly trace: (text: string) => void;
+}
+
+export interface Chatter {
+  readonly name: string;
+  readonly start: () => void;
+  /** It says no more, and reads. */
+  readonly hush: () => void;
+  /** It goes, and does not come back. */
+  readonly end: () => void;
+  readonly isConnected: () => boolean;
+}
+
+interface Unacked {
+  readonly ref: string;
+  readonly room: Room;
+  readonly data: unknown;
+  readonly keyed: boolean;
+}
+
+interface Here {
+  readonly pod: ClusterPod;
+  readonly link: Link;
+  readonly ears: Ears;
+  readonly joined: Set<Room>;
+  readonly asked: Set<Room>;
+  /** Since when it does not answer; what closes it then is no wonder. */
+  silentAt: number | undefined;
+  /** Until when what closes it is no wonder, as it was silent for long. */
+  excusedUntil: number;
+  comeBackAt: number | undefined;
+}
+
+const UUID_ZEROS = '0000-4000-8000-';
+const MAX_WAIT_MS = 3_000;
+const COME_BACK = new Set([1001, 1006, 1011, 1013]);
+
+export const chatter = (options: ChatterOptions): Chatter => {
+  const { name, user, home, rooms, clock, pods, checker, paceMs, pongTimeoutMs, note, trace } =
+    options;
+  const { scheduler, random } = clock;
+  const lastIds = new Map<Room, string>();
+  const unacked = new Map<string, Unacked>();
+  /** Rooms that it wants to be in, without its home. */
+  const wanted = new Set<Room>();
+  let here: Here | undefined;
+  let hushed = false;
+  let ended = false;
+  let failures = 0;
+  let count = 0;
+
+  const now = (): number => scheduler.now();
+  const later = (ms: number, work: () => void): void => void scheduler.schedule(work, ms);
+  const one = <A>(of: readonly A[]): A | undefined => of[Math.floor(random() * of.length)];
+
+  // connecting
+
+  const lastIdOf = (): string | undefined => {
+    if (random() < 0.1) lastIds.clear();
+    const global = lastIds.get(GLOBAL);
+    if (home === undefined) return global;
+    const room = lastIds.get(home);
+    if (room === undefined) return global;
+    return global === undefined || random() < 0.4 ? room : `${room},${global}`;
+  };
+
+  const connect = (): void => {
+    if (ended || here !== undefined) return;
+    const pod = one(pods.filter((each) => each.isUp()));
+    const lastId = lastIdOf();
+    const at = now();
+    if (pod === undefined) return comeBack();
+    const link = pod.call({
+      user,
+      room: home,
+      lastId,
+      events: { text: (text) => mine(hear)(text), closed: (code) => mine(closed)(code) },
+    });
+    if (link === undefined) return comeBack();
+    const ears = checker.connected({ client: name, user, pod: pod.name, at, room: home, lastId });
+    note(
+      () => `${name} connects to ${pod.name}, room ${home ?? 'none'}, last_id ${lastId ?? 'none'}`,
+    );
+    const opened: Here = {
+      pod,
+      link,
+      ears,
+      joined: new Set(),
+      asked: new Set([GLOBAL, ...(home === undefined ? [] : [home])]),
+      silentAt: undefined,
+      excusedUntil: 0,
+      comeBackAt: undefined,
+    };
+    const mine =
+      <A>(work: (at: Here, value: A) => void) =>
+      (value: A): void => {
+        if (here === opened) work(opened, value);
+      };
+    here = opened;
+    for (const room of wanted) ask(opened, room);
+  };
+
+  const comeBack = (soon = false): void => {
+    failures += 1;
+    const most = soon ? 50 : Math.min(MAX_WAIT_MS, 100 * 2 ** failures);
+    later(random() * most, connect);
+  };
+
+  const ask = ({ link, ears, asked }: Here, room: Room): void => {
+    const lastId = random() < 0.9 ? lastIds.get(room) : undefined;
+    asked.add(room);
+    ears.joins(room, lastId, now());
+    note(() => `${name} joins ${room}, last_id ${lastId ?? 'none'}`);
+    link.say(JSON.stringify({ type: 'join', room, data: { last_id: lastId } }));
+  };
+
+  // what it is told
+
+  const hear = (at: Here, text: string): void => {
+    trace(text);
+    note(() => `${name} hears ${text}`);
+    const told = at.ears.heard(text, now());
+    const room = told.room ?? GLOBAL;
+    lastIds.set(room, 'idText' in told ? told.idText : told.id);
+    if ('idText' in told) return;
+    const data = recordOf(told.data);
+    const ref = textIn(data['ref']);
+    if (told.type === 'error') {
+      unacked.delete(ref);
+      return;
+    }
+    switch (data['event']) {
+      case 'joined':
+        failures = 0;
+        if (at.joined.has(room)) return;
+        at.joined.add(room);
+        for (const each of unacked.values()) if (each.room === room) say(at, each);
+        return;
+      case 'left':
+        at.joined.delete(room);
+        return;
+      case 'ack':
+        unacked.delete(ref);
+        return;
+      case 'draining':
+        at.comeBackAt = now() + Number(data['reconnect_in_ms']);
+    }
+  };
+
+  /** Why the socket broke, if it was not the server's doing. */
+  const causeOf = ({ pod, silentAt, excusedUntil, comeBackAt }: Here): string | undefined => {
+    if (!pod.isOpen()) return 'its pod';
+    if (comeBackAt !== undefined) return 'a drain';
+    return isLong(silentAt) || now() < excusedUntil ? 'its silence' : undefined;
+  };
+
+  const isLong = (silentAt: number | undefined): boolean =>
+    silentAt !== undefined && now() - silentAt > pongTimeoutMs / 2;
+
+  const closed = (at: Here, code: number | undefined): void => {
+    note(() => `${name} is closed with ${code ?? 'nothing'} by ${at.pod.name}`);
+    trace(`closed ${code}`);
+    here = undefined;
+    at.ears.closed(code, code === undefined ? causeOf(at) : undefined, now());
+    if (COME_BACK.has(code ?? 1006)) comeBack(code === 1001);
+  };
+
+  // what it does
+
+  const say = (at: Here, { ref, room, data, keyed }: Unacked): void => {
+    at.ears.said({ room, ref, data, keyed }, now());
+    note(() => `${name} says ${JSON.stringify(data)} in ${room} as ${ref}`);
+    at.link.say(JSON.stringify({ type: 'chat', room, id: ref, data }));
+  };
+
+  const speak = (at: Here): void => {
+    const room = random() < 0.08 ? GLOBAL : one([...at.joined].filter((each) => each !== GLOBAL));
+    if (room === undefined || !at.joined.has(room)) return;
+    count += 1;
+    const words = `${name}-${count}`;
+    const uuid = user === null && random() < 0.7;
+    const ref = uuid
+      ? `${hex(name, 8)}-${UUID_ZEROS}${count.toString(16).padStart(12, '0')}`
+      : words;
+    const message = { ref, room, data: { words }, keyed: user !== null || uuid };
+    // what is no key is not said again: it would be another message
+    if (message.keyed) unacked.set(ref, message);
+    say(at, message);
+  };
+
+  const leaveSome = (at: Here): void => {
+    const room = one([...wanted]);
+    if (room === undefined || !at.joined.has(room)) return;
+    wanted.delete(room);
+    at.joined.delete(room);
+    at.asked.delete(room);
+    lastIds.delete(room);
+    for (const [ref, each] of unacked) if (each.room === room) unacked.delete(ref);
+    note(() => `${name} leaves ${room}`);
+    at.link.say(JSON.stringify({ type: 'leave', room }));
+    // or the answer to the leave may be taken for one to the next join
+    resting.add(room);
+    later(1_000, () => resting.delete(room));
+  };
+  const resting = new Set<Room>();
+
+  const joinSome = (at: Here): void => {
+    const room = one(rooms.filter((each) => !at.asked.has(each) && !resting.has(each)));
+    if (room === undefined) return;
+    wanted.add(room);
+    ask(at, room);
+  };
+
+  const go = (at: Here, how: 'close' | 'cut' | 'vanish', awayMs: number): void => {
+    // and whether its last words were heard it does not learn
+    if (random() < 0.5) speak(at);
+    if (random() < 0.5) return later(random() * 12, () => depart(at, how, awayMs));
+    depart(at, how, awayMs);
+  };
+
+  const depart = (at: Here, how: 'close' | 'cut' | 'vanish', awayMs: number): void => {
+    if (here !== at) return;
+    note(() => `${name} goes: ${how}`);
+    here = undefined;
+    at.ears.closed(how === 'close' ? 1000 : undefined, 'itself', now());
+    at.link[how]();
+    later(awayMs, connect);
+  };
+
+  const stall = (at: Here, ms: number): void => {
+    if (at.silentAt !== undefined) return;
+    note(() => `${name} reads nothing for ${Math.round(ms)} ms`);
+    at.silentAt = now();
+    at.link.stall();
+    later(ms, () => wake(at));
+  };
+
+  const wake = (at: Here): void => {
+    if (at.silentAt === undefined) return;
+    at.link.read();
+    if (isLong(at.silentAt)) at.excusedUntil = now() + pongTimeoutMs;
+    at.silentAt = undefined;
+  };
+
+  const act = (at: Here): void => {
+    const drawn = random() * 100;
+    if (drawn < 78) speak(at);
+    else if (drawn < 84) joinSome(at);
+    else if (drawn < 88) leaveSome(at);
+    else if (drawn < 92) go(at, 'cut', random() * 3_000);
+    else if (drawn < 94) go(at, 'close', random() * 6_000);
+    else if (drawn < 96) go(at, 'vanish', 500 + random() * 6_000);
+    else if (drawn < 98) stall(at, random() * 3_000);
+    else if (drawn < 99)
+      for (const each of unacked.values())
+        if (at.joined.has(each.room)) say(at, each);
+        else
+          at.link.say(JSON.stringify({ type: 'presence', room: home, data: { status: 'away' } }));
+  };
+
+  const live = (): void => {
+    if (hushed || ended) return;
+    if (here !== undefined && here.silentAt === undefined) act(here);
+    later(random() * 2 * paceMs, live);
+  };
+
+  return {
+    name,
+    start: () => {
+      connect();
+      later(random() * 2 * paceMs, live);
+    },
+    hush: () => {
+      hushed = true;
+      if (here !== undefined) wake(here);
+    },
+    end: () => {
+      ended = true;
+      here?.link.close();
+      here = undefined;
+    },
+    isConnected: () => here !== undefined,
+  };
+};
+
+/** A name as so many hexadecimal digits. */
+const hex = (name: string, digits: number): string =>
+  Buffer.from(name).toString('hex').padEnd(digits, '0').slice(0, digits);

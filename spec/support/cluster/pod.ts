@@ -1,0 +1,226 @@
+/**
+ * A pod as it is deployed, in virtual time: hub, broker, heartbeat and drain are the real ones, its sockets and its bus are
+ * played. It is started, killed, frozen, drained, and started again under the same name.
+ */
+import { Subscription } from 'rxjs';
+import type { BrokerStatus } from '../../../lib/broker/index.js';
+import { podsBroker, type PodsBroker } from '../../../lib/broker/pods.js';
+import { CLOSE } from '../../../lib/close.js';
+import type { Config, DeepPartial } from '../../../lib/config.js';
+import { connection } from '../../../lib/connection.js';
+import { drain } from '../../../lib/drain.js';
+import { heartbeat } from '../../../lib/heartbeat.js';
+import type { Room } from '../../../lib/position.js';
+import { resumesOf } from '../../../lib/resume.js';
+import { type PodHub, podHub } from '../hub-world.js';
+import { type ModelBus, modelBus } from '../model-bus.js';
+import type { ModelRedis } from '../model-redis.js';
+import type { ProcessClock, VirtualClock } from '../virtual-clock.js';
+import { type Link, link, type LinkEvents } from './link.js';
+
+export interface Call {
+  readonly user: string | null;
+  readonly room: Room | undefined;
+  readonly lastId: string | undefined;
+  readonly events: LinkEvents;
+}
+
+export interface ClusterPod {
+  readonly name: string;
+  readonly isUp: () => boolean;
+  readonly isOpen: () => boolean;
+  readonly isFrozen: () => boolean;
+  /** Undefined: nobody is there, or it is going away. */
+  readonly call: (call: Call) => Link | undefined;
+  readonly bus: () => ModelBus | undefined;
+  readonly start: () => void;
+  readonly kill: () => void;
+  readonly drain: () => void;
+  readonly freeze: (on: boolean) => void;
+  /** Its wall clock is wrong from now on. */
+  readonly jump: (ms: number) => void;
+  /** What it holds that it should not when nobody uses it. */
+  readonly holdings: () => Readonly<Record<string, number>>;
+}
+
+export interface ClusterPodOptions {
+  readonly name: string;
+  readonly world: VirtualClock;
+  readonly redis: ModelRedis;
+  readonly config: DeepPartial<Config>;
+  readonly delayMs: () => number;
+  readonly status: (status: BrokerStatus['_tag'] | 'Draining' | 'Gone') => void;
+  /** The most that one connection's outbox held, when a life ends. */
+  readonly held: (messages: number, bound: number) => void;
+  /** What is left when it has ended by itself. */
+  readonly left: (what: string, count: number) => void;
+  readonly failed: (detail: string) => void;
+}
+
+interface Life {
+  readonly clock: ProcessClock;
+  readonly bus: ModelBus;
+  readonly broker: PodsBroker;
+  readonly hub: PodHub;
+  readonly beside: Subscription;
+  readonly links: Set<Link>;
+  state: 'open' | 'draining';
+  frozen: boolean;
+}
+
+/** As in the app: what is left of the drain when whoever is still there is cut. */
+const LAST_CALL = 0.9;
+const EMPTY_CHECK_MS = 10;
+
+export const clusterPod = (options: ClusterPodOptions): ClusterPod => {
+  const { name, world, redis, config, delayMs, status, held, left, failed } = options;
+  let life: Life | undefined;
+  let connections = 0;
+
+  const start = (): void => {
+    if (life !== undefined) return;
+    const clock = world.process();
+    const bus = modelBus(redis, clock, name, world);
+    const broker = podsBroker({ bus, clock, serverId: name, timeoutMs: 2_000 });
+    const hub = podHub({
+      clock,
+      broker,
+      config,
+      newId: () => {
+        connections += 1;
+        return `${name}/${connections}`;
+      },
+      tell: (event) => {
+        if (event._tag === 'RoomFailed') failed(`a room of ${name} failed: ${String(event.error)}`);
+      },
+    });
+    const { pingIntervalMs, pongTimeoutMs } = hub.config.limits;
+    const beside = heartbeat({ clock, pingIntervalMs, pongTimeoutMs })(hub.connections).subscribe(
+      ({ connection: overdue, why }) =>
+        why === 'silent' ? overdue.cut() : overdue.close(CLOSE.halfMessage),
+    );
+    life = { clock, bus, broker, hub, beside, links: new Set(), state: 'open', frozen: false };
+    const mine = life;
+    beside.add(
+      broker.status$.subscribe(({ _tag }) => {
+        if (mine.state === 'open') status(_tag);
+      }),
+    );
+  };
+
+  const peak = ({ hub }: Life): void =>
+    held(hub.deps.outboxes.waiting.peak, hub.config.limits.sendBufferMessages);
+
+  const kill = (): void => {
+    if (life === undefined) return;
+    const { clock, bus, links } = life;
+    peak(life);
+    status('Gone');
+    bus.kill();
+    clock.kill();
+    for (const each of links) each.reset();
+    life = undefined;
+  };
+
+  /** As `stop` of the app. */
+  const leave = (): void => {
+    if (life?.state !== 'open') return;
+    const mine = life;
+    const { clock, hub } = mine;
+    const drainMs = hub.config.server.drainMs;
+    mine.state = 'draining';
+    status('Draining');
+    hub.shutdown();
+    const waits = new Subscription();
+    const once = (): void => {
+      waits.unsubscribe();
+      end(mine);
+    };
+    waits.add(clock.scheduler.schedule(once, drainMs * LAST_CALL));
+    const untilEmpty = (): void => {
+      if (hub.connections.size === 0) once();
+      else waits.add(clock.scheduler.schedule(untilEmpty, EMPTY_CHECK_MS));
+    };
+    waits.add(drain({ clock, drainMs })(hub.connections).subscribe({ complete: untilEmpty }));
+  };
+
+  const end = (mine: Life): void => {
+    const { hub, broker, beside, clock, links } = mine;
+    peak(mine);
+    hub.deadline();
+    for (const each of hub.connections) each.cut();
+    broker.close().subscribe({
+      complete: () => {
+        hub.running.unsubscribe();
+        beside.unsubscribe();
+        // sockets that were cut end with the turn; a close that is under way is given up after its 2 s
+        world.scheduler.schedule(() => {
+          if (!hub.hasEnded()) left(`hub of ${name} running`, 1);
+          left(`connections of ${name}`, hub.connections.size);
+          left(`timers of ${name}`, clock.pending());
+          const { channels, rooms, lines, counts } = broker.holdings();
+          left(`channels of ${name}`, channels);
+          left(`rooms, lines and counts of ${name}`, rooms + lines + counts);
+          for (const each of links) each.reset();
+          clock.kill();
+        }, ENDED_MS);
+        status('Gone');
+        if (life === mine) life = undefined;
+      },
+    });
+  };
+
+  return {
+    name,
+    isUp: () => life !== undefined,
+    isOpen: () => life?.state === 'open' && !life.frozen,
+    isFrozen: () => life?.frozen === true,
+    call: ({ user, room, lastId, events }) => {
+      if (life?.state !== 'open') return undefined;
+      const { clock, hub, links } = life;
+      const made = link({
+        pod: clock,
+        network: world,
+        delayMs,
+        events: {
+          text: events.text,
+          closed: (code) => {
+            links.delete(made);
+            events.closed(code);
+          },
+        },
+      });
+      links.add(made);
+      const admission = { userId: user, room, resumes: resumesOf(lastId ?? null) };
+      hub.enter(connection(hub.deps)(made.webSocket, made.socket, admission));
+      return made;
+    },
+    bus: () => life?.bus,
+    start,
+    kill,
+    drain: leave,
+    freeze: (on) => {
+      if (life === undefined || life.frozen === on) return;
+      life.frozen = on;
+      if (on) life.clock.freeze();
+      else life.clock.thaw();
+    },
+    jump: (ms) => life?.clock.jump(ms),
+    holdings: () => {
+      if (life === undefined) return {};
+      const { channels, rooms, lines, counts } = life.broker.holdings();
+      return {
+        connections: life.hub.connections.size,
+        'occupied rooms': life.hub.occupied().size,
+        // its probe, the global channel, and that of operators
+        channels: channels - OWN_CHANNELS,
+        rooms,
+        lines,
+        counts,
+      };
+    },
+  };
+};
+
+const OWN_CHANNELS = 3;
+const ENDED_MS = 2_500;
