@@ -135,18 +135,21 @@ class SocketConnection implements Connection {
       const { room, resumes } = this.admission;
       this.hub = subscriber;
       tell(CONNECTED);
-      this.tell({
-        event: 'welcome',
-        connection_id: this.id,
-        user_id: this.userId,
-        server_id: config.server.serverId,
-        protocol: 1,
-        limits: {
-          message_bytes: config.limits.maxMessageBytes,
-          buffer_messages: config.limits.sendBufferMessages,
-          rate: config.limits.rateLimitPerSecond,
+      this.tell(
+        {
+          event: 'welcome',
+          connection_id: this.id,
+          user_id: this.userId,
+          server_id: config.server.serverId,
+          protocol: 1,
+          limits: {
+            message_bytes: config.limits.maxMessageBytes,
+            buffer_messages: config.limits.sendBufferMessages,
+            rate: config.limits.rateLimitPerSecond,
+          },
         },
-      });
+        this.stranger(GLOBAL, resumes.global),
+      );
       const { onConnect } = hooks;
       if (onConnect !== undefined) this.notice('onConnect', () => onConnect(this.info()));
       this.join(GLOBAL, undefined, resumes.global);
@@ -250,7 +253,7 @@ class SocketConnection implements Connection {
         ref,
       });
     }
-    const membership = known ?? this.stranger(room);
+    const membership = known ?? this.stranger(room, resume);
     if (known === undefined) this.memberships.set(room, membership);
     this.hub?.next({ _tag: 'Join', room, membership, again: known !== undefined, resume, ref });
   }
@@ -270,8 +273,19 @@ class SocketConnection implements Connection {
     this.hub?.next({ _tag: 'Leave', room, membership, reason: 'asked', ref });
   }
 
-  private stranger(room: Room): Membership {
-    return { connection: this, room, position: NOWHERE };
+  private stranger(room: Room, resume?: Resume): Membership {
+    return { connection: this, room, position: this.placeBefore(room, resume) };
+  }
+
+  /**
+   * Who goes on from an id has come no further until the log has told it more: what it is told meanwhile must not show a
+   * later place, or it would go on from there the next time. Of the global log, before a time, the log's start is that.
+   */
+  private placeBefore(room: Room, resume: Resume | undefined): Position {
+    if (resume?._tag === 'After') return resume.id;
+    if (resume === undefined || room !== GLOBAL) return NOWHERE;
+    const { tag, ms } = this.deps.globalPosition();
+    return { tag, offset: 0, ms };
   }
 
   private speak(message: Speech): void {
