@@ -135,7 +135,7 @@ export const room =
         const { membership, resume } = command;
         const seat = seated.get(membership);
         if (seat === undefined) joining.get(membership)?.again.push(command);
-        else if (resume === undefined) sayJoined(command, undefined);
+        else if (resume === undefined) return sayAgain(command);
         else {
           seat.unsubscribe();
           seated.delete(membership);
@@ -143,6 +143,16 @@ export const room =
         }
         return EMPTY;
       };
+
+      /** Counted anew; whoever has left meanwhile is not told. */
+      const sayAgain = (command: Join): Observable<unknown> =>
+        recount().pipe(
+          tap(() => {
+            const { membership } = command;
+            if (seated.has(membership)) sayJoined(command, undefined);
+            else joining.get(membership)?.again.push(command);
+          }),
+        );
 
       const comeIn = (command: Join): Observable<unknown> => {
         const place = { cancelled$: new Subject<void>(), held: [], again: [] };
@@ -366,6 +376,9 @@ export const room =
             if (arrived.tag !== event.top.tag) recovered.turned();
             arrived = event.top;
             return down?.next(gapItem(event.reason));
+          case 'Counted':
+            others = event.others;
+            return reviewPresence(undefined);
           case 'Failed':
             refused = true;
             for (const { connection } of everybody()) connection.dismiss(name, 'failed');

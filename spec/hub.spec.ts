@@ -718,6 +718,41 @@ t.test(
   },
 );
 
+t.test('the members of other pods are heard of when nothing happens here', async (t) => {
+  const w = scripted({ presence: { presenceMaxRoom: 3 } });
+  const [a, b] = [w.connect({ room: 'r' }), w.connect({ room: 'r' })];
+  w.clock.advance(1_000);
+  const said = (peer: Peer): readonly unknown[] =>
+    peer
+      .told('joined')
+      .filter(({ room }) => room === 'r')
+      .map(({ presence, members }) => [presence, members]);
+  w.broker.push('r', { _tag: 'Counted', others: 1 });
+  w.clock.advance(10);
+  t.equal(said(a).length, 1, 'a number alone is not said');
+  w.broker.push('r', { _tag: 'Counted', others: 2 });
+  w.clock.advance(10);
+  for (const peer of [a, b]) t.same(said(peer).at(-1), [false, 4], 'too many to be told');
+  w.broker.push('r', { _tag: 'Counted', others: 0 });
+  w.clock.advance(10);
+  for (const peer of [a, b]) t.same(said(peer).at(-1), [true, 2]);
+  w.broker.membersMs = 50;
+  w.broker.others.set('r', 1);
+  a.join('r', 'again');
+  w.clock.advance(40);
+  t.notOk(a.told('joined').some(({ ref }) => ref === 'again'));
+  w.clock.advance(20);
+  t.match(a.told('joined').at(-1), { ref: 'again', members: 3 }, 'who asks again is counted for');
+  a.join('r', 'and gone');
+  a.leave('r');
+  w.clock.advance(1_000);
+  t.notOk(
+    a.told('joined').some(({ ref }) => ref === 'and gone'),
+    'nothing is told behind left',
+  );
+  await leftovers(t, w, [a, b]);
+});
+
 t.test(
   'PRESENCE_EVENTS=false: no comings, no goings; a status is passed on all the same',
   async (t) => {

@@ -25,13 +25,20 @@ const LINGER_MS = 300;
 type Where = NonNullable<NonNullable<Parameters<typeof startPod>[1]>['broker']>;
 type Owner = Parameters<typeof startPod>[0];
 
-const startPods = (t: Owner, count: number, broker: Where, limits = {}): Promise<readonly Pod[]> =>
+const startPods = (
+  t: Owner,
+  count: number,
+  broker: Where,
+  limits = {},
+  presence = {},
+): Promise<readonly Pod[]> =>
   Promise.all(
     Array.from({ length: count }, (_, i) =>
       startPod(t, {
         server: { serverId: `pod-${i + 1}` },
         broker,
         limits: { roomLingerMs: LINGER_MS, ...limits },
+        presence,
       }),
     ),
   );
@@ -672,6 +679,22 @@ t.test('members, presence, echo', async (t) => {
     const after = performance.now() - killedAt;
     t.ok(after > 6_500 && after < 13_000, `after ${Math.round(after)} ms`);
     t.equal(alive.socket.readyState, 1);
+  });
+
+  await t.test('who asks again is told the number of now, and presence as it is now', async (t) => {
+    const limited = await startPods(t, 2, { redisUrl: redis.url }, {}, { presenceMaxRoom: 3 });
+    const [here, there] = [limited[0]!, limited[1]!];
+    const a = await here.connect('/ws/again');
+    await here.connect('/ws/again');
+    await sleep(1_500);
+    const others = [await there.connect('/ws/again'), await there.connect('/ws/again')];
+    await a.heard({ data: { event: 'joined', room: 'again', members: 4, presence: false } }, 2_500);
+    await Promise.all(others.map((client) => client.close()));
+    await a.heard({ data: { event: 'joined', room: 'again', members: 2, presence: true } }, 2_500);
+    await there.connect('/ws/again');
+    await sleep(1_500);
+    a.send({ type: 'join', room: 'again', id: 'q' });
+    await a.heard({ data: { event: 'joined', ref: 'q', members: 3 } });
   });
 });
 

@@ -1,9 +1,12 @@
 /**
  * How many members a room has on the other pods: told and asked at most once a second a room, so that a crowd that comes
  * and goes costs Redis one write. In between, and when nobody answers, it is the number known last.
+ *
+ * Rooms that have members are asked for again and again, who was asked for longest ago first: each once a second while
+ * the pod has some hundreds of them, 5,000 rooms every 5 s.
  */
-import { isRight } from 'fp-ts/lib/Either.js';
-import { AsyncSubject, defer, type Observable, of, Subscription } from 'rxjs';
+import { isLeft, isRight } from 'fp-ts/lib/Either.js';
+import { AsyncSubject, defer, interval, type Observable, of, Subscription } from 'rxjs';
 import type { Clock } from '../clock.js';
 import type { Room } from '../position.js';
 import type { Bus } from './bus.js';
@@ -23,39 +26,57 @@ interface Count {
   told: number | undefined;
   others: number;
   calledAt: number;
-  /** A call is under way: whoever asks meanwhile is not kept waiting for it. */
-  calling: boolean;
+  /** The last call that told Redis something new. */
+  toldAt: number;
+  /** The call under way: who asks meanwhile waits for it only where the last answer is older than a second. */
+  call$?: Observable<number> | undefined;
+  heardAt: number;
   due: Subscription | undefined;
 }
 
 const APART_MS = 1_000;
+const ROUND_MS = 250;
+/** Rooms that are asked for in one round: 1,000 a second, about 1.5 % of a core here and 0.5 % in Redis. */
+const MAX_ASKED = 250;
 
 export interface CountsDeps {
   readonly bus: Bus;
   readonly clock: Clock;
   readonly ready: () => boolean;
+  /** Told whenever the number of the others turns out to be another. */
+  readonly changed: (room: Room, others: number) => void;
 }
 
-export const counts = ({ bus, clock, ready }: CountsDeps): Counts => {
+export const counts = ({ bus, clock, ready, changed }: CountsDeps): Counts => {
   const { scheduler, random } = clock;
+  /** In the order of their last calls. */
   const rooms = new Map<Room, Count>();
   const work = new Subscription();
 
   const tell = (room: Room, count: Count): Observable<number> => {
     const { own } = count;
     const others$ = new AsyncSubject<number>();
-    count.calling = true;
+    count.call$ = others$;
     count.calledAt = scheduler.now();
+    if (own !== count.told) count.toldAt = count.calledAt;
+    rooms.delete(room);
+    rooms.set(room, count);
     work.add(
       bus
         .members(room, own)
         .pipe(within(APART_MS, scheduler))
         .subscribe((answer) => {
-          count.calling = false;
+          count.call$ = undefined;
           count.told = isRight(answer) ? own : undefined;
-          if (isRight(answer)) count.others = answer.right;
-          if (count.told !== count.own) later(room, count, APART_MS);
+          const before = count.others;
+          if (isRight(answer)) {
+            count.others = answer.right;
+            count.heardAt = scheduler.now();
+          }
+          if (isLeft(answer)) later(room, count, APART_MS);
+          else if (count.told !== count.own) later(room, count, waitOf(count));
           else if (own === 0) rooms.delete(room);
+          if (count.others !== before) changed(room, count.others);
           others$.next(count.others);
           others$.complete();
         }),
@@ -63,16 +84,32 @@ export const counts = ({ bus, clock, ready }: CountsDeps): Counts => {
     return others$;
   };
 
+  const waitOf = ({ toldAt }: Count): number => Math.max(0, toldAt + APART_MS - scheduler.now());
+
   const later = (room: Room, count: Count, ms: number): void => {
     if (count.due !== undefined || work.closed) return;
     const due = scheduler.schedule(() => {
       work.remove(due);
       count.due = undefined;
-      if (ready() && !count.calling) void tell(room, count);
+      if (ready() && count.call$ === undefined) void tell(room, count);
     }, ms);
     count.due = due;
     work.add(due);
   };
+
+  const askRound = (): void => {
+    if (!ready()) return;
+    const before = scheduler.now() - APART_MS;
+    let asked = 0;
+    for (const [room, count] of rooms) {
+      if (count.calledAt > before || asked === MAX_ASKED) return;
+      if (count.own === 0 || count.call$ !== undefined || count.due !== undefined) continue;
+      asked++;
+      void tell(room, count);
+    }
+  };
+
+  work.add(interval(ROUND_MS, scheduler).subscribe(askRound));
 
   return {
     members: (room, own) =>
@@ -80,21 +117,23 @@ export const counts = ({ bus, clock, ready }: CountsDeps): Counts => {
         const now = scheduler.now();
         const known = rooms.get(room);
         if (known === undefined && own === 0) return of(0);
-        const count = known ?? {
+        const count: Count = known ?? {
           own,
           told: undefined,
           others: 0,
           calledAt: now - APART_MS,
-          calling: false,
+          toldAt: now - APART_MS,
+          heardAt: now - APART_MS,
           due: undefined,
         };
-        rooms.set(room, count);
+        if (known === undefined) rooms.set(room, count);
         count.own = own;
-        const wait = count.calledAt + APART_MS - now;
-        if (ready() && !count.calling && count.due === undefined) {
-          if (wait <= 0) return tell(room, count);
-          if (own !== count.told) later(room, count, wait);
-        }
+        const stale = now - count.heardAt > APART_MS;
+        if (count.call$ !== undefined) return stale ? count.call$ : of(count.others);
+        if (!ready() || count.due !== undefined) return of(count.others);
+        const wait = waitOf(count);
+        if (own === count.told ? stale : wait === 0) return tell(room, count);
+        if (own !== count.told) later(room, count, wait);
         return of(count.others);
       }),
     again: () => {

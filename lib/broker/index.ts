@@ -13,13 +13,15 @@ import type { Room, Top } from '../position.js';
 /**
  * What a room's channel says, in order. `Opened` comes first: from here every later message arrives, and `top` is where
  * the log stands; with `scope: 'pod'` only this pod's members are reached for now. `Gap` says that messages may have
- * been missed; the channel goes on from its `top`. `Failed` is the last: the room cannot be had.
+ * been missed; the channel goes on from its `top`. `Counted` says how many connections the other pods have in the room
+ * now, when that has changed. `Failed` is the last: the room cannot be had.
  */
 export type ChannelEvent =
   | { readonly _tag: 'Opened'; readonly top: Top; readonly scope: Scope }
   /** `top` is where the room stands after it: unmoved by what is outside the log or another program's. */
   | { readonly _tag: 'Published'; readonly publication: Publication; readonly top: Top }
   | { readonly _tag: 'Gap'; readonly reason: GapReason; readonly top: Top }
+  | { readonly _tag: 'Counted'; readonly others: number }
   | { readonly _tag: 'Failed'; readonly error: PublishError };
 
 /** Who is reached: the members on every pod, or on this one alone (told to clients as `"scope":"pod"`). */

@@ -4,7 +4,15 @@
  * fallback on the pod (`publisher`), and whether the others are reached is judged by what comes back (`outage`).
  */
 import { isLeft, isRight } from 'fp-ts/lib/Either.js';
-import { BehaviorSubject, defer, Observable, Subject, Subscription, timer } from 'rxjs';
+import {
+  BehaviorSubject,
+  defer,
+  Observable,
+  Subject,
+  type Subscriber,
+  Subscription,
+  timer,
+} from 'rxjs';
 import type { Clock } from '../clock.js';
 import { decodePublication, type Publication } from '../codec.js';
 import { drawTag, GLOBAL, type Id, type Room, type Top } from '../position.js';
@@ -50,6 +58,8 @@ export interface PodsBroker extends Broker {
 /** A room as far as this pod's members got, for ids outside the log. */
 interface Place {
   readonly raws: Set<Subject<RawEvent>>;
+  /** Whose channel has said where it stands. */
+  readonly open: Set<Subscriber<ChannelEvent>>;
   top: Top | undefined;
 }
 
@@ -76,7 +86,14 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
   const pulse = probe({ bus, clock, timeoutMs });
   const heard = subscriptions({ bus, clock });
   const said = echoes({ clock });
-  const members = counts({ bus, clock, ready: () => ready });
+  const members = counts({
+    bus,
+    clock,
+    ready: () => ready,
+    changed: (room, others) => {
+      for (const out of places.get(room)?.open ?? []) out.next({ _tag: 'Counted', others });
+    },
+  });
 
   /** The one place whose time is the pod's own, and so may be wrong: no log is known yet. */
   const podTop = (): Top => {
@@ -168,13 +185,14 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
 
   const channel = (room: Room): Observable<ChannelEvent> =>
     new Observable((out) => {
-      const place = places.get(room) ?? { raws: new Set(), top: undefined };
+      const place = places.get(room) ?? { raws: new Set(), open: new Set(), top: undefined };
       places.set(room, place);
       const raw$ = new Subject<RawEvent>();
       place.raws.add(raw$);
       const who = {};
       out.add(() => {
         place.raws.delete(raw$);
+        place.open.delete(out);
         if (place.raws.size === 0 && places.get(room) === place) places.delete(room);
       });
       const ordered$ = raw$.pipe(
@@ -190,6 +208,7 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
           },
           moved: (top) => {
             place.top = top;
+            place.open.add(out);
           },
           settled: (yes) => settled(who, yes),
           podTop,

@@ -43,7 +43,7 @@ const KEY_TTL_MS = 300_000;
 const LEASE_MS = 10_000;
 /** A pod whose lease has ended may have been cut off only: its counts are kept this long for its return. */
 const LEASE_KEPT_MS = 60_000;
-/** Written at joins and leaves only: a room that has neither for longer is counted anew by its next. */
+/** Written when a count changes: a room where none does for longer is written anew by those who ask. */
 const MEMBERS_TTL_MS = 604_800_000;
 /** A member count may be a second old (contract section 1), so may be who lives. */
 const PODS_FRESH_MS = 1_000;

@@ -259,6 +259,10 @@ export const behaves = async (test: Test, kind: Kind): Promise<void> => {
     t.equal(await right(a.bus.members('counted', 3)), 0);
     t.equal(await right(b.bus.members('counted', 4)), 3, 'a pod that came just now counts');
     t.equal(await right(a.bus.members('counted', 3)), 4);
+    await at(hash, 'PEXPIRE', 1_000_000);
+    t.equal(await right(a.bus.members('counted', 3)), 4);
+    t.ok(Number(await at(hash, 'PTTL')) <= 1_000_000, 'what has not changed is not written');
+    await at(hash, 'PEXPIRE', 3_600_000);
     t.strictSame([...(await right(a.bus.lease()))].filter((pod) => /^pod-[ab]$/.test(pod)).sort(), [
       'pod-a',
       'pod-b',
@@ -280,6 +284,10 @@ export const behaves = async (test: Test, kind: Kind): Promise<void> => {
     );
     t.equal(await right(b.bus.members('counted', 0)), 3);
     t.strictSame(await at(hash, 'HKEYS'), ['pod-a', 'lately'], 'no members, no field');
+    t.ok(Number(await at(hash, 'PTTL')) > 3_500_000);
+    await at(hash, 'DEL');
+    t.equal(await right(b.bus.members('counted', 4)), 0);
+    t.equal(await right(a.bus.members('counted', 3)), 4, 'what was lost is written again');
     t.ok(Number(await at(hash, 'PTTL')) > 3_500_000);
   });
 

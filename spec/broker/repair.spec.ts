@@ -60,6 +60,8 @@ const tell = (event: ChannelEvent): string => {
       return 'Failed';
     case 'Opened':
       return `Opened ${event.top.tag}:${event.top.offset} ${event.scope}`;
+    case 'Counted':
+      return `Counted ${event.others}`;
     case 'Gap':
       return `Gap ${event.reason} ${event.top.tag}:${event.top.offset}`;
   }
