@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { channelOf } from '../../lib/broker/bus.js';
 import { GLOBAL, type Room } from '../../lib/position.js';
 import {
-  type Checker,
   checker as newChecker,
   type LogContent,
   type Verdict,
@@ -50,7 +49,6 @@ export interface Campaign {
 }
 
 const ROOMS: readonly Room[] = Array.from({ length: 8 }, (_, i) => `room-${i}`);
-const EPOCH_MS = 250;
 /** I9: after heal, everybody is at the top. */
 const LEVEL_MS = 2_000;
 const READY_MS = 10_000;
@@ -81,7 +79,6 @@ export const campaign = async (options: Campaign): Promise<Report> => {
     wrongs.push(text);
     log(`WRONG ${text}`);
   };
-  const epochs = watchEpochs(stage, checker);
 
   const take = (fault: Fault, alone: boolean, outcome: Outcome): void => {
     const row = suffered.find((each) => each.fault === fault);
@@ -145,9 +142,8 @@ export const campaign = async (options: Campaign): Promise<Report> => {
   for (const text of late.slice(0, 5)) wrong(`in the end: ${text}`);
   const settled = now();
   for (const room of [GLOBAL, ...ROOMS]) checker.log(await logOf(await stage.redis(), room));
-  await epochs.stop();
   const verdict = checker.verdict({ at: now(), settled });
-  for (const text of crowd.storedTwice) wrong(text);
+  for (const text of crowd.wrongs) wrong(text);
   const closed = crowd.rare.flatMap((rare) => (rare._tag === 'Closed' ? [rare] : []));
   const closes: Record<string, number> = {};
   for (const { code, cause } of closed) {
@@ -194,43 +190,6 @@ const drained = async ({ pods, redis }: Stage, wrong: (text: string) => void): P
       .catch((error: unknown) => String(error));
     if (code !== 0) wrong(`${pod.name} ended with ${code}: expected 0`);
   }
-};
-
-/** Tells the checker of each epoch, at a time when the one before was still seen. */
-const watchEpochs = (stage: Stage, checker: Checker): { readonly stop: () => Promise<void> } => {
-  const tags = new Map<Room, number>();
-  let before = now();
-  let stopped = false;
-  const look = async (): Promise<void> => {
-    const from = before;
-    const at = now();
-    const redis = await stage.redis();
-    const script =
-      "local r = {} for i, k in ipairs(KEYS) do r[i] = redis.call('HGET', k, 'e') or '' end return r";
-    const keys = [GLOBAL, ...ROOMS].map((room) => `{${channelOf(room)}}:pos`);
-    const found = await redis.command('EVAL', script, keys.length, ...keys);
-    if (!Array.isArray(found)) return;
-    [GLOBAL, ...ROOMS].forEach((room, i) => {
-      const tag = Number(found[i]);
-      if (tag === 0 || tags.get(room) === tag) return;
-      tags.set(room, tag);
-      checker.epoch(room, tag, from);
-    });
-    before = at;
-  };
-  const watch = async (): Promise<void> => {
-    while (!stopped) {
-      await look().catch(() => undefined);
-      await sleep(EPOCH_MS);
-    }
-  };
-  const watching = watch();
-  return {
-    stop: async () => {
-      stopped = true;
-      await watching;
-    },
-  };
 };
 
 /** What a room's log holds, as Redis has it. */

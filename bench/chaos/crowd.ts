@@ -47,8 +47,8 @@ export interface Crowd {
   };
   /** Redis forgets everything: what is said again from now on may be stored again. */
   readonly wiped: () => void;
-  /** Stored under two ids although Redis had its key. */
-  readonly storedTwice: readonly string[];
+  /** Stored under two ids although Redis had its key; told of a lost epoch that was not lost. */
+  readonly wrongs: readonly string[];
   /** Drops what is older than this of `acks`. */
   readonly forget: (before: number) => void;
   readonly rooms: readonly Room[];
@@ -95,7 +95,7 @@ export const crowd = (options: CrowdOptions): Crowd => {
   const blames = new Map<object, { cause: string; is: (who: string, pod: string) => boolean }>();
   const wipesBefore = new Map<number, number>();
   const logged = new Map<number, string>();
-  const storedTwice: string[] = [];
+  const wrongs: string[] = [];
   const counts = { acked: 0, ackedOnPod: 0, saidAgain: 0, duplicates: 0 };
   let acks: Ack[] = [];
   let wipes = 0;
@@ -119,7 +119,7 @@ export const crowd = (options: CrowdOptions): Crowd => {
     logged.set(number, idText);
     if (first === undefined || first === idText) return;
     if (wipesBefore.get(number) === wipes)
-      storedTwice.push(`${number} of ${room} is stored as ${first} and ${idText}`);
+      wrongs.push(`${number} of ${room} is stored as ${first} and ${idText}`);
   };
 
   const tell = (fact: Fact): void => {
@@ -133,6 +133,11 @@ export const crowd = (options: CrowdOptions): Crowd => {
         places.get(fact.who)?.delete(fact.room);
         return;
       case 'Gap':
+        if (
+          fact.reason === 'log_lost' &&
+          places.get(fact.who)?.get(fact.room)?.tag === fact.place.tag
+        )
+          wrongs.push(`${wordsOf(fact)}: the epoch is the same`);
         stand(fact.who, fact.room, fact.place);
         rare.push(fact);
         return;
@@ -245,8 +250,10 @@ export const crowd = (options: CrowdOptions): Crowd => {
     counts: () => ({ ...counts }),
     wiped: () => {
       wipes += 1;
+      // the next epochs are seen when somebody is told of them, which is too late for the checker: no tag is 0
+      for (const room of [GLOBAL, ...rooms]) checker.epoch(room, 0, performance.now());
     },
-    storedTwice,
+    wrongs,
     forget: (before) => {
       acks = acks.filter(({ saidAt }) => saidAt >= before);
     },

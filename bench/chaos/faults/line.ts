@@ -189,13 +189,12 @@ export const lineFaults: readonly Fault[] = [
       const { stage, chance } = scene;
       const pod = chance.one(stage.pods);
       const redis = await stage.redis();
-      const dropped = async (): Promise<number> =>
-        Number(
-          /client_output_buffer_limit_disconnections:(\d+)/.exec(
-            String(await redis.command('INFO', 'stats')),
-          )?.[1] ?? 0,
-        );
-      const before = await dropped();
+      const subscribers = async (): Promise<readonly string[]> => {
+        const list = String(await redis.command('CLIENT', 'LIST', 'TYPE', 'pubsub'));
+        const own = list.split('\n').filter((line) => line.includes(`:${pod.name} `));
+        return own.flatMap((line) => /^id=(\d+)/.exec(line)?.[1] ?? []);
+      };
+      const before = await subscribers();
       return during(scene, { name: 'F10', pods: [pod.name], unreachable: true }, async () => {
         pod.signal('SIGSTOP');
         const hitAt = now();
@@ -209,7 +208,8 @@ export const lineFaults: readonly Fault[] = [
             `realtime:pod:${pod.name}`,
             junk,
           );
-        const cut = (await dropped()) - before;
+        const after = await subscribers();
+        const cut = before.filter((id) => !after.includes(id)).length;
         await until(hitAt + 2_000);
         pod.signal('SIGCONT');
         const backAt = now();
