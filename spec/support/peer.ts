@@ -9,6 +9,7 @@ import type { Clock } from '../../lib/clock.js';
 import type { Connection } from '../../lib/command.js';
 import { connection, type ConnectionDeps } from '../../lib/connection.js';
 import type { Room } from '../../lib/position.js';
+import { resumesOf } from '../../lib/resume.js';
 
 /** A message as a client gets it. */
 export interface Heard {
@@ -207,16 +208,18 @@ export interface Peer {
 export interface PeerOptions {
   readonly userId?: string | null;
   readonly room?: Room;
+  /** The query's `last_id`. */
+  readonly lastId?: string;
 }
 
 export const peer = (
   deps: ConnectionDeps,
   clock: Clock,
-  { userId = null, room }: PeerOptions = {},
+  { userId = null, room, lastId }: PeerOptions = {},
 ): Peer => {
   const socket = new PlayedSocket(clock);
   const webSocket = new PlayedWebSocket(clock, socket);
-  const admission = { userId, room, resumes: { global: undefined, room: undefined } };
+  const admission = { userId, room, resumes: resumesOf(lastId ?? null) };
   const made = connection(deps)(
     webSocket as unknown as WebSocket,
     socket as unknown as Socket,
