@@ -193,7 +193,7 @@ const drained = async ({ pods, redis }: Stage, wrong: (text: string) => void): P
 };
 
 /** What a room's log holds, as Redis has it. */
-const logOf = async (redis: RedisServer, room: Room): Promise<LogContent> => {
+export const logOf = async (redis: RedisServer, room: Room): Promise<LogContent> => {
   const channel = channelOf(room);
   const pos = await redis.command('HMGET', `{${channel}}:pos`, 'e', 'o', 'i');
   const [tag, offset, id] = Array.isArray(pos) ? (pos as readonly (string | null)[]) : [];
