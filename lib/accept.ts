@@ -6,13 +6,13 @@ import { isLeft } from 'fp-ts/lib/Either.js';
 import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { Observable } from 'rxjs';
+import { Observable, type Subscription } from 'rxjs';
 import { WebSocketServer } from 'ws';
 import type { Config } from './config.js';
 import type { Connection } from './command.js';
 import { connection, type ConnectionDeps } from './connection.js';
 import type { HubEvent } from './events.js';
-import { handshake, isOurs } from './handshake.js';
+import { handshake, isOurs, isWebSocket } from './handshake.js';
 import { answerSocket, type Problem, problem } from './problem.js';
 
 export interface AcceptDeps extends ConnectionDeps {
@@ -62,7 +62,7 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
       stream.on('error', destroy);
       if (!(stream instanceof Socket)) return void stream.destroy();
       if (!isOurs(request, config.server.basePath)) {
-        if (deps.alone) asRequest(server, request, stream);
+        if (deps.alone) asRequest(deps, request, stream);
         return;
       }
       const full = capacityFault(deps);
@@ -89,17 +89,31 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
         stream.on('error', destroy);
         if (!(stream instanceof Socket)) return;
         if (isOurs(request, config.server.basePath)) refuse(stream, DRAINING);
-        else if (deps.alone) asRequest(server, request, stream);
+        else if (deps.alone) asRequest(deps, request, stream);
       });
     };
   });
 
 /** Whoever offers an upgrade elsewhere (`curl --http2` does everywhere) may be answered as if it had not: RFC 9110 §7.8. */
-const asRequest = (server: Server, request: IncomingMessage, socket: Socket): void => {
+const asRequest = (
+  { clock, config, server, tell }: AcceptDeps,
+  request: IncomingMessage,
+  socket: Socket,
+): void => {
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
   response.assignSocket(socket);
-  response.on('finish', () => socket.end());
+  // the server has let go of this socket: no other timeout is left that would end it
+  const cutIn = (ms: number): Subscription => clock.scheduler.schedule(() => socket.destroy(), ms);
+  let cut = cutIn(config.limits.handshakeTimeoutMs);
+  socket.once('close', () => cut.unsubscribe());
+  response.on('finish', () => {
+    const { statusCode: status } = response;
+    if (status >= 400 && isWebSocket(request)) tell({ _tag: 'HandshakeRefused', status });
+    socket.end();
+    cut.unsubscribe();
+    cut = cutIn(CLOSE_TIMEOUT_MS);
+  });
   server.emit('request', request, response);
 };
 

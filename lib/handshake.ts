@@ -13,10 +13,19 @@ import { type Problem, problem } from './problem.js';
 import { resumesOf } from './resume.js';
 
 /** Whether a request is for this service at all: an embedding server may have other upgrades. */
-export const isOurs = ({ url }: IncomingMessage, basePath: string): boolean => {
-  const path = url?.split('?', 1)[0] ?? '';
+export const isOurs = (request: IncomingMessage, basePath: string): boolean => {
+  const path = targetOf(request).split('?', 1)[0] ?? '';
   return path === `${basePath}/ws` || path.startsWith(`${basePath}/ws/`);
 };
+
+/** Whether it asks for a WebSocket, wherever. */
+export const isWebSocket = ({ headers }: IncomingMessage): boolean =>
+  headers.upgrade?.toLowerCase() === 'websocket';
+
+/** Path and query, also of a request that names the whole URL as proxies' clients do (RFC 9112 §3.2.2). */
+const targetOf = ({ url = '' }: IncomingMessage): string => url.replace(SCHEME_AND_HOST, '');
+
+const SCHEME_AND_HOST = /^https?:\/\/[^/?]*/i;
 
 export const handshake = (
   request: IncomingMessage,
@@ -26,7 +35,7 @@ export const handshake = (
   if (wrong !== undefined) return E.left(wrong);
   if (!mayCome(request, config.server.allowedOrigins))
     return E.left(problem(403, 'Origin: expected one that is allowed here, got another'));
-  const asked = askedBy(request.url ?? '', config.server.basePath);
+  const asked = askedBy(targetOf(request), config.server.basePath);
   if (E.isLeft(asked)) return asked;
   return E.right({ userId: null, ...asked.right });
 };
@@ -39,8 +48,7 @@ const protocolFault = (request: IncomingMessage): Problem | undefined => {
     return problem(400, 'expected HTTP 1.1 or later, got an older one');
   if (headers.host === undefined || headers.host === '')
     return problem(400, 'Host: expected one, got none');
-  if (headers.upgrade?.toLowerCase() !== 'websocket')
-    return problem(400, 'Upgrade: expected websocket, got another');
+  if (!isWebSocket(request)) return problem(400, 'Upgrade: expected websocket, got another');
   if (headers['sec-websocket-version'] !== '13') {
     return problem(426, 'Sec-WebSocket-Version: expected 13, got another or none', {
       'Sec-WebSocket-Version': '13',
@@ -62,6 +70,9 @@ const mayCome = ({ headers }: IncomingMessage, allowed: readonly string[]): bool
   return origin === `http://${host ?? ''}` || origin === `https://${host ?? ''}`;
 };
 
+/** One for each log. */
+const MAX_LAST_IDS = 2;
+
 /** The room and the places to go on from that the URL names. */
 type Asked = Pick<Admission, 'room' | 'resumes'>;
 
@@ -69,7 +80,9 @@ const askedBy = (url: string, basePath: string): E.Either<Problem, Asked> => {
   const cut = url.indexOf('?');
   const path = cut < 0 ? url : url.slice(0, cut);
   const query = new URLSearchParams(cut < 0 ? '' : url.slice(cut + 1));
-  const lastId = query.get('last_id');
+  const [lastId = null, ...more] = query.getAll('last_id');
+  if (more.length > 0 || (lastId?.split(',').length ?? 0) > MAX_LAST_IDS)
+    return E.left(problem(400, 'last_id: expected one or two ids, ROOM,GLOBAL, got more'));
   if (lastId !== null && lastId.split(',').some((id) => !isAbsentId(id) && O.isNone(parseId(id)))) {
     return E.left(problem(400, 'last_id: expected an id that a message bore, got another text'));
   }

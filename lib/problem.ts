@@ -1,4 +1,5 @@
 /** Refusals over HTTP, as `application/problem+json` (RFC 9457). */
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 export interface Problem {
@@ -28,11 +29,30 @@ const TITLES: Readonly<Record<number, string>> = {
   408: 'Request Timeout',
   413: 'Content Too Large',
   415: 'Unsupported Media Type',
+  417: 'Expectation Failed',
   426: 'Upgrade Required',
   429: 'Too Many Requests',
   431: 'Request Header Fields Too Large',
   500: 'Internal Server Error',
   503: 'Service Unavailable',
+};
+
+/** Answers a request that no route sees; what follows it on the socket may be its body. */
+export const answerRequest = (
+  response: ServerResponse,
+  { status, title, detail, headers }: Problem,
+): void => {
+  const body = JSON.stringify({ status, title, detail });
+  response
+    .writeHead(status, {
+      'Content-Length': Buffer.byteLength(body),
+      'Cache-Control': 'no-store',
+      'X-Content-Type-Options': 'nosniff',
+      'Content-Type': 'application/problem+json',
+      Connection: 'close',
+      ...headers,
+    })
+    .end(body);
 };
 
 /** Answers a socket that no HTTP response stands for (yet, or any more), and ends it. */

@@ -3,6 +3,8 @@
  * client must still receive, and the pod must have as many connections as before.
  */
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { type Client, type Message, offsetOf } from './support/client.js';
@@ -641,6 +643,9 @@ t.test('handshakes that are refused by us, as problems, and counted', async (t) 
     ['two rooms', handshakeOf(`${path}?room=other`), 400],
     ['junk for last_id', handshakeOf(`${path}?last_id=junk`), 400],
     ['junk for the second last_id', handshakeOf(`${path}?last_id=,junk`), 400],
+    ['three last_ids', handshakeOf(`${path}?last_id=null,null,null`), 400],
+    ['last_id given twice', handshakeOf(`${path}?last_id=&last_id=`), 400],
+    ['an absolute URL with a bad room', handshakeOf(`http://chat.example${BASE}/ws/*`), 400],
   ];
   for (const [what, bytes, expected] of rows) {
     const client = await pod.raw();
@@ -695,12 +700,93 @@ t.test('handshakes that are no HTTP, no upgrade, or not for us', async (t) => {
     ['Connection without upgrade', handshakeOf(path, { Connection: 'keep-alive' }), [426]],
     ['no Upgrade', handshakeOf(path, { Upgrade: undefined }), [426]],
   ];
+  let notFound = 0;
   for (const [what, bytes, expected] of rows) {
     const client = await pod.raw();
     client.write(bytes);
     const { status, headers } = await client.answer();
     t.ok(expected.includes(status), `${what}: ${status}`);
+    if (status === 404) notFound++;
     if (status === 426) t.match(headers.get('upgrade'), 'websocket', what);
+    client.destroy();
+    await isUnharmed(t, pod, healthy, what);
+  }
+  t.equal(
+    await pod.metric('realtime_rejected{code="404"}'),
+    notFound,
+    'who asks for a WebSocket where there is none is counted',
+  );
+});
+
+t.test(
+  'an upgrade that is answered as a request leaves no socket, whatever the peer does',
+  async (t) => {
+    const { pod, healthy } = await podWith(t);
+    const refused: Socket[] = [];
+    for (const path of ['/health', '/nowhere', '/metrics']) {
+      // it never ends its side, and says a byte now and then
+      const socket = connect({ port: pod.port, host: '127.0.0.1', allowHalfOpen: true });
+      t.teardown(() => socket.destroy());
+      socket.on('error', () => refused.push(socket));
+      socket.write(handshakeOf(path, { Upgrade: 'h2c' }));
+      socket.resume();
+      await once(socket, 'end');
+      const trickle = setInterval(() => socket.write('x'), 200);
+      t.teardown(() => clearInterval(trickle));
+    }
+    await until('the server has let them go', () => refused.length === 3, 5_000);
+    t.equal(await pod.metric('realtime_rejected{code="404"}'), 0, 'curl --http2 is no handshake');
+    await isUnharmed(t, pod, healthy, 'half-open');
+  },
+);
+
+t.test('requests that no route sees are answered with problems', async (t) => {
+  const { pod, healthy } = await podWith(t);
+  const json = 'Content-Type: application/json\r\n';
+  const rows: readonly (readonly [
+    what: string,
+    line: string,
+    headers: string,
+    status: number,
+    body?: string,
+  ])[] = [
+    ['no Host', 'GET /health', '', 400],
+    ['no Host, as HTTP/1.0', 'GET /health HTTP/1.0', '', 200],
+    ['Expect', 'GET /health', 'Host: x\r\nExpect: x\r\n', 417],
+    [
+      'a body to what only GETs',
+      'POST /health',
+      `Host: x\r\n${json}Content-Length: 3\r\n`,
+      405,
+      '{a}',
+    ],
+    [
+      'a strange type',
+      'POST /health',
+      'Host: x\r\nContent-Type: a/b\r\nContent-Length: 3\r\n',
+      405,
+      '{a}',
+    ],
+    ['an empty body', 'POST /nowhere', `Host: x\r\n${json}Content-Length: 0\r\n`, 404],
+    ['too large', `POST ${BASE}/ws/stats`, `Host: x\r\n${json}Content-Length: 99999999\r\n`, 405],
+    ['chunks', 'POST /health', `Host: x\r\n${json}Transfer-Encoding: chunked\r\n`, 405],
+    ['a slash in a room', `GET ${BASE}/ws/a/b`, 'Host: x\r\n', 400],
+    ['no room behind the slash', `GET ${BASE}/ws/`, 'Host: x\r\n', 400],
+    ['no Upgrade, and to be closed', `GET ${BASE}/ws/a`, 'Host: x\r\nConnection: close\r\n', 426],
+  ];
+  for (const [what, line, headers, status, text = ''] of rows) {
+    const client = await pod.raw();
+    client.write(`${line}${line.includes(' HTTP/') ? '' : ' HTTP/1.1'}\r\n${headers}\r\n${text}`);
+    const answer = await client.answer();
+    t.equal(answer.status, status, what);
+    t.equal(answer.headers.get('x-content-type-options'), 'nosniff', what);
+    if (status === 200) continue;
+    t.match(answer.headers.get('content-type'), 'application/problem+json', what);
+    t.match(JSON.parse(answer.body), { status, title: /./, detail: /./ }, what);
+    if (status === 405) t.equal(answer.headers.get('allow'), 'GET, HEAD', what);
+    if (status === 426) t.equal(answer.headers.get('connection'), 'Upgrade, close', what);
+    if (headers.includes('Length') || headers.includes('close') || headers.includes('chunked'))
+      await client.ended();
     client.destroy();
     await isUnharmed(t, pod, healthy, what);
   }
@@ -746,6 +832,8 @@ t.test('handshakes that are let in: our own origin, no Origin, odd offers', asyn
       handshakeOf(path, { 'Sec-WebSocket-Extensions': 'constructor, __proto__; x=1' }),
     ],
     ['extensions that cannot be read', handshakeOf(path, { 'Sec-WebSocket-Extensions': ';;,=' })],
+    ['an absolute URL', handshakeOf(`http://chat.example:8000${path}?last_id=null,`)],
+    ['an absolute URL in capitals', handshakeOf(`HTTPS://chat.example${path}`)],
     ['a room called constructor', handshakeOf(`${BASE}/ws/constructor`)],
     ['a room called toString', handshakeOf(`${BASE}/ws/toString`)],
     ['128 characters', handshakeOf(`${BASE}/ws/${'x'.repeat(128)}`)],

@@ -1,5 +1,5 @@
 /** The HTTP surface (contract section 2): what is asked without a socket. Errors are problems (RFC 9457). */
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../clock.js';
 import type { Config } from '../config.js';
 import { isRoomName, ROOM_RULE } from '../position.js';
@@ -56,21 +56,22 @@ export const routes =
       return send(reply, problem(400, `room: expected ${ROOM_RULE}, got another text`));
     });
 
-    const upgradeRequired = problem(426, 'Upgrade: expected websocket, got a request without', {
-      Upgrade: 'websocket',
-      Connection: 'Upgrade',
-    });
-    get(`${basePath}/ws`, (reply) => send(reply, upgradeRequired));
-    get(`${basePath}/ws/:room`, (reply, _query, { room }) =>
+    const upgradeRequired = (reply: FastifyReply): FastifyReply =>
       send(
         reply,
-        typeof room === 'string' && isRoomName(room)
-          ? upgradeRequired
-          : problem(400, `room: expected ${ROOM_RULE}, got another text`),
-      ),
+        problem(426, 'Upgrade: expected websocket, got a request without', {
+          Upgrade: 'websocket',
+          Connection: reply.raw.shouldKeepAlive ? 'Upgrade' : 'Upgrade, close',
+        }),
+      );
+    get(`${basePath}/ws`, upgradeRequired);
+    get(`${basePath}/ws/*`, (reply, _query, { '*': room }) =>
+      typeof room === 'string' && isRoomName(room)
+        ? upgradeRequired(reply)
+        : send(reply, problem(400, `room: expected ${ROOM_RULE}, got another text`)),
     );
 
-    http.setNotFoundHandler((request, reply) => {
+    const unknown = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
       const path = request.url.split('?', 1)[0] ?? '';
       const known =
         allowed.get(path) ?? (path.startsWith(`${basePath}/ws/`) ? 'GET, HEAD' : undefined);
@@ -81,6 +82,13 @@ export const routes =
         reply,
         problem(405, `method: expected ${methods}, got ${request.method}`, { Allow: methods }),
       );
+    };
+    http.setNotFoundHandler(unknown);
+    // before the body is read: whatever is wrong with it, nobody wants it
+    http.addHook('onRequest', async (request, reply) => {
+      if (!request.is404) return;
+      if (hasBody(request)) reply.header('Connection', 'close');
+      return unknown(request, reply);
     });
 
     http.setErrorHandler((error: { readonly statusCode?: number }, _request, reply) => {
@@ -94,6 +102,9 @@ export const routes =
       );
     });
   };
+
+const hasBody = ({ headers }: FastifyRequest): boolean =>
+  headers['transfer-encoding'] !== undefined || headers['content-length'] !== undefined;
 
 type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
 

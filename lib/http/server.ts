@@ -2,38 +2,41 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import { createServer } from 'node:http';
 import type { Config } from '../config.js';
-import { answerSocket, problem } from '../problem.js';
+import { answerRequest, answerSocket, problem } from '../problem.js';
 
 export const httpServer = ({ limits }: Config): FastifyInstance =>
   fastify({
-    serverFactory: (handler) =>
-      createServer(
+    serverFactory: (handler) => {
+      const server = createServer(
         {
+          // Node would answer with a bare 400
+          requireHostHeader: false,
           // the check runs every 30 s by default: a slow handshake would live that much longer
           connectionsCheckingInterval: 1_000,
           headersTimeout: limits.handshakeTimeoutMs,
           requestTimeout: limits.handshakeTimeoutMs,
         },
-        handler,
-      ),
+        (request, response) => {
+          if (request.headers.host === undefined && request.httpVersion === '1.1')
+            answerRequest(response, problem(400, 'Host: expected one, got none'));
+          else handler(request, response);
+        },
+      );
+      return server.on('checkExpectation', (_request, response) =>
+        answerRequest(response, problem(417, 'Expect: expected 100-continue, got another')),
+      );
+    },
     connectionTimeout: limits.handshakeTimeoutMs,
     forceCloseConnections: true,
     exposeHeadRoutes: true,
     // longer than any header block: what is no room's name is answered by us
     routerOptions: { maxParamLength: 65_536 },
     frameworkErrors: (_error, _request, reply) => {
-      const { status, title, detail } = problem(
-        400,
-        'path: expected percent-encoded UTF-8, got something else',
-      );
       reply.hijack();
-      reply.raw
-        .writeHead(status, {
-          'Cache-Control': 'no-store',
-          'X-Content-Type-Options': 'nosniff',
-          'Content-Type': 'application/problem+json',
-        })
-        .end(JSON.stringify({ status, title, detail }));
+      answerRequest(
+        reply.raw,
+        problem(400, 'path: expected percent-encoded UTF-8, got something else'),
+      );
     },
     clientErrorHandler: (error, socket) => {
       if (error.code === 'ECONNRESET' || socket.destroyed) return;
