@@ -101,14 +101,14 @@ export const runSeed = ({ seed, note: told }: RunOptions): Outcome => {
     for (const pod of pods) {
       const bus = pod.bus();
       const can =
-        bus === undefined || pod.isFrozen() || bus.isSlow()
+        bus === undefined || pod.isFrozen() || sky.isMurky(pod.name)
           ? undefined
           : redis.isUp() && !redis.isFrozen() && !redis.refuses() && bus.isClear();
       checker.probes(pod.name, can, now());
     }
   };
 
-  const sky = weather({ climate, clock, redis, pods, checker, note, changed: look });
+  const sky = weather({ climate, clock, redis, pods, checker, note, changed: () => look() });
   const paceMs = 700 + random() * 1_200;
   const people = Array.from(
     { length: CLIENTS },
@@ -122,7 +122,7 @@ export const runSeed = ({ seed, note: told }: RunOptions): Outcome => {
         pods,
         checker,
         paceMs,
-        pongTimeoutMs: PONG_MS,
+        slackMs: (PONG_MS - PING_MS) / 2,
         note,
         trace: (text) => hash.add(now(), text),
       }),

@@ -28,7 +28,6 @@ export interface ModelBus extends Bus {
   deafen(on: boolean): void;
   /** Whether a probe could go round, as far as this pod's connections go. */
   isClear(): boolean;
-  isSlow(): boolean;
   /** Redis (a Cluster's node) forgot these subscriptions. */
   drop(channels: readonly string[]): void;
   /** A packet takes up to so long one way. */
@@ -214,7 +213,6 @@ export const modelBus = (
     deafen: (on) => {
       deaf = on;
     },
-    isSlow: () => answersHeld || delayMs > 250,
     isClear: () => !hole && !deaf,
     drop: (channels) => {
       const gone = channels.filter((channel) => links?.peer.channels.delete(channel));

@@ -141,7 +141,7 @@ export const virtualClock = (seed = 1): VirtualClock => {
   let count = 0;
 
   const due = (life: Life, at: number, work: () => void): Due => {
-    life.pending++;
+    if (life.state !== 'dead') life.pending++;
     return { at, nth: count++, life, work };
   };
 
@@ -171,7 +171,7 @@ export const virtualClock = (seed = 1): VirtualClock => {
   const clockOf = (life: Life): Clock => {
     const put = (work: () => void, delay: number): Due => {
       const what = due(life, now + Math.max(0, delay), work);
-      heap.push(what);
+      if (life.state !== 'dead') heap.push(what);
       return what;
     };
     const scheduler: SchedulerLike = {

@@ -22,8 +22,8 @@ export interface ChatterOptions {
   readonly checker: Checker;
   /** Between two things that it does, on average. */
   readonly paceMs: number;
-  /** Of the pods' heartbeat: who was silent for longer may be cut. */
-  readonly pongTimeoutMs: number;
+  /** Who does not answer for longer may be cut: it may be pinged only just before it is overdue. */
+  readonly slackMs: number;
   readonly note: (text: () => string) => void;
   /** Everything that it is told, in a few numbers. */
   readonly trace: (text: string) => void;
@@ -60,12 +60,13 @@ interface Here {
 }
 
 const UUID_ZEROS = '0000-4000-8000-';
+/** A cut that was under way when it began to read again. */
+const EXCUSED_MS = 1_000;
 const MAX_WAIT_MS = 3_000;
 const COME_BACK = new Set([1001, 1006, 1011, 1013]);
 
 export const chatter = (options: ChatterOptions): Chatter => {
-  const { name, user, home, rooms, clock, pods, checker, paceMs, pongTimeoutMs, note, trace } =
-    options;
+  const { name, user, home, rooms, clock, pods, checker, paceMs, slackMs, note, trace } = options;
   const { scheduler, random } = clock;
   const lastIds = new Map<Room, string>();
   const unacked = new Map<string, Unacked>();
@@ -183,7 +184,7 @@ export const chatter = (options: ChatterOptions): Chatter => {
   };
 
   const isLong = (silentAt: number | undefined): boolean =>
-    silentAt !== undefined && now() - silentAt > pongTimeoutMs / 2;
+    silentAt !== undefined && now() - silentAt > slackMs;
 
   const closed = (at: Here, code: number | undefined): void => {
     note(() => `${name} is closed with ${code ?? 'nothing'} by ${at.pod.name}`);
@@ -266,7 +267,7 @@ export const chatter = (options: ChatterOptions): Chatter => {
   const wake = (at: Here): void => {
     if (at.silentAt === undefined) return;
     at.link.read();
-    if (isLong(at.silentAt)) at.excusedUntil = now() + pongTimeoutMs;
+    if (isLong(at.silentAt)) at.excusedUntil = now() + EXCUSED_MS;
     at.silentAt = undefined;
   };
 

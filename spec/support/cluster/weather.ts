@@ -29,6 +29,7 @@ export interface Weather {
   readonly strike: () => void;
   /** All is over: what is down comes up. */
   readonly heal: () => void;
+  readonly isMurky: (pod: string) => boolean;
   /** How often each came. */
   readonly struck: ReadonlyMap<string, number>;
 }
@@ -40,6 +41,8 @@ interface Kind {
   readonly one: boolean;
   readonly unreachable?: boolean;
   readonly forgets?: boolean;
+  /** Whether a probe can go round meanwhile is not known. */
+  readonly murky?: boolean;
   readonly ms: readonly [number, number];
   /** Begins; answers how to end it. */
   readonly begin: (deps: WeatherDeps, pod: ClusterPod, ms: number) => () => void;
@@ -119,10 +122,22 @@ const KINDS: readonly Kind[] = [
     climates: HARD,
     one: true,
     unreachable: true,
-    ms: [1_000, 5_000],
-    begin: ({ clock }, pod) => {
-      pod.bus()?.slow(500 + clock.random() * 3_000);
-      return () => pod.bus()?.slow(2);
+    murky: true,
+    ms: [1_000, 9_000],
+    begin: ({ clock }, pod, ms) => {
+      const bus = pod.bus();
+      let isOver = false;
+      bus?.slow(ms * (0.1 + clock.random() * 0.3));
+      // what is on its way comes in order, and the last of it before the end
+      clock.scheduler.schedule(() => {
+        isOver = true;
+        bus?.slow(2);
+      }, ms / 2);
+      return () => {
+        if (isOver) return;
+        bus?.slow(2);
+        bus?.cut();
+      };
     },
   },
   {
@@ -142,6 +157,7 @@ const KINDS: readonly Kind[] = [
     climates: HARD,
     one: true,
     unreachable: true,
+    murky: true,
     ms: [200, 5_000],
     begin: ({ clock }, pod) => {
       const bus = pod.bus();
@@ -266,6 +282,7 @@ export const weather = (deps: WeatherDeps): Weather => {
   const kinds = KINDS.filter(({ climates }) => climates.includes(climate));
   const struck = new Map<string, number>();
   const under = new Set<() => void>();
+  const murky = new Set<string>();
   /** A fault of the whole of Redis is one at a time, as is one of a pod's bus: what ends one must not end another. */
   const busy = new Set<string>();
 
@@ -280,6 +297,7 @@ export const weather = (deps: WeatherDeps): Weather => {
     busy.add(whom);
     struck.set(kind.name, (struck.get(kind.name) ?? 0) + 1);
     const { name, unreachable = false, forgets = false } = kind;
+    if (kind.murky === true) murky.add(whom);
     const fault: Fault = { name, unreachable, forgets, ...(kind.one ? { pods: [pod.name] } : {}) };
     note(() => `*** ${name}: ${whom}, ${Math.round(ms)} ms`);
     const over = checker.fault(fault, clock.scheduler.now());
@@ -291,6 +309,7 @@ export const weather = (deps: WeatherDeps): Weather => {
       finish();
       over(clock.scheduler.now());
       busy.delete(whom);
+      murky.delete(whom);
       changed();
     };
     under.add(end);
@@ -300,6 +319,7 @@ export const weather = (deps: WeatherDeps): Weather => {
   return {
     strike,
     struck,
+    isMurky: (pod) => murky.has(pod),
     heal: () => {
       for (const end of [...under]) end();
       redis.start();
