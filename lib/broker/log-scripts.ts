@@ -134,10 +134,10 @@ end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])`;
 
 /**
- * KEYS: pos, log. ARGV: tag for a new epoch, ms that the position lives, the tag to be replaced ('' for none).
+ * KEYS: pos, log. ARGV: tag for a new epoch, ms that the position lives, the tag to be replaced.
  * Answers tag, offset, ms and id ('' before the first message).
  */
-export const TOP = `${POSITION}${EPOCH}
+export const RENEW = `${POSITION}${EPOCH}
 return { tag, offset, ms, id }`;
 
 /** Reads so many entries at a time: what is read beyond the bytes of a page is at most 2 MiB. */

@@ -4,7 +4,7 @@
  */
 import * as E from 'fp-ts/lib/Either.js';
 import type { Cluster, Redis } from 'ioredis';
-import { of, switchMap } from 'rxjs';
+import { map, of, switchMap } from 'rxjs';
 import type { Clock } from '../clock.js';
 import { frameOf } from '../codec.js';
 import { type Page, PAGE_BYTES, pageOf } from '../log/page.js';
@@ -94,7 +94,7 @@ export const redisCalls = (
   sharded: boolean,
   run: Run,
 ): Calls => {
-  const { publish, top, page, peek, members, probe, lease, leave, control } = scripts(sharded);
+  const { publish, page, peek, renew, members, probe, lease, leave, control } = scripts(sharded);
   const own = podChannel(serverId);
   let pods: Pods | undefined;
 
@@ -150,9 +150,6 @@ export const redisCalls = (
     );
   };
 
-  const askTop = (room: Room, tag: number, old: number | ''): Answer<Top> =>
-    answer(() => run(top, logKeys(room), [tag, positionTtlMs, old]), topOf);
-
   const askPage = (room: Room, from: number, most: number, tag: number): Answer<Page> =>
     answer(
       async () => {
@@ -186,9 +183,10 @@ export const redisCalls = (
         (reply) => outcomesOf(reply, drafts.length),
       );
     },
-    top: (room, tag) => askTop(room, tag, ''),
+    top: (room, tag) => askPage(room, 0, 0, tag).pipe(map(E.map((page) => page.top))),
     page: askPage,
-    renew: (room, old, tag) => askTop(room, tag, old),
+    renew: (room, old, tag) =>
+      answer(() => run(renew, logKeys(room), [tag, positionTtlMs, old]), topOf),
     members: (room, count) => {
       const ask = (): Answer<number> =>
         askMembers(room, count, []).pipe(

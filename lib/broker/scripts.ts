@@ -8,7 +8,7 @@
  *   {channel}:members   hash: pod → its connections in the room
  */
 import { createHash } from 'node:crypto';
-import { ENTRIES, ID, PAGE, PEEK, PUBLISH, TOP } from './log-scripts.js';
+import { ENTRIES, ID, PAGE, PEEK, PUBLISH, RENEW } from './log-scripts.js';
 
 /** A script and the SHA-1 by which Redis knows it. */
 export interface Script {
@@ -18,10 +18,10 @@ export interface Script {
 
 export interface Scripts {
   readonly publish: Script;
-  readonly top: Script;
   readonly page: Script;
   /** `page` where Redis takes no writes: answers 0 where there is no epoch. */
   readonly peek: Script;
+  readonly renew: Script;
   readonly members: Script;
   readonly probe: Script;
   readonly lease: Script;
@@ -86,9 +86,9 @@ export const scripts = (sharded: boolean): Scripts => {
   const publishing = `local PUBLISH = '${sharded ? 'SPUBLISH' : 'PUBLISH'}'`;
   return {
     publish: script(publishing, NOW, ID, PUBLISH),
-    top: script(NOW, TOP),
     page: script(NOW, ENTRIES, PAGE),
     peek: reading(NOW, ENTRIES, PEEK),
+    renew: script(NOW, RENEW),
     members: script(MEMBERS),
     probe: script(publishing, NOW, PROBE),
     lease: script(NOW, LEASE),

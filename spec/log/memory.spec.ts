@@ -1,0 +1,155 @@
+/** The log of a pod without Redis: the contract of all logs, through the embedded broker, and the bounds of its memory. */
+import { type Either, isLeft } from 'fp-ts/lib/Either.js';
+import { firstValueFrom, type Observable } from 'rxjs';
+import t from 'tap';
+import { localBroker } from '../../lib/broker/local.js';
+import { publicationOf } from '../../lib/codec.js';
+import { MAX_LOG_BYTES, type MemoryLog, memoryLog } from '../../lib/log/memory.js';
+import type { Top } from '../../lib/position.js';
+import { virtualClock } from '../support/virtual-clock.js';
+import { draft, logContract } from './contract.js';
+
+const HOUR = 3_600_000;
+
+const got = async <A>(answer$: Observable<Either<unknown, A>>): Promise<A> => {
+  const answer = await firstValueFrom(answer$);
+  if (isLeft(answer)) throw new Error(JSON.stringify(answer.left));
+  return answer.right;
+};
+
+logContract(t, {
+  name: 'in memory',
+  runs: 300,
+  world: async ({ logMessages }) => {
+    const clock = virtualClock();
+    const broker = localBroker({ clock, positionTtlMs: 24 * HOUR, logMessages, logTtlMs: HOUR });
+    return {
+      say: async (_room, some) => {
+        const ids: string[] = [];
+        for (const one of some) ids.push((await got(broker.publish(one))).id);
+        return ids;
+      },
+      page: (room, from, most) => firstValueFrom(broker.log.page(room, from, most)),
+      pass: async (share) => clock.advance(share * HOUR),
+      endEpoch: async () => clock.advance(25 * HOUR),
+      end: async () => undefined,
+    };
+  },
+});
+
+/** A log by itself, and somebody who says messages of so many bytes into a room. */
+const bench = (messages = 1_000) => {
+  const clock = virtualClock();
+  const log = memoryLog({ wall: clock.wall, messages, ttlMs: HOUR });
+  const tops = new Map<string, Top>();
+  const topOf = (room: string): Top => tops.get(room) ?? { tag: 1, offset: 0, ms: 0, id: null };
+  const say = (room: string, bytes = 200): void => {
+    const { offset, ms } = topOf(room);
+    const at = { tag: 1, offset: offset + 1, ms: Math.max(ms, clock.wall()) };
+    const one = draft(room, { data: 'x'.repeat(Math.max(0, bytes - 150)) });
+    const publication = publicationOf(one, { ...at, global: false, outside: false, nonce: 0 });
+    tops.set(room, { ...at, id: publication.idText });
+    log.append(room, publication);
+  };
+  return { clock, log, say, topOf };
+};
+
+const offsets = (log: MemoryLog, room: string, top: Top): readonly number[] =>
+  log.page(room, top, 1, 10_000).entries.map(({ id }) => id.offset);
+
+t.test('a room with few messages takes little, one with many what they are', async (t) => {
+  const { log, say } = bench();
+  say('quiet');
+  t.ok(log.size() <= 2_048, `one message: ${log.size()} bytes`);
+  for (let i = 0; i < 5_000; i += 1) say('busy', 300);
+  t.ok(log.size() < 2_048 + 1_000 * 300 * 1.5, `1,000 messages of 300 bytes: ${log.size()} bytes`);
+});
+
+t.test('all rooms together stay within their bound: the oldest messages go', async (t) => {
+  const { clock, log, say, topOf } = bench();
+  say('first');
+  const rooms = Array.from({ length: 40 }, (_, i) => `r${i}`);
+  let largest = 0;
+  for (let i = 0; i < 40; i += 1) {
+    for (const room of rooms) say(room, 60_000);
+    clock.advance(1);
+    largest = Math.max(largest, log.size());
+  }
+  t.ok(largest <= MAX_LOG_BYTES && largest > MAX_LOG_BYTES * 0.95, `${largest} bytes`);
+  t.strictSame(offsets(log, 'first', topOf('first')), [], 'the oldest is gone');
+  t.equal(log.page('first', topOf('first'), 1, 1).first, 2);
+  for (const room of rooms) {
+    const { first } = log.page(room, topOf(room), 1, 1);
+    t.ok(first > 10 && first < 17, `${room} begins at ${first}`);
+    const last = log.page(room, topOf(room), 38, 10);
+    t.strictSame(
+      last.entries.map(({ id }) => id.offset),
+      [38, 39, 40],
+    );
+  }
+});
+
+t.test('messages grow old one by one', async (t) => {
+  const { clock, log, say, topOf } = bench();
+  for (let i = 0; i < 5; i += 1) {
+    say('r');
+    clock.advance(1_000);
+  }
+  clock.advance(HOUR - 5_000);
+  for (let i = 1; i <= 5; i += 1) {
+    const { first, entries } = log.page('r', topOf('r'), 1, 10);
+    t.strictSame([first, entries.length], [i, 6 - i]);
+    clock.advance(1_000);
+  }
+});
+
+t.test('a log goes with its epoch, however young it is', async (t) => {
+  const clock = virtualClock();
+  const broker = localBroker({ clock, positionTtlMs: 10, logTtlMs: HOUR });
+  for (let i = 0; i < 3; i += 1) await got(broker.publish(draft('r')));
+  clock.advance(20);
+  const { top, first, entries } = await got(broker.log.page('r', 1, 10));
+  t.strictSame([top.offset, first, entries.length], [0, 1, 0]);
+  t.equal(broker.logBytes?.(), 0);
+});
+
+t.test('what is too old gives its memory back, also in rooms that nobody uses', async (t) => {
+  const { clock, log, say } = bench();
+  for (let room = 0; room < 1_000; room += 1) {
+    say(`r${room}`);
+    clock.advance(1_000);
+  }
+  const full = log.size();
+  clock.advance(HOUR / 2);
+  t.equal(log.size(), full, 'not before its time');
+  clock.advance(HOUR);
+  t.equal(log.size(), 0);
+  say('r1');
+  t.ok(log.size() > 0);
+});
+
+t.test("a page is the reader's own: what is said later does not change it", async (t) => {
+  const { log, say, topOf } = bench(4);
+  for (let i = 0; i < 4; i += 1) say('r', 20_000);
+  const page = log.page('r', topOf('r'), 1, 4);
+  const before = page.entries.map(({ payload }) => payload.toString());
+  for (let i = 0; i < 100; i += 1) say('r', 20_000);
+  t.strictSame(
+    page.entries.map(({ payload }) => payload.toString()),
+    before,
+  );
+  t.strictSame(offsets(log, 'r', topOf('r')), [101, 102, 103, 104]);
+});
+
+t.test('a clock that goes back and forth loses nothing that is young', async (t) => {
+  const { clock, log, say, topOf } = bench();
+  say('r');
+  clock.jump(-HOUR / 2);
+  say('other');
+  t.strictSame(offsets(log, 'r', topOf('r')), [1]);
+  clock.jump(HOUR);
+  t.strictSame(offsets(log, 'r', topOf('r')), [1]);
+  t.strictSame(offsets(log, 'other', topOf('other')), [1]);
+  clock.jump(2 * HOUR);
+  t.strictSame(offsets(log, 'r', topOf('r')), []);
+});
