@@ -5,7 +5,7 @@
 import { isLeft } from 'fp-ts/lib/Either.js';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
-import { pino } from 'pino';
+import { destination, type DestinationStream, pino } from 'pino';
 import { app } from './app.js';
 import { systemClock } from './clock.js';
 import { readConfig } from './config.js';
@@ -35,7 +35,7 @@ const main = async (): Promise<void> => {
   }
   const config = read.right;
   const { host, port, serverId, logLevel } = config.server;
-  const logger = pino({ level: logLevel, base: { server_id: serverId } });
+  const logger = pino({ level: logLevel, base: { server_id: serverId } }, log());
   const chat = app({ config, onEvent: journal(logger, () => systemClock.scheduler.now()) });
 
   let signals = 0;
@@ -70,6 +70,16 @@ const main = async (): Promise<void> => {
     process.exit(1);
   }
 };
+
+/**
+ * Standard output, written at once: asynchronously, a reader that has gone held the end up for ever, as what is left is
+ * tried again until it is taken. Few lines are written, so it costs nothing. What cannot be written is dropped.
+ */
+const log = (): DestinationStream =>
+  destination({ fd: 1, sync: true, maxLength: MAX_UNWRITTEN }).on('error', () => undefined);
+
+/** Bytes kept for a disk that is full. */
+const MAX_UNWRITTEN = 1_048_576;
 
 /** What a shell reports for a process that a signal ended: 128 and SIGTERM's number. */
 const SECOND_SIGNAL = 143;

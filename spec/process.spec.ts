@@ -1,11 +1,13 @@
 /** The service as its users start it, `node dist/main.js`: exit codes, signals, what it says at its start and its end. */
-import { createServer } from 'node:net';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { createServer } from 'node:net';
 import t from 'tap';
 import type { Client, Message } from './support/client.js';
-import { BASE, type Running, runMain, startProcess } from './support/pod.js';
+import { BASE, build, doorsOf, type Running, runMain, startProcess } from './support/pod.js';
 import { handshakeOf } from './support/raw-client.js';
-import { until } from './support/redis.js';
+import { freePort, until } from './support/redis.js';
 
 interface Line {
   readonly level: number;
@@ -197,6 +199,40 @@ t.test(
     t.equal(await running.ended(), 0);
   },
 );
+
+/** A thread pool of one that has other work when the end begins: what is written then does not come out before it. */
+const BUSY =
+  "data:text/javascript,import{pbkdf2}from'node:crypto';process.prependListener('SIGTERM',()=>pbkdf2('a','b',200000,64,'sha512',()=>{}))";
+
+for (const [what, stdout] of [
+  ['has no reader any more', 'pipe'],
+  ['is a full disk', '/dev/full'],
+] as const) {
+  t.test(`a log that ${what} harms nobody, and does not hold up the end`, async (t) => {
+    await build();
+    const port = await freePort();
+    const out = stdout === 'pipe' ? stdout : openSync(stdout, 'w');
+    const child = spawn(process.execPath, ['--import', BUSY, 'dist/main.js'], {
+      env: { PATH: process.env['PATH'], PORT: String(port), UV_THREADPOOL_SIZE: '1' },
+      stdio: ['ignore', out, 'inherit'],
+    });
+    if (typeof out === 'number') closeSync(out);
+    let code: number | string | null | undefined;
+    child.once('exit', (status, signal) => (code = status ?? signal));
+    t.teardown(() => child.kill('SIGKILL'));
+    const pod = doorsOf(t, port);
+    const isUp = (): Promise<boolean> =>
+      pod.get('/health').then(
+        ({ status }) => status === 200,
+        () => false,
+      );
+    await until('it serves', isUp, 10_000);
+    child.stdout?.destroy();
+    child.kill('SIGTERM');
+    await until('it has ended', () => code !== undefined, 5_000);
+    t.equal(code, 0);
+  });
+}
 
 t.test('clients that do everything wrong leave the process well', async (t) => {
   const pod = await startProcess(t, {});
