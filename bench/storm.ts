@@ -113,7 +113,6 @@ const storm = async (logMessages: number): Promise<Report> => {
         name: `pod-${i + 1}`,
         env: {
           REDIS_URL: redis.url,
-          LOG_LEVEL: 'warn',
           ...(logMessages === 1_000 ? {} : { LOG_MESSAGES: String(logMessages) }),
         },
       }),

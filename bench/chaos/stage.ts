@@ -150,7 +150,7 @@ export const stagePod = async (options: PodOptions): Promise<StagePod> => {
     metrics: async () => {
       const { body } = await http(port, '/metrics');
       return new Map(
-        [...body.matchAll(/^([a-z_]+(?:\{[^}]*\})?) (\S+)$/gm)].map(
+        [...body.matchAll(/^([a-z_0-9]+(?:\{[^}]*\})?) (\S+)$/gm)].map(
           ([, metric = '', value]) => [metric, Number(value)] as const,
         ),
       );
