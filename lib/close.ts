@@ -26,6 +26,22 @@ export const CLOSE = {
   operator: close(4503, 'disconnected by an operator', false),
 } as const;
 
+/**
+ * An application's own close. Throws a RangeError where a close frame cannot say it: ws would find out only when the
+ * connection has been given up, and leave it neither open nor closed.
+ */
+export const ownClose = (code: number, reason: string): Close => {
+  if (code !== 1000 && !(Number.isInteger(code) && code >= 3000 && code <= 4999))
+    throw new RangeError(`code: expected 1000 or a whole number from 3000 to 4999, got ${code}`);
+  const bytes = new TextEncoder().encode(reason).length;
+  if (bytes > MAX_REASON_BYTES)
+    throw new RangeError(`reason: expected at most ${MAX_REASON_BYTES} bytes, got ${bytes}`);
+  return close(code, reason, code >= 3000 && code < 4500);
+};
+
+/** RFC 6455 §5.5: 125 for the payload of a control frame, two of them the code. */
+const MAX_REASON_BYTES = 123;
+
 /** What ws answers by itself to a frame that breaks RFC 6455, by its error's code; `normal` where the socket just broke. */
 export const protocolClose = (code: string | undefined): Close => {
   switch (code) {

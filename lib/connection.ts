@@ -14,7 +14,7 @@ import { Observable, type Subscriber } from 'rxjs';
 import type { WebSocket } from 'ws';
 import type { PublishError, Receipt } from './broker/index.js';
 import type { Clock } from './clock.js';
-import { CLOSE, type Close, protocolClose } from './close.js';
+import { CLOSE, type Close, ownClose, protocolClose } from './close.js';
 import {
   type ClientMessage,
   controlFrame,
@@ -520,7 +520,7 @@ class SocketConnection implements Connection {
       address: socket.remoteAddress ?? '',
       rooms: () => [...memberships.keys()].filter((room) => room !== GLOBAL),
       notify: (data) => this.notify(data),
-      close: (code, reason) => this.close({ code, reason, comeBack: code < 4500 }),
+      close: (code, reason) => this.close(ownClose(code, reason)),
     };
     return this.infoOnce;
   }

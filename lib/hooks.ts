@@ -21,7 +21,10 @@ export interface ConnectionInfo {
   readonly rooms: () => readonly Room[];
   /** Sends a `notification` to this connection alone; it stands in no log. `data` is any JSON value. */
   readonly notify: (data: Json) => void;
-  /** Closes it with a code of 3000–4999. Whether the client comes back depends on the code: 4500–4999 do not. */
+  /**
+   * Closes it with 1000 or a code of 3000–4999, and a reason of at most 123 bytes; throws a RangeError for others. Whether
+   * the client comes back depends on the code: 1000 and 4500–4999 do not.
+   */
   readonly close: (code: number, reason: string) => void;
 }
 

@@ -11,7 +11,7 @@ import { localBroker } from '../lib/broker/local.js';
 import type { Connection } from '../lib/command.js';
 import type { Config, DeepPartial } from '../lib/config.js';
 import { connection } from '../lib/connection.js';
-import { type Hooks, type Incoming, reject } from '../lib/hooks.js';
+import { type ConnectionInfo, type Hooks, type Incoming, reject } from '../lib/hooks.js';
 import { parseId } from '../lib/position.js';
 import { TokenBucket } from '../lib/token-bucket.js';
 import { configWith, type HubWorld, hubWorld } from './support/hub-world.js';
@@ -800,6 +800,43 @@ t.test('a socket that is cut leaves everything', async (t) => {
 });
 
 // ws' own
+
+t.test(
+  'an application that closes with what no close frame can say is told so, and nothing happens',
+  async (t) => {
+    let info: ConnectionInfo | undefined;
+    const w = world({
+      onConnect: (connection) => {
+        info = connection;
+      },
+    });
+    const a = member(w);
+    const bad: readonly (readonly [number, string])[] = [
+      ...[0, 999, 1001, 1005, 1006, 1015, 2999, 5000, 3000.5, Number.NaN].map(
+        (code) => [code, 'why'] as const,
+      ),
+      [4000, 'x'.repeat(124)],
+      [4000, 'ü'.repeat(62)],
+    ];
+    for (const [code, reason] of bad)
+      t.throws(() => info?.close(code, reason), {
+        name: 'RangeError',
+        message: /expected .*, got/,
+      });
+    t.equal(a.code(), undefined);
+    a.chat('r', 'still here');
+    w.clock.advance(10);
+    t.same(a.texts('r'), ['still here']);
+    info?.close(4999, `${'ü'.repeat(61)}x`);
+    w.clock.advance(10);
+    t.equal(a.code(), 4999);
+    const b = member(w);
+    info?.close(1000, '');
+    w.clock.advance(10);
+    t.equal(b.code(), 1000);
+    t.ok(isGone(w));
+  },
+);
 
 t.test('half a message: ws still shows it where we look', async (t) => {
   const http = createServer();
