@@ -3,7 +3,7 @@
  * weather, all drawn by one seed. The same seed gives the same run, to the last byte. While the faults last what clients are
  * told is judged by the invariants; then all heals, and everybody must be where the log is, and go, and nothing be left.
  *
- *   0 ── talk ── 2 s ── faults ── 20 s ── heal ── talk ends ── 27 s: judged ── all go ── all pods drain ── nothing is left
+ *   0 ── talk ── 2 s ── faults ── 14 s: heal ── talk ends ── 20 s: judged ── all go ── all pods drain ── nothing is left
  */
 import type { Config, DeepPartial } from '../../lib/config.js';
 import { channelOf } from '../../lib/broker/bus.js';
@@ -36,9 +36,9 @@ export interface Outcome {
 const PODS = ['pod-1', 'pod-2', 'pod-3'] as const;
 const CLIENTS = 20;
 const ROOMS: readonly Room[] = ['ant', 'bee', 'cat', 'dog'];
-const FAULTS_MS = [2_000, 19_000] as const;
-const HEAL_MS = 20_000;
-const JUDGE_MS = 27_000;
+const FAULTS_MS = [2_000, 13_500] as const;
+const HEAL_MS = 14_000;
+const JUDGE_MS = 20_000;
 /** Heartbeats are shorter than in production, as a run is. */
 const PING_MS = 4_000;
 const PONG_MS = 6_000;
@@ -161,7 +161,7 @@ export const runSeed = ({ seed, note: told }: RunOptions): Outcome => {
   const verdict = { violations: checker.violations, found: checker.found };
 
   for (const each of people) each.end();
-  clock.advance(LINGER_MS + PONG_MS + 2_000);
+  clock.advance(LINGER_MS + PONG_MS + 1_000);
   for (const pod of pods)
     for (const [what, count] of Object.entries(pod.holdings()))
       checker.left(`${what} of ${pod.name}, with nobody there,`, count, now());

@@ -404,6 +404,8 @@ export const checker = ({
     const place = seat.place();
     if (log === undefined || place === undefined || earth.healedAt() === undefined) return;
     if (place.tag !== log.tag) {
+      // of an epoch in which nothing was said yet it hears with the first message
+      if (log.offset === 0) return;
       add('I9', `stands at ${placeText(place)}, the log at ${placeText(log)}`);
     } else if (place.offset < log.offset) {
       const hole = { tag: log.tag, from: place.offset + 1, to: log.offset };
@@ -497,6 +499,8 @@ export const checker = ({
 
   /** Whoever has joined gets all that is said from then on: what was said later cannot stand before the place told. */
   const judgeBases = (at: number): void => {
+    // what was said later may stand before what Redis forgot
+    if (!knowsGround || earth.forgot()) return;
     const latest = new Map<string, Latest>();
     for (const { logged, sends, firstAt, data } of said.all) {
       if (logged === undefined || sends !== 1) continue;

@@ -6,7 +6,7 @@
 import type { Room } from '../../../lib/position.js';
 import { GLOBAL } from '../../../lib/position.js';
 import type { Checker, Ears } from '../invariants.js';
-import { recordOf, textIn } from '../invariants/frame.js';
+import { idTextOf, recordOf, textIn } from '../invariants/frame.js';
 import type { VirtualClock } from '../virtual-clock.js';
 import type { Link } from './link.js';
 import type { ClusterPod } from './pod.js';
@@ -146,7 +146,7 @@ export const chatter = (options: ChatterOptions): Chatter => {
   // what it is told
 
   const hear = (at: Here, text: string): void => {
-    trace(text);
+    trace(`${idTextOf(text)}${text.length}`);
     note(() => `${name} hears ${text}`);
     const told = at.ears.heard(text, now());
     const room = told.room ?? GLOBAL;
@@ -277,8 +277,8 @@ export const chatter = (options: ChatterOptions): Chatter => {
     else if (drawn < 84) joinSome(at);
     else if (drawn < 88) leaveSome(at);
     else if (drawn < 92) go(at, 'cut', random() * 3_000);
-    else if (drawn < 94) go(at, 'close', random() * 6_000);
-    else if (drawn < 96) go(at, 'vanish', 500 + random() * 6_000);
+    else if (drawn < 94) go(at, 'close', random() * 4_000);
+    else if (drawn < 96) go(at, 'vanish', 500 + random() * 4_000);
     else if (drawn < 98) stall(at, random() * 3_000);
     else if (drawn < 99)
       for (const each of unacked.values())

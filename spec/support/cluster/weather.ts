@@ -277,6 +277,9 @@ const KINDS: readonly Kind[] = [
   },
 ];
 
+/** All that can happen, so that a spec can see that it did. */
+export const FAULT_NAMES: readonly string[] = KINDS.map(({ name }) => name);
+
 export const weather = (deps: WeatherDeps): Weather => {
   const { climate, clock, redis, pods, checker, note, changed } = deps;
   const kinds = KINDS.filter(({ climates }) => climates.includes(climate));

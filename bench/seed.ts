@@ -1,0 +1,16 @@
+/** `npm run seed -- 123`: one run of the cluster in virtual time, told line by line, then what was found. */
+import { runSeed } from '../spec/support/cluster.js';
+
+const [word] = process.argv.slice(2);
+const seed = Number(word);
+if (word === undefined || !Number.isInteger(seed)) throw new Error('expected the number of a seed');
+const { climate, violations, found, faults, counts, hash } = runSeed({
+  seed,
+  note: (line) => console.log(line),
+});
+console.log(`\nseed ${seed}, ${climate}, trace ${hash}: ${[...faults.keys()].join('; ')}`);
+console.log(counts);
+for (const { tag, client = '', room = '', text, at } of violations)
+  console.log(`${tag} at ${at.toFixed(1)} ${client} ${room === '' ? '' : `in ${room} `}${text}`);
+console.log(`${found} violations`);
+process.exitCode = found > 0 ? 1 : 0;

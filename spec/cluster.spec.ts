@@ -1,0 +1,67 @@
+/**
+ * Many short lives of a cluster, each drawn by a seed: pods, people and faults in virtual time. What clients are told is
+ * judged by the invariants; after the faults everybody is where the log is, and when all have gone nothing is left.
+ * `CLUSTER_SEEDS=20000` runs more, `CLUSTER_FIRST=1001` others; `npm run seed -- 123` tells one of them line by line.
+ */
+import { setImmediate as turn } from 'node:timers/promises';
+import t from 'tap';
+import { type Outcome, runSeed } from './support/cluster.js';
+import { FAULT_NAMES } from './support/cluster/weather.js';
+import type { Violation } from './support/invariants.js';
+
+const SEEDS = Number(process.env['CLUSTER_SEEDS'] ?? 1_000);
+const FIRST = Number(process.env['CLUSTER_FIRST'] ?? 1);
+const SHOWN = 10;
+
+const lineOf = ({ tag, client, room, text, at }: Violation): string =>
+  `  ${tag} at ${at.toFixed(0)} ms, ${client ?? 'nobody'}${room === undefined || room === '' ? '' : ` in ${room}`}: ${text}`;
+
+const reportOf = ({ seed, climate, violations, found, faults }: Outcome): string =>
+  [
+    `seed ${seed} (${climate}: ${[...faults.keys()].join('; ')}) found ${found}; npm run seed -- ${seed}`,
+    ...violations.slice(0, 3).map(lineOf),
+  ].join('\n');
+
+const sum = (into: Map<string, number>, name: string, count: number): void =>
+  void into.set(name, (into.get(name) ?? 0) + count);
+
+t.test('the same seed is the same run, to the last byte', async (t) => {
+  const seeds = [1, 2, 3, 4, 5];
+  const first = seeds.map((seed) => runSeed({ seed }).hash);
+  t.same(
+    seeds.map((seed) => runSeed({ seed, note: () => undefined }).hash),
+    first,
+  );
+  t.equal(new Set(first).size, seeds.length, 'and another is another');
+});
+
+t.test(`${SEEDS} seeds: what clients were told is true, and in the end all is well`, async (t) => {
+  t.setTimeout(0);
+  const bad: string[] = [];
+  const met = new Map<string, number>();
+  const startedAt = performance.now();
+  for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
+    const outcome = runSeed({ seed });
+    const { counts, faults, found } = outcome;
+    if (found > 0) bad.push(reportOf(outcome));
+    for (const [name, count] of faults) sum(met, name, count);
+    for (const [name, count] of Object.entries(counts.gaps)) sum(met, `gap ${name}`, count);
+    for (const [name, count] of Object.entries(counts.closes)) sum(met, `close ${name}`, count);
+    for (const [name, count] of Object.entries(counts))
+      if (typeof count === 'number') sum(met, name, count);
+    // tap is alive, too
+    if (seed % 20 === 0) await turn();
+  }
+  const ms = (performance.now() - startedAt) / SEEDS;
+  t.comment(`${ms.toFixed(1)} ms a seed; ${[...met].map((each) => each.join(' ')).join(', ')}`);
+  t.equal(bad.length, 0, `${bad.length} of ${SEEDS} seeds`);
+  for (const report of bad.slice(0, SHOWN)) t.comment(report);
+  if (SEEDS < 1_000) return;
+  const never = [
+    ...FAULT_NAMES,
+    ...['expired', 'log_lost', 'unknown_id', 'broker_outage'].map((reason) => `gap ${reason}`),
+    ...['1000', '1001', '1006', '1013'].map((code) => `close ${code}`),
+    ...['resent', 'ackedOnPod', 'recovered', 'repeats', 'strays', 'missedTold'],
+  ].filter((name) => (met.get(name) ?? 0) === 0);
+  t.same(never, [], 'everything that is to be survived came');
+});
