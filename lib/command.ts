@@ -65,6 +65,8 @@ export interface Connection {
   readonly bytesRead: number;
   /** Whether the peer has begun a message and not ended it. */
   readonly midMessage: boolean;
+  /** Whether its socket is not read now: we are not done with what it said. */
+  readonly isPaused: boolean;
   readonly messagesRead: number;
   readonly vital: Vital;
 }

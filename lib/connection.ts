@@ -462,6 +462,10 @@ class SocketConnection implements Connection {
     return isMidMessage(this.webSocket);
   }
 
+  get isPaused(): boolean {
+    return this.webSocket.isPaused;
+  }
+
   /** A frame that breaks RFC 6455: ws has sent the close by itself, and nothing may follow it. */
   private broken(code: string | undefined): void {
     this.closing ??= protocolClose(code);

@@ -3,7 +3,8 @@
  * since the last one, pings those whose turn it is, and emits those who were silent for too long. Connections are
  * pinged in random phase, so a herd that came together is not pinged together.
  *
- * Time in which the process did not run (a long collection, a stopped machine) counts for nobody: what peers sent
+ * Time in which we did not read a socket (its publishes or a hook are under way), or the process did not run (a long
+ * collection, a stopped machine) counts for nobody: what peers sent
  * meanwhile waits in the kernel, and nobody is judged before it was read.
  */
 import { interval, map, mergeMap, type Observable } from 'rxjs';
@@ -38,7 +39,8 @@ export const heartbeat =
       const { vital } = connection;
       const { bytesRead } = connection;
       if (vital.pingAt < 0) vital.pingAt = Math.floor(lived + clock.random() * pingIntervalMs);
-      if (bytesRead !== vital.bytesRead) {
+      // what it says meanwhile we do not hear
+      if (bytesRead !== vital.bytesRead || connection.isPaused) {
         vital.bytesRead = bytesRead;
         vital.heardAt = Math.round(lived);
       }
@@ -72,7 +74,7 @@ const isHalf = (connection: Connection, lived: number): boolean => {
   const { vital, messagesRead } = connection;
   const same = messagesRead === vital.messages;
   vital.messages = messagesRead;
-  if (!connection.midMessage) {
+  if (!connection.midMessage || connection.isPaused) {
     vital.halfSince = -1;
     return false;
   }

@@ -834,6 +834,7 @@ t.test(
     info?.close(1000, '');
     w.clock.advance(10);
     t.equal(b.code(), 1000);
+    w.clock.advance(10_000);
     t.ok(isGone(w));
   },
 );

@@ -18,6 +18,7 @@ interface Played {
   bytesRead: number;
   messagesRead: number;
   midMessage: boolean;
+  isPaused: boolean;
   /** Answers a ping after so long; undefined: never. */
   answersIn: number | undefined;
   readonly pings: number[];
@@ -31,6 +32,7 @@ const played = (clock: VirtualClock): Played => {
     bytesRead: 0,
     messagesRead: 0,
     midMessage: false,
+    isPaused: false,
     answersIn: 1,
     pings: [],
     told: [],
@@ -45,6 +47,9 @@ const played = (clock: VirtualClock): Played => {
       },
       get midMessage() {
         return self.midMessage;
+      },
+      get isPaused() {
+        return self.isPaused;
       },
       ping: () => {
         self.pings.push(scheduler.now());
@@ -264,6 +269,37 @@ t.test(
       busy.bytesRead += 100;
     }
     t.same(overdue, []);
+  },
+);
+
+t.test(
+  'time in which we do not read counts against nobody: a hook that thinks is not the peer’s fault',
+  async (t) => {
+    const clock = virtualClock();
+    const paused = played(clock);
+    const { overdue } = watch(clock, setOf([paused]));
+    clock.advance(10_000);
+    // half of its next message came with what we are busy with; what it answers to pings is not read
+    paused.midMessage = true;
+    paused.isPaused = true;
+    paused.answersIn = undefined;
+    clock.advance(300_000);
+    t.same(overdue, []);
+    paused.isPaused = false;
+    clock.advance(29_000);
+    t.same(overdue, [], 'it has its 30 s from when it is read again');
+    clock.advance(3_000);
+    t.match(overdue, [{ why: 'half a message' }]);
+    const silent = played(clock);
+    silent.answersIn = undefined;
+    silent.isPaused = true;
+    const again = watch(clock, setOf([silent]));
+    clock.advance(120_000);
+    silent.isPaused = false;
+    clock.advance(59_000);
+    t.same(again.overdue, []);
+    clock.advance(3_000);
+    t.match(again.overdue, [{ why: 'silent' }]);
   },
 );
 
