@@ -72,8 +72,11 @@ export interface Bus {
   page(room: Room, from: number, most: number, tag: number): Answer<Page>;
   /** Starts a new epoch with `tag` at offset 0 if the log's is still `old`; answers the top afterwards. */
   renew(room: Room, old: number, tag: number): Answer<Top>;
-  /** Writes this pod's count of a room's members (0 removes it); answers the sum of the other living pods'. */
-  members(room: Room, own: number): Answer<number>;
+  /**
+   * Writes this pod's count of a room's members (0 removes it, undefined leaves it as it is); answers the sum of the other
+   * living pods'.
+   */
+  members(room: Room, own: number | undefined): Answer<number>;
   /** Sends `text` to this pod's own channel the way messages go, writing too; answers Redis's clock in Unix ms. */
   probe(text: string): Answer<number>;
   /** Renews this pod's lease, by which the others count its members; answers the ids of the living pods. */

@@ -6,7 +6,7 @@
  * the pod has some hundreds of them, 5,000 rooms every 5 s.
  */
 import { isLeft, isRight } from 'fp-ts/lib/Either.js';
-import { AsyncSubject, defer, interval, type Observable, of, Subscription } from 'rxjs';
+import { AsyncSubject, defer, interval, map, type Observable, of, Subscription } from 'rxjs';
 import type { Clock } from '../clock.js';
 import type { Room } from '../position.js';
 import type { Bus } from './bus.js';
@@ -14,6 +14,8 @@ import { within } from './patience.js';
 
 export interface Counts {
   members(room: Room, own: number): Observable<number>;
+  /** Tells nothing; undefined when the number is not known and nobody answers. */
+  elsewhere(room: Room): Observable<number | undefined>;
   /** Redis may have lost what it was told: every room's number is told again, spread over a second. */
   again(): void;
   size(): number;
@@ -135,6 +137,16 @@ export const counts = ({ bus, clock, ready, changed }: CountsDeps): Counts => {
         if (own === count.told ? stale : wait === 0) return tell(room, count);
         if (own !== count.told) later(room, count, wait);
         return of(count.others);
+      }),
+    elsewhere: (room) =>
+      defer(() => {
+        const known = rooms.get(room);
+        if (known !== undefined && scheduler.now() - known.heardAt < APART_MS)
+          return of(known.others);
+        return bus.members(room, undefined).pipe(
+          within(APART_MS, scheduler),
+          map((answer) => (isRight(answer) ? answer.right : known?.others)),
+        );
       }),
     again: () => {
       for (const [room, count] of rooms) {

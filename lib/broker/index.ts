@@ -85,6 +85,11 @@ export interface Broker {
    * Emits once and completes: the last known number when nobody answers.
    */
   members(room: Room, own: number): Observable<number>;
+  /**
+   * How many connections the others have in a room, for whoever only asks. Emits once and completes: undefined when
+   * nobody answers and it is not known either.
+   */
+  elsewhere(room: Room): Observable<number | undefined>;
   /** Ends everything the broker holds. Completes when the neighbours were told that this pod has gone. */
   close(): Observable<void>;
 }

@@ -120,6 +120,7 @@ export const localBroker = ({
       }),
     publishNow: place,
     members: () => of(0),
+    elsewhere: () => of(0),
     close: () => EMPTY,
   };
 };

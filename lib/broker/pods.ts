@@ -272,6 +272,7 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
     },
     publish: (draft) => lines.publish(draft),
     members: (room, own) => members.members(room, own),
+    elsewhere: (room) => members.elsewhere(room),
     holdings: () => ({
       channels: heard.size(),
       rooms: places.size,

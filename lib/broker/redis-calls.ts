@@ -115,12 +115,16 @@ export const redisCalls = (
 
   const askMembers = (
     room: Room,
-    count: number,
+    count: number | undefined,
     gone: readonly string[],
   ): Answer<ReadonlyMap<string, number>> =>
     answer(
       () =>
-        run(members, [`{${channelOf(room)}}:members`], [serverId, count, MEMBERS_TTL_MS, ...gone]),
+        run(
+          members,
+          [`{${channelOf(room)}}:members`],
+          [serverId, count ?? '', MEMBERS_TTL_MS, ...gone],
+        ),
       (reply) => (isTexts(reply) ? E.right(othersIn(reply, serverId)) : strange(reply, 'a hash')),
     );
 
@@ -130,7 +134,7 @@ export const redisCalls = (
 
   const countOthers = (
     room: Room,
-    count: number,
+    count: number | undefined,
     counts: ReadonlyMap<string, number>,
   ): Answer<number> => {
     const names = [...counts.keys()];

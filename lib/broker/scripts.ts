@@ -44,13 +44,13 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
 
 /**
- * KEYS: members. ARGV: this pod, its count, ms that the hash lives, then pods that have gone. Answers the hash, flat.
- * The hash ends by itself when nobody writes to it any more: a room is not asked when its last pod dies. Rooms are asked all
- * the time, so what is there already is not written again, to replicas and the append-only file too.
+ * KEYS: members. ARGV: this pod, its count ('': it only asks), ms that the hash lives, then pods that have gone. Answers
+ * the hash, flat. It ends by itself when nobody writes to it any more: a room is not asked when its last pod dies. Rooms
+ * are asked all the time, so what is there already is not written again, to replicas and the append-only file too.
  */
 const MEMBERS = `
 local own = redis.call('HMGET', KEYS[1], ARGV[1])[1] or '0'
-if own ~= ARGV[2] then
+if ARGV[2] ~= '' and own ~= ARGV[2] then
   if ARGV[2] ~= '0' then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) else redis.call('HDEL', KEYS[1], ARGV[1]) end
   redis.call('PEXPIRE', KEYS[1], ARGV[3])
 end

@@ -285,6 +285,10 @@ export const behaves = async (test: Test, kind: Kind): Promise<void> => {
     t.equal(await right(b.bus.members('counted', 0)), 3);
     t.strictSame(await at(hash, 'HKEYS'), ['pod-a', 'lately'], 'no members, no field');
     t.ok(Number(await at(hash, 'PTTL')) > 3_500_000);
+    const written = await at(hash, 'HGETALL');
+    t.equal(await right(a.bus.members('counted', undefined)), 0, 'who only asks');
+    t.equal(await right(b.bus.members('counted', undefined)), 3);
+    t.strictSame(await at(hash, 'HGETALL'), written, 'changes nothing');
     await at(hash, 'DEL');
     t.equal(await right(b.bus.members('counted', 4)), 0);
     t.equal(await right(a.bus.members('counted', 3)), 4, 'what was lost is written again');

@@ -663,6 +663,34 @@ t.test('members are told at most once a second, and the others counted', async (
   );
 });
 
+t.test('who only asks how many the others have tells them nothing', async (t) => {
+  const w = world(2);
+  const [here, there] = [podOf(w, 0).broker, podOf(w, 1).broker];
+  const asked = (room: Room): number | undefined | 'nothing' => {
+    let answer: number | undefined | 'nothing' = 'nothing';
+    here.elsewhere(room).subscribe((others) => (answer = others));
+    w.clock.advance(1_500);
+    return answer;
+  };
+  w.clock.advance(1_000);
+  there.members('r', 5).subscribe();
+  w.clock.advance(100);
+  t.equal(asked('r'), 5, 'of a room that it has no members in');
+  t.equal(asked('nobody'), 0);
+  t.same([here.holdings().counts, there.holdings().counts], [0, 1], 'and remembers nothing');
+  here.members('r', 2).subscribe();
+  w.clock.advance(2_000);
+  t.equal(asked('r'), 5);
+  let others: number | undefined;
+  there.elsewhere('r').subscribe((count) => (others = count));
+  w.clock.advance(1_500);
+  t.equal(others, 2, 'its own number stays');
+  w.redis.crash();
+  w.clock.advance(100);
+  t.equal(asked('r'), 5, 'without Redis what was known last');
+  t.equal(asked('other'), undefined, 'or nothing');
+});
+
 t.test('the number of the others is told when it has changed, at a bounded rate', async (t) => {
   const w = world(2);
   const [here, there] = [podOf(w, 0), podOf(w, 1)];

@@ -62,7 +62,7 @@ export interface ModelRedis {
   top(room: Room, tag: number): Reply<Top>;
   page(room: Room, from: number, most: number, tag: number): Reply<Page>;
   renew(room: Room, old: number, tag: number): Reply<Top>;
-  members(room: Room, serverId: string, own: number): Reply<number>;
+  members(room: Room, serverId: string, own: number | undefined): Reply<number>;
   lease(serverId: string): Reply<readonly string[]>;
   /** A pod gives its lease back. */
   resign(serverId: string): void;
@@ -318,7 +318,7 @@ export const modelRedis = (
       const pods = counts.get(room) ?? new Map<string, number>();
       counts.set(room, pods);
       if (own === 0) pods.delete(serverId);
-      else pods.set(serverId, own);
+      else if (own !== undefined) pods.set(serverId, own);
       if (pods.size === 0) counts.delete(room);
       const living = [...pods].filter(
         ([pod]) => pod !== serverId && (leases.get(pod) ?? 0) > now(),

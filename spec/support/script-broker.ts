@@ -151,6 +151,7 @@ export const scriptBroker = (clock: VirtualClock): ScriptBroker => {
       (self.membersMs === 0 ? of(0) : later(self.membersMs)).pipe(
         map(() => self.others.get(room) ?? 0),
       ),
+    elsewhere: (room) => of(self.others.get(room) ?? 0),
     close: () => of(undefined),
   };
   return self;
