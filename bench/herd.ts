@@ -25,7 +25,8 @@ const ROOMS: readonly Room[] = Array.from({ length: 10 }, (_, i) => `room-${i}`)
 const LOGGED = 200;
 /** How far back the last id of a client lies, at most. */
 const BEHIND = 100;
-const LIVE_PER_SECOND = 20;
+const LIVE_PER_SECOND = Number(process.env['LIVE'] ?? 20);
+const NEVER_MS = 2 ** 31 - 1;
 const PROCESSES = 2;
 /** One publisher says it all. */
 const TALKATIVE = { RATE_LIMIT_PER_SECOND: '100000', RATE_LIMIT_BURST: '100000' };
@@ -115,7 +116,7 @@ const herd = async (clients: number, podCount: number): Promise<Row> => {
     names.reduce((sum, name) => sum + (of.get(name) ?? 0), 0);
   const talk = setInterval(
     () => void speaker.say([ROOMS[Math.floor(Math.random() * ROOMS.length)] ?? '']),
-    1_000 / LIVE_PER_SECOND,
+    LIVE_PER_SECOND > 0 ? 1_000 / LIVE_PER_SECOND : NEVER_MS,
   );
   await Promise.all(pods.map(lagOf)); // a scrape begins the next measurement
   const before = await stats();
