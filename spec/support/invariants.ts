@@ -472,7 +472,7 @@ export const checker = ({
       const word = words.get(idText);
       if (word !== undefined && word.saying !== saying)
         add('I7', `was acked as ${idText}, which is ${word.saying?.data ?? 'nobody’s'}`);
-      if (onPod || log === undefined) continue;
+      if (onPod || log === undefined || earth.forgotSince(ackedAt)) continue;
       if (id.tag !== log.tag) {
         if (knowsGround && !earth.forgot())
           add(

@@ -45,6 +45,8 @@ export interface Ground {
   readonly epoch: (room: Room, tag: number, at: number) => void;
   readonly trimmed: (room: Room, tag: number, first: number) => void;
   readonly forgot: () => boolean;
+  /** Whether Redis may have forgotten later what it had then. */
+  readonly forgotSince: (at: number) => boolean;
   readonly names: () => readonly string[];
   /** Whether Redis could not be had from a pod at some time between two moments. */
   readonly outage: (pod: string, from: number, to: number) => boolean;
@@ -171,6 +173,7 @@ export const ground = ({ findings, lateMs }: GroundOptions): Ground => {
       firsts.set(key, Math.max(first, firsts.get(key) ?? 1));
     },
     forgot: () => faults.some(({ forgets }) => forgets === true),
+    forgotSince: (at) => faults.some(({ forgets, until }) => forgets === true && until >= at),
     names: () => faults.map(({ name }) => name),
     outage,
     undue,
