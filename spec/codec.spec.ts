@@ -621,8 +621,9 @@ t.test('a payload of another program is taken as it is', async (t) => {
     t.equal(taken.idText, formatId(ID));
   }
   t.ok(isRight(heard(foreign({ room: undefined }), GLOBAL)));
-  t.ok(isRight(heard(foreign({ room: '' }), GLOBAL)));
-  t.ok(isRight(heard(foreign({ room: null }), GLOBAL)));
+  const upper = foreign({ id: formatId(ID).toUpperCase() });
+  t.equal(right(heard(upper)).idText, formatId(ID), 'an id is the same in capitals');
+  t.equal(right(heard(upper)).payload.toString(), upper);
 });
 
 t.test('anything else on a channel is dropped, with a word why', async (t) => {
@@ -641,6 +642,21 @@ t.test('anything else on a channel is dropped, with a word why', async (t) => {
     ['R02 an error', foreign({ type: 'error' }), 'type: '],
     ['R02 no from', foreign({ from: undefined }), 'from: '],
     ['R02 no timestamp', foreign({ timestamp: 5 }), 'timestamp: '],
+    ['R02 an empty from', foreign({ from: '' }), 'from: '],
+    ['R02 a from with U+0000', foreign({ from: 'a\u0000' }), 'from: '],
+    ...[
+      'yesterday',
+      '',
+      '2026-01-15',
+      '2026-01-15T10:30:00Z',
+      '2026-01-15T10:30:00.123+01:00',
+      '2026-13-15T10:30:00.123Z',
+      '2026-01-15T24:30:00.123Z',
+      ' 2026-01-15T10:30:00.123Z',
+    ].map(
+      (timestamp) =>
+        [`R02 the timestamp "${timestamp}"`, foreign({ timestamp }), 'timestamp: '] as const,
+    ),
     ['R02 no data', foreign({ data: undefined }), 'data: '],
     [
       'R02 a control event of ours',
@@ -662,10 +678,8 @@ t.test('anything else on a channel is dropped, with a word why', async (t) => {
     const why = left(heard(payload));
     t.ok(why.includes(says), `${row}: expected "${says}" in "${why}"`);
   }
-  t.ok(
-    left(heard(foreign({ room: 'r' }), GLOBAL)).includes('room: '),
-    "a room's on the global one",
-  );
+  for (const room of ['r', '', null])
+    t.ok(left(heard(foreign({ room }), GLOBAL)).includes('room: '), 'a room on the global one');
 });
 
 t.test('R03 a payload is measured before it is read, exactly', async (t) => {

@@ -51,9 +51,13 @@ export interface Order {
 /** Messages said before their place was known: they are not said again when the log tells it. */
 const MAX_PASSED = 4_096;
 
+/** What has no offset is known again for so many others: 2 kB a room. */
+const MAX_OUTSIDE = 32;
+
 export const order = ({ room, clock, lateMs, isEcho, moved, say }: OrderDeps): Order => {
   const isGlobal = room === GLOBAL;
   const seen = recent();
+  const outside = new Set<string>();
   const passed = new Set<string>();
   let passedTooMany = false;
   /** The epoch before: what still comes of it is in no log, and passes before what the new one holds. */
@@ -103,6 +107,9 @@ export const order = ({ room, clock, lateMs, isEcho, moved, say }: OrderDeps): O
     settles: (publication) => {
       const { id } = publication;
       if (id.outside) {
+        if (outside.has(publication.idText)) return true;
+        outside.add(publication.idText);
+        if (outside.size > MAX_OUTSIDE) outside.delete(oldestOf(outside));
         say(publication);
         return true;
       }
@@ -158,6 +165,11 @@ export const order = ({ room, clock, lateMs, isEcho, moved, say }: OrderDeps): O
     advance,
     passBy,
   };
+};
+
+const oldestOf = (ids: ReadonlySet<string>): string => {
+  for (const id of ids) return id;
+  return '';
 };
 
 /** The place that a message comes right after. */

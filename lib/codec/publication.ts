@@ -174,22 +174,40 @@ export const decodePublication = (payload: Buffer, room: Room): E.Either<string,
   }
   if (!Envelope.is(parsed) || Array.isArray(parsed))
     return E.left(`expected an object, got ${kindOf(parsed)}`);
-  const { id: idText, type, from, data, timestamp } = parsed;
-  if (typeof idText !== 'string') return E.left(`id: expected a UUIDv7, got ${kindOf(idText)}`);
-  const id = parseId(idText);
+  const { id: said, type, from, data, timestamp } = parsed;
+  if (typeof said !== 'string') return E.left(`id: expected a UUIDv7, got ${kindOf(said)}`);
+  const id = parseId(said);
   if (O.isNone(id)) return E.left('id: expected a UUIDv7, got another text');
   if (typeof type !== 'string' || !FOREIGN_TYPES.has(type))
     return E.left('type: expected chat, presence, notification or system, got another');
-  const named = parsed['room'] ?? GLOBAL;
-  if (named !== room) return E.left("room: expected the channel's, got another");
-  if (typeof from !== 'string') return E.left(`from: expected a string, got ${kindOf(from)}`);
-  if (typeof timestamp !== 'string')
-    return E.left(`timestamp: expected a string, got ${kindOf(timestamp)}`);
+  if (parsed['room'] !== (room === GLOBAL ? undefined : room))
+    return E.left("room: expected the channel's, none on the global one, got another");
+  if (typeof from !== 'string' || from === '')
+    return E.left(`from: expected a text, got ${from === '' ? 'an empty one' : kindOf(from)}`);
+  if (!isTime(timestamp))
+    return E.left('timestamp: expected ISO 8601 in UTC with milliseconds, got something else');
   if (data === undefined) return E.left('data: expected a JSON value, got nothing');
-  const flaw = flawIn(data, 0, text.includes('\\u'));
+  const escapes = text.includes('\\u');
+  const wrongFrom = flawIn(from, 0, escapes);
+  if (wrongFrom !== undefined) return E.left(`from: ${wrongFrom}`);
+  const flaw = flawIn(data, 0, escapes);
   if (flaw !== undefined) return E.left(`data: ${flaw}`);
   const wrongEvent = type === 'system' ? eventFlaw(data) : undefined;
   if (wrongEvent !== undefined) return E.left(`data${wrongEvent}`);
   const except = ownConnection(type, from, data);
+  // in capitals it is the same one
+  const idText = said.toLowerCase();
   return E.right(new Publication(id.value, idText, type, frameAround(payload), except));
+};
+
+const TIME = /^\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d\.\d{3}Z$/;
+
+/** The last text that was a time: many messages share a millisecond. */
+let lastTime = '';
+const isTime = (text: unknown): boolean => {
+  if (typeof text !== 'string') return false;
+  if (text === lastTime) return true;
+  if (!TIME.test(text) || Number.isNaN(Date.parse(text))) return false;
+  lastTime = text;
+  return true;
 };

@@ -170,6 +170,13 @@ t.test('what is outside the log passes and moves nothing', async (t) => {
   t.same(b.told, ['1:6', '1:6 outside', '3:90 outside', '1:7']);
 });
 
+t.test('what is outside the log is heard once too, by its whole id', async (t) => {
+  const b = open();
+  const some = Array.from({ length: 20 }, (_, i) => at(3, 90, { outside: true, nonce: i }));
+  b.hear(...some, ...some);
+  t.equal(b.told.length, 20);
+});
+
 t.test('a hole that the log confirms is told, once for all that wait', async (t) => {
   const b = open();
   const { answer$, give } = byHand();
