@@ -4,7 +4,7 @@ import type { Chance } from './chance.js';
 import type { Checker, Fault as Cause } from '../../spec/support/invariants.js';
 import type { Ack, Crowd, Rare } from './crowd.js';
 import type { Stage, StagePod } from './stage.js';
-import type { Wanderer } from './wanderer.js';
+import { OWN, type Wanderer } from './wanderer.js';
 
 export interface Scene {
   readonly stage: Stage;
@@ -149,14 +149,23 @@ export const p99 = (values: readonly number[]): number => {
   return sorted[Math.ceil(sorted.length * 0.99) - 1] ?? 0;
 };
 
-/** After how long the last but one in a hundred of these was in again with all its rooms; they may have gone since. */
+/**
+ * After how long the last but one in a hundred of these was in again with all its rooms. Who broke off by itself more than
+ * `ownBreaks` times meanwhile was away for another reason.
+ */
 export const back = async (
+  { crowd }: Scene,
   what: string,
   some: readonly Wanderer[],
   from: number,
   barMs: number,
+  ownBreaks = 0,
 ): Promise<Measure> => {
   const first = new Map<Wanderer, number>();
+  const breaks = (who: string): number =>
+    crowd.rare.filter(
+      (rare) => rare.who === who && rare.at >= from && rare._tag === 'Closed' && rare.cause === OWN,
+    ).length;
   await within(from, barMs, () => {
     for (const each of some) {
       const since = each.inSince() ?? 0;
@@ -164,7 +173,8 @@ export const back = async (
     }
     return first.size === some.length;
   });
-  return { what, ms: p99(some.map((each) => first.get(each) ?? Infinity)), barMs };
+  const steady = some.filter(({ who }) => breaks(who) <= ownBreaks);
+  return { what, ms: p99(steady.map((each) => first.get(each) ?? Infinity)), barMs };
 };
 
 export const until = async (at: number): Promise<void> => {

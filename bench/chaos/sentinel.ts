@@ -1,4 +1,4 @@
-/** Three Sentinels, a master and two replicas, of which the master wants one in step before it takes a write. */
+/** Three Sentinels, a master and two replicas. */
 import { type RedisServer, startRedis, until } from '../../spec/support/redis.js';
 
 export interface Trio {
@@ -8,6 +8,8 @@ export interface Trio {
   readonly master: () => Promise<RedisServer>;
   /** Started again as a replica of the present master, and in step with it. */
   readonly revive: (node: RedisServer) => Promise<void>;
+  /** How many replicas a master wants in step before it takes a write. */
+  readonly want: (replicas: number) => Promise<void>;
   /** Every node but the master is in step with it. */
   readonly inStep: () => Promise<void>;
   readonly stop: () => Promise<void>;
@@ -18,7 +20,6 @@ const NAME = 'chat';
 const DOWN_AFTER_MS = 1_000;
 
 const CONFIG = [
-  ['min-replicas-to-write', 1],
   ['min-replicas-max-lag', 2],
   ['repl-ping-replica-period', 1],
 ] as const;
@@ -84,6 +85,10 @@ export const trio = async (): Promise<Trio> => {
       // Sentinel would see to it too, after ten seconds
       await follow(node);
       await inStep();
+    },
+    want: async (replicas) => {
+      for (const node of nodes)
+        await node.command('CONFIG', 'SET', 'min-replicas-to-write', replicas);
     },
     inStep,
     stop: async () => {

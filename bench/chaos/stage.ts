@@ -33,6 +33,8 @@ export interface StagePod {
   /** `/ready`'s word; undefined when nobody answers. */
   readonly ready: () => Promise<string | undefined>;
   readonly isReady: (word: string, ms: number) => Promise<void>;
+  /** What it takes for the time, in Unix seconds. */
+  readonly wall: () => Promise<number>;
   /** Its own connections in a room. */
   readonly members: (room: string) => Promise<number>;
   readonly metrics: () => Promise<ReadonlyMap<string, number>>;
@@ -42,7 +44,8 @@ export interface StagePod {
   readonly deaths: readonly string[];
 }
 
-const FAKETIME = [
+/** Where Debian's package libfaketime puts it. */
+export const FAKETIME = [
   '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1',
   '/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1',
 ].find((path) => existsSync(path));
@@ -76,7 +79,7 @@ export const stagePod = async (options: PodOptions): Promise<StagePod> => {
     SERVER_ID: name,
     PORT: String(port),
     ...(line === undefined ? {} : { REDIS_URL: `127.0.0.1:${line.port}` }),
-    ...(isStepped
+    ...(isStepped && FAKETIME !== undefined
       ? {
           LD_PRELOAD: FAKETIME,
           FAKETIME_TIMESTAMP_FILE: clockFile,
@@ -140,6 +143,10 @@ export const stagePod = async (options: PodOptions): Promise<StagePod> => {
     running,
     ready,
     isReady: (word, ms) => until(`${name} is ${word}`, async () => (await ready()) === word, ms),
+    wall: async () => {
+      const { body } = await http(port, '/health');
+      return (JSON.parse(body) as { readonly timestamp: number }).timestamp;
+    },
     members: async (room) => {
       const { body } = await http(port, `${BASE}/ws/stats?room=${room}`);
       const { room: found } = JSON.parse(body) as {

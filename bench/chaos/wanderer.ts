@@ -129,6 +129,9 @@ export interface WandererOptions {
   readonly next: () => number;
 }
 
+/** The cause of a close that was its own doing. */
+export const OWN = 'its own';
+
 type Data = Readonly<Record<string, unknown>>;
 
 const HOST = '127.0.0.1';
@@ -396,7 +399,7 @@ export const wanderer = (options: WandererOptions): Wanderer => {
     breakOff: (ms) => {
       if (socket === undefined) return;
       waitMs = ms;
-      own = 'its own';
+      own = OWN;
       socket.terminate();
     },
     pause: () => socket?.pause(),
@@ -405,7 +408,7 @@ export const wanderer = (options: WandererOptions): Wanderer => {
     stop: async () => {
       stopped = true;
       const closing = socket;
-      own = 'its own';
+      own = OWN;
       if (closing !== undefined)
         await new Promise<void>((resolve) => {
           closing.once('close', () => resolve());

@@ -27,10 +27,8 @@ const closedBySlow = async (pod: StagePod): Promise<number> =>
   (await pod.metrics()).get('realtime_closes{code="1013"}') ?? 0;
 
 /** A reader that does not keep up, in a room that floods; `cure` gives it its line back when the pod has let it go. */
-const slow = async (
-  { stage, crowd, chance }: Scene,
-  ail: (victim: Wanderer) => () => void,
-): Promise<Outcome> => {
+const slow = async (scene: Scene, ail: (victim: Wanderer) => () => void): Promise<Outcome> => {
+  const { stage, crowd, chance } = scene;
   const pod = chance.one(stage.pods);
   const room = `weir-${(hired += 1)}`;
   const victim = crowd.hire(`slow-${hired}`, [room], () => pod.far);
@@ -55,7 +53,7 @@ const slow = async (
   await sleep(GRACE_MS + 500);
   const curedAt = now();
   cure();
-  const recovered = await back('recovered', [victim], curedAt, 5_000);
+  const recovered = await back(scene, 'recovered', [victim], curedAt, 5_000);
   await within(now(), 5_000, () => flooders.every((each) => each.unanswered().length === 0));
   const gaps = crowd.rare.filter(({ who, _tag }) => who === victim.who && _tag === 'Gap');
   await Promise.all([victim, ...flooders].map((each) => crowd.dismiss(each)));
@@ -97,7 +95,8 @@ export const clientFaults = (pongMs: number): readonly Fault[] => [
     what: 'a client vanishes without a word',
     claims: ['clients'],
     ms: pongMs + 3_000,
-    act: async ({ stage, crowd, chance }) => {
+    act: async (scene) => {
+      const { stage, crowd, chance } = scene;
       const pod = chance.one(stage.pods);
       const room = `cell-${(hired += 1)}`;
       const victim = crowd.hire(`gone-${hired}`, [room, chance.one(crowd.rooms)], () => pod.far);
@@ -109,7 +108,7 @@ export const clientFaults = (pongMs: number): readonly Fault[] => [
       const ms = await within(hitAt, pongMs + 1_500, async () => (await pod.members(room)) === 0);
       const healedAt = now();
       link?.reset();
-      const recovered = await back('recovered', [victim], healedAt, 5_000);
+      const recovered = await back(scene, 'recovered', [victim], healedAt, 5_000);
       const gaps = crowd.rare.filter(({ who, _tag }) => who === victim.who && _tag === 'Gap');
       forgive();
       await crowd.dismiss(victim);
@@ -124,11 +123,12 @@ export const clientFaults = (pongMs: number): readonly Fault[] => [
     what: 'all clients lose their line at once',
     claims: ['clients'],
     ms: 3_000,
-    act: async ({ crowd }) => {
+    act: async (scene) => {
+      const { crowd } = scene;
       const hitAt = now();
       const some = crowd.wanderers.filter((each) => each.isIn());
       for (const each of some) each.breakOff(Math.random() * 500);
-      return { measures: [await back('recovered (p99)', some, hitAt, HERD_BAR)] };
+      return { measures: [await back(scene, 'recovered (p99)', some, hitAt, HERD_BAR, 1)] };
     },
   },
   {
@@ -136,7 +136,8 @@ export const clientFaults = (pongMs: number): readonly Fault[] => [
     what: 'acks are lost with the line, and all is said again elsewhere',
     claims: ['clients'],
     ms: 3_500,
-    act: async ({ stage, crowd }) => {
+    act: async (scene) => {
+      const { stage, crowd } = scene;
       const some = crowd.wanderers
         .filter((each) => each.isIn())
         .flatMap((each) => {
@@ -158,7 +159,7 @@ export const clientFaults = (pongMs: number): readonly Fault[] => [
       await sleep(100);
       forgive();
       const wanderers = some.map(({ each }) => each);
-      const recovered = await back('recovered (p99)', wanderers, hitAt, HERD_BAR);
+      const recovered = await back(scene, 'recovered (p99)', wanderers, hitAt, HERD_BAR);
       await within(now(), 5_000, () =>
         wanderers.every((each) => each.unanswered().every(({ at }) => at > hitAt + 800)),
       );
@@ -190,7 +191,8 @@ export const clientFaults = (pongMs: number): readonly Fault[] => [
     what: 'joins, leaves and ends race with recovery',
     claims: ['clients'],
     ms: 3_000,
-    act: async ({ crowd, chance }) => {
+    act: async (scene) => {
+      const { crowd, chance } = scene;
       const some = chance.some(crowd.wanderers, 16);
       const end = now() + 2_500;
       let deeds = 0;
@@ -212,7 +214,10 @@ export const clientFaults = (pongMs: number): readonly Fault[] => [
           }
         }),
       );
-      return { counts: { deeds }, measures: [await back('recovered (p99)', some, end, HERD_BAR)] };
+      return {
+        counts: { deeds },
+        measures: [await back(scene, 'recovered (p99)', some, end, HERD_BAR)],
+      };
     },
   },
 ];

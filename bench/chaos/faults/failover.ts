@@ -8,7 +8,7 @@ const KILLED_BAR = 3_000;
 const FROZEN_BAR = 4_000;
 const FROZEN_MS = 12_000;
 
-export const failoverFaults = ({ master, revive, inStep }: Trio): readonly Fault[] => [
+export const failoverFaults = ({ master, revive, inStep, want }: Trio): readonly Fault[] => [
   {
     row: 'F04',
     what: 'the master is killed, a replica takes over',
@@ -36,6 +36,7 @@ export const failoverFaults = ({ master, revive, inStep }: Trio): readonly Fault
       const node = await master();
       const hitAt = now();
       return during(scene, { name: 'F05', unreachable: true, forgets: true }, async () => {
+        await want(1);
         node.freeze();
         const again = await deliveredAgain(scene, scene.stage.pods, hitAt + 100, FROZEN_BAR);
         await until(hitAt + FROZEN_MS);
@@ -43,6 +44,7 @@ export const failoverFaults = ({ master, revive, inStep }: Trio): readonly Fault
         await polled('another master', async () => (await master()) !== node, 20_000);
         await node.command('REPLICAOF', '127.0.0.1', (await master()).port);
         await inStep();
+        await want(0);
         return { measures: [{ ...again, ms: again.ms + 100 }] };
       });
     },

@@ -24,7 +24,7 @@ export const podFaults: readonly Fault[] = [
       await sleep(100);
       forgive();
       const restart = sleep(1_400).then(pod.start);
-      const reconnected = await back('reconnected (p99)', cut, hitAt, RECONNECT_BAR);
+      const reconnected = await back(scene, 'reconnected (p99)', cut, hitAt, RECONNECT_BAR);
       await restart;
       await pod.isReady('ready', 10_000).catch(() => undefined);
       return {
@@ -57,11 +57,15 @@ export const podFaults: readonly Fault[] = [
     isPossible: ({ pods }) => pods.some(({ clock }) => clock !== undefined),
     act: async ({ stage, chance }) => {
       const pod = stage.pods.find(({ clock }) => clock !== undefined);
+      const wrongs: string[] = [];
       for (const seconds of [chance.one([3_600, -3_600]), 0]) {
         pod?.clock?.(seconds);
         await sleep(JUMP_MS);
+        const off = ((await pod?.wall()) ?? 0) - Date.now() / 1_000;
+        if (Math.abs(off - seconds) > 5)
+          wrongs.push(`its clock is ${off.toFixed(0)} s off, expected ${seconds}`);
       }
-      return {};
+      return { wrongs };
     },
   },
 ];
