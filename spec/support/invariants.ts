@@ -331,7 +331,7 @@ export const checker = ({
     const hear = (word: Word, at: number): void => {
       const seat = stayIn(word.room);
       if (seat === undefined)
-        return add('I6', `heard ${word.idText} of ${roomText(word.room)}, where it is not`, at);
+        return add('I6', `heard ${word.idText}, where it is not`, at, word.room);
       seat.heard(word, at);
     };
 
