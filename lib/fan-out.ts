@@ -117,15 +117,7 @@ export const fanOut = ({ clock, bound, delivered, overflow }: FanOutDeps): FanOu
       },
       limit: BACKLOG,
       size: ({ frame }) => frame.length,
-      join: (items): RoomBatch => ({
-        count: items.length,
-        bytes: framesIn(items),
-        top: items.at(-1)?.top ?? reached,
-        items,
-        excepted: exceptedBy(items),
-        first: items.find(({ offset }) => offset !== undefined),
-        turning: items.some(({ top }) => top.tag !== items[0]?.top.tag),
-      }),
+      join: (items) => roomBatch(items, reached),
       deliver,
       hold,
       overflow,
@@ -160,6 +152,27 @@ const framesIn = (items: readonly Item[]): Buffer => {
   return items.length === 1 && only !== undefined
     ? only.frame
     : framesOf(items.map(({ frame }) => frame));
+};
+
+/** One pass: in a small room there is a batch a message. */
+const roomBatch = (items: readonly Item[], reached: Top): RoomBatch => {
+  let top = items[0]?.top ?? reached;
+  let first: Item | undefined;
+  let turning = false;
+  for (const item of items) {
+    if (item.offset !== undefined) first ??= item;
+    turning ||= item.top.tag !== top.tag;
+    top = item.top;
+  }
+  return {
+    count: items.length,
+    bytes: framesIn(items),
+    top,
+    items,
+    excepted: exceptedBy(items),
+    first,
+    turning,
+  };
 };
 
 const exceptedBy = (items: readonly Item[]): ReadonlySet<string> | undefined => {

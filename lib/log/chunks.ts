@@ -1,8 +1,6 @@
-/**
- * The memory of all logs: chunks in the order of their age, used again when they are let go: fresh buffers would
- * live long enough to be old to V8, and what is old costs a collection of the whole heap for every 64 MB.
- */
+/** The memory of all logs: chunks in the order of their age, cut from one reservation. */
 import type { Room } from '../position.js';
+import { arena } from './arena.js';
 
 /** Frames of a room's consecutive offsets, one behind the other. */
 export class Chunk {
@@ -17,7 +15,6 @@ export class Chunk {
   /** Its neighbours in age among those of all rooms. */
   older: Chunk | undefined = undefined;
   newer: Chunk | undefined = undefined;
-  // keep their length when the chunk is used again
   private readonly ends: number[] = [];
   private readonly times: number[] = [];
 
@@ -42,39 +39,36 @@ export class Chunk {
 }
 
 export interface ChunkStore {
-  /** An empty one behind a room's `last`, with space for `length` bytes. */
-  open(room: Room, first: number, until: number, length: number, last: Chunk | undefined): Chunk;
+  /** An empty one behind a room's `last`, with space for `length` bytes; undefined when there is no memory left. */
+  open(
+    room: Room,
+    first: number,
+    until: number,
+    length: number,
+    last: Chunk | undefined,
+  ): Chunk | undefined;
   letGo(chunk: Chunk): void;
   oldest(): Chunk | undefined;
   /** Bytes of those that are open. */
   size(): number;
 }
 
-/** The least and the most of a chunk's bytes; a larger frame has one of its own. */
-const LEAST = 1_024;
+/** Of all logs together. */
+export const MAX_LOG_BYTES = 67_108_864;
+/** The most of a chunk's bytes; a larger frame has one of its own. */
 const MOST = 65_536;
 /** What a chunk costs beside its bytes: the objects, and the entry of its room. */
 const OVERHEAD = 512;
-/** Bytes of those that wait to be used again. */
-const MAX_SPARE = 8_388_608;
-
 export const chunkStore = (): ChunkStore => {
-  const spares = new Map<number, Chunk[]>();
+  const memory = arena(MAX_LOG_BYTES);
   let oldest: Chunk | undefined;
   let newest: Chunk | undefined;
   let size = 0;
-  let spare = 0;
-
-  const take = (length: number): Chunk => {
-    const chunk = spares.get(length)?.pop();
-    if (chunk === undefined) return new Chunk(Buffer.allocUnsafeSlow(length));
-    spare -= length;
-    return chunk;
-  };
-
   return {
     open: (room, first, until, length, last) => {
-      const chunk = take(length > MOST ? length : sizeOf(length, last));
+      const bytes = memory.take(length > MOST ? length : sizeOf(length, last));
+      if (bytes === undefined) return undefined;
+      const chunk = new Chunk(bytes);
       chunk.room = room;
       chunk.first = first;
       chunk.count = 0;
@@ -96,19 +90,13 @@ export const chunkStore = (): ChunkStore => {
       else newer.older = older;
       chunk.older = chunk.newer = chunk.next = undefined;
       size -= bytes.length + OVERHEAD;
-      if (bytes.length > MOST || spare + bytes.length > MAX_SPARE) return;
-      spare += bytes.length;
-      const waiting = spares.get(bytes.length);
-      if (waiting === undefined) spares.set(bytes.length, [chunk]);
-      else waiting.push(chunk);
+      memory.giveBack(bytes);
     },
     oldest: () => oldest,
     size: () => size,
   };
 };
 
-/** Twice what the room's last one took, as a power of two, so that there are few sizes. */
-const sizeOf = (length: number, last: Chunk | undefined): number => {
-  const wanted = Math.max(length, LEAST, (last?.used ?? 0) * 2);
-  return wanted > MOST ? MOST : 2 ** Math.ceil(Math.log2(wanted));
-};
+/** Twice what the room's last one took: small in a quiet room, large in a busy one. */
+const sizeOf = (length: number, last: Chunk | undefined): number =>
+  Math.min(MOST, Math.max(length, (last?.used ?? 0) * 2));

@@ -7,7 +7,7 @@
  */
 import type { Publication } from '../codec.js';
 import type { Room, Top } from '../position.js';
-import { type Chunk, chunkStore } from './chunks.js';
+import { type Chunk, chunkStore, MAX_LOG_BYTES } from './chunks.js';
 import { type Page, PAGE_BYTES, pageOf } from './page.js';
 
 export interface MemoryLogOptions {
@@ -29,8 +29,6 @@ export interface MemoryLog {
   size(): number;
 }
 
-/** Of all logs together. */
-export const MAX_LOG_BYTES = 67_108_864;
 /** A chunk takes messages of so much of a log's time: the oldest chunk is soon one whose messages are all too old. */
 const CHUNK_TIME = 1 / 8;
 
@@ -58,13 +56,17 @@ export const memoryLog = ({ wall, messages, ttlMs }: MemoryLogOptions): MemoryLo
     }
   };
 
+  /** Lets the oldest chunk go. False when there is none. */
+  const dropOldest = (): boolean => {
+    const shelf = shelves.get(chunks.oldest()?.room ?? '');
+    if (shelf !== undefined) dropHead(shelf);
+    return shelf !== undefined;
+  };
+
   const sweep = (now: number): void => {
-    for (;;) {
-      const oldest = chunks.oldest();
-      const shelf = oldest === undefined ? undefined : shelves.get(oldest.room);
-      if (oldest === undefined || shelf === undefined) return;
+    for (let oldest = chunks.oldest(); oldest !== undefined; oldest = chunks.oldest()) {
       if (chunks.size() <= MAX_LOG_BYTES && oldest.until + ttlMs >= now) return;
-      dropHead(shelf);
+      if (!dropOldest()) return;
     }
   };
 
@@ -79,21 +81,32 @@ export const memoryLog = ({ wall, messages, ttlMs }: MemoryLogOptions): MemoryLo
   };
 
   /** Where the next message of a room goes: the last chunk of its shelf has the space. */
-  const shelfFor = (room: Room, offset: number, ms: number, length: number): Shelf => {
+  const shelfFor = (room: Room, offset: number, ms: number, length: number): Shelf | undefined => {
     const known = shelves.get(room);
     if (known?.end === offset) {
       const { tail } = known;
       if (tail.used + length <= tail.bytes.length && ms <= tail.until) return known;
-      known.tail = chunks.open(room, offset, ms + ttlMs * CHUNK_TIME, length, tail);
-      sweep(wall());
+      const next = chunks.open(room, offset, ms + ttlMs * CHUNK_TIME, length, tail);
+      if (next === undefined) return undefined;
+      known.tail = next;
       return known;
     }
     if (known !== undefined) forget(room);
     const chunk = chunks.open(room, offset, ms + ttlMs * CHUNK_TIME, length, undefined);
+    if (chunk === undefined) return undefined;
     const shelf = { first: offset, end: offset, head: chunk, tail: chunk };
     shelves.set(room, shelf);
-    sweep(wall());
     return shelf;
+  };
+
+  /** Room by room the oldest makes way, until there is space. */
+  const shelfWith = (room: Room, offset: number, ms: number, length: number): Shelf | undefined => {
+    const before = chunks.size();
+    let shelf = shelfFor(room, offset, ms, length);
+    while (shelf === undefined && dropOldest()) shelf = shelfFor(room, offset, ms, length);
+    // a new chunk: others may be too old
+    if (chunks.size() !== before) sweep(wall());
+    return shelves.get(room);
   };
 
   /** Moves a room's `first` over what is too old. Each message is passed over once. */
@@ -130,7 +143,8 @@ export const memoryLog = ({ wall, messages, ttlMs }: MemoryLogOptions): MemoryLo
   return {
     append: (room, { id: { offset, ms }, frame }) => {
       if (messages === 0) return;
-      const shelf = shelfFor(room, offset, ms, frame.length);
+      const shelf = shelfWith(room, offset, ms, frame.length);
+      if (shelf === undefined) return;
       shelf.tail.append(frame, ms);
       shelf.end = offset + 1;
       if (shelf.end - shelf.first <= messages) return;

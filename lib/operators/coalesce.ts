@@ -46,6 +46,7 @@ export const coalesce =
       const { clock, batch, limit, size, join, deliver, hold, overflow } = options;
       let waiting: T[] = [];
       let bytes = 0;
+      let fitting = 0;
       let busy = false;
       let completed = false;
       let restUntil = 0;
@@ -60,7 +61,8 @@ export const coalesce =
       };
 
       const flush = (): void => {
-        const [count, weight] = fit();
+        const count = fit();
+        const weight = fitting;
         if (hold(count, weight)) {
           timer = clock.scheduler.schedule(flush, HOLD_MS);
           return;
@@ -78,38 +80,39 @@ export const coalesce =
 
       const handOver = (joined: B): void => {
         const started = clock.scheduler.now();
-        const end = (): void => {
-          const now = clock.scheduler.now();
-          restUntil = now + (now - started);
-          busy = false;
-          subscriber.next(joined);
-          if (waiting.length > 0) schedule();
-          else if (completed) subscriber.complete();
-        };
         const delivery = deliver(joined);
         // most rooms are delivered at once
-        if (delivery === EMPTY) end();
-        else
-          subscriber.add(
-            from(delivery).subscribe({
-              error: (error: unknown) => subscriber.error(error),
-              complete: end,
-            }),
-          );
+        if (delivery === EMPTY) return end(joined, started);
+        subscriber.add(
+          from(delivery).subscribe({
+            error: (error: unknown) => subscriber.error(error),
+            complete: () => end(joined, started),
+          }),
+        );
       };
 
-      const fit = (): readonly [count: number, bytes: number] => {
-        let weight = 0;
+      const end = (joined: B, started: number): void => {
+        const now = clock.scheduler.now();
+        restUntil = now + (now - started);
+        busy = false;
+        subscriber.next(joined);
+        if (waiting.length > 0) schedule();
+        else if (completed) subscriber.complete();
+      };
+
+      /** How many of those that wait go at once; `fitting` is what they weigh. */
+      const fit = (): number => {
         let count = 0;
+        fitting = 0;
         while (count < waiting.length && count < batch.messages) {
           const next = waiting[count];
           if (next === undefined) break;
-          const more = weight + size(next);
+          const more = fitting + size(next);
           if (count > 0 && more > batch.bytes) break;
-          weight = more;
+          fitting = more;
           count++;
         }
-        return [count, weight];
+        return count;
       };
 
       subscriber.add(

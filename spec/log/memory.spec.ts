@@ -1,10 +1,13 @@
 /** The log of a pod without Redis: the contract of all logs, through the embedded broker, and the bounds of its memory. */
+import fc from 'fast-check';
 import { type Either, isLeft } from 'fp-ts/lib/Either.js';
 import { firstValueFrom, type Observable } from 'rxjs';
 import t from 'tap';
 import { localBroker } from '../../lib/broker/local.js';
 import { publicationOf } from '../../lib/codec.js';
-import { MAX_LOG_BYTES, type MemoryLog, memoryLog } from '../../lib/log/memory.js';
+import { arena } from '../../lib/log/arena.js';
+import { MAX_LOG_BYTES } from '../../lib/log/chunks.js';
+import { type MemoryLog, memoryLog } from '../../lib/log/memory.js';
 import type { Top } from '../../lib/position.js';
 import { virtualClock } from '../support/virtual-clock.js';
 import { draft, logContract } from './contract.js';
@@ -153,3 +156,40 @@ t.test('a clock that goes back and forth loses nothing that is young', async (t)
   clock.jump(2 * HOUR);
   t.strictSame(offsets(log, 'r', topOf('r')), []);
 });
+
+t.test(
+  'the arena gives blocks that do not overlap, and has all of it again when they are back',
+  async (t) => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(fc.integer({ min: 0, max: 40_000 }), fc.constant(-1)), {
+          maxLength: 200,
+        }),
+        (asked) => {
+          const memory = arena(262_144);
+          const taken: Buffer[] = [];
+          for (const [i, length] of asked.entries()) {
+            if (length === -1) {
+              const [block] = taken.splice(i % Math.max(1, taken.length), 1);
+              if (block !== undefined) memory.giveBack(block);
+              continue;
+            }
+            const block = memory.take(length);
+            if (block === undefined) continue;
+            if (block.length < length) throw new Error(`${block.length} for ${length}`);
+            for (const other of taken) {
+              const apart =
+                block.byteOffset + block.length <= other.byteOffset ||
+                other.byteOffset + other.length <= block.byteOffset;
+              if (!apart) throw new Error('they overlap');
+            }
+            taken.push(block);
+          }
+          for (const block of taken) memory.giveBack(block);
+          if (memory.take(262_144) === undefined) throw new Error('some of it is lost');
+        },
+      ),
+    );
+    t.pass('for any order');
+  },
+);
