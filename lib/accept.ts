@@ -6,7 +6,7 @@ import { isLeft } from 'fp-ts/lib/Either.js';
 import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { Observable, type Subscription } from 'rxjs';
+import { Observable, type Subscription, take } from 'rxjs';
 import { WebSocketServer } from 'ws';
 import type { Config } from './config.js';
 import type { Connection } from './command.js';
@@ -21,6 +21,8 @@ export interface AcceptDeps extends ConnectionDeps {
   /** Answer 404 to upgrades that are not for us; false where an application's own server may take them. */
   readonly alone: boolean;
   readonly draining: () => boolean;
+  /** The server is let go of then. */
+  readonly ended$: Observable<unknown>;
   readonly tell: (event: HubEvent) => void;
 }
 
@@ -82,15 +84,19 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
     };
 
     server.on('upgrade', upgrade);
-    // the door is closed, and says so, until the server itself ends
+    const turnAway = (request: IncomingMessage, stream: Duplex): void => {
+      stream.on('error', destroy);
+      if (!(stream instanceof Socket)) return;
+      if (isOurs(request, config.server.basePath)) refuse(stream, DRAINING);
+      else if (deps.alone) asRequest(deps, request, stream);
+    };
+
+    // the door is closed, and says so, until the app has ended
     return () => {
       server.off('upgrade', upgrade);
-      server.on('upgrade', (request: IncomingMessage, stream: Duplex) => {
-        stream.on('error', destroy);
-        if (!(stream instanceof Socket)) return;
-        if (isOurs(request, config.server.basePath)) refuse(stream, DRAINING);
-        else if (deps.alone) asRequest(deps, request, stream);
-      });
+      server.on('upgrade', turnAway);
+      // it ends with the app, not with the connections
+      deps.ended$.pipe(take(1)).subscribe(() => server.off('upgrade', turnAway));
     };
   });
 

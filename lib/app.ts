@@ -11,12 +11,12 @@ import {
   defer,
   filter,
   firstValueFrom,
-  ignoreElements,
   interval,
   lastValueFrom,
   merge,
   Observable,
   race,
+  ReplaySubject,
   Subject,
   type Subscription,
   take,
@@ -43,7 +43,7 @@ import { type Stats, stats } from './http/stats.js';
 import { hub } from './hub.js';
 import { multicast } from './operators/multicast.js';
 import type { Waiting } from './outbox.js';
-import { drawTag, GLOBAL, isRoomName, type Position, type Room, ROOM_RULE } from './position.js';
+import { drawTag, GLOBAL, type Position, type Room } from './position.js';
 
 export interface AppOptions {
   readonly config: Config;
@@ -72,7 +72,8 @@ export interface App {
   /** Takes connections. With a server of its own it listens on the configured address, and answers that. */
   readonly start: () => Promise<AddressInfo | null>;
   /**
-   * Drains within `drainMs` and ends: resolves when nothing is left. `hurry` skips the drain: everybody is closed at once.
+   * Drains within `drainMs` and ends: resolves when nothing is left. `hurry` skips the drain: everybody is closed at once, also
+   * when the drain has begun. Called again, it is the same end. A lent server is given back.
    */
   readonly stop: (options?: { readonly hurry?: boolean }) => Promise<void>;
   /** Sends a message to a room's members on every pod, or to everybody. Rejects with what was expected when it is not one. */
@@ -99,6 +100,8 @@ export const app = ({
   const events = multicast<HubEvent>({ slice: Number.POSITIVE_INFINITY, turn: clock.turn });
   const shutdown$ = new Subject<void>();
   const deadline$ = new Subject<void>();
+  /** Remembered: the drain may begin after it. */
+  const hurry$ = new ReplaySubject<void>(1);
   const connections = new Set<Connection>();
   const waiting: Waiting = { peak: 0 };
   const broker = brokerOf(config, clock);
@@ -112,6 +115,9 @@ export const app = ({
   let globalPosition: Position = { tag: drawTag(clock.random), offset: 0, ms: clock.wall() };
   let status: BrokerStatus = { _tag: 'Starting' };
   let draining = false;
+  /** Of the one end that there is, and whether it has come. */
+  let stopped: Promise<void> | undefined;
+  let ended = false;
   let running: Subscription | undefined;
 
   const tell = (event: HubEvent): void => void events.deliver(event);
@@ -141,6 +147,7 @@ export const app = ({
     alone: given === undefined,
     connections,
     draining: () => draining,
+    ended$: deadline$,
   }).pipe(
     hub({
       broker,
@@ -189,15 +196,11 @@ export const app = ({
     take(1),
   );
 
-  const drained = (hurry: boolean): Observable<unknown> => {
-    if (hurry) for (const connection of connections) connection.close(CLOSE.goingAway);
-    const told$ = hurry
-      ? timer(0, clock.scheduler).pipe(ignoreElements())
-      : drain({ clock, drainMs: config.server.drainMs })(connections);
+  const drained = (): Observable<unknown> => {
     const lastCall$ = timer(config.server.drainMs * LAST_CALL, clock.scheduler);
     return race(
       concat(
-        told$,
+        drain({ clock, drainMs: config.server.drainMs })(connections).pipe(takeUntil(hurry$)),
         defer(() => (connections.size === 0 ? timer(0, clock.scheduler) : empty$)),
       ),
       lastCall$,
@@ -210,29 +213,40 @@ export const app = ({
     await lastValueFrom(broker.close(), { defaultValue: undefined });
     running?.unsubscribe();
     await http.close();
+    ended = true;
+  };
+
+  const shutDown = async (): Promise<void> => {
+    draining = true;
+    shutdown$.next();
+    await firstValueFrom(drained(), { defaultValue: undefined });
+    await end();
   };
 
   return {
     start: async () => {
+      if (stopped !== undefined) throw new Error(ENDED);
       running ??= run();
       if (given !== undefined) return null;
       await http.listen({ port: config.server.port, host: config.server.host, backlog: BACKLOG });
       const address = http.server.address();
       return typeof address === 'object' ? address : null;
     },
-    stop: async ({ hurry = false } = {}) => {
-      if (draining) return;
-      draining = true;
-      shutdown$.next();
-      await firstValueFrom(drained(hurry), { defaultValue: undefined });
-      await end();
+    stop: ({ hurry = false } = {}) => {
+      // told before the drain begins: nobody hears of a drain that there will not be
+      if (hurry) hurry$.next();
+      stopped ??= shutDown();
+      if (hurry) for (const connection of connections) connection.close(CLOSE.goingAway);
+      return stopped;
     },
     publish: async ({ room = GLOBAL, type = 'notification', from = SERVER, data, key }) => {
-      if (room !== GLOBAL && !isRoomName(room))
-        throw new TypeError(`room: expected ${ROOM_RULE}, got another text`);
+      if (ended) throw new Error(ENDED);
       const draft = programDraftOf({ room, type, from, data, at: clock.wall(), key });
       if (isLeft(draft)) throw new TypeError(draft.left.text);
-      const placed = await firstValueFrom(broker.publish(draft.right).pipe(takeUntil(deadline$)));
+      const placed = await firstValueFrom(broker.publish(draft.right).pipe(takeUntil(deadline$)), {
+        defaultValue: undefined,
+      });
+      if (placed === undefined) throw new Error(ENDED);
       if (isLeft(placed))
         throw new Error(
           placed.left._tag === 'KeyReused'
@@ -248,3 +262,4 @@ export const app = ({
 };
 
 const EMPTY_CHECK_MS = 10;
+const ENDED = 'expected a running app, got one that has ended';

@@ -481,11 +481,12 @@ t.test('a draft is a message without its id', async (t) => {
   );
 });
 
-t.test("a draft's key is compared by its data alone", async (t) => {
+t.test("a draft's key is compared by its type and data alone", async (t) => {
   const digest = (fields: Partial<DraftFields>): string =>
     right(draft({ key: 'k', ...fields })).digest;
   t.equal(digest({ at: AT + 5 }), digest({}));
   t.not(digest({ data: 'ho' }), digest({}));
+  t.not(digest({ type: 'presence' }), digest({}), 'a status does not stand for a chat');
   t.equal(right(draft()).digest, '', 'and costs nothing without one');
 });
 

@@ -4,7 +4,15 @@ import { createHash } from 'node:crypto';
 import * as E from 'fp-ts/lib/Either.js';
 import * as O from 'fp-ts/lib/Option.js';
 import { isControlEvent, type Refusal } from '../control.js';
-import { formatId, GLOBAL, type Id, parseId, type Room } from '../position.js';
+import {
+  formatId,
+  GLOBAL,
+  type Id,
+  isRoomName,
+  parseId,
+  type Room,
+  ROOM_RULE,
+} from '../position.js';
 import { frameAround, frameOf, payloadIn } from './frame.js';
 import { Envelope, flawIn, type Json, kindOf, MAX_ENCODED_BYTES, refuse } from './json.js';
 import { ID_BYTES, isoOf, payloadOf, SERVER } from './payload.js';
@@ -16,7 +24,7 @@ export interface Draft {
   readonly rest: string;
   /** Takes an offset and stands in the log. */
   readonly logged: boolean;
-  /** Idempotency: the same key within 5 minutes is stored once, if `digest`, of the data, is the same too. */
+  /** Idempotency: the same key within 5 minutes is stored once, if `digest`, of the type and the data, is the same too. */
   readonly key: string | undefined;
   readonly digest: string;
   /** The connection that must not hear this: nobody hears of their own coming. */
@@ -84,22 +92,53 @@ export const draftOf = ({
     logged: type !== 'presence',
     except: ownConnection(type, from, data),
     key,
-    digest: key === undefined ? '' : digestOf(json),
+    digest: key === undefined ? '' : digestOf(type, json),
   });
 };
 
-const digestOf = (json: string): string =>
-  createHash('sha256').update(json).digest('base64url').slice(0, 22);
+const digestOf = (type: MessageType, json: string): string =>
+  createHash('sha256').update(type).update(json).digest('base64url').slice(0, 22);
 
 /**
  * The same for what a program says rather than a client: its data was not read from JSON, so it is checked first.
  * Errors: `invalid_message`; what JSON cannot say (undefined, a function, a cycle) is one too.
  */
 export const programDraftOf = (fields: DraftFields): E.Either<Refusal, Draft> => {
-  const { type, data } = fields;
-  const flaw = programFlaw(data) ?? (type === 'system' ? eventFlaw(data) : undefined);
-  return flaw === undefined ? draftOf(fields) : refuse('invalid_message', `data${flaw}`);
+  const flaw = fieldFlaw(fields);
+  return flaw === undefined ? draftOf(fields) : refuse('invalid_message', flaw);
 };
+
+const fieldFlaw = ({ room, type, from, key, data }: DraftFields): string | undefined => {
+  const named = (field: string, flaw: string | undefined): string | undefined =>
+    flaw === undefined ? undefined : `${field}: ${flaw}`;
+  return (
+    named('room', roomFlaw(room)) ??
+    named('type', PROGRAM_TYPES.has(type) ? undefined : TYPE_EXPECTED) ??
+    named('from', textFlaw(from)) ??
+    named('key', key === undefined ? undefined : textFlaw(key)) ??
+    dataFlaw(type, data)
+  );
+};
+
+const dataFlaw = (type: MessageType, data: Json): string | undefined => {
+  const flaw = programFlaw(data) ?? (type === 'system' ? eventFlaw(data) : undefined);
+  return flaw === undefined ? undefined : `data${flaw}`;
+};
+
+const PROGRAM_TYPES: ReadonlySet<string> = new Set<MessageType>(['chat', 'notification', 'system']);
+const TYPE_EXPECTED = 'expected chat, notification or system, got another';
+
+const roomFlaw = (room: unknown): string | undefined => {
+  if (typeof room !== 'string') return `expected ${ROOM_RULE}, got ${kindOf(room)}`;
+  return room === GLOBAL || isRoomName(room)
+    ? undefined
+    : `expected ${ROOM_RULE}, got another text`;
+};
+
+const textFlaw = (value: unknown): string | undefined =>
+  typeof value !== 'string' || value === ''
+    ? `expected a text, got ${value === '' ? 'an empty one' : kindOf(value)}`
+    : flawIn(value, 0, true);
 
 /** Undefined where JSON has no word for it, whatever the types say. */
 const encoded = (data: unknown): unknown => JSON.stringify(data);
@@ -182,15 +221,13 @@ export const decodePublication = (payload: Buffer, room: Room): E.Either<string,
     return E.left('type: expected chat, presence, notification or system, got another');
   if (parsed['room'] !== (room === GLOBAL ? undefined : room))
     return E.left("room: expected the channel's, none on the global one, got another");
-  if (typeof from !== 'string' || from === '')
-    return E.left(`from: expected a text, got ${from === '' ? 'an empty one' : kindOf(from)}`);
+  const wrongFrom = textFlaw(from);
+  if (typeof from !== 'string' || wrongFrom !== undefined)
+    return E.left(`from: ${wrongFrom ?? ''}`);
   if (!isTime(timestamp))
     return E.left('timestamp: expected ISO 8601 in UTC with milliseconds, got something else');
   if (data === undefined) return E.left('data: expected a JSON value, got nothing');
-  const escapes = text.includes('\\u');
-  const wrongFrom = flawIn(from, 0, escapes);
-  if (wrongFrom !== undefined) return E.left(`from: ${wrongFrom}`);
-  const flaw = flawIn(data, 0, escapes);
+  const flaw = flawIn(data, 0, text.includes('\\u'));
   if (flaw !== undefined) return E.left(`data: ${flaw}`);
   const wrongEvent = type === 'system' ? eventFlaw(data) : undefined;
   if (wrongEvent !== undefined) return E.left(`data${wrongEvent}`);
