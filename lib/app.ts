@@ -36,6 +36,7 @@ import { drain } from './drain.js';
 import type { HubEvent } from './events.js';
 import { heartbeat } from './heartbeat.js';
 import type { Hooks } from './hooks.js';
+import { history } from './http/history.js';
 import { metrics } from './http/metrics.js';
 import { type Readiness, routes } from './http/routes.js';
 import { httpServer } from './http/server.js';
@@ -111,7 +112,7 @@ export const app = ({
     broker.name,
     () => (clock.scheduler.now() - startedAt) / 1000,
   );
-  const measures = metrics(waiting);
+  const measures = metrics(waiting, broker.logBytes);
   let globalPosition: Position = { tag: drawTag(clock.random), offset: 0, ms: clock.wall() };
   let status: BrokerStatus = { _tag: 'Starting' };
   let draining = false;
@@ -128,7 +129,14 @@ export const app = ({
   };
 
   const http = httpServer(config);
-  routes({ config, clock, stats: counts, metrics: measures, readiness })(http);
+  routes({
+    config,
+    clock,
+    stats: counts,
+    metrics: measures,
+    history: history(broker),
+    readiness,
+  })(http);
   const server = given ?? http.server;
 
   const hub$ = accept({

@@ -18,7 +18,7 @@ export interface Metrics {
 /** From a fast write on one pod to a message that waited out a broker's hiccup. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-export const metrics = (waiting: Waiting): Metrics => {
+export const metrics = (waiting: Waiting, logBytes: (() => number) | undefined): Metrics => {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -75,6 +75,16 @@ export const metrics = (waiting: Waiting): Metrics => {
       waiting.peak = 0;
     },
   });
+  if (logBytes !== undefined) {
+    new Gauge({
+      name: 'realtime_log_bytes',
+      help: "Bytes of this pod's memory that rooms' last messages take",
+      registers,
+      collect() {
+        this.set(logBytes());
+      },
+    });
+  }
   brokerUp.set(0);
   const occupied = new Set<string>();
 

@@ -1,9 +1,11 @@
 /** The HTTP surface (contract section 2): what is asked without a socket. Errors are problems (RFC 9457). */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { isLeft } from 'fp-ts/lib/Either.js';
 import type { Clock } from '../clock.js';
 import type { Config } from '../config.js';
 import { isRoomName, ROOM_RULE } from '../position.js';
 import { type Problem, problem } from '../problem.js';
+import type { History, Query } from './history.js';
 import type { Metrics } from './metrics.js';
 import type { StatsFold } from './stats.js';
 
@@ -14,11 +16,12 @@ export interface RoutesDeps {
   readonly clock: Clock;
   readonly stats: StatsFold;
   readonly metrics: Metrics;
+  readonly history: History;
   readonly readiness: () => Readiness;
 }
 
 export const routes =
-  ({ config, clock, stats, metrics, readiness }: RoutesDeps) =>
+  ({ config, clock, stats, metrics, history, readiness }: RoutesDeps) =>
   (http: FastifyInstance): void => {
     const { basePath, serverId, readyRequiresBroker } = config.server;
     const allowed = new Map<string, string>();
@@ -52,8 +55,21 @@ export const routes =
 
     get(`${basePath}/ws/stats`, (reply, { room }) => {
       if (room === undefined) return stats.now();
-      if (typeof room === 'string' && isRoomName(room)) return stats.now(room);
-      return send(reply, problem(400, `room: expected ${ROOM_RULE}, got another text`));
+      return isRoom(room) ? stats.now(room) : send(reply, NO_ROOM);
+    });
+
+    const rooms = `${basePath}/rooms`;
+    get(`${rooms}/:room`, async (reply, _query, { room }) => {
+      if (!isRoom(room)) return send(reply, NO_ROOM);
+      const state = await history.state(room, stats.now(room).room?.connections ?? 0);
+      return isLeft(state) ? send(reply, state.left) : state.right;
+    });
+    get(`${rooms}/:room/messages`, async (reply, query, { room }) => {
+      if (!isRoom(room)) return send(reply, NO_ROOM);
+      const messages = await history.messages(room, query, closedWith(reply));
+      return isLeft(messages)
+        ? send(reply, messages.left)
+        : reply.type('application/json; charset=utf-8').send(messages.right);
     });
 
     const upgradeRequired = (reply: FastifyReply): FastifyReply =>
@@ -66,15 +82,13 @@ export const routes =
       );
     get(`${basePath}/ws`, upgradeRequired);
     get(`${basePath}/ws/*`, (reply, _query, { '*': room }) =>
-      typeof room === 'string' && isRoomName(room)
-        ? upgradeRequired(reply)
-        : send(reply, problem(400, `room: expected ${ROOM_RULE}, got another text`)),
+      isRoom(room) ? upgradeRequired(reply) : send(reply, NO_ROOM),
     );
 
     const unknown = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
       const path = request.url.split('?', 1)[0] ?? '';
-      const known =
-        allowed.get(path) ?? (path.startsWith(`${basePath}/ws/`) ? 'GET, HEAD' : undefined);
+      const isNamed = path.startsWith(`${basePath}/ws/`) || isOfRooms(path, rooms);
+      const known = allowed.get(path) ?? (isNamed ? 'GET, HEAD' : undefined);
       const methods = ['GET', 'HEAD'].includes(request.method) ? undefined : known;
       if (methods === undefined)
         return send(reply, problem(404, 'path: expected one of this service, got another'));
@@ -106,7 +120,22 @@ export const routes =
 const hasBody = ({ headers }: FastifyRequest): boolean =>
   headers['transfer-encoding'] !== undefined || headers['content-length'] !== undefined;
 
-type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
+const isRoom = (room: Query[string]): room is string =>
+  typeof room === 'string' && isRoomName(room);
+
+const NO_ROOM = problem(400, `room: expected ${ROOM_RULE}, got another text`);
+
+/** Whether a path names a room or its messages. */
+const isOfRooms = (path: string, rooms: string): boolean =>
+  path.startsWith(`${rooms}/`) && /^[^/]*(\/messages)?$/.test(path.slice(rooms.length + 1));
+
+/** Runs a piece of work when the response has gone, or its client has: at once when that has been. */
+const closedWith =
+  ({ raw }: FastifyReply) =>
+  (work: () => void): void => {
+    if (raw.closed || raw.destroyed) work();
+    else raw.once('close', work);
+  };
 
 const send = (reply: FastifyReply, { status, title, detail, headers }: Problem): FastifyReply =>
   reply
