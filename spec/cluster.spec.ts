@@ -6,37 +6,13 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import t from 'tap';
 import { type Outcome, runSeed } from './support/cluster.js';
+import { knownOf } from './support/cluster/known.js';
 import { FAULT_NAMES } from './support/cluster/weather.js';
 import type { Violation } from './support/invariants.js';
 
 const SEEDS = Number(process.env['CLUSTER_SEEDS'] ?? 1_000);
 const FIRST = Number(process.env['CLUSTER_FIRST'] ?? 1);
 const SHOWN = 10;
-
-/**
- * Faults of the service that are known and not yet mended: what reads so is counted and shown, and not failed for. A line
- * goes with its fault.
- */
-const KNOWN: readonly { readonly why: string; readonly tag: RegExp; readonly text: RegExp }[] = [
-  {
-    why: 'presence is said before the hole, or the epoch, that its place shows is told',
-    tag: /^I1$/,
-    text: / was shown /,
-  },
-  {
-    why: 'an echo is not said to who joined after it was said on the pod',
-    tag: /^I1$/,
-    text: / heard \S+: \d+ of .* missing|^in the end at /,
-  },
-  {
-    why: 'who recovered beyond its pod, as the subscriber is behind, hears it again',
-    tag: /^I[23]$/,
-    text: / again$|, which it had passed$|in no one order/,
-  },
-];
-
-const knownOf = ({ tag, text }: Violation): string | undefined =>
-  KNOWN.find((each) => each.tag.test(tag) && each.text.test(text))?.why;
 
 const lineOf = ({ tag, client, room, text, at }: Violation): string =>
   `  ${tag} at ${at.toFixed(0)} ms, ${client ?? 'nobody'}${room === undefined || room === '' ? '' : ` in ${room}`}: ${text}`;
@@ -69,7 +45,7 @@ t.test(`${SEEDS} seeds: what clients were told is true, and in the end all is we
   for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
     const outcome = runSeed({ seed });
     const { counts, faults, found } = outcome;
-    const whys = outcome.violations.map(knownOf);
+    const whys = outcome.violations.map((each) => knownOf(each, outcome.climate));
     if (found > whys.length || whys.includes(undefined)) bad.push(reportOf(outcome));
     else for (const why of new Set(whys)) sum(known, why ?? '', 1);
     for (const [name, count] of faults) sum(met, name, count);

@@ -78,8 +78,8 @@ export interface ModelRedis {
   wipe(): void;
   /** A replica that lacks a log's last messages became the master; connections break when `cut`. */
   failover(count: number, cut: boolean): void;
-  /** A replica that is so many ms behind became the master. */
-  promote(behindMs: number): void;
+  /** A replica that is so many ms behind became the master; connections break when `cut`. */
+  promote(behindMs: number, cut: boolean): void;
   /** Every writing command is answered so; undefined: none. */
   refuse(tag: BusError['_tag'] | undefined): void;
   refuses(): boolean;
@@ -381,9 +381,9 @@ export const modelRedis = (
       journal = [];
       if (cut) breakAll();
     },
-    promote: (behindMs) => {
+    promote: (behindMs, cut) => {
       takeBack(behindMs);
-      breakAll();
+      if (cut) breakAll();
     },
     refuse: (tag) => {
       refused = tag;

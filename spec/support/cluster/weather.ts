@@ -271,7 +271,19 @@ const KINDS: readonly Kind[] = [
     forgets: true,
     ms: [1_500, 1_500],
     begin: ({ redis, clock }) => {
-      redis.promote(clock.random() * 800);
+      redis.promote(clock.random() * 800, true);
+      return nothing;
+    },
+  },
+  {
+    // behind a proxy that keeps its connections
+    name: 'Redis fails over unseen',
+    climates: LOSS,
+    one: false,
+    forgets: true,
+    ms: [1_500, 1_500],
+    begin: ({ redis, clock }) => {
+      redis.promote(300 + clock.random() * 700, false);
       return nothing;
     },
   },

@@ -1,4 +1,19 @@
-/** What was found, as data. The tags are those of the list of invariants (`docs/testing.md`). */
+/**
+ * What was found, as data. The invariants:
+ *
+ *   I1  no silent gap: of a room's epoch a client gets one offset after the other, or is told `gap`
+ *   I2  nothing twice, by the whole id; said once, heard once
+ *   I3  one order for all
+ *   I4  what was acknowledged stands in the log for as long as the log reaches, unless Redis itself forgot
+ *   I5  nothing is delivered that was not said by that user; the id is the server's
+ *   I6  no message crosses rooms
+ *   I7  the same key is the same id
+ *   I8  what has a bound keeps it
+ *   I9  after all has healed everybody is where the log is, and is answered; nobody is cut without a cause
+ *   I10 when all have gone nothing is left
+ *   I11 no input ends a process
+ *   I12 what is said of a pod's health is true
+ */
 import type { Room } from '../../../lib/position.js';
 
 export type Tag =

@@ -1,0 +1,66 @@
+/**
+ * `npm run planted`: tests the tests. Each bug of `planted/bugs.ts` is planted in a copy of the tree, and seeds of the
+ * cluster in virtual time are run there until one finds it. `npm run planted -- epoch` takes those whose name has the word.
+ */
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { type Bug, BUGS } from './planted/bugs.js';
+
+interface Found {
+  readonly seed?: number;
+  readonly tag?: string;
+  readonly text?: string;
+}
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const SEEDS = Number(process.env['PLANTED_SEEDS'] ?? 200);
+const COPIED = ['lib', 'spec/support', 'bench/planted', 'config', 'package.json', 'tsconfig.json'];
+
+/** A copy of the tree with the bug in it. Throws where a place is not found, or found twice. */
+const plant = async (into: string, { name, changes }: Bug): Promise<void> => {
+  for (const path of COPIED) await cp(join(ROOT, path), join(into, path), { recursive: true });
+  await symlink(join(ROOT, 'node_modules'), join(into, 'node_modules'));
+  for (const { file, from, to } of changes) {
+    const path = join(into, file);
+    const text = await readFile(path, 'utf8');
+    const count = text.split(from).length - 1;
+    if (count !== 1)
+      throw new Error(`${name}: expected one place in ${file} that reads\n${from}\ngot ${count}`);
+    await writeFile(
+      path,
+      text.replace(from, () => to),
+    );
+  }
+};
+
+const hunt = async (bug: Bug): Promise<Found> => {
+  const into = await mkdtemp(join(tmpdir(), 'planted-'));
+  try {
+    await plant(into, bug);
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ['--import', 'tsx', join(into, 'bench/planted/hunt.ts'), `${SEEDS}`],
+      { cwd: into, timeout: 600_000 },
+    );
+    return JSON.parse(stdout) as Found;
+  } finally {
+    await rm(into, { recursive: true });
+  }
+};
+
+const [word = ''] = process.argv.slice(2);
+const none: Bug = { name: 'none', changes: [] };
+const chosen = [none, ...BUGS].filter(({ name }) => name.includes(word));
+let missed = 0;
+console.log('| bug | seed | invariant | what was found |\n| --- | --- | --- | --- |');
+for (const bug of chosen) {
+  const { seed, tag = '', text = '' } = await hunt(bug);
+  if ((seed === undefined) !== (bug === none)) missed++;
+  const where = seed === undefined ? `${bug === none ? 'none' : 'NOT FOUND'} in ${SEEDS}` : seed;
+  console.log(`| ${bug.name} | ${where} | ${tag} | ${text.replaceAll('|', '\\|')} |`);
+}
+process.exitCode = missed > 0 ? 1 : 0;

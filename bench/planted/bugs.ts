@@ -1,0 +1,170 @@
+/** Bugs that a cluster may have, each as a change of a few places of the source. A place that is not there is an error. */
+export interface Bug {
+  readonly name: string;
+  readonly changes: readonly {
+    readonly file: string;
+    readonly from: string;
+    readonly to: string;
+  }[];
+}
+
+const ORDER = 'lib/broker/order.ts';
+const MODEL = 'spec/support/model-redis.ts';
+
+export const BUGS: readonly Bug[] = [
+  {
+    // the offset in one command, the log and the channel in another: another pod comes between
+    name: 'two-step publish',
+    changes: [
+      {
+        file: MODEL,
+        from: '    if (logged) append(room, log, { id, offset, ms, rest });\n    else log.ms = ms;\n',
+        to: `    log.ms = ms;
+    if (logged) {
+      log.offset = offset;
+      log.id = id;
+      placed.set(id, { room, rest });
+    }
+    clock.scheduler.schedule(() => {
+      if (state !== 'up') return;
+      if (logged) log.entries.push({ id, offset, ms, rest });
+      push(channelOf(room), Buffer.from(payloadOf(id, rest)));
+    }, clock.random() * 20);
+`,
+      },
+      {
+        file: MODEL,
+        from: "    push(channelOf(room), Buffer.from(payloadOf(id, rest)));\n    return { _tag: 'Placed', id };",
+        to: "    return { _tag: 'Placed', id };",
+      },
+    ],
+  },
+  {
+    // the log is read, and only a while later the joiner hears what is said
+    name: 'history-first join',
+    changes: [
+      {
+        file: 'lib/room.ts',
+        from: 'mergeMap((recovered) => enter(command, recovered)),',
+        to: 'mergeMap((recovered) => timer(20, clock.scheduler).pipe(mergeMap(() => enter(command, recovered)))),',
+      },
+      { file: 'lib/room.ts', from: '  tap,\n} from ', to: '  tap,\n  timer,\n} from ' },
+    ],
+  },
+  {
+    name: 'no epoch',
+    changes: [
+      {
+        file: 'lib/position.ts',
+        from: '1 + Math.floor(random() * (TAGS - 1))',
+        to: '1 + 0 * Math.floor(random() * (TAGS - 1))',
+      },
+    ],
+  },
+  {
+    name: 'no dedupe',
+    changes: [
+      {
+        file: ORDER,
+        from: '      return (\n        seen.has(publication) ||',
+        to: `      if (seen.has(publication)) {
+        say(publication);
+        return true;
+      }
+      return (
+        seen.has(publication) ||`,
+      },
+    ],
+  },
+  {
+    name: 'ack before append',
+    changes: [
+      {
+        file: MODEL,
+        from: '    log.entries.push(entry);\n',
+        to: "    clock.scheduler.schedule(() => void (state === 'up' && log.entries.push(entry)), 20);\n",
+      },
+    ],
+  },
+  {
+    name: 'retry without key',
+    changes: [
+      {
+        file: 'lib/connection.ts',
+        from: 'const key = keyOf(this.userId, ref);',
+        to: 'const key = keyOf(this.userId, undefined);',
+      },
+    ],
+  },
+  {
+    name: 'no position check after resubscribe',
+    changes: [
+      {
+        file: 'lib/broker/repair.ts',
+        from: '            subscribedAt = clock.scheduler.now();\n            return read(0);',
+        to: '            subscribedAt = clock.scheduler.now();\n            return opened ? deps.settled(true) : read(0);',
+      },
+    ],
+  },
+  {
+    name: 'off-by-one in XRANGE',
+    changes: [
+      {
+        file: 'lib/log/start.ts',
+        from: 'Math.max(id.offset + 1, first)',
+        to: 'Math.max(id.offset + 2, first)',
+      },
+    ],
+  },
+  {
+    name: 'leak on close during join',
+    changes: [{ file: 'lib/room.ts', from: 'place?.cancelled$.next();', to: '' }],
+  },
+  {
+    name: 'unbounded queue',
+    changes: [
+      {
+        file: 'lib/operators/bounded-buffer.ts',
+        from: 'if (this.messages + value.count > messages || this.bytes + value.bytes.length > bytes) {',
+        to: 'if (this.messages + value.count > 1e9 * messages || this.bytes < -bytes) {',
+      },
+    ],
+  },
+  {
+    name: 'wall-clock heartbeat',
+    changes: [
+      {
+        file: 'lib/heartbeat.ts',
+        from: 'let before = clock.scheduler.now();',
+        to: 'let before = clock.wall();',
+      },
+      {
+        file: 'lib/heartbeat.ts',
+        from: '        const now = clock.scheduler.now();\n        lived += Math.min(now - before, 2 * tickMs);',
+        to: '        const now = clock.wall();\n        lived += now - before;',
+      },
+    ],
+  },
+  {
+    // what is connected is well
+    name: 'health without probe',
+    changes: [
+      {
+        file: 'lib/broker/outage.ts',
+        from: "      return now.silentMs >= SILENT_MS ? enter('Degraded', now, wall) : now;",
+        to: "      return !now.ready && now.silentMs >= SILENT_MS ? enter('Degraded', now, wall) : now;",
+      },
+    ],
+  },
+  {
+    // eats what is said after a failover
+    name: 'repeats dropped by offset',
+    changes: [
+      {
+        file: ORDER,
+        from: '      return (\n        seen.has(publication) ||',
+        to: '      return (\n        publication.id.offset <= known.offset ||',
+      },
+    ],
+  },
+];

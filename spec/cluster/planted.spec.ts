@@ -1,0 +1,16 @@
+/** The bugs of `npm run planted` can be planted: each place that is to be changed is there, once. */
+import { readFile } from 'node:fs/promises';
+import t from 'tap';
+import { BUGS } from '../../bench/planted/bugs.js';
+
+const ROOT = new URL('../../', import.meta.url);
+
+t.equal(BUGS.length, 13);
+
+for (const { name, changes } of BUGS)
+  t.test(name, async (t) => {
+    for (const { file, from } of changes) {
+      const text = await readFile(new URL(file, ROOT), 'utf8');
+      t.equal(text.split(from).length - 1, 1, `${file}: ${from.trim().split('\n')[0]}`);
+    }
+  });
