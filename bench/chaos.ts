@@ -14,7 +14,7 @@ import { failoverFaults } from './chaos/faults/failover.js';
 import { lineFaults } from './chaos/faults/line.js';
 import { podFaults } from './chaos/faults/pod.js';
 import { redisFaults } from './chaos/faults/redis.js';
-import { failures, textOf } from './chaos/report.js';
+import { failures, textOf, totals } from './chaos/report.js';
 import { trio } from './chaos/sentinel.js';
 import { type PodOptions, type Stage, stagePod } from './chaos/stage.js';
 
@@ -82,6 +82,7 @@ const run = async (name: 'alone' | 'sentinel', stage: Stage, faults: readonly Fa
     trace,
   });
   await stage.stop();
+  console.log(textOf(report));
   return report;
 };
 
@@ -137,7 +138,7 @@ const reports = [
   ...(ACT === 'sentinel' ? [] : [await alone()]),
   ...(ACT === 'alone' ? [] : [await sentinel()]),
 ];
-console.log(textOf(reports));
+console.log(`\n## Totals\n\n${totals(reports)}`);
 const why = failures(reports, TIMES);
 const acked = reports.reduce((sum, { counts }) => sum + counts.acked - counts.ackedOnPod, 0);
 console.log(

@@ -151,7 +151,7 @@ export const campaign = async (options: Campaign): Promise<Report> => {
     closes[key] = (closes[key] ?? 0) + 1;
   }
   await crowd.stop();
-  await drained(stage, wrong);
+  await drained(stage, wrong).catch((error: unknown) => wrong(`in the end: ${String(error)}`));
   for (const { deaths } of stage.pods) for (const death of deaths) wrong(death);
   return {
     name,

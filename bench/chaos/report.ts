@@ -68,7 +68,8 @@ const unsaid = ({ verdict }: Report): number =>
 const doubled = ({ verdict }: Report): number =>
   verdict.violations.filter(({ tag }) => tag === 'I2' || tag === 'I7').length;
 
-const totals = (reports: readonly Report[]): string =>
+/** All acts in numbers. */
+export const totals = (reports: readonly Report[]): string =>
   table([
     ['', ...reports.map(({ name }) => name)],
     ...(
@@ -108,26 +109,23 @@ const totals = (reports: readonly Report[]): string =>
     ).map(([what, of]) => [what, ...reports.map(of)]),
   ]);
 
-/** Everything, with the first violations in words. */
-export const textOf = (reports: readonly Report[]): string => {
-  const parts = reports.map((report) => {
-    const { verdict, wrongs } = report;
-    const found = verdict.violations
-      .slice(0, 30)
-      .map(
-        ({ tag, client, room, text, at }) =>
-          `  ${tag} ${at.toFixed(0)} ${client ?? ''} ${room ?? ''}: ${text}`,
-      );
-    return [
-      `\n## ${report.name}\n`,
-      faultTable(report),
-      ...(found.length > 0 ? [`\n${verdict.found} violations, the first:`, ...found] : []),
-      ...(wrongs.length > 0
-        ? [`\n${wrongs.length} wrongs:`, ...wrongs.slice(0, 30).map((text) => `  ${text}`)]
-        : []),
-    ].join('\n');
-  });
-  return [...parts, '\n## Totals\n', totals(reports)].join('\n');
+/** One act, with the first violations in words. */
+export const textOf = (report: Report): string => {
+  const { verdict, wrongs } = report;
+  const found = verdict.violations
+    .slice(0, 30)
+    .map(
+      ({ tag, client, room, text, at }) =>
+        `  ${tag} ${at.toFixed(0)} ${client ?? ''} ${room ?? ''}: ${text}`,
+    );
+  return [
+    `\n## ${report.name}\n`,
+    faultTable(report),
+    ...(found.length > 0 ? [`\n${verdict.found} violations, the first:`, ...found] : []),
+    ...(wrongs.length > 0
+      ? [`\n${wrongs.length} wrongs:`, ...wrongs.slice(0, 30).map((text) => `  ${text}`)]
+      : []),
+  ].join('\n');
 };
 
 /** Why a run failed; none: it is well. */

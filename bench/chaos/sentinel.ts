@@ -8,8 +8,6 @@ export interface Trio {
   readonly master: () => Promise<RedisServer>;
   /** Started again as a replica of the present master, and in step with it. */
   readonly revive: (node: RedisServer) => Promise<void>;
-  /** How many replicas a master wants in step before it takes a write. */
-  readonly want: (replicas: number) => Promise<void>;
   /** Every node but the master is in step with it. */
   readonly inStep: () => Promise<void>;
   readonly stop: () => Promise<void>;
@@ -18,16 +16,14 @@ export interface Trio {
 const HOST = '127.0.0.1';
 const NAME = 'chat';
 const DOWN_AFTER_MS = 1_000;
-
-const CONFIG = [
-  ['min-replicas-max-lag', 2],
-  ['repl-ping-replica-period', 1],
-] as const;
+const FAILOVER_MS = 3_000;
+/** A Sentinel that has begun a failover begins no other for twice its timeout. */
+export const BETWEEN_MS = 2 * FAILOVER_MS + 500;
 
 export const trio = async (): Promise<Trio> => {
-  const first = await startRedis({ config: CONFIG });
+  const first = await startRedis();
   const replicas = await Promise.all(
-    [1, 2].map(() => startRedis({ config: [...CONFIG, ['replicaof', HOST, first.port]] })),
+    [1, 2].map(() => startRedis({ config: [['replicaof', HOST, first.port]] })),
   );
   const nodes = [first, ...replicas];
   const roleOf = async (node: RedisServer): Promise<string> => {
@@ -44,7 +40,7 @@ export const trio = async (): Promise<Trio> => {
         config: [
           ['sentinel', 'monitor', NAME, HOST, first.port, 2],
           ['sentinel', 'down-after-milliseconds', NAME, DOWN_AFTER_MS],
-          ['sentinel', 'failover-timeout', NAME, 3_000],
+          ['sentinel', 'failover-timeout', NAME, FAILOVER_MS],
         ],
       }),
     ),
@@ -85,10 +81,6 @@ export const trio = async (): Promise<Trio> => {
       // Sentinel would see to it too, after ten seconds
       await follow(node);
       await inStep();
-    },
-    want: async (replicas) => {
-      for (const node of nodes)
-        await node.command('CONFIG', 'SET', 'min-replicas-to-write', replicas);
     },
     inStep,
     stop: async () => {
