@@ -19,16 +19,15 @@ import {
   recordOf,
   roomText,
   textIn,
-  type Word,
 } from './invariants/frame.js';
 import { type Fault, ground, type Ground } from './invariants/ground.js';
 import { type LogContent, type Order, order } from './invariants/order.js';
-import { type Saying, sayings } from './invariants/saying.js';
+import { sayings } from './invariants/saying.js';
 import { type Heard, type Resumed, type Stay, stay } from './invariants/stay.js';
 import { findings, type Violation } from './invariants/violation.js';
+import type { Saying, Word } from './invariants/word.js';
 
 export type { Fault, LogContent, Violation };
-export type { Tag } from './invariants/violation.js';
 
 export interface CheckerOptions {
   /** All faults, epochs and trims are told: then a `gap` that is not due is a violation too, and so is a lost epoch. */

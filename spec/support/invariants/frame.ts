@@ -2,7 +2,6 @@
 import * as O from 'fp-ts/lib/Option.js';
 import { isControlEvent } from '../../../lib/control.js';
 import { GLOBAL, type Id, parseId, type Room } from '../../../lib/position.js';
-import type { Saying } from './saying.js';
 
 export interface Frame {
   readonly id: string;
@@ -11,20 +10,6 @@ export interface Frame {
   readonly from: string;
   readonly data?: unknown;
   readonly timestamp?: string;
-}
-
-/** A message that members share: the same text for whoever hears it. */
-export interface Word {
-  /** Its number among all words, so that what is kept of a hearing is a number. */
-  readonly n: number;
-  readonly idText: string;
-  readonly id: Id;
-  readonly room: Room;
-  readonly text: string;
-  readonly type: string;
-  readonly saying: Saying | undefined;
-  /** Another program's: it has no part in the offsets. */
-  readonly stranger: boolean;
 }
 
 /** Where the id stands in a message of ours. */

@@ -3,8 +3,9 @@
  * a message and one a pair of neighbours, however many heard it.
  */
 import type { Room } from '../../../lib/position.js';
-import { placeText, roomText, type Word } from './frame.js';
+import { placeText, roomText } from './frame.js';
 import type { Findings } from './violation.js';
+import type { Word } from './word.js';
 
 /** What the log of a room holds in the end. */
 export interface LogContent {

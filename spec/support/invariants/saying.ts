@@ -1,39 +1,8 @@
 /** What clients said, and what became of it: who may be heard with it, its acks, and where it stands. */
-import { GLOBAL, type Id, type Room } from '../../../lib/position.js';
-import { idOf, roomText, type Word } from './frame.js';
+import { GLOBAL, type Room } from '../../../lib/position.js';
+import { idOf, roomText } from './frame.js';
 import type { Findings } from './violation.js';
-
-export interface Ack {
-  readonly idText: string;
-  readonly id: Id;
-  readonly onPod: boolean;
-  readonly duplicate: boolean;
-  readonly pod: string;
-  readonly at: number;
-}
-
-/** One message of one client, however often it was sent. */
-export interface Saying {
-  readonly client: string;
-  readonly room: Room;
-  readonly ref: string | undefined;
-  /** Its data as JSON: no two sayings have the same. */
-  readonly data: string;
-  /** Whether its `ref` is an idempotency key. */
-  readonly keyed: boolean;
-  readonly firstAt: number;
-  lastAt: number;
-  /** The names under which it may be heard: a client without a user has another with each connection. */
-  readonly froms: Set<string>;
-  readonly pods: Set<string>;
-  sends: number;
-  /** The connection over which it was said last. */
-  on: unknown;
-  readonly acks: Ack[];
-  refused: string | undefined;
-  /** The id under which it stands in the log. */
-  logged: Word | undefined;
-}
+import type { Saying, Word } from './word.js';
 
 export interface Said {
   readonly client: string;

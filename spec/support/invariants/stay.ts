@@ -3,10 +3,10 @@
  * behind a hole, or of an epoch that is over. Holds a few numbers and what it heard outside the log.
  */
 import type { Id, Room } from '../../../lib/position.js';
-import { type Place, placeText, roomText, type Word } from './frame.js';
+import { type Place, placeText, roomText } from './frame.js';
 import type { Order } from './order.js';
-import type { Saying } from './saying.js';
 import type { Findings, Tag } from './violation.js';
+import type { Saying, Word } from './word.js';
 
 /** Where it asked to go on from: after an id, or after a time. */
 export type Resumed =

@@ -1,0 +1,48 @@
+/** A message as its hearers know it, and as its sayer does. */
+import type { Id, Room } from '../../../lib/position.js';
+
+/** A message that members share: the same text for whoever hears it. */
+export interface Word {
+  /** Its number among all words, so that what is kept of a hearing is a number. */
+  readonly n: number;
+  readonly idText: string;
+  readonly id: Id;
+  readonly room: Room;
+  readonly text: string;
+  readonly type: string;
+  readonly saying: Saying | undefined;
+  /** Another program's: it has no part in the offsets. */
+  readonly stranger: boolean;
+}
+
+export interface Ack {
+  readonly idText: string;
+  readonly id: Id;
+  readonly onPod: boolean;
+  readonly duplicate: boolean;
+  readonly pod: string;
+  readonly at: number;
+}
+
+/** One message of one client, however often it was sent. */
+export interface Saying {
+  readonly client: string;
+  readonly room: Room;
+  readonly ref: string | undefined;
+  /** Its data as JSON: no two sayings have the same. */
+  readonly data: string;
+  /** Whether its `ref` is an idempotency key. */
+  readonly keyed: boolean;
+  readonly firstAt: number;
+  lastAt: number;
+  /** The names under which it may be heard: a client without a user has another with each connection. */
+  readonly froms: Set<string>;
+  readonly pods: Set<string>;
+  sends: number;
+  /** The connection over which it was said last. */
+  on: unknown;
+  readonly acks: Ack[];
+  refused: string | undefined;
+  /** The id under which it stands in the log. */
+  logged: Word | undefined;
+}
