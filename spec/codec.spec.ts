@@ -225,6 +225,18 @@ const REFUSED: readonly (readonly [
     'invalid_message',
     'id: expected a string of 1 to 64 characters, got 65',
   ],
+  [
+    'J15 an id of 65 emoji',
+    { type: 'chat', data: 1, id: `x${'😀'.repeat(63)}x` },
+    'invalid_message',
+    'id: expected a string of 1 to 64 characters, got 65',
+  ],
+  [
+    'J15 an id of 60,000',
+    { type: 'chat', data: 1, id: 'x'.repeat(60_000) },
+    'invalid_message',
+    'id: expected a string of 1 to 64 characters, got more',
+  ],
   ['a type of the server: notification', { type: 'notification', data: 1 }, 'forbidden', 'type: '],
   ['a type of the server: system', { type: 'system', data: 1 }, 'forbidden', 'type: '],
   ['a type of the server: error', { type: 'error', data: 1 }, 'forbidden', 'type: '],
@@ -277,6 +289,10 @@ t.test('what a client may send is read as what it says', async (t) => {
     [
       { type: 'chat', room: 'r', data: 0, id: 'x'.repeat(64) },
       { type: 'chat', room: 'r', data: 0, ref: 'x'.repeat(64) },
+    ],
+    [
+      { type: 'chat', room: 'r', data: 0, id: '😀'.repeat(64) },
+      { type: 'chat', room: 'r', data: 0, ref: '😀'.repeat(64) },
     ],
     [
       { type: 'presence', room: 'r', data: { status: 'away', mood: 1 } },

@@ -183,8 +183,20 @@ t.test('every variable refuses what it is not, and takes what it is', async (t) 
       ],
     },
     HOST: {
-      good: ['0.0.0.0', '::', '::1', 'localhost', 'a.example'],
-      bad: ['a b', 'http://a', '[::1]', 'a/b', '-a'],
+      good: ['0.0.0.0', '::', '::1', 'localhost', 'a.example', '1.example', 'pod-1', '10.x'],
+      bad: [
+        'a b',
+        'http://a',
+        '[::1]',
+        'a/b',
+        '-a',
+        '256.1.1.1',
+        '1.2.3',
+        '1.2.3.4.5',
+        '127.1',
+        '1',
+        'a.1',
+      ],
     },
     SERVER_ID: {
       good: ['a', 'pod-1.eu:2_x', 'x'.repeat(128)],

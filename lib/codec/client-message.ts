@@ -73,10 +73,12 @@ export const decodeMessage = (frame: Buffer): E.Either<Refusal, ClientMessage> =
 const refOf = ({ id }: Fields): E.Either<Refusal, string | undefined> => {
   if (id === undefined) return E.right(undefined);
   if (typeof id !== 'string') return wrong('id', 'a string of 1 to 64 characters', id);
-  if (id === '' || id.length > MAX_REF)
+  // a character beyond the BMP is two units of UTF-16
+  const characters = id.length > 2 * MAX_REF ? undefined : Array.from(id).length;
+  if (characters === undefined || characters === 0 || characters > MAX_REF)
     return refuse(
       'invalid_message',
-      `id: expected a string of 1 to 64 characters, got ${id.length}`,
+      `id: expected a string of 1 to 64 characters, got ${characters ?? 'more'}`,
     );
   const flaw = flawIn(id, 0, true);
   return flaw === undefined ? E.right(id) : refuse('invalid_message', `id: ${flaw}`);

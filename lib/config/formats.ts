@@ -91,9 +91,13 @@ export const unavailable =
 
 const HOST = /^(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,252})|\[[0-9A-Fa-f:.]+\])$/;
 
+/** What ends in a number is an address or nothing (WHATWG URL §3.5): `256.1.1.1` is no name that could be looked up. */
+const isHost = (text: string): boolean =>
+  isIP(text) !== 0 || (HOST.test(text) && !/(?:^|\.)\d+\.?$/.test(text));
+
 /** A name or an address to listen on; IPv6 without brackets, as `listen` takes it. */
 export const host: Format<string> = (raw) =>
-  typeof raw === 'string' && (isIP(raw) !== 0 || (HOST.test(raw) && !raw.startsWith('[')))
+  typeof raw === 'string' && isHost(raw) && !raw.startsWith('[')
     ? E.right(raw)
     : E.left('a host name or an IP address');
 
@@ -106,7 +110,7 @@ export const endpoint: Format<Endpoint> = (raw) => {
   const match = typeof raw === 'string' ? PORT_AFTER_HOST.exec(raw) : null;
   const [, name = '', number = ''] = match ?? [];
   const at = port(number);
-  return HOST.test(name) && E.isRight(at) && at.right > 0
+  return isHost(name) && E.isRight(at) && at.right > 0
     ? E.right({ host: name, port: at.right })
     : E.left('host:port');
 };
