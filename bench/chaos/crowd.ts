@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GLOBAL, type Room } from '../../lib/position.js';
 import type { Checker } from '../../spec/support/invariants.js';
-import type { Word } from '../../spec/support/invariants/frame.js';
+import type { Word } from '../../spec/support/invariants/word.js';
 import type { Chance } from './chance.js';
 import {
   type Door,

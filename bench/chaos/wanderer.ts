@@ -7,13 +7,8 @@ import { randomUUID } from 'node:crypto';
 import { WebSocket } from 'ws';
 import { GLOBAL, type Room } from '../../lib/position.js';
 import type { Checker, Ears } from '../../spec/support/invariants.js';
-import {
-  type Frame,
-  idOf,
-  recordOf,
-  textIn,
-  type Word,
-} from '../../spec/support/invariants/frame.js';
+import { type Frame, idOf, recordOf, textIn } from '../../spec/support/invariants/frame.js';
+import type { Word } from '../../spec/support/invariants/word.js';
 
 /** A way to a pod. */
 export interface Door {
