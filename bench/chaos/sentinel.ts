@@ -63,14 +63,20 @@ export const trio = async (): Promise<Trio> => {
     if (found === undefined) throw new Error('expected the Sentinels to name a master, got none');
     return found;
   };
-  const follow = async (node: RedisServer): Promise<void> => {
-    const { port } = await master();
-    if (port !== node.port) await node.command('REPLICAOF', HOST, port);
-  };
+  /** Sentinel would see to it too, after ten seconds. */
   const inStep = async (): Promise<void> => {
-    const { port } = await master();
-    for (const node of nodes)
-      if (node.port !== port) await until('a replica is in step', () => isReplica(node), 20_000);
+    const isInStep = async (node: RedisServer): Promise<boolean> => {
+      const { port } = await master();
+      const role = await roleOf(node);
+      if (port === node.port) return role.includes('role:master');
+      if (!role.includes(`master_port:${port}\r`)) await node.command('REPLICAOF', HOST, port);
+      return role.includes('master_link_status:up');
+    };
+    await until(
+      'the replicas are in step',
+      async () => (await Promise.all(nodes.map(isInStep))).every(Boolean),
+      20_000,
+    );
   };
   return {
     name: NAME,
@@ -78,8 +84,6 @@ export const trio = async (): Promise<Trio> => {
     master,
     revive: async (node) => {
       await node.restart();
-      // Sentinel would see to it too, after ten seconds
-      await follow(node);
       await inStep();
     },
     inStep,

@@ -45,7 +45,7 @@ export interface StagePod {
 }
 
 /** Where Debian's package libfaketime puts it. */
-export const FAKETIME = [
+const FAKETIME = [
   '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1',
   '/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1',
 ].find((path) => existsSync(path));

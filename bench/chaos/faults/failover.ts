@@ -44,6 +44,7 @@ export const failoverFaults = ({ master, revive, inStep }: Trio): readonly Fault
       } finally {
         await heal(node, hitAt);
       }
+      crowd.wiped();
       const lost = crowd.rare
         .slice(gapsBefore)
         .filter((rare) => rare._tag === 'Gap' && rare.reason === 'log_lost').length;
@@ -76,7 +77,6 @@ export const failoverFaults = ({ master, revive, inStep }: Trio): readonly Fault
           async (node, hitAt) => {
             await until(hitAt + FROZEN_MS);
             node.thaw();
-            await node.command('REPLICAOF', '127.0.0.1', (await master()).port);
             await inStep();
           },
         ),
