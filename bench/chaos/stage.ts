@@ -79,7 +79,7 @@ export const stagePod = async (options: PodOptions): Promise<StagePod> => {
     SERVER_ID: name,
     PORT: String(port),
     ...(line === undefined ? {} : { REDIS_URL: `127.0.0.1:${line.port}` }),
-    ...(isStepped && FAKETIME !== undefined
+    ...(isStepped
       ? {
           LD_PRELOAD: FAKETIME,
           FAKETIME_TIMESTAMP_FILE: clockFile,
