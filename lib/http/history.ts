@@ -90,7 +90,7 @@ export const history = ({ log, elsewhere }: Pick<Broker, 'log' | 'elsewhere'>): 
       const ends = await read(0, 0);
       if (isLeft(ends)) return ends;
       for (const bound of [after, before]) {
-        const refusal = bound === undefined ? undefined : await missing(read, bound, ends.right);
+        const refusal = bound === undefined ? undefined : await missing(read, bound);
         if (refusal !== undefined) return left(refusal);
       }
       const last = before === undefined ? ends.right.top.offset : before.id.offset - 1;
@@ -168,16 +168,12 @@ interface Stretch {
 }
 
 /** Why a bound is none: its whole id must stand in the log. */
-const missing = async (
-  read: Reading,
-  { name, id, text }: Bound,
-  { top, first }: Page,
-): Promise<Problem | undefined> => {
-  const unknown = problem(404, `${name}: expected an id that the log has, got another`);
-  if (id.tag !== top.tag || id.offset < first || id.offset > top.offset) return unknown;
+const missing = async (read: Reading, { name, id, text }: Bound): Promise<Problem | undefined> => {
   const found = await read(id.offset, 1);
   if (isLeft(found)) return found.left;
-  return found.right.entries[0]?.idText === text ? undefined : unknown;
+  return found.right.entries[0]?.idText === text
+    ? undefined
+    : problem(404, `${name}: expected an id that the log has, got another`);
 };
 
 /** From offset `from` to offset `to`. */
