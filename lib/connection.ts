@@ -285,7 +285,8 @@ class SocketConnection implements Connection {
     if (resume?._tag === 'After') return resume.id;
     if (resume === undefined || room !== GLOBAL) return NOWHERE;
     const { tag, ms } = this.deps.globalPosition();
-    return { tag, offset: 0, ms };
+    // nor a later time: the room would go on from that
+    return { tag, offset: 0, ms: Math.max(0, Math.min(ms, resume.ms)) };
   }
 
   private speak(message: Speech): void {

@@ -455,6 +455,28 @@ t.test(
   },
 );
 
+t.test(
+  'who goes on from an id and hears no more than welcome can go on from that as well',
+  async (t) => {
+    const w = world();
+    const b = w.connect();
+    w.clock.advance(10);
+    const id = '018bcfe5-680a-7001-8000-000000400000';
+    w.clock.advance(300_000);
+    b.chat('', 'the global log goes on');
+    w.clock.advance(10);
+    const a = w.connect({ room: 'r', lastId: id });
+    const [welcome] = a.heard();
+    t.match(parseId(welcome?.id ?? ''), { value: { offset: 0, global: true } });
+    t.ok(
+      (welcome?.id ?? '').slice(0, 13) <= id.slice(0, 13),
+      'by its time the room misses nothing',
+    );
+    const c = w.connect({ room: 'r', lastId: '00000000-0001-7001-8000-000000400000' });
+    t.match(parseId(c.heard()[0]?.id ?? ''), { _tag: 'Some' }, 'nor is it before 1970');
+  },
+);
+
 t.test('a gap that is told on the way in is of the room, and shows where it goes on', async (t) => {
   const w = world();
   const [a, b] = [w.connect(), member(w)];
