@@ -204,6 +204,12 @@ const GOOD: Readonly<Record<string, (play: Play) => void>> = {
     check.probes('a', true, 9_000);
     check.status('a', 'ready', 10_900);
   },
+  'a place of an epoch that never was, while no log is known': ({ open, check }) => {
+    check.fault({ name: 'Redis is away', unreachable: true }, 0);
+    const carol = open('carol');
+    carol.heard(joined(0, { tag: 11 }, { scope: 'pod' }), 100);
+    carol.heard(control('joined', { room: 'r', members: 2 }, { tag: 12 }), 110);
+  },
   'closes that a server may say': ({ alice, bob }) => {
     alice.closed(1013, undefined, 300);
     bob.closed(undefined, 'its pod was killed', 300);
@@ -276,6 +282,14 @@ const BAD: Readonly<Record<string, readonly [RegExp, (play: Play) => void]>> = {
       play.say(2);
       const text = JSON.stringify({ ...JSON.parse(chat(2)), id: idAt(1, { tag: 8 }) });
       play.bob.heard(text, 210);
+    },
+  ],
+  'I1: shown a place of the next epoch': [
+    /^I1 bob r at 7\/1 was shown 8\/0 outside the log, a place of another epoch, without a gap/,
+    (play) => {
+      chats(play, 1, 1);
+      play.check.epoch('r', 8, 210);
+      play.bob.heard(control('joined', { room: 'r', members: 2 }, { tag: 8 }), 220);
     },
   ],
   'I1: joined too late for what it promises': [

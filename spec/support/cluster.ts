@@ -157,8 +157,8 @@ export const runSeed = ({ seed, note: told }: RunOptions): Outcome => {
     });
   }
   note(() => '*** judged');
-  const { counts } = checker.verdict({ at: now(), settled: now() - 2_000 });
-  const verdict = { violations: checker.violations, found: checker.found };
+  const verdict = checker.verdict({ at: now(), settled: now() - 2_000 });
+  const judged = checker.found();
 
   for (const each of people) each.end();
   clock.advance(LINGER_MS + PONG_MS + 1_000);
@@ -174,9 +174,9 @@ export const runSeed = ({ seed, note: told }: RunOptions): Outcome => {
   return {
     seed,
     climate,
-    violations: verdict.violations(),
-    found: verdict.found(),
-    counts,
+    violations: [...verdict.violations, ...checker.violations().slice(judged)],
+    found: verdict.found + checker.found() - judged,
+    counts: verdict.counts,
     hash: hash.read(),
     faults: sky.struck,
   };

@@ -7,8 +7,14 @@ import { channelOf } from '../../lib/broker/bus.js';
 import { slotOf } from '../../lib/broker/redis-slots.js';
 import { build, type Running, runMain } from './pod.js';
 import { freePort, startCluster, startRedis, startSentinels, until } from './redis.js';
-import type { Said, Verdict } from './verdict.js';
-import { type Told, type Watcher, type Witness, witness } from './witness.js';
+import {
+  type Said,
+  type Told,
+  type Verdict,
+  type Watcher,
+  type Witness,
+  witness,
+} from './witness.js';
 
 export interface Row {
   readonly name: string;

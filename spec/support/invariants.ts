@@ -103,9 +103,9 @@ export interface Checker extends Pick<Ground, 'epoch' | 'trimmed' | 'probes' | '
   readonly left: (what: string, count: number, at: number) => void;
   /** A process ended, or something was thrown that nobody caught. */
   readonly ended: (what: string, at: number) => void;
-  /** Judges all that was told. What was said after `settled` need not be answered. */
+  /** Judges all that was told so far. What was said after `settled` need not be answered. */
   readonly verdict: (when: { readonly at: number; readonly settled: number }) => Verdict;
-  /** What was found so far: the first few, and how many. What is `left` may come after the verdict. */
+  /** What was found as it came, without a verdict's own: the first few, and how many. */
   readonly violations: () => readonly Violation[];
   readonly found: () => number;
 }
@@ -350,9 +350,11 @@ export const checker = ({
           obey(frame, at);
           return frame;
         }
-        if (known !== undefined)
+        // another program may write its JSON in another order
+        const same = words.get(frame.id);
+        if (same !== undefined && same.text !== text)
           add('I5', `heard ${frame.id} with another text than others`, at, frame.room ?? GLOBAL);
-        const word = known ?? wordOf(text, frame, at);
+        const word = same ?? wordOf(text, frame, at);
         if (word === undefined) {
           add('I5', `heard ${frame.id}, which is no UUIDv7`, at, frame.room ?? GLOBAL);
           return frame;
@@ -389,6 +391,14 @@ export const checker = ({
     };
   };
 
+  /** Where the log is not told, it stands at least where somebody has come to. */
+  const furthest = (
+    room: Room,
+  ): { readonly tag: number; readonly offset: number; readonly id: string | null } | undefined => {
+    const word = orders.get(room)?.furthest();
+    return word && { tag: word.id.tag, offset: word.id.offset, id: word.idText };
+  };
+
   const judgeStay = (seat: Stay, at: number): void => {
     seat.judge(at);
     const { client, room } = seat;
@@ -399,7 +409,7 @@ export const checker = ({
       if (gapAt !== undefined && gapAt >= saying.firstAt) continue;
       add('I1', `never heard ${saying.data}, which ${seat.pod} said to its members`);
     }
-    const log = logs.get(room);
+    const log = logs.get(room) ?? furthest(room);
     const place = seat.place();
     if (log === undefined || place === undefined || earth.healedAt() === undefined) return;
     if (place.tag !== log.tag) {
@@ -559,7 +569,10 @@ export const checker = ({
     stranger: (idText) => void strangers.add(idText),
     fault: earth.begin,
     healed: earth.healed,
-    epoch: earth.epoch,
+    epoch: (room, tag, at) => {
+      earth.epoch(room, tag, at);
+      orderOf(room).sawTag(tag);
+    },
     trimmed: earth.trimmed,
     probes: earth.probes,
     status: earth.status,
@@ -587,6 +600,7 @@ export const checker = ({
     ended: (what, at) =>
       found.add({ tag: 'I11', client: undefined, room: undefined, text: what, at }),
     verdict: ({ at, settled }) => {
+      const before = found.now();
       for (const content of logs.values()) readLog(content, at);
       for (const seat of past) seat.judge(at);
       for (const each of open) judgeOpen(each, settled, at);
@@ -595,9 +609,12 @@ export const checker = ({
       judgeBases(at);
       earth.judge(at);
       const all = said.all;
+      const violations = [...found.list];
+      const count = found.count();
+      found.rewind(before);
       return {
-        violations: found.list,
-        found: found.count(),
+        violations,
+        found: count,
         counts: {
           ...heard,
           sent: all.length,

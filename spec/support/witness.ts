@@ -1,6 +1,6 @@
 /**
  * Clients that write down everything they are told, on whichever pod, and what they said themselves. What must be true
- * of that is in `verdict.ts`. Sockets of `ws`, made for many: a message that another client heard before is not parsed
+ * of that is in `invariants.ts`. Sockets of `ws`, made for many: a message that another client heard before is not parsed
  * again, its text is compared.
  */
 import { randomBytes } from 'node:crypto';
@@ -8,7 +8,62 @@ import * as O from 'fp-ts/lib/Option.js';
 import { WebSocket } from 'ws';
 import { GLOBAL, type Id, parseId } from '../../lib/position.js';
 import { until } from './redis.js';
-import { type Ear, judge, type Said, type Verdict, type Word } from './verdict.js';
+import { checker } from './invariants.js';
+import { isControl } from './invariants/frame.js';
+
+/** A message as its first hearer got it; who hears it again must get the same text. */
+interface Word {
+  readonly idText: string;
+  readonly id: Id;
+  readonly room: string;
+  readonly text: string;
+  /** The number of the saying; undefined: presence, or another program's. */
+  readonly n: number | undefined;
+}
+
+type Entry =
+  | { readonly _tag: 'Word'; readonly word: Word; readonly at: number }
+  | { readonly _tag: 'Gap'; readonly reason: string; readonly at: number };
+
+/** One client's stay in one room. */
+interface Ear {
+  readonly room: string;
+  readonly entries: Entry[];
+}
+
+interface Answer {
+  readonly idText: string;
+  readonly onPod: boolean;
+  readonly at: number;
+}
+
+/** One saying of one client. */
+export interface Said {
+  readonly n: number;
+  readonly room: string;
+  readonly from: string;
+  readonly at: number;
+  readonly answers: Answer[];
+  refused: string | undefined;
+}
+
+export interface Verdict {
+  readonly sent: number;
+  readonly acked: number;
+  readonly ackedOnPod: number;
+  readonly refused: number;
+  readonly unanswered: number;
+  readonly delivered: number;
+  /** Offsets that are missing, behind a `gap`. */
+  readonly missingTold: number;
+  readonly missingUnsaid: number;
+  readonly doubled: number;
+  /** Messages outside the log whose id shows an earlier place than was reached: a resume from there repeats, it loses nothing. */
+  readonly behind: number;
+  /** The first few faults of any kind, in words. None: all is well. */
+  readonly faults: readonly string[];
+  readonly faultCount: number;
+}
 
 /** What is told of the pod: `degraded`, `restored`; `gap` too, with its reason and room. */
 export interface Told {
@@ -75,9 +130,8 @@ export const witness = (path = '/api/chat-api/ws'): Witness => {
   const mark = randomBytes(4).toString('hex');
   const said = new Map<number, Said>();
   const words = new Map<string, Word>();
-  const strangers = new Set<string>();
   const watchers: Watcher[] = [];
-  const altered: string[] = [];
+  const check = checker();
   let heardAt = 0;
 
   /** Every second one is an idempotency key too, as it is a UUID. */
@@ -85,14 +139,12 @@ export const witness = (path = '/api/chat-api/ws'): Witness => {
     n % 2 === 0 ? `${mark} ${n}` : `${mark}-0000-4000-8000-${n.toString(16).padStart(12, '0')}`;
   const numbers = new Map<string, number>();
 
-  const wordOf = (text: string, { id, type, room = GLOBAL, from, data }: Frame): Word => ({
+  const wordOf = (text: string, { id, room = GLOBAL, data }: Frame): Word => ({
     idText: id,
     id: idOf(id),
     room,
     text,
-    from,
     n: data?.['mark'] === mark && typeof data['n'] === 'number' ? data['n'] : undefined,
-    type,
   });
 
   const watch: Witness['watch'] = async (pod, port, [first = GLOBAL, ...rest]) => {
@@ -108,14 +160,21 @@ export const witness = (path = '/api/chat-api/ws'): Witness => {
     let id = '';
     let code: number | undefined;
     let failure: Error | undefined;
+    const heard = check.connected({
+      client: who,
+      user: null,
+      pod,
+      at: performance.now(),
+      room: first === GLOBAL ? undefined : first,
+    });
 
-    const obey = ({ id: idText, type, data = {} }: Frame, at: number): void => {
+    const obey = ({ type, data = {} }: Frame, at: number): void => {
       const room = textOf(data['room']);
       const ref = textOf(data['ref']);
       const saying = said.get(numbers.get(ref) ?? -1);
       if (type === 'error') {
         if (saying !== undefined) saying.refused = textOf(data['code']);
-        else altered.push(`${who} was refused: ${textOf(data['message'])}`);
+        else check.ended(`${who} was refused: ${textOf(data['message'])}`, at);
         return;
       }
       switch (data['event']) {
@@ -125,78 +184,47 @@ export const witness = (path = '/api/chat-api/ws'): Witness => {
         case 'joined': {
           members.set(room, Number(data['members']));
           if (here.has(room)) return;
-          const ear: Ear = {
-            who,
-            pod,
-            room,
-            since: at,
-            from: idOf(idText),
-            until: undefined,
-            entries: [],
-          };
+          const ear: Ear = { room, entries: [] };
           ears.push(ear);
           here.set(room, ear);
           return;
         }
-        case 'left': {
-          const ear = here.get(room);
-          if (ear !== undefined) ear.until = at;
+        case 'left':
           here.delete(room);
-          if (data['reason'] !== 'asked')
-            altered.push(`${who} was put out of ${room}: ${textOf(data['reason'])}`);
           return;
-        }
-        case 'ack': {
-          const given = textOf(data['id']);
-          if (saying === undefined)
-            altered.push(`${who} got an ack of ${ref}, which it never said`);
-          else
-            saying.answers.push({
-              idText: given,
-              id: idOf(given),
-              onPod: data['scope'] === 'pod',
-              isDuplicate: data['duplicate'] === true,
-              at,
-            });
+        case 'ack':
+          saying?.answers.push({
+            idText: textOf(data['id']),
+            onPod: data['scope'] === 'pod',
+            at,
+          });
           return;
-        }
         case 'gap':
-          here
-            .get(room)
-            ?.entries.push({ _tag: 'Gap', reason: textOf(data['reason']), id: idOf(idText), at });
+          here.get(room)?.entries.push({ _tag: 'Gap', reason: textOf(data['reason']), at });
       }
       told.push({ event: textOf(data['event']), reason: textOf(data['reason']), room, at });
     };
 
-    const isOurs = ({ type, data }: Frame): boolean =>
-      type === 'error' ||
-      type === 'pong' ||
-      (type === 'system' && CONTROL.has(textOf(data?.['event'])));
-
     const take = (text: string): void => {
       const at = performance.now();
+      heard.heard(text, at);
       let word = words.get(text.slice(...ID_AT));
       if (word?.text !== text) {
         const frame = JSON.parse(text) as Frame;
-        if (isOurs(frame)) return obey(frame, at);
-        const known = words.get(frame.id);
-        if (known !== undefined && known.text !== text)
-          altered.push(`${who} heard ${frame.id} with another text`);
-        word = known ?? wordOf(text, frame);
+        if (isControl(frame)) return obey(frame, at);
+        word = words.get(frame.id) ?? wordOf(text, frame);
         words.set(frame.id, word);
       }
       heardAt = at;
-      const ear = here.get(word.room);
-      if (ear === undefined)
-        altered.push(`${who} heard ${word.idText} of ${word.room}, where it is not`);
-      else ear.entries.push({ _tag: 'Word', word, at });
+      here.get(word.room)?.entries.push({ _tag: 'Word', word, at });
     };
 
     socket.on('message', (data: Buffer) => take(data.toString()));
     socket.on('error', (error) => (failure = error));
     socket.on('close', (why) => {
       code = why;
-      for (const ear of here.values()) ear.until = performance.now();
+      // what broke a socket is not known here
+      heard.closed(why, why === 1006 || why === 1000 ? 'unknown' : undefined, performance.now());
     });
 
     const settled = async (what: string, is: () => boolean): Promise<void> => {
@@ -205,6 +233,7 @@ export const witness = (path = '/api/chat-api/ws'): Witness => {
         throw new Error(`${who}: closed with ${code} before ${what}: ${String(failure)}`);
     };
     const join = async (room: string): Promise<void> => {
+      heard.joins(room, undefined, performance.now());
       socket.send(JSON.stringify({ type: 'join', room }));
       await settled(`joined ${room}`, () => here.has(room));
     };
@@ -222,18 +251,13 @@ export const witness = (path = '/api/chat-api/ws'): Witness => {
       say: (room) => {
         const n = said.size;
         const ref = refOf(n);
-        const saying: Said = {
-          n,
-          room,
-          pod,
-          from: id,
-          at: performance.now(),
-          answers: [],
-          refused: undefined,
-        };
+        const at = performance.now();
+        const saying: Said = { n, room, from: id, at, answers: [], refused: undefined };
+        const data = { mark, n };
+        heard.said({ room, ref, data, keyed: n % 2 === 1 }, at);
         said.set(n, saying);
         numbers.set(ref, n);
-        socket.send(JSON.stringify({ type: 'chat', room, id: ref, data: { mark, n } }));
+        socket.send(JSON.stringify({ type: 'chat', room, id: ref, data }));
         return saying;
       },
       join,
@@ -257,7 +281,7 @@ export const witness = (path = '/api/chat-api/ws'): Witness => {
     watchers,
     said,
     words,
-    expect: (idText) => strangers.add(idText),
+    expect: check.stranger,
     quiet: async (ms = 300, patienceMs = 20_000) => {
       const isAnswered = ({ answers, refused }: Said): boolean =>
         answers.length > 0 || refused !== undefined;
@@ -269,15 +293,25 @@ export const witness = (path = '/api/chat-api/ws'): Witness => {
       await until('nothing is heard any more', () => performance.now() - heardAt > ms, patienceMs);
     },
     verdict: () => {
-      const verdict = judge(
-        said,
-        watchers.flatMap(({ ears }) => ears),
-        strangers,
-      );
+      const at = performance.now();
+      check.healed(at);
+      const { violations, found, counts } = check.verdict({ at, settled: 0 });
+      const all = (tag: string): number => violations.filter((one) => one.tag === tag).length;
       return {
-        ...verdict,
-        faults: [...altered.slice(0, 12), ...verdict.faults],
-        faultCount: verdict.faultCount + altered.length,
+        sent: counts.sent,
+        acked: counts.acked,
+        ackedOnPod: counts.ackedOnPod,
+        refused: counts.refused,
+        unanswered: counts.unanswered,
+        delivered: counts.delivered,
+        missingTold: counts.missedTold,
+        missingUnsaid: all('I1'),
+        doubled: all('I2'),
+        behind: counts.behind,
+        faults: violations
+          .slice(0, MAX_TOLD)
+          .map(({ tag, client = '', room = '', text }) => `${tag} ${client} ${room} ${text}`),
+        faultCount: found,
       };
     },
     close: async () => {
@@ -287,14 +321,4 @@ export const witness = (path = '/api/chat-api/ws'): Witness => {
   };
 };
 
-const CONTROL: ReadonlySet<string> = new Set([
-  'welcome',
-  'joined',
-  'left',
-  'ack',
-  'gap',
-  'degraded',
-  'restored',
-  'draining',
-  'token_expiring',
-]);
+const MAX_TOLD = 12;

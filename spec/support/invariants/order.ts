@@ -24,10 +24,13 @@ export interface Order {
   readonly room: Room;
   /** This tag is of an epoch of the log, now. */
   readonly sawTag: (tag: number) => void;
+  readonly isEpoch: (tag: number) => boolean;
   /** Whether an epoch is over: another began after it. */
   readonly isOlder: (tag: number, than: number) => boolean;
   readonly saw: (word: Word) => void;
   readonly at: (tag: number, offset: number) => Word | undefined;
+  /** The furthest that anyone heard of, in the last epoch. */
+  readonly furthest: () => Word | undefined;
   /** Heard right after one another; `next`: and their offsets follow on each other, with nothing told in between. */
   readonly follows: (before: Word, after: Word, next: boolean, client: string, at: number) => void;
   /** What the log says in the end. */
@@ -41,6 +44,7 @@ const PAIR = 2 ** 26;
 export const order = (room: Room, findings: Findings): Order => {
   const tags = new Map<number, number>();
   const places = new Map<number, Map<number, Word>>();
+  let last: Word | undefined;
   const words = new Map<number, Word>();
   const pairs = new Set<number>();
   /** The word before each, where offsets follow on each other. */
@@ -66,6 +70,7 @@ export const order = (room: Room, findings: Findings): Order => {
     sawTag: (tag) => {
       if (!tags.has(tag)) tags.set(tag, tags.size);
     },
+    isEpoch: (tag) => tags.has(tag),
     isOlder: (tag, than) => {
       const [one, other] = [tags.get(tag), tags.get(than)];
       return one !== undefined && other !== undefined && one < other;
@@ -76,7 +81,9 @@ export const order = (room: Room, findings: Findings): Order => {
       const offsets = places.get(tag) ?? new Map<number, Word>();
       places.set(tag, offsets);
       offsets.set(offset, word);
+      if (tag !== last?.id.tag || offset > last.id.offset) last = word;
     },
+    furthest: () => last,
     at: (tag, offset) => places.get(tag)?.get(offset),
     follows: (before, after, next, client, at) => {
       words.set(before.n, before);

@@ -87,6 +87,8 @@ export const stay = (deps: StayDeps): Stay => {
   /** Heard outside the log: what was said on the pod. */
   const outside = new Set<Saying>();
   const owed = new Set<Saying>();
+  /** Places of other epochs that it was shown: who goes on from one that never was is told `gap`, so that loses nothing. */
+  const others: { readonly id: Place; readonly from: Place; readonly at: number }[] = [];
   const tops = new Map<number, number>();
   /** What was passed over, and how that showed: what fills it may be known only later. */
   const holes: { readonly hole: Hole; readonly at: number; readonly what: string }[] = [];
@@ -160,8 +162,7 @@ export const stay = (deps: StayDeps): Stay => {
 
   const shown = (id: Place, at: number): void => {
     if (place === undefined || loose || isOver(id)) return;
-    if (id.tag !== place.tag)
-      found('I1', `was shown ${placeText(id)}, a place of another epoch, without a gap`, at);
+    if (id.tag !== place.tag) others.push({ id, from: place, at });
     else if (id.offset > place.offset)
       pass(
         { tag: id.tag, from: place.offset + 1, to: id.offset },
@@ -248,9 +249,13 @@ export const stay = (deps: StayDeps): Stay => {
       owed.add(saying);
     },
     owed: () => owed,
-    isOpen: () => holes.length > 0 || resumed?._tag === 'Since',
+    isOpen: () => holes.length > 0 || others.length > 0 || resumed?._tag === 'Since',
     judge: (at) => {
       for (const { hole, at: when, what } of holes) missing(hole, when, what);
+      for (const { id, from, at: when } of others) {
+        const text = `at ${placeText(from)} was shown ${placeText(id)}, a place of another epoch, without a gap`;
+        if (order.isEpoch(id.tag)) findings.add({ tag: 'I1', client, room, text, at: when });
+      }
       if (resumed?._tag !== 'Since' || gapAt !== undefined || joinedAt === undefined) return;
       const from = first ?? (base === undefined ? undefined : { ...base, offset: base.offset + 1 });
       if (from === undefined) return;

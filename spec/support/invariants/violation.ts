@@ -44,6 +44,14 @@ export interface Findings {
   readonly add: (violation: Violation) => void;
   readonly list: readonly Violation[];
   readonly count: () => number;
+  /** Forgets what was found since; what stood there then is `now`. */
+  readonly rewind: (to: Mark) => void;
+  readonly now: () => Mark;
+}
+
+interface Mark {
+  readonly length: number;
+  readonly count: number;
 }
 
 /** The first are kept, all are counted: one fault may be found a hundred thousand times. */
@@ -55,6 +63,11 @@ export const findings = (): Findings => {
   return {
     list,
     count: () => count,
+    now: () => ({ length: list.length, count }),
+    rewind: (to) => {
+      list.length = to.length;
+      count = to.count;
+    },
     add: (violation) => {
       count++;
       if (list.length < KEPT) list.push(violation);
