@@ -17,6 +17,8 @@ export interface Membership {
   readonly connection: Connection;
   readonly room: Room;
   position: Position;
+  /** Its number among all who came into the room; 0 before. */
+  nth: number;
 }
 
 /** What a connection asks of a room; the hub hands each to its room. */

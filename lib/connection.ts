@@ -274,7 +274,7 @@ class SocketConnection implements Connection {
   }
 
   private stranger(room: Room, resume?: Resume): Membership {
-    return { connection: this, room, position: this.placeBefore(room, resume) };
+    return { connection: this, room, position: this.placeBefore(room, resume), nth: 0 };
   }
 
   /**

@@ -18,6 +18,10 @@ export interface Item {
   readonly top: Top;
   /** Its own offset; undefined for what is outside the log. */
   readonly offset: number | undefined;
+  /** The id of what reaches this pod alone: who got it is remembered, should it come again with a place. */
+  readonly alone?: string | undefined;
+  /** Only members who came in later than this one have not heard it. */
+  readonly after?: number | undefined;
   /** Connections that must not hear it. */
   readonly except: readonly string[] | undefined;
   /** Unix ms of its acceptance; undefined for what the server says itself. */
@@ -34,6 +38,8 @@ export interface RoomBatch extends Batch {
   readonly first: Item | undefined;
   /** It goes over from one epoch to another. */
   readonly turning: boolean;
+  /** Some of it is for late comers only. */
+  readonly late: boolean;
 }
 
 export interface FanOut {
@@ -43,6 +49,8 @@ export interface FanOut {
   readonly enter: (membership: Membership, at: Top) => Subscription;
   readonly leave: (connection: Connection) => void;
   readonly size: () => number;
+  /** The last who came in before all members had what reached this pod alone; undefined when that is not known. */
+  readonly lastWith: (alone: string) => number | undefined;
   /** Where the members have come to. */
   readonly reached: () => Top;
   /** The channel begins here: so do members who come before anything was said. */
@@ -65,24 +73,37 @@ const BATCH = { messages: 128, bytes: 65_536 };
 /** What may wait in a room for its turn. */
 const BACKLOG = { messages: 65_536, bytes: 64 * 1024 * 1024 };
 
+/** What reached this pod alone and may come again with a place. */
+const MAX_ALONE = 4_096;
+
 export const fanOut = ({ clock, bound, delivered, overflow }: FanOutDeps): FanOut => {
   const members = multicast<RoomBatch>({ slice: SLICE, turn: clock.turn });
   /** Members who had not taken everything when they were last handed something. */
   const late = new Set<Connection>();
+  let entered = 0;
+  const heardAlone = new Map<string, number>();
   let reached: Top = { tag: 1, offset: 0, ms: 0, id: null };
+
+  const remember = (alone: string): void => {
+    heardAlone.set(alone, entered);
+    const [oldest] = heardAlone.keys();
+    if (heardAlone.size > MAX_ALONE && oldest !== undefined) heardAlone.delete(oldest);
+  };
 
   const hand = (membership: Membership, batch: RoomBatch): void => {
     const { connection, position } = membership;
     const { top } = batch;
-    const ahead = isAhead(position, batch);
-    if (ahead || batch.excepted?.has(connection.id) === true) {
+    if (batch.late || isAhead(position, batch) || batch.excepted?.has(connection.id) === true) {
       const own = batch.items.filter(
-        (item) => item.except?.includes(connection.id) !== true && !(ahead && has(position, item)),
+        (item) =>
+          item.except?.includes(connection.id) !== true &&
+          !has(position, item) &&
+          (item.after === undefined || membership.nth > item.after),
       );
       if (own.length > 0) connection.outbox.send(batchOf(own));
     } else connection.outbox.send(batch);
-    if (!ahead || top.tag !== position.tag || top.offset > position.offset)
-      membership.position = top;
+    // who read the log further than the others are stays there
+    if (top.tag !== position.tag || top.offset >= position.offset) membership.position = top;
     if (connection.outbox.messages > 0) late.add(connection);
   };
 
@@ -101,6 +122,7 @@ export const fanOut = ({ clock, bound, delivered, overflow }: FanOutDeps): FanOu
     const delivery$ = members.deliver(batch);
     const done = (): void => {
       reached = batch.top;
+      for (const { alone } of batch.items) if (alone !== undefined) remember(alone);
       delivered(batch, size);
     };
     if (delivery$ !== EMPTY) return delivery$.pipe(finalize(done));
@@ -123,11 +145,13 @@ export const fanOut = ({ clock, bound, delivered, overflow }: FanOutDeps): FanOu
       overflow,
     }),
     enter: (membership, at) => {
+      membership.nth = ++entered;
       membership.position = at;
       return members.subscribe((batch) => hand(membership, batch));
     },
     leave: (connection) => late.delete(connection),
     size: members.size,
+    lastWith: (alone) => heardAlone.get(alone),
     reached: () => reached,
     beginAt: (top) => {
       if (members.size() === 0 && !members.busy()) reached = top;
@@ -159,9 +183,11 @@ const roomBatch = (items: readonly Item[], reached: Top): RoomBatch => {
   let top = items[0]?.top ?? reached;
   let first: Item | undefined;
   let turning = false;
+  let late = false;
   for (const item of items) {
     if (item.offset !== undefined) first ??= item;
     turning ||= item.top.tag !== top.tag;
+    late ||= item.after !== undefined;
     top = item.top;
   }
   return {
@@ -172,6 +198,7 @@ const roomBatch = (items: readonly Item[], reached: Top): RoomBatch => {
     excepted: exceptedBy(items),
     first,
     turning,
+    late,
   };
 };
 

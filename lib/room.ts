@@ -362,13 +362,23 @@ export const room =
           case 'Opened':
             return open(event);
           case 'Published': {
-            const { id, idText, frame, except } = event.publication;
+            const { id, idText, type, frame, except } = event.publication;
             const { top } = event;
             // unmoved by what is outside the log
             const offset = top.id === idText ? top.offset : undefined;
             arrived = top;
             const not = except === undefined ? undefined : [except];
-            return down?.next({ frame, top, offset, except: not, at: id.ms });
+            const alone = id.outside && type !== 'presence' ? idText : undefined;
+            return down?.next({ frame, top, offset, alone, except: not, at: id.ms });
+          }
+          case 'Echoed': {
+            const { idText, frame } = event.publication;
+            const { top } = event;
+            const offset = top.id === idText ? top.offset : undefined;
+            const after = members.lastWith(event.as);
+            arrived = top;
+            if (after === undefined) return;
+            return down?.next({ frame, top, offset, after, except: undefined, at: undefined });
           }
           case 'Gap':
             // a room that was opened on the pod alone goes on in the log

@@ -8,14 +8,16 @@ import { type Publication, restOf } from '../codec.js';
 import type { Room } from '../position.js';
 
 export interface Echoes {
-  remember(room: Room, nonce: number, rest: string): void;
-  /** Costs nothing while nothing is remembered, which is always but after an outage. */
-  has(room: Room, publication: Publication): boolean;
+  /** `as` is the id under which it was said. */
+  remember(room: Room, nonce: number, rest: string, as: string): void;
+  /** That id, of an echo. Costs nothing while nothing is remembered, which is always but after an outage. */
+  find(room: Room, publication: Publication): string | undefined;
   size(): number;
 }
 
 interface Echo {
   readonly rest: string;
+  readonly as: string;
   readonly until: number;
 }
 
@@ -38,20 +40,18 @@ export const echoes = ({ clock }: { readonly clock: Clock }): Echoes => {
   };
 
   return {
-    remember: (room, nonce, rest) => {
+    remember: (room, nonce, rest, as) => {
       const key = keyOf(room, nonce);
       length += rest.length - (kept.get(key)?.rest.length ?? 0);
       kept.delete(key);
-      kept.set(key, { rest, until: clock.scheduler.now() + KEEP_MS });
+      kept.set(key, { rest, as, until: clock.scheduler.now() + KEEP_MS });
       forget();
     },
-    has: (room, publication) => {
-      if (kept.size === 0) return false;
+    find: (room, publication) => {
+      if (kept.size === 0 || publication.id.outside) return undefined;
       forget();
       const echo = kept.get(keyOf(room, publication.id.nonce));
-      return (
-        echo !== undefined && !publication.id.outside && restOf(publication.payload) === echo.rest
-      );
+      return echo !== undefined && restOf(publication.payload) === echo.rest ? echo.as : undefined;
     },
     size: () => kept.size,
   };

@@ -20,6 +20,13 @@ export type ChannelEvent =
   | { readonly _tag: 'Opened'; readonly top: Top; readonly scope: Scope }
   /** `top` is where the room stands after it: unmoved by what is outside the log or another program's. */
   | { readonly _tag: 'Published'; readonly publication: Publication; readonly top: Top }
+  /** The same, but members were told it before, as `as` and outside the log: it is news to who has come since. */
+  | {
+      readonly _tag: 'Echoed';
+      readonly publication: Publication;
+      readonly top: Top;
+      readonly as: string;
+    }
   | { readonly _tag: 'Gap'; readonly reason: GapReason; readonly top: Top }
   | { readonly _tag: 'Counted'; readonly others: number }
   | { readonly _tag: 'Failed'; readonly error: PublishError };

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../clock.js';
 import type { Publication } from '../codec.js';
-import { GLOBAL, type Room, type Top } from '../position.js';
+import { GLOBAL, type Id, type Room, type Top } from '../position.js';
 import { recent } from './recent.js';
 
 export interface OrderDeps {
@@ -12,9 +12,11 @@ export interface OrderDeps {
   readonly clock: Clock;
   /** Answers overtake what is heard: for so long, what the log counted before it answered is still on its way. */
   readonly lateMs: number;
-  readonly isEcho: (publication: Publication) => boolean;
+  readonly echoOf: (publication: Publication) => string | undefined;
   readonly moved: (top: Top) => void;
   readonly say: (publication: Publication) => void;
+  /** It was said before, under the id `as`. */
+  readonly echoed: (publication: Publication, as: string) => void;
 }
 
 /**
@@ -54,7 +56,7 @@ const MAX_PASSED = 4_096;
 /** What has no offset is known again for so many others: 2 kB a room. */
 const MAX_OUTSIDE = 32;
 
-export const order = ({ room, clock, lateMs, isEcho, moved, say }: OrderDeps): Order => {
+export const order = ({ room, clock, lateMs, echoOf, moved, say, echoed }: OrderDeps): Order => {
   const isGlobal = room === GLOBAL;
   const seen = recent();
   const outside = new Set<string>();
@@ -70,15 +72,34 @@ export const order = ({ room, clock, lateMs, isEcho, moved, say }: OrderDeps): O
     moved(top);
   };
 
+  const tell = (publication: Publication, isSaid: boolean): void => {
+    const as = echoOf(publication);
+    if (as !== undefined) echoed(publication, as);
+    else if (!isSaid) say(publication);
+  };
+
+  /** Outside the log a place is only shown: it is said once, wherever we are. */
+  const passOutside = (publication: Publication): void => {
+    if (outside.has(publication.idText)) return;
+    outside.add(publication.idText);
+    if (outside.size > MAX_OUTSIDE) outside.delete(oldestOf(outside));
+    say(publication);
+  };
+
+  /** It shows a place that we have not come to: who hears it would take that for theirs, and go on behind the hole. */
+  const showsMore = ({ tag, offset }: Id): boolean =>
+    known !== undefined && tag !== left && (tag !== known.tag || offset > known.offset);
+
   const advance = (publication: Publication): void => {
     const { tag, offset, ms } = publication.id;
     seen.add(offset, publication.idText);
     moveTo({ tag, offset, ms, id: publication.idText });
     const isSaid = passed.delete(publication.idText);
-    if (!isEcho(publication) && !isSaid) say(publication);
+    tell(publication, isSaid);
   };
 
   const passBy = (publication: Publication): void => {
+    if (publication.id.outside) return passOutside(publication);
     if (seen.has(publication)) return;
     const { tag, offset } = publication.id;
     // what we know of our own epoch is not forgotten for a stranger
@@ -89,7 +110,7 @@ export const order = ({ room, clock, lateMs, isEcho, moved, say }: OrderDeps): O
       if (passed.size < MAX_PASSED) passed.add(publication.idText);
       else passedTooMany = true;
     }
-    if (!isEcho(publication)) say(publication);
+    tell(publication, false);
   };
 
   /** In one history the ms go up with the offsets. */
@@ -107,10 +128,8 @@ export const order = ({ room, clock, lateMs, isEcho, moved, say }: OrderDeps): O
     settles: (publication) => {
       const { id } = publication;
       if (id.outside) {
-        if (outside.has(publication.idText)) return true;
-        outside.add(publication.idText);
-        if (outside.size > MAX_OUTSIDE) outside.delete(oldestOf(outside));
-        say(publication);
+        if (showsMore(id)) return false;
+        passOutside(publication);
         return true;
       }
       if (known !== undefined && id.tag === left) {

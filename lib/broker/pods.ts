@@ -202,9 +202,9 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
           patienceMs: timeoutMs,
           page: (from, most) => bus.page(room, from, most, drawTag(random)),
           renew: (old) => bus.renew(room, old, otherTag(old, random)),
-          isEcho: (publication) => {
+          echoOf: (publication) => {
             lines.heard(room, publication);
-            return said.has(room, publication);
+            return said.find(room, publication);
           },
           moved: (top) => {
             place.top = top;

@@ -197,7 +197,7 @@ export const publisher = (deps: PublisherDeps): Publisher => {
     if (known !== undefined) return answer(known);
     const { room, rest } = draft;
     const publication = publicationOf(draft, deps.idOutside(room, nonce));
-    if (mayHaveRun) echoes.remember(room, nonce, rest);
+    if (mayHaveRun) echoes.remember(room, nonce, rest, publication.idText);
     receipts.remember(draft, publication.idText);
     deps.deliver(room, publication);
     answer(right({ id: publication.idText, duplicate: false, scope: 'pod' }));

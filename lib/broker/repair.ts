@@ -43,8 +43,8 @@ export interface RepairDeps {
   readonly page: (from: number, most: number) => Answer<Page>;
   /** Starts a new epoch if the log's is still this one. */
   readonly renew: (old: number) => Answer<Top>;
-  /** Whether members here have this message already: it takes its place and is not said again. */
-  readonly isEcho: (publication: Publication) => boolean;
+  /** The id under which members here have this message already: it takes its place, for who has come since. */
+  readonly echoOf: (publication: Publication) => string | undefined;
   /** Told each place that is reached. */
   readonly moved: (top: Top) => void;
   /** Told whether the position is checked against the log since the last subscription. */
@@ -71,6 +71,8 @@ export const repair =
         lateMs: patienceMs,
         say: (publication) =>
           out.next({ _tag: 'Published', publication, top: place.top() ?? deps.podTop() }),
+        echoed: (publication, as) =>
+          out.next({ _tag: 'Echoed', publication, top: place.top() ?? deps.podTop(), as }),
       });
       let opened = false;
       /** The read or renewal under way, or the wait before the next. */
@@ -243,7 +245,8 @@ export const repair =
         const all = takeHeld();
         const queue = all.filter((one) => !isOfBefore(one));
         // said while no log, or another, was known: their ids show that place, so they come before it is left
-        for (const publication of all) if (isOfBefore(publication)) settles(publication);
+        for (const publication of all)
+          if (isOfBefore(publication) && !settles(publication)) place.passBy(publication);
         if (turned) turnTo(top, queue);
         let i = 0;
         for (let publication = queue[0]; publication !== undefined; publication = queue[++i]) {

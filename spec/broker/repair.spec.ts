@@ -56,6 +56,8 @@ const tell = (event: ChannelEvent): string => {
   switch (event._tag) {
     case 'Published':
       return name(event.publication);
+    case 'Echoed':
+      return '';
     case 'Failed':
       return 'Failed';
     case 'Opened':
@@ -111,14 +113,16 @@ const bench = (echo: (publication: Publication) => boolean = () => false): Bench
           self.renewals += 1;
           return self.renewed$;
         },
-        isEcho: echo,
+        echoOf: (publication) => (echo(publication) ? publication.idText : undefined),
         moved: () => undefined,
         settled: (yes) => settled.push(yes),
         podTop: () => ({ tag: 77, offset: 0, ms: 0, id: null }),
         patienceMs: 2_000,
       }),
     )
-    .subscribe((event) => told.push(tell(event)));
+    .subscribe((event) => {
+      if (event._tag !== 'Echoed') told.push(tell(event));
+    });
   return self;
 };
 

@@ -11,21 +11,6 @@ interface Known {
 }
 
 const KNOWN: readonly Known[] = [
-  {
-    why: 'presence is said before the hole, or the epoch, that its place shows is told',
-    tag: /^I1$/,
-    text: / was shown /,
-  },
-  {
-    why: 'an echo is not said to who joined after it was said on the pod',
-    tag: /^I1$/,
-    text: / heard \S+: \d+ of .* missing|^in the end at /,
-  },
-  {
-    why: 'who recovered beyond its pod, as the subscriber is behind, hears it again',
-    tag: /^I[23]$/,
-    text: / again$|, which it had passed$|in no one order/,
-  },
 ];
 
 /** They come with faults that keep Redis away: a run without any has no excuse. */
