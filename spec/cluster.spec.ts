@@ -13,6 +13,8 @@ import type { Violation } from './support/invariants.js';
 const SEEDS = Number(process.env['CLUSTER_SEEDS'] ?? 1_000);
 const FIRST = Number(process.env['CLUSTER_FIRST'] ?? 1);
 const SHOWN = 10;
+/** 60 s on a quiet machine; a busy one is no fault. */
+t.setTimeout(600_000);
 
 const lineOf = ({ tag, client, room, text, at }: Violation): string =>
   `  ${tag} at ${at.toFixed(0)} ms, ${client ?? 'nobody'}${room === undefined || room === '' ? '' : ` in ${room}`}: ${text}`;
@@ -37,7 +39,7 @@ t.test('the same seed is the same run, to the last byte', async (t) => {
 });
 
 t.test(`${SEEDS} seeds: what clients were told is true, and in the end all is well`, async (t) => {
-  t.setTimeout(0);
+  t.setTimeout(590_000);
   const bad: string[] = [];
   const met = new Map<string, number>();
   const known = new Map<string, number>();
@@ -64,7 +66,7 @@ t.test(`${SEEDS} seeds: what clients were told is true, and in the end all is we
   if (SEEDS < 1_000) return;
   const never = [
     ...FAULT_NAMES,
-    ...['expired', 'log_lost', 'unknown_id', 'broker_outage'].map((reason) => `gap ${reason}`),
+    ...['expired', 'log_lost', 'broker_outage'].map((reason) => `gap ${reason}`),
     ...['1000', '1001', '1006', '1013'].map((code) => `close ${code}`),
     ...['resent', 'ackedOnPod', 'recovered', 'repeats', 'strays', 'missedTold'],
   ].filter((name) => (met.get(name) ?? 0) === 0);
