@@ -7,6 +7,7 @@ import type { Wanderer } from '../wanderer.js';
 
 const HERD_BAR = 10_000;
 const SLOW_BAR = 10_000;
+const RECOVERED_BAR = 10_000;
 const FLOOD_BYTES = 60_000;
 const FLOODERS = 3;
 /** Contract section 3: a close that the peer does not answer within 2 s is followed by cutting the socket. */
@@ -53,7 +54,7 @@ const slow = async (scene: Scene, ail: (victim: Wanderer) => () => void): Promis
   await sleep(GRACE_MS + 500);
   const curedAt = now();
   cure();
-  const recovered = await back(scene, 'recovered', [victim], curedAt, 5_000);
+  const recovered = await back(scene, 'recovered', [victim], curedAt, RECOVERED_BAR);
   await within(now(), 5_000, () => flooders.every((each) => each.unanswered().length === 0));
   const gaps = crowd.rare.filter(({ who, _tag }) => who === victim.who && _tag === 'Gap');
   await Promise.all([victim, ...flooders].map((each) => crowd.dismiss(each)));
@@ -108,7 +109,7 @@ export const clientFaults = (pongMs: number): readonly Fault[] => [
       const ms = await within(hitAt, pongMs + 1_500, async () => (await pod.members(room)) === 0);
       const healedAt = now();
       link?.reset();
-      const recovered = await back(scene, 'recovered', [victim], healedAt, 5_000);
+      const recovered = await back(scene, 'recovered', [victim], healedAt, RECOVERED_BAR);
       const gaps = crowd.rare.filter(({ who, _tag }) => who === victim.who && _tag === 'Gap');
       forgive();
       await crowd.dismiss(victim);
