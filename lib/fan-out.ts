@@ -47,7 +47,7 @@ export interface FanOut {
   readonly toMembers: OperatorFunction<Item, RoomBatch>;
   /** Takes a member in until it is unsubscribed. It has everything up to `at`, which may be further than the others are. */
   readonly enter: (membership: Membership, at: Top) => Subscription;
-  readonly leave: (connection: Connection) => void;
+  readonly leave: (membership: Membership) => void;
   readonly size: () => number;
   /** The last who came in before all members had what reached this pod alone; undefined when that is not known. */
   readonly lastWith: (alone: string) => number | undefined;
@@ -80,6 +80,8 @@ export const fanOut = ({ clock, bound, delivered, overflow }: FanOutDeps): FanOu
   const members = multicast<RoomBatch>({ slice: SLICE, turn: clock.turn });
   /** Members who had not taken everything when they were last handed something. */
   const late = new Set<Connection>();
+  /** Members of an epoch that the others have not come to. */
+  const ahead = new Set<Membership>();
   let entered = 0;
   const heardAlone = new Map<string, number>();
   let reached: Top = { tag: 1, offset: 0, ms: 0, id: null };
@@ -102,8 +104,10 @@ export const fanOut = ({ clock, bound, delivered, overflow }: FanOutDeps): FanOu
       );
       if (own.length > 0) connection.outbox.send(batchOf(own));
     } else connection.outbox.send(batch);
-    // who read the log further than the others are stays there
-    if (top.tag !== position.tag || top.offset >= position.offset) membership.position = top;
+    // who comes from a pod that had heard more stays where it is until the others are there
+    if (top.tag === position.tag ? top.offset >= position.offset : !ahead.has(membership))
+      membership.position = top;
+    if (ahead.size > 0 && top.tag === membership.position.tag) ahead.delete(membership);
     if (connection.outbox.messages > 0) late.add(connection);
   };
 
@@ -146,10 +150,14 @@ export const fanOut = ({ clock, bound, delivered, overflow }: FanOutDeps): FanOu
     }),
     enter: (membership, at) => {
       membership.nth = ++entered;
+      if (at.tag !== reached.tag) ahead.add(membership);
       membership.position = at;
       return members.subscribe((batch) => hand(membership, batch));
     },
-    leave: (connection) => late.delete(connection),
+    leave: (membership) => {
+      late.delete(membership.connection);
+      ahead.delete(membership);
+    },
     size: members.size,
     lastWith: (alone) => heardAlone.get(alone),
     reached: () => reached,

@@ -2,13 +2,12 @@
  * Recovery of one room: a joiner with a `last_id` is a cursor over shared pages of the log until it meets the live stream,
  * and goes over to it in one turn.
  *
- *   resume ─▶ at the top? ────────────────────────────────────────────────────────▶ met
- *              │ no                                                                  ▲
- *              ▼                                                                     │
- *            its page ─▶ where to begin, `gap` if something is gone ─▶ a slice ─▶ further than the members? the rest
- *              ▲                                                        │ ▲       is in the tail of what they were
- *              └────────────────── nothing left of the page ────────────┘ └─ the   handed: take it
- *                                                                            reader has taken it
+ *   resume ─▶ at the top? ───────────────────────────────────────────────────────────▶ met
+ *              │ no                                                                     ▲
+ *              ▼                                                                        │ where the members are
+ *            its page ─▶ where to begin, `gap` if something is gone ─▶ a slice of it, or of the tail
+ *              ▲                                                        │ ▲             of what they were handed
+ *              └────────────────── nothing left of either ──────────────┘ └─ the reader has taken it
  *
  * A reader is handed a slice when it has taken the last one, so a long backlog overruns no outbox; 64 slices a turn, so a
  * herd does not keep the loop. The tail lives as long as somebody recovers, and a little longer.
@@ -162,6 +161,7 @@ export const recovery = (deps: RecoveryDeps): Recovery => {
       let messages = 0;
       let gap: GapReason | undefined;
       let failures = 0;
+      let reread = false;
 
       /** What follows the gap begins right after `place`: that is where it is told. */
       const tell = (reason: GapReason, place: Top): void => {
@@ -221,14 +221,23 @@ export const recovery = (deps: RecoveryDeps): Recovery => {
         }
         const now = reached();
         const tag = at?.tag ?? now.tag;
+        if (tag !== now.tag) return turnTo(at ?? now);
+        // no further than the members are: what the log has beyond that reaches it with them, in their order
+        const left = now.offset - next + 1;
+        if (left <= 0) return meet(at ?? now);
         const slice =
-          page?.slice(next, most.messages, most.bytes) ??
-          (next <= now.offset && tag === now.tag ? tailFrom(tag, next) : undefined);
+          page?.slice(next, Math.min(left, most.messages), most.bytes) ?? tailFrom(tag, next);
         if (slice !== undefined) return hand(slice);
-        if (tag !== now.tag) return give('log_lost');
-        if (next > now.offset) return meet(at ?? now);
         // the members are further than what was read
         if (page !== undefined && page.top.offset < now.offset) shared.drop(page);
+        look(next, more);
+      };
+
+      /** Either the log began anew since its page was read, or the members have not heard yet that it did. */
+      const turnTo = (place: Top): void => {
+        if (page === undefined || reread) return meet(place);
+        reread = true;
+        shared.drop(page);
         look(next, more);
       };
 

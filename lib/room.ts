@@ -139,6 +139,7 @@ export const room =
         else {
           seat.unsubscribe();
           seated.delete(membership);
+          members.leave(membership);
           return comeIn(command);
         }
         return EMPTY;
@@ -251,7 +252,7 @@ export const room =
         seat?.unsubscribe();
         if (seated.delete(membership))
           tell({ _tag: 'Occupied', room: name, members: members.size() });
-        members.leave(connection);
+        members.leave(membership);
         if (reason !== 'closed')
           connection.tell({ event: 'left', room: name, reason, ref }, membership);
         // what was said before the leave was said: the order of a connection's commands is its own

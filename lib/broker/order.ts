@@ -106,9 +106,12 @@ export const order = ({ room, clock, lateMs, echoOf, moved, say, echoed }: Order
     if (known === undefined || tag !== known.tag || offset > known.offset) {
       seen.add(offset, publication.idText);
     }
-    if (tag === known?.tag && offset > known.offset) {
-      if (passed.size < MAX_PASSED) passed.add(publication.idText);
-      else passedTooMany = true;
+    if (tag !== known?.tag || offset > known.offset) {
+      passed.add(publication.idText);
+      if (passed.size > MAX_PASSED) {
+        passed.delete(oldestOf(passed));
+        passedTooMany ||= tag === known?.tag;
+      }
     }
     tell(publication, false);
   };
@@ -169,7 +172,6 @@ export const order = ({ room, clock, lateMs, echoOf, moved, say, echoed }: Order
       if (known !== undefined && known.tag !== top.tag) left = known.tag;
       if (top.id !== null) seen.add(top.offset, top.id);
       lateUntil = clock.scheduler.now() + lateMs;
-      passed.clear();
       passedTooMany = false;
       moveTo(top);
     },

@@ -64,7 +64,6 @@ interface Place {
 }
 
 const PROBE_MS = 500;
-const CHECK_TURNS = 20;
 /** A third of the lease of 10 s: one or two that fail cost nothing. */
 const LEASE_MS = 3_000;
 
@@ -150,12 +149,13 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
     );
   };
 
-  /** One room in twenty each half second: each is looked after every 10 s, and Redis is not asked for all at once. */
+  /** Some rooms each half second: a few hundred each 2 s, thousands each 10 s, so that Redis hardly feels it. */
   const lookAfter = (): void => {
     if (!ready) return;
-    turn = (turn + 1) % CHECK_TURNS;
+    const turns = Math.min(20, Math.max(4, Math.ceil(places.size / 100)));
+    turn += 1;
     [...places.keys()].forEach((room, i) => {
-      if (i % CHECK_TURNS === turn) sayTo(room, { _tag: 'Check' });
+      if ((i + turn) % turns === 0) sayTo(room, { _tag: 'Check' });
     });
   };
 

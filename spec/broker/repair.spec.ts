@@ -170,6 +170,7 @@ t.test(
 
 t.test('what is outside the log passes and moves nothing', async (t) => {
   const b = open();
+  b.top$ = of(right(topAt(1, 6)));
   b.hear(at(1, 6), at(1, 6, { outside: true }), at(3, 90, { outside: true }), at(1, 7));
   t.same(b.told, ['1:6', '1:6 outside', '3:90 outside', '1:7']);
 });
@@ -412,13 +413,13 @@ t.test('a hole is read from the log, and nobody notices', async (t) => {
 t.test('subscribed again: what was said meanwhile comes first, page by page', async (t) => {
   const b = logged();
   b.push({ _tag: 'Torn' });
-  b.hear(at(1, 700, { outside: true }));
+  b.hear(at(1, 5, { outside: true }));
   b.top$ = of(right(topAt(1, 600)));
   b.push({ _tag: 'Subscribed' });
   b.hear(at(1, 601));
   b.clock.advance(100);
   const expected = Array.from({ length: 596 }, (_, i) => `1:${i + 6}`);
-  t.same(b.told, ['1:700 outside', ...expected]);
+  t.same(b.told, ['1:5 outside', ...expected]);
   t.ok(b.reads <= 5, `${b.reads} reads`);
 });
 
@@ -504,4 +505,11 @@ t.test('what did not fit is read from the log: nothing is missing', async (t) =>
     b.told,
     Array.from({ length: 3_001 }, (_, i) => `1:${i + 6}`),
   );
+});
+
+t.test('what shows a place that we have not come to waits for what lies between', async (t) => {
+  const b = logged();
+  b.top$ = of(right(topAt(1, 8)));
+  b.hear(at(1, 8, { outside: true }), at(1, 9));
+  t.same(b.told, ['1:6', '1:7', '1:8', '1:8 outside', '1:9']);
 });
