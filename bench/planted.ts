@@ -41,12 +41,16 @@ const hunt = async (bug: Bug): Promise<Found> => {
   const into = await mkdtemp(join(tmpdir(), 'planted-'));
   try {
     await plant(into, bug);
-    const { stdout } = await promisify(execFile)(
+    const hunted = promisify(execFile)(
       process.execPath,
       ['--import', 'tsx', join(into, 'bench/planted/hunt.ts'), `${SEEDS}`],
-      { cwd: into, timeout: 600_000 },
+      { cwd: into, timeout: 300_000 },
     );
-    return JSON.parse(stdout) as Found;
+    // the last line is the last seed that was begun, or what was found
+    const { stdout: said } = await hunted.catch(
+      (error: unknown) => error as { readonly stdout: string },
+    );
+    return JSON.parse(said.trim().split('\n').at(-1) ?? '{}') as Found;
   } finally {
     await rm(into, { recursive: true });
   }

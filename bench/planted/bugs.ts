@@ -59,6 +59,11 @@ export const BUGS: readonly Bug[] = [
         from: '1 + Math.floor(random() * (TAGS - 1))',
         to: '1 + 0 * Math.floor(random() * (TAGS - 1))',
       },
+      {
+        file: 'lib/broker/pods.ts',
+        from: '  return tag === old ? (tag % 4095) + 1 : tag;',
+        to: '  return tag === old ? old : tag;',
+      },
     ],
   },
   {

@@ -1,4 +1,7 @@
-/** Runs seeds in the tree that it stands in, up to the first that finds something; says which, as a line of JSON. */
+/**
+ * Runs seeds in the tree that it stands in, up to the first that finds something; says which, as a line of JSON. Before
+ * each it says what it means should it never end.
+ */
 import { runSeed } from '../../spec/support/cluster.js';
 import { knownOf } from '../../spec/support/cluster/known.js';
 
@@ -6,6 +9,7 @@ const [most = '200'] = process.argv.slice(2);
 
 const hunt = (): object => {
   for (let seed = 1; seed <= Number(most); seed++) {
+    console.log(JSON.stringify({ seed, tag: 'I11', text: 'it never ends' }));
     try {
       const { violations, climate } = runSeed({ seed });
       const violation = violations.find((each) => knownOf(each, climate) === undefined);

@@ -34,6 +34,9 @@ export interface ProcessClock extends Clock {
 /** 2023-11-14T22:13:20Z */
 const EPOCH = 1_700_000_000_000;
 
+/** What runs in one instant; more is work that makes itself. */
+const MAX_STEPS = 1_000_000;
+
 /** Whether what a process had in mind is done. */
 interface Life {
   state: 'running' | 'frozen' | 'dead';
@@ -203,14 +206,17 @@ export const virtualClock = (seed = 1): VirtualClock => {
     ...clockOf(world),
     advance: (ms) => {
       const until = now + ms;
-      for (;;) {
+      for (let steps = 0; ; steps++) {
+        if (steps > MAX_STEPS) throw new Error(`time stands still at ${now} ms: a loop`);
         const next = heap.first;
         if (next !== undefined && next.at <= now) {
           heap.pop();
           run(next);
         } else if (turns.length > 0) runTurns();
-        else if (next !== undefined && next.at <= until) now = next.at;
-        else break;
+        else if (next !== undefined && next.at <= until) {
+          now = next.at;
+          steps = 0;
+        } else break;
       }
       now = until;
     },
