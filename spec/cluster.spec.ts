@@ -6,7 +6,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import t from 'tap';
 import { type Outcome, runSeed } from './support/cluster.js';
-import { knownOf } from './support/cluster/known.js';
 import { FAULT_NAMES } from './support/cluster/weather.js';
 import type { Violation } from './support/invariants.js';
 
@@ -42,14 +41,11 @@ t.test(`${SEEDS} seeds: what clients were told is true, and in the end all is we
   t.setTimeout(590_000);
   const bad: string[] = [];
   const met = new Map<string, number>();
-  const known = new Map<string, number>();
   const startedAt = performance.now();
   for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
     const outcome = runSeed({ seed });
     const { counts, faults, found } = outcome;
-    const whys = outcome.violations.map((each) => knownOf(each, outcome.climate));
-    if (found > whys.length || whys.includes(undefined)) bad.push(reportOf(outcome));
-    else for (const why of new Set(whys)) sum(known, why ?? '', 1);
+    if (found > 0) bad.push(reportOf(outcome));
     for (const [name, count] of faults) sum(met, name, count);
     for (const [name, count] of Object.entries(counts.gaps)) sum(met, `gap ${name}`, count);
     for (const [name, count] of Object.entries(counts.closes)) sum(met, `close ${name}`, count);
@@ -60,7 +56,6 @@ t.test(`${SEEDS} seeds: what clients were told is true, and in the end all is we
   }
   const ms = (performance.now() - startedAt) / SEEDS;
   t.comment(`${ms.toFixed(1)} ms a seed; ${[...met].map((each) => each.join(' ')).join(', ')}`);
-  for (const [why, count] of known) t.comment(`known, in ${count} seeds: ${why}`);
   t.equal(bad.length, 0, `${bad.length} of ${SEEDS} seeds`);
   for (const report of bad.slice(0, SHOWN)) t.comment(report);
   if (SEEDS < 1_000) return;

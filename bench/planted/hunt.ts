@@ -3,7 +3,6 @@
  * each it says what it means should it never end.
  */
 import { runSeed } from '../../spec/support/cluster.js';
-import { knownOf } from '../../spec/support/cluster/known.js';
 
 const [most = '200'] = process.argv.slice(2);
 
@@ -11,8 +10,7 @@ const hunt = (): object => {
   for (let seed = 1; seed <= Number(most); seed++) {
     console.log(JSON.stringify({ seed, tag: 'I11', text: 'it never ends' }));
     try {
-      const { violations, climate } = runSeed({ seed });
-      const violation = violations.find((each) => knownOf(each, climate) === undefined);
+      const [violation] = runSeed({ seed }).violations;
       if (violation !== undefined) return { seed, ...violation };
     } catch (error) {
       return { seed, tag: 'I11', text: `thrown: ${String(error)}` };
