@@ -5,8 +5,14 @@ const LAYERS = [
     'words',
     '(close|codec|control|position|clock|config|token-bucket|resume|problem)\\.ts$|config/|codec/|operators/',
   ],
-  ['ports', '(auth|outbox|events|hooks|command)\\.ts$|(broker|log)/(index|bus|page|keys|backoff)\\.ts$'],
-  ['parts', '(connection|heartbeat|room|fan-out|recovery|handshake|drain)\\.ts$|broker/|log/|archive/'],
+  [
+    'ports',
+    '(auth|outbox|events|hooks|command)\\.ts$|(broker|log)/(index|bus|page|keys|backoff)\\.ts$',
+  ],
+  [
+    'parts',
+    '(connection|heartbeat|room|fan-out|recovery|handshake|drain)\\.ts$|broker/|log/|archive/',
+  ],
   ['whole', '(accept|hub)\\.ts$'],
   ['edges', 'http/|journal\\.ts$'],
   ['root', '(app|main|index)\\.ts$'],
