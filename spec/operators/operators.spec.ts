@@ -774,7 +774,7 @@ t.test(
       { weight: 1, arbitrary: fc.constantFrom('stalls' as const, 'reads' as const) },
     );
     let overflowed = 0;
-    const check = fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+    const check = fc.property(fc.array(step, { maxLength: 120, size: 'max' }), (steps) => {
       const bound = { messages: 12, bytes: 150 };
       const { consumer, buffer } = bench(bound);
       /** The kernel's state, and whether it will take the next one at once. */
