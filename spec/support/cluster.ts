@@ -156,6 +156,7 @@ export const runSeed = ({ seed, note: told }: RunOptions): Outcome => {
       texts: entries.map(({ id, rest }) => payloadOf(id, rest)),
     });
   }
+  checker.placed([...redis.placed].map(([id, { rest }]) => payloadOf(id, rest)));
   note(() => '*** judged');
   const verdict = checker.verdict({ at: now(), settled: now() - 2_000 });
   const judged = checker.found();

@@ -95,6 +95,8 @@ export interface Checker extends Pick<Ground, 'epoch' | 'trimmed' | 'probes' | '
   readonly fault: (fault: Fault, at: number) => (at: number) => void;
   /** The last fault is over: from so long after it everything must be well. */
   readonly healed: (at: number) => void;
+  /** Messages that had a place at some time, whoever heard them, as they stand on the room's channel. */
+  readonly placed: (texts: readonly string[]) => void;
   /** What a room's log holds in the end. */
   readonly log: (content: LogContent) => void;
   /** Something that has a bound was seen to hold so much. */
@@ -576,6 +578,10 @@ export const checker = ({
     trimmed: earth.trimmed,
     probes: earth.probes,
     status: earth.status,
+    placed: (texts) => {
+      for (const text of texts)
+        if (!words.has(idTextOf(text))) wordOf(text, JSON.parse(text) as Frame, 0);
+    },
     log: (content) => void logs.set(content.room, content),
     holds: (what, count, bound, at) => {
       if (count > bound)

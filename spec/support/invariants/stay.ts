@@ -78,6 +78,8 @@ export interface Stay {
   readonly missing: (hole: Hole, at: number, what: string) => void;
 }
 
+/** How many words are known again by the whole id. */
+const RECENT = 256;
 /** A hole is searched for what fills it so far. */
 const SEARCHED = 4_096;
 
@@ -90,6 +92,8 @@ export const stay = (deps: StayDeps): Stay => {
   /** Places of other epochs that it was shown: who goes on from one that never was is told `gap`, so that loses nothing. */
   const others: { readonly id: Place; readonly from: Place; readonly at: number }[] = [];
   const tops = new Map<number, number>();
+  /** Numbers of the words heard last. */
+  const recent = new Set<number>();
   /** What was passed over, and how that showed: what fills it may be known only later. */
   const holes: { readonly hole: Hole; readonly at: number; readonly what: string }[] = [];
   const after = resumed?._tag === 'After' ? resumed : undefined;
@@ -128,15 +132,21 @@ export const stay = (deps: StayDeps): Stay => {
     if (offset <= (reached.get(tag) ?? 0) && order.at(tag, offset) === word) counts.repeats++;
     const top = tops.get(tag);
     let next = false;
+    const again = recent.has(word.n);
+    recent.add(word.n);
+    if (recent.size > RECENT) for (const oldest of recent) if (recent.delete(oldest)) break;
+    // what waited for a log that does not answer is let go at once, behind one gap: Redis may have gone back meanwhile
+    const letGo = gapAt === at && !again;
     if (top !== undefined && offset <= top) {
-      const same = order.at(tag, offset) === word;
-      found(
-        'I2',
-        `heard ${placeText(id)} ${same ? 'again' : 'under another id, in the same epoch'}`,
-        at,
-      );
-    } else if (place === undefined || loose) {
+      if (letGo) {
+        counts.strays++;
+        return;
+      }
+      const how = again ? 'again' : 'under another id, in the same epoch';
+      found('I2', `heard ${placeText(id)} ${how}`, at);
+    } else if (place === undefined || loose || letGo) {
       if (place?.tag === tag && top !== undefined) counts.missedTold += offset - top - 1;
+      next = place?.tag === tag && offset === place.offset + 1 && !loose;
     } else if (tag !== place.tag) {
       found('I1', `heard ${placeText(id)} of another epoch without a gap`, at);
     } else if (offset <= place.offset) {
