@@ -171,7 +171,7 @@ export const stay = (deps: StayDeps): Stay => {
   };
 
   const shown = (id: Place, at: number): void => {
-    if (place === undefined || loose || isOver(id)) return;
+    if (place === undefined || loose || gapAt === at || isOver(id)) return;
     if (id.tag !== place.tag) others.push({ id, from: place, at });
     else if (id.offset > place.offset)
       pass(
@@ -182,12 +182,17 @@ export const stay = (deps: StayDeps): Stay => {
     else if (id.offset < place.offset) counts.behind++;
   };
 
+  const isBehind = ({ tag, offset }: Place): boolean =>
+    place !== undefined && tag === place.tag && offset < place.offset;
+
   const onThePod = (word: Word, saying: Saying, at: number): void => {
     if (outside.has(saying)) found('I2', `heard ${saying.data} twice outside the log`, at);
     if (saying.logged !== undefined && saying.logged === last && saying.sends === 1)
       found('I2', `heard ${saying.data} twice: in the log, and outside it`, at);
     outside.add(saying);
     owed.delete(saying);
+    // who came from a pod that was further has heard already what its members here hear later
+    if (isBehind(word.id)) return;
     if (before !== undefined) order.follows(before, word, false, client, at);
     before = word;
   };
@@ -270,7 +275,8 @@ export const stay = (deps: StayDeps): Stay => {
       const from = first ?? (base === undefined ? undefined : { ...base, offset: base.offset + 1 });
       if (from === undefined) return;
       const left = order.at(from.tag, from.offset - 1);
-      if (left !== undefined && left.id.ms > resumed.ms)
+      const isHeard = left?.saying !== undefined && outside.has(left.saying);
+      if (left !== undefined && !isHeard && left.id.ms > resumed.ms)
         found(
           'I1',
           `asked for what came after ${resumed.ms}, and ${placeText(left.id)} of ${left.id.ms} did not come`,
