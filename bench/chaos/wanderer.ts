@@ -104,8 +104,8 @@ export interface Wanderer {
   /** Stops and begins to read its socket. */
   readonly pause: () => void;
   readonly resume: () => void;
-  /** The port that its socket has on its own side. */
-  readonly localPort: () => number | undefined;
+  /** The ports of its socket, its own and the other's: by its own alone two that go elsewhere are one. */
+  readonly ports: () => Ports;
   /** For good. */
   readonly stop: () => Promise<void>;
 }
@@ -399,7 +399,7 @@ export const wanderer = (options: WandererOptions): Wanderer => {
     },
     pause: () => socket?.pause(),
     resume: () => socket?.resume(),
-    localPort: () => portOf(socket),
+    ports: () => portsOf(socket),
     stop: async () => {
       stopped = true;
       const closing = socket;
@@ -420,7 +420,11 @@ const placeOf = (idText: string): Place => {
   return { tag, offset };
 };
 
-/** ws keeps its socket to itself; its port is what a proxy knows a link by. */
-const portOf = (socket: WebSocket | undefined): number | undefined =>
-  (socket as unknown as { readonly _socket?: { readonly localPort?: number } } | undefined)?._socket
-    ?.localPort;
+export interface Ports {
+  readonly localPort?: number;
+  readonly remotePort?: number;
+}
+
+/** ws keeps its socket to itself; its ports are what a proxy knows a link by. */
+const portsOf = (socket: WebSocket | undefined): Ports =>
+  (socket as unknown as { readonly _socket?: Ports } | undefined)?._socket ?? {};

@@ -15,11 +15,11 @@ const GRACE_MS = 2_000;
 let hired = 0;
 
 const linkOf = (pods: readonly StagePod[], each: Wanderer): Link | undefined => {
-  const port = each.localPort();
+  const { localPort, remotePort } = each.ports();
   return pods
-    .find(({ name }) => name === each.pod())
+    .find(({ door }) => door.port === remotePort)
     ?.door.links()
-    .find(({ from }) => from === port);
+    .find(({ from }) => from === localPort);
 };
 
 const isIn = (each: Wanderer): Promise<number> => within(now(), 10_000, () => each.isIn());
@@ -215,10 +215,12 @@ export const clientFaults = (pongMs: number): readonly Fault[] => [
           }
         }),
       );
-      return {
-        counts: { deeds },
-        measures: [await back(scene, 'recovered (p99)', some, end, HERD_BAR)],
-      };
+      const away = new Set(some);
+      const ms = await within(end, HERD_BAR, () => {
+        for (const each of away) if (each.isIn()) away.delete(each);
+        return away.size === 0;
+      });
+      return { counts: { deeds }, measures: [{ what: 'recovered', ms, barMs: HERD_BAR }] };
     },
   },
 ];

@@ -15,8 +15,8 @@ import { BETWEEN_MS, type Trio } from '../sentinel.js';
 const KILLED_BAR = 3_000;
 const FROZEN_BAR = 4_000;
 const FROZEN_MS = 12_000;
-/** From another master to delivery. */
-const PODS_BAR = 1_000;
+/** From another master to delivery: contract, section 5. */
+const PODS_BAR = 2_000;
 /** What was said right before may have been answered by the old one. */
 const BEFORE_MS = 100;
 

@@ -185,7 +185,7 @@ export const lineFaults: readonly Fault[] = [
   {
     row: 'F10',
     what: 'Redis drops the subscriber of a frozen pod, with more than 40 MB unread',
-    claims: ['line', 'pod'],
+    claims: ['redis', 'line', 'pod'],
     ms: 6_000,
     act: async (scene) => {
       const { stage, chance } = scene;
