@@ -167,13 +167,14 @@ class SocketConnection implements Connection {
 
   /**
    * The place last queued to this connection, with that place's time and not the pod's: it sorts between what was sent
-   * before and what comes. Of a room that it is not in, the global log's.
+   * before and what comes. In a room that it has not come into it has no place: such an id is none to go on from, and says so
+   * by the other log's epoch.
    */
   private idFor(membership: Membership | undefined): Id {
     const own = placeOf(membership);
     const { tag, offset, ms } =
       own ?? placeOf(this.memberships.get(GLOBAL)) ?? this.deps.globalPosition();
-    const global = own === undefined || membership?.room === GLOBAL;
+    const global = membership === undefined || membership.room === GLOBAL;
     // counted, not drawn: of a thousand drawn at one place two would be the same
     this.nonce = nextNonce(this.nonce);
     return { tag, offset, ms, global, outside: true, nonce: this.nonce };

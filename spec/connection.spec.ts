@@ -424,7 +424,7 @@ t.test('100,000 answers at one place of the log bear ids of their own', async (t
 });
 
 t.test(
-  'what is told of a room before it is joined is of the global log, and says so',
+  'what is told of a room before it is joined names the room, and is no place to go on from',
   async (t) => {
     const w = world();
     const a = member(w);
@@ -444,13 +444,13 @@ t.test(
         ['x', 'y'].includes(String((data as { readonly ref?: string } | undefined)?.ref)),
       );
     t.match(left, [
-      { room: undefined, data: { event: 'left', room: 'nowhere' } },
-      { room: undefined, data: { event: 'left', room: 'slow' } },
+      { room: 'nowhere', data: { event: 'left', room: 'nowhere' } },
+      { room: 'slow', data: { event: 'left', room: 'slow' } },
     ]);
     t.match(
       left.map(({ id }) => parseId(id)),
-      [1, 2].map(() => ({ value: { global: true, outside: true, offset: 1 } })),
-      'an id to go on from in the global log',
+      [1, 2].map(() => ({ value: { global: false, outside: true } })),
+      'of the room, so the global log does not go on from it',
     );
   },
 );

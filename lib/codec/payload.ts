@@ -14,13 +14,13 @@ export const ID_BYTES = ID_PREFIX.length + 36 + ID_SUFFIX.length;
 export const payloadOf = (idText: string, rest: string): string =>
   ID_PREFIX + idText + ID_SUFFIX + rest;
 
-/** A control message. `room` stands outside too when `id` is of that room's log; of a room that was never joined it is not. */
+/** A control message; `id` is outside the log that its `data.room` names, or the global one. */
 export const controlFrame = (id: Id, at: number, data: Control): Buffer =>
   encodeServer(
     id,
     at,
     'system',
-    id.global || !('room' in data) || data.room === undefined ? GLOBAL : data.room,
+    'room' in data && data.room !== undefined ? data.room : GLOBAL,
     data,
   );
 
