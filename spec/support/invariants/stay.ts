@@ -231,6 +231,8 @@ export const stay = (deps: StayDeps): Stay => {
     shown,
     gap: (id, reason, at) => {
       if (reason === 'log_lost') order.sawTag(id.tag);
+      // an epoch whose end Redis forgot comes back, and all of it again
+      if (reason === 'log_lost') tops.delete(id.tag);
       gapAt = at;
       loose = true;
       place = id;
