@@ -228,8 +228,8 @@ export const recovery = (deps: RecoveryDeps): Recovery => {
         const slice =
           page?.slice(next, Math.min(left, most.messages), most.bytes) ?? tailFrom(tag, next);
         if (slice !== undefined) return hand(slice);
-        // the members are further than what was read
-        if (page !== undefined && page.top.offset < now.offset) shared.drop(page);
+        // it was the log's end when it was read, and the members are further; a page in the middle is no other for that
+        if (page !== undefined && page.top.offset < next) shared.drop(page);
         look(next, more);
       };
 

@@ -246,6 +246,7 @@ t.test('a herd shares its reads, from wherever in the log each goes on', async (
     const herd = Array.from({ length: clients }, (_, i) => {
       const peer = w.connect({ room: 'r', lastId: ids[(i * 37) % 1_000] ?? '' });
       if (i % 10 === 0) w.clock.advance(1);
+      if (i % (clients / 10) === 0) speaker.chat('r', 'meanwhile');
       return { peer, from: ((i * 37) % 1_000) + 2 };
     });
     say(w, speaker, 1_001, 1_010);

@@ -94,22 +94,27 @@ export interface Pages {
    * The page that holds this offset, or the log's end where it has none there. Emits once and completes; never errors.
    */
   readonly at: (offset: number) => Observable<Either<LogError, SharedPage>>;
-  /** Reads it anew when it is asked for again. */
+  /** Reads it anew when it is asked for again, unless it has been since. */
   readonly drop: (page: SharedPage) => void;
   readonly clear: () => void;
 }
 
+interface Reading {
+  readonly askedAt: number;
+  readonly page$: Observable<Either<LogError, SharedPage>>;
+}
+
 export const pages = (log: Log, room: Room, clock: Pick<Clock, 'scheduler'>): Pages => {
-  const kept = new Map<number, Observable<Either<LogError, SharedPage>>>();
+  const kept = new Map<number, Reading>();
 
   const read = (from: number): Observable<Either<LogError, SharedPage>> => {
-    const known$ = kept.get(from);
-    if (known$ !== undefined) return known$;
+    const known = kept.get(from);
+    if (known !== undefined) return known.page$;
     const askedAt = clock.scheduler.now();
     const page$ = log.page(room, from, PAGE).pipe(
       map(mapRight((page) => new SharedPage(from, page, askedAt))),
       tap((answer) => {
-        if (isLeft(answer) && kept.get(from) === page$) kept.delete(from);
+        if (isLeft(answer) && kept.get(from)?.page$ === page$) kept.delete(from);
       }),
       share({
         connector: () => new ReplaySubject(1),
@@ -118,7 +123,7 @@ export const pages = (log: Log, room: Room, clock: Pick<Clock, 'scheduler'>): Pa
         resetOnRefCountZero: false,
       }),
     );
-    kept.set(from, page$);
+    kept.set(from, { askedAt, page$ });
     const [oldest] = kept.keys();
     if (kept.size > KEPT && oldest !== undefined) kept.delete(oldest);
     return page$;
@@ -140,7 +145,9 @@ export const pages = (log: Log, room: Room, clock: Pick<Clock, 'scheduler'>): Pa
 
   return {
     at: (offset) => find(Math.floor((Math.max(offset, 1) - 1) / PAGE) * PAGE + 1, offset),
-    drop: ({ from }) => kept.delete(from),
+    drop: ({ from, askedAt }) => {
+      if (kept.get(from)?.askedAt === askedAt) kept.delete(from);
+    },
     clear: () => kept.clear(),
   };
 };
