@@ -369,7 +369,7 @@ export const room =
             const offset = top.id === idText ? top.offset : undefined;
             arrived = top;
             const not = except === undefined ? undefined : [except];
-            const alone = id.outside && type !== 'presence' ? idText : undefined;
+            const alone = offset === undefined && type !== 'presence' ? idText : undefined;
             return down?.next({ frame, top, offset, alone, except: not, at: id.ms });
           }
           case 'Echoed': {

@@ -106,8 +106,8 @@ export const BUGS: readonly Bug[] = [
     changes: [
       {
         file: 'lib/broker/repair.ts',
-        from: '            subscribedAt = clock.scheduler.now();\n            return read(0);',
-        to: '            subscribedAt = clock.scheduler.now();\n            return opened ? deps.settled(true) : read(0);',
+        from: '            subscribed = true;\n            return read(0);',
+        to: '            subscribed = true;\n            return opened ? deps.settled(true) : read(0);',
       },
     ],
   },

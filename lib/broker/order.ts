@@ -9,14 +9,17 @@ import { recent } from './recent.js';
 
 export interface OrderDeps {
   readonly room: Room;
+  /** Our place until the log told one. */
+  readonly start: Top;
   readonly clock: Clock;
   /** Answers overtake what is heard: for so long, what the log counted before it answered is still on its way. */
   readonly lateMs: number;
   readonly echoOf: (publication: Publication) => string | undefined;
   readonly moved: (top: Top) => void;
-  readonly say: (publication: Publication) => void;
+  /** `top` is our place after it. */
+  readonly say: (publication: Publication, top: Top) => void;
   /** It was said before, under the id `as`. */
-  readonly echoed: (publication: Publication, as: string) => void;
+  readonly echoed: (publication: Publication, top: Top, as: string) => void;
 }
 
 /**
@@ -26,8 +29,8 @@ export interface OrderDeps {
 export type Verdict = 'Before' | 'Contradicted' | 'Ahead' | 'Unknown';
 
 export interface Order {
-  /** Our place; undefined while no log is known. */
-  top(): Top | undefined;
+  /** Our place. */
+  top(): Top;
   /** Deals with a message that needs no log. False: in doubt. */
   settles(publication: Publication): boolean;
   verdict(publication: Publication, top: Top): Verdict;
@@ -42,12 +45,6 @@ export interface Order {
   advance(publication: Publication): void;
   /** Says another program's message, or one whose place is not known yet, as it is. */
   passBy(publication: Publication): void;
-  /** It was passed by, and its place was not known. */
-  readonly wasPassed: (publication: Publication) => boolean;
-  /** Takes a place without a word: it was said, or a later one was, behind a gap. */
-  skip(publication: Publication): void;
-  /** More has been passed by than can be remembered: what the log holds behind our place may have been said. */
-  lost(): boolean;
 }
 
 /** Messages said before their place was known: they are not said again when the log tells it. */
@@ -56,15 +53,23 @@ const MAX_PASSED = 4_096;
 /** What has no offset is known again for so many others: 2 kB a room. */
 const MAX_OUTSIDE = 32;
 
-export const order = ({ room, clock, lateMs, echoOf, moved, say, echoed }: OrderDeps): Order => {
+export const order = ({
+  room,
+  start,
+  clock,
+  lateMs,
+  echoOf,
+  moved,
+  say,
+  echoed,
+}: OrderDeps): Order => {
   const isGlobal = room === GLOBAL;
   const seen = recent();
   const outside = new Set<string>();
   const passed = new Set<string>();
-  let passedTooMany = false;
   /** The epoch before: what still comes of it is in no log, and passes before what the new one holds. */
   let left: number | undefined;
-  let known: Top | undefined;
+  let known = start;
   let lateUntil = 0;
 
   const moveTo = (top: Top): void => {
@@ -73,9 +78,9 @@ export const order = ({ room, clock, lateMs, echoOf, moved, say, echoed }: Order
   };
 
   const tell = (publication: Publication, isSaid: boolean): void => {
-    const as = echoOf(publication);
-    if (as !== undefined) echoed(publication, as);
-    else if (!isSaid) say(publication);
+    const as = echoOf(publication) ?? (isSaid ? publication.idText : undefined);
+    if (as === undefined) say(publication, known);
+    else echoed(publication, known, as);
   };
 
   /** Outside the log a place is only shown: it is said once, wherever we are. */
@@ -83,12 +88,12 @@ export const order = ({ room, clock, lateMs, echoOf, moved, say, echoed }: Order
     if (outside.has(publication.idText)) return;
     outside.add(publication.idText);
     if (outside.size > MAX_OUTSIDE) outside.delete(oldestOf(outside));
-    say(publication);
+    say(publication, known);
   };
 
   /** It shows a place that we have not come to: who hears it would take that for theirs, and go on behind the hole. */
   const showsMore = ({ tag, offset }: Id): boolean =>
-    known !== undefined && tag !== left && (tag !== known.tag || offset > known.offset);
+    tag !== left && (tag !== known.tag || offset > known.offset);
 
   const advance = (publication: Publication): void => {
     const { tag, offset, ms } = publication.id;
@@ -103,15 +108,10 @@ export const order = ({ room, clock, lateMs, echoOf, moved, say, echoed }: Order
     if (seen.has(publication)) return;
     const { tag, offset } = publication.id;
     // what we know of our own epoch is not forgotten for a stranger
-    if (known === undefined || tag !== known.tag || offset > known.offset) {
+    if (tag !== known.tag || offset > known.offset) {
       seen.add(offset, publication.idText);
-    }
-    if (tag !== known?.tag || offset > known.offset) {
       passed.add(publication.idText);
-      if (passed.size > MAX_PASSED) {
-        passed.delete(oldestOf(passed));
-        passedTooMany ||= tag === known?.tag;
-      }
+      if (passed.size > MAX_PASSED) passed.delete(oldestOf(passed));
     }
     tell(publication, false);
   };
@@ -135,11 +135,11 @@ export const order = ({ room, clock, lateMs, echoOf, moved, say, echoed }: Order
         passOutside(publication);
         return true;
       }
-      if (known !== undefined && id.tag === left) {
+      if (id.tag === left) {
         passBy(publication);
         return true;
       }
-      if (known === undefined || id.tag !== known.tag || id.global !== isGlobal) return false;
+      if (id.tag !== known.tag || id.global !== isGlobal) return false;
       if (id.offset === known.offset + 1) {
         advance(publication);
         return true;
@@ -149,13 +149,13 @@ export const order = ({ room, clock, lateMs, echoOf, moved, say, echoed }: Order
       );
     },
     verdict: (publication, top) => {
-      if (known === undefined || !confirms(top, publication)) return 'Unknown';
+      if (!confirms(top, publication)) return 'Unknown';
       if (publication.id.offset > known.offset) return 'Ahead';
       return isBefore(publication, known) ? 'Before' : 'Contradicted';
     },
     confirms,
     wentBack: (top, [head]) => {
-      if (known === undefined || known.tag !== top.tag) return false;
+      if (known.tag !== top.tag) return false;
       if (top.offset < known.offset) return true;
       if (known.id === null || known.offset === 0) return false;
       // grown past our place again, it shows there what it holds instead
@@ -167,22 +167,13 @@ export const order = ({ room, clock, lateMs, echoOf, moved, say, echoed }: Order
             : known.id;
       return there !== known.id;
     },
-    isBehind: (top) => known !== undefined && known.tag === top.tag && known.offset < top.offset,
+    isBehind: (top) => known.tag === top.tag && known.offset < top.offset,
     beginAt: (top) => {
-      if (known !== undefined && known.tag !== top.tag) left = known.tag;
+      if (known.tag !== top.tag) left = known.tag;
       if (top.id !== null) seen.add(top.offset, top.id);
       lateUntil = clock.scheduler.now() + lateMs;
-      passedTooMany = false;
       moveTo(top);
     },
-    wasPassed: ({ idText }) => passed.has(idText),
-    skip: ({ id: { tag, offset, ms }, idText }) => {
-      if (tag !== known?.tag || offset !== known.offset + 1) return;
-      seen.add(offset, idText);
-      passed.delete(idText);
-      moveTo({ tag, offset, ms, id: idText });
-    },
-    lost: () => passedTooMany,
     advance,
     passBy,
   };

@@ -118,7 +118,7 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
     receipts: receipts({ clock }),
     way: () => WAY[status$.value._tag],
     idOutside,
-    deliver: (room, publication: Publication) => sayTo(room, { _tag: 'Heard', publication }),
+    deliver: (room, publication: Publication) => sayTo(room, { _tag: 'Said', publication }),
     failed: ({ _tag, detail }, messages) => {
       event$.next({ _tag: 'PublishFailed', detail: `${_tag}: ${detail}`, messages });
       if (_tag === 'ReadOnly') input$.next({ _tag });

@@ -5,12 +5,16 @@
  *
  *   heard ─▶ next in order? ──────────────────────────────▶ Published      (the usual way: no read, no queue)
  *              │ repeated, or before where we began ─▶ dropped
- *              │ outside the log ─────────────────────▶ Published, moves nothing
+ *              │ outside the log, at our place ───────▶ Published, moves nothing
  *              ▼ in doubt; or subscribed again, or quiet for long
  *            held ─▶ the log from our place on, page by page ─▶ Published, up to its top; Gap where it is trimmed
  *                      │ a new epoch, or Redis went back (renew): Gap, and what the new one holds
  *                      ▼
  *                    what was held: has come already · next in order · not the log's: Published, moves nothing
+ *
+ * What is in doubt waits for as long as the log does not answer, and nobody is shown a place that the log has not told: who
+ * comes meanwhile is where the others are. A room whose log cannot be had at all opens on the pod alone, at a place of the
+ * pod's own, until a gap leads to the log's.
  */
 import { isRight } from 'fp-ts/lib/Either.js';
 import { Observable, type OperatorFunction, Subscription } from 'rxjs';
@@ -27,10 +31,12 @@ import { within } from './patience.js';
 
 export type RawEvent =
   | { readonly _tag: 'Heard'; readonly publication: Publication }
+  /** Said on this pod alone: no log knows of it. */
+  | { readonly _tag: 'Said'; readonly publication: Publication }
   /** From here every later message is heard; again after each `Torn`. */
   | { readonly _tag: 'Subscribed' }
   | { readonly _tag: 'Torn' }
-  /** The outage is told: do not wait for the log. */
+  /** The outage is told: do not wait for the log to open. */
   | { readonly _tag: 'Stranded' }
   /** A quiet room is looked after: is our place still the log's top? */
   | { readonly _tag: 'Check' }
@@ -49,9 +55,9 @@ export interface RepairDeps {
   readonly moved: (top: Top) => void;
   /** Told whether the position is checked against the log since the last subscription. */
   readonly settled: (yes: boolean) => void;
-  /** Where the room stands while no log is known. */
+  /** Where the room stands while no log is known: an epoch that is this pod's own. */
   readonly podTop: () => Top;
-  /** How long messages are held, and a read is waited for. */
+  /** How long Redis may take for one thing: twice that, and the room opens without it. */
   readonly patienceMs: number;
 }
 
@@ -60,6 +66,8 @@ const PAGE = 256;
 const PAUSE_MS = 5;
 const MAX_HELD = 1_024;
 const MAX_HELD_BYTES = 4_194_304;
+/** To open takes two things, subscribing and reading; and of a slow Redis a late answer is better than the next. */
+const LONG = 2;
 
 export const repair =
   (deps: RepairDeps): OperatorFunction<RawEvent, ChannelEvent> =>
@@ -68,13 +76,16 @@ export const repair =
       const { clock, patienceMs } = deps;
       const place = order({
         ...deps,
+        start: deps.podTop(),
         lateMs: patienceMs,
-        say: (publication) =>
-          out.next({ _tag: 'Published', publication, top: place.top() ?? deps.podTop() }),
-        echoed: (publication, as) =>
-          out.next({ _tag: 'Echoed', publication, top: place.top() ?? deps.podTop(), as }),
+        say: (publication, top) => out.next({ _tag: 'Published', publication, top }),
+        echoed: (publication, top, as) => out.next({ _tag: 'Echoed', publication, top, as }),
       });
       let opened = false;
+      /** Opened on the pod alone: no log is known yet. */
+      let alone = false;
+      /** The wait for the log before it is gone without. */
+      const opening = new Subscription();
       /** The read or renewal under way, or the wait before the next. */
       let reading: Subscription | undefined;
       let held: Publication[] = [];
@@ -84,15 +95,13 @@ export const repair =
       let overflowed = false;
       /** What overflowed may have been in no log. */
       let lost = false;
-      let limit: Subscription | undefined;
       let subscribed = false;
       /** Something may have been said and not heard since the last read. */
       let deaf = false;
-      let subscribedAt = 0;
 
       const heard = (publication: Publication): void => {
-        // what is outside the log needs no answer of it: it waits only behind what does
-        if (publication.id.outside && held.length === 0 && settles(publication)) return;
+        // what is outside the log and shows no place beyond ours waits for no answer of it
+        if (publication.id.outside && settles(publication)) return;
         if (reading !== undefined || held.length > 0) hold(publication);
         else if (!settles(publication) && subscribed) {
           hold(publication);
@@ -113,17 +122,14 @@ export const repair =
         const { length } = publication.payload;
         if (held.length >= MAX_HELD || heldBytes + length > MAX_HELD_BYTES) {
           overflowed = true;
-          lost ||= publication.id.outside || publication.id.tag !== place.top()?.tag;
+          lost ||= publication.id.outside || publication.id.tag !== place.top().tag;
           return;
         }
         held.push(publication);
         heldBytes += length;
-        if (opened) limit ??= clock.scheduler.schedule(letGo, patienceMs);
       };
 
       const takeHeld = (): readonly Publication[] => {
-        limit?.unsubscribe();
-        limit = undefined;
         const queue = held;
         held = [];
         heldBytes = 0;
@@ -131,29 +137,15 @@ export const repair =
         return queue;
       };
 
-      /** The log does not answer: what waits is said as it is, behind a gap, and moves nothing. */
-      const letGo = (): void => {
-        const queue = takeHeld();
-        if (!opened || (queue.length === 0 && !overflowed)) return;
-        if (overflowed || queue.some(({ id }) => !id.outside)) {
-          out.next({ _tag: 'Gap', reason: 'broker_outage', top: place.top() ?? deps.podTop() });
-        }
-        overflowed = false;
-        lost = false;
-        for (const publication of queue) if (!settles(publication)) place.passBy(publication);
-      };
-
       const read = (failures: number): void => {
-        const known = place.top();
-        const page$ =
-          opened && known !== undefined ? deps.page(known.offset, PAGE) : deps.page(1, 0);
+        const page$ = opened && !alone ? deps.page(place.top().offset, PAGE) : deps.page(1, 0);
         ask(page$, settle, failures);
       };
 
       /** Nothing is in doubt, so nothing waits for it; what is heard meanwhile makes it worthless. */
       const check = (): void => {
         const before = place.top();
-        if (!opened || !subscribed || reading !== undefined || before === undefined) return;
+        if (!opened || !subscribed || reading !== undefined) return;
         const checking = deps
           .page(before.offset, PAGE)
           .pipe(within(patienceMs, clock.scheduler))
@@ -170,7 +162,7 @@ export const repair =
         reading = asking;
         asked = held.length;
         asking.add(
-          answer$.pipe(within(patienceMs, clock.scheduler)).subscribe((answer) => {
+          answer$.pipe(within(LONG * patienceMs, clock.scheduler)).subscribe((answer) => {
             if (isRight(answer)) then(answer.right);
             else failed(answer.left, failures);
           }),
@@ -179,8 +171,7 @@ export const repair =
 
       const failed = (error: BusError, failures: number): void => {
         const hopeless = error._tag === 'WrongType' || error._tag === 'NoPermission';
-        if (!opened && (hopeless || clock.scheduler.now() - subscribedAt >= patienceMs))
-          return fail(error.detail);
+        if (!opened && hopeless) return fail(error.detail);
         reading = clock.scheduler.schedule(
           () => read(failures + 1),
           backoffMs(failures, clock.random),
@@ -196,6 +187,7 @@ export const repair =
         const { top } = page;
         if (!opened) {
           opened = true;
+          opening.unsubscribe();
           // these came before the read was sent, so they are before the join
           held.splice(0, asked);
           asked = 0;
@@ -206,28 +198,24 @@ export const repair =
         if (place.wentBack(top, page.entries)) return startOver(top, []);
         if (place.isBehind(top)) fill(page);
         if (place.isBehind(top) && page.entries.length > 0) return readOn([]);
-        judge(top, place.top()?.tag === top.tag && page.entries.length === 0);
+        judge(top, place.top().tag === top.tag && page.entries.length === 0);
       };
 
       /** What was said and has not been heard. */
-      const fill = ({ top, first, entries }: Page): void => {
+      const fill = ({ first, entries }: Page): void => {
         const known = place.top();
         const [head] = entries;
-        if (known === undefined || head === undefined) return;
-        if (place.lost()) return goOnFrom(top, 'broker_outage');
+        if (head === undefined) return;
         // without the entry of our own place nobody knows whether it still is there
         if (first > known.offset + (known.id === null ? 1 : 0))
           goOnFrom(placeBefore(head), 'expired');
-        const said = entries.findLastIndex(place.wasPassed);
-        entries.forEach((entry, i) => (i <= said ? place.skip(entry) : settles(entry)));
+        for (const entry of entries) settles(entry);
       };
 
-      /** The log has more; who waits behind it waits anew. */
+      /** The log has more. */
       const readOn = (rest: readonly Publication[]): void => {
         reading = clock.scheduler.schedule(() => read(0), PAUSE_MS);
         putBack(rest);
-        limit?.unsubscribe();
-        limit = held.length > 0 ? clock.scheduler.schedule(letGo, patienceMs) : undefined;
       };
 
       /** Redis went back: a new epoch, unless another pod was first. What waits is of the lost one and passes as it is. */
@@ -238,15 +226,9 @@ export const repair =
 
       /** `bare`: the log stands there, and holds nothing from our place on. */
       const judge = (top: Top, bare: boolean): void => {
-        const turned = place.top()?.tag !== top.tag;
-        const isOfBefore = ({ id }: Publication): boolean =>
-          turned && id.outside && id.tag !== top.tag;
-        const before = held.slice(0, asked).filter((one) => !isOfBefore(one)).length;
-        const all = takeHeld();
-        const queue = all.filter((one) => !isOfBefore(one));
-        // said while no log, or another, was known: their ids show that place, so they come before it is left
-        for (const publication of all)
-          if (isOfBefore(publication) && !settles(publication)) place.passBy(publication);
+        const turned = alone || place.top().tag !== top.tag;
+        const before = asked;
+        const queue = takeHeld();
         if (turned) turnTo(top, queue);
         let i = 0;
         for (let publication = queue[0]; publication !== undefined; publication = queue[++i]) {
@@ -269,17 +251,17 @@ export const repair =
           if (!bare) return readOn(queue.slice(i));
           goOnFrom(top, 'expired');
         }
-        if (lost) goOnFrom(place.top() ?? top, 'broker_outage');
+        if (lost) goOnFrom(place.top(), 'broker_outage');
         finish(queue.slice(i));
       };
 
       /** Another epoch than ours: all of it is new. Or the first one that is known after an outage: from what was heard on. */
       const turnTo = (top: Top, queue: readonly Publication[]): void => {
-        const known = place.top();
-        if (known !== undefined) {
-          const ms = Math.min(known.ms, top.ms);
+        if (!alone) {
+          const ms = Math.min(place.top().ms, top.ms);
           return goOnFrom({ tag: top.tag, offset: 0, ms, id: null }, 'log_lost');
         }
+        alone = false;
         const first = queue.find((publication) => place.confirms(top, publication));
         goOnFrom(first === undefined ? top : placeBefore(first), 'broker_outage');
       };
@@ -303,6 +285,20 @@ export const repair =
           if (held.length > 0 || reading !== undefined || !settles(publication)) hold(publication);
       };
 
+      /** What was heard so far is before the join. */
+      const openAlone = (): void => {
+        if (opened) return;
+        opened = true;
+        opening.unsubscribe();
+        alone = true;
+        takeHeld();
+        overflowed = false;
+        lost = false;
+        const top = deps.podTop();
+        place.beginAt(top);
+        out.next({ _tag: 'Opened', top, scope: 'pod' });
+      };
+
       const stopReading = (): void => {
         reading?.unsubscribe();
         reading = undefined;
@@ -312,10 +308,11 @@ export const repair =
         switch (event._tag) {
           case 'Heard':
             return heard(event.publication);
+          case 'Said':
+            return opened ? place.passBy(event.publication) : undefined;
           case 'Subscribed':
             stopReading();
             subscribed = true;
-            subscribedAt = clock.scheduler.now();
             return read(0);
           case 'Torn':
             // what is held waits on: the log may have it when we hear again
@@ -326,14 +323,7 @@ export const repair =
           case 'Check':
             return check();
           case 'Stranded':
-            if (!opened) {
-              opened = true;
-              takeHeld();
-              const top = deps.podTop();
-              deps.moved(top);
-              out.next({ _tag: 'Opened', top, scope: 'pod' });
-            }
-            return letGo();
+            return openAlone();
           case 'Denied':
             return fail(event.detail);
         }
@@ -342,10 +332,16 @@ export const repair =
       deps.settled(false);
       const source = new Subscription(() => {
         stopReading();
-        limit?.unsubscribe();
         deps.settled(true);
       });
       out.add(source);
+      source.add(opening);
+      // after a stalled loop the answers that are there are read first
+      opening.add(
+        clock.scheduler.schedule(() => {
+          opening.add(clock.turn(openAlone));
+        }, LONG * patienceMs),
+      );
       source.add(
         raw$.subscribe({
           next: accept,

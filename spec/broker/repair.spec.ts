@@ -45,6 +45,8 @@ interface Bench {
   entry: (top: Top, offset: number) => Publication;
   renewed$: Answer<Top>;
   hear(...publications: readonly Publication[]): void;
+  /** On this pod alone. */
+  say(publication: Publication): void;
   push(event: RawEvent): void;
   close(): void;
 }
@@ -57,7 +59,7 @@ const tell = (event: ChannelEvent): string => {
     case 'Published':
       return name(event.publication);
     case 'Echoed':
-      return '';
+      return `Echoed ${name(event.publication)}`;
     case 'Failed':
       return 'Failed';
     case 'Opened':
@@ -87,6 +89,7 @@ const bench = (echo: (publication: Publication) => boolean = () => false): Bench
     hear: (...publications) => {
       for (const publication of publications) raw$.next({ _tag: 'Heard', publication });
     },
+    say: (publication) => raw$.next({ _tag: 'Said', publication }),
     push: (event) => raw$.next(event),
     close: () => running.unsubscribe(),
   };
@@ -120,9 +123,7 @@ const bench = (echo: (publication: Publication) => boolean = () => false): Bench
         patienceMs: 2_000,
       }),
     )
-    .subscribe((event) => {
-      if (event._tag !== 'Echoed') told.push(tell(event));
-    });
+    .subscribe((event) => told.push(tell(event)));
   return self;
 };
 
@@ -302,26 +303,40 @@ t.test(
   async (t) => {
     const b = bench();
     b.push({ _tag: 'Stranded' });
-    b.hear(at(77, 0, { outside: true }));
+    b.say(at(77, 0, { outside: true }));
     b.push({ _tag: 'Subscribed' });
     t.same(b.told, ['Opened 77:0 pod', '77:0 outside', 'Gap broker_outage 1:5']);
   },
 );
 
+t.test('on the pod alone nothing shows the log before the gap that tells it', async (t) => {
+  const b = bench();
+  const { answer$, give } = byHand();
+  b.top$ = answer$;
+  b.push({ _tag: 'Stranded' });
+  b.push({ _tag: 'Subscribed' });
+  b.hear(at(1, 5, { outside: true }), at(1, 6));
+  b.say(at(77, 0, { outside: true }));
+  t.same(b.told, ['Opened 77:0 pod', '77:0 outside']);
+  give(topAt(1, 6));
+  t.same(b.told.slice(2), ['Gap broker_outage 1:5', '1:5 outside', '1:6']);
+});
+
 t.test(
-  'a log that does not answer: asked again, and what waits is let go behind a gap',
+  'a log that does not answer: asked again; what is in doubt waits, and nobody else',
   async (t) => {
     const b = open();
     b.top$ = NEVER;
-    b.hear(at(1, 8), at(1, 9));
-    b.clock.advance(1_900);
-    t.same(b.told, []);
-    b.clock.advance(200);
-    t.same(b.told, ['Gap broker_outage 1:5', '1:8', '1:9']);
+    b.hear(at(1, 8), at(1, 9), at(2, 1, { outside: true }));
+    b.say(at(1, 5, { outside: true }));
+    b.clock.advance(10_000);
+    t.ok(b.reads > 1, `${b.reads} reads`);
+    t.same(b.told, ['1:5 outside']);
+    b.first = 1;
     b.top$ = of(right(topAt(1, 9)));
-    b.clock.advance(4_000);
+    b.clock.advance(5_000);
     b.hear(at(1, 10));
-    t.same(b.told, ['Gap broker_outage 1:5', '1:8', '1:9', 'Gap expired 1:9', '1:10']);
+    t.same(b.told.slice(1), ['1:6', '1:7', '1:8', '1:9', '2:1 outside', '1:10']);
     b.close();
     t.equal(b.clock.pending(), 0);
   },
@@ -356,29 +371,40 @@ t.test('what waits is bounded, and what did not fit is told', async (t) => {
   }
 });
 
-t.test('an echo takes its place and is not said', async (t) => {
+t.test('an echo takes its place and is news to who came since alone', async (t) => {
   const b = open(({ id }) => id.offset === 7);
   b.hear(at(1, 6), at(1, 7), at(1, 8));
-  t.same(b.told, ['1:6', '1:8']);
+  t.same(b.told, ['1:6', 'Echoed 1:7', '1:8']);
 });
 
-t.test(
-  'a room whose key is of the wrong type fails; so does one that cannot be read for long',
-  async (t) => {
-    const wrong = bench();
-    wrong.top$ = refused('WrongType');
-    wrong.push({ _tag: 'Subscribed' });
-    t.same(wrong.told, ['Failed']);
-    const full = bench();
-    full.top$ = refused('OutOfMemory');
-    full.push({ _tag: 'Subscribed' });
-    full.clock.advance(1_500);
-    t.same(full.told, []);
-    full.clock.advance(2_000);
-    t.same(full.told, ['Failed']);
-    t.equal(full.clock.pending(), 0);
-  },
-);
+t.test('a room whose key is of the wrong type fails', async (t) => {
+  const wrong = bench();
+  wrong.top$ = refused('WrongType');
+  wrong.push({ _tag: 'Subscribed' });
+  t.same(wrong.told, ['Failed']);
+  t.equal(wrong.clock.pending(), 0);
+});
+
+for (const [what, top$] of [
+  ['refuses', refused('OutOfMemory')],
+  ['is silent', NEVER],
+] as const)
+  t.test(
+    `a log that ${what} for long: opened on the pod, and a gap when it is known`,
+    async (t) => {
+      const b = bench();
+      b.top$ = top$;
+      b.push({ _tag: 'Subscribed' });
+      b.clock.advance(3_900);
+      t.same(b.told, []);
+      b.clock.advance(200);
+      t.same(b.told, ['Opened 77:0 pod']);
+      b.top$ = of(right(topAt(1, 5)));
+      b.clock.advance(5_000);
+      t.same(b.told, ['Opened 77:0 pod', 'Gap broker_outage 1:5']);
+      t.equal(b.settled.at(-1), true);
+    },
+  );
 
 t.test('left in the middle of a doubt: nothing is left behind', async (t) => {
   const b = open();
@@ -455,23 +481,23 @@ t.test('a new epoch is said from its start', async (t) => {
 });
 
 t.test(
-  'what was let go behind a gap is not said again when the log answers, nor what comes before it',
+  'what was passed as it is and has its place after all is news to who came since',
   async (t) => {
     const b = logged();
-    b.top$ = NEVER;
-    b.hear(at(1, 8), at(1, 9));
-    b.clock.advance(2_100);
-    b.top$ = of(right(topAt(1, 10)));
-    b.clock.advance(4_000);
-    t.same(b.told, ['Gap broker_outage 1:5', '1:8', '1:9', '1:10']);
+    b.top$ = of(right(topAt(1, 5)));
+    b.hear(at(1, 7));
+    t.same(b.told, ['1:7'], 'not in the log that answered');
+    b.top$ = of(right(topAt(1, 7)));
+    b.push({ _tag: 'Check' });
+    t.same(b.told, ['1:7', '1:6', 'Echoed 1:7']);
   },
 );
 
-t.test('an echo in the log takes its place and is not said', async (t) => {
+t.test('an echo in the log takes its place likewise', async (t) => {
   const b = logged(({ id }) => id.offset === 7);
   b.top$ = of(right(topAt(1, 8)));
   b.hear(at(1, 8));
-  t.same(b.told, ['1:6', '1:8']);
+  t.same(b.told, ['1:6', 'Echoed 1:7', '1:8']);
 });
 
 t.test(
