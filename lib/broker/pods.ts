@@ -27,7 +27,7 @@ import {
 import { counts } from './counts.js';
 import { echoes } from './echoes.js';
 import type { Broker, BrokerEvent, BrokerStatus, ChannelEvent } from './index.js';
-import { type Input, outage, statusOf } from './outage.js';
+import { type Input, type Outage, outage, statusOf } from './outage.js';
 import { within } from './patience.js';
 import { probe } from './probe.js';
 import { publisher } from './publisher.js';
@@ -78,6 +78,7 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
   const unsettled = new Set<object>();
   let ready = false;
   let turn = 0;
+  let phase: Outage['phase'] = 'Starting';
   /** Of the ids that are given before any log was seen; one for the pod, so they sort among each other. */
   const podTag = drawTag(random);
   let podMs = 0;
@@ -233,6 +234,7 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
 
   life.add(
     outage(clock, input$).subscribe((state) => {
+      phase = state.phase;
       const status = statusOf(state);
       if (status._tag !== status$.value._tag) turnTo(status);
       if (state.reconnect) bus.reconnect();
@@ -244,6 +246,8 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
         const back = pulse.read(payload);
         if (back === undefined) return;
         event$.next({ _tag: 'ProbeReturned', seconds: back.seconds });
+        if (phase === 'Degraded')
+          for (const room of [...places.keys()]) sayTo(room, { _tag: 'Reached' });
         input$.next({ _tag: 'Returned' });
         lines.probed(back.number);
       },

@@ -38,6 +38,8 @@ export type RawEvent =
   | { readonly _tag: 'Torn' }
   /** The outage is told: do not wait for the log to open. */
   | { readonly _tag: 'Stranded' }
+  /** The outage may be over: what was said meanwhile may not have been heard, though nothing was torn. */
+  | { readonly _tag: 'Reached' }
   /** A quiet room is looked after: is our place still the log's top? */
   | { readonly _tag: 'Check' }
   | { readonly _tag: 'Denied'; readonly detail: string };
@@ -322,6 +324,12 @@ export const repair =
             return deps.settled(false);
           case 'Check':
             return check();
+          case 'Reached':
+            if (!subscribed) return;
+            stopReading();
+            deaf = true;
+            deps.settled(false);
+            return read(0);
           case 'Stranded':
             return openAlone();
           case 'Denied':

@@ -480,6 +480,32 @@ t.test('restored is told when the rooms are subscribed again and repaired', asyn
   t.same(atUp, [['Opened cluster', 'Published']]);
 });
 
+t.test(
+  'restored is told when rooms are repaired that stood all the time and heard nothing',
+  async (t) => {
+    const w = world(2);
+    const pod = podOf(w, 0);
+    const rooms = Array.from({ length: 8 }, (_, i) => join(w, pod, `r${i}`));
+    w.clock.advance(1_000);
+    pod.bus.deafen(true);
+    w.clock.advance(3_500);
+    t.equal(statusOf(pod), 'Degraded');
+    for (const { room } of rooms) publish(w, podOf(w, 1), room);
+    w.clock.advance(10);
+    const atUp: string[] = [];
+    pod.broker.status$.subscribe(({ _tag }) => {
+      if (_tag === 'Up') atUp.push(...rooms.flatMap(tagsOf));
+    });
+    pod.bus.deafen(false);
+    w.clock.advance(1_000);
+    t.same(
+      atUp,
+      rooms.flatMap(() => ['Opened cluster', 'Published']),
+    );
+    t.same(faultsOf(w), []);
+  },
+);
+
 t.test('a key of what was said on the pod alone is known when it comes again', async (t) => {
   const w = world(1);
   const pod = podOf(w, 0);

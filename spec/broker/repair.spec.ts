@@ -493,6 +493,18 @@ t.test(
   },
 );
 
+t.test('reached again after an outage: not settled until the log was read', async (t) => {
+  const b = logged();
+  const { answer$, give } = byHand();
+  b.top$ = answer$;
+  b.push({ _tag: 'Stranded' });
+  b.push({ _tag: 'Reached' });
+  t.equal(b.settled.at(-1), false);
+  give(topAt(1, 7));
+  t.same(b.told, ['1:6', '1:7']);
+  t.equal(b.settled.at(-1), true);
+});
+
 t.test('an echo in the log takes its place likewise', async (t) => {
   const b = logged(({ id }) => id.offset === 7);
   b.top$ = of(right(topAt(1, 8)));
