@@ -85,6 +85,8 @@ export const room =
         delivered: ({ items, count, top }, size) => {
           if (name === GLOBAL) reached(top);
           recovered.delivered(items);
+          if (knowing !== undefined && items.some(({ except }) => except === knowing))
+            knowing = undefined;
           tell({
             _tag: 'Delivered',
             messages: count,
@@ -115,6 +117,8 @@ export const room =
       let arrived: Top = { ...globalPosition(), id: null };
       let nonce = drawNonce(clock.random);
       let others = 0;
+      /** Who has been told of the broker's status, while the word of it is on its way to the others. */
+      let knowing: string[] | undefined;
       let presence = false;
       /** The broker cannot give this room: nobody's bug. */
       let refused = false;
@@ -127,6 +131,7 @@ export const room =
         const now = status();
         if (name === GLOBAL && now._tag === 'Degraded')
           membership.connection.tell(statusControl(now), membership);
+        knowing?.push(membership.connection.id);
         return comeIn(command);
       };
 
@@ -414,10 +419,8 @@ export const room =
         // who is on the way in may be in before the others are told
         const newcomers = [...joining.keys()];
         for (const membership of newcomers) membership.connection.tell(control, membership);
-        say(
-          control,
-          newcomers.map(({ connection }) => connection.id),
-        );
+        knowing = newcomers.map(({ connection }) => connection.id);
+        say(control, knowing);
       };
 
       const everybody = (): readonly Membership[] => [...seated.keys(), ...joining.keys()];

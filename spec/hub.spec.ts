@@ -627,6 +627,24 @@ t.test('who is still joining the global log hears of an outage too, once', async
   t.equal(a.told('restored').length, 1);
 });
 
+t.test(
+  'who comes while the word of an outage is on its way to the others hears it once',
+  async (t) => {
+    const w = scripted();
+    const a = w.connect();
+    w.clock.advance(10);
+    w.broker.status$.next({ _tag: 'Degraded', since: w.clock.wall() });
+    const b = w.connect();
+    w.clock.advance(10);
+    for (const peer of [a, b]) t.equal(peer.told('degraded').length, 1);
+    w.broker.status$.next({ _tag: 'Up', since: w.clock.wall() });
+    const c = w.connect();
+    w.clock.advance(10);
+    for (const peer of [a, b]) t.equal(peer.told('restored').length, 1);
+    t.equal(c.told('restored').length, 0);
+  },
+);
+
 t.test('starting is no outage: nobody is told', async (t) => {
   const w = scripted();
   w.broker.status$.next({ _tag: 'Starting' });
