@@ -7,11 +7,11 @@ const LAYERS = [
   ],
   [
     'ports',
-    '(outbox|events|hooks|command)\\.ts$|(access|broker|log)/(index|bus|page|keys|backoff)\\.ts$',
+    '(outbox|events|hooks|command)\\.ts$|(access|broker|log)/(index|bus|page|keys|backoff|word)\\.ts$',
   ],
   [
     'parts',
-    '(connection|heartbeat|room|fan-out|recovery|handshake|drain)\\.ts$|access/|broker/|log/|archive/',
+    '(connection|heartbeat|room|fan-out|recovery|handshake|drain|operator)\\.ts$|access/|broker/|log/|archive/',
   ],
   ['whole', '(accept|hub)\\.ts$'],
   ['edges', 'http/|journal\\.ts$'],

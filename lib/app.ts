@@ -42,6 +42,7 @@ import { type Readiness, routes } from './http/routes.js';
 import { httpServer } from './http/server.js';
 import { type Stats, stats } from './http/stats.js';
 import { hub } from './hub.js';
+import { obey } from './operator.js';
 import { multicast } from './operators/multicast.js';
 import type { Waiting } from './outbox.js';
 import { drawTag, GLOBAL, type Position, type Room } from './position.js';
@@ -189,6 +190,8 @@ export const app = ({
     }),
   );
 
+  const word$ = broker.word$.pipe(tap((word) => obey(word, connections)));
+
   const counted$ = new Observable<never>(() => {
     const folds = [measures.fold, counts.fold, ...(onEvent === undefined ? [] : [onEvent])];
     const places = folds.map((fold) => events.subscribe(fold));
@@ -196,7 +199,7 @@ export const app = ({
   });
 
   const run = (): Subscription =>
-    merge(counted$, broker.event$.pipe(tap(tell)), status$, overdue$, hub$).subscribe();
+    merge(counted$, broker.event$.pipe(tap(tell)), status$, word$, overdue$, hub$).subscribe();
 
   /** Nobody is left, or it is time to go without them. */
   const empty$ = interval(EMPTY_CHECK_MS, clock.scheduler).pipe(

@@ -9,6 +9,7 @@ import type { Draft, Publication } from '../codec.js';
 import type { GapReason } from '../control.js';
 import type { Log } from '../log/index.js';
 import type { Room, Top } from '../position.js';
+import type { Word } from './word.js';
 
 /**
  * What a room's channel says, in order. `Opened` comes first: from here every later message arrives, and `top` is where
@@ -97,6 +98,13 @@ export interface Broker {
    * nobody answers and it is not known either.
    */
   elsewhere(room: Room): Observable<number | undefined>;
+  /** What operators say to all pods, on whichever it was said, this one's own words included. */
+  readonly word$: Observable<Word>;
+  /**
+   * Says an operator's word to every pod; here it is heard at once, whatever else happens. Emits once and completes:
+   * `Left` says why the others could not be told.
+   */
+  say(word: Word): Observable<Either<string, void>>;
   /** Ends everything the broker holds. Completes when the neighbours were told that this pod has gone. */
   close(): Observable<void>;
 }

@@ -3,13 +3,14 @@
  * bound: a position as long as `positionTtlMs` (24 h) or until too many other rooms were used since, and a log no longer.
  */
 import { type Either, left, right } from 'fp-ts/lib/Either.js';
-import { EMPTY, NEVER, Observable, of, type Subscriber } from 'rxjs';
+import { defer, EMPTY, NEVER, Observable, of, Subject, type Subscriber } from 'rxjs';
 import type { Clock } from '../clock.js';
 import { type Draft, publicationOf } from '../codec.js';
 import { memoryLog } from '../log/memory.js';
 import { drawNonce, drawTag, GLOBAL, type Room, type Top } from '../position.js';
 import type { Broker, BrokerStatus, ChannelEvent, PublishError, Receipt } from './index.js';
 import { idempotencyKeys } from './keys.js';
+import type { Word } from './word.js';
 
 export interface LocalBrokerOptions {
   readonly clock: Clock;
@@ -32,6 +33,7 @@ export const localBroker = ({
   const tops = new Map<Room, Top>();
   const channels = new Map<Room, Subscriber<ChannelEvent>>();
   const keys = idempotencyKeys(clock);
+  const word$ = new Subject<Word>();
   const log = memoryLog({ wall: clock.wall, messages: logMessages, ttlMs: logTtlMs });
 
   /** The room's top, moved to the end of the map: its start is what was unused for longest. */
@@ -121,6 +123,12 @@ export const localBroker = ({
     publishNow: place,
     members: () => of(0),
     elsewhere: () => of(0),
+    word$: word$.asObservable(),
+    say: (word) =>
+      defer(() => {
+        word$.next(word);
+        return of(right(undefined));
+      }),
     close: () => EMPTY,
   };
 };

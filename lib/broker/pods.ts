@@ -33,7 +33,8 @@ import { probe } from './probe.js';
 import { publisher } from './publisher.js';
 import { type RawEvent, repair } from './repair.js';
 import { receipts } from './receipts.js';
-import { type Sink, subscriptions } from './subscriptions.js';
+import { subscriptions } from './subscriptions.js';
+import { words } from './words.js';
 
 export interface PodsDeps {
   readonly bus: Bus;
@@ -93,6 +94,13 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
     changed: (room, others) => {
       for (const out of places.get(room)?.open ?? []) out.next({ _tag: 'Counted', others });
     },
+  });
+
+  const operators = words({
+    bus,
+    clock,
+    timeoutMs,
+    dropped: (detail) => event$.next({ _tag: 'PayloadDropped', detail }),
   });
 
   /** The one place whose time is the pod's own, and so may be wrong: no log is known yet. */
@@ -257,8 +265,9 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
       denied: () => undefined,
     }),
   );
-  // contract section 5: always, whoever is connected; operators' words come with what they are about
-  for (const name of [GLOBAL_CHANNEL, CONTROL_CHANNEL]) life.add(heard.open(name, DEAF));
+  // contract section 5: always, whoever is connected
+  life.add(heard.open(GLOBAL_CHANNEL, DEAF));
+  life.add(heard.open(CONTROL_CHANNEL, operators.sink));
   life.add(timer(PROBE_MS, PROBE_MS, scheduler).subscribe(pulseOnce));
   life.add(timer(PROBE_MS, PROBE_MS, scheduler).subscribe(lookAfter));
   life.add(timer(LEASE_MS, LEASE_MS, scheduler).subscribe(renewLease));
@@ -277,6 +286,8 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
     publish: (draft) => lines.publish(draft),
     members: (room, own) => members.members(room, own),
     elsewhere: (room) => members.elsewhere(room),
+    word$: operators.word$,
+    say: operators.say,
     holdings: () => ({
       channels: heard.size(),
       rooms: places.size,
@@ -290,6 +301,7 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
         lines.close();
         members.close();
         heard.close();
+        operators.close();
         event$.complete();
         status$.complete();
         return bus.close();
@@ -297,7 +309,7 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
   };
 };
 
-const DEAF: Sink = {
+const DEAF = {
   message: () => undefined,
   subscribed: () => undefined,
   torn: () => undefined,

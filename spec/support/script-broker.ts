@@ -152,6 +152,8 @@ export const scriptBroker = (clock: VirtualClock): ScriptBroker => {
         map(() => self.others.get(room) ?? 0),
       ),
     elsewhere: (room) => of(self.others.get(room) ?? 0),
+    word$: NEVER,
+    say: () => of(right(undefined)),
     close: () => of(undefined),
   };
   return self;
