@@ -21,7 +21,8 @@ interface Echo {
   readonly until: number;
 }
 
-const KEEP_MS = 60_000;
+/** As long as the log has it by default: after a long outage it is read there. */
+const KEEP_MS = 600_000;
 const MAX_ECHOES = 16_384;
 const MAX_LENGTH = 16_777_216;
 

@@ -411,6 +411,30 @@ t.test(
   },
 );
 
+t.test(
+  'however long the outage, what fell back and ran all the same is not said again',
+  async (t) => {
+    const w = world(2);
+    const pod = podOf(w, 0);
+    const here = join(w, pod, 'r');
+    w.clock.advance(1_000);
+    pod.bus.deafen(true);
+    pod.bus.holdAnswers(true);
+    const sent = publish(w, pod, 'r');
+    w.clock.advance(2_100);
+    t.equal(scopeOf(sent), 'pod');
+    t.equal(w.redis.placed.size, 1);
+    pod.bus.blackHole(true);
+    w.clock.advance(300_000);
+    pod.bus.deafen(false);
+    pod.bus.holdAnswers(false);
+    pod.bus.blackHole(false);
+    w.clock.advance(3_000);
+    t.same(restsOf(here), [sent.draft.rest]);
+    t.equal(here.events.at(-1)?._tag, 'Echoed', 'but to who has come since');
+  },
+);
+
 t.test('a single failed publish pins its room until a later probe has come round', async (t) => {
   const w = world(1);
   const pod = podOf(w, 0);
