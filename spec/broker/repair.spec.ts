@@ -493,6 +493,23 @@ t.test(
   },
 );
 
+t.test('an epoch that comes back comes whole, what passed of it meanwhile too', async (t) => {
+  const b = logged();
+  b.push({ _tag: 'Torn' });
+  b.top$ = of(right(topAt(2, 1)));
+  b.push({ _tag: 'Subscribed' });
+  b.clock.advance(10);
+  b.hear(at(1, 6), at(1, 7));
+  t.same(b.told, ['Gap log_lost 2:0', '2:1', '1:6', '1:7']);
+  b.top$ = of(right(topAt(1, 8)));
+  b.hear(at(1, 8));
+  t.same(b.told[4], '1:8', 'of the epoch that was left');
+  b.push({ _tag: 'Check' });
+  b.push({ _tag: 'Check' });
+  t.same(b.told.slice(5, 7), ['Gap log_lost 1:0', '1:1']);
+  t.same(b.told.slice(-3), ['1:6', '1:7', '1:8']);
+});
+
 t.test('reached again after an outage: not settled until the log was read', async (t) => {
   const b = logged();
   const { answer$, give } = byHand();
