@@ -6,6 +6,7 @@
 export { type ClientMessage, decodeMessage, isAbsentId } from './codec/client-message.js';
 export { frameAround, frameOf, framesOf, payloadIn } from './codec/frame.js';
 export { type Json, MAX_DEPTH, MAX_ENCODED_BYTES } from './codec/json.js';
+export { keyOf, programKeyOf } from './codec/key.js';
 export {
   controlFrame,
   errorFrame,
@@ -14,6 +15,7 @@ export {
   presenceData,
   SERVER,
 } from './codec/payload.js';
+export { decodePosts, MAX_POSTS, placeOf, type Post, type Posts } from './codec/post.js';
 export {
   type Draft,
   type DraftFields,

@@ -25,6 +25,7 @@ import {
   errorFrame,
   frameOf,
   type Json,
+  keyOf,
   payloadOf,
   pongFrame,
   programDraftOf,
@@ -557,15 +558,6 @@ const notAMember = (ref: string | undefined): Refusal => ({
   text: 'room: expected one that this connection has joined, got another',
   ref,
 });
-
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-
-/** Contract section 1: a user's own key; of those who are not known only a UUID is one, as they share the room's. */
-const keyOf = (userId: string | null, ref: string | undefined): string | undefined => {
-  if (ref === undefined) return undefined;
-  if (userId !== null) return `${userId}:${ref}`;
-  return UUID.test(ref) ? `:${ref.toLowerCase()}` : undefined;
-};
 
 const refusalOf = (error: PublishError, ref: string | undefined): Refusal =>
   error._tag === 'KeyReused'

@@ -70,7 +70,8 @@ export const decodeMessage = (frame: Buffer): E.Either<Refusal, ClientMessage> =
     : message;
 };
 
-const refOf = ({ id }: Fields): E.Either<Refusal, string | undefined> => {
+/** A client's own `id` of a message. */
+export const refOf = ({ id }: Fields): E.Either<Refusal, string | undefined> => {
   if (id === undefined) return E.right(undefined);
   if (typeof id !== 'string') return wrong('id', 'a string of 1 to 64 characters', id);
   // a character beyond the BMP is two units of UTF-16
@@ -131,7 +132,8 @@ const messageOf = (
   }
 };
 
-const roomOf = (room: unknown): E.Either<Refusal, Room | undefined> => {
+/** The room that a message names; undefined where it names none. */
+export const roomOf = (room: unknown): E.Either<Refusal, Room | undefined> => {
   if (room === undefined) return E.right(undefined);
   if (room === null || room === GLOBAL) return E.right(GLOBAL);
   if (typeof room !== 'string') return wrong('room', 'a string', room);

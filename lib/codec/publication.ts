@@ -153,7 +153,8 @@ const programFlaw = (data: unknown): string | undefined => {
   }
 };
 
-const eventFlaw = (data: unknown): string | undefined => {
+/** What makes the data of a `system` message none that a program may say. */
+export const eventFlaw = (data: unknown): string | undefined => {
   const event = Envelope.is(data) ? data['event'] : undefined;
   if (typeof event !== 'string') return `.event: expected a string, got ${kindOf(event)}`;
   return isControlEvent(event)
