@@ -169,7 +169,11 @@ export const order = ({
     },
     isBehind: (top) => known.tag === top.tag && known.offset < top.offset,
     beginAt: (top) => {
-      if (known.tag !== top.tag) left = known.tag;
+      if (known.tag !== top.tag) {
+        left = known.tag;
+        // behind its gap an epoch comes whole
+        passed.clear();
+      }
       if (top.id !== null) seen.add(top.offset, top.id);
       lateUntil = clock.scheduler.now() + lateMs;
       moveTo(top);
