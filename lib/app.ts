@@ -25,6 +25,7 @@ import {
   timer,
 } from 'rxjs';
 import { accept } from './accept.js';
+import { accessOf } from './access/choice.js';
 import { brokerOf } from './broker/choice.js';
 import type { BrokerStatus, Receipt } from './broker/index.js';
 import { type Clock, systemClock } from './clock.js';
@@ -38,6 +39,7 @@ import { heartbeat } from './heartbeat.js';
 import type { Hooks } from './hooks.js';
 import { history } from './http/history.js';
 import { metrics } from './http/metrics.js';
+import { publishing } from './http/publishing.js';
 import { type Readiness, routes } from './http/routes.js';
 import { httpServer } from './http/server.js';
 import { type Stats, stats } from './http/stats.js';
@@ -107,6 +109,7 @@ export const app = ({
   const connections = new Set<Connection>();
   const waiting: Waiting = { peak: 0 };
   const broker = brokerOf(config, clock);
+  const access = accessOf(config);
   const startedAt = clock.scheduler.now();
   const counts = stats(
     config.server.serverId,
@@ -133,10 +136,14 @@ export const app = ({
   routes({
     config,
     clock,
+    access,
     stats: counts,
     metrics: measures,
     history: history(broker),
+    publishing: publishing({ broker, clock, tell }),
+    say: (word) => broker.say(word),
     readiness,
+    tell,
   })(http);
   const server = given ?? http.server;
 

@@ -12,6 +12,8 @@ export type HubEvent =
   | { readonly _tag: 'Disconnected'; readonly code: number | null }
   /** A handshake was refused with this HTTP status. */
   | { readonly _tag: 'HandshakeRefused'; readonly status: number }
+  /** Another request was. */
+  | { readonly _tag: 'RequestRefused'; readonly status: number }
   | { readonly _tag: 'Received'; readonly messages: number }
   | { readonly _tag: 'Rejected'; readonly code: ErrorCode }
   /** A batch reached every member of a room. `acceptedAt` are the messages' Unix ms, `handedAt` is when the kernel had them. */

@@ -27,6 +27,7 @@ const TITLES: Readonly<Record<number, string>> = {
   404: 'Not Found',
   405: 'Method Not Allowed',
   408: 'Request Timeout',
+  409: 'Conflict',
   413: 'Content Too Large',
   415: 'Unsupported Media Type',
   417: 'Expectation Failed',
@@ -38,7 +39,13 @@ const TITLES: Readonly<Record<number, string>> = {
 };
 
 /** Answers a request that no route sees; what follows it on the socket may be its body. */
-export const answerRequest = (
+export const answerRequest = (response: ServerResponse, problem: Problem): void => {
+  beginAnswer(response, problem);
+  response.end();
+};
+
+/** Says all of the answer, and leaves its end, which closes the socket, to whoever still reads from it. */
+export const beginAnswer = (
   response: ServerResponse,
   { status, title, detail, headers }: Problem,
 ): void => {
@@ -52,7 +59,7 @@ export const answerRequest = (
       Connection: 'close',
       ...headers,
     })
-    .end(body);
+    .write(body);
 };
 
 /** Answers a socket that no HTTP response stands for (yet, or any more), and ends it. */

@@ -64,6 +64,6 @@ export const decodeWord = (payload: Buffer): Either<string, Heard> => {
     return left('control: expected a disconnect of one connection or user, got something else');
   const { by, connection, user } = said.right;
   return connection === undefined
-    ? right({ word: { _tag: 'Disconnect', whom: 'user', id: user ?? '' }, by })
+    ? right({ word: { _tag: 'Disconnect', whom: 'user', id: user }, by })
     : right({ word: { _tag: 'Disconnect', whom: 'connection', id: connection }, by });
 };

@@ -49,7 +49,7 @@ export const metrics = (waiting: Waiting, logBytes: (() => number) | undefined):
   );
   const rejected = labelled(
     'realtime_rejected',
-    'Messages, handshakes (by HTTP status) and payloads that were refused',
+    'Messages, requests (by HTTP status) and payloads that were refused',
     'code',
   );
   const connectionsLost = counter(
@@ -96,6 +96,7 @@ export const metrics = (waiting: Waiting, logBytes: (() => number) | undefined):
         if (event.code !== null) closes.inc({ code: event.code });
         return connections.dec();
       case 'HandshakeRefused':
+      case 'RequestRefused':
         return rejected.inc({ code: event.status });
       case 'Received':
         return received.inc(event.messages);

@@ -1,12 +1,29 @@
-/** The HTTP surface (contract section 2): what is asked without a socket. Errors are problems (RFC 9457). */
+/** The HTTP surface (contract section 2): what is asked and said without a socket. Errors are problems (RFC 9457). */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { isLeft } from 'fp-ts/lib/Either.js';
+import { type Either, isLeft, left, mapLeft, right } from 'fp-ts/lib/Either.js';
+import { firstValueFrom } from 'rxjs';
+import { identityOf } from '../access/credentials.js';
+import {
+  type Access,
+  ADMIN_NEEDED,
+  type Identity,
+  mayJoin,
+  problemOf,
+  ROOM_FORBIDDEN,
+} from '../access/index.js';
+import type { Broker } from '../broker/index.js';
+import { isWhom, WHOM_RULE, type Word } from '../broker/word.js';
 import type { Clock } from '../clock.js';
 import type { Config } from '../config.js';
-import { isRoomName, ROOM_RULE } from '../position.js';
+import type { HubEvent } from '../events.js';
+import { isWebSocket } from '../handshake.js';
+import { isRoomName, type Room, ROOM_RULE } from '../position.js';
 import { type Problem, problem } from '../problem.js';
+import { bodies, unreadable } from './bodies.js';
 import type { History, Query } from './history.js';
 import type { Metrics } from './metrics.js';
+import type { Publishing } from './publishing.js';
+import { refusing } from './refusal.js';
 import type { StatsFold } from './stats.js';
 
 export type Readiness = 'starting' | 'ready' | 'degraded' | 'draining';
@@ -14,26 +31,83 @@ export type Readiness = 'starting' | 'ready' | 'degraded' | 'draining';
 export interface RoutesDeps {
   readonly config: Config;
   readonly clock: Clock;
+  readonly access: Access;
   readonly stats: StatsFold;
   readonly metrics: Metrics;
   readonly history: History;
+  readonly publishing: Publishing;
+  readonly say: Broker['say'];
   readonly readiness: () => Readiness;
+  readonly tell: (event: HubEvent) => void;
+}
+
+/** A request that may be answered: what it asks with, and the two ways to answer it. */
+interface Asked {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly query: Query;
+  readonly params: Query;
+  readonly refuse: (problem: Problem, more?: Readonly<Record<string, unknown>>) => FastifyReply;
 }
 
 export const routes =
-  ({ config, clock, stats, metrics, history, readiness }: RoutesDeps) =>
+  ({ config, clock, access, tell, readiness, ...deps }: RoutesDeps) =>
   (http: FastifyInstance): void => {
+    const { stats, metrics, history, publishing, say } = deps;
     const { basePath, serverId, readyRequiresBroker } = config.server;
-    const allowed = new Map<string, string>();
-    const get = (
-      path: string,
-      answer: (reply: FastifyReply, query: Query, params: Query) => unknown,
-    ): void => {
-      allowed.set(path, 'GET, HEAD');
-      http.get<{ Querystring: Query; Params: Query }>(path, ({ query, params }, reply) =>
-        answer(reply, query, params),
-      );
+    const refuseWith = refusing(clock);
+    const allowed: (readonly [path: RegExp, methods: string])[] = [];
+
+    const refusal =
+      (request: FastifyRequest, reply: FastifyReply): Asked['refuse'] =>
+      (why, more) => {
+        // whoever takes upgrades counts those that it lets pass to here
+        if (!isWebSocket(request.raw)) tell({ _tag: 'RequestRefused', status: why.status });
+        return refuseWith(request, reply, why, more);
+      };
+
+    const on =
+      (method: 'GET' | 'POST' | 'DELETE') =>
+      (path: string, answer: (asked: Asked) => unknown): void => {
+        const pattern = path
+          .replaceAll(/[.]/g, '\\.')
+          .replaceAll(/:\w+/g, '[^/]*')
+          .replace('*', '.*');
+        allowed.push([new RegExp(`^${pattern}$`), method === 'GET' ? 'GET, HEAD' : method]);
+        http.route<{ Querystring: Query; Params: Query }>({
+          method,
+          url: path,
+          handler: (request, reply) =>
+            answer({
+              request,
+              reply,
+              query: request.query,
+              params: request.params,
+              refuse: refusal(request, reply),
+            }),
+        });
+      };
+    const [get, post, remove] = [on('GET'), on('POST'), on('DELETE')];
+
+    // access
+
+    const whoIs = async ({ request }: Asked): Promise<Either<Problem, Identity>> =>
+      mapLeft(problemOf)(await firstValueFrom(identityOf(access, request.raw)));
+
+    const operatorOf = async (asked: Asked): Promise<Either<Problem, Identity>> => {
+      const who = await whoIs(asked);
+      return isLeft(who) || who.right.rights.admin ? who : left(ADMIN_NEEDED);
     };
+
+    const readable = async (asked: Asked): Promise<Either<Problem, Room>> => {
+      const who = await whoIs(asked);
+      if (isLeft(who)) return who;
+      const { room } = asked.params;
+      if (!isRoom(room)) return left(NO_ROOM);
+      return mayJoin(who.right.rights, room) ? right(room) : left(ROOM_FORBIDDEN);
+    };
+
+    // the pod
 
     http.addHook('onSend', async (_request, reply) => {
       reply.header('Cache-Control', 'no-store').header('X-Content-Type-Options', 'nosniff');
@@ -45,70 +119,118 @@ export const routes =
       timestamp: Math.floor(clock.wall() / 1000),
     }));
 
-    get('/ready', (reply) => {
+    get('/ready', ({ reply }) => {
       const status = readiness();
       const fit = status === 'ready' || (status === 'degraded' && !readyRequiresBroker);
       return reply.code(fit ? 200 : 503).send({ status });
     });
 
-    get('/metrics', async (reply) => reply.type(metrics.contentType).send(await metrics.text()));
+    get('/metrics', async ({ reply }) =>
+      reply.type(metrics.contentType).send(await metrics.text()),
+    );
 
-    get(`${basePath}/ws/stats`, (reply, { room }) => {
+    get(`${basePath}/ws/stats`, async (asked) => {
+      const who = await whoIs(asked);
+      if (isLeft(who)) return asked.refuse(who.left);
+      const { room } = asked.query;
       if (room === undefined) return stats.now();
-      return isRoom(room) ? stats.now(room) : send(reply, NO_ROOM);
+      return isRoom(room) ? stats.now(room) : asked.refuse(NO_ROOM);
     });
 
-    const rooms = `${basePath}/rooms`;
-    get(`${rooms}/:room`, async (reply, _query, { room }) => {
-      if (!isRoom(room)) return send(reply, NO_ROOM);
-      const state = await history.state(room, stats.now(room).room?.connections ?? 0);
-      return isLeft(state) ? send(reply, state.left) : state.right;
+    // rooms
+
+    get(`${basePath}/rooms/:room`, async (asked) => {
+      const room = await readable(asked);
+      if (isLeft(room)) return asked.refuse(room.left);
+      const own = stats.now(room.right).room?.connections ?? 0;
+      const state = await history.state(room.right, own);
+      return isLeft(state) ? asked.refuse(state.left) : state.right;
     });
-    get(`${rooms}/:room/messages`, async (reply, query, { room }) => {
-      if (!isRoom(room)) return send(reply, NO_ROOM);
-      const messages = await history.messages(room, query, closedWith(reply));
+
+    get(`${basePath}/rooms/:room/messages`, async (asked) => {
+      const room = await readable(asked);
+      if (isLeft(room)) return asked.refuse(room.left);
+      const messages = await history.messages(room.right, asked.query, closedWith(asked.reply));
       return isLeft(messages)
-        ? send(reply, messages.left)
-        : reply.type('application/json; charset=utf-8').send(messages.right);
+        ? asked.refuse(messages.left)
+        : asked.reply.type('application/json; charset=utf-8').send(messages.right);
     });
 
-    const upgradeRequired = (reply: FastifyReply): FastifyReply =>
-      send(
-        reply,
+    // speaking
+
+    const { take } = bodies();
+    // ours read the body; the framework's would change it, or refuse what the codec takes
+    http.removeAllContentTypeParsers();
+    http.addContentTypeParser('*', (_request, _payload, done) => done(null));
+
+    post(`${basePath}/messages`, async (asked) => {
+      const { request, reply, refuse } = asked;
+      if (readiness() === 'draining') return refuse(DRAINING);
+      const who = await operatorOf(asked);
+      if (isLeft(who)) return refuse(who.left);
+      const wrong = unreadable(request.raw);
+      if (wrong !== undefined) return refuse(wrong);
+      const done = await take(request.raw, reply.raw, (body) => publishing(body, who.right));
+      if (isLeft(done)) return done.left === undefined ? reply.hijack() : refuse(done.left);
+      if (isLeft(done.right)) {
+        const { problem: why, ids } = done.right.left;
+        return refuse(why, ids === undefined ? {} : { ids });
+      }
+      return reply.code(202).send(done.right.right);
+    });
+
+    const disconnect = (whom: Word['whom']) => async (asked: Asked) => {
+      const who = await operatorOf(asked);
+      if (isLeft(who)) return asked.refuse(who.left);
+      const { id } = asked.params;
+      if (typeof id !== 'string' || !isWhom(id))
+        return asked.refuse(problem(400, `${whom}: expected ${WHOM_RULE}, got another text`));
+      const said = await firstValueFrom(say({ _tag: 'Disconnect', whom, id }));
+      return isLeft(said)
+        ? asked.refuse(UNTOLD)
+        : asked.reply.code(202).send({ status: 'accepted' });
+    };
+    remove(`${basePath}/connections/:id`, disconnect('connection'));
+    remove(`${basePath}/users/:id/connections`, disconnect('user'));
+
+    // sockets, and what is none of these
+
+    const upgradeRequired = ({ reply, refuse }: Asked): FastifyReply =>
+      refuse(
         problem(426, 'Upgrade: expected websocket, got a request without', {
           Upgrade: 'websocket',
           Connection: reply.raw.shouldKeepAlive ? 'Upgrade' : 'Upgrade, close',
         }),
       );
     get(`${basePath}/ws`, upgradeRequired);
-    get(`${basePath}/ws/*`, (reply, _query, { '*': room }) =>
-      isRoom(room) ? upgradeRequired(reply) : send(reply, NO_ROOM),
+    get(`${basePath}/ws/*`, (asked) =>
+      isRoom(asked.params['*']) ? upgradeRequired(asked) : asked.refuse(NO_ROOM),
     );
 
     const unknown = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
       const path = request.url.split('?', 1)[0] ?? '';
-      const isNamed = path.startsWith(`${basePath}/ws/`) || isOfRooms(path, rooms);
-      const known = allowed.get(path) ?? (isNamed ? 'GET, HEAD' : undefined);
-      const methods = ['GET', 'HEAD'].includes(request.method) ? undefined : known;
-      if (methods === undefined)
-        return send(reply, problem(404, 'path: expected one of this service, got another'));
-      return send(
+      const methods = allowed.find(([pattern]) => pattern.test(path))?.[1];
+      return refusal(
+        request,
         reply,
-        problem(405, `method: expected ${methods}, got ${request.method}`, { Allow: methods }),
+      )(
+        methods === undefined || methods.split(', ').includes(request.method)
+          ? problem(404, 'path: expected one of this service, got another')
+          : problem(405, `method: expected ${methods}, got ${request.method}`, { Allow: methods }),
       );
     };
     http.setNotFoundHandler(unknown);
     // before the body is read: whatever is wrong with it, nobody wants it
-    http.addHook('onRequest', async (request, reply) => {
-      if (!request.is404) return;
-      if (hasBody(request)) reply.header('Connection', 'close');
-      return unknown(request, reply);
-    });
+    http.addHook('onRequest', async (request, reply) =>
+      request.is404 ? unknown(request, reply) : undefined,
+    );
 
-    http.setErrorHandler((error: { readonly statusCode?: number }, _request, reply) => {
+    http.setErrorHandler((error: { readonly statusCode?: number }, request, reply) => {
       const status = error.statusCode ?? 500;
-      return send(
+      return refusal(
+        request,
         reply,
+      )(
         problem(
           status,
           status < 500 ? 'expected a well-formed request, got another' : 'the server failed',
@@ -117,17 +239,22 @@ export const routes =
     });
   };
 
-const hasBody = ({ headers }: FastifyRequest): boolean =>
-  headers['transfer-encoding'] !== undefined || headers['content-length'] !== undefined;
-
 const isRoom = (room: Query[string]): room is string =>
   typeof room === 'string' && isRoomName(room);
 
 const NO_ROOM = problem(400, `room: expected ${ROOM_RULE}, got another text`);
 
-/** Whether a path names a room or its messages. */
-const isOfRooms = (path: string, rooms: string): boolean =>
-  path.startsWith(`${rooms}/`) && /^[^/]*(\/messages)?$/.test(path.slice(rooms.length + 1));
+const AGAIN = { 'Retry-After': '1' };
+const DRAINING = problem(
+  503,
+  'expected a pod that takes messages, got one that is going away',
+  AGAIN,
+);
+const UNTOLD = problem(
+  503,
+  'expected all pods to be told, got no answer of the broker; the connections of this pod were closed',
+  AGAIN,
+);
 
 /** Runs a piece of work when the response has gone, or its client has: at once when that has been. */
 const closedWith =
@@ -136,10 +263,3 @@ const closedWith =
     if (raw.closed || raw.destroyed) work();
     else raw.once('close', work);
   };
-
-const send = (reply: FastifyReply, { status, title, detail, headers }: Problem): FastifyReply =>
-  reply
-    .code(status)
-    .headers(headers ?? {})
-    .type('application/problem+json')
-    .send(JSON.stringify({ status, title, detail }));

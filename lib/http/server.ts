@@ -1,12 +1,17 @@
 /** The HTTP server of a pod: limits from the first byte on, and problems (RFC 9457) for what no route sees. */
 import fastify, { type FastifyInstance } from 'fastify';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Config } from '../config.js';
 import { answerRequest, answerSocket, problem } from '../problem.js';
 
 export const httpServer = ({ limits }: Config): FastifyInstance =>
   fastify({
     serverFactory: (handler) => {
+      const take = (request: IncomingMessage, response: ServerResponse): void => {
+        if (request.headers.host === undefined && request.httpVersion === '1.1')
+          answerRequest(response, problem(400, 'Host: expected one, got none'));
+        else handler(request, response);
+      };
       const server = createServer(
         {
           // Node would answer with a bare 400
@@ -16,17 +21,15 @@ export const httpServer = ({ limits }: Config): FastifyInstance =>
           headersTimeout: limits.handshakeTimeoutMs,
           requestTimeout: limits.handshakeTimeoutMs,
         },
-        (request, response) => {
-          if (request.headers.host === undefined && request.httpVersion === '1.1')
-            answerRequest(response, problem(400, 'Host: expected one, got none'));
-          else handler(request, response);
-        },
+        take,
       );
-      return server.on('checkExpectation', (_request, response) =>
-        answerRequest(response, problem(417, 'Expect: expected 100-continue, got another')),
-      );
+      // whoever reads the body says 100 first: what is refused by its headers needs not be sent
+      return server
+        .on('checkContinue', take)
+        .on('checkExpectation', (_request, response) =>
+          answerRequest(response, problem(417, 'Expect: expected 100-continue, got another')),
+        );
     },
-    connectionTimeout: limits.handshakeTimeoutMs,
     forceCloseConnections: true,
     exposeHeadRoutes: true,
     // longer than any header block: what is no room's name is answered by us
