@@ -26,6 +26,7 @@ import type { Room, Top } from '../position.js';
 import { backoffMs } from './backoff.js';
 import type { Answer, BusError } from './bus.js';
 import type { ChannelEvent } from './index.js';
+import { held } from './held.js';
 import { order, placeBefore } from './order.js';
 import { within } from './patience.js';
 
@@ -66,8 +67,6 @@ export interface RepairDeps {
 /** Messages of a page, and the pause after it: faster than members of a large room are handed them it fills their backlog. */
 const PAGE = 256;
 const PAUSE_MS = 5;
-const MAX_HELD = 1_024;
-const MAX_HELD_BYTES = 4_194_304;
 /** To open takes two things, subscribing and reading; and of a slow Redis a late answer is better than the next. */
 const LONG = 2;
 
@@ -90,13 +89,7 @@ export const repair =
       const opening = new Subscription();
       /** The read or renewal under way, or the wait before the next. */
       let reading: Subscription | undefined;
-      let held: Publication[] = [];
-      let heldBytes = 0;
-      /** How many of `held` came before the read was sent: what the log says is final for these. */
-      let asked = 0;
-      let overflowed = false;
-      /** What overflowed may have been in no log. */
-      let lost = false;
+      const waiting = held();
       let subscribed = false;
       /** Something may have been said and not heard since the last read. */
       let deaf = false;
@@ -104,7 +97,7 @@ export const repair =
       const heard = (publication: Publication): void => {
         // what is outside the log and shows no place beyond ours waits for no answer of it
         if (publication.id.outside && settles(publication)) return;
-        if (reading !== undefined || held.length > 0) hold(publication);
+        if (reading !== undefined || waiting.size() > 0) hold(publication);
         else if (!settles(publication) && subscribed) {
           hold(publication);
           read(0);
@@ -120,23 +113,8 @@ export const repair =
       };
 
       const hold = (publication: Publication): void => {
-        if (out.closed) return;
-        const { length } = publication.payload;
-        if (held.length >= MAX_HELD || heldBytes + length > MAX_HELD_BYTES) {
-          overflowed = true;
-          lost ||= publication.id.outside || publication.id.tag !== place.top().tag;
-          return;
-        }
-        held.push(publication);
-        heldBytes += length;
-      };
-
-      const takeHeld = (): readonly Publication[] => {
-        const queue = held;
-        held = [];
-        heldBytes = 0;
-        asked = 0;
-        return queue;
+        const { id } = publication;
+        if (!out.closed) waiting.add(publication, !id.outside && id.tag === place.top().tag);
       };
 
       const read = (failures: number): void => {
@@ -162,7 +140,7 @@ export const repair =
         if (out.closed) return;
         const asking = new Subscription();
         reading = asking;
-        asked = held.length;
+        waiting.asked();
         asking.add(
           answer$.pipe(within(LONG * patienceMs, clock.scheduler)).subscribe((answer) => {
             if (isRight(answer)) then(answer.right);
@@ -191,8 +169,7 @@ export const repair =
           opened = true;
           opening.unsubscribe();
           // these came before the read was sent, so they are before the join
-          held.splice(0, asked);
-          asked = 0;
+          waiting.take(waiting.before());
           place.beginAt(top);
           out.next({ _tag: 'Opened', top, scope: 'cluster' });
           return judge(top, false);
@@ -229,8 +206,8 @@ export const repair =
       /** `bare`: the log stands there, and holds nothing from our place on. */
       const judge = (top: Top, bare: boolean): void => {
         const turned = alone || place.top().tag !== top.tag;
-        const before = asked;
-        const queue = takeHeld();
+        const before = waiting.before();
+        const queue = waiting.take();
         if (turned) turnTo(top, queue);
         let i = 0;
         for (let publication = queue[0]; publication !== undefined; publication = queue[++i]) {
@@ -253,7 +230,7 @@ export const repair =
           if (!bare) return readOn(queue.slice(i));
           goOnFrom(top, 'expired');
         }
-        if (lost) goOnFrom(place.top(), 'broker_outage');
+        if (waiting.isMissed()) goOnFrom(place.top(), 'broker_outage');
         finish(queue.slice(i));
       };
 
@@ -273,18 +250,18 @@ export const repair =
         reading = undefined;
         deaf = false;
         putBack(rest);
-        const again = overflowed;
-        overflowed = false;
-        lost = false;
-        if (held.length > 0 || again) read(0);
+        const again = waiting.isFull();
+        waiting.forgive();
+        if (waiting.size() > 0 || again) read(0);
         if (!again) deps.settled(true);
       };
 
       /** In front of what came during `judge`. */
       const putBack = (rest: readonly Publication[]): void => {
-        const later = takeHeld();
+        const later = waiting.take();
         for (const publication of [...rest, ...later])
-          if (held.length > 0 || reading !== undefined || !settles(publication)) hold(publication);
+          if (waiting.size() > 0 || reading !== undefined || !settles(publication))
+            hold(publication);
       };
 
       /** What was heard so far is before the join. */
@@ -293,9 +270,8 @@ export const repair =
         opened = true;
         opening.unsubscribe();
         alone = true;
-        takeHeld();
-        overflowed = false;
-        lost = false;
+        waiting.take();
+        waiting.forgive();
         const top = deps.podTop();
         place.beginAt(top);
         out.next({ _tag: 'Opened', top, scope: 'pod' });
