@@ -201,7 +201,7 @@ export const app = ({
 
   const counted$ = new Observable<never>(() => {
     const folds = [measures.fold, counts.fold, ...(onEvent === undefined ? [] : [onEvent])];
-    const places = folds.map((fold) => events.subscribe(fold));
+    const places = folds.map((fold) => events.subscribe({ take: fold }));
     return () => places.forEach((place) => place.unsubscribe());
   });
 

@@ -296,7 +296,8 @@ class SocketConnection implements Connection {
     const { onMessage } = this.deps.hooks;
     const room = message.room ?? this.home;
     const { ref, data } = message;
-    if (!this.memberships.has(room)) return this.refuse(notAMember(ref));
+    const membership = this.memberships.get(room);
+    if (membership === undefined) return this.refuse(notAMember(ref));
     if (
       room === GLOBAL &&
       access.globalPublish !== 'any' &&
@@ -312,7 +313,7 @@ class SocketConnection implements Connection {
       return this.consult(onMessage, message, { room, data });
     const draft = draftOf(this.fieldsOf(room, message, data));
     if (isLeft(draft)) this.refuse({ ...draft.left, ref });
-    else this.publish(draft.right, ref);
+    else this.publish(draft.right, ref, membership);
   }
 
   private consult(
@@ -356,10 +357,11 @@ class SocketConnection implements Connection {
       throw new TypeError(`expected a message, a rejection or null, got ${typeof answer}`);
     if ('rejected' in answer)
       return this.refuse({ code: 'rejected', text: answer.rejected, ref: message.ref });
-    if (!this.memberships.has(answer.room)) return this.refuse(notAMember(message.ref));
+    const membership = this.memberships.get(answer.room);
+    if (membership === undefined) return this.refuse(notAMember(message.ref));
     const draft = programDraftOf(this.fieldsOf(answer.room, message, answer.data));
     if (isLeft(draft)) throw new TypeError(draft.left.text);
-    this.publish(draft.right, message.ref);
+    this.publish(draft.right, message.ref, membership);
   }
 
   private thought(): void {
@@ -372,10 +374,8 @@ class SocketConnection implements Connection {
     return { room, type, from: this.userId ?? this.id, data, at: this.deps.clock.wall(), key };
   }
 
-  private publish(draft: Draft, ref: string | undefined): void {
+  private publish(draft: Draft, ref: string | undefined, membership: Membership): void {
     const { room } = draft;
-    const membership = this.memberships.get(room);
-    if (membership === undefined) return;
     this.underway++;
     this.deps.tell(RECEIVED);
     this.hub?.next({

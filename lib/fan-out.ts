@@ -8,7 +8,7 @@ import type { Clock } from './clock.js';
 import { framesOf } from './codec.js';
 import type { Connection, Membership } from './command.js';
 import { type Bound, coalesce } from './operators/coalesce.js';
-import { multicast } from './operators/multicast.js';
+import { multicast, type Taker } from './operators/multicast.js';
 import type { Batch } from './outbox.js';
 import type { Position, Top } from './position.js';
 
@@ -113,6 +113,7 @@ export const fanOut = ({ clock, bound, delivered, overflow }: FanOutDeps): FanOu
 
   /** Somebody who keeps up would be cut by this batch, and has not had the time to take the last one. */
   const hold = (messages: number, bytes: number): boolean => {
+    if (late.size === 0) return false;
     for (const connection of late) {
       const { outbox } = connection;
       if (outbox.messages === 0) late.delete(connection);
@@ -152,7 +153,7 @@ export const fanOut = ({ clock, bound, delivered, overflow }: FanOutDeps): FanOu
       membership.nth = ++entered;
       if (at.tag !== reached.tag) ahead.add(membership);
       membership.position = at;
-      return members.subscribe((batch) => hand(membership, batch));
+      return members.subscribe(new Seat(membership, hand));
     },
     leave: (membership) => {
       late.delete(membership.connection);
@@ -166,6 +167,18 @@ export const fanOut = ({ clock, bound, delivered, overflow }: FanOutDeps): FanOu
     },
   };
 };
+
+/** A member's end of the fan-out. */
+class Seat implements Taker<RoomBatch> {
+  constructor(
+    private readonly membership: Membership,
+    private readonly hand: (membership: Membership, batch: RoomBatch) => void,
+  ) {}
+
+  take(batch: RoomBatch): void {
+    this.hand(this.membership, batch);
+  }
+}
 
 /** Some of the batch may be what it has read in the log already. */
 const isAhead = (position: Position, { first, turning }: RoomBatch): boolean =>

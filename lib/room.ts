@@ -37,6 +37,7 @@ import type { Control, GapReason } from './control.js';
 import type { HubEvent } from './events.js';
 import { fanOut, type Item } from './fan-out.js';
 import { isAtTop } from './log/start.js';
+import { DirectObserver } from './operators/direct-observer.js';
 import { mergeSome } from './operators/merge-some.js';
 import { multicast } from './operators/multicast.js';
 import { spaced } from './operators/spaced.js';
@@ -198,9 +199,11 @@ export const room =
 
       /** Emits once, when the channel is open. */
       const opened$ = new Observable<void>((subscriber) =>
-        opening.subscribe(() => {
-          subscriber.next();
-          subscriber.complete();
+        opening.subscribe({
+          take: () => {
+            subscriber.next();
+            subscriber.complete();
+          },
         }),
       );
 
@@ -443,7 +446,9 @@ export const room =
             }),
           );
         }
-        subscriber.add(broker.channel(name).subscribe({ next: hear, error: failed }));
+        const channel = new DirectObserver(hear, failed, () => undefined);
+        subscriber.add(channel);
+        broker.channel(name).subscribe(channel);
       });
 
       const done$ = command$.pipe(

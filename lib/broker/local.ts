@@ -20,6 +20,12 @@ export interface LocalBrokerOptions {
   readonly logTtlMs?: number;
 }
 
+/** Where a room stands, and who hears what is said there. */
+interface Place {
+  top: Top;
+  channel: Subscriber<ChannelEvent> | undefined;
+}
+
 /** Rooms whose position is remembered though nobody is in them: about 25 MB. */
 const MAX_POSITIONS = 100_000;
 
@@ -30,37 +36,36 @@ export const localBroker = ({
   logTtlMs = 600_000,
 }: LocalBrokerOptions): Broker => {
   const since = clock.wall();
-  const tops = new Map<Room, Top>();
-  const channels = new Map<Room, Subscriber<ChannelEvent>>();
+  const places = new Map<Room, Place>();
   const keys = idempotencyKeys(clock);
   const word$ = new Subject<Word>();
   const log = memoryLog({ wall: clock.wall, messages: logMessages, ttlMs: logTtlMs });
 
-  /** The room's top, moved to the end of the map: its start is what was unused for longest. */
-  const topOf = (room: Room): Top => {
-    const known = tops.get(room);
+  /** A room's place, moved to the end of the map: its start is what was unused for longest. */
+  const placeOf = (room: Room): Place => {
+    const known = places.get(room);
+    const now = clock.wall();
     const fresh =
-      known !== undefined && (channels.has(room) || clock.wall() - known.ms < positionTtlMs);
-    const top = fresh
-      ? known
-      : { tag: drawTag(clock.random), offset: 0, ms: clock.wall(), id: null };
+      known !== undefined && (known.channel !== undefined || now - known.top.ms < positionTtlMs);
     if (!fresh && known !== undefined) log.forget(room);
-    tops.delete(room);
-    tops.set(room, top);
-    if (tops.size > MAX_POSITIONS) forgetOldest();
-    return top;
+    const begun: Top = { tag: drawTag(clock.random), offset: 0, ms: now, id: null };
+    const place = fresh ? known : { top: begun, channel: undefined };
+    places.delete(room);
+    places.set(room, place);
+    if (places.size > MAX_POSITIONS) forgetOldest();
+    return place;
   };
 
   const forgetOldest = (): void => {
-    for (const room of tops.keys()) {
-      if (channels.has(room)) continue;
-      tops.delete(room);
+    for (const [room, { channel }] of places) {
+      if (channel !== undefined) continue;
+      places.delete(room);
       log.forget(room);
       return;
     }
   };
 
-  const place = (draft: Draft): Either<PublishError, Receipt> => {
+  const publish = (draft: Draft): Either<PublishError, Receipt> => {
     const { room, key } = draft;
     const before = key === undefined ? undefined : keys.get(room, key);
     if (before !== undefined) {
@@ -69,7 +74,9 @@ export const localBroker = ({
         : left({ _tag: 'KeyReused' });
     }
     // an open room's place in the map does not matter: it is not forgotten
-    const top = (channels.has(room) ? tops.get(room) : undefined) ?? topOf(room);
+    const known = places.get(room);
+    const place = known?.channel === undefined ? placeOf(room) : known;
+    const { top } = place;
     const { tag } = top;
     const offset = top.offset + (draft.logged ? 1 : 0);
     const ms = Math.max(top.ms, clock.wall());
@@ -85,10 +92,10 @@ export const localBroker = ({
       nonce,
     });
     const next = { tag, offset, ms, id: draft.logged ? publication.idText : top.id };
-    tops.set(room, next);
+    place.top = next;
     if (draft.logged) log.append(room, publication);
     if (key !== undefined) keys.set(room, key, { id: publication.idText, digest: draft.digest });
-    channels.get(room)?.next({ _tag: 'Published', publication, top: next });
+    place.channel?.next({ _tag: 'Published', publication, top: next });
     return right({ id: publication.idText, duplicate: false, scope: 'cluster' });
   };
 
@@ -100,27 +107,27 @@ export const localBroker = ({
     event$: NEVER,
     channel: (room) =>
       new Observable<ChannelEvent>((subscriber) => {
-        const top = topOf(room);
-        channels.set(room, subscriber);
-        subscriber.next({ _tag: 'Opened', top, scope: 'cluster' });
+        const place = placeOf(room);
+        place.channel = subscriber;
+        subscriber.next({ _tag: 'Opened', top: place.top, scope: 'cluster' });
         return () => {
-          if (channels.get(room) === subscriber) channels.delete(room);
+          if (place.channel === subscriber) place.channel = undefined;
         };
       }),
     log: {
       page: (room, from, most) =>
         new Observable((subscriber) => {
-          subscriber.next(right(log.page(room, topOf(room), from, most)));
+          subscriber.next(right(log.page(room, placeOf(room).top, from, most)));
           subscriber.complete();
         }),
     },
     logBytes: () => log.size(),
     publish: (draft) =>
       new Observable((subscriber) => {
-        subscriber.next(place(draft));
+        subscriber.next(publish(draft));
         subscriber.complete();
       }),
-    publishNow: place,
+    publishNow: publish,
     members: () => of(0),
     elsewhere: () => of(0),
     word$: word$.asObservable(),

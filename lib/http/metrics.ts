@@ -4,6 +4,7 @@
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { HubEvent } from '../events.js';
+import { histogram } from './histogram.js';
 import type { Waiting } from '../outbox.js';
 import { GLOBAL } from '../position.js';
 
@@ -27,9 +28,6 @@ export const metrics = (waiting: Waiting, logBytes: (() => number) | undefined):
   const counter = (name: string, help: string): Counter => new Counter({ name, help, registers });
   const labelled = (name: string, help: string, label: string): Counter =>
     new Counter({ name, help, labelNames: [label], registers });
-  const histogram = (name: string, help: string): Histogram =>
-    new Histogram({ name, help, buckets: SECONDS, registers });
-
   const connections = gauge('realtime_connections_total', 'Connections open now');
   const rooms = gauge('realtime_rooms_total', 'Rooms that have members on this pod now');
   const received = counter('realtime_messages_received', 'Messages accepted from clients');
@@ -41,6 +39,7 @@ export const metrics = (waiting: Waiting, logBytes: (() => number) | undefined):
   const delivery = histogram(
     'realtime_delivery_seconds',
     'From a message being accepted to its being handed to the kernel for all members of this pod',
+    SECONDS,
   );
   const closes = labelled(
     'realtime_closes',
@@ -57,7 +56,12 @@ export const metrics = (waiting: Waiting, logBytes: (() => number) | undefined):
     'Connections to the broker that broke or were refused',
   );
   const brokerUp = gauge('realtime_broker_up', 'Whether messages reach all pods: 1 or 0');
-  const probe = histogram('realtime_broker_probe_seconds', 'A probe round through the broker');
+  const probe = new Histogram({
+    name: 'realtime_broker_probe_seconds',
+    help: 'A probe round through the broker',
+    buckets: SECONDS,
+    registers,
+  });
   const recoveries = labelled(
     'realtime_recoveries',
     'Resumes with a last_id, by their result',
@@ -135,7 +139,7 @@ export const metrics = (waiting: Waiting, logBytes: (() => number) | undefined):
   };
 
   return {
-    text: () => registry.metrics(),
+    text: async () => `${await registry.metrics()}${delivery.text()}`,
     contentType: registry.contentType,
     fold,
   };

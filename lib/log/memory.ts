@@ -104,8 +104,9 @@ export const memoryLog = ({ wall, messages, ttlMs }: MemoryLogOptions): MemoryLo
     const before = chunks.size();
     let shelf = shelfFor(room, offset, ms, length);
     while (shelf === undefined && dropOldest()) shelf = shelfFor(room, offset, ms, length);
+    if (chunks.size() === before) return shelf;
     // a new chunk: others may be too old
-    if (chunks.size() !== before) sweep(wall());
+    sweep(wall());
     return shelves.get(room);
   };
 

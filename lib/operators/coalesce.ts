@@ -15,6 +15,7 @@ import {
   Subscription,
 } from 'rxjs';
 import type { Clock } from '../clock.js';
+import { DirectObserver } from './direct-observer.js';
 
 export interface Bound {
   readonly messages: number;
@@ -115,25 +116,24 @@ export const coalesce =
         return count;
       };
 
-      subscriber.add(
-        source$.subscribe({
-          next: (value) => {
-            const weight = size(value);
-            if (waiting.length >= limit.messages || bytes + weight > limit.bytes) {
-              const instead = overflow(waiting.length + 1);
-              waiting = [instead];
-              bytes = size(instead);
-            } else {
-              waiting.push(value);
-              bytes += weight;
-            }
-            if (!busy) schedule();
-          },
-          error: (error: unknown) => subscriber.error(error),
-          complete: () => {
-            completed = true;
-            if (!busy) subscriber.complete();
-          },
-        }),
-      );
+      const take = (value: T): void => {
+        const weight = size(value);
+        if (waiting.length >= limit.messages || bytes + weight > limit.bytes) {
+          const instead = overflow(waiting.length + 1);
+          waiting = [instead];
+          bytes = size(instead);
+        } else {
+          waiting.push(value);
+          bytes += weight;
+        }
+        if (!busy) schedule();
+      };
+
+      const failed = (reason: unknown): void => subscriber.error(reason);
+      const source = new DirectObserver(take, failed, () => {
+        completed = true;
+        if (!busy) subscriber.complete();
+      });
+      subscriber.add(source);
+      source$.subscribe(source);
     });

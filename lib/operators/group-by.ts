@@ -10,6 +10,7 @@ import {
   type Subscriber,
   type Subscription,
 } from 'rxjs';
+import { DirectObserver } from './direct-observer.js';
 
 export interface GroupBy<T, K> {
   readonly key: (value: T) => K;
@@ -90,26 +91,24 @@ export const groupBy =
       out.add(() => {
         for (const group of all()) group.forget();
       });
-      out.add(
-        source$.subscribe({
-          next: (value) => {
-            const key = options.key(value);
-            let group = groups.get(key);
-            if (group === undefined) {
-              group = new Life(key, groups, options);
-              groups.set(key, group);
-              out.next(group);
-            }
-            group.next(value);
-          },
-          error: (reason: unknown) => {
-            for (const group of all()) group.error(reason);
-            out.error(reason);
-          },
-          complete: () => {
-            for (const group of all()) group.end();
-            out.complete();
-          },
-        }),
-      );
+      const take = (value: T): void => {
+        const key = options.key(value);
+        let group = groups.get(key);
+        if (group === undefined) {
+          group = new Life(key, groups, options);
+          groups.set(key, group);
+          out.next(group);
+        }
+        group.next(value);
+      };
+      const failed = (reason: unknown): void => {
+        for (const group of all()) group.error(reason);
+        out.error(reason);
+      };
+      const source = new DirectObserver(take, failed, () => {
+        for (const group of all()) group.end();
+        out.complete();
+      });
+      out.add(source);
+      source$.subscribe(source);
     });

@@ -4,6 +4,7 @@
  * find that out: a projection may return nothing instead. Unbounded like `mergeMap`: the source bounds it.
  */
 import { Observable, type OperatorFunction, Subscriber, type Subscription } from 'rxjs';
+import { DirectObserver } from './direct-observer.js';
 
 /** Hands on by itself: an observer of three functions is wrapped twice, 0.2 µs a value. */
 class Inner<R> extends Subscriber<R> {
@@ -58,22 +59,14 @@ export const mergeSome =
       out.add(() => {
         for (const inner of inners) inner.unsubscribe();
       });
-      out.add(
-        source$.subscribe({
-          next: (value) => {
-            let inner$: Observable<R> | undefined;
-            try {
-              inner$ = project(value);
-            } catch (reason) {
-              return out.error(reason);
-            }
-            if (inner$ !== undefined) run(inner$);
-          },
-          error,
-          complete: () => {
-            over = true;
-            if (under === 0) out.complete();
-          },
-        }),
-      );
+      const take = (value: T): void => {
+        const inner$ = project(value);
+        if (inner$ !== undefined) run(inner$);
+      };
+      const source = new DirectObserver(take, error, () => {
+        over = true;
+        if (under === 0) out.complete();
+      });
+      out.add(source);
+      source$.subscribe(source);
     });

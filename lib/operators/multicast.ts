@@ -9,9 +9,14 @@
 import { EMPTY, Observable, Subscription } from 'rxjs';
 import type { Clock } from '../clock.js';
 
+/** Somebody in the Set. An object, where a closure would be two: each member is cold when its turn comes. */
+export interface Taker<T> {
+  take(value: T): void;
+}
+
 export interface Multicast<T> {
   /** To subscribe is to enter the Set, to unsubscribe is to leave it. */
-  readonly subscribe: (next: (value: T) => void) => Subscription;
+  readonly subscribe: (taker: Taker<T>) => Subscription;
   /** How many are subscribed. */
   readonly size: () => number;
   /** Whether a value is on its way: who enters now is owed it. */
@@ -23,14 +28,14 @@ export interface Multicast<T> {
 class Place<T> extends Subscription {
   constructor(
     private readonly places: Set<Place<T>>,
-    private readonly take: (value: T) => void,
+    private readonly taker: Taker<T>,
   ) {
     super();
     places.add(this);
   }
 
   next(value: T): void {
-    this.take(value);
+    this.taker.take(value);
   }
 
   override unsubscribe(): void {
@@ -76,7 +81,7 @@ export const multicast = <T>({
     });
 
   return {
-    subscribe: (next) => new Place(places, next),
+    subscribe: (taker) => new Place(places, taker),
     size: () => places.size,
     busy: () => busy,
     deliver: (value) => {

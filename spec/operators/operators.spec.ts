@@ -387,7 +387,8 @@ t.test('multicast: up to a slice is handed over at once, in the order of coming'
   const turns = byHand();
   const many = multicast<string>({ slice: 3, turn: turns.turn });
   const got: string[] = [];
-  for (const name of ['a', 'b', 'c']) many.subscribe((value) => got.push(name + value));
+  for (const name of ['a', 'b', 'c'])
+    many.subscribe({ take: (value) => void got.push(name + value) });
   t.equal(many.deliver('1'), EMPTY);
   t.same(got, ['a1', 'b1', 'c1']);
   t.equal(turns.due(), 0);
@@ -398,7 +399,8 @@ t.test('multicast: more than a slice get it in slices with a turn between', asyn
   const turns = byHand();
   const many = multicast<string>({ slice: 2, turn: turns.turn });
   const got: string[] = [];
-  for (const name of ['a', 'b', 'c', 'd', 'e']) many.subscribe((value) => got.push(name + value));
+  for (const name of ['a', 'b', 'c', 'd', 'e'])
+    many.subscribe({ take: (value) => void got.push(name + value) });
   let done = false;
   many.deliver('1').subscribe({
     complete: () => {
@@ -421,7 +423,8 @@ t.test('multicast: a delivery that is given up leaves no turn', async (t) => {
   const turns = byHand();
   const many = multicast<string>({ slice: 1, turn: turns.turn });
   const got: string[] = [];
-  for (const name of ['a', 'b', 'c']) many.subscribe((value) => got.push(name + value));
+  for (const name of ['a', 'b', 'c'])
+    many.subscribe({ take: (value) => void got.push(name + value) });
   const delivery = many.deliver('1').subscribe();
   delivery.unsubscribe();
   t.equal(turns.due(), 0);
@@ -433,9 +436,10 @@ t.test('multicast: who enters during a pass gets that value exactly once', async
   const turns = byHand();
   const many = multicast<string>({ slice: 2, turn: turns.turn });
   const got: string[] = [];
-  for (const name of ['a', 'b', 'c']) many.subscribe((value) => got.push(name + value));
+  for (const name of ['a', 'b', 'c'])
+    many.subscribe({ take: (value) => void got.push(name + value) });
   many.deliver('1').subscribe();
-  many.subscribe((value) => got.push(`late${value}`));
+  many.subscribe({ take: (value) => void got.push(`late${value}`) });
   while (turns.next());
   t.same(got, ['a1', 'b1', 'c1', 'late1']);
   many.deliver('2').subscribe();
@@ -451,10 +455,12 @@ t.test('multicast: who leaves before its turn does not get it, whoever sent it a
   for (const name of ['a', 'b', 'c', 'd', 'e']) {
     places.set(
       name,
-      many.subscribe((value) => {
-        got.push(name + value);
-        if (name === 'a') places.get('b')?.unsubscribe();
-        if (name === 'c') places.get('c')?.unsubscribe();
+      many.subscribe({
+        take: (value) => {
+          got.push(name + value);
+          if (name === 'a') places.get('b')?.unsubscribe();
+          if (name === 'c') places.get('c')?.unsubscribe();
+        },
       }),
     );
   }
@@ -492,7 +498,7 @@ t.test(
           // on its way: it is owed that one
           const from = many.busy() ? value : value + 1;
           members.push({
-            place: many.subscribe((each) => got.push(each)),
+            place: many.subscribe({ take: (each) => void got.push(each) }),
             got,
             from,
             left: false,
@@ -534,7 +540,8 @@ t.test('multicast: one value at a time behind coalesce, slices of two never mix'
   const clock = virtualClock();
   const many = multicast<string>({ slice: 2, turn: clock.turn });
   const got: string[] = [];
-  for (const name of ['a', 'b', 'c', 'd', 'e']) many.subscribe((value) => got.push(name + value));
+  for (const name of ['a', 'b', 'c', 'd', 'e'])
+    many.subscribe({ take: (value) => void got.push(name + value) });
   const source$ = new Subject<string>();
   const running = source$
     .pipe(
@@ -555,7 +562,7 @@ t.test('multicast: one value at a time behind coalesce, slices of two never mix'
 t.test('multicast: 50,000 leaves are not quadratic', async (t) => {
   const MANY = 50_000;
   const many = multicast<number>({ slice: 512, turn: byHand().turn });
-  const places = Array.from({ length: MANY }, () => many.subscribe(() => undefined));
+  const places = Array.from({ length: MANY }, () => many.subscribe({ take: () => undefined }));
   const work = arrayWork(() => {
     for (const place of places) place.unsubscribe();
   });
