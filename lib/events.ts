@@ -37,5 +37,7 @@ export type HubEvent =
   /** A bug: the room's members were closed with 1011. */
   | { readonly _tag: 'RoomFailed'; readonly error: unknown }
   | { readonly _tag: 'HookFailed'; readonly hook: string; readonly error: unknown }
+  /** The keys behind `JWT_JWKS_URL` could not be had. */
+  | { readonly _tag: 'KeysUnavailable'; readonly detail: string }
   | { readonly _tag: 'StatusChanged'; readonly status: BrokerStatus }
   | BrokerEvent;

@@ -35,6 +35,8 @@ export const journal = (logger: Logger, now: () => number): ((event: HubEvent) =
         );
       case 'HookFailed':
         return rarely('hook: failed', { hook: event.hook, err: event.error });
+      case 'KeysUnavailable':
+        return rarely('access: the keys of tokens could not be had', { detail: event.detail });
       case 'ConnectionLost':
         return rarely('broker: the connection was lost or refused', { detail: event.detail });
       case 'PublishFailed':

@@ -1,13 +1,47 @@
 /** Which access a configuration asks for. */
-import { right } from 'fp-ts/lib/Either.js';
-import { of } from 'rxjs';
+import { getOrElse, right } from 'fp-ts/lib/Either.js';
+import { type Observable, of } from 'rxjs';
+import type { Clock } from '../clock.js';
 import type { Config } from '../config.js';
+import { type PublicKey, publicKeysOf } from '../config/public-keys.js';
+import type { HubEvent } from '../events.js';
+import { document } from './document.js';
 import type { Access, Identity } from './index.js';
+import { publishedKeys } from './published-keys.js';
+import { tokens } from './tokens.js';
 
-export const accessOf = (_config: Config): Access => OPEN;
+export interface AccessDeps {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly tell: (event: HubEvent) => void;
+  /** Whatever it does ends then. */
+  readonly ended$: Observable<unknown>;
+}
+
+export const accessOf = ({ config, clock, tell, ended$ }: AccessDeps): Access => {
+  const { authEnabled, jwtPublicKey, jwtJwksUrl: url } = config.access;
+  if (!authEnabled) return OPEN;
+  return tokens({
+    config,
+    clock,
+    // the configuration is checked: what cannot be read has stopped the start
+    publicKeys: getOrElse(() => NONE)(publicKeysOf(jwtPublicKey)),
+    published:
+      url === ''
+        ? undefined
+        : publishedKeys({
+            clock,
+            ended$,
+            read: () => document(url),
+            failed: (detail) => tell({ _tag: 'KeysUnavailable', detail }),
+          }),
+  });
+};
+
+const NONE: readonly PublicKey[] = [];
 
 /** Everybody is nobody in particular, and may do all that sockets and routes offer. */
-export const ANYBODY: Identity = {
+const ANYBODY: Identity = {
   userId: null,
   rights: { join: 'all', publish: 'all', global: true, admin: true },
   expiresAt: undefined,

@@ -1,0 +1,158 @@
+/**
+ * What a token says once its signature is known to be good (contract section 7). What is required is required, and a
+ * claim that cannot be understood denies: nobody gets a right by a slip of whoever made the token.
+ */
+import * as E from 'fp-ts/lib/Either.js';
+import * as t from 'io-ts';
+import { isRoomName } from '../position.js';
+import type { Denial, Identity, Rights, Rooms } from './index.js';
+
+export interface Expected {
+  /** Empty: any. */
+  readonly issuer: string;
+  readonly audience: string;
+  /** Unix ms. */
+  readonly now: number;
+}
+
+/** How far apart the clocks of whoever makes tokens and ours may be. A token ends when it says so, to the millisecond. */
+const LEEWAY_MS = 30_000;
+
+/** Signed bytes → who it is. */
+export const identityIn = (
+  payload: Uint8Array,
+  { issuer, audience, now }: Expected,
+): E.Either<Denial, Identity> => {
+  const claims = claimsIn(payload);
+  if (E.isLeft(claims)) return claims;
+  const { sub, exp, nbf, iat, iss, aud, rooms, scope } = claims.right;
+  const expiresAt = exp * 1000;
+  if (expiresAt <= now) return E.left({ _tag: 'Expired' });
+  if (Math.max(nbf ?? 0, iat ?? 0) * 1000 > now + LEEWAY_MS) return E.left({ _tag: 'Early' });
+  if (issuer !== '' && iss !== issuer) return unfit('iss: the issuer that this service trusts');
+  if (audience !== '' && ![aud].flat().includes(audience)) return unfit('aud: this service');
+  return E.right({ userId: sub, expiresAt, rights: rightsOf(rooms, scope) });
+};
+
+const unfit = (expected: string): E.Either<Denial, never> => E.left({ _tag: 'Unfit', expected });
+
+// the claims
+
+const claim = <A>(expected: string, is: (value: unknown) => value is A): t.Type<A> =>
+  new t.Type<A>(
+    expected,
+    is,
+    (value, context) => (is(value) ? t.success(value) : t.failure(value, context)),
+    t.identity,
+  );
+
+/** Beyond it no date is one (ECMA-262 §21.4.1.1). */
+const LAST_SECOND = 8_640_000_000_000;
+
+const numericDate = (name: string): t.Type<number> =>
+  claim(
+    `${name}: seconds since 1970, a number`,
+    (value): value is number =>
+      typeof value === 'number' && Number.isFinite(value) && value <= LAST_SECOND,
+  );
+
+const MAX_SUBJECT = 255;
+/** C0, DEL, C1, line ends of Unicode, halves of pairs. */
+const UNPRINTABLE = /[\p{Cc}\p{Cs}\u2028\u2029]/u;
+/** Who speaks under these names is not a user (contract section 1). */
+const TAKEN: ReadonlySet<string> = new Set(['server', 'api']);
+
+const Subject = claim(
+  `sub: 1 to ${MAX_SUBJECT} characters without control characters, and neither server nor api`,
+  (value): value is string =>
+    typeof value === 'string' &&
+    value.trim() !== '' &&
+    value.length <= MAX_SUBJECT &&
+    !UNPRINTABLE.test(value) &&
+    !TAKEN.has(value),
+);
+
+const isPattern = (value: unknown): boolean =>
+  typeof value === 'string' &&
+  // a prefix is what some room's name begins with
+  isRoomName(value.endsWith('*') ? `${value.slice(0, -1)}0` : value);
+
+const patterns = (name: string): t.Type<true | readonly string[]> =>
+  claim(
+    `rooms.${name}: true, or a list of room names, each with at most one * at its end`,
+    (value): value is true | readonly string[] =>
+      value === true || (Array.isArray(value) && value.every(isPattern)),
+  );
+
+const flag = (name: string): t.Type<boolean> =>
+  claim(`${name}: true or false`, (value): value is boolean => typeof value === 'boolean');
+
+const text = (name: string): t.Type<string> =>
+  claim(`${name}: text`, (value): value is string => typeof value === 'string');
+
+const Scope = claim(
+  'scope: words with spaces between them',
+  (value): value is string => typeof value === 'string',
+);
+
+const Audience = claim(
+  'aud: text, or a list of texts',
+  (value): value is string | readonly string[] =>
+    [value].flat().every((one) => typeof one === 'string'),
+);
+
+const RoomsClaim = t.partial(
+  { join: patterns('join'), publish: patterns('publish'), global: flag('rooms.global') },
+  'rooms: an object with join, publish and global',
+);
+
+const Claims = t.intersection([
+  t.type({ sub: Subject, exp: numericDate('exp') }, 'claims: an object'),
+  t.partial(
+    {
+      nbf: numericDate('nbf'),
+      iat: numericDate('iat'),
+      iss: text('iss'),
+      aud: Audience,
+      rooms: RoomsClaim,
+      scope: Scope,
+    },
+    'claims: an object',
+  ),
+]);
+
+type Claims = t.TypeOf<typeof Claims>;
+
+const claimsIn = (payload: Uint8Array): E.Either<Denial, Claims> => {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(utf8.decode(payload));
+  } catch {
+    return unfit('claims: an object');
+  }
+  const claims = Claims.decode(parsed);
+  return E.isRight(claims) ? claims : unfit(expectedBy(claims.left));
+};
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** The name of the innermost codec that refused says what it takes. */
+const expectedBy = (errors: t.Errors): string =>
+  errors[0]?.context.at(-1)?.type.name ?? 'claims: an object';
+
+// rights
+
+const ALL: Rights = { join: 'all', publish: 'all', global: true, admin: false };
+const ADMIN: Rights = { ...ALL, admin: true };
+
+const rightsOf = (rooms: Claims['rooms'], scope: string | undefined): Rights => {
+  const admin = scope?.split(' ').includes('admin') === true;
+  // most tokens say nothing of rooms: one object for all of them
+  if (rooms === undefined) return admin ? ADMIN : ALL;
+  const join = roomsOf(rooms.join);
+  const publish = rooms.publish === undefined ? join : roomsOf(rooms.publish);
+  return { join, publish, global: rooms.global === true, admin };
+};
+
+const roomsOf = (said: true | readonly string[] | undefined): Rooms =>
+  said === true ? 'all' : (said ?? []);
