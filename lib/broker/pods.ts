@@ -255,7 +255,8 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
         if (back === undefined) return;
         event$.next({ _tag: 'ProbeReturned', seconds: back.seconds });
         if (phase === 'Degraded')
-          for (const room of [...places.keys()]) sayTo(room, { _tag: 'Reached' });
+          for (const room of [...places.keys()])
+            sayTo(room, { _tag: 'Reached', since: back.sentAt });
         input$.next({ _tag: 'Returned' });
         lines.probed(back.number);
       },

@@ -8,13 +8,20 @@ import type { Clock } from '../clock.js';
 import type { Bus, BusError } from './bus.js';
 import { within } from './patience.js';
 
+/** A probe that came round: its number, when it was sent (monotonic), and the seconds it took. */
+export interface Returned {
+  readonly number: number;
+  readonly sentAt: number;
+  readonly seconds: number;
+}
+
 export interface Probe {
   /** Sends one; those who ask while one is under way share its answer. Emits once. */
   readonly send$: Observable<Either<BusError, number>>;
   /** The number of the last one sent. */
   last(): number;
-  /** Reads what came on the pod's channel: the probe's number and the seconds it took; undefined when it is not ours. */
-  read(payload: Buffer): { readonly number: number; readonly seconds: number } | undefined;
+  /** Reads what came on the pod's channel; undefined when it is not ours. */
+  read(payload: Buffer): Returned | undefined;
   /**
    * The least that Redis's clock (Unix ms) is ahead of ours (monotonic); undefined when not known. Redis read its clock
    * before we got the answer, so the difference can only be larger: a deadline made with it never lies behind the
@@ -55,7 +62,7 @@ export const probe = ({
       const [whose, number, at] = payload.toString('latin1').split(' ');
       const [n, sentAt] = [Number(number), Number(at)];
       if (whose !== life || !(n >= 1 && n <= sent) || Number.isNaN(sentAt)) return undefined;
-      return { number: n, seconds: (clock.scheduler.now() - sentAt) / 1_000 };
+      return { number: n, sentAt, seconds: (clock.scheduler.now() - sentAt) / 1_000 };
     },
     ahead: () => ahead,
     forget: () => {

@@ -39,8 +39,8 @@ export type RawEvent =
   | { readonly _tag: 'Torn' }
   /** The outage is told: do not wait for the log to open. */
   | { readonly _tag: 'Stranded' }
-  /** The outage may be over: what was said meanwhile may not have been heard, though nothing was torn. */
-  | { readonly _tag: 'Reached' }
+  /** What is said since then is heard; before that an outage may have kept it from us, though nothing was torn. */
+  | { readonly _tag: 'Reached'; readonly since: number }
   /** A quiet room is looked after: is our place still the log's top? */
   | { readonly _tag: 'Check' }
   | { readonly _tag: 'Denied'; readonly detail: string };
@@ -89,6 +89,8 @@ export const repair =
       const opening = new Subscription();
       /** The read or renewal under way, or the wait before the next. */
       let reading: Subscription | undefined;
+      /** When the log was asked last, by the scheduler. */
+      let askedAt = 0;
       const waiting = held();
       let subscribed = false;
       /** Something may have been said and not heard since the last read. */
@@ -141,6 +143,7 @@ export const repair =
         const asking = new Subscription();
         reading = asking;
         waiting.asked();
+        askedAt = clock.scheduler.now();
         asking.add(
           answer$.pipe(within(LONG * patienceMs, clock.scheduler)).subscribe((answer) => {
             if (isRight(answer)) then(answer.right);
@@ -301,7 +304,7 @@ export const repair =
           case 'Check':
             return check();
           case 'Reached':
-            if (!subscribed) return;
+            if (!subscribed || askedAt >= event.since) return;
             stopReading();
             deaf = true;
             deps.settled(false);

@@ -499,9 +499,11 @@ t.test('restored is told when the rooms are subscribed again and repaired', asyn
   pod.broker.status$.subscribe(({ _tag }) => {
     if (_tag === 'Up') atUp.push(tagsOf(listener));
   });
+  const reads = pod.bus.sent.get('page') ?? 0;
   pod.bus.blackHole(false);
   w.clock.advance(2_000);
   t.same(atUp, [['Opened cluster', 'Published']]);
+  t.equal(pod.bus.sent.get('page'), reads + 1, 'read once');
 });
 
 t.test(

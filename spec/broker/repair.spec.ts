@@ -515,11 +515,14 @@ t.test('reached again after an outage: not settled until the log was read', asyn
   const { answer$, give } = byHand();
   b.top$ = answer$;
   b.push({ _tag: 'Stranded' });
-  b.push({ _tag: 'Reached' });
+  b.push({ _tag: 'Reached', since: b.clock.scheduler.now() - 3 });
   t.equal(b.settled.at(-1), false);
   give(topAt(1, 7));
   t.same(b.told, ['1:6', '1:7']);
   t.equal(b.settled.at(-1), true);
+  b.reads = 0;
+  b.push({ _tag: 'Reached', since: b.clock.scheduler.now() - 3 });
+  t.equal(b.reads, 0, 'it has been read since');
 });
 
 t.test('an echo in the log takes its place likewise', async (t) => {
