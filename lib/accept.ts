@@ -1,18 +1,37 @@
 /**
- * HTTP upgrades become connections. Who is not let in gets a problem (RFC 9457) before any upgrade; who is, is counted
- * from that moment. The stream ends with the subscription: the hub's `takeUntil(shutdown$)` closes the door.
+ * HTTP upgrades become connections:
+ *
+ *   upgrade ─► asked rightly? ─► room on the pod, for the address? ─► who is it? ─► their room, one too many of theirs? ─► 101
+ *
+ * Who is not let in gets a problem (RFC 9457) before any upgrade. While nobody knows yet who it is, its socket is not read, so
+ * what it sends early waits in the kernel and is taken once; it counts as a connection, and there is an end to the waiting.
+ * The stream ends with the subscription: the hub's `takeUntil(shutdown$)` closes the door.
  */
-import { isLeft } from 'fp-ts/lib/Either.js';
+import { Chain, type Either, isLeft, left, mapLeft } from 'fp-ts/lib/Either.js';
 import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { Observable, type Subscription, take } from 'rxjs';
+import {
+  defaultIfEmpty,
+  map,
+  Observable,
+  of,
+  Subject,
+  type Subscription,
+  take,
+  takeUntil,
+  timeout,
+} from 'rxjs';
 import { WebSocketServer } from 'ws';
+import { addressOf } from './access/address.js';
+import { identityOf, SUBPROTOCOL } from './access/credentials.js';
+import { type Identity, problemOf } from './access/index.js';
+import { quota } from './access/quota.js';
 import type { Config } from './config.js';
 import type { Connection } from './command.js';
-import { connection, type ConnectionDeps } from './connection.js';
+import { type Admission, connection, type ConnectionDeps } from './connection.js';
 import type { HubEvent } from './events.js';
-import { handshake, isOurs, isWebSocket } from './handshake.js';
+import { admission, handshake, isOurs, isWebSocket } from './handshake.js';
 import { answerSocket, type Problem, problem } from './problem.js';
 
 export interface AcceptDeps extends ConnectionDeps {
@@ -35,7 +54,8 @@ const PROTOCOL = 'realtime.v1';
 
 export const accept = (deps: AcceptDeps): Observable<Connection> =>
   new Observable<Connection>((subscriber) => {
-    const { config, server, tell } = deps;
+    const { access, clock, config, server, tell } = deps;
+    const { handshakeTimeoutMs, maxConnectionsPerAddress, maxConnectionsPerUser } = config.limits;
     const connect = connection(deps);
     const options = {
       noServer: true,
@@ -46,9 +66,16 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
       closeTimeout: CLOSE_TIMEOUT_MS,
       // ws would echo whatever is offered first
       handleProtocols: (offered: ReadonlySet<string>): string | false =>
-        offered.has(PROTOCOL) ? PROTOCOL : false,
+        offered.has(PROTOCOL)
+          ? PROTOCOL
+          : ([...offered].find((protocol) => protocol.startsWith(SUBPROTOCOL)) ?? false),
     };
     const webSockets = new WebSocketServer(options);
+    const origin = addressOf(config.server.trustedProxies);
+    const ofAddress = maxConnectionsPerAddress === 0 ? undefined : quota(maxConnectionsPerAddress);
+    const ofUser = maxConnectionsPerUser === 0 ? undefined : quota(maxConnectionsPerUser);
+    const closed$ = new Subject<void>();
+    let waiting = 0;
 
     // what is left for ws to find wrong is the offer of subprotocols
     webSockets.on('wsClientError', (_error: Error, stream: Duplex) => {
@@ -67,15 +94,66 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
         if (deps.alone) asRequest(deps, request, stream);
         return;
       }
-      const full = capacityFault(deps);
-      const admitted = handshake(request, config);
-      if (isLeft(admitted)) return refuse(stream, admitted.left);
+      const asked = handshake(request, config);
+      if (isLeft(asked)) return refuse(stream, asked.left);
+      const full = capacityFault(deps, waiting);
       if (full !== undefined) return refuse(stream, full);
-      webSockets.handleUpgrade(request, stream, head, (webSocket) => {
-        // ws listens from here, and a listener too many costs an array a connection
-        stream.off('error', destroy);
-        subscriber.next(connect(webSocket, stream, admitted.right));
+      // asked only where wanted: node keeps the address, 0.3 kB a socket
+      const leave = ofAddress?.(origin(request, stream.remoteAddress ?? ''));
+      if (ofAddress !== undefined && leave === undefined)
+        return refuse(stream, tooMany('address', maxConnectionsPerAddress));
+      if (leave !== undefined) stream.once('close', leave);
+      waiting++;
+      // ended by the door's closing, not by its going: who waits there is answered
+      // eslint-disable-next-line rxjs-x/no-ignored-subscription
+      identified(request).subscribe((identity) => {
+        waiting--;
+        const admitted = Chain.chain(identity, (who) => admission(asked.right, who));
+        const refusal = isLeft(admitted)
+          ? admitted.left
+          : enter(request, stream, head, admitted.right);
+        if (refusal === undefined) return;
+        leave?.();
+        refuse(stream, refusal);
       });
+    };
+
+    /** Who it is, or why nobody can say: in time, and before the door closes. Emits once. */
+    const identified = (request: IncomingMessage): Observable<Either<Problem, Identity>> => {
+      const identity$ = identityOf(access, request).pipe(map(mapLeft(problemOf)));
+      if (!access.isOn) return identity$;
+      // the HTTP server's own timeout would end it without an answer
+      request.socket.setTimeout(0);
+      return identity$.pipe(
+        timeout({
+          first: handshakeTimeoutMs,
+          scheduler: clock.scheduler,
+          with: () => of(left(problemOf({ _tag: 'Unavailable' }))),
+        }),
+        takeUntil(closed$),
+        defaultIfEmpty(left(DRAINING)),
+      );
+    };
+
+    const enter = (
+      request: IncomingMessage,
+      socket: Socket,
+      head: Buffer,
+      admitted: Admission,
+    ): Problem | undefined => {
+      const { userId } = admitted.identity;
+      if (userId !== null && ofUser !== undefined) {
+        const leave = ofUser(userId);
+        if (leave === undefined) return tooMany('user', maxConnectionsPerUser);
+        if (socket.destroyed) leave();
+        else socket.once('close', leave);
+      }
+      webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+        // ws listens from here, and a listener too many costs an array a connection
+        socket.off('error', destroy);
+        subscriber.next(connect(webSocket, socket, admitted));
+      });
+      return undefined;
     };
 
     const refuse = (socket: Socket, refusal: Problem): void => {
@@ -94,6 +172,7 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
     // the door is closed, and says so, until the app has ended
     return () => {
       server.off('upgrade', upgrade);
+      closed$.next();
       server.on('upgrade', turnAway);
       // it ends with the app, not with the connections
       deps.ended$.pipe(take(1)).subscribe(() => server.off('upgrade', turnAway));
@@ -131,9 +210,18 @@ const DRAINING = problem(503, 'expected a pod that takes connections, got one th
   'Retry-After': RETRY_AFTER_S,
 });
 
-const capacityFault = ({ config, connections, draining }: AcceptDeps): Problem | undefined => {
+const tooMany = (of: 'address' | 'user', most: number): Problem =>
+  problem(429, `expected at most ${most} connections of this ${of}, got one more`, {
+    'Retry-After': RETRY_AFTER_S,
+  });
+
+/** `waiting`: those who are not known yet take the places that they may need. */
+const capacityFault = (
+  { config, connections, draining }: AcceptDeps,
+  waiting: number,
+): Problem | undefined => {
   if (draining()) return DRAINING;
-  if (connections.size < config.server.maxConnections) return undefined;
+  if (connections.size + waiting < config.server.maxConnections) return undefined;
   return problem(
     503,
     `expected at most ${config.server.maxConnections} connections, got one more`,

@@ -26,6 +26,7 @@ import {
 } from 'rxjs';
 import { accept } from './accept.js';
 import { accessOf } from './access/choice.js';
+import { Expiries } from './access/expiries.js';
 import { brokerOf } from './broker/choice.js';
 import type { BrokerStatus, Receipt } from './broker/index.js';
 import { type Clock, systemClock } from './clock.js';
@@ -109,7 +110,6 @@ export const app = ({
   const connections = new Set<Connection>();
   const waiting: Waiting = { peak: 0 };
   const broker = brokerOf(config, clock);
-  const access = accessOf(config);
   const startedAt = clock.scheduler.now();
   const counts = stats(
     config.server.serverId,
@@ -126,6 +126,8 @@ export const app = ({
   let running: Subscription | undefined;
 
   const tell = (event: HubEvent): void => void events.deliver(event);
+
+  const access = accessOf({ config, clock, tell, ended$: deadline$ });
 
   const readiness = (): Readiness => {
     if (draining) return 'draining';
@@ -151,6 +153,8 @@ export const app = ({
     clock,
     config,
     hooks,
+    access,
+    expiries: new Expiries(clock),
     outboxes: {
       bound: { messages: config.limits.sendBufferMessages, bytes: config.limits.sendBufferBytes },
       now: () => clock.scheduler.now(),

@@ -19,6 +19,8 @@ export interface Membership {
   position: Position;
   /** Its number among all who came into the room; 0 before. */
   nth: number;
+  /** Whether it may speak there: as its rights are now, so that a message costs no look at patterns. */
+  mayPublish: boolean;
 }
 
 /** What a connection asks of a room; the hub hands each to its room. */

@@ -153,6 +153,12 @@ const check = (
   ): readonly Fault[] =>
     E.isLeft(a) || E.isLeft(b) || holds(a.right, b.right) ? [] : [otherwise(a.right, b.right)];
 
+  const keys = every({
+    secret: of('access', 'jwtSecret'),
+    publicKey: of('access', 'jwtPublicKey'),
+    jwksUrl: of('access', 'jwtJwksUrl'),
+    apiKeys: of('access', 'apiKeys'),
+  });
   const redisUrl = of('broker', 'redisUrl');
   const sentinels = of('broker', 'redisSentinels');
   const sentinelName = of('broker', 'redisSentinelName');
@@ -173,6 +179,18 @@ const check = (
       (messages, position) => messages <= position,
       (messages) =>
         fault('log', 'logPositionTtlMs', `not less than LOG_TTL_MS, which is ${messages}`),
+    ),
+    ...relation(
+      of('access', 'authEnabled'),
+      keys,
+      (on, { secret, publicKey, jwksUrl, apiKeys }) =>
+        !on || secret !== '' || publicKey !== '' || jwksUrl !== '' || apiKeys.length > 0,
+      () =>
+        fault(
+          'access',
+          'authEnabled',
+          'JWT_SECRET, JWT_PUBLIC_KEY, JWT_JWKS_URL or API_KEYS beside it: nobody could come in',
+        ),
     ),
     ...relation(
       sentinels,

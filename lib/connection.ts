@@ -10,8 +10,18 @@
  */
 import { type Either, isLeft, isRight } from 'fp-ts/lib/Either.js';
 import type { Socket } from 'node:net';
-import { Observable, type Subscriber } from 'rxjs';
+import { Observable, Subject, type Subscriber } from 'rxjs';
 import type { WebSocket } from 'ws';
+import type { Expiries } from './access/expiries.js';
+import {
+  type Access,
+  type Denial,
+  type Identity,
+  mayJoin,
+  mayPublish,
+  refusalOf,
+} from './access/index.js';
+import { type Standing, standing } from './access/standing.js';
 import type { PublishError, Receipt } from './broker/index.js';
 import type { Clock } from './clock.js';
 import { CLOSE, type Close, ownClose, protocolClose } from './close.js';
@@ -61,6 +71,9 @@ export interface ConnectionDeps {
   readonly clock: Clock;
   readonly config: Config;
   readonly hooks: Hooks;
+  /** Judges the tokens that clients bring in the course of a connection. */
+  readonly access: Access;
+  readonly expiries: Expiries;
   readonly outboxes: OutboxDeps;
   readonly tell: (event: HubEvent) => void;
   /** Where the global log stands for this pod, for a connection that has not been sent anything yet. */
@@ -72,7 +85,7 @@ export interface ConnectionDeps {
 
 /** What the handshake has settled. */
 export interface Admission {
-  readonly userId: string | null;
+  readonly identity: Identity;
   /** The URL's room. */
   readonly room: Room | undefined;
   readonly resumes: Resumes;
@@ -86,6 +99,7 @@ const REFUSED_WINDOW_MS = 10_000;
 const BLAMELESS: ReadonlySet<string> = new Set(['rejected', 'unavailable']);
 
 type Speech = Extract<ClientMessage, { readonly type: 'chat' | 'presence' }>;
+type Refresh = Extract<ClientMessage, { readonly type: 'refresh' }>;
 
 export const connection =
   (deps: ConnectionDeps) =>
@@ -110,6 +124,9 @@ class SocketConnection implements Connection {
   private closedByUs = false;
   private hub: Subscriber<Command> | undefined = undefined;
   private infoOnce: ConnectionInfo | undefined = undefined;
+  private identity: Identity;
+  /** Of those whose rights end. */
+  private refreshed$: Subject<Identity> | undefined = undefined;
 
   constructor(
     private readonly deps: ConnectionDeps,
@@ -118,7 +135,8 @@ class SocketConnection implements Connection {
     private readonly admission: Admission,
   ) {
     this.id = deps.newId();
-    this.userId = admission.userId;
+    this.identity = admission.identity;
+    this.userId = admission.identity.userId;
     this.bucket = new TokenBucket(deps.config.limits, deps.clock.scheduler.now());
     this.nonce = drawNonce(deps.clock.random);
     this.outbox = new Outbox(deps.outboxes, socket, () => this.close(CLOSE.slow));
@@ -155,6 +173,8 @@ class SocketConnection implements Connection {
       if (onConnect !== undefined) this.notice('onConnect', () => onConnect(this.info()));
       this.join(GLOBAL, undefined, resumes.global);
       if (room !== undefined) this.join(room, undefined, resumes.room);
+      if (this.identity.expiresAt !== undefined)
+        subscriber.add(this.standing$.subscribe((now) => this.stand(now)));
       // the hub has ended: the deadline of a shutdown
       return () => this.close(CLOSE.goingAway);
     });
@@ -231,11 +251,7 @@ class SocketConnection implements Connection {
       case 'leave':
         return this.leave(message.room ?? this.home, message.ref);
       case 'refresh':
-        return this.refuse({
-          code: 'forbidden',
-          text: 'data.token: expected a connection that came with a token, got one without',
-          ref: message.ref,
-        });
+        return this.refresh(message);
     }
   }
 
@@ -247,6 +263,7 @@ class SocketConnection implements Connection {
   private join(room: Room, ref: string | undefined, resume: Resume | undefined): void {
     const { maxRoomsPerConnection } = this.deps.config.limits;
     const known = this.memberships.get(room);
+    if (!mayJoin(this.identity.rights, room)) return this.refuse(forbidden('be in', ref));
     // the global log is one of them, and no room
     if (known === undefined && this.memberships.size > maxRoomsPerConnection) {
       return this.refuse({
@@ -276,7 +293,8 @@ class SocketConnection implements Connection {
   }
 
   private stranger(room: Room, resume?: Resume): Membership {
-    return { connection: this, room, position: this.placeBefore(room, resume), nth: 0 };
+    const position = this.placeBefore(room, resume);
+    return { connection: this, room, position, nth: 0, mayPublish: this.mayPublish(room) };
   }
 
   /**
@@ -292,23 +310,13 @@ class SocketConnection implements Connection {
   }
 
   private speak(message: Speech): void {
-    const { access } = this.deps.config;
     const { onMessage } = this.deps.hooks;
     const room = message.room ?? this.home;
     const { ref, data } = message;
     const membership = this.memberships.get(room);
     if (membership === undefined) return this.refuse(notAMember(ref));
-    if (
-      room === GLOBAL &&
-      access.globalPublish !== 'any' &&
-      (access.globalPublish === 'server' || this.userId === null)
-    ) {
-      return this.refuse({
-        code: 'forbidden',
-        text: 'room: expected a room, as not everybody may publish globally, got none',
-        ref,
-      });
-    }
+    if (!membership.mayPublish)
+      return this.refuse(room === GLOBAL ? globalForbidden(ref) : forbidden('publish in', ref));
     if (message.type === 'chat' && onMessage !== undefined)
       return this.consult(onMessage, message, { room, data });
     const draft = draftOf(this.fieldsOf(room, message, data));
@@ -389,12 +397,77 @@ class SocketConnection implements Connection {
 
   private settle(ref: string | undefined, result: Either<PublishError, Receipt>): void {
     this.underway--;
-    if (isLeft(result)) this.refuse(refusalOf(result.left, ref));
+    if (isLeft(result)) this.refuse(unplaced(result.left, ref));
     else if (ref !== undefined) {
       const { id, duplicate, scope } = result.right;
       this.tell({ event: 'ack', ref, id, duplicate, scope: scope === 'pod' ? scope : undefined });
     }
     this.drain();
+  }
+
+  // rights
+
+  private get standing$(): Observable<Standing> {
+    this.refreshed$ = new Subject();
+    return standing(this.identity, this.refreshed$, this.deps.expiries);
+  }
+
+  private stand(now: Standing): void {
+    switch (now._tag) {
+      case 'Holds':
+        return this.hold(now.identity);
+      case 'Expiring':
+        return this.tell({
+          event: 'token_expiring',
+          expires_at: new Date(now.expiresAt).toISOString(),
+        });
+      case 'Ended':
+        return this.close(CLOSE.tokenExpired);
+    }
+  }
+
+  /** Rooms that it may not be in any more end for it, and no others. */
+  private hold(identity: Identity): void {
+    this.identity = identity;
+    for (const membership of this.memberships.values()) {
+      const { room } = membership;
+      membership.mayPublish = this.mayPublish(room);
+      if (!mayJoin(identity.rights, room)) this.dismiss(room, 'forbidden');
+    }
+  }
+
+  private mayPublish(room: Room): boolean {
+    const { globalPublish } = this.deps.config.access;
+    if (room === GLOBAL && globalPublish === 'server') return false;
+    if (room === GLOBAL && globalPublish === 'users' && this.userId === null) return false;
+    return mayPublish(this.identity.rights, room);
+  }
+
+  /** What it says next waits for the answer, and is judged by it. */
+  private refresh({ token, ref }: Refresh): void {
+    const { refreshed$ } = this;
+    if (refreshed$ === undefined) return this.refuse(tokenless(ref));
+    this.thinking = true;
+    this.hub?.add(
+      this.deps.access.identify({ token }).subscribe((found) => {
+        this.settleRefresh(found, refreshed$, ref);
+        this.thought();
+      }),
+    );
+  }
+
+  private settleRefresh(
+    found: Either<Denial, Identity>,
+    refreshed$: Subject<Identity>,
+    ref: string | undefined,
+  ): void {
+    if (isLeft(found)) return this.refuse(refusalOf(found.left, ref));
+    if (found.right.userId !== this.userId) return this.refuse(anothers(ref));
+    if (ref !== undefined) {
+      const id = formatId(this.idFor(this.memberships.get(GLOBAL)));
+      this.tell({ event: 'ack', ref, id, duplicate: false });
+    }
+    refreshed$.next(found.right);
   }
 
   // pace
@@ -559,7 +632,31 @@ const notAMember = (ref: string | undefined): Refusal => ({
   ref,
 });
 
-const refusalOf = (error: PublishError, ref: string | undefined): Refusal =>
+const forbidden = (what: 'be in' | 'publish in', ref: string | undefined): Refusal => ({
+  code: 'forbidden',
+  text: `room: expected one that the token allows to ${what}, got another`,
+  ref,
+});
+
+const globalForbidden = (ref: string | undefined): Refusal => ({
+  code: 'forbidden',
+  text: 'room: expected a room, as not everybody may publish globally, got none',
+  ref,
+});
+
+const tokenless = (ref: string | undefined): Refusal => ({
+  code: 'forbidden',
+  text: 'data.token: expected a connection that came with a token, got one without',
+  ref,
+});
+
+const anothers = (ref: string | undefined): Refusal => ({
+  code: 'forbidden',
+  text: "data.token: expected one of the same user, got another's",
+  ref,
+});
+
+const unplaced = (error: PublishError, ref: string | undefined): Refusal =>
   error._tag === 'KeyReused'
     ? {
         code: 'invalid_message',

@@ -1,16 +1,21 @@
 /**
  * What a request for a WebSocket must be to be let in (contract section 2, RFC 6455 §4.2.1). Reads the request and
- * answers with a value: an admission, or a refusal as a problem (RFC 9457). Sockets are `accept.ts`'s.
+ * answers with a value: what it asks for, then an admission, or a refusal as a problem (RFC 9457). Who somebody is finds out
+ * `access/`; sockets are `accept.ts`'s.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import type { IncomingMessage } from 'node:http';
 import * as O from 'fp-ts/lib/Option.js';
+import { type Identity, mayJoin, ROOM_FORBIDDEN } from './access/index.js';
 import { isAbsentId } from './codec.js';
 import type { Config } from './config.js';
 import type { Admission } from './connection.js';
 import { isRoomName, parseId, type Room, ROOM_RULE } from './position.js';
 import { type Problem, problem } from './problem.js';
 import { resumesOf } from './resume.js';
+
+/** The room and the places to go on from that a request asks for. */
+export type Asked = Pick<Admission, 'room' | 'resumes'>;
 
 /** Whether a request is for this service at all: an embedding server may have other upgrades. */
 export const isOurs = (request: IncomingMessage, basePath: string): boolean => {
@@ -27,18 +32,23 @@ const targetOf = ({ url = '' }: IncomingMessage): string => url.replace(SCHEME_A
 
 const SCHEME_AND_HOST = /^https?:\/\/[^/?]*/i;
 
-export const handshake = (
-  request: IncomingMessage,
-  config: Config,
-): E.Either<Problem, Admission> => {
+/** What it asks for, if it asks in the right way: all that is known before anybody has to be known. */
+export const handshake = (request: IncomingMessage, config: Config): E.Either<Problem, Asked> => {
   const wrong = protocolFault(request);
   if (wrong !== undefined) return E.left(wrong);
   if (!mayCome(request, config.server.allowedOrigins))
     return E.left(problem(403, 'Origin: expected one that is allowed here, got another'));
-  const asked = askedBy(targetOf(request), config.server.basePath);
-  if (E.isLeft(asked)) return asked;
-  return E.right({ userId: null, ...asked.right });
+  return askedBy(targetOf(request), config.server.basePath);
 };
+
+/** The same for somebody who is known. */
+export const admission = (
+  { room, resumes }: Asked,
+  identity: Identity,
+): E.Either<Problem, Admission> =>
+  room === undefined || mayJoin(identity.rights, room)
+    ? E.right({ identity, room, resumes })
+    : E.left(ROOM_FORBIDDEN);
 
 const protocolFault = (request: IncomingMessage): Problem | undefined => {
   const { headers, method, httpVersionMajor, httpVersionMinor } = request;
@@ -72,9 +82,6 @@ const mayCome = ({ headers }: IncomingMessage, allowed: readonly string[]): bool
 
 /** One for each log. */
 const MAX_LAST_IDS = 2;
-
-/** The room and the places to go on from that the URL names. */
-type Asked = Pick<Admission, 'room' | 'resumes'>;
 
 const askedBy = (url: string, basePath: string): E.Either<Problem, Asked> => {
   const cut = url.indexOf('?');

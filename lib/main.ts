@@ -9,6 +9,7 @@ import { destination, type DestinationStream, pino } from 'pino';
 import { app } from './app.js';
 import { systemClock } from './clock.js';
 import { readConfig } from './config.js';
+import { warningsOf } from './config/warnings.js';
 import { journal } from './journal.js';
 
 /** sysexits.h: EX_CONFIG. */
@@ -59,12 +60,7 @@ const main = async (): Promise<void> => {
   try {
     const address = await chat.start();
     logger.info({ host, port: address?.port ?? port }, 'listening');
-    if (!config.access.authEnabled && !isLoopback(host)) {
-      logger.warn(
-        { host },
-        'AUTH_ENABLED is false on an address other than loopback: everybody who reaches it may read and write everything',
-      );
-    }
+    for (const warning of warningsOf(config)) logger.warn({ host }, warning);
   } catch (error) {
     logger.fatal({ err: error }, `could not listen on ${host}:${port}`);
     process.exit(1);
@@ -83,8 +79,5 @@ const MAX_UNWRITTEN = 1_048_576;
 
 /** What a shell reports for a process that a signal ended: 128 and SIGTERM's number. */
 const SECOND_SIGNAL = 143;
-
-const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || host.startsWith('127.');
 
 await main();

@@ -1,3 +1,4 @@
+import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -12,9 +13,24 @@ import {
   faultLine,
   readConfig,
 } from '../lib/config.js';
+import { warningsOf } from '../lib/config/warnings.js';
 
 const ROOT = join(import.meta.dirname, '..');
 const CONFIG = join(ROOT, 'config');
+
+/** A pair of keys as PEM. */
+const pem = (
+  type: 'rsa' | 'ec' | 'ed25519',
+  options: { readonly modulusLength?: number; readonly namedCurve?: string } = {},
+): { readonly publicKey: string; readonly privateKey: string } =>
+  // its overloads know each type by itself
+  generateKeyPairSync(type as 'rsa', {
+    ...(options as { readonly modulusLength: number }),
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  });
+const { publicKey: PUBLIC, privateKey: PRIVATE } = pem('ed25519');
+const JWK = createPublicKey(PUBLIC).export({ format: 'jwk' });
 
 type Result = E.Either<readonly Fault[], Config>;
 
@@ -237,7 +253,33 @@ t.test('every variable refuses what it is not, and takes what it is', async (t) 
       good: ['10.0.0.1', '10.0.0.0/8,::1,fd00::/8'],
       bad: ['10.0.0', '10.0.0.0/33', 'proxy', '10.0.0.0/8/8', '10.0.0.1,'],
     },
+    // true needs keys beside it
     AUTH_ENABLED: { good: ['false', '0'], bad: ['true', '1', 'no'] },
+    JWT_SECRET: { good: ['your-secret-key'], bad: [PUBLIC, PRIVATE] },
+    JWT_PUBLIC_KEY: {
+      good: [
+        PUBLIC,
+        PUBLIC.replaceAll('\n', '\\n'),
+        `${PUBLIC}\n${pem('rsa', { modulusLength: 2048 }).publicKey}`,
+        pem('ec', { namedCurve: 'P-256' }).publicKey,
+        JSON.stringify(JWK),
+        JSON.stringify({ keys: [{ ...JWK, kid: 'a', use: 'sig', alg: 'EdDSA' }] }),
+      ],
+      bad: [
+        'a secret',
+        '{}',
+        '{"keys":[]}',
+        '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----',
+        PRIVATE,
+        `${PUBLIC}\n${PRIVATE}`,
+        pem('rsa', { modulusLength: 1024 }).publicKey,
+        pem('ec', { namedCurve: 'P-384' }).publicKey,
+        JSON.stringify({ ...JWK, d: 'AAAA' }),
+        JSON.stringify({ ...JWK, use: 'enc' }),
+        JSON.stringify({ ...JWK, alg: 'ES256' }),
+        JSON.stringify({ kty: 'oct', k: 'AAAA' }),
+      ],
+    },
     JWT_JWKS_URL: {
       good: ['https://id.example/jwks.json'],
       bad: ['id.example', 'ftp://id.example', 'https://'],
@@ -342,15 +384,43 @@ t.test('all faults are told at once, a relation only of values that are good', a
 });
 
 t.test('what is not in this version says so', async (t) => {
-  const [auth, kafka, database] = left(
-    readConfig(
-      { AUTH_ENABLED: 'true', KAFKA_BROKERS: 'k:1', DATABASE_URL: 'postgres://u:hunter2@h/d' },
-      undefined,
-    ),
+  const [kafka, database] = left(
+    readConfig({ KAFKA_BROKERS: 'k:1', DATABASE_URL: 'postgres://u:hunter2@h/d' }, undefined),
   ).map(faultLine);
-  t.match(auth, /^AUTH_ENABLED=true: expected false: .*open to everyone/);
   t.match(kafka, /^KAFKA_BROKERS=k:1: expected nothing: Kafka comes with a later version/);
   t.match(database, /^DATABASE_URL=postgres:\/\/\*\*\*@h\/d: expected nothing: .*later version/);
+});
+
+t.test('a token can be asked for when there is something to judge it with', async (t) => {
+  const on = { AUTH_ENABLED: 'true' };
+  t.match(left(readConfig(on, undefined)).map(faultLine), [
+    /^AUTH_ENABLED=true: expected JWT_SECRET, .*API_KEYS beside it/,
+  ]);
+  for (const keys of [
+    { JWT_SECRET: 's' },
+    { JWT_PUBLIC_KEY: PUBLIC },
+    { JWT_JWKS_URL: 'https://id.example/keys' },
+    { API_KEYS: 'k' },
+  ])
+    t.equal(read({ ...on, ...keys }).access.authEnabled, true, JSON.stringify(Object.keys(keys)));
+  const [mistaken] = left(readConfig({ ...on, JWT_PUBLIC_KEY: PRIVATE }, undefined)).map(faultLine);
+  t.match(mistaken, /^JWT_PUBLIC_KEY=\*\*\*: expected .*this one is private/);
+});
+
+t.test('what is hardly ever meant is said', async (t) => {
+  const said = (env: Readonly<Record<string, string>>): string => warningsOf(read(env)).join('\n');
+  t.equal(said({}), '');
+  t.match(said({ HOST: '0.0.0.0' }), /^AUTH_ENABLED is false on an address/);
+  t.match(said({ JWT_SECRET: 's' }), /^AUTH_ENABLED is false: keys are set/);
+  t.match(said({ AUTH_ENABLED: 'true', JWT_SECRET: 'short' }), /^JWT_SECRET has less than 32/);
+  t.notMatch(said({ AUTH_ENABLED: 'true', JWT_SECRET: 'short' }), 'short');
+  t.equal(said({ AUTH_ENABLED: 'true', JWT_SECRET: 'x'.repeat(32), HOST: '0.0.0.0' }), '');
+  const jwks = (JWT_JWKS_URL: string): string => said({ AUTH_ENABLED: 'true', JWT_JWKS_URL });
+  t.match(jwks('http://id.example/k'), /^JWT_JWKS_URL is not https/);
+  t.equal(
+    jwks('http://127.0.0.1:1/k') + jwks('http://[::1]:1/k') + jwks('https://id.example/k'),
+    '',
+  );
 });
 
 t.test('faults show no secret and are one line each', async (t) => {

@@ -7,6 +7,8 @@ import fc from 'fast-check';
 import { map, NEVER, of, throwError, timer } from 'rxjs';
 import t from 'tap';
 import { WebSocketServer } from 'ws';
+import { ANYBODY, OPEN } from '../lib/access/choice.js';
+import { Expiries } from '../lib/access/expiries.js';
 import { localBroker } from '../lib/broker/local.js';
 import type { Connection } from '../lib/command.js';
 import type { Config, DeepPartial } from '../lib/config.js';
@@ -868,10 +870,13 @@ t.test('half a message: ws still shows it where we look', async (t) => {
   http.on('upgrade', (request, socket, head) => {
     if (!(socket instanceof Socket)) return;
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      const clock = virtualClock();
       const deps = {
-        clock: virtualClock(),
+        clock,
         config: configWith(),
         hooks: {},
+        access: OPEN,
+        expiries: new Expiries(clock),
         outboxes: { bound: { messages: 1, bytes: 1 }, now: () => 0, waiting: { peak: 0 } },
         tell: () => undefined,
         globalPosition: () => ({ tag: 1, offset: 0, ms: 0 }),
@@ -880,7 +885,7 @@ t.test('half a message: ws still shows it where we look', async (t) => {
       };
       const resumes = { global: undefined, room: undefined };
       made = connection(deps)(webSocket, socket, {
-        userId: null,
+        identity: ANYBODY,
         room: undefined,
         resumes,
       });

@@ -106,7 +106,7 @@ export const ADMIN_NEEDED = problem(
 /** A denial on a socket: of the token that `refresh` brought. */
 export const refusalOf = (denial: Denial, ref: string | undefined): Refusal => ({
   code: denial._tag === 'Unavailable' ? 'unavailable' : 'forbidden',
-  text: textOf(denial),
+  text: `data.${textOf(denial)}`,
   ref,
 });
 

@@ -3,23 +3,19 @@
 /** Takes a place and gives back how to leave it, which may be called twice; `undefined` where none is left. */
 export type Quota = (name: string) => (() => void) | undefined;
 
-/** `most` 0: no limit, and nobody is counted. */
 export const quota = (most: number): Quota => {
-  if (most === 0) return () => NOTHING;
   const taken = new Map<string, number>();
   return (name) => {
     const count = taken.get(name) ?? 0;
     if (count >= most) return undefined;
     taken.set(name, count + 1);
-    let held = true;
+    let holds = true;
     return () => {
-      if (!held) return;
-      held = false;
+      if (!holds) return;
+      holds = false;
       const left = (taken.get(name) ?? 1) - 1;
       if (left === 0) taken.delete(name);
       else taken.set(name, left);
     };
   };
 };
-
-const NOTHING = (): void => undefined;

@@ -5,6 +5,7 @@
  */
 import { isIP } from 'node:net';
 import * as E from 'fp-ts/lib/Either.js';
+import { publicKeysOf } from './public-keys.js';
 
 export type Format<A> = (raw: unknown) => E.Either<string, A>;
 
@@ -63,6 +64,16 @@ export const optional =
     raw === ''
       ? E.right('')
       : E.mapLeft((expected: string) => `nothing, or ${expected}`)(format(raw));
+
+/** Public keys stay text: a configuration holds plain values. */
+export const publicKeys: Format<string> = (raw) =>
+  E.Chain.chain(text(raw), (written) => E.map(() => written)(publicKeysOf(written)));
+
+/** A secret, and no key by mistake: everybody may have a public one, and could make tokens then. */
+export const sharedSecret: Format<string> = (raw) =>
+  typeof raw === 'string' && !raw.includes('-----BEGIN ')
+    ? E.right(raw)
+    : E.left('a text that is no PEM: a public key belongs into JWT_PUBLIC_KEY');
 
 /** Comma separated text or a JSON array; an entry that is empty is a slip and refused. */
 export const list =

@@ -1,6 +1,9 @@
 /** A pod's hub in virtual time, and a world that has only this one, with peers on played sockets. */
 import { isLeft } from 'fp-ts/lib/Either.js';
 import { Subject, type Subscription } from 'rxjs';
+import { OPEN } from '../../lib/access/choice.js';
+import { Expiries } from '../../lib/access/expiries.js';
+import type { Access } from '../../lib/access/index.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Broker, BrokerStatus } from '../../lib/broker/index.js';
 import type { Connection } from '../../lib/command.js';
@@ -41,6 +44,7 @@ export interface PodHubOptions {
   readonly broker: Broker;
   readonly config?: DeepPartial<Config> | undefined;
   readonly hooks?: Hooks | undefined;
+  readonly access?: Access | undefined;
   readonly newId: () => string;
   readonly tell?: (event: HubEvent) => void;
 }
@@ -49,6 +53,7 @@ export interface HubWorldOptions<B extends Broker> {
   readonly broker: (clock: VirtualClock) => B;
   readonly config?: DeepPartial<Config>;
   readonly hooks?: Hooks;
+  readonly access?: Access;
   readonly seed?: number;
 }
 
@@ -91,6 +96,8 @@ export const podHub = (options: PodHubOptions): PodHub => {
     clock,
     config,
     hooks,
+    access: options.access ?? OPEN,
+    expiries: new Expiries(clock),
     outboxes: {
       bound: {
         messages: config.limits.sendBufferMessages,
@@ -158,6 +165,7 @@ export const hubWorld = <B extends Broker>(
     broker,
     config: options.config,
     hooks: options.hooks,
+    access: options.access,
     newId: () => {
       ids += 1;
       return `c${ids}`;

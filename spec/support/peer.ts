@@ -5,6 +5,8 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
+import { ANYBODY } from '../../lib/access/choice.js';
+import type { Identity } from '../../lib/access/index.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Connection } from '../../lib/command.js';
 import { connection, type ConnectionDeps } from '../../lib/connection.js';
@@ -210,16 +212,19 @@ export interface PeerOptions {
   readonly room?: Room;
   /** The query's `last_id`. */
   readonly lastId?: string;
+  /** What its token says of rights and their end; by default it may do everything, for ever. */
+  readonly limited?: Partial<Pick<Identity, 'rights' | 'expiresAt'>>;
 }
 
 export const peer = (
   deps: ConnectionDeps,
   clock: Clock,
-  { userId = null, room, lastId }: PeerOptions = {},
+  { userId = null, room, lastId, limited }: PeerOptions = {},
 ): Peer => {
   const socket = new PlayedSocket(clock);
   const webSocket = new PlayedWebSocket(clock, socket);
-  const admission = { userId, room, resumes: resumesOf(lastId ?? null) };
+  const identity = { ...ANYBODY, userId, ...limited };
+  const admission = { identity, room, resumes: resumesOf(lastId ?? null) };
   const made = connection(deps)(
     webSocket as unknown as WebSocket,
     socket as unknown as Socket,

@@ -3,6 +3,7 @@
  * played. It is started, killed, frozen, drained, and started again under the same name.
  */
 import { Subscription } from 'rxjs';
+import { ANYBODY } from '../../../lib/access/choice.js';
 import type { BrokerStatus } from '../../../lib/broker/index.js';
 import { podsBroker, type PodsBroker } from '../../../lib/broker/pods.js';
 import { CLOSE } from '../../../lib/close.js';
@@ -191,7 +192,8 @@ export const clusterPod = (options: ClusterPodOptions): ClusterPod => {
         },
       });
       links.add(made);
-      const admission = { userId: user, room, resumes: resumesOf(lastId ?? null) };
+      const identity = { ...ANYBODY, userId: user };
+      const admission = { identity, room, resumes: resumesOf(lastId ?? null) };
       hub.enter(connection(hub.deps)(made.webSocket, made.socket, admission));
       return made;
     },

@@ -1,0 +1,29 @@
+/** What may be configured so and hardly ever should be: said when the service starts. */
+import type { Config } from './settings.js';
+
+/** RFC 7518 §3.2: as long as the digest. A shorter one can be guessed from any token. */
+const MIN_SECRET_BYTES = 32;
+
+export const warningsOf = ({ server, access }: Config): readonly string[] => {
+  const { authEnabled, jwtSecret, jwtPublicKey, jwtJwksUrl, apiKeys } = access;
+  const hasKeys = `${jwtSecret}${jwtPublicKey}${jwtJwksUrl}` !== '' || apiKeys.length > 0;
+  const warnings: readonly (readonly [holds: boolean, text: string])[] = [
+    [
+      !authEnabled && !isLoopback(server.host),
+      'AUTH_ENABLED is false on an address other than loopback: everybody who reaches it may read and write everything',
+    ],
+    [!authEnabled && hasKeys, 'AUTH_ENABLED is false: keys are set, and nobody is asked for one'],
+    [
+      authEnabled && jwtSecret !== '' && Buffer.byteLength(jwtSecret) < MIN_SECRET_BYTES,
+      `JWT_SECRET has less than ${MIN_SECRET_BYTES} bytes: whoever has a token can guess it and make tokens`,
+    ],
+    [
+      authEnabled && jwtJwksUrl.startsWith('http:') && !isLoopback(new URL(jwtJwksUrl).hostname),
+      'JWT_JWKS_URL is not https: whoever stands on the way can make tokens',
+    ],
+  ];
+  return warnings.flatMap(([holds, text]) => (holds ? [text] : []));
+};
+
+const isLoopback = (host: string): boolean =>
+  ['localhost', '::1', '[::1]'].includes(host) || host.startsWith('127.');
