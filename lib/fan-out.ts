@@ -7,8 +7,8 @@ import { EMPTY, finalize, type Observable, type OperatorFunction, type Subscript
 import type { Clock } from './clock.js';
 import { framesOf } from './codec.js';
 import type { Connection, Membership } from './command.js';
-import { type Bound, coalesce } from './operators/coalesce.js';
-import { multicast, type Taker } from './operators/multicast.js';
+import { type Bound, type Coalesce, coalesce } from './operators/coalesce.js';
+import { type Multicast, multicast, type Taker } from './operators/multicast.js';
 import type { Batch } from './outbox.js';
 import type { Position, Top } from './position.js';
 
@@ -46,15 +46,15 @@ export interface FanOut {
   /** Members are handed what comes from now on, at the room's pace. Emits each batch when all have it. */
   readonly toMembers: OperatorFunction<Item, RoomBatch>;
   /** Takes a member in until it is unsubscribed. It has everything up to `at`, which may be further than the others are. */
-  readonly enter: (membership: Membership, at: Top) => Subscription;
-  readonly leave: (membership: Membership) => void;
-  readonly size: () => number;
+  enter(membership: Membership, at: Top): Subscription;
+  leave(membership: Membership): void;
+  size(): number;
   /** The last who came in before all members had what reached this pod alone; undefined when that is not known. */
-  readonly lastWith: (alone: string) => number | undefined;
+  lastWith(alone: string): number | undefined;
   /** Where the members have come to. */
-  readonly reached: () => Top;
+  reached(): Top;
   /** The channel begins here: so do members who come before anything was said. */
-  readonly beginAt: (top: Top) => void;
+  beginAt(top: Top): void;
 }
 
 export interface FanOutDeps {
@@ -76,24 +76,67 @@ const BACKLOG = { messages: 65_536, bytes: 64 * 1024 * 1024 };
 /** What reached this pod alone and may come again with a place. */
 const MAX_ALONE = 4_096;
 
-export const fanOut = ({ clock, bound, delivered, overflow }: FanOutDeps): FanOut => {
-  const members = multicast<RoomBatch>({ slice: SLICE, turn: clock.turn });
+export const fanOut = (deps: FanOutDeps): FanOut => new RoomFanOut(deps);
+
+/** A class, as `coalesce` is one, whose options it is: each room has one. */
+class RoomFanOut implements FanOut, Coalesce<Item, RoomBatch> {
+  readonly clock: Clock;
+  readonly batch: Bound;
+  readonly limit = BACKLOG;
+  readonly toMembers: OperatorFunction<Item, RoomBatch> = coalesce<Item, RoomBatch>(this);
+  private readonly members: Multicast<RoomBatch>;
   /** Members who had not taken everything when they were last handed something. */
-  const late = new Set<Connection>();
+  private readonly late = new Set<Connection>();
   /** Members of an epoch that the others have not come to. */
-  const ahead = new Set<Membership>();
-  let entered = 0;
-  const heardAlone = new Map<string, number>();
-  let reached: Top = { tag: 1, offset: 0, ms: 0, id: null };
+  private readonly ahead = new Set<Membership>();
+  private readonly heardAlone = new Map<string, number>();
+  private entered = 0;
+  private at: Top = { tag: 1, offset: 0, ms: 0, id: null };
 
-  const remember = (alone: string): void => {
-    heardAlone.set(alone, entered);
-    const [oldest] = heardAlone.keys();
-    if (heardAlone.size > MAX_ALONE && oldest !== undefined) heardAlone.delete(oldest);
-  };
+  constructor(private readonly deps: FanOutDeps) {
+    const { clock, bound } = deps;
+    this.clock = clock;
+    this.members = multicast({ slice: SLICE, turn: clock.turn });
+    this.batch = {
+      messages: Math.min(BATCH.messages, Math.ceil(bound.messages / 2)),
+      bytes: Math.min(BATCH.bytes, Math.ceil(bound.bytes / 2)),
+    };
+  }
 
-  const hand = (membership: Membership, batch: RoomBatch): void => {
+  // members
+
+  enter(membership: Membership, at: Top): Subscription {
+    membership.nth = ++this.entered;
+    if (at.tag !== this.at.tag) this.ahead.add(membership);
+    membership.position = at;
+    return this.members.subscribe(new Seat(this, membership));
+  }
+
+  leave(membership: Membership): void {
+    this.late.delete(membership.connection);
+    this.ahead.delete(membership);
+  }
+
+  size(): number {
+    return this.members.size();
+  }
+
+  lastWith(alone: string): number | undefined {
+    return this.heardAlone.get(alone);
+  }
+
+  reached(): Top {
+    return this.at;
+  }
+
+  beginAt(top: Top): void {
+    if (this.members.size() === 0 && !this.members.busy()) this.at = top;
+  }
+
+  /** Hands a member what of a batch it has not. */
+  hand(membership: Membership, batch: RoomBatch): void {
     const { connection, position } = membership;
+    const { outbox } = connection;
     const { top } = batch;
     if (batch.late || isAhead(position, batch) || batch.excepted?.has(connection.id) === true) {
       const own = batch.items.filter(
@@ -102,17 +145,36 @@ export const fanOut = ({ clock, bound, delivered, overflow }: FanOutDeps): FanOu
           !has(position, item) &&
           (item.after === undefined || membership.nth > item.after),
       );
-      if (own.length > 0) connection.outbox.send(batchOf(own));
-    } else connection.outbox.send(batch);
+      if (own.length > 0) outbox.send(batchOf(own));
+    } else outbox.send(batch);
     // who comes from a pod that had heard more stays where it is until the others are there
-    if (top.tag === position.tag ? top.offset >= position.offset : !ahead.has(membership))
+    if (top.tag === position.tag ? top.offset >= position.offset : !this.ahead.has(membership))
       membership.position = top;
-    if (ahead.size > 0 && top.tag === membership.position.tag) ahead.delete(membership);
-    if (connection.outbox.messages > 0) late.add(connection);
-  };
+    if (this.ahead.size > 0 && top.tag === membership.position.tag) this.ahead.delete(membership);
+    if (outbox.messages > 0) this.late.add(connection);
+  }
+
+  // what coalesce asks
+
+  weigh({ frame }: Item): number {
+    return frame.length;
+  }
+
+  join(items: readonly Item[]): RoomBatch {
+    return roomBatch(items, this.at);
+  }
+
+  deliver(batch: RoomBatch): Observable<never> {
+    const size = this.members.size();
+    const delivery$ = this.members.deliver(batch);
+    if (delivery$ !== EMPTY) return delivery$.pipe(finalize(() => this.delivered(batch, size)));
+    this.delivered(batch, size);
+    return EMPTY;
+  }
 
   /** Somebody who keeps up would be cut by this batch, and has not had the time to take the last one. */
-  const hold = (messages: number, bytes: number): boolean => {
+  hold(messages: number, bytes: number): boolean {
+    const { late } = this;
     if (late.size === 0) return false;
     for (const connection of late) {
       const { outbox } = connection;
@@ -120,63 +182,34 @@ export const fanOut = ({ clock, bound, delivered, overflow }: FanOutDeps): FanOu
       else if (!outbox.hasRoom(messages, bytes) && outbox.keepsUp()) return true;
     }
     return false;
-  };
+  }
 
-  const deliver = (batch: RoomBatch): Observable<never> => {
-    const size = members.size();
-    const delivery$ = members.deliver(batch);
-    const done = (): void => {
-      reached = batch.top;
-      for (const { alone } of batch.items) if (alone !== undefined) remember(alone);
-      delivered(batch, size);
-    };
-    if (delivery$ !== EMPTY) return delivery$.pipe(finalize(done));
-    done();
-    return EMPTY;
-  };
+  overflow(): Item {
+    return this.deps.overflow();
+  }
 
-  return {
-    toMembers: coalesce({
-      clock,
-      batch: {
-        messages: Math.min(BATCH.messages, Math.ceil(bound.messages / 2)),
-        bytes: Math.min(BATCH.bytes, Math.ceil(bound.bytes / 2)),
-      },
-      limit: BACKLOG,
-      size: ({ frame }) => frame.length,
-      join: (items) => roomBatch(items, reached),
-      deliver,
-      hold,
-      overflow,
-    }),
-    enter: (membership, at) => {
-      membership.nth = ++entered;
-      if (at.tag !== reached.tag) ahead.add(membership);
-      membership.position = at;
-      return members.subscribe(new Seat(membership, hand));
-    },
-    leave: (membership) => {
-      late.delete(membership.connection);
-      ahead.delete(membership);
-    },
-    size: members.size,
-    lastWith: (alone) => heardAlone.get(alone),
-    reached: () => reached,
-    beginAt: (top) => {
-      if (members.size() === 0 && !members.busy()) reached = top;
-    },
-  };
-};
+  private delivered(batch: RoomBatch, size: number): void {
+    this.at = batch.top;
+    for (const { alone } of batch.items) if (alone !== undefined) this.remember(alone);
+    this.deps.delivered(batch, size);
+  }
+
+  private remember(alone: string): void {
+    this.heardAlone.set(alone, this.entered);
+    const [oldest] = this.heardAlone.keys();
+    if (this.heardAlone.size > MAX_ALONE && oldest !== undefined) this.heardAlone.delete(oldest);
+  }
+}
 
 /** A member's end of the fan-out. */
 class Seat implements Taker<RoomBatch> {
   constructor(
+    private readonly fanOut: RoomFanOut,
     private readonly membership: Membership,
-    private readonly hand: (membership: Membership, batch: RoomBatch) => void,
   ) {}
 
   take(batch: RoomBatch): void {
-    this.hand(this.membership, batch);
+    this.fanOut.hand(this.membership, batch);
   }
 }
 

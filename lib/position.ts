@@ -45,40 +45,43 @@ const FLAGS_AND_NONCE = 0x400000;
 const GLOBAL_BIT = 0x200000;
 const OUTSIDE_BIT = 0x100000;
 
-/** Two hexadecimal digits for each byte: `toString(16)` of a number beyond 32 bits leaves compiled code, 0.7 µs an id. */
-const HEX = Array.from({ length: 0x100 }, (_, byte) => byte.toString(16).padStart(2, '0'));
-const hex = (byte: number): string => HEX[byte & 0xff] ?? '';
+/**
+ * Three hexadecimal digits for each 12 bits, as a UUIDv7 happens to be cut: `toString(16)` of a number beyond 32 bits
+ * leaves compiled code, 0.7 µs an id.
+ */
+const HEX = Array.from({ length: TAGS }, (_, bits) => bits.toString(16).padStart(3, '0'));
+const hex = (bits: number): string => HEX[bits & 0xfff] ?? '';
 
-/** What ids of one millisecond and epoch begin with; many are written in one. */
+/** What ids of one millisecond begin with; many are written in one. */
 let headMs = Number.NaN;
-let headTag = Number.NaN;
 let head = '';
 
-const headOf = (ms: number, tag: number): string => {
-  if (ms !== headMs || tag !== headTag) {
-    // 24 bits each, as above
+const headOf = (ms: number): string => {
+  if (ms !== headMs) {
+    // 24 bits each, as below
     const early = Math.floor(ms / 0x1000000);
     const late = Math.floor(ms - early * 0x1000000);
+    const digits = hex(early >> 12) + hex(early) + hex(late >> 12) + hex(late);
     headMs = ms;
-    headTag = tag;
-    head =
-      `${hex(early >> 16)}${hex(early >> 8)}${hex(early)}${hex(late >> 16)}-` +
-      `${hex(late >> 8)}${hex(late)}-7${(tag >> 8).toString(16)}${hex(tag)}-`;
+    head = `${digits.slice(0, 8)}-${digits.slice(8)}-7`;
   }
   return head;
 };
 
+/** The offset's 14 high bits behind the variant: 0 for the first 67 million messages of a room. */
+const highOf = (offset: number): string =>
+  offset < LOW_OFFSETS ? '-8000-' : `-${(0x8000 | Math.floor(offset / LOW_OFFSETS)).toString(16)}-`;
+
 /** Writes an id in the usual 36 characters. */
 export const formatId = ({ ms, tag, offset, global, outside, nonce }: Id): string => {
-  const high = 0x8000 | Math.floor(offset / LOW_OFFSETS);
   // the last 48 bits as two halves that fit a small integer: 24 bits of the offset; its last 2, the flags, the nonce
   const low = offset % LOW_OFFSETS;
   const front = low >>> 2;
   const back = ((low & 3) << 22) | (global ? GLOBAL_BIT : 0) | (outside ? OUTSIDE_BIT : 0) | nonce;
   return (
-    headOf(ms, tag) +
-    `${hex(high >> 8)}${hex(high)}-${hex(front >> 16)}${hex(front >> 8)}${hex(front)}` +
-    `${hex(back >> 16)}${hex(back >> 8)}${hex(back)}`
+    headOf(ms) +
+    (hex(tag) + highOf(offset) + hex(front >> 12)) +
+    (hex(front) + hex(back >> 12) + hex(back))
   );
 };
 

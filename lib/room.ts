@@ -104,7 +104,7 @@ export const room =
         log: broker.log,
         bound: { messages: limits.sendBufferMessages, bytes: limits.sendBufferBytes },
         patienceMs: config.broker.brokerTimeoutMs,
-        reached: members.reached,
+        reached: () => members.reached(),
         gap: (membership, reason) => tellGap(membership, reason),
       });
       const seated = new Map<Membership, Subscription>();

@@ -12,10 +12,10 @@ import {
   Observable,
   type ObservableInput,
   type OperatorFunction,
+  Subscriber,
   Subscription,
 } from 'rxjs';
 import type { Clock } from '../clock.js';
-import { DirectObserver } from './direct-observer.js';
 
 export interface Bound {
   readonly messages: number;
@@ -27,13 +27,13 @@ export interface Coalesce<T, B> {
   readonly batch: Bound;
   readonly limit: Bound;
   /** Bytes of a value. */
-  readonly size: (value: T) => number;
-  readonly join: (values: readonly T[]) => B;
+  weigh(value: T): number;
+  join(values: readonly T[]): B;
   /** Completes when the batch is delivered; the next one starts after that. */
-  readonly deliver: (batch: B) => ObservableInput<never>;
+  deliver(batch: B): ObservableInput<never>;
   /** Whether the next delivery should wait a little, so that readers who keep up can take what they were handed. */
-  readonly hold: (messages: number, bytes: number) => boolean;
-  readonly overflow: (dropped: number) => T;
+  hold(messages: number, bytes: number): boolean;
+  overflow(dropped: number): T;
 }
 
 /** How long `hold` is believed before it is asked again. */
@@ -43,97 +43,135 @@ const HOLD_MS = 1;
 export const coalesce =
   <T, B>(options: Coalesce<T, B>): OperatorFunction<T, B> =>
   (source$) =>
-    new Observable<B>((subscriber) => {
-      const { clock, batch, limit, size, join, deliver, hold, overflow } = options;
-      let waiting: T[] = [];
-      let bytes = 0;
-      let fitting = 0;
-      let busy = false;
-      let completed = false;
-      let restUntil = 0;
-      let timer = Subscription.EMPTY;
-      subscriber.add(() => timer.unsubscribe());
-
-      const schedule = (): void => {
-        busy = true;
-        const rest = restUntil - clock.scheduler.now();
-        // less than a timer can measure: the turn alone
-        timer = rest < 1 ? clock.turn(flush) : clock.scheduler.schedule(flush, rest);
-      };
-
-      const flush = (): void => {
-        const count = fit();
-        const weight = fitting;
-        if (hold(count, weight)) {
-          timer = clock.scheduler.schedule(flush, HOLD_MS);
-          return;
-        }
-        const taken = count === waiting.length ? waiting : waiting.splice(0, count);
-        if (taken === waiting) waiting = [];
-        bytes -= weight;
-        try {
-          handOver(join(taken));
-        } catch (reason) {
-          // in a turn of its own nobody else would catch it, and the process would end
-          subscriber.error(reason);
-        }
-      };
-
-      const handOver = (joined: B): void => {
-        const started = clock.scheduler.now();
-        const delivery = deliver(joined);
-        // most rooms are delivered at once
-        if (delivery === EMPTY) return end(joined, started);
-        subscriber.add(
-          from(delivery).subscribe({
-            error: (error: unknown) => subscriber.error(error),
-            complete: () => end(joined, started),
-          }),
-        );
-      };
-
-      const end = (joined: B, started: number): void => {
-        const now = clock.scheduler.now();
-        restUntil = now + (now - started);
-        busy = false;
-        subscriber.next(joined);
-        if (waiting.length > 0) schedule();
-        else if (completed) subscriber.complete();
-      };
-
-      /** How many of those that wait go at once; `fitting` is what they weigh. */
-      const fit = (): number => {
-        let count = 0;
-        fitting = 0;
-        while (count < waiting.length && count < batch.messages) {
-          const next = waiting[count];
-          if (next === undefined) break;
-          const more = fitting + size(next);
-          if (count > 0 && more > batch.bytes) break;
-          fitting = more;
-          count++;
-        }
-        return count;
-      };
-
-      const take = (value: T): void => {
-        const weight = size(value);
-        if (waiting.length >= limit.messages || bytes + weight > limit.bytes) {
-          const instead = overflow(waiting.length + 1);
-          waiting = [instead];
-          bytes = size(instead);
-        } else {
-          waiting.push(value);
-          bytes += weight;
-        }
-        if (!busy) schedule();
-      };
-
-      const failed = (reason: unknown): void => subscriber.error(reason);
-      const source = new DirectObserver(take, failed, () => {
-        completed = true;
-        if (!busy) subscriber.complete();
-      });
-      subscriber.add(source);
-      source$.subscribe(source);
+    new Observable<B>((out) => {
+      const gatherer = new Gatherer(out, options);
+      out.add(() => gatherer.stop());
+      source$.subscribe(gatherer);
     });
+
+/** A class, as each room has one and is cold when its next message comes: as closures it is a dozen objects. */
+class Gatherer<T, B> extends Subscriber<T> {
+  private waiting: T[] = [];
+  private bytes = 0;
+  /** What those weigh that go next. */
+  private fitting = 0;
+  private busy = false;
+  private completed = false;
+  private restUntil = 0;
+  private timer = Subscription.EMPTY;
+  private readonly flush = (): void => this.handOn();
+
+  constructor(
+    private readonly out: Subscriber<B>,
+    private readonly options: Coalesce<T, B>,
+  ) {
+    // rxjs 8 makes it internal; it is the only observer that is not wrapped
+    // eslint-disable-next-line @typescript-eslint/no-deprecated
+    super();
+  }
+
+  override next(value: T): void {
+    if (this.closed) return;
+    const { options, waiting } = this;
+    const { limit } = options;
+    try {
+      const weight = options.weigh(value);
+      if (waiting.length >= limit.messages || this.bytes + weight > limit.bytes) {
+        const instead = options.overflow(waiting.length + 1);
+        this.waiting = [instead];
+        this.bytes = options.weigh(instead);
+      } else {
+        waiting.push(value);
+        this.bytes += weight;
+      }
+    } catch (reason) {
+      return this.error(reason);
+    }
+    if (!this.busy) this.schedule();
+  }
+
+  override error(reason: unknown): void {
+    if (this.closed) return;
+    this.unsubscribe();
+    this.out.error(reason);
+  }
+
+  override complete(): void {
+    if (this.closed) return;
+    this.unsubscribe();
+    this.completed = true;
+    if (!this.busy) this.out.complete();
+  }
+
+  stop(): void {
+    this.unsubscribe();
+    this.timer.unsubscribe();
+  }
+
+  private schedule(): void {
+    const { scheduler, turn } = this.options.clock;
+    this.busy = true;
+    const rest = this.restUntil - scheduler.now();
+    // less than a timer can measure: the turn alone
+    this.timer = rest < 1 ? turn(this.flush) : scheduler.schedule(this.flush, rest);
+  }
+
+  private handOn(): void {
+    const { options, waiting } = this;
+    try {
+      const count = this.fit();
+      const weight = this.fitting;
+      if (options.hold(count, weight)) {
+        this.timer = options.clock.scheduler.schedule(this.flush, HOLD_MS);
+        return;
+      }
+      const taken = count === waiting.length ? waiting : waiting.splice(0, count);
+      if (taken === waiting) this.waiting = [];
+      this.bytes -= weight;
+      this.deliver(options.join(taken));
+    } catch (reason) {
+      // in a turn of its own nobody else would catch it, and the process would end
+      this.out.error(reason);
+    }
+  }
+
+  private deliver(joined: B): void {
+    const { options, out } = this;
+    const started = options.clock.scheduler.now();
+    const delivery = options.deliver(joined);
+    // most rooms are delivered at once
+    if (delivery === EMPTY) return this.delivered(joined, started);
+    out.add(
+      from(delivery).subscribe({
+        error: (reason: unknown) => out.error(reason),
+        complete: () => this.delivered(joined, started),
+      }),
+    );
+  }
+
+  private delivered(joined: B, started: number): void {
+    const now = this.options.clock.scheduler.now();
+    this.restUntil = now + (now - started);
+    this.busy = false;
+    this.out.next(joined);
+    if (this.waiting.length > 0) this.schedule();
+    else if (this.completed) this.out.complete();
+  }
+
+  /** How many of those that wait go at once. */
+  private fit(): number {
+    const { options, waiting } = this;
+    const { batch } = options;
+    let count = 0;
+    this.fitting = 0;
+    while (count < waiting.length && count < batch.messages) {
+      const next = waiting[count];
+      if (next === undefined) break;
+      const more = this.fitting + options.weigh(next);
+      if (count > 0 && more > batch.bytes) break;
+      this.fitting = more;
+      count++;
+    }
+    return count;
+  }
+}

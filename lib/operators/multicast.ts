@@ -16,12 +16,17 @@ export interface Taker<T> {
 
 export interface Multicast<T> {
   /** To subscribe is to enter the Set, to unsubscribe is to leave it. */
-  readonly subscribe: (taker: Taker<T>) => Subscription;
+  subscribe(taker: Taker<T>): Subscription;
   /** How many are subscribed. */
-  readonly size: () => number;
+  size(): number;
   /** Whether a value is on its way: who enters now is owed it. */
-  readonly busy: () => boolean;
-  readonly deliver: (value: T) => Observable<never>;
+  busy(): boolean;
+  deliver(value: T): Observable<never>;
+}
+
+export interface MulticastOptions {
+  readonly slice: number;
+  readonly turn: Clock['turn'];
 }
 
 /** A subscriber that knows its Set: an Observable's teardown would cost a closure and an array, 0.3 kB a member. */
@@ -44,50 +49,57 @@ class Place<T> extends Subscription {
   }
 }
 
-export const multicast = <T>({
-  slice,
-  turn,
-}: {
-  readonly slice: number;
-  readonly turn: Clock['turn'];
-}): Multicast<T> => {
-  const places = new Set<Place<T>>();
-  let busy = false;
+class Members<T> implements Multicast<T> {
+  private readonly places = new Set<Place<T>>();
+  private delivering = false;
 
-  const some = (rest: Iterator<Place<T>>, value: T): boolean => {
-    for (let i = 0; i < slice; i++) {
+  constructor(private readonly options: MulticastOptions) {}
+
+  subscribe(taker: Taker<T>): Subscription {
+    return new Place(this.places, taker);
+  }
+
+  size(): number {
+    return this.places.size;
+  }
+
+  busy(): boolean {
+    return this.delivering;
+  }
+
+  deliver(value: T): Observable<never> {
+    const { places } = this;
+    if (places.size > this.options.slice) return this.inSlices(value);
+    for (const place of places) place.next(value);
+    return EMPTY;
+  }
+
+  private inSlices(value: T): Observable<never> {
+    return new Observable<never>((done) => {
+      const rest = this.places.values();
+      this.delivering = true;
+      const step = (): void => {
+        if (this.some(rest, value)) done.add(this.options.turn(step));
+        else {
+          this.delivering = false;
+          done.complete();
+        }
+      };
+      done.add(() => {
+        this.delivering = false;
+      });
+      step();
+    });
+  }
+
+  private some(rest: Iterator<Place<T>>, value: T): boolean {
+    for (let i = 0; i < this.options.slice; i++) {
       const next = rest.next();
       if (next.done === true) return false;
       next.value.next(value);
     }
     return true;
-  };
+  }
+}
 
-  const inSlices = (value: T): Observable<never> =>
-    new Observable<never>((done) => {
-      const rest = places.values();
-      busy = true;
-      const step = (): void => {
-        if (some(rest, value)) done.add(turn(step));
-        else {
-          busy = false;
-          done.complete();
-        }
-      };
-      done.add(() => {
-        busy = false;
-      });
-      step();
-    });
-
-  return {
-    subscribe: (taker) => new Place(places, taker),
-    size: () => places.size,
-    busy: () => busy,
-    deliver: (value) => {
-      if (places.size > slice) return inSlices(value);
-      for (const place of places) place.next(value);
-      return EMPTY;
-    },
-  };
-};
+export const multicast = <T>(options: MulticastOptions): Multicast<T> => new Members(options);

@@ -50,7 +50,7 @@ const joined = (clock: Time, over: Partial<Coalesce<string, string>> = {}) =>
     clock,
     batch: { messages: 100, bytes: 100 },
     limit: { messages: 1_000, bytes: 1_000 },
-    size: ({ length }) => length,
+    weigh: ({ length }) => length,
     join: (values) => values.join('+'),
     deliver: () => EMPTY,
     hold: () => false,
@@ -310,7 +310,7 @@ t.test(
               clock,
               batch: { messages: 7, bytes: 100 },
               limit: { messages: 1_000, bytes: 1_000_000 },
-              size: ({ bytes }) => bytes,
+              weigh: ({ bytes }) => bytes,
               join: (batch) => {
                 if (batch.length > 7) throw new Error('too many');
                 if (batch.length > 1 && batch.reduce((sum, { bytes }) => sum + bytes, 0) > 100)
