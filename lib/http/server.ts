@@ -2,7 +2,7 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Config } from '../config.js';
-import { answerRequest, answerSocket, problem } from '../problem.js';
+import { answerRequest, answerSocket, type Problem, problem } from '../problem.js';
 
 export const httpServer = ({ limits }: Config): FastifyInstance =>
   fastify({
@@ -43,15 +43,14 @@ export const httpServer = ({ limits }: Config): FastifyInstance =>
     },
     clientErrorHandler: (error, socket) => {
       if (error.code === 'ECONNRESET' || socket.destroyed) return;
-      answerSocket(
-        socket,
-        problem(PARSER[error.code] ?? 400, 'expected an HTTP/1.1 request, got something else'),
-      );
+      answerSocket(socket, PARSER[error.code] ?? MALFORMED);
     },
   });
 
+const MALFORMED = problem(400, 'expected an HTTP/1.1 request, got something else');
+
 /** Where the parser's complaint is about more than the form. */
-const PARSER: Readonly<Record<string, number>> = {
-  HPE_HEADER_OVERFLOW: 431,
-  ERR_HTTP_REQUEST_TIMEOUT: 408,
+const PARSER: Readonly<Record<string, Problem>> = {
+  HPE_HEADER_OVERFLOW: problem(431, 'headers: expected at most 16 KB, got more'),
+  ERR_HTTP_REQUEST_TIMEOUT: problem(408, 'expected all of the request in time, got a part of it'),
 };
