@@ -422,6 +422,8 @@ export const room =
         // who is on the way in may be in before the others are told
         const newcomers = [...joining.keys()];
         for (const membership of newcomers) membership.connection.tell(control, membership);
+        // before the room is open it would show another place than the room's
+        if (seated.size === 0) return;
         knowing = newcomers.map(({ connection }) => connection.id);
         say(control, knowing);
       };
