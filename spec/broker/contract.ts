@@ -16,6 +16,7 @@ import {
   presenceData,
   SERVER,
 } from '../../lib/codec.js';
+import type { Word } from '../../lib/broker/word.js';
 import { GLOBAL, type Id, parseId, type Room } from '../../lib/position.js';
 import type { VirtualClock } from '../support/virtual-clock.js';
 
@@ -420,6 +421,35 @@ const contractOf = (t: Test, build: () => Cluster): void => {
     for (const pod of b.brokers.keys()) ask(pod, 0);
     b.clock.advance(3_000);
     t.equal(b.held(), 0);
+  });
+
+  t.test("an operator's word reaches every pod, the speaker's own too, each once", async (t) => {
+    const b = bench();
+    b.settle();
+    const heard = b.brokers.map((broker) => {
+      const words: Word[] = [];
+      const hearing = broker.word$.subscribe((word) => words.push(word));
+      t.teardown(() => hearing.unsubscribe());
+      return words;
+    });
+    const said: Word[] = [];
+    const answers: unknown[] = [];
+    for (const [pod, broker] of b.brokers.entries())
+      for (const whom of ['user', 'connection'] as const) {
+        const word: Word = { _tag: 'Disconnect', whom, id: `${whom} "${pod}"` };
+        const asked$ = broker.say(word);
+        t.equal(heard[pod]?.length, said.length, 'nothing is said before somebody asks');
+        said.push(word);
+        asked$.subscribe((answer) => answers.push(answer));
+        t.strictSame(heard[pod]?.at(-1), word, 'here at once');
+        b.settle();
+        for (const words of heard) t.strictSame(words, said);
+        t.match(
+          answers,
+          Array.from(said, () => ({ _tag: 'Right' })),
+        );
+        t.equal(answers.length, said.length);
+      }
   });
 
   t.test('status$ says the last one to whoever comes', async (t) => {
