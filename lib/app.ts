@@ -29,6 +29,7 @@ import { accessOf } from './access/choice.js';
 import { Expiries } from './access/expiries.js';
 import { brokerOf } from './broker/choice.js';
 import type { BrokerStatus, Receipt } from './broker/index.js';
+import { Backlog } from './backlog.js';
 import { type Clock, systemClock } from './clock.js';
 import { CLOSE } from './close.js';
 import { type Json, type MessageType, programDraftOf, SERVER } from './codec.js';
@@ -47,7 +48,6 @@ import { type Stats, stats } from './http/stats.js';
 import { hub } from './hub.js';
 import { obey } from './operator.js';
 import { multicast } from './operators/multicast.js';
-import type { Waiting } from './outbox.js';
 import { drawTag, GLOBAL, type Position, type Room } from './position.js';
 
 export interface AppOptions {
@@ -108,7 +108,7 @@ export const app = ({
   /** Remembered: the drain may begin after it. */
   const hurry$ = new ReplaySubject<void>(1);
   const connections = new Set<Connection>();
-  const waiting: Waiting = { peak: 0 };
+  const backlog = new Backlog(config.limits.outboxTotalBytes);
   const broker = brokerOf(config, clock);
   const startedAt = clock.scheduler.now();
   const counts = stats(
@@ -116,7 +116,7 @@ export const app = ({
     broker.name,
     () => (clock.scheduler.now() - startedAt) / 1000,
   );
-  const measures = metrics(waiting, broker.logBytes);
+  const measures = metrics(backlog, broker.logBytes);
   let globalPosition: Position = { tag: drawTag(clock.random), offset: 0, ms: clock.wall() };
   let status: BrokerStatus = { _tag: 'Starting' };
   let draining = false;
@@ -158,7 +158,7 @@ export const app = ({
     outboxes: {
       bound: { messages: config.limits.sendBufferMessages, bytes: config.limits.sendBufferBytes },
       now: () => clock.scheduler.now(),
-      waiting,
+      backlog,
     },
     tell,
     globalPosition: () => globalPosition,

@@ -4,6 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import { Observable, type Subscriber } from 'rxjs';
+import type { Backlog, Holder } from './backlog.js';
 import { BoundedBuffer, type Sink, type Weighed } from './operators/bounded-buffer.js';
 import type { Bound } from './operators/coalesce.js';
 
@@ -17,21 +18,18 @@ export interface Batch extends Weighed {
 export interface OutboxDeps {
   readonly bound: Bound;
   readonly now: () => number;
-  readonly waiting: Waiting;
-}
-
-/** A gauge over all outboxes of a pod. */
-export interface Waiting {
-  /** The most that one connection's outbox has held since the gauge was read last. */
-  peak: number;
+  readonly backlog: Backlog;
 }
 
 /** A class, as there are 10,000 of them: the same as closures takes 1.5 kB more each. */
-export class Outbox implements Sink<Batch> {
+export class Outbox implements Sink<Batch>, Holder {
   private readonly buffer: BoundedBuffer<Batch> = new BoundedBuffer<Batch>(this);
   private waiting: Set<Subscriber<void>> | undefined = undefined;
+  /** Bytes of it that the pod's backlog knows of. */
+  private counted = 0;
   private readonly taken = (): void => {
     this.buffer.taken();
+    if (this.buffer.bytes !== this.counted) this.count();
     if (this.waiting !== undefined && this.buffer.messages === 0) this.letGo();
   };
 
@@ -46,12 +44,22 @@ export class Outbox implements Sink<Batch> {
   send(batch: Batch): void {
     const { buffer } = this;
     buffer.next(batch);
-    if (buffer.messages > this.deps.waiting.peak) this.deps.waiting.peak = buffer.messages;
+    if (buffer.bytes !== this.counted) this.count();
   }
 
   /** Drops what waits and lets the socket go. */
   end(): void {
     this.buffer.end();
+    if (this.counted > 0) this.count();
+  }
+
+  private count(): void {
+    const { buffer, deps } = this;
+    const { backlog } = deps;
+    const more = buffer.bytes - this.counted;
+    this.counted = buffer.bytes;
+    if (buffer.messages > backlog.peak) backlog.peak = buffer.messages;
+    backlog.changed(this, more);
   }
 
   /** Emits once and completes when the kernel has taken everything. Never after `end`. */
@@ -75,6 +83,11 @@ export class Outbox implements Sink<Batch> {
   /** Messages that the kernel has not taken. */
   get messages(): number {
     return this.buffer.messages;
+  }
+
+  /** Bytes of them. */
+  get bytes(): number {
+    return this.buffer.bytes;
   }
 
   /** Whether so much more would overflow it. */

@@ -3,9 +3,9 @@
  * labels. Labels are bound once: 59 ns instead of 121.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Backlog } from '../backlog.js';
 import type { HubEvent } from '../events.js';
 import { histogram } from './histogram.js';
-import type { Waiting } from '../outbox.js';
 import { GLOBAL } from '../position.js';
 
 export interface Metrics {
@@ -19,7 +19,10 @@ export interface Metrics {
 /** From a fast write on one pod to a message that waited out a broker's hiccup. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-export const metrics = (waiting: Waiting, logBytes: (() => number) | undefined): Metrics => {
+export const metrics = (
+  backlog: Pick<Backlog, 'peak' | 'bytes'>,
+  logBytes: (() => number) | undefined,
+): Metrics => {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -75,8 +78,16 @@ export const metrics = (waiting: Waiting, logBytes: (() => number) | undefined):
     help: 'The most messages that waited in one connection since the last scrape',
     registers,
     collect() {
-      this.set(waiting.peak);
-      waiting.peak = 0;
+      this.set(backlog.peak);
+      backlog.peak = 0;
+    },
+  });
+  new Gauge({
+    name: 'realtime_send_buffer_bytes',
+    help: 'Bytes that wait for all connections now',
+    registers,
+    collect() {
+      this.set(backlog.bytes);
     },
   });
   if (logBytes !== undefined) {

@@ -4,6 +4,7 @@ import { Subject, type Subscription } from 'rxjs';
 import { OPEN } from '../../lib/access/choice.js';
 import { Expiries } from '../../lib/access/expiries.js';
 import type { Access } from '../../lib/access/index.js';
+import { Backlog } from '../../lib/backlog.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Broker, BrokerStatus } from '../../lib/broker/index.js';
 import type { Connection } from '../../lib/command.js';
@@ -104,7 +105,7 @@ export const podHub = (options: PodHubOptions): PodHub => {
         bytes: config.limits.sendBufferBytes,
       },
       now: () => clock.scheduler.now(),
-      waiting: { peak: 0 },
+      backlog: new Backlog(config.limits.outboxTotalBytes),
     },
     tell,
     globalPosition: () => globalPosition,

@@ -110,7 +110,7 @@ export const clusterPod = (options: ClusterPodOptions): ClusterPod => {
   };
 
   const peak = ({ hub }: Life): void =>
-    held(hub.deps.outboxes.waiting.peak, hub.config.limits.sendBufferMessages);
+    held(hub.deps.outboxes.backlog.peak, hub.config.limits.sendBufferMessages);
 
   const kill = (): void => {
     if (life === undefined) return;
