@@ -264,9 +264,11 @@ export const checker = ({
         case 'degraded':
           if (knowsGround && !earth.outage(pod, at - 2 * lateMs.degraded, at))
             add('I12', `was told degraded by ${pod} without a cause`, at);
+          if (here.degraded) add('I12', 'was told degraded twice', at);
           here.degraded = true;
           return;
         case 'restored':
+          if (!here.degraded) add('I12', 'was told restored, and had not been told degraded', at);
           here.degraded = false;
       }
     };
