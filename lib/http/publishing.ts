@@ -5,7 +5,7 @@
  */
 import * as E from 'fp-ts/lib/Either.js';
 import { defaultIfEmpty, firstValueFrom, forkJoin } from 'rxjs';
-import { type Identity, mayPublish, type Rights } from '../access/index.js';
+import { type Identity, mayPublish } from '../access/index.js';
 import type { Broker, PublishError, Receipt } from '../broker/index.js';
 import type { Clock } from '../clock.js';
 import {
@@ -18,7 +18,6 @@ import {
   programKeyOf,
 } from '../codec.js';
 import type { HubEvent } from '../events.js';
-import { GLOBAL, type Room } from '../position.js';
 import { type Problem, problem } from '../problem.js';
 
 export type Accepted =
@@ -76,7 +75,8 @@ const draftsOf = (
   const keyed = new Map<string, Draft>();
   for (const [i, { room, type, data, ref }] of posts.entries()) {
     const place = placeOf(isList, i);
-    if (!maySay(rights, room))
+    // `GLOBAL_PUBLISH` is about clients: whoever may post may say to all what its token does not forbid
+    if (!mayPublish(rights, room))
       return E.left(
         problem(403, `${place}room: expected one that the token allows, got another one`),
       );
@@ -91,10 +91,6 @@ const draftsOf = (
   }
   return E.right(drafts);
 };
-
-/** `GLOBAL_PUBLISH` is about clients; a token that is bound to some rooms is bound to them here too. */
-const maySay = (rights: Rights, room: Room): boolean =>
-  mayPublish(rights, room) || (room === GLOBAL && rights.publish === 'all');
 
 // answering
 
