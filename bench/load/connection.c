@@ -100,6 +100,13 @@ void dial(Connection *c, int port, uint32_t source) {
   // The port is chosen at connect, where only the whole four-tuple must be free: 28,000 a source and server, not in all.
   setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
   bind(c->fd, (void *)&from, sizeof from);
+  // Before the handshake, as both are offered there. By segments of 64 KiB, as loopback has them, the server's kernel would
+  // take 4 MB for each; by those of an Ethernet it takes some 100 kB.
+  if (opt.window) {
+    int segment = 1460;
+    setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &opt.window, sizeof opt.window);
+    setsockopt(c->fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
+  }
   tally.handshakes++;
   struct epoll_event e = {.events = EPOLLOUT, .data.ptr = c};
   epoll_ctl(poll_fd, EPOLL_CTL_ADD, c->fd, &e);
@@ -239,6 +246,11 @@ void vanish(Connection *c) {
   if (c->phase == IDLE) return;
   setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
   ended(c);
+}
+
+void stall(Connection *c) {
+  struct epoll_event e = {.events = 0, .data.ptr = c};
+  epoll_ctl(poll_fd, EPOLL_CTL_MOD, c->fd, &e);
 }
 
 void drop(Connection *c) {

@@ -63,6 +63,7 @@ void say(Connection *c, int opcode, const void *payload, size_t bytes);
 void leave(Connection *c);  // close frame, then wait for the peer
 void vanish(Connection *c); // reset: no close frame, nothing left behind in the kernel
 void drop(Connection *c);   // FIN without a close frame
+void stall(Connection *c);  // reads no more
 void turn(uint64_t until_us);
 void print_closes(void);
 uint32_t closes_seen(void);
@@ -80,7 +81,7 @@ bool dialect_choose(const char *name);
 
 // --- options, modes -------------------------------------------------------------------------------------------------
 typedef struct {
-  int port[16], ports, conns, rooms, publishers, size, processes, ramp;
+  int port[16], ports, conns, rooms, publishers, size, processes, ramp, window;
   double rate, warmup, seconds, settle, patience;
   uint64_t seed;
   Pids pids;
@@ -92,4 +93,5 @@ int fanout(void);
 int hold(void);
 int churn(void);
 int visitors(void);
+int stalled(void);
 #endif

@@ -23,7 +23,7 @@ static int list(char *text, int *into, int most) {
 
 static bool option(const char *name, char *value) {
   const struct { const char *name; int *number; } numbers[] = {
-      {"--conns", &opt.conns}, {"--rooms", &opt.rooms}, {"--publishers", &opt.publishers}, {"--size", &opt.size}, {"--processes", &opt.processes}, {"--ramp", &opt.ramp}};
+      {"--conns", &opt.conns}, {"--rooms", &opt.rooms}, {"--publishers", &opt.publishers}, {"--size", &opt.size}, {"--processes", &opt.processes}, {"--ramp", &opt.ramp}, {"--window", &opt.window}};
   const struct { const char *name; double *number; } reals[] = {
       {"--rate", &opt.rate}, {"--warmup", &opt.warmup}, {"--seconds", &opt.seconds}, {"--settle", &opt.settle}, {"--patience", &opt.patience}};
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
@@ -38,7 +38,7 @@ static bool option(const char *name, char *value) {
 }
 
 int main(int argc, char **argv) {
-  const struct { const char *name; int (*run)(void); } modes[] = {{"fanout", fanout}, {"hold", hold}, {"churn", churn}, {"visitors", visitors}};
+  const struct { const char *name; int (*run)(void); } modes[] = {{"fanout", fanout}, {"hold", hold}, {"churn", churn}, {"visitors", visitors}, {"stalled", stalled}};
   struct rlimit files;
   dialect_choose("chat");
   for (int i = 2; i < argc; i += 2)
@@ -54,5 +54,5 @@ int main(int argc, char **argv) {
       if (modes[i].run != hold) connections_start();
       return modes[i].run();
     }
-  return fprintf(stderr, "load: fanout, hold, churn or visitors\n"), 2;
+  return fprintf(stderr, "load: fanout, hold, churn, visitors or stalled\n"), 2;
 }

@@ -14,7 +14,9 @@ const begin = (mode, servers, options, stdin) => {
   };
   const args = Object.entries(given).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const child = spawn(program, [mode, ...args], { stdio: [stdin, 'pipe', 'inherit'] });
-  process.once('exit', () => child.kill());
+  const kill = () => child.kill();
+  process.once('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async () => {
     const { value, done } = await lines.next();
