@@ -15,7 +15,7 @@ export {
   presenceData,
   SERVER,
 } from './codec/payload.js';
-export { decodePosts, MAX_POSTS, placeOf, type Post, type Posts } from './codec/post.js';
+export { decodePosts, placeOf, type Post } from './codec/post.js';
 export {
   type Draft,
   type DraftFields,

@@ -71,6 +71,10 @@ export const metrics = (
     'result',
   );
   const gaps = counter('realtime_gaps', 'Connections told that messages may be missing');
+  const keysUnavailable = counter(
+    'realtime_keys_unavailable',
+    'Times that the published keys of tokens could not be had',
+  );
   const hooks = labelled('realtime_hook_failures', 'Hooks of the application that failed', 'hook');
   const roomFailures = counter('realtime_room_failures', 'Rooms that ended by an error of ours');
   new Gauge({
@@ -142,6 +146,8 @@ export const metrics = (
         return connectionsLost.inc();
       case 'PublishFailed':
         return publishErrors.inc(event.messages);
+      case 'KeysUnavailable':
+        return keysUnavailable.inc();
       case 'PayloadDropped':
         return rejected.inc({ code: 'broker_payload' });
       case 'ProbeReturned':
