@@ -286,6 +286,21 @@ t.test('a pod alone', async (t) => {
     return [pod, pod];
   });
 
+  t.test('whoever takes nothing of an answer is let go of, and leaves room', async (t) => {
+    const pod = await startPod(t, { limits: { handshakeTimeoutMs: 1_000 } });
+    await sayMany(pod, 'big', 80, 60_000);
+    const path = pathOf('big', { limit: 1_000 });
+    const mutes = await Promise.all(Array.from({ length: 8 }, () => pod.raw()));
+    for (const mute of mutes) mute.pause();
+    const statusOf = async (): Promise<number> => (await pod.get(path)).status;
+    await until('nothing is left', async () => {
+      // the kernel takes some
+      for (const mute of mutes) mute.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      return (await statusOf()) === 503;
+    });
+    await until('they are let go of', async () => (await statusOf()) === 200, 5_000);
+  });
+
   t.test('the memory of its log is measured', async (t) => {
     const pod = await startPod(t);
     t.equal(await pod.metric('realtime_log_bytes'), 0);

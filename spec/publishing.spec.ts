@@ -276,9 +276,10 @@ t.test(
       ids.slice(2),
       'so the rest may be said again',
     );
-    const twins = [1, 1, 2].map((data) => ({ room: 'r', id: 'twin', data }));
-    isProblem(t, await post(pod, twins), 409, '[2].id: expected a new one for other data');
-    const same = accepted(await post(pod, twins.slice(0, 2))).ids;
+    const quarrel = [1, 1, 2].map((data) => ({ room: 'r', id: 'quarrel', data: `unsaid ${data}` }));
+    isProblem(t, await post(pod, quarrel), 409, '[2].id: expected a new one for other data');
+    const twins = [1, 1].map((data) => ({ room: 'r', id: 'twin', data }));
+    const same = accepted(await post(pod, twins)).ids;
     t.equal(same[0], same[1]);
     t.strictSame(
       (await client.caughtUp(), said(client).map(({ data }) => data)),
@@ -362,6 +363,14 @@ t.test('1 MiB passes; a byte more is 413, by its length or by its chunks, and en
   );
   // who sends on and on gets the answer all the same
   isProblem(t, await post(pod, ' '.repeat(20 * MIB)), 413);
+
+  const deaf = await pod.raw();
+  deaf.pause();
+  deaf.write(head([`Content-Length: ${8 * MIB}`]));
+  for (let i = 0; i < 8; i++) deaf.write(' '.repeat(MIB));
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  deaf.resume();
+  t.equal((await deaf.answer()).status, 413, 'also who looks for it when all is sent');
 
   for (const [what, lines] of [
     ['by its length', [`Content-Length: ${MIB + 1}`]],

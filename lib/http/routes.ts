@@ -69,10 +69,7 @@ export const routes =
     const on =
       (method: 'GET' | 'POST' | 'DELETE') =>
       (path: string, answer: (asked: Asked) => unknown): void => {
-        const pattern = path
-          .replaceAll(/[.]/g, '\\.')
-          .replaceAll(/:\w+/g, '[^/]*')
-          .replace('*', '.*');
+        const pattern = path.replaceAll(/\.|\*|:\w+/g, (part) => PATTERNS[part] ?? '[^/]*');
         allowed.push([new RegExp(`^${pattern}$`), method === 'GET' ? 'GET, HEAD' : method]);
         http.route<{ Querystring: Query; Params: Query }>({
           method,
@@ -151,9 +148,11 @@ export const routes =
       const room = await readable(asked);
       if (isLeft(room)) return asked.refuse(room.left);
       const messages = await history.messages(room.right, asked.query, closedWith(asked.reply));
-      return isLeft(messages)
-        ? asked.refuse(messages.left)
-        : asked.reply.type('application/json; charset=utf-8').send(messages.right);
+      if (isLeft(messages)) return asked.refuse(messages.left);
+      const { raw } = asked.reply;
+      // what is held for an answer is held from others: whoever takes nothing of it is let go of
+      raw.setTimeout(config.limits.handshakeTimeoutMs, () => raw.destroy());
+      return asked.reply.type('application/json; charset=utf-8').send(messages.right);
     });
 
     // speaking
@@ -238,6 +237,9 @@ export const routes =
       );
     });
   };
+
+/** What a route's path says in a regular expression; a parameter is one segment. */
+const PATTERNS: Readonly<Record<string, string>> = { '.': '\\.', '*': '.*' };
 
 const isRoom = (room: Query[string]): room is string =>
   typeof room === 'string' && isRoomName(room);
