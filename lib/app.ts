@@ -134,7 +134,7 @@ export const app = ({
     return status._tag === 'Up' ? 'ready' : status._tag === 'Degraded' ? 'degraded' : 'starting';
   };
 
-  const http = httpServer(config);
+  const http = httpServer(config, tell);
   routes({
     config,
     clock,

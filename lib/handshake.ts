@@ -25,7 +25,10 @@ export const isOurs = (request: IncomingMessage, basePath: string): boolean => {
 
 /** Whether it asks for a WebSocket, wherever. */
 export const isWebSocket = ({ headers }: IncomingMessage): boolean =>
-  headers.upgrade?.toLowerCase() === 'websocket';
+  headers.upgrade?.toLowerCase() === 'websocket' && UPGRADES.test(headers.connection ?? '');
+
+/** Without it the other header means nothing (RFC 9110 §7.8). */
+const UPGRADES = /(?:^|,)\s*upgrade\s*(?:,|$)/i;
 
 /** Path and query, also of a request that names the whole URL as proxies' clients do (RFC 9112 §3.2.2). */
 const targetOf = ({ url = '' }: IncomingMessage): string => url.replace(SCHEME_AND_HOST, '');

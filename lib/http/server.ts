@@ -2,14 +2,22 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Config } from '../config.js';
+import type { HubEvent } from '../events.js';
 import { answerRequest, answerSocket, type Problem, problem } from '../problem.js';
 
-export const httpServer = ({ limits }: Config): FastifyInstance =>
-  fastify({
+export const httpServer = (
+  { limits }: Config,
+  tell: (event: HubEvent) => void,
+): FastifyInstance => {
+  const refuse = (response: ServerResponse, why: Problem): void => {
+    tell({ _tag: 'RequestRefused', status: why.status });
+    answerRequest(response, why);
+  };
+  return fastify({
     serverFactory: (handler) => {
       const take = (request: IncomingMessage, response: ServerResponse): void => {
         if (request.headers.host === undefined && request.httpVersion === '1.1')
-          answerRequest(response, problem(400, 'Host: expected one, got none'));
+          refuse(response, problem(400, 'Host: expected one, got none'));
         else handler(request, response);
       };
       const server = createServer(
@@ -27,7 +35,7 @@ export const httpServer = ({ limits }: Config): FastifyInstance =>
       return server
         .on('checkContinue', take)
         .on('checkExpectation', (_request, response) =>
-          answerRequest(response, problem(417, 'Expect: expected 100-continue, got another')),
+          refuse(response, problem(417, 'Expect: expected 100-continue, got another')),
         );
     },
     forceCloseConnections: true,
@@ -36,16 +44,17 @@ export const httpServer = ({ limits }: Config): FastifyInstance =>
     routerOptions: { maxParamLength: 65_536 },
     frameworkErrors: (_error, _request, reply) => {
       reply.hijack();
-      answerRequest(
-        reply.raw,
-        problem(400, 'path: expected percent-encoded UTF-8, got something else'),
-      );
+      refuse(reply.raw, problem(400, 'path: expected percent-encoded UTF-8, got something else'));
     },
     clientErrorHandler: (error, socket) => {
-      if (error.code === 'ECONNRESET' || socket.destroyed) return;
-      answerSocket(socket, PARSER[error.code] ?? MALFORMED);
+      // whoever was answered and sends on is answered once
+      if (error.code === 'ECONNRESET' || !socket.writable) return;
+      const why = PARSER[error.code] ?? MALFORMED;
+      tell({ _tag: 'RequestRefused', status: why.status });
+      answerSocket(socket, why);
     },
   });
+};
 
 const MALFORMED = problem(400, 'expected an HTTP/1.1 request, got something else');
 

@@ -25,9 +25,14 @@ export interface HttpAnswer {
 }
 
 /** One request on a socket of its own. */
-export const http = (port: number, path: string, method = 'GET'): Promise<HttpAnswer> =>
+export const http = (
+  port: number,
+  path: string,
+  method = 'GET',
+  headers: Readonly<Record<string, string>> = {},
+): Promise<HttpAnswer> =>
   new Promise((resolve, reject) => {
-    request({ host: HOST, port, path, method, agent: false }, (response) => {
+    request({ host: HOST, port, path, method, headers, agent: false }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('end', () =>
@@ -45,7 +50,11 @@ export const http = (port: number, path: string, method = 'GET'): Promise<HttpAn
 /** What a pod is to a spec, wherever it runs. */
 export interface Doors {
   readonly port: number;
-  readonly get: (path: string, method?: string) => Promise<HttpAnswer>;
+  readonly get: (
+    path: string,
+    method?: string,
+    headers?: Readonly<Record<string, string>>,
+  ) => Promise<HttpAnswer>;
   /** To a path below the base path: `/ws/general`. */
   readonly connect: (path: string, options?: ConnectOptions) => Promise<Client>;
   /** A socket with nothing said. It ends with the test. */
@@ -54,7 +63,7 @@ export interface Doors {
 
 const doors = (t: Test, port: number): Doors => ({
   port,
-  get: (path, method) => http(port, path, method),
+  get: (path, method, headers) => http(port, path, method, headers),
   connect: async (path, options) => {
     const client = await connect(`ws://${HOST}:${port}${BASE}${path}`, options);
     t.teardown(() => client.socket.terminate());
@@ -160,18 +169,28 @@ export const run = (
   };
 };
 
-/** `node dist/main.js`, as `npm start` does it. */
-export const runMain = async (t: Test, env: Readonly<Record<string, string>>): Promise<Running> => {
+/** `node dist/main.js`, as `npm start` does it; `flags` are node's. */
+export const runMain = async (
+  t: Test,
+  env: Readonly<Record<string, string>>,
+  flags: readonly string[] = [],
+): Promise<Running> => {
   await build();
-  return run(t, ['dist/main.js'], { PORT: '0', ...env }, /"port":(\d+),"msg":"listening"/);
+  return run(
+    t,
+    [...flags, 'dist/main.js'],
+    { PORT: '0', ...env },
+    /"port":(\d+),"msg":"listening"/,
+  );
 };
 
 /** The same, ready. */
 export const startProcess = async (
   t: Test,
   env: Readonly<Record<string, string>>,
+  flags: readonly string[] = [],
 ): Promise<Running & { readonly doors: Doors }> => {
-  const running = await runMain(t, env);
+  const running = await runMain(t, env, flags);
   const open = doors(t, await running.port());
   await until('ready', async () => (await open.get('/ready')).status === 200);
   return { ...running, doors: open };
