@@ -39,4 +39,4 @@ export const refusing =
   };
 
 const hasBody = ({ headers }: FastifyRequest): boolean =>
-  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  headers['transfer-encoding'] !== undefined || headers['content-length'] !== undefined;
