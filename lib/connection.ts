@@ -10,7 +10,7 @@
  */
 import { type Either, isLeft, isRight } from 'fp-ts/lib/Either.js';
 import type { Socket } from 'node:net';
-import { Observable, Subject, type Subscriber } from 'rxjs';
+import { Observable, type Subscriber } from 'rxjs';
 import type { WebSocket } from 'ws';
 import type { Expiries } from './access/expiries.js';
 import {
@@ -21,7 +21,7 @@ import {
   mayPublish,
   refusalOf,
 } from './access/index.js';
-import { type Standing, standing } from './access/standing.js';
+import { type Standing, Tenure } from './access/tenure.js';
 import type { PublishError, Receipt } from './broker/index.js';
 import type { Clock } from './clock.js';
 import { CLOSE, type Close, ownClose, protocolClose } from './close.js';
@@ -126,7 +126,7 @@ class SocketConnection implements Connection {
   private infoOnce: ConnectionInfo | undefined = undefined;
   private identity: Identity;
   /** Of those whose rights end. */
-  private refreshed$: Subject<Identity> | undefined = undefined;
+  private tenure: Tenure | undefined = undefined;
 
   constructor(
     private readonly deps: ConnectionDeps,
@@ -173,8 +173,10 @@ class SocketConnection implements Connection {
       if (onConnect !== undefined) this.notice('onConnect', () => onConnect(this.info()));
       this.join(GLOBAL, undefined, resumes.global);
       if (room !== undefined) this.join(room, undefined, resumes.room);
-      if (this.identity.expiresAt !== undefined)
-        subscriber.add(this.standing$.subscribe((now) => this.stand(now)));
+      if (this.identity.expiresAt !== undefined) {
+        this.tenure = new Tenure(this.identity, this.deps.expiries);
+        subscriber.add(this.tenure.standing$.subscribe((now) => this.stand(now)));
+      }
       // the hub has ended: the deadline of a shutdown
       return () => this.close(CLOSE.goingAway);
     });
@@ -407,11 +409,6 @@ class SocketConnection implements Connection {
 
   // rights
 
-  private get standing$(): Observable<Standing> {
-    this.refreshed$ = new Subject();
-    return standing(this.identity, this.refreshed$, this.deps.expiries);
-  }
-
   private stand(now: Standing): void {
     switch (now._tag) {
       case 'Holds':
@@ -445,12 +442,12 @@ class SocketConnection implements Connection {
 
   /** What it says next waits for the answer, and is judged by it. */
   private refresh({ token, ref }: Refresh): void {
-    const { refreshed$ } = this;
-    if (refreshed$ === undefined) return this.refuse(tokenless(ref));
+    const { tenure } = this;
+    if (tenure === undefined) return this.refuse(tokenless(ref));
     this.thinking = true;
     this.hub?.add(
       this.deps.access.identify({ token }).subscribe((found) => {
-        this.settleRefresh(found, refreshed$, ref);
+        this.settleRefresh(found, tenure, ref);
         this.thought();
       }),
     );
@@ -458,7 +455,7 @@ class SocketConnection implements Connection {
 
   private settleRefresh(
     found: Either<Denial, Identity>,
-    refreshed$: Subject<Identity>,
+    tenure: Tenure,
     ref: string | undefined,
   ): void {
     if (isLeft(found)) return this.refuse(refusalOf(found.left, ref));
@@ -467,7 +464,7 @@ class SocketConnection implements Connection {
       const id = formatId(this.idFor(this.memberships.get(GLOBAL)));
       this.tell({ event: 'ack', ref, id, duplicate: false });
     }
-    refreshed$.next(found.right);
+    tenure.renew(found.right);
   }
 
   // pace
