@@ -50,6 +50,7 @@ module.exports = {
     },
     ...above,
     only('ws', '^lib/(accept|connection|outbox)\\.ts$', '(^|/)node_modules/(@types/)?ws/'),
+    only('jose', '^lib/access/tokens\\.ts$', '(^|/)node_modules/jose/'),
     only('ioredis', '^lib/broker/redis[a-z-]*\\.ts$', '(^|/)node_modules/ioredis/'),
     {
       name: 'the stream files import nothing of Node',
