@@ -7,8 +7,8 @@
  * signature and nothing else, as time and claims are ours to judge.
  */
 import * as E from 'fp-ts/lib/Either.js';
-import { compactVerify, type CryptoKey, errors } from 'jose';
-import type { KeyObject } from 'node:crypto';
+import { compactVerify, errors } from 'jose';
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import { catchError, defer, from, map, mergeMap, type Observable, of } from 'rxjs';
 import type { Clock } from '../clock.js';
 import type { Config } from '../config.js';
@@ -28,12 +28,11 @@ export interface TokensDeps {
   readonly published: KeySource | undefined;
 }
 
-type Key = KeyObject | CryptoKey | Uint8Array;
 type Answer<A> = Observable<E.Either<Denial, A>>;
 
 export const tokens = ({ config, clock, publicKeys, published }: TokensDeps): Access => {
   const { jwtSecret, jwtIssuer: issuer, jwtAudience: audience, apiKeys } = config.access;
-  const secrets = jwtSecret === '' ? [] : [new TextEncoder().encode(jwtSecret)];
+  const secrets = jwtSecret === '' ? [] : [createSecretKey(jwtSecret, 'utf8')];
   const isKnown = knownKeys(apiKeys);
 
   const payloadOf = (token: Token): Answer<Uint8Array> => {
@@ -92,7 +91,7 @@ const PROGRAM: Identity = {
 const asAdmin = (identity: Identity): Identity => ({ ...identity, rights: PROGRAM.rights });
 
 /** The payload, if one of the keys has signed the token. */
-const signedBy = (token: Token, keys: readonly Key[]): Answer<Uint8Array> => {
+const signedBy = (token: Token, keys: readonly KeyObject[]): Answer<Uint8Array> => {
   const [key, ...others] = keys;
   if (key === undefined) return of(UNTRUSTED);
   return defer(() => from(compactVerify(token.text, key, { algorithms: [token.alg] }))).pipe(
