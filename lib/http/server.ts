@@ -1,6 +1,8 @@
 /** The HTTP server of a pod: limits from the first byte on, and problems (RFC 9457) for what no route sees. */
 import fastify, { type FastifyInstance } from 'fastify';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Config } from '../config.js';
 import type { HubEvent } from '../events.js';
 import { answerRequest, answerSocket, type Problem, problem } from '../problem.js';
@@ -12,6 +14,10 @@ export const httpServer = (
   const refuse = (response: ServerResponse, why: Problem): void => {
     tell({ _tag: 'RequestRefused', status: why.status });
     answerRequest(response, why);
+  };
+  const refuseSocket = (socket: Socket, why: Problem): void => {
+    tell({ _tag: 'RequestRefused', status: why.status });
+    answerSocket(socket, why);
   };
   return fastify({
     serverFactory: (handler) => {
@@ -32,11 +38,18 @@ export const httpServer = (
         take,
       );
       // whoever reads the body says 100 first: what is refused by its headers needs not be sent
-      return server
-        .on('checkContinue', take)
-        .on('checkExpectation', (_request, response) =>
-          refuse(response, problem(417, 'Expect: expected 100-continue, got another')),
-        );
+      return (
+        server
+          .on('checkContinue', take)
+          // nobody listens on its socket any more: an error without a listener would end the process
+          .on('connect', (_request: IncomingMessage, stream: Duplex) => {
+            stream.on('error', () => stream.destroy());
+            if (stream instanceof Socket) refuseSocket(stream, NO_TUNNEL);
+          })
+          .on('checkExpectation', (_request, response) =>
+            refuse(response, problem(417, 'Expect: expected 100-continue, got another')),
+          )
+      );
     },
     forceCloseConnections: true,
     exposeHeadRoutes: true,
@@ -49,13 +62,14 @@ export const httpServer = (
     clientErrorHandler: (error, socket) => {
       // whoever was answered and sends on is answered once
       if (error.code === 'ECONNRESET' || !socket.writable) return;
-      const why = PARSER[error.code] ?? MALFORMED;
-      tell({ _tag: 'RequestRefused', status: why.status });
-      answerSocket(socket, why);
+      refuseSocket(socket, PARSER[error.code] ?? MALFORMED);
     },
   });
 };
 
+const NO_TUNNEL = problem(405, 'method: expected one of this service, got CONNECT', {
+  Allow: 'GET, HEAD, POST, DELETE',
+});
 const MALFORMED = problem(400, 'expected an HTTP/1.1 request, got something else');
 
 /** Where the parser's complaint is about more than the form. */

@@ -95,11 +95,16 @@ const tiny = (name: (i: number) => string): Headers =>
 const badRoom = (row: string, sent: string, name: string): Row =>
   refused(row, sent, room(name), '400');
 
+const version = (row: string, sent: string, text: string | undefined): Row => ({
+  ...refused(row, sent, general({ 'Sec-WebSocket-Version': text }), VERSION),
+  contract: '426',
+});
+
 export const HANDSHAKES: readonly Row[] = [
-  refused('H01', 'version 12', general({ 'Sec-WebSocket-Version': '12' }), VERSION),
-  refused('H01', 'no version', general({ 'Sec-WebSocket-Version': undefined }), VERSION),
-  refused('H01', 'two versions', general({ 'Sec-WebSocket-Version': '13, 8' }), VERSION),
-  refused('H02', 'version 8', general({ 'Sec-WebSocket-Version': '8' }), VERSION),
+  version('H01', 'version 12', '12'),
+  version('H01', 'no version', undefined),
+  version('H01', 'two versions', '13, 8'),
+  version('H02', 'version 8', '8'),
   refused('H03', 'no key', general({ 'Sec-WebSocket-Key': undefined }), '400'),
   ...[15, 17].map((bytes) =>
     refused(
@@ -193,6 +198,11 @@ export const HANDSHAKES: readonly Row[] = [
   refused('H16', 'ours with another port', general({ Origin: `${ORIGIN}:444` }), '403'),
   refused('H16', 'ours with another scheme', general({ Origin: 'http://app.example.com' }), '403'),
   letIn('H16', 'no Origin', general({})),
+  letIn(
+    'H05',
+    'Upgrade in capitals',
+    general({ Upgrade: 'WebSocket', Connection: 'keep-alive, UPGRADE' }),
+  ),
   letIn('H16', 'one that is allowed', general({ Origin: ORIGIN })),
   letIn(
     'H16',
@@ -207,6 +217,7 @@ export const HANDSHAKES: readonly Row[] = [
   badRoom('H17', '129 characters', 'x'.repeat(129)),
   badRoom('H17', 'spaces', '%20%20'),
   letIn('H17', '128 characters', room('x'.repeat(128))),
+  badRoom('H17', 'a space inside', 'a%20b'),
   badRoom('H18', 'NUL', '%00'),
   badRoom('H18', 'CR LF', 'a%0d%0aSet-Cookie:x'),
   badRoom('H18', 'U+202E', '%E2%80%AE'),
@@ -225,6 +236,10 @@ export const HANDSHAKES: readonly Row[] = [
   refused('H23', 'stats, which is reserved', room('stats'), '400'),
   refused('H23', 'a pattern by query', handshakeOf(`${BASE}/ws?room=*`), '400'),
   refused('H23', 'two rooms, path and query', handshakeOf(`${GENERAL}?room=other`), '400'),
+  refused('H23', 'stats by query', handshakeOf(`${BASE}/ws?room=stats`), '400'),
+  ...['junk', ',junk', 'null,null,null', '&last_id='].map((text) =>
+    refused('J13', `handshake, last_id=${text}`, handshakeOf(`${GENERAL}?last_id=${text}`), '400'),
+  ),
   {
     row: 'H24',
     sent: 'a frame and a half in the packet of the handshake',

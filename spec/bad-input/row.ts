@@ -7,6 +7,8 @@ export interface Row {
   readonly sent: string;
   /** What must come back, in the words in which `play` tells it. */
   readonly due: string | RegExp;
+  /** Where the contract says otherwise than the list of bad input: what of it holds. */
+  readonly contract?: string;
   /** Which of `realtime_rejected{code}` and `realtime_closes{code}` rise, by how much; no other may. */
   readonly counted?: Counted;
   /** Sends it, waits for the answer, and says in a few words what came. */
@@ -17,7 +19,7 @@ export interface Row {
 export type Counted = Readonly<Record<string, number>>;
 
 /** A row that was played. */
-export interface Played extends Pick<Row, 'row' | 'sent' | 'due'> {
+export interface Played extends Pick<Row, 'row' | 'sent' | 'due' | 'contract'> {
   readonly answered: string;
   /** What was not as it should be: empty is well. */
   readonly faults: readonly string[];
@@ -28,7 +30,11 @@ export const tableOf = (played: readonly Played[]): string => {
   const widths = [4, 62, 100];
   return [
     ['row', 'sent', 'answered'],
-    ...played.map(({ row, sent, answered }) => [row, sent, answered]),
+    ...played.map(({ row, sent, answered, contract }) => [
+      row,
+      sent,
+      contract === undefined ? answered : `${answered} (contract: ${contract})`,
+    ]),
   ]
     .map((cells) =>
       cells

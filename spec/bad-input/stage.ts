@@ -25,6 +25,8 @@ export interface Stage extends Doors {
   ) => Promise<RawClient>;
   /** What the listener heard that is not the speaker's talk. */
   readonly heard: () => readonly Message[];
+  /** The listener has heard what was said until now, and the next word. */
+  readonly settled: () => Promise<void>;
 }
 
 interface Test {
@@ -111,6 +113,7 @@ const stageOf = async (
       return client;
     },
     heard: talk.others,
+    settled: talk.heardAll,
   };
 
   await talk.heardAll();
@@ -141,12 +144,13 @@ const stageOf = async (
       .catch(
         (error: unknown) => `failed: ${error instanceof Error ? error.message : String(error)}`,
       );
-    const { due } = row;
+    const { due, contract } = row;
     const isDue = typeof due === 'string' ? answered === due : due.test(answered);
     return {
       row: row.row,
       sent: row.sent,
       due,
+      ...(contract === undefined ? {} : { contract }),
       answered,
       faults: isDue ? [] : [`expected ${String(due)}, got ${answered}`],
     };

@@ -1,0 +1,374 @@
+/** R: what somebody else publishes or leaves in Redis, and what Redis itself answers. */
+import { randomBytes } from 'node:crypto';
+import { channelOf, GLOBAL_CHANNEL } from '../../lib/broker/bus.js';
+import { formatId } from '../../lib/position.js';
+import { type Message, positionOf } from '../support/client.js';
+import { BASE } from '../support/pod.js';
+import { type RedisServer, until } from '../support/redis.js';
+import type { RefusingRedis } from './refusing-redis.js';
+import type { Row } from './row.js';
+import { once, type Stage } from './stage.js';
+
+const GENERAL = channelOf('general');
+
+/** An id that no log of ours has. */
+const newId = (): string => {
+  const hex = `${Date.now().toString(16).padStart(12, '0')}7${randomBytes(10).toString('hex').slice(0, 3)}8${randomBytes(8).toString('hex').slice(0, 15)}`;
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    hex.slice(12, 16),
+    hex.slice(16, 20),
+    hex.slice(20),
+  ].join('-');
+};
+
+/** A message of another program's, but for what is replaced. */
+const foreign = (over: object = {}): string =>
+  JSON.stringify({
+    id: newId(),
+    type: 'chat',
+    room: 'general',
+    from: 'another program',
+    data: 'hi',
+    timestamp: new Date().toISOString(),
+    ...over,
+  });
+
+const sized = (bytes: number): string => {
+  const around = foreign({ data: '' });
+  return around.replace('"data":""', `"data":"${'x'.repeat(bytes - Buffer.byteLength(around))}"`);
+};
+
+const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
+
+const MALFORMED: readonly (readonly [row: string, sent: string, payload: () => string | Buffer])[] =
+  [
+    ['R01', 'nothing', () => ''],
+    ['R01', 'no JSON', () => 'hello'],
+    ['R01', 'half of JSON', () => '{"id":'],
+    ['R01', 'bytes', () => Buffer.from([0xff, 0xfe, 0x00, 0x80])],
+    [
+      'R01',
+      'JSON in bytes that are no UTF-8',
+      () => Buffer.from(foreign({ z: '\u00e9' }), 'latin1'),
+    ],
+    ['R02', 'an array', () => '[]'],
+    ['R02', 'null', () => 'null'],
+    ['R02', 'a number', () => '17'],
+    ['R02', 'no id', () => foreign({ id: undefined })],
+    ['R02', 'an id that is no UUID', () => foreign({ id: '1' })],
+    ['R02', 'a UUIDv4', () => foreign({ id: '9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d' })],
+    ['R02', 'no type', () => foreign({ type: undefined })],
+    ['R02', 'type error', () => foreign({ type: 'error' })],
+    ['R02', 'type pong', () => foreign({ type: 'pong' })],
+    [
+      'R02',
+      'a control event of ours',
+      () => foreign({ type: 'system', data: { event: 'draining', reconnect_in_ms: 0 } }),
+    ],
+    ['R02', 'system without an event', () => foreign({ type: 'system' })],
+    ['R02', 'no from', () => foreign({ from: undefined })],
+    ['R02', 'from a number', () => foreign({ from: 7 })],
+    ['R02', 'no data', () => foreign({ data: undefined })],
+    ['R02', 'no timestamp', () => foreign({ timestamp: undefined })],
+    [
+      'R02',
+      'a timestamp that is no time',
+      () => foreign({ timestamp: '2026-13-45T99:99:99.999Z' }),
+    ],
+    ['R03', 'a byte more than 131,072', () => sized(131_073)],
+    ['R03', '10 MB', () => sized(10_000_000)],
+    ['R07', 'another room', () => foreign({ room: 'other' })],
+    ['R07', 'no room', () => foreign({ room: undefined })],
+    ['R08', '33 levels', () => foreign({ data: 'deep' }).replace('"deep"', nested(33))],
+    ['R08', '60,000 levels', () => nested(60_000)],
+    ['R08', 'U+0000', () => foreign({ data: '\u0000' })],
+    ['R08', 'half a surrogate pair', () => foreign({ data: '\ud800' })],
+    ['R08', 'a number beyond a double', () => foreign({ data: 'big' }).replace('"big"', '1e999')],
+  ];
+
+/** What the listener hears of a payload that is a message. */
+const HEARD: readonly (readonly [row: string, sent: string, payload: () => string])[] = [
+  ['R02', 'more fields', () => foreign({ more: [1] })],
+  [
+    'R02',
+    'an event of its own',
+    () => foreign({ type: 'system', data: { event: 'app.maintenance' } }),
+  ],
+  ['R03', '131,072 bytes', () => sized(131_072)],
+  [
+    'R08',
+    '__proto__ and constructor in data',
+    () => foreign({ data: 'x' }).replace('"x"', '{"__proto__":{"a":1},"constructor":1}'),
+  ],
+];
+
+const publish = async (
+  redis: RedisServer,
+  channel: string,
+  payload: string | Buffer,
+): Promise<number> => Number(await redis.command('PUBLISH', channel, payload as string));
+
+/** What was heard beside the residents' talk and what comes and goes, while something was done. */
+const heardDuring = async (
+  stage: Stage,
+  work: () => Promise<unknown>,
+): Promise<readonly Message[]> => {
+  const before = stage.heard().length;
+  await work();
+  await stage.settled();
+  await stage.settled();
+  return stage
+    .heard()
+    .slice(before)
+    .filter(({ type }) => type !== 'presence');
+};
+
+/** Errors of Redis that a publish may get, and whether the message reaches this pod alone then. */
+const REFUSALS: readonly (readonly [error: string, due: string])[] = [
+  ['LOADING Redis is loading the dataset in memory', 'scope pod'],
+  [
+    'MISCONF Redis is configured to save RDB snapshots, but it is unable to persist to disk',
+    'scope pod',
+  ],
+  ["OOM command not allowed when used memory > 'maxmemory'", 'scope pod'],
+  ['NOAUTH Authentication required.', 'scope pod'],
+  ["NOPERM this user has no permissions to run the 'evalsha' command", 'scope pod'],
+  [
+    'BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.',
+    'scope pod',
+  ],
+  ['ERR what nobody has heard of', 'scope pod'],
+  ['NOSCRIPT No matching script. Please use EVAL.', 'scope cluster'],
+  ["READONLY You can't write against a read only replica.", 'scope pod'],
+];
+
+export const brokerRows = (redis: RedisServer, refusing: RefusingRedis): readonly Row[] => [
+  ...MALFORMED.map(
+    ([row, sent, payload]): Row => ({
+      row,
+      sent,
+      due: 'dropped',
+      counted: once('rejected broker_payload'),
+      play: async (stage) => {
+        const heard = await heardDuring(stage, () => publish(redis, GENERAL, payload()));
+        return heard.length === 0 ? 'dropped' : `heard ${JSON.stringify(heard[0]).slice(0, 60)}`;
+      },
+    }),
+  ),
+  ...HEARD.map(
+    ([row, sent, payload]): Row => ({
+      row,
+      sent,
+      due: 'heard as it is',
+      play: async (stage) => {
+        const text = payload();
+        const heard = await heardDuring(stage, () => publish(redis, GENERAL, text));
+        return heard.map((message) => JSON.stringify(message)).join() ===
+          JSON.stringify(JSON.parse(text))
+          ? 'heard as it is'
+          : `heard ${JSON.stringify(heard).slice(0, 60)}`;
+      },
+    }),
+  ),
+  {
+    row: 'R04',
+    sent: 'the same whole id three times',
+    due: 'heard once',
+    play: async (stage) => {
+      const text = foreign();
+      const heard = await heardDuring(stage, async () => {
+        for (let i = 0; i < 3; i++) await publish(redis, GENERAL, text);
+      });
+      return heard.length === 1 ? 'heard once' : `heard ${heard.length} times`;
+    },
+  },
+  {
+    row: 'R04',
+    sent: 'a message of ours again, by its whole id',
+    due: 'heard once',
+    play: async (stage) => {
+      const client = await stage.connect('/ws/general');
+      client.send({ type: 'chat', data: 'mine' });
+      const mine = await client.heard({ data: 'mine' });
+      const heard = await heardDuring(stage, () => publish(redis, GENERAL, JSON.stringify(mine)));
+      const times = heard.filter(({ id }) => id === mine.id).length;
+      return times <= 1 ? 'heard once' : `heard ${times + 1} times`;
+    },
+  },
+  {
+    row: 'R04',
+    sent: 'an offset far ahead that the log does not have',
+    due: 'heard as it is, no gap',
+    contract: 'no part in the offsets',
+    play: async (stage) => {
+      const client = await stage.connect('/ws/general');
+      const position = positionOf(await client.heard({ type: 'chat' }));
+      const id = formatId({ ...position, offset: position.offset + 1_000_000 });
+      const heard = await heardDuring(stage, () => publish(redis, GENERAL, foreign({ id })));
+      const own = heard.map((message) =>
+        message.id === id ? 'heard as it is' : JSON.stringify(message.data),
+      );
+      return `${own.join()}, no gap`;
+    },
+  },
+  {
+    row: 'R04',
+    sent: 'Redis goes back: an offset that does not go up, under another id',
+    due: 'gap log_lost',
+    play: async (stage) => {
+      const [pos, log] = [`{${GENERAL}}:pos`, `{${GENERAL}}:log`];
+      for (const key of [pos, log]) await redis.command('COPY', key, `${key}:then`, 'REPLACE');
+      await stage.settled();
+      await stage.settled();
+      const heard = await heardDuring(stage, () =>
+        redis.command(
+          'EVAL',
+          "for _, key in ipairs(KEYS) do redis.call('COPY', key .. ':then', key, 'REPLACE') end",
+          2,
+          pos,
+          log,
+        ),
+      );
+      for (const key of [pos, log]) await redis.command('DEL', `${key}:then`);
+      return heard
+        .map(
+          ({ data }) =>
+            `${(data as { readonly event: string }).event} ${(data as { readonly reason: string }).reason}`,
+        )
+        .join();
+    },
+  },
+  ...[
+    'realtime:',
+    'realtime:room:',
+    'realtime:room:nobody',
+    'realtime:room:a\r\nb',
+    'realtime:room:\u0000',
+    'realtime:room:*',
+    'realtime:room:gener\u0061l ',
+    'realtime:rooms:general',
+  ].map(
+    (channel): Row => ({
+      row: 'R05',
+      sent: `on the channel ${JSON.stringify(channel)}`,
+      due: 'nobody listens',
+      play: async () =>
+        (await publish(redis, channel, foreign())) === 0 ? 'nobody listens' : 'somebody listens',
+    }),
+  ),
+  {
+    row: 'R05',
+    sent: "a room's message on the global channel",
+    due: 'dropped',
+    counted: once('rejected broker_payload'),
+    play: async (stage) =>
+      (await heardDuring(stage, () => publish(redis, GLOBAL_CHANNEL, foreign()))).length === 0
+        ? 'dropped'
+        : 'heard',
+  },
+  ...[
+    '',
+    'hello',
+    '{"whom":"user"}',
+    '{"_tag":"Disconnect","whom":"everybody","id":"*"}',
+    nested(60_000),
+  ].map(
+    (text): Row => ({
+      row: 'R02',
+      sent: `an operator's word that is none: ${text.slice(0, 30)}`,
+      due: 'dropped',
+      counted: once('rejected broker_payload'),
+      play: async (stage) =>
+        (await heardDuring(stage, () => publish(redis, 'realtime:control', text))).length === 0
+          ? 'dropped'
+          : 'heard',
+    }),
+  ),
+  {
+    row: 'R06',
+    sent: 'a room whose position is a text',
+    due: 'left failed, others fine; well when it is gone',
+    play: async (stage) => {
+      const key = `{${channelOf('r06')}}:pos`;
+      await redis.command('SET', key, 'a text');
+      const client = await stage.connect('/ws/general');
+      client.send({ type: 'join', room: 'r06' });
+      const left = await client.heard({ data: { event: 'left', room: 'r06' } });
+      await stage.settled();
+      await redis.command('DEL', key);
+      const isBack = async (): Promise<boolean> => {
+        client.send({ type: 'join', room: 'r06' });
+        await until('an answer', () => client.all({ room: 'r06' }).length > 0);
+        return client.all({ data: { event: 'joined', room: 'r06' } }).length > 0;
+      };
+      await until('it is back', isBack);
+      return `left ${(left.data as { readonly reason: string }).reason}, others fine; well when it is gone`;
+    },
+  },
+  {
+    row: 'R06',
+    sent: 'a room whose log is a text: history, resume, publish',
+    due: '503; gap, joined; scope pod',
+    contract: 'on the pod alone',
+    counted: once('rejected 503'),
+    play: async (stage) => {
+      const key = `{${channelOf('r06log')}}:log`;
+      const client = await stage.connect('/ws/r06log');
+      for (const data of [1, 2]) client.send({ type: 'chat', data });
+      const { id } = await client.heard({ data: 1 });
+      await client.heard({ data: 2 });
+      await redis.command('SET', key, 'a text');
+      const { status } = await stage.get(`${BASE}/rooms/r06log/messages`);
+      const again = await stage.connect(`/ws/r06log?last_id=${id}`);
+      const gaps = again.all({ data: { event: 'gap' } }).length;
+      client.send({ type: 'chat', id: 'later', data: 2 });
+      const { scope } = (await client.heard({ data: { event: 'ack' } })).data as {
+        readonly scope?: string;
+      };
+      await redis.command('DEL', key);
+      return `${status}; ${gaps > 0 ? 'gap, ' : ''}joined; scope ${scope ?? 'cluster'}`;
+    },
+  },
+  {
+    row: 'R06',
+    sent: 'a log with entries that are none of ours',
+    due: '200 without them',
+    play: async (stage) => {
+      const key = `{${channelOf('r06odd')}}:log`;
+      const client = await stage.connect('/ws/r06odd');
+      for (const data of [1, 2, 3]) client.send({ type: 'chat', data });
+      await client.heard({ type: 'chat', data: 3 });
+      await redis.command('XADD', key, '4-0', 'm', 'hello');
+      await redis.command('XADD', key, '5-0', 'other', '{}');
+      await redis.command('HSET', `{${channelOf('r06odd')}}:pos`, 'o', 5);
+      const { status, body } = await stage.get(`${BASE}/rooms/r06odd/messages`);
+      const { messages } = JSON.parse(body) as { readonly messages: readonly Message[] };
+      return `${status} ${messages.every(({ data }) => typeof data === 'number') ? 'without' : 'with'} them`;
+    },
+  },
+  ...REFUSALS.map(([error, due], i): Row => {
+    const code = error.split(' ', 1)[0] ?? '';
+    const room = `r09-${i}`;
+    return {
+      row: 'R09',
+      sent: `Redis says ${code} to a publish`,
+      due: `${due}, heard, the process lives`,
+      play: async (stage) => {
+        const client = await stage.connect(`/ws/${room}`);
+        refusing.refuse(`{${channelOf(room)}}`, error);
+        client.send({ type: 'chat', id: 'mine', data: code });
+        const { scope } = (await client.heard({ data: { event: 'ack', ref: 'mine' } })).data as {
+          readonly scope?: string;
+        };
+        await client.heard({ type: 'chat', data: code });
+        refusing.refuse(`{${channelOf(room)}}`, undefined);
+        await until('the pod is ready', async () =>
+          (await stage.get('/ready')).body.includes('"ready"'),
+        );
+        return `scope ${scope ?? 'cluster'}, heard, the process lives`;
+      },
+    };
+  }),
+];
