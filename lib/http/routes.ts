@@ -61,7 +61,7 @@ export const routes =
     const refusal =
       (request: FastifyRequest, reply: FastifyReply): Asked['refuse'] =>
       (why, more) => {
-        // a handshake that comes to here is counted where upgrades are taken; a path that is none of ours is nobody's fault
+        // a handshake that comes to here is counted where upgrades are taken
         if (!isWebSocket(request.raw)) tell({ _tag: 'RequestRefused', status: why.status });
         return refuseWith(request, reply, why, more);
       };
@@ -209,9 +209,10 @@ export const routes =
     const unknown = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
       const path = request.url.split('?', 1)[0] ?? '';
       const methods = allowed.find(([pattern]) => pattern.test(path))?.[1];
-      return refuseWith(
+      return refusal(
         request,
         reply,
+      )(
         methods === undefined || methods.split(', ').includes(request.method)
           ? problem(404, 'path: expected one of this service, got another')
           : problem(405, `method: expected ${methods}, got ${request.method}`, { Allow: methods }),

@@ -6,8 +6,7 @@ import { type Message, positionOf } from '../support/client.js';
 import { BASE } from '../support/pod.js';
 import { type RedisServer, until } from '../support/redis.js';
 import type { RefusingRedis } from './refusing-redis.js';
-import type { Row } from './row.js';
-import { once, type Stage } from './stage.js';
+import { once, type Row, type Stage } from './row.js';
 
 const GENERAL = channelOf('general');
 

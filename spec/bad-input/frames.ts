@@ -13,8 +13,7 @@ import {
 } from '../support/raw-client.js';
 import { BASE } from '../support/pod.js';
 import { until } from '../support/redis.js';
-import { orElse, type Row } from './row.js';
-import { once, type Stage } from './stage.js';
+import { once, orElse, type Row, type Stage } from './row.js';
 
 const chat = (data: unknown): string => JSON.stringify({ type: 'chat', data });
 

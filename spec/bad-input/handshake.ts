@@ -2,8 +2,7 @@
 import { BASE } from '../support/pod.js';
 import { BINARY, frame, handshakeOf, KEY, TEXT } from '../support/raw-client.js';
 import { until } from '../support/redis.js';
-import { orElse, type Row } from './row.js';
-import { once } from './stage.js';
+import { once, orElse, type Row } from './row.js';
 
 export const MAX_CONNECTIONS = 6;
 const ORIGIN = 'https://app.example.com';

@@ -3,8 +3,7 @@ import { BASE } from '../support/pod.js';
 import type { RawClient } from '../support/raw-client.js';
 import { until } from '../support/redis.js';
 import { isProblem } from './handshake.js';
-import type { Counted, Row } from './row.js';
-import { once } from './stage.js';
+import { type Counted, once, type Row } from './row.js';
 
 const MESSAGES = `${BASE}/messages`;
 const MIB = 1_048_576;

@@ -6,8 +6,7 @@ import { BASE } from '../support/pod.js';
 import { BINARY, frame, TEXT } from '../support/raw-client.js';
 import { until } from '../support/redis.js';
 import { isProblem } from './handshake.js';
-import type { Row } from './row.js';
-import { once, type Stage } from './stage.js';
+import { once, type Row, type Stage } from './row.js';
 
 /** Of the pod. */
 export const ENV = { RATE_LIMIT_BURST: '2000', RATE_LIMIT_BYTES: '100000000' };

@@ -1,5 +1,23 @@
 /** A row of bad input: what is sent, what must come back, by which counters it shows. */
-import type { Stage } from './stage.js';
+import type { Message } from '../support/client.js';
+import type { Doors } from '../support/pod.js';
+import type { RawClient } from '../support/raw-client.js';
+
+/** Where it is played: a pod, and somebody who listens there all the time. */
+export interface Stage extends Doors {
+  readonly pid: number;
+  /** Its log so far. */
+  readonly log: () => string;
+  /** A raw socket that has shaken hands, and was told that it is in the room of the path. */
+  readonly member: (
+    path?: string,
+    headers?: Readonly<Record<string, string>>,
+  ) => Promise<RawClient>;
+  /** What the listener heard that is not the speaker's talk. */
+  readonly heard: () => readonly Message[];
+  /** The listener has heard what was said until now, and the next word. */
+  readonly settled: () => Promise<void>;
+}
 
 export interface Row {
   /** Its number: the letter is the family's. */
@@ -17,6 +35,10 @@ export interface Row {
 
 /** `rejected 400`, `closes 1009` and how often. */
 export type Counted = Readonly<Record<string, number>>;
+
+/** `{ "rejected 400": 1 }` of `rejected 400`. */
+export const once = (...names: readonly string[]): Counted =>
+  Object.fromEntries(names.map((name) => [name, 1]));
 
 /** A row that was played. */
 export interface Played extends Pick<Row, 'row' | 'sent' | 'due' | 'contract'> {
