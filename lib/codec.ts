@@ -11,6 +11,7 @@ export {
   controlFrame,
   errorFrame,
   payloadOf,
+  placedFrame,
   pongFrame,
   presenceData,
   SERVER,

@@ -33,10 +33,9 @@ import {
   type DraftFields,
   draftOf,
   errorFrame,
-  frameOf,
   type Json,
   keyOf,
-  payloadOf,
+  placedFrame,
   pongFrame,
   programDraftOf,
   SERVER,
@@ -611,9 +610,7 @@ class SocketConnection implements Connection {
       at: this.deps.clock.wall(),
     });
     if (isLeft(draft)) throw new TypeError(draft.left.text);
-    this.send(
-      frameOf(payloadOf(formatId(this.idFor(this.memberships.get(GLOBAL))), draft.right.rest)),
-    );
+    this.send(placedFrame(this.idFor(this.memberships.get(GLOBAL)), draft.right.rest));
   }
 }
 

@@ -85,6 +85,60 @@ export const formatId = ({ ms, tag, offset, global, outside, nonce }: Id): strin
   );
 };
 
+/** ASCII of a hexadecimal digit. */
+const DIGIT = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0));
+
+/** Writes so many digits of a whole number below 2^24, ending before `end`. */
+const writeDigits = (bytes: Uint8Array, end: number, digits: number, value: number): void => {
+  let rest = value;
+  for (let i = 1; i <= digits; i++) {
+    bytes[end - i] = DIGIT[rest & 0xf] ?? 0;
+    rest >>>= 4;
+  }
+};
+
+/**
+ * The same text straight into the bytes of a message, at `at`, over 36 others that have its dashes, version and variant
+ * (`BLANK_ID`): a string that nobody reads costs 0.5 µs.
+ */
+export const writeId = (
+  { ms, tag, offset, global, outside, nonce }: Id,
+  bytes: Uint8Array,
+  at: number,
+): void => {
+  const early = Math.floor(ms / 0x1000000);
+  const late = Math.floor(ms - early * 0x1000000);
+  writeDigits(bytes, at + 6, 6, early);
+  writeDigits(bytes, at + 8, 2, late >>> 16);
+  writeDigits(bytes, at + 13, 4, late);
+  writeDigits(bytes, at + 18, 3, tag);
+  if (offset >= LOW_OFFSETS)
+    writeDigits(bytes, at + 23, 4, 0x8000 | Math.floor(offset / LOW_OFFSETS));
+  const low = offset % LOW_OFFSETS;
+  const back = ((low & 3) << 22) | (global ? GLOBAL_BIT : 0) | (outside ? OUTSIDE_BIT : 0) | nonce;
+  writeDigits(bytes, at + 30, 6, low >>> 2);
+  writeDigits(bytes, at + 36, 6, back);
+};
+
+export const BLANK_ID = '00000000-0000-7000-8000-000000000000';
+
+/** Where a log stands after the message with this id, whose text is written when somebody asks for it. */
+export class Reached implements Top {
+  readonly tag: number;
+  readonly offset: number;
+  readonly ms: number;
+
+  constructor(readonly last: Id) {
+    this.tag = last.tag;
+    this.offset = last.offset;
+    this.ms = last.ms;
+  }
+
+  get id(): string {
+    return formatId(this.last);
+  }
+}
+
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 
 /** Reads an id; none when the text is not a UUIDv7. Any UUIDv7 reads as some position: whether the log has it is another question. */

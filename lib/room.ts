@@ -371,19 +371,20 @@ export const room =
           case 'Opened':
             return open(event);
           case 'Published': {
-            const { id, idText, type, frame, except } = event.publication;
-            const { top } = event;
+            const { publication, top } = event;
+            const { id, type, frame, except } = publication;
             // unmoved by what is outside the log
-            const offset = top.id === idText ? top.offset : undefined;
+            const offset = publication.isAt(top) ? top.offset : undefined;
             arrived = top;
             const not = except === undefined ? undefined : [except];
-            const alone = offset === undefined && type !== 'presence' ? idText : undefined;
+            const alone =
+              offset === undefined && type !== 'presence' ? publication.idText : undefined;
             return down?.next({ frame, top, offset, alone, except: not, at: id.ms });
           }
           case 'Echoed': {
-            const { idText, frame } = event.publication;
-            const { top } = event;
-            const offset = top.id === idText ? top.offset : undefined;
+            const { publication, top } = event;
+            const { frame } = publication;
+            const offset = publication.isAt(top) ? top.offset : undefined;
             const after = members.lastWith(event.as);
             arrived = top;
             if (after === undefined) return;

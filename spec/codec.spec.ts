@@ -262,6 +262,36 @@ t.test('a message that is none is refused in words, its value never repeated', a
     t.notOk(left(decode(message)).text.includes(secret), JSON.stringify(message));
 });
 
+t.test('an id is the same, written as text or into the bytes of a message', async () => {
+  fc.assert(
+    fc.property(
+      fc.record({
+        ms: fc.integer({ min: 0, max: 2 ** 48 - 1 }),
+        tag: fc.integer({ min: 1, max: TAGS - 1 }),
+        offset: fc.oneof(fc.nat(), fc.integer({ min: 0, max: 2 ** 40 - 1 })),
+        global: fc.boolean(),
+        outside: fc.boolean(),
+        nonce: fc.nat(NONCES - 1),
+      }),
+      fc.string({ unit: 'binary', maxLength: 200 }),
+      (id, data) => {
+        const made = right(draft({ data }));
+        const { frame, idText, payload } = publicationOf(made, id);
+        const text = formatId(id);
+        const read = parseId(text);
+        return (
+          idText === text &&
+          frame.equals(frameOf(payloadOf(text, made.rest))) &&
+          payload.equals(payloadIn(frame)) &&
+          isSome(read) &&
+          JSON.stringify(Object.entries(read.value).sort()) ===
+            JSON.stringify(Object.entries(id).sort())
+        );
+      },
+    ),
+  );
+});
+
 t.test('a refusal names the ref of the message it refuses, wherever there is one', async (t) => {
   t.equal(left(decode({ id: 'a', type: 'chat' })).ref, 'a');
   t.equal(left(decode({ id: 'a', type: 'shout' })).ref, 'a');

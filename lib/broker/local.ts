@@ -5,9 +5,9 @@
 import { type Either, left, right } from 'fp-ts/lib/Either.js';
 import { defer, EMPTY, NEVER, Observable, of, Subject, type Subscriber } from 'rxjs';
 import type { Clock } from '../clock.js';
-import { type Draft, publicationOf } from '../codec.js';
+import { type Draft, type Publication, publicationOf } from '../codec.js';
 import { memoryLog } from '../log/memory.js';
-import { drawNonce, drawTag, GLOBAL, type Room, type Top } from '../position.js';
+import { drawNonce, drawTag, GLOBAL, Reached, type Room, type Top } from '../position.js';
 import type { Broker, BrokerStatus, ChannelEvent, PublishError, Receipt } from './index.js';
 import { idempotencyKeys } from './keys.js';
 import type { Word } from './word.js';
@@ -18,6 +18,18 @@ export interface LocalBrokerOptions {
   /** How many of a room's messages its log keeps (1,000; 0: none), and for how long (10 minutes). */
   readonly logMessages?: number;
   readonly logTtlMs?: number;
+}
+
+/** The usual receipt: most senders did not ask for the id. */
+class Placed implements Receipt {
+  readonly duplicate = false;
+  readonly scope = 'cluster';
+
+  constructor(private readonly publication: Publication) {}
+
+  get id(): string {
+    return this.publication.idText;
+  }
 }
 
 /** Where a room stands, and who hears what is said there. */
@@ -91,12 +103,12 @@ export const localBroker = ({
       outside: !draft.logged,
       nonce,
     });
-    const next = { tag, offset, ms, id: draft.logged ? publication.idText : top.id };
+    const next = draft.logged ? new Reached(publication.id) : { tag, offset, ms, id: top.id };
     place.top = next;
     if (draft.logged) log.append(room, publication);
     if (key !== undefined) keys.set(room, key, { id: publication.idText, digest: draft.digest });
     place.channel?.next({ _tag: 'Published', publication, top: next });
-    return right({ id: publication.idText, duplicate: false, scope: 'cluster' });
+    return right(new Placed(publication));
   };
 
   return {

@@ -18,9 +18,12 @@ export const frameAround = (payload: Buffer): Buffer => {
 };
 
 /** What is in a frame, without a copy. */
-export const payloadIn = (frame: Buffer): Buffer => {
+export const payloadIn = (frame: Buffer): Buffer => frame.subarray(payloadStart(frame));
+
+/** Where the payload begins. */
+export const payloadStart = (frame: Buffer): number => {
   const short = frame[1] ?? 0;
-  return frame.subarray(short < 126 ? 2 : short === 126 ? 4 : 10);
+  return short < 126 ? 2 : short === 126 ? 4 : 10;
 };
 
 /** One behind the other, for one write. */

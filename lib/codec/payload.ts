@@ -1,7 +1,7 @@
 /** The JSON that travels: what clients get, and what stands on a room's channel. Also what the server says itself. */
 import type { Control, Refusal } from '../control.js';
-import { formatId, GLOBAL, type Id, type Room } from '../position.js';
-import { frameOf } from './frame.js';
+import { BLANK_ID, formatId, GLOBAL, type Id, type Room, writeId } from '../position.js';
+import { frameOf, payloadStart } from './frame.js';
 import type { Json } from './json.js';
 
 /** `{"id":"…36…",` */
@@ -13,6 +13,15 @@ export const ID_BYTES = ID_PREFIX.length + 36 + ID_SUFFIX.length;
 /** The text that travels: what clients get, and what stands on the room's channel. */
 export const payloadOf = (idText: string, rest: string): string =>
   ID_PREFIX + idText + ID_SUFFIX + rest;
+
+const BLANK_HEAD = payloadOf(BLANK_ID, '');
+
+/** The same in its frame. */
+export const placedFrame = (id: Id, rest: string): Buffer => {
+  const frame = frameOf(BLANK_HEAD + rest);
+  writeId(id, frame, payloadStart(frame) + ID_PREFIX.length);
+  return frame;
+};
 
 /** A control message; `id` is outside the log that its `data.room` names, or the global one. */
 export const controlFrame = (id: Id, at: number, data: Control): Buffer =>

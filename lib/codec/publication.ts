@@ -10,12 +10,14 @@ import {
   type Id,
   isRoomName,
   parseId,
+  Reached,
   type Room,
   ROOM_RULE,
+  type Top,
 } from '../position.js';
-import { frameAround, frameOf, payloadIn } from './frame.js';
+import { frameAround, payloadIn } from './frame.js';
 import { Envelope, flawIn, type Json, kindOf, MAX_ENCODED_BYTES, refuse } from './json.js';
-import { ID_BYTES, isoOf, payloadOf, SERVER } from './payload.js';
+import { ID_BYTES, isoOf, placedFrame, SERVER } from './payload.js';
 
 /** A message that has everything but its id: `rest` is the JSON behind the id, encoded once. */
 export interface Draft {
@@ -35,13 +37,25 @@ export interface Draft {
 export class Publication {
   constructor(
     readonly id: Id,
-    readonly idText: string,
+    /** The id as it came; undefined where it was written into the frame alone. */
+    private text: string | undefined,
     readonly type: string,
     /** As members get it: one for all of them. */
     readonly frame: Buffer,
     /** As in `Draft`. */
     readonly except: string | undefined,
   ) {}
+
+  /** The id in its usual 36 characters. */
+  get idText(): string {
+    this.text ??= formatId(this.id);
+    return this.text;
+  }
+
+  /** Whether a log that stands there stands at this message. */
+  isAt(top: Top): boolean {
+    return top instanceof Reached ? top.last === this.id : top.id === this.idText;
+  }
 
   /** The JSON, UTF-8. */
   get payload(): Buffer {
@@ -167,9 +181,7 @@ export const restOf = (payload: Buffer): string => payload.toString('utf8', ID_B
 
 /** A draft that got its place. */
 export const publicationOf = (draft: Draft, id: Id): Publication => {
-  const idText = formatId(id);
-  const frame = frameOf(payloadOf(idText, draft.rest));
-  return new Publication(id, idText, draft.type, frame, draft.except);
+  return new Publication(id, undefined, draft.type, placedFrame(id, draft.rest), draft.except);
 };
 
 /** The first bytes of what we place: `{"id":"…","type":"…",` and then as it comes. */

@@ -33,8 +33,21 @@ export const metrics = (
     new Counter({ name, help, labelNames: [label], registers });
   const connections = gauge('realtime_connections_total', 'Connections open now');
   const rooms = gauge('realtime_rooms_total', 'Rooms that have members on this pod now');
-  const received = counter('realtime_messages_received', 'Messages accepted from clients');
-  const sent = counter('realtime_messages_sent', 'Messages handed to members, once each');
+  // plain numbers: a counter of the library looks its labels up each time, 0.2 µs a message
+  let received = 0;
+  let sent = 0;
+  const told = (name: string, help: string, now: () => number): Counter =>
+    new Counter({
+      name,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(now());
+      },
+    });
+  told('realtime_messages_received', 'Messages accepted from clients', () => received);
+  told('realtime_messages_sent', 'Messages handed to members, once each', () => sent);
   const publishErrors = counter(
     'realtime_redis_publish_errors',
     'Messages that the broker did not take: they reached this pod alone',
@@ -118,16 +131,17 @@ export const metrics = (
       case 'RequestRefused':
         return rejected.inc({ code: event.status });
       case 'Received':
-        return received.inc(event.messages);
+        received += event.messages;
+        return;
       case 'Rejected':
         return rejected.inc({ code: event.code });
       case 'Delivered':
-        sent.inc(event.messages * event.members);
+        sent += event.messages * event.members;
         for (const at of event.acceptedAt)
           delivery.observe(Math.max(0, event.handedAt - at) / 1000);
         return;
       case 'Recovered':
-        sent.inc(event.messages);
+        sent += event.messages;
         return recoveries.inc({ result: event.result });
       case 'GapTold':
         return gaps.inc(event.members);
