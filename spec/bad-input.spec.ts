@@ -1,6 +1,6 @@
 /**
  * Input that is wrong, hostile or merely odd, row by row as it is numbered. Each family has a pod of its own, a process as
- * users start it; `bad-input/stage.ts` says what is looked at besides the answer. Where a row and the contract differ the
+ * users start it; `bad-input/stage.ts` and `support/watched-pod.ts` say what is looked at besides the answer. Where a row and the contract differ the
  * contract holds. `ROWS=R04 npm test -- spec/bad-input.spec.ts` plays some alone.
  */
 import t from 'tap';

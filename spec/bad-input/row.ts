@@ -5,7 +5,6 @@ import type { RawClient } from '../support/raw-client.js';
 
 /** Where it is played: a pod, and somebody who listens there all the time. */
 export interface Stage extends Doors {
-  readonly pid: number;
   /** Its log so far. */
   readonly log: () => string;
   /** A raw socket that has shaken hands, and was told that it is in the room of the path. */

@@ -1,0 +1,215 @@
+/**
+ * A pod in a process of its own that is looked at while others misbehave there. It has two residents in the room `general`: one
+ * speaks all the time, the other listens, and must hear every word. When guests have gone, the process must have as many sockets,
+ * connections and rooms as before.
+ */
+import { readdirSync, rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client, Message } from './client.js';
+import { BASE, type Doors, doorsOf, type Running, startProcess } from './pod.js';
+import { until } from './redis.js';
+
+export interface WatchedPod {
+  readonly running: Running;
+  /** For guests: what comes in here is ended by `clear`. */
+  readonly doors: Doors;
+  /** What the listener heard that is not the speaker's talk. */
+  readonly heard: () => readonly Message[];
+  /** The listener has heard what was said until now, and the next word. */
+  readonly settled: () => Promise<void>;
+  /** Sends the guests away; what is left behind, or went wrong for the residents, since the last time: none is well. */
+  readonly clear: () => Promise<readonly string[]>;
+  /** `rejected 400`, `closes 1009`: how often so far. */
+  readonly counters: () => Promise<ReadonlyMap<string, number>>;
+  /** Bytes that are left after collections, once the log has forgotten the talk: it is interrupted for that. */
+  readonly heap: () => Promise<number>;
+  /** Ends it in order; what it said on stderr, logged as an error, or how else it ended. */
+  readonly end: () => Promise<readonly string[]>;
+}
+
+interface Test {
+  readonly teardown: (work: () => unknown) => void;
+}
+
+const TALK_MS = 25;
+const RESIDENTS = 2;
+const LEFT_MS = 4_000;
+const LOG_TTL_MS = 2_000;
+const ERROR = 50;
+
+export const watchedPod = async (
+  t: Test,
+  env: Readonly<Record<string, string>> = {},
+  /** What a resident shows at the door. */
+  headers: Readonly<Record<string, string>> = {},
+): Promise<WatchedPod> => {
+  const report = join(tmpdir(), `heap-${process.pid}-${Math.random().toString(36).slice(2)}`);
+  t.teardown(() => rmSync(report, { force: true }));
+  const pod = await startProcess(
+    t,
+    // what was said is forgotten soon, so that memory can be compared
+    {
+      LOG_LEVEL: 'trace',
+      LOG_TTL_MS: `${LOG_TTL_MS}`,
+      ROOM_LINGER_MS: '100',
+      ...env,
+      GC_REPORT: report,
+    },
+    ['--expose-gc', '--import', './bench/support/gc-on-signal.mjs'],
+  );
+  const guests: (() => void)[] = [];
+  const doors = doorsOf({ teardown: (work) => void guests.push(work) }, pod.doors.port);
+  const [speaker, listener] = [
+    await pod.doors.connect('/ws/general', { headers }),
+    await pod.doors.connect('/ws/general', { headers }),
+  ];
+  const talk = talkOf(speaker, listener);
+  t.teardown(talk.stop);
+  await talk.heardAll();
+
+  const descriptors = (): number => readdirSync(`/proc/${pod.pid}/fd`).length;
+  let fewest = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 20; i++) {
+    fewest = Math.min(fewest, descriptors());
+    await sleep(10);
+  }
+
+  const clear = async (): Promise<readonly string[]> => {
+    const faults: string[] = [];
+    const check = async (work: Promise<void>): Promise<void> =>
+      work.catch((error: unknown) => void faults.push(textOf(error)));
+    await check(talk.heardAll());
+    for (const leave of guests.splice(0)) leave();
+    if (pod.hasEnded()) return [...faults, ...talk.faults(), `it has ended: ${pod.stderr()}`];
+    const areGone = async (): Promise<boolean> => {
+      const { connections, rooms } = await statsOf(pod, headers);
+      return connections === RESIDENTS && rooms === 1;
+    };
+    await check(until('the guests have gone', areGone, LEFT_MS));
+    const isLet = (): boolean => descriptors() <= fewest;
+    await check(until(`as many descriptors as before: ${fewest}`, isLet, LEFT_MS));
+    await check(talk.heardAll());
+    return [...faults, ...talk.faults()];
+  };
+
+  return {
+    running: pod,
+    doors,
+    heard: talk.others,
+    settled: talk.heardAll,
+    clear,
+    counters: () => countersOf(pod),
+    heap: async () => {
+      talk.pause();
+      await sleep(LOG_TTL_MS + 200);
+      // its log goes with a look at it
+      await pod.doors.get('/metrics');
+      rmSync(report, { force: true });
+      pod.signal('SIGUSR2');
+      let text = '';
+      await until(
+        'memory',
+        async () => (text = await readFile(report, 'utf8').catch(() => '')) !== '',
+      );
+      talk.resume();
+      const { heapUsed, external } = JSON.parse(text) as {
+        readonly heapUsed: number;
+        readonly external: number;
+      };
+      return heapUsed + external;
+    },
+    end: async () => {
+      talk.stop();
+      await Promise.all([speaker.close(), listener.close()]);
+      pod.signal('SIGTERM');
+      const code = await pod.ended();
+      const errors = pod
+        .stdout()
+        .split('\n')
+        .filter(
+          (line) => line !== '' && (JSON.parse(line) as { readonly level: number }).level >= ERROR,
+        );
+      return [
+        ...(code === 0 ? [] : [`it ended with ${code}`]),
+        ...(pod.stderr() === '' ? [] : [`on stderr: ${pod.stderr()}`]),
+        ...errors.map((line) => `it logged: ${line}`),
+      ];
+    },
+  };
+};
+
+export const textOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);
+
+type Pod = Running & { readonly doors: Doors };
+
+const statsOf = async (
+  { doors }: Pod,
+  headers: Readonly<Record<string, string>>,
+): Promise<{ readonly connections: number; readonly rooms: number }> =>
+  JSON.parse((await doors.get(`${BASE}/ws/stats`, 'GET', headers)).body) as {
+    readonly connections: number;
+    readonly rooms: number;
+  };
+
+const COUNTER = /^realtime_(rejected|closes)\{code="([^"]*)"\} (\d+)$/gm;
+
+const countersOf = async ({ doors }: Pod): Promise<ReadonlyMap<string, number>> => {
+  const { body } = await doors.get('/metrics');
+  return new Map(
+    [...body.matchAll(COUNTER)].map(([, kind, code, count]) => [`${kind} ${code}`, Number(count)]),
+  );
+};
+
+interface Talk {
+  /** All that was said so far was heard, each word once and in order, and one more. */
+  readonly heardAll: () => Promise<void>;
+  /** Since the last time. */
+  readonly faults: () => readonly string[];
+  readonly others: () => readonly Message[];
+  readonly pause: () => void;
+  readonly resume: () => void;
+  readonly stop: () => void;
+}
+
+const talkOf = (speaker: Client, listener: Client): Talk => {
+  let said = 0;
+  let heard = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const faults: string[] = [];
+  const others: Message[] = [];
+  const resume = (): void => {
+    timer ??= setInterval(() => speaker.send({ type: 'chat', data: { said: ++said } }), TALK_MS);
+  };
+  const pause = (): void => {
+    clearInterval(timer);
+    timer = undefined;
+  };
+  const hear = (bytes: Buffer): void => {
+    const message = JSON.parse(bytes.toString()) as Message;
+    const { said: word } = (message.data ?? {}) as { readonly said?: number };
+    if (message.from !== speaker.id || word === undefined) return void others.push(message);
+    if (word !== heard + 1) faults.push(`the listener heard ${word} behind ${heard}`);
+    heard = word;
+  };
+  const closed = (code: number): void => void faults.push(`the listener was closed with ${code}`);
+  listener.socket.on('message', hear).on('close', closed);
+  resume();
+  return {
+    heardAll: () => {
+      const now = said;
+      return until('the listener hears', () => heard > now);
+    },
+    faults: () => faults.splice(0),
+    others: () => others,
+    pause,
+    resume,
+    stop: () => {
+      pause();
+      listener.socket.off('close', closed);
+    },
+  };
+};
