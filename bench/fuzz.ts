@@ -1,0 +1,41 @@
+/**
+ * `npm run fuzz -- SECONDS [SEED]`: random handshakes, frames, messages, requests and Redis payloads thrown at the built service,
+ * then what it answered and whether it is well. What it does not take well goes into the corpus, which `npm test` throws again.
+ */
+import { campaign } from '../spec/fuzz/campaign.js';
+import { save } from '../spec/fuzz/corpus.js';
+
+const [secondsText = '60', seedText = `${Date.now() % 1_000_000}`] = process.argv.slice(2);
+const [seconds, seed] = [Number(secondsText), Number(seedText)];
+if (!(seconds > 0) || !Number.isInteger(seed)) throw new Error('expected SECONDS [SEED], numbers');
+
+const HEAP_GROWTH = 0.05;
+const work: (() => unknown)[] = [];
+const test = { teardown: (done: () => unknown): void => void work.push(done) };
+
+console.log(`${seconds} s, seed ${seed}`);
+const { attacks, answers, counted, heapBefore, heapAfter, faults, culprits } = await campaign(
+  test,
+  seed,
+  {
+    warmUpMs: Math.max(5_000, seconds * 200),
+    forMs: seconds * 800,
+  },
+);
+for (const done of work.reverse()) await done();
+
+for (const [kind, counts] of answers) {
+  const told = [...counts].sort(([, a], [, b]) => b - a).map(([word, count]) => `${word} ${count}`);
+  console.log(`${kind.padEnd(10)} ${told.join(', ')}`);
+}
+console.log(`counted    ${[...counted].map(([name, count]) => `${name}: ${count}`).join(', ')}`);
+const growth = heapAfter / heapBefore - 1;
+const found = [...faults];
+if (culprits.length > 0) found.push(`saved as ${save(culprits)}`);
+else if (growth > HEAP_GROWTH) found.push('the heap grew');
+console.log(
+  `${attacks} attacks; heap ${(heapBefore / 1e6).toFixed(2)} MB before, ${(heapAfter / 1e6).toFixed(2)} MB after: ${(100 * growth).toFixed(1)} %`,
+);
+for (const fault of found) console.log(fault);
+console.log(`verdict: ${found.length === 0 ? 'ok' : 'not ok'}`);
+process.exitCode = found.length === 0 ? 0 : 1;
