@@ -3,7 +3,15 @@
  *
  *   Item ─► coalesce (a turn's worth, one buffer) ─► multicast (the Set of members) ─► outboxes
  */
-import { EMPTY, finalize, type Observable, type OperatorFunction, type Subscription } from 'rxjs';
+import {
+  EMPTY,
+  finalize,
+  ignoreElements,
+  type Observable,
+  type OperatorFunction,
+  type Subscription,
+  pipe,
+} from 'rxjs';
 import type { Clock } from './clock.js';
 import { framesOf } from './codec.js';
 import type { Connection, Membership } from './command.js';
@@ -43,8 +51,8 @@ export interface RoomBatch extends Batch {
 }
 
 export interface FanOut {
-  /** Members are handed what comes from now on, at the room's pace. Emits each batch when all have it. */
-  readonly toMembers: OperatorFunction<Item, RoomBatch>;
+  /** Members are handed what comes from now on, at the room's pace. */
+  readonly toMembers: OperatorFunction<Item, never>;
   /** Takes a member in until it is unsubscribed. It has everything up to `at`, which may be further than the others are. */
   enter(membership: Membership, at: Top): Subscription;
   leave(membership: Membership): void;
@@ -70,6 +78,8 @@ export interface FanOutDeps {
 const SLICE = 512;
 /** A turn's worth for one member: more would outrun the kernel of a reader that keeps up. */
 const BATCH = { messages: 128, bytes: 65_536 };
+/** Members who are handed a batch in less than a timer can measure. */
+const FEW = 64;
 /** What may wait in a room for its turn. */
 const BACKLOG = { messages: 65_536, bytes: 64 * 1024 * 1024 };
 
@@ -83,7 +93,10 @@ class RoomFanOut implements FanOut, Coalesce<Item, RoomBatch> {
   readonly clock: Clock;
   readonly batch: Bound;
   readonly limit = BACKLOG;
-  readonly toMembers: OperatorFunction<Item, RoomBatch> = coalesce<Item, RoomBatch>(this);
+  readonly toMembers: OperatorFunction<Item, never> = pipe(
+    coalesce<Item, RoomBatch>(this),
+    ignoreElements(),
+  );
   private readonly members: Multicast<RoomBatch>;
   /** Members who had not taken everything when they were last handed something. */
   private readonly late = new Set<Connection>();
@@ -182,6 +195,11 @@ class RoomFanOut implements FanOut, Coalesce<Item, RoomBatch> {
       else if (!outbox.hasRoom(messages, bytes) && outbox.keepsUp()) return true;
     }
     return false;
+  }
+
+  /** A few writes are no time worth measuring: each look at the clock is 0.1 µs. */
+  brief(): boolean {
+    return this.members.size() < FEW;
   }
 
   overflow(): Item {

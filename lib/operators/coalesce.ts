@@ -33,6 +33,8 @@ export interface Coalesce<T, B> {
   deliver(batch: B): ObservableInput<never>;
   /** Whether the next delivery should wait a little, so that readers who keep up can take what they were handed. */
   hold(messages: number, bytes: number): boolean;
+  /** Whether a delivery takes less than a timer can measure: then it need not be timed. False where it is not said. */
+  brief?(): boolean;
   overflow(dropped: number): T;
 }
 
@@ -111,7 +113,7 @@ class Gatherer<T, B> extends Subscriber<T> {
   private schedule(): void {
     const { scheduler, turn } = this.options.clock;
     this.busy = true;
-    const rest = this.restUntil - scheduler.now();
+    const rest = this.restUntil === 0 ? 0 : this.restUntil - scheduler.now();
     // less than a timer can measure: the turn alone
     this.timer = rest < 1 ? turn(this.flush) : scheduler.schedule(this.flush, rest);
   }
@@ -137,7 +139,7 @@ class Gatherer<T, B> extends Subscriber<T> {
 
   private deliver(joined: B): void {
     const { options, out } = this;
-    const started = options.clock.scheduler.now();
+    const started = options.brief?.() === true ? undefined : options.clock.scheduler.now();
     const delivery = options.deliver(joined);
     // most rooms are delivered at once
     if (delivery === EMPTY) return this.delivered(joined, started);
@@ -149,9 +151,12 @@ class Gatherer<T, B> extends Subscriber<T> {
     );
   }
 
-  private delivered(joined: B, started: number): void {
-    const now = this.options.clock.scheduler.now();
-    this.restUntil = now + (now - started);
+  private delivered(joined: B, started: number | undefined): void {
+    if (started === undefined) this.restUntil = 0;
+    else {
+      const now = this.options.clock.scheduler.now();
+      this.restUntil = now + (now - started);
+    }
     this.busy = false;
     this.out.next(joined);
     if (this.waiting.length > 0) this.schedule();
