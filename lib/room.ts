@@ -69,6 +69,8 @@ interface Joining {
   readonly held: Publish[];
   /** It asked again: each asking is answered. */
   readonly again: Join[];
+  /** It was in, and goes on from an id: to the others it never went. */
+  readonly wasIn: boolean;
 }
 
 /** Comings and goings of a room are told together: a herd that reconnects must not cost a write a member each. */
@@ -162,7 +164,12 @@ export const room =
         );
 
       const comeIn = (command: Join): Observable<unknown> => {
-        const place = { cancelled$: new Subject<void>(), held: [], again: [] };
+        const place: Joining = {
+          cancelled$: new Subject<void>(),
+          held: [],
+          again: [],
+          wasIn: command.again,
+        };
         joining.set(command.membership, place);
         const counted$ = defer(() => broker.members(name, own())).pipe(take(1));
         return (scope === undefined ? opened$.pipe(switchMap(() => counted$)) : counted$).pipe(
@@ -213,7 +220,7 @@ export const room =
         const { held = [], again = [] } = joining.get(membership) ?? {};
         joining.delete(membership);
         seated.set(membership, members.enter(membership, caughtUp?.at ?? members.reached()));
-        if (!command.again) tell({ _tag: 'Occupied', room: name, members: members.size() });
+        tell({ _tag: 'Occupied', room: name, members: members.size() });
         reviewPresence(connection.id);
         sayJoined(command, caughtUp);
         if (presence && !command.again) announce(connection, 'online');
@@ -258,14 +265,15 @@ export const room =
         joining.delete(membership);
         const seat = seated.get(membership);
         seat?.unsubscribe();
-        if (seated.delete(membership))
-          tell({ _tag: 'Occupied', room: name, members: members.size() });
+        seated.delete(membership);
         members.leave(membership);
+        const wasIn = seat !== undefined || place?.wasIn === true;
+        if (wasIn) tell({ _tag: 'Occupied', room: name, members: members.size() });
         if (reason !== 'closed')
           connection.tell({ event: 'left', room: name, reason, ref }, membership);
         // what was said before the leave was said: the order of a connection's commands is its own
         const said$ = merge(...held.flatMap((said) => publish(said) ?? []));
-        if (seat === undefined) return merge(said$, recount());
+        if (!wasIn) return merge(said$, recount());
         if (presence) announce(connection, 'offline');
         reviewPresence(undefined);
         return merge(said$, recount());

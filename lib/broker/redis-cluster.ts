@@ -42,6 +42,7 @@ export const redisClusterBus = (options: BusOptions): Bus => {
         ? {}
         : { dnsLookup: (address, callback) => callback(null, address) }),
     });
+    cluster.on('+node', heedAsking);
     const refresh = (): void => cluster.refreshSlotsCache();
     const subscribed = shards({
       connect: (node) => new Redis({ ...connectionOptions(options), ...addressOf(node, 6379) }),
@@ -90,5 +91,18 @@ export const redisClusterBus = (options: BusOptions): Bus => {
       cluster.disconnect();
       for (const node of nodes) drop(node);
     };
+  });
+};
+
+/**
+ * ioredis says ASKING before a command that follows a moving slot, and nobody looks at what becomes of it: refused, or its
+ * connection broken, it would end the process. The command behind it tells.
+ */
+const heedAsking = (node: Redis): void => {
+  const asking = node.asking.bind(node);
+  Reflect.set(node, 'asking', () => {
+    const said = asking();
+    said.catch(() => undefined);
+    return said;
   });
 };

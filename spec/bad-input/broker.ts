@@ -4,6 +4,7 @@ import { channelOf, GLOBAL_CHANNEL } from '../../lib/broker/bus.js';
 import { formatId } from '../../lib/position.js';
 import { type Message, positionOf } from '../support/client.js';
 import { BASE } from '../support/pod.js';
+import { closeFrame, frame, TEXT } from '../support/raw-client.js';
 import { type RedisServer, until } from '../support/redis.js';
 import type { RefusingRedis } from './refusing-redis.js';
 import { once, type Row, type Stage } from './row.js';
@@ -345,6 +346,24 @@ export const brokerRows = (redis: RedisServer, refusing: RefusingRedis): readonl
       const { status, body } = await stage.get(`${BASE}/rooms/r06odd/messages`);
       const { messages } = JSON.parse(body) as { readonly messages: readonly Message[] };
       return `${status} ${messages.every(({ data }) => typeof data === 'number') ? 'without' : 'with'} them`;
+    },
+  },
+  {
+    row: 'J17',
+    sent: 'join again with a last_id, and a close behind it',
+    due: 'others hear that it went',
+    play: async (stage) => {
+      const other = await stage.connect('/ws/j17');
+      const client = await stage.member('/ws/j17');
+      for (const data of [1, 2]) other.send({ type: 'chat', data });
+      const { id } = await other.heard({ data: 1 });
+      await other.heard({ data: 2 });
+      await other.heard({ data: { status: 'online' } });
+      const again = JSON.stringify({ type: 'join', room: 'j17', data: { last_id: id } });
+      client.write(Buffer.concat([frame(TEXT, again), closeFrame(1000)]));
+      await client.ended();
+      await other.heard({ data: { status: 'offline' } });
+      return 'others hear that it went';
     },
   },
   ...REFUSALS.map(([error, due], i): Row => {

@@ -133,7 +133,8 @@ export const run = (
   env: Readonly<Record<string, string>>,
   port: RegExp,
 ): Running => {
-  const child: ChildProcess = spawn(process.execPath, args, {
+  // tap would have its own modules loaded into it: that is not how its users start it
+  const child: ChildProcess = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, ...args], {
     cwd: ROOT,
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

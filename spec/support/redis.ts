@@ -326,13 +326,17 @@ export interface RedisCluster {
 const SLOTS = 16_384;
 
 /** Three masters without replicas. */
-export const startCluster = async (): Promise<RedisCluster> => {
+export const startCluster = async ({
+  acl,
+}: Pick<RedisServerOptions, 'acl'> = {}): Promise<RedisCluster> => {
   const config: RedisServerOptions['config'] = [
     ['cluster-enabled', 'yes'],
     ['cluster-node-timeout', 2_000],
     ['cluster-require-full-coverage', 'no'],
   ];
-  const nodes = await Promise.all([1, 2, 3].map(() => startRedis({ config })));
+  const nodes = await Promise.all(
+    [1, 2, 3].map(() => startRedis({ config, ...(acl === undefined ? {} : { acl }) })),
+  );
   const share = Math.ceil(SLOTS / nodes.length);
   await Promise.all(
     nodes.map((node, i) =>

@@ -84,11 +84,17 @@ export const watchedPod = async (
     await check(talk.heardAll());
     for (const leave of guests.splice(0)) leave();
     if (pod.hasEnded()) return [...faults, ...talk.faults(), `it has ended: ${pod.stderr()}`];
+    let stats = '';
     const areGone = async (): Promise<boolean> => {
       const { connections, rooms } = await statsOf(pod, headers);
+      stats = `${connections} connections in ${rooms} rooms`;
       return connections === RESIDENTS && rooms === 1;
     };
-    await check(until('the guests have gone', areGone, LEFT_MS));
+    await check(
+      until('', areGone, LEFT_MS).catch(() => {
+        throw new Error(`the guests have not gone within ${LEFT_MS} ms: ${stats}`);
+      }),
+    );
     const isLet = (): boolean => descriptors() <= fewest;
     await check(until(`as many descriptors as before: ${fewest}`, isLet, LEFT_MS));
     await check(talk.heardAll());

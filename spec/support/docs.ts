@@ -1,0 +1,29 @@
+/** What the documents promise word for word, for the specs that try it. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const SECURITY = join(import.meta.dirname, '../../docs/security.md');
+
+/** The Redis user of docs/security.md: who may do what a pod does, and no more. */
+export const aclOf = (kind: 'standalone' | 'Cluster'): string => {
+  const lines = readFileSync(SECURITY, 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('user chat on >secret '));
+  const line = lines.find((text) => text.includes('+ssubscribe') === (kind === 'Cluster'));
+  if (line === undefined)
+    throw new Error(`docs/security.md: expected a user for ${kind}, got none`);
+  return line;
+};
+
+/** Its name and password, as they stand in an address. */
+export const ACL_USER = 'chat:secret';
+
+/** The flags of node's permission model. */
+export const permissionsIn = (): readonly string[] => {
+  const flags = /^node (--experimental-permission .*) dist\/main\.js$/m.exec(
+    readFileSync(SECURITY, 'utf8'),
+  )?.[1];
+  if (flags === undefined)
+    throw new Error('docs/security.md: expected the flags of the permission model, got none');
+  return flags.split(' ');
+};
