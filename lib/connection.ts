@@ -58,6 +58,7 @@ import {
   formatId,
   GLOBAL,
   type Id,
+  interned,
   nextNonce,
   NOWHERE,
   type Position,
@@ -273,9 +274,16 @@ class SocketConnection implements Connection {
         ref,
       });
     }
-    const membership = known ?? this.stranger(room, resume);
-    if (known === undefined) this.memberships.set(room, membership);
-    this.hub?.next({ _tag: 'Join', room, membership, again: known !== undefined, resume, ref });
+    const membership = known ?? this.stranger(interned(room), resume);
+    if (known === undefined) this.memberships.set(membership.room, membership);
+    this.hub?.next({
+      _tag: 'Join',
+      room: membership.room,
+      membership,
+      again: known !== undefined,
+      resume,
+      ref,
+    });
   }
 
   private leave(room: Room, ref: string | undefined): void {
@@ -320,7 +328,7 @@ class SocketConnection implements Connection {
       return this.refuse(room === GLOBAL ? globalForbidden(ref) : forbidden('publish in', ref));
     if (message.type === 'chat' && onMessage !== undefined)
       return this.consult(onMessage, message, { room, data });
-    const draft = draftOf(this.fieldsOf(room, message, data));
+    const draft = draftOf(this.fieldsOf(membership.room, message, data));
     if (isLeft(draft)) this.refuse({ ...draft.left, ref });
     else this.publish(draft.right, ref, membership);
   }

@@ -17,7 +17,7 @@ import { framesOf } from './codec.js';
 import type { Connection, Membership } from './command.js';
 import { type Bound, type Coalesce, coalesce } from './operators/coalesce.js';
 import { type Multicast, multicast, type Taker } from './operators/multicast.js';
-import type { Batch } from './outbox.js';
+import type { Batch, Outbox } from './outbox.js';
 import type { Position, Top } from './position.js';
 
 /** One message on its way to the members; `top` is where the room stands after it. */
@@ -122,7 +122,7 @@ class RoomFanOut implements FanOut, Coalesce<Item, RoomBatch> {
     membership.nth = ++this.entered;
     if (at.tag !== this.at.tag) this.ahead.add(membership);
     membership.position = at;
-    return this.members.subscribe(new Seat(this, membership));
+    return this.members.subscribe(new Seat(this, membership, membership.connection.outbox));
   }
 
   leave(membership: Membership): void {
@@ -147,14 +147,19 @@ class RoomFanOut implements FanOut, Coalesce<Item, RoomBatch> {
   }
 
   /** Hands a member what of a batch it has not. */
-  hand(membership: Membership, batch: RoomBatch): void {
-    const { connection, position } = membership;
-    const { outbox } = connection;
+  hand(membership: Membership, outbox: Outbox, batch: RoomBatch): void {
+    const { position } = membership;
     const { top } = batch;
-    if (batch.late || isAhead(position, batch) || batch.excepted?.has(connection.id) === true) {
+    const { excepted } = batch;
+    if (
+      batch.late ||
+      isAhead(position, batch) ||
+      (excepted !== undefined && excepted.has(membership.connection.id))
+    ) {
+      const { id } = membership.connection;
       const own = batch.items.filter(
         (item) =>
-          item.except?.includes(connection.id) !== true &&
+          item.except?.includes(id) !== true &&
           !has(position, item) &&
           (item.after === undefined || membership.nth > item.after),
       );
@@ -164,7 +169,7 @@ class RoomFanOut implements FanOut, Coalesce<Item, RoomBatch> {
     if (top.tag === position.tag ? top.offset >= position.offset : !this.ahead.has(membership))
       membership.position = top;
     if (this.ahead.size > 0 && top.tag === membership.position.tag) this.ahead.delete(membership);
-    if (outbox.messages > 0) this.late.add(connection);
+    if (outbox.messages > 0) this.late.add(membership.connection);
   }
 
   // what coalesce asks
@@ -224,10 +229,11 @@ class Seat implements Taker<RoomBatch> {
   constructor(
     private readonly fanOut: RoomFanOut,
     private readonly membership: Membership,
+    private readonly outbox: Outbox,
   ) {}
 
   take(batch: RoomBatch): void {
-    this.fanOut.hand(this.membership, batch);
+    this.fanOut.hand(this.membership, this.outbox, batch);
   }
 }
 

@@ -10,7 +10,7 @@ import { type Identity, mayJoin, ROOM_FORBIDDEN } from './access/index.js';
 import { isAbsentId } from './codec.js';
 import type { Config } from './config.js';
 import type { Admission } from './connection.js';
-import { isRoomName, parseId, type Room, ROOM_RULE } from './position.js';
+import { interned, isRoomName, parseId, type Room, ROOM_RULE } from './position.js';
 import { type Problem, problem } from './problem.js';
 import { resumesOf } from './resume.js';
 
@@ -104,7 +104,7 @@ const askedBy = (url: string, basePath: string): E.Either<Problem, Asked> => {
   if (other !== undefined)
     return E.left(problem(400, 'room: expected one, got different ones in the path and the query'));
   return room === undefined || isRoomName(room)
-    ? E.right({ room, resumes: resumesOf(lastId) })
+    ? E.right({ room: room && interned(room), resumes: resumesOf(lastId) })
     : E.left(problem(400, `room: expected ${ROOM_RULE}, got another text`));
 };
 

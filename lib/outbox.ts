@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import { Observable, type Subscriber } from 'rxjs';
 import type { Backlog, Holder } from './backlog.js';
-import { BoundedBuffer, type Sink, type Weighed } from './operators/bounded-buffer.js';
+import { BoundedBuffer, type Weighed } from './operators/bounded-buffer.js';
 import type { Bound } from './operators/coalesce.js';
 
 /** Frames that belong together, in one buffer that all receivers share. */
@@ -22,83 +22,72 @@ export interface OutboxDeps {
 }
 
 /** A class, as there are 10,000 of them: the same as closures takes 1.5 kB more each. */
-export class Outbox implements Sink<Batch>, Holder {
-  private readonly buffer: BoundedBuffer<Batch> = new BoundedBuffer<Batch>(this);
-  private waiting: Set<Subscriber<void>> | undefined = undefined;
+export class Outbox extends BoundedBuffer<Batch> implements Holder {
+  private askers: Set<Subscriber<void>> | undefined = undefined;
   /** Bytes of it that the pod's backlog knows of. */
   private counted = 0;
-  private readonly taken = (): void => {
-    this.buffer.taken();
-    if (this.buffer.bytes !== this.counted) this.count();
-    if (this.waiting !== undefined && this.buffer.messages === 0) this.letGo();
+  private readonly wasTaken = (): void => {
+    this.taken();
+    if (this.bytes !== this.counted) this.count();
+    if (this.askers !== undefined && this.messages === 0) this.letGo();
   };
 
   constructor(
     private readonly deps: OutboxDeps,
     private readonly socket: Socket,
     /** The reader is too slow: it is to be closed with 1013. What waited has been dropped. */
-    readonly overflow: () => void,
-  ) {}
+    private readonly tooSlow: () => void,
+  ) {
+    super();
+  }
 
   /** Frames for this connection. After `end` or an overflow they are dropped. */
   send(batch: Batch): void {
-    const { buffer } = this;
-    buffer.next(batch);
-    if (buffer.bytes !== this.counted) this.count();
+    this.next(batch);
+    if (this.bytes !== this.counted) this.count();
   }
 
   /** Drops what waits and lets the socket go. */
-  end(): void {
-    this.buffer.end();
+  override end(): void {
+    super.end();
     if (this.counted > 0) this.count();
   }
 
   private count(): void {
-    const { buffer, deps } = this;
-    const { backlog } = deps;
-    const more = buffer.bytes - this.counted;
-    this.counted = buffer.bytes;
-    if (buffer.messages > backlog.peak) backlog.peak = buffer.messages;
+    const { backlog } = this.deps;
+    const more = this.bytes - this.counted;
+    this.counted = this.bytes;
+    if (this.messages > backlog.peak) backlog.peak = this.messages;
     backlog.changed(this, more);
   }
 
   /** Emits once and completes when the kernel has taken everything. Never after `end`. */
   get taken$(): Observable<void> {
-    return new Observable((waiting) => {
-      this.waiting ??= new Set();
-      this.waiting.add(waiting);
-      return () => this.waiting?.delete(waiting);
+    return new Observable((asker) => {
+      this.askers ??= new Set();
+      this.askers.add(asker);
+      return () => this.askers?.delete(asker);
     });
   }
 
   private letGo(): void {
-    const all = this.waiting;
-    this.waiting = undefined;
+    const all = this.askers;
+    this.askers = undefined;
     for (const one of all ?? []) {
       one.next();
       one.complete();
     }
   }
 
-  /** Messages that the kernel has not taken. */
-  get messages(): number {
-    return this.buffer.messages;
-  }
-
-  /** Bytes of them. */
-  get bytes(): number {
-    return this.buffer.bytes;
-  }
-
   /** Whether so much more would overflow it. */
   hasRoom(messages: number, bytes: number): boolean {
-    const { bound, buffer } = this;
-    return buffer.messages + messages <= bound.messages && buffer.bytes + bytes <= bound.bytes;
+    const { bound } = this;
+    return this.messages + messages <= bound.messages && this.bytes + bytes <= bound.bytes;
   }
 
   /** Whether the reader takes what it is sent: the write in flight, if there is one, is young. */
   keepsUp(): boolean {
-    return this.buffer.since === 0 || this.now() - this.buffer.since < STALL_MS;
+    return this.since === 0 || this.now() - this.since < STALL_MS;
   }
 
   get bound(): Bound {
@@ -110,7 +99,11 @@ export class Outbox implements Sink<Batch>, Holder {
   }
 
   take({ bytes }: Batch): void {
-    if (this.socket.writable) this.socket.write(bytes, this.taken);
+    if (this.socket.writable) this.socket.write(bytes, this.wasTaken);
+  }
+
+  overflow(): void {
+    this.tooSlow();
   }
 
   /** Not the write's callback: it runs after the turn, and would cut a healthy burst. */

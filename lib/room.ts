@@ -329,8 +329,10 @@ export const room =
       // up
 
       const publish = (command: Publish): Observable<unknown> | undefined => {
+        // nobody is on the way in, mostly
+        const { membership } = command;
         const place =
-          command.membership === undefined ? undefined : joining.get(command.membership);
+          joining.size === 0 || membership === undefined ? undefined : joining.get(membership);
         if (place === undefined) return send(command);
         place.held.push(command);
         return undefined;

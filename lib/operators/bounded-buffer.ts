@@ -25,9 +25,9 @@ export interface Sink<T> {
 
 /**
  * The operator's one object a connection; a chain of operators would cost 0.64 kB a link. `boundedBuffer` is its rxjs
- * form; the outbox, where there are 10,000 of them, uses it as it is.
+ * form; the outbox, where there are 10,000 of them, is one: a sink apart would be another object to fetch for each member.
  */
-export class BoundedBuffer<T extends Weighed> {
+export abstract class BoundedBuffer<T extends Weighed> implements Sink<T> {
   /** Messages and bytes handed on and not yet taken. */
   messages = 0;
   bytes = 0;
@@ -37,7 +37,11 @@ export class BoundedBuffer<T extends Weighed> {
   private inFlight: T | undefined = undefined;
   private ended = false;
 
-  constructor(private readonly sink: Sink<T>) {}
+  abstract get bound(): Bound;
+  abstract now(): number;
+  abstract take(value: T): void;
+  abstract idle(): boolean;
+  abstract overflow(): void;
 
   next(value: T): void {
     if (this.ended) return;
@@ -45,10 +49,10 @@ export class BoundedBuffer<T extends Weighed> {
       this.hand(value);
       return;
     }
-    const { messages, bytes } = this.sink.bound;
+    const { messages, bytes } = this.bound;
     if (this.messages + value.count > messages || this.bytes + value.bytes.length > bytes) {
       this.end();
-      this.sink.overflow();
+      this.overflow();
       return;
     }
     this.waiting ??= [];
@@ -59,7 +63,7 @@ export class BoundedBuffer<T extends Weighed> {
 
   /** The sink has taken what was in flight. */
   taken(): void {
-    if (this.inFlight === undefined || !this.sink.idle()) return;
+    if (this.inFlight === undefined || !this.idle()) return;
     this.messages -= this.inFlight.count;
     this.bytes -= this.inFlight.bytes.length;
     this.since = 0;
@@ -88,12 +92,39 @@ export class BoundedBuffer<T extends Weighed> {
   }
 
   private hand(value: T): void {
-    this.sink.take(value);
-    if (this.ended || this.sink.idle()) return;
+    this.take(value);
+    if (this.ended || this.idle()) return;
     this.inFlight = value;
     this.messages += value.count;
     this.bytes += value.bytes.length;
-    this.since = this.sink.now();
+    this.since = this.now();
+  }
+}
+
+/** One whose sink is another's. */
+export class SinkBuffer<T extends Weighed> extends BoundedBuffer<T> {
+  constructor(private readonly sink: Sink<T>) {
+    super();
+  }
+
+  get bound(): Bound {
+    return this.sink.bound;
+  }
+
+  now(): number {
+    return this.sink.now();
+  }
+
+  take(value: T): void {
+    this.sink.take(value);
+  }
+
+  idle(): boolean {
+    return this.sink.idle();
+  }
+
+  overflow(): void {
+    this.sink.overflow();
   }
 }
 
@@ -116,7 +147,7 @@ export const boundedBuffer =
   }: BoundedBufferOptions): OperatorFunction<T, T> =>
   (source$) =>
     new Observable<T>((subscriber) => {
-      const buffer = new BoundedBuffer<T>({
+      const buffer = new SinkBuffer<T>({
         bound,
         now,
         idle,

@@ -9,7 +9,7 @@
 import { EMPTY, Observable, Subscription } from 'rxjs';
 import type { Clock } from '../clock.js';
 
-/** Somebody in the Set. An object, where a closure would be two: each member is cold when its turn comes. */
+/** Somebody in the Set, once. An object, where a closure would be two: each member is cold when its turn comes. */
 export interface Taker<T> {
   take(value: T): void;
 }
@@ -29,38 +29,34 @@ export interface MulticastOptions {
   readonly turn: Clock['turn'];
 }
 
-/** A subscriber that knows its Set: an Observable's teardown would cost a closure and an array, 0.3 kB a member. */
+/** A way out of the Set: an Observable's teardown would cost a closure and an array, 0.3 kB a member. */
 class Place<T> extends Subscription {
   constructor(
-    private readonly places: Set<Place<T>>,
+    private readonly takers: Set<Taker<T>>,
     private readonly taker: Taker<T>,
   ) {
     super();
-    places.add(this);
-  }
-
-  next(value: T): void {
-    this.taker.take(value);
+    takers.add(taker);
   }
 
   override unsubscribe(): void {
-    this.places.delete(this);
+    this.takers.delete(this.taker);
     super.unsubscribe();
   }
 }
 
 class Members<T> implements Multicast<T> {
-  private readonly places = new Set<Place<T>>();
+  private readonly takers = new Set<Taker<T>>();
   private delivering = false;
 
   constructor(private readonly options: MulticastOptions) {}
 
   subscribe(taker: Taker<T>): Subscription {
-    return new Place(this.places, taker);
+    return new Place(this.takers, taker);
   }
 
   size(): number {
-    return this.places.size;
+    return this.takers.size;
   }
 
   busy(): boolean {
@@ -68,15 +64,15 @@ class Members<T> implements Multicast<T> {
   }
 
   deliver(value: T): Observable<never> {
-    const { places } = this;
-    if (places.size > this.options.slice) return this.inSlices(value);
-    for (const place of places) place.next(value);
+    const { takers } = this;
+    if (takers.size > this.options.slice) return this.inSlices(value);
+    for (const taker of takers) taker.take(value);
     return EMPTY;
   }
 
   private inSlices(value: T): Observable<never> {
     return new Observable<never>((done) => {
-      const rest = this.places.values();
+      const rest = this.takers.values();
       this.delivering = true;
       const step = (): void => {
         if (this.some(rest, value)) done.add(this.options.turn(step));
@@ -92,11 +88,11 @@ class Members<T> implements Multicast<T> {
     });
   }
 
-  private some(rest: Iterator<Place<T>>, value: T): boolean {
+  private some(rest: Iterator<Taker<T>>, value: T): boolean {
     for (let i = 0; i < this.options.slice; i++) {
       const next = rest.next();
       if (next.done === true) return false;
-      next.value.next(value);
+      next.value.take(value);
     }
     return true;
   }

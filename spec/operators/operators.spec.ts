@@ -18,9 +18,9 @@ import { type RunHelpers, TestScheduler } from 'rxjs/testing';
 import t, { type Test } from 'tap';
 import type { Clock } from '../../lib/clock.js';
 import {
-  BoundedBuffer,
   boundedBuffer,
   type Sink,
+  SinkBuffer,
   type Weighed,
 } from '../../lib/operators/bounded-buffer.js';
 import { type Coalesce, coalesce } from '../../lib/operators/coalesce.js';
@@ -700,7 +700,7 @@ const bench = (bound = { messages: 256, bytes: 1_048_576 }) => {
       consumer.overflows += 1;
     },
   };
-  return { consumer, buffer: new BoundedBuffer<Parcel>(sink) };
+  return { consumer, buffer: new SinkBuffer<Parcel>(sink) };
 };
 const ALWAYS = Number.POSITIVE_INFINITY;
 
