@@ -4,6 +4,7 @@
  * contract holds. `ROWS=R04 npm test -- spec/bad-input.spec.ts` plays some alone.
  */
 import t from 'tap';
+import { ACCESS, ENV as ACCESS_ENV, farKeys, RESIDENT } from './bad-input/access.js';
 import { brokerRows } from './bad-input/broker.js';
 import { ENV as FRAMES_ENV, FRAMES, SLOW_FRAMES } from './bad-input/frames.js';
 import { ENV as HANDSHAKE_ENV, HANDSHAKES, SLOW_HANDSHAKES } from './bad-input/handshake.js';
@@ -31,9 +32,12 @@ const SLOW = [...SLOW_FRAMES, ...SLOW_HANDSHAKES, ...SLOW_REQUESTS];
 
 const redis = await startRedis();
 const refusing = await refusingRedis(redis.port);
+const keys = await farKeys();
 
 const families = await Promise.all([
   family(SLOW, SLOW_ENV, { together: true }),
+  family(ACCESS, ACCESS_ENV, { headers: RESIDENT }),
+  family(keys.rows, keys.env, { headers: RESIDENT }),
   family(HANDSHAKES, HANDSHAKE_ENV),
   family(FRAMES, FRAMES_ENV),
   family(MESSAGES, MESSAGES_ENV),
@@ -42,6 +46,7 @@ const families = await Promise.all([
 ]);
 
 refusing.stop();
+keys.stop();
 await redis.stop();
 
 const played = families.flat().sort((a, b) => a.row.localeCompare(b.row));

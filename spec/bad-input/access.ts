@@ -1,0 +1,373 @@
+/** A: tokens and rights at the door of a process, and what comes while nobody knows yet who it is. Tokens as such: `access/tokens.spec.ts`. */
+import { once as event } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BASE } from '../support/pod.js';
+import { frame, handshakeOf, TEXT } from '../support/raw-client.js';
+import { until } from '../support/redis.js';
+import { inSeconds, jwkOf, pairFor, pemOf, SECRET, signed, tokenOf } from '../support/tokens.js';
+import { isProblem } from './handshake.js';
+import { once, type Row, type Stage } from './row.js';
+
+const RS256 = pairFor('RS256');
+const PEM = pemOf(RS256.publicKey);
+const KEY = 'key-of-the-residents';
+const [ISSUER, AUDIENCE] = ['https://id.example', 'chat'];
+const MOST = 4;
+
+/** Of the pod, and what its residents show. */
+export const ENV = {
+  AUTH_ENABLED: 'true',
+  JWT_SECRET: SECRET,
+  JWT_PUBLIC_KEY: PEM,
+  JWT_ISSUER: ISSUER,
+  JWT_AUDIENCE: AUDIENCE,
+  API_KEYS: KEY,
+  MAX_CONNECTIONS_PER_USER: `${MOST}`,
+};
+export const RESIDENT = { 'X-API-Key': KEY };
+
+const OURS = { iss: ISSUER, aud: AUDIENCE };
+type Making = NonNullable<Parameters<typeof tokenOf>[1]>;
+const good = (claims: object = {}, making: Making = {}): string =>
+  tokenOf({ ...OURS, ...claims }, making);
+
+type Headers = Readonly<Record<string, string>>;
+const bearer = (token: string): Headers => ({ Authorization: `Bearer ${token}` });
+
+/** The answer to a handshake: its status, and what the browser is to do. */
+const knock = async (stage: Stage, path: string, headers: Headers): Promise<string> => {
+  const client = await stage.raw();
+  client.write(handshakeOf(`${BASE}${path}`, headers));
+  const { status, headers: answered, body } = await client.answer();
+  if (status === 101) return '101';
+  if (!isProblem(status, answered, body)) return `${status}, no problem: ${body}`;
+  await client.ended();
+  const how = answered.get('www-authenticate');
+  return `${status}${how === undefined ? '' : `, ${how}`}`;
+};
+
+const UNKNOWN = '401, Bearer';
+
+const row = (name: string, sent: string, headers: Headers, due: string, path = '/ws/a'): Row => ({
+  row: name,
+  sent,
+  due,
+  ...(due === '101' ? {} : { counted: once(`rejected ${due.slice(0, 3)}`) }),
+  play: (stage) => knock(stage, path, headers),
+});
+
+const denied = (name: string, sent: string, token: string): Row =>
+  row(name, sent, bearer(token), UNKNOWN);
+
+const withKid = (kid: string): string =>
+  good({}, { alg: 'RS256', key: RS256.privateKey, header: { kid } });
+
+const header = (more: object): string => good({}, { header: more });
+
+export const ACCESS: readonly Row[] = [
+  row('A01', 'no token', {}, UNKNOWN),
+  row('A01', 'a good token', bearer(good()), '101'),
+  row(
+    'A01',
+    'a good token of RS256',
+    bearer(good({}, { alg: 'RS256', key: RS256.privateKey })),
+    '101',
+  ),
+  denied('A02', 'expired', good({ exp: inSeconds(-1) })),
+  denied('A02', 'nbf in the future', good({ nbf: inSeconds(600) })),
+  denied('A02', 'iat in the far future', good({ iat: inSeconds(86_400) })),
+  denied(
+    'A03',
+    'alg none',
+    `${Buffer.from('{"alg":"none"}').toString('base64url')}.${good().split('.')[1] ?? ''}.`,
+  ),
+  denied('A03', 'alg NoNe, signed', good({}, { alg: 'NoNe' })),
+  denied('A03', 'no signature', `${good().split('.').slice(0, 2).join('.')}.`),
+  denied('A04', 'another secret', good({}, { key: `${SECRET}x` })),
+  denied('A04', 'HS384', good({}, { alg: 'HS384' })),
+  denied('A05', 'the public key as the secret of HS256', good({}, { key: PEM })),
+  denied('A06', 'kid ../../dev/null', good({}, { key: '', header: { kid: '../../dev/null' } })),
+  denied('A06', "kid ' OR 1=1", good({}, { key: 'x', header: { kid: "' OR 1=1 --" } })),
+  denied('A06', 'a kid of 10 kB', withKid('x'.repeat(10_000))),
+  denied(
+    'A07',
+    'an embedded jwk that signs it',
+    good(
+      {},
+      { alg: 'RS256', key: pairFor('RS256').privateKey, header: { jwk: jwkOf(RS256.publicKey) } },
+    ),
+  ),
+  denied(
+    'A07',
+    'jku and x5u',
+    good({}, { key: 'x', header: { jku: 'http://127.0.0.1:1/', x5u: 'http://127.0.0.1:1/' } }),
+  ),
+  ...[undefined, '9999999999', -1, null].map((exp) =>
+    denied('A08', `exp ${exp === undefined ? 'missing' : JSON.stringify(exp)}`, good({ exp })),
+  ),
+  denied(
+    'A08',
+    'exp 1e400',
+    signed(`{"sub":"alice","iss":"${ISSUER}","aud":"${AUDIENCE}","exp":1e400}`),
+  ),
+  ...[undefined, {}, '', 'x'.repeat(1_024), 'a\u0000b', 'a\nb', 'server', 7].map((sub) =>
+    denied(
+      'A09',
+      `sub ${(sub === undefined ? 'missing' : JSON.stringify(sub)).slice(0, 20)}`,
+      good({ sub }),
+    ),
+  ),
+  denied('A09', 'claims that are an array', signed('[]')),
+  denied('A10', 'crit', header({ crit: ['exp'] })),
+  denied(
+    'A10',
+    'alg twice',
+    signed(JSON.stringify({ sub: 'alice', exp: inSeconds(60), ...OURS }), {
+      header: '{"alg":"none","alg":"HS256"}',
+    }),
+  ),
+  denied('A11', 'a token of more than 4 KB', good({ more: 'x'.repeat(4_096) })),
+  denied('A12', 'another audience', good({ aud: 'mail' })),
+  denied('A12', 'another issuer', good({ iss: 'https://evil.example' })),
+  row(
+    'A13',
+    'two tokens that differ',
+    bearer(good()),
+    '400',
+    `/ws/a?token=${good({ sub: 'bob' })}`,
+  ),
+  row('A14', 'BEARER', { Authorization: `BEARER ${good()}` }, '101'),
+  row('A14', 'two spaces', { Authorization: `Bearer  ${good()}` }, '101'),
+  row(
+    'A14',
+    'base64 that is not of URLs',
+    bearer(good().replace(/^[^.]*/, (head) => `${head}==`)),
+    UNKNOWN,
+  ),
+  row('A14', 'a line feed at the end, in the query', {}, UNKNOWN, `/ws/a?token=${good()}%0a`),
+  row('A14', 'another scheme', { Authorization: `Basic ${good()}` }, UNKNOWN),
+  {
+    row: 'A15',
+    sent: 'a token in the query, good and bad',
+    due: '101, 401, Bearer; in no log line, in no metric',
+    counted: once('rejected 401'),
+    play: async (stage) => {
+      const [right, wrong] = [good({ jti: 'hunter2' }), good({ jti: 'hunter3' }, { key: 'x' })];
+      const answers = [
+        await knock(stage, `/ws/a?token=${right}`, {}),
+        await knock(stage, `/ws/a?token=${wrong}`, {}),
+      ];
+      const { body } = await stage.get('/metrics');
+      const parts = [right, wrong].flatMap((token) => token.split('.').slice(1));
+      const shown = parts.some((part) => stage.log().includes(part) || body.includes(part));
+      return `${answers.join(', ')}; ${shown ? 'shown' : 'in no log line, in no metric'}`;
+    },
+  },
+  row(
+    'A16',
+    'a token for room a opens room b',
+    bearer(good({ rooms: { join: ['a'] } })),
+    '403',
+    '/ws/b',
+  ),
+  {
+    row: 'A17',
+    sent: 'a token that ends while it is connected',
+    due: 'token_expiring, closed 4001',
+    counted: once('closes 4001'),
+    play: async (stage) => {
+      const client = await stage.connect('/ws/a', { headers: bearer(good({ exp: inSeconds(1) })) });
+      await client.heard({ data: { event: 'token_expiring' } });
+      return `token_expiring, closed ${await client.closed()}`;
+    },
+  },
+  {
+    row: 'A18',
+    sent: 'an operator closes a user: two connections, another stays',
+    due: '202, closed 4503 and 4503, the other stays',
+    counted: { 'closes 4503': 2 },
+    play: async (stage) => {
+      const of = (sub: string): ReturnType<Stage['connect']> =>
+        stage.connect('/ws/a', { headers: bearer(good({ sub })) });
+      const [one, two, other] = [await of('mallory'), await of('mallory'), await of('bob')];
+      const { status } = await stage.get(`${BASE}/users/mallory/connections`, 'DELETE', RESIDENT);
+      const codes = await Promise.all([one.closed(1_000), two.closed(1_000)]);
+      await other.caughtUp();
+      return `${status}, closed ${codes.join(' and ')}, the other stays`;
+    },
+  },
+  {
+    row: 'A19',
+    sent: 'one token from 100 sockets at once, where 4 may come',
+    due: '4 let in, 96 times 429',
+    counted: { 'rejected 429': 96 },
+    play: async (stage) => {
+      const token = bearer(good({ sub: 'many' }));
+      const answers = await Promise.all(
+        Array.from({ length: 100 }, () => knock(stage, '/ws/a', token)),
+      );
+      const of = (status: string): number => answers.filter((answer) => answer === status).length;
+      return `${of('101')} let in, ${of('429')} times 429`;
+    },
+  },
+  {
+    row: 'A20',
+    sent: 'a wrong secret, an unknown kid, a wrong key that begins right',
+    due: 'the same answer',
+    // compared in constant time: `access/api-keys.ts`, jose; what can be seen is that nothing tells them apart
+    counted: { 'rejected 401': 4 },
+    play: async (stage) => {
+      const answers = await Promise.all(
+        [
+          bearer(good({}, { key: 'x' })),
+          bearer(withKid('unknown').replace(/.$/, 'A')),
+          { 'X-API-Key': KEY.slice(0, -1) },
+          { 'X-API-Key': 'x' },
+        ].map(async (headers) => {
+          const client = await stage.raw();
+          client.write(handshakeOf(`${BASE}/ws/a`, headers));
+          await client.answer();
+          return client.text();
+        }),
+      );
+      const kinds = new Set(
+        answers.map((text) =>
+          text.replace(/"detail":"[^"]*"/, '').replace(/Content-Length: \d+/i, ''),
+        ),
+      );
+      return kinds.size === 1 ? 'the same answer' : [...kinds].join('\n');
+    },
+  },
+  ...(
+    [
+      ['POST', `${BASE}/messages`],
+      ['DELETE', `${BASE}/users/x/connections`],
+      ['GET', `${BASE}/rooms/a/messages`],
+      ['GET', `${BASE}/rooms/a`],
+      ['GET', `${BASE}/ws/stats`],
+    ] as const
+  ).flatMap(([method, path]) => [
+    http(method, path, {}, 401),
+    http(method, path, bearer('hunter2.hunter2.hunter2'), 401),
+    ...(path.endsWith('stats')
+      ? []
+      : [http(method, path, bearer(good({ rooms: { join: ['b'] } })), 403)]),
+  ]),
+];
+
+function http(method: string, path: string, headers: Headers, due: number): Row {
+  const who =
+    headers['Authorization'] === undefined
+      ? 'no token'
+      : due === 401
+        ? 'a bad token'
+        : 'a token without the right';
+  return {
+    row: 'P04',
+    sent: `${method} ${path}, ${who}`,
+    due: String(due),
+    counted: once(`rejected ${due}`),
+    play: async (stage) => {
+      const { status, headers: answered, body } = await stage.get(path, method, headers);
+      return isProblem(
+        status,
+        new Map(Object.entries(answered).map(([name, text]) => [name, String(text)])),
+        body,
+      )
+        ? String(status)
+        : body;
+    },
+  };
+}
+
+/** Where the keys of tokens are read, on a pod that has none of its own: it answers when it is told to. */
+export interface FarKeys {
+  readonly env: Readonly<Record<string, string>>;
+  readonly rows: readonly Row[];
+  readonly stop: () => void;
+}
+
+export const farKeys = async (): Promise<FarKeys> => {
+  const ES256 = pairFor('ES256');
+  const waiting: ServerResponse[] = [];
+  const server = createServer((_request, response) => waiting.push(response)).listen(
+    0,
+    '127.0.0.1',
+  );
+  await event(server, 'listening');
+  const answer = (): void => {
+    for (const response of waiting.splice(0))
+      response.end(JSON.stringify({ keys: [jwkOf(ES256.publicKey, 'k1')] }));
+  };
+  const by = (claims: object = {}): Headers =>
+    bearer(tokenOf(claims, { alg: 'ES256', key: ES256.privateKey, header: { kid: 'k1' } }));
+  const chat = (data: string): Buffer => frame(TEXT, JSON.stringify({ type: 'chat', data }));
+  return {
+    env: {
+      AUTH_ENABLED: 'true',
+      JWT_JWKS_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`,
+      API_KEYS: KEY,
+    },
+    rows: [
+      {
+        row: 'H28',
+        sent: 'while nobody knows who it is: one goes, one sends 10 MB and goes',
+        due: 'nothing is taken',
+        // they are refused, though they have gone: it was not read that they did
+        counted: { 'rejected 503': 2 },
+        play: async (stage) => {
+          const clients = [await stage.raw(), await stage.raw()];
+          for (const client of clients) client.write(handshakeOf(`${BASE}/ws/general`, by()));
+          await until('the keys are asked for', () => waiting.length > 0);
+          clients[1]?.write(
+            Buffer.concat(Array.from({ length: 200 }, () => chat('x'.repeat(50_000)))),
+          );
+          await stage.settled();
+          const answered = clients.map((client) => client.text()).join('');
+          for (const client of clients) client.destroy();
+          await stage.settled();
+          for (const response of waiting.splice(0)) response.destroy();
+          // whoever has no keys asks again after a second
+          await sleep(1_100);
+          return answered === '' && !stage.heard().some(({ type }) => type === 'chat')
+            ? 'nothing is taken'
+            : answered;
+        },
+      },
+      {
+        row: 'J18',
+        sent: 'messages before it is known who it is',
+        due: 'heard in order, once',
+        play: async (stage) => {
+          const client = await stage.raw();
+          client.write(
+            Buffer.concat([
+              Buffer.from(handshakeOf(`${BASE}/ws/general`, by({ sub: 'early' }))),
+              chat('a'),
+              chat('b').subarray(0, 9),
+            ]),
+          );
+          await stage.settled();
+          client.write(Buffer.concat([chat('b').subarray(9), chat('c')]));
+          answer();
+          const said = (): string =>
+            stage
+              .heard()
+              .flatMap(({ type, from, data }) =>
+                type === 'chat' && from === 'early' ? [String(data)] : [],
+              )
+              .join();
+          await until('all of it', () => said().length >= 5);
+          await stage.settled();
+          return said() === 'a,b,c' ? 'heard in order, once' : said();
+        },
+      },
+    ],
+    stop: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+};
