@@ -1,0 +1,151 @@
+/**
+ * What nobody may read anywhere: the password of Redis, what messages say, and what a wrong configuration holds. Of tokens and keys
+ * `access.spec.ts` sees to it.
+ */
+import t, { type Test } from 'tap';
+import { refusingRedis } from './bad-input/refusing-redis.js';
+import { BASE, http, type Running, runMain, startProcess } from './support/pod.js';
+import { freePort, startRedis, until } from './support/redis.js';
+
+/** Stands in each secret, so that a part of one is found too. */
+const MARK = 'hunter2';
+
+const showsNothing = (t: Test, pod: Running, said: readonly string[], what: string): void => {
+  for (const text of [...said, pod.stdout(), pod.stderr()])
+    if (text.toLowerCase().includes(MARK)) t.fail(`${what}: ${text.slice(0, 300)}`);
+  t.match(pod.stdout(), '"msg":"listening"', what);
+};
+
+t.test('the password of Redis, whatever Redis does', async (t) => {
+  const acl = [
+    'user default on nopass ~* &* +@all',
+    `user right on >${MARK}right ~* &* +@all`,
+    `user mute on >${MARK}mute ~* &* +@all -evalsha -eval -publish`,
+  ];
+  const redis = await startRedis({ acl });
+  t.teardown(redis.stop);
+  const nobody = await freePort();
+  const at = (user: string, port = redis.port): string => `redis://${user}@127.0.0.1:${port}`;
+  const rows: readonly (readonly [what: string, env: Readonly<Record<string, string>>])[] = [
+    ['right', { REDIS_URL: at(`right:${MARK}right`) }],
+    ['wrong', { REDIS_URL: at(`right:${MARK}wrong`) }],
+    ['of nobody', { REDIS_URL: at(`nobody:${MARK}`) }],
+    ['without a user', { REDIS_URL: at(`:${MARK}`) }],
+    ['that may not speak', { REDIS_URL: at(`mute:${MARK}mute`) }],
+    ['where nobody listens', { REDIS_URL: at(`right:${MARK}right`, nobody) }],
+    [
+      'over TLS, which Redis does not speak',
+      { REDIS_URL: at(`right:${MARK}right`).replace('redis:', 'rediss:') },
+    ],
+    ['of a Cluster that is none', { REDIS_URL: at(`right:${MARK}right`), REDIS_CLUSTER: 'true' }],
+    [
+      'behind Sentinels that are none',
+      {
+        REDIS_URL: at(`right:${MARK}right`),
+        REDIS_SENTINELS: `127.0.0.1:${nobody}`,
+        REDIS_SENTINEL_NAME: 'x',
+      },
+    ],
+  ];
+  const plays = rows.map(async ([what, env]) => {
+    const pod = await runMain(t, { LOG_LEVEL: 'trace', BROKER_TIMEOUT_MS: '300', ...env });
+    const port = await pod.port();
+    const get = async (path: string): Promise<string> => (await http(port, path)).body;
+    // `starting` lasts 3 s at most
+    await until('it has judged', async () => !(await get('/ready')).includes('starting'));
+    const said = [
+      await get('/metrics'),
+      await get('/ready'),
+      await get(`${BASE}/ws/stats`),
+      await get(`${BASE}/rooms/a/messages`),
+      await get(`${BASE}/rooms/a`),
+    ];
+    pod.signal('SIGTERM');
+    await pod.ended();
+    showsNothing(t, pod, said, what);
+  });
+  await Promise.all(plays);
+});
+
+t.test('what messages say, whether they are well, wrong, or not taken by Redis', async (t) => {
+  const redis = await startRedis();
+  t.teardown(redis.stop);
+  const refusing = await refusingRedis(redis.port);
+  t.teardown(refusing.stop);
+  const pod = await startProcess(t, {
+    LOG_LEVEL: 'trace',
+    REDIS_URL: refusing.url,
+    RATE_LIMIT_BURST: '5000',
+  });
+  const { doors } = pod;
+  const said: string[] = [];
+  const texts = [
+    { type: 'chat', data: MARK },
+    { type: 'chat', data: { [MARK]: MARK } },
+    { type: 'chat', room: MARK, data: MARK },
+    { type: 'chat', room: `${MARK} *`, data: MARK },
+    { type: 'presence', data: { status: MARK } },
+    { type: 'join', room: `${MARK}/`, data: { last_id: MARK } },
+    { type: 'join', room: 'b', data: { last_id: MARK } },
+    { type: 'refresh', data: { token: MARK } },
+    { type: MARK, data: MARK, from: MARK },
+    { type: 'chat', [MARK]: MARK },
+  ].map((message) => JSON.stringify(message));
+  for (const text of [
+    ...texts,
+    `{"type":"chat","data":"${MARK}`,
+    MARK,
+    `"${MARK}"`,
+    `{"type":"chat","data":"${MARK}\\u0000"}`,
+  ]) {
+    const client = await doors.connect('/ws/a');
+    client.send(text);
+    await client.caughtUp();
+    said.push(...client.all({ type: 'error' }).map((message) => JSON.stringify(message)));
+    await client.close();
+    const posted = await fetch(`http://127.0.0.1:${doors.port}${BASE}/messages`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: text,
+    });
+    said.push(await posted.text());
+    for (const channel of ['realtime:room:a', 'realtime:global', 'realtime:control'])
+      await redis.command('PUBLISH', channel, text);
+  }
+  const speaker = await doors.connect('/ws/refused');
+  for (const error of [
+    `ERR unknown command, with args beginning with: 'x'`,
+    'OOM no memory',
+    'READONLY',
+  ]) {
+    refusing.refuse('{realtime:room:refused}', error);
+    speaker.send({ type: 'chat', id: 'm', data: MARK });
+    await speaker.heard({ data: { event: 'ack' } });
+    said.push(...speaker.all({ type: 'error' }).map((message) => JSON.stringify(message)));
+    refusing.refuse('{realtime:room:refused}', undefined);
+  }
+  said.push((await doors.get('/metrics')).body, (await doors.get('/nowhere')).body);
+  pod.signal('SIGTERM');
+  t.equal(await pod.ended(15_000), 0);
+  t.match(pod.stdout(), 'a publish failed');
+  t.match(pod.stdout(), 'a payload was dropped');
+  showsNothing(t, pod, said, 'messages');
+});
+
+t.test('what a wrong configuration holds', async (t) => {
+  const rows: Readonly<Record<string, string>> = {
+    REDIS_URL: `ftp://u:${MARK}@h`,
+    JWT_PUBLIC_KEY: `-----BEGIN PRIVATE KEY-----\n${MARK}\n-----END PRIVATE KEY-----`,
+    JWT_SECRET: `-----BEGIN PUBLIC KEY-----\n${MARK}\n-----END PUBLIC KEY-----`,
+    JWT_JWKS_URL: `x://u:${MARK}@h`,
+    API_KEYS: `${MARK},, ${MARK} x`,
+    DATABASE_URL: `postgres://u:${MARK}@h/d`,
+    REDIS_SENTINELS: `u:${MARK}@h`,
+    ALLOWED_ORIGINS: `https://u:${MARK}@h`,
+  };
+  const pod = await runMain(t, { AUTH_ENABLED: 'true', LOG_LEVEL: 'trace', ...rows });
+  t.equal(await pod.ended(), 78);
+  t.equal(pod.stdout(), '');
+  for (const key of Object.keys(rows)) t.match(pod.stderr(), `${key}=`);
+  t.notMatch(pod.stderr(), new RegExp(MARK, 'i'));
+});
