@@ -307,6 +307,7 @@ export const checker = ({
             room,
             reason,
             at,
+            to: id.tag,
             resumed: !isResume ? undefined : resumed?._tag === 'After' ? resumed.id : 'since',
             place: seat.place(),
             onPod: seat.onPod(),

@@ -29,6 +29,8 @@ export interface GapTold {
   readonly room: Room;
   readonly reason: string;
   readonly at: number;
+  /** The epoch that its own id is of: who goes on from here goes on in that one. */
+  readonly to: number;
   /** Told before `joined`: then it is about the id that was given. */
   readonly resumed: Id | 'since' | undefined;
   readonly place: Place | undefined;
@@ -108,6 +110,7 @@ export const ground = ({ findings, lateMs }: GroundOptions): Ground => {
     room,
     reason,
     at,
+    to,
     pod,
     resumed,
     place,
@@ -121,7 +124,10 @@ export const ground = ({ findings, lateMs }: GroundOptions): Ground => {
         return expired(room, id ?? place);
       case 'log_lost': {
         const tag = id?.tag ?? place?.tag;
-        return tag === undefined || hasOther(room, tag, at) ? undefined : 'the epoch is the same';
+        // of a room where nobody spoke no log has told us of the other one, but the gap does
+        return tag === undefined || to !== tag || hasOther(room, tag, at)
+          ? undefined
+          : 'the epoch is the same';
       }
       case 'unknown_id':
         return faults.some(({ forgets }) => forgets === true)
