@@ -20,6 +20,7 @@ const { attacks, answers, counted, heapBefore, heapAfter, faults, culprits } = a
   {
     warmUpMs: Math.max(5_000, seconds * 200),
     forMs: seconds * 800,
+    heapLooks: 3,
   },
 );
 for (const done of work.reverse()) await done();

@@ -18,7 +18,11 @@ t.test('the corpus', async (t) => {
 t.test('random attacks', async (t) => {
   const seed = Date.now() % 1_000_000;
   t.comment(`seed ${seed}: \`npm run fuzz -- 5 ${seed}\` draws the same`);
-  const { attacks, faults, culprits } = await campaign(t, seed, { warmUpMs: 1_000, forMs: 4_000 });
+  const { attacks, faults, culprits } = await campaign(t, seed, {
+    warmUpMs: 1_000,
+    forMs: 4_000,
+    heapLooks: 1,
+  });
   t.comment(`${attacks} attacks`);
   t.strictSame(faults, [], culprits.length === 0 ? 'survived' : `saved as ${save(culprits)}`);
 });

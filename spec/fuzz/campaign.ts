@@ -75,7 +75,11 @@ export const survives = async (
 export const campaign = async (
   t: Test,
   seed: number,
-  { warmUpMs, forMs }: { readonly warmUpMs: number; readonly forMs: number },
+  {
+    warmUpMs,
+    forMs,
+    heapLooks,
+  }: { readonly warmUpMs: number; readonly forMs: number; readonly heapLooks: number },
 ): Promise<Campaign> => {
   const redis = await startRedis();
   t.teardown(redis.stop);
@@ -109,9 +113,9 @@ export const campaign = async (
   };
 
   const early = await attackFor(warmUpMs);
-  const heapBefore = early === undefined ? await leastHeap(front.pod) : 0;
+  const heapBefore = early === undefined ? await leastHeap(front.pod, heapLooks) : 0;
   const found = early ?? (await attackFor(forMs));
-  const heapAfter = found === undefined ? await leastHeap(front.pod) : 0;
+  const heapAfter = found === undefined ? await leastHeap(front.pod, heapLooks) : 0;
   const counted = found === undefined ? await front.pod.counters() : new Map<string, number>();
   const faults = [
     ...(found?.faults ?? []),
@@ -130,13 +134,11 @@ export const campaign = async (
 };
 
 /** One look differs from the next by some percent, as what is under way is not the same. */
-const leastHeap = async (pod: WatchedPod): Promise<number> => {
+const leastHeap = async (pod: WatchedPod, count: number): Promise<number> => {
   const looks: number[] = [];
-  for (let i = 0; i < HEAP_LOOKS; i++) looks.push(await pod.heap());
+  for (let i = 0; i < count; i++) looks.push(await pod.heap());
   return Math.min(...looks);
 };
-
-const HEAP_LOOKS = 3;
 
 type Kind = string;
 
