@@ -49,7 +49,16 @@ for (let turn = 1; turn <= REPEATS; turn++) {
 }
 
 table([
-  ['pair', 'p99 before, ms', 'p99 beside them, ms', 'most that waited, MiB', 'stalled at once', 'stalls', 'cut', 'gone, wrong'],
+  [
+    'pair',
+    'p99 before, ms',
+    'p99 beside them, ms',
+    'most that waited, MiB',
+    'stalled at once',
+    'stalls',
+    'cut',
+    'gone, wrong',
+  ],
   ...rows.map(({ before, beside, most, held, stalls, cut }, i) => [
     i + 1,
     figure(before.p99_ms, 2),
