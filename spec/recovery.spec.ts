@@ -124,6 +124,30 @@ t.test('without a log: a gap, unless nothing was said', async (t) => {
   t.same(story(atTop, 'r'), ['joined 0']);
 });
 
+t.test('who comes and goes in a quiet room makes no gap, whenever an id was got', async (t) => {
+  const w = world(0);
+  const speaker = w.connect({ room: 'r' });
+  w.clock.advance(10);
+  say(w, speaker, 1, 3);
+  for (let i = 0; i < 2; i++) {
+    w.clock.advance(1_000);
+    speaker.say({ type: 'join', room: 'r' });
+    const guest = w.connect({ room: 'r' });
+    w.clock.advance(500);
+    guest.go();
+    w.clock.advance(500);
+  }
+  w.clock.advance(1_000);
+  const ids = speaker.heard().flatMap(({ room, id }) => (room === 'r' ? [id] : []));
+  const after = ids.slice(ids.indexOf(idOf(speaker, 3)));
+  t.ok(after.length >= 5, 'a message, and what is outside the log');
+  for (const lastId of after) {
+    const back = w.connect({ room: 'r', lastId });
+    w.clock.advance(100);
+    t.same(story(back, 'r'), ['joined 0']);
+  }
+});
+
 t.test('`join` with a last_id goes on from there, also for who is a member', async (t) => {
   const w = world();
   const speaker = w.connect({ room: 'r' });
@@ -349,6 +373,18 @@ for (const [what, resume, of, expected] of [
     idAt({ offset: 5, ms: 5, nonce: 3 }),
     page(6, 5),
     lost('unknown_id'),
+  ],
+  [
+    'the same, from outside the log, and somebody came or went since',
+    idAt({ offset: 5, ms: 6, outside: true, nonce: 3 }),
+    { ...page(6, 5), top: { ...page(6, 5).top, ms: 9 } },
+    from(6),
+  ],
+  [
+    'by time, all of older is gone, and somebody came or went since',
+    { _tag: 'Since', ms: 6 },
+    { ...page(6, 5), top: { ...page(6, 5).top, ms: 9 } },
+    from(6),
   ],
   ['by time, in the page', { _tag: 'Since', ms: 3 }, page(1, 5), from(3)],
   ['by time, nothing that young', { _tag: 'Since', ms: 6 }, page(1, 5), from(6)],

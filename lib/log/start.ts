@@ -2,18 +2,31 @@
  * Where in a log a resume begins, by what a page of it says (contract section 6). Whoever cannot be given everything is
  * told `gap`, never nothing.
  */
+import { isNone } from 'fp-ts/lib/Option.js';
 import type { GapReason } from '../control.js';
-import type { Id, Top } from '../position.js';
+import { type Id, parseId, type Top } from '../position.js';
 import type { Resume } from '../resume.js';
 import type { Page } from './index.js';
 
 /** Nothing was said after it in a log that stands at `top`: there is nothing to read. */
 export const isAtTop = (resume: Resume, top: Top, global: boolean): boolean => {
-  if (resume._tag === 'Since') return top.offset === 0 || top.ms < resume.ms;
+  if (resume._tag === 'Since') return top.offset === 0 || saidAt(top) < resume.ms;
   const { id, text } = resume;
   if (id.tag !== top.tag || id.global !== global || id.offset !== top.offset) return false;
-  return bears(id, text, top.offset === 0 ? undefined : top);
+  return bears(id, text, top.offset === 0 ? undefined : lastOf(top));
 };
+
+/**
+ * When a log's last message was said. Its `ms` may be later, as what is outside the log moves it too: who goes on from an
+ * id of before that has missed nothing.
+ */
+const saidAt = ({ id, ms }: Top): number => {
+  const last = id === null ? undefined : parseId(id);
+  return last === undefined || isNone(last) ? ms : last.value.ms;
+};
+
+/** A log's last message: all that is known of it when the entry is gone. */
+const lastOf = (top: Top): Pick<Top, 'ms' | 'id'> => ({ ms: saidAt(top), id: top.id });
 
 /** The entry at an id's offset bears it: the whole id, or for one that is outside the log is not younger than it. */
 const bears = (
@@ -54,7 +67,7 @@ const startAfter = (
     return { _tag: 'From', offset: next, gap: first > 1 ? 'expired' : undefined };
   // of a quiet room the position outlives the messages
   if (id.offset === top.offset && id.offset < first)
-    return bears(id, text, top)
+    return bears(id, text, lastOf(top))
       ? { _tag: 'From', offset: next, gap: undefined }
       : { _tag: 'Lost', gap: 'unknown_id' };
   if (id.offset < first) return { _tag: 'From', offset: next, gap: 'expired' };
@@ -71,7 +84,7 @@ const startSince = (
   const [head] = entries;
   const after = top.offset + 1;
   if (first === after) {
-    const missed = top.offset > 0 && top.ms >= ms;
+    const missed = top.offset > 0 && saidAt(top) >= ms;
     return { _tag: 'From', offset: after, gap: missed ? 'expired' : undefined };
   }
   if (head === undefined) return { _tag: 'Earlier', offset: top.offset };
