@@ -105,12 +105,7 @@ export const stagePod = async (options: PodOptions): Promise<StagePod> => {
   };
   const start = async (): Promise<void> => {
     // the flag is `npm start`'s
-    now = run(
-      { teardown: (work) => endings.push(work) },
-      ['--max-semi-space-size=8', 'dist/main.js'],
-      env,
-      LISTENING,
-    );
+    now = run({ teardown: (work) => endings.push(work) }, ['dist/main.js'], env, LISTENING);
     await now.port();
     wanted = true;
     void watch(now);

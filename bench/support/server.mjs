@@ -125,13 +125,11 @@ const UNLIMITED = {
 
 /** A pod of the service, ready. Publishing is not limited; everything else is as it comes unless `env` says otherwise. */
 export const pod = async (env = {}) => {
-  // the flags are those of `npm start`
-  const server = await nodeServer(
-    'pod',
-    'dist/main.js',
-    { LOG_LEVEL: 'warn', ...UNLIMITED, ...env },
-    ['--max-semi-space-size=8'],
-  );
+  const server = await nodeServer('pod', 'dist/main.js', {
+    LOG_LEVEL: 'warn',
+    ...UNLIMITED,
+    ...env,
+  });
   server.dialect = 'chat';
   server.metrics = async () => {
     const text = await (await http(`${server.url}/metrics`)).text();
