@@ -120,7 +120,12 @@ const alone = async () => {
 const sentinel = async () => {
   const three = await trio();
   const pods = await podsOf({
-    env: { ...ENV, REDIS_SENTINELS: three.addresses.join(','), REDIS_SENTINEL_NAME: three.name },
+    env: {
+      ...ENV,
+      REDIS_URL: three.url,
+      REDIS_SENTINELS: three.addresses.join(','),
+      REDIS_SENTINEL_NAME: three.name,
+    },
   });
   const stage: Stage = {
     pods,

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { isLeft } from 'fp-ts/lib/Either.js';
 import t, { type Test } from 'tap';
 import { type App, app, configOf, type Notice } from '../lib/index.js';
+import { ACCESS } from './support/credentials.js';
 import { doorsOf, startPod } from './support/pod.js';
 import { handshakeOf } from './support/raw-client.js';
 import { until } from './support/redis.js';
@@ -18,7 +19,7 @@ const ownServer = async (t: Test): Promise<Server & { readonly port: number }> =
 };
 
 const embedded = async (t: Test, server: Server): Promise<App> => {
-  const config = configOf({ server: { drainMs: 1_000 } });
+  const config = configOf({ server: { drainMs: 1_000 }, access: ACCESS });
   if (isLeft(config)) throw new Error(JSON.stringify(config.left));
   const chat = app({ config: config.right, server });
   await chat.start();

@@ -302,7 +302,7 @@ t.test('GLOBAL_PUBLISH decides who speaks to everybody', async (t) => {
   ] as const;
   for (const [globalPublish, anybody, users] of rows) {
     const w = world({}, { access: { globalPublish } });
-    const [nobody, alice] = [w.connect(), w.connect({ userId: 'alice' })];
+    const [nobody, alice] = [w.connect({ userId: null }), w.connect({ userId: 'alice' })];
     w.clock.advance(10);
     nobody.chat('', 'from nobody', 'x');
     alice.chat('', 'from alice', 'x');
@@ -321,7 +321,10 @@ t.test('GLOBAL_PUBLISH decides who speaks to everybody', async (t) => {
 
 t.test('from, id and timestamp are ours, whatever a client sends', async (t) => {
   const w = world();
-  const [a, b] = [w.connect({ room: 'r', userId: 'alice' }), w.connect({ room: 'r' })];
+  const [a, b] = [
+    w.connect({ room: 'r', userId: 'alice' }),
+    w.connect({ room: 'r', userId: null }),
+  ];
   w.clock.advance(10);
   a.say({ type: 'chat', data: 1, from: 'mallory', timestamp: '1970', id: 'mine', extra: 1 });
   b.say({ type: 'chat', data: 2, from: 'mallory' });
@@ -503,8 +506,8 @@ t.test("a user's id is a key of its own; of the nameless only a UUID is one", as
   const [alice, bob, x, y] = [
     w.connect({ room: 'r', userId: 'alice' }),
     w.connect({ room: 'r', userId: 'bob' }),
-    w.connect({ room: 'r' }),
-    w.connect({ room: 'r' }),
+    w.connect({ room: 'r', userId: null }),
+    w.connect({ room: 'r', userId: null }),
   ];
   w.clock.advance(10);
   alice.chat('r', 1, 'k');

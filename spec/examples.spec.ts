@@ -39,7 +39,7 @@ t.test('embedded: chat beside the routes of a server', async (t) => {
     await example.doors.connect('/ws/general'),
   ];
   alice.send({ type: 'chat', data: 'hi' });
-  await bob.heard({ type: 'chat', data: 'hi', from: alice.id });
+  await bob.heard({ type: 'chat', data: 'hi', from: alice.name });
   const { body } = await example.doors.get('/chat-stats');
   t.match(JSON.parse(body), { connections: 2, rooms: 1, messages_received: 1 });
   await bob.close();

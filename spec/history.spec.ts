@@ -9,7 +9,9 @@ import { formatId, parseId } from '../lib/position.js';
 import type { Problem } from '../lib/problem.js';
 import { draft } from './log/contract.js';
 import { type Message } from './support/client.js';
+import { asProgram } from './support/credentials.js';
 import { BASE, type HttpAnswer, type Pod, startPod } from './support/pod.js';
+import { linesOf } from './support/raw-client.js';
 import { startRedis, until } from './support/redis.js';
 
 interface Answer {
@@ -290,12 +292,13 @@ t.test('a pod alone', async (t) => {
     const pod = await startPod(t, { limits: { handshakeTimeoutMs: 1_000 } });
     await sayMany(pod, 'big', 80, 60_000);
     const path = pathOf('big', { limit: 1_000 });
+    const head = linesOf(asProgram({ Host: 'x' }));
     const mutes = await Promise.all(Array.from({ length: 8 }, () => pod.raw()));
     for (const mute of mutes) mute.pause();
     const statusOf = async (): Promise<number> => (await pod.get(path)).status;
     await until('nothing is left', async () => {
       // the kernel takes some
-      for (const mute of mutes) mute.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      for (const mute of mutes) mute.write(`GET ${path} HTTP/1.1\r\n${head}\r\n`);
       return (await statusOf()) === 503;
     });
     await until('they are let go of', async () => (await statusOf()) === 200, 5_000);

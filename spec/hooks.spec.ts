@@ -155,15 +155,15 @@ t.test(
     await until('carol has gone', () => pod.connections() === 2);
     bob.send({ type: 'chat', data: 'mine' });
     await bob.heard({ data: 'mine' });
-    t.equal(bob.all({ type: 'chat', from: alice.id }).length, 0);
+    t.equal(bob.all({ type: 'chat', from: alice.name }).length, 0);
     for (const answer of answers) answer();
     await bob.heard({ data: 49 });
     t.strictSame(
-      bob.all({ type: 'chat', from: alice.id }).map(({ data }) => data),
+      bob.all({ type: 'chat', from: alice.name }).map(({ data }) => data),
       ['wait', ...Array.from({ length: 50 }, (_, i) => i)],
     );
     t.equal(
-      bob.all({ from: carol.id, type: 'chat' }).length,
+      bob.all({ from: carol.name, type: 'chat' }).length,
       0,
       'what its sender did not wait for is not said',
     );
@@ -187,7 +187,10 @@ t.test(
       },
     });
     const [alice, bob] = [await pod.connect('/ws/general'), await pod.connect('/ws/general')];
-    t.match(came, [{ id: alice.id, userId: null, address: /127\.0\.0\.1$/ }, { id: bob.id }]);
+    t.match(came, [
+      { id: alice.id, userId: alice.userId, address: /127\.0\.0\.1$/ },
+      { id: bob.id },
+    ]);
     const hello = await alice.heard({ type: 'notification' });
     t.match(hello, { from: 'server', room: undefined, data: { hello: alice.id } });
     t.equal(bob.all({ data: { hello: alice.id } }).length, 0, 'to this one alone');

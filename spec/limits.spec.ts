@@ -337,7 +337,7 @@ t.test(
       const text = 'x'.repeat(bytes);
       for (let i = 0; i < count; i++) sender.send({ type: 'chat', data: [i, text] });
       for (const reader of [sender, ...readers]) {
-        const all = (): readonly Message[] => reader.all({ type: 'chat', from: sender.id });
+        const all = (): readonly Message[] => reader.all({ type: 'chat', from: sender.name });
         await until(
           'all of it',
           () => all().length >= count || reader.socket.readyState !== 1,

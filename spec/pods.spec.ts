@@ -11,6 +11,7 @@ import { systemClock } from '../lib/clock.js';
 import { formatId, type Id } from '../lib/position.js';
 import { type Client, positionOf } from './support/client.js';
 import { BASE, type Pod, startPod, startProcess } from './support/pod.js';
+import { handshakeOf } from './support/raw-client.js';
 import {
   type RedisServer,
   startCluster,
@@ -187,7 +188,7 @@ const KINDS: readonly Kind[] = [
       const trio = await startSentinels();
       const redisSentinels = trio.sentinels.map(({ port }) => ({ host: '127.0.0.1', port }));
       return {
-        broker: { redisSentinels, redisSentinelName: trio.name },
+        broker: { redisUrl: trio.url, redisSentinels, redisSentinelName: trio.name },
         nodes: async () => [await trio.master()],
         stop: trio.stop,
       };
@@ -567,7 +568,7 @@ t.test('members, presence, echo', async (t) => {
       const other = await b.heard({ type: 'chat' });
       t.equal((ack.data as { readonly id: string }).id, own.id);
       t.strictSame(other, own, 'the same for both');
-      t.equal(own.from, a.id);
+      t.equal(own.from, a.name);
       b.send({ type: 'chat', data: 'and back' });
       await a.heard({ type: 'chat', data: 'and back' });
       await b.heard({ type: 'chat', data: 'and back' });
@@ -580,15 +581,16 @@ t.test('members, presence, echo', async (t) => {
       const key = '9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d';
       a.send({ type: 'chat', id: key, data: 'once' });
       const first = await a.heard({ data: { event: 'ack', ref: key, duplicate: false } });
-      b.send({ type: 'chat', id: key, data: 'once' });
-      const again = await b.heard({ data: { event: 'ack', ref: key, duplicate: true } });
+      const elsewhere = await two.connect('/ws/echo', { as: a });
+      elsewhere.send({ type: 'chat', id: key, data: 'once' });
+      const again = await elsewhere.heard({ data: { event: 'ack', ref: key, duplicate: true } });
       t.equal(
         (again.data as { readonly id: string }).id,
         (first.data as { readonly id: string }).id,
         'the first one’s id, from another pod too',
       );
-      b.send({ type: 'chat', id: key, data: 'other' });
-      await b.heard({ type: 'error', data: { code: 'invalid_message', ref: key } });
+      elsewhere.send({ type: 'chat', id: key, data: 'other' });
+      await elsewhere.heard({ type: 'error', data: { code: 'invalid_message', ref: key } });
       await a.caughtUp();
       t.equal(a.all({ type: 'chat', data: 'once' }).length, 1);
     },
@@ -611,33 +613,29 @@ t.test('members, presence, echo', async (t) => {
       const a = await one.connect('/ws/hello');
       const b = await two.connect('/ws/hello');
       const c = await one.connect('/ws/hello');
-      const coming = (id: string, status: string) => ({
+      const coming = ({ id, userId }: Client, status: string) => ({
         type: 'presence',
         from: 'server',
-        data: { connection_id: id, user_id: null, status },
+        data: { connection_id: id, user_id: userId, status },
       });
-      await a.heard(coming(b.id, 'online'));
-      await a.heard(coming(c.id, 'online'));
-      await b.heard(coming(c.id, 'online'));
+      await a.heard(coming(b, 'online'));
+      await a.heard(coming(c, 'online'));
+      await b.heard(coming(c, 'online'));
       await b.close();
-      await a.heard(coming(b.id, 'offline'));
-      await c.heard(coming(b.id, 'offline'));
+      await a.heard(coming(b, 'offline'));
+      await c.heard(coming(b, 'offline'));
       a.send({ type: 'presence', data: { status: 'away' } });
-      await c.heard({ type: 'presence', from: a.id, data: { status: 'away' } });
+      await c.heard({ type: 'presence', from: a.name, data: { status: 'away' } });
       await a.caughtUp();
       await c.caughtUp();
       for (const client of [a, b, c])
-        t.equal(
-          client.all(coming(client.id, 'online')).length,
-          0,
-          'nobody hears of their own coming',
-        );
+        t.equal(client.all(coming(client, 'online')).length, 0, 'nobody hears of their own coming');
       t.equal(a.all({ type: 'presence', from: 'server' }).length, 3, 'each once');
       // b's coming may be told when c is there already
       for (const client of [a, c])
         for (const [who, status] of [
-          [b.id, 'online'],
-          [b.id, 'offline'],
+          [b, 'online'],
+          [b, 'offline'],
         ] as const)
           t.ok(client.all(coming(who, status)).length <= 1, 'each once');
     },
@@ -662,9 +660,7 @@ t.test('members, presence, echo', async (t) => {
       t.equal(await membersSeen('at-once'), 3);
       await Promise.all(some.map((client) => client.close()));
       const hasty = await two.raw();
-      hasty.write(
-        `GET ${BASE}/ws/hasty HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\nSec-WebSocket-Version: 13\r\n\r\n`,
-      );
+      hasty.write(handshakeOf(`${BASE}/ws/hasty`));
       await until('welcomed', () => hasty.texts().length > 0);
       hasty.destroy();
       await sleep(1_500);

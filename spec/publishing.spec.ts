@@ -2,7 +2,9 @@
 import { request } from 'node:http';
 import t, { type Test } from 'tap';
 import type { Client, Message } from './support/client.js';
+import { asProgram } from './support/credentials.js';
 import { BASE, type HttpAnswer, type Pod, startPod } from './support/pod.js';
+import { linesOf } from './support/raw-client.js';
 import { startRedis, until } from './support/redis.js';
 
 const PATH = `${BASE}/messages`;
@@ -19,7 +21,14 @@ const post = (
     const bytes =
       typeof body === 'string' || Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
     request(
-      { host: '127.0.0.1', port, path: PATH, method: 'POST', agent: false, headers },
+      {
+        host: '127.0.0.1',
+        port,
+        path: PATH,
+        method: 'POST',
+        agent: false,
+        headers: asProgram(headers),
+      },
       (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -337,9 +346,13 @@ t.test('only JSON in UTF-8 is read, as it is', async (t) => {
 });
 
 const head = (lines: readonly string[]): string =>
-  [`POST ${PATH} HTTP/1.1`, 'Host: x', 'Content-Type: application/json', ...lines, '', ''].join(
-    '\r\n',
-  );
+  [
+    `POST ${PATH} HTTP/1.1`,
+    linesOf(asProgram({ Host: 'x', ...JSON_TYPE })).trimEnd(),
+    ...lines,
+    '',
+    '',
+  ].join('\r\n');
 
 const chunk = (bytes: number): string => `${bytes.toString(16)}\r\n${' '.repeat(bytes)}\r\n`;
 

@@ -36,7 +36,7 @@ t.test('a message has the six fields, and everybody in the room gets the same te
   });
   const message = await bob.heard({ type: 'chat' });
   t.strictSame(Object.keys(message), ['id', 'type', 'room', 'from', 'data', 'timestamp']);
-  t.match(message, { type: 'chat', room: 'general', from: alice.id, data: { content: 'hi' } });
+  t.match(message, { type: 'chat', room: 'general', from: alice.name, data: { content: 'hi' } });
   t.match(message.timestamp, ISO);
   t.ok(Date.parse(message.timestamp) >= before - 1 && Date.parse(message.timestamp) <= Date.now());
   t.strictSame(await alice.heard({ type: 'chat' }), message, 'the sender gets it too');
@@ -179,7 +179,7 @@ t.test('welcome comes first and says who and where one is', async (t) => {
   t.strictSame(first?.data, {
     event: 'welcome',
     connection_id: alice.id,
-    user_id: null,
+    user_id: alice.userId,
     server_id: 'pod-1',
     protocol: 1,
     limits: { message_bytes: 1000, buffer_messages: 99, rate: 7 },
@@ -355,7 +355,7 @@ t.test('a UUID is an idempotency key in its room: said once, acknowledged twice'
     ...data(first),
     duplicate: true,
   });
-  const again = await pod.connect('/ws/general');
+  const again = await pod.connect('/ws/general', { as: alice });
   again.send({ type: 'chat', id, data: { a: 1 } });
   t.match(
     await again.heard({ data: { event: 'ack' } }),
@@ -381,10 +381,26 @@ t.test('a UUID is an idempotency key in its room: said once, acknowledged twice'
     'and no hole',
   );
   for (let i = 0; i < 2; i++) alice.send({ type: 'chat', id: 'not a uuid', data: i });
+  const answers: unknown[] = [];
   for (let i = 0; i < 2; i++)
-    t.match(await alice.heard({ data: { ref: 'not a uuid' } }), {
-      data: { event: 'ack', duplicate: false },
-    });
+    answers.push((await alice.heard({ data: { ref: 'not a uuid' } })).data);
+  t.match(
+    answers,
+    [
+      { event: 'ack', duplicate: false },
+      alice.userId === null
+        ? { event: 'ack', duplicate: false }
+        : { code: 'invalid_message', message: /^id: / },
+    ],
+    'of a user any text is one, of nobody in particular a UUID alone',
+  );
+  const stranger = await pod.connect('/ws/general');
+  stranger.send({ type: 'chat', id, data: { a: 1 } });
+  t.match(
+    await stranger.heard({ data: { event: 'ack' } }),
+    { data: { duplicate: stranger.userId === null } },
+    "a user's keys are nobody else's",
+  );
 });
 
 t.test(
@@ -396,10 +412,14 @@ t.test(
     const bob = await pod.connect('/ws/general');
     const online = await alice.heard({ type: 'presence' });
     t.match(online, { room: 'general', from: 'server' });
-    t.strictSame(online.data, { user_id: null, connection_id: bob.id, status: 'online' });
+    t.strictSame(online.data, {
+      user_id: bob.userId,
+      connection_id: bob.id,
+      status: 'online',
+    });
     bob.send({ type: 'presence', data: { status: 'away' }, id: 'p' });
     t.match(await alice.heard({ type: 'presence' }), {
-      from: bob.id,
+      from: bob.name,
       room: 'general',
       data: { status: 'away' },
     });
@@ -458,7 +478,7 @@ t.test('presence: PRESENCE_EVENTS=false says nothing', async (t) => {
   const bob = await pod.connect('/ws/general');
   t.match(data(bob.messages.at(-1)!), { presence: false });
   bob.send({ type: 'presence', data: { status: 'away' } });
-  await alice.heard({ type: 'presence', from: bob.id });
+  await alice.heard({ type: 'presence', from: bob.name });
   await bob.close();
   await until('gone', () => pod.connections() === 1);
   await alice.caughtUp();

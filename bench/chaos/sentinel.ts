@@ -3,6 +3,8 @@ import { type RedisServer, startRedis, until } from '../../spec/support/redis.js
 
 export interface Trio {
   readonly name: string;
+  /** Who one is to its nodes. */
+  readonly url: string;
   /** `host:port` each. */
   readonly addresses: readonly string[];
   readonly master: () => Promise<RedisServer>;
@@ -80,6 +82,7 @@ export const trio = async (): Promise<Trio> => {
   };
   return {
     name: NAME,
+    url: first.url,
     addresses: sentinels.map(({ port }) => `${HOST}:${port}`),
     master,
     revive: async (node) => {

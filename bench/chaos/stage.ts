@@ -5,9 +5,10 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { withAccess } from '../../spec/support/credentials.js';
 import { BASE, build, http, run, type Running } from '../../spec/support/pod.js';
 import { type Proxy, proxy } from '../../spec/support/proxy.js';
-import { freePort, type RedisServer, until } from '../../spec/support/redis.js';
+import { freePort, type RedisServer, until, urlOf } from '../../spec/support/redis.js';
 import type { Door } from './wanderer.js';
 
 export interface Stage {
@@ -78,7 +79,7 @@ export const stagePod = async (options: PodOptions): Promise<StagePod> => {
   const env = {
     SERVER_ID: name,
     PORT: String(port),
-    ...(line === undefined ? {} : { REDIS_URL: `127.0.0.1:${line.port}` }),
+    ...(line === undefined ? {} : { REDIS_URL: urlOf(line.port) }),
     ...(isStepped
       ? {
           LD_PRELOAD: FAKETIME,
@@ -105,7 +106,12 @@ export const stagePod = async (options: PodOptions): Promise<StagePod> => {
   };
   const start = async (): Promise<void> => {
     // the flag is `npm start`'s
-    now = run({ teardown: (work) => endings.push(work) }, ['dist/main.js'], env, LISTENING);
+    now = run(
+      { teardown: (work) => endings.push(work) },
+      ['dist/main.js'],
+      withAccess(env),
+      LISTENING,
+    );
     await now.port();
     wanted = true;
     void watch(now);

@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { WebSocket } from 'ws';
 import { GLOBAL, type Room } from '../../lib/position.js';
+import { asUser, userOf } from '../../spec/support/credentials.js';
 import type { Checker, Ears } from '../../spec/support/invariants.js';
 import { type Frame, idOf, recordOf, textIn } from '../../spec/support/invariants/frame.js';
 import type { Word } from '../../spec/support/invariants/word.js';
@@ -141,6 +142,7 @@ const ABNORMAL = 1006;
 
 export const wanderer = (options: WandererOptions): Wanderer => {
   const { who, door, mark, next, checker } = options;
+  const user = userOf(who);
   const wanted = new Set<Room>(options.rooms);
   const lastIds = new Map<Room, string>();
   const unanswered = new Map<string, Saying>();
@@ -189,10 +191,11 @@ export const wanderer = (options: WandererOptions): Wanderer => {
     const opening = new WebSocket(`ws://${HOST}:${where.port}${BASE_PATH}${path}${query}`, {
       perMessageDeflate: false,
       handshakeTimeout: HANDSHAKE_MS,
+      headers: asUser(user),
     });
     const heard = checker.connected({
       client: who,
-      user: null,
+      user,
       pod: where.pod,
       at: now(),
       room: first === GLOBAL ? undefined : first,

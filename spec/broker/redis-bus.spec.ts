@@ -10,6 +10,7 @@ import { slotOf } from '../../lib/broker/redis-slots.js';
 import { ACL_USER, aclOf } from '../support/docs.js';
 import {
   freePort,
+  OTHERS,
   type RedisServer,
   startCluster,
   startRedis,
@@ -30,8 +31,7 @@ import {
 } from '../support/watched-bus.js';
 import { behaves, type Kind } from './bus-table.js';
 
-/** The bus is the user of docs/security.md; whoever looks behind its back may do everything. */
-const OTHERS = 'user default on nopass ~* &* +@all';
+/** The bus is the user of docs/security.md. */
 const asUser = (url: string): string => url.replace('redis://', `redis://${ACL_USER}@`);
 
 const standalone = async (): Promise<Kind> => {
@@ -55,7 +55,7 @@ t.test('Sentinel', async (t) => {
   const trio = await startSentinels();
   const open = (over: Partial<BusOptions> = {}): Bus =>
     redisBus(
-      options({ url: 'redis://', sentinels: trio.addresses, sentinelName: trio.name, ...over }),
+      options({ url: trio.url, sentinels: trio.addresses, sentinelName: trio.name, ...over }),
     );
   await behaves(t, {
     name: 'Sentinel',

@@ -6,6 +6,7 @@ import { isNone } from 'fp-ts/lib/Option.js';
 import { EventEmitter, once } from 'node:events';
 import { WebSocket } from 'ws';
 import { type Id, parseId } from '../../lib/index.js';
+import { asUser, newUser } from './credentials.js';
 
 /** A message as it came. */
 export interface Message {
@@ -32,6 +33,10 @@ export type Pattern = Readonly<Record<string, unknown>>;
 export interface Client {
   /** What `welcome` called it. */
   readonly id: string;
+  /** The user that it is; null where nobody is asked. */
+  readonly userId: string | null;
+  /** The `from` of what it says: its user's, else its own id. */
+  readonly name: string;
   /** All that it was sent, in order. */
   readonly messages: readonly Message[];
   /** All of it that looks so. */
@@ -52,14 +57,18 @@ export interface Client {
 export interface ConnectOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly protocols?: readonly string[];
+  /** A client of the same user. */
+  readonly as?: Client;
 }
 
 const PATIENCE_MS = 5_000;
 
 /** Connects and waits until `welcome` and a `joined` of each log that it is in were heard. */
 export const connect = async (url: string, options: ConnectOptions = {}): Promise<Client> => {
-  const socket = new WebSocket(url, [...(options.protocols ?? [])], {
-    headers: { ...options.headers },
+  const { headers, protocols = [], as } = options;
+  const isKnown = /[?&]token=/.test(url) || protocols.some((offer) => offer.startsWith('bearer.'));
+  const socket = new WebSocket(url, [...protocols], {
+    headers: isKnown ? { ...headers } : asUser(as === undefined ? newUser() : as.userId, headers),
     perMessageDeflate: false,
   });
   const messages: Message[] = [];
@@ -111,7 +120,10 @@ export const connect = async (url: string, options: ConnectOptions = {}): Promis
   };
 
   const welcome = await heard({ type: 'system', data: { event: 'welcome' } });
-  const { connection_id: id } = welcome.data as { readonly connection_id: string };
+  const { connection_id: id, user_id: userId } = welcome.data as {
+    readonly connection_id: string;
+    readonly user_id: string | null;
+  };
   await heard({ data: { event: 'joined', room: undefined } });
   const { pathname, searchParams } = new URL(url);
   const room = searchParams.get('room') ?? /\/ws\/(.+)$/.exec(pathname)?.[1];
@@ -126,6 +138,8 @@ export const connect = async (url: string, options: ConnectOptions = {}): Promis
   let rounds = 0;
   return {
     id,
+    userId,
+    name: userId ?? id,
     messages,
     socket,
     all: (pattern) => messages.filter((message) => matches(message, pattern)),

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { channelOf } from '../../lib/broker/bus.js';
 import { slotOf } from '../../lib/broker/redis-slots.js';
 import { build, type Running, runMain } from './pod.js';
-import { freePort, startCluster, startRedis, startSentinels, until } from './redis.js';
+import { freePort, startCluster, startRedis, startSentinels, until, urlOf } from './redis.js';
 import {
   type Said,
   type Told,
@@ -118,7 +118,7 @@ export const FAULTS: readonly FaultCase[] = [
       const port = await freePort();
       let stop = async (): Promise<void> => undefined;
       return {
-        env: { REDIS_URL: `127.0.0.1:${port}` },
+        env: { REDIS_URL: urlOf(port) },
         fault: async (connectedAt) => {
           await sleep(6_000 - (now() - connectedAt));
           ({ stop } = await startRedis({ port }));
@@ -169,7 +169,11 @@ export const FAULTS: readonly FaultCase[] = [
     start: async () => {
       const trio = await startSentinels();
       return {
-        env: { REDIS_SENTINELS: trio.addresses.join(','), REDIS_SENTINEL_NAME: trio.name },
+        env: {
+          REDIS_URL: trio.url,
+          REDIS_SENTINELS: trio.addresses.join(','),
+          REDIS_SENTINEL_NAME: trio.name,
+        },
         fault: async () => {
           const hitAt = now();
           await trio.nodes[0].kill();

@@ -12,6 +12,7 @@ import type { Connection } from '../../lib/command.js';
 import { connection, type ConnectionDeps } from '../../lib/connection.js';
 import type { Room } from '../../lib/position.js';
 import { resumesOf } from '../../lib/resume.js';
+import { newUser } from './credentials.js';
 
 /** A message as a client gets it. */
 export interface Heard {
@@ -219,7 +220,7 @@ export interface PeerOptions {
 export const peer = (
   deps: ConnectionDeps,
   clock: Clock,
-  { userId = null, room, lastId, limited }: PeerOptions = {},
+  { userId = newUser(), room, lastId, limited }: PeerOptions = {},
 ): Peer => {
   const socket = new PlayedSocket(clock);
   const webSocket = new PlayedWebSocket(clock, socket);

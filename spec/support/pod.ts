@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import * as E from 'fp-ts/lib/Either.js';
 import { type App, type AppOptions, app, configOf, type HubEvent } from '../../lib/index.js';
 import { type Client, type ConnectOptions, connect } from './client.js';
+import { ACCESS, asProgram, withAccess } from './credentials.js';
 import { type RawClient, raw } from './raw-client.js';
 import { until } from './redis.js';
 
@@ -24,7 +25,7 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
-/** One request on a socket of its own. */
+/** One request on a socket of its own, of a program that may ask for everything. */
 export const http = (
   port: number,
   path: string,
@@ -32,7 +33,8 @@ export const http = (
   headers: Readonly<Record<string, string>> = {},
 ): Promise<HttpAnswer> =>
   new Promise((resolve, reject) => {
-    request({ host: HOST, port, path, method, headers, agent: false }, (response) => {
+    const all = asProgram(headers);
+    request({ host: HOST, port, path, method, headers: all, agent: false }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('end', () =>
@@ -93,6 +95,7 @@ export const startPod = async (
   options: Partial<AppOptions> = {},
 ): Promise<Pod> => {
   const config = configOf({
+    access: ACCESS,
     ...overrides,
     server: { port: 0, serverId: 'pod-1', ...overrides.server },
   });
@@ -180,7 +183,7 @@ export const runMain = async (
   return run(
     t,
     [...flags, 'dist/main.js'],
-    { PORT: '0', ...env },
+    { PORT: '0', ...withAccess(env) },
     /"port":(\d+),"msg":"listening"/,
   );
 };

@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events';
 import { connect as tcp, type Socket } from 'node:net';
+import { asUser, newUser } from './credentials.js';
 import { until } from './redis.js';
 
 export interface Answer {
@@ -171,7 +172,7 @@ export const closeFrame = (code: number, reason: string | Buffer = ''): Buffer =
 /** The key of RFC 6455's own example. */
 export const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 
-/** A handshake that is right, but for what is replaced; a header that is undefined is left out. */
+/** A handshake that is right, of a user of its own, but for what is replaced; a header that is undefined is left out. */
 export const handshakeOf = (
   path: string,
   headers: Readonly<Record<string, string | undefined>> = {},
@@ -183,10 +184,14 @@ export const handshakeOf = (
     Connection: 'Upgrade',
     'Sec-WebSocket-Key': KEY,
     'Sec-WebSocket-Version': '13',
+    ...asUser(newUser()),
     ...headers,
   };
-  const lines = Object.entries(all).flatMap(([name, value]) =>
-    value === undefined ? [] : [`${name}: ${value}\r\n`],
-  );
-  return `${line}\r\n${lines.join('')}\r\n`;
+  return `${line}\r\n${linesOf(all)}\r\n`;
 };
+
+/** Headers as they stand on the wire. */
+export const linesOf = (headers: Readonly<Record<string, string | undefined>>): string =>
+  Object.entries(headers)
+    .flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${value}\r\n`]))
+    .join('');

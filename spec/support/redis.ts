@@ -1,6 +1,7 @@
 /**
  * Real Redis servers for specs and benches: alone, three Sentinels over a master and its replica, three nodes of a
- * Cluster. All on 127.0.0.1, without files beyond a temporary folder, and gone when this process is.
+ * Cluster. All on 127.0.0.1, without files beyond a temporary folder, and gone when this process is. With `SPEC_ACL=true` a
+ * pod is the user of docs/security.md there, who may do what a pod does and no more.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { ACL_USER, aclOf } from './docs.js';
 
 const HOST = '127.0.0.1';
 const FIRST_PORT = 20_000;
@@ -17,7 +19,7 @@ const BUS_OFFSET = 10_000;
 
 export interface RedisServer {
   readonly port: number;
-  /** With TLS `rediss:`; of the default user. */
+  /** With TLS `rediss:`; of the default user, or of the least one where specs are told to be it. */
   readonly url: string;
   /** The authority of the server's own certificate, with TLS. */
   readonly ca: string | undefined;
@@ -133,6 +135,15 @@ const certificate = (cwd: string): string => {
   return execFileSync('cat', [cert], { encoding: 'utf8' });
 };
 
+const IS_LEAST = process.env['SPEC_ACL'] === 'true';
+
+/** Whoever looks behind a pod's back may do everything. */
+export const OTHERS = 'user default on nopass ~* &* +@all';
+
+/** Where a pod finds a Redis that is, or will be, on a port. */
+export const urlOf = (port: number): string =>
+  `redis://${IS_LEAST ? `${ACL_USER}@` : ''}${HOST}:${port}`;
+
 const quoted = (value: string | number): string => `"${String(value)}"`;
 
 export const startRedis = async (options: RedisServerOptions = {}): Promise<RedisServer> => {
@@ -140,11 +151,12 @@ export const startRedis = async (options: RedisServerOptions = {}): Promise<Redi
     appendonly = false,
     appendfsync = 'everysec',
     password,
-    acl,
     tls = false,
     config = [],
     sentinel = false,
   } = options;
+  const isOwn = password !== undefined || options.acl !== undefined || tls || sentinel;
+  const acl = IS_LEAST && !isOwn ? [OTHERS, aclOf('standalone')] : options.acl;
   const port = options.port ?? (await freePort());
   const cwd = folder();
   const ca = tls ? certificate(cwd) : undefined;
@@ -225,7 +237,9 @@ export const startRedis = async (options: RedisServerOptions = {}): Promise<Redi
   };
   return {
     port,
-    url: `redis${tls ? 's' : ''}://${password === undefined ? '' : `:${password}@`}${HOST}:${port}`,
+    url: isOwn
+      ? `redis${tls ? 's' : ''}://${password === undefined ? '' : `:${password}@`}${HOST}:${port}`
+      : urlOf(port),
     ca,
     command,
     freeze: () => child.kill('SIGSTOP'),
@@ -247,6 +261,8 @@ export const startRedis = async (options: RedisServerOptions = {}): Promise<Redi
 
 export interface SentinelTrio {
   readonly name: string;
+  /** Who one is to its nodes. */
+  readonly url: string;
   /** `host:port` each. */
   readonly addresses: readonly string[];
   readonly sentinels: readonly RedisServer[];
@@ -294,6 +310,7 @@ export const startSentinels = async (): Promise<SentinelTrio> => {
   );
   return {
     name,
+    url: first.url,
     addresses: sentinels.map(({ port }) => `${HOST}:${port}`),
     sentinels,
     nodes,
@@ -326,9 +343,10 @@ export interface RedisCluster {
 const SLOTS = 16_384;
 
 /** Three masters without replicas. */
-export const startCluster = async ({
-  acl,
-}: Pick<RedisServerOptions, 'acl'> = {}): Promise<RedisCluster> => {
+export const startCluster = async (
+  options: Pick<RedisServerOptions, 'acl'> = {},
+): Promise<RedisCluster> => {
+  const acl = options.acl ?? (IS_LEAST ? [OTHERS, aclOf('Cluster')] : undefined);
   const config: RedisServerOptions['config'] = [
     ['cluster-enabled', 'yes'],
     ['cluster-node-timeout', 2_000],
@@ -379,7 +397,7 @@ export const startCluster = async ({
   };
   return {
     nodes,
-    url: first.url,
+    url: options.acl === undefined ? urlOf(first.port) : first.url,
     ownerOf,
     moveSlot: async (slot, to) => {
       const from = await ownerOf(slot);

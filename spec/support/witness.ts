@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import * as O from 'fp-ts/lib/Option.js';
 import { WebSocket } from 'ws';
 import { GLOBAL, type Id, parseId } from '../../lib/position.js';
+import { asUser, newUser } from './credentials.js';
 import { until } from './redis.js';
 import { checker } from './invariants.js';
 import { isControl } from './invariants/frame.js';
@@ -134,7 +135,7 @@ export const witness = (path = '/api/chat-api/ws'): Witness => {
   const check = checker();
   let heardAt = 0;
 
-  /** Every second one is an idempotency key too, as it is a UUID. */
+  /** Every second one is an idempotency key whoever says it, as it is a UUID. */
   const refOf = (n: number): string =>
     n % 2 === 0 ? `${mark} ${n}` : `${mark}-0000-4000-8000-${n.toString(16).padStart(12, '0')}`;
   const numbers = new Map<string, number>();
@@ -149,9 +150,10 @@ export const witness = (path = '/api/chat-api/ws'): Witness => {
 
   const watch: Witness['watch'] = async (pod, port, [first = GLOBAL, ...rest]) => {
     const who = `${pod}#${watchers.length}`;
+    const user = newUser();
     const socket = new WebSocket(
       `ws://${HOST}:${port}${path}${first === GLOBAL ? '' : `/${first}`}`,
-      { perMessageDeflate: false },
+      { perMessageDeflate: false, headers: asUser(user) },
     );
     const ears: Ear[] = [];
     const here = new Map<string, Ear>();
@@ -162,7 +164,7 @@ export const witness = (path = '/api/chat-api/ws'): Witness => {
     let failure: Error | undefined;
     const heard = check.connected({
       client: who,
-      user: null,
+      user,
       pod,
       at: performance.now(),
       room: first === GLOBAL ? undefined : first,
@@ -254,7 +256,7 @@ export const witness = (path = '/api/chat-api/ws'): Witness => {
         const at = performance.now();
         const saying: Said = { n, room, from: id, at, answers: [], refused: undefined };
         const data = { mark, n };
-        heard.said({ room, ref, data, keyed: n % 2 === 1 }, at);
+        heard.said({ room, ref, data, keyed: user !== null || n % 2 === 1 }, at);
         said.set(n, saying);
         numbers.set(ref, n);
         socket.send(JSON.stringify({ type: 'chat', room, id: ref, data }));

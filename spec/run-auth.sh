@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# What `npm run test:auth` runs: the core and the recovery once more, with pods that ask for a token (spec/support/credentials.ts)
+# and are the least Redis user of docs/security.md. What is about the door itself is in spec/access*, whatever is asked here.
+cd "$(dirname "$0")/.." || exit 1
+export SPEC_AUTH=true SPEC_ACL=true
+exec bash spec/run.sh \
+  spec/{app,connection,examples,faults,history,hooks,hub,limits,operator,permissions,pods,process,publishing,recovery,wire}.spec.ts \
+  spec/broker/redis-bus.spec.ts spec/log/redis.spec.ts "$@"
