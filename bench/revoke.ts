@@ -62,8 +62,7 @@ const ports = await Promise.all(
       RATE_LIMIT_BYTES: '1000000000',
     };
     const owner = { teardown: (work: () => unknown) => endings.push(work) };
-    // the flag is `npm start`'s
-    const pod = await runMain(owner, env, ['--max-semi-space-size=8']);
+    const pod = await runMain(owner, env);
     const port = await pod.port();
     await until(`${name} is ready`, async () => (await http(port, '/ready')).status === 200);
     return port;

@@ -105,7 +105,6 @@ export const stagePod = async (options: PodOptions): Promise<StagePod> => {
       deaths.push(`${name} ended with ${how}: ${process.stderr().slice(-2_000)}`);
   };
   const start = async (): Promise<void> => {
-    // the flag is `npm start`'s
     now = run(
       { teardown: (work) => endings.push(work) },
       ['dist/main.js'],
