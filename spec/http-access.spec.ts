@@ -1,7 +1,6 @@
 /** What HTTP takes from whom when a token is asked for (contract section 7, P04), and that a user is disconnected everywhere (A18). */
-import { request } from 'node:http';
 import t, { type Test } from 'tap';
-import { BASE, type HttpAnswer, type Pod, startPod } from './support/pod.js';
+import { ask, BASE, type HttpAnswer, type Pod, startPod } from './support/pod.js';
 import { startRedis } from './support/redis.js';
 import { inSeconds, SECRET, tokenOf } from './support/tokens.js';
 
@@ -9,35 +8,22 @@ const KEY = 'a-key-of-thirty-two-characters-0';
 const access = { authEnabled: true, jwtSecret: SECRET, apiKeys: [KEY] };
 type Headers = Readonly<Record<string, string>>;
 
-const ask = (
+const asked = (
   { port }: Pick<Pod, 'port'>,
   method: string,
   path: string,
   headers: Headers = {},
   body = '',
-): Promise<HttpAnswer> =>
-  new Promise((resolve, reject) => {
-    const all = body === '' ? headers : { 'Content-Type': 'application/json', ...headers };
-    request({ host: '127.0.0.1', port, path, method, agent: false, headers: all }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () =>
-        resolve({
-          status: response.statusCode ?? 0,
-          headers: response.headers,
-          body: Buffer.concat(chunks).toString(),
-        }),
-      );
-    })
-      .on('error', reject)
-      .end(body);
-  });
+): Promise<HttpAnswer> => {
+  const all = body === '' ? headers : { 'Content-Type': 'application/json', ...headers };
+  return ask({ port, path, method, headers: all }, body);
+};
 
 const bearer = (claims: object = {}): Headers => ({ Authorization: `Bearer ${tokenOf(claims)}` });
 const ADMIN = { sub: 'root', scope: 'chat admin' };
 
 const send = (pod: Pod, headers: Headers, body: unknown): Promise<HttpAnswer> =>
-  ask(pod, 'POST', `${BASE}/messages`, headers, JSON.stringify(body));
+  asked(pod, 'POST', `${BASE}/messages`, headers, JSON.stringify(body));
 
 const is = (t: Test, { status, headers, body }: HttpAnswer, wanted: number, what: string): void => {
   t.equal(status, wanted, what);
@@ -86,14 +72,14 @@ t.test('who may do what: 401 for who is not known, 403 for who may not', async (
   for (const [who, headers, right] of credentials)
     for (const [method, path, body, admin, user] of requests) {
       const wanted = right === 'admin' ? admin : right === 'user' ? user : right;
-      const answer = await ask(pod, method, BASE + path, headers, body);
+      const answer = await asked(pod, method, BASE + path, headers, body);
       is(t, answer, wanted, `${method} ${path} with ${who}`);
     }
   const query = `?token=${tokenOf(ADMIN)}`;
-  is(t, await ask(pod, 'DELETE', `${BASE}/connections/1${query}`), 202, 'a token in the query');
+  is(t, await asked(pod, 'DELETE', `${BASE}/connections/1${query}`), 202, 'a token in the query');
   for (const path of ['/health', '/ready', '/metrics'])
-    is(t, await ask(pod, 'GET', path), 200, `${path} for everybody`);
-  is(t, await ask(pod, 'GET', '/nothing'), 404, 'nothing is nothing to everybody');
+    is(t, await asked(pod, 'GET', path), 200, `${path} for everybody`);
+  is(t, await asked(pod, 'GET', '/nothing'), 404, 'nothing is nothing to everybody');
   t.ok((await pod.metric('realtime_rejected{code="401"}')) >= 6 * requests.length);
   t.ok((await pod.metric('realtime_rejected{code="403"}')) >= 2 * 5);
 });
@@ -119,7 +105,7 @@ t.test('a room is read by who may join it', async (t) => {
     ['other', 403],
   ] as const)
     for (const path of [`/rooms/${room}`, `/rooms/${room}/messages`])
-      is(t, await ask(pod, 'GET', BASE + path, headers), wanted, path);
+      is(t, await asked(pod, 'GET', BASE + path, headers), wanted, path);
 });
 
 t.test('it speaks as who it is, where its token allows', async (t) => {
@@ -188,7 +174,7 @@ t.test('a user is closed on all pods within a second, with 4503, and nobody else
   const bobs = await Promise.all([a, b].map((pod) => connect(pod, 'bob', 'r0')));
   const path = `${BASE}/users/${encodeURIComponent(sub)}/connections`;
   const said = performance.now();
-  is(t, await ask(a, 'DELETE', path, { 'X-API-Key': KEY }), 202, 'asked once');
+  is(t, await asked(a, 'DELETE', path, { 'X-API-Key': KEY }), 202, 'asked once');
   for (const eve of eves) t.equal(await eve.closed(1_000), 4503);
   t.ok(performance.now() - said < 1_000);
   is(t, await send(a, { 'X-API-Key': KEY }, { data: 'still here' }), 202, 'they hear on');

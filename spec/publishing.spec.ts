@@ -1,9 +1,8 @@
 /** Messages from outside a socket, `POST …/messages` (contract section 2), on the wire: what passes, what is refused, and what it costs. */
-import { request } from 'node:http';
 import t, { type Test } from 'tap';
 import type { Client, Message } from './support/client.js';
 import { asProgram } from './support/credentials.js';
-import { BASE, type HttpAnswer, type Pod, startPod } from './support/pod.js';
+import { ask, BASE, type HttpAnswer, type Pod, startPod } from './support/pod.js';
 import { linesOf } from './support/raw-client.js';
 import { startRedis, until } from './support/redis.js';
 
@@ -17,33 +16,10 @@ const post = (
   body: unknown,
   headers: Readonly<Record<string, string>> = JSON_TYPE,
 ): Promise<HttpAnswer> =>
-  new Promise((resolve, reject) => {
-    const bytes =
-      typeof body === 'string' || Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
-    request(
-      {
-        host: '127.0.0.1',
-        port,
-        path: PATH,
-        method: 'POST',
-        agent: false,
-        headers: asProgram(headers),
-      },
-      (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('end', () =>
-          resolve({
-            status: response.statusCode ?? 0,
-            headers: response.headers,
-            body: Buffer.concat(chunks).toString(),
-          }),
-        );
-      },
-    )
-      .on('error', reject)
-      .end(bytes);
-  });
+  ask(
+    { port, path: PATH, method: 'POST', headers: asProgram(headers) },
+    typeof body === 'string' || Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body)),
+  );
 
 interface Answer {
   readonly id: string;

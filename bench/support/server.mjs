@@ -100,14 +100,14 @@ const memory = (server, report) => async () => {
   );
 };
 
-const nodeServer = async (name, file, env, flags = []) => {
+const nodeServer = async (name, file, env) => {
   const port = await freePort();
   const report = join(scratch, `${name}-${port}.memory.json`);
   const own = { NODE_ENV: 'production', HOST: '127.0.0.1', PORT: String(port), GC_REPORT: report };
   const server = start(
     `${name}-${port}`,
     process.execPath,
-    [...flags, '--expose-gc', '--import', collector, file],
+    ['--expose-gc', '--import', collector, file],
     { ...own, ...env },
   );
   return Object.assign(server, {

@@ -25,16 +25,17 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
-/** One request on a socket of its own, of a program that may ask for everything. */
-export const http = (
-  port: number,
-  path: string,
-  method = 'GET',
-  headers: Readonly<Record<string, string>> = {},
-): Promise<HttpAnswer> =>
+export interface HttpQuestion {
+  readonly port: number;
+  readonly path: string;
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** One request on a socket of its own. */
+export const ask = (question: HttpQuestion, body?: string | Buffer): Promise<HttpAnswer> =>
   new Promise((resolve, reject) => {
-    const all = asProgram(headers);
-    request({ host: HOST, port, path, method, headers: all, agent: false }, (response) => {
+    request({ host: HOST, agent: false, ...question }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('end', () =>
@@ -46,8 +47,16 @@ export const http = (
       );
     })
       .on('error', reject)
-      .end();
+      .end(body);
   });
+
+/** One of a program that may ask for everything. */
+export const http = (
+  port: number,
+  path: string,
+  method = 'GET',
+  headers: Readonly<Record<string, string>> = {},
+): Promise<HttpAnswer> => ask({ port, path, method, headers: asProgram(headers) });
 
 /** What a pod is to a spec, wherever it runs. */
 export interface Doors {
