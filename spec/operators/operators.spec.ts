@@ -70,34 +70,49 @@ marbles(
 );
 
 marbles(
-  'coalesce: busy, it gathers; after a delivery that took t it waits t',
+  'coalesce: busy, it gathers; after a delivery that took t it waits 2t',
   ({ clock, cold, hot, expectObservable, expectSubscriptions }) => {
-    const source$ = hot('        --abc-d--e----------|');
-    const subs = '               ^-------------------!';
+    const source$ = hot('        --abc-d--e---f----------------|');
+    const subs = '               ^-----------------------------!';
     const delivery$ = cold<never>('---|');
-    // delivered                 --aaa---xxx---zzz
-    const expected = '           -----a-----x-----z--|';
+    // delivered                 --aaa------xxx------zzz
+    const expected = '           -----a--------x--------z------|';
     expectObservable(source$.pipe(joined(clock, { deliver: () => delivery$ }))).toBe(expected, {
       a: 'a',
-      x: 'b+c+d',
-      z: 'e',
+      x: 'b+c+d+e',
+      z: 'f',
     });
     expectSubscriptions(source$.subscriptions).toBe(subs);
     expectSubscriptions(delivery$.subscriptions).toBe([
       '                          --^--!',
-      '                          --------^--!',
-      '                          --------------^--!',
+      '                          -----------^--!',
+      '                          --------------------^--!',
     ]);
   },
 );
 
 marbles(
-  'coalesce: it waits for as long as the last delivery took, whatever those before it did',
+  'coalesce: after one that took t longer than 10 ms it waits t, after one of 5 to 10 ms 10 ms',
+  ({ clock, cold, hot, expectObservable, expectSubscriptions }) => {
+    const source$ = hot('a-b 24ms ------------c 40ms |');
+    const took = [cold<never>('12ms |'), cold<never>('7ms |'), cold<never>('|')];
+    const [long$, middling$, short$] = took;
+    const queue = [...took];
+    const deliver = (): ObservableInput<never> => queue.shift() ?? EMPTY;
+    expectObservable(source$.pipe(joined(clock, { deliver }))).toBe('12ms a 18ms b 9ms c 38ms |');
+    expectSubscriptions(long$?.subscriptions ?? []).toBe('^ 11ms !');
+    expectSubscriptions(middling$?.subscriptions ?? []).toBe('24ms ^ 6ms !');
+    expectSubscriptions(short$?.subscriptions ?? []).toBe('41ms (^!)');
+  },
+);
+
+marbles(
+  'coalesce: it waits for as long as the last delivery asks, whatever those before it did',
   ({ clock, cold, hot, expectObservable }) => {
-    const source$ = hot(' -ab---------c--d-------|');
+    const source$ = hot(' -ab---------------c--d-------|');
     const took = [cold<never>('----|'), cold<never>('-|'), cold<never>('|'), cold<never>('|')];
-    // delivered          -aaaa----b---c--d
-    const expected = '    -----a----b-c--d-------|';
+    // delivered          -aaaa--------b----c--d
+    const expected = '    -----a--------b---c--d-------|';
     const deliver = (): ObservableInput<never> => took.shift() ?? EMPTY;
     expectObservable(source$.pipe(joined(clock, { deliver }))).toBe(expected);
   },
@@ -107,8 +122,8 @@ marbles(
   'coalesce: a batch has at most so many messages, the rest goes a turn later',
   ({ clock, cold, hot, expectObservable }) => {
     const source$ = hot(' -(abcde)-----------|');
-    // delivered          -x-y-z
-    const expected = '    --x-y-z------------|';
+    // delivered          -x--y--z
+    const expected = '    --x--y--z----------|';
     const batch = { messages: 2, bytes: 100 };
     const deliver = () => cold<never>('-|');
     expectObservable(source$.pipe(joined(clock, { batch, deliver }))).toBe(expected, {
@@ -124,7 +139,7 @@ marbles(
   ({ clock, cold, hot, expectObservable }) => {
     const values = { a: 'aa', b: 'bb', c: 'c', d: 'dddddd', e: 'e' };
     const source$ = hot(' -(abcde)-----------|', values);
-    const expected = '    --w-x-y-z----------|';
+    const expected = '    --w--x--y--z-------|';
     const batch = { messages: 100, bytes: 4 };
     const deliver = () => cold<never>('-|');
     expectObservable(source$.pipe(joined(clock, { batch, deliver }))).toBe(expected, {
@@ -139,9 +154,9 @@ marbles(
 marbles(
   'coalesce: more than may wait is dropped, and what tells so takes its place in the order',
   ({ clock, cold, hot, expectObservable }) => {
-    const source$ = hot(' -abcdef----------------|');
-    // delivered          -aaaaaa-----xxxxxx
-    const expected = '    -------a-----------x---|';
+    const source$ = hot(' -abcdef--------------------|');
+    // delivered          -aaaaaa---------xxxxxx
+    const expected = '    -------a---------------x---|';
     const limit = { messages: 3, bytes: 100 };
     const deliver = () => cold<never>('------|');
     expectObservable(source$.pipe(joined(clock, { limit, deliver }))).toBe(expected, {
@@ -156,7 +171,7 @@ marbles(
   ({ clock, cold, hot, expectObservable }) => {
     const values = { a: 'a', b: 'bbbb', c: 'cccc', d: 'ddd', e: 'e' };
     const source$ = hot('  -abcde----------|', values);
-    const expected = '     ----a-----x-----|';
+    const expected = '     ----a--------x--|';
     const deliver = () => cold<never>('---|');
     const limit = { messages: 100, bytes: 10 };
     expectObservable(source$.pipe(joined(clock, { limit, deliver, overflow: () => '!' }))).toBe(
@@ -200,7 +215,7 @@ marbles(
   ({ clock, cold, hot, expectObservable, expectSubscriptions }) => {
     const source$ = hot(' --abc|');
     const subs = '        ^----!';
-    const expected = '    -----a-----(x|)';
+    const expected = '    -----a--------(x|)';
     const deliver = () => cold<never>('---|');
     expectObservable(source$.pipe(joined(clock, { deliver }))).toBe(expected, { a: 'a', x: 'b+c' });
     expectSubscriptions(source$.subscriptions).toBe(subs);
@@ -289,7 +304,7 @@ t.test(
 );
 
 t.test(
-  'coalesce: whatever comes when, all of it is delivered once, in order, one delivery at a time, at most half of the time',
+  'coalesce: whatever comes when, all of it is delivered once, in order, one delivery at a time, with its rest after each',
   async (t) => {
     const arrivals = fc.array(
       fc.record({ after: fc.nat(4), bytes: fc.integer({ min: 1, max: 60 }) }),
@@ -350,8 +365,10 @@ t.test(
           throw new Error(`expected ${values.length} in order, got ${got.join()}`);
         for (const [i, { from }] of spans.entries()) {
           const before = spans[i - 1];
-          if (before !== undefined && from - before.to < before.to - before.from)
-            throw new Error('more than half of the time');
+          if (before === undefined) continue;
+          const took = before.to - before.from;
+          if (from - before.to < Math.max(took, Math.min(2 * took, 10)))
+            throw new Error(`no rest after a delivery of ${took} ms`);
         }
         return clock.pending() === 0;
       }),
