@@ -60,6 +60,8 @@ export interface Connection {
   tell(control: Control, membership?: Membership): void;
   /** Takes it out of a room that it did not ask to leave. */
   dismiss(room: Room, reason: LeaveReason): void;
+  /** An operator's word: all its rights end, and it with them. */
+  revoke(): void;
   /** Says why and leaves; a peer that does not answer within 2 s is cut. Only the first call counts. */
   close(why: Close): void;
   /** Ends the socket without a word: nothing was heard for too long. */

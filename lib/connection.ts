@@ -21,7 +21,7 @@ import {
   mayPublish,
   refusalOf,
 } from './access/index.js';
-import { type Standing, Tenure } from './access/tenure.js';
+import { REVOKED, type Standing, Tenure } from './access/tenure.js';
 import type { PublishError, Receipt } from './broker/index.js';
 import type { Clock } from './clock.js';
 import { CLOSE, type Close, ownClose, protocolClose } from './close.js';
@@ -427,7 +427,15 @@ class SocketConnection implements Connection {
         });
       case 'Ended':
         return this.close(CLOSE.tokenExpired);
+      case 'Revoked':
+        return this.close(CLOSE.operator);
     }
+  }
+
+  revoke(): void {
+    // without a token that ends there is no clock to ask, and nothing to combine
+    if (this.tenure === undefined) this.stand(REVOKED);
+    else this.tenure.revoke();
   }
 
   /** Rooms that it may not be in any more end for it, and no others. */

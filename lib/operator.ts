@@ -1,12 +1,11 @@
 /** What an operator's word does to this pod's connections. */
 import type { Word } from './broker/word.js';
-import { CLOSE } from './close.js';
 import type { Connection } from './command.js';
 
 /** Walks over all of them: 10,000 cost less than a millisecond, and an index by user would cost each of them memory. */
 export const obey = ({ whom, id }: Word, connections: Iterable<Connection>): void => {
   for (const connection of connections) {
     const own = whom === 'connection' ? connection.id : connection.userId;
-    if (own === id) connection.close(CLOSE.operator);
+    if (own === id) connection.revoke();
   }
 };

@@ -2,7 +2,6 @@
 import t, { type Test } from 'tap';
 import { CONTROL_CHANNEL } from '../lib/broker/bus.js';
 import type { Word } from '../lib/broker/word.js';
-import { CLOSE, type Close } from '../lib/close.js';
 import type { Connection } from '../lib/command.js';
 import { obey } from '../lib/operator.js';
 import type { Client } from './support/client.js';
@@ -25,7 +24,7 @@ const isBad = (t: Test, { status, headers, body }: Awaited<ReturnType<Pod['get']
 };
 
 t.test('a word closes the connection of that id, or all of that user, with 4503', async (t) => {
-  const closed: string[] = [];
+  const revoked: string[] = [];
   const people = [
     ['1', 'alice'],
     ['2', 'bob'],
@@ -38,15 +37,15 @@ t.test('a word closes the connection of that id, or all of that user, with 4503'
       ({
         id,
         userId,
-        close: (why: Close) => {
-          if (why === CLOSE.operator) closed.push(id);
+        revoke: () => {
+          revoked.push(id);
         },
       }) as Connection,
   );
   const told = (whom: Word['whom'], id: string): readonly string[] => {
-    closed.length = 0;
+    revoked.length = 0;
     obey({ _tag: 'Disconnect', whom, id }, connections);
-    return [...closed];
+    return [...revoked];
   };
   t.strictSame(told('connection', '1'), ['1']);
   t.strictSame(told('user', 'alice'), ['1', '4']);

@@ -3,9 +3,10 @@
  *
  *   token at the door ──┐
  *   `refresh`ed ones ───┴─► Holds ── 30 s before its end ──► Expiring ── its end ──► Ended
+ *   operator's word ────────── at any time ────────────────────────────────────────► Revoked
  *
- * Each token that comes takes the place of the one before, and its end with it. An operator's word is not among these: it
- * closes, whatever the rights are. It is one hand-written source: as a chain of operators it took 6.7 kB a connection.
+ * Each token that comes takes the place of the one before, and its end with it. It is one hand-written source: as a chain of
+ * operators it took 6.7 kB a connection.
  */
 import { Observable, type Subscriber } from 'rxjs';
 import type { Expiries, Waiter } from './expiries.js';
@@ -14,11 +15,14 @@ import type { Identity } from './index.js';
 export type Standing =
   | { readonly _tag: 'Holds'; readonly identity: Identity }
   | { readonly _tag: 'Expiring'; readonly expiresAt: number }
-  | { readonly _tag: 'Ended' };
+  | { readonly _tag: 'Ended' }
+  | { readonly _tag: 'Revoked' };
 
 /** Contract section 1. */
 const NOTICE_MS = 30_000;
 const ENDED: Standing = { _tag: 'Ended' };
+/** What an operator's word makes of any rights, of a token's and of none. */
+export const REVOKED: Standing = { _tag: 'Revoked' };
 const NEVER = Number.POSITIVE_INFINITY;
 
 export class Tenure implements Waiter {
@@ -31,7 +35,7 @@ export class Tenure implements Waiter {
     private readonly expiries: Expiries,
   ) {}
 
-  /** Of one subscriber. Completes when the token has ended, and never errors. */
+  /** Of one subscriber. Completes when the token has ended or was taken, and never errors. */
   get standing$(): Observable<Standing> {
     return new Observable<Standing>((subscriber) => {
       this.subscriber = subscriber;
@@ -51,16 +55,23 @@ export class Tenure implements Waiter {
   }
 
   reached(): void {
-    const { subscriber, told } = this;
+    const { told } = this;
     const { expiresAt = NEVER } = this.identity;
-    if (told) {
-      subscriber?.next(ENDED);
-      subscriber?.complete();
-      return;
-    }
+    if (told) return this.finish(ENDED);
     this.told = true;
-    subscriber?.next({ _tag: 'Expiring', expiresAt });
+    this.subscriber?.next({ _tag: 'Expiring', expiresAt });
     this.waitFor(expiresAt);
+  }
+
+  /** An operator's word. */
+  revoke(): void {
+    this.finish(REVOKED);
+  }
+
+  private finish(standing: Standing): void {
+    const { subscriber } = this;
+    subscriber?.next(standing);
+    subscriber?.complete();
   }
 
   private waitFor(at: number): void {

@@ -277,6 +277,41 @@ t.test('a token that ends while the new one is judged has ended', async (t) => {
   t.equal(a.code(), 4001);
 });
 
+t.test(
+  "an operator's word ends all rights, whenever it comes, and their clock with them",
+  async (t) => {
+    const states: readonly (readonly [string, (w: World) => Peer])[] = [
+      ['while they hold', (w) => alice(w, ALL, 60_000, 'r')],
+      ['when their end is near', (w) => alice(w, ALL, 10_000, 'r')],
+      [
+        'while a new token is judged',
+        (w) => {
+          const a = alice(w, ALL, 60_000, 'r');
+          w.access.answer = (outcome) => of(outcome).pipe(delay(500, w.clock.scheduler));
+          refresh(w, a, renewed(w, ALL));
+          return a;
+        },
+      ],
+      ['without a token', (w) => w.connect({ userId: 'alice', room: 'r' })],
+    ];
+    for (const [name, reach] of states) {
+      const w = world();
+      const a = reach(w);
+      const bob = w.connect({ userId: 'bob', room: 'r' });
+      for (const connection of w.connections)
+        if (connection.userId === 'alice') connection.revoke();
+      t.equal(a.code(), 4503, name);
+      a.go();
+      w.clock.advance(90_000);
+      t.equal(a.code(), 4503, `${name}: nothing else is said`);
+      t.notOk(bob.code(), `${name}: bob stays`);
+      bob.go();
+      w.clock.advance(90_000);
+      t.equal(w.clock.pending(), 0, `${name}: no timer is left`);
+    }
+  },
+);
+
 // rights that change
 
 t.test('with the rights end exactly the rooms that they were for', async (t) => {
