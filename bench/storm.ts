@@ -96,6 +96,8 @@ const gapsDue = (logMessages: number) => {
           return;
         }
         case 'Opened':
+        case 'Asks':
+        case 'Leaves':
         case 'Left':
         case 'Said':
         case 'Acked':
@@ -151,6 +153,8 @@ const storm = async (logMessages: number): Promise<Report> => {
         replayed += fact.recovered ?? 0;
         joins.push(fact.at - (opened.get(fact.who) ?? fact.at));
         return;
+      case 'Asks':
+      case 'Leaves':
       case 'Gap':
       case 'Left':
       case 'Said':

@@ -164,6 +164,8 @@ export const crowd = (options: CrowdOptions): Crowd => {
         return;
       }
       case 'Opened':
+      case 'Asks':
+      case 'Leaves':
     }
   };
 
@@ -296,6 +298,10 @@ const wordsOf = (fact: Fact): string => {
       return `${when} as ${fact.connection}`;
     case 'Joined':
       return `${when} ${fact.room} at ${fact.place.tag}/${fact.place.offset} resumed ${fact.resumed ?? '-'} recovered ${fact.recovered ?? '-'}${fact.onPod ? ' on the pod' : ''}`;
+    case 'Asks':
+      return `${when} ${fact.room} after ${fact.lastId ?? '-'}`;
+    case 'Leaves':
+      return `${when} ${fact.room}`;
     case 'Left':
       return `${when} ${fact.room} ${fact.reason}`;
     case 'Gap':

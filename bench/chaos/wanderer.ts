@@ -20,6 +20,8 @@ export interface Door {
 /** What happens to wanderers. `at` is `performance.now()`; `life` counts a wanderer's connections. */
 export type Fact =
   | (Base & { readonly _tag: 'Opened'; readonly connection: string })
+  | (Base & { readonly _tag: 'Asks'; readonly room: Room; readonly lastId: string | undefined })
+  | (Base & { readonly _tag: 'Leaves'; readonly room: Room })
   | (Base & {
       readonly _tag: 'Joined';
       readonly room: Room;
@@ -139,6 +141,8 @@ const STEADY_MS = 3_000;
 /** After `unavailable`, after a room that failed. */
 const RETRY_MS = 300;
 const ABNORMAL = 1006;
+/** Why it was told `left`. */
+const ASKED = 'asked';
 
 export const wanderer = (options: WandererOptions): Wanderer => {
   const { who, door, mark, next, checker } = options;
@@ -156,6 +160,8 @@ export const wanderer = (options: WandererOptions): Wanderer => {
   /** Of the present connection. */
   let welcome = false;
   let here = new Set<Room>();
+  /** Joins under way, by what each is called; the URL's have no name. A second one would have what came meanwhile said again. */
+  let asked = new Map<Room, string>();
   let resumed = new Map<Room, string | undefined>();
   let own: string | undefined;
   let stopped = false;
@@ -209,6 +215,7 @@ export const wanderer = (options: WandererOptions): Wanderer => {
     welcome = false;
     here = new Set();
     resumed = new Map([first, GLOBAL].map((room) => [room, lastIds.get(room)]));
+    asked = new Map([first, GLOBAL].map((room) => [room, '']));
     inSince = undefined;
     own = undefined;
 
@@ -264,12 +271,9 @@ export const wanderer = (options: WandererOptions): Wanderer => {
       case 'left':
         here.delete(room);
         options.tell({ ...base(), _tag: 'Left', room, reason: textIn(fields['reason']) });
+        if (fields['reason'] !== ASKED) asked.delete(room);
         // it was asked to leave and is wanted again, or the room failed
-        if (wanted.has(room))
-          later(RETRY_MS, () => {
-            if (welcome && wanted.has(room) && !here.has(room)) ask(room);
-          });
-        return;
+        return askLater(room);
       case 'ack':
         return acked(textIn(fields['ref']), fields);
       case 'gap':
@@ -288,7 +292,8 @@ export const wanderer = (options: WandererOptions): Wanderer => {
     }
   };
 
-  const joined = (room: Room, id: string, { recovered, scope }: Data): void => {
+  const joined = (room: Room, id: string, { recovered, scope, ref }: Data): void => {
+    if (asked.get(room) === textIn(ref)) asked.delete(room);
     if (!isWanted(room)) return;
     lastIds.set(room, id);
     if (here.has(room)) return;
@@ -325,6 +330,11 @@ export const wanderer = (options: WandererOptions): Wanderer => {
     const code = textIn(fields['code']);
     const saying = unanswered.get(ref);
     options.tell({ ...base(), _tag: 'Refused', saying, code, text: textIn(fields['message']) });
+    for (const [room, name] of asked)
+      if (name !== '' && name === ref) {
+        asked.delete(room);
+        askLater(room);
+      }
     if (saying === undefined || code === 'not_a_member') return;
     if (code !== 'unavailable' && code !== 'rate_limited') {
       unanswered.delete(ref);
@@ -340,9 +350,27 @@ export const wanderer = (options: WandererOptions): Wanderer => {
 
   const ask = (room: Room): void => {
     const lastId = lastIds.get(room);
+    const name = randomUUID();
+    asked.set(room, name);
     resumed.set(room, lastId);
+    options.tell({ ...base(), _tag: 'Asks', room, lastId });
     ears?.joins(room, lastId, now());
-    send({ type: 'join', room, ...(lastId === undefined ? {} : { data: { last_id: lastId } }) });
+    send({
+      type: 'join',
+      id: name,
+      room,
+      ...(lastId === undefined ? {} : { data: { last_id: lastId } }),
+    });
+  };
+
+  const mayAsk = (room: Room): boolean =>
+    welcome && wanted.has(room) && !here.has(room) && !asked.has(room);
+
+  const askLater = (room: Room): void => {
+    const of = life;
+    later(RETRY_MS, () => {
+      if (life === of && mayAsk(room)) ask(room);
+    });
   };
 
   const utter = (saying: Saying): void => {
@@ -386,13 +414,16 @@ export const wanderer = (options: WandererOptions): Wanderer => {
     join: (room) => {
       if (wanted.has(room)) return;
       wanted.add(room);
-      if (welcome && !here.has(room)) ask(room);
+      if (mayAsk(room)) ask(room);
     },
     leave: (room) => {
       if (!wanted.delete(room)) return;
       lastIds.delete(room);
+      asked.delete(room);
       // also while the join is under way
-      if (welcome) send({ type: 'leave', room });
+      if (!welcome) return;
+      options.tell({ ...base(), _tag: 'Leaves', room });
+      send({ type: 'leave', room });
     },
     breakOff: (ms) => {
       if (socket === undefined) return;
