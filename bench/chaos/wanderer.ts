@@ -272,6 +272,8 @@ export const wanderer = (options: WandererOptions): Wanderer => {
         here.delete(room);
         options.tell({ ...base(), _tag: 'Left', room, reason: textIn(fields['reason']) });
         if (fields['reason'] !== ASKED) asked.delete(room);
+        // what it waited for, it may not want any more
+        lookAround();
         // it was asked to leave and is wanted again, or the room failed
         return askLater(room);
       case 'ack':
@@ -307,7 +309,7 @@ export const wanderer = (options: WandererOptions): Wanderer => {
       recovered: typeof recovered === 'number' ? recovered : undefined,
       onPod: scope === 'pod',
     });
-    if (here.has(GLOBAL) && [...wanted].every((each) => here.has(each))) inSince ??= now();
+    lookAround();
     for (const saying of unanswered.values()) if (saying.room === room) utter(saying);
   };
 
@@ -346,6 +348,10 @@ export const wanderer = (options: WandererOptions): Wanderer => {
       // unless another connection said it meanwhile
       if (unanswered.has(ref) && saying.times === times && here.has(saying.room)) utter(saying);
     });
+  };
+
+  const lookAround = (): void => {
+    if (here.has(GLOBAL) && [...wanted].every((each) => here.has(each))) inSince ??= now();
   };
 
   const ask = (room: Room): void => {
