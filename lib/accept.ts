@@ -159,7 +159,7 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
 
     const refuse = (socket: Socket, refusal: Problem): void => {
       tell({ _tag: 'HandshakeRefused', status: refusal.status });
-      answerSocket(socket, refusal);
+      answerSocket(socket, refusal, deps.clock.scheduler);
     };
 
     const cutOff = (socket: Socket): void => {

@@ -134,7 +134,7 @@ export const app = ({
     return status._tag === 'Up' ? 'ready' : status._tag === 'Degraded' ? 'degraded' : 'starting';
   };
 
-  const http = httpServer(config, tell);
+  const http = httpServer(config, clock, tell);
   routes({
     config,
     clock,

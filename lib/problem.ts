@@ -1,6 +1,7 @@
 /** Refusals over HTTP, as `application/problem+json` (RFC 9457). */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { SchedulerLike } from 'rxjs';
 
 export interface Problem {
   readonly status: number;
@@ -63,7 +64,11 @@ export const beginAnswer = (
 };
 
 /** Answers a socket that no HTTP response stands for (yet, or any more), and ends it. */
-export const answerSocket = (socket: Socket, { status, title, detail, headers }: Problem): void => {
+export const answerSocket = (
+  socket: Socket,
+  { status, title, detail, headers }: Problem,
+  scheduler: SchedulerLike,
+): void => {
   const body = JSON.stringify({ status, title, detail });
   const lines = {
     'Content-Type': 'application/problem+json',
@@ -75,8 +80,10 @@ export const answerSocket = (socket: Socket, { status, title, detail, headers }:
   };
   const text = Object.entries(lines).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(`HTTP/1.1 ${status} ${title}\r\n${text.join('')}\r\n${body}`);
-  // a peer that does not take its answer is not waited for
-  socket.setTimeout(PATIENCE_MS, () => socket.destroy());
+  // a peer that does not take its answer is not waited for, nor one that goes on sending: the socket's own timeout begins
+  // anew with each byte
+  const patience = scheduler.schedule(() => socket.destroy(), PATIENCE_MS);
+  socket.once('close', () => patience.unsubscribe());
 };
 
 const PATIENCE_MS = 2_000;

@@ -3,12 +3,15 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { Subscription } from 'rxjs';
+import type { Clock } from '../clock.js';
 import type { Config } from '../config.js';
 import type { HubEvent } from '../events.js';
 import { answerRequest, answerSocket, type Problem, problem } from '../problem.js';
 
 export const httpServer = (
   { limits }: Config,
+  { scheduler }: Pick<Clock, 'scheduler'>,
   tell: (event: HubEvent) => void,
 ): FastifyInstance => {
   const refuse = (response: ServerResponse, why: Problem): void => {
@@ -17,11 +20,42 @@ export const httpServer = (
   };
   const refuseSocket = (socket: Socket, why: Problem): void => {
     tell({ _tag: 'RequestRefused', status: why.status });
-    answerSocket(socket, why);
+    answerSocket(socket, why, scheduler);
+  };
+  const underway = new WeakMap<Socket, Underway>();
+  const begin = (socket: Socket): Underway => {
+    const begun: Underway = { count: 0, patience: Subscription.EMPTY };
+    underway.set(socket, begun);
+    // of answers that wait behind another, Node tells no end
+    socket.once('close', () => begun.patience.unsubscribe());
+    return begun;
+  };
+  const wait = (socket: Socket, of: Underway): void => {
+    of.patience.unsubscribe();
+    if (of.count > 0 && !socket.destroyed)
+      of.patience = scheduler.schedule(() => socket.destroy(), ANSWER_MS);
+  };
+  /** False when there are too many: then its socket is gone. */
+  const enter = ({ socket }: IncomingMessage, response: ServerResponse): boolean => {
+    if (socket.destroyed) return false;
+    const of = underway.get(socket) ?? begin(socket);
+    if (of.count >= MAX_UNDERWAY) {
+      tell({ _tag: 'RequestRefused', status: 429 });
+      socket.destroy();
+      return false;
+    }
+    of.count++;
+    if (of.count === 1) wait(socket, of);
+    response.once('close', () => {
+      of.count--;
+      wait(socket, of);
+    });
+    return true;
   };
   return fastify({
     serverFactory: (handler) => {
       const take = (request: IncomingMessage, response: ServerResponse): void => {
+        if (!enter(request, response)) return;
         if (request.headers.host === undefined && request.httpVersion === '1.1')
           refuse(response, problem(400, 'Host: expected one, got none'));
         else handler(request, response);
@@ -66,6 +100,17 @@ export const httpServer = (
     },
   });
 };
+
+/** Answers that one socket waits for, and until when the first of them is to be taken. */
+interface Underway {
+  count: number;
+  patience: Subscription;
+}
+
+/** Requests that one socket may send ahead of their answers: each answer that waits is up to 12 kB. */
+const MAX_UNDERWAY = 128;
+/** A peer that has not taken its answer by then is not waited for, though it takes a byte now and then. */
+const ANSWER_MS = 30_000;
 
 const NO_TUNNEL = problem(405, 'method: expected one of this service, got CONNECT', {
   Allow: 'GET, HEAD, POST, DELETE',
