@@ -325,6 +325,16 @@ t.test('pods over Redis', async (t) => {
     ];
   });
 
+  t.test('rooms that nobody has used leave nothing behind when they are read', async (t) => {
+    await server.command('FLUSHALL');
+    const pod = await startPod(t, { broker });
+    for (let i = 0; i < 20; i += 1) {
+      t.strictSame(await messagesOf(pod, `unused-${i}`, {}), { messages: [], next: null });
+      t.equal((await pod.get(`${BASE}/rooms/unused-${i}`)).status, 200);
+    }
+    t.strictSame(await server.command('KEYS', '*unused*'), []);
+  });
+
   t.test('messages that an operator took out, or that are none, are passed over', async (t) => {
     const pod = await startPod(t, { broker });
     const ids = await sayMany(pod, 'holes', 60);

@@ -70,6 +70,8 @@ export interface Bus {
   top(room: Room, tag: number): Answer<Top>;
   /** Some of a room's log (`lib/log/index.ts`), whose epoch is made with `tag` if there is none. */
   page(room: Room, from: number, most: number, tag: number): Answer<Page>;
+  /** The same without making an epoch: `NO_LOG` where there is none. Writes nothing. */
+  peek(room: Room, from: number, most: number): Answer<Page>;
   /** Starts a new epoch with `tag` at offset 0 if the log's is still `old`; answers the top afterwards. */
   renew(room: Room, old: number, tag: number): Answer<Top>;
   /**

@@ -6,6 +6,7 @@ import { type Either, left, right } from 'fp-ts/lib/Either.js';
 import { defer, EMPTY, NEVER, Observable, of, Subject, type Subscriber } from 'rxjs';
 import type { Clock } from '../clock.js';
 import { type Draft, type Publication, publicationOf } from '../codec.js';
+import { NO_LOG } from '../log/index.js';
 import { memoryLog } from '../log/memory.js';
 import { drawNonce, drawTag, GLOBAL, Reached, type Room, type Top } from '../position.js';
 import type { Broker, BrokerStatus, ChannelEvent, PublishError, Receipt } from './index.js';
@@ -53,15 +54,27 @@ export const localBroker = ({
   const word$ = new Subject<Word>();
   const log = memoryLog({ wall: clock.wall, messages: logMessages, ttlMs: logTtlMs });
 
+  const forget = (room: Room): void => {
+    places.delete(room);
+    log.forget(room);
+  };
+
+  /** A room's place, unless its epoch has ended. */
+  const knownPlace = (room: Room): Place | undefined => {
+    const place = places.get(room);
+    if (place === undefined || place.channel !== undefined) return place;
+    if (clock.wall() - place.top.ms < positionTtlMs) return place;
+    forget(room);
+    return undefined;
+  };
+
   /** A room's place, moved to the end of the map: its start is what was unused for longest. */
   const placeOf = (room: Room): Place => {
-    const known = places.get(room);
-    const now = clock.wall();
-    const fresh =
-      known !== undefined && (known.channel !== undefined || now - known.top.ms < positionTtlMs);
-    if (!fresh && known !== undefined) log.forget(room);
-    const begun: Top = { tag: drawTag(clock.random), offset: 0, ms: now, id: null };
-    const place = fresh ? known : { top: begun, channel: undefined };
+    const ms = clock.wall();
+    const place = knownPlace(room) ?? {
+      top: { tag: drawTag(clock.random), offset: 0, ms, id: null },
+      channel: undefined,
+    };
     places.delete(room);
     places.set(room, place);
     if (places.size > MAX_POSITIONS) forgetOldest();
@@ -71,8 +84,7 @@ export const localBroker = ({
   const forgetOldest = (): void => {
     for (const [room, { channel }] of places) {
       if (channel !== undefined) continue;
-      places.delete(room);
-      log.forget(room);
+      forget(room);
       return;
     }
   };
@@ -129,7 +141,10 @@ export const localBroker = ({
     log: {
       page: (room, from, most) =>
         new Observable((subscriber) => {
-          subscriber.next(right(log.page(room, placeOf(room).top, from, most)));
+          const place = knownPlace(room);
+          subscriber.next(
+            right(place === undefined ? NO_LOG : log.page(room, place.top, from, most)),
+          );
           subscriber.complete();
         }),
     },

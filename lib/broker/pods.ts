@@ -281,8 +281,7 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
     event$: event$.asObservable(),
     channel,
     log: {
-      page: (room, from, most) =>
-        bus.page(room, from, most, drawTag(random)).pipe(within(timeoutMs, scheduler)),
+      page: (room, from, most) => bus.peek(room, from, most).pipe(within(timeoutMs, scheduler)),
     },
     publish: (draft) => lines.publish(draft),
     members: (room, own) => members.members(room, own),

@@ -7,7 +7,7 @@ import type { Cluster, Redis } from 'ioredis';
 import { map, of, switchMap } from 'rxjs';
 import type { Clock } from '../clock.js';
 import { frameOf } from '../codec.js';
-import { type Page, PAGE_BYTES, pageOf } from '../log/page.js';
+import { NO_LOG, type Page, PAGE_BYTES, pageOf } from '../log/page.js';
 import { GLOBAL, type Room, type Top } from '../position.js';
 import {
   type Answer,
@@ -63,7 +63,7 @@ interface Pods {
 
 export type Calls = Pick<
   Bus,
-  'publish' | 'top' | 'page' | 'renew' | 'members' | 'probe' | 'lease' | 'control'
+  'publish' | 'top' | 'page' | 'peek' | 'renew' | 'members' | 'probe' | 'lease' | 'control'
 > & {
   /** Gives the lease back. */
   readonly leave: () => Answer<void>;
@@ -94,7 +94,8 @@ export const redisCalls = (
   sharded: boolean,
   run: Run,
 ): Calls => {
-  const { publish, page, peek, renew, members, probe, lease, leave, control } = scripts(sharded);
+  const all = scripts(sharded);
+  const { publish, page, peek, peekAnywhere, renew, members, probe, lease, leave, control } = all;
   const own = podChannel(serverId);
   let pods: Pods | undefined;
 
@@ -154,20 +155,27 @@ export const redisCalls = (
     );
   };
 
-  const askPage = (room: Room, from: number, most: number, tag: number): Answer<Page> =>
+  /** Both scripts are refused by a replica, whose log may be behind; where only writing is, another reads. */
+  const read = (
+    script: Script,
+    room: Room,
+    from: number,
+    most: number,
+    tag: number | '',
+  ): Answer<Page> =>
     answer(
       async () => {
         const args = [tag, positionTtlMs, '', from, most, PAGE_BYTES, logMessages, logTtlMs];
         try {
-          return await run(page, logKeys(room), args);
+          return await run(script, logKeys(room), args);
         } catch (thrown) {
           if (!TAKES_NO_WRITES.has(errorOf(thrown)._tag)) throw thrown;
-          const reply = await run(peek, logKeys(room), args);
-          if (reply === 0) throw thrown;
+          const reply = await run(peekAnywhere, logKeys(room), args);
+          if (reply === 0 && script === page) throw thrown;
           return reply;
         }
       },
-      (reply) => pageIn(reply, from),
+      (reply) => (reply === 0 ? E.right(NO_LOG) : pageIn(reply, from)),
     );
 
   return {
@@ -187,8 +195,9 @@ export const redisCalls = (
         (reply) => outcomesOf(reply, drafts.length),
       );
     },
-    top: (room, tag) => askPage(room, 0, 0, tag).pipe(map(E.map((page) => page.top))),
-    page: askPage,
+    top: (room, tag) => read(page, room, 0, 0, tag).pipe(map(E.map((page) => page.top))),
+    page: (room, from, most, tag) => read(page, room, from, most, tag),
+    peek: (room, from, most) => read(peek, room, from, most, ''),
     renew: (room, old, tag) =>
       answer(() => run(renew, logKeys(room), [tag, positionTtlMs, old]), topOf),
     members: (room, count) => {

@@ -19,8 +19,10 @@ export interface Script {
 export interface Scripts {
   readonly publish: Script;
   readonly page: Script;
-  /** `page` where Redis takes no writes: answers 0 where there is no epoch. */
+  /** `page` without making an epoch: answers 0 where there is none. */
   readonly peek: Script;
+  /** The same, also where Redis takes no writes. */
+  readonly peekAnywhere: Script;
   readonly renew: Script;
   readonly members: Script;
   readonly probe: Script;
@@ -87,7 +89,8 @@ export const scripts = (sharded: boolean): Scripts => {
   return {
     publish: script(publishing, NOW, ID, PUBLISH),
     page: script(NOW, ENTRIES, PAGE),
-    peek: reading(NOW, ENTRIES, PEEK),
+    peek: script(NOW, ENTRIES, PEEK),
+    peekAnywhere: reading(NOW, ENTRIES, PEEK),
     renew: script(NOW, RENEW),
     members: script(MEMBERS),
     probe: script(publishing, NOW, PROBE),

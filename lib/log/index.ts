@@ -9,7 +9,7 @@ import type { BusError } from '../broker/bus.js';
 import type { Room } from '../position.js';
 import type { Page } from './page.js';
 
-export { type Page, PAGE_BYTES } from './page.js';
+export { NO_LOG, type Page, PAGE_BYTES } from './page.js';
 
 /** Why Redis did not read: its own words (`Loading`, `WrongType`, …), or `Unreachable`. */
 export type LogError = BusError;
@@ -17,7 +17,7 @@ export type LogError = BusError;
 export interface Log {
   /**
    * Entries from offset `from` (inclusive) upward: at most `most` of them, and at most 256 KiB unless the first alone is
-   * more. With `most` 0 only where the log stands. Emits once and completes.
+   * more. With `most` 0 only where the log stands. `NO_LOG` where there is none. Emits once and completes.
    */
   page(room: Room, from: number, most: number): Observable<Either<LogError, Page>>;
 }

@@ -1,11 +1,11 @@
 /** What a log answers: also the bus's word (`broker/bus.ts`), which is why it stands by itself. */
 import * as O from 'fp-ts/lib/Option.js';
 import { placedIn, type Publication } from '../codec.js';
-import type { Top } from '../position.js';
+import { NOWHERE, type Top } from '../position.js';
 
 /** Some of a log, read in one go: what it says is of one moment. */
 export interface Page {
-  /** Where the log stands; a log that was not there has begun by being read, at offset 0 of a new epoch. */
+  /** Where the log stands. */
   readonly top: Top;
   /**
    * The oldest offset that can be read: `top.offset + 1` where none can. Should entries be missing or not be ours in the
@@ -15,6 +15,16 @@ export interface Page {
   /** By offset, without holes, from the offset asked for or `first`, whichever is higher. */
   readonly entries: readonly Publication[];
 }
+
+/**
+ * Of a room that nobody has used, or not for long: it has no epoch. Reading makes none, or who asks for rooms by the hundred
+ * thousand would fill Redis with them, and push out others' logs from a pod's memory.
+ */
+export const NO_LOG: Page = Object.freeze({
+  top: Object.freeze({ ...NOWHERE, id: null }),
+  first: 1,
+  entries: [],
+});
 
 /** Payload bytes of a page. */
 export const PAGE_BYTES = 262_144;

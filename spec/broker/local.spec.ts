@@ -109,6 +109,16 @@ t.test(
   },
 );
 
+t.test('rooms that are only read push nobody out', async (t) => {
+  const w = world();
+  say(w, 'mine');
+  for (let i = 0; i < 100_001; i++) w.broker.log.page(`unused-${i}`, 0, 1).subscribe();
+  w.broker.log
+    .page('mine', 1, 1)
+    .subscribe((page) => t.equal(isRight(page) && page.right.entries.length, 1));
+  t.equal(topOf(w, 'mine').offset, 1);
+});
+
 t.test('a key holds for 5 minutes', async (t) => {
   const w = world();
   const first = say(w, GLOBAL, 'k');

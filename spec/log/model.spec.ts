@@ -32,7 +32,7 @@ logContract(t, {
         const outcomes = await soon(right(bus.publish(room, some, nonces, tag(), until)));
         return outcomes.map((outcome) => (outcome._tag === 'KeyReused' ? '' : outcome.id));
       },
-      page: (room, from, most) => soon(firstValueFrom(bus.page(room, from, most, tag()))),
+      page: (room, from, most) => soon(firstValueFrom(bus.peek(room, from, most))),
       pass: async (share) => clock.advance(share * HOUR),
       endEpoch: async (room) => {
         const top = await soon(right(bus.top(room, tag())));

@@ -49,7 +49,7 @@ const kindOf = (
     const next = (): Watched => ((turn += 1) % 2 === 0 ? a : b);
     return {
       say: (room, some) => sayOn(next())(room, some),
-      page: (room, from, most) => firstValueFrom(next().bus.page(room, from, most, 78)),
+      page: (room, from, most) => firstValueFrom(next().bus.peek(room, from, most)),
       pass: (share) => sleep(share * SHORT_MS),
       endEpoch: async (room) => {
         const { tag } = await right(a.bus.top(room, 1));

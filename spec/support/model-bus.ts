@@ -180,6 +180,7 @@ export const modelBus = (
     top: (room, tag) => command('top', false, () => redis.top(room, tag)),
     page: (room, from, most, tag) =>
       command('page', false, () => redis.page(room, from, most, tag)),
+    peek: (room, from, most) => command('peek', false, () => redis.peek(room, from, most)),
     renew: (room, old, tag) => command('renew', false, () => redis.renew(room, old, tag)),
     members: (room, own) => command('members', false, () => redis.members(room, serverId, own)),
     probe: (text) =>

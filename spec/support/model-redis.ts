@@ -8,7 +8,7 @@ import type { BusError, Outcome } from '../../lib/broker/bus.js';
 import { channelOf } from '../../lib/broker/bus.js';
 import type { Draft } from '../../lib/codec.js';
 import { decodePublication, payloadOf, type Publication } from '../../lib/codec.js';
-import { type Page, PAGE_BYTES } from '../../lib/log/index.js';
+import { NO_LOG, type Page, PAGE_BYTES } from '../../lib/log/index.js';
 import { formatId, GLOBAL, type Room, type Top } from '../../lib/position.js';
 import type { VirtualClock } from './virtual-clock.js';
 
@@ -61,6 +61,7 @@ export interface ModelRedis {
   ): Reply<readonly Outcome[]>;
   top(room: Room, tag: number): Reply<Top>;
   page(room: Room, from: number, most: number, tag: number): Reply<Page>;
+  peek(room: Room, from: number, most: number): Reply<Page>;
   renew(room: Room, old: number, tag: number): Reply<Top>;
   members(room: Room, serverId: string, own: number | undefined): Reply<number>;
   lease(serverId: string): Reply<readonly string[]>;
@@ -306,6 +307,12 @@ export const modelRedis = (
     },
     top: (room, tag) => reading(room, tag, topOf),
     page: (room, from, most, tag) => reading(room, tag, (log) => pageOf(room, log, from, most)),
+    peek: (room, from, most) => {
+      const error = spoilt.has(room) ? refusal(room) : undefined;
+      const log = logs.get(room);
+      if (error !== undefined) return left(error);
+      return right(log === undefined ? NO_LOG : pageOf(room, log, from, most));
+    },
     renew: (room, old, tag) => {
       const error = refusal(room);
       if (error !== undefined) return left(error);
