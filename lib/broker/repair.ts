@@ -253,6 +253,7 @@ export const repair =
         reading = undefined;
         deaf = false;
         putBack(rest);
+        place.caughtUp();
         const again = waiting.isFull();
         waiting.forgive();
         if (waiting.size() > 0 || again) read(0);
