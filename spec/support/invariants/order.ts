@@ -28,7 +28,10 @@ export interface Order {
   /** Whether an epoch is over: another began after it. */
   readonly isOlder: (tag: number, than: number) => boolean;
   readonly saw: (word: Word) => void;
+  /** What was heard there last. */
   readonly at: (tag: number, offset: number) => Word | undefined;
+  /** All that was ever heard there: what Redis lost gives its place to another before the epoch ends. */
+  readonly allAt: (tag: number, offset: number) => readonly Word[];
   /** The furthest that anyone heard of, in the last epoch. */
   readonly furthest: () => Word | undefined;
   /** Heard right after one another; `next`: and their offsets follow on each other, with nothing told in between. */
@@ -44,6 +47,8 @@ const PAIR = 2 ** 26;
 export const order = (room: Room, findings: Findings): Order => {
   const tags = new Map<number, number>();
   const places = new Map<number, Map<number, Word>>();
+  /** Those that gave their place to another. */
+  const replaced = new Map<string, readonly Word[]>();
   let last: Word | undefined;
   const words = new Map<number, Word>();
   const pairs = new Set<number>();
@@ -80,11 +85,22 @@ export const order = (room: Room, findings: Findings): Order => {
       if (outside || word.stranger) return;
       const offsets = places.get(tag) ?? new Map<number, Word>();
       places.set(tag, offsets);
+      const known = offsets.get(offset);
+      if (known !== undefined && known !== word) {
+        const name = placeText(word.id);
+        const others = replaced.get(name) ?? [];
+        if (!others.includes(known)) replaced.set(name, [...others, known]);
+      }
       offsets.set(offset, word);
       if (tag !== last?.id.tag || offset > last.id.offset) last = word;
     },
     furthest: () => last,
     at: (tag, offset) => places.get(tag)?.get(offset),
+    allAt: (tag, offset) => {
+      const word = places.get(tag)?.get(offset);
+      if (word === undefined) return [];
+      return [word, ...(replaced.get(placeText(word.id)) ?? [])];
+    },
     follows: (before, after, next, client, at) => {
       words.set(before.n, before);
       words.set(after.n, after);

@@ -200,8 +200,10 @@ export const stay = (deps: StayDeps): Stay => {
   const missing = ({ tag, from, to }: Hole, at: number, what: string): void => {
     const lost: number[] = [];
     for (let offset = from; offset <= Math.min(to, from + SEARCHED); offset++) {
-      const saying = order.at(tag, offset)?.saying;
-      if (saying === undefined || !outside.has(saying)) lost.push(offset);
+      const isHeard = order
+        .allAt(tag, offset)
+        .some(({ saying }) => saying !== undefined && outside.has(saying));
+      if (!isHeard) lost.push(offset);
     }
     if (lost.length === 0) return;
     const text = `${what}: ${lost.length} of ${roomText(room)} are missing from ${tag}/${lost[0]} on, and no gap was told`;
