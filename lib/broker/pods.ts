@@ -281,7 +281,13 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
     event$: event$.asObservable(),
     channel,
     log: {
-      page: (room, from, most) => bus.peek(room, from, most).pipe(within(timeoutMs, scheduler)),
+      page: (room, from, most) => {
+        // an open room has an epoch: should Redis have lost it, whoever notices first makes the next
+        const page$ = places.has(room)
+          ? bus.page(room, from, most, drawTag(random))
+          : bus.peek(room, from, most);
+        return page$.pipe(within(timeoutMs, scheduler));
+      },
     },
     publish: (draft) => lines.publish(draft),
     members: (room, own) => members.members(room, own),
