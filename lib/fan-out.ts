@@ -30,6 +30,8 @@ export interface Item {
   readonly alone?: string | undefined;
   /** Only members who came in later than this one have not heard it. */
   readonly after?: number | undefined;
+  /** A gap for what cannot be had up to `top`: whoever is further has it. */
+  readonly hole?: boolean | undefined;
   /** Connections that must not hear it. */
   readonly except: readonly string[] | undefined;
   /** Unix ms of its acceptance; undefined for what the server says itself. */
@@ -46,7 +48,7 @@ export interface RoomBatch extends Batch {
   readonly first: Item | undefined;
   /** It goes over from one epoch to another. */
   readonly turning: boolean;
-  /** Some of it is for late comers only. */
+  /** Some of it is for late comers only, or for who is not further. */
   readonly late: boolean;
 }
 
@@ -242,7 +244,10 @@ const isAhead = (position: Position, { first, turning }: RoomBatch): boolean =>
   turning || (first !== undefined && has(position, first));
 
 const has = ({ tag, offset }: Position, item: Item): boolean =>
-  item.offset !== undefined && item.top.tag === tag && item.offset <= offset;
+  item.top.tag === tag &&
+  (item.offset !== undefined
+    ? item.offset <= offset
+    : item.hole === true && item.top.offset < offset);
 
 const batchOf = (items: readonly Item[]): Batch => ({
   count: items.length,
@@ -265,7 +270,7 @@ const roomBatch = (items: readonly Item[], reached: Top): RoomBatch => {
   for (const item of items) {
     if (item.offset !== undefined) first ??= item;
     turning ||= item.top.tag !== top.tag;
-    late ||= item.after !== undefined;
+    late ||= item.after !== undefined || item.hole === true;
     top = item.top;
   }
   return {

@@ -373,7 +373,8 @@ export const room =
 
       const gapItem = (reason: GapReason): Item => {
         tell({ _tag: 'GapTold', reason, members: members.size() });
-        return itemOf({ event: 'gap', room: name === GLOBAL ? undefined : name, reason });
+        const item = itemOf({ event: 'gap', room: name === GLOBAL ? undefined : name, reason });
+        return reason === 'expired' ? { ...item, hole: true } : item;
       };
 
       const hear = (event: ChannelEvent): void => {

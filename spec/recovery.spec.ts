@@ -1,13 +1,14 @@
 /** Going on in a log: nothing missing, nothing twice, or a gap, whatever happens on the way. */
+import { isRight } from 'fp-ts/lib/Either.js';
 import { isSome } from 'fp-ts/lib/Option.js';
 import fc from 'fast-check';
-import { delay, tap } from 'rxjs';
+import { delay, merge, Subject, tap } from 'rxjs';
 import t from 'tap';
-import type { Broker } from '../lib/broker/index.js';
+import type { Broker, ChannelEvent } from '../lib/broker/index.js';
 import { localBroker } from '../lib/broker/local.js';
 import { type Start, startIn } from '../lib/log/start.js';
 import { publicationOf, draftOf, type Publication } from '../lib/codec.js';
-import { formatId, type Id, parseId } from '../lib/position.js';
+import { formatId, type Id, NOWHERE, parseId } from '../lib/position.js';
 import { resumeAfter, type Resume } from '../lib/resume.js';
 import { type HubWorld, hubWorld } from './support/hub-world.js';
 import type { Heard, Peer } from './support/peer.js';
@@ -255,6 +256,46 @@ t.test('the log may be ahead of what members have heard: nothing comes twice', a
       story(back, 'r').filter((one) => !one.startsWith('joined')),
       numbers(6, 60),
     );
+  }
+});
+
+t.test('a gap for what cannot be had is not told to who is further', async (t) => {
+  for (const [up, told] of [
+    [5, ['gap expired']],
+    [4, []],
+    [2, []],
+  ] as const) {
+    const gap$ = new Subject<ChannelEvent>();
+    let lastId = '';
+    const w = hubWorld({
+      broker: (clock) => {
+        const slow = slowLog({ count: 0 }, 1_000, 20)(clock);
+        return {
+          ...slow,
+          channel: (room) => merge(slow.channel(room), gap$),
+          publish: (draft) =>
+            slow.publish(draft).pipe(
+              tap((receipt) => {
+                if (isRight(receipt)) lastId = receipt.right.id;
+              }),
+            ),
+          publishNow: () => undefined,
+        };
+      },
+    });
+    const speaker = w.connect({ room: 'r' });
+    w.clock.advance(50);
+    for (let i = 1; i <= 5; i++) speaker.chat('r', i);
+    // the fifth was heard on another pod, nothing here yet
+    const back = w.connect({ room: 'r', lastId });
+    w.clock.advance(10);
+    t.same(story(back, 'r'), ['joined 0']);
+    const at = parseId(lastId);
+    const top = { ...(isSome(at) ? at.value : NOWHERE), offset: up, id: null };
+    gap$.next({ _tag: 'Gap', reason: 'expired', top });
+    w.clock.advance(5);
+    t.same(story(back, 'r').slice(1), told, `up to ${up}`);
+    t.same(story(speaker, 'r').slice(-1), ['gap expired']);
   }
 });
 
