@@ -24,6 +24,7 @@ import type { History, Query } from './history.js';
 import type { Metrics } from './metrics.js';
 import type { Publishing } from './publishing.js';
 import { refusing } from './refusal.js';
+import { shared } from './rendering.js';
 import type { StatsFold } from './stats.js';
 
 export type Readiness = 'starting' | 'ready' | 'degraded' | 'draining';
@@ -122,9 +123,8 @@ export const routes =
       return reply.code(fit ? 200 : 503).send({ status });
     });
 
-    get('/metrics', async ({ reply }) =>
-      reply.type(metrics.contentType).send(await metrics.text()),
-    );
+    const scrape = shared(metrics.text, () => clock.scheduler.now());
+    get('/metrics', async ({ reply }) => reply.type(metrics.contentType).send(await scrape()));
 
     get(`${basePath}/ws/stats`, async (asked) => {
       const who = await whoIs(asked);

@@ -159,7 +159,7 @@ export const ACCESS: readonly Row[] = [
         await knock(stage, `/ws/a?token=${right}`, {}),
         await knock(stage, `/ws/a?token=${wrong}`, {}),
       ];
-      const { body } = await stage.get('/metrics');
+      const body = await stage.metrics();
       const parts = [right, wrong].flatMap((token) => token.split('.').slice(1));
       const shown = parts.some((part) => stage.log().includes(part) || body.includes(part));
       return `${answers.join(', ')}; ${shown ? 'shown' : 'in no log line, in no metric'}`;

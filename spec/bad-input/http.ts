@@ -231,7 +231,7 @@ export const REQUESTS: readonly Row[] = [
       await client.heard({ type: 'chat' });
       await stage.get(`${BASE}/ws/stats?room=hunter2`);
       await stage.get(`${BASE}/rooms/hunter2/messages`);
-      const { body } = await stage.get('/metrics');
+      const body = await stage.metrics();
       return body.includes('hunter2') || body.includes(client.id) ? 'in a metric' : 'in no metric';
     },
   },

@@ -14,6 +14,8 @@ export interface Stage extends Doors {
   ) => Promise<RawClient>;
   /** What the listener heard that is not the speaker's talk. */
   readonly heard: () => readonly Message[];
+  /** The metrics as they are now. */
+  readonly metrics: () => Promise<string>;
   /** The listener has heard what was said until now, and the next word. */
   readonly settled: () => Promise<void>;
 }

@@ -19,6 +19,9 @@ export interface StageOptions {
 /** What V8 compiles and keeps by the way; a leak of one row's 10 MB, or of each connection's 30 kB, is more. */
 const HEAP_BYTES = 5_000_000;
 
+/** A counter that has not risen by then does not. */
+const LATE_MS = 2_000;
+
 /** Plays rows one after the other, then looks at the process as a whole. */
 export const playAll = async (
   t: Test,
@@ -47,11 +50,12 @@ const faultsOf = (faults: readonly string[], last: Played | undefined): readonly
     : [{ row: last?.row ?? '', sent: 'all of it', due: '', answered: '', faults }];
 
 const stageOf = (
-  { doors, running, heard, settled }: WatchedPod,
+  { doors, running, heard, metrics, settled }: WatchedPod,
   headers: Readonly<Record<string, string>>,
 ): Stage => ({
   ...doors,
   heard,
+  metrics,
   settled,
   log: running.stdout,
   member: async (path = '/ws/general', more = {}) => {
@@ -77,7 +81,7 @@ const playSome = async (
   const left = await pod.clear();
   const faults = pod.running.hasEnded()
     ? left
-    : [...left, ...miscounted(rows, before, await pod.counters())];
+    : [...left, ...(await miscountedYet(pod, rows, before))];
   return played.map((one, i) => (i === 0 ? { ...one, faults: [...one.faults, ...faults] } : one));
 };
 
@@ -93,6 +97,23 @@ const play = async (stage: Stage, row: Row): Promise<Played> => {
     answered,
     faults: isDue ? [] : [`expected ${String(due)}, got ${answered}`],
   };
+};
+
+/** What is miscounted still when what is late, or a flood of scrapes has hidden, should have come. */
+const miscountedYet = async (
+  pod: WatchedPod,
+  rows: readonly Row[],
+  before: ReadonlyMap<string, number>,
+): Promise<readonly string[]> => {
+  let faults: readonly string[] = [];
+  const isCounted = async (): Promise<boolean> => {
+    faults = miscounted(rows, before, await pod.counters());
+    return faults.length === 0;
+  };
+  return until('', isCounted, LATE_MS).then(
+    () => [],
+    () => faults,
+  );
 };
 
 const miscounted = (

@@ -22,6 +22,8 @@ export interface WatchedPod {
   readonly settled: () => Promise<void>;
   /** Sends the guests away; what is left behind, or went wrong for the residents, since the last time: none is well. */
   readonly clear: () => Promise<readonly string[]>;
+  /** As they are now. */
+  readonly metrics: () => Promise<string>;
   /** `rejected 400`, `closes 1009`: how often so far. */
   readonly counters: () => Promise<ReadonlyMap<string, number>>;
   /** Bytes that are left after collections, once the log has forgotten the talk: it is interrupted for that. */
@@ -39,6 +41,8 @@ const RESIDENTS = 2;
 const LEFT_MS = 4_000;
 const LOG_TTL_MS = 2_000;
 const ERROR = 50;
+/** For so long at most one rendering of the metrics is told to all. */
+const SHARED_MS = 110;
 
 export const watchedPod = async (
   t: Test,
@@ -77,6 +81,14 @@ export const watchedPod = async (
     await sleep(10);
   }
 
+  let scrapedAt = performance.now();
+  const metrics = async (): Promise<string> => {
+    await sleep(Math.max(0, scrapedAt + SHARED_MS - performance.now()));
+    const { body } = await pod.doors.get('/metrics');
+    scrapedAt = performance.now();
+    return body;
+  };
+
   const clear = async (): Promise<readonly string[]> => {
     const faults: string[] = [];
     const check = async (work: Promise<void>): Promise<void> =>
@@ -107,7 +119,8 @@ export const watchedPod = async (
     heard: talk.others,
     settled: talk.heardAll,
     clear,
-    counters: () => countersOf(pod),
+    metrics,
+    counters: async () => countersIn(await metrics()),
     heap: async () => {
       talk.pause();
       await sleep(LOG_TTL_MS + 200);
@@ -163,12 +176,10 @@ const statsOf = async (
 
 const COUNTER = /^realtime_(rejected|closes)\{code="([^"]*)"\} (\d+)$/gm;
 
-const countersOf = async ({ doors }: Pod): Promise<ReadonlyMap<string, number>> => {
-  const { body } = await doors.get('/metrics');
-  return new Map(
-    [...body.matchAll(COUNTER)].map(([, kind, code, count]) => [`${kind} ${code}`, Number(count)]),
+const countersIn = (text: string): ReadonlyMap<string, number> =>
+  new Map(
+    [...text.matchAll(COUNTER)].map(([, kind, code, count]) => [`${kind} ${code}`, Number(count)]),
   );
-};
 
 interface Talk {
   /** All that was said so far was heard, each word once and in order, and one more. */

@@ -1,0 +1,74 @@
+/** What is rendered for a stranger who asks without end: once in a while, the same for all, and what is true now for who asks seldom. */
+import t from 'tap';
+import { shared } from '../lib/http/rendering.js';
+import { startPod } from './support/pod.js';
+import { until } from './support/redis.js';
+
+/** Renders its own number, in so many ms; the first ones fail. */
+const world = (ms: number, failing = 0) => {
+  let now = 1_000;
+  let rendered = 0;
+  const ask = shared(
+    async () => {
+      rendered++;
+      now += ms;
+      if (rendered <= failing) throw new Error('cannot');
+      return `${rendered}`;
+    },
+    () => now,
+  );
+  return {
+    ask: async () => (await ask()).toString(),
+    pass: (more: number) => {
+      now += more;
+    },
+  };
+};
+
+t.test(
+  'it rests 20 times as long as a rendering took, and tells the last one meanwhile',
+  async (t) => {
+    const { ask, pass } = world(0.5);
+    t.strictSame(await Promise.all([ask(), ask(), ask()]), ['1', '1', '1'], 'asked meanwhile');
+    pass(9.9);
+    t.equal(await ask(), '1');
+    pass(0.2);
+    t.equal(await ask(), '2');
+  },
+);
+
+t.test('nothing that is told is older than 100 ms', async (t) => {
+  const { ask, pass } = world(300);
+  t.equal(await ask(), '1');
+  pass(99);
+  t.equal(await ask(), '1');
+  pass(1);
+  t.equal(await ask(), '2');
+});
+
+t.test('a rendering that failed is not told again', async (t) => {
+  const { ask } = world(1, 2);
+  await t.rejects(ask());
+  await t.rejects(ask());
+  t.equal(await ask(), '3');
+});
+
+t.test('100 scrapes at once are a few renderings; the next one later is of then', async (t) => {
+  const pod = await startPod(t);
+  const one = 'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n';
+  const client = await pod.raw();
+  const answered = (): readonly string[] => client.text().split('HTTP/1.1 200 OK').slice(1);
+  client.write(one.repeat(99) + one.replace('Host', 'Connection: close\r\nHost'));
+  await client.ended();
+  t.equal(answered().length, 100);
+  const bodies = new Set(answered().map((answer) => answer.slice(answer.indexOf('\r\n\r\n'))));
+  t.ok(bodies.size <= 10, `${bodies.size} renderings`);
+  await pod.connect('/ws/r');
+  await until('it shows', async () =>
+    /^realtime_connections_total 1$/m.test((await pod.get('/metrics')).body),
+  );
+  const { headers, body } = await pod.get('/metrics', 'HEAD');
+  t.equal(body, '');
+  t.ok(Number(headers['content-length']) > 5_000);
+  t.match(headers['content-type'], /^text\/plain; version=0\.0\.4/);
+});
