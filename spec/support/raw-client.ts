@@ -34,6 +34,8 @@ export interface RawClient {
   /** Whether the server has ended the socket, in whichever way. */
   readonly isEnded: () => boolean;
   readonly ended: (ms?: number) => Promise<void>;
+  /** Whether nothing can be said to it any more. */
+  readonly isClosed: () => boolean;
   /** All that came so far, as text. */
   readonly text: () => string;
   /** Stops and begins to read: what is not read fills the kernel, then the server. */
@@ -45,8 +47,13 @@ export interface RawClient {
 const HOST = '127.0.0.1';
 const PATIENCE_MS = 5_000;
 
-export const raw = async (port: number): Promise<RawClient> => {
-  const socket: Socket = tcp({ port, host: HOST });
+export interface RawOptions {
+  /** Its own side stays open when the server's has ended. */
+  readonly allowHalfOpen?: boolean;
+}
+
+export const raw = async (port: number, options: RawOptions = {}): Promise<RawClient> => {
+  const socket: Socket = tcp({ port, host: HOST, ...options });
   const chunks: Buffer[] = [];
   let read = Buffer.alloc(0);
   let ended = false;
@@ -97,6 +104,7 @@ export const raw = async (port: number): Promise<RawClient> => {
         ?.payload.readUInt16BE(0),
     isEnded: () => ended,
     ended: (ms = PATIENCE_MS) => until('the socket ended', () => ended, ms),
+    isClosed: () => socket.destroyed,
     text: () => bytes().toString(),
     pause: () => socket.pause(),
     resume: () => socket.resume(),
