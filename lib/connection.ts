@@ -245,9 +245,7 @@ class SocketConnection implements Connection {
       case 'presence':
         return this.speak(message);
       case 'ping':
-        return this.send(
-          pongFrame(this.idFor(this.memberships.get(GLOBAL)), this.deps.clock.wall(), message.data),
-        );
+        return this.pong(message);
       case 'join':
         return this.join(message.room ?? this.home, message.ref, resumeAfter(message.lastId));
       case 'leave':
@@ -255,6 +253,13 @@ class SocketConnection implements Connection {
       case 'refresh':
         return this.refresh(message);
     }
+  }
+
+  private pong({ data, ref }: Extract<ClientMessage, { readonly type: 'ping' }>): void {
+    const id = this.idFor(this.memberships.get(GLOBAL));
+    const frame = pongFrame(id, this.deps.clock.wall(), data);
+    if (isLeft(frame)) this.refuse({ ...frame.left, ref });
+    else this.send(frame.right);
   }
 
   /** Where it speaks when it names no room. */

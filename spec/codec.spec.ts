@@ -548,6 +548,13 @@ t.test('J09 a draft has at most 131,072 bytes with its id, exactly, in bytes', a
   t.ok(isRight(decodePublication(Buffer.from(payloadOf(formatId(ID), fits.rest)), 'r')));
 });
 
+t.test('J09 so has a pong', async (t) => {
+  const room = MAX_ENCODED_BYTES - payloadIn(right(pongFrame(ID, AT, ''))).length;
+  const fits = right(pongFrame(ID, AT, 'x'.repeat(room)));
+  t.equal(payloadIn(fits).length, MAX_ENCODED_BYTES);
+  t.equal(left(pongFrame(ID, AT, 'x'.repeat(room + 1))).code, 'invalid_message');
+});
+
 t.test('presence takes no offset; nobody hears of their own coming', async (t) => {
   const own = presenceData('alice', 'c1', 'online');
   const made = right(draft({ type: 'presence', from: SERVER, data: own }));
@@ -590,14 +597,14 @@ t.test('what the server says itself', async (t) => {
       timestamp,
     },
   );
-  t.strictSame(parse(pongFrame(ID, AT, [1])), {
+  t.strictSame(parse(right(pongFrame(ID, AT, [1]))), {
     id,
     type: 'pong',
     from: 'server',
     data: [1],
     timestamp,
   });
-  t.strictSame(parse(pongFrame(ID, AT, undefined)), {
+  t.strictSame(parse(right(pongFrame(ID, AT, undefined))), {
     id,
     type: 'pong',
     from: 'server',

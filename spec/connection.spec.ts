@@ -350,6 +350,26 @@ t.test('a ping is answered to its sender alone, and names no room', async (t) =>
   t.notOk(b.heard().some(({ type }) => type === 'pong'));
 });
 
+t.test(
+  'a pong is no longer than a message may be, and a ping whose data would make it so is refused',
+  async (t) => {
+    const w = world();
+    const a = member(w);
+    // 1e20 is written as 100000000000000000000
+    a.say(`{"type":"ping","id":"fits","data":[${'1e20,'.repeat(5_000)}1]}`);
+    a.say(`{"type":"ping","id":"long","data":[${'1e20,'.repeat(10_000)}1]}`);
+    w.clock.advance(10);
+    t.strictSame(
+      a
+        .heard()
+        .filter(({ type }) => type === 'pong')
+        .map(({ data }) => (data as readonly unknown[]).length),
+      [5_001],
+    );
+    t.match(a.errors(), [{ code: 'invalid_message', message: /^data: .* 131072 /, ref: 'long' }]);
+  },
+);
+
 t.test('a refresh without a token to refresh is forbidden', async (t) => {
   const w = world();
   const a = w.connect();

@@ -1,8 +1,9 @@
 /** The JSON that travels: what clients get, and what stands on a room's channel. Also what the server says itself. */
+import * as E from 'fp-ts/lib/Either.js';
 import type { Control, Refusal } from '../control.js';
 import { BLANK_ID, formatId, GLOBAL, type Id, type Room, writeId } from '../position.js';
 import { frameOf, payloadStart } from './frame.js';
-import type { Json } from './json.js';
+import { type Json, MAX_ENCODED_BYTES, refuse } from './json.js';
 
 /** `{"id":"…36…",` */
 const ID_PREFIX = '{"id":"';
@@ -13,6 +14,20 @@ export const ID_BYTES = ID_PREFIX.length + 36 + ID_SUFFIX.length;
 /** The text that travels: what clients get, and what stands on the room's channel. */
 export const payloadOf = (idText: string, rest: string): string =>
   ID_PREFIX + idText + ID_SUFFIX + rest;
+
+/**
+ * The fault of a message over 131,072 bytes, of which this follows the id. Data grows when it is encoded again: `1e20` becomes
+ * 21 digits.
+ */
+export const oversize = (rest: string): E.Either<Refusal, never> | undefined =>
+  // a UTF-16 unit is at most 3 bytes of UTF-8, so most messages need no count
+  rest.length * 3 + ID_BYTES <= MAX_ENCODED_BYTES ||
+  Buffer.byteLength(rest) + ID_BYTES <= MAX_ENCODED_BYTES
+    ? undefined
+    : refuse(
+        'invalid_message',
+        `data: expected at most ${MAX_ENCODED_BYTES} bytes with the message around it when encoded again, got more`,
+      );
 
 const BLANK_HEAD = payloadOf(BLANK_ID, '');
 
@@ -36,15 +51,19 @@ export const controlFrame = (id: Id, at: number, data: Control): Buffer =>
 export const errorFrame = (id: Id, at: number, { code, text, ref, retryInMs }: Refusal): Buffer =>
   encodeServer(id, at, 'error', GLOBAL, { code, message: text, ref, retry_in_ms: retryInMs });
 
-export const pongFrame = (id: Id, at: number, data: Json): Buffer =>
-  encodeServer(id, at, 'pong', GLOBAL, data);
+/** The answer to a ping, with its data. Errors: `invalid_message` when it is over 131,072 bytes, as of a chat. */
+export const pongFrame = (id: Id, at: number, data: Json): E.Either<Refusal, Buffer> => {
+  const rest = serverRest(at, 'pong', GLOBAL, data);
+  return oversize(rest) ?? E.right(frameOf(payloadOf(formatId(id), rest)));
+};
 
-const encodeServer = (id: Id, at: number, type: string, room: Room, data: Json): Buffer => {
+const encodeServer = (id: Id, at: number, type: string, room: Room, data: Json): Buffer =>
+  frameOf(payloadOf(formatId(id), serverRest(at, type, room, data)));
+
+const serverRest = (at: number, type: string, room: Room, data: Json): string => {
   const named = room === GLOBAL ? '' : `"room":"${room}",`;
   const value = data === undefined ? '' : `"data":${JSON.stringify(data)},`;
-  return frameOf(
-    `${ID_PREFIX}${formatId(id)}${ID_SUFFIX}"type":"${type}",${named}"from":"server",${value}"timestamp":"${isoOf(at)}"}`,
-  );
+  return `"type":"${type}",${named}"from":"server",${value}"timestamp":"${isoOf(at)}"}`;
 };
 
 let isoSecond = Number.NaN;

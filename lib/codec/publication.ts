@@ -17,7 +17,7 @@ import {
 } from '../position.js';
 import { frameAround, payloadIn } from './frame.js';
 import { Envelope, flawIn, type Json, kindOf, MAX_ENCODED_BYTES, refuse } from './json.js';
-import { ID_BYTES, isoOf, placedFrame, SERVER } from './payload.js';
+import { ID_BYTES, isoOf, oversize, placedFrame, SERVER } from './payload.js';
 
 /** A message that has everything but its id: `rest` is the JSON behind the id, encoded once. */
 export interface Draft {
@@ -91,14 +91,8 @@ export const draftOf = ({
   const json = JSON.stringify(data);
   const named = room === GLOBAL ? '' : `"room":"${room}",`;
   const rest = `"type":"${type}",${named}"from":${JSON.stringify(from)},"data":${json},"timestamp":"${isoOf(at)}"}`;
-  // a UTF-16 unit is at most 3 bytes of UTF-8, so most messages need no count
-  const fits = rest.length * 3 + ID_BYTES <= MAX_ENCODED_BYTES;
-  if (!fits && Buffer.byteLength(rest) + ID_BYTES > MAX_ENCODED_BYTES) {
-    return refuse(
-      'invalid_message',
-      `data: expected at most ${MAX_ENCODED_BYTES} bytes with the message around it when encoded again, got more`,
-    );
-  }
+  const fault = oversize(rest);
+  if (fault !== undefined) return fault;
   return E.right({
     room,
     type,

@@ -323,6 +323,12 @@ export const MESSAGES: readonly Row[] = [
   value('J09', 'one character', '"é"'),
   passes('J09', '131,072 bytes when encoded again', encodedTo(131_072)),
   refused('J09', '131,073 bytes when encoded again', encodedTo(131_073), 'invalid_message data'),
+  refused(
+    'J09',
+    'a ping of 220,000 bytes when encoded again',
+    `{"type":"ping","data":[${'1e20,'.repeat(10_000)}1]}`,
+    'invalid_message data',
+  ),
   badValue('J10', '1e999', '1e999'),
   badValue('J10', '-1e999 inside', '{"a":[-1e999]}'),
   value('J10', '9007199254740993', '9007199254740993'),
