@@ -25,6 +25,7 @@ import type { Metrics } from './metrics.js';
 import type { Publishing } from './publishing.js';
 import { refusing } from './refusal.js';
 import { shared } from './rendering.js';
+import { METHODS } from './server.js';
 import type { StatsFold } from './stats.js';
 
 export type Readiness = 'starting' | 'ready' | 'degraded' | 'draining';
@@ -205,6 +206,9 @@ export const routes =
     get(`${basePath}/ws/*`, (asked) =>
       isRoom(asked.params['*']) ? upgradeRequired(asked) : asked.refuse(NO_ROOM),
     );
+
+    // no path: the server as a whole (RFC 9110 §9.3.7)
+    allowed.push([/^\*$/, METHODS]);
 
     const unknown = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
       const path = request.url.split('?', 1)[0] ?? '';

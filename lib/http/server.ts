@@ -112,8 +112,10 @@ const MAX_UNDERWAY = 128;
 /** A peer that has not taken its answer by then is not waited for, though it takes a byte now and then. */
 const ANSWER_MS = 30_000;
 
+/** All that any path takes. */
+export const METHODS = 'GET, HEAD, POST, DELETE';
 const NO_TUNNEL = problem(405, 'method: expected one of this service, got CONNECT', {
-  Allow: 'GET, HEAD, POST, DELETE',
+  Allow: METHODS,
 });
 const MALFORMED = problem(400, 'expected an HTTP/1.1 request, got something else');
 

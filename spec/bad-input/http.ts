@@ -99,6 +99,8 @@ export const REQUESTS: readonly Row[] = [
   asks('P03', `GET ${MESSAGES}`, request(`GET ${MESSAGES}`), '405 allow: POST'),
   asks('P03', 'a method that nobody knows', request('BREW /health'), '400, closed'),
   asks('P03', 'CONNECT', request('CONNECT evil:443'), '405 allow: GET, HEAD, POST, DELETE, closed'),
+  asks('P03', 'OPTIONS *', request('OPTIONS *'), '405 allow: GET, HEAD, POST, DELETE'),
+  asks('P03', 'PUT *', request('PUT *'), '405 allow: GET, HEAD, POST, DELETE'),
   asks('P03', 'TRACE', request('TRACE /health', ['X: hunter2']), `405 allow: ${READ}`),
   asks('P03', 'an unknown path', request('GET /evil'), '404'),
   asks(
