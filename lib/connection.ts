@@ -479,7 +479,10 @@ class SocketConnection implements Connection {
     ref: string | undefined,
   ): void {
     if (isLeft(found)) return this.refuse(refusalOf(found.left, ref));
-    if (found.right.userId !== this.userId) return this.refuse(anothers(ref));
+    if (found.right.userId !== this.userId) {
+      this.deps.tell({ _tag: 'Denied', denial: ANOTHERS });
+      return this.refuse(refusalOf(ANOTHERS, ref));
+    }
     if (ref !== undefined) {
       const id = formatId(this.idFor(this.memberships.get(GLOBAL)));
       this.tell({ event: 'ack', ref, id, duplicate: false });
@@ -665,11 +668,7 @@ const tokenless = (ref: string | undefined): Refusal => ({
   ref,
 });
 
-const anothers = (ref: string | undefined): Refusal => ({
-  code: 'forbidden',
-  text: "data.token: expected one of the same user, got another's",
-  ref,
-});
+const ANOTHERS: Denial = { _tag: 'Anothers' };
 
 const unplaced = (error: PublishError, ref: string | undefined): Refusal =>
   error._tag === 'KeyReused'

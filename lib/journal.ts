@@ -11,13 +11,15 @@ const QUIET_MS = 60_000;
 export const journal = (logger: Logger, now: () => number): ((event: HubEvent) => void) => {
   const said = new Map<string, { at: number; since: number }>();
 
-  const rarely = (kind: string, detail: object): void => {
-    const last = said.get(kind);
+  /** `about`: where several of a kind are told apart, one of a closed list. */
+  const rarely = (kind: string, detail: object, about = ''): void => {
+    const name = kind + about;
+    const last = said.get(name);
     if (last !== undefined && now() - last.at < QUIET_MS) {
       last.since++;
       return;
     }
-    said.set(kind, { at: now(), since: 0 });
+    said.set(name, { at: now(), since: 0 });
     logger.warn({ ...detail, repeated: last?.since ?? 0 }, kind);
   };
 
@@ -35,6 +37,10 @@ export const journal = (logger: Logger, now: () => number): ((event: HubEvent) =
         );
       case 'HookFailed':
         return rarely('hook: failed', { hook: event.hook, err: event.error });
+      case 'Denied': {
+        const { _tag: reason, ...detail } = event.denial;
+        return rarely('access: a token or a key was not taken', { reason, ...detail }, reason);
+      }
       case 'KeysUnavailable':
         return rarely('access: the keys of tokens could not be had', { detail: event.detail });
       case 'ConnectionLost':

@@ -1,6 +1,6 @@
 /** Which access a configuration asks for. */
-import { getOrElse, right } from 'fp-ts/lib/Either.js';
-import { type Observable, of } from 'rxjs';
+import { getOrElse, isLeft, right } from 'fp-ts/lib/Either.js';
+import { type Observable, of, tap } from 'rxjs';
 import type { Clock } from '../clock.js';
 import type { Config } from '../config.js';
 import { type PublicKey, publicKeysOf } from '../config/public-keys.js';
@@ -21,7 +21,7 @@ export interface AccessDeps {
 export const accessOf = ({ config, clock, tell, ended$ }: AccessDeps): Access => {
   const { authEnabled, jwtPublicKey, jwtJwksUrl: url } = config.access;
   if (!authEnabled) return OPEN;
-  return tokens({
+  const access = tokens({
     config,
     clock,
     // the configuration is checked: what cannot be read has stopped the start
@@ -36,6 +36,15 @@ export const accessOf = ({ config, clock, tell, ended$ }: AccessDeps): Access =>
             failed: (detail) => tell({ _tag: 'KeysUnavailable', detail }),
           }),
   });
+  return {
+    isOn: true,
+    identify: (credentials) =>
+      access.identify(credentials).pipe(
+        tap((judged) => {
+          if (isLeft(judged)) tell({ _tag: 'Denied', denial: judged.left });
+        }),
+      ),
+  };
 };
 
 const NONE: readonly PublicKey[] = [];

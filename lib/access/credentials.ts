@@ -30,7 +30,8 @@ export const credentialsOf = (request: Request): E.Either<Denial, Credentials> =
     ...offeredOf(headers['sec-websocket-protocol'] ?? []),
   ]);
   const apiKeys = new Set(headers['x-api-key'] ?? []);
-  if (tokens.size > 1 || apiKeys.size > 1) return E.left({ _tag: 'Different' });
+  if (tokens.size > 1) return E.left({ _tag: 'Different', what: 'token' });
+  if (apiKeys.size > 1) return E.left({ _tag: 'Different', what: 'X-API-Key' });
   const [token] = tokens;
   const [apiKey] = apiKeys;
   return E.right({ token, apiKey });

@@ -3,8 +3,9 @@
  *
  *   request ──credentialsOf──► Credentials ──Access.identify──► Identity ──mayJoin, mayPublish, admin──► yes or no
  *
- * Refusals are values with a closed set of tags; `problemOf` and `refusalOf` say them over HTTP and on a socket. No token, key or
- * claim's value stands in any of them.
+ * Refusals are values with a closed set of tags. `problemOf` and `refusalOf` say them over HTTP and on a socket, in one text for all
+ * tokens that are not good: why one is not helps whoever guesses at them. The operator reads it in the log. No token, key or claim's
+ * value stands in either.
  */
 import type { Either } from 'fp-ts/lib/Either.js';
 import type { Observable } from 'rxjs';
@@ -42,7 +43,7 @@ export type Denial =
   /** Neither a token nor a key came. */
   | { readonly _tag: 'Missing' }
   /** Two tokens, or two keys, that are not the same. */
-  | { readonly _tag: 'Different' }
+  | { readonly _tag: 'Different'; readonly what: 'token' | 'X-API-Key' }
   /** No token at all, or one that is longer than 4 KB. */
   | { readonly _tag: 'Malformed'; readonly expected: string }
   /** Not signed with a key that is known here, in the way that this key signs. */
@@ -52,6 +53,8 @@ export type Denial =
   | { readonly _tag: 'Early' }
   /** A claim is missing, of the wrong kind, or for somebody else. */
   | { readonly _tag: 'Unfit'; readonly expected: string }
+  /** Good, but another user's than the one that it was to take the place of. */
+  | { readonly _tag: 'Anothers' }
   /** An API key that nobody gave out. */
   | { readonly _tag: 'UnknownKey' }
   /** The keys cannot be had now: nobody can say whether the token is good. */
@@ -80,16 +83,23 @@ const includes = (rooms: Rooms, room: Room): boolean =>
 
 /** A denial over HTTP. */
 export const problemOf = (denial: Denial): Problem => {
-  const text = textOf(denial);
   switch (denial._tag) {
     case 'Different':
-      return problem(400, text);
+      return problem(400, `${denial.what}: expected one, got different ones`);
     case 'Unavailable':
-      return problem(503, text, { 'Retry-After': '1' });
+      return UNJUDGED;
     default:
-      return problem(401, text, { 'WWW-Authenticate': 'Bearer' });
+      return UNAUTHORIZED;
   }
 };
+
+const UNAUTHORIZED = problem(
+  401,
+  'token: expected a valid one, or an API key, got none or another',
+  { 'WWW-Authenticate': 'Bearer' },
+);
+const KEYLESS = 'token: expected the keys to judge it with, got no answer';
+const UNJUDGED = problem(503, KEYLESS, { 'Retry-After': '1' });
 
 /** 403: the token is good, but not for this room. */
 export const ROOM_FORBIDDEN = problem(
@@ -104,31 +114,11 @@ export const ADMIN_NEEDED = problem(
 );
 
 /** A denial on a socket: of the token that `refresh` brought. */
-export const refusalOf = (denial: Denial, ref: string | undefined): Refusal => ({
-  code: denial._tag === 'Unavailable' ? 'unavailable' : 'forbidden',
-  text: `data.${textOf(denial)}`,
-  ref,
-});
-
-const textOf = (denial: Denial): string => {
-  switch (denial._tag) {
-    case 'Missing':
-      return 'token: expected one, got none';
-    case 'Different':
-      return 'token: expected one, got different ones';
-    case 'Malformed':
-      return `token: expected ${denial.expected}, got something else`;
-    case 'Untrusted':
-      return 'token: expected one that is signed with a key known here, got another';
-    case 'Expired':
-      return 'token: expected one that is valid, got one that has expired';
-    case 'Early':
-      return 'token: expected one that is valid, got one of the future';
-    case 'Unfit':
-      return `token: expected ${denial.expected}, got something else`;
-    case 'UnknownKey':
-      return 'X-API-Key: expected a key that is known here, got another';
-    case 'Unavailable':
-      return 'token: expected the keys to judge it with, got no answer';
-  }
-};
+export const refusalOf = ({ _tag }: Denial, ref: string | undefined): Refusal =>
+  _tag === 'Unavailable'
+    ? { code: 'unavailable', text: `data.${KEYLESS}`, ref }
+    : {
+        code: 'forbidden',
+        text: 'data.token: expected a valid one of the same user, got another',
+        ref,
+      };

@@ -212,12 +212,17 @@ t.test('a bad token, or of another user: forbidden, and the old one stays', asyn
   refresh(w, a, left({ _tag: 'Expired' }), 'x2');
   refresh(w, a, renewed(w, ALL, 3_600_000, 'bob'), 'x3');
   refresh(w, a, left({ _tag: 'Unavailable' }), 'x4');
-  t.match(a.errors(), [
-    { code: 'forbidden', ref: 'x1', message: /^data\.token: expected .*signed/ },
-    { code: 'forbidden', ref: 'x2', message: /^data\.token: expected .*expired/ },
-    { code: 'forbidden', ref: 'x3', message: /^data\.token: expected one of the same user/ },
-    { code: 'unavailable', ref: 'x4' },
-  ]);
+  const message = 'data.token: expected a valid one of the same user, got another';
+  t.match(
+    a.errors(),
+    [
+      { code: 'forbidden', ref: 'x1', message },
+      { code: 'forbidden', ref: 'x2', message },
+      { code: 'forbidden', ref: 'x3', message },
+      { code: 'unavailable', ref: 'x4' },
+    ],
+    'which of them it is, is not said',
+  );
   t.equal(a.told('ack').length, 0);
   a.chat('r', 'still here');
   w.clock.advance(100);

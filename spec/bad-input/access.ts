@@ -50,6 +50,9 @@ const knock = async (stage: Stage, path: string, headers: Headers): Promise<stri
 
 const UNKNOWN = '401, Bearer';
 
+/** Why somebody is not let in: for the operator, and nobody else. */
+const REASONS = ['Missing', 'Malformed', 'Untrusted', 'Expired', 'Early', 'Unfit', 'UnknownKey'];
+
 const row = (name: string, sent: string, headers: Headers, due: string, path = '/ws/a'): Row => ({
   row: name,
   sent,
@@ -233,12 +236,22 @@ export const ACCESS: readonly Row[] = [
           return client.text();
         }),
       );
-      const kinds = new Set(
-        answers.map((text) =>
-          text.replace(/"detail":"[^"]*"/, '').replace(/Content-Length: \d+/i, ''),
-        ),
-      );
+      const kinds = new Set(answers);
       return kinds.size === 1 ? 'the same answer' : [...kinds].join('\n');
+    },
+  },
+  {
+    row: 'A20',
+    sent: 'any of those above that are 401',
+    due: 'each reason is in the log, and no token',
+    play: async (stage) => {
+      const lines = stage.log().split('\n');
+      const missing = REASONS.filter(
+        (reason) => !lines.some((line) => line.includes(`"reason":"${reason}"`)),
+      );
+      return missing.length === 0 && !stage.log().includes('eyJ')
+        ? 'each reason is in the log, and no token'
+        : `not in the log: ${missing.join()}`;
     },
   },
   ...(
