@@ -4,7 +4,8 @@
  *   upgrade ─► asked rightly? ─► room on the pod, for the address? ─► who is it? ─► their room, one too many of theirs? ─► 101
  *
  * Who is not let in gets a problem (RFC 9457) before any upgrade. While nobody knows yet who it is, its socket is not read, so
- * what it sends early waits in the kernel and is taken once; it counts as a connection, and there is an end to the waiting.
+ * what it sends early waits in the kernel and is taken once; it counts as a connection, and there is an end to the waiting: an answer,
+ * the time, the door's closing, or its client's going.
  * The stream ends with the subscription: the hub's `takeUntil(shutdown$)` closes the door.
  */
 import { Chain, type Either, isLeft, left, mapLeft } from 'fp-ts/lib/Either.js';
@@ -13,6 +14,7 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import {
   defaultIfEmpty,
+  finalize,
   map,
   Observable,
   of,
@@ -107,24 +109,28 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
       waiting++;
       // ended by the door's closing, not by its going: who waits there is answered
       // eslint-disable-next-line rxjs-x/no-ignored-subscription
-      identified(request).subscribe((identity) => {
-        waiting--;
-        const admitted = Chain.chain(identity, (who) => admission(asked.right, who));
-        const refusal = isLeft(admitted)
-          ? admitted.left
-          : enter(request, stream, head, admitted.right);
-        if (refusal === undefined) return;
-        leave?.();
-        refuse(stream, refusal);
-      });
+      identified(request, stream)
+        .pipe(finalize(() => waiting--))
+        .subscribe((identity) => {
+          const admitted = Chain.chain(identity, (who) => admission(asked.right, who));
+          const refusal = isLeft(admitted)
+            ? admitted.left
+            : enter(request, stream, head, admitted.right);
+          if (refusal === undefined) return;
+          leave?.();
+          refuse(stream, refusal);
+        });
     };
 
-    /** Who it is, or why nobody can say: in time, and before the door closes. Emits once. */
-    const identified = (request: IncomingMessage): Observable<Either<Problem, Identity>> => {
-      const identity$ = identityOf(access, request).pipe(map(mapLeft(problemOf)));
+    /** Who it is, or why nobody can say: in time, and before the door closes. Emits once; not at all when its client goes before. */
+    const identified = (
+      request: IncomingMessage,
+      socket: Socket,
+    ): Observable<Either<Problem, Identity>> => {
+      const identity$ = identityOf(access, request).pipe(map(mapLeft(problemOf)), take(1));
       if (!access.isOn) return identity$;
       // the HTTP server's own timeout would end it without an answer
-      request.socket.setTimeout(0);
+      socket.setTimeout(0);
       return identity$.pipe(
         timeout({
           first: handshakeTimeoutMs,
@@ -133,6 +139,7 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
         }),
         takeUntil(closed$),
         defaultIfEmpty(left(DRAINING)),
+        takeUntil(goneOf(socket)),
       );
     };
 
@@ -215,6 +222,22 @@ const asRequest = (
   });
   server.emit('request', request, response);
 };
+
+/**
+ * Its client has gone while nobody reads from the socket: what node notices by itself. It does not where early frames wait in
+ * front of the end, or more of them than it takes unasked: those keep their place until they are answered.
+ */
+const goneOf = (socket: Socket): Observable<void> =>
+  new Observable<void>((subscriber) => {
+    const go = (): void => {
+      // half of it may be open yet; it has nothing more to say and cannot have said a frame
+      socket.destroy();
+      subscriber.next();
+    };
+    if (socket.destroyed) return go();
+    socket.once('end', go).once('close', go);
+    return () => socket.off('end', go).off('close', go);
+  });
 
 function destroy(this: Duplex): void {
   this.destroy();

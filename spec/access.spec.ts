@@ -419,6 +419,49 @@ t.test('who waits takes a place, and is told when the pod goes', async (t) => {
 });
 
 t.test(
+  'who goes while it waits gives its place back at once, in whichever way it goes',
+  async (t) => {
+    const { pod, asked, answer } = await farKeys(t, {
+      server: { maxConnections: 2 },
+      limits: { maxConnectionsPerAddress: 2 },
+    });
+    const handshake = handshakeOf(`${BASE}/ws?token=${byKey()}`);
+    for (const how of ['destroy', 'resetAndDestroy', 'end'] as const) {
+      const sockets = [0, 1].map(() => connect(pod.port, '127.0.0.1'));
+      for (const socket of sockets) {
+        t.teardown(() => socket.destroy());
+        socket.write(handshake);
+      }
+      await until('the keys were asked for', () => asked() === 1);
+      await until('both wait', async () => {
+        const { status } = await knock(pod, `/ws?token=${byKey()}&last_id=x`);
+        const third = await pod.raw();
+        third.write(handshake);
+        await sleep(20);
+        third.destroy();
+        return status === 400 && third.text().startsWith('HTTP/1.1 503');
+      });
+      for (const socket of sockets) socket[how]();
+      const next = await pod.raw();
+      await sleep(100);
+      next.write(handshake);
+      await sleep(50);
+      t.equal(next.text(), '', `${how}: the next one may wait`);
+      next.destroy();
+      await sleep(100);
+    }
+    const last = [await pod.raw(), await pod.raw()];
+    for (const client of last) client.write(handshake);
+    await sleep(50);
+    answer();
+    for (const client of last) t.equal((await client.answer()).status, 101);
+    await until('both are in', () => pod.connections() === 2);
+    t.equal(asked(), 1);
+    t.equal(await pod.metric('realtime_connections_total'), 2, 'and nobody who had gone');
+  },
+);
+
+t.test(
   'keys that cannot be had: 503 for whoever brings a token, said once in the log',
   async (t) => {
     const jwtJwksUrl = 'http://127.0.0.1:1/keys';
