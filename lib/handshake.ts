@@ -59,8 +59,9 @@ const protocolFault = (request: IncomingMessage): Problem | undefined => {
     return problem(405, `method: expected GET, got ${method ?? 'none'}`, { Allow: 'GET' });
   if (httpVersionMajor < 1 || (httpVersionMajor === 1 && httpVersionMinor < 1))
     return problem(400, 'expected HTTP 1.1 or later, got an older one');
-  if (headers.host === undefined || headers.host === '')
-    return problem(400, 'Host: expected one, got none');
+  if (headers.host === '') return HOSTLESS;
+  const badHost = hostFault(request);
+  if (badHost !== undefined) return badHost;
   if (!isWebSocket(request)) return problem(400, 'Upgrade: expected websocket, got another');
   if (headers['sec-websocket-version'] !== '13') {
     return problem(426, 'Sec-WebSocket-Version: expected 13, got another or none', {
@@ -72,6 +73,30 @@ const protocolFault = (request: IncomingMessage): Problem | undefined => {
     return problem(400, 'Sec-WebSocket-Key: expected 16 bytes in base64, got something else');
   return undefined;
 };
+
+/**
+ * What is wrong with the `Host` of any request (RFC 9112 §3.2): of two of them a proxy may believe the other one. Which host it is
+ * nobody asks: the names that lead here are known to proxies alone.
+ */
+export const hostFault = ({
+  headers,
+  rawHeaders,
+  httpVersion,
+}: IncomingMessage): Problem | undefined => {
+  const { host } = headers;
+  // HTTP/1.0 has none
+  if (host === undefined) return httpVersion === '1.0' ? undefined : HOSTLESS;
+  if (!HOST.test(host)) return problem(400, 'Host: expected a host and a port, got another text');
+  const hosts = rawHeaders.filter(
+    (name, at) => at % 2 === 0 && name.length === 4 && name.toLowerCase() === 'host',
+  );
+  // node keeps the first
+  return hosts.length > 1 ? problem(400, 'Host: expected one, got several') : undefined;
+};
+
+const HOSTLESS = problem(400, 'Host: expected one, got none');
+/** RFC 3986 §3.2.2 and §3.2.3. */
+const HOST = /^(?:\[[\w.~!$&'()*+,;=:-]+\]|(?:[\w.~!$&'()*+,;=-]|%[\da-f]{2})*)(?::\d*)?$/i;
 
 /** 16 bytes in base64. */
 const KEY = /^[+/0-9A-Za-z]{22}==$/;

@@ -7,6 +7,7 @@ import { Subscription } from 'rxjs';
 import type { Clock } from '../clock.js';
 import type { Config } from '../config.js';
 import type { HubEvent } from '../events.js';
+import { hostFault } from '../handshake.js';
 import { answerRequest, answerSocket, type Problem, problem } from '../problem.js';
 
 export const httpServer = (
@@ -56,9 +57,9 @@ export const httpServer = (
     serverFactory: (handler) => {
       const take = (request: IncomingMessage, response: ServerResponse): void => {
         if (!enter(request, response)) return;
-        if (request.headers.host === undefined && request.httpVersion === '1.1')
-          refuse(response, problem(400, 'Host: expected one, got none'));
-        else handler(request, response);
+        const badHost = hostFault(request);
+        if (badHost === undefined) handler(request, response);
+        else refuse(response, badHost);
       };
       const server = createServer(
         {

@@ -99,6 +99,24 @@ const version = (row: string, sent: string, text: string | undefined): Row => ({
   contract: '426',
 });
 
+/** Whether they can be a host and a port at all (RFC 3986 §3.2.2): which one it is, is a proxy's to know. */
+export const BAD_HOSTS = [
+  ...[
+    'evil/x',
+    'user@evil',
+    'a b',
+    'a<b',
+    'a"b',
+    'a\\b',
+    'caf\u00e9',
+    'a%zz',
+    'a:8000x',
+    'a:80:80',
+  ],
+  ...['[::1', '::1', '[::1]x', 'a?b', 'a#b', '{evil}'],
+];
+const GOOD_HOSTS = ['chat_1.example.', 'a%20b', 'x:', '[::1]:8000', '[v1.a:b]', 'LOCALHOST:8000'];
+
 export const HANDSHAKES: readonly Row[] = [
   version('H01', 'version 12', '12'),
   version('H01', 'no version', undefined),
@@ -128,6 +146,10 @@ export const HANDSHAKES: readonly Row[] = [
   refused('H07', 'HTTP/1.0', general({}, `GET ${GENERAL} HTTP/1.0`), '400'),
   refused('H08', 'no Host', general({ Host: undefined }), '400'),
   refused('H08', 'an empty Host', general({ Host: '' }), '400'),
+  refused('H08', 'two Hosts', general({ host: 'evil' }), '400'),
+  refused('H08', 'two Hosts, the same', general({ host: '127.0.0.1' }), '400'),
+  ...BAD_HOSTS.map((host) => refused('H08', `Host: ${host}`, general({ Host: host }), '400')),
+  ...GOOD_HOSTS.map((host) => letIn('H08', `Host: ${host}`, general({ Host: host }))),
   refused('H09', 'an unknown path', handshakeOf(`${BASE}/nowhere`), '404'),
   refused('H09', 'a path that begins like ours', handshakeOf(`${BASE}/wsx`), '404'),
   refused('H09', 'no path but slashes', handshakeOf('//'), '404'),
@@ -205,7 +227,7 @@ export const HANDSHAKES: readonly Row[] = [
   letIn('H16', 'one that is allowed', general({ Origin: ORIGIN })),
   letIn(
     'H16',
-    'our own',
+    'our own, as Host says',
     general({ Host: 'chat.example:8000', Origin: 'http://chat.example:8000' }),
   ),
   letIn(

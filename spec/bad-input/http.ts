@@ -2,7 +2,7 @@
 import { BASE } from '../support/pod.js';
 import type { RawClient } from '../support/raw-client.js';
 import { until } from '../support/redis.js';
-import { isProblem } from './handshake.js';
+import { BAD_HOSTS, isProblem } from './handshake.js';
 import { type Counted, once, type Row } from './row.js';
 
 const MESSAGES = `${BASE}/messages`;
@@ -117,6 +117,11 @@ export const REQUESTS: readonly Row[] = [
     '400',
   ),
   asks('P05', 'Host: evil', request(`GET ${BASE}/ws`, []).replace('Host: x', 'Host: evil'), '426'),
+  asks('P05', 'two Hosts', request('GET /health', ['Host: evil']), '400, closed'),
+  ...BAD_HOSTS.map((host) =>
+    asks('P05', `Host: ${host}`, request('GET /health').replace('x', host), '400, closed'),
+  ),
+  asks('P05', 'an empty Host', request('GET /health').replace('x', ''), '200'),
   asks('P05', 'no Host', 'GET /health HTTP/1.1\r\n\r\n', '400, closed'),
   asks('P05', 'no Host, as HTTP/1.0', 'GET /health HTTP/1.0\r\n\r\n', '200, closed'),
   asks('P06', 'another expectation', request('GET /health', ['Expect: hunter2']), '417, closed'),
