@@ -9,7 +9,7 @@
  * The stream ends with the subscription: the hub's `takeUntil(shutdown$)` closes the door.
  */
 import { Chain, type Either, isLeft, left, mapLeft } from 'fp-ts/lib/Either.js';
-import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import {
@@ -19,7 +19,6 @@ import {
   Observable,
   of,
   Subject,
-  type Subscription,
   take,
   takeUntil,
   timeout,
@@ -33,7 +32,7 @@ import type { Config } from './config.js';
 import type { Connection } from './command.js';
 import { type Admission, connection, type ConnectionDeps } from './connection.js';
 import type { HubEvent } from './events.js';
-import { admission, handshake, isOurs, isWebSocket } from './handshake.js';
+import { admission, handshake, isOurs } from './handshake.js';
 import { answerSocket, type Problem, problem } from './problem.js';
 
 export interface AcceptDeps extends ConnectionDeps {
@@ -94,7 +93,7 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
       if (!(stream instanceof Socket)) return void stream.destroy();
       if (owesAnswer(stream)) return cutOff(stream);
       if (!isOurs(request, config.server.basePath)) {
-        if (deps.alone) asRequest(deps, request, stream);
+        if (deps.alone) asRequest(deps, request, stream, head);
         return;
       }
       const asked = handshake(request, config);
@@ -107,19 +106,18 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
         return refuse(stream, tooMany('address', maxConnectionsPerAddress));
       if (leave !== undefined) stream.once('close', leave);
       waiting++;
+      const known$ = identified(request, stream).pipe(finalize(() => waiting--));
       // ended by the door's closing, not by its going: who waits there is answered
       // eslint-disable-next-line rxjs-x/no-ignored-subscription
-      identified(request, stream)
-        .pipe(finalize(() => waiting--))
-        .subscribe((identity) => {
-          const admitted = Chain.chain(identity, (who) => admission(asked.right, who));
-          const refusal = isLeft(admitted)
-            ? admitted.left
-            : enter(request, stream, head, admitted.right);
-          if (refusal === undefined) return;
-          leave?.();
-          refuse(stream, refusal);
-        });
+      known$.subscribe((identity) => {
+        const admitted = Chain.chain(identity, (who) => admission(asked.right, who));
+        const refusal = isLeft(admitted)
+          ? admitted.left
+          : enter(request, stream, head, admitted.right);
+        if (refusal === undefined) return;
+        leave?.();
+        refuse(stream, refusal);
+      });
     };
 
     /** Who it is, or why nobody can say: in time, and before the door closes. Emits once; not at all when its client goes before. */
@@ -175,12 +173,12 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
     };
 
     server.on('upgrade', upgrade);
-    const turnAway = (request: IncomingMessage, stream: Duplex): void => {
+    const turnAway = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
       stream.on('error', destroy);
       if (!(stream instanceof Socket)) return;
       if (owesAnswer(stream)) cutOff(stream);
       else if (isOurs(request, config.server.basePath)) refuse(stream, DRAINING);
-      else if (deps.alone) asRequest(deps, request, stream);
+      else if (deps.alone) asRequest(deps, request, stream, head);
     };
 
     // the door is closed, and says so, until the app has ended
@@ -200,28 +198,33 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
 const owesAnswer = (socket: Socket): boolean =>
   (Reflect.get(socket, '_httpMessage') ?? null) !== null;
 
-/** Whoever offers an upgrade elsewhere (`curl --http2` does everywhere) may be answered as if it had not: RFC 9110 §7.8. */
+/**
+ * Whoever offers an upgrade elsewhere (`curl --http2` does everywhere) is answered as if it had not: RFC 9110 §7.8. Node has let
+ * go of the socket and taken the body for another protocol's, so the server is given all of it once more, without the offer: bounds,
+ * times, body and answer are then those of any request. It is the last one on its socket.
+ */
 const asRequest = (
-  { clock, config, server, tell }: AcceptDeps,
-  request: IncomingMessage,
+  { clock, server }: AcceptDeps,
+  { method = '', url = '', httpVersion, rawHeaders }: IncomingMessage,
   socket: Socket,
+  rest: Buffer,
 ): void => {
-  const response = new ServerResponse(request);
-  response.shouldKeepAlive = false;
-  response.assignSocket(socket);
-  // the server has let go of this socket: no other timeout is left that would end it
-  const cutIn = (ms: number): Subscription => clock.scheduler.schedule(() => socket.destroy(), ms);
-  let cut = cutIn(config.limits.handshakeTimeoutMs);
-  socket.once('close', () => cut.unsubscribe());
-  response.on('finish', () => {
-    const { statusCode: status } = response;
-    if (status >= 400 && isWebSocket(request)) tell({ _tag: 'HandshakeRefused', status });
-    socket.end();
-    cut.unsubscribe();
-    cut = cutIn(CLOSE_TIMEOUT_MS);
+  const headers = rawHeaders.flatMap((name, at) =>
+    at % 2 === 1 || HOP_BY_HOP.has(name.toLowerCase())
+      ? []
+      : [`${name}: ${rawHeaders[at + 1] ?? ''}`],
+  );
+  const lines = [`${method} ${url} HTTP/${httpVersion}`, ...headers, 'Connection: close', '', ''];
+  // as node read it
+  socket.unshift(Buffer.concat([Buffer.from(lines.join('\r\n'), 'latin1'), rest]));
+  // not at once: this is still called by the parser that the socket would get again
+  clock.turn(() => {
+    socket.off('error', destroy);
+    if (!socket.destroyed) server.emit('connection', socket);
   });
-  server.emit('request', request, response);
 };
+
+const HOP_BY_HOP: ReadonlySet<string> = new Set(['upgrade', 'connection']);
 
 /**
  * Its client has gone while nobody reads from the socket: what node notices by itself. It does not where early frames wait in

@@ -24,7 +24,7 @@ export const isOurs = (request: IncomingMessage, basePath: string): boolean => {
 };
 
 /** Whether it asks for a WebSocket, wherever. */
-export const isWebSocket = ({ headers }: IncomingMessage): boolean =>
+const isWebSocket = ({ headers }: IncomingMessage): boolean =>
   headers.upgrade?.toLowerCase() === 'websocket' && UPGRADES.test(headers.connection ?? '');
 
 /** Without it the other header means nothing (RFC 9110 §7.8). */

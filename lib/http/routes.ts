@@ -16,7 +16,6 @@ import { isWhom, WHOM_RULE, type Word } from '../broker/word.js';
 import type { Clock } from '../clock.js';
 import type { Config } from '../config.js';
 import type { HubEvent } from '../events.js';
-import { isWebSocket } from '../handshake.js';
 import { isRoomName, type Room, ROOM_RULE } from '../position.js';
 import { type Problem, problem } from '../problem.js';
 import { bodies, unreadable } from './bodies.js';
@@ -63,8 +62,7 @@ export const routes =
     const refusal =
       (request: FastifyRequest, reply: FastifyReply): Asked['refuse'] =>
       (why, more) => {
-        // a handshake that comes to here is counted where upgrades are taken
-        if (!isWebSocket(request.raw)) tell({ _tag: 'RequestRefused', status: why.status });
+        tell({ _tag: 'RequestRefused', status: why.status });
         return refuseWith(request, reply, why, more);
       };
 
