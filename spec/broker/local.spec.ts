@@ -146,3 +146,49 @@ t.test('at most 100,000 keys are kept, the oldest is forgotten first', async (t)
   clock.advance(KEY_TTL_MS);
   t.equal(keys.get('r', 'k100000'), undefined);
 });
+
+t.test('when there are 100,000 keys, who has most of them forgets one', async (t) => {
+  const clock = virtualClock();
+  const keys = idempotencyKeys(clock);
+  const keyed = { id: 'x', digest: 'y' };
+  const has = (room: Room, key: string): boolean => keys.get(room, key) !== undefined;
+  const mine = [
+    ['r', 'alice:1'],
+    ['s', 'alice:2'],
+    ['r', '%:1'],
+    ['', ':anybody'],
+  ] as const;
+  for (const [room, key] of mine) keys.set(room, key, keyed);
+  for (let i = 0; i < 250_000; i++) keys.set(`r${i % 50}`, `mallory:${i}`, keyed);
+  for (const [room, key] of mine) t.ok(has(room, key), `${room} ${key} is not pushed out`);
+  const first = 250_000 - 100_000 + mine.length;
+  t.ok(!has(`r${(first - 1) % 50}`, `mallory:${first - 1}`), 'but the oldest of who has most');
+  t.ok(has(`r${first % 50}`, `mallory:${first}`));
+  // of anonymous clients nobody knows more than the room
+  for (let i = 0; i < 90_000; i++) keys.set('flooded', `:${i}`, keyed);
+  for (let i = 0; i < 1_000; i++) keys.set('r', `bob:${i}`, keyed);
+  for (const [room, key] of [...mine, ['r', 'bob:0']] as const) t.ok(has(room, key), key);
+  clock.advance(KEY_TTL_MS / 2);
+  keys.set('r', 'alice:3', keyed);
+  clock.advance(KEY_TTL_MS / 2);
+  for (const [room, key] of mine) t.ok(!has(room, key), 'too old');
+  t.ok(has('r', 'alice:3'));
+  for (let i = 0; i < 99_999; i++) keys.set('r', `u${i}:1`, keyed);
+  t.ok(has('r', 'alice:3'), 'what is too old makes room first');
+  keys.set('r', 'last:1', keyed);
+  t.ok(has('r', 'last:1'));
+  t.ok(has('r', 'u99998:1'));
+});
+
+t.test('keys cost the same however many were forgotten', async (t) => {
+  const keys = idempotencyKeys(virtualClock());
+  const keyed = { id: 'x', digest: 'y' };
+  const timed = (from: number): number => {
+    const began = performance.now();
+    for (let i = from; i < from + 100_000; i++) keys.set('r', `mallory:${i}`, keyed);
+    return performance.now() - began;
+  };
+  const filling = timed(0);
+  const full = Math.min(timed(100_000), timed(200_000));
+  t.ok(full < 5 * filling + 100, `${full} ms, ${filling} ms while there was room`);
+});
