@@ -5,8 +5,10 @@
 
 /** Time that goes by for each piece of it that a rendering took: at most a 20th of the process goes there. */
 const REST = 20;
+/** So much of that may be owed: some 100 renderings in a row are each of now, as who looks before and after wants them. */
+const CREDIT_MS = 1_000;
 /** Beyond it a rendering that was slow by chance would be told for too long. */
-const MAX_REST_MS = 100;
+const MAX_AGE_MS = 100;
 
 /** No timer: times are compared when somebody asks, so that nothing waits, and who asks seldom gets what is true now. */
 export const shared = (
@@ -15,12 +17,15 @@ export const shared = (
 ): (() => Promise<Buffer>) => {
   let last: Promise<Buffer> | undefined;
   let goodUntil = Number.NEGATIVE_INFINITY;
+  /** When all that was rendered is rested from. */
+  let restedAt = Number.NEGATIVE_INFINITY;
   const anew = async (): Promise<Buffer> => {
     const begun = now();
     // encoded once, and no copy for each of those who wait for it
     const text = Buffer.from(await render());
     const done = now();
-    goodUntil = done + Math.min(MAX_REST_MS, REST * (done - begun));
+    restedAt = Math.max(restedAt, done - CREDIT_MS) + REST * (done - begun);
+    goodUntil = Math.min(restedAt, done + MAX_AGE_MS);
     return text;
   };
   return () => {
