@@ -20,6 +20,7 @@ import {
   mayJoin,
   mayPublish,
   refusalOf,
+  renewed,
 } from './access/index.js';
 import { REVOKED, type Standing, Tenure } from './access/tenure.js';
 import type { PublishError, Receipt } from './broker/index.js';
@@ -487,7 +488,7 @@ class SocketConnection implements Connection {
       const id = formatId(this.idFor(this.memberships.get(GLOBAL)));
       this.tell({ event: 'ack', ref, id, duplicate: false });
     }
-    tenure.renew(found.right);
+    tenure.renew(renewed(this.identity, found.right));
   }
 
   // pace

@@ -250,6 +250,25 @@ t.test('a token ends at the time that it says, and a new one takes its place', a
   t.strictSame(stays.all({ data: { event: 'left' } }).length, 1);
 });
 
+t.test('who came with a key too keeps its rights, whatever tokens come after', async (t) => {
+  const pod = await guarded(t);
+  const rooms = { join: ['a'] };
+  const headers = { 'X-API-Key': 'key-1', ...bearer(tokenOf({ rooms, exp: inSeconds(2) })) };
+  const a = await pod.connect('/ws/b', { headers });
+  for (const id of ['r1', 'r2']) {
+    a.send({ type: 'refresh', data: { token: tokenOf({ rooms, exp: inSeconds(60) }) }, id });
+    await a.heard({ data: { event: 'ack', ref: id } });
+  }
+  a.send({ type: 'join', room: 'c', id: 'j' });
+  await a.heard({ data: { event: 'joined', room: 'c', ref: 'j' } });
+  a.send({ type: 'chat', room: 'b', data: 'still', id: 'c' });
+  await a.heard({ type: 'chat', room: 'b', from: 'alice', data: 'still' });
+  t.equal(a.all({ data: { event: 'left' } }).length, 0);
+  await sleep(2_100);
+  await a.caughtUp();
+  t.equal(a.socket.readyState, 1, 'and the new end holds');
+});
+
 // how many
 
 t.test('so many connections of a user, and 429', async (t) => {

@@ -4,7 +4,6 @@
  */
 import * as E from 'fp-ts/lib/Either.js';
 import * as t from 'io-ts';
-import { isRoomName } from '../position.js';
 import type { Denial, Identity, Rights, Rooms } from './index.js';
 
 export interface Expected {
@@ -67,19 +66,19 @@ const Subject = claim(
   (value): value is string =>
     typeof value === 'string' &&
     value.trim() !== '' &&
-    value.length <= MAX_SUBJECT &&
+    // characters, whatever they take
+    Array.from(value).length <= MAX_SUBJECT &&
     !UNPRINTABLE.test(value) &&
     !TAKEN.has(value),
 );
 
+/** One that no room is called by allows none, which takes nothing from the others. */
 const isPattern = (value: unknown): boolean =>
-  typeof value === 'string' &&
-  // a prefix is what some room's name begins with
-  isRoomName(value.endsWith('*') ? `${value.slice(0, -1)}0` : value);
+  typeof value === 'string' && !value.slice(0, -1).includes('*');
 
 const patterns = (name: string): t.Type<true | readonly string[]> =>
   claim(
-    `rooms.${name}: true, or a list of room names, each with at most one * at its end`,
+    `rooms.${name}: true, or a list of texts, each with at most one * at its end`,
     (value): value is true | readonly string[] =>
       value === true || (Array.isArray(value) && value.every(isPattern)),
   );

@@ -29,6 +29,8 @@ export interface Identity {
   /** The token's `sub`; null for whoever came without a token. */
   readonly userId: string | null;
   readonly rights: Rights;
+  /** An API key came too: it gives the rights, and never ends. */
+  readonly byKey?: true;
   /** Unix ms at which the token ends; undefined where nothing ends. */
   readonly expiresAt: number | undefined;
 }
@@ -66,6 +68,10 @@ export interface Access {
   /** Emits once and never errors. */
   identify(credentials: Credentials): Observable<Either<Denial, Identity>>;
 }
+
+/** Who somebody is by another token of the same user: what a key has given stays. */
+export const renewed = ({ byKey, rights }: Identity, by: Identity): Identity =>
+  byKey === undefined ? by : { ...by, byKey, rights };
 
 /** Whether they may be in the room. Everybody is in the global log. */
 export const mayJoin = ({ join }: Rights, room: Room): boolean =>

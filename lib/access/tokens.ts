@@ -88,7 +88,11 @@ const PROGRAM: Identity = {
 };
 
 /** A program that speaks for a user: the user's name, the program's rights. */
-const asAdmin = (identity: Identity): Identity => ({ ...identity, rights: PROGRAM.rights });
+const asAdmin = (identity: Identity): Identity => ({
+  ...identity,
+  rights: PROGRAM.rights,
+  byKey: true,
+});
 
 /** The payload, if one of the keys has signed the token. */
 const signedBy = (token: Token, keys: readonly KeyObject[]): Answer<Uint8Array> => {

@@ -139,6 +139,7 @@ export const HANDSHAKES: readonly Row[] = [
   ),
   refused('H03', 'two keys', general({ 'sec-websocket-key': KEY }), '400'),
   refused('H04', 'Upgrade: h2c', general({ Upgrade: 'h2c' }), '400'),
+  refused('H04', 'a list of protocols', general({ Upgrade: 'websocket, h2c' }), '400'),
   refused('H05', 'Connection without upgrade', general({ Connection: 'close' }), UPGRADE),
   refused('H05', 'no Upgrade', general({ Upgrade: undefined, Connection: 'close' }), UPGRADE),
   refused('H06', 'POST', general({ 'Content-Length': '0' }, `POST ${GENERAL} HTTP/1.1`), ALLOW),
