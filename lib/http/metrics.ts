@@ -164,6 +164,9 @@ export const metrics = (
         return keysUnavailable.inc();
       case 'PayloadDropped':
         return rejected.inc({ code: 'broker_payload' });
+      // counted by what it was answered with
+      case 'Denied':
+        return;
       case 'ProbeReturned':
         return probe.observe(event.seconds);
     }
