@@ -228,3 +228,19 @@ t.test('what Redis sends is cut at its ends, however it comes', async (t) => {
     );
   }
 });
+
+t.test('a splitter takes a long value in many pieces in the time of its length', async (t) => {
+  const long = Buffer.from(`$10000000\r\n${'x'.repeat(10_000_000)}\r\n+OK\r\n`);
+  const split = framesOf();
+  const began = performance.now();
+  const frames: Buffer[] = [];
+  for (let at = 0; at < long.length; at += 4_096)
+    frames.push(...split(long.subarray(at, at + 4_096)).map(({ bytes }) => bytes));
+  // copied anew with each piece it takes several seconds: what is behind it, a probe, comes too late
+  t.ok(performance.now() - began < 1_000, `${performance.now() - began} ms`);
+  t.strictSame(
+    frames.map(({ length }) => length),
+    [long.length - 5, 5],
+  );
+  t.ok(Buffer.concat(frames).equals(long));
+});

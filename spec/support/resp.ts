@@ -8,19 +8,28 @@ export interface RespFrame {
   readonly isPush: boolean;
 }
 
-/** A splitter of one stream of bytes. */
+/** A splitter of one stream of bytes. What waits is joined when there may be enough of it: each byte is copied a few times at most. */
 export const framesOf = (): ((chunk: Buffer) => readonly RespFrame[]) => {
-  let rest = Buffer.alloc(0);
+  let waiting: Buffer[] = [];
+  let length = 0;
+  let needed = 1;
   return (chunk) => {
-    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    waiting.push(chunk);
+    length += chunk.length;
+    if (length < needed) return [];
+    const bytes = Buffer.concat(waiting);
     const frames: RespFrame[] = [];
     let at = 0;
-    for (let end = endOf(bytes, 0); end !== undefined; end = endOf(bytes, at)) {
+    let end = endOf(bytes, at);
+    while (end <= bytes.length) {
       const frame = bytes.subarray(at, end);
       frames.push({ bytes: frame, isPush: PUSH.test(frame.toString('latin1', 0, 24)) });
       at = end;
+      end = endOf(bytes, at);
     }
-    rest = Buffer.from(bytes.subarray(at));
+    waiting = [Buffer.from(bytes.subarray(at))];
+    length = bytes.length - at;
+    needed = end - at;
     return frames;
   };
 };
@@ -28,16 +37,16 @@ export const framesOf = (): ((chunk: Buffer) => readonly RespFrame[]) => {
 /** `message` and `smessage`, as an array (RESP2) or a push (RESP3). */
 const PUSH = /^[*>]3\r\n\$[78]\r\ns?message\r\n/;
 
-/** Where the value that begins at `at` ends; undefined when it is not there as a whole. */
-const endOf = (bytes: Buffer, at: number): number | undefined => {
+/** Where the value that begins at `at` ends; beyond the bytes when it is not there as a whole: at least there. */
+const endOf = (bytes: Buffer, at: number): number => {
   const line = bytes.indexOf('\r\n', at);
-  if (line < 0) return undefined;
+  if (line < 0) return bytes.length + 1;
   const count = Number(bytes.toString('latin1', at + 1, line));
   switch (String.fromCharCode(bytes[at] ?? 0)) {
     case '$':
     case '=':
     case '!':
-      return count < 0 ? line + 2 : within(bytes, line + 2 + count + 2);
+      return count < 0 ? line + 2 : line + 2 + count + 2;
     case '*':
     case '~':
     case '>':
@@ -49,11 +58,8 @@ const endOf = (bytes: Buffer, at: number): number | undefined => {
   }
 };
 
-const within = (bytes: Buffer, end: number): number | undefined =>
-  end <= bytes.length ? end : undefined;
-
-const elementsEnd = (bytes: Buffer, start: number, count: number): number | undefined => {
-  let at: number | undefined = start;
-  for (let i = 0; i < count && at !== undefined; i++) at = endOf(bytes, at);
+const elementsEnd = (bytes: Buffer, start: number, count: number): number => {
+  let at = start;
+  for (let i = 0; i < count && at <= bytes.length; i++) at = endOf(bytes, at);
   return at;
 };
