@@ -169,6 +169,9 @@ export const metrics = (
         return;
       case 'ProbeReturned':
         return probe.observe(event.seconds);
+      // it is counted as what it leads to: a request or a message that was refused
+      case 'Denied':
+        return;
     }
   };
 

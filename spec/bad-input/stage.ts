@@ -105,7 +105,7 @@ const miscountedYet = async (
   rows: readonly Row[],
   before: ReadonlyMap<string, number>,
 ): Promise<readonly string[]> => {
-  let faults: readonly string[] = [];
+  let faults: readonly string[] = ['the counters cannot be read'];
   const isCounted = async (): Promise<boolean> => {
     faults = miscounted(rows, before, await pod.counters());
     return faults.length === 0;
