@@ -169,9 +169,6 @@ export const metrics = (
         return;
       case 'ProbeReturned':
         return probe.observe(event.seconds);
-      // it is counted as what it leads to: a request or a message that was refused
-      case 'Denied':
-        return;
     }
   };
 
