@@ -265,6 +265,8 @@ export const wanderer = (options: WandererOptions): Wanderer => {
           connection: textIn(fields['connection_id']),
         });
         for (const other of wanted) if (other !== first) ask(other);
+        // given up since the URL named it
+        if (!isWanted(first)) goOutOf(first);
         return;
       case 'joined':
         return joined(room, id, fields);
@@ -369,6 +371,12 @@ export const wanderer = (options: WandererOptions): Wanderer => {
     });
   };
 
+  const goOutOf = (room: Room): void => {
+    asked.delete(room);
+    options.tell({ ...base(), _tag: 'Leaves', room });
+    send({ type: 'leave', room });
+  };
+
   const mayAsk = (room: Room): boolean =>
     welcome && wanted.has(room) && !here.has(room) && !asked.has(room);
 
@@ -425,11 +433,8 @@ export const wanderer = (options: WandererOptions): Wanderer => {
     leave: (room) => {
       if (!wanted.delete(room)) return;
       lastIds.delete(room);
-      asked.delete(room);
-      // also while the join is under way
-      if (!welcome) return;
-      options.tell({ ...base(), _tag: 'Leaves', room });
-      send({ type: 'leave', room });
+      // also while the join is under way; the URL's is left with the welcome
+      if (welcome) goOutOf(room);
     },
     breakOff: (ms) => {
       if (socket === undefined) return;
