@@ -9,15 +9,17 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { type Client, type Message, offsetOf } from './support/client.js';
+import { asProgram } from './support/credentials.js';
 import { BASE, type Pod, startPod, startProcess } from './support/pod.js';
 import {
   closeFrame,
   frame,
   handshakeOf,
+  linesOf,
   PING,
   PONG,
-  type RawClient,
   TEXT,
+  type RawClient,
 } from './support/raw-client.js';
 import { until } from './support/redis.js';
 
@@ -392,7 +394,7 @@ t.test('an offer to upgrade that nobody takes changes nothing of a request', asy
   const post = (offer: string, headers: readonly string[]): string =>
     [
       `POST ${BASE}/messages HTTP/1.1`,
-      'Host: x',
+      linesOf(asProgram({ Host: 'x' })).trimEnd(),
       // as curl --http2 says it
       'Connection: Upgrade, HTTP2-Settings',
       `Upgrade: ${offer}`,
