@@ -20,8 +20,14 @@ export type Asked = Pick<Admission, 'room' | 'resumes'>;
 /** Whether a request is for this service at all: an embedding server may have other upgrades. */
 export const isOurs = (request: IncomingMessage, basePath: string): boolean => {
   const path = targetOf(request).split('?', 1)[0] ?? '';
+  // the numbers there are no room: asked for with another offer (`curl --http2`) they are a request as any
+  if (path === `${basePath}/ws/stats`) return isWebSocket(request);
   return path === `${basePath}/ws` || path.startsWith(`${basePath}/ws/`);
 };
+
+/** Whether content comes behind the headers (RFC 9112 §6.3). */
+export const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
 /** Whether it asks for a WebSocket, wherever. */
 const isWebSocket = ({ headers }: IncomingMessage): boolean =>
@@ -63,6 +69,8 @@ const protocolFault = (request: IncomingMessage): Problem | undefined => {
   const badHost = hostFault(request);
   if (badHost !== undefined) return badHost;
   if (!isWebSocket(request)) return problem(400, 'Upgrade: expected websocket, got another');
+  // it would come before the first frame (RFC 9110 §7.8), and be taken for one
+  if (hasBody(request)) return problem(400, 'expected a request without a body, got one with');
   if (headers['sec-websocket-version'] !== '13') {
     return problem(426, 'Sec-WebSocket-Version: expected 13, got another or none', {
       'Sec-WebSocket-Version': '13',

@@ -20,6 +20,7 @@ const serverWith = async (t: Test) => {
   const http = httpServer(config.right, clock, (event) => events.push(event));
   const waiting: (() => void)[] = [];
   http.get('/big', () => Buffer.alloc(32_000_000));
+  http.post('/body', () => 'done');
   http.get('/wait', () => new Promise((resolve) => waiting.push(() => resolve('done'))));
   await http.listen({ port: 0, host: '127.0.0.1' });
   t.teardown(() => http.close());
@@ -100,6 +101,34 @@ t.test(
     t.equal(clock.pending(), 0, 'and nothing is left to come');
   },
 );
+
+t.test('a body has its own time before the answer has its 30 s', async (t) => {
+  const { clock, open, sockets } = await serverWith(t);
+  const [slow, late] = [await open(), await open()];
+  const head =
+    'POST /body HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\na';
+  for (const client of [slow, late]) client.write(head);
+  await until('both have begun', async () => clock.pending() === 2);
+  clock.advance(39_999);
+  slow.write('b');
+  await until('it is answered', () => answersIn(slow) === 1);
+  clock.advance(1);
+  await late.ended();
+  t.equal(answersIn(late), 0);
+  t.equal(await sockets(), 1);
+});
+
+t.test('what comes behind a last request is not answered, and that one is', async (t) => {
+  const { events, open, waiting } = await serverWith(t);
+  const client = await open();
+  const last = get('/wait').replace('Host', 'Connection: close\r\nHost');
+  client.write(`${last}${get('/wait')}nonsense`);
+  await until('it is asked', () => waiting.length > 0);
+  waiting[0]?.();
+  await client.ended();
+  t.match(client.text(), /^HTTP\/1\.1 200 /);
+  t.strictSame([answersIn(client), waiting.length, events.length], [1, 1, 0]);
+});
 
 t.test('128 requests ahead of their answers are taken, and one more cuts', async (t) => {
   const { clock, events, open, waiting } = await serverWith(t);

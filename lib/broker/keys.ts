@@ -1,6 +1,7 @@
 /**
  * Idempotency keys that this pod has seen, for 5 minutes (contract section 1) and at most 100,000 of them (about
- * 25 MB). When there are more, the oldest is forgotten of one who has most: nobody's flood pushes out what others said.
+ * 25 MB). When there are more, the oldest is forgotten of one who has most: no user's flood pushes out what others said.
+ * Where none has many, the oldest of all: that is a flood of many who cannot be told apart.
  */
 import type { Clock } from '../clock.js';
 import type { Room } from '../position.js';
@@ -18,6 +19,8 @@ export interface IdempotencyKeys {
 
 export const KEY_TTL_MS = 300_000;
 const MAX_KEYS = 100_000;
+/** Fewer are no flood. */
+const FLOOD_LEVEL = 7;
 
 /** Two queues go through each key, as all live equally long: everybody's, and its owner's. */
 interface Entry extends Keyed {
@@ -98,8 +101,9 @@ export const idempotencyKeys = ({ scheduler }: Clock): IdempotencyKeys => {
   const makeRoom = (now: number): void => {
     while (oldest !== undefined && oldest.until <= now) forget(oldest.owner);
     if (seen.size < MAX_KEYS) return;
-    const [richest] = levels.findLast((level) => level.size > 0) ?? [];
-    if (richest !== undefined) forget(richest);
+    const [richest] = levels.findLast((level, at) => at >= FLOOD_LEVEL && level.size > 0) ?? [];
+    const poorer = richest ?? oldest?.owner;
+    if (poorer !== undefined) forget(poorer);
   };
 
   return {

@@ -62,7 +62,8 @@ export const routes =
     const refusal =
       (request: FastifyRequest, reply: FastifyReply): Asked['refuse'] =>
       (why, more) => {
-        tell({ _tag: 'RequestRefused', status: why.status });
+        // who has gone was refused nothing
+        if (!reply.raw.destroyed) tell({ _tag: 'RequestRefused', status: why.status });
         return refuseWith(request, reply, why, more);
       };
 

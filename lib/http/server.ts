@@ -7,7 +7,7 @@ import { Subscription } from 'rxjs';
 import type { Clock } from '../clock.js';
 import type { Config } from '../config.js';
 import type { HubEvent } from '../events.js';
-import { hostFault } from '../handshake.js';
+import { hasBody, hostFault } from '../handshake.js';
 import { answerRequest, answerSocket, type Problem, problem } from '../problem.js';
 
 export const httpServer = (
@@ -25,7 +25,7 @@ export const httpServer = (
   };
   const underway = new WeakMap<Socket, Underway>();
   const begin = (socket: Socket): Underway => {
-    const begun: Underway = { count: 0, patience: Subscription.EMPTY };
+    const begun: Underway = { count: 0, bodyMs: 0, patience: Subscription.EMPTY };
     underway.set(socket, begun);
     // of answers that wait behind another, Node tells no end
     socket.once('close', () => begun.patience.unsubscribe());
@@ -33,11 +33,13 @@ export const httpServer = (
   };
   const wait = (socket: Socket, of: Underway): void => {
     of.patience.unsubscribe();
-    if (of.count > 0 && !socket.destroyed)
-      of.patience = scheduler.schedule(() => socket.destroy(), ANSWER_MS);
+    if (of.count === 0) of.bodyMs = 0;
+    else if (!socket.destroyed)
+      of.patience = scheduler.schedule(() => socket.destroy(), ANSWER_MS + of.bodyMs);
   };
   /** False when there are too many: then its socket is gone. */
-  const enter = ({ socket }: IncomingMessage, response: ServerResponse): boolean => {
+  const enter = (request: IncomingMessage, response: ServerResponse): boolean => {
+    const { socket } = request;
     if (socket.destroyed) return false;
     const of = underway.get(socket) ?? begin(socket);
     if (of.count >= MAX_UNDERWAY) {
@@ -46,6 +48,8 @@ export const httpServer = (
       return false;
     }
     of.count++;
+    // what is still to come of the request has a time of its own
+    if (hasBody(request)) of.bodyMs = limits.handshakeTimeoutMs;
     if (of.count === 1) wait(socket, of);
     response.once('close', () => {
       of.count--;
@@ -72,6 +76,8 @@ export const httpServer = (
         },
         take,
       );
+      // Node's 1,000 would hide the rest from every check; the headers' 16 KB are bound enough
+      server.maxHeadersCount = 0;
       // whoever reads the body says 100 first: what is refused by its headers needs not be sent
       return (
         server
@@ -97,6 +103,9 @@ export const httpServer = (
     clientErrorHandler: (error, socket) => {
       // whoever was answered and sends on is answered once
       if (error.code === 'ECONNRESET' || !socket.writable) return;
+      // what comes behind a last request is nobody's (RFC 9112 §9.6), and that one's answer is on its way
+      const owed = underway.get(socket)?.count ?? 0;
+      if (error.code === 'HPE_CLOSED_CONNECTION' && owed > 0) return;
       refuseSocket(socket, PARSER[error.code] ?? MALFORMED);
     },
   });
@@ -105,6 +114,8 @@ export const httpServer = (
 /** Answers that one socket waits for, and until when the first of them is to be taken. */
 interface Underway {
   count: number;
+  /** Time for the bodies that come first. */
+  bodyMs: number;
   patience: Subscription;
 }
 

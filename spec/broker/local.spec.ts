@@ -180,6 +180,16 @@ t.test('when there are 100,000 keys, who has most of them forgets one', async (t
   t.ok(has('r', 'u99998:1'));
 });
 
+t.test('when nobody has many keys, the oldest of all is forgotten', async (t) => {
+  const keys = idempotencyKeys(virtualClock());
+  const keyed = { id: 'x', digest: 'y' };
+  for (let i = 0; i < 50_000; i++) keys.set(`old-${i}`, ':1', keyed);
+  for (const key of [':1', ':2', ':3']) keys.set('mine', key, keyed);
+  for (let i = 0; i < 90_000; i++) keys.set(`new-${i}`, ':1', keyed);
+  for (const key of [':1', ':2', ':3']) t.match(keys.get('mine', key), keyed);
+  t.equal(keys.get('old-40000', ':1'), undefined);
+});
+
 t.test('keys cost the same however many were forgotten', async (t) => {
   const keys = idempotencyKeys(virtualClock());
   const keyed = { id: 'x', digest: 'y' };
