@@ -153,7 +153,7 @@ export const brokerRows = (redis: RedisServer, refusing: RefusingRedis): readonl
       counted: once('rejected broker_payload'),
       play: async (stage) => {
         const heard = await heardDuring(stage, () => publish(redis, GENERAL, payload()));
-        return heard.length === 0 ? 'dropped' : `heard ${JSON.stringify(heard[0]).slice(0, 60)}`;
+        return heard.length === 0 ? 'dropped' : `heard ${JSON.stringify(heard[0]).slice(0, 200)}`;
       },
     }),
   ),
@@ -168,7 +168,7 @@ export const brokerRows = (redis: RedisServer, refusing: RefusingRedis): readonl
         return heard.map((message) => JSON.stringify(message)).join() ===
           JSON.stringify(JSON.parse(text))
           ? 'heard as it is'
-          : `heard ${JSON.stringify(heard).slice(0, 60)}`;
+          : `heard ${JSON.stringify(heard).slice(0, 200)}`;
       },
     }),
   ),
