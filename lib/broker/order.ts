@@ -31,6 +31,8 @@ export type Verdict = 'Before' | 'Contradicted' | 'Ahead' | 'Unknown';
 export interface Order {
   /** Our place. */
   top(): Top;
+  /** Of the epoch before. It was said as that ended, or Redis has gone back to it. */
+  isStray(publication: Publication): boolean;
   /** Deals with a message that needs no log. False: in doubt. */
   settles(publication: Publication): boolean;
   verdict(publication: Publication, top: Top): Verdict;
@@ -41,8 +43,6 @@ export interface Order {
   isBehind(top: Top): boolean;
   /** Goes on from a place that the log told. */
   beginAt(top: Top): void;
-  /** All that the log held is said: of the epoch before comes nothing without doubt, Redis may go back to it. */
-  caughtUp(): void;
   /** Says a message that has its place. */
   advance(publication: Publication): void;
   /** Says another program's message, or one whose place is not known yet, as it is. */
@@ -69,7 +69,7 @@ export const order = ({
   const seen = recent();
   const outside = new Set<string>();
   const passed = new Set<string>();
-  /** The epoch before, while the new one is read: what still comes of it passes before what the new one holds. */
+  /** The epoch before: what still comes of it is in no log, and passes before what the new one holds. */
   let left: number | undefined;
   let known = start;
   let lateUntil = 0;
@@ -130,6 +130,7 @@ export const order = ({
 
   return {
     top: () => known,
+    isStray: ({ id }) => id.tag === left,
     settles: (publication) => {
       const { id } = publication;
       if (id.outside) {
@@ -179,9 +180,6 @@ export const order = ({
       if (top.id !== null) seen.add(top.offset, top.id);
       lateUntil = clock.scheduler.now() + lateMs;
       moveTo(top);
-    },
-    caughtUp: () => {
-      left = undefined;
     },
     advance,
     passBy,

@@ -89,6 +89,7 @@ export const repair =
       const opening = new Subscription();
       /** The read or renewal under way, or the wait before the next. */
       let reading: Subscription | undefined;
+      let checking = Subscription.EMPTY;
       /** When the log was asked last, by the scheduler. */
       let askedAt = 0;
       const waiting = held();
@@ -97,6 +98,7 @@ export const repair =
       let deaf = false;
 
       const heard = (publication: Publication): void => {
+        if (opened && place.isStray(publication)) check();
         // what is outside the log and shows no place beyond ours waits for no answer of it
         if (publication.id.outside && settles(publication)) return;
         if (reading !== undefined || waiting.size() > 0) hold(publication);
@@ -127,8 +129,8 @@ export const repair =
       /** Nothing is in doubt, so nothing waits for it; what is heard meanwhile makes it worthless. */
       const check = (): void => {
         const before = place.top();
-        if (!opened || !subscribed || reading !== undefined) return;
-        const checking = deps
+        if (!opened || !subscribed || reading !== undefined || !checking.closed) return;
+        checking = deps
           .page(before.offset, PAGE)
           .pipe(within(patienceMs, clock.scheduler))
           .subscribe((answer) => {
@@ -253,7 +255,6 @@ export const repair =
         reading = undefined;
         deaf = false;
         putBack(rest);
-        place.caughtUp();
         const again = waiting.isFull();
         waiting.forgive();
         if (waiting.size() > 0 || again) read(0);
