@@ -411,6 +411,7 @@ export const MESSAGES: readonly Row[] = [
       for (const data of [{ a: 1 }, { a: 1 }, { a: 2 }]) client.send({ type: 'chat', id, data });
       const error = await errorOf(client);
       await client.caughtUp();
+      await stage.settled();
       const acks = client
         .all({ data: { event: 'ack', ref: id } })
         .map(({ data }) => data as { readonly id: string; readonly duplicate: boolean });
