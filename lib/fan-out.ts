@@ -48,8 +48,8 @@ export interface RoomBatch extends Batch {
   readonly first: Item | undefined;
   /** It goes over from one epoch to another. */
   readonly turning: boolean;
-  /** Some of it is for late comers only, or for who is not further. */
-  readonly late: boolean;
+  /** Some of it is not for all: for late comers only, or for who is not further. */
+  readonly partial: boolean;
 }
 
 export interface FanOut {
@@ -154,7 +154,7 @@ class RoomFanOut implements FanOut, Coalesce<Item, RoomBatch> {
     const { top } = batch;
     const { excepted } = batch;
     if (
-      batch.late ||
+      batch.partial ||
       isAhead(position, batch) ||
       (excepted !== undefined && excepted.has(membership.connection.id))
     ) {
@@ -266,11 +266,11 @@ const roomBatch = (items: readonly Item[], reached: Top): RoomBatch => {
   let top = items[0]?.top ?? reached;
   let first: Item | undefined;
   let turning = false;
-  let late = false;
+  let partial = false;
   for (const item of items) {
     if (item.offset !== undefined) first ??= item;
     turning ||= item.top.tag !== top.tag;
-    late ||= item.after !== undefined || item.hole === true;
+    partial ||= item.after !== undefined || item.hole === true;
     top = item.top;
   }
   return {
@@ -281,7 +281,7 @@ const roomBatch = (items: readonly Item[], reached: Top): RoomBatch => {
     excepted: exceptedBy(items),
     first,
     turning,
-    late,
+    partial,
   };
 };
 

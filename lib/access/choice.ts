@@ -37,7 +37,7 @@ export const accessOf = ({ config, clock, tell, ended$ }: AccessDeps): Access =>
           }),
   });
   return {
-    isOn: true,
+    ...access,
     identify: (credentials) =>
       access.identify(credentials).pipe(
         tap((judged) => {

@@ -19,7 +19,7 @@ export interface IdempotencyKeys {
 
 export const KEY_TTL_MS = 300_000;
 const MAX_KEYS = 100_000;
-/** Fewer are no flood. */
+/** Of the levels below, 128 keys: who has fewer does not flood. */
 const FLOOD_LEVEL = 7;
 
 /** Two queues go through each key, as all live equally long: everybody's, and its owner's. */
@@ -101,9 +101,9 @@ export const idempotencyKeys = ({ scheduler }: Clock): IdempotencyKeys => {
   const makeRoom = (now: number): void => {
     while (oldest !== undefined && oldest.until <= now) forget(oldest.owner);
     if (seen.size < MAX_KEYS) return;
-    const [richest] = levels.findLast((level, at) => at >= FLOOD_LEVEL && level.size > 0) ?? [];
-    const poorer = richest ?? oldest?.owner;
-    if (poorer !== undefined) forget(poorer);
+    const [flooding] = levels.findLast((level, at) => at >= FLOOD_LEVEL && level.size > 0) ?? [];
+    const owner = flooding ?? oldest?.owner;
+    if (owner !== undefined) forget(owner);
   };
 
   return {

@@ -6,6 +6,7 @@
  *   heard ─▶ next in order? ──────────────────────────────▶ Published      (the usual way: no read, no queue)
  *              │ repeated, or before where we began ─▶ dropped
  *              │ outside the log, at our place ───────▶ Published, moves nothing
+ *              │ of the epoch that was left ──────────▶ Published, moves nothing; the log is looked at: it may be back
  *              ▼ in doubt; or subscribed again, or quiet for long
  *            held ─▶ the log from our place on, page by page ─▶ Published, up to its top; Gap where it is trimmed
  *                      │ a new epoch, or Redis went back (renew): Gap, and what the new one holds
@@ -89,6 +90,7 @@ export const repair =
       const opening = new Subscription();
       /** The read or renewal under way, or the wait before the next. */
       let reading: Subscription | undefined;
+      /** A look at the log that nothing waits for. */
       let checking = Subscription.EMPTY;
       /** When the log was asked last, by the scheduler. */
       let askedAt = 0;
