@@ -3,7 +3,7 @@
 const LAYERS = [
   [
     'words',
-    '(close|codec|control|position|clock|config|token-bucket|resume|problem|backlog)\\.ts$|config/|codec/|operators/',
+    '(close|codec|control|position|clock|config|token-bucket|resume|problem|backlog|origin)\\.ts$|config/|codec/|operators/',
   ],
   [
     'ports',

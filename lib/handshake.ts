@@ -10,6 +10,7 @@ import { type Identity, mayJoin, ROOM_FORBIDDEN } from './access/index.js';
 import { isAbsentId } from './codec.js';
 import type { Config } from './config.js';
 import type { Admission } from './connection.js';
+import { isOriginAllowed } from './origin.js';
 import { interned, isRoomName, parseId, type Room, ROOM_RULE } from './position.js';
 import { type Problem, problem } from './problem.js';
 import { resumesOf } from './resume.js';
@@ -45,7 +46,7 @@ const SCHEME_AND_HOST = /^https?:\/\/[^/?]*/i;
 export const handshake = (request: IncomingMessage, config: Config): E.Either<Problem, Asked> => {
   const wrong = protocolFault(request);
   if (wrong !== undefined) return E.left(wrong);
-  if (!mayCome(request, config.server.allowedOrigins))
+  if (!isOriginAllowed(request.headers, config.server.allowedOrigins))
     return E.left(problem(403, 'Origin: expected one that is allowed here, got another'));
   return askedBy(targetOf(request), config.server.basePath);
 };
@@ -108,13 +109,6 @@ const HOST = /^(?:\[[\w.~!$&'()*+,;=:-]+\]|(?:[\w.~!$&'()*+,;=-]|%[\da-f]{2})*)(
 
 /** 16 bytes in base64. */
 const KEY = /^[+/0-9A-Za-z]{22}==$/;
-
-/** No Origin is no browser; our own always may; else exactly what is listed. */
-const mayCome = ({ headers }: IncomingMessage, allowed: readonly string[]): boolean => {
-  const { origin, host } = headers;
-  if (origin === undefined || allowed.includes('*') || allowed.includes(origin)) return true;
-  return origin === `http://${host ?? ''}` || origin === `https://${host ?? ''}`;
-};
 
 /** One for each log. */
 const MAX_LAST_IDS = 2;

@@ -232,6 +232,8 @@ t.test('every variable refuses what it is not, and takes what it is', async (t) 
         'https://a.example,http://localhost:3000',
         'https://a.example, https://b.example',
         'capacitor://localhost',
+        'https://*.example.com',
+        'https://*.example.com, http://*.a.example:8080',
       ],
       bad: [
         'a.example',
@@ -243,6 +245,14 @@ t.test('every variable refuses what it is not, and takes what it is', async (t) 
         'https://*.example,',
         'null',
         'https://u:p@a.example',
+        'https://*.com',
+        'https://*',
+        'https://*.example.com/',
+        'https://*.example.com:443',
+        'https://a.*.example.com',
+        'http://localhost:*',
+        '*.example.com',
+        'app://*',
       ],
     },
     BASE_PATH: {

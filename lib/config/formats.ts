@@ -5,6 +5,7 @@
  */
 import { isIP } from 'node:net';
 import * as E from 'fp-ts/lib/Either.js';
+import { isOrigin, isOriginPattern } from '../origin.js';
 import { publicKeysOf } from './public-keys.js';
 
 export type Format<A> = (raw: unknown) => E.Either<string, A>;
@@ -164,28 +165,19 @@ export const redisUrls: Format<string> = (raw) => {
     : E.right(values.right.join(','));
 };
 
-const OTHER_ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s,*]+$/;
-
-/** As browsers say it, for it is compared letter by letter: small letters, no path, no default port. Apps have schemes of their own. */
-export const origin: Format<string> = (raw) => {
-  const parsed = parse(raw);
-  const said =
-    parsed === undefined || typeof raw !== 'string'
-      ? false
-      : parsed.origin === 'null'
-        ? OTHER_ORIGIN.test(raw)
-        : parsed.origin === raw;
-  return said && typeof raw === 'string'
+/** Compared with what browsers send (`lib/origin.ts`), so it must be written as they do, or be a pattern of such. */
+const origin: Format<string> = (raw) =>
+  typeof raw === 'string' && (isOrigin(raw) || isOriginPattern(raw))
     ? E.right(raw)
     : E.left('an origin such as https://example.com');
-};
 
 export const origins: Format<readonly string[]> = (raw) => {
   if (raw === '*' || (Array.isArray(raw) && raw.length === 1 && raw[0] === '*'))
     return E.right(['*']);
   return E.mapLeft(
     () =>
-      '* alone, or comma separated origins such as https://example.com, in small letters, without a path',
+      '* alone, or comma separated origins such as https://example.com or https://*.example.com ' +
+      '(one label, two or more behind it), in small letters, without a path or a default port',
   )(list(origin, '')(raw));
 };
 

@@ -190,7 +190,7 @@ export const SCHEMA: Schema = {
       'ALLOWED_ORIGINS',
       '',
       origins,
-      'Origins of pages that may connect, comma separated; empty: the own one; *: all.',
+      'Origins of pages that may connect, comma separated; empty: the own one; *: all. https://*.example.com: one label.',
     ),
     basePath: setting(
       'BASE_PATH',

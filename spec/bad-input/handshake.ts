@@ -248,6 +248,17 @@ export const HANDSHAKES: readonly Row[] = [
     'our own behind TLS',
     general({ Host: 'chat.example', Origin: 'https://chat.example' }),
   ),
+  letIn(
+    'H16',
+    'our own, where a proxy says the default port',
+    general({ Host: 'Chat.Example:443', Origin: 'https://chat.example' }),
+  ),
+  refused(
+    'H16',
+    'our own name with the port of the other scheme',
+    general({ Host: 'chat.example:80', Origin: 'https://chat.example' }),
+    '403',
+  ),
   badRoom('H17', '129 characters', 'x'.repeat(129)),
   badRoom('H17', 'spaces', '%20%20'),
   letIn('H17', '128 characters', room('x'.repeat(128))),
