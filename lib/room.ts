@@ -182,25 +182,39 @@ export const room =
         );
       };
 
-      /** Emits once, in the turn in which the joiner has what the members have. */
+      /**
+       * Emits once, in the turn in which the joiner has what the members have. What was said on this pod alone is told as a
+       * gap: first, and once more when there was more of it while the joiner caught up.
+       */
       const catchUp = ({ membership, resume }: Join): Observable<Recovered | undefined> => {
         if (resume === undefined) return of(undefined);
+        const missed = broker.missedHere?.(name, resume);
+        if (missed !== undefined) tellGap(membership, 'broker_outage');
         const caughtUp$ =
-          scopeTold() === 'pod' ? onPod(membership, resume) : recovered.recover(membership, resume);
+          scopeTold() === 'pod'
+            ? onPod(membership, resume, missed !== undefined)
+            : recovered.recover(membership, resume);
         return caughtUp$.pipe(
-          tap(({ messages, gap }) =>
-            tell({ _tag: 'Recovered', result: gap ?? 'recovered', messages }),
-          ),
+          tap(({ messages, gap }) => {
+            const more = broker.missedHere?.(name, resume);
+            if (more !== undefined && more !== missed) tellGap(membership, 'broker_outage');
+            const result = gap ?? ((missed ?? more) === undefined ? 'recovered' : 'broker_outage');
+            tell({ _tag: 'Recovered', result, messages });
+          }),
         );
       };
 
-      /** The log cannot be reached: what was said elsewhere is not known. */
-      const onPod = (membership: Membership, resume: Resume): Observable<Recovered> =>
+      /** The log cannot be reached: what was said elsewhere is not known. `told`: the gap is. */
+      const onPod = (
+        membership: Membership,
+        resume: Resume,
+        told: boolean,
+      ): Observable<Recovered> =>
         defer(() => {
           const at = members.reached();
           if (isAtTop(resume, at, name === GLOBAL)) return of({ at, messages: 0, gap: undefined });
           membership.position = at;
-          tellGap(membership, 'broker_outage');
+          if (!told) tellGap(membership, 'broker_outage');
           return of({ at, messages: 0, gap: 'broker_outage' as const });
         });
 

@@ -118,6 +118,17 @@ const logOf = (ns: readonly number[], over: Partial<Id> = {}) => ({
 
 const pod = { outside: true, nonce: 99_999 } as const;
 
+/** Alice says message 2 on pod a alone; Bob comes there after that with this id. */
+const comesTo = (play: Play, lastId: string): Ears => {
+  const { alice, bob, check, say } = play;
+  chats(play, 1, 1);
+  bob.closed(undefined, 'itself', 300);
+  say(2);
+  alice.heard(chat(2, { ...pod, offset: 1 }), 310);
+  alice.heard(ack(2, { ...pod, offset: 1 }), 310);
+  return check.connected({ client: 'bob', user: 'bob', pod: 'a', at: 400, room: 'r', lastId });
+};
+
 const GOOD: Readonly<Record<string, (play: Play) => void>> = {
   'everybody hears everything': (play) => {
     chats(play, 1, 5);
@@ -146,6 +157,18 @@ const GOOD: Readonly<Record<string, (play: Play) => void>> = {
     again.closed(1000, 'itself', 320);
     const last = open('bob', { lastId: idAt(3, { outside: true, nonce: 5 }) });
     last.heard(joined(3, {}, { recovered: 0 }), 330);
+  },
+  'what was said on a pod alone is told as a gap to who comes there with an id of before': (
+    play,
+  ) => {
+    const again = comesTo(play, idAt(1));
+    again.heard(gap(1, 'broker_outage'), 410);
+    again.heard(joined(1, {}, { recovered: 0 }), 410);
+    again.closed(undefined, 'itself', 420);
+    // and that gap is the last it need be told of it
+    const once = { client: 'bob', user: 'bob', pod: 'a', at: 430, room: 'r' };
+    const more = play.check.connected({ ...once, lastId: idAt(1, { outside: true, nonce: 9 }) });
+    more.heard(joined(1, {}, { recovered: 0 }), 440);
   },
   'one id alone: the other log comes again': (play) => {
     const { open, check, alice } = play;
@@ -502,6 +525,10 @@ const BAD: Readonly<Record<string, readonly [RegExp, (play: Play) => void]>> = {
       check.probes('a', false, 1_000);
       check.status('a', 'degraded', 5_000);
     },
+  ],
+  'I1: said on a pod alone, and not told to who comes there': [
+    /^I1 bob r came back, and \{"n":2\}, said on a alone, was not told/,
+    (play) => comesTo(play, idAt(1)).heard(joined(1, {}, { recovered: 0 }), 410),
   ],
   'I12: degraded with probes': [
     /^I12 - - a was degraded for 5000 ms while probes could go round/,

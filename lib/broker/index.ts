@@ -9,6 +9,8 @@ import type { Draft, Publication } from '../codec.js';
 import type { GapReason } from '../control.js';
 import type { Log } from '../log/index.js';
 import type { Room, Top } from '../position.js';
+import type { Resume } from '../resume.js';
+import type { PodOnlySaid } from './pod-only.js';
 import type { Word } from './word.js';
 
 /**
@@ -88,6 +90,11 @@ export interface Broker {
    * then nothing was done.
    */
   readonly publishNow?: (draft: Draft) => Either<PublishError, Receipt> | undefined;
+  /**
+   * What was said on this pod alone, is in no log, and was not had by whoever goes on from there; undefined: nothing. Absent
+   * where nothing is ever said so.
+   */
+  readonly missedHere?: (room: Room, resume: Resume) => PodOnlySaid | undefined;
   /**
    * Tells the others how many connections this pod has in a room and learns how many the others have in all.
    * Emits once and completes: the last known number when nobody answers.

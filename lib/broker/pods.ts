@@ -29,6 +29,7 @@ import { echoes } from './echoes.js';
 import type { Broker, BrokerEvent, BrokerStatus, ChannelEvent } from './index.js';
 import { type Input, type Outage, outage, statusOf } from './outage.js';
 import { within } from './patience.js';
+import { podOnly } from './pod-only.js';
 import { probe } from './probe.js';
 import { publisher } from './publisher.js';
 import { type RawEvent, repair } from './repair.js';
@@ -87,6 +88,14 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
   const pulse = probe({ bus, clock, timeoutMs });
   const heard = subscriptions({ bus, clock });
   const said = echoes({ clock });
+  /** What Redis's clock is ahead of ours, as last known: an outage forgets it for deadlines. */
+  let ahead: number | undefined;
+  const here = podOnly({
+    now: () => {
+      ahead = pulse.ahead() ?? ahead;
+      return ahead === undefined ? wall() : scheduler.now() + ahead;
+    },
+  });
   const members = counts({
     bus,
     clock,
@@ -127,7 +136,10 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
     receipts: receipts({ clock }),
     way: () => WAY[status$.value._tag],
     idOutside,
-    deliver: (room, publication: Publication) => sayTo(room, { _tag: 'Said', publication }),
+    deliver: (room, publication: Publication) => {
+      if (publication.type !== 'presence') here.said(room, publication.id, publication.idText);
+      sayTo(room, { _tag: 'Said', publication });
+    },
     failed: ({ _tag, detail }, messages) => {
       event$.next({ _tag: 'PublishFailed', detail: `${_tag}: ${detail}`, messages });
       if (_tag === 'ReadOnly') input$.next({ _tag });
@@ -290,6 +302,7 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
       },
     },
     publish: (draft) => lines.publish(draft),
+    missedHere: here.missed,
     members: (room, own) => members.members(room, own),
     elsewhere: (room) => members.elsewhere(room),
     word$: operators.word$,

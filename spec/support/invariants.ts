@@ -10,6 +10,7 @@
  *   held, left, ended                                                        I8 I10 I11
  */
 import { GLOBAL, type Id, type Room } from '../../lib/position.js';
+import { alone } from './invariants/alone.js';
 import {
   type Frame,
   idOf,
@@ -141,6 +142,11 @@ export const checker = ({
   const found = findings();
   const earth = ground({ findings: found, lateMs });
   const said = sayings({ findings: found, forgot: () => !knowsGround || earth.forgot() });
+  const onPods = alone((pod, room) =>
+    said.all.some(
+      (each) => each.room === room && each.acks.length === 0 && each.pods.has(pod) && !each.logged,
+    ),
+  );
   const words = new Map<string, Word>();
   const strangers = new Set<string>();
   const orders = new Map<Room, Order>();
@@ -286,6 +292,13 @@ export const checker = ({
       const { recovered } = fields;
       const isFirst = seat.joinedAt() === undefined;
       const onPod = fields['scope'] === 'pod';
+      const { resumed, askedAt } = seat;
+      if (isFirst && resumed === undefined) onPods.began(client, room, at);
+      else if (isFirst && resumed !== undefined && seat.gapAt() === undefined) {
+        const missed = onPods.missed({ client, pod, room, resumed, at: askedAt });
+        if (missed !== undefined)
+          add('I1', `came back, and ${missed.data}, said on ${pod} alone, was not told`, at, room);
+      }
       seat.joined(id, typeof recovered === 'number' ? recovered : undefined, onPod, at);
       const position = idOf(textIn(fields['position']));
       if (position !== undefined && (position.tag !== id.tag || position.offset !== id.offset))
@@ -314,7 +327,14 @@ export const checker = ({
             since: seat.askedAt,
           })
         : undefined;
-      if (undue !== undefined) add('gap', `was told a gap, ${reason}, though ${undue}`, at, room);
+      const isOfPod =
+        reason === 'broker_outage' &&
+        isResume &&
+        resumed !== undefined &&
+        onPods.mayHave({ client, pod, room, resumed, at });
+      if (undue !== undefined && !isOfPod)
+        add('gap', `was told a gap, ${reason}, though ${undue}`, at, room);
+      onPods.began(client, room, at);
       seat.gap(id, reason, at);
     };
 
@@ -328,6 +348,8 @@ export const checker = ({
       const duplicate = fields['duplicate'] === true;
       const saying = said.acked({ client, pod, ref, idText, onPod, duplicate, at });
       if (saying === undefined || !onPod || duplicate) return;
+      const place = idOf(idText);
+      if (place !== undefined) onPods.said(pod, saying, place, at);
       for (const each of open)
         if (each.pod === pod) each.stays.get(saying.room)?.[0]?.owe(saying, at);
     };
@@ -337,6 +359,10 @@ export const checker = ({
       if (seat === undefined)
         return add('I6', `heard ${word.idText}, where it is not`, at, word.room);
       seat.heard(word, at);
+      const { saying, id } = word;
+      if (saying === undefined || !id.outside) return;
+      onPods.heard(client, saying);
+      onPods.said(pod, saying, id, at);
     };
 
     const resumes = resumesIn(lastId, words);
@@ -580,7 +606,10 @@ export const checker = ({
     },
     trimmed: earth.trimmed,
     probes: earth.probes,
-    status: earth.status,
+    status: (pod, status, at) => {
+      if (status === 'gone') onPods.ended(pod);
+      earth.status(pod, status, at);
+    },
     placed: (texts) => {
       for (const text of texts)
         if (!words.has(idTextOf(text))) wordOf(text, JSON.parse(text) as Frame, 0);
