@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /**
  * What a program that embeds the service imports.
  *

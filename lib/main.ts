@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /**
  * The service as a process: environment → config → app, signals → shutdown, exit code. Besides the default of
  * SERVER_ID this is the only file that reads `process`.

@@ -27,3 +27,13 @@ export const permissionsIn = (): readonly string[] => {
     throw new Error('docs/security.md: expected the flags of the permission model, got none');
   return flags.split(' ');
 };
+
+/** What a document links to beside it: files, without the place in them. Links in code are none. */
+export const linksIn = (text: string): readonly string[] =>
+  [...withoutCode(text).matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, target = '']) => {
+    const path = target.replace(/#.*/, '');
+    return path === '' || /^[a-z]+:/i.test(path) ? [] : [path];
+  });
+
+const withoutCode = (text: string): string =>
+  text.replaceAll(/^```[\s\S]*?^```/gm, '').replaceAll(/`[^`\n]*`/g, '');

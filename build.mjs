@@ -1,0 +1,48 @@
+/**
+ * Builds `dist` with TypeScript, which is there with the development dependencies alone.
+ *
+ *   node build.mjs                   builds; without TypeScript it fails
+ *   node build.mjs --after-install   without TypeScript there is nothing to build with, and that is no error
+ *   node build.mjs --before-start    without TypeScript the `dist` that is there is started
+ *
+ * After an install npm calls it as `postprepare`, not as `prepare`: of a package with a script of that name npm 11 warns
+ * everybody who installs the tarball, though it never runs it there.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+const ROOT = import.meta.dirname;
+const TSC = join(ROOT, 'node_modules/typescript/bin/tsc');
+const DIST = join(ROOT, 'dist');
+const mode = process.argv[2];
+
+const build = () => {
+  const { status } = spawnSync(process.execPath, [TSC, '-p', 'tsconfig.build.json'], {
+    cwd: ROOT,
+    stdio: 'inherit',
+  });
+  if (status === 0) removeStale();
+  return status ?? 1;
+};
+
+/** What was built of a file that is gone would go into the package. */
+const removeStale = () => {
+  for (const name of readdirSync(DIST, { recursive: true, encoding: 'utf8' })) {
+    const source = name.replace(/(\.d\.ts|\.js)(\.map)?$/, '.ts');
+    if (name.endsWith('.map') || (source !== name && !existsSync(join(ROOT, 'lib', source))))
+      rmSync(join(DIST, name));
+  }
+};
+
+const withoutTypeScript = () => {
+  if (mode === '--after-install') return 0;
+  if (mode === '--before-start' && existsSync(join(DIST, 'main.js'))) return 0;
+  process.stderr.write(
+    'dist is not built, and TypeScript is not installed to build it with.\n' +
+      'Run: npm ci --include=dev && npm run build && npm prune --omit=dev\n',
+  );
+  return 1;
+};
+
+process.exitCode = existsSync(TSC) ? build() : withoutTypeScript();
