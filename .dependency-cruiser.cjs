@@ -11,11 +11,11 @@ const LAYERS = [
   ],
   [
     'parts',
-    '(connection|heartbeat|room|fan-out|recovery|handshake|drain|operator)\\.ts$|access/|broker/|log/|archive/',
+    '(connection|heartbeat|room|fan-out|recovery|handshake|upgrades|drain|operator)\\.ts$|access/|broker/|log/|archive/',
   ],
   ['whole', '(accept|hub)\\.ts$'],
   ['edges', 'http/|journal\\.ts$'],
-  ['root', '(app|main|index)\\.ts$'],
+  ['root', '(app|main|index|service)\\.ts$'],
 ];
 
 const lib = (pattern) => `^lib/(${pattern})`;

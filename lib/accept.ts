@@ -32,14 +32,15 @@ import type { Config } from './config.js';
 import type { Connection } from './command.js';
 import { type Admission, connection, type ConnectionDeps } from './connection.js';
 import type { HubEvent } from './events.js';
-import { admission, handshake, isOurs } from './handshake.js';
+import { admission, handshake } from './handshake.js';
 import { answerSocket, type Problem, problem } from './problem.js';
+import { destroy, type Offer, share } from './upgrades.js';
 
 export interface AcceptDeps extends ConnectionDeps {
   readonly config: Config;
   readonly server: Server;
-  /** Answer 404 to upgrades that are not for us; false where an application's own server may take them. */
-  readonly alone: boolean;
+  /** Whether the server is the embedding program's. */
+  readonly isLent: boolean;
   readonly draining: () => boolean;
   /** The server is let go of then. */
   readonly ended$: Observable<unknown>;
@@ -55,7 +56,7 @@ const PROTOCOL = 'realtime.v1';
 
 export const accept = (deps: AcceptDeps): Observable<Connection> =>
   new Observable<Connection>((subscriber) => {
-    const { access, clock, config, server, tell } = deps;
+    const { access, clock, config, isLent, server, tell } = deps;
     const { handshakeTimeoutMs, maxConnectionsPerAddress, maxConnectionsPerUser } = config.limits;
     const connect = connection(deps);
     const options = {
@@ -87,37 +88,37 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
         );
     });
 
-    const upgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
-      // from the first tick: an error without a listener would end the process
-      stream.on('error', destroy);
-      if (!(stream instanceof Socket)) return void stream.destroy();
-      if (owesAnswer(stream)) return cutOff(stream);
-      if (!isOurs(request, config.server.basePath)) {
-        if (deps.alone) asRequest(deps, request, stream, head);
-        return;
-      }
+    const upgrade = ({ request, socket, head, isTaken }: Offer): void => {
       const asked = handshake(request, config);
-      if (isLeft(asked)) return refuse(stream, asked.left);
+      if (isLeft(asked)) return refuse(socket, asked.left);
       const full = capacityFault(deps, waiting);
-      if (full !== undefined) return refuse(stream, full);
+      if (full !== undefined) return refuse(socket, full);
       // asked only where wanted: node keeps the address, 0.3 kB a socket
-      const leave = ofAddress?.(origin(request, stream.remoteAddress ?? ''));
+      const leave = ofAddress?.(origin(request, socket.remoteAddress ?? ''));
       if (ofAddress !== undefined && leave === undefined)
-        return refuse(stream, tooMany('address', maxConnectionsPerAddress));
-      if (leave !== undefined) stream.once('close', leave);
+        return refuse(socket, tooMany('address', maxConnectionsPerAddress));
+      if (leave !== undefined) socket.once('close', leave);
       waiting++;
-      const known$ = identified(request, stream).pipe(finalize(() => waiting--));
+      const known$ = identified(request, socket).pipe(finalize(() => waiting--));
       // ended by the door's closing, not by its going: who waits there is answered
       // eslint-disable-next-line rxjs-x/no-ignored-subscription
       known$.subscribe((identity) => {
+        // meanwhile
+        if (isTaken()) return lost(socket, leave);
         const admitted = Chain.chain(identity, (who) => admission(asked.right, who));
         const refusal = isLeft(admitted)
           ? admitted.left
-          : enter(request, stream, head, admitted.right);
+          : enter(request, socket, head, admitted.right);
         if (refusal === undefined) return;
         leave?.();
-        refuse(stream, refusal);
+        refuse(socket, refusal);
       });
+    };
+
+    const lost = (socket: Socket, leave: (() => void) | undefined): void => {
+      leave?.();
+      socket.off('error', destroy);
+      tell({ _tag: 'UpgradeTaken' });
     };
 
     /** Who it is, or why nobody can say: in time, and before the door closes. Emits once; not at all when its client goes before. */
@@ -172,59 +173,23 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
       socket.destroy();
     };
 
-    server.on('upgrade', upgrade);
-    const turnAway = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
-      stream.on('error', destroy);
-      if (!(stream instanceof Socket)) return;
-      if (owesAnswer(stream)) cutOff(stream);
-      else if (isOurs(request, config.server.basePath)) refuse(stream, DRAINING);
-      else if (deps.alone) asRequest(deps, request, stream, head);
-    };
-
     // the door is closed, and says so, until the app has ended
+    let isOpen = true;
+    const leaveServer = share(server, clock, {
+      basePath: config.server.basePath,
+      isOpen: () => isOpen,
+      take: (offer) => (isOpen ? upgrade(offer) : refuse(offer.socket, DRAINING)),
+      lost: () => tell({ _tag: 'UpgradeTaken' }),
+      // the answer before is the embedding program's
+      cutOff: isLent ? undefined : cutOff,
+    });
     return () => {
-      server.off('upgrade', upgrade);
+      isOpen = false;
       closed$.next();
-      server.on('upgrade', turnAway);
       // it ends with the app, not with the connections
-      deps.ended$.pipe(take(1)).subscribe(() => server.off('upgrade', turnAway));
+      deps.ended$.pipe(take(1)).subscribe(leaveServer);
     };
   });
-
-/**
- * Whether an earlier request on this socket waits for its answer. Ours would come before that one, and where node is asked to
- * send both it throws: any stranger could end the process. A private field of node's; `spec/fuzz/corpus` goes red without it.
- */
-const owesAnswer = (socket: Socket): boolean =>
-  (Reflect.get(socket, '_httpMessage') ?? null) !== null;
-
-/**
- * Whoever offers an upgrade elsewhere (`curl --http2` does everywhere) is answered as if it had not: RFC 9110 §7.8. Node has let
- * go of the socket and taken the body for another protocol's, so the server is given all of it once more, without the offer: bounds,
- * times, body and answer are then those of any request. It is the last one on its socket.
- */
-const asRequest = (
-  { clock, server }: AcceptDeps,
-  { method = '', url = '', httpVersion, rawHeaders }: IncomingMessage,
-  socket: Socket,
-  rest: Buffer,
-): void => {
-  const headers = rawHeaders.flatMap((name, at) =>
-    at % 2 === 1 || HOP_BY_HOP.has(name.toLowerCase())
-      ? []
-      : [`${name}: ${rawHeaders[at + 1] ?? ''}`],
-  );
-  const lines = [`${method} ${url} HTTP/${httpVersion}`, ...headers, 'Connection: close', '', ''];
-  // as node read it
-  socket.unshift(Buffer.concat([Buffer.from(lines.join('\r\n'), 'latin1'), rest]));
-  // not at once: this is still called by the parser that the socket would get again
-  clock.turn(() => {
-    socket.off('error', destroy);
-    if (!socket.destroyed) server.emit('connection', socket);
-  });
-};
-
-const HOP_BY_HOP: ReadonlySet<string> = new Set(['upgrade', 'connection']);
 
 /**
  * Its client has gone while nobody reads from the socket: what node notices by itself. It does not where early frames wait in
@@ -241,10 +206,6 @@ const goneOf = (socket: Socket): Observable<void> =>
     socket.once('end', go).once('close', go);
     return () => socket.off('end', go).off('close', go);
   });
-
-function destroy(this: Duplex): void {
-  this.destroy();
-}
 
 const DRAINING = problem(503, 'expected a pod that takes connections, got one that is going away', {
   'Retry-After': RETRY_AFTER_S,

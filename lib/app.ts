@@ -1,61 +1,36 @@
 /**
- * The composition root: configuration in, running service out. Picks the implementations, ties the streams and holds
- * the one subscription that everything hangs on; when that has ended, no socket, timer or subscription is left.
+ * An app: what a program starts, stops and speaks through. Nothing connects, listens or waits before `start()`; from there to the
+ * end of `stop()` the work is the service's (`service.ts`).
  */
 import { isLeft } from 'fp-ts/lib/Either.js';
-import { randomUUID } from 'node:crypto';
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import {
-  concat,
-  defer,
-  filter,
-  firstValueFrom,
-  interval,
-  lastValueFrom,
-  merge,
-  Observable,
-  race,
-  ReplaySubject,
-  Subject,
-  type Subscription,
-  take,
-  takeUntil,
-  tap,
-  timer,
-} from 'rxjs';
-import { accept } from './accept.js';
-import { accessOf } from './access/choice.js';
-import { Expiries } from './access/expiries.js';
-import { brokerOf } from './broker/choice.js';
-import type { BrokerStatus, Receipt } from './broker/index.js';
-import { Backlog } from './backlog.js';
+import { type AddressInfo, Server as NetServer } from 'node:net';
+import { brokerNameOf } from './broker/choice.js';
+import type { Receipt } from './broker/index.js';
 import { type Clock, systemClock } from './clock.js';
-import { CLOSE } from './close.js';
 import { type Json, type MessageType, programDraftOf, SERVER } from './codec.js';
 import type { Config } from './config.js';
-import type { Connection } from './command.js';
-import { drain } from './drain.js';
 import type { HubEvent } from './events.js';
-import { heartbeat } from './heartbeat.js';
 import type { Hooks } from './hooks.js';
-import { history } from './http/history.js';
-import { metrics } from './http/metrics.js';
-import { publishing } from './http/publishing.js';
-import { type Readiness, routes } from './http/routes.js';
-import { httpServer } from './http/server.js';
+import type { Readiness } from './http/routes.js';
 import { type Stats, stats } from './http/stats.js';
-import { hub } from './hub.js';
-import { obey } from './operator.js';
-import { multicast } from './operators/multicast.js';
-import { drawTag, GLOBAL, type Position, type Room } from './position.js';
+import { GLOBAL, type Room } from './position.js';
+import { type Service, service } from './service.js';
+import { isTaken } from './upgrades.js';
 
+/** What an app is made of. Only `config` is needed. */
 export interface AppOptions {
+  /** From `configOrThrow`, `configOf` or `readConfig`. */
   readonly config: Config;
+  /** Where the program has a say. */
   readonly hooks?: Hooks;
   /** Time and chance; the process' own by default. */
   readonly clock?: Clock;
-  /** A server of the embedding program whose upgrades below `basePath` are taken; by default the app has its own. */
+  /**
+   * An HTTP or HTTPS server of the embedding program. The app takes its WebSocket upgrades below `basePath` and nothing else: other
+   * requests and upgrades stay the program's. Who listens, and who closes the server, is the program. Without it the app has a server of its own.
+   * HTTP/2 carries no upgrades: an `http2` server has to allow HTTP/1.1 (`allowHTTP1`).
+   */
   readonly server?: Server;
   /** Sees every event of the hub, to log or count it. Must not throw. */
   readonly onEvent?: (event: HubEvent) => void;
@@ -68,220 +43,135 @@ export interface Notice {
   readonly type?: Exclude<MessageType, 'presence'>;
   /** The `from` that members see; `server` by default. */
   readonly from?: string;
+  /**
+   * Any JSON value. What JSON has no form for (a Map, an instance of a class without `toJSON`, a function) is a TypeError that says where
+   * it stands.
+   */
   readonly data: Json;
   /** Idempotency key: the same one within 5 minutes is stored once. */
   readonly key?: string;
 }
 
+/** A chat service inside a program. */
 export interface App {
-  /** Takes connections. With a server of its own it listens on the configured address, and answers that. */
+  /**
+   * Connects to the broker and takes connections. With a server of its own it listens on the configured address, and answers that; with
+   * a lent one it answers null. Asked again, it is the same start. When it rejects nothing is left running, and it may be tried again.
+   */
   readonly start: () => Promise<AddressInfo | null>;
   /**
    * Drains within `drainMs` and ends: resolves when nothing is left. `hurry` skips the drain: everybody is closed at once, also
-   * when the drain has begun. Called again, it is the same end. A lent server is given back.
+   * when the drain has begun. Called again, it is the same end. A lent server is given back; the program closes it.
    */
   readonly stop: (options?: { readonly hurry?: boolean }) => Promise<void>;
-  /** Sends a message to a room's members on every pod, or to everybody. Rejects with what was expected when it is not one. */
+  /**
+   * Sends a message to a room's members on every pod, or to everybody. Rejects with a TypeError when it is no message, and with an Error
+   * before `start()`, after `stop()`, or when nothing took it. The receipt is a plain object.
+   */
   readonly publish: (notice: Notice) => Promise<Receipt>;
+  /** Connections, rooms and messages of this pod; with a room, its connections here. */
   readonly stats: (room?: Room) => Stats;
+  /** What `GET /ready` says. `starting` before `start()`. */
   readonly readiness: () => Readiness;
-  /** The metrics in Prometheus' text format, as they are now: each call costs half a millisecond, see `docs/security.md`. */
+  /**
+   * The metrics in Prometheus' text format, as they are now: each call costs half a millisecond, see `docs/security.md`. Empty before
+   * `start()`.
+   */
   readonly metrics: () => Promise<string>;
 }
 
-/** Accepts wait here while the loop is busy; the kernel bounds it by net.core.somaxconn. */
-const BACKLOG = 4_096;
-/** What is left of the drain when whoever is still there is cut. */
-const LAST_CALL = 0.9;
-
+/**
+ * Makes an app. It does nothing before `start()`: no connection, no timer, nothing that keeps the process alive.
+ *
+ *   const chat = app({ config: configOrThrow({ server: { port: 8000 } }) });
+ *   await chat.start();
+ *   process.once('SIGTERM', () => void chat.stop());
+ */
 export const app = ({
   config,
   hooks = {},
   clock = systemClock,
-  server: given,
+  server: lent,
   onEvent,
 }: AppOptions): App => {
-  // no Subject: it costs 1 µs a message
-  const events = multicast<HubEvent>({ slice: Number.POSITIVE_INFINITY, turn: clock.turn });
-  const shutdown$ = new Subject<void>();
-  const deadline$ = new Subject<void>();
-  /** Remembered: the drain may begin after it. */
-  const hurry$ = new ReplaySubject<void>(1);
-  const connections = new Set<Connection>();
-  const backlog = new Backlog(config.limits.outboxTotalBytes);
-  const broker = brokerOf(config, clock);
-  const startedAt = clock.scheduler.now();
-  const counts = stats(
-    config.server.serverId,
-    broker.name,
-    () => (clock.scheduler.now() - startedAt) / 1000,
-  );
-  const measures = metrics(backlog, broker.logBytes);
-  let globalPosition: Position = { tag: drawTag(clock.random), offset: 0, ms: clock.wall() };
-  let status: BrokerStatus = { _tag: 'Starting' };
-  let draining = false;
-  /** Of the one end that there is, and whether it has come. */
+  if (lent !== undefined && !isServer(lent)) throw new TypeError(NO_SERVER);
+  let startedAt: number | undefined;
+  let running: Service | undefined;
+  let started: Promise<AddressInfo | null> | undefined;
   let stopped: Promise<void> | undefined;
   let ended = false;
-  let running: Subscription | undefined;
+  const counts = stats(config.server.serverId, brokerNameOf(config), () =>
+    startedAt === undefined ? 0 : (clock.scheduler.now() - startedAt) / 1000,
+  );
 
-  const tell = (event: HubEvent): void => void events.deliver(event);
-
-  const access = accessOf({ config, clock, tell, ended$: deadline$ });
-
-  const readiness = (): Readiness => {
-    if (draining) return 'draining';
-    return status._tag === 'Up' ? 'ready' : status._tag === 'Degraded' ? 'degraded' : 'starting';
+  const begin = async (): Promise<AddressInfo | null> => {
+    const { basePath } = config.server;
+    if (lent !== undefined && isTaken(lent, basePath))
+      throw new Error(
+        `another app has ${basePath || 'the root'} of this server: give one of them another BASE_PATH, or stop it`,
+      );
+    startedAt = clock.scheduler.now();
+    const begun = service({ config, hooks, clock, lent, counts, onEvent });
+    running = begun;
+    try {
+      return await begun.address;
+    } catch (error) {
+      await begun.end();
+      running = undefined;
+      throw error;
+    }
   };
 
-  const http = httpServer(config, clock, tell);
-  routes({
-    config,
-    clock,
-    access,
-    stats: counts,
-    metrics: measures,
-    history: history(broker),
-    publishing: publishing({ broker, clock, tell }),
-    say: (word) => broker.say(word),
-    readiness,
-    tell,
-  })(http);
-  const server = given ?? http.server;
-
-  const hub$ = accept({
-    clock,
-    config,
-    hooks,
-    access,
-    expiries: new Expiries(clock),
-    outboxes: {
-      bound: { messages: config.limits.sendBufferMessages, bytes: config.limits.sendBufferBytes },
-      now: () => clock.scheduler.now(),
-      backlog,
-    },
-    tell,
-    globalPosition: () => globalPosition,
-    newId: randomUUID,
-    server,
-    alone: given === undefined,
-    connections,
-    draining: () => draining,
-    ended$: deadline$,
-  }).pipe(
-    hub({
-      broker,
-      clock,
-      config,
-      tell,
-      status: () => status,
-      globalPosition: () => globalPosition,
-      reached: (position) => {
-        globalPosition = position;
-      },
-      shutdown$,
-      deadline$,
-    }),
-  );
-
-  const overdue$ = heartbeat({
-    clock,
-    pingIntervalMs: config.limits.pingIntervalMs,
-    pongTimeoutMs: config.limits.pongTimeoutMs,
-  })(connections).pipe(
-    tap(({ connection, why }) =>
-      why === 'silent' ? connection.cut() : connection.close(CLOSE.halfMessage),
-    ),
-  );
-
-  const status$ = broker.status$.pipe(
-    tap((next) => {
-      status = next;
-      tell({ _tag: 'StatusChanged', status: next });
-    }),
-  );
-
-  const word$ = broker.word$.pipe(tap((word) => obey(word, connections)));
-
-  const counted$ = new Observable<never>(() => {
-    const folds = [measures.fold, counts.fold, ...(onEvent === undefined ? [] : [onEvent])];
-    const places = folds.map((fold) => events.subscribe({ take: fold }));
-    return () => places.forEach((place) => place.unsubscribe());
-  });
-
-  const run = (): Subscription =>
-    merge(counted$, broker.event$.pipe(tap(tell)), status$, word$, overdue$, hub$).subscribe();
-
-  /** Nobody is left, or it is time to go without them. */
-  const empty$ = interval(EMPTY_CHECK_MS, clock.scheduler).pipe(
-    filter(() => connections.size === 0),
-    take(1),
-  );
-
-  const drained = (): Observable<unknown> => {
-    const lastCall$ = timer(config.server.drainMs * LAST_CALL, clock.scheduler);
-    return race(
-      concat(
-        drain({ clock, drainMs: config.server.drainMs })(connections).pipe(takeUntil(hurry$)),
-        defer(() => (connections.size === 0 ? timer(0, clock.scheduler) : empty$)),
-      ),
-      lastCall$,
-    ).pipe(take(1));
-  };
-
-  const end = async (): Promise<void> => {
-    deadline$.next();
-    for (const connection of connections) connection.cut();
-    await lastValueFrom(broker.close(), { defaultValue: undefined });
-    running?.unsubscribe();
-    await http.close();
+  const finish = async (): Promise<void> => {
+    await running?.shutDown();
     ended = true;
-  };
-
-  const shutDown = async (): Promise<void> => {
-    draining = true;
-    shutdown$.next();
-    await firstValueFrom(drained(), { defaultValue: undefined });
-    await end();
   };
 
   return {
     start: async () => {
       if (stopped !== undefined) throw new Error(ENDED);
-      running ??= run();
-      if (given !== undefined) return null;
-      await http.listen({ port: config.server.port, host: config.server.host, backlog: BACKLOG });
-      const address = http.server.address();
-      return typeof address === 'object' ? address : null;
+      started ??= begin().catch((error: unknown) => {
+        started = undefined;
+        throw error;
+      });
+      return started;
     },
     stop: ({ hurry = false } = {}) => {
-      // told before the drain begins: nobody hears of a drain that there will not be
-      if (hurry) hurry$.next();
-      stopped ??= shutDown();
-      if (hurry) for (const connection of connections) connection.close(CLOSE.goingAway);
+      if (hurry) running?.hurry();
+      stopped ??= finish();
+      if (hurry) running?.hurry();
       return stopped;
     },
     publish: async ({ room = GLOBAL, type = 'notification', from = SERVER, data, key }) => {
       if (ended) throw new Error(ENDED);
       const draft = programDraftOf({ room, type, from, data, at: clock.wall(), key });
       if (isLeft(draft)) throw new TypeError(draft.left.text);
-      const placed = await firstValueFrom(broker.publish(draft.right).pipe(takeUntil(deadline$)), {
-        defaultValue: undefined,
-      });
-      if (placed === undefined) throw new Error(ENDED);
-      if (isLeft(placed))
-        throw new Error(
-          placed.left._tag === 'KeyReused'
-            ? 'key: expected a new one for other data, got one that was used'
-            : placed.left.detail,
-        );
-      return placed.right;
+      if (running === undefined) throw new Error(stopped === undefined ? UNSTARTED : ENDED);
+      const placed = await running.publish(draft.right);
+      if (isLeft(placed)) {
+        switch (placed.left._tag) {
+          case 'Ended':
+            throw new Error(ENDED);
+          case 'KeyReused':
+            throw new Error('key: already used for other data; use a new key');
+          case 'Unavailable':
+            throw new Error(placed.left.detail);
+        }
+      }
+      // the broker's own may be an instance whose fields are not all its own
+      const { id, duplicate, scope } = placed.right;
+      return { id, duplicate, scope };
     },
     stats: counts.now,
-    readiness,
-    metrics: measures.text,
+    readiness: () => running?.readiness() ?? (stopped === undefined ? 'starting' : 'draining'),
+    metrics: async () => running?.metrics() ?? '',
   };
 };
 
-const EMPTY_CHECK_MS = 10;
-const ENDED = 'expected a running app, got one that has ended';
+/** Not `instanceof http.Server`: HTTPS and HTTP/2 have classes of their own. */
+const isServer = (given: unknown): boolean => given instanceof NetServer;
+
+const ENDED = 'the app has ended: make a new one with app()';
+const UNSTARTED = 'the app has not started: await start() before publishing';
+const NO_SERVER =
+  'server: expected an HTTP server; of Express it is createServer(express), of Fastify its `server`, of Nest its getHttpServer()';

@@ -13,6 +13,8 @@ export type HubEvent =
   | { readonly _tag: 'Disconnected'; readonly code: number | null }
   /** A handshake was refused with this HTTP status. */
   | { readonly _tag: 'HandshakeRefused'; readonly status: number }
+  /** Another listener of a lent server took a connection below our base path: it is theirs. */
+  | { readonly _tag: 'UpgradeTaken' }
   /** Another request was. */
   | { readonly _tag: 'RequestRefused'; readonly status: number }
   | { readonly _tag: 'Received'; readonly messages: number }

@@ -35,6 +35,11 @@ export const journal = (logger: Logger, now: () => number): ((event: HubEvent) =
           { err: event.error },
           'room: ended by an error of ours, its members were closed with 1011',
         );
+      case 'UpgradeTaken':
+        return rarely(
+          'upgrade: another listener of the server took a connection below BASE_PATH',
+          {},
+        );
       case 'HookFailed':
         return rarely('hook: failed', { hook: event.hook, err: event.error });
       case 'Denied': {

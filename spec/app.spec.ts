@@ -1,14 +1,16 @@
 /** What a program that embeds the service can rely on: its server is given back, `stop` is one, `publish` says no in words. */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isLeft } from 'fp-ts/lib/Either.js';
 import t, { type Test } from 'tap';
-import { type App, app, configOf, type Notice } from '../lib/index.js';
+import { type App, type AppOptions, app, configOf, type Notice } from '../lib/index.js';
 import { ACCESS } from './support/credentials.js';
 import { doorsOf, startPod } from './support/pod.js';
 import { handshakeOf } from './support/raw-client.js';
 import { until } from './support/redis.js';
+import { virtualClock } from './support/virtual-clock.js';
 
 const ownServer = async (t: Test): Promise<Server & { readonly port: number }> => {
   const server = createServer((_request, response) => response.writeHead(418).end());
@@ -102,11 +104,124 @@ t.test('what is no message is refused in words, whatever the types say', async (
   t.equal(a.all({ type: 'notification' }).length, 1, 'and nothing else came through');
 });
 
+const configured = (overrides: NonNullable<Parameters<typeof configOf>[0]>): AppOptions => {
+  const config = configOf({ access: ACCESS, ...overrides });
+  if (isLeft(config)) throw new Error(JSON.stringify(config.left));
+  return { config: config.right };
+};
+
+t.test(
+  'when an app was not started, then it connects to nothing and keeps nothing alive',
+  async (t) => {
+    const redis = createTcpServer((socket) => socket.destroy());
+    redis.listen(0, '127.0.0.1');
+    await once(redis, 'listening');
+    t.teardown(() => redis.close());
+    let connections = 0;
+    redis.on('connection', () => connections++);
+    const { port } = redis.address() as AddressInfo;
+    const clock = virtualClock(1);
+    const chat = app({
+      ...configured({ broker: { redisUrl: `redis://127.0.0.1:${port}` } }),
+      clock,
+    });
+    const server = createServer();
+    app({ ...configured({}), server, clock });
+    await sleep(100);
+    t.equal(clock.pending(), 0);
+    t.notMatch(process.getActiveResourcesInfo().join(), /Timeout|Immediate|TCPSocket/);
+    t.equal(connections, 0);
+    t.equal(server.listenerCount('upgrade'), 0);
+    t.match(chat.stats(), { connections: 0, rooms: 0, uptime_s: 0, broker: 'redis' });
+    t.equal(chat.readiness(), 'starting');
+    t.equal(await chat.metrics(), '');
+    await t.rejects(chat.publish({ room: 'r', data: 1 }), {
+      message: 'the app has not started: await start() before publishing',
+    });
+    await chat.stop();
+    await t.rejects(chat.start(), { message: /has ended/ });
+    await t.rejects(chat.publish({ room: 'r', data: 1 }), { message: /has ended/ });
+    t.equal(connections, 0);
+  },
+);
+
+t.test('when start is asked for twice, then it is one start', async (t) => {
+  const chat = app(configured({ server: { port: 0 } }));
+  t.teardown(() => chat.stop({ hurry: true }));
+  const [first, second] = await Promise.all([chat.start(), chat.start()]);
+  t.ok(first !== null && first.port > 0);
+  t.equal(second, first);
+  t.equal(await chat.start(), first);
+});
+
+t.test(
+  'when the port is taken, then start rejects, leaves nothing behind, and may be tried again',
+  async (t) => {
+    const other = await ownServer(t);
+    const redis = createTcpServer();
+    const sockets = new Set<object>();
+    redis.on('connection', (socket) => {
+      sockets.add(socket);
+      socket
+        .on('error', () => undefined)
+        .on('close', () => sockets.delete(socket))
+        .resume();
+    });
+    redis.listen(0, '127.0.0.1');
+    await once(redis, 'listening');
+    t.teardown(() => redis.close());
+    const chat = app(
+      configured({
+        server: { port: other.port },
+        broker: { redisUrl: `redis://127.0.0.1:${(redis.address() as AddressInfo).port}` },
+      }),
+    );
+    t.teardown(() => chat.stop({ hurry: true }));
+    await t.rejects(chat.start(), { code: 'EADDRINUSE' });
+    await until('no connection to Redis is left', () => sockets.size === 0);
+    await sleep(200);
+    t.equal(sockets.size, 0);
+    other.close();
+    await once(other, 'close');
+    t.match(await chat.start(), { port: other.port });
+  },
+);
+
+t.test(
+  'when stop comes while start is under way, then both settle and nothing is left',
+  async (t) => {
+    const chat = app(configured({ server: { port: 0 } }));
+    const started = chat.start();
+    const stopped = chat.stop();
+    t.equal(chat.readiness(), 'draining');
+    const address = await started;
+    await stopped;
+    await t.rejects(fetch(`http://127.0.0.1:${address?.port ?? 0}/health`));
+  },
+);
+
+t.test('when a message was published, then its receipt is a plain object', async (t) => {
+  const pod = await startPod(t);
+  const first = await pod.app.publish({ room: 'r', data: 1, key: 'k' });
+  const again = await pod.app.publish({ room: 'r', data: 1, key: 'k' });
+  t.strictSame(Object.keys(first), ['id', 'duplicate', 'scope']);
+  t.strictSame(JSON.parse(JSON.stringify(first)), {
+    id: first.id,
+    duplicate: false,
+    scope: 'cluster',
+  });
+  t.strictSame(structuredClone(again), { id: first.id, duplicate: true, scope: 'cluster' });
+  for (const receipt of [first, again]) t.equal(Object.getPrototypeOf(receipt), Object.prototype);
+  await t.rejects(pod.app.publish({ room: 'r', data: 2, key: 'k' }), {
+    message: 'key: already used for other data; use a new key',
+  });
+});
+
 t.test('after its end an app takes nothing more', async (t) => {
   const pod = await startPod(t);
   await pod.app.stop({ hurry: true });
-  await t.rejects(pod.app.publish({ room: 'r', data: 1 }), { message: /got one that has ended/ });
-  await t.rejects(pod.app.start(), { message: /got one that has ended/ });
+  await t.rejects(pod.app.publish({ room: 'r', data: 1 }), { message: /has ended/ });
+  await t.rejects(pod.app.start(), { message: /has ended/ });
   await until('it is down', async () =>
     pod.get('/health').then(
       () => false,

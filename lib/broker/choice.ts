@@ -8,10 +8,15 @@ import { redisBus } from './redis.js';
 import { redisClusterBus } from './redis-cluster.js';
 import type { BusOptions } from './redis-session.js';
 
-export const brokerOf = ({ broker, log, server }: Config, clock: Clock): Broker => {
+/** What `stats` calls it, before there is one. */
+export const brokerNameOf = ({ broker }: Config): 'local' | 'redis' =>
+  broker.redisUrl === '' && broker.redisSentinels.length === 0 ? 'local' : 'redis';
+
+export const brokerOf = (config: Config, clock: Clock): Broker => {
+  const { broker, log, server } = config;
   const { serverId } = server;
   const timeoutMs = broker.brokerTimeoutMs;
-  if (broker.redisUrl === '' && broker.redisSentinels.length === 0) {
+  if (brokerNameOf(config) === 'local') {
     return localBroker({
       clock,
       positionTtlMs: log.logPositionTtlMs,

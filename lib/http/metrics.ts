@@ -130,6 +130,8 @@ export const metrics = (
       case 'HandshakeRefused':
       case 'RequestRefused':
         return rejected.inc({ code: event.status });
+      case 'UpgradeTaken':
+        return rejected.inc({ code: 'upgrade_taken' });
       case 'Received':
         received += event.messages;
         return;

@@ -110,7 +110,7 @@ const ended = (child: ChildProcess): Promise<void> => {
 };
 
 /** A certificate of 127.0.0.1 that is its own authority. */
-const certificate = (cwd: string): string => {
+export const certificate = (cwd: string): string => {
   const key = join(cwd, 'key.pem');
   const cert = join(cwd, 'cert.pem');
   const subject = ['-subj', '/CN=localhost', '-addext', `subjectAltName=DNS:localhost,IP:${HOST}`];
