@@ -157,7 +157,7 @@ const REFUSED: readonly (readonly [
     'J10 a number beyond a double',
     '{"type":"chat","data":1e999}',
     'invalid_message',
-    'data: expected a number that a double can hold',
+    'data: a number is beyond a double',
   ],
   ['J10 deep in it', '{"type":"chat","data":{"a":[0,-1e999]}}', 'invalid_message', 'data: '],
   [
@@ -421,7 +421,7 @@ t.test('J09 J16 texts of any kind come back as they were', async (t) => {
 });
 
 t.test('J10 a number that a double holds passes as the double it is', async (t) => {
-  const read = right(decode('{"type":"chat","data":[9007199254740993,1e308,-0.5e-320]}'));
+  const read = right(decode('{"type":"chat","data":[9007199254740992,1e308,-0.5e-320]}'));
   t.strictSame(read, {
     type: 'chat',
     room: undefined,

@@ -55,7 +55,7 @@ t.test('a value of data comes to everybody as an equal JSON value', async (t) =>
     '[]',
     '{}',
     '-0.5e-7',
-    '9007199254740993',
+    '9007199254740992',
     '"<script>alert(1)</script>"',
     '"\u202e rtl"',
     '"👩‍👩‍👧‍👦 \\ud83d\\ude00"',

@@ -4,7 +4,7 @@ import * as O from 'fp-ts/lib/Option.js';
 import type * as t from 'io-ts';
 import type { Refusal } from '../control.js';
 import { GLOBAL, isRoomName, parseId, ROOM_RULE, type Room } from '../position.js';
-import { Envelope, flawIn, type Json, kindOf, refuse, wrong } from './json.js';
+import { DATA, Envelope, flawIn, type Json, JsonText, kindOf, refuse, wrong } from './json.js';
 
 /** A client's message that is well-formed. `room` is undefined where the client named none, '' for the global one. */
 export type ClientMessage =
@@ -50,21 +50,20 @@ type Fields = t.TypeOf<typeof Envelope>;
  */
 export const decodeMessage = (frame: Buffer): E.Either<Refusal, ClientMessage> => {
   const text = frame.toString('utf8');
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
+  const json = JsonText.read(text);
+  if (json === undefined) {
     return refuse(
       'invalid_json',
       `expected one JSON object, got ${text.trim() === '' ? 'nothing' : 'text that is not JSON'}`,
     );
   }
+  const parsed = json.value;
   if (!Envelope.is(parsed) || Array.isArray(parsed)) {
     return refuse('invalid_message', `expected an object, got ${kindOf(parsed)}`);
   }
   const ref = refOf(parsed);
   if (E.isLeft(ref)) return ref;
-  const message = messageOf(parsed, ref.right, text.includes('\\u'));
+  const message = messageOf(parsed, ref.right, json);
   return E.isLeft(message) && ref.right !== undefined
     ? E.left({ ...message.left, ref: ref.right })
     : message;
@@ -88,7 +87,7 @@ export const refOf = ({ id }: Fields): E.Either<Refusal, string | undefined> => 
 const messageOf = (
   fields: Fields,
   ref: string | undefined,
-  escapes: boolean,
+  json: JsonText,
 ): E.Either<Refusal, ClientMessage> => {
   const { type, data } = fields;
   if (typeof type !== 'string') return wrong('type', 'a string', type);
@@ -103,7 +102,7 @@ const messageOf = (
           'type: expected chat, presence, ping, join, leave or refresh, got another',
         );
   }
-  const flaw = flawIn(data, 0, escapes);
+  const flaw = json.flawIn(data, DATA);
   if (flaw !== undefined) return refuse('invalid_message', `data: ${flaw}`);
   const room = roomOf(fields.room);
   if (E.isLeft(room)) return room;

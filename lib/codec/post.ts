@@ -4,7 +4,16 @@ import * as E from 'fp-ts/lib/Either.js';
 import type { Refusal } from '../control.js';
 import { GLOBAL, type Room } from '../position.js';
 import { refOf, roomOf } from './client-message.js';
-import { Envelope, flawIn, type Json, kindOf, refuse, wrong } from './json.js';
+import {
+  DATA,
+  Envelope,
+  type Json,
+  type JsonPath,
+  JsonText,
+  kindOf,
+  refuse,
+  wrong,
+} from './json.js';
 import { eventFlaw } from './publication.js';
 
 /** A message that is well-formed; whether its sender may send it is another question. */
@@ -33,25 +42,23 @@ export const placeOf = (isList: boolean, index: number): string => (isList ? `[$
 export const decodePosts = (body: Buffer): E.Either<string, Posts> => {
   if (!isUtf8(body)) return E.left('body: expected UTF-8, got other bytes');
   const text = body.toString('utf8');
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
+  const json = JsonText.read(text);
+  if (json === undefined) {
     const came = text.trim() === '' ? 'nothing' : 'text that is not JSON';
     return E.left(`body: expected one JSON object or an array of them, got ${came}`);
   }
+  const parsed = json.value;
   const isList = Array.isArray(parsed);
   const items: readonly unknown[] = Array.isArray(parsed) ? parsed : [parsed];
   if (items.length > MAX_POSTS)
     return E.left(`body: expected at most ${MAX_POSTS} messages, got ${items.length}`);
-  const escapes = text.includes('\\u');
   const posts: Post[] = [];
   for (const [i, item] of items.entries()) {
     if (!Envelope.is(item) || Array.isArray(item)) {
       const [where, what] = isList ? [`[${i}]`, 'an object'] : ['body', 'an object or an array'];
       return E.left(`${where}: expected ${what}, got ${kindOf(item)}`);
     }
-    const post = postOf(item, escapes);
+    const post = postOf(item, json, isList ? [i, ...DATA] : DATA);
     if (E.isLeft(post)) return E.left(placeOf(isList, i) + post.left.text);
     posts.push(post.right);
   }
@@ -60,7 +67,8 @@ export const decodePosts = (body: Buffer): E.Either<string, Posts> => {
 
 const postOf = (
   fields: Readonly<Record<string, unknown>>,
-  escapes: boolean,
+  json: JsonText,
+  path: JsonPath,
 ): E.Either<Refusal, Post> => {
   const { type = 'chat', data } = fields;
   const ref = refOf(fields);
@@ -71,7 +79,7 @@ const postOf = (
   const room = roomOf(fields['room']);
   if (E.isLeft(room)) return room;
   if (data === undefined) return wrong('data', 'any JSON value', data);
-  const flaw = flawIn(data, 0, escapes);
+  const flaw = json.flawIn(data, path);
   if (flaw !== undefined) return refuse('invalid_message', `data: ${flaw}`);
   const wrongEvent = type === 'system' ? eventFlaw(data) : undefined;
   return wrongEvent === undefined

@@ -16,7 +16,16 @@ import {
   type Top,
 } from '../position.js';
 import { frameAround, payloadIn } from './frame.js';
-import { Envelope, flawIn, type Json, kindOf, MAX_ENCODED_BYTES, refuse } from './json.js';
+import {
+  DATA,
+  Envelope,
+  flawIn,
+  type Json,
+  JsonText,
+  kindOf,
+  MAX_ENCODED_BYTES,
+  refuse,
+} from './json.js';
 import { ID_BYTES, isoOf, oversize, placedFrame, SERVER } from './payload.js';
 
 /** A message that has everything but its id: `rest` is the JSON behind the id, encoded once. */
@@ -211,13 +220,9 @@ export const decodePublication = (payload: Buffer, room: Room): E.Either<string,
   if (payload.length > MAX_ENCODED_BYTES)
     return E.left(`expected at most ${MAX_ENCODED_BYTES} bytes, got ${payload.length}`);
   if (!isUtf8(payload)) return E.left('expected UTF-8, got other bytes');
-  const text = payload.toString('utf8');
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
-    return E.left('expected JSON, got something else');
-  }
+  const json = JsonText.read(payload.toString('utf8'));
+  if (json === undefined) return E.left('expected JSON, got something else');
+  const parsed = json.value;
   if (!Envelope.is(parsed) || Array.isArray(parsed))
     return E.left(`expected an object, got ${kindOf(parsed)}`);
   const { id: said, type, from, data, timestamp } = parsed;
@@ -234,7 +239,7 @@ export const decodePublication = (payload: Buffer, room: Room): E.Either<string,
   if (!isTime(timestamp))
     return E.left('timestamp: expected ISO 8601 in UTC with milliseconds, got something else');
   if (data === undefined) return E.left('data: expected a JSON value, got nothing');
-  const flaw = flawIn(data, 0, text.includes('\\u'));
+  const flaw = json.flawIn(data, DATA);
   if (flaw !== undefined) return E.left(`data: ${flaw}`);
   const wrongEvent = type === 'system' ? eventFlaw(data) : undefined;
   if (wrongEvent !== undefined) return E.left(`data${wrongEvent}`);

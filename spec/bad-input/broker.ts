@@ -86,6 +86,11 @@ const MALFORMED: readonly (readonly [row: string, sent: string, payload: () => s
     ['R08', 'U+0000', () => foreign({ data: '\u0000' })],
     ['R08', 'half a surrogate pair', () => foreign({ data: '\ud800' })],
     ['R08', 'a number beyond a double', () => foreign({ data: 'big' }).replace('"big"', '1e999')],
+    [
+      'R08',
+      'a rounded integer',
+      () => foreign({ data: 'big' }).replace('"big"', '9007199254740993'),
+    ],
   ];
 
 /** What the listener hears of a payload that is a message. */

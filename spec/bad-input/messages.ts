@@ -331,7 +331,9 @@ export const MESSAGES: readonly Row[] = [
   ),
   badValue('J10', '1e999', '1e999'),
   badValue('J10', '-1e999 inside', '{"a":[-1e999]}'),
-  value('J10', '9007199254740993', '9007199254740993'),
+  value('J10', '9007199254740992', '9007199254740992'),
+  badValue('J10', '9007199254740993', '9007199254740993'),
+  badValue('J10', '2^60', '{"a":[1152921504606846976]}'),
   badValue('J11', 'half a surrogate pair', '"\\ud800"'),
   badValue('J11', 'half a surrogate pair in a key', '{"\\ud800":1}'),
   refused(
