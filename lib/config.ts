@@ -9,6 +9,7 @@ import * as E from 'fp-ts/lib/Either.js';
 import * as RA from 'fp-ts/lib/ReadonlyArray.js';
 import { type Fault, MASK, shown } from './config/fault.js';
 import { filesOf, GROUPS, type Known, known } from './config/layers.js';
+import { databaseOf } from './config/redis-url.js';
 import { type Config, type Group, OURS, SCHEMA, type Setting } from './config/settings.js';
 
 export { type Fault, faultLine } from './config/fault.js';
@@ -129,6 +130,7 @@ const check = (
       redisSentinels: of('broker', 'redisSentinels'),
       redisSentinelName: of('broker', 'redisSentinelName'),
       redisCluster: of('broker', 'redisCluster'),
+      redisPrefix: of('broker', 'redisPrefix'),
       brokerTimeoutMs: of('broker', 'brokerTimeoutMs'),
       kafkaBrokers: of('broker', 'kafkaBrokers'),
       kafkaTopic: of('broker', 'kafkaTopic'),
@@ -221,6 +223,17 @@ const check = (
       redisUrl,
       (on, address) => on || !address.includes(','),
       () => fault('broker', 'redisUrl', 'one address, as REDIS_CLUSTER is false'),
+    ),
+    ...relation(
+      cluster,
+      redisUrl,
+      (on, address) => !on || databaseOf(address) === 0,
+      () =>
+        fault(
+          'broker',
+          'redisUrl',
+          'no database but 0, as REDIS_CLUSTER is true: a Cluster has no other',
+        ),
     ),
     ...relation(
       cluster,

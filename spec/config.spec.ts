@@ -84,6 +84,7 @@ const CONTRACT = {
   REDIS_SENTINELS: '',
   REDIS_SENTINEL_NAME: '',
   REDIS_CLUSTER: 'false',
+  REDIS_PREFIX: '',
   BROKER_TIMEOUT_MS: '2000',
   KAFKA_BROKERS: '',
   KAFKA_TOPIC: 'realtime.messages',
@@ -317,7 +318,19 @@ t.test('every variable refuses what it is not, and takes what it is', async (t) 
         'redis://a b',
         'a:1,b:2',
         ':6379',
+        '::1:6379',
+        'redis://:pa%ss@h',
+        'redis://h:1/1?x=1',
+        'redis://h:1#x',
       ],
+    },
+    REDIS_SENTINELS: {
+      good: [],
+      bad: ['::1:26379', 'redis://h:26379', 'u:p@h:26379', 'h', 'h:0', '[1:2]:26379', 'h:1,'],
+    },
+    REDIS_PREFIX: {
+      good: ['a', 'chat-a:', 'Eu_1.chat:', 'x'.repeat(64)],
+      bad: ['a b', 'a{b}', 'a*', 'a?', 'a[b]', 'a\\', 'ä', 'x'.repeat(65), 'realtime:', 'a\n'],
     },
     KAFKA_BROKERS: { good: [], bad: ['localhost:9092'] },
     KAFKA_TOPIC: { good: ['a.b'], bad: ['a b', 'x'.repeat(250)] },
@@ -347,6 +360,14 @@ t.test('values are read', async (t) => {
       { host: 'b', port: 2 },
     ],
   );
+  t.strictSame(
+    read({ REDIS_SENTINELS: '[::1]:1', REDIS_SENTINEL_NAME: 'main' }).broker.redisSentinels,
+    [{ host: '::1', port: 1 }],
+  );
+  t.equal(
+    read({ REDIS_URL: 'rediss://a, b:2', REDIS_CLUSTER: 'true' }).broker.redisUrl,
+    'rediss://a,rediss://b:2',
+  );
   t.strictSame(read({ API_KEYS: 'k1,k2' }).access.apiKeys, ['k1', 'k2']);
   t.strictSame(read({ ALLOWED_ORIGINS: '*' }).server.allowedOrigins, ['*']);
 });
@@ -359,6 +380,12 @@ t.test('relations between values', async (t) => {
   t.strictSame(faults({ REDIS_SENTINELS: 'a:1' }), ['REDIS_SENTINEL_NAME']);
   t.strictSame(faults({ REDIS_SENTINEL_NAME: 'main' }), ['REDIS_SENTINELS']);
   t.strictSame(faults({ REDIS_CLUSTER: 'true' }), ['REDIS_URL']);
+  t.strictSame(faults({ REDIS_CLUSTER: 'true', REDIS_URL: 'redis://a:1/2' }), ['REDIS_URL']);
+  t.strictSame(faults({ REDIS_URL: 'redis://a:1,redis://b:2' }), ['REDIS_URL']);
+  t.equal(
+    read({ REDIS_CLUSTER: 'true', REDIS_URL: 'redis://a:1/0' }).broker.redisUrl,
+    'redis://a:1/0',
+  );
   t.strictSame(
     faults({
       REDIS_CLUSTER: 'true',

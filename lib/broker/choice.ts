@@ -6,7 +6,7 @@ import { localBroker } from './local.js';
 import { podsBroker } from './pods.js';
 import { redisBus } from './redis.js';
 import { redisClusterBus } from './redis-cluster.js';
-import type { BusOptions } from './redis-session.js';
+import type { BusOptions } from './redis-options.js';
 
 /** What `stats` calls it, before there is one. */
 export const brokerNameOf = ({ broker }: Config): 'local' | 'redis' =>
@@ -26,8 +26,9 @@ export const brokerOf = (config: Config, clock: Clock): Broker => {
   }
   const options: BusOptions = {
     url: broker.redisUrl,
-    sentinels: broker.redisSentinels.map(({ host, port }) => `${host}:${port}`),
+    sentinels: broker.redisSentinels,
     sentinelName: broker.redisSentinelName,
+    prefix: broker.redisPrefix,
     serverId,
     timeoutMs,
     positionTtlMs: log.logPositionTtlMs,

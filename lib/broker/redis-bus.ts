@@ -19,7 +19,9 @@ import {
 import type { Bus, BusEvent } from './bus.js';
 import { answer, done } from './redis-answers.js';
 import { redisCalls, type Run } from './redis-calls.js';
-import { type BusOptions, sessions } from './redis-session.js';
+import { namesIn } from './redis-names.js';
+import type { BusOptions } from './redis-options.js';
+import { sessions } from './redis-session.js';
 
 /** What a session can do once it is ready. */
 export interface Session {
@@ -46,6 +48,7 @@ export const busOver = (options: BusOptions, sharded: boolean, connect: Connect)
   const { clock } = options;
   const again$ = new Subject<string>();
   const closed$ = new Subject<void>();
+  const { channelAt, channelIn } = namesIn(options.prefix);
   let session: Session | undefined;
 
   const live = (): Session => {
@@ -65,9 +68,12 @@ export const busOver = (options: BusOptions, sharded: boolean, connect: Connect)
           observer.next({ _tag: 'Ready' });
         },
         lost: (detail) => observer.error(new Error(detail)),
-        dropped: (channels) => observer.next({ _tag: 'Dropped', channels }),
-        message: (channel, payload) =>
-          tell({ _tag: 'Message', channel: channel.toString(), payload }),
+        dropped: (names) =>
+          observer.next({
+            _tag: 'Dropped',
+            channels: names.map((name) => channelIn(Buffer.from(name))),
+          }),
+        message: (name, payload) => tell({ _tag: 'Message', channel: channelIn(name), payload }),
       });
       return () => {
         session = undefined;
@@ -88,8 +94,9 @@ export const busOver = (options: BusOptions, sharded: boolean, connect: Connect)
     event$: defer(() =>
       session === undefined ? session$ : merge(of<BusEvent>({ _tag: 'Ready' }), session$),
     ),
-    subscribe: (channels) => answer(async () => live().subscribe(channels), done),
-    unsubscribe: (channels) => answer(async () => live().unsubscribe(channels), done),
+    subscribe: (channels) => answer(async () => live().subscribe(channels.map(channelAt)), done),
+    unsubscribe: (channels) =>
+      answer(async () => live().unsubscribe(channels.map(channelAt)), done),
     reconnect: () => again$.next('asked to reconnect'),
     close: () =>
       concat(

@@ -19,6 +19,7 @@ import {
   podChannel,
 } from './bus.js';
 import { answer, done, errorOf, isReply, listOf, strange } from './redis-answers.js';
+import { namesIn } from './redis-names.js';
 import { type Script, scripts } from './scripts.js';
 
 /** Runs a script where its keys are. */
@@ -29,6 +30,7 @@ export type Run = (
 ) => Promise<unknown>;
 
 export interface CallOptions {
+  readonly prefix: string;
   readonly serverId: string;
   readonly positionTtlMs: number;
   /** How many of a room's messages its log keeps (0: none), and for how long. */
@@ -51,7 +53,6 @@ const OUTSIDE_BIT = 0x100000;
 const GLOBAL_BIT = 0x200000;
 /** Refused for what it writes, a log can be read all the same: its disk is full, or its memory. */
 const TAKES_NO_WRITES: ReadonlySet<BusError['_tag']> = new Set(['OutOfMemory', 'Misconfigured']);
-const PODS_KEY = `{${CONTROL_CHANNEL}}:pods`;
 
 interface Pods {
   readonly living: ReadonlySet<string>;
@@ -71,12 +72,6 @@ export type Calls = Pick<
   readonly forget: () => void;
 };
 
-/** The position and the log of a room: `log-scripts.ts`. */
-const logKeys = (room: Room): readonly string[] => {
-  const tag = `{${channelOf(room)}}`;
-  return [`${tag}:pos`, `${tag}:log`];
-};
-
 /** EVALSHA, and where Redis does not know the script (restarted, flushed, another node) EVAL of the same call. */
 export const runOn =
   (redis: Redis | Cluster): Run =>
@@ -90,18 +85,29 @@ export const runOn =
   };
 
 export const redisCalls = (
-  { serverId, positionTtlMs, logMessages, logTtlMs, clock }: CallOptions,
+  { prefix, serverId, positionTtlMs, logMessages, logTtlMs, clock }: CallOptions,
   sharded: boolean,
   run: Run,
 ): Calls => {
   const all = scripts(sharded);
-  const { publish, page, peek, peekAnywhere, renew, members, probe, lease, leave, control } = all;
+  const { publish, page, peek, peekAnywhere, renew, members, probe, lease, leave } = all;
+  const { channelAt, keyAt } = namesIn(prefix);
+  const control = channelAt(CONTROL_CHANNEL);
+  const podsKey = keyAt(CONTROL_CHANNEL, 'pods');
   const own = podChannel(serverId);
+  // of this life of the pod: two that call themselves the same, or one that was restarted, do not count as each other
+  const self = `${serverId}#${Math.floor(clock.random() * 2 ** 48).toString(36)}`;
   let pods: Pods | undefined;
+
+  /** The position and the log of a room: `log-scripts.ts`. */
+  const logKeys = (room: Room): readonly string[] => [
+    keyAt(channelOf(room), 'pos'),
+    keyAt(channelOf(room), 'log'),
+  ];
 
   const askPods = (): Answer<Pods> =>
     answer(
-      () => run(lease, [PODS_KEY], [serverId, LEASE_MS, LEASE_KEPT_MS]),
+      () => run(lease, [podsKey], [self, LEASE_MS, LEASE_KEPT_MS]),
       (reply) => {
         const [living, ended] = listOf(reply);
         if (!isTexts(living) || !isTexts(ended)) return strange(reply, 'two lists of pods');
@@ -123,10 +129,10 @@ export const redisCalls = (
       () =>
         run(
           members,
-          [`{${channelOf(room)}}:members`],
-          [serverId, count ?? '', MEMBERS_TTL_MS, ...gone],
+          [keyAt(channelOf(room), 'members')],
+          [self, count ?? '', MEMBERS_TTL_MS, ...gone],
         ),
-      (reply) => (isTexts(reply) ? E.right(othersIn(reply, serverId)) : strange(reply, 'a hash')),
+      (reply) => (isTexts(reply) ? E.right(othersIn(reply, self)) : strange(reply, 'a hash')),
     );
 
   /** Whether the last list of pods may be wrong about one that a room names: it is new, or it was dead a while ago. */
@@ -182,10 +188,16 @@ export const redisCalls = (
     publish: (room, drafts, nonces, tag, deadline) => {
       const channel = channelOf(room);
       const keys = [...logKeys(room)];
-      const args: (string | number)[] = [channel, deadline, tag, positionTtlMs, KEY_TTL_MS];
+      const args: (string | number)[] = [
+        channelAt(channel),
+        deadline,
+        tag,
+        positionTtlMs,
+        KEY_TTL_MS,
+      ];
       args.push(logMessages, logTtlMs);
       for (const [i, { key, digest, logged, rest }] of drafts.entries()) {
-        if (key !== undefined) keys.push(`{${channel}}:key:${key}`);
+        if (key !== undefined) keys.push(keyAt(channel, `key:${key}`));
         const bits =
           (room === GLOBAL ? GLOBAL_BIT : 0) + (logged ? 0 : OUTSIDE_BIT) + (nonces[i] ?? 0);
         args.push(bits, key === undefined ? '' : `=${digest}`, rest);
@@ -214,15 +226,15 @@ export const redisCalls = (
     },
     probe: (text) =>
       answer(
-        () => run(probe, [`{${own}}:lease`], [own, text, LEASE_MS]),
+        () => run(probe, [keyAt(own, 'lease')], [channelAt(own), text, LEASE_MS]),
         (reply) => (typeof reply === 'number' ? E.right(reply) : strange(reply, 'a time')),
       ),
     lease: () =>
       askPods().pipe(
         switchMap((asked) => of(E.isLeft(asked) ? asked : E.right([...asked.right.living]))),
       ),
-    leave: () => answer(() => run(leave, [PODS_KEY], [serverId]), done),
-    control: (text) => answer(() => run(control, [PODS_KEY], [CONTROL_CHANNEL, text]), done),
+    leave: () => answer(() => run(leave, [podsKey], [self]), done),
+    control: (text) => answer(() => run(all.control, [podsKey], [control, text]), done),
     forget: () => {
       pods = undefined;
     },

@@ -4,31 +4,30 @@
  * when none of its nodes is left, while one node's going only drops that node's channels.
  */
 import { Cluster, Redis } from 'ioredis';
+import type { Endpoint } from '../config/hosts.js';
 import type { Bus } from './bus.js';
 import { corked, drop } from './redis.js';
 import { isReply } from './redis-answers.js';
 import { busOver } from './redis-bus.js';
 import { type Run, runOn } from './redis-calls.js';
-import {
-  type Address,
-  addressOf,
-  type BusOptions,
-  connectionOptions,
-  seedsOf,
-} from './redis-session.js';
+import { addressesOf, type BusOptions, connectionOptions, nodeOf } from './redis-options.js';
+import { withName } from './redis-connector.js';
+import { reasons } from './redis-reasons.js';
 import { shards } from './redis-shards.js';
 
 /** Between ioredis's own looks at the slots, for what neither a MOVED nor a failure has told. */
 const REFRESH_MS = 5_000;
+const NO_NODE = 'no node of the Cluster is left';
 
 export const redisClusterBus = (options: BusOptions): Bus => {
   const { url, clock } = options;
   const { retryStrategy: _, enableOfflineQueue: __, ...redisOptions } = connectionOptions(options);
   /** The masters last seen: the node that the URL names need not live for ever. */
-  let seen: readonly Address[] = [];
+  let seen: readonly Endpoint[] = [];
 
   return busOver(options, true, (_attempt, { ready, lost, dropped, message }) => {
-    const cluster = new Cluster([...seedsOf(url), ...seen], {
+    const seeds = addressesOf(url).map(({ host, port }) => ({ host, port }));
+    const cluster = new Cluster([...seeds, ...seen], {
       redisOptions,
       // a node's first commands wait for its connection, at most `timeoutMs`; the script refuses what comes late
       enableOfflineQueue: true,
@@ -42,10 +41,15 @@ export const redisClusterBus = (options: BusOptions): Bus => {
         ? {}
         : { dnsLookup: (address, callback) => callback(null, address) }),
     });
-    cluster.on('+node', heedAsking);
+    cluster.on('+node', (node: Redis) => {
+      heedAsking(node);
+      const { host = '', tls } = node.options;
+      // for the connections that ioredis makes of it by itself
+      if (tls !== undefined) node.options.tls = withName(host, tls);
+    });
     const refresh = (): void => cluster.refreshSlotsCache();
     const subscribed = shards({
-      connect: (node) => new Redis({ ...connectionOptions(options), ...addressOf(node, 6379) }),
+      connect: (node) => new Redis({ ...connectionOptions(options), ...nodeOf(node) }),
       drop,
       ownerOf: (slot) => cluster.slots[slot]?.[0],
       refresh,
@@ -67,18 +71,15 @@ export const redisClusterBus = (options: BusOptions): Bus => {
       }
     };
 
-    let detail = 'no node of the Cluster is left';
-    cluster.on('error', (error: Error) => {
-      detail = error.message;
+    let reason = reasons(NO_NODE);
+    cluster.on('error', (error: Error) => reason.add(error));
+    cluster.on('node error', (error: Error) => reason.add(error));
+    cluster.once('close', () => lost(reason.why()));
+    cluster.once('end', () => lost(reason.why()));
+    cluster.once('ready', () => {
+      reason = reasons(NO_NODE);
+      ready({ run, subscribe: subscribed.subscribe, unsubscribe: subscribed.unsubscribe });
     });
-    cluster.on('node error', (error: Error) => {
-      detail = error.message;
-    });
-    cluster.once('close', () => lost(detail));
-    cluster.once('end', () => lost(detail));
-    cluster.once('ready', () =>
-      ready({ run, subscribe: subscribed.subscribe, unsubscribe: subscribed.unsubscribe }),
-    );
     cluster.on('refresh', () => {
       seen = cluster
         .nodes('master')

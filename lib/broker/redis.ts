@@ -5,9 +5,11 @@
 import { Redis } from 'ioredis';
 import type { Clock } from '../clock.js';
 import type { Bus } from './bus.js';
-import { busOver } from './redis-bus.js';
+import { errorOf, isReply } from './redis-answers.js';
+import { busOver, type Session } from './redis-bus.js';
 import { runOn } from './redis-calls.js';
-import { type BusOptions, connectionOptions, whereOf } from './redis-session.js';
+import { type BusOptions, connectionOptions, whereOf } from './redis-options.js';
+import { advised, reasons, sentinelReason, unfit } from './redis-reasons.js';
 
 /** Redis runs a command to its end before anyone else's: so many channels take it about a millisecond. */
 const CHANNELS_A_COMMAND = 1_000;
@@ -19,29 +21,37 @@ export const redisBus = (options: BusOptions): Bus =>
     const subscriber = new Redis(where);
     const hold = corked(() => [publisher], options.clock);
     const run = runOn(publisher);
+    const session: Session = {
+      run: (script, keys, args) => {
+        hold();
+        return run(script, keys, args);
+      },
+      subscribe: (channels) =>
+        Promise.all(slices(channels).map((some) => subscriber.subscribe(...some))),
+      unsubscribe: (channels) =>
+        Promise.all(slices(channels).map((some) => subscriber.unsubscribe(...some))),
+    };
     let readyOnes = 0;
 
     for (const connection of [publisher, subscriber]) {
-      let detail = 'the connection was closed';
+      const reason = reasons('the connection was closed');
       // from the first tick to the last: an error event that nobody hears ends the process
       connection.on('error', (error: Error) => {
-        detail = error.message;
+        reason.add(error);
+        // a database that is not there, too: ioredis goes on with another
+        if (isReply(error)) lost(reason.why());
       });
-      connection.once('close', () => lost(detail));
+      connection.on('sentinelError', (error: Error) =>
+        reason.add(new Error(sentinelReason(error, options.sentinelName))),
+      );
+      connection.once('close', () => lost(reason.why()));
       // Sentinel gave no address: there was nothing to close
-      connection.once('end', () => lost(detail));
+      connection.once('end', () => lost(reason.why()));
       connection.once('ready', () => {
-        readyOnes += 1;
-        if (readyOnes < 2) return;
-        ready({
-          run: (script, keys, args) => {
-            hold();
-            return run(script, keys, args);
-          },
-          subscribe: (channels) =>
-            Promise.all(slices(channels).map((some) => subscriber.subscribe(...some))),
-          unsubscribe: (channels) =>
-            Promise.all(slices(channels).map((some) => subscriber.unsubscribe(...some))),
+        void unfitness(connection, options.sentinels.length > 0).then((unfit) => {
+          if (unfit !== undefined) return lost(unfit);
+          readyOnes += 1;
+          if (readyOnes === 2) ready(session);
         });
       });
     }
@@ -53,6 +63,16 @@ export const redisBus = (options: BusOptions): Bus =>
       drop(subscriber);
     };
   });
+
+/** Why a Redis that is connected cannot be used; undefined when it can, or does not let us look. */
+const unfitness = async (connection: Redis, byName: boolean): Promise<string | undefined> => {
+  try {
+    return unfit(await connection.info(), byName);
+  } catch (thrown) {
+    const { _tag, detail } = errorOf(thrown);
+    return _tag === 'NoPermission' ? undefined : advised(detail);
+  }
+};
 
 /** Closes at once, whatever the peer does. What was under way is rejected when the socket's end is seen, in this turn. */
 export const drop = (connection: Redis): void => {

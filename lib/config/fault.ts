@@ -28,9 +28,17 @@ const SHOWN = 120;
 export const shown = (value: unknown): string => {
   const said = typeof value === 'string' ? value : JSON.stringify(value);
   return printable(
-    said.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, `$1${MASK}@`).replace(/\?.*/s, `?${MASK}`),
+    withoutPassword(said)
+      .replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, `$1${MASK}@`)
+      .replace(/[?#].*/s, (rest) => `${rest.charAt(0)}${MASK}`),
   );
 };
+
+/** Of a Redis URL whose `@` was forgotten, what stands where only a port may: `redis://:password`. */
+const withoutPassword = (said: string): string =>
+  said.includes('@')
+    ? said
+    : said.replace(/^(rediss?:\/\/[^:[\]]*:)(?!\d*(?:[/,]|$)).*/is, `$1${MASK}`);
 
 const printable = (said: string): string => {
   const line = JSON.stringify(said).slice(1, -1);

@@ -6,14 +6,11 @@
 import { isIP } from 'node:net';
 import * as E from 'fp-ts/lib/Either.js';
 import { isOrigin, isOriginPattern } from '../origin.js';
+import { BRACKETS, type Endpoint, endpointOf, isHost, withPort } from './hosts.js';
 import { publicKeysOf } from './public-keys.js';
+import { readRedisUrl } from './redis-url.js';
 
 export type Format<A> = (raw: unknown) => E.Either<string, A>;
-
-export interface Endpoint {
-  readonly host: string;
-  readonly port: number;
-}
 
 export const boolean: Format<boolean> = (raw) => {
   if (raw === true || raw === 'true' || raw === '1') return E.right(true);
@@ -101,30 +98,19 @@ export const unavailable =
     return E.isRight(value) && isUnset(value.right) ? value : E.left(why);
   };
 
-const HOST = /^(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,252})|\[[0-9A-Fa-f:.]+\])$/;
-
-/** What ends in a number is an address or nothing (WHATWG URL §3.5): `256.1.1.1` is no name that could be looked up. */
-const isHost = (text: string): boolean =>
-  isIP(text) !== 0 || (HOST.test(text) && !/(?:^|\.)\d+\.?$/.test(text));
-
 /** A name or an address to listen on; IPv6 without brackets, as `listen` takes it. */
 export const host: Format<string> = (raw) =>
-  typeof raw === 'string' && isHost(raw) && !raw.startsWith('[')
-    ? E.right(raw)
-    : E.left('a host name or an IP address');
+  typeof raw === 'string' && isHost(raw) ? E.right(raw) : E.left('a host name or an IP address');
 
-const PORT_AFTER_HOST = /^(.+):(\d{1,5})$/;
-
-/** `host:port`, IPv6 in brackets. */
+/** `host:port`, IPv6 in brackets; a program may give an object, without brackets. */
 export const endpoint: Format<Endpoint> = (raw) => {
-  if (typeof raw === 'object' && raw !== null && 'host' in raw && 'port' in raw)
-    return endpoint(`${String(raw.host)}:${String(raw.port)}`);
-  const match = typeof raw === 'string' ? PORT_AFTER_HOST.exec(raw) : null;
-  const [, name = '', number = ''] = match ?? [];
-  const at = port(number);
-  return isHost(name) && E.isRight(at) && at.right > 0
-    ? E.right({ host: name, port: at.right })
-    : E.left('host:port');
+  const value =
+    typeof raw === 'object' && raw !== null && 'host' in raw && 'port' in raw
+      ? endpointOf(withPort({ host: String(raw.host), port: Number(raw.port) }))
+      : typeof raw === 'string'
+        ? endpointOf(raw)
+        : undefined;
+  return value === undefined ? E.left('host:port') : E.right(value);
 };
 
 const parse = (raw: unknown): URL | undefined =>
@@ -143,27 +129,34 @@ export const url =
       : E.left(`a URL beginning with ${schemes.map((scheme) => `${scheme}//`).join(' or ')}`);
   };
 
-const REDIS = url('redis:', 'rediss:');
-const DATABASE = /^\/?\d*$/;
+/** One Redis or, for a Cluster, several, as one comma separated text: each with its scheme in front. */
+export const redisUrls: Format<string> = (raw) =>
+  E.Chain.chain(text(raw), (said) =>
+    said === ''
+      ? E.right('')
+      : E.Functor.map(readRedisUrl(said), ([{ tls }]) =>
+          said
+            .split(',')
+            .map((part) => part.trim())
+            .map((part) => (part.includes('://') ? part : `redis${tls ? 's' : ''}://${part}`))
+            .join(','),
+        ),
+  );
 
-/** A Redis: a URL, or `host:port`, which becomes one. */
-export const redisUrl: Format<string> = (raw) => {
-  const bare = endpoint(raw);
-  if (E.isRight(bare)) return E.right(`redis://${bare.right.host}:${bare.right.port}`);
-  const value = REDIS(raw);
-  return E.isRight(value) && DATABASE.test(new URL(value.right).pathname)
-    ? value
-    : E.left('redis://host:port, rediss://host:port or host:port');
-};
+/** Sentinels have their addresses alone: who one is to the master stands in `REDIS_URL`. */
+export const sentinels: Format<readonly Endpoint[]> = list(
+  endpoint,
+  `host:port of each Sentinel, without redis://, user or password; ${BRACKETS}`,
+);
 
-/** One or, for a Cluster, several, as one comma separated text. */
-export const redisUrls: Format<string> = (raw) => {
-  const expected = 'redis://host:port, rediss://host:port or host:port';
-  const values = list(redisUrl, expected)(raw);
-  return typeof raw !== 'string' || E.isLeft(values)
-    ? E.left(expected)
-    : E.right(values.right.join(','));
-};
+/** What may stand before every channel and key: no braces (they choose a Cluster's slot), no pattern, no blank. */
+const PREFIX = /^[A-Za-z0-9_.:-]{1,64}$/;
+
+/** `realtime:` in it could make one service's room another's channel. */
+export const redisPrefix: Format<string> = (raw) =>
+  typeof raw === 'string' && PREFIX.test(raw) && !raw.includes('realtime:')
+    ? E.right(raw)
+    : E.left('1 to 64 characters of A-Z a-z 0-9 _ . : -, without "realtime:" in it');
 
 /** Compared with what browsers send (`lib/origin.ts`), so it must be written as they do, or be a pattern of such. */
 const origin: Format<string> = (raw) =>

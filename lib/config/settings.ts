@@ -7,8 +7,6 @@ import * as E from 'fp-ts/lib/Either.js';
 import {
   boolean,
   duration,
-  type Endpoint,
-  endpoint,
   type Format,
   host,
   list,
@@ -19,13 +17,16 @@ import {
   origins,
   port,
   publicKeys,
+  redisPrefix,
   redisUrls,
+  sentinels,
   sharedSecret,
   text,
   unavailable,
   url,
   whole,
 } from './formats.js';
+import type { Endpoint } from './hosts.js';
 
 export interface Config {
   readonly server: {
@@ -72,6 +73,8 @@ export interface Config {
     readonly redisSentinels: readonly Endpoint[];
     readonly redisSentinelName: string;
     readonly redisCluster: boolean;
+    /** Before every channel and key. */
+    readonly redisPrefix: string;
     readonly brokerTimeoutMs: number;
     readonly kafkaBrokers: readonly string[];
     readonly kafkaTopic: string;
@@ -333,7 +336,7 @@ export const SCHEMA: Schema = {
     redisSentinels: setting(
       'REDIS_SENTINELS',
       '',
-      list(endpoint, 'host:port'),
+      sentinels,
       'Sentinels as host:port, comma separated. Need REDIS_SENTINEL_NAME.',
     ),
     redisSentinelName: setting(
@@ -347,6 +350,12 @@ export const SCHEMA: Schema = {
       false,
       boolean,
       'Whether REDIS_URL names nodes of a Redis Cluster.',
+    ),
+    redisPrefix: setting(
+      'REDIS_PREFIX',
+      '',
+      optional(redisPrefix),
+      'Stands before every channel and key: two services on one Redis need a different one each, such as chat-a:',
     ),
     brokerTimeoutMs: setting(
       'BROKER_TIMEOUT_MS',

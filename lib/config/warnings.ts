@@ -1,12 +1,14 @@
 /** What may be configured so and hardly ever should be: said when the service starts. */
+import { databaseOf } from './redis-url.js';
 import type { Config } from './settings.js';
 
 /** RFC 7518 §3.2: as long as the digest. A shorter one can be guessed from any token. */
 const MIN_SECRET_BYTES = 32;
 
-export const warningsOf = ({ server, access }: Config): readonly string[] => {
+export const warningsOf = ({ server, access, broker }: Config): readonly string[] => {
   const { authEnabled, jwtSecret, jwtPublicKey, jwtJwksUrl, apiKeys } = access;
   const hasKeys = `${jwtSecret}${jwtPublicKey}${jwtJwksUrl}` !== '' || apiKeys.length > 0;
+  const database = databaseOf(broker.redisUrl);
   const warnings: readonly (readonly [holds: boolean, text: string])[] = [
     [
       !authEnabled && !isLoopback(server.host),
@@ -20,6 +22,11 @@ export const warningsOf = ({ server, access }: Config): readonly string[] => {
     [
       authEnabled && jwtJwksUrl.startsWith('http:') && !isLoopback(new URL(jwtJwksUrl).hostname),
       'JWT_JWKS_URL is not https: whoever stands on the way can make tokens',
+    ],
+    [
+      database > 0 && broker.redisPrefix === '',
+      `REDIS_URL names database ${database} without a REDIS_PREFIX: channels have no databases, so services on other ` +
+        'databases of this Redis hear each other; set a REDIS_PREFIX for each',
     ],
   ];
   return warnings.flatMap(([holds, text]) => (holds ? [text] : []));

@@ -6,7 +6,7 @@ import * as O from 'fp-ts/lib/Option.js';
 import { firstValueFrom } from 'rxjs';
 import type { Test } from 'tap';
 import { type Bus, CONTROL_CHANNEL, channelOf, podChannel } from '../../lib/broker/bus.js';
-import { type BusOptions } from '../../lib/broker/redis-session.js';
+import { type BusOptions } from '../../lib/broker/redis-options.js';
 import { type Draft, payloadOf } from '../../lib/codec.js';
 import { formatId, parseId } from '../../lib/position.js';
 import { type RedisServer, until } from '../support/redis.js';
@@ -24,6 +24,8 @@ import {
 
 export interface Kind {
   readonly name: string;
+  /** Stands before every key and channel. */
+  readonly prefix?: string;
   readonly open: (over?: Partial<BusOptions>) => Bus;
   /** Those that take commands. */
   readonly nodes: readonly RedisServer[];
@@ -34,14 +36,18 @@ export interface Kind {
 
 /** The table: what holds on every kind. */
 export const behaves = async (test: Test, kind: Kind): Promise<void> => {
-  const { open, nodeOf, nodes } = kind;
+  const { nodes, prefix = '' } = kind;
+  const open = (over: Partial<BusOptions> = {}): Bus => kind.open({ prefix, ...over });
+  const named = (key: string): string =>
+    key.replace(/^\{(.*?)\}/, (_, channel: string) => `${prefix}{${prefix}${channel}}`);
+  const nodeOf = (key: string): Promise<RedisServer> => kind.nodeOf(named(key));
   const a = await ready(open({ serverId: 'pod-a' }));
   const b = await ready(open({ serverId: 'pod-b' }));
   const at = async (
     key: string,
     name: string,
     ...args: readonly (string | number)[]
-  ): Promise<unknown> => (await nodeOf(key)).command(name, key, ...args);
+  ): Promise<unknown> => (await nodeOf(key)).command(name, named(key), ...args);
 
   await test.test(
     'two pods that publish at once are heard in one order by both, without a hole',
@@ -263,17 +269,21 @@ export const behaves = async (test: Test, kind: Kind): Promise<void> => {
     t.equal(await right(a.bus.members('counted', 3)), 4);
     t.ok(Number(await at(hash, 'PTTL')) <= 1_000_000, 'what has not changed is not written');
     await at(hash, 'PEXPIRE', 3_600_000);
-    t.strictSame([...(await right(a.bus.lease()))].filter((pod) => /^pod-[ab]$/.test(pod)).sort(), [
-      'pod-a',
-      'pod-b',
-    ]);
+    const names = (pods: unknown): readonly string[] =>
+      Array.isArray(pods) ? pods.map((pod) => String(pod).replace(/#[0-9a-z]+$/, '')) : [];
+    t.strictSame(
+      names(await right(a.bus.lease()))
+        .filter((pod) => /^pod-[ab]$/.test(pod))
+        .sort(),
+      ['pod-a', 'pod-b'],
+    );
     const now = Date.now();
     await at(pods, 'ZADD', now - 5_000, 'lately', now - 100_000, 'long-ago');
     await at(hash, 'HSET', 'lately', 10, 'long-ago', 20);
     const c = await ready(open({ serverId: 'pod-c' }));
     t.equal(await right(c.bus.members('counted', 0)), 7, 'whose lease has ended does not');
     t.strictSame(
-      await at(hash, 'HKEYS'),
+      names(await at(hash, 'HKEYS')),
       ['pod-a', 'pod-b', 'lately'],
       'who has long gone is forgotten, who may come back is not',
     );
@@ -283,7 +293,7 @@ export const behaves = async (test: Test, kind: Kind): Promise<void> => {
       'close gives the lease back',
     );
     t.equal(await right(b.bus.members('counted', 0)), 3);
-    t.strictSame(await at(hash, 'HKEYS'), ['pod-a', 'lately'], 'no members, no field');
+    t.strictSame(names(await at(hash, 'HKEYS')), ['pod-a', 'lately'], 'no members, no field');
     t.ok(Number(await at(hash, 'PTTL')) > 3_500_000);
     const written = await at(hash, 'HGETALL');
     t.equal(await right(a.bus.members('counted', undefined)), 0, 'who only asks');
@@ -293,6 +303,24 @@ export const behaves = async (test: Test, kind: Kind): Promise<void> => {
     t.equal(await right(b.bus.members('counted', 4)), 0);
     t.equal(await right(a.bus.members('counted', 3)), 4, 'what was lost is written again');
     t.ok(Number(await at(hash, 'PTTL')) > 3_500_000);
+  });
+
+  await test.test('two pods of one name, or one restarted, count as two', async (t) => {
+    const twins = await Promise.all([
+      ready(open({ serverId: 'twin' })),
+      ready(open({ serverId: 'twin' })),
+    ]);
+    const [first, second] = twins;
+    t.equal(await right(first.bus.members('twins', 3)), 0);
+    t.equal(await right(second.bus.members('twins', 4)), 3);
+    t.equal(await right(first.bus.members('twins', 3)), 4);
+    await first.close();
+    // who lives is asked with each renewal of the lease
+    await right(second.bus.lease());
+    t.equal(await right(second.bus.members('twins', 4)), 0, 'who goes takes its own alone');
+    const third = await ready(open({ serverId: 'twin' }));
+    t.equal(await right(third.bus.members('twins', 1)), 4);
+    await Promise.all([second.close(), third.close()]);
   });
 
   await test.test(

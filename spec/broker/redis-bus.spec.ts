@@ -5,7 +5,7 @@ import t from 'tap';
 import { type Bus, channelOf } from '../../lib/broker/bus.js';
 import { redisBus } from '../../lib/broker/redis.js';
 import { redisClusterBus } from '../../lib/broker/redis-cluster.js';
-import { type BusOptions } from '../../lib/broker/redis-session.js';
+import { type BusOptions } from '../../lib/broker/redis-options.js';
 import { slotOf } from '../../lib/broker/redis-slots.js';
 import { ACL_USER, aclOf } from '../support/docs.js';
 import {
@@ -55,7 +55,12 @@ t.test('Sentinel', async (t) => {
   const trio = await startSentinels();
   const open = (over: Partial<BusOptions> = {}): Bus =>
     redisBus(
-      options({ url: trio.url, sentinels: trio.addresses, sentinelName: trio.name, ...over }),
+      options({
+        url: trio.url,
+        sentinels: trio.sentinels.map(({ port }) => ({ host: '127.0.0.1', port })),
+        sentinelName: trio.name,
+        ...over,
+      }),
     );
   await behaves(t, {
     name: 'Sentinel',

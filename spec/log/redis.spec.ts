@@ -3,7 +3,7 @@ import t from 'tap';
 import { type Bus, channelOf } from '../../lib/broker/bus.js';
 import { redisBus } from '../../lib/broker/redis.js';
 import { redisClusterBus } from '../../lib/broker/redis-cluster.js';
-import type { BusOptions } from '../../lib/broker/redis-session.js';
+import type { BusOptions } from '../../lib/broker/redis-options.js';
 import { slotOf } from '../../lib/broker/redis-slots.js';
 import type { Draft } from '../../lib/codec.js';
 import type { Page } from '../../lib/log/index.js';

@@ -3,7 +3,7 @@ import * as E from 'fp-ts/lib/Either.js';
 import * as O from 'fp-ts/lib/Option.js';
 import { firstValueFrom, type Subscription } from 'rxjs';
 import { type Answer, type Bus, type BusError, type BusEvent } from '../../lib/broker/bus.js';
-import { type BusOptions } from '../../lib/broker/redis-session.js';
+import { type BusOptions } from '../../lib/broker/redis-options.js';
 import { systemClock } from '../../lib/clock.js';
 import { type Draft } from '../../lib/codec.js';
 import { parseId, type Room } from '../../lib/position.js';
@@ -27,6 +27,7 @@ export const options = (over: Partial<BusOptions>): BusOptions => ({
   url: '',
   sentinels: [],
   sentinelName: '',
+  prefix: '',
   serverId: 'pod-1',
   timeoutMs: TIMEOUT_MS,
   positionTtlMs: 24 * HOUR,

@@ -1,0 +1,89 @@
+/**
+ * How a socket to Redis is opened. Two things that ioredis leaves out: in TLS the host's name is said (SNI, RFC 6066 §3:
+ * managed Redis and TLS routers choose by it), and the handshake is one write. As several writes, the second one to a
+ * Redis that refuses and closes fails with EPIPE, and its words (`max number of clients reached`) are never read.
+ */
+import { AbstractConnector, type RedisOptions, SentinelConnector } from 'ioredis';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { connect as connectTls, type ConnectionOptions } from 'node:tls';
+
+/** The name to say in a TLS handshake; an address is none. */
+export const withName = (host: string, tls: ConnectionOptions): ConnectionOptions =>
+  isIP(host) === 0 ? { servername: host, ...tls } : tls;
+
+/** ioredis writes its handshake while the event is heard: so the cork must be in before it listens. */
+const handshakeAtOnce = <S extends Socket>(stream: S, event: 'connect' | 'secureConnect'): S => {
+  stream.once(event, () => {
+    stream.cork();
+    queueMicrotask(() => stream.uncork());
+  });
+  return stream;
+};
+
+/** ioredis gives its options without their type. */
+const optionsOf = (given: unknown): RedisOptions => (isOptions(given) ? given : {});
+
+const isOptions = (given: unknown): given is RedisOptions =>
+  typeof given === 'object' && given !== null;
+
+/** To a host and a port. */
+export class NodeConnector extends AbstractConnector {
+  private readonly options: RedisOptions;
+
+  public constructor(given: unknown) {
+    const options = optionsOf(given);
+    super(options.disconnectTimeout ?? 0);
+    this.options = options;
+  }
+
+  public connect(): Promise<Socket> {
+    const { host = '127.0.0.1', port = 6_379, tls } = this.options;
+    this.connecting = true;
+    const stream =
+      tls === undefined
+        ? handshakeAtOnce(connectTcp({ host, port }), 'connect')
+        : handshakeAtOnce(connectTls({ host, port, ...withName(host, tls) }), 'secureConnect');
+    stream.once('error', (error: Error) => {
+      this.firstError = error;
+    });
+    this.stream = stream;
+    return Promise.resolve(stream);
+  }
+}
+
+/** To the master that Sentinels name. */
+export class MasterConnector extends SentinelConnector {
+  public constructor(given: unknown) {
+    const options = optionsOf(given);
+    super(options);
+    const { sentinelTLS } = options;
+    if (sentinelTLS === undefined) return;
+    // ioredis has one object for all Sentinels, and reads it behind each step of this
+    const next = this.sentinelIterator.next.bind(this.sentinelIterator);
+    this.sentinelIterator.next = () => {
+      const step = next();
+      if (!step.done)
+        this.options = {
+          ...this.options,
+          sentinelTLS: withName(step.value.host ?? '', sentinelTLS),
+        };
+      return step;
+    };
+  }
+
+  public override async connect(
+    ...args: Parameters<SentinelConnector['connect']>
+  ): ReturnType<SentinelConnector['connect']> {
+    const stream = await super.connect(...args);
+    const isTls = this.options.enableTLSForSentinelMode === true && this.options.tls !== undefined;
+    return handshakeAtOnce(stream, isTls ? 'secureConnect' : 'connect');
+  }
+}
+
+/** ioredis asks this for where a master is; what comes back is handed to `tls.connect` with the options of TLS. */
+export const namedMaster = (address: string): { host: string; port: number } | null => {
+  const at = address.lastIndexOf(':');
+  const [host, port] = [address.slice(0, at), Number(address.slice(at + 1))];
+  const named = { host, port, servername: host };
+  return isIP(host) === 0 ? named : null;
+};
