@@ -59,12 +59,19 @@ export interface FanOut {
   enter(membership: Membership, at: Top): Subscription;
   leave(membership: Membership): void;
   size(): number;
-  /** The last who came in before all members had what reached this pod alone; undefined when that is not known. */
-  lastWith(alone: string): number | undefined;
+  /** What reached this pod alone is on its way: who is in when it is handed on gets it. */
+  expect(alone: string): void;
+  lastWith(alone: string): LastWith;
   /** Where the members have come to. */
   reached(): Top;
   /** The channel begins here: so do members who come before anything was said. */
   beginAt(top: Top): void;
+}
+
+/** Who has what reached this pod alone: members who came in no later than `nth`. Of the others nobody has, or it is not `known`. */
+export interface LastWith {
+  readonly nth: number;
+  readonly known: boolean;
 }
 
 export interface FanOutDeps {
@@ -104,7 +111,10 @@ class RoomFanOut implements FanOut, Coalesce<Item, RoomBatch> {
   private readonly late = new Set<Connection>();
   /** Members of an epoch that the others have not come to. */
   private readonly ahead = new Set<Membership>();
+  /** The last who came in before each was handed on. */
   private readonly heardAlone = new Map<string, number>();
+  /** The same of the first one that was let go: those who came in no later have them all. */
+  private letGo: number | undefined;
   private entered = 0;
   private at: Top = { tag: 1, offset: 0, ms: 0, id: null };
 
@@ -136,8 +146,17 @@ class RoomFanOut implements FanOut, Coalesce<Item, RoomBatch> {
     return this.members.size();
   }
 
-  lastWith(alone: string): number | undefined {
-    return this.heardAlone.get(alone);
+  expect(alone: string): void {
+    this.remember(alone, Number.POSITIVE_INFINITY);
+  }
+
+  lastWith(alone: string): LastWith {
+    const nth = this.heardAlone.get(alone);
+    if (nth !== undefined) return { nth, known: true };
+    // nobody was here when it was said
+    if (this.letGo === undefined && alone !== '') return { nth: 0, known: true };
+    const [first = 0] = this.heardAlone.values();
+    return { nth: Math.min(this.letGo ?? first, first), known: false };
   }
 
   reached(): Top {
@@ -210,19 +229,26 @@ class RoomFanOut implements FanOut, Coalesce<Item, RoomBatch> {
   }
 
   overflow(): Item {
+    for (const [alone, nth] of this.heardAlone)
+      if (nth > this.entered) this.heardAlone.set(alone, this.entered);
     return this.deps.overflow();
   }
 
   private delivered(batch: RoomBatch, size: number): void {
     this.at = batch.top;
-    for (const { alone } of batch.items) if (alone !== undefined) this.remember(alone);
+    for (const { alone } of batch.items)
+      if (alone !== undefined) this.remember(alone, this.entered);
     this.deps.delivered(batch, size);
   }
 
-  private remember(alone: string): void {
-    this.heardAlone.set(alone, this.entered);
-    const [oldest] = this.heardAlone.keys();
-    if (this.heardAlone.size > MAX_ALONE && oldest !== undefined) this.heardAlone.delete(oldest);
+  private remember(alone: string, nth: number): void {
+    this.heardAlone.set(alone, nth);
+    if (this.heardAlone.size <= MAX_ALONE) return;
+    for (const [oldest, last] of this.heardAlone) {
+      this.heardAlone.delete(oldest);
+      this.letGo ??= Math.min(last, this.entered);
+      return;
+    }
   }
 }
 

@@ -404,16 +404,20 @@ export const room =
             const not = except === undefined ? undefined : [except];
             const alone =
               offset === undefined && type !== 'presence' ? publication.idText : undefined;
+            if (alone !== undefined) members.expect(alone);
             return down?.next({ frame, top, offset, alone, except: not, at: id.ms });
           }
           case 'Echoed': {
             const { publication, top } = event;
             const { frame } = publication;
             const offset = publication.isAt(top) ? top.offset : undefined;
-            const after = members.lastWith(event.as);
+            const { nth: after, known } = members.lastWith(event.as);
             arrived = top;
-            if (after === undefined) return;
-            return down?.next({ frame, top, offset, after, except: undefined, at: undefined });
+            return down?.next(
+              known
+                ? { frame, top, offset, after, except: undefined, at: undefined }
+                : { ...gapItem('broker_outage'), hole: true, after },
+            );
           }
           case 'Gap':
             // a room that was opened on the pod alone goes on in the log

@@ -10,9 +10,9 @@ import { isSome } from 'fp-ts/lib/Option.js';
 import t, { type Test } from 'tap';
 import type { Broker } from '../lib/broker/index.js';
 import { localBroker } from '../lib/broker/local.js';
-import { draftOf } from '../lib/codec.js';
+import { draftOf, type Publication, publicationOf } from '../lib/codec.js';
 import type { Config, DeepPartial } from '../lib/config.js';
-import { GLOBAL, parseId, type Room } from '../lib/position.js';
+import { formatId, GLOBAL, type Id, parseId, type Room } from '../lib/position.js';
 import { arrayWork } from './support/array-work.js';
 import { type HubWorld, hubWorld } from './support/hub-world.js';
 import type { Peer } from './support/peer.js';
@@ -570,6 +570,62 @@ t.test('a gap is told to the members of its room, and to nobody else', async (t)
     t.same(peer.told('gap').at(-1), { event: 'gap', reason: 'broker_outage' });
   t.equal(w.events.filter(({ _tag }) => _tag === 'GapTold').length, 2);
   await leftovers(t, w, [a, b, other, late]);
+});
+
+/** Says something on the pod alone, later its echo at the next place; who comes between has not heard it. */
+const echoing = (alone: number) => {
+  const w = scripted();
+  const made = (data: number, over: Partial<Id>): Publication => {
+    const draft = draftOf({ room: 'r', type: 'chat', from: 'x', data, at: 0 });
+    if (!isRight(draft)) throw new Error(draft.left.text);
+    const id = { ms: 1, tag: 1, offset: 0, global: false, outside: true, nonce: data, ...over };
+    return publicationOf(draft.right, id);
+  };
+  const before = w.connect({ room: 'r' });
+  w.clock.advance(10);
+  const top = w.broker.top('r');
+  const said = Array.from({ length: alone }, (_, i) => made(i, { ms: top.ms }));
+  for (const publication of said) w.broker.push('r', { _tag: 'Published', publication, top });
+  w.clock.advance(2_000);
+  const after = w.connect({ room: 'r' });
+  w.clock.advance(10);
+  const echo = (as: string): void => {
+    const publication = made(0, { ms: top.ms, offset: 1, outside: false });
+    const next = { tag: 1, offset: 1, ms: top.ms, id: publication.idText };
+    w.broker.push('r', { _tag: 'Echoed', publication, top: next, as });
+    w.clock.advance(10);
+  };
+  const heard = (peer: Peer): readonly unknown[] => [
+    ...peer.chats('r').flatMap(({ data, id }) => (offsetOf(id) === 1 ? [data] : [])),
+    ...peer.told('gap').map(({ reason }) => reason),
+  ];
+  return { w, said, before, after, echo, heard };
+};
+
+t.test('an echo is news to who has come since, and to nobody else', async (t) => {
+  const { w, said, before, after, echo, heard } = echoing(3);
+  echo(said[0]?.idText ?? '');
+  t.same([before, after].map(heard), [[], [0]]);
+  await leftovers(t, w, [before, after]);
+});
+
+t.test('an echo of what was said when nobody was here is news to all', async (t) => {
+  const { w, before, after, echo, heard } = echoing(0);
+  echo(formatId({ ms: 1, tag: 1, offset: 0, global: false, outside: true, nonce: 9 }));
+  t.same([before, after].map(heard), [[0], [0]]);
+  await leftovers(t, w, [before, after]);
+});
+
+t.test('when nobody knows who has an echo, then who may not have it is told a gap', async (t) => {
+  for (const [alone, as] of [
+    [5_000, 0],
+    [3, undefined],
+  ] as const) {
+    const { w, said, before, after, echo, heard } = echoing(alone);
+    echo(as === undefined ? '' : (said[as]?.idText ?? ''));
+    t.same([before, after].map(heard), [[], ['broker_outage']]);
+    await leftovers(t, w, [before, after]);
+  }
 });
 
 t.test(

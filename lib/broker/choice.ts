@@ -37,5 +37,5 @@ export const brokerOf = (config: Config, clock: Clock): Broker => {
     clock,
   };
   const bus = broker.redisCluster ? redisClusterBus(options) : redisBus(options);
-  return podsBroker({ bus, clock, serverId, timeoutMs });
+  return podsBroker({ bus, clock, serverId, timeoutMs, logTtlMs: log.logTtlMs });
 };

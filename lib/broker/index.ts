@@ -73,6 +73,8 @@ export interface Broker {
   readonly event$: Observable<BrokerEvent>;
   /** The rooms' last messages: what has a place here stands there. */
   readonly log: Log;
+  /** How much is remembered of what was said here alone, by what it is: each has a bound (docs/architecture.md). */
+  readonly remembered?: () => Readonly<Record<string, number>>;
   /** Bytes that the logs take in this process; absent where they are elsewhere. */
   readonly logBytes?: () => number;
   /**

@@ -15,6 +15,7 @@ export interface Keyed {
 export interface IdempotencyKeys {
   readonly get: (room: Room, key: string) => Keyed | undefined;
   readonly set: (room: Room, key: string, keyed: Keyed) => void;
+  readonly size: () => number;
 }
 
 export const KEY_TTL_MS = 300_000;
@@ -128,6 +129,7 @@ export const idempotencyKeys = ({ scheduler }: Clock): IdempotencyKeys => {
         next: undefined,
       });
     },
+    size: () => seen.size,
   };
 };
 

@@ -43,6 +43,8 @@ export interface PodsDeps {
   readonly serverId: string;
   /** `BROKER_TIMEOUT_MS`. */
   readonly timeoutMs: number;
+  /** `LOG_TTL_MS`: so long a message may be read that this pod has said already. */
+  readonly logTtlMs?: number;
 }
 
 /** What a broker of pods holds at a moment: all zero but three channels (its probe, global, control) when nobody uses it. */
@@ -69,7 +71,8 @@ const PROBE_MS = 500;
 /** A third of the lease of 10 s: one or two that fail cost nothing. */
 const LEASE_MS = 3_000;
 
-export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsBroker => {
+export const podsBroker = (deps: PodsDeps): PodsBroker => {
+  const { bus, clock, serverId, timeoutMs } = deps;
   const { scheduler, wall, random } = clock;
   const life = new Subscription();
   const event$ = new Subject<BrokerEvent>();
@@ -87,7 +90,8 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
 
   const pulse = probe({ bus, clock, timeoutMs });
   const heard = subscriptions({ bus, clock });
-  const said = echoes({ clock });
+  const said = echoes(deps);
+  const keys = receipts({ clock });
   /** What Redis's clock is ahead of ours, as last known: an outage forgets it for deadlines. */
   let ahead: number | undefined;
   const here = podOnly({
@@ -133,7 +137,7 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
     timeoutMs,
     probe: pulse,
     echoes: said,
-    receipts: receipts({ clock }),
+    receipts: keys,
     way: () => WAY[status$.value._tag],
     idOutside,
     deliver: (room, publication: Publication) => {
@@ -303,6 +307,7 @@ export const podsBroker = ({ bus, clock, serverId, timeoutMs }: PodsDeps): PodsB
     },
     publish: (draft) => lines.publish(draft),
     missedHere: here.missed,
+    remembered: () => ({ echoes: said.size(), keys: keys.size(), rooms: here.size() }),
     members: (room, own) => members.members(room, own),
     elsewhere: (room) => members.elsewhere(room),
     word$: operators.word$,
