@@ -4,6 +4,7 @@
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Backlog } from '../backlog.js';
+import type { Broker } from '../broker/index.js';
 import type { HubEvent } from '../events.js';
 import { histogram } from './histogram.js';
 import { GLOBAL } from '../position.js';
@@ -21,7 +22,7 @@ const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 
 export const metrics = (
   backlog: Pick<Backlog, 'peak' | 'bytes'>,
-  logBytes: (() => number) | undefined,
+  { logBytes, remembered }: Pick<Broker, 'logBytes' | 'remembered'>,
 ): Metrics => {
   const registry = new Registry();
   const registers = [registry];
@@ -114,6 +115,17 @@ export const metrics = (
       registers,
       collect() {
         this.set(logBytes());
+      },
+    });
+  }
+  if (remembered !== undefined) {
+    new Gauge({
+      name: 'realtime_broker_remembered',
+      help: 'What is remembered of messages that reached this pod alone, by what it is',
+      labelNames: ['what'],
+      registers,
+      collect() {
+        for (const [what, count] of Object.entries(remembered())) this.set({ what }, count);
       },
     });
   }
