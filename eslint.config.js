@@ -119,6 +119,8 @@ export default tseslint.config(
       '@typescript-eslint/no-non-null-assertion': 'off',
       '@typescript-eslint/unbound-method': 'off',
       '@typescript-eslint/no-shadow': 'off',
+      // a module of Nest is an empty class
+      '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true }],
       'no-control-regex': 'off',
     },
   },

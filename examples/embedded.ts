@@ -1,25 +1,14 @@
 /**
- * Chat inside a server that you have already: your routes stay yours, WebSockets below /api/chat-api are the chat's.
+ * Chat inside a `node:http` server that you have already: your routes stay yours, WebSockets below /api/chat-api are the chat's.
  *
  *   npx tsx examples/embedded.ts
  *   npx wscat -c ws://127.0.0.1:8080/api/chat-api/ws/general
  *
- * With fastify it is the same, as a fastify instance has such a server too:
- *
- *   const http = fastify();
- *   const chat = app({ config, server: http.server });
- *   http.get('/chat-stats', () => chat.stats());
- *   await http.listen({ port: 8080 });
- *   await chat.start();
- *   http.addHook('onClose', () => chat.stop());
+ * `configOrThrow` reads the environment as it is given it here: REDIS_URL, DRAIN_MS and the rest of .env.example have effect.
  */
-import { isLeft } from 'fp-ts/lib/Either.js';
 import { createServer } from 'node:http';
 // in a program of your own: from 'chat-api'
-import { app, configOf } from '../lib/index.js';
-
-const config = configOf({ limits: { maxRoomsPerConnection: 10 } });
-if (isLeft(config)) throw new Error(JSON.stringify(config.left));
+import { app, configOrThrow } from '../lib/index.js';
 
 const server = createServer((request, response) => {
   if (request.url === '/chat-stats') {
@@ -29,7 +18,8 @@ const server = createServer((request, response) => {
   }
 });
 
-const chat = app({ config: config.right, server });
+const config = configOrThrow({ limits: { maxRoomsPerConnection: 10 } }, process.env);
+const chat = app({ config, server });
 await chat.start();
 
 server.listen(Number(process.env['PORT'] ?? 8080), '127.0.0.1', () => {
@@ -38,6 +28,6 @@ server.listen(Number(process.env['PORT'] ?? 8080), '127.0.0.1', () => {
 });
 
 process.once('SIGTERM', () => {
-  // clients are told when to come back, and closed in turn; then nothing holds the process
+  // clients are told when to come back, and closed in turn with 1001; then nothing holds the process
   void chat.stop().then(() => server.close());
 });

@@ -7,14 +7,10 @@
  *
  * The order's id is the idempotency key: a caller that tries again tells nobody twice.
  */
-import { isLeft } from 'fp-ts/lib/Either.js';
 import { createServer, type IncomingMessage } from 'node:http';
 import { json } from 'node:stream/consumers';
 // in a program of your own: from 'chat-api'
-import { app, configOf } from '../lib/index.js';
-
-const config = configOf();
-if (isLeft(config)) throw new Error(JSON.stringify(config.left));
+import { app, configOrThrow } from '../lib/index.js';
 
 /** What comes in: `{"id":"o-17","total":42}`. */
 const idOf = (order: unknown): string | undefined =>
@@ -40,7 +36,7 @@ const server = createServer((request, response) => {
     .then(([status, answer]) => response.writeHead(status).end(JSON.stringify(answer)));
 });
 
-const chat = app({ config: config.right, server });
+const chat = app({ config: configOrThrow({}, process.env), server });
 await chat.start();
 
 server.listen(Number(process.env['PORT'] ?? 8080), '127.0.0.1', () => {

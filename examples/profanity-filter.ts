@@ -9,9 +9,8 @@
  * A hook may answer with a promise or an Observable too. It has a second; one that takes longer or throws harms that
  * message alone: its sender hears `unavailable`.
  */
-import { isLeft } from 'fp-ts/lib/Either.js';
 // in a program of your own: from 'chat-api'
-import { app, configOf, type Hooks, reject } from '../lib/index.js';
+import { app, configOrThrow, type Hooks, reject } from '../lib/index.js';
 
 const BAD_WORDS = /\b(darn|heck)\b/gi;
 const ADVERTISING = /\bbuy now\b/i;
@@ -34,10 +33,8 @@ const hooks: Hooks = {
   },
 };
 
-const config = configOf({ server: { port: Number(process.env['PORT'] ?? 8080) } });
-if (isLeft(config)) throw new Error(JSON.stringify(config.left));
-
-const chat = app({ config: config.right, hooks });
+const config = configOrThrow({ server: { port: 8080 } }, process.env);
+const chat = app({ config, hooks });
 const address = await chat.start();
 console.log(`listening on port ${address?.port ?? ''}`);
 

@@ -7,12 +7,12 @@ import convict from 'convict';
 import { sequenceS } from 'fp-ts/lib/Apply.js';
 import * as E from 'fp-ts/lib/Either.js';
 import * as RA from 'fp-ts/lib/ReadonlyArray.js';
-import { type Fault, MASK, shown } from './config/fault.js';
+import { ConfigError, type Fault, MASK, shown } from './config/fault.js';
 import { filesOf, GROUPS, type Known, known } from './config/layers.js';
 import { databaseOf } from './config/redis-url.js';
 import { type Config, type Group, OURS, SCHEMA, type Setting } from './config/settings.js';
 
-export { type Fault, faultLine } from './config/fault.js';
+export { ConfigError, type Fault, faultLine } from './config/fault.js';
 export type { Config } from './config/settings.js';
 
 /** Some values of some groups. */
@@ -22,7 +22,8 @@ export type DeepPartial<T> = {
     | undefined;
 };
 
-type Environment = Readonly<Record<string, string | undefined>>;
+/** Variables by name, such as `process.env`. */
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * convict merges the layers and names the variables. It would coerce a value by the type of its default unless the
@@ -43,9 +44,28 @@ export const readConfig = (
   return check(files.map(known), env, faults);
 };
 
-/** The configuration of a program that embeds the library: the defaults with `overrides`, checked the same way. */
-export const configOf = (overrides: DeepPartial<Config> = {}): E.Either<readonly Fault[], Config> =>
-  check([known(overrides)], {}, []);
+/**
+ * The configuration of a program that embeds the library: the defaults with `overrides` above them, checked as the service checks its own.
+ * `Left` lists every fault. The environment is not read unless it is given (`process.env`): its variables are above `overrides` then.
+ */
+export const configOf = (
+  overrides: DeepPartial<Config> = {},
+  env: Environment = {},
+): E.Either<readonly Fault[], Config> => check([known(overrides)], env, []);
+
+/**
+ * The same, for programs that end when something is wrong: throws a `ConfigError` whose text lists every fault, a line each.
+ *
+ *   const config = configOrThrow({ limits: { maxRoomsPerConnection: 10 } }, process.env);
+ */
+export const configOrThrow = (
+  overrides: DeepPartial<Config> = {},
+  env: Environment = {},
+): Config => {
+  const config = configOf(overrides, env);
+  if (E.isLeft(config)) throw new ConfigError(config.left);
+  return config.right;
+};
 
 type Validated<A> = E.Either<readonly Fault[], A>;
 

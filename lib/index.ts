@@ -19,7 +19,16 @@ export { localBroker, type LocalBrokerOptions } from './broker/local.js';
 export { type Clock, systemClock } from './clock.js';
 export { CLOSE, type Close } from './close.js';
 export type { Draft, Json, MessageType, Publication } from './codec.js';
-export { type Config, configOf, readConfig } from './config.js';
+export {
+  type Config,
+  ConfigError,
+  configOf,
+  configOrThrow,
+  type DeepPartial,
+  type Environment,
+  type Fault,
+  readConfig,
+} from './config.js';
 export type { Control, ErrorCode, GapReason, LeaveReason } from './control.js';
 export type { HubEvent } from './events.js';
 export {

@@ -7,7 +7,9 @@ import * as E from 'fp-ts/lib/Either.js';
 import t from 'tap';
 import {
   type Config,
+  ConfigError,
   configOf,
+  configOrThrow,
   envExample,
   type Fault,
   faultLine,
@@ -565,6 +567,42 @@ t.test('a program gives its own values, checked the same way', async (t) => {
     'one call leaves nothing to the next',
   );
 });
+
+t.test(
+  'when a program has the environment read, then its variables are above its own values',
+  async (t) => {
+    const own = { server: { port: 1, drainMs: 2_000 } };
+    t.match(right(configOf(own, { PORT: '3' })).server, { port: 3, drainMs: 2_000 });
+    t.equal(right(configOf(own)).server.port, 1, 'it is not read unless it is given');
+    t.equal(configOrThrow(own, { PORT: '3' }).server.port, 3);
+  },
+);
+
+t.test(
+  'when a configuration that has to be right is wrong, then the error lists every fault and no secret',
+  async (t) => {
+    const wrong = {
+      server: { port: -1 },
+      access: { jwtSecret: ['hunter2'] as unknown as string },
+      limits: { pingIntervalMs: 70_000 },
+    };
+    try {
+      configOrThrow(wrong, { LOG_LEVEL: 'loud' });
+      t.fail('it throws');
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      t.equal(error.name, 'ConfigError');
+      t.strictSame(error.faults, left(configOf(wrong, { LOG_LEVEL: 'loud' })));
+      t.strictSame(
+        error.faults.map(({ key }) => key),
+        ['server.port', 'LOG_LEVEL', 'access.jwtSecret', 'limits.pingIntervalMs'],
+      );
+      t.strictSame(error.message.split('\n').slice(1), error.faults.map(faultLine));
+      t.match(error.message, /^the configuration has faults:\nserver\.port=-1: expected /);
+      t.notMatch(error.message, /hunter2/);
+    }
+  },
+);
 
 t.test('the result cannot be changed', async (t) => {
   const config = read({ REDIS_SENTINELS: 'a:1', REDIS_SENTINEL_NAME: 'm' });

@@ -7,8 +7,22 @@ import { until } from './support/redis.js';
 
 const EXAMPLES = join(import.meta.dirname, '../examples');
 
+/** Servers that chat is put into, each with a route of its own that speaks of the chat, or to it. */
+const RECIPES: readonly {
+  readonly name: string;
+  readonly route: string;
+  readonly body?: string;
+}[] = [
+  { name: 'embedded', route: '/chat-stats' },
+  { name: 'express', route: '/orders', body: '{"id":"o-17"}' },
+  { name: 'fastify', route: '/chat-stats' },
+  { name: 'hono', route: '/notices', body: 'deployed' },
+  { name: 'nest', route: '/chat-stats' },
+];
+
 const start = async (t: Test, name: string): Promise<Running & { readonly doors: Doors }> => {
-  const running = run(t, ['--import', 'tsx', `examples/${name}.ts`], { PORT: '0' }, /port (\d+)/);
+  const env = { PORT: '0', DRAIN_MS: '1000' };
+  const running = run(t, ['--import', 'tsx', `examples/${name}.ts`], env, /port (\d+)/);
   return { ...running, doors: doorsOf(t, await running.port()) };
 };
 
@@ -20,32 +34,53 @@ const endsWell = async (t: Test, example: Running): Promise<void> => {
 
 t.test('each is short, and each is tried here', async (t) => {
   t.strictSame(readdirSync(EXAMPLES).toSorted(), [
-    'embedded.ts',
+    ...RECIPES.map(({ name }) => `${name}.ts`).toSorted(),
     'notification-sender.ts',
     'profanity-filter.ts',
   ]);
   for (const name of readdirSync(EXAMPLES)) {
     const text = readFileSync(join(EXAMPLES, name), 'utf8');
-    t.ok(text.split('\n').length <= 60, name);
+    t.ok(text.split('\n').length <= 70, name);
     t.match(text, `npx tsx examples/${name}`, 'it says how to run it');
   }
 });
 
-t.test('embedded: chat beside the routes of a server', async (t) => {
-  const example = await start(t, 'embedded');
-  t.match(await example.doors.get('/any'), { status: 200, body: /always here/ });
-  const [alice, bob] = [
-    await example.doors.connect('/ws/general'),
-    await example.doors.connect('/ws/general'),
-  ];
-  alice.send({ type: 'chat', data: 'hi' });
-  await bob.heard({ type: 'chat', data: 'hi', from: alice.name });
-  const { body } = await example.doors.get('/chat-stats');
-  t.match(JSON.parse(body), { connections: 2, rooms: 1, messages_received: 1 });
-  await bob.close();
-  await alice.close();
-  await endsWell(t, example);
-});
+for (const { name, route, body } of RECIPES)
+  t.test(
+    `when ${name} is started, then it chats beside its routes, and SIGTERM ends it in order`,
+    async (t) => {
+      const example = await start(t, name);
+      t.match(await example.doors.get('/'), { status: 200, body: /always here/ });
+      const [alice, bob] = [
+        await example.doors.connect('/ws/general'),
+        await example.doors.connect('/ws/orders'),
+      ];
+      alice.send({ type: 'chat', id: 'm1', data: 'hi' });
+      await alice.heard({ type: 'chat', data: 'hi', from: alice.name });
+      await alice.heard({ data: { event: 'ack', ref: 'm1' } });
+      const port = String(example.doors.port);
+      const answer = await fetch(`http://127.0.0.1:${port}${route}`, {
+        ...(body === undefined
+          ? {}
+          : { method: 'POST', body, headers: { 'Content-Type': 'application/json' } }),
+      });
+      const told: unknown = await answer.json();
+      if (body === undefined) t.match(told, { connections: 2, rooms: 2, messages_received: 1 });
+      else {
+        const heard = await Promise.any([
+          alice.heard({ type: 'notification' }),
+          bob.heard({ type: 'notification' }),
+        ]);
+        t.strictSame(told, { id: heard.id, duplicate: false, scope: 'cluster' });
+      }
+      example.signal('SIGTERM');
+      await alice.heard({ data: { event: 'draining' } });
+      t.equal(await alice.closed(), 1001);
+      t.equal(await bob.closed(), 1001);
+      t.equal(await example.ended(), 0);
+      t.equal(example.stderr(), '');
+    },
+  );
 
 t.test('profanity-filter: changes, refuses and drops', async (t) => {
   const example = await start(t, 'profanity-filter');

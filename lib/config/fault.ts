@@ -14,6 +14,15 @@ export interface Fault {
 export const faultLine = ({ key, value, expected }: Fault): string =>
   `${key}=${value}: expected ${expected}`;
 
+/** What `configOrThrow` throws: its text has a line for each fault, and shows no secret. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+
+  constructor(readonly faults: readonly Fault[]) {
+    super(`the configuration has faults:\n${faults.map(faultLine).join('\n')}`);
+  }
+}
+
 /** What stands where nothing is known: a secret under a mistyped key, perhaps, so its kind is all that is shown. */
 export const strange = (key: string, value: unknown, expected: string): Fault => ({
   key: printable(key),
