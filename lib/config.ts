@@ -7,6 +7,7 @@ import convict from 'convict';
 import { sequenceS } from 'fp-ts/lib/Apply.js';
 import * as E from 'fp-ts/lib/Either.js';
 import * as RA from 'fp-ts/lib/ReadonlyArray.js';
+import { credentialFaults } from './config/credentials.js';
 import { ConfigError, type Fault, MASK, shown } from './config/fault.js';
 import { filesOf, GROUPS, type Known, known } from './config/layers.js';
 import { databaseOf } from './config/redis-url.js';
@@ -181,6 +182,11 @@ const check = (
     jwksUrl: of('access', 'jwtJwksUrl'),
     apiKeys: of('access', 'apiKeys'),
   });
+  const credentials = every({
+    authEnabled: of('access', 'authEnabled'),
+    jwtSecret: of('access', 'jwtSecret'),
+    apiKeys: of('access', 'apiKeys'),
+  });
   const redisUrl = of('broker', 'redisUrl');
   const sentinels = of('broker', 'redisSentinels');
   const sentinelName = of('broker', 'redisSentinelName');
@@ -214,6 +220,11 @@ const check = (
           'JWT_SECRET, JWT_PUBLIC_KEY, JWT_JWKS_URL or API_KEYS beside it: nobody could come in',
         ),
     ),
+    ...(E.isLeft(credentials)
+      ? []
+      : credentialFaults(credentials.right).map(({ key, expected }) =>
+          fault('access', key, expected),
+        )),
     ...relation(
       sentinels,
       sentinelName,

@@ -44,5 +44,7 @@ export type HubEvent =
   | { readonly _tag: 'Denied'; readonly denial: Denial }
   /** The keys behind `JWT_JWKS_URL` could not be had. */
   | { readonly _tag: 'KeysUnavailable'; readonly detail: string }
+  /** Some of them are not used, as whoever sees them can make tokens; or none can be. */
+  | { readonly _tag: 'KeysUnsafe'; readonly detail: string }
   | { readonly _tag: 'StatusChanged'; readonly status: BrokerStatus }
   | BrokerEvent;

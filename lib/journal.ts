@@ -48,6 +48,8 @@ export const journal = (logger: Logger, now: () => number): ((event: HubEvent) =
       }
       case 'KeysUnavailable':
         return rarely('access: the keys of tokens could not be had', { detail: event.detail });
+      case 'KeysUnsafe':
+        return logger.warn({ detail: event.detail }, 'access: keys of tokens are not used');
       case 'ConnectionLost':
         return rarely('broker: the connection was lost or refused', { detail: event.detail });
       case 'PublishFailed':

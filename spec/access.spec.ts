@@ -15,7 +15,7 @@ import { inSeconds, jwkOf, pairFor, SECRET, tokenOf } from './support/tokens.js'
 
 type Overrides = NonNullable<Parameters<typeof startPod>[1]>;
 
-const BY_SECRET = { authEnabled: true, jwtSecret: SECRET, apiKeys: ['key-1'] } as const;
+const BY_SECRET = { authEnabled: true, jwtSecret: SECRET, apiKeys: ['key-of-one'] } as const;
 
 const guarded = (t: Test, overrides: Overrides = {}): Promise<Pod> =>
   startPod(t, { ...overrides, access: { ...BY_SECRET, ...overrides.access } });
@@ -90,7 +90,7 @@ t.test('a token opens the door in whichever of its places, and names the user', 
   const client = await pod.connect('/ws/general', { headers: bearer(token) });
   client.send({ type: 'chat', data: 'hi', from: 'mallory' });
   t.equal((await client.heard({ type: 'chat' })).from, 'alice');
-  const program = await pod.connect('/ws/general', { headers: { 'X-API-Key': 'key-1' } });
+  const program = await pod.connect('/ws/general', { headers: { 'X-API-Key': 'key-of-one' } });
   t.match(program.messages[0]?.data, { user_id: null });
 });
 
@@ -110,8 +110,8 @@ t.test('nobody comes in without: 401 and how to do it, 400 for two tokens', asyn
     ['another scheme', '/ws', { Authorization: 'Basic aHVudGVyMg==' }, 401],
     ['a scheme alone', '/ws', { Authorization: 'Bearer' }, 401],
     ['expired', '/ws', bearer(tokenOf({ exp: inSeconds(-1) })), 401],
-    ['a wrong key', '/ws', { 'X-API-Key': 'key-2' }, 401],
-    ['a wrong key beside a token', '/ws', { 'X-API-Key': 'key-2', ...bearer(token) }, 401],
+    ['a wrong key', '/ws', { 'X-API-Key': 'key-of-two' }, 401],
+    ['a wrong key beside a token', '/ws', { 'X-API-Key': 'key-of-two', ...bearer(token) }, 401],
     ['header and query that differ', `/ws?token=${tokenOf({ jti: 1 })}`, bearer(token), 400],
     [
       'query and subprotocol that differ',
@@ -170,11 +170,11 @@ t.test(
       [`${BASE}/ws/stats`, some, 200],
       [`${BASE}/ws/stats?token=${tokenOf()}`, {}, 200],
       [`${BASE}/ws/stats?token=${tokenOf()}`, some, 400],
-      [`${BASE}/ws/stats`, { 'X-API-Key': 'key-1' }, 200],
+      [`${BASE}/ws/stats`, { 'X-API-Key': 'key-of-one' }, 200],
       [`${BASE}/rooms/a`, {}, 401],
       [`${BASE}/rooms/a`, some, 200],
       [`${BASE}/rooms/b`, some, 403],
-      [`${BASE}/rooms/b`, { 'X-API-Key': 'key-1' }, 200],
+      [`${BASE}/rooms/b`, { 'X-API-Key': 'key-of-one' }, 200],
       [`${BASE}/rooms/a/messages`, {}, 401],
       [`${BASE}/rooms/a/messages`, some, 200],
       [`${BASE}/rooms/b/messages`, some, 403],
@@ -198,9 +198,9 @@ t.test('to publish over HTTP one must be an operator', async (t) => {
     );
   t.equal((await publish({})).status, 401);
   t.equal((await publish(bearer(tokenOf()))).status, 403);
-  t.equal((await publish({ 'X-API-Key': 'key-2' })).status, 401);
+  t.equal((await publish({ 'X-API-Key': 'key-of-two' })).status, 401);
   t.equal((await publish(bearer(tokenOf({ scope: 'chat admin' })))).status, 202);
-  t.equal((await publish({ 'X-API-Key': 'key-1' })).status, 202);
+  t.equal((await publish({ 'X-API-Key': 'key-of-one' })).status, 202);
 });
 
 // what it may do inside
@@ -253,7 +253,7 @@ t.test('a token ends at the time that it says, and a new one takes its place', a
 t.test('who came with a key too keeps its rights, whatever tokens come after', async (t) => {
   const pod = await guarded(t);
   const rooms = { join: ['a'] };
-  const headers = { 'X-API-Key': 'key-1', ...bearer(tokenOf({ rooms, exp: inSeconds(2) })) };
+  const headers = { 'X-API-Key': 'key-of-one', ...bearer(tokenOf({ rooms, exp: inSeconds(2) })) };
   const a = await pod.connect('/ws/b', { headers });
   for (const id of ['r1', 'r2']) {
     a.send({ type: 'refresh', data: { token: tokenOf({ rooms, exp: inSeconds(60) }) }, id });
@@ -282,7 +282,7 @@ t.test('so many connections of a user, and 429', async (t) => {
   t.match(JSON.parse(refused.body), { detail: /at most 2 connections of this user/ });
   t.equal((await knock(pod, '/ws', bearer(tokenOf({ sub: 'bob' })))).status, 101);
   for (let i = 0; i < 3; i++)
-    t.equal((await knock(pod, '/ws', { 'X-API-Key': 'key-1' })).status, 101);
+    t.equal((await knock(pod, '/ws', { 'X-API-Key': 'key-of-one' })).status, 101);
   await first.close();
   await until(
     'the place is free',
@@ -485,13 +485,13 @@ t.test(
   async (t) => {
     const jwtJwksUrl = 'http://127.0.0.1:1/keys';
     const pod = await startPod(t, {
-      access: { authEnabled: true, jwtJwksUrl, apiKeys: ['key-1'] },
+      access: { authEnabled: true, jwtJwksUrl, apiKeys: ['key-of-one'] },
     });
     const { status, headers } = await knock(pod, `/ws?token=${byKey()}`);
     t.equal(status, 503);
     t.equal(headers.get('www-authenticate'), undefined);
     t.equal((await ask(pod, `${BASE}/ws/stats`, bearer(byKey()))).status, 503);
-    t.equal((await ask(pod, `${BASE}/ws/stats`, { 'X-API-Key': 'key-1' })).status, 200);
+    t.equal((await ask(pod, `${BASE}/ws/stats`, { 'X-API-Key': 'key-of-one' })).status, 200);
     t.match(
       pod.events.find(({ _tag }) => _tag === 'KeysUnavailable'),
       { detail: /ECONNREFUSED/ },

@@ -34,6 +34,13 @@ const pem = (
 const { publicKey: PUBLIC, privateKey: PRIVATE } = pem('ed25519');
 const JWK = createPublicKey(PUBLIC).export({ format: 'jwk' });
 
+const RSA = createPublicKey(pem('rsa', { modulusLength: 2048 }).publicKey).export({
+  format: 'jwk',
+});
+/** p - 1, the point of order 2 of Ed25519, behind its first 12 bits. */
+const SEVENS = `${'_'.repeat(39)}38`;
+const INFINITE = 'MBkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDAgAA';
+
 type Result = E.Either<readonly Fault[], Config>;
 
 const right = (result: Result): Config => {
@@ -263,8 +270,37 @@ t.test('every variable refuses what it is not, and takes what it is', async (t) 
       bad: ['x', '/', '/x/', '//x', '/a/../b', '/a b', '/a?b'],
     },
     TRUSTED_PROXIES: {
-      good: ['10.0.0.1', '10.0.0.0/8,::1,fd00::/8'],
-      bad: ['10.0.0', '10.0.0.0/33', 'proxy', '10.0.0.0/8/8', '10.0.0.1,'],
+      good: [
+        '10.0.0.1',
+        '10.0.0.0/8,::1,fd00::/8',
+        '104.16.0.0/13',
+        'fc00::/7',
+        'FD00::/8',
+        '2600:1f00::/24',
+        '2a00::/16',
+        '::ffff:10.0.0.0/104',
+        'fe80::/10',
+      ],
+      bad: [
+        '10.0.0',
+        '10.0.0.0/33',
+        'proxy',
+        '10.0.0.0/8/8',
+        '10.0.0.1,',
+        // whoever is in it could say what its address is
+        '0.0.0.0/0',
+        '::/0',
+        '10.0.0.1,0.0.0.0/0',
+        '0.0.0.0/1,128.0.0.0/1',
+        '10.0.0.0/7',
+        '2000::/3',
+        '2a00::/12',
+        'f800::/6',
+        '::ffff:0:0/96',
+        '::ffff:10.0.0.0/103',
+        '::/80',
+        'fe80::1%eth0',
+      ],
     },
     // true needs keys beside it
     AUTH_ENABLED: { good: ['false', '0'], bad: ['true', '1', 'no'] },
@@ -291,13 +327,26 @@ t.test('every variable refuses what it is not, and takes what it is', async (t) 
         JSON.stringify({ ...JWK, use: 'enc' }),
         JSON.stringify({ ...JWK, alg: 'ES256' }),
         JSON.stringify({ kty: 'oct', k: 'AAAA' }),
+        // anybody can sign for them
+        ...['AQ', 'Aw', 'EQ', 'AQAA', 'AQAC'].map((e) => JSON.stringify({ ...RSA, e })),
+        JSON.stringify({ ...RSA, e: Buffer.alloc(64, 0xff).toString('base64url') }),
+        JSON.stringify({ keys: [JWK, { ...RSA, e: 'AQ' }] }),
+        createPublicKey({ key: { ...RSA, e: 'Aw' }, format: 'jwk' })
+          .export({ type: 'pkcs1', format: 'pem' })
+          .toString(),
+        pem('rsa', { modulusLength: 2047 }).publicKey,
+        ...['AA', 'AQ', '7P'].map((start) =>
+          JSON.stringify({ ...JWK, x: `${start}${start === '7P' ? SEVENS : 'A'.repeat(41)}` }),
+        ),
+        // the point at infinity of P-256: node aborts when it is asked what key it is
+        `-----BEGIN PUBLIC KEY-----\n${INFINITE}\n-----END PUBLIC KEY-----`,
       ],
     },
     JWT_JWKS_URL: {
       good: ['https://id.example/jwks.json'],
       bad: ['id.example', 'ftp://id.example', 'https://'],
     },
-    API_KEYS: { good: ['a', 'a,b'], bad: ['a,,b', 'a b'] },
+    API_KEYS: { good: ['a', 'a,b'], bad: ['a,,b', 'a b', 'ä'] },
     GLOBAL_PUBLISH: { good: ['any', 'users', 'server'], bad: ['none', 'Any'] },
     MAX_MESSAGE_BYTES: { good: ['1', '131072'], bad: ['0', '64k'] },
     MAX_CONNECTIONS_PER_USER: { good: ['0', '5'], bad: ['-1', 'none'] },
@@ -436,30 +485,88 @@ t.test('a token can be asked for when there is something to judge it with', asyn
     /^AUTH_ENABLED=true: expected JWT_SECRET, .*API_KEYS beside it/,
   ]);
   for (const keys of [
-    { JWT_SECRET: 's' },
+    { JWT_SECRET: '#'.repeat(32) },
     { JWT_PUBLIC_KEY: PUBLIC },
     { JWT_JWKS_URL: 'https://id.example/keys' },
-    { API_KEYS: 'k' },
+    { API_KEYS: '8-signs-' },
   ])
     t.equal(read({ ...on, ...keys }).access.authEnabled, true, JSON.stringify(Object.keys(keys)));
   const [mistaken] = left(readConfig({ ...on, JWT_PUBLIC_KEY: PRIVATE }, undefined)).map(faultLine);
   t.match(mistaken, /^JWT_PUBLIC_KEY=\*\*\*: expected .*this one is private/);
 });
 
+t.test('when tokens are asked for, then weak secrets and keys stop the start', async (t) => {
+  const on = { AUTH_ENABLED: 'true' };
+  const random = 'vR4q0mSx7ZkT2nWc9bLh3uYd6pJg8eFa';
+  const rows: readonly (readonly [env: Readonly<Record<string, string>>, line: RegExp])[] = [
+    [{ JWT_SECRET: 'your-secret-key' }, /^JWT_SECRET=\*\*\*: expected at least 32 bytes/],
+    [{ JWT_SECRET: random.slice(1) }, /^JWT_SECRET=\*\*\*: expected at least 32 bytes/],
+    [
+      { JWT_SECRET: 'a-string-secret-at-least-256-bits-long' },
+      /^JWT_SECRET=\*\*\*: expected a secret of your own/,
+    ],
+    [{ API_KEYS: 'k' }, /^API_KEYS=\*\*\*: expected keys of at least 8 characters/],
+    [{ API_KEYS: `${random},1234567` }, /^API_KEYS=\*\*\*: expected keys of at least 8 characters/],
+    [
+      { JWT_SECRET: random, API_KEYS: random },
+      /^API_KEYS=\*\*\*: expected keys that differ from JWT_SECRET/,
+    ],
+  ];
+  for (const [env, line] of rows) {
+    const lines = left(readConfig({ ...on, ...env }, undefined)).map(faultLine);
+    t.equal(lines.length, 1, lines.join());
+    t.match(lines[0], line);
+    for (const value of Object.values(env).filter(({ length }) => length > 8))
+      t.notOk(lines[0]?.includes(value), 'no text of it');
+    t.ok(E.isRight(readConfig(env, undefined)), 'where nobody is asked they open nothing');
+  }
+  t.equal(read({ ...on, JWT_SECRET: random }).access.jwtSecret, random);
+  t.equal(read({ ...on, JWT_SECRET: 'ä'.repeat(16) }).access.jwtSecret.length, 16, 'bytes count');
+  t.equal(
+    left(readConfig({ ...on, JWT_SECRET: 'x', API_KEYS: 'y' }, undefined)).length,
+    2,
+    'both at once',
+  );
+});
+
 t.test('what is hardly ever meant is said', async (t) => {
   const said = (env: Readonly<Record<string, string>>): string => warningsOf(read(env)).join('\n');
+  const random = 'vR4q0mSx7ZkT2nWc9bLh3uYd6pJg8eFa';
+  const on = { AUTH_ENABLED: 'true', HOST: '0.0.0.0' };
   t.equal(said({}), '');
   t.match(said({ HOST: '0.0.0.0' }), /^AUTH_ENABLED is false on an address/);
-  t.match(said({ JWT_SECRET: 's' }), /^AUTH_ENABLED is false: keys are set/);
-  t.match(said({ AUTH_ENABLED: 'true', JWT_SECRET: 'short' }), /^JWT_SECRET has less than 32/);
-  t.notMatch(said({ AUTH_ENABLED: 'true', JWT_SECRET: 'short' }), 'short');
-  t.equal(said({ AUTH_ENABLED: 'true', JWT_SECRET: 'x'.repeat(32), HOST: '0.0.0.0' }), '');
-  const jwks = (JWT_JWKS_URL: string): string => said({ AUTH_ENABLED: 'true', JWT_JWKS_URL });
+  t.equal(
+    said({ JWT_SECRET: 's', API_KEYS: 'k' }).replace(/:.*/s, ''),
+    'AUTH_ENABLED is false',
+    'and not that they are weak',
+  );
+  t.equal(said({ ...on, JWT_SECRET: random, API_KEYS: random.slice(0, 16) }), '');
+  for (const secret of [
+    'x'.repeat(32),
+    'CHANGE_ME-CHANGE_ME-CHANGE_ME-CHANGE_ME',
+    'changeme-0123456789abcdef0123456789',
+    'this-is-your-secret-key-of-32-bytes',
+    `${random}-example`,
+  ]) {
+    const text = said({ ...on, JWT_SECRET: secret });
+    t.match(text, /^JWT_SECRET looks like a placeholder: .*[^\n]$/, secret);
+    t.notOk(text.includes(secret));
+  }
+  t.match(
+    said({ ...on, JWT_SECRET: `${random}\n` }),
+    /^JWT_SECRET begins or ends with white space/,
+  );
+  for (const keys of ['8-signs-', 'fifteen-signs-1', 'changeme-changeme', 'a'.repeat(16)])
+    t.match(said({ ...on, API_KEYS: keys }), /^API_KEYS: a key is shorter than 16 characters or/);
+  t.match(said({ ...on, API_KEYS: `${random},${random}` }), /^API_KEYS: a key stands there twice/);
+  const jwks = (JWT_JWKS_URL: string, JWT_AUDIENCE = 'chat'): string =>
+    said({ AUTH_ENABLED: 'true', JWT_JWKS_URL, JWT_AUDIENCE });
   t.match(jwks('http://id.example/k'), /^JWT_JWKS_URL is not https/);
   t.equal(
     jwks('http://127.0.0.1:1/k') + jwks('http://[::1]:1/k') + jwks('https://id.example/k'),
     '',
   );
+  t.match(jwks('https://id.example/k', ''), /^JWT_JWKS_URL without JWT_AUDIENCE/);
 });
 
 t.test('faults show no secret and are one line each', async (t) => {

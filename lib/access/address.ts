@@ -3,7 +3,8 @@
  * none. Whatever stands left of it the client may have written itself.
  */
 import type { IncomingMessage } from 'node:http';
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
+import { blockListOf, familyOf } from '../config/networks.js';
 
 type Request = Pick<IncomingMessage, 'headersDistinct'>;
 
@@ -11,7 +12,7 @@ type Request = Pick<IncomingMessage, 'headersDistinct'>;
 export const addressOf = (
   networks: readonly string[],
 ): ((request: Request, peer: string) => string) => {
-  const proxies = listOf(networks);
+  const proxies = blockListOf(networks);
   const isProxy = (address: string): boolean => proxies.check(address, familyOf(address));
   return ({ headersDistinct }, peer) => {
     const own = plain(peer) ?? peer;
@@ -27,18 +28,6 @@ export const addressOf = (
     }
     return groupOf(at);
   };
-};
-
-const familyOf = (address: string): 'ipv4' | 'ipv6' => (isIP(address) === 4 ? 'ipv4' : 'ipv6');
-
-const listOf = (networks: readonly string[]): BlockList => {
-  const list = new BlockList();
-  for (const network of networks) {
-    const [address = '', bits] = network.split('/');
-    if (bits === undefined) list.addAddress(address, familyOf(address));
-    else list.addSubnet(address, Number(bits), familyOf(address));
-  }
-  return list;
 };
 
 const WITH_PORT = /^(?:\[([^\]]+)\]|([^:]+))(?::\d+)?$/;

@@ -34,6 +34,7 @@ export const accessOf = ({ config, clock, tell, ended$ }: AccessDeps): Access =>
             ended$,
             read: () => document(url),
             failed: (detail) => tell({ _tag: 'KeysUnavailable', detail }),
+            remarked: (detail) => tell({ _tag: 'KeysUnsafe', detail }),
           }),
   });
   return {

@@ -5,6 +5,8 @@
 import * as E from 'fp-ts/lib/Either.js';
 import * as t from 'io-ts';
 import type { Denial, Identity, Rights, Rooms } from './index.js';
+import { looksEmpty, looksReserved } from './reserved-names.js';
+import { type JsonFault, strictJson } from './strict-json.js';
 
 export interface Expected {
   /** Empty: any. */
@@ -58,18 +60,15 @@ const numericDate = (name: string): t.Type<number> =>
 const MAX_SUBJECT = 255;
 /** C0, DEL, C1, line ends of Unicode, halves of pairs. */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\u2028\u2029]/u;
-/** Who speaks under these names is not a user (contract section 1). */
-const TAKEN: ReadonlySet<string> = new Set(['server', 'api']);
-
 const Subject = claim(
-  `sub: 1 to ${MAX_SUBJECT} characters without control characters, and neither server nor api`,
+  `sub: 1 to ${MAX_SUBJECT} characters without control characters, and nothing that looks like server or api`,
   (value): value is string =>
     typeof value === 'string' &&
-    value.trim() !== '' &&
     // characters, whatever they take
     Array.from(value).length <= MAX_SUBJECT &&
     !UNPRINTABLE.test(value) &&
-    !TAKEN.has(value),
+    !looksEmpty(value) &&
+    !looksReserved(value),
 );
 
 /** One that no room is called by allows none, which takes nothing from the others. */
@@ -123,17 +122,16 @@ const Claims = t.intersection([
 type Claims = t.TypeOf<typeof Claims>;
 
 const claimsIn = (payload: Uint8Array): E.Either<Denial, Claims> => {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(utf8.decode(payload));
-  } catch {
-    return unfit('claims: an object');
-  }
-  const claims = Claims.decode(parsed);
+  const json = strictJson(payload);
+  if (E.isLeft(json)) return unfit(CLAIMS_FAULTS[json.left]);
+  const claims = Claims.decode(json.right);
   return E.isRight(claims) ? claims : unfit(expectedBy(claims.left));
 };
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+const CLAIMS_FAULTS: Readonly<Record<JsonFault, string>> = {
+  NotJson: 'claims: an object',
+  NameTwice: 'claims: each name once, inside of objects too',
+};
 
 /** The name of the innermost codec that refused says what it takes. */
 const expectedBy = (errors: t.Errors): string =>

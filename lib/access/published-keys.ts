@@ -34,6 +34,8 @@ export interface PublishedKeysDeps {
   readonly read: () => Observable<string>;
   /** Told why it could not be had, on one line. */
   readonly failed: (detail: string) => void;
+  /** Told of keys that are not used and ought not to be there; once, until it is something else. */
+  readonly remarked: (detail: string) => void;
 }
 
 /** Those that may have signed a token: emits once. */
@@ -47,13 +49,20 @@ const UNKNOWN_MS = 60_000;
 const RETRY_MS = 1_000;
 const READ_MS = 5_000;
 
-export const publishedKeys = ({ clock, ended$, read, failed }: PublishedKeysDeps): KeySource => {
+export const publishedKeys = ({
+  clock,
+  ended$,
+  read,
+  failed,
+  remarked,
+}: PublishedKeysDeps): KeySource => {
   const { scheduler } = clock;
   let keys: readonly PublicKey[] = [];
   /** When they were had, and when they were last asked for. */
   let hadAt = Number.NEGATIVE_INFINITY;
   let askedAt = Number.NEGATIVE_INFINITY;
   let lastFailed = false;
+  let remark: string | undefined;
   /** The one under way. */
   let renewal$: Observable<unknown> | undefined;
 
@@ -73,8 +82,11 @@ export const publishedKeys = ({ clock, ended$, read, failed }: PublishedKeysDeps
         renewal$ = undefined;
         lastFailed = E.isLeft(had);
         if (E.isLeft(had)) return failed(had.left);
-        keys = had.right;
+        keys = had.right.keys;
         hadAt = scheduler.now();
+        const before = remark;
+        remark = had.right.remark;
+        if (remark !== undefined && remark !== before) remarked(remark);
       }),
       takeUntil(ended$),
       defaultIfEmpty(undefined),

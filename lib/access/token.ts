@@ -5,6 +5,7 @@
 import * as E from 'fp-ts/lib/Either.js';
 import * as t from 'io-ts';
 import type { Denial } from './index.js';
+import { type JsonFault, strictJson } from './strict-json.js';
 
 export interface Token {
   readonly text: string;
@@ -24,13 +25,16 @@ const Header = t.intersection([t.type({ alg: t.string }), t.partial({ kid: t.str
 export const tokenOf = (text: string): E.Either<Denial, Token> => {
   if (text.length > MAX_BYTES) return malformed(`at most ${MAX_BYTES} bytes`);
   if (!FORM.test(text)) return malformed('a signed JWT: three parts in base64url');
-  const json = utf8Of(text.slice(0, text.indexOf('.')));
-  const header = json === undefined ? undefined : parse(json);
-  if (json === undefined || !Header.is(header)) return malformed('a header: a JSON object');
-  // which of two counted would be for each reader to say
-  if (hasTwice(json)) return malformed('a header with each name once');
+  // bits that say nothing: with them one token would have many texts (RFC 4648 §3.5)
+  if (!text.split('.').every(isCanonical)) return malformed('base64url whose unused bits are zero');
+  const json = strictJson(Buffer.from(text.slice(0, text.indexOf('.')), 'base64url'));
+  if (E.isLeft(json)) return malformed(HEADER_FAULTS[json.left]);
+  const header = json.right;
+  if (!Header.is(header)) return malformed(HEADER_FAULTS.NotJson);
   // RFC 7515 §4.1.11: what is critical must be understood, and we understand none
   if (Object.hasOwn(header, 'crit')) return malformed('a header without crit');
+  // RFC 7797 §7: no JWT has it false. A reader that knows the name would check other bytes than one that does not
+  if (Object.hasOwn(header, 'b64')) return malformed('a header without b64');
   const alg = ALGORITHMS.find((known) => known === header.alg);
   return alg === undefined
     ? E.left({ _tag: 'Untrusted' })
@@ -42,39 +46,10 @@ const ALGORITHMS: readonly Algorithm[] = ['HS256', 'RS256', 'ES256', 'EdDSA'];
 const malformed = (expected: string): E.Either<Denial, never> =>
   E.left({ _tag: 'Malformed', expected });
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
-
-const utf8Of = (base64url: string): string | undefined => {
-  try {
-    return utf8.decode(Buffer.from(base64url, 'base64url'));
-  } catch {
-    return undefined;
-  }
+const HEADER_FAULTS: Readonly<Record<JsonFault, string>> = {
+  NotJson: 'a header: a JSON object',
+  NameTwice: 'a header with each name once',
 };
 
-const parse = (json: string): unknown => {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
-  }
-};
-
-/** Strings, and the brackets around them: of valid JSON nothing else says at which depth a name stands. */
-const PIECE = /"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/gs;
-
-/** Whether the outermost object of valid JSON names a key twice, however it is written. */
-const hasTwice = (json: string): boolean => {
-  const names = new Set<unknown>();
-  let depth = 0;
-  for (const [piece, colon] of json.matchAll(PIECE)) {
-    if (piece === '{' || piece === '[') depth++;
-    else if (piece === '}' || piece === ']') depth--;
-    else if (depth === 1 && colon !== undefined) {
-      const name = parse(piece.slice(0, -colon.length));
-      if (names.has(name)) return true;
-      names.add(name);
-    }
-  }
-  return false;
-};
+const isCanonical = (part: string): boolean =>
+  Buffer.from(part, 'base64url').toString('base64url') === part;

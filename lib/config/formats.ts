@@ -7,6 +7,7 @@ import { isIP } from 'node:net';
 import * as E from 'fp-ts/lib/Either.js';
 import { isOrigin, isOriginPattern } from '../origin.js';
 import { BRACKETS, type Endpoint, endpointOf, isHost, withPort } from './hosts.js';
+import { isTooWide } from './networks.js';
 import { publicKeysOf } from './public-keys.js';
 import { readRedisUrl } from './redis-url.js';
 
@@ -179,7 +180,12 @@ export const network: Format<string> = (raw) => {
   const [address = '', bits, ...more] = typeof raw === 'string' ? raw.split('/') : [];
   const version = isIP(address);
   const fits = bits === undefined || E.isRight(whole(0, version === 4 ? 32 : 128)(bits));
-  return typeof raw === 'string' && version !== 0 && fits && more.length === 0
+  return typeof raw === 'string' &&
+    version !== 0 &&
+    fits &&
+    more.length === 0 &&
+    !address.includes('%') &&
+    !isTooWide(raw)
     ? E.right(raw)
     : E.left('an address or a block such as 10.0.0.0/8');
 };

@@ -14,35 +14,73 @@ export interface PublicKey {
   readonly key: KeyObject;
 }
 
-/** `Left` says what is expected. */
-type Read = E.Either<string, PublicKey>;
+/** Why a key is not used. */
+export interface Unusable {
+  /**
+   * `Foreign`: of another kind or for another purpose, as may stand in any JWKS. `Unsafe`: whoever sees it can make
+   * tokens, as it is a private key, or a public one for which others than its owner can sign.
+   */
+  readonly _tag: 'Foreign' | 'Unsafe';
+  readonly kid: string | undefined;
+  readonly expected: string;
+}
+
+type Read = E.Either<Unusable, PublicKey>;
 
 const EXPECTED =
-  'public keys for RS256 (2048 bits or more), ES256 or EdDSA (Ed25519), as PEM, JWK or JWKS';
+  'public keys for RS256 (2048 to 16384 bits), ES256 or EdDSA (Ed25519), as PEM, JWK or JWKS';
 const PRIVATE = `${EXPECTED}; this one is private, and whoever has it makes tokens`;
+
+const foreign = (kid: string | undefined): E.Either<Unusable, never> =>
+  E.left({ _tag: 'Foreign', kid, expected: EXPECTED });
+
+const unsafe = (kid: string | undefined, expected: string): E.Either<Unusable, never> =>
+  E.left({ _tag: 'Unsafe', kid, expected });
 
 /** All of them, or what is wrong with one. */
 export const publicKeysOf = (text: string): E.Either<string, readonly PublicKey[]> => {
   const written = text.replaceAll('\\n', '\n').trim();
   const read = written.startsWith('{') ? jwksOf(written) : pemsOf(written);
-  return RA.isEmpty(read) ? E.left(EXPECTED) : E.sequenceArray(read);
+  return RA.isEmpty(read)
+    ? E.left(EXPECTED)
+    : E.mapLeft(({ expected }: Unusable) => expected)(E.sequenceArray(read));
 };
 
-/**
- * Those of a JWKS that can be used: others may stand beside them (RFC 7517 §5). `Left` where it is none.
- */
-export const publishedKeysOf = (text: string): E.Either<string, readonly PublicKey[]> => {
+export interface Published {
+  readonly keys: readonly PublicKey[];
+  /** What its owner should know of the others, on one line; undefined where all is well. */
+  readonly remark: string | undefined;
+}
+
+/** A JWKS as a server publishes it: keys that cannot be used may stand there too (RFC 7517 §5). `Left`: it is none. */
+export const publishedKeysOf = (text: string): E.Either<string, Published> => {
   const parsed = parse(text);
-  return Jwks.is(parsed)
-    ? E.right(RA.rights(parsed.keys.map(jwkOf)))
-    : E.left('a JWKS: an object with a list "keys"');
+  if (!Jwks.is(parsed)) return E.left('a JWKS: an object with a list "keys"');
+  const { left, right } = RA.separate(parsed.keys.map(jwkOf));
+  const found = left.filter(({ _tag }) => _tag === 'Unsafe');
+  if (found.length > 0) return E.right({ keys: right, remark: remarkOn(found) });
+  const remark = right.length === 0 ? `none of its ${left.length} keys can be used` : undefined;
+  return E.right({ keys: right, remark });
+};
+
+/** A JWKS may be long: a log line is not. */
+const NAMED = 3;
+const MAX_KID = 64;
+
+const remarkOn = (found: readonly Unusable[]): string => {
+  const named = found
+    .slice(0, NAMED)
+    .map(({ kid = '(none)', expected }) => `kid ${kid.slice(0, MAX_KID)}: expected ${expected}`);
+  return `${found.length} unsafe keys are not used: ${named.join('; ')}`;
 };
 
 const PEM = /-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g;
 
 const pemsOf = (text: string): readonly Read[] =>
   [...text.matchAll(PEM)].map(([pem, label = '']) =>
-    label.includes('PRIVATE') ? E.left(PRIVATE) : keyOf(() => createPublicKey(pem), undefined),
+    label.includes('PRIVATE')
+      ? unsafe(undefined, PRIVATE)
+      : keyOf(() => createPublicKey(pem), undefined),
   );
 
 const Jwk = t.intersection([
@@ -62,14 +100,14 @@ const jwksOf = (text: string): readonly Read[] => {
 };
 
 const jwkOf = (jwk: unknown): Read => {
-  if (!Jwk.is(jwk)) return E.left(EXPECTED);
+  if (!Jwk.is(jwk)) return foreign(undefined);
   const { kid, alg, use, key_ops: operations } = jwk;
-  if (Object.hasOwn(jwk, 'd') || Object.hasOwn(jwk, 'k')) return E.left(PRIVATE);
+  if (Object.hasOwn(jwk, 'd') || Object.hasOwn(jwk, 'k')) return unsafe(kid, PRIVATE);
   if ((use !== undefined && use !== 'sig') || operations?.includes('verify') === false)
-    return E.left(EXPECTED);
+    return foreign(kid);
   const read = keyOf(() => createPublicKey({ key: jwk, format: 'jwk' }), kid);
   return E.isRight(read) && alg !== undefined && !namesOf(read.right).includes(alg)
-    ? E.left(EXPECTED)
+    ? foreign(kid)
     : read;
 };
 
@@ -77,16 +115,23 @@ const jwkOf = (jwk: unknown): Read => {
 const namesOf = ({ alg }: PublicKey): readonly string[] =>
   alg === 'EdDSA' ? [alg, 'Ed25519'] : [alg];
 
-const keyOf = (make: () => KeyObject, kid: string | undefined): Read =>
-  E.Chain.chain(
-    E.tryCatch(make, () => EXPECTED),
-    (key) => {
-      const alg = algorithmOf(key);
-      return alg === undefined ? E.left(EXPECTED) : E.right({ alg, kid, key });
+const keyOf = (make: () => KeyObject, kid: string | undefined): Read => {
+  const key = E.tryCatch(
+    () => {
+      const made = make();
+      // OpenSSL reads a point late, and node 20 aborts when it asks for details of one that cannot be read: this throws
+      made.export({ type: 'spki', format: 'der' });
+      return made;
     },
+    () => undefined,
   );
+  if (E.isLeft(key)) return foreign(kid);
+  const alg = algorithmOf(key.right);
+  if (alg === undefined) return foreign(kid);
+  const fault = faultOf(key.right);
+  return fault === undefined ? E.right({ alg, kid, key: key.right }) : unsafe(kid, fault);
+};
 
-const MIN_MODULUS = 2_048;
 /** P-256 by its name in OpenSSL. */
 const P256 = 'prime256v1';
 
@@ -94,10 +139,53 @@ const algorithmOf = ({
   asymmetricKeyType: type,
   asymmetricKeyDetails: details = {},
 }: KeyObject): PublicKey['alg'] | undefined => {
-  if (type === 'rsa') return (details.modulusLength ?? 0) >= MIN_MODULUS ? 'RS256' : undefined;
+  if (type === 'rsa') return 'RS256';
   if (type === 'ec') return details.namedCurve === P256 ? 'ES256' : undefined;
   return type === 'ed25519' ? 'EdDSA' : undefined;
 };
+
+const MIN_MODULUS = 2_048;
+/** OpenSSL verifies with none that is longer. */
+const MAX_MODULUS = 16_384;
+/** NIST SP 800-56B §6.2. With a small one, or an even one, signatures can be made up from the public key alone. */
+const MIN_EXPONENT = 65_537n;
+const MAX_EXPONENT = 2n ** 256n;
+
+/** What is expected of a key for which anybody could sign, or of one that can be broken. */
+const faultOf = (key: KeyObject): string | undefined => {
+  if (key.asymmetricKeyType === 'ed25519')
+    return SMALL_ORDER.has(ed25519PointOf(key))
+      ? `${EXPECTED}; this Ed25519 key is a point of small order, for which anybody can sign`
+      : undefined;
+  if (key.asymmetricKeyType !== 'rsa') return undefined;
+  const { modulusLength = 0, publicExponent = 0n } = key.asymmetricKeyDetails ?? {};
+  if (modulusLength < MIN_MODULUS || modulusLength > MAX_MODULUS)
+    return `${EXPECTED}; this RSA key has ${modulusLength} bits`;
+  return publicExponent < MIN_EXPONENT ||
+    publicExponent >= MAX_EXPONENT ||
+    publicExponent % 2n === 0n
+    ? `${EXPECTED}; the exponent of an RSA key is an odd number from 65537 on, below 2^256`
+    : undefined;
+};
+
+/** The y of the point in hexadecimal, little endian, without the sign of x. */
+const ed25519PointOf = (key: KeyObject): string => {
+  const point = key.export({ type: 'spki', format: 'der' }).subarray(-32);
+  return Buffer.concat([point.subarray(0, 31), Buffer.of((point.at(31) ?? 0) & 0x7f)]).toString(
+    'hex',
+  );
+};
+
+/** The points whose order divides 8, and the other way to write two of them: some 8 tries make up a signature for one. */
+const SMALL_ORDER: ReadonlySet<string> = new Set([
+  '00'.repeat(32),
+  `01${'00'.repeat(31)}`,
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+  `ec${'ff'.repeat(30)}7f`,
+  `ed${'ff'.repeat(30)}7f`,
+  `ee${'ff'.repeat(30)}7f`,
+]);
 
 const parse = (text: string): unknown => {
   try {

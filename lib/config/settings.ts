@@ -204,8 +204,11 @@ export const SCHEMA: Schema = {
     trustedProxies: setting(
       'TRUSTED_PROXIES',
       '',
-      list(network, 'addresses or blocks such as 10.0.0.0/8'),
-      'Proxies whose X-Forwarded-For is believed: addresses or blocks, comma separated.',
+      list(
+        network,
+        'addresses or blocks such as 10.0.0.0/8, not wider than /8 (IPv6: /16): strangers would be in it',
+      ),
+      'Proxies whose X-Forwarded-For is believed: addresses or blocks up to /8 (IPv6: /16), comma separated.',
     ),
   },
   access: {
@@ -218,7 +221,7 @@ export const SCHEMA: Schema = {
     jwtSecret: secret(
       'JWT_SECRET',
       sharedSecret,
-      'The secret of HS256 tokens; 32 random bytes or more.',
+      'The secret of HS256 tokens: 32 random bytes or more.',
     ),
     jwtPublicKey: secret(
       'JWT_PUBLIC_KEY',
@@ -236,7 +239,7 @@ export const SCHEMA: Schema = {
     apiKeys: secret(
       'API_KEYS',
       list(matching(/^[\x21-\x7e]+$/, ''), 'keys without spaces'),
-      'Keys of other programs (X-API-Key), comma separated.',
+      'Keys of other programs (X-API-Key), comma separated; 8 characters or more, better 32 random ones.',
     ),
     globalPublish: setting(
       'GLOBAL_PUBLISH',

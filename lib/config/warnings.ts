@@ -1,12 +1,10 @@
 /** What may be configured so and hardly ever should be: said when the service starts. */
+import { credentialWarnings } from './credentials.js';
 import { databaseOf } from './redis-url.js';
 import type { Config } from './settings.js';
 
-/** RFC 7518 §3.2: as long as the digest. A shorter one can be guessed from any token. */
-const MIN_SECRET_BYTES = 32;
-
 export const warningsOf = ({ server, access, broker }: Config): readonly string[] => {
-  const { authEnabled, jwtSecret, jwtPublicKey, jwtJwksUrl, apiKeys } = access;
+  const { authEnabled, jwtSecret, jwtPublicKey, jwtJwksUrl, jwtAudience, apiKeys } = access;
   const hasKeys = `${jwtSecret}${jwtPublicKey}${jwtJwksUrl}` !== '' || apiKeys.length > 0;
   const database = databaseOf(broker.redisUrl);
   const warnings: readonly (readonly [holds: boolean, text: string])[] = [
@@ -16,10 +14,6 @@ export const warningsOf = ({ server, access, broker }: Config): readonly string[
     ],
     [!authEnabled && hasKeys, 'AUTH_ENABLED is false: keys are set, and nobody is asked for one'],
     [
-      authEnabled && jwtSecret !== '' && Buffer.byteLength(jwtSecret) < MIN_SECRET_BYTES,
-      `JWT_SECRET has less than ${MIN_SECRET_BYTES} bytes: whoever has a token can guess it and make tokens`,
-    ],
-    [
       authEnabled && jwtJwksUrl.startsWith('http:') && !isLoopback(new URL(jwtJwksUrl).hostname),
       'JWT_JWKS_URL is not https: whoever stands on the way can make tokens',
     ],
@@ -28,8 +22,15 @@ export const warningsOf = ({ server, access, broker }: Config): readonly string[
       `REDIS_URL names database ${database} without a REDIS_PREFIX: channels have no databases, so services on other ` +
         'databases of this Redis hear each other; set a REDIS_PREFIX for each',
     ],
+    [
+      authEnabled && jwtJwksUrl !== '' && jwtAudience === '',
+      'JWT_JWKS_URL without JWT_AUDIENCE: tokens that its owner made for other services are taken here too',
+    ],
   ];
-  return warnings.flatMap(([holds, text]) => (holds ? [text] : []));
+  return [
+    ...warnings.flatMap(([holds, text]) => (holds ? [text] : [])),
+    ...(authEnabled ? credentialWarnings(access) : []),
+  ];
 };
 
 const isLoopback = (host: string): boolean =>

@@ -1,4 +1,5 @@
 /** The keys behind JWT_JWKS_URL in virtual time: how often they are asked for, and who waits for them. */
+import { generateKeyPairSync } from 'node:crypto';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import * as E from 'fp-ts/lib/Either.js';
@@ -20,6 +21,7 @@ interface World {
   /** When it was asked. */
   readonly asked: number[];
   readonly failures: string[];
+  readonly remarks: string[];
   readonly ended$: Subject<void>;
   /** What came of a wish so far. */
   readonly wish: (kid?: string) => { readonly got: string | undefined };
@@ -32,6 +34,7 @@ const world = (): World => {
     answer$: of(jwks('a')),
     asked: [],
     failures: [],
+    remarks: [],
     ended$: new Subject(),
     wish: (kid) => {
       const outcome: { got: string | undefined } = { got: undefined };
@@ -49,6 +52,7 @@ const world = (): World => {
       return made.answer$;
     },
     failed: (detail) => made.failures.push(detail),
+    remarked: (detail) => made.remarks.push(detail),
   });
   return made;
 };
@@ -153,6 +157,43 @@ t.test(
     w.answer$ = of(JSON.stringify({ keys: [...others, jwkOf(KEY, 'a')] }));
     t.equal(w.wish('a').got, '1 keys', 'what cannot be used stands beside what can');
     t.equal(w.clock.pending(), 0);
+  },
+);
+
+t.test(
+  'when a JWKS holds keys for which anybody can sign, then others are used, and they are told once',
+  async (t) => {
+    const w = world();
+    const good = jwkOf(KEY, 'a');
+    const { publicKey: small } = generateKeyPairSync('rsa', { modulusLength: 1024 });
+    const unsafe = [
+      { ...jwkOf(pairFor('RS256').publicKey, 'e1'), e: 'AQ' },
+      jwkOf(small, 'x'.repeat(300)),
+      { kty: 'OKP', crv: 'Ed25519', kid: 'identity', x: `AQ${'A'.repeat(41)}` },
+      jwkOf(pairFor('ES256').privateKey, 'private'),
+    ];
+    w.answer$ = of(JSON.stringify({ keys: [...unsafe, { kty: 'EC', crv: 'P-384' }, good] }));
+    t.equal(w.wish('a').got, '1 keys');
+    t.equal(w.remarks.length, 1);
+    t.match(
+      w.remarks[0],
+      /^4 unsafe keys are not used: kid e1: expected .* exponent .* kid x{64}: .*1024 bits/,
+    );
+    t.ok((w.remarks[0] ?? '').length < 1_000, 'a line of a log');
+    for (const hour of [1, 2]) {
+      w.clock.advance(3_600_001);
+      t.equal(w.wish('a').got, '1 keys', `${hour} hours later`);
+    }
+    t.equal(w.asked.length, 3);
+    t.equal(w.remarks.length, 1, 'the same is not told again');
+    w.answer$ = of('{"keys":[{"kty":"EC","crv":"P-384"}]}');
+    w.clock.advance(600_001);
+    t.equal(w.wish('a').got, 'Untrusted');
+    t.strictSame(w.remarks.slice(1), ['none of its 1 keys can be used']);
+    w.answer$ = of(JSON.stringify({ keys: [good] }));
+    w.clock.advance(600_001);
+    t.equal(w.wish('a').got, '1 keys');
+    t.equal(w.remarks.length, 2);
   },
 );
 

@@ -53,12 +53,28 @@ t.test('a good token is its subject, until it ends', async (t) => {
       rights: { join: 'all', publish: 'all', global: true, admin: false },
     },
   });
-  for (const sub of ['ā́-文字', 'a b', 'user:1', 'x'.repeat(255), '🙂', '🙂'.repeat(255)])
+  for (const sub of [
+    'ā́-文字',
+    'a b',
+    'user:1',
+    'x'.repeat(255),
+    '🙂',
+    '🙂'.repeat(255),
+    'server-1',
+    'observer',
+    'apis',
+    'capi',
+    'сервер',
+    '👩\u200d👧',
+  ])
     t.equal(said(await judge(bySecret, { token: tokenOf({ sub }) })), sub);
   t.equal(said(await judge(bySecret, { token: tokenOf({ nbf: inSeconds(20) }) })), 'alice');
   t.equal(said(await judge(bySecret, { token: tokenOf({ iat: inSeconds(20) }) })), 'alice');
   t.equal(said(await judge(bySecret, { token: tokenOf({ exp: exp + 0.5 }) })), 'alice');
 });
+
+const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+const nextIn64 = (character: string): string => BASE64URL[BASE64URL.indexOf(character) + 1] ?? 'A';
 
 t.test('what is wrong with a token denies it: a row each', async (t) => {
   const good = tokenOf();
@@ -116,6 +132,47 @@ t.test('what is wrong with a token denies it: a row each', async (t) => {
     ['a sub with half a pair', signed(`{"sub":"a\\ud800","exp":${inSeconds(9)}}`), 'Unfit'],
     ['a sub that is the server', tokenOf({ sub: 'server' }), 'Unfit'],
     ['a sub that is the API', tokenOf({ sub: 'api' }), 'Unfit'],
+    // how people see it, not how it is written
+    ...[
+      'Server',
+      'API',
+      ' server ',
+      'api\u00a0',
+      'ser\u200bver',
+      'se\u00adrver',
+      '\u202eapi\u202c',
+      'api\ufe0f',
+      '\uff53\uff45\uff52\uff56\uff45\uff52',
+      '\u{1d41a}\u{1d429}\u{1d422}',
+      '\u24d0\u24df\u24d8',
+      's\u00e9rver',
+      's\u0435rver',
+      '\u0455\u0435\u0433\u0475\u0435\u0433',
+      '\u0430\u0440\u0456',
+      '\u03b1\u03c1\u03b9',
+      'ap\u0131',
+      '\u13da\u13ac\u13a1\u13d9\u13ac\u13a1',
+      '\ua4ee\ua4d1\ua4f2',
+      'AP\u0130',
+    ].map(
+      (sub) =>
+        [`a sub that looks like it: ${JSON.stringify(sub)}`, tokenOf({ sub }), 'Unfit'] as const,
+    ),
+    ['a sub that nobody sees', tokenOf({ sub: '\u200b\u2060' }), 'Unfit'],
+    ['sub twice', signed(`{"sub":"a","sub":"b","exp":${inSeconds(9)}}`), 'Unfit'],
+    ['sub twice, the same', signed(`{"sub":"a","sub":"a","exp":${inSeconds(9)}}`), 'Unfit'],
+    ['sub twice, escaped', signed(`{"sub":"a","exp":${inSeconds(9)},"s\\u0075b":"b"}`), 'Unfit'],
+    ['exp twice', signed(`{"sub":"a","exp":1,"exp":${inSeconds(9)}}`), 'Unfit'],
+    [
+      'join twice',
+      signed(`{"sub":"a","exp":${inSeconds(9)},"rooms":{"join":["a"],"join":true}}`),
+      'Unfit',
+    ],
+    [
+      'a name twice in a list',
+      signed(`{"sub":"a","exp":${inSeconds(9)},"x":[1,[{"y":[],"y":1}]]}`),
+      'Unfit',
+    ],
     ['claims that are a list', signed(`[{"sub":"alice","exp":${inSeconds(9)}}]`), 'Unfit'],
     ['claims that are text', signed('"alice"'), 'Unfit'],
     ['claims that are no JSON', signed('alice'), 'Unfit'],
@@ -125,6 +182,13 @@ t.test('what is wrong with a token denies it: a row each', async (t) => {
     ['crit that is unknown', header({ crit: ['x'], x: 1 }), 'Malformed'],
     ['crit that is empty', header({ crit: [] }), 'Malformed'],
     ['b64 false', header({ b64: false, crit: ['b64'] }), 'Malformed'],
+    ['b64 false without crit', header({ b64: false }), 'Malformed'],
+    ['b64 true', header({ b64: true }), 'Malformed'],
+    [
+      'a name twice further in',
+      tokenOf({}, { header: '{"alg":"HS256","jwk":{"kid":"a","kid":"b"}}' }),
+      'Malformed',
+    ],
     ['alg twice', tokenOf({}, { header: '{"alg":"none","alg":"HS256"}' }), 'Malformed'],
     [
       'alg twice, escaped',
@@ -147,6 +211,10 @@ t.test('what is wrong with a token denies it: a row each', async (t) => {
     ['a line end behind it', `${good}\n`, 'Malformed'],
     ['a space in front', ` ${good}`, 'Malformed'],
     ['padding', `${good}=`, 'Malformed'],
+    // 43 characters are 258 bits, of which a digest has 256
+    ['a bit set that says nothing', `${good.slice(0, -1)}${nextIn64(good.slice(-1))}`, 'Malformed'],
+    ['a space within', `${head}. ${body}.${signature}`, 'Malformed'],
+    ['one character more', `${head}A.${body}.${signature}`, 'Malformed'],
     ['base64 that is not for URLs', `${head}.${body}.${'+/'.repeat(20)}`, 'Malformed'],
     ['nothing', '', 'Malformed'],
     ['text', 'hunter2', 'Malformed'],
@@ -277,18 +345,32 @@ t.test('issuer and audience, when they are configured', async (t) => {
 });
 
 t.test('keys of programs', async (t) => {
-  const access = accessWith({ jwtSecret: SECRET, apiKeys: ['k1', 'k2'] });
-  const program = await judge(access, { apiKey: 'k2' });
+  const access = accessWith({ jwtSecret: SECRET, apiKeys: ['a-key-of-one', 'a-key-of-two'] });
+  const program = await judge(access, { apiKey: 'a-key-of-two' });
   t.match(program, { right: { userId: null, expiresAt: undefined, rights: { admin: true } } });
-  for (const apiKey of ['k', 'k3', 'K1', 'k1,k2', 'k1, k2', ''])
+  for (const apiKey of [
+    'a-key-of-o',
+    'a-key-of-one2',
+    'A-key-of-one',
+    'a-key-of-one,a-key-of-two',
+    'a-key-of-one, a-key-of-two',
+    '',
+  ])
     t.equal(said(await judge(access, { apiKey })), 'UnknownKey', apiKey);
   t.equal(said(await judge(access, {})), 'Missing');
-  t.equal(said(await judge(access, { apiKey: 'k3', token: tokenOf() })), 'UnknownKey');
-  t.equal(said(await judge(access, { apiKey: 'k1', token: tokenOf({ exp: 1 }) })), 'Expired');
-  t.match(await judge(access, { apiKey: 'k1', token: tokenOf() }), {
+  t.equal(said(await judge(access, { apiKey: 'a-key-of-none', token: tokenOf() })), 'UnknownKey');
+  t.equal(
+    said(await judge(access, { apiKey: 'a-key-of-one', token: tokenOf({ exp: 1 }) })),
+    'Expired',
+  );
+  t.match(await judge(access, { apiKey: 'a-key-of-one', token: tokenOf() }), {
     right: { userId: 'alice', rights: { admin: true } },
   });
-  t.equal(said(await judge(bySecret, { apiKey: 'k1' })), 'UnknownKey', 'none is given out');
+  t.equal(
+    said(await judge(bySecret, { apiKey: 'a-key-of-one' })),
+    'UnknownKey',
+    'none is given out',
+  );
 });
 
 t.test('without AUTH_ENABLED everybody is nobody, at once', async (t) => {

@@ -29,6 +29,8 @@ export const ENV = {
 export const RESIDENT = { 'X-API-Key': KEY };
 
 const OURS = { iss: ISSUER, aud: AUDIENCE };
+/** The claims of a good token but for its subject, for those that no object can have. */
+const REST = `"iss":"${ISSUER}","aud":"${AUDIENCE}","exp":${inSeconds(3600)}`;
 type Making = NonNullable<Parameters<typeof tokenOf>[1]>;
 const good = (claims: object = {}, making: Making = {}): string =>
   tokenOf({ ...OURS, ...claims }, making);
@@ -122,8 +124,15 @@ export const ACCESS: readonly Row[] = [
       good({ sub }),
     ),
   ),
+  ...['SERVER', ' api', 's\u0435rver', '\uff41\uff50\uff49', 'ser\u200bver'].map((sub) =>
+    denied('A09', `sub that looks like the server's: ${JSON.stringify(sub)}`, good({ sub })),
+  ),
   denied('A09', 'claims that are an array', signed('[]')),
+  denied('A09', 'sub twice', signed(`{"sub":"a","sub":"b",${REST}}`)),
+  denied('A09', 'join twice', signed(`{"sub":"a",${REST},"rooms":{"join":[],"join":true}}`)),
   denied('A10', 'crit', header({ crit: ['exp'] })),
+  denied('A10', 'b64 false', header({ b64: false })),
+  denied('A10', 'b64 false and crit', header({ b64: false, crit: ['b64'] })),
   denied(
     'A10',
     'alg twice',

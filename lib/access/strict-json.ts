@@ -1,0 +1,41 @@
+/**
+ * JSON of a token. RFC 8259 leaves to the reader which of two equal names counts: a proxy and this service could judge
+ * different claims. A text in which any object has a name twice is refused, at any depth and with any escapes.
+ */
+import * as E from 'fp-ts/lib/Either.js';
+
+export type JsonFault = 'NotJson' | 'NameTwice';
+
+export const strictJson = (bytes: Uint8Array): E.Either<JsonFault, unknown> =>
+  E.Chain.chain(
+    E.tryCatch(
+      () => {
+        const text = utf8.decode(bytes);
+        const value: unknown = JSON.parse(text);
+        return { text, value };
+      },
+      (): JsonFault => 'NotJson',
+    ),
+    ({ text, value }) => (hasNameTwice(text) ? E.left('NameTwice') : E.right(value)),
+  );
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** Strings, and the brackets around them: of valid JSON nothing else says at which depth a name stands. */
+const PIECE = /("(?:[^"\\]|\\.)*")(\s*:)?|[{}[\]]/gs;
+
+/** Whether an object of valid JSON has a name twice. */
+const hasNameTwice = (json: string): boolean => {
+  const open: Set<unknown>[] = [];
+  for (const [piece, text, colon] of json.matchAll(PIECE)) {
+    if (piece === '{' || piece === '[') open.push(new Set());
+    else if (piece === '}' || piece === ']') open.pop();
+    else if (text !== undefined && colon !== undefined) {
+      const name: unknown = JSON.parse(text);
+      const names = open.at(-1);
+      if (names?.has(name) === true) return true;
+      names?.add(name);
+    }
+  }
+  return false;
+};

@@ -1,0 +1,90 @@
+/**
+ * Which secrets and API keys are too weak. What can be found out, or is known to everybody, is refused. What only
+ * looks weak is warned of, as no rule tells a random text for certain. No text of a secret is in an answer.
+ */
+import type { Config } from './settings.js';
+
+/** RFC 7518 §3.2: as long as the digest. A shorter one can be guessed offline, from any one token. */
+const MIN_SECRET_BYTES = 32;
+/** Shorter ones can be tried out over HTTP. */
+const MIN_API_KEY = 8;
+const GOOD_API_KEY = 16;
+
+/** Of debuggers and templates, long enough and known to everybody. */
+const PUBLISHED: ReadonlySet<string> = new Set([
+  'a-string-secret-at-least-256-bits-long',
+  'a-valid-string-secret-that-is-at-least-512-bits-long-which-is-very-long',
+  'super-secret-jwt-token-with-at-least-32-characters-long',
+  'your-super-secret-jwt-token-with-at-least-32-characters-long',
+]);
+
+export interface CredentialFault {
+  readonly key: 'jwtSecret' | 'apiKeys';
+  readonly expected: string;
+}
+
+/** Where nobody is asked for a token, the secret and the keys open nothing. */
+export const credentialFaults = ({
+  authEnabled,
+  jwtSecret,
+  apiKeys,
+}: Pick<Config['access'], 'authEnabled' | 'jwtSecret' | 'apiKeys'>): readonly CredentialFault[] => {
+  if (!authEnabled) return [];
+  const faults: readonly (readonly [
+    holds: boolean,
+    key: CredentialFault['key'],
+    expected: string,
+  ])[] = [
+    [
+      jwtSecret !== '' && Buffer.byteLength(jwtSecret) < MIN_SECRET_BYTES,
+      'jwtSecret',
+      `at least ${MIN_SECRET_BYTES} bytes (openssl rand -base64 32): a shorter secret can be guessed from any token`,
+    ],
+    [
+      PUBLISHED.has(jwtSecret),
+      'jwtSecret',
+      'a secret of your own: this one stands in public documentation',
+    ],
+    [
+      apiKeys.some(({ length }) => length < MIN_API_KEY),
+      'apiKeys',
+      `keys of at least ${MIN_API_KEY} characters, better 32 random ones: a shorter key can be guessed`,
+    ],
+    [
+      apiKeys.includes(jwtSecret),
+      'apiKeys',
+      'keys that differ from JWT_SECRET: whoever sees a request could make tokens',
+    ],
+  ];
+  return faults.flatMap(([holds, key, expected]) => (holds ? [{ key, expected }] : []));
+};
+
+const PLACEHOLDER = /change.?me|replace.?me|your.?secret|placeholder|example|password|12345678/i;
+const FEW_CHARACTERS = 8;
+
+/** Whether a person made it up. */
+const looksMadeUp = (text: string): boolean =>
+  PLACEHOLDER.test(text) || new Set(text).size < FEW_CHARACTERS;
+
+/** Of what is taken all the same. */
+export const credentialWarnings = ({
+  jwtSecret: secret,
+  apiKeys,
+}: Pick<Config['access'], 'jwtSecret' | 'apiKeys'>): readonly string[] => {
+  const warnings: readonly (readonly [holds: boolean, text: string])[] = [
+    [
+      secret !== '' && looksMadeUp(secret),
+      'JWT_SECRET looks like a placeholder: whoever guesses it can make tokens; use 32 random bytes',
+    ],
+    [
+      secret.trim() !== secret,
+      'JWT_SECRET begins or ends with white space, which is part of the secret',
+    ],
+    [
+      apiKeys.some((key) => key.length < GOOD_API_KEY || looksMadeUp(key)),
+      `API_KEYS: a key is shorter than ${GOOD_API_KEY} characters or looks like a placeholder; use 32 random ones`,
+    ],
+    [new Set(apiKeys).size < apiKeys.length, 'API_KEYS: a key stands there twice'],
+  ];
+  return warnings.flatMap(([holds, text]) => (holds ? [text] : []));
+};
