@@ -8,7 +8,7 @@ import { type AddressInfo, Server as NetServer } from 'node:net';
 import { brokerNameOf } from './broker/choice.js';
 import type { Receipt } from './broker/index.js';
 import { type Clock, systemClock } from './clock.js';
-import { type Json, type MessageType, programDraftOf, SERVER } from './codec.js';
+import { type Json, type MessageType, named, programDraftOf, SERVER } from './codec.js';
 import type { Config } from './config.js';
 import type { HubEvent } from './events.js';
 import type { Hooks } from './hooks.js';
@@ -36,9 +36,10 @@ export interface AppOptions {
   readonly onEvent?: (event: HubEvent) => void;
 }
 
-/** What a program says to a room; the empty or absent room is everybody. */
+/** What a program says to a room. */
 export interface Notice {
-  readonly room?: Room;
+  /** Null, or the empty name: everybody. It must be said: a typo must not speak to everybody. */
+  readonly room: Room | null;
   /** `chat`, `notification` (default), or `system` with an application's own `data.event`. */
   readonly type?: Exclude<MessageType, 'presence'>;
   /** The `from` that members see; `server` by default. */
@@ -142,8 +143,12 @@ export const app = ({
       if (hurry) running?.hurry();
       return stopped;
     },
-    publish: async ({ room = GLOBAL, type = 'notification', from = SERVER, data, key }) => {
+    publish: async (notice) => {
       if (ended) throw new Error(ENDED);
+      const flaw = noticeFlaw(notice);
+      if (flaw !== undefined) throw new TypeError(flaw);
+      const { type = 'notification', from = SERVER, data, key } = notice;
+      const room = notice.room ?? GLOBAL;
       const draft = programDraftOf({ room, type, from, data, at: clock.wall(), key });
       if (isLeft(draft)) throw new TypeError(draft.left.text);
       if (running === undefined) throw new Error(stopped === undefined ? UNSTARTED : ENDED);
@@ -170,6 +175,17 @@ export const app = ({
 
 /** Not `instanceof http.Server`: HTTPS and HTTP/2 have classes of their own. */
 const isServer = (given: unknown): boolean => given instanceof NetServer;
+
+const FIELDS: ReadonlySet<string> = new Set<keyof Notice>(['room', 'type', 'from', 'data', 'key']);
+
+/** What a program did not mean, whatever the types say: a room that is undefined, a field with a typo. */
+const noticeFlaw = (notice: Notice): string | undefined => {
+  const unknown = Object.keys(notice).find((name) => !FIELDS.has(name));
+  if (unknown !== undefined)
+    return `${named(unknown)}: no field of a message; there are ${[...FIELDS].join(', ')}`;
+  const room: unknown = notice.room;
+  return room === undefined ? 'room: name the room, or null for everybody' : undefined;
+};
 
 const ENDED = 'the app has ended: make a new one with app()';
 const UNSTARTED = 'the app has not started: await start() before publishing';

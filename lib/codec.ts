@@ -5,7 +5,7 @@
  */
 export { type ClientMessage, decodeMessage, isAbsentId } from './codec/client-message.js';
 export { frameAround, frameOf, framesOf, payloadIn } from './codec/frame.js';
-export { type Json, MAX_DEPTH, MAX_ENCODED_BYTES } from './codec/json.js';
+export { type Json, MAX_DEPTH, MAX_ENCODED_BYTES, named } from './codec/json.js';
 export { keyOf, programKeyOf } from './codec/key.js';
 export {
   controlFrame,

@@ -4,8 +4,10 @@ import type { Connection } from './command.js';
 
 /** Walks over all of them: 10,000 cost less than a millisecond, and an index by user would cost each of them memory. */
 export const obey = ({ whom, id }: Word, connections: Iterable<Connection>): void => {
+  // hexadecimal digits have no case; a user's name has
+  const wanted = whom === 'connection' ? id.toLowerCase() : id;
   for (const connection of connections) {
     const own = whom === 'connection' ? connection.id : connection.userId;
-    if (own === id) connection.revoke();
+    if (own === wanted) connection.revoke();
   }
 };

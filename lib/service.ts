@@ -127,7 +127,7 @@ export const service = ({
       stats: counts,
       metrics: measures,
       history: history(broker),
-      publishing: publishing({ broker, clock, tell }),
+      publishing: publishing({ broker, clock, limits: config.limits, tell }),
       say: (word) => broker.say(word),
       readiness,
       tell,

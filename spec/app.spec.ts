@@ -99,9 +99,22 @@ t.test('what is no message is refused in words, whatever the types say', async (
       name: 'TypeError',
       message: why,
     });
+  for (const [notice, message] of [
+    [{ data: 1 }, 'room: name the room, or null for everybody'],
+    [{ room: undefined, data: 1 }, 'room: name the room, or null for everybody'],
+    [{ romm: 'r', data: 1 }, 'romm: no field of a message; there are room, type, from, data, key'],
+    [{ room: 'r', data: 1, kye: 'k' }, 'kye: no field of a message; there are'],
+    [{ room: 'r', data: [1n] }, 'data'],
+  ] as const)
+    await t.rejects(pod.app.publish(notice as unknown as Notice), {
+      name: 'TypeError',
+      message: new RegExp(`^${message}`),
+    });
+  for (const room of [null, ''])
+    t.match(await pod.app.publish({ room, data: 'to all' }), { scope: 'cluster' });
   t.match(await pod.app.publish({ room: 'r', data: 'well' }), { scope: 'cluster' });
   await a.heard({ type: 'notification', from: 'server', data: 'well' });
-  t.equal(a.all({ type: 'notification' }).length, 1, 'and nothing else came through');
+  t.equal(a.all({ type: 'notification' }).length, 3, 'and nothing else came through');
 });
 
 const configured = (overrides: NonNullable<Parameters<typeof configOf>[0]>): AppOptions => {

@@ -76,7 +76,7 @@ const answers = (
       await alice.heard({ type: 'presence', data: { status: 'away' } });
       await other.app.publish({ room: 'general', data: 'note' });
       await other.app.publish({ room: 'general', type: 'system', data: { event: 'deployed' } });
-      await other.app.publish({ data: 'to everybody' });
+      await other.app.publish({ room: null, data: 'to everybody' });
       await alice.heard({ type: 'system', data: { event: 'deployed' } });
       const heard = alice.messages.filter(
         ({ room, type, data }) =>
@@ -146,7 +146,7 @@ const answers = (
     const client = await pod.connect('/ws/r');
     const ids = await sayMany(pod, 'r', 9);
     const [elsewhere] = await sayMany(pod, 'other', 1);
-    const global = await pod.app.publish({ data: 1 });
+    const global = await pod.app.publish({ room: null, data: 1 });
     const read = parseId(ids[7] ?? '');
     if (read._tag === 'None') throw new Error('no id');
     const { value } = read;
@@ -200,7 +200,8 @@ const answers = (
       isProblem(t, await pod.get(`${BASE}/rooms/${room}`), 400);
     }
     isProblem(t, await pod.get(pathOf('%ff')), 400);
-    t.equal((await pod.get(`${pathOf('r')}?limit=1000&other=1`)).status, 200);
+    t.equal((await pod.get(`${pathOf('r')}?limit=1000`)).status, 200);
+    isProblem(t, await pod.get(`${pathOf('r')}?limit=1000&other=1`), 400);
   });
 
   t.test('methods: GET and HEAD, others are 405', async (t) => {

@@ -59,9 +59,10 @@ t.test('who may do what: 401 for who is not known, 403 for who may not', async (
     admin: number,
     user: number,
   ])[] = [
-    ['POST', '/messages', '{"data":1}', 202, 403],
+    ['POST', '/messages', '{"room":null,"data":1}', 202, 403],
     ['POST', '/messages', 'no JSON', 400, 403],
-    ['DELETE', '/connections/1', '', 202, 403],
+    ['DELETE', '/connections/01a1fc30-7295-43ec-8000-0000004f7cd8', '', 202, 403],
+    ['DELETE', '/connections/1', '', 400, 403],
     ['DELETE', '/users/nobody/connections', '', 202, 403],
     ['DELETE', '/users//connections', '', 400, 403],
     ['GET', '/ws/stats', '', 200, 200],
@@ -76,7 +77,12 @@ t.test('who may do what: 401 for who is not known, 403 for who may not', async (
       is(t, answer, wanted, `${method} ${path} with ${who}`);
     }
   const query = `?token=${tokenOf(ADMIN)}`;
-  is(t, await asked(pod, 'DELETE', `${BASE}/connections/1${query}`), 202, 'a token in the query');
+  is(
+    t,
+    await asked(pod, 'DELETE', `${BASE}/users/nobody/connections${query}`),
+    202,
+    'a token in the query',
+  );
   for (const path of ['/health', '/ready', '/metrics'])
     is(t, await asked(pod, 'GET', path), 200, `${path} for everybody`);
   is(t, await asked(pod, 'GET', '/nothing'), 404, 'nothing is nothing to everybody');
@@ -114,7 +120,7 @@ t.test('it speaks as who it is, where its token allows', async (t) => {
   const heard = async (headers: Headers, from: string): Promise<void> => {
     const { status, body } = await send(pod, headers, [
       { room: 'team-a', data: from },
-      { type: 'notification', data: from },
+      { room: null, type: 'notification', data: from },
     ]);
     t.equal(status, 202);
     for (const id of (JSON.parse(body) as { ids: readonly string[] }).ids)
@@ -126,7 +132,7 @@ t.test('it speaks as who it is, where its token allows', async (t) => {
 
   const bound = bearer({ ...ADMIN, rooms: { join: true, publish: ['team-*'] } });
   const before = listener.messages.length;
-  for (const wrong of [{ room: 'lobby' }, {}]) {
+  for (const wrong of [{ room: 'lobby' }, { room: null }]) {
     const refused = await send(pod, bound, [
       { room: 'team-a', data: 1 },
       { ...wrong, data: 2 },
@@ -177,7 +183,12 @@ t.test('a user is closed on all pods within a second, with 4503, and nobody else
   is(t, await asked(a, 'DELETE', path, { 'X-API-Key': KEY }), 202, 'asked once');
   for (const eve of eves) t.equal(await eve.closed(1_000), 4503);
   t.ok(performance.now() - said < 1_000);
-  is(t, await send(a, { 'X-API-Key': KEY }, { data: 'still here' }), 202, 'they hear on');
+  is(
+    t,
+    await send(a, { 'X-API-Key': KEY }, { room: null, data: 'still here' }),
+    202,
+    'they hear on',
+  );
   for (const bob of bobs) await bob.heard({ data: 'still here' });
   const back = await connect(b, sub, 'r0');
   await back.caughtUp();

@@ -15,6 +15,8 @@ import {
 const AT = Date.UTC(2026, 0, 15);
 const ID = '01a1fc30-7295-73ec-8000-0000004f7cd8';
 
+const MAX_BYTES = 65_536;
+
 /** What becomes of data's JSON on the way in. `Left` is the refusal's text. */
 type Reader = (json: string) => Either<string, Json>;
 
@@ -25,14 +27,19 @@ const READERS: Readonly<Record<string, Reader>> = {
     return { _tag: 'Right', right: read.right.type === 'chat' ? read.right.data : undefined };
   },
   HTTP: (json) => {
-    const read = decodePosts(Buffer.from(`{"room":"r","data":${json}}`));
-    return isLeft(read) ? read : { _tag: 'Right', right: read.right.posts[0]?.data };
+    const read = decodePosts(Buffer.from(`{"room":"r","data":${json}}`), MAX_BYTES);
+    return isLeft(read)
+      ? { _tag: 'Left', left: read.left.text }
+      : { _tag: 'Right', right: read.right.posts[0]?.data };
   },
   'HTTP, in a list': (json) => {
     const read = decodePosts(
       Buffer.from(`[{"room":"r","data":0},{"room":"r","data":${json}},{"room":"r","data":1e20}]`),
+      MAX_BYTES,
     );
-    return isLeft(read) ? read : { _tag: 'Right', right: read.right.posts[1]?.data };
+    return isLeft(read)
+      ? { _tag: 'Left', left: read.left.text }
+      : { _tag: 'Right', right: read.right.posts[1]?.data };
   },
   Redis: (json) => {
     const read = decodePublication(
@@ -154,8 +161,9 @@ t.test(
 t.test('when a list has one such integer, then the place is named', async (t) => {
   const list = decodePosts(
     Buffer.from('[{"room":"a","data":1e20},{"room":"a","data":9007199254740993}]'),
+    MAX_BYTES,
   );
-  t.match(isLeft(list) && list.left, /^\[1\]\.data: a number/);
+  t.match(isLeft(list) && list.left.text, /^\[1\]\.data: a number/);
 });
 
 t.test('when a program says a bigint, then it is told to send a string', async (t) => {

@@ -8,19 +8,25 @@ import type { Client } from './support/client.js';
 import { BASE, type Pod, startPod } from './support/pod.js';
 import { startCluster, startRedis, until } from './support/redis.js';
 
+/** A connection's id that nobody has. */
+const NOBODY = '01a1fc30-7295-43ec-8000-0000004f7cd8';
+
 const ban = (pod: Pod, id: string) =>
   pod.get(`${BASE}/connections/${encodeURIComponent(id)}`, 'DELETE');
 
 /** Whoever is still there hears one more message. */
 const live = async (pod: Pod, ...clients: readonly Client[]): Promise<void> => {
-  const { id } = await pod.app.publish({ data: 'still here' });
+  const { id } = await pod.app.publish({ room: null, data: 'still here' });
   for (const client of clients) await client.heard({ id });
 };
 
 const isBad = (t: Test, { status, headers, body }: Awaited<ReturnType<Pod['get']>>): void => {
   t.equal(status, 400);
   t.match(headers['content-type'], 'application/problem+json');
-  t.match(JSON.parse(body), { detail: /: expected 1 to 1024 characters, .*, got another text$/ });
+  t.match(JSON.parse(body), {
+    detail:
+      /^(connection: expected the UUID|user: expected 1 to 255 characters) .*, got another text$/,
+  });
 };
 
 t.test('a word closes the connection of that id, or all of that user, with 4503', async (t) => {
@@ -64,16 +70,26 @@ t.test('a pod alone: 202, and the connection is closed with 4503 within a second
   t.equal(await alice.closed(1_000), 4503);
   await bob.heard({ type: 'presence', data: { connection_id: alice.id, status: 'offline' } });
   t.equal((await ban(pod, alice.id)).status, 202, 'whoever has gone is gone');
-  t.equal((await ban(pod, 'not-known.to:anybody é')).status, 202);
+  t.equal((await ban(pod, NOBODY)).status, 202, 'whoever was never there is not there');
   await live(pod, bob);
   t.equal(pod.connections(), 1);
   t.equal(await pod.metric('realtime_closes{code="4503"}'), 1);
 });
 
+t.test('when an id comes in capitals, then it is the same', async (t) => {
+  const pod = await startPod(t);
+  const [alice, bob] = [await pod.connect('/ws/r'), await pod.connect('/ws/r')];
+  t.equal((await ban(pod, alice.id.toUpperCase())).status, 202);
+  t.equal(await alice.closed(1_000), 4503);
+  await live(pod, bob);
+});
+
 t.test('what can be no id is 400, another method 405, another path 404', async (t) => {
   const pod = await startPod(t);
   const bob = await pod.connect('/ws/r');
-  for (const id of ['', '%00', 'a%0d%0ab', '%7f', 'x'.repeat(1_025)]) {
+  for (const id of ['nope', `${NOBODY}0`, bob.id.replaceAll('-', '')])
+    isBad(t, await pod.get(`${BASE}/connections/${id}`, 'DELETE'));
+  for (const id of ['', '%00', 'a%0d%0ab', '%7f', 'x'.repeat(256)]) {
     isBad(t, await pod.get(`${BASE}/connections/${id}`, 'DELETE'));
     isBad(t, await pod.get(`${BASE}/users/${id}/connections`, 'DELETE'));
   }
@@ -165,7 +181,7 @@ t.test('without Redis a word is obeyed here, and 503 says that others were not t
   t.teardown(server.thaw);
   const asked = ban(a, here.id);
   t.equal(await here.closed(250), 4503, 'at once');
-  for (const { status, headers } of [await asked, await ban(a, 'somebody')])
+  for (const { status, headers } of [await asked, await ban(a, NOBODY)])
     t.strictSame([status, headers['retry-after']], [503, '1']);
   server.thaw();
   await until('it is said again', async () => (await ban(a, there.id)).status === 202);

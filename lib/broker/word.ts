@@ -19,14 +19,22 @@ export interface Heard {
   readonly by: string | undefined;
 }
 
-/** What the id of a connection or a user must look like, for texts of refusals. */
-export const WHOM_RULE = '1 to 1024 characters, none of them a control character';
-const WHOM = /^[^\p{Cc}\p{Cs}]{1,1024}$/u;
+/** What the id of a connection or a user must look like, for texts of refusals: a user's is as long as a token's `sub` may be. */
+export const WHOM_RULES: Readonly<Record<Word['whom'], string>> = {
+  connection: 'the UUID that its welcome gave as connection_id',
+  user: '1 to 255 characters without control characters',
+};
+const WHOM = /^[^\p{Cc}\p{Cs}]{1,255}$/u;
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Whether a text may be the id of a connection or of a user. */
 export const isWhom = (id: string): boolean => WHOM.test(id);
 
-/** The longest word has 1,024 characters, escaped or of four bytes, and little around them. */
+/** Whether a text may be the id of this kind. Hexadecimal digits have no case. */
+export const isWhomOf = (whom: Word['whom'], id: string): boolean =>
+  whom === 'connection' ? UUID.test(id) : isWhom(id);
+
+/** The longest word has 255 characters, escaped or of four bytes, and little around them. */
 const MAX_BYTES = 8_192;
 
 const Whom = new t.Type<string, string, unknown>(

@@ -8,6 +8,7 @@ import { defaultIfEmpty, firstValueFrom, forkJoin } from 'rxjs';
 import { type Identity, mayPublish } from '../access/index.js';
 import type { Broker, PublishError, Receipt } from '../broker/index.js';
 import type { Clock } from '../clock.js';
+import type { Config } from '../config.js';
 import {
   decodePosts,
   type Draft,
@@ -21,7 +22,8 @@ import type { HubEvent } from '../events.js';
 import { type Problem, problem } from '../problem.js';
 
 export type Accepted =
-  | { readonly id: string; readonly scope?: 'pod' }
+  /** `duplicate`: the key was seen before, and `id` is the first one's. */
+  | { readonly id: string; readonly duplicate?: true; readonly scope?: 'pod' }
   | { readonly ids: readonly string[]; readonly scope?: 'pod' };
 
 /** `ids`, of a list: which of its messages were sent before the fault showed; null stands for the others. */
@@ -33,6 +35,7 @@ export interface Refused {
 export interface PublishingDeps {
   readonly broker: Pick<Broker, 'publish'>;
   readonly clock: Clock;
+  readonly limits: Pick<Config['limits'], 'maxMessageBytes'>;
   readonly tell: (event: HubEvent) => void;
 }
 
@@ -42,7 +45,7 @@ export type Publishing = (body: Buffer, by: Identity) => Promise<E.Either<Refuse
 /** The `from` of whoever is no user. */
 const API = 'api';
 
-export const publishing = ({ broker, clock, tell }: PublishingDeps): Publishing => {
+export const publishing = ({ broker, clock, limits, tell }: PublishingDeps): Publishing => {
   const send = (drafts: readonly Draft[]): Promise<readonly Result[]> =>
     firstValueFrom(
       forkJoin(
@@ -51,8 +54,11 @@ export const publishing = ({ broker, clock, tell }: PublishingDeps): Publishing 
     );
 
   return async (body, by) => {
-    const decoded = decodePosts(body);
-    if (E.isLeft(decoded)) return E.left({ problem: problem(400, decoded.left) });
+    const decoded = decodePosts(body, limits.maxMessageBytes);
+    if (E.isLeft(decoded)) {
+      const { _tag, text } = decoded.left;
+      return E.left({ problem: problem(_tag === 'TooLarge' ? 413 : 400, text) });
+    }
     const { posts, isList } = decoded.right;
     const drafts = draftsOf(posts, isList, by, clock.wall());
     if (E.isLeft(drafts)) return E.left({ problem: drafts.left });
@@ -100,16 +106,19 @@ const ENDED: Result = E.left({ _tag: 'Unavailable', detail: 'the pod has ended' 
 
 const answerOf = (results: readonly Result[], isList: boolean): E.Either<Refused, Accepted> => {
   const ids: string[] = [];
+  let isDuplicate = false;
   let isPodOnly = false;
   for (const result of results) {
     if (E.isLeft(result)) continue;
     ids.push(result.right.id);
     if (result.right.scope === 'pod') isPodOnly = true;
+    if (result.right.duplicate) isDuplicate = true;
   }
   if (ids.length < results.length) return E.left(refusedOf(results, isList));
   const scope = isPodOnly ? { scope: 'pod' as const } : {};
   const [id = ''] = ids;
-  return E.right(isList ? { ids, ...scope } : { id, ...scope });
+  const duplicate = isDuplicate ? { duplicate: true as const } : {};
+  return E.right(isList ? { ids, ...scope } : { id, ...duplicate, ...scope });
 };
 
 /** What was not taken for want of a broker may be sent again, so that is said rather than the other. */

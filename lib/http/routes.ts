@@ -12,13 +12,15 @@ import {
   ROOM_FORBIDDEN,
 } from '../access/index.js';
 import type { Broker } from '../broker/index.js';
-import { isWhom, WHOM_RULE, type Word } from '../broker/word.js';
+import { isWhomOf, WHOM_RULES, type Word } from '../broker/word.js';
 import type { Clock } from '../clock.js';
+import { named } from '../codec.js';
 import type { Config } from '../config.js';
 import type { HubEvent } from '../events.js';
 import { isRoomName, type Room, ROOM_RULE } from '../position.js';
 import { type Problem, problem } from '../problem.js';
 import { bodies, unreadable } from './bodies.js';
+import { corsHeaders, isPreflight, preflightFault, preflightHeaders } from './cors.js';
 import type { History, Query } from './history.js';
 import type { Metrics } from './metrics.js';
 import type { Publishing } from './publishing.js';
@@ -55,7 +57,7 @@ export const routes =
   ({ config, clock, access, tell, readiness, ...deps }: RoutesDeps) =>
   (http: FastifyInstance): void => {
     const { stats, metrics, history, publishing, say } = deps;
-    const { basePath, serverId, readyRequiresBroker } = config.server;
+    const { allowedOrigins, basePath, serverId, readyRequiresBroker } = config.server;
     const refuseWith = refusing(clock);
     const allowed: (readonly [path: RegExp, methods: string])[] = [];
 
@@ -64,25 +66,27 @@ export const routes =
       (why, more) => {
         // who has gone was refused nothing
         if (!reply.raw.destroyed) tell({ _tag: 'RequestRefused', status: why.status });
-        return refuseWith(request, reply, why, more);
+        // an answer to a body that is still on the way does not pass the framework's hooks
+        const headers = { ...corsHeaders(request.headers, allowedOrigins), ...why.headers };
+        return refuseWith(request, reply, { ...why, headers }, more);
       };
 
     const on =
       (method: 'GET' | 'POST' | 'DELETE') =>
-      (path: string, answer: (asked: Asked) => unknown): void => {
+      (path: string, answer: (asked: Asked) => unknown, parameters = TOLERANT): void => {
         const pattern = path.replaceAll(/\.|\*|:\w+/g, (part) => PATTERNS[part] ?? '[^/]*');
         allowed.push([new RegExp(`^${pattern}$`), method === 'GET' ? 'GET, HEAD' : method]);
         http.route<{ Querystring: Query; Params: Query }>({
           method,
           url: path,
-          handler: (request, reply) =>
-            answer({
-              request,
-              reply,
-              query: request.query,
-              params: request.params,
-              refuse: refusal(request, reply),
-            }),
+          handler: (request, reply) => {
+            const refuse = refusal(request, reply);
+            const { query, params } = request;
+            const wrong = unknownParameter(query, parameters);
+            return wrong === undefined
+              ? answer({ request, reply, query, params, refuse })
+              : refuse(wrong);
+          },
         });
       };
     const [get, post, remove] = [on('GET'), on('POST'), on('DELETE')];
@@ -107,8 +111,11 @@ export const routes =
 
     // the pod
 
-    http.addHook('onSend', async (_request, reply) => {
-      reply.header('Cache-Control', 'no-store').header('X-Content-Type-Options', 'nosniff');
+    http.addHook('onSend', async (request, reply) => {
+      reply
+        .header('Cache-Control', 'no-store')
+        .header('X-Content-Type-Options', 'nosniff')
+        .headers(corsHeaders(request.headers, allowedOrigins));
     });
 
     get('/health', () => ({
@@ -126,34 +133,46 @@ export const routes =
     const scrape = shared(metrics.text, () => clock.scheduler.now());
     get('/metrics', async ({ reply }) => reply.type(metrics.contentType).send(await scrape()));
 
-    get(`${basePath}/ws/stats`, async (asked) => {
-      const who = await whoIs(asked);
-      if (isLeft(who)) return asked.refuse(who.left);
-      const { room } = asked.query;
-      if (room === undefined) return stats.now();
-      return isRoom(room) ? stats.now(room) : asked.refuse(NO_ROOM);
-    });
+    get(
+      `${basePath}/ws/stats`,
+      async (asked) => {
+        const who = await whoIs(asked);
+        if (isLeft(who)) return asked.refuse(who.left);
+        const { room } = asked.query;
+        if (room === undefined) return stats.now();
+        return isRoom(room) ? stats.now(room) : asked.refuse(NO_ROOM);
+      },
+      ['room'],
+    );
 
     // rooms
 
-    get(`${basePath}/rooms/:room`, async (asked) => {
-      const room = await readable(asked);
-      if (isLeft(room)) return asked.refuse(room.left);
-      const own = stats.now(room.right).room?.connections ?? 0;
-      const state = await history.state(room.right, own);
-      return isLeft(state) ? asked.refuse(state.left) : state.right;
-    });
+    get(
+      `${basePath}/rooms/:room`,
+      async (asked) => {
+        const room = await readable(asked);
+        if (isLeft(room)) return asked.refuse(room.left);
+        const own = stats.now(room.right).room?.connections ?? 0;
+        const state = await history.state(room.right, own);
+        return isLeft(state) ? asked.refuse(state.left) : state.right;
+      },
+      [],
+    );
 
-    get(`${basePath}/rooms/:room/messages`, async (asked) => {
-      const room = await readable(asked);
-      if (isLeft(room)) return asked.refuse(room.left);
-      const messages = await history.messages(room.right, asked.query, closedWith(asked.reply));
-      if (isLeft(messages)) return asked.refuse(messages.left);
-      const { raw } = asked.reply;
-      // what is held for an answer is held from others: whoever takes nothing of it is let go of
-      raw.setTimeout(config.limits.handshakeTimeoutMs, () => raw.destroy());
-      return asked.reply.type('application/json; charset=utf-8').send(messages.right);
-    });
+    get(
+      `${basePath}/rooms/:room/messages`,
+      async (asked) => {
+        const room = await readable(asked);
+        if (isLeft(room)) return asked.refuse(room.left);
+        const messages = await history.messages(room.right, asked.query, closedWith(asked.reply));
+        if (isLeft(messages)) return asked.refuse(messages.left);
+        const { raw } = asked.reply;
+        // what is held for an answer is held from others: whoever takes nothing of it is let go of
+        raw.setTimeout(config.limits.handshakeTimeoutMs, () => raw.destroy());
+        return asked.reply.type('application/json; charset=utf-8').send(messages.right);
+      },
+      ['after', 'before', 'limit'],
+    );
 
     // speaking
 
@@ -162,35 +181,41 @@ export const routes =
     http.removeAllContentTypeParsers();
     http.addContentTypeParser('*', (_request, _payload, done) => done(null));
 
-    post(`${basePath}/messages`, async (asked) => {
-      const { request, reply, refuse } = asked;
-      if (readiness() === 'draining') return refuse(DRAINING);
-      const who = await operatorOf(asked);
-      if (isLeft(who)) return refuse(who.left);
-      const wrong = unreadable(request.raw);
-      if (wrong !== undefined) return refuse(wrong);
-      const done = await take(request.raw, reply.raw, (body) => publishing(body, who.right));
-      if (isLeft(done)) return done.left === undefined ? reply.hijack() : refuse(done.left);
-      if (isLeft(done.right)) {
-        const { problem: why, ids } = done.right.left;
-        return refuse(why, ids === undefined ? {} : { ids });
-      }
-      return reply.code(202).send(done.right.right);
-    });
+    post(
+      `${basePath}/messages`,
+      async (asked) => {
+        const { request, reply, refuse } = asked;
+        if (readiness() === 'draining') return refuse(DRAINING);
+        const who = await operatorOf(asked);
+        if (isLeft(who)) return refuse(who.left);
+        const wrong = unreadable(request.raw);
+        if (wrong !== undefined) return refuse(wrong);
+        const done = await take(request.raw, reply.raw, (body) => publishing(body, who.right));
+        if (isLeft(done)) return done.left === undefined ? reply.hijack() : refuse(done.left);
+        if (isLeft(done.right)) {
+          const { problem: why, ids } = done.right.left;
+          return refuse(why, ids === undefined ? {} : { ids });
+        }
+        return reply.code(202).send(done.right.right);
+      },
+      [],
+    );
 
     const disconnect = (whom: Word['whom']) => async (asked: Asked) => {
       const who = await operatorOf(asked);
       if (isLeft(who)) return asked.refuse(who.left);
       const { id } = asked.params;
-      if (typeof id !== 'string' || !isWhom(id))
-        return asked.refuse(problem(400, `${whom}: expected ${WHOM_RULE}, got another text`));
+      if (typeof id !== 'string' || !isWhomOf(whom, id))
+        return asked.refuse(
+          problem(400, `${whom}: expected ${WHOM_RULES[whom]}, got another text`),
+        );
       const said = await firstValueFrom(say({ _tag: 'Disconnect', whom, id }));
       return isLeft(said)
         ? asked.refuse(UNTOLD)
         : asked.reply.code(202).send({ status: 'accepted' });
     };
-    remove(`${basePath}/connections/:id`, disconnect('connection'));
-    remove(`${basePath}/users/:id/connections`, disconnect('user'));
+    remove(`${basePath}/connections/:id`, disconnect('connection'), []);
+    remove(`${basePath}/users/:id/connections`, disconnect('user'), []);
 
     // sockets, and what is none of these
 
@@ -212,10 +237,14 @@ export const routes =
     const unknown = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
       const path = request.url.split('?', 1)[0] ?? '';
       const methods = allowed.find(([pattern]) => pattern.test(path))?.[1];
-      return refusal(
-        request,
-        reply,
-      )(
+      const refuse = refusal(request, reply);
+      if (methods !== undefined && isPreflight(request.method, request.headers)) {
+        const wrong = preflightFault(request.headers, allowedOrigins);
+        return wrong === undefined
+          ? reply.code(204).headers(preflightHeaders(methods)).send()
+          : refuse(wrong);
+      }
+      return refuse(
         methods === undefined || methods.split(', ').includes(request.method)
           ? problem(404, 'path: expected one of this service, got another')
           : problem(405, `method: expected ${methods}, got ${request.method}`, { Allow: methods }),
@@ -246,6 +275,24 @@ const PATTERNS: Readonly<Record<string, string>> = { '.': '\\.', '*': '.*' };
 
 const isRoom = (room: Query[string]): room is string =>
   typeof room === 'string' && isRoomName(room);
+
+/** Parameters are looked at by nobody: an endpoint that monitors ask, or that a handshake ends at. */
+const TOLERANT: readonly string[] | undefined = undefined;
+
+/** The token stands in the query where a page can set no header. */
+const CREDENTIAL = 'token';
+
+/** A typo in a query must not be answered as if it were not there. */
+const unknownParameter = (
+  query: Query,
+  known: readonly string[] | undefined,
+): Problem | undefined => {
+  if (known === undefined) return undefined;
+  const unknown = Object.keys(query).find((name) => name !== CREDENTIAL && !known.includes(name));
+  if (unknown === undefined) return undefined;
+  const some = known.length === 0 ? 'there are none here' : `there are ${known.join(', ')}`;
+  return problem(400, `${named(unknown)}: no parameter of this endpoint; ${some}`);
+};
 
 const NO_ROOM = problem(400, `room: expected ${ROOM_RULE}, got another text`);
 

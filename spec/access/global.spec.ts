@@ -103,7 +103,7 @@ for (const policy of POLICIES)
           }
           await client.close();
         }
-        for (const body of [{ data: who }, [{ room: '', data: who }]]) {
+        for (const body of [{ room: null, data: who }, [{ room: '', data: who }]]) {
           const { status } = await fetch(`http://127.0.0.1:${pod.port}${BASE}/messages`, {
             method: 'POST',
             headers: { 'Content-Type': 'application/json', Connection: 'close', ...headers },

@@ -51,7 +51,9 @@ const path = (target: string, due: string): Row =>
 const READ = 'GET, HEAD';
 
 export const REQUESTS: readonly Row[] = [
-  asks('P01', '1 MiB', post('{"room":"p","data":1}'.padEnd(MIB)), '202'),
+  asks('P01', '1 MiB', post('[{"room":"p","data":1}]'.padEnd(MIB)), '202'),
+  asks('P01', 'a message of 65,536 bytes', post('{"room":"p","data":1}'.padEnd(65_536)), '202'),
+  asks('P01', 'a message of 65,537 bytes', post('{"room":"p","data":1}'.padEnd(65_537)), '413'),
   asks(
     'P01',
     'a byte more, by its length',
@@ -172,7 +174,7 @@ export const REQUESTS: readonly Row[] = [
   path(`${BASE}/rooms/../ws/stats`, '404'),
   path(`${BASE}/rooms/a/messages?after=%zz`, '400'),
   path(`${BASE}/rooms/a/messages?after=hunter2`, '400'),
-  path(`${BASE}/rooms/a/messages?__proto__=1&constructor[prototype]=1`, '200'),
+  path(`${BASE}/rooms/a/messages?__proto__=1&constructor[prototype]=1`, '400'),
   path(`/health?${'x'.repeat(8_000)}`, '200'),
   path(`/${'x'.repeat(8_000)}`, '404'),
   {

@@ -25,7 +25,7 @@ const errorOf = async (client: Client): Promise<string> => {
   if (message.includes(SECRET)) return `err ${code}, which shows the value: ${message}`;
   if (Object.keys(more).some((key) => !['ref', 'retry_in_ms'].includes(key)))
     return `err ${code} with ${Object.keys(more).join()}`;
-  return `err ${code}${/^[a-z_.]+: expected /.test(message) ? ` ${message.split(':')[0] ?? ''}` : ''}`;
+  return `err ${code}${/^(?:id|type|room|data)[a-z_.]*: /.test(message) ? ` ${message.split(':')[0] ?? ''}` : ''}`;
 };
 
 const isOpen = async (client: Client): Promise<boolean> => {

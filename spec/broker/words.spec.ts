@@ -13,10 +13,10 @@ const DROP: Word = { _tag: 'Disconnect', whom: 'user', id: 'alice' };
 
 t.test('whoever can be named can be written and read again', async (t) => {
   const whom = fc.constantFrom('connection' as const, 'user' as const);
-  const id = fc.string({ unit: 'binary', minLength: 1, maxLength: 1_024 }).filter(isWhom);
-  const longest = '\u{10ffff}'.repeat(1_024);
+  const id = fc.string({ unit: 'binary', minLength: 1, maxLength: 255 }).filter(isWhom);
+  const longest = '\u{10ffff}'.repeat(255);
   t.ok(isWhom(longest));
-  for (const one of [longest, '"'.repeat(1_024)])
+  for (const one of [longest, '"'.repeat(255)])
     t.notOk(isLeft(decodeWord(Buffer.from(encodeWord({ ...DROP, id: one }, 'me')))));
   fc.assert(
     fc.property(whom, id, fc.string(), (whom, id, by) => {
