@@ -3,7 +3,7 @@
 const LAYERS = [
   [
     'words',
-    '(close|codec|control|position|clock|config|token-bucket|resume|problem|backlog|origin)\\.ts$|config/|codec/|operators/',
+    '(close|codec|control|position|clock|config|token-bucket|version|resume|problem|backlog|origin)\\.ts$|config/|codec/|operators/',
   ],
   [
     'ports',
@@ -14,8 +14,8 @@ const LAYERS = [
     '(connection|heartbeat|room|fan-out|recovery|handshake|upgrades|drain|operator)\\.ts$|access/|broker/|log/|archive/',
   ],
   ['whole', '(accept|hub)\\.ts$'],
-  ['edges', 'http/|journal\\.ts$'],
-  ['root', '(app|main|index|service)\\.ts$'],
+  ['edges', 'http/|(journal|pretty)\\.ts$'],
+  ['root', '(app|daemon|signals|main|index|service)\\.ts$'],
 ];
 
 const lib = (pattern) => `^lib/(${pattern})`;

@@ -8,7 +8,11 @@ import type { HubEvent } from './events.js';
 const QUIET_MS = 60_000;
 
 /** A sink for the hub's events. `now` is monotonic milliseconds. */
-export const journal = (logger: Logger, now: () => number): ((event: HubEvent) => void) => {
+export const journal = (
+  logger: Logger,
+  now: () => number,
+  hasBroker: boolean,
+): ((event: HubEvent) => void) => {
   const said = new Map<string, { at: number; since: number }>();
 
   /** `about`: where several of a kind are told apart, one of a closed list. */
@@ -28,7 +32,9 @@ export const journal = (logger: Logger, now: () => number): ((event: HubEvent) =
       case 'StatusChanged':
         if (event.status._tag === 'Degraded')
           logger.warn('broker: degraded, messages reach this pod alone');
-        else if (event.status._tag === 'Up') logger.info('broker: up, messages reach all pods');
+        // without Redis there are no pods to reach
+        else if (event.status._tag === 'Up' && hasBroker)
+          logger.info('broker: up, messages reach all pods');
         return;
       case 'RoomFailed':
         return logger.error(

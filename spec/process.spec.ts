@@ -1,11 +1,14 @@
 /** The service as its users start it, `node dist/main.js`: exit codes, signals, what it says at its start and its end. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createServer } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
+import { SAME_SIGNAL_MS } from '../lib/signals.js';
 import type { Client, Message } from './support/client.js';
-import { BASE, build, doorsOf, type Running, runMain, startProcess } from './support/pod.js';
+import { BASE, build, doorsOf, run, type Running, runMain, startProcess } from './support/pod.js';
 import { handshakeOf } from './support/raw-client.js';
 import { freePort, until } from './support/redis.js';
 
@@ -14,6 +17,9 @@ interface Line {
   readonly msg: string;
 }
 const WARN = 40;
+const FATAL = 60;
+
+const MAIN = join(import.meta.dirname, '../dist/main.js');
 
 /** What it logged. Each line must be JSON. */
 const lines = ({ stdout }: Running): readonly Line[] =>
@@ -37,7 +43,12 @@ t.test('wrong values stop the start with 78 and one line a fault, secrets masked
     API_KEYS: 'hunter2,,x',
   });
   t.equal(await running.ended(), 78);
-  t.equal(running.stdout(), '');
+  t.equal(lines(running).length, 5, 'standard output is a log here: it has them too');
+  for (const { level, msg } of lines(running)) {
+    t.equal(level, FATAL);
+    t.match(msg, /^configuration: \w+=.*: expected /);
+  }
+  t.notMatch(running.stdout(), /hunter2/);
   const faults = running.stderr().split('\n');
   t.equal(faults.pop(), '', 'it ends with a line feed');
   t.equal(faults.length, 5);
@@ -70,10 +81,11 @@ t.test('a port that is taken ends the start with 1 and says which', async (t) =>
   const port = typeof address === 'object' ? `${address?.port ?? 0}` : '';
   const running = await runMain(t, { PORT: port });
   t.equal(await running.ended(), 1);
-  t.match(
-    loud(running).map(({ msg }) => msg),
-    [port],
-  );
+  const said = lines(running);
+  t.match(loud(running), [{ msg: /another program has the port.*PORT=/ }]);
+  t.match(said.at(-1)?.msg, `could not listen on 127.0.0.1:${port}`, 'the last line');
+  t.notMatch(running.stdout() + running.stderr(), /node:net|\bat /, 'no stack');
+  t.notMatch(running.stdout(), /broker: up|"listening"/);
 });
 
 t.test(
@@ -170,9 +182,10 @@ t.test(
 );
 
 t.test('a second signal ends at once', async (t) => {
-  for (const [first, second] of [
-    ['SIGTERM', 'SIGTERM'],
-    ['SIGINT', 'SIGTERM'],
+  for (const [first, second, code] of [
+    ['SIGTERM', 'SIGTERM', 143],
+    ['SIGINT', 'SIGINT', 130],
+    ['SIGINT', 'SIGTERM', 143],
   ] as const) {
     const pod = await startProcess(t, { DRAIN_MS: '20000' });
     const clients: readonly Client[] = await Promise.all(
@@ -180,12 +193,83 @@ t.test('a second signal ends at once', async (t) => {
     );
     pod.signal(first);
     await clients[0]!.heard({ data: { event: 'draining' } });
-    t.equal(pod.hasEnded(), false);
+    if (first === second) {
+      pod.signal(second);
+      await setTimeout(SAME_SIGNAL_MS);
+    }
+    t.equal(pod.hasEnded(), false, 'the same one at once is the first one, said twice');
     const started = performance.now();
     pod.signal(second);
-    t.not(await pod.ended(2_000), 0, 'and not as if all were well');
+    t.equal(await pod.ended(2_000), code, 'and not as if all were well');
     t.ok(performance.now() - started < 1_000, `after ${performance.now() - started} ms`);
   }
+});
+
+/** Says when the handlers stand, and ends the process' group of namespaces with it. */
+const LOADED =
+  "data:text/javascript,process.on('newListener',(n)=>n==='SIGINT'&&console.log('ready'))";
+
+t.test('SIGTERM while the modules are loaded ends in order, nothing listens', async (t) => {
+  await build();
+  const args = ['--import', LOADED, 'dist/main.js'];
+  for (const [what, flags] of [
+    ['as any process', []],
+    ['as process 1', ['--pid', '--fork', '--mount-proc', '--kill-child', process.execPath]],
+  ] as const) {
+    if (what === 'as process 1' && process.getuid?.() !== 0) {
+      t.comment('only root may make a process 1');
+      continue;
+    }
+    const [command = '', ...rest] = flags.length === 0 ? [process.execPath] : ['unshare', ...flags];
+    const child = spawn('env', ['-u', 'NODE_OPTIONS', command, ...rest, ...args], {
+      env: { PATH: process.env['PATH'], PORT: '0' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    t.teardown(() => child.kill('SIGKILL'));
+    let said = '';
+    child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    const closed = once(child, 'close');
+    await until('the handlers stand', () => said.includes('ready'), 10_000);
+    const pid = flags.length === 0 ? child.pid : childOf(child.pid);
+    process.kill(pid ?? 0, 'SIGTERM');
+    t.strictSame(await closed, [0, null], what);
+    t.match(said, /"draining"[\s\S]*"ended"/, what);
+    t.notMatch(said, /listening/, what);
+  }
+});
+
+/** The one process that another has started. */
+const childOf = (pid: number | undefined): number =>
+  Number(readFileSync(`/proc/${pid ?? 0}/task/${pid ?? 0}/children`, 'utf8').trim());
+
+t.test('the start says what it starts, and `.env` is read', async (t) => {
+  await build();
+  const folder = t.testdir({ '.env': 'SERVER_ID=from-file\nLOG_FORMAT=json\nPORT=1\n' });
+  const running = run(
+    t,
+    ['-e', `process.chdir(${JSON.stringify(folder)});import(${JSON.stringify(MAIN)})`],
+    { PORT: '0', REDIS_URL: `redis://user:hunter2@127.0.0.1:${await freePort()}/0` },
+    /"port":(\d+),"msg":"listening"/,
+  );
+  const port = await running.port();
+  t.match(lines(running)[0], {
+    msg: 'starting',
+    server_id: 'from-file',
+    version: '0.1.0',
+    node: process.version,
+    broker: /^redis:\/\/127\.0\.0\.1:\d+\/0$/,
+    auth: false,
+  });
+  t.match(running.stdout(), `"url":"http://127.0.0.1:${port}"`);
+  running.signal('SIGTERM');
+  t.equal(await running.ended(), 0);
+
+  const people = await runMain(t, { LOG_FORMAT: 'pretty', PORT: `${await freePort()}` });
+  await until('it listens', () => people.stdout().includes('listening url=http://127.0.0.1:'));
+  t.match(people.stdout(), /^\d\d:\d\d:\d\d\.\d{3} INFO {2}starting version=.*broker=embedded/);
+  t.notMatch(people.stdout(), /broker: up/, 'there is none');
+  people.signal('SIGTERM');
+  t.equal(await people.ended(), 0);
 });
 
 t.test(

@@ -34,7 +34,9 @@ export interface Config {
     readonly host: string;
     readonly serverId: string;
     readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
+    readonly logFormat: 'json' | 'pretty';
     readonly maxConnections: number;
+    readonly httpKeepAliveMs: number;
     readonly drainMs: number;
     readonly readyRequiresBroker: boolean;
     readonly allowedOrigins: readonly string[];
@@ -171,11 +173,23 @@ export const SCHEMA: Schema = {
       oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
       'fatal, error, warn, info, debug, trace or silent.',
     ),
+    logFormat: setting(
+      'LOG_FORMAT',
+      'json',
+      oneOf('json', 'pretty'),
+      'json for programs, pretty for people.',
+    ),
     maxConnections: setting(
       'MAX_CONNECTIONS',
       10_000,
       count(1),
       'Connections of this pod; one more gets 503.',
+    ),
+    httpKeepAliveMs: setting(
+      'HTTP_KEEP_ALIVE_MS',
+      75_000,
+      duration(1),
+      'How long an HTTP connection without a request stays open. Longer than the load balancer keeps it (often 60 s).',
     ),
     drainMs: setting(
       'DRAIN_MS',

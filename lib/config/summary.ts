@@ -1,0 +1,29 @@
+/** What a configuration comes to, in words for the log. No secret is in them. */
+import { isLeft } from 'fp-ts/lib/Either.js';
+import { type RedisAddress, readRedisUrl } from './redis-url.js';
+import type { Config } from './settings.js';
+
+/** `embedded`, `redis://host:port/db`, or the nodes of a Cluster, or the Sentinels and the name that they watch. */
+export const brokerText = ({ broker }: Pick<Config, 'broker'>): string => {
+  const { redisUrl, redisSentinels, redisSentinelName, redisCluster } = broker;
+  const sentinels = redisSentinels.map(({ host, port }) => `${host}:${port}`).join(',');
+  if (sentinels !== '') return `redis sentinel ${redisSentinelName} at ${sentinels}`;
+  if (redisUrl === '') return 'embedded';
+  const addresses = readRedisUrl(redisUrl);
+  if (isLeft(addresses)) return 'redis';
+  const texts = addresses.right.map(addressText);
+  return redisCluster ? `redis cluster ${texts.join(',')}` : texts.join(',');
+};
+
+/** Scheme, host, port and database alone: user and password are left out. */
+const addressText = ({ tls, host, port, database }: RedisAddress): string =>
+  `${tls ? 'rediss' : 'redis'}://${bracketed(host)}:${port}/${database}`;
+
+const bracketed = (host: string): string =>
+  host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
+
+/** The address that a person on this machine opens. */
+export const urlText = (host: string, port: number): string => {
+  const near = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `http://${bracketed(near)}:${port}`;
+};

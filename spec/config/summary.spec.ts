@@ -1,0 +1,39 @@
+/** What the log says of a configuration. */
+import { isLeft } from 'fp-ts/lib/Either.js';
+import t from 'tap';
+import { brokerText, urlText } from '../../lib/config/summary.js';
+import { configOf } from '../../lib/index.js';
+
+type Broker = NonNullable<NonNullable<Parameters<typeof configOf>[0]>['broker']>;
+
+const textOf = (broker: Broker): string => {
+  const config = configOf({ broker });
+  if (isLeft(config)) throw new Error(JSON.stringify(config.left));
+  return brokerText(config.right);
+};
+
+t.test('when the broker is named, then without user and password', async (t) => {
+  t.equal(textOf({}), 'embedded');
+  t.equal(textOf({ redisUrl: 'redis://user:hunter2@h:6380/3' }), 'redis://h:6380/3');
+  t.equal(textOf({ redisUrl: 'rediss://:hunter2@h' }), 'rediss://h:6379/0');
+  t.equal(textOf({ redisUrl: 'h:1' }), 'redis://h:1/0');
+  t.equal(
+    textOf({ redisUrl: 'redis://a:hunter2@h:1,h:2', redisCluster: true }),
+    'redis cluster redis://h:1/0,redis://h:2/0',
+  );
+  t.equal(
+    textOf({
+      redisUrl: 'redis://a:hunter2@x',
+      redisSentinels: [{ host: 's1', port: 26379 }],
+      redisSentinelName: 'main',
+    }),
+    'redis sentinel main at s1:26379',
+  );
+});
+
+t.test('when the address is one of all, then the near one is to be opened', async (t) => {
+  t.equal(urlText('127.0.0.1', 8000), 'http://127.0.0.1:8000');
+  t.equal(urlText('0.0.0.0', 80), 'http://127.0.0.1:80');
+  t.equal(urlText('::', 80), 'http://[::1]:80');
+  t.equal(urlText('chat.example', 80), 'http://chat.example:80');
+});

@@ -1,0 +1,33 @@
+/** What a signal means, by the one before it. */
+import t from 'tap';
+import { SAME_SIGNAL_MS, signals } from '../lib/signals.js';
+
+const judged = (...heard: readonly (readonly [ms: number, signal: string])[]) => {
+  let now = 0;
+  const meaningOf = signals(() => now);
+  return heard.map(([ms, signal]) => {
+    now = 1_000 + ms;
+    return meaningOf(signal);
+  });
+};
+
+t.test('when npm says one Ctrl-C twice, then it is one', async (t) => {
+  t.strictSame(judged([0, 'SIGINT'], [1, 'SIGINT'], [SAME_SIGNAL_MS - 1, 'SIGINT']), [
+    'drain',
+    'repeated',
+    'repeated',
+  ]);
+});
+
+t.test('when somebody asks again later, then the end is now', async (t) => {
+  t.strictSame(judged([0, 'SIGTERM'], [SAME_SIGNAL_MS, 'SIGTERM']), ['drain', 'end']);
+  t.strictSame(
+    judged([0, 'SIGINT'], [400, 'SIGINT'], [600, 'SIGINT']),
+    ['drain', 'repeated', 'end'],
+    'a key that is held down ends it too: the time counts from the first signal',
+  );
+});
+
+t.test('when another signal follows, then the end is now', async (t) => {
+  t.strictSame(judged([0, 'SIGINT'], [1, 'SIGTERM']), ['drain', 'end']);
+});
