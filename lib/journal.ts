@@ -27,11 +27,15 @@ export const journal = (
     logger.warn({ ...detail, repeated: last?.since ?? 0 }, kind);
   };
 
+  /** Why Redis is not had, as it was told last. */
+  let reason: string | undefined;
+
   return (event) => {
     switch (event._tag) {
       case 'StatusChanged':
+        if (event.status._tag === 'Up') reason = undefined;
         if (event.status._tag === 'Degraded')
-          logger.warn('broker: degraded, messages reach this pod alone');
+          logger.warn({ reason }, 'broker: degraded, messages reach this pod alone');
         // without Redis there are no pods to reach
         else if (event.status._tag === 'Up' && hasBroker)
           logger.info('broker: up, messages reach all pods');
@@ -57,7 +61,21 @@ export const journal = (
       case 'KeysUnsafe':
         return logger.warn({ detail: event.detail }, 'access: keys of tokens are not used');
       case 'ConnectionLost':
+        reason = event.detail;
         return rarely('broker: the connection was lost or refused', { detail: event.detail });
+      case 'Refused':
+        reason = event.detail;
+        return rarely(
+          'broker: Redis refused what a pod needs',
+          { detail: event.detail },
+          // a closed list: WRONGPASS, NOPERM
+          /^[A-Z]+\b/.exec(event.detail)?.[0],
+        );
+      case 'NamesakeHeard':
+        return rarely(
+          'broker: another pod has the same SERVER_ID: give each pod a SERVER_ID of its own',
+          {},
+        );
       case 'PublishFailed':
         return rarely('broker: a publish failed, it reached this pod alone', {
           detail: event.detail,

@@ -15,6 +15,8 @@ export type BusEvent =
   | { readonly _tag: 'Ready' }
   /** They cannot; every subscription is gone. Told once until the next `Ready`. */
   | { readonly _tag: 'Lost'; readonly detail: string }
+  /** Why the connection cannot be had now, in Redis's words or about what it is: told when it is another reason than before. */
+  | { readonly _tag: 'Refused'; readonly detail: string }
   /** These subscriptions are gone though the bus is ready: a Cluster's slot moved or one of its nodes went. */
   | { readonly _tag: 'Dropped'; readonly channels: readonly string[] }
   | { readonly _tag: 'Message'; readonly channel: string; readonly payload: Buffer };

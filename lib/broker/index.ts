@@ -61,6 +61,10 @@ export type BrokerStatus =
 /** What a broker tells the metrics. */
 export type BrokerEvent =
   | { readonly _tag: 'ConnectionLost'; readonly detail: string }
+  /** Redis answers, and refuses what a pod needs. */
+  | { readonly _tag: 'Refused'; readonly detail: string }
+  /** Another pod has the same `SERVER_ID`. */
+  | { readonly _tag: 'NamesakeHeard' }
   | { readonly _tag: 'PublishFailed'; readonly detail: string; readonly messages: number }
   | { readonly _tag: 'PayloadDropped'; readonly detail: string }
   | { readonly _tag: 'ProbeReturned'; readonly seconds: number };

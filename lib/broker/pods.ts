@@ -18,6 +18,7 @@ import { decodePublication, type Publication } from '../codec.js';
 import { drawTag, GLOBAL, type Id, type Room, type Top } from '../position.js';
 import {
   type Bus,
+  type BusError,
   type BusEvent,
   CONTROL_CHANNEL,
   channelOf,
@@ -27,6 +28,7 @@ import {
 import { counts } from './counts.js';
 import { echoes } from './echoes.js';
 import type { Broker, BrokerEvent, BrokerStatus, ChannelEvent } from './index.js';
+import { namesakes } from './namesake.js';
 import { type Input, type Outage, outage, statusOf } from './outage.js';
 import { within } from './patience.js';
 import { podOnly } from './pod-only.js';
@@ -88,6 +90,7 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
   const podTag = drawTag(random);
   let podMs = 0;
 
+  const isNamesake = namesakes(clock);
   const pulse = probe({ bus, clock, timeoutMs });
   const heard = subscriptions({ bus, clock });
   const said = echoes(deps);
@@ -165,10 +168,16 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
     lines.turned();
   };
 
+  /** What is no answer stands in `ConnectionLost`, or passes. */
+  const refused = ({ _tag, detail }: BusError): void => {
+    if (_tag !== 'Unreachable' && _tag !== 'Late') event$.next({ _tag: 'Refused', detail });
+  };
+
   const pulseOnce = (): void => {
     if (!ready) return;
     life.add(
       pulse.send$.subscribe((answer) => {
+        if (isLeft(answer)) refused(answer.left);
         if (isLeft(answer) && answer.left._tag === 'ReadOnly') input$.next({ _tag: 'ReadOnly' });
       }),
     );
@@ -199,6 +208,8 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
         heard.accept(event);
         renewLease();
         return members.again();
+      case 'Refused':
+        return event$.next(event);
       case 'Lost':
         ready = false;
         pulse.forget();
@@ -268,7 +279,10 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
     heard.open(podChannel(serverId), {
       message: (payload) => {
         const back = pulse.read(payload);
-        if (back === undefined) return;
+        if (back === undefined) {
+          if (isNamesake(payload)) event$.next({ _tag: 'NamesakeHeard' });
+          return;
+        }
         event$.next({ _tag: 'ProbeReturned', seconds: back.seconds });
         if (phase === 'Degraded')
           for (const room of [...places.keys()])
@@ -279,11 +293,16 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
       // at once, as `restored` waits for it
       subscribed: pulseOnce,
       torn: () => undefined,
-      denied: () => undefined,
+      denied: (detail) => event$.next({ _tag: 'Refused', detail }),
     }),
   );
   // contract section 5: always, whoever is connected
-  life.add(heard.open(GLOBAL_CHANNEL, DEAF));
+  life.add(
+    heard.open(GLOBAL_CHANNEL, {
+      ...DEAF,
+      denied: (detail) => event$.next({ _tag: 'Refused', detail }),
+    }),
+  );
   life.add(heard.open(CONTROL_CHANNEL, operators.sink));
   life.add(timer(PROBE_MS, PROBE_MS, scheduler).subscribe(pulseOnce));
   life.add(timer(PROBE_MS, PROBE_MS, scheduler).subscribe(lookAfter));

@@ -21,6 +21,7 @@ import { answer, done } from './redis-answers.js';
 import { redisCalls, type Run } from './redis-calls.js';
 import { namesIn } from './redis-names.js';
 import type { BusOptions } from './redis-options.js';
+import type { Reason } from './redis-reasons.js';
 import { sessions } from './redis-session.js';
 
 /** What a session can do once it is ready. */
@@ -33,7 +34,7 @@ export interface Session {
 /** What a session tells. */
 export interface SessionEvents {
   readonly ready: (session: Session) => void;
-  readonly lost: (detail: string) => void;
+  readonly lost: (reason: Reason) => void;
   readonly dropped: (channels: readonly string[]) => void;
   readonly message: (channel: Buffer, payload: Buffer) => void;
 }
@@ -67,7 +68,10 @@ export const busOver = (options: BusOptions, sharded: boolean, connect: Connect)
           session = opened;
           observer.next({ _tag: 'Ready' });
         },
-        lost: (detail) => observer.error(new Error(detail)),
+        lost: ({ detail, isAnswer }) => {
+          if (isAnswer) observer.next({ _tag: 'Refused', detail });
+          observer.error(new Error(detail));
+        },
         dropped: (names) =>
           observer.next({
             _tag: 'Dropped',

@@ -11,11 +11,21 @@ import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 export const withName = (host: string, tls: ConnectionOptions): ConnectionOptions =>
   isIP(host) === 0 ? { servername: host, ...tls } : tls;
 
+/** What Redis says unasked and then closes. ioredis waits for its whole handshake, and the close comes first. */
+const REFUSED = /^-(.*(?:max number of clients|protected mode).*)/;
+
+/** As ioredis names errors that are answers of Redis. */
+const replyOf = (words: string): Error => Object.assign(new Error(words), { name: 'ReplyError' });
+
 /** ioredis writes its handshake while the event is heard: so the cork must be in before it listens. */
 const handshakeAtOnce = <S extends Socket>(stream: S, event: 'connect' | 'secureConnect'): S => {
   stream.once(event, () => {
     stream.cork();
     queueMicrotask(() => stream.uncork());
+    stream.once('data', (chunk: Buffer) => {
+      const [, words] = REFUSED.exec(chunk.toString()) ?? [];
+      if (words !== undefined) stream.destroy(replyOf(words));
+    });
   });
   return stream;
 };

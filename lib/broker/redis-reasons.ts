@@ -14,6 +14,8 @@ const ADVICE: readonly (readonly [about: RegExp, advice: string])[] = [
   [/DB index is out of range/, 'REDIS_URL names a database that this Redis does not have'],
   [/^NOAUTH/, 'REDIS_URL needs a user or a password'],
   [/^WRONGPASS/, 'see user and password in REDIS_URL'],
+  [/Unknown RESP type|Protocol error/, 'what answers at this address is no Redis, or speaks TLS'],
+  [/No such master/, 'see REDIS_SENTINEL_NAME'],
   [/max number of clients/, 'raise maxclients of this Redis, or connect fewer to it'],
 ];
 
@@ -23,27 +25,35 @@ export const advised = (detail: string): string => {
   return found === undefined ? detail : `${detail} (${found[1]})`;
 };
 
-/** What ioredis says of a Sentinel that was asked and named no master. */
-export const sentinelReason = ({ message }: Error, name: string): string => {
-  const [, address] = /^connected to sentinel (.*) successfully, but got/.exec(message) ?? [];
-  return address === undefined
-    ? advised(message)
-    : `the Sentinel at ${address} knows no master of the name ${name}: see REDIS_SENTINEL_NAME`;
-};
+/** Why a connection came to nothing. */
+export interface Reason {
+  readonly detail: string;
+  /** Redis or a Sentinel said so, where a socket only breaks. */
+  readonly isAnswer: boolean;
+}
 
-/** Remembers why a connection came to nothing: the words of Redis go before what the socket says afterwards. */
-export const reasons = (
-  otherwise: string,
-): { readonly add: (error: Error) => void; readonly why: () => string } => {
-  let why: string | undefined;
-  let isTheirs = false;
+export interface Reasons {
+  readonly add: (error: Error) => void;
+  /** What ioredis tells of a Sentinel that it asked. */
+  readonly addOfSentinel: (error: Error, name: string) => void;
+  readonly why: () => Reason;
+}
+
+/** Remembers why: the first words of Redis go before what the socket says afterwards. */
+export const reasons = (otherwise: string): Reasons => {
+  let reason: Reason = { detail: otherwise, isAnswer: false };
+  const note = (detail: string, isAnswer: boolean): void => {
+    if (!reason.isAnswer) reason = { detail: advised(detail), isAnswer };
+  };
   return {
-    add: (error) => {
-      if (isTheirs) return;
-      isTheirs = isReply(error);
-      why = advised(error.message);
+    add: (error) => note(error.message, isReply(error)),
+    addOfSentinel: ({ message }, name) => {
+      const [, address] = /^connected to sentinel (.*) successfully, but got/.exec(message) ?? [];
+      if (address !== undefined)
+        note(`the Sentinel at ${address} knows no master ${name}: see REDIS_SENTINEL_NAME`, true);
+      else note(message, / because [A-Z]{3,} /.test(message));
     },
-    why: () => why ?? otherwise,
+    why: () => reason,
   };
 };
 

@@ -15,6 +15,7 @@ import {
   repeat,
   switchMap,
   tap,
+  throwError,
   timeout,
   timer,
 } from 'rxjs';
@@ -40,7 +41,11 @@ export const sessions = (
     let attempt = 0;
     let readyAt = Number.POSITIVE_INFINITY;
     return defer(() => open(attempt)).pipe(
-      timeout({ first: READY_MS, scheduler: clock.scheduler }),
+      timeout({
+        first: READY_MS,
+        scheduler: clock.scheduler,
+        with: () => throwError(() => new Error(`not ready within ${READY_MS} ms`)),
+      }),
       tap(({ _tag }) => {
         if (_tag === 'Ready') readyAt = clock.scheduler.now();
       }),
@@ -64,14 +69,18 @@ export const sessions = (
 
 const lost = (detail: string): BusEvent => ({ _tag: 'Lost', detail });
 
-/** `Lost` is told once until the next `Ready`. */
+/** `Lost` is told once until the next `Ready`; why Redis refuses, when it is news and `Lost` has not told it. */
 const toldOnce = (): MonoTypeOperatorFunction<BusEvent> => (source$) =>
   defer(() => {
     let isLost = false;
+    let told: string | undefined;
     return source$.pipe(
-      filter(({ _tag }) => {
-        const isNews = _tag !== 'Lost' || !isLost;
+      filter((event) => {
+        const { _tag } = event;
+        const isNews =
+          _tag === 'Refused' ? isLost && event.detail !== told : _tag !== 'Lost' || !isLost;
         isLost = _tag === 'Lost' || (isLost && _tag !== 'Ready');
+        if (isNews && (_tag === 'Lost' || _tag === 'Refused')) told = event.detail;
         return isNews;
       }),
     );

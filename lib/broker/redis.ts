@@ -9,7 +9,7 @@ import { errorOf, isReply } from './redis-answers.js';
 import { busOver, type Session } from './redis-bus.js';
 import { runOn } from './redis-calls.js';
 import { type BusOptions, connectionOptions, whereOf } from './redis-options.js';
-import { advised, reasons, sentinelReason, unfit } from './redis-reasons.js';
+import { advised, type Reason, reasons, unfit } from './redis-reasons.js';
 
 /** Redis runs a command to its end before anyone else's: so many channels take it about a millisecond. */
 const CHANNELS_A_COMMAND = 1_000;
@@ -42,14 +42,14 @@ export const redisBus = (options: BusOptions): Bus =>
         if (isReply(error)) lost(reason.why());
       });
       connection.on('sentinelError', (error: Error) =>
-        reason.add(new Error(sentinelReason(error, options.sentinelName))),
+        reason.addOfSentinel(error, options.sentinelName),
       );
       connection.once('close', () => lost(reason.why()));
       // Sentinel gave no address: there was nothing to close
       connection.once('end', () => lost(reason.why()));
       connection.once('ready', () => {
-        void unfitness(connection, options.sentinels.length > 0).then((unfit) => {
-          if (unfit !== undefined) return lost(unfit);
+        void unfitness(connection, options.sentinels.length > 0).then((found) => {
+          if (found !== undefined) return lost(found);
           readyOnes += 1;
           if (readyOnes === 2) ready(session);
         });
@@ -65,12 +65,15 @@ export const redisBus = (options: BusOptions): Bus =>
   });
 
 /** Why a Redis that is connected cannot be used; undefined when it can, or does not let us look. */
-const unfitness = async (connection: Redis, byName: boolean): Promise<string | undefined> => {
+const unfitness = async (connection: Redis, byName: boolean): Promise<Reason | undefined> => {
   try {
-    return unfit(await connection.info(), byName);
+    const detail = unfit(await connection.info(), byName);
+    return detail === undefined ? undefined : { detail, isAnswer: true };
   } catch (thrown) {
     const { _tag, detail } = errorOf(thrown);
-    return _tag === 'NoPermission' ? undefined : advised(detail);
+    return _tag === 'NoPermission'
+      ? undefined
+      : { detail: advised(detail), isAnswer: isReply(thrown) };
   }
 };
 

@@ -128,10 +128,12 @@ export const subscriptions = ({
       else if (refused) entry.alone = true;
       unsure.add(channel);
     }
-    failures = failed ? failures + 1 : 0;
+    // whoever still wants what is refused for good asks again: an ACL may change
+    const isVain = failed || (refused && channels.length === 1);
+    failures = isVain ? failures + 1 : 0;
     if (!ready || unsure.size === 0) return;
     due?.unsubscribe();
-    due = failed
+    due = isVain
       ? clock.scheduler.schedule(reconcile, backoffMs(failures - 1, clock.random))
       : clock.turn(reconcile);
   };
@@ -183,6 +185,8 @@ export const subscriptions = ({
             tear(channel, entry);
             if (entry.sinks.size === 0) entries.delete(channel);
           }
+          return;
+        case 'Refused':
           return;
         case 'Dropped':
           for (const channel of event.channels) {

@@ -178,6 +178,8 @@ export const metrics = (
         return keysUnavailable.inc();
       case 'PayloadDropped':
         return rejected.inc({ code: 'broker_payload' });
+      case 'Refused':
+      case 'NamesakeHeard':
       // counted by what it was answered with
       case 'Denied':
         return;
