@@ -5,13 +5,16 @@
  */
 import { createWriteStream } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { startRedis } from '../spec/support/redis.js';
+import { ACL_USER, aclOf } from '../spec/support/docs.js';
+import { OTHERS, startRedis } from '../spec/support/redis.js';
 import { campaign } from './chaos/campaign.js';
+import { boundFaults } from './chaos/faults/bounds.js';
 import { chance } from './chaos/chance.js';
 import type { Fault } from './chaos/fault.js';
 import { clientFaults } from './chaos/faults/client.js';
 import { failoverFaults } from './chaos/faults/failover.js';
 import { lineFaults } from './chaos/faults/line.js';
+import { oddities } from './chaos/faults/oddities.js';
 import { podFaults } from './chaos/faults/pod.js';
 import { redisFaults } from './chaos/faults/redis.js';
 import { failures, textOf, totals } from './chaos/report.js';
@@ -21,7 +24,14 @@ import { type PodOptions, type Stage, stagePod } from './chaos/stage.js';
 const [minutesText = '10', seedText] = process.argv.slice(2);
 const minutes = Number(minutesText);
 const seed = Number(seedText ?? Math.floor(Math.random() * 1e9));
-const { ONLY = '', ACT = '', CLIENTS = '64', RATE = '300', TRACE = '' } = process.env;
+const {
+  ONLY = '',
+  ACT = '',
+  CLIENTS = '64',
+  KEEP_ONE = '16',
+  RATE = '300',
+  TRACE = '',
+} = process.env;
 if (!(minutes > 0) || !Number.isInteger(seed)) {
   console.error('usage: npm run chaos -- [minutes] [seed]');
   process.exit(2);
@@ -30,7 +40,9 @@ if (!(minutes > 0) || !Number.isInteger(seed)) {
 /** Of ten minutes; a shorter run hits what it comes to. */
 const TIMES = minutes >= 10 && ONLY === '' ? 5 : 0;
 const PONG_MS = 8_000;
-const SHARES = ACT === '' ? { alone: 0.77, sentinel: 0.23 } : { alone: 1, sentinel: 1 };
+type Act = 'alone' | 'bounds' | 'sentinel';
+const SHARES: Readonly<Record<Act, number>> =
+  ACT === '' ? { alone: 0.7, bounds: 0.1, sentinel: 0.2 } : { alone: 1, bounds: 1, sentinel: 1 };
 
 const ENV = {
   LOG_LEVEL: 'info',
@@ -64,11 +76,11 @@ const chosen = (faults: readonly Fault[], stage: Stage): readonly Fault[] =>
   faults.filter(({ row, what, isPossible }) => {
     if (ONLY !== '' && !ONLY.split(',').includes(row)) return false;
     if (isPossible?.(stage) !== false) return true;
-    log(`${row} is left out, ${what}: libfaketime is not installed`);
+    log(`${row} is left out, ${what}: it is not possible here`);
     return false;
   });
 
-const run = async (name: 'alone' | 'sentinel', stage: Stage, faults: readonly Fault[]) => {
+const run = async (name: Act, stage: Stage, faults: readonly Fault[]) => {
   const report = await campaign({
     name,
     stage,
@@ -77,9 +89,11 @@ const run = async (name: 'alone' | 'sentinel', stage: Stage, faults: readonly Fa
     times: TIMES,
     chance: chance(seed),
     clients: Number(CLIENTS),
+    keepOne: Number(KEEP_ONE),
     perSecond: Number(RATE),
     log,
     trace,
+    logMessages: name === 'bounds' ? 1 : 100_000,
   });
   await stage.stop();
   console.log(textOf(report));
@@ -94,28 +108,42 @@ const stopPods = async (pods: Stage['pods']): Promise<void> => {
   }
 };
 
-const alone = async () => {
-  const redis = await startRedis({
-    appendonly: true,
-    appendfsync: 'always',
-    config: [['enable-debug-command', 'local']],
-  });
-  const pods = await podsOf({ redisPort: () => redis.port, env: ENV });
-  const stage: Stage = {
+/** One Redis behind proxies, and another one to stand in its place. */
+const oneRedis = async (env: Readonly<Record<string, string>>): Promise<Stage> => {
+  // a right can be taken from the pods, and we keep all of ours
+  const acl = [OTHERS, aclOf('standalone')];
+  const config = [['enable-debug-command', 'local']] as const;
+  const first = await startRedis({ appendonly: true, appendfsync: 'always', acl, config });
+  const other = await startRedis({ acl });
+  let present = first;
+  const pods = await podsOf({ redisPort: () => present.port, env, user: ACL_USER });
+  return {
     pods,
-    redis: async () => redis,
+    redis: async () => present,
+    swap: (to) => {
+      present = to === 'first' ? first : other;
+      for (const { line } of pods) line?.reset();
+    },
     stop: async () => {
       await stopPods(pods);
-      await redis.stop();
+      await first.stop();
+      await other.stop();
     },
   };
-  return run('alone', stage, [
+};
+
+const alone = async () =>
+  run('alone', await oneRedis(ENV), [
     ...lineFaults,
     ...redisFaults,
     ...podFaults,
     ...clientFaults(PONG_MS),
+    ...oddities,
   ]);
-};
+
+/** As little as there can be of what is kept. */
+const bounds = async () =>
+  run('bounds', await oneRedis({ ...ENV, LOG_MESSAGES: '1', ROOM_LINGER_MS: '1' }), boundFaults);
 
 const sentinel = async () => {
   const three = await trio();
@@ -140,8 +168,9 @@ const sentinel = async () => {
 
 console.log(`chaos: ${minutes} min, seed ${seed}, ${CLIENTS} clients, ${RATE} messages/s`);
 const reports = [
-  ...(ACT === 'sentinel' ? [] : [await alone()]),
-  ...(ACT === 'alone' ? [] : [await sentinel()]),
+  ...(ACT === '' || ACT === 'alone' ? [await alone()] : []),
+  ...(ACT === '' || ACT === 'bounds' ? [await bounds()] : []),
+  ...(ACT === '' || ACT === 'sentinel' ? [await sentinel()] : []),
 ];
 console.log(`\n## Totals\n\n${totals(reports)}`);
 const why = failures(reports, TIMES);

@@ -33,6 +33,7 @@ export interface Crowd {
     who: string,
     rooms: readonly Room[],
     door: (not: string | undefined) => Door,
+    keepsOne?: boolean,
   ) => Wanderer;
   readonly dismiss: (wanderer: Wanderer) => Promise<void>;
   /** From now on, until the answer is called, these connections are closed by a fault. */
@@ -68,6 +69,8 @@ export interface Crowd {
 
 export interface CrowdOptions {
   readonly count: number;
+  /** How many of them keep the last id alone. */
+  readonly keepOne: number;
   readonly rooms: readonly Room[];
   readonly doors: readonly Door[];
   readonly perSecond: number;
@@ -169,9 +172,10 @@ export const crowd = (options: CrowdOptions): Crowd => {
     }
   };
 
-  const hire: Crowd['hire'] = (who, some, door) => {
+  const hire: Crowd['hire'] = (who, some, door, keepsOne = false) => {
     const hired = wanderer({
       who,
+      keepsOne,
       rooms: some,
       door,
       checker,
@@ -185,12 +189,19 @@ export const crowd = (options: CrowdOptions): Crowd => {
   };
   // who does what when is not the seed's: it is drawn as it happens
   const any = <A>(of: readonly A[]): A | undefined => of[Math.floor(Math.random() * of.length)];
-  const wanderers = Array.from({ length: options.count }, (_, i) =>
-    hire(`w${i}`, chance.some(rooms, chance.whole(1, 2)), (not) => {
-      const open = doors.filter(({ pod }) => pod !== not);
-      return any(open.length > 0 ? open : doors) ?? { pod: '', port: 0 };
-    }),
-  );
+  const wanderers = Array.from({ length: options.count }, (_, i) => {
+    const keepsOne = i < options.keepOne;
+    return hire(
+      `w${i}`,
+      chance.some(rooms, keepsOne ? 1 : chance.whole(1, 2)),
+      (not) => {
+        const open = doors.filter(({ pod }) => pod !== not);
+        return any(open.length > 0 ? open : doors) ?? { pod: '', port: 0 };
+      },
+      keepsOne,
+    );
+  });
+  const movers = wanderers.filter(({ keepsOne }) => !keepsOne);
 
   const talk = (): (() => void) => {
     let due = performance.now();
@@ -203,7 +214,7 @@ export const crowd = (options: CrowdOptions): Crowd => {
     };
   };
   const move = (): void => {
-    const mover = any(wanderers);
+    const mover = any(movers);
     const room = any(rooms);
     if (mover?.isIn() !== true || room === undefined) return;
     const some = mover.rooms();

@@ -12,11 +12,15 @@ export interface Trio {
   readonly revive: (node: RedisServer) => Promise<void>;
   /** Every node but the master is in step with it. */
   readonly inStep: () => Promise<void>;
+  /** Replicas hear of the master no more; the Sentinels see to it in ten seconds. */
+  readonly detach: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
 const HOST = '127.0.0.1';
 const NAME = 'chat';
+/** A port where nobody listens. */
+const NOWHERE = 1;
 const DOWN_AFTER_MS = 1_000;
 const FAILOVER_MS = 3_000;
 /** A Sentinel that has begun a failover begins no other for twice its timeout. */
@@ -90,6 +94,11 @@ export const trio = async (): Promise<Trio> => {
       await inStep();
     },
     inStep,
+    detach: async () => {
+      const { port } = await master();
+      for (const node of nodes)
+        if (node.port !== port) await node.command('REPLICAOF', HOST, NOWHERE);
+    },
     stop: async () => {
       await Promise.all([...sentinels, ...nodes].map((server) => server.stop()));
     },

@@ -15,6 +15,8 @@ export interface Stage {
   readonly pods: readonly StagePod[];
   /** The master, where there are several. */
   readonly redis: () => Promise<RedisServer>;
+  /** Another Redis, empty, stands where the first one stood; absent where there is none. */
+  readonly swap?: (to: 'first' | 'other') => void;
   readonly stop: () => Promise<void>;
 }
 
@@ -61,6 +63,8 @@ export interface PodOptions {
   /** Where Redis is, for a pod that has a line to it. */
   readonly redisPort?: () => number;
   readonly env: Readonly<Record<string, string>>;
+  /** Who it is to Redis, `name:password`; absent: nobody in particular. */
+  readonly user?: string;
   /** Its clock can be stepped. */
   readonly stepped?: boolean;
 }
@@ -79,7 +83,7 @@ export const stagePod = async (options: PodOptions): Promise<StagePod> => {
   const env = {
     SERVER_ID: name,
     PORT: String(port),
-    ...(line === undefined ? {} : { REDIS_URL: urlOf(line.port) }),
+    ...(line === undefined ? {} : { REDIS_URL: urlOf(line.port, options.user) }),
     ...(isStepped
       ? {
           LD_PRELOAD: FAKETIME,

@@ -38,6 +38,8 @@ export type Fact =
       readonly room: Room;
       readonly reason: string;
       readonly place: Place;
+      /** It was in the room already. */
+      readonly isLive: boolean;
     })
   | (Base & { readonly _tag: 'Said'; readonly saying: Saying })
   | (Base & {
@@ -89,6 +91,8 @@ export interface Saying {
 
 export interface Wanderer {
   readonly who: string;
+  /** It keeps the last id alone, of whatever it was told, and is in one room. */
+  readonly keepsOne: boolean;
   /** In with all its rooms, now. */
   readonly isIn: () => boolean;
   /** The pod that it is in on. */
@@ -115,6 +119,7 @@ export interface Wanderer {
 
 export interface WandererOptions {
   readonly who: string;
+  readonly keepsOne?: boolean;
   readonly rooms: readonly Room[];
   /** Asked for each connection; `not`: the pod that did not let it in, as a load balancer would know too. */
   readonly door: (not: string | undefined) => Door;
@@ -145,10 +150,12 @@ const ABNORMAL = 1006;
 const ASKED = 'asked';
 
 export const wanderer = (options: WandererOptions): Wanderer => {
-  const { who, door, mark, next, checker } = options;
+  const { who, keepsOne = false, door, mark, next, checker } = options;
   const user = userOf(who);
   const wanted = new Set<Room>(options.rooms);
   const lastIds = new Map<Room, string>();
+  /** Of whatever room, and of none. */
+  let lastOfAll: string | undefined;
   const unanswered = new Map<string, Saying>();
   const timers = new Set<NodeJS.Timeout>();
   let socket: WebSocket | undefined;
@@ -182,6 +189,7 @@ export const wanderer = (options: WandererOptions): Wanderer => {
   /** The URL's: with an id of the global log alone, a room that nothing is known of would be read from a minute ago. */
   const firstRoom = (): Room => {
     const rooms = [...wanted];
+    if (keepsOne) return rooms[0] ?? GLOBAL;
     const known = rooms.find((room) => lastIds.has(room));
     return known ?? (lastIds.has(GLOBAL) ? GLOBAL : (rooms[0] ?? GLOBAL));
   };
@@ -191,7 +199,7 @@ export const wanderer = (options: WandererOptions): Wanderer => {
     const where = door(shut);
     const first = firstRoom();
     const ids = new Set([first, GLOBAL].flatMap((room) => lastIds.get(room) ?? []));
-    const lastId = ids.size === 0 ? undefined : [...ids].join(',');
+    const lastId = keepsOne ? lastOfAll : ids.size === 0 ? undefined : [...ids].join(',');
     const path = first === GLOBAL ? '' : `/${first}`;
     const query = lastId === undefined ? '' : `?last_id=${lastId}`;
     const opening = new WebSocket(`ws://${HOST}:${where.port}${BASE_PATH}${path}${query}`, {
@@ -214,7 +222,9 @@ export const wanderer = (options: WandererOptions): Wanderer => {
     pod = where.pod;
     welcome = false;
     here = new Set();
-    resumed = new Map([first, GLOBAL].map((room) => [room, lastIds.get(room)]));
+    resumed = new Map(
+      [first, GLOBAL].map((room) => [room, keepsOne ? lastOfAll : lastIds.get(room)]),
+    );
     asked = new Map([first, GLOBAL].map((room) => [room, '']));
     inSince = undefined;
     own = undefined;
@@ -225,6 +235,7 @@ export const wanderer = (options: WandererOptions): Wanderer => {
     });
     opening.on('message', (bytes: Buffer) => {
       const what = heard.heard(bytes.toString(), now());
+      lastOfAll = 'idText' in what ? what.idText : what.id;
       if (!('idText' in what)) return obey(what, first);
       lastIds.set(what.room, what.idText);
       options.tell({ ...base(), _tag: 'Heard', word: what });
@@ -288,6 +299,7 @@ export const wanderer = (options: WandererOptions): Wanderer => {
           room,
           reason: textIn(fields['reason']),
           place: placeOf(id),
+          isLive: here.has(room),
         });
       case 'degraded':
       case 'restored':
@@ -401,6 +413,7 @@ export const wanderer = (options: WandererOptions): Wanderer => {
 
   return {
     who,
+    keepsOne,
     isIn: () => inSince !== undefined,
     pod: () => (inSince === undefined ? undefined : pod),
     inSince: () => inSince,

@@ -262,7 +262,7 @@ export const checker = ({
           connection = textIn(fields['connection_id']);
           return;
         case 'left':
-          if (fields['reason'] !== 'asked')
+          if (fields['reason'] !== 'asked' && !earth.denied(pod, at - lateMs.degraded, at))
             add('I9', `was put out: ${textIn(fields['reason'])}`, at, room);
           return exit(room);
         case 'ack':

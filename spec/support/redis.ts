@@ -141,8 +141,8 @@ const IS_LEAST = process.env['SPEC_ACL'] === 'true';
 export const OTHERS = 'user default on nopass ~* &* +@all';
 
 /** Where a pod finds a Redis that is, or will be, on a port. */
-export const urlOf = (port: number): string =>
-  `redis://${IS_LEAST ? `${ACL_USER}@` : ''}${HOST}:${port}`;
+export const urlOf = (port: number, user = IS_LEAST ? ACL_USER : undefined): string =>
+  `redis://${user === undefined ? '' : `${user}@`}${HOST}:${port}`;
 
 const quoted = (value: string | number): string => `"${String(value)}"`;
 

@@ -194,7 +194,10 @@ export const clientFaults = (pongMs: number): readonly Fault[] => [
     ms: 3_000,
     act: async (scene) => {
       const { crowd, chance } = scene;
-      const some = chance.some(crowd.wanderers, 16);
+      const some = chance.some(
+        crowd.wanderers.filter(({ keepsOne }) => !keepsOne),
+        16,
+      );
       const end = now() + 2_500;
       let deeds = 0;
       await Promise.all(

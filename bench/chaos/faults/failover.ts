@@ -1,4 +1,5 @@
 /** What goes wrong with a master that Sentinels watch. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type RedisServer, until as polled } from '../../../spec/support/redis.js';
 import {
   deliveredAgain,
@@ -15,6 +16,7 @@ import { BETWEEN_MS, type Trio } from '../sentinel.js';
 const KILLED_BAR = 3_000;
 const FROZEN_BAR = 4_000;
 const FROZEN_MS = 12_000;
+const LAG_MS = 1_000;
 /** From another master to delivery: contract, section 5. */
 const PODS_BAR = 2_000;
 /** What was said right before may have been answered by the old one. */
@@ -26,7 +28,7 @@ const isPromoted = async (now: RedisServer, before: RedisServer): Promise<boolea
   return Array.isArray(role) && role[0] === 'master';
 };
 
-export const failoverFaults = ({ master, revive, inStep }: Trio): readonly Fault[] => {
+export const failoverFaults = ({ master, revive, inStep, detach }: Trio): readonly Fault[] => {
   let lastAt = -Infinity;
 
   const failover = async (
@@ -78,6 +80,24 @@ export const failoverFaults = ({ master, revive, inStep }: Trio): readonly Fault
       claims: ['redis'],
       ms: 9_000,
       act: (scene) => failover(scene, 'F04', KILLED_BAR, (node) => node.kill(), revive),
+    },
+    {
+      row: 'L1',
+      what: 'the master is killed, and the replica that takes over is a second behind',
+      claims: ['redis'],
+      ms: 10_000,
+      act: (scene) =>
+        failover(
+          scene,
+          'L1',
+          KILLED_BAR + LAG_MS,
+          async (node) => {
+            await detach();
+            await sleep(LAG_MS);
+            await node.kill();
+          },
+          revive,
+        ),
     },
     {
       row: 'F05',

@@ -87,6 +87,7 @@ export const lineFaults: readonly Fault[] = [
         await pod.line?.refuse();
         pod.line?.reset();
         await pod.kill();
+        scene.checker.status(pod.name, 'gone', now());
         await sleep(100);
         forgive();
         await pod.start();

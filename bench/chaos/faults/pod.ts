@@ -20,6 +20,7 @@ export const podFaults: readonly Fault[] = [
       const cut = stayed(scene, [pod], hitAt);
       const forgive = crowd.blame('its pod was killed', (_, name) => name === pod.name);
       await pod.kill();
+      scene.checker.status(pod.name, 'gone', now());
       // the ends of its sockets come before the next turn but one
       await sleep(100);
       forgive();

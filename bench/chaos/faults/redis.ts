@@ -85,6 +85,33 @@ export const redisFaults: readonly Fault[] = [
     },
   },
   {
+    row: 'W1',
+    what: 'another Redis, empty, stands in its place for 3 s, then the first one again',
+    claims: ['redis', 'line'],
+    ms: 7_000,
+    isPossible: ({ swap }) => swap !== undefined,
+    act: async (scene) => {
+      const { stage, crowd } = scene;
+      const cause = { name: 'W1', unreachable: true, forgets: true };
+      const backAt = await during(scene, cause, async () => {
+        crowd.wiped();
+        stage.swap?.('other');
+        await sleep(3_000);
+        crowd.wiped();
+        stage.swap?.('first');
+        await sleep(500);
+        return now();
+      });
+      crowd.wiped();
+      return {
+        measures: [
+          await deliveredAgain(scene, stage.pods, backAt, AGAIN_BAR),
+          await readyAgain(scene, backAt),
+        ],
+      };
+    },
+  },
+  {
     row: 'F36',
     what: 'Redis forgets its scripts, three times',
     claims: ['redis'],

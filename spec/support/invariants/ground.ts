@@ -15,6 +15,10 @@ export interface Fault {
   readonly unreachable?: boolean;
   /** Redis forgets something: messages, positions or keys. */
   readonly forgets?: boolean;
+  /** It drops whole keys: a log may be short of what nobody trimmed. */
+  readonly evicts?: boolean;
+  /** It refuses rights: rooms may fail. */
+  readonly denies?: boolean;
 }
 
 interface Lasting extends Fault {
@@ -49,6 +53,8 @@ export interface Ground {
   readonly forgot: () => boolean;
   /** Whether Redis may have forgotten later what it had then. */
   readonly forgotSince: (at: number) => boolean;
+  /** Whether Redis refused rights to a pod at some time between two moments. */
+  readonly denied: (pod: string, from: number, to: number) => boolean;
   readonly names: () => readonly string[];
   /** Whether Redis could not be had from a pod at some time between two moments. */
   readonly outage: (pod: string, from: number, to: number) => boolean;
@@ -99,6 +105,7 @@ export const ground = ({ findings, lateMs }: GroundOptions): Ground => {
     (epochs.get(room) ?? []).some((epoch) => epoch.tag !== tag && epoch.at <= at);
 
   const expired = (room: Room, from: Place | undefined): string | undefined => {
+    if (faults.some(({ evicts }) => evicts === true)) return undefined;
     if (from === undefined) return 'nothing was asked for';
     const first = firstOf(room, from.tag);
     return from.offset < first && first > 1
@@ -180,6 +187,11 @@ export const ground = ({ findings, lateMs }: GroundOptions): Ground => {
     },
     forgot: () => faults.some(({ forgets }) => forgets === true),
     forgotSince: (at) => faults.some(({ forgets, until }) => forgets === true && until >= at),
+    denied: (pod, from, to) =>
+      faults.some(
+        (fault) =>
+          fault.denies === true && isOf(fault, pod) && fault.from <= to && fault.until >= from,
+      ),
     names: () => faults.map(({ name }) => name),
     outage,
     undue,
