@@ -29,7 +29,7 @@ interface Departure {
   readonly at: number;
 }
 
-/** Completes when the last close has been said; whether peers answer is not waited for. */
+/** Completes when the last close has been said, or nobody is left to say it to; whether peers answer is not waited for. */
 export const drain =
   ({ clock, drainMs }: { readonly clock: Clock; readonly drainMs: number }) =>
   (connections: ReadonlySet<Connection>): Observable<never> =>
@@ -49,8 +49,11 @@ export const drain =
           for (let i = 0; i < BATCH; i++) {
             const next = departures[closed];
             if (next === undefined) return true;
-            if (next.at > now) return false;
-            next.connection.close(CLOSE.goingAway);
+            // who has gone by itself is not waited for
+            if (connections.has(next.connection)) {
+              if (next.at > now) return false;
+              next.connection.close(CLOSE.goingAway);
+            }
             closed++;
           }
           return false;

@@ -43,7 +43,7 @@ import { history } from './http/history.js';
 import { type Metrics, metrics } from './http/metrics.js';
 import { publishing } from './http/publishing.js';
 import { type Readiness, routes } from './http/routes.js';
-import { httpServer } from './http/server.js';
+import { type HttpServer, httpServer } from './http/server.js';
 import type { StatsFold } from './http/stats.js';
 import { hub } from './hub.js';
 import { obey } from './operator.js';
@@ -118,8 +118,8 @@ export const service = ({
     return status._tag === 'Up' ? 'ready' : status._tag === 'Degraded' ? 'degraded' : 'starting';
   };
 
-  const ownHttp = (): ReturnType<typeof httpServer> => {
-    const http = httpServer(config, clock, tell);
+  const ownHttp = (): HttpServer => {
+    const own = httpServer(config, clock, tell);
     routes({
       config,
       clock,
@@ -131,10 +131,11 @@ export const service = ({
       say: (word) => broker.say(word),
       readiness,
       tell,
-    })(http);
-    return http;
+    })(own.http);
+    return own;
   };
-  const http = lent === undefined ? ownHttp() : undefined;
+  const own = lent === undefined ? ownHttp() : undefined;
+  const http = own?.http;
 
   const listen = async (own: NonNullable<typeof http>): Promise<AddressInfo | null> => {
     await own.listen({ port: config.server.port, host: config.server.host, backlog: BACKLOG });
@@ -211,18 +212,16 @@ export const service = ({
     return () => places.forEach((place) => place.unsubscribe());
   });
 
-  /** Nobody is left, or it is time to go without them. */
-  const empty$ = interval(EMPTY_CHECK_MS, clock.scheduler).pipe(
-    filter(() => connections.size === 0),
-    take(1),
-  );
+  /** Neither a connection nor a request that waits for its answer. */
+  const isEmpty = (): boolean => connections.size === 0 && (own?.requests() ?? 0) === 0;
+  const empty$ = interval(EMPTY_CHECK_MS, clock.scheduler).pipe(filter(isEmpty), take(1));
 
   const drained = (): Observable<unknown> => {
     const lastCall$ = timer(config.server.drainMs * LAST_CALL, clock.scheduler);
     return race(
       concat(
         drain({ clock, drainMs: config.server.drainMs })(connections).pipe(takeUntil(hurry$)),
-        defer(() => (connections.size === 0 ? timer(0, clock.scheduler) : empty$)),
+        defer(() => (isEmpty() ? timer(0, clock.scheduler) : empty$)),
       ),
       lastCall$,
     ).pipe(take(1));
@@ -254,6 +253,7 @@ export const service = ({
     address,
     shutDown: async () => {
       draining = true;
+      own?.leave();
       shutdown$.next();
       await firstValueFrom(drained(), { defaultValue: undefined });
       await end();

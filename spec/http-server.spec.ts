@@ -1,5 +1,6 @@
 /** How long a socket is waited for, and for how many answers: in virtual time, on real sockets. */
 import type { AddressInfo } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import { isLeft } from 'fp-ts/lib/Either.js';
 import t, { type Test } from 'tap';
 import type { HubEvent } from '../lib/events.js';
@@ -12,12 +13,14 @@ import { virtualClock } from './support/virtual-clock.js';
 const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
 
 /** `/big` is more than a kernel takes for a peer that reads nothing; `/wait` is answered when the spec says so. */
-const serverWith = async (t: Test) => {
-  const config = configOf({});
+type Overrides = NonNullable<Parameters<typeof configOf>[0]>;
+
+const serverWith = async (t: Test, overrides: Overrides = {}) => {
+  const config = configOf(overrides);
   if (isLeft(config)) throw new Error(JSON.stringify(config.left));
   const clock = virtualClock();
   const events: HubEvent[] = [];
-  const http = httpServer(config.right, clock, (event) => events.push(event));
+  const { http, requests, leave } = httpServer(config.right, clock, (event) => events.push(event));
   const waiting: (() => void)[] = [];
   http.get('/big', () => Buffer.alloc(32_000_000));
   http.post('/body', () => 'done');
@@ -29,6 +32,8 @@ const serverWith = async (t: Test) => {
     clock,
     events,
     waiting,
+    requests,
+    leave,
     open: async (options?: RawOptions): Promise<RawClient> => {
       const client = await raw(port, options);
       t.teardown(client.destroy);
@@ -146,4 +151,47 @@ t.test('128 requests ahead of their answers are taken, and one more cuts', async
   waiting.at(-1)?.();
   await until('others are answered', () => answersIn(patient) === 129);
   t.equal(clock.pending(), 0);
+});
+
+t.test(
+  'when a connection is idle for longer than a handshake may take, then it serves on',
+  async (t) => {
+    const { open } = await serverWith(t, {
+      server: { httpKeepAliveMs: 3_000 },
+      limits: { handshakeTimeoutMs: 500 },
+    });
+    const client = await open();
+    client.write(get('/wait-not'));
+    t.match((await client.answer()).headers.get('keep-alive'), 'timeout=3');
+    await setTimeout(2_100);
+    client.write(get('/wait-not'));
+    await until('it is answered again', () => answersIn(client) === 2);
+    await client.ended(8_000);
+  },
+);
+
+t.test('when the pod leaves, then the last answer on each socket closes it', async (t) => {
+  const { open, waiting, requests, leave, sockets } = await serverWith(t);
+  const [slow, pipelined, idle] = [await open(), await open(), await open()];
+  idle.write(get('/none'));
+  await idle.answer();
+  slow.write(get('/wait'));
+  pipelined.write(get('/wait') + get('/wait'));
+  await until('all are under way', () => waiting.length === 3);
+  leave();
+  t.equal(requests(), 3);
+  pipelined.write(get('/wait'));
+  await until('one more', () => waiting.length === 4);
+  t.notOk(idle.isEnded(), 'a proxy may be sending on it');
+  for (const answer of waiting) answer();
+  t.equal((await slow.answer()).headers.get('connection'), 'close');
+  await pipelined.ended();
+  t.equal(answersIn(pipelined), 3, 'all of them are answered');
+  t.equal(pipelined.text().match(/connection: close/gi)?.length, 1, 'the last one says so');
+  idle.write(get('/none'));
+  await idle.ended();
+  t.equal(answersIn(idle), 2);
+  t.match(idle.text(), /connection: close/i);
+  await until('no socket is left', async () => (await sockets()) === 0);
+  t.equal(requests(), 0);
 });

@@ -181,6 +181,28 @@ t.test(
   },
 );
 
+t.test('a drain ends when the last client has gone, and answers who has asked', async (t) => {
+  const pod = await startProcess(t, { DRAIN_MS: '20000' });
+  const clients = [await pod.doors.connect('/ws/a'), await pod.doors.connect('/ws/a')];
+  const poster = await pod.doors.raw();
+  const body = '{"room":"a","data":1}';
+  const head = `POST ${BASE}/messages HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n`;
+  poster.write(`${head}Content-Length: ${body.length}\r\n\r\n${body.slice(0, 5)}`);
+  await setTimeout(200);
+  const started = performance.now();
+  pod.signal('SIGTERM');
+  for (const client of clients) await client.heard({ data: { event: 'draining' } });
+  for (const client of clients) await client.close();
+  await setTimeout(300);
+  t.equal(pod.hasEnded(), false, 'a request is under way');
+  poster.write(body.slice(5));
+  const { status, headers } = await poster.answer();
+  t.equal(status, 202);
+  t.equal(headers.get('connection'), 'close');
+  t.equal(await pod.ended(5_000), 0);
+  t.ok(performance.now() - started < 5_000, 'long before the drain would be over');
+});
+
 t.test('a second signal ends at once', async (t) => {
   for (const [first, second, code] of [
     ['SIGTERM', 'SIGTERM', 143],

@@ -10,11 +10,19 @@ import type { HubEvent } from '../events.js';
 import { hasBody, hostFault } from '../handshake.js';
 import { answerRequest, answerSocket, type Problem, problem } from '../problem.js';
 
+export interface HttpServer {
+  readonly http: FastifyInstance;
+  /** Requests whose answers are not out yet. */
+  readonly requests: () => number;
+  /** From now on the last answer on each socket closes it. Sockets without a request stay, as a proxy may be sending on one. */
+  readonly leave: () => void;
+}
+
 export const httpServer = (
-  { limits }: Config,
+  { limits, server: { httpKeepAliveMs } }: Config,
   { scheduler }: Pick<Clock, 'scheduler'>,
   tell: (event: HubEvent) => void,
-): FastifyInstance => {
+): HttpServer => {
   const refuse = (response: ServerResponse, why: Problem): void => {
     tell({ _tag: 'RequestRefused', status: why.status });
     answerRequest(response, why);
@@ -24,8 +32,21 @@ export const httpServer = (
     answerSocket(socket, why, scheduler);
   };
   const underway = new WeakMap<Socket, Underway>();
+  /** The answers that are owed. */
+  const owed = new Set<ServerResponse>();
+  let leaving = false;
+  const leave = (): void => {
+    leaving = true;
+    for (const response of owed)
+      if (underway.get(response.req.socket)?.latest === response) response.shouldKeepAlive = false;
+  };
   const begin = (socket: Socket): Underway => {
-    const begun: Underway = { count: 0, bodyMs: 0, patience: Subscription.EMPTY };
+    const begun: Underway = {
+      count: 0,
+      latest: undefined,
+      bodyMs: 0,
+      patience: Subscription.EMPTY,
+    };
     underway.set(socket, begun);
     // of answers that wait behind another, Node tells no end
     socket.once('close', () => begun.patience.unsubscribe());
@@ -48,16 +69,27 @@ export const httpServer = (
       return false;
     }
     of.count++;
+    owed.add(response);
+    if (leaving) {
+      // the one before is not the last on its socket any more
+      if (of.count > 1 && of.latest !== undefined) of.latest.shouldKeepAlive = true;
+      response.shouldKeepAlive = false;
+    }
+    of.latest = response;
     // what is still to come of the request has a time of its own
     if (hasBody(request)) of.bodyMs = limits.handshakeTimeoutMs;
     if (of.count === 1) wait(socket, of);
     response.once('close', () => {
+      owed.delete(response);
       of.count--;
+      if (of.count === 0) of.latest = undefined;
       wait(socket, of);
+      // it had said before that it would stay open
+      if (leaving && of.count === 0) socket.end();
     });
     return true;
   };
-  return fastify({
+  const http = fastify({
     serverFactory: (handler) => {
       const take = (request: IncomingMessage, response: ServerResponse): void => {
         if (!enter(request, response)) return;
@@ -71,7 +103,9 @@ export const httpServer = (
           requireHostHeader: false,
           // the check runs every 30 s by default: a slow handshake would live that much longer
           connectionsCheckingInterval: 1_000,
+          // of a request that has begun: one that waits for its next request has the other time
           headersTimeout: limits.handshakeTimeoutMs,
+          keepAliveTimeout: httpKeepAliveMs,
           requestTimeout: limits.handshakeTimeoutMs,
         },
         take,
@@ -104,16 +138,19 @@ export const httpServer = (
       // whoever was answered and sends on is answered once
       if (error.code === 'ECONNRESET' || !socket.writable) return;
       // what comes behind a last request is nobody's (RFC 9112 §9.6), and that one's answer is on its way
-      const owed = underway.get(socket)?.count ?? 0;
-      if (error.code === 'HPE_CLOSED_CONNECTION' && owed > 0) return;
+      const isOwed = (underway.get(socket)?.count ?? 0) > 0;
+      if (error.code === 'HPE_CLOSED_CONNECTION' && isOwed) return;
       refuseSocket(socket, PARSER[error.code] ?? MALFORMED);
     },
   });
+  return { http, requests: () => owed.size, leave };
 };
 
 /** Answers that one socket waits for, and until when the first of them is to be taken. */
 interface Underway {
   count: number;
+  /** The last answer that the socket waits for. */
+  latest: ServerResponse | undefined;
   /** Time for the bodies that come first. */
   bodyMs: number;
   patience: Subscription;
