@@ -23,13 +23,16 @@ export type BusEvent =
 
 /**
  * Why Redis did not do it. `Late`: the script came after its deadline and did nothing. `Unreachable`: no connection, or
- * it broke, or no answer came in time: it may have been done all the same. The others are Redis's own words for it:
- * the command was not done.
+ * it broke, or no answer came in time. `Untold`: a call that was asked about again, and the log does not reach back to it.
+ * `Refused`: Redis, or a Cluster, takes no such command now. `Other`: words that nobody here knows. The rest are Redis's
+ * own words.
  */
 export interface BusError {
   readonly _tag:
     | 'Late'
     | 'Unreachable'
+    | 'Untold'
+    | 'Refused'
     | 'ReadOnly'
     | 'OutOfMemory'
     | 'Misconfigured'
@@ -39,13 +42,47 @@ export interface BusError {
     | 'Busy'
     | 'Other';
   readonly detail: string;
+  /** Said by a command inside a script, whose earlier commands were done. */
+  readonly inside?: true;
 }
+
+/**
+ * Whether it may have been done all the same. Not after what Redis says of a script before the first line: READONLY, OOM,
+ * MISCONF, NOREPLICAS and NOPERM of EVALSHA or of the keys (the `#!lua` line makes Redis judge the whole script), LOADING,
+ * BUSY and NOAUTH (no command runs), MOVED and its kind (another node has the keys), and a wrong type, as reading comes
+ * before writing.
+ */
+export const mayHaveRun = ({ _tag, inside }: BusError): boolean =>
+  (inside === true && _tag !== 'WrongType') ||
+  _tag === 'Unreachable' ||
+  _tag === 'Untold' ||
+  _tag === 'Other';
 
 /** What became of one draft of a publish. */
 export type Outcome =
   | { readonly _tag: 'Placed'; readonly id: string }
   | { readonly _tag: 'Duplicate'; readonly id: string }
   | { readonly _tag: 'KeyReused' };
+
+/** One publish, however often it is asked for. */
+export interface CallOf {
+  /** No other call of any pod has it. At most 64 visible characters. */
+  readonly id: string;
+  /**
+   * Asked again, as an earlier try may have run. What ran is answered as it was then, and not done again; an earlier try
+   * that comes to Redis later does nothing.
+   */
+  readonly again?: Again;
+}
+
+/** Where Redis was when the first try was sent. */
+export interface Again {
+  /** Its clock (Unix ms) was not before this. */
+  readonly sinceMs: number;
+  /** The log had come to this offset, if its epoch had this tag. */
+  readonly tag: number;
+  readonly offset: number;
+}
 
 /** An answer: emits once and completes; never errors. */
 export type Answer<A> = Observable<Either<BusError, A>>;
@@ -59,7 +96,7 @@ export interface Bus {
    * One script a call, all of one room, in order: checks each idempotency key, assigns the offset, appends, publishes.
    * A draft with `logged: false` takes no offset: its id shows the one reached, with the bit "outside the log".
    * `nonces` are the 20 bits of each draft's id; `tag` becomes the epoch's if the log has none. Does nothing at all and
-   * answers `Late` after `deadline` (Unix ms of Redis's clock).
+   * answers `Late` after `deadline` (Unix ms of Redis's clock). Without `call` it cannot be asked again.
    */
   publish(
     room: Room,
@@ -67,6 +104,7 @@ export interface Bus {
     nonces: readonly number[],
     tag: number,
     deadline: number,
+    call?: CallOf,
   ): Answer<readonly Outcome[]>;
   /** The top of a room's log, whose epoch is made with `tag` if there is none. */
   top(room: Room, tag: number): Answer<Top>;

@@ -81,6 +81,8 @@ export interface Broker {
   readonly remembered?: () => Readonly<Record<string, number>>;
   /** Bytes that the logs take in this process; absent where they are elsewhere. */
   readonly logBytes?: () => number;
+  /** Publishes that have no answer yet; absent where each has one at once. */
+  readonly waiting?: () => number;
   /**
    * A room's channel, for as long as it is subscribed: subscribing SUBSCRIBEs, unsubscribing UNSUBSCRIBEs.
    * A room has one subscriber at a time, but a new one may come before the old one has gone.

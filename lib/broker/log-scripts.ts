@@ -1,6 +1,5 @@
 /**
- * A room's log inside Redis. Check, place, append and publish in one script: as separate commands messages of two pods
- * come out in another order than their offsets (909 of 4,000 measured).
+ * A room's log inside Redis: its keys, and the scripts that read it. `publish-script.ts` writes it.
  *
  *   {channel}:pos       hash: e the epoch's tag, o the offset reached, t the latest ms, i the id of the last logged message,
  *                       a a ms that no entry of the log is older than
@@ -44,81 +43,6 @@ local function first_since(key, since, from, to)
   end
   return found
 end`;
-
-/**
- * KEYS: pos, log, then the key of each draft that has one. ARGV: channel, deadline (Unix ms), tag for a new epoch, ms that
- * the position lives, ms that a key lives, how many messages and for how many ms the log keeps; then three for each draft:
- * the low 22 bits of its id (global, outside the log, the pod's 20), digest ('' without a key, else '=' and the digest),
- * and the payload behind the id.
- * Answers 0 when late, else a text a draft: 'p' and the id it got, 'd' and the id that its key got before, 'k' for a key
- * that came with other data.
- *
- * The count is kept to exactly, once a call. The age is looked at only when the oldest entry may be a sixteenth too old:
- * readers pass over what is. A log that is further than its position is another epoch's (an older version of the service
- * made this one): it begins anew rather than refuse every message.
- */
-export const PUBLISH = `
-if now > tonumber(ARGV[2]) then return 0 end
-local pos = redis.call('HMGET', KEYS[1], 'e', 'o', 't', 'i', 'a')
-local tag, offset, last, oldest = tonumber(pos[1]), tonumber(pos[2]) or 0, pos[4] or '', tonumber(pos[5])
-local fresh = not tag
-if fresh then tag, offset, last, oldest = tonumber(ARGV[3]), 0, '', nil end
-local ms = math.max(now, tonumber(pos[3]) or 0)
-local seen = #KEYS > 2 and redis.call('MGET', unpack(KEYS, 3)) or {}
-local answers, payloads, ids, entries, keyed, nth = {}, {}, {}, {}, {}, 2
-for i = 8, #ARGV, 3 do
-  local bits, digest, first, key = tonumber(ARGV[i]), ARGV[i + 1], nil, nil
-  if digest ~= '' then
-    nth = nth + 1
-    key = KEYS[nth]
-    first = seen[nth - 2] or keyed[key]
-  end
-  if first then
-    answers[#answers + 1] = string.sub(first, 37) == digest and 'd' .. string.sub(first, 1, 36) or 'k'
-  else
-    local logged = bits % 0x200000 < 0x100000
-    if logged then offset = offset + 1 end
-    local id = id_of(ms, tag, offset, bits)
-    local payload = '{"id":"' .. id .. '",' .. ARGV[i + 2]
-    if logged then
-      last = id
-      ids[#ids + 1] = offset .. '-0'
-      entries[#entries + 1] = payload
-    end
-    if key then keyed[key] = id .. digest end
-    answers[#answers + 1] = 'p' .. id
-    payloads[#payloads + 1] = payload
-  end
-end
-if #payloads > 0 then
-  local cap, ttl, cut = tonumber(ARGV[6]), tonumber(ARGV[7]), nil
-  if cap == 0 then ids = {} end
-  if fresh then
-    redis.call('XLEN', KEYS[2])
-    if #ids > 0 then oldest = ms end
-  elseif #ids > 0 and (not oldest or oldest + ttl + ttl / 16 < now) then${ENTRIES}
-    local first = first_since(KEYS[2], now - ttl, 1, offset)
-    cut, oldest = first and first[1] or ids[1], first and ms_of(first) or ms
-  end
-  if fresh then redis.call('UNLINK', KEYS[2]) end
-  if cut then redis.call('XTRIM', KEYS[2], 'MINID', cut) end
-  for i, id in ipairs(ids) do
-    local full = i == #ids and offset > cap
-    local done = full and redis.pcall('XADD', KEYS[2], 'MAXLEN', '=', ARGV[6], id, 'm', entries[i])
-      or redis.pcall('XADD', KEYS[2], id, 'm', entries[i])
-    if done.err and string.find(done.err, 'equal or smaller', 1, true) then
-      redis.call('UNLINK', KEYS[2])
-      done = redis.pcall('XADD', KEYS[2], id, 'm', entries[i])
-    end
-    if done.err then return done end
-  end
-  if #ids > 0 then redis.call('PEXPIRE', KEYS[2], ARGV[7]) end
-  redis.call('HSET', KEYS[1], 'e', tag, 'o', offset, 't', ms, 'i', last, 'a', oldest or '')
-  for key, value in pairs(keyed) do redis.call('SET', key, value, 'PX', ARGV[5]) end
-end
-redis.call('PEXPIRE', KEYS[1], ARGV[4])
-for _, payload in ipairs(payloads) do redis.call(PUBLISH, ARGV[1], payload) end
-return answers`;
 
 const POSITION = `
 local pos = redis.call('HMGET', KEYS[1], 'e', 'o', 't', 'i')

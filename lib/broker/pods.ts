@@ -142,11 +142,13 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
     echoes: said,
     receipts: keys,
     way: () => WAY[status$.value._tag],
+    ready: () => ready,
     idOutside,
     deliver: (room, publication: Publication) => {
       if (publication.type !== 'presence') here.said(room, publication.id, publication.idText);
       sayTo(room, { _tag: 'Said', publication });
     },
+    look: (room) => sayTo(room, { _tag: 'Check' }),
     failed: ({ _tag, detail }, messages) => {
       event$.next({ _tag: 'PublishFailed', detail: `${_tag}: ${detail}`, messages });
       if (_tag === 'ReadOnly') input$.next({ _tag });
@@ -173,12 +175,13 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
     if (_tag !== 'Unreachable' && _tag !== 'Late') event$.next({ _tag: 'Refused', detail });
   };
 
-  const pulseOnce = (): void => {
+  const pulseOnce = (probe$ = pulse.send$): void => {
     if (!ready) return;
     life.add(
-      pulse.send$.subscribe((answer) => {
+      probe$.subscribe((answer) => {
         if (isLeft(answer)) refused(answer.left);
         if (isLeft(answer) && answer.left._tag === 'ReadOnly') input$.next({ _tag: 'ReadOnly' });
+        lines.answered();
       }),
     );
   };
@@ -205,6 +208,8 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
       case 'Ready':
         ready = true;
         input$.next(event);
+        // the clock first: publishes wait for it
+        pulseOnce();
         heard.accept(event);
         renewLease();
         return members.again();
@@ -291,7 +296,7 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
         lines.probed(back.number);
       },
       // at once, as `restored` waits for it
-      subscribed: pulseOnce,
+      subscribed: () => pulseOnce(pulse.sendNew$),
       torn: () => undefined,
       denied: (detail) => event$.next({ _tag: 'Refused', detail }),
     }),
@@ -304,7 +309,7 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
     }),
   );
   life.add(heard.open(CONTROL_CHANNEL, operators.sink));
-  life.add(timer(PROBE_MS, PROBE_MS, scheduler).subscribe(pulseOnce));
+  life.add(timer(PROBE_MS, PROBE_MS, scheduler).subscribe(() => pulseOnce()));
   life.add(timer(PROBE_MS, PROBE_MS, scheduler).subscribe(lookAfter));
   life.add(timer(LEASE_MS, LEASE_MS, scheduler).subscribe(renewLease));
   input$.next({ _tag: 'Whole', whole: true });
@@ -327,6 +332,7 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
     publish: (draft) => lines.publish(draft),
     missedHere: here.missed,
     remembered: () => ({ echoes: said.size(), keys: keys.size(), rooms: here.size() }),
+    waiting: () => lines.waiting(),
     members: (room, own) => members.members(room, own),
     elsewhere: (room) => members.elsewhere(room),
     word$: operators.word$,

@@ -2,7 +2,7 @@
  * The probe: a text that goes to Redis and comes back on the pod's own channel the way messages go. Its answer tells the
  * time in Redis too, by which a publish gets its deadline.
  */
-import { isRight, type Either } from 'fp-ts/lib/Either.js';
+import { isLeft, isRight, type Either } from 'fp-ts/lib/Either.js';
 import { defer, type Observable, share, tap } from 'rxjs';
 import type { Clock } from '../clock.js';
 import type { Bus, BusError } from './bus.js';
@@ -18,6 +18,8 @@ export interface Returned {
 export interface Probe {
   /** Sends one; those who ask while one is under way share its answer. Emits once. */
   readonly send$: Observable<Either<BusError, number>>;
+  /** Sends one of its own: one that is under way may have gone before the pod's channel was heard. */
+  readonly sendNew$: Observable<Either<BusError, number>>;
   /** The number of the last one sent. */
   last(): number;
   /** Reads what came on the pod's channel; undefined when it is not ours. */
@@ -28,6 +30,8 @@ export interface Probe {
    * moment that was meant, only before it, by at most one answer's way back.
    */
   ahead(): number | undefined;
+  /** What Redis said instead of its time, when that was the last answer. */
+  refusal(): BusError | undefined;
   /** The next master has a clock of its own. */
   forget(): void;
 }
@@ -45,18 +49,21 @@ export const probe = ({
   const life = Math.floor(clock.random() * 0x1_0000_0000).toString(36);
   let sent = 0;
   let ahead: number | undefined;
+  let refusal: BusError | undefined;
+  const sendNew$ = defer(() => {
+    sent += 1;
+    return bus
+      .probe(`${life} ${sent} ${clock.scheduler.now()}`)
+      .pipe(within(timeoutMs, clock.scheduler));
+  }).pipe(
+    tap((answer) => {
+      refusal = isLeft(answer) && answer.left._tag !== 'Unreachable' ? answer.left : undefined;
+      if (isRight(answer)) ahead = answer.right - clock.scheduler.now();
+    }),
+  );
   return {
-    send$: defer(() => {
-      sent += 1;
-      return bus
-        .probe(`${life} ${sent} ${clock.scheduler.now()}`)
-        .pipe(within(timeoutMs, clock.scheduler));
-    }).pipe(
-      tap((answer) => {
-        if (isRight(answer)) ahead = answer.right - clock.scheduler.now();
-      }),
-      share(),
-    ),
+    sendNew$,
+    send$: sendNew$.pipe(share()),
     last: () => sent,
     read: (payload) => {
       const [whose, number, at] = payload.toString('latin1').split(' ');
@@ -65,8 +72,10 @@ export const probe = ({
       return { number: n, sentAt, seconds: (clock.scheduler.now() - sentAt) / 1_000 };
     },
     ahead: () => ahead,
+    refusal: () => refusal,
     forget: () => {
       ahead = undefined;
+      refusal = undefined;
     },
   };
 };

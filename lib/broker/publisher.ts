@@ -3,21 +3,27 @@
  * a busy room makes its own batches and an idle one waits for nothing.
  *
  *   draft ─▶ the room's line ─▶ one call ─▶ placed: scope cluster
- *                 │                └─ failed or late ─▶ this pod's members: scope pod, the room is pinned to the pod
- *                 └─ pinned, or the outage is told ───▶ this pod's members: scope pod
+ *                 │  ▲             │  ▲
+ *                 │  │ no          │  └ the connection broke: once there is one, the same call is asked for again
+ *                 │  │ connection  └─ refused, or late ─▶ this pod's members: scope pod, the room is pinned to the pod
+ *                 │  └ waits
+ *                 └─ pinned, or the outage is told ─────▶ this pod's members: scope pod
+ *
+ * A connection that broke is no failure: what waits has `timeoutMs` from when it was accepted, and so has the call that was
+ * under way. It may have run, so it is asked for with the same nonces, and what ran is answered as it was.
  *
  * A pinned room has no call under way: so nothing overtakes what fell back. It goes back to Redis when a probe that was
  * sent after the failure has come round, or when the outage ends.
  */
-import { isLeft, isRight, left, right, type Either } from 'fp-ts/lib/Either.js';
-import { defer, mergeMap, Observable, of, Subscription } from 'rxjs';
+import { isRight, left, right, type Either } from 'fp-ts/lib/Either.js';
+import { Observable, Subscription } from 'rxjs';
 import type { Clock } from '../clock.js';
 import { type Draft, type Publication, publicationOf, restOf } from '../codec.js';
 import { drawNonce, drawTag, type Id, nextNonce, type Room } from '../position.js';
-import type { Answer, Bus, BusError, Outcome } from './bus.js';
+import { type Again, type Bus, type BusError, mayHaveRun, type Outcome } from './bus.js';
 import type { Echoes } from './echoes.js';
 import type { PublishError, Receipt } from './index.js';
-import { within } from './patience.js';
+import { backoffMs } from './backoff.js';
 import type { Probe } from './probe.js';
 import type { Receipts } from './receipts.js';
 
@@ -32,10 +38,14 @@ export interface PublisherDeps {
   readonly receipts: Receipts;
   /** Where publishes go by what the probe says: `wait` until it has said anything. */
   readonly way: () => 'cluster' | 'pod' | 'wait';
+  /** Whether the bus is connected. */
+  readonly ready: () => boolean;
   /** An id outside the log, at the place that the room has reached here and with its time. */
   readonly idOutside: (room: Room, nonce: number) => Id;
   /** Says a message to this pod's members of its room. */
   readonly deliver: (room: Room, publication: Publication) => void;
+  /** The log has messages that nobody may have been told. */
+  readonly look: (room: Room) => void;
   readonly failed: (error: BusError, messages: number) => void;
 }
 
@@ -45,26 +55,46 @@ export interface Publisher {
   heard(room: Room, publication: Publication): void;
   /** The probe of this number came round. */
   probed(number: number): void;
+  /** A probe was answered: whether publishes can be sent may have changed. */
+  answered(): void;
   /** `way` has changed. */
   turned(): void;
   /** Rooms with something under way, or pinned. */
   size(): number;
-  /** Answers `Unavailable` to all that wait. */
+  /** Messages that have no answer yet. */
+  waiting(): number;
+  /** Answers `Unavailable` to all that have no answer yet. */
   close(): void;
 }
 
 interface Waiting {
   readonly draft: Draft;
+  /** By the scheduler; its room's order comes first, so it may be later. */
+  readonly until: number;
   readonly answer: (result: Result) => void;
 }
 
-/** One call of a room. */
+/** One call of a room, however often it is asked for. */
 interface Call {
-  readonly subscription: Subscription;
+  readonly id: string;
   readonly batch: readonly Waiting[];
   readonly nonces: readonly number[];
+  readonly tag: number;
+  readonly until: number;
   /** The ids under which messages of the batch were heard before the answer came. */
   readonly heard: Map<number, string>;
+  /** Its end, and the try under way or the wait before the next. */
+  readonly end: Subscription;
+  attempt: Subscription;
+  isAsking: boolean;
+  /** Set when it is sent first. */
+  first: Again | undefined;
+  /** A try before this one may have run. */
+  isUnsure: boolean;
+  tries: number;
+  /** Answers by which it was not known better than before: one more is asked for each kind, no more. */
+  isLate: boolean;
+  isOdd: boolean;
 }
 
 interface Line {
@@ -75,19 +105,31 @@ interface Line {
   pin: number | undefined;
   /** Answers are being given; what they cause waits its turn. */
   busy: boolean;
+  /** There was no connection since the last answer; then nobody waits longer than `timeoutMs`. */
+  isStopped: boolean;
+  due: Subscription | undefined;
 }
 
 const MAX_BATCH = 64;
-const LATE: Either<BusError, never> = left({
-  _tag: 'Late',
-  detail: 'the clock of Redis is not known',
-});
+/** What has no answer yet, in all rooms: a second of a busy pod. HTTP and programs wait for no answer before the next. */
+const MAX_WAITING = 32_768;
+const MAX_LENGTH = 67_108_864;
+/** A line that was only busy is no outage, nor is a loop that stalled: a call has this part of the timeout at least. */
+const LEAST = 0.25;
+/** Redis's clock may have been set back by so much between the probe and the call. */
+const SLACK_MS = 1_000;
 
 export const publisher = (deps: PublisherDeps): Publisher => {
   const { bus, clock, probe, receipts, echoes, timeoutMs } = deps;
   const { scheduler, random } = clock;
   const lines = new Map<Room, Line>();
+  /** Lines whose head waits for a connection, or whose call does. */
+  const stopped = new Set<Line>();
+  const life = `c${Math.floor(random() * 0x100_0000_0000).toString(36)}-`;
+  let calls = 0;
   let last = drawNonce(random);
+  let count = 0;
+  let length = 0;
   let closed = false;
 
   /** In a row, as an outage gives many messages one place: drawn, two of a thousand would bear one id. */
@@ -97,12 +139,16 @@ export const publisher = (deps: PublisherDeps): Publisher => {
   };
 
   const lineOf = (room: Room): Line => {
-    const line = lines.get(room) ?? {
+    const known = lines.get(room);
+    if (known !== undefined) return known;
+    const line: Line = {
       room,
       waiting: [],
       call: undefined,
       pin: undefined,
       busy: false,
+      isStopped: false,
+      due: undefined,
     };
     lines.set(room, line);
     return line;
@@ -122,82 +168,196 @@ export const publisher = (deps: PublisherDeps): Publisher => {
       }
       const way = line.pin === undefined ? deps.way() : 'pod';
       if (way === 'wait') break;
-      if (way === 'cluster') send(line);
-      else {
+      if (way === 'pod') {
         line.waiting.shift();
         fallBack(head, nonceOf(), false);
+        continue;
       }
+      if (canAsk()) send(line);
+      else if (!stop(line, head)) break;
     }
     line.busy = false;
-    if (line.waiting.length === 0 && line.call === undefined && line.pin === undefined)
-      lines.delete(line.room);
+    if (line.waiting.length > 0 || line.call !== undefined) return;
+    start(line);
+    line.isStopped = false;
+    if (line.pin === undefined) lines.delete(line.room);
+  };
+
+  const canAsk = (): boolean => deps.ready() && probe.ahead() !== undefined;
+
+  /** Nothing can be sent now. True: nothing will be, and the line is pinned. */
+  const stop = (line: Line, { until }: Waiting): boolean => {
+    const refusal = deps.ready() ? probe.refusal() : undefined;
+    const leftMs = until - scheduler.now();
+    if (refusal !== undefined || leftMs <= 0) {
+      pin(line, refusal ?? NO_CONNECTION, 1);
+      return true;
+    }
+    line.isStopped = true;
+    stopped.add(line);
+    // after a stalled loop a connection that is there is seen first
+    line.due ??= scheduler.schedule(() => {
+      line.due = clock.turn(() => {
+        line.due = undefined;
+        pump(line);
+      });
+    }, leftMs);
+    return false;
+  };
+
+  const start = (line: Line): void => {
+    stopped.delete(line);
+    line.due?.unsubscribe();
+    line.due = undefined;
   };
 
   const send = (line: Line): void => {
+    start(line);
     const known = line.waiting.findIndex(({ draft }) => receipts.find(draft) !== undefined);
     const batch = line.waiting.splice(0, known === -1 ? MAX_BATCH : Math.min(known, MAX_BATCH));
-    const nonces = batch.map(nonceOf);
-    const call: Call = { subscription: new Subscription(), batch, nonces, heard: new Map() };
+    const now = scheduler.now();
+    const accepted = batch[0]?.until ?? now;
+    calls += 1;
+    const call: Call = {
+      id: life + calls.toString(36),
+      batch,
+      nonces: batch.map(nonceOf),
+      tag: drawTag(random),
+      until: line.isStopped ? accepted : Math.max(accepted, now + LEAST * timeoutMs),
+      heard: new Map(),
+      end: new Subscription(),
+      attempt: Subscription.EMPTY,
+      isAsking: false,
+      first: undefined,
+      isUnsure: false,
+      tries: 0,
+      isLate: false,
+      isOdd: false,
+    };
     line.call = call;
-    call.subscription.add(
-      attempt(
-        line.room,
-        batch.map(({ draft }) => draft),
-        nonces,
-      ).subscribe((answer) => {
-        const { busy } = line;
-        line.busy = true;
-        if (isRight(answer))
-          batch.forEach((waiting, i) => waiting.answer(resultOf(answer.right[i])));
-        else giveUp(line, call, answer.left);
-        line.call = undefined;
-        line.busy = busy;
-        pump(line);
-      }),
+    // after a stalled loop the answers that are there are read first
+    call.end.add(
+      scheduler.schedule(() => {
+        call.end.add(clock.turn(() => giveUp(line, call, TOO_LONG(timeoutMs))));
+      }, call.until - now),
+    );
+    ask(line, call);
+  };
+
+  /** Now, or when there is a connection. */
+  const ask = (line: Line, call: Call): void => {
+    const ahead = probe.ahead();
+    if (!deps.ready() || ahead === undefined) {
+      const refusal = deps.ready() ? probe.refusal() : undefined;
+      if (refusal !== undefined) return giveUp(line, call, refusal);
+      line.isStopped = true;
+      stopped.add(line);
+      return;
+    }
+    stopped.delete(line);
+    const { id, batch, nonces, tag, until, isUnsure } = call;
+    if (call.first === undefined) {
+      const at = deps.idOutside(line.room, 0);
+      const sinceMs = Math.floor(scheduler.now() + ahead) - SLACK_MS;
+      call.first = { sinceMs, tag: at.tag, offset: at.offset };
+    }
+    const deadline = Math.floor(until + ahead);
+    const drafts = batch.map(({ draft }) => draft);
+    call.tries += 1;
+    call.isAsking = true;
+    const attempt = new Subscription();
+    call.attempt = attempt;
+    attempt.add(
+      bus
+        .publish(
+          line.room,
+          drafts,
+          nonces,
+          tag,
+          deadline,
+          isUnsure ? { id, again: call.first } : { id },
+        )
+        .subscribe((answer) => {
+          if (line.call !== call) return;
+          call.isAsking = false;
+          if (isRight(answer)) settle(line, call, answer.right);
+          else refused(line, call, answer.left);
+        }),
     );
   };
 
-  /** Tries until `timeoutMs` after now; once more when Redis found it late by a clock that we misjudged. */
-  const attempt = (
-    room: Room,
-    drafts: readonly Draft[],
-    nonces: readonly number[],
-  ): Answer<readonly Outcome[]> => {
-    const until = scheduler.now() + timeoutMs;
-    const tag = drawTag(random);
-    const try$ = defer((): Answer<readonly Outcome[]> => {
-      const ahead = probe.ahead();
-      return ahead === undefined
-        ? of(LATE)
-        : bus.publish(room, drafts, nonces, tag, Math.floor(until + ahead));
+  const settle = (line: Line, call: Call, outcomes: readonly Outcome[]): void => {
+    line.isStopped = false;
+    finish(line, call, () => {
+      call.batch.forEach((waiting, i) => waiting.answer(resultOf(outcomes[i])));
     });
-    return try$.pipe(
-      mergeMap((answer) =>
-        isLeft(answer) && answer.left._tag === 'Late'
-          ? probe.send$.pipe(mergeMap(() => try$))
-          : of(answer),
-      ),
-      within(timeoutMs, scheduler),
-    );
+    // it may have been written and not said
+    if (call.isUnsure) deps.look(line.room);
   };
 
-  const giveUp = (line: Line, { batch, nonces, heard }: Call, error: BusError): void => {
+  const refused = (line: Line, call: Call, error: BusError): void => {
+    switch (error._tag) {
+      case 'Late':
+        // of what was asked for again: it has not run
+        call.isUnsure = false;
+        if (call.isLate) return giveUp(line, call, error);
+        call.isLate = true;
+        call.attempt = probe.send$.subscribe(() => ask(line, call));
+        return;
+      case 'Unreachable':
+        call.isUnsure = true;
+        if (call.heard.size === call.batch.length) return giveUp(line, call, error);
+        call.attempt = scheduler.schedule(
+          () => ask(line, call),
+          RETRY * backoffMs(call.tries - 1, random),
+        );
+        return;
+      default:
+        if (!mayHaveRun(error)) return giveUp(line, call, error);
+        // the log knows
+        call.isUnsure = true;
+        if (call.isOdd || error._tag === 'Untold') return giveUp(line, call, error);
+        call.isOdd = true;
+        return ask(line, call);
+    }
+  };
+
+  const giveUp = (line: Line, call: Call, error: BusError): void => {
+    pin(line, error, call.batch.length);
+    const { batch, nonces, heard } = call;
+    const isUnsure = call.isUnsure || call.isAsking;
+    finish(line, call, () => {
+      batch.forEach((waiting, i) => {
+        const id = heard.get(i);
+        if (id === undefined) fallBack(waiting, nonces[i] ?? nonceOf(), isUnsure);
+        else waiting.answer(right({ id, duplicate: false, scope: 'cluster' }));
+      });
+    });
+  };
+
+  const pin = (line: Line, error: BusError, messages: number): void => {
     line.pin = probe.last();
-    deps.failed(error, batch.length);
-    const mayHaveRun = error._tag === 'Unreachable';
-    batch.forEach((waiting, i) => {
-      const id = heard.get(i);
-      if (id === undefined) fallBack(waiting, nonces[i] ?? nonceOf(), mayHaveRun);
-      else waiting.answer(right({ id, duplicate: false, scope: 'cluster' }));
-    });
+    deps.failed(error, messages);
   };
 
-  const fallBack = ({ draft, answer }: Waiting, nonce: number, mayHaveRun: boolean): void => {
+  const finish = (line: Line, call: Call, answer: () => void): void => {
+    call.end.unsubscribe();
+    call.attempt.unsubscribe();
+    stopped.delete(line);
+    const { busy } = line;
+    line.busy = true;
+    answer();
+    line.call = undefined;
+    line.busy = busy;
+    pump(line);
+  };
+
+  const fallBack = ({ draft, answer }: Waiting, nonce: number, isUnsure: boolean): void => {
     const known = receipts.find(draft);
     if (known !== undefined) return answer(known);
     const { room, rest } = draft;
     const publication = publicationOf(draft, deps.idOutside(room, nonce));
-    if (mayHaveRun) echoes.remember(room, nonce, rest, publication.idText);
+    if (isUnsure) echoes.remember(room, nonce, rest, publication.idText);
     receipts.remember(draft, publication.idText);
     deps.deliver(room, publication);
     answer(right({ id: publication.idText, duplicate: false, scope: 'pod' }));
@@ -206,13 +366,21 @@ export const publisher = (deps: PublisherDeps): Publisher => {
   return {
     publish: (draft) =>
       new Observable((out) => {
+        const size = draft.rest.length;
+        if (closed || count >= MAX_WAITING || length + size > MAX_LENGTH) {
+          out.next(closed ? CLOSED : FULL);
+          return out.complete();
+        }
+        count += 1;
+        length += size;
         const answer = (result: Result): void => {
+          count -= 1;
+          length -= size;
           out.next(result);
           out.complete();
         };
-        if (closed) return answer(CLOSED);
         const line = lineOf(draft.room);
-        line.waiting.push({ draft, answer });
+        line.waiting.push({ draft, until: scheduler.now() + timeoutMs, answer });
         pump(line);
       }),
     heard: (room, { id, idText, payload }) => {
@@ -229,6 +397,12 @@ export const publisher = (deps: PublisherDeps): Publisher => {
         pump(line);
       }
     },
+    answered: () => {
+      for (const line of [...stopped]) {
+        if (line.call === undefined) pump(line);
+        else ask(line, line.call);
+      }
+    },
     turned: () => {
       const back = deps.way() === 'cluster';
       for (const line of [...lines.values()]) {
@@ -237,18 +411,34 @@ export const publisher = (deps: PublisherDeps): Publisher => {
       }
     },
     size: () => lines.size,
+    waiting: () => count,
     close: () => {
       closed = true;
-      for (const { call, waiting } of lines.values()) {
-        call?.subscription.unsubscribe();
-        for (const { answer } of waiting) answer(CLOSED);
-      }
+      const all = [...lines.values()];
       lines.clear();
+      stopped.clear();
+      for (const { call, waiting, due } of all) {
+        due?.unsubscribe();
+        call?.end.unsubscribe();
+        call?.attempt.unsubscribe();
+        for (const { answer } of [...(call?.batch ?? []), ...waiting]) answer(CLOSED);
+      }
     },
   };
 };
 
+/** A try that broke off waits a tenth of what others wait: it is only so that nothing spins. */
+const RETRY = 0.1;
+const NO_CONNECTION: BusError = { _tag: 'Unreachable', detail: 'there is no connection to Redis' };
+const TOO_LONG = (ms: number): BusError => ({
+  _tag: 'Unreachable',
+  detail: `no answer within ${ms} ms`,
+});
 const CLOSED: Result = left({ _tag: 'Unavailable', detail: 'the broker is closed' });
+const FULL: Result = left({
+  _tag: 'Unavailable',
+  detail: 'too many messages wait for the broker: send this one again later',
+});
 
 const resultOf = (outcome: Outcome | undefined): Result => {
   switch (outcome?._tag) {

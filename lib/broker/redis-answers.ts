@@ -17,20 +17,35 @@ const CODES: ReadonlyMap<string, BusError['_tag']> = new Map([
   ['NOAUTH', 'NoPermission'],
   ['WRONGPASS', 'NoPermission'],
   ['BUSY', 'Busy'],
+  ['NOREPLICAS', 'Refused'],
+  ['MASTERDOWN', 'Refused'],
+  ['CLUSTERDOWN', 'Refused'],
+  ['TRYAGAIN', 'Refused'],
+  ['MOVED', 'Refused'],
+  ['ASK', 'Refused'],
+  ['CROSSSLOT', 'Refused'],
 ]);
+
+/** What the publish script puts before an error after which it took back all that it had written. */
+const UNDONE = 'UNDONE ';
+/** Redis adds it to what a command inside a script says. */
+const INSIDE = /script: [0-9a-f]{40}, on @user_script:/;
 
 /** An error that was thrown, as the port's own. What is no answer of Redis is `Unreachable`: it may have been done. */
 export const errorOf = (thrown: unknown): BusError => {
-  const detail = thrown instanceof Error ? thrown.message : String(thrown);
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  if (!isReply(thrown)) {
+    // ioredis gave up following a Cluster whose every answer was a refusal
+    const isRefusal = /Last error: ReplyError: (TRYAGAIN|CLUSTERDOWN|MOVED|ASK)/.test(text);
+    return { _tag: isRefusal ? 'Refused' : 'Unreachable', detail: text };
+  }
+  const isUndone = text.startsWith(UNDONE);
+  const detail = isUndone ? text.slice(UNDONE.length) : text;
   // of what a script may not do Redis tells in words only, which changed with 7.2
-  if (/ACL failure in script|user executing the script can't/.test(detail))
-    return { _tag: 'NoPermission', detail };
-  if (isReply(thrown))
-    return { _tag: CODES.get(detail.slice(0, detail.indexOf(' '))) ?? 'Other', detail };
-  // ioredis gave up following a Cluster whose every answer was a refusal
-  if (/Last error: ReplyError: (TRYAGAIN|CLUSTERDOWN|MOVED|ASK)/.test(detail))
-    return { _tag: 'Other', detail };
-  return { _tag: 'Unreachable', detail };
+  const _tag = /ACL failure in script|user executing the script can't/.test(detail)
+    ? 'NoPermission'
+    : (CODES.get(detail.slice(0, detail.indexOf(' '))) ?? 'Other');
+  return isUndone || !INSIDE.test(detail) ? { _tag, detail } : { _tag, detail, inside: true };
 };
 
 /** Whether Redis itself said it; ioredis types its class `any`. */

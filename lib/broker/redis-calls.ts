@@ -36,11 +36,16 @@ export interface CallOptions {
   /** How many of a room's messages its log keeps (0: none), and for how long. */
   readonly logMessages: number;
   readonly logTtlMs: number;
+  readonly timeoutMs: number;
   readonly clock: Clock;
 }
 
 /** Contract section 1. */
 const KEY_TTL_MS = 300_000;
+/** Where the log keeps fewer, others may have said as many before a call is asked for again: it leaves a mark. */
+const TELLING_MESSAGES = 1_000;
+/** A mark lives for so many timeouts, and so long the log must keep what it tells. */
+const MARK_TIMEOUTS = 4;
 /** A pod renews its lease several times in this; dead, its members are counted this long. */
 const LEASE_MS = 10_000;
 /** A pod whose lease has ended may have been cut off only: its counts are kept this long for its return. */
@@ -85,15 +90,17 @@ export const runOn =
   };
 
 export const redisCalls = (
-  { prefix, serverId, positionTtlMs, logMessages, logTtlMs, clock }: CallOptions,
+  { prefix, serverId, positionTtlMs, logMessages, logTtlMs, timeoutMs, clock }: CallOptions,
   sharded: boolean,
   run: Run,
 ): Calls => {
   const all = scripts(sharded);
-  const { publish, page, peek, peekAnywhere, renew, members, probe, lease, leave } = all;
+  const { page, peek, peekAnywhere, renew, members, probe, lease, leave } = all;
   const { channelAt, keyAt } = namesIn(prefix);
   const control = channelAt(CONTROL_CHANNEL);
   const podsKey = keyAt(CONTROL_CHANNEL, 'pods');
+  const markMs = MARK_TIMEOUTS * timeoutMs;
+  const logTells = logMessages >= TELLING_MESSAGES && logTtlMs >= markMs;
   const own = podChannel(serverId);
   // of this life of the pod: two that call themselves the same, or one that was restarted, do not count as each other
   const self = `${serverId}#${Math.floor(clock.random() * 2 ** 48).toString(36)}`;
@@ -185,9 +192,11 @@ export const redisCalls = (
     );
 
   return {
-    publish: (room, drafts, nonces, tag, deadline) => {
+    publish: (room, drafts, nonces, tag, deadline, call) => {
       const channel = channelOf(room);
       const keys = [...logKeys(room)];
+      const isMarked = call !== undefined && !(logTells && drafts.every(({ logged }) => logged));
+      const again = call?.again;
       const args: (string | number)[] = [
         channelAt(channel),
         deadline,
@@ -195,15 +204,17 @@ export const redisCalls = (
         positionTtlMs,
         KEY_TTL_MS,
       ];
-      args.push(logMessages, logTtlMs);
+      args.push(logMessages, logTtlMs, call?.id ?? '', isMarked ? markMs : '');
+      args.push(again?.sinceMs ?? '', again?.tag ?? '', again?.offset ?? '');
       for (const [i, { key, digest, logged, rest }] of drafts.entries()) {
         if (key !== undefined) keys.push(keyAt(channel, `key:${key}`));
         const bits =
           (room === GLOBAL ? GLOBAL_BIT : 0) + (logged ? 0 : OUTSIDE_BIT) + (nonces[i] ?? 0);
         args.push(bits, key === undefined ? '' : `=${digest}`, rest);
       }
+      if (isMarked) keys.push(keyAt(channel, `call:${call.id}`));
       return answer(
-        () => run(publish, keys, args),
+        () => run(again === undefined ? all.publish : all.publishAgain, keys, args),
         (reply) => outcomesOf(reply, drafts.length),
       );
     },
@@ -281,6 +292,8 @@ const pageIn = (reply: unknown, from: number): E.Either<BusError, Page> => {
 
 const outcomesOf = (reply: unknown, count: number): E.Either<BusError, readonly Outcome[]> => {
   if (reply === 0) return E.left({ _tag: 'Late', detail: 'it came to Redis after its deadline' });
+  if (reply === -1)
+    return E.left({ _tag: 'Untold', detail: 'the log does not reach back to the first try' });
   if (!isTexts(reply) || reply.length !== count) return strange(reply, `${count} outcomes`);
   return E.right(reply.map(outcomeOf));
 };

@@ -25,8 +25,12 @@ import type { BusEvent } from './bus.js';
 
 /** A session that is not ready by then is given up: three Sentinels may have to be asked, each for SENTINEL_MS. */
 const READY_MS = 3_000;
-/** A session that lived this long starts counting tries anew, one that is cut at once does not. */
+/** A session that was ready and broke is made anew at once; the few ms are so that pods do not come all together. */
+const AT_ONCE_MS = 10;
+/** So many in a row that lived less than a second; then each waits a little: something accepts and closes. */
+const MAX_AT_ONCE = 20;
 const STEADY_MS = 1_000;
+const UNSTEADY_MS = 100;
 
 /**
  * Opens sessions one after the other, for as long as it is subscribed. `open` emits `Ready`, then errors when it breaks;
@@ -39,7 +43,18 @@ export const sessions = (
 ): Observable<BusEvent> => {
   const kept$ = defer(() => {
     let attempt = 0;
-    let readyAt = Number.POSITIVE_INFINITY;
+    let short = 0;
+    let readyAt: number | undefined;
+    const waitMs = (): number => {
+      if (readyAt === undefined) {
+        attempt += 1;
+        return backoffMs(attempt - 1, clock.random);
+      }
+      attempt = 0;
+      short = clock.scheduler.now() - readyAt > STEADY_MS ? 0 : short + 1;
+      readyAt = undefined;
+      return (short > MAX_AT_ONCE ? UNSTEADY_MS : AT_ONCE_MS) * clock.random();
+    };
     return defer(() => open(attempt)).pipe(
       timeout({
         first: READY_MS,
@@ -53,11 +68,7 @@ export const sessions = (
         of(lost(thrown instanceof Error ? thrown.message : String(thrown))),
       ),
       repeat({
-        delay: () => {
-          attempt = clock.scheduler.now() - readyAt > STEADY_MS ? 0 : attempt + 1;
-          readyAt = Number.POSITIVE_INFINITY;
-          return timer(backoffMs(attempt, clock.random), clock.scheduler);
-        },
+        delay: () => timer(waitMs(), clock.scheduler),
       }),
     );
   });

@@ -8,7 +8,8 @@
  *   {channel}:members   hash: pod → its connections in the room
  */
 import { createHash } from 'node:crypto';
-import { ENTRIES, ID, PAGE, PEEK, PUBLISH, RENEW } from './log-scripts.js';
+import { ENTRIES, ID, PAGE, PEEK, RENEW } from './log-scripts.js';
+import { PUBLISH, PUBLISH_AGAIN } from './publish-script.js';
 
 /** A script and the SHA-1 by which Redis knows it. */
 export interface Script {
@@ -18,6 +19,8 @@ export interface Script {
 
 export interface Scripts {
   readonly publish: Script;
+  /** The same call once more: what ran of it is found, and not done again. */
+  readonly publishAgain: Script;
   readonly page: Script;
   /** `page` without making an epoch: answers 0 where there is none. */
   readonly peek: Script;
@@ -88,6 +91,7 @@ export const scripts = (sharded: boolean): Scripts => {
   const publishing = `local PUBLISH = '${sharded ? 'SPUBLISH' : 'PUBLISH'}'`;
   return {
     publish: script(publishing, NOW, ID, PUBLISH),
+    publishAgain: script(publishing, NOW, ID, PUBLISH_AGAIN),
     page: script(NOW, ENTRIES, PAGE),
     peek: script(NOW, ENTRIES, PEEK),
     peekAnywhere: reading(NOW, ENTRIES, PEEK),

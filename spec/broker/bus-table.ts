@@ -425,7 +425,7 @@ export const behaves = async (test: Test, kind: Kind): Promise<void> => {
     await node.command('CONFIG', 'SET', 'min-replicas-to-write', 3);
     t.equal(
       await left(a.bus.publish('lonely', [draft('lonely', '"x":1}')], [0], 77, later())),
-      'Other',
+      'Refused',
     );
     await node.command('CONFIG', 'SET', 'min-replicas-to-write', 0);
     t.equal(

@@ -501,7 +501,8 @@ t.test('restored is told when the rooms are subscribed again and repaired', asyn
   });
   const reads = pod.bus.sent.get('page') ?? 0;
   pod.bus.blackHole(false);
-  w.clock.advance(2_000);
+  // until restored, and not until a quiet room is looked after
+  w.clock.advance(1_500);
   t.same(atUp, [['Opened cluster', 'Published']]);
   t.equal(pod.bus.sent.get('page'), reads + 1, 'read once');
 });

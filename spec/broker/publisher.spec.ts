@@ -41,6 +41,8 @@ const stub = (): Stub => {
       timeoutMs: 2_000,
       probe: {
         send$: of(right(0)),
+        sendNew$: of(right(0)),
+        refusal: () => undefined,
         last: () => self.lastProbe,
         read: () => undefined,
         ahead: () => 5_000,
@@ -49,6 +51,8 @@ const stub = (): Stub => {
       echoes: echoes({ clock }),
       receipts: receipts({ clock }),
       way: () => 'cluster',
+      ready: () => true,
+      look: () => undefined,
       idOutside: (_room, nonce) => ({
         tag: 1,
         offset: 0,

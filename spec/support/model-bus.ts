@@ -20,6 +20,8 @@ import { type Pipe, pipe } from './pipe.js';
 export interface ModelBus extends Bus {
   /** The connections break now. */
   cut(): void;
+  /** Redis closes one connection, or both. The session goes with either; what was sent on the other may still arrive. */
+  breakOff(which: 'subscriber' | 'publisher' | 'both'): void;
   /** Nothing passes either way, and nothing says so, until healed. */
   blackHole(on: boolean): void;
   /** Commands arrive and are done, their answers wait until healed. */
@@ -42,6 +44,11 @@ export interface ModelBus extends Bus {
 
 /** Redis sees the end of a process that was killed at most so long after it. */
 const KILLED_MS = 50;
+
+/** As `lib/broker/redis-session.ts` has it. */
+const AT_ONCE_MS = 10;
+/** What was sent on a connection that the pod gave up comes to Redis so much later. */
+const STRAGGLING_MS = 200;
 
 const LOST: Either<BusError, never> = left({ _tag: 'Unreachable', detail: 'no connection' });
 
@@ -86,7 +93,7 @@ export const modelBus = (
     for (const deliver of waiting) deliver();
   };
 
-  const connect = (): void => {
+  const connect = (atOnce = false): void => {
     if (ended) return;
     due?.unsubscribe();
     due = scheduler.schedule(
@@ -120,21 +127,23 @@ export const modelBus = (
           }),
         );
       },
-      failures === 0 ? 0 : backoffMs(failures - 1, random),
+      atOnce ? random() * AT_ONCE_MS : failures === 0 ? 0 : backoffMs(failures - 1, random),
     );
   };
 
-  const lose = (detail: string): void => {
+  const lose = (detail: string, staysOpen = false): void => {
     if (links === undefined) return;
-    for (const { close } of links.pipes) close();
+    const [first, ...others] = links.pipes;
+    if (staysOpen) first.delay(random() * STRAGGLING_MS);
+    else first.close();
+    for (const { close } of others) close();
     redis.peers.delete(links.peer);
     links = undefined;
     const was = ready;
     ready = false;
     for (const answer of [...unanswered]) answer();
     if (was) event$.next({ _tag: 'Lost', detail });
-    failures = Math.max(1, failures);
-    connect();
+    connect(was);
   };
 
   const command = <A>(name: string, hearing: boolean, run: (peer: Peer) => Reply<A>): Answer<A> =>
@@ -175,8 +184,8 @@ export const modelBus = (
         for (const channel of channels) peer.channels.delete(channel);
         return { _tag: 'Right', right: undefined };
       }),
-    publish: (room, drafts, nonces, tag, deadline) =>
-      command('publish', false, () => redis.publish(room, drafts, nonces, tag, deadline)),
+    publish: (room, drafts, nonces, tag, deadline, call) =>
+      command('publish', false, () => redis.publish(room, drafts, nonces, tag, deadline, call)),
     top: (room, tag) => command('top', false, () => redis.top(room, tag)),
     page: (room, from, most, tag) =>
       command('page', false, () => redis.page(room, from, most, tag)),
@@ -203,6 +212,7 @@ export const modelBus = (
         out.complete();
       }),
     cut: () => lose('cut'),
+    breakOff: (which) => lose(`${which} broken off`, which === 'subscriber'),
     blackHole: (on) => {
       hole = on;
       if (!on) unblock();

@@ -4,12 +4,13 @@
  * wrote last: the tail since the last fsync, or what a replica that became the master had not got.
  */
 import { isLeft, left, right, type Either } from 'fp-ts/lib/Either.js';
-import type { BusError, Outcome } from '../../lib/broker/bus.js';
+import { isSome } from 'fp-ts/lib/Option.js';
+import type { BusError, CallOf, Outcome } from '../../lib/broker/bus.js';
 import { channelOf } from '../../lib/broker/bus.js';
 import type { Draft } from '../../lib/codec.js';
 import { decodePublication, payloadOf, type Publication } from '../../lib/codec.js';
 import { NO_LOG, type Page, PAGE_BYTES } from '../../lib/log/index.js';
-import { formatId, GLOBAL, type Room, type Top } from '../../lib/position.js';
+import { formatId, GLOBAL, parseId, type Room, type Top } from '../../lib/position.js';
 import type { VirtualClock } from './virtual-clock.js';
 
 export interface Entry {
@@ -58,6 +59,7 @@ export interface ModelRedis {
     nonces: readonly number[],
     tag: number,
     deadline: number,
+    call?: CallOf,
   ): Reply<readonly Outcome[]>;
   top(room: Room, tag: number): Reply<Top>;
   page(room: Room, from: number, most: number, tag: number): Reply<Page>;
@@ -115,6 +117,9 @@ export interface ModelOptions extends Witnessed {
 
 const LEASE_MS = 10_000;
 const KEY_TTL_MS = 300_000;
+/** As `lib/broker/redis-calls.ts` has it, with a timeout of 2 s. */
+const MARK_MS = 8_000;
+const TELLING_MESSAGES = 1_000;
 /** What was written longer ago is on the disk and on every replica. */
 const UNSAFE_MS = 1_000;
 
@@ -126,6 +131,9 @@ export const modelRedis = (
   let inbox: (() => void)[] = [];
   let logs = new Map<Room, Log>();
   let keys = new Map<Room, Map<string, Key>>();
+  /** What calls were answered that the log cannot tell; and calls that a later try has settled, until their deadlines. */
+  let marks = new Map<string, { readonly outcomes: readonly Outcome[]; readonly until: number }>();
+  let fences = new Map<string, number>();
   let counts = new Map<Room, Map<string, number>>();
   let leases = new Map<string, number>();
   /** How to take back what was written last, by the monotonic clock. */
@@ -242,6 +250,45 @@ export const modelRedis = (
     return { _tag: 'Placed', id };
   };
 
+  /** What became of a call that may have run; undefined: it did not. */
+  const askedAgain = (
+    room: Room,
+    drafts: readonly Draft[],
+    nonces: readonly number[],
+    { id, again }: CallOf,
+  ): Reply<readonly Outcome[]> | undefined => {
+    const mark = marks.get(id);
+    if (mark !== undefined && mark.until > now()) return right(mark.outcomes);
+    const log = logs.get(room);
+    const floor = again?.tag === log?.tag ? (again?.offset ?? 0) : 0;
+    const since = again?.sinceMs ?? 0;
+    const tail = (log?.entries ?? []).filter((entry) => entry.offset > floor && entry.ms >= since);
+    const oldest = log?.entries[0];
+    const isWhole =
+      log === undefined ||
+      log.ms < since ||
+      log.offset <= floor ||
+      (oldest !== undefined && (oldest.offset <= floor + 1 || oldest.ms < since));
+    const outcomes = drafts.map(({ rest, key, digest }, i): Outcome | undefined => {
+      const found = tail.find((entry) => entry.rest === rest && nonceOf(entry.id) === nonces[i]);
+      if (found !== undefined) return { _tag: 'Placed', id: found.id };
+      const first = key === undefined ? undefined : keyOf(room, key);
+      if (first === undefined) return undefined;
+      if (first.digest !== digest) return { _tag: 'KeyReused' };
+      return { _tag: nonceOf(first.id) === nonces[i] ? 'Placed' : 'Duplicate', id: first.id };
+    });
+    if (outcomes.some((outcome) => outcome?._tag === 'Placed'))
+      return right(outcomes.flatMap((outcome) => (outcome === undefined ? [] : [outcome])));
+    const isTold =
+      isWhole ||
+      isMarked(drafts) ||
+      drafts.some(({ key }, i) => key !== undefined && outcomes[i] === undefined);
+    return isTold ? undefined : left({ _tag: 'Untold', detail: 'the log does not reach so far' });
+  };
+
+  const isMarked = (drafts: readonly Draft[]): boolean =>
+    logMessages < TELLING_MESSAGES || drafts.some(({ logged }) => !logged);
+
   /** What can be read of a log: neither too many nor too old. */
   const kept = (room: Room, { tag, offset, entries }: Log): readonly Entry[] => {
     const oldest = now() - logTtlMs;
@@ -298,12 +345,24 @@ export const modelRedis = (
       if (state === 'up') command();
       else if (state === 'frozen') inbox.push(command);
     },
-    publish: (room, drafts, nonces, tag, deadline) => {
-      if (now() > deadline) return left({ _tag: 'Late', detail: 'after its deadline' });
+    publish: (room, drafts, nonces, tag, deadline, call) => {
+      const isAgain = call?.again !== undefined;
+      const isLate = now() > deadline || (!isAgain && fences.has(call?.id ?? ''));
+      if (isLate && !isAgain) return left({ _tag: 'Late', detail: 'after its deadline' });
       const error = refusal(room);
       if (error !== undefined) return left(error);
+      const before = call?.again && askedAgain(room, drafts, nonces, call);
+      if (before !== undefined) return before;
+      if (isLate) return left({ _tag: 'Late', detail: 'after its deadline' });
       const log = logOf(room, tag);
-      return right(drafts.map((draft, i) => place(log, draft, nonces[i] ?? 0)));
+      const outcomes = drafts.map((draft, i) => place(log, draft, nonces[i] ?? 0));
+      if (call !== undefined && isMarked(drafts)) {
+        marks.set(call.id, { outcomes, until: now() + MARK_MS });
+        wrote(() => marks.delete(call.id));
+      }
+      if (isAgain) fences.set(call.id, deadline);
+      for (const [id, due] of fences) if (due < now()) fences.delete(id);
+      return right(outcomes);
     },
     top: (room, tag) => reading(room, tag, topOf),
     page: (room, from, most, tag) => reading(room, tag, (log) => pageOf(room, log, from, most)),
@@ -366,6 +425,8 @@ export const modelRedis = (
     wipe: () => {
       logs = new Map();
       keys = new Map();
+      marks = new Map();
+      fences = new Map();
       counts = new Map();
       leases = new Map();
       journal = [];
@@ -414,4 +475,9 @@ export const modelRedis = (
     },
     hears: (channel) => [...peers].filter(({ channels }) => channels.has(channel)).length,
   };
+};
+
+const nonceOf = (id: string): number | undefined => {
+  const read = parseId(id);
+  return isSome(read) ? read.value.nonce : undefined;
 };

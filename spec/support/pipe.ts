@@ -5,6 +5,8 @@ export interface Pipe {
   send(arrive: () => void): void;
   /** What is on its way does not arrive. */
   close(): void;
+  /** What is on its way arrives so much later. */
+  delay(ms: number): void;
 }
 
 export interface PipeOptions {
@@ -18,9 +20,15 @@ export interface PipeOptions {
 export const pipe = ({ clock, delayMs, blocked = () => false }: PipeOptions): Pipe => {
   let open = true;
   let last = 0;
+  let later = 0;
   const queue: (() => void)[] = [];
   const deliver = (): void => {
-    if (open && !blocked(deliver)) queue.shift()?.();
+    if (!open) return;
+    if (later > 0) {
+      const ms = later - clock.scheduler.now();
+      if (ms > 0) return void clock.scheduler.schedule(deliver, ms);
+    }
+    if (!blocked(deliver)) queue.shift()?.();
   };
   return {
     send: (arrive) => {
@@ -31,6 +39,9 @@ export const pipe = ({ clock, delayMs, blocked = () => false }: PipeOptions): Pi
     },
     close: () => {
       open = false;
+    },
+    delay: (ms) => {
+      later = clock.scheduler.now() + ms;
     },
   };
 };
