@@ -306,7 +306,12 @@ export const publisher = (deps: PublisherDeps): Publisher => {
         return;
       case 'Unreachable':
         call.isUnsure = true;
-        if (call.heard.size === call.batch.length) return giveUp(line, call, error);
+        if (call.heard.size === call.batch.length)
+          return settle(
+            line,
+            call,
+            call.batch.map((_, i) => placed(call.heard.get(i) ?? '')),
+          );
         call.attempt = scheduler.schedule(
           () => ask(line, call),
           RETRY * backoffMs(call.tries - 1, random),
@@ -426,6 +431,8 @@ export const publisher = (deps: PublisherDeps): Publisher => {
     },
   };
 };
+
+const placed = (id: string): Outcome => ({ _tag: 'Placed', id });
 
 /** A try that broke off waits a tenth of what others wait: it is only so that nothing spins. */
 const RETRY = 0.1;

@@ -22,7 +22,7 @@ const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 
 export const metrics = (
   backlog: Pick<Backlog, 'peak' | 'bytes'>,
-  { logBytes, remembered }: Pick<Broker, 'logBytes' | 'remembered'>,
+  { logBytes, remembered, waiting }: Pick<Broker, 'logBytes' | 'remembered' | 'waiting'>,
 ): Metrics => {
   const registry = new Registry();
   const registers = [registry];
@@ -126,6 +126,16 @@ export const metrics = (
       registers,
       collect() {
         for (const [what, count] of Object.entries(remembered())) this.set({ what }, count);
+      },
+    });
+  }
+  if (waiting !== undefined) {
+    new Gauge({
+      name: 'realtime_broker_waiting_messages',
+      help: 'Messages that the broker has not answered yet',
+      registers,
+      collect() {
+        this.set(waiting());
       },
     });
   }

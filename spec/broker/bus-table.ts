@@ -3,7 +3,7 @@
  * only for what must happen, with a bound.
  */
 import * as O from 'fp-ts/lib/Option.js';
-import { firstValueFrom } from 'rxjs';
+import { firstValueFrom, lastValueFrom } from 'rxjs';
 import type { Test } from 'tap';
 import { type Bus, CONTROL_CHANNEL, channelOf, podChannel } from '../../lib/broker/bus.js';
 import { type BusOptions } from '../../lib/broker/redis-options.js';
@@ -21,6 +21,7 @@ import {
   sayAll,
   texts,
 } from '../support/watched-bus.js';
+import { asksAgain } from './again-table.js';
 
 export interface Kind {
   readonly name: string;
@@ -452,6 +453,12 @@ export const behaves = async (test: Test, kind: Kind): Promise<void> => {
       a.events.slice(from).map(({ _tag }) => _tag),
       ['Lost', 'Ready', 'Message'],
     );
+  });
+
+  await asksAgain(test, kind.name, {
+    open: async (logMessages) => (await ready(open({ logMessages }))).bus,
+    now: Date.now,
+    close: async (bus) => void (await lastValueFrom(bus.close(), { defaultValue: undefined })),
   });
 
   // Sentinel would put another in its place: it has a test of its own

@@ -6,7 +6,9 @@ import { echoes } from '../../lib/broker/echoes.js';
 import { type Publisher, publisher } from '../../lib/broker/publisher.js';
 import { receipts } from '../../lib/broker/receipts.js';
 import { type Draft, draftOf } from '../../lib/codec.js';
+import { modelRedis } from '../support/model-redis.js';
 import { virtualClock } from '../support/virtual-clock.js';
+import { type AgainKind, asksAgain } from './again-table.js';
 
 const draft = (): Draft => {
   const made = draftOf({ room: 'r', type: 'chat', from: 'alice', data: 'hi', at: 0 });
@@ -135,4 +137,21 @@ t.test('late by a clock that was misjudged: tried once more, then on the pod', a
   s.say();
   t.equal(s.calls.length, 2);
   t.same(s.scopes, ['pod']);
+});
+
+t.test('the model of Redis answers a call that comes again as Redis does', async (t) => {
+  const clock = virtualClock();
+  const kind: AgainKind = {
+    open: async (logMessages) => {
+      const redis = modelRedis(clock, { logMessages });
+      return {
+        publish: (...call) => of(redis.publish(...call)),
+        top: (...room) => of(redis.top(...room)),
+        page: (...pages) => of(redis.page(...pages)),
+      } satisfies Pick<Bus, 'publish' | 'top' | 'page'> as unknown as Bus;
+    },
+    now: () => Math.floor(clock.wall()),
+    close: async () => undefined,
+  };
+  await asksAgain(t, 'model', kind);
 });

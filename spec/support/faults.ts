@@ -34,6 +34,8 @@ export interface Row {
   /** Of what was said while `degraded` was told: how many, and the longest wait for the ack. */
   readonly saidDegraded: number;
   readonly slowestDegradedMs: number;
+  /** From a message to its ack, of all: the middle, of a hundred the slowest, the slowest. */
+  readonly ackMs: readonly [number, number, number];
   readonly closed: number;
   readonly podsEnded: number;
 }
@@ -57,6 +59,8 @@ export interface FaultCase {
   /** Long enough to be told; else it is a hiccup. */
   readonly isOutage: boolean;
   readonly degradedBarMs?: number;
+  /** Messages said in 50 ms. */
+  readonly saidATick?: number;
   readonly start: () => Promise<Broker>;
 }
 
@@ -216,7 +220,7 @@ export const FAULTS: readonly FaultCase[] = [
 ];
 
 /** Runs one fault from the first process to the last. */
-export const suffer = async ({ name, start }: FaultCase): Promise<Row> => {
+export const suffer = async ({ name, start, saidATick = A_TICK }: FaultCase): Promise<Row> => {
   const endings: (() => unknown)[] = [];
   try {
     await build();
@@ -240,7 +244,7 @@ export const suffer = async ({ name, start }: FaultCase): Promise<Row> => {
         ]),
       ),
     );
-    const load = steady(clients.watchers);
+    const load = steady(clients.watchers, saidATick);
     await sleep(BEFORE_MS);
     const { hitAt, backAt } = await broker.fault(connectedAt);
     await sleep(AFTER_MS);
@@ -254,11 +258,14 @@ export const suffer = async ({ name, start }: FaultCase): Promise<Row> => {
   }
 };
 
-/** 200 messages a second, each from another client, one in twenty to everybody. */
-const steady = (watchers: readonly Watcher[]): { readonly stop: () => void } => {
+/** Messages each 50 ms, each from another client, one in twenty to everybody. */
+const steady = (
+  watchers: readonly Watcher[],
+  saidATick: number,
+): { readonly stop: () => void } => {
   let turn = 0;
   const timer = setInterval(() => {
-    for (let i = 0; i < A_TICK; i++) {
+    for (let i = 0; i < saidATick; i++) {
       const watcher = watchers[turn++ % watchers.length];
       const room = watcher?.ears.find((ear) => ear.room !== '')?.room;
       if (watcher?.closeCode() === undefined) watcher?.say(turn % 20 === 0 ? '' : (room ?? ''));
@@ -296,9 +303,17 @@ const rowOf = (
       0,
       ...during.map(({ at, answers: [answer] }) => (answer?.at ?? Number.POSITIVE_INFINITY) - at),
     ),
+    ackMs: ackTimes([...said.values()]),
     closed: watchers.filter((watcher) => watcher.closeCode() !== undefined).length,
     podsEnded: pods.filter((pod) => pod.hasEnded()).length,
   };
+};
+
+const ackTimes = (said: readonly Said[]): Row['ackMs'] => {
+  const ms = said.flatMap(({ at, answers: [answer] }) => (answer === undefined ? [] : answer.at - at));
+  ms.sort((a, b) => a - b);
+  const at = (part: number): number => ms[Math.min(ms.length - 1, Math.floor(ms.length * part))] ?? 0;
+  return [at(0.5), at(0.99), at(1)];
 };
 
 /** How many were told these two of the broker's states one after the other. */
@@ -357,6 +372,7 @@ const HEAD = [
   'gaps told',
   'sent',
   'acked',
+  'ack p50, p99, most',
   'on pod',
   'refused',
   'delivered',
@@ -371,7 +387,7 @@ const HEAD = [
 export const tableOf = (rows: readonly Row[]): string => {
   const seconds = ({ clients, ms }: Latest, of: number): string =>
     ms === undefined ? '–' : `${clients}/${of}, ${(ms / 1000).toFixed(2)} s`;
-  const lines = rows.map(({ name, clients, degraded, restored, gaps, verdict, closed }) => [
+  const lines = rows.map(({ name, clients, degraded, restored, gaps, verdict, ackMs, closed }) => [
     name,
     seconds(degraded, clients),
     seconds(restored, clients),
@@ -380,6 +396,7 @@ export const tableOf = (rows: readonly Row[]): string => {
       .join(', ') || '–',
     verdict.sent,
     verdict.acked,
+    `${ackMs.map((ms) => ms.toFixed(0)).join(', ')} ms`,
     verdict.ackedOnPod,
     verdict.refused + verdict.unanswered,
     verdict.delivered,

@@ -1,0 +1,20 @@
+/**
+ * `npm run kills`: 10,000 messages said on three pods while connections to Redis are killed five times a second, on each kind
+ * of Redis; a table of what clients were told. Each ack must be for all pods. `npm run kills -- Sentinel`: that one alone.
+ */
+import { sufferAll, tableOf } from '../spec/support/faults.js';
+import { kills } from '../spec/support/kills.js';
+
+/** With what is said before and after the kills. */
+const TIMES = 50;
+const SAID_A_TICK = 36;
+
+const [word = ''] = process.argv.slice(2);
+const cases = kills({ times: TIMES, saidATick: SAID_A_TICK });
+const chosen = cases.filter(({ name }) => name.toLowerCase().includes(word.toLowerCase()));
+const rows = await sufferAll(chosen, 1, ({ name, verdict }) => {
+  console.error(`${name}: ${verdict.faultCount} faults, ${verdict.ackedOnPod} acks with scope`);
+  for (const fault of verdict.faults) console.error(`  ${fault}`);
+});
+console.log(tableOf(rows));
+process.exitCode = rows.some(({ verdict }) => verdict.faultCount + verdict.ackedOnPod > 0) ? 1 : 0;

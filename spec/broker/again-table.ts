@@ -1,0 +1,200 @@
+/**
+ * What a call that is asked for again is answered, on a bus of any kind: on each Redis, and on the model of one. Nothing of
+ * it is done twice, and what was sent first and comes last does nothing.
+ */
+import type { Test } from 'tap';
+import type { Again, Bus, Outcome } from '../../lib/broker/bus.js';
+import type { Draft } from '../../lib/codec.js';
+import type { Room } from '../../lib/position.js';
+import { draft, left, right } from '../support/watched-bus.js';
+
+export interface AgainKind {
+  /** In the bus' own Redis: the log keeps so many. */
+  readonly open: (logMessages: number) => Promise<Bus>;
+  /** Redis's clock, or near it. */
+  readonly now: () => number;
+  readonly close: (bus: Bus) => Promise<void>;
+}
+
+const NOON = '2026-01-01T12:00:00.000Z';
+const TAG = 77;
+const NOWHERE = { tag: 0, offset: 0 } as const;
+
+export const asksAgain = async (
+  test: Test,
+  name: string,
+  { open, now, close }: AgainKind,
+): Promise<void> => {
+  let calls = 0;
+  let nonce = 100;
+  /** What was said in a room, in order. */
+  const entries = async (bus: Bus, room: Room): Promise<readonly string[]> =>
+    (await right(bus.page(room, 1, 1_000, TAG))).entries.map(({ payload }) => payload.toString());
+
+  interface Asking {
+    readonly first: () => Promise<readonly Outcome[]>;
+    readonly again: () => Promise<readonly Outcome[]>;
+    readonly refused: () => Promise<string>;
+    readonly late: () => Promise<string>;
+  }
+  const call = (
+    bus: Bus,
+    room: Room,
+    drafts: readonly Draft[],
+    base: Pick<Again, 'tag' | 'offset'> = NOWHERE,
+  ): Asking => {
+    const id = `c${name}-${++calls}`;
+    const nonces = drafts.map(() => ++nonce);
+    const again: Again = { sinceMs: now() - 1_000, ...base };
+    const deadline = (): number => now() + 2_000;
+    return {
+      first: () => right(bus.publish(room, drafts, nonces, TAG, deadline(), { id })),
+      again: () => right(bus.publish(room, drafts, nonces, TAG, deadline(), { id, again })),
+      refused: () => left(bus.publish(room, drafts, nonces, TAG, deadline(), { id, again })),
+      late: () => left(bus.publish(room, drafts, nonces, TAG, deadline(), { id })),
+    };
+  };
+  const text = (room: Room, word: string, over?: Partial<Draft>): Draft =>
+    draft(
+      room,
+      `"type":"chat","room":"${room}","from":"a","data":"${word}","timestamp":"${NOON}"}`,
+      over,
+    );
+  const others = async (bus: Bus, room: Room, count: number): Promise<void> => {
+    for (let i = 0; i < count; i += 64)
+      await call(
+        bus,
+        room,
+        Array.from({ length: Math.min(64, count - i) }, (_, j) => text(room, `other ${i + j}`)),
+      ).first();
+  };
+
+  await test.test(`${name}: what ran is answered as it was, and not said again`, async (t) => {
+    const bus = await open(1_000);
+    await others(bus, 'ran', 3);
+    const said = call(bus, 'ran', [
+      text('ran', 'a'),
+      text('ran', 'a'),
+      text('ran', 'key', { key: 'k', digest: 'D' }),
+      text('ran', 'key', { key: 'k', digest: 'D' }),
+      text('ran', 'key', { key: 'k', digest: 'E' }),
+    ]);
+    const outcomes = await said.first();
+    t.same(
+      outcomes.map(({ _tag }) => _tag),
+      ['Placed', 'Placed', 'Placed', 'Duplicate', 'KeyReused'],
+    );
+    await others(bus, 'ran', 100);
+    const before = await entries(bus, 'ran');
+    t.same(await said.again(), outcomes);
+    t.same(await said.again(), outcomes, 'however often');
+    t.same(await entries(bus, 'ran'), before);
+    await close(bus);
+  });
+
+  await test.test(
+    `${name}: what did not run runs once; the first try comes last, and is refused`,
+    async (t) => {
+      const bus = await open(1_000);
+      await others(bus, 'not', 3);
+      const said = call(bus, 'not', [text('not', 'a'), text('not', 'b')]);
+      const other = call(bus, 'not', [text('not', 'c')]);
+      const outcomes = await said.again();
+      await other.again();
+      t.same(
+        outcomes.map(({ _tag }) => _tag),
+        ['Placed', 'Placed'],
+      );
+      t.equal(await said.late(), 'Late');
+      t.equal(await other.late(), 'Late', 'of each call');
+      t.same(await said.again(), outcomes);
+      t.same(
+        (await entries(bus, 'not')).slice(3).map((payload) => /"data":"(.)"/.exec(payload)?.[1]),
+        ['a', 'b', 'c'],
+      );
+      t.equal(
+        (await call(bus, 'not', [text('not', 'd')]).first())[0]?._tag,
+        'Placed',
+        'and others go on',
+      );
+      await close(bus);
+    },
+  );
+
+  await test.test(`${name}: another's message with the same 20 bits is not ours`, async (t) => {
+    const bus = await open(1_000);
+    const said = call(bus, 'bits', [text('bits', 'ours')]);
+    nonce -= 1;
+    await call(bus, 'bits', [text('bits', 'theirs')]).first();
+    await said.again();
+    t.equal((await entries(bus, 'bits')).length, 2);
+    await close(bus);
+  });
+
+  await test.test(
+    `${name}: a call that comes again after its deadline is late, or has its place`,
+    async (t) => {
+      const bus = await open(1_000);
+      const ran = [text('dead', 'a')];
+      const id = `c${name}-dead`;
+      const again: Again = { sinceMs: now() - 1_000, ...NOWHERE };
+      const outcomes = await right(bus.publish('dead', ran, [7], TAG, now() + 2_000, { id }));
+      t.same(await right(bus.publish('dead', ran, [7], TAG, now() - 5, { id, again })), outcomes);
+      t.equal(
+        await left(bus.publish('dead', ran, [8], TAG, now() - 5, { id: `${id}-2`, again })),
+        'Late',
+      );
+      await close(bus);
+    },
+  );
+
+  for (const logMessages of [0, 1, 12]) {
+    await test.test(
+      `${name}: a log of ${logMessages} tells it too, and so does what is in no log`,
+      async (t) => {
+        const room = `few-${logMessages}`;
+        const bus = await open(logMessages);
+        const said = call(bus, room, [text(room, 'a'), text(room, 'b', { logged: false })]);
+        const outcomes = await said.first();
+        await others(bus, room, 20);
+        const top = await right(bus.top(room, TAG));
+        t.same(await said.again(), outcomes);
+        t.same(await right(bus.top(room, TAG)), top, 'nothing was said');
+        const unsaid = call(bus, room, [text(room, 'c')]);
+        await unsaid.again();
+        t.equal(await unsaid.late(), 'Late');
+        t.equal((await right(bus.top(room, TAG))).offset, top.offset + 1, 'said once');
+        await close(bus);
+      },
+    );
+  }
+
+  await test.test(`${name}: presence is found, and not said again`, async (t) => {
+    const bus = await open(1_000);
+    const said = call(bus, 'presence', [text('presence', 'here', { logged: false })]);
+    const outcomes = await said.first();
+    t.same(await said.again(), outcomes);
+    await close(bus);
+  });
+
+  await test.test(
+    `${name}: more was said meanwhile than the log keeps: it says so, but of keys`,
+    async (t) => {
+      const bus = await open(1_000);
+      const said = call(bus, 'much', [text('much', 'a')]);
+      const keyed = call(bus, 'much', [text('much', 'k', { key: 'K', digest: 'D' })]);
+      const unsaid = call(bus, 'much', [text('much', 'l', { key: 'L', digest: 'D' })]);
+      await said.first();
+      const outcomes = await keyed.first();
+      await others(bus, 'much', 1_100);
+      const top = await right(bus.top('much', TAG));
+      t.equal(await said.refused(), 'Untold');
+      t.same(await keyed.again(), outcomes);
+      t.same(await right(bus.top('much', TAG)), top, 'nothing was said');
+      t.equal((await unsaid.again())[0]?._tag, 'Placed');
+      const known = call(bus, 'much', [text('much', 'b')], { tag: TAG, offset: top.offset + 1 });
+      t.equal((await known.again())[0]?._tag, 'Placed', 'where the pod knows how far the log was');
+      await close(bus);
+    },
+  );
+};

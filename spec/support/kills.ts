@@ -1,0 +1,96 @@
+/**
+ * Connections to Redis that break while Redis is well: of one pod or of all, those that hear, those that ask, or both, ten
+ * times in two seconds, on each kind of Redis. No outage: nobody may be told one, and each ack is for all pods.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FaultCase } from './faults.js';
+import { type RedisServer, startCluster, startRedis, startSentinels } from './redis.js';
+
+interface Topology {
+  readonly name: string;
+  readonly start: () => Promise<{
+    readonly env: Readonly<Record<string, string>>;
+    /** Those that pods connect to. */
+    readonly nodes: readonly RedisServer[];
+    readonly stop: () => Promise<void>;
+  }>;
+}
+
+const TOPOLOGIES: readonly Topology[] = [
+  {
+    name: 'one Redis',
+    start: async () => {
+      const redis = await startRedis();
+      return { env: { REDIS_URL: redis.url }, nodes: [redis], stop: redis.stop };
+    },
+  },
+  {
+    name: 'Sentinel',
+    start: async () => {
+      const trio = await startSentinels();
+      const env = {
+        REDIS_URL: trio.url,
+        REDIS_SENTINELS: trio.addresses.join(','),
+        REDIS_SENTINEL_NAME: trio.name,
+      };
+      return { env, nodes: [trio.nodes[0]], stop: trio.stop };
+    },
+  },
+  {
+    name: 'Cluster',
+    start: async () => {
+      const cluster = await startCluster();
+      const env = { REDIS_URL: cluster.url, REDIS_CLUSTER: 'true' };
+      return { env, nodes: cluster.nodes, stop: cluster.stop };
+    },
+  },
+];
+
+type Which = 'subscriber' | 'publisher' | 'both';
+const WHICH: readonly Which[] = ['subscriber', 'publisher', 'both'];
+const APART_MS = 200;
+
+const fieldOf = (line: string, name: string): string =>
+  new RegExp(`(?:^| )${name}=(\\S*)`).exec(line)?.[1] ?? '';
+
+/** Of pods whose name begins so. */
+const kill = async (node: RedisServer, which: Which, pods: string): Promise<void> => {
+  const clients = String(await node.command('CLIENT', 'LIST')).split('\n');
+  const chosen = clients.filter((line) => {
+    if (!fieldOf(line, 'name').startsWith(`chat-api:${pods}`)) return false;
+    const hears = fieldOf(line, 'flags').includes('P');
+    return which === 'both' || hears === (which === 'subscriber');
+  });
+  for (const line of chosen) await node.command('CLIENT', 'KILL', 'ID', fieldOf(line, 'id'));
+};
+
+/** `times` kills, each time others. */
+export const kills = ({
+  times,
+  saidATick,
+}: {
+  readonly times: number;
+  readonly saidATick?: number;
+}): readonly FaultCase[] =>
+  TOPOLOGIES.map(({ name, start }) => ({
+    name: `${name}: connections killed, ${times} times`,
+    isOutage: false,
+    ...(saidATick === undefined ? {} : { saidATick }),
+    start: async () => {
+      const { env, nodes, stop } = await start();
+      return {
+        env,
+        fault: async () => {
+          const hitAt = performance.now();
+          for (let i = 0; i < times; i++) {
+            const which = WHICH[i % WHICH.length] ?? 'both';
+            const pods = i % 2 === 0 ? 'pod-1' : 'pod-';
+            await Promise.all(nodes.map((node) => kill(node, which, pods)));
+            await sleep(Math.max(0, hitAt + (i + 1) * APART_MS - performance.now()));
+          }
+          return { hitAt, backAt: performance.now() };
+        },
+        stop,
+      };
+    },
+  }));
