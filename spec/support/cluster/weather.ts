@@ -52,6 +52,7 @@ const ALL: readonly Climate[] = ['calm', 'outage', 'loss'];
 const HARD: readonly Climate[] = ['outage', 'loss'];
 const LOSS: readonly Climate[] = ['loss'];
 const nothing = (): void => undefined;
+const BREAKABLE = ['subscriber', 'publisher', 'both'] as const;
 
 const KINDS: readonly Kind[] = [
   {
@@ -100,10 +101,26 @@ const KINDS: readonly Kind[] = [
     name: 'the connections of a pod to Redis break',
     climates: ALL,
     one: true,
-    unreachable: true,
     ms: [1_500, 1_500],
     begin: (_, pod) => {
       pod.bus()?.cut();
+      return nothing;
+    },
+  },
+  {
+    // no outage: nobody is told one, and what is said meanwhile reaches all
+    name: 'a connection of a pod to Redis breaks, again and again',
+    climates: ALL,
+    one: true,
+    ms: [2_500, 2_500],
+    begin: ({ clock }, pod) => {
+      const bus = pod.bus();
+      const times = 1 + Math.floor(clock.random() * 10);
+      for (let i = 0; i < times; i++)
+        clock.scheduler.schedule(() => {
+          const which = BREAKABLE[Math.floor(clock.random() * BREAKABLE.length)] ?? 'both';
+          bus?.breakOff(which);
+        }, clock.random() * 2_000);
       return nothing;
     },
   },
