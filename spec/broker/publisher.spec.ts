@@ -1,13 +1,14 @@
 import { isRight, left, right } from 'fp-ts/lib/Either.js';
 import { of, Subject } from 'rxjs';
 import t from 'tap';
-import type { Answer, Bus, BusError, Outcome } from '../../lib/broker/bus.js';
-import { echoes } from '../../lib/broker/echoes.js';
+import type { Answer, Bus, BusError, CallOf, Outcome } from '../../lib/broker/bus.js';
+import { type Echoes, echoes } from '../../lib/broker/echoes.js';
 import { type Publisher, publisher } from '../../lib/broker/publisher.js';
 import { receipts } from '../../lib/broker/receipts.js';
 import { type Draft, draftOf } from '../../lib/codec.js';
+import type { Room } from '../../lib/position.js';
 import { modelRedis } from '../support/model-redis.js';
-import { virtualClock } from '../support/virtual-clock.js';
+import { type VirtualClock, virtualClock } from '../support/virtual-clock.js';
 import { type AgainKind, asksAgain } from './again-table.js';
 
 const draft = (): Draft => {
@@ -16,26 +17,50 @@ const draft = (): Draft => {
   return made.right;
 };
 
+interface Asked {
+  readonly size: number;
+  readonly deadline: number;
+  readonly nonces: readonly number[];
+  readonly call: CallOf | undefined;
+}
+
 interface Stub {
   readonly lines: Publisher;
+  readonly clock: VirtualClock;
+  readonly echoes: Echoes;
   /** The scopes answered, in order. */
   readonly scopes: string[];
-  /** The size of each call, and its deadline. */
-  readonly calls: { readonly size: number; readonly deadline: number }[];
+  readonly calls: Asked[];
+  readonly failures: BusError[];
+  /** Rooms whose log was to be looked at. */
+  readonly looks: Room[];
   answer$: Answer<readonly Outcome[]>;
   lastProbe: number;
+  isReady: boolean;
+  ahead: number | undefined;
+  refusal: BusError | undefined;
   say(times?: number): void;
 }
 
 const stub = (): Stub => {
   const clock = virtualClock();
   const scopes: string[] = [];
-  const calls: { readonly size: number; readonly deadline: number }[] = [];
+  const calls: Asked[] = [];
+  const failures: BusError[] = [];
+  const looks: Room[] = [];
+  const said = echoes({ clock });
   const self: Stub = {
+    clock,
+    echoes: said,
+    failures,
+    looks,
+    isReady: true,
+    ahead: 5_000,
+    refusal: undefined,
     lines: publisher({
       bus: {
-        publish: (_room, drafts, _nonces, _tag, deadline) => {
-          calls.push({ size: drafts.length, deadline });
+        publish: (_room, drafts, nonces, _tag, deadline, call) => {
+          calls.push({ size: drafts.length, deadline, nonces, call });
           return self.answer$;
         },
       } satisfies Pick<Bus, 'publish'> as unknown as Bus,
@@ -44,27 +69,27 @@ const stub = (): Stub => {
       probe: {
         send$: of(right(0)),
         sendNew$: of(right(0)),
-        refusal: () => undefined,
         last: () => self.lastProbe,
         read: () => undefined,
-        ahead: () => 5_000,
+        ahead: () => self.ahead,
+        refusal: () => self.refusal,
         forget: () => undefined,
       },
-      echoes: echoes({ clock }),
+      echoes: said,
       receipts: receipts({ clock }),
       way: () => 'cluster',
-      ready: () => true,
-      look: () => undefined,
+      ready: () => self.isReady,
       idOutside: (_room, nonce) => ({
         tag: 1,
-        offset: 0,
+        offset: 9,
         ms: 0,
         global: false,
         outside: true,
         nonce,
       }),
       deliver: () => undefined,
-      failed: () => undefined,
+      look: (room) => looks.push(room),
+      failed: (error) => failures.push(error),
     }),
     scopes,
     calls,
@@ -155,3 +180,124 @@ t.test('the model of Redis answers a call that comes again as Redis does', async
   };
   await asksAgain(t, 'model', kind);
 });
+
+const lost: BusError = { _tag: 'Unreachable', detail: 'the connection was closed' };
+
+t.test(
+  'a call whose connection broke is asked for again, as the same, when there is one',
+  async (t) => {
+    const s = stub();
+    s.answer$ = of(left(lost));
+    s.say(2);
+    s.isReady = false;
+    s.clock.advance(1_900);
+    t.same([s.calls.length, s.scopes], [1, []], 'it waits, and so does what is behind it');
+    s.isReady = true;
+    s.answer$ = of(right(placed(1)));
+    s.lines.answered();
+    t.same(s.scopes, ['cluster', 'cluster'], 'in order');
+    const [first, again, next] = s.calls;
+    t.same(again?.nonces, first?.nonces);
+    t.equal(again?.call?.id, first?.call?.id);
+    t.equal(first?.call?.again, undefined);
+    t.match(again?.call?.again, { tag: 1, offset: 9 }, 'with the place that the log had come to');
+    t.ok((again?.call?.again?.sinceMs ?? Number.NaN) <= 5_000, 'and the time');
+    t.equal(again?.deadline, first?.deadline, 'the time counts on');
+    t.equal(next?.call?.again, undefined);
+    t.not(next?.call?.id, first?.call?.id);
+    t.same(s.looks, ['r'], 'what ran may be in the log alone');
+    t.same(s.failures, []);
+    t.equal(s.lines.size(), 0);
+  },
+);
+
+t.test('no connection comes: each falls back when its time has passed, in order', async (t) => {
+  const s = stub();
+  s.answer$ = of(left(lost));
+  s.say();
+  s.isReady = false;
+  s.clock.advance(500);
+  s.say(2);
+  s.clock.advance(1_450);
+  t.same(s.scopes, []);
+  s.clock.advance(60);
+  t.same(s.scopes, ['pod', 'pod', 'pod'], 'one that fell back keeps the room on the pod');
+  t.equal(s.echoes.size(), 1, 'what may have run is known again');
+  s.isReady = true;
+  s.answer$ = of(right(placed(1)));
+  s.lines.probed(6);
+  s.say();
+  t.equal(s.scopes.at(-1), 'cluster');
+});
+
+t.test('what comes while there is no connection waits for one, or for its time', async (t) => {
+  const s = stub();
+  s.isReady = false;
+  s.say(3);
+  s.clock.advance(1_000);
+  t.same([s.calls.length, s.scopes.length, s.lines.waiting()], [0, 0, 3]);
+  s.isReady = true;
+  s.answer$ = of(right(placed(3)));
+  s.lines.answered();
+  t.same(
+    s.calls.map(({ size, deadline }) => [size, deadline]),
+    [[3, 7_000]],
+    'one call, whose time counts from when the first was accepted',
+  );
+  t.same(s.scopes, ['cluster', 'cluster', 'cluster']);
+  t.equal(s.lines.waiting(), 0);
+  s.isReady = false;
+  s.say();
+  s.clock.advance(2_100);
+  t.equal(s.scopes.at(-1), 'pod');
+  t.match(s.failures, [{ _tag: 'Unreachable', detail: 'there is no connection to Redis' }]);
+});
+
+t.test('the connection is there and Redis refuses the probe: nothing waits', async (t) => {
+  const s = stub();
+  s.ahead = undefined;
+  s.say();
+  t.same(s.scopes, []);
+  s.refusal = { _tag: 'OutOfMemory', detail: 'OOM' };
+  s.lines.answered();
+  t.same(s.scopes, ['pod']);
+  t.match(s.failures, [{ _tag: 'OutOfMemory' }]);
+});
+
+t.test('too much waits: unavailable, and nothing else', async (t) => {
+  const s = stub();
+  s.isReady = false;
+  s.say(32_768);
+  t.same(s.scopes, []);
+  s.say();
+  t.same(s.scopes, ['Unavailable']);
+  t.equal(s.lines.waiting(), 32_768);
+  s.lines.close();
+  t.equal(s.scopes.length, 32_769, 'closed, each has its answer');
+  t.equal(s.lines.waiting(), 0);
+});
+
+t.test(
+  'what Redis refused before it began has not run; of the rest the log is asked',
+  async (t) => {
+    for (const [error, mayHaveRun] of [
+      [{ _tag: 'ReadOnly', detail: '' }, false],
+      [{ _tag: 'OutOfMemory', detail: '' }, false],
+      [{ _tag: 'Misconfigured', detail: '' }, false],
+      [{ _tag: 'Loading', detail: '' }, false],
+      [{ _tag: 'Busy', detail: '' }, false],
+      [{ _tag: 'Refused', detail: '' }, false],
+      [{ _tag: 'NoPermission', detail: '' }, false],
+      [{ _tag: 'WrongType', detail: '', inside: true }, false],
+      [{ _tag: 'NoPermission', detail: '', inside: true }, true],
+      [{ _tag: 'Other', detail: '' }, true],
+    ] as const satisfies readonly (readonly [BusError, boolean])[]) {
+      const s = stub();
+      s.answer$ = of(left(error));
+      s.say();
+      t.same(s.scopes, ['pod'], error._tag);
+      t.equal(s.calls.length, mayHaveRun ? 2 : 1, 'asked again at once, and once');
+      t.equal(s.echoes.size(), mayHaveRun ? 1 : 0);
+    }
+  },
+);
