@@ -458,7 +458,9 @@ export const behaves = async (test: Test, kind: Kind): Promise<void> => {
   await asksAgain(test, kind.name, {
     open: async (logMessages) => (await ready(open({ logMessages }))).bus,
     now: Date.now,
-    close: async (bus) => void (await lastValueFrom(bus.close(), { defaultValue: undefined })),
+    close: async (bus) => {
+      await lastValueFrom(bus.close(), { defaultValue: undefined });
+    },
   });
 
   // Sentinel would put another in its place: it has a test of its own

@@ -259,10 +259,7 @@ export const suffer = async ({ name, start, saidATick = A_TICK }: FaultCase): Pr
 };
 
 /** Messages each 50 ms, each from another client, one in twenty to everybody. */
-const steady = (
-  watchers: readonly Watcher[],
-  saidATick: number,
-): { readonly stop: () => void } => {
+const steady = (watchers: readonly Watcher[], saidATick: number): { readonly stop: () => void } => {
   let turn = 0;
   const timer = setInterval(() => {
     for (let i = 0; i < saidATick; i++) {
@@ -310,9 +307,12 @@ const rowOf = (
 };
 
 const ackTimes = (said: readonly Said[]): Row['ackMs'] => {
-  const ms = said.flatMap(({ at, answers: [answer] }) => (answer === undefined ? [] : answer.at - at));
+  const ms = said.flatMap(({ at, answers: [answer] }) =>
+    answer === undefined ? [] : answer.at - at,
+  );
   ms.sort((a, b) => a - b);
-  const at = (part: number): number => ms[Math.min(ms.length - 1, Math.floor(ms.length * part))] ?? 0;
+  const at = (part: number): number =>
+    ms[Math.min(ms.length - 1, Math.floor(ms.length * part))] ?? 0;
   return [at(0.5), at(0.99), at(1)];
 };
 
