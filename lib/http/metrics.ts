@@ -190,8 +190,9 @@ export const metrics = (
         return rejected.inc({ code: 'broker_payload' });
       case 'Refused':
       case 'NamesakeHeard':
-      // counted by what it was answered with
+      // counted by what it was answered with; a matter for the log
       case 'Denied':
+      case 'KeysUnsafe':
         return;
       case 'ProbeReturned':
         return probe.observe(event.seconds);
