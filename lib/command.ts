@@ -10,8 +10,9 @@ import type { Position, Room } from './position.js';
 import type { Resume } from './resume.js';
 
 /**
- * A connection's place in a room: what it was last sent of the room's log is in the id of all that it is told;
- * `NOWHERE` before it is in.
+ * A connection in a room. `position` is where the connection is in the room's log: the id of every message that it is
+ * sent shows that. Before the join, or the log, has told a place, its tag is 0; its `ms` then is the time by which the
+ * log resumes, 0 where none does.
  */
 export interface Membership {
   readonly connection: Connection;
@@ -32,6 +33,8 @@ export type Command =
       /** It has joined before: it is told so again. */
       readonly again: boolean;
       readonly resume: Resume | undefined;
+      /** The join waits until this emits: the URL's room catches up before the global log does. */
+      readonly behind$?: Observable<unknown> | undefined;
       readonly ref: string | undefined;
     }
   | {
@@ -56,7 +59,7 @@ export interface Connection {
   readonly userId: string | null;
   readonly command$: Observable<Command>;
   readonly outbox: Outbox;
-  /** Says something of the log that a membership is of; of the global one by default. */
+  /** Sends a control message, under an id of the membership's log; by default of the URL's room's, or the global one. */
   tell(control: Control, membership?: Membership): void;
   /** Takes it out of a room that it did not ask to leave. */
   dismiss(room: Room, reason: LeaveReason): void;

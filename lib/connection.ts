@@ -10,7 +10,7 @@
  */
 import { type Either, isLeft, isRight } from 'fp-ts/lib/Either.js';
 import type { Socket } from 'node:net';
-import { Observable, type Subscriber } from 'rxjs';
+import { Observable, Subject, type Subscriber } from 'rxjs';
 import type { WebSocket } from 'ws';
 import type { Expiries } from './access/expiries.js';
 import {
@@ -55,12 +55,15 @@ import {
 } from './hooks.js';
 import { Outbox, type OutboxDeps } from './outbox.js';
 import {
+  BEHIND,
   drawNonce,
   formatId,
   GLOBAL,
   type Id,
   interned,
+  isBehind,
   nextNonce,
+  NO_EPOCH,
   NOWHERE,
   type Position,
   type Room,
@@ -128,6 +131,8 @@ class SocketConnection implements Connection {
   private identity: Identity;
   /** Of those whose rights end. */
   private tenure: Tenure | undefined = undefined;
+  /** The global log waits for it, while the URL's room catches up. */
+  private firstRoom$: Subject<void> | undefined = undefined;
 
   constructor(
     private readonly deps: ConnectionDeps,
@@ -155,25 +160,25 @@ class SocketConnection implements Connection {
       const { room, resumes } = this.admission;
       this.hub = subscriber;
       tell(CONNECTED);
-      this.tell(
-        {
-          event: 'welcome',
-          connection_id: this.id,
-          user_id: this.userId,
-          server_id: config.server.serverId,
-          protocol: 1,
-          limits: {
-            message_bytes: config.limits.maxMessageBytes,
-            buffer_messages: config.limits.sendBufferMessages,
-            rate: config.limits.rateLimitPerSecond,
-          },
+      const everybody = this.enrol(GLOBAL, resumes.global);
+      const home = room === undefined ? undefined : this.enrol(room, resumes.room);
+      this.tell({
+        event: 'welcome',
+        connection_id: this.id,
+        user_id: this.userId,
+        server_id: config.server.serverId,
+        protocol: 1,
+        limits: {
+          message_bytes: config.limits.maxMessageBytes,
+          buffer_messages: config.limits.sendBufferMessages,
+          rate: config.limits.rateLimitPerSecond,
         },
-        this.stranger(GLOBAL, resumes.global),
-      );
+      });
       const { onConnect } = hooks;
       if (onConnect !== undefined) this.notice('onConnect', () => onConnect(this.info()));
-      this.join(GLOBAL, undefined, resumes.global);
-      if (room !== undefined) this.join(room, undefined, resumes.room);
+      if (home !== undefined && isResumed(resumes)) this.firstRoom$ = new Subject();
+      this.askIn(everybody, resumes.global, this.firstRoom$);
+      if (home !== undefined) this.askIn(home, resumes.room);
       if (this.identity.expiresAt !== undefined) {
         this.tenure = new Tenure(this.identity, this.deps.expiries);
         subscriber.add(this.tenure.standing$.subscribe((now) => this.stand(now)));
@@ -185,23 +190,52 @@ class SocketConnection implements Connection {
 
   // what it is told
 
-  tell(control: Control, membership = this.memberships.get(GLOBAL)): void {
+  tell(control: Control, membership?: Membership): void {
     this.send(controlFrame(this.idFor(membership), this.deps.clock.wall(), control));
+    const { firstRoom$ } = this;
+    if (firstRoom$ === undefined || membership?.room !== this.admission.room) return;
+    if (control.event !== 'joined' && control.event !== 'left') return;
+    this.firstRoom$ = undefined;
+    firstRoom$.next();
   }
 
   /**
-   * The place last queued to this connection, with that place's time and not the pod's: it sorts between what was sent
-   * before and what comes. In a room that it has not come into it has no place: such an id is none to go on from, and says so
-   * by the other log's epoch.
+   * An id outside the log, for what is sent to this connection alone: the offset that was queued last in the log of `about`,
+   * by default of the URL's room, else of the global log. The client may keep this id alone, so its time must do for both
+   * logs (docs/protocol.md, "What an id says").
    */
-  private idFor(membership: Membership | undefined): Id {
-    const own = placeOf(membership);
-    const { tag, offset, ms } =
-      own ?? placeOf(this.memberships.get(GLOBAL)) ?? this.deps.globalPosition();
-    const global = membership === undefined || membership.room === GLOBAL;
+  private idFor(about?: Membership): Id {
+    const { memberships, admission, deps } = this;
+    const everybody = memberships.get(GLOBAL);
+    const home = admission.room === undefined ? undefined : memberships.get(admission.room);
+    let log = about ?? home ?? everybody;
     // counted, not drawn: of a thousand drawn at one place two would be the same
     this.nonce = nextNonce(this.nonce);
-    return { tag, offset, ms, global, outside: true, nonce: this.nonce };
+    // the client brought an id of the other log, and has no place in this one yet
+    if (about === undefined && log === home && !isPlaced(home) && isPlaced(everybody))
+      log = everybody;
+    const global = log === undefined || log.room === GLOBAL;
+    if (log === undefined || !isPlaced(log))
+      return { ...NO_PLACE, ms: deps.globalPosition().ms, global, nonce: this.nonce };
+    const { tag, offset, ms } = log.position;
+    const isOfTwo = global || log.room === admission.room;
+    const time = isOfTwo ? this.timeOf(home ?? log, everybody ?? log) : ms;
+    const nonce = time < ms || isBehind(log.position) ? this.nonce | BEHIND : this.nonce;
+    return { tag, offset, ms: time, global, outside: true, nonce };
+  }
+
+  /**
+   * The time up to which the client has both of its logs: while they catch up that of the earlier one, and not before the
+   * time that the client came with; then of the later one, as nothing is missing before that either.
+   */
+  private timeOf(
+    { position: one, nth }: Membership,
+    { position: other, nth: nthOther }: Membership,
+  ): number {
+    const { resumes } = this.admission;
+    const isCatchingUp = (nth === 0 || nthOther === 0) && isResumed(resumes);
+    if (!isCatchingUp) return Math.max(one.ms, other.ms);
+    return Math.max(cameWith(resumes), Math.min(one.ms, other.ms));
   }
 
   private send(frame: Buffer): void {
@@ -211,7 +245,7 @@ class SocketConnection implements Connection {
   private refuse(refusal: Refusal): void {
     const { clock, tell } = this.deps;
     tell({ _tag: 'Rejected', code: refusal.code });
-    this.send(errorFrame(this.idFor(this.memberships.get(GLOBAL)), clock.wall(), refusal));
+    this.send(errorFrame(this.idFor(), clock.wall(), refusal));
     if (BLAMELESS.has(refusal.code)) return;
     const now = clock.scheduler.now();
     this.refusedAt ??= [];
@@ -257,8 +291,7 @@ class SocketConnection implements Connection {
   }
 
   private pong({ data, ref }: Extract<ClientMessage, { readonly type: 'ping' }>): void {
-    const id = this.idFor(this.memberships.get(GLOBAL));
-    const frame = pongFrame(id, this.deps.clock.wall(), data);
+    const frame = pongFrame(this.idFor(), this.deps.clock.wall(), data);
     if (isLeft(frame)) this.refuse({ ...frame.left, ref });
     else this.send(frame.right);
   }
@@ -280,8 +313,7 @@ class SocketConnection implements Connection {
         ref,
       });
     }
-    const membership = known ?? this.stranger(interned(room), resume);
-    if (known === undefined) this.memberships.set(membership.room, membership);
+    const membership = known ?? this.enrol(interned(room), resume);
     this.hub?.next({
       _tag: 'Join',
       room: membership.room,
@@ -289,6 +321,30 @@ class SocketConnection implements Connection {
       again: known !== undefined,
       resume,
       ref,
+    });
+  }
+
+  private enrol(room: Room, resume: Resume | undefined): Membership {
+    const membership = this.stranger(room, resume);
+    this.memberships.set(room, membership);
+    return membership;
+  }
+
+  /** The joins that the handshake asked for. */
+  private askIn(
+    membership: Membership,
+    resume: Resume | undefined,
+    behind$?: Observable<unknown>,
+  ): void {
+    const { room } = membership;
+    this.hub?.next({
+      _tag: 'Join',
+      room,
+      membership,
+      again: false,
+      resume,
+      behind$,
+      ref: undefined,
     });
   }
 
@@ -308,20 +364,8 @@ class SocketConnection implements Connection {
   }
 
   private stranger(room: Room, resume?: Resume): Membership {
-    const position = this.placeBefore(room, resume);
+    const position = placeOf(resume);
     return { connection: this, room, position, nth: 0, mayPublish: this.mayPublish(room) };
-  }
-
-  /**
-   * Who goes on from an id has come no further until the log has told it more: what it is told meanwhile must not show a
-   * later place, or it would go on from there the next time. Of the global log, before a time, the log's start is that.
-   */
-  private placeBefore(room: Room, resume: Resume | undefined): Position {
-    if (resume?._tag === 'After') return resume.id;
-    if (resume === undefined || room !== GLOBAL) return NOWHERE;
-    const { tag, ms } = this.deps.globalPosition();
-    // nor a later time: the room would go on from that
-    return { tag, offset: 0, ms: Math.max(0, Math.min(ms, resume.ms)) };
   }
 
   private speak(message: Speech): void {
@@ -485,7 +529,7 @@ class SocketConnection implements Connection {
       return this.refuse(refusalOf(ANOTHERS, ref));
     }
     if (ref !== undefined) {
-      const id = formatId(this.idFor(this.memberships.get(GLOBAL)));
+      const id = formatId(this.idFor());
       this.tell({ event: 'ack', ref, id, duplicate: false });
     }
     tenure.renew(renewed(this.identity, found.right));
@@ -635,15 +679,38 @@ class SocketConnection implements Connection {
       at: this.deps.clock.wall(),
     });
     if (isLeft(draft)) throw new TypeError(draft.left.text);
-    this.send(placedFrame(this.idFor(this.memberships.get(GLOBAL)), draft.right.rest));
+    this.send(placedFrame(this.idFor(), draft.right.rest));
   }
 }
 
 const CONNECTED: HubEvent = { _tag: 'Connected' };
 const RECEIVED: HubEvent = { _tag: 'Received', messages: 1 };
 
-const placeOf = (membership: Membership | undefined): Position | undefined =>
-  membership === undefined || membership.position === NOWHERE ? undefined : membership.position;
+const NO_PLACE = { tag: NO_EPOCH, offset: 0, outside: true } as const;
+
+/** Whether the connection has a place in the membership's log. */
+const isPlaced = (membership: Membership | undefined): membership is Membership =>
+  membership !== undefined && membership.position.tag !== NOWHERE.tag;
+
+/**
+ * Where a connection is that has not come in yet: no further than it says, or it would resume from there the next time.
+ * Of a log that resumes by time only the time is known.
+ */
+const placeOf = (resume: Resume | undefined): Position => {
+  if (resume === undefined) return NOWHERE;
+  return resume._tag === 'After' ? resume.id : { ...NOWHERE, ms: resume.ms };
+};
+
+const isResumed = ({ room, global }: Resumes): boolean =>
+  room !== undefined || global !== undefined;
+
+/** The earliest time of the ids that a client came with. */
+const cameWith = ({ room, global }: Resumes): number => Math.min(timeIn(room), timeIn(global));
+
+const timeIn = (resume: Resume | undefined): number => {
+  if (resume === undefined) return Number.POSITIVE_INFINITY;
+  return resume._tag === 'After' ? resume.id.ms : resume.ms;
+};
 
 const notAMember = (ref: string | undefined): Refusal => ({
   code: 'not_a_member',

@@ -23,6 +23,10 @@ export interface Position {
   readonly ms: number;
 }
 
+/** Whether a place is that of an id with `BEHIND`: the message there may be younger than its `ms` say. */
+export const isBehind = ({ nonce = 0 }: Position & Partial<Pick<Id, 'nonce'>>): boolean =>
+  (nonce & BEHIND) !== 0;
+
 /** No place in any log: the tag is never 0. */
 export const NOWHERE: Position = Object.freeze({ tag: 0, offset: 0, ms: 0 });
 
@@ -39,7 +43,17 @@ export interface Id extends Position {
 }
 
 export const TAGS = 0x1000;
-export const NONCES = 0x100000;
+/**
+ * The tag of an id that names no log: its connection had no place in the room yet. Who resumes from such an id
+ * starts as if it had brought none. No epoch ever has this tag.
+ */
+export const NO_EPOCH = 0xfff;
+export const NONCES = 0x80000;
+/**
+ * One of the 20 bits, set in ids outside the log alone: the milliseconds are those of the connection's other log, which
+ * is behind, so they may be earlier than those of the message at the offset.
+ */
+export const BEHIND = 0x80000;
 const LOW_OFFSETS = 0x4000000; // 26 of the offset's 40 bits stand in the last group
 const FLAGS_AND_NONCE = 0x400000;
 const GLOBAL_BIT = 0x200000;
@@ -154,17 +168,17 @@ export const parseId = (text: string): O.Option<Id> => {
       Math.floor(last / FLAGS_AND_NONCE),
     global: (flags & GLOBAL_BIT) !== 0,
     outside: (flags & OUTSIDE_BIT) !== 0,
-    nonce: flags % NONCES,
+    nonce: flags % OUTSIDE_BIT,
   });
 };
 
-/** The epoch's tag for a random number in [0, 1): 1–4095, as 0 is never one. */
-export const drawTag = (random: () => number): number => 1 + Math.floor(random() * (TAGS - 1));
+/** The epoch's tag for a random number in [0, 1): 1–4094, as 0 is never one and `NO_EPOCH` names none. */
+export const drawTag = (random: () => number): number => 1 + Math.floor(random() * (NO_EPOCH - 1));
 
-/** The 20 bits of a publish. */
+/** The pod's 20 bits of an id, without `BEHIND`: 19 are drawn. */
 export const drawNonce = (random: () => number): number => Math.floor(random() * NONCES);
 
-/** The 20 bits after these: a million in a row differ, of a thousand drawn two would be the same. */
+/** The bits after these: half a million in a row differ, of a thousand drawn two would be the same. */
 export const nextNonce = (nonce: number): number => (nonce + 1) % NONCES;
 
 const ROOM_NAME = /^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$/;

@@ -25,7 +25,7 @@ import { pages, type SharedPage, type Slice, topOf } from './log/pages.js';
 import { firstLook, isAtTop, startIn } from './log/start.js';
 import type { Bound } from './operators/coalesce.js';
 import { GLOBAL, type Room, type Top } from './position.js';
-import type { Resume } from './resume.js';
+import { OVERLAP_MS, type Resume } from './resume.js';
 
 export interface RecoveryDeps {
   readonly room: Room;
@@ -37,6 +37,8 @@ export interface RecoveryDeps {
   readonly patienceMs: number;
   /** Where the members have come to. */
   readonly reached: () => Top;
+  /** The clock that dates messages, Unix ms; undefined while it is not known. */
+  readonly brokerMs: () => number | undefined;
   /** Tells a joiner that something is missing. */
   readonly gap: (membership: Membership, reason: GapReason) => void;
 }
@@ -150,8 +152,9 @@ export const recovery = (deps: RecoveryDeps): Recovery => {
     };
   };
 
-  const recover = (membership: Membership, resume: Resume): Observable<Recovered> =>
+  const recover = (membership: Membership, asked: Resume): Observable<Recovered> =>
     new Observable((out) => {
+      const resume = notLater(asked, deps.brokerMs());
       const { outbox } = membership.connection;
       const startedAt = scheduler.now();
       let page: SharedPage | undefined;
@@ -210,6 +213,7 @@ export const recovery = (deps: RecoveryDeps): Recovery => {
         next = start.offset;
         at = placeBefore(found, next);
         if (start.gap !== undefined) tell(start.gap, at);
+        else membership.position = at;
         step();
       };
 
@@ -296,6 +300,12 @@ export const recovery = (deps: RecoveryDeps): Recovery => {
       forget();
     },
   };
+};
+
+/** No message has such a time, so the time is no reason to leave any out: the log is read from its start. */
+const notLater = (resume: Resume, brokerMs: number | undefined): Resume => {
+  if (resume._tag === 'After' || brokerMs === undefined || resume.ms <= brokerMs) return resume;
+  return { _tag: 'Since', ms: resume.ms > brokerMs + OVERLAP_MS ? 0 : brokerMs };
 };
 
 /** Right before `offset`, as far as a page shows it. */

@@ -1,34 +1,55 @@
-/** Where a connection wants to go on in a log (contract section 6). */
+/** Where a connection resumes in each of its two logs: the URL's room's and the global one (contract section 6). */
 import * as O from 'fp-ts/lib/Option.js';
 import { isAbsentId } from './codec.js';
-import { type Id, parseId } from './position.js';
+import { type Id, NO_EPOCH, parseId } from './position.js';
 
-/** After the message with this id; or, knowing only the id of the other log, after its time. */
+/**
+ * `After`: behind the message with this id. `Since`: only the id of the other log is known, so the log resumes by that
+ * id's time (Unix ms).
+ */
 export type Resume =
   | { readonly _tag: 'After'; readonly id: Id; readonly text: string }
   | { readonly _tag: 'Since'; readonly ms: number };
 
-/** What the handshake's `last_id=ROOM,GLOBAL` means for each of the two logs. */
+type After = Extract<Resume, { readonly _tag: 'After' }>;
+
+/** What the handshake's `last_id` means for each of the two logs. */
 export interface Resumes {
   readonly room: Resume | undefined;
   readonly global: Resume | undefined;
 }
 
-/** The logs' clocks differ by no more: what was said in between comes twice rather than not at all. */
-const OVERLAP_MS = 60_000;
+/**
+ * A log that resumes by time begins so much earlier than the id: the two logs reach a client at different moments, and
+ * a message that comes twice, under one id, is better than one that is missing.
+ */
+export const OVERLAP_MS = 60_000;
+/**
+ * A member's two logs are never further apart than this while both are live. A log that reaches back so far before the
+ * id has lost nothing that the client had not.
+ */
+export const LAG_MS = 5_000;
 
-export const resumeAfter = (text: string | undefined): Resume | undefined => {
+/** Undefined for what is absent, no id, or an id that names no log. */
+export const resumeAfter = (text: string | undefined): After | undefined => {
   if (text === undefined || isAbsentId(text)) return undefined;
   const id = parseId(text);
-  return O.isNone(id) ? undefined : { _tag: 'After', id: id.value, text: text.toLowerCase() };
+  if (O.isNone(id) || id.value.tag === NO_EPOCH) return undefined;
+  return { _tag: 'After', id: id.value, text: text.toLowerCase() };
 };
 
-/** One id alone says by its own bit which log it is of; the other log goes on from its time. */
+/** An id says by its own bit which log it is of, so the order of two does not matter. */
 export const resumesOf = (lastId: string | null): Resumes => {
   const [first, second] = (lastId ?? '').split(',', 2).map(resumeAfter);
-  if (first !== undefined && second !== undefined) return { room: first, global: second };
-  const one = first ?? second;
-  if (one === undefined || one._tag === 'Since') return { room: undefined, global: undefined };
-  const since: Resume = { _tag: 'Since', ms: one.id.ms - OVERLAP_MS };
+  if (first === undefined || second === undefined) return resumesAlone(first ?? second);
+  // two of one log: the later one has all that the earlier one had
+  if (first.id.global === second.id.global)
+    return resumesAlone(first.text < second.text ? second : first);
+  return first.id.global ? { room: second, global: first } : { room: first, global: second };
+};
+
+const resumesAlone = (one: After | undefined): Resumes => {
+  if (one === undefined) return { room: undefined, global: undefined };
+  const since: Resume = { _tag: 'Since', ms: one.id.ms };
   return one.id.global ? { room: since, global: one } : { room: one, global: since };
 };

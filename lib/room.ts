@@ -75,6 +75,8 @@ interface Joining {
 
 /** Comings and goings of a room are told together: a herd that reconnects must not cost a write a member each. */
 const ANNOUNCE = { ms: 200, most: 256 };
+/** Connections that are told of the broker's status in one turn: about 4 ms. */
+const TOLD_A_TURN = 512;
 
 export const room =
   ({ broker, clock, config, tell, status, globalPosition, reached }: RoomDeps) =>
@@ -88,8 +90,6 @@ export const room =
         delivered: ({ items, count, top }, size) => {
           if (name === GLOBAL) reached(top);
           recovered.delivered(items);
-          if (knowing !== undefined && items.some(({ except }) => except === knowing))
-            knowing = undefined;
           tell({
             _tag: 'Delivered',
             messages: count,
@@ -107,6 +107,7 @@ export const room =
         bound: { messages: limits.sendBufferMessages, bytes: limits.sendBufferBytes },
         patienceMs: config.broker.brokerTimeoutMs,
         reached: () => members.reached(),
+        brokerMs: broker.clockMs,
         gap: (membership, reason) => tellGap(membership, reason),
       });
       const seated = new Map<Membership, Subscription>();
@@ -120,11 +121,12 @@ export const room =
       let arrived: Top = { ...globalPosition(), id: null };
       let nonce = drawNonce(clock.random);
       let others = 0;
-      /** Who has been told of the broker's status, while the word of it is on its way to the others. */
-      let knowing: string[] | undefined;
       let presence = false;
       /** The broker cannot give this room: nobody's bug. */
       let refused = false;
+      /** Who is still to be told of the broker's status. */
+      const untold: { readonly membership: Membership; readonly control: Control }[] = [];
+      let turn: Subscription | undefined;
 
       // in and out
 
@@ -133,8 +135,7 @@ export const room =
         if (command.again) return joinAgain(command);
         const now = status();
         if (name === GLOBAL && now._tag === 'Degraded')
-          membership.connection.tell(statusControl(now), membership);
-        knowing?.push(membership.connection.id);
+          membership.connection.tell(statusControl(now));
         return comeIn(command);
       };
 
@@ -172,7 +173,18 @@ export const room =
         };
         joining.set(command.membership, place);
         const counted$ = defer(() => broker.members(name, own())).pipe(take(1));
-        return (scope === undefined ? opened$.pipe(switchMap(() => counted$)) : counted$).pipe(
+        const ready$ = defer(() =>
+          scope === undefined ? opened$.pipe(switchMap(() => counted$)) : counted$,
+        );
+        const { behind$ } = command;
+        return (
+          behind$ === undefined
+            ? ready$
+            : behind$.pipe(
+                take(1),
+                switchMap(() => ready$),
+              )
+        ).pipe(
           mergeMap((count) => {
             others = count;
             return catchUp(command);
@@ -246,8 +258,9 @@ export const room =
 
       const tellGap = (membership: Membership, reason: GapReason): void => {
         tell({ _tag: 'GapTold', reason, members: 1 });
-        const room = name === GLOBAL ? undefined : name;
-        membership.connection.tell({ event: 'gap', room, reason }, membership);
+        const { connection } = membership;
+        if (name === GLOBAL) connection.tell({ event: 'gap', reason });
+        else connection.tell({ event: 'gap', room: name, reason }, membership);
       };
 
       const sayJoined = (
@@ -377,8 +390,9 @@ export const room =
         down?.next(itemOf(control, except));
 
       const itemOf = (control: Control, except?: readonly string[]): Item => {
-        // the place's time, not the pod's: see `idFor` of a connection
-        const { tag, offset, ms } = arrived;
+        const { tag, offset } = arrived;
+        // the time of the later of a member's two logs, as in `idFor` of a connection
+        const ms = Math.max(arrived.ms, globalPosition().ms);
         nonce = nextNonce(nonce);
         const id = { tag, offset, ms, global: name === GLOBAL, outside: true, nonce };
         const frame = controlFrame(id, clock.wall(), control);
@@ -449,13 +463,17 @@ export const room =
         if (next._tag === before._tag || next._tag === 'Starting') return;
         if (next._tag === 'Up' && before._tag !== 'Degraded') return;
         const control = statusControl(next);
-        // who is on the way in may be in before the others are told
-        const newcomers = [...joining.keys()];
-        for (const membership of newcomers) membership.connection.tell(control, membership);
-        // before the room is open it would show another place than the room's
-        if (seated.size === 0) return;
-        knowing = newcomers.map(({ connection }) => connection.id);
-        say(control, knowing);
+        const isIdle = untold.length === 0;
+        for (const membership of everybody()) untold.push({ membership, control });
+        if (isIdle) tellSome();
+      };
+
+      /** Each under an id of its own, as it is of the URL's room's log where there is one: 8 us each, so by turns. */
+      const tellSome = (): void => {
+        for (const { membership, control } of untold.splice(0, TOLD_A_TURN))
+          if (seated.has(membership) || joining.has(membership))
+            membership.connection.tell(control);
+        turn = untold.length > 0 ? clock.turn(tellSome) : undefined;
       };
 
       const everybody = (): readonly Membership[] => [...seated.keys(), ...joining.keys()];
@@ -464,6 +482,7 @@ export const room =
         down = subscriber;
         subscriber.add(() => {
           down = undefined;
+          turn?.unsubscribe();
         });
         const failed = (error: unknown): void => subscriber.error(error);
         if (name === GLOBAL) {

@@ -48,7 +48,7 @@ import type { StatsFold } from './http/stats.js';
 import { hub } from './hub.js';
 import { obey } from './operator.js';
 import { multicast } from './operators/multicast.js';
-import { drawTag, type Position } from './position.js';
+import { NO_EPOCH, type Position } from './position.js';
 
 export interface ServiceOptions {
   readonly config: Config;
@@ -104,7 +104,7 @@ export const service = ({
   const backlog = new Backlog(config.limits.outboxTotalBytes);
   const broker = brokerOf(config, clock);
   const measures = metrics(backlog, broker);
-  let globalPosition: Position = { tag: drawTag(clock.random), offset: 0, ms: clock.wall() };
+  let globalPosition: Position = { tag: NO_EPOCH, offset: 0, ms: 0 };
   let status: BrokerStatus = { _tag: 'Starting' };
   let draining = false;
   let ending: Promise<void> | undefined;

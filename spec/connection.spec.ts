@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, Socket } from 'node:net';
-import { isSome } from 'fp-ts/lib/Option.js';
+import { isNone, isSome } from 'fp-ts/lib/Option.js';
 import fc from 'fast-check';
 import { map, NEVER, of, throwError, timer } from 'rxjs';
 import t from 'tap';
@@ -15,7 +15,7 @@ import type { Connection } from '../lib/command.js';
 import type { Config, DeepPartial } from '../lib/config.js';
 import { connection } from '../lib/connection.js';
 import { type ConnectionInfo, type Hooks, type Incoming, reject } from '../lib/hooks.js';
-import { parseId } from '../lib/position.js';
+import { NO_EPOCH, parseId } from '../lib/position.js';
 import { TokenBucket } from '../lib/token-bucket.js';
 import { configWith, type HubWorld, hubWorld } from './support/hub-world.js';
 import type { Peer } from './support/peer.js';
@@ -416,8 +416,8 @@ t.test(
       a.join('r', 'again');
       w.clock.advance(10);
     }
-    for (const room of [undefined, 'r']) {
-      const heard = a.heard().filter((message) => message.room === room);
+    for (const isGlobal of [true, false]) {
+      const heard = a.heard().filter(({ id }) => isOfGlobal(id) === isGlobal);
       let last = '';
       for (const { id, type } of heard) {
         if (type === 'chat') t.ok(id > last, `${id} comes after ${last}`);
@@ -428,14 +428,23 @@ t.test(
     const [chat] = a.chats('');
     const pong = a.heard().filter(({ type }) => type === 'pong')[1];
     const [at, told] = [chat, pong].map((message) => parseId(message?.id ?? ''));
-    t.match(told, { value: { offset: 1, outside: true, global: true } });
+    t.match(
+      told,
+      { value: { offset: 0, outside: true, global: false } },
+      "it is of the URL's room",
+    );
     t.equal(
       told !== undefined && isSome(told) && told.value.ms,
       at !== undefined && isSome(at) && at.value.ms,
-      'its time is that of the message at its place',
+      'its time is that of the later of the two logs',
     );
   },
 );
+
+const isOfGlobal = (text: string): boolean => {
+  const id = parseId(text);
+  return isSome(id) && id.value.global;
+};
 
 t.test('100,000 answers at one place of the log bear ids of their own', async (t) => {
   const w = world();
@@ -482,24 +491,29 @@ t.test(
 );
 
 t.test(
-  'who goes on from an id and hears no more than welcome can go on from that as well',
+  'when a client hears no more than welcome, then that id does what its own did',
   async (t) => {
     const w = world();
-    const b = w.connect();
+    const ids = {
+      'of the room': '018bcfe5-680a-7001-8000-000000c00000',
+      'of the global log': '018bcfe5-680a-7001-8000-000000e00000',
+    };
+    for (const [which, id] of Object.entries(ids)) {
+      const [welcome] = w.connect({ room: 'r', lastId: id }).heard();
+      const [brought, told] = [id, welcome?.id ?? ''].map((text) => parseId(text));
+      if (brought === undefined || isNone(brought)) throw new Error('no id');
+      const { ms, tag, offset, global } = brought.value;
+      t.match(told, { value: { ms, tag, offset, global, outside: true } }, which);
+    }
+    const [welcome] = w.connect({ room: 'r' }).heard();
+    t.match(parseId(welcome?.id ?? ''), { value: { tag: NO_EPOCH, global: false } });
+    const again = w.connect({ room: 'r', lastId: welcome?.id ?? '' });
     w.clock.advance(10);
-    const id = '018bcfe5-680a-7001-8000-000000400000';
-    w.clock.advance(300_000);
-    b.chat('', 'the global log goes on');
-    w.clock.advance(10);
-    const a = w.connect({ room: 'r', lastId: id });
-    const [welcome] = a.heard();
-    t.match(parseId(welcome?.id ?? ''), { value: { offset: 0, global: true } });
-    t.ok(
-      (welcome?.id ?? '').slice(0, 13) <= id.slice(0, 13),
-      'by its time the room misses nothing',
+    t.same(again.told('gap'), [], 'who brought no id and hears welcome alone comes as new');
+    t.same(
+      again.told('joined').map(({ recovered }) => recovered),
+      [undefined, undefined],
     );
-    const c = w.connect({ room: 'r', lastId: '00000000-0001-7001-8000-000000400000' });
-    t.match(parseId(c.heard()[0]?.id ?? ''), { _tag: 'Some' }, 'nor is it before 1970');
   },
 );
 
@@ -508,7 +522,7 @@ t.test('a gap that is told on the way in is of the room, and shows where it goes
   const [a, b] = [w.connect(), member(w)];
   b.chat('r', 1);
   w.clock.advance(10);
-  const lost = '018bcfe5-680a-7fff-8000-000000100000';
+  const lost = '018bcfe5-680a-7ffe-8000-000000100000';
   a.say({ type: 'join', room: 'r', data: { last_id: lost } });
   w.clock.advance(10);
   const gap = a.heard().find(({ data }) => (data as { readonly event?: string }).event === 'gap');
@@ -744,7 +758,7 @@ t.test('onConnect comes after welcome, onDisconnect with the code that we sent',
   w.clock.advance(10);
   t.equal(eve.code(), 4_500);
   t.same(log, [
-    ['connect', 'c1', 'alice', '192.0.2.1', []],
+    ['connect', 'c1', 'alice', '192.0.2.1', ['r']],
     ['disconnect', 'c1', null, []],
     ['connect', 'c2', 'eve', '192.0.2.1', []],
     ['disconnect', 'c2', 4_500, []],

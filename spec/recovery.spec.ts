@@ -8,8 +8,8 @@ import type { Broker, ChannelEvent } from '../lib/broker/index.js';
 import { localBroker } from '../lib/broker/local.js';
 import { type Start, startIn } from '../lib/log/start.js';
 import { publicationOf, draftOf, type Publication } from '../lib/codec.js';
-import { formatId, type Id, NOWHERE, parseId } from '../lib/position.js';
-import { resumeAfter, type Resume } from '../lib/resume.js';
+import { BEHIND, formatId, type Id, NOWHERE, parseId } from '../lib/position.js';
+import { LAG_MS, OVERLAP_MS, resumeAfter, type Resume } from '../lib/resume.js';
 import { type HubWorld, hubWorld } from './support/hub-world.js';
 import type { Heard, Peer } from './support/peer.js';
 import type { VirtualClock } from './support/virtual-clock.js';
@@ -399,6 +399,12 @@ for (const [what, resume, of, expected] of [
     page(1, 5),
     lost('unknown_id'),
   ],
+  [
+    'outside, with the time of the other log, which was behind',
+    idAt({ offset: 3, ms: 2, outside: true, nonce: BEHIND }),
+    page(1, 5),
+    from(4),
+  ],
   ['its entry is trimmed', idAt({ offset: 2, ms: 2 }), page(3, 5), from(3, 'expired')],
   ['before the first message', idAt({ offset: 0, ms: 0, outside: true }), page(1, 5), from(1)],
   [
@@ -423,16 +429,23 @@ for (const [what, resume, of, expected] of [
   ],
   [
     'by time, all of older is gone, and somebody came or went since',
-    { _tag: 'Since', ms: 6 },
+    { _tag: 'Since', ms: 6 + LAG_MS },
     { ...page(6, 5), top: { ...page(6, 5).top, ms: 9 } },
     from(6),
   ],
-  ['by time, in the page', { _tag: 'Since', ms: 3 }, page(1, 5), from(3)],
-  ['by time, nothing that young', { _tag: 'Since', ms: 6 }, page(1, 5), from(6)],
+  ['by time, in the page', { _tag: 'Since', ms: 3 + OVERLAP_MS }, page(1, 5), from(3)],
+  ['by time, nothing that young', { _tag: 'Since', ms: 6 + OVERLAP_MS }, page(1, 5), from(6)],
+  [
+    'by time, of the overlap some is trimmed',
+    { _tag: 'Since', ms: 3 + LAG_MS },
+    page(3, 5),
+    from(3),
+  ],
+  ['by time, more is trimmed', { _tag: 'Since', ms: 2 + LAG_MS }, page(3, 5), from(3, 'expired')],
   ['by time, all of a whole log', { _tag: 'Since', ms: 0 }, page(1, 5), from(1)],
   ['by time, all of a trimmed log', { _tag: 'Since', ms: 2 }, page(3, 5), from(3, 'expired')],
   ['by time, and all is gone', { _tag: 'Since', ms: 2 }, page(6, 5), from(6, 'expired')],
-  ['by time, and all of older is gone', { _tag: 'Since', ms: 6 }, page(6, 5), from(6)],
+  ['by time, and all of older is gone', { _tag: 'Since', ms: 6 + LAG_MS }, page(6, 5), from(6)],
 ] as const) {
   t.test(`where to begin: ${what}`, async (t) => t.same(startIn(resume, of, false), expected));
 }

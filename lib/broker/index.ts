@@ -79,6 +79,8 @@ export interface Broker {
   readonly log: Log;
   /** How much is remembered of what was said here alone, by what it is: each has a bound (docs/architecture.md). */
   readonly remembered?: () => Readonly<Record<string, number>>;
+  /** The clock that dates messages now, Unix ms; undefined while the broker does not know it. No message is younger. */
+  readonly clockMs: () => number | undefined;
   /** Bytes that the logs take in this process; absent where they are elsewhere. */
   readonly logBytes?: () => number;
   /** Publishes that have no answer yet; absent where each has one at once. */

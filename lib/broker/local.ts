@@ -129,6 +129,7 @@ export const localBroker = ({
       subscriber.next({ _tag: 'Up', since });
     }),
     event$: NEVER,
+    clockMs: clock.wall,
     channel: (room) =>
       new Observable<ChannelEvent>((subscriber) => {
         const place = placeOf(room);

@@ -11,7 +11,7 @@
  * one look at the history, one too few costs it a message.
  */
 import type { Id, Room } from '../position.js';
-import type { Resume } from '../resume.js';
+import { OVERLAP_MS, type Resume } from '../resume.js';
 
 /** Compared by identity: another one has come since, when it is another. */
 export interface PodOnlySaid {
@@ -76,4 +76,4 @@ const isMissed = (last: Last, resume: Resume): boolean => {
 
 /** By time: the places of two epochs say nothing of each other. */
 const isBefore = ({ at }: PodOnlySaid, resume: Resume): boolean =>
-  (resume._tag === 'After' ? resume.id.ms : resume.ms) <= at + BLUR_MS;
+  (resume._tag === 'After' ? resume.id.ms : resume.ms - OVERLAP_MS) <= at + BLUR_MS;

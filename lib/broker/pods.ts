@@ -127,7 +127,9 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
 
   const idOutside = (room: Room, nonce: number): Id => {
     const { tag, offset, ms } = places.get(room)?.top ?? podTop();
-    return { tag, offset, ms, global: room === GLOBAL, outside: true, nonce };
+    // of the later of a member's two logs: both were live here
+    const later = Math.max(ms, places.get(GLOBAL)?.top?.ms ?? ms);
+    return { tag, offset, ms: later, global: room === GLOBAL, outside: true, nonce };
   };
 
   const sayTo = (room: Room, event: RawEvent): void => {
@@ -319,6 +321,10 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
     name: 'redis',
     status$: status$.asObservable(),
     event$: event$.asObservable(),
+    clockMs: () => {
+      const ahead = pulse.ahead();
+      return ahead === undefined ? undefined : scheduler.now() + ahead;
+    },
     channel,
     log: {
       page: (room, from, most) => {

@@ -4,13 +4,13 @@
  */
 import { isNone } from 'fp-ts/lib/Option.js';
 import type { GapReason } from '../control.js';
-import { type Id, parseId, type Top } from '../position.js';
-import type { Resume } from '../resume.js';
+import { type Id, isBehind, parseId, type Top } from '../position.js';
+import { LAG_MS, OVERLAP_MS, type Resume } from '../resume.js';
 import type { Page } from './index.js';
 
 /** Nothing was said after it in a log that stands at `top`: there is nothing to read. */
 export const isAtTop = (resume: Resume, top: Top, global: boolean): boolean => {
-  if (resume._tag === 'Since') return top.offset === 0 || saidAt(top) < resume.ms;
+  if (resume._tag === 'Since') return top.offset === 0 || saidAt(top) < resume.ms - OVERLAP_MS;
   const { id, text } = resume;
   if (id.tag !== top.tag || id.global !== global || id.offset !== top.offset) return false;
   return bears(id, text, top.offset === 0 ? undefined : lastOf(top));
@@ -28,12 +28,16 @@ const saidAt = ({ id, ms }: Top): number => {
 /** A log's last message: all that is known of it when the entry is gone. */
 const lastOf = (top: Top): Pick<Top, 'ms' | 'id'> => ({ ms: saidAt(top), id: top.id });
 
-/** The entry at an id's offset bears it: the whole id, or for one that is outside the log is not younger than it. */
+/**
+ * The entry at an id's offset bears the id: the whole id, or for an id outside the log the entry is not younger than the
+ * id. An id with `BEHIND` has the time of another log, which says nothing of this entry.
+ */
 const bears = (
-  { outside, ms }: Id,
+  id: Id,
   text: string,
   entry: { readonly ms: number; readonly id: string | null } | undefined,
-): boolean => entry === undefined || (outside ? entry.ms <= ms : entry.id === text);
+): boolean =>
+  entry === undefined || (id.outside ? isBehind(id) || entry.ms <= id.ms : entry.id === text);
 
 /** The offset whose page says where to begin. */
 export const firstLook = (resume: Resume, top: Top): number =>
@@ -81,16 +85,19 @@ const startSince = (
   ms: number,
   { top, first, entries }: Pick<Page, 'top' | 'first' | 'entries'>,
 ): Start => {
+  const from = ms - OVERLAP_MS;
   const [head] = entries;
   const after = top.offset + 1;
   if (first === after) {
-    const missed = top.offset > 0 && saidAt(top) >= ms;
+    const missed = top.offset > 0 && saidAt(top) >= ms - LAG_MS;
     return { _tag: 'From', offset: after, gap: missed ? 'expired' : undefined };
   }
   if (head === undefined) return { _tag: 'Earlier', offset: top.offset };
-  if (head.id.ms >= ms && head.id.offset > first)
+  if (head.id.ms >= from && head.id.offset > first)
     return { _tag: 'Earlier', offset: head.id.offset - 1 };
-  const begin = entries.find(({ id }) => id.ms >= ms)?.id.offset;
-  const gap = begin === first && first > 1 ? 'expired' : undefined;
-  return { _tag: 'From', offset: begin ?? (entries.at(-1)?.id.offset ?? top.offset) + 1, gap };
+  const begin = entries.find(({ id }) => id.ms >= from)?.id;
+  // a part of the overlap alone may be gone: the client has had it
+  const missed = begin?.offset === first && first > 1 && begin.ms > ms - LAG_MS;
+  const offset = begin?.offset ?? (entries.at(-1)?.id.offset ?? top.offset) + 1;
+  return { _tag: 'From', offset, gap: missed ? 'expired' : undefined };
 };

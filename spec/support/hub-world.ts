@@ -13,7 +13,7 @@ import type { ConnectionDeps } from '../../lib/connection.js';
 import type { HubEvent } from '../../lib/events.js';
 import type { Hooks } from '../../lib/hooks.js';
 import { hub } from '../../lib/hub.js';
-import type { Position, Room } from '../../lib/position.js';
+import { NO_EPOCH, type Position, type Room } from '../../lib/position.js';
 import { type Peer, peer, type PeerOptions } from './peer.js';
 import { type VirtualClock, virtualClock } from './virtual-clock.js';
 
@@ -82,7 +82,7 @@ export const podHub = (options: PodHubOptions): PodHub => {
   const shutdown$ = new Subject<void>();
   const deadline$ = new Subject<void>();
   const members = new Map<Room, number>();
-  let globalPosition: Position = { tag: 1, offset: 0, ms: clock.wall() };
+  let globalPosition: Position = { tag: NO_EPOCH, offset: 0, ms: 0 };
   let status: BrokerStatus = { _tag: 'Starting' };
   let ended = false;
 

@@ -9,7 +9,8 @@
  *   facts of the ground ─▶ which gaps are due, whether a status is true      gap I12
  *   held, left, ended                                                        I8 I10 I11
  */
-import { GLOBAL, type Id, type Room } from '../../lib/position.js';
+import { GLOBAL, type Id, NO_EPOCH, type Room } from '../../lib/position.js';
+import { LAG_MS, OVERLAP_MS } from '../../lib/resume.js';
 import { alone } from './invariants/alone.js';
 import {
   type Frame,
@@ -113,8 +114,6 @@ export interface Checker extends Pick<Ground, 'epoch' | 'trimmed' | 'probes' | '
   readonly found: () => number;
 }
 
-/** Of the one log that a single id is not of, this much comes again. */
-const OVERLAP_MS = 60_000;
 /** With these a server may close a connection that did nothing wrong. */
 const BLAMELESS = new Set([1000, 1001, 1013, 4001, 4503]);
 
@@ -225,6 +224,7 @@ export const checker = ({
         askedAt: at,
         counts: heard,
         reached: far,
+        isTrimmed: (tag, offset) => earth.isTrimmed(room, tag, offset),
       });
       here.stays.set(room, [...(here.stays.get(room) ?? []), made]);
     };
@@ -238,25 +238,31 @@ export const checker = ({
 
     const stayIn = (room: Room): Stay | undefined => here.stays.get(room)?.[0];
 
-    const obey = ({ id: idText, room = GLOBAL, type, data }: Frame, at: number): void => {
+    /** The log that an id is of: the one that the frame names, else that of the URL's room or the global one. */
+    const logOf = (room: Room | undefined, id: Id): Room =>
+      room ?? (id.global ? GLOBAL : (home ?? GLOBAL));
+
+    const obey = ({ id: idText, room, type, data }: Frame, at: number): void => {
       const id = idOf(idText);
       const fields = recordOf(data);
       if (id === undefined)
         return add('I5', `was told something under ${idText}, which is no UUIDv7`, at);
       const about = textIn(fields['room']);
-      if (type === 'system' && room !== about)
-        add('I6', `was told of ${roomText(about)} in a frame of ${roomText(room)}`, at);
-      if (id.global !== (room === GLOBAL))
-        add('I6', `was told of ${roomText(room)} under an id of another log`, at);
+      const event = textIn(fields['event']);
+      if (type === 'system' && (room ?? GLOBAL) !== about)
+        add('I6', `was told of ${roomText(about)} in a frame of ${roomText(room ?? GLOBAL)}`, at);
+      const isOfGlobal = room === undefined && (event === 'joined' || home === undefined);
+      if (room !== undefined ? id.global : isOfGlobal && !id.global)
+        add('I6', `was told of ${roomText(room ?? GLOBAL)} under an id of another log`, at);
       const ref = textIn(fields['ref']);
+      const log = logOf(room, id);
       if (type === 'error') {
         said.refused(client, ref, textIn(fields['code']), at);
-        return showIn(room, id, at);
+        return showIn(log, id, at);
       }
-      const event = textIn(fields['event']);
-      if (event === 'gap') return tellGap(room, id, textIn(fields['reason']), at);
-      if (event === 'joined') return join(room, id, fields, at);
-      showIn(room, id, at);
+      if (event === 'gap') return tellGap(room ?? GLOBAL, id, textIn(fields['reason']), at);
+      if (event === 'joined') return join(room ?? GLOBAL, id, fields, at);
+      showIn(log, id, at);
       switch (event) {
         case 'welcome':
           connection = textIn(fields['connection_id']);
@@ -264,7 +270,7 @@ export const checker = ({
         case 'left':
           if (fields['reason'] !== 'asked' && !earth.denied(pod, at - lateMs.degraded, at))
             add('I9', `was put out: ${textIn(fields['reason'])}`, at, room);
-          return exit(room);
+          return exit(room ?? GLOBAL);
         case 'ack':
           return acked(ref, textIn(fields['id']), fields, at);
         case 'degraded':
@@ -279,7 +285,9 @@ export const checker = ({
       }
     };
 
-    const showIn = (room: Room, id: Id, at: number): void => stayIn(room)?.shown(id, at);
+    const showIn = (room: Room, id: Id, at: number): void => {
+      if (id.tag !== NO_EPOCH) stayIn(room)?.shown(id, at);
+    };
 
     const join = (
       room: Room,
@@ -307,7 +315,9 @@ export const checker = ({
         bases.push({ client, room, tag: id.tag, offset: id.offset, joinedAt: at });
     };
 
-    const tellGap = (room: Room, id: Id, reason: string, at: number): void => {
+    const tellGap = (room: Room, shown: Id, reason: string, at: number): void => {
+      // told of the global log, the id may be of the URL's room
+      const id = shown.global === (room === GLOBAL) ? shown : undefined;
       gaps[reason] = (gaps[reason] ?? 0) + 1;
       const seat = stayIn(room);
       if (seat === undefined) return add('I6', 'was told of a gap where it is not', at, room);
@@ -320,7 +330,7 @@ export const checker = ({
             room,
             reason,
             at,
-            to: id.tag,
+            to: id?.tag,
             resumed: !isResume ? undefined : resumed?._tag === 'After' ? resumed.id : 'since',
             place: seat.place(),
             onPod: seat.onPod(),
@@ -690,7 +700,7 @@ const resumedAfter = (
 ): Resumed | undefined => {
   const id = text === undefined ? undefined : idOf(text);
   const word = words.get(text ?? '');
-  return id === undefined
+  return id === undefined || id.tag === NO_EPOCH
     ? undefined
     : { _tag: 'After', id, word: word?.id.outside === true ? undefined : word };
 };
@@ -700,10 +710,22 @@ const resumesIn = (
   text: string | undefined,
   words: ReadonlyMap<string, Word>,
 ): { readonly room: Resumed | undefined; readonly global: Resumed | undefined } => {
-  const [one, other] = (text ?? '').split(',', 2).map((each) => resumedAfter(each, words));
-  if (one !== undefined && other !== undefined) return { room: one, global: other };
-  const alone = one ?? other;
+  const texts = (text ?? '').split(',', 2);
+  const afters = texts.map((each) => resumedAfter(each, words));
+  const of = (global: boolean): Resumed | undefined =>
+    afters.find((each) => each?._tag === 'After' && each.id.global === global);
+  const [room, global] = [of(false), of(true)];
+  if (room !== undefined && global !== undefined) return { room, global };
+  // of two of one log the later one counts
+  const alone = resumedAfter(
+    [...texts]
+      .filter((each) => idOf(each))
+      .sort()
+      .at(-1),
+    words,
+  );
   if (alone?._tag !== 'After') return { room: undefined, global: undefined };
-  const since: Resumed = { _tag: 'Since', ms: alone.id.ms - OVERLAP_MS };
+  const { ms } = alone.id;
+  const since: Resumed = { _tag: 'Since', ms: ms - OVERLAP_MS, dueMs: ms - LAG_MS };
   return alone.id.global ? { room: since, global: alone } : { room: alone, global: since };
 };

@@ -88,6 +88,7 @@ export const scriptBroker = (clock: VirtualClock): ScriptBroker => {
     broken: new Set(),
     status$: new BehaviorSubject<BrokerStatus>({ _tag: 'Up', since }),
     event$: NEVER,
+    clockMs: clock.wall,
     log: {
       page: (room) => {
         const top = topOf(room);

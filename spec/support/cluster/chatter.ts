@@ -6,7 +6,7 @@
 import type { Room } from '../../../lib/position.js';
 import { GLOBAL } from '../../../lib/position.js';
 import type { Checker, Ears } from '../invariants.js';
-import { idTextOf, recordOf, textIn } from '../invariants/frame.js';
+import { idOf, idTextOf, recordOf, textIn } from '../invariants/frame.js';
 import type { VirtualClock } from '../virtual-clock.js';
 import type { Link } from './link.js';
 import type { ClusterPod } from './pod.js';
@@ -150,7 +150,7 @@ export const chatter = (options: ChatterOptions): Chatter => {
     note(() => `${name} hears ${text}`);
     const told = at.ears.heard(text, now());
     const room = told.room ?? GLOBAL;
-    lastIds.set(room, 'idText' in told ? told.idText : told.id);
+    keep('idText' in told ? told.idText : told.id, told.room);
     if ('idText' in told) return;
     const data = recordOf(told.data);
     const ref = textIn(data['ref']);
@@ -174,6 +174,12 @@ export const chatter = (options: ChatterOptions): Chatter => {
       case 'draining':
         at.comeBackAt = now() + Number(data['reconnect_in_ms']);
     }
+  };
+
+  /** The last id of each log: an id says by a bit of its own whether it is the global one's. */
+  const keep = (idText: string, room: Room | undefined): void => {
+    const isGlobal = idOf(idText)?.global === true;
+    lastIds.set(room ?? (isGlobal ? GLOBAL : (home ?? GLOBAL)), idText);
   };
 
   /** Why the socket broke, if it was not the server's doing. */

@@ -33,8 +33,8 @@ export interface GapTold {
   readonly room: Room;
   readonly reason: string;
   readonly at: number;
-  /** The epoch that its own id is of: who goes on from here goes on in that one. */
-  readonly to: number;
+  /** The epoch that its own id is of, if that is of this log: who goes on from here goes on in that one. */
+  readonly to: number | undefined;
   /** Told before `joined`: then it is about the id that was given. */
   readonly resumed: Id | 'since' | undefined;
   readonly place: Place | undefined;
@@ -50,6 +50,7 @@ export interface Ground {
   readonly healedAt: () => number | undefined;
   readonly epoch: (room: Room, tag: number, at: number) => void;
   readonly trimmed: (room: Room, tag: number, first: number) => void;
+  readonly isTrimmed: (room: Room, tag: number, offset: number) => boolean;
   readonly forgot: () => boolean;
   /** Whether Redis may have forgotten later what it had then. */
   readonly forgotSince: (at: number) => boolean;
@@ -185,6 +186,7 @@ export const ground = ({ findings, lateMs }: GroundOptions): Ground => {
       const key = `${tag} ${room}`;
       firsts.set(key, Math.max(first, firsts.get(key) ?? 1));
     },
+    isTrimmed: (room, tag, offset) => offset < firstOf(room, tag),
     forgot: () => faults.some(({ forgets }) => forgets === true),
     forgotSince: (at) => faults.some(({ forgets, until }) => forgets === true && until >= at),
     denied: (pod, from, to) =>

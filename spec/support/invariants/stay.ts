@@ -11,7 +11,8 @@ import type { Saying, Word } from './word.js';
 /** Where it asked to go on from: after an id, or after a time. */
 export type Resumed =
   | { readonly _tag: 'After'; readonly id: Id; readonly word: Word | undefined }
-  | { readonly _tag: 'Since'; readonly ms: number };
+  /** What was trimmed before `dueMs` is no loss: the client had it. */
+  | { readonly _tag: 'Since'; readonly ms: number; readonly dueMs: number };
 
 export interface StayDeps {
   readonly client: string;
@@ -23,6 +24,7 @@ export interface StayDeps {
   readonly counts: Heard;
   /** How far the client came in each epoch of the room, over all its connections. */
   readonly reached: Map<number, number>;
+  readonly isTrimmed: (tag: number, offset: number) => boolean;
 }
 
 /** Counted over all stays. */
@@ -64,7 +66,8 @@ export interface Stay {
   readonly heard: (word: Word, at: number) => void;
   /** A frame of the server's own that shows the place. */
   readonly shown: (id: Id, at: number) => void;
-  readonly gap: (id: Id, reason: string, at: number) => void;
+  /** `id`: where it goes on, unless the frame shows another log's place. */
+  readonly gap: (id: Id | undefined, reason: string, at: number) => void;
   readonly joined: (id: Id, recovered: number | undefined, onPod: boolean, at: number) => void;
   readonly hasHeard: (saying: Saying) => boolean;
   /** Said on this pod alone: it is to be heard here. */
@@ -232,12 +235,13 @@ export const stay = (deps: StayDeps): Stay => {
     },
     shown,
     gap: (id, reason, at) => {
-      if (reason === 'log_lost') order.sawTag(id.tag);
+      if (reason === 'log_lost' && id !== undefined) order.sawTag(id.tag);
       // an epoch whose end Redis forgot comes back, and all of it again
-      if (reason === 'log_lost') tops.delete(id.tag);
+      if (reason === 'log_lost' && id === undefined) tops.clear();
+      else if (reason === 'log_lost' && id !== undefined) tops.delete(id.tag);
       gapAt = at;
       loose = true;
-      place = id;
+      place = id ?? place;
       last = undefined;
       before = undefined;
     },
@@ -280,7 +284,8 @@ export const stay = (deps: StayDeps): Stay => {
       if (from === undefined) return;
       const left = order.at(from.tag, from.offset - 1);
       const isHeard = left?.saying !== undefined && outside.has(left.saying);
-      if (left !== undefined && !isHeard && left.id.ms > resumed.ms)
+      if (left === undefined || isHeard || left.id.ms <= resumed.ms) return;
+      if (left.id.ms > resumed.dueMs || !deps.isTrimmed(left.id.tag, left.id.offset))
         found(
           'I1',
           `asked for what came after ${resumed.ms}, and ${placeText(left.id)} of ${left.id.ms} did not come`,
