@@ -68,6 +68,9 @@ export const configOrThrow = (
   return config.right;
 };
 
+/** PEM ends with a line end; a blank may be part of a secret, and is warned of (`config/credentials.ts`). */
+const MAY_END_BLANK: ReadonlySet<string> = new Set(['JWT_PUBLIC_KEY', 'JWT_SECRET']);
+
 type Validated<A> = E.Either<readonly Fault[], A>;
 
 /** Applies to a record of results: all of them, or the faults of all. */
@@ -89,13 +92,16 @@ const check = (
     const settings: Readonly<Record<string, Setting<unknown>>> = SCHEMA[group];
     const value = raw[group]?.[key];
     const variable = settings[key]?.env ?? key;
+    // what a file says as the schema does is said by nobody: the variable is what one would set
     const filed =
-      !(variable in set) && layers.some(({ values }) => values[group]?.[key] !== undefined);
+      !(variable in set) &&
+      layers.some(({ values }) => values[group]?.[key] !== undefined) &&
+      value !== settings[key]?.default;
     const masked = settings[key]?.sensitive !== false;
     return {
       key: filed ? `${group}.${key}` : variable,
       value: masked ? MASK : shown(value),
-      expected,
+      expected: filed ? `${expected} (as a variable: ${variable})` : expected,
     };
   };
   const of = <G extends keyof Config, K extends keyof Config[G] & string>(
@@ -103,8 +109,12 @@ const check = (
     key: K,
   ): Validated<Config[G][K]> => {
     const settings: Group<Config[G]> = SCHEMA[group];
-    const { read } = settings[key];
-    return E.mapLeft((expected: string) => [fault(group, key, expected)])(read(raw[group]?.[key]));
+    const { read, env: variable } = settings[key];
+    const value = raw[group]?.[key];
+    // nobody sees them, and a secret or a name would have one character more
+    if (typeof value === 'string' && value !== value.trim() && !MAY_END_BLANK.has(variable))
+      return E.left([fault(group, key, 'no blank and no line end before or behind it')]);
+    return E.mapLeft((expected: string) => [fault(group, key, expected)])(read(value));
   };
 
   const config: Validated<Config> = every({

@@ -8,6 +8,7 @@ import { systemClock } from './clock.js';
 import { type Config, type Fault, faultLine, readConfig } from './config.js';
 import { withDotEnv } from './config/dot-env.js';
 import { brokerText, urlText } from './config/summary.js';
+import { unknownVariables } from './config/unknown.js';
 import { warningsOf } from './config/warnings.js';
 import { journal } from './journal.js';
 import { pretty } from './pretty.js';
@@ -48,7 +49,12 @@ export const daemon = async (world: World): Promise<number> => {
   const read = isLeft(env)
     ? env
     : readConfig(env.right, fileURLToPath(new URL('../config', import.meta.url)));
-  if (isLeft(read)) return misconfigured(read.left, world);
+  const unknown = isLeft(env) ? [] : unknownVariables(env.right);
+  if (isLeft(read)) {
+    // a variable that is missed may be there under another name
+    for (const line of unknown) world.complain(line);
+    return misconfigured(read.left, world);
+  }
 
   const config = read.right;
   const logger = loggerOf(config);
@@ -62,6 +68,7 @@ export const daemon = async (world: World): Promise<number> => {
     },
     'starting',
   );
+  for (const line of unknown) logger.warn(line);
   const chat = app({
     config,
     onEvent: journal(logger, () => systemClock.scheduler.now(), brokerText(config) !== 'embedded'),

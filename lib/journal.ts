@@ -6,6 +6,8 @@ import type { Logger } from 'pino';
 import type { HubEvent } from './events.js';
 
 const QUIET_MS = 60_000;
+/** Longer than an outage takes to be told: 3 s. */
+const RECENT_MS = 5_000;
 
 /** A sink for the hub's events. `now` is monotonic milliseconds. */
 export const journal = (
@@ -27,15 +29,16 @@ export const journal = (
     logger.warn({ ...detail, repeated: last?.since ?? 0 }, kind);
   };
 
-  /** Why Redis is not had, as it was told last. */
-  let reason: string | undefined;
+  /** Why Redis is not had, as it was told last: soon after, it is no reason any more. */
+  let told: { readonly reason: string; readonly at: number } | undefined;
+  const reason = (): string | undefined =>
+    told !== undefined && now() - told.at < RECENT_MS ? told.reason : undefined;
 
   return (event) => {
     switch (event._tag) {
       case 'StatusChanged':
-        if (event.status._tag === 'Up') reason = undefined;
         if (event.status._tag === 'Degraded')
-          logger.warn({ reason }, 'broker: degraded, messages reach this pod alone');
+          logger.warn({ reason: reason() }, 'broker: degraded, messages reach this pod alone');
         // without Redis there are no pods to reach
         else if (event.status._tag === 'Up' && hasBroker)
           logger.info('broker: up, messages reach all pods');
@@ -61,10 +64,10 @@ export const journal = (
       case 'KeysUnsafe':
         return logger.warn({ detail: event.detail }, 'access: keys of tokens are not used');
       case 'ConnectionLost':
-        reason = event.detail;
+        told = { reason: event.detail, at: now() };
         return rarely('broker: the connection was lost or refused', { detail: event.detail });
       case 'Refused':
-        reason = event.detail;
+        told = { reason: event.detail, at: now() };
         return rarely(
           'broker: Redis refused what a pod needs',
           { detail: event.detail },

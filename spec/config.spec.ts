@@ -15,6 +15,7 @@ import {
   faultLine,
   readConfig,
 } from '../lib/config.js';
+import { unknownVariables } from '../lib/config/unknown.js';
 import { warningsOf } from '../lib/config/warnings.js';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -448,6 +449,67 @@ t.test('relations between values', async (t) => {
   );
 });
 
+t.test(
+  'when a file is no JSON, then the line and the column are told, and nothing of it',
+  async (t) => {
+    const told = (text: string): string => {
+      const directory = t.testdir({ 'default.json': text });
+      return left(readConfig({}, directory)).map(faultLine).join('\n');
+    };
+    const rows: readonly (readonly [text: string, line: number, column: number])[] = [
+      ['{', 1, 2],
+      ['{"a": hunter2}', 1, 7],
+      ['{"server": {\n  "port": 8000,\n}}', 3, 1],
+      ['{\n  // a comment\n}', 2, 3],
+      ['{"a": 1 "b": 2}', 1, 9],
+      ["{'a': 1}", 1, 2],
+      ['{"a": [1, 2,, 3]}', 1, 13],
+      ['{"a": "\thunter2"}', 1, 7],
+      ['{"a": 01}', 1, 8],
+      ['{"a": 1}\n{"b": 2}', 2, 1],
+      ['{"a": 1}}', 1, 9],
+      ['{"a"; 1}', 1, 5],
+      ['{"a": nul}', 1, 7],
+    ];
+    for (const [text, line, column] of rows) {
+      t.equal(
+        told(text),
+        `default.json=the file: expected JSON; it stops being JSON at line ${line}, column ${column}`,
+        text,
+      );
+    }
+    for (const text of ['', ' \n', '\uFEFF']) t.match(told(text), /the file is empty/);
+    const directory = t.testdir({ 'default.json': {} });
+    t.match(left(readConfig({}, directory)).map(faultLine), [/^default\.json=.*can be read/]);
+  },
+);
+
+t.test('when a value begins or ends with a blank, then that is told', async (t) => {
+  for (const [key, value] of Object.entries({
+    PORT: '8000 ',
+    REDIS_URL: 'redis://h:1 ',
+    JWT_ISSUER: ' me',
+    API_KEYS: `${'k'.repeat(40)}\n`,
+    SERVER_ID: 'a\t',
+    REDIS_PREFIX: ' a',
+    ALLOWED_ORIGINS: 'https://a.example ',
+  }))
+    t.match(left(readConfig({ [key]: value }, undefined)).map(faultLine), [
+      new RegExp(`^${key}=.*: expected no blank and no line end`),
+    ]);
+  t.equal(read({ JWT_PUBLIC_KEY: `${PUBLIC}\n` }).access.jwtPublicKey, `${PUBLIC}\n`);
+});
+
+t.test('when a value of a file is wrong, then its variable is told, too', async (t) => {
+  const directory = t.testdir({
+    'default.json': '{"server":{"port":"x"},"broker":{"redisUrl":"","redisCluster":true}}',
+  });
+  t.strictSame(left(readConfig({}, directory)).map(faultLine), [
+    'server.port=x: expected a whole number from 0 to 65535 (as a variable: PORT)',
+    'REDIS_URL=: expected a node or more, as REDIS_CLUSTER is true',
+  ]);
+});
+
 t.test('all faults are told at once, a relation only of values that are good', async (t) => {
   t.strictSame(
     faults({
@@ -529,6 +591,42 @@ t.test('when tokens are asked for, then weak secrets and keys stop the start', a
   );
 });
 
+t.test('when a database is named without a prefix, then it is warned of', async (t) => {
+  const said = (env: Readonly<Record<string, string>>): string => warningsOf(read(env)).join('\n');
+  t.match(said({ REDIS_URL: 'redis://h/1' }), /^REDIS_URL names database 1 without a REDIS_PREFIX/);
+  t.equal(said({ REDIS_URL: 'redis://h/1', REDIS_PREFIX: 'a:' }), '');
+  t.equal(said({ REDIS_URL: 'redis://h/0' }) + said({ REDIS_URL: 'redis://h' }) + said({}), '');
+});
+
+t.test('when a variable is unknown and looks like one of ours, then it is told', async (t) => {
+  const meant = (name: string): string | undefined =>
+    / is (\w+) meant/.exec(unknownVariables({ [name]: 'x' }).join())?.[1];
+  for (const [name, known] of Object.entries({
+    PROT: 'PORT',
+    HSOT: 'HOST',
+    MAX_CONNECTION: 'MAX_CONNECTIONS',
+    JWT_SECRT: 'JWT_SECRET',
+    REDIS_URI: 'REDIS_URL',
+    REDISURL: 'REDIS_URL',
+    redis_url: 'REDIS_URL',
+    'REDIS-URL': 'REDIS_URL',
+    ALLOWED_ORIGIN: 'ALLOWED_ORIGINS',
+    AUTH_ENABELD: 'AUTH_ENABLED',
+    SERVERID: 'SERVER_ID',
+    NODE_EVN: 'NODE_ENV',
+  }))
+    t.equal(meant(name), known, name);
+  for (const name of [
+    ...['PORTS', 'POST', 'SORT', 'HOME', 'HOSTS', 'GHOST', 'PATH', 'PWD', 'USER', 'SHELL', 'LANG'],
+    ...['host', 'port', 'TERM', 'LOGNAME', 'HOSTNAME', 'REDIS_HOST', 'REDIS_PORT', 'DATABASE'],
+    ...['JWT_TOKEN', 'npm_config_port', 'NODE_OPTIONS', 'CHAT_PORT', 'XPORT', 'LOG_DIR', '_', ''],
+    ...Object.keys(CONTRACT),
+  ])
+    t.equal(meant(name), undefined, name);
+  t.strictSame(unknownVariables({ PROT: '', JWT_SECRT: undefined }), [], 'not set');
+  t.notMatch(unknownVariables({ JWT_SECRT: 'hunter2' }), [/hunter2/]);
+});
+
 t.test('what is hardly ever meant is said', async (t) => {
   const said = (env: Readonly<Record<string, string>>): string => warningsOf(read(env)).join('\n');
   const random = 'vR4q0mSx7ZkT2nWc9bLh3uYd6pJg8eFa';
@@ -607,6 +705,7 @@ t.test(
     const of = (text: string): readonly string[] =>
       left(readConfig({}, t.testdir({ 'default.json': text }))).map(({ key }) => key);
     t.strictSame(of('{'), ['default.json']);
+    t.strictSame(of('\uFEFF{"server":{"port":"x"}}'), ['server.port'], 'behind a byte order mark');
     t.strictSame(of('[]'), ['configuration']);
     t.strictSame(of('{"server":1,"sever":{},"limits":{"prot":1}}'), [
       'server',

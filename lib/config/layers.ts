@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as E from 'fp-ts/lib/Either.js';
 import { type Fault, shown, strange } from './fault.js';
+import { jsonFault } from './json-fault.js';
 import { SCHEMA, type Settings } from './settings.js';
 
 /** The schema by name, for names that come from outside. */
@@ -43,11 +44,27 @@ export const filesOf = (nodeEnv: string, directory: string | undefined): Files =
 };
 
 const fileOf = (directory: string, name: string): E.Either<Fault, unknown> =>
-  // the parser's own words quote the file, secrets and all
-  E.tryCatch(
-    (): unknown => JSON.parse(readFileSync(join(directory, name), 'utf8')),
-    () => ({ key: name, value: 'the file', expected: 'a file with one JSON object' }),
+  E.Chain.chain(
+    E.tryCatch(
+      () => readFileSync(join(directory, name), 'utf8'),
+      () => fileFault(name, 'a file that can be read'),
+    ),
+    // editors on Windows put a byte order mark in front
+    (text) => jsonOf(name, text.replace(/^\uFEFF/, '')),
   );
+
+const fileFault = (key: string, expected: string): Fault => ({ key, value: 'the file', expected });
+
+const jsonOf = (name: string, text: string): E.Either<Fault, unknown> =>
+  text.trim() === ''
+    ? E.left(fileFault(name, 'one JSON object, such as {}: the file is empty'))
+    : E.tryCatch(
+        (): unknown => JSON.parse(text),
+        () => {
+          const { line, column } = jsonFault(text);
+          return fileFault(name, `JSON; it stops being JSON at line ${line}, column ${column}`);
+        },
+      );
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -212,7 +212,10 @@ export const SCHEMA: Schema = {
     basePath: setting(
       'BASE_PATH',
       '/api/chat-api',
-      matching(BASE_PATH, 'a path that starts with / and does not end with /'),
+      matching(
+        BASE_PATH,
+        'a path such as /chat: it starts with /, does not end with /, and is not / alone',
+      ),
       'What stands before /ws, /messages, /rooms.',
     ),
     trustedProxies: setting(
