@@ -53,7 +53,8 @@ export const runSeed = ({ seed, note: told }: RunOptions): Outcome => {
   const note = (text: () => string): void => told?.(`${now().toFixed(1).padStart(8)}  ${text()}`);
   const drawn = random();
   const climate: Climate = drawn < 0.3 ? 'calm' : drawn < 0.65 ? 'outage' : 'loss';
-  const logMessages = random() < 0.2 ? 12 : 1_000;
+  const size = random();
+  const logMessages = size < 0.06 ? 1 : size < 0.2 ? 12 : 1_000;
   const sendBufferMessages = random() < 0.3 ? 16 : 256;
   const config: DeepPartial<Config> = {
     server: { drainMs: DRAIN_MS },

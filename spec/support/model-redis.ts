@@ -79,6 +79,8 @@ export interface ModelRedis {
   isFrozen(): boolean;
   /** All data is gone. */
   wipe(): void;
+  /** Another one, empty, stands in its place, or the first one again; connections break. */
+  swap(to: 'other' | 'first'): void;
   /** A replica that lacks a log's last messages became the master; connections break when `cut`. */
   failover(count: number, cut: boolean): void;
   /** A replica that is so many ms behind became the master; connections break when `cut`. */
@@ -324,6 +326,9 @@ export const modelRedis = (
     return { top: topOf(log), first: all[0]?.offset ?? log.offset + 1, entries };
   };
 
+  /** What the one has that does not stand here now. */
+  let aside: { readonly logs: typeof logs; readonly keys: typeof keys } | undefined;
+
   const breakAll = (): void => {
     for (const peer of [...peers]) peer.broken();
     peers.clear();
@@ -430,6 +435,21 @@ export const modelRedis = (
       counts = new Map();
       leases = new Map();
       journal = [];
+    },
+    swap: (to) => {
+      if ((to === 'other') === (aside !== undefined)) return;
+      const first = aside;
+      aside = first === undefined ? { logs, keys } : undefined;
+      logs = first?.logs ?? new Map<Room, Log>();
+      keys = first?.keys ?? new Map<Room, Map<string, Key>>();
+      counts = new Map();
+      leases = new Map();
+      journal = [];
+      for (const [room, { tag }] of logs) {
+        epochs.set(room, [...(epochs.get(room) ?? []), tag]);
+        epoch?.(room, tag);
+      }
+      breakAll();
     },
     failover: (count, cut) => {
       for (const [room, log] of logs) {

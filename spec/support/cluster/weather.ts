@@ -281,6 +281,18 @@ const KINDS: readonly Kind[] = [
     },
   },
   {
+    name: 'another Redis stands in its place',
+    climates: LOSS,
+    one: false,
+    unreachable: true,
+    forgets: true,
+    ms: [300, 5_000],
+    begin: ({ redis }) => {
+      redis.swap('other');
+      return () => redis.swap('first');
+    },
+  },
+  {
     name: 'Redis fails over to a replica that is behind',
     climates: LOSS,
     one: false,
