@@ -32,7 +32,8 @@ import type { Config } from './config.js';
 import type { Connection } from './command.js';
 import { type Admission, connection, type ConnectionDeps } from './connection.js';
 import type { HubEvent } from './events.js';
-import { admission, handshake } from './handshake.js';
+import { admission, handshake, targetWithoutToken } from './handshake.js';
+import { type Handshake, hasHooks } from './hooks.js';
 import { answerSocket, type Problem, problem } from './problem.js';
 import { destroy, type Offer, share } from './upgrades.js';
 
@@ -76,6 +77,7 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
     const origin = addressOf(config.server.trustedProxies);
     const ofAddress = maxConnectionsPerAddress === 0 ? undefined : quota(maxConnectionsPerAddress);
     const ofUser = maxConnectionsPerUser === 0 ? undefined : quota(maxConnectionsPerUser);
+    const asksHooks = hasHooks(deps.hooks);
     const closed$ = new Subject<void>();
     let waiting = 0;
 
@@ -86,6 +88,12 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
           stream,
           problem(400, 'Sec-WebSocket-Protocol: expected a list of tokens, got another text'),
         );
+    });
+
+    const handshakeOf = (request: IncomingMessage, socket: Socket): Handshake => ({
+      url: targetWithoutToken(request),
+      headers: request.headers,
+      address: origin(request, socket.remoteAddress ?? ''),
     });
 
     const upgrade = ({ request, socket, head, isTaken }: Offer): void => {
@@ -99,13 +107,14 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
         return refuse(socket, tooMany('address', maxConnectionsPerAddress));
       if (leave !== undefined) socket.once('close', leave);
       waiting++;
-      const known$ = identified(request, socket).pipe(finalize(() => waiting--));
+      const known$ = identified(request, socket, isTaken).pipe(finalize(() => waiting--));
       // ended by the door's closing, not by its going: who waits there is answered
       // eslint-disable-next-line rxjs-x/no-ignored-subscription
       known$.subscribe((identity) => {
         // meanwhile
         if (isTaken()) return lost(socket, leave);
-        const admitted = Chain.chain(identity, (who) => admission(asked.right, who));
+        const handshaken = asksHooks ? handshakeOf(request, socket) : undefined;
+        const admitted = Chain.chain(identity, (who) => admission(asked.right, who, handshaken));
         const refusal = isLeft(admitted)
           ? admitted.left
           : enter(request, socket, head, admitted.right);
@@ -125,6 +134,7 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
     const identified = (
       request: IncomingMessage,
       socket: Socket,
+      isTaken: Offer['isTaken'],
     ): Observable<Either<Problem, Identity>> => {
       const identity$ = identityOf(access, request).pipe(map(mapLeft(problemOf)), take(1));
       if (!access.isOn) return identity$;
@@ -138,7 +148,7 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
         }),
         takeUntil(closed$),
         defaultIfEmpty(left(DRAINING)),
-        takeUntil(goneOf(socket)),
+        takeUntil(goneOf(socket, isTaken)),
       );
     };
 
@@ -195,11 +205,11 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
  * Its client has gone while nobody reads from the socket: what node notices by itself. It does not where early frames wait in
  * front of the end, or more of them than it takes unasked: those keep their place until they are answered.
  */
-const goneOf = (socket: Socket): Observable<void> =>
+const goneOf = (socket: Socket, isTaken: Offer['isTaken']): Observable<void> =>
   new Observable<void>((subscriber) => {
     const go = (): void => {
       // half of it may be open yet; it has nothing more to say and cannot have said a frame
-      socket.destroy();
+      if (!isTaken()) socket.destroy();
       subscriber.next();
     };
     if (socket.destroyed) return go();

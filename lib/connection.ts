@@ -48,6 +48,8 @@ import type { HubEvent } from './events.js';
 import {
   answerOf,
   type ConnectionInfo,
+  type Handshake,
+  hasHooks,
   type Hooks,
   type Incoming,
   type MaybeAsync,
@@ -93,6 +95,8 @@ export interface Admission {
   /** The URL's room. */
   readonly room: Room | undefined;
   readonly resumes: Resumes;
+  /** Kept for hooks alone: 1 kB and more. */
+  readonly handshake?: Handshake | undefined;
 }
 
 const MAX_UNDERWAY = 64;
@@ -128,6 +132,8 @@ class SocketConnection implements Connection {
   private closedByUs = false;
   private hub: Subscriber<Command> | undefined = undefined;
   private infoOnce: ConnectionInfo | undefined = undefined;
+  /** Those that it was in when it ended, for `onDisconnect`. */
+  private lastRooms: readonly Room[] | undefined = undefined;
   private identity: Identity;
   /** Of those whose rights end. */
   private tenure: Tenure | undefined = undefined;
@@ -632,6 +638,7 @@ class SocketConnection implements Connection {
 
   private forsake(): void {
     const { hub } = this;
+    if (hub !== undefined && hasHooks(this.deps.hooks)) this.lastRooms = this.rooms();
     this.hub = undefined;
     for (const membership of this.memberships.values()) {
       hub?.next({
@@ -657,17 +664,35 @@ class SocketConnection implements Connection {
   }
 
   private info(): ConnectionInfo {
-    const { id, userId, socket, memberships } = this;
-    this.infoOnce ??= {
+    this.infoOnce ??= this.newInfo();
+    return this.infoOnce;
+  }
+
+  private newInfo(): ConnectionInfo {
+    const { id, userId } = this;
+    const { url, headers, address } = this.admission.handshake ?? {
+      url: '',
+      headers: {},
+      address: this.socket.remoteAddress ?? '',
+    };
+    const claimsOf = (): ConnectionInfo['claims'] => this.identity.claims ?? null;
+    return {
       id,
       userId,
-      // asked only where wanted: node keeps the answer, 0.3 kB a socket
-      address: socket.remoteAddress ?? '',
-      rooms: () => [...memberships.keys()].filter((room) => room !== GLOBAL),
+      url,
+      headers,
+      address,
+      get claims() {
+        return claimsOf();
+      },
+      rooms: () => this.lastRooms ?? this.rooms(),
       notify: (data) => this.notify(data),
       close: (code, reason) => this.close(ownClose(code, reason)),
     };
-    return this.infoOnce;
+  }
+
+  private rooms(): readonly Room[] {
+    return [...this.memberships.keys()].filter((room) => room !== GLOBAL);
   }
 
   private notify(data: Json): void {

@@ -10,6 +10,7 @@ import { type Identity, mayJoin, ROOM_FORBIDDEN } from './access/index.js';
 import { isAbsentId } from './codec.js';
 import type { Config } from './config.js';
 import type { Admission } from './connection.js';
+import type { Handshake } from './hooks.js';
 import { isOriginAllowed } from './origin.js';
 import { interned, isRoomName, parseId, type Room, ROOM_RULE } from './position.js';
 import { type Problem, problem } from './problem.js';
@@ -40,6 +41,18 @@ const UPGRADES = /(?:^|,)\s*upgrade\s*(?:,|$)/i;
 /** Path and query, also of a request that names the whole URL as proxies' clients do (RFC 9112 §3.2.2). */
 const targetOf = ({ url = '' }: IncomingMessage): string => url.replace(SCHEME_AND_HOST, '');
 
+/** The same, for whoever may log it: without the value of `token`, however its name is written. */
+export const targetWithoutToken = (request: IncomingMessage): string => {
+  const target = targetOf(request);
+  const cut = target.indexOf('?');
+  if (cut < 0) return target;
+  const pairs = target
+    .slice(cut + 1)
+    .split('&')
+    .map((pair) => (new URLSearchParams(pair).has('token') ? 'token=***' : pair));
+  return `${target.slice(0, cut)}?${pairs.join('&')}`;
+};
+
 const SCHEME_AND_HOST = /^https?:\/\/[^/?]*/i;
 
 /** What it asks for, if it asks in the right way: all that is known before anybody has to be known. */
@@ -55,9 +68,10 @@ export const handshake = (request: IncomingMessage, config: Config): E.Either<Pr
 export const admission = (
   { room, resumes }: Asked,
   identity: Identity,
+  handshake: Handshake | undefined,
 ): E.Either<Problem, Admission> =>
   room === undefined || mayJoin(identity.rights, room)
-    ? E.right({ identity, room, resumes })
+    ? E.right({ identity, room, resumes, handshake })
     : E.left(ROOM_FORBIDDEN);
 
 const protocolFault = (request: IncomingMessage): Problem | undefined => {

@@ -2,7 +2,9 @@
  * Where an application steps in. Hooks run in the connection's stream, one message after the other; one that throws,
  * rejects or takes longer than a second harms that message alone (contract section 4: `unavailable` to the sender).
  */
+import type { IncomingHttpHeaders } from 'node:http';
 import { from, isObservable, Observable, of, take, timeout } from 'rxjs';
+import type { Claims } from './access/index.js';
 import type { Clock } from './clock.js';
 import type { Json } from './codec.js';
 import type { Room } from './position.js';
@@ -10,14 +12,28 @@ import type { Room } from './position.js';
 /** A hook answers at once, with a promise, or with a stream whose first value counts. */
 export type MaybeAsync<A> = A | PromiseLike<A> | Observable<A>;
 
+/** The request that a connection began with. */
+export interface Handshake {
+  /** Path and query as the client asked for them, but for the token: `token=***` stands for `token` and its value. */
+  readonly url: string;
+  /** Names in lower case, as Node gives them. Cookies and credentials are among them: do not log them. */
+  readonly headers: Readonly<IncomingHttpHeaders>;
+  /** The client's address: the socket's, or behind `TRUSTED_PROXIES` the one that those name. */
+  readonly address: string;
+}
+
 /** A connection as applications see it. */
-export interface ConnectionInfo {
+export interface ConnectionInfo extends Handshake {
+  /** What `welcome` calls it: `data.connection_id`. */
   readonly id: string;
   /** The authenticated user, or null. */
   readonly userId: string | null;
-  /** The peer's address as the socket tells it. */
-  readonly address: string;
-  /** The rooms it has joined now. */
+  /** The claims of its token, after a `refresh` those of the new one; null without a token. */
+  readonly claims: Claims | null;
+  /**
+   * The rooms that it is in, or has asked to join: the URL's from `onConnect` on, never the global log. Once it has ended, so in `onDisconnect`,
+   * those that it was in then.
+   */
   readonly rooms: () => readonly Room[];
   /** Sends a `notification` to this connection alone; it stands in no log. `data` is any JSON value. */
   readonly notify: (data: Json) => void;
@@ -53,6 +69,10 @@ export interface Hooks {
   /** A connection ended; `code` is the one that the server sent, null when the peer closed or went. */
   readonly onDisconnect?: (connection: ConnectionInfo, code: number | null) => MaybeAsync<void>;
 }
+
+/** Whether there is any: what only hooks ask for is not kept otherwise. */
+export const hasHooks = ({ onConnect, onMessage, onDisconnect }: Hooks): boolean =>
+  (onConnect ?? onMessage ?? onDisconnect) !== undefined;
 
 const HOOK_MS = 1_000;
 

@@ -38,7 +38,7 @@ import type { Connection } from './command.js';
 import { drain } from './drain.js';
 import type { HubEvent } from './events.js';
 import { heartbeat } from './heartbeat.js';
-import type { Hooks } from './hooks.js';
+import { hasHooks, type Hooks } from './hooks.js';
 import { history } from './http/history.js';
 import { type Metrics, metrics } from './http/metrics.js';
 import { publishing } from './http/publishing.js';
@@ -111,7 +111,13 @@ export const service = ({
 
   const tell = (event: HubEvent): void => void events.deliver(event);
 
-  const access = accessOf({ config, clock, tell, ended$: deadline$ });
+  const access = accessOf({
+    config,
+    clock,
+    tell,
+    keepClaims: hasHooks(hooks),
+    ended$: deadline$,
+  });
 
   const readiness = (): Readiness => {
     if (draining) return 'draining';

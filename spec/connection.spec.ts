@@ -759,7 +759,7 @@ t.test('onConnect comes after welcome, onDisconnect with the code that we sent',
   t.equal(eve.code(), 4_500);
   t.same(log, [
     ['connect', 'c1', 'alice', '192.0.2.1', ['r']],
-    ['disconnect', 'c1', null, []],
+    ['disconnect', 'c1', null, ['r']],
     ['connect', 'c2', 'eve', '192.0.2.1', []],
     ['disconnect', 'c2', 4_500, []],
   ]);

@@ -14,16 +14,19 @@ export interface AccessDeps {
   readonly config: Config;
   readonly clock: Clock;
   readonly tell: (event: HubEvent) => void;
+  /** Whether somebody will ask for claims. */
+  readonly keepClaims: boolean;
   /** Whatever it does ends then. */
   readonly ended$: Observable<unknown>;
 }
 
-export const accessOf = ({ config, clock, tell, ended$ }: AccessDeps): Access => {
+export const accessOf = ({ config, clock, tell, keepClaims, ended$ }: AccessDeps): Access => {
   const { authEnabled, jwtPublicKey, jwtJwksUrl: url } = config.access;
   if (!authEnabled) return OPEN;
   const access = tokens({
     config,
     clock,
+    keepClaims,
     // the configuration is checked: what cannot be read has stopped the start
     publicKeys: getOrElse(() => NONE)(publicKeysOf(jwtPublicKey)),
     published:

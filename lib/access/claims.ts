@@ -14,6 +14,8 @@ export interface Expected {
   readonly audience: string;
   /** Unix ms. */
   readonly now: number;
+  /** Whether somebody will ask for the claims: they are some 0.5 kB a connection. */
+  readonly keepClaims?: boolean;
 }
 
 /** How far apart the clocks of whoever makes tokens and ours may be. A token ends when it says so, to the millisecond. */
@@ -22,7 +24,7 @@ const LEEWAY_MS = 30_000;
 /** Signed bytes → who it is. */
 export const identityIn = (
   payload: Uint8Array,
-  { issuer, audience, now }: Expected,
+  { issuer, audience, now, keepClaims = false }: Expected,
 ): E.Either<Denial, Identity> => {
   const claims = claimsIn(payload);
   if (E.isLeft(claims)) return claims;
@@ -32,7 +34,8 @@ export const identityIn = (
   if (Math.max(nbf ?? 0, iat ?? 0) * 1000 > now + LEEWAY_MS) return E.left({ _tag: 'Early' });
   if (issuer !== '' && iss !== issuer) return unfit('iss: the issuer that this service trusts');
   if (audience !== '' && ![aud].flat().includes(audience)) return unfit('aud: this service');
-  return E.right({ userId: sub, expiresAt, rights: rightsOf(rooms, scope) });
+  const identity = { userId: sub, expiresAt, rights: rightsOf(rooms, scope) };
+  return E.right(keepClaims ? { ...identity, claims: claims.right } : identity);
 };
 
 const unfit = (expected: string): E.Either<Denial, never> => E.left({ _tag: 'Unfit', expected });

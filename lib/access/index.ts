@@ -25,12 +25,17 @@ export interface Rights {
   readonly admin: boolean;
 }
 
+/** A token's claims by name, as they stand in it. */
+export type Claims = Readonly<Record<string, unknown>>;
+
 export interface Identity {
   /** The token's `sub`; null for whoever came without a token. */
   readonly userId: string | null;
   readonly rights: Rights;
   /** An API key came too: it gives the rights, and never ends. */
   readonly byKey?: true;
+  /** What the token says, all of it; kept for hooks alone. */
+  readonly claims?: Claims;
   /** Unix ms at which the token ends; undefined where nothing ends. */
   readonly expiresAt: number | undefined;
 }

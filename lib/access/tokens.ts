@@ -26,11 +26,19 @@ export interface TokensDeps {
   readonly publicKeys: readonly PublicKey[];
   /** Those of `JWT_JWKS_URL`. */
   readonly published: KeySource | undefined;
+  /** Whether identities keep their claims. */
+  readonly keepClaims?: boolean;
 }
 
 type Answer<A> = Observable<E.Either<Denial, A>>;
 
-export const tokens = ({ config, clock, publicKeys, published }: TokensDeps): Access => {
+export const tokens = ({
+  config,
+  clock,
+  publicKeys,
+  published,
+  keepClaims = false,
+}: TokensDeps): Access => {
   const { jwtSecret, jwtIssuer: issuer, jwtAudience: audience, apiKeys } = config.access;
   const secrets = jwtSecret === '' ? [] : [createSecretKey(jwtSecret, 'utf8')];
   const isKnown = knownKeys(apiKeys);
@@ -64,7 +72,7 @@ export const tokens = ({ config, clock, publicKeys, published }: TokensDeps): Ac
       map((payload) =>
         E.isLeft(payload)
           ? payload
-          : identityIn(payload.right, { issuer, audience, now: clock.wall() }),
+          : identityIn(payload.right, { issuer, audience, now: clock.wall(), keepClaims }),
       ),
     );
   };

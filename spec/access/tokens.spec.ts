@@ -27,6 +27,7 @@ const accessWith = (access: DeepPartial<Config['access']>): Access => {
     config: config.right,
     clock: systemClock,
     tell: () => undefined,
+    keepClaims: false,
     ended$: NEVER,
   });
 };
@@ -250,10 +251,12 @@ t.test('what is wrong with a token denies it: a row each', async (t) => {
   }
   const near = tokenOf({}, { header: `{"alg":"HS256","kid":"a",${inner}}` });
   t.equal(said(await judge(bySecret, { token: near })), 'alice', 'names further in are not twice');
-  const long = tokenOf({ padding: '' });
+  // the same digits in each of them
+  const exp = Math.ceil(inSeconds(3600));
+  const long = tokenOf({ exp, padding: '' });
   const padding = 'x'.repeat(Math.floor(((4_096 - long.length) * 3) / 4));
-  t.ok(tokenOf({ padding }).length > 4_090);
-  t.equal(said(await judge(bySecret, { token: tokenOf({ padding }) })), 'alice', 'just 4 KB');
+  t.ok(tokenOf({ exp, padding }).length > 4_090);
+  t.equal(said(await judge(bySecret, { token: tokenOf({ exp, padding }) })), 'alice', 'just 4 KB');
 });
 
 t.test('a public key judges what its private one has signed, in its way alone', async (t) => {
