@@ -22,6 +22,8 @@ export interface Membership {
   nth: number;
   /** Whether it may speak there: as its rights are now, so that a message costs no look at patterns. */
   mayPublish: boolean;
+  /** How often it has asked to join and was not answered yet. */
+  asked: number;
 }
 
 /** What a connection asks of a room; the hub hands each to its room. */

@@ -71,7 +71,7 @@ import {
   type Room,
 } from './position.js';
 import { type Resume, type Resumes, resumeAfter } from './resume.js';
-import { TokenBucket } from './token-bucket.js';
+import { replayRates, TokenBucket } from './token-bucket.js';
 
 export interface ConnectionDeps {
   readonly clock: Clock;
@@ -100,6 +100,9 @@ export interface Admission {
 }
 
 const MAX_UNDERWAY = 64;
+/** Joins of one room that are not answered: a reader that takes nothing of a replay could ask for ever. */
+const MAX_ASKED = 64;
+const ASKED_RETRY_MS = 1_000;
 /** Refused messages within the window that close a connection with 1008. */
 const MAX_REFUSED = 20;
 const REFUSED_WINDOW_MS = 10_000;
@@ -122,6 +125,8 @@ class SocketConnection implements Connection {
   messagesRead = 0;
   private readonly memberships = new Map<Room, Membership>();
   private readonly bucket: TokenBucket;
+  /** Of those who go on from an id in a `join`. */
+  private replays: TokenBucket | undefined = undefined;
   private refusedAt: number[] | undefined = undefined;
   private held: Buffer[] | undefined = undefined;
   private underway = 0;
@@ -288,7 +293,7 @@ class SocketConnection implements Connection {
       case 'ping':
         return this.pong(message);
       case 'join':
-        return this.join(message.room ?? this.home, message.ref, resumeAfter(message.lastId));
+        return this.joinInTurn(message.room ?? this.home, message.ref, resumeAfter(message.lastId));
       case 'leave':
         return this.leave(message.room ?? this.home, message.ref);
       case 'refresh':
@@ -307,6 +312,30 @@ class SocketConnection implements Connection {
     return this.admission.room ?? GLOBAL;
   }
 
+  /**
+   * A replay makes the pod read the log and send up to all of it, for one small message: replays have a rate of their
+   * own. A join of a new room waits for its turn, and what is said next behind it. A member is told when to ask again.
+   */
+  private joinInTurn(room: Room, ref: string | undefined, resume: Resume | undefined): void {
+    const { clock, config } = this.deps;
+    const known = this.memberships.get(room);
+    if (known !== undefined && known.asked >= MAX_ASKED) return this.refuse(joinsUnanswered(ref));
+    if (resume === undefined) return this.join(room, ref, resume);
+    const now = clock.scheduler.now();
+    this.replays ??= new TokenBucket(replayRates(config.limits.maxRoomsPerConnection), now);
+    const waitMs = this.replays.take(0, now);
+    if (waitMs === 0) return this.join(room, ref, resume);
+    if (known !== undefined) return this.refuse(joinsTooOften(ref, waitMs));
+    this.thinking = true;
+    this.hub?.add(
+      clock.scheduler.schedule(() => {
+        this.thinking = false;
+        this.joinInTurn(room, ref, resume);
+        this.drain();
+      }, waitMs),
+    );
+  }
+
   private join(room: Room, ref: string | undefined, resume: Resume | undefined): void {
     const { maxRoomsPerConnection } = this.deps.config.limits;
     const known = this.memberships.get(room);
@@ -320,6 +349,7 @@ class SocketConnection implements Connection {
       });
     }
     const membership = known ?? this.enrol(interned(room), resume);
+    membership.asked++;
     this.hub?.next({
       _tag: 'Join',
       room: membership.room,
@@ -343,6 +373,7 @@ class SocketConnection implements Connection {
     behind$?: Observable<unknown>,
   ): void {
     const { room } = membership;
+    membership.asked++;
     this.hub?.next({
       _tag: 'Join',
       room,
@@ -371,7 +402,14 @@ class SocketConnection implements Connection {
 
   private stranger(room: Room, resume?: Resume): Membership {
     const position = placeOf(resume);
-    return { connection: this, room, position, nth: 0, mayPublish: this.mayPublish(room) };
+    return {
+      connection: this,
+      room,
+      position,
+      nth: 0,
+      mayPublish: this.mayPublish(room),
+      asked: 0,
+    };
   }
 
   private speak(message: Speech): void {
@@ -741,6 +779,20 @@ const notAMember = (ref: string | undefined): Refusal => ({
   code: 'not_a_member',
   text: 'room: expected one that this connection has joined, got another',
   ref,
+});
+
+const joinsTooOften = (ref: string | undefined, retryInMs: number): Refusal => ({
+  code: 'rate_limited',
+  text: 'last_id: this connection is in the room; a replay may be asked for once a second',
+  ref,
+  retryInMs,
+});
+
+const joinsUnanswered = (ref: string | undefined): Refusal => ({
+  code: 'rate_limited',
+  text: `room: ${MAX_ASKED} joins of it are not answered; take what was sent before asking again`,
+  ref,
+  retryInMs: ASKED_RETRY_MS,
 });
 
 const forbidden = (what: 'be in' | 'publish in', ref: string | undefined): Refusal => ({

@@ -266,7 +266,8 @@ export const room =
       const sayJoined = (
         { membership, resume, ref }: Join,
         caughtUp: Recovered | undefined,
-      ): void =>
+      ): void => {
+        membership.asked--;
         membership.connection.tell(
           {
             event: 'joined',
@@ -280,6 +281,7 @@ export const room =
           },
           membership,
         );
+      };
 
       const scopeTold = (): 'pod' | undefined =>
         scope === 'pod' || status()._tag === 'Degraded' ? 'pod' : undefined;

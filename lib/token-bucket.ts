@@ -5,6 +5,16 @@ export interface Rates {
   readonly rateLimitBytes: number;
 }
 
+/** Replays of a connection: each of its rooms at once, as after a break of the line, then one a second. */
+export const replayRates = (rooms: number): Rates => ({
+  rateLimitPerSecond: 1,
+  rateLimitBurst: Math.max(LEAST_REPLAYS, rooms),
+  rateLimitBytes: 1,
+});
+
+/** Somebody with one room, who goes from one to the next. */
+const LEAST_REPLAYS = 10;
+
 export class TokenBucket {
   private messages: number;
   private bytes: number;
