@@ -9,6 +9,8 @@ import { redisBus } from '../../lib/broker/redis.js';
 import { redisClusterBus } from '../../lib/broker/redis-cluster.js';
 import { slotOf } from '../../lib/broker/redis-slots.js';
 import { ACL_USER, aclOf } from '../support/docs.js';
+import type { Client } from '../support/client.js';
+import { type Pod, startPod } from '../support/pod.js';
 import { OTHERS, startCluster, startRedis, until } from '../support/redis.js';
 import { options, ready, right, sayAll } from '../support/watched-bus.js';
 import { behaves } from './bus-table.js';
@@ -91,6 +93,39 @@ t.test(
     for (const { said } of services)
       for (const channel of channels) t.equal(said(channel).length, 1);
     await Promise.all(services.map((one) => one.close()));
+    await server.stop();
+  },
+);
+
+const chats = (client: Client): readonly unknown[] =>
+  client.all({ type: 'chat' }).map(({ data }) => data);
+
+t.test(
+  'when pods of two services share a Redis, then nobody hears or closes the other',
+  async (t) => {
+    const server = await startRedis();
+    const pod = (serverId: string, redisPrefix: string): Promise<Pod> =>
+      startPod(t, { server: { serverId }, broker: { redisUrl: server.url, redisPrefix } });
+    const [first, second, other] = await Promise.all([
+      pod('a1', 'a:'),
+      pod('a2', 'a:'),
+      pod('b1', 'b:'),
+    ]);
+    const [a1, a2, b1] = await Promise.all([
+      first.connect('/ws/general'),
+      second.connect('/ws/general'),
+      other.connect('/ws/general'),
+    ]);
+    for (const client of [a1, a2, b1]) await client.caughtUp();
+    b1.send({ type: 'chat', room: 'general', data: 'of b' });
+    b1.send({ type: 'chat', room: '', data: 'to all of b' });
+    a1.send({ type: 'chat', room: 'general', data: 'of a' });
+    await other.get(`/api/chat-api/connections/${a2.id}`, 'DELETE');
+    await until('the other pod of its service hears it', () => chats(a2).includes('of a'));
+    await until('its own service hears it', () => chats(b1).length === 2);
+    t.strictSame([a1, a2, b1].map(chats), [['of a'], ['of a'], ['of b', 'to all of b']]);
+    await first.get(`/api/chat-api/connections/${a2.id}`, 'DELETE');
+    t.equal(await a2.closed(), 4503, 'by its own service alone');
     await server.stop();
   },
 );
