@@ -31,7 +31,8 @@ import { quota } from './access/quota.js';
 import type { Config } from './config.js';
 import type { Connection } from './command.js';
 import { type Admission, connection, type ConnectionDeps } from './connection.js';
-import type { HubEvent } from './events.js';
+import { askerOf } from './asker.js';
+import type { Asker, HubEvent } from './events.js';
 import { admission, handshake, targetWithoutToken } from './handshake.js';
 import { type Handshake, hasHooks } from './hooks.js';
 import { answerSocket, type Problem, problem } from './problem.js';
@@ -75,6 +76,7 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
     };
     const webSockets = new WebSocketServer(options);
     const origin = addressOf(config.server.trustedProxies);
+    const isBehindProxies = config.server.trustedProxies.length > 0;
     const ofAddress = maxConnectionsPerAddress === 0 ? undefined : quota(maxConnectionsPerAddress);
     const ofUser = maxConnectionsPerUser === 0 ? undefined : quota(maxConnectionsPerUser);
     const asksHooks = hasHooks(deps.hooks);
@@ -82,9 +84,10 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
     let waiting = 0;
 
     // what is left for ws to find wrong is the offer of subprotocols
-    webSockets.on('wsClientError', (_error: Error, stream: Duplex) => {
+    webSockets.on('wsClientError', (_error: Error, stream: Duplex, request: IncomingMessage) => {
       if (stream instanceof Socket)
         refuse(
+          request,
           stream,
           problem(400, 'Sec-WebSocket-Protocol: expected a list of tokens, got another text'),
         );
@@ -98,13 +101,13 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
 
     const upgrade = ({ request, socket, head, isTaken }: Offer): void => {
       const asked = handshake(request, config);
-      if (isLeft(asked)) return refuse(socket, asked.left);
+      if (isLeft(asked)) return refuse(request, socket, asked.left);
       const full = capacityFault(deps, waiting);
-      if (full !== undefined) return refuse(socket, full);
+      if (full !== undefined) return refuse(request, socket, full);
       // asked only where wanted: node keeps the address, 0.3 kB a socket
       const leave = ofAddress?.(origin(request, socket.remoteAddress ?? ''));
       if (ofAddress !== undefined && leave === undefined)
-        return refuse(socket, tooMany('address', maxConnectionsPerAddress));
+        return refuse(request, socket, tooMany('address', maxConnectionsPerAddress));
       if (leave !== undefined) socket.once('close', leave);
       waiting++;
       const known$ = identified(request, socket, isTaken).pipe(finalize(() => waiting--));
@@ -120,7 +123,7 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
           : enter(request, socket, head, admitted.right);
         if (refusal === undefined) return;
         leave?.();
-        refuse(socket, refusal);
+        refuse(request, socket, refusal);
       });
     };
 
@@ -168,18 +171,23 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
       webSockets.handleUpgrade(request, socket, head, (webSocket) => {
         // ws listens from here, and a listener too many costs an array a connection
         socket.off('error', destroy);
-        subscriber.next(connect(webSocket, socket, admitted));
+        const address = isBehindProxies ? origin(request, socket.remoteAddress ?? '') : undefined;
+        subscriber.next(connect(webSocket, socket, { ...admitted, address }));
       });
       return undefined;
     };
 
-    const refuse = (socket: Socket, refusal: Problem): void => {
-      tell({ _tag: 'HandshakeRefused', status: refusal.status });
+    const refuse = (request: IncomingMessage, socket: Socket, refusal: Problem): void => {
+      const { status, detail: reason } = refusal;
+      const asker = (): Asker => askerOf(request, socket, origin);
+      tell({ _tag: 'HandshakeRefused', status, reason, asker });
       answerSocket(socket, refusal, deps.clock.scheduler);
     };
 
-    const cutOff = (socket: Socket): void => {
-      tell({ _tag: 'HandshakeRefused', status: 400 });
+    const cutOff = (request: IncomingMessage, socket: Socket): void => {
+      const reason = 'an upgrade behind a request that waits for its answer';
+      const asker = (): Asker => askerOf(request, socket, origin);
+      tell({ _tag: 'HandshakeRefused', status: 400, reason, asker });
       socket.destroy();
     };
 
@@ -188,7 +196,7 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
     const leaveServer = share(server, clock, {
       basePath: config.server.basePath,
       isOpen: () => isOpen,
-      take: (offer) => (isOpen ? upgrade(offer) : refuse(offer.socket, DRAINING)),
+      take: (offer) => (isOpen ? upgrade(offer) : refuse(offer.request, offer.socket, DRAINING)),
       lost: () => tell({ _tag: 'UpgradeTaken' }),
       // the answer before is the embedding program's
       cutOff: isLent ? undefined : cutOff,

@@ -44,7 +44,7 @@ import {
 import type { Command, Connection, Membership, Vital } from './command.js';
 import type { Config } from './config.js';
 import type { Control, LeaveReason, Refusal } from './control.js';
-import type { HubEvent } from './events.js';
+import type { HubEvent, Peer } from './events.js';
 import {
   answerOf,
   type ConnectionInfo,
@@ -97,6 +97,8 @@ export interface Admission {
   readonly resumes: Resumes;
   /** Kept for hooks alone: 1 kB and more. */
   readonly handshake?: Handshake | undefined;
+  /** The client's, where proxies are trusted; else the socket has it. */
+  readonly address?: string | undefined;
 }
 
 const MAX_UNDERWAY = 64;
@@ -162,7 +164,7 @@ class SocketConnection implements Connection {
       isBinary ? this.close(CLOSE.binary) : this.arrived(data),
     );
     webSocket.on('error', (error: Error & { readonly code?: string }) => this.broken(error.code));
-    webSocket.on('close', () => this.ended());
+    webSocket.on('close', (code: number) => this.ended(code));
   }
 
   get command$(): Observable<Command> {
@@ -170,7 +172,7 @@ class SocketConnection implements Connection {
       const { config, hooks, tell } = this.deps;
       const { room, resumes } = this.admission;
       this.hub = subscriber;
-      tell(CONNECTED);
+      tell({ _tag: 'Connected', peer: () => this.peer() });
       const everybody = this.enrol(GLOBAL, resumes.global);
       const home = room === undefined ? undefined : this.enrol(room, resumes.room);
       this.tell({
@@ -660,7 +662,7 @@ class SocketConnection implements Connection {
     this.forsake();
   }
 
-  private ended(): void {
+  private ended(peerCode: number): void {
     const { connections, hooks, tell } = this.deps;
     this.closing ??= CLOSE.normal;
     this.outbox.end();
@@ -668,10 +670,17 @@ class SocketConnection implements Connection {
     this.forsake();
     connections.delete(this);
     const code = this.closedByUs ? this.closing.code : null;
-    tell({ _tag: 'Disconnected', code });
+    tell({ _tag: 'Disconnected', code, peerCode, peer: () => this.peer() });
     const { onDisconnect } = hooks;
     if (onDisconnect !== undefined)
       this.notice('onDisconnect', () => onDisconnect(this.info(), code));
+  }
+
+  private peer(): Peer {
+    const { id, userId, admission, socket } = this;
+    // asked only where a line is written: node keeps the answer, 0.3 kB a socket
+    const address = admission.address ?? socket.remoteAddress ?? '';
+    return { id, userId, address, room: admission.room };
   }
 
   private forsake(): void {
@@ -746,7 +755,6 @@ class SocketConnection implements Connection {
   }
 }
 
-const CONNECTED: HubEvent = { _tag: 'Connected' };
 const RECEIVED: HubEvent = { _tag: 'Received', messages: 1 };
 
 const NO_PLACE = { tag: NO_EPOCH, offset: 0, outside: true } as const;

@@ -7,16 +7,55 @@ import type { BrokerEvent, BrokerStatus } from './broker/index.js';
 import type { ErrorCode, GapReason } from './control.js';
 import type { Room } from './position.js';
 
+/** Whose connection it is. */
+export interface Peer {
+  readonly id: string;
+  readonly userId: string | null;
+  /** The client's, or the last proxy's that is not trusted. */
+  readonly address: string;
+  /** The URL's. */
+  readonly room: Room | undefined;
+}
+
+/** Who asked for something and was refused. Its texts are the client's own: they go into a log as JSON and nowhere else. */
+export interface Asker {
+  readonly address: string;
+  readonly method: string;
+  /** Without the query, where a token may stand. */
+  readonly path: string;
+  readonly room: Room | undefined;
+  readonly origin: string | undefined;
+}
+
 export type HubEvent =
-  | { readonly _tag: 'Connected' }
-  /** `code` is the one we sent; null when the peer closed or went. */
-  | { readonly _tag: 'Disconnected'; readonly code: number | null }
+  | { readonly _tag: 'Connected'; readonly peer: () => Peer }
+  /**
+   * `code` is the one we sent; null when the peer closed or went. `peerCode` is what the socket ended with: the peer's code, 1005 where
+   * it gave none, 1006 where the line broke.
+   */
+  | {
+      readonly _tag: 'Disconnected';
+      readonly code: number | null;
+      readonly peerCode: number;
+      readonly peer: () => Peer;
+    }
   /** A handshake was refused with this HTTP status. */
-  | { readonly _tag: 'HandshakeRefused'; readonly status: number }
+  | {
+      readonly _tag: 'HandshakeRefused';
+      readonly status: number;
+      readonly reason: string;
+      readonly asker: () => Asker;
+    }
   /** Another listener of a lent server took a connection below our base path: it is theirs. */
   | { readonly _tag: 'UpgradeTaken' }
   /** Another request was. */
-  | { readonly _tag: 'RequestRefused'; readonly status: number }
+  | {
+      readonly _tag: 'RequestRefused';
+      readonly status: number;
+      readonly reason: string;
+      /** Absent where there is no request: it could not be read. */
+      readonly asker: (() => Asker) | undefined;
+    }
   | { readonly _tag: 'Received'; readonly messages: number }
   | { readonly _tag: 'Rejected'; readonly code: ErrorCode }
   /** A batch reached every member of a room. `acceptedAt` are the messages' Unix ms, `handedAt` is when the kernel had them. */
@@ -28,7 +67,13 @@ export type HubEvent =
       readonly handedAt: number;
     }
   /** `members` connections were told that messages may be missing. */
-  | { readonly _tag: 'GapTold'; readonly reason: GapReason; readonly members: number }
+  | {
+      readonly _tag: 'GapTold';
+      /** The empty name is the global log. */
+      readonly room: Room;
+      readonly reason: GapReason;
+      readonly members: number;
+    }
   /** Somebody with a `last_id` is live again after so many messages of the log; the result is the first gap, if any. */
   | {
       readonly _tag: 'Recovered';

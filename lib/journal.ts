@@ -43,6 +43,29 @@ export const journal = (
         else if (event.status._tag === 'Up' && hasBroker)
           logger.info('broker: up, messages reach all pods');
         return;
+      case 'Connected':
+        if (logger.isLevelEnabled('debug')) {
+          const { id, userId, address, room } = event.peer();
+          logger.debug({ connection: id, user: userId, address, room }, 'connection: opened');
+        }
+        return;
+      case 'Disconnected':
+        if (logger.isLevelEnabled('debug')) {
+          const { id, userId, address, room } = event.peer();
+          const by = event.code === null ? 'client' : 'server';
+          const code = event.code ?? event.peerCode;
+          const of = { connection: id, user: userId, address, room };
+          logger.debug({ ...of, code, by }, 'connection: closed');
+        }
+        return;
+      case 'HandshakeRefused':
+      case 'RequestRefused': {
+        const { status, reason, asker } = event;
+        const what = event._tag === 'RequestRefused' ? 'request' : 'connection';
+        if (logger.isLevelEnabled('debug'))
+          logger.debug({ status, reason, ...asker?.() }, `${what}: refused`);
+        return;
+      }
       case 'RoomFailed':
         return logger.error(
           { err: event.error },
@@ -86,6 +109,10 @@ export const journal = (
       case 'PayloadDropped':
         return rarely('broker: a payload was dropped', { detail: event.detail });
       case 'GapTold':
+        logger.debug(
+          { room: event.room, reason: event.reason, members: event.members },
+          'room: gap',
+        );
         return rarely('room: members were told of a gap', {
           reason: event.reason,
           members: event.members,

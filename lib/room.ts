@@ -257,7 +257,7 @@ export const room =
       };
 
       const tellGap = (membership: Membership, reason: GapReason): void => {
-        tell({ _tag: 'GapTold', reason, members: 1 });
+        tell({ _tag: 'GapTold', room: name, reason, members: 1 });
         const { connection } = membership;
         if (name === GLOBAL) connection.tell({ event: 'gap', reason });
         else connection.tell({ event: 'gap', room: name, reason }, membership);
@@ -402,7 +402,7 @@ export const room =
       };
 
       const gapItem = (reason: GapReason): Item => {
-        tell({ _tag: 'GapTold', reason, members: members.size() });
+        tell({ _tag: 'GapTold', room: name, reason, members: members.size() });
         const item = itemOf({ event: 'gap', room: name === GLOBAL ? undefined : name, reason });
         return reason === 'expired' ? { ...item, hole: true } : item;
       };

@@ -34,7 +34,7 @@ export interface Door {
   /** What came below the base path was taken by somebody else. */
   readonly lost: () => void;
   /** Ends a socket that still owes the answer to an earlier request; without it that answer is waited for. */
-  readonly cutOff: ((socket: Socket) => void) | undefined;
+  readonly cutOff: ((request: IncomingMessage, socket: Socket) => void) | undefined;
 }
 
 interface Shared {
@@ -83,7 +83,7 @@ const listen = (server: Server, clock: Clock): Shared => {
     const go = (): void => {
       if (owed(stream) !== undefined && !offer.isTaken()) {
         const cutOff = (door ?? shared.doors[0])?.cutOff;
-        return cutOff === undefined ? whenAnswered(stream, go) : cutOff(stream);
+        return cutOff === undefined ? whenAnswered(stream, go) : cutOff(request, stream);
       }
       if (door === undefined) asRequest(server, clock, offer);
       else if (offer.isTaken()) {

@@ -63,7 +63,8 @@ t.test('a refused socket is let go after 2 s, though its peer goes on sending', 
     return client.isClosed() && (await sockets()) === 0;
   };
   await until('it is let go, and its peer hears of it', isLetGo);
-  t.strictSame(events, [{ _tag: 'RequestRefused', status: 400 }], 'counted once');
+  t.match(events, [{ _tag: 'RequestRefused', status: 400 }]);
+  t.equal(events.length, 1, 'counted once');
 });
 
 t.test('an answer that is not taken within 30 s is given up, though some of it is', async (t) => {
@@ -145,7 +146,8 @@ t.test('128 requests ahead of their answers are taken, and one more cuts', async
   hasty.write(get('/wait').repeat(129));
   await hasty.ended();
   t.equal(answersIn(hasty), 0);
-  t.strictSame(events, [{ _tag: 'RequestRefused', status: 429 }]);
+  t.match(events, [{ _tag: 'RequestRefused', status: 429 }]);
+  t.equal(events.length, 1);
   patient.write(get('/wait'));
   await until('it is taken', () => waiting.length >= 129);
   waiting.at(-1)?.();

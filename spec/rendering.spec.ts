@@ -75,3 +75,22 @@ t.test('100 scrapes at once are a few renderings; the next one later is of then'
   t.ok(Number(headers['content-length']) > 5_000);
   t.match(headers['content-type'], /^text\/plain; version=0\.0\.4/);
 });
+
+t.test('when counters are rendered, then each stands with `_total` too', async (t) => {
+  const pod = await startPod(t);
+  const client = await pod.connect('/ws/general');
+  client.send({ type: 'chat', data: 1 });
+  await client.heard({ data: 1 });
+  client.send({ type: 'nonsense' });
+  await client.heard({ type: 'error' });
+  const text = await pod.app.metrics();
+  const counters = [...text.matchAll(/^# TYPE (realtime_\w+) counter$/gm)].map(([, name]) => name!);
+  for (const name of counters.filter((name) => !name.endsWith('_total')))
+    t.ok(counters.includes(`${name}_total`), name);
+  for (const name of ['realtime_messages_received', 'realtime_rejected{code="unknown_type"}']) {
+    t.equal(await pod.metric(name), 1, name);
+    t.equal(await pod.metric(name.replace(/(?=\{|$)/, '_total')), 1, `${name}, with _total`);
+  }
+  t.equal(await pod.metric('realtime_connections_opened_total'), 1);
+  t.match(text, /^realtime_build_info\{version="\d+\.\d+\.\d+"\} 1$/m);
+});

@@ -8,6 +8,7 @@ import type { Broker } from '../broker/index.js';
 import type { HubEvent } from '../events.js';
 import { histogram } from './histogram.js';
 import { GLOBAL } from '../position.js';
+import { VERSION } from '../version.js';
 
 export interface Metrics {
   /** The text format, and its content type. */
@@ -29,24 +30,55 @@ export const metrics = (
   collectDefaultMetrics({ register: registry });
 
   const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers });
-  const counter = (name: string, help: string): Counter => new Counter({ name, help, registers });
+  /** Prometheus' rules want `_total` behind a counter's name; the names without it stay. */
+  const withTotal = (counter: Counter, name: string, help: string, label?: string): Counter => {
+    new Counter({
+      name: `${name}_total`,
+      help,
+      labelNames: label === undefined ? [] : [label],
+      registers,
+      async collect() {
+        this.reset();
+        const { values } = await counter.get();
+        for (const { labels, value } of values) this.inc(labels, value);
+      },
+    });
+    return counter;
+  };
+  const counter = (name: string, help: string): Counter =>
+    withTotal(new Counter({ name, help, registers }), name, help);
   const labelled = (name: string, help: string, label: string): Counter =>
-    new Counter({ name, help, labelNames: [label], registers });
+    withTotal(new Counter({ name, help, labelNames: [label], registers }), name, help, label);
+  new Gauge({
+    name: 'realtime_build_info',
+    help: 'The version of the service; the value is always 1. The version of Node is in nodejs_version_info',
+    labelNames: ['version'],
+    registers,
+  }).set({ version: VERSION }, 1);
+  const opened = new Counter({
+    name: 'realtime_connections_opened_total',
+    help: 'Connections that were let in',
+    registers,
+  });
   const connections = gauge('realtime_connections_total', 'Connections open now');
   const rooms = gauge('realtime_rooms_total', 'Rooms that have members on this pod now');
   // plain numbers: a counter of the library looks its labels up each time, 0.2 µs a message
   let received = 0;
   let sent = 0;
   const told = (name: string, help: string, now: () => number): Counter =>
-    new Counter({
+    withTotal(
+      new Counter({
+        name,
+        help,
+        registers,
+        collect() {
+          this.reset();
+          this.inc(now());
+        },
+      }),
       name,
       help,
-      registers,
-      collect() {
-        this.reset();
-        this.inc(now());
-      },
-    });
+    );
   told('realtime_messages_received', 'Messages accepted from clients', () => received);
   told('realtime_messages_sent', 'Messages handed to members, once each', () => sent);
   const publishErrors = counter(
@@ -145,6 +177,7 @@ export const metrics = (
   const fold = (event: HubEvent): void => {
     switch (event._tag) {
       case 'Connected':
+        opened.inc();
         return connections.inc();
       case 'Disconnected':
         if (event.code !== null) closes.inc({ code: event.code });

@@ -16,7 +16,9 @@ import { isWhomOf, WHOM_RULES, type Word } from '../broker/word.js';
 import type { Clock } from '../clock.js';
 import { named } from '../codec.js';
 import type { Config } from '../config.js';
-import type { HubEvent } from '../events.js';
+import { addressOf } from '../access/address.js';
+import { askerOf } from '../asker.js';
+import type { Asker, HubEvent } from '../events.js';
 import { isRoomName, type Room, ROOM_RULE } from '../position.js';
 import { type Problem, problem } from '../problem.js';
 import { bodies, unreadable } from './bodies.js';
@@ -59,13 +61,17 @@ export const routes =
     const { stats, metrics, history, publishing, say } = deps;
     const { allowedOrigins, basePath, serverId, readyRequiresBroker } = config.server;
     const refuseWith = refusing(clock);
+    const address = addressOf(config.server.trustedProxies);
     const allowed: (readonly [path: RegExp, methods: string])[] = [];
 
     const refusal =
       (request: FastifyRequest, reply: FastifyReply): Asked['refuse'] =>
       (why, more) => {
         // who has gone was refused nothing
-        if (!reply.raw.destroyed) tell({ _tag: 'RequestRefused', status: why.status });
+        if (!reply.raw.destroyed) {
+          const asker = (): Asker => askerOf(request.raw, request.raw.socket, address);
+          tell({ _tag: 'RequestRefused', status: why.status, reason: why.detail, asker });
+        }
         // an answer to a body that is still on the way does not pass the framework's hooks
         const headers = { ...corsHeaders(request.headers, allowedOrigins), ...why.headers };
         return refuseWith(request, reply, { ...why, headers }, more);

@@ -6,7 +6,9 @@ import type { Duplex } from 'node:stream';
 import { Subscription } from 'rxjs';
 import type { Clock } from '../clock.js';
 import type { Config } from '../config.js';
-import type { HubEvent } from '../events.js';
+import { addressOf } from '../access/address.js';
+import { askerOf } from '../asker.js';
+import type { Asker, HubEvent } from '../events.js';
 import { hasBody, hostFault } from '../handshake.js';
 import { answerRequest, answerSocket, type Problem, problem } from '../problem.js';
 
@@ -19,16 +21,19 @@ export interface HttpServer {
 }
 
 export const httpServer = (
-  { limits, server: { httpKeepAliveMs } }: Config,
+  { limits, server: { httpKeepAliveMs, trustedProxies } }: Config,
   { scheduler }: Pick<Clock, 'scheduler'>,
   tell: (event: HubEvent) => void,
 ): HttpServer => {
+  const address = addressOf(trustedProxies);
   const refuse = (response: ServerResponse, why: Problem): void => {
-    tell({ _tag: 'RequestRefused', status: why.status });
+    const { req } = response;
+    const asker = (): Asker => askerOf(req, req.socket, address);
+    tell({ _tag: 'RequestRefused', status: why.status, reason: why.detail, asker });
     answerRequest(response, why);
   };
   const refuseSocket = (socket: Socket, why: Problem): void => {
-    tell({ _tag: 'RequestRefused', status: why.status });
+    tell({ _tag: 'RequestRefused', status: why.status, reason: why.detail, asker: undefined });
     answerSocket(socket, why, scheduler);
   };
   const underway = new WeakMap<Socket, Underway>();
@@ -64,7 +69,8 @@ export const httpServer = (
     if (socket.destroyed) return false;
     const of = underway.get(socket) ?? begin(socket);
     if (of.count >= MAX_UNDERWAY) {
-      tell({ _tag: 'RequestRefused', status: 429 });
+      const asker = (): Asker => askerOf(request, socket, address);
+      tell({ _tag: 'RequestRefused', status: 429, reason: TOO_MANY, asker });
       socket.destroy();
       return false;
     }
@@ -158,6 +164,7 @@ interface Underway {
 
 /** Requests that one socket may send ahead of their answers: each answer that waits is up to 12 kB. */
 const MAX_UNDERWAY = 128;
+const TOO_MANY = `more than ${MAX_UNDERWAY} requests on one connection wait for their answers`;
 /** A peer that has not taken its answer by then is not waited for, though it takes a byte now and then. */
 const ANSWER_MS = 30_000;
 

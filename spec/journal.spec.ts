@@ -1,0 +1,86 @@
+/** What the hub's events are as log lines: at `debug` each connection's life and each refusal, nothing of a message. */
+import { pino } from 'pino';
+import t from 'tap';
+import type { HubEvent } from '../lib/events.js';
+import { journal } from '../lib/journal.js';
+import { BASE, startPod } from './support/pod.js';
+import { handshakeOf } from './support/raw-client.js';
+import { until } from './support/redis.js';
+
+type Line = Readonly<Record<string, unknown>>;
+
+const journalAt = (level: string, hasBroker = true) => {
+  const lines: Line[] = [];
+  const write = (text: string): void => void lines.push(JSON.parse(text) as Line);
+  return { lines, tell: journal(pino({ level }, { write }), () => 0, hasBroker) };
+};
+
+t.test('when the level is debug, then a connection and a refusal are a line each', async (t) => {
+  const { lines, tell } = journalAt('debug');
+  const onEvent = (event: HubEvent): void => tell(event);
+  const server = { trustedProxies: ['127.0.0.1'] };
+  const pod = await startPod(t, { server, access: { authEnabled: false } }, { onEvent });
+  const client = await pod.connect('/ws/general?token=secret', {
+    headers: { 'X-Forwarded-For': '203.0.113.7' },
+  });
+  client.send({ type: 'chat', data: 'nothing of this' });
+  await client.heard({ data: 'nothing of this' });
+  const opened = lines.find(({ msg }) => msg === 'connection: opened');
+  t.match(opened, { level: 20, room: 'general', user: null, address: '203.0.113.7' });
+  await client.close();
+  await until('it has gone', () => lines.some(({ msg }) => msg === 'connection: closed'));
+  t.match(
+    lines.find(({ msg }) => msg === 'connection: closed'),
+    { connection: opened?.['connection'], address: '203.0.113.7', code: 1000, by: 'client' },
+  );
+
+  const page = await pod.raw();
+  page.write(handshakeOf(`${BASE}/ws/general?token=secret`, { Origin: 'https://evil.example' }));
+  t.equal((await page.answer()).status, 403);
+  t.match(
+    lines.find(({ msg }) => msg === 'connection: refused'),
+    {
+      status: 403,
+      reason: /Origin/,
+      address: '127.0.0.1',
+      room: 'general',
+      origin: 'https://evil.example',
+      path: `${BASE}/ws/general`,
+    },
+  );
+  await pod.get('/nothing-here?token=secret');
+  t.match(
+    lines.find(({ msg }) => msg === 'request: refused'),
+    { status: 404, method: 'GET', path: '/nothing-here', address: '127.0.0.1' },
+  );
+  t.notMatch(JSON.stringify(lines), /secret|nothing of this/);
+});
+
+t.test('when the level is info, then nobody asks for the address', async (t) => {
+  const { lines, tell } = journalAt('info');
+  const peer = (): never => t.fail('asked') as never;
+  tell({ _tag: 'Connected', peer });
+  tell({ _tag: 'Disconnected', code: null, peerCode: 1006, peer });
+  tell({ _tag: 'HandshakeRefused', status: 403, reason: 'no', asker: peer });
+  t.strictSame(lines, []);
+});
+
+t.test('when members are told of a gap, then debug names the room', async (t) => {
+  const { lines, tell } = journalAt('debug');
+  tell({ _tag: 'GapTold', room: 'general', reason: 'expired', members: 2 });
+  tell({ _tag: 'GapTold', room: 'other', reason: 'expired', members: 1 });
+  t.match(
+    lines.filter(({ msg }) => msg === 'room: gap'),
+    [
+      { level: 20, room: 'general', reason: 'expired', members: 2 },
+      { room: 'other', members: 1 },
+    ],
+  );
+  t.equal(lines.filter(({ level }) => level === 40).length, 1, 'the warning comes once a minute');
+});
+
+t.test('when there is no Redis, then nothing is said of pods', async (t) => {
+  const { lines, tell } = journalAt('info', false);
+  tell({ _tag: 'StatusChanged', status: { _tag: 'Up', since: 0 } });
+  t.strictSame(lines, []);
+});
