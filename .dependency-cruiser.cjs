@@ -7,7 +7,7 @@ const LAYERS = [
   ],
   [
     'ports',
-    '(outbox|events|hooks|command)\\.ts$|(access|broker|log)/(index|bus|page|keys|backoff|word|pod-only)\\.ts$',
+    '(outbox|events|hooks|command|moderation)\\.ts$|(access|broker|log)/(index|bus|page|keys|backoff|word|pod-only)\\.ts$',
   ],
   [
     'parts',

@@ -1,6 +1,7 @@
 /**
- * A say in what is said: every chat message passes a hook before anybody gets it. This one turns bad words into stars,
- * refuses advertising with a word to its sender, and drops what is empty without one.
+ * A say in what is said: every chat, by socket, HTTP or program, and every client's presence passes a hook before anybody gets it. This
+ * one turns bad words into stars, refuses advertising with a word to its sender, and drops what is empty: its sender hears that it was
+ * accepted.
  *
  *   npx tsx examples/profanity-filter.ts
  *   npx wscat -c ws://127.0.0.1:8080/api/chat-api/ws/general
@@ -24,6 +25,8 @@ const isText = (data: unknown): data is { readonly content: string } =>
 const hooks: Hooks = {
   onConnect: (connection) => connection.notify({ content: 'Mind your language, please.' }),
   onMessage: (message) => {
+    // a status without words
+    if (message.type === 'presence' && !isText(message.data)) return message;
     if (!isText(message.data)) return reject('data.content: expected a text');
     const { content } = message.data;
     if (content.trim() === '') return null;

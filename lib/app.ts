@@ -11,7 +11,7 @@ import { type Clock, systemClock } from './clock.js';
 import { type Json, type MessageType, named, programDraftOf, SERVER } from './codec.js';
 import type { Config } from './config.js';
 import type { HubEvent } from './events.js';
-import type { Hooks } from './hooks.js';
+import { HOOK_FAILED, type Hooks } from './hooks.js';
 import type { Readiness } from './http/routes.js';
 import { type Stats, stats } from './http/stats.js';
 import { GLOBAL, type Room } from './position.js';
@@ -53,6 +53,12 @@ export interface Notice {
   readonly key?: string;
 }
 
+/** What the hook `onMessage` is not asked about. */
+export type Announcement = Notice & { readonly type?: 'notification' | 'system' };
+
+/** What became of a message. `id` is null where the hook `onMessage` took a chat away. */
+export type Published = Omit<Receipt, 'id'> & { readonly id: string | null };
+
 /** A chat service inside a program. */
 export interface App {
   /**
@@ -69,7 +75,10 @@ export interface App {
    * Sends a message to a room's members on every pod, or to everybody. Rejects with a TypeError when it is no message, and with an Error
    * before `start()`, after `stop()`, or when nothing took it. The receipt is a plain object.
    */
-  readonly publish: (notice: Notice) => Promise<Receipt>;
+  readonly publish: {
+    (notice: Announcement): Promise<Receipt>;
+    (notice: Notice): Promise<Published>;
+  };
   /** Connections, rooms and messages of this pod; with a room, its connections here. */
   readonly stats: (room?: Room) => Stats;
   /** What `GET /ready` says. `starting` before `start()`. */
@@ -128,6 +137,39 @@ export const app = ({
     ended = true;
   };
 
+  function publish(notice: Announcement): Promise<Receipt>;
+  function publish(notice: Notice): Promise<Published>;
+  async function publish(notice: Notice): Promise<Published> {
+    if (ended) throw new Error(ENDED);
+    const flaw = noticeFlaw(notice);
+    if (flaw !== undefined) throw new TypeError(flaw);
+    const { type = 'notification', from = SERVER, data, key } = notice;
+    const room = notice.room ?? GLOBAL;
+    const fields = { room, type, from, data, at: clock.wall(), key };
+    const draft = programDraftOf(fields);
+    if (isLeft(draft)) throw new TypeError(draft.left.text);
+    if (running === undefined) throw new Error(stopped === undefined ? UNSTARTED : ENDED);
+    const placed = await running.publish(draft.right, fields);
+    if (isLeft(placed)) {
+      switch (placed.left._tag) {
+        case 'Ended':
+          throw new Error(ENDED);
+        case 'KeyReused':
+          throw new Error('key: already used for other data; use a new key');
+        case 'Unavailable':
+          throw new Error(placed.left.detail);
+        case 'Rejected':
+          throw new Error(placed.left.text);
+        case 'Failed':
+          throw new Error(HOOK_FAILED, { cause: placed.left.error });
+      }
+    }
+    if (placed.right === undefined) return { id: null, duplicate: false, scope: 'cluster' };
+    // the broker's own may be an instance whose fields are not all its own
+    const { id, duplicate, scope } = placed.right;
+    return { id, duplicate, scope };
+  }
+
   return {
     start: async () => {
       if (stopped !== undefined) throw new Error(ENDED);
@@ -143,30 +185,7 @@ export const app = ({
       if (hurry) running?.hurry();
       return stopped;
     },
-    publish: async (notice) => {
-      if (ended) throw new Error(ENDED);
-      const flaw = noticeFlaw(notice);
-      if (flaw !== undefined) throw new TypeError(flaw);
-      const { type = 'notification', from = SERVER, data, key } = notice;
-      const room = notice.room ?? GLOBAL;
-      const draft = programDraftOf({ room, type, from, data, at: clock.wall(), key });
-      if (isLeft(draft)) throw new TypeError(draft.left.text);
-      if (running === undefined) throw new Error(stopped === undefined ? UNSTARTED : ENDED);
-      const placed = await running.publish(draft.right);
-      if (isLeft(placed)) {
-        switch (placed.left._tag) {
-          case 'Ended':
-            throw new Error(ENDED);
-          case 'KeyReused':
-            throw new Error('key: already used for other data; use a new key');
-          case 'Unavailable':
-            throw new Error(placed.left.detail);
-        }
-      }
-      // the broker's own may be an instance whose fields are not all its own
-      const { id, duplicate, scope } = placed.right;
-      return { id, duplicate, scope };
-    },
+    publish,
     stats: counts.now,
     readiness: () => running?.readiness() ?? (stopped === undefined ? 'starting' : 'draining'),
     metrics: async () => running?.metrics() ?? '',

@@ -18,6 +18,7 @@ export {
 } from './codec/payload.js';
 export { decodePosts, placeOf, type Post } from './codec/post.js';
 export {
+  changedDraftOf,
   type Draft,
   type DraftFields,
   decodePublication,

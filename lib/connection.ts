@@ -27,6 +27,7 @@ import type { PublishError, Receipt } from './broker/index.js';
 import type { Clock } from './clock.js';
 import { CLOSE, type Close, ownClose, protocolClose } from './close.js';
 import {
+  changedDraftOf,
   type ClientMessage,
   controlFrame,
   decodeMessage,
@@ -50,10 +51,12 @@ import {
   type ConnectionInfo,
   type Handshake,
   hasHooks,
+  HOOK_FAILED,
   type Hooks,
-  type Incoming,
   type MaybeAsync,
-  type Rejection,
+  type Outgoing,
+  type Verdict,
+  verdictOf,
 } from './hooks.js';
 import { Outbox, type OutboxDeps } from './outbox.js';
 import {
@@ -422,59 +425,51 @@ class SocketConnection implements Connection {
     if (membership === undefined) return this.refuse(notAMember(ref));
     if (!membership.mayPublish)
       return this.refuse(room === GLOBAL ? globalForbidden(ref) : forbidden('publish in', ref));
-    if (message.type === 'chat' && onMessage !== undefined)
-      return this.consult(onMessage, message, { room, data });
+    if (onMessage !== undefined) return this.consult(onMessage, message, room);
     const draft = draftOf(this.fieldsOf(membership.room, message, data));
     if (isLeft(draft)) this.refuse({ ...draft.left, ref });
     else this.publish(draft.right, ref, membership);
   }
 
-  private consult(
-    hook: NonNullable<Hooks['onMessage']>,
-    message: Speech,
-    incoming: Incoming,
-  ): void {
+  private consult(hook: NonNullable<Hooks['onMessage']>, message: Speech, room: Room): void {
+    const { type, data } = message;
     this.thinking = true;
-    let answer: Incoming | Rejection | null | undefined;
-    const failed = (error: unknown): void => {
-      this.deps.tell({ _tag: 'HookFailed', hook: 'onMessage', error });
-      this.refuse({
-        code: 'unavailable',
-        text: 'expected an answer of the application within a second, got none',
-        ref: message.ref,
-      });
-      this.thought();
-    };
     this.hub?.add(
-      answerOf(() => hook(incoming, this.info()), this.deps.clock).subscribe({
-        next: (value) => {
-          answer = value;
-        },
-        error: failed,
-        complete: () => {
-          try {
-            this.settleHook(message, answer);
-          } catch (error) {
-            return failed(error);
-          }
-          this.thought();
-        },
+      verdictOf(hook, { type, room, data }, this.info(), this.deps.clock).subscribe((verdict) => {
+        this.settleHook(message, verdict);
+        this.thought();
       }),
     );
   }
 
-  /** Throws where the application's answer is none. */
-  private settleHook(message: Speech, answer: Incoming | Rejection | null | undefined): void {
-    if (answer === null) return;
-    if (typeof answer !== 'object')
-      throw new TypeError(`expected a message, a rejection or null, got ${typeof answer}`);
-    if ('rejected' in answer)
-      return this.refuse({ code: 'rejected', text: answer.rejected, ref: message.ref });
-    const membership = this.memberships.get(answer.room);
-    if (membership === undefined) return this.refuse(notAMember(message.ref));
-    const draft = programDraftOf(this.fieldsOf(answer.room, message, answer.data));
-    if (isLeft(draft)) throw new TypeError(draft.left.text);
-    this.publish(draft.right, message.ref, membership);
+  private settleHook(message: Speech, verdict: Verdict): void {
+    const { ref } = message;
+    switch (verdict._tag) {
+      case 'Dropped':
+        // accepted, so that nobody sends it again for ever; without an id, as it stands nowhere
+        if (ref !== undefined) this.tell({ event: 'ack', ref, duplicate: false });
+        return;
+      case 'Rejected':
+        return this.refuse({ code: 'rejected', text: verdict.text, ref });
+      case 'Failed':
+        return this.hookFailed(verdict.error, ref);
+      case 'Passed':
+        return this.speakChanged(message, verdict.message);
+    }
+  }
+
+  private speakChanged(message: Speech, { room, data }: Outgoing): void {
+    const { ref } = message;
+    const membership = this.memberships.get(room);
+    if (membership === undefined) return this.refuse(notAMember(ref));
+    const draft = changedDraftOf(this.fieldsOf(room, message, data));
+    if (isLeft(draft)) this.hookFailed(new TypeError(draft.left.text), ref);
+    else this.publish(draft.right, ref, membership);
+  }
+
+  private hookFailed(error: unknown, ref: string | undefined): void {
+    this.deps.tell({ _tag: 'HookFailed', hook: 'onMessage', error });
+    this.refuse({ code: 'unavailable', text: HOOK_FAILED, ref });
   }
 
   private thought(): void {
@@ -724,6 +719,7 @@ class SocketConnection implements Connection {
     };
     const claimsOf = (): ConnectionInfo['claims'] => this.identity.claims ?? null;
     return {
+      via: 'socket',
       id,
       userId,
       url,

@@ -61,7 +61,8 @@ export type Control =
   | {
       readonly event: 'ack';
       readonly ref: string;
-      readonly id: string;
+      /** Undefined where the application took the message away: it stands nowhere. */
+      readonly id?: string | undefined;
       readonly duplicate: boolean;
       readonly scope?: 'pod' | undefined;
     }

@@ -3,7 +3,17 @@
  * rejects or takes longer than a second harms that message alone (contract section 4: `unavailable` to the sender).
  */
 import type { IncomingHttpHeaders } from 'node:http';
-import { from, isObservable, Observable, of, take, timeout } from 'rxjs';
+import {
+  catchError,
+  from,
+  isObservable,
+  map,
+  Observable,
+  of,
+  take,
+  throwIfEmpty,
+  timeout,
+} from 'rxjs';
 import type { Claims } from './access/index.js';
 import type { Clock } from './clock.js';
 import type { Json } from './codec.js';
@@ -24,6 +34,8 @@ export interface Handshake {
 
 /** A connection as applications see it. */
 export interface ConnectionInfo extends Handshake {
+  /** How it speaks, beside programs and HTTP (`Sender`). */
+  readonly via: 'socket';
   /** What `welcome` calls it: `data.connection_id`. */
   readonly id: string;
   /** The authenticated user, or null. */
@@ -44,11 +56,33 @@ export interface ConnectionInfo extends Handshake {
   readonly close: (code: number, reason: string) => void;
 }
 
-/** A chat message on its way to a room; the empty room name is the global log. */
+/** Whoever says a message: a connection, a program over HTTP, or the embedding program itself. */
+export type Sender = ConnectionInfo | HttpSender | ProgramSender;
+
+/** `POST …/messages`. */
+export interface HttpSender {
+  readonly via: 'http';
+  /** Of the request's token; null for an API key, and where no tokens are asked for. */
+  readonly userId: string | null;
+}
+
+/** `publish` of the library. */
+export interface ProgramSender {
+  readonly via: 'program';
+  /** The message's `from`. */
+  readonly from: string;
+}
+
+/** A message on its way to a room; the empty room name is the global log. */
 export interface Incoming {
+  /** `presence`: a client's `online` or `away`. A hook cannot change it. */
+  readonly type: 'chat' | 'presence';
   readonly room: Room;
   readonly data: Json;
 }
+
+/** What a hook lets pass: the message as it came, or changed. */
+export type Outgoing = Pick<Incoming, 'room' | 'data'>;
 
 /** An answer to the sender in place of the message: an error with the code `rejected` and this text. */
 export interface Rejection {
@@ -61,11 +95,12 @@ export const reject = (text: string): Rejection => ({ rejected: text });
 export interface Hooks {
   /** A connection was made and has heard `welcome`. */
   readonly onConnect?: (connection: ConnectionInfo) => MaybeAsync<void>;
-  /** A chat message: pass it on as it is or changed, suppress it with null, or answer with `reject(text)`. */
-  readonly onMessage?: (
-    message: Incoming,
-    connection: ConnectionInfo,
-  ) => MaybeAsync<Incoming | Rejection | null>;
+  /**
+   * Every chat, whether it came by socket, HTTP or program, and every presence of a client: pass it on as it is or changed, take
+   * it away with null (its sender hears that it was accepted), or answer with `reject(text)`. `from.via` says how it came. What the
+   * server says itself (`notification`, `system`) is not asked about; nor is anything that was said on another pod.
+   */
+  readonly onMessage?: (message: Incoming, from: Sender) => MaybeAsync<Outgoing | Rejection | null>;
   /** A connection ended; `code` is the one that the server sent, null when the peer closed or went. */
   readonly onDisconnect?: (connection: ConnectionInfo, code: number | null) => MaybeAsync<void>;
 }
@@ -76,6 +111,9 @@ export const hasHooks = ({ onConnect, onMessage, onDisconnect }: Hooks): boolean
 
 const HOOK_MS = 1_000;
 
+/** What the sender is told then. */
+export const HOOK_FAILED = 'the application did not answer within 1 s; send the message again';
+
 /** Whatever a hook gives back as a stream of at most one value; one that throws is a stream that fails. */
 export const answerOf = <A>(call: () => MaybeAsync<A>, { scheduler }: Clock): Observable<A> =>
   new Observable<A>((subscriber) => {
@@ -83,6 +121,41 @@ export const answerOf = <A>(call: () => MaybeAsync<A>, { scheduler }: Clock): Ob
     const answer$ = isObservable(answer) ? answer : isThenable(answer) ? from(answer) : of(answer);
     return answer$.pipe(take(1), timeout({ each: HOOK_MS, scheduler })).subscribe(subscriber);
   });
+
+/** What a hook said of a message, or did not: `Failed` when it threw, took too long or gave no answer. */
+export type Verdict =
+  | { readonly _tag: 'Passed'; readonly message: Outgoing }
+  | { readonly _tag: 'Dropped' }
+  | HookFault;
+
+/** Why a message goes no further. */
+export type HookFault =
+  | { readonly _tag: 'Rejected'; readonly text: string }
+  | { readonly _tag: 'Failed'; readonly error: unknown };
+
+/** Asks the hook. Emits once and never fails; at once where the hook answers at once. */
+export const verdictOf = (
+  hook: NonNullable<Hooks['onMessage']>,
+  message: Incoming,
+  sender: Sender,
+  clock: Clock,
+): Observable<Verdict> =>
+  answerOf(() => hook(message, sender), clock).pipe(
+    map(verdictIn),
+    throwIfEmpty(() => new TypeError('expected a message, a rejection or null, got nothing')),
+    catchError((error: unknown) => of<Verdict>({ _tag: 'Failed', error })),
+  );
+
+/** Throws where the answer is none, whatever the types say. */
+const verdictIn = (answer: Outgoing | Rejection | null): Verdict => {
+  if (answer === null) return { _tag: 'Dropped' };
+  if (typeof answer !== 'object')
+    throw new TypeError(`expected a message, a rejection or null, got ${typeof answer}`);
+  if (!('rejected' in answer)) return { _tag: 'Passed', message: answer };
+  if (typeof answer.rejected !== 'string')
+    throw new TypeError(`rejected: expected a text, got ${typeof answer.rejected}`);
+  return { _tag: 'Rejected', text: answer.rejected };
+};
 
 const isThenable = <A>(value: MaybeAsync<A>): value is PromiseLike<A> =>
   typeof value === 'object' && value !== null && 'then' in value;

@@ -5,7 +5,14 @@
  *   const chat = app({ config, hooks: { onMessage: (message) => message }, server });
  *   await chat.start();
  */
-export { type App, type AppOptions, app, type Notice } from './app.js';
+export {
+  type Announcement,
+  type App,
+  type AppOptions,
+  app,
+  type Notice,
+  type Published,
+} from './app.js';
 export type {
   Broker,
   BrokerEvent,
@@ -34,10 +41,14 @@ export type { HubEvent } from './events.js';
 export {
   type ConnectionInfo,
   type Hooks,
+  type HttpSender,
   type Incoming,
   type MaybeAsync,
+  type Outgoing,
+  type ProgramSender,
   type Rejection,
   reject,
+  type Sender,
 } from './hooks.js';
 export type { Stats } from './http/stats.js';
 export { hub, type HubDeps } from './hub.js';

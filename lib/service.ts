@@ -2,7 +2,7 @@
  * The composition root: all that runs between `start` and `stop`. Picks the implementations, ties the streams and holds the one
  * subscription that everything hangs on; when that has ended, no socket, timer or subscription is left.
  */
-import { type Either, left } from 'fp-ts/lib/Either.js';
+import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
 import { randomUUID } from 'node:crypto';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -16,9 +16,11 @@ import {
   lastValueFrom,
   merge,
   Observable,
+  of,
   race,
   ReplaySubject,
   Subject,
+  switchMap,
   take,
   takeUntil,
   tap,
@@ -32,13 +34,13 @@ import type { BrokerStatus, PublishError, Receipt } from './broker/index.js';
 import { Backlog } from './backlog.js';
 import type { Clock } from './clock.js';
 import { CLOSE } from './close.js';
-import type { Draft } from './codec.js';
+import type { Draft, DraftFields } from './codec.js';
 import type { Config } from './config.js';
 import type { Connection } from './command.js';
 import { drain } from './drain.js';
 import type { HubEvent } from './events.js';
 import { heartbeat } from './heartbeat.js';
-import { hasHooks, type Hooks } from './hooks.js';
+import { hasHooks, type HookFault, type Hooks } from './hooks.js';
 import { history } from './http/history.js';
 import { type Metrics, metrics } from './http/metrics.js';
 import { publishing } from './http/publishing.js';
@@ -46,6 +48,7 @@ import { type Readiness, routes } from './http/routes.js';
 import { type HttpServer, httpServer } from './http/server.js';
 import type { StatsFold } from './http/stats.js';
 import { hub } from './hub.js';
+import { moderation } from './moderation.js';
 import { obey } from './operator.js';
 import { multicast } from './operators/multicast.js';
 import { NO_EPOCH, type Position } from './position.js';
@@ -70,8 +73,14 @@ export interface Service {
   readonly hurry: () => void;
   /** Ends at once. Asked again, it is the same end. */
   readonly end: () => Promise<void>;
-  /** `Left` when it ended meanwhile. */
-  readonly publish: (draft: Draft) => Promise<Either<PublishError | Ended, Receipt>>;
+  /**
+   * Says a draft that was made of these fields, on behalf of the program. Undefined where the application's hook took it away;
+   * `Left` when the service ended meanwhile, too.
+   */
+  readonly publish: (
+    draft: Draft,
+    fields: DraftFields,
+  ) => Promise<Either<PublishError | HookFault | Ended, Receipt | undefined>>;
   readonly readiness: () => Readiness;
   readonly metrics: Metrics['text'];
 }
@@ -85,6 +94,8 @@ const BACKLOG = 4_096;
 /** What is left of the drain when whoever is still there is cut. */
 const LAST_CALL = 0.9;
 const EMPTY_CHECK_MS = 10;
+/** Accepted, and goes nowhere. */
+const DROPPED = right(undefined);
 
 export const service = ({
   config,
@@ -111,6 +122,8 @@ export const service = ({
 
   const tell = (event: HubEvent): void => void events.deliver(event);
 
+  const moderate = moderation({ hooks, clock, tell });
+
   const access = accessOf({
     config,
     clock,
@@ -133,7 +146,7 @@ export const service = ({
       stats: counts,
       metrics: measures,
       history: history(broker),
-      publishing: publishing({ broker, clock, limits: config.limits, tell }),
+      publishing: publishing({ broker, clock, limits: config.limits, moderate, tell }),
       say: (word) => broker.say(word),
       readiness,
       tell,
@@ -270,10 +283,17 @@ export const service = ({
       if (draining) for (const connection of connections) connection.close(CLOSE.goingAway);
     },
     end,
-    publish: (draft) =>
-      firstValueFrom(broker.publish(draft).pipe(takeUntil(deadline$)), {
-        defaultValue: left({ _tag: 'Ended' }),
-      }),
+    publish: (draft, fields) =>
+      firstValueFrom(
+        moderate(draft, fields, { via: 'program', from: fields.from }).pipe(
+          switchMap((judged): Observable<Either<PublishError | HookFault, Receipt | undefined>> => {
+            if (isLeft(judged)) return of(judged);
+            return judged.right === undefined ? of(DROPPED) : broker.publish(judged.right);
+          }),
+          takeUntil(deadline$),
+        ),
+        { defaultValue: left({ _tag: 'Ended' }) },
+      ),
     readiness,
     metrics: measures.text,
   };

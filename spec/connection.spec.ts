@@ -14,7 +14,7 @@ import { localBroker } from '../lib/broker/local.js';
 import type { Connection } from '../lib/command.js';
 import type { Config, DeepPartial } from '../lib/config.js';
 import { connection } from '../lib/connection.js';
-import { type ConnectionInfo, type Hooks, type Incoming, reject } from '../lib/hooks.js';
+import { type ConnectionInfo, type Hooks, type Outgoing, reject } from '../lib/hooks.js';
 import { NO_EPOCH, parseId } from '../lib/position.js';
 import { TokenBucket } from '../lib/token-bucket.js';
 import { configWith, type HubWorld, hubWorld } from './support/hub-world.js';
@@ -688,9 +688,13 @@ t.test('a hook passes on, changes, suppresses, moves and rejects', async (t) => 
   const suppressed = hooked((message) => (message.data === 'b' ? null : message));
   t.same(suppressed.a.texts('r'), ['a', 'c']);
   t.same(
-    suppressed.a.told('ack').map(({ ref }) => ref),
-    ['a', 'c'],
-    'silently',
+    suppressed.a.told('ack').map(({ ref, id }) => [ref, id === undefined]),
+    [
+      ['a', false],
+      ['b', true],
+      ['c', false],
+    ],
+    'accepted, and stands nowhere',
   );
   t.same(suppressed.a.errors(), []);
   const moved = hooked((message) => (message.data === 'b' ? { ...message, room: '' } : message));
@@ -724,7 +728,7 @@ t.test(
     ];
     for (const [name, answer] of bad) {
       const { w, a } = hooked((message) =>
-        message.data === 'b' ? (answer() as Incoming) : message,
+        message.data === 'b' ? (answer() as Outgoing) : message,
       );
       t.same(a.texts('r'), ['a', 'c'], name);
       t.match(a.errors(), [{ code: 'unavailable', ref: 'b' }], name);
@@ -778,11 +782,11 @@ t.test('a slow hook keeps the order, and one message at a time', async (t) => {
 });
 
 t.test("promises are waited for; one's connection may be gone by then", async (t) => {
-  let answer: (message: Incoming) => void = () => undefined;
+  let answer: (message: Outgoing) => void = () => undefined;
   const w = world({
     onMessage: (message) =>
       message.data === 'b'
-        ? new Promise<Incoming>((resolve) => {
+        ? new Promise<Outgoing>((resolve) => {
             answer = resolve;
           })
         : message.data === 'c'
@@ -811,7 +815,7 @@ t.test("promises are waited for; one's connection may be gone by then", async (t
   t.ok(isGone(w), 'and nothing is left of it');
 });
 
-t.test('presence and control do not go through the hook', async (t) => {
+t.test('when presence is said, then the hook is asked; of control it is not', async (t) => {
   const seen: unknown[] = [];
   const w = world({
     onMessage: (message) => {
@@ -825,7 +829,10 @@ t.test('presence and control do not go through the hook', async (t) => {
   a.join('s');
   a.chat('r', { x: 1 });
   w.clock.advance(10);
-  t.same(seen, [{ room: 'r', data: { x: 1 } }]);
+  t.same(seen, [
+    { type: 'presence', room: 'r', data: { status: 'away' } },
+    { type: 'chat', room: 'r', data: { x: 1 } },
+  ]);
 });
 
 t.test('onConnect comes after welcome, onDisconnect with the code that we sent', async (t) => {

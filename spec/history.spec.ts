@@ -55,7 +55,7 @@ const sayMany = async (pod: Pod, room: string, count: number, bytes = 1): Promis
       pod.app.publish({ room, type: 'chat', data: `${i} ${'x'.repeat(bytes)}` }),
     ),
   );
-  return receipts.map(({ id }) => id);
+  return receipts.map(({ id }) => id ?? '');
 };
 
 const idsOf = ({ messages }: Answer): readonly string[] => messages.map(({ id }) => id);

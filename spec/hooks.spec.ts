@@ -1,8 +1,16 @@
 /** Hooks on a real pod: what an application may say of connections and messages, and that a failing one harms one message alone. */
 import { EMPTY, NEVER, of, timer, map } from 'rxjs';
 import t, { type Test } from 'tap';
-import { type ConnectionInfo, type Hooks, type Incoming, reject } from '../lib/index.js';
-import { type Pod, startPod } from './support/pod.js';
+import {
+  type ConnectionInfo,
+  type Hooks,
+  type Incoming,
+  type Notice,
+  reject,
+  type Sender,
+} from '../lib/index.js';
+import { asProgram } from './support/credentials.js';
+import { ask, BASE, type HttpAnswer, type Pod, startPod } from './support/pod.js';
 import { until } from './support/redis.js';
 import { SECRET, tokenOf } from './support/tokens.js';
 
@@ -15,8 +23,8 @@ t.test(
   async (t) => {
     const seen: (readonly [Incoming, string, readonly string[]])[] = [];
     const pod = await podWith(t, {
-      onMessage: (message, { id, rooms }) => {
-        seen.push([message, id, rooms()]);
+      onMessage: (message, from) => {
+        if (from.via === 'socket') seen.push([message, from.id, from.rooms()]);
         switch (text(message)) {
           case 'change':
             return { ...message, data: { changed: true } };
@@ -69,19 +77,159 @@ t.test(
     });
     await alice.caughtUp();
     t.strictSame(
-      alice.all({ data: { ref: 'suppress' } }),
-      [],
-      'nobody is told of what was suppressed',
+      alice.all({ data: { ref: 'suppress' } }).map(({ data }) => data),
+      [{ event: 'ack', ref: 'suppress', duplicate: false }],
+      'what was taken away is acknowledged, and stands nowhere',
     );
-    t.equal(alice.all({ data: { event: 'ack' } }).length, 6);
-    t.strictSame(seen[0], [{ room: 'general', data: 'as it is' }, alice.id, ['general', 'other']]);
-    alice.send({ type: 'presence', data: { status: 'away' } });
+    t.equal(alice.all({ data: { event: 'ack' } }).length, 7);
+    t.strictSame(seen[0], [
+      { type: 'chat', room: 'general', data: 'as it is' },
+      alice.id,
+      ['general', 'other'],
+    ]);
     alice.send({ type: 'chat', room: null, data: 'global' });
     await bob.heard({ data: 'global' });
-    t.strictSame(seen.at(-1)?.[0], { room: '', data: 'global' });
-    t.equal(seen.length, 10, 'it is asked of chat alone, and once');
+    t.strictSame(seen.at(-1)?.[0], { type: 'chat', room: '', data: 'global' });
+    t.equal(seen.length, 10, 'it is asked once');
   },
 );
+
+const post = (pod: Pod, body: unknown): Promise<HttpAnswer> =>
+  ask(
+    {
+      port: pod.port,
+      path: `${BASE}/messages`,
+      method: 'POST',
+      headers: asProgram({ 'Content-Type': 'application/json' }),
+    },
+    JSON.stringify(body),
+  );
+
+/** Does with a chat what its data says. */
+const obedient =
+  (asked: (readonly [Incoming, Sender])[] = []): NonNullable<Hooks['onMessage']> =>
+  (message, from) => {
+    asked.push([message, from]);
+    switch (text(message)) {
+      case 'change':
+        return { ...message, data: 'changed' };
+      case 'drop':
+        return null;
+      case 'refuse':
+        return reject('not here');
+      case 'move':
+        return Promise.resolve({ ...message, room: 'other' });
+      case 'throw':
+        throw new Error('hunter2');
+      case 'never':
+        return NEVER;
+      case 'no JSON':
+        return { ...message, data: () => undefined };
+      default:
+        return message;
+    }
+  };
+
+t.test('when a client says presence, then onMessage is asked about it', async (t) => {
+  const pod = await podWith(t, {
+    onMessage: (message) => {
+      const { note } = message.data as { readonly note?: string };
+      if (note === 'refuse') return reject('mind your words');
+      if (note === 'drop') return null;
+      if (note === 'break') return { ...message, data: { status: 'dancing' } };
+      return { ...message, data: { status: 'away', note: `${message.type} seen` } };
+    },
+  });
+  const [alice, bob] = [await pod.connect('/ws/r'), await pod.connect('/ws/r')];
+  const say = (note: string): void =>
+    alice.send({ type: 'presence', id: note, data: { status: 'online', note } });
+  for (const note of ['refuse', 'drop', 'break', 'fine']) say(note);
+  t.match(await bob.heard({ type: 'presence', from: alice.name }), {
+    data: { status: 'away', note: 'presence seen' },
+  });
+  t.equal(bob.all({ type: 'presence', from: alice.name }).length, 1, 'of the others none');
+  await alice.heard({ data: { event: 'ack', ref: 'fine' } });
+  t.match(await alice.heard({ data: { ref: 'refuse' } }), { data: { code: 'rejected' } });
+  t.match(await alice.heard({ data: { ref: 'break' } }), { data: { code: 'unavailable' } });
+  const { data } = await alice.heard({ data: { ref: 'drop' } });
+  t.strictSame(data, { event: 'ack', ref: 'drop', duplicate: false });
+});
+
+t.test('when HTTP says a chat, then onMessage is asked about it', async (t) => {
+  const asked: (readonly [Incoming, Sender])[] = [];
+  const pod = await podWith(t, { onMessage: obedient(asked) });
+  const [alice, bob] = [await pod.connect('/ws/r'), await pod.connect('/ws/other')];
+  const one = (data: unknown): Promise<HttpAnswer> => post(pod, { room: 'r', data });
+  t.equal((await one('change')).status, 202);
+  await alice.heard({ type: 'chat', from: 'api', data: 'changed' });
+  t.equal((await one('move')).status, 202);
+  await bob.heard({ type: 'chat', from: 'api', data: 'move' });
+  t.strictSame(asked[0], [
+    { type: 'chat', room: 'r', data: 'change' },
+    { via: 'http', userId: null },
+  ]);
+  const dropped = await one('drop');
+  t.strictSame([dropped.status, JSON.parse(dropped.body)], [202, { id: null }]);
+  t.match(await one('refuse'), { status: 422, body: /"detail":"not here"/ });
+  for (const data of ['throw', 'no JSON', 'never']) {
+    const failed = await one(data);
+    t.match(failed, { status: 503, headers: { 'retry-after': '1' } }, data);
+    t.notMatch(failed.body, /hunter2/);
+  }
+  t.equal(await pod.metric('realtime_hook_failures{hook="onMessage"}'), 3);
+  asked.length = 0;
+  const said = await post(pod, { room: 'r', type: 'notification', data: 'drop' });
+  t.match(JSON.parse(said.body), { id: /-/ });
+  t.equal(asked.length, 0, "the server's own words are not asked about");
+});
+
+t.test(
+  'when HTTP says a list, then all of it is asked about before the first is sent',
+  async (t) => {
+    const pod = await podWith(t, { onMessage: obedient() });
+    const alice = await pod.connect('/ws/r');
+    const list = (...all: readonly string[]): Promise<HttpAnswer> =>
+      post(
+        pod,
+        all.map((data) => ({ room: 'r', data })),
+      );
+    t.match(await list('unsaid', 'refuse'), { status: 422, body: /"detail":"\[1\]: not here"/ });
+    t.match(await list('unsaid', 'throw', 'refuse'), { status: 503 });
+    const mixed = await list('first', 'drop', 'change', 'last');
+    const { ids } = JSON.parse(mixed.body) as { readonly ids: readonly (string | null)[] };
+    t.strictSame(
+      ids.map((id) => id === null),
+      [false, true, false, false],
+    );
+    await alice.heard({ data: 'last' });
+    t.strictSame(
+      alice.all({ type: 'chat' }).map(({ data }) => data),
+      ['first', 'changed', 'last'],
+    );
+  },
+);
+
+t.test('when the program says a chat, then onMessage is asked about it', async (t) => {
+  const asked: (readonly [Incoming, Sender])[] = [];
+  const pod = await podWith(t, { onMessage: obedient(asked) });
+  const alice = await pod.connect('/ws/r');
+  const say = (data: string, type: Notice['type'] = 'chat') =>
+    pod.app.publish({ room: 'r', type, from: 'bot', data });
+  t.match(await say('change'), { id: /-/, duplicate: false, scope: 'cluster' });
+  await alice.heard({ type: 'chat', from: 'bot', data: 'changed' });
+  t.strictSame(asked, [
+    [
+      { type: 'chat', room: 'r', data: 'change' },
+      { via: 'program', from: 'bot' },
+    ],
+  ]);
+  t.strictSame(await say('drop'), { id: null, duplicate: false, scope: 'cluster' });
+  await t.rejects(say('refuse'), { message: 'not here' });
+  await t.rejects(say('throw'), { message: /did not answer within 1 s/ });
+  t.match(await say('refuse', 'notification'), { id: /-/ });
+  t.match(await pod.app.publish({ room: 'r', data: 'drop' }), { id: /-/ });
+  t.equal(asked.length, 4, 'of chats alone');
+});
 
 t.test(
   'onMessage that fails in whichever way: unavailable to its sender, and nothing else',

@@ -121,6 +121,12 @@ const digestOf = (type: MessageType, json: string): string =>
  * Errors: `invalid_message`; what JSON cannot say (undefined, a function, a cycle) is one too.
  */
 export const programDraftOf = (fields: DraftFields): E.Either<Refusal, Draft> => {
+  const flaw = PROGRAM_TYPES.has(fields.type) ? fieldFlaw(fields) : `type: ${TYPE_EXPECTED}`;
+  return flaw === undefined ? draftOf(fields) : refuse('invalid_message', flaw);
+};
+
+/** The same for what an application's hook made of a message: of whatever type that is, it may be no other one. */
+export const changedDraftOf = (fields: DraftFields): E.Either<Refusal, Draft> => {
   const flaw = fieldFlaw(fields);
   return flaw === undefined ? draftOf(fields) : refuse('invalid_message', flaw);
 };
@@ -130,7 +136,6 @@ const fieldFlaw = ({ room, type, from, key, data }: DraftFields): string | undef
     flaw === undefined ? undefined : `${field}: ${flaw}`;
   return (
     named('room', roomFlaw(room)) ??
-    named('type', PROGRAM_TYPES.has(type) ? undefined : TYPE_EXPECTED) ??
     named('from', textFlaw(from)) ??
     named('key', key === undefined ? undefined : textFlaw(key)) ??
     dataFlaw(type, data)
@@ -138,8 +143,17 @@ const fieldFlaw = ({ room, type, from, key, data }: DraftFields): string | undef
 };
 
 const dataFlaw = (type: MessageType, data: Json): string | undefined => {
-  const flaw = programFlaw(data) ?? (type === 'system' ? eventFlaw(data) : undefined);
+  const flaw = programFlaw(data) ?? typeFlaw(type, data);
   return flaw === undefined ? undefined : `data${flaw}`;
+};
+
+/** What a type asks of its data. */
+const typeFlaw = (type: MessageType, data: Json): string | undefined => {
+  if (type === 'system') return eventFlaw(data);
+  const status = Envelope.is(data) ? data['status'] : undefined;
+  return type !== 'presence' || status === 'online' || status === 'away'
+    ? undefined
+    : `.status: expected "online" or "away", got ${kindOf(status)}`;
 };
 
 const PROGRAM_TYPES: ReadonlySet<string> = new Set<MessageType>(['chat', 'notification', 'system']);

@@ -4,7 +4,7 @@
  * this is trusted, and what is under way is bounded by its bodies.
  */
 import * as E from 'fp-ts/lib/Either.js';
-import { defaultIfEmpty, firstValueFrom, forkJoin } from 'rxjs';
+import { defaultIfEmpty, firstValueFrom, forkJoin, type Observable, of } from 'rxjs';
 import { type Identity, mayPublish } from '../access/index.js';
 import type { Broker, PublishError, Receipt } from '../broker/index.js';
 import type { Clock } from '../clock.js';
@@ -12,6 +12,7 @@ import type { Config } from '../config.js';
 import {
   decodePosts,
   type Draft,
+  type DraftFields,
   draftOf,
   keyOf,
   placeOf,
@@ -19,12 +20,15 @@ import {
   programKeyOf,
 } from '../codec.js';
 import type { HubEvent } from '../events.js';
+import { HOOK_FAILED, type HookFault, type HttpSender } from '../hooks.js';
+import type { Moderate, Moderated } from '../moderation.js';
 import { type Problem, problem } from '../problem.js';
 
+/** An id is null where the application took the message away. */
 export type Accepted =
   /** `duplicate`: the key was seen before, and `id` is the first one's. */
-  | { readonly id: string; readonly duplicate?: true; readonly scope?: 'pod' }
-  | { readonly ids: readonly string[]; readonly scope?: 'pod' };
+  | { readonly id: string | null; readonly duplicate?: true; readonly scope?: 'pod' }
+  | { readonly ids: readonly (string | null)[]; readonly scope?: 'pod' };
 
 /** `ids`, of a list: which of its messages were sent before the fault showed; null stands for the others. */
 export interface Refused {
@@ -36,6 +40,7 @@ export interface PublishingDeps {
   readonly broker: Pick<Broker, 'publish'>;
   readonly clock: Clock;
   readonly limits: Pick<Config['limits'], 'maxMessageBytes'>;
+  readonly moderate: Moderate;
   readonly tell: (event: HubEvent) => void;
 }
 
@@ -45,13 +50,28 @@ export type Publishing = (body: Buffer, by: Identity) => Promise<E.Either<Refuse
 /** The `from` of whoever is no user. */
 const API = 'api';
 
-export const publishing = ({ broker, clock, limits, tell }: PublishingDeps): Publishing => {
-  const send = (drafts: readonly Draft[]): Promise<readonly Result[]> =>
-    firstValueFrom(
-      forkJoin(
-        drafts.map((draft) => broker.publish(draft).pipe(defaultIfEmpty<Result, Result>(ENDED))),
-      ).pipe(defaultIfEmpty<readonly Result[], readonly Result[]>([])),
+export const publishing = ({
+  broker,
+  clock,
+  limits,
+  moderate,
+  tell,
+}: PublishingDeps): Publishing => {
+  const all = <A>(each: readonly Observable<A>[]): Promise<readonly A[]> =>
+    firstValueFrom(forkJoin(each).pipe(defaultIfEmpty<readonly A[], readonly A[]>([])));
+
+  const send = (drafts: readonly (Draft | undefined)[]): Promise<readonly Result[]> =>
+    all(
+      drafts.map((draft) =>
+        draft === undefined
+          ? of(DROPPED)
+          : broker.publish(draft).pipe(defaultIfEmpty<Result, Result>(ENDED)),
+      ),
     );
+
+  /** Asked in the order of the list, waited for together: a hook has a second, and a list a hundred messages. */
+  const judge = (drafts: readonly Drafted[], from: HttpSender): Promise<readonly Moderated[]> =>
+    all(drafts.map(({ draft, fields }) => moderate(draft, fields, from)));
 
   return async (body, by) => {
     const decoded = decodePosts(body, limits.maxMessageBytes);
@@ -62,8 +82,11 @@ export const publishing = ({ broker, clock, limits, tell }: PublishingDeps): Pub
     const { posts, isList } = decoded.right;
     const drafts = draftsOf(posts, isList, by, clock.wall());
     if (E.isLeft(drafts)) return E.left({ problem: drafts.left });
-    const results = await send(drafts.right);
-    const taken = results.filter(E.isRight).length;
+    const judged = await judge(drafts.right, { via: 'http', userId: by.userId });
+    for (const [i, each] of judged.entries())
+      if (E.isLeft(each)) return E.left({ problem: refusedBy(each.left, placeOf(isList, i)) });
+    const results = await send(judged.map((each) => (E.isRight(each) ? each.right : undefined)));
+    const taken = results.filter((result) => E.isRight(result) && result !== DROPPED).length;
     if (taken > 0) tell({ _tag: 'Received', messages: taken });
     return answerOf(results, isList);
   };
@@ -71,13 +94,19 @@ export const publishing = ({ broker, clock, limits, tell }: PublishingDeps): Pub
 
 // judging
 
+interface Drafted {
+  readonly draft: Draft;
+  /** What it was made of. */
+  readonly fields: DraftFields;
+}
+
 const draftsOf = (
   posts: readonly Post[],
   isList: boolean,
   { userId, rights }: Identity,
   at: number,
-): E.Either<Problem, readonly Draft[]> => {
-  const drafts: Draft[] = [];
+): E.Either<Problem, readonly Drafted[]> => {
+  const drafts: Drafted[] = [];
   const keyed = new Map<string, Draft>();
   for (const [i, { room, type, data, ref }] of posts.entries()) {
     const place = placeOf(isList, i);
@@ -87,25 +116,29 @@ const draftsOf = (
         problem(403, `${place}room: expected one that the token allows, got another one`),
       );
     const key = userId === null ? programKeyOf(ref) : keyOf(userId, ref);
-    const draft = draftOf({ room, type, from: userId ?? API, data, at, key });
+    const fields: DraftFields = { room, type, from: userId ?? API, data, at, key };
+    const draft = draftOf(fields);
     if (E.isLeft(draft)) return E.left(problem(400, place + draft.left.text));
     const name = key === undefined ? undefined : `${room} ${key}`;
     const before = name === undefined ? undefined : keyed.get(name);
     if (before !== undefined && before.digest !== draft.right.digest) return E.left(reused(place));
     if (name !== undefined) keyed.set(name, draft.right);
-    drafts.push(draft.right);
+    drafts.push({ draft: draft.right, fields });
   }
   return E.right(drafts);
 };
 
 // answering
 
-type Result = E.Either<PublishError, Receipt>;
+type Result = E.Either<PublishError, Omit<Receipt, 'id'> & { readonly id: string | null }>;
+
+/** Accepted, and goes nowhere. */
+const DROPPED: Result = E.right({ id: null, duplicate: false, scope: 'cluster' });
 
 const ENDED: Result = E.left({ _tag: 'Unavailable', detail: 'the pod has ended' });
 
 const answerOf = (results: readonly Result[], isList: boolean): E.Either<Refused, Accepted> => {
-  const ids: string[] = [];
+  const ids: (string | null)[] = [];
   let isDuplicate = false;
   let isPodOnly = false;
   for (const result of results) {
@@ -116,7 +149,7 @@ const answerOf = (results: readonly Result[], isList: boolean): E.Either<Refused
   }
   if (ids.length < results.length) return E.left(refusedOf(results, isList));
   const scope = isPodOnly ? { scope: 'pod' as const } : {};
-  const [id = ''] = ids;
+  const [id = null] = ids;
   const duplicate = isDuplicate ? { duplicate: true as const } : {};
   return E.right(isList ? { ids, ...scope } : { id, ...duplicate, ...scope });
 };
@@ -134,6 +167,12 @@ const refusedOf = (results: readonly Result[], isList: boolean): Refused => {
       : {}),
   };
 };
+
+/** 422: the request is well-formed, and the application does not want it. */
+const refusedBy = (fault: HookFault, place: string): Problem =>
+  fault._tag === 'Rejected'
+    ? problem(422, `${place.replace(/\.$/, ': ')}${fault.text}`)
+    : problem(503, HOOK_FAILED, { 'Retry-After': '1' });
 
 const reused = (place: string): Problem =>
   problem(409, `${place}id: expected a new one for other data, got one that was used`);

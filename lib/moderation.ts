@@ -1,0 +1,49 @@
+/**
+ * What programs and HTTP say passes the application's hook before anybody gets it, as what clients say does
+ * (`connection.ts`). Only chats are asked about: `notification` and `system` are the server's own words.
+ */
+import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
+import { map, type Observable, of } from 'rxjs';
+import type { Clock } from './clock.js';
+import { changedDraftOf, type Draft, type DraftFields } from './codec.js';
+import type { HubEvent } from './events.js';
+import { type HookFault, type Hooks, type Sender, verdictOf } from './hooks.js';
+
+/** The draft to send, undefined where the application took it away, or why it is not sent. */
+export type Moderated = Either<HookFault, Draft | undefined>;
+
+/** `fields` is what the draft was made of. Emits once. */
+export type Moderate = (draft: Draft, fields: DraftFields, from: Sender) => Observable<Moderated>;
+
+export interface ModerationDeps {
+  readonly hooks: Hooks;
+  readonly clock: Clock;
+  readonly tell: (event: HubEvent) => void;
+}
+
+export const moderation = ({ hooks: { onMessage }, clock, tell }: ModerationDeps): Moderate => {
+  const failed = (error: unknown): Moderated => {
+    tell({ _tag: 'HookFailed', hook: 'onMessage', error });
+    return left({ _tag: 'Failed', error });
+  };
+  return (draft, fields, from) => {
+    const { type, room, data } = fields;
+    if (onMessage === undefined || type !== 'chat') return of(right(draft));
+    return verdictOf(onMessage, { type, room, data }, from, clock).pipe(
+      map((verdict): Moderated => {
+        switch (verdict._tag) {
+          case 'Dropped':
+            return right(undefined);
+          case 'Rejected':
+            return left(verdict);
+          case 'Failed':
+            return failed(verdict.error);
+          case 'Passed': {
+            const changed = changedDraftOf({ ...fields, ...verdict.message, type });
+            return isLeft(changed) ? failed(new TypeError(changed.left.text)) : changed;
+          }
+        }
+      }),
+    );
+  };
+};
