@@ -141,7 +141,7 @@ if #payloads == 0 then
   redis.call('PEXPIRE', KEYS[1], ARGV[4])
   return answers
 end
-local cap, ttl, cut, added = tonumber(ARGV[6]), tonumber(ARGV[7]), nil, false
+local cap, ttl, cut, moved, added = tonumber(ARGV[6]), tonumber(ARGV[7]), nil, false, false
 if cap == 0 then ids = {} end
 if fresh then
   redis.call('XLEN', KEYS[2])
@@ -154,6 +154,7 @@ local function write()
   for key, value in pairs(keyed) do redis.call('SET', key, value, 'PX', ARGV[5]) end
   if ARGV[9] ~= '' then redis.call('SET', KEYS[#KEYS], table.concat(answers, ' '), 'PX', ARGV[9]) end
   redis.call('HSET', KEYS[1], 'e', tag, 'o', offset, 't', ms, 'i', last, 'a', oldest or '')
+  moved = true
   redis.call('PEXPIRE', KEYS[1], ARGV[4])${fence}
   if fresh then redis.call('UNLINK', KEYS[2]) end
   if cut then redis.call('XTRIM', KEYS[2], 'MINID', cut) end
@@ -182,7 +183,7 @@ if not done then
     for key in pairs(keyed) do undo('UNLINK', key) end
     if ARGV[9] ~= '' then undo('UNLINK', KEYS[#KEYS]) end
     if fresh then undo('UNLINK', KEYS[1])
-    else undo('HSET', KEYS[1], 'e', tag, 'o', pos[2] or 0, 't', pos[3] or 0, 'i', pos[4] or '', 'a', pos[5] or '') end
+    elseif moved then undo('HSET', KEYS[1], 'e', tag, 'o', pos[2] or 0, 't', pos[3] or 0, 'i', pos[4] or '', 'a', pos[5] or '') end
   end
   if not isUndone then error(flaw, 0) end
   return redis.error_reply('UNDONE ' .. flaw)

@@ -1,8 +1,15 @@
 /** The bus on each kind of Redis: the table of all, then what each kind has alone. */
 import { createServer } from 'node:net';
-import { firstValueFrom } from 'rxjs';
+import { firstValueFrom, lastValueFrom } from 'rxjs';
 import t from 'tap';
-import { type Bus, channelOf } from '../../lib/broker/bus.js';
+import {
+  type Again,
+  type Answer,
+  type Bus,
+  channelOf,
+  mayHaveRun,
+  type Outcome,
+} from '../../lib/broker/bus.js';
 import { redisBus } from '../../lib/broker/redis.js';
 import { redisClusterBus } from '../../lib/broker/redis-cluster.js';
 import { type BusOptions } from '../../lib/broker/redis-options.js';
@@ -304,6 +311,65 @@ t.test('one Redis alone', async (t) => {
     await stranger.close();
     await server.stop();
   });
+
+  await t.test(
+    'a right is taken away: what was refused before it wrote is not done, the rest is known again',
+    async (t) => {
+      const server = await startRedis({ acl: [OTHERS, aclOf('standalone')] });
+      const a = await ready(redisBus(options({ url: asUser(server.url) })));
+      const user = ACL_USER.split(':')[0] ?? '';
+      const channel = channelOf('acl');
+      const log = `{${channel}}:log`;
+      const state = async (): Promise<unknown> => [
+        await server.command('HGETALL', `{${channel}}:pos`),
+        await server.command('XRANGE', log, '-', '+'),
+        await server.command('KEYS', '*'),
+      ];
+      const say = (bus: Bus, word: string, again?: Again): Answer<readonly Outcome[]> => {
+        const drafts = [draft('acl', `"x":"${word}"}`, { key: word, digest: 'D' })];
+        return bus.publish('acl', drafts, [5], 77, later(), {
+          id: `c-${word}`,
+          ...(again === undefined ? {} : { again }),
+        });
+      };
+      const again: Again = { sinceMs: Date.now() - 1_000, tag: 0, offset: 0 };
+      await right(say(a.bus, 'first'));
+      for (const taken of ['-xadd', '-hset', '-set', '-pexpire', '-hmget', '-time', '-evalsha']) {
+        const before = await state();
+        await server.command('ACL', 'SETUSER', user, taken);
+        const answer = await firstValueFrom(say(a.bus, `no ${taken}`));
+        t.match(answer, { left: { _tag: 'NoPermission' } }, taken);
+        await server.command('ACL', 'SETUSER', user, taken.replace('-', '+'));
+        t.same(await state(), before, `${taken}: nothing is half done`);
+        if (taken !== '-hmget' && taken !== '-time')
+          t.notOk('left' in answer && mayHaveRun(answer.left), 'and the answer says so');
+      }
+      for (const [taken, back] of [
+        ['-publish', '+publish'],
+        ['resetchannels', '&realtime:*'],
+      ] as const) {
+        const size = Number(await server.command('XLEN', log));
+        await server.command('ACL', 'SETUSER', user, taken);
+        const bus =
+          taken === 'resetchannels'
+            ? (await ready(redisBus(options({ url: asUser(server.url) })))).bus
+            : a.bus;
+        const answer = await firstValueFrom(say(bus, taken));
+        t.match(answer, { left: { _tag: 'NoPermission', inside: true } }, taken);
+        t.ok('left' in answer && mayHaveRun(answer.left));
+        t.equal(await server.command('XLEN', log), size + 1, 'the log has it');
+        const [outcome] = await right(say(bus, taken, again));
+        t.equal(outcome?._tag, 'Placed', 'asked again it has its place');
+        t.equal(await server.command('XLEN', log), size + 1, 'and is not said again');
+        await server.command('ACL', 'SETUSER', user, back);
+        if (bus !== a.bus) await lastValueFrom(bus.close(), { defaultValue: undefined });
+      }
+      await right(say(a.bus, 'last'));
+      t.equal(await server.command('XLEN', log), 4, 'the log goes on');
+      await a.close();
+      await server.stop();
+    },
+  );
 
   await t.test('an ACL user who may do what the service does and no more', async (t) => {
     const acl = [
