@@ -484,6 +484,49 @@ t.test('a publish that is heard before its connection breaks has its place', asy
   t.ok(met > 3, `met in ${met} of 20`);
 });
 
+t.test(
+  'a connection breaks ten times in two seconds: everybody has everything, and nobody is told',
+  async (t) => {
+    let broken = 0;
+    for (let seed = 1; seed <= 20; seed += 1) {
+      const w = world(2, seed);
+      const pod = podOf(w, 0);
+      const other = podOf(w, 1);
+      const listeners = [join(w, pod, 'r'), join(w, other, 'r')];
+      w.clock.advance(1_000);
+      for (let ms = 0; ms < 2_000; ms += 10) {
+        if (ms % 200 === 100) {
+          pod.bus.breakOff(
+            (['subscriber', 'publisher', 'both'] as const)[(ms / 100) % 3] ?? 'both',
+          );
+          broken += 1;
+        }
+        publish(w, pod, 'r');
+        publish(w, other, 'r');
+        w.clock.advance(10);
+      }
+      w.clock.advance(2_000);
+      t.same(
+        [...pod.sent, ...other.sent].filter((sent) => scopeOf(sent) !== 'cluster'),
+        [],
+        'no ack says that it reached one pod alone',
+      );
+      for (const listener of listeners) t.equal(new Set(restsOf(listener)).size, 400);
+      t.same(faultsOf(w), []);
+      t.same(
+        pod.statuses.map(({ _tag }) => _tag),
+        ['Starting', 'Up'],
+      );
+      t.same(
+        pod.events.filter(({ _tag }) => _tag === 'PublishFailed'),
+        [],
+      );
+      t.equal(pod.broker.waiting?.(), 0);
+    }
+    t.ok(broken > 100, `${broken} times`);
+  },
+);
+
 t.test('restored is told when the rooms are subscribed again and repaired', async (t) => {
   const w = world(2);
   const pod = podOf(w, 0);
