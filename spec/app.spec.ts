@@ -213,6 +213,64 @@ t.test(
   },
 );
 
+t.test('when data is more than JSON can say, then a TypeError names the path', async (t) => {
+  class Order {
+    readonly total = 1;
+    get id(): string {
+      return 'o-17';
+    }
+  }
+  const pod = await startPod(t);
+  const alice = await pod.connect('/ws/r');
+  const wrong: readonly (readonly [unknown, string])[] = [
+    [new Map([['a', 1]]), 'data: expected a plain object or an array, got an instance of Map; '],
+    [
+      { lines: [1, new Set([1])] },
+      'data.lines[1]: expected a plain object or an array, got an instance of Set; ',
+    ],
+    [
+      { order: new Order() },
+      'data.order: expected a plain object or an array, got an instance of Order; ',
+    ],
+    [
+      { 'a b': /x/ },
+      'data["a b"]: expected a plain object or an array, got an instance of RegExp; ',
+    ],
+    [
+      { error: new Error('x') },
+      'data.error: expected a plain object or an array, got an instance of Error; ',
+    ],
+    [
+      new Uint8Array(2),
+      'data: expected a plain object or an array, got an instance of Uint8Array; ',
+    ],
+    [{ f: () => 1 }, 'data.f: expected a JSON value, got a function; leave it out'],
+    [[1n], 'data: a bigint is no JSON value; send it as a string'],
+    [{ list: [1, undefined] }, 'data.list[1]: expected a JSON value, got nothing; '],
+    [{ own: { toJSON: () => ({ deep: new Map() }) } }, 'data.own.deep: expected a plain object'],
+    [{ own: { toJSON: () => '\u0000' } }, 'data.own: expected text without U+0000'],
+  ];
+  for (const [data, text] of wrong)
+    await t.rejects(pod.app.publish({ room: 'r', data }), {
+      name: 'TypeError',
+      message: new RegExp(`^${text.replaceAll(/[[\].+]/g, '\\$&')}`),
+    });
+  const at = new Date(0);
+  const fit: unknown = {
+    at,
+    url: new URL('http://a/'),
+    no: undefined,
+    bare: Object.create(null) as object,
+  };
+  await pod.app.publish({ room: 'r', data: fit });
+  t.strictSame((await alice.heard({ type: 'notification' })).data, {
+    at: '1970-01-01T00:00:00.000Z',
+    url: 'http://a/',
+    bare: {},
+  });
+  t.equal(alice.all({ type: 'notification' }).length, 1);
+});
+
 t.test('when a message was published, then its receipt is a plain object', async (t) => {
   const pod = await startPod(t);
   const first = await pod.app.publish({ room: 'r', data: 1, key: 'k' });

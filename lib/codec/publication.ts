@@ -26,6 +26,7 @@ import {
   MAX_ENCODED_BYTES,
   refuse,
 } from './json.js';
+import { unplainIn } from './plain.js';
 import { ID_BYTES, isoOf, oversize, placedFrame, SERVER } from './payload.js';
 
 /** A message that has everything but its id: `rest` is the JSON behind the id, encoded once. */
@@ -178,6 +179,8 @@ const programFlaw = (data: unknown): string | undefined => {
   try {
     const flaw = flawIn(data, 0, true);
     if (flaw !== undefined) return `: ${flaw}`;
+    const unplain = unplainIn(data);
+    if (unplain !== undefined) return unplain;
     return typeof encoded(data) === 'string' ? undefined : ': expected any JSON value, got nothing';
   } catch {
     return ': expected any JSON value, got one that cannot be encoded';
