@@ -7,6 +7,7 @@ import { AsyncAction } from 'rxjs/internal/scheduler/AsyncAction';
 import { AsyncScheduler } from 'rxjs/internal/scheduler/AsyncScheduler';
 import { Subscription } from 'rxjs';
 
+/** Time and chance, for an app in virtual time; `systemClock` is the process' own. */
 export interface Clock {
   /** Waits. Its `now` is monotonic: a step of the wall clock cuts nobody off. */
   readonly scheduler: SchedulerLike;

@@ -14,6 +14,7 @@ import { databaseOf } from './config/redis-url.js';
 import { type Config, type Group, OURS, SCHEMA, type Setting } from './config/settings.js';
 
 export { ConfigError, type Fault, faultLine } from './config/fault.js';
+export type { Endpoint } from './config/hosts.js';
 export type { Config } from './config/settings.js';
 
 /** Some values of some groups. */

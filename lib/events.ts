@@ -27,6 +27,7 @@ export interface Asker {
   readonly origin: string | undefined;
 }
 
+/** One thing that happened; `_tag` says which. `onEvent` of an app sees each. */
 export type HubEvent =
   | { readonly _tag: 'Connected'; readonly peer: () => Peer }
   /**

@@ -1,6 +1,6 @@
 /**
  * Where an application steps in. Hooks run in the connection's stream, one message after the other; one that throws,
- * rejects or takes longer than a second harms that message alone (contract section 4: `unavailable` to the sender).
+ * rejects or takes longer than a second harms that message alone (`unavailable` to the sender: docs/protocol.md, "Errors").
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import {
@@ -92,6 +92,7 @@ export interface Rejection {
 /** Refuses a message with a text for its sender. */
 export const reject = (text: string): Rejection => ({ rejected: text });
 
+/** Where an application has a say. Each hook is asked in the connection's order, and has a second to answer. */
 export interface Hooks {
   /** A connection was made and has heard `welcome`. */
   readonly onConnect?: (connection: ConnectionInfo) => MaybeAsync<void>;

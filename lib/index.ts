@@ -5,6 +5,7 @@
  *   const chat = app({ config, hooks: { onMessage: (message) => message }, server });
  *   await chat.start();
  */
+export type { Claims, Denial } from './access/index.js';
 export {
   type Announcement,
   type App,
@@ -13,33 +14,26 @@ export {
   type Notice,
   type Published,
 } from './app.js';
-export type {
-  Broker,
-  BrokerEvent,
-  BrokerStatus,
-  ChannelEvent,
-  PublishError,
-  Receipt,
-  Scope,
-} from './broker/index.js';
-export { localBroker, type LocalBrokerOptions } from './broker/local.js';
+export type { BrokerEvent, BrokerStatus, Receipt, Scope } from './broker/index.js';
 export { type Clock, systemClock } from './clock.js';
 export { CLOSE, type Close } from './close.js';
-export type { Draft, Json, MessageType, Publication } from './codec.js';
+export type { Json, MessageType } from './codec.js';
 export {
   type Config,
   ConfigError,
   configOf,
   configOrThrow,
   type DeepPartial,
+  type Endpoint,
   type Environment,
   type Fault,
   readConfig,
 } from './config.js';
 export type { Control, ErrorCode, GapReason, LeaveReason } from './control.js';
-export type { HubEvent } from './events.js';
+export type { Asker, HubEvent, Peer } from './events.js';
 export {
   type ConnectionInfo,
+  type Handshake,
   type Hooks,
   type HttpSender,
   type Incoming,
@@ -50,8 +44,8 @@ export {
   reject,
   type Sender,
 } from './hooks.js';
+export type { Readiness } from './http/routes.js';
 export type { Stats } from './http/stats.js';
-export { hub, type HubDeps } from './hub.js';
 export {
   formatId,
   GLOBAL,

@@ -14,6 +14,7 @@ import * as O from 'fp-ts/lib/Option.js';
 
 /** A room's name; the empty string, which no room can have, stands for the global log. */
 export type Room = string;
+/** The name of the global log, which everybody is in: no room has it. */
 export const GLOBAL: Room = '';
 
 /** A place in a log: its epoch's tag (1–4095), the offset of a message (0: before the first), that message's Unix ms. */
@@ -184,7 +185,7 @@ export const nextNonce = (nonce: number): number => (nonce + 1) % NONCES;
 const ROOM_NAME = /^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$/;
 const RESERVED = new Set(['stats']);
 
-/** Whether a text may name a room: contract section 2. No such name is a Redis pattern, a path or a log line. */
+/** Whether a text may name a room (docs/protocol.md, "Connecting"). No such name is a Redis pattern, a path or a log line. */
 export const isRoomName = (name: string): boolean => ROOM_NAME.test(name) && !RESERVED.has(name);
 
 /**

@@ -46,6 +46,7 @@ export interface Credentials {
   readonly apiKey?: string | undefined;
 }
 
+/** Why credentials were not taken; `_tag` says which. No token or key stands in it. */
 export type Denial =
   /** Neither a token nor a key came. */
   | { readonly _tag: 'Missing' }

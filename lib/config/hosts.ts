@@ -1,6 +1,7 @@
 /** Hosts and ports, as they are written in a configuration. */
 import { isIP, isIPv6 } from 'node:net';
 
+/** Where a server listens. */
 export interface Endpoint {
   /** An IPv6 address stands without brackets. */
   readonly host: string;

@@ -28,6 +28,7 @@ import {
 } from './formats.js';
 import type { Endpoint } from './hosts.js';
 
+/** A checked configuration, frozen: groups of values, each with a variable in `.env.example`. */
 export interface Config {
   readonly server: {
     readonly port: number;

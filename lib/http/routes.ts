@@ -31,6 +31,7 @@ import { shared } from './rendering.js';
 import { METHODS } from './server.js';
 import type { StatsFold } from './stats.js';
 
+/** What `GET /ready` says: `degraded` reaches this pod's members alone, `draining` takes nobody any more. */
 export type Readiness = 'starting' | 'ready' | 'degraded' | 'draining';
 
 export interface RoutesDeps {

@@ -2,6 +2,7 @@
 import type { HubEvent } from '../events.js';
 import { GLOBAL, type Room } from '../position.js';
 
+/** What `GET …/ws/stats` says. Counts are this pod's, since its start. */
 export interface Stats {
   readonly connections: number;
   readonly rooms: number;
