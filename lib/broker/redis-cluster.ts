@@ -17,7 +17,8 @@ import { shards } from './redis-shards.js';
 
 /** Between ioredis's own looks at the slots, for what neither a MOVED nor a failure has told. */
 const REFRESH_MS = 5_000;
-const NO_NODE = 'no node of the Cluster is left';
+const NO_NODE =
+  'no node of the Cluster is left, or its nodes do not say where they are (CLUSTER SLOTS, cluster-announce-ip)';
 
 export const redisClusterBus = (options: BusOptions): Bus => {
   const { url, clock } = options;
