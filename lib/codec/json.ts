@@ -20,9 +20,9 @@ export const refuse = (code: Refusal['code'], text: string): E.Either<Refusal, n
 export const wrong = (field: string, expected: string, came: unknown): E.Either<Refusal, never> =>
   refuse('invalid_message', `${field}: expected ${expected}, got ${kindOf(came)}`);
 
-/** A name that came, for texts: only as much of it as can be read and harms no log. */
+/** A name that came, for texts: one that can be read, harms no log, and is too short for a token that stands at the wrong place. */
 export const named = (name: string): string =>
-  /^[\w.$-]{1,64}$/.test(name) ? name : `a field with a name of ${name.length} characters`;
+  /^[\w.$-]{1,32}$/.test(name) ? name : `a field with a name of ${name.length} characters`;
 
 /** A value's kind, in words, for texts that say what came. */
 export const kindOf = (value: unknown): string =>
