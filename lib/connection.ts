@@ -24,6 +24,7 @@ import {
 } from './access/index.js';
 import { REVOKED, type Standing, Tenure } from './access/tenure.js';
 import type { PublishError, Receipt } from './broker/index.js';
+import type { CatchUps, Running } from './catch-ups.js';
 import type { Clock } from './clock.js';
 import { CLOSE, type Close, ownClose, protocolClose } from './close.js';
 import {
@@ -87,6 +88,7 @@ export interface ConnectionDeps {
   readonly tell: (event: HubEvent) => void;
   /** Where the global log stands for this pod, for a connection that has not been sent anything yet. */
   readonly globalPosition: () => Position;
+  readonly catchUps: CatchUps;
   readonly newId: () => string;
   /** All that are open now: a connection is in from its making until its socket is closed. */
   readonly connections: Set<Connection>;
@@ -120,7 +122,10 @@ type Refresh = Extract<ClientMessage, { readonly type: 'refresh' }>;
 export const connection =
   (deps: ConnectionDeps) =>
   (webSocket: WebSocket, socket: Socket, admission: Admission): Connection =>
-    new SocketConnection(deps, webSocket, socket, admission);
+    new SocketConnection(deps, webSocket, socket, {
+      ...admission,
+      resumes: deps.catchUps.resumesOf(admission.room, admission.resumes),
+    });
 
 class SocketConnection implements Connection {
   readonly id: string;
@@ -149,6 +154,7 @@ class SocketConnection implements Connection {
   private tenure: Tenure | undefined = undefined;
   /** The global log waits for it, while the URL's room catches up. */
   private firstRoom$: Subject<void> | undefined = undefined;
+  private catchingUp: Running | undefined = undefined;
 
   constructor(
     private readonly deps: ConnectionDeps,
@@ -192,7 +198,10 @@ class SocketConnection implements Connection {
       });
       const { onConnect } = hooks;
       if (onConnect !== undefined) this.notice('onConnect', () => onConnect(this.info()));
-      if (home !== undefined && isResumed(resumes)) this.firstRoom$ = new Subject();
+      if (home !== undefined && isResumed(resumes)) {
+        this.firstRoom$ = new Subject();
+        this.catchingUp = this.deps.catchUps.begin(home.room, resumes);
+      }
       this.askIn(everybody, resumes.global, this.firstRoom$);
       if (home !== undefined) this.askIn(home, resumes.room);
       if (this.identity.expiresAt !== undefined) {
@@ -208,9 +217,13 @@ class SocketConnection implements Connection {
 
   tell(control: Control, membership?: Membership): void {
     this.send(controlFrame(this.idFor(membership), this.deps.clock.wall(), control));
+    if (control.event !== 'joined' && control.event !== 'left') return;
+    if (membership?.room === GLOBAL) {
+      this.catchingUp?.done();
+      this.catchingUp = undefined;
+    }
     const { firstRoom$ } = this;
     if (firstRoom$ === undefined || membership?.room !== this.admission.room) return;
-    if (control.event !== 'joined' && control.event !== 'left') return;
     this.firstRoom$ = undefined;
     firstRoom$.next();
   }
@@ -679,9 +692,11 @@ class SocketConnection implements Connection {
   }
 
   private forsake(): void {
-    const { hub } = this;
+    const { hub, admission } = this;
     if (hub !== undefined && hasHooks(this.deps.hooks)) this.lastRooms = this.rooms();
     this.hub = undefined;
+    this.catchingUp?.cut(this.memberships.get(admission.room ?? GLOBAL)?.position.offset ?? 0);
+    this.catchingUp = undefined;
     for (const membership of this.memberships.values()) {
       hub?.next({
         _tag: 'Leave',

@@ -1,9 +1,9 @@
 /** What an operator's word does to this pod's connections. */
-import type { Word } from './broker/word.js';
+import type { Disconnect } from './broker/word.js';
 import type { Connection } from './command.js';
 
 /** Walks over all of them: 10,000 cost less than a millisecond, and an index by user would cost each of them memory. */
-export const obey = ({ whom, id }: Word, connections: Iterable<Connection>): void => {
+export const obey = ({ whom, id }: Disconnect, connections: Iterable<Connection>): void => {
   // hexadecimal digits have no case; a user's name has
   const wanted = whom === 'connection' ? id.toLowerCase() : id;
   for (const connection of connections) {

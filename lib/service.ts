@@ -15,6 +15,7 @@ import {
   interval,
   lastValueFrom,
   merge,
+  mergeMap,
   Observable,
   of,
   race,
@@ -33,6 +34,8 @@ import { brokerOf } from './broker/choice.js';
 import type { BrokerStatus, PublishError, Receipt } from './broker/index.js';
 import { Backlog } from './backlog.js';
 import type { Clock } from './clock.js';
+import type { Word } from './broker/word.js';
+import { catchUps } from './catch-ups.js';
 import { CLOSE } from './close.js';
 import type { Draft, DraftFields } from './codec.js';
 import type { Config } from './config.js';
@@ -115,6 +118,13 @@ export const service = ({
   const backlog = new Backlog(config.limits.outboxTotalBytes);
   const broker = brokerOf(config, clock);
   const measures = metrics(backlog, broker);
+  const said$ = new Subject<Word>();
+  const behind = catchUps({
+    clock,
+    brokerMs: broker.clockMs,
+    logTtlMs: config.log.logTtlMs,
+    say: (word) => said$.next(word),
+  });
   let globalPosition: Position = { tag: NO_EPOCH, offset: 0, ms: 0 };
   let status: BrokerStatus = { _tag: 'Starting' };
   let draining = false;
@@ -182,6 +192,7 @@ export const service = ({
           },
           tell,
           globalPosition: () => globalPosition,
+          catchUps: behind,
           newId: randomUUID,
           server,
           isLent: lent !== undefined,
@@ -223,7 +234,9 @@ export const service = ({
     }),
   );
 
-  const word$ = broker.word$.pipe(tap((word) => obey(word, connections)));
+  const word$ = broker.word$.pipe(
+    tap((word) => (word._tag === 'CatchUp' ? behind.heard(word) : obey(word, connections))),
+  );
 
   const counted$ = new Observable<never>(() => {
     const folds = [measures.fold, counts.fold, ...(onEvent === undefined ? [] : [onEvent])];
@@ -251,6 +264,7 @@ export const service = ({
     broker.event$.pipe(tap(tell)),
     status$,
     word$,
+    said$.pipe(mergeMap((word) => broker.say(word))),
     overdue$,
     hub$,
   ).subscribe();

@@ -9,6 +9,7 @@ import t from 'tap';
 import { WebSocketServer } from 'ws';
 import { ANYBODY, OPEN } from '../lib/access/choice.js';
 import { Expiries } from '../lib/access/expiries.js';
+import { catchUps } from '../lib/catch-ups.js';
 import { Backlog } from '../lib/backlog.js';
 import { localBroker } from '../lib/broker/local.js';
 import type { Connection } from '../lib/command.js';
@@ -1027,6 +1028,7 @@ t.test('half a message: ws still shows it where we look', async (t) => {
         outboxes: { bound: { messages: 1, bytes: 1 }, now: () => 0, backlog: new Backlog(1) },
         tell: () => undefined,
         globalPosition: () => ({ tag: 1, offset: 0, ms: 0 }),
+        catchUps: catchUps({ clock, brokerMs: clock.wall, logTtlMs: 1, say: () => undefined }),
         newId: () => 'c1',
         connections: new Set<Connection>(),
       };

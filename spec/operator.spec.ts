@@ -1,7 +1,7 @@
 /** Operators' words (contract section 2, A18): who is disconnected, on whichever pod, and who is not. */
 import t, { type Test } from 'tap';
 import { CONTROL_CHANNEL } from '../lib/broker/bus.js';
-import type { Word } from '../lib/broker/word.js';
+import type { Disconnect } from '../lib/broker/word.js';
 import type { Connection } from '../lib/command.js';
 import { obey } from '../lib/operator.js';
 import type { Client } from './support/client.js';
@@ -48,7 +48,7 @@ t.test('a word closes the connection of that id, or all of that user, with 4503'
         },
       }) as Connection,
   );
-  const told = (whom: Word['whom'], id: string): readonly string[] => {
+  const told = (whom: Disconnect['whom'], id: string): readonly string[] => {
     revoked.length = 0;
     obey({ _tag: 'Disconnect', whom, id }, connections);
     return [...revoked];

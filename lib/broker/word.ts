@@ -1,16 +1,34 @@
 /**
- * What operators say to all pods: data with a closed set of tags. On `realtime:control` a word is a JSON object,
+ * What is said to all pods: data with a closed set of tags. On `realtime:control` a word is a JSON object, such as
  * `{"type":"disconnect","user":"alice"}`; whoever may write to Redis is an operator. Anything else there is dropped.
  */
 import { isUtf8 } from 'node:buffer';
-import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
+import { type Either, isLeft, isRight, left, right } from 'fp-ts/lib/Either.js';
 import * as t from 'io-ts';
+import { isRoomName, NO_EPOCH, type Room } from '../position.js';
 
-/** `Disconnect`: the connection of this id, or all connections of this user, on whichever pod, are closed with 4503. */
-export interface Word {
+export type Word = Disconnect | CatchUp;
+
+/** The connection of this id, or all connections of this user, on whichever pod, are closed with 4503. */
+export interface Disconnect {
   readonly _tag: 'Disconnect';
   readonly whom: 'connection' | 'user';
   readonly id: string;
+}
+
+/**
+ * A pod's word on clients that came with one id, of `room` (`catch-ups.ts`): they may hold ids of the epoch `tag` (0: of any) from offset
+ * `from` to `until` (null: they still catch up) and yet have the global log only up to `since`, Unix ms.
+ */
+export interface CatchUp {
+  readonly _tag: 'CatchUp';
+  /** The pod, for its next word to replace this one. */
+  readonly pod: string;
+  readonly room: Room;
+  readonly tag: number;
+  readonly from: number;
+  readonly until: number | null;
+  readonly since: number;
 }
 
 /** A word as it was heard; `by` is how the pod that said it knows its own, absent where no pod did. */
@@ -20,7 +38,7 @@ export interface Heard {
 }
 
 /** What the id of a connection or a user must look like, for texts of refusals: a user's is as long as a token's `sub` may be. */
-export const WHOM_RULES: Readonly<Record<Word['whom'], string>> = {
+export const WHOM_RULES: Readonly<Record<Disconnect['whom'], string>> = {
   connection: 'the UUID that its welcome gave as connection_id',
   user: '1 to 255 characters without control characters',
 };
@@ -31,9 +49,11 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 export const isWhom = (id: string): boolean => WHOM.test(id);
 
 /** Whether a text may be the id of this kind. Hexadecimal digits have no case. */
-export const isWhomOf = (whom: Word['whom'], id: string): boolean =>
+export const isWhomOf = (whom: Disconnect['whom'], id: string): boolean =>
   whom === 'connection' ? UUID.test(id) : isWhom(id);
 
+/** Characters of a pod's own name in a `catch_up`. */
+const MAX_POD = 64;
 /** The longest word has 255 characters, escaped or of four bytes, and little around them. */
 const MAX_BYTES = 8_192;
 
@@ -45,16 +65,41 @@ const Whom = new t.Type<string, string, unknown>(
   t.identity,
 );
 const By = t.partial({ by: t.string });
-const Disconnect = t.type({ type: t.literal('disconnect') });
+const Named = t.type({ type: t.literal('disconnect') });
 /** One of the two: who names both meant something else. */
-const Said = t.union([
-  t.intersection([Disconnect, t.type({ connection: Whom }), t.partial({ user: t.undefined }), By]),
-  t.intersection([Disconnect, t.type({ user: Whom }), t.partial({ connection: t.undefined }), By]),
+const SaidDisconnect = t.union([
+  t.intersection([Named, t.type({ connection: Whom }), t.partial({ user: t.undefined }), By]),
+  t.intersection([Named, t.type({ user: Whom }), t.partial({ connection: t.undefined }), By]),
+]);
+const Count = new t.Type<number, number, unknown>(
+  'Count',
+  (value): value is number => Number.isSafeInteger(value) && Number(value) >= 0,
+  (value, context) =>
+    typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+      ? t.success(value)
+      : t.failure(value, context),
+  t.identity,
+);
+const SaidCatchUp = t.intersection([
+  t.type({
+    type: t.literal('catch_up'),
+    pod: t.string,
+    room: t.string,
+    tag: Count,
+    from: Count,
+    until: t.union([Count, t.null]),
+    since: Count,
+  }),
+  By,
 ]);
 
 /** A word's text on the channel, said `by` a pod. */
-export const encodeWord = ({ whom, id }: Word, by: string): string =>
-  JSON.stringify({ type: 'disconnect', [whom]: id, by });
+export const encodeWord = (word: Word, by: string): string => {
+  if (word._tag === 'Disconnect')
+    return JSON.stringify({ type: 'disconnect', [word.whom]: word.id, by });
+  const { _tag, ...fields } = word;
+  return JSON.stringify({ type: 'catch_up', ...fields, by });
+};
 
 /** Reads what came on the channel. `Left` says in words why it is no word. */
 export const decodeWord = (payload: Buffer): Either<string, Heard> => {
@@ -67,7 +112,9 @@ export const decodeWord = (payload: Buffer): Either<string, Heard> => {
   } catch {
     return left('control: expected JSON, got something else');
   }
-  const said = Said.decode(parsed);
+  const catchUp = SaidCatchUp.decode(parsed);
+  if (isRight(catchUp)) return catchUpOf(catchUp.right);
+  const said = SaidDisconnect.decode(parsed);
   if (isLeft(said))
     return left('control: expected a disconnect of one connection or user, got something else');
   const { by, connection, user } = said.right;
@@ -75,3 +122,16 @@ export const decodeWord = (payload: Buffer): Either<string, Heard> => {
     ? right({ word: { _tag: 'Disconnect', whom: 'user', id: user }, by })
     : right({ word: { _tag: 'Disconnect', whom: 'connection', id: connection }, by });
 };
+
+const catchUpOf = ({
+  pod,
+  room,
+  tag,
+  from,
+  until,
+  since,
+  by,
+}: t.TypeOf<typeof SaidCatchUp>): Either<string, Heard> =>
+  isRoomName(room) && tag < NO_EPOCH && pod !== '' && pod.length <= MAX_POD
+    ? right({ word: { _tag: 'CatchUp', pod, room, tag, from, until, since }, by })
+    : left('control: expected a catch_up with a room, an epoch and a pod, got something else');

@@ -12,7 +12,7 @@ import {
   ROOM_FORBIDDEN,
 } from '../access/index.js';
 import type { Broker } from '../broker/index.js';
-import { isWhomOf, WHOM_RULES, type Word } from '../broker/word.js';
+import { type Disconnect, isWhomOf, WHOM_RULES } from '../broker/word.js';
 import type { Clock } from '../clock.js';
 import { named } from '../codec.js';
 import type { Config } from '../config.js';
@@ -208,7 +208,7 @@ export const routes =
       [],
     );
 
-    const disconnect = (whom: Word['whom']) => async (asked: Asked) => {
+    const disconnect = (whom: Disconnect['whom']) => async (asked: Asked) => {
       const who = await operatorOf(asked);
       if (isLeft(who)) return asked.refuse(who.left);
       const { id } = asked.params;

@@ -27,6 +27,26 @@ t.test('whoever can be named can be written and read again', async (t) => {
   );
 });
 
+t.test(
+  'when a pod tells of clients that catch up, then the others read what it said',
+  async (t) => {
+    const word: Word = {
+      _tag: 'CatchUp',
+      pod: 'p',
+      room: 'r',
+      tag: 7,
+      from: 1,
+      until: null,
+      since: 1_700_000_000_000,
+    };
+    const read = (fields: object): boolean =>
+      !isLeft(decodeWord(Buffer.from(JSON.stringify({ type: 'catch_up', ...word, ...fields }))));
+    t.strictSame(decodeWord(Buffer.from(encodeWord(word, 'me'))), right({ word, by: 'me' }));
+    for (const bad of [{ room: 'a b' }, { tag: 4_095 }, { from: -1 }, { until: 0.5 }, { pod: '' }])
+      t.notOk(read(bad), JSON.stringify(bad));
+  },
+);
+
 t.test('whatever comes on the channel, it is a word or a reason in words', async (t) => {
   const shape = fc.record(
     {
@@ -48,7 +68,7 @@ t.test('whatever comes on the channel, it is a word or a reason in words', async
         const read = decodeWord(payload);
         return isLeft(read)
           ? /^control: expected .*, got /.test(read.left)
-          : isWhom(read.right.word.id);
+          : read.right.word._tag === 'Disconnect' && isWhom(read.right.word.id);
       },
     ),
     { numRuns: 1_000 },

@@ -1,10 +1,11 @@
 /** A pod's hub in virtual time, and a world that has only this one, with peers on played sockets. */
 import { isLeft } from 'fp-ts/lib/Either.js';
-import { Subject, type Subscription } from 'rxjs';
+import { Subject, Subscription } from 'rxjs';
 import { OPEN } from '../../lib/access/choice.js';
 import { Expiries } from '../../lib/access/expiries.js';
 import type { Access } from '../../lib/access/index.js';
 import { Backlog } from '../../lib/backlog.js';
+import { catchUps } from '../../lib/catch-ups.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Broker, BrokerStatus } from '../../lib/broker/index.js';
 import type { Connection } from '../../lib/command.js';
@@ -93,6 +94,19 @@ export const podHub = (options: PodHubOptions): PodHub => {
     else members.set(event.room, event.members);
   };
 
+  const running = new Subscription();
+  const behind = catchUps({
+    clock,
+    brokerMs: broker.clockMs,
+    logTtlMs: config.log.logTtlMs,
+    say: (word) => void running.add(broker.say(word).subscribe()),
+  });
+  running.add(
+    broker.word$.subscribe((word) => {
+      if (word._tag === 'CatchUp') behind.heard(word);
+    }),
+  );
+
   const deps: ConnectionDeps = {
     clock,
     config,
@@ -109,14 +123,17 @@ export const podHub = (options: PodHubOptions): PodHub => {
     },
     tell,
     globalPosition: () => globalPosition,
+    catchUps: behind,
     newId,
     connections,
   };
 
   // first, as the app does: rooms ask for the last one
-  const running = broker.status$.subscribe((next) => {
-    status = next;
-  });
+  running.add(
+    broker.status$.subscribe((next) => {
+      status = next;
+    }),
+  );
   const piped = connection$
     .pipe(
       hub({

@@ -1,0 +1,127 @@
+/** What pods remember of clients that came with one id and were cut between their two logs. */
+import t from 'tap';
+import type { CatchUp } from '../lib/broker/word.js';
+import { type CatchUps, catchUps } from '../lib/catch-ups.js';
+import { formatId, type Id } from '../lib/position.js';
+import { type Resumes, resumesOf } from '../lib/resume.js';
+import { type VirtualClock, virtualClock } from './support/virtual-clock.js';
+
+const AWAY_MS = 100_000;
+
+const pods = (): {
+  readonly clock: VirtualClock;
+  readonly one: CatchUps;
+  readonly other: CatchUps;
+  readonly said: CatchUp[];
+} => {
+  const clock = virtualClock(1);
+  const said: CatchUp[] = [];
+  const deps = {
+    clock,
+    brokerMs: clock.wall,
+    logTtlMs: 600_000,
+    say: (word: CatchUp): void => {
+      said.push(word);
+      for (const each of [one, other]) each.heard(word);
+    },
+  };
+  const one: CatchUps = catchUps(deps);
+  const other: CatchUps = catchUps(deps);
+  return { clock, one, other, said };
+};
+
+const resumed = (clock: VirtualClock, agoMs: number, id: Partial<Id> = {}): Resumes =>
+  resumesOf(
+    formatId({
+      ms: clock.wall() - agoMs,
+      tag: 7,
+      offset: 10,
+      global: false,
+      outside: false,
+      nonce: 1,
+      ...id,
+    }),
+  );
+const since = (of: CatchUps, resumes: Resumes): number | undefined => {
+  const { global } = of.resumesOf('r', resumes);
+  return global?._tag === 'Since' ? global.ms : undefined;
+};
+
+t.test(
+  'when a client is cut while it catches up, then any pod knows it by an id of the room',
+  async (t) => {
+    const { clock, one, other, said } = pods();
+    const from = clock.wall() - AWAY_MS;
+    const running = one.begin('r', resumed(clock, AWAY_MS));
+    t.match(said, [{ room: 'r', tag: 7, from: 10, until: null, since: from }]);
+    t.equal(since(other, resumed(clock, 10, { offset: 50 })), from, 'while it catches up');
+    running?.cut(60);
+    t.match(said.at(-1), { until: 60 });
+    t.equal(since(other, resumed(clock, 10, { offset: 60 })), from, 'and when it has gone');
+    for (const [what, id] of Object.entries({
+      'an id that it cannot have': { offset: 61 },
+      'an id of before': { offset: 9 },
+      'another epoch': { tag: 8, offset: 50 },
+      'an id outside the log shows the time by itself': { offset: 50, outside: true },
+    }))
+      t.equal(since(other, resumed(clock, 10, id)), clock.wall() - 10, what);
+    clock.advance(600_000);
+    t.equal(
+      since(other, resumed(clock, 10, { offset: 60 })),
+      clock.wall() - 10,
+      'as long as the log',
+    );
+  },
+);
+
+t.test('when all have caught up, then nothing is remembered', async (t) => {
+  const { clock, one, other, said } = pods();
+  const first = one.begin('r', resumed(clock, AWAY_MS));
+  const later = one.begin('r', resumed(clock, AWAY_MS - 1_000, { offset: 20 }));
+  t.equal(said.length, 1, 'a herd is told once');
+  first?.done();
+  t.equal(other.size(), 1);
+  later?.done();
+  t.equal(other.size(), 0);
+});
+
+t.test(
+  'when a client comes with the global id alone, then the room may be ahead of it',
+  async (t) => {
+    const { clock, one, other } = pods();
+    const from = clock.wall() - AWAY_MS;
+    one.begin('r', resumed(clock, AWAY_MS, { global: true }))?.cut(60);
+    t.equal(since(other, resumed(clock, 10, { offset: 5 })), from);
+  },
+);
+
+t.test(
+  'when a client was away for a moment, or brings an id of each log, then nothing is told',
+  async (t) => {
+    const { clock, one, said } = pods();
+    t.equal(one.begin('r', resumed(clock, 10_000)), undefined);
+    const { room } = resumed(clock, AWAY_MS);
+    const { global } = resumed(clock, AWAY_MS, { global: true });
+    t.equal(one.begin('r', { room, global }), undefined);
+    t.same(said, []);
+  },
+);
+
+t.test(
+  'when more is said than is remembered, then all rooms resume from the earliest time of it',
+  async (t) => {
+    const { clock, other } = pods();
+    for (let i = 0; i <= 4_096; i++)
+      other.heard({
+        _tag: 'CatchUp',
+        pod: 'p',
+        room: `r${i}`,
+        tag: 7,
+        from: 1,
+        until: 9,
+        since: i + 1,
+      });
+    t.equal(other.size(), 4_096);
+    t.equal(since(other, resumed(clock, 10)), 1);
+  },
+);
