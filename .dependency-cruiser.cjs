@@ -11,7 +11,7 @@ const LAYERS = [
   ],
   [
     'parts',
-    '(connection|heartbeat|room|fan-out|recovery|handshake|upgrades|drain|operator|asker)\\.ts$|access/|broker/|log/|archive/',
+    '(connection|catch-ups|heartbeat|room|fan-out|recovery|handshake|upgrades|drain|operator|asker)\\.ts$|access/|broker/|log/|archive/',
   ],
   ['whole', '(accept|hub)\\.ts$'],
   ['edges', 'http/|(journal|pretty)\\.ts$'],

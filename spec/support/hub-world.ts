@@ -99,7 +99,9 @@ export const podHub = (options: PodHubOptions): PodHub => {
     clock,
     brokerMs: broker.clockMs,
     logTtlMs: config.log.logTtlMs,
-    say: (word) => void running.add(broker.say(word).subscribe()),
+    say: (word) => {
+      running.add(broker.say(word).subscribe());
+    },
   });
   running.add(
     broker.word$.subscribe((word) => {
