@@ -23,6 +23,7 @@ import { isRoomName, type Room, ROOM_RULE } from '../position.js';
 import { type Problem, problem } from '../problem.js';
 import { bodies, unreadable } from './bodies.js';
 import { corsHeaders, isPreflight, preflightFault, preflightHeaders } from './cors.js';
+import { frontPage } from './front-page.js';
 import type { History, Query } from './history.js';
 import type { Metrics } from './metrics.js';
 import type { Publishing } from './publishing.js';
@@ -130,6 +131,9 @@ export const routes =
       server_id: serverId,
       timestamp: Math.floor(clock.wall() / 1000),
     }));
+
+    const page = frontPage(basePath);
+    get('/', ({ reply }) => reply.type('text/html; charset=utf-8').send(page));
 
     get('/ready', ({ reply }) => {
       const status = readiness();

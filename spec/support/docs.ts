@@ -37,3 +37,9 @@ export const linksIn = (text: string): readonly string[] =>
 
 const withoutCode = (text: string): string =>
   text.replaceAll(/^```[\s\S]*?^```/gm, '').replaceAll(/`[^`\n]*`/g, '');
+
+/** The fenced blocks of a document in one language. */
+export const blocksIn = (text: string, language: string): readonly string[] =>
+  [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].flatMap(([, name, block = '']) =>
+    name === language ? [block] : [],
+  );

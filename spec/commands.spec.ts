@@ -1,0 +1,85 @@
+/** Every command in README and docs: run as it stands, or named here with the reason why it is not. */
+import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { blocksIn } from './support/docs.js';
+import { startPod } from './support/pod.js';
+import { startRedis } from './support/redis.js';
+
+const ROOT = join(import.meta.dirname, '..');
+const DOCUMENTS = [
+  'README.md',
+  'CONTRIBUTING.md',
+  ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`),
+];
+
+const textOf = (name: string): string => readFileSync(join(ROOT, name), 'utf8');
+
+/** What stands for something else in it: run by another spec, or not to be run here. */
+const NOT_RUN: readonly (readonly [command: RegExp, why: string])[] = [
+  [/^npm (ci|install|prune|run build|pack)\b/, 'spec/install.spec.ts installs, builds and packs'],
+  [/^NODE_ENV=production node dist\/main\.js$/, 'spec/process.spec.ts starts it'],
+  [/^node --experimental-permission /, 'spec/permissions.spec.ts runs it'],
+  [/^npx wscat /, 'a package that is not ours, and it waits for a person'],
+];
+
+/** The lines of `sh` blocks, without their comments. */
+const commandsIn = (text: string): readonly string[] =>
+  blocksIn(text, 'sh').flatMap((block) =>
+    block
+      .split('\n')
+      .map((line) => line.replace(/(^|\s+)# .*$/, '').trim())
+      .filter((line) => line !== ''),
+  );
+
+const shell = (command: string): Promise<{ readonly code: number | null; readonly said: string }> =>
+  new Promise((resolve) => {
+    const child = spawn('sh', ['-c', command]);
+    let said = '';
+    child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    child.once('close', (code) => resolve({ code, said }));
+  });
+
+t.test('when a command stands in a document, then it works', async (t) => {
+  const redis = await startRedis({});
+  t.teardown(redis.stop);
+  const pod = await startPod(t, {
+    broker: { redisUrl: `redis://127.0.0.1:${redis.port}` },
+    access: { authEnabled: false },
+  });
+  let ran = 0;
+  for (const name of DOCUMENTS)
+    for (const command of commandsIn(textOf(name))) {
+      if (NOT_RUN.some(([pattern]) => pattern.test(command))) continue;
+      const here = command
+        .replaceAll(':8000', `:${pod.port}`)
+        .replace(/^curl /, 'curl -sS --fail-with-body ')
+        .replace(/^redis-cli /, `redis-cli -e -p ${redis.port} `);
+      t.match(command, /^(curl|redis-cli) /, `${name}: run by nobody: ${command}`);
+      const { code, said } = await shell(here);
+      t.equal(code, 0, `${name}: ${command}\n${said}`);
+      ran++;
+    }
+  t.ok(ran >= 5, `${ran} were run`);
+});
+
+t.test('when a script is named, then package.json has it', async (t) => {
+  const { scripts } = JSON.parse(textOf('package.json')) as {
+    readonly scripts: Readonly<Record<string, string>>;
+  };
+  for (const name of DOCUMENTS)
+    for (const [, script = ''] of textOf(name).matchAll(/npm run (?:--silent )?([\w:-]+)/g))
+      t.ok(Object.hasOwn(scripts, script), `${name}: npm run ${script}`);
+});
+
+t.test('when somebody opens the address, then a page says where things are', async (t) => {
+  const { get } = await startPod(t, { server: { basePath: '/chat' } });
+  const { status, headers, body } = await get('/');
+  t.equal(status, 200);
+  t.match(headers['content-type'], 'text/html');
+  for (const [, link = ''] of body.matchAll(/href="(\/[^"]*)"/g))
+    t.equal((await get(link)).status, 200, link);
+  t.match(body, '/chat/ws/{room}');
+});
