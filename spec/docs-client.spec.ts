@@ -24,6 +24,7 @@ type OpenRoom = (options: {
 
 const CLIENTS = 3;
 const CUTS = 30;
+const HERE = 'here';
 
 t.test(
   'when its connections are cut on two pods, then it loses nothing and doubles nothing',
@@ -59,17 +60,21 @@ t.test(
 
     const gaps: unknown[] = [];
     const heard: string[][] = [];
+    const here = new Set<number>();
     const rooms = Array.from({ length: CLIENTS }, (_, at) => {
       const ids: string[] = (heard[at] = []);
       return openRoom({
         url: `ws://pod${BASE}/ws`,
         room: 'docs',
-        onMessage: ({ data }) => ids.push(String(data)),
+        onMessage: ({ data }) => (data === HERE ? here.add(at) : ids.push(String(data))),
         onGap: (gap) => gaps.push(gap),
         onClosed: (code) => t.fail(`closed with ${code}`),
         random: () => 0.05,
       });
     });
+    // who has not joined yet hears nothing of what is said before
+    for (const room of rooms) room.say(HERE);
+    await until('all have joined', () => here.size === CLIENTS, 10_000);
     let said = 0;
     for (let cut = 0; cut < CUTS; cut++) {
       for (const room of rooms) room.say(said++);
