@@ -9,10 +9,10 @@ import { brokerContract, type Cluster } from './contract.js';
 const cluster = (pods: number): Cluster => {
   const clock = virtualClock();
   const redis = modelRedis(clock);
-  const brokers = Array.from({ length: pods }, (_, i) => {
-    const serverId = `pod-${i}`;
-    return podsBroker({ bus: modelBus(redis, clock, serverId), clock, serverId, timeoutMs: 2_000 });
-  });
+  const buses = Array.from({ length: pods }, (_, i) => modelBus(redis, clock, `pod-${i}`));
+  const brokers = buses.map((bus, i) =>
+    podsBroker({ bus, clock, serverId: `pod-${i}`, timeoutMs: 2_000 }),
+  );
   // the first probe has come round
   clock.advance(1_000);
   const own = brokers.map(({ holdings }) => holdings().channels);
@@ -21,6 +21,7 @@ const cluster = (pods: number): Cluster => {
     brokers,
     // a count may be told a second late
     settleMs: 3_000,
+    breakOff: (pod) => buses[pod]?.breakOff('both'),
     held: () =>
       brokers.reduce((sum, { holdings }, i) => {
         const { channels, rooms, lines, counts } = holdings();

@@ -26,6 +26,8 @@ export interface Cluster {
   readonly brokers: readonly Broker[];
   /** Nothing that was asked is still under way after so long. */
   readonly settleMs: number;
+  /** What carries a pod's messages breaks, and comes back by itself; absent where nothing does. */
+  readonly breakOff?: (pod: number) => void;
   /** What the brokers hold for rooms at this moment: 0 when nobody uses them. */
   readonly held: () => number;
 }
@@ -388,6 +390,44 @@ const contractOf = (t: Test, build: () => Cluster): void => {
     b.settle();
     t.match(idOf(receiptOf(sent).id), { offset: 1 });
     t.equal(b.held(), 0);
+  });
+
+  t.test(
+    'what carries the messages breaks while they are under way: one answer each, one order, nothing twice',
+    async (t) => {
+      const b = bench();
+      const listeners = b.brokers.map((_, pod) => b.listen('r', pod));
+      b.settle();
+      const sent = Array.from({ length: 30 }, (_, i) => {
+        const each = b.publish({ room: 'r' }, i);
+        b.clock.advance(3);
+        if (i % 5 === 2) b.breakOff?.(i % b.brokers.length);
+        return each;
+      });
+      b.settle();
+      t.ok(sent.every(({ results, completed }) => results.length === 1 && completed));
+      t.ok(sent.every((each) => receiptOf(each).scope === 'cluster'));
+      for (const listener of listeners) {
+        t.strictSame([...idsIn(listener)].sort(), sent.map((each) => receiptOf(each).id).sort());
+        t.strictSame([...idsIn(listener)].sort(), idsIn(listener));
+      }
+      t.equal(
+        b.brokers.reduce((sum, { waiting }) => sum + (waiting?.() ?? 0), 0),
+        0,
+      );
+    },
+  );
+
+  t.test('closed while publishes are under way, each has an answer', async (t) => {
+    const b = bench();
+    const sent = Array.from({ length: 5 }, () => b.publish({ room: 'r' }));
+    for (const broker of b.brokers) broker.close().subscribe();
+    sent.push(b.publish({ room: 'r' }));
+    t.ok(sent.every(({ results, completed }) => results.length === 1 && completed));
+    t.equal(
+      b.brokers.reduce((sum, { waiting }) => sum + (waiting?.() ?? 0), 0),
+      0,
+    );
   });
 
   t.test('members: so many are on the other pods; emits once and completes', async (t) => {

@@ -122,6 +122,7 @@ const KEY_TTL_MS = 300_000;
 /** As `lib/broker/redis-calls.ts` has it, with a timeout of 2 s. */
 const MARK_MS = 8_000;
 const TELLING_MESSAGES = 1_000;
+const FENCE_MARGIN_MS = 2_000;
 /** What was written longer ago is on the disk and on every replica. */
 const UNSAFE_MS = 1_000;
 
@@ -365,7 +366,7 @@ export const modelRedis = (
         marks.set(call.id, { outcomes, until: now() + MARK_MS });
         wrote(() => marks.delete(call.id));
       }
-      if (isAgain) fences.set(call.id, deadline);
+      if (isAgain) fences.set(call.id, deadline + FENCE_MARGIN_MS);
       for (const [id, due] of fences) if (due < now()) fences.delete(id);
       return right(outcomes);
     },
