@@ -195,13 +195,13 @@ export const room =
       };
 
       /**
-       * Emits once, in the turn in which the joiner has what the members have. What was said on this pod alone is told as a
+       * Emits once, in the turn in which the joiner has what the members have. What no log tells it is told as a
        * gap: first, and once more when there was more of it while the joiner caught up.
        */
       const catchUp = ({ membership, resume }: Join): Observable<Recovered | undefined> => {
         if (resume === undefined) return of(undefined);
         const missed = broker.missedHere?.(name, resume);
-        if (missed !== undefined) tellGap(membership, 'broker_outage');
+        if (missed !== undefined) tellGap(membership, missed.reason);
         const caughtUp$ =
           scopeTold() === 'pod'
             ? onPod(membership, resume, missed !== undefined)
@@ -209,9 +209,12 @@ export const room =
         return caughtUp$.pipe(
           tap(({ messages, gap }) => {
             const more = broker.missedHere?.(name, resume);
-            if (more !== undefined && more !== missed) tellGap(membership, 'broker_outage');
-            const result = gap ?? ((missed ?? more) === undefined ? 'recovered' : 'broker_outage');
-            tell({ _tag: 'Recovered', result, messages });
+            if (more !== undefined && more !== missed) tellGap(membership, more.reason);
+            tell({
+              _tag: 'Recovered',
+              result: gap ?? (missed ?? more)?.reason ?? 'recovered',
+              messages,
+            });
           }),
         );
       };

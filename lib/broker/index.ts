@@ -10,7 +10,7 @@ import type { GapReason } from '../control.js';
 import type { Log } from '../log/index.js';
 import type { Room, Top } from '../position.js';
 import type { Resume } from '../resume.js';
-import type { PodOnlySaid } from './pod-only.js';
+import type { Missed } from './pod-only.js';
 import type { Word } from './word.js';
 
 /**
@@ -101,10 +101,10 @@ export interface Broker {
    */
   readonly publishNow?: (draft: Draft) => Either<PublishError, Receipt> | undefined;
   /**
-   * What was said on this pod alone, is in no log, and was not had by whoever goes on from there; undefined: nothing. Absent
-   * where nothing is ever said so.
+   * What no log tells whoever goes on from there: it was said on this pod alone, or in an epoch that is over. Undefined:
+   * nothing. Absent where there is no such thing.
    */
-  readonly missedHere?: (room: Room, resume: Resume) => PodOnlySaid | undefined;
+  readonly missedHere?: (room: Room, resume: Resume) => Missed | undefined;
   /**
    * Tells the others how many connections this pod has in a room and learns how many the others have in all.
    * Emits once and completes: the last known number when nobody answers.

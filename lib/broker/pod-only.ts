@@ -10,51 +10,52 @@
  * At the place itself an id does not say whether it was sent before the message or after: a `gap` too many costs the client
  * one look at the history, one too few costs it a message.
  */
+import type { GapReason } from '../control.js';
 import type { Id, Room } from '../position.js';
-import { OVERLAP_MS, type Resume } from '../resume.js';
+import { LAG_MS, type Resume } from '../resume.js';
 
 /** Compared by identity: another one has come since, when it is another. */
-export interface PodOnlySaid {
+export interface Missed {
   /** Unix ms by Redis's clock, as far as this pod knows it. */
   readonly at: number;
+  readonly reason: GapReason;
 }
 
 export interface PodOnly {
   /** A message was said to this pod's members alone. */
   readonly said: (room: Room, id: Id, idText: string) => void;
   /** What somebody who goes on from there has missed; undefined: nothing. */
-  readonly missed: (room: Room, resume: Resume) => PodOnlySaid | undefined;
+  readonly missed: (room: Room, resume: Resume) => Missed | undefined;
   /** Rooms of which the last one is known. */
   readonly size: () => number;
 }
 
-interface Last extends PodOnlySaid {
+interface Last extends Missed {
   readonly id: Id;
   readonly idText: string;
 }
 
 /** 4 MB. */
 const MAX_ROOMS = 16_384;
-/** The clock of Redis is known to a probe's round trip. */
-const BLUR_MS = 2_000;
+const REASON = 'broker_outage';
 
 /** `now`: Unix ms by Redis's clock. */
 export const podOnly = ({ now }: { readonly now: () => number }): PodOnly => {
   /** In the order of the last message. */
   const rooms = new Map<Room, Last>();
   /** Of rooms that were let go, the last message of all. */
-  let forgotten: PodOnlySaid | undefined;
+  let forgotten: Missed | undefined;
 
   return {
     said: (room, id, idText) => {
       // a log's time may be ahead of the clock, which went back
       const at = Math.max(now(), id.ms);
       rooms.delete(room);
-      rooms.set(room, { at, id, idText });
+      rooms.set(room, { at, reason: REASON, id, idText });
       if (rooms.size <= MAX_ROOMS) return;
       for (const [oldest, last] of rooms) {
         rooms.delete(oldest);
-        forgotten = { at: Math.max(last.at, forgotten?.at ?? 0) };
+        forgotten = { at: Math.max(last.at, forgotten?.at ?? 0), reason: REASON };
         return;
       }
     },
@@ -74,6 +75,6 @@ const isMissed = (last: Last, resume: Resume): boolean => {
   return resume.text !== last.idText;
 };
 
-/** By time: the places of two epochs say nothing of each other. */
-const isBefore = ({ at }: PodOnlySaid, resume: Resume): boolean =>
-  (resume._tag === 'After' ? resume.id.ms : resume.ms - OVERLAP_MS) <= at + BLUR_MS;
+/** By time: the places of two epochs say nothing of each other. The clock of Redis is known to a probe's round trip. */
+const isBefore = ({ at }: Missed, resume: Resume): boolean =>
+  (resume._tag === 'After' ? resume.id.ms : resume.ms) <= at + LAG_MS;

@@ -27,6 +27,7 @@ import {
 } from './bus.js';
 import { counts } from './counts.js';
 import { echoes } from './echoes.js';
+import { epochs } from './epochs.js';
 import type { Broker, BrokerEvent, BrokerStatus, ChannelEvent } from './index.js';
 import { namesakes } from './namesake.js';
 import { type Input, type Outage, outage, statusOf } from './outage.js';
@@ -97,12 +98,14 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
   const keys = receipts({ clock });
   /** What Redis's clock is ahead of ours, as last known: an outage forgets it for deadlines. */
   let ahead: number | undefined;
-  const here = podOnly({
-    now: () => {
-      ahead = pulse.ahead() ?? ahead;
-      return ahead === undefined ? wall() : scheduler.now() + ahead;
-    },
-  });
+  const redisNow = (): number => {
+    ahead = pulse.ahead() ?? ahead;
+    return ahead === undefined ? wall() : scheduler.now() + ahead;
+  };
+  const here = podOnly({ now: redisNow });
+  /** Of all places: the clock of the next Redis may be behind it. */
+  let latest = 0;
+  const turns = epochs({ now: () => Math.max(latest, redisNow()), own: podTag });
   const members = counts({
     bus,
     clock,
@@ -250,6 +253,8 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
             return said.find(room, publication);
           },
           moved: (top) => {
+            if (place.top?.tag !== top.tag) turns.reached(room, top);
+            if (top.ms > latest) latest = top.ms;
             place.top = top;
             place.open.add(out);
           },
@@ -336,7 +341,7 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
       },
     },
     publish: (draft) => lines.publish(draft),
-    missedHere: here.missed,
+    missedHere: (room, resume) => here.missed(room, resume) ?? turns.missed(room, resume),
     remembered: () => ({ echoes: said.size(), keys: keys.size(), rooms: here.size() }),
     waiting: () => lines.waiting(),
     members: (room, own) => members.members(room, own),

@@ -17,6 +17,7 @@ import {
   idOf,
   idTextOf,
   isControl,
+  type Place,
   placeText,
   recordOf,
   roomText,
@@ -164,6 +165,8 @@ export const checker = ({
     missedTold: 0,
     recovered: 0,
   };
+  /** Where each client stood in the global log, which nobody leaves, when its last connection ended. */
+  const leftGlobal = new Map<string, Place>();
   const gaps: Record<string, number> = {};
   const closes: Record<string, number> = {};
   let connections = 0;
@@ -224,6 +227,7 @@ export const checker = ({
         askedAt: at,
         counts: heard,
         reached: far,
+        left: room === GLOBAL ? leftGlobal.get(client) : undefined,
         isTrimmed: (tag, offset) => earth.isTrimmed(room, tag, offset),
       });
       here.stays.set(room, [...(here.stays.get(room) ?? []), made]);
@@ -420,6 +424,10 @@ export const checker = ({
       joins: (room, lastIn, at) => enter(room, resumedAfter(lastIn, words), at),
       closed: (code, cause, at) => {
         open.delete(here);
+        const [everywhere] = here.stays.get(GLOBAL) ?? [];
+        const place = everywhere?.place();
+        if (place !== undefined) leftGlobal.set(client, place);
+        else if (everywhere?.resumed === undefined) leftGlobal.delete(client);
         for (const room of [...here.stays.keys()])
           for (const each of here.stays.get(room) ?? []) if (each.isOpen()) past.push(each);
         const name = String(code ?? 1006);

@@ -72,8 +72,7 @@ export const alone = (isUnanswered: Unanswered): Alone => {
       )?.saying,
     mayHave: ({ pod, room, resumed }) =>
       spokenIn(pod, room).some(
-        ({ id }) =>
-          (resumed._tag === 'After' && resumed.id.tag !== id.tag) || isBehind(resumed, id),
+        ({ id }) => resumed._tag === 'Since' || resumed.id.tag !== id.tag || isBehind(resumed, id),
       ) || isUnanswered(pod, room),
   };
 };
@@ -82,4 +81,4 @@ export const alone = (isUnanswered: Unanswered): Alone => {
 const isBehind = (resumed: Resumed, id: Id): boolean =>
   resumed._tag === 'After'
     ? resumed.id.tag === id.tag && resumed.id.offset <= id.offset
-    : id.ms >= resumed.ms;
+    : id.ms >= resumed.dueMs;

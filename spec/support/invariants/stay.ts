@@ -25,6 +25,8 @@ export interface StayDeps {
   /** How far the client came in each epoch of the room, over all its connections. */
   readonly reached: Map<number, number>;
   readonly isTrimmed: (tag: number, offset: number) => boolean;
+  /** Where it had come to when it was cut, in a room that it never leaves. */
+  readonly left: Place | undefined;
 }
 
 /** Counted over all stays. */
@@ -282,6 +284,22 @@ export const stay = (deps: StayDeps): Stay => {
       if (resumed?._tag !== 'Since' || gapAt !== undefined || joinedAt === undefined) return;
       const from = first ?? (base === undefined ? undefined : { ...base, offset: base.offset + 1 });
       if (from === undefined) return;
+      if (deps.left?.tag === from.tag && from.offset > deps.left.offset + 1)
+        missing(
+          { tag: from.tag, from: deps.left.offset + 1, to: from.offset - 1 },
+          at,
+          `had ${placeText(deps.left)} when it was cut, and goes on behind ${from.offset - 1}`,
+        );
+      else if (deps.left !== undefined && deps.left.tag !== from.tag) {
+        const lost = order.at(deps.left.tag, deps.left.offset + 1);
+        const isHad = lost?.saying !== undefined && outside.has(lost.saying);
+        if (lost !== undefined && !isHad)
+          found(
+            'I1',
+            `had ${placeText(deps.left)} when it was cut, and goes on in epoch ${from.tag} without a gap`,
+            at,
+          );
+      }
       const left = order.at(from.tag, from.offset - 1);
       const isHeard = left?.saying !== undefined && outside.has(left.saying);
       if (left === undefined || isHeard || left.id.ms <= resumed.ms) return;
