@@ -15,6 +15,8 @@ t.test('a time of before the new epoch is told, a later one and an id are not', 
   known.reached('r', place(OWN));
   known.reached('r', place(1));
   t.equal(known.missed('r', since(AT - 1)), undefined, 'nor a place of the pod alone between');
+  known.reached('r', { ...place(OWN), offset: 3 });
+  t.match(known.missed('r', since(AT - 1)), { reason: 'log_lost' }, 'a log may have its tag');
   known.reached('r', place(2));
   t.match(known.missed('r', since(AT - 1)), { reason: 'log_lost' });
   t.equal(known.missed('r', since(AT + 6_000)), undefined);
