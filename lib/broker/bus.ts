@@ -106,6 +106,11 @@ export interface Bus {
     deadline: number,
     call?: CallOf,
   ): Answer<readonly Outcome[]>;
+  /**
+   * Where a room's log stands, undefined where there is none: the cheapest look there is. Makes no epoch, writes nothing,
+   * and is answered wherever Redis answers, by a replica too.
+   */
+  position(room: Room): Answer<Top | undefined>;
   /** The top of a room's log, whose epoch is made with `tag` if there is none. */
   top(room: Room, tag: number): Answer<Top>;
   /** Some of a room's log (`lib/log/index.ts`), whose epoch is made with `tag` if there is none. */

@@ -41,6 +41,9 @@ interface Place {
 
 /** Rooms whose position is remembered though nobody is in them: about 25 MB. */
 const MAX_POSITIONS = 100_000;
+/** Of them, those in which nothing was ever said, and for how long: else who joins many pushes out the others. */
+const MAX_EMPTY = 10_000;
+const EMPTY_TTL_MS = 600_000;
 
 export const localBroker = ({
   clock,
@@ -54,16 +57,36 @@ export const localBroker = ({
   const word$ = new Subject<Word>();
   const log = memoryLog({ wall: clock.wall, messages: logMessages, ttlMs: logTtlMs });
 
+  /** Rooms without a message that nobody is in, and since when, in the order of that. */
+  const empty = new Map<Room, number>();
+
   const forget = (room: Room): void => {
     places.delete(room);
+    empty.delete(room);
     log.forget(room);
+  };
+
+  const wentQuiet = (room: Room, { top, channel }: Place): void => {
+    if (channel !== undefined || top.offset > 0) return;
+    const now = clock.wall();
+    empty.delete(room);
+    empty.set(room, now);
+    for (const [oldest, since] of empty) {
+      if (empty.size <= MAX_EMPTY && now - since < EMPTY_TTL_MS) return;
+      forget(oldest);
+    }
   };
 
   /** A room's place, unless its epoch has ended. */
   const knownPlace = (room: Room): Place | undefined => {
     const place = places.get(room);
     if (place === undefined || place.channel !== undefined) return place;
-    if (clock.wall() - place.top.ms < positionTtlMs) return place;
+    const emptySince = empty.get(room);
+    const lives =
+      emptySince === undefined
+        ? clock.wall() - place.top.ms < positionTtlMs
+        : clock.wall() - emptySince < Math.min(EMPTY_TTL_MS, positionTtlMs);
+    if (lives) return place;
     forget(room);
     return undefined;
   };
@@ -77,6 +100,7 @@ export const localBroker = ({
     };
     places.delete(room);
     places.set(room, place);
+    empty.delete(room);
     if (places.size > MAX_POSITIONS) forgetOldest();
     return place;
   };
@@ -136,7 +160,9 @@ export const localBroker = ({
         place.channel = subscriber;
         subscriber.next({ _tag: 'Opened', top: place.top, scope: 'cluster' });
         return () => {
-          if (place.channel === subscriber) place.channel = undefined;
+          if (place.channel !== subscriber) return;
+          place.channel = undefined;
+          wentQuiet(room, place);
         };
       }),
     log: {

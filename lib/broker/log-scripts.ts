@@ -11,6 +11,16 @@
  * an epoch removes it. A log that lost entries in another way is short or has holes, and says so.
  */
 
+/**
+ * A position without a message lives so long after its last use: whoever joins rooms by the hundred thousand and says
+ * nothing must not fill Redis with them. A pod that has the room open uses it every minute.
+ */
+const EMPTY_POSITION_TTL_MS = 600_000;
+
+/** How long a position lives: `ttl` is Lua. */
+export const lives = (ttl: string): string =>
+  `offset == 0 and math.min(tonumber(${ttl}), ${EMPTY_POSITION_TTL_MS}) or ${ttl}`;
+
 /** Numbers stay below 2^53; each %x gets at most 32 bits, as on some builds of Lua it takes no more. */
 export const ID = `
 local function id_of(ms, tag, offset, bits)
@@ -55,7 +65,7 @@ if not tag or tag == tonumber(ARGV[3]) then
   redis.call('HSET', KEYS[1], 'e', tag, 'o', offset, 't', ms, 'i', '', 'a', '')
   redis.call('UNLINK', KEYS[2])
 end
-redis.call('PEXPIRE', KEYS[1], ARGV[2])`;
+redis.call('PEXPIRE', KEYS[1], ${lives('ARGV[2]')})`;
 
 /**
  * KEYS: pos, log. ARGV: tag for a new epoch, ms that the position lives, the tag to be replaced.
@@ -63,6 +73,15 @@ redis.call('PEXPIRE', KEYS[1], ARGV[2])`;
  */
 export const RENEW = `${POSITION}${EPOCH}
 return { tag, offset, ms, id }`;
+
+/** KEYS: pos of each room. Answers for each: tag, offset, ms and id, as they are; a text where it is of the wrong type. */
+export const POSITIONS = `
+local answer = {}
+for i, key in ipairs(KEYS) do
+  local pos = redis.pcall('HMGET', key, 'e', 'o', 't', 'i')
+  answer[i] = pos.err or pos
+end
+return answer`;
 
 /** Reads so many entries at a time: what is read beyond the bytes of a page is at most 2 MiB. */
 const READ = `

@@ -13,7 +13,7 @@
  * asked for again: the tail of the log, the keys and the mark say whether it ran, and if so it is answered as it was then.
  * If not, it runs now and its id stays in `f` until its deadline: the first try, should it still come, finds it there.
  */
-import { ENTRIES } from './log-scripts.js';
+import { ENTRIES, lives } from './log-scripts.js';
 
 const LATE = `
 if now > tonumber(ARGV[2]) then return 0 end`;
@@ -142,7 +142,7 @@ for i = 13, #ARGV, 3 do
   end
 end
 if #payloads == 0 then
-  redis.call('PEXPIRE', KEYS[1], ARGV[4])
+  redis.call('PEXPIRE', KEYS[1], ${lives('ARGV[4]')})
   return answers
 end
 local cap, ttl, cut, moved, added = tonumber(ARGV[6]), tonumber(ARGV[7]), nil, false, false
@@ -159,7 +159,7 @@ local function write()
   if ARGV[9] ~= '' then redis.call('SET', KEYS[#KEYS], table.concat(answers, ' '), 'PX', ARGV[9]) end
   redis.call('HSET', KEYS[1], 'e', tag, 'o', offset, 't', ms, 'i', last, 'a', oldest or '')
   moved = true
-  redis.call('PEXPIRE', KEYS[1], ARGV[4])${fence}
+  redis.call('PEXPIRE', KEYS[1], ${lives('ARGV[4]')})${fence}
   if fresh then redis.call('UNLINK', KEYS[2]) end
   if cut then redis.call('XTRIM', KEYS[2], 'MINID', cut) end
   for i, id in ipairs(ids) do

@@ -20,6 +20,7 @@ import {
 } from './bus.js';
 import { answer, done, errorOf, isReply, listOf, strange } from './redis-answers.js';
 import { namesIn } from './redis-names.js';
+import { positions } from './redis-positions.js';
 import { type Script, scripts } from './scripts.js';
 
 /** Runs a script where its keys are. */
@@ -50,8 +51,12 @@ const MARK_TIMEOUTS = 4;
 const LEASE_MS = 10_000;
 /** A pod whose lease has ended may have been cut off only: its counts are kept this long for its return. */
 const LEASE_KEPT_MS = 60_000;
-/** Written when a count changes: a room where none does for longer is written anew by those who ask. */
-const MEMBERS_TTL_MS = 604_800_000;
+/**
+ * Of a room whose pods have died the counts stay so long. Living pods ask once in five seconds at least, and one time in
+ * sixteen they let it live on; should none of a hundred times be one, the next who asks writes its count anew.
+ */
+const MEMBERS_TTL_MS = 600_000;
+const MEMBERS_KEPT = 1 / 16;
 /** A member count may be a second old (contract section 1), so may be who lives. */
 const PODS_FRESH_MS = 1_000;
 const OUTSIDE_BIT = 0x100000;
@@ -69,7 +74,16 @@ interface Pods {
 
 export type Calls = Pick<
   Bus,
-  'publish' | 'top' | 'page' | 'peek' | 'renew' | 'members' | 'probe' | 'lease' | 'control'
+  | 'publish'
+  | 'position'
+  | 'top'
+  | 'page'
+  | 'peek'
+  | 'renew'
+  | 'members'
+  | 'probe'
+  | 'lease'
+  | 'control'
 > & {
   /** Gives the lease back. */
   readonly leave: () => Answer<void>;
@@ -137,7 +151,13 @@ export const redisCalls = (
         run(
           members,
           [keyAt(channelOf(room), 'members')],
-          [self, count ?? '', MEMBERS_TTL_MS, ...gone],
+          [
+            self,
+            count ?? '',
+            MEMBERS_TTL_MS,
+            count !== undefined && clock.random() < MEMBERS_KEPT ? 1 : 0,
+            ...gone,
+          ],
         ),
       (reply) => (isTexts(reply) ? E.right(othersIn(reply, self)) : strange(reply, 'a hash')),
     );
@@ -218,6 +238,12 @@ export const redisCalls = (
         (reply) => outcomesOf(reply, drafts.length),
       );
     },
+    position: positions({
+      clock,
+      sharded,
+      keyOf: (room) => keyAt(channelOf(room), 'pos'),
+      ask: (keys) => run(all.positions, keys, []),
+    }),
     top: (room, tag) => read(page, room, 0, 0, tag).pipe(map(E.map((page) => page.top))),
     page: (room, from, most, tag) => read(page, room, from, most, tag),
     peek: (room, from, most) => read(peek, room, from, most, ''),

@@ -8,7 +8,7 @@
  *   {channel}:members   hash: pod → its connections in the room
  */
 import { createHash } from 'node:crypto';
-import { ENTRIES, ID, PAGE, PEEK, RENEW } from './log-scripts.js';
+import { ENTRIES, ID, PAGE, PEEK, POSITIONS, RENEW } from './log-scripts.js';
 import { PUBLISH, PUBLISH_AGAIN } from './publish-script.js';
 
 /** A script and the SHA-1 by which Redis knows it. */
@@ -22,6 +22,8 @@ export interface Scripts {
   /** The same call once more: what ran of it is found, and not done again. */
   readonly publishAgain: Script;
   readonly page: Script;
+  /** Where logs stand; runs where Redis takes no writes, too. */
+  readonly positions: Script;
   /** `page` without making an epoch: answers 0 where there is none. */
   readonly peek: Script;
   /** The same, also where Redis takes no writes. */
@@ -49,7 +51,8 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
 
 /**
- * KEYS: members. ARGV: this pod, its count ('': it only asks), ms that the hash lives, then pods that have gone. Answers
+ * KEYS: members. ARGV: this pod, its count ('': it only asks), ms that the hash lives, '1' to let
+ * it live on though nothing has changed, then pods that have gone. Answers
  * the hash, flat. It ends by itself when nobody writes to it any more: a room is not asked when its last pod dies. Rooms
  * are asked all the time, so what is there already is not written again, to replicas and the append-only file too.
  */
@@ -58,8 +61,10 @@ local own = redis.call('HMGET', KEYS[1], ARGV[1])[1] or '0'
 if ARGV[2] ~= '' and own ~= ARGV[2] then
   if ARGV[2] ~= '0' then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) else redis.call('HDEL', KEYS[1], ARGV[1]) end
   redis.call('PEXPIRE', KEYS[1], ARGV[3])
+elseif ARGV[4] == '1' then
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
 end
-for i = 4, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i]) end
+for i = 5, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i]) end
 return redis.call('HGETALL', KEYS[1])`;
 
 /**
@@ -93,6 +98,7 @@ export const scripts = (sharded: boolean): Scripts => {
     publish: script(publishing, NOW, ID, PUBLISH),
     publishAgain: script(publishing, NOW, ID, PUBLISH_AGAIN),
     page: script(NOW, ENTRIES, PAGE),
+    positions: reading(POSITIONS),
     peek: script(NOW, ENTRIES, PEEK),
     peekAnywhere: reading(NOW, ENTRIES, PEEK),
     renew: script(NOW, RENEW),

@@ -99,15 +99,37 @@ t.test(
     say(w, 'in-use');
     say(w, 'oldest');
     say(w, 'touched');
-    for (let i = 0; i < 99_990; i++) topOf(w, `r${i}`);
+    for (let i = 0; i < 99_990; i++) say(w, `r${i}`);
     say(w, 'touched');
-    for (let i = 0; i < 20; i++) topOf(w, `s${i}`);
+    for (let i = 0; i < 20; i++) say(w, `s${i}`);
     t.equal(topOf(w, 'touched').offset, 2);
     t.equal(topOf(w, 'in-use').offset, 1);
     t.equal(topOf(w, 'oldest').offset, 0, 'forgotten');
     listening.unsubscribe();
   },
 );
+
+t.test('rooms that are joined and in which nothing is said push nobody out', async (t) => {
+  const w = world();
+  say(w, 'mine');
+  const first = topOf(w, 'quiet').tag;
+  for (let i = 0; i < 9_000; i++) topOf(w, `r${i}`);
+  t.equal(topOf(w, 'quiet').tag, first, 'kept');
+  for (let i = 0; i < 100_001; i++) topOf(w, `s${i}`);
+  t.equal(topOf(w, 'mine').offset, 1);
+  t.not(topOf(w, 'quiet').tag, first, 'and let go, as there were more than 10,000 of them');
+});
+
+t.test('a room in which nothing was said is kept for 10 minutes after its last use', async (t) => {
+  const w = world();
+  const { tag } = topOf(w, 'quiet');
+  w.clock.advance(590_000);
+  t.equal(topOf(w, 'quiet').tag, tag);
+  w.clock.advance(590_000);
+  t.equal(topOf(w, 'quiet').tag, tag);
+  w.clock.advance(600_000);
+  t.not(topOf(w, 'quiet').tag, tag);
+});
 
 t.test('rooms that are only read push nobody out', async (t) => {
   const w = world();

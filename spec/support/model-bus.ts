@@ -186,6 +186,7 @@ export const modelBus = (
       }),
     publish: (room, drafts, nonces, tag, deadline, call) =>
       command('publish', false, () => redis.publish(room, drafts, nonces, tag, deadline, call)),
+    position: (room) => command('position', false, () => redis.standing(room)),
     top: (room, tag) => command('top', false, () => redis.top(room, tag)),
     page: (room, from, most, tag) =>
       command('page', false, () => redis.page(room, from, most, tag)),

@@ -61,6 +61,8 @@ export interface ModelRedis {
     deadline: number,
     call?: CallOf,
   ): Reply<readonly Outcome[]>;
+  /** Reads alone, and so whatever it refuses. */
+  standing(room: Room): Reply<Top | undefined>;
   top(room: Room, tag: number): Reply<Top>;
   page(room: Room, from: number, most: number, tag: number): Reply<Page>;
   peek(room: Room, from: number, most: number): Reply<Page>;
@@ -99,6 +101,8 @@ export interface ModelRedis {
   /** The tags of a room's epochs, in order. */
   epochs(room: Room): readonly number[];
   entries(room: Room): readonly Entry[];
+  /** The same as they were published. */
+  texts(room: Room): readonly string[];
   rooms(): readonly Room[];
   /** Where a log stands; undefined: there is none. */
   position(room: Room): Top | undefined;
@@ -370,6 +374,12 @@ export const modelRedis = (
       for (const [id, due] of fences) if (due < now()) fences.delete(id);
       return right(outcomes);
     },
+    standing: (room) => {
+      const log = logs.get(room);
+      return spoilt.has(room)
+        ? left({ _tag: 'WrongType', detail: 'the model spoilt it' })
+        : right(log && topOf(log));
+    },
     top: (room, tag) => reading(room, tag, topOf),
     page: (room, from, most, tag) => reading(room, tag, (log) => pageOf(room, log, from, most)),
     peek: (room, from, most) => {
@@ -489,6 +499,7 @@ export const modelRedis = (
       const log = logs.get(room);
       return log === undefined ? [] : kept(room, log);
     },
+    texts: (room) => (logs.get(room)?.entries ?? []).map(({ id, rest }) => payloadOf(id, rest)),
     rooms: () => [...logs.keys()],
     position: (room) => {
       const log = logs.get(room);

@@ -1,0 +1,83 @@
+/**
+ * Where logs stand, asked for all rooms of a turn in one call: each message of another pod asks
+ * (`repair.ts`), and a call costs Node more than Redis. On a Cluster a script has keys of one slot, so
+ * there a room is a call.
+ */
+import * as E from 'fp-ts/lib/Either.js';
+import { Observable } from 'rxjs';
+import type { Clock } from '../clock.js';
+import type { Room, Top } from '../position.js';
+import type { Answer, BusError } from './bus.js';
+import { errorOf, listOf, strange } from './redis-answers.js';
+
+export interface PositionsDeps {
+  readonly clock: Clock;
+  readonly sharded: boolean;
+  readonly keyOf: (room: Room) => string;
+  /** One reply a key, in order. */
+  readonly ask: (keys: readonly string[]) => Promise<unknown>;
+}
+
+type Reply = E.Either<BusError, Top | undefined>;
+
+interface Question {
+  readonly key: string;
+  readonly answer: (reply: Reply) => void;
+}
+
+/** Keys of one script: what Redis does in it nobody interrupts. */
+const MAX_KEYS = 256;
+
+export const positions = ({
+  clock,
+  sharded,
+  keyOf,
+  ask,
+}: PositionsDeps): ((room: Room) => Answer<Top | undefined>) => {
+  let questions: Question[] = [];
+
+  const askSome = (some: readonly Question[]): void => {
+    const tell = (replyOf: (i: number) => Reply): void => {
+      for (const [i, { answer }] of some.entries()) answer(replyOf(i));
+    };
+    ask(some.map(({ key }) => key)).then(
+      (reply) => {
+        const replies = listOf(reply);
+        tell((i) => topIn(replies[i]));
+      },
+      (thrown: unknown) => {
+        const error = E.left(errorOf(thrown));
+        tell(() => error);
+      },
+    );
+  };
+
+  const askAll = (): void => {
+    const all = questions;
+    questions = [];
+    const most = sharded ? 1 : MAX_KEYS;
+    for (let i = 0; i < all.length; i += most) askSome(all.slice(i, i + most));
+  };
+
+  return (room) =>
+    new Observable((out) => {
+      questions.push({
+        key: keyOf(room),
+        answer: (reply) => {
+          out.next(reply);
+          out.complete();
+        },
+      });
+      if (questions.length === 1) clock.turn(askAll);
+    });
+};
+
+const topIn = (reply: unknown): Reply => {
+  if (typeof reply === 'string') return E.left({ _tag: 'WrongType', detail: reply });
+  const [tag, offset, ms, id] = listOf(reply);
+  if (tag === null) return E.right(undefined);
+  const top = { tag: Number(tag), offset: Number(offset), ms: Number(ms) };
+  if (typeof id !== 'string' || !Object.values(top).every(Number.isSafeInteger))
+    return strange(reply, 'a position');
+  return E.right({ ...top, id: id === '' ? null : id });
+};
