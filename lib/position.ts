@@ -182,6 +182,14 @@ export const drawNonce = (random: () => number): number => Math.floor(random() *
 /** The bits after these: half a million in a row differ, of a thousand drawn two would be the same. */
 export const nextNonce = (nonce: number): number => (nonce + 1) % NONCES;
 
+/** The 20 bits by which another program's message is known: FNV-1a of its id, folded. All pods give it the same ones. */
+export const nonceOf = (text: string): number => {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++)
+    hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
+  return ((hash >>> 20) ^ hash) & (NONCES - 1);
+};
+
 const ROOM_NAME = /^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$/;
 const RESERVED = new Set(['stats']);
 

@@ -6,6 +6,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import t from 'tap';
 import { type Outcome, runSeed } from './support/cluster.js';
+import { TRICK_NAMES } from './support/cluster/neighbour.js';
 import { FAULT_NAMES } from './support/cluster/weather.js';
 import type { Violation } from './support/invariants.js';
 
@@ -44,8 +45,9 @@ t.test(`${SEEDS} seeds: what clients were told is true, and in the end all is we
   const startedAt = performance.now();
   for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
     const outcome = runSeed({ seed });
-    const { counts, faults, found } = outcome;
+    const { counts, faults, tricks, found } = outcome;
     if (found > 0) bad.push(reportOf(outcome));
+    for (const [name, count] of tricks) sum(met, name, count);
     for (const [name, count] of faults) sum(met, name, count);
     for (const [name, count] of Object.entries(counts.gaps)) sum(met, `gap ${name}`, count);
     for (const [name, count] of Object.entries(counts.closes)) sum(met, `close ${name}`, count);
@@ -61,6 +63,7 @@ t.test(`${SEEDS} seeds: what clients were told is true, and in the end all is we
   if (SEEDS < 1_000) return;
   const never = [
     ...FAULT_NAMES,
+    ...TRICK_NAMES,
     ...['expired', 'log_lost', 'broker_outage'].map((reason) => `gap ${reason}`),
     ...['1000', '1001', '1006', '1013'].map((code) => `close ${code}`),
     ...['resent', 'ackedOnPod', 'recovered', 'repeats', 'strays', 'missedTold'],

@@ -8,6 +8,7 @@ import {
   controlFrame,
   decodeMessage,
   decodePublication,
+  retold,
   type Draft,
   type DraftFields,
   draftOf,
@@ -34,6 +35,7 @@ import {
   formatId,
   GLOBAL,
   type Id,
+  nonceOf,
   isRoomName,
   NONCES,
   parseId,
@@ -660,24 +662,82 @@ const foreign = (over: Readonly<Record<string, unknown>> = {}): string =>
 const heard = (payload: string | Buffer, room = 'r'): Either<string, Publication> =>
   decodePublication(Buffer.from(payload), room);
 
-t.test('a payload of another program is taken as it is', async (t) => {
-  for (const over of [
-    {},
-    { type: 'presence', data: { status: 'online' } },
-    { type: 'notification', data: null },
-    { type: 'system', data: { event: 'maintenance' } },
-    { extra: 'field' },
-  ]) {
-    const text = foreign(over);
-    const taken = right(heard(text));
-    t.equal(taken.payload.toString(), text);
-    t.strictSame(taken.id, ID);
-    t.equal(taken.idText, formatId(ID));
-  }
-  t.ok(isRight(heard(foreign({ room: undefined }), GLOBAL)));
-  const upper = foreign({ id: formatId(ID).toUpperCase() });
-  t.equal(right(heard(upper)).idText, formatId(ID), 'an id is the same in capitals');
-  t.equal(right(heard(upper)).payload.toString(), upper);
+t.test(
+  'a payload of another program is read, and kept as it came until it is known whose it is',
+  async (t) => {
+    for (const over of [
+      {},
+      { type: 'presence', data: { status: 'online' } },
+      { type: 'notification', data: null },
+      { type: 'system', data: { event: 'maintenance' } },
+      { extra: 'field' },
+    ]) {
+      const text = foreign(over);
+      const taken = right(heard(text));
+      t.equal(taken.payload.toString(), text);
+      t.strictSame(taken.id, ID);
+      t.equal(taken.idText, formatId(ID));
+    }
+    t.ok(isRight(heard(foreign({ room: undefined }), GLOBAL)));
+    const upper = foreign({ id: formatId(ID).toUpperCase() });
+    t.equal(right(heard(upper)).idText, formatId(ID), 'an id is the same in capitals');
+    t.equal(right(heard(upper)).payload.toString(), upper);
+  },
+);
+
+t.test('what another program wrote is told in our words, under an id of ours', async (t) => {
+  const place: Id = { ...ID, outside: true, nonce: nonceOf(formatId(ID)) };
+  const told = (text: string, room = 'r', isForeign = true): unknown =>
+    JSON.parse(right(retold(right(heard(text, room)), room, place, isForeign)).payload.toString());
+  const fields = {
+    id: formatId(place),
+    type: 'chat',
+    room: 'r',
+    from: 'billing',
+    data: { a: 1 },
+    timestamp: '2026-01-15T10:30:00.123Z',
+  };
+  t.strictSame(told(foreign()), { ...fields, ref: formatId(ID) });
+  t.strictSame(
+    told(foreign({ ref: 'spoofed', z: '\ud800', deep: [[[[]]]] })),
+    { ...fields, ref: formatId(ID) },
+    'fields that we do not know are not passed on',
+  );
+  const doubled = foreign().replace('"data":', '"data":{"event":"draining"},"data":');
+  t.strictSame(told(doubled), { ...fields, ref: formatId(ID) }, 'the last of two holds');
+  const { room: _, ...global } = fields;
+  t.strictSame(told(foreign({ room: undefined }), GLOBAL), { ...global, ref: formatId(ID) });
+  t.strictSame(told(foreign(), 'r', false), fields, 'a pod has no id of its own to show');
+  const proto = foreign().replace('"data":{', '"data":{"__proto__":{"b":2},');
+  t.match(
+    right(retold(right(heard(proto)), 'r', place, true)).payload.toString(),
+    '"data":{"__proto__":{"b":2},"a":1}',
+  );
+  const capitals = formatId(ID).toUpperCase();
+  t.match(told(foreign({ id: capitals })), { ref: capitals }, 'as its program knows it');
+});
+
+t.test('what cannot be told in our words is dropped, with a word why', async (t) => {
+  const place: Id = { ...ID, outside: true };
+  const why = (text: string): string => {
+    const told = retold(right(heard(text)), 'r', place, true);
+    return isRight(told) ? 'told' : told.left;
+  };
+  t.match(
+    why(foreign({ type: 'presence', from: 'server', data: { status: 'online' } })),
+    'from: ',
+    'who comes and goes only a pod knows',
+  );
+  t.equal(why(foreign({ type: 'presence', data: { status: 'online' } })), 'told');
+  const grows = Array.from({ length: 20_000 }, () => 1e20);
+  t.match(why(foreign({ data: grows }).replaceAll('100000000000000000000', '1e20')), '131072');
+});
+
+t.test('the 20 bits of a foreign id come of all of it', async (t) => {
+  const seen = new Set<number>();
+  for (let i = 0; i < 1_000; i++) seen.add(nonceOf(formatId({ ...ID, ms: i })));
+  t.ok(seen.size > 990, `${seen.size} of 1000`);
+  for (const nonce of seen) if (!(nonce >= 0 && nonce < 2 ** 20)) t.fail(`${nonce}`);
 });
 
 t.test('anything else on a channel is dropped, with a word why', async (t) => {

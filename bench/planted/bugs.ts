@@ -71,13 +71,12 @@ export const BUGS: readonly Bug[] = [
     changes: [
       {
         file: ORDER,
-        from: '      return (\n        seen.has(publication) ||',
+        from: '      return seen.has(publication) ||',
         to: `      if (seen.has(publication)) {
         say(publication, known);
         return true;
       }
-      return (
-        seen.has(publication) ||`,
+      return seen.has(publication) ||`,
       },
     ],
   },
@@ -112,8 +111,8 @@ export const BUGS: readonly Bug[] = [
       },
       {
         file: 'lib/broker/repair.ts',
-        from: 'if (!subscribed || askedAt >= event.since) return;',
-        to: 'if (!subscribed || askedAt >= event.since || opened) return;',
+        from: 'if (!subscribed || readAt >= event.since) return;',
+        to: 'if (!subscribed || readAt >= event.since || opened) return;',
       },
       {
         file: 'lib/broker/repair.ts',
@@ -178,8 +177,8 @@ export const BUGS: readonly Bug[] = [
     changes: [
       {
         file: ORDER,
-        from: '      return (\n        seen.has(publication) ||',
-        to: '      return (\n        publication.id.offset <= known.offset ||',
+        from: '      return seen.has(publication) ||',
+        to: '      return publication.id.offset <= known.offset ||',
       },
     ],
   },

@@ -37,5 +37,12 @@ export const brokerOf = (config: Config, clock: Clock): Broker => {
     clock,
   };
   const bus = broker.redisCluster ? redisClusterBus(options) : redisBus(options);
-  return podsBroker({ bus, clock, serverId, timeoutMs, logTtlMs: log.logTtlMs });
+  return podsBroker({
+    bus,
+    clock,
+    serverId,
+    timeoutMs,
+    logTtlMs: log.logTtlMs,
+    positionTtlMs: log.logPositionTtlMs,
+  });
 };

@@ -1,22 +1,22 @@
 /**
- * What waits for the log's word, in the order in which it was heard. Bounded: what did not fit is read from the log, or is
- * missed when no log may have it.
+ * What waits for the log's word, in the order in which it was heard. Bounded: what did not fit and has a
+ * place is read from the log; what has none is lost, as a neighbour that floods a channel must not take the
+ * pod's memory.
  */
 import type { Publication } from '../codec.js';
 
 export interface Held {
   size(): number;
-  /** `inLog`: should it not fit, the log has it all the same. */
-  add(publication: Publication, inLog: boolean): void;
+  all(): readonly Publication[];
+  add(publication: Publication): void;
   /** The log is asked: what it says is final for what is here now. */
   asked(): void;
   /** How many of those that wait were there then. */
   before(): number;
-  /** Takes the first so many out, or all. */
-  take(count?: number): readonly Publication[];
-  /** Some did not fit; `isMissed`: and may be in no log. */
+  /** Puts others in their place, of which the first so many were there when the log was asked. */
+  become(queue: Publication[], before: number): void;
+  /** Some did not fit. */
   isFull(): boolean;
-  isMissed(): boolean;
   /** What did not fit has been dealt with. */
   forgive(): void;
 }
@@ -29,14 +29,13 @@ export const held = (): Held => {
   let bytes = 0;
   let before = 0;
   let full = false;
-  let missed = false;
   return {
     size: () => queue.length,
-    add: (publication, inLog) => {
-      const { length } = publication.payload;
+    all: () => queue,
+    add: (publication) => {
+      const { length } = publication.frame;
       if (queue.length >= MAX_HELD || bytes + length > MAX_BYTES) {
         full = true;
-        missed ||= !inLog;
         return;
       }
       queue.push(publication);
@@ -46,18 +45,15 @@ export const held = (): Held => {
       before = queue.length;
     },
     before: () => before,
-    take: (count = queue.length) => {
-      const taken = queue.slice(0, count);
-      queue = queue.slice(count);
-      bytes -= taken.reduce((sum, { payload }) => sum + payload.length, 0);
-      before = Math.max(0, before - taken.length);
-      return taken;
+    become: (rest, count) => {
+      queue = rest;
+      before = count;
+      bytes = 0;
+      for (const { frame } of rest) bytes += frame.length;
     },
     isFull: () => full,
-    isMissed: () => missed,
     forgive: () => {
       full = false;
-      missed = false;
     },
   };
 };

@@ -1,18 +1,25 @@
 /**
- * Where a channel is in its room's order, and what a message is, seen from there: the next one, a repeat, from before we
- * began, outside the log, or in doubt until the log was asked. Knows no time but the one in which late messages come.
+ * Where a channel is in its room's order, and what a message is, seen from there: the next one, a repeat,
+ * from before we began, outside the log, or in doubt until the log was asked. Knows no time but the one in
+ * which late messages come.
  */
+import { isLeft, type Either } from 'fp-ts/lib/Either.js';
 import type { Clock } from '../clock.js';
 import type { Publication } from '../codec.js';
 import { GLOBAL, type Id, type Room, type Top } from '../position.js';
+import { believed, isOfLog, type Missing, missing } from './chain.js';
 import { recent } from './recent.js';
+import { strangers } from './strangers.js';
 
 export interface OrderDeps {
   readonly room: Room;
   /** Our place until the log told one. */
   readonly start: Top;
   readonly clock: Clock;
-  /** Answers overtake what is heard: for so long, what the log counted before it answered is still on its way. */
+  /**
+   * Answers overtake what is heard: for so long, what the log counted before it answered is still on its
+   * way.
+   */
   readonly lateMs: number;
   readonly echoOf: (publication: Publication) => string | undefined;
   readonly moved: (top: Top) => void;
@@ -20,58 +27,56 @@ export interface OrderDeps {
   readonly say: (publication: Publication, top: Top) => void;
   /** It was said before, under the id `as`. */
   readonly echoed: (publication: Publication, top: Top, as: string) => void;
+  /** A message in our words, under this id. */
+  readonly retell: (
+    publication: Publication,
+    id: Id,
+    isForeign: boolean,
+  ) => Either<string, Publication>;
+  readonly dropped: (detail: string) => void;
 }
-
-/**
- * What the log's top says of a message in doubt. `Before`: older than our place. `Contradicted`: at or below our place, and
- * not what we heard there: the log has another history. `Ahead`: behind a hole. `Unknown`: not in the log, as far as it goes.
- */
-export type Verdict = 'Before' | 'Contradicted' | 'Ahead' | 'Unknown';
 
 export interface Order {
   /** Our place. */
   top(): Top;
-  /** Of the epoch before. It was said as that ended, or Redis has gone back to it. */
-  isStray(publication: Publication): boolean;
-  /** Deals with a message that needs no log. False: in doubt. */
+  /** The log has this id at this offset. Of another epoch than ours: false. */
+  sure(tag: number, offset: number, id: string | null): boolean;
+  isSure(publication: Publication): boolean;
+  /** Deals with a message that needs no word of the log. False: in doubt. */
   settles(publication: Publication): boolean;
-  verdict(publication: Publication, top: Top): Verdict;
-  /** Whether the log holds this message, or another at its place. */
-  confirms(top: Top, publication: Publication): boolean;
-  /** The log does not hold what we saw in it; `entries` are some of it, from our place on. */
-  wentBack(top: Top, entries: readonly Publication[]): boolean;
-  isBehind(top: Top): boolean;
+  /** Those that are believed by what is sure, in order. */
+  believed(queue: readonly Publication[]): readonly Publication[];
+  missing(queue: readonly Publication[], top: Top): Missing;
+  /** Another message of our epoch was heard at this place. */
+  isContradicted(publication: Publication): boolean;
   /** Goes on from a place that the log told. */
   beginAt(top: Top): void;
+  /** Where we stood in an epoch that we left, or its start: Redis may come back to it. */
+  placeIn(top: Top): Top;
   /** Says a message that has its place. */
   advance(publication: Publication): void;
-  /** Says another program's message, or one whose place is not known yet, as it is. */
+  /** Says what a pod said outside the log, once, wherever we are. */
+  passOutside(publication: Publication): void;
+  /** Deals with a message that the log does not hold. */
   passBy(publication: Publication): void;
 }
 
-/** Messages said before their place was known: they are not said again when the log tells it. */
-const MAX_PASSED = 4_096;
-
 /** What has no offset is known again for so many others: 2 kB a room. */
 const MAX_OUTSIDE = 32;
+/** Epochs that Redis may come back to. */
+const MAX_LEFT = 8;
+/** Of what our own script placed and we have not heard yet; the log can be asked for more. */
+const MAX_SURE = 1_024;
 
-export const order = ({
-  room,
-  start,
-  clock,
-  lateMs,
-  echoOf,
-  moved,
-  say,
-  echoed,
-}: OrderDeps): Order => {
+export const order = (deps: OrderDeps): Order => {
+  const { room, clock, lateMs, echoOf, moved, say, echoed, retell, dropped } = deps;
   const isGlobal = room === GLOBAL;
   const seen = recent();
   const outside = new Set<string>();
-  const passed = new Set<string>();
-  /** The epoch before: what still comes of it is in no log, and passes before what the new one holds. */
-  let left: number | undefined;
-  let known = start;
+  const foreign = strangers();
+  const lefts = new Map<number, Top>();
+  const certain = new Map<number, string>();
+  let known = deps.start;
   let lateUntil = 0;
 
   const moveTo = (top: Top): void => {
@@ -79,116 +84,123 @@ export const order = ({
     moved(top);
   };
 
-  const tell = (publication: Publication, isSaid: boolean): void => {
-    const as = echoOf(publication) ?? (isSaid ? publication.idText : undefined);
+  const advance = (publication: Publication): void => {
+    const { tag, offset, ms } = publication.id;
+    seen.add(offset, publication.idText);
+    certain.delete(offset);
+    moveTo({ tag, offset, ms, id: publication.idText });
+    const as = echoOf(publication) ?? foreign.recall(publication);
     if (as === undefined) say(publication, known);
     else echoed(publication, known, as);
   };
 
-  /** Outside the log a place is only shown: it is said once, wherever we are. */
+  /**
+   * What the script says outside the log shows the place that it found; one that we have not come to we do
+   * not show.
+   */
+  const isOurs = ({ id, type }: Publication): boolean =>
+    id.outside && type === 'presence' && id.global === isGlobal && id.tag === known.tag;
+
+  /** Whether it comes for the first time. */
+  const isNew = ({ idText }: Publication): boolean => {
+    if (outside.has(idText)) return false;
+    outside.add(idText);
+    if (outside.size > MAX_OUTSIDE) forgetOldest(outside);
+    return true;
+  };
+
   const passOutside = (publication: Publication): void => {
-    if (outside.has(publication.idText)) return;
-    outside.add(publication.idText);
-    if (outside.size > MAX_OUTSIDE) outside.delete(oldestOf(outside));
-    say(publication, known);
+    if (isNew(publication)) say(publication, known);
   };
 
-  /** It shows a place that we have not come to: who hears it would take that for theirs, and go on behind the hole. */
-  const showsMore = ({ tag, offset }: Id): boolean =>
-    tag !== left && (tag !== known.tag || offset > known.offset);
-
-  const advance = (publication: Publication): void => {
-    const { tag, offset, ms } = publication.id;
-    seen.add(offset, publication.idText);
-    moveTo({ tag, offset, ms, id: publication.idText });
-    const isSaid = passed.delete(publication.idText);
-    tell(publication, isSaid);
+  const retellOurs = (publication: Publication): void => {
+    if (!isNew(publication)) return;
+    const { tag, offset, ms } = known;
+    const { global, nonce } = publication.id;
+    const told = retell(publication, { tag, offset, ms, global, outside: true, nonce }, false);
+    if (isLeft(told)) dropped(told.left);
+    else say(told.right, known);
   };
 
-  const passBy = (publication: Publication): void => {
-    if (publication.id.outside) return passOutside(publication);
-    if (seen.has(publication)) return;
-    const { tag, offset } = publication.id;
-    // what we know of our own epoch is not forgotten for a stranger
-    if (tag !== known.tag || offset > known.offset) {
-      seen.add(offset, publication.idText);
-      passed.add(publication.idText);
-      if (passed.size > MAX_PASSED) passed.delete(oldestOf(passed));
-    }
-    tell(publication, false);
+  const passForeign = (publication: Publication): void => {
+    const id = foreign.name(publication, known, isGlobal);
+    // members have what was said here when its publish failed
+    if (id === undefined || echoOf(publication) !== undefined) return;
+    const told = retell(publication, id, true);
+    if (isLeft(told)) return dropped(told.left);
+    foreign.passed(publication, told.right.idText);
+    say(told.right, known);
   };
 
   /** In one history the ms go up with the offsets. */
-  const isBefore = (publication: Publication, { offset, ms }: Top): boolean =>
-    publication.id.offset <= offset && publication.id.ms <= ms && !seen.contradicts(publication);
+  const isBefore = (publication: Publication): boolean =>
+    publication.id.offset <= known.offset &&
+    publication.id.ms <= known.ms &&
+    !seen.contradicts(publication);
 
-  const confirms = (top: Top, { id, idText }: Publication): boolean =>
-    id.tag === top.tag &&
-    !id.outside &&
-    id.global === isGlobal &&
-    (id.offset < top.offset || (id.offset === top.offset && idText === top.id));
+  const isHere = ({ id }: Publication): boolean => isOfLog(id, known.tag, isGlobal);
+
+  const isSure = (publication: Publication): boolean =>
+    isHere(publication) && certain.get(publication.id.offset) === publication.idText;
 
   return {
     top: () => known,
-    isStray: ({ id }) => id.tag === left,
+    sure: (tag, offset, id) => {
+      if (tag !== known.tag) return false;
+      if (id === null || offset <= known.offset) return true;
+      if (certain.size >= MAX_SURE) certain.clear();
+      certain.set(offset, id);
+      return true;
+    },
+    isSure,
     settles: (publication) => {
       const { id } = publication;
-      if (id.outside) {
-        if (showsMore(id)) return false;
-        passOutside(publication);
+      if (isOurs(publication)) {
+        if (id.offset > known.offset) return false;
+        retellOurs(publication);
         return true;
       }
-      if (id.tag === left) {
-        passBy(publication);
-        return true;
-      }
-      if (id.tag !== known.tag || id.global !== isGlobal) return false;
-      if (id.offset === known.offset + 1) {
+      if (!isHere(publication)) return false;
+      if (id.offset === known.offset + 1 && isSure(publication)) {
         advance(publication);
         return true;
       }
-      return (
-        seen.has(publication) || (isBefore(publication, known) && clock.scheduler.now() < lateUntil)
-      );
+      return seen.has(publication) || (isBefore(publication) && clock.scheduler.now() < lateUntil);
     },
-    verdict: (publication, top) => {
-      if (!confirms(top, publication)) return 'Unknown';
-      if (publication.id.offset > known.offset) return 'Ahead';
-      return isBefore(publication, known) ? 'Before' : 'Contradicted';
-    },
-    confirms,
-    wentBack: (top, [head]) => {
-      if (known.tag !== top.tag) return false;
-      if (top.offset < known.offset) return true;
-      if (known.id === null || known.offset === 0) return false;
-      // grown past our place again, it shows there what it holds instead
-      const there =
-        top.offset === known.offset
-          ? top.id
-          : head?.id.offset === known.offset
-            ? head.idText
-            : known.id;
-      return there !== known.id;
-    },
-    isBehind: (top) => known.tag === top.tag && known.offset < top.offset,
+    believed: (queue) => believed({ queue, known, sure: certain, isGlobal }),
+    missing: (queue, top) => missing({ queue, known, sure: certain, isGlobal }, top),
+    isContradicted: (publication) =>
+      isHere(publication) && publication.id.offset <= known.offset && seen.contradicts(publication),
     beginAt: (top) => {
       if (known.tag !== top.tag) {
-        left = known.tag;
-        // behind its gap an epoch comes whole
-        passed.clear();
+        lefts.delete(known.tag);
+        lefts.set(known.tag, known);
+        if (lefts.size > MAX_LEFT) forgetOldest(lefts);
+        certain.clear();
       }
       if (top.id !== null) seen.add(top.offset, top.id);
       lateUntil = clock.scheduler.now() + lateMs;
       moveTo(top);
     },
+    placeIn: ({ tag, ms }) =>
+      lefts.get(tag) ?? { tag, offset: 0, ms: Math.min(known.ms, ms), id: null },
     advance,
-    passBy,
+    passOutside,
+    passBy: (publication) => {
+      // said by a pod: what it shows is not believed, but it says nothing of itself that would be
+      if (isOurs(publication)) retellOurs(publication);
+      // older than what we remember, and no other was heard there
+      else if (!isHere(publication) || !isBefore(publication)) passForeign(publication);
+    },
   };
 };
 
-const oldestOf = (ids: ReadonlySet<string>): string => {
-  for (const id of ids) return id;
-  return '';
+/** The first key of a map or set: what was put there longest ago. */
+const forgetOldest = <A>(all: Set<A> | Map<A, unknown>): void => {
+  for (const one of all.keys()) {
+    all.delete(one);
+    return;
+  }
 };
 
 /** The place that a message comes right after. */

@@ -3,7 +3,8 @@
  * wanted is subscribed (`subscriptions`), what is heard is put in order (`repair`), what is published has a deadline and a
  * fallback on the pod (`publisher`), and whether the others are reached is judged by what comes back (`outage`).
  */
-import { isLeft, isRight } from 'fp-ts/lib/Either.js';
+import { isLeft } from 'fp-ts/lib/Either.js';
+import { isSome } from 'fp-ts/lib/Option.js';
 import {
   BehaviorSubject,
   defer,
@@ -14,8 +15,8 @@ import {
   timer,
 } from 'rxjs';
 import type { Clock } from '../clock.js';
-import { decodePublication, type Publication } from '../codec.js';
-import { drawTag, GLOBAL, type Id, type Room, type Top } from '../position.js';
+import { decodePublication, type Publication, retold } from '../codec.js';
+import { drawTag, GLOBAL, type Id, parseId, type Room, type Top } from '../position.js';
 import {
   type Bus,
   type BusError,
@@ -46,6 +47,8 @@ export interface PodsDeps {
   readonly serverId: string;
   /** `BROKER_TIMEOUT_MS`. */
   readonly timeoutMs: number;
+  /** `LOG_POSITION_TTL_MS`; a day when it is not said. */
+  readonly positionTtlMs?: number;
   /** `LOG_TTL_MS`: so long a message may be read that this pod has said already. */
   readonly logTtlMs?: number;
 }
@@ -70,12 +73,15 @@ interface Place {
   top: Top | undefined;
 }
 
+const DAY_MS = 86_400_000;
 const PROBE_MS = 500;
+/** An open room's position is used so often, at least: without a message it lives 10 minutes. */
+const READ_MS = 60_000;
 /** A third of the lease of 10 s: one or two that fail cost nothing. */
 const LEASE_MS = 3_000;
 
 export const podsBroker = (deps: PodsDeps): PodsBroker => {
-  const { bus, clock, serverId, timeoutMs } = deps;
+  const { bus, clock, serverId, timeoutMs, positionTtlMs = DAY_MS } = deps;
   const { scheduler, wall, random } = clock;
   const life = new Subscription();
   const event$ = new Subject<BrokerEvent>();
@@ -115,12 +121,9 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
     },
   });
 
-  const operators = words({
-    bus,
-    clock,
-    timeoutMs,
-    dropped: (detail) => event$.next({ _tag: 'PayloadDropped', detail }),
-  });
+  const dropped = (detail: string): void => event$.next({ _tag: 'PayloadDropped', detail });
+
+  const operators = words({ bus, clock, timeoutMs, dropped });
 
   /** The one place whose time is the pod's own, and so may be wrong: no log is known yet. */
   const podTop = (): Top => {
@@ -157,6 +160,9 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
     failed: ({ _tag, detail }, messages) => {
       event$.next({ _tag: 'PublishFailed', detail: `${_tag}: ${detail}`, messages });
       if (_tag === 'ReadOnly') input$.next({ _tag });
+    },
+    placed: (room, ids) => {
+      if (places.has(room)) sayTo(room, { _tag: 'Placed', ids: ids.flatMap(loggedId) });
     },
   });
 
@@ -246,8 +252,13 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
           room,
           clock,
           patienceMs: timeoutMs,
+          readEveryMs: Math.min(READ_MS, positionTtlMs / 3),
           page: (from, most) => bus.page(room, from, most, drawTag(random)),
           renew: (old) => bus.renew(room, old, otherTag(old, random)),
+          position: () => bus.position(room),
+          isUnderWay: ({ id }) => lines.isUnderWay(room, id),
+          retell: (publication, id, isForeign) => retold(publication, room, id, isForeign),
+          dropped,
           echoOf: (publication) => {
             lines.heard(room, publication);
             return said.find(room, publication);
@@ -269,8 +280,9 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
         heard.open(channelOf(room), {
           message: (payload) => {
             const publication = decodePublication(payload, room);
-            if (isRight(publication)) raw$.next({ _tag: 'Heard', publication: publication.right });
-            else event$.next({ _tag: 'PayloadDropped', detail: publication.left });
+            if (isLeft(publication)) return dropped(publication.left);
+            lines.heard(room, publication.right);
+            raw$.next({ _tag: 'Heard', publication: publication.right });
           },
           subscribed: () => raw$.next({ _tag: 'Subscribed' }),
           torn: () => raw$.next({ _tag: 'Torn' }),
@@ -367,6 +379,12 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
         return bus.close();
       }),
   };
+};
+
+/** What takes no offset says of the log only where it stood. */
+const loggedId = (text: string): readonly Id[] => {
+  const id = parseId(text);
+  return isSome(id) && !id.value.outside ? [id.value] : [];
 };
 
 const DEAF = {

@@ -47,12 +47,16 @@ export interface PublisherDeps {
   /** The log has messages that nobody may have been told. */
   readonly look: (room: Room) => void;
   readonly failed: (error: BusError, messages: number) => void;
+  /** The script placed these. None: the call is over, whatever became of it. */
+  readonly placed: (room: Room, ids: readonly string[]) => void;
 }
 
 export interface Publisher {
   publish(draft: Draft): Observable<Result>;
   /** A room's channel said this: a publish under way that is heard has its place, whatever becomes of the answer. */
   heard(room: Room, publication: Publication): void;
+  /** Whether a call of the room is under way that may have said this. */
+  isUnderWay(room: Room, id: Id): boolean;
   /** The probe of this number came round. */
   probed(number: number): void;
   /** A probe was answered: whether publishes can be sent may have changed. */
@@ -278,6 +282,7 @@ export const publisher = (deps: PublisherDeps): Publisher => {
           isUnsure ? { id, again: call.first } : { id },
         )
         .subscribe((answer) => {
+          if (isRight(answer)) deps.placed(line.room, answer.right.flatMap(placedId));
           if (line.call !== call) return;
           call.isAsking = false;
           if (isRight(answer)) settle(line, call, answer.right);
@@ -353,6 +358,7 @@ export const publisher = (deps: PublisherDeps): Publisher => {
     line.busy = true;
     answer();
     line.call = undefined;
+    deps.placed(line.room, []);
     line.busy = busy;
     pump(line);
   };
@@ -394,6 +400,8 @@ export const publisher = (deps: PublisherDeps): Publisher => {
       const i = call.nonces.indexOf(id.nonce);
       if (i !== -1 && restOf(payload) === call.batch[i]?.draft.rest) call.heard.set(i, idText);
     },
+    isUnderWay: (room, { nonce, outside }) =>
+      !outside && lines.get(room)?.call?.nonces.includes(nonce) === true,
     probed: (number) => {
       if (deps.way() !== 'cluster') return;
       for (const line of [...lines.values()]) {
@@ -446,6 +454,9 @@ const FULL: Result = left({
   _tag: 'Unavailable',
   detail: 'too many messages wait for the broker: send this one again later',
 });
+
+const placedId = (outcome: Outcome): readonly string[] =>
+  outcome._tag === 'Placed' ? [outcome.id] : [];
 
 const resultOf = (outcome: Outcome | undefined): Result => {
   switch (outcome?._tag) {

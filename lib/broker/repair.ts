@@ -1,21 +1,24 @@
 /**
- * Puts what a room's channel hears into the room's one order. Pub/sub is the fast hint, the log is the truth: a position
- * is believed when it is the next one of the epoch that we know, or when the log confirms it. Promises: nothing twice (by
- * the whole id, never by the offset alone), no hole without `Gap`, and what Redis accepted after it went back is not eaten.
+ * Puts what a room's channel hears into the room's one order. Pub/sub is the fast hint, the log is the
+ * truth: whoever may publish on the channel can write any place into an id, so a place is believed when the
+ * log says the same, or the answer of our own script did (`chain.ts`). Promises: nothing twice (by the
+ * whole id, never by the offset alone), no hole without `Gap`, what Redis accepted after it went back is
+ * not eaten, and nothing but the log itself begins an epoch.
  *
- *   heard ─▶ next in order? ──────────────────────────────▶ Published      (the usual way: no read, no queue)
+ *   heard ─▶ our script said so, and it is the next ───────▶ Published      (no read)
  *              │ repeated, or before where we began ─▶ dropped
- *              │ outside the log, at our place ───────▶ Published, moves nothing
- *              │ of the epoch that was left ──────────▶ Published, moves nothing; the log is looked at: it may be back
- *              ▼ in doubt; or subscribed again, or quiet for long
- *            held ─▶ the log from our place on, page by page ─▶ Published, up to its top; Gap where it is trimmed
- *                      │ a new epoch, or Redis went back (renew): Gap, and what the new one holds
- *                      ▼
- *                    what was held: has come already · next in order · not the log's: Published, moves nothing
+ *              │ outside the log, at our place ───────▶ Published, under our place; moves nothing
+ *              ▼ all else
+ *            held ─▶ where does the log stand? (one small read for all that wait, and one at a time)
+ *                      │ there, and all up to it was heard ─▶ Published; what the log does not hold: as a stranger's
+ *                      │ further: it is on its way ─▶ waits for it
+ *                      ▼ another epoch, or back; or something is missing; or subscribed again
+ *                    the log from our place on, page by page ─▶ Published, up to its top; Gap where it is trimmed
+ *                      └ a new epoch, or Redis went back (renew): Gap, and what the new one holds
  *
- * What is in doubt waits for as long as the log does not answer, and nobody is shown a place that the log has not told: who
- * comes meanwhile is where the others are. A room whose log cannot be had at all opens on the pod alone, at a place of the
- * pod's own, until a gap leads to the log's.
+ * What is in doubt waits for as long as the log does not answer, and nobody is shown a place that the log
+ * has not told: who comes meanwhile is where the others are. A room whose log cannot be had at all opens on
+ * the pod alone, at a place of the pod's own, until a gap leads to the log's.
  */
 import { isRight } from 'fp-ts/lib/Either.js';
 import { Observable, type OperatorFunction, Subscription } from 'rxjs';
@@ -23,16 +26,19 @@ import type { Clock } from '../clock.js';
 import type { Publication } from '../codec.js';
 import type { GapReason } from '../control.js';
 import type { Page } from '../log/page.js';
-import type { Room, Top } from '../position.js';
+import { formatId, GLOBAL, type Id, type Room, type Top } from '../position.js';
 import { backoffMs } from './backoff.js';
 import type { Answer, BusError } from './bus.js';
+import { endingAt, hasChanged, isBehind } from './chain.js';
 import type { ChannelEvent } from './index.js';
 import { held } from './held.js';
-import { order, placeBefore } from './order.js';
+import { order, type OrderDeps, placeBefore } from './order.js';
 import { within } from './patience.js';
 
 export type RawEvent =
   | { readonly _tag: 'Heard'; readonly publication: Publication }
+  /** Our own script has answered, and placed these; none: it failed, or said nothing. */
+  | { readonly _tag: 'Placed'; readonly ids: readonly Id[] }
   /** Said on this pod alone: no log knows of it. */
   | { readonly _tag: 'Said'; readonly publication: Publication }
   /** From here every later message is heard; again after each `Torn`. */
@@ -40,42 +46,61 @@ export type RawEvent =
   | { readonly _tag: 'Torn' }
   /** The outage is told: do not wait for the log to open. */
   | { readonly _tag: 'Stranded' }
-  /** What is said since then is heard; before that an outage may have kept it from us, though nothing was torn. */
+  /**
+   * What is said since then is heard; before that an outage may have kept it from us, though nothing was
+   * torn.
+   */
   | { readonly _tag: 'Reached'; readonly since: number }
   /** A quiet room is looked after: is our place still the log's top? */
   | { readonly _tag: 'Check' }
   | { readonly _tag: 'Denied'; readonly detail: string };
 
-export interface RepairDeps {
+export interface RepairDeps extends Pick<OrderDeps, 'echoOf' | 'moved' | 'retell' | 'dropped'> {
   readonly room: Room;
   readonly clock: Clock;
   /** The log from this offset on; with `most` 0 only where it stands. */
   readonly page: (from: number, most: number) => Answer<Page>;
   /** Starts a new epoch if the log's is still this one. */
   readonly renew: (old: number) => Answer<Top>;
-  /** The id under which members here have this message already: it takes its place, for who has come since. */
-  readonly echoOf: (publication: Publication) => string | undefined;
-  /** Told each place that is reached. */
-  readonly moved: (top: Top) => void;
+  /** Where the log stands; undefined: it has no epoch. */
+  readonly position: () => Answer<Top | undefined>;
+  /** Our own script may have said it, and has not answered yet: its answer will say, so nobody need ask. */
+  readonly isUnderWay: (publication: Publication) => boolean;
   /** Told whether the position is checked against the log since the last subscription. */
   readonly settled: (yes: boolean) => void;
   /** Where the room stands while no log is known: an epoch that is this pod's own. */
   readonly podTop: () => Top;
+  /**
+   * A quiet room's log is read so often, which keeps its place in Redis; in between it is only asked where
+   * it stands.
+   */
+  readonly readEveryMs: number;
   /** How long Redis may take for one thing: twice that, and the room opens without it. */
   readonly patienceMs: number;
 }
 
-/** Messages of a page, and the pause after it: faster than members of a large room are handed them it fills their backlog. */
+/**
+ * Messages of a page, and the pause after it: faster than members of a large room are handed them it fills
+ * their backlog.
+ */
 const PAGE = 256;
 const PAUSE_MS = 5;
-/** To open takes two things, subscribing and reading; and of a slow Redis a late answer is better than the next. */
+/**
+ * To open takes two things, subscribing and reading; and of a slow Redis a late answer is better than the
+ * next.
+ */
 const LONG = 2;
-
+/**
+ * What the log has and we have not heard is on its way for so long, as its answer overtook it; then the log
+ * is read.
+ */
+const COMING_MS = 250;
 export const repair =
   (deps: RepairDeps): OperatorFunction<RawEvent, ChannelEvent> =>
   (raw$) =>
     new Observable((out) => {
       const { clock, patienceMs } = deps;
+      const { scheduler } = clock;
       const place = order({
         ...deps,
         start: deps.podTop(),
@@ -90,66 +115,186 @@ export const repair =
       const opening = new Subscription();
       /** The read or renewal under way, or the wait before the next. */
       let reading: Subscription | undefined;
+      /** The question where the log stands, or the wait before the next. */
+      let asking: Subscription | undefined;
+      /** What is on its way: where the log stands, and the wait for it. */
+      let coming: { readonly top: Top; readonly wait: Subscription } | undefined;
+      /** Since when something has been on its way. */
+      let comingSince: number | undefined;
       /** A look at the log that nothing waits for. */
       let checking = Subscription.EMPTY;
-      /** When the log was asked last, by the scheduler. */
-      let askedAt = 0;
+      /** When the log was read last, by the scheduler. */
+      let readAt = 0;
       const waiting = held();
       let subscribed = false;
       /** Something may have been said and not heard since the last read. */
       let deaf = false;
 
+      // what is heard
+
       const heard = (publication: Publication): void => {
-        if (opened && place.isStray(publication)) check();
-        // what is outside the log and shows no place beyond ours waits for no answer of it
-        if (publication.id.outside && settles(publication)) return;
-        if (reading !== undefined || waiting.size() > 0) hold(publication);
-        else if (!settles(publication) && subscribed) {
-          hold(publication);
-          read(0);
+        // before `Opened` nothing is settled: it is before the join, or after it
+        if (opened && waiting.size() === 0 && reading === undefined && coming === undefined) {
+          if (place.settles(publication)) return;
+        } else if (publication.id.outside && opened && waiting.size() === 0) {
+          if (place.settles(publication)) return;
         }
+        if (out.closed) return;
+        waiting.add(publication);
+        if (!opened || !subscribed || reading !== undefined) return;
+        if (place.isSure(publication)) sayBelieved();
+        if (coming !== undefined) {
+          if (publication.id.offset >= coming.top.offset) weigh(coming.top);
+        } else if (asking === undefined && !deps.isUnderWay(publication)) ask(0);
       };
 
-      /** Before `Opened` nothing is settled: it is before the join, or after it. */
-      const settles = (publication: Publication): boolean => opened && place.settles(publication);
+      const placed = (ids: readonly Id[]): void => {
+        if (!opened) return;
+        let isOurs = true;
+        for (const id of ids) isOurs = place.sure(id.tag, id.offset, formatId(id)) && isOurs;
+        if (!subscribed || reading !== undefined) return;
+        // our own script has begun an epoch, or found another
+        if (!isOurs && !alone) return read(0);
+        sayBelieved();
+        if (coming !== undefined) return weigh(coming.top);
+        askAgain();
+      };
+
+      /** Says what is believed, and what pods said outside the log between it. */
+      const sayBelieved = (): boolean => {
+        const run = place.believed(waiting.all());
+        if (run.length === 0) return false;
+        const due = new Set(run);
+        const rest: Publication[] = [];
+        let next = 0;
+        let before = 0;
+        for (const [i, publication] of waiting.all().entries()) {
+          if (due.has(publication)) {
+            due.delete(publication);
+            // heard out of order: those behind it that came first are said with it
+            for (let one = run[next]; one !== undefined && !due.has(one); one = run[++next])
+              place.advance(one);
+          } else if (!publication.id.outside || !place.settles(publication)) {
+            rest.push(publication);
+            if (i < waiting.before()) before++;
+          }
+        }
+        waiting.become(rest, before);
+        return true;
+      };
+
+      // where the log stands
+
+      /** One question at a time: what comes meanwhile waits for the next. */
+      const ask = (failures: number): void => {
+        if (out.closed || reading !== undefined || asking !== undefined || coming !== undefined)
+          return;
+        const then = place.top();
+        const mine = new Subscription();
+        asking = mine;
+        waiting.asked();
+        mine.add(
+          deps
+            .position()
+            .pipe(within(LONG * patienceMs, scheduler))
+            .subscribe((answer) => {
+              asking = undefined;
+              if (isRight(answer)) return told(answer.right, then);
+              asking = scheduler.schedule(
+                () => {
+                  asking = undefined;
+                  ask(failures + 1);
+                },
+                backoffMs(failures, clock.random),
+              );
+            }),
+        );
+      };
+
+      const told = (top: Top | undefined, then: Top): void => {
+        if (top === undefined || alone || hasChanged(top, then)) return read(0);
+        // where it stands now says nothing of what was heard at our place and is not what we heard there
+        if (top.offset > then.offset && waiting.all().some((one) => place.isContradicted(one)))
+          return read(0);
+        place.sure(top.tag, top.offset, top.id);
+        weigh(top);
+      };
+
+      const weigh = (top: Top): void => {
+        sayBelieved();
+        const what = place.missing(waiting.all(), top);
+        if (what === 'Nothing') conclude();
+        else if (what === 'Lost' || deaf) read(0);
+        else awaitPushes(top);
+      };
+
+      const awaitPushes = (top: Top): void => {
+        if (coming !== undefined) return;
+        const now = scheduler.now();
+        comingSince ??= now;
+        const ms = comingSince === now ? COMING_MS : comingSince + patienceMs - now;
+        const wait = scheduler.schedule(() => {
+          coming = undefined;
+          read(0);
+        }, ms);
+        coming = { top, wait };
+      };
+
+      /** The log has said all of what waited when it was asked: what it does not hold is a stranger's. */
+      const conclude = (): void => {
+        coming?.wait.unsubscribe();
+        coming = undefined;
+        comingSince = undefined;
+        const queue = waiting.all();
+        const before = waiting.before();
+        const rest: Publication[] = [];
+        waiting.become([], 0);
+        for (const [i, publication] of queue.entries()) {
+          if (rest.length === 0 || i < before) {
+            if (place.settles(publication)) continue;
+            if (i < before) {
+              place.passBy(publication);
+              continue;
+            }
+          }
+          rest.push(publication);
+        }
+        // in front of what came meanwhile
+        waiting.become([...rest, ...waiting.all()], 0);
+        deaf = false;
+        const again = waiting.isFull();
+        waiting.forgive();
+        if (again) return read(0);
+        deps.settled(true);
+        askAgain();
+      };
+
+      const askAgain = (): void => {
+        if (asking === undefined && waiting.all().some((one) => !deps.isUnderWay(one))) ask(0);
+      };
+
+      // the log itself
 
       const goOnFrom = (top: Top, reason: GapReason): void => {
         place.beginAt(top);
         out.next({ _tag: 'Gap', reason, top });
       };
 
-      const hold = (publication: Publication): void => {
-        const { id } = publication;
-        if (!out.closed) waiting.add(publication, !id.outside && id.tag === place.top().tag);
-      };
-
       const read = (failures: number): void => {
         const page$ = opened && !alone ? deps.page(place.top().offset, PAGE) : deps.page(1, 0);
-        ask(page$, settle, failures);
+        demand(page$, settle, failures);
       };
 
-      /** Nothing is in doubt, so nothing waits for it; what is heard meanwhile makes it worthless. */
-      const check = (): void => {
-        const before = place.top();
-        if (!opened || !subscribed || reading !== undefined || !checking.closed) return;
-        checking = deps
-          .page(before.offset, PAGE)
-          .pipe(within(patienceMs, clock.scheduler))
-          .subscribe((answer) => {
-            if (isRight(answer) && reading === undefined && place.top() === before)
-              settle(answer.right);
-          });
-        out.add(checking);
-      };
-
-      const ask = <A>(answer$: Answer<A>, then: (answer: A) => void, failures: number): void => {
+      const demand = <A>(answer$: Answer<A>, then: (answer: A) => void, failures: number): void => {
+        stopReading();
         if (out.closed) return;
-        const asking = new Subscription();
-        reading = asking;
+        const mine = new Subscription();
+        reading = mine;
         waiting.asked();
-        askedAt = clock.scheduler.now();
-        asking.add(
-          answer$.pipe(within(LONG * patienceMs, clock.scheduler)).subscribe((answer) => {
+        readAt = scheduler.now();
+        mine.add(
+          answer$.pipe(within(LONG * patienceMs, scheduler)).subscribe((answer) => {
+            reading = undefined;
             if (isRight(answer)) then(answer.right);
             else failed(answer.left, failures);
           }),
@@ -159,10 +304,11 @@ export const repair =
       const failed = (error: BusError, failures: number): void => {
         const hopeless = error._tag === 'WrongType' || error._tag === 'NoPermission';
         if (!opened && hopeless) return fail(error.detail);
-        reading = clock.scheduler.schedule(
-          () => read(failures + 1),
-          backoffMs(failures, clock.random),
-        );
+        readLater(failures + 1, backoffMs(failures, clock.random));
+      };
+
+      const readLater = (failures: number, ms: number): void => {
+        reading = scheduler.schedule(() => read(failures), ms);
       };
 
       const fail = (detail: string): void => {
@@ -172,104 +318,98 @@ export const repair =
 
       const settle = (page: Page): void => {
         const { top } = page;
-        if (!opened) {
-          opened = true;
-          opening.unsubscribe();
-          // these came before the read was sent, so they are before the join
-          waiting.take(waiting.before());
-          place.beginAt(top);
-          out.next({ _tag: 'Opened', top, scope: 'cluster' });
-          return judge(top, false);
-        }
-        if (place.wentBack(top, page.entries)) return startOver(top, []);
-        if (place.isBehind(top)) fill(page);
-        if (place.isBehind(top) && page.entries.length > 0) return readOn([]);
-        judge(top, place.top().tag === top.tag && page.entries.length === 0);
+        if (!opened) return open(top);
+        if (alone) return leavePod(top);
+        if (place.top().tag !== top.tag) return turnTo(top);
+        if (wentBack(page, place.top())) return startOver(top);
+        for (const { id, idText } of page.entries) place.sure(id.tag, id.offset, idText);
+        place.sure(top.tag, top.offset, top.id);
+        fill(page);
       };
 
-      /** What was said and has not been heard. */
-      const fill = ({ first, entries }: Page): void => {
-        const known = place.top();
+      const open = (top: Top): void => {
+        opened = true;
+        opening.unsubscribe();
+        // these came before the read was sent, so they are before the join
+        waiting.become(waiting.all().slice(waiting.before()), 0);
+        place.beginAt(top);
+        out.next({ _tag: 'Opened', top, scope: 'cluster' });
+        conclude();
+      };
+
+      /** What was said up to there: read in the log, or heard before something that is read there. */
+      const fill = ({ top, entries }: Page): void => {
         const [head] = entries;
-        if (head === undefined) return;
-        // without the entry of our own place nobody knows whether it still is there
-        if (first > known.offset + (known.id === null ? 1 : 0))
-          goOnFrom(placeBefore(head), 'expired');
-        for (const entry of entries) settles(entry);
-      };
-
-      /** The log has more. */
-      const readOn = (rest: readonly Publication[]): void => {
-        reading = clock.scheduler.schedule(() => read(0), PAUSE_MS);
-        putBack(rest);
-      };
-
-      /** Redis went back: a new epoch, unless another pod was first. What waits is of the lost one and passes as it is. */
-      const startOver = (top: Top, rest: readonly Publication[]): void => {
-        putBack(rest);
-        ask(deps.renew(top.tag), (fresh) => judge(fresh, false), 0);
-      };
-
-      /** `bare`: the log stands there, and holds nothing from our place on. */
-      const judge = (top: Top, bare: boolean): void => {
-        const turned = alone || place.top().tag !== top.tag;
-        const before = waiting.before();
-        const queue = waiting.take();
-        if (turned) turnTo(top, queue);
-        let i = 0;
-        for (let publication = queue[0]; publication !== undefined; publication = queue[++i]) {
-          if (settles(publication)) continue;
-          const verdict = place.verdict(publication, top);
-          if (verdict === 'Before') continue;
-          if (verdict === 'Contradicted') return startOver(top, queue.slice(i));
-          if (verdict === 'Ahead') {
-            if (!bare) return readOn(queue.slice(i));
-            goOnFrom(placeBefore(publication), 'expired');
-            place.advance(publication);
-            continue;
+        const from = head?.id.offset ?? 0;
+        for (;;) {
+          const { offset } = place.top();
+          if (offset >= top.offset) return conclude();
+          const entry = entries[offset + 1 - from];
+          if (entry !== undefined) place.advance(entry);
+          else if (!sayBelieved()) {
+            if (head !== undefined && from <= offset) return readLater(0, PAUSE_MS);
+            // what is trimmed may be on its way still
+            const since = comingSince ?? scheduler.now();
+            if (
+              !deaf &&
+              scheduler.now() < since + patienceMs &&
+              place.missing(waiting.all(), top) === 'Coming'
+            )
+              return awaitPushes(top);
+            goOnFrom(beginning(head, top), 'expired');
           }
-          // what came after the read may be in the log by now
-          if (i >= before) break;
-          place.passBy(publication);
         }
-        // who heard all the time hears the new epoch's first message too, behind the last of the old one
-        if (place.isBehind(top) && (!turned || deaf)) {
-          if (!bare) return readOn(queue.slice(i));
-          goOnFrom(top, 'expired');
-        }
-        if (waiting.isMissed()) goOnFrom(place.top(), 'broker_outage');
-        finish(queue.slice(i));
       };
 
-      /** Another epoch than ours: all of it is new. Or the first one that is known after an outage: from what was heard on. */
-      const turnTo = (top: Top, queue: readonly Publication[]): void => {
-        if (!alone) {
-          const ms = Math.min(place.top().ms, top.ms);
-          return goOnFrom({ tag: top.tag, offset: 0, ms, id: null }, 'log_lost');
-        }
+      /** Where to go on behind a hole: with what the log has, or with what was heard up to its top. */
+      const beginning = (head: Publication | undefined, top: Top): Top => {
+        const first = head ?? endingAt(waiting.all(), top, deps.room === GLOBAL)[0];
+        return first === undefined ? top : placeBefore(first);
+      };
+
+      /** Redis went back: a new epoch, unless another pod was first. What waits is of the lost one. */
+      const startOver = (top: Top): void => demand(deps.renew(top.tag), turnTo, 0);
+
+      /** Another epoch than ours: all of it is new, but what we had of it before Redis went away from it. */
+      const turnTo = (top: Top): void => {
+        const from = place.placeIn(top);
+        if (isBehind(top, from)) return startOver(top);
+        goOnFrom(from, 'log_lost');
+        // who has been there asks whether it still is what it was
+        if (from.offset > 0 && top.offset > from.offset) return read(0);
+        place.sure(top.tag, top.offset, top.id);
+        weigh(top);
+      };
+
+      /** The first log that is known after an outage: from what was heard on. */
+      const leavePod = (top: Top): void => {
         alone = false;
-        const first = queue.find((publication) => place.confirms(top, publication));
-        goOnFrom(first === undefined ? top : placeBefore(first), 'broker_outage');
+        goOnFrom(beginning(undefined, top), 'broker_outage');
+        place.sure(top.tag, top.offset, top.id);
+        weigh(top);
       };
 
-      /** What is left came after the read. */
-      const finish = (rest: readonly Publication[]): void => {
-        reading = undefined;
-        deaf = false;
-        putBack(rest);
-        const again = waiting.isFull();
-        waiting.forgive();
-        if (waiting.size() > 0 || again) read(0);
-        if (!again) deps.settled(true);
+      /** Nothing is in doubt, so nothing waits for it; what is heard meanwhile makes it worthless. */
+      const check = (): void => {
+        const before = place.top();
+        if (!opened || !subscribed || isBusy()) return;
+        if (scheduler.now() - readAt < deps.readEveryMs) return ask(0);
+        readAt = scheduler.now();
+        checking = deps
+          .page(before.offset, PAGE)
+          .pipe(within(patienceMs, scheduler))
+          .subscribe((answer) => {
+            if (isRight(answer) && !isBusy() && place.top() === before) settle(answer.right);
+          });
+        out.add(checking);
       };
 
-      /** In front of what came during `judge`. */
-      const putBack = (rest: readonly Publication[]): void => {
-        const later = waiting.take();
-        for (const publication of [...rest, ...later])
-          if (waiting.size() > 0 || reading !== undefined || !settles(publication))
-            hold(publication);
-      };
+      const isBusy = (): boolean =>
+        reading !== undefined ||
+        asking !== undefined ||
+        coming !== undefined ||
+        waiting.size() > 0 ||
+        !checking.closed;
 
       /** What was heard so far is before the join. */
       const openAlone = (): void => {
@@ -277,7 +417,7 @@ export const repair =
         opened = true;
         opening.unsubscribe();
         alone = true;
-        waiting.take();
+        waiting.become([], 0);
         waiting.forgive();
         const top = deps.podTop();
         place.beginAt(top);
@@ -287,16 +427,21 @@ export const repair =
       const stopReading = (): void => {
         reading?.unsubscribe();
         reading = undefined;
+        asking?.unsubscribe();
+        asking = undefined;
+        coming?.wait.unsubscribe();
+        coming = undefined;
       };
 
       const accept = (event: RawEvent): void => {
         switch (event._tag) {
           case 'Heard':
             return heard(event.publication);
+          case 'Placed':
+            return placed(event.ids);
           case 'Said':
-            return opened ? place.passBy(event.publication) : undefined;
+            return opened ? place.passOutside(event.publication) : undefined;
           case 'Subscribed':
-            stopReading();
             subscribed = true;
             return read(0);
           case 'Torn':
@@ -308,8 +453,7 @@ export const repair =
           case 'Check':
             return check();
           case 'Reached':
-            if (!subscribed || askedAt >= event.since) return;
-            stopReading();
+            if (!subscribed || readAt >= event.since) return;
             deaf = true;
             deps.settled(false);
             return read(0);
@@ -329,7 +473,7 @@ export const repair =
       source.add(opening);
       // after a stalled loop the answers that are there are read first
       opening.add(
-        clock.scheduler.schedule(() => {
+        scheduler.schedule(() => {
           opening.add(clock.turn(openAlone));
         }, LONG * patienceMs),
       );
@@ -341,3 +485,14 @@ export const repair =
         }),
       );
     });
+
+/**
+ * The log does not hold what we saw in it. Grown past our place again, it shows there what it holds
+ * instead.
+ */
+const wentBack = ({ top, entries: [head] }: Page, known: Top): boolean =>
+  isBehind(top, known) ||
+  (known.id !== null &&
+    known.offset > 0 &&
+    head?.id.offset === known.offset &&
+    head.idText !== known.id);

@@ -1,5 +1,4 @@
 /** Messages that have or will get a place: what clients and programs say, on its way to the members. */
-import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import * as E from 'fp-ts/lib/Either.js';
 import * as O from 'fp-ts/lib/Option.js';
@@ -15,17 +14,8 @@ import {
   ROOM_RULE,
   type Top,
 } from '../position.js';
-import { frameAround, payloadIn } from './frame.js';
-import {
-  DATA,
-  Envelope,
-  flawIn,
-  type Json,
-  JsonText,
-  kindOf,
-  MAX_ENCODED_BYTES,
-  refuse,
-} from './json.js';
+import { payloadIn } from './frame.js';
+import { Envelope, flawIn, type Json, kindOf, refuse } from './json.js';
 import { unplainIn } from './plain.js';
 import { ID_BYTES, isoOf, oversize, placedFrame, SERVER } from './payload.js';
 
@@ -167,7 +157,7 @@ const roomFlaw = (room: unknown): string | undefined => {
     : `expected ${ROOM_RULE}, got another text`;
 };
 
-const textFlaw = (value: unknown): string | undefined =>
+export const textFlaw = (value: unknown): string | undefined =>
   typeof value !== 'string' || value === ''
     ? `expected a text, got ${value === '' ? 'an empty one' : kindOf(value)}`
     : flawIn(value, 0, true);
@@ -217,63 +207,7 @@ export const placedIn = (frame: Buffer): O.Option<Publication> => {
 };
 
 /** Whom a message of the server's own presence is about. */
-const ownConnection = (type: string, from: string, data: Json): string | undefined => {
+export const ownConnection = (type: string, from: string, data: Json): string | undefined => {
   if (type !== 'presence' || from !== SERVER || !Envelope.is(data)) return undefined;
   return typeof data['connection_id'] === 'string' ? data['connection_id'] : undefined;
-};
-
-const FOREIGN_TYPES: ReadonlySet<string> = new Set<MessageType>([
-  'chat',
-  'presence',
-  'notification',
-  'system',
-]);
-
-/**
- * Reads a payload from a room's channel: another pod's, or any program's (contract section 5).
- * `Left` says in words why it is not one; such a payload is dropped and counted.
- */
-export const decodePublication = (payload: Buffer, room: Room): E.Either<string, Publication> => {
-  if (payload.length > MAX_ENCODED_BYTES)
-    return E.left(`expected at most ${MAX_ENCODED_BYTES} bytes, got ${payload.length}`);
-  if (!isUtf8(payload)) return E.left('expected UTF-8, got other bytes');
-  const json = JsonText.read(payload.toString('utf8'));
-  if (json === undefined) return E.left('expected JSON, got something else');
-  const parsed = json.value;
-  if (!Envelope.is(parsed) || Array.isArray(parsed))
-    return E.left(`expected an object, got ${kindOf(parsed)}`);
-  const { id: said, type, from, data, timestamp } = parsed;
-  if (typeof said !== 'string') return E.left(`id: expected a UUIDv7, got ${kindOf(said)}`);
-  const id = parseId(said);
-  if (O.isNone(id)) return E.left('id: expected a UUIDv7, got another text');
-  if (typeof type !== 'string' || !FOREIGN_TYPES.has(type))
-    return E.left('type: expected chat, presence, notification or system, got another');
-  if (parsed['room'] !== (room === GLOBAL ? undefined : room))
-    return E.left("room: expected the channel's, none on the global one, got another");
-  const wrongFrom = textFlaw(from);
-  if (typeof from !== 'string' || wrongFrom !== undefined)
-    return E.left(`from: ${wrongFrom ?? ''}`);
-  if (!isTime(timestamp))
-    return E.left('timestamp: expected ISO 8601 in UTC with milliseconds, got something else');
-  if (data === undefined) return E.left('data: expected a JSON value, got nothing');
-  const flaw = json.flawIn(data, DATA);
-  if (flaw !== undefined) return E.left(`data: ${flaw}`);
-  const wrongEvent = type === 'system' ? eventFlaw(data) : undefined;
-  if (wrongEvent !== undefined) return E.left(`data${wrongEvent}`);
-  const except = ownConnection(type, from, data);
-  // in capitals it is the same one
-  const idText = said.toLowerCase();
-  return E.right(new Publication(id.value, idText, type, frameAround(payload), except));
-};
-
-const TIME = /^\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d\.\d{3}Z$/;
-
-/** The last text that was a time: many messages share a millisecond. */
-let lastTime = '';
-const isTime = (text: unknown): boolean => {
-  if (typeof text !== 'string') return false;
-  if (text === lastTime) return true;
-  if (!TIME.test(text) || Number.isNaN(Date.parse(text))) return false;
-  lastTime = text;
-  return true;
 };

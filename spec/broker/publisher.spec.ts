@@ -90,6 +90,7 @@ const stub = (): Stub => {
       deliver: () => undefined,
       look: (room) => looks.push(room),
       failed: (error) => failures.push(error),
+      placed: () => undefined,
     }),
     scopes,
     calls,

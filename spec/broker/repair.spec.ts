@@ -18,7 +18,8 @@ const at = (
   { nonce = 0, ms = offset, outside = false, bytes = 10 } = {},
 ): Publication => {
   const id: Id = { tag, offset, ms, global: false, outside, nonce };
-  return new Publication(id, formatId(id), 'chat', frameAround(Buffer.alloc(bytes)), undefined);
+  const type = outside ? 'presence' : 'chat';
+  return new Publication(id, formatId(id), type, frameAround(Buffer.alloc(bytes)), undefined);
 };
 
 const topAt = (
@@ -36,15 +37,21 @@ interface Bench {
   readonly clock: VirtualClock;
   readonly told: string[];
   readonly settled: boolean[];
-  /** How often the log was asked. */
+  /** How often the log was read, and how often it was asked where it stands. */
   reads: number;
+  asks: number;
+  /** Of ours: their script has not answered yet. */
+  underWay: (publication: Publication) => boolean;
   renewals: number;
   /** Where the log stands, and what it holds: nothing, unless `first` says from where on. */
   top$: Answer<Top>;
   first: number;
   entry: (top: Top, offset: number) => Publication;
   renewed$: Answer<Top>;
+  /** Pushed, whatever the log says. */
   hear(...publications: readonly Publication[]): void;
+  /** Placed by the script: the log stands there, and each is pushed. */
+  says(...publications: readonly Publication[]): void;
   /** On this pod alone. */
   say(publication: Publication): void;
   push(event: RawEvent): void;
@@ -54,10 +61,23 @@ interface Bench {
 const name = ({ id }: Publication): string =>
   `${id.tag}:${id.offset}${id.outside ? ' outside' : ''}${id.nonce === 0 ? '' : `#${id.nonce}`}`;
 
+/** The id that a message had before it was told in our words. */
+const retold = new Map<string, Id>();
+
+const toldOf = (publication: Publication, top: Top): string => {
+  const own = retold.get(publication.idText);
+  if (own === undefined) return name(publication);
+  // under our place, whatever place it showed
+  const { tag, offset, ms, outside } = publication.id;
+  const isHere = outside && tag === top.tag && offset === top.offset && ms === top.ms;
+  const was = name(new Publication(own, formatId(own), '', publication.frame, undefined));
+  return `${isHere ? '' : 'elsewhere '}${publication.except === undefined ? '' : 'foreign '}${was}`;
+};
+
 const tell = (event: ChannelEvent): string => {
   switch (event._tag) {
     case 'Published':
-      return name(event.publication);
+      return toldOf(event.publication, event.top);
     case 'Echoed':
       return `Echoed ${name(event.publication)}`;
     case 'Failed':
@@ -81,6 +101,8 @@ const bench = (echo: (publication: Publication) => boolean = () => false): Bench
     told,
     settled,
     reads: 0,
+    asks: 0,
+    underWay: () => false,
     renewals: 0,
     top$: of(right(topAt(1, 5))),
     first: Number.POSITIVE_INFINITY,
@@ -88,6 +110,14 @@ const bench = (echo: (publication: Publication) => boolean = () => false): Bench
     renewed$: of(right(topAt(FRESH, 0))),
     hear: (...publications) => {
       for (const publication of publications) raw$.next({ _tag: 'Heard', publication });
+    },
+    says: (...publications) => {
+      for (const publication of publications) {
+        const { id, idText } = publication;
+        if (!id.outside)
+          self.top$ = of(right({ tag: id.tag, offset: id.offset, ms: id.ms, id: idText }));
+        raw$.next({ _tag: 'Heard', publication });
+      }
     },
     say: (publication) => raw$.next({ _tag: 'Said', publication }),
     push: (event) => raw$.next(event),
@@ -112,6 +142,18 @@ const bench = (echo: (publication: Publication) => boolean = () => false): Bench
             ),
           );
         },
+        position: () => {
+          self.asks += 1;
+          return self.top$;
+        },
+        isUnderWay: (publication) => self.underWay(publication),
+        retell: ({ id: own, type, frame }, id, isForeign) => {
+          retold.set(formatId(id), own);
+          return right(
+            new Publication(id, undefined, type, frame, isForeign ? 'foreign' : undefined),
+          );
+        },
+        dropped: () => undefined,
         renew: () => {
           self.renewals += 1;
           return self.renewed$;
@@ -121,6 +163,7 @@ const bench = (echo: (publication: Publication) => boolean = () => false): Bench
         settled: (yes) => settled.push(yes),
         podTop: () => ({ tag: 77, offset: 0, ms: 0, id: null }),
         patienceMs: 2_000,
+        readEveryMs: 60_000,
       }),
     )
     .subscribe((event) => told.push(tell(event)));
@@ -134,6 +177,7 @@ const open = (echo?: (publication: Publication) => boolean): Bench => {
   b.clock.advance(3_000);
   b.told.length = 0;
   b.reads = 0;
+  b.asks = 0;
   return b;
 };
 
@@ -153,27 +197,31 @@ t.test('opened: what came before the top is not said, what came after it is', as
   b.push({ _tag: 'Subscribed' });
   b.hear(at(1, 4), at(1, 5), at(1, 6), at(1, 7));
   t.same(b.told, []);
+  b.top$ = of(right(topAt(1, 7)));
   give(topAt(1, 5));
-  b.hear(at(1, 8), at(1, 3));
+  b.says(at(1, 8));
+  b.hear(at(1, 3));
   t.same(b.told, ['Opened 1:5 cluster', '1:6', '1:7', '1:8']);
   t.equal(b.reads, 1, 'what is still on its way needs no other read');
 });
 
 t.test(
-  'the next in order passes without a read, a repeat is dropped by its whole id',
+  'the next in order passes without a read of the log, a repeat is dropped by its whole id',
   async (t) => {
     const b = open();
-    b.hear(at(1, 6), at(1, 7), at(1, 6), at(1, 7), at(1, 8));
+    b.says(at(1, 6), at(1, 7));
+    b.hear(at(1, 6), at(1, 7));
+    b.says(at(1, 8));
     t.same(b.told, ['1:6', '1:7', '1:8']);
     t.equal(b.reads, 0);
+    t.equal(b.asks, 3, 'a small question each');
   },
 );
 
 t.test('what is outside the log passes and moves nothing', async (t) => {
   const b = open();
-  b.top$ = of(right(topAt(1, 6)));
-  b.hear(at(1, 6), at(1, 6, { outside: true }), at(3, 90, { outside: true }), at(1, 7));
-  t.same(b.told, ['1:6', '1:6 outside', '3:90 outside', '1:7']);
+  b.says(at(1, 6), at(1, 6, { outside: true }), at(3, 90, { outside: true }), at(1, 7));
+  t.same(b.told, ['1:6', '1:6 outside', 'foreign 3:90 outside', '1:7']);
 });
 
 t.test('what is outside the log is heard once too, by its whole id', async (t) => {
@@ -185,28 +233,138 @@ t.test('what is outside the log is heard once too, by its whole id', async (t) =
 
 t.test('a hole that the log confirms is told, once for all that wait', async (t) => {
   const b = open();
+  b.says(at(1, 6));
   const { answer$, give } = byHand();
   b.top$ = answer$;
-  b.hear(at(1, 6), at(1, 9), at(1, 10), at(1, 10, { outside: true }), at(1, 11));
+  b.hear(at(1, 9), at(1, 10), at(1, 10, { outside: true }), at(1, 11));
   t.same(b.told, ['1:6']);
+  b.top$ = of(right(topAt(1, 11)));
   give(topAt(1, 11));
-  b.hear(at(1, 12));
+  b.says(at(1, 12));
   t.same(b.told, ['1:6', 'Gap expired 1:8', '1:9', '1:10', '1:10 outside', '1:11', '1:12']);
   t.equal(b.reads, 1);
 });
 
-t.test("another program's message passes as it is", async (t) => {
+t.test("another program's message passes once, under our place, whatever it shows", async (t) => {
   const b = open();
-  b.hear(at(1, 6));
+  b.says(at(1, 6));
+  b.hear(at(44, 123_456), at(1, 900), at(44, 123_456));
+  b.says(at(1, 7));
+  t.same(b.told, ['1:6', 'foreign 44:123456', 'foreign 1:900', '1:7']);
+  t.equal(b.reads, 0);
+});
+
+t.test('the next place is believed when the log says so, and the real one comes', async (t) => {
+  const b = open();
+  b.hear(at(1, 6, { nonce: 9, ms: 900_000 }));
+  b.says(at(1, 6), at(1, 7));
+  b.hear(at(1, 7, { nonce: 9 }), at(1, 3, { nonce: 9, ms: 900_000 }));
+  b.says(at(1, 8));
+  t.same(b.told, ['foreign 1:6#9', '1:6', '1:7', 'foreign 1:7#9', 'foreign 1:3#9', '1:8']);
+  t.equal(b.reads, 0);
+  t.equal(b.renewals, 0);
+});
+
+t.test('two at one place: the log says which, by its place or by its page', async (t) => {
+  const b = open();
+  const { answer$, give } = byHand();
+  b.top$ = answer$;
+  b.hear(at(1, 6, { nonce: 9 }), at(1, 6));
   b.top$ = of(right(topAt(1, 6)));
-  b.hear(at(44, 123_456), at(1, 900), at(44, 123_456), at(1, 7));
-  t.same(b.told, ['1:6', '44:123456', '1:900', '1:7']);
+  give(topAt(1, 6));
+  t.same(b.told, ['1:6', 'foreign 1:6#9']);
+  t.equal(b.reads, 0);
+  const below = byHand();
+  b.top$ = below.answer$;
+  b.hear(at(1, 7, { nonce: 9 }), at(1, 7), at(1, 8));
+  b.first = 1;
+  b.top$ = of(right(topAt(1, 8)));
+  below.give(topAt(1, 8));
+  t.same(b.told.slice(2), ['1:7', '1:8', 'foreign 1:7#9']);
+  t.equal(b.reads, 1);
+  t.equal(b.renewals, 0);
+});
+
+t.test(
+  'what our own script placed is believed without a question, and all before it',
+  async (t) => {
+    const b = open();
+    b.underWay = ({ id }) => id.nonce === 3;
+    b.hear(at(1, 6, { nonce: 3 }));
+    t.same(b.told, [], 'not by its looks');
+    b.push({ _tag: 'Placed', ids: [at(1, 6, { nonce: 3 }).id] });
+    b.push({ _tag: 'Placed', ids: [at(1, 8, { nonce: 3 }).id] });
+    const { answer$ } = byHand();
+    b.top$ = answer$;
+    b.hear(at(1, 7), at(1, 8, { nonce: 3 }));
+    t.same(b.told, ['1:6#3', '1:7', '1:8#3']);
+    t.equal(b.reads, 0);
+  },
+);
+
+t.test('our own script failed: the log is asked for what was heard of it', async (t) => {
+  const b = open();
+  b.underWay = () => true;
+  b.says(at(1, 6, { nonce: 3 }));
+  b.underWay = () => false;
+  b.push({ _tag: 'Placed', ids: [] });
+  t.same(b.told, ['1:6#3']);
+});
+
+t.test('our own script found another epoch: the log is read', async (t) => {
+  const b = open();
+  b.top$ = of(right(topAt(2, 1)));
+  b.push({ _tag: 'Placed', ids: [at(2, 1).id] });
+  b.hear(at(2, 1));
+  t.same(b.told, ['Gap log_lost 2:0', '2:1']);
+});
+
+t.test('one answer that overtakes the pushes waits for them, and nothing is told', async (t) => {
+  const b = open();
+  b.top$ = of(right(topAt(1, 9)));
+  b.hear(at(1, 6), at(1, 7));
+  b.clock.advance(200);
+  t.same(b.told, []);
+  b.hear(at(1, 8), at(1, 9));
+  t.same(b.told, ['1:6', '1:7', '1:8', '1:9']);
+  t.equal(b.reads, 0);
+  b.close();
+  t.equal(b.clock.pending(), 0);
+});
+
+t.test(
+  'pushes that do not come: the log is read, and a gap told when it has them not',
+  async (t) => {
+    const b = open();
+    b.top$ = of(right(topAt(1, 8)));
+    b.hear(at(1, 6));
+    b.clock.advance(300);
+    t.equal(b.reads, 1);
+    t.same(b.told, []);
+    b.clock.advance(2_000);
+    t.same(b.told, ['Gap expired 1:8']);
+    b.says(at(1, 9));
+    t.same(b.told.slice(1), ['1:9']);
+  },
+);
+
+t.test('nothing that was heard begins an epoch, only the log', async (t) => {
+  const b = open();
+  b.hear(at(7, 1), at(7, 2), at(7, 3, { outside: true }));
+  t.same(b.told, ['foreign 7:1', 'foreign 7:2', 'foreign 7:3 outside']);
+  t.equal(b.reads, 0);
+  t.equal(b.renewals, 0);
+});
+
+t.test('presence shows our place and our time, whatever was written into it', async (t) => {
+  const b = open();
+  b.hear(at(1, 5, { outside: true, ms: 900_000 }), at(1, 800, { outside: true, nonce: 1 }));
+  t.same(b.told, ['1:5 outside', '1:800 outside#1']);
 });
 
 t.test('a new epoch that the log confirms is told, and its message said', async (t) => {
   const b = open();
-  b.top$ = of(right(topAt(2, 1)));
-  b.hear(at(1, 6), at(2, 1), at(2, 2));
+  b.says(at(1, 6), at(2, 1), at(2, 2));
   t.same(b.told, ['1:6', 'Gap log_lost 2:0', '2:1', '2:2']);
 });
 
@@ -214,46 +372,48 @@ t.test(
   'Redis went back: a new epoch is started, and the message that shows it is not eaten',
   async (t) => {
     const b = open();
-    b.hear(at(1, 6), at(1, 7), at(1, 8));
+    b.says(at(1, 6), at(1, 7), at(1, 8));
     b.told.length = 0;
     // 7 and 8 are lost, and the next message takes 7
     b.top$ = of(right(topAt(1, 7, { nonce: 9, ms: 50 })));
     b.hear(at(1, 7, { nonce: 9, ms: 50 }));
     t.equal(b.renewals, 1);
-    b.top$ = of(right(topAt(FRESH, 1)));
-    b.hear(at(FRESH, 1));
-    t.same(b.told, [`Gap log_lost ${FRESH}:0`, '1:7#9', `${FRESH}:1`]);
+    b.says(at(FRESH, 1));
+    t.same(b.told, [`Gap log_lost ${FRESH}:0`, 'foreign 1:7#9', `${FRESH}:1`]);
   },
 );
 
 t.test('went back and grown past again: the other id at a known offset shows it', async (t) => {
   const b = open();
-  b.hear(at(1, 6), at(1, 7));
+  b.says(at(1, 6), at(1, 7));
   b.told.length = 0;
+  b.first = 1;
+  b.entry = ({ tag }, offset) => at(tag, offset, { nonce: 9 });
   b.top$ = of(right(topAt(1, 12, { nonce: 9 })));
   b.hear(at(1, 7, { nonce: 9 }));
   t.equal(b.renewals, 1);
-  t.same(b.told, [`Gap log_lost ${FRESH}:0`, '1:7#9']);
+  t.same(b.told, [`Gap log_lost ${FRESH}:0`, 'foreign 1:7#9']);
 });
 
 t.test('a clock that went back with Redis eats nothing', async (t) => {
   const b = open();
-  b.hear(at(1, 6, { ms: 9_000 }), at(1, 7, { ms: 9_000 }));
+  b.says(at(1, 6, { ms: 9_000 }), at(1, 7, { ms: 9_000 }));
   b.told.length = 0;
   b.top$ = of(right(topAt(1, 2, { ms: 3, nonce: 9 })));
   b.hear(at(1, 2, { ms: 3, nonce: 9 }));
-  t.same(b.told, [`Gap log_lost ${FRESH}:0`, '1:2#9']);
+  t.same(b.told, [`Gap log_lost ${FRESH}:0`, 'foreign 1:2#9']);
 });
 
 t.test('another pod was first to renew: its epoch is taken from its start', async (t) => {
   const b = open();
-  b.hear(at(1, 6));
+  b.says(at(1, 6));
+  const { answer$, give } = byHand();
   b.top$ = of(right(topAt(1, 6, { nonce: 9 })));
-  b.renewed$ = of(right(topAt(5, 2)));
+  b.renewed$ = answer$;
   b.hear(at(1, 6, { nonce: 9 }), at(5, 1), at(5, 2));
   b.top$ = of(right(topAt(5, 2)));
-  b.clock.advance(10);
-  t.same(b.told, ['1:6', 'Gap log_lost 5:0', '1:6#9', '5:1', '5:2']);
+  give(topAt(5, 2));
+  t.same(b.told, ['1:6', 'Gap log_lost 5:0', '5:1', '5:2', 'foreign 1:6#9']);
 });
 
 for (const [what, top, expected] of [
@@ -269,7 +429,7 @@ for (const [what, top, expected] of [
 ] as const) {
   t.test(`subscribed again, ${what}`, async (t) => {
     const b = open();
-    b.hear(at(1, 6));
+    b.says(at(1, 6));
     b.told.length = 0;
     b.push({ _tag: 'Torn' });
     t.equal(b.settled.at(-1), false);
@@ -292,9 +452,11 @@ t.test(
     b.push({ _tag: 'Torn' });
     b.push({ _tag: 'Subscribed' });
     b.hear(at(1, 8), at(1, 9));
+    b.top$ = of(right(topAt(1, 10)));
     give(topAt(1, 10));
-    b.hear(at(1, 10), at(1, 11));
-    t.same(b.told, ['Gap expired 1:7', '1:8', '1:9', 'Gap expired 1:10', '1:11']);
+    b.hear(at(1, 10));
+    b.says(at(1, 11));
+    t.same(b.told, ['Gap expired 1:10', '1:11']);
   },
 );
 
@@ -330,22 +492,26 @@ t.test(
     b.hear(at(1, 8), at(1, 9), at(2, 1, { outside: true }));
     b.say(at(1, 5, { outside: true }));
     b.clock.advance(10_000);
-    t.ok(b.reads > 1, `${b.reads} reads`);
+    t.ok(b.asks > 1, `${b.asks} questions`);
     t.same(b.told, ['1:5 outside']);
     b.first = 1;
     b.top$ = of(right(topAt(1, 9)));
     b.clock.advance(5_000);
-    b.hear(at(1, 10));
-    t.same(b.told.slice(1), ['1:6', '1:7', '1:8', '1:9', '2:1 outside', '1:10']);
+    b.says(at(1, 10));
+    t.same(b.told.slice(1), ['1:6', '1:7', '1:8', '1:9', 'foreign 2:1 outside', '1:10']);
     b.close();
     t.equal(b.clock.pending(), 0);
   },
 );
 
-t.test('a read that fails is tried again with backoff', async (t) => {
+t.test('a question that fails is asked again with backoff, and so is a read', async (t) => {
   const b = open();
   b.top$ = refused('Busy');
   b.hear(at(1, 7));
+  b.clock.advance(400);
+  t.ok(b.asks >= 3 && b.asks <= 6, `${b.asks} questions in 400 ms`);
+  b.push({ _tag: 'Torn' });
+  b.push({ _tag: 'Subscribed' });
   b.clock.advance(400);
   t.ok(b.reads >= 3 && b.reads <= 6, `${b.reads} reads in 400 ms`);
   b.top$ = of(right(topAt(1, 7)));
@@ -354,26 +520,22 @@ t.test('a read that fails is tried again with backoff', async (t) => {
 });
 
 t.test('what waits is bounded, and what did not fit is told', async (t) => {
-  for (const [bytes, fit] of [
-    [10, 1_024],
-    [100_000, 41],
-  ] as const) {
+  for (const bytes of [10, 100_000]) {
     const b = open();
     const { answer$, give } = byHand();
     b.top$ = answer$;
     for (let offset = 7; offset < 3_007; offset += 1) b.hear(at(1, offset, { bytes }));
     b.top$ = of(right(topAt(1, 3_006)));
     give(topAt(1, 3_006));
-    t.equal(b.told.filter((event) => !event.startsWith('Gap')).length, fit);
-    t.equal(b.told.at(-1), 'Gap expired 1:3006');
-    b.hear(at(1, 3_007, { bytes }));
+    t.same(b.told, ['Gap expired 1:3006']);
+    b.says(at(1, 3_007, { bytes }));
     t.equal(b.told.at(-1), '1:3007');
   }
 });
 
 t.test('an echo takes its place and is news to who came since alone', async (t) => {
   const b = open(({ id }) => id.offset === 7);
-  b.hear(at(1, 6), at(1, 7), at(1, 8));
+  b.says(at(1, 6), at(1, 7), at(1, 8));
   t.same(b.told, ['1:6', 'Echoed 1:7', '1:8']);
 });
 
@@ -431,7 +593,9 @@ const logged = (echo?: (publication: Publication) => boolean): Bench => {
 t.test('a hole is read from the log, and nobody notices', async (t) => {
   const b = logged();
   b.top$ = of(right(topAt(1, 11)));
-  b.hear(at(1, 6), at(1, 9), at(1, 10), at(1, 11), at(1, 12), at(1, 8));
+  b.hear(at(1, 6), at(1, 9), at(1, 10), at(1, 11));
+  b.says(at(1, 12));
+  b.hear(at(1, 8));
   t.same(b.told, ['1:6', '1:7', '1:8', '1:9', '1:10', '1:11', '1:12']);
   t.equal(b.settled.at(-1), true);
 });
@@ -442,7 +606,7 @@ t.test('subscribed again: what was said meanwhile comes first, page by page', as
   b.hear(at(1, 5, { outside: true }));
   b.top$ = of(right(topAt(1, 600)));
   b.push({ _tag: 'Subscribed' });
-  b.hear(at(1, 601));
+  b.says(at(1, 601));
   b.clock.advance(100);
   const expected = Array.from({ length: 596 }, (_, i) => `1:${i + 6}`);
   t.same(b.told, ['1:5 outside', ...expected]);
@@ -475,37 +639,78 @@ t.test('a new epoch is said from its start', async (t) => {
   b.push({ _tag: 'Torn' });
   b.top$ = of(right(topAt(2, 3)));
   b.push({ _tag: 'Subscribed' });
-  b.hear(at(2, 4));
+  b.says(at(2, 4));
   b.clock.advance(10);
   t.same(b.told, ['Gap log_lost 2:0', '2:1', '2:2', '2:3', '2:4']);
 });
 
 t.test(
-  'what was passed as it is and has its place after all is news to who came since',
+  "what was passed as a stranger's and has its place after all is news to who came since",
   async (t) => {
     const b = logged();
     b.top$ = of(right(topAt(1, 5)));
     b.hear(at(1, 7));
-    t.same(b.told, ['1:7'], 'not in the log that answered');
+    t.same(b.told, ['foreign 1:7'], 'not in the log that answered');
     b.top$ = of(right(topAt(1, 7)));
     b.push({ _tag: 'Check' });
-    t.same(b.told, ['1:7', '1:6', 'Echoed 1:7']);
+    b.clock.advance(300);
+    t.same(b.told, ['foreign 1:7', '1:6', 'Echoed 1:7']);
   },
 );
 
-t.test('an epoch that comes back shows by its next message, and comes whole', async (t) => {
+t.test('another message under the id of one that was passed is no repeat of it', async (t) => {
   const b = logged();
+  b.hear(at(1, 6, { bytes: 11 }));
+  t.same(b.told, ['foreign 1:6']);
+  b.says(at(1, 6), at(1, 7));
+  t.same(b.told, ['foreign 1:6', '1:6', '1:7']);
+});
+
+t.test(
+  'an epoch that comes back goes on where we left it: nothing of it is said twice',
+  async (t) => {
+    const b = logged();
+    b.says(at(1, 6));
+    b.push({ _tag: 'Torn' });
+    b.top$ = of(right(topAt(2, 1)));
+    b.push({ _tag: 'Subscribed' });
+    b.says(at(2, 2));
+    b.push({ _tag: 'Torn' });
+    b.top$ = of(right(topAt(1, 8)));
+    b.push({ _tag: 'Subscribed' });
+    b.says(at(1, 9));
+    t.same(b.told, [
+      ...['1:6', 'Gap log_lost 2:0', '2:1', '2:2'],
+      ...['Gap log_lost 1:6', '1:7', '1:8', '1:9'],
+    ]);
+    b.push({ _tag: 'Torn' });
+    b.top$ = of(right(topAt(2, 2)));
+    b.push({ _tag: 'Subscribed' });
+    t.same(b.told.slice(8), ['Gap log_lost 2:2'], 'and again');
+  },
+);
+
+t.test('an epoch that comes back as it was before we left it: a new one', async (t) => {
+  const b = logged();
+  b.says(at(1, 6), at(2, 1));
+  b.told.length = 0;
+  // restored from an older file
   b.push({ _tag: 'Torn' });
-  b.top$ = of(right(topAt(2, 1)));
+  b.top$ = of(right(topAt(1, 4)));
   b.push({ _tag: 'Subscribed' });
-  b.clock.advance(10);
-  b.hear(at(1, 6), at(1, 7));
-  t.same(b.told, ['Gap log_lost 2:0', '2:1', '1:6', '1:7']);
-  b.top$ = of(right(topAt(1, 8)));
-  b.hear(at(1, 8));
-  b.clock.advance(10);
-  t.same(b.told.slice(4, 6), ['Gap log_lost 1:0', '1:1']);
-  t.same(b.told.slice(-3), ['1:6', '1:7', '1:8']);
+  t.same(b.told, [`Gap log_lost ${FRESH}:0`]);
+  t.equal(b.renewals, 1);
+});
+
+t.test('an epoch that comes back with another message at our place: a new one', async (t) => {
+  const b = logged();
+  b.says(at(1, 6), at(2, 1));
+  b.told.length = 0;
+  b.push({ _tag: 'Torn' });
+  b.entry = ({ tag }, offset) => at(tag, offset, { nonce: 9 });
+  b.top$ = of(right(topAt(1, 9, { nonce: 9 })));
+  b.push({ _tag: 'Subscribed' });
+  t.same(b.told, ['Gap log_lost 1:6', `Gap log_lost ${FRESH}:0`]);
 });
 
 t.test('reached again after an outage: not settled until the log was read', async (t) => {
@@ -536,16 +741,33 @@ t.test(
     const b = logged();
     b.top$ = of(right(topAt(1, 7)));
     b.push({ _tag: 'Check' });
+    t.same(b.told, [], 'it may be on its way');
+    b.clock.advance(300);
     t.same(b.told, ['1:6', '1:7']);
     const { answer$, give } = byHand();
     b.top$ = answer$;
     b.push({ _tag: 'Check' });
+    b.push({ _tag: 'Placed', ids: [at(1, 8).id] });
     b.hear(at(1, 8));
     t.same(b.told, ['1:6', '1:7', '1:8'], 'not held');
     give(topAt(1, 7));
-    b.hear(at(1, 9));
-    t.same(b.told, ['1:6', '1:7', '1:8', '1:9'], 'an answer of before is none');
-    t.equal(b.renewals, 0);
+    t.equal(b.renewals, 0, 'an answer of before is none');
+    b.says(at(1, 9));
+    t.same(b.told, ['1:6', '1:7', '1:8', '1:9']);
+  },
+);
+
+t.test(
+  'a quiet room is asked where it stands, and read once a minute, which keeps its place in Redis',
+  async (t) => {
+    const b = logged();
+    for (let i = 0; i < 30; i++) {
+      b.push({ _tag: 'Check' });
+      b.clock.advance(4_000);
+    }
+    t.ok(b.reads === 1 || b.reads === 2, `${b.reads} reads in two minutes`);
+    t.equal(b.asks + b.reads, 30);
+    t.same(b.told, []);
   },
 );
 
@@ -566,6 +788,8 @@ t.test('what did not fit is read from the log: nothing is missing', async (t) =>
 t.test('what shows a place that we have not come to waits for what lies between', async (t) => {
   const b = logged();
   b.top$ = of(right(topAt(1, 8)));
-  b.hear(at(1, 8, { outside: true }), at(1, 9));
+  b.hear(at(1, 8, { outside: true }));
+  b.clock.advance(300);
+  b.says(at(1, 9));
   t.same(b.told, ['1:6', '1:7', '1:8', '1:8 outside', '1:9']);
 });

@@ -11,6 +11,7 @@ import { GLOBAL, type Room } from '../../lib/position.js';
 import { payloadOf } from '../../lib/codec.js';
 import { type Chatter, chatter } from './cluster/chatter.js';
 import { type ClusterPod, clusterPod } from './cluster/pod.js';
+import { neighbour } from './cluster/neighbour.js';
 import { type Climate, weather } from './cluster/weather.js';
 import { checker as checkerOf, type Counts, type Violation } from './invariants.js';
 import { modelRedis } from './model-redis.js';
@@ -31,6 +32,8 @@ export interface Outcome {
   /** Of all that everybody was told, and when. */
   readonly hash: string;
   readonly faults: ReadonlyMap<string, number>;
+  /** What a neighbour on Redis did. */
+  readonly tricks: ReadonlyMap<string, number>;
 }
 
 const PODS = ['pod-1', 'pod-2', 'pod-3'] as const;
@@ -44,6 +47,8 @@ const PING_MS = 4_000;
 const PONG_MS = 6_000;
 const LINGER_MS = 1_000;
 const DRAIN_MS = 3_000;
+/** Between two things that a neighbour says, at most. */
+const MEDDLE_MS = 150;
 
 export const runSeed = ({ seed, note: told }: RunOptions): Outcome => {
   const clock = virtualClock(seed);
@@ -110,6 +115,7 @@ export const runSeed = ({ seed, note: told }: RunOptions): Outcome => {
   };
 
   const sky = weather({ climate, clock, redis, pods, checker, note, changed: () => look() });
+  const beside = neighbour({ clock, redis, rooms: ROOMS, forged: checker.stranger, note });
   const paceMs = 700 + random() * 1_200;
   const people = Array.from(
     { length: CLIENTS },
@@ -135,6 +141,13 @@ export const runSeed = ({ seed, note: told }: RunOptions): Outcome => {
   const strikes = 1 + Math.floor(random() * 5);
   for (let i = 0; i < strikes; i++) scheduler.schedule(sky.strike, from + random() * (to - from));
   scheduler.schedule(look, 3_000);
+  const isBeset = random() < 0.5;
+  const meddle = (): void => {
+    if (now() > HEAL_MS) return;
+    beside.speak();
+    scheduler.schedule(meddle, random() * MEDDLE_MS);
+  };
+  if (isBeset) scheduler.schedule(meddle, FAULTS_MS[0]);
 
   clock.advance(HEAL_MS);
   sky.heal();
@@ -181,6 +194,7 @@ export const runSeed = ({ seed, note: told }: RunOptions): Outcome => {
     counts: verdict.counts,
     hash: hash.read(),
     faults: sky.struck,
+    tricks: beside.spoke,
   };
 };
 

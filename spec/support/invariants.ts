@@ -181,12 +181,13 @@ export const checker = ({
 
   const wordOf = (
     text: string,
-    { id: idText, type, room = GLOBAL, data }: Frame,
+    { id: idText, type, room = GLOBAL, data, ref }: Frame,
     at: number,
   ): Word | undefined => {
     const id = idOf(idText);
     if (id === undefined) return undefined;
-    const stranger = strangers.has(idText);
+    // a message of an epoch that is over comes as one too, and then its sender is known
+    const stranger = strangers.has(idText) || (ref !== undefined && strangers.has(ref));
     const word: Word = {
       n: words.size,
       idText,
@@ -196,6 +197,7 @@ export const checker = ({
       type,
       saying: stranger ? undefined : said.of(data),
       stranger,
+      stray: !stranger && ref !== undefined,
     };
     words.set(idText, word);
     orderOf(room).saw(word);
@@ -406,6 +408,9 @@ export const checker = ({
         }
         if (word.saying === undefined && !word.stranger && !isOwn(frame) && frame.type === 'chat')
           add('I5', `heard ${frame.id}, which nobody said`, at, word.room);
+        // a pod tells it in its own words
+        if (strangers.has(frame.id))
+          add('I5', `heard ${frame.id}, which another program wrote`, at, word.room);
         hear(word, at);
         return word;
       },

@@ -9,6 +9,8 @@ export interface Frame {
   readonly room?: string | undefined;
   readonly from: string;
   readonly data?: unknown;
+  /** The id that another program gave it. */
+  readonly ref?: string;
   readonly timestamp?: string;
 }
 

@@ -231,6 +231,7 @@ export const stay = (deps: StayDeps): Stay => {
     heard: (word, at) => {
       counts.delivered++;
       if (word.stranger) return;
+      if (word.stray) counts.strays++;
       if (!word.id.outside) return inLog(word, at);
       shown(word.id, at);
       if (word.saying !== undefined) onThePod(word, word.saying, at);

@@ -13,6 +13,8 @@ export interface Word {
   readonly saying: Saying | undefined;
   /** Another program's: it has no part in the offsets. */
   readonly stranger: boolean;
+  /** A client's message that no log holds any more: told as another program's. */
+  readonly stray: boolean;
 }
 
 export interface Ack {

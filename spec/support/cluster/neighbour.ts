@@ -1,0 +1,143 @@
+/**
+ * A program that may publish on the rooms' channels and on nothing else, and means ill or is broken: it
+ * forges places, epochs and times, says again what was said, and sends what is no message. Whatever it
+ * does, members hear it as a stranger's or not at all, and nothing that the pods said is touched by it.
+ */
+import { channelOf } from '../../../lib/broker/bus.js';
+import { formatId, GLOBAL, type Id, type Room, type Top } from '../../../lib/position.js';
+import type { ModelRedis } from '../model-redis.js';
+import type { VirtualClock } from '../virtual-clock.js';
+
+export interface NeighbourOptions {
+  readonly clock: VirtualClock;
+  readonly redis: ModelRedis;
+  readonly rooms: readonly Room[];
+  /** Told each id that it forges. */
+  readonly forged: (idText: string) => void;
+  readonly note: (text: () => string) => void;
+}
+
+export interface Neighbour {
+  /** Says one thing. */
+  readonly speak: () => void;
+  /** How often it did what. */
+  readonly spoke: ReadonlyMap<string, number>;
+}
+
+interface Trick {
+  readonly name: string;
+  /** The id that it writes, from where the log stands. */
+  readonly id: (top: Top, random: () => number) => Partial<Id>;
+  readonly type?: string;
+  readonly more?: string;
+}
+
+const HOUR_MS = 3_600_000;
+const upTo = (random: () => number, most: number): number => 1 + Math.floor(random() * most);
+
+const TRICKS: readonly Trick[] = [
+  { name: 'the next place', id: ({ offset }) => ({ offset: offset + 1 }) },
+  {
+    name: 'the next place, in the future',
+    id: ({ offset, ms }) => ({ offset: offset + 1, ms: ms + HOUR_MS }),
+  },
+  {
+    name: 'a place further on',
+    id: ({ offset }, random) => ({ offset: offset + upTo(random, 900) }),
+  },
+  {
+    name: 'a place that another has',
+    id: ({ offset }, random) => ({ offset: Math.max(1, offset - upTo(random, 5) + 1) }),
+  },
+  {
+    name: 'a place that another has, in the future',
+    id: ({ offset, ms }, random) => ({
+      offset: Math.max(1, offset - upTo(random, 5) + 1),
+      ms: ms + HOUR_MS,
+    }),
+  },
+  { name: 'another epoch', id: ({ tag }) => ({ tag: (tag % 4_095) + 1, offset: 1 }) },
+  {
+    name: 'an id of its own',
+    id: (_, random) => ({ tag: upTo(random, 4_095), offset: upTo(random, 2 ** 40 - 1) }),
+    more: ',"ref":"forged","z":[[[]]]',
+  },
+  {
+    name: 'presence, in the future',
+    id: ({ ms }) => ({ outside: true, ms: ms + HOUR_MS }),
+    type: 'presence',
+  },
+  {
+    name: 'presence, further on',
+    id: ({ offset }, random) => ({ outside: true, offset: offset + upTo(random, 900) }),
+    type: 'presence',
+  },
+  {
+    name: 'presence of another epoch',
+    id: ({ tag }) => ({ outside: true, tag: (tag % 4_095) + 1 }),
+    type: 'presence',
+  },
+  { name: 'chat outside the log', id: () => ({ outside: true }) },
+  { name: 'an event of the server', id: () => ({ outside: true }), type: 'system' },
+];
+
+const GARBAGE = ['', 'null', '[]', '{"id":1}', '{"id":"\ud800"', '['.repeat(9_000)];
+
+/** All that it does, so that a spec can see that it did. */
+export const TRICK_NAMES: readonly string[] = [
+  ...TRICKS.map(({ name }) => name),
+  'what was said, again',
+  'garbage',
+];
+
+export const neighbour = (options: NeighbourOptions): Neighbour => {
+  const { clock, redis, rooms, forged, note } = options;
+  const { random } = clock;
+  const spoke = new Map<string, number>();
+  let count = 0;
+
+  const send = (name: string, room: Room, text: string): void => {
+    if (!redis.isUp()) return;
+    spoke.set(name, (spoke.get(name) ?? 0) + 1);
+    note(() => `a neighbour says in ${room}: ${name}: ${text.slice(0, 200)}`);
+    redis.run(() => void redis.send(channelOf(room), Buffer.from(text)));
+  };
+
+  const tell = (room: Room, top: Top, { name, id, type = 'chat', more = '' }: Trick): void => {
+    count += 1;
+    const nonce = Math.floor(random() * 0x100000);
+    const made: Id = {
+      ...top,
+      global: room === GLOBAL,
+      outside: false,
+      nonce,
+      ...id(top, random),
+    };
+    const idText = formatId(made);
+    forged(idText);
+    const named = room === GLOBAL ? '' : `"room":"${room}",`;
+    const data = type === 'system' ? '{"event":"draining"}' : `{"status":"away","forged":${count}}`;
+    send(
+      name,
+      room,
+      `{"id":"${idText}","type":"${type}",${named}"from":"neighbour","data":${data},"timestamp":"2026-01-15T10:30:00.123Z"${more}}`,
+    );
+  };
+
+  return {
+    spoke,
+    speak: () => {
+      const room = random() < 0.1 ? GLOBAL : rooms[Math.floor(random() * rooms.length)];
+      const top = room === undefined ? undefined : redis.position(room);
+      if (room === undefined || top === undefined) return;
+      const drawn = Math.floor(random() * (TRICKS.length + 2));
+      const trick = TRICKS[drawn];
+      if (trick !== undefined) return tell(room, top, trick);
+      if (drawn === TRICKS.length)
+        return send('garbage', room, GARBAGE[Math.floor(random() * GARBAGE.length)] ?? '');
+      const texts = redis.texts(room);
+      const text = texts[texts.length - upTo(random, Math.min(200, texts.length))];
+      if (text !== undefined) send('what was said, again', room, text);
+    },
+  };
+};
