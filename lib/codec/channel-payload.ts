@@ -68,11 +68,17 @@ export const retold = (
   if (isForeign && type === 'presence' && from === SERVER)
     return E.left('from: expected another than the server in a presence from outside, got it');
   const named = room === GLOBAL ? '' : `"room":"${room}",`;
-  const ref = isForeign ? `,"ref":"${said}"` : '';
-  const rest = `"type":"${type}",${named}"from":${JSON.stringify(from)},"data":${JSON.stringify(data)},"timestamp":"${timestamp}"${ref}}`;
-  return oversize(rest) === undefined
+  const rest = `"type":"${type}",${named}"from":${JSON.stringify(from)},"data":${JSON.stringify(data)},"timestamp":"${timestamp}"`;
+  // as large as a message of ours may be; `ref` stands beside it
+  return oversize(`${rest}}`) === undefined
     ? E.right(
-        new Publication(id, undefined, type, placedFrame(id, rest), isForeign ? undefined : except),
+        new Publication(
+          id,
+          undefined,
+          type,
+          placedFrame(id, isForeign ? `${rest},"ref":"${said}"}` : `${rest}}`),
+          isForeign ? undefined : except,
+        ),
       )
     : E.left(`expected at most ${MAX_ENCODED_BYTES} bytes when encoded again, got more`);
 };
