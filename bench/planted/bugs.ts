@@ -56,8 +56,8 @@ export const BUGS: readonly Bug[] = [
     changes: [
       {
         file: 'lib/position.ts',
-        from: '1 + Math.floor(random() * (TAGS - 1))',
-        to: '1 + 0 * Math.floor(random() * (TAGS - 1))',
+        from: '1 + Math.floor(random() * (NO_EPOCH - 1))',
+        to: '1 + 0 * Math.floor(random() * (NO_EPOCH - 1))',
       },
       {
         file: 'lib/broker/pods.ts',

@@ -6,7 +6,7 @@
 import { isLeft, type Either } from 'fp-ts/lib/Either.js';
 import type { Clock } from '../clock.js';
 import type { Publication } from '../codec.js';
-import { GLOBAL, type Id, type Room, type Top } from '../position.js';
+import { GLOBAL, type Id, NONCES, type Room, type Top } from '../position.js';
 import { believed, isOfLog, type Missing, missing } from './chain.js';
 import { recent } from './recent.js';
 import { strangers } from './strangers.js';
@@ -116,7 +116,9 @@ export const order = (deps: OrderDeps): Order => {
   const retellOurs = (publication: Publication): void => {
     if (!isNew(publication)) return;
     const { tag, offset, ms } = known;
-    const { global, nonce } = publication.id;
+    const { global } = publication.id;
+    // our place and its own time: none of `BEHIND`
+    const nonce = publication.id.nonce % NONCES;
     const told = retell(publication, { tag, offset, ms, global, outside: true, nonce }, false);
     if (isLeft(told)) dropped(told.left);
     else say(told.right, known);
