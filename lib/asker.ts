@@ -18,14 +18,17 @@ export const askerOf = (
   return {
     address: addressOf(request, remoteAddress),
     method,
-    path: shortened(path),
-    room: isRoomName(room) && (query !== '' || path.includes('/ws/')) ? room : undefined,
-    origin: headers.origin === undefined ? undefined : shortened(headers.origin),
+    path: shown(path),
+    room: isRoomName(room) && (query !== '' || path.includes('/ws/')) ? shown(room) : undefined,
+    origin: headers.origin === undefined ? undefined : shown(headers.origin),
   };
 };
 
 /** Whoever asks may write 16 KB there. */
 const MAX_SHOWN = 128;
 
-const shortened = (text: string): string =>
-  text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
+/** A client may write its token anywhere: what is as long as one, and of its characters, is not shown. */
+const SECRETS = /[\w.~+=%-]*[\w-]{24,}[\w.~+=%-]*/g;
+
+const shown = (text: string): string =>
+  text.slice(0, MAX_SHOWN).replace(SECRETS, '***') + (text.length > MAX_SHOWN ? '…' : '');
