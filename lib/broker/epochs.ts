@@ -7,7 +7,7 @@ import { LAG_MS, type Resume } from '../resume.js';
 import type { Missed } from './pod-only.js';
 
 export interface Epochs {
-  /** A room stands there now. */
+  /** A room's log stands there now. */
   readonly reached: (room: Room, place: Position) => void;
   /** The log began anew after the time that somebody goes on from. */
   readonly missed: (room: Room, resume: Resume) => Missed | undefined;
@@ -21,21 +21,14 @@ interface Known {
 /** 3 MB. */
 const MAX_ROOMS = 16_384;
 
-/** `now`: Unix ms by Redis's clock. `own`: the tag of places that are the pod's own, and of no log. */
-export const epochs = ({
-  now,
-  own,
-}: {
-  readonly now: () => number;
-  readonly own: number;
-}): Epochs => {
+/** `now`: Unix ms by Redis's clock. */
+export const epochs = ({ now }: { readonly now: () => number }): Epochs => {
   /** In the order in which they were opened or turned. */
   const rooms = new Map<Room, Known>();
   return {
-    reached: (room, { tag, offset }) => {
+    reached: (room, { tag }) => {
       const before = rooms.get(room);
-      // once in 4,095 a log has the pod's own tag, and mostly holds something
-      if (tag === before?.tag || (tag === own && offset === 0)) return;
+      if (tag === before?.tag) return;
       rooms.delete(room);
       const turned = before && { at: now(), reason: 'log_lost' as const };
       rooms.set(room, { tag, turned });

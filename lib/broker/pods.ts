@@ -96,6 +96,8 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
   /** Of the ids that are given before any log was seen; one for the pod, so they sort among each other. */
   const podTag = drawTag(random);
   let podMs = 0;
+  /** Such places: of no log, though once in 4,095 a log has their tag. */
+  const ownTops = new WeakSet<Top>();
 
   const isNamesake = namesakes(clock);
   const pulse = probe({ bus, clock, timeoutMs });
@@ -111,7 +113,7 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
   const here = podOnly({ now: redisNow });
   /** Of all places: the clock of the next Redis may be behind it. */
   let latest = 0;
-  const turns = epochs({ now: () => Math.max(latest, redisNow()), own: podTag });
+  const turns = epochs({ now: () => Math.max(latest, redisNow()) });
   const members = counts({
     bus,
     clock,
@@ -128,7 +130,9 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
   /** The one place whose time is the pod's own, and so may be wrong: no log is known yet. */
   const podTop = (): Top => {
     podMs = Math.max(podMs, Math.floor(wall()));
-    return { tag: podTag, offset: 0, ms: podMs, id: null };
+    const top: Top = { tag: podTag, offset: 0, ms: podMs, id: null };
+    ownTops.add(top);
+    return top;
   };
 
   const idOutside = (room: Room, nonce: number): Id => {
@@ -264,7 +268,7 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
             return said.find(room, publication);
           },
           moved: (top) => {
-            if (place.top?.tag !== top.tag) turns.reached(room, top);
+            if (place.top?.tag !== top.tag && !ownTops.has(top)) turns.reached(room, top);
             if (top.ms > latest) latest = top.ms;
             place.top = top;
             place.open.add(out);
