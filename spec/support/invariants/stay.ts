@@ -191,7 +191,10 @@ export const stay = (deps: StayDeps): Stay => {
     place !== undefined && tag === place.tag && offset < place.offset;
 
   const onThePod = (word: Word, saying: Saying, at: number): void => {
-    if (outside.has(saying)) found('I2', `heard ${saying.data} twice outside the log`, at);
+    // said again on another pod, it is another message to Redis: what the first became may come as a stray
+    const isResaid = word.stray && saying.sends > 1;
+    if (outside.has(saying) && !isResaid)
+      found('I2', `heard ${saying.data} twice outside the log`, at);
     if (saying.logged !== undefined && saying.logged === last && saying.sends === 1)
       found('I2', `heard ${saying.data} twice: in the log, and outside it`, at);
     outside.add(saying);
