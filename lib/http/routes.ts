@@ -133,7 +133,10 @@ export const routes =
     }));
 
     const page = frontPage(basePath);
-    get('/', ({ reply }) => reply.type('text/html; charset=utf-8').send(page));
+    get('/', ({ request, reply, refuse }) =>
+      // `GET *` names no path, and is routed here
+      request.raw.url === '*' ? refuse(NO_PATH) : reply.type('text/html; charset=utf-8').send(page),
+    );
 
     get('/ready', ({ reply }) => {
       const status = readiness();
@@ -257,7 +260,7 @@ export const routes =
       }
       return refuse(
         methods === undefined || methods.split(', ').includes(request.method)
-          ? problem(404, 'path: expected one of this service, got another')
+          ? NO_PATH
           : problem(405, `method: expected ${methods}, got ${request.method}`, { Allow: methods }),
       );
     };
@@ -280,6 +283,8 @@ export const routes =
       );
     });
   };
+
+const NO_PATH = problem(404, 'path: expected one of this service, got another');
 
 /** What a route's path says in a regular expression; a parameter is one segment. */
 const PATTERNS: Readonly<Record<string, string>> = { '.': '\\.', '*': '.*' };

@@ -169,7 +169,7 @@ export const HANDSHAKES: readonly Row[] = [
     handshakeOf(`http://chat.example${BASE}/ws/*`),
     '400',
   ),
-  refused('H09', 'the whole URL of elsewhere', handshakeOf('http://evil/'), '404'),
+  refused('H09', 'the whole URL of elsewhere', handshakeOf('http://evil/nowhere'), '404'),
   refused('H10', 'a header of 17 kB', general({ X: LONG }), '431'),
   refused('H10', 'a URL of 17 kB', handshakeOf(`${GENERAL}?x=${LONG}`), '431'),
   refused('H11', '2,000 headers, 20 kB', general(tiny((i) => `x-tiny-${i}`)), '431'),
