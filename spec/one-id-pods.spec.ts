@@ -21,7 +21,12 @@ t.test('when a client of one id is cut 200 times, then it gets all, and no gap',
   t.teardown(redis.stop);
   const pods = await Promise.all(
     ['one', 'two'].map((serverId) =>
-      startPod(t, { server: { serverId }, broker: { redisUrl: redis.url } }),
+      startPod(t, {
+        server: { serverId },
+        broker: { redisUrl: redis.url },
+        // more than is said here, so that no gap is due
+        log: { logMessages: 100_000 },
+      }),
     ),
   );
   const acked: string[] = [];
