@@ -5,11 +5,12 @@
  * id resumes the global log from where those clients were. Others with an id of the same part of the room get some of
  * the global log twice, by the same ids.
  *
- *   begin ─► Running(from, since) ─ the last one has caught up ─► forgotten
+ *   begin ─► Running(from, since) ─ all were sent both logs, and are there a minute later ─► forgotten
  *                  └─ one was cut ─► kept for as long as the log reaches: Ended(from, until, since)
  *
  * Costs nothing where clients are away for less than `LONG_MS`, or bring two ids, or where nobody speaks to everybody.
  */
+import type { Subscription } from 'rxjs';
 import type { Clock } from './clock.js';
 import type { CatchUp } from './broker/word.js';
 import type { Id, Room } from './position.js';
@@ -27,8 +28,8 @@ export interface CatchUps {
 }
 
 export interface Running {
-  /** The client has both logs. */
-  readonly done: () => void;
+  /** The client was sent both logs. Some of it may still be on its way, so it may be cut yet. */
+  readonly sent: () => void;
   /** It has gone, and was sent the room up to this offset. */
   readonly cut: (until: number) => void;
 }
@@ -44,6 +45,8 @@ export interface CatchUpsDeps {
 
 /** The overlap of a minute is enough for who was away for less, and catches up in the rest of it. */
 const LONG_MS = 20_000;
+/** What a client was sent has come, or its line has broken, by then. */
+const ARRIVED_MS = 60_000;
 /** Of a word on ids of whatever epoch: tags of epochs begin at 1. */
 const ANY_EPOCH = 0;
 /** Some 200 bytes each. */
@@ -136,11 +139,21 @@ export const catchUps = ({ clock, brokerMs, logTtlMs, say }: CatchUpsDeps): Catc
       one.running += 1;
       own.set(room, one);
       if (isWider) tell(room, one, null);
+      let ended = false;
+      let arrival: Subscription | undefined;
+      const finish = (): void => {
+        ended = true;
+        end(room, one);
+      };
       return {
-        done: () => end(room, one),
+        sent: () => {
+          arrival ??= scheduler.schedule(finish, ARRIVED_MS);
+        },
         cut: (until) => {
+          arrival?.unsubscribe();
+          if (ended) return;
           one.cutAt = Math.max(one.cutAt ?? 0, until);
-          end(room, one);
+          finish();
         },
       };
     },

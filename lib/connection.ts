@@ -218,10 +218,7 @@ class SocketConnection implements Connection {
   tell(control: Control, membership?: Membership): void {
     this.send(controlFrame(this.idFor(membership), this.deps.clock.wall(), control));
     if (control.event !== 'joined' && control.event !== 'left') return;
-    if (membership?.room === GLOBAL) {
-      this.catchingUp?.done();
-      this.catchingUp = undefined;
-    }
+    if (membership?.room === GLOBAL) this.catchingUp?.sent();
     const { firstRoom$ } = this;
     if (firstRoom$ === undefined || membership?.room !== this.admission.room) return;
     this.firstRoom$ = undefined;

@@ -227,7 +227,10 @@ export const room =
       ): Observable<Recovered> =>
         defer(() => {
           const at = members.reached();
-          if (isAtTop(resume, at, name === GLOBAL)) return of({ at, messages: 0, gap: undefined });
+          // opened on the pod alone, the room's place is the pod's own: by it no time can be judged
+          const isKnown = resume._tag === 'After' || scope === 'cluster';
+          if (isKnown && isAtTop(resume, at, name === GLOBAL))
+            return of({ at, messages: 0, gap: undefined });
           membership.position = at;
           if (!told) tellGap(membership, 'broker_outage');
           return of({ at, messages: 0, gap: 'broker_outage' as const });

@@ -74,15 +74,32 @@ t.test(
   },
 );
 
-t.test('when all have caught up, then nothing is remembered', async (t) => {
+t.test('when all have had both logs for a minute, then nothing is remembered', async (t) => {
   const { clock, one, other, said } = pods();
   const first = one.begin('r', resumed(clock, AWAY_MS));
   const later = one.begin('r', resumed(clock, AWAY_MS - 1_000, { offset: 20 }));
   t.equal(said.length, 1, 'a herd is told once');
-  first?.done();
+  first?.sent();
+  clock.advance(60_000);
   t.equal(other.size(), 1);
-  later?.done();
+  later?.sent();
+  clock.advance(59_000);
+  t.equal(other.size(), 1, 'some of it may be on its way');
+  clock.advance(1_000);
   t.equal(other.size(), 0);
+  first?.cut(70);
+  t.equal(other.size(), 0, 'who goes later has had everything');
+});
+
+t.test('when the line breaks before all has come, then that is remembered', async (t) => {
+  const { clock, one, other } = pods();
+  const from = clock.wall() - AWAY_MS;
+  const running = one.begin('r', resumed(clock, AWAY_MS));
+  running?.sent();
+  clock.advance(1_000);
+  running?.cut(70);
+  t.equal(since(other, resumed(clock, 10, { offset: 70 })), from);
+  t.equal(clock.pending(), 0);
 });
 
 t.test(

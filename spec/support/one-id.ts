@@ -33,6 +33,8 @@ interface Said {
 
 const HOME = 'ant';
 const PODS = ['pod-1', 'pod-2'] as const;
+/** Longer than a run: what is trimmed is so by number. */
+const LOG_TTL_MS = 86_400_000;
 
 export const runOneId = ({ seed, ids, note: told }: OneIdOptions): OneIdOutcome => {
   const clock = virtualClock(seed);
@@ -47,7 +49,7 @@ export const runOneId = ({ seed, ids, note: told }: OneIdOptions): OneIdOutcome 
   const firsts = new Map<Room, number>();
   const redis = modelRedis(clock, {
     logMessages,
-    logTtlMs: 100_000_000,
+    logTtlMs: LOG_TTL_MS,
     trimmed: (room, _tag, first) => void firsts.set(room, first),
   });
   const faults: string[] = [];
@@ -59,6 +61,7 @@ export const runOneId = ({ seed, ids, note: told }: OneIdOptions): OneIdOutcome 
         redis,
         config: {
           server: { serverId: name },
+          log: { logTtlMs: LOG_TTL_MS },
           limits: { pingIntervalMs: 20_000, pongTimeoutMs: 30_000 },
         },
         delayMs: () => 1,
