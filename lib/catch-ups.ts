@@ -117,8 +117,8 @@ export const catchUps = ({ clock, brokerMs, logTtlMs, say }: CatchUpsDeps): Catc
     resumesOf: (room, resumes) => {
       const id = aloneIn(resumes);
       if (room === undefined || kept.size === 0 || id === undefined) return resumes;
-      // what is outside the log shows the time of the log that is behind; behind a global message is the room, which comes first
-      if (id.outside || id.global) return resumes;
+      // behind a global message is the room, which comes first
+      if (id.global) return resumes;
       return { ...resumes, global: { _tag: 'Since', ms: sinceOf(room, id) } };
     },
     begin: (room, resumes) => {

@@ -58,11 +58,12 @@ t.test(
     running?.cut(60);
     t.match(said.at(-1), { until: 60 });
     t.equal(since(other, resumed(clock, 10, { offset: 60 })), from, 'and when it has gone');
+    const presence = resumed(clock, 10, { offset: 60, outside: true });
+    t.equal(since(other, presence), from, "by presence, which has the room's time, too");
     for (const [what, id] of Object.entries({
       'an id that it cannot have': { offset: 61 },
       'an id of before': { offset: 9 },
       'another epoch': { tag: 8, offset: 50 },
-      'an id outside the log shows the time by itself': { offset: 50, outside: true },
     }))
       t.equal(since(other, resumed(clock, 10, id)), clock.wall() - 10, what);
     clock.advance(600_000);
