@@ -52,7 +52,10 @@ const ANY_EPOCH = 0;
 /** Some 200 bytes each. */
 const MAX_WORDS = 4_096;
 
+/** Clients of a room and an epoch that catch up at once, as one: a herd is told of in a few words. */
 interface Own {
+  /** What its words are known by. */
+  readonly name: string;
   readonly tag: number;
   from: number;
   since: number;
@@ -69,8 +72,10 @@ interface Kept {
 export const catchUps = ({ clock, brokerMs, logTtlMs, say }: CatchUpsDeps): CatchUps => {
   const { scheduler } = clock;
   const pod = Math.floor(clock.random() * 2 ** 48).toString(36);
-  const own = new Map<Room, Own>();
-  /** By room and pod, in the order in which they were heard. */
+  /** Those that run, by room and epoch. One that was cut is remembered by its last word, whoever comes after it. */
+  const own = new Map<string, Own>();
+  let count = 0;
+  /** By room and name, in the order in which they were heard. */
   const kept = new Map<string, Kept>();
   /** Of words that were let go: the earliest time, for all rooms. */
   let forgotten: { readonly since: number; readonly at: number } | undefined;
@@ -101,13 +106,13 @@ export const catchUps = ({ clock, brokerMs, logTtlMs, say }: CatchUpsDeps): Catc
     }
   };
 
-  const tell = (room: Room, { tag, from, since }: Own, until: number | null): void =>
-    say({ _tag: 'CatchUp', pod, room, tag, from, until, since });
+  const tell = (room: Room, { name, tag, from, since }: Own, until: number | null): void =>
+    say({ _tag: 'CatchUp', pod: name, room, tag, from, until, since });
 
   const end = (room: Room, one: Own): void => {
     one.running -= 1;
     if (one.running > 0) return;
-    own.delete(room);
+    own.delete(`${one.tag} ${room}`);
     // `from` 0 to `until` 0 holds no message
     if (one.cutAt === undefined) tell(room, { ...one, from: 0 }, 0);
     else tell(room, one, one.cutAt);
@@ -130,14 +135,15 @@ export const catchUps = ({ clock, brokerMs, logTtlMs, say }: CatchUpsDeps): Catc
       // with the global log's id it is not known yet where the room begins
       const tag = id.global ? ANY_EPOCH : id.tag;
       const offset = id.global ? 0 : id.offset;
-      const before = own.get(room);
-      const same = before?.tag === tag ? before : undefined;
-      const one = same ?? { tag, from: offset, since, running: 0, cutAt: undefined };
+      const same = own.get(`${tag} ${room}`);
+      if (same === undefined) count += 1;
+      const name = `${pod}.${count}`;
+      const one = same ?? { name, tag, from: offset, since, running: 0, cutAt: undefined };
       const isWider = same === undefined || offset < one.from || since < one.since;
       one.from = Math.min(one.from, offset);
       one.since = Math.min(one.since, since);
       one.running += 1;
-      own.set(room, one);
+      own.set(`${tag} ${room}`, one);
       if (isWider) tell(room, one, null);
       let ended = false;
       let arrival: Subscription | undefined;

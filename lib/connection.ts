@@ -231,18 +231,21 @@ class SocketConnection implements Connection {
    * logs (docs/protocol.md, "What an id says").
    */
   private idFor(about?: Membership): Id {
-    const { memberships, admission, deps } = this;
+    const { memberships, admission } = this;
     const everybody = memberships.get(GLOBAL);
     const home = admission.room === undefined ? undefined : memberships.get(admission.room);
-    let log = about ?? home ?? everybody;
+    const log = about ?? home ?? everybody;
     // counted, not drawn: of a thousand drawn at one place two would be the same
     this.nonce = nextNonce(this.nonce);
-    // the client brought an id of the other log, and has no place in this one yet
-    if (about === undefined && log === home && !isPlaced(home) && isPlaced(everybody))
-      log = everybody;
     const global = log === undefined || log.room === GLOBAL;
-    if (log === undefined || !isPlaced(log))
-      return { ...NO_PLACE, ms: deps.globalPosition().ms, global, nonce: this.nonce };
+    if (log === undefined || !isPlaced(log)) {
+      const brought = about === undefined ? broughtIn(admission.resumes) : undefined;
+      if (brought !== undefined)
+        return { ...brought, outside: true, nonce: this.nonce | (brought.nonce & BEHIND) };
+      const [one, other] = [home ?? everybody, everybody ?? home];
+      const ms = one === undefined || other === undefined ? 0 : this.timeOf(one, other);
+      return { ...NO_PLACE, ms, global, nonce: this.nonce };
+    }
     const { tag, offset, ms } = log.position;
     const isOfTwo = global || log.room === admission.room;
     const time = isOfTwo ? this.timeOf(home ?? log, everybody ?? log) : ms;
@@ -779,6 +782,10 @@ const placeOf = (resume: Resume | undefined): Position => {
   if (resume === undefined) return NOWHERE;
   return resume._tag === 'After' ? resume.id : { ...NOWHERE, ms: resume.ms };
 };
+
+/** The id that the client brought, the room's where it brought two: until a log has told a place, it does what it did. */
+const broughtIn = ({ room, global }: Resumes): Id | undefined =>
+  room?._tag === 'After' ? room.id : global?._tag === 'After' ? global.id : undefined;
 
 const isResumed = ({ room, global }: Resumes): boolean =>
   room !== undefined || global !== undefined;

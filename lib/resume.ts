@@ -30,7 +30,7 @@ export const OVERLAP_MS = 60_000;
  */
 export const LAG_MS = 5_000;
 
-/** Undefined for what is absent, no id, or an id that names no log. */
+/** Undefined for what is absent, no id, or an id that names no log: in a room that it joins a client has nothing then. */
 export const resumeAfter = (text: string | undefined): After | undefined => {
   if (text === undefined || isAbsentId(text)) return undefined;
   const id = parseId(text);
@@ -40,12 +40,22 @@ export const resumeAfter = (text: string | undefined): After | undefined => {
 
 /** An id says by its own bit which log it is of, so the order of two does not matter. */
 export const resumesOf = (lastId: string | null): Resumes => {
-  const [first, second] = (lastId ?? '').split(',', 2).map(resumeAfter);
+  const [one = '', ...rest] = (lastId ?? '').split(',', 2);
+  const [first, second] = [one, ...rest].map(resumeAfter);
+  if (first === undefined && second === undefined) return resumesByTime(one);
   if (first === undefined || second === undefined) return resumesAlone(first ?? second);
   // two of one log: the later one has all that the earlier one had
   if (first.id.global === second.id.global)
     return resumesAlone(first.text < second.text ? second : first);
   return first.id.global ? { room: second, global: first } : { room: first, global: second };
+};
+
+/** An id that names no log may have the time up to which the client has both; without one the client has nothing. */
+const resumesByTime = (text: string): Resumes => {
+  const id = parseId(text);
+  const since: Resume | undefined =
+    O.isSome(id) && id.value.ms > 0 ? { _tag: 'Since', ms: id.value.ms } : undefined;
+  return { room: since, global: since };
 };
 
 const resumesAlone = (one: After | undefined): Resumes => {

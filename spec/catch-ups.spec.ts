@@ -104,6 +104,42 @@ t.test('when the line breaks before all has come, then that is remembered', asyn
 });
 
 t.test(
+  'when others catch up after a client was cut, then it is remembered all the same',
+  async (t) => {
+    const { clock, one, other } = pods();
+    const from = clock.wall() - AWAY_MS;
+    const cut = resumed(clock, 10, { offset: 60 });
+    one.begin('r', resumed(clock, AWAY_MS))?.cut(60);
+    const next = one.begin('r', resumed(clock, 30_000, { offset: 100 }));
+    t.equal(since(other, cut), from, 'while they do');
+    next?.sent();
+    clock.advance(60_000);
+    t.equal(since(other, cut), from, 'and when they have');
+  },
+);
+
+t.test(
+  'when two epochs, or ids of both logs, catch up at once, then none ends the other',
+  async (t) => {
+    const { clock, one, other } = pods();
+    const [a, b] = [AWAY_MS, 50_000].map((ago) => clock.wall() - ago);
+    const old = one.begin('r', resumed(clock, AWAY_MS));
+    const next = one.begin('r', resumed(clock, 50_000, { tag: 8 }));
+    old?.cut(50);
+    next?.cut(60);
+    t.equal(since(other, resumed(clock, 10, { offset: 50 })), a);
+    t.equal(since(other, resumed(clock, 10, { tag: 8, offset: 60 })), b);
+    const [byRoom, byGlobal] = [{ offset: 10 }, { offset: 5, global: true }].map((id) =>
+      one.begin('q', resumed(clock, AWAY_MS, id)),
+    );
+    byGlobal?.cut(40);
+    byRoom?.cut(90);
+    const { global } = other.resumesOf('q', resumed(clock, 10, { offset: 8 }));
+    t.match(global, { ms: a });
+  },
+);
+
+t.test(
   'when a client comes with the global id alone, then the room may be ahead of it',
   async (t) => {
     const { clock, one, other } = pods();

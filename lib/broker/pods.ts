@@ -16,7 +16,7 @@ import {
 } from 'rxjs';
 import type { Clock } from '../clock.js';
 import { decodePublication, type Publication, retold } from '../codec.js';
-import { drawTag, GLOBAL, type Id, parseId, type Room, type Top } from '../position.js';
+import { drawTag, GLOBAL, NO_EPOCH, type Id, parseId, type Room, type Top } from '../position.js';
 import {
   type Bus,
   type BusError,
@@ -403,5 +403,5 @@ const WAY = { Starting: 'wait', Up: 'cluster', Degraded: 'pod' } as const;
 /** A new epoch's tag that is not the old one's. */
 const otherTag = (old: number, random: () => number): number => {
   const tag = drawTag(random);
-  return tag === old ? (tag % 4095) + 1 : tag;
+  return tag === old ? (tag % (NO_EPOCH - 1)) + 1 : tag;
 };

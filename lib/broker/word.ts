@@ -22,7 +22,7 @@ export interface Disconnect {
  */
 export interface CatchUp {
   readonly _tag: 'CatchUp';
-  /** The pod, for its next word to replace this one. */
+  /** The pod and the clients that it means, for its next word on them to replace this one. */
   readonly pod: string;
   readonly room: Room;
   readonly tag: number;

@@ -737,8 +737,10 @@ const resumesIn = (
       .at(-1),
     words,
   );
-  if (alone?._tag !== 'After') return { room: undefined, global: undefined };
-  const { ms } = alone.id;
+  // one that names no log may have a time
+  const ms = alone?._tag === 'After' ? alone.id.ms : (idOf(texts[0] ?? '')?.ms ?? 0);
+  if (ms === 0) return { room: undefined, global: undefined };
   const since: Resumed = { _tag: 'Since', ms: ms - OVERLAP_MS, dueMs: ms - LAG_MS };
+  if (alone?._tag !== 'After') return { room: since, global: since };
   return alone.id.global ? { room: since, global: alone } : { room: alone, global: since };
 };
