@@ -77,6 +77,35 @@ t.test(
   },
 );
 
+t.test(
+  'when a request is refused before any route sees it, then a page may read that too',
+  async (t) => {
+    const { port } = await startPod(t, { server: { allowedOrigins: [ORIGIN] } });
+    for (const [path, extra, status] of [
+      [`${BASE}/rooms/%E0%A4%A/messages`, {}, 400],
+      ['/health', { Host: 'a b' }, 400],
+      ['/health', { Expect: 'nonsense' }, 417],
+    ] as const) {
+      const headersOf = async (origin: string) => {
+        const answer = await ask({
+          port,
+          path,
+          method: 'GET',
+          headers: { Origin: origin, ...extra },
+        });
+        t.equal(answer.status, status, path);
+        t.equal(answer.headers['vary'], 'Origin');
+        return answer.headers;
+      };
+      t.match(await headersOf(ORIGIN), {
+        'access-control-allow-origin': ORIGIN,
+        'access-control-expose-headers': /Retry-After/,
+      });
+      t.notOk('access-control-allow-origin' in (await headersOf(FOREIGN)));
+    }
+  },
+);
+
 t.test('when a page of another origin asks, then no header lets it read anything', async (t) => {
   const { port } = await startPod(t, { server: { allowedOrigins: [ORIGIN] } });
   for (const origin of [FOREIGN, 'null', `${ORIGIN}.evil.example`, 'http://localhost:3001'])

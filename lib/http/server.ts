@@ -10,6 +10,7 @@ import { addressOf } from '../access/address.js';
 import { askerOf } from '../asker.js';
 import type { Asker, HubEvent } from '../events.js';
 import { hasBody, hostFault } from '../handshake.js';
+import { corsHeaders } from './cors.js';
 import { answerRequest, answerSocket, type Problem, problem } from '../problem.js';
 
 export interface HttpServer {
@@ -21,7 +22,7 @@ export interface HttpServer {
 }
 
 export const httpServer = (
-  { limits, server: { httpKeepAliveMs, trustedProxies } }: Config,
+  { limits, server: { allowedOrigins, httpKeepAliveMs, trustedProxies } }: Config,
   { scheduler }: Pick<Clock, 'scheduler'>,
   tell: (event: HubEvent) => void,
 ): HttpServer => {
@@ -30,7 +31,8 @@ export const httpServer = (
     const { req } = response;
     const asker = (): Asker => askerOf(req, req.socket, address);
     tell({ _tag: 'RequestRefused', status: why.status, reason: why.detail, asker });
-    answerRequest(response, why);
+    const cors = corsHeaders(req.headers, allowedOrigins);
+    answerRequest(response, { ...why, headers: { ...cors, ...why.headers } });
   };
   const refuseSocket = (socket: Socket, why: Problem): void => {
     tell({ _tag: 'RequestRefused', status: why.status, reason: why.detail, asker: undefined });
