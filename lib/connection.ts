@@ -474,7 +474,11 @@ class SocketConnection implements Connection {
   private speakChanged(message: Speech, { room, data }: Outgoing): void {
     const { ref } = message;
     const membership = this.memberships.get(room);
-    if (membership === undefined) return this.refuse(notAMember(ref));
+    if (membership === undefined) {
+      // the room that the client named may have ended while the hook thought; another one is the hook's word
+      if (room === (message.room ?? this.home)) return this.refuse(notAMember(ref));
+      return this.hookFailed(new TypeError(STRANGE_ROOM), ref);
+    }
     const draft = changedDraftOf(this.fieldsOf(room, message, data));
     if (isLeft(draft)) this.hookFailed(new TypeError(draft.left.text), ref);
     else this.publish(draft.right, ref, membership);
@@ -803,6 +807,9 @@ const notAMember = (ref: string | undefined): Refusal => ({
   text: 'room: expected one that this connection has joined, got another',
   ref,
 });
+
+const STRANGE_ROOM =
+  'room: expected one that the connection has joined (`from.rooms()`), got another';
 
 const joinsTooOften = (ref: string | undefined, retryInMs: number): Refusal => ({
   code: 'rate_limited',

@@ -17,7 +17,7 @@ import {
 import type { Claims } from './access/index.js';
 import type { Clock } from './clock.js';
 import type { Json } from './codec.js';
-import type { Room } from './position.js';
+import { GLOBAL, isRoomName, type Room, ROOM_RULE } from './position.js';
 
 /** A hook answers at once, with a promise, or with a stream whose first value counts. */
 export type MaybeAsync<A> = A | PromiseLike<A> | Observable<A>;
@@ -89,7 +89,7 @@ export interface Rejection {
   readonly rejected: string;
 }
 
-/** Refuses a message with a text for its sender. */
+/** Refuses a message with a text for its sender: its first 1,024 characters, half a surrogate pair as U+FFFD. */
 export const reject = (text: string): Rejection => ({ rejected: text });
 
 /** Where an application has a say. Each hook is asked in the connection's order, and has a second to answer. */
@@ -99,7 +99,8 @@ export interface Hooks {
   /**
    * Every chat, whether it came by socket, HTTP or program, and every presence of a client: pass it on as it is or changed, take
    * it away with null (its sender hears that it was accepted), or answer with `reject(text)`. `from.via` says how it came. What the
-   * server says itself (`notification`, `system`) is not asked about; nor is anything that was said on another pod.
+   * server says itself (`notification`, `system`) is not asked about; nor is anything that was said on another pod. An answer without a
+   * room's name or without `data` is a failed hook; so is a room that the connection has not joined.
    */
   readonly onMessage?: (message: Incoming, from: Sender) => MaybeAsync<Outgoing | Rejection | null>;
   /** A connection ended; `code` is the one that the server sent, null when the peer closed or went. */
@@ -147,15 +148,30 @@ export const verdictOf = (
     catchError((error: unknown) => of<Verdict>({ _tag: 'Failed', error })),
   );
 
-/** Throws where the answer is none, whatever the types say. */
+/**
+ * Throws where the answer is none, whatever the types say. Each field is read once, here: one that throws later would
+ * throw into the connection's stream.
+ */
 const verdictIn = (answer: Outgoing | Rejection | null): Verdict => {
   if (answer === null) return { _tag: 'Dropped' };
   if (typeof answer !== 'object')
     throw new TypeError(`expected a message, a rejection or null, got ${typeof answer}`);
-  if (!('rejected' in answer)) return { _tag: 'Passed', message: answer };
-  if (typeof answer.rejected !== 'string')
-    throw new TypeError(`rejected: expected a text, got ${typeof answer.rejected}`);
-  return { _tag: 'Rejected', text: answer.rejected };
+  if ('rejected' in answer) return { _tag: 'Rejected', text: spoken(answer.rejected) };
+  const { room, data } = answer;
+  if (typeof room !== 'string' || (room !== GLOBAL && !isRoomName(room)))
+    throw new TypeError(`room: expected ${ROOM_RULE}, or "" for everybody`);
+  return { _tag: 'Passed', message: { room, data } };
+};
+
+/** What a sender is told of a rejection. */
+const MAX_REJECTION = 1_024;
+
+const spoken = (text: unknown): string => {
+  if (typeof text !== 'string')
+    throw new TypeError(`rejected: expected a text, got ${typeof text}`);
+  // a character beyond the BMP is two units of UTF-16
+  const characters = Array.from(text.slice(0, 2 * MAX_REJECTION)).slice(0, MAX_REJECTION);
+  return characters.join('').toWellFormed();
 };
 
 const isThenable = <A>(value: MaybeAsync<A>): value is PromiseLike<A> =>

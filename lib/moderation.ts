@@ -39,7 +39,7 @@ export const moderation = ({ hooks: { onMessage }, clock, tell }: ModerationDeps
           case 'Failed':
             return failed(verdict.error);
           case 'Passed': {
-            const changed = changedDraftOf({ ...fields, ...verdict.message, type });
+            const changed = changedDraftOf({ ...fields, ...verdict.message });
             return isLeft(changed) ? failed(new TypeError(changed.left.text)) : changed;
           }
         }

@@ -73,8 +73,9 @@ t.test(
     t.match(await alice.heard({ type: 'chat', data: 'move' }), { room: 'other' });
     t.match(await alice.heard({ data: { ref: 'to a stranger' } }), {
       type: 'error',
-      data: { code: 'not_a_member' },
+      data: { code: 'unavailable' },
     });
+    t.equal(await pod.metric('realtime_hook_failures{hook="onMessage"}'), 1);
     await alice.caughtUp();
     t.strictSame(
       alice.all({ data: { ref: 'suppress' } }).map(({ data }) => data),
@@ -278,6 +279,106 @@ t.test(
     t.match(await carol.heard({ type: 'error' }), { data: { code: 'unavailable', ref: 'bad' } });
     carol.send({ type: 'chat', data: 'good' });
     await carol.heard({ type: 'chat', data: 'good' });
+  },
+);
+
+t.test(
+  'when onMessage answers with nonsense, then it failed: by socket and over HTTP alike, and nobody else is harmed',
+  async (t) => {
+    const broken = (): never => {
+      throw new Error('hunter2');
+    };
+    /** Throws from the given call on. */
+    const breaking = (from: number): unknown => {
+      let calls = 0;
+      return { toJSON: () => (++calls < from ? 'fine' : broken()) };
+    };
+    const answers: Readonly<Record<string, () => unknown>> = {
+      'a room that throws': () => ({
+        get room() {
+          return broken();
+        },
+        data: 1,
+      }),
+      'data that throws': () => ({
+        room: 'r',
+        get data() {
+          return broken();
+        },
+      }),
+      'a text that throws': () => ({
+        get rejected() {
+          return broken();
+        },
+      }),
+      'a then that throws': () => ({
+        get then() {
+          return broken();
+        },
+      }),
+      'JSON that throws': () => ({ room: 'r', data: breaking(1) }),
+      'JSON that throws the second time': () => ({ room: 'r', data: breaking(2) }),
+      'no field': () => ({}),
+      'an array': () => [],
+      'no room': () => ({ data: 1 }),
+      'no data': () => ({ room: 'r' }),
+      'null for a room': () => ({ room: null, data: 1 }),
+      'a bad name': () => ({ room: 'a b', data: 1 }),
+      'a number': () => 7,
+      'a text': () => 'r',
+      true: () => true,
+      'a function': () => () => undefined,
+      'a number for a text': () => ({ rejected: 7 }),
+    };
+    const pod = await podWith(t, {
+      onMessage: (message) => (answers[text(message)]?.() ?? message) as Incoming,
+    });
+    const alice = await pod.connect('/ws/r');
+    const names = Object.keys(answers);
+    for (const name of names) {
+      alice.send({ type: 'chat', id: name, data: name });
+      t.match(
+        await alice.heard({ data: { ref: name } }),
+        { type: 'error', data: { code: 'unavailable' } },
+        name,
+      );
+      const answer = await post(pod, { room: 'r', data: name });
+      t.match(answer, { status: 503, headers: { 'retry-after': '1' } }, name);
+      await t.rejects(
+        pod.app.publish({ room: 'r', type: 'chat', data: name }),
+        { message: /did not answer within 1 s/ },
+        name,
+      );
+    }
+    t.equal(await pod.metric('realtime_hook_failures{hook="onMessage"}'), 3 * names.length);
+    alice.send({ type: 'chat', data: 'good' });
+    await alice.heard({ type: 'chat', data: 'good' });
+  },
+);
+
+t.test(
+  'when the text of a rejection is long or broken, then its sender gets 1,024 characters of Unicode',
+  async (t) => {
+    const texts: Readonly<Record<string, string>> = {
+      long: 'x'.repeat(100_000),
+      emoji: '😀'.repeat(2_000),
+      mixed: `x${'😀'.repeat(2_000)}`,
+      broken: 'half \ud83d of one',
+    };
+    const told: Readonly<Record<string, string>> = {
+      long: 'x'.repeat(1_024),
+      emoji: '😀'.repeat(1_024),
+      mixed: `x${'😀'.repeat(1_023)}`,
+      broken: 'half \ufffd of one',
+    };
+    const pod = await podWith(t, { onMessage: (message) => reject(texts[text(message)] ?? '') });
+    const alice = await pod.connect('/ws/r');
+    for (const [name, message] of Object.entries(told)) {
+      alice.send({ type: 'chat', id: name, data: name });
+      t.match(await alice.heard({ data: { ref: name } }), { data: { code: 'rejected', message } });
+      const { status, body } = await post(pod, { room: 'r', data: name });
+      t.match([status, JSON.parse(body)], [422, { detail: message }]);
+    }
   },
 );
 

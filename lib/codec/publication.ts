@@ -111,15 +111,20 @@ const digestOf = (type: MessageType, json: string): string =>
  * The same for what a program says rather than a client: its data was not read from JSON, so it is checked first.
  * Errors: `invalid_message`; what JSON cannot say (undefined, a function, a cycle) is one too.
  */
-export const programDraftOf = (fields: DraftFields): E.Either<Refusal, Draft> => {
-  const flaw = PROGRAM_TYPES.has(fields.type) ? fieldFlaw(fields) : `type: ${TYPE_EXPECTED}`;
-  return flaw === undefined ? draftOf(fields) : refuse('invalid_message', flaw);
-};
+export const programDraftOf = (fields: DraftFields): E.Either<Refusal, Draft> =>
+  PROGRAM_TYPES.has(fields.type)
+    ? changedDraftOf(fields)
+    : refuse('invalid_message', `type: ${TYPE_EXPECTED}`);
 
 /** The same for what an application's hook made of a message: of whatever type that is, it may be no other one. */
 export const changedDraftOf = (fields: DraftFields): E.Either<Refusal, Draft> => {
-  const flaw = fieldFlaw(fields);
-  return flaw === undefined ? draftOf(fields) : refuse('invalid_message', flaw);
+  try {
+    const flaw = fieldFlaw(fields);
+    return flaw === undefined ? draftOf(fields) : refuse('invalid_message', flaw);
+  } catch {
+    // a getter or a `toJSON` that throws the second time
+    return refuse('invalid_message', `data${UNENCODABLE}`);
+  }
 };
 
 const fieldFlaw = ({ room, type, from, key, data }: DraftFields): string | undefined => {
@@ -165,6 +170,8 @@ export const textFlaw = (value: unknown): string | undefined =>
 /** Undefined where JSON has no word for it, whatever the types say. */
 const encoded = (data: unknown): unknown => JSON.stringify(data);
 
+const UNENCODABLE = ': expected any JSON value, got one that cannot be encoded';
+
 const programFlaw = (data: unknown): string | undefined => {
   try {
     const flaw = flawIn(data, 0, true);
@@ -173,7 +180,7 @@ const programFlaw = (data: unknown): string | undefined => {
     if (unplain !== undefined) return unplain;
     return typeof encoded(data) === 'string' ? undefined : ': expected any JSON value, got nothing';
   } catch {
-    return ': expected any JSON value, got one that cannot be encoded';
+    return UNENCODABLE;
   }
 };
 
