@@ -89,7 +89,10 @@ export interface Rejection {
   readonly rejected: string;
 }
 
-/** Refuses a message with a text for its sender: its first 1,024 characters, half a surrogate pair as U+FFFD. */
+/**
+ * Refuses a message with a text for its sender, who gets the first 1,024 characters. Half a surrogate pair
+ * becomes U+FFFD.
+ */
 export const reject = (text: string): Rejection => ({ rejected: text });
 
 /** Where an application has a say. Each hook is asked in the connection's order, and has a second to answer. */
@@ -99,8 +102,9 @@ export interface Hooks {
   /**
    * Every chat, whether it came by socket, HTTP or program, and every presence of a client: pass it on as it is or changed, take
    * it away with null (its sender hears that it was accepted), or answer with `reject(text)`. `from.via` says how it came. What the
-   * server says itself (`notification`, `system`) is not asked about; nor is anything that was said on another pod. An answer without a
-   * room's name or without `data` is a failed hook; so is a room that the connection has not joined.
+   * server says itself (`notification`, `system`) is not asked about; nor is anything that was said on another pod.
+   * An answer without a room's name or without `data` is a failed hook; so is a room that the connection has not
+   * joined.
    */
   readonly onMessage?: (message: Incoming, from: Sender) => MaybeAsync<Outgoing | Rejection | null>;
   /** A connection ended; `code` is the one that the server sent, null when the peer closed or went. */
@@ -149,8 +153,8 @@ export const verdictOf = (
   );
 
 /**
- * Throws where the answer is none, whatever the types say. Each field is read once, here: one that throws later would
- * throw into the connection's stream.
+ * Throws where the answer is none, whatever the types say. Each field is read once, here: one that throws later
+ * would throw into the connection's stream.
  */
 const verdictIn = (answer: Outgoing | Rejection | null): Verdict => {
   if (answer === null) return { _tag: 'Dropped' };

@@ -701,7 +701,7 @@ t.test('a hook passes on, changes, suppresses, moves and rejects', async (t) => 
   const moved = hooked((message) => (message.data === 'b' ? { ...message, room: '' } : message));
   t.same([moved.a.texts('r'), moved.a.texts('')], [['a', 'c'], ['b']]);
   const strayed = hooked((message) => ({ ...message, room: message.data === 'b' ? 's' : 'r' }));
-  t.match(strayed.a.errors(), [{ code: 'not_a_member', ref: 'b' }], 'not where the sender is not');
+  t.match(strayed.a.errors(), [{ code: 'unavailable', ref: 'b' }], 'not where the sender is not');
   const rejected = hooked((message) =>
     message.data === 'b' ? reject('mind your words') : message,
   );
