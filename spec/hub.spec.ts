@@ -7,11 +7,13 @@ import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { isRight } from 'fp-ts/lib/Either.js';
 import { isSome } from 'fp-ts/lib/Option.js';
+import { Subject } from 'rxjs';
 import t, { type Test } from 'tap';
 import type { Broker } from '../lib/broker/index.js';
 import { localBroker } from '../lib/broker/local.js';
 import { draftOf, type Publication, publicationOf } from '../lib/codec.js';
 import type { Config, DeepPartial } from '../lib/config.js';
+import type { Outgoing } from '../lib/hooks.js';
 import { formatId, GLOBAL, type Id, parseId, type Room } from '../lib/position.js';
 import { arrayWork } from './support/array-work.js';
 import { type HubWorld, hubWorld } from './support/hub-world.js';
@@ -488,6 +490,27 @@ t.test(
     t.same(a.texts('r'), ['hello'], 'and not in a room that is dead');
     await leftovers(t, w, [a, b]);
     t.equal(w.broker.channels(), 0);
+  },
+);
+
+t.test(
+  'when a room fails while its hook thinks, then the sender is no member, and the hook did not fail',
+  async (t) => {
+    const answer$ = new Subject<Outgoing>();
+    const w = hubWorld({ broker: scriptBroker, hooks: { onMessage: () => answer$ } });
+    const a = w.connect({ room: 'r' });
+    w.clock.advance(10);
+    a.chat('r', 'late', 'x');
+    w.broker.fail('r');
+    w.clock.advance(10);
+    answer$.next({ room: 'r', data: 'late' });
+    w.clock.advance(10);
+    t.match(a.errors(), [{ code: 'not_a_member', ref: 'x' }]);
+    t.same(
+      w.events.filter(({ _tag }) => _tag === 'HookFailed'),
+      [],
+    );
+    await leftovers(t, w, [a]);
   },
 );
 
