@@ -10,6 +10,7 @@
  * before the publishing: the log has what was published. A log ends with its epoch, as offsets begin again: whoever makes
  * an epoch removes it. A log that lost entries in another way is short or has holes, and says so.
  */
+import { NO_EPOCH } from '../position.js';
 
 /**
  * A position without a message lives so long after its last use: whoever joins rooms by the hundred thousand and says
@@ -54,9 +55,14 @@ local function first_since(key, since, from, to)
   return found
 end`;
 
+/** What no epoch can have, as somebody else wrote it, is none: ids with it would be no UUIDs, or name no log. */
+export const isEpoch = (tag: number): boolean => Number.isInteger(tag) && tag > 0 && tag < NO_EPOCH;
+export const ONLY_EPOCH = `
+if tag and (tag < 1 or tag >= ${NO_EPOCH} or tag % 1 ~= 0) then tag = nil end`;
+
 const POSITION = `
 local pos = redis.call('HMGET', KEYS[1], 'e', 'o', 't', 'i')
-local tag, offset, ms, id = tonumber(pos[1]), tonumber(pos[2]) or 0, tonumber(pos[3]) or 0, pos[4] or ''`;
+local tag, offset, ms, id = tonumber(pos[1]), tonumber(pos[2]) or 0, tonumber(pos[3]) or 0, pos[4] or ''${ONLY_EPOCH}`;
 
 const EPOCH = `
 if not tag or tag == tonumber(ARGV[3]) then

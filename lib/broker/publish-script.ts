@@ -13,7 +13,7 @@
  * asked for again: the tail of the log, the keys and the mark say whether it ran, and if so it is answered as it was then.
  * If not, it runs now and its id stays in `f` until its deadline: the first try, should it still come, finds it there.
  */
-import { ENTRIES, lives } from './log-scripts.js';
+import { ENTRIES, lives, ONLY_EPOCH } from './log-scripts.js';
 
 const LATE = `
 if now > tonumber(ARGV[2]) then return 0 end`;
@@ -112,7 +112,7 @@ const publishScript = (
   found: string,
   fence: string,
 ): string => `${before}${READ}${afterRead}
-local tag, offset, last, oldest = tonumber(pos[1]), tonumber(pos[2]) or 0, pos[4] or '', tonumber(pos[5])
+local tag, offset, last, oldest = tonumber(pos[1]), tonumber(pos[2]) or 0, pos[4] or '', tonumber(pos[5])${ONLY_EPOCH}
 local fresh = not tag
 if fresh then tag, offset, last, oldest = tonumber(ARGV[3]), 0, '', nil end
 local ms = math.max(now, tonumber(pos[3]) or 0)

@@ -8,6 +8,7 @@ import { Observable } from 'rxjs';
 import type { Clock } from '../clock.js';
 import type { Room, Top } from '../position.js';
 import type { Answer, BusError } from './bus.js';
+import { isEpoch } from './log-scripts.js';
 import { errorOf, listOf, strange } from './redis-answers.js';
 
 export interface PositionsDeps {
@@ -75,7 +76,7 @@ export const positions = ({
 const topIn = (reply: unknown): Reply => {
   if (typeof reply === 'string') return E.left({ _tag: 'WrongType', detail: reply });
   const [tag, offset, ms, id] = listOf(reply);
-  if (tag === null) return E.right(undefined);
+  if (tag === null || !isEpoch(Number(tag))) return E.right(undefined);
   const top = { tag: Number(tag), offset: Number(offset), ms: Number(ms) };
   if (typeof id !== 'string' || !Object.values(top).every(Number.isSafeInteger))
     return strange(reply, 'a position');

@@ -84,15 +84,15 @@ export const behaves = async (test: Test, kind: Kind): Promise<void> => {
         draft('several', '"n":3}'),
       ];
       const outcomes = await right(
-        a.bus.publish('several', drafts, [1, 2, 0xfffff], 4095, later()),
+        a.bus.publish('several', drafts, [1, 2, 0xfffff], 4094, later()),
       );
       const ids = outcomes
         .map((outcome) => (outcome._tag === 'Placed' ? parseId(outcome.id) : O.none))
         .map((id) => (O.isSome(id) ? id.value : undefined));
       t.match(ids, [
-        { tag: 4095, offset: 1, outside: false, nonce: 1, global: false },
-        { tag: 4095, offset: 1, outside: true, nonce: 2 },
-        { tag: 4095, offset: 2, outside: false, nonce: 0xfffff },
+        { tag: 4094, offset: 1, outside: false, nonce: 1, global: false },
+        { tag: 4094, offset: 1, outside: true, nonce: 2 },
+        { tag: 4094, offset: 2, outside: false, nonce: 0xfffff },
       ]);
       t.ok(Math.abs((ids[0]?.ms ?? 0) - Date.now()) < 5_000);
       await until('all are heard', () => a.said(channel).length === 3);
@@ -139,7 +139,7 @@ export const behaves = async (test: Test, kind: Kind): Promise<void> => {
       ]) {
         for (const [tag, logged, nonce] of [
           [1, true, 0],
-          [4095, false, 0xfffff],
+          [4094, false, 0xfffff],
           [0x0a5, true, 0x12345],
         ] as const) {
           await at(pos, 'HSET', 'e', tag, 'o', logged ? offset - 1 : offset);

@@ -10,6 +10,7 @@ import {
   mayHaveRun,
   type Outcome,
 } from '../../lib/broker/bus.js';
+import { parseId } from '../../lib/position.js';
 import { redisBus } from '../../lib/broker/redis.js';
 import { redisClusterBus } from '../../lib/broker/redis-cluster.js';
 import { type BusOptions } from '../../lib/broker/redis-options.js';
@@ -422,6 +423,39 @@ t.test('one Redis alone', async (t) => {
     await Promise.all([a, mute, reader, deaf, wrong].map((one) => one.close()));
     await server.stop();
   });
+
+  await t.test(
+    'when an epoch in Redis is none that can be, then the log begins anew',
+    async (t) => {
+      const server = await startRedis();
+      const a = await ready(redisBus(options({ url: server.url })));
+      for (const [i, epoch] of ['0', '-1', '1.5', '4095', '5000', 'x'].entries()) {
+        const [room, other] = [`said-${i}`, `read-${i}`];
+        for (const name of [room, other])
+          await server.command(
+            'HSET',
+            `{${channelOf(name)}}:pos`,
+            'e',
+            epoch,
+            'o',
+            '7',
+            't',
+            '1',
+            'i',
+            'z',
+          );
+        t.same(await right(a.bus.position(other)), undefined, `${epoch}: no log`);
+        t.match(await right(a.bus.top(other, 77)), { tag: 77, offset: 0 });
+        const drafts = [draft(room, '"x":1}')];
+        const said = await right(a.bus.publish(room, drafts, [0], 78, later(), { id: `c-${i}` }));
+        t.match(parseId(String(Reflect.get(said[0] ?? {}, 'id'))), {
+          value: { tag: 78, offset: 1 },
+        });
+      }
+      await a.close();
+      await server.stop();
+    },
+  );
 
   await t.test('a master that became a replica is a typed error', async (t) => {
     const master = await startRedis();
