@@ -34,7 +34,8 @@ export const held = (): Held => {
     all: () => queue,
     add: (publication) => {
       const { length } = publication.frame;
-      if (queue.length >= MAX_HELD || bytes + length > MAX_BYTES) {
+      // nor what comes behind it: a forged message in the place of one that did not fit would be the only one heard there
+      if (full || queue.length >= MAX_HELD || bytes + length > MAX_BYTES) {
         full = true;
         return;
       }

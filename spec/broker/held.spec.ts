@@ -40,3 +40,14 @@ t.test('bounded by number and bytes; what was taken out makes room', async (t) =
     t.notOk(waiting.isFull());
   }
 });
+
+t.test(
+  'when something did not fit, then nothing behind it is kept until that is dealt with',
+  async (t) => {
+    const waiting = held();
+    for (let offset = 1; offset <= 41; offset++) waiting.add(at(offset, 100_000));
+    waiting.add(at(42, 200_000));
+    waiting.add(at(42, 10));
+    t.equal(waiting.size(), 41);
+  },
+);
