@@ -61,7 +61,7 @@ export const BUGS: readonly Bug[] = [
       },
       {
         file: 'lib/broker/pods.ts',
-        from: '  return tag === old ? (tag % 4095) + 1 : tag;',
+        from: '  return tag === old ? (tag % (NO_EPOCH - 1)) + 1 : tag;',
         to: '  return tag === old ? old : tag;',
       },
     ],
