@@ -14,7 +14,7 @@ import type { Subscription } from 'rxjs';
 import type { Clock } from './clock.js';
 import type { CatchUp } from './broker/word.js';
 import type { Id, Room } from './position.js';
-import type { Resume, Resumes } from './resume.js';
+import { cameWith, type Resumes } from './resume.js';
 
 export interface CatchUps {
   /** How a client that comes so resumes, by what is remembered. */
@@ -130,7 +130,7 @@ export const catchUps = ({ clock, brokerMs, logTtlMs, say }: CatchUpsDeps): Catc
       const id = aloneIn(resumes);
       const now = brokerMs();
       if (id === undefined || now === undefined) return undefined;
-      const since = Math.min(timeOf(resumes.room), timeOf(resumes.global));
+      const since = cameWith(resumes);
       if (now - since < LONG_MS) return undefined;
       // with the global log's id it is not known yet where the room begins
       const tag = id.global ? ANY_EPOCH : id.tag;
@@ -177,9 +177,4 @@ export const catchUps = ({ clock, brokerMs, logTtlMs, say }: CatchUpsDeps): Catc
 const aloneIn = ({ room, global }: Resumes): Id | undefined => {
   if (room?._tag === 'After' && global?._tag === 'Since') return room.id;
   return global?._tag === 'After' && room?._tag === 'Since' ? global.id : undefined;
-};
-
-const timeOf = (resume: Resume | undefined): number => {
-  if (resume === undefined) return Number.POSITIVE_INFINITY;
-  return resume._tag === 'After' ? resume.id.ms : resume.ms;
 };

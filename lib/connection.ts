@@ -74,7 +74,7 @@ import {
   type Position,
   type Room,
 } from './position.js';
-import { type Resume, type Resumes, resumeAfter } from './resume.js';
+import { cameWith, type Resume, type Resumes, resumeAfter } from './resume.js';
 import { replayRates, TokenBucket } from './token-bucket.js';
 
 export interface ConnectionDeps {
@@ -793,14 +793,6 @@ const broughtIn = ({ room, global }: Resumes): Id | undefined =>
 
 const isResumed = ({ room, global }: Resumes): boolean =>
   room !== undefined || global !== undefined;
-
-/** The earliest time of the ids that a client came with. */
-const cameWith = ({ room, global }: Resumes): number => Math.min(timeIn(room), timeIn(global));
-
-const timeIn = (resume: Resume | undefined): number => {
-  if (resume === undefined) return Number.POSITIVE_INFINITY;
-  return resume._tag === 'After' ? resume.id.ms : resume.ms;
-};
 
 const notAMember = (ref: string | undefined): Refusal => ({
   code: 'not_a_member',

@@ -63,3 +63,12 @@ const resumesAlone = (one: After | undefined): Resumes => {
   const since: Resume = { _tag: 'Since', ms: one.id.ms };
   return one.id.global ? { room: since, global: one } : { room: one, global: since };
 };
+
+/** The earliest time of the ids that a client came with, Unix ms; infinite where it brought none. */
+export const cameWith = ({ room, global }: Resumes): number =>
+  Math.min(timeIn(room), timeIn(global));
+
+const timeIn = (resume: Resume | undefined): number => {
+  if (resume === undefined) return Number.POSITIVE_INFINITY;
+  return resume._tag === 'After' ? resume.id.ms : resume.ms;
+};
