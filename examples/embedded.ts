@@ -1,13 +1,15 @@
 /**
- * Chat inside a `node:http` server that you have already: your routes stay yours, WebSockets below /api/chat-api are the chat's.
+ * Chat inside a `node:http` server that exists already. The server keeps its routes. The chat takes the WebSockets below
+ * /api/chat-api.
  *
  *   npx tsx examples/embedded.ts
  *   npx wscat -c ws://127.0.0.1:8080/api/chat-api/ws/general
  *
- * `configOrThrow` reads the environment as it is given it here: REDIS_URL, DRAIN_MS and the rest of .env.example have effect.
+ * The second argument of `configOrThrow` is the environment: REDIS_URL, DRAIN_MS and the other variables of .env.example
+ * have effect through it. A file `.env` has none: only the service reads it.
  */
 import { createServer } from 'node:http';
-// in a program of your own: from 'chat-api'
+// in your own program: from 'chat-api'
 import { app, configOrThrow } from '../lib/index.js';
 
 const server = createServer((request, response) => {
@@ -27,7 +29,7 @@ server.listen(Number(process.env['PORT'] ?? 8080), '127.0.0.1', () => {
   console.log(`listening on port ${typeof address === 'object' ? (address?.port ?? '') : address}`);
 });
 
-process.once('SIGTERM', () => {
-  // clients are told when to come back, and closed in turn with 1001; then nothing holds the process
-  void chat.stop().then(() => server.close());
-});
+// SIGTERM, or Ctrl-C: clients are told when to come back and are closed with 1001; then nothing holds the process.
+// The second Ctrl-C ends the process at once
+const stop = (): void => void chat.stop().then(() => server.close());
+process.once('SIGTERM', stop).once('SIGINT', stop);

@@ -1,16 +1,19 @@
 /**
- * A say in what is said: every chat, by socket, HTTP or program, and every client's presence passes a hook before anybody gets it. This
- * one turns bad words into stars, refuses advertising with a word to its sender, and drops what is empty: its sender hears that it was
- * accepted.
+ * A hook sees every chat and every presence of a client before a member gets it, by whichever way the message came:
+ * socket, HTTP or program. This hook
+ *
+ * - replaces bad words by stars;
+ * - refuses advertising, and tells the sender so;
+ * - drops an empty text; the sender gets an `ack` without an `id`.
  *
  *   npx tsx examples/profanity-filter.ts
  *   npx wscat -c ws://127.0.0.1:8080/api/chat-api/ws/general
  *   > {"type":"chat","data":{"content":"darn"}}
  *
- * A hook may answer with a promise or an Observable too. It has a second; one that takes longer or throws harms that
- * message alone: its sender hears `unavailable`.
+ * A hook may also answer with a promise or an Observable, within one second. When the hook takes longer or throws, the
+ * sender of that message hears `unavailable`, and no other message is affected.
  */
-// in a program of your own: from 'chat-api'
+// in your own program: from 'chat-api'
 import { app, configOrThrow, type Hooks, reject } from '../lib/index.js';
 
 const BAD_WORDS = /\b(darn|heck)\b/gi;
@@ -25,9 +28,9 @@ const isText = (data: unknown): data is { readonly content: string } =>
 const hooks: Hooks = {
   onConnect: (connection) => connection.notify({ content: 'Mind your language, please.' }),
   onMessage: (message) => {
-    // a status without words
+    // a status without a text
     if (message.type === 'presence' && !isText(message.data)) return message;
-    if (!isText(message.data)) return reject('data.content: expected a text');
+    if (!isText(message.data)) return reject('data.content: send a text');
     const { content } = message.data;
     if (content.trim() === '') return null;
     if (ADVERTISING.test(content)) return reject('no advertising here');
@@ -41,4 +44,5 @@ const chat = app({ config, hooks });
 const address = await chat.start();
 console.log(`listening on port ${address?.port ?? ''}`);
 
-process.once('SIGTERM', () => void chat.stop());
+const stop = (): void => void chat.stop();
+process.once('SIGTERM', stop).once('SIGINT', stop);

@@ -15,10 +15,19 @@ const RECIPES: readonly {
 }[] = [
   { name: 'embedded', route: '/chat-stats' },
   { name: 'express', route: '/orders', body: '{"id":"o-17"}' },
-  { name: 'fastify', route: '/chat-stats' },
-  { name: 'hono', route: '/notices', body: 'deployed' },
-  { name: 'nest', route: '/chat-stats' },
+  { name: 'fastify', route: '/orders', body: '{"id":"o-17"}' },
+  { name: 'hono', route: '/orders', body: '{"id":"o-17"}' },
+  { name: 'nest', route: '/orders', body: '{"id":"o-17"}' },
 ];
+
+const EXAMPLE_NAMES = [
+  ...RECIPES.map(({ name }) => name),
+  'notification-sender',
+  'profanity-filter',
+];
+
+/** Examples that publish under a key: `POST /orders`, where the id of the order is the key. */
+const PUBLISHERS = ['express', 'fastify', 'hono', 'nest', 'notification-sender'];
 
 const start = async (t: Test, name: string): Promise<Running & { readonly doors: Doors }> => {
   const env = { PORT: '0', DRAIN_MS: '1000' };
@@ -33,14 +42,13 @@ const endsWell = async (t: Test, example: Running): Promise<void> => {
 };
 
 t.test('each is short, and each is tried here', async (t) => {
-  t.strictSame(readdirSync(EXAMPLES).toSorted(), [
-    ...RECIPES.map(({ name }) => `${name}.ts`).toSorted(),
-    'notification-sender.ts',
-    'profanity-filter.ts',
-  ]);
+  t.strictSame(
+    readdirSync(EXAMPLES).toSorted(),
+    EXAMPLE_NAMES.map((name) => `${name}.ts`).toSorted(),
+  );
   for (const name of readdirSync(EXAMPLES)) {
     const text = readFileSync(join(EXAMPLES, name), 'utf8');
-    t.ok(text.split('\n').length <= 70, name);
+    t.ok(text.split('\n').length <= 110, name);
     t.match(text, `npx tsx examples/${name}`, 'it says how to run it');
   }
 });
@@ -77,6 +85,48 @@ for (const { name, route, body } of RECIPES)
       await alice.heard({ data: { event: 'draining' } });
       t.equal(await alice.closed(), 1001);
       t.equal(await bob.closed(), 1001);
+      t.equal(await example.ended(), 0);
+      t.equal(example.stderr(), '');
+    },
+  );
+
+for (const name of PUBLISHERS)
+  t.test(`when a caller of ${name} is refused, then it gets a text and no stack`, async (t) => {
+    const example = await start(t, name);
+    const order = async (body: string): Promise<readonly [status: number, text: string]> => {
+      const response = await fetch(`http://127.0.0.1:${example.doors.port}/orders`, {
+        method: 'POST',
+        body,
+        headers: { 'Content-Type': 'application/json', connection: 'close' },
+      });
+      return [response.status, await response.text()];
+    };
+    t.match(await order('{"id":"o-17","total":42}'), [202, /"duplicate":false/]);
+    t.match(await order('{"id":"o-17","total":42}'), [202, /"duplicate":true/]);
+    const refused = [
+      [409, await order('{"id":"o-17","total":43}')],
+      [400, await order('{"id":17}')],
+      [400, await order('{"id":""}')],
+      [400, await order('{"id":')],
+      [400, await order('')],
+    ] as const;
+    for (const [expected, [status, text]] of refused) {
+      t.equal(status, expected, text);
+      t.notMatch(text, /node_modules|\n +at |<pre>/);
+      t.match(JSON.parse(text), Object);
+    }
+    t.match(refused[0][1][1], /key: .*use a new key/);
+    await endsWell(t, example);
+  });
+
+for (const name of EXAMPLE_NAMES)
+  t.test(
+    `when Ctrl-C stops ${name}, then clients are closed with 1001 and it exits with 0`,
+    async (t) => {
+      const example = await start(t, name);
+      const alice = await example.doors.connect('/ws/general');
+      example.signal('SIGINT');
+      t.equal(await alice.closed(), 1001);
       t.equal(await example.ended(), 0);
       t.equal(example.stderr(), '');
     },
