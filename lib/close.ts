@@ -1,5 +1,5 @@
 /**
- * Every code with which the server closes a connection, and whether the client may come back (docs/protocol.md, "Close codes").
+ * Every code with which the server closes a connection, and whether the client may come back (docs/protocol.md, section 7).
  * Own codes: 4000–4499 come back, 4500–4999 do not. Server, client and docs read this table; nothing else names a code.
  */
 export interface Close {
@@ -11,7 +11,7 @@ export interface Close {
 const close = (code: number, reason: string, comeBack: boolean): Close =>
   Object.freeze({ code, reason, comeBack });
 
-/** The codes by what they are for, each with its reason (docs/protocol.md, "Close codes"). */
+/** The codes by what they are for, each with its reason (docs/protocol.md, section 7). */
 export const CLOSE = {
   normal: close(1000, 'normal', false),
   goingAway: close(1001, 'pod going away', true),

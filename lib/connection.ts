@@ -228,7 +228,7 @@ class SocketConnection implements Connection {
   /**
    * An id outside the log, for what is sent to this connection alone: the offset that was queued last in the log of `about`,
    * by default of the URL's room, else of the global log. The client may keep this id alone, so its time must do for both
-   * logs (docs/protocol.md, "What an id says").
+   * logs (docs/protocol.md, section 3.3).
    */
   private idFor(about?: Membership): Id {
     const { memberships, admission } = this;

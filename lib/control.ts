@@ -1,6 +1,6 @@
 /**
  * What the server says of itself: control messages and errors, their fields and their closed sets of codes
- * (docs/protocol.md, "What the server says of itself"). Encoding them is the codec's.
+ * (docs/protocol.md, section 5). Encoding them is the codec's.
  */
 
 /** Why messages may have been missed: trimmed, new epoch, not known, nobody carried them, more than can be kept. */
@@ -9,7 +9,7 @@ export type GapReason = 'expired' | 'log_lost' | 'unknown_id' | 'broker_outage' 
 /** Why a connection is in a room no more: `data.reason` of `left`. */
 export type LeaveReason = 'asked' | 'forbidden' | 'failed';
 
-/** `data.code` of an error that a client is told (docs/protocol.md, "Errors"). */
+/** `data.code` of an error that a client is told (docs/protocol.md, section 6). */
 export type ErrorCode =
   | 'invalid_json'
   | 'invalid_message'

@@ -1,6 +1,6 @@
 /**
  * Where an application steps in. Hooks run in the connection's stream, one message after the other; one that throws,
- * rejects or takes longer than a second harms that message alone (`unavailable` to the sender: docs/protocol.md, "Errors").
+ * rejects or takes longer than a second harms that message alone (`unavailable` to the sender: docs/protocol.md, section 6).
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import {

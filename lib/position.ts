@@ -193,7 +193,7 @@ export const nonceOf = (text: string): number => {
 const ROOM_NAME = /^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$/;
 const RESERVED = new Set(['stats']);
 
-/** Whether a text may name a room (docs/protocol.md, "Connecting"). No such name is a Redis pattern, a path or a log line. */
+/** Whether a text may name a room (docs/protocol.md, section 1.1). No such name is a Redis pattern, a path or a log line. */
 export const isRoomName = (name: string): boolean => ROOM_NAME.test(name) && !RESERVED.has(name);
 
 /**

@@ -1,9 +1,9 @@
 /** Every command in README and docs: run as it stands, or named here with the reason why it is not. */
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import t from 'tap';
-import { blocksIn } from './support/docs.js';
+import { blocksIn, headingsIn, placesIn } from './support/docs.js';
 import { startPod } from './support/pod.js';
 import { startRedis } from './support/redis.js';
 
@@ -63,6 +63,28 @@ t.test('when a command stands in a document, then it works', async (t) => {
       ran++;
     }
   t.ok(ran >= 5, `${ran} were run`);
+});
+
+t.test('when a document links to a heading, then that heading is there', async (t) => {
+  let seen = 0;
+  for (const name of [...DOCUMENTS, 'CHANGELOG.md'])
+    for (const [path, place] of placesIn(textOf(name))) {
+      const target = path === '' ? name : join(dirname(name), path);
+      t.ok(headingsIn(textOf(target)).includes(place), `${name}: ${path}#${place}`);
+      seen++;
+    }
+  t.ok(seen >= 10, `${seen} links`);
+});
+
+t.test('when a rule stands in the protocol, then its heading has a number', async (t) => {
+  const titles = [...textOf('docs/protocol.md').matchAll(/^##+ (.+)$/gm)];
+  const numbers = titles.map(([, title = '']) => /^(\d+(?:\.\d+)?)\.? /.exec(title)?.[1] ?? title);
+  let [section, part] = [0, 0];
+  for (const number of numbers) {
+    if (number.includes('.')) part++;
+    else [section, part] = [section + 1, 0];
+    t.equal(number, part === 0 ? `${section}` : `${section}.${part}`);
+  }
 });
 
 t.test('when a script is named, then package.json has it', async (t) => {

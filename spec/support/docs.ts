@@ -35,6 +35,21 @@ export const linksIn = (text: string): readonly string[] =>
     return path === '' || /^[a-z]+:/i.test(path) ? [] : [path];
   });
 
+/** The same with the place in them: `#heading` alone is a place in the document itself. */
+export const placesIn = (text: string): readonly (readonly [path: string, place: string])[] =>
+  [...withoutCode(text).matchAll(/\]\(([^)\s#:]*)#([^)\s]+)\)/g)].map(
+    ([, path = '', place = '']) => [path, place],
+  );
+
+/** The places that the headings of a document make, by the rule of GitHub. */
+export const headingsIn = (text: string): readonly string[] =>
+  [...text.replaceAll(/^```[\s\S]*?^```/gm, '').matchAll(/^#+ (.+)$/gm)].map(([, title = '']) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+
 const withoutCode = (text: string): string =>
   text.replaceAll(/^```[\s\S]*?^```/gm, '').replaceAll(/`[^`\n]*`/g, '');
 
