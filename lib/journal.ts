@@ -77,10 +77,16 @@ export const journal = (
           {},
         );
       case 'HookFailed':
-        return rarely('hook: failed', { hook: event.hook, err: event.error });
+        return rarely('hook: failed', { hook: event.hook, err: event.error }, event.hook);
       case 'Denied': {
         const { _tag: reason, ...detail } = event.denial;
-        return rarely('access: a token or a key was not taken', { reason, ...detail }, reason);
+        // two clients that are wrong in two ways are both seen; texts of ours, so the list is closed
+        const claim = 'expected' in detail ? detail.expected : '';
+        return rarely(
+          'access: a token or a key was not taken',
+          { reason, ...detail },
+          `${reason} ${claim}`,
+        );
       }
       case 'KeysUnavailable':
         return rarely('access: the keys of tokens could not be had', { detail: event.detail });
@@ -113,10 +119,11 @@ export const journal = (
           { room: event.room, reason: event.reason, members: event.members },
           'room: gap',
         );
-        return rarely('room: members were told of a gap', {
-          reason: event.reason,
-          members: event.members,
-        });
+        return rarely(
+          'room: members were told of a gap',
+          { reason: event.reason, members: event.members },
+          event.reason,
+        );
       default:
         return;
     }

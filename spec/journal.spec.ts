@@ -79,6 +79,35 @@ t.test('when members are told of a gap, then debug names the room', async (t) =>
   t.equal(lines.filter(({ level }) => level === 40).length, 1, 'the warning comes once a minute');
 });
 
+t.test('when tokens are refused, then each reason and claim is told once a minute', async (t) => {
+  const { lines, tell } = journalAt('info');
+  const exp = { _tag: 'Unfit', expected: 'exp: seconds since 1970, a number' } as const;
+  const sub = { _tag: 'Unfit', expected: 'sub: 1 to 255 characters' } as const;
+  for (const denial of [exp, sub, exp, { _tag: 'Expired' } as const, sub])
+    tell({ _tag: 'Denied', denial });
+  t.match(lines, [
+    { reason: 'Unfit', expected: /^exp/, repeated: 0 },
+    { reason: 'Unfit', expected: /^sub/, repeated: 0 },
+    { reason: 'Expired' },
+  ]);
+  t.equal(lines.length, 3);
+});
+
+t.test('when two hooks fail and two kinds of gaps are told, then each has a line', async (t) => {
+  const { lines, tell } = journalAt('info');
+  for (const hook of ['onMessage', 'onConnect', 'onMessage'])
+    tell({ _tag: 'HookFailed', hook, error: new Error('no') });
+  for (const reason of ['expired', 'broker_outage', 'expired'] as const)
+    tell({ _tag: 'GapTold', room: 'r', reason, members: 1 });
+  t.match(lines, [
+    { hook: 'onMessage' },
+    { hook: 'onConnect' },
+    { reason: 'expired' },
+    { reason: 'broker_outage' },
+  ]);
+  t.equal(lines.length, 4);
+});
+
 t.test('when there is no Redis, then nothing is said of pods', async (t) => {
   const { lines, tell } = journalAt('info', false);
   tell({ _tag: 'StatusChanged', status: { _tag: 'Up', since: 0 } });

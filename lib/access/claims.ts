@@ -32,8 +32,9 @@ export const identityIn = (
   const expiresAt = exp * 1000;
   if (expiresAt <= now) return E.left({ _tag: 'Expired' });
   if (Math.max(nbf ?? 0, iat ?? 0) * 1000 > now + LEEWAY_MS) return E.left({ _tag: 'Early' });
-  if (issuer !== '' && iss !== issuer) return unfit('iss: the issuer that this service trusts');
-  if (audience !== '' && ![aud].flat().includes(audience)) return unfit('aud: this service');
+  if (issuer !== '' && iss !== issuer) return unfit('iss: the issuer that JWT_ISSUER names');
+  if (audience !== '' && ![aud].flat().includes(audience))
+    return unfit('aud: the text of JWT_AUDIENCE, or a list with it');
   const identity = { userId: sub, expiresAt, rights: rightsOf(rooms, scope) };
   return E.right(keepClaims ? { ...identity, claims: claims.right } : identity);
 };
@@ -50,14 +51,27 @@ const claim = <A>(expected: string, is: (value: unknown) => value is A): t.Type<
     t.identity,
   );
 
-/** Beyond it no date is one (ECMA-262 §21.4.1.1). */
-const LAST_SECOND = 8_640_000_000_000;
+/** The end of the year 9999. Milliseconds of today are beyond it: as seconds they would be a token for 50,000 years. */
+const LAST_SECOND = 253_402_300_799;
+
+const isFiniteNumber = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isFinite(value);
 
 const numericDate = (name: string): t.Type<number> =>
-  claim(
+  new t.Type<number>(
     `${name}: seconds since 1970, a number`,
-    (value): value is number =>
-      typeof value === 'number' && Number.isFinite(value) && value <= LAST_SECOND,
+    isFiniteNumber,
+    (value, context) => {
+      if (!isFiniteNumber(value)) return t.failure(value, context);
+      return value <= LAST_SECOND
+        ? t.success(value)
+        : t.failure(
+            value,
+            context,
+            `${name}: seconds since 1970, as RFC 7519 counts; the number is beyond the year 9999, so it may be milliseconds`,
+          );
+    },
+    t.identity,
   );
 
 const MAX_SUBJECT = 255;
@@ -136,9 +150,9 @@ const CLAIMS_FAULTS: Readonly<Record<JsonFault, string>> = {
   NameTwice: 'claims: each name once, inside of objects too',
 };
 
-/** The name of the innermost codec that refused says what it takes. */
-const expectedBy = (errors: t.Errors): string =>
-  errors[0]?.context.at(-1)?.type.name ?? 'claims: an object';
+/** What the innermost codec that refused takes: its own words, else its name. */
+const expectedBy = ([first]: t.Errors): string =>
+  first?.message ?? first?.context.at(-1)?.type.name ?? 'claims: an object';
 
 // rights
 

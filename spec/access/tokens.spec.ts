@@ -74,6 +74,25 @@ t.test('a good token is its subject, until it ends', async (t) => {
   t.equal(said(await judge(bySecret, { token: tokenOf({ exp: exp + 0.5 }) })), 'alice');
 });
 
+t.test(
+  'when a time is in milliseconds, then the denial names the claim and the unit',
+  async (t) => {
+    for (const claim of ['exp', 'nbf', 'iat']) {
+      const judged = await judge(bySecret, { token: tokenOf({ [claim]: 1_795_780_000_000 }) });
+      t.match(judged, {
+        left: {
+          _tag: 'Unfit',
+          expected: new RegExp(`^${claim}: seconds .*RFC 7519.*milliseconds`),
+        },
+      });
+    }
+    t.match(await judge(bySecret, { token: tokenOf({ exp: '1' }) }), {
+      left: { expected: 'exp: seconds since 1970, a number' },
+    });
+    t.equal(said(await judge(bySecret, { token: tokenOf({ exp: 253_402_300_799 }) })), 'alice');
+  },
+);
+
 const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 const nextIn64 = (character: string): string => BASE64URL[BASE64URL.indexOf(character) + 1] ?? 'A';
 
@@ -116,6 +135,10 @@ t.test('what is wrong with a token denies it: a row each', async (t) => {
     ['exp null', tokenOf({ exp: null }), 'Unfit'],
     ['exp beyond numbers', signed('{"sub":"alice","exp":1e400}'), 'Unfit'],
     ['exp beyond dates', tokenOf({ exp: 1e15 }), 'Unfit'],
+    ['exp in milliseconds', tokenOf({ exp: Math.floor(inSeconds(60) * 1000) }), 'Unfit'],
+    ['nbf in milliseconds', tokenOf({ nbf: 1000 * inSeconds(-60) }), 'Unfit'],
+    ['iat in milliseconds', tokenOf({ iat: 1000 * inSeconds(-60) }), 'Unfit'],
+    ['exp in the year 10000', tokenOf({ exp: 253_402_300_800 }), 'Unfit'],
     ['nbf as text', tokenOf({ nbf: '0' }), 'Unfit'],
     ['iat as text', tokenOf({ iat: '0' }), 'Unfit'],
     // A09
