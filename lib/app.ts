@@ -161,7 +161,7 @@ export const app = ({
         case 'Rejected':
           throw new Error(placed.left.text);
         case 'Failed':
-          throw new Error(HOOK_FAILED, { cause: placed.left.error });
+          throw new Error(HOOK_FAILED[placed.left.how], { cause: placed.left.error });
       }
     }
     if (placed.right === undefined) return { id: null, duplicate: false, scope: 'cluster' };

@@ -50,12 +50,14 @@ import type { HubEvent, Peer } from './events.js';
 import {
   answerOf,
   type ConnectionInfo,
+  type Failed,
   type Handshake,
   hasHooks,
   HOOK_FAILED,
   type Hooks,
   type MaybeAsync,
   type Outgoing,
+  unusable,
   type Verdict,
   verdictOf,
 } from './hooks.js';
@@ -465,7 +467,7 @@ class SocketConnection implements Connection {
       case 'Rejected':
         return this.refuse({ code: 'rejected', text: verdict.text, ref });
       case 'Failed':
-        return this.hookFailed(verdict.error, ref);
+        return this.hookFailed(verdict, ref);
       case 'Passed':
         return this.speakChanged(message, verdict.message);
     }
@@ -477,16 +479,16 @@ class SocketConnection implements Connection {
     if (membership === undefined) {
       // the room that the client named may have ended while the hook thought; another one is the hook's word
       if (room === (message.room ?? this.home)) return this.refuse(notAMember(ref));
-      return this.hookFailed(new TypeError(STRANGE_ROOM), ref);
+      return this.hookFailed(unusable(new TypeError(STRANGE_ROOM)), ref);
     }
     const draft = changedDraftOf(this.fieldsOf(room, message, data));
-    if (isLeft(draft)) this.hookFailed(new TypeError(draft.left.text), ref);
+    if (isLeft(draft)) this.hookFailed(unusable(new TypeError(draft.left.text)), ref);
     else this.publish(draft.right, ref, membership);
   }
 
-  private hookFailed(error: unknown, ref: string | undefined): void {
+  private hookFailed({ how, error }: Failed, ref: string | undefined): void {
     this.deps.tell({ _tag: 'HookFailed', hook: 'onMessage', error });
-    this.refuse({ code: 'unavailable', text: HOOK_FAILED, ref });
+    this.refuse({ code: 'unavailable', text: HOOK_FAILED[how], ref });
   }
 
   private thought(): void {

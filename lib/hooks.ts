@@ -5,13 +5,14 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import {
   catchError,
+  defaultIfEmpty,
   from,
   isObservable,
   map,
   Observable,
   of,
   take,
-  throwIfEmpty,
+  throwError,
   timeout,
 } from 'rxjs';
 import type { Claims } from './access/index.js';
@@ -117,15 +118,37 @@ export const hasHooks = ({ onConnect, onMessage, onDisconnect }: Hooks): boolean
 
 const HOOK_MS = 1_000;
 
-/** What the sender is told then. */
-export const HOOK_FAILED = 'the application did not answer within 1 s; send the message again';
+/** How a hook failed: no answer in time, an answer that is none, or an exception. */
+export type Failure = 'late' | 'unusable' | 'threw';
+
+/** What the sender is told then. The exception's own words are the operator's. */
+export const HOOK_FAILED: Readonly<Record<Failure, string>> = {
+  late: 'the application did not answer within 1 s; send the message again',
+  unusable:
+    'the application gave an answer that is no message, which is a fault of the application; send the message again later',
+  threw: 'the application failed while it looked at the message; send the message again later',
+};
+
+/** Not the error of `timeout`: a hook may have one of its own. */
+class HookLate extends Error {
+  public override readonly name = 'HookLate';
+}
 
 /** Whatever a hook gives back as a stream of at most one value; one that throws is a stream that fails. */
 export const answerOf = <A>(call: () => MaybeAsync<A>, { scheduler }: Clock): Observable<A> =>
   new Observable<A>((subscriber) => {
     const answer = call();
     const answer$ = isObservable(answer) ? answer : isThenable(answer) ? from(answer) : of(answer);
-    return answer$.pipe(take(1), timeout({ each: HOOK_MS, scheduler })).subscribe(subscriber);
+    return answer$
+      .pipe(
+        take(1),
+        timeout({
+          each: HOOK_MS,
+          scheduler,
+          with: () => throwError(() => new HookLate('the hook did not answer within 1 s')),
+        }),
+      )
+      .subscribe(subscriber);
   });
 
 /** What a hook said of a message, or did not: `Failed` when it threw, took too long or gave no answer. */
@@ -135,9 +158,13 @@ export type Verdict =
   | HookFault;
 
 /** Why a message goes no further. */
-export type HookFault =
-  | { readonly _tag: 'Rejected'; readonly text: string }
-  | { readonly _tag: 'Failed'; readonly error: unknown };
+export type HookFault = { readonly _tag: 'Rejected'; readonly text: string } | Failed;
+
+export interface Failed {
+  readonly _tag: 'Failed';
+  readonly how: Failure;
+  readonly error: unknown;
+}
 
 /** Asks the hook. Emits once and never fails; at once where the hook answers at once. */
 export const verdictOf = (
@@ -147,10 +174,29 @@ export const verdictOf = (
   clock: Clock,
 ): Observable<Verdict> =>
   answerOf(() => hook(message, sender), clock).pipe(
-    map(verdictIn),
-    throwIfEmpty(() => new TypeError('expected a message, a rejection or null, got nothing')),
-    catchError((error: unknown) => of<Verdict>({ _tag: 'Failed', error })),
+    map(readVerdict),
+    defaultIfEmpty(
+      unusable(new TypeError('expected a message, a rejection or null, got no answer')),
+    ),
+    catchError((error: unknown) =>
+      of<Verdict>({ _tag: 'Failed', how: error instanceof HookLate ? 'late' : 'threw', error }),
+    ),
   );
+
+/** An answer that is none. */
+export const unusable = (error: unknown): Failed => ({
+  _tag: 'Failed',
+  how: 'unusable',
+  error,
+});
+
+const readVerdict = (answer: Outgoing | Rejection | null): Verdict => {
+  try {
+    return verdictIn(answer);
+  } catch (error) {
+    return unusable(error);
+  }
+};
 
 /**
  * Throws where the answer is none, whatever the types say. Each field is read once, here: one that throws later

@@ -7,7 +7,14 @@ import { map, type Observable, of } from 'rxjs';
 import type { Clock } from './clock.js';
 import { changedDraftOf, type Draft, type DraftFields } from './codec.js';
 import type { HubEvent } from './events.js';
-import { type HookFault, type Hooks, type Sender, verdictOf } from './hooks.js';
+import {
+  type Failed,
+  type HookFault,
+  type Hooks,
+  type Sender,
+  unusable,
+  verdictOf,
+} from './hooks.js';
 
 /** The draft to send, undefined where the application took it away, or why it is not sent. */
 export type Moderated = Either<HookFault, Draft | undefined>;
@@ -22,9 +29,9 @@ export interface ModerationDeps {
 }
 
 export const moderation = ({ hooks: { onMessage }, clock, tell }: ModerationDeps): Moderate => {
-  const failed = (error: unknown): Moderated => {
-    tell({ _tag: 'HookFailed', hook: 'onMessage', error });
-    return left({ _tag: 'Failed', error });
+  const failed = (fault: Failed): Moderated => {
+    tell({ _tag: 'HookFailed', hook: 'onMessage', error: fault.error });
+    return left(fault);
   };
   return (draft, fields, from) => {
     const { type, room, data } = fields;
@@ -37,10 +44,10 @@ export const moderation = ({ hooks: { onMessage }, clock, tell }: ModerationDeps
           case 'Rejected':
             return left(verdict);
           case 'Failed':
-            return failed(verdict.error);
+            return failed(verdict);
           case 'Passed': {
             const changed = changedDraftOf({ ...fields, ...verdict.message });
-            return isLeft(changed) ? failed(new TypeError(changed.left.text)) : changed;
+            return isLeft(changed) ? failed(unusable(new TypeError(changed.left.text))) : changed;
           }
         }
       }),

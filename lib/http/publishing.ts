@@ -172,7 +172,7 @@ const refusedOf = (results: readonly Result[], isList: boolean): Refused => {
 const refusedBy = (fault: HookFault, place: string): Problem =>
   fault._tag === 'Rejected'
     ? problem(422, `${place.replace(/\.$/, ': ')}${fault.text}`)
-    : problem(503, HOOK_FAILED, { 'Retry-After': '1' });
+    : problem(503, HOOK_FAILED[fault.how], { 'Retry-After': '1' });
 
 const reused = (place: string): Problem =>
   problem(409, `${place}id: expected a new one for other data, got one that was used`);
