@@ -31,9 +31,9 @@ import { quota } from './access/quota.js';
 import type { Config } from './config.js';
 import type { Connection } from './command.js';
 import { type Admission, connection, type ConnectionDeps } from './connection.js';
-import { askerOf } from './asker.js';
+import { askerOf, originText } from './asker.js';
 import type { Asker, HubEvent } from './events.js';
-import { admission, handshake, targetWithoutToken } from './handshake.js';
+import { admission, handshake, ORIGIN_REFUSED, targetWithoutToken } from './handshake.js';
 import { type Handshake, hasHooks } from './hooks.js';
 import { answerSocket, type Problem, problem } from './problem.js';
 import { destroy, type Offer, share } from './upgrades.js';
@@ -181,6 +181,8 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
       const { status, detail: reason } = refusal;
       const asker = (): Asker => askerOf(request, socket, origin);
       tell({ _tag: 'HandshakeRefused', status, reason, asker });
+      if (refusal === ORIGIN_REFUSED)
+        tell({ _tag: 'OriginRefused', origin: originText(request.headers.origin ?? '') });
       answerSocket(socket, refusal, deps.clock.scheduler);
     };
 

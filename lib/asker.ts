@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Asker } from './events.js';
+import { isOrigin } from './origin.js';
 import { isRoomName } from './position.js';
 
 type AddressOf = (request: IncomingMessage, peer: string) => string;
@@ -20,7 +21,7 @@ export const askerOf = (
     method,
     path: shown(path),
     room: isRoomName(room) && (query !== '' || path.includes('/ws/')) ? shown(room) : undefined,
-    origin: headers.origin === undefined ? undefined : shown(headers.origin),
+    origin: headers.origin === undefined ? undefined : originText(headers.origin),
   };
 };
 
@@ -32,3 +33,7 @@ const SECRETS = /[\w.~+=%-]*[\w-]{24,}[\w.~+=%-]*/g;
 
 const shown = (text: string): string =>
   text.slice(0, MAX_SHOWN).replace(SECRETS, '***') + (text.length > MAX_SHOWN ? '…' : '');
+
+/** As it came where it is one: browsers write origins in small letters, and a token has others too. */
+export const originText = (origin: string): string =>
+  origin.length <= MAX_SHOWN && isOrigin(origin) ? origin : shown(origin);

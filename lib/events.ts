@@ -47,6 +47,11 @@ export type HubEvent =
       readonly reason: string;
       readonly asker: () => Asker;
     }
+  /**
+   * A browser's page of an origin that is neither the service's own nor in `ALLOWED_ORIGINS` asked for something: its handshake was
+   * refused, or its browser does not show it the answer. At most 128 characters of the origin.
+   */
+  | { readonly _tag: 'OriginRefused'; readonly origin: string }
   /** Another listener of a lent server took a connection below our base path: it is theirs. */
   | { readonly _tag: 'UpgradeTaken' }
   /** Another request was. */

@@ -55,12 +55,18 @@ export const targetWithoutToken = (request: IncomingMessage): string => {
 
 const SCHEME_AND_HOST = /^https?:\/\/[^/?]*/i;
 
+/** 403: the page is of another origin than the service's own and those of `ALLOWED_ORIGINS`. */
+export const ORIGIN_REFUSED = problem(
+  403,
+  'Origin: pages of this origin may not use the service; its operator can add it to ALLOWED_ORIGINS',
+);
+
 /** What it asks for, if it asks in the right way: all that is known before anybody has to be known. */
 export const handshake = (request: IncomingMessage, config: Config): E.Either<Problem, Asked> => {
   const wrong = protocolFault(request);
   if (wrong !== undefined) return E.left(wrong);
   if (!isOriginAllowed(request.headers, config.server.allowedOrigins))
-    return E.left(problem(403, 'Origin: expected one that is allowed here, got another'));
+    return E.left(ORIGIN_REFUSED);
   return askedBy(targetOf(request), config.server.basePath);
 };
 

@@ -66,6 +66,10 @@ export const journal = (
           logger.debug({ status, reason, ...asker?.() }, `${what}: refused`);
         return;
       }
+      case 'OriginRefused':
+        return rarely('origin: a page was refused, as ALLOWED_ORIGINS does not have its origin', {
+          origin: event.origin,
+        });
       case 'RoomFailed':
         return logger.error(
           { err: event.error },

@@ -134,7 +134,7 @@ t.test('nobody comes in without: 401 and how to do it, 400 for two tokens', asyn
     t.equal(status, expected, what);
     t.equal(answered.get('www-authenticate'), expected === 401 ? 'Bearer' : undefined, what);
     t.match(answered.get('content-type'), 'application/problem+json', what);
-    t.match(JSON.parse(body), { status: expected, title: /./, detail: /expected .*got/ }, what);
+    t.match(JSON.parse(body), { status: expected, title: /./, detail: /^[A-Za-z-]+: .{20}/ }, what);
     t.notMatch(body, /hunter2|eyJ|key-/, what);
     await client.ended();
     t.ok((await pod.metric(`realtime_rejected{code="${expected}"}`)) > 0, what);

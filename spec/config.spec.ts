@@ -502,6 +502,19 @@ t.test('when a value begins or ends with a blank, then that is told', async (t) 
   t.equal(read({ JWT_PUBLIC_KEY: `${PUBLIC}\n` }).access.jwtPublicKey, `${PUBLIC}\n`);
 });
 
+t.test('when an origin is nearly one, then the fault says how to write it', async (t) => {
+  for (const [value, hint] of [
+    ['https://a.example/', '; write https://a.example, without a / or a path behind it'],
+    ['https://b.example,https://a.example/app', '; write https://a.example, without a / or a path'],
+    ['https://*.a.example/', '; write https://*.a.example, without a / or a path behind it'],
+    ['https://A.example:443', '; write https://a.example$'],
+    ['a.example', 'a default port$'],
+  ] as const)
+    t.match(left(readConfig({ ALLOWED_ORIGINS: value }, undefined)).map(faultLine), [
+      new RegExp(hint.replaceAll(/[*.]/g, '\\$&')),
+    ]);
+});
+
 t.test('when a value of a file is wrong, then its variable is told, too', async (t) => {
   const directory = t.testdir({
     'default.json': '{"server":{"port":"x"},"broker":{"redisUrl":"","redisCluster":true}}',

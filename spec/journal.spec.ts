@@ -1,9 +1,10 @@
 /** What the hub's events are as log lines: at `debug` each connection's life and each refusal, nothing of a message. */
 import { pino } from 'pino';
 import t from 'tap';
+import { originText } from '../lib/asker.js';
 import type { HubEvent } from '../lib/events.js';
 import { journal } from '../lib/journal.js';
-import { BASE, startPod } from './support/pod.js';
+import { ask, BASE, startPod } from './support/pod.js';
 import { handshakeOf } from './support/raw-client.js';
 import { until } from './support/redis.js';
 
@@ -77,6 +78,56 @@ t.test('when members are told of a gap, then debug names the room', async (t) =>
     ],
   );
   t.equal(lines.filter(({ level }) => level === 40).length, 1, 'the warning comes once a minute');
+});
+
+t.test(
+  'when a page of another origin is refused, then one warning a minute names it',
+  async (t) => {
+    const page = 'http://my-preview-of-a-long-branch-name.example:3000';
+    const ways: Readonly<Record<string, (pod: Awaited<ReturnType<typeof startPod>>) => unknown>> = {
+      handshake: async (pod) => {
+        const raw = await pod.raw();
+        raw.write(handshakeOf(`${BASE}/ws/general?token=secret`, { Origin: page }));
+        t.match(await raw.answer(), { status: 403, body: /ALLOWED_ORIGINS/ });
+      },
+      request: ({ port }) =>
+        ask({ port, path: `${BASE}/rooms/r`, method: 'GET', headers: { Origin: page } }),
+      'no such path': ({ port }) =>
+        ask({ port, path: '/nothing', method: 'GET', headers: { Origin: page } }),
+      preflight: ({ port }) =>
+        ask({
+          port,
+          path: `${BASE}/rooms/r`,
+          method: 'OPTIONS',
+          headers: { Origin: page, 'Access-Control-Request-Method': 'GET' },
+        }),
+    };
+    for (const [name, way] of Object.entries(ways)) {
+      const { lines, tell } = journalAt('info');
+      const pod = await startPod(t, {}, { onEvent: (event) => tell(event) });
+      await way(pod);
+      await way(pod);
+      await ask({
+        port: pod.port,
+        path: '/ready',
+        method: 'GET',
+        headers: { Origin: `http://127.0.0.1:${pod.port}` },
+      });
+      t.match(
+        lines.filter(({ level }) => Number(level) >= 40),
+        [{ level: 40, origin: page, msg: /ALLOWED_ORIGINS/, repeated: 0 }],
+        name,
+      );
+      t.equal(lines.filter(({ level }) => Number(level) >= 40).length, 1, name);
+    }
+  },
+);
+
+t.test('when what stands for an origin is none, then a secret in it is not told', async (t) => {
+  t.equal(originText('https://a.example'), 'https://a.example');
+  t.equal(originText('null'), 'null');
+  t.equal(originText(`https://${'Ab1'.repeat(10)}.x`), 'https://***');
+  t.equal(originText(`https://${'a'.repeat(16_000)}`).length < 140, true);
 });
 
 t.test('when tokens are refused, then each reason and claim is told once a minute', async (t) => {

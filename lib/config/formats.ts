@@ -165,14 +165,28 @@ const origin: Format<string> = (raw) =>
     ? E.right(raw)
     : E.left('an origin such as https://example.com');
 
+const ORIGINS_RULE =
+  '* alone, or comma separated origins such as https://example.com or https://*.example.com ' +
+  '(one label, two or more behind it), in small letters, without a path or a default port';
+
 export const origins: Format<readonly string[]> = (raw) => {
   if (raw === '*' || (Array.isArray(raw) && raw.length === 1 && raw[0] === '*'))
     return E.right(['*']);
-  return E.mapLeft(
-    () =>
-      '* alone, or comma separated origins such as https://example.com or https://*.example.com ' +
-      '(one label, two or more behind it), in small letters, without a path or a default port',
-  )(list(origin, '')(raw));
+  return E.mapLeft(() => `${ORIGINS_RULE}${hintOf(raw)}`)(list(origin, '')(raw));
+};
+
+/** How to write the first entry that is nearly an origin. User and password are not repeated. */
+const hintOf = (raw: unknown): string => {
+  const entries: readonly unknown[] =
+    typeof raw === 'string' ? raw.split(',').map((part) => part.trim()) : [raw].flat();
+  const [hint] = entries.flatMap((entry) => {
+    if (typeof entry !== 'string' || E.isRight(origin(entry))) return [];
+    const bare = parse(entry)?.origin;
+    if (bare === undefined || E.isLeft(origin(bare))) return [];
+    const behind = /^[^:]+:\/\/[^/]*[/?#]/.test(entry) ? ', without a / or a path behind it' : '';
+    return [`; write ${bare}${behind}`];
+  });
+  return hint ?? '';
 };
 
 /** An address or a block of them, such as 10.0.0.0/8. */

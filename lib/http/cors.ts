@@ -3,8 +3,9 @@
  * a token in a header, never a cookie, so no credentials are allowed.
  */
 import type { IncomingHttpHeaders } from 'node:http';
+import { ORIGIN_REFUSED } from '../handshake.js';
 import { isOriginAllowed } from '../origin.js';
-import { type Problem, problem } from '../problem.js';
+import type { Problem } from '../problem.js';
 
 export type CorsHeaders = Readonly<Record<string, string>>;
 
@@ -42,11 +43,7 @@ export const isPreflight = (method: string, headers: IncomingHttpHeaders): boole
 export const preflightFault = (
   headers: IncomingHttpHeaders,
   allowed: readonly string[],
-): Problem | undefined =>
-  isOriginAllowed(headers, allowed) ? undefined : problem(403, ORIGIN_UNKNOWN);
-
-const ORIGIN_UNKNOWN =
-  'Origin: pages of this origin may not use the service; its operator can add it to ALLOWED_ORIGINS';
+): Problem | undefined => (isOriginAllowed(headers, allowed) ? undefined : ORIGIN_REFUSED);
 
 /** What the answer to a preflight says besides. */
 export const preflightHeaders = (methods: string): CorsHeaders => ({

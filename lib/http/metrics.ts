@@ -225,6 +225,7 @@ export const metrics = (
       case 'NamesakeHeard':
       // counted by what it was answered with; a matter for the log
       case 'Denied':
+      case 'OriginRefused':
       case 'KeysUnsafe':
         return;
       case 'ProbeReturned':

@@ -17,8 +17,9 @@ import type { Clock } from '../clock.js';
 import { named } from '../codec.js';
 import type { Config } from '../config.js';
 import { addressOf } from '../access/address.js';
-import { askerOf } from '../asker.js';
+import { askerOf, originText } from '../asker.js';
 import type { Asker, HubEvent } from '../events.js';
+import { isOriginAllowed } from '../origin.js';
 import { isRoomName, type Room, ROOM_RULE } from '../position.js';
 import { type Problem, problem } from '../problem.js';
 import { bodies, unreadable } from './bodies.js';
@@ -265,6 +266,13 @@ export const routes =
       );
     };
     http.setNotFoundHandler(unknown);
+    // answered all the same (CORS is the browser's), and its page sees nothing of it
+    http.addHook('onRequest', ({ headers }, _reply, done) => {
+      const { origin } = headers;
+      if (origin !== undefined && !isOriginAllowed(headers, allowedOrigins))
+        tell({ _tag: 'OriginRefused', origin: originText(origin) });
+      done();
+    });
     // before the body is read: whatever is wrong with it, nobody wants it
     http.addHook('onRequest', async (request, reply) =>
       request.is404 ? unknown(request, reply) : undefined,
