@@ -103,9 +103,9 @@ export const journal = (
         told = { reason: event.detail, at: now() };
         return rarely(
           'broker: Redis refused what a pod needs',
-          { detail: event.detail },
-          // a closed list: WRONGPASS, NOPERM
-          /^[A-Z]+\b/.exec(event.detail)?.[0],
+          { detail: event.detail, right: event.right },
+          // a closed list: WRONGPASS, NOPERM, and the rights that a pod needs
+          `${/^[A-Z]+\b/.exec(event.detail)?.[0]} ${event.right}`,
         );
       case 'NamesakeHeard':
         return rarely(

@@ -159,6 +159,18 @@ t.test('when two hooks fail and two kinds of gaps are told, then each has a line
   t.equal(lines.length, 4);
 });
 
+t.test('when Redis refuses channels, then each right that is missing has a line', async (t) => {
+  const { lines, tell } = journalAt('info');
+  const detail = 'NOPERM No permissions to access a channel';
+  for (const right of ['+subscribe &realtime:room:*', '+subscribe &realtime:control'])
+    for (let i = 0; i < 2; i++) tell({ _tag: 'Refused', detail, right });
+  t.match(lines, [
+    { level: 40, detail, right: '+subscribe &realtime:room:*' },
+    { level: 40, right: '+subscribe &realtime:control' },
+  ]);
+  t.equal(lines.length, 2);
+});
+
 t.test('when there is no Redis, then nothing is said of pods', async (t) => {
   const { lines, tell } = journalAt('info', false);
   tell({ _tag: 'StatusChanged', status: { _tag: 'Up', since: 0 } });

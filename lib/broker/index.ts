@@ -61,8 +61,8 @@ export type BrokerStatus =
 /** What a broker tells the metrics. */
 export type BrokerEvent =
   | { readonly _tag: 'ConnectionLost'; readonly detail: string }
-  /** Redis answers, and refuses what a pod needs. */
-  | { readonly _tag: 'Refused'; readonly detail: string }
+  /** Redis answers, and refuses what a pod needs. `right`: the rule of an ACL that would let it, one of a closed list. */
+  | { readonly _tag: 'Refused'; readonly detail: string; readonly right?: string }
   /** Another pod has the same `SERVER_ID`. */
   | { readonly _tag: 'NamesakeHeard' }
   | { readonly _tag: 'PublishFailed'; readonly detail: string; readonly messages: number }

@@ -123,6 +123,12 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
     },
   });
 
+  /** By the pattern, not by the room: rooms are many, and the right is one. */
+  const denied =
+    (pattern: string) =>
+    (detail: string): void =>
+      event$.next({ _tag: 'Refused', detail, right: `+subscribe &${pattern}` });
+
   const dropped = (detail: string): void => event$.next({ _tag: 'PayloadDropped', detail });
 
   const operators = words({ bus, clock, timeoutMs, dropped });
@@ -290,7 +296,11 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
           },
           subscribed: () => raw$.next({ _tag: 'Subscribed' }),
           torn: () => raw$.next({ _tag: 'Torn' }),
-          denied: (detail) => raw$.next({ _tag: 'Denied', detail }),
+          denied: (detail) => {
+            // of the global channel it is told below
+            if (room !== GLOBAL) denied(channelOf('*'))(detail);
+            raw$.next({ _tag: 'Denied', detail });
+          },
         }),
       );
     });
@@ -321,17 +331,12 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
       // at once, as `restored` waits for it
       subscribed: () => pulseOnce(pulse.sendNew$),
       torn: () => undefined,
-      denied: (detail) => event$.next({ _tag: 'Refused', detail }),
+      denied: denied(podChannel(serverId)),
     }),
   );
   // contract section 5: always, whoever is connected
-  life.add(
-    heard.open(GLOBAL_CHANNEL, {
-      ...DEAF,
-      denied: (detail) => event$.next({ _tag: 'Refused', detail }),
-    }),
-  );
-  life.add(heard.open(CONTROL_CHANNEL, operators.sink));
+  life.add(heard.open(GLOBAL_CHANNEL, { ...DEAF, denied: denied(GLOBAL_CHANNEL) }));
+  life.add(heard.open(CONTROL_CHANNEL, { ...operators.sink, denied: denied(CONTROL_CHANNEL) }));
   life.add(timer(PROBE_MS, PROBE_MS, scheduler).subscribe(() => pulseOnce()));
   life.add(timer(PROBE_MS, PROBE_MS, scheduler).subscribe(lookAfter));
   life.add(timer(LEASE_MS, LEASE_MS, scheduler).subscribe(renewLease));

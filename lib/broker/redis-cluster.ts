@@ -72,13 +72,15 @@ export const redisClusterBus = (options: BusOptions): Bus => {
       }
     };
 
-    let reason = reasons(NO_NODE);
+    const isTls = redisOptions.tls !== undefined;
+    let reason = reasons(NO_NODE, isTls);
     cluster.on('error', (error: Error) => reason.add(error));
     cluster.on('node error', (error: Error) => reason.add(error));
     cluster.once('close', () => lost(reason.why()));
     cluster.once('end', () => lost(reason.why()));
     cluster.once('ready', () => {
-      reason = reasons(NO_NODE);
+      reason = reasons(NO_NODE, isTls);
+      reason.answered();
       ready({ run, subscribe: subscribed.subscribe, unsubscribe: subscribed.unsubscribe });
     });
     cluster.on('refresh', () => {

@@ -14,6 +14,15 @@ const ADVICE: readonly (readonly [about: RegExp, advice: string])[] = [
   [/DB index is out of range/, 'REDIS_URL names a database that this Redis does not have'],
   [/^NOAUTH/, 'REDIS_URL needs a user or a password'],
   [/^WRONGPASS/, 'see user and password in REDIS_URL'],
+  [
+    /wrong version number|packet length too long/,
+    'the port speaks no TLS: write redis:// in REDIS_URL',
+  ],
+  [
+    /self-signed certificate|unable to (verify|get) .*(certificate|issuer)/,
+    'set NODE_EXTRA_CA_CERTS to the file of the authority that made the certificate',
+  ],
+  [/does not match certificate/, 'REDIS_URL has to name the host as its certificate does'],
   [/Unknown RESP type|Protocol error/, 'what answers at this address is no Redis, or speaks TLS'],
   [/No such master/, 'see REDIS_SENTINEL_NAME'],
   [/max number of clients/, 'raise maxclients of this Redis, or connect fewer to it'],
@@ -23,6 +32,18 @@ const ADVICE: readonly (readonly [about: RegExp, advice: string])[] = [
 export const advised = (detail: string): string => {
   const found = ADVICE.find(([about]) => about.test(detail));
   return found === undefined ? detail : `${detail} (${found[1]})`;
+};
+
+/**
+ * A port that speaks TLS closes on who does not, and one that does not waits for more of a TLS handshake: neither says why. So
+ * a socket that ends before Redis has said anything may have the wrong scheme.
+ */
+const schemeAdvice = (detail: string, isTls: boolean): string => {
+  if (isTls && /ETIMEDOUT|timed out|timeout|closed|ECONNRESET|before secure TLS/.test(detail))
+    return `${detail} (no TLS handshake: if the port speaks plain Redis, write redis:// in REDIS_URL)`;
+  if (!isTls && /ECONNRESET|EPIPE|closed/.test(detail))
+    return `${detail} (before Redis said anything: if the port speaks TLS, write rediss:// in REDIS_URL)`;
+  return detail;
 };
 
 /** Why a connection came to nothing. */
@@ -36,24 +57,38 @@ export interface Reasons {
   readonly add: (error: Error) => void;
   /** What ioredis tells of a Sentinel that it asked. */
   readonly addOfSentinel: (error: Error, name: string) => void;
+  /** Redis has answered: from here the scheme is right. */
+  readonly answered: () => void;
   readonly why: () => Reason;
 }
 
+/** Of a Cluster ioredis tells that no node answered, and keeps what the last one said to itself. */
+const messageOf = (error: Error & { readonly lastNodeError?: unknown }): string =>
+  error.lastNodeError instanceof Error
+    ? `${error.message} Last error: ${error.lastNodeError.message}`
+    : error.message;
+
 /** Remembers why: the first words of Redis go before what the socket says afterwards. */
-export const reasons = (otherwise: string): Reasons => {
-  let reason: Reason = { detail: otherwise, isAnswer: false };
+export const reasons = (otherwise: string, isTls: boolean): Reasons => {
+  let reason: Reason | undefined;
+  let isAnswered = false;
+  const unsaid = (detail: string): string => (isAnswered ? detail : schemeAdvice(detail, isTls));
   const note = (detail: string, isAnswer: boolean): void => {
-    if (!reason.isAnswer) reason = { detail: advised(detail), isAnswer };
+    if (reason?.isAnswer !== true)
+      reason = { detail: isAnswer ? advised(detail) : unsaid(advised(detail)), isAnswer };
   };
   return {
-    add: (error) => note(error.message, isReply(error)),
+    add: (error) => note(messageOf(error), isReply(error)),
     addOfSentinel: ({ message }, name) => {
       const [, address] = /^connected to sentinel (.*) successfully, but got/.exec(message) ?? [];
       if (address !== undefined)
         note(`the Sentinel at ${address} knows no master ${name}: see REDIS_SENTINEL_NAME`, true);
       else note(message, / because [A-Z]{3,} /.test(message));
     },
-    why: () => reason,
+    answered: () => {
+      isAnswered = true;
+    },
+    why: () => reason ?? { detail: unsaid(otherwise), isAnswer: false },
   };
 };
 

@@ -34,7 +34,7 @@ export const redisBus = (options: BusOptions): Bus =>
     let readyOnes = 0;
 
     for (const connection of [publisher, subscriber]) {
-      const reason = reasons('the connection was closed');
+      const reason = reasons('the connection was closed', where.tls !== undefined);
       // from the first tick to the last: an error event that nobody hears ends the process
       connection.on('error', (error: Error) => {
         reason.add(error);
@@ -48,6 +48,7 @@ export const redisBus = (options: BusOptions): Bus =>
       // Sentinel gave no address: there was nothing to close
       connection.once('end', () => lost(reason.why()));
       connection.once('ready', () => {
+        reason.answered();
         void unfitness(connection, options.sentinels.length > 0).then((found) => {
           if (found !== undefined) return lost(found);
           readyOnes += 1;

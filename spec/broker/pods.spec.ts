@@ -658,12 +658,15 @@ t.test('a channel that Redis refuses fails alone', async (t) => {
   const pod = podOf(w, 0);
   w.clock.advance(100);
   pod.bus.denied.add(channelOf('secret'));
+  const refused: unknown[] = [];
+  pod.broker.event$.subscribe((event) => event._tag === 'Refused' && refused.push(event.right));
   const [a, secret, b] = ['a', 'secret', 'b'].map((room) => join(w, pod, room));
   w.clock.advance(1_000);
   t.same(
     [a, secret, b].map((listener) => tagsOf(listener ?? fail())),
     [['Opened cluster'], ['Failed'], ['Opened cluster']],
   );
+  t.same([...new Set(refused)], ['+subscribe &realtime:room:*'], 'the operator hears of the right');
   w.redis.spoil('bad');
   const bad = join(w, pod, 'bad');
   w.clock.advance(1_000);

@@ -51,6 +51,39 @@ t.test('when Redis has as many clients as it takes, then it says so', async (t) 
   await server.stop();
 });
 
+t.test('when the scheme is not what the port speaks, then the likely cause is told', async (t) => {
+  const plain = await startRedis();
+  const secure = await startRedis({ tls: true });
+  const at = (port: number) => [{ host: '127.0.0.1', port }];
+  for (const cluster of [false, true]) {
+    const asTls = await told({ url: `rediss://127.0.0.1:${plain.port}` }, cluster);
+    t.match(asTls, /write redis:\/\/ in REDIS_URL/, `a Cluster: ${cluster}`);
+    const asPlain = await told({ url: `redis://127.0.0.1:${secure.port}` }, cluster);
+    t.match(asPlain, /write rediss:\/\/ in REDIS_URL/, `a Cluster: ${cluster}`);
+  }
+  t.match(
+    await told({ url: `redis://h`, sentinels: at(secure.port), sentinelName: 'm' }),
+    /write rediss:\/\/ in REDIS_URL/,
+  );
+  t.match(
+    await told({ url: `rediss://h`, sentinels: at(plain.port), sentinelName: 'm' }),
+    /write redis:\/\/ in REDIS_URL/,
+  );
+  t.match(
+    await told({ url: `rediss://127.0.0.1:${secure.port}` }),
+    /certificate.*NODE_EXTRA_CA_CERTS/,
+  );
+  await secure.stop();
+
+  const bus = open({ url: plain.url });
+  await bus.next('Ready', 0);
+  await plain.command('CLIENT', 'KILL', 'TYPE', 'normal').catch(() => undefined);
+  const lost = await bus.next('Lost', 0);
+  t.notMatch(lost, { detail: /rediss/ }, 'a connection that stood has the right scheme');
+  await bus.close();
+  await plain.stop();
+});
+
 t.test("when a Cluster's node is taken for a Redis alone, then it is named", async (t) => {
   const node = await startRedis({ config: [['cluster-enabled', 'yes']] });
   t.equal(
