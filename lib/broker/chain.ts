@@ -11,6 +11,9 @@
  *     5     6 7 7' 8                       8, that id       6       which of the two 7 it is, the page says
  *     5     6 7                            8               –       8 is on its way
  *     5     6                              5               –       6 is not the log's: another program's
+ *
+ * Not so where hearing was interrupted: the message of a place may have been pushed meanwhile, and what was
+ * heard there may be anybody's. There each place is believed by its own id alone.
  */
 import type { Publication } from '../codec.js';
 import type { Id, Top } from '../position.js';
@@ -18,11 +21,19 @@ import type { Id, Top } from '../position.js';
 /** Ids by offset, of the epoch that we are in: what the log has there. */
 export type Sure = ReadonlyMap<number, string>;
 
-export interface Heard {
+interface Queue {
   readonly queue: readonly Publication[];
   readonly known: Top;
-  readonly sure: Sure;
   readonly isGlobal: boolean;
+}
+
+interface Weighed extends Queue {
+  readonly sure: Sure;
+}
+
+export interface Heard extends Weighed {
+  /** All that was pushed behind our place was heard. */
+  readonly isWhole: boolean;
 }
 
 /** Whether an id is a place of this log in this epoch, as far as it says so itself. */
@@ -30,7 +41,7 @@ export const isOfLog = (id: Id, tag: number, isGlobal: boolean): boolean =>
   id.tag === tag && !id.outside && id.global === isGlobal;
 
 /** By offset, what was heard beyond our place. */
-const heardAt = ({ queue, known, isGlobal }: Heard): Map<number, Publication[]> => {
+const heardAt = ({ queue, known, isGlobal }: Queue): Map<number, Publication[]> => {
   const places = new Map<number, Publication[]>();
   for (const publication of queue) {
     const { id } = publication;
@@ -57,7 +68,7 @@ const pick = (
 
 /** What is believed, from the place behind ours on, without a hole. */
 export const believed = (heard: Heard): readonly Publication[] => {
-  const { queue, known, sure, isGlobal } = heard;
+  const { queue, known, sure, isGlobal, isWhole } = heard;
   if (queue.length === 0 || sure.size === 0) return [];
   const [only] = queue;
   if (queue.length === 1 && only !== undefined) {
@@ -73,7 +84,7 @@ export const believed = (heard: Heard): readonly Publication[] => {
   let certain = 0;
   for (let offset = known.offset + 1; ; offset++) {
     const id = sure.get(offset);
-    const next = pick(places.get(offset), id);
+    const next = isWhole || id !== undefined ? pick(places.get(offset), id) : undefined;
     if (next === undefined) return run.slice(0, certain);
     run.push(next);
     if (id !== undefined) certain = run.length;
@@ -88,7 +99,7 @@ export const believed = (heard: Heard): readonly Publication[] => {
 export type Missing = 'Nothing' | 'Coming' | 'Lost';
 
 /** After all that is believed was said. */
-export const missing = (heard: Heard, top: Top): Missing => {
+export const missing = (heard: Weighed, top: Top): Missing => {
   const { known } = heard;
   if (top.offset <= known.offset) return 'Nothing';
   const places = heardAt(heard);
@@ -102,21 +113,23 @@ export const missing = (heard: Heard, top: Top): Missing => {
 
 /**
  * Messages in a row that end with the log's top, each heard once: what to begin with where no place is
- * known yet.
+ * known yet. Where hearing was interrupted it is the top's own message.
  */
 export const endingAt = (
   queue: readonly Publication[],
   top: Top,
   isGlobal: boolean,
+  isWhole: boolean,
 ): readonly Publication[] => {
   const known: Top = { tag: top.tag, offset: 0, ms: 0, id: null };
-  const places = heardAt({ queue, known, sure: new Map(), isGlobal });
+  const places = heardAt({ queue, known, isGlobal });
   const run: Publication[] = [];
   for (let offset = top.offset; offset > 0; offset--) {
     const id = offset === top.offset ? (top.id ?? undefined) : undefined;
     const at = pick(places.get(offset), id);
     if (at === undefined) break;
     run.unshift(at);
+    if (!isWhole) break;
   }
   return run;
 };

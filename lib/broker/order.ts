@@ -44,8 +44,8 @@ export interface Order {
   isSure(publication: Publication): boolean;
   /** Deals with a message that needs no word of the log. False: in doubt. */
   settles(publication: Publication): boolean;
-  /** Those that are believed by what is sure, in order. */
-  believed(queue: readonly Publication[]): readonly Publication[];
+  /** Those that are believed by what is sure, in order. `isWhole`: all that was pushed was heard. */
+  believed(queue: readonly Publication[], isWhole: boolean): readonly Publication[];
   missing(queue: readonly Publication[], top: Top): Missing;
   /** Another message of our epoch was heard at this place. */
   isContradicted(publication: Publication): boolean;
@@ -169,7 +169,7 @@ export const order = (deps: OrderDeps): Order => {
       }
       return seen.has(publication) || (isBefore(publication) && clock.scheduler.now() < lateUntil);
     },
-    believed: (queue) => believed({ queue, known, sure: certain, isGlobal }),
+    believed: (queue, isWhole) => believed({ queue, known, sure: certain, isGlobal, isWhole }),
     missing: (queue, top) => missing({ queue, known, sure: certain, isGlobal }, top),
     isContradicted: (publication) =>
       isHere(publication) && publication.id.offset <= known.offset && seen.contradicts(publication),

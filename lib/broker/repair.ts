@@ -162,7 +162,7 @@ export const repair =
 
       /** Says what is believed, and what pods said outside the log between it. */
       const sayBelieved = (): boolean => {
-        const run = place.believed(waiting.all());
+        const run = place.believed(waiting.all(), !deaf);
         if (run.length === 0) return false;
         const due = new Set(run);
         const rest: Publication[] = [];
@@ -356,14 +356,14 @@ export const repair =
               place.missing(waiting.all(), top) === 'Coming'
             )
               return awaitPushes(top);
-            goOnFrom(beginning(head, top), 'expired');
+            goOnFrom(beginning(head, top, !deaf), 'expired');
           }
         }
       };
 
       /** Where to go on behind a hole: with what the log has, or with what was heard up to its top. */
-      const beginning = (head: Publication | undefined, top: Top): Top => {
-        const first = head ?? endingAt(waiting.all(), top, deps.room === GLOBAL)[0];
+      const beginning = (head: Publication | undefined, top: Top, isWhole: boolean): Top => {
+        const first = head ?? endingAt(waiting.all(), top, deps.room === GLOBAL, isWhole)[0];
         return first === undefined ? top : placeBefore(first);
       };
 
@@ -384,7 +384,7 @@ export const repair =
       /** The first log that is known after an outage: from what was heard on. */
       const leavePod = (top: Top): void => {
         alone = false;
-        goOnFrom(beginning(undefined, top), 'broker_outage');
+        goOnFrom(beginning(undefined, top, false), 'broker_outage');
         place.sure(top.tag, top.offset, top.id);
         weigh(top);
       };

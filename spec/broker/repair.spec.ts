@@ -461,6 +461,43 @@ t.test(
 );
 
 t.test(
+  'when hearing was interrupted, then what the log no longer tells is not believed by what is heard behind it',
+  async (t) => {
+    // 6 and 7 were said meanwhile; somebody else's stand in their places
+    for (const forged of ['before the tear', 'behind it'] as const) {
+      const b = open();
+      const { answer$, give } = byHand();
+      b.top$ = answer$;
+      if (forged === 'before the tear') b.hear(at(1, 6, { nonce: 9 }), at(1, 7, { nonce: 9 }));
+      b.push({ _tag: 'Torn' });
+      b.push({ _tag: 'Subscribed' });
+      if (forged === 'behind it') b.hear(at(1, 6, { nonce: 9 }), at(1, 7, { nonce: 9 }));
+      b.hear(at(1, 8));
+      b.top$ = of(right(topAt(1, 8)));
+      give(topAt(1, 8));
+      b.says(at(1, 9), at(1, 10));
+      t.same(b.told, ['Gap expired 1:7', '1:8', '1:9', '1:10'], forged);
+      t.equal(b.settled.at(-1), true);
+    }
+  },
+);
+
+t.test(
+  'when the log is known again after an outage, then what was heard before its top is not believed by that',
+  async (t) => {
+    const b = bench();
+    const { answer$, give } = byHand();
+    b.top$ = answer$;
+    b.push({ _tag: 'Stranded' });
+    b.push({ _tag: 'Subscribed' });
+    b.hear(at(1, 5, { nonce: 9 }), at(1, 6));
+    give(topAt(1, 6));
+    b.says(at(1, 7));
+    t.same(b.told, ['Opened 77:0 pod', 'Gap broker_outage 1:5', '1:6', '1:7']);
+  },
+);
+
+t.test(
   'the outage is told before the log is known: opened on the pod, and a gap when it is',
   async (t) => {
     const b = bench();
