@@ -23,12 +23,13 @@ import {
   takeUntil,
   timeout,
 } from 'rxjs';
-import { WebSocketServer } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
 import { addressOf } from './access/address.js';
 import { identityOf, SUBPROTOCOL } from './access/credentials.js';
 import { type Identity, problemOf } from './access/index.js';
 import { quota } from './access/quota.js';
 import type { Config } from './config.js';
+import { CLOSE } from './close.js';
 import type { Connection } from './command.js';
 import { type Admission, connection, type ConnectionDeps } from './connection.js';
 import { askerOf, originText } from './asker.js';
@@ -68,6 +69,7 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
       maxPayload: config.limits.maxMessageBytes,
       maxFragments: MAX_FRAGMENTS,
       closeTimeout: CLOSE_TIMEOUT_MS,
+      WebSocket: speaking(config.limits.maxMessageBytes),
       // ws would echo whatever is offered first
       handleProtocols: (offered: ReadonlySet<string>): string | false =>
         offered.has(PROTOCOL)
@@ -89,7 +91,7 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
         refuse(
           request,
           stream,
-          problem(400, 'Sec-WebSocket-Protocol: expected a list of tokens, got another text'),
+          problem(400, 'Sec-WebSocket-Protocol: send a list of tokens, separated by commas'),
         );
     });
 
@@ -211,6 +213,15 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
     };
   });
 
+/** ws closes on a message that is too big by itself, and gives no reason. */
+const speaking = (maxMessageBytes: number): typeof WebSocket =>
+  class extends WebSocket {
+    public override close(code?: number, reason?: string | Buffer): void {
+      const isOurs = code === CLOSE.tooBig.code && reason === undefined;
+      super.close(code, isOurs ? `message over ${maxMessageBytes} bytes` : reason);
+    }
+  };
+
 /**
  * Its client has gone while nobody reads from the socket: what node notices by itself. It does not where early frames wait in
  * front of the end, or more of them than it takes unasked: those keep their place until they are answered.
@@ -227,12 +238,16 @@ const goneOf = (socket: Socket, isTaken: Offer['isTaken']): Observable<void> =>
     return () => socket.off('end', go).off('close', go);
   });
 
-const DRAINING = problem(503, 'expected a pod that takes connections, got one that is going away', {
-  'Retry-After': RETRY_AFTER_S,
-});
+const DRAINING = problem(
+  503,
+  'the server is shutting down; connect again, you will reach another instance',
+  {
+    'Retry-After': RETRY_AFTER_S,
+  },
+);
 
 const tooMany = (of: 'address' | 'user', most: number): Problem =>
-  problem(429, `expected at most ${most} connections of this ${of}, got one more`, {
+  problem(429, `too many connections of this ${of}: at most ${most}; close one first`, {
     'Retry-After': RETRY_AFTER_S,
   });
 
@@ -245,7 +260,7 @@ const capacityFault = (
   if (connections.size + waiting < config.server.maxConnections) return undefined;
   return problem(
     503,
-    `expected at most ${config.server.maxConnections} connections, got one more`,
+    `the server has its ${config.server.maxConnections} connections; retry later`,
     { 'Retry-After': RETRY_AFTER_S },
   );
 };

@@ -364,7 +364,7 @@ class SocketConnection implements Connection {
     if (known === undefined && this.memberships.size > maxRoomsPerConnection) {
       return this.refuse({
         code: 'too_many_rooms',
-        text: `room: expected at most ${maxRoomsPerConnection} of them, got one more`,
+        text: `room: a connection may be in at most ${maxRoomsPerConnection} rooms; leave one first`,
         ref,
       });
     }
@@ -798,12 +798,12 @@ const isResumed = ({ room, global }: Resumes): boolean =>
 
 const notAMember = (ref: string | undefined): Refusal => ({
   code: 'not_a_member',
-  text: 'room: expected one that this connection has joined, got another',
+  text: 'room: join the room before publishing to it',
   ref,
 });
 
 const STRANGE_ROOM =
-  'room: expected one that the connection has joined (`from.rooms()`), got another';
+  'room: the hook may choose only a room that the connection has joined (`from.rooms()`)';
 
 const joinsTooOften = (ref: string | undefined, retryInMs: number): Refusal => ({
   code: 'rate_limited',
@@ -821,19 +821,19 @@ const joinsUnanswered = (ref: string | undefined): Refusal => ({
 
 const forbidden = (what: 'be in' | 'publish in', ref: string | undefined): Refusal => ({
   code: 'forbidden',
-  text: `room: expected one that the token allows to ${what}, got another`,
+  text: `room: the token does not allow to ${what} this room`,
   ref,
 });
 
 const globalForbidden = (ref: string | undefined): Refusal => ({
   code: 'forbidden',
-  text: 'room: expected a room, as not everybody may publish globally, got none',
+  text: 'room: name a room; clients may not publish to everyone here',
   ref,
 });
 
 const tokenless = (ref: string | undefined): Refusal => ({
   code: 'forbidden',
-  text: 'data.token: expected a connection that came with a token, got one without',
+  text: 'data.token: a connection without a token cannot refresh; connect with a token',
   ref,
 });
 
@@ -843,7 +843,7 @@ const unplaced = (error: PublishError, ref: string | undefined): Refusal =>
   error._tag === 'KeyReused'
     ? {
         code: 'invalid_message',
-        text: 'id: expected a new one for other data, got one that was used',
+        text: 'id: already used for a different message; use a new id',
         ref,
       }
     : { code: 'unavailable', text: error.detail, ref };

@@ -85,15 +85,16 @@ const protocolFault = (request: IncomingMessage): Problem | undefined => {
   if (method !== 'GET')
     return problem(405, `method: expected GET, got ${method ?? 'none'}`, { Allow: 'GET' });
   if (httpVersionMajor < 1 || (httpVersionMajor === 1 && httpVersionMinor < 1))
-    return problem(400, 'expected HTTP 1.1 or later, got an older one');
+    return problem(400, 'HTTP version: send HTTP/1.1');
   if (headers.host === '') return HOSTLESS;
   const badHost = hostFault(request);
   if (badHost !== undefined) return badHost;
-  if (!isWebSocket(request)) return problem(400, 'Upgrade: expected websocket, got another');
+  if (!isWebSocket(request))
+    return problem(400, 'Upgrade: send Upgrade: websocket and Connection: Upgrade');
   // it would come before the first frame (RFC 9110 §7.8), and be taken for one
-  if (hasBody(request)) return problem(400, 'expected a request without a body, got one with');
+  if (hasBody(request)) return problem(400, 'body: send the handshake without a body');
   if (headers['sec-websocket-version'] !== '13') {
-    return problem(426, 'Sec-WebSocket-Version: expected 13, got another or none', {
+    return problem(426, 'Sec-WebSocket-Version: send 13', {
       'Sec-WebSocket-Version': '13',
       Upgrade: 'websocket',
     });
@@ -115,7 +116,7 @@ export const hostFault = ({
   const { host } = headers;
   // HTTP/1.0 has none
   if (host === undefined) return httpVersion === '1.0' ? undefined : HOSTLESS;
-  if (!HOST.test(host)) return problem(400, 'Host: expected a host and a port, got another text');
+  if (!HOST.test(host)) return problem(400, 'Host: send a host name and, if need be, a port');
   const hosts = rawHeaders.filter(
     (name, at) => at % 2 === 0 && name.length === 4 && name.toLowerCase() === 'host',
   );
@@ -123,7 +124,7 @@ export const hostFault = ({
   return hosts.length > 1 ? problem(400, 'Host: expected one, got several') : undefined;
 };
 
-const HOSTLESS = problem(400, 'Host: expected one, got none');
+const HOSTLESS = problem(400, 'Host: send the header');
 /** RFC 3986 §3.2.2 and §3.2.3. */
 const HOST = /^(?:\[[\w.~!$&'()*+,;=:-]+\]|(?:[\w.~!$&'()*+,;=-]|%[\da-f]{2})*)(?::\d*)?$/i;
 
@@ -141,7 +142,7 @@ const askedBy = (url: string, basePath: string): E.Either<Problem, Asked> => {
   if (more.length > 0 || (lastId?.split(',').length ?? 0) > MAX_LAST_IDS)
     return E.left(problem(400, 'last_id: expected one or two ids, ROOM,GLOBAL, got more'));
   if (lastId !== null && lastId.split(',').some((id) => !isAbsentId(id) && O.isNone(parseId(id)))) {
-    return E.left(problem(400, 'last_id: expected an id that a message bore, got another text'));
+    return E.left(problem(400, 'last_id: send the id of a message that you received'));
   }
   const named = roomInPath(path.slice(`${basePath}/ws`.length));
   if (E.isLeft(named)) return named;
@@ -149,11 +150,14 @@ const askedBy = (url: string, basePath: string): E.Either<Problem, Asked> => {
   if (named.right !== undefined) rooms.add(named.right);
   const [room, other] = rooms;
   if (other !== undefined)
-    return E.left(problem(400, 'room: expected one, got different ones in the path and the query'));
+    return E.left(problem(400, 'room: path and query name different rooms; name one'));
   return room === undefined || isRoomName(room)
     ? E.right({ room: room && interned(room), resumes: resumesOf(lastId) })
-    : E.left(problem(400, `room: expected ${ROOM_RULE}, got another text`));
+    : E.left(problem(400, `room: a name has ${ROOM_RULE}`));
 };
+
+/** `/ws/general/`, and `/ws/` itself. */
+export const SLASH = 'room: the path ends with a slash; leave the slash out';
 
 const roomInPath = (rest: string): E.Either<Problem, Room | undefined> => {
   if (rest === '') return E.right(undefined);
@@ -162,10 +166,7 @@ const roomInPath = (rest: string): E.Either<Problem, Room | undefined> => {
     return isRoomName(room)
       ? E.right(room)
       : E.left(
-          problem(
-            400,
-            `room: expected ${ROOM_RULE}, got ${room === '' ? 'nothing' : 'another text'}`,
-          ),
+          problem(400, room.endsWith('/') || room === '' ? SLASH : `room: a name has ${ROOM_RULE}`),
         );
   } catch {
     return E.left(problem(400, 'room: expected percent-encoded UTF-8, got something else'));

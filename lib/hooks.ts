@@ -176,7 +176,7 @@ export const verdictOf = (
   answerOf(() => hook(message, sender), clock).pipe(
     map(readVerdict),
     defaultIfEmpty(
-      unusable(new TypeError('expected a message, a rejection or null, got no answer')),
+      unusable(new TypeError('the hook ended without a message, a rejection or null')),
     ),
     catchError((error: unknown) =>
       of<Verdict>({ _tag: 'Failed', how: error instanceof HookLate ? 'late' : 'threw', error }),

@@ -248,7 +248,7 @@ t.test('when data is more than JSON can say, then a TypeError names the path', a
     [[1n], 'data: a bigint is no JSON value; send it as a string'],
     [{ list: [1, undefined] }, 'data.list[1]: expected a JSON value, got nothing; '],
     [{ own: { toJSON: () => ({ deep: new Map() }) } }, 'data.own.deep: expected a plain object'],
-    [{ own: { toJSON: () => '\u0000' } }, 'data.own: expected text without U+0000'],
+    [{ own: { toJSON: () => '\u0000' } }, 'data.own: remove the character U+0000'],
   ];
   for (const [data, text] of wrong)
     await t.rejects(pod.app.publish({ room: 'r', data }), {

@@ -175,7 +175,7 @@ const REFUSED: readonly (readonly [
     'J12 U+0000',
     '{"type":"chat","data":"a\\u0000b"}',
     'invalid_message',
-    'data: expected text without U+0000',
+    'data: remove the character U+0000',
   ],
   ['J12 in a key', '{"type":"chat","data":{"a\\u0000":1}}', 'invalid_message', 'data: '],
   ['J12 in an id', '{"type":"ping","id":"\\u0000"}', 'invalid_message', 'id: '],

@@ -139,7 +139,7 @@ t.test('it speaks as who it is, where its token allows', async (t) => {
     ]);
     is(t, refused, 403, 'another room');
     t.match(JSON.parse(refused.body), {
-      detail: '[1].room: expected one that the token allows, got another one',
+      detail: '[1].room: the token does not allow this room',
     });
   }
   await listener.caughtUp();

@@ -133,14 +133,8 @@ const WRONG: readonly (readonly [json: string, detail: string])[] = [
   ['{"room":"r","data":1,"__proto__":{}}', '__proto__: no field of a message'],
   ['{"room":"r","data":1,"secret-x secret-x":1}', 'a field with a name of 17 characters: no field'],
   ['{"room":"r"}', 'data: expected any JSON value, got nothing'],
-  [
-    '{"room":"r","data":1,"type":"presence"}',
-    'type: expected chat, notification or system, got another',
-  ],
-  [
-    '{"room":"r","data":1,"type":"secret-x"}',
-    'type: expected chat, notification or system, got another',
-  ],
+  ['{"room":"r","data":1,"type":"presence"}', 'type: send chat, notification or system'],
+  ['{"room":"r","data":1,"type":"secret-x"}', 'type: send chat, notification or system'],
   ['{"room":"r","data":1,"type":null}', 'type: expected a string, got null'],
   ['{"room":"r","data":1,"type":["chat"]}', 'type: expected a string, got an array'],
   ['{"data":1,"room":"secret-x*"}', 'room: expected 1 to 128 characters of '],
@@ -156,8 +150,8 @@ const WRONG: readonly (readonly [json: string, detail: string])[] = [
   ],
   ['{"room":"r","data":1,"id":5}', 'id: expected a string of 1 to 64 characters, got a number'],
   ['{"room":"r","data":1,"id":null}', 'id: expected a string of 1 to 64 characters, got null'],
-  ['{"room":"r","data":1,"id":"\\u0000"}', 'id: expected text without U+0000, got one with it'],
-  ['{"room":"r","data":"\\u0000secret-x"}', 'data: expected text without U+0000, got one with it'],
+  ['{"room":"r","data":1,"id":"\\u0000"}', 'id: remove the character U+0000 from the text'],
+  ['{"room":"r","data":"\\u0000secret-x"}', 'data: remove the character U+0000 from the text'],
   [
     '{"room":"r","data":{"a\\ud800":1}}',
     'data: expected well-formed Unicode, got a lone surrogate',
@@ -286,7 +280,7 @@ t.test(
       { room: 'r', id: 'l', data: 'after' },
     ];
     const mixed = await post(pod, list);
-    isProblem(t, mixed, 409, '[1].id: expected a new one for other data, got one that was used');
+    isProblem(t, mixed, 409, '[1].id: already used for a different message; use a new id');
     const { ids } = JSON.parse(mixed.body) as { ids: readonly (string | null)[] };
     t.strictSame(
       ids.map((id) => id === null),
@@ -560,7 +554,7 @@ t.test('a pod that goes away takes nothing more, and says when to come back', as
   const stopped = pod.app.stop();
   await client.heard({ data: { event: 'draining' } });
   const answer = await post(pod, { room: 'r', data: 1 });
-  isProblem(t, answer, 503, 'got one that is going away');
+  isProblem(t, answer, 503, 'the server is shutting down');
   t.equal(answer.headers['retry-after'], '1');
   t.equal(said(client).length, 0);
   await stopped;
@@ -580,7 +574,7 @@ t.test(
     const full = (): Promise<HttpAnswer> => post(pod, '[{"room":"","data":1}]'.padEnd(MIB));
     await until('it is full', async () => (await full()).status === 503);
     const refused = await full();
-    isProblem(t, refused, 503, 'body: expected fewer to be under way at once, got one more');
+    isProblem(t, refused, 503, 'body: too many request bodies are in progress; retry after 1 s');
     t.equal(refused.headers['retry-after'], '1');
     accepted(await post(pod, { room: '', data: 'small' }));
     for (const half of halves.slice(0, 5)) half.destroy();

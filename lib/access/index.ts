@@ -105,24 +105,19 @@ export const problemOf = (denial: Denial): Problem => {
   }
 };
 
-const UNAUTHORIZED = problem(
-  401,
-  'token: expected a valid one, or an API key, got none or another',
-  { 'WWW-Authenticate': 'Bearer' },
-);
-const KEYLESS = 'token: expected the keys to judge it with, got no answer';
+const UNAUTHORIZED = problem(401, 'token: send a valid token, or an API key in X-API-Key', {
+  'WWW-Authenticate': 'Bearer',
+});
+const KEYLESS = 'token: cannot be verified right now, as the key server did not answer; retry';
 const UNJUDGED = problem(503, KEYLESS, { 'Retry-After': '1' });
 
 /** 403: the token is good, but not for this room. */
-export const ROOM_FORBIDDEN = problem(
-  403,
-  'room: expected one that the token allows, got another one',
-);
+export const ROOM_FORBIDDEN = problem(403, 'room: the token does not allow this room');
 
 /** 403: the token is good, but its bearer is no operator. */
 export const ADMIN_NEEDED = problem(
   403,
-  'token: expected an API key, or a token whose scope contains admin, got another',
+  'token: send an API key in X-API-Key, or a token whose scope contains admin',
 );
 
 /** A denial on a socket: of the token that `refresh` brought. */
@@ -131,6 +126,6 @@ export const refusalOf = ({ _tag }: Denial, ref: string | undefined): Refusal =>
     ? { code: 'unavailable', text: `data.${KEYLESS}`, ref }
     : {
         code: 'forbidden',
-        text: 'data.token: expected a valid one of the same user, got another',
+        text: 'data.token: send a valid token of the same user',
         ref,
       };

@@ -66,7 +66,7 @@ export const retold = (
   const { said, type, from, data, timestamp } = fields.right;
   // only a pod knows who has come and gone, and takes nobody's word for it
   if (isForeign && type === 'presence' && from === SERVER)
-    return E.left('from: expected another than the server in a presence from outside, got it');
+    return E.left('from: a presence from outside may not be from the server');
   const named = room === GLOBAL ? '' : `"room":"${room}",`;
   const rest = `"type":"${type}",${named}"from":${JSON.stringify(from)},"data":${JSON.stringify(data)},"timestamp":"${timestamp}"`;
   // as large as a message of ours may be; `ref` stands beside it
@@ -99,11 +99,11 @@ const fieldsOf = (payload: Buffer, room: Room): E.Either<string, Fields> => {
   const { id: said, type, from, data, timestamp } = parsed;
   if (typeof said !== 'string') return E.left(`id: expected a UUIDv7, got ${kindOf(said)}`);
   const id = parseId(said);
-  if (O.isNone(id)) return E.left('id: expected a UUIDv7, got another text');
+  if (O.isNone(id)) return E.left('id: the text is no UUIDv7');
   if (typeof type !== 'string' || !FOREIGN_TYPES.has(type))
-    return E.left('type: expected chat, presence, notification or system, got another');
+    return E.left('type: publish chat, presence, notification or system');
   if (parsed['room'] !== (room === GLOBAL ? undefined : room))
-    return E.left("room: expected the channel's, none on the global one, got another");
+    return E.left('room: name the room of the channel, and none on the global channel');
   const wrongFrom = textFlaw(from);
   if (typeof from !== 'string' || wrongFrom !== undefined)
     return E.left(`from: ${wrongFrom ?? ''}`);

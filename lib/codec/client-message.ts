@@ -97,10 +97,7 @@ const messageOf = (
           'forbidden',
           `type: expected one that clients may send, got the server's own "${type}"`,
         )
-      : refuse(
-          'unknown_type',
-          'type: expected chat, presence, ping, join, leave or refresh, got another',
-        );
+      : refuse('unknown_type', 'type: send chat, presence, ping, join, leave or refresh');
   }
   const flaw = json.flawIn(data, DATA);
   if (flaw !== undefined) return refuse('invalid_message', `data: ${flaw}`);
@@ -136,9 +133,7 @@ export const roomOf = (room: unknown): E.Either<Refusal, Room | undefined> => {
   if (room === undefined) return E.right(undefined);
   if (room === null || room === GLOBAL) return E.right(GLOBAL);
   if (typeof room !== 'string') return wrong('room', 'a string', room);
-  return isRoomName(room)
-    ? E.right(room)
-    : refuse('invalid_room', `room: expected ${ROOM_RULE}, got another text`);
+  return isRoomName(room) ? E.right(room) : refuse('invalid_room', `room: a name has ${ROOM_RULE}`);
 };
 
 const lastIdOf = (data: unknown): E.Either<Refusal, string | undefined> => {
@@ -149,10 +144,7 @@ const lastIdOf = (data: unknown): E.Either<Refusal, string | undefined> => {
   if (typeof id !== 'string') return wrong('data.last_id', 'an id that a message bore', id);
   return O.isSome(parseId(id))
     ? E.right(id)
-    : refuse(
-        'invalid_message',
-        'data.last_id: expected an id that a message bore, got another text',
-      );
+    : refuse('invalid_message', 'data.last_id: send the id of a message that you received');
 };
 
 /** `last_id` as old clients send it before they have one (contract section 6). */

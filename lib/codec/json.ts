@@ -101,7 +101,7 @@ export const flawIn = (
   switch (typeof value) {
     case 'string':
       if (!escapes) return undefined;
-      if (value.includes('\u0000')) return 'expected text without U+0000, got one with it';
+      if (value.includes('\u0000')) return 'remove the character U+0000 from the text';
       return value.isWellFormed()
         ? undefined
         : 'expected well-formed Unicode, got a lone surrogate';

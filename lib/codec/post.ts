@@ -133,7 +133,7 @@ const postOf = (
   if (E.isLeft(ref)) return ref;
   if (typeof type !== 'string') return wrong('type', 'a string', type);
   if (!isPostType(type))
-    return refuse('invalid_message', 'type: expected chat, notification or system, got another');
+    return refuse('invalid_message', 'type: send chat, notification or system');
   const room = roomOf(fields['room']);
   if (E.isLeft(room)) return room;
   if (room.right === undefined)

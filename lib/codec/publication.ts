@@ -153,13 +153,11 @@ const typeFlaw = (type: MessageType, data: Json): string | undefined => {
 };
 
 const PROGRAM_TYPES: ReadonlySet<string> = new Set<MessageType>(['chat', 'notification', 'system']);
-const TYPE_EXPECTED = 'expected chat, notification or system, got another';
+const TYPE_EXPECTED = 'send chat, notification or system';
 
 const roomFlaw = (room: unknown): string | undefined => {
   if (typeof room !== 'string') return `expected ${ROOM_RULE}, got ${kindOf(room)}`;
-  return room === GLOBAL || isRoomName(room)
-    ? undefined
-    : `expected ${ROOM_RULE}, got another text`;
+  return room === GLOBAL || isRoomName(room) ? undefined : `a name has ${ROOM_RULE}`;
 };
 
 export const textFlaw = (value: unknown): string | undefined =>
@@ -170,7 +168,7 @@ export const textFlaw = (value: unknown): string | undefined =>
 /** Undefined where JSON has no word for it, whatever the types say. */
 const encoded = (data: unknown): unknown => JSON.stringify(data);
 
-const UNENCODABLE = ': expected any JSON value, got one that cannot be encoded';
+const UNENCODABLE = ': the value cannot be encoded as JSON';
 
 const programFlaw = (data: unknown): string | undefined => {
   try {
@@ -189,7 +187,7 @@ export const eventFlaw = (data: unknown): string | undefined => {
   const event = Envelope.is(data) ? data['event'] : undefined;
   if (typeof event !== 'string') return `.event: expected a string, got ${kindOf(event)}`;
   return isControlEvent(event)
-    ? ".event: expected an application's own, got one of the server's"
+    ? '.event: the name belongs to the server; choose another name'
     : undefined;
 };
 

@@ -51,7 +51,7 @@ export const bodies = (): Bodies => {
 export const unreadable = ({ headers }: IncomingMessage): Problem | undefined => {
   const encoding = headers['content-encoding'] ?? 'identity';
   if (encoding.toLowerCase() !== 'identity')
-    return problem(415, 'Content-Encoding: expected none, got one', {
+    return problem(415, 'Content-Encoding: send the body without a content encoding', {
       'Accept-Encoding': 'identity',
     });
   const type = headers['content-type'];
@@ -104,6 +104,6 @@ const read = (
 
 const TOO_LARGE = problem(413, `body: expected at most ${MOST} bytes, got more`);
 
-const TOO_MANY = problem(503, 'body: expected fewer to be under way at once, got one more', {
+const TOO_MANY = problem(503, 'body: too many request bodies are in progress; retry after 1 s', {
   'Retry-After': '1',
 });

@@ -68,13 +68,16 @@ export const history = ({ log, elsewhere }: Pick<Broker, 'log' | 'elsewhere'>): 
       if (isLeft(read)) return read;
       const { top, entries } = read.right;
       tag ??= top.tag;
-      if (top.tag !== tag) return left(again('log: expected the one that was begun, got a new'));
+      if (top.tag !== tag)
+        return left(
+          again("log: the room's history was reset while it was read; send the request again"),
+        );
       const bytes = bytesOf(entries);
       const expected = got > 0 ? 0 : Math.min(ANSWER_BYTES, (bytes / entries.length || 0) * limit);
       got += bytes;
       const more = Math.max(got, expected, own) - own;
       if (isGone || held + more > ALL_BYTES)
-        return left(again('messages: expected fewer to be read at once, got more'));
+        return left(again('messages: too much history is being read; retry'));
       held += more;
       own += more;
       return read;
@@ -109,7 +112,7 @@ export const history = ({ log, elsewhere }: Pick<Broker, 'log' | 'elsewhere'>): 
       );
       if (isLeft(ends)) return left(unreadable(ends.left._tag));
       if (others === undefined)
-        return left(again('members: expected the other pods, got no answer'));
+        return left(again('members: the other pods cannot be asked right now; retry'));
       return right({ room, members: own + others, position: ends.right.top.id });
     },
   };
@@ -145,14 +148,14 @@ const limitOf = (came: Query[string]): Either<Problem, number> => {
   const isOne = came === undefined || (typeof came === 'string' && /^\d+$/.test(came));
   return isOne && limit >= 1 && limit <= LIMIT.most
     ? right(limit)
-    : left(problem(400, `limit: expected a whole number from 1 to ${LIMIT.most}, got another`));
+    : left(problem(400, `limit: send a whole number from 1 to ${LIMIT.most}`));
 };
 
 const boundOf = (name: Bound['name'], came: Query[string]): Either<Problem, Bound | undefined> => {
   if (came === undefined) return right(undefined);
   const id = typeof came === 'string' ? parseId(came) : undefined;
   return id === undefined || typeof came !== 'string' || isNone(id)
-    ? left(problem(400, `${name}: expected an id that a message bore, got another text`))
+    ? left(problem(400, `${name}: send the id of a message that you received`))
     : right({ name, id: id.value, text: came.toLowerCase() });
 };
 
@@ -173,7 +176,7 @@ const missing = async (read: Reading, { name, id, text }: Bound): Promise<Proble
   if (isLeft(found)) return found.left;
   return found.right.entries[0]?.idText === text
     ? undefined
-    : problem(404, `${name}: expected an id that the log has, got another`);
+    : problem(404, `${name}: the log does not have this id (any more)`);
 };
 
 /** From offset `from` to offset `to`. */

@@ -112,9 +112,7 @@ const draftsOf = (
     const place = placeOf(isList, i);
     // `GLOBAL_PUBLISH` is about clients: whoever may post may say to all what its token does not forbid
     if (!mayPublish(rights, room))
-      return E.left(
-        problem(403, `${place}room: expected one that the token allows, got another one`),
-      );
+      return E.left(problem(403, `${place}room: the token does not allow this room`));
     const key = userId === null ? programKeyOf(ref) : keyOf(userId, ref);
     const fields: DraftFields = { room, type, from: userId ?? API, data, at, key };
     const draft = draftOf(fields);
@@ -175,8 +173,12 @@ const refusedBy = (fault: HookFault, place: string): Problem =>
     : problem(503, HOOK_FAILED[fault.how], { 'Retry-After': '1' });
 
 const reused = (place: string): Problem =>
-  problem(409, `${place}id: expected a new one for other data, got one that was used`);
+  problem(409, `${place}id: already used for a different message; use a new id`);
 
-const UNAVAILABLE = problem(503, 'expected a broker that takes the message, got none', {
-  'Retry-After': '1',
-});
+const UNAVAILABLE = problem(
+  503,
+  'the broker did not take the message; send it again with the same id',
+  {
+    'Retry-After': '1',
+  },
+);

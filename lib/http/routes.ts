@@ -22,7 +22,9 @@ import type { Asker, HubEvent } from '../events.js';
 import { isOriginAllowed } from '../origin.js';
 import { isRoomName, type Room, ROOM_RULE } from '../position.js';
 import { type Problem, problem } from '../problem.js';
+import { SLASH } from '../handshake.js';
 import { bodies, unreadable } from './bodies.js';
+import { unknownPath } from './endpoints.js';
 import { corsHeaders, isPreflight, preflightFault, preflightHeaders } from './cors.js';
 import { frontPage } from './front-page.js';
 import type { History, Query } from './history.js';
@@ -66,6 +68,7 @@ export const routes =
     const refuseWith = refusing(clock);
     const address = addressOf(config.server.trustedProxies);
     const allowed: (readonly [path: RegExp, methods: string])[] = [];
+    const endpoints: string[] = [];
 
     const refusal =
       (request: FastifyRequest, reply: FastifyReply): Asked['refuse'] =>
@@ -84,6 +87,7 @@ export const routes =
       (method: 'GET' | 'POST' | 'DELETE') =>
       (path: string, answer: (asked: Asked) => unknown, parameters = TOLERANT): void => {
         const pattern = path.replaceAll(/\.|\*|:\w+/g, (part) => PATTERNS[part] ?? '[^/]*');
+        endpoints.push(`${method} ${path.replaceAll(/:(\w+)/g, '{$1}').replace('*', '{room}')}`);
         allowed.push([new RegExp(`^${pattern}$`), method === 'GET' ? 'GET, HEAD' : method]);
         http.route<{ Querystring: Query; Params: Query }>({
           method,
@@ -136,7 +140,9 @@ export const routes =
     const page = frontPage(basePath);
     get('/', ({ request, reply, refuse }) =>
       // `GET *` names no path, and is routed here
-      request.raw.url === '*' ? refuse(NO_PATH) : reply.type('text/html; charset=utf-8').send(page),
+      request.raw.url === '*'
+        ? refuse(problem(404, unknownPath('*', basePath, endpoints)))
+        : reply.type('text/html; charset=utf-8').send(page),
     );
 
     get('/ready', ({ reply }) => {
@@ -221,9 +227,7 @@ export const routes =
       if (isLeft(who)) return asked.refuse(who.left);
       const { id } = asked.params;
       if (typeof id !== 'string' || !isWhomOf(whom, id))
-        return asked.refuse(
-          problem(400, `${whom}: expected ${WHOM_RULES[whom]}, got another text`),
-        );
+        return asked.refuse(problem(400, `${whom}: send ${WHOM_RULES[whom]}`));
       const said = await firstValueFrom(say({ _tag: 'Disconnect', whom, id }));
       return isLeft(said)
         ? asked.refuse(UNTOLD)
@@ -236,14 +240,20 @@ export const routes =
 
     const upgradeRequired = ({ reply, refuse }: Asked): FastifyReply =>
       refuse(
-        problem(426, 'Upgrade: expected websocket, got a request without', {
-          Upgrade: 'websocket',
-          Connection: reply.raw.shouldKeepAlive ? 'Upgrade' : 'Upgrade, close',
-        }),
+        problem(
+          426,
+          'Upgrade: this endpoint takes WebSocket connections only; send Upgrade: websocket',
+          {
+            Upgrade: 'websocket',
+            Connection: reply.raw.shouldKeepAlive ? 'Upgrade' : 'Upgrade, close',
+          },
+        ),
       );
     get(`${basePath}/ws`, upgradeRequired);
     get(`${basePath}/ws/*`, (asked) =>
-      isRoom(asked.params['*']) ? upgradeRequired(asked) : asked.refuse(NO_ROOM),
+      isRoom(asked.params['*'])
+        ? upgradeRequired(asked)
+        : asked.refuse(/(^|\/)$/.test(String(asked.params['*'])) ? SLASHED : NO_ROOM),
     );
 
     // no path: the server as a whole (RFC 9110 §9.3.7)
@@ -261,7 +271,7 @@ export const routes =
       }
       return refuse(
         methods === undefined || methods.split(', ').includes(request.method)
-          ? NO_PATH
+          ? problem(404, unknownPath(path, basePath, endpoints))
           : problem(405, `method: expected ${methods}, got ${request.method}`, { Allow: methods }),
       );
     };
@@ -283,16 +293,9 @@ export const routes =
       return refusal(
         request,
         reply,
-      )(
-        problem(
-          status,
-          status < 500 ? 'expected a well-formed request, got another' : 'the server failed',
-        ),
-      );
+      )(problem(status, status < 500 ? 'the request is not well-formed' : 'the server failed'));
     });
   };
-
-const NO_PATH = problem(404, 'path: expected one of this service, got another');
 
 /** What a route's path says in a regular expression; a parameter is one segment. */
 const PATTERNS: Readonly<Record<string, string>> = { '.': '\\.', '*': '.*' };
@@ -318,17 +321,18 @@ const unknownParameter = (
   return problem(400, `${named(unknown)}: no parameter of this endpoint; ${some}`);
 };
 
-const NO_ROOM = problem(400, `room: expected ${ROOM_RULE}, got another text`);
+const SLASHED = problem(400, SLASH);
+const NO_ROOM = problem(400, `room: a name has ${ROOM_RULE}`);
 
 const AGAIN = { 'Retry-After': '1' };
 const DRAINING = problem(
   503,
-  'expected a pod that takes messages, got one that is going away',
+  'the server is shutting down; send the message again, another instance takes it',
   AGAIN,
 );
 const UNTOLD = problem(
   503,
-  'expected all pods to be told, got no answer of the broker; the connections of this pod were closed',
+  'the other pods could not be told; the connections of this pod were closed. Send the request again',
   AGAIN,
 );
 

@@ -130,7 +130,7 @@ export const httpServer = (
             if (stream instanceof Socket) refuseSocket(stream, NO_TUNNEL);
           })
           .on('checkExpectation', (_request, response) =>
-            refuse(response, problem(417, 'Expect: expected 100-continue, got another')),
+            refuse(response, problem(417, 'Expect: only 100-continue is supported')),
           )
       );
     },
@@ -140,7 +140,7 @@ export const httpServer = (
     routerOptions: { maxParamLength: 65_536 },
     frameworkErrors: (_error, _request, reply) => {
       reply.hijack();
-      refuse(reply.raw, problem(400, 'path: expected percent-encoded UTF-8, got something else'));
+      refuse(reply.raw, problem(400, 'path: send percent-encoded UTF-8'));
     },
     clientErrorHandler: (error, socket) => {
       // whoever was answered and sends on is answered once
@@ -180,5 +180,5 @@ const MALFORMED = problem(400, 'expected an HTTP/1.1 request, got something else
 /** Where the parser's complaint is about more than the form. */
 const PARSER: Readonly<Record<string, Problem>> = {
   HPE_HEADER_OVERFLOW: problem(431, 'headers: expected at most 16 KB, got more'),
-  ERR_HTTP_REQUEST_TIMEOUT: problem(408, 'expected all of the request in time, got a part of it'),
+  ERR_HTTP_REQUEST_TIMEOUT: problem(408, 'the request timed out before it was complete'),
 };

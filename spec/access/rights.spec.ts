@@ -212,7 +212,7 @@ t.test('a bad token, or of another user: forbidden, and the old one stays', asyn
   refresh(w, a, left({ _tag: 'Expired' }), 'x2');
   refresh(w, a, renewed(w, ALL, 3_600_000, 'bob'), 'x3');
   refresh(w, a, left({ _tag: 'Unavailable' }), 'x4');
-  const message = 'data.token: expected a valid one of the same user, got another';
+  const message = 'data.token: send a valid token of the same user';
   t.match(
     a.errors(),
     [
@@ -392,11 +392,11 @@ t.test('joining, speaking and leaving by the rights of the first token', async (
   t.strictSame(b.texts('team-1'), ['one']);
   t.match(b.chats('team-1'), [{ from: 'alice' }]);
   t.match(a.errors(), [
-    { code: 'forbidden', ref: 'j2', message: /^room: expected one that the token allows to be in/ },
+    { code: 'forbidden', ref: 'j2', message: /^room: the token does not allow to be in/ },
     {
       code: 'forbidden',
       ref: 'c2',
-      message: /^room: expected one that the token allows to publish in/,
+      message: /^room: the token does not allow to publish in/,
     },
   ]);
   t.match(a.told('left'), [{ room: 'other', reason: 'asked', ref: 'l1' }]);

@@ -270,7 +270,7 @@ t.test('what is wrong with a token denies it: a row each', async (t) => {
     const { status, detail, headers } = problemOf(judged.left);
     t.equal(status, 401, what);
     t.strictSame(headers, { 'WWW-Authenticate': 'Bearer' }, what);
-    t.equal(detail, 'token: expected a valid one, or an API key, got none or another', what);
+    t.equal(detail, 'token: send a valid token, or an API key in X-API-Key', what);
   }
   const near = tokenOf({}, { header: `{"alg":"HS256","kid":"a",${inner}}` });
   t.equal(said(await judge(bySecret, { token: near })), 'alice', 'names further in are not twice');

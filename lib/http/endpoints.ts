@@ -1,0 +1,29 @@
+/** What a 404 says: where the endpoints are, and which of them are like what was asked for. */
+
+const MOST = 3;
+/** Whoever asks may write 16 KB there. */
+const MAX_SEGMENTS = 16;
+
+const segmentsOf = (path: string): readonly string[] =>
+  path.split('/', MAX_SEGMENTS + 1).filter((segment) => segment !== '');
+
+/** `endpoints` are a method and a path each. What was asked for is not repeated: a token may stand in it. */
+export const unknownPath = (
+  asked: string,
+  basePath: string,
+  endpoints: readonly string[],
+): string => {
+  const segments = new Set(segmentsOf(asked.toLowerCase()));
+  const base = new Set(segmentsOf(basePath));
+  const near = endpoints
+    .map((endpoint) => {
+      const own = segmentsOf(endpoint.slice(endpoint.indexOf('/'))).filter((one) => !base.has(one));
+      const named = own.filter((one) => !one.startsWith('{'));
+      const shared = named.filter((one) => segments.has(one)).length;
+      return { endpoint, shared, rest: own.length - shared };
+    })
+    .sort((a, b) => b.shared - a.shared || a.rest - b.rest)
+    .slice(0, MOST)
+    .map(({ endpoint }) => endpoint);
+  return `path: there is no such endpoint; the base path is ${basePath || '/'}. The nearest are ${near.join(', ')}`;
+};

@@ -1,0 +1,47 @@
+/** What is said of a path that nobody has, of a slash too many, and of a message that is too big. */
+import t from 'tap';
+import { unknownPath } from '../lib/http/endpoints.js';
+import { BASE, startPod } from './support/pod.js';
+
+t.test('when a path is unknown, then base path and nearest endpoints are named', async (t) => {
+  const endpoints = [
+    'GET /health',
+    'GET /b/ws',
+    'POST /b/messages',
+    'GET /b/rooms/{room}/messages',
+  ];
+  t.equal(
+    unknownPath('/messages', '/b', endpoints),
+    'path: there is no such endpoint; the base path is /b. The nearest are POST /b/messages, ' +
+      'GET /b/rooms/{room}/messages, GET /health',
+  );
+  t.match(
+    unknownPath(`/${'x/'.repeat(8_000)}`, '', endpoints),
+    /the base path is \/\. The nearest/,
+  );
+  const pod = await startPod(t);
+  const { status, body } = await pod.get('/ws/general?token=hunter2');
+  t.equal(status, 404);
+  t.match(body, `the base path is ${BASE}. The nearest are GET ${BASE}/ws`);
+  t.notMatch(body, /hunter2/);
+});
+
+t.test('when a slash stands behind the room, then that is said', async (t) => {
+  const pod = await startPod(t);
+  for (const path of [`${BASE}/ws/general/`, `${BASE}/ws/`]) {
+    const plain = await pod.get(path);
+    t.match(plain, { status: 400, body: /ends with a slash; leave the slash out/ }, path);
+  }
+});
+
+t.test('when a message is too big, then the close names the limit', async (t) => {
+  const pod = await startPod(t);
+  const client = await pod.connect('/ws/general');
+  const closed = new Promise<readonly [number, string]>((resolve) =>
+    client.socket.once('close', (code: number, reason: Buffer) =>
+      resolve([code, reason.toString()]),
+    ),
+  );
+  client.send({ type: 'chat', data: 'x'.repeat(65_536) });
+  t.strictSame(await closed, [1009, 'message over 65536 bytes']);
+});
