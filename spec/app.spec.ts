@@ -79,7 +79,7 @@ t.test('what is no message is refused in words, whatever the types say', async (
   const pod = await startPod(t);
   const a = await pod.connect('/ws/r');
   const wrong: readonly (readonly [Readonly<Record<string, unknown>>, RegExp])[] = [
-    [{ type: 'error', data: 1 }, /^type: expected chat, notification or system/],
+    [{ type: 'error', data: 1 }, /^type: send chat, notification or system/],
     [{ type: 'presence', data: { status: 'online' } }, /^type: /],
     [{ type: 'toString', data: 1 }, /^type: /],
     [{ type: 5, data: 1 }, /^type: /],

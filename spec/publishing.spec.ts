@@ -137,10 +137,10 @@ const WRONG: readonly (readonly [json: string, detail: string])[] = [
   ['{"room":"r","data":1,"type":"secret-x"}', 'type: send chat, notification or system'],
   ['{"room":"r","data":1,"type":null}', 'type: expected a string, got null'],
   ['{"room":"r","data":1,"type":["chat"]}', 'type: expected a string, got an array'],
-  ['{"data":1,"room":"secret-x*"}', 'room: expected 1 to 128 characters of '],
-  ['{"data":1,"room":"stats"}', 'room: expected 1 to 128 characters of '],
-  ['{"data":1,"room":"__proto__"}', 'room: expected 1 to 128 characters of '],
-  [`{"data":1,"room":"${'a'.repeat(129)}"}`, 'room: expected 1 to 128 characters of '],
+  ['{"data":1,"room":"secret-x*"}', 'room: a name has 1 to 128 characters of '],
+  ['{"data":1,"room":"stats"}', 'room: a name has 1 to 128 characters of '],
+  ['{"data":1,"room":"__proto__"}', 'room: a name has 1 to 128 characters of '],
+  [`{"data":1,"room":"${'a'.repeat(129)}"}`, 'room: a name has 1 to 128 characters of '],
   ['{"data":1,"room":7}', 'room: expected a string, got a number'],
   ['{"data":1,"room":{}}', 'room: expected a string, got an object'],
   ['{"room":"r","data":1,"id":""}', 'id: expected a string of 1 to 64 characters, got 0'],
@@ -176,11 +176,11 @@ const WRONG: readonly (readonly [json: string, detail: string])[] = [
   ],
   [
     '{"room":"r","data":{"event":"ack"},"type":"system"}',
-    "data.event: expected an application's own, got",
+    'data.event: the name belongs to the server',
   ],
   [
     '{"room":"r","data":{"event":"draining"},"type":"system"}',
-    "data.event: expected an application's own",
+    'data.event: the name belongs to the server',
   ],
 ];
 
@@ -272,7 +272,7 @@ t.test(
       { room: 'r', id: 'k 1:%', data: { a: 2 } },
       { room: 'r', id: 'k 1:%', data: { a: 1 }, type: 'notification' },
     ])
-      isProblem(t, await post(pod, other), 409, 'id: expected a new one for other data, got');
+      isProblem(t, await post(pod, other), 409, 'id: already used for a different message');
 
     const list = [
       { room: 'r', data: 'before' },
@@ -293,7 +293,7 @@ t.test(
       'so the rest may be said again',
     );
     const quarrel = [1, 1, 2].map((data) => ({ room: 'r', id: 'quarrel', data: `unsaid ${data}` }));
-    isProblem(t, await post(pod, quarrel), 409, '[2].id: expected a new one for other data');
+    isProblem(t, await post(pod, quarrel), 409, '[2].id: already used for a different message');
     const twins = [1, 1].map((data) => ({ room: 'r', id: 'twin', data }));
     const same = accepted(await post(pod, twins)).ids;
     t.equal(same[0], same[1]);
