@@ -242,9 +242,6 @@ export const stay = (deps: StayDeps): Stay => {
     shown,
     gap: (id, reason, at) => {
       if (reason === 'log_lost' && id !== undefined) order.sawTag(id.tag);
-      // an epoch whose end Redis forgot comes back, and all of it again
-      if (reason === 'log_lost' && id === undefined) tops.clear();
-      else if (reason === 'log_lost' && id !== undefined) tops.delete(id.tag);
       gapAt = at;
       loose = true;
       place = id ?? place;
