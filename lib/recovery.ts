@@ -22,7 +22,7 @@ import type { Item } from './fan-out.js';
 import { framesOf } from './codec.js';
 import type { Log, LogError } from './log/index.js';
 import { pages, type SharedPage, type Slice, topOf } from './log/pages.js';
-import { firstLook, isAtTop, startIn } from './log/start.js';
+import { firstLook, isAtTop, isMissed, startIn } from './log/start.js';
 import type { Bound } from './operators/coalesce.js';
 import { GLOBAL, type Room, type Top } from './position.js';
 import { OVERLAP_MS, type Resume } from './resume.js';
@@ -251,7 +251,9 @@ export const recovery = (deps: RecoveryDeps): Recovery => {
         if (found.first > next) {
           next = found.first;
           at = placeBefore(found, next);
-          tell('expired', at);
+          // what is gone of the overlap alone is no loss
+          if (resume._tag === 'After' || isMissed(resume.ms, found)) tell('expired', at);
+          else membership.position = at;
         }
         // a log that is behind the members went back, and they will hear of it
         if (found.top.offset < next && next <= reached().offset) {

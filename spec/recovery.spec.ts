@@ -442,6 +442,18 @@ for (const [what, resume, of, expected] of [
     from(3),
   ],
   ['by time, more is trimmed', { _tag: 'Since', ms: 2 + LAG_MS }, page(3, 5), from(3, 'expired')],
+  [
+    'by time, and what is trimmed was said before it',
+    { _tag: 'Since', ms: 2 + LAG_MS },
+    { ...page(3, 5), beforeMs: 1 },
+    from(3),
+  ],
+  [
+    'by time, and what is trimmed was said after it',
+    { _tag: 'Since', ms: 2 + LAG_MS },
+    { ...page(3, 5), beforeMs: 2 },
+    from(3, 'expired'),
+  ],
   ['by time, all of a whole log', { _tag: 'Since', ms: 0 }, page(1, 5), from(1)],
   ['by time, all of a trimmed log', { _tag: 'Since', ms: 2 }, page(3, 5), from(3, 'expired')],
   ['by time, and all is gone', { _tag: 'Since', ms: 2 }, page(6, 5), from(6, 'expired')],

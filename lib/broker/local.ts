@@ -141,7 +141,7 @@ export const localBroker = ({
     });
     const next = draft.logged ? new Reached(publication.id) : { tag, offset, ms, id: top.id };
     place.top = next;
-    if (draft.logged) log.append(room, publication);
+    if (draft.logged) log.append(room, publication, top);
     if (key !== undefined) keys.set(room, key, { id: publication.idText, digest: draft.digest });
     place.channel?.next({ _tag: 'Published', publication, top: next });
     return right(new Placed(publication));

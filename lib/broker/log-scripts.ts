@@ -2,7 +2,8 @@
  * A room's log inside Redis: its keys, and the scripts that read it. `publish-script.ts` writes it.
  *
  *   {channel}:pos       hash: e the epoch's tag, o the offset reached, t the latest ms, i the id of the last logged message,
- *                       a a ms that no entry of the log is older than
+ *                       a a ms that no entry of the log is older than, but for the one that was let go last
+ *                       b where all of a log was too old: tag, offset and ms of the last message of before
  *   {channel}:log       stream: the entry OFFSET-0 is the payload as it was published
  *   {channel}:key:KEY   an idempotency key: the id that it got, then the digest of its data
  *
@@ -61,14 +62,14 @@ export const ONLY_EPOCH = `
 if tag and (tag < 1 or tag >= ${NO_EPOCH} or tag % 1 ~= 0) then tag = nil end`;
 
 const POSITION = `
-local pos = redis.call('HMGET', KEYS[1], 'e', 'o', 't', 'i')
+local pos = redis.call('HMGET', KEYS[1], 'e', 'o', 't', 'i', 'b')
 local tag, offset, ms, id = tonumber(pos[1]), tonumber(pos[2]) or 0, tonumber(pos[3]) or 0, pos[4] or ''${ONLY_EPOCH}`;
 
 const EPOCH = `
 if not tag or tag == tonumber(ARGV[3]) then
   redis.call('XLEN', KEYS[2])
   tag, offset, ms, id = tonumber(ARGV[1]), 0, math.max(now, ms), ''
-  redis.call('HSET', KEYS[1], 'e', tag, 'o', offset, 't', ms, 'i', '', 'a', '')
+  redis.call('HSET', KEYS[1], 'e', tag, 'o', offset, 't', ms, 'i', '', 'a', '', 'b', '')
   redis.call('UNLINK', KEYS[2])
 end
 redis.call('PEXPIRE', KEYS[1], ${lives('ARGV[2]')})`;
@@ -97,23 +98,29 @@ if first <= offset then
   local oldest = first_since(KEYS[2], now - ttl, first, offset)
   first = oldest and offset_of(oldest) or offset + 1
 end
-local answer, count, bytes, at = { tag, offset, ms, id, first }, 0, 0, math.max(from, first)
+local before = -1
+if first > 1 and first <= offset then
+  local gone = entry_at(KEYS[2], first - 1, first - 1)
+  local place, said = string.match(pos[5] or '', '^' .. tag .. ' (%d+) (%d+)$')
+  if gone then before = ms_of(gone) elseif tonumber(place) == first - 1 then before = tonumber(said) end
+end
+local answer, count, bytes, at = { tag, offset, ms, id, first, before }, 0, 0, math.max(from, first)
 while count < most and at <= offset do
   local some = redis.call('XRANGE', KEYS[2], at .. '-0', offset .. '-0', 'COUNT', math.min(16, most - count))
   if #some == 0 then
-    if count == 0 then answer[5] = offset + 1 end
+    if count == 0 then answer[5], answer[6] = offset + 1, -1 end
     break
   end
   for _, entry in ipairs(some) do
     local there, payload = offset_of(entry), entry[2][2]
     if there > at then
       if count > 0 then return answer end
-      answer[5] = there
+      answer[5], answer[6] = there, -1
     end
     bytes = bytes + #payload
     if count > 0 and bytes > limit then return answer end
     count, at = count + 1, there + 1
-    answer[5 + count] = payload
+    answer[6 + count] = payload
   end
 end
 return answer`;
@@ -121,8 +128,8 @@ return answer`;
 /**
  * KEYS: pos, log. ARGV: tag for a new epoch, ms that the position lives, '', the offset to read from, how many entries and
  * how many bytes of them at most, how many messages and for how many ms the log keeps.
- * Answers tag, offset, ms, id, the oldest offset that can be read, then payloads from there or `from` on. There is no hole
- * in them: behind one the oldest that can be read begins.
+ * Answers tag, offset, ms, id, the oldest offset that can be read, the ms of the message before that (-1: not known), then
+ * payloads from there or `from` on. There is no hole in them: behind one the oldest that can be read begins.
  */
 export const PAGE = `${POSITION}${EPOCH}${READ}`;
 

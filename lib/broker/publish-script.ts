@@ -19,7 +19,7 @@ const LATE = `
 if now > tonumber(ARGV[2]) then return 0 end`;
 
 const READ = `
-local pos = redis.call('HMGET', KEYS[1], 'e', 'o', 't', 'i', 'a', 'f')
+local pos = redis.call('HMGET', KEYS[1], 'e', 'o', 't', 'i', 'a', 'f', 'b')
 local seen = #KEYS > 2 and redis.call('MGET', unpack(KEYS, 3)) or {}`;
 
 const FENCE = `
@@ -102,7 +102,8 @@ end`;
  * Answers 0 when late (or, of the first try, settled by a later one), -1 when it cannot be told whether it ran, else a text a
  * draft: 'p' and the id it got, 'd' and the id that its key got before, 'k' for a key that came with other data.
  *
- * The count is kept to exactly, once a call. The age is looked at only when the oldest entry may be a sixteenth too old:
+ * The count is kept to exactly, once a call, and of what is let go the youngest stays: readers pass over it, and know when it
+ * was said. A log that nobody wrote to ends later than its last message, so that the next one finds it too old. The age is looked at only when the oldest entry may be a sixteenth too old:
  * readers pass over what is. A log that is further than its position is another epoch's (an older version of the service
  * made this one): it begins anew rather than refuse every message.
  */
@@ -145,26 +146,32 @@ if #payloads == 0 then
   redis.call('PEXPIRE', KEYS[1], ${lives('ARGV[4]')})
   return answers
 end
-local cap, ttl, cut, moved, added = tonumber(ARGV[6]), tonumber(ARGV[7]), nil, false, false
+local cap, ttl, cut, gone, moved, added = tonumber(ARGV[6]), tonumber(ARGV[7]), nil, nil, false, false
 if cap == 0 then ids = {} end
 if fresh then
   redis.call('XLEN', KEYS[2])
   if #ids > 0 then oldest = ms end
 elseif #ids > 0 and (not oldest or oldest + ttl + ttl / 16 < now) then${ENTRIES}
   local first = first_since(KEYS[2], now - ttl, 1, offset)
-  cut, oldest = first and first[1] or ids[1], first and ms_of(first) or ms
+  cut = string.match(first and first[1] or ids[1], '^%d+') - 1
+  oldest = first and ms_of(first) or ms
+  if not first and pos[4] and pos[4] ~= '' then
+    local said = (tonumber(string.sub(pos[4], 1, 8), 16) or 0) * 0x10000 + (tonumber(string.sub(pos[4], 10, 13), 16) or 0)
+    gone = string.format('%.0f %.0f %.0f', tag, tonumber(pos[2]) or 0, said)
+  end
 end
 local function write()
   for key, value in pairs(keyed) do redis.call('SET', key, value, 'PX', ARGV[5]) end
   if ARGV[9] ~= '' then redis.call('SET', KEYS[#KEYS], table.concat(answers, ' '), 'PX', ARGV[9]) end
   redis.call('HSET', KEYS[1], 'e', tag, 'o', offset, 't', ms, 'i', last, 'a', oldest or '')
   moved = true
+  if gone then redis.call('HSET', KEYS[1], 'b', gone) end
   redis.call('PEXPIRE', KEYS[1], ${lives('ARGV[4]')})${fence}
   if fresh then redis.call('UNLINK', KEYS[2]) end
-  if cut then redis.call('XTRIM', KEYS[2], 'MINID', cut) end
+  if cut then redis.call('XTRIM', KEYS[2], 'MINID', cut .. '-0') end
   for i, id in ipairs(ids) do
-    local full = i == #ids and offset > cap
-    local done = full and redis.pcall('XADD', KEYS[2], 'MAXLEN', '=', ARGV[6], id, 'm', entries[i])
+    local full = i == #ids and offset > cap + 1
+    local done = full and redis.pcall('XADD', KEYS[2], 'MAXLEN', '=', cap + 1, id, 'm', entries[i])
       or redis.pcall('XADD', KEYS[2], id, 'm', entries[i])
     if done.err and string.find(done.err, 'equal or smaller', 1, true) then
       redis.call('UNLINK', KEYS[2])
@@ -173,7 +180,7 @@ local function write()
     if done.err then error(done.err, 0) end
     added = true
   end
-  if added then redis.call('PEXPIRE', KEYS[2], ARGV[7]) end
+  if added then redis.call('PEXPIRE', KEYS[2], math.ceil(ttl + ttl / 8)) end
 end
 local done, flaw = pcall(write)
 if not done then
@@ -188,6 +195,7 @@ if not done then
     if ARGV[9] ~= '' then undo('UNLINK', KEYS[#KEYS]) end
     if fresh then undo('UNLINK', KEYS[1])
     elseif moved then undo('HSET', KEYS[1], 'e', tag, 'o', pos[2] or 0, 't', pos[3] or 0, 'i', pos[4] or '', 'a', pos[5] or '') end
+    if moved and gone then undo('HSET', KEYS[1], 'b', pos[7] or '') end
   end
   if not isUndone then error(flaw, 0) end
   return redis.error_reply('UNDONE ' .. flaw)

@@ -311,9 +311,11 @@ const topOf = (reply: unknown): E.Either<BusError, Top> => {
 const pageIn = (reply: unknown, from: number): E.Either<BusError, Page> => {
   const top = topOf(reply);
   if (E.isLeft(top)) return top;
-  const [first, ...payloads] = listOf(reply).slice(4);
-  if (typeof first !== 'number' || !isTexts(payloads)) return strange(reply, 'a page');
-  return E.right(pageOf(top.right, first, from, payloads.map(frameOf)));
+  const [first, before, ...payloads] = listOf(reply).slice(4);
+  if (typeof first !== 'number' || typeof before !== 'number' || !isTexts(payloads))
+    return strange(reply, 'a page');
+  const beforeMs = before < 0 ? undefined : before;
+  return E.right(pageOf(top.right, first, from, payloads.map(frameOf), beforeMs));
 };
 
 const outcomesOf = (reply: unknown, count: number): E.Either<BusError, readonly Outcome[]> => {

@@ -8,7 +8,7 @@
 import type { Publication } from '../codec.js';
 import type { Room, Top } from '../position.js';
 import { type Chunk, chunkStore, MAX_LOG_BYTES } from './chunks.js';
-import { type Page, PAGE_BYTES, pageOf } from './page.js';
+import { type Page, PAGE_BYTES, pageOf, saidAt } from './page.js';
 
 export interface MemoryLogOptions {
   /** Unix ms; may jump. */
@@ -19,8 +19,8 @@ export interface MemoryLogOptions {
 }
 
 export interface MemoryLog {
-  /** Takes the message that was just placed: the next one of its epoch, or the first of a new one. */
-  append(room: Room, publication: Publication): void;
+  /** Takes the message that was just placed, right behind `before`: the next one of its epoch, or the first of a new one. */
+  append(room: Room, publication: Publication, before: Top): void;
   /** As `Log.page`, of a room that stands at `top`. */
   page(room: Room, top: Top, from: number, most: number): Page;
   /** The epoch has ended. */
@@ -35,6 +35,8 @@ const CHUNK_TIME = 1 / 8;
 /** What is kept of a room: offsets from `first` to before `end`, in chunks. */
 interface Shelf {
   first: number;
+  /** When the message before `first` was said. */
+  beforeMs: number | undefined;
   end: number;
   head: Chunk;
   tail: Chunk;
@@ -49,11 +51,14 @@ export const memoryLog = ({ wall, messages, ttlMs }: MemoryLogOptions): MemoryLo
     const { head } = shelf;
     const { room, next } = head;
     chunks.letGo(head);
-    if (next === undefined) shelves.delete(room);
-    else {
-      shelf.head = next;
-      shelf.first = Math.max(shelf.first, next.first);
+    if (next === undefined) {
+      shelves.delete(room);
+      return;
     }
+    shelf.head = next;
+    if (shelf.first >= next.first) return;
+    shelf.beforeMs = head.timeOf(next.first - 1);
+    shelf.first = next.first;
   };
 
   /** Lets the oldest chunk go. False when there is none. */
@@ -94,7 +99,7 @@ export const memoryLog = ({ wall, messages, ttlMs }: MemoryLogOptions): MemoryLo
     if (known !== undefined) forget(room);
     const chunk = chunks.open(room, offset, ms + ttlMs * CHUNK_TIME, length, undefined);
     if (chunk === undefined) return undefined;
-    const shelf = { first: offset, end: offset, head: chunk, tail: chunk };
+    const shelf = { first: offset, beforeMs: undefined, end: offset, head: chunk, tail: chunk };
     shelves.set(room, shelf);
     return shelf;
   };
@@ -115,6 +120,7 @@ export const memoryLog = ({ wall, messages, ttlMs }: MemoryLogOptions): MemoryLo
     while (shelf.first < shelf.end) {
       const { head, first } = shelf;
       if (head.timeOf(first) + ttlMs >= now) return;
+      shelf.beforeMs = head.timeOf(first);
       shelf.first += 1;
       if (shelf.first === head.first + head.count) dropHead(shelf);
     }
@@ -142,15 +148,17 @@ export const memoryLog = ({ wall, messages, ttlMs }: MemoryLogOptions): MemoryLo
   };
 
   return {
-    append: (room, { id: { offset, ms }, frame }) => {
+    append: (room, { id: { offset, ms }, frame }, before) => {
       if (messages === 0) return;
       const shelf = shelfWith(room, offset, ms, frame.length);
       if (shelf === undefined) return;
+      if (shelf.first === offset && offset > 1) shelf.beforeMs = saidAt(before);
       shelf.tail.append(frame, ms);
       shelf.end = offset + 1;
       if (shelf.end - shelf.first <= messages) return;
-      shelf.first += 1;
       const { head } = shelf;
+      shelf.beforeMs = head.timeOf(shelf.first);
+      shelf.first += 1;
       if (shelf.first === head.first + head.count) dropHead(shelf);
     },
     page: (room, top, from, most) => {
@@ -160,7 +168,8 @@ export const memoryLog = ({ wall, messages, ttlMs }: MemoryLogOptions): MemoryLo
       if (shelf !== undefined) age(shelf, now);
       if (shelf === undefined || shelf.first === shelf.end)
         return pageOf(top, top.offset + 1, from, []);
-      return pageOf(top, shelf.first, from, framesFrom(shelf, Math.max(from, shelf.first), most));
+      const { first, beforeMs } = shelf;
+      return pageOf(top, first, from, framesFrom(shelf, Math.max(from, first), most), beforeMs);
     },
     forget,
     size: () => {

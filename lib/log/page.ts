@@ -1,7 +1,7 @@
 /** What a log answers: also the bus's word (`broker/bus.ts`), which is why it stands by itself. */
 import * as O from 'fp-ts/lib/Option.js';
 import { placedIn, type Publication } from '../codec.js';
-import { NOWHERE, type Top } from '../position.js';
+import { NOWHERE, parseId, type Top } from '../position.js';
 
 /** Some of a log, read in one go: what it says is of one moment. */
 export interface Page {
@@ -12,6 +12,11 @@ export interface Page {
    * middle of a log (an operator took them out), it is the first behind them for whoever asks for one of them.
    */
   readonly first: number;
+  /**
+   * When the message right before `first` was said, Unix ms: the youngest that the log let go. Undefined where there is none, or
+   * nobody knows.
+   */
+  readonly beforeMs?: number | undefined;
   /** By offset, without holes, from the offset asked for or `first`, whichever is higher. */
   readonly entries: readonly Publication[];
 }
@@ -33,7 +38,13 @@ export const PAGE_BYTES = 262_144;
  * A page of frames that stand in a row from `from` or `first` on. One that is none, or not the epoch's, is as if it were
  * missing: it ends the page, or `first` is behind it, so a reader always gets on.
  */
-export const pageOf = (top: Top, first: number, from: number, frames: readonly Buffer[]): Page => {
+export const pageOf = (
+  top: Top,
+  first: number,
+  from: number,
+  frames: readonly Buffer[],
+  beforeMs?: number,
+): Page => {
   const start = Math.max(from, first);
   const entries: Publication[] = [];
   let bad = 0;
@@ -48,5 +59,15 @@ export const pageOf = (top: Top, first: number, from: number, frames: readonly B
     else if (entries.length > 0) break;
     else bad += 1;
   }
-  return { top, first: bad > 0 ? start + bad : first, entries };
+  if (bad > 0) return { top, first: start + bad, entries };
+  return beforeMs === undefined ? { top, first, entries } : { top, first, beforeMs, entries };
+};
+
+/**
+ * When a log's last message was said. Its `ms` may be later, as what is outside the log moves it too: who goes on from an
+ * id of before that has missed nothing.
+ */
+export const saidAt = ({ id, ms }: Top): number => {
+  const last = id === null ? undefined : parseId(id);
+  return last === undefined || O.isNone(last) ? ms : last.value.ms;
 };

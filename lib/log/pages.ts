@@ -26,6 +26,7 @@ export interface Slice {
 export class SharedPage {
   readonly top: Top;
   readonly first: number;
+  readonly beforeMs: number | undefined;
   readonly entries: readonly Publication[];
   private frames: Buffer | undefined = undefined;
   private readonly starts: number[] = [];
@@ -33,12 +34,13 @@ export class SharedPage {
   constructor(
     /** The offset it was asked for. */
     readonly from: number,
-    { top, first, entries }: Page,
+    { top, first, beforeMs, entries }: Page,
     /** When it was asked for, on the clock's scheduler. */
     readonly askedAt: number,
   ) {
     this.top = top;
     this.first = first;
+    this.beforeMs = beforeMs;
     this.entries = entries;
   }
 

@@ -2,11 +2,10 @@
  * Where in a log a resume begins, by what a page of it says (contract section 6). Whoever cannot be given everything is
  * told `gap`, never nothing.
  */
-import { isNone } from 'fp-ts/lib/Option.js';
 import type { GapReason } from '../control.js';
-import { type Id, isBehind, parseId, type Top } from '../position.js';
+import { type Id, isBehind, type Top } from '../position.js';
 import { LAG_MS, OVERLAP_MS, type Resume } from '../resume.js';
-import type { Page } from './index.js';
+import { type Page, saidAt } from './page.js';
 
 /** Nothing was said after it in a log that stands at `top`: there is nothing to read. */
 export const isAtTop = (resume: Resume, top: Top, global: boolean): boolean => {
@@ -14,15 +13,6 @@ export const isAtTop = (resume: Resume, top: Top, global: boolean): boolean => {
   const { id, text } = resume;
   if (id.tag !== top.tag || id.global !== global || id.offset !== top.offset) return false;
   return bears(id, text, top.offset === 0 ? undefined : lastOf(top));
-};
-
-/**
- * When a log's last message was said. Its `ms` may be later, as what is outside the log moves it too: who goes on from an
- * id of before that has missed nothing.
- */
-const saidAt = ({ id, ms }: Top): number => {
-  const last = id === null ? undefined : parseId(id);
-  return last === undefined || isNone(last) ? ms : last.value.ms;
 };
 
 /** A log's last message: all that is known of it when the entry is gone. */
@@ -43,6 +33,9 @@ const bears = (
 export const firstLook = (resume: Resume, top: Top): number =>
   resume._tag === 'Since' ? top.offset : resume.id.offset;
 
+/** What of a page says where to begin. */
+type Read = Pick<Page, 'top' | 'first' | 'beforeMs' | 'entries'>;
+
 /** What a page says of a resume. */
 export type Start =
   /** Messages from this offset on are owed; with `gap`, others that cannot be had too. */
@@ -52,16 +45,12 @@ export type Start =
   /** The page of this offset says more. */
   | { readonly _tag: 'Earlier'; readonly offset: number };
 
-export const startIn = (
-  resume: Resume,
-  page: Pick<Page, 'top' | 'first' | 'entries'>,
-  global: boolean,
-): Start =>
+export const startIn = (resume: Resume, page: Read, global: boolean): Start =>
   resume._tag === 'Since' ? startSince(resume.ms, page) : startAfter(resume, page, global);
 
 const startAfter = (
   { id, text }: Extract<Resume, { readonly _tag: 'After' }>,
-  { top, first, entries }: Pick<Page, 'top' | 'first' | 'entries'>,
+  { top, first, entries }: Read,
   global: boolean,
 ): Start => {
   if (id.tag !== top.tag) return { _tag: 'Lost', gap: 'log_lost' };
@@ -81,10 +70,8 @@ const startAfter = (
     : { _tag: 'Lost', gap: 'unknown_id' };
 };
 
-const startSince = (
-  ms: number,
-  { top, first, entries }: Pick<Page, 'top' | 'first' | 'entries'>,
-): Start => {
+const startSince = (ms: number, page: Read): Start => {
+  const { top, first, entries } = page;
   const from = ms - OVERLAP_MS;
   const [head] = entries;
   const after = top.offset + 1;
@@ -96,8 +83,19 @@ const startSince = (
   if (head.id.ms >= from && head.id.offset > first)
     return { _tag: 'Earlier', offset: head.id.offset - 1 };
   const begin = entries.find(({ id }) => id.ms >= from)?.id;
-  // a part of the overlap alone may be gone: the client has had it
-  const missed = begin?.offset === first && first > 1 && begin.ms > ms - LAG_MS;
+  const missed = begin?.offset === first && isMissed(ms, page);
   const offset = begin?.offset ?? (entries.at(-1)?.id.offset ?? top.offset) + 1;
   return { _tag: 'From', offset, gap: missed ? 'expired' : undefined };
+};
+
+/**
+ * What the log let go was said after a time up to which a client has it. What was said before is no loss: a part of the overlap,
+ * or what has been too old for long.
+ */
+export const isMissed = (
+  ms: number,
+  { first, beforeMs, entries: [head] }: Pick<Page, 'first' | 'beforeMs' | 'entries'>,
+): boolean => {
+  if (first <= 1) return false;
+  return beforeMs === undefined ? (head?.id.ms ?? ms) > ms - LAG_MS : beforeMs >= ms - LAG_MS;
 };

@@ -15,6 +15,7 @@ import {
 } from '../../lib/codec.js';
 import { type LogError, NO_LOG, type Page, PAGE_BYTES } from '../../lib/log/index.js';
 import { GLOBAL, type Room } from '../../lib/position.js';
+import { idOf } from '../support/invariants/frame.js';
 
 /** A log, what is said into it, and its time. */
 export interface World {
@@ -65,6 +66,8 @@ export const readable = (answer: Either<LogError, Page>): Page => {
 };
 
 export const idsOf = ({ entries }: Page): readonly string[] => entries.map(({ idText }) => idText);
+
+const msOf = (id = ''): number | undefined => idOf(id)?.ms;
 
 /** All that can be read from an offset on, page by page. */
 export const readAll = async (
@@ -214,6 +217,7 @@ export const logContract = (t: Test, { name, world, runs }: LogKind): void => {
       t.strictSame(flawsIn(page, 0, MANY), []);
       t.strictSame(idsOf(page), ids.slice(-5), `${count} more`);
       t.equal(page.first, ids.length - 4);
+      t.equal(page.beforeMs, msOf(ids.at(-6)), 'it says when the last one that is gone was said');
       t.strictSame(idsOf(readable(await w.page('r', page.first + 1, 2))), ids.slice(-4, -2));
     }
   });
@@ -225,7 +229,7 @@ export const logContract = (t: Test, { name, world, runs }: LogKind): void => {
     t.strictSame(idsOf(readable(await w.page('r', 1, MANY))), [...old, ...young]);
     await w.pass(0.6);
     const page = readable(await w.page('r', 1, MANY));
-    t.equal(page.first, 4);
+    t.match(page, { first: 4, beforeMs: msOf(old.at(-1)) });
     t.strictSame(idsOf(page), young);
     await w.pass(0.6);
     const quiet = readable(await w.page('r', 1, MANY));
@@ -233,7 +237,10 @@ export const logContract = (t: Test, { name, world, runs }: LogKind): void => {
     const [next] = await w.say('r', drafts(1, 'r'));
     const after = readable(await w.page('r', 1, MANY));
     t.match(after, { first: 6, top: { tag: page.top.tag, offset: 6, id: next } });
+    t.equal(after.beforeMs, msOf(young.at(-1)), 'also when all that is kept was too old');
     t.strictSame(idsOf(after), [next]);
+    await w.say('r', drafts(3, 'r'));
+    t.equal(readable(await w.page('r', 1, MANY)).beforeMs, msOf(young.at(-1)));
   });
 
   within('with an epoch its log ends', {}, async (t, w) => {

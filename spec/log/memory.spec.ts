@@ -47,12 +47,13 @@ const bench = (messages = 1_000) => {
   const tops = new Map<string, Top>();
   const topOf = (room: string): Top => tops.get(room) ?? { tag: 1, offset: 0, ms: 0, id: null };
   const say = (room: string, bytes = 200): void => {
-    const { offset, ms } = topOf(room);
+    const before = topOf(room);
+    const { offset, ms } = before;
     const at = { tag: 1, offset: offset + 1, ms: Math.max(ms, clock.wall()) };
     const one = draft(room, { data: 'x'.repeat(Math.max(0, bytes - 150)) });
     const publication = publicationOf(one, { ...at, global: false, outside: false, nonce: 0 });
     tops.set(room, { ...at, id: publication.idText });
-    log.append(room, publication);
+    log.append(room, publication, before);
   };
   return { clock, log, say, topOf };
 };

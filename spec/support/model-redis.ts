@@ -228,10 +228,10 @@ export const modelRedis = (
       if (log.entries.at(-1) === entry) log.entries.pop();
       Object.assign(log, { offset, ms, id });
     });
-    if (log.entries.length > logMessages) {
-      log.entries.splice(0, log.entries.length - logMessages);
-      trimmed?.(room, log.tag, log.entries[0]?.offset ?? log.offset + 1);
-    }
+    // as in Redis, one more than is read: it says when the youngest that was let go was said
+    if (log.entries.length > logMessages + 1)
+      log.entries.splice(0, log.entries.length - logMessages - 1);
+    if (log.entries.length > logMessages) trimmed?.(room, log.tag, log.offset - logMessages + 1);
   };
 
   const place = (log: Log, draft: Draft, nonce: number): Outcome => {
@@ -328,7 +328,10 @@ export const modelRedis = (
       if (bytes > PAGE_BYTES && entries.length > 0) break;
       entries.push(publication);
     }
-    return { top: topOf(log), first: all[0]?.offset ?? log.offset + 1, entries };
+    const first = all[0]?.offset ?? log.offset + 1;
+    const beforeMs = log.entries.find(({ offset }) => offset === first - 1)?.ms;
+    const page = { top: topOf(log), first, entries };
+    return first > log.offset || beforeMs === undefined ? page : { ...page, beforeMs };
   };
 
   /** What the one has that does not stand here now. */
