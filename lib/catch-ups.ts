@@ -165,8 +165,11 @@ export const catchUps = ({ clock, brokerMs, logTtlMs, say }: CatchUpsDeps): Catc
     },
     heard: (word) => {
       const key = `${word.room} ${word.pod}`;
+      const at = scheduler.now() - (word.ageMs ?? 0);
+      // of before what was heard since
+      if (word.ageMs !== undefined && (kept.get(key)?.at ?? at) > at) return;
       kept.delete(key);
-      if (word.until !== 0) kept.set(key, { word, at: scheduler.now() });
+      if (word.until !== 0) kept.set(key, { word, at });
       forget();
     },
     size: () => kept.size,

@@ -1,9 +1,12 @@
 /** What pods remember of clients that came with one id and were cut between their two logs. */
 import t from 'tap';
-import type { CatchUp } from '../lib/broker/word.js';
+import { podsBroker } from '../lib/broker/pods.js';
+import type { CatchUp, Word } from '../lib/broker/word.js';
 import { type CatchUps, catchUps } from '../lib/catch-ups.js';
 import { formatId, type Id } from '../lib/position.js';
 import { type Resumes, resumesOf } from '../lib/resume.js';
+import { modelBus } from './support/model-bus.js';
+import { modelRedis } from './support/model-redis.js';
 import { type VirtualClock, virtualClock } from './support/virtual-clock.js';
 
 const AWAY_MS = 100_000;
@@ -177,5 +180,60 @@ t.test(
       });
     t.equal(other.size(), 4_096);
     t.equal(since(other, resumed(clock, 10)), 1);
+  },
+);
+
+t.test('when a word is recalled, then it counts from when it was said', async (t) => {
+  const { clock, other } = pods();
+  const from = clock.wall() - AWAY_MS;
+  const word: CatchUp = {
+    _tag: 'CatchUp',
+    pod: 'p',
+    room: 'r',
+    tag: 7,
+    from: 1,
+    until: 90,
+    since: from,
+  };
+  other.heard({ ...word, ageMs: 500_000 });
+  t.equal(since(other, resumed(clock, 10)), from);
+  clock.advance(100_000);
+  t.equal(since(other, resumed(clock, 10)), clock.wall() - 10, 'it lives as long as on other pods');
+  other.heard(word);
+  other.heard({ ...word, until: 5, ageMs: 1 });
+  t.equal(since(other, resumed(clock, 10)), from, 'what was heard since holds');
+});
+
+t.test(
+  'when a pod starts or reconnects after a word was said, then it knows the word',
+  async (t) => {
+    const clock = virtualClock(1);
+    const redis = modelRedis(clock);
+    const busA = modelBus(redis, clock, 'a');
+    const a = podsBroker({ bus: busA, clock, serverId: 'a', timeoutMs: 2_000 });
+    clock.advance(1_000);
+    const say = (room: string): void =>
+      void a
+        .say({ _tag: 'CatchUp', pod: 'p', room, tag: 7, from: 1, until: 9, since: 5 })
+        .subscribe();
+    say('before');
+    clock.advance(3_000);
+    const busB = modelBus(redis, clock, 'b');
+    const b = podsBroker({ bus: busB, clock, serverId: 'b', timeoutMs: 2_000 });
+    const known: Word[] = [];
+    const heard = b.word$.subscribe((word) => void known.push(word));
+    clock.advance(1_000);
+    t.match(known, [{ _tag: 'CatchUp', room: 'before', until: 9, since: 5 }]);
+    busB.blackHole(true);
+    busB.cut();
+    clock.advance(100);
+    say('meanwhile');
+    clock.advance(1_000);
+    busB.blackHole(false);
+    clock.advance(5_000);
+    t.match(known.at(-1), { room: 'meanwhile' });
+    heard.unsubscribe();
+    for (const broker of [a, b]) broker.close().subscribe();
+    clock.advance(5_000);
   },
 );

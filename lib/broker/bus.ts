@@ -128,12 +128,20 @@ export interface Bus {
   probe(text: string): Answer<number>;
   /** Renews this pod's lease, by which the others count its members; answers the ids of the living pods. */
   lease(): Answer<readonly string[]>;
-  /** Publishes to `realtime:control`: operators' words to all pods. */
-  control(text: string): Answer<void>;
+  /** Publishes to `realtime:control`: words to all pods. With `keepMs` it can be recalled so long by who did not hear it. */
+  control(text: string, keepMs?: number): Answer<void>;
+  /** What was said there with `keepMs` within so many ms, in order; the last 4,096 at most. */
+  recall(ms: number): Answer<readonly Recalled[]>;
   /** Drops the connections and makes new ones, re-resolving where the master is: what looks connected does not answer. */
   reconnect(): void;
   /** Gives the lease back and closes. Completes when done, at most 500 ms later. */
   close(): Observable<void>;
+}
+
+/** A text that was said on `realtime:control`, and how long ago. */
+export interface Recalled {
+  readonly text: string;
+  readonly ageMs: number;
 }
 
 export const GLOBAL_CHANNEL = 'realtime:global';

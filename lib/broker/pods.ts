@@ -74,6 +74,7 @@ interface Place {
 }
 
 const DAY_MS = 86_400_000;
+const LOG_TTL_MS = 600_000;
 const PROBE_MS = 500;
 /** An open room's position is used so often, at least: without a message it lives 10 minutes. */
 const READ_MS = 60_000;
@@ -81,7 +82,7 @@ const READ_MS = 60_000;
 const LEASE_MS = 3_000;
 
 export const podsBroker = (deps: PodsDeps): PodsBroker => {
-  const { bus, clock, serverId, timeoutMs, positionTtlMs = DAY_MS } = deps;
+  const { bus, clock, serverId, timeoutMs, positionTtlMs = DAY_MS, logTtlMs = LOG_TTL_MS } = deps;
   const { scheduler, wall, random } = clock;
   const life = new Subscription();
   const event$ = new Subject<BrokerEvent>();
@@ -131,7 +132,7 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
 
   const dropped = (detail: string): void => event$.next({ _tag: 'PayloadDropped', detail });
 
-  const operators = words({ bus, clock, timeoutMs, dropped });
+  const operators = words({ bus, clock, timeoutMs, keepMs: logTtlMs, dropped });
 
   /** The one place whose time is the pod's own, and so may be wrong: no log is known yet. */
   const podTop = (): Top => {

@@ -16,6 +16,7 @@ import {
   CONTROL_CHANNEL,
   channelOf,
   type Outcome,
+  type Recalled,
   podChannel,
 } from './bus.js';
 import { answer, done, errorOf, isReply, listOf, strange } from './redis-answers.js';
@@ -84,6 +85,7 @@ export type Calls = Pick<
   | 'probe'
   | 'lease'
   | 'control'
+  | 'recall'
 > & {
   /** Gives the lease back. */
   readonly leave: () => Answer<void>;
@@ -113,6 +115,7 @@ export const redisCalls = (
   const { channelAt, keyAt } = namesIn(prefix);
   const control = channelAt(CONTROL_CHANNEL);
   const podsKey = keyAt(CONTROL_CHANNEL, 'pods');
+  const wordsKey = keyAt(CONTROL_CHANNEL, 'words');
   const markMs = MARK_TIMEOUTS * timeoutMs;
   const logTells = logMessages >= TELLING_MESSAGES && logTtlMs >= markMs;
   const own = podChannel(serverId);
@@ -271,7 +274,9 @@ export const redisCalls = (
         switchMap((asked) => of(E.isLeft(asked) ? asked : E.right([...asked.right.living]))),
       ),
     leave: () => answer(() => run(leave, [podsKey], [self]), done),
-    control: (text) => answer(() => run(all.control, [podsKey], [control, text]), done),
+    control: (text, keepMs) =>
+      answer(() => run(all.control, [wordsKey], [control, text, keepMs ?? '']), done),
+    recall: (ms) => answer(() => run(all.recall, [wordsKey], [ms]), recalledOf),
     forget: () => {
       pods = undefined;
     },
@@ -294,6 +299,18 @@ const sumOf = (counts: ReadonlyMap<string, number>, { living }: Pods): number =>
   let sum = 0;
   for (const [name, count] of counts) if (living.has(name) && count > 0) sum += count;
   return sum;
+};
+
+const recalledOf = (reply: unknown): E.Either<BusError, readonly Recalled[]> => {
+  const flat = listOf(reply);
+  const words: Recalled[] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) {
+    const [ageMs, text] = flat.slice(i, i + 2);
+    if (typeof ageMs !== 'number' || typeof text !== 'string')
+      return strange(reply, 'ages and texts');
+    words.push({ ageMs, text });
+  }
+  return E.right(words);
 };
 
 const topOf = (reply: unknown): E.Either<BusError, Top> => {

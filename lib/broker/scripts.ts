@@ -34,6 +34,8 @@ export interface Scripts {
   readonly lease: Script;
   readonly leave: Script;
   readonly control: Script;
+  /** What was said on `realtime:control` and is kept. */
+  readonly recall: Script;
 }
 
 const script = (...parts: readonly string[]): Script => scriptOf('#!lua', parts);
@@ -88,8 +90,25 @@ return { redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf'), redis.call('Z
 /** KEYS: pods. ARGV: this pod. */
 const LEAVE = `return redis.call('ZREM', KEYS[1], ARGV[1])`;
 
-/** KEYS: pods, for the slot alone. ARGV: channel, text. */
-const CONTROL = `return redis.call(PUBLISH, ARGV[1], ARGV[2])`;
+/** As many as a pod remembers (`catch-ups.ts`), some 200 bytes each. */
+const MAX_KEPT = 4_096;
+
+/** KEYS: words. ARGV: channel, text, for how many ms it is kept for pods that do not hear it ('': not at all). */
+const CONTROL = `
+if ARGV[3] ~= '' then
+  redis.call('XADD', KEYS[1], 'MAXLEN', '=', ${MAX_KEPT}, '*', 'm', ARGV[2])
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+end
+return redis.call(PUBLISH, ARGV[1], ARGV[2])`;
+
+/** KEYS: words. ARGV: ms. Answers what was kept and is younger, in order: its age in ms, then its text. */
+const RECALL = `
+local answer = {}
+for _, entry in ipairs(redis.call('XRANGE', KEYS[1], string.format('%.0f', math.max(0, now - ARGV[1])), '+')) do
+  answer[#answer + 1] = now - tonumber(string.match(entry[1], '^%d+'))
+  answer[#answer + 1] = entry[2][2]
+end
+return answer`;
 
 /** The scripts of a Cluster (`sharded`) or of anything else. */
 export const scripts = (sharded: boolean): Scripts => {
@@ -107,5 +126,6 @@ export const scripts = (sharded: boolean): Scripts => {
     lease: script(NOW, LEASE),
     leave: script(LEAVE),
     control: script(publishing, CONTROL),
+    recall: reading(NOW, RECALL),
   };
 };

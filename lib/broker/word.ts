@@ -29,6 +29,8 @@ export interface CatchUp {
   readonly from: number;
   readonly until: number | null;
   readonly since: number;
+  /** Of a word that was read again, how long ago it was said at least. */
+  readonly ageMs?: number;
 }
 
 /** A word as it was heard; `by` is how the pod that said it knows its own, absent where no pod did. */
@@ -97,7 +99,7 @@ const SaidCatchUp = t.intersection([
 export const encodeWord = (word: Word, by: string): string => {
   if (word._tag === 'Disconnect')
     return JSON.stringify({ type: 'disconnect', [word.whom]: word.id, by });
-  const { _tag, ...fields } = word;
+  const { _tag, ageMs: _ageMs, ...fields } = word;
   return JSON.stringify({ type: 'catch_up', ...fields, by });
 };
 

@@ -1,10 +1,11 @@
 /**
  * Operators' words between pods. Said here a word is obeyed here at once, whatever becomes of Redis, and passed over when
  * it comes back; the answer says whether the others were told. A pod that is not subscribed at that moment does not
- * hear it: the channel is no log.
+ * hear it: the channel is no log. Pods' own words are kept in Redis for a while, and read by each pod that has subscribed: one
+ * that starts, and one whose connection broke.
  */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
-import { defer, map, type Observable, Subject } from 'rxjs';
+import { defer, map, type Observable, Subject, Subscription } from 'rxjs';
 import type { Clock } from '../clock.js';
 import type { Bus } from './bus.js';
 import { within } from './patience.js';
@@ -12,9 +13,11 @@ import type { Sink } from './subscriptions.js';
 import { decodeWord, encodeWord, type Word } from './word.js';
 
 export interface WordsDeps {
-  readonly bus: Pick<Bus, 'control'>;
+  readonly bus: Pick<Bus, 'control' | 'recall'>;
   readonly clock: Clock;
   readonly timeoutMs: number;
+  /** For so long pods' own words are kept: `LOG_TTL_MS`. */
+  readonly keepMs: number;
   /** What came on the channel was no word. */
   readonly dropped: (detail: string) => void;
 }
@@ -27,17 +30,40 @@ export interface Words {
   readonly close: () => void;
 }
 
-export const words = ({ bus, clock, timeoutMs, dropped }: WordsDeps): Words => {
+export const words = ({ bus, clock, timeoutMs, keepMs, dropped }: WordsDeps): Words => {
   const word$ = new Subject<Word>();
   /** Drawn with the first word: few pods ever say one. */
   let self: string | undefined;
+  const life = new Subscription();
+
+  /** Dates a word by when it was asked for: so it is never younger than one that was heard after it. */
+  const recall = (): void => {
+    const askedAt = clock.scheduler.now();
+    life.add(
+      bus
+        .recall(keepMs)
+        .pipe(within(timeoutMs, clock.scheduler))
+        .subscribe((answer) => {
+          if (isLeft(answer)) return;
+          const sinceMs = clock.scheduler.now() - askedAt;
+          for (const { text, ageMs } of answer.right) {
+            const heard = decodeWord(Buffer.from(text));
+            if (isLeft(heard) || heard.right.word._tag !== 'CatchUp') continue;
+            if (self !== undefined && heard.right.by === self) continue;
+            word$.next({ ...heard.right.word, ageMs: ageMs + sinceMs });
+          }
+        }),
+    );
+  };
+
   return {
     word$: word$.asObservable(),
     say: (word) =>
       defer(() => {
         self ??= Math.floor(clock.random() * 2 ** 48).toString(36);
         word$.next(word);
-        return bus.control(encodeWord(word, self)).pipe(
+        const kept = word._tag === 'CatchUp' ? keepMs : undefined;
+        return bus.control(encodeWord(word, self), kept).pipe(
           within(timeoutMs, clock.scheduler),
           map((answer) =>
             isLeft(answer) ? left(`${answer.left._tag}: ${answer.left.detail}`) : right(undefined),
@@ -50,10 +76,13 @@ export const words = ({ bus, clock, timeoutMs, dropped }: WordsDeps): Words => {
         if (isLeft(heard)) dropped(heard.left);
         else if (self === undefined || heard.right.by !== self) word$.next(heard.right.word);
       },
-      subscribed: () => undefined,
+      subscribed: recall,
       torn: () => undefined,
       denied: () => undefined,
     },
-    close: () => word$.complete(),
+    close: () => {
+      life.unsubscribe();
+      word$.complete();
+    },
   };
 };

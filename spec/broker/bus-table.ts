@@ -325,6 +325,22 @@ export const behaves = async (test: Test, kind: Kind): Promise<void> => {
   });
 
   await test.test(
+    'when a word is kept, then a pod that did not hear it recalls it with its age',
+    async (t) => {
+      await right(a.bus.control('not kept'));
+      await right(a.bus.control('first', 60_000));
+      await right(b.bus.control('second', 60_000));
+      const recalled = await right(b.bus.recall(60_000));
+      t.strictSame(
+        recalled.map(({ text }) => text),
+        ['first', 'second'],
+      );
+      t.ok(recalled.every(({ ageMs }) => ageMs >= 0 && ageMs < 10_000));
+      t.ok(Number(await at(`{${CONTROL_CHANNEL}}:words`, 'PTTL')) > 50_000);
+    },
+  );
+
+  await test.test(
     'a probe comes back on the own channel and tells the time; control reaches all',
     async (t) => {
       await Promise.all([

@@ -199,8 +199,13 @@ export const modelBus = (
         return done._tag === 'Left' ? done : { _tag: 'Right', right: redis.now() };
       }),
     lease: () => command('lease', false, () => redis.lease(serverId)),
-    control: (text) =>
-      command('control', false, () => redis.send('realtime:control', Buffer.from(text))),
+    control: (text, keepMs) =>
+      command('control', false, () => {
+        const done = redis.send('realtime:control', Buffer.from(text));
+        if (keepMs !== undefined && done._tag === 'Right') redis.keep(text);
+        return done;
+      }),
+    recall: (ms) => command('recall', false, () => redis.recall(ms)),
     reconnect: () => lose('asked'),
     close: () =>
       new Observable((out) => {

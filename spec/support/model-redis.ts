@@ -5,7 +5,7 @@
  */
 import { isLeft, left, right, type Either } from 'fp-ts/lib/Either.js';
 import { isSome } from 'fp-ts/lib/Option.js';
-import type { BusError, CallOf, Outcome } from '../../lib/broker/bus.js';
+import type { BusError, CallOf, Outcome, Recalled } from '../../lib/broker/bus.js';
 import { channelOf } from '../../lib/broker/bus.js';
 import type { Draft } from '../../lib/codec.js';
 import { decodePublication, payloadOf, type Publication } from '../../lib/codec.js';
@@ -72,6 +72,9 @@ export interface ModelRedis {
   /** A pod gives its lease back. */
   resign(serverId: string): void;
   send(channel: string, payload: Buffer): Reply<void>;
+  /** Keeps what was said to all pods. */
+  keep(text: string): void;
+  recall(ms: number): Reply<readonly Recalled[]>;
   // faults
   /** Connections break, and what was written within so many ms is gone: `appendfsync everysec` loses up to 1,000. */
   crash(lostMs?: number): void;
@@ -143,6 +146,7 @@ export const modelRedis = (
   let fences = new Map<string, number>();
   let counts = new Map<Room, Map<string, number>>();
   let leases = new Map<string, number>();
+  let words: { readonly text: string; readonly at: number }[] = [];
   /** How to take back what was written last, by the monotonic clock. */
   let journal: { readonly at: number; readonly undo: () => void }[] = [];
   let refused: BusError['_tag'] | undefined;
@@ -421,6 +425,13 @@ export const modelRedis = (
       push(channel, payload);
       return right(undefined);
     },
+    keep: (text) => void words.push({ text, at: now() }),
+    recall: (ms) =>
+      right(
+        words
+          .filter(({ at }) => at >= now() - ms)
+          .map(({ text, at }) => ({ text, ageMs: now() - at })),
+      ),
     crash: (lostMs = 0) => {
       state = 'down';
       inbox = [];
@@ -448,6 +459,7 @@ export const modelRedis = (
       fences = new Map();
       counts = new Map();
       leases = new Map();
+      words = [];
       journal = [];
     },
     swap: (to) => {
