@@ -3,7 +3,12 @@
  * once, into the frame that all its receivers share. Bad input is a value (`Left`), as an error thrown through a
  * stream costs 13–20 µs.
  */
-export { decodePublication, digestOfPayload, retold } from './codec/channel-payload.js';
+export {
+  decodePublication,
+  digestOfPayload,
+  pushedPublication,
+  retold,
+} from './codec/channel-payload.js';
 export { type ClientMessage, decodeMessage, isAbsentId } from './codec/client-message.js';
 export { frameAround, frameOf, framesOf, payloadIn } from './codec/frame.js';
 export { type Json, MAX_DEPTH, MAX_ENCODED_BYTES, named } from './codec/json.js';

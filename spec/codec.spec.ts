@@ -22,6 +22,7 @@ import {
   payloadOf,
   payloadIn,
   pongFrame,
+  pushedPublication,
   presenceData,
   type Publication,
   publicationOf,
@@ -471,11 +472,37 @@ t.test('no bytes whatever make it throw', async (t) => {
       const frame = Buffer.from(any);
       decodeMessage(frame);
       decodePublication(frame, 'r');
+      pushedPublication(frame, 'r');
       return true;
     }),
     { numRuns: 3_000 },
   );
   t.pass('for any bytes');
+});
+
+t.test('when a payload begins as one of a pod does, then its head alone is read', async (t) => {
+  const id = formatId(ID);
+  const rest = ',"from":"a","data":{"n":1},"timestamp":"2026-01-15T10:30:00.123Z"}';
+  const said = `{"id":"${id}","type":"chat","room":"r"${rest}`;
+  const read = (text: string | Buffer) => pushedPublication(Buffer.from(text), 'r');
+  t.equal(right(read(said)).payload.toString(), said);
+  t.equal(right(read(said)).idText, id);
+  const broken = said.replace('{"n":1}', '{"n":}');
+  t.equal(right(read(broken)).idText, id, 'whatever stands behind it');
+  const outside = formatId({ ...ID, outside: true });
+  const ofGlobal = formatId({ ...ID, global: !ID.global });
+  for (const [name, text] of [
+    ['another type', broken.replace('chat', 'ping')],
+    ['presence', broken.replace('chat', 'presence')],
+    ['another room', broken.replace('"room":"r"', '"room":"q"')],
+    ['no room', broken.replace('"room":"r",', '')],
+    ['an id outside the log', broken.replace(id, outside)],
+    ['an id of the global log', broken.replace(id, ofGlobal)],
+    ['something behind it', `${broken} `],
+    ['no UTF-8', Buffer.concat([Buffer.from(said.slice(0, -1)), Buffer.from([0xff, 0x7d])])],
+    ['too many bytes', said.replace('{"n":1}', `"${'x'.repeat(131_072)}"`)],
+  ] as const)
+    t.ok(isLeft(read(text)), name);
 });
 
 t.test('whatever JSON value is sent, every member gets an equal one', async (t) => {

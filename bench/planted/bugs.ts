@@ -71,12 +71,13 @@ export const BUGS: readonly Bug[] = [
     changes: [
       {
         file: ORDER,
-        from: '      return seen.has(publication) ||',
+        from: '      const isOver =\n        seen.has(publication) ||',
         to: `      if (seen.has(publication)) {
         say(publication, known);
         return true;
       }
-      return seen.has(publication) ||`,
+      const isOver =
+        seen.has(publication) ||`,
       },
     ],
   },
@@ -177,8 +178,8 @@ export const BUGS: readonly Bug[] = [
     changes: [
       {
         file: ORDER,
-        from: '      return seen.has(publication) ||',
-        to: '      return publication.id.offset <= known.offset ||',
+        from: '      const isOver =\n        seen.has(publication) ||',
+        to: '      const isOver =\n        publication.id.offset <= known.offset ||',
       },
     ],
   },

@@ -33,6 +33,8 @@ export interface OrderDeps {
     id: Id,
     isForeign: boolean,
   ) => Either<string, Publication>;
+  /** All of a message, of which the head alone may have been read; undefined: it is none, and `dropped` was told. */
+  readonly whole: (publication: Publication) => Publication | undefined;
   readonly dropped: (detail: string) => void;
 }
 
@@ -69,7 +71,7 @@ const MAX_LEFT = 8;
 const MAX_SURE = 1_024;
 
 export const order = (deps: OrderDeps): Order => {
-  const { room, clock, lateMs, echoOf, moved, say, echoed, retell, dropped } = deps;
+  const { room, clock, lateMs, echoOf, moved, say, echoed, retell, whole, dropped } = deps;
   const isGlobal = room === GLOBAL;
   const seen = recent();
   const outside = new Set<string>();
@@ -167,7 +169,11 @@ export const order = (deps: OrderDeps): Order => {
         advance(publication);
         return true;
       }
-      return seen.has(publication) || (isBefore(publication) && clock.scheduler.now() < lateUntil);
+      const isOver =
+        seen.has(publication) || (isBefore(publication) && clock.scheduler.now() < lateUntil);
+      // what is no message is counted, though nobody would be told it
+      if (isOver) whole(publication);
+      return isOver;
     },
     believed: (queue, isWhole) => believed({ queue, known, sure: certain, isGlobal, isWhole }),
     missing: (queue, top) => missing({ queue, known, sure: certain, isGlobal }, top),
@@ -188,7 +194,10 @@ export const order = (deps: OrderDeps): Order => {
       lefts.get(tag) ?? { tag, offset: 0, ms: Math.min(known.ms, ms), id: null },
     advance,
     passOutside,
-    passBy: (publication) => {
+    passBy: (pushed) => {
+      // nobody vouches for it, so what it is all of it says: of a key given twice the last holds
+      const publication = whole(pushed);
+      if (publication === undefined) return;
       // said by a pod: what it shows is not believed, but it says nothing of itself that would be
       if (isOurs(publication)) retellOurs(publication);
       // older than what we remember, and no other was heard there

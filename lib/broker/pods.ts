@@ -3,7 +3,7 @@
  * wanted is subscribed (`subscriptions`), what is heard is put in order (`repair`), what is published has a deadline and a
  * fallback on the pod (`publisher`), and whether the others are reached is judged by what comes back (`outage`).
  */
-import { isLeft } from 'fp-ts/lib/Either.js';
+import { isLeft, isRight } from 'fp-ts/lib/Either.js';
 import { isSome } from 'fp-ts/lib/Option.js';
 import {
   BehaviorSubject,
@@ -15,7 +15,7 @@ import {
   timer,
 } from 'rxjs';
 import type { Clock } from '../clock.js';
-import { decodePublication, type Publication, retold } from '../codec.js';
+import { decodePublication, type Publication, pushedPublication, retold } from '../codec.js';
 import { drawTag, GLOBAL, NO_EPOCH, type Id, parseId, type Room, type Top } from '../position.js';
 import {
   type Bus,
@@ -32,11 +32,11 @@ import { epochs } from './epochs.js';
 import type { Broker, BrokerEvent, BrokerStatus, ChannelEvent } from './index.js';
 import { namesakes } from './namesake.js';
 import { type Input, type Outage, outage, statusOf } from './outage.js';
-import { within } from './patience.js';
+import { patience, within } from './patience.js';
 import { podOnly } from './pod-only.js';
 import { probe } from './probe.js';
 import { publisher } from './publisher.js';
-import { type RawEvent, repair } from './repair.js';
+import { LONG, type RawEvent, repair } from './repair.js';
 import { receipts } from './receipts.js';
 import { subscriptions } from './subscriptions.js';
 import { words } from './words.js';
@@ -100,6 +100,7 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
   /** Such places: of no log, though once in 4,095 a log has their tag. */
   const ownTops = new WeakSet<Top>();
 
+  const patient = patience(LONG * timeoutMs, scheduler, life);
   const isNamesake = namesakes(clock);
   const pulse = probe({ bus, clock, timeoutMs });
   const heard = subscriptions({ bus, clock });
@@ -266,8 +267,14 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
           readEveryMs: Math.min(READ_MS, positionTtlMs / 3),
           page: (from, most) => bus.page(room, from, most, drawTag(random)),
           renew: (old) => bus.renew(room, old, otherTag(old, random)),
-          position: () => bus.position(room),
+          position: () => patient(bus.position(room)),
           isUnderWay: ({ id }) => lines.isUnderWay(room, id),
+          whole: ({ payload }) => {
+            const publication = decodePublication(payload, room);
+            if (isRight(publication)) return publication.right;
+            dropped(publication.left);
+            return undefined;
+          },
           retell: (publication, id, isForeign) => retold(publication, room, id, isForeign),
           dropped,
           echoOf: (publication) => {
@@ -290,7 +297,7 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
       out.add(
         heard.open(channelOf(room), {
           message: (payload) => {
-            const publication = decodePublication(payload, room);
+            const publication = pushedPublication(payload, room);
             if (isLeft(publication)) return dropped(publication.left);
             lines.heard(room, publication.right);
             raw$.next({ _tag: 'Heard', publication: publication.right });

@@ -18,7 +18,7 @@ import {
 } from 'rxjs';
 import type { Bus, BusEvent } from './bus.js';
 import { answer, done } from './redis-answers.js';
-import { redisCalls, type Run } from './redis-calls.js';
+import { type Fields, redisCalls, type Run } from './redis-calls.js';
 import { namesIn } from './redis-names.js';
 import type { BusOptions } from './redis-options.js';
 import type { Reason } from './redis-reasons.js';
@@ -27,6 +27,7 @@ import { sessions } from './redis-session.js';
 /** What a session can do once it is ready. */
 export interface Session {
   readonly run: Run;
+  readonly fields: Fields;
   readonly subscribe: (channels: readonly string[]) => Promise<unknown>;
   readonly unsubscribe: (channels: readonly string[]) => Promise<unknown>;
 }
@@ -56,8 +57,11 @@ export const busOver = (options: BusOptions, sharded: boolean, connect: Connect)
     if (session === undefined) throw new Error('not connected to Redis');
     return session;
   };
-  const { leave, forget, ...calls } = redisCalls(options, sharded, async (script, keys, args) =>
-    live().run(script, keys, args),
+  const { leave, forget, ...calls } = redisCalls(
+    options,
+    sharded,
+    async (script, keys, args) => live().run(script, keys, args),
+    async (key, names) => live().fields(key, names),
   );
 
   /** Messages go straight to `tell`: the operators that keep the session see its few other events only. */

@@ -21,7 +21,7 @@ import {
 } from './bus.js';
 import { answer, done, errorOf, isReply, listOf, strange } from './redis-answers.js';
 import { namesIn } from './redis-names.js';
-import { positions } from './redis-positions.js';
+import { POSITION_FIELDS, positions } from './redis-positions.js';
 import { type Script, scripts } from './scripts.js';
 
 /** Runs a script where its keys are. */
@@ -30,6 +30,9 @@ export type Run = (
   keys: readonly string[],
   args: readonly (string | number)[],
 ) => Promise<unknown>;
+
+/** HMGET: fields of one hash, without a script. */
+export type Fields = (key: string, names: readonly string[]) => Promise<unknown>;
 
 export interface CallOptions {
   readonly prefix: string;
@@ -109,6 +112,7 @@ export const redisCalls = (
   { prefix, serverId, positionTtlMs, logMessages, logTtlMs, timeoutMs, clock }: CallOptions,
   sharded: boolean,
   run: Run,
+  fields: Fields,
 ): Calls => {
   const all = scripts(sharded);
   const { page, peek, peekAnywhere, renew, members, probe, lease, leave } = all;
@@ -246,6 +250,7 @@ export const redisCalls = (
       sharded,
       keyOf: (room) => keyAt(channelOf(room), 'pos'),
       ask: (keys) => run(all.positions, keys, []),
+      askOne: (key) => fields(key, POSITION_FIELDS),
     }),
     top: (room, tag) => read(page, room, 0, 0, tag).pipe(map(E.map((page) => page.top))),
     page: (room, from, most, tag) => read(page, room, from, most, tag),

@@ -9,7 +9,7 @@ import type { Bus } from './bus.js';
 import { corked, drop } from './redis.js';
 import { isReply } from './redis-answers.js';
 import { busOver } from './redis-bus.js';
-import { type Run, runOn } from './redis-calls.js';
+import { type Fields, type Run, runOn } from './redis-calls.js';
 import { addressesOf, type BusOptions, connectionOptions, nodeOf } from './redis-options.js';
 import { withName } from './redis-connector.js';
 import { reasons } from './redis-reasons.js';
@@ -62,15 +62,17 @@ export const redisClusterBus = (options: BusOptions): Bus => {
       cluster.nodes('master').filter(({ status }) => status === 'ready');
     const hold = corked(masters, clock);
     const runThere = runOn(cluster);
-    const run: Run = async (script, keys, args) => {
+    const heeded = async (ask: () => Promise<unknown>): Promise<unknown> => {
       hold();
       try {
-        return await runThere(script, keys, args);
+        return await ask();
       } catch (thrown) {
         if (!isReply(thrown)) refresh();
         throw thrown;
       }
     };
+    const run: Run = (script, keys, args) => heeded(() => runThere(script, keys, args));
+    const fields: Fields = (key, names) => heeded(() => cluster.hmget(key, ...names));
 
     const isTls = redisOptions.tls !== undefined;
     let reason = reasons(NO_NODE, isTls);
@@ -81,7 +83,7 @@ export const redisClusterBus = (options: BusOptions): Bus => {
     cluster.once('ready', () => {
       reason = reasons(NO_NODE, isTls);
       reason.answered();
-      ready({ run, subscribe: subscribed.subscribe, unsubscribe: subscribed.unsubscribe });
+      ready({ run, fields, subscribe: subscribed.subscribe, unsubscribe: subscribed.unsubscribe });
     });
     cluster.on('refresh', () => {
       seen = cluster

@@ -1,7 +1,7 @@
 /**
  * Where logs stand, asked for all rooms of a turn in one call: each message of another pod asks
  * (`repair.ts`), and a call costs Node more than Redis. On a Cluster a script has keys of one slot, so
- * there a room is a call.
+ * there a room is a call. A room that asks alone needs no script, which takes Redis three times as long.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import { Observable } from 'rxjs';
@@ -17,7 +17,12 @@ export interface PositionsDeps {
   readonly keyOf: (room: Room) => string;
   /** One reply a key, in order. */
   readonly ask: (keys: readonly string[]) => Promise<unknown>;
+  /** `POSITION_FIELDS` of one key. */
+  readonly askOne: (key: string) => Promise<unknown>;
 }
+
+/** What `topIn` reads, in order; the script asks for the same. */
+export const POSITION_FIELDS = ['e', 'o', 't', 'i'] as const;
 
 type Reply = E.Either<BusError, Top | undefined>;
 
@@ -34,6 +39,7 @@ export const positions = ({
   sharded,
   keyOf,
   ask,
+  askOne,
 }: PositionsDeps): ((room: Room) => Answer<Top | undefined>) => {
   let questions: Question[] = [];
 
@@ -53,11 +59,20 @@ export const positions = ({
     );
   };
 
+  const askAlone = ({ key, answer }: Question): void => {
+    askOne(key).then(
+      (reply) => answer(topIn(reply)),
+      (thrown: unknown) => answer(E.left(errorOf(thrown))),
+    );
+  };
+
   const askAll = (): void => {
     const all = questions;
     questions = [];
-    const most = sharded ? 1 : MAX_KEYS;
-    for (let i = 0; i < all.length; i += most) askSome(all.slice(i, i + most));
+    if (sharded) return all.forEach(askAlone);
+    const [only] = all;
+    if (all.length === 1 && only !== undefined) return askAlone(only);
+    for (let i = 0; i < all.length; i += MAX_KEYS) askSome(all.slice(i, i + MAX_KEYS));
   };
 
   return (room) =>

@@ -26,6 +26,10 @@ export const redisBus = (options: BusOptions): Bus =>
         hold();
         return run(script, keys, args);
       },
+      fields: (key, names) => {
+        hold();
+        return publisher.hmget(key, ...names);
+      },
       subscribe: (channels) =>
         Promise.all(slices(channels).map((some) => subscriber.subscribe(...some))),
       unsubscribe: (channels) =>

@@ -55,14 +55,15 @@ export type RawEvent =
   | { readonly _tag: 'Check' }
   | { readonly _tag: 'Denied'; readonly detail: string };
 
-export interface RepairDeps extends Pick<OrderDeps, 'echoOf' | 'moved' | 'retell' | 'dropped'> {
+export interface RepairDeps
+  extends Pick<OrderDeps, 'echoOf' | 'moved' | 'retell' | 'whole' | 'dropped'> {
   readonly room: Room;
   readonly clock: Clock;
   /** The log from this offset on; with `most` 0 only where it stands. */
   readonly page: (from: number, most: number) => Answer<Page>;
   /** Starts a new epoch if the log's is still this one. */
   readonly renew: (old: number) => Answer<Top>;
-  /** Where the log stands; undefined: it has no epoch. */
+  /** Where the log stands; undefined: it has no epoch. Answers within `LONG * patienceMs`, whatever Redis does. */
   readonly position: () => Answer<Top | undefined>;
   /** Our own script may have said it, and has not answered yet: its answer will say, so nobody need ask. */
   readonly isUnderWay: (publication: Publication) => boolean;
@@ -89,7 +90,7 @@ const PAUSE_MS = 5;
  * To open takes two things, subscribing and reading; and of a slow Redis a late answer is better than the
  * next.
  */
-const LONG = 2;
+export const LONG = 2;
 /**
  * What the log has and we have not heard is on its way for so long, as its answer overtook it; then the log
  * is read.
@@ -194,20 +195,17 @@ export const repair =
         asking = mine;
         waiting.asked();
         mine.add(
-          deps
-            .position()
-            .pipe(within(LONG * patienceMs, scheduler))
-            .subscribe((answer) => {
-              asking = undefined;
-              if (isRight(answer)) return told(answer.right, then);
-              asking = scheduler.schedule(
-                () => {
-                  asking = undefined;
-                  ask(failures + 1);
-                },
-                backoffMs(failures, clock.random),
-              );
-            }),
+          deps.position().subscribe((answer) => {
+            asking = undefined;
+            if (isRight(answer)) return told(answer.right, then);
+            asking = scheduler.schedule(
+              () => {
+                asking = undefined;
+                ask(failures + 1);
+              },
+              backoffMs(failures, clock.random),
+            );
+          }),
         );
       };
 

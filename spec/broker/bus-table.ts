@@ -420,6 +420,9 @@ export const behaves = async (test: Test, kind: Kind): Promise<void> => {
       t.equal(tops[7], 'WrongType', 'and one that is not to be read spoils no other');
       t.equal(tops.filter((top) => top === undefined).length, 297);
       t.equal(await at(`{${channelOf('stand1')}}:pos`, 'EXISTS'), 0, 'nothing was written');
+      t.strictSame(await right(a.bus.position('stand0')), tops[0], 'a room that asks alone');
+      t.equal(await right(a.bus.position('stand1')), undefined);
+      t.equal(await left(a.bus.position('stand7')), 'WrongType');
     },
   );
 

@@ -17,7 +17,7 @@ import type {
 } from '../../lib/broker/index.js';
 import { podsBroker, type PodsBroker } from '../../lib/broker/pods.js';
 import { type Draft, draftOf, restOf } from '../../lib/codec.js';
-import { formatId, parseId, type Room } from '../../lib/position.js';
+import { formatId, nonceOf, parseId, type Room } from '../../lib/position.js';
 import { modelBus, type ModelBus } from '../support/model-bus.js';
 import { type ModelRedis, modelRedis } from '../support/model-redis.js';
 import { type VirtualClock, virtualClock } from '../support/virtual-clock.js';
@@ -736,6 +736,44 @@ t.test(
       'no gap',
     );
     t.equal(pod.events.filter(({ _tag }) => _tag === 'PayloadDropped').length, 1);
+  },
+);
+
+t.test(
+  'when a payload begins as those of pods do and is none, then no member is told it, and each is counted',
+  async (t) => {
+    const w = world(1);
+    const pod = podOf(w, 0);
+    const listener = join(w, pod, 'r');
+    w.clock.advance(1_000);
+    publish(w, pod, 'r');
+    w.clock.advance(50);
+    const first = listener.events.find((event) => event._tag === 'Published');
+    if (first === undefined) return void t.fail('nothing was published');
+    const { id, idText } = first.publication;
+    const { rest } = draft('r', 0);
+    const broken = rest.replace(/"data":[^,]*/, '"data":');
+    const ids = [
+      idText,
+      formatId({ ...id, nonce: id.nonce + 1 }),
+      ...[1, 2, 900].map((more) => formatId({ ...id, offset: id.offset + more, nonce: 7 })),
+      formatId({ ...id, tag: (id.tag % 4_094) + 1 }),
+    ];
+    for (const each of ids) w.redis.send(channelOf('r'), Buffer.from(`{"id":"${each}",${broken}`));
+    w.clock.advance(50);
+    publish(w, pod, 'r');
+    w.clock.advance(50);
+    t.same(tagsOf(listener), ['Opened cluster', 'Published', 'Published']);
+    t.equal(pod.events.filter(({ _tag }) => _tag === 'PayloadDropped').length, ids.length);
+    // of a key given twice the last holds
+    const own = formatId({ ...id, tag: (id.tag % 4_094) + 1, nonce: 9 });
+    const twice = `{"id":"${ids[2] ?? ''}",${rest.slice(0, -1)},"id":"${own}"}`;
+    w.redis.send(channelOf('r'), Buffer.from(twice));
+    w.clock.advance(50);
+    const last = listener.events.at(-1);
+    if (last?._tag !== 'Published') return void t.fail('it was not passed on');
+    t.match(JSON.parse(last.publication.payload.toString()), { ref: own });
+    t.equal(last.publication.id.nonce, nonceOf(own));
   },
 );
 

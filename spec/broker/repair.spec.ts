@@ -3,6 +3,7 @@ import { map, NEVER, Observable, of, Subject } from 'rxjs';
 import t from 'tap';
 import type { Answer, BusError } from '../../lib/broker/bus.js';
 import type { ChannelEvent } from '../../lib/broker/index.js';
+import { within } from '../../lib/broker/patience.js';
 import { type RawEvent, repair } from '../../lib/broker/repair.js';
 import { frameAround, Publication } from '../../lib/codec.js';
 import type { Page } from '../../lib/log/page.js';
@@ -42,6 +43,8 @@ interface Bench {
   asks: number;
   /** Of ours: their script has not answered yet. */
   underWay: (publication: Publication) => boolean;
+  /** What a message is, once all of it is read. */
+  whole: (publication: Publication) => Publication | undefined;
   renewals: number;
   /** Where the log stands, and what it holds: nothing, unless `first` says from where on. */
   top$: Answer<Top>;
@@ -103,6 +106,7 @@ const bench = (echo: (publication: Publication) => boolean = () => false): Bench
     reads: 0,
     asks: 0,
     underWay: () => false,
+    whole: (publication) => publication,
     renewals: 0,
     top$: of(right(topAt(1, 5))),
     first: Number.POSITIVE_INFINITY,
@@ -144,7 +148,7 @@ const bench = (echo: (publication: Publication) => boolean = () => false): Bench
         },
         position: () => {
           self.asks += 1;
-          return self.top$;
+          return self.top$.pipe(within(4_000, clock.scheduler));
         },
         isUnderWay: (publication) => self.underWay(publication),
         retell: ({ id: own, type, frame }, id, isForeign) => {
@@ -162,6 +166,7 @@ const bench = (echo: (publication: Publication) => boolean = () => false): Bench
         moved: () => undefined,
         settled: (yes) => settled.push(yes),
         podTop: () => ({ tag: 77, offset: 0, ms: 0, id: null }),
+        whole: (publication) => self.whole(publication),
         patienceMs: 2_000,
         readEveryMs: 60_000,
       }),
@@ -649,6 +654,38 @@ t.test('subscribed again: what was said meanwhile comes first, page by page', as
   t.same(b.told, ['1:5 outside', ...expected]);
   t.ok(b.reads <= 5, `${b.reads} reads`);
 });
+
+t.test(
+  'when a message is no news, then all of it is read all the same, as it is counted',
+  async (t) => {
+    const b = logged();
+    const read: string[] = [];
+    b.whole = (publication) => {
+      read.push(name(publication));
+      return publication;
+    };
+    b.says(at(1, 6));
+    t.same(read, [], 'what the log has is not');
+    b.hear(at(1, 6));
+    b.hear(at(1, 2, { nonce: 4 }));
+    b.clock.advance(1_000);
+    t.same(read, ['1:6', '1:2#4']);
+  },
+);
+
+t.test(
+  'when the log does not hold a message, then all of it is read, and it is passed on as what that says',
+  async (t) => {
+    const b = logged();
+    b.whole = ({ id }) => {
+      if (id.nonce === 4) return at(3, 90, { nonce: 5 });
+      return undefined;
+    };
+    b.hear(at(1, 6, { nonce: 4 }), at(1, 6, { nonce: 7 }));
+    b.says(at(1, 6));
+    t.same(b.told, ['foreign 3:90#5', '1:6']);
+  },
+);
 
 t.test('what the log has lost of a hole is told, the rest is said', async (t) => {
   const b = logged();
