@@ -5,7 +5,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { GLOBAL, type Room } from '../lib/position.js';
+import { GLOBAL, type Room } from '../lib/protocol/position.js';
 import { startRedis } from '../spec/support/redis.js';
 import { logOf } from './chaos/campaign.js';
 import { p99 } from './chaos/fault.js';

@@ -6,7 +6,7 @@
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { GLOBAL, type Room } from '../lib/position.js';
+import { GLOBAL, type Room } from '../lib/protocol/position.js';
 import { checker as newChecker } from '../spec/support/invariants.js';
 import { idOf } from '../spec/support/invariants/frame.js';
 import { startRedis } from '../spec/support/redis.js';

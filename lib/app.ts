@@ -5,18 +5,20 @@
 import { isLeft } from 'fp-ts/lib/Either.js';
 import type { Server } from 'node:http';
 import { type AddressInfo, Server as NetServer } from 'node:net';
-import { brokerNameOf } from './broker/choice.js';
+import { brokerNameOf } from './broker/from-config.js';
 import type { Receipt } from './broker/index.js';
 import { type Clock, systemClock } from './clock.js';
-import { type Json, type MessageType, named, programDraftOf, SERVER } from './codec.js';
-import type { Config } from './config.js';
-import type { HubEvent } from './events.js';
+import { type Json, named } from './protocol/json.js';
+import { type MessageType, validatedDraft } from './protocol/publication.js';
+import { SERVER } from './protocol/payload.js';
+import type { Config } from './config/index.js';
+import type { HubEvent } from './hub-event.js';
 import { HOOK_FAILED, type Hooks } from './hooks.js';
 import type { Readiness } from './http/routes.js';
-import { type Stats, stats } from './http/stats.js';
-import { GLOBAL, type Room } from './position.js';
-import { type Service, service } from './service.js';
-import { isTaken } from './upgrades.js';
+import { type Stats, stats } from './telemetry/stats.js';
+import { GLOBAL, type Room } from './protocol/position.js';
+import { type Composition, composition } from './composition.js';
+import { isTaken } from './connection/upgrade-router.js';
 
 /** What an app is made of. Only `config` is needed. */
 export interface AppOptions {
@@ -106,7 +108,7 @@ export const app = ({
 }: AppOptions): App => {
   if (lent !== undefined && !isServer(lent)) throw new TypeError(NO_SERVER);
   let startedAt: number | undefined;
-  let running: Service | undefined;
+  let running: Composition | undefined;
   let started: Promise<AddressInfo | null> | undefined;
   let stopped: Promise<void> | undefined;
   let ended = false;
@@ -121,7 +123,7 @@ export const app = ({
         `another app has ${basePath || 'the root'} of this server: give one of them another BASE_PATH, or stop it`,
       );
     startedAt = clock.scheduler.now();
-    const begun = service({ config, hooks, clock, lent, counts, onEvent });
+    const begun = composition({ config, hooks, clock, lent, counts, onEvent });
     running = begun;
     try {
       return await begun.address;
@@ -146,7 +148,7 @@ export const app = ({
     const { type = 'notification', from = SERVER, data, key } = notice;
     const room = notice.room ?? GLOBAL;
     const fields = { room, type, from, data, at: clock.wall(), key };
-    const draft = programDraftOf(fields);
+    const draft = validatedDraft(fields);
     if (isLeft(draft)) throw new TypeError(draft.left.text);
     if (running === undefined) throw new Error(stopped === undefined ? UNSTARTED : ENDED);
     const placed = await running.publish(draft.right, fields);

@@ -5,13 +5,13 @@ import { setFlagsFromString } from 'node:v8';
 import { destination, type DestinationStream, type Logger, pino } from 'pino';
 import { type App, app } from './app.js';
 import { systemClock } from './clock.js';
-import { type Config, type Fault, faultLine, readConfig } from './config.js';
+import { type Config, type Fault, faultLine, readConfig } from './config/index.js';
 import { withDotEnv } from './config/dot-env.js';
 import { brokerText, urlText } from './config/summary.js';
-import { unknownVariables } from './config/unknown.js';
+import { unknownVariables } from './config/unknown-variables.js';
 import { warningsOf } from './config/warnings.js';
-import { journal } from './journal.js';
-import { pretty } from './pretty.js';
+import { eventLog } from './telemetry/event-log.js';
+import { pretty } from './telemetry/pretty.js';
 import { VERSION } from './version.js';
 
 /** What the process is to the service. */
@@ -71,7 +71,7 @@ export const daemon = async (world: World): Promise<number> => {
   for (const line of unknown) logger.warn(line);
   const chat = app({
     config,
-    onEvent: journal(logger, () => systemClock.scheduler.now(), brokerText(config) !== 'embedded'),
+    onEvent: eventLog(logger, () => systemClock.scheduler.now(), brokerText(config) !== 'embedded'),
   });
   // a signal that came while the modules were loaded is looked at before anything listens
   const early = await Promise.race([world.stopped, Promise.resolve(undefined)]);

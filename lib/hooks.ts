@@ -15,10 +15,10 @@ import {
   throwError,
   timeout,
 } from 'rxjs';
-import type { Claims } from './access/index.js';
+import type { Claims } from './auth/index.js';
 import type { Clock } from './clock.js';
-import type { Json } from './codec.js';
-import { GLOBAL, isRoomName, type Room, ROOM_RULE } from './position.js';
+import type { Json } from './protocol/json.js';
+import { GLOBAL, isRoomName, type Room, ROOM_RULE } from './protocol/position.js';
 
 /** A hook answers at once, with a promise, or with a stream whose first value counts. */
 export type MaybeAsync<A> = A | PromiseLike<A> | Observable<A>;

@@ -11,10 +11,10 @@
  * completes. `deadline$` is the guard: in front of `groupBy` it ends the groups, behind it whoever still waits for the broker.
  */
 import { catchError, EMPTY, type Observable, takeUntil } from 'rxjs';
-import type { Command, Connection } from './command.js';
-import { groupBy } from './operators/group-by.js';
-import { mergeSome } from './operators/merge-some.js';
-import { room, type RoomDeps } from './room.js';
+import type { Command, Connection } from './connection/connection.js';
+import { groupBy } from './rx/group-by.js';
+import { mergeMapSet } from './rx/merge-map-set.js';
+import { room, type RoomDeps } from './room/room.js';
 
 export interface HubDeps extends RoomDeps {
   /** No connection is taken from then on. */
@@ -30,7 +30,7 @@ export const hub =
     const roomOf = room(deps);
     return connection$.pipe(
       takeUntil(deps.shutdown$),
-      mergeSome(({ command$ }) => command$),
+      mergeMapSet(({ command$ }) => command$),
       // not last on purpose: what is behind it ends by completion
       takeUntil(deps.deadline$),
       groupBy({
@@ -39,7 +39,7 @@ export const hub =
         lingerMs: deps.config.limits.roomLingerMs,
         scheduler: deps.clock.scheduler,
       }),
-      mergeSome((group) =>
+      mergeMapSet((group) =>
         group.value$.pipe(
           roomOf(group.key),
           // a dead group would swallow what the next join sends it
@@ -58,7 +58,7 @@ export const hub =
 const change = (command: Command): number => {
   switch (command._tag) {
     case 'Join':
-      return command.again ? 0 : 1;
+      return command.isMember ? 0 : 1;
     case 'Leave':
       return -1;
     case 'Publish':

@@ -5,7 +5,7 @@
  *   const chat = app({ config, hooks: { onMessage: (message) => message }, server });
  *   await chat.start();
  */
-export type { Claims, Denial } from './access/index.js';
+export type { Claims, Denial } from './auth/index.js';
 export {
   type Announcement,
   type App,
@@ -16,8 +16,9 @@ export {
 } from './app.js';
 export type { BrokerEvent, BrokerStatus, Receipt, Scope } from './broker/index.js';
 export { type Clock, systemClock } from './clock.js';
-export { CLOSE, type Close } from './close.js';
-export type { Json, MessageType } from './codec.js';
+export { CLOSE, type Close } from './protocol/close-codes.js';
+export type { Json } from './protocol/json.js';
+export type { MessageType } from './protocol/publication.js';
 export {
   type Config,
   ConfigError,
@@ -28,9 +29,9 @@ export {
   type Environment,
   type Fault,
   readConfig,
-} from './config.js';
-export type { Control, ErrorCode, GapReason, LeaveReason } from './control.js';
-export type { Asker, HubEvent, Peer } from './events.js';
+} from './config/index.js';
+export type { SystemEvent, ErrorCode, GapReason, LeaveReason } from './protocol/system-event.js';
+export type { Requester, HubEvent, Peer } from './hub-event.js';
 export {
   type ConnectionInfo,
   type Handshake,
@@ -45,13 +46,13 @@ export {
   type Sender,
 } from './hooks.js';
 export type { Readiness } from './http/routes.js';
-export type { Stats } from './http/stats.js';
+export type { Stats } from './telemetry/stats.js';
 export {
   formatId,
   GLOBAL,
-  type Id,
+  type MessageId,
   isRoomName,
   parseId,
   type Position,
   type Room,
-} from './position.js';
+} from './protocol/position.js';

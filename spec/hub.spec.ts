@@ -11,10 +11,10 @@ import { Subject } from 'rxjs';
 import t, { type Test } from 'tap';
 import type { Broker } from '../lib/broker/index.js';
 import { localBroker } from '../lib/broker/local.js';
-import { draftOf, type Publication, publicationOf } from '../lib/codec.js';
-import type { Config, DeepPartial } from '../lib/config.js';
+import { draftOf, type Publication, publicationOf } from '../lib/protocol/publication.js';
+import type { Config, DeepPartial } from '../lib/config/index.js';
 import type { Outgoing } from '../lib/hooks.js';
-import { formatId, GLOBAL, type Id, parseId, type Room } from '../lib/position.js';
+import { formatId, GLOBAL, type MessageId, parseId, type Room } from '../lib/protocol/position.js';
 import { arrayWork } from './support/array-work.js';
 import { type HubWorld, hubWorld } from './support/hub-world.js';
 import type { Peer } from './support/peer.js';
@@ -598,7 +598,7 @@ t.test('a gap is told to the members of its room, and to nobody else', async (t)
 /** Says something on the pod alone, later its echo at the next place; who comes between has not heard it. */
 const echoing = (alone: number) => {
   const w = scripted();
-  const made = (data: number, over: Partial<Id>): Publication => {
+  const made = (data: number, over: Partial<MessageId>): Publication => {
     const draft = draftOf({ room: 'r', type: 'chat', from: 'x', data, at: 0 });
     if (!isRight(draft)) throw new Error(draft.left.text);
     const id = { ms: 1, tag: 1, offset: 0, global: false, outside: true, nonce: data, ...over };

@@ -1,12 +1,12 @@
 /** The checker of invariants finds each that is broken, says which, and finds nothing where all is well. */
 import t from 'tap';
-import { formatId, GLOBAL, type Id } from '../lib/position.js';
+import { formatId, GLOBAL, type MessageId } from '../lib/protocol/position.js';
 import { type Checker, checker, type CheckerOptions, type Ears } from './support/invariants.js';
 
 const EPOCH = 1_700_000_000_000;
 const TAG = 7;
 
-const idAt = (offset: number, over: Partial<Id> = {}): string =>
+const idAt = (offset: number, over: Partial<MessageId> = {}): string =>
   formatId({
     ms: EPOCH + offset,
     tag: TAG,
@@ -18,14 +18,14 @@ const idAt = (offset: number, over: Partial<Id> = {}): string =>
   });
 
 /** The message `n` of a room, under its id. */
-const chat = (n: number, over: Partial<Id> = {}, from = 'alice', room = 'r'): string =>
+const chat = (n: number, over: Partial<MessageId> = {}, from = 'alice', room = 'r'): string =>
   JSON.stringify({ id: idAt(n, over), type: 'chat', room, from, data: { n } });
 
 let nonce = 100_000;
 const control = (
   event: string,
   data: Readonly<Record<string, unknown>> = {},
-  over: Partial<Id> = {},
+  over: Partial<MessageId> = {},
   offset = 0,
 ): string => {
   nonce += 1;
@@ -40,11 +40,14 @@ const control = (
   });
 };
 
-const joined = (offset: number, over: Partial<Id> = {}, more = {}): string =>
+const joined = (offset: number, over: Partial<MessageId> = {}, more = {}): string =>
   control('joined', { room: 'r', position: null, members: 1, ...more }, over, offset);
-const gap = (offset: number, reason: string, over: Partial<Id> = {}): string =>
+const gap = (offset: number, reason: string, over: Partial<MessageId> = {}): string =>
   control('gap', { room: 'r', reason }, over, offset);
-const ack = (n: number, over: Partial<Id> & { duplicate?: boolean; as?: number } = {}): string => {
+const ack = (
+  n: number,
+  over: Partial<MessageId> & { duplicate?: boolean; as?: number } = {},
+): string => {
   const { duplicate = false, as = n, ...rest } = over;
   const scope = rest.outside === true ? { scope: 'pod' } : {};
   return control('ack', { ref: `${n}`, id: idAt(as, rest), duplicate, ...scope });
@@ -107,7 +110,7 @@ const chats = ({ say, alice, bob }: Play, from: number, to: number): void => {
   }
 };
 
-const logOf = (ns: readonly number[], over: Partial<Id> = {}) => ({
+const logOf = (ns: readonly number[], over: Partial<MessageId> = {}) => ({
   room: 'r',
   tag: over.tag ?? TAG,
   offset: ns.at(-1) ?? 0,

@@ -5,10 +5,10 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test as Tap } from 'tap';
-import { channelOf, GLOBAL_CHANNEL } from '../lib/broker/bus.js';
-import { slotOf } from '../lib/broker/redis-slots.js';
+import { channelOf, GLOBAL_CHANNEL } from '../lib/broker/redis/port.js';
+import { slotOf } from '../lib/broker/redis/slots.js';
 import { systemClock } from '../lib/clock.js';
-import { formatId, type Id, nonceOf, parseId } from '../lib/position.js';
+import { formatId, type MessageId, nonceOf, parseId } from '../lib/protocol/position.js';
 import { type Client, positionOf } from './support/client.js';
 import { BASE, type Pod, startPod, startProcess } from './support/pod.js';
 import { handshakeOf } from './support/raw-client.js';
@@ -249,7 +249,7 @@ for (const { name, sharded, pods: count, perPod, rooms: size, messages, start } 
 // one Redis, what goes on between pods
 
 /** A UUIDv7 as any program makes one. */
-const foreignId = (over: Partial<Id> = {}): string => {
+const foreignId = (over: Partial<MessageId> = {}): string => {
   const [a = 0, b = 0, c = 0] = randomBytes(3);
   return formatId({
     ms: Date.now(),

@@ -5,4 +5,4 @@ cd "$(dirname "$0")/.." || exit 1
 export SPEC_AUTH=true SPEC_ACL=true
 exec bash spec/run.sh \
   spec/{app,connection,examples,faults,history,hooks,hub,limits,operator,permissions,pods,process,publishing,recovery,wire}.spec.ts \
-  spec/broker/redis-bus.spec.ts spec/log/redis.spec.ts "$@"
+  spec/broker/redis/client.spec.ts spec/history/redis.spec.ts "$@"

@@ -1,7 +1,7 @@
 /** Faults one after the other over a crowd, and what is found in the end. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { channelOf } from '../../lib/broker/bus.js';
-import { GLOBAL, type Room } from '../../lib/position.js';
+import { channelOf } from '../../lib/broker/redis/port.js';
+import { GLOBAL, type Room } from '../../lib/protocol/position.js';
 import {
   checker as newChecker,
   type LogContent,

@@ -3,7 +3,7 @@
  * is rare of what they are told is kept, to be measured afterwards.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { GLOBAL, type Room } from '../../lib/position.js';
+import { GLOBAL, type Room } from '../../lib/protocol/position.js';
 import type { Checker } from '../../spec/support/invariants.js';
 import type { Word } from '../../spec/support/invariants/word.js';
 import type { Chance } from './chance.js';

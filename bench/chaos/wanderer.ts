@@ -5,7 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { WebSocket } from 'ws';
-import { GLOBAL, type Room } from '../../lib/position.js';
+import { GLOBAL, type Room } from '../../lib/protocol/position.js';
 import { asUser, userOf } from '../../spec/support/credentials.js';
 import type { Checker, Ears } from '../../spec/support/invariants.js';
 import { type Frame, idOf, recordOf, textIn } from '../../spec/support/invariants/frame.js';

@@ -5,7 +5,7 @@
 import { connect, type Socket } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { GLOBAL, type Room } from '../../lib/position.js';
+import { GLOBAL, type Room } from '../../lib/protocol/position.js';
 import { idOf } from '../../spec/support/invariants/frame.js';
 import { frame, handshakeOf, PONG } from '../../spec/support/raw-client.js';
 

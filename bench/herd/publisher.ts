@@ -1,6 +1,6 @@
 /** Somebody who talks in all rooms, so that there is something to go on from. */
 import { WebSocket } from 'ws';
-import { GLOBAL, type Room } from '../../lib/position.js';
+import { GLOBAL, type Room } from '../../lib/protocol/position.js';
 
 export interface Publisher {
   /** To each of these rooms; resolves when all are acknowledged. */

@@ -8,7 +8,7 @@ export interface Bug {
   }[];
 }
 
-const ORDER = 'lib/broker/order.ts';
+const ORDER = 'lib/broker/cluster/sequence.ts';
 const MODEL = 'spec/support/model-redis.ts';
 
 export const BUGS: readonly Bug[] = [
@@ -44,23 +44,23 @@ export const BUGS: readonly Bug[] = [
     name: 'history-first join',
     changes: [
       {
-        file: 'lib/room.ts',
+        file: 'lib/room/room.ts',
         from: 'mergeMap((recovered) => enter(command, recovered)),',
         to: 'mergeMap((recovered) => timer(20, clock.scheduler).pipe(mergeMap(() => enter(command, recovered)))),',
       },
-      { file: 'lib/room.ts', from: '  tap,\n} from ', to: '  tap,\n  timer,\n} from ' },
+      { file: 'lib/room/room.ts', from: '  tap,\n} from ', to: '  tap,\n  timer,\n} from ' },
     ],
   },
   {
     name: 'no epoch',
     changes: [
       {
-        file: 'lib/position.ts',
+        file: 'lib/protocol/position.ts',
         from: '1 + Math.floor(random() * (NO_EPOCH - 1))',
         to: '1 + 0 * Math.floor(random() * (NO_EPOCH - 1))',
       },
       {
-        file: 'lib/broker/pods.ts',
+        file: 'lib/broker/cluster/cluster-broker.ts',
         from: '  return tag === old ? (tag % (NO_EPOCH - 1)) + 1 : tag;',
         to: '  return tag === old ? old : tag;',
       },
@@ -95,7 +95,7 @@ export const BUGS: readonly Bug[] = [
     name: 'retry without key',
     changes: [
       {
-        file: 'lib/connection.ts',
+        file: 'lib/connection/socket-connection.ts',
         from: 'const key = keyOf(this.userId, ref);',
         to: 'const key = keyOf(this.userId, undefined);',
       },
@@ -106,17 +106,17 @@ export const BUGS: readonly Bug[] = [
     name: 'no position check after resubscribe',
     changes: [
       {
-        file: 'lib/broker/repair.ts',
+        file: 'lib/broker/cluster/ordered-channel.ts',
         from: '            return check();',
         to: '            return;',
       },
       {
-        file: 'lib/broker/repair.ts',
+        file: 'lib/broker/cluster/ordered-channel.ts',
         from: 'if (!subscribed || readAt >= event.since) return;',
         to: 'if (!subscribed || readAt >= event.since || opened) return;',
       },
       {
-        file: 'lib/broker/repair.ts',
+        file: 'lib/broker/cluster/ordered-channel.ts',
         from: '            subscribed = true;\n            return read(0);',
         to: '            subscribed = true;\n            return opened ? deps.settled(true) : read(0);',
       },
@@ -126,7 +126,7 @@ export const BUGS: readonly Bug[] = [
     name: 'off-by-one in XRANGE',
     changes: [
       {
-        file: 'lib/log/start.ts',
+        file: 'lib/history/resume-point.ts',
         from: 'Math.max(id.offset + 1, first)',
         to: 'Math.max(id.offset + 2, first)',
       },
@@ -134,13 +134,13 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'leak on close during join',
-    changes: [{ file: 'lib/room.ts', from: 'place?.cancelled$.next();', to: '' }],
+    changes: [{ file: 'lib/room/room.ts', from: 'place?.cancelled$.next();', to: '' }],
   },
   {
     name: 'unbounded queue',
     changes: [
       {
-        file: 'lib/operators/bounded-buffer.ts',
+        file: 'lib/rx/bounded-buffer.ts',
         from: 'if (this.messages + value.count > messages || this.bytes + value.bytes.length > bytes) {',
         to: 'if (this.messages + value.count > 1e9 * messages || this.bytes < -bytes) {',
       },
@@ -150,12 +150,12 @@ export const BUGS: readonly Bug[] = [
     name: 'wall-clock heartbeat',
     changes: [
       {
-        file: 'lib/heartbeat.ts',
+        file: 'lib/connection/heartbeat.ts',
         from: 'let before = clock.scheduler.now();',
         to: 'let before = clock.wall();',
       },
       {
-        file: 'lib/heartbeat.ts',
+        file: 'lib/connection/heartbeat.ts',
         from: '        const now = clock.scheduler.now();\n        lived += Math.min(now - before, 2 * tickMs);',
         to: '        const now = clock.wall();\n        lived += now - before;',
       },
@@ -166,7 +166,7 @@ export const BUGS: readonly Bug[] = [
     name: 'health without probe',
     changes: [
       {
-        file: 'lib/broker/outage.ts',
+        file: 'lib/broker/cluster/health.ts',
         from: "      return now.silentMs >= SILENT_MS ? enter('Degraded', now, wall) : now;",
         to: "      return !now.ready && now.silentMs >= SILENT_MS ? enter('Degraded', now, wall) : now;",
       },

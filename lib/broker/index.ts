@@ -5,13 +5,13 @@
  */
 import type { Either } from 'fp-ts/lib/Either.js';
 import type { Observable } from 'rxjs';
-import type { Draft, Publication } from '../codec.js';
-import type { GapReason } from '../control.js';
-import type { Log } from '../log/index.js';
-import type { Room, Top } from '../position.js';
-import type { Resume } from '../resume.js';
-import type { Missed } from './pod-only.js';
-import type { Word } from './word.js';
+import type { Draft, Publication } from '../protocol/publication.js';
+import type { GapReason } from '../protocol/system-event.js';
+import type { Log } from '../history/index.js';
+import type { Room, LogPosition } from '../protocol/position.js';
+import type { Resume } from '../protocol/resume.js';
+import type { Missed } from './fallback-log.js';
+import type { ControlCommand } from './control-command.js';
 
 /**
  * What a room's channel says, in order. `Opened` comes first: from here every later message arrives, and `top` is where
@@ -20,17 +20,17 @@ import type { Word } from './word.js';
  * now, when that has changed. `Failed` is the last: the room cannot be had.
  */
 export type ChannelEvent =
-  | { readonly _tag: 'Opened'; readonly top: Top; readonly scope: Scope }
+  | { readonly _tag: 'Opened'; readonly top: LogPosition; readonly scope: Scope }
   /** `top` is where the room stands after it: unmoved by what is outside the log or another program's. */
-  | { readonly _tag: 'Published'; readonly publication: Publication; readonly top: Top }
+  | { readonly _tag: 'Published'; readonly publication: Publication; readonly top: LogPosition }
   /** The same, but members were told it before, as `as` and outside the log: it is news to who has come since. */
   | {
       readonly _tag: 'Echoed';
       readonly publication: Publication;
-      readonly top: Top;
+      readonly top: LogPosition;
       readonly as: string;
     }
-  | { readonly _tag: 'Gap'; readonly reason: GapReason; readonly top: Top }
+  | { readonly _tag: 'Gap'; readonly reason: GapReason; readonly top: LogPosition }
   | { readonly _tag: 'Counted'; readonly others: number }
   | { readonly _tag: 'Failed'; readonly error: PublishError };
 
@@ -114,14 +114,14 @@ export interface Broker {
    * How many connections the others have in a room, for whoever only asks. Emits once and completes: undefined when
    * nobody answers and it is not known either.
    */
-  elsewhere(room: Room): Observable<number | undefined>;
+  membersElsewhere(room: Room): Observable<number | undefined>;
   /** What operators say to all pods, on whichever it was said, this one's own words included. */
-  readonly word$: Observable<Word>;
+  readonly control$: Observable<ControlCommand>;
   /**
    * Says an operator's word to every pod; here it is heard at once, whatever else happens. Emits once and completes:
    * `Left` says why the others could not be told.
    */
-  say(word: Word): Observable<Either<string, void>>;
+  sendControl(word: ControlCommand): Observable<Either<string, void>>;
   /** Ends everything the broker holds. Completes when the neighbours were told that this pod has gone. */
   close(): Observable<void>;
 }

@@ -5,13 +5,20 @@
 import { type Either, left, right } from 'fp-ts/lib/Either.js';
 import { defer, EMPTY, NEVER, Observable, of, Subject, type Subscriber } from 'rxjs';
 import type { Clock } from '../clock.js';
-import { type Draft, type Publication, publicationOf } from '../codec.js';
-import { NO_LOG } from '../log/index.js';
-import { memoryLog } from '../log/memory.js';
-import { drawNonce, drawTag, GLOBAL, Reached, type Room, type Top } from '../position.js';
+import { type Draft, type Publication, publicationOf } from '../protocol/publication.js';
+import { NO_LOG } from '../history/index.js';
+import { memoryLog } from '../history/memory/log.js';
+import {
+  drawNonce,
+  drawTag,
+  GLOBAL,
+  LastMessage,
+  type Room,
+  type LogPosition,
+} from '../protocol/position.js';
 import type { Broker, BrokerStatus, ChannelEvent, PublishError, Receipt } from './index.js';
-import { idempotencyKeys } from './keys.js';
-import type { Word } from './word.js';
+import { idempotencyKeys } from './idempotency-keys.js';
+import type { ControlCommand } from './control-command.js';
 
 export interface LocalBrokerOptions {
   readonly clock: Clock;
@@ -34,8 +41,8 @@ class Placed implements Receipt {
 }
 
 /** Where a room stands, and who hears what is said there. */
-interface Place {
-  top: Top;
+interface LocalRoom {
+  top: LogPosition;
   channel: Subscriber<ChannelEvent> | undefined;
 }
 
@@ -52,21 +59,21 @@ export const localBroker = ({
   logTtlMs = 600_000,
 }: LocalBrokerOptions): Broker => {
   const since = clock.wall();
-  const places = new Map<Room, Place>();
+  const rooms = new Map<Room, LocalRoom>();
   const keys = idempotencyKeys(clock);
-  const word$ = new Subject<Word>();
+  const word$ = new Subject<ControlCommand>();
   const log = memoryLog({ wall: clock.wall, messages: logMessages, ttlMs: logTtlMs });
 
   /** Rooms without a message that nobody is in, and since when, in the order of that. */
   const empty = new Map<Room, number>();
 
   const forget = (room: Room): void => {
-    places.delete(room);
+    rooms.delete(room);
     empty.delete(room);
     log.forget(room);
   };
 
-  const wentQuiet = (room: Room, { top, channel }: Place): void => {
+  const wentQuiet = (room: Room, { top, channel }: LocalRoom): void => {
     if (channel !== undefined || top.offset > 0) return;
     const now = clock.wall();
     empty.delete(room);
@@ -78,8 +85,8 @@ export const localBroker = ({
   };
 
   /** A room's place, unless its epoch has ended. */
-  const knownPlace = (room: Room): Place | undefined => {
-    const place = places.get(room);
+  const knownRoom = (room: Room): LocalRoom | undefined => {
+    const place = rooms.get(room);
     if (place === undefined || place.channel !== undefined) return place;
     const emptySince = empty.get(room);
     const lives =
@@ -92,21 +99,21 @@ export const localBroker = ({
   };
 
   /** A room's place, moved to the end of the map: its start is what was unused for longest. */
-  const placeOf = (room: Room): Place => {
+  const roomOf = (room: Room): LocalRoom => {
     const ms = clock.wall();
-    const place = knownPlace(room) ?? {
+    const place = knownRoom(room) ?? {
       top: { tag: drawTag(clock.random), offset: 0, ms, id: null },
       channel: undefined,
     };
-    places.delete(room);
-    places.set(room, place);
+    rooms.delete(room);
+    rooms.set(room, place);
     empty.delete(room);
-    if (places.size > MAX_POSITIONS) forgetOldest();
+    if (rooms.size > MAX_POSITIONS) forgetOldest();
     return place;
   };
 
   const forgetOldest = (): void => {
-    for (const [room, { channel }] of places) {
+    for (const [room, { channel }] of rooms) {
       if (channel !== undefined) continue;
       forget(room);
       return;
@@ -122,8 +129,8 @@ export const localBroker = ({
         : left({ _tag: 'KeyReused' });
     }
     // an open room's place in the map does not matter: it is not forgotten
-    const known = places.get(room);
-    const place = known?.channel === undefined ? placeOf(room) : known;
+    const known = rooms.get(room);
+    const place = known?.channel === undefined ? roomOf(room) : known;
     const { top } = place;
     const { tag } = top;
     const offset = top.offset + (draft.logged ? 1 : 0);
@@ -139,7 +146,7 @@ export const localBroker = ({
       outside: !draft.logged,
       nonce,
     });
-    const next = draft.logged ? new Reached(publication.id) : { tag, offset, ms, id: top.id };
+    const next = draft.logged ? new LastMessage(publication.id) : { tag, offset, ms, id: top.id };
     place.top = next;
     if (draft.logged) log.append(room, publication, top);
     if (key !== undefined) keys.set(room, key, { id: publication.idText, digest: draft.digest });
@@ -156,7 +163,7 @@ export const localBroker = ({
     clockMs: clock.wall,
     channel: (room) =>
       new Observable<ChannelEvent>((subscriber) => {
-        const place = placeOf(room);
+        const place = roomOf(room);
         place.channel = subscriber;
         subscriber.next({ _tag: 'Opened', top: place.top, scope: 'cluster' });
         return () => {
@@ -168,7 +175,7 @@ export const localBroker = ({
     log: {
       page: (room, from, most) =>
         new Observable((subscriber) => {
-          const place = knownPlace(room);
+          const place = knownRoom(room);
           subscriber.next(
             right(place === undefined ? NO_LOG : log.page(room, place.top, from, most)),
           );
@@ -183,9 +190,9 @@ export const localBroker = ({
       }),
     publishNow: publish,
     members: () => of(0),
-    elsewhere: () => of(0),
-    word$: word$.asObservable(),
-    say: (word) =>
+    membersElsewhere: () => of(0),
+    control$: word$.asObservable(),
+    sendControl: (word) =>
       defer(() => {
         word$.next(word);
         return of(right(undefined));

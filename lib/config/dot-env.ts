@@ -3,7 +3,7 @@ import * as E from 'fp-ts/lib/Either.js';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
-import type { Fault } from './fault.js';
+import type { Fault } from './error.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -5,7 +5,7 @@
  */
 import { isIP } from 'node:net';
 import * as E from 'fp-ts/lib/Either.js';
-import { isOrigin, isOriginPattern } from '../origin.js';
+import { isOrigin, isOriginPattern } from '../protocol/origin.js';
 import { BRACKETS, type Endpoint, endpointOf, isHost, withPort } from './hosts.js';
 import { isTooWide } from './networks.js';
 import { publicKeysOf } from './public-keys.js';
@@ -159,7 +159,7 @@ export const redisPrefix: Format<string> = (raw) =>
     ? E.right(raw)
     : E.left('1 to 64 characters of A-Z a-z 0-9 _ . : -, without "realtime:" in it');
 
-/** Compared with what browsers send (`lib/origin.ts`), so it must be written as they do, or be a pattern of such. */
+/** Compared with what browsers send (`lib/protocol/origin.ts`), so it must be written as they do, or be a pattern of such. */
 const origin: Format<string> = (raw) =>
   typeof raw === 'string' && (isOrigin(raw) || isOriginPattern(raw))
     ? E.right(raw)

@@ -3,9 +3,9 @@
  * a token in a header, never a cookie, so no credentials are allowed.
  */
 import type { IncomingHttpHeaders } from 'node:http';
-import { ORIGIN_REFUSED } from '../handshake.js';
-import { isOriginAllowed } from '../origin.js';
-import type { Problem } from '../problem.js';
+import { ORIGIN_REFUSED } from '../connection/handshake.js';
+import { isOriginAllowed } from '../protocol/origin.js';
+import type { Problem } from '../protocol/problem.js';
 
 export type CorsHeaders = Readonly<Record<string, string>>;
 

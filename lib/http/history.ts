@@ -7,10 +7,10 @@ import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
 import { isNone } from 'fp-ts/lib/Option.js';
 import { firstValueFrom, forkJoin } from 'rxjs';
 import type { Broker } from '../broker/index.js';
-import type { Publication } from '../codec.js';
-import type { Page } from '../log/index.js';
-import { type Id, parseId, type Room } from '../position.js';
-import { type Problem, problem } from '../problem.js';
+import type { Publication } from '../protocol/publication.js';
+import type { Page } from '../history/index.js';
+import { type MessageId, parseId, type Room } from '../protocol/position.js';
+import { type Problem, problem } from '../protocol/problem.js';
 
 /** A query's parameters as they came: a list where one came twice. */
 export type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -23,7 +23,7 @@ export interface RoomState {
   readonly position: string | null;
 }
 
-export interface History {
+export interface HistoryHandler {
   /** The answer's JSON. `closed` is given a piece of work for when the response has gone, or its client has. */
   readonly messages: (
     room: Room,
@@ -42,7 +42,10 @@ const ALL_BYTES = 67_108_864;
 /** Backwards it reads so many messages, then twice as many, and so on: how large they are shows by then. */
 const STEP = 100;
 
-export const history = ({ log, elsewhere }: Pick<Broker, 'log' | 'elsewhere'>): History => {
+export const historyHandler = ({
+  log,
+  membersElsewhere,
+}: Pick<Broker, 'log' | 'membersElsewhere'>): HistoryHandler => {
   let held = 0;
 
   const page = async (room: Room, from: number, most: number): Promise<Either<Problem, Page>> => {
@@ -108,7 +111,7 @@ export const history = ({ log, elsewhere }: Pick<Broker, 'log' | 'elsewhere'>): 
     },
     state: async (room, own) => {
       const [ends, others] = await firstValueFrom(
-        forkJoin([log.page(room, 0, 0), elsewhere(room)]),
+        forkJoin([log.page(room, 0, 0), membersElsewhere(room)]),
       );
       if (isLeft(ends)) return left(unreadable(ends.left._tag));
       if (others === undefined)
@@ -123,7 +126,7 @@ export const history = ({ log, elsewhere }: Pick<Broker, 'log' | 'elsewhere'>): 
 /** An id that the query names. */
 interface Bound {
   readonly name: 'after' | 'before';
-  readonly id: Id;
+  readonly id: MessageId;
   readonly text: string;
 }
 

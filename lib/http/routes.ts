@@ -2,38 +2,38 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Either, isLeft, left, mapLeft, right } from 'fp-ts/lib/Either.js';
 import { firstValueFrom } from 'rxjs';
-import { identityOf } from '../access/credentials.js';
+import { identityOf } from '../auth/credentials.js';
 import {
-  type Access,
+  type Auth,
   ADMIN_NEEDED,
   type Identity,
   mayJoin,
   problemOf,
   ROOM_FORBIDDEN,
-} from '../access/index.js';
+} from '../auth/index.js';
 import type { Broker } from '../broker/index.js';
-import { type Disconnect, isWhomOf, WHOM_RULES } from '../broker/word.js';
+import { type Disconnect, isTargetId, TARGET_RULES } from '../broker/control-command.js';
 import type { Clock } from '../clock.js';
-import { named } from '../codec.js';
-import type { Config } from '../config.js';
-import { addressOf } from '../access/address.js';
-import { askerOf, originText } from '../asker.js';
-import type { Asker, HubEvent } from '../events.js';
-import { isOriginAllowed } from '../origin.js';
-import { isRoomName, type Room, ROOM_RULE } from '../position.js';
-import { type Problem, problem } from '../problem.js';
-import { SLASH } from '../handshake.js';
-import { bodies, unreadable } from './bodies.js';
+import { named } from '../protocol/json.js';
+import type { Config } from '../config/index.js';
+import { clientAddress } from '../auth/client-address.js';
+import { requesterOf, originText } from '../connection/requester.js';
+import type { Requester, HubEvent } from '../hub-event.js';
+import { isOriginAllowed } from '../protocol/origin.js';
+import { isRoomName, type Room, ROOM_RULE } from '../protocol/position.js';
+import { type Problem, problem } from '../protocol/problem.js';
+import { SLASH } from '../connection/handshake.js';
+import { requestBodies, unreadable } from './request-body.js';
 import { unknownPath } from './endpoints.js';
 import { corsHeaders, isPreflight, preflightFault, preflightHeaders } from './cors.js';
 import { frontPage } from './front-page.js';
-import type { History, Query } from './history.js';
-import type { Metrics } from './metrics.js';
-import type { Publishing } from './publishing.js';
-import { refusing } from './refusal.js';
-import { shared } from './rendering.js';
+import type { HistoryHandler, Query } from './history.js';
+import type { Metrics } from '../telemetry/metrics.js';
+import type { PublishHandler } from './publish.js';
+import { refusing } from './refuse.js';
+import { cachedRender } from '../telemetry/cached-metrics.js';
 import { METHODS } from './server.js';
-import type { StatsFold } from './stats.js';
+import type { StatsFold } from '../telemetry/stats.js';
 
 /** What `GET /ready` says: `degraded` reaches this pod's members alone, `draining` takes nobody any more. */
 export type Readiness = 'starting' | 'ready' | 'degraded' | 'draining';
@@ -41,14 +41,14 @@ export type Readiness = 'starting' | 'ready' | 'degraded' | 'draining';
 export interface RoutesDeps {
   readonly config: Config;
   readonly clock: Clock;
-  readonly access: Access;
+  readonly access: Auth;
   readonly stats: StatsFold;
   readonly metrics: Metrics;
-  readonly history: History;
-  readonly publishing: Publishing;
-  readonly say: Broker['say'];
+  readonly history: HistoryHandler;
+  readonly publishing: PublishHandler;
+  readonly sendControl: Broker['sendControl'];
   readonly readiness: () => Readiness;
-  readonly tell: (event: HubEvent) => void;
+  readonly emit: (event: HubEvent) => void;
 }
 
 /** A request that may be answered: what it asks with, and the two ways to answer it. */
@@ -61,12 +61,12 @@ interface Asked {
 }
 
 export const routes =
-  ({ config, clock, access, tell, readiness, ...deps }: RoutesDeps) =>
+  ({ config, clock, access, emit, readiness, ...deps }: RoutesDeps) =>
   (http: FastifyInstance): void => {
-    const { stats, metrics, history, publishing, say } = deps;
+    const { stats, metrics, history, publishing, sendControl } = deps;
     const { allowedOrigins, basePath, serverId, readyRequiresBroker } = config.server;
     const refuseWith = refusing(clock);
-    const address = addressOf(config.server.trustedProxies);
+    const address = clientAddress(config.server.trustedProxies);
     const allowed: (readonly [path: RegExp, methods: string])[] = [];
     const endpoints: string[] = [];
 
@@ -75,8 +75,13 @@ export const routes =
       (why, more) => {
         // who has gone was refused nothing
         if (!reply.raw.destroyed) {
-          const asker = (): Asker => askerOf(request.raw, request.raw.socket, address);
-          tell({ _tag: 'RequestRefused', status: why.status, reason: why.detail, asker });
+          const asker = (): Requester => requesterOf(request.raw, request.raw.socket, address);
+          emit({
+            _tag: 'RequestRefused',
+            status: why.status,
+            reason: why.detail,
+            requester: asker,
+          });
         }
         // an answer to a body that is still on the way does not pass the framework's hooks
         const headers = { ...corsHeaders(request.headers, allowedOrigins), ...why.headers };
@@ -151,7 +156,7 @@ export const routes =
       return reply.code(fit ? 200 : 503).send({ status });
     });
 
-    const scrape = shared(metrics.text, () => clock.scheduler.now());
+    const scrape = cachedRender(metrics.text, () => clock.scheduler.now());
     get('/metrics', async ({ reply }) => reply.type(metrics.contentType).send(await scrape()));
 
     get(
@@ -197,7 +202,7 @@ export const routes =
 
     // speaking
 
-    const { take } = bodies();
+    const { read } = requestBodies();
     // ours read the body; the framework's would change it, or refuse what the codec takes
     http.removeAllContentTypeParsers();
     http.addContentTypeParser('*', (_request, _payload, done) => done(null));
@@ -211,7 +216,7 @@ export const routes =
         if (isLeft(who)) return refuse(who.left);
         const wrong = unreadable(request.raw);
         if (wrong !== undefined) return refuse(wrong);
-        const done = await take(request.raw, reply.raw, (body) => publishing(body, who.right));
+        const done = await read(request.raw, reply.raw, (body) => publishing(body, who.right));
         if (isLeft(done)) return done.left === undefined ? reply.hijack() : refuse(done.left);
         if (isLeft(done.right)) {
           const { problem: why, ids } = done.right.left;
@@ -226,9 +231,9 @@ export const routes =
       const who = await operatorOf(asked);
       if (isLeft(who)) return asked.refuse(who.left);
       const { id } = asked.params;
-      if (typeof id !== 'string' || !isWhomOf(whom, id))
-        return asked.refuse(problem(400, `${whom}: send ${WHOM_RULES[whom]}`));
-      const said = await firstValueFrom(say({ _tag: 'Disconnect', whom, id }));
+      if (typeof id !== 'string' || !isTargetId(whom, id))
+        return asked.refuse(problem(400, `${whom}: send ${TARGET_RULES[whom]}`));
+      const said = await firstValueFrom(sendControl({ _tag: 'Disconnect', whom, id }));
       return isLeft(said)
         ? asked.refuse(UNTOLD)
         : asked.reply.code(202).send({ status: 'accepted' });
@@ -280,7 +285,7 @@ export const routes =
     http.addHook('onRequest', ({ headers }, _reply, done) => {
       const { origin } = headers;
       if (origin !== undefined && !isOriginAllowed(headers, allowedOrigins))
-        tell({ _tag: 'OriginRefused', origin: originText(origin) });
+        emit({ _tag: 'OriginRefused', origin: originText(origin) });
       done();
     });
     // before the body is read: whatever is wrong with it, nobody wants it

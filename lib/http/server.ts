@@ -5,13 +5,13 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Subscription } from 'rxjs';
 import type { Clock } from '../clock.js';
-import type { Config } from '../config.js';
-import { addressOf } from '../access/address.js';
-import { askerOf } from '../asker.js';
-import type { Asker, HubEvent } from '../events.js';
-import { hasBody, hostFault } from '../handshake.js';
+import type { Config } from '../config/index.js';
+import { clientAddress } from '../auth/client-address.js';
+import { requesterOf } from '../connection/requester.js';
+import type { Requester, HubEvent } from '../hub-event.js';
+import { hasBody, hostFault } from '../connection/handshake.js';
 import { corsHeaders } from './cors.js';
-import { answerRequest, answerSocket, type Problem, problem } from '../problem.js';
+import { answerRequest, answerSocket, type Problem, problem } from '../protocol/problem.js';
 
 export interface HttpServer {
   readonly http: FastifyInstance;
@@ -24,18 +24,18 @@ export interface HttpServer {
 export const httpServer = (
   { limits, server: { allowedOrigins, httpKeepAliveMs, trustedProxies } }: Config,
   { scheduler }: Pick<Clock, 'scheduler'>,
-  tell: (event: HubEvent) => void,
+  emit: (event: HubEvent) => void,
 ): HttpServer => {
-  const address = addressOf(trustedProxies);
+  const address = clientAddress(trustedProxies);
   const refuse = (response: ServerResponse, why: Problem): void => {
     const { req } = response;
-    const asker = (): Asker => askerOf(req, req.socket, address);
-    tell({ _tag: 'RequestRefused', status: why.status, reason: why.detail, asker });
+    const asker = (): Requester => requesterOf(req, req.socket, address);
+    emit({ _tag: 'RequestRefused', status: why.status, reason: why.detail, requester: asker });
     const cors = corsHeaders(req.headers, allowedOrigins);
     answerRequest(response, { ...why, headers: { ...cors, ...why.headers } });
   };
   const refuseSocket = (socket: Socket, why: Problem): void => {
-    tell({ _tag: 'RequestRefused', status: why.status, reason: why.detail, asker: undefined });
+    emit({ _tag: 'RequestRefused', status: why.status, reason: why.detail, requester: undefined });
     answerSocket(socket, why, scheduler);
   };
   const underway = new WeakMap<Socket, Underway>();
@@ -71,8 +71,8 @@ export const httpServer = (
     if (socket.destroyed) return false;
     const of = underway.get(socket) ?? begin(socket);
     if (of.count >= MAX_UNDERWAY) {
-      const asker = (): Asker => askerOf(request, socket, address);
-      tell({ _tag: 'RequestRefused', status: 429, reason: TOO_MANY, asker });
+      const asker = (): Requester => requesterOf(request, socket, address);
+      emit({ _tag: 'RequestRefused', status: 429, reason: TOO_MANY, requester: asker });
       socket.destroy();
       return false;
     }

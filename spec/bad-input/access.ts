@@ -53,7 +53,15 @@ const knock = async (stage: Stage, path: string, headers: Headers): Promise<stri
 const UNKNOWN = '401, Bearer';
 
 /** Why somebody is not let in: for the operator, and nobody else. */
-const REASONS = ['Missing', 'Malformed', 'Untrusted', 'Expired', 'Early', 'Unfit', 'UnknownKey'];
+const REASONS = [
+  'Missing',
+  'Malformed',
+  'Untrusted',
+  'Expired',
+  'NotYetValid',
+  'InvalidClaim',
+  'UnknownKey',
+];
 
 const row = (name: string, sent: string, headers: Headers, due: string, path = '/ws/a'): Row => ({
   row: name,

@@ -1,7 +1,7 @@
 /** R: what somebody else publishes or leaves in Redis, and what Redis itself answers. */
 import { randomBytes } from 'node:crypto';
-import { channelOf, GLOBAL_CHANNEL } from '../../lib/broker/bus.js';
-import { formatId } from '../../lib/position.js';
+import { channelOf, GLOBAL_CHANNEL } from '../../lib/broker/redis/port.js';
+import { formatId } from '../../lib/protocol/position.js';
 import { type Message, positionOf } from '../support/client.js';
 import { BASE } from '../support/pod.js';
 import { closeFrame, frame, TEXT } from '../support/raw-client.js';

@@ -1,6 +1,6 @@
 /** J: messages in frames that are well. */
 import { randomUUID } from 'node:crypto';
-import { formatId } from '../../lib/position.js';
+import { formatId } from '../../lib/protocol/position.js';
 import { type Client, type Message, positionOf } from '../support/client.js';
 import { BASE } from '../support/pod.js';
 import { BINARY, frame, TEXT } from '../support/raw-client.js';

@@ -3,17 +3,17 @@
  * it is done twice, and what was sent first and comes last does nothing.
  */
 import type { Test } from 'tap';
-import type { Again, Bus, Outcome } from '../../lib/broker/bus.js';
-import type { Draft } from '../../lib/codec.js';
-import type { Room } from '../../lib/position.js';
+import type { Again, RedisPort, Outcome } from '../../lib/broker/redis/port.js';
+import type { Draft } from '../../lib/protocol/publication.js';
+import type { Room } from '../../lib/protocol/position.js';
 import { draft, left, right } from '../support/watched-bus.js';
 
 export interface AgainKind {
   /** In the bus' own Redis: the log keeps so many. */
-  readonly open: (logMessages: number) => Promise<Bus>;
+  readonly open: (logMessages: number) => Promise<RedisPort>;
   /** Redis's clock, or near it. */
   readonly now: () => number;
-  readonly close: (bus: Bus) => Promise<void>;
+  readonly close: (bus: RedisPort) => Promise<void>;
 }
 
 const NOON = '2026-01-01T12:00:00.000Z';
@@ -28,7 +28,7 @@ export const asksAgain = async (
   let calls = 0;
   let nonce = 100;
   /** What was said in a room, in order. */
-  const entries = async (bus: Bus, room: Room): Promise<readonly string[]> =>
+  const entries = async (bus: RedisPort, room: Room): Promise<readonly string[]> =>
     (await right(bus.page(room, 1, 1_000, TAG))).entries.map(({ payload }) => payload.toString());
 
   interface Asking {
@@ -38,7 +38,7 @@ export const asksAgain = async (
     readonly late: () => Promise<string>;
   }
   const call = (
-    bus: Bus,
+    bus: RedisPort,
     room: Room,
     drafts: readonly Draft[],
     base: Pick<Again, 'tag' | 'offset'> = NOWHERE,
@@ -60,7 +60,7 @@ export const asksAgain = async (
       `"type":"chat","room":"${room}","from":"a","data":"${word}","timestamp":"${NOON}"}`,
       over,
     );
-  const others = async (bus: Bus, room: Room, count: number): Promise<void> => {
+  const others = async (bus: RedisPort, room: Room, count: number): Promise<void> => {
     for (let i = 0; i < count; i += 64)
       await call(
         bus,

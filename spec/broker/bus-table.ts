@@ -5,10 +5,16 @@
 import * as O from 'fp-ts/lib/Option.js';
 import { firstValueFrom, lastValueFrom } from 'rxjs';
 import type { Test } from 'tap';
-import { type Bus, CONTROL_CHANNEL, channelOf, podChannel } from '../../lib/broker/bus.js';
-import { type BusOptions } from '../../lib/broker/redis-options.js';
-import { type Draft, payloadOf } from '../../lib/codec.js';
-import { formatId, parseId } from '../../lib/position.js';
+import {
+  type RedisPort,
+  CONTROL_CHANNEL,
+  channelOf,
+  podChannel,
+} from '../../lib/broker/redis/port.js';
+import { type RedisClientOptions } from '../../lib/broker/redis/options.js';
+import type { Draft } from '../../lib/protocol/publication.js';
+import { payloadOf } from '../../lib/protocol/payload.js';
+import { formatId, parseId } from '../../lib/protocol/position.js';
 import { type RedisServer, until } from '../support/redis.js';
 import {
   HOUR,
@@ -27,7 +33,7 @@ export interface Kind {
   readonly name: string;
   /** Stands before every key and channel. */
   readonly prefix?: string;
-  readonly open: (over?: Partial<BusOptions>) => Bus;
+  readonly open: (over?: Partial<RedisClientOptions>) => RedisPort;
   /** Those that take commands. */
   readonly nodes: readonly RedisServer[];
   /** The node that has a key now. */
@@ -38,7 +44,8 @@ export interface Kind {
 /** The table: what holds on every kind. */
 export const behaves = async (test: Test, kind: Kind): Promise<void> => {
   const { nodes, prefix = '' } = kind;
-  const open = (over: Partial<BusOptions> = {}): Bus => kind.open({ prefix, ...over });
+  const open = (over: Partial<RedisClientOptions> = {}): RedisPort =>
+    kind.open({ prefix, ...over });
   const named = (key: string): string =>
     key.replace(/^\{(.*?)\}/, (_, channel: string) => `${prefix}{${prefix}${channel}}`);
   const nodeOf = (key: string): Promise<RedisServer> => kind.nodeOf(named(key));
@@ -185,7 +192,7 @@ export const behaves = async (test: Test, kind: Kind): Promise<void> => {
       await right(a.bus.subscribe([channel]));
       const keyed = (key: string, digest: string): Draft =>
         draft('keys', `"k":"${key}"}`, { key, digest });
-      const say = (bus: Bus, ...drafts: readonly Draft[]) =>
+      const say = (bus: RedisPort, ...drafts: readonly Draft[]) =>
         right(
           bus.publish(
             'keys',

@@ -1,6 +1,6 @@
 /** The broker of many pods keeps the contract of all brokers: on one pod and on three, over a model of Redis in virtual time. */
 import t from 'tap';
-import { podsBroker } from '../../lib/broker/pods.js';
+import { clusterBroker } from '../../lib/broker/cluster/cluster-broker.js';
 import { modelBus } from '../support/model-bus.js';
 import { modelRedis } from '../support/model-redis.js';
 import { virtualClock } from '../support/virtual-clock.js';
@@ -11,7 +11,7 @@ const cluster = (pods: number): Cluster => {
   const redis = modelRedis(clock);
   const buses = Array.from({ length: pods }, (_, i) => modelBus(redis, clock, `pod-${i}`));
   const brokers = buses.map((bus, i) =>
-    podsBroker({ bus, clock, serverId: `pod-${i}`, timeoutMs: 2_000 }),
+    clusterBroker({ bus, clock, serverId: `pod-${i}`, timeoutMs: 2_000 }),
   );
   // the first probe has come round
   clock.advance(1_000);

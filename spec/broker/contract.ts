@@ -8,16 +8,10 @@ import { isSome } from 'fp-ts/lib/Option.js';
 import type { Subscription } from 'rxjs';
 import type { Test } from 'tap';
 import type { Broker, ChannelEvent, PublishError, Receipt } from '../../lib/broker/index.js';
-import {
-  type Draft,
-  type DraftFields,
-  draftOf,
-  payloadOf,
-  presenceData,
-  SERVER,
-} from '../../lib/codec.js';
-import type { Word } from '../../lib/broker/word.js';
-import { GLOBAL, type Id, parseId, type Room } from '../../lib/position.js';
+import { type Draft, type DraftFields, draftOf } from '../../lib/protocol/publication.js';
+import { payloadOf, presenceData, SERVER } from '../../lib/protocol/payload.js';
+import type { ControlCommand } from '../../lib/broker/control-command.js';
+import { GLOBAL, type MessageId, parseId, type Room } from '../../lib/protocol/position.js';
 import type { VirtualClock } from '../support/virtual-clock.js';
 
 /** Brokers of one cluster, in a time of their own. */
@@ -55,7 +49,7 @@ interface Sent {
 type Published = Extract<ChannelEvent, { readonly _tag: 'Published' }>;
 type Opened = Extract<ChannelEvent, { readonly _tag: 'Opened' }>;
 
-const idOf = (text: string): Id => {
+const idOf = (text: string): MessageId => {
   const id = parseId(text);
   if (!isSome(id)) throw new Error('expected an id, got none');
   return id.value;
@@ -468,17 +462,17 @@ const contractOf = (t: Test, build: () => Cluster): void => {
     const b = bench();
     b.settle();
     const heard = b.brokers.map((broker) => {
-      const words: Word[] = [];
-      const hearing = broker.word$.subscribe((word) => words.push(word));
+      const words: ControlCommand[] = [];
+      const hearing = broker.control$.subscribe((word) => words.push(word));
       t.teardown(() => hearing.unsubscribe());
       return words;
     });
-    const said: Word[] = [];
+    const said: ControlCommand[] = [];
     const answers: unknown[] = [];
     for (const [pod, broker] of b.brokers.entries())
       for (const whom of ['user', 'connection'] as const) {
-        const word: Word = { _tag: 'Disconnect', whom, id: `${whom} "${pod}"` };
-        const asked$ = broker.say(word);
+        const word: ControlCommand = { _tag: 'Disconnect', whom, id: `${whom} "${pod}"` };
+        const asked$ = broker.sendControl(word);
         t.equal(heard[pod]?.length, said.length, 'nothing is said before somebody asks');
         said.push(word);
         asked$.subscribe((answer) => answers.push(answer));

@@ -3,10 +3,10 @@ import { isLeft, isRight } from 'fp-ts/lib/Either.js';
 import { isSome } from 'fp-ts/lib/Option.js';
 import t from 'tap';
 import type { Broker, Receipt } from '../../lib/broker/index.js';
-import { idempotencyKeys, KEY_TTL_MS } from '../../lib/broker/keys.js';
+import { idempotencyKeys, KEY_TTL_MS } from '../../lib/broker/idempotency-keys.js';
 import { localBroker } from '../../lib/broker/local.js';
-import { draftOf } from '../../lib/codec.js';
-import { GLOBAL, parseId, type Room, type Top } from '../../lib/position.js';
+import { draftOf } from '../../lib/protocol/publication.js';
+import { GLOBAL, parseId, type Room, type LogPosition } from '../../lib/protocol/position.js';
 import { type VirtualClock, virtualClock } from '../support/virtual-clock.js';
 import { brokerContract } from './contract.js';
 
@@ -42,8 +42,8 @@ const say = ({ broker, clock }: ReturnType<typeof world>, room: Room, key?: stri
   return receipt;
 };
 
-const topOf = ({ broker }: ReturnType<typeof world>, room: Room): Top => {
-  let top: Top | undefined;
+const topOf = ({ broker }: ReturnType<typeof world>, room: Room): LogPosition => {
+  let top: LogPosition | undefined;
   broker
     .channel(room)
     .subscribe((event) => {

@@ -1,8 +1,8 @@
 import { type Either, isLeft, right } from 'fp-ts/lib/Either.js';
 import { NEVER, of, Subject, Subscription } from 'rxjs';
 import t from 'tap';
-import type { Answer, BusError } from '../../lib/broker/bus.js';
-import { patience } from '../../lib/broker/patience.js';
+import type { RedisReply, RedisError } from '../../lib/broker/redis/port.js';
+import { patience } from '../../lib/broker/cluster/timeout.js';
 import { virtualClock } from '../support/virtual-clock.js';
 
 const answers = () => {
@@ -10,7 +10,7 @@ const answers = () => {
   const life = new Subscription();
   const patient = patience(1_000, clock.scheduler, life);
   const told: string[] = [];
-  const ask = (name: string, answer$: Answer<number>): Subscription =>
+  const ask = (name: string, answer$: RedisReply<number>): Subscription =>
     patient(answer$).subscribe((answer) => {
       const word = isLeft(answer) ? answer.left._tag : answer.right;
       told.push(`${name} ${word} at ${clock.scheduler.now() - began}`);
@@ -39,7 +39,7 @@ t.test(
 
 t.test('when an answer comes in time, then it is the only one', async (t) => {
   const { clock, told, ask } = answers();
-  const answer$ = new Subject<Either<BusError, number>>();
+  const answer$ = new Subject<Either<RedisError, number>>();
   ask('a', answer$);
   clock.advance(999);
   answer$.next(right(1));
@@ -51,7 +51,7 @@ t.test('when an answer comes in time, then it is the only one', async (t) => {
 
 t.test('when who asked has gone, or its life has ended, then nothing is told', async (t) => {
   const { clock, life, told, ask } = answers();
-  const answer$ = new Subject<Either<BusError, number>>();
+  const answer$ = new Subject<Either<RedisError, number>>();
   ask('a', answer$).unsubscribe();
   t.notOk(answer$.observed);
   ask('b', answer$);

@@ -1,7 +1,7 @@
 import { isRight } from 'fp-ts/lib/Either.js';
 import t from 'tap';
-import { POSITION_FIELDS, positions } from '../../lib/broker/redis-positions.js';
-import { formatId } from '../../lib/position.js';
+import { POSITION_FIELDS, positions } from '../../lib/broker/redis/positions.js';
+import { formatId } from '../../lib/protocol/position.js';
 import { virtualClock } from '../support/virtual-clock.js';
 
 const ID = formatId({ tag: 5, offset: 3, ms: 9, global: false, outside: false, nonce: 1 });

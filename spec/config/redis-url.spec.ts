@@ -1,7 +1,7 @@
 import * as E from 'fp-ts/lib/Either.js';
 import t from 'tap';
 import { readRedisUrl } from '../../lib/config/redis-url.js';
-import { faultLine, readConfig } from '../../lib/config.js';
+import { faultLine, readConfig } from '../../lib/config/index.js';
 
 const NOBODY = { username: '', password: '', database: 0, tls: false };
 

@@ -5,7 +5,7 @@
 import { isNone } from 'fp-ts/lib/Option.js';
 import { EventEmitter, once } from 'node:events';
 import { WebSocket } from 'ws';
-import { type Id, parseId } from '../../lib/index.js';
+import { type MessageId, parseId } from '../../lib/index.js';
 import { asUser, newUser } from './credentials.js';
 
 /** A message as it came. */
@@ -19,7 +19,7 @@ export interface Message {
 }
 
 /** What the id of a message carries. */
-export const positionOf = ({ id }: Message): Id => {
+export const positionOf = ({ id }: Message): MessageId => {
   const read = parseId(id);
   if (isNone(read)) throw new Error(`no UUIDv7: ${id}`);
   return read.value;

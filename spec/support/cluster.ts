@@ -5,10 +5,10 @@
  *
  *   0 ── talk ── 2 s ── faults ── 14 s: heal ── talk ends ── 20 s: judged ── all go ── all pods drain ── nothing is left
  */
-import type { Config, DeepPartial } from '../../lib/config.js';
-import { channelOf } from '../../lib/broker/bus.js';
-import { GLOBAL, type Room } from '../../lib/position.js';
-import { payloadOf } from '../../lib/codec.js';
+import type { Config, DeepPartial } from '../../lib/config/index.js';
+import { channelOf } from '../../lib/broker/redis/port.js';
+import { GLOBAL, type Room } from '../../lib/protocol/position.js';
+import { payloadOf } from '../../lib/protocol/payload.js';
 import { type Chatter, chatter } from './cluster/chatter.js';
 import { type ClusterPod, clusterPod } from './cluster/pod.js';
 import { neighbour } from './cluster/neighbour.js';

@@ -3,8 +3,8 @@
  * fault, 36 clients in 10 rooms and the global log, 200 messages a second. A row says what the clients were told.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { channelOf } from '../../lib/broker/bus.js';
-import { slotOf } from '../../lib/broker/redis-slots.js';
+import { channelOf } from '../../lib/broker/redis/port.js';
+import { slotOf } from '../../lib/broker/redis/slots.js';
 import { build, type Running, runMain } from './pod.js';
 import { freePort, startCluster, startRedis, startSentinels, until, urlOf } from './redis.js';
 import {

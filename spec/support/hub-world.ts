@@ -1,20 +1,20 @@
 /** A pod's hub in virtual time, and a world that has only this one, with peers on played sockets. */
 import { isLeft } from 'fp-ts/lib/Either.js';
 import { Subject, Subscription } from 'rxjs';
-import { OPEN } from '../../lib/access/choice.js';
-import { Expiries } from '../../lib/access/expiries.js';
-import type { Access } from '../../lib/access/index.js';
-import { Backlog } from '../../lib/backlog.js';
-import { catchUps } from '../../lib/catch-ups.js';
+import { NO_AUTH } from '../../lib/auth/from-config.js';
+import { ExpiryTimer } from '../../lib/auth/expiry-timer.js';
+import type { Auth } from '../../lib/auth/index.js';
+import { OutboxBudget } from '../../lib/connection/outbox-budget.js';
+import { catchUps } from '../../lib/connection/catch-ups.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Broker, BrokerStatus } from '../../lib/broker/index.js';
-import type { Connection } from '../../lib/command.js';
-import { type Config, configOf, type DeepPartial } from '../../lib/config.js';
-import type { ConnectionDeps } from '../../lib/connection.js';
-import type { HubEvent } from '../../lib/events.js';
+import type { Connection } from '../../lib/connection/connection.js';
+import { type Config, configOf, type DeepPartial } from '../../lib/config/index.js';
+import type { ConnectionDeps } from '../../lib/connection/socket-connection.js';
+import type { HubEvent } from '../../lib/hub-event.js';
 import type { Hooks } from '../../lib/hooks.js';
 import { hub } from '../../lib/hub.js';
-import { NO_EPOCH, type Position, type Room } from '../../lib/position.js';
+import { NO_EPOCH, type Position, type Room } from '../../lib/protocol/position.js';
 import { type Peer, peer, type PeerOptions } from './peer.js';
 import { type VirtualClock, virtualClock } from './virtual-clock.js';
 
@@ -46,7 +46,7 @@ export interface PodHubOptions {
   readonly broker: Broker;
   readonly config?: DeepPartial<Config> | undefined;
   readonly hooks?: Hooks | undefined;
-  readonly access?: Access | undefined;
+  readonly access?: Auth | undefined;
   readonly newId: () => string;
   readonly tell?: (event: HubEvent) => void;
 }
@@ -55,7 +55,7 @@ export interface HubWorldOptions<B extends Broker> {
   readonly broker: (clock: VirtualClock) => B;
   readonly config?: DeepPartial<Config>;
   readonly hooks?: Hooks;
-  readonly access?: Access;
+  readonly access?: Auth;
   readonly seed?: number;
 }
 
@@ -99,13 +99,13 @@ export const podHub = (options: PodHubOptions): PodHub => {
     clock,
     brokerMs: broker.clockMs,
     logTtlMs: config.log.logTtlMs,
-    say: (word) => {
-      running.add(broker.say(word).subscribe());
+    send: (word) => {
+      running.add(broker.sendControl(word).subscribe());
     },
   });
   running.add(
-    broker.word$.subscribe((word) => {
-      if (word._tag === 'CatchUp') behind.heard(word);
+    broker.control$.subscribe((word) => {
+      if (word._tag === 'CatchUp') behind.apply(word);
     }),
   );
 
@@ -113,17 +113,17 @@ export const podHub = (options: PodHubOptions): PodHub => {
     clock,
     config,
     hooks,
-    access: options.access ?? OPEN,
-    expiries: new Expiries(clock),
+    access: options.access ?? NO_AUTH,
+    expiries: new ExpiryTimer(clock),
     outboxes: {
       bound: {
         messages: config.limits.sendBufferMessages,
         bytes: config.limits.sendBufferBytes,
       },
       now: () => clock.scheduler.now(),
-      backlog: new Backlog(config.limits.outboxTotalBytes),
+      backlog: new OutboxBudget(config.limits.outboxTotalBytes),
     },
-    tell,
+    emit: tell,
     globalPosition: () => globalPosition,
     catchUps: behind,
     newId,
@@ -142,10 +142,10 @@ export const podHub = (options: PodHubOptions): PodHub => {
         broker,
         clock,
         config,
-        tell,
+        emit: tell,
         status: () => status,
         globalPosition: () => globalPosition,
-        reached: (position) => {
+        globalReached: (position) => {
           globalPosition = position;
         },
         shutdown$,

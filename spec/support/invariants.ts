@@ -9,8 +9,8 @@
  *   facts of the ground ─▶ which gaps are due, whether a status is true      gap I12
  *   held, left, ended                                                        I8 I10 I11
  */
-import { GLOBAL, type Id, NO_EPOCH, type Room } from '../../lib/position.js';
-import { LAG_MS, OVERLAP_MS } from '../../lib/resume.js';
+import { GLOBAL, type MessageId, NO_EPOCH, type Room } from '../../lib/protocol/position.js';
+import { LAG_MS, OVERLAP_MS } from '../../lib/protocol/resume.js';
 import { alone } from './invariants/alone.js';
 import {
   type Frame,
@@ -245,7 +245,7 @@ export const checker = ({
     const stayIn = (room: Room): Stay | undefined => here.stays.get(room)?.[0];
 
     /** The log that an id is of: the one that the frame names, else that of the URL's room or the global one. */
-    const logOf = (room: Room | undefined, id: Id): Room =>
+    const logOf = (room: Room | undefined, id: MessageId): Room =>
       room ?? (id.global ? GLOBAL : (home ?? GLOBAL));
 
     const obey = ({ id: idText, room, type, data }: Frame, at: number): void => {
@@ -291,13 +291,13 @@ export const checker = ({
       }
     };
 
-    const showIn = (room: Room, id: Id, at: number): void => {
+    const showIn = (room: Room, id: MessageId, at: number): void => {
       if (id.tag !== NO_EPOCH) stayIn(room)?.shown(id, at);
     };
 
     const join = (
       room: Room,
-      id: Id,
+      id: MessageId,
       fields: Readonly<Record<string, unknown>>,
       at: number,
     ): void => {
@@ -321,7 +321,7 @@ export const checker = ({
         bases.push({ client, room, tag: id.tag, offset: id.offset, joinedAt: at });
     };
 
-    const tellGap = (room: Room, shown: Id, reason: string, at: number): void => {
+    const tellGap = (room: Room, shown: MessageId, reason: string, at: number): void => {
       // told of the global log, the id may be of the URL's room
       const id = shown.global === (room === GLOBAL) ? shown : undefined;
       gaps[reason] = (gaps[reason] ?? 0) + 1;

@@ -5,19 +5,19 @@
  */
 import { left, type Either } from 'fp-ts/lib/Either.js';
 import { Observable, Subject, type Subscription } from 'rxjs';
-import { backoffMs } from '../../lib/broker/backoff.js';
+import { backoffMs } from '../../lib/rx/backoff.js';
 import {
-  type Answer,
-  type Bus,
-  type BusError,
-  type BusEvent,
+  type RedisReply,
+  type RedisPort,
+  type RedisError,
+  type RedisEvent,
   podChannel,
-} from '../../lib/broker/bus.js';
+} from '../../lib/broker/redis/port.js';
 import type { Clock } from '../../lib/clock.js';
 import type { ModelRedis, Peer, Reply } from './model-redis.js';
 import { type Pipe, pipe } from './pipe.js';
 
-export interface ModelBus extends Bus {
+export interface ModelBus extends RedisPort {
   /** The connections break now. */
   cut(): void;
   /** Redis closes one connection, or both. The session goes with either; what was sent on the other may still arrive. */
@@ -45,12 +45,12 @@ export interface ModelBus extends Bus {
 /** Redis sees the end of a process that was killed at most so long after it. */
 const KILLED_MS = 50;
 
-/** As `lib/broker/redis-session.ts` has it. */
+/** As `lib/broker/redis/connection.ts` has it. */
 const AT_ONCE_MS = 10;
 /** What was sent on a connection that the pod gave up comes to Redis so much later. */
 const STRAGGLING_MS = 200;
 
-const LOST: Either<BusError, never> = left({ _tag: 'Unreachable', detail: 'no connection' });
+const LOST: Either<RedisError, never> = left({ _tag: 'Unreachable', detail: 'no connection' });
 
 /** `clock` is the pod's, which may stop; `network` is the world's, and goes on. */
 export const modelBus = (
@@ -60,7 +60,7 @@ export const modelBus = (
   network: Clock = clock,
 ): ModelBus => {
   const { scheduler, random } = clock;
-  const event$ = new Subject<BusEvent>();
+  const event$ = new Subject<RedisEvent>();
   const denied = new Set<string>();
   const sent = new Map<string, number>();
   let stuck: (() => void)[] = [];
@@ -146,7 +146,11 @@ export const modelBus = (
     connect(was);
   };
 
-  const command = <A>(name: string, hearing: boolean, run: (peer: Peer) => Reply<A>): Answer<A> =>
+  const command = <A>(
+    name: string,
+    hearing: boolean,
+    run: (peer: Peer) => Reply<A>,
+  ): RedisReply<A> =>
     new Observable((out) => {
       sent.set(name, (sent.get(name) ?? 0) + 1);
       const answer = (reply: Reply<A>): void => {

@@ -5,12 +5,24 @@
  */
 import { isLeft, left, right, type Either } from 'fp-ts/lib/Either.js';
 import { isSome } from 'fp-ts/lib/Option.js';
-import type { BusError, CallOf, Outcome, Recalled } from '../../lib/broker/bus.js';
-import { channelOf } from '../../lib/broker/bus.js';
-import type { Draft } from '../../lib/codec.js';
-import { decodePublication, payloadOf, type Publication } from '../../lib/codec.js';
-import { NO_LOG, type Page, PAGE_BYTES } from '../../lib/log/index.js';
-import { formatId, GLOBAL, parseId, type Room, type Top } from '../../lib/position.js';
+import {
+  type RedisError,
+  type CallOf,
+  type Outcome,
+  type Recalled,
+  channelOf,
+} from '../../lib/broker/redis/port.js';
+import type { Draft, Publication } from '../../lib/protocol/publication.js';
+import { decodePublication } from '../../lib/protocol/channel-payload.js';
+import { payloadOf } from '../../lib/protocol/payload.js';
+import { NO_LOG, type Page, PAGE_BYTES } from '../../lib/history/index.js';
+import {
+  formatId,
+  GLOBAL,
+  parseId,
+  type Room,
+  type LogPosition,
+} from '../../lib/protocol/position.js';
 import type { VirtualClock } from './virtual-clock.js';
 
 export interface Entry {
@@ -44,7 +56,7 @@ export interface Peer {
   broken(): void;
 }
 
-export type Reply<A> = Either<BusError, A>;
+export type Reply<A> = Either<RedisError, A>;
 
 export interface ModelRedis {
   // what connections do
@@ -62,11 +74,11 @@ export interface ModelRedis {
     call?: CallOf,
   ): Reply<readonly Outcome[]>;
   /** Reads alone, and so whatever it refuses. */
-  standing(room: Room): Reply<Top | undefined>;
-  top(room: Room, tag: number): Reply<Top>;
+  standing(room: Room): Reply<LogPosition | undefined>;
+  top(room: Room, tag: number): Reply<LogPosition>;
   page(room: Room, from: number, most: number, tag: number): Reply<Page>;
   peek(room: Room, from: number, most: number): Reply<Page>;
-  renew(room: Room, old: number, tag: number): Reply<Top>;
+  renew(room: Room, old: number, tag: number): Reply<LogPosition>;
   members(room: Room, serverId: string, own: number | undefined): Reply<number>;
   lease(serverId: string): Reply<readonly string[]>;
   /** A pod gives its lease back. */
@@ -91,7 +103,7 @@ export interface ModelRedis {
   /** A replica that is so many ms behind became the master; connections break when `cut`. */
   promote(behindMs: number, cut: boolean): void;
   /** Every writing command is answered so; undefined: none. */
-  refuse(tag: BusError['_tag'] | undefined): void;
+  refuse(tag: RedisError['_tag'] | undefined): void;
   refuses(): boolean;
   /** This room's key is of the wrong type. */
   spoil(room: Room): void;
@@ -108,7 +120,7 @@ export interface ModelRedis {
   texts(room: Room): readonly string[];
   rooms(): readonly Room[];
   /** Where a log stands; undefined: there is none. */
-  position(room: Room): Top | undefined;
+  position(room: Room): LogPosition | undefined;
   hears(channel: string): number;
 }
 
@@ -126,7 +138,7 @@ export interface ModelOptions extends Witnessed {
 
 const LEASE_MS = 10_000;
 const KEY_TTL_MS = 300_000;
-/** As `lib/broker/redis-calls.ts` has it, with a timeout of 2 s. */
+/** As `lib/broker/redis/commands.ts` has it, with a timeout of 2 s. */
 const MARK_MS = 8_000;
 const TELLING_MESSAGES = 1_000;
 const FENCE_MARGIN_MS = 2_000;
@@ -149,7 +161,7 @@ export const modelRedis = (
   let words: { readonly text: string; readonly at: number }[] = [];
   /** How to take back what was written last, by the monotonic clock. */
   let journal: { readonly at: number; readonly undo: () => void }[] = [];
-  let refused: BusError['_tag'] | undefined;
+  let refused: RedisError['_tag'] | undefined;
   let skew = 0;
   const epochs = new Map<Room, readonly number[]>();
   const lost = new Set<string>();
@@ -195,9 +207,9 @@ export const modelRedis = (
     return log;
   };
 
-  const topOf = ({ tag, offset, ms, id }: Log): Top => ({ tag, offset, ms, id });
+  const topOf = ({ tag, offset, ms, id }: Log): LogPosition => ({ tag, offset, ms, id });
 
-  const refusal = (room?: Room): BusError | undefined => {
+  const refusal = (room?: Room): RedisError | undefined => {
     if (refused !== undefined) return { _tag: refused, detail: 'the model refuses' };
     return room !== undefined && spoilt.has(room)
       ? { _tag: 'WrongType', detail: 'the model spoilt it' }

@@ -3,8 +3,8 @@
  * kept: of whatever it was sent last, or of each log. Others say things in its room and to everybody meanwhile, on two pods
  * of one model of Redis. What it got in the end is compared with what was acknowledged.
  */
-import { GLOBAL, NO_EPOCH, type Room } from '../../lib/position.js';
-import { LAG_MS } from '../../lib/resume.js';
+import { GLOBAL, NO_EPOCH, type Room } from '../../lib/protocol/position.js';
+import { LAG_MS } from '../../lib/protocol/resume.js';
 import { type ClusterPod, clusterPod } from './cluster/pod.js';
 import type { Link } from './cluster/link.js';
 import { type Frame, idOf, recordOf } from './invariants/frame.js';

@@ -5,13 +5,13 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
-import { ANYBODY } from '../../lib/access/choice.js';
-import type { Identity } from '../../lib/access/index.js';
+import { ANONYMOUS } from '../../lib/auth/from-config.js';
+import type { Identity } from '../../lib/auth/index.js';
 import type { Clock } from '../../lib/clock.js';
-import type { Connection } from '../../lib/command.js';
-import { connection, type ConnectionDeps } from '../../lib/connection.js';
-import type { Room } from '../../lib/position.js';
-import { resumesOf } from '../../lib/resume.js';
+import type { Connection } from '../../lib/connection/connection.js';
+import { connection, type ConnectionDeps } from '../../lib/connection/socket-connection.js';
+import type { Room } from '../../lib/protocol/position.js';
+import { resumesOf } from '../../lib/protocol/resume.js';
 import { newUser } from './credentials.js';
 
 /** A message as a client gets it. */
@@ -224,7 +224,7 @@ export const peer = (
 ): Peer => {
   const socket = new PlayedSocket(clock);
   const webSocket = new PlayedWebSocket(clock, socket);
-  const identity = { ...ANYBODY, userId, ...limited };
+  const identity = { ...ANONYMOUS, userId, ...limited };
   const admission = { identity, room, resumes: resumesOf(lastId ?? null) };
   const made = connection(deps)(
     webSocket as unknown as WebSocket,

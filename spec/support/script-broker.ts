@@ -11,8 +11,8 @@ import type {
   PublishError,
   Receipt,
 } from '../../lib/broker/index.js';
-import { type Draft, publicationOf } from '../../lib/codec.js';
-import { drawNonce, GLOBAL, type Room, type Top } from '../../lib/position.js';
+import { type Draft, publicationOf } from '../../lib/protocol/publication.js';
+import { drawNonce, GLOBAL, type Room, type LogPosition } from '../../lib/protocol/position.js';
 import type { VirtualClock } from './virtual-clock.js';
 
 export interface ScriptBroker extends Broker {
@@ -30,7 +30,7 @@ export interface ScriptBroker extends Broker {
   subscribed(room: Room): number;
   /** Publishes that wait for an answer. */
   underway(): number;
-  top(room: Room): Top;
+  top(room: Room): LogPosition;
   /** Says something on a room's channel. */
   push(room: Room, event: ChannelEvent): void;
   /** The channel says that the room cannot be had, and ends. */
@@ -46,12 +46,13 @@ export const scriptBroker = (clock: VirtualClock): ScriptBroker => {
   const channels = new Map<Room, Set<Subscriber<ChannelEvent>>>();
   const opened = new Set<Subscriber<ChannelEvent>>();
   const counts = new Map<Room, number>();
-  const tops = new Map<Room, Top>();
+  const tops = new Map<Room, LogPosition>();
   const since = clock.wall();
   let underway = 0;
   let last = 0;
 
-  const topOf = (room: Room): Top => tops.get(room) ?? { tag: 1, offset: 0, ms: since, id: null };
+  const topOf = (room: Room): LogPosition =>
+    tops.get(room) ?? { tag: 1, offset: 0, ms: since, id: null };
 
   const say = (room: Room, event: ChannelEvent): void => {
     for (const subscriber of [...(channels.get(room) ?? [])])
@@ -152,9 +153,9 @@ export const scriptBroker = (clock: VirtualClock): ScriptBroker => {
       (self.membersMs === 0 ? of(0) : later(self.membersMs)).pipe(
         map(() => self.others.get(room) ?? 0),
       ),
-    elsewhere: (room) => of(self.others.get(room) ?? 0),
-    word$: NEVER,
-    say: () => of(right(undefined)),
+    membersElsewhere: (room) => of(self.others.get(room) ?? 0),
+    control$: NEVER,
+    sendControl: () => of(right(undefined)),
     close: () => of(undefined),
   };
   return self;

@@ -2,28 +2,33 @@
 import * as E from 'fp-ts/lib/Either.js';
 import * as O from 'fp-ts/lib/Option.js';
 import { firstValueFrom, type Subscription } from 'rxjs';
-import { type Answer, type Bus, type BusError, type BusEvent } from '../../lib/broker/bus.js';
-import { type BusOptions } from '../../lib/broker/redis-options.js';
+import {
+  type RedisReply,
+  type RedisPort,
+  type RedisError,
+  type RedisEvent,
+} from '../../lib/broker/redis/port.js';
+import { type RedisClientOptions } from '../../lib/broker/redis/options.js';
 import { systemClock } from '../../lib/clock.js';
-import { type Draft } from '../../lib/codec.js';
-import { parseId, type Room } from '../../lib/position.js';
+import type { Draft } from '../../lib/protocol/publication.js';
+import { parseId, type Room } from '../../lib/protocol/position.js';
 import { until } from './redis.js';
 
 export const TIMEOUT_MS = 1_000;
 export const HOUR = 3_600_000;
 
 export interface Watched {
-  readonly bus: Bus;
-  readonly events: BusEvent[];
+  readonly bus: RedisPort;
+  readonly events: RedisEvent[];
   /** What a channel brought, as text. */
   readonly said: (channel: string) => readonly string[];
   readonly tags: () => readonly string[];
   /** Waits for the next event of a kind, from now on or from the beginning. */
-  readonly next: (tag: BusEvent['_tag'], from?: number, ms?: number) => Promise<BusEvent>;
+  readonly next: (tag: RedisEvent['_tag'], from?: number, ms?: number) => Promise<RedisEvent>;
   readonly close: () => Promise<void>;
 }
 
-export const options = (over: Partial<BusOptions>): BusOptions => ({
+export const options = (over: Partial<RedisClientOptions>): RedisClientOptions => ({
   url: '',
   sentinels: [],
   sentinelName: '',
@@ -37,8 +42,8 @@ export const options = (over: Partial<BusOptions>): BusOptions => ({
   ...over,
 });
 
-export const watch = (bus: Bus): Watched => {
-  const events: BusEvent[] = [];
+export const watch = (bus: RedisPort): Watched => {
+  const events: RedisEvent[] = [];
   const subscription: Subscription = bus.event$.subscribe((event) => events.push(event));
   return {
     bus,
@@ -65,19 +70,21 @@ export const watch = (bus: Bus): Watched => {
   };
 };
 
-export const ready = async (bus: Bus): Promise<Watched> => {
+export const ready = async (bus: RedisPort): Promise<Watched> => {
   const watched = watch(bus);
   await watched.next('Ready', 0);
   return watched;
 };
 
-export const right = async <A>(answer$: Answer<A>): Promise<A> => {
+export const right = async <A>(answer$: RedisReply<A>): Promise<A> => {
   const either = await firstValueFrom(answer$);
   if (E.isLeft(either)) throw new Error(`${either.left._tag}: ${either.left.detail}`);
   return either.right;
 };
 
-export const left = async (answer$: Answer<unknown>): Promise<BusError['_tag'] | 'no error'> => {
+export const left = async (
+  answer$: RedisReply<unknown>,
+): Promise<RedisError['_tag'] | 'no error'> => {
   const either = await firstValueFrom(answer$);
   return E.isLeft(either) ? either.left._tag : 'no error';
 };
@@ -96,7 +103,7 @@ export const later = (): number => Date.now() + HOUR;
 
 /** Publishes each text in a call of its own, one after the other, as a pod does in a room. */
 export const sayAll = async (
-  bus: Bus,
+  bus: RedisPort,
   room: Room,
   texts: readonly string[],
   nonce = 0,

@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import * as O from 'fp-ts/lib/Option.js';
 import { WebSocket } from 'ws';
-import { GLOBAL, type Id, parseId } from '../../lib/position.js';
+import { GLOBAL, type MessageId, parseId } from '../../lib/protocol/position.js';
 import { asUser, newUser } from './credentials.js';
 import { until } from './redis.js';
 import { checker } from './invariants.js';
@@ -15,7 +15,7 @@ import { isControl } from './invariants/frame.js';
 /** A message as its first hearer got it; who hears it again must get the same text. */
 interface Word {
   readonly idText: string;
-  readonly id: Id;
+  readonly id: MessageId;
   readonly room: string;
   readonly text: string;
   /** The number of the saying; undefined: presence, or another program's. */
@@ -118,7 +118,7 @@ const HOST = '127.0.0.1';
 /** Where the id stands in a message of ours. */
 const ID_AT = [7, 43] as const;
 
-const idOf = (text: string): Id => {
+const idOf = (text: string): MessageId => {
   const id = parseId(text);
   if (O.isNone(id)) throw new Error(`expected a UUIDv7, got ${text}`);
   return id.value;

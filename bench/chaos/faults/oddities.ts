@@ -1,7 +1,7 @@
 /** What an operator or a neighbour does to Redis while it runs: rights, memory, pauses, connections, words on our channels. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { channelOf } from '../../../lib/broker/bus.js';
-import { formatId, GLOBAL, parseId, type Room } from '../../../lib/position.js';
+import { channelOf } from '../../../lib/broker/redis/port.js';
+import { formatId, GLOBAL, parseId, type Room } from '../../../lib/protocol/position.js';
 import { ACL_USER } from '../../../spec/support/docs.js';
 import {
   acked,

@@ -3,8 +3,7 @@
  * same `id` what was not acknowledged, obeys close codes, waits longer each time before it comes back. And as people are: it
  * comes and goes, reads slowly or not at all, loses its network. All that happens to it is told the checker.
  */
-import type { Room } from '../../../lib/position.js';
-import { GLOBAL } from '../../../lib/position.js';
+import { type Room, GLOBAL } from '../../../lib/protocol/position.js';
 import type { Checker, Ears } from '../invariants.js';
 import { idOf, idTextOf, recordOf, textIn } from '../invariants/frame.js';
 import type { VirtualClock } from '../virtual-clock.js';

@@ -3,8 +3,14 @@
  * forges places, epochs and times, says again what was said, and sends what is no message. Whatever it
  * does, members hear it as a stranger's or not at all, and nothing that the pods said is touched by it.
  */
-import { channelOf } from '../../../lib/broker/bus.js';
-import { formatId, GLOBAL, type Id, type Room, type Top } from '../../../lib/position.js';
+import { channelOf } from '../../../lib/broker/redis/port.js';
+import {
+  formatId,
+  GLOBAL,
+  type MessageId,
+  type Room,
+  type LogPosition,
+} from '../../../lib/protocol/position.js';
 import type { ModelRedis } from '../model-redis.js';
 import type { VirtualClock } from '../virtual-clock.js';
 
@@ -27,7 +33,7 @@ export interface Neighbour {
 interface Trick {
   readonly name: string;
   /** The id that it writes, from where the log stands. */
-  readonly id: (top: Top, random: () => number) => Partial<Id>;
+  readonly id: (top: LogPosition, random: () => number) => Partial<MessageId>;
   readonly type?: string;
   readonly more?: string;
 }
@@ -103,10 +109,14 @@ export const neighbour = (options: NeighbourOptions): Neighbour => {
     redis.run(() => void redis.send(channelOf(room), Buffer.from(text)));
   };
 
-  const tell = (room: Room, top: Top, { name, id, type = 'chat', more = '' }: Trick): void => {
+  const tell = (
+    room: Room,
+    top: LogPosition,
+    { name, id, type = 'chat', more = '' }: Trick,
+  ): void => {
     count += 1;
     const nonce = Math.floor(random() * 0x100000);
-    const made: Id = {
+    const made: MessageId = {
       ...top,
       global: room === GLOBAL,
       outside: false,

@@ -3,16 +3,16 @@
  * played. It is started, killed, frozen, drained, and started again under the same name.
  */
 import { Subscription } from 'rxjs';
-import { ANYBODY } from '../../../lib/access/choice.js';
+import { ANONYMOUS } from '../../../lib/auth/from-config.js';
 import type { BrokerStatus } from '../../../lib/broker/index.js';
-import { podsBroker, type PodsBroker } from '../../../lib/broker/pods.js';
-import { CLOSE } from '../../../lib/close.js';
-import type { Config, DeepPartial } from '../../../lib/config.js';
-import { connection } from '../../../lib/connection.js';
-import { drain } from '../../../lib/drain.js';
-import { heartbeat } from '../../../lib/heartbeat.js';
-import type { Room } from '../../../lib/position.js';
-import { resumesOf } from '../../../lib/resume.js';
+import { clusterBroker, type ClusterBroker } from '../../../lib/broker/cluster/cluster-broker.js';
+import { CLOSE } from '../../../lib/protocol/close-codes.js';
+import type { Config, DeepPartial } from '../../../lib/config/index.js';
+import { connection } from '../../../lib/connection/socket-connection.js';
+import { drain } from '../../../lib/connection/drain.js';
+import { heartbeat } from '../../../lib/connection/heartbeat.js';
+import type { Room } from '../../../lib/protocol/position.js';
+import { resumesOf } from '../../../lib/protocol/resume.js';
 import { type PodHub, podHub } from '../hub-world.js';
 import { type ModelBus, modelBus } from '../model-bus.js';
 import type { ModelRedis } from '../model-redis.js';
@@ -61,7 +61,7 @@ export interface ClusterPodOptions {
 interface Life {
   readonly clock: ProcessClock;
   readonly bus: ModelBus;
-  readonly broker: PodsBroker;
+  readonly broker: ClusterBroker;
   readonly hub: PodHub;
   readonly beside: Subscription;
   readonly links: Set<Link>;
@@ -82,7 +82,7 @@ export const clusterPod = (options: ClusterPodOptions): ClusterPod => {
     if (life !== undefined) return;
     const clock = world.process();
     const bus = modelBus(redis, clock, name, world);
-    const broker = podsBroker({ bus, clock, serverId: name, timeoutMs: 2_000 });
+    const broker = clusterBroker({ bus, clock, serverId: name, timeoutMs: 2_000 });
     const hub = podHub({
       clock,
       broker,
@@ -98,7 +98,7 @@ export const clusterPod = (options: ClusterPodOptions): ClusterPod => {
     const { pingIntervalMs, pongTimeoutMs } = hub.config.limits;
     const beside = heartbeat({ clock, pingIntervalMs, pongTimeoutMs })(hub.connections).subscribe(
       ({ connection: overdue, why }) =>
-        why === 'silent' ? overdue.cut() : overdue.close(CLOSE.halfMessage),
+        why === 'silent' ? overdue.terminate() : overdue.close(CLOSE.halfMessage),
     );
     life = { clock, bus, broker, hub, beside, links: new Set(), state: 'open', frozen: false };
     const mine = life;
@@ -149,7 +149,7 @@ export const clusterPod = (options: ClusterPodOptions): ClusterPod => {
     const { hub, broker, beside, clock, links } = mine;
     peak(mine);
     hub.deadline();
-    for (const each of hub.connections) each.cut();
+    for (const each of hub.connections) each.terminate();
     broker.close().subscribe({
       complete: () => {
         hub.running.unsubscribe();
@@ -192,7 +192,7 @@ export const clusterPod = (options: ClusterPodOptions): ClusterPod => {
         },
       });
       links.add(made);
-      const identity = { ...ANYBODY, userId: user };
+      const identity = { ...ANONYMOUS, userId: user };
       const admission = { identity, room, resumes: resumesOf(lastId ?? null) };
       hub.enter(connection(hub.deps)(made.webSocket, made.socket, admission));
       return made;

@@ -2,13 +2,13 @@
  * What was said on one pod alone, and is in no log: to be had by whoever was there, and told as a gap to whoever comes to that
  * pod with an id of before it. A pod that ends takes what it knew of it along.
  */
-import type { Id, Room } from '../../../lib/position.js';
+import type { MessageId, Room } from '../../../lib/protocol/position.js';
 import type { Resumed } from './stay.js';
 import type { Saying } from './word.js';
 
 export interface Alone {
   /** It was heard on this pod outside the log, or acknowledged with `scope: "pod"`. */
-  readonly said: (pod: string, saying: Saying, id: Id, at: number) => void;
+  readonly said: (pod: string, saying: Saying, id: MessageId, at: number) => void;
   readonly heard: (client: string, saying: Saying) => void;
   /** Comes in without an id, or was told a gap: what was said before is nothing that it missed unsaid. */
   readonly began: (client: string, room: Room, at: number) => void;
@@ -29,7 +29,7 @@ export interface Asked {
 
 interface Spoken {
   readonly saying: Saying;
-  readonly id: Id;
+  readonly id: MessageId;
   readonly at: number;
 }
 
@@ -78,7 +78,7 @@ export const alone = (isUnanswered: Unanswered): Alone => {
 };
 
 /** It was said at that place or behind it. Of two epochs nobody can tell. */
-const isBehind = (resumed: Resumed, id: Id): boolean =>
+const isBehind = (resumed: Resumed, id: MessageId): boolean =>
   resumed._tag === 'After'
     ? resumed.id.tag === id.tag && resumed.id.offset <= id.offset
     : id.ms >= resumed.dueMs;

@@ -1,7 +1,7 @@
 /** What clients are told, read once: a message that somebody was told before is compared with what they were told. */
 import * as O from 'fp-ts/lib/Option.js';
-import { isControlEvent } from '../../../lib/control.js';
-import { GLOBAL, type Id, parseId, type Room } from '../../../lib/position.js';
+import { isSystemEvent } from '../../../lib/protocol/system-event.js';
+import { GLOBAL, type MessageId, parseId, type Room } from '../../../lib/protocol/position.js';
 
 export interface Frame {
   readonly id: string;
@@ -19,7 +19,7 @@ const ID_AT = [7, 43] as const;
 
 export const idTextOf = (text: string): string => text.slice(...ID_AT);
 
-export const idOf = (text: string): Id | undefined => {
+export const idOf = (text: string): MessageId | undefined => {
   const id = parseId(text);
   return O.isSome(id) ? id.value : undefined;
 };
@@ -43,4 +43,4 @@ export const textIn = (value: unknown): string => (typeof value === 'string' ? v
 export const isControl = ({ type, data }: Frame): boolean =>
   type === 'error' ||
   type === 'pong' ||
-  (type === 'system' && isControlEvent(recordOf(data)['event']));
+  (type === 'system' && isSystemEvent(recordOf(data)['event']));

@@ -2,8 +2,8 @@
  * What really happened below the pods, as far as a run knows it: faults, epochs, what was trimmed, whether probes could go
  * round, and what pods said of themselves meanwhile. By this a `gap` is due or not, and a status is true or not.
  */
-import type { GapReason } from '../../../lib/control.js';
-import type { Id, Room } from '../../../lib/position.js';
+import type { GapReason } from '../../../lib/protocol/system-event.js';
+import type { MessageId, Room } from '../../../lib/protocol/position.js';
 import { type Place, placeText } from './frame.js';
 import type { Findings } from './violation.js';
 
@@ -36,7 +36,7 @@ export interface GapTold {
   /** The epoch that its own id is of, if that is of this log: who goes on from here goes on in that one. */
   readonly to: number | undefined;
   /** Told before `joined`: then it is about the id that was given. */
-  readonly resumed: Id | 'since' | undefined;
+  readonly resumed: MessageId | 'since' | undefined;
   readonly place: Place | undefined;
   /** The stay in the room was of this pod alone, as Redis could not be had. */
   readonly onPod: boolean;

@@ -2,7 +2,7 @@
  * One room as all its hearers saw it: which message stands at which place, and one order for all. What is kept is a number
  * a message and one a pair of neighbours, however many heard it.
  */
-import type { Room } from '../../../lib/position.js';
+import type { Room } from '../../../lib/protocol/position.js';
 import { placeText, roomText } from './frame.js';
 import type { Findings } from './violation.js';
 import type { Word } from './word.js';

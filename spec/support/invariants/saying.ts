@@ -1,5 +1,5 @@
 /** What clients said, and what became of it: who may be heard with it, its acks, and where it stands. */
-import { GLOBAL, type Room } from '../../../lib/position.js';
+import { GLOBAL, type Room } from '../../../lib/protocol/position.js';
 import { idOf, roomText } from './frame.js';
 import type { Findings } from './violation.js';
 import type { Saying, Word } from './word.js';

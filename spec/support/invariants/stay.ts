@@ -2,7 +2,7 @@
  * One client's stay in one room over one connection: where it has come to, whether what it hears is the next, a repeat,
  * behind a hole, or of an epoch that is over. Holds a few numbers and what it heard outside the log.
  */
-import type { Id, Room } from '../../../lib/position.js';
+import type { MessageId, Room } from '../../../lib/protocol/position.js';
 import { type Place, placeText, roomText } from './frame.js';
 import type { Order } from './order.js';
 import type { Findings, Tag } from './violation.js';
@@ -10,7 +10,7 @@ import type { Saying, Word } from './word.js';
 
 /** Where it asked to go on from: after an id, or after a time. */
 export type Resumed =
-  | { readonly _tag: 'After'; readonly id: Id; readonly word: Word | undefined }
+  | { readonly _tag: 'After'; readonly id: MessageId; readonly word: Word | undefined }
   /** What was trimmed before `dueMs` is no loss: the client had it. */
   | { readonly _tag: 'Since'; readonly ms: number; readonly dueMs: number };
 
@@ -67,10 +67,15 @@ export interface Stay {
   readonly gapAt: () => number | undefined;
   readonly heard: (word: Word, at: number) => void;
   /** A frame of the server's own that shows the place. */
-  readonly shown: (id: Id, at: number) => void;
+  readonly shown: (id: MessageId, at: number) => void;
   /** `id`: where it goes on, unless the frame shows another log's place. */
-  readonly gap: (id: Id | undefined, reason: string, at: number) => void;
-  readonly joined: (id: Id, recovered: number | undefined, onPod: boolean, at: number) => void;
+  readonly gap: (id: MessageId | undefined, reason: string, at: number) => void;
+  readonly joined: (
+    id: MessageId,
+    recovered: number | undefined,
+    onPod: boolean,
+    at: number,
+  ) => void;
   readonly hasHeard: (saying: Saying) => boolean;
   /** Said on this pod alone: it is to be heard here. */
   readonly owe: (saying: Saying, at: number) => void;

@@ -14,7 +14,7 @@
  *   I11 no input ends a process
  *   I12 what is said of a pod's health is true
  */
-import type { Room } from '../../../lib/position.js';
+import type { Room } from '../../../lib/protocol/position.js';
 
 export type Tag =
   | 'I1'

@@ -1,12 +1,12 @@
 /** A message as its hearers know it, and as its sayer does. */
-import type { Id, Room } from '../../../lib/position.js';
+import type { MessageId, Room } from '../../../lib/protocol/position.js';
 
 /** A message that members share: the same text for whoever hears it. */
 export interface Word {
   /** Its number among all words, so that what is kept of a hearing is a number. */
   readonly n: number;
   readonly idText: string;
-  readonly id: Id;
+  readonly id: MessageId;
   readonly room: Room;
   readonly text: string;
   readonly type: string;
@@ -19,7 +19,7 @@ export interface Word {
 
 export interface Ack {
   readonly idText: string;
-  readonly id: Id;
+  readonly id: MessageId;
   readonly onPod: boolean;
   readonly duplicate: boolean;
   readonly pod: string;

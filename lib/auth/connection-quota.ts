@@ -1,0 +1,21 @@
+/** At most so many of the same name at once: connections of a user, of an address. */
+
+/** Takes a place and gives back how to leave it, which may be called twice; `undefined` where none is left. */
+export type ConnectionQuota = (name: string) => (() => void) | undefined;
+
+export const connectionQuota = (most: number): ConnectionQuota => {
+  const taken = new Map<string, number>();
+  return (name) => {
+    const count = taken.get(name) ?? 0;
+    if (count >= most) return undefined;
+    taken.set(name, count + 1);
+    let holds = true;
+    return () => {
+      if (!holds) return;
+      holds = false;
+      const left = (taken.get(name) ?? 1) - 1;
+      if (left === 0) taken.delete(name);
+      else taken.set(name, left);
+    };
+  };
+};

@@ -1,0 +1,63 @@
+/** Which access a configuration asks for. */
+import { getOrElse, isLeft, right } from 'fp-ts/lib/Either.js';
+import { type Observable, of, tap } from 'rxjs';
+import type { Clock } from '../clock.js';
+import type { Config } from '../config/index.js';
+import { type PublicKey, publicKeysOf } from '../config/public-keys.js';
+import type { HubEvent } from '../hub-event.js';
+import { httpGet } from './http-get.js';
+import type { Auth, Identity } from './index.js';
+import { remoteJwks } from './jwks.js';
+import { jwtVerifier } from './jwt.js';
+
+export interface AuthDeps {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly emit: (event: HubEvent) => void;
+  /** Whether somebody will ask for claims. */
+  readonly keepClaims: boolean;
+  /** Whatever it does ends then. */
+  readonly ended$: Observable<unknown>;
+}
+
+export const authOf = ({ config, clock, emit, keepClaims, ended$ }: AuthDeps): Auth => {
+  const { authEnabled, jwtPublicKey, jwtJwksUrl: url } = config.access;
+  if (!authEnabled) return NO_AUTH;
+  const access = jwtVerifier({
+    config,
+    clock,
+    keepClaims,
+    // the configuration is checked: what cannot be read has stopped the start
+    publicKeys: getOrElse(() => NONE)(publicKeysOf(jwtPublicKey)),
+    published:
+      url === ''
+        ? undefined
+        : remoteJwks({
+            clock,
+            ended$,
+            read: () => httpGet(url),
+            failed: (detail) => emit({ _tag: 'KeysUnavailable', detail }),
+            remarked: (detail) => emit({ _tag: 'KeysUnsafe', detail }),
+          }),
+  });
+  return {
+    ...access,
+    authenticate: (credentials) =>
+      access.authenticate(credentials).pipe(
+        tap((judged) => {
+          if (isLeft(judged)) emit({ _tag: 'Denied', denial: judged.left });
+        }),
+      ),
+  };
+};
+
+const NONE: readonly PublicKey[] = [];
+
+/** Everybody is nobody in particular, and may do all that sockets and routes offer. */
+export const ANONYMOUS: Identity = {
+  userId: null,
+  rights: { join: 'all', publish: 'all', global: true, admin: true },
+  expiresAt: undefined,
+};
+
+export const NO_AUTH: Auth = { enabled: false, authenticate: () => of(right(ANONYMOUS)) };

@@ -1,0 +1,38 @@
+/**
+ * A text from a URL that the configuration names. It follows no redirect, reads a bounded answer, and leaves no socket
+ * behind: `fetch` would keep one for the next time.
+ */
+import { get as getPlain } from 'node:http';
+import { get as getTls } from 'node:https';
+import { Observable } from 'rxjs';
+
+const MAX_BYTES = 262_144;
+
+/** Emits once, or errors with what was expected. Unsubscribing cuts it. */
+export const httpGet = (url: string): Observable<string> =>
+  new Observable<string>((subscriber) => {
+    const get = url.startsWith('https:') ? getTls : getPlain;
+    const request = get(
+      url,
+      { agent: false, headers: { Accept: 'application/json' } },
+      (answer) => {
+        const chunks: Buffer[] = [];
+        let bytes = 0;
+        if (answer.statusCode !== 200)
+          subscriber.error(new Error(`expected 200, got ${answer.statusCode ?? 'no status'}`));
+        answer.on('error', (error) => subscriber.error(error));
+        answer.on('data', (chunk: Buffer) => {
+          bytes += chunk.length;
+          if (bytes > MAX_BYTES)
+            subscriber.error(new Error(`expected at most ${MAX_BYTES} bytes, got more`));
+          else chunks.push(chunk);
+        });
+        answer.on('end', () => {
+          subscriber.next(Buffer.concat(chunks).toString());
+          subscriber.complete();
+        });
+      },
+    );
+    request.on('error', (error) => subscriber.error(error));
+    return () => request.destroy();
+  });

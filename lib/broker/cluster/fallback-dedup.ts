@@ -1,0 +1,85 @@
+/**
+ * Messages that members of this pod got already though their publish may have run: when Redis says one after all, it is
+ * not said again. The 20 bits of the id alone would collide once in a million messages, so a digest of what stands behind
+ * the id must be the same too. Kept for as long as a log may still say it. Bounded by number; of those that were let go only
+ * bits are left (`let-go.ts`), and what may be one of them is told as a gap rather than said twice.
+ */
+import { createHash } from 'node:crypto';
+import type { Clock } from '../../clock.js';
+import { type Publication, bodyOf } from '../../protocol/publication.js';
+import type { Room } from '../../protocol/position.js';
+import { bloomFilter } from './bloom.js';
+
+export interface FallbackDedup {
+  /** `as` is the id under which it was said. */
+  remember(room: Room, nonce: number, rest: string, as: string): void;
+  /**
+   * That id, of an echo; `FORGOTTEN` of what may be one. Costs nothing while nothing is remembered, which is always but after
+   * an outage.
+   */
+  find(room: Room, publication: Publication): string | undefined;
+  size(): number;
+}
+
+export interface FallbackDedupDeps {
+  readonly clock: Clock;
+  /** How long a log has what it has: after a long outage an echo is read there. */
+  readonly logTtlMs?: number;
+}
+
+/** The id of an echo of which too much was forgotten. */
+export const FORGOTTEN = '';
+
+interface Echo {
+  readonly digest: string;
+  readonly as: string;
+  readonly until: number;
+}
+
+const LEAST_MS = 600_000;
+/** Clocks, and a page that was read just before its end. */
+const MARGIN_MS = 60_000;
+/** 17 MB. */
+const MAX_ECHOES = 65_536;
+
+export const fallbackDedup = ({ clock, logTtlMs = LEAST_MS }: FallbackDedupDeps): FallbackDedup => {
+  const keepMs = Math.max(LEAST_MS, logTtlMs) + MARGIN_MS;
+  /** In the order of `until`. */
+  const kept = new Map<string, Echo>();
+  const gone = bloomFilter(clock, keepMs);
+
+  const forget = (): void => {
+    const now = clock.scheduler.now();
+    for (const [key, { digest, until }] of kept) {
+      if (until > now && kept.size <= MAX_ECHOES) return;
+      kept.delete(key);
+      if (until > now) gone.add(key + digest);
+    }
+  };
+
+  return {
+    remember: (room, nonce, rest, as) => {
+      const key = keyOf(room, nonce);
+      kept.delete(key);
+      kept.set(key, { digest: digestOf(rest), as, until: clock.scheduler.now() + keepMs });
+      forget();
+    },
+    find: (room, publication) => {
+      if (publication.id.outside || (kept.size === 0 && gone.isEmpty())) return undefined;
+      forget();
+      const key = keyOf(room, publication.id.nonce);
+      const echo = kept.get(key);
+      if (echo === undefined && gone.isEmpty()) return undefined;
+      const digest = digestOf(bodyOf(publication.payload));
+      if (echo?.digest === digest) return echo.as;
+      return gone.mayHave(key + digest) ? FORGOTTEN : undefined;
+    },
+    size: () => kept.size,
+  };
+};
+
+const keyOf = (room: Room, nonce: number): string => `${nonce} ${room} `;
+
+/** 66 bits. */
+const digestOf = (rest: string): string =>
+  createHash('sha256').update(rest).digest('base64url').slice(0, 11);

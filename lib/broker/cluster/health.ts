@@ -1,0 +1,179 @@
+/**
+ * The outage, as one state machine. Health is what arrives, not what is connected: a probe goes to Redis every 500 ms the
+ * way messages go, and only its round trip counts.
+ *
+ *                  probe came round                     none for 2 s
+ *   Starting ─────────────────────────────▶ Up ─────────────────────────▶ Degraded
+ *      │                                    ▲  ▲                           │  │  ▲
+ *      │ none for 3 s                       │  └── came round, all whole ──┘  │  │
+ *      └──────────▶ Degraded                │                                 │  │
+ *                                           │              came round, rooms  │  │ none for 2 s,
+ *                      all rooms whole,     │              not whole yet      │  │ or bus lost
+ *                      or 1 s has gone      └──────────── Checking ◀──────────┘  │
+ *                                                            └───────────────────┘
+ *
+ *   Outside, Checking is still degraded. In every phase: 1.3 s without a probe on a bus that looks ready asks for a new
+ *   connection, again each 1.3 s (a frozen peer looks connected); a Redis that became read-only asks at once.
+ *
+ * Time is counted awake: a step adds at most 500 ms, so a stalled loop or a stopped process is not taken for an outage.
+ */
+import { concatMap, map, merge, Observable, observeOn, queueScheduler, scan, timer } from 'rxjs';
+import type { Clock } from '../../clock.js';
+import type { BrokerStatus } from '../index.js';
+
+export type Input =
+  /** Time passes; judged only here, after the sockets that are ready were read. */
+  | { readonly _tag: 'Tick' }
+  | { readonly _tag: 'Ready' }
+  | { readonly _tag: 'Lost' }
+  /** A probe came round. */
+  | { readonly _tag: 'Returned' }
+  /** Redis answered that it is a replica. */
+  | { readonly _tag: 'ReadOnly' }
+  /** Whether every room that is wanted is subscribed and its position checked. */
+  | { readonly _tag: 'AllRoomsSynced'; readonly whole: boolean };
+
+export interface Health {
+  readonly phase: 'Starting' | 'Up' | 'Degraded' | 'Checking';
+  /** Unix ms of the last change that is told. */
+  readonly since: number;
+  /** When the last input came, monotonic. */
+  readonly at: number;
+  /** Awake ms without a probe; in this phase; since the connection was last given a chance. */
+  readonly silentMs: number;
+  readonly phaseMs: number;
+  readonly triedMs: number;
+  readonly ready: boolean;
+  readonly whole: boolean;
+  /** This step asks for a new connection. */
+  readonly reconnect: boolean;
+}
+
+const TICK_MS = 250;
+/** The most that one step counts: two ticks. */
+const STEP_MS = 2 * TICK_MS;
+const START_MS = 3_000;
+const SILENT_MS = 2_000;
+const RECONNECT_MS = 1_300;
+/** With the bus' backoff of at most 1 s: restored within 2 s of the broker's return. */
+const CHECK_MS = 1_000;
+/** A replica answers every command so; once is enough until the new connection can have come. */
+const READ_ONLY_MS = 500;
+
+export const start = (at: number, wall: number): Health => ({
+  phase: 'Starting',
+  since: wall,
+  at,
+  silentMs: 0,
+  phaseMs: 0,
+  triedMs: 0,
+  ready: false,
+  whole: false,
+  reconnect: false,
+});
+
+/** One step; pure. `at` is monotonic, `wall` Unix ms. */
+export const step = (before: Health, input: Input, at: number, wall: number): Health => {
+  const passed = Math.min(Math.max(0, at - before.at), STEP_MS);
+  const now: Health = {
+    ...before,
+    at,
+    silentMs: before.silentMs + passed,
+    phaseMs: before.phaseMs + passed,
+    triedMs: before.triedMs + passed,
+    reconnect: false,
+  };
+  switch (input._tag) {
+    case 'Tick':
+      return impatient(judged(now, wall));
+    case 'Ready':
+      return { ...now, ready: true, triedMs: 0 };
+    case 'Lost':
+      return enter(
+        now.phase === 'Checking' ? 'Degraded' : now.phase,
+        { ...now, ready: false },
+        wall,
+      );
+    case 'Returned':
+      return returned({ ...now, silentMs: 0, triedMs: 0 }, wall);
+    case 'ReadOnly':
+      return now.ready && now.triedMs >= READ_ONLY_MS
+        ? { ...now, reconnect: true, triedMs: 0 }
+        : now;
+    case 'AllRoomsSynced':
+      return enter(
+        now.phase === 'Checking' && input.whole ? 'Up' : now.phase,
+        { ...now, whole: input.whole },
+        wall,
+      );
+  }
+};
+
+const judged = (now: Health, wall: number): Health => {
+  switch (now.phase) {
+    case 'Starting':
+      return now.phaseMs >= START_MS ? enter('Degraded', now, wall) : now;
+    case 'Up':
+      return now.silentMs >= SILENT_MS ? enter('Degraded', now, wall) : now;
+    case 'Checking':
+      if (now.silentMs >= SILENT_MS) return enter('Degraded', now, wall);
+      // rooms that are not done yet are repaired as they come
+      return now.phaseMs >= CHECK_MS ? enter('Up', now, wall) : now;
+    case 'Degraded':
+      return now;
+  }
+};
+
+const returned = (now: Health, wall: number): Health => {
+  switch (now.phase) {
+    case 'Starting':
+      return enter('Up', now, wall);
+    case 'Degraded':
+      return enter(now.whole ? 'Up' : 'Checking', now, wall);
+    case 'Up':
+    case 'Checking':
+      return now;
+  }
+};
+
+/** A bus that is not ready makes connections by itself, with backoff; asking then would only start that over. */
+const impatient = (now: Health): Health =>
+  now.ready && now.triedMs >= RECONNECT_MS ? { ...now, reconnect: true, triedMs: 0 } : now;
+
+const enter = (phase: Health['phase'], now: Health, wall: number): Health => {
+  if (phase === now.phase) return now;
+  const told = tagOf(phase) !== tagOf(now.phase);
+  return { ...now, phase, phaseMs: 0, since: told ? wall : now.since };
+};
+
+const tagOf = (phase: Health['phase']): BrokerStatus['_tag'] =>
+  phase === 'Checking' ? 'Degraded' : phase;
+
+export const statusOf = ({ phase, since }: Health): BrokerStatus => {
+  const _tag = tagOf(phase);
+  return _tag === 'Starting' ? { _tag } : { _tag, since };
+};
+
+/** The machine over its inputs, with its own ticks. Inputs that an input causes wait their turn behind it. */
+export const health = (clock: Clock, input$: Observable<Input>): Observable<Health> => {
+  const tick$ = timer(TICK_MS, TICK_MS, clock.scheduler).pipe(
+    concatMap(
+      () =>
+        new Observable<Input>((out) =>
+          clock.turn(() => {
+            out.next({ _tag: 'Tick' });
+            out.complete();
+          }),
+        ),
+    ),
+  );
+  const { scheduler, wall } = clock;
+  return merge(tick$, input$).pipe(
+    observeOn(queueScheduler),
+    map((input) => ({ input, at: scheduler.now(), wall: wall() })),
+    scan(
+      (state, { input, at, wall: unix }) => step(state, input, at, unix),
+      start(scheduler.now(), wall()),
+    ),
+  );
+};

@@ -1,0 +1,33 @@
+/**
+ * The ids that were seen last in a room, by offset: a repeat is known by its whole id, never by its offset alone, as new
+ * messages take old offsets after a failover. 128 slots, grown as they are used: a quiet room costs nothing.
+ */
+import { isSome } from 'fp-ts/lib/Option.js';
+import type { Publication } from '../../protocol/publication.js';
+import { parseId } from '../../protocol/position.js';
+
+const SLOTS = 128;
+
+export interface RecentIds {
+  add(offset: number, idText: string): void;
+  has(publication: Publication): boolean;
+  /** Another message of the same epoch was seen at this offset. */
+  contradicts(publication: Publication): boolean;
+}
+
+export const recentIds = (): RecentIds => {
+  const slots = new Map<number, string>();
+  const at = (offset: number): string | undefined => slots.get(offset % SLOTS);
+  return {
+    add: (offset, idText) => {
+      slots.set(offset % SLOTS, idText);
+    },
+    has: ({ id, idText }) => at(id.offset) === idText,
+    contradicts: ({ id, idText }) => {
+      const there = at(id.offset);
+      if (there === undefined || there === idText) return false;
+      const other = parseId(there);
+      return isSome(other) && other.value.offset === id.offset && other.value.tag === id.tag;
+    },
+  };
+};

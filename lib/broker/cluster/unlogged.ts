@@ -1,0 +1,61 @@
+/**
+ * What is passed on though no log holds it: another program's message, or one of an epoch that is over.
+ * Each goes once, under an id of ours outside the log; should the log hold it after all, members who had it
+ * do not get it again. Bounded by number.
+ */
+import { digestOfPayload } from '../../protocol/channel-payload.js';
+import type { Publication } from '../../protocol/publication.js';
+import { type MessageId, nextNonce, nonceOf, type LogPosition } from '../../protocol/position.js';
+
+export interface Unlogged {
+  /** The id for a message at this place; undefined: it was passed on before. */
+  name(publication: Publication, place: LogPosition, isGlobal: boolean): MessageId | undefined;
+  /** It was passed on under the id `as`. */
+  passed(publication: Publication, as: string): void;
+  /** The id under which members have this message; it is forgotten with that. */
+  recall(publication: Publication): string | undefined;
+}
+
+interface Passed {
+  readonly digest: string;
+  readonly as: string;
+}
+
+const MAX_PASSED = 4_096;
+
+export const unlogged = (): Unlogged => {
+  const kept = new Map<string, Passed>();
+  /** The 20 bits that are taken at the place where we are. */
+  const taken = new Set<number>();
+  let at: LogPosition | undefined;
+
+  return {
+    name: (publication, place, isGlobal) => {
+      if (kept.has(publication.idText)) return undefined;
+      if (at?.tag !== place.tag || at.offset !== place.offset) taken.clear();
+      at = place;
+      const { tag, offset, ms } = place;
+      let nonce = nonceOf(publication.idText);
+      // of a thousand at one place two would have the same; all pods hear them in one order, and count alike
+      while (taken.has(nonce)) nonce = nextNonce(nonce);
+      if (taken.size < MAX_PASSED) taken.add(nonce);
+      return { tag, offset, ms, global: isGlobal, outside: true, nonce };
+    },
+    passed: (publication, as) => {
+      kept.set(publication.idText, { digest: digestOfPayload(publication), as });
+      if (kept.size <= MAX_PASSED) return;
+      for (const oldest of kept.keys()) {
+        kept.delete(oldest);
+        return;
+      }
+    },
+    recall: (publication) => {
+      if (kept.size === 0) return undefined;
+      const known = kept.get(publication.idText);
+      // the same id with other bytes was somebody's guess
+      if (known?.digest !== (known && digestOfPayload(publication))) return undefined;
+      kept.delete(publication.idText);
+      return known?.as;
+    },
+  };
+};

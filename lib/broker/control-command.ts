@@ -1,0 +1,139 @@
+/**
+ * What is said to all pods: data with a closed set of tags. On `realtime:control` a word is a JSON object, such as
+ * `{"type":"disconnect","user":"alice"}`; whoever may write to Redis is an operator. Anything else there is dropped.
+ */
+import { isUtf8 } from 'node:buffer';
+import { type Either, isLeft, isRight, left, right } from 'fp-ts/lib/Either.js';
+import * as t from 'io-ts';
+import { isRoomName, NO_EPOCH, type Room } from '../protocol/position.js';
+
+export type ControlCommand = Disconnect | CatchUp;
+
+/** The connection of this id, or all connections of this user, on whichever pod, are closed with 4503. */
+export interface Disconnect {
+  readonly _tag: 'Disconnect';
+  readonly whom: 'connection' | 'user';
+  readonly id: string;
+}
+
+/**
+ * A pod's word on clients that came with one id, of `room` (`catch-ups.ts`): they may hold ids of the epoch `tag` (0: of any) from offset
+ * `from` to `until` (null: they still catch up) and yet have the global log only up to `since`, Unix ms.
+ */
+export interface CatchUp {
+  readonly _tag: 'CatchUp';
+  /** The pod and the clients that it means, for its next word on them to replace this one. */
+  readonly pod: string;
+  readonly room: Room;
+  readonly tag: number;
+  readonly from: number;
+  readonly until: number | null;
+  readonly since: number;
+  /** Of a word that was read again, how long ago it was said at least. */
+  readonly ageMs?: number;
+}
+
+/** A word as it was heard; `by` is how the pod that said it knows its own, absent where no pod did. */
+export interface ReceivedCommand {
+  readonly word: ControlCommand;
+  readonly by: string | undefined;
+}
+
+/** What the id of a connection or a user must look like, for texts of refusals: a user's is as long as a token's `sub` may be. */
+export const TARGET_RULES: Readonly<Record<Disconnect['whom'], string>> = {
+  connection: 'the UUID that its welcome gave as connection_id',
+  user: '1 to 255 characters without control characters',
+};
+const WHOM = /^[^\p{Cc}\p{Cs}]{1,255}$/u;
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Whether a text may be the id of a connection or of a user. */
+export const isTarget = (id: string): boolean => WHOM.test(id);
+
+/** Whether a text may be the id of this kind. Hexadecimal digits have no case. */
+export const isTargetId = (whom: Disconnect['whom'], id: string): boolean =>
+  whom === 'connection' ? UUID.test(id) : isTarget(id);
+
+/** Characters of a pod's own name in a `catch_up`. */
+const MAX_POD = 64;
+/** The longest word has 255 characters, escaped or of four bytes, and little around them. */
+const MAX_BYTES = 8_192;
+
+const Whom = new t.Type<string, string, unknown>(
+  'Whom',
+  (value): value is string => typeof value === 'string' && isTarget(value),
+  (value, context) =>
+    typeof value === 'string' && isTarget(value) ? t.success(value) : t.failure(value, context),
+  t.identity,
+);
+const By = t.partial({ by: t.string });
+const Named = t.type({ type: t.literal('disconnect') });
+/** One of the two: who names both meant something else. */
+const SaidDisconnect = t.union([
+  t.intersection([Named, t.type({ connection: Whom }), t.partial({ user: t.undefined }), By]),
+  t.intersection([Named, t.type({ user: Whom }), t.partial({ connection: t.undefined }), By]),
+]);
+const Count = new t.Type<number, number, unknown>(
+  'Count',
+  (value): value is number => Number.isSafeInteger(value) && Number(value) >= 0,
+  (value, context) =>
+    typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+      ? t.success(value)
+      : t.failure(value, context),
+  t.identity,
+);
+const SaidCatchUp = t.intersection([
+  t.type({
+    type: t.literal('catch_up'),
+    pod: t.string,
+    room: t.string,
+    tag: Count,
+    from: Count,
+    until: t.union([Count, t.null]),
+    since: Count,
+  }),
+  By,
+]);
+
+/** A word's text on the channel, said `by` a pod. */
+export const encodeControlCommand = (word: ControlCommand, by: string): string => {
+  if (word._tag === 'Disconnect')
+    return JSON.stringify({ type: 'disconnect', [word.whom]: word.id, by });
+  const { _tag, ageMs: _ageMs, ...fields } = word;
+  return JSON.stringify({ type: 'catch_up', ...fields, by });
+};
+
+/** Reads what came on the channel. `Left` says in words why it is no word. */
+export const decodeControlCommand = (payload: Buffer): Either<string, ReceivedCommand> => {
+  if (payload.length > MAX_BYTES)
+    return left(`control: expected at most ${MAX_BYTES} bytes, got ${payload.length}`);
+  if (!isUtf8(payload)) return left('control: expected UTF-8, got other bytes');
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(payload.toString('utf8'));
+  } catch {
+    return left('control: expected JSON, got something else');
+  }
+  const catchUp = SaidCatchUp.decode(parsed);
+  if (isRight(catchUp)) return catchUpOf(catchUp.right);
+  const said = SaidDisconnect.decode(parsed);
+  if (isLeft(said))
+    return left('control: expected a disconnect of one connection or user, got something else');
+  const { by, connection, user } = said.right;
+  return connection === undefined
+    ? right({ word: { _tag: 'Disconnect', whom: 'user', id: user }, by })
+    : right({ word: { _tag: 'Disconnect', whom: 'connection', id: connection }, by });
+};
+
+const catchUpOf = ({
+  pod,
+  room,
+  tag,
+  from,
+  until,
+  since,
+  by,
+}: t.TypeOf<typeof SaidCatchUp>): Either<string, ReceivedCommand> =>
+  isRoomName(room) && tag < NO_EPOCH && pod !== '' && pod.length <= MAX_POD
+    ? right({ word: { _tag: 'CatchUp', pod, room, tag, from, until, since }, by })
+    : left('control: expected a catch_up with a room, an epoch and a pod, got something else');

@@ -1,0 +1,48 @@
+/** Which broker a configuration asks for: the embedded one, or many pods over Redis, alone, behind Sentinel or a Cluster. */
+import type { Clock } from '../clock.js';
+import type { Config } from '../config/index.js';
+import type { Broker } from './index.js';
+import { localBroker } from './local.js';
+import { clusterBroker } from './cluster/cluster-broker.js';
+import { standaloneRedis } from './redis/standalone.js';
+import { clusterRedis } from './redis/cluster.js';
+import type { RedisClientOptions } from './redis/options.js';
+
+/** What `stats` calls it, before there is one. */
+export const brokerNameOf = ({ broker }: Config): 'local' | 'redis' =>
+  broker.redisUrl === '' && broker.redisSentinels.length === 0 ? 'local' : 'redis';
+
+export const brokerOf = (config: Config, clock: Clock): Broker => {
+  const { broker, log, server } = config;
+  const { serverId } = server;
+  const timeoutMs = broker.brokerTimeoutMs;
+  if (brokerNameOf(config) === 'local') {
+    return localBroker({
+      clock,
+      positionTtlMs: log.logPositionTtlMs,
+      logMessages: log.logMessages,
+      logTtlMs: log.logTtlMs,
+    });
+  }
+  const options: RedisClientOptions = {
+    url: broker.redisUrl,
+    sentinels: broker.redisSentinels,
+    sentinelName: broker.redisSentinelName,
+    prefix: broker.redisPrefix,
+    serverId,
+    timeoutMs,
+    positionTtlMs: log.logPositionTtlMs,
+    logMessages: log.logMessages,
+    logTtlMs: log.logTtlMs,
+    clock,
+  };
+  const bus = broker.redisCluster ? clusterRedis(options) : standaloneRedis(options);
+  return clusterBroker({
+    bus,
+    clock,
+    serverId,
+    timeoutMs,
+    logTtlMs: log.logTtlMs,
+    positionTtlMs: log.logPositionTtlMs,
+  });
+};

@@ -1,0 +1,128 @@
+/**
+ * A bus over sessions: what one Redis, Sentinel and a Cluster have in common. It connects while `event$` is subscribed;
+ * until it is ready every answer is `Unreachable` at once, as nothing waits here.
+ */
+import {
+  catchError,
+  concat,
+  defer,
+  EMPTY,
+  ignoreElements,
+  merge,
+  Observable,
+  of,
+  share,
+  Subject,
+  takeUntil,
+  timeout,
+} from 'rxjs';
+import type { RedisPort, RedisEvent } from './port.js';
+import { answer, done } from './errors.js';
+import { type Fields, redisCommands, type Run } from './commands.js';
+import { namesIn } from './names.js';
+import type { RedisClientOptions } from './options.js';
+import type { Reason } from './reasons.js';
+import { redisConnections } from './connection.js';
+
+/** What a session can do once it is ready. */
+export interface Session {
+  readonly run: Run;
+  readonly fields: Fields;
+  readonly subscribe: (channels: readonly string[]) => Promise<unknown>;
+  readonly unsubscribe: (channels: readonly string[]) => Promise<unknown>;
+}
+
+/** What a session tells. */
+export interface SessionEvents {
+  readonly ready: (session: Session) => void;
+  readonly lost: (reason: Reason) => void;
+  readonly dropped: (channels: readonly string[]) => void;
+  readonly message: (channel: Buffer, payload: Buffer) => void;
+}
+
+/** Opens connections; gives back what drops them, at once. */
+export type Connect = (attempt: number, events: SessionEvents) => () => void;
+
+/** `close` waits this long for the lease to be given back. */
+const LEAVE_MS = 400;
+
+export const redisClient = (
+  options: RedisClientOptions,
+  sharded: boolean,
+  connect: Connect,
+): RedisPort => {
+  const { clock } = options;
+  const again$ = new Subject<string>();
+  const closed$ = new Subject<void>();
+  const { channelAt, channelIn } = namesIn(options.prefix);
+  let session: Session | undefined;
+
+  const live = (): Session => {
+    if (session === undefined) throw new Error('not connected to Redis');
+    return session;
+  };
+  const { leave, forget, ...calls } = redisCommands(
+    options,
+    sharded,
+    async (script, keys, args) => live().run(script, keys, args),
+    async (key, names) => live().fields(key, names),
+  );
+
+  /** Messages go straight to `tell`: the operators that keep the session see its few other events only. */
+  const open = (attempt: number, tell: (event: RedisEvent) => void): Observable<RedisEvent> =>
+    new Observable((observer) => {
+      const drop = connect(attempt, {
+        ready: (opened) => {
+          session = opened;
+          observer.next({ _tag: 'Ready' });
+        },
+        lost: ({ detail, isAnswer }) => {
+          if (isAnswer) observer.next({ _tag: 'Refused', detail });
+          observer.error(new Error(detail));
+        },
+        dropped: (names) =>
+          observer.next({
+            _tag: 'Dropped',
+            channels: names.map((name) => channelIn(Buffer.from(name))),
+          }),
+        message: (name, payload) => tell({ _tag: 'Message', channel: channelIn(name), payload }),
+      });
+      return () => {
+        session = undefined;
+        forget();
+        drop();
+      };
+    });
+
+  const connected$ = new Observable<RedisEvent>((observer) =>
+    redisConnections(
+      (attempt) => open(attempt, (event) => observer.next(event)),
+      again$,
+      clock,
+    ).subscribe(observer),
+  );
+  const session$ = connected$.pipe(takeUntil(closed$), share());
+
+  return {
+    ...calls,
+    event$: defer(() =>
+      session === undefined ? session$ : merge(of<RedisEvent>({ _tag: 'Ready' }), session$),
+    ),
+    subscribe: (channels) => answer(async () => live().subscribe(channels.map(channelAt)), done),
+    unsubscribe: (channels) =>
+      answer(async () => live().unsubscribe(channels.map(channelAt)), done),
+    reconnect: () => again$.next('asked to reconnect'),
+    close: () =>
+      concat(
+        defer(() =>
+          session === undefined
+            ? EMPTY
+            : leave().pipe(timeout({ each: LEAVE_MS, scheduler: clock.scheduler })),
+        ).pipe(catchError(() => EMPTY)),
+        defer(() => {
+          closed$.next();
+          return EMPTY;
+        }),
+      ).pipe(ignoreElements()),
+  };
+};

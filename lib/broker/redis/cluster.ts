@@ -1,0 +1,114 @@
+/**
+ * The bus on a Cluster with sharded pub/sub. Scripts go through ioredis's `Cluster`, which finds the node and follows
+ * MOVED and ASK; subscriptions have connections of our own (`redis-shards.ts`). Ready when the Cluster is; it is lost
+ * when none of its nodes is left, while one node's going only drops that node's channels.
+ */
+import { Cluster, Redis } from 'ioredis';
+import type { Endpoint } from '../../config/hosts.js';
+import type { RedisPort } from './port.js';
+import { corked, drop } from './standalone.js';
+import { isReply } from './errors.js';
+import { redisClient } from './client.js';
+import { type Fields, type Run, runOn } from './commands.js';
+import { redisAddresses, type RedisClientOptions, connectionOptions, nodeOf } from './options.js';
+import { withName } from './connector.js';
+import { reasons } from './reasons.js';
+import { shardedSubscriber } from './sharded-subscriber.js';
+
+/** Between ioredis's own looks at the slots, for what neither a MOVED nor a failure has told. */
+const REFRESH_MS = 5_000;
+const NO_NODE =
+  'no node of the Cluster is left, or its nodes do not say where they are (CLUSTER SLOTS, cluster-announce-ip)';
+
+export const clusterRedis = (options: RedisClientOptions): RedisPort => {
+  const { url, clock } = options;
+  const { retryStrategy: _, enableOfflineQueue: __, ...redisOptions } = connectionOptions(options);
+  /** The masters last seen: the node that the URL names need not live for ever. */
+  let seen: readonly Endpoint[] = [];
+
+  return redisClient(options, true, (_attempt, { ready, lost, dropped, message }) => {
+    const seeds = redisAddresses(url).map(({ host, port }) => ({ host, port }));
+    const cluster = new Cluster([...seeds, ...seen], {
+      redisOptions,
+      // a node's first commands wait for its connection, at most `timeoutMs`; the script refuses what comes late
+      enableOfflineQueue: true,
+      clusterRetryStrategy: () => null,
+      // a publish that broke off may have been done: only what Redis refused is sent again
+      retryDelayOnFailover: 0,
+      retryDelayOnClusterDown: 0,
+      slotsRefreshInterval: REFRESH_MS,
+      // certificates bear names, so names must not become addresses
+      ...(redisOptions.tls === undefined
+        ? {}
+        : { dnsLookup: (address, callback) => callback(null, address) }),
+    });
+    cluster.on('+node', (node: Redis) => {
+      heedAsking(node);
+      const { host = '', tls } = node.options;
+      // for the connections that ioredis makes of it by itself
+      if (tls !== undefined) node.options.tls = withName(host, tls);
+    });
+    const refresh = (): void => cluster.refreshSlotsCache();
+    const subscribed = shardedSubscriber({
+      connect: (node) => new Redis({ ...connectionOptions(options), ...nodeOf(node) }),
+      drop,
+      ownerOf: (slot) => cluster.slots[slot]?.[0],
+      refresh,
+      dropped,
+      message,
+      clock,
+    });
+    const masters = (): readonly Redis[] =>
+      cluster.nodes('master').filter(({ status }) => status === 'ready');
+    const hold = corked(masters, clock);
+    const runThere = runOn(cluster);
+    const heeded = async (ask: () => Promise<unknown>): Promise<unknown> => {
+      hold();
+      try {
+        return await ask();
+      } catch (thrown) {
+        if (!isReply(thrown)) refresh();
+        throw thrown;
+      }
+    };
+    const run: Run = (script, keys, args) => heeded(() => runThere(script, keys, args));
+    const fields: Fields = (key, names) => heeded(() => cluster.hmget(key, ...names));
+
+    const isTls = redisOptions.tls !== undefined;
+    let reason = reasons(NO_NODE, isTls);
+    cluster.on('error', (error: Error) => reason.add(error));
+    cluster.on('node error', (error: Error) => reason.add(error));
+    cluster.once('close', () => lost(reason.why()));
+    cluster.once('end', () => lost(reason.why()));
+    cluster.once('ready', () => {
+      reason = reasons(NO_NODE, isTls);
+      reason.answered();
+      ready({ run, fields, subscribe: subscribed.subscribe, unsubscribe: subscribed.unsubscribe });
+    });
+    cluster.on('refresh', () => {
+      seen = cluster
+        .nodes('master')
+        .map(({ options: { host = '', port = 6379 } }) => ({ host, port }));
+    });
+
+    return () => {
+      subscribed.end();
+      const nodes = cluster.nodes();
+      cluster.disconnect();
+      for (const node of nodes) drop(node);
+    };
+  });
+};
+
+/**
+ * ioredis says ASKING before a command that follows a moving slot, and nobody looks at what becomes of it: refused, or its
+ * connection broken, it would end the process. The command behind it tells.
+ */
+const heedAsking = (node: Redis): void => {
+  const asking = node.asking.bind(node);
+  Reflect.set(node, 'asking', () => {
+    const said = asking();
+    said.catch(() => undefined);
+    return said;
+  });
+};

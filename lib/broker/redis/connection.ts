@@ -1,0 +1,98 @@
+/**
+ * How long connections live. A session is all the connections that one life of a bus needs: it opens, is ready, breaks
+ * as a whole. ioredis's own reconnecting is off, because a session that half came back (a publisher without its
+ * subscriber) is none, and a frozen peer must be droppable at once.
+ */
+import {
+  catchError,
+  concat,
+  defer,
+  filter,
+  merge,
+  type MonoTypeOperatorFunction,
+  type Observable,
+  of,
+  repeat,
+  switchMap,
+  tap,
+  throwError,
+  timeout,
+  timer,
+} from 'rxjs';
+import type { Clock } from '../../clock.js';
+import { backoffMs } from '../../rx/backoff.js';
+import type { RedisEvent } from './port.js';
+
+/** A session that is not ready by then is given up: three Sentinels may have to be asked, each for SENTINEL_MS. */
+const READY_MS = 3_000;
+/** A session that was ready and broke is made anew at once; the few ms are so that pods do not come all together. */
+const AT_ONCE_MS = 10;
+/** So many in a row that lived less than a second; then each waits a little: something accepts and closes. */
+const MAX_AT_ONCE = 20;
+const STEADY_MS = 1_000;
+const UNSTEADY_MS = 100;
+
+/**
+ * Opens sessions one after the other, for as long as it is subscribed. `open` emits `Ready`, then errors when it breaks;
+ * its teardown drops the connections. `again$` says why to drop the present one.
+ */
+export const redisConnections = (
+  open: (attempt: number) => Observable<RedisEvent>,
+  again$: Observable<string>,
+  clock: Clock,
+): Observable<RedisEvent> => {
+  const kept$ = defer(() => {
+    let attempt = 0;
+    let short = 0;
+    let readyAt: number | undefined;
+    const waitMs = (): number => {
+      if (readyAt === undefined) {
+        attempt += 1;
+        return backoffMs(attempt - 1, clock.random);
+      }
+      attempt = 0;
+      short = clock.scheduler.now() - readyAt > STEADY_MS ? 0 : short + 1;
+      readyAt = undefined;
+      return (short > MAX_AT_ONCE ? UNSTEADY_MS : AT_ONCE_MS) * clock.random();
+    };
+    return defer(() => open(attempt)).pipe(
+      timeout({
+        first: READY_MS,
+        scheduler: clock.scheduler,
+        with: () => throwError(() => new Error(`not ready within ${READY_MS} ms`)),
+      }),
+      tap(({ _tag }) => {
+        if (_tag === 'Ready') readyAt = clock.scheduler.now();
+      }),
+      catchError((thrown: unknown) =>
+        of(lost(thrown instanceof Error ? thrown.message : String(thrown))),
+      ),
+      repeat({
+        delay: () => timer(waitMs(), clock.scheduler),
+      }),
+    );
+  });
+  return merge(of(undefined), again$).pipe(
+    switchMap((why) => (why === undefined ? kept$ : concat(of(lost(why)), kept$))),
+    toldOnce(),
+  );
+};
+
+const lost = (detail: string): RedisEvent => ({ _tag: 'Lost', detail });
+
+/** `Lost` is told once until the next `Ready`; why Redis refuses, when it is news and `Lost` has not told it. */
+const toldOnce = (): MonoTypeOperatorFunction<RedisEvent> => (source$) =>
+  defer(() => {
+    let isLost = false;
+    let told: string | undefined;
+    return source$.pipe(
+      filter((event) => {
+        const { _tag } = event;
+        const isNews =
+          _tag === 'Refused' ? isLost && event.detail !== told : _tag !== 'Lost' || !isLost;
+        isLost = _tag === 'Lost' || (isLost && _tag !== 'Ready');
+        if (isNews && (_tag === 'Lost' || _tag === 'Refused')) told = event.detail;
+        return isNews;
+      }),
+    );
+  });

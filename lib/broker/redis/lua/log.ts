@@ -1,0 +1,138 @@
+/**
+ * A room's log inside Redis: its keys, and the scripts that read it. `publish-script.ts` writes it.
+ *
+ *   {channel}:pos       hash: e the epoch's tag, o the offset reached, t the latest ms, i the id of the last logged message,
+ *                       a a ms that no entry of the log is older than, but for the one that was let go last
+ *                       b where all of a log was too old: tag, offset and ms of the last message of before
+ *   {channel}:log       stream: the entry OFFSET-0 is the payload as it was published
+ *   {channel}:key:KEY   an idempotency key: the id that it got, then the digest of its data
+ *
+ * In each all reading comes before all writing, so that a key of the wrong type leaves nothing half done, and all writing
+ * before the publishing: the log has what was published. A log ends with its epoch, as offsets begin again: whoever makes
+ * an epoch removes it. A log that lost entries in another way is short or has holes, and says so.
+ */
+import { NO_EPOCH } from '../../../protocol/position.js';
+
+/**
+ * A position without a message lives so long after its last use: whoever joins rooms by the hundred thousand and says
+ * nothing must not fill Redis with them. A pod that has the room open uses it every minute.
+ */
+const EMPTY_POSITION_TTL_MS = 600_000;
+
+/** How long a position lives: `ttl` is Lua. */
+export const lives = (ttl: string): string =>
+  `offset == 0 and math.min(tonumber(${ttl}), ${EMPTY_POSITION_TTL_MS}) or ${ttl}`;
+
+/** Numbers stay below 2^53; each %x gets at most 32 bits, as on some builds of Lua it takes no more. */
+export const ID = `
+local function id_of(ms, tag, offset, bits)
+  local low = (offset % 0x4000000) * 0x400000 + bits
+  return string.format('%08x-%04x-7%03x-%04x-%06x%06x', math.floor(ms / 0x10000), ms % 0x10000, tag,
+    0x8000 + math.floor(offset / 0x4000000), math.floor(low / 0x1000000), low % 0x1000000)
+end`;
+
+/**
+ * An entry's offset; its ms, read from the id in its payload; and the first one in a range that is not older than `since`
+ * ms. Ids go up in time, so that is found by halving, in ten looks of one entry each: a log of large messages is not read
+ * to find its end.
+ */
+export const ENTRIES = `
+local function offset_of(entry) return tonumber(string.match(entry[1], '^%d+')) end
+local function ms_of(entry)
+  local payload = entry[2][2]
+  return (tonumber(string.sub(payload, 8, 15), 16) or 0) * 0x10000 + (tonumber(string.sub(payload, 17, 20), 16) or 0)
+end
+local function entry_at(key, from, to) return redis.call('XRANGE', key, from .. '-0', to .. '-0', 'COUNT', 1)[1] end
+local function first_since(key, since, from, to)
+  local found = entry_at(key, from, to)
+  if not found or ms_of(found) >= since then return found end
+  local old, bound = offset_of(found), to + 1
+  found = nil
+  while bound - old > 1 do
+    local middle = math.floor((old + bound) / 2)
+    local entry = entry_at(key, middle, to)
+    if entry and ms_of(entry) < since then old = offset_of(entry) else found, bound = entry, middle end
+  end
+  return found
+end`;
+
+/** What no epoch can have, as somebody else wrote it, is none: ids with it would be no UUIDs, or name no log. */
+export const isEpoch = (tag: number): boolean => Number.isInteger(tag) && tag > 0 && tag < NO_EPOCH;
+export const ONLY_EPOCH = `
+if tag and (tag < 1 or tag >= ${NO_EPOCH} or tag % 1 ~= 0) then tag = nil end`;
+
+const POSITION = `
+local pos = redis.call('HMGET', KEYS[1], 'e', 'o', 't', 'i', 'b')
+local tag, offset, ms, id = tonumber(pos[1]), tonumber(pos[2]) or 0, tonumber(pos[3]) or 0, pos[4] or ''${ONLY_EPOCH}`;
+
+const EPOCH = `
+if not tag or tag == tonumber(ARGV[3]) then
+  redis.call('XLEN', KEYS[2])
+  tag, offset, ms, id = tonumber(ARGV[1]), 0, math.max(now, ms), ''
+  redis.call('HSET', KEYS[1], 'e', tag, 'o', offset, 't', ms, 'i', '', 'a', '', 'b', '')
+  redis.call('UNLINK', KEYS[2])
+end
+redis.call('PEXPIRE', KEYS[1], ${lives('ARGV[2]')})`;
+
+/**
+ * KEYS: pos, log. ARGV: tag for a new epoch, ms that the position lives, the tag to be replaced.
+ * Answers tag, offset, ms and id ('' before the first message).
+ */
+export const RENEW = `${POSITION}${EPOCH}
+return { tag, offset, ms, id }`;
+
+/** KEYS: pos of each room. Answers for each: tag, offset, ms and id, as they are; a text where it is of the wrong type. */
+export const POSITIONS = `
+local answer = {}
+for i, key in ipairs(KEYS) do
+  local pos = redis.pcall('HMGET', key, 'e', 'o', 't', 'i')
+  answer[i] = pos.err or pos
+end
+return answer`;
+
+/** Reads so many entries at a time: what is read beyond the bytes of a page is at most 2 MiB. */
+const READ = `
+local from, most, limit, cap, ttl = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local first = math.max(1, offset - cap + 1)
+if first <= offset then
+  local oldest = first_since(KEYS[2], now - ttl, first, offset)
+  first = oldest and offset_of(oldest) or offset + 1
+end
+local before = -1
+if first > 1 and first <= offset then
+  local gone = entry_at(KEYS[2], first - 1, first - 1)
+  local place, said = string.match(pos[5] or '', '^' .. tag .. ' (%d+) (%d+)$')
+  if gone then before = ms_of(gone) elseif tonumber(place) == first - 1 then before = tonumber(said) end
+end
+local answer, count, bytes, at = { tag, offset, ms, id, first, before }, 0, 0, math.max(from, first)
+while count < most and at <= offset do
+  local some = redis.call('XRANGE', KEYS[2], at .. '-0', offset .. '-0', 'COUNT', math.min(16, most - count))
+  if #some == 0 then
+    if count == 0 then answer[5], answer[6] = offset + 1, -1 end
+    break
+  end
+  for _, entry in ipairs(some) do
+    local there, payload = offset_of(entry), entry[2][2]
+    if there > at then
+      if count > 0 then return answer end
+      answer[5], answer[6] = there, -1
+    end
+    bytes = bytes + #payload
+    if count > 0 and bytes > limit then return answer end
+    count, at = count + 1, there + 1
+    answer[6 + count] = payload
+  end
+end
+return answer`;
+
+/**
+ * KEYS: pos, log. ARGV: tag for a new epoch, ms that the position lives, '', the offset to read from, how many entries and
+ * how many bytes of them at most, how many messages and for how many ms the log keeps.
+ * Answers tag, offset, ms, id, the oldest offset that can be read, the ms of the message before that (-1: not known), then
+ * payloads from there or `from` on. There is no hole in them: behind one the oldest that can be read begins.
+ */
+export const PAGE = `${POSITION}${EPOCH}${READ}`;
+
+/** The same without making an epoch: 0 where there is none. */
+export const PEEK = `${POSITION}
+if not tag then return 0 end${READ}`;

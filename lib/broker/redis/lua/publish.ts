@@ -1,0 +1,209 @@
+/**
+ * Check, place, append and publish in one script: as separate commands messages of two pods come out in another order than
+ * their offsets (909 of 4,000 measured). Keys and entries are those of `log-scripts.ts`; besides:
+ *
+ *   {channel}:pos        f  calls that were settled by a later try of themselves, each with its deadline
+ *   {channel}:call:ID    what a call was answered, where the log cannot tell it later
+ *
+ * All reading comes before all writing, and all writing before the publishing: the log has what was published. A write that
+ * Redis refuses (a right was taken away) is undone with those before it, and the error begins with UNDONE; any other error
+ * of a command inside the script may have come after a write.
+ *
+ * A connection that breaks does not say whether the call ran, and what was sent may still come to Redis. So the call is
+ * asked for again: the tail of the log, the keys and the mark say whether it ran, and if so it is answered as it was then.
+ * If not, it runs now and its id stays in `f` until its deadline: the first try, should it still come, finds it there.
+ */
+import { ENTRIES, lives, ONLY_EPOCH } from './log.js';
+
+const LATE = `
+if now > tonumber(ARGV[2]) then return 0 end`;
+
+const READ = `
+local pos = redis.call('HMGET', KEYS[1], 'e', 'o', 't', 'i', 'a', 'f', 'b')
+local seen = #KEYS > 2 and redis.call('MGET', unpack(KEYS, 3)) or {}`;
+
+const FENCE = `
+if pos[6] and ARGV[8] ~= '' and string.find(pos[6], ' ' .. ARGV[8] .. ' ', 1, true) then return 0 end`;
+
+/**
+ * Entries are known by the pod's 20 bits and the bytes behind the id. The log is read backwards to the offset that the pod
+ * knew before the call, or where that is of another epoch to what is older than the call. A key of the call that is not
+ * there says that the call did not run, too. `isTold`: what is not found did not run.
+ */
+const SEARCH = `${ENTRIES}
+local kept = ARGV[9] ~= '' and seen[#KEYS - 2]
+if kept then
+  local answers = {}
+  for answer in string.gmatch(kept, '%S+') do answers[#answers + 1] = answer end
+  return answers
+end
+local since, bottom, at = tonumber(ARGV[10]), 0, tonumber(pos[2]) or 0
+if pos[1] and pos[1] == ARGV[11] then bottom = tonumber(ARGV[12]) end
+local isTold = ARGV[9] ~= '' or (tonumber(pos[3]) or 0) < since
+local found, isWhole = {}, true
+while at > bottom do
+  local from = math.max(bottom + 1, at - 63)
+  local some = redis.call('XRANGE', KEYS[2], from .. '-0', at .. '-0')
+  isWhole = #some == at - from + 1
+  for i = #some, 1, -1 do
+    local payload = some[i][2][2]
+    if ms_of(some[i]) < since then isTold, at = true, 0 end
+    found[string.sub(payload, 39)] = string.sub(payload, 8, 43)
+  end
+  at = isWhole and at - 64 or 0
+end
+if isWhole then isTold = true end
+local mine, hasRun, th = {}, false, 0
+for i = 13, #ARGV, 3 do
+  local bits, digest = string.format('%05x', tonumber(ARGV[i]) % 0x100000), ARGV[i + 1]
+  local id = found[bits .. '",' .. ARGV[i + 2]]
+  if digest ~= '' then
+    th = th + 1
+    local first = seen[th]
+    if not first then isTold = true
+    elseif not id and string.sub(first, 32, 36) == bits and string.sub(first, 37) == digest then
+      id = string.sub(first, 1, 36)
+    end
+  end
+  mine[i] = id
+  hasRun = hasRun or id ~= nil
+end
+if not hasRun and not isTold then return -1 end
+if not hasRun and now > tonumber(ARGV[2]) then return 0 end`;
+
+const FOUND = `if mine[i] then answers[#answers + 1] = 'p' .. mine[i]
+  else`;
+
+/** The first try's deadline was made with another answer about Redis's clock. */
+const FENCE_MARGIN_MS = 2_000;
+
+const FENCE_IN = `
+local fence = ' '
+for id, due in string.gmatch(pos[6] or '', '(%S+) (%d+) ') do
+  if now <= tonumber(due) and id ~= ARGV[8] then fence = fence .. id .. ' ' .. due .. ' ' end
+end
+local due = string.format('%.0f', ARGV[2] + ${FENCE_MARGIN_MS})
+redis.call('HSET', KEYS[1], 'f', fence .. ARGV[8] .. ' ' .. due .. ' ')`;
+
+const FENCE_OUT = `
+if pos[6] then
+  local isOver = true
+  for due in string.gmatch(pos[6], ' (%d+) ') do isOver = isOver and now > tonumber(due) end
+  if isOver then redis.call('HDEL', KEYS[1], 'f') end
+end`;
+
+/**
+ * KEYS: pos, log, the key of each draft that has one, then the mark's where one is left. ARGV: channel, deadline (Unix ms),
+ * tag for a new epoch, ms that the position lives, ms that a key lives, how many messages and for how many ms the log keeps,
+ * the call's id, ms that its mark lives ('': none is left); where it is asked for again a ms of Redis's clock before which it
+ * was not sent, and a tag and offset that the log had reached then ('' each else); then three for each draft: the low 22
+ * bits of its id (global, outside the log, the pod's 20), digest ('' without a key, else '=' and the digest), and the
+ * payload behind the id.
+ * Answers 0 when late (or, of the first try, settled by a later one), -1 when it cannot be told whether it ran, else a text a
+ * draft: 'p' and the id it got, 'd' and the id that its key got before, 'k' for a key that came with other data.
+ *
+ * The count is kept to exactly, once a call, and of what is let go the youngest stays: readers pass over it, and know when it
+ * was said. A log that nobody wrote to ends later than its last message, so that the next one finds it too old. The age is looked at only when the oldest entry may be a sixteenth too old:
+ * readers pass over what is. A log that is further than its position is another epoch's (an older version of the service
+ * made this one): it begins anew rather than refuse every message.
+ */
+const publishScript = (
+  before: string,
+  afterRead: string,
+  found: string,
+  fence: string,
+): string => `${before}${READ}${afterRead}
+local tag, offset, last, oldest = tonumber(pos[1]), tonumber(pos[2]) or 0, pos[4] or '', tonumber(pos[5])${ONLY_EPOCH}
+local fresh = not tag
+if fresh then tag, offset, last, oldest = tonumber(ARGV[3]), 0, '', nil end
+local ms = math.max(now, tonumber(pos[3]) or 0)
+local answers, payloads, ids, entries, keyed, nth = {}, {}, {}, {}, {}, 2
+for i = 13, #ARGV, 3 do
+  local bits, digest, first, key = tonumber(ARGV[i]), ARGV[i + 1], nil, nil
+  if digest ~= '' then
+    nth = nth + 1
+    key = KEYS[nth]
+    first = seen[nth - 2] or keyed[key]
+  end
+  ${found}if first then
+    answers[#answers + 1] = string.sub(first, 37) == digest and 'd' .. string.sub(first, 1, 36) or 'k'
+  else
+    local logged = bits % 0x200000 < 0x100000
+    if logged then offset = offset + 1 end
+    local id = id_of(ms, tag, offset, bits)
+    local payload = '{"id":"' .. id .. '",' .. ARGV[i + 2]
+    if logged then
+      last = id
+      ids[#ids + 1] = offset .. '-0'
+      entries[#entries + 1] = payload
+    end
+    if key then keyed[key] = id .. digest end
+    answers[#answers + 1] = 'p' .. id
+    payloads[#payloads + 1] = payload
+  end
+end
+if #payloads == 0 then
+  redis.call('PEXPIRE', KEYS[1], ${lives('ARGV[4]')})
+  return answers
+end
+local cap, ttl, cut, gone, moved, added = tonumber(ARGV[6]), tonumber(ARGV[7]), nil, nil, false, false
+if cap == 0 then ids = {} end
+if fresh then
+  redis.call('XLEN', KEYS[2])
+  if #ids > 0 then oldest = ms end
+elseif #ids > 0 and (not oldest or oldest + ttl + ttl / 16 < now) then${ENTRIES}
+  local first = first_since(KEYS[2], now - ttl, 1, offset)
+  cut = string.match(first and first[1] or ids[1], '^%d+') - 1
+  oldest = first and ms_of(first) or ms
+  if not first and pos[4] and pos[4] ~= '' then
+    local said = (tonumber(string.sub(pos[4], 1, 8), 16) or 0) * 0x10000 + (tonumber(string.sub(pos[4], 10, 13), 16) or 0)
+    gone = string.format('%.0f %.0f %.0f', tag, tonumber(pos[2]) or 0, said)
+  end
+end
+local function write()
+  for key, value in pairs(keyed) do redis.call('SET', key, value, 'PX', ARGV[5]) end
+  if ARGV[9] ~= '' then redis.call('SET', KEYS[#KEYS], table.concat(answers, ' '), 'PX', ARGV[9]) end
+  redis.call('HSET', KEYS[1], 'e', tag, 'o', offset, 't', ms, 'i', last, 'a', oldest or '')
+  moved = true
+  if gone then redis.call('HSET', KEYS[1], 'b', gone) end
+  redis.call('PEXPIRE', KEYS[1], ${lives('ARGV[4]')})${fence}
+  if fresh then redis.call('UNLINK', KEYS[2]) end
+  if cut then redis.call('XTRIM', KEYS[2], 'MINID', cut .. '-0') end
+  for i, id in ipairs(ids) do
+    local full = i == #ids and offset > cap + 1
+    local done = full and redis.pcall('XADD', KEYS[2], 'MAXLEN', '=', cap + 1, id, 'm', entries[i])
+      or redis.pcall('XADD', KEYS[2], id, 'm', entries[i])
+    if done.err and string.find(done.err, 'equal or smaller', 1, true) then
+      redis.call('UNLINK', KEYS[2])
+      done = redis.pcall('XADD', KEYS[2], id, 'm', entries[i])
+    end
+    if done.err then error(done.err, 0) end
+    added = true
+  end
+  if added then redis.call('PEXPIRE', KEYS[2], math.ceil(ttl + ttl / 8)) end
+end
+local done, flaw = pcall(write)
+if not done then
+  flaw = string.gsub(type(flaw) == 'table' and flaw.err or tostring(flaw), '^@?user_script:%d+: ', '')
+  local isUndone = not added
+  local function undo(...)
+    local reply = isUndone and redis.pcall(...)
+    if type(reply) == 'table' and reply.err then isUndone = false end
+  end
+  if isUndone then
+    for key in pairs(keyed) do undo('UNLINK', key) end
+    if ARGV[9] ~= '' then undo('UNLINK', KEYS[#KEYS]) end
+    if fresh then undo('UNLINK', KEYS[1])
+    elseif moved then undo('HSET', KEYS[1], 'e', tag, 'o', pos[2] or 0, 't', pos[3] or 0, 'i', pos[4] or '', 'a', pos[5] or '') end
+    if moved and gone then undo('HSET', KEYS[1], 'b', pos[7] or '') end
+  end
+  if not isUndone then error(flaw, 0) end
+  return redis.error_reply('UNDONE ' .. flaw)
+end
+for _, payload in ipairs(payloads) do redis.call(PUBLISH, ARGV[1], payload) end
+return answers`;
+
+export const PUBLISH = publishScript(LATE, FENCE, '', FENCE_OUT);
+
+/** The same call once more. */
+export const PUBLISH_AGAIN = publishScript('', SEARCH, FOUND, FENCE_IN);

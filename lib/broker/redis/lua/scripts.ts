@@ -1,0 +1,131 @@
+/**
+ * What runs inside Redis: members, probe, leases, and a log's own (`log-scripts.ts`). All keys of a script hash with one
+ * channel, so it runs on a Cluster too, where PUBLISH is SPUBLISH. Redis 7 or newer, or what speaks like it.
+ *
+ * `#!lua` makes Redis refuse the whole script (READONLY, OOM, MISCONF, NOREPLICAS) before its first line: what was
+ * refused was not half done.
+ *
+ *   {channel}:members   hash: pod → its connections in the room
+ */
+import { createHash } from 'node:crypto';
+import { ENTRIES, ID, PAGE, PEEK, POSITIONS, RENEW } from './log.js';
+import { PUBLISH, PUBLISH_AGAIN } from './publish.js';
+
+/** A script and the SHA-1 by which Redis knows it. */
+export interface Script {
+  readonly lua: string;
+  readonly sha: string;
+}
+
+export interface Scripts {
+  readonly publish: Script;
+  /** The same call once more: what ran of it is found, and not done again. */
+  readonly publishAgain: Script;
+  readonly page: Script;
+  /** Where logs stand; runs where Redis takes no writes, too. */
+  readonly positions: Script;
+  /** `page` without making an epoch: answers 0 where there is none. */
+  readonly peek: Script;
+  /** The same, also where Redis takes no writes. */
+  readonly peekAnywhere: Script;
+  readonly renew: Script;
+  readonly members: Script;
+  readonly probe: Script;
+  readonly lease: Script;
+  readonly leave: Script;
+  readonly control: Script;
+  /** What was said on `realtime:control` and is kept. */
+  readonly recall: Script;
+}
+
+const script = (...parts: readonly string[]): Script => scriptOf('#!lua', parts);
+
+/** Runs where Redis takes no writes, too. */
+const reading = (...parts: readonly string[]): Script => scriptOf('#!lua flags=no-writes', parts);
+
+const scriptOf = (head: string, parts: readonly string[]): Script => {
+  const lua = [head, ...parts].join('\n');
+  return { lua, sha: createHash('sha1').update(lua).digest('hex') };
+};
+
+const NOW = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
+
+/**
+ * KEYS: members. ARGV: this pod, its count ('': it only asks), ms that the hash lives, '1' to let
+ * it live on though nothing has changed, then pods that have gone. Answers
+ * the hash, flat. It ends by itself when nobody writes to it any more: a room is not asked when its last pod dies. Rooms
+ * are asked all the time, so what is there already is not written again, to replicas and the append-only file too.
+ */
+const MEMBERS = `
+local own = redis.call('HMGET', KEYS[1], ARGV[1])[1] or '0'
+if ARGV[2] ~= '' and own ~= ARGV[2] then
+  if ARGV[2] ~= '0' then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) else redis.call('HDEL', KEYS[1], ARGV[1]) end
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+elseif ARGV[4] == '1' then
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+end
+for i = 5, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i]) end
+return redis.call('HGETALL', KEYS[1])`;
+
+/**
+ * KEYS: the pod's lease. ARGV: its channel, the text, ms that the lease lives. Answers the clock in ms.
+ * It writes on purpose: a master that became a replica still answers reads and still publishes, to nobody.
+ */
+const PROBE = `
+redis.call('SET', KEYS[1], '1', 'PX', ARGV[3])
+redis.call(PUBLISH, ARGV[1], ARGV[2])
+return now`;
+
+/**
+ * KEYS: pods, sorted by the end of their leases. ARGV: this pod, ms of a lease, ms after its end that a pod is remembered.
+ * Answers the living, then those whose lease has ended: whoever is in neither list is gone for good.
+ */
+const LEASE = `
+redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[3])
+return { redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf'), redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now) }`;
+
+/** KEYS: pods. ARGV: this pod. */
+const LEAVE = `return redis.call('ZREM', KEYS[1], ARGV[1])`;
+
+/** As many as a pod remembers (`catch-ups.ts`), some 200 bytes each. */
+const MAX_KEPT = 4_096;
+
+/** KEYS: words. ARGV: channel, text, for how many ms it is kept for pods that do not hear it ('': not at all). */
+const CONTROL = `
+if ARGV[3] ~= '' then
+  redis.call('XADD', KEYS[1], 'MAXLEN', '=', ${MAX_KEPT}, '*', 'm', ARGV[2])
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+end
+return redis.call(PUBLISH, ARGV[1], ARGV[2])`;
+
+/** KEYS: words. ARGV: ms. Answers what was kept and is younger, in order: its age in ms, then its text. */
+const RECALL = `
+local answer = {}
+for _, entry in ipairs(redis.call('XRANGE', KEYS[1], string.format('%.0f', math.max(0, now - ARGV[1])), '+')) do
+  answer[#answer + 1] = now - tonumber(string.match(entry[1], '^%d+'))
+  answer[#answer + 1] = entry[2][2]
+end
+return answer`;
+
+/** The scripts of a Cluster (`sharded`) or of anything else. */
+export const scripts = (sharded: boolean): Scripts => {
+  const publishing = `local PUBLISH = '${sharded ? 'SPUBLISH' : 'PUBLISH'}'`;
+  return {
+    publish: script(publishing, NOW, ID, PUBLISH),
+    publishAgain: script(publishing, NOW, ID, PUBLISH_AGAIN),
+    page: script(NOW, ENTRIES, PAGE),
+    positions: reading(POSITIONS),
+    peek: script(NOW, ENTRIES, PEEK),
+    peekAnywhere: reading(NOW, ENTRIES, PEEK),
+    renew: script(NOW, RENEW),
+    members: script(MEMBERS),
+    probe: script(publishing, NOW, PROBE),
+    lease: script(NOW, LEASE),
+    leave: script(LEAVE),
+    control: script(publishing, CONTROL),
+    recall: reading(NOW, RECALL),
+  };
+};

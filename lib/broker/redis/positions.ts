@@ -1,0 +1,99 @@
+/**
+ * Where logs stand, asked for all rooms of a turn in one call: each message of another pod asks
+ * (`repair.ts`), and a call costs Node more than Redis. On a Cluster a script has keys of one slot, so
+ * there a room is a call. A room that asks alone needs no script, which takes Redis three times as long.
+ */
+import * as E from 'fp-ts/lib/Either.js';
+import { Observable } from 'rxjs';
+import type { Clock } from '../../clock.js';
+import type { Room, LogPosition } from '../../protocol/position.js';
+import type { RedisReply, RedisError } from './port.js';
+import { isEpoch } from './lua/log.js';
+import { errorOf, listOf, unexpectedReply } from './errors.js';
+
+export interface PositionsDeps {
+  readonly clock: Clock;
+  readonly sharded: boolean;
+  readonly keyOf: (room: Room) => string;
+  /** One reply a key, in order. */
+  readonly ask: (keys: readonly string[]) => Promise<unknown>;
+  /** `POSITION_FIELDS` of one key. */
+  readonly askOne: (key: string) => Promise<unknown>;
+}
+
+/** What `topIn` reads, in order; the script asks for the same. */
+export const POSITION_FIELDS = ['e', 'o', 't', 'i'] as const;
+
+type Reply = E.Either<RedisError, LogPosition | undefined>;
+
+interface Question {
+  readonly key: string;
+  readonly answer: (reply: Reply) => void;
+}
+
+/** Keys of one script: what Redis does in it nobody interrupts. */
+const MAX_KEYS = 256;
+
+export const positions = ({
+  clock,
+  sharded,
+  keyOf,
+  ask,
+  askOne,
+}: PositionsDeps): ((room: Room) => RedisReply<LogPosition | undefined>) => {
+  let questions: Question[] = [];
+
+  const askSome = (some: readonly Question[]): void => {
+    const tell = (replyOf: (i: number) => Reply): void => {
+      for (const [i, { answer }] of some.entries()) answer(replyOf(i));
+    };
+    ask(some.map(({ key }) => key)).then(
+      (reply) => {
+        const replies = listOf(reply);
+        tell((i) => topIn(replies[i]));
+      },
+      (thrown: unknown) => {
+        const error = E.left(errorOf(thrown));
+        tell(() => error);
+      },
+    );
+  };
+
+  const askAlone = ({ key, answer }: Question): void => {
+    askOne(key).then(
+      (reply) => answer(topIn(reply)),
+      (thrown: unknown) => answer(E.left(errorOf(thrown))),
+    );
+  };
+
+  const askAll = (): void => {
+    const all = questions;
+    questions = [];
+    if (sharded) return all.forEach(askAlone);
+    const [only] = all;
+    if (all.length === 1 && only !== undefined) return askAlone(only);
+    for (let i = 0; i < all.length; i += MAX_KEYS) askSome(all.slice(i, i + MAX_KEYS));
+  };
+
+  return (room) =>
+    new Observable((out) => {
+      questions.push({
+        key: keyOf(room),
+        answer: (reply) => {
+          out.next(reply);
+          out.complete();
+        },
+      });
+      if (questions.length === 1) clock.turn(askAll);
+    });
+};
+
+const topIn = (reply: unknown): Reply => {
+  if (typeof reply === 'string') return E.left({ _tag: 'WrongType', detail: reply });
+  const [tag, offset, ms, id] = listOf(reply);
+  if (tag === null || !isEpoch(Number(tag))) return E.right(undefined);
+  const top = { tag: Number(tag), offset: Number(offset), ms: Number(ms) };
+  if (typeof id !== 'string' || !Object.values(top).every(Number.isSafeInteger))
+    return unexpectedReply(reply, 'a position');
+  return E.right({ ...top, id: id === '' ? null : id });
+};

@@ -1,0 +1,117 @@
+/**
+ * The bus on one Redis, alone or behind Sentinel. A session is a connection that publishes and one that is subscribed,
+ * each with the same way to the master: ready when both are, lost when one is.
+ */
+import { Redis } from 'ioredis';
+import type { Clock } from '../../clock.js';
+import type { RedisPort } from './port.js';
+import { errorOf, isReply } from './errors.js';
+import { redisClient, type Session } from './client.js';
+import { runOn } from './commands.js';
+import { type RedisClientOptions, connectionOptions, whereOf } from './options.js';
+import { advised, type Reason, reasons, unfit } from './reasons.js';
+
+/** Redis runs a command to its end before anyone else's: so many channels take it about a millisecond. */
+const CHANNELS_A_COMMAND = 1_000;
+
+export const standaloneRedis = (options: RedisClientOptions): RedisPort =>
+  redisClient(options, false, (attempt, { ready, lost, message }) => {
+    const where = { ...connectionOptions(options), ...whereOf(options, attempt) };
+    const publisher = new Redis(where);
+    const subscriber = new Redis(where);
+    const hold = corked(() => [publisher], options.clock);
+    const run = runOn(publisher);
+    const session: Session = {
+      run: (script, keys, args) => {
+        hold();
+        return run(script, keys, args);
+      },
+      fields: (key, names) => {
+        hold();
+        return publisher.hmget(key, ...names);
+      },
+      subscribe: (channels) =>
+        Promise.all(slices(channels).map((some) => subscriber.subscribe(...some))),
+      unsubscribe: (channels) =>
+        Promise.all(slices(channels).map((some) => subscriber.unsubscribe(...some))),
+    };
+    let readyOnes = 0;
+
+    for (const connection of [publisher, subscriber]) {
+      const reason = reasons('the connection was closed', where.tls !== undefined);
+      // from the first tick to the last: an error event that nobody hears ends the process
+      connection.on('error', (error: Error) => {
+        reason.add(error);
+        // a database that is not there, too: ioredis goes on with another
+        if (isReply(error)) lost(reason.why());
+      });
+      connection.on('sentinelError', (error: Error) =>
+        reason.addOfSentinel(error, options.sentinelName),
+      );
+      connection.once('close', () => lost(reason.why()));
+      // Sentinel gave no address: there was nothing to close
+      connection.once('end', () => lost(reason.why()));
+      connection.once('ready', () => {
+        reason.answered();
+        void unfitness(connection, options.sentinels.length > 0).then((found) => {
+          if (found !== undefined) return lost(found);
+          readyOnes += 1;
+          if (readyOnes === 2) ready(session);
+        });
+      });
+    }
+    subscriber.on('messageBuffer', message);
+
+    return () => {
+      subscriber.off('messageBuffer', message);
+      drop(publisher);
+      drop(subscriber);
+    };
+  });
+
+/** Why a Redis that is connected cannot be used; undefined when it can, or does not let us look. */
+const unfitness = async (connection: Redis, byName: boolean): Promise<Reason | undefined> => {
+  try {
+    const detail = unfit(await connection.info(), byName);
+    return detail === undefined ? undefined : { detail, isAnswer: true };
+  } catch (thrown) {
+    const { _tag, detail } = errorOf(thrown);
+    return _tag === 'NoPermission'
+      ? undefined
+      : { detail: advised(detail), isAnswer: isReply(thrown) };
+  }
+};
+
+/** Closes at once, whatever the peer does. What was under way is rejected when the socket's end is seen, in this turn. */
+export const drop = (connection: Redis): void => {
+  connection.disconnect();
+  // ioredis says goodbye and waits; a frozen peer does not answer
+  streamOf(connection)?.destroy();
+};
+
+/** None while Sentinel has not said where to connect; ioredis's type knows nothing of that. */
+const streamOf = ({ stream }: Redis): Pick<Redis['stream'], 'destroy'> | undefined => stream;
+
+/**
+ * Writes what a turn of the event loop sends as one: a `write` costs more than all else around a publish. Not ioredis's
+ * own pipelining: that has one pipeline under way at a time, so what comes meanwhile waits for it without a timeout.
+ */
+export const corked = (connections: () => readonly Redis[], clock: Clock): (() => void) => {
+  let isHeld = false;
+  return () => {
+    if (isHeld) return;
+    isHeld = true;
+    const streams = connections().map(({ stream }) => stream);
+    for (const stream of streams) stream.cork();
+    clock.turn(() => {
+      isHeld = false;
+      for (const stream of streams) stream.uncork();
+    });
+  };
+};
+
+/** At least one channel each: SUBSCRIBE without any is an error, and UNSUBSCRIBE without any leaves all. */
+const slices = (channels: readonly string[]): readonly (readonly string[])[] =>
+  Array.from({ length: Math.ceil(channels.length / CHANNELS_A_COMMAND) }, (_, i) =>
+    channels.slice(i * CHANNELS_A_COMMAND, (i + 1) * CHANNELS_A_COMMAND),
+  );

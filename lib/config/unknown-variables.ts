@@ -1,0 +1,122 @@
+/**
+ * Variables that nobody knows and that look like ours: told, as a value under another name does nothing. One looks like ours by
+ * a letter, by its case, or by its first word. What platforms set unasked is passed over.
+ */
+import { GROUPS } from './sources.js';
+
+const NAMES: readonly string[] = [
+  'NODE_ENV',
+  ...Object.values(GROUPS).flatMap((group) => Object.values(group).map(({ env }) => env)),
+];
+/** Of a shorter name too many other programs' variables are one letter off: only swapped letters count. */
+const MIN_LENGTH = 6;
+
+/** Whether one letter more, less, changed, or two swapped make one text of the other. */
+const isOneOff = (a: string, b: string): boolean => {
+  if (a === b || Math.abs(a.length - b.length) > 1) return false;
+  let from = 0;
+  while (from < a.length && a[from] === b[from]) from += 1;
+  const [restA, restB] = [a.slice(from), b.slice(from)];
+  return (
+    restA.slice(1) === restB ||
+    restA === restB.slice(1) ||
+    restA.slice(1) === restB.slice(1) ||
+    areSwapped(restA, restB)
+  );
+};
+
+const areSwapped = (a: string, b: string): boolean =>
+  a[0] === b[1] && a[1] === b[0] && a.length === b.length && a.slice(2) === b.slice(2);
+
+const isMeant = (name: string, known: string): boolean => {
+  if (name.toUpperCase().replaceAll('-', '_') === known) return true;
+  return known.length < MIN_LENGTH
+    ? name.length === known.length &&
+        name !== known &&
+        isOneOff(name, known) &&
+        isShuffled(name, known)
+    : isOneOff(name.toUpperCase(), known);
+};
+
+const isShuffled = (a: string, b: string): boolean =>
+  Buffer.from(a).sort().equals(Buffer.from(b).sort());
+
+/** First words that few others use. Not `HTTP` (`HTTP_PROXY`), `SERVER`, `DATABASE`, `KAFKA`, `BASE`: other programs have variables of these. */
+const FAMILIES: ReadonlySet<string> = new Set(
+  (
+    'REDIS JWT AUTH LOG RATE MAX API ' +
+    'ALLOWED TRUSTED PRESENCE OUTBOX HANDSHAKE PING PONG DRAIN BROKER ROOM'
+  ).split(' '),
+);
+
+/** What other programs have a variable of its own for, and this service one for all. */
+const ELSEWHERE: readonly (readonly [name: RegExp, known: string])[] = [
+  [
+    /^REDIS_(HOST(NAME)?|PORT|USER(NAME)?|PASS(WORD)?|DB|DATABASE|TLS|SSL|ADDR(ESS)?)$/,
+    'REDIS_URL',
+  ],
+  [/^(AUTH|JWT)_(KEY|TOKEN|SECRET.*)$/, 'JWT_SECRET'],
+  [/^API_(TOKEN|SECRET)S?$/, 'API_KEYS'],
+  [/^RATE_LIMIT(_MAX)?$/, 'RATE_LIMIT_PER_SECOND'],
+];
+
+/**
+ * Kubernetes and Docker set these for each service beside a container: for one that is called `redis`, REDIS_SERVICE_HOST,
+ * REDIS_PORT=tcp://10.0.0.1:6379, REDIS_PORT_6379_TCP_ADDR.
+ */
+const isOfPlatform = (name: string, value: string): boolean =>
+  /_SERVICE_(HOST|PORT(_\w+)?)$|_PORT_\d+_(TCP|UDP|SCTP)(_\w+)?$/.test(name) ||
+  (name.endsWith('_PORT') && /^(tcp|udp|sctp):\/\//.test(value)) ||
+  /_ENV_\w+$/.test(name) ||
+  (name.endsWith('_NAME') && value.startsWith('/'));
+
+/** How many letters are added, left out or changed from one text to the other (Levenshtein). */
+const distance = (from: string, to: string): number => {
+  const first = Array.from({ length: to.length + 1 }, (_, i) => i);
+  const last = Array.from(from).reduce<readonly number[]>(
+    (above, letter, row) =>
+      above
+        .slice(1)
+        .reduce<readonly number[]>(
+          (line, up, i) => [
+            ...line,
+            Math.min(up + 1, (line[i] ?? 0) + 1, (above[i] ?? 0) + (letter === to[i] ? 0 : 1)),
+          ],
+          [row + 1],
+        ),
+    first,
+  );
+  return last[to.length] ?? 0;
+};
+
+/** Longer names are nobody's slip, and cost time. */
+const MAX_LENGTH = 64;
+
+/** Of ours the one with most words in common with a name of one of our families; of several the nearest. */
+const nearest = (name: string): string | undefined => {
+  const written = name.toUpperCase();
+  const [family = '', ...more] = written.split('_');
+  if (!FAMILIES.has(family) || more.length === 0 || name.length > MAX_LENGTH) return undefined;
+  const elsewhere = ELSEWHERE.find(([pattern]) => pattern.test(written))?.[1];
+  if (elsewhere !== undefined) return elsewhere;
+  const words = new Set(written.split('_'));
+  const [best] = NAMES.map((known) => ({
+    known,
+    shared: known.split('_').filter((word) => words.has(word)).length,
+    far: distance(written, known),
+  })).sort((a, b) => b.shared - a.shared || a.far - b.far);
+  return best?.known;
+};
+
+/** A line for each variable of an environment that is set, that is none of ours, and that looks like one of ours. */
+export const unknownVariables = (
+  env: Readonly<Record<string, string | undefined>>,
+): readonly string[] =>
+  Object.entries(env).flatMap(([name, value]) => {
+    if (value === undefined || value === '' || NAMES.includes(name)) return [];
+    if (isOfPlatform(name, value)) return [];
+    const meant = NAMES.find((known) => isMeant(name, known)) ?? nearest(name);
+    return meant === undefined
+      ? []
+      : [`${name} is no variable of this service: is ${meant} meant?`];
+  });

@@ -1,0 +1,183 @@
+/**
+ * Which clients have a part of their room that is younger than what they have of the global log. A client that keeps one id
+ * comes back with a room's; the room catches up first, then the global log. Cut in between it holds an id of the room that
+ * says nothing of how far behind the global log is. So the pods remember that, and tell each other: whoever comes with such an
+ * id resumes the global log from where those clients were. Others with an id of the same part of the room get some of
+ * the global log twice, by the same ids.
+ *
+ *   begin ─► Running(from, since) ─ all were sent both logs, and are there a minute later ─► forgotten
+ *                  └─ one was cut ─► kept for as long as the log reaches: Ended(from, until, since)
+ *
+ * Costs nothing where clients are away for less than `LONG_MS`, or bring two ids, or where nobody speaks to everybody.
+ */
+import type { Subscription } from 'rxjs';
+import type { Clock } from '../clock.js';
+import type { CatchUp } from '../broker/control-command.js';
+import type { MessageId, Room } from '../protocol/position.js';
+import { earliestMs, type Resumes } from '../protocol/resume.js';
+
+export interface CatchUps {
+  /** How a client that comes so resumes, by what is remembered. */
+  readonly resumesOf: (room: Room | undefined, resumes: Resumes) => Resumes;
+  /** A client begins to catch up; undefined where its ids will do. */
+  readonly begin: (room: Room, resumes: Resumes) => Running | undefined;
+  /** What a pod says of its clients, this one included. */
+  readonly apply: (word: CatchUp) => void;
+  /** Words that are remembered. */
+  readonly size: () => number;
+}
+
+export interface Running {
+  /** The client was sent both logs. Some of it may still be on its way, so it may be cut yet. */
+  readonly sent: () => void;
+  /** It has gone, and was sent the room up to this offset. */
+  readonly cut: (until: number) => void;
+}
+
+export interface CatchUpsDeps {
+  readonly clock: Clock;
+  /** The clock that dates messages. */
+  readonly brokerMs: () => number | undefined;
+  /** How long a log reaches back. */
+  readonly logTtlMs: number;
+  readonly send: (word: CatchUp) => void;
+}
+
+/** The overlap of a minute is enough for who was away for less, and catches up in the rest of it. */
+const LONG_MS = 20_000;
+/** What a client was sent has come, or its line has broken, by then. */
+const ARRIVED_MS = 60_000;
+/** Of a word on ids of whatever epoch: tags of epochs begin at 1. */
+const ANY_EPOCH = 0;
+/** Some 200 bytes each. */
+const MAX_WORDS = 4_096;
+
+/** Clients of a room and an epoch that catch up at once, as one: a herd is told of in a few words. */
+interface Own {
+  /** What its words are known by. */
+  readonly name: string;
+  readonly tag: number;
+  from: number;
+  since: number;
+  running: number;
+  /** How far those came who were cut; undefined: none was. */
+  cutAt: number | undefined;
+}
+
+interface Kept {
+  readonly word: CatchUp;
+  readonly at: number;
+}
+
+export const catchUps = ({ clock, brokerMs, logTtlMs, send }: CatchUpsDeps): CatchUps => {
+  const { scheduler } = clock;
+  const pod = Math.floor(clock.random() * 2 ** 48).toString(36);
+  /** Those that run, by room and epoch. One that was cut is remembered by its last word, whoever comes after it. */
+  const own = new Map<string, Own>();
+  let count = 0;
+  /** By room and name, in the order in which they were heard. */
+  const kept = new Map<string, Kept>();
+  /** Of words that were let go: the earliest time, for all rooms. */
+  let forgotten: { readonly since: number; readonly at: number } | undefined;
+
+  const isFresh = ({ at }: { readonly at: number }): boolean => scheduler.now() - at < logTtlMs;
+
+  const sinceOf = (room: Room, { tag, offset, ms }: MessageId): number => {
+    let since = forgotten !== undefined && isFresh(forgotten) ? Math.min(ms, forgotten.since) : ms;
+    for (const each of kept.values()) {
+      const { word } = each;
+      const covers =
+        word.room === room &&
+        (word.tag === ANY_EPOCH || word.tag === tag) &&
+        word.from <= offset &&
+        (word.until === null || offset <= word.until);
+      if (covers && isFresh(each)) since = Math.min(since, word.since);
+    }
+    return since;
+  };
+
+  const forget = (): void => {
+    for (const [key, each] of kept) {
+      if (isFresh(each) && kept.size <= MAX_WORDS) return;
+      kept.delete(key);
+      if (!isFresh(each)) continue;
+      const since = Math.min(each.word.since, forgotten?.since ?? Number.POSITIVE_INFINITY);
+      forgotten = { since, at: scheduler.now() };
+    }
+  };
+
+  const tell = (room: Room, { name, tag, from, since }: Own, until: number | null): void =>
+    send({ _tag: 'CatchUp', pod: name, room, tag, from, until, since });
+
+  const end = (room: Room, one: Own): void => {
+    one.running -= 1;
+    if (one.running > 0) return;
+    own.delete(`${one.tag} ${room}`);
+    // `from` 0 to `until` 0 holds no message
+    if (one.cutAt === undefined) tell(room, { ...one, from: 0 }, 0);
+    else tell(room, one, one.cutAt);
+  };
+
+  return {
+    resumesOf: (room, resumes) => {
+      const id = aloneIn(resumes);
+      if (room === undefined || kept.size === 0 || id === undefined) return resumes;
+      // behind a global message is the room, which comes first
+      if (id.global) return resumes;
+      return { ...resumes, global: { _tag: 'Since', ms: sinceOf(room, id) } };
+    },
+    begin: (room, resumes) => {
+      const id = aloneIn(resumes);
+      const now = brokerMs();
+      if (id === undefined || now === undefined) return undefined;
+      const since = earliestMs(resumes);
+      if (now - since < LONG_MS) return undefined;
+      // with the global log's id it is not known yet where the room begins
+      const tag = id.global ? ANY_EPOCH : id.tag;
+      const offset = id.global ? 0 : id.offset;
+      const same = own.get(`${tag} ${room}`);
+      if (same === undefined) count += 1;
+      const name = `${pod}.${count}`;
+      const one = same ?? { name, tag, from: offset, since, running: 0, cutAt: undefined };
+      const isWider = same === undefined || offset < one.from || since < one.since;
+      one.from = Math.min(one.from, offset);
+      one.since = Math.min(one.since, since);
+      one.running += 1;
+      own.set(`${tag} ${room}`, one);
+      if (isWider) tell(room, one, null);
+      let ended = false;
+      let arrival: Subscription | undefined;
+      const finish = (): void => {
+        ended = true;
+        end(room, one);
+      };
+      return {
+        sent: () => {
+          arrival ??= scheduler.schedule(finish, ARRIVED_MS);
+        },
+        cut: (until) => {
+          arrival?.unsubscribe();
+          if (ended) return;
+          one.cutAt = Math.max(one.cutAt ?? 0, until);
+          finish();
+        },
+      };
+    },
+    apply: (word) => {
+      const key = `${word.room} ${word.pod}`;
+      const at = scheduler.now() - (word.ageMs ?? 0);
+      // of before what was heard since
+      if (word.ageMs !== undefined && (kept.get(key)?.at ?? at) > at) return;
+      kept.delete(key);
+      if (word.until !== 0) kept.set(key, { word, at });
+      forget();
+    },
+    size: () => kept.size,
+  };
+};
+
+/** The one id that a client brought; undefined where it brought none, or one for each log. */
+const aloneIn = ({ room, global }: Resumes): MessageId | undefined => {
+  if (room?._tag === 'After' && global?._tag === 'Since') return room.id;
+  return global?._tag === 'After' && room?._tag === 'Since' ? global.id : undefined;
+};

@@ -1,0 +1,92 @@
+/**
+ * A pod goes away: everybody is told when to come back, spread over the first 70 % of the drain, and is closed then
+ * with 1001. Delivery goes on until that moment. Telling and closing go in batches, as 50,000 at once would block the
+ * loop for a second.
+ */
+import {
+  concat,
+  concatMap,
+  defer,
+  EMPTY,
+  from,
+  ignoreElements,
+  interval,
+  map,
+  Observable,
+  takeWhile,
+} from 'rxjs';
+import type { Clock } from '../clock.js';
+import { CLOSE } from '../protocol/close-codes.js';
+import type { Connection } from './connection.js';
+
+const SPREAD = 0.7;
+const TICK_MS = 25;
+const BATCH = 1_000;
+
+interface Departure {
+  readonly connection: Connection;
+  /** On the scheduler's clock. */
+  readonly at: number;
+}
+
+/** Completes when the last close has been said, or nobody is left to say it to; whether peers answer is not waited for. */
+export const drain =
+  ({ clock, drainMs }: { readonly clock: Clock; readonly drainMs: number }) =>
+  (connections: ReadonlySet<Connection>): Observable<never> =>
+    defer(() => {
+      if (connections.size === 0) return EMPTY;
+      const start = clock.scheduler.now();
+      const departures = schedule([...connections], start, drainMs * SPREAD, clock.random);
+      let closed = 0;
+      const told$ = from(batches(departures)).pipe(
+        concatMap((batch) =>
+          afterTurn(clock, () => batch.forEach((departure) => announce(departure, start))),
+        ),
+      );
+      const closed$ = interval(TICK_MS, clock.scheduler).pipe(
+        map(() => {
+          const now = clock.scheduler.now();
+          for (let i = 0; i < BATCH; i++) {
+            const next = departures[closed];
+            if (next === undefined) return true;
+            // who has gone by itself is not waited for
+            if (connections.has(next.connection)) {
+              if (next.at > now) return false;
+              next.connection.close(CLOSE.goingAway);
+            }
+            closed++;
+          }
+          return false;
+        }),
+        takeWhile((done) => !done),
+      );
+      return concat(told$, closed$).pipe(ignoreElements());
+    });
+
+/** One departure in each of n equal parts of the time, at random within it. */
+const schedule = (
+  connections: readonly Connection[],
+  start: number,
+  spanMs: number,
+  random: () => number,
+): readonly Departure[] =>
+  connections.map((connection, i) => ({
+    connection,
+    at: start + ((i + random()) / connections.length) * spanMs,
+  }));
+
+const announce = ({ connection, at }: Departure, start: number): void =>
+  connection.send({ event: 'draining', reconnect_in_ms: Math.round(at - start) });
+
+const batches = (departures: readonly Departure[]): readonly (readonly Departure[])[] =>
+  Array.from({ length: Math.ceil(departures.length / BATCH) }, (_, i) =>
+    departures.slice(i * BATCH, (i + 1) * BATCH),
+  );
+
+const afterTurn = ({ turn }: Clock, work: () => void): Observable<never> =>
+  new Observable((subscriber) =>
+    turn(() => {
+      work();
+      subscriber.complete();
+    }),
+  );

@@ -1,0 +1,177 @@
+/**
+ * What a request for a WebSocket must be to be let in (contract section 2, RFC 6455 §4.2.1). Reads the request and
+ * answers with a value: what it asks for, then an admission, or a refusal as a problem (RFC 9457). Who somebody is finds out
+ * `access/`; sockets are `accept.ts`'s.
+ */
+import * as E from 'fp-ts/lib/Either.js';
+import type { IncomingMessage } from 'node:http';
+import * as O from 'fp-ts/lib/Option.js';
+import { type Identity, mayJoin, ROOM_FORBIDDEN } from '../auth/index.js';
+import { isAbsentId } from '../protocol/client-message.js';
+import type { Config } from '../config/index.js';
+import type { Admission } from './socket-connection.js';
+import type { Handshake } from '../hooks.js';
+import { isOriginAllowed } from '../protocol/origin.js';
+import { interned, isRoomName, parseId, type Room, ROOM_RULE } from '../protocol/position.js';
+import { type Problem, problem } from '../protocol/problem.js';
+import { resumesOf } from '../protocol/resume.js';
+
+/** The room and the places to go on from that a request asks for. */
+export type RoomAndResumes = Pick<Admission, 'room' | 'resumes'>;
+
+/** Whether a request is for this service at all: an embedding server may have other upgrades. */
+export const isOurs = (request: IncomingMessage, basePath: string): boolean => {
+  const path = targetOf(request).split('?', 1)[0] ?? '';
+  // the numbers there are no room: asked for with another offer (`curl --http2`) they are a request as any
+  if (path === `${basePath}/ws/stats`) return isWebSocket(request);
+  return path === `${basePath}/ws` || path.startsWith(`${basePath}/ws/`);
+};
+
+/** Whether content comes behind the headers (RFC 9112 §6.3). */
+export const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+
+/** Whether it asks for a WebSocket, wherever. */
+const isWebSocket = ({ headers }: IncomingMessage): boolean =>
+  headers.upgrade?.toLowerCase() === 'websocket' && UPGRADES.test(headers.connection ?? '');
+
+/** Without it the other header means nothing (RFC 9110 §7.8). */
+const UPGRADES = /(?:^|,)\s*upgrade\s*(?:,|$)/i;
+
+/** Path and query, also of a request that names the whole URL as proxies' clients do (RFC 9112 §3.2.2). */
+const targetOf = ({ url = '' }: IncomingMessage): string => url.replace(SCHEME_AND_HOST, '');
+
+/** The same, for whoever may log it: without the value of `token`, however its name is written. */
+export const targetWithoutToken = (request: IncomingMessage): string => {
+  const target = targetOf(request);
+  const cut = target.indexOf('?');
+  if (cut < 0) return target;
+  const pairs = target
+    .slice(cut + 1)
+    .split('&')
+    .map((pair) => (new URLSearchParams(pair).has('token') ? 'token=***' : pair));
+  return `${target.slice(0, cut)}?${pairs.join('&')}`;
+};
+
+const SCHEME_AND_HOST = /^https?:\/\/[^/?]*/i;
+
+/** 403: the page is of another origin than the service's own and those of `ALLOWED_ORIGINS`. */
+export const ORIGIN_REFUSED = problem(
+  403,
+  'Origin: pages of this origin may not use the service; its operator can add it to ALLOWED_ORIGINS',
+);
+
+/** What it asks for, if it asks in the right way: all that is known before anybody has to be known. */
+export const handshake = (
+  request: IncomingMessage,
+  config: Config,
+): E.Either<Problem, RoomAndResumes> => {
+  const wrong = protocolFault(request);
+  if (wrong !== undefined) return E.left(wrong);
+  if (!isOriginAllowed(request.headers, config.server.allowedOrigins))
+    return E.left(ORIGIN_REFUSED);
+  return askedBy(targetOf(request), config.server.basePath);
+};
+
+/** The same for somebody who is known. */
+export const admission = (
+  { room, resumes }: RoomAndResumes,
+  identity: Identity,
+  handshake: Handshake | undefined,
+): E.Either<Problem, Admission> =>
+  room === undefined || mayJoin(identity.rights, room)
+    ? E.right({ identity, room, resumes, handshake })
+    : E.left(ROOM_FORBIDDEN);
+
+const protocolFault = (request: IncomingMessage): Problem | undefined => {
+  const { headers, method, httpVersionMajor, httpVersionMinor } = request;
+  if (method !== 'GET')
+    return problem(405, `method: expected GET, got ${method ?? 'none'}`, { Allow: 'GET' });
+  if (httpVersionMajor < 1 || (httpVersionMajor === 1 && httpVersionMinor < 1))
+    return problem(400, 'HTTP version: send HTTP/1.1');
+  if (headers.host === '') return HOSTLESS;
+  const badHost = hostFault(request);
+  if (badHost !== undefined) return badHost;
+  if (!isWebSocket(request))
+    return problem(400, 'Upgrade: send Upgrade: websocket and Connection: Upgrade');
+  // it would come before the first frame (RFC 9110 §7.8), and be taken for one
+  if (hasBody(request)) return problem(400, 'body: send the handshake without a body');
+  if (headers['sec-websocket-version'] !== '13') {
+    return problem(426, 'Sec-WebSocket-Version: send 13', {
+      'Sec-WebSocket-Version': '13',
+      Upgrade: 'websocket',
+    });
+  }
+  if (!KEY.test(headers['sec-websocket-key'] ?? ''))
+    return problem(400, 'Sec-WebSocket-Key: expected 16 bytes in base64, got something else');
+  return undefined;
+};
+
+/**
+ * What is wrong with the `Host` of any request (RFC 9112 §3.2): of two of them a proxy may believe the other one. Which host it is
+ * nobody asks: the names that lead here are known to proxies alone.
+ */
+export const hostFault = ({
+  headers,
+  rawHeaders,
+  httpVersion,
+}: IncomingMessage): Problem | undefined => {
+  const { host } = headers;
+  // HTTP/1.0 has none
+  if (host === undefined) return httpVersion === '1.0' ? undefined : HOSTLESS;
+  if (!HOST.test(host)) return problem(400, 'Host: send a host name and, if need be, a port');
+  const hosts = rawHeaders.filter(
+    (name, at) => at % 2 === 0 && name.length === 4 && name.toLowerCase() === 'host',
+  );
+  // node keeps the first
+  return hosts.length > 1 ? problem(400, 'Host: expected one, got several') : undefined;
+};
+
+const HOSTLESS = problem(400, 'Host: send the header');
+/** RFC 3986 §3.2.2 and §3.2.3. */
+const HOST = /^(?:\[[\w.~!$&'()*+,;=:-]+\]|(?:[\w.~!$&'()*+,;=-]|%[\da-f]{2})*)(?::\d*)?$/i;
+
+/** 16 bytes in base64. */
+const KEY = /^[+/0-9A-Za-z]{22}==$/;
+
+/** One for each log. */
+const MAX_LAST_IDS = 2;
+
+const askedBy = (url: string, basePath: string): E.Either<Problem, RoomAndResumes> => {
+  const cut = url.indexOf('?');
+  const path = cut < 0 ? url : url.slice(0, cut);
+  const query = new URLSearchParams(cut < 0 ? '' : url.slice(cut + 1));
+  const [lastId = null, ...more] = query.getAll('last_id');
+  if (more.length > 0 || (lastId?.split(',').length ?? 0) > MAX_LAST_IDS)
+    return E.left(problem(400, 'last_id: expected one or two ids, ROOM,GLOBAL, got more'));
+  if (lastId !== null && lastId.split(',').some((id) => !isAbsentId(id) && O.isNone(parseId(id)))) {
+    return E.left(problem(400, 'last_id: send the id of a message that you received'));
+  }
+  const named = roomInPath(path.slice(`${basePath}/ws`.length));
+  if (E.isLeft(named)) return named;
+  const rooms = new Set(query.getAll('room').filter((room) => room !== ''));
+  if (named.right !== undefined) rooms.add(named.right);
+  const [room, other] = rooms;
+  if (other !== undefined)
+    return E.left(problem(400, 'room: path and query name different rooms; name one'));
+  return room === undefined || isRoomName(room)
+    ? E.right({ room: room && interned(room), resumes: resumesOf(lastId) })
+    : E.left(problem(400, `room: a name has ${ROOM_RULE}`));
+};
+
+/** `/ws/general/`, and `/ws/` itself. */
+export const SLASH = 'room: the path ends with a slash; leave the slash out';
+
+const roomInPath = (rest: string): E.Either<Problem, Room | undefined> => {
+  if (rest === '') return E.right(undefined);
+  try {
+    const room = decodeURIComponent(rest.slice(1));
+    return isRoomName(room)
+      ? E.right(room)
+      : E.left(
+          problem(400, room.endsWith('/') || room === '' ? SLASH : `room: a name has ${ROOM_RULE}`),
+        );
+  } catch {
+    return E.left(problem(400, 'room: expected percent-encoded UTF-8, got something else'));
+  }
+};

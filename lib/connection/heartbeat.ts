@@ -1,0 +1,83 @@
+/**
+ * One clock for all connections: a timer each would cost 0.9 kB and 0.7 µs a message. Every tick it looks who was heard
+ * since the last one, pings those whose turn it is, and emits those who were silent for too long. Connections are
+ * pinged in random phase, so a herd that came together is not pinged together.
+ *
+ * Time in which we did not read a socket (its publishes or a hook are under way), or the process did not run (a long
+ * collection, a stopped machine) counts for nobody: what peers sent
+ * meanwhile waits in the kernel, and nobody is judged before it was read.
+ */
+import { interval, map, mergeMap, type Observable } from 'rxjs';
+import type { Clock } from '../clock.js';
+import type { Connection } from './connection.js';
+
+export interface Heartbeat {
+  readonly clock: Clock;
+  readonly pingIntervalMs: number;
+  readonly pongTimeoutMs: number;
+}
+
+/** Silent for too long, or in the middle of a message for too long. */
+export interface HeartbeatFault {
+  readonly connection: Connection;
+  readonly why: 'silent' | 'half a message';
+}
+
+const TICKS_A_PERIOD = 32;
+const MAX_TICK_MS = 1_000;
+/** Contract section 3, 1008. */
+const HALF_MESSAGE_MS = 30_000;
+
+export const heartbeat =
+  ({ clock, pingIntervalMs, pongTimeoutMs }: Heartbeat) =>
+  (connections: ReadonlySet<Connection>): Observable<HeartbeatFault> => {
+    const tickMs = Math.min(MAX_TICK_MS, pingIntervalMs / TICKS_A_PERIOD);
+    let before = clock.scheduler.now();
+    let lived = 0;
+
+    const look = (connection: Connection): HeartbeatFault | undefined => {
+      const { vital } = connection;
+      const { bytesRead } = connection;
+      if (vital.pingAt < 0) vital.pingAt = Math.floor(lived + clock.random() * pingIntervalMs);
+      // what it says meanwhile we do not hear
+      if (bytesRead !== vital.bytesRead || connection.isPaused) {
+        vital.bytesRead = bytesRead;
+        vital.lastReadAt = Math.round(lived);
+      }
+      if (isHalf(connection, lived)) return { connection, why: 'half a message' };
+      if (lived - vital.lastReadAt > pongTimeoutMs) return { connection, why: 'silent' };
+      // the next tick would be too late
+      if (lived + tickMs > vital.pingAt) {
+        vital.pingAt = Math.floor(lived + pingIntervalMs);
+        connection.ping();
+      }
+      return undefined;
+    };
+
+    return interval(tickMs, clock.scheduler).pipe(
+      map(() => {
+        const now = clock.scheduler.now();
+        lived += Math.min(now - before, 2 * tickMs);
+        before = now;
+        const overdue: HeartbeatFault[] = [];
+        for (const connection of connections) {
+          const found = look(connection);
+          if (found !== undefined) overdue.push(found);
+        }
+        return overdue;
+      }),
+      mergeMap((overdue) => overdue),
+    );
+  };
+
+const isHalf = (connection: Connection, lived: number): boolean => {
+  const { vital, messagesRead } = connection;
+  const same = messagesRead === vital.messages;
+  vital.messages = messagesRead;
+  if (!connection.isMidMessage || connection.isPaused) {
+    vital.incompleteSince = -1;
+    return false;
+  }
+  if (!same || vital.incompleteSince < 0) vital.incompleteSince = Math.round(lived);
+  return lived - vital.incompleteSince > HALF_MESSAGE_MS;
+};

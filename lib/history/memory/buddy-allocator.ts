@@ -1,0 +1,52 @@
+/**
+ * One reservation of memory, given out in blocks and taken back (a buddy allocator). What is never used is never resident; and
+ * V8, which counts every buffer that is made, does not collect its whole heap because a log grows: 2 µs a message.
+ */
+
+/** Bytes of the smallest block. */
+const LEAST = 1_024;
+
+export interface BuddyAllocator {
+  /** At least so many bytes; undefined when no such block is free. */
+  readonly allocate: (bytes: number) => Buffer | undefined;
+  readonly giveBack: (block: Buffer) => void;
+}
+
+/** `bytes` is a power of two, as every block's size is. */
+export const buddyAllocator = (bytes: number): BuddyAllocator => {
+  const whole = Buffer.allocUnsafeSlow(bytes);
+  const orders = Math.log2(bytes / LEAST);
+  /** Where blocks are free, by size: LEAST, 2 × LEAST, … */
+  const free = Array.from({ length: orders + 1 }, () => new Set<number>());
+  free[orders]?.add(0);
+
+  const orderOf = (length: number): number =>
+    Math.max(0, Math.ceil(Math.log2(Math.max(length, 1) / LEAST)));
+
+  const find = (order: number): number | undefined => {
+    if (order > orders) return undefined;
+    const [at] = free[order] ?? [];
+    if (at !== undefined) {
+      free[order]?.delete(at);
+      return at;
+    }
+    const larger = find(order + 1);
+    if (larger !== undefined) free[order]?.add(larger + LEAST * 2 ** order);
+    return larger;
+  };
+
+  const put = (at: number, order: number): void => {
+    const buddy = at ^ (LEAST * 2 ** order);
+    if (order < orders && free[order]?.delete(buddy) === true) put(Math.min(at, buddy), order + 1);
+    else free[order]?.add(at);
+  };
+
+  return {
+    allocate: (length) => {
+      const order = orderOf(length);
+      const at = find(order);
+      return at === undefined ? undefined : whole.subarray(at, at + LEAST * 2 ** order);
+    },
+    giveBack: (block) => put(block.byteOffset - whole.byteOffset, orderOf(block.length)),
+  };
+};

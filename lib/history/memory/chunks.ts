@@ -1,0 +1,102 @@
+/** The memory of all logs: chunks in the order of their age, cut from one reservation. */
+import type { Room } from '../../protocol/position.js';
+import { buddyAllocator } from './buddy-allocator.js';
+
+/** Frames of a room's consecutive offsets, one behind the other. */
+export class Chunk {
+  room: Room = '';
+  first = 0;
+  count = 0;
+  used = 0;
+  /** Takes no message that is younger. */
+  until = 0;
+  /** The room's next one. */
+  next: Chunk | undefined = undefined;
+  /** Its neighbours in age among those of all rooms. */
+  older: Chunk | undefined = undefined;
+  newer: Chunk | undefined = undefined;
+  private readonly ends: number[] = [];
+  private readonly times: number[] = [];
+
+  constructor(readonly bytes: Buffer) {}
+
+  append(frame: Buffer, ms: number): void {
+    frame.copy(this.bytes, this.used);
+    this.used += frame.length;
+    this.ends[this.count] = this.used;
+    this.times[this.count] = ms;
+    this.count += 1;
+  }
+
+  frame(offset: number): Buffer {
+    const at = offset - this.first;
+    return this.bytes.subarray(at === 0 ? 0 : this.ends[at - 1], this.ends[at]);
+  }
+
+  timeOf(offset: number): number {
+    return this.times[offset - this.first] ?? 0;
+  }
+}
+
+export interface ChunkStore {
+  /** An empty one behind a room's `last`, with space for `length` bytes; undefined when there is no memory left. */
+  open(
+    room: Room,
+    first: number,
+    until: number,
+    length: number,
+    last: Chunk | undefined,
+  ): Chunk | undefined;
+  letGo(chunk: Chunk): void;
+  oldest(): Chunk | undefined;
+  /** Bytes of those that are open. */
+  size(): number;
+}
+
+/** Of all logs together. */
+export const MAX_LOG_BYTES = 67_108_864;
+/** The most of a chunk's bytes; a larger frame has one of its own. */
+const MOST = 65_536;
+/** What a chunk costs beside its bytes: the objects, and the entry of its room. */
+const OVERHEAD = 512;
+export const chunkStore = (): ChunkStore => {
+  const memory = buddyAllocator(MAX_LOG_BYTES);
+  let oldest: Chunk | undefined;
+  let newest: Chunk | undefined;
+  let size = 0;
+  return {
+    open: (room, first, until, length, last) => {
+      const bytes = memory.allocate(length > MOST ? length : sizeOf(length, last));
+      if (bytes === undefined) return undefined;
+      const chunk = new Chunk(bytes);
+      chunk.room = room;
+      chunk.first = first;
+      chunk.count = 0;
+      chunk.used = 0;
+      chunk.until = until;
+      chunk.older = newest;
+      if (newest === undefined) oldest = chunk;
+      else newest.newer = chunk;
+      newest = chunk;
+      if (last !== undefined) last.next = chunk;
+      size += chunk.bytes.length + OVERHEAD;
+      return chunk;
+    },
+    letGo: (chunk) => {
+      const { older, newer, bytes } = chunk;
+      if (older === undefined) oldest = newer;
+      else older.newer = newer;
+      if (newer === undefined) newest = older;
+      else newer.older = older;
+      chunk.older = chunk.newer = chunk.next = undefined;
+      size -= bytes.length + OVERHEAD;
+      memory.giveBack(bytes);
+    },
+    oldest: () => oldest,
+    size: () => size,
+  };
+};
+
+/** Twice what the room's last one took: small in a quiet room, large in a busy one. */
+const sizeOf = (length: number, last: Chunk | undefined): number =>
+  Math.min(MOST, Math.max(length, (last?.used ?? 0) * 2));

@@ -1,0 +1,105 @@
+/**
+ * Where in a log a resume begins, by what a page of it says (contract section 6). Whoever cannot be given everything is
+ * told `gap`, never nothing.
+ */
+import type { GapReason } from '../protocol/system-event.js';
+import { type MessageId, isTimeOfOtherLog, type LogPosition } from '../protocol/position.js';
+import { LAG_MS, OVERLAP_MS, type Resume } from '../protocol/resume.js';
+import { type Page, saidAt } from './page.js';
+
+/** Nothing was said after it in a log that stands at `top`: there is nothing to read. */
+export const isAtTop = (resume: Resume, top: LogPosition, global: boolean): boolean => {
+  if (resume._tag === 'Since') return top.offset === 0 || saidAt(top) < resume.ms - OVERLAP_MS;
+  const { id, text } = resume;
+  if (id.tag !== top.tag || id.global !== global || id.offset !== top.offset) return false;
+  return bears(id, text, top.offset === 0 ? undefined : lastOf(top));
+};
+
+/** A log's last message: all that is known of it when the entry is gone. */
+const lastOf = (top: LogPosition): Pick<LogPosition, 'ms' | 'id'> => ({
+  ms: saidAt(top),
+  id: top.id,
+});
+
+/**
+ * The entry at an id's offset bears the id: the whole id, or for an id outside the log the entry is not younger than the
+ * id. An id with `BEHIND` has the time of another log, which says nothing of this entry.
+ */
+const bears = (
+  id: MessageId,
+  text: string,
+  entry: { readonly ms: number; readonly id: string | null } | undefined,
+): boolean =>
+  entry === undefined ||
+  (id.outside ? isTimeOfOtherLog(id) || entry.ms <= id.ms : entry.id === text);
+
+/** The offset whose page says where to begin. */
+export const firstOffset = (resume: Resume, top: LogPosition): number =>
+  resume._tag === 'Since' ? top.offset : resume.id.offset;
+
+/** What of a page says where to begin. */
+type Read = Pick<Page, 'top' | 'first' | 'beforeMs' | 'entries'>;
+
+/** What a page says of a resume. */
+export type ResumePoint =
+  /** Messages from this offset on are owed; with `gap`, others that cannot be had too. */
+  | { readonly _tag: 'From'; readonly offset: number; readonly gap: GapReason | undefined }
+  /** The log knows nothing of such an id: it goes on with what comes. */
+  | { readonly _tag: 'Lost'; readonly gap: GapReason }
+  /** The page of this offset says more. */
+  | { readonly _tag: 'Earlier'; readonly offset: number };
+
+export const resumePointIn = (resume: Resume, page: Read, global: boolean): ResumePoint =>
+  resume._tag === 'Since' ? startSince(resume.ms, page) : startAfter(resume, page, global);
+
+const startAfter = (
+  { id, text }: Extract<Resume, { readonly _tag: 'After' }>,
+  { top, first, entries }: Read,
+  global: boolean,
+): ResumePoint => {
+  if (id.tag !== top.tag) return { _tag: 'Lost', gap: 'log_lost' };
+  if (id.global !== global || id.offset > top.offset) return { _tag: 'Lost', gap: 'unknown_id' };
+  const next = Math.max(id.offset + 1, first);
+  if (id.offset === 0)
+    return { _tag: 'From', offset: next, gap: first > 1 ? 'expired' : undefined };
+  // of a quiet room the position outlives the messages
+  if (id.offset === top.offset && id.offset < first)
+    return bears(id, text, lastOf(top))
+      ? { _tag: 'From', offset: next, gap: undefined }
+      : { _tag: 'Lost', gap: 'unknown_id' };
+  if (id.offset < first) return { _tag: 'From', offset: next, gap: 'expired' };
+  const entry = entries.find((one) => one.id.offset === id.offset);
+  return entry !== undefined && bears(id, text, { ms: entry.id.ms, id: entry.idText })
+    ? { _tag: 'From', offset: next, gap: undefined }
+    : { _tag: 'Lost', gap: 'unknown_id' };
+};
+
+const startSince = (ms: number, page: Read): ResumePoint => {
+  const { top, first, entries } = page;
+  const from = ms - OVERLAP_MS;
+  const [head] = entries;
+  const after = top.offset + 1;
+  if (first === after) {
+    const missed = top.offset > 0 && saidAt(top) >= ms - LAG_MS;
+    return { _tag: 'From', offset: after, gap: missed ? 'expired' : undefined };
+  }
+  if (head === undefined) return { _tag: 'Earlier', offset: top.offset };
+  if (head.id.ms >= from && head.id.offset > first)
+    return { _tag: 'Earlier', offset: head.id.offset - 1 };
+  const begin = entries.find(({ id }) => id.ms >= from)?.id;
+  const missed = begin?.offset === first && isMissed(ms, page);
+  const offset = begin?.offset ?? (entries.at(-1)?.id.offset ?? top.offset) + 1;
+  return { _tag: 'From', offset, gap: missed ? 'expired' : undefined };
+};
+
+/**
+ * What the log let go was said after a time up to which a client has it. What was said before is no loss: a part of the overlap,
+ * or what has been too old for long.
+ */
+export const isMissed = (
+  ms: number,
+  { first, beforeMs, entries: [head] }: Pick<Page, 'first' | 'beforeMs' | 'entries'>,
+): boolean => {
+  if (first <= 1) return false;
+  return beforeMs === undefined ? (head?.id.ms ?? ms) > ms - LAG_MS : beforeMs >= ms - LAG_MS;
+};

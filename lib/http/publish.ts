@@ -1,0 +1,181 @@
+/**
+ * Messages from outside a socket: `POST …/messages` (contract section 2). A list is judged as a whole before the first of it is
+ * sent; then all are handed to the broker in one go, and it keeps each room's in order. There is no rate: who may do
+ * this is trusted, and what is under way is bounded by its bodies.
+ */
+import * as E from 'fp-ts/lib/Either.js';
+import { defaultIfEmpty, firstValueFrom, forkJoin, type Observable, of } from 'rxjs';
+import { type Identity, mayPublish } from '../auth/index.js';
+import type { Broker, PublishError, Receipt } from '../broker/index.js';
+import type { Clock } from '../clock.js';
+import type { Config } from '../config/index.js';
+import {
+  decodePublishRequests,
+  pointerOf,
+  type PublishRequest,
+} from '../protocol/publish-request.js';
+import { type Draft, type DraftFields, draftOf } from '../protocol/publication.js';
+import { clientKey, programKey } from '../protocol/idempotency-key.js';
+import type { HubEvent } from '../hub-event.js';
+import { HOOK_FAILED, type HookFault, type HttpSender } from '../hooks.js';
+import type { Moderate, Moderated } from '../hook-moderation.js';
+import { type Problem, problem } from '../protocol/problem.js';
+
+/** An id is null where the application took the message away. */
+export type Accepted =
+  /** `duplicate`: the key was seen before, and `id` is the first one's. */
+  | { readonly id: string | null; readonly duplicate?: true; readonly scope?: 'pod' }
+  | { readonly ids: readonly (string | null)[]; readonly scope?: 'pod' };
+
+/** `ids`, of a list: which of its messages were sent before the fault showed; null stands for the others. */
+export interface Refused {
+  readonly problem: Problem;
+  readonly ids?: readonly (string | null)[];
+}
+
+export interface PublishHandlerDeps {
+  readonly broker: Pick<Broker, 'publish'>;
+  readonly clock: Clock;
+  readonly limits: Pick<Config['limits'], 'maxMessageBytes'>;
+  readonly moderate: Moderate;
+  readonly emit: (event: HubEvent) => void;
+}
+
+/** Sends what a body says, on behalf of somebody who may publish over HTTP. */
+export type PublishHandler = (body: Buffer, by: Identity) => Promise<E.Either<Refused, Accepted>>;
+
+/** The `from` of whoever is no user. */
+const API = 'api';
+
+export const publishHandler = ({
+  broker,
+  clock,
+  limits,
+  moderate,
+  emit,
+}: PublishHandlerDeps): PublishHandler => {
+  const all = <A>(each: readonly Observable<A>[]): Promise<readonly A[]> =>
+    firstValueFrom(forkJoin(each).pipe(defaultIfEmpty<readonly A[], readonly A[]>([])));
+
+  const send = (drafts: readonly (Draft | undefined)[]): Promise<readonly Result[]> =>
+    all(
+      drafts.map((draft) =>
+        draft === undefined
+          ? of(DROPPED)
+          : broker.publish(draft).pipe(defaultIfEmpty<Result, Result>(ENDED)),
+      ),
+    );
+
+  /** Asked in the order of the list, waited for together: a hook has a second, and a list a hundred messages. */
+  const judge = (drafts: readonly Drafted[], from: HttpSender): Promise<readonly Moderated[]> =>
+    all(drafts.map(({ draft, fields }) => moderate(draft, fields, from)));
+
+  return async (body, by) => {
+    const decoded = decodePublishRequests(body, limits.maxMessageBytes);
+    if (E.isLeft(decoded)) {
+      const { _tag, text } = decoded.left;
+      return E.left({ problem: problem(_tag === 'TooLarge' ? 413 : 400, text) });
+    }
+    const { posts, isList } = decoded.right;
+    const drafts = draftsOf(posts, isList, by, clock.wall());
+    if (E.isLeft(drafts)) return E.left({ problem: drafts.left });
+    const judged = await judge(drafts.right, { via: 'http', userId: by.userId });
+    for (const [i, each] of judged.entries())
+      if (E.isLeft(each)) return E.left({ problem: refusedBy(each.left, pointerOf(isList, i)) });
+    const results = await send(judged.map((each) => (E.isRight(each) ? each.right : undefined)));
+    const taken = results.filter((result) => E.isRight(result) && result !== DROPPED).length;
+    if (taken > 0) emit({ _tag: 'Received', messages: taken });
+    return answerOf(results, isList);
+  };
+};
+
+// judging
+
+interface Drafted {
+  readonly draft: Draft;
+  /** What it was made of. */
+  readonly fields: DraftFields;
+}
+
+const draftsOf = (
+  posts: readonly PublishRequest[],
+  isList: boolean,
+  { userId, rights }: Identity,
+  at: number,
+): E.Either<Problem, readonly Drafted[]> => {
+  const drafts: Drafted[] = [];
+  const keyed = new Map<string, Draft>();
+  for (const [i, { room, type, data, ref }] of posts.entries()) {
+    const place = pointerOf(isList, i);
+    // `GLOBAL_PUBLISH` is about clients: whoever may post may say to all what its token does not forbid
+    if (!mayPublish(rights, room))
+      return E.left(problem(403, `${place}room: the token does not allow this room`));
+    const key = userId === null ? programKey(ref) : clientKey(userId, ref);
+    const fields: DraftFields = { room, type, from: userId ?? API, data, at, key };
+    const draft = draftOf(fields);
+    if (E.isLeft(draft)) return E.left(problem(400, place + draft.left.text));
+    const name = key === undefined ? undefined : `${room} ${key}`;
+    const before = name === undefined ? undefined : keyed.get(name);
+    if (before !== undefined && before.digest !== draft.right.digest) return E.left(reused(place));
+    if (name !== undefined) keyed.set(name, draft.right);
+    drafts.push({ draft: draft.right, fields });
+  }
+  return E.right(drafts);
+};
+
+// answering
+
+type Result = E.Either<PublishError, Omit<Receipt, 'id'> & { readonly id: string | null }>;
+
+/** Accepted, and goes nowhere. */
+const DROPPED: Result = E.right({ id: null, duplicate: false, scope: 'cluster' });
+
+const ENDED: Result = E.left({ _tag: 'Unavailable', detail: 'the pod has ended' });
+
+const answerOf = (results: readonly Result[], isList: boolean): E.Either<Refused, Accepted> => {
+  const ids: (string | null)[] = [];
+  let isDuplicate = false;
+  let isPodOnly = false;
+  for (const result of results) {
+    if (E.isLeft(result)) continue;
+    ids.push(result.right.id);
+    if (result.right.scope === 'pod') isPodOnly = true;
+    if (result.right.duplicate) isDuplicate = true;
+  }
+  if (ids.length < results.length) return E.left(refusedOf(results, isList));
+  const scope = isPodOnly ? { scope: 'pod' as const } : {};
+  const [id = null] = ids;
+  const duplicate = isDuplicate ? { duplicate: true as const } : {};
+  return E.right(isList ? { ids, ...scope } : { id, ...duplicate, ...scope });
+};
+
+/** What was not taken for want of a broker may be sent again, so that is said rather than the other. */
+const refusedOf = (results: readonly Result[], isList: boolean): Refused => {
+  const isMissing = results.some(
+    (result) => E.isLeft(result) && result.left._tag === 'Unavailable',
+  );
+  const at = results.findIndex(E.isLeft);
+  return {
+    problem: isMissing ? UNAVAILABLE : reused(pointerOf(isList, at)),
+    ...(isList
+      ? { ids: results.map((result) => (E.isLeft(result) ? null : result.right.id)) }
+      : {}),
+  };
+};
+
+/** 422: the request is well-formed, and the application does not want it. */
+const refusedBy = (fault: HookFault, place: string): Problem =>
+  fault._tag === 'Rejected'
+    ? problem(422, `${place.replace(/\.$/, ': ')}${fault.text}`)
+    : problem(503, HOOK_FAILED[fault.how], { 'Retry-After': '1' });
+
+const reused = (place: string): Problem =>
+  problem(409, `${place}id: already used for a different message; use a new id`);
+
+const UNAVAILABLE = problem(
+  503,
+  'the broker did not take the message; send it again with the same id',
+  {
+    'Retry-After': '1',
+  },
+);

@@ -1,0 +1,42 @@
+/** How a request is refused: a problem (RFC 9457), also while its body is still on the way. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Clock } from '../clock.js';
+import { beginAnswer, type Problem } from '../protocol/problem.js';
+
+/** Answers with a problem; `more` are extension members (RFC 9457 §3.2). */
+export type Refuse = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  problem: Problem,
+  more?: Readonly<Record<string, unknown>>,
+) => FastifyReply;
+
+/** How long what nobody wants is read on. */
+const LINGER_MS = 1_000;
+
+export const refusing =
+  ({ scheduler }: Clock): Refuse =>
+  (request, reply, problem, more) => {
+    const { status, title, detail, headers } = problem;
+    const { raw } = request;
+    if (!hasBody(request) || raw.readableEnded)
+      return reply
+        .code(status)
+        .headers(headers ?? {})
+        .type('application/problem+json')
+        .send(JSON.stringify({ status, title, detail, ...more }));
+    // a socket that is closed with bytes unread is reset, and the answer is lost with it: so they are read, and the end waits
+    reply.hijack();
+    beginAnswer(reply.raw, problem);
+    const end = (): void => void reply.raw.end();
+    const cut = scheduler.schedule(end, raw.headers.expect === undefined ? LINGER_MS : 0);
+    raw.once('close', () => {
+      cut.unsubscribe();
+      end();
+    });
+    raw.resume();
+    return reply;
+  };
+
+const hasBody = ({ headers }: FastifyRequest): boolean =>
+  headers['transfer-encoding'] !== undefined || headers['content-length'] !== undefined;

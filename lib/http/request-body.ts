@@ -1,0 +1,109 @@
+/**
+ * Bodies of requests: read by ourselves from the socket, as the framework's parsers know nothing of `__proto__`, depth and
+ * lone surrogates that the codec must see. All that are under way are bounded together; each counts until its answer is known.
+ */
+import { type Either, left, right } from 'fp-ts/lib/Either.js';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type Problem, problem } from '../protocol/problem.js';
+
+export interface RequestBodies {
+  /**
+   * Reads a body and does something with it. `Left` where it could not be had; undefined where its client has gone, and
+   * nobody waits for an answer.
+   */
+  readonly read: <A>(
+    request: IncomingMessage,
+    response: ServerResponse,
+    work: (body: Buffer) => Promise<A>,
+  ) => Promise<Either<Problem | undefined, A>>;
+}
+
+/** Contract section 2. */
+const MOST = 1_048_576;
+/** Of all that are under way. */
+const ALL = 33_554_432;
+/** What a request costs besides its body: so many small ones are bounded too. */
+const OVERHEAD = 4_096;
+
+export const requestBodies = (): RequestBodies => {
+  let held = 0;
+  return {
+    read: async (request, response, work) => {
+      let own = 0;
+      const hold = (bytes: number): boolean => {
+        const more = Math.max(own, bytes + OVERHEAD) - own;
+        if (held + more > ALL) return false;
+        held += more;
+        own += more;
+        return true;
+      };
+      try {
+        const body = await read(request, response, hold);
+        return body._tag === 'Left' ? body : right(await work(body.right));
+      } finally {
+        held -= own;
+      }
+    },
+  };
+};
+
+/** Why a body will not be read at all, by its headers. */
+export const unreadable = ({ headers }: IncomingMessage): Problem | undefined => {
+  const encoding = headers['content-encoding'] ?? 'identity';
+  if (encoding.toLowerCase() !== 'identity')
+    return problem(415, 'Content-Encoding: send the body without a content encoding', {
+      'Accept-Encoding': 'identity',
+    });
+  const type = headers['content-type'];
+  if (type === undefined || !isJson(type))
+    return problem(
+      415,
+      `Content-Type: expected application/json in UTF-8, got ${type === undefined ? 'none' : 'another'}`,
+    );
+  return Number(headers['content-length'] ?? 0) > MOST ? TOO_LARGE : undefined;
+};
+
+/** JSON knows one charset (RFC 8259 §8.1): who names another sends other bytes. */
+const isJson = (contentType: string): boolean => {
+  const [type = '', ...parameters] = contentType.toLowerCase().split(';');
+  return (
+    type.trim() === 'application/json' && parameters.every((text) => !OTHER_CHARSET.test(text))
+  );
+};
+
+const OTHER_CHARSET = /^\s*charset\s*=(?!\s*"?utf-?8"?\s*$)/;
+
+const read = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  hold: (bytes: number) => boolean,
+): Promise<Either<Problem | undefined, Buffer>> =>
+  new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const settle = (body: Either<Problem | undefined, Buffer>): void => {
+      request.off('data', take).off('end', end).off('close', gone);
+      resolve(body);
+    };
+    const take = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      chunks.push(chunk);
+      if (bytes > MOST) settle(left(TOO_LARGE));
+      else if (!hold(bytes)) settle(left(TOO_MANY));
+    };
+    const end = (): void => settle(right(Buffer.concat(chunks)));
+    const gone = (): void => settle(left(undefined));
+    // said by a body that breaks off: its end is `close`
+    request.on('error', () => undefined);
+    if (request.destroyed) return gone();
+    // what is announced is held at once: of many that come together some are refused then, not all when half read
+    if (!hold(Number(request.headers['content-length'] ?? 0))) return settle(left(TOO_MANY));
+    request.on('data', take).on('end', end).on('close', gone);
+    if (request.headers.expect !== undefined) response.writeContinue();
+  });
+
+const TOO_LARGE = problem(413, `body: expected at most ${MOST} bytes, got more`);
+
+const TOO_MANY = problem(503, 'body: too many request bodies are in progress; retry after 1 s', {
+  'Retry-After': '1',
+});

@@ -1,0 +1,152 @@
+/** Reads what clients send. */
+import * as E from 'fp-ts/lib/Either.js';
+import * as O from 'fp-ts/lib/Option.js';
+import type * as t from 'io-ts';
+import type { Refusal } from './system-event.js';
+import { GLOBAL, isRoomName, parseId, ROOM_RULE, type Room } from './position.js';
+import { DATA, Envelope, flawIn, type Json, JsonText, kindOf, refuse, wrong } from './json.js';
+
+/** A client's message that is well-formed. `room` is undefined where the client named none, '' for the global one. */
+export type ClientMessage =
+  | {
+      readonly type: 'chat';
+      readonly room: Room | undefined;
+      readonly data: Json;
+      readonly ref: string | undefined;
+    }
+  | {
+      readonly type: 'presence';
+      readonly room: Room | undefined;
+      readonly data: Json;
+      readonly ref: string | undefined;
+    }
+  | { readonly type: 'ping'; readonly data: Json; readonly ref: string | undefined }
+  | {
+      readonly type: 'join';
+      readonly room: Room | undefined;
+      readonly lastId: string | undefined;
+      readonly ref: string | undefined;
+    }
+  | { readonly type: 'leave'; readonly room: Room | undefined; readonly ref: string | undefined }
+  | { readonly type: 'refresh'; readonly token: string; readonly ref: string | undefined };
+
+const MAX_REF = 64;
+
+const CLIENT_TYPES: ReadonlySet<string> = new Set([
+  'chat',
+  'presence',
+  'ping',
+  'join',
+  'leave',
+  'refresh',
+]);
+const SERVER_TYPES: ReadonlySet<string> = new Set(['notification', 'system', 'error', 'pong']);
+
+type Fields = t.TypeOf<typeof Envelope>;
+
+/**
+ * Reads one text frame of a client.
+ * Errors: `invalid_json`, `invalid_message`, `unknown_type`, `invalid_room`, `forbidden`, as contract section 1 says.
+ */
+export const decodeMessage = (frame: Buffer): E.Either<Refusal, ClientMessage> => {
+  const text = frame.toString('utf8');
+  const json = JsonText.read(text);
+  if (json === undefined) {
+    return refuse(
+      'invalid_json',
+      `expected one JSON object, got ${text.trim() === '' ? 'nothing' : 'text that is not JSON'}`,
+    );
+  }
+  const parsed = json.value;
+  if (!Envelope.is(parsed) || Array.isArray(parsed)) {
+    return refuse('invalid_message', `expected an object, got ${kindOf(parsed)}`);
+  }
+  const ref = refOf(parsed);
+  if (E.isLeft(ref)) return ref;
+  const message = messageOf(parsed, ref.right, json);
+  return E.isLeft(message) && ref.right !== undefined
+    ? E.left({ ...message.left, ref: ref.right })
+    : message;
+};
+
+/** A client's own `id` of a message. */
+export const refOf = ({ id }: Fields): E.Either<Refusal, string | undefined> => {
+  if (id === undefined) return E.right(undefined);
+  if (typeof id !== 'string') return wrong('id', 'a string of 1 to 64 characters', id);
+  // a character beyond the BMP is two units of UTF-16
+  const characters = id.length > 2 * MAX_REF ? undefined : Array.from(id).length;
+  if (characters === undefined || characters === 0 || characters > MAX_REF)
+    return refuse(
+      'invalid_message',
+      `id: expected a string of 1 to 64 characters, got ${characters ?? 'more'}`,
+    );
+  const flaw = flawIn(id, 0, true);
+  return flaw === undefined ? E.right(id) : refuse('invalid_message', `id: ${flaw}`);
+};
+
+const messageOf = (
+  fields: Fields,
+  ref: string | undefined,
+  json: JsonText,
+): E.Either<Refusal, ClientMessage> => {
+  const { type, data } = fields;
+  if (typeof type !== 'string') return wrong('type', 'a string', type);
+  if (!CLIENT_TYPES.has(type)) {
+    return SERVER_TYPES.has(type)
+      ? refuse(
+          'forbidden',
+          `type: expected one that clients may send, got the server's own "${type}"`,
+        )
+      : refuse('unknown_type', 'type: send chat, presence, ping, join, leave or refresh');
+  }
+  const flaw = json.flawIn(data, DATA);
+  if (flaw !== undefined) return refuse('invalid_message', `data: ${flaw}`);
+  const room = roomOf(fields.room);
+  if (E.isLeft(room)) return room;
+  switch (type) {
+    case 'chat':
+      if (data === undefined) return wrong('data', 'any JSON value', data);
+      return E.right({ type, room: room.right, data, ref });
+    case 'presence':
+      if (!Envelope.is(data)) return wrong('data', 'an object', data);
+      if (data['status'] !== 'online' && data['status'] !== 'away')
+        return wrong('data.status', '"online" or "away"', data['status']);
+      return E.right({ type, room: room.right, data, ref });
+    case 'ping':
+      return E.right({ type, data, ref });
+    case 'join':
+      return E.map(
+        (lastId: string | undefined): ClientMessage => ({ type, room: room.right, lastId, ref }),
+      )(lastIdOf(data));
+    case 'leave':
+      return E.right({ type, room: room.right, ref });
+    default: {
+      const token = Envelope.is(data) ? data['token'] : undefined;
+      if (typeof token !== 'string' || token === '') return wrong('data.token', 'a token', token);
+      return E.right({ type: 'refresh', token, ref });
+    }
+  }
+};
+
+/** The room that a message names; undefined where it names none. */
+export const roomOf = (room: unknown): E.Either<Refusal, Room | undefined> => {
+  if (room === undefined) return E.right(undefined);
+  if (room === null || room === GLOBAL) return E.right(GLOBAL);
+  if (typeof room !== 'string') return wrong('room', 'a string', room);
+  return isRoomName(room) ? E.right(room) : refuse('invalid_room', `room: a name has ${ROOM_RULE}`);
+};
+
+const lastIdOf = (data: unknown): E.Either<Refusal, string | undefined> => {
+  if (data === undefined || data === null) return E.right(undefined);
+  if (!Envelope.is(data) || Array.isArray(data)) return wrong('data', 'an object', data);
+  const id = data['last_id'];
+  if (isAbsentId(id)) return E.right(undefined);
+  if (typeof id !== 'string') return wrong('data.last_id', 'an id that a message bore', id);
+  return O.isSome(parseId(id))
+    ? E.right(id)
+    : refuse('invalid_message', 'data.last_id: send the id of a message that you received');
+};
+
+/** `last_id` as old clients send it before they have one (contract section 6). */
+export const isAbsentId = (id: unknown): boolean =>
+  id === undefined || id === null || id === '' || id === 'undefined' || id === 'null';

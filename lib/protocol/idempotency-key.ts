@@ -1,0 +1,21 @@
+/**
+ * Idempotency keys (contract section 1): what a client's `id` stands for in a room. Nobody's key can be another's, so the
+ * name in front of the colon holds none, and no user is called like the two that are no users.
+ */
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** A user's own key; of those who are not known only a UUID is one, as they share the room's. */
+export const clientKey = (userId: string | null, ref: string | undefined): string | undefined => {
+  if (ref === undefined) return undefined;
+  if (userId !== null) return `${nameOf(userId)}:${ref}`;
+  return UUID.test(ref) ? `:${ref.toLowerCase()}` : undefined;
+};
+
+/** The key of a program that is no user: any text is one, as they know of each other. */
+export const programKey = (ref: string | undefined): string | undefined =>
+  ref === undefined ? undefined : `%:${ref}`;
+
+/** `%25` and `%3A` are the only escapes, so `%` alone is nobody. */
+const nameOf = (userId: string): string =>
+  userId.replaceAll(/[%:]/g, (character) => encodeURIComponent(character));

@@ -1,0 +1,71 @@
+/**
+ * What a program hands over and JSON would change without a word: a Map becomes `{}`, an instance of a class loses its getters, a function
+ * goes away, `undefined` in a list becomes null. Such a value is refused, and the text says where it stands.
+ */
+import { flawIn, kindOf, MAX_DEPTH } from './json.js';
+
+/** What is wrong and where, as what follows `data` in a text; undefined where JSON says all of the value. */
+export const nonJsonIn = (value: unknown, path = '', depth = 0): string | undefined => {
+  if (depth > MAX_DEPTH) return undefined;
+  switch (typeof value) {
+    case 'function':
+    case 'symbol':
+      return `${path}: expected a JSON value, got ${kindOf(value)}; leave it out`;
+    case 'object':
+      break;
+    default:
+      return undefined;
+  }
+  if (value === null) return undefined;
+  const own = ownJson(value);
+  if (own !== undefined) {
+    const said: unknown = own();
+    const flaw = flawIn(said, depth, true);
+    return flaw === undefined ? nonJsonIn(said, path, depth + 1) : `${path}: ${flaw}`;
+  }
+  if (Array.isArray(value)) return unplainItem(value, path, depth);
+  const name = className(value);
+  if (name !== undefined)
+    return `${path}: expected a plain object or an array, got an instance of ${name}; make one of it, or give it a toJSON`;
+  for (const key of Object.keys(value)) {
+    const flaw = nonJsonIn(Reflect.get(value, key), `${path}${step(key)}`, depth + 1);
+    if (flaw !== undefined) return flaw;
+  }
+  return undefined;
+};
+
+const unplainItem = (
+  items: readonly unknown[],
+  path: string,
+  depth: number,
+): string | undefined => {
+  // by number: `entries` of a list with holes is slow, and holes are undefined too
+  for (let at = 0; at < items.length; at++) {
+    const item = items[at];
+    const flaw =
+      item === undefined
+        ? `${path}[${at}]: expected a JSON value, got nothing; leave it out, or say null`
+        : nonJsonIn(item, `${path}[${at}]`, depth + 1);
+    if (flaw !== undefined) return flaw;
+  }
+  return undefined;
+};
+
+/** How a value says itself in JSON, if it does: a Date is its text. */
+const ownJson = (value: object): (() => unknown) | undefined => {
+  const own: unknown = Reflect.get(value, 'toJSON');
+  return typeof own === 'function' ? (): unknown => Reflect.apply(own, value, ['']) : undefined;
+};
+
+/** The class of an object that is more than its fields; a plain object of another realm is one of no class. */
+const className = (value: object): string | undefined => {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (typeof prototype !== 'object' || prototype === null) return undefined;
+  if (Object.getPrototypeOf(prototype) === null) return undefined;
+  const made: unknown = Reflect.get(prototype, 'constructor');
+  return typeof made === 'function' && made.name !== '' ? made.name : 'a class';
+};
+
+/** A field in a path, as JavaScript would write it. */
+const step = (key: string): string =>
+  /^[A-Za-z_$][\w$]{0,63}$/.test(key) ? `.${key}` : `[${JSON.stringify(key.slice(0, 64))}]`;

@@ -1,0 +1,218 @@
+/** Messages that have or will get a place: what clients and programs say, on its way to the members. */
+import { createHash } from 'node:crypto';
+import * as E from 'fp-ts/lib/Either.js';
+import * as O from 'fp-ts/lib/Option.js';
+import { isSystemEvent, type Refusal } from './system-event.js';
+import {
+  formatId,
+  GLOBAL,
+  type MessageId,
+  isRoomName,
+  parseId,
+  LastMessage,
+  type Room,
+  ROOM_RULE,
+  type LogPosition,
+} from './position.js';
+import { payloadIn } from './frame.js';
+import { Envelope, flawIn, type Json, kindOf, refuse } from './json.js';
+import { nonJsonIn } from './plain-data.js';
+import { ID_BYTES, isoOf, oversize, frameWithId, SERVER } from './payload.js';
+
+/** A message that has everything but its id: `rest` is the JSON behind the id, encoded once. */
+export interface Draft {
+  readonly room: Room;
+  readonly type: MessageType;
+  readonly rest: string;
+  /** Takes an offset and stands in the log. */
+  readonly logged: boolean;
+  /** Idempotency: the same key within 5 minutes is stored once, if `digest`, of the type and the data, is the same too. */
+  readonly key: string | undefined;
+  readonly digest: string;
+  /** The connection that must not hear this: nobody hears of their own coming. */
+  readonly except: string | undefined;
+}
+
+/** A message with its place, as members get it. */
+export class Publication {
+  constructor(
+    readonly id: MessageId,
+    /** The id as it came; undefined where it was written into the frame alone. */
+    private text: string | undefined,
+    readonly type: string,
+    /** As members get it: one for all of them. */
+    readonly frame: Buffer,
+    /** As in `Draft`. */
+    readonly except: string | undefined,
+  ) {}
+
+  /** The id in its usual 36 characters. */
+  get idText(): string {
+    this.text ??= formatId(this.id);
+    return this.text;
+  }
+
+  /** Whether a log that stands there stands at this message. */
+  isAt(top: LogPosition): boolean {
+    return top instanceof LastMessage ? top.last === this.id : top.id === this.idText;
+  }
+
+  /** The JSON, UTF-8. */
+  get payload(): Buffer {
+    return payloadIn(this.frame);
+  }
+}
+
+/** What members can be sent: types that have a room's place or pass through it. */
+export type MessageType = 'chat' | 'presence' | 'notification' | 'system';
+
+export interface DraftFields {
+  readonly room: Room;
+  readonly type: MessageType;
+  readonly from: string;
+  readonly data: Json;
+  /** Unix ms. */
+  readonly at: number;
+  readonly key?: string | undefined;
+}
+
+/**
+ * A message that waits for its id. Errors: `invalid_message` when it is over 131,072 bytes as encoded; no pod would
+ * take it from a neighbour then (contract section 5), so it is refused before anyone has it.
+ */
+export const draftOf = ({
+  room,
+  type,
+  from,
+  data,
+  at,
+  key,
+}: DraftFields): E.Either<Refusal, Draft> => {
+  const json = JSON.stringify(data);
+  const named = room === GLOBAL ? '' : `"room":"${room}",`;
+  const rest = `"type":"${type}",${named}"from":${JSON.stringify(from)},"data":${json},"timestamp":"${isoOf(at)}"}`;
+  const fault = oversize(rest);
+  if (fault !== undefined) return fault;
+  return E.right({
+    room,
+    type,
+    rest,
+    logged: type !== 'presence',
+    except: ownConnection(type, from, data),
+    key,
+    digest: key === undefined ? '' : digestOf(type, json),
+  });
+};
+
+const digestOf = (type: MessageType, json: string): string =>
+  createHash('sha256').update(type).update(json).digest('base64url').slice(0, 22);
+
+/**
+ * The same for what a program says rather than a client: its data was not read from JSON, so it is checked first.
+ * Errors: `invalid_message`; what JSON cannot say (undefined, a function, a cycle) is one too.
+ */
+export const validatedDraft = (fields: DraftFields): E.Either<Refusal, Draft> =>
+  PROGRAM_TYPES.has(fields.type)
+    ? hookDraftOf(fields)
+    : refuse('invalid_message', `type: ${TYPE_EXPECTED}`);
+
+/** The same for what an application's hook made of a message: of whatever type that is, it may be no other one. */
+export const hookDraftOf = (fields: DraftFields): E.Either<Refusal, Draft> => {
+  try {
+    const flaw = fieldFlaw(fields);
+    return flaw === undefined ? draftOf(fields) : refuse('invalid_message', flaw);
+  } catch {
+    // a getter or a `toJSON` that throws the second time
+    return refuse('invalid_message', `data${UNENCODABLE}`);
+  }
+};
+
+const fieldFlaw = ({ room, type, from, key, data }: DraftFields): string | undefined => {
+  const named = (field: string, flaw: string | undefined): string | undefined =>
+    flaw === undefined ? undefined : `${field}: ${flaw}`;
+  return (
+    named('room', roomFlaw(room)) ??
+    named('from', textFlaw(from)) ??
+    named('key', key === undefined ? undefined : textFlaw(key)) ??
+    dataFlaw(type, data)
+  );
+};
+
+const dataFlaw = (type: MessageType, data: Json): string | undefined => {
+  const flaw = programFlaw(data) ?? typeFlaw(type, data);
+  return flaw === undefined ? undefined : `data${flaw}`;
+};
+
+/** What a type asks of its data. */
+const typeFlaw = (type: MessageType, data: Json): string | undefined => {
+  if (type === 'system') return eventFlaw(data);
+  const status = Envelope.is(data) ? data['status'] : undefined;
+  return type !== 'presence' || status === 'online' || status === 'away'
+    ? undefined
+    : `.status: expected "online" or "away", got ${kindOf(status)}`;
+};
+
+const PROGRAM_TYPES: ReadonlySet<string> = new Set<MessageType>(['chat', 'notification', 'system']);
+const TYPE_EXPECTED = 'send chat, notification or system';
+
+const roomFlaw = (room: unknown): string | undefined => {
+  if (typeof room !== 'string') return `expected ${ROOM_RULE}, got ${kindOf(room)}`;
+  return room === GLOBAL || isRoomName(room) ? undefined : `a name has ${ROOM_RULE}`;
+};
+
+export const textFlaw = (value: unknown): string | undefined =>
+  typeof value !== 'string' || value === ''
+    ? `expected a text, got ${value === '' ? 'an empty one' : kindOf(value)}`
+    : flawIn(value, 0, true);
+
+/** Undefined where JSON has no word for it, whatever the types say. */
+const encoded = (data: unknown): unknown => JSON.stringify(data);
+
+const UNENCODABLE = ': the value cannot be encoded as JSON';
+
+const programFlaw = (data: unknown): string | undefined => {
+  try {
+    const flaw = flawIn(data, 0, true);
+    if (flaw !== undefined) return `: ${flaw}`;
+    const unplain = nonJsonIn(data);
+    if (unplain !== undefined) return unplain;
+    return typeof encoded(data) === 'string' ? undefined : ': expected any JSON value, got nothing';
+  } catch {
+    return UNENCODABLE;
+  }
+};
+
+/** What makes the data of a `system` message none that a program may say. */
+export const eventFlaw = (data: unknown): string | undefined => {
+  const event = Envelope.is(data) ? data['event'] : undefined;
+  if (typeof event !== 'string') return `.event: expected a string, got ${kindOf(event)}`;
+  return isSystemEvent(event)
+    ? '.event: the name belongs to the server; choose another name'
+    : undefined;
+};
+
+/** What follows the id in a payload of our own: the same for a message however often and under whatever id it is said. */
+export const bodyOf = (payload: Buffer): string => payload.toString('utf8', ID_BYTES);
+
+/** A draft that got its place. */
+export const publicationOf = (draft: Draft, id: MessageId): Publication => {
+  return new Publication(id, undefined, draft.type, frameWithId(id, draft.rest), draft.except);
+};
+
+/** The first bytes of what we place: `{"id":"…","type":"…",` and then as it comes. */
+const HEAD = /^\{"id":"([0-9a-f-]{36})","type":"([a-z]{1,16})",/;
+const HEAD_BYTES = 80;
+
+/** What a log gives back: it was placed by a pod, so only its head is read, 1 µs. None when it is something else. */
+export const parseStored = (frame: Buffer): O.Option<Publication> => {
+  const [, idText = '', type = ''] =
+    HEAD.exec(payloadIn(frame).toString('latin1', 0, HEAD_BYTES)) ?? [];
+  const id = parseId(idText);
+  return O.isNone(id) ? O.none : O.some(new Publication(id.value, idText, type, frame, undefined));
+};
+
+/** Whom a message of the server's own presence is about. */
+export const ownConnection = (type: string, from: string, data: Json): string | undefined => {
+  if (type !== 'presence' || from !== SERVER || !Envelope.is(data)) return undefined;
+  return typeof data['connection_id'] === 'string' ? data['connection_id'] : undefined;
+};

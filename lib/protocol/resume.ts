@@ -1,0 +1,74 @@
+/** Where a connection resumes in each of its two logs: the URL's room's and the global one (contract section 6). */
+import * as O from 'fp-ts/lib/Option.js';
+import { isAbsentId } from './client-message.js';
+import { type MessageId, NO_EPOCH, parseId } from './position.js';
+
+/**
+ * `After`: behind the message with this id. `Since`: only the id of the other log is known, so the log resumes by that
+ * id's time (Unix ms).
+ */
+export type Resume =
+  | { readonly _tag: 'After'; readonly id: MessageId; readonly text: string }
+  | { readonly _tag: 'Since'; readonly ms: number };
+
+type After = Extract<Resume, { readonly _tag: 'After' }>;
+
+/** What the handshake's `last_id` means for each of the two logs. */
+export interface Resumes {
+  readonly room: Resume | undefined;
+  readonly global: Resume | undefined;
+}
+
+/**
+ * A log that resumes by time begins so much earlier than the id: the two logs reach a client at different moments, and
+ * a message that comes twice, under one id, is better than one that is missing.
+ */
+export const OVERLAP_MS = 60_000;
+/**
+ * A member's two logs are never further apart than this while both are live. A log that reaches back so far before the
+ * id has lost nothing that the client had not.
+ */
+export const LAG_MS = 5_000;
+
+/** Undefined for what is absent, no id, or an id that names no log: in a room that it joins a client has nothing then. */
+export const resumeAfter = (text: string | undefined): After | undefined => {
+  if (text === undefined || isAbsentId(text)) return undefined;
+  const id = parseId(text);
+  if (O.isNone(id) || id.value.tag === NO_EPOCH) return undefined;
+  return { _tag: 'After', id: id.value, text: text.toLowerCase() };
+};
+
+/** An id says by its own bit which log it is of, so the order of two does not matter. */
+export const resumesOf = (lastId: string | null): Resumes => {
+  const [one = '', ...rest] = (lastId ?? '').split(',', 2);
+  const [first, second] = [one, ...rest].map(resumeAfter);
+  if (first === undefined && second === undefined) return resumesByTime(one);
+  if (first === undefined || second === undefined) return resumesAlone(first ?? second);
+  // two of one log: the later one has all that the earlier one had
+  if (first.id.global === second.id.global)
+    return resumesAlone(first.text < second.text ? second : first);
+  return first.id.global ? { room: second, global: first } : { room: first, global: second };
+};
+
+/** An id that names no log may have the time up to which the client has both; without one the client has nothing. */
+const resumesByTime = (text: string): Resumes => {
+  const id = parseId(text);
+  const since: Resume | undefined =
+    O.isSome(id) && id.value.ms > 0 ? { _tag: 'Since', ms: id.value.ms } : undefined;
+  return { room: since, global: since };
+};
+
+const resumesAlone = (one: After | undefined): Resumes => {
+  if (one === undefined) return { room: undefined, global: undefined };
+  const since: Resume = { _tag: 'Since', ms: one.id.ms };
+  return one.id.global ? { room: since, global: one } : { room: one, global: since };
+};
+
+/** The earliest time of the ids that a client came with, Unix ms; infinite where it brought none. */
+export const earliestMs = ({ room, global }: Resumes): number =>
+  Math.min(timeIn(room), timeIn(global));
+
+const timeIn = (resume: Resume | undefined): number => {
+  if (resume === undefined) return Number.POSITIVE_INFINITY;
+  return resume._tag === 'After' ? resume.id.ms : resume.ms;
+};

@@ -1,0 +1,89 @@
+/**
+ * What the server says of itself: control messages and errors, their fields and their closed sets of codes
+ * (docs/protocol.md, section 5). Encoding them is the codec's.
+ */
+
+/** Why messages may have been missed: trimmed, new epoch, not known, nobody carried them, more than can be kept. */
+export type GapReason = 'expired' | 'log_lost' | 'unknown_id' | 'broker_outage' | 'too_many';
+
+/** Why a connection is in a room no more: `data.reason` of `left`. */
+export type LeaveReason = 'asked' | 'forbidden' | 'failed';
+
+/** `data.code` of an error that a client is told (docs/protocol.md, section 6). */
+export type ErrorCode =
+  | 'invalid_json'
+  | 'invalid_message'
+  | 'unknown_type'
+  | 'not_a_member'
+  | 'invalid_room'
+  | 'forbidden'
+  | 'rate_limited'
+  | 'too_many_rooms'
+  | 'rejected'
+  | 'unavailable';
+
+/** An error message's data. `text` says what was expected, then what came, never the value. */
+export interface Refusal {
+  readonly code: ErrorCode;
+  readonly text: string;
+  readonly ref?: string | undefined;
+  readonly retryInMs?: number;
+}
+
+/** The `data` of a `system` message; `undefined` fields are not sent. */
+export type SystemEvent =
+  | {
+      readonly event: 'welcome';
+      readonly connection_id: string;
+      readonly user_id: string | null;
+      readonly server_id: string;
+      readonly protocol: 1;
+      readonly limits: {
+        readonly message_bytes: number;
+        readonly buffer_messages: number;
+        readonly rate: number;
+      };
+    }
+  | {
+      readonly event: 'joined';
+      readonly room?: string | undefined;
+      readonly position: string | null;
+      readonly members: number;
+      readonly presence: boolean;
+      readonly recovered?: number | undefined;
+      readonly scope?: 'pod' | undefined;
+      readonly ref?: string | undefined;
+    }
+  | {
+      readonly event: 'left';
+      readonly room: string;
+      readonly reason: LeaveReason;
+      readonly ref?: string | undefined;
+    }
+  | {
+      readonly event: 'ack';
+      readonly ref: string;
+      /** Undefined where the application took the message away: it stands nowhere. */
+      readonly id?: string | undefined;
+      readonly duplicate: boolean;
+      readonly scope?: 'pod' | undefined;
+    }
+  | { readonly event: 'gap'; readonly room?: string | undefined; readonly reason: GapReason }
+  | { readonly event: 'degraded' | 'restored'; readonly since: string }
+  | { readonly event: 'draining'; readonly reconnect_in_ms: number }
+  | { readonly event: 'token_expiring'; readonly expires_at: string };
+
+const EVENTS: ReadonlySet<unknown> = new Set<SystemEvent['event']>([
+  'welcome',
+  'joined',
+  'left',
+  'ack',
+  'gap',
+  'degraded',
+  'restored',
+  'draining',
+  'token_expiring',
+]);
+
+/** Whether a `data.event` is one of the server's own: nobody else may say it. */
+export const isSystemEvent = (event: unknown): boolean => EVENTS.has(event);

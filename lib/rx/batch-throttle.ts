@@ -1,0 +1,50 @@
+/**
+ * Hands on the first value at once, and what comes after it together, at least `ms` after the last emission: storms
+ * become few batches, and a lull costs nothing. At most `most` values wait; the one that fills them hands them on.
+ */
+import { Observable, type OperatorFunction, type SchedulerLike, type Subscription } from 'rxjs';
+
+export interface BatchThrottle {
+  readonly ms: number;
+  readonly most: number;
+  readonly scheduler: SchedulerLike;
+}
+
+export const batchThrottle =
+  <T>({ ms, most, scheduler }: BatchThrottle): OperatorFunction<T, readonly T[]> =>
+  (source$) =>
+    new Observable((subscriber) => {
+      let waiting: T[] = [];
+      let lull: Subscription | undefined;
+
+      const flush = (): void => {
+        const gathered = waiting;
+        waiting = [];
+        subscriber.next(gathered);
+      };
+      const rest = (): void => {
+        lull = scheduler.schedule(() => {
+          lull = undefined;
+          if (waiting.length === 0) return;
+          rest();
+          flush();
+        }, ms);
+      };
+
+      subscriber.add(() => lull?.unsubscribe());
+      subscriber.add(
+        source$.subscribe({
+          next: (value) => {
+            waiting.push(value);
+            if (lull !== undefined && waiting.length < most) return;
+            if (lull === undefined) rest();
+            flush();
+          },
+          error: (error: unknown) => subscriber.error(error),
+          complete: () => {
+            if (waiting.length > 0) flush();
+            subscriber.complete();
+          },
+        }),
+      );
+    });

@@ -1,0 +1,135 @@
+/**
+ * The hub's events as log lines. Nothing per message at any level, no body, no token; what can come in storms is
+ * said once a minute with a count.
+ */
+import type { Logger } from 'pino';
+import type { HubEvent } from '../hub-event.js';
+
+const QUIET_MS = 60_000;
+/** Longer than an outage takes to be told: 3 s. */
+const RECENT_MS = 5_000;
+
+/** A sink for the hub's events. `now` is monotonic milliseconds. */
+export const eventLog = (
+  logger: Logger,
+  now: () => number,
+  hasBroker: boolean,
+): ((event: HubEvent) => void) => {
+  const said = new Map<string, { at: number; since: number }>();
+
+  /** `about`: where several of a kind are told apart, one of a closed list. */
+  const rarely = (kind: string, detail: object, about = ''): void => {
+    const name = kind + about;
+    const last = said.get(name);
+    if (last !== undefined && now() - last.at < QUIET_MS) {
+      last.since++;
+      return;
+    }
+    said.set(name, { at: now(), since: 0 });
+    logger.warn({ ...detail, repeated: last?.since ?? 0 }, kind);
+  };
+
+  /** Why Redis is not had, as it was told last: soon after, it is no reason any more. */
+  let told: { readonly reason: string; readonly at: number } | undefined;
+  const reason = (): string | undefined =>
+    told !== undefined && now() - told.at < RECENT_MS ? told.reason : undefined;
+
+  return (event) => {
+    switch (event._tag) {
+      case 'StatusChanged':
+        if (event.status._tag === 'Degraded')
+          logger.warn({ reason: reason() }, 'broker: degraded, messages reach this pod alone');
+        // without Redis there are no pods to reach
+        else if (event.status._tag === 'Up' && hasBroker)
+          logger.info('broker: up, messages reach all pods');
+        return;
+      case 'Connected':
+        if (logger.isLevelEnabled('debug')) {
+          const { id, userId, address, room } = event.peer();
+          logger.debug({ connection: id, user: userId, address, room }, 'connection: opened');
+        }
+        return;
+      case 'Disconnected':
+        if (logger.isLevelEnabled('debug')) {
+          const { id, userId, address, room } = event.peer();
+          const by = event.code === null ? 'client' : 'server';
+          const code = event.code ?? event.peerCode;
+          const of = { connection: id, user: userId, address, room };
+          logger.debug({ ...of, code, by }, 'connection: closed');
+        }
+        return;
+      case 'HandshakeRefused':
+      case 'RequestRefused': {
+        const { status, reason, requester } = event;
+        const what = event._tag === 'RequestRefused' ? 'request' : 'connection';
+        if (logger.isLevelEnabled('debug'))
+          logger.debug({ status, reason, ...requester?.() }, `${what}: refused`);
+        return;
+      }
+      case 'OriginRefused':
+        return rarely('origin: a page was refused, as ALLOWED_ORIGINS does not have its origin', {
+          origin: event.origin,
+        });
+      case 'RoomFailed':
+        return logger.error(
+          { err: event.error },
+          'room: ended by an error of ours, its members were closed with 1011',
+        );
+      case 'UpgradeTaken':
+        return rarely(
+          'upgrade: another listener of the server took a connection below BASE_PATH',
+          {},
+        );
+      case 'HookFailed':
+        return rarely('hook: failed', { hook: event.hook, err: event.error }, event.hook);
+      case 'Denied': {
+        const { _tag: reason, ...detail } = event.denial;
+        // two clients that are wrong in two ways are both seen; texts of ours, so the list is closed
+        const claim = 'expected' in detail ? detail.expected : '';
+        return rarely(
+          'access: a token or a key was not taken',
+          { reason, ...detail },
+          `${reason} ${claim}`,
+        );
+      }
+      case 'KeysUnavailable':
+        return rarely('access: the keys of tokens could not be had', { detail: event.detail });
+      case 'KeysUnsafe':
+        return logger.warn({ detail: event.detail }, 'access: keys of tokens are not used');
+      case 'ConnectionLost':
+        told = { reason: event.detail, at: now() };
+        return rarely('broker: the connection was lost or refused', { detail: event.detail });
+      case 'Refused':
+        told = { reason: event.detail, at: now() };
+        return rarely(
+          'broker: Redis refused what a pod needs',
+          { detail: event.detail, right: event.right },
+          // a closed list: WRONGPASS, NOPERM, and the rights that a pod needs
+          `${/^[A-Z]+\b/.exec(event.detail)?.[0]} ${event.right}`,
+        );
+      case 'NamesakeHeard':
+        return rarely(
+          'broker: another pod has the same SERVER_ID: give each pod a SERVER_ID of its own',
+          {},
+        );
+      case 'PublishFailed':
+        return rarely('broker: a publish failed, it reached this pod alone', {
+          detail: event.detail,
+        });
+      case 'PayloadDropped':
+        return rarely('broker: a payload was dropped', { detail: event.detail });
+      case 'GapTold':
+        logger.debug(
+          { room: event.room, reason: event.reason, members: event.members },
+          'room: gap',
+        );
+        return rarely(
+          'room: members were told of a gap',
+          { reason: event.reason, members: event.members },
+          event.reason,
+        );
+      default:
+        return;
+    }
+  };
+};

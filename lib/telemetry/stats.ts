@@ -1,0 +1,54 @@
+/** What `GET …/ws/stats` tells: a fold of the hub's events (contract section 2). Counts are this pod's. */
+import type { HubEvent } from '../hub-event.js';
+import { GLOBAL, type Room } from '../protocol/position.js';
+
+/** What `GET …/ws/stats` says. Counts are this pod's, since its start. */
+export interface Stats {
+  readonly connections: number;
+  readonly rooms: number;
+  readonly server_id: string;
+  readonly uptime_s: number;
+  readonly messages_received: number;
+  readonly messages_sent: number;
+  /** `local` or `redis`. */
+  readonly broker: string;
+  readonly room?: { readonly name: Room; readonly connections: number };
+}
+
+export interface StatsFold {
+  readonly now: (room?: Room) => Stats;
+  /** Takes one event into account. */
+  readonly fold: (event: HubEvent) => void;
+}
+
+export const stats = (serverId: string, broker: string, uptimeS: () => number): StatsFold => {
+  const members = new Map<Room, number>();
+  let connections = 0;
+  let received = 0;
+  let sent = 0;
+
+  const fold = (event: HubEvent): void => {
+    if (event._tag === 'Connected') connections++;
+    else if (event._tag === 'Disconnected') connections--;
+    else if (event._tag === 'Received') received += event.messages;
+    else if (event._tag === 'Delivered') sent += event.messages * event.members;
+    else if (event._tag === 'Occupied' && event.room !== GLOBAL) {
+      if (event.members > 0) members.set(event.room, event.members);
+      else members.delete(event.room);
+    }
+  };
+
+  return {
+    now: (room) => ({
+      connections,
+      rooms: members.size,
+      server_id: serverId,
+      uptime_s: Math.floor(uptimeS()),
+      messages_received: received,
+      messages_sent: sent,
+      broker,
+      ...(room === undefined ? {} : { room: { name: room, connections: members.get(room) ?? 0 } }),
+    }),
+    fold,
+  };
+};

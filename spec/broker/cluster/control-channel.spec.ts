@@ -1,0 +1,160 @@
+/** Operators' words on the channel: what is one, and what becomes of them when Redis does not take them. */
+import fc from 'fast-check';
+import { isLeft, right } from 'fp-ts/lib/Either.js';
+import t from 'tap';
+import { CONTROL_CHANNEL } from '../../../lib/broker/redis/port.js';
+import { clusterBroker } from '../../../lib/broker/cluster/cluster-broker.js';
+import {
+  decodeControlCommand,
+  encodeControlCommand,
+  isTarget,
+  type ControlCommand,
+} from '../../../lib/broker/control-command.js';
+import { modelBus } from '../../support/model-bus.js';
+import { modelRedis } from '../../support/model-redis.js';
+import { virtualClock } from '../../support/virtual-clock.js';
+
+const DROP: ControlCommand = { _tag: 'Disconnect', whom: 'user', id: 'alice' };
+
+t.test('whoever can be named can be written and read again', async (t) => {
+  const whom = fc.constantFrom('connection' as const, 'user' as const);
+  const id = fc.string({ unit: 'binary', minLength: 1, maxLength: 255 }).filter(isTarget);
+  const longest = '\u{10ffff}'.repeat(255);
+  t.ok(isTarget(longest));
+  for (const one of [longest, '"'.repeat(255)])
+    t.notOk(
+      isLeft(decodeControlCommand(Buffer.from(encodeControlCommand({ ...DROP, id: one }, 'me')))),
+    );
+  fc.assert(
+    fc.property(whom, id, fc.string(), (whom, id, by) => {
+      const word: ControlCommand = { _tag: 'Disconnect', whom, id };
+      t.strictSame(
+        decodeControlCommand(Buffer.from(encodeControlCommand(word, by))),
+        right({ word, by }),
+      );
+    }),
+    { numRuns: 200 },
+  );
+});
+
+t.test(
+  'when a pod tells of clients that catch up, then the others read what it said',
+  async (t) => {
+    const word: ControlCommand = {
+      _tag: 'CatchUp',
+      pod: 'p',
+      room: 'r',
+      tag: 7,
+      from: 1,
+      until: null,
+      since: 1_700_000_000_000,
+    };
+    const read = (fields: object): boolean =>
+      !isLeft(
+        decodeControlCommand(Buffer.from(JSON.stringify({ type: 'catch_up', ...word, ...fields }))),
+      );
+    t.strictSame(
+      decodeControlCommand(Buffer.from(encodeControlCommand(word, 'me'))),
+      right({ word, by: 'me' }),
+    );
+    for (const bad of [{ room: 'a b' }, { tag: 4_095 }, { from: -1 }, { until: 0.5 }, { pod: '' }])
+      t.notOk(read(bad), JSON.stringify(bad));
+  },
+);
+
+t.test('whatever comes on the channel, it is a word or a reason in words', async (t) => {
+  const shape = fc.record(
+    {
+      type: fc.constantFrom('disconnect', 'forbid', 1, null),
+      connection: fc.oneof(fc.string(), fc.jsonValue()),
+      user: fc.oneof(fc.string(), fc.jsonValue()),
+      by: fc.jsonValue(),
+      __proto__: fc.jsonValue(),
+    },
+    { requiredKeys: [] },
+  );
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.uint8Array({ maxLength: 100 }).map((bytes) => Buffer.from(bytes)),
+        fc.oneof(shape, fc.jsonValue()).map((value) => Buffer.from(JSON.stringify(value))),
+      ),
+      (payload) => {
+        const read = decodeControlCommand(payload);
+        return isLeft(read)
+          ? /^control: expected .*, got /.test(read.left)
+          : read.right.word._tag === 'Disconnect' && isTarget(read.right.word.id);
+      },
+    ),
+    { numRuns: 1_000 },
+  );
+  t.pass('for any bytes');
+});
+
+const cluster = () => {
+  const clock = virtualClock();
+  const redis = modelRedis(clock);
+  const pods = ['a', 'b'].map((serverId) => {
+    const bus = modelBus(redis, clock, serverId);
+    const broker = clusterBroker({ bus, clock, serverId, timeoutMs: 2_000 });
+    const heard: ControlCommand[] = [];
+    const dropped: string[] = [];
+    broker.control$.subscribe((word) => heard.push(word));
+    broker.event$.subscribe((event) => {
+      if (event._tag === 'PayloadDropped') dropped.push(event.detail);
+    });
+    return { bus, broker, heard, dropped };
+  });
+  clock.advance(1_000);
+  const [a, b] = pods;
+  if (a === undefined || b === undefined) throw new Error('expected two pods');
+  const say = (word: ControlCommand): string[] => {
+    const answers: string[] = [];
+    a.broker.sendControl(word).subscribe((answer) => answers.push(answer._tag));
+    return answers;
+  };
+  return { clock, redis, a, b, say };
+};
+
+t.test(
+  'a word that Redis does not take is heard here, and the answer says no, in time',
+  async (t) => {
+    for (const fault of ['crash', 'freeze', 'refuse'] as const) {
+      const { clock, redis, a, b, say } = cluster();
+      if (fault === 'refuse') redis.refuse('NoPermission');
+      else redis[fault]();
+      const answers = say(DROP);
+      t.strictSame(a.heard, [DROP], `${fault}: here at once`);
+      clock.advance(2_000);
+      t.strictSame([answers, b.heard], [['Left'], []], fault);
+    }
+  },
+);
+
+t.test('a pod that cannot hear its own words obeys them all the same, and once', async (t) => {
+  const { clock, a, b, say } = cluster();
+  a.bus.deafen(true);
+  const answers = say(DROP);
+  clock.advance(100);
+  t.strictSame([answers, a.heard, b.heard], [['Right'], [DROP], [DROP]]);
+  a.bus.deafen(false);
+  a.bus.cut();
+  clock.advance(5_000);
+  t.strictSame(say({ ...DROP, whom: 'connection' }).length, 0);
+  clock.advance(100);
+  t.equal(a.heard.length, 2);
+  t.equal(b.heard.length, 2);
+});
+
+t.test('what is no word is dropped and counted by all, and they go on', async (t) => {
+  const { clock, redis, a, b, say } = cluster();
+  for (const text of ['{"type":"disconnect"}', 'x', ''])
+    redis.send(CONTROL_CHANNEL, Buffer.from(text));
+  clock.advance(100);
+  t.strictSame([a.dropped.length, b.dropped.length], [3, 3]);
+  t.strictSame([a.heard, b.heard], [[], []]);
+  redis.send(CONTROL_CHANNEL, Buffer.from('{"type":"disconnect","user":"alice"}'));
+  say(DROP);
+  clock.advance(100);
+  t.strictSame([a.heard.length, b.heard.length], [2, 2], "another program's, and ours");
+});

@@ -1,0 +1,311 @@
+import { isRight, left, right } from 'fp-ts/lib/Either.js';
+import { of, Subject } from 'rxjs';
+import t from 'tap';
+import type {
+  RedisReply,
+  RedisPort,
+  RedisError,
+  CallOf,
+  Outcome,
+} from '../../../lib/broker/redis/port.js';
+import { type FallbackDedup, fallbackDedup } from '../../../lib/broker/cluster/fallback-dedup.js';
+import { type Publisher, publisher } from '../../../lib/broker/cluster/publisher.js';
+import { fallbackKeys } from '../../../lib/broker/cluster/fallback-keys.js';
+import { type Draft, draftOf } from '../../../lib/protocol/publication.js';
+import type { Room } from '../../../lib/protocol/position.js';
+import { modelRedis } from '../../support/model-redis.js';
+import { type VirtualClock, virtualClock } from '../../support/virtual-clock.js';
+import { type AgainKind, asksAgain } from '../again-table.js';
+
+const draft = (): Draft => {
+  const made = draftOf({ room: 'r', type: 'chat', from: 'alice', data: 'hi', at: 0 });
+  if (!isRight(made)) throw new Error(made.left.text);
+  return made.right;
+};
+
+interface Asked {
+  readonly size: number;
+  readonly deadline: number;
+  readonly nonces: readonly number[];
+  readonly call: CallOf | undefined;
+}
+
+interface Stub {
+  readonly lines: Publisher;
+  readonly clock: VirtualClock;
+  readonly echoes: FallbackDedup;
+  /** The scopes answered, in order. */
+  readonly scopes: string[];
+  readonly calls: Asked[];
+  readonly failures: RedisError[];
+  /** Rooms whose log was to be looked at. */
+  readonly looks: Room[];
+  answer$: RedisReply<readonly Outcome[]>;
+  lastProbe: number;
+  isReady: boolean;
+  ahead: number | undefined;
+  refusal: RedisError | undefined;
+  say(times?: number): void;
+}
+
+const stub = (): Stub => {
+  const clock = virtualClock();
+  const scopes: string[] = [];
+  const calls: Asked[] = [];
+  const failures: RedisError[] = [];
+  const looks: Room[] = [];
+  const said = fallbackDedup({ clock });
+  const self: Stub = {
+    clock,
+    echoes: said,
+    failures,
+    looks,
+    isReady: true,
+    ahead: 5_000,
+    refusal: undefined,
+    lines: publisher({
+      bus: {
+        publish: (_room, drafts, nonces, _tag, deadline, call) => {
+          calls.push({ size: drafts.length, deadline, nonces, call });
+          return self.answer$;
+        },
+      } satisfies Pick<RedisPort, 'publish'> as unknown as RedisPort,
+      clock,
+      timeoutMs: 2_000,
+      probe: {
+        send$: of(right(0)),
+        sendNew$: of(right(0)),
+        last: () => self.lastProbe,
+        read: () => undefined,
+        ahead: () => self.ahead,
+        refusal: () => self.refusal,
+        forget: () => undefined,
+      },
+      echoes: said,
+      receipts: fallbackKeys({ clock }),
+      route: () => 'cluster',
+      ready: () => self.isReady,
+      idOutside: (_room, nonce) => ({
+        tag: 1,
+        offset: 9,
+        ms: 0,
+        global: false,
+        outside: true,
+        nonce,
+      }),
+      deliver: () => undefined,
+      recheck: (room) => looks.push(room),
+      failed: (error) => failures.push(error),
+      placed: () => undefined,
+    }),
+    scopes,
+    calls,
+    answer$: of(refused('OutOfMemory')),
+    lastProbe: 5,
+    say: (times = 1) => {
+      for (let i = 0; i < times; i += 1) {
+        self.lines.publish(draft()).subscribe((result) => {
+          scopes.push(isRight(result) ? result.right.scope : result.left._tag);
+        });
+      }
+    },
+  };
+  return self;
+};
+
+const refused = (
+  _tag: RedisError['_tag'],
+): ReturnType<typeof left<RedisError, readonly Outcome[]>> => left({ _tag, detail: 'refused' });
+
+const placed = (size: number): readonly Outcome[] =>
+  Array.from({ length: size }, () => ({ _tag: 'Placed', id: 'x' }));
+
+t.test('a probe that was under way when the publish failed proves nothing', async (t) => {
+  const { lines, scopes, say, calls } = stub();
+  say();
+  lines.probed(5);
+  say();
+  t.same([scopes, calls.length], [['pod', 'pod'], 1]);
+  lines.probed(6);
+  say();
+  t.equal(calls.length, 2, 'a later one does');
+});
+
+t.test('one call a room is under way, and it takes up to 64 that wait', async (t) => {
+  const s = stub();
+  const answer$ = new Subject<ReturnType<typeof right<RedisError, readonly Outcome[]>>>();
+  s.answer$ = answer$;
+  s.say(100);
+  t.same(
+    s.calls.map(({ size }) => size),
+    [1],
+  );
+  answer$.next(right(placed(1)));
+  t.same(
+    s.calls.map(({ size }) => size),
+    [1, 64],
+  );
+  answer$.next(right(placed(64)));
+  answer$.next(right(placed(35)));
+  t.same(
+    s.calls.map(({ size }) => size),
+    [1, 64, 35],
+  );
+  t.equal(s.scopes.filter((scope) => scope === 'cluster').length, 100);
+  t.equal(s.lines.size(), 0);
+});
+
+t.test("the deadline is in Redis's time", async (t) => {
+  const { calls, say } = stub();
+  say();
+  t.same(
+    calls.map(({ deadline }) => deadline),
+    [7_000],
+  );
+});
+
+t.test('late by a clock that was misjudged: tried once more, then on the pod', async (t) => {
+  const s = stub();
+  s.answer$ = of(refused('Late'));
+  s.say();
+  t.equal(s.calls.length, 2);
+  t.same(s.scopes, ['pod']);
+});
+
+t.test('the model of Redis answers a call that comes again as Redis does', async (t) => {
+  const clock = virtualClock();
+  const kind: AgainKind = {
+    open: async (logMessages) => {
+      const redis = modelRedis(clock, { logMessages });
+      return {
+        publish: (...call) => of(redis.publish(...call)),
+        top: (...room) => of(redis.top(...room)),
+        page: (...pages) => of(redis.page(...pages)),
+      } satisfies Pick<RedisPort, 'publish' | 'top' | 'page'> as unknown as RedisPort;
+    },
+    now: () => Math.floor(clock.wall()),
+    close: async () => undefined,
+  };
+  await asksAgain(t, 'model', kind);
+});
+
+const lost: RedisError = { _tag: 'Unreachable', detail: 'the connection was closed' };
+
+t.test(
+  'a call whose connection broke is asked for again, as the same, when there is one',
+  async (t) => {
+    const s = stub();
+    s.answer$ = of(left(lost));
+    s.say(2);
+    s.isReady = false;
+    s.clock.advance(1_900);
+    t.same([s.calls.length, s.scopes], [1, []], 'it waits, and so does what is behind it');
+    s.isReady = true;
+    s.answer$ = of(right(placed(1)));
+    s.lines.answered();
+    t.same(s.scopes, ['cluster', 'cluster'], 'in order');
+    const [first, again, next] = s.calls;
+    t.same(again?.nonces, first?.nonces);
+    t.equal(again?.call?.id, first?.call?.id);
+    t.equal(first?.call?.again, undefined);
+    t.match(again?.call?.again, { tag: 1, offset: 9 }, 'with the place that the log had come to');
+    t.ok((again?.call?.again?.sinceMs ?? Number.NaN) <= 5_000, 'and the time');
+    t.equal(again?.deadline, first?.deadline, 'the time counts on');
+    t.equal(next?.call?.again, undefined);
+    t.not(next?.call?.id, first?.call?.id);
+    t.same(s.looks, ['r'], 'what ran may be in the log alone');
+    t.same(s.failures, []);
+    t.equal(s.lines.size(), 0);
+  },
+);
+
+t.test('no connection comes: each falls back when its time has passed, in order', async (t) => {
+  const s = stub();
+  s.answer$ = of(left(lost));
+  s.say();
+  s.isReady = false;
+  s.clock.advance(500);
+  s.say(2);
+  s.clock.advance(1_450);
+  t.same(s.scopes, []);
+  s.clock.advance(60);
+  t.same(s.scopes, ['pod', 'pod', 'pod'], 'one that fell back keeps the room on the pod');
+  t.equal(s.echoes.size(), 1, 'what may have run is known again');
+  s.isReady = true;
+  s.answer$ = of(right(placed(1)));
+  s.lines.probed(6);
+  s.say();
+  t.equal(s.scopes.at(-1), 'cluster');
+});
+
+t.test('what comes while there is no connection waits for one, or for its time', async (t) => {
+  const s = stub();
+  s.isReady = false;
+  s.say(3);
+  s.clock.advance(1_000);
+  t.same([s.calls.length, s.scopes.length, s.lines.waiting()], [0, 0, 3]);
+  s.isReady = true;
+  s.answer$ = of(right(placed(3)));
+  s.lines.answered();
+  t.same(
+    s.calls.map(({ size, deadline }) => [size, deadline]),
+    [[3, 7_000]],
+    'one call, whose time counts from when the first was accepted',
+  );
+  t.same(s.scopes, ['cluster', 'cluster', 'cluster']);
+  t.equal(s.lines.waiting(), 0);
+  s.isReady = false;
+  s.say();
+  s.clock.advance(2_100);
+  t.equal(s.scopes.at(-1), 'pod');
+  t.match(s.failures, [{ _tag: 'Unreachable', detail: 'there is no connection to Redis' }]);
+});
+
+t.test('the connection is there and Redis refuses the probe: nothing waits', async (t) => {
+  const s = stub();
+  s.ahead = undefined;
+  s.say();
+  t.same(s.scopes, []);
+  s.refusal = { _tag: 'OutOfMemory', detail: 'OOM' };
+  s.lines.answered();
+  t.same(s.scopes, ['pod']);
+  t.match(s.failures, [{ _tag: 'OutOfMemory' }]);
+});
+
+t.test('too much waits: unavailable, and nothing else', async (t) => {
+  const s = stub();
+  s.isReady = false;
+  s.say(32_768);
+  t.same(s.scopes, []);
+  s.say();
+  t.same(s.scopes, ['Unavailable']);
+  t.equal(s.lines.waiting(), 32_768);
+  s.lines.close();
+  t.equal(s.scopes.length, 32_769, 'closed, each has its answer');
+  t.equal(s.lines.waiting(), 0);
+});
+
+t.test(
+  'what Redis refused before it began has not run; of the rest the log is asked',
+  async (t) => {
+    for (const [error, mayHaveRun] of [
+      [{ _tag: 'ReadOnly', detail: '' }, false],
+      [{ _tag: 'OutOfMemory', detail: '' }, false],
+      [{ _tag: 'Misconfigured', detail: '' }, false],
+      [{ _tag: 'Loading', detail: '' }, false],
+      [{ _tag: 'Busy', detail: '' }, false],
+      [{ _tag: 'Refused', detail: '' }, false],
+      [{ _tag: 'NoPermission', detail: '' }, false],
+      [{ _tag: 'WrongType', detail: '', inside: true }, false],
+      [{ _tag: 'NoPermission', detail: '', inside: true }, true],
+      [{ _tag: 'Other', detail: '' }, true],
+    ] as const satisfies readonly (readonly [RedisError, boolean])[]) {
+      const s = stub();
+      s.answer$ = of(left(error));
+      s.say();
+      t.same(s.scopes, ['pod'], error._tag);
+      t.equal(s.calls.length, mayHaveRun ? 2 : 1, 'asked again at once, and once');
+      t.equal(s.echoes.size(), mayHaveRun ? 1 : 0);
+    }
+  },
+);

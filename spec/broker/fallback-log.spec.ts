@@ -1,0 +1,180 @@
+/** What was said on one pod alone is in no log: whoever comes back to the pod with an id of before it is told `gap`. */
+import { isSome } from 'fp-ts/lib/Option.js';
+import { delay } from 'rxjs';
+import t from 'tap';
+import { type FallbackLog, fallbackLog } from '../../lib/broker/fallback-log.js';
+import { clusterBroker, type ClusterBroker } from '../../lib/broker/cluster/cluster-broker.js';
+import { formatId, type MessageId, parseId } from '../../lib/protocol/position.js';
+import { type Resume, resumeAfter } from '../../lib/protocol/resume.js';
+import { type HubWorld, hubWorld } from '../support/hub-world.js';
+import { modelBus } from '../support/model-bus.js';
+import { type ModelRedis, modelRedis } from '../support/model-redis.js';
+import type { Peer } from '../support/peer.js';
+
+const AT = 1_700_000_000_000;
+
+const idOf = (over: Partial<MessageId>): MessageId => ({
+  ms: AT,
+  tag: 7,
+  offset: 5,
+  global: false,
+  outside: true,
+  nonce: 1,
+  ...over,
+});
+
+const after = (over: Partial<MessageId>): Resume => {
+  const resume = resumeAfter(formatId(idOf(over)));
+  if (resume === undefined) throw new Error('expected an id');
+  return resume;
+};
+
+const said = (places: FallbackLog, room: string, over: Partial<MessageId>): void =>
+  places.add(room, idOf(over), formatId(idOf(over)));
+
+t.test(
+  'before the last message, or at its place: missed; behind it, or its own id: not',
+  async (t) => {
+    const places = fallbackLog({ now: () => AT + 10_000 });
+    said(places, 'r', { nonce: 1 });
+    said(places, 'r', { nonce: 2 });
+    const isMissed = (resume: Resume): boolean => places.missed('r', resume) !== undefined;
+    for (const [what, resume, expected] of [
+      ['a log entry before', after({ offset: 4, outside: false }), true],
+      ['the log entry at the place', after({ outside: false }), true],
+      ['the first of two', after({ nonce: 1 }), true],
+      ['the last', after({ nonce: 2 }), false],
+      ['another one at the place', after({ nonce: 3 }), true],
+      ['a later place', after({ offset: 6, outside: false }), false],
+      ['an epoch before', after({ tag: 8, ms: AT + 9_000 }), true],
+      ['a later epoch', after({ tag: 8, ms: AT + 16_000 }), false],
+      ['a time before', { _tag: 'Since', ms: AT + 9_000 }, true],
+      ['a later time', { _tag: 'Since', ms: AT + 16_000 }, false],
+    ] as const)
+      t.equal(isMissed(resume), expected, what);
+    t.equal(places.missed('other', after({})), undefined);
+  },
+);
+
+t.test(
+  'when more rooms had some than are remembered, then all are taken to have had some',
+  async (t) => {
+    let now = AT;
+    const places = fallbackLog({ now: () => now });
+    for (let i = 0; i <= 16_384; i++) said(places, `r${i}`, {});
+    t.equal(places.size(), 16_384);
+    now += 10_000;
+    t.not(places.missed('r0', after({})), undefined, 'one that was let go');
+    t.not(places.missed('never', after({})), undefined, 'one that had none');
+    t.equal(
+      places.missed('never', after({ ms: AT + 6_000 })),
+      undefined,
+      'with an id of after that',
+    );
+  },
+);
+
+interface World {
+  readonly w: HubWorld;
+  readonly redis: ModelRedis;
+}
+
+const world = (pageMs = 0): World => {
+  let redis: ModelRedis | undefined;
+  const w = hubWorld<ClusterBroker>({
+    broker: (clock) => {
+      redis = modelRedis(clock);
+      const bus = modelBus(redis, clock, 'pod-1');
+      const broker = clusterBroker({ bus, clock, serverId: 'pod-1', timeoutMs: 2_000 });
+      const page = (...asked: Parameters<ClusterBroker['log']['page']>) =>
+        broker.log.page(...asked).pipe(delay(pageMs, clock.scheduler));
+      return { ...broker, log: { page } };
+    },
+  });
+  w.clock.advance(1_000);
+  if (redis === undefined) throw new Error('expected a broker');
+  return { w, redis };
+};
+
+const gapsOf = (peer: Peer): readonly unknown[] =>
+  peer.told('gap').flatMap(({ room, reason }) => (room === 'r' ? [reason] : []));
+
+/** The last id of the room that it was sent. */
+const lastOf = (peer: Peer): string =>
+  peer.heard().findLast(({ id, room }) => room === 'r' && isSome(parseId(id)))?.id ?? '';
+
+t.test(
+  'whoever comes back with an id of before is told, during the outage and after it',
+  async (t) => {
+    const { w, redis } = world();
+    const [alice, bob] = [w.connect({ room: 'r' }), w.connect({ room: 'r' })];
+    w.clock.advance(1_000);
+    alice.chat('r', 'for all');
+    w.clock.advance(1_000);
+    const before = lastOf(bob);
+    bob.go();
+    redis.crash();
+    w.clock.advance(4_000);
+    const quiet = w.connect({ room: 'r', lastId: before });
+    w.clock.advance(100);
+    t.same(gapsOf(quiet), [], 'nothing was said yet');
+    alice.chat('r', 'for the pod');
+    w.clock.advance(100);
+    const meanwhile = w.connect({ room: 'r', lastId: before });
+    w.clock.advance(100);
+    t.same(gapsOf(meanwhile), ['broker_outage']);
+    const had = quiet.chats('r').at(-1);
+    t.equal(had?.data, 'for the pod');
+    redis.start();
+    w.clock.advance(5_000);
+    t.ok(alice.told('restored').length > 0);
+    const [late, knowing] = [
+      w.connect({ room: 'r', lastId: before }),
+      w.connect({ room: 'r', lastId: had?.id ?? '' }),
+    ];
+    w.clock.advance(1_000);
+    t.same(gapsOf(late), ['broker_outage']);
+    t.same(gapsOf(knowing), [], 'whose last message it is has missed nothing');
+    alice.chat('r', 'for all again');
+    w.clock.advance(1_000);
+    t.same(
+      [late, knowing].map((peer) => peer.chats('r').map(({ data }) => data)),
+      [['for all again'], ['for all again']],
+    );
+    const behind = w.connect({ room: 'r', lastId: lastOf(late) });
+    w.clock.advance(1_000);
+    t.same(gapsOf(behind), [], 'nor who has come further since');
+    t.same(gapsOf(alice).concat(gapsOf(quiet)), [], 'nor who stayed');
+    t.equal(
+      w.events.filter((event) => event._tag === 'Recovered' && event.result === 'broker_outage')
+        .length,
+      2,
+    );
+  },
+);
+
+t.test(
+  'what is said on the pod alone while somebody catches up is told as a gap too',
+  async (t) => {
+    const { w, redis } = world(400);
+    const alice = w.connect({ room: 'r' });
+    w.clock.advance(1_000);
+    for (let i = 0; i < 3; i++) alice.chat('r', i);
+    w.clock.advance(1_000);
+    const before = alice.chats('r')[0]?.id ?? '';
+    const back = w.connect({ room: 'r', lastId: before });
+    w.clock.advance(300);
+    redis.refuse('OutOfMemory');
+    alice.chat('r', 'for the pod');
+    w.clock.advance(50);
+    redis.refuse(undefined);
+    t.equal(alice.chats('r').at(-1)?.data, 'for the pod');
+    t.equal(back.told('joined').filter(({ room }) => room === 'r').length, 0, 'it is on its way');
+    w.clock.advance(3_000);
+    t.same(
+      back.chats('r').map(({ data }) => data),
+      [1, 2],
+    );
+    t.same(gapsOf(back), ['broker_outage']);
+  },
+);

@@ -1,0 +1,139 @@
+/** Why a Redis cannot be had: what the bus tells, on real servers that refuse. */
+import { createServer } from 'node:net';
+import t from 'tap';
+import { standaloneRedis } from '../../../lib/broker/redis/standalone.js';
+import { clusterRedis } from '../../../lib/broker/redis/cluster.js';
+import type { RedisClientOptions } from '../../../lib/broker/redis/options.js';
+import { unfit } from '../../../lib/broker/redis/reasons.js';
+import { freePort, startRedis, until } from '../../support/redis.js';
+import { options, watch } from '../../support/watched-bus.js';
+
+const open = (over: Partial<RedisClientOptions>, cluster = false) =>
+  watch(cluster ? clusterRedis(options(over)) : standaloneRedis(options(over)));
+
+/** The first thing that the bus tells, and that it is never ready. */
+const told = async (over: Partial<RedisClientOptions>, cluster = false): Promise<string> => {
+  const bus = open(over, cluster);
+  const event = await bus.next('Lost', 0);
+  const ready = bus.tags().includes('Ready');
+  await bus.close();
+  return `${ready ? 'ready! ' : ''}${event._tag === 'Lost' ? event.detail : ''}`;
+};
+
+t.test('when Redis refuses, then its own words are told, and what to do', async (t) => {
+  const server = await startRedis({ password: 'hunter2' });
+  const { port } = server;
+  const sentinels = [{ host: '127.0.0.1', port }];
+  const url = `redis://:hunter2@127.0.0.1:${port}`;
+  t.match(await told({ url: `${url}/16` }), /^ERR DB index is out of range \(REDIS_URL names/);
+  t.match(await told({ url: `${url}/999999999` }), /^ERR .*out of range/);
+  t.match(await told({ url: `redis://127.0.0.1:${port}` }), /^NOAUTH .* \(REDIS_URL needs a user/);
+  t.match(await told({ url: `redis://:other@127.0.0.1:${port}` }), /^WRONGPASS .*REDIS_URL\)$/);
+  t.match(await told({ url: `redis://a:other@127.0.0.1:${port}` }), /^WRONGPASS /);
+  t.match(await told({ url }, true), /cluster support disabled \(.*set REDIS_CLUSTER=false\)/);
+  t.match(await told({ url: '', sentinels, sentinelName: 'm' }), /because NOAUTH/);
+  await server.stop();
+
+  const open = await startRedis();
+  const at = [{ host: '127.0.0.1', port: open.port }];
+  t.match(await told({ url: '', sentinels: at, sentinelName: 'm' }), /a Redis that is no Sentinel/);
+  await open.stop();
+  const port2 = await freePort();
+  t.match(await told({ url: `redis://127.0.0.1:${port2}` }), /ECONNREFUSED/);
+});
+
+t.test('when Redis has as many clients as it takes, then it says so', async (t) => {
+  const server = await startRedis({ config: [['maxclients', 1]] });
+  const holder = watch(standaloneRedis(options({ url: server.url })));
+  for (let i = 0; i < 5; i++)
+    t.match(await told({ url: server.url }), /^ERR max number of clients reached \(/);
+  await holder.close();
+  await server.stop();
+});
+
+t.test('when the scheme is not what the port speaks, then the likely cause is told', async (t) => {
+  const plain = await startRedis();
+  const secure = await startRedis({ tls: true });
+  const at = (port: number) => [{ host: '127.0.0.1', port }];
+  for (const cluster of [false, true]) {
+    const asTls = await told({ url: `rediss://127.0.0.1:${plain.port}` }, cluster);
+    t.match(asTls, /write redis:\/\/ in REDIS_URL/, `a Cluster: ${cluster}`);
+    const asPlain = await told({ url: `redis://127.0.0.1:${secure.port}` }, cluster);
+    t.match(asPlain, /write rediss:\/\/ in REDIS_URL/, `a Cluster: ${cluster}`);
+  }
+  t.match(
+    await told({ url: `redis://h`, sentinels: at(secure.port), sentinelName: 'm' }),
+    /write rediss:\/\/ in REDIS_URL/,
+  );
+  t.match(
+    await told({ url: `rediss://h`, sentinels: at(plain.port), sentinelName: 'm' }),
+    /write redis:\/\/ in REDIS_URL/,
+  );
+  t.match(
+    await told({ url: `rediss://127.0.0.1:${secure.port}` }),
+    /certificate.*NODE_EXTRA_CA_CERTS/,
+  );
+  await secure.stop();
+
+  const bus = open({ url: plain.url });
+  await bus.next('Ready', 0);
+  await plain.command('CLIENT', 'KILL', 'TYPE', 'normal').catch(() => undefined);
+  const lost = await bus.next('Lost', 0);
+  t.notMatch(lost, { detail: /rediss/ }, 'a connection that stood has the right scheme');
+  await bus.close();
+  await plain.stop();
+});
+
+t.test("when a Cluster's node is taken for a Redis alone, then it is named", async (t) => {
+  const node = await startRedis({ config: [['cluster-enabled', 'yes']] });
+  t.equal(
+    await told({ url: node.url }),
+    'this Redis is a node of a Cluster: set REDIS_CLUSTER=true',
+  );
+  await node.stop();
+});
+
+t.test(
+  'when a Sentinel does not know the master, or is taken for one, then it is named',
+  async (t) => {
+    const sentinel = await startRedis({ sentinel: true });
+    const sentinels = [{ host: '127.0.0.1', port: sentinel.port }];
+    t.match(
+      await told({ url: '', sentinels, sentinelName: 'nobody' }),
+      /No such master.*see REDIS_SENTINEL_NAME/,
+    );
+    t.match(await told({ url: sentinel.url }), /REDIS_URL names a Sentinel/);
+    await sentinel.stop();
+  },
+);
+
+t.test('when the reason becomes another one, then that is told too, once', async (t) => {
+  const port = await freePort();
+  const bus = open({ url: `redis://:hunter2@127.0.0.1:${port}` });
+  await bus.next('Lost', 0);
+  const server = await startRedis({ port, password: 'other' });
+  const refused = await bus.next('Refused', 0);
+  t.match(refused, { detail: /^WRONGPASS/ });
+  await server.command('CONFIG', 'SET', 'requirepass', 'hunter2').catch(() => undefined);
+  await bus.next('Ready', 0);
+  t.strictSame(bus.tags(), ['Lost', 'Refused', 'Ready']);
+  await bus.close();
+  await server.stop();
+});
+
+t.test('when Redis loads its data, then it is not waited for without a word', async (t) => {
+  t.match(unfit('loading:1\r\n', false), /^LOADING/);
+  t.equal(unfit('redis_mode:standalone\r\nloading:0\r\nrole:master\r\n', true), undefined);
+  t.match(unfit('redis_mode:standalone\r\nrole:slave\r\n', true), /replica by now/);
+  t.equal(unfit('redis_mode:standalone\r\nrole:slave\r\n', false), undefined, 'READONLY tells');
+  t.equal(unfit('', true), undefined);
+});
+
+t.test('when what answers is no Redis, then that is told', async (t) => {
+  const server = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+  const port = await freePort();
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  t.match(await told({ url: `redis://127.0.0.1:${port}` }), /is no Redis/);
+  server.close();
+  await until('it has closed', () => !server.listening);
+});

@@ -1,0 +1,239 @@
+/** What pods remember of clients that came with one id and were cut between their two logs. */
+import t from 'tap';
+import { clusterBroker } from '../../lib/broker/cluster/cluster-broker.js';
+import type { CatchUp, ControlCommand } from '../../lib/broker/control-command.js';
+import { type CatchUps, catchUps } from '../../lib/connection/catch-ups.js';
+import { formatId, type MessageId } from '../../lib/protocol/position.js';
+import { type Resumes, resumesOf } from '../../lib/protocol/resume.js';
+import { modelBus } from '../support/model-bus.js';
+import { modelRedis } from '../support/model-redis.js';
+import { type VirtualClock, virtualClock } from '../support/virtual-clock.js';
+
+const AWAY_MS = 100_000;
+
+const pods = (): {
+  readonly clock: VirtualClock;
+  readonly one: CatchUps;
+  readonly other: CatchUps;
+  readonly said: CatchUp[];
+} => {
+  const clock = virtualClock(1);
+  const said: CatchUp[] = [];
+  const deps = {
+    clock,
+    brokerMs: clock.wall,
+    logTtlMs: 600_000,
+    send: (word: CatchUp): void => {
+      said.push(word);
+      for (const each of [one, other]) each.apply(word);
+    },
+  };
+  const one: CatchUps = catchUps(deps);
+  const other: CatchUps = catchUps(deps);
+  return { clock, one, other, said };
+};
+
+const resumed = (clock: VirtualClock, agoMs: number, id: Partial<MessageId> = {}): Resumes =>
+  resumesOf(
+    formatId({
+      ms: clock.wall() - agoMs,
+      tag: 7,
+      offset: 10,
+      global: false,
+      outside: false,
+      nonce: 1,
+      ...id,
+    }),
+  );
+const since = (of: CatchUps, resumes: Resumes): number | undefined => {
+  const { global } = of.resumesOf('r', resumes);
+  return global?._tag === 'Since' ? global.ms : undefined;
+};
+
+t.test(
+  'when a client is cut while it catches up, then any pod knows it by an id of the room',
+  async (t) => {
+    const { clock, one, other, said } = pods();
+    const from = clock.wall() - AWAY_MS;
+    const running = one.begin('r', resumed(clock, AWAY_MS));
+    t.match(said, [{ room: 'r', tag: 7, from: 10, until: null, since: from }]);
+    t.equal(since(other, resumed(clock, 10, { offset: 50 })), from, 'while it catches up');
+    running?.cut(60);
+    t.match(said.at(-1), { until: 60 });
+    t.equal(since(other, resumed(clock, 10, { offset: 60 })), from, 'and when it has gone');
+    const presence = resumed(clock, 10, { offset: 60, outside: true });
+    t.equal(since(other, presence), from, "by presence, which has the room's time, too");
+    for (const [what, id] of Object.entries({
+      'an id that it cannot have': { offset: 61 },
+      'an id of before': { offset: 9 },
+      'another epoch': { tag: 8, offset: 50 },
+    }))
+      t.equal(since(other, resumed(clock, 10, id)), clock.wall() - 10, what);
+    clock.advance(600_000);
+    t.equal(
+      since(other, resumed(clock, 10, { offset: 60 })),
+      clock.wall() - 10,
+      'as long as the log',
+    );
+  },
+);
+
+t.test('when all have had both logs for a minute, then nothing is remembered', async (t) => {
+  const { clock, one, other, said } = pods();
+  const first = one.begin('r', resumed(clock, AWAY_MS));
+  const later = one.begin('r', resumed(clock, AWAY_MS - 1_000, { offset: 20 }));
+  t.equal(said.length, 1, 'a herd is told once');
+  first?.sent();
+  clock.advance(60_000);
+  t.equal(other.size(), 1);
+  later?.sent();
+  clock.advance(59_000);
+  t.equal(other.size(), 1, 'some of it may be on its way');
+  clock.advance(1_000);
+  t.equal(other.size(), 0);
+  first?.cut(70);
+  t.equal(other.size(), 0, 'who goes later has had everything');
+});
+
+t.test('when the line breaks before all has come, then that is remembered', async (t) => {
+  const { clock, one, other } = pods();
+  const from = clock.wall() - AWAY_MS;
+  const running = one.begin('r', resumed(clock, AWAY_MS));
+  running?.sent();
+  clock.advance(1_000);
+  running?.cut(70);
+  t.equal(since(other, resumed(clock, 10, { offset: 70 })), from);
+  t.equal(clock.pending(), 0);
+});
+
+t.test(
+  'when others catch up after a client was cut, then it is remembered all the same',
+  async (t) => {
+    const { clock, one, other } = pods();
+    const from = clock.wall() - AWAY_MS;
+    const cut = resumed(clock, 10, { offset: 60 });
+    one.begin('r', resumed(clock, AWAY_MS))?.cut(60);
+    const next = one.begin('r', resumed(clock, 30_000, { offset: 100 }));
+    t.equal(since(other, cut), from, 'while they do');
+    next?.sent();
+    clock.advance(60_000);
+    t.equal(since(other, cut), from, 'and when they have');
+  },
+);
+
+t.test(
+  'when two epochs, or ids of both logs, catch up at once, then none ends the other',
+  async (t) => {
+    const { clock, one, other } = pods();
+    const [a, b] = [AWAY_MS, 50_000].map((ago) => clock.wall() - ago);
+    const old = one.begin('r', resumed(clock, AWAY_MS));
+    const next = one.begin('r', resumed(clock, 50_000, { tag: 8 }));
+    old?.cut(50);
+    next?.cut(60);
+    t.equal(since(other, resumed(clock, 10, { offset: 50 })), a);
+    t.equal(since(other, resumed(clock, 10, { tag: 8, offset: 60 })), b);
+    const [byRoom, byGlobal] = [{ offset: 10 }, { offset: 5, global: true }].map((id) =>
+      one.begin('q', resumed(clock, AWAY_MS, id)),
+    );
+    byGlobal?.cut(40);
+    byRoom?.cut(90);
+    const { global } = other.resumesOf('q', resumed(clock, 10, { offset: 8 }));
+    t.match(global, { ms: a });
+  },
+);
+
+t.test(
+  'when a client comes with the global id alone, then the room may be ahead of it',
+  async (t) => {
+    const { clock, one, other } = pods();
+    const from = clock.wall() - AWAY_MS;
+    one.begin('r', resumed(clock, AWAY_MS, { global: true }))?.cut(60);
+    t.equal(since(other, resumed(clock, 10, { offset: 5 })), from);
+  },
+);
+
+t.test(
+  'when a client was away for a moment, or brings an id of each log, then nothing is told',
+  async (t) => {
+    const { clock, one, said } = pods();
+    t.equal(one.begin('r', resumed(clock, 10_000)), undefined);
+    const { room } = resumed(clock, AWAY_MS);
+    const { global } = resumed(clock, AWAY_MS, { global: true });
+    t.equal(one.begin('r', { room, global }), undefined);
+    t.same(said, []);
+  },
+);
+
+t.test(
+  'when more is said than is remembered, then all rooms resume from the earliest time of it',
+  async (t) => {
+    const { clock, other } = pods();
+    for (let i = 0; i <= 4_096; i++)
+      other.apply({
+        _tag: 'CatchUp',
+        pod: 'p',
+        room: `r${i}`,
+        tag: 7,
+        from: 1,
+        until: 9,
+        since: i + 1,
+      });
+    t.equal(other.size(), 4_096);
+    t.equal(since(other, resumed(clock, 10)), 1);
+  },
+);
+
+t.test('when a word is recalled, then it counts from when it was said', async (t) => {
+  const { clock, other } = pods();
+  const from = clock.wall() - AWAY_MS;
+  const word: CatchUp = {
+    _tag: 'CatchUp',
+    pod: 'p',
+    room: 'r',
+    tag: 7,
+    from: 1,
+    until: 90,
+    since: from,
+  };
+  other.apply({ ...word, ageMs: 500_000 });
+  t.equal(since(other, resumed(clock, 10)), from);
+  clock.advance(100_000);
+  t.equal(since(other, resumed(clock, 10)), clock.wall() - 10, 'it lives as long as on other pods');
+  other.apply(word);
+  other.apply({ ...word, until: 5, ageMs: 1 });
+  t.equal(since(other, resumed(clock, 10)), from, 'what was heard since holds');
+});
+
+t.test(
+  'when a pod starts or reconnects after a word was said, then it knows the word',
+  async (t) => {
+    const clock = virtualClock(1);
+    const redis = modelRedis(clock);
+    const busA = modelBus(redis, clock, 'a');
+    const a = clusterBroker({ bus: busA, clock, serverId: 'a', timeoutMs: 2_000 });
+    clock.advance(1_000);
+    const say = (room: string): void =>
+      void a
+        .sendControl({ _tag: 'CatchUp', pod: 'p', room, tag: 7, from: 1, until: 9, since: 5 })
+        .subscribe();
+    say('before');
+    clock.advance(3_000);
+    const busB = modelBus(redis, clock, 'b');
+    const b = clusterBroker({ bus: busB, clock, serverId: 'b', timeoutMs: 2_000 });
+    const known: ControlCommand[] = [];
+    const heard = b.control$.subscribe((word) => void known.push(word));
+    clock.advance(1_000);
+    t.match(known, [{ _tag: 'CatchUp', room: 'before', until: 9, since: 5 }]);
+    busB.blackHole(true);
+    busB.cut();
+    clock.advance(100);
+    say('meanwhile');
+    clock.advance(1_000);
+    busB.blackHole(false);
+    clock.advance(5_000);
+    t.match(known.at(-1), { room: 'meanwhile' });
+    heard.unsubscribe();
+    for (const broker of [a, b]) broker.close().subscribe();
+    clock.advance(5_000);
+  },
+);

@@ -1,0 +1,649 @@
+/** Messages from outside a socket, `POST …/messages` (contract section 2), on the wire: what passes, what is refused, and what it costs. */
+import t, { type Test } from 'tap';
+import type { Client, Message } from '../support/client.js';
+import { asProgram } from '../support/credentials.js';
+import { ask, BASE, type HttpAnswer, type Pod, startPod } from '../support/pod.js';
+import { linesOf } from '../support/raw-client.js';
+import { startRedis, until } from '../support/redis.js';
+
+const PATH = `${BASE}/messages`;
+const JSON_TYPE = { 'Content-Type': 'application/json' };
+const MIB = 1_048_576;
+
+/** One request on a socket of its own; an object becomes JSON, text and bytes go as they are. */
+const post = (
+  { port }: Pick<Pod, 'port'>,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = JSON_TYPE,
+): Promise<HttpAnswer> =>
+  ask(
+    { port, path: PATH, method: 'POST', headers: asProgram(headers) },
+    typeof body === 'string' || Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body)),
+  );
+
+interface Answer {
+  readonly id: string;
+  readonly ids: readonly string[];
+}
+
+const accepted = ({ status, headers, body }: HttpAnswer): Answer => {
+  if (status !== 202) throw new Error(`${status}: ${body}`);
+  if (!String(headers['content-type']).startsWith('application/json')) throw new Error('not JSON');
+  return JSON.parse(body) as Answer;
+};
+
+const isProblem = (t: Test, answer: HttpAnswer, wanted: number, detail?: RegExp | string): void => {
+  const { status, headers, body } = answer;
+  t.equal(status, wanted, body.slice(0, 200));
+  t.match(headers['content-type'], 'application/problem+json');
+  t.equal(headers['cache-control'], 'no-store');
+  t.equal(headers['x-content-type-options'], 'nosniff');
+  const problem = JSON.parse(body) as Readonly<Record<string, unknown>>;
+  t.equal(problem['status'], wanted);
+  t.ok(typeof problem['title'] === 'string' && problem['title'] !== 'Error');
+  if (detail !== undefined) t.match(problem['detail'], detail);
+};
+
+const said = ({ messages }: Client): readonly Message[] =>
+  messages.filter(
+    ({ type, data }) =>
+      ['chat', 'notification'].includes(type) ||
+      (type === 'system' && String((data as { event?: string }).event).startsWith('app.')),
+  );
+
+const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
+
+/** Posts what is fine, and sees that everybody hears it, and nothing was heard before. */
+const onlyThisIsHeard = async (t: Test, pod: Pod, ...clients: readonly Client[]): Promise<void> => {
+  const { id } = accepted(await post(pod, { room: 'r', data: 'fine' }));
+  for (const client of clients) {
+    await client.heard({ id });
+    t.strictSame(
+      said(client).map((message) => message.id),
+      [id],
+    );
+  }
+};
+
+t.test('a message reaches the members of its room; what is absent has a default', async (t) => {
+  const pod = await startPod(t);
+  const [alice, bob, carol] = [
+    await pod.connect('/ws/r'),
+    await pod.connect('/ws/r'),
+    await pod.connect('/ws/other'),
+  ];
+  const answer = await post(pod, { room: 'r', data: { content: 'hé 💬' } });
+  const { id } = accepted(answer);
+  t.strictSame(JSON.parse(answer.body), { id }, 'the id and nothing else');
+  for (const client of [alice, bob]) {
+    const message = await client.heard({ id });
+    t.strictSame(Object.keys(message), ['id', 'type', 'room', 'from', 'data', 'timestamp']);
+    t.match(message, { type: 'chat', room: 'r', from: 'api', data: { content: 'hé 💬' } });
+  }
+  for (const room of [{ room: null }, { room: '' }]) {
+    const global = accepted(await post(pod, { ...room, type: 'notification', data: 1 }));
+    for (const client of [alice, bob, carol]) {
+      const message = await client.heard({ id: global.id });
+      t.strictSame(Object.keys(message), ['id', 'type', 'from', 'data', 'timestamp']);
+    }
+  }
+  const event = accepted(
+    await post(pod, { room: 'other', type: 'system', data: { event: 'app.deployed' } }),
+  );
+  await carol.heard({ id: event.id, type: 'system', data: { event: 'app.deployed' } });
+  t.equal(said(alice).length, 3);
+  t.equal(await pod.metric('realtime_messages_received'), 4);
+});
+
+t.test('data comes out as an equal JSON value, and nothing else of it', async (t) => {
+  const pod = await startPod(t);
+  const client = await pod.connect('/ws/r');
+  const values = [
+    'null',
+    'false',
+    '0',
+    '""',
+    '[]',
+    '{}',
+    '-0.5e-7',
+    '9007199254740992',
+    '{"__proto__":{"admin":true},"constructor":{"prototype":1},"toString":null,"hasOwnProperty":1}',
+    '[{"__proto__":[]}]',
+    '"</script><b>\\u202e\\"\\\\\\r\\n${jndi:x}%s"',
+    '"\\ud83d\\ude00"',
+    nested(32),
+    `"${'💬'.repeat(16_000)}"`,
+  ];
+  for (const value of values) {
+    const { id } = accepted(await post(pod, `{"room":"r","data":${value}}`));
+    const { data } = await client.heard({ id });
+    t.equal(JSON.stringify(data), JSON.stringify(JSON.parse(value)), value.slice(0, 60));
+  }
+  const { id } = accepted(await post(pod, '{"data":1,"room":"x","room":"r","data":2}'));
+  const message = await client.heard({ id });
+  t.strictSame(Object.keys(message), ['id', 'type', 'room', 'from', 'data', 'timestamp']);
+  t.match(message, { from: 'api', room: 'r', data: 2 }, 'of a key given twice the last holds');
+});
+
+/** What is wrong with one message, whether alone or in a list. */
+const WRONG: readonly (readonly [json: string, detail: string])[] = [
+  ['{}', 'room: name the room, or null for everybody'],
+  ['{"romm":"r","data":1}', 'romm: no field of a message; there are room, type, data and id'],
+  ['{"room":"r","data":1,"from":"x"}', 'from: no field of a message'],
+  ['{"room":"r","data":1,"__proto__":{}}', '__proto__: no field of a message'],
+  ['{"room":"r","data":1,"secret-x secret-x":1}', 'a field with a name of 17 characters: no field'],
+  ['{"room":"r"}', 'data: expected any JSON value, got nothing'],
+  ['{"room":"r","data":1,"type":"presence"}', 'type: send chat, notification or system'],
+  ['{"room":"r","data":1,"type":"secret-x"}', 'type: send chat, notification or system'],
+  ['{"room":"r","data":1,"type":null}', 'type: expected a string, got null'],
+  ['{"room":"r","data":1,"type":["chat"]}', 'type: expected a string, got an array'],
+  ['{"data":1,"room":"secret-x*"}', 'room: a name has 1 to 128 characters of '],
+  ['{"data":1,"room":"stats"}', 'room: a name has 1 to 128 characters of '],
+  ['{"data":1,"room":"__proto__"}', 'room: a name has 1 to 128 characters of '],
+  [`{"data":1,"room":"${'a'.repeat(129)}"}`, 'room: a name has 1 to 128 characters of '],
+  ['{"data":1,"room":7}', 'room: expected a string, got a number'],
+  ['{"data":1,"room":{}}', 'room: expected a string, got an object'],
+  ['{"room":"r","data":1,"id":""}', 'id: expected a string of 1 to 64 characters, got 0'],
+  [
+    `{"room":"r","data":1,"id":"${'é'.repeat(65)}"}`,
+    'id: expected a string of 1 to 64 characters, got 65',
+  ],
+  ['{"room":"r","data":1,"id":5}', 'id: expected a string of 1 to 64 characters, got a number'],
+  ['{"room":"r","data":1,"id":null}', 'id: expected a string of 1 to 64 characters, got null'],
+  ['{"room":"r","data":1,"id":"\\u0000"}', 'id: remove the character U+0000 from the text'],
+  ['{"room":"r","data":"\\u0000secret-x"}', 'data: remove the character U+0000 from the text'],
+  [
+    '{"room":"r","data":{"a\\ud800":1}}',
+    'data: expected well-formed Unicode, got a lone surrogate',
+  ],
+  ['{"room":"r","data":[1e999]}', 'data: a number is beyond a double'],
+  [
+    `{"room":"r","data":${nested(33)}}`,
+    'data: expected at most 32 arrays and objects inside each other',
+  ],
+  [
+    `{"room":"r","data":${nested(30_000)}}`,
+    'data: expected at most 32 arrays and objects inside each other',
+  ],
+  [
+    `{"room":"r","data":[${'1e20,'.repeat(10_000)}1]}`,
+    'data: expected at most 131072 bytes with the message',
+  ],
+  ['{"room":"r","data":1,"type":"system"}', 'data.event: expected a string, got nothing'],
+  [
+    '{"room":"r","data":{"event":7},"type":"system"}',
+    'data.event: expected a string, got a number',
+  ],
+  [
+    '{"room":"r","data":{"event":"ack"},"type":"system"}',
+    'data.event: the name belongs to the server',
+  ],
+  [
+    '{"room":"r","data":{"event":"draining"},"type":"system"}',
+    'data.event: the name belongs to the server',
+  ],
+];
+
+t.test(
+  'what is no message is 400, in words that show no value; in a list with its place, and then nothing of it is sent',
+  async (t) => {
+    const pod = await startPod(t);
+    const client = await pod.connect('/ws/r');
+    for (const [json, detail] of WRONG) {
+      const alone = await post(pod, json);
+      isProblem(t, alone, 400, detail);
+      t.ok((JSON.parse(alone.body) as { detail: string }).detail.startsWith(detail), json);
+      t.notMatch(alone.body, /secret-x/);
+      const listed = await post(pod, `[{"room":"r","data":1},{"room":"r","data":2},${json}]`);
+      t.ok(
+        (JSON.parse(listed.body) as { detail: string }).detail.startsWith(`[2].${detail}`),
+        listed.body,
+      );
+      t.notMatch(listed.body, /secret-x/);
+    }
+    for (const [body, detail] of [
+      ['', 'body: expected one JSON object or an array of them, got nothing'],
+      [' \n', 'body: expected one JSON object or an array of them, got nothing'],
+      ['{"data":secret-x}', 'got text that is not JSON'],
+      ["{'data':1}", 'got text that is not JSON'],
+      ['{"data":1}{"data":2}', 'got text that is not JSON'],
+      ['\ufeff{"data":1}', 'got text that is not JSON'],
+      ['{"data":NaN}', 'got text that is not JSON'],
+      [Buffer.from([0x22, 0xc0, 0x80, 0x22]), 'body: expected UTF-8, got other bytes'],
+      [Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22]), 'body: expected UTF-8, got other bytes'],
+      ['null', 'body: expected an object or an array, got null'],
+      ['"secret-x"', 'body: expected an object or an array, got a string'],
+      ['7', 'body: expected an object or an array, got a number'],
+      ['[7]', '[0]: expected an object, got a number'],
+      ['[{"room":"r","data":1},[]]', '[1]: expected an object, got an array'],
+      [nested(30_000), '[0]: expected an object, got an array'],
+      [
+        JSON.stringify(Array(101).fill({ room: 'r', data: 1 })),
+        'expected at most 100 messages, got 101',
+      ],
+    ] as const) {
+      const answer = await post(pod, body);
+      isProblem(t, answer, 400, detail);
+      t.notMatch(answer.body, /secret-x/);
+    }
+    t.equal(await pod.metric('realtime_rejected{code="400"}'), 2 * WRONG.length + 16);
+    await onlyThisIsHeard(t, pod, client);
+  },
+);
+
+t.test(
+  'a list goes to any rooms, each room in its order, and is answered in its order',
+  async (t) => {
+    const pod = await startPod(t);
+    const clients = await Promise.all(['/ws/a', '/ws/b', '/ws/c'].map((path) => pod.connect(path)));
+    const list = Array.from({ length: 100 }, (_, i) => ({ room: 'abc'[(i * 7) % 3], data: i }));
+    const answer = await post(pod, list);
+    const { ids } = accepted(answer);
+    t.strictSame(JSON.parse(answer.body), { ids }, 'the ids and nothing else');
+    t.equal(new Set(ids).size, 100);
+    for (const [i, client] of clients.entries()) {
+      const due = list.flatMap(({ room, data }) => (room === 'abc'[i] ? [[data, ids[data]]] : []));
+      await until('all are heard', () => said(client).length === due.length);
+      t.strictSame(
+        said(client).map(({ data, id }) => [data, id]),
+        due,
+      );
+    }
+    t.strictSame(JSON.parse((await post(pod, [])).body), { ids: [] }, 'no message is no fault');
+    t.strictSame(
+      accepted(await post(pod, [{ room: '', data: 1 }])).ids.length,
+      1,
+      'one in a list is a list',
+    );
+  },
+);
+
+t.test(
+  'an id is sent once; under another room it is another; with other data it is 409',
+  async (t) => {
+    const pod = await startPod(t);
+    const client = await pod.connect('/ws/r');
+    const first = await post(pod, { room: 'r', id: 'k 1:%', data: { a: 1 } });
+    const again = await post(pod, '{"data": {"a":1.0}, "id":"k 1:%", "room":"r"}');
+    t.strictSame(JSON.parse(again.body), { id: accepted(first).id, duplicate: true });
+    t.notMatch(first.body, /duplicate/, 'said of a repeat alone');
+    t.not((await post(pod, { room: 's', id: 'k 1:%', data: { a: 1 } })).body, first.body);
+    for (const other of [
+      { room: 'r', id: 'k 1:%', data: { a: 2 } },
+      { room: 'r', id: 'k 1:%', data: { a: 1 }, type: 'notification' },
+    ])
+      isProblem(t, await post(pod, other), 409, 'id: already used for a different message');
+
+    const list = [
+      { room: 'r', data: 'before' },
+      { room: 'r', id: 'k 1:%', data: 'other' },
+      { room: 'r', id: 'l', data: 'after' },
+    ];
+    const mixed = await post(pod, list);
+    isProblem(t, mixed, 409, '[1].id: already used for a different message; use a new id');
+    const { ids } = JSON.parse(mixed.body) as { ids: readonly (string | null)[] };
+    t.strictSame(
+      ids.map((id) => id === null),
+      [false, true, false],
+      'it says which were sent',
+    );
+    t.strictSame(
+      accepted(await post(pod, [{ room: 'r', id: 'l', data: 'after' }])).ids,
+      ids.slice(2),
+      'so the rest may be said again',
+    );
+    const quarrel = [1, 1, 2].map((data) => ({ room: 'r', id: 'quarrel', data: `unsaid ${data}` }));
+    isProblem(t, await post(pod, quarrel), 409, '[2].id: already used for a different message');
+    const twins = [1, 1].map((data) => ({ room: 'r', id: 'twin', data }));
+    const same = accepted(await post(pod, twins)).ids;
+    t.equal(same[0], same[1]);
+    t.strictSame(
+      (await client.caughtUp(), said(client).map(({ data }) => data)),
+      [{ a: 1 }, 'before', 'after', 1],
+      'of a list whose ids quarrel nothing is sent',
+    );
+
+    const uuid = '3f2b7e0c-8a41-4d6b-9a0e-2c5d1f7a9b10';
+    client.send({ type: 'chat', id: uuid, data: 'mine' });
+    const { id } = await client.heard({ type: 'chat', data: 'mine' });
+    const theirs = accepted(await post(pod, { room: 'r', id: uuid, data: 'theirs' }));
+    t.not(theirs.id, id, "a client's key is not a program's");
+    await client.heard({ id: theirs.id });
+  },
+);
+
+t.test('only JSON in UTF-8 is read, as it is', async (t) => {
+  const pod = await startPod(t);
+  const client = await pod.connect('/ws/r');
+  const body = '{"room":"r","data":"typed"}';
+  const fine = [
+    'application/json',
+    'Application/JSON;charset=UTF-8',
+    'application/json ; charset="utf-8"',
+    'application/json; charset=utf8',
+    'application/json; profile="x;y"',
+  ];
+  for (const type of fine) {
+    const { id } = accepted(await post(pod, body, { 'Content-Type': type }));
+    await client.heard({ id });
+  }
+  const wrong: readonly Readonly<Record<string, string>>[] = [
+    {},
+    { 'Content-Type': '' },
+    { 'Content-Type': 'text/plain' },
+    { 'Content-Type': 'application/x-www-form-urlencoded' },
+    { 'Content-Type': 'application/json5' },
+    { 'Content-Type': 'application/problem+json' },
+    { 'Content-Type': 'text/plain; application/json' },
+    { 'Content-Type': 'application/json; charset=latin1' },
+    { 'Content-Type': 'application/json; charset="utf-16"' },
+    { 'Content-Type': 'application/json;a=b;charset=us-ascii' },
+    { 'Content-Type': 'json' },
+    { 'Content-Type': '/' },
+    { ...JSON_TYPE, 'Content-Encoding': 'gzip' },
+    { ...JSON_TYPE, 'Content-Encoding': 'identity, br' },
+  ];
+  for (const headers of wrong) {
+    const answer = await post(pod, body, headers);
+    isProblem(t, answer, 415);
+    t.equal(answer.headers['connection'], 'close');
+  }
+  t.equal(said(client).length, fine.length);
+  t.equal(await pod.metric('realtime_rejected{code="415"}'), wrong.length);
+});
+
+const head = (lines: readonly string[]): string =>
+  [
+    `POST ${PATH} HTTP/1.1`,
+    linesOf(asProgram({ Host: 'x', ...JSON_TYPE })).trimEnd(),
+    ...lines,
+    '',
+    '',
+  ].join('\r\n');
+
+const chunk = (bytes: number): string => `${bytes.toString(16)}\r\n${' '.repeat(bytes)}\r\n`;
+
+t.test('1 MiB passes; a byte more is 413, by its length or by its chunks, and ends', async (t) => {
+  const pod = await startPod(t);
+  const client = await pod.connect('/ws/r');
+  const message = '[{"room":"r","data":"fine"}]';
+  const {
+    ids: [id = ''],
+  } = accepted(await post(pod, message.padEnd(MIB)));
+  await client.heard({ id });
+  const full = await pod.raw();
+  full.write(head(['Transfer-Encoding: chunked']));
+  full.write(`${message.length.toString(16)}\r\n${message}\r\n`);
+  full.write(`${chunk(MIB - message.length)}0\r\n\r\n`);
+  t.equal((await full.answer()).status, 202);
+
+  isProblem(
+    t,
+    await post(pod, message.padEnd(MIB + 1)),
+    413,
+    'body: expected at most 1048576 bytes',
+  );
+  // who sends on and on gets the answer all the same
+  isProblem(t, await post(pod, ' '.repeat(20 * MIB)), 413);
+
+  const deaf = await pod.raw();
+  deaf.pause();
+  deaf.write(head([`Content-Length: ${8 * MIB}`]));
+  for (let i = 0; i < 8; i++) deaf.write(' '.repeat(MIB));
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  deaf.resume();
+  t.equal((await deaf.answer()).status, 413, 'also who looks for it when all is sent');
+
+  for (const [what, lines] of [
+    ['by its length', [`Content-Length: ${MIB + 1}`]],
+    ['far beyond', ['Content-Length: 99999999999999']],
+  ] as const) {
+    const one = await pod.raw();
+    one.write(head(lines));
+    const { status, headers } = await one.answer();
+    t.strictSame([status, headers.get('connection')], [413, 'close'], what);
+    await one.ended();
+  }
+  const chunked = await pod.raw();
+  chunked.write(head(['Transfer-Encoding: chunked']));
+  for (let i = 0; i < 8; i++) chunked.write(chunk(MIB / 8));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  t.equal(chunked.text(), '', 'not before it is too long');
+  chunked.write(chunk(1));
+  const { status, headers } = await chunked.answer();
+  t.strictSame([status, headers.get('connection')], [413, 'close'], 'by its chunks');
+  const answered = chunked.text();
+  for (let i = 0; i < 16; i++) chunked.write(chunk(MIB));
+  chunked.write(`0\r\n\r\n${head(['Content-Length: 2'])}{}`);
+  await chunked.ended();
+  t.equal(chunked.text(), answered, 'nothing behind it is answered');
+  t.equal(said(client).length, 2);
+});
+
+t.test('when a message is larger than on a socket, then it is 413 with its place', async (t) => {
+  const pod = await startPod(t, { limits: { maxMessageBytes: 1_000 } });
+  const client = await pod.connect('/ws/r');
+  // brackets and commas of a text are none
+  const begin = '{"room":"r","data":["\\"},]\\\\[{","';
+  const sized = (bytes: number): string => `${begin}${'x'.repeat(bytes - begin.length - 3)}"]}`;
+  accepted(await post(pod, sized(1_000)));
+  isProblem(t, await post(pod, sized(1_001)), 413, 'body: a message has at most 1000 bytes');
+  const list = Array<string>(100).fill(sized(1_000));
+  accepted(await post(pod, `[${list.join(' ,\n')} ]`));
+  const last = `[${[...list.slice(1), sized(1_001)].join()}]`;
+  isProblem(t, await post(pod, last), 413, '[99]: a message has at most 1000 bytes');
+  await client.caughtUp();
+  t.equal(said(client).length, 101, 'of a list with one too large nothing is sent');
+});
+
+t.test('when a parameter is unknown, then the request is 400 and names it', async (t) => {
+  const pod = await startPod(t);
+  const { id } = await pod.connect('/ws/r');
+  for (const [method, path, detail] of [
+    [
+      'GET',
+      '/rooms/r/messages?limt=5',
+      'limt: no parameter of this endpoint; there are after, before, limit',
+    ],
+    ['GET', '/rooms/r?limit=5', 'limit: no parameter of this endpoint; there are none here'],
+    ['HEAD', '/rooms/r?x', undefined],
+    ['GET', '/ws/stats?rom=r', 'rom: no parameter of this endpoint; there are room'],
+    ['POST', '/messages?room=r', 'room: no parameter'],
+    ['DELETE', `/connections/${id}?force=1`, 'force: no parameter'],
+    ['DELETE', '/users/alice/connections?all', 'all: no parameter'],
+  ] as const) {
+    const answer = await pod.get(BASE + path, method);
+    if (detail === undefined) t.equal(answer.status, 400);
+    else isProblem(t, answer, 400, detail);
+  }
+  for (const path of [
+    '/health?x=1',
+    '/ready?x=1',
+    '/metrics?x=1',
+    `${BASE}/ws/stats?room=r&token=`,
+  ])
+    t.equal((await pod.get(path)).status, 200, path);
+  t.equal((await pod.get(`${BASE}/ws/r?x=1`)).status, 426, 'a handshake passes over it');
+  await pod.connect('/ws/r?x=1');
+});
+
+t.test('who asks whether to send the body is told by its headers', async (t) => {
+  const pod = await startPod(t);
+  const message = '{"room":"","data":1}';
+  const polite = await pod.raw();
+  polite.write(head(['Expect: 100-continue', `Content-Length: ${message.length}`]));
+  await until('100', () => polite.text().includes('\r\n\r\n'));
+  t.match(polite.text(), /^HTTP\/1\.1 100 Continue\r\n\r\n$/);
+  polite.write(message);
+  await until('202', () => polite.text().includes('HTTP/1.1 202'));
+  const large = await pod.raw();
+  large.write(head(['Expect: 100-continue', `Content-Length: ${MIB + 1}`]));
+  t.equal((await large.answer()).status, 413);
+  await large.ended();
+  t.notMatch(large.text(), /100 Continue/);
+  const other = await pod.raw();
+  other.write(head(['Expect: 200-ok', 'Content-Length: 2']));
+  t.equal((await other.answer()).status, 417);
+});
+
+t.test('a body that does not come is 408, one that breaks off is nothing', async (t) => {
+  const pod = await startPod(t, { limits: { handshakeTimeoutMs: 300 } });
+  for (const lines of [['Content-Length: 100'], ['Transfer-Encoding: chunked']]) {
+    const slow = await pod.raw();
+    slow.write(`${head(lines)}${lines[0] === 'Content-Length: 100' ? '{"data"' : '5\r\n{"dat'}`);
+    const { status, headers } = await slow.answer();
+    t.equal(status, 408);
+    t.match(headers.get('content-type'), 'application/problem+json');
+    await slow.ended();
+    t.equal(slow.text().match(/^HTTP\/1\.1/gm)?.length, 1, 'one answer');
+  }
+  for (let i = 0; i < 20; i++) {
+    const gone = await pod.raw();
+    gone.write(`${head(['Content-Length: 100'])}{"data":1`);
+    gone.destroy();
+  }
+  accepted(await post(pod, { room: '', data: 1 }));
+});
+
+t.test('a hundred requests in one write are all answered, in their order', async (t) => {
+  const pod = await startPod(t);
+  const client = await pod.connect('/ws/r');
+  const socket = await pod.raw();
+  const one = (i: number): string => {
+    const body = JSON.stringify({ room: 'r', data: i, ...(i % 10 === 9 ? { type: 'none' } : {}) });
+    return `${head([`Content-Length: ${body.length}`])}${body}`;
+  };
+  socket.write(Array.from({ length: 100 }, (_, i) => one(i)).join(''));
+  const statuses = (): readonly string[] =>
+    [...socket.text().matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status = '']) => status);
+  await until('all are answered', () => statuses().length === 100);
+  t.strictSame(
+    statuses(),
+    Array.from({ length: 100 }, (_, i) => (i % 10 === 9 ? '400' : '202')),
+  );
+  await until('all are heard', () => said(client).length === 90);
+  const ids = [...socket.text().matchAll(/\{"id":"([^"]+)"\}/g)].map(([, id]) => id);
+  t.strictSame(
+    said(client).map(({ id }) => ids.indexOf(id)),
+    Array.from({ length: 90 }, (_, i) => i),
+  );
+});
+
+t.test(
+  'other methods are 405 with what is allowed, and their bodies are not waited for',
+  async (t) => {
+    const pod = await startPod(t);
+    for (const method of ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
+      const answer = await pod.get(PATH, method);
+      t.strictSame([answer.status, answer.headers['allow']], [405, 'POST'], method);
+    }
+    for (const path of [`${PATH}/`, `${PATH}/1`, `${BASE}/message`, '/messages', `//${PATH}`])
+      t.equal((await pod.get(path, 'POST')).status, 404, path);
+    const put = await pod.raw();
+    put.write(head(['Content-Length: 1000']).replace('POST', 'PUT'));
+    const { status, headers } = await put.answer();
+    t.strictSame([status, headers.get('connection')], [405, 'close']);
+    await put.ended();
+    t.equal((await pod.get(`${PATH}?x=${'y'.repeat(8_192)}`, 'POST')).status, 400);
+  },
+);
+
+t.test('a pod that goes away takes nothing more, and says when to come back', async (t) => {
+  const pod = await startPod(t, { server: { drainMs: 1_000 } });
+  const client = await pod.connect('/ws/r');
+  const stopped = pod.app.stop();
+  await client.heard({ data: { event: 'draining' } });
+  const answer = await post(pod, { room: 'r', data: 1 });
+  isProblem(t, answer, 503, 'the server is shutting down');
+  t.equal(answer.headers['retry-after'], '1');
+  t.equal(said(client).length, 0);
+  await stopped;
+});
+
+t.test(
+  'what is under way is bounded: beyond it 503, and what was given up leaves room',
+  async (t) => {
+    const pod = await startPod(t);
+    const halves = await Promise.all(
+      Array.from({ length: 31 }, async () => {
+        const half = await pod.raw();
+        half.write(`${head([`Content-Length: ${MIB}`])}[{"room":"","data"`);
+        return half;
+      }),
+    );
+    const full = (): Promise<HttpAnswer> => post(pod, '[{"room":"","data":1}]'.padEnd(MIB));
+    await until('it is full', async () => (await full()).status === 503);
+    const refused = await full();
+    isProblem(t, refused, 503, 'body: too many request bodies are in progress; retry after 1 s');
+    t.equal(refused.headers['retry-after'], '1');
+    accepted(await post(pod, { room: '', data: 'small' }));
+    for (const half of halves.slice(0, 5)) half.destroy();
+    await until('there is room', async () => (await full()).status === 202);
+    halves[5]?.write(`:1}]`.padEnd(MIB - '[{"room":"","data"'.length));
+    t.equal((await halves[5]?.answer())?.status, 202, 'who was under way was not harmed');
+  },
+);
+
+t.test('pods over Redis', async (t) => {
+  const server = await startRedis();
+  t.teardown(server.stop);
+  const pods = async (t: Test): Promise<readonly [Pod, Pod]> => {
+    await server.command('FLUSHALL');
+    const broker = { redisUrl: server.url, brokerTimeoutMs: 500 };
+    return [
+      await startPod(t, { broker, server: { serverId: 'pod-1' } }),
+      await startPod(t, { broker, server: { serverId: 'pod-2' } }),
+    ];
+  };
+
+  t.test('a message reaches members on every pod, a list keeps its order on each', async (t) => {
+    const [a, b] = await pods(t);
+    const clients = [await a.connect('/ws/r'), await b.connect('/ws/r'), await b.connect('/ws')];
+    const list = Array.from({ length: 100 }, (_, i) => ({ room: i % 2 === 0 ? 'r' : '', data: i }));
+    const [first, second] = await Promise.all([post(a, list), post(b, list)]);
+    t.equal(new Set([...accepted(first).ids, ...accepted(second).ids]).size, 200);
+    for (const [i, client] of clients.entries()) {
+      const due = i === 2 ? 100 : 200;
+      await until('all are heard', () => said(client).length === due);
+      for (const { ids } of [accepted(first), accepted(second)])
+        for (const global of [true, false]) {
+          const mine = said(client).filter(
+            ({ id, room }) => ids.includes(id) && (room === undefined) === global,
+          );
+          t.strictSame(
+            mine.map(({ id }) => id),
+            i === 2 && !global ? [] : ids.filter((_, at) => (at % 2 === 1) === global),
+          );
+        }
+    }
+    const once = accepted(await post(a, { room: 'r', id: 'k', data: 1 }));
+    t.strictSame(JSON.parse((await post(b, { room: 'r', id: 'k', data: 1 })).body), {
+      ...once,
+      duplicate: true,
+    });
+    isProblem(t, await post(b, { room: 'r', id: 'k', data: 2 }), 409);
+  });
+
+  t.test('without Redis it reaches this pod, and says so', async (t) => {
+    const [a, b] = await pods(t);
+    const [here, there] = [await a.connect('/ws/r'), await b.connect('/ws/r')];
+    server.freeze();
+    t.teardown(server.thaw);
+    const one = await post(a, { room: 'r', data: 1 });
+    t.match(JSON.parse(one.body), { id: /^[0-9a-f-]{36}$/, scope: 'pod' });
+    const many = await post(a, [
+      { room: 'r', data: 2 },
+      { room: 's', data: 3 },
+    ]);
+    t.match(JSON.parse(many.body), { ids: { length: 2 }, scope: 'pod' });
+    await until('it is heard here', () => said(here).length === 2);
+    t.equal(said(there).length, 0);
+    server.thaw();
+    await until(
+      'all are reached again',
+      async () => !(await post(a, { room: 'r', data: 4 })).body.includes('scope'),
+      10_000,
+    );
+    await there.heard({ data: 4 });
+  });
+});

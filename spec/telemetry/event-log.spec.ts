@@ -1,0 +1,178 @@
+/** What the hub's events are as log lines: at `debug` each connection's life and each refusal, nothing of a message. */
+import { pino } from 'pino';
+import t from 'tap';
+import { originText } from '../../lib/connection/requester.js';
+import type { HubEvent } from '../../lib/hub-event.js';
+import { eventLog } from '../../lib/telemetry/event-log.js';
+import { ask, BASE, startPod } from '../support/pod.js';
+import { handshakeOf } from '../support/raw-client.js';
+import { until } from '../support/redis.js';
+
+type Line = Readonly<Record<string, unknown>>;
+
+const journalAt = (level: string, hasBroker = true) => {
+  const lines: Line[] = [];
+  const write = (text: string): void => void lines.push(JSON.parse(text) as Line);
+  return { lines, tell: eventLog(pino({ level }, { write }), () => 0, hasBroker) };
+};
+
+t.test('when the level is debug, then a connection and a refusal are a line each', async (t) => {
+  const { lines, tell } = journalAt('debug');
+  const onEvent = (event: HubEvent): void => tell(event);
+  const server = { trustedProxies: ['127.0.0.1'] };
+  const pod = await startPod(t, { server, access: { authEnabled: false } }, { onEvent });
+  const client = await pod.connect('/ws/general?token=secret', {
+    headers: { 'X-Forwarded-For': '203.0.113.7' },
+  });
+  client.send({ type: 'chat', data: 'nothing of this' });
+  await client.heard({ data: 'nothing of this' });
+  const opened = lines.find(({ msg }) => msg === 'connection: opened');
+  t.match(opened, { level: 20, room: 'general', user: null, address: '203.0.113.7' });
+  await client.close();
+  await until('it has gone', () => lines.some(({ msg }) => msg === 'connection: closed'));
+  t.match(
+    lines.find(({ msg }) => msg === 'connection: closed'),
+    { connection: opened?.['connection'], address: '203.0.113.7', code: 1000, by: 'client' },
+  );
+
+  const page = await pod.raw();
+  page.write(handshakeOf(`${BASE}/ws/general?token=secret`, { Origin: 'https://evil.example' }));
+  t.equal((await page.answer()).status, 403);
+  t.match(
+    lines.find(({ msg }) => msg === 'connection: refused'),
+    {
+      status: 403,
+      reason: /Origin/,
+      address: '127.0.0.1',
+      room: 'general',
+      origin: 'https://evil.example',
+      path: `${BASE}/ws/general`,
+    },
+  );
+  await pod.get('/nothing-here?token=secret');
+  t.match(
+    lines.find(({ msg }) => msg === 'request: refused'),
+    { status: 404, method: 'GET', path: '/nothing-here', address: '127.0.0.1' },
+  );
+  t.notMatch(JSON.stringify(lines), /secret|nothing of this/);
+});
+
+t.test('when the level is info, then nobody asks for the address', async (t) => {
+  const { lines, tell } = journalAt('info');
+  const peer = (): never => t.fail('asked') as never;
+  tell({ _tag: 'Connected', peer });
+  tell({ _tag: 'Disconnected', code: null, peerCode: 1006, peer });
+  tell({ _tag: 'HandshakeRefused', status: 403, reason: 'no', requester: peer });
+  t.strictSame(lines, []);
+});
+
+t.test('when members are told of a gap, then debug names the room', async (t) => {
+  const { lines, tell } = journalAt('debug');
+  tell({ _tag: 'GapTold', room: 'general', reason: 'expired', members: 2 });
+  tell({ _tag: 'GapTold', room: 'other', reason: 'expired', members: 1 });
+  t.match(
+    lines.filter(({ msg }) => msg === 'room: gap'),
+    [
+      { level: 20, room: 'general', reason: 'expired', members: 2 },
+      { room: 'other', members: 1 },
+    ],
+  );
+  t.equal(lines.filter(({ level }) => level === 40).length, 1, 'the warning comes once a minute');
+});
+
+t.test(
+  'when a page of another origin is refused, then one warning a minute names it',
+  async (t) => {
+    const page = 'http://my-preview-of-a-long-branch-name.example:3000';
+    const ways: Readonly<Record<string, (pod: Awaited<ReturnType<typeof startPod>>) => unknown>> = {
+      handshake: async (pod) => {
+        const raw = await pod.raw();
+        raw.write(handshakeOf(`${BASE}/ws/general?token=secret`, { Origin: page }));
+        t.match(await raw.answer(), { status: 403, body: /ALLOWED_ORIGINS/ });
+      },
+      request: ({ port }) =>
+        ask({ port, path: `${BASE}/rooms/r`, method: 'GET', headers: { Origin: page } }),
+      'no such path': ({ port }) =>
+        ask({ port, path: '/nothing', method: 'GET', headers: { Origin: page } }),
+      preflight: ({ port }) =>
+        ask({
+          port,
+          path: `${BASE}/rooms/r`,
+          method: 'OPTIONS',
+          headers: { Origin: page, 'Access-Control-Request-Method': 'GET' },
+        }),
+    };
+    for (const [name, way] of Object.entries(ways)) {
+      const { lines, tell } = journalAt('info');
+      const pod = await startPod(t, {}, { onEvent: (event) => tell(event) });
+      await way(pod);
+      await way(pod);
+      await ask({
+        port: pod.port,
+        path: '/ready',
+        method: 'GET',
+        headers: { Origin: `http://127.0.0.1:${pod.port}` },
+      });
+      t.match(
+        lines.filter(({ level }) => Number(level) >= 40),
+        [{ level: 40, origin: page, msg: /ALLOWED_ORIGINS/, repeated: 0 }],
+        name,
+      );
+      t.equal(lines.filter(({ level }) => Number(level) >= 40).length, 1, name);
+    }
+  },
+);
+
+t.test('when what stands for an origin is none, then a secret in it is not told', async (t) => {
+  t.equal(originText('https://a.example'), 'https://a.example');
+  t.equal(originText('null'), 'null');
+  t.equal(originText(`https://${'Ab1'.repeat(10)}.x`), 'https://***');
+  t.equal(originText(`https://${'a'.repeat(16_000)}`).length < 140, true);
+});
+
+t.test('when tokens are refused, then each reason and claim is told once a minute', async (t) => {
+  const { lines, tell } = journalAt('info');
+  const exp = { _tag: 'InvalidClaim', expected: 'exp: seconds since 1970, a number' } as const;
+  const sub = { _tag: 'InvalidClaim', expected: 'sub: 1 to 255 characters' } as const;
+  for (const denial of [exp, sub, exp, { _tag: 'Expired' } as const, sub])
+    tell({ _tag: 'Denied', denial });
+  t.match(lines, [
+    { reason: 'InvalidClaim', expected: /^exp/, repeated: 0 },
+    { reason: 'InvalidClaim', expected: /^sub/, repeated: 0 },
+    { reason: 'Expired' },
+  ]);
+  t.equal(lines.length, 3);
+});
+
+t.test('when two hooks fail and two kinds of gaps are told, then each has a line', async (t) => {
+  const { lines, tell } = journalAt('info');
+  for (const hook of ['onMessage', 'onConnect', 'onMessage'])
+    tell({ _tag: 'HookFailed', hook, error: new Error('no') });
+  for (const reason of ['expired', 'broker_outage', 'expired'] as const)
+    tell({ _tag: 'GapTold', room: 'r', reason, members: 1 });
+  t.match(lines, [
+    { hook: 'onMessage' },
+    { hook: 'onConnect' },
+    { reason: 'expired' },
+    { reason: 'broker_outage' },
+  ]);
+  t.equal(lines.length, 4);
+});
+
+t.test('when Redis refuses channels, then each right that is missing has a line', async (t) => {
+  const { lines, tell } = journalAt('info');
+  const detail = 'NOPERM No permissions to access a channel';
+  for (const right of ['+subscribe &realtime:room:*', '+subscribe &realtime:control'])
+    for (let i = 0; i < 2; i++) tell({ _tag: 'Refused', detail, right });
+  t.match(lines, [
+    { level: 40, detail, right: '+subscribe &realtime:room:*' },
+    { level: 40, right: '+subscribe &realtime:control' },
+  ]);
+  t.equal(lines.length, 2);
+});
+
+t.test('when there is no Redis, then nothing is said of pods', async (t) => {
+  const { lines, tell } = journalAt('info', false);
+  tell({ _tag: 'StatusChanged', status: { _tag: 'Up', since: 0 } });
+  t.strictSame(lines, []);
+});
