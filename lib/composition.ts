@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
+  BehaviorSubject,
   concat,
   defer,
   EMPTY,
@@ -125,7 +126,7 @@ export const composition = ({
     logTtlMs: config.log.logTtlMs,
     send: (word) => said$.next(word),
   });
-  let globalPosition: Position = { tag: NO_EPOCH, offset: 0, ms: 0 };
+  const globalPosition = new BehaviorSubject<Position>({ tag: NO_EPOCH, offset: 0, ms: 0 });
   let status: BrokerStatus = { _tag: 'Starting' };
   let draining = false;
   let ending: Promise<void> | undefined;
@@ -191,7 +192,7 @@ export const composition = ({
             backlog,
           },
           emit,
-          globalPosition: () => globalPosition,
+          globalPosition: () => globalPosition.value,
           catchUps: behind,
           newId: randomUUID,
           server,
@@ -206,12 +207,8 @@ export const composition = ({
       broker,
       clock,
       config,
-      emit,
       status: () => status,
-      globalPosition: () => globalPosition,
-      globalReached: (position) => {
-        globalPosition = position;
-      },
+      globalPosition,
       shutdown$,
       deadline$,
     }),
@@ -266,7 +263,7 @@ export const composition = ({
     word$,
     said$.pipe(mergeMap((word) => broker.sendControl(word))),
     overdue$,
-    hub$,
+    hub$.pipe(tap(emit)),
   ).subscribe();
   const address = http === undefined ? Promise.resolve(null) : listen(http);
 

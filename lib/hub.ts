@@ -12,6 +12,7 @@
  */
 import { catchError, EMPTY, type Observable, takeUntil } from 'rxjs';
 import type { Command, Connection } from './connection/connection.js';
+import type { HubEvent } from './hub-event.js';
 import { groupBy } from './rx/group-by.js';
 import { mergeMapSet } from './rx/merge-map-set.js';
 import { room, type RoomDeps } from './room/room.js';
@@ -26,7 +27,7 @@ export interface HubDeps extends RoomDeps {
 /** Runs while it is subscribed; completes when it was shut down and the last room has ended. Never errors. */
 export const hub =
   (deps: HubDeps) =>
-  (connection$: Observable<Connection>): Observable<never> => {
+  (connection$: Observable<Connection>): Observable<HubEvent> => {
     const roomOf = room(deps);
     return connection$.pipe(
       takeUntil(deps.shutdown$),

@@ -1,6 +1,6 @@
 /** A pod's hub in virtual time, and a world that has only this one, with peers on played sockets. */
 import { isLeft } from 'fp-ts/lib/Either.js';
-import { Subject, Subscription } from 'rxjs';
+import { BehaviorSubject, Subject, Subscription } from 'rxjs';
 import { NO_AUTH } from '../../lib/auth/from-config.js';
 import { ExpiryTimer } from '../../lib/auth/expiry-timer.js';
 import type { Auth } from '../../lib/auth/index.js';
@@ -83,7 +83,7 @@ export const podHub = (options: PodHubOptions): PodHub => {
   const shutdown$ = new Subject<void>();
   const deadline$ = new Subject<void>();
   const members = new Map<Room, number>();
-  let globalPosition: Position = { tag: NO_EPOCH, offset: 0, ms: 0 };
+  const globalPosition = new BehaviorSubject<Position>({ tag: NO_EPOCH, offset: 0, ms: 0 });
   let status: BrokerStatus = { _tag: 'Starting' };
   let ended = false;
 
@@ -124,7 +124,7 @@ export const podHub = (options: PodHubOptions): PodHub => {
       backlog: new OutboxBudget(config.limits.outboxTotalBytes),
     },
     emit: tell,
-    globalPosition: () => globalPosition,
+    globalPosition: () => globalPosition.value,
     catchUps: behind,
     newId,
     connections,
@@ -142,17 +142,14 @@ export const podHub = (options: PodHubOptions): PodHub => {
         broker,
         clock,
         config,
-        emit: tell,
         status: () => status,
-        globalPosition: () => globalPosition,
-        globalReached: (position) => {
-          globalPosition = position;
-        },
+        globalPosition,
         shutdown$,
         deadline$,
       }),
     )
     .subscribe({
+      next: tell,
       complete: () => {
         ended = true;
       },

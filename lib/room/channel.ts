@@ -1,0 +1,137 @@
+/**
+ * What the broker's channel of a room says, as deliveries to the members.
+ *
+ *   Opened    ─► position and scope; the fan-out begins there
+ *   Published ─► the message                       Echoed ─► the message, to members who do not have it
+ *   Gap       ─► a `gap` for all members           Failed ─► `ChannelRefused`: the room ends
+ *   Counted   ─► nothing here: presence counts (presence.ts)
+ *
+ * The state is the channel's position, its scope and the nonce of the last id outside the log.
+ */
+import type { ChannelEvent, PublishError, Scope } from '../broker/index.js';
+import type { Clock } from '../clock.js';
+import { isAtTop } from '../history/resume-point.js';
+import { systemFrame } from '../protocol/payload.js';
+import {
+  drawNonce,
+  GLOBAL,
+  type LogPosition,
+  nextNonce,
+  type Position,
+  type Room,
+} from '../protocol/position.js';
+import type { GapReason, SystemEvent } from '../protocol/system-event.js';
+import type { Resume } from '../protocol/resume.js';
+import type { Delivery, FanOut } from './fan-out.js';
+
+type Of<T extends ChannelEvent['_tag']> = Extract<ChannelEvent, { readonly _tag: T }>;
+type Message = Of<'Published'> | Of<'Echoed'>;
+
+/** The broker cannot give this room. No bug: the members are kicked with reason `failed`, and the next join tries again. */
+export class ChannelRefused extends Error {
+  constructor(readonly reason: PublishError) {
+    super('the broker refused the channel of the room');
+  }
+}
+
+export interface RoomChannel {
+  /** Where the channel is in the log. */
+  readonly position: () => LogPosition;
+  /** Undefined before the channel has opened. */
+  readonly scope: () => Scope | undefined;
+  /** Whether the channel has opened for the first time. */
+  readonly open: (event: Of<'Opened'>) => boolean;
+  /** What the members get of an event; undefined: nothing. */
+  readonly delivery: (event: Message | Of<'Gap'>) => Delivery;
+  /** A message of the server to all members but `except` (ids of connections). */
+  readonly system: (event: SystemEvent, except?: readonly string[]) => Delivery;
+  /** A `gap` for all members. */
+  readonly gap: (reason: GapReason) => Delivery;
+  /** Whether nothing is missing behind `resume`, while the log cannot be asked. */
+  readonly isAtTop: (resume: Resume, position: LogPosition) => boolean;
+}
+
+export interface RoomChannelDeps {
+  readonly room: Room;
+  readonly clock: Clock;
+  readonly members: Pick<FanOut, 'expectLocal' | 'lastMemberWith' | 'beginAt'>;
+  readonly globalPosition: () => Position;
+  /** A `gap` goes to all members. */
+  readonly gapSent: (reason: GapReason) => void;
+  /** The log has begun anew. */
+  readonly epochChanged: () => void;
+}
+
+export const roomChannel = (deps: RoomChannelDeps): RoomChannel => {
+  const { room, clock, members, globalPosition } = deps;
+  const isGlobal = room === GLOBAL;
+  let position: LogPosition = { ...globalPosition(), id: null };
+  let scope: Scope | undefined;
+  let nonce = drawNonce(clock.random);
+
+  const system = (event: SystemEvent, except?: readonly string[]): Delivery => {
+    const { tag, offset } = position;
+    // the time of the later of a member's two logs, as in the ids of a connection
+    const ms = Math.max(position.ms, globalPosition().ms);
+    nonce = nextNonce(nonce);
+    const id = { tag, offset, ms, global: isGlobal, outside: true, nonce };
+    const frame = systemFrame(id, clock.wall(), event);
+    return { frame, top: position, offset: undefined, except, at: undefined };
+  };
+
+  const gap = (reason: GapReason): Delivery => {
+    deps.gapSent(reason);
+    const delivery = system({ event: 'gap', room: isGlobal ? undefined : room, reason });
+    return reason === 'expired' ? { ...delivery, isGapMarker: true } : delivery;
+  };
+
+  const published = ({ publication, top }: Of<'Published'>): Delivery => {
+    const { id, type, frame, except, idText } = publication;
+    const offset = publication.isAt(top) ? top.offset : undefined;
+    position = top;
+    const localId = offset === undefined && type !== 'presence' ? idText : undefined;
+    if (localId !== undefined) members.expectLocal(localId);
+    const excluded = except === undefined ? undefined : [except];
+    return { frame, top, offset, localId, except: excluded, at: id.ms };
+  };
+
+  /** Members of that time have the message already. Where it is not known who they are, later members are told a gap. */
+  const echoed = ({ publication, top, as }: Of<'Echoed'>): Delivery => {
+    const { joinSeq: onlyJoinedAfter, known } = members.lastMemberWith(as);
+    position = top;
+    if (!known) return { ...gap('broker_outage'), isGapMarker: true, onlyJoinedAfter };
+    const offset = publication.isAt(top) ? top.offset : undefined;
+    const { frame } = publication;
+    return { frame, top, offset, onlyJoinedAfter, except: undefined, at: undefined };
+  };
+
+  return {
+    position: () => position,
+    scope: () => scope,
+    open: (event) => {
+      const isFirst = scope === undefined;
+      ({ scope, top: position } = event);
+      members.beginAt(position);
+      return isFirst;
+    },
+    delivery: (event) => {
+      switch (event._tag) {
+        case 'Published':
+          return published(event);
+        case 'Echoed':
+          return echoed(event);
+        case 'Gap':
+          // a room that was opened on the pod alone goes on in the log
+          scope = 'cluster';
+          if (position.tag !== event.top.tag) deps.epochChanged();
+          position = event.top;
+          return gap(event.reason);
+      }
+    },
+    system,
+    gap,
+    // opened on the pod alone, the room's position is the pod's own: no time can be judged by it
+    isAtTop: (resume, at) =>
+      (resume._tag === 'After' || scope === 'cluster') && isAtTop(resume, at, isGlobal),
+  };
+};

@@ -1,0 +1,324 @@
+/**
+ * Who is in a room of this pod, and what their commands do. One Map holds the state of each membership:
+ *
+ *   absent ── Join ──► Joining ── channel open, others counted, caught up ──► Member
+ *      ▲                  │ ▲                                                   │ │
+ *      └── Leave ─────────┘ └────────── Join with `last_id`: goes on from it ───┘ │
+ *      └── Leave ─────────────────────────────────────────────────────────────────┘
+ *
+ * While Joining, what the connection publishes and asks again is queued, in its order.
+ */
+import {
+  defer,
+  EMPTY,
+  ignoreElements,
+  merge,
+  mergeMap,
+  Observable,
+  of,
+  Subject,
+  type Subscription,
+  switchMap,
+  take,
+  takeUntil,
+  tap,
+} from 'rxjs';
+import type { Broker, BrokerStatus } from '../broker/index.js';
+import type { Command, Membership } from '../connection/connection.js';
+import type { HubEvent } from '../hub-event.js';
+import { GLOBAL, type Room } from '../protocol/position.js';
+import type { GapReason, SystemEvent } from '../protocol/system-event.js';
+import type { Resume } from '../protocol/resume.js';
+import { statusEvent } from './broker-status.js';
+import type { RoomChannel } from './channel.js';
+import type { FanOut } from './fan-out.js';
+import type { Presence } from './presence.js';
+import type { Recovered, Recovery } from './recovery/recovery.js';
+
+type Of<T extends Command['_tag']> = Extract<Command, { readonly _tag: T }>;
+type Join = Of<'Join'>;
+type Leave = Of<'Leave'>;
+type Publish = Of<'Publish'>;
+
+type MemberState =
+  | {
+      readonly _tag: 'Joining';
+      readonly cancelled$: Subject<void>;
+      /** Publishes of the connection wait until it is in. */
+      readonly queued: Publish[];
+      /** Each further join is answered. */
+      readonly askedAgain: Join[];
+      /** The connection was a member and goes on from an id: for the others it never left. */
+      readonly wasMember: boolean;
+    }
+  | { readonly _tag: 'Member'; readonly fanOut: Subscription };
+
+export interface Members {
+  /** What a command leads to; undefined when all of it is done. */
+  readonly handle: (command: Command) => Observable<unknown> | undefined;
+  /** All who are in the room or on the way in. */
+  readonly all: () => readonly Membership[];
+  readonly has: (membership: Membership) => boolean;
+  /** Tells one member that messages may be missing. */
+  readonly sendGap: (membership: Membership, reason: GapReason) => void;
+  /** Sizes have changed: members may have to be told that presence is on or off. */
+  readonly reviewPresence: () => void;
+}
+
+export interface MembersDeps {
+  readonly room: Room;
+  readonly broker: Pick<Broker, 'publish' | 'publishNow' | 'members' | 'missedHere'>;
+  readonly channel: RoomChannel;
+  /** Emits once, when the channel is open. */
+  readonly opened$: Observable<void>;
+  readonly fanOut: FanOut;
+  readonly presence: Presence;
+  readonly recovery: Pick<Recovery, 'recover'>;
+  readonly status: () => BrokerStatus;
+  readonly emit: (event: HubEvent) => void;
+  /** Sends to all members but `except` (ids of connections). */
+  readonly broadcast: (event: SystemEvent, except?: readonly string[]) => void;
+}
+
+export const roomMembers = (deps: MembersDeps): Members => {
+  const { room, broker, channel, fanOut, presence, emit } = deps;
+  const isGlobal = room === GLOBAL;
+  const states = new Map<Membership, MemberState>();
+
+  const effectiveScope = (): 'pod' | undefined =>
+    channel.scope() === 'pod' || deps.status()._tag === 'Degraded' ? 'pod' : undefined;
+
+  const joiningOf = (
+    membership: Membership | undefined,
+  ): Extract<MemberState, { readonly _tag: 'Joining' }> | undefined => {
+    // mostly nobody is on the way in
+    if (membership === undefined || states.size === fanOut.size()) return undefined;
+    const state = states.get(membership);
+    return state?._tag === 'Joining' ? state : undefined;
+  };
+
+  // what members are sent
+
+  const sendJoined = ({ membership, resume, ref }: Join, caughtUp: Recovered | undefined): void => {
+    membership.unansweredJoins--;
+    membership.connection.send(
+      {
+        event: 'joined',
+        room: isGlobal ? undefined : room,
+        position: (caughtUp?.at ?? fanOut.position()).id,
+        members: fanOut.size() + presence.others(),
+        presence: presence.isOn(),
+        recovered: resume === undefined ? undefined : (caughtUp?.messages ?? 0),
+        scope: effectiveScope(),
+        ref,
+      },
+      membership,
+    );
+  };
+
+  // join
+
+  const join = (command: Join): Observable<unknown> => {
+    const { membership } = command;
+    if (command.isMember) return joinAgain(command);
+    const status = deps.status();
+    if (isGlobal && status._tag === 'Degraded') membership.connection.send(statusEvent(status));
+    return startJoin(command);
+  };
+
+  const joinAgain = (command: Join): Observable<unknown> => {
+    const { membership, resume } = command;
+    const state = states.get(membership);
+    switch (state?._tag) {
+      case undefined:
+        return EMPTY;
+      case 'Joining':
+        state.askedAgain.push(command);
+        return EMPTY;
+      case 'Member':
+        if (resume === undefined) return answerAgain(command);
+        state.fanOut.unsubscribe();
+        states.delete(membership);
+        fanOut.leave(membership);
+        return startJoin(command);
+    }
+  };
+
+  /** Counted anew. A member that has left meanwhile is not answered. */
+  const answerAgain = (command: Join): Observable<unknown> =>
+    recount().pipe(
+      tap(() => {
+        const state = states.get(command.membership);
+        if (state?._tag === 'Member') sendJoined(command, undefined);
+        else state?.askedAgain.push(command);
+      }),
+    );
+
+  const startJoin = (command: Join): Observable<unknown> => {
+    const cancelled$ = new Subject<void>();
+    const { membership, isMember: wasMember, after$ } = command;
+    states.set(membership, { _tag: 'Joining', cancelled$, queued: [], askedAgain: [], wasMember });
+    const counted$ = defer(() => broker.members(room, own())).pipe(take(1));
+    const ready$ = defer(() =>
+      channel.scope() === undefined ? deps.opened$.pipe(switchMap(() => counted$)) : counted$,
+    );
+    const inTurn$ =
+      after$ === undefined
+        ? ready$
+        : after$.pipe(
+            take(1),
+            switchMap(() => ready$),
+          );
+    return inTurn$.pipe(
+      mergeMap((count) => {
+        presence.setOthers(count);
+        return catchUp(command);
+      }),
+      mergeMap((caughtUp) => finishJoin(command, caughtUp)),
+      takeUntil(cancelled$),
+    );
+  };
+
+  /**
+   * Emits once, in the turn in which the joiner has what the members have. What no log has is a gap: sent first, and once
+   * more when there was more of it while the joiner caught up.
+   */
+  const catchUp = ({ membership, resume }: Join): Observable<Recovered | undefined> => {
+    if (resume === undefined) return of(undefined);
+    const missed = broker.missedHere?.(room, resume);
+    if (missed !== undefined) sendGap(membership, missed.reason);
+    const caughtUp$ =
+      effectiveScope() === 'pod'
+        ? resumeOnPod(membership, resume, missed !== undefined)
+        : deps.recovery.recover(membership, resume);
+    return caughtUp$.pipe(
+      tap(({ messages, gap }) => {
+        const more = broker.missedHere?.(room, resume);
+        if (more !== undefined && more !== missed) sendGap(membership, more.reason);
+        const result = gap ?? (missed ?? more)?.reason ?? 'recovered';
+        emit({ _tag: 'Recovered', result, messages });
+      }),
+    );
+  };
+
+  /** The log cannot be read, so it is not known what was published elsewhere: a gap, unless nothing can be missing. */
+  const resumeOnPod = (
+    membership: Membership,
+    resume: Resume,
+    isGapSent: boolean,
+  ): Observable<Recovered> =>
+    defer(() => {
+      const at = fanOut.position();
+      if (channel.isAtTop(resume, at)) return of({ at, messages: 0, gap: undefined });
+      membership.position = at;
+      if (!isGapSent) sendGap(membership, 'broker_outage');
+      return of({ at, messages: 0, gap: 'broker_outage' as const });
+    });
+
+  const sendGap = (membership: Membership, reason: GapReason): void => {
+    emit({ _tag: 'GapTold', room, reason, members: 1 });
+    const { connection } = membership;
+    if (isGlobal) connection.send({ event: 'gap', reason });
+    else connection.send({ event: 'gap', room, reason }, membership);
+  };
+
+  const finishJoin = (command: Join, caughtUp: Recovered | undefined): Observable<unknown> => {
+    const { membership } = command;
+    const { connection } = membership;
+    const { queued = [], askedAgain = [] } = joiningOf(membership) ?? {};
+    const at = caughtUp?.at ?? fanOut.position();
+    states.set(membership, { _tag: 'Member', fanOut: fanOut.enter(membership, at) });
+    emit({ _tag: 'Occupied', room, members: fanOut.size() });
+    reviewPresence(connection.id);
+    sendJoined(command, caughtUp);
+    if (presence.isOn() && !command.isMember) presence.announce(connection, 'online');
+    return merge(
+      ...queued.flatMap((publish) => submit(publish) ?? []),
+      ...askedAgain.map((asked) => joinAgain(asked)),
+    );
+  };
+
+  // leave
+
+  const leave = ({ membership, reason, ref }: Leave): Observable<unknown> => {
+    const { connection } = membership;
+    const state = states.get(membership);
+    states.delete(membership);
+    const wasMember = state?._tag === 'Member' || state?.wasMember === true;
+    const queued = state?._tag === 'Joining' ? state.queued : [];
+    if (state?._tag === 'Joining') state.cancelled$.next();
+    else state?.fanOut.unsubscribe();
+    fanOut.leave(membership);
+    if (wasMember) emit({ _tag: 'Occupied', room, members: fanOut.size() });
+    if (reason !== 'closed') connection.send({ event: 'left', room, reason, ref }, membership);
+    // commands of a connection keep their order: what it published before the leave goes out
+    const published$ = merge(...queued.flatMap((publish) => submit(publish) ?? []));
+    if (wasMember) {
+      if (presence.isOn()) presence.announce(connection, 'offline');
+      reviewPresence(undefined);
+    }
+    return merge(published$, recount());
+  };
+
+  /** Joining connections count too: they come at once, and other pods are told once a second. */
+  const own = (): number => states.size;
+
+  const recount = (): Observable<unknown> =>
+    defer(() => broker.members(room, own())).pipe(
+      tap((count) => {
+        presence.setOthers(count);
+        reviewPresence(undefined);
+      }),
+    );
+
+  const reviewPresence = (newcomer: string | undefined): void => {
+    if (!presence.review()) return;
+    // a newcomer's own `joined` says it
+    if (fanOut.size() <= (newcomer === undefined ? 0 : 1)) return;
+    deps.broadcast(
+      {
+        event: 'joined',
+        room,
+        position: channel.position().id,
+        members: fanOut.size() + presence.others(),
+        presence: presence.isOn(),
+        scope: effectiveScope(),
+      },
+      newcomer === undefined ? undefined : [newcomer],
+    );
+  };
+
+  // publish
+
+  const publish = (command: Publish): Observable<unknown> | undefined => {
+    const joining = joiningOf(command.membership);
+    if (joining === undefined) return submit(command);
+    joining.queued.push(command);
+    return undefined;
+  };
+
+  const submit = ({ draft, reply }: Publish): Observable<unknown> | undefined => {
+    const now = broker.publishNow?.(draft);
+    // a reply that throws is the room's error, not the process'
+    if (now === undefined) return broker.publish(draft).pipe(tap(reply), ignoreElements());
+    reply(now);
+    return undefined;
+  };
+
+  return {
+    handle: (command) => {
+      switch (command._tag) {
+        case 'Join':
+          return join(command);
+        case 'Publish':
+          return publish(command);
+        case 'Leave':
+          return leave(command);
+      }
+    },
+    all: () => [...states.keys()],
+    has: (membership) => states.has(membership),
+    sendGap,
+    reviewPresence: () => reviewPresence(undefined),
+  };
+};
