@@ -126,7 +126,7 @@ export const composition = ({
     logTtlMs: config.log.logTtlMs,
     send: (word) => said$.next(word),
   });
-  const globalPosition = new BehaviorSubject<Position>({ tag: NO_EPOCH, offset: 0, ms: 0 });
+  const globalPosition$ = new BehaviorSubject<Position>({ tag: NO_EPOCH, offset: 0, ms: 0 });
   let status: BrokerStatus = { _tag: 'Starting' };
   let draining = false;
   let ending: Promise<void> | undefined;
@@ -192,7 +192,7 @@ export const composition = ({
             backlog,
           },
           emit,
-          globalPosition: () => globalPosition.value,
+          globalPosition: () => globalPosition$.value,
           catchUps: behind,
           newId: randomUUID,
           server,
@@ -208,7 +208,7 @@ export const composition = ({
       clock,
       config,
       status: () => status,
-      globalPosition,
+      globalPosition$,
       shutdown$,
       deadline$,
     }),

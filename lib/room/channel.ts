@@ -22,7 +22,8 @@ import {
 } from '../protocol/position.js';
 import type { GapReason, SystemEvent } from '../protocol/system-event.js';
 import type { Resume } from '../protocol/resume.js';
-import type { Delivery, FanOut } from './fan-out.js';
+import type { Delivery } from './delivery.js';
+import type { FanOut } from './fan-out.js';
 
 type Of<T extends ChannelEvent['_tag']> = Extract<ChannelEvent, { readonly _tag: T }>;
 type Message = Of<'Published'> | Of<'Echoed'>;
@@ -54,7 +55,7 @@ export interface RoomChannel {
 export interface RoomChannelDeps {
   readonly room: Room;
   readonly clock: Clock;
-  readonly members: Pick<FanOut, 'expectLocal' | 'lastMemberWith' | 'beginAt'>;
+  readonly members: Pick<FanOut, 'expectLocal' | 'lastReceiver' | 'beginAt'>;
   readonly globalPosition: () => Position;
   /** A `gap` goes to all members. */
   readonly gapSent: (reason: GapReason) => void;
@@ -97,7 +98,7 @@ export const roomChannel = (deps: RoomChannelDeps): RoomChannel => {
 
   /** Members of that time have the message already. Where it is not known who they are, later members are told a gap. */
   const echoed = ({ publication, top, as }: Of<'Echoed'>): Delivery => {
-    const { joinSeq: onlyJoinedAfter, known } = members.lastMemberWith(as);
+    const { joinSeq: onlyJoinedAfter, known } = members.lastReceiver(as);
     position = top;
     if (!known) return { ...gap('broker_outage'), isGapMarker: true, onlyJoinedAfter };
     const offset = publication.isAt(top) ? top.offset : undefined;

@@ -1,7 +1,7 @@
 /**
- * A room's way down: what the channel says is gathered for a turn, framed once, and handed to every member's outbox.
+ * A room's way down: deliveries are gathered for a turn, framed once, and handed to every member's outbox.
  *
- *   Item ─► coalesce (a turn's worth, one buffer) ─► multicast (the Set of members) ─► outboxes
+ *   Delivery ─► coalesce (a turn's worth, one buffer) ─► multicastSet (the members) ─► outboxes
  */
 import {
   EMPTY,
@@ -13,44 +13,13 @@ import {
   pipe,
 } from 'rxjs';
 import type { Clock } from '../clock.js';
-import { framesOf } from '../protocol/frame.js';
 import type { Connection, Membership } from '../connection/connection.js';
 import { type Bound, type Coalesce, coalesce } from '../rx/coalesce.js';
 import { type MulticastSet, multicastSet, type Sink } from '../rx/multicast-set.js';
-import type { Batch, Outbox } from '../connection/outbox.js';
-import type { Position, LogPosition } from '../protocol/position.js';
-
-/** One message on its way to the members; `top` is where the room stands after it. */
-export interface Delivery {
-  readonly frame: Buffer;
-  readonly top: LogPosition;
-  /** Its own offset; undefined for what is outside the log. */
-  readonly offset: number | undefined;
-  /** The id of what reaches this pod alone: who got it is remembered, should it come again with a place. */
-  readonly localId?: string | undefined;
-  /** Only members who came in later than this one have not heard it. */
-  readonly onlyJoinedAfter?: number | undefined;
-  /** A gap for what cannot be had up to `top`: whoever is further has it. */
-  readonly isGapMarker?: boolean | undefined;
-  /** Connections that must not hear it. */
-  readonly except: readonly string[] | undefined;
-  /** Unix ms of its acceptance; undefined for what the server says itself. */
-  readonly at: number | undefined;
-}
-
-/** What members get at once. */
-export interface RoomBatch extends Batch {
-  readonly top: LogPosition;
-  readonly items: readonly Delivery[];
-  /** Connections for which some of it is not. */
-  readonly excluded: ReadonlySet<string> | undefined;
-  /** The first of it that has an offset: whoever is further has read that in the log. */
-  readonly first: Delivery | undefined;
-  /** It goes over from one epoch to another. */
-  readonly changesEpoch: boolean;
-  /** Some of it is not for all: for late comers only, or for who is not further. */
-  readonly partial: boolean;
-}
+import type { Outbox } from '../connection/outbox.js';
+import type { LogPosition } from '../protocol/position.js';
+import { batchFor, type Delivery, type RoomBatch, roomBatch } from './delivery.js';
+import { type LastReceiver, LocalReceivers } from './local-receivers.js';
 
 export interface FanOut {
   /** Members are handed what comes from now on, at the room's pace. */
@@ -59,19 +28,13 @@ export interface FanOut {
   enter(membership: Membership, at: LogPosition): Subscription;
   leave(membership: Membership): void;
   size(): number;
-  /** What reached this pod alone is on its way: who is in when it is handed on gets it. */
-  expectLocal(alone: string): void;
-  lastMemberWith(alone: string): LastWith;
+  /** A message that reaches this pod alone is on its way: who is a member when it is delivered gets it. */
+  expectLocal(id: string): void;
+  lastReceiver(id: string): LastReceiver;
   /** Where the members have come to. */
   position(): LogPosition;
   /** The channel begins here: so do members who come before anything was said. */
   beginAt(top: LogPosition): void;
-}
-
-/** Who has what reached this pod alone: members who came in no later than `nth`. Of the others nobody has, or it is not `known`. */
-export interface LastWith {
-  readonly joinSeq: number;
-  readonly known: boolean;
 }
 
 export interface FanOutDeps {
@@ -92,9 +55,6 @@ const FEW = 64;
 /** What may wait in a room for its turn. */
 const QUEUE_BOUND = { messages: 65_536, bytes: 64 * 1024 * 1024 };
 
-/** What reached this pod alone and may come again with a place. */
-const MAX_LOCAL = 4_096;
-
 export const fanOut = (deps: FanOutDeps): FanOut => new RoomFanOut(deps);
 
 /** A class, as `coalesce` is one, whose options it is: each room has one. */
@@ -111,10 +71,8 @@ class RoomFanOut implements FanOut, Coalesce<Delivery, RoomBatch> {
   private readonly late = new Set<Connection>();
   /** Members of an epoch that the others have not come to. */
   private readonly ahead = new Set<Membership>();
-  /** The last who came in before each was handed on. */
-  private readonly localOnly = new Map<string, number>();
-  /** The same of the first one that was let go: those who came in no later have them all. */
-  private letGo: number | undefined;
+  private readonly receivers = new LocalReceivers();
+  /** `joinSeq` of the last member. */
   private entered = 0;
   private at: LogPosition = { tag: 1, offset: 0, ms: 0, id: null };
 
@@ -146,17 +104,12 @@ class RoomFanOut implements FanOut, Coalesce<Delivery, RoomBatch> {
     return this.members.size();
   }
 
-  expectLocal(alone: string): void {
-    this.remember(alone, Number.POSITIVE_INFINITY);
+  expectLocal(id: string): void {
+    this.receivers.expect(id, this.entered);
   }
 
-  lastMemberWith(alone: string): LastWith {
-    const nth = this.localOnly.get(alone);
-    if (nth !== undefined) return { joinSeq: nth, known: true };
-    // nobody was here when it was said
-    if (this.letGo === undefined && alone !== '') return { joinSeq: 0, known: true };
-    const [first = 0] = this.localOnly.values();
-    return { joinSeq: Math.min(this.letGo ?? first, first), known: false };
+  lastReceiver(id: string): LastReceiver {
+    return this.receivers.of(id);
   }
 
   position(): LogPosition {
@@ -167,26 +120,12 @@ class RoomFanOut implements FanOut, Coalesce<Delivery, RoomBatch> {
     if (this.members.size() === 0 && !this.members.busy()) this.at = top;
   }
 
-  /** Hands a member what of a batch it has not. */
   deliverTo(membership: Membership, outbox: Outbox, batch: RoomBatch): void {
+    const own = batchFor(membership, batch);
+    if (own !== undefined) outbox.send(own);
     const { position } = membership;
     const { top } = batch;
-    const { excluded } = batch;
-    if (
-      batch.partial ||
-      isAhead(position, batch) ||
-      (excluded !== undefined && excluded.has(membership.connection.id))
-    ) {
-      const { id } = membership.connection;
-      const own = batch.items.filter(
-        (item) =>
-          item.except?.includes(id) !== true &&
-          !has(position, item) &&
-          (item.onlyJoinedAfter === undefined || membership.joinSeq > item.onlyJoinedAfter),
-      );
-      if (own.length > 0) outbox.send(batchOf(own));
-    } else outbox.send(batch);
-    // who comes from a pod that had heard more stays where it is until the others are there
+    // a member that read the next epoch in the log keeps its position until the others are there
     if (top.tag === position.tag ? top.offset >= position.offset : !this.ahead.has(membership))
       membership.position = top;
     if (this.ahead.size > 0 && top.tag === membership.position.tag) this.ahead.delete(membership);
@@ -229,26 +168,15 @@ class RoomFanOut implements FanOut, Coalesce<Delivery, RoomBatch> {
   }
 
   overflow(): Delivery {
-    for (const [alone, nth] of this.localOnly)
-      if (nth > this.entered) this.localOnly.set(alone, this.entered);
+    this.receivers.dropped(this.entered);
     return this.deps.overflow();
   }
 
   private delivered(batch: RoomBatch, size: number): void {
     this.at = batch.top;
     for (const { localId } of batch.items)
-      if (localId !== undefined) this.remember(localId, this.entered);
+      if (localId !== undefined) this.receivers.delivered(localId, this.entered);
     this.deps.delivered(batch, size);
-  }
-
-  private remember(alone: string, nth: number): void {
-    this.localOnly.set(alone, nth);
-    if (this.localOnly.size <= MAX_LOCAL) return;
-    for (const [oldest, last] of this.localOnly) {
-      this.localOnly.delete(oldest);
-      this.letGo ??= Math.min(last, this.entered);
-      return;
-    }
   }
 }
 
@@ -264,59 +192,3 @@ class MemberSink implements Sink<RoomBatch> {
     this.fanOut.deliverTo(this.membership, this.outbox, batch);
   }
 }
-
-/** Some of the batch may be what it has read in the log already. */
-const isAhead = (position: Position, { first, changesEpoch }: RoomBatch): boolean =>
-  changesEpoch || (first !== undefined && has(position, first));
-
-const has = ({ tag, offset }: Position, item: Delivery): boolean =>
-  item.top.tag === tag &&
-  (item.offset !== undefined
-    ? item.offset <= offset
-    : item.isGapMarker === true && item.top.offset < offset);
-
-const batchOf = (items: readonly Delivery[]): Batch => ({
-  count: items.length,
-  bytes: framesIn(items),
-});
-
-const framesIn = (items: readonly Delivery[]): Buffer => {
-  const [only] = items;
-  return items.length === 1 && only !== undefined
-    ? only.frame
-    : framesOf(items.map(({ frame }) => frame));
-};
-
-/** One pass: in a small room there is a batch a message. */
-const roomBatch = (items: readonly Delivery[], reached: LogPosition): RoomBatch => {
-  let top = items[0]?.top ?? reached;
-  let first: Delivery | undefined;
-  let turning = false;
-  let partial = false;
-  for (const item of items) {
-    if (item.offset !== undefined) first ??= item;
-    turning ||= item.top.tag !== top.tag;
-    partial ||= item.onlyJoinedAfter !== undefined || item.isGapMarker === true;
-    top = item.top;
-  }
-  return {
-    count: items.length,
-    bytes: framesIn(items),
-    top,
-    items,
-    excluded: exceptedBy(items),
-    first,
-    changesEpoch: turning,
-    partial,
-  };
-};
-
-const exceptedBy = (items: readonly Delivery[]): ReadonlySet<string> | undefined => {
-  let ids: Set<string> | undefined;
-  for (const { except } of items) {
-    if (except === undefined) continue;
-    ids ??= new Set();
-    for (const id of except) ids.add(id);
-  }
-  return ids;
-};

@@ -1,12 +1,6 @@
 /**
- * Who is in a room of this pod, and what their commands do. One Map holds the state of each membership:
- *
- *   absent ── Join ──► Joining ── channel open, others counted, caught up ──► Member
- *      ▲                  │ ▲                                                   │ │
- *      └── Leave ─────────┘ └────────── Join with `last_id`: goes on from it ───┘ │
- *      └── Leave ─────────────────────────────────────────────────────────────────┘
- *
- * While Joining, what the connection publishes and asks again is queued, in its order.
+ * Who is in a room of this pod, and what their commands do. One Map holds the state of each membership
+ * (member-state.ts has the diagram).
  */
 import {
   defer,
@@ -14,10 +8,8 @@ import {
   ignoreElements,
   merge,
   mergeMap,
-  Observable,
-  of,
+  type Observable,
   Subject,
-  type Subscription,
   switchMap,
   take,
   takeUntil,
@@ -25,33 +17,16 @@ import {
 } from 'rxjs';
 import type { Broker, BrokerStatus } from '../broker/index.js';
 import type { Command, Membership } from '../connection/connection.js';
+import type { Join, Joining, Leave, MemberState, Publish } from './member-state.js';
 import type { HubEvent } from '../hub-event.js';
 import { GLOBAL, type Room } from '../protocol/position.js';
 import type { GapReason, SystemEvent } from '../protocol/system-event.js';
-import type { Resume } from '../protocol/resume.js';
 import { statusEvent } from './broker-status.js';
+import { catchUp } from './catch-up.js';
 import type { RoomChannel } from './channel.js';
 import type { FanOut } from './fan-out.js';
 import type { Presence } from './presence.js';
 import type { Recovered, Recovery } from './recovery/recovery.js';
-
-type Of<T extends Command['_tag']> = Extract<Command, { readonly _tag: T }>;
-type Join = Of<'Join'>;
-type Leave = Of<'Leave'>;
-type Publish = Of<'Publish'>;
-
-type MemberState =
-  | {
-      readonly _tag: 'Joining';
-      readonly cancelled$: Subject<void>;
-      /** Publishes of the connection wait until it is in. */
-      readonly queued: Publish[];
-      /** Each further join is answered. */
-      readonly askedAgain: Join[];
-      /** The connection was a member and goes on from an id: for the others it never left. */
-      readonly wasMember: boolean;
-    }
-  | { readonly _tag: 'Member'; readonly fanOut: Subscription };
 
 export interface Members {
   /** What a command leads to; undefined when all of it is done. */
@@ -59,8 +34,6 @@ export interface Members {
   /** All who are in the room or on the way in. */
   readonly all: () => readonly Membership[];
   readonly has: (membership: Membership) => boolean;
-  /** Tells one member that messages may be missing. */
-  readonly sendGap: (membership: Membership, reason: GapReason) => void;
   /** Sizes have changed: members may have to be told that presence is on or off. */
   readonly reviewPresence: () => void;
 }
@@ -76,21 +49,23 @@ export interface MembersDeps {
   readonly recovery: Pick<Recovery, 'recover'>;
   readonly status: () => BrokerStatus;
   readonly emit: (event: HubEvent) => void;
+  /** Tells one member that messages may be missing. */
+  readonly sendGap: (membership: Membership, reason: GapReason) => void;
   /** Sends to all members but `except` (ids of connections). */
   readonly broadcast: (event: SystemEvent, except?: readonly string[]) => void;
 }
 
 export const roomMembers = (deps: MembersDeps): Members => {
-  const { room, broker, channel, fanOut, presence, emit } = deps;
+  const { room, broker, channel, fanOut, presence, emit, sendGap } = deps;
   const isGlobal = room === GLOBAL;
   const states = new Map<Membership, MemberState>();
 
   const effectiveScope = (): 'pod' | undefined =>
     channel.scope() === 'pod' || deps.status()._tag === 'Degraded' ? 'pod' : undefined;
 
-  const joiningOf = (
-    membership: Membership | undefined,
-  ): Extract<MemberState, { readonly _tag: 'Joining' }> | undefined => {
+  const catchUpWith = catchUp({ ...deps, sendGap, isPodOnly: () => effectiveScope() === 'pod' });
+
+  const joiningOf = (membership: Membership | undefined): Joining | undefined => {
     // mostly nobody is on the way in
     if (membership === undefined || states.size === fanOut.size()) return undefined;
     const state = states.get(membership);
@@ -172,54 +147,11 @@ export const roomMembers = (deps: MembersDeps): Members => {
     return inTurn$.pipe(
       mergeMap((count) => {
         presence.setOthers(count);
-        return catchUp(command);
+        return catchUpWith(command.membership, command.resume);
       }),
       mergeMap((caughtUp) => finishJoin(command, caughtUp)),
       takeUntil(cancelled$),
     );
-  };
-
-  /**
-   * Emits once, in the turn in which the joiner has what the members have. What no log has is a gap: sent first, and once
-   * more when there was more of it while the joiner caught up.
-   */
-  const catchUp = ({ membership, resume }: Join): Observable<Recovered | undefined> => {
-    if (resume === undefined) return of(undefined);
-    const missed = broker.missedHere?.(room, resume);
-    if (missed !== undefined) sendGap(membership, missed.reason);
-    const caughtUp$ =
-      effectiveScope() === 'pod'
-        ? resumeOnPod(membership, resume, missed !== undefined)
-        : deps.recovery.recover(membership, resume);
-    return caughtUp$.pipe(
-      tap(({ messages, gap }) => {
-        const more = broker.missedHere?.(room, resume);
-        if (more !== undefined && more !== missed) sendGap(membership, more.reason);
-        const result = gap ?? (missed ?? more)?.reason ?? 'recovered';
-        emit({ _tag: 'Recovered', result, messages });
-      }),
-    );
-  };
-
-  /** The log cannot be read, so it is not known what was published elsewhere: a gap, unless nothing can be missing. */
-  const resumeOnPod = (
-    membership: Membership,
-    resume: Resume,
-    isGapSent: boolean,
-  ): Observable<Recovered> =>
-    defer(() => {
-      const at = fanOut.position();
-      if (channel.isAtTop(resume, at)) return of({ at, messages: 0, gap: undefined });
-      membership.position = at;
-      if (!isGapSent) sendGap(membership, 'broker_outage');
-      return of({ at, messages: 0, gap: 'broker_outage' as const });
-    });
-
-  const sendGap = (membership: Membership, reason: GapReason): void => {
-    emit({ _tag: 'GapTold', room, reason, members: 1 });
-    const { connection } = membership;
-    if (isGlobal) connection.send({ event: 'gap', reason });
-    else connection.send({ event: 'gap', room, reason }, membership);
   };
 
   const finishJoin = (command: Join, caughtUp: Recovered | undefined): Observable<unknown> => {
@@ -318,7 +250,6 @@ export const roomMembers = (deps: MembersDeps): Members => {
     },
     all: () => [...states.keys()],
     has: (membership) => states.has(membership),
-    sendGap,
     reviewPresence: () => reviewPresence(undefined),
   };
 };

@@ -25,16 +25,18 @@ import {
 import type { Broker, BrokerStatus, ChannelEvent } from '../broker/index.js';
 import type { Clock } from '../clock.js';
 import type { Config } from '../config/index.js';
-import type { Command } from '../connection/connection.js';
+import type { Command, Membership } from '../connection/connection.js';
 import type { HubEvent } from '../hub-event.js';
 import { CLOSE } from '../protocol/close-codes.js';
 import { GLOBAL, type Position, type Room } from '../protocol/position.js';
+import type { GapReason } from '../protocol/system-event.js';
 import { mapSome } from '../rx/map-some.js';
 import { mergeMapSet } from '../rx/merge-map-set.js';
 import { type MulticastSet, multicastSet } from '../rx/multicast-set.js';
 import { noticeStatus } from './broker-status.js';
 import { ChannelRefused, roomChannel } from './channel.js';
-import { type Delivery, fanOut as roomFanOut } from './fan-out.js';
+import type { Delivery } from './delivery.js';
+import { fanOut as roomFanOut } from './fan-out.js';
 import { roomMembers } from './members.js';
 import { presence as roomPresence } from './presence.js';
 import { recovery as roomRecovery } from './recovery/recovery.js';
@@ -46,11 +48,11 @@ export interface RoomDeps {
   /** The broker's last status; only the global room listens to changes, as leaving a Subject is O(n). */
   readonly status: () => BrokerStatus;
   /** Where the global log is on this pod. The global room sets it; before a log is known every id shows it. */
-  readonly globalPosition: BehaviorSubject<Position>;
+  readonly globalPosition$: BehaviorSubject<Position>;
 }
 
 export const room =
-  ({ broker, clock, config, status, globalPosition }: RoomDeps) =>
+  ({ broker, clock, config, status, globalPosition$ }: RoomDeps) =>
   (name: Room) =>
   (command$: Observable<Command>): Observable<HubEvent> =>
     defer(() => {
@@ -62,11 +64,17 @@ export const room =
       const ended$ = new Subject<void>();
       const emit = (event: HubEvent): void => event$.next(event);
 
+      const sendGap = (membership: Membership, reason: GapReason): void => {
+        emit({ _tag: 'GapTold', room: name, reason, members: 1 });
+        const { connection } = membership;
+        if (isGlobal) connection.send({ event: 'gap', reason });
+        else connection.send({ event: 'gap', room: name, reason }, membership);
+      };
       const fanOut = roomFanOut({
         clock,
         bound,
         delivered: ({ items, count, top }, size) => {
-          if (isGlobal) globalPosition.next(top);
+          if (isGlobal) globalPosition$.next(top);
           recovery.delivered(items);
           emit({
             _tag: 'Delivered',
@@ -86,13 +94,13 @@ export const room =
         timeoutMs: config.broker.brokerTimeoutMs,
         position: () => fanOut.position(),
         brokerMs: broker.clockMs,
-        gap: (membership, reason) => members.sendGap(membership, reason),
+        gap: sendGap,
       });
       const channel = roomChannel({
         room: name,
         clock,
         members: fanOut,
-        globalPosition: () => globalPosition.value,
+        globalPosition: () => globalPosition$.value,
         gapSent: (reason) => emit({ _tag: 'GapTold', room: name, reason, members: fanOut.size() }),
         epochChanged: () => recovery.epochChanged(),
       });
@@ -115,6 +123,7 @@ export const room =
         recovery,
         status,
         emit,
+        sendGap,
         broadcast: (event, except) => broadcast$.next(channel.system(event, except)),
       });
 
@@ -122,7 +131,7 @@ export const room =
         switch (event._tag) {
           case 'Opened': {
             const isFirst = channel.open(event);
-            if (isGlobal) globalPosition.next(event.top);
+            if (isGlobal) globalPosition$.next(event.top);
             if (isFirst) void opening.deliver(undefined);
             return undefined;
           }
@@ -147,10 +156,10 @@ export const room =
         status$,
         broker.channel(name).pipe(mapSome(onChannelEvent)),
         broadcast$,
-      ).pipe(takeUntil(ended$), fanOut.toMembers);
+      ).pipe(takeUntil(ended$));
       const handled$ = command$.pipe(mergeMapSet(members.handle), finalize(presence.end));
       const work$ = merge(
-        delivery$,
+        delivery$.pipe(fanOut.toMembers),
         merge(handled$, presence.announcement$).pipe(finalize(() => ended$.next())),
       ).pipe(
         ignoreElements(),

@@ -83,7 +83,7 @@ export const podHub = (options: PodHubOptions): PodHub => {
   const shutdown$ = new Subject<void>();
   const deadline$ = new Subject<void>();
   const members = new Map<Room, number>();
-  const globalPosition = new BehaviorSubject<Position>({ tag: NO_EPOCH, offset: 0, ms: 0 });
+  const globalPosition$ = new BehaviorSubject<Position>({ tag: NO_EPOCH, offset: 0, ms: 0 });
   let status: BrokerStatus = { _tag: 'Starting' };
   let ended = false;
 
@@ -124,7 +124,7 @@ export const podHub = (options: PodHubOptions): PodHub => {
       backlog: new OutboxBudget(config.limits.outboxTotalBytes),
     },
     emit: tell,
-    globalPosition: () => globalPosition.value,
+    globalPosition: () => globalPosition$.value,
     catchUps: behind,
     newId,
     connections,
@@ -143,7 +143,7 @@ export const podHub = (options: PodHubOptions): PodHub => {
         clock,
         config,
         status: () => status,
-        globalPosition,
+        globalPosition$,
         shutdown$,
         deadline$,
       }),

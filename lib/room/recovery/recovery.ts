@@ -18,7 +18,7 @@ import { backoffMs } from '../../rx/backoff.js';
 import type { Clock } from '../../clock.js';
 import type { Membership } from '../../connection/connection.js';
 import type { GapReason } from '../../protocol/system-event.js';
-import type { Delivery } from '../fan-out.js';
+import type { Delivery } from '../delivery.js';
 import { framesOf } from '../../protocol/frame.js';
 import type { Log, LogError } from '../../history/index.js';
 import { pageCache, type SharedPage, type Slice, positionAfter } from '../../history/page-cache.js';

@@ -1,0 +1,96 @@
+/**
+ * One message on its way to the members, and what members get at once. A batch knows whether some of it is not for
+ * everybody, so that most batches cost a member no look at the messages.
+ */
+import type { Membership } from '../connection/connection.js';
+import type { Batch } from '../connection/outbox.js';
+import { framesOf } from '../protocol/frame.js';
+import type { LogPosition, Position } from '../protocol/position.js';
+
+export interface Delivery {
+  readonly frame: Buffer;
+  /** Where the room is in the log after it. */
+  readonly top: LogPosition;
+  /** Its own offset; undefined for a message outside the log. */
+  readonly offset: number | undefined;
+  /** The id of a message that reaches this pod alone. Its receivers are remembered, as the log may have it later. */
+  readonly localId?: string | undefined;
+  /** For members with a greater `joinSeq` alone: the others have the message. */
+  readonly onlyJoinedAfter?: number | undefined;
+  /** A `gap` for what is missing up to `top`. Members at or behind `top` do not get it: they read the log there. */
+  readonly isGapMarker?: boolean | undefined;
+  /** Ids of connections that do not get it. */
+  readonly except: readonly string[] | undefined;
+  /** Unix ms of its acceptance; undefined for a message of the server. */
+  readonly at: number | undefined;
+}
+
+/** What members are sent in one write. */
+export interface RoomBatch extends Batch {
+  readonly top: LogPosition;
+  readonly items: readonly Delivery[];
+  /** Ids of connections that do not get all of it. */
+  readonly excluded: ReadonlySet<string> | undefined;
+  /** The first delivery that has an offset: a member that is further has read it in the log. */
+  readonly first: Delivery | undefined;
+  /** The batch goes from one epoch of the log to another. */
+  readonly changesEpoch: boolean;
+  /** Some of it is for some members alone: `onlyJoinedAfter`, `isGapMarker`. */
+  readonly partial: boolean;
+}
+
+/** One pass: in a small room a batch is one message. `position` is where the members are. */
+export const roomBatch = (items: readonly Delivery[], position: LogPosition): RoomBatch => {
+  let top = items[0]?.top ?? position;
+  let first: Delivery | undefined;
+  let changesEpoch = false;
+  let partial = false;
+  for (const item of items) {
+    if (item.offset !== undefined) first ??= item;
+    changesEpoch ||= item.top.tag !== top.tag;
+    partial ||= item.onlyJoinedAfter !== undefined || item.isGapMarker === true;
+    top = item.top;
+  }
+  const bytes = framesIn(items);
+  const excluded = excludedBy(items);
+  return { count: items.length, bytes, top, items, excluded, first, changesEpoch, partial };
+};
+
+/** What of a batch a member is sent: the batch itself where all of it is for the member; undefined: nothing. */
+export const batchFor = (membership: Membership, batch: RoomBatch): Batch | undefined => {
+  const { position, connection, joinSeq } = membership;
+  const { partial, first, changesEpoch, excluded } = batch;
+  const mayHaveSome = changesEpoch || (first !== undefined && has(position, first));
+  if (!partial && !mayHaveSome && excluded?.has(connection.id) !== true) return batch;
+  const own = batch.items.filter(
+    (item) =>
+      item.except?.includes(connection.id) !== true &&
+      !has(position, item) &&
+      (item.onlyJoinedAfter === undefined || joinSeq > item.onlyJoinedAfter),
+  );
+  return own.length === 0 ? undefined : { count: own.length, bytes: framesIn(own) };
+};
+
+/** Whether a member at this position has the delivery, or needs none. */
+const has = ({ tag, offset }: Position, item: Delivery): boolean =>
+  item.top.tag === tag &&
+  (item.offset !== undefined
+    ? item.offset <= offset
+    : item.isGapMarker === true && item.top.offset < offset);
+
+const framesIn = (items: readonly Delivery[]): Buffer => {
+  const [only] = items;
+  return items.length === 1 && only !== undefined
+    ? only.frame
+    : framesOf(items.map(({ frame }) => frame));
+};
+
+const excludedBy = (items: readonly Delivery[]): ReadonlySet<string> | undefined => {
+  let ids: Set<string> | undefined;
+  for (const { except } of items) {
+    if (except === undefined) continue;
+    ids ??= new Set();
+    for (const id of except) ids.add(id);
+  }
+  return ids;
+};
