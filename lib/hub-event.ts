@@ -2,7 +2,7 @@
  * What happens in the hub, for whoever counts or logs it: metrics and stats are folds of this stream, and no counter
  * stands in the rooms. Once a batch or a refusal, never once a delivery.
  */
-import type { Denial } from './auth/index.js';
+import type { AuthEvent } from './auth/index.js';
 import type { BrokerEvent, BrokerStatus } from './broker/index.js';
 import type { ErrorCode, GapReason } from './protocol/system-event.js';
 import type { Room } from './protocol/position.js';
@@ -91,11 +91,6 @@ export type HubEvent =
   /** A bug: the room's members were closed with 1011. */
   | { readonly _tag: 'RoomFailed'; readonly error: unknown }
   | { readonly _tag: 'HookFailed'; readonly hook: string; readonly error: unknown }
-  /** A token or a key was not taken, or none came: why is said here, and to nobody who brings one. */
-  | { readonly _tag: 'Denied'; readonly denial: Denial }
-  /** The keys behind `JWT_JWKS_URL` could not be had. */
-  | { readonly _tag: 'KeysUnavailable'; readonly detail: string }
-  /** Some of them are not used, as whoever sees them can make tokens; or none can be. */
-  | { readonly _tag: 'KeysUnsafe'; readonly detail: string }
   | { readonly _tag: 'StatusChanged'; readonly status: BrokerStatus }
+  | AuthEvent
   | BrokerEvent;

@@ -4,16 +4,15 @@ import { type Observable, of, tap } from 'rxjs';
 import type { Clock } from '../clock.js';
 import type { Config } from '../config/index.js';
 import { type PublicKey, publicKeysOf } from '../config/public-keys.js';
-import type { HubEvent } from '../hub-event.js';
 import { httpGet } from './http-get.js';
-import type { Auth, Identity } from './index.js';
+import type { Auth, AuthEvent, Identity } from './index.js';
 import { remoteJwks } from './jwks.js';
 import { jwtVerifier } from './jwt.js';
 
 export interface AuthDeps {
   readonly config: Config;
   readonly clock: Clock;
-  readonly emit: (event: HubEvent) => void;
+  readonly emit: (event: AuthEvent) => void;
   /** Whether somebody will ask for claims. */
   readonly keepClaims: boolean;
   /** Whatever it does ends then. */

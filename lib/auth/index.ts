@@ -68,6 +68,15 @@ export type Denial =
   /** The keys cannot be had now: nobody can say whether the token is good. */
   | { readonly _tag: 'Unavailable' };
 
+/** What happens in authentication, for logs and metrics. */
+export type AuthEvent =
+  /** A token or a key was not taken, or none came: why is said here, and to nobody who brings one. */
+  | { readonly _tag: 'Denied'; readonly denial: Denial }
+  /** The keys behind `JWT_JWKS_URL` could not be had. */
+  | { readonly _tag: 'KeysUnavailable'; readonly detail: string }
+  /** Some of them are not used, as whoever sees them can make tokens; or none can be. */
+  | { readonly _tag: 'KeysUnsafe'; readonly detail: string };
+
 export interface Auth {
   /** Whether anybody is asked for anything. When not, `identify` answers at once. */
   readonly enabled: boolean;

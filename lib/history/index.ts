@@ -5,14 +5,16 @@
  */
 import type { Either } from 'fp-ts/lib/Either.js';
 import type { Observable } from 'rxjs';
-import type { RedisError } from '../broker/redis/port.js';
 import type { Room } from '../protocol/position.js';
 import type { Page } from './page.js';
 
 export { NO_LOG, type Page, PAGE_BYTES } from './page.js';
 
-/** Why Redis did not read: its own words (`Loading`, `WrongType`, …), or `Unreachable`. */
-export type LogError = RedisError;
+/** `Unreachable`: try again, it may pass by itself. `Unreadable`: an operator has to mend the log (its type, a right). */
+export interface LogError {
+  readonly _tag: 'Unreachable' | 'Unreadable';
+  readonly detail: string;
+}
 
 export interface Log {
   /**

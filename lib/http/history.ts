@@ -50,7 +50,7 @@ export const historyHandler = ({
 
   const page = async (room: Room, from: number, most: number): Promise<Either<Problem, Page>> => {
     const answer = await firstValueFrom(log.page(room, from, most));
-    return isLeft(answer) ? left(unreadable(answer.left._tag)) : answer;
+    return isLeft(answer) ? left(UNREADABLE) : answer;
   };
 
   /**
@@ -113,7 +113,7 @@ export const historyHandler = ({
       const [ends, others] = await firstValueFrom(
         forkJoin([log.page(room, 0, 0), membersElsewhere(room)]),
       );
-      if (isLeft(ends)) return left(unreadable(ends.left._tag));
+      if (isLeft(ends)) return left(UNREADABLE);
       if (others === undefined)
         return left(again('members: the other pods cannot be asked right now; retry'));
       return right({ room, members: own + others, position: ends.right.top.id });
@@ -259,4 +259,4 @@ const jsonOf = (entries: readonly Publication[], next: string | null): Buffer =>
 
 const again = (detail: string): Problem => problem(503, detail, { 'Retry-After': '1' });
 
-const unreadable = (tag: string): Problem => again(`log: expected it to be read, got ${tag}`);
+const UNREADABLE = again('the log of the room cannot be read now; ask again in a second');

@@ -7,7 +7,7 @@ import { type Either, isLeft } from 'fp-ts/lib/Either.js';
 import type { Test } from 'tap';
 import { type Draft, type DraftFields, draftOf, bodyOf } from '../../lib/protocol/publication.js';
 import { presenceData, SERVER } from '../../lib/protocol/payload.js';
-import { type LogError, NO_LOG, type Page, PAGE_BYTES } from '../../lib/history/index.js';
+import { NO_LOG, type Page, PAGE_BYTES } from '../../lib/history/index.js';
 import { GLOBAL, type Room } from '../../lib/protocol/position.js';
 import { idOf } from '../support/invariants/frame.js';
 
@@ -15,7 +15,7 @@ import { idOf } from '../support/invariants/frame.js';
 export interface World {
   /** Says all in one go; answers the ids. */
   readonly say: (room: Room, drafts: readonly Draft[]) => Promise<readonly string[]>;
-  readonly page: (room: Room, from: number, most: number) => Promise<Either<LogError, Page>>;
+  readonly page: (room: Room, from: number, most: number) => Promise<Either<unknown, Page>>;
   /** Lets so much of the time pass that messages are kept. */
   readonly pass: (share: number) => Promise<void>;
   /** The room's epoch ends, in whatever way it does here. */
@@ -54,7 +54,7 @@ const presence = (room: Room): Draft =>
 export const drafts = (count: number, room: Room, bytes = 1): readonly Draft[] =>
   Array.from({ length: count }, () => draft(room, { data: 'x'.repeat(bytes) }));
 
-export const readable = (answer: Either<LogError, Page>): Page => {
+export const readable = (answer: Either<unknown, Page>): Page => {
   if (isLeft(answer)) throw new Error(`${answer.left._tag}: ${answer.left.detail}`);
   return answer.right;
 };

@@ -3,11 +3,13 @@
  * wanted is subscribed (`subscriptions`), what is heard is put in order (`repair`), what is published has a deadline and a
  * fallback on the pod (`publisher`), and whether the others are reached is judged by what comes back (`outage`).
  */
-import { isLeft, isRight } from 'fp-ts/lib/Either.js';
+import * as E from 'fp-ts/lib/Either.js';
+import type { LogError } from '../../history/index.js';
 import { isSome } from 'fp-ts/lib/Option.js';
 import {
   BehaviorSubject,
   defer,
+  map,
   Observable,
   Subject,
   type Subscriber,
@@ -211,8 +213,8 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
     if (!ready) return;
     life.add(
       probe$.subscribe((answer) => {
-        if (isLeft(answer)) refused(answer.left);
-        if (isLeft(answer) && answer.left._tag === 'ReadOnly') input$.next({ _tag: 'ReadOnly' });
+        if (E.isLeft(answer)) refused(answer.left);
+        if (E.isLeft(answer) && answer.left._tag === 'ReadOnly') input$.next({ _tag: 'ReadOnly' });
         lines.answered();
       }),
     );
@@ -280,7 +282,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
           isUnderWay: ({ id }) => lines.isUnderWay(room, id),
           whole: ({ payload }) => {
             const publication = decodePublication(payload, room);
-            if (isRight(publication)) return publication.right;
+            if (E.isRight(publication)) return publication.right;
             dropped(publication.left);
             return undefined;
           },
@@ -307,7 +309,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
         heard.open(channelOf(room), {
           message: (payload) => {
             const publication = pushedPublication(payload, room);
-            if (isLeft(publication)) return dropped(publication.left);
+            if (E.isLeft(publication)) return dropped(publication.left);
             lines.received(room, publication.right);
             raw$.next({ _tag: 'Received', publication: publication.right });
           },
@@ -375,7 +377,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
         const page$ = channels.has(room)
           ? bus.page(room, from, most, drawTag(random))
           : bus.peek(room, from, most);
-        return page$.pipe(orTimeout(timeoutMs, scheduler));
+        return page$.pipe(orTimeout(timeoutMs, scheduler), map(E.mapLeft(logErrorOf)));
       },
     },
     publish: (draft) => lines.publish(draft),
@@ -412,6 +414,20 @@ const loggedId = (text: string): readonly MessageId[] => {
   const id = parseId(text);
   return isSome(id) && !id.value.outside ? [id.value] : [];
 };
+
+/** These pass by themselves. */
+const PASSING: ReadonlySet<RedisError['_tag']> = new Set([
+  'Unreachable',
+  'Loading',
+  'Busy',
+  'ReadOnly',
+  'Late',
+]);
+
+const logErrorOf = ({ _tag, detail }: RedisError): LogError => ({
+  _tag: PASSING.has(_tag) ? 'Unreachable' : 'Unreadable',
+  detail,
+});
 
 const IGNORE = {
   message: () => undefined,

@@ -70,14 +70,6 @@ const SLICES = 64;
 const TAIL = { messages: 1_024, bytes: 1_048_576 };
 /** The pages and the tail outlive the last cursor: others of the same herd are on their way. */
 const LINGER_MS = 5_000;
-/** Only these pass by themselves. */
-const PASSING: ReadonlySet<LogError['_tag']> = new Set([
-  'Unreachable',
-  'Loading',
-  'Busy',
-  'ReadOnly',
-  'Late',
-]);
 
 export const recovery = (deps: RecoveryDeps): Recovery => {
   const { room, clock, bound, timeoutMs, position } = deps;
@@ -195,7 +187,7 @@ export const recovery = (deps: RecoveryDeps): Recovery => {
       };
 
       const failed = (tag: LogError['_tag'], again: () => void): void => {
-        if (!PASSING.has(tag) || scheduler.now() - startedAt >= timeoutMs)
+        if (tag === 'Unreadable' || scheduler.now() - startedAt >= timeoutMs)
           return give('broker_outage');
         out.add(scheduler.schedule(again, backoffMs(failures++, clock.random)));
       };
@@ -258,7 +250,7 @@ export const recovery = (deps: RecoveryDeps): Recovery => {
         // a log that is behind the members went back, and they will hear of it
         if (found.top.offset < next && next <= position().offset) {
           shared.drop(found);
-          return failed('Late', () => look(next, more));
+          return failed('Unreachable', () => look(next, more));
         }
         step();
       };

@@ -1,9 +1,9 @@
 import { type Either, isLeft, right } from 'fp-ts/lib/Either.js';
 import { NEVER, of, Subject, Subscription } from 'rxjs';
 import t from 'tap';
-import type { RedisReply, RedisError } from '../../lib/broker/redis/port.js';
-import { patience } from '../../lib/broker/cluster/timeout.js';
-import { virtualClock } from '../support/virtual-clock.js';
+import type { RedisReply, RedisError } from '../../../lib/broker/redis/port.js';
+import { patience } from '../../../lib/broker/cluster/timeout.js';
+import { virtualClock } from '../../support/virtual-clock.js';
 
 const answers = () => {
   const clock = virtualClock();

@@ -1,8 +1,8 @@
 import { isRight } from 'fp-ts/lib/Either.js';
 import t from 'tap';
-import { POSITION_FIELDS, positions } from '../../lib/broker/redis/positions.js';
-import { formatId } from '../../lib/protocol/position.js';
-import { virtualClock } from '../support/virtual-clock.js';
+import { POSITION_FIELDS, positions } from '../../../lib/broker/redis/positions.js';
+import { formatId } from '../../../lib/protocol/position.js';
+import { virtualClock } from '../../support/virtual-clock.js';
 
 const ID = formatId({ tag: 5, offset: 3, ms: 9, global: false, outside: false, nonce: 1 });
 const REPLY = ['5', '3', '9', ID];
