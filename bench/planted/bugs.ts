@@ -44,11 +44,16 @@ export const BUGS: readonly Bug[] = [
     name: 'history-first join',
     changes: [
       {
-        file: 'lib/room/room.ts',
-        from: 'mergeMap((recovered) => enter(command, recovered)),',
-        to: 'mergeMap((recovered) => timer(20, clock.scheduler).pipe(mergeMap(() => enter(command, recovered)))),',
+        file: 'lib/room/recovery/recovery.ts',
+        from: '        out.next({ at: top, messages, gap });\n        out.complete();\n',
+        to: `        out.add(
+          scheduler.schedule(() => {
+            out.next({ at: top, messages, gap });
+            out.complete();
+          }, 20),
+        );
+`,
       },
-      { file: 'lib/room/room.ts', from: '  tap,\n} from ', to: '  tap,\n  timer,\n} from ' },
     ],
   },
   {
@@ -96,8 +101,8 @@ export const BUGS: readonly Bug[] = [
     changes: [
       {
         file: 'lib/connection/socket-connection.ts',
-        from: 'const key = keyOf(this.userId, ref);',
-        to: 'const key = keyOf(this.userId, undefined);',
+        from: 'const key = clientKey(this.userId, ref);',
+        to: 'const key = clientKey(this.userId, undefined);',
       },
     ],
   },
@@ -134,7 +139,9 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'leak on close during join',
-    changes: [{ file: 'lib/room/room.ts', from: 'place?.cancelled$.next();', to: '' }],
+    changes: [
+      { file: 'lib/room/members.ts', from: 'state.cancelled$.next();', to: 'void 0;' },
+    ],
   },
   {
     name: 'unbounded queue',

@@ -55,7 +55,7 @@ export const drafts = (count: number, room: Room, bytes = 1): readonly Draft[] =
   Array.from({ length: count }, () => draft(room, { data: 'x'.repeat(bytes) }));
 
 export const readable = (answer: Either<unknown, Page>): Page => {
-  if (isLeft(answer)) throw new Error(`${answer.left._tag}: ${answer.left.detail}`);
+  if (isLeft(answer)) throw new Error(JSON.stringify(answer.left));
   return answer.right;
 };
 
