@@ -87,8 +87,8 @@ export default tseslint.config(
   },
   {
     files: ['lib/**/*.ts'],
-    // settings.ts: the process' id is in the default of SERVER_ID
-    ignores: ['lib/clock.ts', 'lib/main.ts', 'lib/config/settings.ts'],
+    // settings/server.ts: the process' id is in the default of SERVER_ID
+    ignores: ['lib/clock.ts', 'lib/main.ts', 'lib/config/settings/server.ts'],
     rules: {
       'no-restricted-imports': [
         'error',

@@ -5,7 +5,7 @@
  *   const chat = app({ config, hooks: { onMessage: (message) => message }, server });
  *   await chat.start();
  */
-export type { Claims, Denial } from './auth/index.js';
+export type { AuthEvent, Claims, Denial } from './auth/index.js';
 export {
   type Announcement,
   type App,

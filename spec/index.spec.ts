@@ -44,13 +44,16 @@ const isOurs = ({ declarations = [] }: ts.Symbol): boolean =>
       !ts.isTypeParameterDeclaration(node),
   );
 
+/** How `Config` is made of the schema: an editor shows the values that come of it. */
+const DERIVATIONS: readonly string[] = ['ConfigOf'];
+
 t.test('when an export shows a type of the package, then that type is exported', async (t) => {
   const all = exported();
   t.ok(all.length > 20);
   const missing = all.flatMap((symbol) =>
     (symbol.declarations ?? [])
       .flatMap(namedIn)
-      .filter((named) => isOurs(named) && !all.includes(named))
+      .filter((named) => isOurs(named) && !all.includes(named) && !DERIVATIONS.includes(named.name))
       .map((named) => `${symbol.name} shows ${named.name}`),
   );
   t.strictSame([...new Set(missing)], []);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What `npm test` runs: types, lint, format, layers, dead code, then the specs. With arguments only these specs, or
-# whatever tap takes: `npm test -- spec/config/config.spec.ts`. The last line counts what tap counted.
+# whatever tap takes: `npm test -- spec/config/index.spec.ts`. The last line counts what tap counted.
 set -u -o pipefail
 cd "$(dirname "$0")/.." || exit 1
 export PATH="$PWD/node_modules/.bin:$PATH" FORCE_COLOR=0

@@ -2,7 +2,7 @@
  * Which secrets and API keys are too weak. What can be found out, or is known to everybody, is refused. What only
  * looks weak is warned of, as no rule tells a random text for certain. No text of a secret is in an answer.
  */
-import type { Config } from './settings.js';
+import type { Config } from './schema.js';
 
 /** RFC 7518 §3.2: as long as the digest. A shorter one can be guessed offline, from any one token. */
 const MIN_SECRET_BYTES = 32;

@@ -32,6 +32,10 @@ export const whole =
 
 export const port = whole(0, 65_535);
 
+const MANY = 1_000_000_000;
+export const count = (min: number): Format<number> => whole(min, MANY);
+export const bytes = whole(1, Number.MAX_SAFE_INTEGER);
+
 /** A longer timer fires at once in Node. */
 const LONGEST_TIMER = 2_147_483_647;
 

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import * as E from 'fp-ts/lib/Either.js';
 import { type Fault, shown, wrongValue } from './error.js';
 import { jsonFault } from './json-fault.js';
-import { SCHEMA, type Settings } from './settings.js';
+import { SCHEMA } from './schema.js';
+import type { Settings } from './setting.js';
 
 /** The schema by name, for names that come from outside. */
 export const GROUPS: Settings = SCHEMA;

@@ -1,7 +1,7 @@
 /** What a configuration comes to, in words for the log. No secret is in them. */
 import { isLeft } from 'fp-ts/lib/Either.js';
 import { type RedisAddress, readRedisUrl } from './redis-url.js';
-import type { Config } from './settings.js';
+import type { Config } from './schema.js';
 
 /** `embedded`, `redis://host:port/db`, or the nodes of a Cluster, or the Sentinels and the name that they watch. */
 export const brokerText = ({ broker }: Pick<Config, 'broker'>): string => {

@@ -1,7 +1,7 @@
 /** What may be configured so and hardly ever should be: said when the service starts. */
 import { credentialWarnings } from './credentials.js';
 import { databaseOf } from './redis-url.js';
-import type { Config } from './settings.js';
+import type { Config } from './schema.js';
 
 export const warningsOf = ({ server, access, broker }: Config): readonly string[] => {
   const { authEnabled, jwtSecret, jwtPublicKey, jwtJwksUrl, jwtAudience, apiKeys } = access;

@@ -1,0 +1,17 @@
+/** The text of `.env.example`. */
+import { GROUPS } from './sources.js';
+
+/** Every variable, what it is, its default. */
+export const envExample = (): string => {
+  const groups = Object.entries(GROUPS).map(([name, settings]) => {
+    const lines = Object.values(settings).map(
+      ({ doc, env, default: fallback }) => `# ${doc}\n${env}=${String(fallback)}\n`,
+    );
+    return `# --- ${name} ---\n\n${lines.join('\n')}`;
+  });
+  return `${HEADER}\n${groups.join('\n')}`;
+};
+
+const HEADER = `# Every variable with its default; an empty one is as if not set. Times are in milliseconds.
+# Written by \`npm run env-example\` from lib/config/settings/. NODE_ENV=production reads config/production.json too.
+`;

@@ -1,0 +1,13 @@
+/** Settings of presence: who is told of joins and leaves. */
+import { boolean, count } from '../formats.js';
+import { setting } from '../setting.js';
+
+export const presence = {
+  presenceEvents: setting(
+    'PRESENCE_EVENTS',
+    true,
+    boolean,
+    'Whether members hear of joins and leaves.',
+  ),
+  presenceMaxRoom: setting('PRESENCE_MAX_ROOM', 256, count(0), 'Larger rooms hear of none.'),
+};

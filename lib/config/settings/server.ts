@@ -1,0 +1,116 @@
+/** Settings of the pod as a server: where it listens, who it is, what it logs, whom it lets in. */
+import { hostname } from 'node:os';
+import { pid } from 'node:process';
+import * as E from 'fp-ts/lib/Either.js';
+import {
+  boolean,
+  count,
+  duration,
+  type Format,
+  host,
+  list,
+  matching,
+  network,
+  oneOf,
+  origins,
+  port,
+} from '../formats.js';
+import { setting } from '../setting.js';
+
+const SERVER_ID = /^[A-Za-z0-9_.:-]{1,128}$/;
+
+/**
+ * Unique on one machine. Two containers that share the host's name and both run as process 1 need a `SERVER_ID` each.
+ * The one place besides `main.ts` that asks the process anything, so that programs that embed the library get it too.
+ */
+const ownServerId = (): string => {
+  const end = `-${pid}`;
+  return (
+    hostname()
+      .replaceAll(/[^A-Za-z0-9_.:-]/g, '-')
+      .slice(0, 128 - end.length) + end
+  );
+};
+
+const serverId: Format<string> = (raw) =>
+  raw === ''
+    ? E.right(ownServerId())
+    : matching(SERVER_ID, '1 to 128 characters of A-Z a-z 0-9 _ . : -')(raw);
+
+const BASE_PATH = /^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._~-]+)+$/;
+
+export const server = {
+  port: setting('PORT', 8000, port, 'Where to listen; 0 takes any free port.'),
+  host: setting(
+    'HOST',
+    '127.0.0.1',
+    host,
+    'The address to listen on; 0.0.0.0 with NODE_ENV=production (config/production.json).',
+  ),
+  serverId: setting(
+    'SERVER_ID',
+    '',
+    serverId,
+    'The name of this pod among the others; empty: host name and process id.',
+  ),
+  logLevel: setting(
+    'LOG_LEVEL',
+    'info',
+    oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
+    'fatal, error, warn, info, debug, trace or silent.',
+  ),
+  logFormat: setting(
+    'LOG_FORMAT',
+    'json',
+    oneOf('json', 'pretty'),
+    'json for programs, pretty for people.',
+  ),
+  maxConnections: setting(
+    'MAX_CONNECTIONS',
+    10_000,
+    count(1),
+    'Connections of this pod; one more gets 503.',
+  ),
+  httpKeepAliveMs: setting(
+    'HTTP_KEEP_ALIVE_MS',
+    75_000,
+    duration(1),
+    'How long an HTTP connection without a request stays open. Longer than the load balancer keeps it (often 60 s).',
+  ),
+  drainMs: setting(
+    'DRAIN_MS',
+    10_000,
+    duration(0),
+    'How long connections are given to go when the pod stops.',
+  ),
+  readyRequiresBroker: setting(
+    'READY_REQUIRES_BROKER',
+    false,
+    boolean,
+    'Whether /ready is 503 while the broker is down. All pods share it, so true takes all of them out.',
+  ),
+  allowedOrigins: setting(
+    'ALLOWED_ORIGINS',
+    '',
+    origins,
+    'Origins of pages that may connect, comma separated; empty: the own one; *: all. https://*.example.com: one label.',
+  ),
+  basePath: setting(
+    'BASE_PATH',
+    '/api/chat-api',
+    matching(
+      BASE_PATH,
+      'a path such as /chat: it starts with /, does not end with /, and is not / alone',
+    ),
+    'What stands before /ws, /messages, /rooms.',
+  ),
+  trustedProxies: setting(
+    'TRUSTED_PROXIES',
+    '',
+    list(
+      network,
+      'addresses or blocks such as 10.0.0.0/8, not wider than /8 (IPv6: /16): strangers would be in it',
+    ),
+    'Proxies whose X-Forwarded-For is believed: addresses or blocks up to /8 (IPv6: /16), comma separated.',
+  ),
+};
