@@ -44,14 +44,14 @@ export const BUGS: readonly Bug[] = [
     name: 'history-first join',
     changes: [
       {
-        file: 'lib/room/recovery/recovery.ts',
-        from: '        out.next({ at: top, messages, gap });\n        out.complete();\n',
-        to: `        out.add(
-          scheduler.schedule(() => {
-            out.next({ at: top, messages, gap });
-            out.complete();
-          }, 20),
-        );
+        file: 'lib/room/recovery/reader.ts',
+        from: '          out.next({ at: move.at, messages, gap });\n          out.complete();\n',
+        to: `          out.add(
+            scheduler.schedule(() => {
+              out.next({ at: move.at, messages, gap });
+              out.complete();
+            }, 20),
+          );
 `,
       },
     ],
@@ -139,9 +139,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'leak on close during join',
-    changes: [
-      { file: 'lib/room/members.ts', from: 'state.cancelled$.next();', to: 'void 0;' },
-    ],
+    changes: [{ file: 'lib/room/members.ts', from: 'state.cancelled$.next();', to: 'void 0;' }],
   },
   {
     name: 'unbounded queue',

@@ -1,0 +1,164 @@
+/**
+ * The cursor of one recovery: where a joiner is in the log, as data, and what it does next, as pure functions.
+ *
+ *   Seeking ── begin(page) ──► Reading ── next ──► Send, Yield ──► … ──► Met: the joiner has what the members have
+ *      │ ▲                       │  ▲
+ *      │ └ Read                  │  └ more(page)      Read: neither the page nor the tail has the next message
+ *      └──────────────► Gap, Met ◄┘                    the log cannot give it
+ *
+ * A cursor goes no further than the members: what the log has beyond their position reaches the joiner with them, in their
+ * order. A slice costs one object; nothing is allocated a message.
+ */
+import type { Bound } from '../../rx/coalesce.js';
+import type { SharedPage, Slice } from '../../history/page-cache.js';
+import { positionAfter } from '../../history/page-cache.js';
+import { firstOffset, isMissed, resumePointIn } from '../../history/resume-point.js';
+import type { LogPosition } from '../../protocol/position.js';
+import { OVERLAP_MS, type Resume } from '../../protocol/resume.js';
+import type { GapReason } from '../../protocol/system-event.js';
+import type { Tail } from './tail.js';
+
+/** The first message to send is not known yet. */
+export interface Seeking {
+  readonly _tag: 'Seeking';
+  readonly resume: Resume;
+  readonly isGlobal: boolean;
+  /** When the joiner came, on the clock's scheduler. */
+  readonly startedAt: number;
+}
+
+export interface Reading {
+  readonly _tag: 'Reading';
+  readonly resume: Resume;
+  /** The joiner has everything up to here, but for what a gap has told. */
+  readonly at: LogPosition;
+  /** The offset of the next message. */
+  readonly offset: number;
+  /** The page that was read last. */
+  readonly page: SharedPage | undefined;
+  /** The page was read again, as its epoch was not that of the members. */
+  readonly isReread: boolean;
+}
+
+export type Cursor = Seeking | Reading;
+
+export type Move =
+  /** Messages up to the cursor's `at` cannot be had. */
+  | { readonly _tag: 'Gap'; readonly reason: GapReason }
+  | { readonly _tag: 'Send'; readonly slice: Slice }
+  /** Read the page of `offset`, and not `stale` once more. */
+  | { readonly _tag: 'Read'; readonly offset: number; readonly stale: SharedPage | undefined }
+  /** The log is behind the members: read the page of the next message again, later. */
+  | { readonly _tag: 'Retry'; readonly offset: number; readonly stale: SharedPage }
+  /** Go on when the reader has taken what it was sent: at once if it has. */
+  | { readonly _tag: 'Wait' }
+  /** Go on in a later turn, so that others are served between two slices. */
+  | { readonly _tag: 'Yield' }
+  /** The joiner has what the members have, and becomes one of them in this turn. */
+  | { readonly _tag: 'Met'; readonly at: LogPosition };
+
+/** The cursor, and what is to be done in this order. */
+export type Step = readonly [Cursor, ...(readonly Move[])];
+
+export const seek = (
+  resume: Resume,
+  isGlobal: boolean,
+  startedAt: number,
+  brokerMs: number | undefined,
+): Seeking => ({ _tag: 'Seeking', resume: notLater(resume, brokerMs), isGlobal, startedAt });
+
+/** The log cannot give the rest: a gap, and the joiner goes on with what comes. */
+export const giveUp = (cursor: Cursor, reason: GapReason, position: LogPosition): Step => {
+  const at = reading(cursor.resume, position, position.offset + 1, undefined);
+  return [at, { _tag: 'Gap', reason }, { _tag: 'Met', at: position }];
+};
+
+/** `page` may show where to begin. */
+export const begin = (cursor: Seeking, page: SharedPage, position: LogPosition): Step => {
+  const { resume, isGlobal, startedAt } = cursor;
+  const point = resumePointIn(resume, page, isGlobal);
+  switch (point._tag) {
+    case 'Earlier':
+      return [cursor, read(point.offset)];
+    case 'Lost':
+      // a page that was read before the joiner came may lack what another pod has just published
+      if (page.askedAt >= startedAt) return giveUp(cursor, point.gap, position);
+      return [cursor, read(firstOffset(resume, page.top), page)];
+    case 'From': {
+      const from = reading(resume, positionBefore(page, point.offset), point.offset, page);
+      return point.gap === undefined
+        ? [from, { _tag: 'Wait' }]
+        : [from, { _tag: 'Gap', reason: point.gap }, { _tag: 'Wait' }];
+    }
+  }
+};
+
+/** `page` may have the next message. */
+export const more = (cursor: Reading, page: SharedPage, position: LogPosition): Step => {
+  const { resume, at, offset } = cursor;
+  if (page.top.tag !== at.tag) return giveUp(cursor, 'log_lost', position);
+  const isTrimmed = page.first > offset;
+  const from: Reading = isTrimmed
+    ? { ...cursor, page, at: positionBefore(page, page.first), offset: page.first }
+    : { ...cursor, page };
+  // a log that is behind the members went back, and the members will be told
+  const isBehind = page.top.offset < from.offset && from.offset <= position.offset;
+  const then: Move = isBehind
+    ? { _tag: 'Retry', offset: from.offset, stale: page }
+    : { _tag: 'Wait' };
+  // of a resume by time the overlap alone may be trimmed: that is no loss
+  const isGap = isTrimmed && (resume._tag === 'After' || isMissed(resume.ms, page));
+  return isGap ? [from, { _tag: 'Gap', reason: 'expired' }, then] : [from, then];
+};
+
+/** The reader has taken what it was sent. `most` is one slice. */
+export const next = (
+  cursor: Reading,
+  position: LogPosition,
+  tail: Pick<Tail, 'from'>,
+  most: Bound,
+): Step => {
+  const { at, offset, page, isReread } = cursor;
+  if (at.tag !== position.tag) {
+    // either the log began anew since the page was read, or the members have not been told yet
+    if (page === undefined || isReread) return [cursor, { _tag: 'Met', at }];
+    return [{ ...cursor, isReread: true }, read(offset, page)];
+  }
+  const left = position.offset - offset + 1;
+  if (left <= 0) return [cursor, { _tag: 'Met', at }];
+  const slice =
+    page?.slice(offset, Math.min(left, most.messages), most.bytes) ?? tail.from(at.tag, offset);
+  if (slice === undefined) {
+    // the page was the log's end when it was read, and the members are further; one in the middle of the log stays good
+    const isEnd = page !== undefined && page.top.offset < offset;
+    return [cursor, read(offset, isEnd ? page : undefined)];
+  }
+  const { last } = slice;
+  const sent: Reading = { ...cursor, at: last, offset: last.offset + 1 };
+  const isMet = last.tag === position.tag && last.offset === position.offset;
+  return [sent, { _tag: 'Send', slice }, isMet ? { _tag: 'Met', at: last } : { _tag: 'Yield' }];
+};
+
+const reading = (
+  resume: Resume,
+  at: LogPosition,
+  offset: number,
+  page: SharedPage | undefined,
+): Reading => ({ _tag: 'Reading', resume, at, offset, page, isReread: false });
+
+const read = (offset: number, stale?: SharedPage): Move => ({ _tag: 'Read', offset, stale });
+
+/** No message is later than now, so such a time leaves out none: the log is read from its start. */
+const notLater = (resume: Resume, brokerMs: number | undefined): Resume => {
+  if (resume._tag === 'After' || brokerMs === undefined || resume.ms <= brokerMs) return resume;
+  return { _tag: 'Since', ms: resume.ms > brokerMs + OVERLAP_MS ? 0 : brokerMs };
+};
+
+/** The position right before `offset`, as far as a page shows it. */
+const positionBefore = (page: SharedPage, offset: number): LogPosition => {
+  const { tag } = page.top;
+  if (offset > page.top.offset) return page.top;
+  const before = page.at(offset - 1);
+  if (before !== undefined) return positionAfter(before);
+  return { tag, offset: offset - 1, ms: page.at(offset)?.id.ms ?? page.top.ms, id: null };
+};

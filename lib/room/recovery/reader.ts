@@ -1,0 +1,120 @@
+/**
+ * Runs the cursor of one joiner (cursor.ts): reads pages, sends slices, waits for the reader and for a log that does not
+ * answer. A source: it subscribes to the pages and to the outbox, and ends with its subscriber.
+ *
+ * The next slice follows when the reader has taken the last one, so a long recovery overruns no outbox.
+ */
+import { isLeft } from 'fp-ts/lib/Either.js';
+import { Observable } from 'rxjs';
+import type { Clock } from '../../clock.js';
+import type { Membership } from '../../connection/connection.js';
+import type { LogError } from '../../history/index.js';
+import type { PageCache } from '../../history/page-cache.js';
+import { firstOffset, isAtTop } from '../../history/resume-point.js';
+import type { LogPosition } from '../../protocol/position.js';
+import type { Resume } from '../../protocol/resume.js';
+import type { GapReason } from '../../protocol/system-event.js';
+import { backoffMs } from '../../rx/backoff.js';
+import type { Bound } from '../../rx/coalesce.js';
+import { begin, type Cursor, giveUp, more, type Move, next, seek, type Step } from './cursor.js';
+import type { Tail } from './tail.js';
+import type { TurnQueue } from './turn-queue.js';
+
+/** A joiner has everything up to `at`. */
+export interface Recovered {
+  readonly at: LogPosition;
+  /** Messages that the joiner was sent. */
+  readonly messages: number;
+  /** The first gap that the joiner was told. */
+  readonly gap: GapReason | undefined;
+}
+
+export interface ReaderDeps {
+  readonly isGlobal: boolean;
+  readonly clock: Clock;
+  readonly pages: PageCache;
+  readonly tail: Tail;
+  readonly turns: TurnQueue;
+  /** One slice. */
+  readonly most: Bound;
+  /** How long a log that does not answer is asked. */
+  readonly timeoutMs: number;
+  /** Where the members are. */
+  readonly position: () => LogPosition;
+  /** The clock that dates messages, Unix ms; undefined while it is not known. */
+  readonly brokerMs: () => number | undefined;
+  readonly gap: (membership: Membership, reason: GapReason) => void;
+}
+
+/** Emits once, in the turn in which the joiner is to become a member, and completes. */
+export const reader = (
+  { isGlobal, clock, pages, tail, turns, most, timeoutMs, position, brokerMs, ...deps }: ReaderDeps,
+  membership: Membership,
+  resume: Resume,
+): Observable<Recovered> =>
+  new Observable((out) => {
+    const { scheduler } = clock;
+    const { outbox } = membership.connection;
+    const startedAt = scheduler.now();
+    let cursor: Cursor = seek(resume, isGlobal, startedAt, brokerMs());
+    let messages = 0;
+    let gap: GapReason | undefined;
+    let failures = 0;
+
+    const run = ([moved, ...moves]: Step): void => {
+      // a control message that follows carries the position after it
+      if (moved._tag === 'Reading') membership.position = moved.at;
+      cursor = moved;
+      for (const move of moves) perform(move);
+    };
+
+    const perform = (move: Move): void => {
+      switch (move._tag) {
+        case 'Gap':
+          gap ??= move.reason;
+          return deps.gap(membership, move.reason);
+        case 'Send':
+          messages += move.slice.count;
+          return outbox.send(move.slice);
+        case 'Read':
+          if (move.stale !== undefined) pages.drop(move.stale);
+          return read(move.offset);
+        case 'Retry':
+          pages.drop(move.stale);
+          return failed('Unreachable', move.offset);
+        case 'Wait':
+          return advance();
+        case 'Yield':
+          return turns.push(advance);
+        case 'Met':
+          out.next({ at: move.at, messages, gap });
+          out.complete();
+      }
+    };
+
+    const advance = (): void => {
+      if (out.closed || cursor._tag === 'Seeking') return;
+      if (outbox.messages > 0) out.add(outbox.taken$.subscribe(() => turns.push(advance)));
+      else run(next(cursor, position(), tail, most));
+    };
+
+    const read = (offset: number): void => {
+      out.add(
+        pages.at(offset).subscribe((answer) => {
+          if (isLeft(answer)) failed(answer.left._tag, offset);
+          else if (cursor._tag === 'Seeking') run(begin(cursor, answer.right, position()));
+          else run(more(cursor, answer.right, position()));
+        }),
+      );
+    };
+
+    const failed = (tag: LogError['_tag'], offset: number): void => {
+      if (tag === 'Unreadable' || scheduler.now() - startedAt >= timeoutMs)
+        return run(giveUp(cursor, 'broker_outage', position()));
+      out.add(scheduler.schedule(() => read(offset), backoffMs(failures++, clock.random)));
+    };
+
+    const top = position();
+    if (isAtTop(cursor.resume, top, isGlobal)) perform({ _tag: 'Met', at: top });
+    else read(firstOffset(cursor.resume, top));
+  });
