@@ -608,14 +608,15 @@ const echoing = (alone: number) => {
   w.clock.advance(10);
   const top = w.broker.top('r');
   const said = Array.from({ length: alone }, (_, i) => made(i, { ms: top.ms }));
-  for (const publication of said) w.broker.push('r', { _tag: 'Published', publication, top });
+  for (const publication of said)
+    w.broker.push('r', { _tag: 'Published', publication, offset: undefined, top });
   w.clock.advance(2_000);
   const after = w.connect({ room: 'r' });
   w.clock.advance(10);
   const echo = (as: string): void => {
     const publication = made(0, { ms: top.ms, offset: 1, outside: false });
     const next = { tag: 1, offset: 1, ms: top.ms, id: publication.idText };
-    w.broker.push('r', { _tag: 'Echoed', publication, top: next, as });
+    w.broker.push('r', { _tag: 'Echoed', publication, offset: 1, top: next, as });
     w.clock.advance(10);
   };
   const heard = (peer: Peer): readonly unknown[] => [

@@ -78,7 +78,7 @@ export const BUGS: readonly Bug[] = [
         file: ORDER,
         from: '      const isOver =\n        seen.has(publication) ||',
         to: `      if (seen.has(publication)) {
-        say(publication, known);
+        deliver({ _tag: 'Published', publication, offset: publication.id.offset, top: known });
         return true;
       }
       const isOver =
@@ -123,7 +123,7 @@ export const BUGS: readonly Bug[] = [
       {
         file: 'lib/broker/cluster/ordered-channel.ts',
         from: '            subscribed = true;\n            return read(0);',
-        to: '            subscribed = true;\n            return opened ? deps.settled(true) : read(0);',
+        to: '            subscribed = true;\n            return opened ? deps.synced(true) : read(0);',
       },
     ],
   },

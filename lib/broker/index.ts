@@ -21,12 +21,21 @@ import type { ControlCommand } from './control-command.js';
  */
 export type ChannelEvent =
   | { readonly _tag: 'Opened'; readonly top: LogPosition; readonly scope: Scope }
-  /** `top` is where the room stands after it: unmoved by what is outside the log or another program's. */
-  | { readonly _tag: 'Published'; readonly publication: Publication; readonly top: LogPosition }
-  /** The same, but members were told it before, as `as` and outside the log: it is news to who has come since. */
+  /**
+   * A message. `offset` is its own in the log; undefined: it is outside the log. `top` is the channel's position after
+   * the message: a message outside the log does not move it.
+   */
+  | {
+      readonly _tag: 'Published';
+      readonly publication: Publication;
+      readonly offset: number | undefined;
+      readonly top: LogPosition;
+    }
+  /** The same, but the members of an earlier time have it already, under the id `as`, which is outside the log. */
   | {
       readonly _tag: 'Echoed';
       readonly publication: Publication;
+      readonly offset: number | undefined;
       readonly top: LogPosition;
       readonly as: string;
     }

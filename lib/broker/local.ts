@@ -150,7 +150,12 @@ export const localBroker = ({
     place.top = next;
     if (draft.logged) log.append(room, publication, top);
     if (key !== undefined) keys.set(room, key, { id: publication.idText, digest: draft.digest });
-    place.channel?.next({ _tag: 'Published', publication, top: next });
+    place.channel?.next({
+      _tag: 'Published',
+      publication,
+      offset: draft.logged ? offset : undefined,
+      top: next,
+    });
     return right(new Placed(publication));
   };
 

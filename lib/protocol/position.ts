@@ -144,7 +144,7 @@ export class LastMessage implements LogPosition {
   readonly offset: number;
   readonly ms: number;
 
-  constructor(readonly last: MessageId) {
+  constructor(private readonly last: MessageId) {
     this.tag = last.tag;
     this.offset = last.offset;
     this.ms = last.ms;

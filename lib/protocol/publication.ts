@@ -9,10 +9,8 @@ import {
   type MessageId,
   isRoomName,
   parseId,
-  LastMessage,
   type Room,
   ROOM_RULE,
-  type LogPosition,
 } from './position.js';
 import { payloadIn } from './frame.js';
 import { Envelope, flawIn, type Json, kindOf, refuse } from './json.js';
@@ -50,11 +48,6 @@ export class Publication {
   get idText(): string {
     this.text ??= formatId(this.id);
     return this.text;
-  }
-
-  /** Whether a log that stands there stands at this message. */
-  isAt(top: LogPosition): boolean {
-    return top instanceof LastMessage ? top.last === this.id : top.id === this.idText;
   }
 
   /** The JSON, UTF-8. */

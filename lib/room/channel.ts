@@ -86,9 +86,8 @@ export const roomChannel = (deps: RoomChannelDeps): RoomChannel => {
     return reason === 'expired' ? { ...delivery, isGapMarker: true } : delivery;
   };
 
-  const published = ({ publication, top }: Of<'Published'>): Delivery => {
+  const published = ({ publication, offset, top }: Of<'Published'>): Delivery => {
     const { id, type, frame, except, idText } = publication;
-    const offset = publication.isAt(top) ? top.offset : undefined;
     position = top;
     const localId = offset === undefined && type !== 'presence' ? idText : undefined;
     if (localId !== undefined) members.expectLocal(localId);
@@ -97,11 +96,10 @@ export const roomChannel = (deps: RoomChannelDeps): RoomChannel => {
   };
 
   /** Members of that time have the message already. Where it is not known who they are, later members are told a gap. */
-  const echoed = ({ publication, top, as }: Of<'Echoed'>): Delivery => {
+  const echoed = ({ publication, offset, top, as }: Of<'Echoed'>): Delivery => {
     const { joinSeq: onlyJoinedAfter, known } = members.lastReceiver(as);
     position = top;
     if (!known) return { ...gap('broker_outage'), isGapMarker: true, onlyJoinedAfter };
-    const offset = publication.isAt(top) ? top.offset : undefined;
     const { frame } = publication;
     return { frame, top, offset, onlyJoinedAfter, except: undefined, at: undefined };
   };

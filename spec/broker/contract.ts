@@ -133,6 +133,24 @@ const contractOf = (t: Test, build: () => Cluster): void => {
     };
   };
 
+  t.test('when a message is in the log, then its event has its offset, else none', async (t) => {
+    const b = bench();
+    const listener = b.listen('r');
+    b.settle();
+    b.publish({ room: 'r' });
+    b.publish({ room: 'r', type: 'presence', data: { status: 'away' } });
+    b.publish({ room: 'r' });
+    b.settle();
+    t.same(
+      publishedIn(listener).map(({ offset, top }) => [offset, top.offset]),
+      [
+        [1, 1],
+        [undefined, 1],
+        [2, 2],
+      ],
+    );
+  });
+
   t.test('a channel says Opened first and once, and where its log stands', async (t) => {
     const b = bench();
     const first = b.listen('r');

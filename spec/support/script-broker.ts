@@ -73,7 +73,7 @@ export const scriptBroker = (clock: VirtualClock): ScriptBroker => {
     });
     const top = logged ? { ...at, id: publication.idText } : before;
     if (logged) tops.set(room, top);
-    say(room, { _tag: 'Published', publication, top });
+    say(room, { _tag: 'Published', publication, offset: logged ? offset : undefined, top });
     return { id: publication.idText, duplicate: false, scope: 'cluster' };
   };
 

@@ -14,6 +14,7 @@ import {
   Subject,
   type Subscriber,
   Subscription,
+  tap,
   timer,
 } from 'rxjs';
 import type { Clock } from '../../clock.js';
@@ -270,6 +271,29 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
         place.open.delete(out);
         if (place.raws.size === 0 && channels.get(room) === place) channels.delete(room);
       });
+      const moved = (top: LogPosition): void => {
+        if (place.top?.tag !== top.tag && !ownTops.has(top)) turns.reached(room, top);
+        if (top.ms > latest) latest = top.ms;
+        place.top = top;
+        place.open.add(out);
+      };
+      /** What the channel's events say to the rest of the broker, before the members get them. */
+      const record = (event: ChannelEvent): void => {
+        switch (event._tag) {
+          case 'Published':
+          case 'Echoed':
+            moved(event.top);
+            // the log has it: a publish of ours that waits for its answer has succeeded
+            if (event.offset !== undefined) lines.received(room, event.publication);
+            return;
+          case 'Opened':
+          case 'Gap':
+            return moved(event.top);
+          case 'Counted':
+          case 'Failed':
+            return;
+        }
+      };
       const ordered$ = raw$.pipe(
         orderedChannel({
           room,
@@ -288,21 +312,12 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
           },
           reissue: (publication, id, isForeign) => reissued(publication, room, id, isForeign),
           dropped,
-          echoOf: (publication) => {
-            lines.received(room, publication);
-            return said.find(room, publication);
-          },
-          moved: (top) => {
-            if (place.top?.tag !== top.tag && !ownTops.has(top)) turns.reached(room, top);
-            if (top.ms > latest) latest = top.ms;
-            place.top = top;
-            place.open.add(out);
-          },
+          echoOf: (publication) => said.find(room, publication),
           synced: (yes) => settled(who, yes),
           podPosition,
         }),
       );
-      out.add(ordered$.subscribe(out));
+      out.add(ordered$.pipe(tap(record)).subscribe(out));
       out.add(end$.subscribe(() => out.complete()));
       if (status$.value._tag === 'Degraded') raw$.next({ _tag: 'Degraded' });
       out.add(

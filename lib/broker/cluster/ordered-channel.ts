@@ -62,7 +62,7 @@ export type RawEvent =
   | { readonly _tag: 'Denied'; readonly detail: string };
 
 export interface OrderedChannelDeps
-  extends Pick<SequenceDeps, 'echoOf' | 'moved' | 'reissue' | 'whole' | 'dropped'> {
+  extends Pick<SequenceDeps, 'echoOf' | 'reissue' | 'whole' | 'dropped'> {
   readonly room: Room;
   readonly clock: Clock;
   /** The log from this offset on; with `most` 0 only where it stands. */
@@ -112,8 +112,7 @@ export const orderedChannel =
         ...deps,
         start: deps.podPosition(),
         lateMs: timeoutMs,
-        deliver: (publication, top) => out.next({ _tag: 'Published', publication, top }),
-        deliverEcho: (publication, top, as) => out.next({ _tag: 'Echoed', publication, top, as }),
+        deliver: (event) => out.next(event),
       });
       let opened = false;
       /** Opened on the pod alone: no log is known yet. */

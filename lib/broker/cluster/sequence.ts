@@ -13,9 +13,12 @@ import {
   type Room,
   type LogPosition,
 } from '../../protocol/position.js';
+import type { ChannelEvent } from '../index.js';
 import { confirmedOf, isOfLog, type Missing, missing } from './confirmation.js';
 import { recentIds } from './recent-ids.js';
 import { unlogged } from './unlogged.js';
+
+export type Delivered = Extract<ChannelEvent, { readonly _tag: 'Published' | 'Echoed' }>;
 
 export interface SequenceDeps {
   readonly room: Room;
@@ -27,12 +30,10 @@ export interface SequenceDeps {
    * way.
    */
   readonly lateMs: number;
+  /** The id under which this pod's members have a message already, as its publish seemed to have failed. A query. */
   readonly echoOf: (publication: Publication) => string | undefined;
-  readonly moved: (top: LogPosition) => void;
-  /** `top` is our place after it. */
-  readonly deliver: (publication: Publication, top: LogPosition) => void;
-  /** It was said before, under the id `as`. */
-  readonly deliverEcho: (publication: Publication, top: LogPosition, as: string) => void;
+  /** What members get, in order. */
+  readonly deliver: (event: Delivered) => void;
   /** A message in our words, under this id. */
   readonly reissue: (
     publication: Publication,
@@ -77,8 +78,7 @@ const MAX_PREVIOUS_EPOCHS = 8;
 const MAX_CONFIRMED = 1_024;
 
 export const sequence = (deps: SequenceDeps): Sequence => {
-  const { room, clock, lateMs, echoOf, moved, deliver, deliverEcho, reissue, whole, dropped } =
-    deps;
+  const { room, clock, lateMs, echoOf, deliver, reissue, whole, dropped } = deps;
   const isGlobal = room === GLOBAL;
   const seen = recentIds();
   const outside = new Set<string>();
@@ -88,19 +88,17 @@ export const sequence = (deps: SequenceDeps): Sequence => {
   let known = deps.start;
   let lateUntil = 0;
 
-  const moveTo = (top: LogPosition): void => {
-    known = top;
-    moved(top);
-  };
+  const deliverOutside = (publication: Publication): void =>
+    deliver({ _tag: 'Published', publication, offset: undefined, top: known });
 
   const advance = (publication: Publication): void => {
     const { tag, offset, ms } = publication.id;
     seen.add(offset, publication.idText);
     confirmedIds.delete(offset);
-    moveTo({ tag, offset, ms, id: publication.idText });
+    known = { tag, offset, ms, id: publication.idText };
     const as = echoOf(publication) ?? foreign.recall(publication);
-    if (as === undefined) deliver(publication, known);
-    else deliverEcho(publication, known, as);
+    if (as === undefined) deliver({ _tag: 'Published', publication, offset, top: known });
+    else deliver({ _tag: 'Echoed', publication, offset, top: known, as });
   };
 
   /**
@@ -119,7 +117,7 @@ export const sequence = (deps: SequenceDeps): Sequence => {
   };
 
   const passOutside = (publication: Publication): void => {
-    if (isNew(publication)) deliver(publication, known);
+    if (isNew(publication)) deliverOutside(publication);
   };
 
   const retellOurs = (publication: Publication): void => {
@@ -130,7 +128,7 @@ export const sequence = (deps: SequenceDeps): Sequence => {
     const nonce = publication.id.nonce % NONCES;
     const told = reissue(publication, { tag, offset, ms, global, outside: true, nonce }, false);
     if (isLeft(told)) dropped(told.left);
-    else deliver(told.right, known);
+    else deliverOutside(told.right);
   };
 
   const passForeign = (publication: Publication): void => {
@@ -140,7 +138,7 @@ export const sequence = (deps: SequenceDeps): Sequence => {
     const told = reissue(publication, id, true);
     if (isLeft(told)) return dropped(told.left);
     foreign.passed(publication, told.right.idText);
-    deliver(told.right, known);
+    deliverOutside(told.right);
   };
 
   /** In one history the ms go up with the offsets. */
@@ -196,7 +194,7 @@ export const sequence = (deps: SequenceDeps): Sequence => {
       }
       if (top.id !== null) seen.add(top.offset, top.id);
       lateUntil = clock.scheduler.now() + lateMs;
-      moveTo(top);
+      known = top;
     },
     positionIn: ({ tag, ms }) =>
       previousEpochs.get(tag) ?? { tag, offset: 0, ms: Math.min(known.ms, ms), id: null },

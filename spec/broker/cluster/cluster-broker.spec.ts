@@ -5,7 +5,7 @@
 import { isRight, type Either } from 'fp-ts/lib/Either.js';
 import { isSome } from 'fp-ts/lib/Option.js';
 import fc from 'fast-check';
-import type { Subscription } from 'rxjs';
+import { concat, ignoreElements, NEVER, type Subscription } from 'rxjs';
 import t from 'tap';
 import { channelOf, podChannel } from '../../../lib/broker/redis/port.js';
 import type {
@@ -432,6 +432,34 @@ t.test(
     w.clock.advance(3_000);
     t.same(restsOf(here), [sent.draft.rest]);
     t.equal(here.events.at(-1)?._tag, 'Echoed', 'but to who has come since');
+  },
+);
+
+t.test(
+  'when the answer of a publish is lost and its message is read in the log, then it reached all',
+  async (t) => {
+    const clock = virtualClock();
+    const redis = modelRedis(clock);
+    const bus = modelBus(redis, clock, 'pod-0');
+    const answerless = {
+      ...bus,
+      publish: (...call: Parameters<typeof bus.publish>) =>
+        concat(bus.publish(...call).pipe(ignoreElements()), NEVER),
+    };
+    const broker = clusterBroker({ bus: answerless, clock, serverId: 'pod-0', timeoutMs: 8_000 });
+    const scopes: string[] = [];
+    const offsets: (number | undefined)[] = [];
+    broker.channel('r').subscribe((event) => {
+      if (event._tag === 'Published') offsets.push(event.offset);
+    });
+    clock.advance(1_000);
+    bus.deafen(true);
+    broker.publish(draft('r', clock.wall())).subscribe((result) => {
+      scopes.push(isRight(result) ? result.right.scope : result.left._tag);
+    });
+    clock.advance(9_000);
+    t.same(offsets, [1]);
+    t.same(scopes, ['cluster']);
   },
 );
 

@@ -165,7 +165,6 @@ const bench = (echo: (publication: Publication) => boolean = () => false): Bench
           return self.renewed$;
         },
         echoOf: (publication) => (echo(publication) ? publication.idText : undefined),
-        moved: () => undefined,
         synced: (yes) => settled.push(yes),
         podPosition: () => ({ tag: 77, offset: 0, ms: 0, id: null }),
         whole: (publication) => self.whole(publication),
