@@ -1,7 +1,7 @@
 /**
  * Notices another pod of the same `SERVER_ID`: its probes come on the channel that this pod's own come on. A pod that was
  * restarted hears its former life for a moment at most, as that one is gone; a namesake goes on. What both write to Redis
- * is kept apart by each pod's nonce (`redis-calls.ts`), so the only harm is that nobody can tell the two by their name.
+ * is kept apart by each pod's nonce (`redis/pod-members.ts`), so the only harm is that nobody can tell the two by their name.
  */
 import type { Clock } from '../../clock.js';
 

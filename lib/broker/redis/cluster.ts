@@ -1,6 +1,6 @@
 /**
  * The bus on a Cluster with sharded pub/sub. Scripts go through ioredis's `Cluster`, which finds the node and follows
- * MOVED and ASK; subscriptions have connections of our own (`redis-shards.ts`). Ready when the Cluster is; it is lost
+ * MOVED and ASK; subscriptions have connections of our own (`sharded-subscriber.ts`). Ready when the Cluster is; it is lost
  * when none of its nodes is left, while one node's going only drops that node's channels.
  */
 import { Cluster, Redis } from 'ioredis';
@@ -9,7 +9,7 @@ import type { RedisPort } from './port.js';
 import { corked, drop } from './standalone.js';
 import { isReply } from './errors.js';
 import { redisClient } from './client.js';
-import { type Fields, type Run, runOn } from './commands.js';
+import { type Fields, type Run, runOn } from './run.js';
 import { redisAddresses, type RedisClientOptions, connectionOptions, nodeOf } from './options.js';
 import { withName } from './connector.js';
 import { reasons } from './reasons.js';

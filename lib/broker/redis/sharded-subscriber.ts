@@ -1,12 +1,14 @@
 /**
- * The subscribed side of a Cluster: one connection to each master that has a wanted channel. Our own, as ioredis's
- * sharded subscribers resubscribe by themselves and drop what goes wrong with it, so a channel could be dead and nobody
- * told. Here nothing is done again: what is gone is `dropped`, and whoever wants it subscribes it anew.
+ * The subscribed side of a Cluster: one connection to each master that has a wanted channel. A source of messages. It is our
+ * own, as the sharded subscribers of ioredis resubscribe by themselves and ignore a failure of that: a channel could be dead
+ * and nobody would know. Here nothing is done again: a channel that is gone is `dropped`, and its user subscribes it anew.
+ * Whether a node is alive and owns its slots: `shard-check.ts`.
  */
 import type { Redis } from 'ioredis';
 import { type Subscription, timer } from 'rxjs';
 import type { Clock } from '../../clock.js';
 import { isReply } from './errors.js';
+import { type CheckInput, type ShardCheck, step, UNCHECKED } from './shard-check.js';
 import { movedTo, slotOf, slotsAt } from './slots.js';
 
 interface Shard {
@@ -15,20 +17,16 @@ interface Shard {
   readonly ready: Promise<void>;
   /** Confirmed ones, with their slots. */
   readonly channels: Map<string, number>;
-  /** Ticks since it was last heard. */
-  silent: number;
-  isAsked: boolean;
-  /** Looks at the slots that were asked for; one is under way while it is not 0. */
-  looks: number;
+  check: ShardCheck;
 }
 
 export interface ShardedSubscriberDeps {
   /** A connection to `host:port`. */
   readonly connect: (node: string) => Redis;
   readonly drop: (connection: Redis) => void;
-  /** Who has a slot, as far as is known. */
+  /** The node that owns a slot, as far as is known. */
   readonly ownerOf: (slot: number) => string | undefined;
-  /** What is known seems to be old. */
+  /** The known owners of slots may be outdated. */
   readonly refresh: () => void;
   readonly dropped: (channels: readonly string[]) => void;
   readonly message: (channel: Buffer, payload: Buffer) => void;
@@ -42,9 +40,7 @@ export interface ShardedSubscriber {
 }
 
 const PING_MS = 500;
-/** A node is frozen that has not answered for so many ticks. Ticks, not time: a stall of our own loop is one tick. */
-const SILENT_TICKS = 3;
-/** Every so often a node is asked for its slots instead of for a PONG, should a `sunsubscribe` have been missed. */
+/** Every so many ticks a node is asked for its slots in place of a PONG: a `sunsubscribe` may have been missed. */
 const LOOK_EVERY = 10;
 const MAX_MOVES = 3;
 
@@ -68,25 +64,40 @@ export const shardedSubscriber = ({
     if (shard.channels.size > 0) dropped([...shard.channels.keys()]);
   };
 
-  /** Asks the node itself which slots it has: others may not know yet. */
-  const look = async (shard: Shard): Promise<void> => {
-    shard.looks += 1;
-    if (shard.looks > 1) return;
-    let isOld = false;
-    let has: (slot: number) => boolean;
-    try {
-      has = slotsAt(await shard.connection.cluster('SLOTS'), shard.node);
-      isOld = shard.looks > 1;
-    } finally {
-      shard.looks = 0;
-    }
-    const gone = [...shard.channels].filter(([, slot]) => !has(slot)).map(([channel]) => channel);
+  const check = (shard: Shard, input: CheckInput): void => {
+    if (open.get(shard.node) !== shard) return;
+    const [next, effect] = step(shard.check, input);
+    shard.check = next;
+    if (effect === 'GiveUp') lose(shard);
+    else if (effect === 'Ping') ping(shard);
+    else if (effect === 'ReadSlots') readSlots(shard);
+  };
+
+  const ping = (shard: Shard): void => {
+    shard.connection.ping().then(
+      () => check(shard, { _tag: 'PingEnded', isAnswer: true }),
+      (thrown: unknown) => check(shard, { _tag: 'PingEnded', isAnswer: isReply(thrown) }),
+    );
+  };
+
+  /** Asks the node itself which slots it owns: other nodes may not know yet. */
+  const readSlots = (shard: Shard): void => {
+    shard.connection.cluster('SLOTS').then(
+      (reply) => {
+        dropMoved(shard, slotsAt(reply, shard.node));
+        check(shard, { _tag: 'SlotsRead' });
+      },
+      (thrown: unknown) => check(shard, { _tag: 'SlotsFailed', isAnswer: isReply(thrown) }),
+    );
+  };
+
+  const dropMoved = (shard: Shard, owns: (slot: number) => boolean): void => {
+    if (open.get(shard.node) !== shard) return;
+    const gone = [...shard.channels].filter(([, slot]) => !owns(slot)).map(([channel]) => channel);
+    if (gone.length === 0) return;
     for (const channel of gone) shard.channels.delete(channel);
-    if (gone.length > 0) {
-      refresh();
-      dropped(gone);
-    }
-    if (isOld) await look(shard);
+    refresh();
+    dropped(gone);
   };
 
   const shardAt = (node: string): Shard => {
@@ -103,9 +114,7 @@ export const shardedSubscriber = ({
       connection,
       ready,
       channels: new Map(),
-      silent: 0,
-      isAsked: false,
-      looks: 0,
+      check: UNCHECKED,
     };
     open.set(node, shard);
     connection.on('error', (error: Error) => {
@@ -113,8 +122,8 @@ export const shardedSubscriber = ({
     });
     connection.on('smessageBuffer', message);
     connection.once('close', () => lose(shard));
-    // ioredis says so of a MOVED answer and of a `sunsubscribe` that nobody asked for, without the channel
-    connection.on('moved', () => void look(shard).catch(() => lose(shard)));
+    // ioredis emits it for a MOVED error and for a `sunsubscribe` that nobody asked for, without the channel
+    connection.on('moved', () => check(shard, { _tag: 'SlotMoved' }));
     ready.catch(() => lose(shard));
     return shard;
   };
@@ -153,32 +162,15 @@ export const shardedSubscriber = ({
     }
   };
 
-  /** Subscribed there, or about to be: then the answer to that is still on its way. */
+  /** Subscribed there, or about to be: then the answer is still on its way. */
   const isAt = ({ channels, node }: Shard, channel: string): boolean =>
     channels.has(channel) || ownerOf(slotOf(channel)) === node;
 
-  const tick = (shard: Shard): void => {
-    if (shard.connection.status !== 'ready') return;
-    if (shard.silent >= SILENT_TICKS) return lose(shard);
-    shard.silent += 1;
-    if (shard.isAsked) return;
-    shard.isAsked = true;
-    const question: Promise<unknown> =
-      ticks % LOOK_EVERY === 0 ? look(shard) : shard.connection.ping();
-    const answered = (isHeard: boolean): void => {
-      shard.isAsked = false;
-      if (isHeard) shard.silent = 0;
-    };
-    question.then(
-      () => answered(true),
-      // a refusal is an answer; no answer may be our own stall, and the next tick asks again
-      (thrown: unknown) => answered(isReply(thrown)),
-    );
-  };
-
   const ticking: Subscription = timer(PING_MS, PING_MS, clock.scheduler).subscribe(() => {
     ticks += 1;
-    for (const shard of [...open.values()]) tick(shard);
+    for (const shard of [...open.values()])
+      if (shard.connection.status === 'ready')
+        check(shard, { _tag: 'Tick', isLook: ticks % LOOK_EVERY === 0 });
   });
 
   return {
@@ -209,7 +201,7 @@ export const shardedSubscriber = ({
   };
 };
 
-/** Waits for each, then fails as the first that failed: none may fail unheard. */
+/** Waits for each, then fails as the first that failed: no rejection stays unhandled. */
 const all = async (promises: readonly Promise<void>[]): Promise<void> => {
   for (const result of await Promise.allSettled(promises))
     if (result.status === 'rejected') throw result.reason;

@@ -151,7 +151,6 @@ t.test('Cluster', async (t) => {
       'realtime:global',
       '{realtime:room:x}:pos',
       'x{}y',
-      '{}{a}',
       'a{b}{c}',
       'a{b',
       'é{ü}',
