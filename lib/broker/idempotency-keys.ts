@@ -4,6 +4,7 @@
  * Where none has many, the oldest of all: that is a flood of many who cannot be told apart.
  */
 import type { Clock } from '../clock.js';
+import { KEY_TTL_MS } from '../protocol/idempotency-key.js';
 import type { Room } from '../protocol/position.js';
 
 /** The message that a key stands for: its id, and a digest of its data. */
@@ -18,7 +19,6 @@ export interface IdempotencyKeys {
   readonly size: () => number;
 }
 
-export const KEY_TTL_MS = 300_000;
 const MAX_KEYS = 100_000;
 /** Of the levels below, 128 keys: who has fewer does not flood. */
 const FLOOD_LEVEL = 7;

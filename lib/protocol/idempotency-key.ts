@@ -3,6 +3,9 @@
  * name in front of the colon holds none, and no user is called like the two that are no users.
  */
 
+/** So long a key stands for its message. */
+export const KEY_TTL_MS = 300_000;
+
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** A user's own key; of those who are not known only a UUID is one, as they share the room's. */

@@ -58,8 +58,12 @@ export const NONCES = 0x80000;
 export const TIME_OF_OTHER_LOG = 0x80000;
 const LOW_OFFSETS = 0x4000000; // 26 of the offset's 40 bits stand in the last group
 const FLAGS_AND_NONCE = 0x400000;
-const GLOBAL_BIT = 0x200000;
-const OUTSIDE_BIT = 0x100000;
+export const GLOBAL_BIT = 0x200000;
+export const OUTSIDE_BIT = 0x100000;
+
+/** The two flags of an id. */
+export const flagsOf = (global: boolean, outside: boolean): number =>
+  (global ? GLOBAL_BIT : 0) | (outside ? OUTSIDE_BIT : 0);
 
 /**
  * Three hexadecimal digits for each 12 bits, as a UUIDv7 happens to be cut: `toString(16)` of a number beyond 32 bits
@@ -93,7 +97,7 @@ export const formatId = ({ ms, tag, offset, global, outside, nonce }: MessageId)
   // the last 48 bits as two halves that fit a small integer: 24 bits of the offset; its last 2, the flags, the nonce
   const low = offset % LOW_OFFSETS;
   const front = low >>> 2;
-  const back = ((low & 3) << 22) | (global ? GLOBAL_BIT : 0) | (outside ? OUTSIDE_BIT : 0) | nonce;
+  const back = ((low & 3) << 22) | flagsOf(global, outside) | nonce;
   return (
     headOf(ms) +
     (hex(tag) + highOf(offset) + hex(front >> 12)) +
@@ -131,7 +135,7 @@ export const writeId = (
   if (offset >= LOW_OFFSETS)
     writeDigits(bytes, at + 23, 4, 0x8000 | Math.floor(offset / LOW_OFFSETS));
   const low = offset % LOW_OFFSETS;
-  const back = ((low & 3) << 22) | (global ? GLOBAL_BIT : 0) | (outside ? OUTSIDE_BIT : 0) | nonce;
+  const back = ((low & 3) << 22) | flagsOf(global, outside) | nonce;
   writeDigits(bytes, at + 30, 6, low >>> 2);
   writeDigits(bytes, at + 36, 6, back);
 };

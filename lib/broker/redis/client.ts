@@ -18,7 +18,8 @@ import {
 } from 'rxjs';
 import type { RedisPort, RedisEvent } from './port.js';
 import { answer, done } from './errors.js';
-import { type Fields, redisCommands, type Run } from './commands.js';
+import { redisCommands } from './commands.js';
+import type { Fields, Run } from './run.js';
 import { namesIn } from './names.js';
 import type { RedisClientOptions } from './options.js';
 import type { Reason } from './reasons.js';

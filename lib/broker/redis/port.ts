@@ -144,6 +144,9 @@ export interface Recalled {
   readonly ageMs: number;
 }
 
+/** The lease of a pod: so long after the last renewal its members are counted by others. */
+export const LEASE_MS = 10_000;
+
 export const GLOBAL_CHANNEL = 'realtime:global';
 export const CONTROL_CHANNEL = 'realtime:control';
 const ROOM_PREFIX = 'realtime:room:';

@@ -7,7 +7,7 @@ import type { Clock } from '../../clock.js';
 import type { RedisPort } from './port.js';
 import { errorOf, isReply } from './errors.js';
 import { redisClient, type Session } from './client.js';
-import { runOn } from './commands.js';
+import { runOn } from './run.js';
 import { type RedisClientOptions, connectionOptions, whereOf } from './options.js';
 import { advised, type Reason, reasons, unfit } from './reasons.js';
 

@@ -1,6 +1,6 @@
 /**
  * Check, place, append and publish in one script: as separate commands messages of two pods come out in another order than
- * their offsets (909 of 4,000 measured). Keys and entries are those of `log-scripts.ts`; besides:
+ * their offsets (909 of 4,000 measured). Keys and entries are those of `lua/log.ts`; besides:
  *
  *   {channel}:pos        f  calls that were settled by a later try of themselves, each with its deadline
  *   {channel}:call:ID    what a call was answered, where the log cannot tell it later
@@ -13,6 +13,7 @@
  * asked for again: the tail of the log, the keys and the mark say whether it ran, and if so it is answered as it was then.
  * If not, it runs now and its id stays in `f` until its deadline: the first try, should it still come, finds it there.
  */
+import { GLOBAL_BIT, OUTSIDE_BIT } from '../../../protocol/position.js';
 import { ENTRIES, lives, ONLY_EPOCH } from './log.js';
 
 const LATE = `
@@ -55,7 +56,7 @@ end
 if isWhole then isTold = true end
 local mine, hasRun, th = {}, false, 0
 for i = 13, #ARGV, 3 do
-  local bits, digest = string.format('%05x', tonumber(ARGV[i]) % 0x100000), ARGV[i + 1]
+  local bits, digest = string.format('%05x', tonumber(ARGV[i]) % ${OUTSIDE_BIT}), ARGV[i + 1]
   local id = found[bits .. '",' .. ARGV[i + 2]]
   if digest ~= '' then
     th = th + 1
@@ -128,7 +129,7 @@ for i = 13, #ARGV, 3 do
   ${found}if first then
     answers[#answers + 1] = string.sub(first, 37) == digest and 'd' .. string.sub(first, 1, 36) or 'k'
   else
-    local logged = bits % 0x200000 < 0x100000
+    local logged = bits % ${GLOBAL_BIT} < ${OUTSIDE_BIT}
     if logged then offset = offset + 1 end
     local id = id_of(ms, tag, offset, bits)
     local payload = '{"id":"' .. id .. '",' .. ARGV[i + 2]

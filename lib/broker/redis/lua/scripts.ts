@@ -1,5 +1,5 @@
 /**
- * What runs inside Redis: members, probe, leases, and a log's own (`log-scripts.ts`). All keys of a script hash with one
+ * What runs inside Redis: members, probe, leases, and a log's own (`lua/log.ts`). All keys of a script hash with one
  * channel, so it runs on a Cluster too, where PUBLISH is SPUBLISH. Redis 7 or newer, or what speaks like it.
  *
  * `#!lua` makes Redis refuse the whole script (READONLY, OOM, MISCONF, NOREPLICAS) before its first line: what was

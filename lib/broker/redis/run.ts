@@ -1,0 +1,26 @@
+/** How a script or a command gets to the node that has its keys: the one thing that differs between kinds of Redis. */
+import type { Cluster, Redis } from 'ioredis';
+import { isReply } from './errors.js';
+import type { Script } from './lua/scripts.js';
+
+/** Runs a script where its keys are. */
+export type Run = (
+  script: Script,
+  keys: readonly string[],
+  args: readonly (string | number)[],
+) => Promise<unknown>;
+
+/** HMGET: fields of one hash, without a script. */
+export type Fields = (key: string, names: readonly string[]) => Promise<unknown>;
+
+/** EVALSHA; where Redis does not know the script (restarted, flushed, another node), EVAL of the same call. */
+export const runOn =
+  (redis: Redis | Cluster): Run =>
+  async (script, keys, args) => {
+    try {
+      return await redis.evalsha(script.sha, keys.length, ...keys, ...args);
+    } catch (thrown) {
+      if (!isReply(thrown) || !thrown.message.startsWith('NOSCRIPT')) throw thrown;
+      return redis.eval(script.lua, keys.length, ...keys, ...args);
+    }
+  };
