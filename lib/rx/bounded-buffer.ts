@@ -1,10 +1,13 @@
 /**
- * Stands between what a connection is sent and what its kernel takes. A value goes through at once while the sink is
- * idle; else it waits, in order. The value in flight counts until it is taken, half taken or not. When one more would
- * pass the bound, everything that waits is dropped and the stream ends with `overflow`: a slow reader is cut, never
- * waited for.
+ * The bounded buffer between what a connection is sent and what its kernel takes.
+ *
+ *   next(value) ─► idle ─────────► take
+ *                  busy ─► waits ─► take, when `taken` is called
+ *                  busy and the bound is reached ─► all that waits is dropped, `overflow`
+ *
+ * The value in flight counts until all of it is taken. So a slow reader is cut, never waited for.
  */
-import { Observable, type OperatorFunction } from 'rxjs';
+import type { NextObserver } from 'rxjs';
 import type { Bound } from './coalesce.js';
 
 /** What a value weighs: the messages in it, and their bytes. */
@@ -13,21 +16,11 @@ export interface Weighed {
   readonly bytes: Uint8Array;
 }
 
-/** What takes the values, one at a time. */
-export interface Sink<T> {
-  readonly bound: Bound;
-  now(): number;
-  take(value: T): void;
-  /** Whether everything was taken. Asked right after each hand-over: a callback would come a turn late. */
-  idle(): boolean;
-  overflow(): void;
-}
-
 /**
- * The operator's one object a connection; a chain of operators would cost 0.64 kB a link. `boundedBuffer` is its rxjs
- * form; the outbox, where there are 10,000 of them, is one: a sink apart would be another object to fetch for each member.
+ * An operator as one object: an observer for what comes in, abstract methods for where it goes. A chain of operators costs
+ * 0.64 kB a link and connection, and a sink apart is one more object to fetch for each member: so the outbox extends it.
  */
-export abstract class BoundedBuffer<T extends Weighed> implements Sink<T> {
+export abstract class BoundedBuffer<T extends Weighed> implements NextObserver<T> {
   /** Messages and bytes handed on and not yet taken. */
   messages = 0;
   bytes = 0;
@@ -39,7 +32,9 @@ export abstract class BoundedBuffer<T extends Weighed> implements Sink<T> {
 
   abstract get bound(): Bound;
   abstract now(): number;
+  /** Values go to it one at a time. */
   abstract take(value: T): void;
+  /** Whether everything was taken. Asked right after each `take`: a callback would come a turn late. */
   abstract idle(): boolean;
   abstract overflow(): void;
 
@@ -100,70 +95,3 @@ export abstract class BoundedBuffer<T extends Weighed> implements Sink<T> {
     this.since = this.now();
   }
 }
-
-/** One whose sink is another's. */
-export class SinkBuffer<T extends Weighed> extends BoundedBuffer<T> {
-  constructor(private readonly sink: Sink<T>) {
-    super();
-  }
-
-  get bound(): Bound {
-    return this.sink.bound;
-  }
-
-  now(): number {
-    return this.sink.now();
-  }
-
-  take(value: T): void {
-    this.sink.take(value);
-  }
-
-  idle(): boolean {
-    return this.sink.idle();
-  }
-
-  overflow(): void {
-    this.sink.overflow();
-  }
-}
-
-export interface BoundedBufferOptions {
-  readonly bound: Bound;
-  readonly now: () => number;
-  readonly idle: () => boolean;
-  /** Emits whenever the consumer has taken what it was handed. */
-  readonly taken$: Observable<unknown>;
-  readonly overflow: () => void;
-}
-
-export const boundedBuffer =
-  <T extends Weighed>({
-    bound,
-    now,
-    idle,
-    taken$,
-    overflow,
-  }: BoundedBufferOptions): OperatorFunction<T, T> =>
-  (source$) =>
-    new Observable<T>((subscriber) => {
-      const buffer = new SinkBuffer<T>({
-        bound,
-        now,
-        idle,
-        take: (value) => subscriber.next(value),
-        overflow: () => {
-          overflow();
-          subscriber.complete();
-        },
-      });
-      subscriber.add(() => buffer.end());
-      subscriber.add(taken$.subscribe(() => buffer.taken()));
-      subscriber.add(
-        source$.subscribe({
-          next: (value) => buffer.next(value),
-          error: (error: unknown) => subscriber.error(error),
-          complete: () => subscriber.complete(),
-        }),
-      );
-    });
