@@ -1,0 +1,225 @@
+/** Joins, leaves and publishes of one room, in virtual time. */
+import t from 'tap';
+import { GLOBAL } from '../../lib/protocol/position.js';
+import { leftovers, LINGER_MS, offsetOf, publish, scripted } from '../support/hub-checks.js';
+
+t.test(
+  'when a member publishes, then every member gets the message once, the sender too, and its ack',
+  async (t) => {
+    const w = scripted();
+    const [a, b, c] = [
+      w.connect({ room: 'r' }),
+      w.connect({ room: 'r' }),
+      w.connect({ room: 's' }),
+    ];
+    w.clock.advance(10);
+    a.chat('r', 'one', 'ref-1');
+    w.clock.advance(10);
+    t.same(
+      [a, b, c].map((peer) => peer.texts('r')),
+      [['one'], ['one'], []],
+    );
+    t.equal(a.told('ack').length, 1);
+    t.equal(a.told('ack')[0]?.['id'], b.chats('r')[0]?.id);
+    publish(w, GLOBAL, 'to all');
+    w.clock.advance(10);
+    t.same(
+      [a, b, c].map((peer) => peer.texts(GLOBAL)),
+      [['to all'], ['to all'], ['to all']],
+    );
+    t.notOk('room' in (c.chats(GLOBAL)[0] ?? { room: 1 }), 'a global message carries no room');
+    await leftovers(t, w, [a, b, c]);
+    t.equal(w.broker.channels(), 0);
+  },
+);
+
+t.test(
+  'when a connection opens, then it gets `welcome`, `joined` of the global log and `joined` of its room',
+  async (t) => {
+    const w = scripted();
+    w.broker.others.set('r', 4);
+    const a = w.connect({ room: 'r', userId: 'alice' });
+    w.clock.advance(10);
+    t.same(
+      a.told().map(({ event, room }) => [event, room]),
+      [
+        ['welcome', undefined],
+        ['joined', undefined],
+        ['joined', 'r'],
+      ],
+    );
+    t.match(a.told('joined')[1], { position: null, members: 5, presence: true });
+    await leftovers(t, w, [a]);
+  },
+);
+
+t.test(
+  "when a member has `joined`, then `position` is the log's last message, and every later one arrives",
+  async (t) => {
+    const w = scripted();
+    const a = w.connect({ room: 'r' });
+    w.clock.advance(1);
+    a.chat('r', 1);
+    a.chat('r', 2);
+    w.clock.advance(1);
+    const b = w.connect({ room: 'r' });
+    w.clock.advance(1);
+    a.chat('r', 3);
+    w.clock.advance(1);
+    const joined = b.told('joined').find(({ room }) => room === 'r');
+    t.equal(joined?.['position'], a.chats('r')[1]?.id);
+    const said = b.heard().find(({ room, type }) => room === 'r' && type === 'system');
+    t.equal(offsetOf(said?.id ?? null), 2, 'its own id shows that place, and is a good last_id');
+    t.same(b.texts('r'), [3]);
+    await leftovers(t, w, [a, b]);
+  },
+);
+
+t.test(
+  'when a publish follows a join at once, then it waits for the join and arrives in order',
+  async (t) => {
+    const w = scripted();
+    w.broker.openMs = 50;
+    w.broker.membersMs = 20;
+    const a = w.connect();
+    a.join('r', 'j');
+    a.chat('r', 1, 'one');
+    a.chat('r', 2, 'two');
+    w.clock.advance(30);
+    t.same(a.texts('r'), [], 'the room is not open yet');
+    t.equal(w.broker.underway(), 0);
+    w.clock.advance(100);
+    t.same(a.texts('r'), [1, 2]);
+    const order = a
+      .heard()
+      .filter(({ type, room }) => room === 'r' || type === 'chat')
+      .map(({ type, data }) => (type === 'chat' ? data : (data as { event: string }).event));
+    t.same(order, ['joined', 1, 2]);
+    t.same(
+      a.told('ack').map(({ ref }) => ref),
+      ['one', 'two'],
+    );
+    await leftovers(t, w, [a]);
+    t.equal(w.broker.channels(), 0);
+  },
+);
+
+t.test(
+  'when join, chat and leave come before the room is open, then the chat is published and nothing is received',
+  async (t) => {
+    const w = scripted();
+    w.broker.openMs = 50;
+    const a = w.connect();
+    a.join('r');
+    a.chat('r', 1, 'one');
+    a.leave('r', 'l');
+    w.clock.advance(200);
+    t.equal(w.broker.top('r').offset, 1);
+    t.equal(a.told('ack').length, 1);
+    t.same(a.told('left'), [{ event: 'left', room: 'r', reason: 'asked', ref: 'l' }]);
+    t.same(
+      a.told('joined').map(({ room }) => room),
+      [undefined],
+      'never said to be in',
+    );
+    t.same(a.texts('r'), []);
+    await leftovers(t, w, [a]);
+    t.equal(w.broker.channels(), 0);
+  },
+);
+
+t.test('when a connection closes while it joins, then nothing is left', async (t) => {
+  for (const ms of [0, 10, 40, 60]) {
+    const w = scripted();
+    w.broker.openMs = 30;
+    w.broker.membersMs = 20;
+    const a = w.connect({ room: 'r' });
+    a.chat('r', 1);
+    w.clock.advance(ms);
+    a.go();
+    w.clock.advance(LINGER_MS + 1_000);
+    t.same(
+      [w.broker.channels(), w.clock.pending(), w.connections.size, [...w.occupied()].length],
+      [0, 0, 0, 0],
+      `after ${ms} ms`,
+    );
+  }
+});
+
+t.test('when a member joins again, then it gets `joined` twice and is one member', async (t) => {
+  const w = scripted();
+  const a = w.connect();
+  a.join('r', 'one');
+  w.clock.advance(5);
+  a.join('r', 'two');
+  a.chat('r', 1);
+  w.clock.advance(5);
+  t.same(
+    a.told('joined').map(({ room, ref, members }) => [room, ref, members]),
+    [
+      [undefined, undefined, 1],
+      ['r', 'one', 1],
+      ['r', 'two', 1],
+    ],
+  );
+  t.same(a.texts('r'), [1]);
+  a.leave('r');
+  w.clock.advance(5);
+  t.equal(w.occupied().get('r'), undefined);
+  await leftovers(t, w, [a]);
+});
+
+t.test(
+  'when a connection joins twice before the room is open, then both joins are answered',
+  async (t) => {
+    const w = scripted();
+    w.broker.openMs = 50;
+    const a = w.connect();
+    a.join('r', 'one');
+    a.join('r', 'two');
+    w.clock.advance(200);
+    const refs = a.told('joined').flatMap(({ ref }) => (ref === undefined ? [] : [ref]));
+    t.same(refs, ['one', 'two']);
+    await leftovers(t, w, [a]);
+  },
+);
+
+t.test(
+  'when a channel cannot be opened, then every joiner gets `left` with reason `failed`, a later one too',
+  async (t) => {
+    const w = scripted();
+    const a = w.connect();
+    w.clock.advance(10);
+    w.broker.openMs = -1;
+    a.join('r', 'one');
+    w.clock.advance(10);
+    w.broker.openMs = 0;
+    w.broker.fail('r');
+    w.clock.advance(10);
+    t.match(a.told('left'), [{ room: 'r', reason: 'failed' }]);
+    a.join('r', 'two');
+    w.clock.advance(10);
+    const answers = a.told().filter(({ room, ref }) => room === 'r' && ref === 'two');
+    t.equal(answers.length, 1, 'the second join is answered');
+    await leftovers(t, w, [a]);
+  },
+);
+
+t.test(
+  'when the broker refuses a publish, then the sender gets an error and nobody gets the message',
+  async (t) => {
+    const w = scripted();
+    const a = w.connect({ room: 'r' });
+    w.clock.advance(10);
+    w.broker.refuse = { _tag: 'Unavailable', detail: 'nothing took it' };
+    a.chat('r', 1, 'one');
+    w.broker.refuse = { _tag: 'KeyReused' };
+    a.chat('r', 2, 'two');
+    w.clock.advance(10);
+    t.match(a.errors(), [
+      { code: 'unavailable', ref: 'one' },
+      { code: 'invalid_message', ref: 'two' },
+    ]);
+    t.same([a.told('ack'), a.texts('r')], [[], []]);
+  },
+);
