@@ -8,6 +8,7 @@ import { type AddressInfo, Server as NetServer } from 'node:net';
 import { brokerNameOf } from './broker/from-config.js';
 import type { Receipt } from './broker/index.js';
 import { type Clock, systemClock } from './clock.js';
+import { appKey } from './protocol/idempotency-key.js';
 import { type Json, named } from './protocol/json.js';
 import { type MessageType, validatedDraft } from './protocol/publication.js';
 import { SERVER } from './protocol/payload.js';
@@ -51,7 +52,7 @@ export interface Notice {
    * it stands.
    */
   readonly data: Json;
-  /** Idempotency key: the same one within 5 minutes is stored once. */
+  /** Idempotency key: the same one within 5 minutes is sent once. No key of a client or of a program over HTTP equals it. */
   readonly key?: string;
 }
 
@@ -147,7 +148,7 @@ export const app = ({
     if (flaw !== undefined) throw new TypeError(flaw);
     const { type = 'notification', from = SERVER, data, key } = notice;
     const room = notice.room ?? GLOBAL;
-    const fields = { room, type, from, data, at: clock.wall(), key };
+    const fields = { room, type, from, data, at: clock.wall(), key: appKey(key) };
     const draft = validatedDraft(fields);
     if (isLeft(draft)) throw new TypeError(draft.left.text);
     if (running === undefined) throw new Error(stopped === undefined ? UNSTARTED : ENDED);

@@ -288,6 +288,18 @@ t.test('when a message was published, then its receipt is a plain object', async
   });
 });
 
+t.test('when the key of a program looks like one of a client, then both are sent', async (t) => {
+  const pod = await startPod(t);
+  const client = await pod.connect('/ws/r');
+  const id = '6f1f8a0c-52a0-4c33-9b60-7d2f0a8f4c11';
+  client.send({ type: 'chat', data: 'client', id });
+  await client.heard({ data: { event: 'ack' } });
+  for (const key of [client.userId === null ? `:${id}` : `${client.userId}:${id}`, id]) {
+    const published = await pod.app.publish({ room: 'r', type: 'chat', data: 'program', key });
+    t.equal(published.duplicate, false, key);
+  }
+});
+
 t.test('after its end an app takes nothing more', async (t) => {
   const pod = await startPod(t);
   await pod.app.stop({ hurry: true });

@@ -1,10 +1,15 @@
 /**
- * Idempotency keys that this pod has seen, for 5 minutes (contract section 1) and at most 100,000 of them (about
- * 25 MB). When there are more, the oldest is forgotten of one who has most: no user's flood pushes out what others said.
- * Where none has many, the oldest of all: that is a flood of many who cannot be told apart.
+ * Idempotency keys that this pod has seen, for 5 minutes (docs/protocol.md, section 14) and at most 100,000 of them (about
+ * 25 MB). When there are more, one of the owners with the most keys loses its oldest: no user can push out the keys of others.
+ * When no owner has many keys, the oldest of all goes: that is a flood of many who cannot be told apart.
  */
 import type { Clock } from '../clock.js';
-import { KEY_TTL_MS } from '../protocol/idempotency-key.js';
+import {
+  type IdempotencyKey,
+  KEY_TTL_MS,
+  keyField,
+  ownerName,
+} from '../protocol/idempotency-key.js';
 import type { Room } from '../protocol/position.js';
 
 /** The message that a key stands for: its id, and a digest of its data. */
@@ -14,16 +19,16 @@ export interface Keyed {
 }
 
 export interface IdempotencyKeys {
-  readonly get: (room: Room, key: string) => Keyed | undefined;
-  readonly set: (room: Room, key: string, keyed: Keyed) => void;
+  readonly get: (room: Room, key: IdempotencyKey) => Keyed | undefined;
+  readonly set: (room: Room, key: IdempotencyKey, keyed: Keyed) => void;
   readonly size: () => number;
 }
 
 const MAX_KEYS = 100_000;
-/** Of the levels below, 128 keys: who has fewer does not flood. */
+/** Of the levels below: 128 keys. An owner with fewer does not flood. */
 const FLOOD_LEVEL = 7;
 
-/** Two queues go through each key, as all live equally long: everybody's, and its owner's. */
+/** Each key stands in two queues, as all live equally long: that of all keys, and that of its owner. */
 interface Entry extends Keyed {
   readonly name: string;
   readonly until: number;
@@ -42,8 +47,8 @@ interface Owner {
 }
 
 /**
- * A queue by hand: the first of a map that much was deleted from is found only behind all the holes, which took 37 µs a key
- * and 11 ms at times. Levels are powers of two, so an owner changes them seldom, and who has most is known to a factor of two.
+ * A linked queue: the first entry of a map with many deleted entries is found only behind all the holes, which took 37 µs a key
+ * and 11 ms at times. Levels are powers of two: an owner changes them seldom, and the one with most is known to a factor of two.
  */
 export const idempotencyKeys = ({ scheduler }: Clock): IdempotencyKeys => {
   const seen = new Map<string, Entry>();
@@ -109,14 +114,14 @@ export const idempotencyKeys = ({ scheduler }: Clock): IdempotencyKeys => {
 
   return {
     get: (room, key) => {
-      const entry = seen.get(`${room} ${key}`);
+      const entry = seen.get(nameOf(room, key));
       return entry !== undefined && entry.until > scheduler.now() ? entry : undefined;
     },
     set: (room, key, { id, digest }) => {
       const now = scheduler.now();
-      const name = `${room} ${key}`;
+      const name = nameOf(room, key);
       makeRoom(now);
-      // whoever sets a key has looked: what it stood for, it goes on to stand for
+      // the caller has looked before: a key keeps the message that it stands for
       if (seen.has(name)) return;
       append({
         id,
@@ -136,8 +141,8 @@ export const idempotencyKeys = ({ scheduler }: Clock): IdempotencyKeys => {
 /** −1 of none. */
 const levelOf = (count: number): number => 31 - Math.clz32(count);
 
-/** Whose a key is (`codec/key.ts`): the user's whose name stands in front, or the room's, as all share one there who are not known. */
-const ownerIn = (room: Room, key: string): string => {
-  const colon = key.indexOf(':');
-  return colon === 0 ? `${room}:` : key.slice(0, Math.max(0, colon));
-};
+const nameOf = (room: Room, key: IdempotencyKey): string => `${room} ${keyField(key)}`;
+
+/** The owner of a key. All anonymous clients of a room are one. */
+const ownerIn = (room: Room, { owner }: IdempotencyKey): string =>
+  owner._tag === 'Anonymous' ? `${room}:` : ownerName(owner);

@@ -15,7 +15,7 @@ import {
   type PublishRequest,
 } from '../protocol/publish-request.js';
 import { type Draft, type DraftFields, draftOf } from '../protocol/publication.js';
-import { clientKey, programKey } from '../protocol/idempotency-key.js';
+import { apiKey, clientKey, keyField } from '../protocol/idempotency-key.js';
 import type { HubEvent } from '../hub-event.js';
 import { HOOK_FAILED, type HookFault, type HttpSender } from '../hooks.js';
 import type { Moderate, Moderated } from '../hook-moderation.js';
@@ -110,11 +110,11 @@ const draftsOf = (
     // `GLOBAL_PUBLISH` is about clients: whoever may post may say to all what its token does not forbid
     if (!mayPublish(rights, room))
       return E.left(problem(403, `${place}room: the token does not allow this room`));
-    const key = userId === null ? programKey(ref) : clientKey(userId, ref);
+    const key = userId === null ? apiKey(ref) : clientKey(userId, ref);
     const fields: DraftFields = { room, type, from: userId ?? API, data, at, key };
     const draft = draftOf(fields);
     if (E.isLeft(draft)) return E.left(problem(400, place + draft.left.text));
-    const name = key === undefined ? undefined : `${room} ${key}`;
+    const name = key === undefined ? undefined : `${room} ${keyField(key)}`;
     const before = name === undefined ? undefined : keyed.get(name);
     if (before !== undefined && before.digest !== draft.right.digest) return E.left(reused(place));
     if (name !== undefined) keyed.set(name, draft.right);

@@ -1,24 +1,69 @@
 /**
- * Idempotency keys (contract section 1): what a client's `id` stands for in a room. Nobody's key can be another's, so the
- * name in front of the colon holds none, and no user is called like the two that are no users.
+ * Idempotency keys (docs/protocol.md, section 14): a message with the key of an earlier one is not sent again. A key is its owner
+ * and the owner's own text, so keys of different owners never collide. Only Redis needs both in one text: `keyField`.
  */
 
 /** So long a key stands for its message. */
 export const KEY_TTL_MS = 300_000;
 
+export type KeyOwner =
+  | { readonly _tag: 'User'; readonly userId: string }
+  /** All clients of a room that have no user id. */
+  | { readonly _tag: 'Anonymous' }
+  /** All programs that publish over HTTP and have no user id. */
+  | { readonly _tag: 'Api' }
+  /** The programs that this service is a part of. */
+  | { readonly _tag: 'App' };
+
+export interface IdempotencyKey {
+  readonly owner: KeyOwner;
+  readonly ref: string;
+}
+
+const ANONYMOUS: KeyOwner = { _tag: 'Anonymous' };
+const API: KeyOwner = { _tag: 'Api' };
+const APP: KeyOwner = { _tag: 'App' };
+
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-/** A user's own key; of those who are not known only a UUID is one, as they share the room's. */
-export const clientKey = (userId: string | null, ref: string | undefined): string | undefined => {
+/** The key of a user. Of clients without a user id only a UUID is a key, as they share those of the room. */
+export const clientKey = (
+  userId: string | null,
+  ref: string | undefined,
+): IdempotencyKey | undefined => {
   if (ref === undefined) return undefined;
-  if (userId !== null) return `${nameOf(userId)}:${ref}`;
-  return UUID.test(ref) ? `:${ref.toLowerCase()}` : undefined;
+  if (userId !== null) return { owner: { _tag: 'User', userId }, ref };
+  return UUID.test(ref) ? { owner: ANONYMOUS, ref: ref.toLowerCase() } : undefined;
 };
 
-/** The key of a program that is no user: any text is one, as they know of each other. */
-export const programKey = (ref: string | undefined): string | undefined =>
-  ref === undefined ? undefined : `%:${ref}`;
+/** The key of a program over HTTP that has no user id: any text. */
+export const apiKey = (ref: string | undefined): IdempotencyKey | undefined =>
+  ref === undefined ? undefined : { owner: API, ref };
 
-/** `%25` and `%3A` are the only escapes, so `%` alone is nobody. */
-const nameOf = (userId: string): string =>
-  userId.replaceAll(/[%:]/g, (character) => encodeURIComponent(character));
+/** The key of the embedding program: any text. */
+export const appKey = (ref: string | undefined): IdempotencyKey | undefined =>
+  ref === undefined ? undefined : { owner: APP, ref };
+
+/**
+ * A name for each owner, without a colon. `%25` and `%3A` are the only escapes of a user id, so `%` and `%%` are the names of
+ * no user, and no user id is empty.
+ */
+export const ownerName = (owner: KeyOwner): string => {
+  switch (owner._tag) {
+    case 'User':
+      return owner.userId.replaceAll(/[%:]/g, (character) => encodeURIComponent(character));
+    case 'Anonymous':
+      return '';
+    case 'Api':
+      return '%';
+    case 'App':
+      return '%%';
+  }
+};
+
+/**
+ * A key as one text, the same on all pods: `OWNER:REF`. A key of the embedding program without a colon is `REF` alone, as it was
+ * in version 0.1: pods of both versions agree about it.
+ */
+export const keyField = ({ owner, ref }: IdempotencyKey): string =>
+  owner._tag === 'App' && !ref.includes(':') ? ref : `${ownerName(owner)}:${ref}`;

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import * as E from 'fp-ts/lib/Either.js';
 import * as O from 'fp-ts/lib/Option.js';
+import type { IdempotencyKey } from './idempotency-key.js';
 import { isSystemEvent, type Refusal } from './system-event.js';
 import {
   formatId,
@@ -25,7 +26,7 @@ export interface Draft {
   /** Takes an offset and stands in the log. */
   readonly logged: boolean;
   /** Idempotency: the same key within 5 minutes is stored once, if `digest`, of the type and the data, is the same too. */
-  readonly key: string | undefined;
+  readonly key: IdempotencyKey | undefined;
   readonly digest: string;
   /** The connection that must not hear this: nobody hears of their own coming. */
   readonly except: string | undefined;
@@ -66,7 +67,7 @@ export interface DraftFields {
   readonly data: Json;
   /** Unix ms. */
   readonly at: number;
-  readonly key?: string | undefined;
+  readonly key?: IdempotencyKey | undefined;
 }
 
 /**
@@ -126,7 +127,7 @@ const fieldFlaw = ({ room, type, from, key, data }: DraftFields): string | undef
   return (
     named('room', roomFlaw(room)) ??
     named('from', textFlaw(from)) ??
-    named('key', key === undefined ? undefined : textFlaw(key)) ??
+    named('key', key === undefined ? undefined : textFlaw(key.ref)) ??
     dataFlaw(type, data)
   );
 };

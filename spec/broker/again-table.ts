@@ -7,6 +7,7 @@ import type { Again, RedisPort, Outcome } from '../../lib/broker/redis/port.js';
 import type { Draft } from '../../lib/protocol/publication.js';
 import type { Room } from '../../lib/protocol/position.js';
 import { draft, left, right } from '../support/watched-bus.js';
+import { keyIn } from '../support/keys.js';
 
 export interface AgainKind {
   /** In the bus' own Redis: the log keeps so many. */
@@ -75,9 +76,9 @@ export const asksAgain = async (
     const said = call(bus, 'ran', [
       text('ran', 'a'),
       text('ran', 'a'),
-      text('ran', 'key', { key: 'k', digest: 'D' }),
-      text('ran', 'key', { key: 'k', digest: 'D' }),
-      text('ran', 'key', { key: 'k', digest: 'E' }),
+      text('ran', 'key', { key: keyIn('k'), digest: 'D' }),
+      text('ran', 'key', { key: keyIn('k'), digest: 'D' }),
+      text('ran', 'key', { key: keyIn('k'), digest: 'E' }),
     ]);
     const outcomes = await said.first();
     t.same(
@@ -182,8 +183,8 @@ export const asksAgain = async (
     async (t) => {
       const bus = await open(1_000);
       const said = call(bus, 'much', [text('much', 'a')]);
-      const keyed = call(bus, 'much', [text('much', 'k', { key: 'K', digest: 'D' })]);
-      const unsaid = call(bus, 'much', [text('much', 'l', { key: 'L', digest: 'D' })]);
+      const keyed = call(bus, 'much', [text('much', 'k', { key: keyIn('K'), digest: 'D' })]);
+      const unsaid = call(bus, 'much', [text('much', 'l', { key: keyIn('L'), digest: 'D' })]);
       await said.first();
       const outcomes = await keyed.first();
       await others(bus, 'much', 1_100);

@@ -28,6 +28,7 @@ import {
   texts,
 } from '../support/watched-bus.js';
 import { asksAgain } from './again-table.js';
+import { keyIn } from '../support/keys.js';
 
 export interface Kind {
   readonly name: string;
@@ -191,7 +192,7 @@ export const behaves = async (test: Test, kind: Kind): Promise<void> => {
       const channel = channelOf('keys');
       await right(a.bus.subscribe([channel]));
       const keyed = (key: string, digest: string): Draft =>
-        draft('keys', `"k":"${key}"}`, { key, digest });
+        draft('keys', `"k":"${key}"}`, { key: keyIn(key), digest });
       const say = (bus: RedisPort, ...drafts: readonly Draft[]) =>
         right(
           bus.publish(
@@ -237,7 +238,7 @@ export const behaves = async (test: Test, kind: Kind): Promise<void> => {
   );
 
   await test.test('after its deadline it does nothing at all', async (t) => {
-    const drafts = [draft('late', '"x":1}', { key: 'k', digest: 'D' })];
+    const drafts = [draft('late', '"x":1}', { key: keyIn('k'), digest: 'D' })];
     t.equal(await left(a.bus.publish('late', drafts, [0], 77, Date.now() - 1_000)), 'Late');
     t.equal(await at(`{${channelOf('late')}}:pos`, 'EXISTS'), 0);
     t.equal(await at(`{${channelOf('late')}}:key:k`, 'EXISTS'), 0);
@@ -467,7 +468,7 @@ export const behaves = async (test: Test, kind: Kind): Promise<void> => {
       await left(
         a.bus.publish(
           'full',
-          [draft('full', '"x":1}', { key: 'k', digest: 'D' })],
+          [draft('full', '"x":1}', { key: keyIn('k'), digest: 'D' })],
           [0],
           77,
           later(),

@@ -13,6 +13,7 @@ import { payloadOf, presenceData, SERVER } from '../../lib/protocol/payload.js';
 import type { ControlCommand } from '../../lib/broker/control-command.js';
 import { GLOBAL, type MessageId, parseId, type Room } from '../../lib/protocol/position.js';
 import type { VirtualClock } from '../support/virtual-clock.js';
+import { keyIn } from '../support/keys.js';
 
 /** Brokers of one cluster, in a time of their own. */
 export interface Cluster {
@@ -206,7 +207,7 @@ const contractOf = (t: Test, build: () => Cluster): void => {
     const listener = b.listen('r');
     b.settle();
     const before = b.publish({ room: 'r' });
-    const now = ['k', 'k', undefined, undefined].map((key) => {
+    const now = [keyIn('k'), keyIn('k'), undefined, undefined].map((key) => {
       const at = b.clock.wall();
       const draft = draftOf({ room: 'r', type: 'chat', from: 'a', data: 1, at, key });
       return isRight(draft) ? b.brokerAt(0).publishNow?.(draft.right) : undefined;
@@ -279,11 +280,11 @@ const contractOf = (t: Test, build: () => Cluster): void => {
       const b = bench();
       const listener = b.listen('r');
       b.settle();
-      const first = b.publish({ room: 'r', data: 'one', key: 'alice:k' });
+      const first = b.publish({ room: 'r', data: 'one', key: keyIn('alice:k') });
       b.settle();
-      const again = b.publish({ room: 'r', data: 'one', key: 'alice:k' }, 1);
-      const other = b.publish({ room: 'r', data: 'two', key: 'alice:k' }, 1);
-      const elsewhere = b.publish({ room: 's', data: 'two', key: 'alice:k' }, 1);
+      const again = b.publish({ room: 'r', data: 'one', key: keyIn('alice:k') }, 1);
+      const other = b.publish({ room: 'r', data: 'two', key: keyIn('alice:k') }, 1);
+      const elsewhere = b.publish({ room: 's', data: 'two', key: keyIn('alice:k') }, 1);
       const without = b.publish({ room: 'r', data: 'one' }, 1);
       b.settle();
       t.match(receiptOf(again), { id: receiptOf(first).id, duplicate: true, scope: 'cluster' });
@@ -304,7 +305,7 @@ const contractOf = (t: Test, build: () => Cluster): void => {
     const b = bench();
     const listener = b.listen('r');
     b.settle();
-    const sent = [0, 1, 0, 1].map((pod) => b.publish({ room: 'r', data: 1, key: 'k' }, pod));
+    const sent = [0, 1, 0, 1].map((pod) => b.publish({ room: 'r', data: 1, key: keyIn('k') }, pod));
     b.settle();
     const ids = new Set(sent.map((each) => receiptOf(each).id));
     t.equal(ids.size, 1);

@@ -10,6 +10,7 @@ import { draftOf } from '../../lib/protocol/publication.js';
 import { GLOBAL, parseId, type Room, type LogPosition } from '../../lib/protocol/position.js';
 import { type VirtualClock, virtualClock } from '../support/virtual-clock.js';
 import { brokerContract } from './contract.js';
+import { keyIn } from '../support/keys.js';
 
 const DAY_MS = 86_400_000;
 
@@ -33,7 +34,14 @@ const world = (): { readonly clock: VirtualClock; readonly broker: Broker } => {
 };
 
 const say = ({ broker, clock }: ReturnType<typeof world>, room: Room, key?: string): Receipt => {
-  const draft = draftOf({ room, type: 'chat', from: 'a', data: 1, at: clock.wall(), key });
+  const draft = draftOf({
+    room,
+    type: 'chat',
+    from: 'a',
+    data: 1,
+    at: clock.wall(),
+    key: key === undefined ? undefined : keyIn(key),
+  });
   if (isLeft(draft)) throw new Error(draft.left.text);
   let receipt: Receipt | undefined;
   broker.publish(draft.right).subscribe((result) => {
@@ -162,43 +170,43 @@ t.test('at most 100,000 keys are kept, the oldest is forgotten first', async (t)
   const clock = virtualClock();
   const keys = idempotencyKeys(clock);
   const keyed = { id: 'x', digest: 'y' };
-  for (let i = 0; i < 100_001; i++) keys.set('r', `k${i}`, keyed);
-  t.equal(keys.get('r', 'k0'), undefined);
-  t.match(keys.get('r', 'k1'), keyed);
-  t.match(keys.get('r', 'k100000'), keyed);
+  for (let i = 0; i < 100_001; i++) keys.set('r', keyIn(`k${i}`), keyed);
+  t.equal(keys.get('r', keyIn('k0')), undefined);
+  t.match(keys.get('r', keyIn('k1')), keyed);
+  t.match(keys.get('r', keyIn('k100000')), keyed);
   clock.advance(KEY_TTL_MS);
-  t.equal(keys.get('r', 'k100000'), undefined);
+  t.equal(keys.get('r', keyIn('k100000')), undefined);
 });
 
 t.test('when there are 100,000 keys, who has most of them forgets one', async (t) => {
   const clock = virtualClock();
   const keys = idempotencyKeys(clock);
   const keyed = { id: 'x', digest: 'y' };
-  const has = (room: Room, key: string): boolean => keys.get(room, key) !== undefined;
+  const has = (room: Room, key: string): boolean => keys.get(room, keyIn(key)) !== undefined;
   const mine = [
     ['r', 'alice:1'],
     ['s', 'alice:2'],
     ['r', '%:1'],
     ['', ':anybody'],
   ] as const;
-  for (const [room, key] of mine) keys.set(room, key, keyed);
-  for (let i = 0; i < 250_000; i++) keys.set(`r${i % 50}`, `mallory:${i}`, keyed);
+  for (const [room, key] of mine) keys.set(room, keyIn(key), keyed);
+  for (let i = 0; i < 250_000; i++) keys.set(`r${i % 50}`, keyIn(`mallory:${i}`), keyed);
   for (const [room, key] of mine) t.ok(has(room, key), `${room} ${key} is not pushed out`);
   const first = 250_000 - 100_000 + mine.length;
   t.ok(!has(`r${(first - 1) % 50}`, `mallory:${first - 1}`), 'but the oldest of who has most');
   t.ok(has(`r${first % 50}`, `mallory:${first}`));
   // of anonymous clients nobody knows more than the room
-  for (let i = 0; i < 90_000; i++) keys.set('flooded', `:${i}`, keyed);
-  for (let i = 0; i < 1_000; i++) keys.set('r', `bob:${i}`, keyed);
+  for (let i = 0; i < 90_000; i++) keys.set('flooded', keyIn(`:${i}`), keyed);
+  for (let i = 0; i < 1_000; i++) keys.set('r', keyIn(`bob:${i}`), keyed);
   for (const [room, key] of [...mine, ['r', 'bob:0']] as const) t.ok(has(room, key), key);
   clock.advance(KEY_TTL_MS / 2);
-  keys.set('r', 'alice:3', keyed);
+  keys.set('r', keyIn('alice:3'), keyed);
   clock.advance(KEY_TTL_MS / 2);
   for (const [room, key] of mine) t.ok(!has(room, key), 'too old');
   t.ok(has('r', 'alice:3'));
-  for (let i = 0; i < 99_999; i++) keys.set('r', `u${i}:1`, keyed);
+  for (let i = 0; i < 99_999; i++) keys.set('r', keyIn(`u${i}:1`), keyed);
   t.ok(has('r', 'alice:3'), 'what is too old makes room first');
-  keys.set('r', 'last:1', keyed);
+  keys.set('r', keyIn('last:1'), keyed);
   t.ok(has('r', 'last:1'));
   t.ok(has('r', 'u99998:1'));
 });
@@ -206,11 +214,11 @@ t.test('when there are 100,000 keys, who has most of them forgets one', async (t
 t.test('when nobody has many keys, the oldest of all is forgotten', async (t) => {
   const keys = idempotencyKeys(virtualClock());
   const keyed = { id: 'x', digest: 'y' };
-  for (let i = 0; i < 50_000; i++) keys.set(`old-${i}`, ':1', keyed);
-  for (const key of [':1', ':2', ':3']) keys.set('mine', key, keyed);
-  for (let i = 0; i < 90_000; i++) keys.set(`new-${i}`, ':1', keyed);
-  for (const key of [':1', ':2', ':3']) t.match(keys.get('mine', key), keyed);
-  t.equal(keys.get('old-40000', ':1'), undefined);
+  for (let i = 0; i < 50_000; i++) keys.set(`old-${i}`, keyIn(':1'), keyed);
+  for (const key of [':1', ':2', ':3']) keys.set('mine', keyIn(key), keyed);
+  for (let i = 0; i < 90_000; i++) keys.set(`new-${i}`, keyIn(':1'), keyed);
+  for (const key of [':1', ':2', ':3']) t.match(keys.get('mine', keyIn(key)), keyed);
+  t.equal(keys.get('old-40000', keyIn(':1')), undefined);
 });
 
 t.test('keys cost the same however many were forgotten', async (t) => {
@@ -218,7 +226,7 @@ t.test('keys cost the same however many were forgotten', async (t) => {
   const keyed = { id: 'x', digest: 'y' };
   const timed = (from: number): number => {
     const began = performance.now();
-    for (let i = from; i < from + 100_000; i++) keys.set('r', `mallory:${i}`, keyed);
+    for (let i = from; i < from + 100_000; i++) keys.set('r', keyIn(`mallory:${i}`), keyed);
     return performance.now() - began;
   };
   const filling = timed(0);

@@ -10,6 +10,7 @@ import { presenceData, SERVER } from '../../lib/protocol/payload.js';
 import { NO_LOG, type Page, PAGE_BYTES } from '../../lib/history/index.js';
 import { GLOBAL, type Room } from '../../lib/protocol/position.js';
 import { idOf } from '../support/invariants/frame.js';
+import { keyIn } from '../support/keys.js';
 
 /** A log, what is said into it, and its time. */
 export interface World {
@@ -172,7 +173,7 @@ export const logContract = (t: Test, { name, world, runs }: LogKind): void => {
   });
 
   within('what is outside the log, or was said before, is not in it', {}, async (t, w) => {
-    const once = draft('r', { key: 'k', data: 1 });
+    const once = draft('r', { key: keyIn('k'), data: 1 });
     const [first, , same] = await w.say('r', [once, presence('r'), once]);
     t.equal(same, first);
     const [, last] = await w.say('r', [presence('r'), draft('r'), presence('r'), once]);

@@ -13,6 +13,7 @@ import { later, left, options, ready, right, type Watched } from '../support/wat
 import { firstValueFrom } from 'rxjs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { draft, drafts, idsOf, type LogKind, logContract, readAll } from './contract.js';
+import { keyIn } from '../support/keys.js';
 
 const HOUR = 3_600_000;
 const MANY = 1_000;
@@ -157,7 +158,7 @@ t.test('what only Redis does', async (t) => {
     await command('DEL', log('types'));
     await command('SET', log('types'), 'mine');
     const before = await command('HGETALL', pos('types'));
-    const keyed = [draft('types', { key: 'k' }), draft('types')];
+    const keyed = [draft('types', { key: keyIn('k') }), draft('types')];
     t.equal(await left(a.bus.publish('types', keyed, [0, 0], 7, later())), 'WrongType');
     t.strictSame(await command('HGETALL', pos('types')), before);
     t.equal(await command('EXISTS', `{${channelOf('types')}}:key:k`), 0);

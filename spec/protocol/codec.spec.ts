@@ -44,6 +44,7 @@ import {
   parseId,
   TAGS,
 } from '../../lib/protocol/position.js';
+import { keyIn } from '../support/keys.js';
 
 const AT = Date.UTC(2026, 0, 15, 10, 30, 0, 123);
 const ID: MessageId = { ms: AT, tag: 7, offset: 42, global: false, outside: false, nonce: 99 };
@@ -539,7 +540,7 @@ const depthOf = (value: unknown): number =>
 // drafts
 
 t.test('a draft is a message without its id', async (t) => {
-  const made = right(draft({ data: { content: 'hé' }, key: 'k' }));
+  const made = right(draft({ data: { content: 'hé' }, key: keyIn('k') }));
   t.equal(made.logged, true);
   t.equal(made.except, undefined);
   const payload = payloadOf(formatId(ID), made.rest);
@@ -560,7 +561,7 @@ t.test('a draft is a message without its id', async (t) => {
 
 t.test("a draft's key is compared by its type and data alone", async (t) => {
   const digest = (fields: Partial<DraftFields>): string =>
-    right(draft({ key: 'k', ...fields })).digest;
+    right(draft({ key: keyIn('k'), ...fields })).digest;
   t.equal(digest({ at: AT + 5 }), digest({}));
   t.not(digest({ data: 'ho' }), digest({}));
   t.not(digest({ type: 'presence' }), digest({}), 'a status does not stand for a chat');

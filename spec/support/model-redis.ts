@@ -12,6 +12,7 @@ import {
   type Recalled,
   channelOf,
 } from '../../lib/broker/redis/port.js';
+import { keyField } from '../../lib/protocol/idempotency-key.js';
 import type { Draft, Publication } from '../../lib/protocol/publication.js';
 import { decodePublication } from '../../lib/protocol/channel-payload.js';
 import { payloadOf } from '../../lib/protocol/payload.js';
@@ -252,7 +253,7 @@ export const modelRedis = (
 
   const place = (log: Log, draft: Draft, nonce: number): Outcome => {
     const { room, rest, key, digest, logged } = draft;
-    const first = key === undefined ? undefined : keyOf(room, key);
+    const first = key === undefined ? undefined : keyOf(room, keyField(key));
     if (first !== undefined)
       return first.digest === digest ? { _tag: 'Duplicate', id: first.id } : { _tag: 'KeyReused' };
     const ms = Math.max(log.ms, now());
@@ -268,7 +269,7 @@ export const modelRedis = (
     if (logged) append(room, log, { id, offset, ms, rest });
     else log.ms = ms;
     if (key !== undefined)
-      rememberKey(room, key, { digest, id, offset, until: now() + KEY_TTL_MS });
+      rememberKey(room, keyField(key), { digest, id, offset, until: now() + KEY_TTL_MS });
     push(channelOf(room), Buffer.from(payloadOf(id, rest)));
     return { _tag: 'Placed', id };
   };
@@ -295,7 +296,7 @@ export const modelRedis = (
     const outcomes = drafts.map(({ rest, key, digest }, i): Outcome | undefined => {
       const found = tail.find((entry) => entry.rest === rest && nonceOf(entry.id) === nonces[i]);
       if (found !== undefined) return { _tag: 'Placed', id: found.id };
-      const first = key === undefined ? undefined : keyOf(room, key);
+      const first = key === undefined ? undefined : keyOf(room, keyField(key));
       if (first === undefined) return undefined;
       if (first.digest !== digest) return { _tag: 'KeyReused' };
       return { _tag: nonceOf(first.id) === nonces[i] ? 'Placed' : 'Duplicate', id: first.id };

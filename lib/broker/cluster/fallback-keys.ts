@@ -1,6 +1,6 @@
 /**
- * The idempotency keys of what was said on this pod alone: Redis does not know them, so the pod is asked first. Bounded as
- * those of a pod without Redis are (`keys.ts`): a key that was let go can be said once more.
+ * The idempotency keys of messages that reached this pod only: Redis does not know them, so the pod is asked first. Bounded like
+ * those of a pod without Redis (`idempotency-keys.ts`): with a key that was forgotten, a message can be sent twice.
  */
 import { left, right, type Either } from 'fp-ts/lib/Either.js';
 import type { Clock } from '../../clock.js';
@@ -9,7 +9,7 @@ import type { PublishError, Receipt } from '../index.js';
 import { idempotencyKeys } from '../idempotency-keys.js';
 
 export interface FallbackKeys {
-  /** What a draft with a key that is known is answered; undefined when it is not. */
+  /** The answer to a draft whose key is known; undefined for any other. */
   find(draft: Draft): Either<PublishError, Receipt> | undefined;
   remember(draft: Draft, id: string): void;
   size(): number;

@@ -6,7 +6,7 @@ import * as E from 'fp-ts/lib/Either.js';
 import { map } from 'rxjs';
 import type { Clock } from '../../clock.js';
 import { NO_LOG, type Page, PAGE_BYTES } from '../../history/page.js';
-import { KEY_TTL_MS } from '../../protocol/idempotency-key.js';
+import { KEY_TTL_MS, keyField } from '../../protocol/idempotency-key.js';
 import { flagsOf, GLOBAL, type Room } from '../../protocol/position.js';
 import {
   type RedisReply,
@@ -109,7 +109,7 @@ export const redisCommands = (
       args.push(logMessages, logTtlMs, call?.id ?? '', isMarked ? markMs : '');
       args.push(again?.sinceMs ?? '', again?.tag ?? '', again?.offset ?? '');
       for (const [i, { key, digest, logged, rest }] of drafts.entries()) {
-        if (key !== undefined) keys.push(keyAt(channel, `key:${key}`));
+        if (key !== undefined) keys.push(keyAt(channel, `key:${keyField(key)}`));
         const bits = flagsOf(room === GLOBAL, !logged) + (nonces[i] ?? 0);
         args.push(bits, key === undefined ? '' : `=${digest}`, rest);
       }

@@ -21,6 +21,7 @@ import { formatId, nonceOf, parseId, type Room } from '../../../lib/protocol/pos
 import { modelBus, type ModelBus } from '../../support/model-bus.js';
 import { type ModelRedis, modelRedis } from '../../support/model-redis.js';
 import { type VirtualClock, virtualClock } from '../../support/virtual-clock.js';
+import { keyIn } from '../../support/keys.js';
 
 /** One subscription of a pod to a room's channel, and all that it was told. */
 interface Listener {
@@ -101,7 +102,14 @@ const join = ({ clock }: World, pod: Pod, room: Room): Listener => {
 let count = 0;
 const draft = (room: Room, at: number, key?: string, text?: string): Draft => {
   count += 1;
-  const made = draftOf({ room, type: 'chat', from: 'alice', data: text ?? count, at, key });
+  const made = draftOf({
+    room,
+    type: 'chat',
+    from: 'alice',
+    data: text ?? count,
+    at,
+    key: key === undefined ? undefined : keyIn(key),
+  });
   if (!isRight(made)) throw new Error(made.left.text);
   return made.right;
 };

@@ -38,6 +38,7 @@ import {
   watch,
 } from '../../support/watched-bus.js';
 import { behaves, type Kind } from '../bus-table.js';
+import { keyIn } from '../../support/keys.js';
 
 /** The bus is the user of docs/security.md. */
 const asUser = (url: string): string => url.replace('redis://', `redis://${ACL_USER}@`);
@@ -326,7 +327,7 @@ t.test('one Redis alone', async (t) => {
         await server.command('KEYS', '*'),
       ];
       const say = (bus: RedisPort, word: string, again?: Again): RedisReply<readonly Outcome[]> => {
-        const drafts = [draft('acl', `"x":"${word}"}`, { key: word, digest: 'D' })];
+        const drafts = [draft('acl', `"x":"${word}"}`, { key: keyIn(word), digest: 'D' })];
         return bus.publish('acl', drafts, [5], 77, later(), {
           id: `c-${word}`,
           ...(again === undefined ? {} : { again }),
@@ -389,7 +390,13 @@ t.test('one Redis alone', async (t) => {
     const a = await ready(of('pod', 's:ecret'));
     await right(a.bus.subscribe([channelOf('acl')]));
     await right(
-      a.bus.publish('acl', [draft('acl', '"x":1}', { key: 'k', digest: 'D' })], [0], 77, later()),
+      a.bus.publish(
+        'acl',
+        [draft('acl', '"x":1}', { key: keyIn('k'), digest: 'D' })],
+        [0],
+        77,
+        later(),
+      ),
     );
     for (const answer$ of [
       a.bus.top('acl', 1),
