@@ -1,10 +1,14 @@
 /**
- * Where a request comes from: the socket's peer, or, where that is a proxy of ours, the last one in `X-Forwarded-For` that is
- * none. Whatever stands left of it the client may have written itself.
+ * Where a request comes from: the socket's peer, or, where the peer is a trusted proxy, the last address in `X-Forwarded-For` that
+ * is no trusted proxy. A client may have written everything left of that address itself.
+ *
+ * ipaddr.js reads and compares addresses. The walk is our own: `@fastify/proxy-addr` answers with a hop that is no address
+ * (`unknown`) as it stands there, takes no port behind an address, and throws at a block of /0.
  */
+import ipaddr from 'ipaddr.js';
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
-import { blockListOf, familyOf } from '../config/networks.js';
+import { type Address, isIn } from '../config/networks.js';
 
 type Request = Pick<IncomingMessage, 'headersDistinct'>;
 
@@ -12,16 +16,16 @@ type Request = Pick<IncomingMessage, 'headersDistinct'>;
 export const clientAddress = (
   networks: readonly string[],
 ): ((request: Request, peer: string) => string) => {
-  const proxies = blockListOf(networks);
-  const isProxy = (address: string): boolean => proxies.check(address, familyOf(address));
+  const isProxy = isIn(networks);
   return ({ headersDistinct }, peer) => {
-    const own = plain(peer) ?? peer;
-    if (networks.length === 0 || isIP(own) === 0 || !isProxy(own)) return groupOf(own);
+    const own = addressIn(peer);
+    if (own === undefined) return peer;
+    if (!isProxy(own)) return groupOf(own);
     const hops = (headersDistinct['x-forwarded-for'] ?? []).flatMap((line) => line.split(','));
     let at = own;
     for (const hop of hops.reverse()) {
-      const address = plain(hop.trim());
-      // what no proxy of ours can have written ends the way
+      const address = addressIn(hop.trim());
+      // no trusted proxy writes something else than an address: the walk ends
       if (address === undefined) break;
       at = address;
       if (!isProxy(address)) break;
@@ -31,27 +35,21 @@ export const clientAddress = (
 };
 
 const WITH_PORT = /^(?:\[([^\]]+)\]|([^:]+))(?::\d+)?$/;
-const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
-/** The address alone: without a port, and IPv4 as such where IPv6 wraps it. */
-const plain = (text: string): string | undefined => {
+/** The address without port and zone, IPv4 as such where IPv6 wraps it. `isIP` first: ipaddr.js takes `10.1` and `0x7f.1`, too. */
+const addressIn = (text: string): Address | undefined => {
   const [, bracketed, bare] = WITH_PORT.exec(text) ?? [];
   const address = bracketed ?? bare ?? text;
-  const unwrapped = MAPPED.exec(address)?.[1] ?? address;
-  return isIP(unwrapped) === 0 ? undefined : unwrapped;
+  if (isIP(address) === 0) return undefined;
+  const [withoutZone = ''] = address.split('%');
+  return ipaddr.isValid(withoutZone) ? ipaddr.process(withoutZone) : undefined;
 };
 
 /** Whoever has an IPv6 address has 2⁶⁴ of them: they count as one. */
-const groupOf = (address: string): string => {
-  if (isIP(address) !== 6) return address;
-  const [head = '', tail] = (address.split('%')[0] ?? '').split('::');
-  const left = wordsOf(head);
-  const right = tail === undefined ? [] : wordsOf(tail);
-  const gap =
-    tail === undefined ? [] : Array.from({ length: 8 - left.length - right.length }, () => '0');
-  const words = [...left, ...gap, ...right].slice(0, 4);
-  return `${words.map((word) => Number.parseInt(word, 16).toString(16)).join(':')}::/64`;
-};
-
-const wordsOf = (text: string): readonly string[] =>
-  text === '' ? [] : text.split(':').flatMap((word) => (word.includes('.') ? ['0', '0'] : [word]));
+const groupOf = (address: Address): string =>
+  address instanceof ipaddr.IPv4
+    ? address.toString()
+    : `${address.parts
+        .slice(0, 4)
+        .map((part) => part.toString(16))
+        .join(':')}::/64`;

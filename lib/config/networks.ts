@@ -1,38 +1,47 @@
-/** Addresses and blocks of them, IPv4 and IPv6, as `TRUSTED_PROXIES` names them. */
-import { BlockList, isIP } from 'node:net';
+/**
+ * Addresses and blocks of them, IPv4 and IPv6, as `TRUSTED_PROXIES` names them. Both kinds are compared in one form: IPv4 is
+ * `::ffff:0:0/96` of IPv6, so `::ffff:10.0.0.0/104` and `10.0.0.0/8` are the same block.
+ */
+import ipaddr from 'ipaddr.js';
 
-export const familyOf = (address: string): 'ipv4' | 'ipv6' =>
-  isIP(address) === 4 ? 'ipv4' : 'ipv6';
+export type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
-export const blockListOf = (networks: readonly string[]): BlockList => {
-  const list = new BlockList();
-  for (const network of networks) {
-    const [address = '', bits] = network.split('/');
-    if (bits === undefined) list.addAddress(address, familyOf(address));
-    else list.addSubnet(address, Number(bits), familyOf(address));
-  }
-  return list;
+type Block = readonly [start: ipaddr.IPv6, bits: number];
+
+const MAPPED = ipaddr.IPv6.parse('::ffff:0:0');
+const MAPPED_BITS = 96;
+
+const inOneForm = (address: Address): ipaddr.IPv6 =>
+  address instanceof ipaddr.IPv4 ? address.toIPv4MappedAddress() : address;
+
+const blockOf = (network: string): Block => {
+  const [text = '', bits] = network.split('/');
+  const start = ipaddr.parse(text);
+  const outside = start instanceof ipaddr.IPv4 ? MAPPED_BITS : 0;
+  return [inOneForm(start), bits === undefined ? 128 : outside + Number(bits)];
 };
 
-/** One of each /8 of IPv4. */
-const ONES: readonly string[] = Array.from({ length: 256 }, (_, first) => `${first}.0.0.1`);
+/** Whether an address is in one of the networks. */
+export const isIn = (networks: readonly string[]): ((address: Address) => boolean) => {
+  const blocks = networks.map(blockOf);
+  return (address) => {
+    const one = inOneForm(address);
+    return blocks.some(([start, bits]) => one.match(start, bits));
+  };
+};
+
+/** Of IPv4 a /8, in IPv6's form. */
+const MIN_MAPPED_BITS = MAPPED_BITS + 8;
 const MIN_IPV6_BITS = 16;
 /** fc00::/7 and fe80::/10, which nobody on the Internet has. */
-const isPrivate = (address: string, bits: number): boolean =>
-  (bits >= 7 && /^f[cd][0-9a-f]{2}:/i.test(address)) ||
-  (bits >= 10 && /^fe[89ab][0-9a-f]:/i.test(address));
+const PRIVATE_BITS: Readonly<Record<string, number>> = { uniqueLocal: 7, linkLocal: 10 };
 
 /**
- * Whether a block holds strangers whoever runs it: IPv4 wider than /8, however it is written (`::/0` and
- * `::ffff:0:0/96` hold all of IPv4), and IPv6 wider than /16 that is not private.
+ * Whether a block holds strangers whoever runs it: IPv4 wider than /8, however it is written (`::/0` and `::ffff:0:0/96` hold all
+ * of IPv4), and IPv6 wider than /16 that is not private.
  */
 export const isTooWide = (network: string): boolean => {
-  const [address = '', bits = '128'] = network.split('/');
-  const list = blockListOf([network]);
-  if (ONES.filter((one) => list.check(one, 'ipv4')).length > 1) return true;
-  return (
-    familyOf(address) === 'ipv6' &&
-    Number(bits) < MIN_IPV6_BITS &&
-    !isPrivate(address, Number(bits))
-  );
+  const [start, bits] = blockOf(network);
+  if (start.match(MAPPED, Math.min(bits, MAPPED_BITS))) return bits < MIN_MAPPED_BITS;
+  return bits < (PRIVATE_BITS[start.range()] ?? MIN_IPV6_BITS);
 };
