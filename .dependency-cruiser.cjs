@@ -12,7 +12,7 @@ const LAYERS = [
   ['hub', ['hub']],
   ['telemetry', ['telemetry/']],
   ['http', ['http/']],
-  ['process', ['composition', 'app', 'daemon', 'main', 'index']],
+  ['process', ['composition', 'program-publish', 'shutdown', 'app', 'daemon', 'main', 'index']],
 ];
 
 const pathOf = (names) =>

@@ -1,12 +1,12 @@
 /**
  * An app: what a program starts, stops and speaks through. Nothing connects, listens or waits before `start()`; from there to the
- * end of `stop()` the work is the service's (`service.ts`).
+ * end of `stop()` the work is the service's (`composition.ts`).
  */
 import { isLeft } from 'fp-ts/lib/Either.js';
 import type { Server } from 'node:http';
 import { type AddressInfo, Server as NetServer } from 'node:net';
-import { brokerNameOf } from './broker/from-config.js';
-import type { Receipt } from './broker/index.js';
+import { brokerNameOf, brokerOf } from './broker/from-config.js';
+import type { Broker, Receipt } from './broker/index.js';
 import { type Clock, systemClock } from './clock.js';
 import { appKey } from './protocol/idempotency-key.js';
 import { type Json, named } from './protocol/json.js';
@@ -35,8 +35,19 @@ export interface AppOptions {
    * HTTP/2 carries no upgrades: an `http2` server has to allow HTTP/1.1 (`allowHTTP1`).
    */
   readonly server?: Server;
+  /**
+   * Makes a broker of the program's own, which carries messages between pods in place of the one that `config.broker` asks for. Called
+   * once a start; the app closes the broker when it ends.
+   */
+  readonly broker?: (deps: BrokerDeps) => Broker;
   /** Sees every event of the hub, to log or count it. Must not throw. */
   readonly onEvent?: (event: HubEvent) => void;
+}
+
+/** What a broker is made with. */
+export interface BrokerDeps {
+  readonly config: Config;
+  readonly clock: Clock;
 }
 
 /** What a program says to a room. */
@@ -105,6 +116,7 @@ export const app = ({
   hooks = {},
   clock = systemClock,
   server: lent,
+  broker: makeBroker,
   onEvent,
 }: AppOptions): App => {
   if (lent !== undefined && !isServer(lent)) throw new TypeError(NO_SERVER);
@@ -113,9 +125,12 @@ export const app = ({
   let started: Promise<AddressInfo | null> | undefined;
   let stopped: Promise<void> | undefined;
   let ended = false;
-  const counts = stats(config.server.serverId, brokerNameOf(config), () =>
-    startedAt === undefined ? 0 : (clock.scheduler.now() - startedAt) / 1000,
-  );
+  let brokerName: string = makeBroker === undefined ? brokerNameOf(config) : 'own';
+  const counts = stats({
+    serverId: config.server.serverId,
+    broker: () => brokerName,
+    uptimeS: () => (startedAt === undefined ? 0 : (clock.scheduler.now() - startedAt) / 1000),
+  });
 
   const begin = async (): Promise<AddressInfo | null> => {
     const { basePath } = config.server;
@@ -124,7 +139,9 @@ export const app = ({
         `another app has ${basePath || 'the root'} of this server: give one of them another BASE_PATH, or stop it`,
       );
     startedAt = clock.scheduler.now();
-    const begun = composition({ config, hooks, clock, lent, counts, onEvent });
+    const broker = makeBroker?.({ config, clock }) ?? brokerOf(config, clock);
+    brokerName = broker.name;
+    const begun = composition({ config, hooks, clock, broker, lent, counts, onEvent });
     running = begun;
     try {
       return await begun.address;
@@ -185,7 +202,6 @@ export const app = ({
     stop: ({ hurry = false } = {}) => {
       if (hurry) running?.hurry();
       stopped ??= finish();
-      if (hurry) running?.hurry();
       return stopped;
     },
     publish,

@@ -1,66 +1,54 @@
 /**
- * The composition root: all that runs between `start` and `stop`. Picks the implementations, ties the streams and holds the one
- * subscription that everything hangs on; when that has ended, no socket, timer or subscription is left.
+ * The composition root: all that runs between `start` and `stop`. Ties the streams and holds the one subscription that everything
+ * hangs on; when that has ended, no socket, timer or subscription is left.
  */
-import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
 import { randomUUID } from 'node:crypto';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
   BehaviorSubject,
-  concat,
-  defer,
   EMPTY,
-  filter,
   firstValueFrom,
-  interval,
   lastValueFrom,
   merge,
   mergeMap,
   Observable,
-  of,
-  race,
   ReplaySubject,
   Subject,
-  switchMap,
-  take,
-  takeUntil,
   tap,
-  timer,
 } from 'rxjs';
-import { accept } from './connection/accept.js';
-import { authOf } from './auth/from-config.js';
 import { ExpiryTimer } from './auth/expiry-timer.js';
-import { brokerOf } from './broker/from-config.js';
-import type { BrokerStatus, PublishError, Receipt } from './broker/index.js';
-import { OutboxBudget } from './connection/outbox-budget.js';
-import type { Clock } from './clock.js';
+import { authOf } from './auth/from-config.js';
 import type { ControlCommand } from './broker/control-command.js';
-import { catchUps } from './connection/catch-ups.js';
-import { CLOSE } from './protocol/close-codes.js';
-import type { Draft, DraftFields } from './protocol/publication.js';
+import type { Broker, BrokerStatus } from './broker/index.js';
+import type { Clock } from './clock.js';
 import type { Config } from './config/index.js';
+import { accept } from './connection/accept.js';
+import { catchUps } from './connection/catch-ups.js';
 import type { Connection } from './connection/connection.js';
-import { drain } from './connection/drain.js';
-import type { HubEvent } from './hub-event.js';
-import { heartbeat } from './connection/heartbeat.js';
-import { hasHooks, type HookFault, type Hooks } from './hooks.js';
-import { historyHandler } from './http/history.js';
-import { type Metrics, metrics } from './telemetry/metrics.js';
-import { publishHandler } from './http/publish.js';
-import { type Readiness, routes } from './http/routes.js';
-import { type HttpServer, httpServer } from './http/server.js';
-import type { StatsFold } from './telemetry/stats.js';
-import { hub } from './hub.js';
-import { hookModeration } from './hook-moderation.js';
 import { disconnect } from './connection/disconnect.js';
-import { multicastSet } from './rx/multicast-set.js';
+import { heartbeat } from './connection/heartbeat.js';
+import { OutboxBudget } from './connection/outbox-budget.js';
+import { hookModeration } from './hook-moderation.js';
+import { hasHooks, type Hooks } from './hooks.js';
+import type { HubEvent } from './hub-event.js';
+import { hub } from './hub.js';
+import { ownServer } from './http/own-server.js';
+import type { Readiness } from './http/routes.js';
+import { CLOSE } from './protocol/close-codes.js';
 import { NO_EPOCH, type Position } from './protocol/position.js';
+import { type ProgramPublish, programPublish } from './program-publish.js';
+import { multicastSet } from './rx/multicast-set.js';
+import { shutdown } from './shutdown.js';
+import { type Metrics, metrics } from './telemetry/metrics.js';
+import type { StatsFold } from './telemetry/stats.js';
 
 export interface CompositionOptions {
   readonly config: Config;
   readonly hooks: Hooks;
   readonly clock: Clock;
+  /** Ends with the composition. */
+  readonly broker: Broker;
   /** A lent server; without one the service has its own. */
   readonly lent: Server | undefined;
   readonly counts: StatsFold;
@@ -73,38 +61,20 @@ export interface Composition {
   readonly address: Promise<AddressInfo | null>;
   /** Drains, then ends. */
   readonly shutDown: () => Promise<void>;
-  /** Closes everybody at once, and ends the drain, or the next one. */
+  /** Cuts the drain short, this one or the next: everybody is closed at once. */
   readonly hurry: () => void;
   /** Ends at once. Asked again, it is the same end. */
   readonly end: () => Promise<void>;
-  /**
-   * Says a draft that was made of these fields, on behalf of the program. Undefined where the application's hook took it away;
-   * `Left` when the service ended meanwhile, too.
-   */
-  readonly publish: (
-    draft: Draft,
-    fields: DraftFields,
-  ) => Promise<Either<PublishError | HookFault | Ended, Receipt | undefined>>;
+  readonly publish: ProgramPublish;
   readonly readiness: () => Readiness;
   readonly metrics: Metrics['text'];
 }
-
-export interface Ended {
-  readonly _tag: 'Ended';
-}
-
-/** Accepts wait here while the loop is busy; the kernel bounds it by net.core.somaxconn. */
-const BACKLOG = 4_096;
-/** What is left of the drain when whoever is still there is cut. */
-const LAST_CALL = 0.9;
-const EMPTY_CHECK_MS = 10;
-/** Accepted, and goes nowhere. */
-const DROPPED = right(undefined);
 
 export const composition = ({
   config,
   hooks,
   clock,
+  broker,
   lent,
   counts,
   onEvent,
@@ -117,18 +87,17 @@ export const composition = ({
   const hurry$ = new ReplaySubject<void>(1);
   const connections = new Set<Connection>();
   const backlog = new OutboxBudget(config.limits.outboxTotalBytes);
-  const broker = brokerOf(config, clock);
   const measures = metrics(backlog, broker);
-  const said$ = new Subject<ControlCommand>();
+  const ownCommand$ = new Subject<ControlCommand>();
   const behind = catchUps({
     clock,
     brokerMs: broker.clockMs,
     logTtlMs: config.log.logTtlMs,
-    send: (word) => said$.next(word),
+    send: (command) => ownCommand$.next(command),
   });
   const globalPosition$ = new BehaviorSubject<Position>({ tag: NO_EPOCH, offset: 0, ms: 0 });
-  let status: BrokerStatus = { _tag: 'Starting' };
-  let draining = false;
+  const status$ = new BehaviorSubject<BrokerStatus>({ _tag: 'Starting' });
+  const draining$ = new BehaviorSubject(false);
   let ending: Promise<void> | undefined;
 
   const emit = (event: HubEvent): void => void events.deliver(event);
@@ -144,36 +113,26 @@ export const composition = ({
   });
 
   const readiness = (): Readiness => {
-    if (draining) return 'draining';
-    return status._tag === 'Up' ? 'ready' : status._tag === 'Degraded' ? 'degraded' : 'starting';
+    if (draining$.value) return 'draining';
+    const { _tag } = status$.value;
+    return _tag === 'Up' ? 'ready' : _tag === 'Degraded' ? 'degraded' : 'starting';
   };
 
-  const ownHttp = (): HttpServer => {
-    const own = httpServer(config, clock, emit);
-    routes({
-      config,
-      clock,
-      access,
-      stats: counts,
-      metrics: measures,
-      history: historyHandler(broker),
-      publishing: publishHandler({ broker, clock, limits: config.limits, moderate, emit }),
-      sendControl: (word) => broker.sendControl(word),
-      readiness,
-      emit,
-    })(own.http);
-    return own;
-  };
-  const own = lent === undefined ? ownHttp() : undefined;
-  const http = own?.http;
-
-  const listen = async (own: NonNullable<typeof http>): Promise<AddressInfo | null> => {
-    await own.listen({ port: config.server.port, host: config.server.host, backlog: BACKLOG });
-    const address = own.server.address();
-    return typeof address === 'object' ? address : null;
-  };
-
-  const server = lent ?? http?.server;
+  const own =
+    lent === undefined
+      ? ownServer({
+          config,
+          clock,
+          access,
+          broker,
+          moderate,
+          emit,
+          readiness,
+          stats: counts,
+          metrics: measures,
+        })
+      : undefined;
+  const server = lent ?? own?.server;
   const connection$ =
     server === undefined
       ? EMPTY
@@ -198,7 +157,7 @@ export const composition = ({
           server,
           isLent: lent !== undefined,
           connections,
-          draining: () => draining,
+          draining: () => draining$.value,
           ended$: deadline$,
         });
 
@@ -207,7 +166,7 @@ export const composition = ({
       broker,
       clock,
       config,
-      status: () => status,
+      status: () => status$.value,
       globalPosition$,
       shutdown$,
       deadline$,
@@ -224,87 +183,68 @@ export const composition = ({
     ),
   );
 
-  const status$ = broker.status$.pipe(
-    tap((next) => {
-      status = next;
-      emit({ _tag: 'StatusChanged', status: next });
+  const statusChange$ = broker.status$.pipe(
+    tap((status) => {
+      status$.next(status);
+      emit({ _tag: 'StatusChanged', status });
     }),
   );
 
-  const word$ = broker.control$.pipe(
-    tap((word) => (word._tag === 'CatchUp' ? behind.apply(word) : disconnect(word, connections))),
+  const command$ = broker.control$.pipe(
+    tap((command) =>
+      command._tag === 'CatchUp' ? behind.apply(command) : disconnect(command, connections),
+    ),
   );
 
   const counted$ = new Observable<never>(() => {
     const folds = [measures.fold, counts.fold, ...(onEvent === undefined ? [] : [onEvent])];
-    const places = folds.map((fold) => events.subscribe({ take: fold }));
-    return () => places.forEach((place) => place.unsubscribe());
+    const subscriptions = folds.map((fold) => events.subscribe({ take: fold }));
+    return () => subscriptions.forEach((subscription) => subscription.unsubscribe());
   });
-
-  /** Neither a connection nor a request that waits for its answer. */
-  const isEmpty = (): boolean => connections.size === 0 && (own?.requests() ?? 0) === 0;
-  const empty$ = interval(EMPTY_CHECK_MS, clock.scheduler).pipe(filter(isEmpty), take(1));
-
-  const drained = (): Observable<unknown> => {
-    const lastCall$ = timer(config.server.drainMs * LAST_CALL, clock.scheduler);
-    return race(
-      concat(
-        drain({ clock, drainMs: config.server.drainMs })(connections).pipe(takeUntil(hurry$)),
-        defer(() => (isEmpty() ? timer(0, clock.scheduler) : empty$)),
-      ),
-      lastCall$,
-    ).pipe(take(1));
-  };
 
   const running = merge(
     counted$,
     broker.event$.pipe(tap(emit)),
-    status$,
-    word$,
-    said$.pipe(mergeMap((word) => broker.sendControl(word))),
+    statusChange$,
+    command$,
+    ownCommand$.pipe(mergeMap((command) => broker.sendControl(command))),
     overdue$,
     hub$.pipe(tap(emit)),
   ).subscribe();
-  const address = http === undefined ? Promise.resolve(null) : listen(http);
+  const address = own?.listen() ?? Promise.resolve(null);
 
   const finish = async (): Promise<void> => {
     deadline$.next();
     for (const connection of connections) connection.terminate();
     await lastValueFrom(broker.close(), { defaultValue: undefined });
     running.unsubscribe();
-    if (http === undefined) return;
+    if (own === undefined) return;
     // one that begins to listen cannot be closed yet
     await address.catch(() => undefined);
-    await http.close();
+    await own.close();
   };
   const end = (): Promise<void> => (ending ??= finish());
 
   return {
     address,
     shutDown: async () => {
-      draining = true;
+      draining$.next(true);
       own?.leave();
       shutdown$.next();
-      await firstValueFrom(drained(), { defaultValue: undefined });
+      await firstValueFrom(
+        shutdown({
+          clock,
+          drainMs: config.server.drainMs,
+          connections,
+          requests: () => own?.requests() ?? 0,
+          hurry$,
+        }),
+      );
       await end();
     },
-    hurry: () => {
-      // told before the drain begins: nobody hears of a drain that there will not be
-      hurry$.next();
-      if (draining) for (const connection of connections) connection.close(CLOSE.goingAway);
-    },
+    hurry: () => hurry$.next(),
     end,
-    publish: (draft, fields) =>
-      firstValueFrom(
-        moderate(draft, fields, { via: 'program', from: fields.from }).pipe(
-          switchMap((judged): Observable<Either<PublishError | HookFault, Receipt | undefined>> => {
-            if (isLeft(judged)) return of(judged);
-            return judged.right === undefined ? of(DROPPED) : broker.publish(judged.right);
-          }),
-          takeUntil(deadline$),
-        ),
-        { defaultValue: left({ _tag: 'Ended' }) },
-      ),
+    publish: programPublish(broker, moderate, deadline$),
     readiness,
     metrics: measures.text,
   };

@@ -10,7 +10,7 @@ export interface Stats {
   readonly uptime_s: number;
   readonly messages_received: number;
   readonly messages_sent: number;
-  /** `local` or `redis`. */
+  /** `local`, `redis`, or the name of the program's own broker. */
   readonly broker: string;
   readonly room?: { readonly name: Room; readonly connections: number };
 }
@@ -21,7 +21,14 @@ export interface StatsFold {
   readonly fold: (event: HubEvent) => void;
 }
 
-export const stats = (serverId: string, broker: string, uptimeS: () => number): StatsFold => {
+export interface StatsOptions {
+  readonly serverId: string;
+  /** The broker's name now. */
+  readonly broker: () => string;
+  readonly uptimeS: () => number;
+}
+
+export const stats = ({ serverId, broker, uptimeS }: StatsOptions): StatsFold => {
   const members = new Map<Room, number>();
   let connections = 0;
   let received = 0;
@@ -46,7 +53,7 @@ export const stats = (serverId: string, broker: string, uptimeS: () => number): 
       uptime_s: Math.floor(uptimeS()),
       messages_received: received,
       messages_sent: sent,
-      broker,
+      broker: broker(),
       ...(room === undefined ? {} : { room: { name: room, connections: members.get(room) ?? 0 } }),
     }),
     fold,

@@ -574,18 +574,18 @@ t.test('which credentials a request bears', async (t) => {
     [
       'header and query that differ',
       { authorization: ['Bearer a'], url: '/?token=b' },
-      'Different token',
+      'Ambiguous token',
     ],
-    ['two headers', { authorization: ['Bearer a', 'Bearer b'] }, 'Different token'],
-    ['two in the query', { url: '/?token=a&token=b' }, 'Different token'],
-    ['two subprotocols', { offered: ['bearer.a, bearer.b'] }, 'Different token'],
+    ['two headers', { authorization: ['Bearer a', 'Bearer b'] }, 'Ambiguous token'],
+    ['two in the query', { url: '/?token=a&token=b' }, 'Ambiguous token'],
+    ['two subprotocols', { offered: ['bearer.a, bearer.b'] }, 'Ambiguous token'],
     [
       'an empty header beside a token',
       { authorization: ['Bearer'], url: '/?token=a' },
-      'Different token',
+      'Ambiguous token',
     ],
     ['a key', { key: ['k'] }, 'k'],
-    ['two keys', { key: ['k', 'l'] }, 'Different X-API-Key'],
+    ['two keys', { key: ['k', 'l'] }, 'Ambiguous X-API-Key'],
     ['a key twice', { key: ['k', 'k'] }, 'k'],
   ];
   for (const [what, request, expected] of rows) t.equal(borne(request), expected, what);

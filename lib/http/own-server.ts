@@ -1,0 +1,52 @@
+/**
+ * The HTTP server that a pod has when none is lent to it: limits and routes put together, and its life from listening to closing.
+ */
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { historyHandler } from './history.js';
+import { publishHandler, type PublishHandlerDeps } from './publish.js';
+import { routes, type RoutesDeps } from './routes.js';
+import { httpServer } from './server.js';
+import type { Broker } from '../broker/index.js';
+
+export interface OwnServer {
+  readonly server: Server;
+  /** Where it listens; null where that is no TCP address. */
+  readonly listen: () => Promise<AddressInfo | null>;
+  /** Requests that wait for their answers. */
+  readonly requests: () => number;
+  /** From now on the last answer on each socket closes it. */
+  readonly leave: () => void;
+  readonly close: () => Promise<void>;
+}
+
+export interface OwnServerDeps extends Omit<RoutesDeps, 'history' | 'publishing' | 'sendControl'> {
+  readonly broker: Broker;
+  readonly moderate: PublishHandlerDeps['moderate'];
+}
+
+/** Accepts wait here while the loop is busy; the kernel bounds it by net.core.somaxconn. */
+const BACKLOG = 4_096;
+
+export const ownServer = ({ broker, moderate, ...deps }: OwnServerDeps): OwnServer => {
+  const { config, clock, emit } = deps;
+  const { http, requests, leave } = httpServer(config, clock, emit);
+  routes({
+    ...deps,
+    history: historyHandler(broker),
+    publishing: publishHandler({ broker, clock, limits: config.limits, moderate, emit }),
+    sendControl: (command) => broker.sendControl(command),
+  })(http);
+  return {
+    server: http.server,
+    listen: async () => {
+      const { port, host } = config.server;
+      await http.listen({ port, host, backlog: BACKLOG });
+      const address = http.server.address();
+      return typeof address === 'object' ? address : null;
+    },
+    requests,
+    leave,
+    close: () => http.close(),
+  };
+};
