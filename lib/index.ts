@@ -11,14 +11,33 @@ export {
   type App,
   type AppOptions,
   app,
+  type BrokerDeps,
   type Notice,
   type Published,
 } from './app.js';
-export type { BrokerEvent, BrokerStatus, Receipt, Scope } from './broker/index.js';
+export type { CatchUp, ControlCommand, Disconnect } from './broker/control-command.js';
+export type { Missed } from './broker/fallback-log.js';
+export type {
+  Broker,
+  BrokerEvent,
+  BrokerStatus,
+  ChannelEvent,
+  PublishError,
+  Receipt,
+  Scope,
+} from './broker/index.js';
+export { localBroker, type LocalBrokerOptions } from './broker/local.js';
 export { type Clock, systemClock } from './clock.js';
 export { CLOSE, type Close } from './protocol/close-codes.js';
+export { type Log, type LogError, NO_LOG, type Page } from './history/index.js';
 export type { Json } from './protocol/json.js';
-export type { MessageType } from './protocol/publication.js';
+export {
+  type Draft,
+  type MessageType,
+  type Publication,
+  publicationOf,
+} from './protocol/publication.js';
+export type { Resume } from './protocol/resume.js';
 export {
   type Config,
   ConfigError,
@@ -48,8 +67,11 @@ export {
 export type { Readiness } from './http/routes.js';
 export type { Stats } from './telemetry/stats.js';
 export {
+  drawNonce,
+  drawTag,
   formatId,
   GLOBAL,
+  type LogPosition,
   type MessageId,
   isRoomName,
   parseId,

@@ -5,7 +5,15 @@ import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isLeft } from 'fp-ts/lib/Either.js';
 import t, { type Test } from 'tap';
-import { type App, type AppOptions, app, configOf, type Notice } from '../lib/index.js';
+import {
+  type App,
+  type AppOptions,
+  app,
+  type Broker,
+  configOf,
+  localBroker,
+  type Notice,
+} from '../lib/index.js';
 import { ACCESS } from './support/credentials.js';
 import { doorsOf, startPod } from './support/pod.js';
 import { handshakeOf } from './support/raw-client.js';
@@ -311,4 +319,78 @@ t.test('after its end an app takes nothing more', async (t) => {
       () => true,
     ),
   );
+});
+
+t.test(
+  'when a program brings a broker, then messages go through it, and it ends with the app',
+  async (t) => {
+    const seen: string[] = [];
+    const own: AppOptions['broker'] = ({ clock, config }): Broker => {
+      seen.push('made');
+      const { publishNow: _, ...broker } = localBroker({
+        clock,
+        positionTtlMs: config.log.logPositionTtlMs,
+      });
+      return {
+        ...broker,
+        name: 'mine',
+        publish: (draft) => {
+          if (draft.type !== 'presence') seen.push(`${draft.type} ${draft.room}`);
+          return broker.publish(draft);
+        },
+        close: () => {
+          seen.push('closed');
+          return broker.close();
+        },
+      };
+    };
+    const server = await ownServer(t);
+    const config = configOf({ server: { drainMs: 1_000 }, access: ACCESS });
+    if (isLeft(config)) throw new Error(JSON.stringify(config.left));
+    const chat = app({ config: config.right, server, broker: own });
+    t.equal(chat.stats().broker, 'own', 'before the start it has no name');
+    t.strictSame(seen, [], 'and is not made');
+    await chat.start();
+    t.teardown(() => chat.stop({ hurry: true }));
+    t.equal(chat.stats().broker, 'mine');
+    const alice = await doorsOf(t, server.port).connect('/ws/r');
+    alice.send({ type: 'chat', data: 1 });
+    await alice.heard({ type: 'chat', data: 1 });
+    await chat.publish({ room: 'r', data: 2 });
+    await alice.heard({ type: 'notification', data: 2 });
+    await chat.stop({ hurry: true });
+    t.strictSame(seen, ['made', 'chat r', 'notification r', 'closed']);
+  },
+);
+
+t.test('when a start fails, then its broker ends, and the next start makes another', async (t) => {
+  const taken = createTcpServer();
+  taken.listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  const config = configOf({ server: { port, drainMs: 0 } });
+  if (isLeft(config)) throw new Error(JSON.stringify(config.left));
+  let made = 0;
+  let closed = 0;
+  const chat = app({
+    config: config.right,
+    broker: ({ clock }) => {
+      made += 1;
+      const broker = localBroker({ clock, positionTtlMs: 1_000 });
+      return {
+        ...broker,
+        close: () => {
+          closed += 1;
+          return broker.close();
+        },
+      };
+    },
+  });
+  await t.rejects(chat.start());
+  t.strictSame([made, closed], [1, 1]);
+  taken.close();
+  await once(taken, 'close');
+  await chat.start();
+  await chat.stop({ hurry: true });
+  t.strictSame([made, closed], [2, 2]);
 });

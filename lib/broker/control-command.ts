@@ -7,6 +7,7 @@ import { type Either, isLeft, isRight, left, right } from 'fp-ts/lib/Either.js';
 import * as t from 'io-ts';
 import { isRoomName, NO_EPOCH, type Room } from '../protocol/position.js';
 
+/** A command to all pods: of an operator, or of a pod. */
 export type ControlCommand = Disconnect | CatchUp;
 
 /** The connection of this id, or all connections of this user, on whichever pod, are closed with 4503. */

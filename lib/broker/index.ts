@@ -78,6 +78,10 @@ export type BrokerEvent =
   | { readonly _tag: 'PayloadDropped'; readonly detail: string }
   | { readonly _tag: 'ProbeReturned'; readonly seconds: number };
 
+/**
+ * What carries messages between pods. An implementation of one's own is expected to pass the suite in `spec/broker/contract.ts` of the
+ * source.
+ */
 export interface Broker {
   /** `local` or `redis`: what `stats` calls it. */
   readonly name: string;

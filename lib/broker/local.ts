@@ -20,6 +20,7 @@ import type { Broker, BrokerStatus, ChannelEvent, PublishError, Receipt } from '
 import { idempotencyKeys } from './idempotency-keys.js';
 import type { ControlCommand } from './control-command.js';
 
+/** What the embedded broker is made with. */
 export interface LocalBrokerOptions {
   readonly clock: Clock;
   readonly positionTtlMs: number;
@@ -52,6 +53,7 @@ const MAX_POSITIONS = 100_000;
 const MAX_EMPTY = 10_000;
 const EMPTY_TTL_MS = 600_000;
 
+/** A broker that lives in this process: one pod, positions and logs in memory. Wrap it, or take it as it is. */
 export const localBroker = ({
   clock,
   positionTtlMs,

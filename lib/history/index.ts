@@ -16,6 +16,7 @@ export interface LogError {
   readonly detail: string;
 }
 
+/** Reads the last messages of rooms. */
 export interface Log {
   /**
    * Entries from offset `from` (inclusive) upward: at most `most` of them, and at most 256 KiB unless the first alone is
