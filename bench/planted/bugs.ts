@@ -9,6 +9,7 @@ export interface Bug {
 }
 
 const ORDER = 'lib/broker/cluster/sequence.ts';
+const CHANNEL = 'lib/broker/cluster/channel-state.ts';
 const MODEL = 'spec/support/model-redis.ts';
 
 export const BUGS: readonly Bug[] = [
@@ -111,19 +112,21 @@ export const BUGS: readonly Bug[] = [
     name: 'no position check after resubscribe',
     changes: [
       {
-        file: 'lib/broker/cluster/ordered-channel.ts',
-        from: '            return check();',
-        to: '            return;',
+        file: CHANNEL,
+        from: '      return poll(state, input, now, times);',
+        to: '      return [state, NONE];',
       },
       {
-        file: 'lib/broker/cluster/ordered-channel.ts',
-        from: 'if (!subscribed || readAt >= event.since) return;',
-        to: 'if (!subscribed || readAt >= event.since || opened) return;',
+        file: CHANNEL,
+        from: 'if (!state.subscribed || state.readAt >= input.since) return [state, NONE];',
+        to: "if (!state.subscribed || state.readAt >= input.since || state.scope !== 'none')\n        return [state, NONE];",
       },
       {
-        file: 'lib/broker/cluster/ordered-channel.ts',
-        from: '            subscribed = true;\n            return read(0);',
-        to: '            subscribed = true;\n            return opened ? deps.synced(true) : read(0);',
+        file: CHANNEL,
+        from: '      return read({ ...state, subscribed: true }, now);',
+        to: `      return state.scope === 'none'
+        ? read({ ...state, subscribed: true }, now)
+        : [{ ...state, subscribed: true }, [{ _tag: 'Synced', yes: true }]];`,
       },
     ],
   },

@@ -4,7 +4,8 @@ import t from 'tap';
 import type { RedisReply, RedisError } from '../../../lib/broker/redis/port.js';
 import type { ChannelEvent } from '../../../lib/broker/index.js';
 import { orTimeout } from '../../../lib/broker/cluster/timeout.js';
-import { type RawEvent, orderedChannel } from '../../../lib/broker/cluster/ordered-channel.js';
+import type { RawEvent } from '../../../lib/broker/cluster/channel-events.js';
+import { orderedChannel } from '../../../lib/broker/cluster/ordered-channel.js';
 import { frameAround } from '../../../lib/protocol/frame.js';
 import { Publication } from '../../../lib/protocol/publication.js';
 import type { Page } from '../../../lib/history/page.js';
@@ -871,3 +872,18 @@ t.test('what shows a place that we have not come to waits for what lies between'
   b.says(at(1, 9));
   t.same(b.told, ['1:6', '1:7', '1:8', '1:8 outside', '1:9']);
 });
+
+t.test(
+  'when a poll reads the log and is answered later, then what it has more is delivered',
+  async (t) => {
+    const b = open();
+    b.clock.advance(60_000);
+    const { answer$, give } = byHand();
+    b.top$ = answer$;
+    b.first = 1;
+    b.push({ _tag: 'Poll' });
+    t.equal(b.reads, 1);
+    give(topAt(1, 7));
+    t.same(b.told, ['1:6', '1:7']);
+  },
+);

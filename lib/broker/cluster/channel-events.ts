@@ -1,0 +1,106 @@
+/**
+ * What goes into the state machine of a channel (`channel-state.ts`), and what comes out of it as data.
+ * Inputs that come from outside are in `RawEvent`; the others are results of effects.
+ */
+import type { Page } from '../../history/page.js';
+import type { LogPosition, MessageId } from '../../protocol/position.js';
+import type { Publication } from '../../protocol/publication.js';
+import type { GapReason } from '../../protocol/system-event.js';
+import type { RedisError } from '../redis/port.js';
+import type { Missing } from './confirmation.js';
+
+/** From the broker to the channel of one room. */
+export type RawEvent =
+  | { readonly _tag: 'Received'; readonly publication: Publication }
+  /** A publish of this pod was answered: these ids are in the log. No ids: it failed. */
+  | { readonly _tag: 'Placed'; readonly ids: readonly MessageId[] }
+  /** A message that reaches this pod alone: no log has it. */
+  | { readonly _tag: 'LocalOnly'; readonly publication: Publication }
+  /** From here every later message is received; again after each `Unsubscribed`. */
+  | { readonly _tag: 'Subscribed' }
+  | { readonly _tag: 'Unsubscribed' }
+  /** An outage began: the channel does not wait for the log to open. */
+  | { readonly _tag: 'Degraded' }
+  /** What was pushed since then was received. Before, an outage may have lost pushes on a connection that lived. */
+  | { readonly _tag: 'Recovered'; readonly since: number }
+  /** Asks a quiet channel whether its position is still the log's. */
+  | { readonly _tag: 'Poll' }
+  | { readonly _tag: 'Denied'; readonly detail: string };
+
+export type Input =
+  /** A message was received and could not be delivered at once. */
+  | {
+      readonly _tag: 'Held';
+      readonly offset: number;
+      readonly isConfirmed: boolean;
+      /** A publish of this pod may have sent it: its answer will confirm the message. */
+      readonly isUnderWay: boolean;
+    }
+  /** A message waits, and no publish of this pod will confirm it. */
+  | { readonly _tag: 'InDoubt' }
+  /** The answer of a publish of this pod. `isOurs`: it is of the channel's epoch. */
+  | { readonly _tag: 'Placed'; readonly isOurs: boolean }
+  /** The answer to `Ask`. `asked`: the channel's position when it was asked. */
+  | {
+      readonly _tag: 'Standing';
+      readonly top: LogPosition | undefined;
+      readonly asked: LogPosition;
+      readonly isContradicted: boolean;
+    }
+  | { readonly _tag: 'AskFailed' }
+  /** The result of `Compare`. */
+  | { readonly _tag: 'Compared'; readonly top: LogPosition; readonly missing: Missing }
+  /** `known`: where this channel was in the epoch of the page. */
+  | {
+      readonly _tag: 'PageRead';
+      readonly page: Page;
+      readonly position: LogPosition;
+      readonly known: LogPosition;
+    }
+  | { readonly _tag: 'ReadFailed'; readonly error: RedisError }
+  /** A poll that found nothing, or nothing that still counts. */
+  | { readonly _tag: 'CheckEnded' }
+  | { readonly _tag: 'Renewed'; readonly top: LogPosition; readonly known: LogPosition }
+  /** The result of `Fill`. */
+  | { readonly _tag: 'Filled'; readonly page: Page; readonly end: 'Top' | 'More' | Missing }
+  /** The result of `Conclude`. `isFull`: the buffer had no room for some messages. */
+  | { readonly _tag: 'Concluded'; readonly isFull: boolean }
+  /** The end of a wait. */
+  | { readonly _tag: 'Elapsed' }
+  | { readonly _tag: 'Subscribed' }
+  | { readonly _tag: 'Unsubscribed' }
+  /** An outage began, or the log did not open in time. */
+  | { readonly _tag: 'Degraded' }
+  /** What was pushed since then is received; of what was pushed before, something may be missing. */
+  | { readonly _tag: 'Recovered'; readonly since: number }
+  | { readonly _tag: 'Poll'; readonly isQuiet: boolean }
+  | { readonly _tag: 'Denied'; readonly detail: string };
+
+/** An effect that causes an input is the last of its list. */
+export type Effect =
+  | { readonly _tag: 'Open'; readonly top: LogPosition }
+  | { readonly _tag: 'OpenOnPod' }
+  | { readonly _tag: 'Gap'; readonly reason: GapReason; readonly top: LogPosition }
+  /** A gap up to `head`, or else up to the first of the received messages that end at `top`. */
+  | {
+      readonly _tag: 'GapBefore';
+      readonly reason: GapReason;
+      readonly head: Publication | undefined;
+      readonly top: LogPosition;
+      readonly isWhole: boolean;
+    }
+  | { readonly _tag: 'Confirm'; readonly top: LogPosition; readonly entries: Page['entries'] }
+  | { readonly _tag: 'DeliverConfirmed' }
+  | { readonly _tag: 'Synced'; readonly yes: boolean }
+  | { readonly _tag: 'Fail'; readonly detail: string }
+  | { readonly _tag: 'Ask' }
+  | { readonly _tag: 'AskIfInDoubt' }
+  | { readonly _tag: 'Compare'; readonly top: LogPosition }
+  | { readonly _tag: 'ReadPage'; readonly isFirst: boolean }
+  | { readonly _tag: 'Check' }
+  | { readonly _tag: 'Renew'; readonly tag: number }
+  | { readonly _tag: 'Fill'; readonly page: Page }
+  | { readonly _tag: 'Conclude' }
+  | { readonly _tag: 'Wait'; readonly ms: number }
+  /** A wait with jitter, longer with each failure. */
+  | { readonly _tag: 'BackOff'; readonly failures: number };

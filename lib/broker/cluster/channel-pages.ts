@@ -1,0 +1,107 @@
+/**
+ * What a page of the log, or a new epoch, changes in a room's channel: pure steps of `channel-state.ts`.
+ */
+import type { Page } from '../../history/page.js';
+import type { LogPosition } from '../../protocol/position.js';
+import type { Effect } from './channel-events.js';
+import {
+  awaitPushes,
+  type ChannelState,
+  type ChannelTimes,
+  compare,
+  conclude,
+  LIVE,
+  type Of,
+  read,
+  type Step,
+} from './channel-phase.js';
+import { isBehind } from './confirmation.js';
+
+/** The pause after a page: without it a replay fills the outboxes of a large room. */
+const PAUSE_MS = 5;
+
+export const pageRead = (
+  state: ChannelState,
+  { page, position, known }: Of<'PageRead'>,
+  now: number,
+): Step => {
+  const { top, entries } = page;
+  switch (state.scope) {
+    case 'none':
+      return conclude({ ...state, scope: 'cluster' }, { _tag: 'Open', top });
+    case 'pod':
+      // the first log that is known after an outage: go on from what was received
+      return compare({ ...state, scope: 'cluster' }, top, {
+        _tag: 'GapBefore',
+        reason: 'broker_outage',
+        head: undefined,
+        top,
+        isWhole: false,
+      });
+    case 'cluster':
+      if (position.tag !== top.tag) return turnTo(state, top, known, now);
+      if (wentBack(page, position)) return renew(state, top, now);
+      return [
+        { ...state, phase: LIVE },
+        [
+          { _tag: 'Confirm', top, entries },
+          { _tag: 'Fill', page },
+        ],
+      ];
+  }
+};
+
+/** The log does not have the message at the channel's position any more. It may have grown past it again. */
+const wentBack = ({ top, entries: [head] }: Page, known: LogPosition): boolean =>
+  isBehind(top, known) ||
+  (known.id !== null &&
+    known.offset > 0 &&
+    head?.id.offset === known.offset &&
+    head.idText !== known.id);
+
+/** A new epoch, unless another pod was first. What waits is of the lost one. */
+const renew = (state: ChannelState, { tag }: LogPosition, now: number): Step => [
+  { ...state, phase: { _tag: 'Renewing' }, readAt: now },
+  [{ _tag: 'Renew', tag }],
+];
+
+/** Another epoch than the channel's: all of it is new, but what was delivered of it before (`known`). */
+export const turnTo = (
+  state: ChannelState,
+  top: LogPosition,
+  known: LogPosition,
+  now: number,
+): Step => {
+  if (isBehind(top, known)) return renew(state, top, now);
+  const gap: Effect = { _tag: 'Gap', reason: 'log_lost', top: known };
+  // an epoch that comes back may have another history: the page tells
+  return known.offset > 0 && top.offset > known.offset
+    ? read(state, now, 0, gap)
+    : compare(state, top, gap);
+};
+
+export const filled = (
+  state: ChannelState,
+  { page, end }: Of<'Filled'>,
+  now: number,
+  times: ChannelTimes,
+): Step => {
+  if (end === 'Top' || end === 'Nothing') return conclude(state);
+  if (end === 'More')
+    return [
+      { ...state, phase: { _tag: 'Pausing', before: 'Reading', failures: 0 } },
+      [{ _tag: 'Wait', ms: PAUSE_MS }],
+    ];
+  const { top, entries } = page;
+  const { mayHaveMissed, awaitingSince = now } = state;
+  // what the log trimmed may be on its way still
+  if (end === 'Coming' && !mayHaveMissed && now < awaitingSince + times.timeoutMs)
+    return awaitPushes(state, top, now, times);
+  return [
+    state,
+    [
+      { _tag: 'GapBefore', reason: 'expired', head: entries[0], top, isWhole: !mayHaveMissed },
+      { _tag: 'Fill', page },
+    ],
+  ];
+};

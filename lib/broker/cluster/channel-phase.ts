@@ -1,0 +1,121 @@
+/**
+ * The phases of a room's channel, and the changes between them that several steps share. The machine and its
+ * drawing: `channel-state.ts`.
+ */
+import type { LogPosition } from '../../protocol/position.js';
+import type { Effect, Input } from './channel-events.js';
+
+export type Phase =
+  /** Nothing is in doubt. */
+  | { readonly _tag: 'Live' }
+  /** A poll reads the log. Nothing waits for it. */
+  | { readonly _tag: 'Checking' }
+  /** The log is asked for its position. */
+  | { readonly _tag: 'Asking'; readonly failures: number }
+  /** The log stands at `top`, and the pushes up to there are on their way. */
+  | { readonly _tag: 'Awaiting'; readonly top: LogPosition }
+  | { readonly _tag: 'Reading'; readonly failures: number }
+  /** A new epoch is begun. */
+  | { readonly _tag: 'Renewing' }
+  | { readonly _tag: 'Pausing'; readonly before: 'Asking' | 'Reading'; readonly failures: number };
+
+export interface ChannelState {
+  readonly scope: 'none' | 'pod' | 'cluster';
+  readonly phase: Phase;
+  readonly subscribed: boolean;
+  /** Messages may have been pushed and not received since the last read. */
+  readonly mayHaveMissed: boolean;
+  /** Since when pushes have been on their way. */
+  readonly awaitingSince: number | undefined;
+  /** When the log was read last. */
+  readonly readAt: number;
+}
+
+export interface ChannelTimes {
+  /** How long Redis may take for one answer. */
+  readonly timeoutMs: number;
+  /** A quiet room's log is read this often. In between it is only asked for its position. */
+  readonly readEveryMs: number;
+}
+
+/** Messages on their way are awaited for so long, as an answer may overtake a push. Then the log is read. */
+const COMING_MS = 250;
+
+export const LIVE: Phase = { _tag: 'Live' };
+export const NONE: readonly Effect[] = [];
+
+export type Step = readonly [ChannelState, readonly Effect[]];
+export type Of<T extends Input['_tag']> = Extract<Input, { readonly _tag: T }>;
+
+/** Before the channel is subscribed. */
+export const START: ChannelState = {
+  scope: 'none',
+  phase: LIVE,
+  subscribed: false,
+  mayHaveMissed: false,
+  awaitingSince: undefined,
+  readAt: 0,
+};
+
+/** The log is read, or will be: until then received messages wait. */
+export const isCatchingUp = ({ phase }: ChannelState): boolean =>
+  phase._tag === 'Reading' ||
+  phase._tag === 'Renewing' ||
+  (phase._tag === 'Pausing' && phase.before === 'Reading');
+
+/** No question to the log is under way that a message in doubt would have to wait for. */
+export const isFree = ({ phase }: ChannelState): boolean =>
+  phase._tag === 'Live' || phase._tag === 'Checking';
+
+export const ask = (state: ChannelState, failures: number, ...first: readonly Effect[]): Step => [
+  { ...state, phase: { _tag: 'Asking', failures } },
+  [...first, { _tag: 'Ask' }],
+];
+
+export const read = (
+  state: ChannelState,
+  now: number,
+  failures = 0,
+  ...first: readonly Effect[]
+): Step => [
+  { ...state, phase: { _tag: 'Reading', failures }, readAt: now },
+  [...first, { _tag: 'ReadPage', isFirst: state.scope !== 'cluster' }],
+];
+
+export const conclude = (state: ChannelState, ...first: readonly Effect[]): Step => [
+  { ...state, phase: LIVE, awaitingSince: undefined, mayHaveMissed: false },
+  [...first, { _tag: 'Conclude' }],
+];
+
+/** What was received is compared with the position that the log told. */
+export const compare = (
+  state: ChannelState,
+  top: LogPosition,
+  ...first: readonly Effect[]
+): Step => [
+  { ...state, phase: LIVE },
+  [...first, { _tag: 'Confirm', top, entries: [] }, { _tag: 'Compare', top }],
+];
+
+export const awaitPushes = (
+  state: ChannelState,
+  top: LogPosition,
+  now: number,
+  { timeoutMs }: ChannelTimes,
+): Step => {
+  if (state.phase._tag === 'Awaiting') return [state, NONE];
+  const since = state.awaitingSince ?? now;
+  const ms = since === now ? COMING_MS : since + timeoutMs - now;
+  return [
+    { ...state, phase: { _tag: 'Awaiting', top }, awaitingSince: since },
+    [{ _tag: 'Wait', ms }],
+  ];
+};
+
+export const failed = (state: ChannelState, before: 'Asking' | 'Reading'): Step => {
+  const failures = 'failures' in state.phase ? state.phase.failures : 0;
+  return [
+    { ...state, phase: { _tag: 'Pausing', before, failures: failures + 1 } },
+    [{ _tag: 'BackOff', failures }],
+  ];
+};

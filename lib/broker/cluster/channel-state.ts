@@ -1,0 +1,164 @@
+/**
+ * The state of a room's channel, and what each input changes: pure. `ordered-channel.ts` runs the effects.
+ * An in-order message that is confirmed does not come here: it changes nothing of this.
+ *
+ * `scope` says where the channel is open:
+ *
+ *     none ─── page of the log ──────────────────▶ cluster
+ *       └──── no page in time ──▶ pod ── page: Gap ──▲
+ *
+ * `phase` says what the channel does. A change of phase ends the question or the wait of the phase before.
+ *
+ *            message in doubt           the log is further
+ *     Live ───────────────────▶ Asking ───────────────────▶ Awaiting
+ *     ▲ ▲ ▲    nothing missing   │ │                          │    │
+ *     │ │ └──────────────────────┘ │ missing, or changed      │    │
+ *     │ └─────── all received ─────┼──────────────────────────┘    │ 250 ms
+ *     │                            ▼                               │
+ *     │     at the log's top     Reading ◀─────────────────────────┘
+ *     └─────────────────────────── │ ▲
+ *             the log went back    ▼ │ the new epoch: Gap
+ *                                Renewing
+ *
+ *     Asking, Reading: no answer ───────────▶ Pausing ──▶ the same again
+ *     Reading: more than one page ──────────▶ Pausing ──▶ the next page
+ *     Live: a poll, once a minute ──────────▶ Checking ─▶ its page, as in Reading
+ *     any: subscribed, or recovered ────────▶ Reading
+ *     any: unsubscribed ────────────────────▶ Live, and messages may have been missed
+ */
+import type { Effect, Input } from './channel-events.js';
+import {
+  ask,
+  awaitPushes,
+  type ChannelState,
+  type ChannelTimes,
+  compare,
+  conclude,
+  failed,
+  isCatchingUp,
+  isFree,
+  LIVE,
+  NONE,
+  type Of,
+  read,
+  type Step,
+} from './channel-phase.js';
+import { filled, pageRead, turnTo } from './channel-pages.js';
+import { hasChanged } from './confirmation.js';
+
+/** One step; pure. `now` is monotonic. */
+export const step = (state: ChannelState, input: Input, now: number, times: ChannelTimes): Step => {
+  switch (input._tag) {
+    case 'Held':
+      return held(state, input);
+    case 'InDoubt':
+      return isFree(state) ? ask(state, 0) : [state, NONE];
+    case 'Placed':
+      return placed(state, input, now);
+    case 'Standing':
+      return standing(state, input, now);
+    case 'AskFailed':
+      return failed(state, 'Asking');
+    case 'Compared':
+      return compared(state, input, now, times);
+    case 'PageRead':
+      return pageRead(state, input, now);
+    case 'ReadFailed':
+      if (state.scope === 'none' && HOPELESS.has(input.error._tag))
+        return [state, [{ _tag: 'Fail', detail: input.error.detail }]];
+      return failed(state, 'Reading');
+    case 'CheckEnded':
+      return state.phase._tag === 'Checking' ? [{ ...state, phase: LIVE }, NONE] : [state, NONE];
+    case 'Renewed':
+      return turnTo(state, input.top, input.known, now);
+    case 'Filled':
+      return filled(state, input, now, times);
+    case 'Concluded':
+      if (input.isFull) return read(state, now);
+      return [state, [{ _tag: 'Synced', yes: true }, { _tag: 'AskIfInDoubt' }]];
+    case 'Elapsed':
+      return elapsed(state, now);
+    case 'Subscribed':
+      return read({ ...state, subscribed: true }, now);
+    case 'Unsubscribed':
+      return [
+        { ...state, phase: LIVE, subscribed: false, mayHaveMissed: true },
+        [{ _tag: 'Synced', yes: false }],
+      ];
+    case 'Degraded':
+      return state.scope === 'none'
+        ? [{ ...state, scope: 'pod' }, [{ _tag: 'OpenOnPod' }]]
+        : [state, NONE];
+    case 'Recovered':
+      if (!state.subscribed || state.readAt >= input.since) return [state, NONE];
+      return read({ ...state, mayHaveMissed: true }, now, 0, { _tag: 'Synced', yes: false });
+    case 'Poll':
+      return poll(state, input, now, times);
+    case 'Denied':
+      return [state, [{ _tag: 'Fail', detail: input.detail }]];
+  }
+};
+
+/** These do not pass by themselves. */
+const HOPELESS: ReadonlySet<string> = new Set(['WrongType', 'NoPermission']);
+
+const held = (state: ChannelState, { offset, isConfirmed, isUnderWay }: Of<'Held'>): Step => {
+  const { scope, phase, subscribed } = state;
+  if (scope === 'none' || !subscribed || isCatchingUp(state)) return [state, NONE];
+  const first: readonly Effect[] = isConfirmed ? [{ _tag: 'DeliverConfirmed' }] : NONE;
+  if (phase._tag === 'Awaiting' && offset >= phase.top.offset)
+    return [state, [...first, { _tag: 'Compare', top: phase.top }]];
+  return isFree(state) && !isUnderWay ? ask(state, 0, ...first) : [state, first];
+};
+
+const placed = (state: ChannelState, { isOurs }: Of<'Placed'>, now: number): Step => {
+  const { scope, phase, subscribed } = state;
+  if (scope === 'none' || !subscribed || isCatchingUp(state)) return [state, NONE];
+  // the publish has begun an epoch, or found another
+  if (!isOurs && scope === 'cluster') return read(state, now);
+  const next: Effect =
+    phase._tag === 'Awaiting' ? { _tag: 'Compare', top: phase.top } : { _tag: 'AskIfInDoubt' };
+  return [state, [{ _tag: 'DeliverConfirmed' }, next]];
+};
+
+const standing = (
+  state: ChannelState,
+  { top, asked, isContradicted }: Of<'Standing'>,
+  now: number,
+): Step => {
+  if (top === undefined || state.scope === 'pod' || hasChanged(top, asked)) return read(state, now);
+  // the position of now does not tell which of two messages has an offset of before
+  if (top.offset > asked.offset && isContradicted) return read(state, now);
+  return compare(state, top);
+};
+
+const compared = (
+  state: ChannelState,
+  { top, missing }: Of<'Compared'>,
+  now: number,
+  times: ChannelTimes,
+): Step => {
+  if (missing === 'Nothing') return conclude(state);
+  return missing === 'Lost' || state.mayHaveMissed
+    ? read(state, now)
+    : awaitPushes(state, top, now, times);
+};
+
+const elapsed = (state: ChannelState, now: number): Step => {
+  const { phase } = state;
+  if (phase._tag === 'Awaiting') return read(state, now);
+  if (phase._tag !== 'Pausing') return [state, NONE];
+  return phase.before === 'Asking' ? ask(state, phase.failures) : read(state, now, phase.failures);
+};
+
+const poll = (
+  state: ChannelState,
+  { isQuiet }: Of<'Poll'>,
+  now: number,
+  { readEveryMs }: ChannelTimes,
+): Step => {
+  const { scope, phase, subscribed, readAt } = state;
+  if (scope === 'none' || !subscribed || phase._tag !== 'Live' || !isQuiet) return [state, NONE];
+  if (now - readAt < readEveryMs) return ask(state, 0);
+  return [{ ...state, phase: { _tag: 'Checking' }, readAt: now }, [{ _tag: 'Check' }]];
+};

@@ -1,0 +1,115 @@
+/**
+ * What a room's channel asks the log, one question at a time, and its waits. Each ends as an input of the channel's
+ * state machine (`channel-state.ts`). A source: it subscribes to Redis's answers.
+ */
+import { type Either, isRight } from 'fp-ts/lib/Either.js';
+import { type Observable, type SchedulerLike, Subscription } from 'rxjs';
+import type { Page } from '../../history/page.js';
+import type { LogPosition } from '../../protocol/position.js';
+import type { RedisError, RedisReply } from '../redis/port.js';
+import type { Input } from './channel-events.js';
+import type { ChannelTimes } from './channel-phase.js';
+import type { ReorderBuffer } from './reorder-buffer.js';
+import type { Sequence } from './sequence.js';
+import { orTimeout } from './timeout.js';
+
+export interface LogOfRoom {
+  /** The log from this offset on; with `most` 0 only its position. */
+  readonly page: (from: number, most: number) => RedisReply<Page>;
+  /** Starts a new epoch if the log's is still this one. */
+  readonly renew: (old: number) => RedisReply<LogPosition>;
+  /**
+   * The log's position; undefined: it has no epoch. Answers within `LONG * timeoutMs`, whatever Redis does.
+   */
+  readonly position: () => RedisReply<LogPosition | undefined>;
+}
+
+/** A new question, or a new wait, is begun after the one before was stopped. */
+export interface LogQuestions {
+  /** Where the log stands. */
+  ask(): void;
+  /** The log from the channel's position on. `isFirst`: only where it stands, as the channel has no position. */
+  read(isFirst: boolean): void;
+  /** The same for a poll. Nothing waits for it, and what was received meanwhile makes it worthless. */
+  check(): void;
+  /** Begins a new epoch in place of this one. */
+  renew(tag: number): void;
+  wait(ms: number): void;
+  stop(): void;
+}
+
+/** Messages of a page. */
+const PAGE = 256;
+/**
+ * Opening needs two round trips (SUBSCRIBE, then the log), so it gets twice the timeout. Waiting also beats asking
+ * a slow Redis again.
+ */
+export const LONG = 2;
+
+export interface LogQuestionsDeps {
+  readonly log: LogOfRoom;
+  readonly times: ChannelTimes;
+  readonly scheduler: SchedulerLike;
+  readonly order: Sequence;
+  readonly buffer: ReorderBuffer;
+  readonly dispatch: (input: Input) => void;
+}
+
+export const logQuestions = (deps: LogQuestionsDeps): LogQuestions => {
+  const { log, times, scheduler, order, buffer, dispatch } = deps;
+  const { timeoutMs } = times;
+  let task = Subscription.EMPTY;
+
+  const begin = <A>(
+    answer$: Observable<Either<RedisError, A>>,
+    then: (answer: Either<RedisError, A>) => void,
+  ): void => {
+    const mine = new Subscription();
+    task = mine;
+    mine.add(answer$.subscribe(then));
+  };
+
+  /** The answer is final for what waits when the question is sent. */
+  const request = <A>(reply$: RedisReply<A>, then: (answer: A) => void): void => {
+    buffer.markAsked();
+    begin(reply$.pipe(orTimeout(LONG * timeoutMs, scheduler)), (answer) => {
+      if (isRight(answer)) then(answer.right);
+      else dispatch({ _tag: 'ReadFailed', error: answer.left });
+    });
+  };
+
+  const onPage = (page: Page): void => {
+    const known = order.positionIn(page.top);
+    dispatch({ _tag: 'PageRead', page, position: order.position(), known });
+  };
+
+  return {
+    ask: () => {
+      const asked = order.position();
+      buffer.markAsked();
+      begin(log.position(), (answer) => {
+        if (!isRight(answer)) return dispatch({ _tag: 'AskFailed' });
+        const isContradicted = buffer.all().some((one) => order.isContradicted(one));
+        dispatch({ _tag: 'Standing', top: answer.right, asked, isContradicted });
+      });
+    },
+    read: (isFirst) =>
+      request(isFirst ? log.page(1, 0) : log.page(order.position().offset, PAGE), onPage),
+    check: () => {
+      const before = order.position();
+      begin(log.page(before.offset, PAGE).pipe(orTimeout(timeoutMs, scheduler)), (answer) => {
+        const isCurrent = order.position() === before && buffer.size() === 0;
+        if (isRight(answer) && isCurrent) onPage(answer.right);
+        else dispatch({ _tag: 'CheckEnded' });
+      });
+    },
+    renew: (tag) =>
+      request(log.renew(tag), (top) =>
+        dispatch({ _tag: 'Renewed', top, known: order.positionIn(top) }),
+      ),
+    wait: (ms) => {
+      task = scheduler.schedule(() => dispatch({ _tag: 'Elapsed' }), ms);
+    },
+    stop: () => task.unsubscribe(),
+  };
+};
