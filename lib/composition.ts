@@ -151,7 +151,6 @@ export const composition = ({
             backlog,
           },
           emit,
-          globalPosition: () => globalPosition$.value,
           catchUps: behind,
           newId: randomUUID,
           server,

@@ -101,9 +101,9 @@ export const BUGS: readonly Bug[] = [
     name: 'retry without key',
     changes: [
       {
-        file: 'lib/connection/socket-connection.ts',
-        from: 'const key = clientKey(this.userId, ref);',
-        to: 'const key = clientKey(this.userId, undefined);',
+        file: 'lib/connection/publishing.ts',
+        from: 'const key = clientKey(userId, ref);',
+        to: 'const key = clientKey(userId, undefined);',
       },
     ],
   },

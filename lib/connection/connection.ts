@@ -10,9 +10,9 @@ import type { Position, Room } from '../protocol/position.js';
 import type { Resume } from '../protocol/resume.js';
 
 /**
- * A connection in a room. `position` is where the connection is in the room's log: the id of every message that it is
- * sent shows that. Before the join, or the log, has told a place, its tag is 0; its `ms` then is the time by which the
- * log resumes, 0 where none does.
+ * A connection in a room. `position` is where the connection is in the room's log: the id of every message
+ * that it is sent shows that. Before the join, or the log, has told a place, its tag is 0; its `ms` then is
+ * the time by which the log resumes, 0 where none does.
  */
 export interface Membership {
   readonly connection: Connection;
@@ -61,7 +61,10 @@ export interface Connection {
   readonly userId: string | null;
   readonly command$: Observable<Command>;
   readonly outbox: Outbox;
-  /** Sends a control message, under an id of the membership's log; by default of the URL's room's, or the global one. */
+  /**
+   * Sends a control message, under an id of the membership's log; by default of the URL's room's, or the
+   * global one.
+   */
   send(control: SystemEvent, membership?: Membership): void;
   /** Takes it out of a room that it did not ask to leave. */
   kick(room: Room, reason: LeaveReason): void;
@@ -82,7 +85,10 @@ export interface Connection {
   readonly vital: Liveness;
 }
 
-/** What the heartbeat remembers of a connection: whole milliseconds (a fraction would cost an object each), on a clock that stands while the process does. */
+/**
+ * What the heartbeat remembers of a connection: whole milliseconds (a fraction would cost an object each), on
+ * a clock that stands while the process does.
+ */
 export interface Liveness {
   bytesRead: number;
   messages: number;

@@ -2,7 +2,10 @@
 import type { Disconnect } from '../broker/control-command.js';
 import type { Connection } from './connection.js';
 
-/** Walks over all of them: 10,000 cost less than a millisecond, and an index by user would cost each of them memory. */
+/**
+ * Walks over all of them: 10,000 cost less than a millisecond, and an index by user would cost each of them
+ * memory.
+ */
 export const disconnect = ({ whom, id }: Disconnect, connections: Iterable<Connection>): void => {
   // hexadecimal digits have no case; a user's name has
   const wanted = whom === 'connection' ? id.toLowerCase() : id;

@@ -1,7 +1,7 @@
 /**
- * A pod goes away: everybody is told when to come back, spread over the first 70 % of the drain, and is closed then
- * with 1001. Delivery goes on until that moment. Telling and closing go in batches, as 50,000 at once would block the
- * loop for a second.
+ * A pod goes away: everybody is told when to come back, spread over the first 70 % of the drain, and is
+ * closed then with 1001. Delivery goes on until that moment. Telling and closing go in batches, as 50,000 at
+ * once would block the loop for a second.
  */
 import {
   concat,
@@ -29,7 +29,10 @@ interface Departure {
   readonly at: number;
 }
 
-/** Completes when the last close has been said, or nobody is left to say it to; whether peers answer is not waited for. */
+/**
+ * Completes when the last close has been said, or nobody is left to say it to; whether peers answer is not
+ * waited for.
+ */
 export const drain =
   ({ clock, drainMs }: { readonly clock: Clock; readonly drainMs: number }) =>
   (connections: ReadonlySet<Connection>): Observable<never> =>

@@ -1,7 +1,7 @@
 /**
- * What a request for a WebSocket must be to be let in (contract section 2, RFC 6455 §4.2.1). Reads the request and
- * answers with a value: what it asks for, then an admission, or a refusal as a problem (RFC 9457). Who somebody is finds out
- * `access/`; sockets are `accept.ts`'s.
+ * What a request for a WebSocket must be to be let in (contract section 2, RFC 6455 §4.2.1). Reads the
+ * request and answers with a value: what it asks for, then an admission, or a refusal as a problem (RFC
+ * 9457). Who somebody is finds out `access/`; sockets are `accept.ts`'s.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import type { IncomingMessage } from 'node:http';
@@ -9,7 +9,7 @@ import * as O from 'fp-ts/lib/Option.js';
 import { type Identity, mayJoin, ROOM_FORBIDDEN } from '../auth/index.js';
 import { isAbsentId } from '../protocol/client-message.js';
 import type { Config } from '../config/index.js';
-import type { Admission } from './socket-connection.js';
+import type { Admission } from './state.js';
 import type { Handshake } from '../hooks.js';
 import { isOriginAllowed } from '../protocol/origin.js';
 import { interned, isRoomName, parseId, type Room, ROOM_RULE } from '../protocol/position.js';
@@ -108,8 +108,8 @@ const protocolFault = (request: IncomingMessage): Problem | undefined => {
 };
 
 /**
- * What is wrong with the `Host` of any request (RFC 9112 §3.2): of two of them a proxy may believe the other one. Which host it is
- * nobody asks: the names that lead here are known to proxies alone.
+ * What is wrong with the `Host` of any request (RFC 9112 §3.2): of two of them a proxy may believe the other
+ * one. Which host it is nobody asks: the names that lead here are known to proxies alone.
  */
 export const hostFault = ({
   headers,

@@ -1,11 +1,11 @@
 /**
- * One clock for all connections: a timer each would cost 0.9 kB and 0.7 µs a message. Every tick it looks who was heard
- * since the last one, pings those whose turn it is, and emits those who were silent for too long. Connections are
- * pinged in random phase, so a herd that came together is not pinged together.
+ * One clock for all connections: a timer each would cost 0.9 kB and 0.7 µs a message. Every tick it looks who
+ * was heard since the last one, pings those whose turn it is, and emits those who were silent for too long.
+ * Connections are pinged in random phase, so a herd that came together is not pinged together.
  *
- * Time in which we did not read a socket (its publishes or a hook are under way), or the process did not run (a long
- * collection, a stopped machine) counts for nobody: what peers sent
- * meanwhile waits in the kernel, and nobody is judged before it was read.
+ * Time in which we did not read a socket (its publishes or a hook are under way), or the process did not run
+ * (a long collection, a stopped machine) counts for nobody: what peers sent meanwhile waits in the kernel,
+ * and nobody is judged before it was read.
  */
 import { interval, map, mergeMap, type Observable } from 'rxjs';
 import type { Clock } from '../clock.js';

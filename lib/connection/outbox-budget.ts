@@ -1,6 +1,7 @@
 /**
- * What waits in all outboxes of a pod: a gauge, and a bound. Each outbox has a bound of its own, but ten thousand readers
- * that stop together would hold ten thousand times that: beyond `most` the fullest are cut, like any slow reader.
+ * What waits in all outboxes of a pod: a gauge, and a bound. Each outbox has a bound of its own, but ten
+ * thousand readers that stop together would hold ten thousand times that: beyond `most` the fullest are cut,
+ * like any slow reader.
  */
 
 /** One of those whose bytes are counted. */
@@ -11,13 +12,19 @@ export interface Holder {
   readonly overflow: () => void;
 }
 
-/** Cut down to this part of the bound, so that looking for the fullest, O(those that hold something), stays rare. */
+/**
+ * Cut down to this part of the bound, so that looking for the fullest, O(those that hold something), stays
+ * rare.
+ */
 const RELIEVED = 7 / 8;
 
 export class OutboxBudget {
   /** The most messages that one outbox has held since the gauge was read last. */
   peak = 0;
-  /** Bytes in all of them. A buffer that several hold counts for each: by what their readers would have to take. */
+  /**
+   * Bytes in all of them. A buffer that several hold counts for each: by what their readers would have to
+   * take.
+   */
   bytes = 0;
   private readonly holders = new Set<Holder>();
   private relieving = false;

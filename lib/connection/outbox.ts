@@ -1,6 +1,7 @@
 /**
- * What one connection is sent: control and rooms merged, in order, bounded, written. One write in flight a socket; what
- * the kernel has not taken counts, and the message that would be one too many closes the connection (contract section 4).
+ * What one connection is sent: control and rooms merged, in order, bounded, written. One write in flight a
+ * socket; what the kernel has not taken counts, and the message that would be one too many closes the
+ * connection (contract section 4).
  */
 import type { Socket } from 'node:net';
 import { Observable, type Subscriber } from 'rxjs';
@@ -112,5 +113,8 @@ export class Outbox extends BoundedBuffer<Batch> implements Holder {
   }
 }
 
-/** A write that the kernel has not taken for longer than this means a reader that has stopped, not one that is busy. */
+/**
+ * A write that the kernel has not taken for longer than this means a reader that has stopped, not one that is
+ * busy.
+ */
 const STALL_MS = 250;

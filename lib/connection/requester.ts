@@ -1,4 +1,7 @@
-/** Who was refused, for the log: where a request came from and what it asked for. No token: a query is never shown. */
+/**
+ * Who was refused, for the log: where a request came from and what it asked for. No token: a query is never
+ * shown.
+ */
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Requester } from '../hub-event.js';

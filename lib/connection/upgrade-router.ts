@@ -6,15 +6,17 @@
  *            └─ of no app ─┬─ nobody else listens ─► answered as if no upgrade had been offered (RFC 9110 §7.8)
  *                          └─ others do ───────────► left alone
  *
- * Others come first, whenever their listener was added: whoever takes a connection has it. Node gives every listener every upgrade, and
- * says to none whether another has taken it; what shows is a byte written, a reader on the socket, a response assigned, an end.
+ * Others come first, whenever their listener was added: whoever takes a connection has it. Node gives every
+ * listener every upgrade, and says to none whether another has taken it; what shows is a byte written, a
+ * reader on the socket, a response assigned, an end.
  */
-import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import type { Clock } from '../clock.js';
 import { isOurs } from './handshake.js';
+import { pendingResponse } from './ws-internals.js';
 
 /** An upgrade that an app may take. */
 export interface UpgradeOffer {
@@ -73,7 +75,7 @@ const listen = (server: Server, clock: Clock): Shared => {
     stream.on('error', destroy);
     if (!(stream instanceof Socket)) return void stream.destroy();
     // what is written to an earlier answer says nothing
-    const written = owed(stream) === undefined ? stream.bytesWritten : undefined;
+    const written = pendingResponse(stream) === undefined ? stream.bytesWritten : undefined;
     const offer: UpgradeOffer = {
       request,
       socket: stream,
@@ -81,7 +83,7 @@ const listen = (server: Server, clock: Clock): Shared => {
       isTaken: () => hasOthers && isTouched(request, stream, written),
     };
     const go = (): void => {
-      if (owed(stream) !== undefined && !offer.isTaken()) {
+      if (pendingResponse(stream) !== undefined && !offer.isTaken()) {
         const cutOff = (door ?? shared.doors[0])?.cutOff;
         return cutOff === undefined ? whenAnswered(stream, go) : cutOff(request, stream);
       }
@@ -123,20 +125,11 @@ const isTouched = (
   (written !== undefined && socket.bytesWritten !== written) ||
   // node leaves it neither flowing nor paused
   socket.readableFlowing !== null ||
-  owed(socket)?.req === request;
-
-/**
- * The answer to a request that the socket waits for. An answer of ours would come before that of an earlier one, and where node is
- * asked to send both it throws: any stranger could end the process. A private field of node's; `spec/fuzz/corpus` goes red without it.
- */
-const owed = (socket: Socket): ServerResponse | undefined => {
-  const response: unknown = Reflect.get(socket, '_httpMessage');
-  return response instanceof ServerResponse ? response : undefined;
-};
+  pendingResponse(socket)?.req === request;
 
 /** When the requests before have been answered, unless the socket ends with that. */
 const whenAnswered = (socket: Socket, work: () => void): void => {
-  const earlier = owed(socket);
+  const earlier = pendingResponse(socket);
   if (earlier === undefined) return work();
   earlier.once('close', () => {
     if (!socket.destroyed) whenAnswered(socket, work);
@@ -144,9 +137,10 @@ const whenAnswered = (socket: Socket, work: () => void): void => {
 };
 
 /**
- * Whoever offers an upgrade that nobody takes (`curl --http2` does everywhere) is answered as if it had not: RFC 9110 §7.8. Node has let
- * go of the socket and taken the body for another protocol's, so the server is given all of it once more, without the offer: bounds,
- * times, body and answer are then those of any request. It is the last one on its socket.
+ * Whoever offers an upgrade that nobody takes (`curl --http2` does everywhere) is answered as if it had not:
+ * RFC 9110 §7.8. Node has let go of the socket and taken the body for another protocol's, so the server is
+ * given all of it once more, without the offer: bounds, times, body and answer are then those of any request.
+ * It is the last one on its socket.
  */
 const asRequest = (server: Server, clock: Clock, { request, socket, head }: UpgradeOffer): void => {
   const { method = '', url = '', httpVersion, rawHeaders } = request;

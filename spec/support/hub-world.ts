@@ -10,7 +10,7 @@ import type { Clock } from '../../lib/clock.js';
 import type { Broker, BrokerStatus } from '../../lib/broker/index.js';
 import type { Connection } from '../../lib/connection/connection.js';
 import { type Config, configOf, type DeepPartial } from '../../lib/config/index.js';
-import type { ConnectionDeps } from '../../lib/connection/socket-connection.js';
+import type { ConnectionDeps } from '../../lib/connection/state.js';
 import type { HubEvent } from '../../lib/hub-event.js';
 import type { Hooks } from '../../lib/hooks.js';
 import { hub } from '../../lib/hub.js';
@@ -124,7 +124,6 @@ export const podHub = (options: PodHubOptions): PodHub => {
       backlog: new OutboxBudget(config.limits.outboxTotalBytes),
     },
     emit: tell,
-    globalPosition: () => globalPosition$.value,
     catchUps: behind,
     newId,
     connections,

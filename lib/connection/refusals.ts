@@ -1,0 +1,86 @@
+/** Texts of the errors that a connection is sent. A text says what to do, or names the limit. */
+import type { PublishError } from '../broker/index.js';
+import type { Refusal } from '../protocol/system-event.js';
+import type { Rates } from './token-bucket.js';
+
+type Ref = string | undefined;
+
+/**
+ * Join commands of one room without an answer: a reader that takes nothing of a replay could ask for ever.
+ */
+export const MAX_UNANSWERED_JOINS = 64;
+const JOIN_RETRY_MS = 1_000;
+
+export const tooFast = (
+  { rateLimitPerSecond, rateLimitBytes }: Pick<Rates, 'rateLimitPerSecond' | 'rateLimitBytes'>,
+  ref: Ref,
+  retryInMs: number,
+): Refusal => ({
+  code: 'rate_limited',
+  text: `expected at most ${rateLimitPerSecond} messages and ${rateLimitBytes} bytes a second, got more`,
+  ref,
+  retryInMs,
+});
+
+export const notAMember = (ref: Ref): Refusal => ({
+  code: 'not_a_member',
+  text: 'room: join the room before publishing to it',
+  ref,
+});
+
+export const tooManyRooms = (most: number, ref: Ref): Refusal => ({
+  code: 'too_many_rooms',
+  text: `room: a connection may be in at most ${most} rooms; leave one first`,
+  ref,
+});
+
+export const globalLeave = (ref: Ref): Refusal => ({
+  code: 'invalid_room',
+  text: 'room: expected a room, got the global one, which nobody leaves',
+  ref,
+});
+
+export const joinsTooOften = (ref: Ref, retryInMs: number): Refusal => ({
+  code: 'rate_limited',
+  text: 'last_id: this connection is in the room; a replay may be asked for once a second',
+  ref,
+  retryInMs,
+});
+
+export const joinsUnanswered = (ref: Ref): Refusal => ({
+  code: 'rate_limited',
+  text: `room: ${MAX_UNANSWERED_JOINS} joins of it are not answered; take what was sent before asking again`,
+  ref,
+  retryInMs: JOIN_RETRY_MS,
+});
+
+export const forbidden = (what: 'be in' | 'publish in', ref: Ref): Refusal => ({
+  code: 'forbidden',
+  text: `room: the token does not allow to ${what} this room`,
+  ref,
+});
+
+export const globalForbidden = (ref: Ref): Refusal => ({
+  code: 'forbidden',
+  text: 'room: name a room; clients may not publish to everyone here',
+  ref,
+});
+
+export const noToken = (ref: Ref): Refusal => ({
+  code: 'forbidden',
+  text: 'data.token: a connection without a token cannot refresh; connect with a token',
+  ref,
+});
+
+export const notPublished = (error: PublishError, ref: Ref): Refusal =>
+  error._tag === 'KeyReused'
+    ? {
+        code: 'invalid_message',
+        text: 'id: already used for a different message; use a new id',
+        ref,
+      }
+    : { code: 'unavailable', text: error.detail, ref };
+
+/** The error of a hook that names such a room: the program's log has it, the client does not. */
+export const STRANGE_ROOM =
+  'room: the hook may choose only a room that the connection has joined (`from.rooms()`)';
