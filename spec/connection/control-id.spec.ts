@@ -1,0 +1,165 @@
+/** Ids of what is sent to one connection alone. */
+import { isNone, isSome } from 'fp-ts/lib/Option.js';
+import t from 'tap';
+import { localBroker } from '../../lib/broker/local.js';
+import { NO_EPOCH, parseId } from '../../lib/protocol/position.js';
+import { hubWorld } from '../support/hub-world.js';
+import { member, world } from '../support/connection-world.js';
+
+t.test(
+  'when anything is sent to a client, then its id shows the position that was reached, and none comes twice',
+  async (t) => {
+    const w = world();
+    const [a, b] = [member(w), w.connect({ room: 'r' })];
+    w.clock.advance(1_000);
+    for (let i = 0; i < 5; i++) a.chat('r', i);
+    b.join('s');
+    w.clock.advance(10);
+    b.join('r', 'again');
+    w.clock.advance(10);
+    const last = b.told('joined').at(-1);
+    const said = b
+      .heard()
+      .find(({ data }) => data !== undefined && JSON.stringify(data) === JSON.stringify(last));
+    t.match(parseId(said?.id ?? ''), {
+      value: { offset: 5, outside: true, global: false },
+    });
+    const ids = b.heard().map(({ id }) => parseId(id));
+    t.ok(
+      ids.every(({ _tag }) => _tag === 'Some'),
+      'each is a UUIDv7',
+    );
+    t.equal(new Set(b.heard().map(({ id }) => id)).size, ids.length, 'and none comes twice');
+  },
+);
+
+t.test(
+  'when the wall clock jumps, then ids outside the log still sort after what was sent before',
+  async (t) => {
+    const w = hubWorld({ broker: (clock) => localBroker({ clock, positionTtlMs: 86_400_000 }) });
+    const a = w.connect({ room: 'r' });
+    w.clock.advance(10);
+    for (const skewMs of [300_000, -600_000, 1_000_000]) {
+      a.chat('', 'placed, and still on its way');
+      w.clock.jump(skewMs);
+      a.say({ type: 'ping' });
+      a.say({ type: 'nonsense' });
+      a.join('r', 'again');
+      w.clock.advance(10);
+    }
+    for (const isGlobal of [true, false]) {
+      const heard = a.heard().filter(({ id }) => isOfGlobal(id) === isGlobal);
+      let last = '';
+      for (const { id, type } of heard) {
+        if (type === 'chat') t.ok(id > last, `${id} comes after ${last}`);
+        last = id > last ? id : last;
+      }
+      t.equal(new Set(heard.map(({ id }) => id)).size, heard.length);
+    }
+    const [chat] = a.chats('');
+    const pong = a.heard().filter(({ type }) => type === 'pong')[1];
+    const [at, told] = [chat, pong].map((message) => parseId(message?.id ?? ''));
+    t.match(
+      told,
+      { value: { offset: 0, outside: true, global: false } },
+      "it is of the URL's room",
+    );
+    t.equal(
+      told !== undefined && isSome(told) && told.value.ms,
+      at !== undefined && isSome(at) && at.value.ms,
+      'its time is that of the later of the two logs',
+    );
+  },
+);
+
+const isOfGlobal = (text: string): boolean => {
+  const id = parseId(text);
+  return isSome(id) && id.value.global;
+};
+
+t.test('when 100,000 pongs are sent at one position, then each has an id of its own', async (t) => {
+  const w = world();
+  const a = member(w);
+  for (let i = 0; i < 100; i++) {
+    for (let n = 0; n < 1_000; n++) a.say({ type: 'ping' });
+    w.clock.advance(1);
+  }
+  const ids = a.heard().flatMap(({ id, type }) => (type === 'pong' ? [id] : []));
+  t.equal(ids.length, 100_000);
+  t.equal(new Set(ids).size, 100_000);
+});
+
+t.test(
+  'when left is sent of a room before the join, then its id is of the room and no position to resume from',
+  async (t) => {
+    const w = world();
+    const a = member(w);
+    const b = w.connect();
+    w.clock.advance(10);
+    b.chat('', 'one');
+    w.clock.advance(10);
+    a.leave('nowhere', 'x');
+    w.broker.openMs = 1_000;
+    a.join('slow');
+    w.clock.advance(10);
+    a.leave('slow', 'y');
+    w.clock.advance(10);
+    const left = a
+      .heard()
+      .filter(({ data }) =>
+        ['x', 'y'].includes(String((data as { readonly ref?: string } | undefined)?.ref)),
+      );
+    t.match(left, [
+      { room: 'nowhere', data: { event: 'left', room: 'nowhere' } },
+      { room: 'slow', data: { event: 'left', room: 'slow' } },
+    ]);
+    t.match(
+      left.map(({ id }) => parseId(id)),
+      [1, 2].map(() => ({ value: { global: false, outside: true } })),
+      'of the room, so the global log does not go on from it',
+    );
+  },
+);
+
+t.test(
+  'when a client got welcome alone, then the id of welcome resumes as the id that the client brought',
+  async (t) => {
+    const w = world();
+    const ids = {
+      'of the room': '018bcfe5-680a-7001-8000-000000c00000',
+      'of the global log': '018bcfe5-680a-7001-8000-000000e00000',
+    };
+    for (const [which, id] of Object.entries(ids)) {
+      const [welcome] = w.connect({ room: 'r', lastId: id }).heard();
+      const [brought, told] = [id, welcome?.id ?? ''].map((text) => parseId(text));
+      if (brought === undefined || isNone(brought)) throw new Error('no id');
+      const { ms, tag, offset, global } = brought.value;
+      t.match(told, { value: { ms, tag, offset, global, outside: true } }, which);
+    }
+    const [welcome] = w.connect({ room: 'r' }).heard();
+    t.match(parseId(welcome?.id ?? ''), { value: { tag: NO_EPOCH, global: false } });
+    const again = w.connect({ room: 'r', lastId: welcome?.id ?? '' });
+    w.clock.advance(10);
+    t.same(again.told('gap'), [], 'who brought no id and hears welcome alone comes as new');
+    t.same(
+      again.told('joined').map(({ recovered }) => recovered),
+      [undefined, undefined],
+    );
+  },
+);
+
+t.test(
+  "when a join gets a gap, then the gap's id is of the room, at the position where it goes on",
+  async (t) => {
+    const w = world();
+    const [a, b] = [w.connect(), member(w)];
+    b.chat('r', 1);
+    w.clock.advance(10);
+    const lost = '018bcfe5-680a-7ffe-8000-000000100000';
+    a.say({ type: 'join', room: 'r', data: { last_id: lost } });
+    w.clock.advance(10);
+    const gap = a.heard().find(({ data }) => (data as { readonly event?: string }).event === 'gap');
+    t.match(gap, { room: 'r', data: { room: 'r', reason: 'log_lost' } });
+    t.match(parseId(gap?.id ?? ''), { value: { tag: 1, offset: 1, outside: true, global: false } });
+  },
+);
