@@ -1,4 +1,8 @@
-/** What a connection is to the hub and its rooms, and what it asks of them. */
+/**
+ * The connection as the hub, the rooms and the heartbeat see it, and the commands that it sends to rooms.
+ *
+ *   command$ ─► hub ─► the room of the command ─► send, kick, close, outbox; `reply` answers a publish
+ */
 import type { Either } from 'fp-ts/lib/Either.js';
 import type { Observable } from 'rxjs';
 import type { PublishError, Receipt } from '../broker/index.js';
@@ -10,32 +14,32 @@ import type { Position, Room } from '../protocol/position.js';
 import type { Resume } from '../protocol/resume.js';
 
 /**
- * A connection in a room. `position` is where the connection is in the room's log: the id of every message
- * that it is sent shows that. Before the join, or the log, has told a place, its tag is 0; its `ms` then is
- * the time by which the log resumes, 0 where none does.
+ * A connection in a room. `position`: of the last message of the room's log that was sent to the connection.
+ * The id of every message to the client shows it. Before the join has given a position, the tag is that of no
+ * epoch, and `ms` is the time by which the log resumes, 0 where it does not resume by time.
  */
 export interface Membership {
   readonly connection: Connection;
   readonly room: Room;
   position: Position;
-  /** Its number among all who came into the room; 0 before. */
+  /** Number of the join among all joins of the room; 0 before it completes. */
   joinSeq: number;
-  /** Whether it may speak there: as its rights are now, so that a message costs no look at patterns. */
+  /** Whether the connection may publish there by its present rights: a message costs no look at patterns. */
   mayPublish: boolean;
-  /** How often it has asked to join and was not answered yet. */
+  /** Joins without an answer. */
   unansweredJoins: number;
 }
 
-/** What a connection asks of a room; the hub hands each to its room. */
+/** What a connection asks of a room. */
 export type Command =
   | {
       readonly _tag: 'Join';
       readonly room: Room;
       readonly membership: Membership;
-      /** It has joined before: it is told so again. */
+      /** The connection has joined before, and is answered again. */
       readonly isMember: boolean;
       readonly resume: Resume | undefined;
-      /** The join waits until this emits: the URL's room catches up before the global log does. */
+      /** The join waits until this emits: the URL's room catches up before the global log. */
       readonly after$?: Observable<unknown> | undefined;
       readonly ref: string | undefined;
     }
@@ -43,7 +47,7 @@ export type Command =
       readonly _tag: 'Leave';
       readonly room: Room;
       readonly membership: Membership;
-      /** `closed`: the connection has gone, nobody is to be told. */
+      /** `closed`: the connection has ended, and nothing is sent to it. */
       readonly reason: LeaveReason | 'closed';
       readonly ref: string | undefined;
     }
@@ -51,43 +55,45 @@ export type Command =
       readonly _tag: 'Publish';
       readonly room: Room;
       readonly draft: Draft;
-      /** Whose it is; it waits until they are in. Absent for what comes from outside a socket. */
+      /** The sender's: the publish waits until its join completes. Absent where the sender has no socket. */
       readonly membership?: Membership;
+      /** Called once, with the answer of the broker. */
       readonly reply: (result: Either<PublishError, Receipt>) => void;
     };
 
 export interface Connection {
   readonly id: string;
   readonly userId: string | null;
+  /**
+   * Acts when it is subscribed, which the hub does once: sends `welcome`, then joins the global log and the
+   * URL's room. Completes with the connection; unsubscribed, it closes the connection with 1001.
+   */
   readonly command$: Observable<Command>;
   readonly outbox: Outbox;
-  /**
-   * Sends a control message, under an id of the membership's log; by default of the URL's room's, or the
-   * global one.
-   */
+  /** Sends a control message, with an id of the membership's log. By default: the URL's room, else global. */
   send(control: SystemEvent, membership?: Membership): void;
-  /** Takes it out of a room that it did not ask to leave. */
+  /** Ends a membership that the client did not ask to end. */
   kick(room: Room, reason: LeaveReason): void;
-  /** An operator's word: all its rights end, and it with them. */
+  /** An operator disconnects it: all rights end, and it is closed with 4503. */
   revoke(): void;
-  /** Says why and leaves; a peer that does not answer within 2 s is cut. Only the first call counts. */
+  /** Closes it with a code. A peer that does not answer within 2 s is cut. Only the first call counts. */
   close(why: Close): void;
-  /** Ends the socket without a word: nothing was heard for too long. */
+  /** Ends the socket without a close frame: the peer was silent for too long. */
   terminate(): void;
   ping(): void;
-  /** Bytes received so far: any more of them are a sign of life. */
+  /** Bytes received so far. More of them are a sign of life. */
   readonly bytesRead: number;
-  /** Whether the peer has begun a message and not ended it. */
+  /** Whether a message has begun and has not ended. */
   readonly isMidMessage: boolean;
-  /** Whether its socket is not read now: we are not done with what it said. */
+  /** Whether the socket is not read: earlier frames are not handled yet. */
   readonly isPaused: boolean;
   readonly messagesRead: number;
   readonly vital: Liveness;
 }
 
 /**
- * What the heartbeat remembers of a connection: whole milliseconds (a fraction would cost an object each), on
- * a clock that stands while the process does.
+ * What the heartbeat remembers of a connection. Times are whole milliseconds, as a fraction would cost an
+ * object each, on a clock that stands still while the process does.
  */
 export interface Liveness {
   bytesRead: number;

@@ -1,11 +1,8 @@
-/** What an operator's word does to this pod's connections. */
+/** An operator's disconnect on this pod's connections. */
 import type { Disconnect } from '../broker/control-command.js';
 import type { Connection } from './connection.js';
 
-/**
- * Walks over all of them: 10,000 cost less than a millisecond, and an index by user would cost each of them
- * memory.
- */
+/** A walk over all: 10,000 take less than a millisecond, and an index by user would cost memory each. */
 export const disconnect = ({ whom, id }: Disconnect, connections: Iterable<Connection>): void => {
   // hexadecimal digits have no case; a user's name has
   const wanted = whom === 'connection' ? id.toLowerCase() : id;

@@ -1,7 +1,7 @@
 /**
- * A pod goes away: everybody is told when to come back, spread over the first 70 % of the drain, and is
- * closed then with 1001. Delivery goes on until that moment. Telling and closing go in batches, as 50,000 at
- * once would block the loop for a second.
+ * The drain of a pod that shuts down. Every client is sent `draining` with its own time, spread over the
+ * first 70 % of the drain, and is closed with 1001 at that time. Delivery goes on until then. Both go in
+ * batches: 50,000 at once would block the loop for a second.
  */
 import {
   concat,
@@ -30,8 +30,7 @@ interface Departure {
 }
 
 /**
- * Completes when the last close has been said, or nobody is left to say it to; whether peers answer is not
- * waited for.
+ * Completes when the last close has been sent, or no connection is left. Answers of peers are not waited for.
  */
 export const drain =
   ({ clock, drainMs }: { readonly clock: Clock; readonly drainMs: number }) =>
@@ -41,7 +40,7 @@ export const drain =
       const start = clock.scheduler.now();
       const departures = schedule([...connections], start, drainMs * SPREAD, clock.random);
       let closed = 0;
-      const told$ = from(batches(departures)).pipe(
+      const announced$ = from(batches(departures)).pipe(
         concatMap((batch) =>
           afterTurn(clock, () => batch.forEach((departure) => announce(departure, start))),
         ),
@@ -52,7 +51,7 @@ export const drain =
           for (let i = 0; i < BATCH; i++) {
             const next = departures[closed];
             if (next === undefined) return true;
-            // who has gone by itself is not waited for
+            // a client that has gone by itself is not waited for
             if (connections.has(next.connection)) {
               if (next.at > now) return false;
               next.connection.close(CLOSE.goingAway);
@@ -63,7 +62,7 @@ export const drain =
         }),
         takeWhile((done) => !done),
       );
-      return concat(told$, closed$).pipe(ignoreElements());
+      return concat(announced$, closed$).pipe(ignoreElements());
     });
 
 /** One departure in each of n equal parts of the time, at random within it. */

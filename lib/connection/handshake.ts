@@ -1,7 +1,7 @@
 /**
- * What a request for a WebSocket must be to be let in (contract section 2, RFC 6455 §4.2.1). Reads the
- * request and answers with a value: what it asks for, then an admission, or a refusal as a problem (RFC
- * 9457). Who somebody is finds out `access/`; sockets are `accept.ts`'s.
+ * The WebSocket handshake (docs/protocol.md, section 1; RFC 6455 §4.2.1), as a pure function of the request:
+ * the room and the positions that it asks for, or a problem (RFC 9457). Identity is the business of `auth/`,
+ * sockets that of `accept.ts`.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import type { IncomingMessage } from 'node:http';
@@ -16,13 +16,14 @@ import { interned, isRoomName, parseId, type Room, ROOM_RULE } from '../protocol
 import { type Problem, problem } from '../protocol/problem.js';
 import { resumesOf } from '../protocol/resume.js';
 
-/** The room and the places to go on from that a request asks for. */
+/** The room and the resume positions that a request asks for. */
 export type RoomAndResumes = Pick<Admission, 'room' | 'resumes'>;
 
 /** Whether a request is for this service at all: an embedding server may have other upgrades. */
 export const isOurs = (request: IncomingMessage, basePath: string): boolean => {
   const path = targetOf(request).split('?', 1)[0] ?? '';
-  // the numbers there are no room: asked for with another offer (`curl --http2`) they are a request as any
+  // /ws/stats is an HTTP endpoint and no room; an upgrade to something else (`curl --http2`) is a plain
+  // request
   if (path === `${basePath}/ws/stats`) return isWebSocket(request);
   return path === `${basePath}/ws` || path.startsWith(`${basePath}/ws/`);
 };
@@ -31,17 +32,17 @@ export const isOurs = (request: IncomingMessage, basePath: string): boolean => {
 export const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
-/** Whether it asks for a WebSocket, wherever. */
+/** Whether the request asks for a WebSocket, at whatever path. */
 const isWebSocket = ({ headers }: IncomingMessage): boolean =>
   headers.upgrade?.toLowerCase() === 'websocket' && UPGRADES.test(headers.connection ?? '');
 
-/** Without it the other header means nothing (RFC 9110 §7.8). */
+/** Without `Connection: upgrade` the header `Upgrade` means nothing (RFC 9110 §7.8). */
 const UPGRADES = /(?:^|,)\s*upgrade\s*(?:,|$)/i;
 
 /** Path and query, also of a request that names the whole URL as proxies' clients do (RFC 9112 §3.2.2). */
 const targetOf = ({ url = '' }: IncomingMessage): string => url.replace(SCHEME_AND_HOST, '');
 
-/** The same, for whoever may log it: without the value of `token`, however its name is written. */
+/** The target for logs and hooks: without the value of `token`, however its name is encoded. */
 export const targetWithoutToken = (request: IncomingMessage): string => {
   const target = targetOf(request);
   const cut = target.indexOf('?');
@@ -61,7 +62,7 @@ export const ORIGIN_REFUSED = problem(
   'Origin: pages of this origin may not use the service; its operator can add it to ALLOWED_ORIGINS',
 );
 
-/** What it asks for, if it asks in the right way: all that is known before anybody has to be known. */
+/** All that is checked before the identity is known. */
 export const handshake = (
   request: IncomingMessage,
   config: Config,
@@ -73,7 +74,7 @@ export const handshake = (
   return askedBy(targetOf(request), config.server.basePath);
 };
 
-/** The same for somebody who is known. */
+/** The check that needs the identity: whether it may join the room. */
 export const admission = (
   { room, resumes }: RoomAndResumes,
   identity: Identity,
@@ -94,7 +95,7 @@ const protocolFault = (request: IncomingMessage): Problem | undefined => {
   if (badHost !== undefined) return badHost;
   if (!isWebSocket(request))
     return problem(400, 'Upgrade: send Upgrade: websocket and Connection: Upgrade');
-  // it would come before the first frame (RFC 9110 §7.8), and be taken for one
+  // a body comes before the first frame (RFC 9110 §7.8), and would be read as one
   if (hasBody(request)) return problem(400, 'body: send the handshake without a body');
   if (headers['sec-websocket-version'] !== '13') {
     return problem(426, 'Sec-WebSocket-Version: send 13', {
@@ -108,8 +109,8 @@ const protocolFault = (request: IncomingMessage): Problem | undefined => {
 };
 
 /**
- * What is wrong with the `Host` of any request (RFC 9112 §3.2): of two of them a proxy may believe the other
- * one. Which host it is nobody asks: the names that lead here are known to proxies alone.
+ * The fault in the `Host` of any request (RFC 9112 §3.2). Of two headers a proxy may believe the other one.
+ * The name itself is not checked: only proxies know the names that lead here.
  */
 export const hostFault = ({
   headers,

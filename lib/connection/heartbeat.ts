@@ -1,11 +1,11 @@
 /**
- * One clock for all connections: a timer each would cost 0.9 kB and 0.7 µs a message. Every tick it looks who
- * was heard since the last one, pings those whose turn it is, and emits those who were silent for too long.
- * Connections are pinged in random phase, so a herd that came together is not pinged together.
+ * One clock for all connections: a timer each would cost 0.9 kB and 0.7 µs a message. Every tick checks each
+ * connection: those that sent bytes live, those that are due are pinged, and those that were silent for too
+ * long are emitted. Pings start in random phase, so clients that connected together are not pinged together.
  *
- * Time in which we did not read a socket (its publishes or a hook are under way), or the process did not run
- * (a long collection, a stopped machine) counts for nobody: what peers sent meanwhile waits in the kernel,
- * and nobody is judged before it was read.
+ * Two kinds of time count for no client: while its socket was not read (its publishes or a hook were under
+ * way), and while the process did not run (a long collection, a stopped machine). What the client sent
+ * meanwhile waits in the kernel, and no client is judged before that was read.
  */
 import { interval, map, mergeMap, type Observable } from 'rxjs';
 import type { Clock } from '../clock.js';
@@ -25,7 +25,7 @@ export interface HeartbeatFault {
 
 const TICKS_A_PERIOD = 32;
 const MAX_TICK_MS = 1_000;
-/** Contract section 3, 1008. */
+/** Close code 1008 (docs/protocol.md, section 7). */
 const HALF_MESSAGE_MS = 30_000;
 
 export const heartbeat =
@@ -35,16 +35,16 @@ export const heartbeat =
     let before = clock.scheduler.now();
     let lived = 0;
 
-    const look = (connection: Connection): HeartbeatFault | undefined => {
+    const check = (connection: Connection): HeartbeatFault | undefined => {
       const { vital } = connection;
       const { bytesRead } = connection;
       if (vital.pingAt < 0) vital.pingAt = Math.floor(lived + clock.random() * pingIntervalMs);
-      // what it says meanwhile we do not hear
+      // a paused socket shows no sign of life
       if (bytesRead !== vital.bytesRead || connection.isPaused) {
         vital.bytesRead = bytesRead;
         vital.lastReadAt = Math.round(lived);
       }
-      if (isHalf(connection, lived)) return { connection, why: 'half a message' };
+      if (isIncomplete(connection, lived)) return { connection, why: 'half a message' };
       if (lived - vital.lastReadAt > pongTimeoutMs) return { connection, why: 'silent' };
       // the next tick would be too late
       if (lived + tickMs > vital.pingAt) {
@@ -61,7 +61,7 @@ export const heartbeat =
         before = now;
         const overdue: HeartbeatFault[] = [];
         for (const connection of connections) {
-          const found = look(connection);
+          const found = check(connection);
           if (found !== undefined) overdue.push(found);
         }
         return overdue;
@@ -70,7 +70,7 @@ export const heartbeat =
     );
   };
 
-const isHalf = (connection: Connection, lived: number): boolean => {
+const isIncomplete = (connection: Connection, lived: number): boolean => {
   const { vital, messagesRead } = connection;
   const same = messagesRead === vital.messages;
   vital.messages = messagesRead;

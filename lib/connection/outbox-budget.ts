@@ -1,30 +1,24 @@
 /**
- * What waits in all outboxes of a pod: a gauge, and a bound. Each outbox has a bound of its own, but ten
- * thousand readers that stop together would hold ten thousand times that: beyond `most` the fullest are cut,
- * like any slow reader.
+ * Unsent bytes of all outboxes of a pod: a gauge and a bound. Each outbox has a bound of its own, but ten
+ * thousand readers that stop together would hold ten thousand times that. Beyond `most` the fullest outboxes
+ * are closed, as those of any slow reader.
  */
 
-/** One of those whose bytes are counted. */
+/** An outbox, as the budget sees it. */
 export interface Holder {
-  /** What waits in it. */
+  /** Its unsent bytes. */
   readonly bytes: number;
-  /** Cuts its reader: it holds nothing afterwards. */
+  /** Closes its connection. It has no unsent bytes afterwards. */
   readonly overflow: () => void;
 }
 
-/**
- * Cut down to this part of the bound, so that looking for the fullest, O(those that hold something), stays
- * rare.
- */
+/** Relief goes down to this part of the bound, so that the search, O(outboxes with bytes), stays rare. */
 const RELIEVED = 7 / 8;
 
 export class OutboxBudget {
   /** The most messages that one outbox has held since the gauge was read last. */
   peak = 0;
-  /**
-   * Bytes in all of them. A buffer that several hold counts for each: by what their readers would have to
-   * take.
-   */
+  /** Unsent bytes, not memory: a buffer that several outboxes share counts once for each. */
   bytes = 0;
   private readonly holders = new Set<Holder>();
   private relieving = false;
@@ -32,7 +26,7 @@ export class OutboxBudget {
   /** `most`: bytes in all outboxes together (`OUTBOX_TOTAL_BYTES`). */
   constructor(private readonly most: number) {}
 
-  /** `holder` holds so much more than it did; less, where negative. */
+  /** The unsent bytes of `holder` have changed by so many. */
   changed(holder: Holder, by: number): void {
     this.bytes += by;
     if (holder.bytes > 0) this.holders.add(holder);

@@ -1,7 +1,7 @@
 /**
- * What one connection is sent: control and rooms merged, in order, bounded, written. One write in flight a
- * socket; what the kernel has not taken counts, and the message that would be one too many closes the
- * connection (contract section 4).
+ * All that one connection is sent: control messages and its rooms' messages, merged in order, bounded,
+ * written. One write is in flight. What the kernel has not taken counts, and the message that is one too many
+ * closes the connection with 1013 (docs/protocol.md, sections 7 and 8).
  */
 import type { Socket } from 'node:net';
 import { Observable, type Subscriber } from 'rxjs';
@@ -24,19 +24,19 @@ export interface OutboxDeps {
 
 /** A class, as there are 10,000 of them: the same as closures takes 1.5 kB more each. */
 export class Outbox extends BoundedBuffer<Batch> implements Holder {
-  private askers: Set<Subscriber<void>> | undefined = undefined;
-  /** Bytes of it that the pod's backlog knows of. */
+  private waiters: Set<Subscriber<void>> | undefined = undefined;
+  /** Its bytes, as the pod's budget counts them. */
   private counted = 0;
   private readonly wasTaken = (): void => {
     this.taken();
     if (this.bytes !== this.counted) this.count();
-    if (this.askers !== undefined && this.messages === 0) this.letGo();
+    if (this.waiters !== undefined && this.messages === 0) this.notifyDrained();
   };
 
   constructor(
     private readonly deps: OutboxDeps,
     private readonly socket: Socket,
-    /** The reader is too slow: it is to be closed with 1013. What waited has been dropped. */
+    /** The reader is too slow: the connection is closed with 1013. Its unsent frames have been dropped. */
     private readonly tooSlow: () => void,
   ) {
     super();
@@ -48,7 +48,7 @@ export class Outbox extends BoundedBuffer<Batch> implements Holder {
     if (this.bytes !== this.counted) this.count();
   }
 
-  /** Drops what waits and lets the socket go. */
+  /** Drops the unsent frames; nothing is written any more. */
   override end(): void {
     super.end();
     if (this.counted > 0) this.count();
@@ -64,29 +64,29 @@ export class Outbox extends BoundedBuffer<Batch> implements Holder {
 
   /** Emits once and completes when the kernel has taken everything. Never after `end`. */
   get taken$(): Observable<void> {
-    return new Observable((asker) => {
-      this.askers ??= new Set();
-      this.askers.add(asker);
-      return () => this.askers?.delete(asker);
+    return new Observable((waiter) => {
+      this.waiters ??= new Set();
+      this.waiters.add(waiter);
+      return () => this.waiters?.delete(waiter);
     });
   }
 
-  private letGo(): void {
-    const all = this.askers;
-    this.askers = undefined;
+  private notifyDrained(): void {
+    const all = this.waiters;
+    this.waiters = undefined;
     for (const one of all ?? []) {
       one.next();
       one.complete();
     }
   }
 
-  /** Whether so much more would overflow it. */
+  /** Whether so much more would not overflow it. */
   hasRoom(messages: number, bytes: number): boolean {
     const { bound } = this;
     return this.messages + messages <= bound.messages && this.bytes + bytes <= bound.bytes;
   }
 
-  /** Whether the reader takes what it is sent: the write in flight, if there is one, is young. */
+  /** Whether the reader takes what it is sent: no write is in flight for longer than `STALL_MS`. */
   keepsUp(): boolean {
     return this.since === 0 || this.now() - this.since < STALL_MS;
   }
@@ -114,7 +114,6 @@ export class Outbox extends BoundedBuffer<Batch> implements Holder {
 }
 
 /**
- * A write that the kernel has not taken for longer than this means a reader that has stopped, not one that is
- * busy.
+ * A write that the kernel has not taken for longer than this shows a reader that has stopped, not a busy one.
  */
 const STALL_MS = 250;

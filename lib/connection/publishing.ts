@@ -3,7 +3,8 @@
  *
  *   member? ─► hook ─► draft ─► command$ ─► the room ─► `reply` ─► ack or error
  *
- * The answer of the room comes back by `reply` alone. A publish that never becomes a command is answered here.
+ * The answer of the room comes back by `reply` alone. A publish that never becomes a command is answered
+ * here.
  */
 import { type Either, isLeft } from 'fp-ts/lib/Either.js';
 import type { PublishError, Receipt } from '../broker/index.js';

@@ -1,6 +1,6 @@
 /**
- * Who was refused, for the log: where a request came from and what it asked for. No token: a query is never
- * shown.
+ * Who asked for a refused handshake, for the log: address, method, path, room and origin. The query is never
+ * shown, as it may have a token.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
@@ -28,7 +28,7 @@ export const requesterOf = (
   };
 };
 
-/** Whoever asks may write 16 KB there. */
+/** A request may have 16 KB there. */
 const MAX_SHOWN = 128;
 
 /** A client may write its token anywhere: what is as long as one, and of its characters, is not shown. */

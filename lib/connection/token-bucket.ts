@@ -1,18 +1,20 @@
-/** How much a connection may say: so many messages and bytes a second, with a burst (contract section 4). */
+/**
+ * The rate limit of a connection: messages and bytes a second, with a burst (docs/protocol.md, section 8).
+ */
 export interface Rates {
   readonly rateLimitPerSecond: number;
   readonly rateLimitBurst: number;
   readonly rateLimitBytes: number;
 }
 
-/** Replays of a connection: each of its rooms at once, as after a break of the line, then one a second. */
+/** The rate of replays: each room once at once, as after a reconnect, then one a second. */
 export const replayRates = (rooms: number): Rates => ({
   rateLimitPerSecond: 1,
   rateLimitBurst: Math.max(LEAST_REPLAYS, rooms),
   rateLimitBytes: 1,
 });
 
-/** Somebody with one room, who goes from one to the next. */
+/** For a client with one room that goes from one to the next. */
 const LEAST_REPLAYS = 10;
 
 export class TokenBucket {
@@ -27,7 +29,7 @@ export class TokenBucket {
     this.bytes = rates.rateLimitBytes;
   }
 
-  /** Takes one message of this size; 0, or the milliseconds after which it would have been let through. */
+  /** Takes a message of this size. 0: it passes; else the milliseconds after which it would pass. */
   take(bytes: number, now: number): number {
     const { rateLimitPerSecond, rateLimitBurst, rateLimitBytes } = this.rates;
     const seconds = (now - this.at) / 1000;

@@ -1,14 +1,15 @@
 /**
- * Upgrades of an HTTP server, which other apps and other listeners of the program may share:
+ * Upgrades of an HTTP server that several apps and other listeners of the program may share. A source: it
+ * listens to the server.
  *
- *   upgrade ─┬─ below the base path of an app ─┬─ nobody else listens ──────────────────────► that app
- *            │                                 └─ others do ─ end of the turn ─ taken? ─ no ─► that app, else left alone
- *            └─ of no app ─┬─ nobody else listens ─► answered as if no upgrade had been offered (RFC 9110 §7.8)
- *                          └─ others do ───────────► left alone
+ *   upgrade ─┬─ below an app's base path ─┬─ no other listener ─► that app
+ *            │                            └─ others ─ end of the turn ─ taken? ─ no ─► that app
+ *            └─ below none ─┬─ no other listener ─► answered as a plain request (RFC 9110 §7.8)
+ *                           └─ others ─► left alone
  *
- * Others come first, whenever their listener was added: whoever takes a connection has it. Node gives every
- * listener every upgrade, and says to none whether another has taken it; what shows is a byte written, a
- * reader on the socket, a response assigned, an end.
+ * Other listeners come first, whenever they were added: a listener that takes the socket keeps it. Node gives
+ * every upgrade to every listener, and tells none whether another has taken it. What shows is a byte written,
+ * a reader on the socket, a response assigned, or an end.
  */
 import type { IncomingMessage, Server } from 'node:http';
 import { Socket } from 'node:net';
@@ -23,7 +24,7 @@ export interface UpgradeOffer {
   readonly request: IncomingMessage;
   readonly socket: Socket;
   readonly head: Buffer;
-  /** Whether somebody else has taken the socket: then nothing more is written to it. */
+  /** Whether another listener has taken the socket: then nothing more is written to it. */
   readonly isTaken: () => boolean;
 }
 
@@ -33,15 +34,15 @@ export interface UpgradeHandler {
   /** False while it drains: then another app may have the same base path. */
   readonly isOpen: () => boolean;
   readonly handle: (offer: UpgradeOffer) => void;
-  /** What came below the base path was taken by somebody else. */
+  /** An upgrade below the base path was taken by another listener. */
   readonly lost: () => void;
-  /** Ends a socket that still owes the answer to an earlier request; without it that answer is waited for. */
+  /** Ends a socket whose earlier request has no answer yet. Absent: that answer is waited for. */
   readonly cutOff: ((request: IncomingMessage, socket: Socket) => void) | undefined;
 }
 
 interface Shared {
   /** The newest first. */
-  doors: readonly UpgradeHandler[];
+  apps: readonly UpgradeHandler[];
   readonly close: () => void;
 }
 
@@ -49,32 +50,32 @@ const SHARED = new WeakMap<Server, Shared>();
 
 /** Whether an app that takes connections has this base path of the server. */
 export const isTaken = (server: Server, basePath: string): boolean =>
-  SHARED.get(server)?.doors.some((door) => door.basePath === basePath && door.isOpen()) ?? false;
+  SHARED.get(server)?.apps.some((app) => app.basePath === basePath && app.isOpen()) ?? false;
 
-/** Puts an app on a server; gives back what takes it off. */
-export const routeUpgrades = (server: Server, clock: Clock, door: UpgradeHandler): (() => void) => {
+/** Adds an app to a server. Returns the function that removes it. */
+export const routeUpgrades = (server: Server, clock: Clock, app: UpgradeHandler): (() => void) => {
   const shared = SHARED.get(server) ?? listen(server, clock);
-  shared.doors = [door, ...shared.doors];
+  shared.apps = [app, ...shared.apps];
   return () => {
-    shared.doors = shared.doors.filter((other) => other !== door);
-    if (shared.doors.length === 0) shared.close();
+    shared.apps = shared.apps.filter((other) => other !== app);
+    if (shared.apps.length === 0) shared.close();
   };
 };
 
 const listen = (server: Server, clock: Clock): Shared => {
-  const doorOf = (request: IncomingMessage): UpgradeHandler | undefined =>
-    shared.doors
+  const appOf = (request: IncomingMessage): UpgradeHandler | undefined =>
+    shared.apps
       .filter(({ basePath }) => isOurs(request, basePath))
       // `/api/ws` before `/api`, which has a room of that name
       .toSorted((a, b) => b.basePath.length - a.basePath.length)[0];
   const upgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
-    const door = doorOf(request);
+    const app = appOf(request);
     const hasOthers = server.listenerCount('upgrade') > 1;
-    if (door === undefined && hasOthers) return;
+    if (app === undefined && hasOthers) return;
     // from the first tick: an error without a listener would end the process
     stream.on('error', destroy);
     if (!(stream instanceof Socket)) return void stream.destroy();
-    // what is written to an earlier answer says nothing
+    // bytes of an earlier answer show nothing
     const written = pendingResponse(stream) === undefined ? stream.bytesWritten : undefined;
     const offer: UpgradeOffer = {
       request,
@@ -84,37 +85,37 @@ const listen = (server: Server, clock: Clock): Shared => {
     };
     const go = (): void => {
       if (pendingResponse(stream) !== undefined && !offer.isTaken()) {
-        const cutOff = (door ?? shared.doors[0])?.cutOff;
+        const cutOff = (app ?? shared.apps[0])?.cutOff;
         return cutOff === undefined ? whenAnswered(stream, go) : cutOff(request, stream);
       }
-      if (door === undefined) asRequest(server, clock, offer);
+      if (app === undefined) asRequest(server, clock, offer);
       else if (offer.isTaken()) {
         stream.off('error', destroy);
-        door.lost();
-      } else door.handle(offer);
+        app.lost();
+      } else app.handle(offer);
     };
     if (hasOthers) clock.turn(go);
     else go();
   };
   const shared: Shared = {
-    doors: [],
+    apps: [],
     close: () => {
       server.off('upgrade', upgrade);
       SHARED.delete(server);
     },
   };
   SHARED.set(server, shared);
-  // before the others: what they do to a socket shows against what it was
+  // first, so that what the others do to the socket shows
   server.prependListener('upgrade', upgrade);
   return shared;
 };
 
-/** The error listener of a socket that nobody has yet. */
+/** The error listener of a socket that no listener has taken yet. */
 export function destroy(this: Duplex): void {
   this.destroy();
 }
 
-/** Whether anybody has done something with the socket since node let go of it. */
+/** Whether a listener has used the socket since Node let go of it. */
 const isTouched = (
   request: IncomingMessage,
   socket: Socket,
@@ -123,11 +124,11 @@ const isTouched = (
   socket.destroyed ||
   !socket.writable ||
   (written !== undefined && socket.bytesWritten !== written) ||
-  // node leaves it neither flowing nor paused
+  // Node leaves it neither flowing nor paused
   socket.readableFlowing !== null ||
   pendingResponse(socket)?.req === request;
 
-/** When the requests before have been answered, unless the socket ends with that. */
+/** Calls `work` when the earlier requests have been answered, unless the socket has ended by then. */
 const whenAnswered = (socket: Socket, work: () => void): void => {
   const earlier = pendingResponse(socket);
   if (earlier === undefined) return work();
@@ -137,10 +138,10 @@ const whenAnswered = (socket: Socket, work: () => void): void => {
 };
 
 /**
- * Whoever offers an upgrade that nobody takes (`curl --http2` does everywhere) is answered as if it had not:
- * RFC 9110 §7.8. Node has let go of the socket and taken the body for another protocol's, so the server is
- * given all of it once more, without the offer: bounds, times, body and answer are then those of any request.
- * It is the last one on its socket.
+ * An upgrade that no listener takes (`curl --http2` offers one everywhere) is answered as a plain request:
+ * RFC 9110 §7.8. Node has let go of the socket and took the body for another protocol's. So the server is
+ * given the request once more, without the offer: limits, times, body and answer are those of any request. It
+ * is the last request on its socket.
  */
 const asRequest = (server: Server, clock: Clock, { request, socket, head }: UpgradeOffer): void => {
   const { method = '', url = '', httpVersion, rawHeaders } = request;
@@ -150,12 +151,12 @@ const asRequest = (server: Server, clock: Clock, { request, socket, head }: Upgr
       : [`${name}: ${rawHeaders[at + 1] ?? ''}`],
   );
   const lines = [`${method} ${url} HTTP/${httpVersion}`, ...headers, 'Connection: close', '', ''];
-  // as node read it
+  // as Node read it
   socket.unshift(Buffer.concat([Buffer.from(lines.join('\r\n'), 'latin1'), head]));
-  // not at once: this is still called by the parser that the socket would get again
+  // not at once: the caller is the parser that the socket would get again
   clock.turn(() => {
     socket.off('error', destroy);
-    // of an answer before: the server sets its own
+    // the timeout of an earlier answer: the server sets its own
     socket.setTimeout(0);
     // where HTTPS and HTTP/2 begin to read requests
     if (!socket.destroyed)
