@@ -1,0 +1,32 @@
+/**
+ * The specs of `npm run test:fast`, one path a line: all but those that start a process and those that take long. The first
+ * kind is read from the imports, followed through `spec/` and `lib/`, so a new spec is in its half by itself. The second
+ * kind is a long property, named `*.property.spec.ts`, or stands in `LONG`.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+const LONG = [
+  // the cluster in virtual time: a hundred seeds or more
+  'spec/cluster.spec.ts',
+  'spec/one-id.spec.ts',
+];
+
+const reaches = (file, name, seen = new Set()) => {
+  if (seen.has(file) || !existsSync(file)) return false;
+  seen.add(file);
+  const imports = [...readFileSync(file, 'utf8').matchAll(/(?:from|import) '([^']+)'/g)];
+  return imports.some(([, path]) =>
+    path.startsWith('.')
+      ? reaches(join(dirname(file), path).replace(/\.js$/, '.ts'), name, seen)
+      : path === name,
+  );
+};
+
+const specs = readdirSync('spec', { recursive: true })
+  .map((name) => join('spec', name))
+  .filter((name) => name.endsWith('.spec.ts') && !name.endsWith('.property.spec.ts'))
+  .filter((name) => !LONG.includes(name) && !reaches(name, 'node:child_process'))
+  .sort();
+
+process.stdout.write(`${specs.join('\n')}\n`);
