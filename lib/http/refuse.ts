@@ -1,7 +1,7 @@
 /** How a request is refused: a problem (RFC 9457), also while its body is still on the way. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../clock.js';
-import { beginAnswer, type Problem } from '../protocol/problem.js';
+import { beginAnswer, type Problem, renderProblem } from '../protocol/problem.js';
 
 /** Answers with a problem; `more` are extension members (RFC 9457 §3.2). */
 export type Refuse = (
@@ -17,14 +17,11 @@ const LINGER_MS = 1_000;
 export const refusing =
   ({ scheduler }: Clock): Refuse =>
   (request, reply, problem, more) => {
-    const { status, title, detail, headers } = problem;
     const { raw } = request;
-    if (!hasBody(request) || raw.readableEnded)
-      return reply
-        .code(status)
-        .headers(headers ?? {})
-        .type('application/problem+json')
-        .send(JSON.stringify({ status, title, detail, ...more }));
+    if (!hasBody(request) || raw.readableEnded) {
+      const { headers, body } = renderProblem(problem, more);
+      return reply.code(problem.status).headers(headers).send(body);
+    }
     // a socket that is closed with bytes unread is reset, and the answer is lost with it: so they are read, and the end waits
     reply.hijack();
     beginAnswer(reply.raw, problem);

@@ -46,41 +46,36 @@ export const answerRequest = (response: ServerResponse, problem: Problem): void 
   response.end();
 };
 
-/** Says all of the answer, and leaves its end, which closes the socket, to whoever still reads from it. */
-export const beginAnswer = (
-  response: ServerResponse,
+/** A problem as every writer sends it; `more` are extension members (RFC 9457 §3.2). */
+export const renderProblem = (
   { status, title, detail, headers }: Problem,
-): void => {
-  const body = JSON.stringify({ status, title, detail });
-  response
-    .writeHead(status, {
-      'Content-Length': Buffer.byteLength(body),
+  more: Readonly<Record<string, unknown>> = {},
+): { readonly headers: Readonly<Record<string, string>>; readonly body: string } => {
+  const body = JSON.stringify({ status, title, detail, ...more });
+  return {
+    headers: {
+      'Content-Type': 'application/problem+json',
+      'Content-Length': String(Buffer.byteLength(body)),
       'Cache-Control': 'no-store',
       'X-Content-Type-Options': 'nosniff',
-      'Content-Type': 'application/problem+json',
-      Connection: 'close',
       ...headers,
-    })
-    .write(body);
+    },
+    body,
+  };
+};
+
+/** Writes all of the answer, and leaves its end, which closes the socket, to whoever still reads from it. */
+export const beginAnswer = (response: ServerResponse, problem: Problem): void => {
+  const { headers, body } = renderProblem(problem);
+  response.writeHead(problem.status, { Connection: 'close', ...headers }).write(body);
 };
 
 /** Answers a socket that no HTTP response stands for (yet, or any more), and ends it. */
-export const answerSocket = (
-  socket: Socket,
-  { status, title, detail, headers }: Problem,
-  scheduler: SchedulerLike,
-): void => {
-  const body = JSON.stringify({ status, title, detail });
-  const lines = {
-    'Content-Type': 'application/problem+json',
-    'Content-Length': String(Buffer.byteLength(body)),
-    'Cache-Control': 'no-store',
-    'X-Content-Type-Options': 'nosniff',
-    Connection: 'close',
-    ...headers,
-  };
-  const text = Object.entries(lines).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(`HTTP/1.1 ${status} ${title}\r\n${text.join('')}\r\n${body}`);
+export const answerSocket = (socket: Socket, problem: Problem, scheduler: SchedulerLike): void => {
+  const { headers, body } = renderProblem(problem);
+  const lines = Object.entries({ Connection: 'close', ...headers });
+  const text = lines.map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${problem.status} ${problem.title}\r\n${text.join('')}\r\n${body}`);
   // a peer that does not take its answer is not waited for, nor one that goes on sending: the socket's own timeout begins
   // anew with each byte
   const patience = scheduler.schedule(() => socket.destroy(), PATIENCE_MS);

@@ -1,0 +1,48 @@
+/**
+ * One endpoint as data: method, path, who may use it, and what answers. `auth` decides what the handler is given:
+ *
+ *   none ─► the request alone    token, operator ─► and who asks    room ─► and the room of the path, which the caller may join
+ */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Identity } from '../auth/index.js';
+import type { Problem } from '../protocol/problem.js';
+import { isRoomName, type Room, ROOM_RULE } from '../protocol/position.js';
+import { problem } from '../protocol/problem.js';
+import type { Query } from './history-query.js';
+
+/** A request that may be answered: what it asks with, and the two ways to answer it. */
+export interface Exchange {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly query: Query;
+  readonly params: Query;
+  readonly refuse: (problem: Problem, more?: Readonly<Record<string, unknown>>) => FastifyReply;
+}
+
+interface Route {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  /** As the router writes it: `:name` is one segment, `*` the rest. */
+  readonly path: string;
+  /** Query parameters that it takes. Absent where nobody looks at them: monitors ask there, or a handshake ends there. */
+  readonly parameters?: readonly string[];
+  /** Whether a pod that goes away refuses it before anything else. */
+  readonly refusedWhileDraining?: true;
+}
+
+export type Endpoint = Route &
+  (
+    | { readonly auth: 'none'; readonly handler: (exchange: Exchange) => unknown }
+    | {
+        readonly auth: 'token' | 'operator';
+        readonly handler: (exchange: Exchange, who: Identity) => unknown;
+      }
+    | { readonly auth: 'room'; readonly handler: (exchange: Exchange, room: Room) => unknown }
+  );
+
+export const isRoom = (room: Query[string]): room is string =>
+  typeof room === 'string' && isRoomName(room);
+
+export const NO_ROOM = problem(400, `room: a name has ${ROOM_RULE}`);
+
+/** For a request that may be sent again at once. */
+export const AGAIN = { 'Retry-After': '1' };

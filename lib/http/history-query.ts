@@ -1,0 +1,49 @@
+/** What a request for a room's messages asks for: `after`, `before`, `limit`, judged before the log is read. */
+import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
+import { isNone } from 'fp-ts/lib/Option.js';
+import { type MessageId, parseId } from '../protocol/position.js';
+import { type Problem, problem } from '../protocol/problem.js';
+
+/** A query's parameters as they came: a list where one came twice. */
+export type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/** An id that the query names. */
+export interface Bound {
+  readonly name: 'after' | 'before';
+  readonly id: MessageId;
+  readonly text: string;
+}
+
+export interface HistoryQuery {
+  readonly after: Bound | undefined;
+  readonly before: Bound | undefined;
+  readonly limit: number;
+}
+
+export const historyQuery = (query: Query): Either<Problem, HistoryQuery> => {
+  const limit = limitOf(query['limit']);
+  if (isLeft(limit)) return limit;
+  const after = boundOf('after', query['after']);
+  if (isLeft(after)) return after;
+  const before = boundOf('before', query['before']);
+  if (isLeft(before)) return before;
+  return right({ after: after.right, before: before.right, limit: limit.right });
+};
+
+const limitOf = (came: Query[string]): Either<Problem, number> => {
+  const limit = came === undefined ? LIMIT.usual : Number(came);
+  const isOne = came === undefined || (typeof came === 'string' && /^\d+$/.test(came));
+  return isOne && limit >= 1 && limit <= LIMIT.most
+    ? right(limit)
+    : left(problem(400, `limit: send a whole number from 1 to ${LIMIT.most}`));
+};
+
+const boundOf = (name: Bound['name'], came: Query[string]): Either<Problem, Bound | undefined> => {
+  if (came === undefined) return right(undefined);
+  const id = typeof came === 'string' ? parseId(came) : undefined;
+  return id === undefined || typeof came !== 'string' || isNone(id)
+    ? left(problem(400, `${name}: send the id of a message that you received`))
+    : right({ name, id: id.value, text: came.toLowerCase() });
+};
+
+const LIMIT = { usual: 100, most: 1_000 };

@@ -1,0 +1,158 @@
+/**
+ * Reads a room's log page by page for one answer, upward or downward. What all answers under way hold is bounded together.
+ * Entries that are missing in the middle are passed over, as the ids show where.
+ */
+import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
+import { firstValueFrom } from 'rxjs';
+import type { Log, Page } from '../history/index.js';
+import type { Room } from '../protocol/position.js';
+import { type Problem, problem } from '../protocol/problem.js';
+import type { Publication } from '../protocol/publication.js';
+import type { Bound } from './history-query.js';
+
+/** A page from an offset on, of at most so many messages. */
+export type ReadPage = (from: number, most: number) => Promise<Either<Problem, Page>>;
+
+/** Opens the pages of a room for one answer. `closed` is given a piece of work for when the response has gone, or its client has. */
+export type HistoryReader = (
+  room: Room,
+  limit: number,
+  closed: (work: () => void) => void,
+) => ReadPage;
+
+/** Of one answer, in bytes of messages: it ends with the page that reaches it. */
+export const ANSWER_BYTES = 4_194_304;
+/** Of all that are under way. */
+const ALL_BYTES = 67_108_864;
+
+export const historyReader = (log: Log): HistoryReader => {
+  let held = 0;
+
+  const page = async (room: Room, from: number, most: number): Promise<Either<Problem, Page>> => {
+    const answer = await firstValueFrom(log.page(room, from, most));
+    return isLeft(answer) ? left(UNREADABLE) : answer;
+  };
+
+  /**
+   * Pages of one room for one answer, of the epoch of the first of them. What the answer will take is held from its first
+   * message on, until it has gone: of many that come at once some are refused then, not all when they are half read.
+   */
+  return (room, limit, closed) => {
+    let tag: number | undefined;
+    let own = 0;
+    let got = 0;
+    let isGone = false;
+    closed(() => {
+      isGone = true;
+      held -= own;
+    });
+    return async (from, most) => {
+      const read = await page(room, from, most);
+      if (isLeft(read)) return read;
+      const { top, entries } = read.right;
+      tag ??= top.tag;
+      if (top.tag !== tag)
+        return left(
+          again("log: the room's history was reset while it was read; send the request again"),
+        );
+      const bytes = bytesOf(entries);
+      const expected = got > 0 ? 0 : Math.min(ANSWER_BYTES, (bytes / entries.length || 0) * limit);
+      got += bytes;
+      const more = Math.max(got, expected, own) - own;
+      if (isGone || held + more > ALL_BYTES)
+        return left(again('messages: too much history is being read; retry'));
+      held += more;
+      own += more;
+      return read;
+    };
+  };
+};
+
+/** Messages in their order, and whether there are more beyond where it stopped. */
+interface Stretch {
+  readonly entries: readonly Publication[];
+  readonly more: boolean;
+}
+
+/** Why a bound is none: its whole id must stand in the log. */
+export const missing = async (
+  read: ReadPage,
+  { name, id, text }: Bound,
+): Promise<Problem | undefined> => {
+  const found = await read(id.offset, 1);
+  if (isLeft(found)) return found.left;
+  return found.right.entries[0]?.idText === text
+    ? undefined
+    : problem(404, `${name}: the log does not have this id (any more)`);
+};
+
+/** From offset `from` to offset `to`. */
+export const upward = async (
+  read: ReadPage,
+  from: number,
+  to: number,
+  most: { readonly messages: number; readonly bytes: number },
+): Promise<Either<Problem, Stretch>> => {
+  const entries: Publication[] = [];
+  let bytes = 0;
+  let at = from;
+  while (at <= to && entries.length < most.messages && bytes < most.bytes) {
+    const answer = await read(at, Math.min(most.messages - entries.length, to - at + 1));
+    if (isLeft(answer)) return answer;
+    // where some are missing a page begins further on
+    const some = answer.right.entries.filter(({ id }) => id.offset <= to);
+    entries.push(...some);
+    bytes += bytesOf(some);
+    const last = some.at(-1)?.id.offset;
+    if (last !== undefined) at = last + 1;
+    else if (answer.right.first > at) at = answer.right.first;
+    else break;
+  }
+  return right({ entries, more: at <= to && entries.length > 0 });
+};
+
+/** Backwards it reads so many messages, then twice as many, and so on: how large they are shows by then. */
+const STEP = 100;
+
+/** The last ones up to offset `from`, not below offset `to`. */
+export const downward = async (
+  read: ReadPage,
+  from: number,
+  to: number,
+  limit: number,
+): Promise<Either<Problem, Stretch>> => {
+  let entries: readonly Publication[] = [];
+  let at = from;
+  let step = STEP;
+  while (at >= to && entries.length < limit && bytesOf(entries) < ANSWER_BYTES) {
+    const start = Math.max(to, at - Math.min(step, limit - entries.length) + 1);
+    const answer = await upward(read, start, at, UNBOUNDED);
+    if (isLeft(answer)) return answer;
+    entries = [...answer.right.entries, ...entries];
+    at = start - 1;
+    step *= 2;
+  }
+  const some = lastOf(entries, ANSWER_BYTES);
+  return right({ entries: some, more: at >= to || some.length < entries.length });
+};
+
+const UNBOUNDED = { messages: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
+
+/** As many of the last ones as have so many bytes, at least one. */
+const lastOf = (entries: readonly Publication[], bytes: number): readonly Publication[] => {
+  let left = bytes;
+  let first = entries.length;
+  while (first > 0) {
+    left -= entries[first - 1]?.frame.length ?? 0;
+    if (left < 0 && first < entries.length) break;
+    first -= 1;
+  }
+  return entries.slice(first);
+};
+
+const bytesOf = (entries: readonly Publication[]): number =>
+  entries.reduce((sum, { frame }) => sum + frame.length, 0);
+
+export const again = (detail: string): Problem => problem(503, detail, { 'Retry-After': '1' });
+
+export const UNREADABLE = again('the log of the room cannot be read now; ask again in a second');

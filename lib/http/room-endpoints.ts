@@ -1,0 +1,56 @@
+/** What is read of a room over HTTP: its state and its last messages. */
+import type { FastifyReply } from 'fastify';
+import { isLeft } from 'fp-ts/lib/Either.js';
+import type { Config } from '../config/index.js';
+import type { StatsFold } from '../telemetry/stats.js';
+import type { Endpoint } from './endpoint.js';
+import type { HistoryHandler } from './history.js';
+
+export interface RoomEndpointsDeps {
+  readonly config: Config;
+  readonly stats: StatsFold;
+  readonly history: HistoryHandler;
+}
+
+export const roomEndpoints = ({
+  config,
+  stats,
+  history,
+}: RoomEndpointsDeps): readonly Endpoint[] => {
+  const { basePath } = config.server;
+  return [
+    {
+      method: 'GET',
+      path: `${basePath}/rooms/:room`,
+      parameters: [],
+      auth: 'room',
+      handler: async ({ refuse }, room) => {
+        const own = stats.now(room).room?.connections ?? 0;
+        const state = await history.state(room, own);
+        return isLeft(state) ? refuse(state.left) : state.right;
+      },
+    },
+    {
+      method: 'GET',
+      path: `${basePath}/rooms/:room/messages`,
+      parameters: ['after', 'before', 'limit'],
+      auth: 'room',
+      handler: async ({ query, reply, refuse }, room) => {
+        const messages = await history.messages(room, query, closedWith(reply));
+        if (isLeft(messages)) return refuse(messages.left);
+        const { raw } = reply;
+        // what is held for an answer is held from others: whoever takes nothing of it is let go of
+        raw.setTimeout(config.limits.handshakeTimeoutMs, () => raw.destroy());
+        return reply.type('application/json; charset=utf-8').send(messages.right);
+      },
+    },
+  ];
+};
+
+/** Runs a piece of work when the response has gone, or its client has: at once when that has been. */
+const closedWith =
+  ({ raw }: FastifyReply) =>
+  (work: () => void): void => {
+    if (raw.closed || raw.destroyed) work();
+    else raw.once('close', work);
+  };

@@ -1,0 +1,33 @@
+/** The paths of WebSockets, asked without an upgrade: 426, or what is wrong with the room's name. */
+import type { FastifyReply } from 'fastify';
+import { SLASH } from '../connection/handshake.js';
+import { problem } from '../protocol/problem.js';
+import { type Endpoint, type Exchange, isRoom, NO_ROOM } from './endpoint.js';
+
+export const socketEndpoints = (basePath: string): readonly Endpoint[] => [
+  { method: 'GET', path: `${basePath}/ws`, auth: 'none', handler: upgradeRequired },
+  {
+    method: 'GET',
+    path: `${basePath}/ws/*`,
+    auth: 'none',
+    handler: (exchange) => {
+      const rest = exchange.params['*'];
+      if (isRoom(rest)) return upgradeRequired(exchange);
+      return exchange.refuse(/(^|\/)$/.test(String(rest)) ? SLASHED : NO_ROOM);
+    },
+  },
+];
+
+const upgradeRequired = ({ reply, refuse }: Exchange): FastifyReply =>
+  refuse(
+    problem(
+      426,
+      'Upgrade: this endpoint takes WebSocket connections only; send Upgrade: websocket',
+      {
+        Upgrade: 'websocket',
+        Connection: reply.raw.shouldKeepAlive ? 'Upgrade' : 'Upgrade, close',
+      },
+    ),
+  );
+
+const SLASHED = problem(400, SLASH);
