@@ -1,6 +1,6 @@
-/** A lent server: who takes which upgrade, whatever else listens on it, and what becomes of those that nobody takes. */
+/** A lent server: which listener takes an upgrade, and the answer to an upgrade that none takes. */
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
@@ -8,77 +8,14 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
-import t, { type Test } from 'tap';
-import { WebSocket, WebSocketServer } from 'ws';
-import { type App, type AppOptions, app, configOf, type HubEvent } from '../../lib/index.js';
-import { ACCESS } from '../support/credentials.js';
-import { type Doors, doorsOf } from '../support/pod.js';
+import t from 'tap';
+import { WebSocketServer } from 'ws';
+import { app, configOf } from '../../lib/index.js';
+import { doorsOf } from '../support/pod.js';
 import { handshakeOf } from '../support/raw-client.js';
 import { certificate, until } from '../support/redis.js';
 import { pairFor, tokenOf } from '../support/tokens.js';
-
-type Overrides = NonNullable<Parameters<typeof configOf>[0]>;
-
-interface Lent {
-  readonly server: Server;
-  readonly doors: Doors;
-  readonly asked: string[];
-}
-
-/** A program's server; it answers everything with 418, and the body that came. */
-const lent = async (t: Test, server: Server = createServer()): Promise<Lent> => {
-  const asked: string[] = [];
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    asked.push(`${request.method ?? ''} ${request.url ?? ''}`);
-    let body = '';
-    request.on('data', (chunk: Buffer) => (body += chunk.toString()));
-    request.on('end', () => {
-      response.statusCode = 418;
-      response.end(`own page ${body}`);
-    });
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { server, asked, doors: doorsOf(t, (server.address() as AddressInfo).port) };
-};
-
-interface Embedded {
-  readonly chat: App;
-  readonly events: readonly HubEvent[];
-  readonly lost: () => number;
-}
-
-const embed = async (
-  t: Test,
-  server: Server,
-  overrides: Overrides = {},
-  options: Partial<AppOptions> = {},
-): Promise<Embedded> => {
-  const config = configOf({
-    access: ACCESS,
-    ...overrides,
-    server: { drainMs: 1_000, ...overrides.server },
-  });
-  if (config._tag === 'Left') throw new Error(JSON.stringify(config.left));
-  const events: HubEvent[] = [];
-  const chat = app({
-    config: config.right,
-    server,
-    onEvent: (event) => events.push(event),
-    ...options,
-  });
-  await chat.start();
-  t.teardown(() => chat.stop({ hurry: true }));
-  return {
-    chat,
-    events,
-    lost: () => events.filter(({ _tag }) => _tag === 'UpgradeTaken').length,
-  };
-};
+import { CHAT, embed, isWelcome, lent, visitor } from '../support/lent-server.js';
 
 const H2C = (method: string, path: string, body = ''): string =>
   [
@@ -91,30 +28,6 @@ const H2C = (method: string, path: string, body = ''): string =>
     '',
     body,
   ].join('\r\n');
-
-/** A WebSocket that keeps what came first and how it ended. */
-const visitor = async (
-  t: Test,
-  port: number,
-  path: string,
-  headers: Readonly<Record<string, string>> = {},
-): Promise<{ readonly outcome: string; readonly socket: WebSocket }> => {
-  const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, { headers });
-  t.teardown(() => socket.terminate());
-  const outcome = await new Promise<string>((resolve) => {
-    socket.once('message', (data: Buffer) => resolve(data.toString()));
-    socket.once('unexpected-response', (_request, response: IncomingMessage) =>
-      resolve(String(response.statusCode)),
-    );
-    socket.once('error', (error) => resolve(error.message));
-    socket.once('close', (code) => resolve(`closed ${code}`));
-    setTimeout(() => resolve('nothing'), 2_000).unref();
-  });
-  return { outcome, socket };
-};
-
-const CHAT = '/api/chat-api/ws/general';
-const isWelcome = /"event":"welcome"/;
 
 t.test(
   'when nobody takes an upgrade, then it is answered as a request, body and all',
@@ -307,51 +220,6 @@ t.test(
     socket.ping();
     await once(socket, 'pong');
     t.equal(chat.stats().connections, 0);
-  },
-);
-
-t.test('when two apps share a server, then each has its own base path alone', async (t) => {
-  const { server, doors } = await lent(t);
-  const [a, b, c] = [
-    await embed(t, server, { server: { basePath: '/a', serverId: 'a' } }),
-    await embed(t, server, { server: { basePath: '/b', serverId: 'b' } }),
-    await embed(t, server, { server: { basePath: '/a/ws', serverId: 'c' } }),
-  ];
-  for (const [path, id] of [
-    ['/a/ws/r', 'a'],
-    ['/b/ws/r', 'b'],
-    ['/a/ws/ws/r', 'c'],
-  ] as const)
-    t.match((await visitor(t, doors.port, path)).outcome, new RegExp(`"server_id":"${id}"`), path);
-  t.equal((await visitor(t, doors.port, '/c/ws')).outcome, '418');
-  t.equal(server.listenerCount('upgrade'), 1);
-  await a.chat.stop({ hurry: true });
-  t.equal((await visitor(t, doors.port, '/a/ws/r')).outcome, '418', 'a path that was given back');
-  t.match((await visitor(t, doors.port, '/b/ws/r')).outcome, /"server_id":"b"/);
-  for (const { chat } of [b, c]) await chat.stop({ hurry: true });
-  t.equal(server.listenerCount('upgrade'), 0);
-});
-
-t.test(
-  'when two apps ask for one base path, then the second does not start until the first drains',
-  async (t) => {
-    const { server, doors } = await lent(t);
-    const first = await embed(t, server, { server: { serverId: 'first' } });
-    const config = configOf({ access: ACCESS, server: { serverId: 'second' } });
-    if (config._tag === 'Left') throw new Error('no configuration');
-    const second = app({ config: config.right, server });
-    t.teardown(() => second.stop({ hurry: true }));
-    await t.rejects(second.start(), { message: /another app has \/api\/chat-api of this server/ });
-    await t.rejects(second.publish({ room: 'r', data: 1 }), { message: /has not started/ });
-    const alice = await doors.connect('/ws/general');
-    const stopped = first.chat.stop();
-    await second.start();
-    const bob = await doors.connect('/ws/general');
-    t.match(bob.messages[0], { data: { server_id: 'second' } });
-    t.equal(await alice.closed(), 1001);
-    await stopped;
-    bob.send({ type: 'ping', data: 1 });
-    await bob.heard({ type: 'pong' });
   },
 );
 
