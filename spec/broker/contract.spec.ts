@@ -24,8 +24,8 @@ const cluster = (pods: number): Cluster => {
     breakOff: (pod) => buses[pod]?.breakOff('both'),
     held: () =>
       brokers.reduce((sum, { holdings }, i) => {
-        const { channels, rooms, lines, counts } = holdings();
-        return sum + channels - (own[i] ?? 0) + rooms + lines + counts;
+        const { channels, rooms, queues, counts } = holdings();
+        return sum + channels - (own[i] ?? 0) + rooms + queues + counts;
       }, 0),
   };
 };

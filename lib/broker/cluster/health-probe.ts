@@ -21,19 +21,19 @@ export interface HealthProbe {
   /** Sends one of its own: one that is under way may have gone before the pod's channel was heard. */
   readonly sendNew$: Observable<Either<RedisError, number>>;
   /** The number of the last one sent. */
-  last(): number;
+  readonly last: () => number;
   /** Reads what came on the pod's channel; undefined when it is not ours. */
-  read(payload: Buffer): Returned | undefined;
+  readonly read: (payload: Buffer) => Returned | undefined;
   /**
    * The least that Redis's clock (Unix ms) is ahead of ours (monotonic); undefined when not known. Redis read its clock
    * before we got the answer, so the difference can only be larger: a deadline made with it never lies behind the
    * moment that was meant, only before it, by at most one answer's way back.
    */
-  ahead(): number | undefined;
+  readonly ahead: () => number | undefined;
   /** What Redis said instead of its time, when that was the last answer. */
-  refusal(): RedisError | undefined;
+  readonly refusal: () => RedisError | undefined;
   /** The next master has a clock of its own. */
-  forget(): void;
+  readonly forget: () => void;
 }
 
 export const healthProbe = ({

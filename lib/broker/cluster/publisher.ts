@@ -46,8 +46,8 @@ export interface PublisherDeps {
   readonly clock: Clock;
   readonly timeoutMs: number;
   readonly probe: HealthProbe;
-  readonly echoes: FallbackDedup;
-  readonly receipts: FallbackKeys;
+  readonly dedup: FallbackDedup;
+  readonly keys: FallbackKeys;
   /** Where publishes go by what the probe says: `wait` until it has said anything. */
   readonly route: () => 'cluster' | 'pod' | 'wait';
   /** Whether the bus is connected. */
@@ -136,7 +136,7 @@ const LEAST = 0.25;
 const SLACK_MS = 1_000;
 
 export const publisher = (deps: PublisherDeps): Publisher => {
-  const { bus, clock, probe, receipts, echoes, timeoutMs } = deps;
+  const { bus, clock, probe, keys, dedup, timeoutMs } = deps;
   const { scheduler, random } = clock;
   const queues = new Map<Room, RoomQueue>();
   /** Lines whose head waits for a connection, or whose call does. */
@@ -176,7 +176,7 @@ export const publisher = (deps: PublisherDeps): Publisher => {
     while (line.call === undefined) {
       const [head] = line.waiting;
       if (head === undefined) break;
-      const known = receipts.find(head.draft);
+      const known = keys.find(head.draft);
       if (known !== undefined) {
         line.waiting.shift();
         head.answer(known);
@@ -229,7 +229,7 @@ export const publisher = (deps: PublisherDeps): Publisher => {
 
   const send = (line: RoomQueue): void => {
     start(line);
-    const known = line.waiting.findIndex(({ draft }) => receipts.find(draft) !== undefined);
+    const known = line.waiting.findIndex(({ draft }) => keys.find(draft) !== undefined);
     const batch = line.waiting.splice(0, known === -1 ? MAX_BATCH : Math.min(known, MAX_BATCH));
     const now = scheduler.now();
     const accepted = batch[0]?.until ?? now;
@@ -376,12 +376,12 @@ export const publisher = (deps: PublisherDeps): Publisher => {
   };
 
   const fallBack = ({ draft, answer }: Waiting, nonce: number, isUnsure: boolean): void => {
-    const known = receipts.find(draft);
+    const known = keys.find(draft);
     if (known !== undefined) return answer(known);
     const { room, rest } = draft;
     const publication = publicationOf(draft, deps.idOutside(room, nonce));
-    if (isUnsure) echoes.remember(room, nonce, rest, publication.idText);
-    receipts.remember(draft, publication.idText);
+    if (isUnsure) dedup.remember(room, nonce, rest, publication.idText);
+    keys.remember(draft, publication.idText);
     deps.deliver(room, publication);
     answer(right({ id: publication.idText, duplicate: false, scope: 'pod' }));
   };

@@ -321,7 +321,7 @@ t.test('the subscriptions follow the subscribers, by name', async (t) => {
   for (const { subscription } of again) subscription.unsubscribe();
   w.clock.advance(100);
   t.equal(pod.bus.sent.get('unsubscribe'), 3);
-  t.same(pod.broker.holdings(), { channels: 3, rooms: 0, lines: 0, counts: 0 });
+  t.same(pod.broker.holdings(), { channels: 3, rooms: 0, queues: 0, counts: 0 });
   t.equal(w.redis.hears(channelOf('r0')), 0);
 });
 
@@ -1053,7 +1053,7 @@ t.test('any interleaving of publishes, joins, leaves and faults', async (t) => {
       w.clock.advance(100);
       for (const [i, one] of w.pods.entries()) {
         const held = one.broker.holdings();
-        if (held.channels !== 3 || held.rooms + held.lines + held.counts !== 0)
+        if (held.channels !== 3 || held.rooms + held.queues + held.counts !== 0)
           faults.push(`pod ${i} holds ${JSON.stringify(held)}`);
         one.broker.close().subscribe();
       }

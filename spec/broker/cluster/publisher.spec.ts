@@ -81,8 +81,8 @@ const stub = (): Stub => {
         refusal: () => self.refusal,
         forget: () => undefined,
       },
-      echoes: said,
-      receipts: fallbackKeys({ clock }),
+      dedup: said,
+      keys: fallbackKeys({ clock }),
       route: () => 'cluster',
       ready: () => self.isReady,
       idOutside: (_room, nonce) => ({

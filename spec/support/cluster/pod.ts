@@ -159,9 +159,9 @@ export const clusterPod = (options: ClusterPodOptions): ClusterPod => {
           if (!hub.hasEnded()) left(`hub of ${name} running`, 1);
           left(`connections of ${name}`, hub.connections.size);
           left(`timers of ${name}`, clock.pending());
-          const { channels, rooms, lines, counts } = broker.holdings();
+          const { channels, rooms, queues, counts } = broker.holdings();
           left(`channels of ${name}`, channels);
-          left(`rooms, lines and counts of ${name}`, rooms + lines + counts);
+          left(`rooms, queues and counts of ${name}`, rooms + queues + counts);
           for (const each of links) each.reset();
           clock.kill();
         }, ENDED_MS);
@@ -210,14 +210,14 @@ export const clusterPod = (options: ClusterPodOptions): ClusterPod => {
     jump: (ms) => life?.clock.jump(ms),
     holdings: () => {
       if (life === undefined) return {};
-      const { channels, rooms, lines, counts } = life.broker.holdings();
+      const { channels, rooms, queues, counts } = life.broker.holdings();
       return {
         connections: life.hub.connections.size,
         'occupied rooms': life.hub.occupied().size,
         // its probe, the global channel, and that of operators
         channels: channels - OWN_CHANNELS,
         rooms,
-        lines,
+        queues,
         counts,
       };
     },

@@ -1,0 +1,38 @@
+/** The logs of rooms, as readers get them: a page in time, or an error of the log. */
+import { mapLeft } from 'fp-ts/lib/Either.js';
+import { map } from 'rxjs';
+import type { Clock } from '../../clock.js';
+import type { Log, LogError } from '../../history/index.js';
+import { drawTag, type Room } from '../../protocol/position.js';
+import type { RedisError, RedisPort } from '../redis/port.js';
+import { orTimeout } from './timeout.js';
+
+/** `isOpen`: whether this pod has a channel of the room. */
+export const clusterLog = (
+  bus: RedisPort,
+  { scheduler, random }: Clock,
+  timeoutMs: number,
+  isOpen: (room: Room) => boolean,
+): Log => ({
+  page: (room, from, most) => {
+    // an open room has an epoch: when Redis has lost it, the first to notice makes the next
+    const page$ = isOpen(room)
+      ? bus.page(room, from, most, drawTag(random))
+      : bus.peek(room, from, most);
+    return page$.pipe(orTimeout(timeoutMs, scheduler), map(mapLeft(logErrorOf)));
+  },
+});
+
+/** Errors that pass by themselves. */
+const PASSING: ReadonlySet<RedisError['_tag']> = new Set([
+  'Unreachable',
+  'Loading',
+  'Busy',
+  'ReadOnly',
+  'Late',
+]);
+
+const logErrorOf = ({ _tag, detail }: RedisError): LogError => ({
+  _tag: PASSING.has(_tag) ? 'Unreachable' : 'Unreadable',
+  detail,
+});

@@ -1,0 +1,129 @@
+/**
+ * One channel of a room, a source of its events: what Redis pushes and what the registry sends goes in, `orderedChannel` puts it in
+ * the order of the log, and what comes out is recorded before the members get it.
+ */
+import { isLeft, isRight } from 'fp-ts/lib/Either.js';
+import { Observable, Subject, tap } from 'rxjs';
+import type { Clock } from '../../clock.js';
+import { decodePublication, pushedPublication, reissued } from '../../protocol/channel-payload.js';
+import { drawTag, GLOBAL, type LogPosition, NO_EPOCH, type Room } from '../../protocol/position.js';
+import type { BrokerEvent, ChannelEvent } from '../index.js';
+import { channelOf, type RedisPort, type RedisReply } from '../redis/port.js';
+import type { Channels, OpenChannel } from './channels.js';
+import type { FallbackDedup } from './fallback-dedup.js';
+import type { LocalIds } from './local-ids.js';
+import type { RawEvent } from './channel-events.js';
+import { orderedChannel } from './ordered-channel.js';
+import type { Publisher } from './publisher.js';
+import type { Subscriptions } from './subscriptions.js';
+
+export interface RoomChannelDeps {
+  readonly bus: RedisPort;
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+  readonly readEveryMs: number;
+  readonly ids: LocalIds;
+  readonly channels: Channels;
+  readonly subscriptions: Subscriptions;
+  readonly publisher: Publisher;
+  readonly fallbackDedup: FallbackDedup;
+  /** Where a log stands, answered in time whatever Redis does. */
+  readonly position: (room: Room) => RedisReply<LogPosition | undefined>;
+  readonly isDegraded: () => boolean;
+  /** A channel is about to reach a position of the room's log. */
+  readonly reached: (room: Room, position: LogPosition) => void;
+  readonly emit: (event: BrokerEvent) => void;
+  /** The broker ends, and its channels with it. */
+  readonly end$: Observable<void>;
+}
+
+export const roomChannel = (room: Room, deps: RoomChannelDeps): Observable<ChannelEvent> => {
+  const { bus, clock, channels, ids, publisher, subscriptions, emit } = deps;
+  const { random } = clock;
+  const dropped = (detail: string): void => emit({ _tag: 'PayloadDropped', detail });
+
+  return new Observable((out) => {
+    const raw$ = new Subject<RawEvent>();
+    const channel: OpenChannel = { raw$, out };
+    channels.open(room, channel);
+    out.add(() => channels.close(room, channel));
+
+    const moved = (position: LogPosition): void => {
+      deps.reached(room, position);
+      channels.reached(room, channel, position);
+    };
+    /** What the events of the channel mean for the rest of the broker. */
+    const record = (event: ChannelEvent): void => {
+      switch (event._tag) {
+        case 'Published':
+        case 'Echoed':
+          moved(event.top);
+          // the log has it: a publish of ours that waits for its answer has succeeded
+          if (event.offset !== undefined) publisher.received(room, event.publication);
+          return;
+        case 'Opened':
+        case 'Gap':
+          return moved(event.top);
+        case 'Counted':
+        case 'Failed':
+          return;
+      }
+    };
+    const ordered$ = raw$.pipe(
+      orderedChannel({
+        room,
+        clock,
+        timeoutMs: deps.timeoutMs,
+        readEveryMs: deps.readEveryMs,
+        page: (from, most) => bus.page(room, from, most, drawTag(random)),
+        renew: (old) => bus.renew(room, old, otherTag(old, random)),
+        position: () => deps.position(room),
+        isUnderWay: ({ id }) => publisher.isUnderWay(room, id),
+        whole: ({ payload }) => {
+          const publication = decodePublication(payload, room);
+          if (isRight(publication)) return publication.right;
+          dropped(publication.left);
+          return undefined;
+        },
+        reissue: (publication, id, isForeign) => reissued(publication, room, id, isForeign),
+        dropped,
+        echoOf: (publication) => deps.fallbackDedup.find(room, publication),
+        synced: (isSynced) => channels.synced(channel, isSynced),
+        podPosition: ids.podPosition,
+      }),
+    );
+    out.add(ordered$.pipe(tap(record)).subscribe(out));
+    out.add(deps.end$.subscribe(() => out.complete()));
+    if (deps.isDegraded()) raw$.next({ _tag: 'Degraded' });
+    out.add(
+      subscriptions.open(channelOf(room), {
+        message: (payload) => {
+          const publication = pushedPublication(payload, room);
+          if (isLeft(publication)) return dropped(publication.left);
+          publisher.received(room, publication.right);
+          raw$.next({ _tag: 'Received', publication: publication.right });
+        },
+        subscribed: () => raw$.next({ _tag: 'Subscribed' }),
+        torn: () => raw$.next({ _tag: 'Unsubscribed' }),
+        denied: (detail) => {
+          // the broker itself reports the global channel
+          if (room !== GLOBAL) emit(channelDenied(channelOf('*'), detail));
+          raw$.next({ _tag: 'Denied', detail });
+        },
+      }),
+    );
+  });
+};
+
+/** By the pattern, not by the room: rooms are many, and the right is one. */
+export const channelDenied = (pattern: string, detail: string): BrokerEvent => ({
+  _tag: 'Refused',
+  detail,
+  right: `+subscribe &${pattern}`,
+});
+
+/** A new epoch's tag that is not the old one's. */
+const otherTag = (old: number, random: () => number): number => {
+  const tag = drawTag(random);
+  return tag === old ? (tag % (NO_EPOCH - 1)) + 1 : tag;
+};

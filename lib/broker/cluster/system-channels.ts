@@ -1,0 +1,57 @@
+/**
+ * The channels that a pod is always subscribed to: its own, on which its probes come back, the global channel and the control
+ * channel. The members of the global channel get it as any room's (`room-channel.ts`).
+ */
+import { Subscription } from 'rxjs';
+import type { Clock } from '../../clock.js';
+import type { BrokerEvent } from '../index.js';
+import { CONTROL_CHANNEL, GLOBAL_CHANNEL, podChannel } from '../redis/port.js';
+import type { HealthProbe, Returned } from './health-probe.js';
+import { namesakes } from './namesake.js';
+import { channelDenied } from './room-channel.js';
+import type { Sink, Subscriptions } from './subscriptions.js';
+
+export interface SystemChannelsDeps {
+  readonly subscriptions: Subscriptions;
+  readonly clock: Clock;
+  readonly serverId: string;
+  readonly probe: HealthProbe;
+  /** Gets the payloads of the control channel. */
+  readonly control: Sink;
+  readonly emit: (event: BrokerEvent) => void;
+  /** The pod's own channel is subscribed: probes come back from here. */
+  readonly subscribed: () => void;
+  readonly probeReturned: (returned: Returned) => void;
+}
+
+export const systemChannels = (deps: SystemChannelsDeps): Subscription => {
+  const { probe, emit } = deps;
+  const isNamesake = namesakes(deps.clock);
+  const all = new Subscription();
+  const open = (channel: string, sink: Sink): void =>
+    all.add(
+      deps.subscriptions.open(channel, {
+        ...sink,
+        denied: (detail) => emit(channelDenied(channel, detail)),
+      }),
+    );
+  open(podChannel(deps.serverId), {
+    ...IGNORE,
+    message: (payload) => {
+      const returned = probe.read(payload);
+      if (returned !== undefined) deps.probeReturned(returned);
+      else if (isNamesake(payload)) emit({ _tag: 'NamesakeHeard' });
+    },
+    subscribed: deps.subscribed,
+  });
+  open(GLOBAL_CHANNEL, IGNORE);
+  open(CONTROL_CHANNEL, deps.control);
+  return all;
+};
+
+const IGNORE: Sink = {
+  message: () => undefined,
+  subscribed: () => undefined,
+  torn: () => undefined,
+  denied: () => undefined,
+};
