@@ -1,0 +1,70 @@
+/** How a pod goes away: nobody left, the deadline, a hurry before or during the drain. */
+import { ReplaySubject } from 'rxjs';
+import t from 'tap';
+import type { Connection } from '../lib/connection/connection.js';
+import { shutdown } from '../lib/shutdown.js';
+import { virtualClock } from './support/virtual-clock.js';
+
+/** One connection that goes `afterMs` after its close; undefined: never. */
+const ground = (afterMs: number | undefined, requests = 0) => {
+  const clock = virtualClock();
+  const hurry$ = new ReplaySubject<void>(1);
+  const seen: string[] = [];
+  const start = clock.scheduler.now();
+  const at = (): number => clock.scheduler.now() - start;
+  const connections = new Set<Connection>();
+  const connection = {
+    send: () => seen.push('draining'),
+    close: () => {
+      seen.push(`close ${at() < 1 ? 'at once' : 'later'}`);
+      if (afterMs !== undefined)
+        clock.scheduler.schedule(() => connections.delete(connection), afterMs);
+    },
+  } as unknown as Connection;
+  connections.add(connection);
+  let endedAt: number | undefined;
+  const begin = () =>
+    shutdown({ clock, drainMs: 1_000, connections, requests: () => requests, hurry$ }).subscribe(
+      () => (endedAt = at()),
+    );
+  return { clock, hurry$, seen, begin, endedAt: () => endedAt };
+};
+
+t.test('when the last connection has gone, then the drain ends', async (t) => {
+  const { clock, seen, begin, endedAt } = ground(5);
+  begin();
+  clock.advance(1_000);
+  t.strictSame(seen, ['draining', 'close later']);
+  t.ok((endedAt() ?? 1_000) < 800, `${endedAt()}`);
+});
+
+t.test('when somebody does not go, then the drain ends at 90 % of its time', async (t) => {
+  for (const [after, requests] of [
+    [undefined, 0],
+    [5, 1],
+  ] as const) {
+    const { clock, begin, endedAt } = ground(after, requests);
+    begin();
+    clock.advance(1_000);
+    t.equal(endedAt(), 900);
+  }
+});
+
+t.test('when hurry comes before the drain, then nobody is told of one', async (t) => {
+  const { clock, hurry$, seen, begin, endedAt } = ground(5);
+  hurry$.next();
+  begin();
+  clock.advance(100);
+  t.strictSame(seen, ['close at once']);
+  t.ok((endedAt() ?? 1_000) < 50, `${endedAt()}`);
+});
+
+t.test('when hurry comes during the drain, then everybody is closed then', async (t) => {
+  const { clock, hurry$, seen, begin, endedAt } = ground(5);
+  begin();
+  clock.advance(1);
+  hurry$.next();
+  clock.advance(50);
+  t.strictSame(seen, ['draining', 'close later']);
+  t.ok((endedAt() ?? 1_000) < 60, `${endedAt()}`);
+});
