@@ -10,7 +10,8 @@ import type { Problem } from '../../lib/protocol/problem.js';
 import { draft } from '../history/contract.js';
 import { type Message } from '../support/client.js';
 import { asProgram } from '../support/credentials.js';
-import { BASE, type HttpAnswer, type Pod, startPod } from '../support/pod.js';
+import { BASE, type Pod, startPod } from '../support/pod.js';
+import { isProblem } from '../support/problem.js';
 import { linesOf } from '../support/raw-client.js';
 import { startRedis, until } from '../support/redis.js';
 
@@ -39,14 +40,6 @@ const messagesOf = async (
   if (status !== 200) throw new Error(`${status}: ${body}`);
   if (!String(headers['content-type']).startsWith('application/json')) throw new Error('not JSON');
   return JSON.parse(body) as Answer;
-};
-
-const isProblem = (t: Test, { status, headers, body }: HttpAnswer, wanted: number): void => {
-  t.equal(status, wanted, body.slice(0, 200));
-  t.match(headers['content-type'], 'application/problem+json');
-  const problem = JSON.parse(body) as Readonly<Record<string, unknown>>;
-  t.equal(problem['status'], wanted);
-  t.ok(typeof problem['title'] === 'string' && typeof problem['detail'] === 'string');
 };
 
 const sayMany = async (pod: Pod, room: string, count: number, bytes = 1): Promise<string[]> => {

@@ -3,6 +3,7 @@ import t, { type Test } from 'tap';
 import type { Client, Message } from '../support/client.js';
 import { asProgram } from '../support/credentials.js';
 import { ask, BASE, type HttpAnswer, type Pod, startPod } from '../support/pod.js';
+import { isProblem } from '../support/problem.js';
 import { linesOf } from '../support/raw-client.js';
 import { startRedis, until } from '../support/redis.js';
 
@@ -30,18 +31,6 @@ const accepted = ({ status, headers, body }: HttpAnswer): Answer => {
   if (status !== 202) throw new Error(`${status}: ${body}`);
   if (!String(headers['content-type']).startsWith('application/json')) throw new Error('not JSON');
   return JSON.parse(body) as Answer;
-};
-
-const isProblem = (t: Test, answer: HttpAnswer, wanted: number, detail?: RegExp | string): void => {
-  const { status, headers, body } = answer;
-  t.equal(status, wanted, body.slice(0, 200));
-  t.match(headers['content-type'], 'application/problem+json');
-  t.equal(headers['cache-control'], 'no-store');
-  t.equal(headers['x-content-type-options'], 'nosniff');
-  const problem = JSON.parse(body) as Readonly<Record<string, unknown>>;
-  t.equal(problem['status'], wanted);
-  t.ok(typeof problem['title'] === 'string' && problem['title'] !== 'Error');
-  if (detail !== undefined) t.match(problem['detail'], detail);
 };
 
 const said = ({ messages }: Client): readonly Message[] =>
