@@ -26,16 +26,11 @@ import {
   nextNonce,
   type Room,
 } from '../../protocol/position.js';
-import {
-  type Again,
-  type RedisPort,
-  type RedisError,
-  mayHaveRun,
-  type Outcome,
-} from '../redis/port.js';
+import { type Again, type RedisPort, type RedisError, type Outcome } from '../redis/port.js';
 import type { FallbackDedup } from './fallback-dedup.js';
 import type { PublishError, Receipt } from '../index.js';
 import { backoffMs } from '../../rx/backoff.js';
+import { sent, step, type Tries, UNTRIED } from './call-tries.js';
 import type { HealthProbe } from './health-probe.js';
 import type { FallbackKeys } from './fallback-keys.js';
 
@@ -105,12 +100,7 @@ interface Call {
   isAsking: boolean;
   /** Set when it is sent first. */
   first: Again | undefined;
-  /** A try before this one may have run. */
-  isUnsure: boolean;
-  tries: number;
-  /** Answers by which it was not known better than before: one more is asked for each kind, no more. */
-  isLate: boolean;
-  isOdd: boolean;
+  tries: Tries;
 }
 
 interface RoomQueue {
@@ -245,10 +235,7 @@ export const publisher = (deps: PublisherDeps): Publisher => {
       attempt: Subscription.EMPTY,
       isAsking: false,
       first: undefined,
-      isUnsure: false,
-      tries: 0,
-      isLate: false,
-      isOdd: false,
+      tries: UNTRIED,
     };
     line.call = call;
     // after a stalled loop the answers that are there are read first
@@ -271,7 +258,8 @@ export const publisher = (deps: PublisherDeps): Publisher => {
       return;
     }
     stopped.delete(line);
-    const { id, batch, nonces, tag, until, isUnsure } = call;
+    const { id, batch, nonces, tag, until } = call;
+    const { isUnsure } = call.tries;
     if (call.first === undefined) {
       const at = deps.idOutside(line.room, 0);
       const sinceMs = Math.floor(scheduler.now() + ahead) - SLACK_MS;
@@ -279,7 +267,7 @@ export const publisher = (deps: PublisherDeps): Publisher => {
     }
     const deadline = Math.floor(until + ahead);
     const drafts = batch.map(({ draft }) => draft);
-    call.tries += 1;
+    call.tries = sent(call.tries);
     call.isAsking = true;
     const attempt = new Subscription();
     call.attempt = attempt;
@@ -309,20 +297,21 @@ export const publisher = (deps: PublisherDeps): Publisher => {
       call.batch.forEach((waiting, i) => waiting.answer(resultOf(outcomes[i])));
     });
     // it may have been written and not said
-    if (call.isUnsure) deps.recheck(line.room);
+    if (call.tries.isUnsure) deps.recheck(line.room);
   };
 
   const refused = (line: RoomQueue, call: Call, error: RedisError): void => {
-    switch (error._tag) {
-      case 'Late':
-        // of what was asked for again: it has not run
-        call.isUnsure = false;
-        if (call.isLate) return giveUp(line, call, error);
-        call.isLate = true;
+    const [tries, next] = step(call.tries, error);
+    call.tries = tries;
+    switch (next) {
+      case 'GiveUp':
+        return giveUp(line, call, error);
+      case 'Ask':
+        return ask(line, call);
+      case 'AskAfterProbe':
         call.attempt = probe.send$.subscribe(() => ask(line, call));
         return;
-      case 'Unreachable':
-        call.isUnsure = true;
+      case 'AskLater':
         if (call.heard.size === call.batch.length)
           return settle(
             line,
@@ -331,23 +320,15 @@ export const publisher = (deps: PublisherDeps): Publisher => {
           );
         call.attempt = scheduler.schedule(
           () => ask(line, call),
-          RETRY * backoffMs(call.tries - 1, random),
+          RETRY * backoffMs(tries.count - 1, random),
         );
-        return;
-      default:
-        if (!mayHaveRun(error)) return giveUp(line, call, error);
-        // the log knows
-        call.isUnsure = true;
-        if (call.isOdd || error._tag === 'Untold') return giveUp(line, call, error);
-        call.isOdd = true;
-        return ask(line, call);
     }
   };
 
   const giveUp = (line: RoomQueue, call: Call, error: RedisError): void => {
     pin(line, error, call.batch.length);
     const { batch, nonces, heard } = call;
-    const isUnsure = call.isUnsure || call.isAsking;
+    const isUnsure = call.tries.isUnsure || call.isAsking;
     finish(line, call, () => {
       batch.forEach((waiting, i) => {
         const id = heard.get(i);

@@ -1,0 +1,43 @@
+/**
+ * The tries of one call of the publish script, as data: what the errors so far mean, and what to do next. Pure; `publisher.ts` does it.
+ *
+ *   Late ─────────▶ AskAfterProbe: the clock of Redis is read again; the second time GiveUp
+ *   Unreachable ──▶ AskLater: the connection broke, and this try may have run
+ *   odd ──────────▶ Ask: it may have run, and the log knows; the second time, or when the log does not reach back, GiveUp
+ *   refused ──────▶ GiveUp: it did not run
+ */
+import { mayHaveRun, type RedisError } from '../redis/port.js';
+
+export interface Tries {
+  readonly count: number;
+  /** A try may have run: the next one asks whether it did. */
+  readonly isUnsure: boolean;
+  /** Such an answer came before. A second one of its kind says no more than the first. */
+  readonly wasLate: boolean;
+  readonly wasOdd: boolean;
+}
+
+export type NextTry = 'Ask' | 'AskAfterProbe' | 'AskLater' | 'GiveUp';
+
+export const UNTRIED: Tries = { count: 0, isUnsure: false, wasLate: false, wasOdd: false };
+
+/** One more try is sent. */
+export const sent = (tries: Tries): Tries => ({ ...tries, count: tries.count + 1 });
+
+/** A try was answered with an error. */
+export const step = (tries: Tries, error: RedisError): readonly [Tries, NextTry] => {
+  switch (error._tag) {
+    case 'Late':
+      // an earlier try was asked about too: it has not run
+      return tries.wasLate
+        ? [{ ...tries, isUnsure: false }, 'GiveUp']
+        : [{ ...tries, isUnsure: false, wasLate: true }, 'AskAfterProbe'];
+    case 'Unreachable':
+      return [{ ...tries, isUnsure: true }, 'AskLater'];
+    default:
+      if (!mayHaveRun(error)) return [tries, 'GiveUp'];
+      return tries.wasOdd || error._tag === 'Untold'
+        ? [{ ...tries, isUnsure: true }, 'GiveUp']
+        : [{ ...tries, isUnsure: true, wasOdd: true }, 'Ask'];
+  }
+};
