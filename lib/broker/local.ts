@@ -1,6 +1,7 @@
 /**
- * The embedded broker: a pod alone is complete by itself. Positions, logs and idempotency keys live in memory, each with a
- * bound: a position as long as `positionTtlMs` (24 h) or until too many other rooms were used since, and a log no longer.
+ * The embedded broker: a pod alone is complete by itself. Positions, logs and idempotency keys live in
+ * memory, each with a bound: a position as long as `positionTtlMs` (24 h) or until too many other rooms were
+ * used since, and a log no longer.
  */
 import { type Either, left, right } from 'fp-ts/lib/Either.js';
 import { defer, EMPTY, NEVER, Observable, of, Subject, type Subscriber } from 'rxjs';
@@ -49,11 +50,15 @@ interface LocalRoom {
 
 /** Rooms whose position is remembered though nobody is in them: about 25 MB. */
 const MAX_POSITIONS = 100_000;
-/** Of them, those in which nothing was ever said, and for how long: else who joins many pushes out the others. */
+/**
+ * Of them, those in which nothing was ever said, and for how long: else who joins many pushes out the others.
+ */
 const MAX_EMPTY = 10_000;
 const EMPTY_TTL_MS = 600_000;
 
-/** A broker that lives in this process: one pod, positions and logs in memory. Wrap it, or take it as it is. */
+/**
+ * A broker that lives in this process: one pod, positions and logs in memory. Wrap it, or take it as it is.
+ */
 export const localBroker = ({
   clock,
   positionTtlMs,
@@ -139,7 +144,8 @@ export const localBroker = ({
     const ms = Math.max(top.ms, clock.wall());
     const nonce = drawNonce(clock.random);
     const global = room === GLOBAL;
-    // written out, here and on the rest of the way: a spread costs 2 µs where objects of several shapes come along
+    // written out, here and on the rest of the way: a spread costs 2 µs where objects of several shapes come
+    // along
     const publication = publicationOf(draft, {
       tag,
       offset,

@@ -21,7 +21,10 @@ export type RawEvent =
   | { readonly _tag: 'Unsubscribed' }
   /** An outage began: the channel does not wait for the log to open. */
   | { readonly _tag: 'Degraded' }
-  /** What was pushed since then was received. Before, an outage may have lost pushes on a connection that lived. */
+  /**
+   * What was pushed since then was received. Before, an outage may have lost pushes on a connection that
+   * lived.
+   */
   | { readonly _tag: 'Recovered'; readonly since: number }
   /** Asks a quiet channel whether its position is still the log's. */
   | { readonly _tag: 'Poll' }

@@ -5,6 +5,7 @@ import type { Page } from '../../history/page.js';
 import type { LogPosition } from '../../protocol/position.js';
 import type { Effect } from './channel-events.js';
 import {
+  ask,
   awaitPushes,
   type ChannelState,
   type ChannelTimes,
@@ -87,6 +88,7 @@ export const filled = (
   times: ChannelTimes,
 ): Step => {
   if (end === 'Top' || end === 'Nothing') return conclude(state);
+  if (end === 'Waiting' && !state.mayHaveMissed) return ask(state, 0);
   if (end === 'More')
     return [
       { ...state, phase: { _tag: 'Pausing', before: 'Reading', failures: 0 } },

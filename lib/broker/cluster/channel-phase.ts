@@ -63,6 +63,18 @@ export const isCatchingUp = ({ phase }: ChannelState): boolean =>
   phase._tag === 'Renewing' ||
   (phase._tag === 'Pausing' && phase.before === 'Reading');
 
+/**
+ * All that was pushed was received, or is on its way: of what the log has more, the pushes are awaited first.
+ */
+export const isAwaitingFirst = (
+  { mayHaveMissed, awaitingSince }: ChannelState,
+  now: number,
+): boolean => !mayHaveMissed && (awaitingSince === undefined || now < awaitingSince + COMING_MS);
+
+/** The question to the log has failed, and is asked again later. */
+export const isUnanswered = ({ phase }: ChannelState): boolean =>
+  phase._tag === 'Pausing' && phase.before === 'Asking';
+
 /** No question to the log is under way that a message in doubt would have to wait for. */
 export const isFree = ({ phase }: ChannelState): boolean =>
   phase._tag === 'Live' || phase._tag === 'Checking';
@@ -105,17 +117,21 @@ export const awaitPushes = (
 ): Step => {
   if (state.phase._tag === 'Awaiting') return [state, NONE];
   const since = state.awaitingSince ?? now;
-  const ms = since === now ? COMING_MS : since + timeoutMs - now;
+  const ms = since + (now < since + COMING_MS ? COMING_MS : timeoutMs) - now;
   return [
     { ...state, phase: { _tag: 'Awaiting', top }, awaitingSince: since },
     [{ _tag: 'Wait', ms }],
   ];
 };
 
-export const failed = (state: ChannelState, before: 'Asking' | 'Reading'): Step => {
+export const failed = (
+  state: ChannelState,
+  before: 'Asking' | 'Reading',
+  ...first: readonly Effect[]
+): Step => {
   const failures = 'failures' in state.phase ? state.phase.failures : 0;
   return [
     { ...state, phase: { _tag: 'Pausing', before, failures: failures + 1 } },
-    [{ _tag: 'BackOff', failures }],
+    [...first, { _tag: 'BackOff', failures }],
   ];
 };

@@ -58,7 +58,8 @@ export const step = (state: ChannelState, input: Input, now: number, times: Chan
     case 'Standing':
       return standing(state, input, now);
     case 'AskFailed':
-      return failed(state, 'Asking');
+      // what waited for the answer alone does so no longer
+      return failed(state, 'Asking', { _tag: 'DeliverConfirmed' });
     case 'Compared':
       return compared(state, input, now, times);
     case 'PageRead':
@@ -139,7 +140,10 @@ const compared = (
   times: ChannelTimes,
 ): Step => {
   if (missing === 'Nothing') return conclude(state);
-  return missing === 'Lost' || state.mayHaveMissed
+  if (missing === 'Waiting' && !state.mayHaveMissed)
+    // a message in doubt came after the question
+    return ask({ ...state, awaitingSince: undefined }, 0);
+  return missing !== 'Coming' || state.mayHaveMissed
     ? read(state, now)
     : awaitPushes(state, top, now, times);
 };

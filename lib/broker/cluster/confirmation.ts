@@ -92,11 +92,11 @@ export const confirmedOf = (heard: Received): readonly Publication[] => {
 };
 
 /**
- * What is missing up to the log's top. `Nothing`; `Coming`: it may be on its way, as answers overtake what
- * is pushed; `Lost`: something behind it was heard, or two were heard at its place, so only the log can
- * tell.
+ * What is missing up to the log's top. `Nothing`; `Waiting`: all was received, and some of it waits behind a
+ * message in doubt; `Coming`: it may be on its way, as answers overtake what is pushed; `Lost`: something
+ * behind it was heard, or two were heard at its place, so only the log can tell.
  */
-export type Missing = 'Nothing' | 'Coming' | 'Lost';
+export type Missing = 'Nothing' | 'Waiting' | 'Coming' | 'Lost';
 
 /** After all that is believed was said. */
 export const missing = (heard: Weighed, top: LogPosition): Missing => {
@@ -107,6 +107,7 @@ export const missing = (heard: Weighed, top: LogPosition): Missing => {
   let end = next;
   while (pick(places.get(end), heard.sure.get(end)) !== undefined) end++;
   if ((places.get(end)?.length ?? 0) > 1) return 'Lost';
+  if (end > top.offset) return 'Waiting';
   for (const offset of places.keys()) if (offset > end && offset <= top.offset) return 'Lost';
   return 'Coming';
 };

@@ -1,6 +1,7 @@
 /**
- * When a room's log began anew, as this pod saw it: whoever goes on from a time of before that cannot say of which epoch it
- * had what, so it is told `gap`. Bounded by number: of a room that was let go nothing is known.
+ * When a room's log began anew, as this pod saw it: whoever goes on from a time of before that cannot say of
+ * which epoch it had what, so it is told `gap`. Bounded by number: of a room that was let go nothing is
+ * known.
  */
 import { type Position, type Room } from '../../protocol/position.js';
 import { LAG_MS, type Resume } from '../../protocol/resume.js';

@@ -1,6 +1,6 @@
 /**
- * What a room's channel asks the log, one question at a time, and its waits. Each ends as an input of the channel's
- * state machine (`channel-state.ts`). A source: it subscribes to Redis's answers.
+ * What a room's channel asks the log, one question at a time, and its waits. Each ends as an input of the
+ * channel's state machine (`channel-state.ts`). A source: it subscribes to Redis's answers.
  */
 import { type Either, isRight } from 'fp-ts/lib/Either.js';
 import { type Observable, type SchedulerLike, Subscription } from 'rxjs';
@@ -28,7 +28,9 @@ export interface LogOfRoom {
 export interface LogQuestions {
   /** Where the log stands. */
   ask(): void;
-  /** The log from the channel's position on. `isFirst`: only where it stands, as the channel has no position. */
+  /**
+   * The log from the channel's position on. `isFirst`: only where it stands, as the channel has no position.
+   */
   read(isFirst: boolean): void;
   /** The same for a poll. Nothing waits for it, and what was received meanwhile makes it worthless. */
   check(): void;
@@ -41,8 +43,8 @@ export interface LogQuestions {
 /** Messages of a page. */
 const PAGE = 256;
 /**
- * Opening needs two round trips (SUBSCRIBE, then the log), so it gets twice the timeout. Waiting also beats asking
- * a slow Redis again.
+ * Opening needs two round trips (SUBSCRIBE, then the log), so it gets twice the timeout. Waiting also beats
+ * asking a slow Redis again.
  */
 export const LONG = 2;
 

@@ -1,15 +1,16 @@
 /**
- * Puts what is received on a room's channel into the room's one order, and runs the effects of its state machine
- * (`channel-state.ts`). Pub/sub is the fast hint, the log is the truth: whoever may publish on the channel can
- * write any offset into an id, so an offset is believed when the log has the same id there, or when a publish of
- * this pod was answered with it (`confirmation.ts`). Promises: no message twice (by the whole id), no hole
- * without `Gap`, and no new epoch but the log's. A source: it subscribes to the events and to Redis's answers.
+ * Puts what is received on a room's channel into the room's one order, and runs the effects of its state
+ * machine (`channel-state.ts`). Pub/sub is the fast hint, the log is the truth: whoever may publish on the
+ * channel can write any offset into an id, so an offset is believed when the log has the same id there, or
+ * when a publish of this pod was answered with it (`confirmation.ts`). Promises: no message twice (by the
+ * whole id), no hole without `Gap`, and no new epoch but the log's. A source: it subscribes to the events and
+ * to Redis's answers.
  *
  *   Received ─┬─ nothing waits, and it needs no answer of the log ─▶ delivered: the fast path
  *             └─ else: reorder buffer ─▶ step(state, input) ─▶ effects ─▶ their results are the next inputs
  *
- * What is in doubt waits for as long as the log does not answer. A room whose log cannot be had opens on the pod
- * alone, at a position of the pod's own, until a gap leads to the log's.
+ * What is in doubt waits for as long as the log does not answer. A room whose log cannot be had opens on the
+ * pod alone, at a position of the pod's own, until a gap leads to the log's.
  */
 import { Observable, type OperatorFunction, Subscription } from 'rxjs';
 import type { Clock } from '../../clock.js';
@@ -19,7 +20,14 @@ import type { GapReason } from '../../protocol/system-event.js';
 import { backoffMs } from '../../rx/backoff.js';
 import type { ChannelEvent } from '../index.js';
 import type { Effect, Input, RawEvent } from './channel-events.js';
-import { type ChannelState, type ChannelTimes, isCatchingUp, START } from './channel-phase.js';
+import {
+  type ChannelState,
+  type ChannelTimes,
+  isAwaitingFirst,
+  isCatchingUp,
+  isUnanswered,
+  START,
+} from './channel-phase.js';
 import { step } from './channel-state.js';
 import { LONG, logQuestions, type LogOfRoom } from './log-questions.js';
 import { release } from './release.js';
@@ -141,7 +149,7 @@ export const orderedChannel =
             for (const { id, idText } of effect.entries) order.confirm(id.tag, id.offset, idText);
             return void order.confirm(effect.top.tag, effect.top.offset, effect.top.id);
           case 'DeliverConfirmed':
-            return void releases.confirmed(!state.mayHaveMissed);
+            return void releases.confirmed(!state.mayHaveMissed, undefined, isUnanswered(state));
           case 'Synced':
             return deps.synced(effect.yes);
           case 'Fail':
@@ -154,7 +162,7 @@ export const orderedChannel =
             return;
           case 'Compare': {
             const { top } = effect;
-            releases.confirmed(!state.mayHaveMissed);
+            releases.confirmed(!state.mayHaveMissed, top, false);
             return dispatch({ _tag: 'Compared', top, missing: order.missing(buffer.all(), top) });
           }
           case 'ReadPage':
@@ -164,7 +172,9 @@ export const orderedChannel =
           case 'Renew':
             return questions.renew(effect.tag);
           case 'Fill': {
-            const end = releases.fill(effect.page, !state.mayHaveMissed);
+            const isWhole = !state.mayHaveMissed;
+            const awaits = isAwaitingFirst(state, scheduler.now());
+            const end = releases.fill(effect.page, isWhole, awaits);
             return dispatch({ _tag: 'Filled', page: effect.page, end });
           }
           case 'Conclude':

@@ -1,6 +1,7 @@
 /**
- * The ids that were seen last in a room, by offset: a repeat is known by its whole id, never by its offset alone, as new
- * messages take old offsets after a failover. 128 slots, grown as they are used: a quiet room costs nothing.
+ * The ids that were seen last in a room, by offset: a repeat is known by its whole id, never by its offset
+ * alone, as new messages take old offsets after a failover. 128 slots, grown as they are used: a quiet room
+ * costs nothing.
  */
 import { isSome } from 'fp-ts/lib/Option.js';
 import type { Publication } from '../../protocol/publication.js';

@@ -1,6 +1,7 @@
 /**
- * Delivers from the reorder buffer: what is confirmed, what the log's page fills in, and what the log does not
- * have. It owns no state of its own: the order is in `sequence.ts`, the messages are in `reorder-buffer.ts`.
+ * Delivers from the reorder buffer: what is confirmed, what the log's page fills in, and what the log does
+ * not have. It owns no state of its own: the order is in `sequence.ts`, the messages are in `reorder-
+ * buffer.ts`.
  */
 import type { Page } from '../../history/page.js';
 import { GLOBAL, type LogPosition, type Room } from '../../protocol/position.js';
@@ -11,12 +12,18 @@ import { positionBefore, type Sequence } from './sequence.js';
 
 export interface Release {
   /**
-   * Delivers what is confirmed, and what is outside the log between it. `isWhole`: all that was pushed was
-   * received. False: nothing was confirmed.
+   * Delivers what is confirmed, in the order in which it was received, up to a message in doubt: all pods
+   * deliver another program's message at the same place. `isWhole`: all that was pushed was received. `top`:
+   * where the log stood when it was asked last, undefined while the answer is not there. `overtakes`: the
+   * question failed, so nothing waits behind a message in doubt. False: nothing was confirmed.
    */
-  confirmed(isWhole: boolean): boolean;
-  /** Delivers a page's messages up to its end. Answers where it stopped: `Lost` and `Coming` are holes. */
-  fill(page: Page, isWhole: boolean): 'Top' | 'More' | Missing;
+  confirmed(isWhole: boolean, top: LogPosition | undefined, overtakes: boolean): boolean;
+  /**
+   * Delivers a page's messages up to its end. `awaits`: but for those that may be on their way, as their
+   * pushes tell their order among messages outside the log. Answers where it stopped: `Lost` and `Coming` are
+   * holes.
+   */
+  fill(page: Page, isWhole: boolean, awaits: boolean): 'Top' | 'More' | Missing;
   /** The log has told all about what waited when it was asked: what it does not have is another program's. */
   conclude(): void;
   /** Where to go on behind a hole: before what the log has, or before the received messages up to its top. */
@@ -24,39 +31,58 @@ export interface Release {
 }
 
 export const release = (room: Room, sequence: Sequence, buffer: ReorderBuffer): Release => {
-  const confirmed = (isWhole: boolean): boolean => {
-    const run = sequence.confirmed(buffer.all(), isWhole);
-    if (run.length === 0) return false;
+  const confirmed = (
+    isWhole: boolean,
+    top: LogPosition | undefined,
+    overtakes: boolean,
+  ): boolean => {
+    const queue = buffer.all();
+    const asked = buffer.countAsked();
+    const run = sequence.confirmed(queue, isWhole);
+    if (run.length === 0 && (top === undefined || asked === 0)) return false;
     const due = new Set(run);
     const rest: Publication[] = [];
     let next = 0;
     let before = 0;
-    for (const [i, publication] of buffer.all().entries()) {
-      if (due.has(publication)) {
+    let isBlocked = false;
+    for (const [i, publication] of queue.entries()) {
+      if (!isBlocked && due.has(publication)) {
         due.delete(publication);
-        // received out of order: messages of a lower offset that come behind it are delivered with it
+        // received out of order: messages of a higher offset that came before it are delivered with it
         for (let one = run[next]; one !== undefined && !due.has(one); one = run[++next])
           sequence.advance(one);
-      } else if (!publication.id.outside || !sequence.acceptInOrder(publication)) {
-        rest.push(publication);
-        if (i < buffer.countAsked()) before++;
+        continue;
       }
+      if (!isBlocked && publication.id.outside && sequence.acceptInOrder(publication)) continue;
+      if (!isBlocked && top !== undefined && i < asked && sequence.isForeign(publication, top)) {
+        sequence.passThrough(publication);
+        continue;
+      }
+      rest.push(publication);
+      if (i < asked) before++;
+      isBlocked ||= !overtakes && sequence.isBlocking(publication);
     }
     buffer.replace(rest, before);
-    return true;
+    return next > 0;
   };
 
   return {
     confirmed,
-    fill: ({ top, entries }, isWhole) => {
+    fill: ({ top, entries }, isWhole, awaits) => {
       const [head] = entries;
       const from = head?.id.offset ?? 0;
+      // of what may not be all, the log's own copy is delivered
+      const received = new Set(isWhole ? buffer.all().map(({ idText }) => idText) : []);
       for (;;) {
         const { offset } = sequence.position();
         if (offset >= top.offset) return 'Top';
         const entry = entries[offset + 1 - from];
+        const isInBuffer = entry === undefined || received.delete(entry.idText);
+        if (isInBuffer && confirmed(isWhole, top, !awaits)) continue;
+        const missing = awaits ? sequence.missing(buffer.all(), top) : 'Lost';
+        if (missing !== 'Lost') return missing;
         if (entry !== undefined) sequence.advance(entry);
-        else if (!confirmed(isWhole))
+        else
           return head !== undefined && from <= offset
             ? 'More'
             : sequence.missing(buffer.all(), top);

@@ -34,7 +34,8 @@ export const reorderBuffer = (): ReorderBuffer => {
     all: () => queue,
     add: (publication) => {
       const { length } = publication.frame;
-      // nor what comes behind it: a forged message in the place of one that did not fit would be the only one heard there
+      // nor what comes behind it: a forged message in the place of one that did not fit would be the only one
+      // heard there
       if (full || queue.length >= MAX_MESSAGES || bytes + length > MAX_BYTES) {
         full = true;
         return;

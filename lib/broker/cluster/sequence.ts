@@ -30,7 +30,10 @@ export interface SequenceDeps {
    * way.
    */
   readonly lateMs: number;
-  /** The id under which this pod's members have a message already, as its publish seemed to have failed. A query. */
+  /**
+   * The id under which this pod's members have a message already, as its publish seemed to have failed. A
+   * query.
+   */
   readonly echoOf: (publication: Publication) => string | undefined;
   /** What members get, in order. */
   readonly deliver: (event: Delivered) => void;
@@ -40,7 +43,10 @@ export interface SequenceDeps {
     id: MessageId,
     isForeign: boolean,
   ) => Either<string, Publication>;
-  /** All of a message, of which the head alone may have been read; undefined: it is none, and `dropped` was told. */
+  /**
+   * All of a message, of which the head alone may have been read; undefined: it is none, and `dropped` was
+   * told.
+   */
   readonly whole: (publication: Publication) => Publication | undefined;
   readonly dropped: (detail: string) => void;
 }
@@ -56,6 +62,12 @@ export interface Sequence {
   /** Those that are believed by what is sure, in order. `isWhole`: all that was pushed was heard. */
   confirmed(queue: readonly Publication[], isWhole: boolean): readonly Publication[];
   missing(queue: readonly Publication[], position: LogPosition): Missing;
+  /**
+   * The log stands at `top`, and this message was received before that was asked: it is not in the log.
+   */
+  isForeign(publication: Publication, top: LogPosition): boolean;
+  /** Messages behind it wait until it is known whether the log has it. */
+  isBlocking(publication: Publication): boolean;
   /** Another message of our epoch was heard at this place. */
   isContradicted(publication: Publication): boolean;
   /** Goes on from a place that the log told. */
@@ -183,6 +195,14 @@ export const sequence = (deps: SequenceDeps): Sequence => {
     confirmed: (queue, isWhole) =>
       confirmedOf({ queue, known, sure: confirmedIds, isGlobal, isWhole }),
     missing: (queue, top) => missing({ queue, known, sure: confirmedIds, isGlobal }, top),
+    isForeign: (publication, top) => {
+      const { id, idText } = publication;
+      if (isOurs(publication) || id.offset > top.offset) return id.offset > top.offset;
+      if (!isHere(publication) || id.offset <= known.offset) return true;
+      const confirmedId = confirmedIds.get(id.offset);
+      return confirmedId !== undefined && confirmedId !== idText;
+    },
+    isBlocking: (publication) => !isOurs(publication),
     isContradicted: (publication) =>
       isHere(publication) && publication.id.offset <= known.offset && seen.contradicts(publication),
     beginAt: (top) => {

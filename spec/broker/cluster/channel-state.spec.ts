@@ -116,7 +116,10 @@ t.test('when the log went back, then a new epoch is begun', async (t) => {
 
 t.test('when a question fails, then it is asked again later, and later each time', async (t) => {
   const { state, effects } = after(LIVE, HELD, { _tag: 'AskFailed' });
-  t.same([state.phase, effects], [{ _tag: 'Pausing', before: 'Asking', failures: 1 }, ['BackOff']]);
+  t.same(
+    [state.phase, effects],
+    [{ _tag: 'Pausing', before: 'Asking', failures: 1 }, ['DeliverConfirmed', 'BackOff']],
+  );
   const again = after(state, { _tag: 'Elapsed' }, { _tag: 'AskFailed' });
   t.same(again.state.phase, { _tag: 'Pausing', before: 'Asking', failures: 2 });
 });
@@ -162,3 +165,12 @@ t.test('when an outage ends, then a channel that read before its end reads again
   t.same(after(LIVE, { _tag: 'Recovered', since: readAt }).effects, []);
   t.same(after(LIVE, { _tag: 'Recovered', since: readAt + 1 }).effects, ['Synced', 'ReadPage']);
 });
+
+t.test(
+  'when all was received and some waits behind a message in doubt, then it is asked again',
+  async (t) => {
+    const waiting: Input = { _tag: 'Compared', top: at(1, 7), missing: 'Waiting' };
+    t.equal(after(LIVE, waiting).state.phase._tag, 'Asking');
+    t.equal(after({ ...LIVE, mayHaveMissed: true }, waiting).state.phase._tag, 'Reading');
+  },
+);

@@ -282,7 +282,7 @@ t.test('two at one place: the log says which, by its place or by its page', asyn
   b.hear(at(1, 6, { nonce: 9 }), at(1, 6));
   b.top$ = of(right(topAt(1, 6)));
   give(topAt(1, 6));
-  t.same(b.told, ['1:6', 'foreign 1:6#9']);
+  t.same(b.told, ['foreign 1:6#9', '1:6'], 'in the order in which they were received');
   t.equal(b.reads, 0);
   const below = byHand();
   b.top$ = below.answer$;
@@ -290,7 +290,7 @@ t.test('two at one place: the log says which, by its place or by its page', asyn
   b.first = 1;
   b.top$ = of(right(topAt(1, 8)));
   below.give(topAt(1, 8));
-  t.same(b.told.slice(2), ['1:7', '1:8', 'foreign 1:7#9']);
+  t.same(b.told.slice(2), ['foreign 1:7#9', '1:7', '1:8']);
   t.equal(b.reads, 1);
   t.equal(b.renewals, 0);
 });
@@ -423,7 +423,7 @@ t.test('another pod was first to renew: its epoch is taken from its start', asyn
   b.hear(at(1, 6, { nonce: 9 }), at(5, 1), at(5, 2));
   b.top$ = of(right(topAt(5, 2)));
   give(topAt(5, 2));
-  t.same(b.told, ['1:6', 'Gap log_lost 5:0', '5:1', '5:2', 'foreign 1:6#9']);
+  t.same(b.told, ['1:6', 'Gap log_lost 5:0', 'foreign 1:6#9', '5:1', '5:2']);
 });
 
 for (const [what, top, expected] of [
@@ -501,6 +501,7 @@ t.test(
     b.push({ _tag: 'Degraded' });
     b.push({ _tag: 'Subscribed' });
     b.hear(at(1, 5, { nonce: 9 }), at(1, 6));
+    b.top$ = of(right(topAt(1, 6)));
     give(topAt(1, 6));
     b.says(at(1, 7));
     t.same(b.told, ['Opened 77:0 pod', 'Gap broker_outage 1:5', '1:6', '1:7']);
@@ -856,7 +857,7 @@ t.test('what did not fit is read from the log: nothing is missing', async (t) =>
   b.top$ = answer$;
   for (let offset = 7; offset < 3_007; offset += 1) b.hear(at(1, offset));
   b.top$ = of(right(topAt(1, 3_006)));
-  give(topAt(1, 6));
+  give(topAt(1, 7));
   b.clock.advance(1_000);
   t.same(
     b.told,
@@ -883,7 +884,99 @@ t.test(
     b.first = 1;
     b.push({ _tag: 'Poll' });
     t.equal(b.reads, 1);
+    b.top$ = of(right(topAt(1, 7)));
     give(topAt(1, 7));
+    t.same(b.told, [], 'their pushes may be on their way');
+    b.clock.advance(250);
     t.same(b.told, ['1:6', '1:7']);
+  },
+);
+
+t.test(
+  "when another program's message waits for the log, then what came behind it waits too",
+  async (t) => {
+    const b = open();
+    const first = byHand();
+    const second = byHand();
+    b.top$ = first.answer$;
+    b.hear(at(44, 9));
+    b.top$ = second.answer$;
+    b.hear(at(1, 6, { nonce: 3 }), at(44, 10), at(1, 7, { nonce: 3 }));
+    b.push({ _tag: 'Placed', ids: [at(1, 6, { nonce: 3 }).id, at(1, 7, { nonce: 3 }).id] });
+    t.same(b.told, []);
+    first.give(topAt(1, 7, { nonce: 3 }));
+    t.same(b.told, ['foreign 44:9', '1:6#3'], 'the second came behind the question');
+    second.give(topAt(1, 7, { nonce: 3 }));
+    t.same(b.told.slice(2), ['foreign 44:10', '1:7#3']);
+    t.equal(b.asks, 2);
+    t.equal(b.reads, 0);
+  },
+);
+
+t.test(
+  'when the question about a message fails, then what came behind it waits no longer',
+  async (t) => {
+    const b = open();
+    b.top$ = NEVER;
+    b.hear(at(44, 9), at(1, 6, { nonce: 3 }));
+    b.push({ _tag: 'Placed', ids: [at(1, 6, { nonce: 3 }).id] });
+    b.clock.advance(3_900);
+    t.same(b.told, []);
+    b.clock.advance(200);
+    t.same(b.told, ['1:6#3']);
+    b.hear(at(1, 7, { nonce: 3 }));
+    b.top$ = of(right(topAt(1, 7, { nonce: 3 })));
+    b.clock.advance(5_000);
+    t.same(b.told, ['1:6#3', 'foreign 44:9', '1:7#3']);
+  },
+);
+
+t.test(
+  'when a neighbour floods a channel, then all pods have one order, and none waits long',
+  async (t) => {
+    for (let seed = 1; seed <= 40; seed++) {
+      let state = seed;
+      const random = (): number => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
+      const pods = [open(), open(), open()];
+      for (const b of pods) b.first = 1;
+      let top = topAt(1, 5);
+      for (const b of pods)
+        b.top$ = new Observable((out) => {
+          // to Redis, and back
+          const there = Math.floor(random() * 5);
+          const back = Math.floor(random() * 20);
+          out.add(
+            b.clock.scheduler.schedule(() => {
+              const answer = right(top);
+              out.add(b.clock.scheduler.schedule(() => out.next(answer), back));
+            }, there),
+          );
+        });
+      for (let turn = 0; turn < 60; turn++) {
+        const offset = top.offset + 1;
+        const kind = random();
+        const forged = { nonce: turn + 10, ms: 900_000 };
+        const message =
+          kind < 0.4
+            ? at(1, offset)
+            : kind < 0.7
+              ? at(44, turn)
+              : at(1, offset + (random() < 0.5 ? 900 : -3), forged);
+        if (kind < 0.4) top = topAt(1, offset);
+        const late = Math.floor(random() * 4);
+        for (const [i, b] of pods.entries()) {
+          const { clock } = b;
+          // pushed to all in one order; the sender's own answer overtakes what it likes
+          clock.scheduler.schedule(() => b.hear(message), 10);
+          if (kind < 0.4 && turn % 3 === i)
+            clock.scheduler.schedule(() => b.push({ _tag: 'Placed', ids: [message.id] }), late * 4);
+        }
+        for (const { clock } of pods) clock.advance(1 + late);
+      }
+      for (const { clock } of pods) clock.advance(2_000);
+      const [one, ...others] = pods;
+      for (const other of others) t.same(other.told, one?.told, `seed ${seed}`);
+      t.equal(one?.told.filter((told) => /^1:\d+$/.test(told)).length, top.offset - 5);
+    }
   },
 );
