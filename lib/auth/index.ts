@@ -1,9 +1,9 @@
 /**
  * Who somebody is and what they may do. Sockets and HTTP routes ask the same way:
  *
- *   request ──credentialsOf──► Credentials ──Access.identify──► Identity ──mayJoin, mayPublish, admin──► yes or no
+ *   request ──credentialsOf──► Credentials ──authenticate──► Identity ──mayJoin, mayPublish, admin──► yes or no
  *
- * Refusals are values with a closed set of tags. `problemOf` and `refusalOf` say them over HTTP and on a socket, in one text for all
+ * Refusals are values with a closed set of tags. `problemOf` and `refusalOf` are their texts over HTTP and on a socket, in one text for all
  * tokens that are not good: why one is not helps whoever guesses at them. The operator reads it in the log. No token, key or claim's
  * value stands in either.
  */
@@ -78,7 +78,7 @@ export type AuthEvent =
   | { readonly _tag: 'KeysUnsafe'; readonly detail: string };
 
 export interface Auth {
-  /** Whether anybody is asked for anything. When not, `identify` answers at once. */
+  /** Whether anybody is asked for anything. When not, `authenticate` answers at once. */
   readonly enabled: boolean;
   /** Emits once and never errors. */
   authenticate(credentials: Credentials): Observable<Either<Denial, Identity>>;
