@@ -40,6 +40,7 @@ import { NO_EPOCH, type Position } from './protocol/position.js';
 import { type ProgramPublish, programPublish } from './program-publish.js';
 import { multicastSet } from './rx/multicast-set.js';
 import { shutdown } from './shutdown.js';
+import { guarded } from './telemetry/folds.js';
 import { type Metrics, metrics } from './telemetry/metrics.js';
 import type { StatsFold } from './telemetry/stats.js';
 
@@ -196,8 +197,12 @@ export const composition = ({
   );
 
   const counted$ = new Observable<never>(() => {
-    const folds = [measures.fold, counts.fold, ...(onEvent === undefined ? [] : [onEvent])];
-    const subscriptions = folds.map((fold) => events.subscribe({ take: fold }));
+    const folds = guarded([
+      { name: 'metrics', take: measures.fold },
+      { name: 'stats', take: counts.fold },
+      ...(onEvent === undefined ? [] : [{ name: 'onEvent', take: onEvent } as const]),
+    ]);
+    const subscriptions = folds.map((take) => events.subscribe({ take }));
     return () => subscriptions.forEach((subscription) => subscription.unsubscribe());
   });
 

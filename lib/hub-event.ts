@@ -91,6 +91,12 @@ export type HubEvent =
   /** A bug: the room's members were closed with 1011. */
   | { readonly _tag: 'RoomFailed'; readonly error: unknown }
   | { readonly _tag: 'HookFailed'; readonly hook: string; readonly error: unknown }
+  /** Who counts or logs events threw, or rejected: the event is missing there alone. Told to the others. */
+  | {
+      readonly _tag: 'FoldFailed';
+      readonly fold: 'metrics' | 'stats' | 'onEvent';
+      readonly error: unknown;
+    }
   | { readonly _tag: 'StatusChanged'; readonly status: BrokerStatus }
   | AuthEvent
   | BrokerEvent;

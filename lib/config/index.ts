@@ -5,7 +5,7 @@
  */
 import * as E from 'fp-ts/lib/Either.js';
 import { check, type Environment } from './check.js';
-import { ConfigError, type Fault } from './error.js';
+import { ConfigError, type Fault, wrongValue } from './error.js';
 import type { Config } from './schema.js';
 import { filesOf, knownGroups } from './sources.js';
 
@@ -30,6 +30,7 @@ export const readConfig = (
   env: Environment,
   directory: string | undefined,
 ): E.Either<readonly Fault[], Config> => {
+  if (!isEnvironment(env)) return E.left([noEnvironment(env)]);
   const { files, faults } = filesOf(env['NODE_ENV'] ?? '', directory);
   return check(files.map(knownGroups), env, faults);
 };
@@ -42,7 +43,8 @@ export const readConfig = (
 export const configOf = (
   overrides: DeepPartial<Config> = {},
   env: Environment = {},
-): E.Either<readonly Fault[], Config> => check([knownGroups(overrides)], env, []);
+): E.Either<readonly Fault[], Config> =>
+  isEnvironment(env) ? check([knownGroups(overrides)], env, []) : E.left([noEnvironment(env)]);
 
 /**
  * The same, for programs that end when something is wrong: throws a `ConfigError` whose text lists every fault, a line each.
@@ -57,3 +59,9 @@ export const configOrThrow = (
   if (E.isLeft(config)) throw new ConfigError(config.left);
   return config.right;
 };
+
+/** A program may hand over anything, whatever the types say. */
+const isEnvironment = (env: unknown): boolean => typeof env === 'object' && env !== null;
+
+const noEnvironment = (env: unknown): Fault =>
+  wrongValue('environment', env, 'variables by name, such as process.env');

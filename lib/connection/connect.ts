@@ -7,7 +7,7 @@
  *
  * The global join of a client that resumes waits until the room has `joined` or `left`.
  */
-import { Observable, Subject } from 'rxjs';
+import { Observable, ReplaySubject, Subject } from 'rxjs';
 import { TokenSession } from '../auth/token-session.js';
 import { CLOSE } from '../protocol/close-codes.js';
 import { GLOBAL } from '../protocol/position.js';
@@ -35,10 +35,13 @@ export const commandsOf = (connection: ConnectionState): Observable<Command> =>
       notifyHook(connection, 'onConnect', () => onConnect(infoOf(connection)));
     if (defaultRoom !== undefined && isResumed(resumes)) {
       connection.firstRoom$ = new Subject();
-      connection.catchingUp = deps.catchUps.begin(defaultRoom.room, resumes);
     }
-    joinOnConnect(connection, everybody, resumes.global, connection.firstRoom$);
-    if (defaultRoom !== undefined) joinOnConnect(connection, defaultRoom, resumes.room);
+    if (defaultRoom !== undefined && deps.catchUps.isLong(resumes))
+      joinForetold(connection, everybody, defaultRoom);
+    else {
+      joinOnConnect(connection, everybody, resumes.global, connection.firstRoom$);
+      if (defaultRoom !== undefined) joinOnConnect(connection, defaultRoom, resumes.room);
+    }
     if (identity.expiresAt !== undefined) {
       const tokenSession = new TokenSession(identity, deps.expiries);
       connection.tokenSession = tokenSession;
@@ -64,16 +67,37 @@ const welcome = (connection: ConnectionState): void => {
   });
 };
 
+/**
+ * The gap of the global log is sent before the room sends anything. So every client that holds an id of the room's replay
+ * has been told the gap, and another client that comes with the same id need not be told (catch-ups.ts).
+ */
+const joinForetold = (
+  connection: ConnectionState,
+  everybody: Membership,
+  defaultRoom: Membership,
+): void => {
+  const { resumes } = connection.admission;
+  const foretold$ = new ReplaySubject<void>(1);
+  joinOnConnect(connection, everybody, resumes.global, connection.firstRoom$, (isTold) => {
+    if (connection.hub === undefined) return;
+    connection.catchingUp = connection.deps.catchUps.begin(defaultRoom.room, resumes, isTold);
+    foretold$.next();
+  });
+  joinOnConnect(connection, defaultRoom, resumes.room, foretold$);
+};
+
 /** A join that the handshake asked for. */
 const joinOnConnect = (
   { hub }: ConnectionState,
   membership: Membership,
   resume: Resume | undefined,
   after$?: Observable<unknown>,
+  looked?: (isTold: boolean) => void,
 ): void => {
   const { room } = membership;
   membership.unansweredJoins++;
-  hub?.next({ _tag: 'Join', room, membership, isMember: false, resume, after$, ref: undefined });
+  const join = { _tag: 'Join', room, membership, isMember: false, resume } as const;
+  hub?.next({ ...join, after$, looked, ref: undefined });
 };
 
 /** A join or leave was answered: the client has caught up with that log, or has left it. */

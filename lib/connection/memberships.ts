@@ -5,7 +5,7 @@
 import { mayJoin, mayPublish, type Identity } from '../auth/index.js';
 import { CLOSE } from '../protocol/close-codes.js';
 import { GLOBAL, interned, NO_POSITION, type Position, type Room } from '../protocol/position.js';
-import type { Resume } from '../protocol/resume.js';
+import { type Resume, untoldOf } from '../protocol/resume.js';
 import type { LeaveReason } from '../protocol/system-event.js';
 import type { Membership } from './connection.js';
 import { beginWait, endWait, takePaused } from './pace.js';
@@ -107,7 +107,7 @@ const newMembership = (connection: ConnectionState, room: Room, resume?: Resume)
  */
 const startPosition = (resume: Resume | undefined): Position => {
   if (resume === undefined) return NO_POSITION;
-  return resume._tag === 'After' ? resume.id : { ...NO_POSITION, ms: resume.ms };
+  return resume._tag === 'After' ? resume.id : { ...NO_POSITION, ms: untoldOf(resume) };
 };
 
 /** A leave that the client asks for. */

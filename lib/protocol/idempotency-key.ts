@@ -26,23 +26,26 @@ const APP: KeyOwner = { _tag: 'App' };
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
+/** Hexadecimal digits have no case: a UUID is the same key in capitals. Every other text is a key of its own. */
+const sameKey = (ref: string): string => (UUID.test(ref) ? ref.toLowerCase() : ref);
+
 /** The key of a user. Of clients without a user id only a UUID is a key, as they share those of the room. */
 export const clientKey = (
   userId: string | null,
   ref: string | undefined,
 ): IdempotencyKey | undefined => {
   if (ref === undefined) return undefined;
-  if (userId !== null) return { owner: { _tag: 'User', userId }, ref };
-  return UUID.test(ref) ? { owner: ANONYMOUS, ref: ref.toLowerCase() } : undefined;
+  if (userId !== null) return { owner: { _tag: 'User', userId }, ref: sameKey(ref) };
+  return UUID.test(ref) ? { owner: ANONYMOUS, ref: sameKey(ref) } : undefined;
 };
 
 /** The key of a program over HTTP that has no user id: any text. */
 export const apiKey = (ref: string | undefined): IdempotencyKey | undefined =>
-  ref === undefined ? undefined : { owner: API, ref };
+  ref === undefined ? undefined : { owner: API, ref: sameKey(ref) };
 
 /** The key of the embedding program: any text. */
 export const appKey = (ref: string | undefined): IdempotencyKey | undefined =>
-  ref === undefined ? undefined : { owner: APP, ref };
+  ref === undefined ? undefined : { owner: APP, ref: sameKey(ref) };
 
 /**
  * A name for each owner, without a colon. `%25` and `%3A` are the only escapes of a user id, so `%` and `%%` are the names of

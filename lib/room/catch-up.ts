@@ -19,36 +19,72 @@ export interface CatchUpDeps {
   readonly broker: Pick<Broker, 'missedHere'>;
   readonly channel: Pick<RoomChannel, 'isAtTop'>;
   readonly fanOut: Pick<FanOut, 'position'>;
-  readonly recovery: Pick<Recovery, 'recover'>;
+  readonly recovery: Pick<Recovery, 'recover' | 'foretell'>;
   /** Whether the room reaches this pod alone now, so that its log cannot be read. */
   readonly isPodOnly: () => boolean;
   readonly sendGap: (membership: Membership, reason: GapReason) => void;
   readonly emit: (event: HubEvent) => void;
 }
 
-/** Emits once, in the turn in which the joiner has what the members have. Undefined: it wants to resume nothing. */
-export const catchUp =
-  ({ room, broker, channel, fanOut, recovery, isPodOnly, sendGap, emit }: CatchUpDeps) =>
-  (membership: Membership, resume: Resume | undefined): Observable<Recovered | undefined> => {
-    if (resume === undefined) return of(undefined);
-    const missed = broker.missedHere?.(room, resume);
-    if (missed !== undefined) sendGap(membership, missed.reason);
+export interface CatchUp {
+  /**
+   * For a joiner that waits for another room: sends the gap that is due as the log is now, so that whatever the joiner is
+   * sent of the other room comes after it. Emits the gap's reason once; undefined: none was sent.
+   */
+  readonly foretell: (
+    membership: Membership,
+    resume: Resume | undefined,
+  ) => Observable<GapReason | undefined>;
+  /** Emits once, in the turn in which the joiner has what the members have. Undefined: it resumes nothing. */
+  readonly run: (
+    membership: Membership,
+    resume: Resume | undefined,
+    foretold: GapReason | undefined,
+  ) => Observable<Recovered | undefined>;
+}
 
-    /** What was published elsewhere is not known: a gap, unless nothing can be missing. */
-    const resumed$ = defer((): Observable<Recovered> => {
+export const catchUp = (deps: CatchUpDeps): CatchUp => {
+  const { room, broker, channel, fanOut, recovery, isPodOnly, sendGap, emit } = deps;
+
+  /** What was published elsewhere is not known: a gap, unless nothing can be missing. */
+  const onPodAlone = (
+    membership: Membership,
+    resume: Resume,
+    isGapSent: boolean,
+  ): Observable<Recovered> =>
+    defer((): Observable<Recovered> => {
       const at = fanOut.position();
       if (channel.isAtTop(resume, at)) return of({ at, messages: 0, gap: undefined });
       membership.position = at;
-      if (missed === undefined) sendGap(membership, 'broker_outage');
+      if (!isGapSent) sendGap(membership, 'broker_outage');
       return of({ at, messages: 0, gap: 'broker_outage' });
     });
 
-    return (isPodOnly() ? resumed$ : recovery.recover(membership, resume)).pipe(
-      tap(({ messages, gap }) => {
-        const more = broker.missedHere?.(room, resume);
-        if (more !== undefined && more !== missed) sendGap(membership, more.reason);
-        const result = gap ?? (missed ?? more)?.reason ?? 'recovered';
-        emit({ _tag: 'Recovered', result, messages });
-      }),
-    );
+  return {
+    foretell: (membership, resume) => {
+      if (resume === undefined) return of(undefined);
+      const missed = broker.missedHere?.(room, resume);
+      if (missed !== undefined) {
+        sendGap(membership, missed.reason);
+        return of(missed.reason);
+      }
+      return isPodOnly() ? of(undefined) : recovery.foretell(membership, resume);
+    },
+    run: (membership, resume, foretold) => {
+      if (resume === undefined) return of(undefined);
+      const missed = broker.missedHere?.(room, resume);
+      if (missed !== undefined && foretold === undefined) sendGap(membership, missed.reason);
+      const caughtUp$ = isPodOnly()
+        ? onPodAlone(membership, resume, (foretold ?? missed) !== undefined)
+        : recovery.recover(membership, resume, foretold);
+      return caughtUp$.pipe(
+        tap(({ messages, gap }) => {
+          const more = broker.missedHere?.(room, resume);
+          if (more !== undefined && more !== missed) sendGap(membership, more.reason);
+          const result = foretold ?? gap ?? (missed ?? more)?.reason ?? 'recovered';
+          emit({ _tag: 'Recovered', result, messages });
+        }),
+      );
+    },
   };
+};

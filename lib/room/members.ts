@@ -8,6 +8,7 @@ import {
   ignoreElements,
   merge,
   mergeMap,
+  of,
   type Observable,
   Subject,
   switchMap,
@@ -46,7 +47,7 @@ export interface MembersDeps {
   readonly opened$: Observable<void>;
   readonly fanOut: FanOut;
   readonly presence: Presence;
-  readonly recovery: Pick<Recovery, 'recover'>;
+  readonly recovery: Pick<Recovery, 'recover' | 'foretell'>;
   readonly status: () => BrokerStatus;
   readonly emit: (event: HubEvent) => void;
   /** Tells one member that messages may be missing. */
@@ -63,7 +64,7 @@ export const roomMembers = (deps: MembersDeps): Members => {
   const effectiveScope = (): 'pod' | undefined =>
     channel.scope() === 'pod' || deps.status()._tag === 'Degraded' ? 'pod' : undefined;
 
-  const catchUpWith = catchUp({ ...deps, sendGap, isPodOnly: () => effectiveScope() === 'pod' });
+  const caughtUp = catchUp({ ...deps, sendGap, isPodOnly: () => effectiveScope() === 'pod' });
 
   const joiningOf = (membership: Membership | undefined): Joining | undefined => {
     // mostly nobody is on the way in
@@ -74,16 +75,19 @@ export const roomMembers = (deps: MembersDeps): Members => {
 
   // what members are sent
 
-  const sendJoined = ({ membership, resume, ref }: Join, caughtUp: Recovered | undefined): void => {
+  const sendJoined = (
+    { membership, resume, ref }: Join,
+    recovered: Recovered | undefined,
+  ): void => {
     membership.unansweredJoins--;
     membership.connection.send(
       {
         event: 'joined',
         room: isGlobal ? undefined : room,
-        position: (caughtUp?.at ?? fanOut.position()).id,
+        position: (recovered?.at ?? fanOut.position()).id,
         members: fanOut.size() + presence.others(),
         presence: presence.isOn(),
-        recovered: resume === undefined ? undefined : (caughtUp?.messages ?? 0),
+        recovered: resume === undefined ? undefined : (recovered?.messages ?? 0),
         scope: effectiveScope(),
         ref,
       },
@@ -131,38 +135,52 @@ export const roomMembers = (deps: MembersDeps): Members => {
 
   const startJoin = (command: Join): Observable<unknown> => {
     const cancelled$ = new Subject<void>();
-    const { membership, isMember: wasMember, after$ } = command;
+    const { membership, resume, isMember: wasMember, after$, looked } = command;
     states.set(membership, { _tag: 'Joining', cancelled$, queued: [], askedAgain: [], wasMember });
+    const open$ = defer(() => (channel.scope() === undefined ? deps.opened$ : of(undefined)));
     const counted$ = defer(() => broker.members(room, own())).pipe(take(1));
-    const ready$ = defer(() =>
-      channel.scope() === undefined ? deps.opened$.pipe(switchMap(() => counted$)) : counted$,
-    );
-    const inTurn$ =
-      after$ === undefined
-        ? ready$
-        : after$.pipe(
-            take(1),
-            switchMap(() => ready$),
-          );
-    return inTurn$.pipe(
-      mergeMap((count) => {
-        presence.setOthers(count);
-        return catchUpWith(command.membership, command.resume);
+    const foretold$ =
+      looked === undefined
+        ? of(undefined)
+        : open$.pipe(switchMap(() => caughtUp.foretell(membership, resume)));
+    return foretold$.pipe(
+      switchMap((foretold) => {
+        const ready$ = open$.pipe(
+          switchMap(() => counted$),
+          mergeMap((count) => {
+            presence.setOthers(count);
+            return caughtUp.run(membership, resume, foretold);
+          }),
+        );
+        const inTurn$ =
+          after$ === undefined
+            ? ready$
+            : after$.pipe(
+                take(1),
+                switchMap(() => ready$),
+              );
+        // `after$` is listened to first: the other room may catch up before `looked` returns
+        return looked === undefined
+          ? inTurn$
+          : merge(
+              inTurn$,
+              called(() => looked(foretold !== undefined)),
+            );
       }),
-      mergeMap((caughtUp) => finishJoin(command, caughtUp)),
+      mergeMap((recovered) => finishJoin(command, recovered)),
       takeUntil(cancelled$),
     );
   };
 
-  const finishJoin = (command: Join, caughtUp: Recovered | undefined): Observable<unknown> => {
+  const finishJoin = (command: Join, recovered: Recovered | undefined): Observable<unknown> => {
     const { membership } = command;
     const { connection } = membership;
     const { queued = [], askedAgain = [] } = joiningOf(membership) ?? {};
-    const at = caughtUp?.at ?? fanOut.position();
+    const at = recovered?.at ?? fanOut.position();
     states.set(membership, { _tag: 'Member', fanOut: fanOut.enter(membership, at) });
     emit({ _tag: 'Occupied', room, members: fanOut.size() });
     reviewPresence(connection.id);
-    sendJoined(command, caughtUp);
+    sendJoined(command, recovered);
     if (presence.isOn() && !command.isMember) presence.announce(connection, 'online');
     return merge(
       ...queued.flatMap((publish) => submit(publish) ?? []),
@@ -253,3 +271,10 @@ export const roomMembers = (deps: MembersDeps): Members => {
     reviewPresence: () => reviewPresence(undefined),
   };
 };
+
+/** Completes when the call has returned. */
+const called = (call: () => void): Observable<never> =>
+  defer(() => {
+    call();
+    return EMPTY;
+  });

@@ -174,3 +174,16 @@ t.test(
     }
   },
 );
+
+t.test('when a program hands over no object, then the error names what is expected', async (t) => {
+  const none = null as unknown as undefined;
+  for (const given of [null, 'x', 5, []])
+    t.throws(() => configOrThrow(given as unknown as undefined), {
+      name: 'ConfigError',
+      message: /configuration=.*: expected an object of groups/,
+    });
+  const env = none as unknown as Record<string, string>;
+  const why = { name: 'ConfigError', message: /environment=null: expected variables by name/ };
+  t.throws(() => configOrThrow({}, env), why);
+  t.match(left(readConfig(env, undefined)), [{ key: 'environment' }]);
+});

@@ -86,6 +86,7 @@ t.test(
           'app://*',
         ],
       },
+      WORKERS: { good: ['1', '2', 'auto'], bad: ['0', '-1', '1.5', '1025', 'Auto', 'many'] },
       BASE_PATH: {
         good: ['/x', '/a/b-c/v1.2'],
         bad: ['x', '/', '/x/', '//x', '/a/../b', '/a b', '/a?b'],

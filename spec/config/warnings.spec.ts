@@ -10,6 +10,16 @@ t.test('when a database is named without a prefix, then there is a warning', asy
   t.equal(said({ REDIS_URL: 'redis://h/0' }) + said({ REDIS_URL: 'redis://h' }) + said({}), '');
 });
 
+t.test('when more than one worker is asked for, then there is a warning', async (t) => {
+  const said = (env: Readonly<Record<string, string>>): string => warningsOf(read(env)).join('\n');
+  for (const given of ['2', '1024', 'auto'])
+    t.match(
+      said({ WORKERS: given }),
+      new RegExp(`^WORKERS is ${given} and has no effect: .* one worker a process`),
+    );
+  t.equal(said({ WORKERS: '1' }) + said({ WORKERS: '' }), '');
+});
+
 t.test('when a configuration is unsafe, then the warning names the variable', async (t) => {
   const said = (env: Readonly<Record<string, string>>): string => warningsOf(read(env)).join('\n');
   const random = 'vR4q0mSx7ZkT2nWc9bLh3uYd6pJg8eFa';

@@ -46,6 +46,7 @@ export const DEFAULTS = {
   SERVER_ID: '',
   LOG_LEVEL: 'info',
   LOG_FORMAT: 'json',
+  WORKERS: '1',
   MAX_CONNECTIONS: '10000',
   DRAIN_MS: '10000',
   READY_REQUIRES_BROKER: 'false',

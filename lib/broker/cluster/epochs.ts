@@ -4,7 +4,7 @@
  * known.
  */
 import { type Position, type Room } from '../../protocol/position.js';
-import { LAG_MS, type Resume } from '../../protocol/resume.js';
+import { LAG_MS, type Resume, untoldOf } from '../../protocol/resume.js';
 import type { Missed } from '../fallback-log.js';
 
 export interface Epochs {
@@ -41,7 +41,9 @@ export const epochs = ({ now }: { readonly now: () => number }): Epochs => {
     },
     missed: (room, resume) => {
       const turned = rooms.get(room)?.turned;
-      return turned !== undefined && resume._tag === 'Since' && resume.ms <= turned.at + LAG_MS
+      return turned !== undefined &&
+        resume._tag === 'Since' &&
+        untoldOf(resume) <= turned.at + LAG_MS
         ? turned
         : undefined;
     },

@@ -38,9 +38,9 @@ export const systemChannels = (deps: SystemChannelsDeps): Subscription => {
   open(podChannel(deps.serverId), {
     ...IGNORE,
     message: (payload) => {
-      const returned = probe.read(payload);
+      const returned = probe.take(payload);
       if (returned !== undefined) deps.probeReturned(returned);
-      else if (isNamesake(payload)) emit({ _tag: 'NamesakeHeard' });
+      else if (!probe.isOwn(payload) && isNamesake(payload)) emit({ _tag: 'NamesakeHeard' });
     },
     subscribed: deps.subscribed,
   });

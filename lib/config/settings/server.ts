@@ -14,6 +14,7 @@ import {
   oneOf,
   origins,
   port,
+  workers,
 } from '../formats.js';
 import { setting } from '../setting.js';
 
@@ -64,6 +65,12 @@ export const server = {
     'json',
     oneOf('json', 'pretty'),
     'json for programs, pretty for people.',
+  ),
+  workers: setting(
+    'WORKERS',
+    1,
+    workers,
+    'Workers of a process, or auto. Without effect in this version, which runs one: run more pods.',
   ),
   maxConnections: setting(
     'MAX_CONNECTIONS',

@@ -14,7 +14,7 @@ import type { SharedPage, Slice } from '../../history/page-cache.js';
 import { positionAfter } from '../../history/page-cache.js';
 import { firstOffset, isMissed, resumePointIn } from '../../history/resume-point.js';
 import type { LogPosition } from '../../protocol/position.js';
-import { OVERLAP_MS, type Resume } from '../../protocol/resume.js';
+import { OVERLAP_MS, type Resume, untoldOf } from '../../protocol/resume.js';
 import type { GapReason } from '../../protocol/system-event.js';
 import type { Tail } from './tail.js';
 
@@ -107,7 +107,7 @@ export const more = (cursor: Reading, page: SharedPage, position: LogPosition): 
     ? { _tag: 'Retry', offset: from.offset, stale: page }
     : { _tag: 'Wait' };
   // of a resume by time the overlap alone may be trimmed: that is no loss
-  const isGap = isTrimmed && (resume._tag === 'After' || isMissed(resume.ms, page));
+  const isGap = isTrimmed && (resume._tag === 'After' || isMissed(untoldOf(resume), page));
   return isGap ? [from, { _tag: 'Gap', reason: 'expired' }, then] : [from, then];
 };
 
@@ -150,8 +150,11 @@ const read = (offset: number, stale?: SharedPage): Move => ({ _tag: 'Read', offs
 
 /** No message is later than now, so such a time leaves out none: the log is read from its start. */
 const notLater = (resume: Resume, brokerMs: number | undefined): Resume => {
-  if (resume._tag === 'After' || brokerMs === undefined || resume.ms <= brokerMs) return resume;
-  return { _tag: 'Since', ms: resume.ms > brokerMs + OVERLAP_MS ? 0 : brokerMs };
+  if (resume._tag === 'After' || brokerMs === undefined) return resume;
+  const untoldMs = untoldOf(resume);
+  if (untoldMs <= brokerMs) return resume;
+  if (untoldMs > brokerMs + OVERLAP_MS) return { _tag: 'Since', ms: 0 };
+  return { _tag: 'Since', ms: Math.min(resume.ms, brokerMs), untoldMs: brokerMs };
 };
 
 /** The position right before `offset`, as far as a page shows it. */

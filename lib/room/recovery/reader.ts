@@ -51,6 +51,8 @@ export const reader = (
   { isGlobal, clock, pages, tail, turns, most, timeoutMs, position, brokerMs, ...deps }: ReaderDeps,
   membership: Membership,
   resume: Resume,
+  /** The gap that was sent before: no other is sent before the first message. */
+  foretold?: GapReason,
 ): Observable<Recovered> =>
   new Observable((out) => {
     const { scheduler } = clock;
@@ -72,7 +74,8 @@ export const reader = (
       switch (move._tag) {
         case 'Gap':
           gap ??= move.reason;
-          return deps.gap(membership, move.reason);
+          if (foretold === undefined || messages > 0) deps.gap(membership, move.reason);
+          return;
         case 'Send':
           messages += move.slice.count;
           return outbox.send(move.slice);

@@ -18,6 +18,7 @@ import type { Resume } from '../../protocol/resume.js';
 import type { GapReason } from '../../protocol/system-event.js';
 import type { Bound } from '../../rx/coalesce.js';
 import type { Delivery } from '../delivery.js';
+import { foretell } from './foretell.js';
 import { reader, type Recovered } from './reader.js';
 import { deliveryTail } from './tail.js';
 import { turnQueue } from './turn-queue.js';
@@ -42,7 +43,17 @@ export interface RecoveryDeps {
 
 export interface Recovery {
   /** Emits once, in the turn in which the joiner is to become a member, and completes. Unsubscribing cancels it. */
-  readonly recover: (membership: Membership, resume: Resume) => Observable<Recovered>;
+  readonly recover: (
+    membership: Membership,
+    resume: Resume,
+    /** The gap that `foretell` has sent: no other is sent before the first message. */
+    foretold?: GapReason,
+  ) => Observable<Recovered>;
+  /**
+   * For a joiner that has to wait: sends the gap that the log makes as it is now. Emits the gap's reason, or undefined where
+   * nothing is missing or the log cannot be read, and completes.
+   */
+  readonly foretell: (membership: Membership, resume: Resume) => Observable<GapReason | undefined>;
   /** The members were sent these. */
   readonly delivered: (items: readonly Delivery[]) => void;
   /** The log has begun anew: its pages are of the epoch before. */
@@ -80,27 +91,24 @@ export const recovery = ({ room, clock, log, bound, ...deps }: RecoveryDeps): Re
     pages.clear();
   };
 
-  const acquire = (): void => {
-    readers++;
-    remembers = true;
-    linger?.unsubscribe();
-    linger = undefined;
-  };
-
   const release = (): void => {
     readers--;
     if (readers === 0) linger ??= clock.scheduler.schedule(forget, LINGER_MS);
   };
 
+  const acquired = (): Subscription => {
+    readers++;
+    remembers = true;
+    linger?.unsubscribe();
+    linger = undefined;
+    return new Subscription(release);
+  };
+
   return {
-    recover: (membership, resume) =>
-      using(
-        () => {
-          acquire();
-          return new Subscription(release);
-        },
-        () => reader(readerDeps, membership, resume),
-      ),
+    recover: (membership, resume, foretold) =>
+      using(acquired, () => reader(readerDeps, membership, resume, foretold)),
+    foretell: (membership, resume) =>
+      using(acquired, () => foretell(readerDeps, membership, resume)),
     delivered: (items) => {
       if (remembers) tail.add(items);
     },
