@@ -32,7 +32,10 @@ export interface AppOptions {
    * HTTP/2 carries no upgrades: an `http2` server has to allow HTTP/1.1 (`allowHTTP1`).
    */
   readonly server?: Server;
-  /** Sees every event of the hub, to log or count it. Must not throw. */
+  /**
+   * Sees every event of the hub, to log or count it. What it throws, or rejects with, harms nothing: it is counted in
+   * `realtime_event_failures`.
+   */
   readonly onEvent?: (event: HubEvent) => void;
 }
 

@@ -91,6 +91,12 @@ export type HubEvent =
   /** A bug: the room's members were closed with 1011. */
   | { readonly _tag: 'RoomFailed'; readonly error: unknown }
   | { readonly _tag: 'HookFailed'; readonly hook: string; readonly error: unknown }
+  /** Who counts or logs events threw, or rejected: the event is missing there alone. Told to the others. */
+  | {
+      readonly _tag: 'FoldFailed';
+      readonly fold: 'metrics' | 'stats' | 'onEvent';
+      readonly error: unknown;
+    }
   /** A token or a key was not taken, or none came: why is said here, and to nobody who brings one. */
   | { readonly _tag: 'Denied'; readonly denial: Denial }
   /** The keys behind `JWT_JWKS_URL` could not be had. */

@@ -82,6 +82,12 @@ export const journal = (
         );
       case 'HookFailed':
         return rarely('hook: failed', { hook: event.hook, err: event.error }, event.hook);
+      case 'FoldFailed':
+        return rarely(
+          'events: an event was not taken into account',
+          { fold: event.fold, err: event.error },
+          event.fold,
+        );
       case 'Denied': {
         const { _tag: reason, ...detail } = event.denial;
         // two clients that are wrong in two ways are both seen; texts of ours, so the list is closed

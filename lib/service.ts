@@ -42,6 +42,7 @@ import type { Config } from './config.js';
 import type { Connection } from './command.js';
 import { drain } from './drain.js';
 import type { HubEvent } from './events.js';
+import { guarded } from './folds.js';
 import { heartbeat } from './heartbeat.js';
 import { hasHooks, type HookFault, type Hooks } from './hooks.js';
 import { history } from './http/history.js';
@@ -239,8 +240,12 @@ export const service = ({
   );
 
   const counted$ = new Observable<never>(() => {
-    const folds = [measures.fold, counts.fold, ...(onEvent === undefined ? [] : [onEvent])];
-    const places = folds.map((fold) => events.subscribe({ take: fold }));
+    const folds = guarded([
+      { name: 'metrics', take: measures.fold },
+      { name: 'stats', take: counts.fold },
+      ...(onEvent === undefined ? [] : [{ name: 'onEvent', take: onEvent } as const]),
+    ]);
+    const places = folds.map((take) => events.subscribe({ take }));
     return () => places.forEach((place) => place.unsubscribe());
   });
 

@@ -324,9 +324,9 @@ export const podsBroker = (deps: PodsDeps): PodsBroker => {
   life.add(
     heard.open(podChannel(serverId), {
       message: (payload) => {
-        const back = pulse.read(payload);
+        const back = pulse.take(payload);
         if (back === undefined) {
-          if (isNamesake(payload)) event$.next({ _tag: 'NamesakeHeard' });
+          if (!pulse.isOwn(payload) && isNamesake(payload)) event$.next({ _tag: 'NamesakeHeard' });
           return;
         }
         event$.next({ _tag: 'ProbeReturned', seconds: back.seconds });

@@ -22,8 +22,13 @@ export interface Probe {
   readonly sendNew$: Observable<Either<BusError, number>>;
   /** The number of the last one sent. */
   last(): number;
-  /** Reads what came on the pod's channel; undefined when it is not ours. */
-  read(payload: Buffer): Returned | undefined;
+  /**
+   * Takes what came on the pod's channel: a probe that was sent and has not come round yet, text for text. Undefined
+   * for all else: whoever may publish there can say anything.
+   */
+  take(payload: Buffer): Returned | undefined;
+  /** Whether it bears the name of this life, whatever it says. */
+  isOwn(payload: Buffer): boolean;
   /**
    * The least that Redis's clock (Unix ms) is ahead of ours (monotonic); undefined when not known. Redis read its clock
    * before we got the answer, so the difference can only be larger: a deadline made with it never lies behind the
@@ -36,25 +41,36 @@ export interface Probe {
   forget(): void;
 }
 
+/** Under way at once: a minute of them. Of more the oldest is forgotten: the later ones say the same, and more. */
+const MAX_UNDER_WAY = 128;
+
 export const probe = ({
   bus,
   clock,
   timeoutMs,
 }: {
-  readonly bus: Bus;
+  readonly bus: Pick<Bus, 'probe'>;
   readonly clock: Clock;
   readonly timeoutMs: number;
 }): Probe => {
   /** This broker's life: a pod that restarts under the same name takes no probe of its former one. */
   const life = Math.floor(clock.random() * 0x1_0000_0000).toString(36);
+  /** By text, in the order of sending. Only what stands here is believed: nothing is read out of a payload. */
+  const underWay = new Map<string, Omit<Returned, 'seconds'>>();
   let sent = 0;
   let ahead: number | undefined;
   let refusal: BusError | undefined;
   const sendNew$ = defer(() => {
     sent += 1;
-    return bus
-      .probe(`${life} ${sent} ${clock.scheduler.now()}`)
-      .pipe(within(timeoutMs, clock.scheduler));
+    const sentAt = clock.scheduler.now();
+    const text = `${life} ${sent} ${sentAt}`;
+    underWay.set(text, { number: sent, sentAt });
+    if (underWay.size > MAX_UNDER_WAY)
+      for (const oldest of underWay.keys()) {
+        underWay.delete(oldest);
+        break;
+      }
+    return bus.probe(text).pipe(within(timeoutMs, clock.scheduler));
   }).pipe(
     tap((answer) => {
       refusal = isLeft(answer) && answer.left._tag !== 'Unreachable' ? answer.left : undefined;
@@ -65,12 +81,14 @@ export const probe = ({
     sendNew$,
     send$: sendNew$.pipe(share()),
     last: () => sent,
-    read: (payload) => {
-      const [whose, number, at] = payload.toString('latin1').split(' ');
-      const [n, sentAt] = [Number(number), Number(at)];
-      if (whose !== life || !(n >= 1 && n <= sent) || Number.isNaN(sentAt)) return undefined;
-      return { number: n, sentAt, seconds: (clock.scheduler.now() - sentAt) / 1_000 };
+    take: (payload) => {
+      const text = payload.toString('latin1');
+      const back = underWay.get(text);
+      if (back === undefined) return undefined;
+      underWay.delete(text);
+      return { ...back, seconds: (clock.scheduler.now() - back.sentAt) / 1_000 };
     },
+    isOwn: (payload) => payload.toString('latin1', 0, life.length + 1) === `${life} `,
     ahead: () => ahead,
     refusal: () => refusal,
     forget: () => {

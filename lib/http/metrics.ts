@@ -122,6 +122,11 @@ export const metrics = (
     'Times that the published keys of tokens could not be had',
   );
   const hooks = labelled('realtime_hook_failures', 'Hooks of the application that failed', 'hook');
+  const foldFailures = labelled(
+    'realtime_event_failures',
+    'Events that were not counted or logged, as that failed',
+    'fold',
+  );
   const roomFailures = counter('realtime_room_failures', 'Rooms that ended by an error of ours');
   new Gauge({
     name: 'realtime_send_buffer_messages',
@@ -211,6 +216,8 @@ export const metrics = (
         return roomFailures.inc();
       case 'HookFailed':
         return hooks.inc({ hook: event.hook });
+      case 'FoldFailed':
+        return foldFailures.inc({ fold: event.fold });
       case 'StatusChanged':
         return brokerUp.set(event.status._tag === 'Up' ? 1 : 0);
       case 'ConnectionLost':

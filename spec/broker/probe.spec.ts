@@ -1,0 +1,77 @@
+/** What comes on the pod's own channel: only a probe that is under way is believed, and once. */
+import { right } from 'fp-ts/lib/Either.js';
+import { of } from 'rxjs';
+import t from 'tap';
+import type { Bus } from '../../lib/broker/bus.js';
+import { probe } from '../../lib/broker/probe.js';
+import { virtualClock } from '../support/virtual-clock.js';
+
+const stage = () => {
+  const clock = virtualClock();
+  const texts: string[] = [];
+  const bus: Pick<Bus, 'probe'> = {
+    probe: (text) => {
+      texts.push(text);
+      return of(right(0));
+    },
+  };
+  const pulse = probe({ bus, clock, timeoutMs: 2_000 });
+  const send = (): string => {
+    pulse.sendNew$.subscribe();
+    return texts.at(-1) ?? '';
+  };
+  return { clock, pulse, send, take: (text: string) => pulse.take(Buffer.from(text, 'latin1')) };
+};
+
+t.test('when a probe comes round, then it is taken once, with the time it took', async (t) => {
+  const { clock, send, take } = stage();
+  clock.advance(1_000);
+  const [first, second] = [send(), send()];
+  clock.advance(250);
+  t.match(take(second), { number: 2, sentAt: 1_000, seconds: 0.25 });
+  t.equal(take(second), undefined, 'said again by somebody');
+  t.match(take(first), { number: 1, sentAt: 1_000, seconds: 0.25 });
+});
+
+t.test('when a probe was not sent so, then it is not taken, whatever it says', async (t) => {
+  const { clock, pulse, send, take } = stage();
+  clock.advance(1_000);
+  const sent = send();
+  const [life = '', number = '', at = ''] = sent.split(' ');
+  for (const time of [
+    '-Infinity',
+    'Infinity',
+    '1e999',
+    '-1e308',
+    '1e308',
+    'NaN',
+    '',
+    '0',
+    '999',
+    '0x3e8',
+  ])
+    t.equal(take(`${life} ${number} ${time}`), undefined, time);
+  for (const which of ['2', '0', '-1', '1.5', '0.9999999999999999999', ' 1', '1e0', '']) {
+    t.equal(take(`${life} ${which} ${at}`), undefined, which);
+    t.ok(pulse.isOwn(Buffer.from(`${life} ${which} ${at}`)));
+  }
+  for (const text of [
+    `${sent} `,
+    ` ${sent}`,
+    `${sent}\n`,
+    `${sent} 1`,
+    '',
+    life,
+    sent.slice(0, -1),
+  ])
+    t.equal(take(text), undefined, text);
+  t.notOk(pulse.isOwn(Buffer.from(`x${sent}`)));
+  t.match(take(sent), { number: 1, seconds: 0 }, 'the probe itself still is');
+});
+
+t.test('when nothing comes round for long, then the latest probes are known', async (t) => {
+  const { send, take } = stage();
+  const texts = Array.from({ length: 200 }, send);
+  t.equal(take(texts[0] ?? ''), undefined);
+  t.match(take(texts[199] ?? ''), { number: 200 });
+});
