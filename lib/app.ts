@@ -8,7 +8,15 @@ import { type AddressInfo, Server as NetServer } from 'node:net';
 import { brokerNameOf } from './broker/choice.js';
 import type { Receipt } from './broker/index.js';
 import { type Clock, systemClock } from './clock.js';
-import { type Json, type MessageType, named, programDraftOf, SERVER } from './codec.js';
+import {
+  type Json,
+  kindOf,
+  type MessageType,
+  named,
+  programDraftOf,
+  sameKey,
+  SERVER,
+} from './codec.js';
 import type { Config } from './config.js';
 import type { HubEvent } from './events.js';
 import { HOOK_FAILED, type Hooks } from './hooks.js';
@@ -100,14 +108,10 @@ export interface App {
  *   await chat.start();
  *   process.once('SIGTERM', () => void chat.stop());
  */
-export const app = ({
-  config,
-  hooks = {},
-  clock = systemClock,
-  server: lent,
-  onEvent,
-}: AppOptions): App => {
-  if (lent !== undefined && !isServer(lent)) throw new TypeError(NO_SERVER);
+export const app = (options: AppOptions): App => {
+  const flaw = optionsFlaw(options);
+  if (flaw !== undefined) throw new TypeError(flaw);
+  const { config, hooks = {}, clock = systemClock, server: lent, onEvent } = options;
   let startedAt: number | undefined;
   let running: Service | undefined;
   let started: Promise<AddressInfo | null> | undefined;
@@ -146,7 +150,8 @@ export const app = ({
     if (ended) throw new Error(ENDED);
     const flaw = noticeFlaw(notice);
     if (flaw !== undefined) throw new TypeError(flaw);
-    const { type = 'notification', from = SERVER, data, key } = notice;
+    const { type = 'notification', from = SERVER, data } = notice;
+    const key = typeof notice.key === 'string' ? sameKey(notice.key) : notice.key;
     const room = notice.room ?? GLOBAL;
     const fields = { room, type, from, data, at: clock.wall(), key };
     const draft = programDraftOf(fields);
@@ -182,7 +187,9 @@ export const app = ({
       });
       return started;
     },
-    stop: ({ hurry = false } = {}) => {
+    stop: (options) => {
+      // null, whatever the types say, is none: an end must not fail for it
+      const hurry = options?.hurry ?? false;
       if (hurry) running?.hurry();
       stopped ??= finish();
       if (hurry) running?.hurry();
@@ -195,21 +202,48 @@ export const app = ({
   };
 };
 
+/** What is no app, whatever the types say. */
+const optionsFlaw = (options: unknown): string | undefined => {
+  if (!isObject(options))
+    return `options: expected an object with \`config\`, got ${kindOf(options)}`;
+  const { config, hooks, server, onEvent } = options;
+  if (!isObject(config) || !isObject(config['server'])) return NO_CONFIG;
+  if (hooks !== undefined && !isObject(hooks))
+    return `hooks: expected an object of functions, got ${kindOf(hooks)}`;
+  for (const name of HOOKS) {
+    const hook = hooks?.[name];
+    if (hook !== undefined && typeof hook !== 'function')
+      return `hooks.${name}: expected a function, got ${kindOf(hook)}`;
+  }
+  if (server !== undefined && !isServer(server)) return NO_SERVER;
+  return onEvent === undefined || typeof onEvent === 'function'
+    ? undefined
+    : `onEvent: expected a function, got ${kindOf(onEvent)}`;
+};
+
+const HOOKS: readonly (keyof Hooks)[] = ['onConnect', 'onMessage', 'onDisconnect'];
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
+
 /** Not `instanceof http.Server`: HTTPS and HTTP/2 have classes of their own. */
 const isServer = (given: unknown): boolean => given instanceof NetServer;
 
 const FIELDS: ReadonlySet<string> = new Set<keyof Notice>(['room', 'type', 'from', 'data', 'key']);
 
 /** What a program did not mean, whatever the types say: a room that is undefined, a field with a typo. */
-const noticeFlaw = (notice: Notice): string | undefined => {
+const noticeFlaw = (notice: unknown): string | undefined => {
+  if (!isObject(notice) || Array.isArray(notice))
+    return `expected a message, such as { room: 'general', data: 'hello' }, got ${kindOf(notice)}`;
   const unknown = Object.keys(notice).find((name) => !FIELDS.has(name));
   if (unknown !== undefined)
     return `${named(unknown)}: no field of a message; there are ${[...FIELDS].join(', ')}`;
-  const room: unknown = notice.room;
-  return room === undefined ? 'room: name the room, or null for everybody' : undefined;
+  return notice['room'] === undefined ? 'room: name the room, or null for everybody' : undefined;
 };
 
 const ENDED = 'the app has ended: make a new one with app()';
 const UNSTARTED = 'the app has not started: await start() before publishing';
+const NO_CONFIG =
+  'config: expected a configuration, as configOrThrow() makes it; of configOf() and readConfig() it is the `right`';
 const NO_SERVER =
   'server: expected an HTTP server; of Express it is createServer(express), of Fastify its `server`, of Nest its getHttpServer()';

@@ -11,8 +11,8 @@ export {
 } from './codec/channel-payload.js';
 export { type ClientMessage, decodeMessage, isAbsentId } from './codec/client-message.js';
 export { frameAround, frameOf, framesOf, payloadIn } from './codec/frame.js';
-export { type Json, MAX_DEPTH, MAX_ENCODED_BYTES, named } from './codec/json.js';
-export { keyOf, programKeyOf } from './codec/key.js';
+export { type Json, kindOf, MAX_DEPTH, MAX_ENCODED_BYTES, named } from './codec/json.js';
+export { keyOf, programKeyOf, sameKey } from './codec/key.js';
 export {
   controlFrame,
   errorFrame,

@@ -8,7 +8,7 @@ import { sequenceS } from 'fp-ts/lib/Apply.js';
 import * as E from 'fp-ts/lib/Either.js';
 import * as RA from 'fp-ts/lib/ReadonlyArray.js';
 import { credentialFaults } from './config/credentials.js';
-import { ConfigError, type Fault, MASK, shown } from './config/fault.js';
+import { ConfigError, type Fault, MASK, shown, strange } from './config/fault.js';
 import { filesOf, GROUPS, type Known, known } from './config/layers.js';
 import { databaseOf } from './config/redis-url.js';
 import { type Config, type Group, OURS, SCHEMA, type Setting } from './config/settings.js';
@@ -42,6 +42,7 @@ export const readConfig = (
   env: Environment,
   directory: string | undefined,
 ): E.Either<readonly Fault[], Config> => {
+  if (!isEnvironment(env)) return E.left([noEnvironment(env)]);
   const { files, faults } = filesOf(env['NODE_ENV'] ?? '', directory);
   return check(files.map(known), env, faults);
 };
@@ -53,7 +54,8 @@ export const readConfig = (
 export const configOf = (
   overrides: DeepPartial<Config> = {},
   env: Environment = {},
-): E.Either<readonly Fault[], Config> => check([known(overrides)], env, []);
+): E.Either<readonly Fault[], Config> =>
+  isEnvironment(env) ? check([known(overrides)], env, []) : E.left([noEnvironment(env)]);
 
 /**
  * The same, for programs that end when something is wrong: throws a `ConfigError` whose text lists every fault, a line each.
@@ -68,6 +70,12 @@ export const configOrThrow = (
   if (E.isLeft(config)) throw new ConfigError(config.left);
   return config.right;
 };
+
+/** A program may hand over anything, whatever the types say. */
+const isEnvironment = (env: unknown): boolean => typeof env === 'object' && env !== null;
+
+const noEnvironment = (env: unknown): Fault =>
+  strange('environment', env, 'variables by name, such as process.env');
 
 /** PEM ends with a line end; a blank may be part of a secret, and is warned of (`config/credentials.ts`). */
 const MAY_END_BLANK: ReadonlySet<string> = new Set(['JWT_PUBLIC_KEY', 'JWT_SECRET']);
@@ -125,6 +133,7 @@ const check = (
       serverId: of('server', 'serverId'),
       logLevel: of('server', 'logLevel'),
       logFormat: of('server', 'logFormat'),
+      workers: of('server', 'workers'),
       maxConnections: of('server', 'maxConnections'),
       httpKeepAliveMs: of('server', 'httpKeepAliveMs'),
       drainMs: of('server', 'drainMs'),

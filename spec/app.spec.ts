@@ -5,7 +5,15 @@ import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isLeft } from 'fp-ts/lib/Either.js';
 import t, { type Test } from 'tap';
-import { type App, type AppOptions, app, configOf, type Notice } from '../lib/index.js';
+import {
+  type App,
+  type AppOptions,
+  app,
+  configOf,
+  configOrThrow,
+  type Hooks,
+  type Notice,
+} from '../lib/index.js';
 import { ACCESS } from './support/credentials.js';
 import { doorsOf, startPod } from './support/pod.js';
 import { handshakeOf } from './support/raw-client.js';
@@ -109,6 +117,17 @@ t.test('what is no message is refused in words, whatever the types say', async (
     await t.rejects(pod.app.publish(notice as unknown as Notice), {
       name: 'TypeError',
       message: new RegExp(`^${message}`),
+    });
+  for (const [notice, kind] of [
+    [null, 'null'],
+    [undefined, 'nothing'],
+    ['x', 'a string'],
+    [5, 'a number'],
+    [[], 'an array'],
+  ] as const)
+    await t.rejects(pod.app.publish(notice as unknown as Notice), {
+      name: 'TypeError',
+      message: `expected a message, such as { room: 'general', data: 'hello' }, got ${kind}`,
     });
   for (const room of [null, ''])
     t.match(await pod.app.publish({ room, data: 'to all' }), { scope: 'cluster' });
@@ -299,4 +318,40 @@ t.test('after its end an app takes nothing more', async (t) => {
       () => true,
     ),
   );
+});
+
+t.test(
+  'when an app is made of something else, then a TypeError names what is expected',
+  async (t) => {
+    const config = configOrThrow();
+    const wrong: readonly (readonly [options: unknown, why: RegExp])[] = [
+      [undefined, /^options: expected an object with `config`, got nothing/],
+      [null, /^options: .* got null/],
+      ['x', /^options: .* got a string/],
+      [{}, /^config: expected a configuration, as configOrThrow/],
+      [{ config: null }, /^config: /],
+      [{ config: configOf() }, /^config: .*`right`/],
+      [{ config, hooks: null }, /^hooks: expected an object of functions, got null/],
+      [
+        { config, hooks: { onMessage: 'x' } },
+        /^hooks\.onMessage: expected a function, got a string/,
+      ],
+      [{ config, onEvent: null }, /^onEvent: expected a function, got null/],
+      [{ config, server: null }, /^server: expected an HTTP server/],
+    ];
+    for (const [options, message] of wrong)
+      t.throws(() => app(options as AppOptions), { name: 'TypeError', message });
+    const chat = app({ config, hooks: { onMessage: undefined } as unknown as Hooks });
+    await chat.stop(null as unknown as undefined);
+  },
+);
+
+t.test('when a key is a UUID in capitals, then it is the same key', async (t) => {
+  const pod = await startPod(t);
+  const key = 'F81D4FAE-7DEC-41D0-A765-00A0C91E6BF6';
+  const first = await pod.app.publish({ room: 'r', data: 1, key });
+  const again = await pod.app.publish({ room: 'r', data: 1, key: key.toLowerCase() });
+  t.match(again, { id: first.id, duplicate: true });
+  t.match(await pod.app.publish({ room: 'r', data: 1, key: 'K' }), { duplicate: false });
+  t.match(await pod.app.publish({ room: 'r', data: 1, key: 'k' }), { duplicate: false });
 });

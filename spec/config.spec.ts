@@ -63,6 +63,7 @@ const CONTRACT = {
   SERVER_ID: '',
   LOG_LEVEL: 'info',
   LOG_FORMAT: 'json',
+  WORKERS: '1',
   MAX_CONNECTIONS: '10000',
   DRAIN_MS: '10000',
   READY_REQUIRES_BROKER: 'false',
@@ -268,6 +269,7 @@ t.test('every variable refuses what it is not, and takes what it is', async (t) 
         'app://*',
       ],
     },
+    WORKERS: { good: ['1', '2', 'auto'], bad: ['0', '-1', '1.5', '1025', 'Auto', 'many'] },
     BASE_PATH: {
       good: ['/x', '/a/b-c/v1.2'],
       bad: ['x', '/', '/x/', '//x', '/a/../b', '/a b', '/a?b'],
@@ -613,6 +615,16 @@ t.test('when a database is named without a prefix, then it is warned of', async 
   t.equal(said({ REDIS_URL: 'redis://h/0' }) + said({ REDIS_URL: 'redis://h' }) + said({}), '');
 });
 
+t.test('when more than one worker is asked for, then it is warned of', async (t) => {
+  const said = (env: Readonly<Record<string, string>>): string => warningsOf(read(env)).join('\n');
+  for (const given of ['2', '1024', 'auto'])
+    t.match(
+      said({ WORKERS: given }),
+      new RegExp(`^WORKERS is ${given} and has no effect: .* one worker a process`),
+    );
+  t.equal(said({ WORKERS: '1' }) + said({ WORKERS: '' }), '');
+});
+
 t.test('when a variable is unknown and looks like one of ours, then it is told', async (t) => {
   const meant = (name: string): string | undefined =>
     / is (\w+) meant/.exec(unknownVariables({ [name]: 'x' }).join())?.[1];
@@ -843,6 +855,19 @@ t.test(
     t.equal(configOrThrow(own, { PORT: '3' }).server.port, 3);
   },
 );
+
+t.test('when a program hands over no object, then the error names what is expected', async (t) => {
+  const none = null as unknown as undefined;
+  for (const given of [null, 'x', 5, []])
+    t.throws(() => configOrThrow(given as unknown as undefined), {
+      name: 'ConfigError',
+      message: /configuration=.*: expected an object of groups/,
+    });
+  const env = none as unknown as Record<string, string>;
+  const why = { name: 'ConfigError', message: /environment=null: expected variables by name/ };
+  t.throws(() => configOrThrow({}, env), why);
+  t.match(left(readConfig(env, undefined)), [{ key: 'environment' }]);
+});
 
 t.test(
   'when a configuration that has to be right is wrong, then the error lists every fault and no secret',

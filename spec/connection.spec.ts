@@ -653,20 +653,24 @@ t.test("a user's id is a key of its own; of the nameless only a UUID is one", as
   alice.chat('r', 2, 'k');
   x.chat('r', 3, 'k');
   x.chat('r', 3, 'k');
+  alice.chat('r', 5, uuid);
+  alice.chat('r', 5, uuid.toLowerCase());
+  alice.chat('r', 6, 'k2');
+  alice.chat('r', 6, 'K2');
   x.chat('r', 4, uuid);
   y.chat('r', 4, uuid.toLowerCase());
   w.clock.advance(10);
   const duplicates = (peer: Peer): readonly unknown[] =>
     peer.told('ack').map(({ duplicate }) => duplicate);
   t.same([alice, bob, x, y].map(duplicates), [
-    [false, true],
+    [false, true, false, true, false, false],
     [false],
     [false, false, false],
     [true],
   ]);
   t.equal(alice.told('ack')[0]?.['id'], alice.told('ack')[1]?.['id']);
   t.match(alice.errors(), [{ code: 'invalid_message', ref: 'k' }], 'the same key, other data');
-  t.same(alice.texts('r'), [1, 1, 3, 3, 4]);
+  t.same(alice.texts('r'), [1, 1, 3, 3, 5, 6, 6, 4]);
 });
 
 // hooks

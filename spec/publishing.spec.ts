@@ -267,6 +267,11 @@ t.test(
     const again = await post(pod, '{"data": {"a":1.0}, "id":"k 1:%", "room":"r"}');
     t.strictSame(JSON.parse(again.body), { id: accepted(first).id, duplicate: true });
     t.notMatch(first.body, /duplicate/, 'said of a repeat alone');
+    const capitals = 'F81D4FAE-7DEC-41D0-A765-00A0C91E6BF6';
+    const capital = await post(pod, { room: 'r', id: capitals, data: 1 });
+    const small = await post(pod, { room: 'r', id: capitals.toLowerCase(), data: 1 });
+    t.strictSame(JSON.parse(small.body), { id: accepted(capital).id, duplicate: true });
+    t.equal((await post(pod, { room: 'r', id: capitals.toLowerCase(), data: 2 })).status, 409);
     t.not((await post(pod, { room: 's', id: 'k 1:%', data: { a: 1 } })).body, first.body);
     for (const other of [
       { room: 'r', id: 'k 1:%', data: { a: 2 } },
@@ -299,7 +304,7 @@ t.test(
     t.equal(same[0], same[1]);
     t.strictSame(
       (await client.caughtUp(), said(client).map(({ data }) => data)),
-      [{ a: 1 }, 'before', 'after', 1],
+      [{ a: 1 }, 1, 'before', 'after', 1],
       'of a list whose ids quarrel nothing is sent',
     );
 

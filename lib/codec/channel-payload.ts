@@ -146,7 +146,9 @@ const fieldsOf = (payload: Buffer, room: Room): E.Either<string, Fields> => {
   if (typeof from !== 'string' || wrongFrom !== undefined)
     return E.left(`from: ${wrongFrom ?? ''}`);
   if (!isTime(timestamp))
-    return E.left('timestamp: expected ISO 8601 in UTC with milliseconds, got something else');
+    return E.left(
+      'timestamp: expected ISO 8601 in UTC with milliseconds, of a day that there is, got something else',
+    );
   if (data === undefined) return E.left('data: expected a JSON value, got nothing');
   const flaw = json.flawIn(data, DATA);
   if (flaw !== undefined) return E.left(`data: ${flaw}`);
@@ -162,7 +164,10 @@ let lastTime = '';
 const isTime = (text: unknown): text is string => {
   if (typeof text !== 'string') return false;
   if (text === lastTime) return true;
-  if (!TIME.test(text) || Number.isNaN(Date.parse(text))) return false;
+  if (!TIME.test(text)) return false;
+  const at = Date.parse(text);
+  // of a month without that day it makes the next month's first days
+  if (Number.isNaN(at) || new Date(at).toISOString() !== text) return false;
   lastTime = text;
   return true;
 };

@@ -30,6 +30,15 @@ export const whole =
       : E.left(`a whole number from ${min} to ${max}`);
   };
 
+const MAX_WORKERS = 1_024;
+const workerCount = whole(1, MAX_WORKERS);
+
+/** How many, or as many as there are cores. */
+export const workers: Format<number | 'auto'> = (raw) =>
+  raw === 'auto'
+    ? E.right(raw)
+    : E.mapLeft((expected: string) => `${expected}, or auto`)(workerCount(raw));
+
 export const port = whole(0, 65_535);
 
 /** A longer timer fires at once in Node. */

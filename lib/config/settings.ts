@@ -25,6 +25,7 @@ import {
   unavailable,
   url,
   whole,
+  workers,
 } from './formats.js';
 import type { Endpoint } from './hosts.js';
 
@@ -36,6 +37,7 @@ export interface Config {
     readonly serverId: string;
     readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
     readonly logFormat: 'json' | 'pretty';
+    readonly workers: number | 'auto';
     readonly maxConnections: number;
     readonly httpKeepAliveMs: number;
     readonly drainMs: number;
@@ -179,6 +181,12 @@ export const SCHEMA: Schema = {
       'json',
       oneOf('json', 'pretty'),
       'json for programs, pretty for people.',
+    ),
+    workers: setting(
+      'WORKERS',
+      1,
+      workers,
+      'Workers of a process, or auto. Without effect in this version, which runs one: run more pods.',
     ),
     maxConnections: setting(
       'MAX_CONNECTIONS',

@@ -18,6 +18,10 @@ export const warningsOf = ({ server, access, broker }: Config): readonly string[
       'JWT_JWKS_URL is not https: whoever stands on the way can make tokens',
     ],
     [
+      server.workers !== 1,
+      `WORKERS is ${server.workers} and has no effect: this version runs one worker a process; for more cores run more pods with one REDIS_URL`,
+    ],
+    [
       database > 0 && broker.redisPrefix === '',
       `REDIS_URL names database ${database} without a REDIS_PREFIX: channels have no databases, so services on other ` +
         'databases of this Redis hear each other; set a REDIS_PREFIX for each',

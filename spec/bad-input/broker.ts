@@ -77,6 +77,16 @@ const MALFORMED: readonly (readonly [row: string, sent: string, payload: () => s
       'a timestamp that is no time',
       () => foreign({ timestamp: '2026-13-45T99:99:99.999Z' }),
     ],
+    [
+      'R02',
+      'a timestamp of a day that there is not',
+      () => foreign({ timestamp: '2026-02-30T10:00:00.000Z' }),
+    ],
+    [
+      'R02',
+      'the 29th of February of 2026',
+      () => foreign({ timestamp: '2026-02-29T10:00:00.000Z' }),
+    ],
     ['R03', 'a byte more than 131,072', () => sized(131_073)],
     ['R03', '10 MB', () => sized(10_000_000)],
     ['R07', 'another room', () => foreign({ room: 'other' })],
