@@ -14,7 +14,7 @@ const LAYERS = [
     '(connection|catch-ups|heartbeat|room|fan-out|recovery|handshake|upgrades|drain|operator|asker)\\.ts$|access/|broker/|log/|archive/',
   ],
   ['whole', '(accept|hub)\\.ts$'],
-  ['edges', 'http/|(journal|pretty)\\.ts$'],
+  ['edges', 'http/|(folds|journal|pretty)\\.ts$'],
   ['root', '(app|daemon|signals|main|index|service)\\.ts$'],
 ];
 
