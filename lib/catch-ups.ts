@@ -5,8 +5,12 @@
  * id resumes the global log from where those clients were. Others with an id of the same part of the room get some of
  * the global log twice, by the same ids.
  *
- *   begin ─► Running(from, since) ─ all were sent both logs, and are there a minute later ─► forgotten
- *                  └─ one was cut ─► kept for as long as the log reaches: Ended(from, until, since)
+ * What the global log has let go by then is told to such a client before its room sends anything, and that gap stands
+ * before whatever it gets next of the global log. So an id of that part tells of no loss, and the others hear of none. Only
+ * of what the log lets go later (`untold`) nobody can say who of them had it: then all are told.
+ *
+ *   look, `gap` if due ─► begin ─► Running(from, since, untold?) ─ all were sent both logs, and are there a minute later ─► forgotten
+ *                                    └─ one was cut ─► kept for as long as the log reaches: Ended(from, until, since, untold?)
  *
  * Costs nothing where clients are away for less than `LONG_MS`, or bring two ids, or where nobody speaks to everybody.
  */
@@ -14,13 +18,15 @@ import type { Subscription } from 'rxjs';
 import type { Clock } from './clock.js';
 import type { CatchUp } from './broker/word.js';
 import type { Id, Room } from './position.js';
-import { cameWith, type Resumes } from './resume.js';
+import { cameWith, replaysFrom, type Resumes } from './resume.js';
 
 export interface CatchUps {
   /** How a client that comes so resumes, by what is remembered. */
   readonly resumesOf: (room: Room | undefined, resumes: Resumes) => Resumes;
-  /** A client begins to catch up; undefined where its ids will do. */
-  readonly begin: (room: Room, resumes: Resumes) => Running | undefined;
+  /** Whether a client that comes so is remembered while it catches up: its ids will not do. */
+  readonly isLong: (resumes: Resumes) => boolean;
+  /** A client begins to catch up, and was told a gap of the global log or not; undefined where its ids will do. */
+  readonly begin: (room: Room, resumes: Resumes, isTold: boolean) => Running | undefined;
   /** What a pod says of its clients, this one included. */
   readonly heard: (word: CatchUp) => void;
   /** Words that are remembered. */
@@ -59,10 +65,23 @@ interface Own {
   readonly tag: number;
   from: number;
   since: number;
+  /** Undefined: all were told a gap. */
+  untold?: number | undefined;
   running: number;
   /** How far those came who were cut; undefined: none was. */
   cutAt: number | undefined;
 }
+
+/** How far back a client may be in the global log, and from where on it was not told what is lost. */
+type Behind = Pick<CatchUp, 'since' | 'untold'>;
+
+const earlier = (one: Behind, other: Behind): Behind => ({
+  since: Math.min(one.since, other.since),
+  untold:
+    one.untold === undefined || other.untold === undefined
+      ? (one.untold ?? other.untold)
+      : Math.min(one.untold, other.untold),
+});
 
 interface Kept {
   readonly word: CatchUp;
@@ -78,12 +97,13 @@ export const catchUps = ({ clock, brokerMs, logTtlMs, say }: CatchUpsDeps): Catc
   /** By room and name, in the order in which they were heard. */
   const kept = new Map<string, Kept>();
   /** Of words that were let go: the earliest time, for all rooms. */
-  let forgotten: { readonly since: number; readonly at: number } | undefined;
+  let forgotten: (Behind & { readonly at: number }) | undefined;
 
   const isFresh = ({ at }: { readonly at: number }): boolean => scheduler.now() - at < logTtlMs;
 
-  const sinceOf = (room: Room, { tag, offset, ms }: Id): number => {
-    let since = forgotten !== undefined && isFresh(forgotten) ? Math.min(ms, forgotten.since) : ms;
+  const behindOf = (room: Room, { tag, offset, ms }: Id): Behind => {
+    const own: Behind = { since: ms, untold: ms };
+    let behind = forgotten !== undefined && isFresh(forgotten) ? earlier(own, forgotten) : own;
     for (const each of kept.values()) {
       const { word } = each;
       const covers =
@@ -91,9 +111,9 @@ export const catchUps = ({ clock, brokerMs, logTtlMs, say }: CatchUpsDeps): Catc
         (word.tag === ANY_EPOCH || word.tag === tag) &&
         word.from <= offset &&
         (word.until === null || offset <= word.until);
-      if (covers && isFresh(each)) since = Math.min(since, word.since);
+      if (covers && isFresh(each)) behind = earlier(behind, word);
     }
-    return since;
+    return behind;
   };
 
   const forget = (): void => {
@@ -101,13 +121,20 @@ export const catchUps = ({ clock, brokerMs, logTtlMs, say }: CatchUpsDeps): Catc
       if (isFresh(each) && kept.size <= MAX_WORDS) return;
       kept.delete(key);
       if (!isFresh(each)) continue;
-      const since = Math.min(each.word.since, forgotten?.since ?? Number.POSITIVE_INFINITY);
-      forgotten = { since, at: scheduler.now() };
+      const { word } = each;
+      const behind = forgotten === undefined ? word : earlier(forgotten, word);
+      forgotten = { since: behind.since, untold: behind.untold, at: scheduler.now() };
     }
   };
 
-  const tell = (room: Room, { name, tag, from, since }: Own, until: number | null): void =>
-    say({ _tag: 'CatchUp', pod: name, room, tag, from, until, since });
+  const tell = (room: Room, { name, tag, from, since, untold }: Own, until: number | null): void =>
+    say({ _tag: 'CatchUp', pod: name, room, tag, from, until, since, untold });
+
+  const isLong = (resumes: Resumes): boolean => {
+    const now = brokerMs();
+    if (aloneIn(resumes) === undefined || now === undefined) return false;
+    return now - replaysFrom(resumes) >= LONG_MS;
+  };
 
   const end = (room: Room, one: Own): void => {
     one.running -= 1;
@@ -124,24 +151,30 @@ export const catchUps = ({ clock, brokerMs, logTtlMs, say }: CatchUpsDeps): Catc
       if (room === undefined || kept.size === 0 || id === undefined) return resumes;
       // behind a global message is the room, which comes first
       if (id.global) return resumes;
-      return { ...resumes, global: { _tag: 'Since', ms: sinceOf(room, id) } };
+      const { since, untold = id.ms } = behindOf(room, id);
+      return { ...resumes, global: { _tag: 'Since', ms: since, untoldMs: untold } };
     },
-    begin: (room, resumes) => {
+    isLong,
+    begin: (room, resumes, isTold) => {
       const id = aloneIn(resumes);
-      const now = brokerMs();
-      if (id === undefined || now === undefined) return undefined;
-      const since = cameWith(resumes);
-      if (now - since < LONG_MS) return undefined;
+      if (id === undefined || !isLong(resumes)) return undefined;
+      const behind: Behind = {
+        since: replaysFrom(resumes),
+        untold: isTold ? undefined : cameWith(resumes),
+      };
       // with the global log's id it is not known yet where the room begins
       const tag = id.global ? ANY_EPOCH : id.tag;
       const offset = id.global ? 0 : id.offset;
       const same = own.get(`${tag} ${room}`);
       if (same === undefined) count += 1;
       const name = `${pod}.${count}`;
-      const one = same ?? { name, tag, from: offset, since, running: 0, cutAt: undefined };
-      const isWider = same === undefined || offset < one.from || since < one.since;
+      const one = same ?? { name, tag, from: offset, ...behind, running: 0, cutAt: undefined };
+      const { since, untold } = earlier(one, behind);
+      const isWider =
+        same === undefined || offset < one.from || since < one.since || untold !== one.untold;
       one.from = Math.min(one.from, offset);
-      one.since = Math.min(one.since, since);
+      one.since = since;
+      one.untold = untold;
       one.running += 1;
       own.set(`${tag} ${room}`, one);
       if (isWider) tell(room, one, null);

@@ -37,6 +37,8 @@ export type Command =
       readonly resume: Resume | undefined;
       /** The join waits until this emits: the URL's room catches up before the global log does. */
       readonly behind$?: Observable<unknown> | undefined;
+      /** Called before the join waits: whether it was told a gap of the log, as the log is now. */
+      readonly looked?: ((isTold: boolean) => void) | undefined;
       readonly ref: string | undefined;
     }
   | {

@@ -10,7 +10,7 @@
  */
 import { type Either, isLeft, isRight } from 'fp-ts/lib/Either.js';
 import type { Socket } from 'node:net';
-import { Observable, Subject, type Subscriber } from 'rxjs';
+import { Observable, ReplaySubject, Subject, type Subscriber } from 'rxjs';
 import type { WebSocket } from 'ws';
 import type { Expiries } from './access/expiries.js';
 import {
@@ -76,7 +76,7 @@ import {
   type Position,
   type Room,
 } from './position.js';
-import { cameWith, type Resume, type Resumes, resumeAfter } from './resume.js';
+import { cameWith, type Resume, type Resumes, resumeAfter, untoldOf } from './resume.js';
 import { replayRates, TokenBucket } from './token-bucket.js';
 
 export interface ConnectionDeps {
@@ -202,10 +202,12 @@ class SocketConnection implements Connection {
       if (onConnect !== undefined) this.notice('onConnect', () => onConnect(this.info()));
       if (home !== undefined && isResumed(resumes)) {
         this.firstRoom$ = new Subject();
-        this.catchingUp = this.deps.catchUps.begin(home.room, resumes);
       }
-      this.askIn(everybody, resumes.global, this.firstRoom$);
-      if (home !== undefined) this.askIn(home, resumes.room);
+      if (home !== undefined && this.deps.catchUps.isLong(resumes)) this.lookFirst(everybody, home);
+      else {
+        this.askIn(everybody, resumes.global, this.firstRoom$);
+        if (home !== undefined) this.askIn(home, resumes.room);
+      }
       if (this.identity.expiresAt !== undefined) {
         this.tenure = new Tenure(this.identity, this.deps.expiries);
         subscriber.add(this.tenure.standing$.subscribe((now) => this.stand(now)));
@@ -386,11 +388,27 @@ class SocketConnection implements Connection {
     return membership;
   }
 
+  /**
+   * What is lost of the global log is told before the room sends anything: so whoever holds an id of the room's replay has
+   * been told, and nobody else who comes with that id need be (`catch-ups.ts`).
+   */
+  private lookFirst(everybody: Membership, home: Membership): void {
+    const { resumes } = this.admission;
+    const looked$ = new ReplaySubject<void>(1);
+    this.askIn(everybody, resumes.global, this.firstRoom$, (isTold) => {
+      if (this.hub === undefined) return;
+      this.catchingUp = this.deps.catchUps.begin(home.room, resumes, isTold);
+      looked$.next();
+    });
+    this.askIn(home, resumes.room, looked$);
+  }
+
   /** The joins that the handshake asked for. */
   private askIn(
     membership: Membership,
     resume: Resume | undefined,
     behind$?: Observable<unknown>,
+    looked?: (isTold: boolean) => void,
   ): void {
     const { room } = membership;
     membership.asked++;
@@ -401,6 +419,7 @@ class SocketConnection implements Connection {
       again: false,
       resume,
       behind$,
+      looked,
       ref: undefined,
     });
   }
@@ -786,7 +805,7 @@ const isPlaced = (membership: Membership | undefined): membership is Membership 
  */
 const placeOf = (resume: Resume | undefined): Position => {
   if (resume === undefined) return NOWHERE;
-  return resume._tag === 'After' ? resume.id : { ...NOWHERE, ms: resume.ms };
+  return resume._tag === 'After' ? resume.id : { ...NOWHERE, ms: untoldOf(resume) };
 };
 
 /** The id that the client brought, the room's where it brought two: until a log has told a place, it does what it did. */

@@ -25,7 +25,7 @@ import { pages, type SharedPage, type Slice, topOf } from './log/pages.js';
 import { firstLook, isAtTop, isMissed, startIn } from './log/start.js';
 import type { Bound } from './operators/coalesce.js';
 import { GLOBAL, type Room, type Top } from './position.js';
-import { OVERLAP_MS, type Resume } from './resume.js';
+import { OVERLAP_MS, type Resume, untoldOf } from './resume.js';
 
 export interface RecoveryDeps {
   readonly room: Room;
@@ -54,7 +54,17 @@ export interface Recovered {
 
 export interface Recovery {
   /** Emits once, in the turn in which the joiner is to become a member, and completes. Unsubscribing cancels it. */
-  readonly recover: (membership: Membership, resume: Resume) => Observable<Recovered>;
+  readonly recover: (
+    membership: Membership,
+    resume: Resume,
+    /** The joiner was told a gap already: none is told again before the first message. */
+    told?: GapReason,
+  ) => Observable<Recovered>;
+  /**
+   * Tells a joiner that is to wait yet what the log cannot give it. Emits once, undefined where nothing is lost or the log
+   * cannot be read, and completes.
+   */
+  readonly foretell: (membership: Membership, resume: Resume) => Observable<GapReason | undefined>;
   /** The members have been handed this. */
   readonly delivered: (items: readonly Item[]) => void;
   /** The log has begun anew: what was read of it is of another. */
@@ -152,7 +162,47 @@ export const recovery = (deps: RecoveryDeps): Recovery => {
     };
   };
 
-  const recover = (membership: Membership, asked: Resume): Observable<Recovered> =>
+  const foretell = (membership: Membership, asked: Resume): Observable<GapReason | undefined> =>
+    new Observable((out) => {
+      const resume = notLater(asked, deps.brokerMs());
+      const startedAt = scheduler.now();
+      const end = (reason: GapReason | undefined): void => {
+        if (reason !== undefined) deps.gap(membership, reason);
+        out.next(reason);
+        out.complete();
+      };
+      const look = (offset: number): void => {
+        out.add(
+          shared.at(offset).subscribe((answer) => {
+            if (isLeft(answer)) end(undefined);
+            else judge(answer.right);
+          }),
+        );
+      };
+      const judge = (found: SharedPage): void => {
+        const start = startIn(resume, found, isGlobal);
+        if (start._tag === 'Earlier') return look(start.offset);
+        if (start._tag === 'Lost' && found.askedAt < startedAt) {
+          shared.drop(found);
+          return look(firstLook(resume, found.top));
+        }
+        if (start._tag === 'From' && start.gap !== undefined)
+          membership.position = placeBefore(found, start.offset);
+        end(start.gap);
+      };
+      hold();
+      out.add(release);
+      out.add(scheduler.schedule(() => end(undefined), patienceMs));
+      const top = reached();
+      if (isAtTop(resume, top, isGlobal)) end(undefined);
+      else look(firstLook(resume, top));
+    });
+
+  const recover = (
+    membership: Membership,
+    asked: Resume,
+    told?: GapReason,
+  ): Observable<Recovered> =>
     new Observable((out) => {
       const resume = notLater(asked, deps.brokerMs());
       const { outbox } = membership.connection;
@@ -170,7 +220,7 @@ export const recovery = (deps: RecoveryDeps): Recovery => {
       const tell = (reason: GapReason, place: Top): void => {
         gap ??= reason;
         membership.position = place;
-        deps.gap(membership, reason);
+        if (told === undefined || messages > 0) deps.gap(membership, reason);
       };
 
       const meet = (top: Top): void => {
@@ -252,7 +302,7 @@ export const recovery = (deps: RecoveryDeps): Recovery => {
           next = found.first;
           at = placeBefore(found, next);
           // what is gone of the overlap alone is no loss
-          if (resume._tag === 'After' || isMissed(resume.ms, found)) tell('expired', at);
+          if (resume._tag === 'After' || isMissed(untoldOf(resume), found)) tell('expired', at);
           else membership.position = at;
         }
         // a log that is behind the members went back, and they will hear of it
@@ -284,6 +334,7 @@ export const recovery = (deps: RecoveryDeps): Recovery => {
 
   return {
     recover,
+    foretell,
     delivered: (items) => {
       if (!remembering) return;
       for (const item of items) {
@@ -306,8 +357,11 @@ export const recovery = (deps: RecoveryDeps): Recovery => {
 
 /** No message has such a time, so the time is no reason to leave any out: the log is read from its start. */
 const notLater = (resume: Resume, brokerMs: number | undefined): Resume => {
-  if (resume._tag === 'After' || brokerMs === undefined || resume.ms <= brokerMs) return resume;
-  return { _tag: 'Since', ms: resume.ms > brokerMs + OVERLAP_MS ? 0 : brokerMs };
+  if (resume._tag === 'After' || brokerMs === undefined) return resume;
+  const untoldMs = untoldOf(resume);
+  if (untoldMs <= brokerMs) return resume;
+  if (untoldMs > brokerMs + OVERLAP_MS) return { _tag: 'Since', ms: 0 };
+  return { _tag: 'Since', ms: Math.min(resume.ms, brokerMs), untoldMs: brokerMs };
 };
 
 /** Right before `offset`, as far as a page shows it. */

@@ -9,7 +9,12 @@ import { type Id, NO_EPOCH, parseId } from './position.js';
  */
 export type Resume =
   | { readonly _tag: 'After'; readonly id: Id; readonly text: string }
-  | { readonly _tag: 'Since'; readonly ms: number };
+  | {
+      readonly _tag: 'Since';
+      readonly ms: number;
+      /** A loss is told of what was said from this time on; absent: from `ms` on. Never earlier than `ms`. */
+      readonly untoldMs?: number;
+    };
 
 type After = Extract<Resume, { readonly _tag: 'After' }>;
 
@@ -64,11 +69,21 @@ const resumesAlone = (one: After | undefined): Resumes => {
   return one.id.global ? { room: since, global: one } : { room: one, global: since };
 };
 
+/** From this time on a log tells a client that resumes by time what is lost, Unix ms. */
+export const untoldOf = ({ ms, untoldMs }: Extract<Resume, { readonly _tag: 'Since' }>): number =>
+  untoldMs ?? ms;
+
+/** The earliest time of what a client is sent again, Unix ms; infinite where it brought no id. */
+export const replaysFrom = ({ room, global }: Resumes): number =>
+  Math.min(
+    ...[room, global].map((resume) => (resume?._tag === 'Since' ? resume.ms : timeIn(resume))),
+  );
+
 /** The earliest time of the ids that a client came with, Unix ms; infinite where it brought none. */
 export const cameWith = ({ room, global }: Resumes): number =>
   Math.min(timeIn(room), timeIn(global));
 
 const timeIn = (resume: Resume | undefined): number => {
   if (resume === undefined) return Number.POSITIVE_INFINITY;
-  return resume._tag === 'After' ? resume.id.ms : resume.ms;
+  return resume._tag === 'After' ? resume.id.ms : untoldOf(resume);
 };

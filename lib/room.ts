@@ -172,22 +172,33 @@ export const room =
           wasIn: command.again,
         };
         joining.set(command.membership, place);
+        const open$ = defer(() => (scope === undefined ? opened$ : of(undefined)));
         const counted$ = defer(() => broker.members(name, own())).pipe(take(1));
-        const ready$ = defer(() =>
-          scope === undefined ? opened$.pipe(switchMap(() => counted$)) : counted$,
-        );
-        const { behind$ } = command;
-        return (
-          behind$ === undefined
-            ? ready$
-            : behind$.pipe(
-                take(1),
-                switchMap(() => ready$),
-              )
-        ).pipe(
-          mergeMap((count) => {
-            others = count;
-            return catchUp(command);
+        const ready$ = open$.pipe(switchMap(() => counted$));
+        const { behind$, looked } = command;
+        const told$ =
+          looked === undefined ? of(undefined) : open$.pipe(switchMap(() => foretell(command)));
+        return told$.pipe(
+          switchMap((told) => {
+            const caughtUp$ = ready$.pipe(
+              mergeMap((count) => {
+                others = count;
+                return catchUp(command, told);
+              }),
+            );
+            // the other room may have come in before `looked` returns
+            return merge(
+              behind$ === undefined
+                ? caughtUp$
+                : behind$.pipe(
+                    take(1),
+                    switchMap(() => caughtUp$),
+                  ),
+              defer(() => {
+                looked?.(told !== undefined);
+                return EMPTY;
+              }),
+            );
           }),
           mergeMap((recovered) => enter(command, recovered)),
           takeUntil(place.cancelled$),
@@ -198,25 +209,42 @@ export const room =
        * Emits once, in the turn in which the joiner has what the members have. What no log tells it is told as a
        * gap: first, and once more when there was more of it while the joiner caught up.
        */
-      const catchUp = ({ membership, resume }: Join): Observable<Recovered | undefined> => {
+      const catchUp = (
+        { membership, resume }: Join,
+        told: GapReason | undefined,
+      ): Observable<Recovered | undefined> => {
         if (resume === undefined) return of(undefined);
         const missed = broker.missedHere?.(name, resume);
-        if (missed !== undefined) tellGap(membership, missed.reason);
+        if (missed !== undefined && told === undefined) tellGap(membership, missed.reason);
         const caughtUp$ =
           scopeTold() === 'pod'
-            ? onPod(membership, resume, missed !== undefined)
-            : recovered.recover(membership, resume);
+            ? onPod(membership, resume, (told ?? missed) !== undefined)
+            : recovered.recover(membership, resume, told);
         return caughtUp$.pipe(
           tap(({ messages, gap }) => {
             const more = broker.missedHere?.(name, resume);
             if (more !== undefined && more !== missed) tellGap(membership, more.reason);
             tell({
               _tag: 'Recovered',
-              result: gap ?? (missed ?? more)?.reason ?? 'recovered',
+              result: told ?? gap ?? (missed ?? more)?.reason ?? 'recovered',
               messages,
             });
           }),
         );
+      };
+
+      /**
+       * What is lost of the log to who waits for the URL's room: told before that room sends anything, whoever has
+       * some of it has been told.
+       */
+      const foretell = ({ membership, resume }: Join): Observable<GapReason | undefined> => {
+        if (resume === undefined) return of(undefined);
+        const missed = broker.missedHere?.(name, resume);
+        if (missed !== undefined) {
+          tellGap(membership, missed.reason);
+          return of(missed.reason);
+        }
+        return scopeTold() === 'pod' ? of(undefined) : recovered.foretell(membership, resume);
       };
 
       /** The log cannot be reached: what was said elsewhere is not known. `told`: the gap is. */

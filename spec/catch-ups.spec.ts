@@ -55,7 +55,7 @@ t.test(
   async (t) => {
     const { clock, one, other, said } = pods();
     const from = clock.wall() - AWAY_MS;
-    const running = one.begin('r', resumed(clock, AWAY_MS));
+    const running = one.begin('r', resumed(clock, AWAY_MS), false);
     t.match(said, [{ room: 'r', tag: 7, from: 10, until: null, since: from }]);
     t.equal(since(other, resumed(clock, 10, { offset: 50 })), from, 'while it catches up');
     running?.cut(60);
@@ -80,8 +80,8 @@ t.test(
 
 t.test('when all have had both logs for a minute, then nothing is remembered', async (t) => {
   const { clock, one, other, said } = pods();
-  const first = one.begin('r', resumed(clock, AWAY_MS));
-  const later = one.begin('r', resumed(clock, AWAY_MS - 1_000, { offset: 20 }));
+  const first = one.begin('r', resumed(clock, AWAY_MS), false);
+  const later = one.begin('r', resumed(clock, AWAY_MS - 1_000, { offset: 20 }), false);
   t.equal(said.length, 1, 'a herd is told once');
   first?.sent();
   clock.advance(60_000);
@@ -98,7 +98,7 @@ t.test('when all have had both logs for a minute, then nothing is remembered', a
 t.test('when the line breaks before all has come, then that is remembered', async (t) => {
   const { clock, one, other } = pods();
   const from = clock.wall() - AWAY_MS;
-  const running = one.begin('r', resumed(clock, AWAY_MS));
+  const running = one.begin('r', resumed(clock, AWAY_MS), false);
   running?.sent();
   clock.advance(1_000);
   running?.cut(70);
@@ -112,8 +112,8 @@ t.test(
     const { clock, one, other } = pods();
     const from = clock.wall() - AWAY_MS;
     const cut = resumed(clock, 10, { offset: 60 });
-    one.begin('r', resumed(clock, AWAY_MS))?.cut(60);
-    const next = one.begin('r', resumed(clock, 30_000, { offset: 100 }));
+    one.begin('r', resumed(clock, AWAY_MS), false)?.cut(60);
+    const next = one.begin('r', resumed(clock, 30_000, { offset: 100 }), false);
     t.equal(since(other, cut), from, 'while they do');
     next?.sent();
     clock.advance(60_000);
@@ -126,14 +126,14 @@ t.test(
   async (t) => {
     const { clock, one, other } = pods();
     const [a, b] = [AWAY_MS, 50_000].map((ago) => clock.wall() - ago);
-    const old = one.begin('r', resumed(clock, AWAY_MS));
-    const next = one.begin('r', resumed(clock, 50_000, { tag: 8 }));
+    const old = one.begin('r', resumed(clock, AWAY_MS), false);
+    const next = one.begin('r', resumed(clock, 50_000, { tag: 8 }), false);
     old?.cut(50);
     next?.cut(60);
     t.equal(since(other, resumed(clock, 10, { offset: 50 })), a);
     t.equal(since(other, resumed(clock, 10, { tag: 8, offset: 60 })), b);
     const [byRoom, byGlobal] = [{ offset: 10 }, { offset: 5, global: true }].map((id) =>
-      one.begin('q', resumed(clock, AWAY_MS, id)),
+      one.begin('q', resumed(clock, AWAY_MS, id), false),
     );
     byGlobal?.cut(40);
     byRoom?.cut(90);
@@ -147,7 +147,7 @@ t.test(
   async (t) => {
     const { clock, one, other } = pods();
     const from = clock.wall() - AWAY_MS;
-    one.begin('r', resumed(clock, AWAY_MS, { global: true }))?.cut(60);
+    one.begin('r', resumed(clock, AWAY_MS, { global: true }), false)?.cut(60);
     t.equal(since(other, resumed(clock, 10, { offset: 5 })), from);
   },
 );
@@ -156,10 +156,10 @@ t.test(
   'when a client was away for a moment, or brings an id of each log, then nothing is told',
   async (t) => {
     const { clock, one, said } = pods();
-    t.equal(one.begin('r', resumed(clock, 10_000)), undefined);
+    t.equal(one.begin('r', resumed(clock, 10_000), false), undefined);
     const { room } = resumed(clock, AWAY_MS);
     const { global } = resumed(clock, AWAY_MS, { global: true });
-    t.equal(one.begin('r', { room, global }), undefined);
+    t.equal(one.begin('r', { room, global }, false), undefined);
     t.same(said, []);
   },
 );
@@ -180,6 +180,23 @@ t.test(
       });
     t.equal(other.size(), 4_096);
     t.equal(since(other, resumed(clock, 10)), 1);
+  },
+);
+
+t.test(
+  'when a client was told what is lost, then others with its ids are sent it again, and told nothing',
+  async (t) => {
+    const { clock, one, other } = pods();
+    const from = clock.wall() - AWAY_MS;
+    const ownMs = clock.wall() - 10;
+    one.begin('r', resumed(clock, AWAY_MS), true)?.cut(60);
+    const next = resumed(clock, 10, { offset: 60 });
+    t.match(other.resumesOf('r', next).global, { ms: from, untoldMs: ownMs });
+    other.begin('r', other.resumesOf('r', next), false)?.cut(70);
+    const last = resumed(clock, 10, { offset: 70 });
+    t.match(one.resumesOf('r', last).global, { ms: from, untoldMs: ownMs }, 'and those after them');
+    one.begin('r', resumed(clock, AWAY_MS), false)?.cut(60);
+    t.match(other.resumesOf('r', next).global, { ms: from, untoldMs: from }, 'one was not told');
   },
 );
 

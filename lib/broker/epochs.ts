@@ -3,7 +3,7 @@
  * had what, so it is told `gap`. Bounded by number: of a room that was let go nothing is known.
  */
 import { type Position, type Room } from '../position.js';
-import { LAG_MS, type Resume } from '../resume.js';
+import { LAG_MS, type Resume, untoldOf } from '../resume.js';
 import type { Missed } from './pod-only.js';
 
 export interface Epochs {
@@ -40,7 +40,9 @@ export const epochs = ({ now }: { readonly now: () => number }): Epochs => {
     },
     missed: (room, resume) => {
       const turned = rooms.get(room)?.turned;
-      return turned !== undefined && resume._tag === 'Since' && resume.ms <= turned.at + LAG_MS
+      return turned !== undefined &&
+        resume._tag === 'Since' &&
+        untoldOf(resume) <= turned.at + LAG_MS
         ? turned
         : undefined;
     },

@@ -12,7 +12,7 @@
  */
 import type { GapReason } from '../control.js';
 import type { Id, Room } from '../position.js';
-import { LAG_MS, type Resume } from '../resume.js';
+import { LAG_MS, type Resume, untoldOf } from '../resume.js';
 
 /** Compared by identity: another one has come since, when it is another. */
 export interface Missed {
@@ -77,4 +77,4 @@ const isMissed = (last: Last, resume: Resume): boolean => {
 
 /** By time: the places of two epochs say nothing of each other. The clock of Redis is known to a probe's round trip. */
 const isBefore = ({ at }: Missed, resume: Resume): boolean =>
-  (resume._tag === 'After' ? resume.id.ms : resume.ms) <= at + LAG_MS;
+  (resume._tag === 'After' ? resume.id.ms : untoldOf(resume)) <= at + LAG_MS;

@@ -18,7 +18,8 @@ export interface Disconnect {
 
 /**
  * A pod's word on clients that came with one id, of `room` (`catch-ups.ts`): they may hold ids of the epoch `tag` (0: of any) from offset
- * `from` to `until` (null: they still catch up) and yet have the global log only up to `since`, Unix ms.
+ * `from` to `until` (null: they still catch up) and yet have the global log only up to `since`, Unix ms. What the global log
+ * has let go of it they were told, before they got such an id, but for what was said from `untold` on.
  */
 export interface CatchUp {
   readonly _tag: 'CatchUp';
@@ -29,6 +30,8 @@ export interface CatchUp {
   readonly from: number;
   readonly until: number | null;
   readonly since: number;
+  /** Absent: a `gap` was told. */
+  readonly untold?: number | undefined;
   /** Of a word that was read again, how long ago it was said at least. */
   readonly ageMs?: number;
 }
@@ -92,6 +95,7 @@ const SaidCatchUp = t.intersection([
     until: t.union([Count, t.null]),
     since: Count,
   }),
+  t.partial({ untold: Count }),
   By,
 ]);
 
@@ -132,8 +136,9 @@ const catchUpOf = ({
   from,
   until,
   since,
+  untold,
   by,
 }: t.TypeOf<typeof SaidCatchUp>): Either<string, Heard> =>
   isRoomName(room) && tag < NO_EPOCH && pod !== '' && pod.length <= MAX_POD
-    ? right({ word: { _tag: 'CatchUp', pod, room, tag, from, until, since }, by })
+    ? right({ word: { _tag: 'CatchUp', pod, room, tag, from, until, since, untold }, by })
     : left('control: expected a catch_up with a room, an epoch and a pod, got something else');

@@ -4,7 +4,7 @@
  */
 import type { GapReason } from '../control.js';
 import { type Id, isBehind, type Top } from '../position.js';
-import { LAG_MS, OVERLAP_MS, type Resume } from '../resume.js';
+import { LAG_MS, OVERLAP_MS, type Resume, untoldOf } from '../resume.js';
 import { type Page, saidAt } from './page.js';
 
 /** Nothing was said after it in a log that stands at `top`: there is nothing to read. */
@@ -46,7 +46,7 @@ export type Start =
   | { readonly _tag: 'Earlier'; readonly offset: number };
 
 export const startIn = (resume: Resume, page: Read, global: boolean): Start =>
-  resume._tag === 'Since' ? startSince(resume.ms, page) : startAfter(resume, page, global);
+  resume._tag === 'Since' ? startSince(resume, page) : startAfter(resume, page, global);
 
 const startAfter = (
   { id, text }: Extract<Resume, { readonly _tag: 'After' }>,
@@ -70,20 +70,21 @@ const startAfter = (
     : { _tag: 'Lost', gap: 'unknown_id' };
 };
 
-const startSince = (ms: number, page: Read): Start => {
+const startSince = (resume: Extract<Resume, { readonly _tag: 'Since' }>, page: Read): Start => {
   const { top, first, entries } = page;
-  const from = ms - OVERLAP_MS;
+  const untoldMs = untoldOf(resume);
+  const from = resume.ms - OVERLAP_MS;
   const [head] = entries;
   const after = top.offset + 1;
   if (first === after) {
-    const missed = top.offset > 0 && saidAt(top) >= ms - LAG_MS;
+    const missed = top.offset > 0 && saidAt(top) >= untoldMs - LAG_MS;
     return { _tag: 'From', offset: after, gap: missed ? 'expired' : undefined };
   }
   if (head === undefined) return { _tag: 'Earlier', offset: top.offset };
   if (head.id.ms >= from && head.id.offset > first)
     return { _tag: 'Earlier', offset: head.id.offset - 1 };
   const begin = entries.find(({ id }) => id.ms >= from)?.id;
-  const missed = begin?.offset === first && isMissed(ms, page);
+  const missed = begin?.offset === first && isMissed(untoldMs, page);
   const offset = begin?.offset ?? (entries.at(-1)?.id.offset ?? top.offset) + 1;
   return { _tag: 'From', offset, gap: missed ? 'expired' : undefined };
 };

@@ -1,0 +1,227 @@
+/**
+ * A client of one room in virtual time that keeps ids, is cut after so many frames and comes back with them. What it is sent
+ * is judged at once: a gap that is not due, and a message of before what it may be sent again, are faults.
+ */
+import { GLOBAL, NO_EPOCH, type Room } from '../../lib/position.js';
+import { LAG_MS, OVERLAP_MS } from '../../lib/resume.js';
+import type { ClusterPod } from './cluster/pod.js';
+import type { Link } from './cluster/link.js';
+import { type Frame, idOf, recordOf } from './invariants/frame.js';
+import type { ModelRedis } from './model-redis.js';
+import type { VirtualClock } from './virtual-clock.js';
+
+/** What is known of those who came with one id after long, whoever they were. */
+export interface Absences {
+  /** The times that they came with. */
+  readonly since: number[];
+  /** The same, of those to whom the log lacked nothing then: what it let go since, others of their ids hear too. */
+  readonly untold: number[];
+}
+
+export interface Said {
+  readonly room: Room;
+  readonly text: string;
+  /** When it was acknowledged, and where it stands. */
+  readonly at: number;
+  readonly offset: number;
+}
+
+export interface OneIdClient {
+  readonly connect: (pod: ClusterPod, cutAfter: number) => void;
+  readonly cut: () => void;
+  readonly isThere: () => boolean;
+  readonly cuts: () => number;
+  readonly repeats: () => number;
+  /** Gaps of what it had, told as another client with its id may lack it. */
+  readonly heldByOthers: () => number;
+  /** What it is owed and did not get. */
+  readonly missing: (said: Iterable<Said>) => Said | undefined;
+}
+
+export interface OneIdClientDeps {
+  readonly name: string;
+  readonly home: Room;
+  readonly ids: 'one' | 'two';
+  readonly clock: VirtualClock;
+  readonly redis: ModelRedis;
+  readonly absences: Absences;
+  readonly fault: (text: string) => void;
+  readonly note: (text: () => string) => void;
+}
+
+/** From here on a client of one id is remembered (`lib/catch-ups.ts`); a little less, as its handshake takes a while. */
+const LONG_MS = 19_000;
+
+export const oneIdClient = (deps: OneIdClientDeps): OneIdClient => {
+  const { name, home, ids, clock, redis, absences, fault, note } = deps;
+  const { random } = clock;
+  const now = (): number => clock.scheduler.now();
+  const got = new Map<Room, Set<string>>();
+  const wholeIds = new Set<string>();
+  const lastIds = new Map<boolean, string>();
+  const excused = new Map<Room, number>();
+  /** A gap was told, and nothing of the log has come since: what the log lets go until then is behind that gap too. */
+  const openGaps = new Set<Room>();
+  /** Offsets that it was sent, and where the logs stood when it came first: it is owed what comes after. */
+  const had = new Map<Room, Set<number>>();
+  const floors = new Map<Room, number>();
+  let lastId: string | undefined;
+  let brought: string | undefined;
+  let joined = new Set<Room>();
+  let joinedAt: number | undefined;
+  let cuts = 0;
+  let repeats = 0;
+  let heldByOthers = 0;
+  let link: Link | undefined;
+
+  /** The first offset that can still be had. */
+  const firstOf = (room: Room): number =>
+    redis.entries(room)[0]?.offset ?? (redis.position(room)?.offset ?? 0) + 1;
+
+  const isDue = (room: Room): boolean => {
+    const first = firstOf(room);
+    for (let offset = (floors.get(room) ?? 0) + 1; offset < first; offset += 1)
+      if (had.get(room)?.has(offset) !== true) return true;
+    return false;
+  };
+
+  const keyOf = (): string | undefined => {
+    if (ids === 'one') return lastId;
+    const both = [lastIds.get(false), lastIds.get(true)].filter((id) => id !== undefined);
+    return both.length === 0 ? undefined : (random() < 0.5 ? both : both.reverse()).join(',');
+  };
+
+  const broughtIds = (): readonly NonNullable<ReturnType<typeof idOf>>[] =>
+    (brought ?? '').split(',').flatMap((text) => idOf(text) ?? []);
+
+  const hasLetGoSince = (room: Room, ms: number): boolean => {
+    const first = firstOf(room);
+    if (first <= 1) return false;
+    return [...redis.placed].some(([text, { room: where }]) => {
+      const place = idOf(text);
+      return (
+        where === room && place !== undefined && place.offset < first && place.ms >= ms - LAG_MS
+      );
+    });
+  };
+
+  /**
+   * Another client with this id may lack what was let go: the id's own entry is gone, or what was said after the id's time, or
+   * after the time that a client who catches up came with. By the id alone nobody can tell the two, and a gap too many is
+   * better than one too few.
+   */
+  const isAmbiguous = (room: Room): boolean => {
+    const all = broughtIds();
+    const own = all.filter((id) => id.global === (room === GLOBAL) && id.tag !== NO_EPOCH);
+    if (own.length > 0) return own.some(({ offset }) => offset < firstOf(room));
+    const untold = room === GLOBAL ? absences.untold : [];
+    return hasLetGoSince(room, Math.min(...all.map(({ ms }) => ms), ...untold));
+  };
+
+  const judgeGap = (room: Room, reason: string): void => {
+    if (!isDue(room) && isAmbiguous(room)) heldByOthers += 1;
+    else if (!isDue(room))
+      fault(`${name}: a gap, ${reason}, in ${room}, at ${now()}, that was not due`);
+    excused.set(room, firstOf(room));
+    openGaps.add(room);
+  };
+
+  const judgeRepeat = (room: Room, ms: number): void => {
+    repeats += 1;
+    const all = broughtIds();
+    if (all.some((id) => id.tag === NO_EPOCH)) return;
+    const others = room === GLOBAL ? absences.since : [];
+    const from = Math.min(...all.map((id) => id.ms), ...others) - OVERLAP_MS;
+    if (ms < from)
+      fault(`${name}: sent again what is older than a minute before its id, at ${now()}`);
+  };
+
+  const hear = (text: string): void => {
+    const frame = JSON.parse(text) as Frame;
+    note(() => `${name} hears ${text}`);
+    const id = idOf(frame.id);
+    if (id === undefined) return fault(`no id in ${text}`);
+    lastId = frame.id;
+    lastIds.set(id.global, frame.id);
+    const room = frame.room ?? GLOBAL;
+    const { event, reason } = recordOf(frame.data);
+    if (frame.type === 'chat') {
+      if (room === GLOBAL && !joined.has(home) && brought !== undefined)
+        fault('the global log came before the room had joined');
+      if (wholeIds.has(frame.id)) judgeRepeat(room, id.ms);
+      wholeIds.add(frame.id);
+      got.set(room, (got.get(room) ?? new Set()).add(String(frame.data)));
+      if (openGaps.delete(room))
+        excused.set(room, Math.max(excused.get(room) ?? 1, Math.min(id.offset, firstOf(room))));
+      if (!id.outside) had.set(room, (had.get(room) ?? new Set()).add(id.offset));
+    }
+    if (event === 'joined') {
+      joined.add(room);
+      if (joined.size === 2) joinedAt ??= now();
+    }
+    if (event === 'gap') judgeGap(room, String(reason));
+  };
+
+  const beAbsent = (): void => {
+    const all = broughtIds();
+    const [one] = all;
+    if (ids !== 'one' || one === undefined || one.ms === 0) return;
+    const isLong = clock.wall() - one.ms >= LONG_MS;
+    // who is sent again what they were is remembered too
+    if (!isLong && absences.since.length === 0) return;
+    if (isLong) absences.since.push(one.ms);
+    if (!hasLetGoSince(GLOBAL, one.ms)) absences.untold.push(one.ms);
+  };
+
+  const cut = (): void => {
+    if (link === undefined) return;
+    note(() => `${name} is cut`);
+    cuts += 1;
+    const last = link;
+    link = undefined;
+    last.cut();
+  };
+
+  return {
+    connect: (pod, cutAfter) => {
+      brought = keyOf();
+      for (const room of [home, GLOBAL])
+        if (!floors.has(room)) floors.set(room, redis.position(room)?.offset ?? 0);
+      joined = new Set();
+      beAbsent();
+      let frames = 0;
+      note(() => `${name} connects to ${pod.name} with ${brought}, to be cut after ${cutAfter}`);
+      const made = pod.call({
+        user: null,
+        room: home,
+        lastId: brought,
+        events: {
+          text: (text) => {
+            if (link !== made || frames >= cutAfter) return;
+            frames += 1;
+            hear(text);
+            if (frames >= cutAfter) cut();
+            else if (random() < 0.02) made?.say(JSON.stringify({ type: 'ping', data: 1 }));
+          },
+          closed: () => {
+            if (link === made) link = undefined;
+          },
+        },
+      });
+      link = made;
+    },
+    cut,
+    isThere: () => link !== undefined,
+    cuts: () => cuts,
+    repeats: () => repeats,
+    heldByOthers: () => heldByOthers,
+    missing: (said) => {
+      for (const each of said) {
+        const { room, text, at, offset } = each;
+        if (joinedAt === undefined || at <= joinedAt || at > now() - 1_000) continue;
+        if (got.get(room)?.has(text) !== true && offset >= (excused.get(room) ?? 1)) return each;
+      }
+      return undefined;
+    },
+  };
+};
