@@ -101,8 +101,15 @@ export const catchUps = ({ clock, brokerMs, logTtlMs, say }: CatchUpsDeps): Catc
 
   const isFresh = ({ at }: { readonly at: number }): boolean => scheduler.now() - at < logTtlMs;
 
-  const behindOf = (room: Room, { tag, offset, ms }: Id): Behind => {
-    const own: Behind = { since: ms, untold: ms };
+  /** A word on an id so old may have been let go: the client may have been told of no loss at all. */
+  const isForgotten = ({ ms }: Id): boolean => {
+    const now = brokerMs();
+    return now !== undefined && now - ms >= logTtlMs;
+  };
+
+  const behindOf = (room: Room, id: Id): Behind => {
+    const { tag, offset, ms } = id;
+    const own: Behind = { since: ms, untold: isForgotten(id) ? 0 : ms };
     let behind = forgotten !== undefined && isFresh(forgotten) ? earlier(own, forgotten) : own;
     for (const each of kept.values()) {
       const { word } = each;
@@ -148,9 +155,10 @@ export const catchUps = ({ clock, brokerMs, logTtlMs, say }: CatchUpsDeps): Catc
   return {
     resumesOf: (room, resumes) => {
       const id = aloneIn(resumes);
-      if (room === undefined || kept.size === 0 || id === undefined) return resumes;
+      if (room === undefined || id === undefined) return resumes;
       // behind a global message is the room, which comes first
       if (id.global) return resumes;
+      if (kept.size === 0 && !isForgotten(id)) return resumes;
       const { since, untold = id.ms } = behindOf(room, id);
       return { ...resumes, global: { _tag: 'Since', ms: since, untoldMs: untold } };
     },

@@ -4,7 +4,7 @@ import { podsBroker } from '../lib/broker/pods.js';
 import type { CatchUp, Word } from '../lib/broker/word.js';
 import { type CatchUps, catchUps } from '../lib/catch-ups.js';
 import { formatId, type Id } from '../lib/position.js';
-import { type Resumes, resumesOf } from '../lib/resume.js';
+import { type Resumes, resumesOf, untoldOf } from '../lib/resume.js';
 import { modelBus } from './support/model-bus.js';
 import { modelRedis } from './support/model-redis.js';
 import { type VirtualClock, virtualClock } from './support/virtual-clock.js';
@@ -252,5 +252,18 @@ t.test(
     heard.unsubscribe();
     for (const broker of [a, b]) broker.close().subscribe();
     clock.advance(5_000);
+  },
+);
+
+t.test(
+  'when an id is older than a word is kept, then the client may have been told of no loss',
+  async (t) => {
+    const { clock, one } = pods();
+    const untold = (agoMs: number): number | undefined => {
+      const { global } = one.resumesOf('r', resumed(clock, agoMs));
+      return global?._tag === 'Since' ? untoldOf(global) : undefined;
+    };
+    t.equal(untold(599_999), clock.wall() - 599_999);
+    t.equal(untold(600_000), 0, 'a word on it may have been let go');
   },
 );
