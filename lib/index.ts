@@ -30,7 +30,7 @@ export { localBroker, type LocalBrokerOptions } from './broker/local.js';
 export { type Clock, systemClock } from './clock.js';
 export { CLOSE, type Close } from './protocol/close-codes.js';
 export { type Log, type LogError, NO_LOG, type Page } from './history/index.js';
-export type { IdempotencyKey } from './protocol/idempotency-key.js';
+export type { IdempotencyKey, KeyOwner } from './protocol/idempotency-key.js';
 export type { Json } from './protocol/json.js';
 export {
   type Draft,
