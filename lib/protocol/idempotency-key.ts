@@ -6,6 +6,7 @@
 /** So long a key stands for its message. */
 export const KEY_TTL_MS = 300_000;
 
+/** Whose idempotency key it is: keys of different owners never collide. */
 export type KeyOwner =
   | { readonly _tag: 'User'; readonly userId: string }
   /** All clients of a room that have no user id. */
@@ -15,6 +16,7 @@ export type KeyOwner =
   /** The programs that this service is a part of. */
   | { readonly _tag: 'App' };
 
+/** An idempotency key: its owner, and the text that the owner chose. */
 export interface IdempotencyKey {
   readonly owner: KeyOwner;
   readonly ref: string;
