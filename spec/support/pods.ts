@@ -1,0 +1,123 @@
+/** Several pods on one broker, a crowd of watched clients, and what must hold of all of them. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Test as Tap } from 'tap';
+import { type Pod, startPod } from './pod.js';
+import { type RedisServer } from './redis.js';
+import { type Witness } from './witness.js';
+
+export const LINGER_MS = 300;
+
+export type Where = NonNullable<NonNullable<Parameters<typeof startPod>[1]>['broker']>;
+type Owner = Parameters<typeof startPod>[0];
+
+export const startPods = (
+  t: Owner,
+  count: number,
+  broker: Where,
+  limits = {},
+  presence = {},
+): Promise<readonly Pod[]> =>
+  Promise.all(
+    Array.from({ length: count }, (_, i) =>
+      startPod(t, {
+        server: { serverId: `pod-${i + 1}` },
+        broker,
+        limits: { roomLingerMs: LINGER_MS, ...limits },
+        presence,
+      }),
+    ),
+  );
+
+export const roomsOf = (count: number): readonly string[] =>
+  Array.from({ length: count }, (_, i) => `room-${i}`);
+
+/** `perPod` clients on each pod, each in a room by URL, every fourth in a second one. */
+export const crowd = async (
+  clients: Witness,
+  pods: readonly Pod[],
+  rooms: readonly string[],
+  perPod: number,
+): Promise<void> => {
+  for (let i = 0; i < perPod; i++) {
+    await Promise.all(
+      pods.map(({ port }, pod) => {
+        const first = rooms[i % rooms.length] ?? '';
+        const second = rooms[(i + 1 + pod) % rooms.length] ?? '';
+        return clients.watch(`pod-${pod + 1}`, port, i % 4 === 0 ? [first, second] : [first]);
+      }),
+    );
+  }
+};
+
+/** So many messages, in waves from all, to each one's rooms in turn, a few to everybody. */
+export const sendInWaves = async (
+  { watchers }: Witness,
+  messages: number,
+  toAll: number,
+): Promise<void> => {
+  let sent = 0;
+  for (let turn = 0; sent < messages; turn++) {
+    for (const { ears, say } of watchers) {
+      if (sent >= messages) break;
+      const rooms = ears.flatMap(({ room }) => (room === '' ? [] : [room]));
+      const everyNth = Math.floor(messages / Math.max(1, toAll));
+      say(toAll > 0 && sent % everyNth === everyNth - 1 ? '' : (rooms[turn % rooms.length] ?? ''));
+      sent++;
+      if (sent % 200 === 0) await sleep(5);
+    }
+  }
+};
+
+/** Room channels that somebody is subscribed to; in a Cluster over all nodes. */
+export const occupied = async (
+  nodes: readonly RedisServer[],
+  sharded: boolean,
+): Promise<readonly string[]> => {
+  const lists = await Promise.all(
+    nodes.map(({ command }) =>
+      command('PUBSUB', sharded ? 'SHARDCHANNELS' : 'CHANNELS', 'realtime:room:*'),
+    ),
+  );
+  return lists.flatMap((list) => (Array.isArray(list) ? list.map(String) : [])).sort();
+};
+
+/** How many have it right: who was in the room when it was said, and only they. */
+const expectAll = (t: Tap, { watchers, said }: Witness): void => {
+  const members = new Map<string, number>();
+  for (const { ears } of watchers)
+    for (const { room } of ears) members.set(room, (members.get(room) ?? 0) + 1);
+  const wanted = [...said.values()].reduce((sum, { room }) => sum + (members.get(room) ?? 0), 0);
+  const heard = watchers.reduce(
+    (sum, { ears }) =>
+      sum +
+      ears.reduce(
+        (all, { entries }) =>
+          all +
+          entries.filter((entry) => entry._tag === 'Word' && entry.word.n !== undefined).length,
+        0,
+      ),
+    0,
+  );
+  t.equal(heard, wanted, `${said.size} messages were heard ${wanted} times`);
+};
+
+export const expectWell = (t: Tap, clients: Witness): void => {
+  const { faults, ...counts } = clients.verdict();
+  t.comment(JSON.stringify(counts));
+  t.strictSame(faults, [], 'offsets without holes, nothing twice, one order on all pods');
+  t.match(counts, {
+    acked: clients.said.size,
+    ackedOnPod: 0,
+    refused: 0,
+    unanswered: 0,
+    missingTold: 0,
+    missingUnsaid: 0,
+    doubled: 0,
+    behind: 0,
+  });
+  t.ok(
+    clients.watchers.every(({ told }) => told.length === 0),
+    'nobody was told of an outage or a gap',
+  );
+  expectAll(t, clients);
+};
