@@ -13,6 +13,7 @@ const QUIET = ['--no-audit', '--no-fund', '--prefer-offline'];
 interface Ended {
   readonly code: number | null;
   readonly stdout: string;
+  readonly stderr: string;
   readonly output: string;
 }
 
@@ -32,12 +33,16 @@ const command = (
     const child = spawn(name, args, { cwd, env: { ...environment, ...env } });
     let stdout = '';
     let output = '';
+    let stderr = '';
     child.stdout.on('data', (chunk: Buffer) => {
       stdout += chunk.toString();
       output += chunk.toString();
     });
-    child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    child.once('error', reject).once('close', (code) => resolve({ code, stdout, output }));
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString();
+      output += chunk.toString();
+    });
+    child.once('error', reject).once('close', (code) => resolve({ code, stdout, stderr, output }));
   });
 
 const folder = (t: Test): string => {
@@ -55,7 +60,7 @@ const quietly = async (
   const ended = await command(name, args, options);
   const said = `${name} ${args.join(' ')}\n${ended.output}`;
   t.equal(ended.code, 0, said);
-  t.notMatch(ended.output, /\b(warn|error|not found)\b/i, said);
+  t.notMatch(ended.stderr, /\b(warn|error|not found)\b/i, said);
   return ended;
 };
 

@@ -139,7 +139,9 @@ const catchUpOf = ({
   since,
   untold,
   by,
-}: t.TypeOf<typeof SaidCatchUp>): Either<string, ReceivedCommand> =>
-  isRoomName(room) && tag < NO_EPOCH && pod !== '' && pod.length <= MAX_POD
-    ? right({ word: { _tag: 'CatchUp', pod, room, tag, from, until, since, untold }, by })
+}: t.TypeOf<typeof SaidCatchUp>): Either<string, ReceivedCommand> => {
+  const word = { _tag: 'CatchUp', pod, room, tag, from, until, since } as const;
+  return isRoomName(room) && tag < NO_EPOCH && pod !== '' && pod.length <= MAX_POD
+    ? right({ word: untold === undefined ? word : { ...word, untold }, by })
     : left('control: expected a catch_up with a room, an epoch and a pod, got something else');
+};
