@@ -1,6 +1,7 @@
 /**
- * What programs and HTTP say passes the application's hook before anybody gets it, as what clients say does
- * (`connection.ts`). Only chats are asked about: `notification` and `system` are the server's own words.
+ * What programs and HTTP publish passes the application's hook before anybody gets it, as what clients
+ * publish does (`connection/publishing.ts`). Only chats are asked about: `notification` and `system` are the
+ * server's own messages.
  */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
 import { map, type Observable, of } from 'rxjs';

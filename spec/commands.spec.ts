@@ -1,6 +1,6 @@
 /** Every command in README and docs: run as it stands, or named here with the reason why it is not. */
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t from 'tap';
 import { blocksIn, headingsIn, placesIn } from './support/docs.js';
@@ -85,6 +85,38 @@ t.test('when a rule stands in the protocol, then its heading has a number', asyn
     else [section, part] = [section + 1, 0];
     t.equal(number, part === 0 ? `${section}` : `${section}.${part}`);
   }
+});
+
+/** Paths of sources in a text: a folder of the repository, or a file, from the repository or from lib. */
+const SOURCES = /(?<![\w./*-])(?:(?:lib|spec|bench)\/[\w./-]*\w|[\w./-]+\.ts\b)/g;
+
+t.test('when a document names a source file or folder, then it exists', async (t) => {
+  let seen = 0;
+  for (const name of DOCUMENTS)
+    for (const [path] of textOf(name).matchAll(SOURCES)) {
+      const exists = existsSync(join(ROOT, path)) || existsSync(join(ROOT, 'lib', path));
+      t.ok(exists, `${name}: ${path}`);
+      seen++;
+    }
+  t.ok(seen >= 50, `${seen} paths`);
+});
+
+t.test('when a comment in lib names a source file, then it exists', async (t) => {
+  const sources = ['lib', 'spec'].flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map(
+      (path) => `/${folder}/${path}`,
+    ),
+  );
+  let seen = 0;
+  for (const file of sources.filter((path) => /^\/lib\/.*\.ts$/.test(path)))
+    for (const [path] of textOf(file).matchAll(/(?<![\w./-])[\w./-]+\.ts\b/g)) {
+      t.ok(
+        sources.some((source) => source.endsWith(`/${path}`)),
+        `${file}: ${path}`,
+      );
+      seen++;
+    }
+  t.ok(seen >= 20, `${seen} names`);
 });
 
 t.test('when a script is named, then package.json has it', async (t) => {

@@ -1,4 +1,4 @@
-/** What a log answers: also the bus's word (`broker/bus.ts`), which is why it stands by itself. */
+/** What a log answers: also what the port to Redis answers (`broker/redis/port.ts`), so it stands by itself. */
 import * as O from 'fp-ts/lib/Option.js';
 import { parseStored, type Publication } from '../protocol/publication.js';
 import { NO_POSITION, parseId, type LogPosition } from '../protocol/position.js';

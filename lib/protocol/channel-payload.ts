@@ -1,8 +1,8 @@
 /**
  * What comes on a room's channel (contract section 5): another pod's message, or any program's. Nothing in
- * it tells the two apart: a message is a pod's own when the log holds it (`broker/repair.ts`). What the log
- * does not hold is told to members in other words: under an id of ours and with the fields that we know,
- * never as the bytes that came.
+ * it tells the two apart: a message is a pod's own when the log holds it (`broker/cluster/confirmation.ts`).
+ * What the log does not hold reaches members in another form (`broker/cluster/unlogged.ts`): under an id of
+ * ours and with the fields that we know, never as the bytes that came.
  */
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';

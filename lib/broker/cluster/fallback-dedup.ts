@@ -2,7 +2,7 @@
  * Messages that members of this pod got already though their publish may have run: when Redis says one after all, it is
  * not said again. The 20 bits of the id alone would collide once in a million messages, so a digest of what stands behind
  * the id must be the same too. Kept for as long as a log may still say it. Bounded by number; of those that were let go only
- * bits are left (`let-go.ts`), and what may be one of them is told as a gap rather than said twice.
+ * bits are left (`bloom.ts`), and what may be one of them is told as a gap rather than said twice.
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../clock.js';

@@ -10,7 +10,7 @@ const PROBES = 4;
 const WITHIN_MS = 10_000;
 /** Whoever may publish on the channel can say anything. */
 const MAX_LIVES = 8;
-/** As `probe.ts` writes it: life, number, time. */
+/** As `health-probe.ts` writes it: life, number, time. */
 const PROBE = /^([0-9a-z]{1,8}) \d+ [\d.]+$/;
 
 /** Takes what came on the pod's channel and is not its own; answers whether it shows a namesake that lives. */

@@ -1,7 +1,7 @@
 /**
  * Delivers from the reorder buffer: what is confirmed, what the log's page fills in, and what the log does
- * not have. It owns no state of its own: the order is in `sequence.ts`, the messages are in `reorder-
- * buffer.ts`.
+ * not have. It owns no state of its own: the order is in `sequence.ts`, the messages are in
+ * `reorder-buffer.ts`.
  */
 import type { Page } from '../../history/page.js';
 import { GLOBAL, type LogPosition, type Room } from '../../protocol/position.js';

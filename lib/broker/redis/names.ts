@@ -1,5 +1,5 @@
 /**
- * How channels and keys are called in Redis. The port (`bus.ts`) knows the names of contract section 5; a prefix stands
+ * How channels and keys are called in Redis. The port (`port.ts`) knows the names of contract section 5; a prefix stands
  * before them in Redis alone, so that two services on one Redis neither hear nor overwrite each other.
  *
  * A key hashes with its channel, for scripts on a Cluster, so the channel's whole name stands in its braces; and it

@@ -1,7 +1,7 @@
 /**
  * What the broker of many pods needs of Redis, and no more: a port, so that the same broker runs on one Redis, behind
- * Sentinel, on a Cluster, and on a model of Redis in virtual time. A bus has no policy: it neither waits nor retries
- * nor falls back; `broker/pods.ts` does.
+ * Sentinel, on a Cluster, and on a model of Redis in virtual time. The port has no policy: it neither waits nor retries
+ * nor falls back; `broker/cluster/` does.
  */
 import type { Either } from 'fp-ts/lib/Either.js';
 import type { Observable } from 'rxjs';

@@ -1,7 +1,8 @@
 /**
  * Where logs stand, asked for all rooms of a turn in one call: each message of another pod asks
- * (`repair.ts`), and a call costs Node more than Redis. On a Cluster a script has keys of one slot, so
- * there a room is a call. A room that asks alone needs no script, which takes Redis three times as long.
+ * (`broker/cluster/log-questions.ts`), and a call costs Node more than Redis. On a Cluster a script has keys
+ * of one slot, so there a room is a call. A room that asks alone needs no script, which takes Redis three
+ * times as long.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import { Observable } from 'rxjs';

@@ -1,5 +1,5 @@
 /**
- * A room's log inside Redis: its keys, and the scripts that read it. `publish-script.ts` writes it.
+ * A room's log inside Redis: its keys, and the scripts that read it. `publish.ts` writes it.
  *
  *   {channel}:pos       hash: e the epoch's tag, o the offset reached, t the latest ms, i the id of the last logged message,
  *                       a a ms that no entry of the log is older than, but for the one that was let go last
