@@ -1,6 +1,6 @@
 /**
  * Bodies of requests: read by ourselves from the socket, as the framework's parsers know nothing of `__proto__`, depth and
- * lone surrogates that the codec must see. All that are under way are bounded together; each counts until its answer is known.
+ * lone surrogates that `protocol/` must see. All that are under way are bounded together; each counts until its answer is known.
  */
 import { type Either, left, right } from 'fp-ts/lib/Either.js';
 import type { IncomingMessage, ServerResponse } from 'node:http';

@@ -93,7 +93,7 @@ export const routes =
         : refuse(wrong);
     };
 
-    // the endpoint reads its body; the framework's parser would change it, or refuse what the codec takes
+    // the endpoint reads its body; the framework's parser would change it, or refuse what `protocol/` takes
     http.removeAllContentTypeParsers();
     http.addContentTypeParser('*', (_request, _payload, done) => done(null));
     http.addHook('onSend', async (request, reply) => {

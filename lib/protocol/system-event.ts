@@ -1,6 +1,6 @@
 /**
  * What the server says of itself: control messages and errors, their fields and their closed sets of codes
- * (docs/protocol.md, section 5). Encoding them is the codec's.
+ * (docs/protocol.md, section 5). `payload.ts` encodes them.
  */
 
 /** Why messages may have been missed: trimmed, new epoch, not known, nobody carried them, more than can be kept. */
