@@ -64,7 +64,7 @@ export const roomMembers = (deps: MembersDeps): Members => {
   const effectiveScope = (): 'pod' | undefined =>
     channel.scope() === 'pod' || deps.status()._tag === 'Degraded' ? 'pod' : undefined;
 
-  const caughtUp = catchUp({ ...deps, sendGap, isPodOnly: () => effectiveScope() === 'pod' });
+  const caughtUp = catchUp({ ...deps, isPodOnly: () => effectiveScope() === 'pod' });
 
   const joiningOf = (membership: Membership | undefined): Joining | undefined => {
     // mostly nobody is on the way in
