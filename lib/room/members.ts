@@ -57,7 +57,7 @@ export interface MembersDeps {
 }
 
 export const roomMembers = (deps: MembersDeps): Members => {
-  const { room, broker, channel, fanOut, presence, emit, sendGap } = deps;
+  const { room, broker, channel, fanOut, presence, emit } = deps;
   const isGlobal = room === GLOBAL;
   const states = new Map<Membership, MemberState>();
 
