@@ -1,0 +1,348 @@
+/** A channel whose log holds what it missed: the log is read, and its messages come in their order. */
+import { right } from 'fp-ts/lib/Either.js';
+import { NEVER, Observable, of } from 'rxjs';
+import t from 'tap';
+import { at, byHand, FRESH, logged, name, open, topAt } from '../../support/channel-world.js';
+
+t.test('a hole is read from the log, and nobody notices', async (t) => {
+  const b = logged();
+  b.top$ = of(right(topAt(1, 11)));
+  b.hear(at(1, 6), at(1, 9), at(1, 10), at(1, 11));
+  b.says(at(1, 12));
+  b.hear(at(1, 8));
+  t.same(b.told, ['1:6', '1:7', '1:8', '1:9', '1:10', '1:11', '1:12']);
+  t.equal(b.settled.at(-1), true);
+});
+
+t.test('subscribed again: what was said meanwhile comes first, page by page', async (t) => {
+  const b = logged();
+  b.push({ _tag: 'Unsubscribed' });
+  b.hear(at(1, 5, { outside: true }));
+  b.top$ = of(right(topAt(1, 600)));
+  b.push({ _tag: 'Subscribed' });
+  b.says(at(1, 601));
+  b.clock.advance(100);
+  const expected = Array.from({ length: 596 }, (_, i) => `1:${i + 6}`);
+  t.same(b.told, ['1:5 outside', ...expected]);
+  t.ok(b.reads <= 5, `${b.reads} reads`);
+});
+
+t.test(
+  'when a message is no news, then all of it is read all the same, as it is counted',
+  async (t) => {
+    const b = logged();
+    const read: string[] = [];
+    b.whole = (publication) => {
+      read.push(name(publication));
+      return publication;
+    };
+    b.says(at(1, 6));
+    t.same(read, [], 'what the log has is not');
+    b.hear(at(1, 6));
+    b.hear(at(1, 2, { nonce: 4 }));
+    b.clock.advance(1_000);
+    t.same(read, ['1:6', '1:2#4']);
+  },
+);
+
+t.test(
+  'when the log does not hold a message, then all of it is read, and it is passed on as what that says',
+  async (t) => {
+    const b = logged();
+    b.whole = ({ id }) => {
+      if (id.nonce === 4) return at(3, 90, { nonce: 5 });
+      return undefined;
+    };
+    b.hear(at(1, 6, { nonce: 4 }), at(1, 6, { nonce: 7 }));
+    b.says(at(1, 6));
+    t.same(b.told, ['foreign 3:90#5', '1:6']);
+  },
+);
+
+t.test('what the log has lost of a hole is told, the rest is said', async (t) => {
+  const b = logged();
+  b.first = 8;
+  b.top$ = of(right(topAt(1, 10)));
+  b.hear(at(1, 10));
+  t.same(b.told, ['Gap expired 1:7', '1:8', '1:9', '1:10']);
+});
+
+t.test(
+  'Redis went back and has grown past our place: seen by the entry at our place',
+  async (t) => {
+    const b = logged();
+    b.push({ _tag: 'Unsubscribed' });
+    b.entry = ({ tag }, offset) => at(tag, offset, { nonce: 9 });
+    b.top$ = of(right(topAt(1, 9, { nonce: 9 })));
+    b.push({ _tag: 'Subscribed' });
+    t.equal(b.renewals, 1);
+    t.same(b.told, [`Gap log_lost ${FRESH}:0`]);
+  },
+);
+
+t.test('a new epoch is said from its start', async (t) => {
+  const b = logged();
+  b.push({ _tag: 'Unsubscribed' });
+  b.top$ = of(right(topAt(2, 3)));
+  b.push({ _tag: 'Subscribed' });
+  b.says(at(2, 4));
+  b.clock.advance(10);
+  t.same(b.told, ['Gap log_lost 2:0', '2:1', '2:2', '2:3', '2:4']);
+});
+
+t.test(
+  "what was passed as a stranger's and has its place after all is news to who came since",
+  async (t) => {
+    const b = logged();
+    b.top$ = of(right(topAt(1, 5)));
+    b.hear(at(1, 7));
+    t.same(b.told, ['foreign 1:7'], 'not in the log that answered');
+    b.top$ = of(right(topAt(1, 7)));
+    b.push({ _tag: 'Poll' });
+    b.clock.advance(300);
+    t.same(b.told, ['foreign 1:7', '1:6', 'Echoed 1:7']);
+  },
+);
+
+t.test('another message under the id of one that was passed is no repeat of it', async (t) => {
+  const b = logged();
+  b.hear(at(1, 6, { bytes: 11 }));
+  t.same(b.told, ['foreign 1:6']);
+  b.says(at(1, 6), at(1, 7));
+  t.same(b.told, ['foreign 1:6', '1:6', '1:7']);
+});
+
+t.test(
+  'an epoch that comes back goes on where we left it: nothing of it is said twice',
+  async (t) => {
+    const b = logged();
+    b.says(at(1, 6));
+    b.push({ _tag: 'Unsubscribed' });
+    b.top$ = of(right(topAt(2, 1)));
+    b.push({ _tag: 'Subscribed' });
+    b.says(at(2, 2));
+    b.push({ _tag: 'Unsubscribed' });
+    b.top$ = of(right(topAt(1, 8)));
+    b.push({ _tag: 'Subscribed' });
+    b.says(at(1, 9));
+    t.same(b.told, [
+      ...['1:6', 'Gap log_lost 2:0', '2:1', '2:2'],
+      ...['Gap log_lost 1:6', '1:7', '1:8', '1:9'],
+    ]);
+    b.push({ _tag: 'Unsubscribed' });
+    b.top$ = of(right(topAt(2, 2)));
+    b.push({ _tag: 'Subscribed' });
+    t.same(b.told.slice(8), ['Gap log_lost 2:2'], 'and again');
+  },
+);
+
+t.test('an epoch that comes back as it was before we left it: a new one', async (t) => {
+  const b = logged();
+  b.says(at(1, 6), at(2, 1));
+  b.told.length = 0;
+  // restored from an older file
+  b.push({ _tag: 'Unsubscribed' });
+  b.top$ = of(right(topAt(1, 4)));
+  b.push({ _tag: 'Subscribed' });
+  t.same(b.told, [`Gap log_lost ${FRESH}:0`]);
+  t.equal(b.renewals, 1);
+});
+
+t.test('an epoch that comes back with another message at our place: a new one', async (t) => {
+  const b = logged();
+  b.says(at(1, 6), at(2, 1));
+  b.told.length = 0;
+  b.push({ _tag: 'Unsubscribed' });
+  b.entry = ({ tag }, offset) => at(tag, offset, { nonce: 9 });
+  b.top$ = of(right(topAt(1, 9, { nonce: 9 })));
+  b.push({ _tag: 'Subscribed' });
+  t.same(b.told, ['Gap log_lost 1:6', `Gap log_lost ${FRESH}:0`]);
+});
+
+t.test('reached again after an outage: not settled until the log was read', async (t) => {
+  const b = logged();
+  const { answer$, give } = byHand();
+  b.top$ = answer$;
+  b.push({ _tag: 'Degraded' });
+  b.push({ _tag: 'Recovered', since: b.clock.scheduler.now() - 3 });
+  t.equal(b.settled.at(-1), false);
+  give(topAt(1, 7));
+  t.same(b.told, ['1:6', '1:7']);
+  t.equal(b.settled.at(-1), true);
+  b.reads = 0;
+  b.push({ _tag: 'Recovered', since: b.clock.scheduler.now() - 3 });
+  t.equal(b.reads, 0, 'it has been read since');
+});
+
+t.test('an echo in the log takes its place likewise', async (t) => {
+  const b = logged(({ id }) => id.offset === 7);
+  b.top$ = of(right(topAt(1, 8)));
+  b.hear(at(1, 8));
+  t.same(b.told, ['1:6', 'Echoed 1:7', '1:8']);
+});
+
+t.test(
+  'a quiet room is looked after: what nobody heard is said, and what is heard meanwhile waits for nothing',
+  async (t) => {
+    const b = logged();
+    b.top$ = of(right(topAt(1, 7)));
+    b.push({ _tag: 'Poll' });
+    t.same(b.told, [], 'it may be on its way');
+    b.clock.advance(300);
+    t.same(b.told, ['1:6', '1:7']);
+    const { answer$, give } = byHand();
+    b.top$ = answer$;
+    b.push({ _tag: 'Poll' });
+    b.push({ _tag: 'Placed', ids: [at(1, 8).id] });
+    b.hear(at(1, 8));
+    t.same(b.told, ['1:6', '1:7', '1:8'], 'not held');
+    give(topAt(1, 7));
+    t.equal(b.renewals, 0, 'an answer of before is none');
+    b.says(at(1, 9));
+    t.same(b.told, ['1:6', '1:7', '1:8', '1:9']);
+  },
+);
+
+t.test(
+  'a quiet room is asked where it stands, and read once a minute, which keeps its place in Redis',
+  async (t) => {
+    const b = logged();
+    for (let i = 0; i < 30; i++) {
+      b.push({ _tag: 'Poll' });
+      b.clock.advance(4_000);
+    }
+    t.ok(b.reads === 1 || b.reads === 2, `${b.reads} reads in two minutes`);
+    t.equal(b.asks + b.reads, 30);
+    t.same(b.told, []);
+  },
+);
+
+t.test('what did not fit is read from the log: nothing is missing', async (t) => {
+  const b = logged();
+  const { answer$, give } = byHand();
+  b.top$ = answer$;
+  for (let offset = 7; offset < 3_007; offset += 1) b.hear(at(1, offset));
+  b.top$ = of(right(topAt(1, 3_006)));
+  give(topAt(1, 7));
+  b.clock.advance(1_000);
+  t.same(
+    b.told,
+    Array.from({ length: 3_001 }, (_, i) => `1:${i + 6}`),
+  );
+});
+
+t.test('what shows a place that we have not come to waits for what lies between', async (t) => {
+  const b = logged();
+  b.top$ = of(right(topAt(1, 8)));
+  b.hear(at(1, 8, { outside: true }));
+  b.clock.advance(300);
+  b.says(at(1, 9));
+  t.same(b.told, ['1:6', '1:7', '1:8', '1:8 outside', '1:9']);
+});
+
+t.test(
+  'when a poll reads the log and is answered later, then what it has more is delivered',
+  async (t) => {
+    const b = open();
+    b.clock.advance(60_000);
+    const { answer$, give } = byHand();
+    b.top$ = answer$;
+    b.first = 1;
+    b.push({ _tag: 'Poll' });
+    t.equal(b.reads, 1);
+    b.top$ = of(right(topAt(1, 7)));
+    give(topAt(1, 7));
+    t.same(b.told, [], 'their pushes may be on their way');
+    b.clock.advance(250);
+    t.same(b.told, ['1:6', '1:7']);
+  },
+);
+
+t.test(
+  "when another program's message waits for the log, then what came behind it waits too",
+  async (t) => {
+    const b = open();
+    const first = byHand();
+    const second = byHand();
+    b.top$ = first.answer$;
+    b.hear(at(44, 9));
+    b.top$ = second.answer$;
+    b.hear(at(1, 6, { nonce: 3 }), at(44, 10), at(1, 7, { nonce: 3 }));
+    b.push({ _tag: 'Placed', ids: [at(1, 6, { nonce: 3 }).id, at(1, 7, { nonce: 3 }).id] });
+    t.same(b.told, []);
+    first.give(topAt(1, 7, { nonce: 3 }));
+    t.same(b.told, ['foreign 44:9', '1:6#3'], 'the second came behind the question');
+    second.give(topAt(1, 7, { nonce: 3 }));
+    t.same(b.told.slice(2), ['foreign 44:10', '1:7#3']);
+    t.equal(b.asks, 2);
+    t.equal(b.reads, 0);
+  },
+);
+
+t.test(
+  'when the question about a message fails, then what came behind it waits no longer',
+  async (t) => {
+    const b = open();
+    b.top$ = NEVER;
+    b.hear(at(44, 9), at(1, 6, { nonce: 3 }));
+    b.push({ _tag: 'Placed', ids: [at(1, 6, { nonce: 3 }).id] });
+    b.clock.advance(3_900);
+    t.same(b.told, []);
+    b.clock.advance(200);
+    t.same(b.told, ['1:6#3']);
+    b.hear(at(1, 7, { nonce: 3 }));
+    b.top$ = of(right(topAt(1, 7, { nonce: 3 })));
+    b.clock.advance(5_000);
+    t.same(b.told, ['1:6#3', 'foreign 44:9', '1:7#3']);
+  },
+);
+
+t.test(
+  'when a neighbour floods a channel, then all pods have one order, and none waits long',
+  async (t) => {
+    for (let seed = 1; seed <= 40; seed++) {
+      let state = seed;
+      const random = (): number => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
+      const pods = [open(), open(), open()];
+      for (const b of pods) b.first = 1;
+      let top = topAt(1, 5);
+      for (const b of pods)
+        b.top$ = new Observable((out) => {
+          // to Redis, and back
+          const there = Math.floor(random() * 5);
+          const back = Math.floor(random() * 20);
+          out.add(
+            b.clock.scheduler.schedule(() => {
+              const answer = right(top);
+              out.add(b.clock.scheduler.schedule(() => out.next(answer), back));
+            }, there),
+          );
+        });
+      for (let turn = 0; turn < 60; turn++) {
+        const offset = top.offset + 1;
+        const kind = random();
+        const forged = { nonce: turn + 10, ms: 900_000 };
+        const message =
+          kind < 0.4
+            ? at(1, offset)
+            : kind < 0.7
+              ? at(44, turn)
+              : at(1, offset + (random() < 0.5 ? 900 : -3), forged);
+        if (kind < 0.4) top = topAt(1, offset);
+        const late = Math.floor(random() * 4);
+        for (const [i, b] of pods.entries()) {
+          const { clock } = b;
+          // pushed to all in one order; the sender's own answer overtakes what it likes
+          clock.scheduler.schedule(() => b.hear(message), 10);
+          if (kind < 0.4 && turn % 3 === i)
+            clock.scheduler.schedule(() => b.push({ _tag: 'Placed', ids: [message.id] }), late * 4);
+        }
+        for (const { clock } of pods) clock.advance(1 + late);
+      }
+      for (const { clock } of pods) clock.advance(2_000);
+      const [one, ...others] = pods;
+      for (const other of others) t.same(other.told, one?.told, `seed ${seed}`);
+      t.equal(one?.told.filter((told) => /^1:\d+$/.test(told)).length, top.offset - 5);
+    }
+  },
+);
