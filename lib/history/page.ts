@@ -17,6 +17,11 @@ export interface Page {
    * nobody knows.
    */
   readonly beforeMs?: number | undefined;
+  /**
+   * When this epoch was found in place of another, Unix ms: messages of the other are in no log. Undefined where nobody
+   * had another.
+   */
+  readonly renewedMs?: number | undefined;
   /** By offset, without holes, from the offset asked for or `first`, whichever is higher. */
   readonly entries: readonly Publication[];
 }
@@ -43,7 +48,7 @@ export const pageOf = (
   first: number,
   from: number,
   frames: readonly Buffer[],
-  beforeMs?: number,
+  { beforeMs, renewedMs }: Pick<Page, 'beforeMs' | 'renewedMs'> = {},
 ): Page => {
   const start = Math.max(from, first);
   const entries: Publication[] = [];
@@ -59,8 +64,11 @@ export const pageOf = (
     else if (entries.length > 0) break;
     else bad += 1;
   }
-  if (bad > 0) return { top, first: start + bad, entries };
-  return beforeMs === undefined ? { top, first, entries } : { top, first, beforeMs, entries };
+  const ofEpoch = renewedMs === undefined ? { top } : { top, renewedMs };
+  if (bad > 0) return { ...ofEpoch, first: start + bad, entries };
+  return beforeMs === undefined
+    ? { ...ofEpoch, first, entries }
+    : { ...ofEpoch, first, beforeMs, entries };
 };
 
 /**

@@ -248,6 +248,28 @@ export const behaves = async (test: Test, kind: Kind): Promise<void> => {
     );
   });
 
+  await test.test(
+    'when a pod has had another epoch, then all are told when that was found',
+    async (t) => {
+      await sayAll(a.bus, 'other-epoch', texts(1, 'o'));
+      const { tag } = await right(a.bus.top('other-epoch', 21));
+      t.equal(
+        (await right(a.bus.page('other-epoch', 1, 1, 22))).renewedMs,
+        undefined,
+        'it had none',
+      );
+      t.equal(
+        (await right(a.bus.page('other-epoch', 1, 1, 22, tag))).renewedMs,
+        undefined,
+        'the same',
+      );
+      const found = await right(a.bus.page('other-epoch', 1, 1, 22, tag === 23 ? 24 : 23));
+      t.ok(Math.abs((found.renewedMs ?? 0) - Date.now()) < 60_000);
+      t.match(found.top, { tag, offset: 1 }, 'the epoch is as it was');
+      t.equal((await right(b.bus.peek('other-epoch', 1, 1))).renewedMs, found.renewedMs);
+    },
+  );
+
   await test.test('an epoch is made once, and replaced only by who knows it', async (t) => {
     const made = await right(a.bus.top('epoch', 11));
     t.match(made, { tag: 11, offset: 0, id: null });
@@ -264,6 +286,8 @@ export const behaves = async (test: Test, kind: Kind): Promise<void> => {
       { tag: 13, offset: 0, id: null },
       'too late: the other was first',
     );
+    const renewed = (await right(a.bus.page('epoch', 1, 0, 1))).renewedMs ?? 0;
+    t.ok(Math.abs(renewed - Date.now()) < 60_000, 'when it was renewed is kept');
     await sayAll(a.bus, 'epoch', texts(1, 'f'));
     t.match(await right(b.bus.top('epoch', 1)), { tag: 13, offset: 1 });
   });

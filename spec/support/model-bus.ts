@@ -192,8 +192,8 @@ export const modelBus = (
       command('publish', false, () => redis.publish(room, drafts, nonces, tag, deadline, call)),
     position: (room) => command('position', false, () => redis.standing(room)),
     top: (room, tag) => command('top', false, () => redis.top(room, tag)),
-    page: (room, from, most, tag) =>
-      command('page', false, () => redis.page(room, from, most, tag)),
+    page: (room, from, most, tag, known) =>
+      command('page', false, () => redis.page(room, from, most, tag, known)),
     peek: (room, from, most) => command('peek', false, () => redis.peek(room, from, most)),
     renew: (room, old, tag) => command('renew', false, () => redis.renew(room, old, tag)),
     members: (room, own) => command('members', false, () => redis.members(room, serverId, own)),

@@ -40,6 +40,7 @@ interface Log {
   ms: number;
   id: string | null;
   readonly entries: Entry[];
+  renewedMs?: number | undefined;
 }
 
 interface Key {
@@ -77,7 +78,7 @@ export interface ModelRedis {
   /** Reads alone, and so whatever it refuses. */
   standing(room: Room): Reply<LogPosition | undefined>;
   top(room: Room, tag: number): Reply<LogPosition>;
-  page(room: Room, from: number, most: number, tag: number): Reply<Page>;
+  page(room: Room, from: number, most: number, tag: number, known?: number): Reply<Page>;
   peek(room: Room, from: number, most: number): Reply<Page>;
   renew(room: Room, old: number, tag: number): Reply<LogPosition>;
   members(room: Room, serverId: string, own: number | undefined): Reply<number>;
@@ -205,6 +206,15 @@ export const modelRedis = (
       if (before === undefined) logs.delete(room);
       else isOf(before);
     });
+    return log;
+  };
+
+  /** Who had another epoch has found this one. */
+  const found = (log: Log, known: number | undefined): Log => {
+    const { renewedMs } = log;
+    if (known === undefined || known === log.tag) return log;
+    log.renewedMs = now();
+    wrote(() => void (log.renewedMs = renewedMs));
     return log;
   };
 
@@ -347,7 +357,7 @@ export const modelRedis = (
     }
     const first = all[0]?.offset ?? log.offset + 1;
     const beforeMs = log.entries.find(({ offset }) => offset === first - 1)?.ms;
-    const page = { top: topOf(log), first, entries };
+    const page = { top: topOf(log), first, entries, renewedMs: log.renewedMs };
     return first > log.offset || beforeMs === undefined ? page : { ...page, beforeMs };
   };
 
@@ -401,7 +411,8 @@ export const modelRedis = (
         : right(log && topOf(log));
     },
     top: (room, tag) => reading(room, tag, topOf),
-    page: (room, from, most, tag) => reading(room, tag, (log) => pageOf(room, log, from, most)),
+    page: (room, from, most, tag, known) =>
+      reading(room, tag, (log) => pageOf(room, found(log, known), from, most)),
     peek: (room, from, most) => {
       const error = spoilt.has(room) ? refusal(room) : undefined;
       const log = logs.get(room);
@@ -412,7 +423,7 @@ export const modelRedis = (
       const error = refusal(room);
       if (error !== undefined) return left(error);
       const log = logOf(room, tag);
-      return right(topOf(log.tag === old ? begin(room, tag, log.ms) : log));
+      return right(topOf(found(log.tag === old ? begin(room, tag, log.ms) : log, old)));
     },
     members: (room, serverId, own) => {
       const error = refusal();

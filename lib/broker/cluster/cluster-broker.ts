@@ -122,6 +122,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
     subscriptions: channelSubscriptions,
     publisher: roomPublisher,
     fallbackDedup: dedup,
+    epochs: knownEpochs,
     position: (room) => position(bus.position(room)),
     isDegraded: () => status$.value._tag === 'Degraded',
     reached: (room, to) => {

@@ -1,16 +1,21 @@
 /**
- * When a room's log began anew, as this pod saw it: whoever goes on from a time of before that cannot say of
- * which epoch it had what, so it is told `gap`. Bounded by number: of a room that was let go nothing is
- * known.
+ * When the log of a room began anew: a client that resumes by a time of before that is sent `gap`, as its time does not
+ * say of which epoch it had what. The pod finds a new epoch itself, or reads in Redis that another pod found it, so a pod
+ * that has just started knows it too. Bounded by number: the room that was opened or found new first is let go.
  */
+import type { Page } from '../../history/page.js';
 import { type Position, type Room } from '../../protocol/position.js';
 import { LAG_MS, type Resume, untoldOf } from '../../protocol/resume.js';
 import type { Missed } from '../fallback-log.js';
 
 export interface Epochs {
+  /** The epoch that this pod has had last; undefined: none. */
+  readonly tagOf: (room: Room) => number | undefined;
+  /** A page of the room's log was read. */
+  readonly read: (room: Room, page: Pick<Page, 'top' | 'renewedMs'>) => void;
   /** A room's log stands there now. */
-  readonly reached: (room: Room, place: Position) => void;
-  /** The log began anew after the time that somebody goes on from. */
+  readonly reached: (room: Room, position: Position) => void;
+  /** The log began anew after the time from which a client resumes. */
   readonly missed: (room: Room, resume: Resume) => Missed | undefined;
 }
 
@@ -26,19 +31,32 @@ const MAX_ROOMS = 16_384;
 export const epochs = ({ now }: { readonly now: () => number }): Epochs => {
   /** In the order in which they were opened or turned. */
   const rooms = new Map<Room, Known>();
+
+  const set = (room: Room, tag: number, renewedMs: number | undefined): void => {
+    rooms.delete(room);
+    const turned =
+      renewedMs === undefined ? undefined : { at: renewedMs, reason: 'log_lost' as const };
+    rooms.set(room, { tag, turned });
+    if (rooms.size <= MAX_ROOMS) return;
+    for (const oldest of rooms.keys()) {
+      rooms.delete(oldest);
+      return;
+    }
+  };
+
+  const reached = (room: Room, tag: number): void => {
+    const before = rooms.get(room);
+    if (tag !== before?.tag) set(room, tag, before && now());
+  };
+
   return {
-    reached: (room, { tag }) => {
-      const before = rooms.get(room);
-      if (tag === before?.tag) return;
-      rooms.delete(room);
-      const turned = before && { at: now(), reason: 'log_lost' as const };
-      rooms.set(room, { tag, turned });
-      if (rooms.size <= MAX_ROOMS) return;
-      for (const oldest of rooms.keys()) {
-        rooms.delete(oldest);
-        return;
-      }
+    tagOf: (room) => rooms.get(room)?.tag,
+    read: (room, { top: { tag }, renewedMs }) => {
+      reached(room, tag);
+      const known = rooms.get(room)?.turned?.at ?? Number.NEGATIVE_INFINITY;
+      if (renewedMs !== undefined && renewedMs > known) set(room, tag, renewedMs);
     },
+    reached: (room, { tag }) => reached(room, tag),
     missed: (room, resume) => {
       const turned = rooms.get(room)?.turned;
       return turned !== undefined &&

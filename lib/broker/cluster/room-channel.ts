@@ -11,6 +11,7 @@ import type { BrokerEvent, ChannelEvent } from '../index.js';
 import { channelOf, type RedisPort, type RedisReply } from '../redis/port.js';
 import type { Channels, OpenChannel } from './channels.js';
 import type { FallbackDedup } from './fallback-dedup.js';
+import type { Epochs } from './epochs.js';
 import type { LocalIds } from './local-ids.js';
 import type { RawEvent } from './channel-events.js';
 import { orderedChannel } from './ordered-channel.js';
@@ -27,6 +28,7 @@ export interface RoomChannelDeps {
   readonly subscriptions: Subscriptions;
   readonly publisher: Publisher;
   readonly fallbackDedup: FallbackDedup;
+  readonly epochs: Epochs;
   /** Where a log stands, answered in time whatever Redis does. */
   readonly position: (room: Room) => RedisReply<LogPosition | undefined>;
   readonly isDegraded: () => boolean;
@@ -38,7 +40,7 @@ export interface RoomChannelDeps {
 }
 
 export const roomChannel = (room: Room, deps: RoomChannelDeps): Observable<ChannelEvent> => {
-  const { bus, clock, channels, ids, publisher, subscriptions, emit } = deps;
+  const { bus, clock, channels, epochs, ids, publisher, subscriptions, emit } = deps;
   const { random } = clock;
   const dropped = (detail: string): void => emit({ _tag: 'PayloadDropped', detail });
 
@@ -75,7 +77,10 @@ export const roomChannel = (room: Room, deps: RoomChannelDeps): Observable<Chann
         clock,
         timeoutMs: deps.timeoutMs,
         readEveryMs: deps.readEveryMs,
-        page: (from, most) => bus.page(room, from, most, drawTag(random)),
+        page: (from, most) =>
+          bus
+            .page(room, from, most, drawTag(random), epochs.tagOf(room))
+            .pipe(tap((answer) => isRight(answer) && epochs.read(room, answer.right))),
         renew: (old) => bus.renew(room, old, otherTag(old, random)),
         position: () => deps.position(room),
         isUnderWay: ({ id }) => publisher.isUnderWay(room, id),

@@ -77,10 +77,11 @@ export const redisCommands = (
     from: number,
     most: number,
     tag: number | '',
+    known: number | '' = '',
   ): RedisReply<Page> =>
     answer(
       async () => {
-        const args = [tag, positionTtlMs, '', from, most, PAGE_BYTES, logMessages, logTtlMs];
+        const args = [tag, positionTtlMs, '', from, most, PAGE_BYTES, logMessages, logTtlMs, known];
         try {
           return await run(script, logKeys(room), args);
         } catch (thrown) {
@@ -127,7 +128,7 @@ export const redisCommands = (
       askOne: (key) => fields(key, POSITION_FIELDS),
     }),
     top: (room, tag) => read(page, room, 0, 0, tag).pipe(map(E.map((page) => page.top))),
-    page: (room, from, most, tag) => read(page, room, from, most, tag),
+    page: (room, from, most, tag, known) => read(page, room, from, most, tag, known),
     peek: (room, from, most) => read(peek, room, from, most, ''),
     renew: (room, old, tag) =>
       answer(() => run(renew, logKeys(room), [tag, positionTtlMs, old]), topOf),

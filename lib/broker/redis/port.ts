@@ -113,8 +113,11 @@ export interface RedisPort {
   position(room: Room): RedisReply<LogPosition | undefined>;
   /** The top of a room's log, whose epoch is made with `tag` if there is none. */
   top(room: Room, tag: number): RedisReply<LogPosition>;
-  /** Some of a room's log (`lib/history/index.ts`), whose epoch is made with `tag` if there is none. */
-  page(room: Room, from: number, most: number, tag: number): RedisReply<Page>;
+  /**
+   * Some of a room's log (`lib/history/index.ts`), whose epoch is made with `tag` if there is none. `known` is the epoch
+   * that the pod has had: should the log's be another, Redis keeps when that was found (`renewedMs`).
+   */
+  page(room: Room, from: number, most: number, tag: number, known?: number): RedisReply<Page>;
   /** The same without making an epoch: `NO_LOG` where there is none. Writes nothing. */
   peek(room: Room, from: number, most: number): RedisReply<Page>;
   /** Starts a new epoch with `tag` at offset 0 if the log's is still `old`; answers the top afterwards. */

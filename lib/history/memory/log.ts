@@ -169,7 +169,7 @@ export const memoryLog = ({ wall, messages, ttlMs }: MemoryLogOptions): MemoryLo
       if (shelf === undefined || shelf.first === shelf.end)
         return pageOf(top, top.offset + 1, from, []);
       const { first, beforeMs } = shelf;
-      return pageOf(top, first, from, framesFrom(shelf, Math.max(from, first), most), beforeMs);
+      return pageOf(top, first, from, framesFrom(shelf, Math.max(from, first), most), { beforeMs });
     },
     forget,
     size: () => {

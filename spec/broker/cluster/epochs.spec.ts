@@ -19,6 +19,27 @@ t.test('a time of before the new epoch is told, a later one and an id are not', 
   t.equal(known.missed('s', since(AT - 1)), undefined);
 });
 
+t.test(
+  'when another pod has found the new epoch, then a pod that has just started tells it too',
+  async (t) => {
+    const known = epochs({ now: () => AT });
+    known.read('r', { top: { ...place(2), id: null }, renewedMs: AT - 9_000 });
+    known.reached('r', place(2));
+    t.equal(known.tagOf('r'), 2);
+    const missed = known.missed('r', since(AT - 10_000));
+    t.match(missed, { reason: 'log_lost' });
+    t.equal(known.missed('r', since(AT)), undefined, 'said in the new epoch');
+    known.read('r', { top: { ...place(2), id: null }, renewedMs: AT - 9_000 });
+    t.equal(known.missed('r', since(AT - 10_000)), missed, 'the same loss is not another one');
+    known.read('r', { top: { ...place(2), id: null } });
+    t.equal(
+      known.missed('r', since(AT - 10_000)),
+      missed,
+      'a page that lacks it takes nothing back',
+    );
+  },
+);
+
 t.test('when more rooms are known than fit, then nothing is known of the first', async (t) => {
   const known = epochs({ now: () => AT });
   for (const tag of [1, 2]) for (let i = 0; i <= 16_384; i++) known.reached(`r${i}`, place(tag));

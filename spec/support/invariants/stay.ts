@@ -107,6 +107,8 @@ export const stay = (deps: StayDeps): Stay => {
   /** What was passed over, and how that showed: what fills it may be known only later. */
   const holes: { readonly hole: Hole; readonly at: number; readonly what: string }[] = [];
   const after = resumed?._tag === 'After' ? resumed : undefined;
+  /** How far the client came in each epoch before. */
+  const cameTo = new Map(reached);
   let place: Place | undefined = after?.id;
   let base: Place | undefined;
   let first: Place | undefined;
@@ -210,13 +212,17 @@ export const stay = (deps: StayDeps): Stay => {
     before = word;
   };
 
+  /** Of what a time repeats to the client, something is trimmed: it has had it, or was told. */
+  const isRepeat = (tag: number, offset: number): boolean =>
+    resumed?._tag === 'Since' && offset <= (cameTo.get(tag) ?? 0) && deps.isTrimmed(tag, offset);
+
   const missing = ({ tag, from, to }: Hole, at: number, what: string): void => {
     const lost: number[] = [];
     for (let offset = from; offset <= Math.min(to, from + SEARCHED); offset++) {
       const isHeard = order
         .allAt(tag, offset)
         .some(({ saying }) => saying !== undefined && outside.has(saying));
-      if (!isHeard) lost.push(offset);
+      if (!isHeard && !isRepeat(tag, offset)) lost.push(offset);
     }
     if (lost.length === 0) return;
     const text = `${what}: ${lost.length} of ${roomText(room)} are missing from ${tag}/${lost[0]} on, and no gap was told`;

@@ -4,6 +4,7 @@
  *   {channel}:pos       hash: e the epoch's tag, o the offset reached, t the latest ms, i the id of the last logged message,
  *                       a a ms that no entry of the log is older than, but for the one that was let go last
  *                       b where all of a log was too old: tag, offset and ms of the last message of before
+ *                       r a ms: who had another epoch had found this one by then
  *   {channel}:log       stream: the entry OFFSET-0 is the payload as it was published
  *   {channel}:key:KEY   an idempotency key: the id that it got, then the digest of its data
  *
@@ -62,15 +63,21 @@ export const ONLY_EPOCH = `
 if tag and (tag < 1 or tag >= ${NO_EPOCH} or tag % 1 ~= 0) then tag = nil end`;
 
 const POSITION = `
-local pos = redis.call('HMGET', KEYS[1], 'e', 'o', 't', 'i', 'b')
+local pos = redis.call('HMGET', KEYS[1], 'e', 'o', 't', 'i', 'b', 'r')
 local tag, offset, ms, id = tonumber(pos[1]), tonumber(pos[2]) or 0, tonumber(pos[3]) or 0, pos[4] or ''${ONLY_EPOCH}`;
 
-const EPOCH = `
+/** `known`, Lua, is the epoch that the pod has had, if any. */
+const epoch = (known: string): string => `
+local had, renewed = tonumber(${known}), tonumber(pos[6])
 if not tag or tag == tonumber(ARGV[3]) then
   redis.call('XLEN', KEYS[2])
-  tag, offset, ms, id = tonumber(ARGV[1]), 0, math.max(now, ms), ''
-  redis.call('HSET', KEYS[1], 'e', tag, 'o', offset, 't', ms, 'i', '', 'a', '', 'b', '')
+  tag, offset, ms, id, renewed = tonumber(ARGV[1]), 0, math.max(now, ms), '', nil
+  redis.call('HSET', KEYS[1], 'e', tag, 'o', offset, 't', ms, 'i', '', 'a', '', 'b', '', 'r', '')
   redis.call('UNLINK', KEYS[2])
+end
+if had and had ~= tag then
+  renewed = now
+  redis.call('HSET', KEYS[1], 'r', renewed)
 end
 redis.call('PEXPIRE', KEYS[1], ${lives('ARGV[2]')})`;
 
@@ -78,7 +85,7 @@ redis.call('PEXPIRE', KEYS[1], ${lives('ARGV[2]')})`;
  * KEYS: pos, log. ARGV: tag for a new epoch, ms that the position lives, the tag to be replaced.
  * Answers tag, offset, ms and id ('' before the first message).
  */
-export const RENEW = `${POSITION}${EPOCH}
+export const RENEW = `${POSITION}${epoch('ARGV[3]')}
 return { tag, offset, ms, id }`;
 
 /** KEYS: pos of each room. Answers for each: tag, offset, ms and id, as they are; a text where it is of the wrong type. */
@@ -104,7 +111,7 @@ if first > 1 and first <= offset then
   local place, said = string.match(pos[5] or '', '^' .. tag .. ' (%d+) (%d+)$')
   if gone then before = ms_of(gone) elseif tonumber(place) == first - 1 then before = tonumber(said) end
 end
-local answer, count, bytes, at = { tag, offset, ms, id, first, before }, 0, 0, math.max(from, first)
+local answer, count, bytes, at = { tag, offset, ms, id, first, before, renewed or -1 }, 0, 0, math.max(from, first)
 while count < most and at <= offset do
   local some = redis.call('XRANGE', KEYS[2], at .. '-0', offset .. '-0', 'COUNT', math.min(16, most - count))
   if #some == 0 then
@@ -120,19 +127,20 @@ while count < most and at <= offset do
     bytes = bytes + #payload
     if count > 0 and bytes > limit then return answer end
     count, at = count + 1, there + 1
-    answer[6 + count] = payload
+    answer[7 + count] = payload
   end
 end
 return answer`;
 
 /**
  * KEYS: pos, log. ARGV: tag for a new epoch, ms that the position lives, '', the offset to read from, how many entries and
- * how many bytes of them at most, how many messages and for how many ms the log keeps.
- * Answers tag, offset, ms, id, the oldest offset that can be read, the ms of the message before that (-1: not known), then
- * payloads from there or `from` on. There is no hole in them: behind one the oldest that can be read begins.
+ * how many bytes of them at most, how many messages and for how many ms the log keeps, the epoch that the pod has had or ''.
+ * Answers tag, offset, ms, id, the oldest offset that can be read, the ms of the message before that (-1: not known), the ms
+ * when the epoch was found in place of another (-1: it was not), then payloads from the oldest or `from` on. There is no hole in them: behind one the oldest that can be read begins.
  */
-export const PAGE = `${POSITION}${EPOCH}${READ}`;
+export const PAGE = `${POSITION}${epoch('ARGV[9]')}${READ}`;
 
 /** The same without making an epoch: 0 where there is none. */
 export const PEEK = `${POSITION}
-if not tag then return 0 end${READ}`;
+if not tag then return 0 end
+local renewed = tonumber(pos[6])${READ}`;
