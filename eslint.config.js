@@ -2,6 +2,7 @@
 import rxjs from 'eslint-plugin-rxjs-x';
 import tseslint from 'typescript-eslint';
 import { finnish } from './eslint.finnish.js';
+import { names } from './eslint.names.js';
 
 const TIME =
   'take it from the Clock that is passed in: the whole cluster runs in virtual time in specs';
@@ -10,7 +11,7 @@ export default tseslint.config(
   { ignores: ['dist/', 'node_modules/', '.tap/', 'bench/build/', '**/*.cjs'] },
   {
     files: ['**/*.ts'],
-    plugins: { own: { rules: { finnish } } },
+    plugins: { own: { rules: { finnish, names } } },
     extends: [tseslint.configs.strictTypeChecked, rxjs.configs.recommended],
     languageOptions: {
       parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
@@ -63,6 +64,7 @@ export default tseslint.config(
       'rxjs-x/no-floating-observables': 'error',
       'rxjs-x/no-misused-observables': 'error',
       'no-console': 'error',
+      'own/names': 'error',
     },
   },
   {

@@ -74,7 +74,7 @@ export type HubEvent =
     }
   /** `members` connections were told that messages may be missing. */
   | {
-      readonly _tag: 'GapTold';
+      readonly _tag: 'GapSent';
       /** The empty name is the global log. */
       readonly room: Room;
       readonly reason: GapReason;

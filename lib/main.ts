@@ -11,12 +11,12 @@ const ENDED_BY_SIGNAL = 128;
 
 const stopped = new Promise<string>((resolve) => {
   const meaningOf = signals(() => performance.now());
-  const heard = (signal: NodeJS.Signals): void => {
+  const onSignal = (signal: NodeJS.Signals): void => {
     const meaning: Meaning = meaningOf(signal);
     if (meaning === 'drain') resolve(signal);
     else if (meaning === 'end') process.exit(ENDED_BY_SIGNAL + constants.signals[signal]);
   };
-  process.on('SIGTERM', heard).on('SIGINT', heard);
+  process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
 });
 
 const { daemon } = await import('./daemon.js');

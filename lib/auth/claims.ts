@@ -169,5 +169,5 @@ const rightsOf = (rooms: Claims['rooms'], scope: string | undefined): Rights => 
   return { join, publish, global: rooms.global === true, admin };
 };
 
-const roomsOf = (said: true | readonly string[] | undefined): Rooms =>
-  said === true ? 'all' : (said ?? []);
+const roomsOf = (claimed: true | readonly string[] | undefined): Rooms =>
+  claimed === true ? 'all' : (claimed ?? []);

@@ -13,7 +13,7 @@ export interface Waiter {
   onExpiry(): void;
 }
 
-const LOOK_MS = 10_000;
+const CHECK_MS = 10_000;
 const GRAIN_MS = 20;
 
 export class ExpiryTimer {
@@ -37,8 +37,8 @@ export class ExpiryTimer {
     this.timedFor = at;
     const ms = Math.ceil(at - this.clock.wall());
     this.timer = this.clock.scheduler.schedule(
-      () => this.look(),
-      Math.max(least, Math.min(ms, LOOK_MS)),
+      () => this.check(),
+      Math.max(least, Math.min(ms, CHECK_MS)),
     );
   }
 
@@ -48,7 +48,7 @@ export class ExpiryTimer {
     this.timedFor = Number.POSITIVE_INFINITY;
   }
 
-  private look(): void {
+  private check(): void {
     this.unwind();
     const now = this.clock.wall();
     const due: Waiter[] = [];

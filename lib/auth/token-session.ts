@@ -27,7 +27,7 @@ const NEVER = Number.POSITIVE_INFINITY;
 
 export class TokenSession implements Waiter {
   at = NEVER;
-  private told = false;
+  private notified = false;
   private subscriber: Subscriber<AuthState> | undefined = undefined;
 
   constructor(
@@ -47,7 +47,7 @@ export class TokenSession implements Waiter {
   /** Another token of the same user. */
   renew(identity: Identity): void {
     this.identity = identity;
-    this.told = false;
+    this.notified = false;
     this.expiries.leave(this);
     this.subscriber?.next({ _tag: 'Valid', identity });
     const { expiresAt } = identity;
@@ -55,10 +55,10 @@ export class TokenSession implements Waiter {
   }
 
   onExpiry(): void {
-    const { told } = this;
+    const { notified: notified } = this;
     const { expiresAt = NEVER } = this.identity;
-    if (told) return this.finish(ENDED);
-    this.told = true;
+    if (notified) return this.finish(ENDED);
+    this.notified = true;
     this.subscriber?.next({ _tag: 'Expiring', expiresAt });
     this.waitFor(expiresAt);
   }

@@ -39,7 +39,7 @@ export interface CatchUp {
 
 /** A word as it was heard; `by` is how the pod that said it knows its own, absent where no pod did. */
 export interface ReceivedCommand {
-  readonly word: ControlCommand;
+  readonly command: ControlCommand;
   readonly by: string | undefined;
 }
 
@@ -73,7 +73,7 @@ const Whom = new t.Type<string, string, unknown>(
 const By = t.partial({ by: t.string });
 const Named = t.type({ type: t.literal('disconnect') });
 /** One of the two: who names both meant something else. */
-const SaidDisconnect = t.union([
+const DisconnectCodec = t.union([
   t.intersection([Named, t.type({ connection: Whom }), t.partial({ user: t.undefined }), By]),
   t.intersection([Named, t.type({ user: Whom }), t.partial({ connection: t.undefined }), By]),
 ]);
@@ -86,7 +86,7 @@ const Count = new t.Type<number, number, unknown>(
       : t.failure(value, context),
   t.identity,
 );
-const SaidCatchUp = t.intersection([
+const CatchUpCodec = t.intersection([
   t.type({
     type: t.literal('catch_up'),
     pod: t.string,
@@ -101,10 +101,10 @@ const SaidCatchUp = t.intersection([
 ]);
 
 /** A word's text on the channel, said `by` a pod. */
-export const encodeControlCommand = (word: ControlCommand, by: string): string => {
-  if (word._tag === 'Disconnect')
-    return JSON.stringify({ type: 'disconnect', [word.whom]: word.id, by });
-  const { _tag, ageMs: _ageMs, ...fields } = word;
+export const encodeControlCommand = (command: ControlCommand, by: string): string => {
+  if (command._tag === 'Disconnect')
+    return JSON.stringify({ type: 'disconnect', [command.whom]: command.id, by });
+  const { _tag, ageMs: _ageMs, ...fields } = command;
   return JSON.stringify({ type: 'catch_up', ...fields, by });
 };
 
@@ -119,15 +119,15 @@ export const decodeControlCommand = (payload: Buffer): Either<string, ReceivedCo
   } catch {
     return left('control: expected JSON, got something else');
   }
-  const catchUp = SaidCatchUp.decode(parsed);
+  const catchUp = CatchUpCodec.decode(parsed);
   if (isRight(catchUp)) return catchUpOf(catchUp.right);
-  const said = SaidDisconnect.decode(parsed);
-  if (isLeft(said))
+  const decoded = DisconnectCodec.decode(parsed);
+  if (isLeft(decoded))
     return left('control: expected a disconnect of one connection or user, got something else');
-  const { by, connection, user } = said.right;
+  const { by, connection, user } = decoded.right;
   return connection === undefined
-    ? right({ word: { _tag: 'Disconnect', whom: 'user', id: user }, by })
-    : right({ word: { _tag: 'Disconnect', whom: 'connection', id: connection }, by });
+    ? right({ command: { _tag: 'Disconnect', whom: 'user', id: user }, by })
+    : right({ command: { _tag: 'Disconnect', whom: 'connection', id: connection }, by });
 };
 
 const catchUpOf = ({
@@ -139,9 +139,9 @@ const catchUpOf = ({
   since,
   untold,
   by,
-}: t.TypeOf<typeof SaidCatchUp>): Either<string, ReceivedCommand> => {
-  const word = { _tag: 'CatchUp', pod, room, tag, from, until, since } as const;
+}: t.TypeOf<typeof CatchUpCodec>): Either<string, ReceivedCommand> => {
+  const command = { _tag: 'CatchUp', pod, room, tag, from, until, since } as const;
   return isRoomName(room) && tag < NO_EPOCH && pod !== '' && pod.length <= MAX_POD
-    ? right({ word: untold === undefined ? word : { ...word, untold }, by })
+    ? right({ command: untold === undefined ? command : { ...command, untold }, by })
     : left('control: expected a catch_up with a room, an epoch and a pod, got something else');
 };

@@ -86,7 +86,7 @@ export type BrokerEvent =
    */
   | { readonly _tag: 'Refused'; readonly detail: string; readonly right?: string }
   /** Another pod has the same `SERVER_ID`. */
-  | { readonly _tag: 'NamesakeHeard' }
+  | { readonly _tag: 'NamesakeFound' }
   | { readonly _tag: 'PublishFailed'; readonly detail: string; readonly messages: number }
   | { readonly _tag: 'PayloadDropped'; readonly detail: string }
   | { readonly _tag: 'ProbeReturned'; readonly seconds: number };
@@ -153,7 +153,7 @@ export interface Broker {
    * Says an operator's word to every pod; here it is heard at once, whatever else happens. Emits once and
    * completes: `Left` says why the others could not be told.
    */
-  sendControl(word: ControlCommand): Observable<Either<string, void>>;
+  sendControl(command: ControlCommand): Observable<Either<string, void>>;
   /** Ends everything the broker holds. Completes when the neighbours were told that this pod has gone. */
   close(): Observable<void>;
 }

@@ -68,7 +68,7 @@ export const localBroker = ({
   const since = clock.wall();
   const rooms = new Map<Room, LocalRoom>();
   const keys = idempotencyKeys(clock);
-  const word$ = new Subject<ControlCommand>();
+  const control$ = new Subject<ControlCommand>();
   const log = memoryLog({ wall: clock.wall, messages: logMessages, ttlMs: logTtlMs });
 
   /** Rooms without a message that nobody is in, and since when, in the order of that. */
@@ -93,14 +93,14 @@ export const localBroker = ({
 
   /** A room's place, unless its epoch has ended. */
   const knownRoom = (room: Room): LocalRoom | undefined => {
-    const place = rooms.get(room);
-    if (place === undefined || place.channel !== undefined) return place;
+    const state = rooms.get(room);
+    if (state === undefined || state.channel !== undefined) return state;
     const emptySince = empty.get(room);
     const lives =
       emptySince === undefined
-        ? clock.wall() - place.top.ms < positionTtlMs
+        ? clock.wall() - state.top.ms < positionTtlMs
         : clock.wall() - emptySince < Math.min(EMPTY_TTL_MS, positionTtlMs);
-    if (lives) return place;
+    if (lives) return state;
     forget(room);
     return undefined;
   };
@@ -108,15 +108,15 @@ export const localBroker = ({
   /** A room's place, moved to the end of the map: its start is what was unused for longest. */
   const roomOf = (room: Room): LocalRoom => {
     const ms = clock.wall();
-    const place = knownRoom(room) ?? {
+    const state = knownRoom(room) ?? {
       top: { tag: drawTag(clock.random), offset: 0, ms, id: null },
       channel: undefined,
     };
     rooms.delete(room);
-    rooms.set(room, place);
+    rooms.set(room, state);
     empty.delete(room);
     if (rooms.size > MAX_POSITIONS) forgetOldest();
-    return place;
+    return state;
   };
 
   const forgetOldest = (): void => {
@@ -137,8 +137,8 @@ export const localBroker = ({
     }
     // an open room's place in the map does not matter: it is not forgotten
     const known = rooms.get(room);
-    const place = known?.channel === undefined ? roomOf(room) : known;
-    const { top } = place;
+    const state = known?.channel === undefined ? roomOf(room) : known;
+    const { top } = state;
     const { tag } = top;
     const offset = top.offset + (draft.logged ? 1 : 0);
     const ms = Math.max(top.ms, clock.wall());
@@ -155,10 +155,10 @@ export const localBroker = ({
       nonce,
     });
     const next = draft.logged ? new LastMessage(publication.id) : { tag, offset, ms, id: top.id };
-    place.top = next;
+    state.top = next;
     if (draft.logged) log.append(room, publication, top);
     if (key !== undefined) keys.set(room, key, { id: publication.idText, digest: draft.digest });
-    place.channel?.next({
+    state.channel?.next({
       _tag: 'Published',
       publication,
       offset: draft.logged ? offset : undefined,
@@ -176,21 +176,21 @@ export const localBroker = ({
     clockMs: clock.wall,
     channel: (room) =>
       new Observable<ChannelEvent>((subscriber) => {
-        const place = roomOf(room);
-        place.channel = subscriber;
-        subscriber.next({ _tag: 'Opened', top: place.top, scope: 'cluster' });
+        const state = roomOf(room);
+        state.channel = subscriber;
+        subscriber.next({ _tag: 'Opened', top: state.top, scope: 'cluster' });
         return () => {
-          if (place.channel !== subscriber) return;
-          place.channel = undefined;
-          wentQuiet(room, place);
+          if (state.channel !== subscriber) return;
+          state.channel = undefined;
+          wentQuiet(room, state);
         };
       }),
     log: {
       page: (room, from, most) =>
         new Observable((subscriber) => {
-          const place = knownRoom(room);
+          const state = knownRoom(room);
           subscriber.next(
-            right(place === undefined ? NO_LOG : log.page(room, place.top, from, most)),
+            right(state === undefined ? NO_LOG : log.page(room, state.top, from, most)),
           );
           subscriber.complete();
         }),
@@ -204,10 +204,10 @@ export const localBroker = ({
     publishNow: publish,
     members: () => of(0),
     membersElsewhere: () => of(0),
-    control$: word$.asObservable(),
-    sendControl: (word) =>
+    control$: control$.asObservable(),
+    sendControl: (command) =>
       defer(() => {
-        word$.next(word);
+        control$.next(command);
         return of(right(undefined));
       }),
     close: () => EMPTY,

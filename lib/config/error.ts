@@ -35,21 +35,21 @@ const SHOWN = 120;
 
 /** The value on one line, without what stands before an `@` or behind a `?`: passwords do, in any URL. */
 export const shown = (value: unknown): string => {
-  const said = typeof value === 'string' ? value : JSON.stringify(value);
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
   return printable(
-    withoutPassword(said)
+    withoutPassword(text)
       .replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, `$1${MASK}@`)
       .replace(/[?#].*/s, (rest) => `${rest.charAt(0)}${MASK}`),
   );
 };
 
 /** Of a Redis URL whose `@` was forgotten, what stands where only a port may: `redis://:password`. */
-const withoutPassword = (said: string): string =>
-  said.includes('@')
-    ? said
-    : said.replace(/^(rediss?:\/\/[^:[\]]*:)(?!\d*(?:[/,]|$)).*/is, `$1${MASK}`);
+const withoutPassword = (text: string): string =>
+  text.includes('@')
+    ? text
+    : text.replace(/^(rediss?:\/\/[^:[\]]*:)(?!\d*(?:[/,]|$)).*/is, `$1${MASK}`);
 
-const printable = (said: string): string => {
-  const line = JSON.stringify(said).slice(1, -1);
+const printable = (text: string): string => {
+  const line = JSON.stringify(text).slice(1, -1);
   return line.length > SHOWN ? `${line.slice(0, SHOWN)}…` : line;
 };

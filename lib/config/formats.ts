@@ -55,10 +55,10 @@ export const duration = (min: number): Format<number> => {
 };
 
 export const oneOf =
-  <A extends string>(...words: readonly A[]): Format<A> =>
+  <A extends string>(...names: readonly A[]): Format<A> =>
   (raw) => {
-    const word = words.find((each) => each === raw);
-    return word === undefined ? E.left(`one of ${words.join(', ')}`) : E.right(word);
+    const found = names.find((each) => each === raw);
+    return found === undefined ? E.left(`one of ${names.join(', ')}`) : E.right(found);
   };
 
 export const text: Format<string> = (raw) =>
@@ -145,11 +145,11 @@ export const url =
 
 /** One Redis or, for a Cluster, several, as one comma separated text: each with its scheme in front. */
 export const redisUrls: Format<string> = (raw) =>
-  E.Chain.chain(text(raw), (said) =>
-    said === ''
+  E.Chain.chain(text(raw), (url) =>
+    url === ''
       ? E.right('')
-      : E.Functor.map(readRedisUrl(said), ([{ tls }]) =>
-          said
+      : E.Functor.map(readRedisUrl(url), ([{ tls }]) =>
+          url
             .split(',')
             .map((part) => part.trim())
             .map((part) => (part.includes('://') ? part : `redis${tls ? 's' : ''}://${part}`))

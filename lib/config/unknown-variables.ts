@@ -99,10 +99,10 @@ const nearest = (name: string): string | undefined => {
   if (!FAMILIES.has(family) || more.length === 0 || name.length > MAX_LENGTH) return undefined;
   const elsewhere = ELSEWHERE.find(([pattern]) => pattern.test(written))?.[1];
   if (elsewhere !== undefined) return elsewhere;
-  const words = new Set(written.split('_'));
+  const parts = new Set(written.split('_'));
   const [best] = NAMES.map((known) => ({
     known,
-    shared: known.split('_').filter((word) => words.has(word)).length,
+    shared: known.split('_').filter((part) => parts.has(part)).length,
     far: distance(written, known),
   })).sort((a, b) => b.shared - a.shared || a.far - b.far);
   return best?.known;

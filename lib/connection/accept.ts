@@ -77,9 +77,9 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
       const { request, socket } = offer;
       const asked = handshake(request, config);
       if (isLeft(asked)) return refuse(request, socket, asked.left);
-      const place = control.reserve(request, socket);
-      if (isLeft(place)) return refuse(request, socket, place.left);
-      const release = place.right;
+      const reserved = control.reserve(request, socket);
+      if (isLeft(reserved)) return refuse(request, socket, reserved.left);
+      const release = reserved.right;
       // not tied to the subscription: on shutdown the look-up ends with a 503
       // eslint-disable-next-line rxjs-x/no-ignored-subscription
       control.identify(offer).subscribe((identity) => {

@@ -26,9 +26,9 @@ export interface CatchUps {
   /** Whether a client that comes so is remembered while it catches up: its ids will not do. */
   readonly isLong: (resumes: Resumes) => boolean;
   /** A client begins to catch up, and was told a gap of the global log or not; undefined where its ids will do. */
-  readonly begin: (room: Room, resumes: Resumes, isTold: boolean) => Running | undefined;
+  readonly begin: (room: Room, resumes: Resumes, isGapSent: boolean) => Running | undefined;
   /** What a pod says of its clients, this one included. */
-  readonly apply: (word: CatchUp) => void;
+  readonly apply: (command: CatchUp) => void;
   /** Words that are remembered. */
   readonly size: () => number;
 }
@@ -46,7 +46,7 @@ export interface CatchUpsDeps {
   readonly brokerMs: () => number | undefined;
   /** How long a log reaches back. */
   readonly logTtlMs: number;
-  readonly send: (word: CatchUp) => void;
+  readonly send: (command: CatchUp) => void;
 }
 
 /** The overlap of a minute is enough for who was away for less, and catches up in the rest of it. */
@@ -56,7 +56,7 @@ const ARRIVED_MS = 60_000;
 /** Of a word on ids of whatever epoch: tags of epochs begin at 1. */
 const ANY_EPOCH = 0;
 /** Some 200 bytes each. */
-const MAX_WORDS = 4_096;
+const MAX_COMMANDS = 4_096;
 
 /** Clients of a room and an epoch that catch up at once, as one: a herd is told of in a few words. */
 interface Own {
@@ -84,7 +84,7 @@ const earlier = (one: Behind, other: Behind): Behind => ({
 });
 
 interface Kept {
-  readonly word: CatchUp;
+  readonly command: CatchUp;
   readonly at: number;
 }
 
@@ -112,30 +112,33 @@ export const catchUps = ({ clock, brokerMs, logTtlMs, send }: CatchUpsDeps): Cat
     const own: Behind = { since: ms, untold: isForgotten(id) ? 0 : ms };
     let behind = forgotten !== undefined && isFresh(forgotten) ? earlier(own, forgotten) : own;
     for (const each of kept.values()) {
-      const { word } = each;
+      const { command: command } = each;
       const covers =
-        word.room === room &&
-        (word.tag === ANY_EPOCH || word.tag === tag) &&
-        word.from <= offset &&
-        (word.until === null || offset <= word.until);
-      if (covers && isFresh(each)) behind = earlier(behind, word);
+        command.room === room &&
+        (command.tag === ANY_EPOCH || command.tag === tag) &&
+        command.from <= offset &&
+        (command.until === null || offset <= command.until);
+      if (covers && isFresh(each)) behind = earlier(behind, command);
     }
     return behind;
   };
 
   const forget = (): void => {
     for (const [key, each] of kept) {
-      if (isFresh(each) && kept.size <= MAX_WORDS) return;
+      if (isFresh(each) && kept.size <= MAX_COMMANDS) return;
       kept.delete(key);
       if (!isFresh(each)) continue;
-      const { word } = each;
-      const behind = forgotten === undefined ? word : earlier(forgotten, word);
+      const { command: command } = each;
+      const behind = forgotten === undefined ? command : earlier(forgotten, command);
       forgotten = { since: behind.since, untold: behind.untold, at: scheduler.now() };
     }
   };
 
-  const tell = (room: Room, { name, tag, from, since, untold }: Own, until: number | null): void =>
-    send({ _tag: 'CatchUp', pod: name, room, tag, from, until, since, untold });
+  const announce = (
+    room: Room,
+    { name, tag, from, since, untold }: Own,
+    until: number | null,
+  ): void => send({ _tag: 'CatchUp', pod: name, room, tag, from, until, since, untold });
 
   const isLong = (resumes: Resumes): boolean => {
     const now = brokerMs();
@@ -148,8 +151,8 @@ export const catchUps = ({ clock, brokerMs, logTtlMs, send }: CatchUpsDeps): Cat
     if (one.running > 0) return;
     own.delete(`${one.tag} ${room}`);
     // `from` 0 to `until` 0 holds no message
-    if (one.cutAt === undefined) tell(room, { ...one, from: 0 }, 0);
-    else tell(room, one, one.cutAt);
+    if (one.cutAt === undefined) announce(room, { ...one, from: 0 }, 0);
+    else announce(room, one, one.cutAt);
   };
 
   return {
@@ -163,12 +166,12 @@ export const catchUps = ({ clock, brokerMs, logTtlMs, send }: CatchUpsDeps): Cat
       return { ...resumes, global: { _tag: 'Since', ms: since, untoldMs: untold } };
     },
     isLong,
-    begin: (room, resumes, isTold) => {
+    begin: (room, resumes, isGapSent) => {
       const id = aloneIn(resumes);
       if (id === undefined || !isLong(resumes)) return undefined;
       const behind: Behind = {
         since: replaysFrom(resumes),
-        untold: isTold ? undefined : earliestMs(resumes),
+        untold: isGapSent ? undefined : earliestMs(resumes),
       };
       // with the global log's id it is not known yet where the room begins
       const tag = id.global ? ANY_EPOCH : id.tag;
@@ -185,7 +188,7 @@ export const catchUps = ({ clock, brokerMs, logTtlMs, send }: CatchUpsDeps): Cat
       one.untold = untold;
       one.running += 1;
       own.set(`${tag} ${room}`, one);
-      if (isWider) tell(room, one, null);
+      if (isWider) announce(room, one, null);
       let ended = false;
       let arrival: Subscription | undefined;
       const finish = (): void => {
@@ -204,13 +207,13 @@ export const catchUps = ({ clock, brokerMs, logTtlMs, send }: CatchUpsDeps): Cat
         },
       };
     },
-    apply: (word) => {
-      const key = `${word.room} ${word.pod}`;
-      const at = scheduler.now() - (word.ageMs ?? 0);
+    apply: (command) => {
+      const key = `${command.room} ${command.pod}`;
+      const at = scheduler.now() - (command.ageMs ?? 0);
       // of before what was heard since
-      if (word.ageMs !== undefined && (kept.get(key)?.at ?? at) > at) return;
+      if (command.ageMs !== undefined && (kept.get(key)?.at ?? at) > at) return;
       kept.delete(key);
-      if (word.until !== 0) kept.set(key, { word, at });
+      if (command.until !== 0) kept.set(key, { command: command, at });
       forget();
     },
     size: () => kept.size,

@@ -78,9 +78,9 @@ const joinForetold = (
 ): void => {
   const { resumes } = connection.admission;
   const foretold$ = new ReplaySubject<void>(1);
-  joinOnConnect(connection, everybody, resumes.global, connection.firstRoom$, (isTold) => {
+  joinOnConnect(connection, everybody, resumes.global, connection.firstRoom$, (isGapSent) => {
     if (connection.hub === undefined) return;
-    connection.catchingUp = connection.deps.catchUps.begin(defaultRoom.room, resumes, isTold);
+    connection.catchingUp = connection.deps.catchUps.begin(defaultRoom.room, resumes, isGapSent);
     foretold$.next();
   });
   joinOnConnect(connection, defaultRoom, resumes.room, foretold$);
@@ -92,7 +92,7 @@ const joinOnConnect = (
   membership: Membership,
   resume: Resume | undefined,
   after$?: Observable<unknown>,
-  looked?: (isTold: boolean) => void,
+  looked?: (isGapSent: boolean) => void,
 ): void => {
   const { room } = membership;
   membership.unansweredJoins++;

@@ -42,7 +42,7 @@ export type Command =
       /** The join waits until this emits: the URL's room catches up before the global log. */
       readonly after$?: Observable<unknown> | undefined;
       /** Called before the join waits: whether it was told a gap of the log, as the log is now. */
-      readonly looked?: ((isTold: boolean) => void) | undefined;
+      readonly looked?: ((isGapSent: boolean) => void) | undefined;
       readonly ref: string | undefined;
     }
   | {

@@ -27,7 +27,7 @@ import { infoOf } from './application.js';
 import type { Membership } from './connection.js';
 import { defaultRoom } from './memberships.js';
 import { beginWait, endWait, publishBegins, publishEnds, takePaused } from './pace.js';
-import { forbidden, globalForbidden, notAMember, notPublished, STRANGE_ROOM } from './refusals.js';
+import { forbidden, globalForbidden, notAMember, notPublished, FOREIGN_ROOM } from './refusals.js';
 import { refuse } from './sender.js';
 import type { ConnectionState } from './state.js';
 
@@ -88,11 +88,11 @@ const onVerdict = (
     case 'Failed':
       return hookFailed(connection, verdict, ref);
     case 'Passed':
-      return publishAsHookSays(connection, message, verdict.message);
+      return publishReplaced(connection, message, verdict.message);
   }
 };
 
-const publishAsHookSays = (
+const publishReplaced = (
   connection: ConnectionState,
   message: PublishMessage,
   { room, data }: Outgoing,
@@ -104,7 +104,7 @@ const publishAsHookSays = (
     // fault
     if (room === (message.room ?? defaultRoom(connection)))
       return refuse(connection, notAMember(ref));
-    return hookFailed(connection, unusable(new TypeError(STRANGE_ROOM)), ref);
+    return hookFailed(connection, unusable(new TypeError(FOREIGN_ROOM)), ref);
   }
   const draft = hookDraftOf(fieldsOf(connection, room, message, data));
   if (isLeft(draft)) hookFailed(connection, unusable(new TypeError(draft.left.text)), ref);

@@ -82,5 +82,5 @@ export const notPublished = (error: PublishError, ref: Ref): Refusal =>
     : { code: 'unavailable', text: error.detail, ref };
 
 /** The error of a hook that names such a room: the program's log has it, the client does not. */
-export const STRANGE_ROOM =
+export const FOREIGN_ROOM =
   'room: the hook may choose only a room that the connection has joined (`from.rooms()`)';

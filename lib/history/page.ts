@@ -75,7 +75,7 @@ export const pageOf = (
  * When a log's last message was said. Its `ms` may be later, as what is outside the log moves it too: who goes on from an
  * id of before that has missed nothing.
  */
-export const saidAt = ({ id, ms }: LogPosition): number => {
+export const timeOf = ({ id, ms }: LogPosition): number => {
   const last = id === null ? undefined : parseId(id);
   return last === undefined || O.isNone(last) ? ms : last.value.ms;
 };

@@ -5,11 +5,11 @@
 import type { GapReason } from '../protocol/system-event.js';
 import { type MessageId, isTimeOfOtherLog, type LogPosition } from '../protocol/position.js';
 import { LAG_MS, OVERLAP_MS, type Resume, untoldOf } from '../protocol/resume.js';
-import { type Page, saidAt } from './page.js';
+import { type Page, timeOf } from './page.js';
 
 /** Nothing was said after it in a log that stands at `top`: there is nothing to read. */
 export const isAtTop = (resume: Resume, top: LogPosition, global: boolean): boolean => {
-  if (resume._tag === 'Since') return top.offset === 0 || saidAt(top) < resume.ms - OVERLAP_MS;
+  if (resume._tag === 'Since') return top.offset === 0 || timeOf(top) < resume.ms - OVERLAP_MS;
   const { id, text } = resume;
   if (id.tag !== top.tag || id.global !== global || id.offset !== top.offset) return false;
   return bears(id, text, top.offset === 0 ? undefined : lastOf(top));
@@ -17,7 +17,7 @@ export const isAtTop = (resume: Resume, top: LogPosition, global: boolean): bool
 
 /** A log's last message: all that is known of it when the entry is gone. */
 const lastOf = (top: LogPosition): Pick<LogPosition, 'ms' | 'id'> => ({
-  ms: saidAt(top),
+  ms: timeOf(top),
   id: top.id,
 });
 
@@ -84,7 +84,7 @@ const startSince = (
   const [head] = entries;
   const after = top.offset + 1;
   if (first === after) {
-    const missed = top.offset > 0 && saidAt(top) >= untoldMs - LAG_MS;
+    const missed = top.offset > 0 && timeOf(top) >= untoldMs - LAG_MS;
     return { _tag: 'From', offset: after, gap: missed ? 'expired' : undefined };
   }
   if (head === undefined) return { _tag: 'Earlier', offset: top.offset };

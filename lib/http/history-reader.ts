@@ -26,7 +26,7 @@ export const ANSWER_BYTES = 4_194_304;
 const ALL_BYTES = 67_108_864;
 
 export const historyReader = (log: Log): HistoryReader => {
-  let held = 0;
+  let bytesInUse = 0;
 
   const page = async (room: Room, from: number, most: number): Promise<Either<Problem, Page>> => {
     const answer = await firstValueFrom(log.page(room, from, most));
@@ -44,7 +44,7 @@ export const historyReader = (log: Log): HistoryReader => {
     let isGone = false;
     closed(() => {
       isGone = true;
-      held -= own;
+      bytesInUse -= own;
     });
     return async (from, most) => {
       const read = await page(room, from, most);
@@ -59,9 +59,9 @@ export const historyReader = (log: Log): HistoryReader => {
       const expected = got > 0 ? 0 : Math.min(ANSWER_BYTES, (bytes / entries.length || 0) * limit);
       got += bytes;
       const more = Math.max(got, expected, own) - own;
-      if (isGone || held + more > ALL_BYTES)
+      if (isGone || bytesInUse + more > ALL_BYTES)
         return left(again('messages: too much history is being read; retry'));
-      held += more;
+      bytesInUse += more;
       own += more;
       return read;
     };

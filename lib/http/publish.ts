@@ -106,17 +106,18 @@ const draftsOf = (
   const drafts: Drafted[] = [];
   const keyed = new Map<string, Draft>();
   for (const [i, { room, type, data, ref }] of posts.entries()) {
-    const place = pointerOf(isList, i);
+    const pointer = pointerOf(isList, i);
     // `GLOBAL_PUBLISH` is about clients: whoever may post may say to all what its token does not forbid
     if (!mayPublish(rights, room))
-      return E.left(problem(403, `${place}room: the token does not allow this room`));
+      return E.left(problem(403, `${pointer}room: the token does not allow this room`));
     const key = userId === null ? apiKey(ref) : clientKey(userId, ref);
     const fields: DraftFields = { room, type, from: userId ?? API, data, at, key };
     const draft = draftOf(fields);
-    if (E.isLeft(draft)) return E.left(problem(400, place + draft.left.text));
+    if (E.isLeft(draft)) return E.left(problem(400, pointer + draft.left.text));
     const name = key === undefined ? undefined : `${room} ${keyField(key)}`;
     const before = name === undefined ? undefined : keyed.get(name);
-    if (before !== undefined && before.digest !== draft.right.digest) return E.left(reused(place));
+    if (before !== undefined && before.digest !== draft.right.digest)
+      return E.left(reused(pointer));
     if (name !== undefined) keyed.set(name, draft.right);
     drafts.push({ draft: draft.right, fields });
   }
@@ -164,13 +165,13 @@ const refusedOf = (results: readonly Result[], isList: boolean): Refused => {
 };
 
 /** 422: the request is well-formed, and the application does not want it. */
-const refusedBy = (fault: HookFault, place: string): Problem =>
+const refusedBy = (fault: HookFault, pointer: string): Problem =>
   fault._tag === 'Rejected'
-    ? problem(422, `${place.replace(/\.$/, ': ')}${fault.text}`)
+    ? problem(422, `${pointer.replace(/\.$/, ': ')}${fault.text}`)
     : problem(503, HOOK_FAILED[fault.how], { 'Retry-After': '1' });
 
-const reused = (place: string): Problem =>
-  problem(409, `${place}id: already used for a different message; use a new id`);
+const reused = (pointer: string): Problem =>
+  problem(409, `${pointer}id: already used for a different message; use a new id`);
 
 const UNAVAILABLE = problem(
   503,

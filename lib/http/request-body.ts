@@ -26,14 +26,14 @@ const ALL = 33_554_432;
 const OVERHEAD = 4_096;
 
 export const requestBodies = (): RequestBodies => {
-  let held = 0;
+  let bytesInUse = 0;
   return {
     read: async (request, response, work) => {
       let own = 0;
       const hold = (bytes: number): boolean => {
         const more = Math.max(own, bytes + OVERHEAD) - own;
-        if (held + more > ALL) return false;
-        held += more;
+        if (bytesInUse + more > ALL) return false;
+        bytesInUse += more;
         own += more;
         return true;
       };
@@ -41,7 +41,7 @@ export const requestBodies = (): RequestBodies => {
         const body = await read(request, response, hold);
         return body._tag === 'Left' ? body : right(await work(body.right));
       } finally {
-        held -= own;
+        bytesInUse -= own;
       }
     },
   };

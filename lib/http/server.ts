@@ -38,28 +38,28 @@ export const httpServer = (
     emit({ _tag: 'RequestRefused', status: why.status, reason: why.detail, requester: undefined });
     answerSocket(socket, why, scheduler);
   };
-  const underway = new WeakMap<Socket, Underway>();
+  const inFlight = new WeakMap<Socket, InFlight>();
   /** The answers that are owed. */
   const owed = new Set<ServerResponse>();
   let leaving = false;
   const leave = (): void => {
     leaving = true;
     for (const response of owed)
-      if (underway.get(response.req.socket)?.latest === response) response.shouldKeepAlive = false;
+      if (inFlight.get(response.req.socket)?.latest === response) response.shouldKeepAlive = false;
   };
-  const begin = (socket: Socket): Underway => {
-    const begun: Underway = {
+  const begin = (socket: Socket): InFlight => {
+    const begun: InFlight = {
       count: 0,
       latest: undefined,
       bodyMs: 0,
       patience: Subscription.EMPTY,
     };
-    underway.set(socket, begun);
+    inFlight.set(socket, begun);
     // of answers that wait behind another, Node tells no end
     socket.once('close', () => begun.patience.unsubscribe());
     return begun;
   };
-  const wait = (socket: Socket, of: Underway): void => {
+  const wait = (socket: Socket, of: InFlight): void => {
     of.patience.unsubscribe();
     if (of.count === 0) of.bodyMs = 0;
     else if (!socket.destroyed)
@@ -69,8 +69,8 @@ export const httpServer = (
   const enter = (request: IncomingMessage, response: ServerResponse): boolean => {
     const { socket } = request;
     if (socket.destroyed) return false;
-    const of = underway.get(socket) ?? begin(socket);
-    if (of.count >= MAX_UNDERWAY) {
+    const of = inFlight.get(socket) ?? begin(socket);
+    if (of.count >= MAX_IN_FLIGHT) {
       const asker = (): Requester => requesterOf(request, socket, address);
       emit({ _tag: 'RequestRefused', status: 429, reason: TOO_MANY, requester: asker });
       socket.destroy();
@@ -146,7 +146,7 @@ export const httpServer = (
       // whoever was answered and sends on is answered once
       if (error.code === 'ECONNRESET' || !socket.writable) return;
       // what comes behind a last request is nobody's (RFC 9112 §9.6), and that one's answer is on its way
-      const isOwed = (underway.get(socket)?.count ?? 0) > 0;
+      const isOwed = (inFlight.get(socket)?.count ?? 0) > 0;
       if (error.code === 'HPE_CLOSED_CONNECTION' && isOwed) return;
       refuseSocket(socket, PARSER[error.code] ?? MALFORMED);
     },
@@ -155,7 +155,7 @@ export const httpServer = (
 };
 
 /** Answers that one socket waits for, and until when the first of them is to be taken. */
-interface Underway {
+interface InFlight {
   count: number;
   /** The last answer that the socket waits for. */
   latest: ServerResponse | undefined;
@@ -165,8 +165,8 @@ interface Underway {
 }
 
 /** Requests that one socket may send ahead of their answers: each answer that waits is up to 12 kB. */
-const MAX_UNDERWAY = 128;
-const TOO_MANY = `more than ${MAX_UNDERWAY} requests on one connection wait for their answers`;
+const MAX_IN_FLIGHT = 128;
+const TOO_MANY = `more than ${MAX_IN_FLIGHT} requests on one connection wait for their answers`;
 /** A peer that has not taken its answer by then is not waited for, though it takes a byte now and then. */
 const ANSWER_MS = 30_000;
 

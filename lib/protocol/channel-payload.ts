@@ -32,7 +32,7 @@ const FOREIGN_TYPES: ReadonlySet<string> = new Set<MessageType>([
 interface Fields {
   readonly id: MessageId;
   /** As it was written: in capitals it is the same one. */
-  readonly said: string;
+  readonly idText: string;
   readonly type: string;
   readonly from: string;
   readonly data: Json;
@@ -42,10 +42,10 @@ interface Fields {
 /** `Left` says in words why a payload is no message of this room; such a payload is dropped and counted. */
 export const decodePublication = (payload: Buffer, room: Room): E.Either<string, Publication> =>
   E.map(
-    ({ id, said, type, from, data }: Fields) =>
+    ({ id, idText: idText, type, from, data }: Fields) =>
       new Publication(
         id,
-        said.toLowerCase(),
+        idText.toLowerCase(),
         type,
         frameAround(payload),
         ownConnection(type, from, data),
@@ -96,7 +96,7 @@ export const reissued = (
 ): E.Either<string, Publication> => {
   const fields = fieldsOf(payload, room);
   if (E.isLeft(fields)) return fields;
-  const { said, type, from, data, timestamp } = fields.right;
+  const { idText: idText, type, from, data, timestamp } = fields.right;
   // only a pod knows who has come and gone, and takes nobody's word for it
   if (isForeign && type === 'presence' && from === SERVER)
     return E.left('from: a presence from outside may not be from the server');
@@ -109,7 +109,7 @@ export const reissued = (
           id,
           undefined,
           type,
-          frameWithId(id, isForeign ? `${rest},"ref":"${said}"}` : `${rest}}`),
+          frameWithId(id, isForeign ? `${rest},"ref":"${idText}"}` : `${rest}}`),
           isForeign ? undefined : except,
         ),
       )
@@ -134,9 +134,9 @@ const fieldsOf = (payload: Buffer, room: Room): E.Either<string, Fields> => {
   const parsed = json.value;
   if (!Envelope.is(parsed) || Array.isArray(parsed))
     return E.left(`expected an object, got ${kindOf(parsed)}`);
-  const { id: said, type, from, data, timestamp } = parsed;
-  if (typeof said !== 'string') return E.left(`id: expected a UUIDv7, got ${kindOf(said)}`);
-  const id = parseId(said);
+  const { id: idText, type, from, data, timestamp } = parsed;
+  if (typeof idText !== 'string') return E.left(`id: expected a UUIDv7, got ${kindOf(idText)}`);
+  const id = parseId(idText);
   if (O.isNone(id)) return E.left('id: the text is no UUIDv7');
   if (typeof type !== 'string' || !FOREIGN_TYPES.has(type))
     return E.left('type: publish chat, presence, notification or system');
@@ -154,7 +154,7 @@ const fieldsOf = (payload: Buffer, room: Room): E.Either<string, Fields> => {
   if (flaw !== undefined) return E.left(`data: ${flaw}`);
   const wrongEvent = type === 'system' ? eventFlaw(data) : undefined;
   if (wrongEvent !== undefined) return E.left(`data${wrongEvent}`);
-  return E.right({ id: id.value, said, type, from, data, timestamp });
+  return E.right({ id: id.value, idText: idText, type, from, data, timestamp });
 };
 
 const TIME = /^\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d\.\d{3}Z$/;

@@ -19,9 +19,9 @@ export const nonJsonIn = (value: unknown, path = '', depth = 0): string | undefi
   if (value === null) return undefined;
   const own = ownJson(value);
   if (own !== undefined) {
-    const said: unknown = own();
-    const flaw = flawIn(said, depth, true);
-    return flaw === undefined ? nonJsonIn(said, path, depth + 1) : `${path}: ${flaw}`;
+    const converted: unknown = own();
+    const flaw = flawIn(converted, depth, true);
+    return flaw === undefined ? nonJsonIn(converted, path, depth + 1) : `${path}: ${flaw}`;
   }
   if (Array.isArray(value)) return unplainItem(value, path, depth);
   const name = className(value);

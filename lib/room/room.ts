@@ -65,7 +65,7 @@ export const room =
       const emit = (event: HubEvent): void => event$.next(event);
 
       const sendGap = (membership: Membership, reason: GapReason): void => {
-        emit({ _tag: 'GapTold', room: name, reason, members: 1 });
+        emit({ _tag: 'GapSent', room: name, reason, members: 1 });
         const { connection } = membership;
         if (isGlobal) connection.send({ event: 'gap', reason });
         else connection.send({ event: 'gap', room: name, reason }, membership);
@@ -101,7 +101,7 @@ export const room =
         clock,
         members: fanOut,
         globalPosition: () => globalPosition$.value,
-        gapSent: (reason) => emit({ _tag: 'GapTold', room: name, reason, members: fanOut.size() }),
+        gapSent: (reason) => emit({ _tag: 'GapSent', room: name, reason, members: fanOut.size() }),
         epochChanged: () => recovery.epochChanged(),
       });
       const presence = roomPresence({

@@ -30,7 +30,7 @@ export interface MulticastOptions {
 }
 
 /** A way out of the Set: an Observable's teardown would cost a closure and an array, 0.3 kB a member. */
-class Place<T> extends Subscription {
+class Unsubscribe<T> extends Subscription {
   constructor(
     private readonly takers: Set<Sink<T>>,
     private readonly taker: Sink<T>,
@@ -52,7 +52,7 @@ class Members<T> implements MulticastSet<T> {
   constructor(private readonly options: MulticastOptions) {}
 
   subscribe(taker: Sink<T>): Subscription {
-    return new Place(this.takers, taker);
+    return new Unsubscribe(this.takers, taker);
   }
 
   size(): number {

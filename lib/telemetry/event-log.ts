@@ -15,24 +15,26 @@ export const eventLog = (
   now: () => number,
   hasBroker: boolean,
 ): ((event: HubEvent) => void) => {
-  const said = new Map<string, { at: number; since: number }>();
+  const logged = new Map<string, { at: number; since: number }>();
 
   /** `about`: where several of a kind are told apart, one of a closed list. */
   const rarely = (kind: string, detail: object, about = ''): void => {
     const name = kind + about;
-    const last = said.get(name);
+    const last = logged.get(name);
     if (last !== undefined && now() - last.at < QUIET_MS) {
       last.since++;
       return;
     }
-    said.set(name, { at: now(), since: 0 });
+    logged.set(name, { at: now(), since: 0 });
     logger.warn({ ...detail, repeated: last?.since ?? 0 }, kind);
   };
 
   /** Why Redis is not had, as it was told last: soon after, it is no reason any more. */
-  let told: { readonly reason: string; readonly at: number } | undefined;
+  let lastFailure: { readonly reason: string; readonly at: number } | undefined;
   const reason = (): string | undefined =>
-    told !== undefined && now() - told.at < RECENT_MS ? told.reason : undefined;
+    lastFailure !== undefined && now() - lastFailure.at < RECENT_MS
+      ? lastFailure.reason
+      : undefined;
 
   return (event) => {
     switch (event._tag) {
@@ -103,17 +105,17 @@ export const eventLog = (
       case 'KeysUnsafe':
         return logger.warn({ detail: event.detail }, 'access: keys of tokens are not used');
       case 'ConnectionLost':
-        told = { reason: event.detail, at: now() };
+        lastFailure = { reason: event.detail, at: now() };
         return rarely('broker: the connection was lost or refused', { detail: event.detail });
       case 'Refused':
-        told = { reason: event.detail, at: now() };
+        lastFailure = { reason: event.detail, at: now() };
         return rarely(
           'broker: Redis refused what a pod needs',
           { detail: event.detail, right: event.right },
           // a closed list: WRONGPASS, NOPERM, and the rights that a pod needs
           `${/^[A-Z]+\b/.exec(event.detail)?.[0]} ${event.right}`,
         );
-      case 'NamesakeHeard':
+      case 'NamesakeFound':
         return rarely(
           'broker: another pod has the same SERVER_ID: give each pod a SERVER_ID of its own',
           {},
@@ -124,7 +126,7 @@ export const eventLog = (
         });
       case 'PayloadDropped':
         return rarely('broker: a payload was dropped', { detail: event.detail });
-      case 'GapTold':
+      case 'GapSent':
         logger.debug(
           { room: event.room, reason: event.reason, members: event.members },
           'room: gap',

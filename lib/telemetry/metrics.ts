@@ -65,7 +65,7 @@ export const metrics = (
   // plain numbers: a counter of the library looks its labels up each time, 0.2 µs a message
   let received = 0;
   let sent = 0;
-  const told = (name: string, help: string, now: () => number): Counter =>
+  const counterOf = (name: string, help: string, now: () => number): Counter =>
     withTotal(
       new Counter({
         name,
@@ -79,8 +79,8 @@ export const metrics = (
       name,
       help,
     );
-  told('realtime_messages_received', 'Messages accepted from clients', () => received);
-  told('realtime_messages_sent', 'Messages handed to members, once each', () => sent);
+  counterOf('realtime_messages_received', 'Messages accepted from clients', () => received);
+  counterOf('realtime_messages_sent', 'Messages handed to members, once each', () => sent);
   const publishErrors = counter(
     'realtime_redis_publish_errors',
     'Messages that the broker did not take: they reached this pod alone',
@@ -205,7 +205,7 @@ export const metrics = (
       case 'Recovered':
         sent += event.messages;
         return recoveries.inc({ result: event.result });
-      case 'GapTold':
+      case 'GapSent':
         return gaps.inc(event.members);
       case 'Occupied':
         if (event.room === GLOBAL) return;
@@ -229,7 +229,7 @@ export const metrics = (
       case 'PayloadDropped':
         return rejected.inc({ code: 'broker_payload' });
       case 'Refused':
-      case 'NamesakeHeard':
+      case 'NamesakeFound':
       // counted by what it was answered with; a matter for the log
       case 'Denied':
       case 'OriginRefused':

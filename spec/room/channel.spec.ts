@@ -70,7 +70,7 @@ t.test(
     w.clock.advance(10);
     for (const peer of [a, b, other, late])
       t.same(peer.told('gap').at(-1), { event: 'gap', reason: 'broker_outage' });
-    t.equal(w.events.filter(({ _tag }) => _tag === 'GapTold').length, 2);
+    t.equal(w.events.filter(({ _tag }) => _tag === 'GapSent').length, 2);
     await leftovers(t, w, [a, b, other, late]);
   },
 );

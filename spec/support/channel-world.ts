@@ -168,7 +168,7 @@ export const bench = (echo: (publication: Publication) => boolean = () => false)
         echoOf: (publication) => (echo(publication) ? publication.idText : undefined),
         synced: (yes) => settled.push(yes),
         podPosition: () => ({ tag: 77, offset: 0, ms: 0, id: null }),
-        whole: (publication) => self.whole(publication),
+        decodeFully: (publication) => self.whole(publication),
         timeoutMs: 2_000,
         readEveryMs: 60_000,
       }),

@@ -68,8 +68,8 @@ t.test('when the level is info, then nobody asks for the address', async (t) => 
 
 t.test('when members are told of a gap, then debug names the room', async (t) => {
   const { lines, tell } = journalAt('debug');
-  tell({ _tag: 'GapTold', room: 'general', reason: 'expired', members: 2 });
-  tell({ _tag: 'GapTold', room: 'other', reason: 'expired', members: 1 });
+  tell({ _tag: 'GapSent', room: 'general', reason: 'expired', members: 2 });
+  tell({ _tag: 'GapSent', room: 'other', reason: 'expired', members: 1 });
   t.match(
     lines.filter(({ msg }) => msg === 'room: gap'),
     [
@@ -149,7 +149,7 @@ t.test('when two hooks fail and two kinds of gaps are told, then each has a line
   for (const hook of ['onMessage', 'onConnect', 'onMessage'])
     tell({ _tag: 'HookFailed', hook, error: new Error('no') });
   for (const reason of ['expired', 'broker_outage', 'expired'] as const)
-    tell({ _tag: 'GapTold', room: 'r', reason, members: 1 });
+    tell({ _tag: 'GapSent', room: 'r', reason, members: 1 });
   t.match(lines, [
     { hook: 'onMessage' },
     { hook: 'onConnect' },

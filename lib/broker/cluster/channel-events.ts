@@ -33,7 +33,7 @@ export type RawEvent =
 export type Input =
   /** A message was received and could not be delivered at once. */
   | {
-      readonly _tag: 'Held';
+      readonly _tag: 'Waiting';
       readonly offset: number;
       readonly isConfirmed: boolean;
       /** A publish of this pod may have sent it: its answer will confirm the message. */
@@ -45,7 +45,7 @@ export type Input =
   | { readonly _tag: 'Placed'; readonly isOurs: boolean }
   /** The answer to `Ask`. `asked`: the channel's position when it was asked. */
   | {
-      readonly _tag: 'Standing';
+      readonly _tag: 'LogTop';
       readonly top: LogPosition | undefined;
       readonly asked: LogPosition;
       readonly isContradicted: boolean;
@@ -90,7 +90,7 @@ export type Effect =
       readonly reason: GapReason;
       readonly head: Publication | undefined;
       readonly top: LogPosition;
-      readonly isWhole: boolean;
+      readonly isComplete: boolean;
     }
   | { readonly _tag: 'Confirm'; readonly top: LogPosition; readonly entries: Page['entries'] }
   | { readonly _tag: 'DeliverConfirmed' }

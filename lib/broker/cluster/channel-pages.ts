@@ -37,7 +37,7 @@ export const pageRead = (
         reason: 'broker_outage',
         head: undefined,
         top,
-        isWhole: false,
+        isComplete: false,
       });
     case 'cluster':
       if (position.tag !== top.tag) return turnTo(state, top, known, now);
@@ -102,7 +102,7 @@ export const filled = (
   return [
     state,
     [
-      { _tag: 'GapBefore', reason: 'expired', head: entries[0], top, isWhole: !mayHaveMissed },
+      { _tag: 'GapBefore', reason: 'expired', head: entries[0], top, isComplete: !mayHaveMissed },
       { _tag: 'Fill', page },
     ],
   ];

@@ -49,14 +49,14 @@ import { hasChanged } from './confirmation.js';
 /** One step; pure. `now` is monotonic. */
 export const step = (state: ChannelState, input: Input, now: number, times: ChannelTimes): Step => {
   switch (input._tag) {
-    case 'Held':
-      return held(state, input);
+    case 'Waiting':
+      return waiting(state, input);
     case 'InDoubt':
       return isFree(state) ? ask(state, 0) : [state, NONE];
     case 'Placed':
       return placed(state, input, now);
-    case 'Standing':
-      return standing(state, input, now);
+    case 'LogTop':
+      return logTop(state, input, now);
     case 'AskFailed':
       // what waited for the answer alone does so no longer
       return failed(state, 'Asking', { _tag: 'DeliverConfirmed' });
@@ -103,7 +103,7 @@ export const step = (state: ChannelState, input: Input, now: number, times: Chan
 /** These do not pass by themselves. */
 const HOPELESS: ReadonlySet<string> = new Set(['WrongType', 'NoPermission']);
 
-const held = (state: ChannelState, { offset, isConfirmed, isUnderWay }: Of<'Held'>): Step => {
+const waiting = (state: ChannelState, { offset, isConfirmed, isUnderWay }: Of<'Waiting'>): Step => {
   const { scope, phase, subscribed } = state;
   if (scope === 'none' || !subscribed || isCatchingUp(state)) return [state, NONE];
   const first: readonly Effect[] = isConfirmed ? [{ _tag: 'DeliverConfirmed' }] : NONE;
@@ -122,9 +122,9 @@ const placed = (state: ChannelState, { isOurs }: Of<'Placed'>, now: number): Ste
   return [state, [{ _tag: 'DeliverConfirmed' }, next]];
 };
 
-const standing = (
+const logTop = (
   state: ChannelState,
-  { top, asked, isContradicted }: Of<'Standing'>,
+  { top, asked, isContradicted }: Of<'LogTop'>,
   now: number,
 ): Step => {
   if (top === undefined || state.scope === 'pod' || hasChanged(top, asked)) return read(state, now);

@@ -207,9 +207,11 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
   );
   life.add(care.start());
   life.add(
-    channels.allSynced$.subscribe((whole) => input$.next({ _tag: 'AllRoomsSynced', whole })),
+    channels.allSynced$.subscribe((whole) =>
+      input$.next({ _tag: 'AllRoomsSynced', allSynced: whole }),
+    ),
   );
-  input$.next({ _tag: 'AllRoomsSynced', whole: true });
+  input$.next({ _tag: 'AllRoomsSynced', allSynced: true });
   life.add(bus.event$.subscribe(accept));
 
   return {
@@ -225,7 +227,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
     waiting: () => roomPublisher.waiting(),
     members: (room, own) => counts.members(room, own),
     membersElsewhere: (room) => counts.membersElsewhere(room),
-    control$: control.word$,
+    control$: control.control$,
     sendControl: control.send,
     holdings: () => ({
       channels: channelSubscriptions.size(),

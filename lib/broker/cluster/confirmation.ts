@@ -33,7 +33,7 @@ interface Weighed extends Queue {
 
 export interface Received extends Weighed {
   /** All that was pushed behind our place was heard. */
-  readonly isWhole: boolean;
+  readonly isComplete: boolean;
 }
 
 /** Whether an id is a place of this log in this epoch, as far as it says so itself. */
@@ -42,15 +42,15 @@ export const isOfLog = (id: MessageId, tag: number, isGlobal: boolean): boolean 
 
 /** By offset, what was heard beyond our place. */
 const byOffset = ({ queue, known, isGlobal }: Queue): Map<number, Publication[]> => {
-  const places = new Map<number, Publication[]>();
+  const byOffsets = new Map<number, Publication[]>();
   for (const publication of queue) {
     const { id } = publication;
     if (!isOfLog(id, known.tag, isGlobal) || id.offset <= known.offset) continue;
-    const others = places.get(id.offset);
-    if (others === undefined) places.set(id.offset, [publication]);
+    const others = byOffsets.get(id.offset);
+    if (others === undefined) byOffsets.set(id.offset, [publication]);
     else if (!others.some((other) => isSame(other, publication))) others.push(publication);
   }
-  return places;
+  return byOffsets;
 };
 
 /** A push that came twice. */
@@ -58,17 +58,17 @@ const isSame = (one: Publication, other: Publication): boolean =>
   one.idText === other.idText && one.payload.equals(other.payload);
 
 const pick = (
-  heard: readonly Publication[] | undefined,
+  received: readonly Publication[] | undefined,
   id: string | undefined,
 ): Publication | undefined => {
-  if (heard === undefined) return undefined;
-  const fitting = id === undefined ? heard : heard.filter(({ idText }) => idText === id);
+  if (received === undefined) return undefined;
+  const fitting = id === undefined ? received : received.filter(({ idText }) => idText === id);
   return fitting.length === 1 ? fitting[0] : undefined;
 };
 
 /** What is believed, from the place behind ours on, without a hole. */
-export const confirmedOf = (heard: Received): readonly Publication[] => {
-  const { queue, known, sure, isGlobal, isWhole } = heard;
+export const confirmedOf = (received: Received): readonly Publication[] => {
+  const { queue, known, sure, isGlobal, isComplete: isComplete } = received;
   if (queue.length === 0 || sure.size === 0) return [];
   const [only] = queue;
   if (queue.length === 1 && only !== undefined) {
@@ -79,12 +79,12 @@ export const confirmedOf = (heard: Received): readonly Publication[] => {
       ? queue
       : [];
   }
-  const places = byOffset(heard);
+  const byOffsets = byOffset(received);
   const run: Publication[] = [];
   let certain = 0;
   for (let offset = known.offset + 1; ; offset++) {
     const id = sure.get(offset);
-    const next = isWhole || id !== undefined ? pick(places.get(offset), id) : undefined;
+    const next = isComplete || id !== undefined ? pick(byOffsets.get(offset), id) : undefined;
     if (next === undefined) return run.slice(0, certain);
     run.push(next);
     if (id !== undefined) certain = run.length;
@@ -99,16 +99,16 @@ export const confirmedOf = (heard: Received): readonly Publication[] => {
 export type Missing = 'Nothing' | 'Waiting' | 'Coming' | 'Lost';
 
 /** After all that is believed was said. */
-export const missing = (heard: Weighed, top: LogPosition): Missing => {
-  const { known } = heard;
+export const missing = (received: Weighed, top: LogPosition): Missing => {
+  const { known } = received;
   if (top.offset <= known.offset) return 'Nothing';
-  const places = byOffset(heard);
+  const byOffsets = byOffset(received);
   const next = known.offset + 1;
   let end = next;
-  while (pick(places.get(end), heard.sure.get(end)) !== undefined) end++;
-  if ((places.get(end)?.length ?? 0) > 1) return 'Lost';
+  while (pick(byOffsets.get(end), received.sure.get(end)) !== undefined) end++;
+  if ((byOffsets.get(end)?.length ?? 0) > 1) return 'Lost';
   if (end > top.offset) return 'Waiting';
-  for (const offset of places.keys()) if (offset > end && offset <= top.offset) return 'Lost';
+  for (const offset of byOffsets.keys()) if (offset > end && offset <= top.offset) return 'Lost';
   return 'Coming';
 };
 
@@ -120,17 +120,17 @@ export const endingAt = (
   queue: readonly Publication[],
   top: LogPosition,
   isGlobal: boolean,
-  isWhole: boolean,
+  isComplete: boolean,
 ): readonly Publication[] => {
   const known: LogPosition = { tag: top.tag, offset: 0, ms: 0, id: null };
-  const places = byOffset({ queue, known, isGlobal });
+  const byOffsets = byOffset({ queue, known, isGlobal });
   const run: Publication[] = [];
   for (let offset = top.offset; offset > 0; offset--) {
     const id = offset === top.offset ? (top.id ?? undefined) : undefined;
-    const at = pick(places.get(offset), id);
+    const at = pick(byOffsets.get(offset), id);
     if (at === undefined) break;
     run.unshift(at);
-    if (!isWhole) break;
+    if (!isComplete) break;
   }
   return run;
 };

@@ -27,8 +27,8 @@ export interface ControlChannelDeps {
 }
 
 export interface ControlChannel {
-  readonly word$: Observable<ControlCommand>;
-  readonly send: (word: ControlCommand) => Observable<Either<string, void>>;
+  readonly control$: Observable<ControlCommand>;
+  readonly send: (command: ControlCommand) => Observable<Either<string, void>>;
   /** Takes what comes on the channel. */
   readonly sink: Sink;
   readonly close: () => void;
@@ -41,7 +41,7 @@ export const controlChannel = ({
   keepMs,
   dropped,
 }: ControlChannelDeps): ControlChannel => {
-  const word$ = new Subject<ControlCommand>();
+  const control$ = new Subject<ControlCommand>();
   /** Drawn with the first word: few pods ever say one. */
   let self: string | undefined;
   const life = new Subscription();
@@ -57,23 +57,23 @@ export const controlChannel = ({
           if (isLeft(answer)) return;
           const sinceMs = clock.scheduler.now() - askedAt;
           for (const { text, ageMs } of answer.right) {
-            const heard = decodeControlCommand(Buffer.from(text));
-            if (isLeft(heard) || heard.right.word._tag !== 'CatchUp') continue;
-            if (self !== undefined && heard.right.by === self) continue;
-            word$.next({ ...heard.right.word, ageMs: ageMs + sinceMs });
+            const decoded = decodeControlCommand(Buffer.from(text));
+            if (isLeft(decoded) || decoded.right.command._tag !== 'CatchUp') continue;
+            if (self !== undefined && decoded.right.by === self) continue;
+            control$.next({ ...decoded.right.command, ageMs: ageMs + sinceMs });
           }
         }),
     );
   };
 
   return {
-    word$: word$.asObservable(),
-    send: (word) =>
+    control$: control$.asObservable(),
+    send: (command) =>
       defer(() => {
         self ??= Math.floor(clock.random() * 2 ** 48).toString(36);
-        word$.next(word);
-        const kept = word._tag === 'CatchUp' ? keepMs : undefined;
-        return bus.control(encodeControlCommand(word, self), kept).pipe(
+        control$.next(command);
+        const kept = command._tag === 'CatchUp' ? keepMs : undefined;
+        return bus.control(encodeControlCommand(command, self), kept).pipe(
           orTimeout(timeoutMs, clock.scheduler),
           map((answer) =>
             isLeft(answer) ? left(`${answer.left._tag}: ${answer.left.detail}`) : right(undefined),
@@ -82,17 +82,18 @@ export const controlChannel = ({
       }),
     sink: {
       message: (payload) => {
-        const heard = decodeControlCommand(payload);
-        if (isLeft(heard)) dropped(heard.left);
-        else if (self === undefined || heard.right.by !== self) word$.next(heard.right.word);
+        const decoded = decodeControlCommand(payload);
+        if (isLeft(decoded)) dropped(decoded.left);
+        else if (self === undefined || decoded.right.by !== self)
+          control$.next(decoded.right.command);
       },
       subscribed: recall,
-      torn: () => undefined,
+      unsubscribed: () => undefined,
       denied: () => undefined,
     },
     close: () => {
       life.unsubscribe();
-      word$.complete();
+      control$.complete();
     },
   };
 };

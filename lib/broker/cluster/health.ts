@@ -31,7 +31,7 @@ export type Input =
   /** Redis answered that it is a replica. */
   | { readonly _tag: 'ReadOnly' }
   /** Whether every room that is wanted is subscribed and its position checked. */
-  | { readonly _tag: 'AllRoomsSynced'; readonly whole: boolean };
+  | { readonly _tag: 'AllRoomsSynced'; readonly allSynced: boolean };
 
 export interface Health {
   readonly phase: 'Starting' | 'Up' | 'Degraded' | 'Checking';
@@ -44,7 +44,7 @@ export interface Health {
   readonly phaseMs: number;
   readonly triedMs: number;
   readonly ready: boolean;
-  readonly whole: boolean;
+  readonly allSynced: boolean;
   /** This step asks for a new connection. */
   readonly reconnect: boolean;
 }
@@ -68,7 +68,7 @@ export const start = (at: number, wall: number): Health => ({
   phaseMs: 0,
   triedMs: 0,
   ready: false,
-  whole: false,
+  allSynced: false,
   reconnect: false,
 });
 
@@ -85,7 +85,7 @@ export const step = (before: Health, input: Input, at: number, wall: number): He
   };
   switch (input._tag) {
     case 'Tick':
-      return impatient(judged(now, wall));
+      return wantsReconnect(judged(now, wall));
     case 'Ready':
       return { ...now, ready: true, triedMs: 0 };
     case 'Lost':
@@ -102,8 +102,8 @@ export const step = (before: Health, input: Input, at: number, wall: number): He
         : now;
     case 'AllRoomsSynced':
       return enter(
-        now.phase === 'Checking' && input.whole ? 'Up' : now.phase,
-        { ...now, whole: input.whole },
+        now.phase === 'Checking' && input.allSynced ? 'Up' : now.phase,
+        { ...now, allSynced: input.allSynced },
         wall,
       );
   }
@@ -129,7 +129,7 @@ const returned = (now: Health, wall: number): Health => {
     case 'Starting':
       return enter('Up', now, wall);
     case 'Degraded':
-      return enter(now.whole ? 'Up' : 'Checking', now, wall);
+      return enter(now.allSynced ? 'Up' : 'Checking', now, wall);
     case 'Up':
     case 'Checking':
       return now;
@@ -137,13 +137,13 @@ const returned = (now: Health, wall: number): Health => {
 };
 
 /** A bus that is not ready makes connections by itself, with backoff; asking then would only start that over. */
-const impatient = (now: Health): Health =>
+const wantsReconnect = (now: Health): Health =>
   now.ready && now.triedMs >= RECONNECT_MS ? { ...now, reconnect: true, triedMs: 0 } : now;
 
 const enter = (phase: Health['phase'], now: Health, wall: number): Health => {
   if (phase === now.phase) return now;
-  const told = tagOf(phase) !== tagOf(now.phase);
-  return { ...now, phase, phaseMs: 0, since: told ? wall : now.since };
+  const isChange = tagOf(phase) !== tagOf(now.phase);
+  return { ...now, phase, phaseMs: 0, since: isChange ? wall : now.since };
 };
 
 const tagOf = (phase: Health['phase']): BrokerStatus['_tag'] =>

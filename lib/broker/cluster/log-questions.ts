@@ -92,7 +92,7 @@ export const logQuestions = (deps: LogQuestionsDeps): LogQuestions => {
       begin(log.position(), (answer) => {
         if (!isRight(answer)) return dispatch({ _tag: 'AskFailed' });
         const isContradicted = buffer.all().some((one) => order.isContradicted(one));
-        dispatch({ _tag: 'Standing', top: answer.right, asked, isContradicted });
+        dispatch({ _tag: 'LogTop', top: answer.right, asked, isContradicted });
       });
     },
     read: (isFirst) =>

@@ -29,10 +29,10 @@ interface Count {
   others: number;
   calledAt: number;
   /** The last call that told Redis something new. */
-  toldAt: number;
+  reportedAt: number;
   /** The call under way: who asks meanwhile waits for it only where the last answer is older than a second. */
   call$?: Observable<number> | undefined;
-  heardAt: number;
+  receivedAt: number;
   due: Subscription | undefined;
 }
 
@@ -60,7 +60,7 @@ export const memberCounts = ({ bus, clock, ready, changed }: MemberCountsDeps): 
     const others$ = new AsyncSubject<number>();
     count.call$ = others$;
     count.calledAt = scheduler.now();
-    if (own !== count.written) count.toldAt = count.calledAt;
+    if (own !== count.written) count.reportedAt = count.calledAt;
     rooms.delete(room);
     rooms.set(room, count);
     work.add(
@@ -73,7 +73,7 @@ export const memberCounts = ({ bus, clock, ready, changed }: MemberCountsDeps): 
           const before = count.others;
           if (isRight(answer)) {
             count.others = answer.right;
-            count.heardAt = scheduler.now();
+            count.receivedAt = scheduler.now();
           }
           if (isLeft(answer)) later(room, count, APART_MS);
           else if (count.written !== count.own) later(room, count, waitOf(count));
@@ -86,7 +86,8 @@ export const memberCounts = ({ bus, clock, ready, changed }: MemberCountsDeps): 
     return others$;
   };
 
-  const waitOf = ({ toldAt }: Count): number => Math.max(0, toldAt + APART_MS - scheduler.now());
+  const waitOf = ({ reportedAt: reportedAt }: Count): number =>
+    Math.max(0, reportedAt + APART_MS - scheduler.now());
 
   const later = (room: Room, count: Count, ms: number): void => {
     if (count.due !== undefined || work.closed) return;
@@ -124,13 +125,13 @@ export const memberCounts = ({ bus, clock, ready, changed }: MemberCountsDeps): 
           written: undefined,
           others: 0,
           calledAt: now - APART_MS,
-          toldAt: now - APART_MS,
-          heardAt: now - APART_MS,
+          reportedAt: now - APART_MS,
+          receivedAt: now - APART_MS,
           due: undefined,
         };
         if (known === undefined) rooms.set(room, count);
         count.own = own;
-        const stale = now - count.heardAt > APART_MS;
+        const stale = now - count.receivedAt > APART_MS;
         if (count.call$ !== undefined) return stale ? count.call$ : of(count.others);
         if (!ready() || count.due !== undefined) return of(count.others);
         const wait = waitOf(count);
@@ -141,7 +142,7 @@ export const memberCounts = ({ bus, clock, ready, changed }: MemberCountsDeps): 
     membersElsewhere: (room) =>
       defer(() => {
         const known = rooms.get(room);
-        if (known !== undefined && scheduler.now() - known.heardAt < APART_MS)
+        if (known !== undefined && scheduler.now() - known.receivedAt < APART_MS)
           return of(known.others);
         return bus.members(room, undefined).pipe(
           orTimeout(APART_MS, scheduler),

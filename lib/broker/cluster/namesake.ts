@@ -21,9 +21,9 @@ export const namesakes = (clock: Clock): ((payload: Buffer) => boolean) => {
     if (life === undefined) return false;
     const now = clock.scheduler.now();
     for (const [name, { since }] of lives) if (now - since > WITHIN_MS) lives.delete(name);
-    const heard = lives.get(life) ?? { since: now, probes: 0 };
-    if (lives.size < MAX_LIVES) lives.set(life, heard);
-    heard.probes += 1;
-    return heard.probes >= PROBES;
+    const seen = lives.get(life) ?? { since: now, probes: 0 };
+    if (lives.size < MAX_LIVES) lives.set(life, seen);
+    seen.probes += 1;
+    return seen.probes >= PROBES;
   };
 };

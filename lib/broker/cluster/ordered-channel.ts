@@ -37,7 +37,7 @@ import { sequence, type SequenceDeps } from './sequence.js';
 export interface OrderedChannelDeps
   extends ChannelTimes,
     LogOfRoom,
-    Pick<SequenceDeps, 'echoOf' | 'reissue' | 'whole' | 'dropped'> {
+    Pick<SequenceDeps, 'echoOf' | 'reissue' | 'decodeFully' | 'dropped'> {
   readonly room: Room;
   readonly clock: Clock;
   /** A publish of this pod that has no answer yet may have sent this message. */
@@ -94,7 +94,7 @@ export const orderedChannel =
         buffer.add(publication);
         if (!isOpen) return;
         dispatch({
-          _tag: 'Held',
+          _tag: 'Waiting',
           offset: publication.id.offset,
           isConfirmed: order.isConfirmed(publication),
           isUnderWay: deps.isUnderWay(publication),
@@ -144,7 +144,10 @@ export const orderedChannel =
           case 'Gap':
             return gap(effect.reason, effect.top);
           case 'GapBefore':
-            return gap(effect.reason, releases.beginning(effect.head, effect.top, effect.isWhole));
+            return gap(
+              effect.reason,
+              releases.beginning(effect.head, effect.top, effect.isComplete),
+            );
           case 'Confirm':
             for (const { id, idText } of effect.entries) order.confirm(id.tag, id.offset, idText);
             return void order.confirm(effect.top.tag, effect.top.offset, effect.top.id);
@@ -172,9 +175,9 @@ export const orderedChannel =
           case 'Renew':
             return questions.renew(effect.tag);
           case 'Fill': {
-            const isWhole = !state.mayHaveMissed;
+            const isComplete = !state.mayHaveMissed;
             const awaits = isAwaitingFirst(state, scheduler.now());
-            const end = releases.fill(effect.page, isWhole, awaits);
+            const end = releases.fill(effect.page, isComplete, awaits);
             return dispatch({ _tag: 'Filled', page: effect.page, end });
           }
           case 'Conclude':

@@ -93,7 +93,7 @@ interface Call {
   readonly tag: number;
   readonly until: number;
   /** The ids under which messages of the batch were heard before the answer came. */
-  readonly heard: Map<number, string>;
+  readonly received: Map<number, string>;
   /** Its end, and the try under way or the wait before the next. */
   readonly end: Subscription;
   attempt: Subscription;
@@ -230,7 +230,7 @@ export const publisher = (deps: PublisherDeps): Publisher => {
       nonces: batch.map(nonceOf),
       tag: drawTag(random),
       until: line.isStopped ? accepted : Math.max(accepted, now + LEAST * timeoutMs),
-      heard: new Map(),
+      received: new Map(),
       end: new Subscription(),
       attempt: Subscription.EMPTY,
       isAsking: false,
@@ -312,11 +312,11 @@ export const publisher = (deps: PublisherDeps): Publisher => {
         call.attempt = probe.send$.subscribe(() => ask(line, call));
         return;
       case 'AskLater':
-        if (call.heard.size === call.batch.length)
+        if (call.received.size === call.batch.length)
           return settle(
             line,
             call,
-            call.batch.map((_, i) => placed(call.heard.get(i) ?? '')),
+            call.batch.map((_, i) => placed(call.received.get(i) ?? '')),
           );
         call.attempt = scheduler.schedule(
           () => ask(line, call),
@@ -327,11 +327,11 @@ export const publisher = (deps: PublisherDeps): Publisher => {
 
   const giveUp = (line: RoomQueue, call: Call, error: RedisError): void => {
     pin(line, error, call.batch.length);
-    const { batch, nonces, heard } = call;
+    const { batch, nonces, received: received } = call;
     const isUnsure = call.tries.isUnsure || call.isAsking;
     finish(line, call, () => {
       batch.forEach((waiting, i) => {
-        const id = heard.get(i);
+        const id = received.get(i);
         if (id === undefined) fallBack(waiting, nonces[i] ?? nonceOf(), isUnsure);
         else waiting.answer(right({ id, duplicate: false, scope: 'cluster' }));
       });
@@ -391,7 +391,7 @@ export const publisher = (deps: PublisherDeps): Publisher => {
       const call = queues.get(room)?.call;
       if (call === undefined || id.outside) return;
       const i = call.nonces.indexOf(id.nonce);
-      if (i !== -1 && bodyOf(payload) === call.batch[i]?.draft.rest) call.heard.set(i, idText);
+      if (i !== -1 && bodyOf(payload) === call.batch[i]?.draft.rest) call.received.set(i, idText);
     },
     isUnderWay: (room, { nonce, outside }) =>
       !outside && queues.get(room)?.call?.nonces.includes(nonce) === true,

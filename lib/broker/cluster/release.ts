@@ -17,28 +17,28 @@ export interface Release {
    * where the log stood when it was asked last, undefined while the answer is not there. `overtakes`: the
    * question failed, so nothing waits behind a message in doubt. False: nothing was confirmed.
    */
-  confirmed(isWhole: boolean, top: LogPosition | undefined, overtakes: boolean): boolean;
+  confirmed(isComplete: boolean, top: LogPosition | undefined, overtakes: boolean): boolean;
   /**
    * Delivers a page's messages up to its end. `awaits`: but for those that may be on their way, as their
    * pushes tell their order among messages outside the log. Answers where it stopped: `Lost` and `Coming` are
    * holes.
    */
-  fill(page: Page, isWhole: boolean, awaits: boolean): 'Top' | 'More' | Missing;
+  fill(page: Page, isComplete: boolean, awaits: boolean): 'Top' | 'More' | Missing;
   /** The log has told all about what waited when it was asked: what it does not have is another program's. */
   conclude(): void;
   /** Where to go on behind a hole: before what the log has, or before the received messages up to its top. */
-  beginning(head: Publication | undefined, top: LogPosition, isWhole: boolean): LogPosition;
+  beginning(head: Publication | undefined, top: LogPosition, isComplete: boolean): LogPosition;
 }
 
 export const release = (room: Room, sequence: Sequence, buffer: ReorderBuffer): Release => {
   const confirmed = (
-    isWhole: boolean,
+    isComplete: boolean,
     top: LogPosition | undefined,
     overtakes: boolean,
   ): boolean => {
     const queue = buffer.all();
     const asked = buffer.countAsked();
-    const run = sequence.confirmed(queue, isWhole);
+    const run = sequence.confirmed(queue, isComplete);
     if (run.length === 0 && (top === undefined || asked === 0)) return false;
     const due = new Set(run);
     const rest: Publication[] = [];
@@ -68,17 +68,17 @@ export const release = (room: Room, sequence: Sequence, buffer: ReorderBuffer): 
 
   return {
     confirmed,
-    fill: ({ top, entries }, isWhole, awaits) => {
+    fill: ({ top, entries }, isComplete, awaits) => {
       const [head] = entries;
       const from = head?.id.offset ?? 0;
       // of what may not be all, the log's own copy is delivered
-      const received = new Set(isWhole ? buffer.all().map(({ idText }) => idText) : []);
+      const received = new Set(isComplete ? buffer.all().map(({ idText }) => idText) : []);
       for (;;) {
         const { offset } = sequence.position();
         if (offset >= top.offset) return 'Top';
         const entry = entries[offset + 1 - from];
         const isInBuffer = entry === undefined || received.delete(entry.idText);
-        if (isInBuffer && confirmed(isWhole, top, !awaits)) continue;
+        if (isInBuffer && confirmed(isComplete, top, !awaits)) continue;
         const missing = awaits ? sequence.missing(buffer.all(), top) : 'Lost';
         if (missing !== 'Lost') return missing;
         if (entry !== undefined) sequence.advance(entry);
@@ -106,8 +106,8 @@ export const release = (room: Room, sequence: Sequence, buffer: ReorderBuffer): 
       // in front of what came meanwhile
       buffer.replace([...rest, ...buffer.all()], 0);
     },
-    beginning: (head, top, isWhole) => {
-      const first = head ?? endingAt(buffer.all(), top, room === GLOBAL, isWhole)[0];
+    beginning: (head, top, isComplete) => {
+      const first = head ?? endingAt(buffer.all(), top, room === GLOBAL, isComplete)[0];
       return first === undefined ? top : positionBefore(first);
     },
   };

@@ -84,7 +84,7 @@ export const roomChannel = (room: Room, deps: RoomChannelDeps): Observable<Chann
         renew: (old) => bus.renew(room, old, otherTag(old, random)),
         position: () => deps.position(room),
         isUnderWay: ({ id }) => publisher.isUnderWay(room, id),
-        whole: ({ payload }) => {
+        decodeFully: ({ payload }) => {
           const publication = decodePublication(payload, room);
           if (isRight(publication)) return publication.right;
           dropped(publication.left);
@@ -109,7 +109,7 @@ export const roomChannel = (room: Room, deps: RoomChannelDeps): Observable<Chann
           raw$.next({ _tag: 'Received', publication: publication.right });
         },
         subscribed: () => raw$.next({ _tag: 'Subscribed' }),
-        torn: () => raw$.next({ _tag: 'Unsubscribed' }),
+        unsubscribed: () => raw$.next({ _tag: 'Unsubscribed' }),
         denied: (detail) => {
           // the broker itself reports the global channel
           if (room !== GLOBAL) emit(channelDenied(channelOf('*'), detail));

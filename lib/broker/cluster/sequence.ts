@@ -47,7 +47,7 @@ export interface SequenceDeps {
    * All of a message, of which the head alone may have been read; undefined: it is none, and `dropped` was
    * told.
    */
-  readonly whole: (publication: Publication) => Publication | undefined;
+  readonly decodeFully: (publication: Publication) => Publication | undefined;
   readonly dropped: (detail: string) => void;
 }
 
@@ -60,7 +60,7 @@ export interface Sequence {
   /** Deals with a message that needs no word of the log. False: in doubt. */
   acceptInOrder(publication: Publication): boolean;
   /** Those that are believed by what is sure, in order. `isWhole`: all that was pushed was heard. */
-  confirmed(queue: readonly Publication[], isWhole: boolean): readonly Publication[];
+  confirmed(queue: readonly Publication[], isComplete: boolean): readonly Publication[];
   missing(queue: readonly Publication[], position: LogPosition): Missing;
   /**
    * The log stands at `top`, and this message was received before that was asked: it is not in the log.
@@ -90,7 +90,7 @@ const MAX_PREVIOUS_EPOCHS = 8;
 const MAX_CONFIRMED = 1_024;
 
 export const sequence = (deps: SequenceDeps): Sequence => {
-  const { room, clock, lateMs, echoOf, deliver, reissue, whole, dropped } = deps;
+  const { room, clock, lateMs, echoOf, deliver, reissue, decodeFully: decodeFully, dropped } = deps;
   const isGlobal = room === GLOBAL;
   const seen = recentIds();
   const outside = new Set<string>();
@@ -138,19 +138,19 @@ export const sequence = (deps: SequenceDeps): Sequence => {
     const { global } = publication.id;
     // our place and its own time: none of `BEHIND`
     const nonce = publication.id.nonce % NONCES;
-    const told = reissue(publication, { tag, offset, ms, global, outside: true, nonce }, false);
-    if (isLeft(told)) dropped(told.left);
-    else deliverOutside(told.right);
+    const reissued = reissue(publication, { tag, offset, ms, global, outside: true, nonce }, false);
+    if (isLeft(reissued)) dropped(reissued.left);
+    else deliverOutside(reissued.right);
   };
 
   const passForeign = (publication: Publication): void => {
     const id = foreign.name(publication, known, isGlobal);
     // members have what was said here when its publish failed
     if (id === undefined || echoOf(publication) !== undefined) return;
-    const told = reissue(publication, id, true);
-    if (isLeft(told)) return dropped(told.left);
-    foreign.passed(publication, told.right.idText);
-    deliverOutside(told.right);
+    const reissued = reissue(publication, id, true);
+    if (isLeft(reissued)) return dropped(reissued.left);
+    foreign.passed(publication, reissued.right.idText);
+    deliverOutside(reissued.right);
   };
 
   /** In one history the ms go up with the offsets. */
@@ -189,11 +189,11 @@ export const sequence = (deps: SequenceDeps): Sequence => {
       const isOver =
         seen.has(publication) || (isBefore(publication) && clock.scheduler.now() < lateUntil);
       // what is no message is counted, though nobody would be told it
-      if (isOver) whole(publication);
+      if (isOver) decodeFully(publication);
       return isOver;
     },
-    confirmed: (queue, isWhole) =>
-      confirmedOf({ queue, known, sure: confirmedIds, isGlobal, isWhole }),
+    confirmed: (queue, isComplete) =>
+      confirmedOf({ queue, known, sure: confirmedIds, isGlobal, isComplete: isComplete }),
     missing: (queue, top) => missing({ queue, known, sure: confirmedIds, isGlobal }, top),
     isForeign: (publication, top) => {
       const { id, idText } = publication;
@@ -222,7 +222,7 @@ export const sequence = (deps: SequenceDeps): Sequence => {
     passUnlogged: passOutside,
     passThrough: (pushed) => {
       // nobody vouches for it, so what it is all of it says: of a key given twice the last holds
-      const publication = whole(pushed);
+      const publication = decodeFully(pushed);
       if (publication === undefined) return;
       // said by a pod: what it shows is not believed, but it says nothing of itself that would be
       if (isOurs(publication)) retellOurs(publication);

@@ -15,7 +15,7 @@ export interface Sink {
   message(payload: Buffer): void;
   /** From here every later message arrives; said again after each `torn`. */
   subscribed(): void;
-  torn(): void;
+  unsubscribed(): void;
   /** Redis refuses this channel for good. */
   denied(detail: string): void;
 }
@@ -36,7 +36,7 @@ interface Entry {
   /** The command under way; an answer to another is too late to count. */
   call: object | undefined;
   /** Asked for by itself: one channel that is refused takes its whole SUBSCRIBE with it. */
-  alone: boolean;
+  separate: boolean;
 }
 
 const MAX_CHANNELS = 500;
@@ -63,23 +63,23 @@ export const subscriptions = ({
 
   const reconcile = (): void => {
     due = undefined;
-    const coming: string[] = [];
-    const leaving: string[] = [];
+    const toSubscribe: string[] = [];
+    const toUnsubscribe: string[] = [];
     for (const channel of unsure) {
       const entry = entries.get(channel);
       if (entry === undefined) continue;
       const wanted = entry.sinks.size > 0;
       if (wanted && entry.state === 'Idle') {
-        if (entry.alone) ask('Subscribing', [channel]);
-        else coming.push(channel);
-      } else if (!wanted && entry.state === 'Subscribed') leaving.push(channel);
+        if (entry.separate) ask('Subscribing', [channel]);
+        else toSubscribe.push(channel);
+      } else if (!wanted && entry.state === 'Subscribed') toUnsubscribe.push(channel);
       else if (!wanted && entry.state === 'Idle') entries.delete(channel);
     }
     unsure.clear();
-    for (let i = 0; i < coming.length; i += MAX_CHANNELS)
-      ask('Subscribing', coming.slice(i, i + MAX_CHANNELS));
-    for (let i = 0; i < leaving.length; i += MAX_CHANNELS)
-      ask('Unsubscribing', leaving.slice(i, i + MAX_CHANNELS));
+    for (let i = 0; i < toSubscribe.length; i += MAX_CHANNELS)
+      ask('Subscribing', toSubscribe.slice(i, i + MAX_CHANNELS));
+    for (let i = 0; i < toUnsubscribe.length; i += MAX_CHANNELS)
+      ask('Unsubscribing', toUnsubscribe.slice(i, i + MAX_CHANNELS));
   };
 
   const ask = (state: 'Subscribing' | 'Unsubscribing', channels: readonly string[]): void => {
@@ -126,7 +126,7 @@ export const subscriptions = ({
         for (const sink of [...entry.sinks]) sink.subscribed();
       if (refused && channels.length === 1)
         for (const sink of [...entry.sinks]) sink.denied(answer.left.detail);
-      else if (refused) entry.alone = true;
+      else if (refused) entry.separate = true;
       unsure.add(channel);
     }
     // whoever still wants what is refused for good asks again: an ACL may change
@@ -139,11 +139,11 @@ export const subscriptions = ({
       : clock.turn(reconcile);
   };
 
-  const tear = (channel: string, entry: Entry): void => {
+  const markUnsubscribed = (channel: string, entry: Entry): void => {
     const was = entry.state;
     entry.state = 'Idle';
     entry.call = undefined;
-    if (was === 'Subscribed') for (const sink of [...entry.sinks]) sink.torn();
+    if (was === 'Subscribed') for (const sink of [...entry.sinks]) sink.unsubscribed();
     reconcileSoon(channel);
   };
 
@@ -153,7 +153,7 @@ export const subscriptions = ({
         sinks: new Set(),
         state: 'Idle',
         call: undefined,
-        alone: false,
+        separate: false,
       };
       entries.set(channel, entry);
       entry.sinks.add(sink);
@@ -183,7 +183,7 @@ export const subscriptions = ({
           due?.unsubscribe();
           due = undefined;
           for (const [channel, entry] of [...entries]) {
-            tear(channel, entry);
+            markUnsubscribed(channel, entry);
             if (entry.sinks.size === 0) entries.delete(channel);
           }
           return;
@@ -192,7 +192,7 @@ export const subscriptions = ({
         case 'Dropped':
           for (const channel of event.channels) {
             const entry = entries.get(channel);
-            if (entry !== undefined) tear(channel, entry);
+            if (entry !== undefined) markUnsubscribed(channel, entry);
           }
       }
     },

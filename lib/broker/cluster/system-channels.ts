@@ -40,7 +40,7 @@ export const systemChannels = (deps: SystemChannelsDeps): Subscription => {
     message: (payload) => {
       const returned = probe.take(payload);
       if (returned !== undefined) deps.probeReturned(returned);
-      else if (!probe.isOwn(payload) && isNamesake(payload)) emit({ _tag: 'NamesakeHeard' });
+      else if (!probe.isOwn(payload) && isNamesake(payload)) emit({ _tag: 'NamesakeFound' });
     },
     subscribed: deps.subscribed,
   });
@@ -52,6 +52,6 @@ export const systemChannels = (deps: SystemChannelsDeps): Subscription => {
 const IGNORE: Sink = {
   message: () => undefined,
   subscribed: () => undefined,
-  torn: () => undefined,
+  unsubscribed: () => undefined,
   denied: () => undefined,
 };

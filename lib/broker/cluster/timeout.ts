@@ -51,11 +51,11 @@ export const patience = (
   const wait = (restMs: number): void => {
     if (life.closed) return;
     if (timer !== undefined) life.remove(timer);
-    timer = scheduler.schedule(look, restMs);
+    timer = scheduler.schedule(check, restMs);
     life.add(timer);
   };
 
-  const look = (): void => {
+  const check = (): void => {
     const now = scheduler.now();
     // what is asked meanwhile stands behind the others, so it is seen here too
     for (const { until, expire } of open) {
@@ -67,14 +67,14 @@ export const patience = (
 
   return <A>(answer$: RedisReply<A>): RedisReply<A> =>
     new Observable((out) => {
-      const tell = (answer: Either<RedisError, A>): void => {
+      const emit = (answer: Either<RedisError, A>): void => {
         out.next(answer);
         out.complete();
       };
-      const one: Open = { until: scheduler.now() + ms, expire: () => tell(noAnswer(ms)) };
+      const one: Open = { until: scheduler.now() + ms, expire: () => emit(noAnswer(ms)) };
       out.add(() => open.delete(one));
       open.add(one);
       if (timer === undefined) wait(ms);
-      out.add(answer$.subscribe(tell));
+      out.add(answer$.subscribe(emit));
     });
 };

@@ -9,7 +9,7 @@ import { type MessageId, nextNonce, nonceOf, type LogPosition } from '../../prot
 
 export interface Unlogged {
   /** The id for a message at this place; undefined: it was passed on before. */
-  name(publication: Publication, place: LogPosition, isGlobal: boolean): MessageId | undefined;
+  name(publication: Publication, position: LogPosition, isGlobal: boolean): MessageId | undefined;
   /** It was passed on under the id `as`. */
   passed(publication: Publication, as: string): void;
   /** The id under which members have this message; it is forgotten with that. */
@@ -30,11 +30,11 @@ export const unlogged = (): Unlogged => {
   let at: LogPosition | undefined;
 
   return {
-    name: (publication, place, isGlobal) => {
+    name: (publication, position, isGlobal) => {
       if (kept.has(publication.idText)) return undefined;
-      if (at?.tag !== place.tag || at.offset !== place.offset) taken.clear();
-      at = place;
-      const { tag, offset, ms } = place;
+      if (at?.tag !== position.tag || at.offset !== position.offset) taken.clear();
+      at = position;
+      const { tag, offset, ms } = position;
       let nonce = nonceOf(publication.idText);
       // of a thousand at one place two would have the same; all pods hear them in one order, and count alike
       while (taken.has(nonce)) nonce = nextNonce(nonce);

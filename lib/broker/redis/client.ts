@@ -70,7 +70,7 @@ export const redisClient = (
   );
 
   /** Messages go straight to `tell`: the operators that keep the session see its few other events only. */
-  const open = (attempt: number, tell: (event: RedisEvent) => void): Observable<RedisEvent> =>
+  const open = (attempt: number, emit: (event: RedisEvent) => void): Observable<RedisEvent> =>
     new Observable((observer) => {
       const drop = connect(attempt, {
         ready: (opened) => {
@@ -86,7 +86,7 @@ export const redisClient = (
             _tag: 'Dropped',
             channels: names.map((name) => channelIn(Buffer.from(name))),
           }),
-        message: (name, payload) => tell({ _tag: 'Message', channel: channelIn(name), payload }),
+        message: (name, payload) => emit({ _tag: 'Message', channel: channelIn(name), payload }),
       });
       return () => {
         session = undefined;

@@ -107,8 +107,8 @@ export const clusterRedis = (options: RedisClientOptions): RedisPort => {
 const heedAsking = (node: Redis): void => {
   const asking = node.asking.bind(node);
   Reflect.set(node, 'asking', () => {
-    const said = asking();
-    said.catch(() => undefined);
-    return said;
+    const reply = asking();
+    reply.catch(() => undefined);
+    return reply;
   });
 };

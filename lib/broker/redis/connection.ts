@@ -74,24 +74,24 @@ export const redisConnections = (
   });
   return merge(of(undefined), again$).pipe(
     switchMap((why) => (why === undefined ? kept$ : concat(of(lost(why)), kept$))),
-    toldOnce(),
+    withoutRepeats(),
   );
 };
 
 const lost = (detail: string): RedisEvent => ({ _tag: 'Lost', detail });
 
 /** `Lost` is told once until the next `Ready`; why Redis refuses, when it is news and `Lost` has not told it. */
-const toldOnce = (): MonoTypeOperatorFunction<RedisEvent> => (source$) =>
+const withoutRepeats = (): MonoTypeOperatorFunction<RedisEvent> => (source$) =>
   defer(() => {
     let isLost = false;
-    let told: string | undefined;
+    let lastDetail: string | undefined;
     return source$.pipe(
       filter((event) => {
         const { _tag } = event;
         const isNews =
-          _tag === 'Refused' ? isLost && event.detail !== told : _tag !== 'Lost' || !isLost;
+          _tag === 'Refused' ? isLost && event.detail !== lastDetail : _tag !== 'Lost' || !isLost;
         isLost = _tag === 'Lost' || (isLost && _tag !== 'Ready');
-        if (isNews && (_tag === 'Lost' || _tag === 'Refused')) told = event.detail;
+        if (isNews && (_tag === 'Lost' || _tag === 'Refused')) lastDetail = event.detail;
         return isNews;
       }),
     );

@@ -15,7 +15,7 @@ export const withName = (host: string, tls: ConnectionOptions): ConnectionOption
 const REFUSED = /^-(.*(?:max number of clients|protected mode).*)/;
 
 /** As ioredis names errors that are answers of Redis. */
-const replyOf = (words: string): Error => Object.assign(new Error(words), { name: 'ReplyError' });
+const replyOf = (text: string): Error => Object.assign(new Error(text), { name: 'ReplyError' });
 
 /** ioredis writes its handshake while the event is heard: so the cork must be in before it listens. */
 const handshakeAtOnce = <S extends Socket>(stream: S, event: 'connect' | 'secureConnect'): S => {
@@ -23,8 +23,8 @@ const handshakeAtOnce = <S extends Socket>(stream: S, event: 'connect' | 'secure
     stream.cork();
     queueMicrotask(() => stream.uncork());
     stream.once('data', (chunk: Buffer) => {
-      const [, words] = REFUSED.exec(chunk.toString()) ?? [];
-      if (words !== undefined) stream.destroy(replyOf(words));
+      const [, text] = REFUSED.exec(chunk.toString()) ?? [];
+      if (text !== undefined) stream.destroy(replyOf(text));
     });
   });
   return stream;

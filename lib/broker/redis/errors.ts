@@ -68,13 +68,13 @@ export const answer = <A>(
   read: (reply: unknown) => E.Either<RedisError, A>,
 ): RedisReply<A> =>
   new Observable((observer) => {
-    const tell = (either: E.Either<RedisError, A>): void => {
+    const emit = (either: E.Either<RedisError, A>): void => {
       observer.next(either);
       observer.complete();
     };
     ask().then(
-      (reply) => tell(read(reply)),
-      (thrown: unknown) => tell(E.left(errorOf(thrown))),
+      (reply) => emit(read(reply)),
+      (thrown: unknown) => emit(E.left(errorOf(thrown))),
     );
   });
 

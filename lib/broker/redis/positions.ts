@@ -45,17 +45,17 @@ export const positions = ({
   let questions: Question[] = [];
 
   const askSome = (some: readonly Question[]): void => {
-    const tell = (replyOf: (i: number) => Reply): void => {
+    const emit = (replyOf: (i: number) => Reply): void => {
       for (const [i, { answer }] of some.entries()) answer(replyOf(i));
     };
     ask(some.map(({ key }) => key)).then(
       (reply) => {
         const replies = listOf(reply);
-        tell((i) => topIn(replies[i]));
+        emit((i) => topIn(replies[i]));
       },
       (thrown: unknown) => {
         const error = E.left(errorOf(thrown));
-        tell(() => error);
+        emit(() => error);
       },
     );
   };

@@ -16,19 +16,19 @@
  */
 
 /** Idle: none. Routine: asked for by a tick. Moved: a slot moved. Again: a slot moved while a look was under way. */
-export type Look = 'Idle' | 'Routine' | 'Moved' | 'Again';
+export type SlotCheck = 'Idle' | 'Routine' | 'Moved' | 'Again';
 
 export interface ShardCheck {
   /** Ticks since the last answer. Ticks, not time: a stall of this process is one tick. */
   readonly silentTicks: number;
   /** A PING has no answer yet. */
   readonly isPinged: boolean;
-  readonly look: Look;
+  readonly slots: SlotCheck;
 }
 
 export type CheckInput =
   /** `isLook`: this tick asks for the slots in place of a PONG. */
-  | { readonly _tag: 'Tick'; readonly isLook: boolean }
+  | { readonly _tag: 'Tick'; readonly asksSlots: boolean }
   /** `isAnswer`: Redis answered, be it with an error. No answer may be a stall of this process. */
   | { readonly _tag: 'PingEnded'; readonly isAnswer: boolean }
   /** The node said that a slot moved. */
@@ -41,20 +41,20 @@ export type CheckEffect = 'Ping' | 'ReadSlots' | 'GiveUp' | undefined;
 /** A node is frozen that has not answered for so many ticks. */
 const MAX_SILENT_TICKS = 3;
 
-export const UNCHECKED: ShardCheck = { silentTicks: 0, isPinged: false, look: 'Idle' };
+export const UNCHECKED: ShardCheck = { silentTicks: 0, isPinged: false, slots: 'Idle' };
 
 export const step = (
   check: ShardCheck,
   input: CheckInput,
 ): readonly [ShardCheck, effect: CheckEffect] => {
-  const { silentTicks, look } = check;
+  const { silentTicks, slots: slots } = check;
   switch (input._tag) {
     case 'Tick': {
       if (silentTicks >= MAX_SILENT_TICKS) return [check, 'GiveUp'];
       const next = { ...check, silentTicks: silentTicks + 1 };
-      if (check.isPinged || look === 'Routine') return [next, undefined];
-      return input.isLook && look === 'Idle'
-        ? [{ ...next, look: 'Routine' }, 'ReadSlots']
+      if (check.isPinged || slots === 'Routine') return [next, undefined];
+      return input.asksSlots && slots === 'Idle'
+        ? [{ ...next, slots: 'Routine' }, 'ReadSlots']
         : [{ ...next, isPinged: true }, 'Ping'];
     }
     case 'PingEnded':
@@ -63,17 +63,17 @@ export const step = (
         undefined,
       ];
     case 'SlotMoved':
-      return look === 'Idle'
-        ? [{ ...check, look: 'Moved' }, 'ReadSlots']
-        : [{ ...check, look: 'Again' }, undefined];
+      return slots === 'Idle'
+        ? [{ ...check, slots: 'Moved' }, 'ReadSlots']
+        : [{ ...check, slots: 'Again' }, undefined];
     case 'SlotsRead':
-      return look === 'Again'
-        ? [{ ...check, silentTicks: 0, look: 'Moved' }, 'ReadSlots']
-        : [{ ...check, silentTicks: 0, look: 'Idle' }, undefined];
+      return slots === 'Again'
+        ? [{ ...check, silentTicks: 0, slots: 'Moved' }, 'ReadSlots']
+        : [{ ...check, silentTicks: 0, slots: 'Idle' }, undefined];
     case 'SlotsFailed':
       return [
-        { ...check, look: 'Idle', silentTicks: input.isAnswer ? 0 : silentTicks },
-        look === 'Routine' ? undefined : 'GiveUp',
+        { ...check, slots: 'Idle', silentTicks: input.isAnswer ? 0 : silentTicks },
+        slots === 'Routine' ? undefined : 'GiveUp',
       ];
   }
 };

@@ -41,7 +41,7 @@ export interface ShardedSubscriber {
 
 const PING_MS = 500;
 /** Every so many ticks a node is asked for its slots in place of a PONG: a `sunsubscribe` may have been missed. */
-const LOOK_EVERY = 10;
+const SLOTS_EVERY = 10;
 const MAX_MOVES = 3;
 
 export const shardedSubscriber = ({
@@ -170,7 +170,7 @@ export const shardedSubscriber = ({
     ticks += 1;
     for (const shard of [...open.values()])
       if (shard.connection.status === 'ready')
-        check(shard, { _tag: 'Tick', isLook: ticks % LOOK_EVERY === 0 });
+        check(shard, { _tag: 'Tick', asksSlots: ticks % SLOTS_EVERY === 0 });
   });
 
   return {

@@ -97,14 +97,14 @@ const streamOf = ({ stream }: Redis): Pick<Redis['stream'], 'destroy'> | undefin
  * own pipelining: that has one pipeline under way at a time, so what comes meanwhile waits for it without a timeout.
  */
 export const corked = (connections: () => readonly Redis[], clock: Clock): (() => void) => {
-  let isHeld = false;
+  let isCorked = false;
   return () => {
-    if (isHeld) return;
-    isHeld = true;
+    if (isCorked) return;
+    isCorked = true;
     const streams = connections().map(({ stream }) => stream);
     for (const stream of streams) stream.cork();
     clock.turn(() => {
-      isHeld = false;
+      isCorked = false;
       for (const stream of streams) stream.uncork();
     });
   };

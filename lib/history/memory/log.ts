@@ -8,7 +8,7 @@
 import type { Publication } from '../../protocol/publication.js';
 import type { Room, LogPosition } from '../../protocol/position.js';
 import { type Chunk, chunkStore, MAX_LOG_BYTES } from './chunks.js';
-import { type Page, PAGE_BYTES, pageOf, saidAt } from '../page.js';
+import { type Page, PAGE_BYTES, pageOf, timeOf } from '../page.js';
 
 export interface MemoryLogOptions {
   /** Unix ms; may jump. */
@@ -152,7 +152,7 @@ export const memoryLog = ({ wall, messages, ttlMs }: MemoryLogOptions): MemoryLo
       if (messages === 0) return;
       const shelf = shelfWith(room, offset, ms, frame.length);
       if (shelf === undefined) return;
-      if (shelf.first === offset && offset > 1) shelf.beforeMs = saidAt(before);
+      if (shelf.first === offset && offset > 1) shelf.beforeMs = timeOf(before);
       shelf.tail.append(frame, ms);
       shelf.end = offset + 1;
       if (shelf.end - shelf.first <= messages) return;

@@ -21,13 +21,13 @@ const page = (top: LogPosition): Input => ({
 });
 
 const standing = (top: LogPosition | undefined): Input => ({
-  _tag: 'Standing',
+  _tag: 'LogTop',
   top,
   asked: at(1, 5),
   isContradicted: false,
 });
 
-const HELD: Input = { _tag: 'Held', offset: 6, isConfirmed: false, isUnderWay: false };
+const HELD: Input = { _tag: 'Waiting', offset: 6, isConfirmed: false, isUnderWay: false };
 
 /** The state after these inputs, each a millisecond later, and the effects of the last. */
 const after = (

@@ -27,10 +27,10 @@ t.test('whoever can be named can be written and read again', async (t) => {
     );
   fc.assert(
     fc.property(whom, id, fc.string(), (whom, id, by) => {
-      const word: ControlCommand = { _tag: 'Disconnect', whom, id };
+      const command: ControlCommand = { _tag: 'Disconnect', whom, id };
       t.strictSame(
-        decodeControlCommand(Buffer.from(encodeControlCommand(word, by))),
-        right({ word, by }),
+        decodeControlCommand(Buffer.from(encodeControlCommand(command, by))),
+        right({ command, by }),
       );
     }),
     { numRuns: 200 },
@@ -40,7 +40,7 @@ t.test('whoever can be named can be written and read again', async (t) => {
 t.test(
   'when a pod tells of clients that catch up, then the others read what it said',
   async (t) => {
-    const word: ControlCommand = {
+    const command: ControlCommand = {
       _tag: 'CatchUp',
       pod: 'p',
       room: 'r',
@@ -51,11 +51,11 @@ t.test(
     };
     const read = (fields: object): boolean =>
       !isLeft(
-        decodeControlCommand(Buffer.from(JSON.stringify({ type: 'catch_up', ...word, ...fields }))),
+        decodeControlCommand(Buffer.from(JSON.stringify({ type: 'catch_up', ...command, ...fields }))),
       );
     t.strictSame(
-      decodeControlCommand(Buffer.from(encodeControlCommand(word, 'me'))),
-      right({ word, by: 'me' }),
+      decodeControlCommand(Buffer.from(encodeControlCommand(command, 'me'))),
+      right({ command, by: 'me' }),
     );
     for (const bad of [{ room: 'a b' }, { tag: 4_095 }, { from: -1 }, { until: 0.5 }, { pod: '' }])
       t.notOk(read(bad), JSON.stringify(bad));
@@ -83,7 +83,7 @@ t.test('whatever comes on the channel, it is a word or a reason in words', async
         const read = decodeControlCommand(payload);
         return isLeft(read)
           ? /^control: expected .*, got /.test(read.left)
-          : read.right.word._tag === 'Disconnect' && isTarget(read.right.word.id);
+          : read.right.command._tag === 'Disconnect' && isTarget(read.right.command.id);
       },
     ),
     { numRuns: 1_000 },
@@ -99,7 +99,7 @@ const cluster = () => {
     const broker = clusterBroker({ bus, clock, serverId, timeoutMs: 2_000 });
     const heard: ControlCommand[] = [];
     const dropped: string[] = [];
-    broker.control$.subscribe((word) => heard.push(word));
+    broker.control$.subscribe((command) => heard.push(command));
     broker.event$.subscribe((event) => {
       if (event._tag === 'PayloadDropped') dropped.push(event.detail);
     });
@@ -108,9 +108,9 @@ const cluster = () => {
   clock.advance(1_000);
   const [a, b] = pods;
   if (a === undefined || b === undefined) throw new Error('expected two pods');
-  const say = (word: ControlCommand): string[] => {
+  const say = (command: ControlCommand): string[] => {
     const answers: string[] = [];
-    a.broker.sendControl(word).subscribe((answer) => answers.push(answer._tag));
+    a.broker.sendControl(command).subscribe((answer) => answers.push(answer._tag));
     return answers;
   };
   return { clock, redis, a, b, say };

@@ -27,7 +27,7 @@ const play = (
   for (const [at, tags] of Object.entries(script)) {
     clock.advance(Number(at) - clock.scheduler.now());
     for (const _tag of tags)
-      input$.next(_tag === 'AllRoomsSynced' ? { _tag, whole: true } : { _tag });
+      input$.next(_tag === 'AllRoomsSynced' ? { _tag, allSynced: true } : { _tag });
   }
   clock.advance(until - clock.scheduler.now());
   running.unsubscribe();

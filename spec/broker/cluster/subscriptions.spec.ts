@@ -34,7 +34,7 @@ const stub = (): Stub => {
   const sink: Sink = {
     message: (payload) => told.push(payload.toString()),
     subscribed: () => told.push('subscribed'),
-    torn: () => told.push('torn'),
+    unsubscribed: () => told.push('torn'),
     denied: () => told.push('denied'),
   };
   return { clock, heard: subscriptions({ bus, clock }), sent, answers, told, sink };

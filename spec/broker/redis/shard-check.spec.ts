@@ -8,8 +8,8 @@ import {
   UNCHECKED,
 } from '../../../lib/broker/redis/shard-check.js';
 
-const TICK: CheckInput = { _tag: 'Tick', isLook: false };
-const LOOK: CheckInput = { _tag: 'Tick', isLook: true };
+const TICK: CheckInput = { _tag: 'Tick', asksSlots: false };
+const LOOK: CheckInput = { _tag: 'Tick', asksSlots: true };
 const MOVED: CheckInput = { _tag: 'SlotMoved' };
 const READ: CheckInput = { _tag: 'SlotsRead' };
 const pingEnded = (isAnswer: boolean): CheckInput => ({ _tag: 'PingEnded', isAnswer });
@@ -39,19 +39,19 @@ const TABLE: readonly (readonly [
     'when a ping is answered, then the next tick pings again',
     [TICK, pingEnded(true), TICK],
     ['Ping', undefined, 'Ping'],
-    { silentTicks: 1, isPinged: true, look: 'Idle' },
+    { silentTicks: 1, isPinged: true, slots: 'Idle' },
   ],
   [
     'when a node answers nothing for three ticks, then the fourth gives its connection up',
     [TICK, TICK, TICK, TICK],
     ['Ping', undefined, undefined, 'GiveUp'],
-    { silentTicks: 3, isPinged: true, look: 'Idle' },
+    { silentTicks: 3, isPinged: true, slots: 'Idle' },
   ],
   [
     'when a ping fails without an answer of Redis, then the next tick pings again, and counts on',
     [TICK, pingEnded(false), TICK],
     ['Ping', undefined, 'Ping'],
-    { silentTicks: 2, isPinged: true, look: 'Idle' },
+    { silentTicks: 2, isPinged: true, slots: 'Idle' },
   ],
   [
     'when a tick asks for the slots, then no ping is sent before they are read',
@@ -63,7 +63,7 @@ const TABLE: readonly (readonly [
     'when a routine look fails, then the connection stays',
     [LOOK, slotsFailed(false)],
     ['ReadSlots', undefined],
-    { silentTicks: 1, isPinged: false, look: 'Idle' },
+    { silentTicks: 1, isPinged: false, slots: 'Idle' },
   ],
   [
     'when a routine look is refused, then the node is alive',
@@ -93,13 +93,13 @@ const TABLE: readonly (readonly [
     'when a slot moves during a routine look that fails, then the connection is given up',
     [LOOK, MOVED, slotsFailed(false)],
     ['ReadSlots', undefined, 'GiveUp'],
-    { silentTicks: 1, isPinged: false, look: 'Idle' },
+    { silentTicks: 1, isPinged: false, slots: 'Idle' },
   ],
   [
     'when a tick asks for the slots while they are read for a moved slot, then it pings',
     [MOVED, LOOK],
     ['ReadSlots', 'Ping'],
-    { silentTicks: 1, isPinged: true, look: 'Moved' },
+    { silentTicks: 1, isPinged: true, slots: 'Moved' },
   ],
 ];
 

@@ -27,7 +27,7 @@ interface Lasting extends Fault {
 }
 
 /** A gap as it was told, with what the client had asked and had. */
-export interface GapTold {
+export interface GapSent {
   readonly client: string;
   readonly pod: string;
   readonly room: Room;
@@ -60,7 +60,7 @@ export interface Ground {
   /** Whether Redis could not be had from a pod at some time between two moments. */
   readonly outage: (pod: string, from: number, to: number) => boolean;
   /** Why a gap is not due; undefined: it is. */
-  readonly undue: (gap: GapTold) => string | undefined;
+  readonly undue: (gap: GapSent) => string | undefined;
   /** Probes of a pod can go round, cannot, or it is not known (`undefined`). */
   readonly probes: (pod: string, can: boolean | undefined, at: number) => void;
   readonly status: (pod: string, status: Status, at: number) => void;
@@ -124,7 +124,7 @@ export const ground = ({ findings, lateMs }: GroundOptions): Ground => {
     place,
     onPod,
     since,
-  }: GapTold): string | undefined => {
+  }: GapSent): string | undefined => {
     const id = typeof resumed === 'object' ? resumed : undefined;
     switch (reason as GapReason) {
       case 'expired':
