@@ -13,7 +13,7 @@ import { positionBefore, type Sequence } from './sequence.js';
 export interface Release {
   /**
    * Delivers what is confirmed, in the order in which it was received, up to a message in doubt: all pods
-   * deliver another program's message at the same place. `isWhole`: all that was pushed was received. `top`:
+   * deliver another program's message at the same place. `isComplete`: all that was pushed was received. `top`:
    * where the log stood when it was asked last, undefined while the answer is not there. `overtakes`: the
    * question failed, so nothing waits behind a message in doubt. False: nothing was confirmed.
    */

@@ -59,7 +59,7 @@ export interface Sequence {
   isConfirmed(publication: Publication): boolean;
   /** Deals with a message that needs no word of the log. False: in doubt. */
   acceptInOrder(publication: Publication): boolean;
-  /** Those that are believed by what is sure, in order. `isWhole`: all that was pushed was heard. */
+  /** Those that are believed by what is sure, in order. `isComplete`: all that was pushed was heard. */
   confirmed(queue: readonly Publication[], isComplete: boolean): readonly Publication[];
   missing(queue: readonly Publication[], position: LogPosition): Missing;
   /**

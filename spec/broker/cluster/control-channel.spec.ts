@@ -51,7 +51,9 @@ t.test(
     };
     const read = (fields: object): boolean =>
       !isLeft(
-        decodeControlCommand(Buffer.from(JSON.stringify({ type: 'catch_up', ...command, ...fields }))),
+        decodeControlCommand(
+          Buffer.from(JSON.stringify({ type: 'catch_up', ...command, ...fields })),
+        ),
       );
     t.strictSame(
       decodeControlCommand(Buffer.from(encodeControlCommand(command, 'me'))),
