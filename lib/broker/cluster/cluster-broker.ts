@@ -91,7 +91,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
   });
 
   const roomPublisher = publisher({
-    bus,
+    redis: bus,
     clock,
     timeoutMs,
     probe,

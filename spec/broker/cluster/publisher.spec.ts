@@ -64,23 +64,19 @@ const stub = (): Stub => {
     ahead: 5_000,
     refusal: undefined,
     lines: publisher({
-      bus: {
+      redis: {
         publish: (_room, drafts, nonces, _tag, deadline, call) => {
           calls.push({ size: drafts.length, deadline, nonces, call });
           return self.answer$;
         },
-      } satisfies Pick<RedisPort, 'publish'> as unknown as RedisPort,
+      },
       clock,
       timeoutMs: 2_000,
       probe: {
         send$: of(right(0)),
-        sendNew$: of(right(0)),
         last: () => self.lastProbe,
-        take: () => undefined,
-        isOwn: () => false,
         ahead: () => self.ahead,
         refusal: () => self.refusal,
-        forget: () => undefined,
       },
       dedup: said,
       keys: fallbackKeys({ clock }),

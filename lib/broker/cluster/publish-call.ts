@@ -1,0 +1,121 @@
+/**
+ * One call of the publish script: up to 64 messages of a room, in order. A try that broke off may have run. So each try has
+ * the same id and nonces, and what ran is answered as it was. The time of a call counts from when its first message was
+ * accepted.
+ */
+import { Subscription } from 'rxjs';
+import type { Clock } from '../../clock.js';
+import {
+  drawNonce,
+  drawTag,
+  type MessageId,
+  nextNonce,
+  type Room,
+} from '../../protocol/position.js';
+import { bodyOf, type Draft, type Publication } from '../../protocol/publication.js';
+import type { Again, Outcome, RedisPort, RedisReply } from '../redis/port.js';
+import type { HealthProbe } from './health-probe.js';
+import type { PublishResult } from './publish-result.js';
+
+/** A message that has no answer yet. */
+export interface Waiting {
+  readonly draft: Draft;
+  /** Monotonic. Earlier messages of the room go first, so the message may wait longer. */
+  readonly until: number;
+  readonly answer: (result: PublishResult) => void;
+}
+
+export interface Call {
+  readonly id: string;
+  readonly batch: readonly Waiting[];
+  readonly nonces: readonly number[];
+  readonly tag: number;
+  readonly until: number;
+  /** The ids under which the room's channel showed messages of the batch, before Redis answered. */
+  readonly shown: Map<number, string>;
+  /** The timer of `until`. */
+  readonly end: Subscription;
+  /** The try under way, or the wait before the next. */
+  attempt: Subscription;
+  /** Where Redis was at the first try. */
+  first: Again | undefined;
+}
+
+export interface PublishCallDeps {
+  readonly redis: Pick<RedisPort, 'publish'>;
+  readonly clock: Clock;
+  /** From when a message is accepted until it goes to this pod's members. */
+  readonly timeoutMs: number;
+  readonly probe: Pick<HealthProbe, 'ahead'>;
+  /** An id outside the log, at the offset that the room has reached here and with its time. */
+  readonly idOutside: (room: Room, nonce: number) => MessageId;
+}
+
+export interface PublishCalls {
+  /** The 20 bits of the next id. */
+  nonce(): number;
+  /** After a wait for a connection (`hasWaited`) a call has no more time than its first message. */
+  make(batch: readonly Waiting[], hasWaited: boolean): Call;
+  /** One try. `isUnsure`: an earlier one may have run. */
+  ask(room: Room, call: Call, isUnsure: boolean): RedisReply<readonly Outcome[]>;
+}
+
+/** A busy queue is no outage, nor is a loop that stalled: a call has at least this part of the timeout. */
+const LEAST = 0.25;
+/** Redis's clock may have been set back by so much between the probe and the call. */
+const SLACK_MS = 1_000;
+
+export const publishCalls = (deps: PublishCallDeps): PublishCalls => {
+  const { redis, clock, timeoutMs, probe, idOutside } = deps;
+  const { scheduler, random } = clock;
+  const life = `c${Math.floor(random() * 0x100_0000_0000).toString(36)}-`;
+  let calls = 0;
+  let last = drawNonce(random);
+
+  return {
+    // in a row, as an outage gives many messages one offset: drawn, two of a thousand would bear one id
+    nonce: () => (last = nextNonce(last)),
+    make: (batch, hasWaited) => {
+      const now = scheduler.now();
+      const accepted = batch[0]?.until ?? now;
+      calls += 1;
+      return {
+        id: life + calls.toString(36),
+        batch,
+        nonces: batch.map(() => (last = nextNonce(last))),
+        tag: drawTag(random),
+        until: hasWaited ? accepted : Math.max(accepted, now + LEAST * timeoutMs),
+        shown: new Map(),
+        end: new Subscription(),
+        attempt: Subscription.EMPTY,
+        first: undefined,
+      };
+    },
+    ask: (room, call, isUnsure) => {
+      const { id, batch, nonces, tag, until } = call;
+      // a call is asked for only while it is known
+      const ahead = probe.ahead() ?? 0;
+      if (call.first === undefined) {
+        const at = idOutside(room, 0);
+        const sinceMs = Math.floor(scheduler.now() + ahead) - SLACK_MS;
+        call.first = { sinceMs, tag: at.tag, offset: at.offset };
+      }
+      const again = isUnsure ? { id, again: call.first } : { id };
+      const drafts = batch.map(({ draft }) => draft);
+      return redis.publish(room, drafts, nonces, tag, Math.floor(until + ahead), again);
+    },
+  };
+};
+
+/** The room's channel showed this message. One of the call's has run, whatever becomes of the answer. */
+export const show = (call: Call, { id, idText, payload }: Publication): void => {
+  if (id.outside) return;
+  const i = call.nonces.indexOf(id.nonce);
+  if (i !== -1 && bodyOf(payload) === call.batch[i]?.draft.rest) call.shown.set(i, idText);
+};
+
+/** All the messages of a call, if the room's channel showed them all. */
+export const shownOf = ({ batch, shown }: Call): readonly Outcome[] | undefined =>
+  shown.size === batch.length ? batch.map((_, i) => placed(shown.get(i) ?? '')) : undefined;
+
+export const placed = (id: string): Outcome => ({ _tag: 'Placed', id });
