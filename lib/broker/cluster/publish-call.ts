@@ -13,7 +13,7 @@ import {
   type Room,
 } from '../../protocol/position.js';
 import { bodyOf, type Draft, type Publication } from '../../protocol/publication.js';
-import type { Again, Outcome, RedisPort, RedisReply } from '../redis/port.js';
+import type { Again, Outcome, RedisPort } from '../redis/port.js';
 import type { HealthProbe } from './health-probe.js';
 import type { PublishResult } from './publish-result.js';
 
@@ -42,7 +42,6 @@ export interface Call {
 }
 
 export interface PublishCallDeps {
-  readonly redis: Pick<RedisPort, 'publish'>;
   readonly clock: Clock;
   /** From when a message is accepted until it goes to this pod's members. */
   readonly timeoutMs: number;
@@ -56,8 +55,8 @@ export interface PublishCalls {
   nonce(): number;
   /** After a wait for a connection (`hasWaited`) a call has no more time than its first message. */
   make(batch: readonly Waiting[], hasWaited: boolean): Call;
-  /** One try. `isUnsure`: an earlier one may have run. */
-  ask(room: Room, call: Call, isUnsure: boolean): RedisReply<readonly Outcome[]>;
+  /** What one try asks of Redis. `isUnsure`: an earlier one may have run. */
+  request(room: Room, call: Call, isUnsure: boolean): Parameters<RedisPort['publish']>;
 }
 
 /** A busy queue is no outage, nor is a loop that stalled: a call has at least this part of the timeout. */
@@ -66,7 +65,7 @@ const LEAST = 0.25;
 const SLACK_MS = 1_000;
 
 export const publishCalls = (deps: PublishCallDeps): PublishCalls => {
-  const { redis, clock, timeoutMs, probe, idOutside } = deps;
+  const { clock, timeoutMs, probe, idOutside } = deps;
   const { scheduler, random } = clock;
   const life = `c${Math.floor(random() * 0x100_0000_0000).toString(36)}-`;
   let calls = 0;
@@ -91,7 +90,7 @@ export const publishCalls = (deps: PublishCallDeps): PublishCalls => {
         first: undefined,
       };
     },
-    ask: (room, call, isUnsure) => {
+    request: (room, call, isUnsure) => {
       const { id, batch, nonces, tag, until } = call;
       // a call is asked for only while it is known
       const ahead = probe.ahead() ?? 0;
@@ -102,7 +101,7 @@ export const publishCalls = (deps: PublishCallDeps): PublishCalls => {
       }
       const again = isUnsure ? { id, again: call.first } : { id };
       const drafts = batch.map(({ draft }) => draft);
-      return redis.publish(room, drafts, nonces, tag, Math.floor(until + ahead), again);
+      return [room, drafts, nonces, tag, Math.floor(until + ahead), again];
     },
   };
 };

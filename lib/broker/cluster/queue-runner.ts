@@ -6,7 +6,7 @@ import { isRight } from 'fp-ts/lib/Either.js';
 import { Subscription } from 'rxjs';
 import type { Room } from '../../protocol/position.js';
 import { backoffMs } from '../../rx/backoff.js';
-import type { RedisError } from '../redis/port.js';
+import type { RedisError, RedisPort } from '../redis/port.js';
 import type { HealthProbe } from './health-probe.js';
 import {
   type Call,
@@ -30,6 +30,7 @@ import {
 } from './room-queue.js';
 
 export interface QueueRunnerDeps extends PublishCallDeps, PublishFallbackDeps {
+  readonly redis: Pick<RedisPort, 'publish'>;
   readonly probe: Pick<HealthProbe, 'send$' | 'last' | 'ahead' | 'refusal'>;
   readonly route: () => Conditions['route'];
   /** Whether there is a connection to Redis. */
@@ -77,8 +78,9 @@ export const queueRunner = (
   deps: QueueRunnerDeps,
   rested: (queue: RunningQueue) => void,
 ): QueueRunner => {
-  const { clock, probe, keys, timeoutMs } = deps;
+  const { redis, clock, probe, keys, timeoutMs } = deps;
   const { scheduler, random } = clock;
+  const noAnswer = { _tag: 'Unreachable', detail: `no answer within ${timeoutMs} ms` } as const;
   const calls = publishCalls(deps);
   const fallBack = publishFallback(deps);
 
@@ -178,8 +180,7 @@ export const queueRunner = (
     const size = known === -1 ? MAX_BATCH : Math.min(known, MAX_BATCH);
     const call = calls.make(queue.waiting.splice(0, size), hasWaited);
     queue.call = call;
-    const timedOut = (): void =>
-      void accept(queue, { _tag: 'TimedOut', error: tooLong(timeoutMs) });
+    const timedOut = (): void => void accept(queue, { _tag: 'TimedOut', error: noAnswer });
     // after a stalled loop the answers that are there are read first
     call.end.add(
       scheduler.schedule(() => call.end.add(clock.turn(timedOut)), call.until - scheduler.now()),
@@ -190,7 +191,7 @@ export const queueRunner = (
   const ask = (queue: RunningQueue, call: Call, isUnsure: boolean): void => {
     const { room } = queue;
     attempt(call, () =>
-      calls.ask(room, call, isUnsure).subscribe((answer) => {
+      redis.publish(...calls.request(room, call, isUnsure)).subscribe((answer) => {
         if (isRight(answer)) deps.placed(room, answer.right.flatMap(placedId));
         if (queue.call !== call) return;
         if (isRight(answer)) accept(queue, { _tag: 'Answered', outcomes: answer.right });
@@ -202,11 +203,11 @@ export const queueRunner = (
   const finish = (queue: RunningQueue, call: Call, answer: () => void): void => {
     call.end.unsubscribe();
     call.attempt.unsubscribe();
-    const { isBusy } = queue;
+    const { room, isBusy } = queue;
     queue.isBusy = true;
     answer();
     queue.call = undefined;
-    deps.placed(queue.room, []);
+    deps.placed(room, []);
     queue.isBusy = isBusy;
     flush(queue);
   };
@@ -246,8 +247,3 @@ const ABSENT: Link = { _tag: 'Absent' };
 const NO_HEAD: Input = { _tag: 'Head', head: 'None', leftMs: 0 };
 const KNOWN_HEAD: Input = { _tag: 'Head', head: 'Known', leftMs: 0 };
 const ELAPSED: Input = { _tag: 'Elapsed' };
-
-const tooLong = (ms: number): RedisError => ({
-  _tag: 'Unreachable',
-  detail: `no answer within ${ms} ms`,
-});
