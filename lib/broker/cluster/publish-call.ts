@@ -31,8 +31,8 @@ export interface Call {
   readonly nonces: readonly number[];
   readonly tag: number;
   readonly until: number;
-  /** The ids under which the room's channel showed messages of the batch, before Redis answered. */
-  readonly shown: Map<number, string>;
+  /** The ids under which messages of the batch came on the room's channel, before Redis answered. */
+  readonly received: Map<number, string>;
   /** The timer of `until`. */
   readonly end: Subscription;
   /** The try under way, or the wait before the next. */
@@ -84,7 +84,7 @@ export const publishCalls = (deps: PublishCallDeps): PublishCalls => {
         nonces: batch.map(() => (last = nextNonce(last))),
         tag: drawTag(random),
         until: hasWaited ? accepted : Math.max(accepted, now + LEAST * timeoutMs),
-        shown: new Map(),
+        received: new Map(),
         end: new Subscription(),
         attempt: Subscription.EMPTY,
         first: undefined,
@@ -106,15 +106,15 @@ export const publishCalls = (deps: PublishCallDeps): PublishCalls => {
   };
 };
 
-/** The room's channel showed this message. One of the call's has run, whatever becomes of the answer. */
-export const show = (call: Call, { id, idText, payload }: Publication): void => {
+/** This message came on the room's channel. One of the call's has run, whatever becomes of the answer. */
+export const receive = (call: Call, { id, idText, payload }: Publication): void => {
   if (id.outside) return;
   const i = call.nonces.indexOf(id.nonce);
-  if (i !== -1 && bodyOf(payload) === call.batch[i]?.draft.rest) call.shown.set(i, idText);
+  if (i !== -1 && bodyOf(payload) === call.batch[i]?.draft.rest) call.received.set(i, idText);
 };
 
-/** All the messages of a call, if the room's channel showed them all. */
-export const shownOf = ({ batch, shown }: Call): readonly Outcome[] | undefined =>
-  shown.size === batch.length ? batch.map((_, i) => placed(shown.get(i) ?? '')) : undefined;
+/** All the messages of a call, if all came on the room's channel. */
+export const receivedOf = ({ batch, received }: Call): readonly Outcome[] | undefined =>
+  received.size === batch.length ? batch.map((_, i) => placed(received.get(i) ?? '')) : undefined;
 
 export const placed = (id: string): Outcome => ({ _tag: 'Placed', id });

@@ -10,7 +10,7 @@
 import { Observable } from 'rxjs';
 import type { Draft, Publication } from '../../protocol/publication.js';
 import type { MessageId, Room } from '../../protocol/position.js';
-import { show } from './publish-call.js';
+import { receive } from './publish-call.js';
 import { CLOSED, FULL, type PublishResult } from './publish-result.js';
 import {
   closeQueue,
@@ -23,7 +23,7 @@ import type { Input } from './room-queue.js';
 
 export interface Publisher {
   publish(draft: Draft): Observable<PublishResult>;
-  /** The room's channel showed this message: a publish of it that is under way has run. */
+  /** This message came on the room's channel: a publish of it that is under way has run. */
   received(room: Room, publication: Publication): void;
   /** Whether a call of the room is under way that may have sent this message. */
   isUnderWay(room: Room, id: MessageId): boolean;
@@ -94,7 +94,7 @@ export const publisher = (deps: QueueRunnerDeps): Publisher => {
       }),
     received: (room, publication) => {
       const call = queues.get(room)?.call;
-      if (call !== undefined) show(call, publication);
+      if (call !== undefined) receive(call, publication);
     },
     isUnderWay: (room, { nonce, outside }) =>
       !outside && queues.get(room)?.call?.nonces.includes(nonce) === true,

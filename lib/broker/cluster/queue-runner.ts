@@ -13,7 +13,7 @@ import {
   placed,
   type PublishCallDeps,
   publishCalls,
-  shownOf,
+  receivedOf,
   type Waiting,
 } from './publish-call.js';
 import { publishFallback, type PublishFallbackDeps } from './publish-fallback.js';
@@ -165,7 +165,7 @@ export const queueRunner = (
         deps.failed(effect.error, call.batch.length);
         return finish(queue, call, () =>
           call.batch.forEach((waiting, i) => {
-            const id = call.shown.get(i);
+            const id = call.received.get(i);
             if (id === undefined)
               fallBack(waiting, call.nonces[i] ?? calls.nonce(), effect.isUnsure);
             else waiting.answer(resultOf(placed(id)));
@@ -195,7 +195,7 @@ export const queueRunner = (
         if (isRight(answer)) deps.placed(room, answer.right.flatMap(placedId));
         if (queue.call !== call) return;
         if (isRight(answer)) accept(queue, { _tag: 'Answered', outcomes: answer.right });
-        else accept(queue, { _tag: 'Failed', error: answer.left, shown: shownOf(call) });
+        else accept(queue, { _tag: 'Failed', error: answer.left, received: receivedOf(call) });
       }),
     );
   };

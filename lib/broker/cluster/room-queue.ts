@@ -36,8 +36,8 @@ export type Input =
   | {
       readonly _tag: 'Failed';
       readonly error: RedisError;
-      /** What the room's channel showed of the call, if it showed all of it. */
-      readonly shown: readonly Outcome[] | undefined;
+      /** The messages of the call, if all came on the room's channel. */
+      readonly received: readonly Outcome[] | undefined;
     }
   /** The wait between two tries is over. */
   | { readonly _tag: 'Elapsed' }
@@ -177,7 +177,7 @@ const settle = ({ isUnsure }: Tries, outcomes: readonly Outcome[]): Step => [
 
 const failed = (
   before: Tries,
-  { error, shown }: Extract<Input, { readonly _tag: 'Failed' }>,
+  { error, received }: Extract<Input, { readonly _tag: 'Failed' }>,
   conditions: Conditions,
 ): Step => {
   const [tries, next] = stepTries(before, error);
@@ -189,12 +189,12 @@ const failed = (
     case 'AskAfterProbe':
       return [{ _tag: 'Pausing', tries }, { _tag: next }];
     case 'AskLater':
-      return shown === undefined
+      return received === undefined
         ? [
             { _tag: 'Pausing', tries },
             { _tag: next, failures: tries.count - 1 },
           ]
-        : settle(tries, shown);
+        : settle(tries, received);
   }
 };
 

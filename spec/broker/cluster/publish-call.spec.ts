@@ -5,8 +5,8 @@ import {
   type Call,
   type PublishCalls,
   publishCalls,
-  show,
-  shownOf,
+  receive,
+  receivedOf,
   type Waiting,
 } from '../../../lib/broker/cluster/publish-call.js';
 import { type Draft, draftOf, publicationOf } from '../../../lib/protocol/publication.js';
@@ -80,16 +80,16 @@ t.test('when the channel shows all messages of a call, then the call has run', a
   const { clock, calls } = world();
   const until = clock.scheduler.now() + 2_000;
   const call = calls.make([waiting('a', until), waiting('b', until)], false);
-  show(call, publicationIn(call, 0, 1));
-  t.equal(shownOf(call), undefined);
+  receive(call, publicationIn(call, 0, 1));
+  t.equal(receivedOf(call), undefined);
   const { idText } = publicationIn(call, 1, 2);
   const other = publicationOf(draft('other'), publicationIn(call, 1, 2).id);
-  show(call, other);
+  receive(call, other);
   t.equal(
-    shownOf(call),
+    receivedOf(call),
     undefined,
     'a message of another sender with the same 20 bits is not ours',
   );
-  show(call, publicationIn(call, 1, 2));
-  t.match(shownOf(call), [{ _tag: 'Placed' }, { _tag: 'Placed', id: idText }]);
+  receive(call, publicationIn(call, 1, 2));
+  t.match(receivedOf(call), [{ _tag: 'Placed' }, { _tag: 'Placed', id: idText }]);
 });

@@ -24,10 +24,10 @@ const head = (kind: 'None' | 'Known' | 'New', leftMs = 2_000): Input => ({
   head: kind,
   leftMs,
 });
-const failed = (_tag: RedisError['_tag'], isShown = false): Input => ({
+const failed = (_tag: RedisError['_tag'], isReceived = false): Input => ({
   _tag: 'Failed',
   error: error(_tag),
-  shown: isShown ? [{ _tag: 'Placed', id: 'x' }] : undefined,
+  received: isReceived ? [{ _tag: 'Placed', id: 'x' }] : undefined,
 });
 const NEW = head('New');
 const ANSWERED: Input = { _tag: 'Answered', outcomes: [] };
@@ -246,7 +246,9 @@ const tags = ['Late', 'Unreachable', 'Untold', 'OutOfMemory', 'Other', 'ReadOnly
 const anyInput: fc.Arbitrary<Input> = fc.oneof(
   fc.constantFrom(NEW, NEW, head('New', 0), head('None'), head('Known')),
   fc.constantFrom<Input>(ANSWERED, TIMED_OUT, { _tag: 'Elapsed' }, { _tag: 'ProbeAnswered' }),
-  fc.tuple(fc.constantFrom(...tags), fc.boolean()).map(([tag, isShown]) => failed(tag, isShown)),
+  fc
+    .tuple(fc.constantFrom(...tags), fc.boolean())
+    .map(([tag, isReceived]) => failed(tag, isReceived)),
   fc.nat(9).map(returned),
   fc.constant<Input>({ _tag: 'RouteChanged' }),
 );
