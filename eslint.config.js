@@ -3,6 +3,7 @@ import rxjs from 'eslint-plugin-rxjs-x';
 import tseslint from 'typescript-eslint';
 import { finnish } from './eslint.finnish.js';
 import { names } from './eslint.names.js';
+import { sources } from './eslint.sources.js';
 
 const TIME =
   'take it from the Clock that is passed in: the whole cluster runs in virtual time in specs';
@@ -11,7 +12,7 @@ export default tseslint.config(
   { ignores: ['dist/', 'node_modules/', '.tap/', 'bench/build/', '**/*.cjs'] },
   {
     files: ['**/*.ts'],
-    plugins: { own: { rules: { finnish, names } } },
+    plugins: { own: { rules: { finnish, names, sources } } },
     extends: [tseslint.configs.strictTypeChecked, rxjs.configs.recommended],
     languageOptions: {
       parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
@@ -66,6 +67,11 @@ export default tseslint.config(
       'no-console': 'error',
       'own/names': 'error',
     },
+  },
+  {
+    files: ['lib/**/*.ts'],
+    ignores: ['lib/app.ts', 'lib/rx/**'],
+    rules: { 'own/sources': 'error' },
   },
   {
     files: ['lib/**/*.ts'],

@@ -2,7 +2,7 @@
 // but here those are named after what they do: `accept`, `publish`, `channel`.
 
 /** Whether a type is an Observable or made of them alone; `undefined` beside it does not count. */
-const isStream = (type, checker) => {
+export const isStream = (type, checker) => {
   if (type.isUnion()) {
     const parts = type.types
       .map((part) => checker.getNonNullableType(part))

@@ -1,6 +1,8 @@
 /**
- * The composition root: all that runs between `start` and `stop`. Ties the streams and holds the one subscription that everything
- * hangs on; when that has ended, no socket, timer or subscription is left.
+ * The composition root: all that runs between `start` and `stop`. It ties the streams together.
+ *
+ * Source: it holds the one subscription of the program. When that has ended, no socket, timer or subscription
+ * is left.
  */
 import { randomUUID } from 'node:crypto';
 import type { Server } from 'node:http';

@@ -6,6 +6,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import {
   catchError,
   defaultIfEmpty,
+  defer,
   from,
   isObservable,
   map,
@@ -136,19 +137,17 @@ class HookLate extends Error {
 
 /** Whatever a hook gives back as a stream of at most one value; one that throws is a stream that fails. */
 export const answerOf = <A>(call: () => MaybeAsync<A>, { scheduler }: Clock): Observable<A> =>
-  new Observable<A>((subscriber) => {
+  defer(() => {
     const answer = call();
     const answer$ = isObservable(answer) ? answer : isThenable(answer) ? from(answer) : of(answer);
-    return answer$
-      .pipe(
-        take(1),
-        timeout({
-          each: HOOK_MS,
-          scheduler,
-          with: () => throwError(() => new HookLate('the hook did not answer within 1 s')),
-        }),
-      )
-      .subscribe(subscriber);
+    return answer$.pipe(
+      take(1),
+      timeout({
+        each: HOOK_MS,
+        scheduler,
+        with: () => throwError(() => new HookLate('the hook did not answer within 1 s')),
+      }),
+    );
   });
 
 /** What a hook said of a message, or did not: `Failed` when it threw, took too long or gave no answer. */

@@ -1,5 +1,5 @@
 /**
- * HTTP upgrades become connections. A source: each upgrade is an event of the server.
+ * HTTP upgrades become connections.
  *
  *   upgrade ─► handshake ─► admission control ─► the room allowed? ─► 101 ─► Connection
  *                  └──────────────┴──────────────────────┴─► a problem (RFC 9457), and no upgrade
@@ -7,6 +7,8 @@
  * Until the answer the socket is not read: early frames wait in the kernel. The stream ends with its
  * subscription: the hub's `takeUntil(shutdown$)` closes it. From then until the end of the app every upgrade
  * is refused with 503.
+ *
+ * Source: it makes a stream of the server's `upgrade` events, and subscribes to the look-up of each identity.
  */
 import { Chain, isLeft } from 'fp-ts/lib/Either.js';
 import type { IncomingMessage, Server } from 'node:http';

@@ -1,4 +1,8 @@
-/** A connection as the application's hooks see it, and the hooks whose answer nobody waits for. */
+/**
+ * A connection as the application's hooks see it, and the hooks whose answer is not waited for.
+ *
+ * Source: it subscribes to the answers of `onConnect` and `onDisconnect`, which end within a second.
+ */
 import { isLeft } from 'fp-ts/lib/Either.js';
 import { answerOf, type ConnectionInfo, type MaybeAsync } from '../hooks.js';
 import { ownClose } from '../protocol/close-codes.js';
@@ -10,7 +14,7 @@ import { nextControlId } from './control-id.js';
 import { sendFrame } from './sender.js';
 import type { ConnectionState } from './state.js';
 
-/** Calls `onConnect` or `onDisconnect`. A source: nobody waits for the answer, which ends within a second. */
+/** Calls `onConnect` or `onDisconnect`. Nothing waits for the answer; a failure becomes an event. */
 export const notifyHook = (
   { deps }: ConnectionState,
   hook: 'onConnect' | 'onDisconnect',

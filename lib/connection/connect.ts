@@ -1,11 +1,13 @@
 /**
  * The start of a connection. `command$` acts when it is subscribed, once, by the hub: it sends `welcome`,
- * calls `onConnect` and joins the global log and the URL's room. A source: one hand-written Observable, as a
- * chain of operators a connection would double its memory.
+ * calls `onConnect` and joins the global log and the URL's room. It is one hand-written Observable, as a chain
+ * of operators for each connection would double its memory.
  *
  *   subscribed ─► welcome ─► onConnect ─► Join global ─► Join the URL's room ─► states of the token
  *
  * The global join of a client that resumes waits until the room has `joined` or `left`.
+ *
+ * Source: it subscribes to the states of the connection's token, and ends with `command$`.
  */
 import { Observable, ReplaySubject, Subject } from 'rxjs';
 import { TokenSession } from '../auth/token-session.js';

@@ -5,6 +5,8 @@
  *
  * The answer of the room comes back by `reply` alone. A publish that never becomes a command is answered
  * here.
+ *
+ * Source: it subscribes to the verdict of the hook, and ends with `command$`.
  */
 import { type Either, isLeft } from 'fp-ts/lib/Either.js';
 import type { PublishError, Receipt } from '../broker/index.js';
@@ -52,7 +54,7 @@ export const publish = (connection: ConnectionState, message: PublishMessage): v
   else submit(connection, draft.right, ref, membership);
 };
 
-/** Later frames wait for the verdict. A source: it ends with `command$`. */
+/** Later frames wait for the verdict. */
 const askHook = (
   connection: ConnectionState,
   hook: NonNullable<Hooks['onMessage']>,

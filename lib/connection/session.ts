@@ -1,4 +1,8 @@
-/** The token of a connection: its states, `refresh`, and an operator's disconnect. */
+/**
+ * The token of a connection: its states, `refresh`, and an operator's disconnect.
+ *
+ * Source: it subscribes to the verification of a new token, and ends with `command$`.
+ */
 import { type Either, isLeft } from 'fp-ts/lib/Either.js';
 import { type Denial, type Identity, refusalOf, renewed } from '../auth/index.js';
 import { type AuthState, REVOKED, type TokenSession } from '../auth/token-session.js';
@@ -39,7 +43,7 @@ export const revoke = (connection: ConnectionState): void => {
 };
 
 /**
- * Later frames wait for the verification, and are judged by its result. A source: it ends with `command$`.
+ * Later frames wait for the verification, and are judged by its result.
  */
 export const refresh = (connection: ConnectionState, { token, ref }: Refresh): void => {
   const { tokenSession, deps } = connection;

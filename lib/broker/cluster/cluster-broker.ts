@@ -1,12 +1,13 @@
 /**
- * The broker that makes one service of many pods, over the port to Redis. This file wires its parts, and is the one place that
- * subscribes them: the events of Redis, the health of the broker, and the upkeep.
+ * The broker that makes one service of many pods, over the port to Redis. This file wires the parts.
+ *
+ * Source: it subscribes to the events of Redis, the health of the broker and the upkeep; `close` ends all three.
  *
  *   Redis ─▶ subscriptions ─▶ room channels ─▶ members        publish ─▶ publisher ─▶ Redis, or this pod only
  *     └────▶ probe ─▶ health ─▶ status: the route of the publisher, and what the channels expect of Redis
  */
 import * as E from 'fp-ts/lib/Either.js';
-import { BehaviorSubject, defer, Subject, Subscription } from 'rxjs';
+import { BehaviorSubject, defer, map, merge, startWith, Subject, Subscription } from 'rxjs';
 import type { Clock } from '../../clock.js';
 import type { RedisEvent, RedisPort } from '../redis/port.js';
 import { openChannels } from './channels.js';
@@ -174,8 +175,13 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
     }
   };
 
+  const allSynced$ = channels.allSynced$.pipe(
+    startWith(true),
+    map((allSynced): Input => ({ _tag: 'AllRoomsSynced', allSynced })),
+  );
+
   life.add(
-    health(clock, input$).subscribe((state) => {
+    health(clock, merge(input$, allSynced$)).subscribe((state) => {
       phase = state.phase;
       const status = statusOf(state);
       if (status._tag !== status$.value._tag) {
@@ -205,13 +211,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
       },
     }),
   );
-  life.add(care.start());
-  life.add(
-    channels.allSynced$.subscribe((whole) =>
-      input$.next({ _tag: 'AllRoomsSynced', allSynced: whole }),
-    ),
-  );
-  input$.next({ _tag: 'AllRoomsSynced', allSynced: true });
+  life.add(care.run$.subscribe());
   life.add(bus.event$.subscribe(accept));
 
   return {

@@ -1,11 +1,22 @@
 /**
- * Operators' words between pods. Said here a word is obeyed here at once, whatever becomes of Redis, and passed over when
- * it comes back; the answer says whether the others were told. A pod that is not subscribed at that moment does not
- * hear it: the channel is no log. Pods' own words are kept in Redis for a while, and read by each pod that has subscribed: one
- * that starts, and one whose connection broke.
+ * Control commands between pods. A pod applies its own command at once, whatever becomes of Redis, and ignores
+ * it when the channel brings it back. The answer of `send` says whether Redis took the command for the other
+ * pods. A pod that is not subscribed at that moment does not get it: the channel is no log. So Redis keeps the
+ * catch-ups of pods for a while, and each pod reads them when it has subscribed: after its start, and after a
+ * broken connection.
  */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
-import { defer, map, type Observable, Subject, Subscription } from 'rxjs';
+import {
+  defer,
+  EMPTY,
+  map,
+  merge,
+  mergeMap,
+  type Observable,
+  share,
+  Subject,
+  takeUntil,
+} from 'rxjs';
 import type { Clock } from '../../clock.js';
 import type { RedisPort } from '../redis/port.js';
 import { orTimeout } from './timeout.js';
@@ -20,16 +31,16 @@ export interface ControlChannelDeps {
   readonly bus: Pick<RedisPort, 'control' | 'recall'>;
   readonly clock: Clock;
   readonly timeoutMs: number;
-  /** For so long pods' own words are kept: `LOG_TTL_MS`. */
+  /** How long Redis keeps a catch-up: `LOG_TTL_MS`. */
   readonly keepMs: number;
-  /** What came on the channel was no word. */
+  /** A payload of the channel was no command. */
   readonly dropped: (detail: string) => void;
 }
 
 export interface ControlChannel {
   readonly control$: Observable<ControlCommand>;
   readonly send: (command: ControlCommand) => Observable<Either<string, void>>;
-  /** Takes what comes on the channel. */
+  /** Receives what comes on the channel. */
   readonly sink: Sink;
   readonly close: () => void;
 }
@@ -41,37 +52,42 @@ export const controlChannel = ({
   keepMs,
   dropped,
 }: ControlChannelDeps): ControlChannel => {
-  const control$ = new Subject<ControlCommand>();
-  /** Drawn with the first word: few pods ever say one. */
+  const command$ = new Subject<ControlCommand>();
+  const subscribed$ = new Subject<void>();
+  const closed$ = new Subject<void>();
+  /** Drawn with the first command: few pods ever send one. */
   let self: string | undefined;
-  const life = new Subscription();
 
-  /** Dates a word by when it was asked for: so it is never younger than one that was heard after it. */
-  const recall = (): void => {
+  /**
+   * The catch-ups that Redis keeps. The age of each counts from the question, not from the answer: so none is
+   * taken for younger than a command that was received after it.
+   */
+  const recalled$ = defer(() => {
     const askedAt = clock.scheduler.now();
-    life.add(
-      bus
-        .recall(keepMs)
-        .pipe(orTimeout(timeoutMs, clock.scheduler))
-        .subscribe((answer) => {
-          if (isLeft(answer)) return;
-          const sinceMs = clock.scheduler.now() - askedAt;
-          for (const { text, ageMs } of answer.right) {
-            const decoded = decodeControlCommand(Buffer.from(text));
-            if (isLeft(decoded) || decoded.right.command._tag !== 'CatchUp') continue;
-            if (self !== undefined && decoded.right.by === self) continue;
-            control$.next({ ...decoded.right.command, ageMs: ageMs + sinceMs });
-          }
-        }),
+    return bus.recall(keepMs).pipe(
+      orTimeout(timeoutMs, clock.scheduler),
+      mergeMap((answer) => {
+        if (isLeft(answer)) return EMPTY;
+        const sinceMs = clock.scheduler.now() - askedAt;
+        return answer.right.flatMap(({ text, ageMs }) => {
+          const decoded = decodeControlCommand(Buffer.from(text));
+          if (isLeft(decoded) || decoded.right.command._tag !== 'CatchUp') return [];
+          if (self !== undefined && decoded.right.by === self) return [];
+          return [{ ...decoded.right.command, ageMs: ageMs + sinceMs }];
+        });
+      }),
     );
-  };
+  });
 
   return {
-    control$: control$.asObservable(),
+    control$: merge(command$, subscribed$.pipe(mergeMap(() => recalled$))).pipe(
+      takeUntil(closed$),
+      share(),
+    ),
     send: (command) =>
       defer(() => {
         self ??= Math.floor(clock.random() * 2 ** 48).toString(36);
-        control$.next(command);
+        command$.next(command);
         const kept = command._tag === 'CatchUp' ? keepMs : undefined;
         return bus.control(encodeControlCommand(command, self), kept).pipe(
           orTimeout(timeoutMs, clock.scheduler),
@@ -85,15 +101,14 @@ export const controlChannel = ({
         const decoded = decodeControlCommand(payload);
         if (isLeft(decoded)) dropped(decoded.left);
         else if (self === undefined || decoded.right.by !== self)
-          control$.next(decoded.right.command);
+          command$.next(decoded.right.command);
       },
-      subscribed: recall,
+      subscribed: () => subscribed$.next(),
       unsubscribed: () => undefined,
       denied: () => undefined,
     },
     close: () => {
-      life.unsubscribe();
-      control$.complete();
+      closed$.next();
     },
   };
 };

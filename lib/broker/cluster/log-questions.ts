@@ -1,6 +1,8 @@
 /**
- * What a room's channel asks the log, one question at a time, and its waits. Each ends as an input of the
- * channel's state machine (`channel-state.ts`). A source: it subscribes to Redis's answers.
+ * What a room's channel asks the log, one question at a time, and its waits. Each question and each wait ends
+ * as an input of the channel's state machine (`channel-state.ts`).
+ *
+ * Source: it subscribes to Redis's answers, one at a time; `stop` ends the one that is awaited.
  */
 import { type Either, isRight } from 'fp-ts/lib/Either.js';
 import { type Observable, type SchedulerLike, Subscription } from 'rxjs';

@@ -3,14 +3,15 @@
  * machine (`channel-state.ts`). Pub/sub is the fast hint, the log is the truth: whoever may publish on the
  * channel can write any offset into an id, so an offset is believed when the log has the same id there, or
  * when a publish of this pod was answered with it (`confirmation.ts`). Promises: no message twice (by the
- * whole id), no hole without `Gap`, and no new epoch but the log's. A source: it subscribes to the events and
- * to Redis's answers.
+ * whole id), no hole without `Gap`, and no new epoch but the log's.
  *
  *   Received ─┬─ nothing waits, and it needs no answer of the log ─▶ delivered: the fast path
  *             └─ else: reorder buffer ─▶ step(state, input) ─▶ effects ─▶ their results are the next inputs
  *
- * What is in doubt waits for as long as the log does not answer. A room whose log cannot be had opens on the
- * pod alone, at a position of the pod's own, until a gap leads to the log's.
+ * A message in doubt waits until the log answers. When the log cannot be read, the room opens for this pod
+ * only, at a position of the pod's own, until a gap leads to the log's position.
+ *
+ * Source: a hand-written operator; it subscribes to the events of the channel, and ends with its subscriber.
  */
 import { Observable, type OperatorFunction, Subscription } from 'rxjs';
 import type { Clock } from '../../clock.js';

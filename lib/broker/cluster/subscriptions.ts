@@ -1,7 +1,10 @@
 /**
- * Which channels this pod hears, reconciled by name: what is wanted (somebody listens) against what Redis has confirmed.
- * One listener on the bus feeds a Map of channels, as a filter a channel costs 200 µs a message at 5,000 channels.
- * A new listener of a channel may come before the old one has gone: neither makes a command then.
+ * Which channels this pod is subscribed to, reconciled by name: the channels that have a sink against those that
+ * Redis has confirmed. The events of Redis are sorted by a Map of channels, as one filter for each channel costs
+ * 200 µs a message at 5,000 channels. When the sink of a channel is replaced by another within a turn, no command
+ * is sent.
+ *
+ * Source: it subscribes to Redis's answers to SUBSCRIBE and UNSUBSCRIBE; `close` ends them.
  */
 import { isRight, type Either } from 'fp-ts/lib/Either.js';
 import { Subscription } from 'rxjs';
@@ -10,20 +13,21 @@ import { backoffMs } from '../../rx/backoff.js';
 import type { RedisPort, RedisError, RedisEvent } from '../redis/port.js';
 import { orTimeout } from './timeout.js';
 
-/** Who listens to a channel. */
+/** Receives what comes on a channel. */
 export interface Sink {
   message(payload: Buffer): void;
-  /** From here every later message arrives; said again after each `torn`. */
+  /** Every message from now on arrives. Called again when the channel was unsubscribed and is subscribed anew. */
   subscribed(): void;
+  /** Redis has dropped the subscription, or the connection to Redis is lost. */
   unsubscribed(): void;
-  /** Redis refuses this channel for good. */
+  /** Redis refuses this channel: the ACL user may not subscribe to it. */
   denied(detail: string): void;
 }
 
 export interface Subscriptions {
   /** Wants the channel until unsubscribed. */
   open(channel: string, sink: Sink): Subscription;
-  /** Takes what the bus pushes. */
+  /** Receives the events of Redis. */
   accept(event: RedisEvent): void;
   /** How many channels are wanted, confirmed or on their way out. */
   size(): number;
@@ -33,9 +37,9 @@ export interface Subscriptions {
 interface Entry {
   readonly sinks: Set<Sink>;
   state: 'Idle' | 'Subscribing' | 'Subscribed' | 'Unsubscribing';
-  /** The command under way; an answer to another is too late to count. */
+  /** The command that is not answered yet. Answers to earlier commands are ignored. */
   call: object | undefined;
-  /** Asked for by itself: one channel that is refused takes its whole SUBSCRIBE with it. */
+  /** Subscribed by a command of its own: Redis refuses a SUBSCRIBE whole when it refuses one of its channels. */
   separate: boolean;
 }
 
@@ -115,7 +119,8 @@ export const subscriptions = ({
       const entry = entries.get(channel);
       if (entry?.call !== call) continue;
       entry.call = undefined;
-      // whether a failed UNSUBSCRIBE was done is not known: a SUBSCRIBE too many changes nothing, one too few is silence
+      // Redis may have done an UNSUBSCRIBE that failed. A needless SUBSCRIBE changes nothing; a missing one
+      // loses messages
       entry.state =
         isRight(answer) && state === 'Subscribing'
           ? 'Subscribed'
@@ -129,7 +134,7 @@ export const subscriptions = ({
       else if (refused) entry.separate = true;
       unsure.add(channel);
     }
-    // whoever still wants what is refused for good asks again: an ACL may change
+    // a channel that is refused is asked for again while it has a sink: the ACL may change
     const isVain = failed || (refused && channels.length === 1);
     failures = isVain ? failures + 1 : 0;
     if (!ready || unsure.size === 0) return;

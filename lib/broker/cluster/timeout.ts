@@ -1,4 +1,9 @@
-/** An answer that does not come is an answer too: no part of the broker trusts the bus to give one. */
+/**
+ * Time limits for Redis's answers. An answer that does not come in time becomes `Unreachable`: every part of the
+ * broker that waits for Redis has such a limit.
+ *
+ * Source: `patience` is a hand-written operator; it subscribes to one answer, and ends with its subscriber.
+ */
 import { left } from 'fp-ts/lib/Either.js';
 import {
   Observable,
@@ -36,15 +41,15 @@ interface Open {
 }
 
 /**
- * `within` for questions that are asked all the time: one timer for all that are open, and none of rxjs's
- * operators, 4 µs a question. The timer runs on when the last one is answered, until `life` ends.
+ * `orTimeout` for questions that are asked all the time: one timer serves all open questions. The operators of
+ * rxjs cost 4 µs a question. The timer runs on when the last question is answered, until `life` ends.
  */
 export const patience = (
   ms: number,
   scheduler: SchedulerLike,
   life: Subscription,
 ): (<A>(answer$: RedisReply<A>) => RedisReply<A>) => {
-  /** All wait equally long, so the oldest ends first. */
+  /** All questions have the same limit, so the oldest one ends first. */
   const open = new Set<Open>();
   let timer: Subscription | undefined;
 
@@ -57,7 +62,7 @@ export const patience = (
 
   const check = (): void => {
     const now = scheduler.now();
-    // what is asked meanwhile stands behind the others, so it is seen here too
+    // a question that `expire` causes is added behind the others, so the loop reaches it too
     for (const { until, expire } of open) {
       if (until > now) return wait(until - now);
       expire();

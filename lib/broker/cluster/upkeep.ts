@@ -1,9 +1,19 @@
 /**
- * What a pod does again and again while it is connected: a probe and a look at some quiet rooms each half second, and the renewal
- * of its lease. A source of ticks; `cluster-broker.ts` adds it to its life.
+ * What a pod does again and again while it is connected to Redis: it sends a probe and polls some quiet rooms
+ * every half second, and it renews its lease. `cluster-broker.ts` subscribes it.
  */
 import type { Either } from 'fp-ts/lib/Either.js';
-import { map, merge, type Observable, Subscription, timer } from 'rxjs';
+import {
+  filter,
+  ignoreElements,
+  map,
+  merge,
+  mergeMap,
+  type Observable,
+  Subject,
+  tap,
+  timer,
+} from 'rxjs';
 import type { Clock } from '../../clock.js';
 import type { RedisError, RedisPort } from '../redis/port.js';
 import type { Channels } from './channels.js';
@@ -23,34 +33,27 @@ export interface UpkeepDeps {
   readonly clock: Clock;
   readonly probe: HealthProbe;
   readonly channels: Channels;
-  /** Whether the bus is connected. */
+  /** Whether the pod is connected to Redis. */
   readonly ready: () => boolean;
-  /** A probe was answered; whether it came back is another question. */
+  /** Redis answered the PUBLISH of a probe. The probe itself comes back by the channel, if it does. */
   readonly answered: (answer: Either<RedisError, number>) => void;
 }
 
 export interface Upkeep {
-  /** Starts the ticks; what is returned ends them, and all that is under way. */
-  readonly start: () => Subscription;
+  /** All that is done, while it is subscribed. Emits nothing and never ends by itself. */
+  readonly run$: Observable<never>;
   /** Sends a probe now. */
   readonly probe: () => void;
-  /** The same, and it is no probe that was sent before. */
+  /** Sends a new probe now, even when one that was sent before is still on its way. */
   readonly probeAnew: () => void;
   readonly renewLease: () => void;
 }
 
 export const upkeep = ({ bus, clock, probe, channels, ready, answered }: UpkeepDeps): Upkeep => {
   const { scheduler } = clock;
-  const life = new Subscription();
+  const probe$ = new Subject<HealthProbe['send$']>();
+  const renewal$ = new Subject<void>();
   let turn = 0;
-
-  const send = (probe$: HealthProbe['send$']): void => {
-    if (ready()) life.add(probe$.subscribe(answered));
-  };
-
-  const renewLease = (): void => {
-    if (ready()) life.add(bus.lease().pipe(orTimeout(LEASE_RENEWAL_MS, scheduler)).subscribe());
-  };
 
   const poll = (): void => {
     if (!ready()) return;
@@ -58,27 +61,31 @@ export const upkeep = ({ bus, clock, probe, channels, ready, answered }: UpkeepD
     for (const room of roomsOfTurn(channels.rooms(), turn)) channels.send(room, { _tag: 'Poll' });
   };
 
-  const every = (ms: number, run: () => void): Observable<() => void> =>
-    timer(ms, ms, scheduler).pipe(map(() => run));
+  const every = (ms: number): Observable<unknown> => timer(ms, ms, scheduler);
 
   return {
-    start: () => {
-      life.add(
-        merge(
-          every(PROBE_MS, () => send(probe.send$)),
-          every(PROBE_MS, poll),
-          every(LEASE_RENEWAL_MS, renewLease),
-        ).subscribe((run) => run()),
-      );
-      return life;
-    },
-    probe: () => send(probe.send$),
-    probeAnew: () => send(probe.sendNew$),
-    renewLease,
+    run$: merge(
+      merge(probe$, every(PROBE_MS).pipe(map(() => probe.send$))).pipe(
+        filter(ready),
+        mergeMap((send$) => send$),
+        tap(answered),
+      ),
+      every(PROBE_MS).pipe(tap(poll)),
+      merge(renewal$, every(LEASE_RENEWAL_MS)).pipe(
+        filter(ready),
+        mergeMap(() => bus.lease().pipe(orTimeout(LEASE_RENEWAL_MS, scheduler))),
+      ),
+    ).pipe(ignoreElements()),
+    probe: () => probe$.next(probe.send$),
+    probeAnew: () => probe$.next(probe.sendNew$),
+    renewLease: () => renewal$.next(),
   };
 };
 
-/** The rooms of one poll: each of a few hundred every 2 s, each of thousands every 10 s, so that Redis hardly feels it. */
+/**
+ * The rooms of one poll. With a few hundred rooms each is polled every 2 s, with thousands every 10 s: so the
+ * load on Redis stays low.
+ */
 export const roomsOfTurn = <Room>(rooms: readonly Room[], turn: number): readonly Room[] => {
   const turns = Math.min(MAX_TURNS, Math.max(MIN_TURNS, Math.ceil(rooms.length / ROOMS_PER_TURN)));
   return rooms.filter((_, i) => (i + turn) % turns === 0);

@@ -1,8 +1,10 @@
 /**
- * The subscribed side of a Cluster: one connection to each master that has a wanted channel. A source of messages. It is our
- * own, as the sharded subscribers of ioredis resubscribe by themselves and ignore a failure of that: a channel could be dead
- * and nobody would know. Here nothing is done again: a channel that is gone is `dropped`, and its user subscribes it anew.
- * Whether a node is alive and owns its slots: `shard-check.ts`.
+ * The subscribed side of a Cluster: one connection to each master that has a wanted channel. The sharded
+ * subscribers of ioredis are not used: they resubscribe by themselves and ignore a failure of that, so a channel
+ * could be dead without an event. Here nothing is subscribed again: a channel that is lost is `dropped`, and its
+ * user subscribes to it anew. Whether a node is alive and owns its slots: `shard-check.ts`.
+ *
+ * Source: it makes callbacks of the connections' events and of its own ticks; `close` ends both.
  */
 import type { Redis } from 'ioredis';
 import { type Subscription, timer } from 'rxjs';

@@ -1,7 +1,8 @@
 /**
  * The gap of a joiner that has to wait until another room has caught up. The log is read as it is now, up to the page that
  * shows where the joiner begins, and a gap is sent at once: whatever the joiner is sent of the other room comes after it.
- * A source: it subscribes to the pages, and ends with its subscriber.
+ *
+ * Source: it subscribes to the pages, and ends with its subscriber.
  */
 import { isLeft } from 'fp-ts/lib/Either.js';
 import { Observable } from 'rxjs';

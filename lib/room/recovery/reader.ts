@@ -1,8 +1,8 @@
 /**
  * Runs the cursor of one joiner (cursor.ts): reads pages, sends slices, waits for the reader and for a log that does not
- * answer. A source: it subscribes to the pages and to the outbox, and ends with its subscriber.
+ * answer. The next slice follows when the client has taken the last one, so a long recovery overruns no outbox.
  *
- * The next slice follows when the reader has taken the last one, so a long recovery overruns no outbox.
+ * Source: it subscribes to the pages and to the outbox, and ends with its subscriber.
  */
 import { isLeft } from 'fp-ts/lib/Either.js';
 import { Observable } from 'rxjs';
