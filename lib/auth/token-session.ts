@@ -55,7 +55,7 @@ export class TokenSession implements Waiter {
   }
 
   onExpiry(): void {
-    const { notified: notified } = this;
+    const { notified } = this;
     const { expiresAt = NEVER } = this.identity;
     if (notified) return this.finish(ENDED);
     this.notified = true;

@@ -42,7 +42,7 @@ interface Fields {
 /** `Left` says in words why a payload is no message of this room; such a payload is dropped and counted. */
 export const decodePublication = (payload: Buffer, room: Room): E.Either<string, Publication> =>
   E.map(
-    ({ id, idText: idText, type, from, data }: Fields) =>
+    ({ id, idText, type, from, data }: Fields) =>
       new Publication(
         id,
         idText.toLowerCase(),
@@ -96,7 +96,7 @@ export const reissued = (
 ): E.Either<string, Publication> => {
   const fields = fieldsOf(payload, room);
   if (E.isLeft(fields)) return fields;
-  const { idText: idText, type, from, data, timestamp } = fields.right;
+  const { idText, type, from, data, timestamp } = fields.right;
   // only a pod knows who has come and gone, and takes nobody's word for it
   if (isForeign && type === 'presence' && from === SERVER)
     return E.left('from: a presence from outside may not be from the server');
@@ -154,7 +154,7 @@ const fieldsOf = (payload: Buffer, room: Room): E.Either<string, Fields> => {
   if (flaw !== undefined) return E.left(`data: ${flaw}`);
   const wrongEvent = type === 'system' ? eventFlaw(data) : undefined;
   if (wrongEvent !== undefined) return E.left(`data${wrongEvent}`);
-  return E.right({ id: id.value, idText: idText, type, from, data, timestamp });
+  return E.right({ id: id.value, idText, type, from, data, timestamp });
 };
 
 const TIME = /^\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d\.\d{3}Z$/;

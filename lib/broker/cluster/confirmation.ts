@@ -68,7 +68,7 @@ const pick = (
 
 /** What is believed, from the place behind ours on, without a hole. */
 export const confirmedOf = (received: Received): readonly Publication[] => {
-  const { queue, known, sure, isGlobal, isComplete: isComplete } = received;
+  const { queue, known, sure, isGlobal, isComplete } = received;
   if (queue.length === 0 || sure.size === 0) return [];
   const [only] = queue;
   if (queue.length === 1 && only !== undefined) {

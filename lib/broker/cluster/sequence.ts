@@ -90,7 +90,7 @@ const MAX_PREVIOUS_EPOCHS = 8;
 const MAX_CONFIRMED = 1_024;
 
 export const sequence = (deps: SequenceDeps): Sequence => {
-  const { room, clock, lateMs, echoOf, deliver, reissue, decodeFully: decodeFully, dropped } = deps;
+  const { room, clock, lateMs, echoOf, deliver, reissue, decodeFully, dropped } = deps;
   const isGlobal = room === GLOBAL;
   const seen = recentIds();
   const outside = new Set<string>();
@@ -193,7 +193,7 @@ export const sequence = (deps: SequenceDeps): Sequence => {
       return isOver;
     },
     confirmed: (queue, isComplete) =>
-      confirmedOf({ queue, known, sure: confirmedIds, isGlobal, isComplete: isComplete }),
+      confirmedOf({ queue, known, sure: confirmedIds, isGlobal, isComplete }),
     missing: (queue, top) => missing({ queue, known, sure: confirmedIds, isGlobal }, top),
     isForeign: (publication, top) => {
       const { id, idText } = publication;

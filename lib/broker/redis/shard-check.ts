@@ -47,7 +47,7 @@ export const step = (
   check: ShardCheck,
   input: CheckInput,
 ): readonly [ShardCheck, effect: CheckEffect] => {
-  const { silentTicks, slots: slots } = check;
+  const { silentTicks, slots } = check;
   switch (input._tag) {
     case 'Tick': {
       if (silentTicks >= MAX_SILENT_TICKS) return [check, 'GiveUp'];
