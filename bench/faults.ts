@@ -1,5 +1,7 @@
 /** `npm run faults`: the faults of `spec/support/faults.ts` one after the other, and a table of what clients were told. */
-import { FAULTS, sufferAll, tableOf } from '../spec/support/faults.js';
+import { FAULTS } from '../spec/support/fault-cases.js';
+import { sufferAll } from '../spec/support/faults.js';
+import { tableOf } from '../spec/support/fault-table.js';
 
 const [word = ''] = process.argv.slice(2);
 const chosen = FAULTS.filter(({ name }) => name.toLowerCase().includes(word.toLowerCase()));

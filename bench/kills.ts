@@ -2,7 +2,8 @@
  * `npm run kills`: 10,000 messages said on three pods while connections to Redis are killed five times a second, on each kind
  * of Redis; a table of what clients were told. Each ack must be for all pods. `npm run kills -- Sentinel`: that one alone.
  */
-import { sufferAll, tableOf } from '../spec/support/faults.js';
+import { sufferAll } from '../spec/support/faults.js';
+import { tableOf } from '../spec/support/fault-table.js';
 import { kills } from '../spec/support/kills.js';
 
 /** With what is said before and after the kills. */

@@ -4,12 +4,14 @@
  * contract holds. `ROWS=R04 npm test -- spec/bad-input.spec.ts` plays some alone.
  */
 import t from 'tap';
-import { ACCESS, ENV as ACCESS_ENV, farKeys, RESIDENT } from './bad-input/access.js';
+import { ACCESS, ENV as ACCESS_ENV, RESIDENT } from './bad-input/access.js';
+import { farKeys } from './bad-input/far-keys.js';
 import { brokerRows } from './bad-input/broker.js';
 import { ENV as FRAMES_ENV, FRAMES, SLOW_FRAMES } from './bad-input/frames.js';
 import { ENV as HANDSHAKE_ENV, HANDSHAKES, SLOW_HANDSHAKES } from './bad-input/handshake.js';
 import { REQUESTS, SLOW_REQUESTS } from './bad-input/http.js';
-import { ENV as MESSAGES_ENV, MESSAGES } from './bad-input/messages.js';
+import { ENV as MESSAGES_ENV } from './bad-input/refusals.js';
+import { MESSAGES } from './bad-input/messages.js';
 import { refusingRedis } from './bad-input/refusing-redis.js';
 import { type Played, type Row, tableOf } from './bad-input/row.js';
 import { playAll, type StageOptions } from './bad-input/stage.js';

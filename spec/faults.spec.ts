@@ -1,6 +1,8 @@
 /** What clients live through when Redis fails: real processes, real faults (`support/faults.ts`), the contract's bars. */
 import t from 'tap';
-import { FAULTS, type Row, sufferAll, tableOf } from './support/faults.js';
+import { FAULTS } from './support/fault-cases.js';
+import { type Row, sufferAll } from './support/faults.js';
+import { tableOf } from './support/fault-table.js';
 
 const DEGRADED_MS = 3_000;
 const RESTORED_MS = 2_000;

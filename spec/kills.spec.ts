@@ -1,6 +1,7 @@
 /** A connection to Redis that breaks is no outage: killed ten times in two seconds under load, on each kind of Redis. */
 import t from 'tap';
-import { sufferAll, tableOf } from './support/faults.js';
+import { sufferAll } from './support/faults.js';
+import { tableOf } from './support/fault-table.js';
 import { kills } from './support/kills.js';
 
 t.setTimeout(300_000);

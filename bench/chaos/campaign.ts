@@ -7,7 +7,7 @@ import {
   type LogContent,
   type Verdict,
 } from '../../spec/support/invariants.js';
-import type { RedisServer } from '../../spec/support/redis.js';
+import { type RedisServer } from '../../spec/support/redis.js';
 import type { Chance } from './chance.js';
 import { type Crowd, crowd as newCrowd } from './crowd.js';
 import { type Fault, type Measure, now, type Outcome } from './fault.js';

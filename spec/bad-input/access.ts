@@ -1,19 +1,19 @@
 /** A: tokens and rights at the door of a process, and what comes while nobody knows yet who it is. Tokens as such: `access/tokens.spec.ts`. */
-import { once as event } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { BASE } from '../support/pod.js';
-import { frame, handshakeOf, TEXT } from '../support/raw-client.js';
-import { until } from '../support/redis.js';
+import { handshakeOf } from '../support/raw-client.js';
 import { inSeconds, jwkOf, pairFor, pemOf, SECRET, signed, tokenOf } from '../support/tokens.js';
+import { http } from './far-keys.js';
 import { isProblem } from './handshake.js';
 import { once, type Row, type Stage } from './row.js';
 
 const RS256 = pairFor('RS256');
+
 const PEM = pemOf(RS256.publicKey);
-const KEY = 'key-of-the-residents';
+
+export const KEY = 'key-of-the-residents';
+
 const [ISSUER, AUDIENCE] = ['https://id.example', 'chat'];
+
 const MOST = 4;
 
 /** Of the pod, and what its residents show. */
@@ -26,17 +26,22 @@ export const ENV = {
   API_KEYS: KEY,
   MAX_CONNECTIONS_PER_USER: `${MOST}`,
 };
+
 export const RESIDENT = { 'X-API-Key': KEY };
 
 const OURS = { iss: ISSUER, aud: AUDIENCE };
+
 /** The claims of a good token but for its subject, for those that no object can have. */
 const REST = `"iss":"${ISSUER}","aud":"${AUDIENCE}","exp":${inSeconds(3600)}`;
+
 type Making = NonNullable<Parameters<typeof tokenOf>[1]>;
+
 const good = (claims: object = {}, making: Making = {}): string =>
   tokenOf({ ...OURS, ...claims }, making);
 
-type Headers = Readonly<Record<string, string>>;
-const bearer = (token: string): Headers => ({ Authorization: `Bearer ${token}` });
+export type Headers = Readonly<Record<string, string>>;
+
+export const bearer = (token: string): Headers => ({ Authorization: `Bearer ${token}` });
 
 /** The answer to a handshake: its status, and what the browser is to do. */
 const knock = async (stage: Stage, path: string, headers: Headers): Promise<string> => {
@@ -287,118 +292,3 @@ export const ACCESS: readonly Row[] = [
       : [http(method, path, bearer(good({ rooms: { join: ['b'] } })), 403)]),
   ]),
 ];
-
-function http(method: string, path: string, headers: Headers, due: number): Row {
-  const who =
-    headers['Authorization'] === undefined
-      ? 'no token'
-      : due === 401
-        ? 'a bad token'
-        : 'a token without the right';
-  return {
-    row: 'P04',
-    sent: `${method} ${path}, ${who}`,
-    due: String(due),
-    counted: once(`rejected ${due}`),
-    play: async (stage) => {
-      const { status, headers: answered, body } = await stage.get(path, method, headers);
-      return isProblem(
-        status,
-        new Map(Object.entries(answered).map(([name, text]) => [name, String(text)])),
-        body,
-      )
-        ? String(status)
-        : body;
-    },
-  };
-}
-
-/** Where the keys of tokens are read, on a pod that has none of its own: it answers when it is told to. */
-export interface FarKeys {
-  readonly env: Readonly<Record<string, string>>;
-  readonly rows: readonly Row[];
-  readonly stop: () => void;
-}
-
-export const farKeys = async (): Promise<FarKeys> => {
-  const ES256 = pairFor('ES256');
-  const waiting: ServerResponse[] = [];
-  const server = createServer((_request, response) => waiting.push(response)).listen(
-    0,
-    '127.0.0.1',
-  );
-  await event(server, 'listening');
-  const answer = (): void => {
-    for (const response of waiting.splice(0))
-      response.end(JSON.stringify({ keys: [jwkOf(ES256.publicKey, 'k1')] }));
-  };
-  const by = (claims: object = {}): Headers =>
-    bearer(tokenOf(claims, { alg: 'ES256', key: ES256.privateKey, header: { kid: 'k1' } }));
-  const chat = (data: string): Buffer => frame(TEXT, JSON.stringify({ type: 'chat', data }));
-  return {
-    env: {
-      AUTH_ENABLED: 'true',
-      JWT_JWKS_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`,
-      API_KEYS: KEY,
-    },
-    rows: [
-      {
-        row: 'H28',
-        sent: 'while nobody knows who it is: one goes, one sends 10 MB and goes',
-        due: 'nothing is taken',
-        // who flooded is refused, though it has gone: it was not read that it did
-        counted: { 'rejected 503': 1 },
-        play: async (stage) => {
-          const clients = [await stage.raw(), await stage.raw()];
-          for (const client of clients) client.write(handshakeOf(`${BASE}/ws/general`, by()));
-          await until('the keys are asked for', () => waiting.length > 0);
-          clients[1]?.write(
-            Buffer.concat(Array.from({ length: 200 }, () => chat('x'.repeat(50_000)))),
-          );
-          await stage.settled();
-          const answered = clients.map((client) => client.text()).join('');
-          for (const client of clients) client.destroy();
-          await stage.settled();
-          for (const response of waiting.splice(0)) response.destroy();
-          // whoever has no keys asks again after a second
-          await sleep(1_100);
-          return answered === '' && !stage.heard().some(({ type }) => type === 'chat')
-            ? 'nothing is taken'
-            : answered;
-        },
-      },
-      {
-        row: 'J18',
-        sent: 'messages before it is known who it is',
-        due: 'heard in order, once',
-        play: async (stage) => {
-          const client = await stage.raw();
-          client.write(
-            Buffer.concat([
-              Buffer.from(handshakeOf(`${BASE}/ws/general`, by({ sub: 'early' }))),
-              chat('a'),
-              chat('b').subarray(0, 9),
-            ]),
-          );
-          await stage.settled();
-          client.write(Buffer.concat([chat('b').subarray(9), chat('c')]));
-          answer();
-          const said = (): string =>
-            stage
-              .heard()
-              .flatMap(({ type, from, data }) =>
-                type === 'chat' && from === 'early' ? [String(data)] : [],
-              )
-              .join();
-          await until('all of it', () => said().length >= 5);
-          await stage.settled();
-          return said() === 'a,b,c' ? 'heard in order, once' : said();
-        },
-      },
-    ],
-    stop: () => {
-      server.closeAllConnections();
-      server.close();
-    },
-  };
-};

@@ -4,7 +4,8 @@ import { clusterBroker } from '../../lib/broker/cluster/cluster-broker.js';
 import { modelBus } from '../support/model-bus.js';
 import { modelRedis } from '../support/model-redis.js';
 import { virtualClock } from '../support/virtual-clock.js';
-import { brokerContract, type Cluster } from './contract.js';
+import { brokerContract } from './contract.js';
+import { type Cluster } from './contract/brokers.js';
 
 const cluster = (pods: number): Cluster => {
   const clock = virtualClock();

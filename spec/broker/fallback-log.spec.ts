@@ -8,7 +8,8 @@ import { formatId, type MessageId, parseId } from '../../lib/protocol/position.j
 import { type Resume, resumeAfter } from '../../lib/protocol/resume.js';
 import { type HubWorld, hubWorld } from '../support/hub-world.js';
 import { modelBus } from '../support/model-bus.js';
-import { type ModelRedis, modelRedis } from '../support/model-redis.js';
+import { type ModelRedis } from '../support/model-redis-port.js';
+import { modelRedis } from '../support/model-redis.js';
 import type { Peer } from '../support/peer.js';
 
 const AT = 1_700_000_000_000;

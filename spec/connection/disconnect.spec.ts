@@ -6,7 +6,8 @@ import type { Connection } from '../../lib/connection/connection.js';
 import { disconnect } from '../../lib/connection/disconnect.js';
 import type { Client } from '../support/client.js';
 import { BASE, type Pod, startPod } from '../support/pod.js';
-import { startCluster, startRedis, until } from '../support/redis.js';
+import { startCluster } from '../support/redis-cluster.js';
+import { startRedis, until } from '../support/redis.js';
 
 /** A connection's id that nobody has. */
 const NOBODY = '01a1fc30-7295-43ec-8000-0000004f7cd8';

@@ -7,13 +7,9 @@ import t from 'tap';
 import { channelOf } from '../../lib/broker/redis/port.js';
 import { slotOf } from '../../lib/broker/redis/slots.js';
 import { startProcess } from '../support/pod.js';
-import {
-  type RedisServer,
-  startCluster,
-  startRedis,
-  startSentinels,
-  until,
-} from '../support/redis.js';
+import { type RedisServer, startRedis, until } from '../support/redis.js';
+import { startCluster } from '../support/redis-cluster.js';
+import { startSentinels } from '../support/redis-sentinels.js';
 import { witness } from '../support/witness.js';
 import {
   crowd,

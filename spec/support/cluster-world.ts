@@ -14,7 +14,8 @@ import { parseId, type Room } from '../../lib/protocol/position.js';
 import { bodyOf, type Draft, draftOf } from '../../lib/protocol/publication.js';
 import { keyIn } from './keys.js';
 import { type ModelBus, modelBus } from './model-bus.js';
-import { type ModelRedis, modelRedis } from './model-redis.js';
+import { type ModelRedis } from './model-redis-port.js';
+import { modelRedis } from './model-redis.js';
 import { type VirtualClock, virtualClock } from './virtual-clock.js';
 
 /** One subscription of a pod to a room's channel, and all that it was told. */

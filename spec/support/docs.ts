@@ -18,6 +18,9 @@ export const aclOf = (kind: 'standalone' | 'Cluster'): string => {
 /** Its name and password, as they stand in an address. */
 export const ACL_USER = 'chat:secret';
 
+/** The same address, as that user. */
+export const asUser = (url: string): string => url.replace('redis://', `redis://${ACL_USER}@`);
+
 /** The flags of node's permission model. */
 export const permissionsIn = (): readonly string[] => {
   const flags = /^node (--experimental-permission .*) dist\/main\.js$/m.exec(

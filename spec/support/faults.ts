@@ -3,17 +3,15 @@
  * fault, 36 clients in 10 rooms and the global log, 200 messages a second. A row says what the clients were told.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { channelOf } from '../../lib/broker/redis/port.js';
-import { slotOf } from '../../lib/broker/redis/slots.js';
-import { build, type Running, runMain } from './pod.js';
-import { freePort, startCluster, startRedis, startSentinels, until, urlOf } from './redis.js';
+import { type FaultCase, now, ROOMS } from './fault-cases.js';
+import { build, runMain, type Running } from './pod.js';
 import {
   type Said,
   type Told,
   type Verdict,
   type Watcher,
-  type Witness,
   witness,
+  type Witness,
 } from './witness.js';
 
 export interface Row {
@@ -45,179 +43,17 @@ export interface Latest {
   readonly ms: number | undefined;
 }
 
-interface Broker {
-  readonly env: Readonly<Record<string, string>>;
-  /** Does the fault and answers when it was done and when the broker was back, as `performance.now()` says it. */
-  readonly fault: (
-    connectedAt: number,
-  ) => Promise<{ readonly hitAt: number; readonly backAt: number }>;
-  readonly stop: () => Promise<void>;
-}
-
-export interface FaultCase {
-  readonly name: string;
-  /** Long enough to be told; else it is a hiccup. */
-  readonly isOutage: boolean;
-  readonly degradedBarMs?: number;
-  /** Messages said in 50 ms. */
-  readonly saidATick?: number;
-  readonly start: () => Promise<Broker>;
-}
-
 const PODS = 3;
+
 const CLIENTS = 36;
-const ROOMS = Array.from({ length: 10 }, (_, i) => `room-${i}`);
+
 const TICK_MS = 50;
+
 const A_TICK = 10;
+
 const BEFORE_MS = 1_500;
+
 const AFTER_MS = 3_000;
-
-const now = (): number => performance.now();
-
-const durable = { appendonly: true, appendfsync: 'always' } as const;
-
-export const FAULTS: readonly FaultCase[] = [
-  {
-    name: 'Redis killed, back with its data after 3 s',
-    isOutage: true,
-    start: async () => {
-      const redis = await startRedis(durable);
-      return {
-        env: { REDIS_URL: redis.url },
-        fault: async () => {
-          const hitAt = now();
-          await redis.kill();
-          await sleep(3_000);
-          await redis.restart();
-          return { hitAt, backAt: now() };
-        },
-        stop: redis.stop,
-      };
-    },
-  },
-  {
-    name: 'Redis frozen for 10 s',
-    isOutage: true,
-    start: async () => {
-      const redis = await startRedis();
-      return {
-        env: { REDIS_URL: redis.url },
-        fault: async () => {
-          const hitAt = now();
-          redis.freeze();
-          await sleep(10_000);
-          redis.thaw();
-          return { hitAt, backAt: now() };
-        },
-        stop: redis.stop,
-      };
-    },
-  },
-  {
-    name: 'Redis started 6 s after the clients',
-    isOutage: true,
-    // three seconds are `starting`, and what follows is told at the next look
-    degradedBarMs: 3_500,
-    start: async () => {
-      const port = await freePort();
-      let stop = async (): Promise<void> => undefined;
-      return {
-        env: { REDIS_URL: urlOf(port) },
-        fault: async (connectedAt) => {
-          await sleep(6_000 - (now() - connectedAt));
-          ({ stop } = await startRedis({ port }));
-          return { hitAt: connectedAt, backAt: now() };
-        },
-        stop: () => stop(),
-      };
-    },
-  },
-  {
-    name: 'Redis restarted empty',
-    isOutage: false,
-    start: async () => {
-      const redis = await startRedis();
-      return {
-        env: { REDIS_URL: redis.url },
-        fault: async () => {
-          const hitAt = now();
-          await redis.restart(true);
-          return { hitAt, backAt: now() };
-        },
-        stop: redis.stop,
-      };
-    },
-  },
-  {
-    name: 'subscribers’ connections killed, three times',
-    isOutage: false,
-    start: async () => {
-      const redis = await startRedis(durable);
-      return {
-        env: { REDIS_URL: redis.url },
-        fault: async () => {
-          const hitAt = now();
-          for (const pause of [700, 700, 0]) {
-            await redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
-            await sleep(pause);
-          }
-          return { hitAt, backAt: now() };
-        },
-        stop: redis.stop,
-      };
-    },
-  },
-  {
-    name: 'Sentinel failover, master killed',
-    isOutage: true,
-    start: async () => {
-      const trio = await startSentinels();
-      return {
-        env: {
-          REDIS_URL: trio.url,
-          REDIS_SENTINELS: trio.addresses.join(','),
-          REDIS_SENTINEL_NAME: trio.name,
-        },
-        fault: async () => {
-          const hitAt = now();
-          await trio.nodes[0].kill();
-          await until(
-            'the Sentinels name a new master, and it is one',
-            async () => {
-              if ((await trio.master()) !== trio.nodes[1]) return false;
-              const role = await trio.nodes[1].command('ROLE');
-              return Array.isArray(role) && role[0] === 'master';
-            },
-            20_000,
-          );
-          return { hitAt, backAt: now() };
-        },
-        stop: trio.stop,
-      };
-    },
-  },
-  {
-    name: 'Cluster: the slot of an occupied room moved',
-    isOutage: false,
-    start: async () => {
-      const cluster = await startCluster();
-      return {
-        env: { REDIS_URL: cluster.url, REDIS_CLUSTER: 'true' },
-        fault: async () => {
-          const hitAt = now();
-          for (const room of ROOMS.slice(0, 3)) {
-            const slot = slotOf(channelOf(room));
-            const owner = await cluster.ownerOf(slot);
-            const next = cluster.nodes.find((node) => node !== owner);
-            if (next !== undefined) await cluster.moveSlot(slot, next);
-          }
-          return { hitAt, backAt: now() };
-        },
-        stop: cluster.stop,
-      };
-    },
-  },
-];
 
 /** Runs one fault from the first process to the last. */
 export const suffer = async ({ name, start, saidATick = A_TICK }: FaultCase): Promise<Row> => {
@@ -317,7 +153,7 @@ const ackTimes = (said: readonly Said[]): Row['ackMs'] => {
 };
 
 /** How many were told these two of the broker's states one after the other. */
-const count = (
+export const count = (
   told: readonly (readonly Told[])[],
   [first, second]: readonly [string, string],
 ): number =>
@@ -363,50 +199,4 @@ export const sufferAll = async (
   };
   await Promise.all(Array.from({ length: atOnce }, work));
   return cases.flatMap((each) => rows.get(each) ?? []);
-};
-
-const HEAD = [
-  'fault',
-  'degraded told',
-  'restored told',
-  'gaps told',
-  'sent',
-  'acked',
-  'ack p50, p99, most',
-  'on pod',
-  'refused',
-  'delivered',
-  'missed, told',
-  'missed, unsaid',
-  'doubled',
-  'early place',
-  'closed',
-] as const;
-
-/** The rows as a table of Markdown. */
-export const tableOf = (rows: readonly Row[]): string => {
-  const seconds = ({ clients, ms }: Latest, of: number): string =>
-    ms === undefined ? '–' : `${clients}/${of}, ${(ms / 1000).toFixed(2)} s`;
-  const lines = rows.map(({ name, clients, degraded, restored, gaps, verdict, ackMs, closed }) => [
-    name,
-    seconds(degraded, clients),
-    seconds(restored, clients),
-    Object.entries(gaps)
-      .map(([reason, count]) => `${count} ${reason}`)
-      .join(', ') || '–',
-    verdict.sent,
-    verdict.acked,
-    `${ackMs.map((ms) => ms.toFixed(0)).join(', ')} ms`,
-    verdict.ackedOnPod,
-    verdict.refused + verdict.unanswered,
-    verdict.delivered,
-    verdict.missingTold,
-    verdict.missingUnsaid,
-    verdict.doubled,
-    verdict.behind,
-    closed,
-  ]);
-  return [HEAD, HEAD.map(() => '---'), ...lines]
-    .map((cells) => `| ${cells.join(' | ')} |`)
-    .join('\n');
 };

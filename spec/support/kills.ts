@@ -3,8 +3,10 @@
  * times in two seconds, on each kind of Redis. No outage: nobody may be told one, and each ack is for all pods.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FaultCase } from './faults.js';
-import { type RedisServer, startCluster, startRedis, startSentinels } from './redis.js';
+import { type FaultCase } from './fault-cases.js';
+import { type RedisServer, startRedis } from './redis.js';
+import { startCluster } from './redis-cluster.js';
+import { startSentinels } from './redis-sentinels.js';
 
 interface Topology {
   readonly name: string;

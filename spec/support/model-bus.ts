@@ -14,7 +14,7 @@ import {
   podChannel,
 } from '../../lib/broker/redis/port.js';
 import type { Clock } from '../../lib/clock.js';
-import type { ModelRedis, Peer, Reply } from './model-redis.js';
+import { type ModelRedis, type Peer, type Reply } from './model-redis-port.js';
 import { type Pipe, pipe } from './pipe.js';
 
 export interface ModelBus extends RedisPort {

@@ -3,149 +3,42 @@
  * the other; what is pushed to a connection arrives in order. It can crash, be wiped, freeze, refuse, and lose what it
  * wrote last: the tail since the last fsync, or what a replica that became the master had not got.
  */
-import { isLeft, left, right, type Either } from 'fp-ts/lib/Either.js';
+import { left, right } from 'fp-ts/lib/Either.js';
 import { isSome } from 'fp-ts/lib/Option.js';
 import {
-  type RedisError,
   type CallOf,
-  type Outcome,
-  type Recalled,
   channelOf,
+  type Outcome,
+  type RedisError,
 } from '../../lib/broker/redis/port.js';
+import { NO_LOG } from '../../lib/history/index.js';
 import { keyField } from '../../lib/protocol/idempotency-key.js';
-import type { Draft, Publication } from '../../lib/protocol/publication.js';
-import { decodePublication } from '../../lib/protocol/channel-payload.js';
 import { payloadOf } from '../../lib/protocol/payload.js';
-import { NO_LOG, type Page, PAGE_BYTES } from '../../lib/history/index.js';
+import { formatId, GLOBAL, parseId, type Room } from '../../lib/protocol/position.js';
+import { type Draft } from '../../lib/protocol/publication.js';
 import {
-  formatId,
-  GLOBAL,
-  parseId,
-  type Room,
-  type LogPosition,
-} from '../../lib/protocol/position.js';
-import type { VirtualClock } from './virtual-clock.js';
-
-export interface Entry {
-  readonly id: string;
-  readonly offset: number;
-  readonly ms: number;
-  readonly rest: string;
-}
-
-/** A room's position and its last messages. */
-interface Log {
-  tag: number;
-  offset: number;
-  ms: number;
-  id: string | null;
-  readonly entries: Entry[];
-  renewedMs?: number | undefined;
-}
-
-interface Key {
-  readonly digest: string;
-  readonly id: string;
-  readonly offset: number;
-  readonly until: number;
-}
-
-/** One connection as Redis sees it. */
-export interface Peer {
-  readonly channels: Set<string>;
-  push(channel: string, payload: Buffer): void;
-  /** Redis closed it. */
-  broken(): void;
-}
-
-export type Reply<A> = Either<RedisError, A>;
-
-export interface ModelRedis {
-  // what connections do
-  readonly peers: Set<Peer>;
-  isUp(): boolean;
-  /** Runs a command now, or when Redis thaws; never when it is down. */
-  run(command: () => void): void;
-  now(): number;
-  publish(
-    room: Room,
-    drafts: readonly Draft[],
-    nonces: readonly number[],
-    tag: number,
-    deadline: number,
-    call?: CallOf,
-  ): Reply<readonly Outcome[]>;
-  /** Reads alone, and so whatever it refuses. */
-  standing(room: Room): Reply<LogPosition | undefined>;
-  top(room: Room, tag: number): Reply<LogPosition>;
-  page(room: Room, from: number, most: number, tag: number, known?: number): Reply<Page>;
-  peek(room: Room, from: number, most: number): Reply<Page>;
-  renew(room: Room, old: number, tag: number): Reply<LogPosition>;
-  members(room: Room, serverId: string, own: number | undefined): Reply<number>;
-  lease(serverId: string): Reply<readonly string[]>;
-  /** A pod gives its lease back. */
-  resign(serverId: string): void;
-  send(channel: string, payload: Buffer): Reply<void>;
-  /** Keeps what was said to all pods. */
-  keep(text: string): void;
-  recall(ms: number): Reply<readonly Recalled[]>;
-  // faults
-  /** Connections break, and what was written within so many ms is gone: `appendfsync everysec` loses up to 1,000. */
-  crash(lostMs?: number): void;
-  start(): void;
-  freeze(): void;
-  thaw(): void;
-  isFrozen(): boolean;
-  /** All data is gone. */
-  wipe(): void;
-  /** Another one, empty, stands in its place, or the first one again; connections break. */
-  swap(to: 'other' | 'first'): void;
-  /** A replica that lacks a log's last messages became the master; connections break when `cut`. */
-  failover(count: number, cut: boolean): void;
-  /** A replica that is so many ms behind became the master; connections break when `cut`. */
-  promote(behindMs: number, cut: boolean): void;
-  /** Every writing command is answered so; undefined: none. */
-  refuse(tag: RedisError['_tag'] | undefined): void;
-  refuses(): boolean;
-  /** This room's key is of the wrong type. */
-  spoil(room: Room): void;
-  jump(ms: number): void;
-  // what a checker asks
-  /** Every message that ever had a place, also in logs that are lost. */
-  readonly placed: Map<string, { readonly room: Room; readonly rest: string }>;
-  /** Ids that were taken back. */
-  readonly lost: Set<string>;
-  /** The tags of a room's epochs, in order. */
-  epochs(room: Room): readonly number[];
-  entries(room: Room): readonly Entry[];
-  /** The same as they were published. */
-  texts(room: Room): readonly string[];
-  rooms(): readonly Room[];
-  /** Where a log stands; undefined: there is none. */
-  position(room: Room): LogPosition | undefined;
-  hears(channel: string): number;
-}
-
-/** What happens to logs, as it happens. */
-export interface Witnessed {
-  readonly epoch?: (room: Room, tag: number) => void;
-  readonly trimmed?: (room: Room, tag: number, first: number) => void;
-}
-
-/** How much of a room's log it keeps: `LOG_MESSAGES`, `LOG_TTL_MS`. */
-export interface ModelOptions extends Witnessed {
-  readonly logMessages?: number;
-  readonly logTtlMs?: number;
-}
+  type Entry,
+  type Key,
+  type Log,
+  type ModelOptions,
+  type ModelRedis,
+  type Peer,
+  type Reply,
+} from './model-redis-port.js';
+import { modelPages, topOf } from './model-pages.js';
+import { undoJournal } from './undo-journal.js';
+import { type VirtualClock } from './virtual-clock.js';
 
 const LEASE_MS = 10_000;
+
 const KEY_TTL_MS = 300_000;
+
 /** As `lib/broker/redis/commands.ts` has it, with a timeout of 2 s. */
 const MARK_MS = 8_000;
+
 const TELLING_MESSAGES = 1_000;
+
 const FENCE_MARGIN_MS = 2_000;
-/** What was written longer ago is on the disk and on every replica. */
-const UNSAFE_MS = 1_000;
 
 export const modelRedis = (
   clock: VirtualClock,
@@ -161,8 +54,6 @@ export const modelRedis = (
   let counts = new Map<Room, Map<string, number>>();
   let leases = new Map<string, number>();
   let words: { readonly text: string; readonly at: number }[] = [];
-  /** How to take back what was written last, by the monotonic clock. */
-  let journal: { readonly at: number; readonly undo: () => void }[] = [];
   let refused: RedisError['_tag'] | undefined;
   let skew = 0;
   const epochs = new Map<Room, readonly number[]>();
@@ -170,25 +61,10 @@ export const modelRedis = (
   const spoilt = new Set<Room>();
   const peers = new Set<Peer>();
   const placed = new Map<string, { readonly room: Room; readonly rest: string }>();
-  const publications = new Map<string, Publication>();
 
   const now = (): number => Math.floor(clock.wall() + skew);
 
-  const wrote = (undo: () => void): void => {
-    const at = clock.scheduler.now();
-    if ((journal[0]?.at ?? at) < at - 2 * UNSAFE_MS)
-      journal = journal.filter((each) => each.at >= at - UNSAFE_MS);
-    journal.push({ at, undo });
-  };
-
-  const takeBack = (ms: number): void => {
-    const since = clock.scheduler.now() - ms;
-    for (let last = journal.pop(); last !== undefined; last = journal.pop()) {
-      if (last.at < since) break;
-      last.undo();
-    }
-    journal = [];
-  };
+  const { wrote, takeBack, forget } = undoJournal(() => clock.scheduler.now());
 
   const logOf = (room: Room, tag: number): Log => logs.get(room) ?? begin(room, tag, 0);
 
@@ -217,8 +93,6 @@ export const modelRedis = (
     wrote(() => void (log.renewedMs = renewedMs));
     return log;
   };
-
-  const topOf = ({ tag, offset, ms, id }: Log): LogPosition => ({ tag, offset, ms, id });
 
   const refusal = (room?: Room): RedisError | undefined => {
     if (refused !== undefined) return { _tag: refused, detail: 'the model refuses' };
@@ -323,43 +197,7 @@ export const modelRedis = (
   const isMarked = (drafts: readonly Draft[]): boolean =>
     logMessages < TELLING_MESSAGES || drafts.some(({ logged }) => !logged);
 
-  /** What can be read of a log: neither too many nor too old. */
-  const kept = (room: Room, { tag, offset, entries }: Log): readonly Entry[] => {
-    const oldest = now() - logTtlMs;
-    const some = entries.filter(
-      (entry) => entry.offset > offset - logMessages && entry.ms >= oldest,
-    );
-    const first = some[0]?.offset ?? offset + 1;
-    if (first > 1) trimmed?.(room, tag, first);
-    return some;
-  };
-
-  const publicationOf = (room: Room, { id, rest }: Entry): Publication => {
-    const known = publications.get(id);
-    if (known !== undefined) return known;
-    const read = decodePublication(Buffer.from(payloadOf(id, rest)), room);
-    if (isLeft(read)) throw new Error(read.left);
-    publications.set(id, read.right);
-    return read.right;
-  };
-
-  const pageOf = (room: Room, log: Log, from: number, most: number): Page => {
-    const all = kept(room, log);
-    const entries: Publication[] = [];
-    let bytes = 0;
-    for (const entry of all) {
-      if (entry.offset < from) continue;
-      if (entries.length >= most) break;
-      const publication = publicationOf(room, entry);
-      bytes += payloadOf(entry.id, entry.rest).length;
-      if (bytes > PAGE_BYTES && entries.length > 0) break;
-      entries.push(publication);
-    }
-    const first = all[0]?.offset ?? log.offset + 1;
-    const beforeMs = log.entries.find(({ offset }) => offset === first - 1)?.ms;
-    const page = { top: topOf(log), first, entries, renewedMs: log.renewedMs };
-    return first > log.offset || beforeMs === undefined ? page : { ...page, beforeMs };
-  };
+  const { kept, pageOf } = modelPages({ now, logMessages, logTtlMs, trimmed });
 
   /** What the one has that does not stand here now. */
   let aside: { readonly logs: typeof logs; readonly keys: typeof keys } | undefined;
@@ -484,7 +322,7 @@ export const modelRedis = (
       counts = new Map();
       leases = new Map();
       words = [];
-      journal = [];
+      forget();
     },
     swap: (to) => {
       if ((to === 'other') === (aside !== undefined)) return;
@@ -494,7 +332,7 @@ export const modelRedis = (
       keys = first?.keys ?? new Map<Room, Map<string, Key>>();
       counts = new Map();
       leases = new Map();
-      journal = [];
+      forget();
       for (const [room, { tag }] of logs) {
         epochs.set(room, [...(epochs.get(room) ?? []), tag]);
         epoch?.(room, tag);
@@ -516,7 +354,7 @@ export const modelRedis = (
         const some = [...(keys.get(room) ?? [])].filter(([, { offset }]) => offset <= log.offset);
         keys.set(room, new Map(some));
       }
-      journal = [];
+      forget();
       if (cut) breakAll();
     },
     promote: (behindMs, cut) => {

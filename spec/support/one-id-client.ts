@@ -7,7 +7,7 @@ import { LAG_MS, OVERLAP_MS } from '../../lib/protocol/resume.js';
 import type { ClusterPod } from './cluster/pod.js';
 import type { Link } from './cluster/link.js';
 import { type Frame, idOf, recordOf } from './invariants/frame.js';
-import type { ModelRedis } from './model-redis.js';
+import { type ModelRedis } from './model-redis-port.js';
 import type { VirtualClock } from './virtual-clock.js';
 
 /** What is known of those who came with one id after long, whoever they were. */

@@ -12,9 +12,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { ACL_USER, aclOf } from './docs.js';
 
-const HOST = '127.0.0.1';
+export const HOST = '127.0.0.1';
+
 const FIRST_PORT = 20_000;
+
 const PORTS = 12_000;
+
 const BUS_OFFSET = 10_000;
 
 export interface RedisServer {
@@ -78,6 +81,7 @@ export const freePort = async (): Promise<number> => {
 // ending with this process
 
 const processes = new Set<ChildProcess>();
+
 const folders = new Set<string>();
 
 process.on('exit', () => {
@@ -135,7 +139,7 @@ export const certificate = (cwd: string): string => {
   return execFileSync('cat', [cert], { encoding: 'utf8' });
 };
 
-const IS_LEAST = process.env['SPEC_ACL'] === 'true';
+export const IS_LEAST = process.env['SPEC_ACL'] === 'true';
 
 /** Whoever looks behind a pod's back may do everything. */
 export const OTHERS = 'user default on nopass ~* &* +@all';
@@ -253,168 +257,6 @@ export const startRedis = async (options: RedisServerOptions = {}): Promise<Redi
     stop: async () => {
       await end('SIGKILL');
       rmSync(cwd, { recursive: true, force: true });
-    },
-  };
-};
-
-// Sentinel
-
-export interface SentinelTrio {
-  readonly name: string;
-  /** Who one is to its nodes. */
-  readonly url: string;
-  /** `host:port` each. */
-  readonly addresses: readonly string[];
-  readonly sentinels: readonly RedisServer[];
-  readonly nodes: readonly [RedisServer, RedisServer];
-  /** The node that the Sentinels call master now. */
-  readonly master: () => Promise<RedisServer>;
-  readonly stop: () => Promise<void>;
-}
-
-const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
-const text = (value: unknown): string =>
-  typeof value === 'string' ? value : JSON.stringify(value);
-
-/** Three Sentinels, a master and a replica; a master that is gone is replaced after a second. */
-export const startSentinels = async (): Promise<SentinelTrio> => {
-  const name = 'chat';
-  const first = await startRedis();
-  const second = await startRedis({ config: [['replicaof', HOST, first.port]] });
-  const nodes = [first, second] as const;
-  await until('the replica is in step', async () =>
-    text(await second.command('INFO', 'replication')).includes('master_link_status:up'),
-  );
-  const sentinels = await Promise.all(
-    [1, 2, 3].map(() =>
-      startRedis({
-        sentinel: true,
-        config: [
-          ['sentinel', 'monitor', name, HOST, first.port, 2],
-          ['sentinel', 'down-after-milliseconds', name, 1_000],
-          ['sentinel', 'failover-timeout', name, 3_000],
-        ],
-      }),
-    ),
-  );
-  const knows = async (sentinel: RedisServer): Promise<boolean> => {
-    const fields = await sentinel.command('SENTINEL', 'MASTER', name);
-    const field = (key: string): unknown =>
-      Array.isArray(fields) ? fields[fields.indexOf(key) + 1] : undefined;
-    return field('num-slaves') === '1' && field('num-other-sentinels') === '2';
-  };
-  await until(
-    'the Sentinels know each other and the replica',
-    async () => (await Promise.all(sentinels.map(knows))).every(Boolean),
-    20_000,
-  );
-  return {
-    name,
-    url: first.url,
-    addresses: sentinels.map(({ port }) => `${HOST}:${port}`),
-    sentinels,
-    nodes,
-    master: async () => {
-      const [sentinel] = sentinels;
-      const reply = await sentinel?.command('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name);
-      const port = Array.isArray(reply) ? Number(reply[1]) : 0;
-      return port === second.port ? second : first;
-    },
-    stop: async () => {
-      await Promise.all([...sentinels, ...nodes].map((server) => server.stop()));
-    },
-  };
-};
-
-// Cluster
-
-export interface RedisCluster {
-  readonly nodes: readonly RedisServer[];
-  /** Of the first node. */
-  readonly url: string;
-  readonly ownerOf: (slot: number) => Promise<RedisServer>;
-  /** Moves a slot with its keys, while it is in use. */
-  readonly moveSlot: (slot: number, to: RedisServer) => Promise<void>;
-  /** Waits until all nodes say that the Cluster is whole. */
-  readonly whole: () => Promise<void>;
-  readonly stop: () => Promise<void>;
-}
-
-const SLOTS = 16_384;
-
-/** Three masters without replicas. */
-export const startCluster = async (
-  options: Pick<RedisServerOptions, 'acl'> = {},
-): Promise<RedisCluster> => {
-  const acl = options.acl ?? (IS_LEAST ? [OTHERS, aclOf('Cluster')] : undefined);
-  const config: RedisServerOptions['config'] = [
-    ['cluster-enabled', 'yes'],
-    ['cluster-node-timeout', 2_000],
-    ['cluster-require-full-coverage', 'no'],
-  ];
-  const nodes = await Promise.all(
-    [1, 2, 3].map(() => startRedis({ config, ...(acl === undefined ? {} : { acl }) })),
-  );
-  const share = Math.ceil(SLOTS / nodes.length);
-  await Promise.all(
-    nodes.map((node, i) =>
-      node.command('CLUSTER', 'ADDSLOTSRANGE', i * share, Math.min((i + 1) * share, SLOTS) - 1),
-    ),
-  );
-  const [first] = nodes;
-  if (first === undefined) throw new Error('no node');
-  for (const { port } of nodes.slice(1)) await first.command('CLUSTER', 'MEET', HOST, port);
-  const isWhole = async (node: RedisServer): Promise<boolean> => {
-    const info = text(await node.command('CLUSTER', 'INFO'));
-    return [
-      'cluster_state:ok',
-      'cluster_slots_ok:16384',
-      `cluster_known_nodes:${nodes.length}`,
-    ].every((line) => info.includes(line));
-  };
-  const whole = (): Promise<void> =>
-    until(
-      'the Cluster is whole',
-      async () => (await Promise.all(nodes.map(isWhole))).every(Boolean),
-      20_000,
-    );
-  await whole();
-
-  const ids = new Map<RedisServer, string>();
-  for (const node of nodes) ids.set(node, text(await node.command('CLUSTER', 'MYID')));
-  const idOf = (node: RedisServer): string => ids.get(node) ?? '';
-  const ownerOf = async (slot: number): Promise<RedisServer> => {
-    for (const node of nodes) {
-      const slots = await node.command('CLUSTER', 'SLOTS');
-      const range =
-        list(slots)
-          .map(list)
-          .find(([from, to]) => Number(from) <= slot && slot <= Number(to)) ?? [];
-      const owner = nodes.find(({ port }) => port === list(range[2])[1]);
-      if (owner !== undefined) return owner;
-    }
-    throw new Error(`nobody has slot ${slot}`);
-  };
-  return {
-    nodes,
-    url: options.acl === undefined ? urlOf(first.port) : first.url,
-    ownerOf,
-    moveSlot: async (slot, to) => {
-      const from = await ownerOf(slot);
-      await to.command('CLUSTER', 'SETSLOT', slot, 'IMPORTING', idOf(from));
-      await from.command('CLUSTER', 'SETSLOT', slot, 'MIGRATING', idOf(to));
-      for (;;) {
-        const keys = await from.command('CLUSTER', 'GETKEYSINSLOT', slot, 100);
-        if (!Array.isArray(keys) || keys.length === 0) break;
-        await from.command('MIGRATE', HOST, to.port, '', 0, 5_000, 'KEYS', ...keys.map(text));
-      }
-      await to.command('CLUSTER', 'SETSLOT', slot, 'NODE', idOf(to));
-      for (const node of nodes)
-        if (node !== to) await node.command('CLUSTER', 'SETSLOT', slot, 'NODE', idOf(to));
-    },
-    whole,
-    stop: async () => {
-      await Promise.all(nodes.map((node) => node.stop()));
     },
   };
 };

@@ -18,7 +18,7 @@ import {
   tagsOf,
   world,
 } from '../../support/cluster-world.js';
-import { type ModelRedis } from '../../support/model-redis.js';
+import { type ModelRedis } from '../../support/model-redis-port.js';
 
 t.test('a message reaches the members on every pod, under one id, in one order', async (t) => {
   const w = world(3);

@@ -15,7 +15,7 @@ import { type Draft, draftOf } from '../../../lib/protocol/publication.js';
 import type { Room } from '../../../lib/protocol/position.js';
 import { modelRedis } from '../../support/model-redis.js';
 import { type VirtualClock, virtualClock } from '../../support/virtual-clock.js';
-import { type AgainKind, asksAgain } from '../again-table.js';
+import { type AgainKind, asksAgain } from '../redis-contract/again.js';
 
 const draft = (): Draft => {
   const made = draftOf({ room: 'r', type: 'chat', from: 'alice', data: 'hi', at: 0 });

@@ -11,9 +11,10 @@ import { slotOf } from '../../../lib/broker/redis/slots.js';
 import { ACL_USER, aclOf } from '../../support/docs.js';
 import type { Client } from '../../support/client.js';
 import { type Pod, startPod } from '../../support/pod.js';
-import { OTHERS, startCluster, startRedis, until } from '../../support/redis.js';
+import { OTHERS, startRedis, until } from '../../support/redis.js';
+import { startCluster } from '../../support/redis-cluster.js';
 import { options, ready, right, sayAll } from '../../support/watched-bus.js';
-import { behaves } from '../bus-table.js';
+import { behaves } from '../redis-contract.js';
 
 const PREFIX = 'chat-a:';
 

@@ -11,7 +11,7 @@ import {
   type Room,
   type LogPosition,
 } from '../../../lib/protocol/position.js';
-import type { ModelRedis } from '../model-redis.js';
+import { type ModelRedis } from '../model-redis-port.js';
 import type { VirtualClock } from '../virtual-clock.js';
 
 export interface NeighbourOptions {

@@ -15,7 +15,7 @@ import type { Room } from '../../../lib/protocol/position.js';
 import { resumesOf } from '../../../lib/protocol/resume.js';
 import { type PodHub, podHub } from '../hub-world.js';
 import { type ModelBus, modelBus } from '../model-bus.js';
-import type { ModelRedis } from '../model-redis.js';
+import { type ModelRedis } from '../model-redis-port.js';
 import type { ProcessClock, VirtualClock } from '../virtual-clock.js';
 import { type Link, link, type LinkEvents } from './link.js';
 

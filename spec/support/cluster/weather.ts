@@ -2,7 +2,7 @@
  * The faults of a seed: which, when, for how long. Each knows what it means: whether Redis can be had from which pod, and
  * whether anything is forgotten, so that what is told is judged by what was the case.
  */
-import type { ModelRedis } from '../model-redis.js';
+import { type ModelRedis } from '../model-redis-port.js';
 import type { Checker, Fault } from '../invariants.js';
 import type { VirtualClock } from '../virtual-clock.js';
 import type { ClusterPod } from './pod.js';

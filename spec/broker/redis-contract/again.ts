@@ -3,11 +3,11 @@
  * it is done twice, and what was sent first and comes last does nothing.
  */
 import type { Test } from 'tap';
-import type { Again, RedisPort, Outcome } from '../../lib/broker/redis/port.js';
-import type { Draft } from '../../lib/protocol/publication.js';
-import type { Room } from '../../lib/protocol/position.js';
-import { draft, left, right } from '../support/watched-bus.js';
-import { keyIn } from '../support/keys.js';
+import type { Again, RedisPort, Outcome } from '../../../lib/broker/redis/port.js';
+import type { Draft } from '../../../lib/protocol/publication.js';
+import type { Room } from '../../../lib/protocol/position.js';
+import { draft, left, right } from '../../support/watched-bus.js';
+import { keyIn } from '../../support/keys.js';
 
 export interface AgainKind {
   /** In the bus' own Redis: the log keeps so many. */

@@ -1,0 +1,155 @@
+/** Handshakes that wait for keys on another server: their order, their end, their places. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t from 'tap';
+import { ask, bearer, byKey, chat, farKeys, heard, knock } from './support/guarded-pod.js';
+import { BASE, startPod } from './support/pod.js';
+import { handshakeOf } from './support/raw-client.js';
+import { until } from './support/redis.js';
+
+t.test('what comes early is taken once it is known who it is: in order, once', async (t) => {
+  const { pod, asked, answer } = await farKeys(t);
+  const client = await pod.raw();
+  const shake = Buffer.from(handshakeOf(`${BASE}/ws/general?token=${byKey()}`));
+  client.write(Buffer.concat([shake, chat('in the same packet'), chat('half').subarray(0, 10)]));
+  await until('the keys were asked for', () => asked() === 1);
+  client.write(Buffer.concat([chat('half').subarray(10), chat('later')]));
+  await sleep(50);
+  t.equal(client.text(), '', 'nothing is said to somebody unknown');
+  t.equal(pod.connections(), 0);
+  answer();
+  await until(
+    'all of it',
+    () => client.texts().filter((text) => text.includes('"chat"')).length === 3,
+  );
+  t.strictSame(
+    heard(client).map((data) => data.event ?? data),
+    ['welcome', 'joined', 'joined', 'in the same packet', 'half', 'later'],
+  );
+  t.equal((await knock(pod, `/ws?token=${byKey()}`)).status, 101);
+  t.equal(asked(), 1, 'the keys were asked for once');
+});
+
+t.test('who floods or goes meanwhile harms nobody and leaves nothing', async (t) => {
+  const sockets: Socket[] = [];
+  const seen = (message: unknown): void => {
+    const { socket } = message as { readonly socket: Socket };
+    sockets.push(socket);
+  };
+  subscribe('net.server.socket', seen);
+  t.teardown(() => unsubscribe('net.server.socket', seen));
+  const { pod, asked, answer } = await farKeys(t);
+  const clients = await Promise.all(Array.from({ length: 8 }, () => pod.raw()));
+  const atPod = (): readonly Socket[] => sockets.filter(({ localPort }) => localPort === pod.port);
+  await until('they were accepted', () => atPod().length === 8);
+  const ours = atPod();
+  for (const client of clients) client.write(handshakeOf(`${BASE}/ws/general?token=${byKey()}`));
+  await until('the keys were asked for', () => asked() === 1);
+  for (const client of clients.slice(0, 4)) client.write(Buffer.alloc(10_000_000));
+  for (const client of clients.slice(4)) client.destroy();
+  await sleep(300);
+  const taken = ours.reduce((sum, { bytesRead }) => sum + bytesRead, 0);
+  t.ok(taken < 4_000_000, `${taken} bytes of 40 MB were read`);
+  answer();
+  // zeros are no frame of a client's: not masked
+  for (const client of clients.slice(0, 4)) {
+    await client.ended();
+    t.equal(client.closeCode(), 1002);
+  }
+  await until('all sockets are gone', () => ours.every(({ destroyed }) => destroyed));
+  await until('nobody is left', () => pod.connections() === 0);
+  for (const socket of ours) t.equal(socket.listenerCount('data'), 0);
+  t.equal((await knock(pod, `/ws/general?token=${byKey()}`)).status, 101);
+});
+
+t.test('nobody waits longer than a handshake may take', async (t) => {
+  const { pod, asked } = await farKeys(t, { limits: { handshakeTimeoutMs: 300 } });
+  const started = performance.now();
+  const { status, headers } = await knock(pod, `/ws?token=${byKey()}`);
+  t.equal(status, 503, 'it is not known whether the token is good');
+  t.match(headers.get('retry-after'), /^\d+$/);
+  t.ok(performance.now() - started < 1_000);
+  t.equal(asked(), 1);
+  t.equal((await knock(pod, '/ws')).status, 401, 'who has none is told so');
+});
+
+t.test('who waits takes a place, and is told when the pod goes', async (t) => {
+  const { pod, asked } = await farKeys(t, { server: { maxConnections: 2 } });
+  const waiting = [await pod.raw(), await pod.raw()];
+  for (const client of waiting) client.write(handshakeOf(`${BASE}/ws?token=${byKey()}`));
+  await until('the keys were asked for', () => asked() === 1);
+  await sleep(20);
+  const full = await knock(pod, `/ws?token=${byKey()}`);
+  t.equal(full.status, 503);
+  t.match(JSON.parse(full.body), { detail: /its 2 connections/ });
+  const stopped = pod.app.stop();
+  for (const client of waiting) {
+    const { status, body } = await client.answer();
+    t.equal(status, 503);
+    t.match(JSON.parse(body), { detail: /shutting down/ });
+  }
+  await stopped;
+});
+
+t.test(
+  'who goes while it waits gives its place back at once, in whichever way it goes',
+  async (t) => {
+    const { pod, asked, answer } = await farKeys(t, {
+      server: { maxConnections: 2 },
+      limits: { maxConnectionsPerAddress: 2 },
+    });
+    const handshake = handshakeOf(`${BASE}/ws?token=${byKey()}`);
+    for (const how of ['destroy', 'resetAndDestroy', 'end'] as const) {
+      const sockets = [0, 1].map(() => connect(pod.port, '127.0.0.1'));
+      for (const socket of sockets) {
+        t.teardown(() => socket.destroy());
+        socket.write(handshake);
+      }
+      await until('the keys were asked for', () => asked() === 1);
+      await until('both wait', async () => {
+        const { status } = await knock(pod, `/ws?token=${byKey()}&last_id=x`);
+        const third = await pod.raw();
+        third.write(handshake);
+        await sleep(20);
+        third.destroy();
+        return status === 400 && third.text().startsWith('HTTP/1.1 503');
+      });
+      for (const socket of sockets) socket[how]();
+      const next = await pod.raw();
+      await sleep(100);
+      next.write(handshake);
+      await sleep(50);
+      t.equal(next.text(), '', `${how}: the next one may wait`);
+      next.destroy();
+      await sleep(100);
+    }
+    const last = [await pod.raw(), await pod.raw()];
+    for (const client of last) client.write(handshake);
+    await sleep(50);
+    answer();
+    for (const client of last) t.equal((await client.answer()).status, 101);
+    await until('both are in', () => pod.connections() === 2);
+    t.equal(asked(), 1);
+    t.equal(await pod.metric('realtime_connections_total'), 2, 'and nobody who had gone');
+  },
+);
+
+t.test(
+  'keys that cannot be had: 503 for whoever brings a token, said once in the log',
+  async (t) => {
+    const jwtJwksUrl = 'http://127.0.0.1:1/keys';
+    const pod = await startPod(t, {
+      access: { authEnabled: true, jwtJwksUrl, apiKeys: ['key-of-one'] },
+    });
+    const { status, headers } = await knock(pod, `/ws?token=${byKey()}`);
+    t.equal(status, 503);
+    t.equal(headers.get('www-authenticate'), undefined);
+    t.equal((await ask(pod, `${BASE}/ws/stats`, bearer(byKey()))).status, 503);
+    t.equal((await ask(pod, `${BASE}/ws/stats`, { 'X-API-Key': 'key-of-one' })).status, 200);
+    t.match(
+      pod.events.find(({ _tag }) => _tag === 'KeysUnavailable'),
+      { detail: /ECONNREFUSED/ },
+    );
+  },
+);

@@ -1,0 +1,130 @@
+/** Which keys judge a token, and which keys of programs there are: as the config says. */
+import { BehaviorSubject } from 'rxjs';
+import t from 'tap';
+import { accessWith, bySecret, judge, type Judged, said } from '../support/judging.js';
+import { jwkOf, pairFor, pemOf, SECRET, tokenOf } from '../support/tokens.js';
+
+t.test('a public key judges what its private one has signed, in its way alone', async (t) => {
+  for (const alg of ['RS256', 'ES256', 'EdDSA'] as const) {
+    const { publicKey, privateKey } = pairFor(alg);
+    const { privateKey: foreign } = pairFor(alg);
+    const jwk = jwkOf(publicKey);
+    const pem = pemOf(publicKey);
+    for (const [form, text] of [
+      ['PEM', pem],
+      ['PEM in one line', pem.replaceAll('\n', '\\n')],
+      ['two PEMs', pemOf(pairFor(alg).publicKey) + pem],
+      ['JWK', JSON.stringify(jwk)],
+      ['JWKS', JSON.stringify({ keys: [jwkOf(pairFor('EdDSA').publicKey, 'x'), jwk] })],
+    ] as const) {
+      const access = accessWith({ jwtPublicKey: text });
+      const token = tokenOf({}, { alg, key: privateKey });
+      t.equal(said(await judge(access, { token })), 'alice', `${alg} by ${form}`);
+    }
+    const access = accessWith({ jwtPublicKey: pem, jwtSecret: SECRET });
+    const by = async (token: string): Promise<string> => said(await judge(access, { token }));
+    t.equal(await by(tokenOf({}, { alg, key: privateKey })), 'alice', `${alg} beside a secret`);
+    t.equal(await by(tokenOf()), 'alice', `the secret beside ${alg}`);
+    t.equal(await by(tokenOf({}, { alg, key: foreign })), 'Untrusted', `${alg}: another key`);
+    // A05
+    for (const secret of [pem, pem.trim(), JSON.stringify(jwk), SECRET.slice(1)])
+      t.equal(await by(tokenOf({}, { key: secret })), 'Untrusted', `${alg}: the key as a secret`);
+    for (const claimed of ['RS256', 'ES256', 'EdDSA', 'PS256', 'Ed25519', 'ES384', 'RS512'])
+      if (claimed !== alg)
+        t.equal(
+          await by(tokenOf({}, { alg, key: privateKey, header: { alg: claimed } })),
+          'Untrusted',
+          `${alg} that says ${claimed}`,
+        );
+    t.equal(
+      await by(tokenOf({}, { key: SECRET, header: { alg } })),
+      'Untrusted',
+      `an HMAC that says ${alg}`,
+    );
+    // A07
+    const own = pairFor(alg);
+    const header = {
+      jwk: jwkOf(own.publicKey),
+      jku: 'http://127.0.0.1:9/',
+      x5u: 'http://127.0.0.1:9/',
+    };
+    t.equal(
+      await by(tokenOf({}, { alg, key: own.privateKey, header })),
+      'Untrusted',
+      `${alg}: a key that it brings itself`,
+    );
+  }
+});
+
+t.test('a name picks the key, and no name any of them', async (t) => {
+  const [a, b] = [pairFor('ES256'), pairFor('ES256')];
+  const keys = [jwkOf(a.publicKey, 'a'), jwkOf(b.publicKey, 'b')];
+  const access = accessWith({ jwtPublicKey: JSON.stringify({ keys }) });
+  const by = async (kid: unknown, key = b.privateKey): Promise<string> => {
+    const header = kid === undefined ? {} : { kid };
+    return said(await judge(access, { token: tokenOf({}, { alg: 'ES256', key, header }) }));
+  };
+  t.equal(await by('b'), 'alice');
+  t.equal(await by(undefined), 'alice');
+  t.equal(await by('a'), 'Untrusted');
+  for (const kid of ['../../dev/null', "' OR 1=1", '__proto__', 'constructor', ''])
+    t.equal(await by(kid), 'Untrusted', kid);
+});
+
+t.test('issuer and audience, when they are configured', async (t) => {
+  const access = accessWith({ jwtSecret: SECRET, jwtIssuer: 'https://id', jwtAudience: 'chat' });
+  const by = async (claims: object): Promise<string> =>
+    said(await judge(access, { token: tokenOf(claims) }));
+  t.equal(await by({ iss: 'https://id', aud: 'chat' }), 'alice');
+  t.equal(await by({ iss: 'https://id', aud: ['mail', 'chat'] }), 'alice');
+  for (const claims of [
+    {},
+    { iss: 'https://id' },
+    { aud: 'chat' },
+    { iss: 'https://id/', aud: 'chat' },
+    { iss: ['https://id'], aud: 'chat' },
+    { iss: 'https://id', aud: 'chatter' },
+    { iss: 'https://id', aud: [] },
+    { iss: 'https://id', aud: { chat: 'chat' } },
+    { iss: 'https://id', aud: [['chat']] },
+  ])
+    t.equal(await by(claims), 'InvalidClaim', JSON.stringify(claims));
+  t.equal(said(await judge(bySecret, { token: tokenOf({ iss: 'x', aud: 'y' }) })), 'alice');
+});
+
+t.test('keys of programs', async (t) => {
+  const access = accessWith({ jwtSecret: SECRET, apiKeys: ['a-key-of-one', 'a-key-of-two'] });
+  const program = await judge(access, { apiKey: 'a-key-of-two' });
+  t.match(program, { right: { userId: null, expiresAt: undefined, rights: { admin: true } } });
+  for (const apiKey of [
+    'a-key-of-o',
+    'a-key-of-one2',
+    'A-key-of-one',
+    'a-key-of-one,a-key-of-two',
+    'a-key-of-one, a-key-of-two',
+    '',
+  ])
+    t.equal(said(await judge(access, { apiKey })), 'UnknownKey', apiKey);
+  t.equal(said(await judge(access, {})), 'Missing');
+  t.equal(said(await judge(access, { apiKey: 'a-key-of-none', token: tokenOf() })), 'UnknownKey');
+  t.equal(
+    said(await judge(access, { apiKey: 'a-key-of-one', token: tokenOf({ exp: 1 }) })),
+    'Expired',
+  );
+  t.match(await judge(access, { apiKey: 'a-key-of-one', token: tokenOf() }), {
+    right: { userId: 'alice', rights: { admin: true } },
+  });
+  t.equal(
+    said(await judge(bySecret, { apiKey: 'a-key-of-one' })),
+    'UnknownKey',
+    'none is given out',
+  );
+});
+
+t.test('without AUTH_ENABLED everybody is nobody, at once', async (t) => {
+  const seen$ = new BehaviorSubject<Judged | undefined>(undefined);
+  accessWith({ authEnabled: false, jwtSecret: SECRET })
+    .authenticate({ token: 'x', apiKey: 'y' })
+    .subscribe(seen$);
+  t.match(seen$.value, { right: { userId: null, expiresAt: undefined, rights: { join: 'all' } } });
+});

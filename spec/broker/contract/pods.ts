@@ -1,0 +1,97 @@
+/** The contract between pods: members, control commands, status, the end. */
+import { type Test } from 'tap';
+import { type ControlCommand } from '../../../lib/broker/control-command.js';
+import { brokersOf, type Cluster } from './brokers.js';
+
+export const podsContract = (t: Test, build: () => Cluster): void => {
+  t.test('members: so many are on the other pods; emits once and completes', async (t) => {
+    const b = brokersOf(build());
+    b.settle();
+    const numbers: number[][] = [];
+    const completed: boolean[] = [];
+    const ask = (pod: number, own: number): void => {
+      const at = numbers.push([]) - 1;
+      b.brokerAt(pod)
+        .members('r', own)
+        .subscribe({
+          next: (count) => numbers[at]?.push(count),
+          complete: () => {
+            completed[at] = true;
+          },
+        });
+    };
+    for (const pod of b.brokers.keys()) ask(pod, pod + 1);
+    b.clock.advance(2_000);
+    for (const pod of b.brokers.keys()) ask(pod, pod + 1);
+    b.clock.advance(2_000);
+    for (const pod of b.brokers.keys()) ask(pod, pod + 1);
+    b.clock.advance(2_000);
+    t.ok(numbers.every(({ length }) => length === 1));
+    t.equal(completed.filter(Boolean).length, numbers.length);
+    const total = b.brokers.reduce((sum, _, pod) => sum + pod + 1, 0);
+    t.same(
+      numbers.slice(-b.brokers.length).map(([others]) => others),
+      [...b.brokers.keys()].map((pod) => total - pod - 1),
+    );
+    for (const pod of b.brokers.keys()) ask(pod, 0);
+    b.clock.advance(3_000);
+    t.equal(b.held(), 0);
+  });
+
+  t.test("an operator's word reaches every pod, the speaker's own too, each once", async (t) => {
+    const b = brokersOf(build());
+    b.settle();
+    const heard = b.brokers.map((broker) => {
+      const words: ControlCommand[] = [];
+      const hearing = broker.control$.subscribe((word) => words.push(word));
+      t.teardown(() => hearing.unsubscribe());
+      return words;
+    });
+    const said: ControlCommand[] = [];
+    const answers: unknown[] = [];
+    for (const [pod, broker] of b.brokers.entries())
+      for (const whom of ['user', 'connection'] as const) {
+        const word: ControlCommand = { _tag: 'Disconnect', whom, id: `${whom} "${pod}"` };
+        const asked$ = broker.sendControl(word);
+        t.equal(heard[pod]?.length, said.length, 'nothing is said before somebody asks');
+        said.push(word);
+        asked$.subscribe((answer) => answers.push(answer));
+        t.strictSame(heard[pod]?.at(-1), word, 'here at once');
+        b.settle();
+        for (const words of heard) t.strictSame(words, said);
+        t.match(
+          answers,
+          Array.from(said, () => ({ _tag: 'Right' })),
+        );
+        t.equal(answers.length, said.length);
+      }
+  });
+
+  t.test('status$ says the last one to whoever comes', async (t) => {
+    const b = brokersOf(build());
+    b.settle();
+    for (const broker of b.brokers) {
+      const seen: string[] = [];
+      const listening = broker.status$.subscribe(({ _tag }) => seen.push(_tag));
+      t.same(seen, ['Up']);
+      listening.unsubscribe();
+    }
+  });
+
+  t.test('close completes, and no timer is left', async (t) => {
+    const b = brokersOf(build());
+    b.listen('r').subscription.unsubscribe();
+    b.publish({ room: 'r' });
+    b.settle();
+    let completed = 0;
+    for (const broker of b.brokers)
+      broker.close().subscribe({
+        complete: () => {
+          completed += 1;
+        },
+      });
+    b.clock.advance(1_000);
+    t.equal(completed, b.brokers.length);
+    t.equal(b.clock.pending(), 0);
+  });
+};

@@ -1,0 +1,29 @@
+/**
+ * The table of what every bus on a real Redis must do, whatever kind of Redis it is. Nothing here waits for a fixed time:
+ * only for what must happen, with a bound.
+ */
+import { type Test } from 'tap';
+import { until } from '../support/redis.js';
+import { left } from '../support/watched-bus.js';
+import { channels } from './redis-contract/channels.js';
+import { placing } from './redis-contract/placing.js';
+import { podsOf } from './redis-contract/pods.js';
+import { refusals } from './redis-contract/refusals.js';
+import { type Kind, twoPods } from './redis-contract/two-pods.js';
+
+/** All that holds on every kind of Redis. */
+export const behaves = async (test: Test, kind: Kind): Promise<void> => {
+  const pods = await twoPods(kind);
+  const { a, b } = pods;
+  await placing(test, pods);
+  await podsOf(test, pods);
+  await channels(test, pods);
+  await refusals(test, pods);
+  await Promise.all([a.close(), b.close()]);
+  await test.test('closed, it leaves no socket open', async (t) => {
+    const sockets = (): number =>
+      process.getActiveResourcesInfo().filter((name) => /TCP|TLS/.test(name)).length;
+    await until('the sockets are gone', () => sockets() === 0, 3_000);
+    t.equal(await left(a.bus.probe('x')), 'Unreachable');
+  });
+};

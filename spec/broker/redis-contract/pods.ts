@@ -1,0 +1,111 @@
+/** What pods know of each other through Redis: members, names, control commands, probes. */
+import { type Test } from 'tap';
+import { channelOf, CONTROL_CHANNEL, podChannel } from '../../../lib/broker/redis/port.js';
+import { until } from '../../support/redis.js';
+import { ready, right } from '../../support/watched-bus.js';
+import { type TwoPods } from './two-pods.js';
+
+export const podsOf = async (test: Test, { open, at, a, b }: TwoPods): Promise<void> => {
+  await test.test('members are those of living pods', async (t) => {
+    const hash = `{${channelOf('counted')}}:members`;
+    const pods = `{${CONTROL_CHANNEL}}:pods`;
+    t.equal(await right(a.bus.members('counted', 3)), 0);
+    t.equal(await right(b.bus.members('counted', 4)), 3, 'a pod that came just now counts');
+    t.equal(await right(a.bus.members('counted', 3)), 4);
+    await at(hash, 'PEXPIRE', 1_000_000);
+    t.equal(await right(a.bus.members('counted', 3)), 4);
+    t.ok(Number(await at(hash, 'PTTL')) <= 1_000_000, 'what has not changed is not written');
+    await at(hash, 'PEXPIRE', 3_600_000);
+    const names = (pods: unknown): readonly string[] =>
+      Array.isArray(pods) ? pods.map((pod) => String(pod).replace(/#[0-9a-z]+$/, '')) : [];
+    t.strictSame(
+      names(await right(a.bus.lease()))
+        .filter((pod) => /^pod-[ab]$/.test(pod))
+        .sort(),
+      ['pod-a', 'pod-b'],
+    );
+    const now = Date.now();
+    await at(pods, 'ZADD', now - 5_000, 'lately', now - 100_000, 'long-ago');
+    await at(hash, 'HSET', 'lately', 10, 'long-ago', 20);
+    const c = await ready(open({ serverId: 'pod-c' }));
+    t.equal(await right(c.bus.members('counted', 0)), 7, 'whose lease has ended does not');
+    t.strictSame(
+      names(await at(hash, 'HKEYS')),
+      ['pod-a', 'pod-b', 'lately'],
+      'who has long gone is forgotten, who may come back is not',
+    );
+    await c.close();
+    t.notOk(
+      JSON.stringify(await at(pods, 'ZRANGE', 0, -1)).includes('pod-c'),
+      'close gives the lease back',
+    );
+    t.equal(await right(b.bus.members('counted', 0)), 3);
+    t.strictSame(names(await at(hash, 'HKEYS')), ['pod-a', 'lately'], 'no members, no field');
+    t.ok(Number(await at(hash, 'PTTL')) > 590_000);
+    const written = await at(hash, 'HGETALL');
+    t.equal(await right(a.bus.members('counted', undefined)), 0, 'who only asks');
+    t.equal(await right(b.bus.members('counted', undefined)), 3);
+    t.strictSame(await at(hash, 'HGETALL'), written, 'changes nothing');
+    await at(hash, 'DEL');
+    t.equal(await right(b.bus.members('counted', 4)), 0);
+    t.equal(await right(a.bus.members('counted', 3)), 4, 'what was lost is written again');
+    t.ok(Number(await at(hash, 'PTTL')) > 590_000);
+  });
+
+  await test.test('two pods of one name, or one restarted, count as two', async (t) => {
+    const twins = await Promise.all([
+      ready(open({ serverId: 'twin' })),
+      ready(open({ serverId: 'twin' })),
+    ]);
+    const [first, second] = twins;
+    t.equal(await right(first.bus.members('twins', 3)), 0);
+    t.equal(await right(second.bus.members('twins', 4)), 3);
+    t.equal(await right(first.bus.members('twins', 3)), 4);
+    await first.close();
+    // who lives is asked with each renewal of the lease
+    await right(second.bus.lease());
+    t.equal(await right(second.bus.members('twins', 4)), 0, 'who goes takes its own alone');
+    const third = await ready(open({ serverId: 'twin' }));
+    t.equal(await right(third.bus.members('twins', 1)), 4);
+    await Promise.all([second.close(), third.close()]);
+  });
+
+  await test.test(
+    'when a word is kept, then a pod that did not hear it recalls it with its age',
+    async (t) => {
+      await right(a.bus.control('not kept'));
+      await right(a.bus.control('first', 60_000));
+      await right(b.bus.control('second', 60_000));
+      const recalled = await right(b.bus.recall(60_000));
+      t.strictSame(
+        recalled.map(({ text }) => text),
+        ['first', 'second'],
+      );
+      t.ok(recalled.every(({ ageMs }) => ageMs >= 0 && ageMs < 10_000));
+      t.ok(Number(await at(`{${CONTROL_CHANNEL}}:words`, 'PTTL')) > 50_000);
+    },
+  );
+
+  await test.test(
+    'a probe comes back on the own channel and tells the time; control reaches all',
+    async (t) => {
+      await Promise.all([
+        right(a.bus.subscribe([podChannel('pod-a'), CONTROL_CHANNEL])),
+        right(b.bus.subscribe([podChannel('pod-b'), CONTROL_CHANNEL])),
+      ]);
+      t.ok(Math.abs((await right(a.bus.probe('ping 1'))) - Date.now()) < 5_000);
+      await right(b.bus.control('hear'));
+      await until(
+        'both are heard',
+        () =>
+          a.said(podChannel('pod-a')).length +
+            a.said(CONTROL_CHANNEL).length +
+            b.said(CONTROL_CHANNEL).length ===
+          3,
+      );
+      t.strictSame([a.said(podChannel('pod-a')), b.said(CONTROL_CHANNEL)], [['ping 1'], ['hear']]);
+      t.strictSame(b.said(podChannel('pod-a')), []);
+      t.ok(Number(await at(`{${podChannel('pod-a')}}:lease`, 'PTTL')) > 9_000, 'it writes');
+    },
+  );
+};

@@ -1,0 +1,37 @@
+/** What was written last, and how to take it back: a Redis that crashes, or a replica that is behind, has lost it. */
+
+/** What was written longer ago is on the disk and on every replica. */
+const UNSAFE_MS = 1_000;
+
+export interface UndoJournal {
+  /** Something was written now: `undo` takes it back. */
+  wrote(undo: () => void): void;
+  /** Takes back what was written within so many ms. */
+  takeBack(ms: number): void;
+  /** From now on nothing before this is taken back. */
+  forget(): void;
+}
+
+/** `now` is monotonic. */
+export const undoJournal = (now: () => number): UndoJournal => {
+  let journal: { readonly at: number; readonly undo: () => void }[] = [];
+  return {
+    wrote: (undo) => {
+      const at = now();
+      if ((journal[0]?.at ?? at) < at - 2 * UNSAFE_MS)
+        journal = journal.filter((each) => each.at >= at - UNSAFE_MS);
+      journal.push({ at, undo });
+    },
+    takeBack: (ms) => {
+      const since = now() - ms;
+      for (let last = journal.pop(); last !== undefined; last = journal.pop()) {
+        if (last.at < since) break;
+        last.undo();
+      }
+      journal = [];
+    },
+    forget: () => {
+      journal = [];
+    },
+  };
+};
