@@ -17,13 +17,13 @@ import { at, topAt } from '../../support/channel-world.js';
 const received = (
   queue: readonly Publication[],
   sure: readonly Publication[],
-  isWhole = true,
+  isComplete = true,
 ): Received => ({
   queue,
   known: topAt(1, 5),
   isGlobal: false,
   sure: new Map(sure.map(({ id, idText }) => [id.offset, idText])),
-  isWhole,
+  isComplete,
 });
 
 const run = (from: number, to: number): readonly Publication[] =>
@@ -71,18 +71,18 @@ t.test(
         heard,
         fc.subarray([6, 7, 8, 9, 10, 11]),
         fc.boolean(),
-        (queue, sure, isWhole) => {
+        (queue, sure, isComplete) => {
           const all = received(
             queue.map(({ offset, nonce }) => at(1, offset, { nonce })),
             sure.map((offset) => at(1, offset)),
-            isWhole,
+            isComplete,
           );
           const believed = confirmedOf(all);
           const last = believed.at(-1);
           return (
             believed.every(({ id, idText }, i) => {
               const known = all.sure.get(id.offset);
-              return id.offset === 6 + i && (known === undefined ? isWhole : known === idText);
+              return id.offset === 6 + i && (known === undefined ? isComplete : known === idText);
             }) &&
             (last === undefined || all.sure.has(last.id.offset))
           );

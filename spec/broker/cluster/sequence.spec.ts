@@ -34,7 +34,7 @@ const world = (
     deliver: (event) => delivered.push(event),
     reissue: ({ type, frame }, id) =>
       right(new Publication(id, formatId(id), type, frame, undefined)),
-    whole: (publication) => publication,
+    decodeFully: (publication) => publication,
     dropped: () => undefined,
   });
   order.beginAt(topAt(1, 5));
