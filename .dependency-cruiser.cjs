@@ -12,7 +12,21 @@ const LAYERS = [
   ['hub', ['hub']],
   ['telemetry', ['telemetry/']],
   ['http', ['http/']],
-  ['process', ['composition', 'program-publish', 'shutdown', 'app', 'daemon', 'main', 'index']],
+  [
+    'process',
+    [
+      'composition',
+      'pod-streams',
+      'program-publish',
+      'notice',
+      'shutdown',
+      'app-options',
+      'app',
+      'daemon',
+      'main',
+      'index',
+    ],
+  ],
 ];
 
 const pathOf = (names) =>

@@ -3,78 +3,18 @@
  * end of `stop()` the work is the service's (`composition.ts`).
  */
 import { isLeft } from 'fp-ts/lib/Either.js';
-import type { Server } from 'node:http';
-import { type AddressInfo, Server as NetServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { type AppOptions, optionsFlaw } from './app-options.js';
 import { brokerNameOf, brokerOf } from './broker/from-config.js';
-import type { Broker, Receipt } from './broker/index.js';
-import { type Clock, systemClock } from './clock.js';
-import { appKey } from './protocol/idempotency-key.js';
-import { type Json, kindOf, named } from './protocol/json.js';
-import { type MessageType, validatedDraft } from './protocol/publication.js';
-import { SERVER } from './protocol/payload.js';
-import type { Config } from './config/index.js';
-import type { HubEvent } from './hub-event.js';
-import { HOOK_FAILED, type Hooks } from './hooks.js';
-import type { Readiness } from './http/routes.js';
-import { type Stats, stats } from './telemetry/stats.js';
-import { GLOBAL, type Room } from './protocol/position.js';
+import type { Receipt } from './broker/index.js';
+import { systemClock } from './clock.js';
 import { type Composition, composition } from './composition.js';
 import { isTaken } from './connection/upgrade-router.js';
-
-/** What an app is made of. Only `config` is needed. */
-export interface AppOptions {
-  /** From `configOrThrow`, `configOf` or `readConfig`. */
-  readonly config: Config;
-  /** Where the program has a say. */
-  readonly hooks?: Hooks;
-  /** Time and chance; the process' own by default. */
-  readonly clock?: Clock;
-  /**
-   * An HTTP or HTTPS server of the embedding program. The app takes its WebSocket upgrades below `basePath` and nothing else: other
-   * requests and upgrades stay the program's. Who listens, and who closes the server, is the program. Without it the app has a server of its own.
-   * HTTP/2 carries no upgrades: an `http2` server has to allow HTTP/1.1 (`allowHTTP1`).
-   */
-  readonly server?: Server;
-  /**
-   * Makes a broker of the program's own, which carries messages between pods in place of the one that `config.broker` asks for. Called
-   * once a start; the app closes the broker when it ends.
-   */
-  readonly broker?: (deps: BrokerDeps) => Broker;
-  /**
-   * Sees every event of the hub, to log or count it. What it throws, or rejects with, harms nothing: it is counted in
-   * `realtime_event_failures`.
-   */
-  readonly onEvent?: (event: HubEvent) => void;
-}
-
-/** What a broker is made with. */
-export interface BrokerDeps {
-  readonly config: Config;
-  readonly clock: Clock;
-}
-
-/** What a program says to a room. */
-export interface Notice {
-  /** Null, or the empty name: everybody. It must be said: a typo must not speak to everybody. */
-  readonly room: Room | null;
-  /** `chat`, `notification` (default), or `system` with an application's own `data.event`. */
-  readonly type?: Exclude<MessageType, 'presence'>;
-  /** The `from` that members see; `server` by default. */
-  readonly from?: string;
-  /**
-   * Any JSON value. What JSON has no form for (a Map, an instance of a class without `toJSON`, a function) is a TypeError that says where
-   * it stands.
-   */
-  readonly data: Json;
-  /** Idempotency key: the same one within 5 minutes is sent once. No key of a client or of a program over HTTP equals it. */
-  readonly key?: string;
-}
-
-/** What the hook `onMessage` is not asked about. */
-export type Announcement = Notice & { readonly type?: 'notification' | 'system' };
-
-/** What became of a message. `id` is null where the hook `onMessage` took a chat away. */
-export type Published = Omit<Receipt, 'id'> & { readonly id: string | null };
+import { HOOK_FAILED } from './hooks.js';
+import type { Readiness } from './http/routes.js';
+import { type Announcement, type Notice, noticeDraft, type Published } from './notice.js';
+import type { Room } from './protocol/position.js';
+import { type Stats, stats } from './telemetry/stats.js';
 
 /** A chat service inside a program. */
 export interface App {
@@ -166,15 +106,10 @@ export const app = (options: AppOptions): App => {
   function publish(notice: Notice): Promise<Published>;
   async function publish(notice: Notice): Promise<Published> {
     if (ended) throw new Error(ENDED);
-    const flaw = noticeFlaw(notice);
-    if (flaw !== undefined) throw new TypeError(flaw);
-    const { type = 'notification', from = SERVER, data, key } = notice;
-    const room = notice.room ?? GLOBAL;
-    const fields = { room, type, from, data, at: clock.wall(), key: appKey(key) };
-    const draft = validatedDraft(fields);
-    if (isLeft(draft)) throw new TypeError(draft.left.text);
+    const made = noticeDraft(notice, clock.wall());
+    if (isLeft(made)) throw new TypeError(made.left);
     if (running === undefined) throw new Error(stopped === undefined ? UNSTARTED : ENDED);
-    const placed = await running.publish(draft.right, fields);
+    const placed = await running.publish(made.right.draft, made.right.fields);
     if (isLeft(placed)) {
       switch (placed.left._tag) {
         case 'Ended':
@@ -218,48 +153,5 @@ export const app = (options: AppOptions): App => {
   };
 };
 
-/** What is no app, whatever the types say. */
-const optionsFlaw = (options: unknown): string | undefined => {
-  if (!isObject(options))
-    return `options: expected an object with \`config\`, got ${kindOf(options)}`;
-  const { config, hooks, server, onEvent } = options;
-  if (!isObject(config) || !isObject(config['server'])) return NO_CONFIG;
-  if (hooks !== undefined && !isObject(hooks))
-    return `hooks: expected an object of functions, got ${kindOf(hooks)}`;
-  for (const name of HOOKS) {
-    const hook = hooks?.[name];
-    if (hook !== undefined && typeof hook !== 'function')
-      return `hooks.${name}: expected a function, got ${kindOf(hook)}`;
-  }
-  if (server !== undefined && !isServer(server)) return NO_SERVER;
-  return onEvent === undefined || typeof onEvent === 'function'
-    ? undefined
-    : `onEvent: expected a function, got ${kindOf(onEvent)}`;
-};
-
-const HOOKS: readonly (keyof Hooks)[] = ['onConnect', 'onMessage', 'onDisconnect'];
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null;
-
-/** Not `instanceof http.Server`: HTTPS and HTTP/2 have classes of their own. */
-const isServer = (given: unknown): boolean => given instanceof NetServer;
-
-const FIELDS: ReadonlySet<string> = new Set<keyof Notice>(['room', 'type', 'from', 'data', 'key']);
-
-/** What a program did not mean, whatever the types say: a room that is undefined, a field with a typo. */
-const noticeFlaw = (notice: unknown): string | undefined => {
-  if (!isObject(notice) || Array.isArray(notice))
-    return `expected a message, such as { room: 'general', data: 'hello' }, got ${kindOf(notice)}`;
-  const unknown = Object.keys(notice).find((name) => !FIELDS.has(name));
-  if (unknown !== undefined)
-    return `${named(unknown)}: no field of a message; there are ${[...FIELDS].join(', ')}`;
-  return notice['room'] === undefined ? 'room: name the room, or null for everybody' : undefined;
-};
-
 const ENDED = 'the app has ended: make a new one with app()';
 const UNSTARTED = 'the app has not started: await start() before publishing';
-const NO_CONFIG =
-  'config: expected a configuration, as configOrThrow() makes it; of configOf() and readConfig() it is the `right`';
-const NO_SERVER =
-  'server: expected an HTTP server; of Express it is createServer(express), of Fastify its `server`, of Nest its getHttpServer()';

@@ -13,32 +13,25 @@ import {
   firstValueFrom,
   lastValueFrom,
   merge,
-  mergeMap,
   Observable,
   ReplaySubject,
   Subject,
-  tap,
 } from 'rxjs';
 import { ExpiryTimer } from './auth/expiry-timer.js';
 import { authOf } from './auth/from-config.js';
-import type { ControlCommand } from './broker/control-command.js';
-import type { Broker, BrokerStatus } from './broker/index.js';
+import type { Broker } from './broker/index.js';
 import type { Clock } from './clock.js';
 import type { Config } from './config/index.js';
 import { accept } from './connection/accept.js';
-import { catchUps } from './connection/catch-ups.js';
 import type { Connection } from './connection/connection.js';
-import { disconnect } from './connection/disconnect.js';
-import { heartbeat } from './connection/heartbeat.js';
 import { OutboxBudget } from './connection/outbox-budget.js';
 import { hookModeration } from './hook-moderation.js';
 import { hasHooks, type Hooks } from './hooks.js';
 import type { HubEvent } from './hub-event.js';
-import { hub } from './hub.js';
 import { ownServer } from './http/own-server.js';
 import type { Readiness } from './http/routes.js';
-import { CLOSE } from './protocol/close-codes.js';
 import { NO_EPOCH, type Position } from './protocol/position.js';
+import { podStreams } from './pod-streams.js';
 import { type ProgramPublish, programPublish } from './program-publish.js';
 import { multicastSet } from './rx/multicast-set.js';
 import { shutdown } from './shutdown.js';
@@ -91,16 +84,16 @@ export const composition = ({
   const connections = new Set<Connection>();
   const backlog = new OutboxBudget(config.limits.outboxTotalBytes);
   const measures = metrics(backlog, broker);
-  const ownCommand$ = new Subject<ControlCommand>();
-  const behind = catchUps({
-    clock,
-    brokerMs: broker.clockMs,
-    logTtlMs: config.log.logTtlMs,
-    send: (command) => ownCommand$.next(command),
-  });
-  const globalPosition$ = new BehaviorSubject<Position>({ tag: NO_EPOCH, offset: 0, ms: 0 });
-  const status$ = new BehaviorSubject<BrokerStatus>({ _tag: 'Starting' });
   const draining$ = new BehaviorSubject(false);
+  const pod = podStreams({
+    broker,
+    clock,
+    config,
+    connections,
+    globalPosition$: new BehaviorSubject<Position>({ tag: NO_EPOCH, offset: 0, ms: 0 }),
+    shutdown$,
+    deadline$,
+  });
   let ending: Promise<void> | undefined;
 
   const emit = (event: HubEvent): void => void events.deliver(event);
@@ -117,7 +110,7 @@ export const composition = ({
 
   const readiness = (): Readiness => {
     if (draining$.value) return 'draining';
-    const { _tag } = status$.value;
+    const { _tag } = pod.status();
     return _tag === 'Up' ? 'ready' : _tag === 'Degraded' ? 'degraded' : 'starting';
   };
 
@@ -154,7 +147,7 @@ export const composition = ({
             backlog,
           },
           emit,
-          catchUps: behind,
+          catchUps: pod.catchUps,
           newId: randomUUID,
           server,
           isLent: lent !== undefined,
@@ -162,41 +155,6 @@ export const composition = ({
           draining: () => draining$.value,
           ended$: deadline$,
         });
-
-  const hub$ = connection$.pipe(
-    hub({
-      broker,
-      clock,
-      config,
-      status: () => status$.value,
-      globalPosition$,
-      shutdown$,
-      deadline$,
-    }),
-  );
-
-  const overdue$ = heartbeat({
-    clock,
-    pingIntervalMs: config.limits.pingIntervalMs,
-    pongTimeoutMs: config.limits.pongTimeoutMs,
-  })(connections).pipe(
-    tap(({ connection, why }) =>
-      why === 'silent' ? connection.terminate() : connection.close(CLOSE.halfMessage),
-    ),
-  );
-
-  const statusChange$ = broker.status$.pipe(
-    tap((status) => {
-      status$.next(status);
-      emit({ _tag: 'StatusChanged', status });
-    }),
-  );
-
-  const command$ = broker.control$.pipe(
-    tap((command) =>
-      command._tag === 'CatchUp' ? behind.apply(command) : disconnect(command, connections),
-    ),
-  );
 
   const counted$ = new Observable<never>(() => {
     const folds = guarded([
@@ -208,15 +166,7 @@ export const composition = ({
     return () => subscriptions.forEach((subscription) => subscription.unsubscribe());
   });
 
-  const running = merge(
-    counted$,
-    broker.event$.pipe(tap(emit)),
-    statusChange$,
-    command$,
-    ownCommand$.pipe(mergeMap((command) => broker.sendControl(command))),
-    overdue$,
-    hub$.pipe(tap(emit)),
-  ).subscribe();
+  const running = merge(counted$, broker.event$, ...pod.streams(connection$)).subscribe(emit);
   const address = own?.listen() ?? Promise.resolve(null);
 
   const finish = async (): Promise<void> => {

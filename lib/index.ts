@@ -6,15 +6,9 @@
  *   await chat.start();
  */
 export type { AuthEvent, Claims, Denial } from './auth/index.js';
-export {
-  type Announcement,
-  type App,
-  type AppOptions,
-  app,
-  type BrokerDeps,
-  type Notice,
-  type Published,
-} from './app.js';
+export { type App, app } from './app.js';
+export type { AppOptions, BrokerDeps } from './app-options.js';
+export type { Announcement, Notice, Published } from './notice.js';
 export type { CatchUp, ControlCommand, Disconnect } from './broker/control-command.js';
 export type { Missed } from './broker/fallback-log.js';
 export type {

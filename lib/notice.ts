@@ -1,0 +1,67 @@
+/** What a program says to a room: its form, and the draft that it becomes. */
+import { bimap, type Either, left } from 'fp-ts/lib/Either.js';
+import type { Receipt } from './broker/index.js';
+import { isObject } from './app-options.js';
+import { appKey } from './protocol/idempotency-key.js';
+import { type Json, kindOf, named } from './protocol/json.js';
+import { SERVER } from './protocol/payload.js';
+import { GLOBAL, type Room } from './protocol/position.js';
+import {
+  type Draft,
+  type DraftFields,
+  type MessageType,
+  validatedDraft,
+} from './protocol/publication.js';
+import type { Refusal } from './protocol/system-event.js';
+
+/** What a program says to a room. */
+export interface Notice {
+  /** Null, or the empty name: everybody. It must be said: a typo must not speak to everybody. */
+  readonly room: Room | null;
+  /** `chat`, `notification` (default), or `system` with an application's own `data.event`. */
+  readonly type?: Exclude<MessageType, 'presence'>;
+  /** The `from` that members see; `server` by default. */
+  readonly from?: string;
+  /**
+   * Any JSON value. What JSON has no form for (a Map, an instance of a class without `toJSON`, a function) is a TypeError that says where
+   * it stands.
+   */
+  readonly data: Json;
+  /** Idempotency key: the same one within 5 minutes is sent once. No key of a client or of a program over HTTP equals it. */
+  readonly key?: string;
+}
+
+/** What the hook `onMessage` is not asked about. */
+export type Announcement = Notice & { readonly type?: 'notification' | 'system' };
+
+/** What became of a message. `id` is null where the hook `onMessage` took a chat away. */
+export type Published = Omit<Receipt, 'id'> & { readonly id: string | null };
+
+export interface NoticeDraft {
+  readonly draft: Draft;
+  readonly fields: DraftFields;
+}
+
+/** `at` is in Unix ms. Left: what is wrong with the notice. */
+export const noticeDraft = (notice: Notice, at: number): Either<string, NoticeDraft> => {
+  const flaw = noticeFlaw(notice);
+  if (flaw !== undefined) return left(flaw);
+  const { room, type = 'notification', from = SERVER, data, key } = notice;
+  const fields = { room: room ?? GLOBAL, type, from, data, at, key: appKey(key) };
+  return bimap(
+    ({ text }: Refusal) => text,
+    (draft: Draft) => ({ draft, fields }),
+  )(validatedDraft(fields));
+};
+
+const FIELDS: ReadonlySet<string> = new Set<keyof Notice>(['room', 'type', 'from', 'data', 'key']);
+
+/** What a program did not mean, whatever the types say: a room that is undefined, a field with a typo. */
+const noticeFlaw = (notice: unknown): string | undefined => {
+  if (!isObject(notice) || Array.isArray(notice))
+    return `expected a message, such as { room: 'general', data: 'hello' }, got ${kindOf(notice)}`;
+  const unknown = Object.keys(notice).find((name) => !FIELDS.has(name));
+  if (unknown !== undefined)
+    return `${named(unknown)}: no field of a message; there are ${[...FIELDS].join(', ')}`;
+  return notice['room'] === undefined ? 'room: name the room, or null for everybody' : undefined;
+};

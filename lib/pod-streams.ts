@@ -1,0 +1,92 @@
+/**
+ * The streams of a running pod. Each emits the events of its own, and all of them run while the pod does:
+ *
+ *   the broker's status ─▶ what rooms are told of it
+ *   control commands of all pods ─▶ connections that are to end, and what catch-ups need
+ *   this pod's control commands ─▶ the broker
+ *   heartbeat ─▶ connections that are silent are closed
+ *   connection$ ─▶ hub
+ */
+import { ignoreElements, map, mergeMap, type Observable, Subject, tap } from 'rxjs';
+import type { ControlCommand } from './broker/control-command.js';
+import type { Broker, BrokerStatus } from './broker/index.js';
+import type { Clock } from './clock.js';
+import type { Config } from './config/index.js';
+import { type CatchUps, catchUps } from './connection/catch-ups.js';
+import type { Connection } from './connection/connection.js';
+import { disconnect } from './connection/disconnect.js';
+import { heartbeat } from './connection/heartbeat.js';
+import type { HubEvent } from './hub-event.js';
+import { hub, type HubDeps } from './hub.js';
+import { CLOSE } from './protocol/close-codes.js';
+
+export interface PodStreamsDeps extends Omit<HubDeps, 'status'> {
+  readonly broker: Broker;
+  readonly clock: Clock;
+  readonly config: Config;
+  readonly connections: ReadonlySet<Connection>;
+}
+
+export interface PodStreams {
+  /** What connections ask about messages that they have missed. */
+  readonly catchUps: CatchUps;
+  /** The broker's last status. */
+  readonly status: () => BrokerStatus;
+  /** To be subscribed in this order: rooms read the status. */
+  readonly streams: (connection$: Observable<Connection>) => readonly Observable<HubEvent>[];
+}
+
+export const podStreams = (deps: PodStreamsDeps): PodStreams => {
+  const { broker, clock, config, connections } = deps;
+  const { limits, log } = config;
+  const ownCommand$ = new Subject<ControlCommand>();
+  let status: BrokerStatus = { _tag: 'Starting' };
+  const behind = catchUps({
+    clock,
+    brokerMs: broker.clockMs,
+    logTtlMs: log.logTtlMs,
+    send: (command) => ownCommand$.next(command),
+  });
+
+  const statusChange$ = broker.status$.pipe(
+    map((next): HubEvent => {
+      status = next;
+      return { _tag: 'StatusChanged', status };
+    }),
+  );
+
+  const command$ = broker.control$.pipe(
+    tap((command) =>
+      command._tag === 'CatchUp' ? behind.apply(command) : disconnect(command, connections),
+    ),
+    ignoreElements(),
+  );
+
+  const sent$ = ownCommand$.pipe(
+    mergeMap((command) => broker.sendControl(command)),
+    ignoreElements(),
+  );
+
+  const overdue$ = heartbeat({
+    clock,
+    pingIntervalMs: limits.pingIntervalMs,
+    pongTimeoutMs: limits.pongTimeoutMs,
+  })(connections).pipe(
+    tap(({ connection, why }) =>
+      why === 'silent' ? connection.terminate() : connection.close(CLOSE.halfMessage),
+    ),
+    ignoreElements(),
+  );
+
+  return {
+    catchUps: behind,
+    status: () => status,
+    streams: (connection$) => [
+      statusChange$,
+      command$,
+      sent$,
+      overdue$,
+      connection$.pipe(hub({ ...deps, status: () => status })),
+    ],
+  };
+};

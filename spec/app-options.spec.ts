@@ -1,0 +1,26 @@
+/** What an app is made of, and what is no app whatever the types say. */
+import { createServer } from 'node:http';
+import t from 'tap';
+import { optionsFlaw } from '../lib/app-options.js';
+import { configOrThrow } from '../lib/config/index.js';
+
+const config = configOrThrow({});
+
+t.test('when the options are good, then there is no flaw', async (t) => {
+  t.equal(optionsFlaw({ config }), undefined);
+  const hooks = { onConnect: () => undefined };
+  t.equal(optionsFlaw({ config, hooks, server: createServer(), onEvent: () => 1 }), undefined);
+});
+
+t.test('when an option is wrong, then the text names it, and what it should be', async (t) => {
+  const rows: readonly (readonly [unknown, RegExp])[] = [
+    [undefined, /^options: expected an object with `config`, got nothing$/],
+    [{}, /^config: expected a configuration, as configOrThrow\(\) makes it/],
+    [{ config: {} }, /^config: /],
+    [{ config, hooks: 1 }, /^hooks: expected an object of functions, got a number$/],
+    [{ config, hooks: { onMessage: 'x' } }, /^hooks.onMessage: expected a function, got a string$/],
+    [{ config, server: () => 1 }, /^server: expected an HTTP server; of Express it is/],
+    [{ config, onEvent: {} }, /^onEvent: expected a function, got an object$/],
+  ];
+  for (const [options, text] of rows) t.match(optionsFlaw(options), text);
+});
