@@ -76,6 +76,12 @@ module.exports = {
       to: { dependencyTypes: ['core'] },
     },
     {
+      name: 'the protocol writes to no socket',
+      severity: 'error',
+      from: { path: '^lib/protocol/' },
+      to: { path: '^(node:)?(net|tls|https?)$' },
+    },
+    {
       name: 'lib does not know its specs',
       severity: 'error',
       from: { path: '^lib/' },

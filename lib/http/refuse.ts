@@ -1,7 +1,8 @@
 /** How a request is refused: a problem (RFC 9457), also while its body is still on the way. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../clock.js';
-import { beginAnswer, type Problem, renderProblem } from '../protocol/problem.js';
+import { type Problem, renderProblem } from '../protocol/problem.js';
+import { beginAnswer } from './answer-request.js';
 
 /** Answers with a problem; `more` are extension members (RFC 9457 §3.2). */
 export type Refuse = (

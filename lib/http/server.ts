@@ -11,7 +11,9 @@ import { requesterOf } from '../connection/requester.js';
 import type { Requester, HubEvent } from '../hub-event.js';
 import { hasBody, hostFault } from '../connection/handshake.js';
 import { corsHeaders } from './cors.js';
-import { answerRequest, answerSocket, type Problem, problem } from '../protocol/problem.js';
+import { type Problem, problem } from '../protocol/problem.js';
+import { answerSocket } from '../connection/answer-socket.js';
+import { answerRequest } from './answer-request.js';
 
 export interface HttpServer {
   readonly http: FastifyInstance;

@@ -1,7 +1,4 @@
-/** Refusals over HTTP, as `application/problem+json` (RFC 9457). */
-import type { ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
-import type { SchedulerLike } from 'rxjs';
+/** Refusals over HTTP, as `application/problem+json` (RFC 9457). `http/` and `connection/` write them. */
 
 export interface Problem {
   readonly status: number;
@@ -40,12 +37,6 @@ const TITLES: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
 };
 
-/** Answers a request that no route sees; what follows it on the socket may be its body. */
-export const answerRequest = (response: ServerResponse, problem: Problem): void => {
-  beginAnswer(response, problem);
-  response.end();
-};
-
 /** A problem as every writer sends it; `more` are extension members (RFC 9457 §3.2). */
 export const renderProblem = (
   { status, title, detail, headers }: Problem,
@@ -63,23 +54,3 @@ export const renderProblem = (
     body,
   };
 };
-
-/** Writes all of the answer, and leaves its end, which closes the socket, to whoever still reads from it. */
-export const beginAnswer = (response: ServerResponse, problem: Problem): void => {
-  const { headers, body } = renderProblem(problem);
-  response.writeHead(problem.status, { Connection: 'close', ...headers }).write(body);
-};
-
-/** Answers a socket that no HTTP response stands for (yet, or any more), and ends it. */
-export const answerSocket = (socket: Socket, problem: Problem, scheduler: SchedulerLike): void => {
-  const { headers, body } = renderProblem(problem);
-  const lines = Object.entries({ Connection: 'close', ...headers });
-  const text = lines.map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(`HTTP/1.1 ${problem.status} ${problem.title}\r\n${text.join('')}\r\n${body}`);
-  // a peer that does not take its answer is not waited for, nor one that goes on sending: the socket's own timeout begins
-  // anew with each byte
-  const patience = scheduler.schedule(() => socket.destroy(), PATIENCE_MS);
-  socket.once('close', () => patience.unsubscribe());
-};
-
-const PATIENCE_MS = 2_000;

@@ -1,0 +1,18 @@
+/** A refusal on a socket that no HTTP response stands for: an upgrade, or bytes that are no request. */
+import type { Socket } from 'node:net';
+import type { SchedulerLike } from 'rxjs';
+import { type Problem, renderProblem } from '../protocol/problem.js';
+
+/** A peer that does not take its answer in this time is cut. */
+const PATIENCE_MS = 2_000;
+
+/** Answers, and ends the socket. */
+export const answerSocket = (socket: Socket, problem: Problem, scheduler: SchedulerLike): void => {
+  const { headers, body } = renderProblem(problem);
+  const lines = Object.entries({ Connection: 'close', ...headers });
+  const text = lines.map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${problem.status} ${problem.title}\r\n${text.join('')}\r\n${body}`);
+  // nor is a peer that goes on sending waited for: the socket's own timeout begins anew with each byte
+  const patience = scheduler.schedule(() => socket.destroy(), PATIENCE_MS);
+  socket.once('close', () => patience.unsubscribe());
+};
