@@ -45,6 +45,7 @@ export const podStreams = (deps: PodStreamsDeps): PodStreams => {
     clock,
     brokerMs: broker.clockMs,
     logTtlMs: log.logTtlMs,
+    keepMs: log.logPositionTtlMs,
     send: (command) => ownCommand$.next(command),
   });
 
@@ -57,7 +58,7 @@ export const podStreams = (deps: PodStreamsDeps): PodStreams => {
 
   const command$ = broker.control$.pipe(
     tap((command) =>
-      command._tag === 'CatchUp' ? behind.apply(command) : disconnect(command, connections),
+      command._tag === 'Disconnect' ? disconnect(command, connections) : behind.apply(command),
     ),
     ignoreElements(),
   );

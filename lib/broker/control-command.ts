@@ -10,6 +10,12 @@ import { isRoomName, NO_EPOCH, type Room } from '../protocol/position.js';
 /** A command to all pods: of an operator, or of a pod. */
 export type ControlCommand = Disconnect | CatchUp;
 
+/** Commands that Redis had no room to keep, so long ago: this pod cannot know them. */
+export interface CatchUpsLost {
+  readonly _tag: 'CatchUpsLost';
+  readonly ageMs: number;
+}
+
 /** The connection of this id, or all connections of this user, on whichever pod, are closed with 4503. */
 export interface Disconnect {
   readonly _tag: 'Disconnect';

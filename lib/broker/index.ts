@@ -12,7 +12,7 @@ import type { Log } from '../history/index.js';
 import type { Room, LogPosition } from '../protocol/position.js';
 import type { Resume } from '../protocol/resume.js';
 import type { Missed } from './fallback-log.js';
-import type { ControlCommand } from './control-command.js';
+import type { CatchUpsLost, ControlCommand } from './control-command.js';
 
 /**
  * What a room's channel says, in order. `Opened` comes first: from here every later message arrives, and
@@ -148,7 +148,7 @@ export interface Broker {
    */
   membersElsewhere(room: Room): Observable<number | undefined>;
   /** What operators say to all pods, on whichever it was said, this one's own words included. */
-  readonly control$: Observable<ControlCommand>;
+  readonly control$: Observable<ControlCommand | CatchUpsLost>;
   /**
    * Says an operator's word to every pod; here it is heard at once, whatever else happens. Emits once and
    * completes: `Left` says why the others could not be told.

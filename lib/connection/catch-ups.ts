@@ -10,13 +10,17 @@
  * of what the log lets go later (`untold`) nobody can say who of them had it: then all are told.
  *
  *   look, `gap` if due ─► begin ─► Running(from, since, untold?) ─ all were sent both logs, and are there a minute later ─► forgotten
- *                                    └─ one was cut ─► kept for as long as the log reaches: Ended(from, until, since, untold?)
+ *                                    └─ one was cut ─► Ended(from, until, since, untold?), kept for a day
+ *
+ * `since` counts for as long as the log reaches back; `untold` for as long as a log's position lives, in Redis too. An id that
+ * is older than that may be of a client that nobody remembers. A pod says again what runs for long: of a pod that died no
+ * client got a later id than a while after it said that last.
  *
  * Costs nothing where clients are away for less than `LONG_MS`, or bring two ids, or where nobody speaks to everybody.
  */
-import type { Subscription } from 'rxjs';
+import { Subscription } from 'rxjs';
 import type { Clock } from '../clock.js';
-import type { CatchUp } from '../broker/control-command.js';
+import type { CatchUp, CatchUpsLost } from '../broker/control-command.js';
 import type { MessageId, Room } from '../protocol/position.js';
 import { earliestMs, replaysFrom, type Resumes } from '../protocol/resume.js';
 
@@ -27,8 +31,8 @@ export interface CatchUps {
   readonly isLong: (resumes: Resumes) => boolean;
   /** A client begins to catch up, and was told a gap of the global log or not; undefined where its ids will do. */
   readonly begin: (room: Room, resumes: Resumes, isGapSent: boolean) => Running | undefined;
-  /** What a pod says of its clients, this one included. */
-  readonly apply: (command: CatchUp) => void;
+  /** What a pod says of its clients, this one included; or that Redis did not keep it. */
+  readonly apply: (command: CatchUp | CatchUpsLost) => void;
   /** Words that are remembered. */
   readonly size: () => number;
 }
@@ -46,6 +50,8 @@ export interface CatchUpsDeps {
   readonly brokerMs: () => number | undefined;
   /** How long a log reaches back. */
   readonly logTtlMs: number;
+  /** How long words are kept: `LOG_POSITION_TTL_MS`. */
+  readonly keepMs: number;
   readonly send: (command: CatchUp) => void;
 }
 
@@ -53,6 +59,10 @@ export interface CatchUpsDeps {
 const LONG_MS = 20_000;
 /** What a client was sent has come, or its line has broken, by then. */
 const ARRIVED_MS = 60_000;
+/** What runs for longer is said again so often. */
+const REPEAT_MS = 120_000;
+/** Nobody who runs has an id that is so much later than the last word on it. */
+const RUNS_MS = 2 * REPEAT_MS + 60_000;
 /** Of a word on ids of whatever epoch: tags of epochs begin at 1. */
 const ANY_EPOCH = 0;
 /** Some 200 bytes each. */
@@ -70,6 +80,8 @@ interface Own {
   running: number;
   /** How far those came who were cut; undefined: none was. */
   cutAt: number | undefined;
+  /** The next time that it is said. */
+  repeat: Subscription;
 }
 
 /** How far back a client may be in the global log, and from where on it was not told what is lost. */
@@ -88,50 +100,60 @@ interface Kept {
   readonly at: number;
 }
 
-export const catchUps = ({ clock, brokerMs, logTtlMs, send }: CatchUpsDeps): CatchUps => {
+export const catchUps = ({ clock, brokerMs, logTtlMs, keepMs, send }: CatchUpsDeps): CatchUps => {
   const { scheduler } = clock;
   const pod = Math.floor(clock.random() * 2 ** 48).toString(36);
-  /** Those that run, by room and epoch. One that was cut is remembered by its last word, whoever comes after it. */
+  /** Those that run, by room and epoch. One that was cut is remembered by its last command, whoever comes after it. */
   const own = new Map<string, Own>();
   let count = 0;
   /** By room and name, in the order in which they were heard. */
   const kept = new Map<string, Kept>();
-  /** Of words that were let go: the earliest time, for all rooms. */
+  /** Of words that were let go, for all rooms: the earliest times, and when the last one was said. */
   let forgotten: (Behind & { readonly at: number }) | undefined;
 
-  const isFresh = ({ at }: { readonly at: number }): boolean => scheduler.now() - at < logTtlMs;
+  const ageOf = ({ at }: { readonly at: number }): number => scheduler.now() - at;
+
+  /** Whether an id is not later than `ms` after such a time. */
+  const isBy = ({ ms: idMs }: MessageId, each: { readonly at: number }, ms = 0): boolean => {
+    const now = brokerMs();
+    return now === undefined || idMs <= now - ageOf(each) + ms;
+  };
 
   /** A word on an id so old may have been let go: the client may have been told of no loss at all. */
-  const isForgotten = ({ ms }: MessageId): boolean => {
-    const now = brokerMs();
-    return now !== undefined && now - ms >= logTtlMs;
+  const isForgotten = (id: MessageId): boolean => isBy(id, { at: scheduler.now() - keepMs });
+
+  /** What the log cannot have any more need not be sent again. */
+  const behindOfCommand = (command: Behind, each: { readonly at: number }): Behind =>
+    ageOf(each) < logTtlMs ? command : { since: Number.POSITIVE_INFINITY, untold: command.untold };
+
+  const covers = (each: Kept, room: Room, id: MessageId): boolean => {
+    const { command } = each;
+    if (command.room !== room || (command.tag !== ANY_EPOCH && command.tag !== id.tag))
+      return false;
+    if (command.from > id.offset || ageOf(each) >= keepMs) return false;
+    return command.until === null ? isBy(id, each, RUNS_MS) : id.offset <= command.until;
   };
 
   const behindOf = (room: Room, id: MessageId): Behind => {
-    const { tag, offset, ms } = id;
-    const own: Behind = { since: ms, untold: isForgotten(id) ? 0 : ms };
-    let behind = forgotten !== undefined && isFresh(forgotten) ? earlier(own, forgotten) : own;
-    for (const each of kept.values()) {
-      const { command: command } = each;
-      const covers =
-        command.room === room &&
-        (command.tag === ANY_EPOCH || command.tag === tag) &&
-        command.from <= offset &&
-        (command.until === null || offset <= command.until);
-      if (covers && isFresh(each)) behind = earlier(behind, command);
-    }
+    let behind: Behind = { since: id.ms, untold: isForgotten(id) ? 0 : id.ms };
+    if (forgotten !== undefined && isBy(id, forgotten, RUNS_MS))
+      behind = earlier(behind, behindOfCommand(forgotten, forgotten));
+    for (const each of kept.values())
+      if (covers(each, room, id)) behind = earlier(behind, behindOfCommand(each.command, each));
     return behind;
   };
 
   const forget = (): void => {
     for (const [key, each] of kept) {
-      if (isFresh(each) && kept.size <= MAX_COMMANDS) return;
+      if (ageOf(each) < keepMs && kept.size <= MAX_COMMANDS) return;
       kept.delete(key);
-      if (!isFresh(each)) continue;
-      const { command: command } = each;
-      const behind = forgotten === undefined ? command : earlier(forgotten, command);
-      forgotten = { since: behind.since, untold: behind.untold, at: scheduler.now() };
+      if (ageOf(each) < keepMs) lose(each.command, each.at);
     }
+  };
+
+  const lose = (command: Behind, at: number): void => {
+    const { since, untold } = forgotten === undefined ? command : earlier(forgotten, command);
+    forgotten = { since, untold, at: Math.max(at, forgotten?.at ?? at) };
   };
 
   const announce = (
@@ -146,9 +168,17 @@ export const catchUps = ({ clock, brokerMs, logTtlMs, send }: CatchUpsDeps): Cat
     return now - replaysFrom(resumes) >= LONG_MS;
   };
 
+  const repeat = (room: Room, one: Own): void => {
+    one.repeat = scheduler.schedule(() => {
+      announce(room, one, null);
+      repeat(room, one);
+    }, REPEAT_MS);
+  };
+
   const end = (room: Room, one: Own): void => {
     one.running -= 1;
     if (one.running > 0) return;
+    one.repeat.unsubscribe();
     own.delete(`${one.tag} ${room}`);
     // `from` 0 to `until` 0 holds no message
     if (one.cutAt === undefined) announce(room, { ...one, from: 0 }, 0);
@@ -161,7 +191,7 @@ export const catchUps = ({ clock, brokerMs, logTtlMs, send }: CatchUpsDeps): Cat
       if (room === undefined || id === undefined) return resumes;
       // behind a global message is the room, which comes first
       if (id.global) return resumes;
-      if (kept.size === 0 && !isForgotten(id)) return resumes;
+      if (kept.size === 0 && forgotten === undefined && !isForgotten(id)) return resumes;
       const { since, untold = id.ms } = behindOf(room, id);
       return { ...resumes, global: { _tag: 'Since', ms: since, untoldMs: untold } };
     },
@@ -179,7 +209,12 @@ export const catchUps = ({ clock, brokerMs, logTtlMs, send }: CatchUpsDeps): Cat
       const same = own.get(`${tag} ${room}`);
       if (same === undefined) count += 1;
       const name = `${pod}.${count}`;
-      const one = same ?? { name, tag, from: offset, ...behind, running: 0, cutAt: undefined };
+      const made: Own = {
+        ...{ name, tag, from: offset, ...behind },
+        ...{ running: 0, cutAt: undefined, repeat: Subscription.EMPTY },
+      };
+      const one = same ?? made;
+      if (same === undefined) repeat(room, one);
       const { since, untold } = earlier(one, behind);
       const isWider =
         same === undefined || offset < one.from || since < one.since || untold !== one.untold;
@@ -208,12 +243,14 @@ export const catchUps = ({ clock, brokerMs, logTtlMs, send }: CatchUpsDeps): Cat
       };
     },
     apply: (command) => {
+      if (command._tag === 'CatchUpsLost')
+        return lose({ since: 0, untold: 0 }, scheduler.now() - command.ageMs);
       const key = `${command.room} ${command.pod}`;
       const at = scheduler.now() - (command.ageMs ?? 0);
       // of before what was heard since
       if (command.ageMs !== undefined && (kept.get(key)?.at ?? at) > at) return;
       kept.delete(key);
-      if (command.until !== 0) kept.set(key, { command: command, at });
+      if (command.until !== 0) kept.set(key, { command, at });
       forget();
     },
     size: () => kept.size,

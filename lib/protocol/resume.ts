@@ -12,7 +12,7 @@ export type Resume =
   | {
       readonly _tag: 'Since';
       readonly ms: number;
-      /** A loss is told of what was said from this time on; absent: from `ms` on. Never earlier than `ms`. */
+      /** A loss is told of what was said from this time on; absent: from `ms` on. */
       readonly untoldMs?: number;
     };
 

@@ -1,7 +1,7 @@
 /** What pods remember of clients that came with one id and were cut between their two logs. */
 import t from 'tap';
 import { clusterBroker } from '../../lib/broker/cluster/cluster-broker.js';
-import type { CatchUp, ControlCommand } from '../../lib/broker/control-command.js';
+import type { CatchUp, CatchUpsLost, ControlCommand } from '../../lib/broker/control-command.js';
 import { type CatchUps, catchUps } from '../../lib/connection/catch-ups.js';
 import { formatId, type MessageId } from '../../lib/protocol/position.js';
 import { type Resumes, resumesOf } from '../../lib/protocol/resume.js';
@@ -23,6 +23,7 @@ const pods = (): {
     clock,
     brokerMs: clock.wall,
     logTtlMs: 600_000,
+    keepMs: 86_400_000,
     send: (word: CatchUp): void => {
       said.push(word);
       for (const each of [one, other]) each.apply(word);
@@ -70,10 +71,18 @@ t.test(
     }))
       t.equal(since(other, resumed(clock, 10, id)), clock.wall() - 10, what);
     clock.advance(600_000);
-    t.equal(
-      since(other, resumed(clock, 10, { offset: 60 })),
-      clock.wall() - 10,
-      'as long as the log',
+    const later = other.resumesOf('r', resumed(clock, 10, { offset: 60 }));
+    t.match(later.global, { ms: clock.wall() - 10, untoldMs: from }, 'sent as far as the log goes');
+    clock.advance(86_400_000);
+    t.match(
+      other.resumesOf('r', resumed(clock, 10, { offset: 60 })).global,
+      { ms: clock.wall() - 10, untoldMs: clock.wall() - 10 },
+      'a day',
+    );
+    t.match(
+      other.resumesOf('r', resumed(clock, 86_400_000, { offset: 60 })).global,
+      { untoldMs: 0 },
+      'of an older id nothing is known',
     );
   },
 );
@@ -200,6 +209,52 @@ t.test(
   },
 );
 
+t.test(
+  'when the room is quiet for longer than the log, then an old id is no reason for a gap',
+  async (t) => {
+    const { clock, one } = pods();
+    const id = resumed(clock, 20_000_000);
+    t.strictSame(one.resumesOf('r', id), id);
+  },
+);
+
+t.test(
+  'when a pod dies while a client catches up, then ids of later are not that client’s',
+  async (t) => {
+    const { clock, one, other, said } = pods();
+    const from = clock.wall() - AWAY_MS;
+    one.begin('r', resumed(clock, AWAY_MS), false);
+    clock.advance(500_000);
+    t.equal(said.length, 5, 'what runs for long is said again');
+    t.equal(since(other, resumed(clock, 10, { offset: 90 })), from);
+    // the pod is dead from here: it says nothing
+    other.apply({
+      _tag: 'CatchUp',
+      pod: 'dead',
+      room: 'q',
+      tag: 7,
+      from: 1,
+      until: null,
+      since: 5,
+    });
+    const q = (ago: number) => other.resumesOf('q', resumed(clock, ago, { offset: 90 })).global;
+    t.match(q(10), { ms: 5 });
+    clock.advance(400_000);
+    t.match(q(10), { ms: clock.wall() - 10 });
+    t.match(q(390_000), { ms: 5 }, 'an id of before may be');
+  },
+);
+
+t.test(
+  'when Redis had no room for a word, then ids of before may be of whoever it meant',
+  async (t) => {
+    const { clock, other } = pods();
+    other.apply({ _tag: 'CatchUpsLost', ageMs: 400_000 });
+    t.equal(since(other, resumed(clock, 500_000)), 0);
+    t.equal(since(other, resumed(clock, 10)), clock.wall() - 10);
+  },
+);
+
 t.test('when a word is recalled, then it counts from when it was said', async (t) => {
   const { clock, other } = pods();
   const from = clock.wall() - AWAY_MS;
@@ -215,7 +270,11 @@ t.test('when a word is recalled, then it counts from when it was said', async (t
   other.apply({ ...word, ageMs: 500_000 });
   t.equal(since(other, resumed(clock, 10)), from);
   clock.advance(100_000);
-  t.equal(since(other, resumed(clock, 10)), clock.wall() - 10, 'it lives as long as on other pods');
+  t.equal(
+    since(other, resumed(clock, 10)),
+    clock.wall() - 10,
+    'it counts as long as on other pods',
+  );
   other.apply(word);
   other.apply({ ...word, until: 5, ageMs: 1 });
   t.equal(since(other, resumed(clock, 10)), from, 'what was heard since holds');
@@ -237,7 +296,7 @@ t.test(
     clock.advance(3_000);
     const busB = modelBus(redis, clock, 'b');
     const b = clusterBroker({ bus: busB, clock, serverId: 'b', timeoutMs: 2_000 });
-    const known: ControlCommand[] = [];
+    const known: (ControlCommand | CatchUpsLost)[] = [];
     const heard = b.control$.subscribe((word) => void known.push(word));
     clock.advance(1_000);
     t.match(known, [{ _tag: 'CatchUp', room: 'before', until: 9, since: 5 }]);

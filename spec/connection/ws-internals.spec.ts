@@ -36,7 +36,13 @@ t.test(
             backlog: new OutboxBudget(1),
           },
           emit: () => undefined,
-          catchUps: catchUps({ clock, brokerMs: clock.wall, logTtlMs: 1, send: () => undefined }),
+          catchUps: catchUps({
+            clock,
+            brokerMs: clock.wall,
+            logTtlMs: 1,
+            keepMs: 86_400_000,
+            send: () => undefined,
+          }),
           newId: () => 'c1',
           connections: new Set<Connection>(),
         };

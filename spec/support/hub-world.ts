@@ -99,13 +99,14 @@ export const podHub = (options: PodHubOptions): PodHub => {
     clock,
     brokerMs: broker.clockMs,
     logTtlMs: config.log.logTtlMs,
+    keepMs: config.log.logPositionTtlMs,
     send: (word) => {
       running.add(broker.sendControl(word).subscribe());
     },
   });
   running.add(
     broker.control$.subscribe((word) => {
-      if (word._tag === 'CatchUp') behind.apply(word);
+      if (word._tag !== 'Disconnect') behind.apply(word);
     }),
   );
 

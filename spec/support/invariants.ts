@@ -322,8 +322,9 @@ export const checker = ({
     };
 
     const tellGap = (room: Room, shown: MessageId, reason: string, at: number): void => {
-      // told of the global log, the id may be of the URL's room
-      const id = shown.global === (room === GLOBAL) ? shown : undefined;
+      // the id may be of the other log, or of none
+      const isOfRoom = shown.tag !== NO_EPOCH && shown.global === (room === GLOBAL);
+      const id = isOfRoom ? shown : undefined;
       gaps[reason] = (gaps[reason] ?? 0) + 1;
       const seat = stayIn(room);
       if (seat === undefined) return add('I6', 'was told of a gap where it is not', at, room);

@@ -203,10 +203,10 @@ export const modelBus = (
         return done._tag === 'Left' ? done : { _tag: 'Right', right: redis.now() };
       }),
     lease: () => command('lease', false, () => redis.lease(serverId)),
-    control: (text, keepMs) =>
+    control: (text, kept) =>
       command('control', false, () => {
         const done = redis.send('realtime:control', Buffer.from(text));
-        if (keepMs !== undefined && done._tag === 'Right') redis.keep(text);
+        if (kept !== undefined && done._tag === 'Right') redis.keep(text, kept);
         return done;
       }),
     recall: (ms) => command('recall', false, () => redis.recall(ms)),

@@ -3,6 +3,7 @@ import { type Either } from 'fp-ts/lib/Either.js';
 import {
   type CallOf,
   type Outcome,
+  type Kept,
   type Recalled,
   type RedisError,
 } from '../../lib/broker/redis/port.js';
@@ -71,7 +72,7 @@ export interface ModelRedis {
   resign(serverId: string): void;
   send(channel: string, payload: Buffer): Reply<void>;
   /** Keeps what was said to all pods. */
-  keep(text: string): void;
+  keep(text: string, as: Pick<Kept, 'name' | 'isOver'>): void;
   recall(ms: number): Reply<readonly Recalled[]>;
   // faults
   /** Connections break, and what was written within so many ms is gone: `appendfsync everysec` loses up to 1,000. */

@@ -53,7 +53,7 @@ export const modelRedis = (
   let fences = new Map<string, number>();
   let counts = new Map<Room, Map<string, number>>();
   let leases = new Map<string, number>();
-  let words: { readonly text: string; readonly at: number }[] = [];
+  let words: { readonly name: string; readonly text: string; readonly at: number }[] = [];
   let refused: RedisError['_tag'] | undefined;
   let skew = 0;
   const epochs = new Map<Room, readonly number[]>();
@@ -287,7 +287,10 @@ export const modelRedis = (
       push(channel, payload);
       return right(undefined);
     },
-    keep: (text) => void words.push({ text, at: now() }),
+    keep: (text, { name, isOver }) => {
+      words = words.filter((each) => each.name !== name);
+      if (!isOver) words.push({ name, text, at: now() });
+    },
     recall: (ms) =>
       right(
         words

@@ -56,12 +56,11 @@ export interface ClusterBroker extends Broker {
 }
 
 const DAY_MS = 86_400_000;
-const LOG_TTL_MS = 600_000;
 /** An open room's position is used so often, at least: without a message it lives 10 minutes. */
 const READ_MS = 60_000;
 
 export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
-  const { bus, clock, serverId, timeoutMs, positionTtlMs = DAY_MS, logTtlMs = LOG_TTL_MS } = deps;
+  const { bus, clock, serverId, timeoutMs, positionTtlMs = DAY_MS } = deps;
   const { scheduler } = clock;
   const life = new Subscription();
   const event$ = new Subject<BrokerEvent>();
@@ -87,7 +86,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
     bus,
     clock,
     timeoutMs,
-    keepMs: logTtlMs,
+    keepMs: positionTtlMs,
     dropped: (detail) => emit({ _tag: 'PayloadDropped', detail }),
   });
 

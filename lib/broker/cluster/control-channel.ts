@@ -18,10 +18,12 @@ import {
   takeUntil,
 } from 'rxjs';
 import type { Clock } from '../../clock.js';
-import type { RedisPort } from '../redis/port.js';
+import type { Kept, RedisPort } from '../redis/port.js';
 import { orTimeout } from './timeout.js';
 import type { Sink } from './subscriptions.js';
 import {
+  type CatchUp,
+  type CatchUpsLost,
   decodeControlCommand,
   encodeControlCommand,
   type ControlCommand,
@@ -31,14 +33,14 @@ export interface ControlChannelDeps {
   readonly bus: Pick<RedisPort, 'control' | 'recall'>;
   readonly clock: Clock;
   readonly timeoutMs: number;
-  /** How long Redis keeps a catch-up: `LOG_TTL_MS`. */
+  /** How long Redis keeps a catch-up: `LOG_POSITION_TTL_MS`. */
   readonly keepMs: number;
   /** A payload of the channel was no command. */
   readonly dropped: (detail: string) => void;
 }
 
 export interface ControlChannel {
-  readonly control$: Observable<ControlCommand>;
+  readonly control$: Observable<ControlCommand | CatchUpsLost>;
   readonly send: (command: ControlCommand) => Observable<Either<string, void>>;
   /** Receives what comes on the channel. */
   readonly sink: Sink;
@@ -69,7 +71,8 @@ export const controlChannel = ({
       mergeMap((answer) => {
         if (isLeft(answer)) return EMPTY;
         const sinceMs = clock.scheduler.now() - askedAt;
-        return answer.right.flatMap(({ text, ageMs }) => {
+        return answer.right.flatMap(({ text, ageMs }): (CatchUp | CatchUpsLost)[] => {
+          if (text === '') return [{ _tag: 'CatchUpsLost', ageMs: ageMs + sinceMs }];
           const decoded = decodeControlCommand(Buffer.from(text));
           if (isLeft(decoded) || decoded.right.command._tag !== 'CatchUp') return [];
           if (self !== undefined && decoded.right.by === self) return [];
@@ -88,8 +91,7 @@ export const controlChannel = ({
       defer(() => {
         self ??= Math.floor(clock.random() * 2 ** 48).toString(36);
         command$.next(command);
-        const kept = command._tag === 'CatchUp' ? keepMs : undefined;
-        return bus.control(encodeControlCommand(command, self), kept).pipe(
+        return bus.control(encodeControlCommand(command, self), keptOf(command, keepMs)).pipe(
           orTimeout(timeoutMs, clock.scheduler),
           map((answer) =>
             isLeft(answer) ? left(`${answer.left._tag}: ${answer.left.detail}`) : right(undefined),
@@ -112,3 +114,7 @@ export const controlChannel = ({
     },
   };
 };
+
+/** Of a pod's commands on the same clients the last one is kept, and none when there is nothing left to know of them. */
+const keptOf = (command: ControlCommand, ms: number): Kept | undefined =>
+  command._tag === 'CatchUp' ? { name: command.pod, ms, isOver: command.until === 0 } : undefined;

@@ -59,7 +59,7 @@ export const redisCommands = (
   const { page, peek, peekAnywhere, renew, probe } = all;
   const { channelAt, keyAt } = namesIn(prefix);
   const controlChannel = channelAt(CONTROL_CHANNEL);
-  const controlLogKey = keyAt(CONTROL_CHANNEL, 'words');
+  const controlLogKey = keyAt(CONTROL_CHANNEL, 'catch-ups');
   const markMs = MARK_TIMEOUTS * timeoutMs;
   const isLogEnough = logMessages >= LOG_FOR_RETRY && logTtlMs >= markMs;
   const own = podChannel(serverId);
@@ -137,8 +137,12 @@ export const redisCommands = (
         () => run(probe, [keyAt(own, 'lease')], [channelAt(own), text, LEASE_MS]),
         (reply) => (typeof reply === 'number' ? E.right(reply) : unexpectedReply(reply, 'a time')),
       ),
-    control: (text, keepMs) =>
-      answer(() => run(all.control, [controlLogKey], [controlChannel, text, keepMs ?? '']), done),
+    control: (text, kept) =>
+      answer(() => {
+        const { ms, name, isOver } = kept ?? { ms: '', name: '', isOver: false };
+        const args = [controlChannel, text, ms, name, isOver ? 1 : 0];
+        return run(all.control, [controlLogKey], args);
+      }, done),
     recall: (ms) => answer(() => run(all.recall, [controlLogKey], [ms]), recalledOf),
     ...podMembers({
       serverId,

@@ -131,9 +131,9 @@ export interface RedisPort {
   probe(text: string): RedisReply<number>;
   /** Renews this pod's lease, by which the others count its members; answers the ids of the living pods. */
   lease(): RedisReply<readonly string[]>;
-  /** Publishes to `realtime:control`: words to all pods. With `keepMs` it can be recalled so long by who did not hear it. */
-  control(text: string, keepMs?: number): RedisReply<void>;
-  /** What was said there with `keepMs` within so many ms, in order; the last 4,096 at most. */
+  /** Publishes to `realtime:control`, which all pods receive. What is `kept` can be recalled by a pod that did not receive it. */
+  control(text: string, kept?: Kept): RedisReply<void>;
+  /** What was kept there within so many ms, 4,096 at most, in no order. */
   recall(ms: number): RedisReply<readonly Recalled[]>;
   /** Drops the connections and makes new ones, re-resolving where the master is: what looks connected does not answer. */
   reconnect(): void;
@@ -141,8 +141,17 @@ export interface RedisPort {
   close(): Observable<void>;
 }
 
-/** A text that was said on `realtime:control`, and how long ago. */
+/** How Redis keeps a text of `realtime:control`: the last one of a name. */
+export interface Kept {
+  readonly name: string;
+  readonly ms: number;
+  /** Nothing is kept under the name from now on. */
+  readonly isOver: boolean;
+}
+
+/** A text that was kept, and for how long. */
 export interface Recalled {
+  /** Empty: there was no room to keep some other text. */
   readonly text: string;
   readonly ageMs: number;
 }

@@ -8,6 +8,7 @@ import {
   decodeControlCommand,
   encodeControlCommand,
   isTarget,
+  type CatchUpsLost,
   type ControlCommand,
 } from '../../../lib/broker/control-command.js';
 import { modelBus } from '../../support/model-bus.js';
@@ -99,7 +100,7 @@ const cluster = () => {
   const pods = ['a', 'b'].map((serverId) => {
     const bus = modelBus(redis, clock, serverId);
     const broker = clusterBroker({ bus, clock, serverId, timeoutMs: 2_000 });
-    const heard: ControlCommand[] = [];
+    const heard: (ControlCommand | CatchUpsLost)[] = [];
     const dropped: string[] = [];
     broker.control$.subscribe((command) => heard.push(command));
     broker.event$.subscribe((event) => {

@@ -1,6 +1,6 @@
 /** The contract between pods: members, control commands, status, the end. */
 import { type Test } from 'tap';
-import { type ControlCommand } from '../../../lib/broker/control-command.js';
+import { type CatchUpsLost, type ControlCommand } from '../../../lib/broker/control-command.js';
 import { brokersOf, type Cluster } from './brokers.js';
 
 export const podsContract = (t: Test, build: () => Cluster): void => {
@@ -42,12 +42,12 @@ export const podsContract = (t: Test, build: () => Cluster): void => {
     const b = brokersOf(build());
     b.settle();
     const heard = b.brokers.map((broker) => {
-      const words: ControlCommand[] = [];
+      const words: (CatchUpsLost | ControlCommand)[] = [];
       const hearing = broker.control$.subscribe((word) => words.push(word));
       t.teardown(() => hearing.unsubscribe());
       return words;
     });
-    const said: ControlCommand[] = [];
+    const said: (CatchUpsLost | ControlCommand)[] = [];
     const answers: unknown[] = [];
     for (const [pod, broker] of b.brokers.entries())
       for (const whom of ['user', 'connection'] as const) {

@@ -74,15 +74,23 @@ export const podsOf = async (test: Test, { open, at, a, b }: TwoPods): Promise<v
     'when a word is kept, then a pod that did not hear it recalls it with its age',
     async (t) => {
       await right(a.bus.control('not kept'));
-      await right(a.bus.control('first', 60_000));
-      await right(b.bus.control('second', 60_000));
+      const kept = (name: string, isOver = false) => ({ name, ms: 60_000, isOver });
+      await right(a.bus.control('first', kept('a.1')));
+      await right(a.bus.control('first, again', kept('a.1')));
+      await right(b.bus.control('second', kept('b.1')));
+      await right(b.bus.control('third', kept('b.2')));
+      await right(b.bus.control('over', kept('b.2', true)));
       const recalled = await right(b.bus.recall(60_000));
-      t.strictSame(
-        recalled.map(({ text }) => text),
-        ['first', 'second'],
-      );
+      t.same(recalled.map(({ text }) => text).sort(), ['first, again', 'second']);
       t.ok(recalled.every(({ ageMs }) => ageMs >= 0 && ageMs < 10_000));
-      t.ok(Number(await at(`{${CONTROL_CHANNEL}}:words`, 'PTTL')) > 50_000);
+      t.ok(Number(await at(`{${CONTROL_CHANNEL}}:catch-ups`, 'PTTL')) > 50_000);
+      for (let i = 0; i < 4_096; i += 1) await right(a.bus.control('', kept(`c.${i}`)));
+      await right(a.bus.control('finds no room', kept('d')));
+      const full = await right(b.bus.recall(60_000));
+      t.equal(full.length, 4_097, 'that something was not kept is kept');
+      t.notOk(full.some(({ text }) => text === 'finds no room'));
+      await right(a.bus.control('fits', kept('a.1')));
+      t.ok((await right(b.bus.recall(60_000))).some(({ text }) => text === 'fits'));
     },
   );
 

@@ -99,6 +99,8 @@ export const ground = ({ findings, lateMs }: GroundOptions): Ground => {
         fault.unreachable === true && isOf(fault, pod) && fault.from <= to && fault.until >= from,
     );
 
+  const hasEvicted = (): boolean => faults.some(({ evicts }) => evicts === true);
+
   const firstOf = (room: Room, tag: number): number => firsts.get(`${tag} ${room}`) ?? 1;
 
   /** Whether an epoch that is not of this tag had begun by then. */
@@ -106,7 +108,7 @@ export const ground = ({ findings, lateMs }: GroundOptions): Ground => {
     (epochs.get(room) ?? []).some((epoch) => epoch.tag !== tag && epoch.at <= at);
 
   const expired = (room: Room, from: Place | undefined): string | undefined => {
-    if (faults.some(({ evicts }) => evicts === true)) return undefined;
+    if (hasEvicted()) return undefined;
     if (from === undefined) return 'nothing was asked for';
     const first = firstOf(room, from.tag);
     return from.offset < first && first > 1
@@ -186,7 +188,7 @@ export const ground = ({ findings, lateMs }: GroundOptions): Ground => {
       const key = `${tag} ${room}`;
       firsts.set(key, Math.max(first, firsts.get(key) ?? 1));
     },
-    isTrimmed: (room, tag, offset) => offset < firstOf(room, tag),
+    isTrimmed: (room, tag, offset) => offset < firstOf(room, tag) || hasEvicted(),
     forgot: () => faults.some(({ forgets }) => forgets === true),
     forgotSince: (at) => faults.some(({ forgets, until }) => forgets === true && until >= at),
     denied: (pod, from, to) =>

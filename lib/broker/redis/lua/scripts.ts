@@ -92,21 +92,54 @@ const LEAVE = `return redis.call('ZREM', KEYS[1], ARGV[1])`;
 
 /** As many as a pod remembers (`catch-ups.ts`), some 200 bytes each. */
 const MAX_KEPT = 4_096;
+/** A full hash is swept at most so often. */
+const SWEEP_MS = 60_000;
 
-/** KEYS: words. ARGV: channel, text, for how many ms it is kept for pods that do not hear it ('': not at all). */
+/**
+ * KEYS: a hash: name → ms, text; '#' → how many there are. ARGV: channel, text, for how many ms it is kept for pods that do
+ * not receive it ('': not at all), its name, '1' to remove what is kept under the name. A hash that is full is swept of what
+ * is too old; what finds no room is not kept, and the ms of that is kept under '*'.
+ */
 const CONTROL = `
-if ARGV[3] ~= '' then
-  redis.call('XADD', KEYS[1], 'MAXLEN', '=', ${MAX_KEPT}, '*', 'm', ARGV[2])
+local kept = redis.call('HMGET', KEYS[1], ARGV[4], '#', '*')
+local count, at = tonumber(kept[2]) or 0, string.format('%.0f', now)
+if ARGV[3] ~= '' and ARGV[5] == '1' then
+  if redis.call('HDEL', KEYS[1], ARGV[4]) == 1 then redis.call('HSET', KEYS[1], '#', count - 1) end
+elseif ARGV[3] ~= '' then
+  local isFull = not kept[1] and count >= ${MAX_KEPT}
+  if isFull and now - (tonumber(kept[3]) or 0) > ${SWEEP_MS} then
+    local all = redis.call('HGETALL', KEYS[1])
+    count = 0
+    for i = 1, #all, 2 do
+      local isName = all[i] ~= '#' and all[i] ~= '*'
+      if isName and now - (tonumber(string.match(all[i + 1], '^%d+')) or 0) > tonumber(ARGV[3]) then
+        redis.call('HDEL', KEYS[1], all[i])
+      elseif isName then
+        count = count + 1
+      end
+    end
+    isFull = count >= ${MAX_KEPT}
+  end
+  if isFull then
+    redis.call('HSET', KEYS[1], '*', at, '#', count)
+  else
+    redis.call('HSET', KEYS[1], ARGV[4], at .. ' ' .. ARGV[2], '#', kept[1] and count or count + 1)
+  end
   redis.call('PEXPIRE', KEYS[1], ARGV[3])
 end
 return redis.call(PUBLISH, ARGV[1], ARGV[2])`;
 
-/** KEYS: words. ARGV: ms. Answers what was kept and is younger, in order: its age in ms, then its text. */
+/** KEYS: the hash. ARGV: ms. Answers what is kept and is younger: its age in ms, then its text, '' for what found no room. */
 const RECALL = `
 local answer = {}
-for _, entry in ipairs(redis.call('XRANGE', KEYS[1], string.format('%.0f', math.max(0, now - ARGV[1])), '+')) do
-  answer[#answer + 1] = now - tonumber(string.match(entry[1], '^%d+'))
-  answer[#answer + 1] = entry[2][2]
+local all = redis.call('HGETALL', KEYS[1])
+for i = 1, #all, 2 do
+  local at, text = string.match(all[i + 1], '^(%d+) ?(.*)$')
+  local age = now - (tonumber(at) or 0)
+  if all[i] ~= '#' and at and age <= tonumber(ARGV[1]) then
+    answer[#answer + 1] = age
+    answer[#answer + 1] = text
+  end
 end
 return answer`;
 
@@ -125,7 +158,7 @@ export const scripts = (sharded: boolean): Scripts => {
     probe: script(publishing, NOW, PROBE),
     lease: script(NOW, LEASE),
     leave: script(LEAVE),
-    control: script(publishing, CONTROL),
+    control: script(publishing, NOW, CONTROL),
     recall: reading(NOW, RECALL),
   };
 };
