@@ -14,8 +14,8 @@ import type { VirtualClock } from './virtual-clock.js';
 export interface Absences {
   /** The times that they came with. */
   readonly since: number[];
-  /** The same, of those to whom the log lacked nothing then: what it let go since, others of their ids hear too. */
-  readonly untold: number[];
+  /** The same, of those who were told no gap before the room's messages: of what the log let go since, others of their ids hear. */
+  readonly untold: Set<{ readonly ms: number }>;
 }
 
 export interface Said {
@@ -72,6 +72,8 @@ export const oneIdClient = (deps: OneIdClientDeps): OneIdClient => {
   let cuts = 0;
   let repeats = 0;
   let heldByOthers = 0;
+  /** Of this connection, unless a gap was told in time. */
+  let absence: { readonly ms: number } | undefined;
   let link: Link | undefined;
 
   /** The first offset that can still be had. */
@@ -114,7 +116,7 @@ export const oneIdClient = (deps: OneIdClientDeps): OneIdClient => {
     const all = broughtIds();
     const own = all.filter((id) => id.global === (room === GLOBAL) && id.tag !== NO_EPOCH);
     if (own.length > 0) return own.some(({ offset }) => offset < firstOf(room));
-    const untold = room === GLOBAL ? absences.untold : [];
+    const untold = room === GLOBAL ? [...absences.untold].map(({ ms }) => ms) : [];
     return hasLetGoSince(room, Math.min(...all.map(({ ms }) => ms), ...untold));
   };
 
@@ -159,10 +161,14 @@ export const oneIdClient = (deps: OneIdClientDeps): OneIdClient => {
       joined.add(room);
       if (joined.size === 2) joinedAt ??= now();
     }
-    if (event === 'gap') judgeGap(room, String(reason));
+    if (event !== 'gap') return;
+    if (room === GLOBAL && absence !== undefined && !joined.has(home))
+      absences.untold.delete(absence);
+    judgeGap(room, String(reason));
   };
 
   const beAbsent = (): void => {
+    absence = undefined;
     const all = broughtIds();
     const [one] = all;
     if (ids !== 'one' || one === undefined || one.ms === 0) return;
@@ -170,7 +176,8 @@ export const oneIdClient = (deps: OneIdClientDeps): OneIdClient => {
     // who is sent again what they were is remembered too
     if (!isLong && absences.since.length === 0) return;
     if (isLong) absences.since.push(one.ms);
-    if (!hasLetGoSince(GLOBAL, one.ms)) absences.untold.push(one.ms);
+    absence = { ms: one.ms };
+    absences.untold.add(absence);
   };
 
   const cut = (): void => {

@@ -108,7 +108,7 @@ export const runOneId = ({ seed, ids, note: told }: OneIdOptions): OneIdOutcome 
 
   // the clients
 
-  const absences: Absences = { since: [], untold: [] };
+  const absences: Absences = { since: [], untold: new Set() };
   const clientOf = (name: string, which: 'one' | 'two'): OneIdClient =>
     oneIdClient({
       name,
