@@ -12,29 +12,30 @@
  *   look, `gap` if due ─► begin ─► Running(from, since, untold?) ─ all were sent both logs, and are there a minute later ─► forgotten
  *                                    └─ one was cut ─► Ended(from, until, since, untold?), kept for a day
  *
- * `since` counts for as long as the log reaches back; `untold` for as long as a log's position lives, in Redis too. An id that
- * is older than that may be of a client that nobody remembers. A pod says again what runs for long: of a pod that died no
- * client got a later id than a while after it said that last.
- *
  * Costs nothing where clients are away for less than `LONG_MS`, or bring two ids, or where nobody speaks to everybody.
  */
 import { Subscription } from 'rxjs';
 import type { Clock } from '../clock.js';
-import type { CatchUp, CatchUpsLost } from '../broker/control-command.js';
+import type { CatchUp } from '../broker/control-command.js';
 import type { MessageId, Room } from '../protocol/position.js';
 import { earliestMs, replaysFrom, type Resumes } from '../protocol/resume.js';
+import {
+  ANY_EPOCH,
+  type Behind,
+  type CatchUpMemory,
+  type CatchUpMemoryDeps,
+  catchUpMemory,
+  earlier,
+  REPEAT_MS,
+} from './catch-up-memory.js';
 
-export interface CatchUps {
+export interface CatchUps extends Pick<CatchUpMemory, 'apply' | 'size'> {
   /** How a client that comes so resumes, by what is remembered. */
   readonly resumesOf: (room: Room | undefined, resumes: Resumes) => Resumes;
   /** Whether a client that comes so is remembered while it catches up: its ids will not do. */
   readonly isLong: (resumes: Resumes) => boolean;
   /** A client begins to catch up, and was told a gap of the global log or not; undefined where its ids will do. */
   readonly begin: (room: Room, resumes: Resumes, isGapSent: boolean) => Running | undefined;
-  /** What a pod says of its clients, this one included; or that Redis did not keep it. */
-  readonly apply: (command: CatchUp | CatchUpsLost) => void;
-  /** Words that are remembered. */
-  readonly size: () => number;
 }
 
 export interface Running {
@@ -44,14 +45,8 @@ export interface Running {
   readonly cut: (until: number) => void;
 }
 
-export interface CatchUpsDeps {
+export interface CatchUpsDeps extends CatchUpMemoryDeps {
   readonly clock: Clock;
-  /** The clock that dates messages. */
-  readonly brokerMs: () => number | undefined;
-  /** How long a log reaches back. */
-  readonly logTtlMs: number;
-  /** How long words are kept: `LOG_POSITION_TTL_MS`. */
-  readonly keepMs: number;
   readonly send: (command: CatchUp) => void;
 }
 
@@ -59,18 +54,9 @@ export interface CatchUpsDeps {
 const LONG_MS = 20_000;
 /** What a client was sent has come, or its line has broken, by then. */
 const ARRIVED_MS = 60_000;
-/** What runs for longer is said again so often. */
-const REPEAT_MS = 120_000;
-/** Nobody who runs has an id that is so much later than the last word on it. */
-const RUNS_MS = 2 * REPEAT_MS + 60_000;
-/** Of a word on ids of whatever epoch: tags of epochs begin at 1. */
-const ANY_EPOCH = 0;
-/** Some 200 bytes each. */
-const MAX_COMMANDS = 4_096;
-
-/** Clients of a room and an epoch that catch up at once, as one: a herd is told of in a few words. */
+/** Clients of a room and an epoch that catch up at once, as one: a herd is announced in a few commands. */
 interface Own {
-  /** What its words are known by. */
+  /** What its commands are known by. */
   readonly name: string;
   readonly tag: number;
   from: number;
@@ -80,82 +66,18 @@ interface Own {
   running: number;
   /** How far those came who were cut; undefined: none was. */
   cutAt: number | undefined;
-  /** The next time that it is said. */
+  /** The next time that it is announced. */
   repeat: Subscription;
 }
 
-/** How far back a client may be in the global log, and from where on it was not told what is lost. */
-type Behind = Pick<CatchUp, 'since' | 'untold'>;
-
-const earlier = (one: Behind, other: Behind): Behind => ({
-  since: Math.min(one.since, other.since),
-  untold:
-    one.untold === undefined || other.untold === undefined
-      ? (one.untold ?? other.untold)
-      : Math.min(one.untold, other.untold),
-});
-
-interface Kept {
-  readonly command: CatchUp;
-  readonly at: number;
-}
-
-export const catchUps = ({ clock, brokerMs, logTtlMs, keepMs, send }: CatchUpsDeps): CatchUps => {
+export const catchUps = (deps: CatchUpsDeps): CatchUps => {
+  const { clock, brokerMs, send } = deps;
   const { scheduler } = clock;
   const pod = Math.floor(clock.random() * 2 ** 48).toString(36);
+  const memory = catchUpMemory(deps);
   /** Those that run, by room and epoch. One that was cut is remembered by its last command, whoever comes after it. */
   const own = new Map<string, Own>();
   let count = 0;
-  /** By room and name, in the order in which they were heard. */
-  const kept = new Map<string, Kept>();
-  /** Of words that were let go, for all rooms: the earliest times, and when the last one was said. */
-  let forgotten: (Behind & { readonly at: number }) | undefined;
-
-  const ageOf = ({ at }: { readonly at: number }): number => scheduler.now() - at;
-
-  /** Whether an id is not later than `ms` after such a time. */
-  const isBy = ({ ms: idMs }: MessageId, each: { readonly at: number }, ms = 0): boolean => {
-    const now = brokerMs();
-    return now === undefined || idMs <= now - ageOf(each) + ms;
-  };
-
-  /** A word on an id so old may have been let go: the client may have been told of no loss at all. */
-  const isForgotten = (id: MessageId): boolean => isBy(id, { at: scheduler.now() - keepMs });
-
-  /** What the log cannot have any more need not be sent again. */
-  const behindOfCommand = (command: Behind, each: { readonly at: number }): Behind =>
-    ageOf(each) < logTtlMs ? command : { since: Number.POSITIVE_INFINITY, untold: command.untold };
-
-  const covers = (each: Kept, room: Room, id: MessageId): boolean => {
-    const { command } = each;
-    if (command.room !== room || (command.tag !== ANY_EPOCH && command.tag !== id.tag))
-      return false;
-    if (command.from > id.offset || ageOf(each) >= keepMs) return false;
-    return command.until === null ? isBy(id, each, RUNS_MS) : id.offset <= command.until;
-  };
-
-  const behindOf = (room: Room, id: MessageId): Behind => {
-    let behind: Behind = { since: id.ms, untold: isForgotten(id) ? 0 : id.ms };
-    if (forgotten !== undefined && isBy(id, forgotten, RUNS_MS))
-      behind = earlier(behind, behindOfCommand(forgotten, forgotten));
-    for (const each of kept.values())
-      if (covers(each, room, id)) behind = earlier(behind, behindOfCommand(each.command, each));
-    return behind;
-  };
-
-  const forget = (): void => {
-    for (const [key, each] of kept) {
-      if (ageOf(each) < keepMs && kept.size <= MAX_COMMANDS) return;
-      kept.delete(key);
-      if (ageOf(each) < keepMs) lose(each.command, each.at);
-    }
-  };
-
-  const lose = (command: Behind, at: number): void => {
-    const { since, untold } = forgotten === undefined ? command : earlier(forgotten, command);
-    forgotten = { since, untold, at: Math.max(at, forgotten?.at ?? at) };
-  };
-
   const announce = (
     room: Room,
     { name, tag, from, since, untold }: Own,
@@ -191,8 +113,9 @@ export const catchUps = ({ clock, brokerMs, logTtlMs, keepMs, send }: CatchUpsDe
       if (room === undefined || id === undefined) return resumes;
       // behind a global message is the room, which comes first
       if (id.global) return resumes;
-      if (kept.size === 0 && forgotten === undefined && !isForgotten(id)) return resumes;
-      const { since, untold = id.ms } = behindOf(room, id);
+      const behind = memory.behind(room, id);
+      if (behind === undefined) return resumes;
+      const { since, untold = id.ms } = behind;
       return { ...resumes, global: { _tag: 'Since', ms: since, untoldMs: untold } };
     },
     isLong,
@@ -242,18 +165,8 @@ export const catchUps = ({ clock, brokerMs, logTtlMs, keepMs, send }: CatchUpsDe
         },
       };
     },
-    apply: (command) => {
-      if (command._tag === 'CatchUpsLost')
-        return lose({ since: 0, untold: 0 }, scheduler.now() - command.ageMs);
-      const key = `${command.room} ${command.pod}`;
-      const at = scheduler.now() - (command.ageMs ?? 0);
-      // of before what was heard since
-      if (command.ageMs !== undefined && (kept.get(key)?.at ?? at) > at) return;
-      kept.delete(key);
-      if (command.until !== 0) kept.set(key, { command, at });
-      forget();
-    },
-    size: () => kept.size,
+    apply: memory.apply,
+    size: memory.size,
   };
 };
 

@@ -1,0 +1,130 @@
+/**
+ * What the pods know of clients of one id that were cut between their two logs (`catch-ups.ts`): the last command on each
+ * group of clients, bounded by number and age.
+ *
+ * `since` of a command counts for as long as a log reaches back, `untold` for as long as the position of a log lives. An id
+ * that is older than that may be of a client that no pod knows. A pod repeats a command while it counts: when a pod died,
+ * its clients got no id that is much later than its last command.
+ */
+import type { Clock } from '../clock.js';
+import type { CatchUp, CatchUpsLost } from '../broker/control-command.js';
+import type { MessageId, Room } from '../protocol/position.js';
+
+/** How far back a client may be in the global log, and from which time on it was not told what is lost. */
+export type Behind = Pick<CatchUp, 'since' | 'untold'>;
+
+export interface CatchUpMemory {
+  /** A command of a pod, this one included; or that Redis had no room to keep one. */
+  readonly apply: (command: CatchUp | CatchUpsLost) => void;
+  /** How far behind in the global log a client may be that has this id of a room; undefined: its id says it. */
+  readonly behind: (room: Room, id: MessageId) => Behind | undefined;
+  /** Commands that are kept. */
+  readonly size: () => number;
+}
+
+export interface CatchUpMemoryDeps {
+  readonly clock: Pick<Clock, 'scheduler'>;
+  /** The clock that dates messages, Unix ms. */
+  readonly brokerMs: () => number | undefined;
+  /** How long a log reaches back. */
+  readonly logTtlMs: number;
+  /** How long commands are kept: `LOG_POSITION_TTL_MS`. */
+  readonly keepMs: number;
+}
+
+/** Of a command on ids of whatever epoch: tags of epochs begin at 1. */
+export const ANY_EPOCH = 0;
+/** A pod repeats a command that still counts so often. */
+export const REPEAT_MS = 120_000;
+/** No client that still catches up has an id that is so much later than the last command on it. */
+const RUNS_MS = 2 * REPEAT_MS + 60_000;
+/** Some 200 bytes each. */
+const MAX_COMMANDS = 4_096;
+
+/** A command, and when it was sent, on the clock's scheduler. */
+interface Kept {
+  readonly command: CatchUp;
+  readonly at: number;
+}
+
+/** What is true of two groups of clients at once. */
+export const earlier = (one: Behind, other: Behind): Behind => ({
+  since: Math.min(one.since, other.since),
+  untold:
+    one.untold === undefined || other.untold === undefined
+      ? (one.untold ?? other.untold)
+      : Math.min(one.untold, other.untold),
+});
+
+export const catchUpMemory = (deps: CatchUpMemoryDeps): CatchUpMemory => {
+  const { brokerMs, logTtlMs, keepMs } = deps;
+  const { scheduler } = deps.clock;
+  /** By room and name, in the order of their arrival. */
+  const kept = new Map<string, Kept>();
+  /** Of commands that were let go, for all rooms: the earliest times, and when the last one was sent. */
+  let forgotten: (Behind & { readonly at: number }) | undefined;
+
+  const ageOf = ({ at }: Pick<Kept, 'at'>): number => scheduler.now() - at;
+
+  /** Whether an id is at most `ms` later than a command. */
+  const isBy = (id: MessageId, each: Pick<Kept, 'at'>, ms: number): boolean => {
+    const now = brokerMs();
+    return now === undefined || id.ms <= now - ageOf(each) + ms;
+  };
+
+  /** A command on an id so old may have been let go: the client may have been told of no loss at all. */
+  const isTooOld = ({ ms }: MessageId): boolean => {
+    const now = brokerMs();
+    return now !== undefined && now - ms >= keepMs;
+  };
+
+  /** What the log cannot have any more need not be sent again. */
+  const inTime = (behind: Behind, each: Pick<Kept, 'at'>): Behind =>
+    ageOf(each) < logTtlMs ? behind : { since: Number.POSITIVE_INFINITY, untold: behind.untold };
+
+  const covers = (each: Kept, room: Room, id: MessageId): boolean => {
+    const { command } = each;
+    if (command.room !== room || ageOf(each) >= keepMs || command.from > id.offset) return false;
+    if (command.tag !== ANY_EPOCH && command.tag !== id.tag) return false;
+    return command.until === null ? isBy(id, each, RUNS_MS) : id.offset <= command.until;
+  };
+
+  const lose = (behind: Behind, at: number): void => {
+    const { since, untold } = forgotten === undefined ? behind : earlier(forgotten, behind);
+    forgotten = { since, untold, at: Math.max(at, forgotten?.at ?? at) };
+  };
+
+  const letGo = (): void => {
+    for (const [key, each] of kept) {
+      const isOver = ageOf(each) >= keepMs;
+      if (!isOver && kept.size <= MAX_COMMANDS) return;
+      kept.delete(key);
+      if (!isOver) lose(each.command, each.at);
+    }
+  };
+
+  return {
+    apply: (command) => {
+      if (command._tag === 'CatchUpsLost')
+        return lose({ since: 0, untold: 0 }, scheduler.now() - command.ageMs);
+      const key = `${command.room} ${command.pod}`;
+      const at = scheduler.now() - (command.ageMs ?? 0);
+      // a later one has come since
+      if (command.ageMs !== undefined && (kept.get(key)?.at ?? at) > at) return;
+      kept.delete(key);
+      if (command.until !== 0) kept.set(key, { command, at });
+      letGo();
+    },
+    behind: (room, id) => {
+      const isOld = isTooOld(id);
+      if (kept.size === 0 && forgotten === undefined && !isOld) return undefined;
+      let behind: Behind = { since: id.ms, untold: isOld ? 0 : id.ms };
+      if (forgotten !== undefined && isBy(id, forgotten, RUNS_MS))
+        behind = earlier(behind, inTime(forgotten, forgotten));
+      for (const each of kept.values())
+        if (covers(each, room, id)) behind = earlier(behind, inTime(each.command, each));
+      return behind;
+    },
+    size: () => kept.size,
+  };
+};
