@@ -10,6 +10,7 @@
  * At the place itself an id does not say whether it was sent before the message or after: a `gap` too many costs the client
  * one look at the history, one too few costs it a message.
  */
+import { BoundedMap } from '../bounded-map.js';
 import type { GapReason } from '../protocol/system-event.js';
 import type { MessageId, Room } from '../protocol/position.js';
 import { LAG_MS, type Resume, untoldOf } from '../protocol/resume.js';
@@ -42,7 +43,7 @@ const REASON = 'broker_outage';
 /** `now`: Unix ms by Redis's clock. */
 export const fallbackLog = ({ now }: { readonly now: () => number }): FallbackLog => {
   /** In the order of the last message. */
-  const rooms = new Map<Room, Last>();
+  const rooms = new BoundedMap<Room, Last>(MAX_ROOMS);
   /** Of rooms that were let go, the last message of all. */
   let forgotten: Missed | undefined;
 
@@ -51,13 +52,9 @@ export const fallbackLog = ({ now }: { readonly now: () => number }): FallbackLo
       // a log's time may be ahead of the clock, which went back
       const at = Math.max(now(), id.ms);
       rooms.delete(room);
-      rooms.set(room, { at, reason: REASON, id, idText });
-      if (rooms.size <= MAX_ROOMS) return;
-      for (const [oldest, last] of rooms) {
-        rooms.delete(oldest);
-        forgotten = { at: Math.max(last.at, forgotten?.at ?? 0), reason: REASON };
-        return;
-      }
+      const gone = rooms.put(room, { at, reason: REASON, id, idText });
+      if (gone === undefined) return;
+      forgotten = { at: Math.max(gone[1].at, forgotten?.at ?? 0), reason: REASON };
     },
     missed: (room, resume) => {
       const last = rooms.get(room);

@@ -2,6 +2,7 @@
  * Pages of one room's log, read once for all who go on in it: aligned, so that readers at different places ask for the same
  * ones, and kept while somebody reads and a little longer, so that a herd costs Redis a few reads a room, not a client.
  */
+import { BoundedMap } from '../bounded-map.js';
 import { type Either, isLeft, map as mapRight, right } from 'fp-ts/lib/Either.js';
 import { map, type Observable, of, ReplaySubject, share, switchMap, tap } from 'rxjs';
 import type { Clock } from '../clock.js';
@@ -108,7 +109,7 @@ interface Reading {
 }
 
 export const pageCache = (log: Log, room: Room, clock: Pick<Clock, 'scheduler'>): PageCache => {
-  const kept = new Map<number, Reading>();
+  const kept = new BoundedMap<number, Reading>(KEPT);
 
   const read = (from: number): Observable<Either<LogError, SharedPage>> => {
     const known = kept.get(from);
@@ -126,9 +127,7 @@ export const pageCache = (log: Log, room: Room, clock: Pick<Clock, 'scheduler'>)
         resetOnRefCountZero: false,
       }),
     );
-    kept.set(from, { askedAt, page$ });
-    const [oldest] = kept.keys();
-    if (kept.size > KEPT && oldest !== undefined) kept.delete(oldest);
+    kept.put(from, { askedAt, page$ });
     return page$;
   };
 

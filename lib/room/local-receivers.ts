@@ -3,6 +3,7 @@
  * when it was delivered. Should the log have the message after all, only later members are sent it. Bounded; of the
  * messages that were let go, only the earliest such member is known.
  */
+import { BoundedMap } from '../bounded-map.js';
 
 /** `known`: only members with a greater `joinSeq` do not have the message. Else it is not known of later members. */
 export interface LastReceiver {
@@ -14,7 +15,7 @@ const MAX_MESSAGES = 4_096;
 
 export class LocalReceivers {
   /** `joinSeq` of the last receiver, by the message's id; infinite while the message is on its way. */
-  private readonly last = new Map<string, number>();
+  private readonly last = new BoundedMap<string, number>(MAX_MESSAGES);
   /** The same of the earliest message that was let go. */
   private letGo: number | undefined;
 
@@ -30,7 +31,7 @@ export class LocalReceivers {
 
   /** Messages that were on their way are dropped: the members of now are told a gap in their place. */
   dropped(joinSeq: number): void {
-    for (const [id, last] of this.last) if (last > joinSeq) this.last.set(id, joinSeq);
+    for (const [id, last] of this.last) if (last > joinSeq) this.last.put(id, joinSeq);
   }
 
   of(id: string): LastReceiver {
@@ -38,17 +39,12 @@ export class LocalReceivers {
     if (joinSeq !== undefined) return { joinSeq, known: true };
     // nobody was here when it was delivered
     if (this.letGo === undefined && id !== '') return { joinSeq: 0, known: true };
-    const [first = 0] = this.last.values();
+    const [[, first] = ['', 0]] = this.last;
     return { joinSeq: Math.min(this.letGo ?? first, first), known: false };
   }
 
   private set(id: string, joinSeq: number, newest: number): void {
-    this.last.set(id, joinSeq);
-    if (this.last.size <= MAX_MESSAGES) return;
-    for (const [oldest, last] of this.last) {
-      this.last.delete(oldest);
-      this.letGo ??= Math.min(last, newest);
-      return;
-    }
+    const gone = this.last.put(id, joinSeq);
+    if (gone !== undefined) this.letGo ??= Math.min(gone[1], newest);
   }
 }

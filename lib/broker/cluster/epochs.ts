@@ -3,6 +3,7 @@
  * say of which epoch it had what. The pod finds a new epoch itself, or reads in Redis that another pod found it, so a pod
  * that has just started knows it too. Bounded by number: the room that was opened or found new first is let go.
  */
+import { BoundedMap } from '../../bounded-map.js';
 import type { Page } from '../../history/page.js';
 import { type Position, type Room } from '../../protocol/position.js';
 import { LAG_MS, type Resume, untoldOf } from '../../protocol/resume.js';
@@ -30,18 +31,13 @@ const MAX_ROOMS = 16_384;
 /** `now`: Unix ms by Redis's clock. */
 export const epochs = ({ now }: { readonly now: () => number }): Epochs => {
   /** In the order in which they were opened or turned. */
-  const rooms = new Map<Room, Known>();
+  const rooms = new BoundedMap<Room, Known>(MAX_ROOMS);
 
   const set = (room: Room, tag: number, renewedMs: number | undefined): void => {
     rooms.delete(room);
     const turned =
       renewedMs === undefined ? undefined : { at: renewedMs, reason: 'log_lost' as const };
-    rooms.set(room, { tag, turned });
-    if (rooms.size <= MAX_ROOMS) return;
-    for (const oldest of rooms.keys()) {
-      rooms.delete(oldest);
-      return;
-    }
+    rooms.put(room, { tag, turned });
   };
 
   const reached = (room: Room, tag: number): void => {

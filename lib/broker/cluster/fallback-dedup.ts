@@ -4,6 +4,7 @@
  * the id must be the same too. Kept for as long as a log may still say it. Bounded by number; of those that were let go only
  * bits are left (`bloom.ts`), and what may be one of them is told as a gap rather than said twice.
  */
+import { BoundedMap } from '../../bounded-map.js';
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../clock.js';
 import { type Publication, bodyOf } from '../../protocol/publication.js';
@@ -45,15 +46,14 @@ const MAX_ECHOES = 65_536;
 export const fallbackDedup = ({ clock, logTtlMs = LEAST_MS }: FallbackDedupDeps): FallbackDedup => {
   const keepMs = Math.max(LEAST_MS, logTtlMs) + MARGIN_MS;
   /** In the order of `until`. */
-  const kept = new Map<string, Echo>();
+  const kept = new BoundedMap<string, Echo>(MAX_ECHOES);
   const gone = bloomFilter(clock, keepMs);
 
-  const forget = (): void => {
+  const forgetOld = (): void => {
     const now = clock.scheduler.now();
-    for (const [key, { digest, until }] of kept) {
-      if (until > now && kept.size <= MAX_ECHOES) return;
+    for (const [key, { until }] of kept) {
+      if (until > now) return;
       kept.delete(key);
-      if (until > now) gone.add(key + digest);
     }
   };
 
@@ -61,12 +61,14 @@ export const fallbackDedup = ({ clock, logTtlMs = LEAST_MS }: FallbackDedupDeps)
     remember: (room, nonce, rest, as) => {
       const key = keyOf(room, nonce);
       kept.delete(key);
-      kept.set(key, { digest: digestOf(rest), as, until: clock.scheduler.now() + keepMs });
-      forget();
+      forgetOld();
+      const until = clock.scheduler.now() + keepMs;
+      const letGo = kept.put(key, { digest: digestOf(rest), as, until });
+      if (letGo !== undefined) gone.add(letGo[0] + letGo[1].digest);
     },
     find: (room, publication) => {
       if (publication.id.outside || (kept.size === 0 && gone.isEmpty())) return undefined;
-      forget();
+      forgetOld();
       const key = keyOf(room, publication.id.nonce);
       const echo = kept.get(key);
       if (echo === undefined && gone.isEmpty()) return undefined;

@@ -2,6 +2,7 @@
  * The probe: a text that goes to Redis and comes back on the pod's own channel the way messages go. Its answer tells the
  * time in Redis too, by which a publish gets its deadline.
  */
+import { BoundedMap } from '../../bounded-map.js';
 import { isLeft, isRight, type Either } from 'fp-ts/lib/Either.js';
 import { defer, type Observable, share, tap } from 'rxjs';
 import type { Clock } from '../../clock.js';
@@ -56,7 +57,7 @@ export const healthProbe = ({
   /** This broker's life: a pod that restarts under the same name takes no probe of its former one. */
   const life = Math.floor(clock.random() * 0x1_0000_0000).toString(36);
   /** By text, in the order of sending. Only what stands here is believed: nothing is read out of a payload. */
-  const underWay = new Map<string, Omit<Returned, 'seconds'>>();
+  const underWay = new BoundedMap<string, Omit<Returned, 'seconds'>>(MAX_UNDER_WAY);
   let sent = 0;
   let ahead: number | undefined;
   let refusal: RedisError | undefined;
@@ -64,12 +65,7 @@ export const healthProbe = ({
     sent += 1;
     const sentAt = clock.scheduler.now();
     const text = `${life} ${sent} ${sentAt}`;
-    underWay.set(text, { number: sent, sentAt });
-    if (underWay.size > MAX_UNDER_WAY)
-      for (const oldest of underWay.keys()) {
-        underWay.delete(oldest);
-        break;
-      }
+    underWay.put(text, { number: sent, sentAt });
     return bus.probe(text).pipe(orTimeout(timeoutMs, clock.scheduler));
   }).pipe(
     tap((answer) => {

@@ -3,6 +3,7 @@
  * from before we began, outside the log, or in doubt until the log was asked. Knows no time but the one in
  * which late messages come.
  */
+import { BoundedMap } from '../../bounded-map.js';
 import { isLeft, type Either } from 'fp-ts/lib/Either.js';
 import type { Clock } from '../../clock.js';
 import type { Publication } from '../../protocol/publication.js';
@@ -93,9 +94,9 @@ export const sequence = (deps: SequenceDeps): Sequence => {
   const { room, clock, lateMs, echoOf, deliver, reissue, decodeFully, dropped } = deps;
   const isGlobal = room === GLOBAL;
   const seen = recentIds();
-  const outside = new Set<string>();
+  const outside = new BoundedMap<string, true>(MAX_OUTSIDE);
   const foreign = unlogged();
-  const previousEpochs = new Map<number, LogPosition>();
+  const previousEpochs = new BoundedMap<number, LogPosition>(MAX_PREVIOUS_EPOCHS);
   const confirmedIds = new Map<number, string>();
   let known = deps.start;
   let lateUntil = 0;
@@ -123,8 +124,7 @@ export const sequence = (deps: SequenceDeps): Sequence => {
   /** Whether it comes for the first time. */
   const isNew = ({ idText }: Publication): boolean => {
     if (outside.has(idText)) return false;
-    outside.add(idText);
-    if (outside.size > MAX_OUTSIDE) forgetOldest(outside);
+    outside.put(idText, true);
     return true;
   };
 
@@ -208,8 +208,7 @@ export const sequence = (deps: SequenceDeps): Sequence => {
     beginAt: (top) => {
       if (known.tag !== top.tag) {
         previousEpochs.delete(known.tag);
-        previousEpochs.set(known.tag, known);
-        if (previousEpochs.size > MAX_PREVIOUS_EPOCHS) forgetOldest(previousEpochs);
+        previousEpochs.put(known.tag, known);
         confirmedIds.clear();
       }
       if (top.id !== null) seen.add(top.offset, top.id);
@@ -230,14 +229,6 @@ export const sequence = (deps: SequenceDeps): Sequence => {
       else if (!isHere(publication) || !isBefore(publication)) passForeign(publication);
     },
   };
-};
-
-/** The first key of a map or set: what was put there longest ago. */
-const forgetOldest = <A>(all: Set<A> | Map<A, unknown>): void => {
-  for (const one of all.keys()) {
-    all.delete(one);
-    return;
-  }
 };
 
 /** The place that a message comes right after. */

@@ -3,6 +3,7 @@
  * Each goes once, under an id of ours outside the log; should the log hold it after all, members who had it
  * do not get it again. Bounded by number.
  */
+import { BoundedMap } from '../../bounded-map.js';
 import { digestOfPayload } from '../../protocol/channel-payload.js';
 import type { Publication } from '../../protocol/publication.js';
 import { type MessageId, nextNonce, nonceOf, type LogPosition } from '../../protocol/position.js';
@@ -24,7 +25,7 @@ interface Passed {
 const MAX_PASSED = 4_096;
 
 export const unlogged = (): Unlogged => {
-  const kept = new Map<string, Passed>();
+  const kept = new BoundedMap<string, Passed>(MAX_PASSED);
   /** The 20 bits that are taken at the place where we are. */
   const taken = new Set<number>();
   let at: LogPosition | undefined;
@@ -42,12 +43,7 @@ export const unlogged = (): Unlogged => {
       return { tag, offset, ms, global: isGlobal, outside: true, nonce };
     },
     passed: (publication, as) => {
-      kept.set(publication.idText, { digest: digestOfPayload(publication), as });
-      if (kept.size <= MAX_PASSED) return;
-      for (const oldest of kept.keys()) {
-        kept.delete(oldest);
-        return;
-      }
+      kept.put(publication.idText, { digest: digestOfPayload(publication), as });
     },
     recall: (publication) => {
       if (kept.size === 0) return undefined;
