@@ -2,6 +2,7 @@
  * An app: what a program starts, stops and speaks through. Nothing connects, listens or waits before `start()`; from there to the
  * end of `stop()` the work is the service's (`composition.ts`).
  */
+import { ENDED, NotPublished, notPublished } from './not-published.js';
 import { isLeft } from 'fp-ts/lib/Either.js';
 import type { AddressInfo } from 'node:net';
 import { type AppOptions, optionsFlaw } from './app-options.js';
@@ -10,7 +11,6 @@ import type { Receipt } from './broker/index.js';
 import { systemClock } from './clock.js';
 import { type Composition, composition } from './composition.js';
 import { isTaken } from './connection/upgrade-router.js';
-import { HOOK_FAILED } from './hooks.js';
 import type { Readiness } from './http/routes.js';
 import { type Announcement, type Notice, noticeDraft, type Published } from './notice.js';
 import type { Room } from './protocol/position.js';
@@ -105,25 +105,15 @@ export const app = (options: AppOptions): App => {
   function publish(notice: Announcement): Promise<Receipt>;
   function publish(notice: Notice): Promise<Published>;
   async function publish(notice: Notice): Promise<Published> {
-    if (ended) throw new Error(ENDED);
+    if (ended) throw new NotPublished('ended', ENDED);
     const made = noticeDraft(notice, clock.wall());
     if (isLeft(made)) throw new TypeError(made.left);
-    if (running === undefined) throw new Error(stopped === undefined ? UNSTARTED : ENDED);
+    if (running === undefined)
+      throw stopped === undefined
+        ? new NotPublished('not_started', UNSTARTED)
+        : new NotPublished('ended', ENDED);
     const placed = await running.publish(made.right.draft, made.right.fields);
-    if (isLeft(placed)) {
-      switch (placed.left._tag) {
-        case 'Ended':
-          throw new Error(ENDED);
-        case 'KeyReused':
-          throw new Error('key: already used for other data; use a new key');
-        case 'Unavailable':
-          throw new Error(placed.left.detail);
-        case 'Rejected':
-          throw new Error(placed.left.text);
-        case 'Failed':
-          throw new Error(HOOK_FAILED[placed.left.how], { cause: placed.left.error });
-      }
-    }
+    if (isLeft(placed)) throw notPublished(placed.left);
     if (placed.right === undefined) return { id: null, duplicate: false, scope: 'cluster' };
     // the broker's own may be an instance whose fields are not all its own
     const { id, duplicate, scope } = placed.right;
@@ -153,5 +143,4 @@ export const app = (options: AppOptions): App => {
   };
 };
 
-const ENDED = 'the app has ended: make a new one with app()';
 const UNSTARTED = 'the app has not started: await start() before publishing';

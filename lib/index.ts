@@ -9,7 +9,13 @@ export type { AuthEvent, Claims, Denial } from './auth/index.js';
 export { type App, app } from './app.js';
 export type { AppOptions, BrokerDeps } from './app-options.js';
 export type { Announcement, Notice, Published } from './notice.js';
-export type { CatchUp, ControlCommand, Disconnect } from './broker/control-command.js';
+export { NotPublished, type NotPublishedCode } from './not-published.js';
+export type {
+  CatchUp,
+  CatchUpsLost,
+  ControlCommand,
+  Disconnect,
+} from './broker/control-command.js';
 export type { Missed } from './broker/fallback-log.js';
 export type {
   Broker,

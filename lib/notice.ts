@@ -27,7 +27,10 @@ export interface Notice {
    * it stands.
    */
   readonly data: Json;
-  /** Idempotency key: the same one within 5 minutes is sent once. No key of a client or of a program over HTTP equals it. */
+  /**
+   * Idempotency key, 1 to 255 characters: a message with the same key within 5 minutes is sent once. No key of a client or of
+   * a program over HTTP equals it.
+   */
   readonly key?: string;
 }
 
@@ -54,6 +57,7 @@ export const noticeDraft = (notice: Notice, at: number): Either<string, NoticeDr
   )(validatedDraft(fields));
 };
 
+const MAX_KEY = 255;
 const FIELDS: ReadonlySet<string> = new Set<keyof Notice>(['room', 'type', 'from', 'data', 'key']);
 
 /** What a program did not mean, whatever the types say: a room that is undefined, a field with a typo. */
@@ -63,5 +67,9 @@ const noticeFlaw = (notice: unknown): string | undefined => {
   const unknown = Object.keys(notice).find((name) => !FIELDS.has(name));
   if (unknown !== undefined)
     return `${named(unknown)}: no field of a message; there are ${[...FIELDS].join(', ')}`;
-  return notice['room'] === undefined ? 'room: name the room, or null for everybody' : undefined;
+  if (notice['room'] === undefined) return 'room: name the room, or null for everybody';
+  const { key } = notice;
+  return typeof key === 'string' && key.length > MAX_KEY
+    ? `key: expected at most ${MAX_KEY} characters, got ${key.length}`
+    : undefined;
 };

@@ -93,6 +93,7 @@ t.test(
     t.equal(chat.readiness(), 'starting');
     t.equal(await chat.metrics(), '');
     await t.rejects(chat.publish({ room: 'r', data: 1 }), {
+      code: 'not_started',
       message: 'the app has not started: await start() before publishing',
     });
     await chat.stop();

@@ -19,6 +19,7 @@ t.test('what is no message is refused in words, whatever the types say', async (
     [{ room: 'stats', data: 1 }, /^room: /],
     [{ key: 5, data: 1 }, /^key: expected a text, got a number/],
     [{ key: '', data: 1 }, /^key: /],
+    [{ key: 'k'.repeat(256), data: 1 }, /^key: expected at most 255 characters, got 256/],
     [{}, /^data: /],
     [{ type: 'system', data: { event: 'ack' } }, /^data\.event: /],
   ];
@@ -127,6 +128,8 @@ t.test('when a message was published, then its receipt is a plain object', async
   t.strictSame(structuredClone(again), { id: first.id, duplicate: true, scope: 'cluster' });
   for (const receipt of [first, again]) t.equal(Object.getPrototypeOf(receipt), Object.prototype);
   await t.rejects(pod.app.publish({ room: 'r', data: 2, key: 'k' }), {
+    name: 'NotPublished',
+    code: 'key_reused',
     message: 'key: already used for other data; use a new key',
   });
 });

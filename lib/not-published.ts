@@ -1,0 +1,50 @@
+/** Why `publish` of an app rejects, as an error that a program can tell apart by its `code`. */
+import type { PublishError } from './broker/index.js';
+import { HOOK_FAILED, type HookFault } from './hooks.js';
+import type { Ended } from './program-publish.js';
+
+/**
+ * - `not_started`, `ended`: the app does not run.
+ * - `key_reused`: the key was used for other data within 5 minutes. Use a new key.
+ * - `unavailable`: the broker did not take the message in time. Publish again with the same `key`.
+ * - `rejected`: the hook `onMessage` refused the message; `message` is its text.
+ * - `hook_failed`: the hook `onMessage` threw, or did not answer; `cause` is what it threw.
+ */
+export type NotPublishedCode =
+  | 'not_started'
+  | 'ended'
+  | 'key_reused'
+  | 'unavailable'
+  | 'rejected'
+  | 'hook_failed';
+
+/** A message that nobody gets. `publish` rejects with a `TypeError` where the message itself is wrong. */
+export class NotPublished extends Error {
+  override readonly name = 'NotPublished';
+
+  constructor(
+    readonly code: NotPublishedCode,
+    text: string,
+    options?: ErrorOptions,
+  ) {
+    super(text, options);
+  }
+}
+
+export const ENDED = 'the app has ended: make a new one with app()';
+
+/** The error for what the broker or the hook answered. */
+export const notPublished = (error: PublishError | HookFault | Ended): NotPublished => {
+  switch (error._tag) {
+    case 'Ended':
+      return new NotPublished('ended', ENDED);
+    case 'KeyReused':
+      return new NotPublished('key_reused', 'key: already used for other data; use a new key');
+    case 'Unavailable':
+      return new NotPublished('unavailable', error.detail);
+    case 'Rejected':
+      return new NotPublished('rejected', error.text);
+    case 'Failed':
+      return new NotPublished('hook_failed', HOOK_FAILED[error.how], { cause: error.error });
+  }
+};
