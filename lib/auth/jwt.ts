@@ -3,10 +3,8 @@
  *
  *   text ─unverifiedJwt─► header ─► the keys of its algorithm ─jose─► payload ─identityIn─► Identity
  *
- * An algorithm has keys of its own: a public key is never the secret of HS256, whatever a token says. jose checks the signature
- * alone (`compactVerify`). Its `jwtVerify` judges times otherwise, with `currentDate` too: one tolerance for all claims (here
- * `exp` has none, `nbf` and `iat` have 30 s), whole seconds (here milliseconds), `iat` in the future is taken. And it hands out
- * the payload parsed, where a name that stands twice is not to be seen any more.
+ * An algorithm has keys of its own: a public key is never the secret of HS256, whatever a token says. jose checks the
+ * signature alone (`compactVerify`). `docs/architecture.md` ("Libraries") has the tokens that its `jwtVerify` takes.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import { compactVerify, errors } from 'jose';
