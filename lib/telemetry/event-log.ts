@@ -6,6 +6,8 @@ import type { Logger } from 'pino';
 import type { HubEvent } from '../hub-event.js';
 
 const QUIET_MS = 60_000;
+/** Reasons that are told apart. */
+const MAX_REASONS = 256;
 /** Longer than an outage takes to be told: 3 s. */
 const RECENT_MS = 5_000;
 
@@ -19,7 +21,8 @@ export const eventLog = (
 
   /** `about`: where several of a kind are told apart, one of a closed list. */
   const rarely = (kind: string, detail: object, about = ''): void => {
-    const name = kind + about;
+    // names of fields may be a neighbour's: beyond the bound all reasons of a kind are one
+    const name = logged.size < MAX_REASONS || logged.has(kind + about) ? kind + about : kind;
     const last = logged.get(name);
     if (last !== undefined && now() - last.at < QUIET_MS) {
       last.since++;
@@ -125,7 +128,11 @@ export const eventLog = (
           detail: event.detail,
         });
       case 'PayloadDropped':
-        return rarely('broker: a payload was dropped', { detail: event.detail });
+        return rarely(
+          'broker: a payload was dropped',
+          { detail: event.detail },
+          event.detail.split(', got ', 1)[0],
+        );
       case 'GapSent':
         logger.debug(
           { room: event.room, reason: event.reason, members: event.members },

@@ -176,3 +176,14 @@ t.test('when there is no Redis, then nothing is said of pods', async (t) => {
   tell({ _tag: 'StatusChanged', status: { _tag: 'Up', since: 0 } });
   t.strictSame(lines, []);
 });
+
+t.test('when payloads are dropped for two reasons, then each reason has a line', async (t) => {
+  const { lines, tell } = journalAt('info');
+  const drop = (detail: string): void => tell({ _tag: 'PayloadDropped', detail });
+  drop('data: expected a value, got none');
+  drop('data: expected a value, got another');
+  drop('type: expected a text, got 1');
+  t.equal(lines.length, 2);
+  for (let i = 0; i < 1_000; i++) drop(`field ${i}: expected nothing, got 1`);
+  t.ok(lines.length < 300, 'a neighbour cannot make reasons without end');
+});
