@@ -4,7 +4,8 @@
  * contract holds. `ROWS=R04 npm test -- spec/bad-input.spec.ts` plays some alone.
  */
 import t from 'tap';
-import { ACCESS, ENV as ACCESS_ENV, RESIDENT } from './bad-input/access.js';
+import { ACCESS } from './bad-input/access.js';
+import { ENV as ACCESS_ENV, RESIDENT } from './bad-input/knocks.js';
 import { farKeys } from './bad-input/far-keys.js';
 import { brokerRows } from './bad-input/broker.js';
 import { ENV as FRAMES_ENV, FRAMES, SLOW_FRAMES } from './bad-input/frames.js';

@@ -1,88 +1,28 @@
 /** A: tokens and rights at the door of a process, and what comes while nobody knows yet who it is. Tokens as such: `access/tokens.spec.ts`. */
 import { BASE } from '../support/pod.js';
 import { handshakeOf } from '../support/raw-client.js';
-import { inSeconds, jwkOf, pairFor, pemOf, SECRET, signed, tokenOf } from '../support/tokens.js';
+import { inSeconds, jwkOf, pairFor, SECRET, signed } from '../support/tokens.js';
 import { http } from './far-keys.js';
-import { isProblem } from './handshake.js';
+import {
+  AUDIENCE,
+  bearer,
+  denied,
+  good,
+  header,
+  ISSUER,
+  KEY,
+  knock,
+  OURS,
+  PEM,
+  REASONS,
+  RESIDENT,
+  REST,
+  row,
+  RS256,
+  UNKNOWN,
+  withKid,
+} from './knocks.js';
 import { once, type Row, type Stage } from './row.js';
-
-const RS256 = pairFor('RS256');
-
-const PEM = pemOf(RS256.publicKey);
-
-export const KEY = 'key-of-the-residents';
-
-const [ISSUER, AUDIENCE] = ['https://id.example', 'chat'];
-
-const MOST = 4;
-
-/** Of the pod, and what its residents show. */
-export const ENV = {
-  AUTH_ENABLED: 'true',
-  JWT_SECRET: SECRET,
-  JWT_PUBLIC_KEY: PEM,
-  JWT_ISSUER: ISSUER,
-  JWT_AUDIENCE: AUDIENCE,
-  API_KEYS: KEY,
-  MAX_CONNECTIONS_PER_USER: `${MOST}`,
-};
-
-export const RESIDENT = { 'X-API-Key': KEY };
-
-const OURS = { iss: ISSUER, aud: AUDIENCE };
-
-/** The claims of a good token but for its subject, for those that no object can have. */
-const REST = `"iss":"${ISSUER}","aud":"${AUDIENCE}","exp":${inSeconds(3600)}`;
-
-type Making = NonNullable<Parameters<typeof tokenOf>[1]>;
-
-const good = (claims: object = {}, making: Making = {}): string =>
-  tokenOf({ ...OURS, ...claims }, making);
-
-export type Headers = Readonly<Record<string, string>>;
-
-export const bearer = (token: string): Headers => ({ Authorization: `Bearer ${token}` });
-
-/** The answer to a handshake: its status, and what the browser is to do. */
-const knock = async (stage: Stage, path: string, headers: Headers): Promise<string> => {
-  const client = await stage.raw();
-  client.write(handshakeOf(`${BASE}${path}`, headers));
-  const { status, headers: answered, body } = await client.answer();
-  if (status === 101) return '101';
-  if (!isProblem(status, answered, body)) return `${status}, no problem: ${body}`;
-  await client.ended();
-  const how = answered.get('www-authenticate');
-  return `${status}${how === undefined ? '' : `, ${how}`}`;
-};
-
-const UNKNOWN = '401, Bearer';
-
-/** Why somebody is not let in: for the operator, and nobody else. */
-const REASONS = [
-  'Missing',
-  'Malformed',
-  'Untrusted',
-  'Expired',
-  'NotYetValid',
-  'InvalidClaim',
-  'UnknownKey',
-];
-
-const row = (name: string, sent: string, headers: Headers, due: string, path = '/ws/a'): Row => ({
-  row: name,
-  sent,
-  due,
-  ...(due === '101' ? {} : { counted: once(`rejected ${due.slice(0, 3)}`) }),
-  play: (stage) => knock(stage, path, headers),
-});
-
-const denied = (name: string, sent: string, token: string): Row =>
-  row(name, sent, bearer(token), UNKNOWN);
-
-const withKid = (kid: string): string =>
-  good({}, { alg: 'RS256', key: RS256.privateKey, header: { kid } });
-
-const header = (more: object): string => good({}, { header: more });
 
 export const ACCESS: readonly Row[] = [
   row('A01', 'no token', {}, UNKNOWN),

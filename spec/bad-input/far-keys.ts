@@ -7,7 +7,7 @@ import { BASE } from '../support/pod.js';
 import { frame, handshakeOf, TEXT } from '../support/raw-client.js';
 import { until } from '../support/redis.js';
 import { jwkOf, pairFor, tokenOf } from '../support/tokens.js';
-import { bearer, type Headers, KEY } from './access.js';
+import { bearer, type Headers, KEY } from './knocks.js';
 import { isProblem } from './handshake.js';
 import { once, type Row } from './row.js';
 

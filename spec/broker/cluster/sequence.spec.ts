@@ -1,51 +1,15 @@
 /** Where a channel is in its room's order, and what a message is, seen from there. */
-import { right } from 'fp-ts/lib/Either.js';
 import fc from 'fast-check';
 import t from 'tap';
-import {
-  type Delivered,
-  positionBefore,
-  type Sequence,
-  sequence,
-} from '../../../lib/broker/cluster/sequence.js';
-import { formatId } from '../../../lib/protocol/position.js';
-import { Publication } from '../../../lib/protocol/publication.js';
+import { positionBefore } from '../../../lib/broker/cluster/sequence.js';
 import { at, topAt } from '../../support/channel-world.js';
-import { type VirtualClock, virtualClock } from '../../support/virtual-clock.js';
+import { type SequenceWorld, sequenceWorld } from '../../support/sequence-world.js';
 
-interface World {
-  readonly order: Sequence;
-  readonly clock: VirtualClock;
-  readonly delivered: Delivered[];
-}
-
-/** At 1:5, with one second in which late messages come. */
-const world = (
-  echoOf: (publication: Publication) => string | undefined = () => undefined,
-): World => {
-  const clock = virtualClock();
-  const delivered: Delivered[] = [];
-  const order = sequence({
-    room: 'r',
-    start: topAt(9, 0),
-    clock,
-    lateMs: 1_000,
-    echoOf,
-    deliver: (event) => delivered.push(event),
-    reissue: ({ type, frame }, id) =>
-      right(new Publication(id, formatId(id), type, frame, undefined)),
-    decodeFully: (publication) => publication,
-    dropped: () => undefined,
-  });
-  order.beginAt(topAt(1, 5));
-  return { order, clock, delivered };
-};
-
-const offsetsIn = ({ delivered }: World): readonly (number | undefined)[] =>
+const offsetsIn = ({ delivered }: SequenceWorld): readonly (number | undefined)[] =>
   delivered.map(({ offset }) => offset);
 
 t.test('when the next is confirmed, then it is delivered; any other is in doubt', async (t) => {
-  const w = world();
+  const w = sequenceWorld();
   t.notOk(w.order.acceptInOrder(at(1, 6)), 'no word of the log');
   t.ok(w.order.confirm(1, 6, at(1, 6).idText));
   t.notOk(w.order.acceptInOrder(at(1, 6, { nonce: 1 })), 'another id');
@@ -56,7 +20,7 @@ t.test('when the next is confirmed, then it is delivered; any other is in doubt'
 });
 
 t.test('when a message was delivered, then its repeat is dropped', async (t) => {
-  const w = world();
+  const w = sequenceWorld();
   w.order.advance(at(1, 6));
   t.ok(w.order.acceptInOrder(at(1, 6)));
   t.same(offsetsIn(w), [6]);
@@ -65,7 +29,7 @@ t.test('when a message was delivered, then its repeat is dropped', async (t) => 
 t.test(
   'when a message is from before the start, then it is dropped while it may be late',
   async (t) => {
-    const w = world();
+    const w = sequenceWorld();
     t.ok(w.order.acceptInOrder(at(1, 3)));
     w.clock.advance(1_000);
     t.notOk(w.order.acceptInOrder(at(1, 2)), 'then only the log can say what it is');
@@ -76,7 +40,7 @@ t.test(
 t.test(
   'when members have a message under another id, then it is delivered as an echo of it',
   async (t) => {
-    const w = world(({ id }) => (id.offset === 7 ? 'outside id' : undefined));
+    const w = sequenceWorld(({ id }) => (id.offset === 7 ? 'outside id' : undefined));
     w.order.advance(at(1, 6));
     w.order.advance(at(1, 7));
     t.match(w.delivered, [{ _tag: 'Published' }, { _tag: 'Echoed', as: 'outside id', offset: 7 }]);
@@ -84,7 +48,7 @@ t.test(
 );
 
 t.test('when no log holds a message, then it passes once and moves nothing', async (t) => {
-  const w = world();
+  const w = sequenceWorld();
   const foreign = at(44, 900);
   w.order.passThrough(foreign);
   w.order.passThrough(foreign);
@@ -96,7 +60,7 @@ t.test('when no log holds a message, then it passes once and moves nothing', asy
 t.test(
   'when the log has a passed message after all, then it is an echo for who had it',
   async (t) => {
-    const w = world();
+    const w = sequenceWorld();
     w.order.passThrough(at(1, 6));
     const [passed] = w.delivered;
     w.order.advance(at(1, 6));
@@ -107,7 +71,7 @@ t.test(
 t.test(
   'when presence shows a place beyond ours, then it waits; else it passes at our place',
   async (t) => {
-    const w = world();
+    const w = sequenceWorld();
     t.notOk(w.order.acceptInOrder(at(1, 6, { outside: true })));
     t.ok(w.order.acceptInOrder(at(1, 5, { outside: true })));
     t.ok(w.order.acceptInOrder(at(1, 5, { outside: true })), 'a repeat');
@@ -116,7 +80,7 @@ t.test(
 );
 
 t.test('when an epoch comes back, then it goes on from where it was left', async (t) => {
-  const w = world();
+  const w = sequenceWorld();
   w.order.advance(at(1, 6));
   w.order.beginAt(topAt(2, 0));
   t.match(w.order.positionIn(topAt(1, 9)), topAt(1, 6));
@@ -125,7 +89,7 @@ t.test('when an epoch comes back, then it goes on from where it was left', async
 });
 
 t.test('when many epochs are left, then the last eight are remembered', async (t) => {
-  const w = world();
+  const w = sequenceWorld();
   for (let tag = 2; tag <= 12; tag++) w.order.beginAt(topAt(tag, 3));
   t.equal(w.order.positionIn(topAt(4, 9)).offset, 3);
   t.equal(w.order.positionIn(topAt(3, 9)).offset, 0);
@@ -134,7 +98,7 @@ t.test('when many epochs are left, then the last eight are remembered', async (t
 t.test(
   'when the log stood beyond a message that it does not have, then the message is foreign',
   async (t) => {
-    const w = world();
+    const w = sequenceWorld();
     const top = topAt(1, 8);
     t.ok(w.order.isForeign(at(1, 4), top), 'at a place that is taken');
     t.ok(w.order.isForeign(at(1, 9), top), 'beyond the top');
@@ -157,7 +121,7 @@ t.test(
     );
     fc.assert(
       fc.property(pushes, (all) => {
-        const w = world();
+        const w = sequenceWorld();
         // the log has those with the nonce 0
         for (const { offset, nonce } of all) {
           w.order.confirm(1, offset, at(1, offset).idText);
