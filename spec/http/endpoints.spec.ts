@@ -1,7 +1,7 @@
 /** What is said of a path that nobody has, of a slash too many, and of a message that is too big. */
 import t from 'tap';
-import { unknownPath } from '../lib/http/endpoints.js';
-import { BASE, startPod } from './support/pod.js';
+import { unknownPath } from '../../lib/http/endpoints.js';
+import { BASE, startPod } from '../support/pod.js';
 
 t.test('when a path is unknown, then base path and nearest endpoints are named', async (t) => {
   const endpoints = [

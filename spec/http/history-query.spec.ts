@@ -1,0 +1,58 @@
+/** What a request for a room's messages asks for. */
+import { isRight } from 'fp-ts/lib/Either.js';
+import fc from 'fast-check';
+import t from 'tap';
+import { historyQuery, type Query } from '../../lib/http/history-query.js';
+import { formatId } from '../../lib/protocol/position.js';
+
+const ID = formatId({ tag: 1, offset: 7, ms: 9, global: false, outside: false, nonce: 0 });
+
+const faultOf = (query: Query): string => {
+  const asked = historyQuery(query);
+  return isRight(asked) ? 'none' : `${asked.left.status} ${asked.left.detail.split(':')[0]}`;
+};
+
+t.test('when nothing is asked for, then it is the last hundred', async (t) => {
+  t.match(historyQuery({}), { right: { after: undefined, before: undefined, limit: 100 } });
+});
+
+t.test('when bounds are ids, then they are read, in small letters', async (t) => {
+  t.match(historyQuery({ after: ID.toUpperCase(), before: ID, limit: '5' }), {
+    right: {
+      after: { name: 'after', id: { offset: 7 }, text: ID },
+      before: { name: 'before', id: { offset: 7 } },
+      limit: 5,
+    },
+  });
+});
+
+t.test(
+  'when a bound is no id, or comes twice, then it is 400 and names the parameter',
+  async (t) => {
+    for (const name of ['after', 'before'] as const)
+      for (const came of ['', '7', `${ID}0`, [ID, ID]])
+        t.equal(faultOf({ [name]: came }), `400 ${name}`, `${name}=${came}`);
+  },
+);
+
+t.test('when a limit is no whole number from 1 to 1,000, then it is 400', async (t) => {
+  for (const limit of [
+    '0',
+    '1001',
+    '-1',
+    '1.5',
+    '1e2',
+    ' 5',
+    '',
+    '5x',
+    ['5', '5'],
+    '9'.repeat(400),
+  ])
+    t.equal(faultOf({ limit }), '400 limit', `${limit}`);
+  fc.assert(
+    fc.property(fc.nat(2_000), (limit) => {
+      const isOne = limit >= 1 && limit <= 1_000;
+      return (faultOf({ limit: `${limit}` }) === 'none') === isOne;
+    }),
+  );
+});
