@@ -61,17 +61,17 @@ const entryAt = (offset: number) =>
 
 const topAt = (offset: number, tag = 1): LogPosition => ({ tag, offset, ms: 1, id: null });
 
-/** Pages of at most seven of a log that has these offsets, and no others. */
+/** Pages of at most four of a log that has these offsets and no others: as in Redis, one may have nothing but holes. */
 const logOf =
   (offsets: readonly number[], top: number): ReadPage =>
   async (from, most) => {
-    const some = offsets.filter((offset) => offset >= from);
-    // without holes, from the offset asked for or the first that there is
-    const entries = some
-      .filter((offset, i) => offset === (some[0] ?? 0) + i)
-      .slice(0, Math.min(most, 7))
-      .map(entryAt);
-    return right({ top: topAt(top), first: some[0] ?? top + 1, entries });
+    const window = Array.from({ length: Math.min(most, 4) }, (_, i) => from + i);
+    const start = window.findIndex((offset) => offsets.includes(offset));
+    const run = start < 0 ? [] : window.slice(start);
+    const end = run.findIndex((offset) => !offsets.includes(offset));
+    const entries = run.slice(0, end < 0 ? run.length : end).map(entryAt);
+    const first = from > top ? top + 1 : from + (start < 0 ? window.length : start);
+    return right({ top: topAt(top), first, entries });
   };
 
 const offsetsOf = (answer: Awaited<ReturnType<typeof upward>>): readonly number[] =>

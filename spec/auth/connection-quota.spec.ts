@@ -1,0 +1,41 @@
+/** At most so many connections of one name. */
+import fc from 'fast-check';
+import t from 'tap';
+import { connectionQuota } from '../../lib/auth/connection-quota.js';
+
+t.test(
+  'when all places of a name are taken, then none is left until one is given back',
+  async (t) => {
+    const take = connectionQuota(2);
+    const first = take('alice');
+    t.ok(first && take('alice'));
+    t.equal(take('alice'), undefined);
+    t.ok(take('bob'), 'another name has its own');
+    first?.();
+    first?.();
+    t.ok(take('alice'));
+    t.equal(take('alice'), undefined, 'who gives back twice frees one place');
+  },
+);
+
+t.test('when any take and leave, then never more than the most are in', async (t) => {
+  const steps = fc.array(fc.tuple(fc.constantFrom('a', 'b'), fc.boolean()), { maxLength: 100 });
+  fc.assert(
+    fc.property(steps, fc.nat(5), (all, most) => {
+      const take = connectionQuota(most);
+      const taken: Record<string, (() => void)[]> = { a: [], b: [] };
+      return all.every(([name, isLeave]) => {
+        const own = taken[name] ?? [];
+        if (isLeave) {
+          own.pop()?.();
+          return true;
+        }
+        const leave = take(name);
+        if ((leave === undefined) !== own.length >= most) return false;
+        if (leave !== undefined) own.push(leave);
+        return true;
+      });
+    }),
+  );
+  t.pass('for any order');
+});

@@ -1,0 +1,38 @@
+/** Names that a reader may take for those of the service. */
+import fc from 'fast-check';
+import t from 'tap';
+import { looksEmpty, looksReserved } from '../../lib/auth/reserved-names.js';
+
+t.test('when a name is reserved or looks so, then it is refused', async (t) => {
+  for (const name of [
+    'server',
+    'api',
+    'API',
+    ' server ',
+    'ѕеrvеr',
+    'ａｐｉ',
+    'sérvèr',
+    'ser\u200bver',
+    '\u202eapi',
+    'apı',
+  ])
+    t.ok(looksReserved(name), name);
+});
+
+t.test('when a name only begins like a reserved one, then it may be had', async (t) => {
+  for (const name of ['servers', 'server-1', 'apis', 'ap', 'capi', 'сервер', 'alice', ''])
+    t.notOk(looksReserved(name), name);
+});
+
+t.test('when any unseen characters stand in a reserved name, then it still looks so', async (t) => {
+  const unseen = fc.constantFrom('\u200b', '\u00ad', '\u0301', ' ', '\u2066', '\ufeff');
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.nat(6), unseen), { maxLength: 8 }), (all) => {
+      const letters = Array.from('server');
+      for (const [at, one] of all) letters.splice(at, 0, one);
+      return looksReserved(letters.join(''));
+    }),
+  );
+  t.ok(looksEmpty(' \u200b\u0301'));
+  t.notOk(looksEmpty(' a '));
+});

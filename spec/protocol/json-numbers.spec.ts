@@ -1,0 +1,39 @@
+/** Integers that would come out as other integers. */
+import fc from 'fast-check';
+import t from 'tap';
+import { withoutInexact } from '../../lib/protocol/json-numbers.js';
+
+const isKept = (json: string): boolean => withoutInexact(json) === json;
+
+t.test('when a double keeps an integer with all its digits, then it stays', async (t) => {
+  for (const text of [
+    '0',
+    '9007199254740991',
+    '-9007199254740992',
+    '1e22',
+    '100000000000000000000',
+    '0.1234567890123456789',
+    '1.5e300',
+    '"9007199254740993"',
+    '{"a\\"9007199254740993":1}',
+  ])
+    t.ok(isKept(text), text);
+});
+
+t.test('when it does not, then it is replaced by what is read as Infinity', async (t) => {
+  for (const text of ['9007199254740993', '-9007199254740993', '1152921504606846976'])
+    t.equal(JSON.parse(withoutInexact(text)), Infinity, text);
+  t.same(JSON.parse(withoutInexact('{"a":[9007199254740993,1,"9007199254740993"]}')), {
+    a: [Infinity, 1, '9007199254740993'],
+  });
+});
+
+t.test('when any integer is written, then it stays just where it comes out the same', async (t) => {
+  fc.assert(
+    fc.property(fc.bigInt({ min: -(2n ** 69n), max: 2n ** 69n }), (integer) => {
+      const text = String(integer);
+      return isKept(text) === (JSON.stringify(JSON.parse(text)) === text);
+    }),
+  );
+  t.pass('for any integer of 69 bits');
+});
