@@ -169,9 +169,9 @@ export const oneIdClient = (deps: OneIdClientDeps): OneIdClient => {
 
   const beAbsent = (): void => {
     absence = undefined;
-    const all = broughtIds();
-    const [one] = all;
-    if (ids !== 'one' || one === undefined || one.ms === 0) return;
+    // an id of no epoch is none: with it the other one is alone
+    const [one, other] = broughtIds().filter(({ tag }) => tag !== NO_EPOCH);
+    if (one === undefined || other !== undefined) return;
     const isLong = clock.wall() - one.ms >= LONG_MS;
     // who is sent again what they were is remembered too
     if (!isLong && absences.since.length === 0) return;
