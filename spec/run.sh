@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# What `npm test` runs: types, lint, format, layers, dead code, then the specs. With arguments only these specs, or
-# whatever tap takes: `npm test -- spec/config/index.spec.ts`. The last line counts what tap counted.
+# What `npm test` runs: types, lint, format, layers, dead code, the package (not with --fast), then the specs. With
+# arguments only these specs, or whatever tap takes: `npm test -- spec/config/index.spec.ts`. The last line counts what
+# tap counted.
 set -u -o pipefail
 cd "$(dirname "$0")/.." || exit 1
 export PATH="$PWD/node_modules/.bin:$PATH" FORCE_COLOR=0
@@ -50,6 +51,7 @@ if [ $# -eq 0 ]; then
   check 'format' biome ci --colors=off .
   check 'layers' depcruise --no-progress lib spec
   check 'dead code' knip --no-progress --no-config-hints
+  if [ "$fast" = no ]; then check 'package' npm run --silent lint:package; fi
 fi
 
 if [ "$fast" = yes ]; then
