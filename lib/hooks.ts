@@ -10,7 +10,7 @@ import {
   from,
   isObservable,
   map,
-  Observable,
+  type Observable,
   of,
   take,
   throwError,

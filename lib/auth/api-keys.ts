@@ -1,9 +1,13 @@
-/** Keys of other programs, `X-API-Key`. */
+/** API keys of other programs: the header `X-API-Key`. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 
 const digestOf = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-/** Whether a key is one of these. Takes as long for any text of a length: all are compared, by digests, to the end. */
+/**
+ * Whether a text is one of these keys. The digests of all keys are compared to the end: so the time does not
+ * show
+ * how much of a key was right.
+ */
 export const knownKeys = (keys: readonly string[]): ((key: string) => boolean) => {
   const digests = keys.map(digestOf);
   return (key) => {

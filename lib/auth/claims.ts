@@ -1,6 +1,7 @@
 /**
- * What a token says once its signature is known to be good (contract section 7). What is required is required, and a
- * claim that cannot be understood denies: nobody gets a right by a slip of whoever made the token.
+ * The claims of a token whose signature is valid (docs/protocol.md, section 2.2). A required claim must be
+ * there.
+ * A claim that is malformed makes the token invalid: a mistake in a token never gives a right.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import * as t from 'io-ts';
@@ -9,19 +10,22 @@ import { looksEmpty, looksReserved } from './reserved-names.js';
 import { type JsonFault, strictJson } from './strict-json.js';
 
 export interface Expected {
-  /** Empty: any. */
+  /** Empty: any issuer. */
   readonly issuer: string;
   readonly audience: string;
   /** Unix ms. */
   readonly now: number;
-  /** Whether somebody will ask for the claims: they are some 0.5 kB a connection. */
+  /** Whether hooks ask for the claims, which cost about 0.5 kB a connection. */
   readonly keepClaims?: boolean;
 }
 
-/** How far apart the clocks of whoever makes tokens and ours may be. A token ends when it says so, to the millisecond. */
+/**
+ * How far the clock of the issuer may be ahead of this pod's. `exp` has no such tolerance: it counts to the
+ * millisecond.
+ */
 const LEEWAY_MS = 30_000;
 
-/** Signed bytes → who it is. */
+/** The identity in the signed bytes of a token. */
 export const identityIn = (
   payload: Uint8Array,
   { issuer, audience, now, keepClaims = false }: Expected,
@@ -52,7 +56,11 @@ const claim = <A>(expected: string, is: (value: unknown) => value is A): t.Type<
     t.identity,
   );
 
-/** The end of the year 9999. Milliseconds of today are beyond it: as seconds they would be a token for 50,000 years. */
+/**
+ * The end of the year 9999. A time in milliseconds lies beyond it; read as seconds, the token would be valid
+ * for
+ * 50,000 years.
+ */
 const LAST_SECOND = 253_402_300_799;
 
 const isFiniteNumber = (value: unknown): value is number =>
@@ -76,20 +84,20 @@ const numericDate = (name: string): t.Type<number> =>
   );
 
 const MAX_SUBJECT = 255;
-/** C0, DEL, C1, line ends of Unicode, halves of pairs. */
+/** Control characters (C0, DEL, C1), Unicode line ends, and lone surrogates. */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\u2028\u2029]/u;
 const Subject = claim(
   `sub: 1 to ${MAX_SUBJECT} characters without control characters, and nothing that looks like server or api`,
   (value): value is string =>
     typeof value === 'string' &&
-    // characters, whatever they take
+    // counted in code points
     Array.from(value).length <= MAX_SUBJECT &&
     !UNPRINTABLE.test(value) &&
     !looksEmpty(value) &&
     !looksReserved(value),
 );
 
-/** One that no room is called by allows none, which takes nothing from the others. */
+/** A pattern that matches no valid room name is harmless: it grants nothing. */
 const isPattern = (value: unknown): boolean =>
   typeof value === 'string' && !value.slice(0, -1).includes('*');
 
@@ -151,7 +159,7 @@ const CLAIMS_FAULTS: Readonly<Record<JsonFault, string>> = {
   NameTwice: 'claims: each name once, inside of objects too',
 };
 
-/** What the innermost codec that refused takes: its own words, else its name. */
+/** What the innermost codec that failed expects: its own message, else its name. */
 const expectedBy = ([first]: t.Errors): string =>
   first?.message ?? first?.context.at(-1)?.type.name ?? 'claims: an object';
 
@@ -162,7 +170,7 @@ const ADMIN: Rights = { ...ALL, admin: true };
 
 const rightsOf = (rooms: Claims['rooms'], scope: string | undefined): Rights => {
   const admin = scope?.split(' ').includes('admin') === true;
-  // most tokens say nothing of rooms: one object for all of them
+  // most tokens have no claim `rooms`: they share one object
   if (rooms === undefined) return admin ? ADMIN : ALL;
   const join = roomsOf(rooms.join);
   const publish = rooms.publish === undefined ? join : roomsOf(rooms.publish);

@@ -1,9 +1,14 @@
 /**
- * Where a request comes from: the socket's peer, or, where the peer is a trusted proxy, the last address in `X-Forwarded-For` that
- * is no trusted proxy. A client may have written everything left of that address itself.
+ * The address of the client of a request. It is the address of the socket's peer. When the peer is a trusted
+ * proxy,
+ * it is the last address in `X-Forwarded-For` that is not a trusted proxy: the client may have written
+ * everything
+ * to the left of that address.
  *
- * ipaddr.js reads and compares addresses. The walk is our own: `@fastify/proxy-addr` answers with a hop that is no address
- * (`unknown`) as it stands there, takes no port behind an address, and throws at a block of /0.
+ * ipaddr.js parses and compares addresses. The walk through the header is our own, as `@fastify/proxy-addr`
+ * returns
+ * a hop that is no address (`unknown`) unchanged, refuses an address with a port, and throws at a block of
+ * /0.
  */
 import ipaddr from 'ipaddr.js';
 import type { IncomingMessage } from 'node:http';
@@ -12,7 +17,7 @@ import { type Address, isIn } from '../config/networks.js';
 
 type Request = Pick<IncomingMessage, 'headersDistinct'>;
 
-/** `networks` are addresses or blocks: `TRUSTED_PROXIES`. */
+/** `networks`: the addresses and blocks of `TRUSTED_PROXIES`. */
 export const clientAddress = (
   networks: readonly string[],
 ): ((request: Request, peer: string) => string) => {
@@ -25,7 +30,7 @@ export const clientAddress = (
     let at = own;
     for (const hop of hops.reverse()) {
       const address = addressIn(hop.trim());
-      // no trusted proxy writes something else than an address: the walk ends
+      // a trusted proxy writes nothing but addresses, so the walk ends here
       if (address === undefined) break;
       at = address;
       if (!isProxy(address)) break;
@@ -36,7 +41,11 @@ export const clientAddress = (
 
 const WITH_PORT = /^(?:\[([^\]]+)\]|([^:]+))(?::\d+)?$/;
 
-/** The address without port and zone, IPv4 as such where IPv6 wraps it. `isIP` first: ipaddr.js takes `10.1` and `0x7f.1`, too. */
+/**
+ * The address without port and zone; an IPv4 address that is wrapped in IPv6 becomes plain IPv4. `isIP` comes
+ * first,
+ * as ipaddr.js accepts `10.1` and `0x7f.1` too.
+ */
 const addressIn = (text: string): Address | undefined => {
   const [, bracketed, bare] = WITH_PORT.exec(text) ?? [];
   const address = bracketed ?? bare ?? text;
@@ -45,7 +54,7 @@ const addressIn = (text: string): Address | undefined => {
   return ipaddr.isValid(withoutZone) ? ipaddr.process(withoutZone) : undefined;
 };
 
-/** Whoever has an IPv6 address has 2⁶⁴ of them: they count as one. */
+/** A client with IPv6 usually has a /64 block, 2⁶⁴ addresses: the block counts as one client. */
 const groupOf = (address: Address): string =>
   address instanceof ipaddr.IPv4
     ? address.toString()

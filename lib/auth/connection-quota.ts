@@ -1,6 +1,10 @@
-/** At most so many of the same name at once: connections of a user, of an address. */
+/** A limit on the connections with the same name: of one user, or of one address. */
 
-/** Takes a place and gives back how to leave it, which may be called twice; `undefined` where none is left. */
+/**
+ * Counts one connection of this name and returns how to release it, which may be called twice. `undefined`:
+ * the
+ * limit is reached.
+ */
 export type ConnectionQuota = (name: string) => (() => void) | undefined;
 
 export const connectionQuota = (most: number): ConnectionQuota => {

@@ -1,18 +1,25 @@
 /**
- * Which credentials a request bears (contract section 7): `Authorization: Bearer`, `?token=`, the subprotocol
- * `bearer.TOKEN`, and `X-API-Key`. A token that comes twice is one; two that differ are refused, as nobody could say who is meant.
+ * The credentials of a request (docs/protocol.md, section 2.1): `Authorization: Bearer`, `?token=`, the
+ * subprotocol
+ * `bearer.TOKEN`, and `X-API-Key`. The same token in two places counts once. Two different tokens are
+ * refused, as
+ * either could be the one that is meant.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import type { IncomingMessage } from 'node:http';
 import { type Observable, of } from 'rxjs';
 import type { Auth, Credentials, Denial, Identity } from './index.js';
 
-/** What stands before the token among the offered subprotocols: browsers can set no header. */
+/** The prefix of a token among the offered subprotocols: a browser cannot set headers of a WebSocket. */
 export const SUBPROTOCOL = 'bearer.';
 
 type Request = Pick<IncomingMessage, 'headersDistinct' | 'url'>;
 
-/** Who a request comes from. Emits once, at once where nobody is asked. Of fastify's requests it is `request.raw`. */
+/**
+ * The identity behind a request. Emits once, and at once when authentication is off. For a request of Fastify
+ * pass
+ * `request.raw`.
+ */
 export const identityOf = (
   access: Auth,
   request: Request,
@@ -37,7 +44,10 @@ export const credentialsOf = (request: Request): E.Either<Denial, Credentials> =
   return E.right({ token, apiKey });
 };
 
-/** RFC 6750 §2.1, the scheme in any case (RFC 9110 §11.1). Another scheme may be a proxy's, and is none of ours. */
+/**
+ * RFC 6750 §2.1, the scheme in any case (RFC 9110 §11.1). Another scheme may be meant for a proxy, so it is
+ * ignored.
+ */
 const bearerOf = (authorization: string): readonly string[] => {
   const [scheme = ''] = authorization.split(' ', 1);
   return scheme.toLowerCase() === 'bearer' ? [authorization.slice(scheme.length).trim()] : [];
@@ -50,7 +60,7 @@ const inQuery = (url: string): readonly string[] => {
     : new URLSearchParams(url.slice(cut + 1)).getAll('token').filter((token) => !isAbsent(token));
 };
 
-/** As clients write it that have none. */
+/** What clients write that have no token. */
 const isAbsent = (token: string): boolean =>
   token === '' || token === 'undefined' || token === 'null';
 

@@ -1,15 +1,17 @@
 /**
- * When tokens end: one timer for all of a pod's, however many wait, set to the next of them. It looks at the wall clock at
- * least every ten seconds, as tokens end by that, and it may be set; so no timer is longer than Node can have (2³¹ ms), either.
- * To look is to go through all: 10,000 take 0.1 ms, 50 times a second at the very most.
+ * One timer for all tokens of a pod, set to the next token that expires. It checks the wall clock at least
+ * every
+ * ten seconds: tokens expire by that clock, and the clock may be set. So no timer exceeds Node's limit of 2³¹
+ * ms
+ * either. A check goes through all tokens: 10,000 take 0.1 ms, at most 50 times a second.
  */
 import type { Subscription } from 'rxjs';
 import type { Clock } from '../clock.js';
 
-/** Somebody who waits for a Unix ms. */
+/** Waits for a time in Unix ms. */
 export interface Waiter {
   readonly at: number;
-  /** It has come; whoever waits for another enters again. */
+  /** The time has come. A waiter that waits for another time enters again. */
   onExpiry(): void;
 }
 

@@ -1,4 +1,4 @@
-/** Which access a configuration asks for. */
+/** The authentication that a configuration asks for. */
 import { getOrElse, isLeft, right } from 'fp-ts/lib/Either.js';
 import { type Observable, of, tap } from 'rxjs';
 import type { Clock } from '../clock.js';
@@ -13,9 +13,9 @@ export interface AuthDeps {
   readonly config: Config;
   readonly clock: Clock;
   readonly emit: (event: AuthEvent) => void;
-  /** Whether somebody will ask for claims. */
+  /** Whether hooks ask for the claims. */
   readonly keepClaims: boolean;
-  /** Whatever it does ends then. */
+  /** Emits when the app ends: running requests end then. */
   readonly ended$: Observable<unknown>;
 }
 
@@ -26,7 +26,7 @@ export const authOf = ({ config, clock, emit, keepClaims, ended$ }: AuthDeps): A
     config,
     clock,
     keepClaims,
-    // the configuration is checked: what cannot be read has stopped the start
+    // the configuration is checked before: a key that cannot be read has stopped the start
     publicKeys: getOrElse(() => NONE)(publicKeysOf(jwtPublicKey)),
     published:
       url === ''
@@ -52,7 +52,7 @@ export const authOf = ({ config, clock, emit, keepClaims, ended$ }: AuthDeps): A
 
 const NONE: readonly PublicKey[] = [];
 
-/** Everybody is nobody in particular, and may do all that sockets and routes offer. */
+/** The identity of every client when authentication is off: it may do all that sockets and routes offer. */
 export const ANONYMOUS: Identity = {
   userId: null,
   rights: { join: 'all', publish: 'all', global: true, admin: true },

@@ -1,6 +1,7 @@
 /**
- * A text from a URL that the configuration names. It follows no redirect, reads a bounded answer, and leaves no socket
- * behind: `fetch` would keep one for the next time.
+ * Reads a text from a URL of the configuration. It follows no redirect, bounds the answer, and closes the
+ * socket:
+ * `fetch` would keep it open.
  */
 import { get as getPlain } from 'node:http';
 import { get as getTls } from 'node:https';
@@ -8,7 +9,7 @@ import { Observable } from 'rxjs';
 
 const MAX_BYTES = 262_144;
 
-/** Emits once, or errors with what was expected. Unsubscribing cuts it. */
+/** Emits once, or errors with what was expected. Unsubscribing aborts the request. */
 export const httpGet = (url: string): Observable<string> =>
   new Observable<string>((subscriber) => {
     const get = url.startsWith('https:') ? getTls : getPlain;

@@ -1,11 +1,13 @@
 /**
- * Who somebody is and what they may do. Sockets and HTTP routes ask the same way:
+ * Who a client is and what it may do. Sockets and HTTP routes ask in the same way:
  *
  *   request ──credentialsOf──► Credentials ──authenticate──► Identity ──mayJoin, mayPublish, admin──► yes or no
  *
- * Refusals are values with a closed set of tags. `problemOf` and `refusalOf` are their texts over HTTP and on a socket, in one text for all
- * tokens that are not good: why one is not helps whoever guesses at them. The operator reads it in the log. No token, key or claim's
- * value stands in either.
+ * A refusal is a value with a closed set of tags. `problemOf` gives its text over HTTP, `refusalOf` its text
+ * on a
+ * socket. All invalid tokens get the same text, as the reason would help an attacker. The operator reads the
+ * reason
+ * in the log. Neither text nor log contains a token, a key or the value of a claim.
  */
 import type { Either } from 'fp-ts/lib/Either.js';
 import type { Observable } from 'rxjs';
@@ -13,86 +15,90 @@ import type { Refusal } from '../protocol/system-event.js';
 import { GLOBAL, type Room } from '../protocol/position.js';
 import { type Problem, problem } from '../protocol/problem.js';
 
-/** Which rooms: all, or those that one of the patterns names. A pattern is a name, or a prefix with one `*` behind it. */
+/**
+ * Rooms: all of them, or those that match a pattern. A pattern is a name, or a prefix with `*` at its end.
+ */
 export type Rooms = 'all' | readonly string[];
 
 export interface Rights {
   readonly join: Rooms;
   readonly publish: Rooms;
-  /** Whether the global log takes what they say. Everybody hears it. */
+  /** Whether they may publish to the global log, so to every connection. */
   readonly global: boolean;
-  /** Whether they may publish over HTTP and disconnect others. */
+  /** Whether they may publish over HTTP and disconnect other clients. */
   readonly admin: boolean;
 }
 
-/** A token's claims by name, as they stand in it. */
+/** The claims of a token by name, unchanged. */
 export type Claims = Readonly<Record<string, unknown>>;
 
 export interface Identity {
-  /** The token's `sub`; null for whoever came without a token. */
+  /** The token's `sub`; null without a token. */
   readonly userId: string | null;
   readonly rights: Rights;
-  /** An API key came too: it gives the rights, and never ends. */
+  /** The request also had an API key. The rights are the key's, and they do not expire. */
   readonly byKey?: true;
-  /** What the token says, all of it; kept for hooks alone. */
+  /** All claims of the token. Kept only when hooks are set. */
   readonly claims?: Claims;
-  /** Unix ms at which the token ends; undefined where nothing ends. */
+  /** When the token expires, in Unix ms; undefined: never. */
   readonly expiresAt: number | undefined;
 }
 
-/** What a request bears. Each at most once: two that differ are refused before. */
+/** The credentials of a request. A request with two different tokens or keys was refused before. */
 export interface Credentials {
   readonly token?: string | undefined;
   readonly apiKey?: string | undefined;
 }
 
-/** Why credentials were not taken; `_tag` says which. No token or key stands in it. */
+/** Why credentials were refused. Contains no token and no key. */
 export type Denial =
-  /** Neither a token nor a key came. */
+  /** Neither a token nor a key was sent. */
   | { readonly _tag: 'Missing' }
-  /** Two tokens, or two keys, that are not the same. */
+  /** Two different tokens, or two different keys, were sent. */
   | { readonly _tag: 'Ambiguous'; readonly what: 'token' | 'X-API-Key' }
-  /** No token at all, or one that is longer than 4 KB. */
+  /** The text is no token, or is longer than 4 KB. */
   | { readonly _tag: 'Malformed'; readonly expected: string }
-  /** Not signed with a key that is known here, in the way that this key signs. */
+  /** No known key has signed the token with the algorithm of that key. */
   | { readonly _tag: 'Untrusted' }
   | { readonly _tag: 'Expired' }
-  /** It begins, or was made, in the future. */
+  /** `nbf` or `iat` is in the future. */
   | { readonly _tag: 'NotYetValid' }
-  /** A claim is missing, of the wrong kind, or for somebody else. */
+  /** A claim is missing, is malformed, or names another issuer or audience. */
   | { readonly _tag: 'InvalidClaim'; readonly expected: string }
-  /** Good, but another user's than the one that it was to take the place of. */
+  /** The token is valid, but belongs to another user than the token that it should replace. */
   | { readonly _tag: 'WrongUser' }
-  /** An API key that nobody gave out. */
+  /** No such API key is configured. */
   | { readonly _tag: 'UnknownKey' }
-  /** The keys cannot be had now: nobody can say whether the token is good. */
+  /** The public keys cannot be read right now, so no token can be verified. */
   | { readonly _tag: 'Unavailable' };
 
 /** What happens in authentication, for logs and metrics. */
 export type AuthEvent =
-  /** A token or a key was not taken, or none came: why is said here, and to nobody who brings one. */
+  /** A token or a key was refused, or none was sent. The event has the reason; the client is not told it. */
   | { readonly _tag: 'Denied'; readonly denial: Denial }
-  /** The keys behind `JWT_JWKS_URL` could not be had. */
+  /** The keys behind `JWT_JWKS_URL` could not be read. */
   | { readonly _tag: 'KeysUnavailable'; readonly detail: string }
-  /** Some of them are not used, as whoever sees them can make tokens; or none can be. */
+  /**
+   * Some of these keys are not used: whoever can read them could sign tokens. Or the keys came by plain HTTP.
+   */
   | { readonly _tag: 'KeysUnsafe'; readonly detail: string };
 
 export interface Auth {
-  /** Whether anybody is asked for anything. When not, `authenticate` answers at once. */
+  /** Whether clients need credentials. When they do not, `authenticate` answers at once. */
   readonly enabled: boolean;
   /** Emits once and never errors. */
   authenticate(credentials: Credentials): Observable<Either<Denial, Identity>>;
 }
 
-/** Who somebody is by another token of the same user: what a key has given stays. */
+/** The identity after `refresh`, by a new token of the same user. Rights that an API key gave stay. */
 export const renewed = ({ byKey, rights }: Identity, by: Identity): Identity =>
   byKey === undefined ? by : { ...by, byKey, rights };
 
-/** Whether they may be in the room. Everybody is in the global log. */
+/** Whether the room may be joined. Every connection is in the global log. */
 export const mayJoin = ({ join }: Rights, room: Room): boolean =>
   room === GLOBAL || includes(join, room);
 
-/** Whether they may speak in the room, or to everybody. */
+/** Whether messages may be published to the room, or to everyone. */
 export const mayPublish = ({ publish, global }: Rights, room: Room): boolean =>
   room === GLOBAL ? global : includes(publish, room);
 
@@ -102,7 +108,7 @@ const includes = (rooms: Rooms, room: Room): boolean =>
     pattern.endsWith('*') ? room.startsWith(pattern.slice(0, -1)) : pattern === room,
   );
 
-/** A denial over HTTP. */
+/** The answer to a denial over HTTP. */
 export const problemOf = (denial: Denial): Problem => {
   switch (denial._tag) {
     case 'Ambiguous':
@@ -120,16 +126,16 @@ const UNAUTHORIZED = problem(401, 'token: send a valid token, or an API key in X
 const KEYLESS = 'token: cannot be verified right now, as the key server did not answer; retry';
 const UNJUDGED = problem(503, KEYLESS, { 'Retry-After': '1' });
 
-/** 403: the token is good, but not for this room. */
+/** 403: the token is valid, but does not allow this room. */
 export const ROOM_FORBIDDEN = problem(403, 'room: the token does not allow this room');
 
-/** 403: the token is good, but its bearer is no operator. */
+/** 403: the token is valid, but has no admin rights. */
 export const ADMIN_NEEDED = problem(
   403,
   'token: send an API key in X-API-Key, or a token whose scope contains admin',
 );
 
-/** A denial on a socket: of the token that `refresh` brought. */
+/** The answer to a denial on a socket: `refresh` brought an invalid token. */
 export const refusalOf = ({ _tag }: Denial, ref: string | undefined): Refusal =>
   _tag === 'Unavailable'
     ? { code: 'unavailable', text: `data.${KEYLESS}`, ref }

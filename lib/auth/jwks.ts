@@ -1,13 +1,14 @@
 /**
- * The keys behind `JWT_JWKS_URL`. They are read when the first token comes, and again
+ * The public keys behind `JWT_JWKS_URL`. They are read when the first token comes, and read again
  *
  *   - when they are ten minutes old,
- *   - when a token names a key that is not among them: at most once a minute, else anybody could make us ask all day,
- *   - while there are none, a second after a failure.
+ *   - when a token names an unknown key: at most once a minute, so that clients cannot cause endless requests,
+ *   - while there are no keys, a second after a failure.
  *
- * Without their server, keys that were had once serve for an hour.
+ * When the key server does not answer, the keys that were read last are used for up to an hour.
  *
- * Whoever cannot be judged is told so (503), not that the token is bad: clients would throw it away.
+ * A token that cannot be verified is answered with 503, not with 401: a client throws away a token that is
+ * refused.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import {
@@ -32,13 +33,16 @@ export interface JwksDeps {
   readonly ended$: Observable<unknown>;
   /** Reads the JWKS. */
   readonly read: () => Observable<string>;
-  /** Told why it could not be had, on one line. */
+  /** Called with the reason, on one line, when the keys could not be read. */
   readonly failed: (detail: string) => void;
-  /** Told of keys that are not used and ought not to be there; once, until it is something else. */
+  /**
+   * Called when the set has keys that must not be there and are not used. Called again only when the remark
+   * changes.
+   */
   readonly remarked: (detail: string) => void;
 }
 
-/** Those that may have signed a token: emits once. */
+/** The keys that may have signed a token. Emits once. */
 export type KeySource = (
   wanted: Pick<PublicKey, 'alg' | 'kid'>,
 ) => Observable<E.Either<Denial, readonly PublicKey[]>>;
@@ -52,17 +56,17 @@ const READ_MS = 5_000;
 export const remoteJwks = ({ clock, ended$, read, failed, remarked }: JwksDeps): KeySource => {
   const { scheduler } = clock;
   let keys: readonly PublicKey[] = [];
-  /** When they were had, and when they were last asked for. */
+  /** When the keys were read, and when they were last asked for. */
   let hadAt = Number.NEGATIVE_INFINITY;
   let askedAt = Number.NEGATIVE_INFINITY;
   let lastFailed = false;
   let remark: string | undefined;
-  /** The one under way. */
+  /** The request that is running. */
   let renewal$: Observable<unknown> | undefined;
 
   const age = (): number => scheduler.now() - hadAt;
 
-  /** One for all who wait. Emits once, when it is over. */
+  /** One request for all that wait. Emits once, when the request has ended. */
   const renewed = (): Observable<unknown> => {
     if (renewal$ !== undefined) return renewal$;
     askedAt = scheduler.now();
@@ -84,7 +88,7 @@ export const remoteJwks = ({ clock, ended$, read, failed, remarked }: JwksDeps):
       }),
       takeUntil(ended$),
       defaultIfEmpty(undefined),
-      // not by reference count: it goes on when they go
+      // no reference count: the request goes on when all that wait have unsubscribed
       shareReplay({ bufferSize: 1, refCount: false }),
     );
     return renewal$;
@@ -107,7 +111,11 @@ export const remoteJwks = ({ clock, ended$, read, failed, remarked }: JwksDeps):
     });
 };
 
-/** A token that names no key may be any's, a key without a name anybody's. */
+/**
+ * The candidates: a token without `kid` may be signed by any key of its algorithm, and a key without `kid`
+ * may have
+ * signed any token.
+ */
 export const keysFor = (
   { alg, kid }: Pick<PublicKey, 'alg' | 'kid'>,
   keys: readonly PublicKey[],

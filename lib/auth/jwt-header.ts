@@ -1,6 +1,7 @@
 /**
- * A token before anybody believes it: its size, its form and its header (RFC 7515). What a header may say is which key and
- * which of four algorithms; whatever else it names (`jku`, `jwk`, `x5u`) nobody follows.
+ * A token before its signature is checked: size, form and header (RFC 7515). The header selects a key by
+ * `kid` and
+ * one of four algorithms. Whatever else a header names (`jku`, `jwk`, `x5u`) is ignored.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import * as t from 'io-ts';
@@ -15,9 +16,12 @@ export interface UnverifiedJwt {
 
 export type Algorithm = 'HS256' | 'RS256' | 'ES256' | 'EdDSA';
 
-/** Contract section 7. */
+/** docs/protocol.md, section 2.2. */
 const MAX_BYTES = 4_096;
-/** Three parts in base64url, none of them empty: an encrypted token has five, an unsigned one no third. */
+/**
+ * Three parts in base64url, none of them empty. An encrypted token has five parts, and an unsigned one has an
+ * empty third part.
+ */
 const FORM = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 const Header = t.intersection([t.type({ alg: t.string }), t.partial({ kid: t.string })]);
@@ -25,15 +29,17 @@ const Header = t.intersection([t.type({ alg: t.string }), t.partial({ kid: t.str
 export const unverifiedJwt = (text: string): E.Either<Denial, UnverifiedJwt> => {
   if (text.length > MAX_BYTES) return malformed(`at most ${MAX_BYTES} bytes`);
   if (!FORM.test(text)) return malformed('a signed JWT: three parts in base64url');
-  // bits that say nothing: with them one token would have many texts (RFC 4648 §3.5)
+  // unused bits must be zero: else one token could be written as many different texts (RFC 4648 §3.5)
   if (!text.split('.').every(isCanonical)) return malformed('base64url whose unused bits are zero');
   const json = strictJson(Buffer.from(text.slice(0, text.indexOf('.')), 'base64url'));
   if (E.isLeft(json)) return malformed(HEADER_FAULTS[json.left]);
   const header = json.right;
   if (!Header.is(header)) return malformed(HEADER_FAULTS.NotJson);
-  // RFC 7515 §4.1.11: what is critical must be understood, and we understand none
+  // RFC 7515 §4.1.11: a critical extension must be understood, and none is supported here
   if (Object.hasOwn(header, 'crit')) return malformed('a header without crit');
-  // RFC 7797 §7: no JWT has it false. A reader that knows the name would check other bytes than one that does not
+  // RFC 7797 §7: no JWT has `b64: false`. A reader that knows the name would verify other bytes than a reader
+  // that
+  // does not
   if (Object.hasOwn(header, 'b64')) return malformed('a header without b64');
   const alg = ALGORITHMS.find((known) => known === header.alg);
   return alg === undefined

@@ -1,5 +1,5 @@
 /**
- * Authentication by token and by key:
+ * Authentication by token and by API key:
  *
  *   text ─unverifiedJwt─► header ─► the keys of its algorithm ─jose─► payload ─identityIn─► Identity
  *
@@ -22,9 +22,9 @@ import { type UnverifiedJwt, unverifiedJwt } from './jwt-header.js';
 export interface JwtVerifierDeps {
   readonly config: Config;
   readonly clock: Clock;
-  /** Those of `JWT_PUBLIC_KEY`. */
+  /** The keys of `JWT_PUBLIC_KEY`. */
   readonly publicKeys: readonly PublicKey[];
-  /** Those of `JWT_JWKS_URL`. */
+  /** The keys of `JWT_JWKS_URL`. */
   readonly published: KeySource | undefined;
   /** Whether identities keep their claims. */
   readonly keepClaims?: boolean;
@@ -88,14 +88,14 @@ export const jwtVerifier = ({
   };
 };
 
-/** Whoever has an API key and no token. */
+/** A request with an API key and no token. */
 const PROGRAM: Identity = {
   userId: null,
   rights: { join: 'all', publish: 'all', global: true, admin: true },
   expiresAt: undefined,
 };
 
-/** A program that speaks for a user: the user's name, the program's rights. */
+/** A program that acts for a user: the name of the user, the rights of the program. */
 const asAdmin = (identity: Identity): Identity => ({
   ...identity,
   rights: PROGRAM.rights,

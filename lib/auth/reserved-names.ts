@@ -1,17 +1,22 @@
 /**
- * The names under which no user speaks: `from` is `server` for the server's own messages and `api` for those of
- * programs. A user id that a reader may take for one of them is refused too: people do not compare code points.
+ * Names that no user may have. `from` is `server` for messages of the server itself and `api` for those of
+ * programs.
+ * A user id that looks like one of them to a reader is refused too.
  */
 
 const RESERVED: ReadonlySet<string> = new Set(['server', 'api']);
 
-/** Whether a name is reserved or looks so, by case, width, accents, invisible characters or letters of other scripts. */
+/**
+ * Whether a name is reserved or looks reserved: by case, width, accents, invisible characters, or letters of
+ * other
+ * scripts.
+ */
 export const looksReserved = (name: string): boolean => RESERVED.has(skeletonOf(name));
 
-/** White space, what has no width, controls of direction, and marks upon letters. */
+/** White space, characters without width, direction controls, and combining marks. */
 const UNSEEN = /[\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cf}\p{M}]/gu;
 
-/** Whether nobody would see anything of a name. */
+/** Whether a name has no visible character. */
 export const looksEmpty = (name: string): boolean => seenOf(name) === '';
 
 const seenOf = (name: string): string => name.normalize('NFKD').replaceAll(UNSEEN, '');
@@ -20,8 +25,11 @@ const skeletonOf = (name: string): string =>
   Array.from(seenOf(name).toLowerCase(), latinOf).join('');
 
 /**
- * Small letters that look like those of the reserved names (Unicode TS 39, `confusables.txt`): Cyrillic, Greek, Coptic,
- * Armenian, Cherokee, Lisu, Tifinagh, and Latin ones that NFKD leaves. It is by hand: no package of that table is kept.
+ * Lower case letters that look like those of the reserved names (Unicode TS 39, `confusables.txt`): Cyrillic,
+ * Greek,
+ * Coptic, Armenian, Cherokee, Lisu, Tifinagh, and Latin letters that NFKD leaves as they are. Written by
+ * hand, as no
+ * maintained package has that table.
  */
 const LOOKALIKES: Readonly<Record<string, string>> = {
   a: '\u0251\u03b1\u0430\u1d00\u237a\u2c81\uab7a\ua4ee',

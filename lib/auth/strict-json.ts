@@ -1,6 +1,9 @@
 /**
- * JSON of a token. RFC 8259 leaves to the reader which of two equal names counts: a proxy and this service could judge
- * different claims. A text in which any object has a name twice is refused, at any depth and with any escapes.
+ * JSON of a token. RFC 8259 does not say which of two equal names in an object counts: a proxy and this
+ * service
+ * could read different claims. So a text with an equal name twice in an object is refused, at any depth and
+ * with any
+ * escapes.
  */
 import * as E from 'fp-ts/lib/Either.js';
 
@@ -21,7 +24,7 @@ export const strictJson = (bytes: Uint8Array): E.Either<JsonFault, unknown> =>
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Strings, and the brackets around them: of valid JSON nothing else says at which depth a name stands. */
+/** Strings and brackets: in valid JSON they are enough to know at which depth a name stands. */
 const PIECE = /("(?:[^"\\]|\\.)*")(\s*:)?|[{}[\]]/gs;
 
 /** Whether an object of valid JSON has a name twice. */

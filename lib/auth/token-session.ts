@@ -1,12 +1,13 @@
 /**
- * What a connection may do, from its first moment to its token's last, as one stream:
+ * What a connection may do, from its start to the end of its token, as one stream:
  *
- *   token at the door ──┐
- *   `refresh`ed ones ───┴─► Holds ── 30 s before its end ──► Expiring ── its end ──► Ended
- *   operator's word ────────── at any time ────────────────────────────────────────► Revoked
+ *   token of the handshake ──┐
+ *   tokens of `refresh` ─────┴─► Valid ── 30 s before it expires ──► Expiring ── it expires ──► Expired
+ *   an operator's disconnect ──────── at any time ─────────────────────────────────────────────► Revoked
  *
- * Each token that comes takes the place of the one before, and its end with it. It is one hand-written source: as a chain of
- * operators it took 6.7 kB a connection.
+ * A new token replaces the one before, with its expiry. It is one hand-written Observable: as a chain of
+ * operators
+ * it took 6.7 kB a connection.
  */
 import { Observable, type Subscriber } from 'rxjs';
 import type { ExpiryTimer, Waiter } from './expiry-timer.js';
@@ -18,10 +19,10 @@ export type AuthState =
   | { readonly _tag: 'Expired' }
   | { readonly _tag: 'Revoked' };
 
-/** Contract section 1. */
+/** `token_expiring`: docs/protocol.md, section 2.4. */
 const NOTICE_MS = 30_000;
 const ENDED: AuthState = { _tag: 'Expired' };
-/** What an operator's word makes of any rights, of a token's and of none. */
+/** An operator has disconnected the connection: it has no rights any more, with or without a token. */
 export const REVOKED: AuthState = { _tag: 'Revoked' };
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -35,7 +36,7 @@ export class TokenSession implements Waiter {
     private readonly expiries: ExpiryTimer,
   ) {}
 
-  /** Of one subscriber. Completes when the token has ended or was taken, and never errors. */
+  /** For one subscriber. Completes when the token has expired or was revoked, and never errors. */
   get state$(): Observable<AuthState> {
     return new Observable<AuthState>((subscriber) => {
       this.subscriber = subscriber;
@@ -44,7 +45,7 @@ export class TokenSession implements Waiter {
     });
   }
 
-  /** Another token of the same user. */
+  /** Replaces the token by another one of the same user. */
   renew(identity: Identity): void {
     this.identity = identity;
     this.notified = false;
@@ -63,7 +64,7 @@ export class TokenSession implements Waiter {
     this.waitFor(expiresAt);
   }
 
-  /** An operator's word. */
+  /** An operator disconnects the connection. */
   revoke(): void {
     this.finish(REVOKED);
   }
@@ -75,7 +76,7 @@ export class TokenSession implements Waiter {
   }
 
   private waitFor(at: number): void {
-    // it may have ended by what it was told
+    // the subscriber may have unsubscribed while it handled the state
     if (this.subscriber === undefined) return;
     this.at = at;
     this.expiries.enter(this);
