@@ -28,7 +28,7 @@ import type { RedisClientOptions } from './options.js';
 import type { Reason } from './reasons.js';
 import { redisConnections } from './connection.js';
 
-/** What a session can do once it is ready. */
+/** What a session can do when it is ready. */
 export interface Session {
   readonly run: Run;
   readonly fields: Fields;
@@ -36,7 +36,7 @@ export interface Session {
   readonly unsubscribe: (channels: readonly string[]) => Promise<unknown>;
 }
 
-/** What a session tells. */
+/** The events of a session. */
 export interface SessionEvents {
   readonly ready: (session: Session) => void;
   readonly lost: (reason: Reason) => void;
@@ -44,10 +44,10 @@ export interface SessionEvents {
   readonly message: (channel: Buffer, payload: Buffer) => void;
 }
 
-/** Opens connections; gives back what drops them, at once. */
+/** Opens connections. Returns a function that drops them at once. */
 export type Connect = (attempt: number, events: SessionEvents) => () => void;
 
-/** `close` waits this long for the lease to be given back. */
+/** How long `close` waits until the lease is given back. */
 const LEAVE_MS = 400;
 
 export const redisClient = (
@@ -72,7 +72,7 @@ export const redisClient = (
     async (key, names) => live().fields(key, names),
   );
 
-  /** Messages go straight to `tell`: the operators that keep the session see its few other events only. */
+  /** Messages go straight to `emit`. The operators that keep the session see only its few other events. */
   const open = (attempt: number, emit: (event: RedisEvent) => void): Observable<RedisEvent> =>
     new Observable((observer) => {
       const drop = connect(attempt, {

@@ -1,7 +1,10 @@
 /**
- * The bus on a Cluster with sharded pub/sub. Scripts go through ioredis's `Cluster`, which finds the node and follows
- * MOVED and ASK; subscriptions have connections of our own (`sharded-subscriber.ts`). Ready when the Cluster is; it is lost
- * when none of its nodes is left, while one node's going only drops that node's channels.
+ * The Redis port on a Cluster with sharded pub/sub. Scripts go through ioredis's `Cluster`, which finds the
+ * node and
+ * follows MOVED and ASK. Subscriptions have their own connections (`sharded-subscriber.ts`). The session is
+ * ready when
+ * the Cluster is. It is lost when no node is left; when one node fails, only the channels of that node are
+ * dropped.
  */
 import { Cluster, Redis } from 'ioredis';
 import type { Endpoint } from '../../config/hosts.js';
@@ -15,7 +18,7 @@ import { withName } from './connector.js';
 import { reasons } from './reasons.js';
 import { shardedSubscriber } from './sharded-subscriber.js';
 
-/** Between ioredis's own looks at the slots, for what neither a MOVED nor a failure has told. */
+/** How often ioredis reads the slots, for changes that neither a MOVED nor a failure has shown. */
 const REFRESH_MS = 5_000;
 const NO_NODE =
   'no node of the Cluster is left, or its nodes do not say where they are (CLUSTER SLOTS, cluster-announce-ip)';
@@ -23,21 +26,22 @@ const NO_NODE =
 export const clusterRedis = (options: RedisClientOptions): RedisPort => {
   const { url, clock } = options;
   const { retryStrategy: _, enableOfflineQueue: __, ...redisOptions } = connectionOptions(options);
-  /** The masters last seen: the node that the URL names need not live for ever. */
+  /** The masters that were seen last: the node in the URL may be gone one day. */
   let seen: readonly Endpoint[] = [];
 
   return redisClient(options, true, (_attempt, { ready, lost, dropped, message }) => {
     const seeds = redisAddresses(url).map(({ host, port }) => ({ host, port }));
     const cluster = new Cluster([...seeds, ...seen], {
       redisOptions,
-      // a node's first commands wait for its connection, at most `timeoutMs`; the script refuses what comes late
+      // the first commands to a node wait for its connection, at most `timeoutMs`; the script refuses
+      // commands that are late
       enableOfflineQueue: true,
       clusterRetryStrategy: () => null,
-      // a publish that broke off may have been done: only what Redis refused is sent again
+      // a publish whose connection broke may have run: only commands that Redis refused are sent again
       retryDelayOnFailover: 0,
       retryDelayOnClusterDown: 0,
       slotsRefreshInterval: REFRESH_MS,
-      // certificates bear names, so names must not become addresses
+      // certificates have names, so names must not be replaced by addresses
       ...(redisOptions.tls === undefined
         ? {}
         : { dnsLookup: (address, callback) => callback(null, address) }),
@@ -45,7 +49,7 @@ export const clusterRedis = (options: RedisClientOptions): RedisPort => {
     cluster.on('+node', (node: Redis) => {
       heedAsking(node);
       const { host = '', tls } = node.options;
-      // for the connections that ioredis makes of it by itself
+      // for connections that ioredis opens itself
       if (tls !== undefined) node.options.tls = withName(host, tls);
     });
     const refresh = (): void => cluster.refreshSlotsCache();
@@ -101,8 +105,10 @@ export const clusterRedis = (options: RedisClientOptions): RedisPort => {
 };
 
 /**
- * ioredis says ASKING before a command that follows a moving slot, and nobody looks at what becomes of it: refused, or its
- * connection broken, it would end the process. The command behind it tells.
+ * ioredis sends ASKING before a command that follows a moving slot, and ignores its result: when Redis
+ * refuses it, or
+ * the connection breaks, the unhandled rejection would end the process. The command behind it fails and
+ * reports.
  */
 const heedAsking = (node: Redis): void => {
   const asking = node.asking.bind(node);

@@ -1,6 +1,9 @@
 /**
- * The scripts as functions of the port: the same for one Redis, Sentinel and Cluster, which differ in how a script gets to the
- * node (`run.ts`) and in how a room is subscribed. Members of other pods: `pod-members.ts`. Replies: `replies.ts`.
+ * The scripts as functions of the port. They are the same for one Redis, Sentinel and a Cluster, which differ
+ * in how a
+ * script reaches its node (`run.ts`) and in how a channel is subscribed. Members of other pods:
+ * `pod-members.ts`.
+ * Replies: `replies.ts`.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import { map } from 'rxjs';
@@ -29,18 +32,18 @@ export interface CommandOptions {
   readonly prefix: string;
   readonly serverId: string;
   readonly positionTtlMs: number;
-  /** How many of a room's messages its log keeps (0: none), and for how long. */
+  /** How many messages of a room its log keeps (0: none), and for how long. */
   readonly logMessages: number;
   readonly logTtlMs: number;
   readonly timeoutMs: number;
   readonly clock: Clock;
 }
 
-/** A shorter log may have lost a call before it is asked about again: the call leaves a mark. */
+/** A shorter log may have lost a call before the call is sent again: so such a call leaves a mark. */
 const LOG_FOR_RETRY = 1_000;
-/** A mark lives for so many timeouts. Without a mark, the log must keep its messages so long. */
+/** A mark lives for this many timeouts. Without a mark, the log must keep its messages that long. */
 const MARK_TIMEOUTS = 4;
-/** Redis takes no writes (its disk or memory is full): a log can be read all the same. */
+/** Redis takes no writes (its disk or memory is full), but a log can still be read. */
 const TAKES_NO_WRITES: ReadonlySet<RedisError['_tag']> = new Set(['OutOfMemory', 'Misconfigured']);
 
 export type Commands = Pick<
@@ -70,7 +73,10 @@ export const redisCommands = (
     keyAt(channelOf(room), 'log'),
   ];
 
-  /** Both scripts are refused by a replica, whose log may be behind; where only writing is, another reads. */
+  /**
+   * A replica refuses both scripts, as its log may be behind. When only writes are refused, another script
+   * reads.
+   */
   const read = (
     script: Script,
     room: Room,

@@ -1,7 +1,9 @@
 /**
- * How long connections live. A session is all the connections that one life of a bus needs: it opens, is ready, breaks
- * as a whole. ioredis's own reconnecting is off, because a session that half came back (a publisher without its
- * subscriber) is none, and a frozen peer must be droppable at once.
+ * The life of connections. A session is all the connections that the client needs at a time: it opens,
+ * becomes ready,
+ * and breaks as a whole. ioredis's own reconnecting is off: a session that is half there (a publisher without
+ * its
+ * subscriber) is of no use, and a frozen peer must be dropped at once.
  */
 import {
   catchError,
@@ -23,18 +25,26 @@ import type { Clock } from '../../clock.js';
 import { backoffMs } from '../../rx/backoff.js';
 import type { RedisEvent } from './port.js';
 
-/** A session that is not ready by then is given up: three Sentinels may have to be asked, each for SENTINEL_MS. */
+/**
+ * A session that is not ready by then is given up. Three Sentinels may have to be asked, each for
+ * SENTINEL_MS.
+ */
 const READY_MS = 3_000;
-/** A session that was ready and broke is made anew at once; the few ms are so that pods do not come all together. */
+/** A session that was ready and broke is opened again at once. The few ms spread the pods. */
 const AT_ONCE_MS = 10;
-/** So many in a row that lived less than a second; then each waits a little: something accepts and closes. */
+/**
+ * This many sessions in a row that lived less than a second are replaced at once. Then each waits a little:
+ * some server
+ * accepts connections and closes them.
+ */
 const MAX_AT_ONCE = 20;
 const STEADY_MS = 1_000;
 const UNSTEADY_MS = 100;
 
 /**
- * Opens sessions one after the other, for as long as it is subscribed. `open` emits `Ready`, then errors when it breaks;
- * its teardown drops the connections. `again$` says why to drop the present one.
+ * Opens one session after another while it is subscribed. `open` emits `Ready`, and errors when the session
+ * breaks; its
+ * teardown drops the connections. `again$` emits why the present session is dropped.
  */
 export const redisConnections = (
   open: (attempt: number) => Observable<RedisEvent>,
@@ -80,7 +90,11 @@ export const redisConnections = (
 
 const lost = (detail: string): RedisEvent => ({ _tag: 'Lost', detail });
 
-/** `Lost` is told once until the next `Ready`; why Redis refuses, when it is news and `Lost` has not told it. */
+/**
+ * `Lost` is emitted once until the next `Ready`. `Refused` is emitted when its reason is new and `Lost` did
+ * not have
+ * it.
+ */
 const withoutRepeats = (): MonoTypeOperatorFunction<RedisEvent> => (source$) =>
   defer(() => {
     let isLost = false;

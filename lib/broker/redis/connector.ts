@@ -1,23 +1,30 @@
 /**
- * How a socket to Redis is opened. Two things that ioredis leaves out: in TLS the host's name is said (SNI, RFC 6066 §3:
- * managed Redis and TLS routers choose by it), and the handshake is one write. As several writes, the second one to a
- * Redis that refuses and closes fails with EPIPE, and its words (`max number of clients reached`) are never read.
+ * How a socket to Redis is opened, with two things that ioredis leaves out. With TLS the host name is sent
+ * (SNI, RFC 6066
+ * §3), as managed Redis services and TLS routers select by it. And the handshake is one write: with several
+ * writes, the
+ * second one fails with EPIPE when Redis refuses and closes, and Redis's message (`max number of clients
+ * reached`) is
+ * never read.
  */
 import { AbstractConnector, type RedisOptions, SentinelConnector } from 'ioredis';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 
-/** The name to say in a TLS handshake; an address is none. */
+/** The name for a TLS handshake; none for an address. */
 export const withName = (host: string, tls: ConnectionOptions): ConnectionOptions =>
   isIP(host) === 0 ? { servername: host, ...tls } : tls;
 
-/** What Redis says unasked and then closes. ioredis waits for its whole handshake, and the close comes first. */
+/**
+ * What Redis sends unasked before it closes. ioredis waits for its complete handshake, and the close comes
+ * first.
+ */
 const REFUSED = /^-(.*(?:max number of clients|protected mode).*)/;
 
-/** As ioredis names errors that are answers of Redis. */
+/** An error as ioredis makes it of an answer of Redis. */
 const replyOf = (text: string): Error => Object.assign(new Error(text), { name: 'ReplyError' });
 
-/** ioredis writes its handshake while the event is heard: so the cork must be in before it listens. */
+/** ioredis writes its handshake in its listener of this event: so the socket must be corked before. */
 const handshakeAtOnce = <S extends Socket>(stream: S, event: 'connect' | 'secureConnect'): S => {
   stream.once(event, () => {
     stream.cork();
@@ -30,13 +37,13 @@ const handshakeAtOnce = <S extends Socket>(stream: S, event: 'connect' | 'secure
   return stream;
 };
 
-/** ioredis gives its options without their type. */
+/** ioredis passes its options untyped. */
 const optionsOf = (given: unknown): RedisOptions => (isOptions(given) ? given : {});
 
 const isOptions = (given: unknown): given is RedisOptions =>
   typeof given === 'object' && given !== null;
 
-/** To a host and a port. */
+/** Connects to a host and a port. */
 export class NodeConnector extends AbstractConnector {
   private readonly options: RedisOptions;
 
@@ -61,14 +68,14 @@ export class NodeConnector extends AbstractConnector {
   }
 }
 
-/** To the master that Sentinels name. */
+/** Connects to the master that Sentinels name. */
 export class MasterConnector extends SentinelConnector {
   public constructor(given: unknown) {
     const options = optionsOf(given);
     super(options);
     const { sentinelTLS } = options;
     if (sentinelTLS === undefined) return;
-    // ioredis has one object for all Sentinels, and reads it behind each step of this
+    // ioredis has one object for all Sentinels, and reads it after each step of this
     const next = this.sentinelIterator.next.bind(this.sentinelIterator);
     this.sentinelIterator.next = () => {
       const step = next();
@@ -90,7 +97,9 @@ export class MasterConnector extends SentinelConnector {
   }
 }
 
-/** ioredis asks this for where a master is; what comes back is handed to `tls.connect` with the options of TLS. */
+/**
+ * ioredis calls it for the address of a master; the result is passed to `tls.connect` with the TLS options.
+ */
 export const namedMaster = (address: string): { host: string; port: number } | null => {
   const at = address.lastIndexOf(':');
   const [host, port] = [address.slice(0, at), Number(address.slice(at + 1))];

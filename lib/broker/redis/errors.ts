@@ -1,12 +1,13 @@
 /**
- * From what ioredis promises to what the port answers: one Either, never an error. Promises end here and in the
- * `redis*.ts` files; nothing above them knows of any.
+ * Turns the promises of ioredis into the answers of the port: one Either, never an error. There are no
+ * promises outside
+ * of `broker/redis/`.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import { Observable } from 'rxjs';
 import type { RedisReply, RedisError } from './port.js';
 
-/** Redis's words for why it did not do it. */
+/** The error codes of Redis. */
 const CODES: ReadonlyMap<string, RedisError['_tag']> = new Map([
   ['READONLY', 'ReadOnly'],
   ['OOM', 'OutOfMemory'],
@@ -26,33 +27,37 @@ const CODES: ReadonlyMap<string, RedisError['_tag']> = new Map([
   ['CROSSSLOT', 'Refused'],
 ]);
 
-/** What the publish script puts before an error after which it took back all that it had written. */
+/** The publish script puts it before an error after which it has undone all its writes. */
 const UNDONE = 'UNDONE ';
-/** Redis adds it to what a command inside a script says. */
+/** Redis adds it to the error of a command inside a script. */
 const INSIDE = /script: [0-9a-f]{40}, on @user_script:/;
 
-/** An error that was thrown, as the port's own. What is no answer of Redis is `Unreachable`: it may have been done. */
+/**
+ * An error that was thrown, as an error of the port. An error that is no answer of Redis is `Unreachable`:
+ * the command
+ * may have run.
+ */
 export const errorOf = (thrown: unknown): RedisError => {
   const text = thrown instanceof Error ? thrown.message : String(thrown);
   if (!isReply(thrown)) {
-    // ioredis gave up following a Cluster whose every answer was a refusal
+    // ioredis stopped following a Cluster that refused every try
     const isRefusal = /Last error: ReplyError: (TRYAGAIN|CLUSTERDOWN|MOVED|ASK)/.test(text);
     return { _tag: isRefusal ? 'Refused' : 'Unreachable', detail: text };
   }
   const isUndone = text.startsWith(UNDONE);
   const detail = isUndone ? text.slice(UNDONE.length) : text;
-  // of what a script may not do Redis tells in words only, which changed with 7.2
+  // for an error inside a script, Redis gives the ACL's refusal only as text, which changed with 7.2
   const _tag = /ACL failure in script|user executing the script can't/.test(detail)
     ? 'NoPermission'
     : (CODES.get(detail.slice(0, detail.indexOf(' '))) ?? 'Other');
   return isUndone || !INSIDE.test(detail) ? { _tag, detail } : { _tag, detail, inside: true };
 };
 
-/** Whether Redis itself said it; ioredis types its class `any`. */
+/** Whether the error is an answer of Redis. ioredis types its class as `any`. */
 export const isReply = (thrown: unknown): thrown is Error =>
   thrown instanceof Error && thrown.name === 'ReplyError';
 
-/** An answer that was expected otherwise: a proxy, or a Redis that is none. */
+/** An answer of another form than expected: a proxy, or a server that is no Redis. */
 export const unexpectedReply = (reply: unknown, expected: string): E.Either<RedisError, never> =>
   E.left({
     _tag: 'Other',
@@ -60,8 +65,9 @@ export const unexpectedReply = (reply: unknown, expected: string): E.Either<Redi
   });
 
 /**
- * Asks when it is subscribed and reads what came. Hand-written, as `defer`, `from` and `catchError` cost 1 µs a call
- * more. Unsubscribing drops the answer, not the command.
+ * Sends the command on subscription and reads the answer. Hand-written, as `defer`, `from` and `catchError`
+ * cost 1 µs
+ * more for each call. Unsubscribing drops the answer, not the command.
  */
 export const answer = <A>(
   ask: () => Promise<unknown>,
@@ -81,5 +87,5 @@ export const answer = <A>(
 /** The items of a reply that should be a list. */
 export const listOf = (reply: unknown): readonly unknown[] => (Array.isArray(reply) ? reply : []);
 
-/** What is asked only for having been done. */
+/** For commands whose answer has no content. */
 export const done = (): E.Either<RedisError, void> => E.right(undefined);

@@ -1,15 +1,21 @@
 /**
- * How channels and keys are called in Redis. The port (`port.ts`) knows the names of contract section 5; a prefix stands
- * before them in Redis alone, so that two services on one Redis neither hear nor overwrite each other.
+ * The names of channels and keys in Redis. The port (`port.ts`) uses names without a prefix
+ * (docs/operations.md, keys
+ * and channels). The prefix exists only in Redis: so two services on one Redis neither receive nor overwrite
+ * each
+ * other's data.
  *
- * A key hashes with its channel, for scripts on a Cluster, so the channel's whole name stands in its braces; and it
- * begins with the prefix, for `~prefix*` in an ACL. That writes the prefix twice: 2 x 64 bytes a key at most.
+ * A key hashes with its channel, for scripts on a Cluster: so the full name of the channel stands in the
+ * braces of the
+ * key. The key also begins with the prefix, for `~prefix*` in an ACL. So the prefix is in a key twice, at
+ * most 2 x 64
+ * bytes.
  */
 
 export interface Names {
   /** The channel's name in Redis. */
   readonly channelAt: (channel: string) => string;
-  /** The name that a channel of Redis has in the port. */
+  /** The name in the port of a channel of Redis. */
   readonly channelIn: (name: Buffer) => string;
   /** A key that hashes with a channel. */
   readonly keyAt: (channel: string, part: string) => string;
@@ -17,7 +23,7 @@ export interface Names {
 
 export const namesIn = (prefix: string): Names => ({
   channelAt: (channel) => prefix + channel,
-  // of visible characters alone: a byte each
+  // the prefix has visible ASCII characters only: one byte each
   channelIn: (name) => name.toString('utf8', prefix.length),
   keyAt: (channel, part) => `${prefix}{${prefix}${channel}}:${part}`,
 });

@@ -1,4 +1,4 @@
-/** What ioredis is told of a Redis: where it is, who we are there, and what a connection may take. */
+/** The options of ioredis for a Redis: its address, the user, and limits of a connection. */
 import { isRight } from 'fp-ts/lib/Either.js';
 import type { RedisOptions } from 'ioredis';
 import type { ConnectionOptions } from 'node:tls';
@@ -8,12 +8,12 @@ import { type RedisAddress, readRedisUrl } from '../../config/redis-url.js';
 import { MasterConnector, namedMaster, NodeConnector } from './connector.js';
 
 export interface RedisClientOptions {
-  /** As `config/redis-url.ts` reads it. With Sentinels, only who we are is read from it. */
+  /** In the form of `config/redis-url.ts`. With Sentinels only the user and the password are read from it. */
   readonly url: string;
-  /** None: no Sentinel. */
+  /** Empty: no Sentinel. */
   readonly sentinels: readonly Endpoint[];
   readonly sentinelName: string;
-  /** Before every channel and key. */
+  /** The prefix of every channel and key. */
   readonly prefix: string;
   readonly serverId: string;
   readonly timeoutMs: number;
@@ -21,17 +21,19 @@ export interface RedisClientOptions {
   readonly logMessages: number;
   readonly logTtlMs: number;
   readonly clock: Clock;
-  /** For `rediss://` with an authority of one's own; NODE_EXTRA_CA_CERTS does without it. */
+  /** For `rediss://` with a private certificate authority. With NODE_EXTRA_CA_CERTS it is not needed. */
   readonly tls?: ConnectionOptions | undefined;
 }
 
-/** Without the one of ioredis's options whose type decides that of every answer. */
+/** Without `replyMapping`, whose type would decide the types of all answers. */
 export type ConnectionSettings = Omit<RedisOptions, 'replyMapping'>;
 
 const CONNECT_MS = 1_000;
-/** For each Sentinel: three may have to be asked within the 3 s that a session has to be ready. */
+/**
+ * The timeout for each Sentinel: three may have to be asked within the 3 s in which a session must be ready.
+ */
 const SENTINEL_MS = 500;
-/** What a closed connection gets to say goodbye. */
+/** How long a connection that is closed may take for QUIT. */
 const GOODBYE_MS = 100;
 
 const NOBODY: RedisAddress = {
@@ -43,25 +45,27 @@ const NOBODY: RedisAddress = {
   database: 0,
 };
 
-/** Of a Cluster there may be several. With Sentinels there may be none: then we are the default user. */
+/** A Cluster may have several. With Sentinels there may be none: then the user is the default user. */
 export const redisAddresses = (url: string): readonly [RedisAddress, ...RedisAddress[]] => {
   const read = readRedisUrl(url);
   if (isRight(read)) return read.right;
   if (url === '') return [NOBODY];
-  // the configuration reads it first, by the same function
+  // the configuration has checked the URL before, with the same function
   throw new TypeError(`REDIS_URL: expected ${read.left}`);
 };
 
-/** A node of a Cluster as it is named by the others: `host:port`, IPv6 without brackets. */
+/** A node of a Cluster as other nodes name it: `host:port`, IPv6 without brackets. */
 export const nodeOf = (text: string): Endpoint => {
   const at = text.lastIndexOf(':');
   return { host: text.slice(0, at), port: Number(text.slice(at + 1)) };
 };
 
 /**
- * What every connection has. RESP3, as it keeps pushes apart from answers: a Cluster's unasked `sunsubscribe` cannot be
- * taken for the answer to a command, and a subscriber can be asked other things; ioredis falls back to RESP2 by itself.
- * Payloads are Buffers in both.
+ * The options of every connection. RESP3 separates pushes from answers: an unsolicited `sunsubscribe` of a
+ * Cluster
+ * cannot be taken for the answer to a command, and a subscriber can send other commands. ioredis falls back
+ * to RESP2
+ * by itself. Payloads are Buffers in both.
  */
 export const connectionOptions = ({
   url,
@@ -76,7 +80,7 @@ export const connectionOptions = ({
     ...(database === 0 ? {} : { db: database }),
     ...(isTls ? { tls: tls ?? {} } : {}),
     Connector: NodeConnector,
-    // of a client's name Redis takes visible characters only
+    // Redis accepts only visible ASCII characters in a client name
     connectionName: `chat-api:${serverId.replace(/[^!-~]/g, '_')}`,
     protocol: 3,
     enableOfflineQueue: false,
@@ -91,13 +95,16 @@ export const connectionOptions = ({
   };
 };
 
-/** Where to connect. The Sentinels' order turns with each attempt: one that hangs costs one attempt, not each. */
+/**
+ * Where to connect. Each attempt begins with another Sentinel: one that hangs delays one attempt, not every
+ * one.
+ */
 export const whereOf = (
   { sentinels, sentinelName, url, tls }: RedisClientOptions,
   attempt: number,
 ): ConnectionSettings => {
   const [{ host, port, tls: isTls }] = redisAddresses(url);
-  // INFO is judged by us: ioredis waits for a Redis that loads, and says nothing
+  // this code checks INFO itself: ioredis waits, without a message, while Redis loads its data
   if (sentinels.length === 0) return { host, port, enableReadyCheck: false };
   const from = attempt % sentinels.length;
   return {

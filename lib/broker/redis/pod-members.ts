@@ -1,6 +1,7 @@
 /**
- * Members of a room on other pods, as the commands `members`, `lease` and `leave`: each pod writes its counts under its own
- * name, and a count is only believed while the lease of its pod has not ended.
+ * Members of a room on other pods: the commands `members`, `lease` and `leave`. Each pod writes its counts
+ * under its
+ * own name, and a count counts only while the lease of its pod is valid.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import { of, switchMap } from 'rxjs';
@@ -12,22 +13,25 @@ import { LEASE_MS, type RedisPort, type RedisReply } from './port.js';
 import { isTexts } from './replies.js';
 import type { Run } from './run.js';
 
-/** A pod whose lease has ended may have been cut off only: its counts are kept this long for its return. */
+/** A pod whose lease has ended may only be cut off: its counts are kept this long for its return. */
 const LEASE_KEPT_MS = 60_000;
 /**
- * The counts of a room whose pods have died are kept so long. Living pods ask at least once in five seconds, and one time in
- * sixteen they renew this time. When none of a hundred times renews it, the next pod that asks writes its count again.
+ * How long the counts of a room live whose pods have died. Living pods read them at least once in five
+ * seconds, and
+ * one time in sixteen they renew this time. When none of a hundred reads renews it, the next pod that reads
+ * writes its
+ * count again.
  */
 const MEMBERS_TTL_MS = 600_000;
 const MEMBERS_KEPT = 1 / 16;
-/** A member count may be a second old (docs/protocol.md), and so may the list of living pods. */
+/** A member count may be a second old (docs/protocol.md, section 5.1), and so may the list of living pods. */
 const PODS_FRESH_MS = 1_000;
 
 interface Pods {
   readonly living: ReadonlySet<string>;
-  /** Living, or ended less than LEASE_KEPT_MS ago. */
+  /** Pods with a valid lease, or one that ended less than LEASE_KEPT_MS ago. */
   readonly known: ReadonlySet<string>;
-  /** Of the clock's scheduler. */
+  /** Time of the clock's scheduler. */
   readonly at: number;
 }
 
@@ -45,7 +49,7 @@ export interface PodMembersDeps {
 export type PodMembers = Pick<RedisPort, 'members' | 'lease'> & {
   /** Gives the lease back. */
   readonly leave: () => RedisReply<void>;
-  /** Forgets the list of pods: after a loss of the connection Redis may be another. */
+  /** Forgets the list of pods: after a lost connection it may be another Redis. */
   readonly forget: () => void;
 };
 
@@ -57,7 +61,8 @@ export const podMembers = ({
   podsKey,
   keyOf,
 }: PodMembersDeps): PodMembers => {
-  // one for each start of a pod: two pods of one name, or one that was restarted, do not count as each other
+  // one name for each start of a pod: two pods with one SERVER_ID, or a restarted pod, do not count as each
+  // other
   const self = `${serverId}#${Math.floor(clock.random() * 2 ** 48).toString(36)}`;
   let pods: Pods | undefined;
 
@@ -91,7 +96,7 @@ export const podMembers = ({
         isTexts(reply) ? E.right(othersIn(reply, self)) : unexpectedReply(reply, 'a hash'),
     );
 
-  /** Whether the last list of pods may be wrong about a pod of a room: the pod is new, or was dead a while ago. */
+  /** Whether the list of pods may be wrong about a pod: it is new, or its lease had ended a while ago. */
   const isDoubtful = (name: string, { living, known, at }: Pods): boolean =>
     !living.has(name) && (!known.has(name) || clock.scheduler.now() - at > PODS_FRESH_MS);
 
@@ -109,7 +114,7 @@ export const podMembers = ({
         if (E.isLeft(asked)) return of(asked);
         const gone = names.filter((name) => !asked.right.known.has(name));
         const sum = E.right(sumOf(counts, asked.right));
-        // or a room that never empties would keep a field of every pod there ever was
+        // else a room that never empties would keep a field for every pod that ever was
         return gone.length === 0
           ? of(sum)
           : askMembers(room, count, gone).pipe(switchMap(() => of(sum)));
@@ -125,7 +130,7 @@ export const podMembers = ({
             E.isLeft(counts) ? of(counts) : countOthers(room, count, counts.right),
           ),
         );
-      // the lease first: no pod may take this one for a dead one while it writes
+      // the lease first: no other pod may take this one for dead while it writes
       return pods === undefined
         ? askPods().pipe(switchMap((asked) => (E.isLeft(asked) ? of(asked) : ask())))
         : ask();

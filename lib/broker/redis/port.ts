@@ -1,7 +1,9 @@
 /**
- * What the broker of many pods needs of Redis, and no more: a port, so that the same broker runs on one Redis, behind
- * Sentinel, on a Cluster, and on a model of Redis in virtual time. The port has no policy: it neither waits nor retries
- * nor falls back; `broker/cluster/` does.
+ * What the cluster broker needs of Redis, and no more. It is a port, so the same broker runs on one Redis,
+ * behind
+ * Sentinel, on a Cluster, and on a model of Redis in virtual time. The port has no policy: it neither waits
+ * nor retries
+ * nor falls back. `broker/cluster/` does that.
  */
 import type { Either } from 'fp-ts/lib/Either.js';
 import type { Observable } from 'rxjs';
@@ -9,23 +11,30 @@ import type { Draft } from '../../protocol/publication.js';
 import type { Page } from '../../history/page.js';
 import type { Room, LogPosition } from '../../protocol/position.js';
 
-/** What a bus pushes. It never completes before `close` and never errors. */
+/** The events of Redis. The stream does not complete before `close` and never errors. */
 export type RedisEvent =
   /** Commands and subscriptions can be sent. */
   | { readonly _tag: 'Ready' }
-  /** They cannot; every subscription is gone. Told once until the next `Ready`. */
+  /** They cannot, and every subscription is lost. Emitted once until the next `Ready`. */
   | { readonly _tag: 'Lost'; readonly detail: string }
-  /** Why the connection cannot be had now, in Redis's words or about what it is: told when it is another reason than before. */
+  /**
+   * Why there is no connection right now, in Redis's words or with the cause. Emitted when the reason differs
+   * from the
+   * one before.
+   */
   | { readonly _tag: 'Refused'; readonly detail: string }
-  /** These subscriptions are gone though the bus is ready: a Cluster's slot moved or one of its nodes went. */
+  /** These subscriptions are lost though Redis is connected: a slot of a Cluster moved, or a node failed. */
   | { readonly _tag: 'Dropped'; readonly channels: readonly string[] }
   | { readonly _tag: 'Message'; readonly channel: string; readonly payload: Buffer };
 
 /**
- * Why Redis did not do it. `Late`: the script came after its deadline and did nothing. `Unreachable`: no connection, or
- * it broke, or no answer came in time. `Untold`: a call that was asked about again, and the log does not reach back to it.
- * `Refused`: Redis, or a Cluster, takes no such command now. `Other`: words that nobody here knows. The rest are Redis's
- * own words.
+ * Why Redis did not do it. `Late`: the script ran after its deadline and did nothing. `Unreachable`: there
+ * was no
+ * connection, or it broke, or no answer came in time. `Untold`: a call was sent again, and the log does not
+ * reach back
+ * to the first try. `Refused`: Redis or a Cluster takes no such command right now. `Other`: an unknown error
+ * of Redis.
+ * The other tags are Redis's own error codes.
  */
 export interface RedisError {
   readonly _tag:
@@ -42,15 +51,18 @@ export interface RedisError {
     | 'Busy'
     | 'Other';
   readonly detail: string;
-  /** Said by a command inside a script, whose earlier commands were done. */
+  /** The error of a command inside a script; the commands before it were done. */
   readonly inside?: true;
 }
 
 /**
- * Whether it may have been done all the same. Not after what Redis says of a script before the first line: READONLY, OOM,
- * MISCONF, NOREPLICAS and NOPERM of EVALSHA or of the keys (the `#!lua` line makes Redis judge the whole script), LOADING,
- * BUSY and NOAUTH (no command runs), MOVED and its kind (another node has the keys), and a wrong type, as reading comes
- * before writing.
+ * Whether it may have been done all the same. It was not done when Redis refuses a script before its first
+ * line:
+ * READONLY, OOM, MISCONF, NOREPLICAS, and NOPERM of EVALSHA or of the keys (`#!lua` makes Redis check the
+ * whole
+ * script); LOADING, BUSY and NOAUTH (no command runs); MOVED and the like (another node has the keys); and a
+ * wrong
+ * type, as reads come before writes.
  */
 export const mayHaveRun = ({ _tag, inside }: RedisError): boolean =>
   (inside === true && _tag !== 'WrongType') ||
@@ -58,28 +70,29 @@ export const mayHaveRun = ({ _tag, inside }: RedisError): boolean =>
   _tag === 'Untold' ||
   _tag === 'Other';
 
-/** What became of one draft of a publish. */
+/** The result of one draft of a publish. */
 export type Outcome =
   | { readonly _tag: 'Placed'; readonly id: string }
   | { readonly _tag: 'Duplicate'; readonly id: string }
   | { readonly _tag: 'KeyReused' };
 
-/** One publish, however often it is asked for. */
+/** Identifies one publish over all its tries. */
 export interface CallOf {
-  /** No other call of any pod has it. At most 64 visible characters. */
+  /** Unique among the calls of all pods. At most 64 visible characters. */
   readonly id: string;
   /**
-   * Asked again, as an earlier try may have run. What ran is answered as it was then, and not done again; an earlier try
-   * that comes to Redis later does nothing.
+   * Set when an earlier try may have run. What ran is answered as it was then, and is not done again. An
+   * earlier try that
+   * reaches Redis later does nothing.
    */
   readonly again?: Again;
 }
 
-/** Where Redis was when the first try was sent. */
+/** The state of Redis when the first try was sent. */
 export interface Again {
-  /** Its clock (Unix ms) was not before this. */
+  /** Redis's clock (Unix ms) was not before this time. */
   readonly sinceMs: number;
-  /** The log had come to this offset, if its epoch had this tag. */
+  /** The log had reached this offset, if its epoch had this tag. */
   readonly tag: number;
   readonly offset: number;
 }
@@ -89,14 +102,19 @@ export type RedisReply<A> = Observable<Either<RedisError, A>>;
 
 export interface RedisPort {
   readonly event$: Observable<RedisEvent>;
-  /** Confirmed by Redis when the answer comes. */
+  /** Redis has confirmed the subscriptions when the answer comes. */
   subscribe(channels: readonly string[]): RedisReply<void>;
   unsubscribe(channels: readonly string[]): RedisReply<void>;
   /**
-   * One script a call, all of one room, in order: checks each idempotency key, assigns the offset, appends, publishes.
-   * A draft with `logged: false` takes no offset: its id shows the one reached, with the bit "outside the log".
-   * `nonces` are the 20 bits of each draft's id; `tag` becomes the epoch's if the log has none. Does nothing at all and
-   * answers `Late` after `deadline` (Unix ms of Redis's clock). Without `call` it cannot be asked again.
+   * One script for each call, for drafts of one room, in order: it checks each idempotency key, gives the
+   * offset,
+   * appends and publishes. A draft with `logged: false` takes no offset: its id has the offset that the log
+   * has reached,
+   * and the bit "outside the log". `nonces` are the 20 bits of each draft's id. `tag` becomes the tag of the
+   * epoch when
+   * the log has none. After `deadline` (Unix ms of Redis's clock) the script does nothing and answers `Late`.
+   * Without
+   * `call` the publish cannot be sent again.
    */
   publish(
     room: Room,
@@ -107,37 +125,49 @@ export interface RedisPort {
     call?: CallOf,
   ): RedisReply<readonly Outcome[]>;
   /**
-   * Where a room's log stands, undefined where there is none: the cheapest look there is. Makes no epoch, writes nothing,
-   * and is answered wherever Redis answers, by a replica too.
+   * The position of a room's log; undefined when there is none. This is the cheapest read. It makes no epoch,
+   * writes
+   * nothing, and works wherever Redis answers, on a replica too.
    */
   position(room: Room): RedisReply<LogPosition | undefined>;
-  /** The top of a room's log, whose epoch is made with `tag` if there is none. */
+  /** The position of a room's log. When the log has no epoch, one is made with `tag`. */
   top(room: Room, tag: number): RedisReply<LogPosition>;
   /**
-   * Some of a room's log (`lib/history/index.ts`), whose epoch is made with `tag` if there is none. `known` is the epoch
-   * that the pod has had: should the log's be another, Redis keeps when that was found (`renewedMs`).
+   * A part of a room's log (`lib/history/index.ts`). When the log has no epoch, one is made with `tag`.
+   * `known` is the
+   * epoch that the pod has had: when the log has another one, Redis keeps the time at which that was found
+   * (`renewedMs`).
    */
   page(room: Room, from: number, most: number, tag: number, known?: number): RedisReply<Page>;
-  /** The same without making an epoch: `NO_LOG` where there is none. Writes nothing. */
+  /** `page`, but makes no epoch: `NO_LOG` when there is none. Writes nothing. */
   peek(room: Room, from: number, most: number): RedisReply<Page>;
-  /** Starts a new epoch with `tag` at offset 0 if the log's is still `old`; answers the top afterwards. */
+  /**
+   * Starts a new epoch with `tag` at offset 0, if the log's epoch is still `old`. Answers the position
+   * afterwards.
+   */
   renew(room: Room, old: number, tag: number): RedisReply<LogPosition>;
   /**
-   * Writes this pod's count of a room's members (0 removes it, undefined leaves it as it is); answers the sum of the other
-   * living pods'.
+   * Writes how many members the room has on this pod (0 removes the count, undefined leaves it as it is).
+   * Answers the
+   * sum of the counts of the other living pods.
    */
   members(room: Room, own: number | undefined): RedisReply<number>;
-  /** Sends `text` to this pod's own channel the way messages go, writing too; answers Redis's clock in Unix ms. */
+  /**
+   * Sends `text` to this pod's own channel in the way of a message, with a write. Answers Redis's clock in
+   * Unix ms.
+   */
   probe(text: string): RedisReply<number>;
-  /** Renews this pod's lease, by which the others count its members; answers the ids of the living pods. */
+  /** Renews this pod's lease, by which other pods count its members. Answers the ids of the living pods. */
   lease(): RedisReply<readonly string[]>;
   /** Publishes to `realtime:control`, which all pods receive. What is `kept` can be recalled by a pod that did not receive it. */
   control(text: string, kept?: Kept): RedisReply<void>;
   /** What was kept there within so many ms, 4,096 at most, in no order. */
   recall(ms: number): RedisReply<readonly Recalled[]>;
-  /** Drops the connections and makes new ones, re-resolving where the master is: what looks connected does not answer. */
+  /**
+   * Drops the connections and opens new ones, and looks up the master again: the present ones do not answer.
+   */
   reconnect(): void;
-  /** Gives the lease back and closes. Completes when done, at most 500 ms later. */
+  /** Gives the lease back and closes. Completes when that is done, at most 500 ms later. */
   close(): Observable<void>;
 }
 
@@ -156,14 +186,14 @@ export interface Recalled {
   readonly ageMs: number;
 }
 
-/** The lease of a pod: so long after the last renewal its members are counted by others. */
+/** The lease of a pod: other pods count its members for this long after the last renewal. */
 export const LEASE_MS = 10_000;
 
 export const GLOBAL_CHANNEL = 'realtime:global';
 export const CONTROL_CHANNEL = 'realtime:control';
 const ROOM_PREFIX = 'realtime:room:';
 
-/** Contract section 5. */
+/** docs/operations.md, keys and channels. */
 export const channelOf = (room: Room): string =>
   room === '' ? GLOBAL_CHANNEL : ROOM_PREFIX + room;
 export const podChannel = (serverId: string): string => `realtime:pod:${serverId}`;

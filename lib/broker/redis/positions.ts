@@ -1,8 +1,10 @@
 /**
- * Where logs stand, asked for all rooms of a turn in one call: each message of another pod asks
- * (`broker/cluster/log-questions.ts`), and a call costs Node more than Redis. On a Cluster a script has keys
- * of one slot, so there a room is a call. A room that asks alone needs no script, which takes Redis three
- * times as long.
+ * The positions of logs, read for all rooms of a turn in one call. Each message of another pod asks for one
+ * (`broker/cluster/log-questions.ts`), and a call costs Node more than it costs Redis. On a Cluster a script
+ * has keys
+ * of one slot, so each room is a call there. When a turn asks for one room only, no script is used: a script
+ * takes Redis
+ * three times as long.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import { Observable } from 'rxjs';
@@ -16,13 +18,13 @@ export interface PositionsDeps {
   readonly clock: Clock;
   readonly sharded: boolean;
   readonly keyOf: (room: Room) => string;
-  /** One reply a key, in order. */
+  /** One reply for each key, in order. */
   readonly ask: (keys: readonly string[]) => Promise<unknown>;
   /** `POSITION_FIELDS` of one key. */
   readonly askOne: (key: string) => Promise<unknown>;
 }
 
-/** What `topIn` reads, in order; the script asks for the same. */
+/** The fields that `topIn` reads, in order; the script reads the same. */
 export const POSITION_FIELDS = ['e', 'o', 't', 'i'] as const;
 
 type Reply = E.Either<RedisError, LogPosition | undefined>;
@@ -32,7 +34,7 @@ interface Question {
   readonly answer: (reply: Reply) => void;
 }
 
-/** Keys of one script: what Redis does in it nobody interrupts. */
+/** Keys of one script: nothing interrupts Redis while it runs a script. */
 const MAX_KEYS = 256;
 
 export const positions = ({

@@ -1,12 +1,13 @@
 /**
- * Why there is no session, in words for who runs the service: Redis's own where it said any, and what to do about it where
- * that is known. They reach the log.
+ * Why there is no session, in words for operators: the message of Redis if there is one, and what to do about
+ * it if
+ * that is known. The texts go to the log.
  */
 import { isReply } from './errors.js';
 
 const USE_CLUSTER = 'this Redis is a node of a Cluster: set REDIS_CLUSTER=true';
 
-/** What to do about words of Redis, or of ioredis. */
+/** What to do about a message of Redis or of ioredis. */
 const ADVICE: readonly (readonly [about: RegExp, advice: string])[] = [
   [/cluster support disabled/, 'this Redis is no Cluster: set REDIS_CLUSTER=false'],
   [/^(MOVED|ASK|CROSSSLOT) /, USE_CLUSTER],
@@ -28,15 +29,16 @@ const ADVICE: readonly (readonly [about: RegExp, advice: string])[] = [
   [/max number of clients/, 'raise maxclients of this Redis, or connect fewer to it'],
 ];
 
-/** A reason with what to do about it. */
+/** A reason, followed by what to do about it. */
 export const advised = (detail: string): string => {
   const found = ADVICE.find(([about]) => about.test(detail));
   return found === undefined ? detail : `${detail} (${found[1]})`;
 };
 
 /**
- * A port that speaks TLS closes on who does not, and one that does not waits for more of a TLS handshake: neither says why. So
- * a socket that ends before Redis has said anything may have the wrong scheme.
+ * A TLS port closes a connection that does not speak TLS. A plain port waits for the rest of a TLS handshake.
+ * Neither
+ * gives a reason. So when a socket ends before Redis has sent anything, the scheme of the URL may be wrong.
  */
 const schemeAdvice = (detail: string, isTls: boolean): string => {
   if (isTls && /ETIMEDOUT|timed out|timeout|closed|ECONNRESET|before secure TLS/.test(detail))
@@ -46,29 +48,29 @@ const schemeAdvice = (detail: string, isTls: boolean): string => {
   return detail;
 };
 
-/** Why a connection came to nothing. */
+/** Why a connection failed. */
 export interface Reason {
   readonly detail: string;
-  /** Redis or a Sentinel said so, where a socket only breaks. */
+  /** Whether Redis or a Sentinel gave the reason; otherwise the socket only broke. */
   readonly isAnswer: boolean;
 }
 
 export interface Reasons {
   readonly add: (error: Error) => void;
-  /** What ioredis tells of a Sentinel that it asked. */
+  /** What ioredis reports of a Sentinel that it asked. */
   readonly addOfSentinel: (error: Error, name: string) => void;
-  /** Redis has answered: from here the scheme is right. */
+  /** Redis has answered, so the scheme is right. */
   readonly answered: () => void;
   readonly why: () => Reason;
 }
 
-/** Of a Cluster ioredis tells that no node answered, and keeps what the last one said to itself. */
+/** For a Cluster, ioredis reports that no node answered; the error of the last node is in a field. */
 const messageOf = (error: Error & { readonly lastNodeError?: unknown }): string =>
   error.lastNodeError instanceof Error
     ? `${error.message} Last error: ${error.lastNodeError.message}`
     : error.message;
 
-/** Remembers why: the first words of Redis go before what the socket says afterwards. */
+/** Keeps the reason: the first message of Redis takes precedence over what the socket reports afterwards. */
 export const reasons = (otherwise: string, isTls: boolean): Reasons => {
   let reason: Reason | undefined;
   let isAnswered = false;
@@ -92,7 +94,7 @@ export const reasons = (otherwise: string, isTls: boolean): Reasons => {
   };
 };
 
-/** Why the Redis that gave this `INFO` cannot be used now; undefined when it can. */
+/** Why the Redis with this `INFO` cannot be used right now; undefined when it can. */
 export const unfit = (info: string, byName: boolean): string | undefined => {
   const field = (name: string): string | undefined =>
     new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1];

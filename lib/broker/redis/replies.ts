@@ -1,4 +1,4 @@
-/** Replies of the scripts as values. A reply of another form is an error that names what was expected. */
+/** Replies of the scripts as values. A reply of another form is an error that names the expected form. */
 import * as E from 'fp-ts/lib/Either.js';
 import { type Page, pageOf } from '../../history/page.js';
 import { frameOf } from '../../protocol/frame.js';

@@ -1,25 +1,31 @@
 /**
- * Whether the node of a sharded subscriber is alive and still owns the slots of the subscribed channels. Pure: `step` takes an
- * input and gives the next state and what to do. `sharded-subscriber.ts` does it, a few times a second for each node.
+ * Whether the node of a sharded subscriber is alive and still owns the slots of the subscribed channels.
+ * Pure: `step`
+ * takes an input and returns the next state and an effect. `sharded-subscriber.ts` runs it, a few times a
+ * second for
+ * each node.
  *
- * The look at the slots (CLUSTER SLOTS), one at a time:
+ * The check of the slots (CLUSTER SLOTS), one at a time:
  *
  *   Idle ── every 10th tick ──▶ Routine ── moved ──┐
  *    │ ▲                         │                 ▼
  *    │ └── slots, or no answer ──┘      ┌──────▶ Again ──┐
- *    │                                moved              │ slots: look once more
+ *    │                                moved              │ slots: check once more
  *    └── moved ─────────────────────▶ Moved ◀────────────┘
  *                                       │
  *                                       └── slots ──▶ Idle
  *
- * A look that was asked for because a slot moved has to succeed: without an answer, the connection is given up.
+ * A check that was begun because a slot moved must succeed: without an answer, the connection is given up.
  */
 
-/** Idle: none. Routine: asked for by a tick. Moved: a slot moved. Again: a slot moved while a look was under way. */
+/**
+ * Idle: no check runs. Routine: a tick began it. Moved: a slot moved. Again: a slot moved while a check was
+ * running.
+ */
 export type SlotCheck = 'Idle' | 'Routine' | 'Moved' | 'Again';
 
 export interface ShardCheck {
-  /** Ticks since the last answer. Ticks, not time: a stall of this process is one tick. */
+  /** Ticks since the last answer. Ticks are counted, not time: a stall of this process is one tick. */
   readonly silentTicks: number;
   /** A PING has no answer yet. */
   readonly isPinged: boolean;
@@ -27,18 +33,18 @@ export interface ShardCheck {
 }
 
 export type CheckInput =
-  /** `isLook`: this tick asks for the slots in place of a PONG. */
+  /** `asksSlots`: this tick asks for the slots in place of a PONG. */
   | { readonly _tag: 'Tick'; readonly asksSlots: boolean }
-  /** `isAnswer`: Redis answered, be it with an error. No answer may be a stall of this process. */
+  /** `isAnswer`: Redis answered, even if with an error. No answer may mean that this process stalled. */
   | { readonly _tag: 'PingEnded'; readonly isAnswer: boolean }
-  /** The node said that a slot moved. */
+  /** The node reported that a slot has moved. */
   | { readonly _tag: 'SlotMoved' }
   | { readonly _tag: 'SlotsRead' }
   | { readonly _tag: 'SlotsFailed'; readonly isAnswer: boolean };
 
 export type CheckEffect = 'Ping' | 'ReadSlots' | 'GiveUp' | undefined;
 
-/** A node is frozen that has not answered for so many ticks. */
+/** After this many ticks without an answer a node counts as frozen. */
 const MAX_SILENT_TICKS = 3;
 
 export const UNCHECKED: ShardCheck = { silentTicks: 0, isPinged: false, slots: 'Idle' };

@@ -17,7 +17,7 @@ interface Shard {
   readonly node: string;
   readonly connection: Redis;
   readonly ready: Promise<void>;
-  /** Confirmed ones, with their slots. */
+  /** The confirmed channels, with their slots. */
   readonly channels: Map<string, number>;
   check: ShardCheck;
 }
@@ -26,7 +26,7 @@ export interface ShardedSubscriberDeps {
   /** A connection to `host:port`. */
   readonly connect: (node: string) => Redis;
   readonly drop: (connection: Redis) => void;
-  /** The node that owns a slot, as far as is known. */
+  /** The node that owns a slot, if known. */
   readonly ownerOf: (slot: number) => string | undefined;
   /** The known owners of slots may be outdated. */
   readonly refresh: () => void;
@@ -42,7 +42,10 @@ export interface ShardedSubscriber {
 }
 
 const PING_MS = 500;
-/** Every so many ticks a node is asked for its slots in place of a PONG: a `sunsubscribe` may have been missed. */
+/**
+ * Every 10th tick asks a node for its slots in place of a PONG: a `sunsubscribe` of Redis may have been
+ * missed.
+ */
 const SLOTS_EVERY = 10;
 const MAX_MOVES = 3;
 
@@ -124,7 +127,7 @@ export const shardedSubscriber = ({
     });
     connection.on('smessageBuffer', message);
     connection.once('close', () => lose(shard));
-    // ioredis emits it for a MOVED error and for a `sunsubscribe` that nobody asked for, without the channel
+    // ioredis emits it for a MOVED error and for an unsolicited `sunsubscribe`, without the channel
     connection.on('moved', () => check(shard, { _tag: 'SlotMoved' }));
     ready.catch(() => lose(shard));
     return shard;
@@ -159,12 +162,14 @@ export const shardedSubscriber = ({
     try {
       await shard.connection.sunsubscribe(...channels);
     } catch (thrown) {
-      // moved away or gone with its node: then it is unsubscribed
+      // the slot has moved, or the connection is gone: then the channel is unsubscribed anyway
       if (movedTo(thrown, shard.node) === undefined && open.get(shard.node) === shard) throw thrown;
     }
   };
 
-  /** Subscribed there, or about to be: then the answer is still on its way. */
+  /**
+   * The channel is subscribed there, or its slot's owner is the node: then the answer is still on its way.
+   */
   const isAt = ({ channels, node }: Shard, channel: string): boolean =>
     channels.has(channel) || ownerOf(slotOf(channel)) === node;
 
@@ -185,7 +190,7 @@ export const shardedSubscriber = ({
     unsubscribe: (channels) =>
       all(
         [...open.values()].flatMap((shard) =>
-          // of several slots in one command Redis takes none
+          // Redis refuses one command for channels of several slots
           [...bySlot(channels.filter((channel) => isAt(shard, channel))).values()].map((some) =>
             unsubscribeAt(shard, some),
           ),
@@ -203,7 +208,7 @@ export const shardedSubscriber = ({
   };
 };
 
-/** Waits for each, then fails as the first that failed: no rejection stays unhandled. */
+/** Waits for all, then fails with the first failure: so no rejection stays unhandled. */
 const all = async (promises: readonly Promise<void>[]): Promise<void> => {
   for (const result of await Promise.allSettled(promises))
     if (result.status === 'rejected') throw result.reason;

@@ -3,8 +3,9 @@ import calculateSlot from 'cluster-key-slot';
 import { listOf } from './errors.js';
 
 /**
- * The slot of a key or channel. The package differs from Redis for a name with `{}` in front of another brace: no name of
- * ours has braces but around a whole channel, whose name has none.
+ * The slot of a key or channel. The package differs from Redis for a name with `{}` before another brace. No
+ * name here
+ * is like that: braces stand only around a whole channel, and channels have no braces.
  */
 export const slotOf = (name: string): number => calculateSlot(name);
 

@@ -1,6 +1,7 @@
 /**
- * The bus on one Redis, alone or behind Sentinel. A session is a connection that publishes and one that is subscribed,
- * each with the same way to the master: ready when both are, lost when one is.
+ * The Redis port on one Redis, alone or behind Sentinel. A session has two connections with the same address:
+ * one
+ * publishes, one is subscribed. The session is ready when both are, and lost when one is lost.
  */
 import { Redis } from 'ioredis';
 import type { Clock } from '../../clock.js';
@@ -11,7 +12,7 @@ import { runOn } from './run.js';
 import { type RedisClientOptions, connectionOptions, whereOf } from './options.js';
 import { advised, type Reason, reasons, unfit } from './reasons.js';
 
-/** Redis runs a command to its end before anyone else's: so many channels take it about a millisecond. */
+/** Redis runs each command to its end before other commands: this many channels take about a millisecond. */
 const CHANNELS_A_COMMAND = 1_000;
 
 export const standaloneRedis = (options: RedisClientOptions): RedisPort =>
@@ -39,17 +40,17 @@ export const standaloneRedis = (options: RedisClientOptions): RedisPort =>
 
     for (const connection of [publisher, subscriber]) {
       const reason = reasons('the connection was closed', where.tls !== undefined);
-      // from the first tick to the last: an error event that nobody hears ends the process
+      // from the first tick to the last: an `error` event without a listener ends the process
       connection.on('error', (error: Error) => {
         reason.add(error);
-        // a database that is not there, too: ioredis goes on with another
+        // also when the database does not exist: ioredis would continue with another one
         if (isReply(error)) lost(reason.why());
       });
       connection.on('sentinelError', (error: Error) =>
         reason.addOfSentinel(error, options.sentinelName),
       );
       connection.once('close', () => lost(reason.why()));
-      // Sentinel gave no address: there was nothing to close
+      // Sentinel named no address: there was nothing to close
       connection.once('end', () => lost(reason.why()));
       connection.once('ready', () => {
         reason.answered();
@@ -69,7 +70,7 @@ export const standaloneRedis = (options: RedisClientOptions): RedisPort =>
     };
   });
 
-/** Why a Redis that is connected cannot be used; undefined when it can, or does not let us look. */
+/** Why a connected Redis cannot be used. Undefined when it can, or when it does not allow INFO. */
 const unfitness = async (connection: Redis, byName: boolean): Promise<Reason | undefined> => {
   try {
     const detail = unfit(await connection.info(), byName);
@@ -82,19 +83,25 @@ const unfitness = async (connection: Redis, byName: boolean): Promise<Reason | u
   }
 };
 
-/** Closes at once, whatever the peer does. What was under way is rejected when the socket's end is seen, in this turn. */
+/**
+ * Closes at once, whatever the peer does. Open commands are rejected when the end of the socket is seen, in
+ * this turn.
+ */
 export const drop = (connection: Redis): void => {
   connection.disconnect();
-  // ioredis says goodbye and waits; a frozen peer does not answer
+  // ioredis sends QUIT and waits; a frozen peer does not answer
   streamOf(connection)?.destroy();
 };
 
-/** None while Sentinel has not said where to connect; ioredis's type knows nothing of that. */
+/** Undefined while Sentinel has not named an address; ioredis's type does not show that. */
 const streamOf = ({ stream }: Redis): Pick<Redis['stream'], 'destroy'> | undefined => stream;
 
 /**
- * Writes what a turn of the event loop sends as one: a `write` costs more than all else around a publish. Not ioredis's
- * own pipelining: that has one pipeline under way at a time, so what comes meanwhile waits for it without a timeout.
+ * Writes the commands of a turn of the event loop together: a `write` costs more than all else around a
+ * publish. The
+ * pipelining of ioredis is not used, as it has one open pipeline at a time: later commands would wait for it
+ * without
+ * a timeout.
  */
 export const corked = (connections: () => readonly Redis[], clock: Clock): (() => void) => {
   let isCorked = false;
@@ -110,7 +117,10 @@ export const corked = (connections: () => readonly Redis[], clock: Clock): (() =
   };
 };
 
-/** At least one channel each: SUBSCRIBE without any is an error, and UNSUBSCRIBE without any leaves all. */
+/**
+ * Slices of at least one channel: SUBSCRIBE without a channel is an error, and UNSUBSCRIBE without one leaves
+ * all.
+ */
 const slices = (channels: readonly string[]): readonly (readonly string[])[] =>
   Array.from({ length: Math.ceil(channels.length / CHANNELS_A_COMMAND) }, (_, i) =>
     channels.slice(i * CHANNELS_A_COMMAND, (i + 1) * CHANNELS_A_COMMAND),

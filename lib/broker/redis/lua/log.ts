@@ -1,30 +1,33 @@
 /**
- * A room's log inside Redis: its keys, and the scripts that read it. `publish.ts` writes it.
+ * The log of a room inside Redis: its keys, and the scripts that read it. `publish.ts` writes it.
  *
  *   {channel}:pos       hash: e the epoch's tag, o the offset reached, t the latest ms, i the id of the last logged message,
- *                       a a ms that no entry of the log is older than, but for the one that was let go last
- *                       b where all of a log was too old: tag, offset and ms of the last message of before
- *                       r a ms: who had another epoch had found this one by then
+ *                       a a ms: no entry of the log is older, except the one that was trimmed last
+ *                       b when all of a log was too old: tag, offset and ms of the last message before
+ *                       r a ms: by then, a pod that knew another epoch had found this one
  *   {channel}:log       stream: the entry OFFSET-0 is the payload as it was published
- *   {channel}:key:KEY   an idempotency key: the id that it got, then the digest of its data
+ *   {channel}:key:KEY   an idempotency key: the id of its message, then the digest of its data
  *
- * In each all reading comes before all writing, so that a key of the wrong type leaves nothing half done, and all writing
- * before the publishing: the log has what was published. A log ends with its epoch, as offsets begin again: whoever makes
- * an epoch removes it. A log that lost entries in another way is short or has holes, and says so.
+ * In each script all reads come before all writes, so a key of the wrong type leaves nothing half done. A log
+ * ends
+ * with its epoch, as offsets begin again: a script that makes an epoch removes the log. A log that lost
+ * entries in
+ * another way is short or has holes, and its readers see that.
  */
 import { NO_EPOCH } from '../../../protocol/position.js';
 
 /**
- * A position without a message lives so long after its last use: whoever joins rooms by the hundred thousand and says
- * nothing must not fill Redis with them. A pod that has the room open uses it every minute.
+ * A position without a message lives this long after its last use: a client that joins rooms by the hundred
+ * thousand
+ * and publishes nothing must not fill Redis. A pod that has the room open uses its position every minute.
  */
 const EMPTY_POSITION_TTL_MS = 600_000;
 
-/** How long a position lives: `ttl` is Lua. */
+/** How long a position lives. `ttl` is Lua. */
 export const lives = (ttl: string): string =>
   `offset == 0 and math.min(tonumber(${ttl}), ${EMPTY_POSITION_TTL_MS}) or ${ttl}`;
 
-/** Numbers stay below 2^53; each %x gets at most 32 bits, as on some builds of Lua it takes no more. */
+/** Numbers stay below 2^53. Each %x gets at most 32 bits, as some builds of Lua accept no more. */
 export const ID = `
 local function id_of(ms, tag, offset, bits)
   local low = (offset % 0x4000000) * 0x400000 + bits
@@ -33,9 +36,11 @@ local function id_of(ms, tag, offset, bits)
 end`;
 
 /**
- * An entry's offset; its ms, read from the id in its payload; and the first one in a range that is not older than `since`
- * ms. Ids go up in time, so that is found by halving, in ten looks of one entry each: a log of large messages is not read
- * to find its end.
+ * The offset of an entry; its ms, read from the id in its payload; and the first entry of a range that is not
+ * older
+ * than `since` ms. Ids go up in time, so that entry is found by bisection, in ten reads of one entry each: a
+ * log of
+ * large messages is not read as a whole.
  */
 export const ENTRIES = `
 local function offset_of(entry) return tonumber(string.match(entry[1], '^%d+')) end
@@ -57,7 +62,11 @@ local function first_since(key, since, from, to)
   return found
 end`;
 
-/** What no epoch can have, as somebody else wrote it, is none: ids with it would be no UUIDs, or name no log. */
+/**
+ * A tag that no epoch can have was written by another program and does not count: ids with it would be no
+ * UUIDs, or
+ * would name no log.
+ */
 export const isEpoch = (tag: number): boolean => Number.isInteger(tag) && tag > 0 && tag < NO_EPOCH;
 export const ONLY_EPOCH = `
 if tag and (tag < 1 or tag >= ${NO_EPOCH} or tag % 1 ~= 0) then tag = nil end`;
@@ -66,7 +75,7 @@ const POSITION = `
 local pos = redis.call('HMGET', KEYS[1], 'e', 'o', 't', 'i', 'b', 'r')
 local tag, offset, ms, id = tonumber(pos[1]), tonumber(pos[2]) or 0, tonumber(pos[3]) or 0, pos[4] or ''${ONLY_EPOCH}`;
 
-/** `known`, Lua, is the epoch that the pod has had, if any. */
+/** `known` is Lua: the epoch that the pod has had, if any. */
 const epoch = (known: string): string => `
 local had, renewed = tonumber(${known}), tonumber(pos[6])
 if not tag or tag == tonumber(ARGV[3]) then
@@ -82,13 +91,18 @@ end
 redis.call('PEXPIRE', KEYS[1], ${lives('ARGV[2]')})`;
 
 /**
- * KEYS: pos, log. ARGV: tag for a new epoch, ms that the position lives, the tag to be replaced.
- * Answers tag, offset, ms and id ('' before the first message).
+ * KEYS: pos, log. ARGV: tag for a new epoch, ms that the position lives, the tag to replace. Answers tag,
+ * offset, ms
+ * and id ('' before the first message).
  */
 export const RENEW = `${POSITION}${epoch('ARGV[3]')}
 return { tag, offset, ms, id }`;
 
-/** KEYS: pos of each room. Answers for each: tag, offset, ms and id, as they are; a text where it is of the wrong type. */
+/**
+ * KEYS: pos of each room. Answers for each the tag, offset, ms and id, unchecked; a text when the key has the
+ * wrong
+ * type.
+ */
 export const POSITIONS = `
 local answer = {}
 for i, key in ipairs(KEYS) do
@@ -97,7 +111,7 @@ for i, key in ipairs(KEYS) do
 end
 return answer`;
 
-/** Reads so many entries at a time: what is read beyond the bytes of a page is at most 2 MiB. */
+/** Reads this many entries at a time: at most 2 MiB are read in excess of the bytes of a page. */
 const READ = `
 local from, most, limit, cap, ttl = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local first = math.max(1, offset - cap + 1)
@@ -133,14 +147,21 @@ end
 return answer`;
 
 /**
- * KEYS: pos, log. ARGV: tag for a new epoch, ms that the position lives, '', the offset to read from, how many entries and
- * how many bytes of them at most, how many messages and for how many ms the log keeps, the epoch that the pod has had or ''.
- * Answers tag, offset, ms, id, the oldest offset that can be read, the ms of the message before that (-1: not known), the ms
- * when the epoch was found in place of another (-1: it was not), then payloads from the oldest or `from` on. There is no hole in them: behind one the oldest that can be read begins.
+ * KEYS: pos, log. ARGV: tag for a new epoch; ms that the position lives; ''; the offset to read from; how
+ * many entries,
+ * and how many bytes of them, at most; how many messages the log keeps, and for how many ms; the epoch that
+ * the pod has
+ * had, or ''.
+ *
+ * Answers tag, offset, ms, id; the oldest offset that can be read; the ms of the message before it (-1: not
+ * known);
+ * the ms when the epoch was found in place of another (-1: it was not); then the payloads, from the oldest or
+ * from
+ * `from` on. The payloads have no hole: the oldest offset that can be read is behind the last hole.
  */
 export const PAGE = `${POSITION}${epoch('ARGV[9]')}${READ}`;
 
-/** The same without making an epoch: 0 where there is none. */
+/** `PAGE`, but makes no epoch: answers 0 when there is none. */
 export const PEEK = `${POSITION}
 if not tag then return 0 end
 local renewed = tonumber(pos[6])${READ}`;

@@ -1,17 +1,26 @@
 /**
- * Check, place, append and publish in one script: as separate commands messages of two pods come out in another order than
- * their offsets (909 of 4,000 measured). Keys and entries are those of `lua/log.ts`; besides:
+ * Checks the key, gives the offset, appends to the log and publishes, in one script. As separate commands,
+ * messages
+ * of two pods would be published in another order than their offsets (909 of 4,000 measured). Keys and
+ * entries are
+ * those of `lua/log.ts`. In addition:
  *
- *   {channel}:pos        f  calls that were settled by a later try of themselves, each with its deadline
- *   {channel}:call:ID    what a call was answered, where the log cannot tell it later
+ *   {channel}:pos        f  calls that a later try of the same call has settled, each with its deadline
+ *   {channel}:call:ID    the answer of a call, where the log cannot show it later
  *
- * All reading comes before all writing, and all writing before the publishing: the log has what was published. A write that
- * Redis refuses (a right was taken away) is undone with those before it, and the error begins with UNDONE; any other error
- * of a command inside the script may have come after a write.
+ * All reads come before all writes, and all writes before the publish: so the log has what was published.
+ * When Redis
+ * refuses a write (the user has lost a right), the writes before it are undone, and the error begins with
+ * UNDONE. Any
+ * other error of a command inside the script may come after a write.
  *
- * A connection that breaks does not say whether the call ran, and what was sent may still come to Redis. So the call is
- * asked for again: the tail of the log, the keys and the mark say whether it ran, and if so it is answered as it was then.
- * If not, it runs now and its id stays in `f` until its deadline: the first try, should it still come, finds it there.
+ * A connection that breaks does not tell whether the call ran, and a call that was sent may still reach
+ * Redis. So
+ * the pod sends the call again. The tail of the log, the keys and the mark show whether it ran; if it did,
+ * the answer
+ * is the first one. If it did not, it runs now, and its id stays in `f` until its deadline: when the first
+ * try
+ * arrives later, it finds its id there and does nothing.
  */
 import { GLOBAL_BIT, OUTSIDE_BIT } from '../../../protocol/position.js';
 import { ENTRIES, lives, ONLY_EPOCH } from './log.js';
@@ -27,9 +36,13 @@ const FENCE = `
 if pos[6] and ARGV[8] ~= '' and string.find(pos[6], ' ' .. ARGV[8] .. ' ', 1, true) then return 0 end`;
 
 /**
- * Entries are known by the pod's 20 bits and the bytes behind the id. The log is read backwards to the offset that the pod
- * knew before the call, or where that is of another epoch to what is older than the call. A key of the call that is not
- * there says that the call did not run, too. `isTold`: what is not found did not run.
+ * An entry is recognised by the pod's 20 bits and the bytes behind the id. The log is read backwards, to the
+ * offset
+ * that the pod knew before the call. When that offset is of another epoch, it is read back to entries that
+ * are older
+ * than the call. A key of the call that does not exist shows too that the call did not run. `isTold`: what is
+ * not
+ * found did not run.
  */
 const SEARCH = `${ENTRIES}
 local kept = ARGV[9] ~= '' and seen[#KEYS - 2]
@@ -75,7 +88,7 @@ if not hasRun and now > tonumber(ARGV[2]) then return 0 end`;
 const FOUND = `if mine[i] then answers[#answers + 1] = 'p' .. mine[i]
   else`;
 
-/** The first try's deadline was made with another answer about Redis's clock. */
+/** The deadline of the first try was computed with an earlier answer of Redis's clock. */
 const FENCE_MARGIN_MS = 2_000;
 
 const FENCE_IN = `
@@ -94,19 +107,31 @@ if pos[6] then
 end`;
 
 /**
- * KEYS: pos, log, the key of each draft that has one, then the mark's where one is left. ARGV: channel, deadline (Unix ms),
- * tag for a new epoch, ms that the position lives, ms that a key lives, how many messages and for how many ms the log keeps,
- * the call's id, ms that its mark lives ('': none is left); where it is asked for again a ms of Redis's clock before which it
- * was not sent, and a tag and offset that the log had reached then ('' each else); then three for each draft: the low 22
- * bits of its id (global, outside the log, the pod's 20), digest ('' without a key, else '=' and the digest), and the
- * payload behind the id.
- * Answers 0 when late (or, of the first try, settled by a later one), -1 when it cannot be told whether it ran, else a text a
- * draft: 'p' and the id it got, 'd' and the id that its key got before, 'k' for a key that came with other data.
+ * KEYS: pos, log, the key of each draft that has one, then the key of the mark if one is left. ARGV: channel;
+ * deadline (Unix ms); tag for a new epoch; ms that the position lives; ms that a key lives; how many messages
+ * the log
+ * keeps, and for how many ms; id of the call; ms that its mark lives ('': no mark). For a call that is sent
+ * again: a
+ * time of Redis's clock before the first try, and the tag and offset that the log had then ('' for each
+ * otherwise).
+ * Then three for each draft: the low 22 bits of its id (global, outside the log, the pod's 20 bits), the
+ * digest (''
+ * without a key, else '=' and the digest), and the payload behind the id.
  *
- * The count is kept to exactly, once a call, and of what is let go the youngest stays: readers pass over it, and know when it
- * was said. A log that nobody wrote to ends later than its last message, so that the next one finds it too old. The age is looked at only when the oldest entry may be a sixteenth too old:
- * readers pass over what is. A log that is further than its position is another epoch's (an older version of the service
- * made this one): it begins anew rather than refuse every message.
+ * Answers 0 when the call is late, or when it is a first try that a later one has settled. Answers -1 when it
+ * cannot
+ * be known whether it ran. Else one text for each draft: 'p' and its id; 'd' and the id that its key had
+ * before; 'k'
+ * when its key was used for other data.
+ *
+ * The log is trimmed to its number of messages once in each call. The youngest of the trimmed messages stays:
+ * readers skip it, and know by it when it was published. A log that is not written to expires later than its
+ * last
+ * message, so the next call still finds a log that is too old. The age is checked only when the oldest entry
+ * may be a
+ * sixteenth too old; readers skip what is too old. A log that is ahead of its position belongs to another
+ * epoch (made
+ * by an older version of the service): it begins anew, rather than refuse every message.
  */
 const publishScript = (
   before: string,
@@ -206,5 +231,5 @@ return answers`;
 
 export const PUBLISH = publishScript(LATE, FENCE, '', FENCE_OUT);
 
-/** The same call once more. */
+/** The same call, sent again. */
 export const PUBLISH_AGAIN = publishScript('', SEARCH, FOUND, FENCE_IN);

@@ -1,9 +1,13 @@
 /**
- * What runs inside Redis: members, probe, leases, and a log's own (`lua/log.ts`). All keys of a script hash with one
- * channel, so it runs on a Cluster too, where PUBLISH is SPUBLISH. Redis 7 or newer, or what speaks like it.
+ * The scripts that run inside Redis: members, probe, leases, and those of a log (`lua/log.ts`). All keys of a
+ * script
+ * hash with one channel, so the scripts run on a Cluster too, where PUBLISH is SPUBLISH. They need Redis 7 or
+ * a
+ * compatible server.
  *
- * `#!lua` makes Redis refuse the whole script (READONLY, OOM, MISCONF, NOREPLICAS) before its first line: what was
- * refused was not half done.
+ * With `#!lua` Redis refuses the whole script (READONLY, OOM, MISCONF, NOREPLICAS) before its first line: a
+ * refused
+ * script has done nothing.
  *
  *   {channel}:members   hash: pod → its connections in the room
  */
@@ -19,14 +23,14 @@ export interface Script {
 
 export interface Scripts {
   readonly publish: Script;
-  /** The same call once more: what ran of it is found, and not done again. */
+  /** The same call, sent again. What ran of it is found and is not done again. */
   readonly publishAgain: Script;
   readonly page: Script;
-  /** Where logs stand; runs where Redis takes no writes, too. */
+  /** The positions of logs. Runs on a Redis that takes no writes, too. */
   readonly positions: Script;
-  /** `page` without making an epoch: answers 0 where there is none. */
+  /** `page`, but makes no epoch: answers 0 when there is none. */
   readonly peek: Script;
-  /** The same, also where Redis takes no writes. */
+  /** `peek` on a Redis that takes no writes. */
   readonly peekAnywhere: Script;
   readonly renew: Script;
   readonly members: Script;
@@ -34,13 +38,13 @@ export interface Scripts {
   readonly lease: Script;
   readonly leave: Script;
   readonly control: Script;
-  /** What was said on `realtime:control` and is kept. */
+  /** The commands of `realtime:control` that are kept. */
   readonly recall: Script;
 }
 
 const script = (...parts: readonly string[]): Script => scriptOf('#!lua', parts);
 
-/** Runs where Redis takes no writes, too. */
+/** A script that runs on a Redis that takes no writes, too. */
 const reading = (...parts: readonly string[]): Script => scriptOf('#!lua flags=no-writes', parts);
 
 const scriptOf = (head: string, parts: readonly string[]): Script => {
@@ -53,10 +57,13 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
 
 /**
- * KEYS: members. ARGV: this pod, its count ('': it only asks), ms that the hash lives, '1' to let
- * it live on though nothing has changed, then pods that have gone. Answers
- * the hash, flat. It ends by itself when nobody writes to it any more: a room is not asked when its last pod dies. Rooms
- * are asked all the time, so what is there already is not written again, to replicas and the append-only file too.
+ * KEYS: members. ARGV: this pod; its count ('': it only reads); ms that the hash lives; '1' to renew that
+ * time though
+ * nothing has changed; then the pods that have gone. Answers the hash, flat. The hash expires when no pod
+ * writes to it
+ * any more, as nobody reads a room whose last pod has died. Rooms are read all the time, so an unchanged
+ * count is not
+ * written again: it would go to replicas and to the append-only file.
  */
 const MEMBERS = `
 local own = redis.call('HMGET', KEYS[1], ARGV[1])[1] or '0'
@@ -70,8 +77,10 @@ for i = 5, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i]) end
 return redis.call('HGETALL', KEYS[1])`;
 
 /**
- * KEYS: the pod's lease. ARGV: its channel, the text, ms that the lease lives. Answers the clock in ms.
- * It writes on purpose: a master that became a replica still answers reads and still publishes, to nobody.
+ * KEYS: the lease of the pod. ARGV: its channel, the text, ms that the lease lives. Answers Redis's clock in
+ * ms. It
+ * writes on purpose: a master that has become a replica still answers reads and still publishes, but to
+ * nobody.
  */
 const PROBE = `
 redis.call('SET', KEYS[1], '1', 'PX', ARGV[3])
@@ -79,8 +88,10 @@ redis.call(PUBLISH, ARGV[1], ARGV[2])
 return now`;
 
 /**
- * KEYS: pods, sorted by the end of their leases. ARGV: this pod, ms of a lease, ms after its end that a pod is remembered.
- * Answers the living, then those whose lease has ended: whoever is in neither list is gone for good.
+ * KEYS: pods, sorted by the end of their leases. ARGV: this pod; ms of a lease; ms that a pod is remembered
+ * after the
+ * end of its lease. Answers the living pods, then those whose lease has ended. A pod in neither list is gone
+ * for good.
  */
 const LEASE = `
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
@@ -90,7 +101,7 @@ return { redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf'), redis.call('Z
 /** KEYS: pods. ARGV: this pod. */
 const LEAVE = `return redis.call('ZREM', KEYS[1], ARGV[1])`;
 
-/** As many as a pod remembers (`catch-ups.ts`), some 200 bytes each. */
+/** As many as a pod keeps (`catch-ups.ts`), about 200 bytes each. */
 const MAX_KEPT = 4_096;
 /** A full hash is swept at most so often. */
 const SWEEP_MS = 60_000;
@@ -143,7 +154,7 @@ for i = 1, #all, 2 do
 end
 return answer`;
 
-/** The scripts of a Cluster (`sharded`) or of anything else. */
+/** The scripts of a Cluster (`sharded`), or of any other Redis. */
 export const scripts = (sharded: boolean): Scripts => {
   const publishing = `local PUBLISH = '${sharded ? 'SPUBLISH' : 'PUBLISH'}'`;
   return {
