@@ -1,7 +1,11 @@
 /**
- * What was too much to be remembered, as bits: a Bloom filter of two generations, each kept for the time that a thing is to be
- * known for. It never says no of what was added; of what was not it says maybe once in 400 when it holds a million, and more
- * often the more it holds. Nothing is allocated before the first one: 1 MiB a generation.
+ * A Bloom filter of two generations, for things that are too many to remember. Each generation is kept for as
+ * long as
+ * a thing must be known. The filter never says no about a thing that was added. With a million things it says
+ * maybe
+ * about one in 400 that were not added, and more often the more it holds. Nothing is allocated before the
+ * first
+ * thing; then 1 MiB for each generation.
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../clock.js';

@@ -1,5 +1,7 @@
 /**
- * The tries of one call of the publish script, as data: what the errors so far mean, and what to do next. Pure; `publisher.ts` does it.
+ * The tries of one call of the publish script, as data: what the errors so far mean, and what to do next.
+ * Pure;
+ * `queue-runner.ts` does it.
  *
  *   Late ─────────▶ AskAfterProbe: the clock of Redis is read again; the second time GiveUp
  *   Unreachable ──▶ AskLater: the connection broke, and this try may have run
@@ -12,7 +14,7 @@ export interface Tries {
   readonly count: number;
   /** A try may have run: the next one asks whether it did. */
   readonly isUnsure: boolean;
-  /** Such an answer came before. A second one of its kind says no more than the first. */
+  /** Such an answer came before. A second one of this kind adds nothing. */
   readonly wasLate: boolean;
   readonly wasOdd: boolean;
 }
@@ -28,7 +30,7 @@ export const sent = (tries: Tries): Tries => ({ ...tries, count: tries.count + 1
 export const step = (tries: Tries, error: RedisError): readonly [Tries, NextTry] => {
   switch (error._tag) {
     case 'Late':
-      // an earlier try was asked about too: it has not run
+      // earlier tries were part of this question: none of them has run
       return tries.wasLate
         ? [{ ...tries, isUnsure: false }, 'GiveUp']
         : [{ ...tries, isUnsure: false, wasLate: true }, 'AskAfterProbe'];

@@ -12,21 +12,22 @@ import type { Missing } from './confirmation.js';
 /** From the broker to the channel of one room. */
 export type RawEvent =
   | { readonly _tag: 'Received'; readonly publication: Publication }
-  /** A publish of this pod was answered: these ids are in the log. No ids: it failed. */
+  /** A publish of this pod was answered: these ids are in the log. No ids: the publish failed. */
   | { readonly _tag: 'Placed'; readonly ids: readonly MessageId[] }
-  /** A message that reaches this pod alone: no log has it. */
+  /** A message that reaches this pod only. No log has it. */
   | { readonly _tag: 'LocalOnly'; readonly publication: Publication }
-  /** From here every later message is received; again after each `Unsubscribed`. */
+  /** From now on every message is received. Emitted again after each `Unsubscribed`. */
   | { readonly _tag: 'Subscribed' }
   | { readonly _tag: 'Unsubscribed' }
   /** An outage began: the channel does not wait for the log to open. */
   | { readonly _tag: 'Degraded' }
   /**
-   * What was pushed since then was received. Before, an outage may have lost pushes on a connection that
-   * lived.
+   * Everything that was pushed since this time was received. Pushes before it may be lost though the
+   * connection lived:
+   * an outage.
    */
   | { readonly _tag: 'Recovered'; readonly since: number }
-  /** Asks a quiet channel whether its position is still the log's. */
+  /** Asks whether the position of a quiet channel is still the log's. */
   | { readonly _tag: 'Poll' }
   | { readonly _tag: 'Denied'; readonly detail: string };
 
@@ -36,7 +37,7 @@ export type Input =
       readonly _tag: 'Waiting';
       readonly offset: number;
       readonly isConfirmed: boolean;
-      /** A publish of this pod may have sent it: its answer will confirm the message. */
+      /** A publish of this pod may have sent the message: its answer will confirm it. */
       readonly isUnderWay: boolean;
     }
   /** A message waits, and no publish of this pod will confirm it. */
@@ -53,7 +54,7 @@ export type Input =
   | { readonly _tag: 'AskFailed' }
   /** The result of `Compare`. */
   | { readonly _tag: 'Compared'; readonly top: LogPosition; readonly missing: Missing }
-  /** `known`: where this channel was in the epoch of the page. */
+  /** `known`: how far this channel was in the epoch of the page. */
   | {
       readonly _tag: 'PageRead';
       readonly page: Page;
@@ -61,7 +62,7 @@ export type Input =
       readonly known: LogPosition;
     }
   | { readonly _tag: 'ReadFailed'; readonly error: RedisError }
-  /** A poll that found nothing, or nothing that still counts. */
+  /** A poll that found nothing, or whose result is outdated. */
   | { readonly _tag: 'CheckEnded' }
   | { readonly _tag: 'Renewed'; readonly top: LogPosition; readonly known: LogPosition }
   /** The result of `Fill`. */
@@ -74,7 +75,7 @@ export type Input =
   | { readonly _tag: 'Unsubscribed' }
   /** An outage began, or the log did not open in time. */
   | { readonly _tag: 'Degraded' }
-  /** What was pushed since then is received; of what was pushed before, something may be missing. */
+  /** Everything that was pushed since this time was received; earlier pushes may be missing. */
   | { readonly _tag: 'Recovered'; readonly since: number }
   | { readonly _tag: 'Poll'; readonly isQuiet: boolean }
   | { readonly _tag: 'Denied'; readonly detail: string };

@@ -31,7 +31,7 @@ export const pageRead = (
     case 'none':
       return conclude({ ...state, scope: 'cluster' }, { _tag: 'Open', top });
     case 'pod':
-      // the first log that is known after an outage: go on from what was received
+      // the first log that can be read after an outage: go on from what was received
       return compare({ ...state, scope: 'cluster' }, top, {
         _tag: 'GapBefore',
         reason: 'broker_outage',
@@ -52,7 +52,10 @@ export const pageRead = (
   }
 };
 
-/** The log does not have the message at the channel's position any more. It may have grown past it again. */
+/**
+ * The log does not have the message at the channel's position any more. It may have grown past that position
+ * again.
+ */
 const wentBack = ({ top, entries: [head] }: Page, known: LogPosition): boolean =>
   isBehind(top, known) ||
   (known.id !== null &&
@@ -60,13 +63,13 @@ const wentBack = ({ top, entries: [head] }: Page, known: LogPosition): boolean =
     head?.id.offset === known.offset &&
     head.idText !== known.id);
 
-/** A new epoch, unless another pod was first. What waits is of the lost one. */
+/** A new epoch, unless another pod was first. Messages that wait are of the lost epoch. */
 const renew = (state: ChannelState, { tag }: LogPosition, now: number): Step => [
   { ...state, phase: { _tag: 'Renewing' }, readAt: now },
   [{ _tag: 'Renew', tag }],
 ];
 
-/** Another epoch than the channel's: all of it is new, but what was delivered of it before (`known`). */
+/** Another epoch than the channel's. All of it is new, except what was delivered of it before (`known`). */
 export const turnTo = (
   state: ChannelState,
   top: LogPosition,
@@ -75,7 +78,7 @@ export const turnTo = (
 ): Step => {
   if (isBehind(top, known)) return renew(state, top, now);
   const gap: Effect = { _tag: 'Gap', reason: 'log_lost', top: known };
-  // an epoch that comes back may have another history: the page tells
+  // an epoch that comes back may have another history: the page shows it
   return known.offset > 0 && top.offset > known.offset
     ? read(state, now, 0, gap)
     : compare(state, top, gap);
@@ -96,7 +99,7 @@ export const filled = (
     ];
   const { top, entries } = page;
   const { mayHaveMissed, awaitingSince = now } = state;
-  // what the log trimmed may be on its way still
+  // messages that the log has trimmed may still be on their way
   if (end === 'Coming' && !mayHaveMissed && now < awaitingSince + times.timeoutMs)
     return awaitPushes(state, top, now, times);
   return [

@@ -12,7 +12,7 @@ export type Phase =
   | { readonly _tag: 'Checking' }
   /** The log is asked for its position. */
   | { readonly _tag: 'Asking'; readonly failures: number }
-  /** The log stands at `top`, and the pushes up to there are on their way. */
+  /** The log's position is `top`, and the pushes up to there are on their way. */
   | { readonly _tag: 'Awaiting'; readonly top: LogPosition }
   | { readonly _tag: 'Reading'; readonly failures: number }
   /** A new epoch is begun. */
@@ -38,7 +38,9 @@ export interface ChannelTimes {
   readonly readEveryMs: number;
 }
 
-/** Messages on their way are awaited for so long, as an answer may overtake a push. Then the log is read. */
+/**
+ * Messages on their way are awaited for this long, as an answer may overtake a push. Then the log is read.
+ */
 const COMING_MS = 250;
 
 export const LIVE: Phase = { _tag: 'Live' };
@@ -57,25 +59,27 @@ export const START: ChannelState = {
   readAt: 0,
 };
 
-/** The log is read, or will be: until then received messages wait. */
+/** The log is read or will be read. Until then received messages wait. */
 export const isCatchingUp = ({ phase }: ChannelState): boolean =>
   phase._tag === 'Reading' ||
   phase._tag === 'Renewing' ||
   (phase._tag === 'Pausing' && phase.before === 'Reading');
 
 /**
- * All that was pushed was received, or is on its way: of what the log has more, the pushes are awaited first.
+ * Everything that was pushed was received, or is on its way. When the log has more than that, the pushes are
+ * awaited
+ * before the log is read.
  */
 export const isAwaitingFirst = (
   { mayHaveMissed, awaitingSince }: ChannelState,
   now: number,
 ): boolean => !mayHaveMissed && (awaitingSince === undefined || now < awaitingSince + COMING_MS);
 
-/** The question to the log has failed, and is asked again later. */
+/** The question to the log has failed, and will be asked again later. */
 export const isUnanswered = ({ phase }: ChannelState): boolean =>
   phase._tag === 'Pausing' && phase.before === 'Asking';
 
-/** No question to the log is under way that a message in doubt would have to wait for. */
+/** No question to the log is open that a message in doubt would have to wait for. */
 export const isFree = ({ phase }: ChannelState): boolean =>
   phase._tag === 'Live' || phase._tag === 'Checking';
 
@@ -99,7 +103,7 @@ export const conclude = (state: ChannelState, ...first: readonly Effect[]): Step
   [...first, { _tag: 'Conclude' }],
 ];
 
-/** What was received is compared with the position that the log told. */
+/** Compares what was received with the position that the log has answered. */
 export const compare = (
   state: ChannelState,
   top: LogPosition,

@@ -58,7 +58,7 @@ export const step = (state: ChannelState, input: Input, now: number, times: Chan
     case 'LogTop':
       return logTop(state, input, now);
     case 'AskFailed':
-      // what waited for the answer alone does so no longer
+      // messages that waited for this answer only are delivered
       return failed(state, 'Asking', { _tag: 'DeliverConfirmed' });
     case 'Compared':
       return compared(state, input, now, times);
@@ -100,7 +100,7 @@ export const step = (state: ChannelState, input: Input, now: number, times: Chan
   }
 };
 
-/** These do not pass by themselves. */
+/** Errors that do not pass by themselves. */
 const HOPELESS: ReadonlySet<string> = new Set(['WrongType', 'NoPermission']);
 
 const waiting = (state: ChannelState, { offset, isConfirmed, isUnderWay }: Of<'Waiting'>): Step => {
@@ -115,7 +115,7 @@ const waiting = (state: ChannelState, { offset, isConfirmed, isUnderWay }: Of<'W
 const placed = (state: ChannelState, { isOurs }: Of<'Placed'>, now: number): Step => {
   const { scope, phase, subscribed } = state;
   if (scope === 'none' || !subscribed || isCatchingUp(state)) return [state, NONE];
-  // the publish has begun an epoch, or found another
+  // the publish has begun an epoch, or found another one
   if (!isOurs && scope === 'cluster') return read(state, now);
   const next: Effect =
     phase._tag === 'Awaiting' ? { _tag: 'Compare', top: phase.top } : { _tag: 'AskIfInDoubt' };
@@ -128,7 +128,7 @@ const logTop = (
   now: number,
 ): Step => {
   if (top === undefined || state.scope === 'pod' || hasChanged(top, asked)) return read(state, now);
-  // the position of now does not tell which of two messages has an offset of before
+  // the log's position does not tell which of two messages had an earlier offset
   if (top.offset > asked.offset && isContradicted) return read(state, now);
   return compare(state, top);
 };
@@ -141,7 +141,7 @@ const compared = (
 ): Step => {
   if (missing === 'Nothing') return conclude(state);
   if (missing === 'Waiting' && !state.mayHaveMissed)
-    // a message in doubt came after the question
+    // a message in doubt came after the question was sent
     return ask({ ...state, awaitingSince: undefined }, 0);
   return missing !== 'Coming' || state.mayHaveMissed
     ? read(state, now)

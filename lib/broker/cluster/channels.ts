@@ -1,6 +1,9 @@
 /**
- * The registry of open channels: what a room's channels get to know, how far the room got on this pod, and whether all rooms are
- * checked against their logs. A room has several channels only for a moment, while one ends and the next begins.
+ * The registry of open channels: it passes events to the channels of a room, knows how far each room is on
+ * this pod,
+ * and whether all rooms are checked against their logs. A room has several channels only for a moment, while
+ * one ends
+ * and the next one begins.
  */
 import { isSome } from 'fp-ts/lib/Option.js';
 import { type Observable, Subject, type Subscriber } from 'rxjs';
@@ -27,7 +30,7 @@ export interface Channels {
   readonly reached: (room: Room, channel: OpenChannel, position: LogPosition) => void;
   /** Whether the channel's position is checked against the log since the last subscription. */
   readonly synced: (channel: OpenChannel, isSynced: boolean) => void;
-  /** Whether all channels are; emits when that changes. */
+  /** Whether all channels are synced. Emits when that changes. */
   readonly allSynced$: Observable<boolean>;
   readonly send: (room: Room, event: RawEvent) => void;
   readonly sendToAll: (event: RawEvent) => void;
@@ -102,7 +105,7 @@ export const openChannels = (): Channels => {
   };
 };
 
-/** The id of a message that takes no offset says nothing about the log. */
+/** The id of a message without an offset says nothing about the log. */
 const loggedId = (text: string): readonly MessageId[] => {
   const id = parseId(text);
   return isSome(id) && !id.value.outside ? [id.value] : [];

@@ -37,13 +37,17 @@ export interface ClusterBrokerDeps {
   readonly serverId: string;
   /** `BROKER_TIMEOUT_MS`. */
   readonly timeoutMs: number;
-  /** `LOG_POSITION_TTL_MS`; a day when it is not said. */
+  /** `LOG_POSITION_TTL_MS`; the default is a day. */
   readonly positionTtlMs?: number;
-  /** `LOG_TTL_MS`: so long a message may be read that this pod has said already. */
+  /** `LOG_TTL_MS`: for this long the log may still return a message that this pod has already delivered. */
   readonly logTtlMs?: number;
 }
 
-/** What a broker of pods has in memory: all 0 but three channels (its probe, global, control) when nobody uses it. */
+/**
+ * What the cluster broker keeps in memory. When no room is used, all counts are 0, but for three channels:
+ * the probe,
+ * the global log, and `realtime:control`.
+ */
 export interface Holdings {
   readonly channels: number;
   readonly rooms: number;
@@ -142,7 +146,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
     answered: (answer) => {
       if (E.isLeft(answer)) {
         const { _tag, detail } = answer.left;
-        // no answer: `ConnectionLost` says so, or it passes
+        // without an answer, `ConnectionLost` reports it, or it passes
         if (_tag !== 'Unreachable' && _tag !== 'Late') emit({ _tag: 'Refused', detail });
         if (_tag === 'ReadOnly') input$.next({ _tag });
       }
@@ -158,7 +162,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
       case 'Ready':
         ready = true;
         input$.next(event);
-        // the clock first: publishes wait for it
+        // the clock of Redis first: publishes wait for it
         care.probe();
         channelSubscriptions.accept(event);
         care.renewLease();
@@ -185,7 +189,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
       const status = statusOf(state);
       if (status._tag !== status$.value._tag) {
         status$.next(status);
-        // channels first: messages that fall back need somewhere to go
+        // the channels first: messages that fall back are delivered through them
         if (status._tag === 'Degraded') channels.sendToAll({ _tag: 'Degraded' });
         roomPublisher.routeChanged();
       }
@@ -200,7 +204,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
       probe,
       control: control.sink,
       emit,
-      // at once, as `restored` waits for it
+      // at once, as `restored` waits for this probe
       subscribed: care.probeAnew,
       probeReturned: ({ seconds, sentAt, number }) => {
         emit({ _tag: 'ProbeReturned', seconds });

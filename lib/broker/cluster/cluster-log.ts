@@ -1,4 +1,4 @@
-/** The logs of rooms, as readers get them: a page in time, or an error of the log. */
+/** The logs of rooms for readers: a page in time, or an error of the log. */
 import { mapLeft } from 'fp-ts/lib/Either.js';
 import { map } from 'rxjs';
 import type { Clock } from '../../clock.js';
@@ -15,7 +15,7 @@ export const clusterLog = (
   isOpen: (room: Room) => boolean,
 ): Log => ({
   page: (room, from, most) => {
-    // an open room has an epoch: when Redis has lost it, the first to notice makes the next
+    // an open room has an epoch: when Redis has lost it, the first reader makes the next one
     const page$ = isOpen(room)
       ? bus.page(room, from, most, drawTag(random))
       : bus.peek(room, from, most);

@@ -1,24 +1,29 @@
 /**
- * Which of the messages that wait are believed. Whoever may publish on a channel can write any place into
- * an id, so a place is believed when the log, or an answer of the script that gave it, says the same id.
- * One such word is enough for all that lies before: Redis pushes in order, so behind a message that the log
- * has, every place was heard; a place that was heard once was heard from the script, as the script was
- * heard too.
+ * Which of the messages that wait are confirmed. Any program that may publish on a channel can write any
+ * offset into
+ * an id. So an offset is confirmed when the log, or the answer of the script that gave it, has the same id
+ * there. One
+ * confirmed id is enough for all messages before it: Redis pushes in order, so all messages before a
+ * confirmed one
+ * were received. When only one message was received with an offset, it is the script's, as that one was
+ * received too.
  *
- *   known   heard                          the log says     believed
+ *   known   received                       the log says     confirmed
  *     5     6 7 8                          8, that id       6 7 8
- *     5     6 7 9                          9, that id       6 7     8 was not heard: the page of the log is read
- *     5     6 7 7' 8                       8, that id       6       which of the two 7 it is, the page says
+ *     5     6 7 9                          9, that id       6 7     8 was not received: the page of the log is read
+ *     5     6 7 7' 8                       8, that id       6       the page of the log shows which 7 is the right one
  *     5     6 7                            8               –       8 is on its way
  *     5     6                              5               –       6 is not the log's: another program's
  *
- * Not so where hearing was interrupted: the message of a place may have been pushed meanwhile, and what was
- * heard there may be anybody's. There each place is believed by its own id alone.
+ * This does not hold when the channel was unsubscribed for a while: the script's message may have been pushed
+ * meanwhile, and the message that was received with its offset may be another program's. Then each offset
+ * needs the
+ * confirmation of its own id.
  */
 import type { Publication } from '../../protocol/publication.js';
 import type { MessageId, LogPosition } from '../../protocol/position.js';
 
-/** Ids by offset, of the epoch that we are in: what the log has there. */
+/** Ids by offset, of the channel's epoch: what the log has there. */
 export type ConfirmedIds = ReadonlyMap<number, string>;
 
 interface Queue {
@@ -32,15 +37,15 @@ interface Weighed extends Queue {
 }
 
 export interface Received extends Weighed {
-  /** All that was pushed behind our place was heard. */
+  /** Everything that was pushed after the channel's position was received. */
   readonly isComplete: boolean;
 }
 
-/** Whether an id is a place of this log in this epoch, as far as it says so itself. */
+/** Whether an id claims to be of this log and this epoch. */
 export const isOfLog = (id: MessageId, tag: number, isGlobal: boolean): boolean =>
   id.tag === tag && !id.outside && id.global === isGlobal;
 
-/** By offset, what was heard beyond our place. */
+/** The messages beyond the channel's position, by offset. */
 const byOffset = ({ queue, known, isGlobal }: Queue): Map<number, Publication[]> => {
   const byOffsets = new Map<number, Publication[]>();
   for (const publication of queue) {
@@ -53,7 +58,7 @@ const byOffset = ({ queue, known, isGlobal }: Queue): Map<number, Publication[]>
   return byOffsets;
 };
 
-/** A push that came twice. */
+/** The same push, received twice. */
 const isSame = (one: Publication, other: Publication): boolean =>
   one.idText === other.idText && one.payload.equals(other.payload);
 
@@ -66,7 +71,7 @@ const pick = (
   return fitting.length === 1 ? fitting[0] : undefined;
 };
 
-/** What is believed, from the place behind ours on, without a hole. */
+/** The confirmed messages in order, from the offset after the channel's position on, without a hole. */
 export const confirmedOf = (received: Received): readonly Publication[] => {
   const { queue, known, sure, isGlobal, isComplete } = received;
   if (queue.length === 0 || sure.size === 0) return [];
@@ -92,13 +97,15 @@ export const confirmedOf = (received: Received): readonly Publication[] => {
 };
 
 /**
- * What is missing up to the log's top. `Nothing`; `Waiting`: all was received, and some of it waits behind a
- * message in doubt; `Coming`: it may be on its way, as answers overtake what is pushed; `Lost`: something
- * behind it was heard, or two were heard at its place, so only the log can tell.
+ * What is missing up to the log's position. `Nothing`. `Waiting`: all was received, and some of it waits
+ * behind a
+ * message in doubt. `Coming`: it may be on its way, as answers overtake pushes. `Lost`: a message behind it
+ * was
+ * received, or two with its offset, so the log must be read.
  */
 export type Missing = 'Nothing' | 'Waiting' | 'Coming' | 'Lost';
 
-/** After all that is believed was said. */
+/** To be called when all confirmed messages are delivered. */
 export const missing = (received: Weighed, top: LogPosition): Missing => {
   const { known } = received;
   if (top.offset <= known.offset) return 'Nothing';
@@ -113,8 +120,10 @@ export const missing = (received: Weighed, top: LogPosition): Missing => {
 };
 
 /**
- * Messages in a row that end with the log's top, each heard once: what to begin with where no place is
- * known yet. Where hearing was interrupted it is the top's own message.
+ * The messages in a row that end with the log's last message, with one message for each offset. A channel
+ * begins with
+ * them when it has no position yet. When the channel was unsubscribed for a while, only the last message
+ * counts.
  */
 export const endingAt = (
   queue: readonly Publication[],
@@ -136,8 +145,9 @@ export const endingAt = (
 };
 
 /**
- * The log does not hold what it held: it is another epoch, or has gone back. `then` is where we stood when
- * it was asked.
+ * The log has lost what it had: it has another epoch, or went back. `then`: the channel's position when the
+ * log was
+ * asked.
  */
 export const hasChanged = (top: LogPosition, then: LogPosition): boolean =>
   top.tag !== then.tag || isBehind(top, then);

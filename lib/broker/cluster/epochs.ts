@@ -10,11 +10,11 @@ import { LAG_MS, type Resume, untoldOf } from '../../protocol/resume.js';
 import type { Missed } from '../fallback-log.js';
 
 export interface Epochs {
-  /** The epoch that this pod has had last; undefined: none. */
+  /** The last epoch that this pod has had; undefined: none. */
   readonly tagOf: (room: Room) => number | undefined;
   /** A page of the room's log was read. */
   readonly read: (room: Room, page: Pick<Page, 'top' | 'renewedMs'>) => void;
-  /** A room's log stands there now. */
+  /** The log of a room has this position now. */
   readonly reached: (room: Room, position: Position) => void;
   /** The log began anew after the time from which a client resumes. */
   readonly missed: (room: Room, resume: Resume) => Missed | undefined;
@@ -28,7 +28,7 @@ interface Known {
 /** 3 MB. */
 const MAX_ROOMS = 16_384;
 
-/** `now`: Unix ms by Redis's clock. */
+/** `now`: Unix ms of Redis's clock. */
 export const epochs = ({ now }: { readonly now: () => number }): Epochs => {
   /** In the order in which they were opened or turned. */
   const rooms = new BoundedMap<Room, Known>(MAX_ROOMS);

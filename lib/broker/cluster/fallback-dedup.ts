@@ -1,8 +1,13 @@
 /**
- * Messages that members of this pod got already though their publish may have run: when Redis says one after all, it is
- * not said again. The 20 bits of the id alone would collide once in a million messages, so a digest of what stands behind
- * the id must be the same too. Kept for as long as a log may still say it. Bounded by number; of those that were let go only
- * bits are left (`bloom.ts`), and what may be one of them is told as a gap rather than said twice.
+ * Messages that members of this pod already have though their publish failed: it may have run all the same.
+ * When
+ * Redis then delivers such a message (an echo), it is not delivered twice. The 20 bits of the id alone would
+ * collide
+ * once in a million messages, so a digest of the bytes behind the id must be equal too. Each is kept for as
+ * long as a
+ * log may still return it. Bounded by number: of the forgotten ones only bits are left (`bloom.ts`), and a
+ * message
+ * that may be one of them becomes a gap rather than a repeat.
  */
 import { BoundedMap } from '../../bounded-map.js';
 import { createHash } from 'node:crypto';
@@ -12,11 +17,12 @@ import type { Room } from '../../protocol/position.js';
 import { bloomFilter } from './bloom.js';
 
 export interface FallbackDedup {
-  /** `as` is the id under which it was said. */
+  /** `as`: the id under which the message was delivered. */
   remember(room: Room, nonce: number, rest: string, as: string): void;
   /**
-   * That id, of an echo; `FORGOTTEN` of what may be one. Costs nothing while nothing is remembered, which is always but after
-   * an outage.
+   * The id under which members have this echo; `FORGOTTEN` for a message that may be a forgotten one. Costs
+   * nothing
+   * while nothing is remembered, so at all times but after an outage.
    */
   find(room: Room, publication: Publication): string | undefined;
   size(): number;
@@ -24,11 +30,11 @@ export interface FallbackDedup {
 
 export interface FallbackDedupDeps {
   readonly clock: Clock;
-  /** How long a log has what it has: after a long outage an echo is read there. */
+  /** How long a log keeps its messages: after a long outage an echo is read from there. */
   readonly logTtlMs?: number;
 }
 
-/** The id of an echo of which too much was forgotten. */
+/** The id of an echo when too much was forgotten to know it. */
 export const FORGOTTEN = '';
 
 interface Echo {
@@ -38,7 +44,7 @@ interface Echo {
 }
 
 const LEAST_MS = 600_000;
-/** Clocks, and a page that was read just before its end. */
+/** For differences of clocks, and for a page that was read just before its end. */
 const MARGIN_MS = 60_000;
 /** 17 MB. */
 const MAX_ECHOES = 65_536;

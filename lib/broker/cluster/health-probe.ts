@@ -1,6 +1,7 @@
 /**
- * The probe: a text that goes to Redis and comes back on the pod's own channel the way messages go. Its answer tells the
- * time in Redis too, by which a publish gets its deadline.
+ * The probe: a text that goes to Redis and comes back on the pod's own channel in the way of a message. Its
+ * answer
+ * also tells the time of Redis, from which a publish gets its deadline.
  */
 import { BoundedMap } from '../../bounded-map.js';
 import { isLeft, isRight, type Either } from 'fp-ts/lib/Either.js';
@@ -9,7 +10,7 @@ import type { Clock } from '../../clock.js';
 import type { RedisPort, RedisError } from '../redis/port.js';
 import { orTimeout } from './timeout.js';
 
-/** A probe that came round: its number, when it was sent (monotonic), and the seconds it took. */
+/** A probe that came back: its number, when it was sent (monotonic), and the seconds that it took. */
 export interface Returned {
   readonly number: number;
   readonly sentAt: number;
@@ -17,32 +18,42 @@ export interface Returned {
 }
 
 export interface HealthProbe {
-  /** Sends one; those who ask while one is under way share its answer. Emits once. */
+  /** Sends a probe. Callers that ask while one has no answer yet share its answer. Emits once. */
   readonly send$: Observable<Either<RedisError, number>>;
-  /** Sends one of its own: one that is under way may have gone before the pod's channel was heard. */
+  /**
+   * Sends a new probe. An earlier one that is on its way may have been published before the pod's channel was
+   * subscribed.
+   */
   readonly sendNew$: Observable<Either<RedisError, number>>;
-  /** The number of the last one sent. */
+  /** The number of the last probe sent. */
   readonly last: () => number;
   /**
-   * Takes a payload of the pod's channel: a probe that was sent and has not come round yet, text for text. Undefined for
-   * all else: whoever may publish there can write anything.
+   * The probe that this payload of the pod's channel is: one that was sent and has not come back yet, with
+   * exactly the
+   * same text. Undefined for any other payload: other programs may publish there.
    */
   readonly take: (payload: Buffer) => Returned | undefined;
-  /** Whether a payload names this life of the pod, whatever else it says. */
+  /** Whether a payload names this life of the pod. */
   readonly isOwn: (payload: Buffer) => boolean;
   /**
-   * The least that Redis's clock (Unix ms) is ahead of ours (monotonic); undefined when not known. Redis read its clock
-   * before we got the answer, so the difference can only be larger: a deadline made with it never lies behind the
-   * moment that was meant, only before it, by at most one answer's way back.
+   * How far Redis's clock (Unix ms) is ahead of this pod's (monotonic), at least; undefined when not known.
+   * Redis read
+   * its clock before the answer arrived here, so the true difference is never smaller. So a deadline that is
+   * computed
+   * with it never lies after the intended moment, and before it by at most the time of an answer's way back.
    */
   readonly ahead: () => number | undefined;
-  /** What Redis said instead of its time, when that was the last answer. */
+  /** The error of Redis in place of its time, when that was the last answer. */
   readonly refusal: () => RedisError | undefined;
-  /** The next master has a clock of its own. */
+  /** The next master has another clock. */
   readonly forget: () => void;
 }
 
-/** Under way at once: a minute of them. Of more the oldest is forgotten: the later ones say the same, and more. */
+/**
+ * How many probes may be on their way: a minute of them. When there are more, the oldest one is forgotten, as
+ * the later
+ * ones tell more.
+ */
 const MAX_UNDER_WAY = 128;
 
 export const healthProbe = ({
@@ -54,7 +65,7 @@ export const healthProbe = ({
   readonly clock: Clock;
   readonly timeoutMs: number;
 }): HealthProbe => {
-  /** This broker's life: a pod that restarts under the same name takes no probe of its former one. */
+  /** This life of the broker: a pod that restarts under the same name ignores probes of its former life. */
   const life = Math.floor(clock.random() * 0x1_0000_0000).toString(36);
   /** By text, in the order of sending. Only what stands here is believed: nothing is read out of a payload. */
   const underWay = new BoundedMap<string, Omit<Returned, 'seconds'>>(MAX_UNDER_WAY);

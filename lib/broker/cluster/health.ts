@@ -1,45 +1,52 @@
 /**
- * The outage, as one state machine. Health is what arrives, not what is connected: a probe goes to Redis every 500 ms the
- * way messages go, and only its round trip counts.
+ * The outage, as one state machine. Health is measured by what arrives, not by connections: a probe goes to
+ * Redis every
+ * 500 ms in the way of a message, and only its return counts.
  *
- *                  probe came round                     none for 2 s
+ *                  probe came back                      none for 2 s
  *   Starting ─────────────────────────────▶ Up ─────────────────────────▶ Degraded
  *      │                                    ▲  ▲                           │  │  ▲
- *      │ none for 3 s                       │  └── came round, all whole ──┘  │  │
+ *      │ none for 3 s                       │  └─ came back, all synced ───┘  │  │
  *      └──────────▶ Degraded                │                                 │  │
- *                                           │              came round, rooms  │  │ none for 2 s,
- *                      all rooms whole,     │              not whole yet      │  │ or bus lost
- *                      or 1 s has gone      └──────────── Checking ◀──────────┘  │
+ *                                           │              came back, rooms   │  │ none for 2 s,
+ *                      all rooms synced,    │              not synced yet     │  │ or connection lost
+ *                      or after 1 s         └──────────── Checking ◀──────────┘  │
  *                                                            └───────────────────┘
  *
- *   Outside, Checking is still degraded. In every phase: 1.3 s without a probe on a bus that looks ready asks for a new
- *   connection, again each 1.3 s (a frozen peer looks connected); a Redis that became read-only asks at once.
+ *   For clients, Checking is still degraded. In every phase, 1.3 s without a probe on a connection that looks ready asks
+ *   for a new connection, and again each 1.3 s, as a frozen peer looks connected. A Redis that became read-only asks for
+ *   one at once.
  *
- * Time is counted awake: a step adds at most 500 ms, so a stalled loop or a stopped process is not taken for an outage.
+ * Only time in which this process runs is counted: a step adds at most 500 ms, so a stalled event loop or a
+ * stopped
+ * process is not taken for an outage.
  */
 import { concatMap, map, merge, Observable, observeOn, queueScheduler, scan, timer } from 'rxjs';
 import type { Clock } from '../../clock.js';
 import type { BrokerStatus } from '../index.js';
 
 export type Input =
-  /** Time passes; judged only here, after the sockets that are ready were read. */
+  /** Time passes. Time is judged only at a tick, after ready sockets were read. */
   | { readonly _tag: 'Tick' }
   | { readonly _tag: 'Ready' }
   | { readonly _tag: 'Lost' }
-  /** A probe came round. */
+  /** A probe came back. */
   | { readonly _tag: 'Returned' }
   /** Redis answered that it is a replica. */
   | { readonly _tag: 'ReadOnly' }
-  /** Whether every room that is wanted is subscribed and its position checked. */
+  /** Whether every room is subscribed and its position checked against the log. */
   | { readonly _tag: 'AllRoomsSynced'; readonly allSynced: boolean };
 
 export interface Health {
   readonly phase: 'Starting' | 'Up' | 'Degraded' | 'Checking';
-  /** Unix ms of the last change that is told. */
+  /** Unix ms of the last change that clients are sent. */
   readonly since: number;
   /** When the last input came, monotonic. */
   readonly at: number;
-  /** Awake ms without a probe; in this phase; since the connection was last given a chance. */
+  /**
+   * Ms without a probe; ms in this phase; ms since a new connection was asked for. All count only while the
+   * process runs.
+   */
   readonly silentMs: number;
   readonly phaseMs: number;
   readonly triedMs: number;
@@ -50,14 +57,17 @@ export interface Health {
 }
 
 const TICK_MS = 250;
-/** The most that one step counts: two ticks. */
+/** A step counts at most two ticks. */
 const STEP_MS = 2 * TICK_MS;
 const START_MS = 3_000;
 const SILENT_MS = 2_000;
 const RECONNECT_MS = 1_300;
-/** With the bus' backoff of at most 1 s: restored within 2 s of the broker's return. */
+/** With the backoff of the connection of at most 1 s: `restored` comes within 2 s of Redis's return. */
 const CHECK_MS = 1_000;
-/** A replica answers every command so; once is enough until the new connection can have come. */
+/**
+ * A replica answers every command with READONLY; one reconnect is enough until the new connection can be
+ * there.
+ */
 const READ_ONLY_MS = 500;
 
 export const start = (at: number, wall: number): Health => ({
@@ -117,7 +127,7 @@ const judged = (now: Health, wall: number): Health => {
       return now.silentMs >= SILENT_MS ? enter('Degraded', now, wall) : now;
     case 'Checking':
       if (now.silentMs >= SILENT_MS) return enter('Degraded', now, wall);
-      // rooms that are not done yet are repaired as they come
+      // rooms that are not synced yet are repaired when their logs are read
       return now.phaseMs >= CHECK_MS ? enter('Up', now, wall) : now;
     case 'Degraded':
       return now;
@@ -136,7 +146,10 @@ const returned = (now: Health, wall: number): Health => {
   }
 };
 
-/** A bus that is not ready makes connections by itself, with backoff; asking then would only start that over. */
+/**
+ * A client that is not connected opens connections by itself, with backoff. A request would start the backoff
+ * over.
+ */
 const wantsReconnect = (now: Health): Health =>
   now.ready && now.triedMs >= RECONNECT_MS ? { ...now, reconnect: true, triedMs: 0 } : now;
 
@@ -154,7 +167,9 @@ export const statusOf = ({ phase, since }: Health): BrokerStatus => {
   return _tag === 'Starting' ? { _tag } : { _tag, since };
 };
 
-/** The machine over its inputs, with its own ticks. Inputs that an input causes wait their turn behind it. */
+/**
+ * The machine over its inputs, with its own ticks. An input that is caused by an input is handled after it.
+ */
 export const health = (clock: Clock, input$: Observable<Input>): Observable<Health> => {
   const tick$ = timer(TICK_MS, TICK_MS, clock.scheduler).pipe(
     concatMap(

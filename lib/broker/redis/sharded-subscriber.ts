@@ -141,7 +141,7 @@ export const shardedSubscriber = ({
   ): Promise<void> => {
     if (node === undefined) {
       refresh();
-      throw new Error(`nobody is known to have slot ${slot}`);
+      throw new Error(`the owner of slot ${slot} is not known`);
     }
     const shard = shardAt(node);
     await shard.ready;
