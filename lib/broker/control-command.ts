@@ -1,6 +1,9 @@
 /**
- * What is said to all pods: data with a closed set of tags. On `realtime:control` a word is a JSON object, such as
- * `{"type":"disconnect","user":"alice"}`; whoever may write to Redis is an operator. Anything else there is dropped.
+ * The commands to all pods, as data with a closed set of tags. On `realtime:control` a command is a JSON
+ * object, such as
+ * `{"type":"disconnect","user":"alice"}`. Any program that may write to Redis counts as an operator. Other
+ * payloads are
+ * dropped.
  */
 import { isUtf8 } from 'node:buffer';
 import { type Either, isLeft, isRight, left, right } from 'fp-ts/lib/Either.js';
@@ -24,32 +27,39 @@ export interface Disconnect {
 }
 
 /**
- * A pod's word on clients that came with one id, of `room` (`catch-ups.ts`): they may hold ids of the epoch `tag` (0: of any) from offset
- * `from` to `until` (null: they still catch up) and yet have the global log only up to `since`, Unix ms. What the global log
- * has let go of it they were told, before they got such an id, but for what was said from `untold` on.
+ * A pod's report on clients of `room` that resumed with one id (`catch-ups.ts`). They may hold ids of the
+ * epoch `tag` (0:
+ * of any epoch) from offset `from` to `until` (null: they are still catching up), and yet have the global log
+ * only up
+ * to `since`, in Unix ms. For what the global log had trimmed they were sent a `gap` before they got such an
+ * id, except
+ * for messages from `untold` on.
  */
 export interface CatchUp {
   readonly _tag: 'CatchUp';
-  /** The pod and the clients that it means, for its next word on them to replace this one. */
+  /** The pod and its group of clients: the next report on them replaces this one. */
   readonly pod: string;
   readonly room: Room;
   readonly tag: number;
   readonly from: number;
   readonly until: number | null;
   readonly since: number;
-  /** Absent: a `gap` was told. */
+  /** Absent: a `gap` was sent. */
   readonly untold?: number | undefined;
-  /** Of a word that was read again, how long ago it was said at least. */
+  /** Of a command that was read from Redis: its age, at least. */
   readonly ageMs?: number;
 }
 
-/** A word as it was heard; `by` is how the pod that said it knows its own, absent where no pod did. */
+/** A command as it was received. `by`: the mark of the pod that sent it; absent when no pod did. */
 export interface ReceivedCommand {
   readonly command: ControlCommand;
   readonly by: string | undefined;
 }
 
-/** What the id of a connection or a user must look like, for texts of refusals: a user's is as long as a token's `sub` may be. */
+/**
+ * What an id of a connection or a user may look like, for error texts. A user id is as long as a `sub` may
+ * be.
+ */
 export const TARGET_RULES: Readonly<Record<Disconnect['whom'], string>> = {
   connection: 'the UUID that its welcome gave as connection_id',
   user: '1 to 255 characters without control characters',
@@ -60,13 +70,13 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** Whether a text may be the id of a connection or of a user. */
 export const isTarget = (id: string): boolean => WHOM.test(id);
 
-/** Whether a text may be the id of this kind. Hexadecimal digits have no case. */
+/** Whether a text may be an id of this kind. Hexadecimal digits have no case. */
 export const isTargetId = (whom: Disconnect['whom'], id: string): boolean =>
   whom === 'connection' ? UUID.test(id) : isTarget(id);
 
-/** Characters of a pod's own name in a `catch_up`. */
+/** The longest `pod` of a `catch_up`. */
 const MAX_POD = 64;
-/** The longest word has 255 characters, escaped or of four bytes, and little around them. */
+/** The longest command has an id of 255 characters, escaped or of four bytes each. */
 const MAX_BYTES = 8_192;
 
 const Whom = new t.Type<string, string, unknown>(
@@ -78,7 +88,7 @@ const Whom = new t.Type<string, string, unknown>(
 );
 const By = t.partial({ by: t.string });
 const Named = t.type({ type: t.literal('disconnect') });
-/** One of the two: who names both meant something else. */
+/** Either of the two: a command that names both is invalid. */
 const DisconnectCodec = t.union([
   t.intersection([Named, t.type({ connection: Whom }), t.partial({ user: t.undefined }), By]),
   t.intersection([Named, t.type({ user: Whom }), t.partial({ connection: t.undefined }), By]),
@@ -106,7 +116,7 @@ const CatchUpCodec = t.intersection([
   By,
 ]);
 
-/** A word's text on the channel, said `by` a pod. */
+/** The text of a command on the channel, sent `by` a pod. */
 export const encodeControlCommand = (command: ControlCommand, by: string): string => {
   if (command._tag === 'Disconnect')
     return JSON.stringify({ type: 'disconnect', [command.whom]: command.id, by });
@@ -114,7 +124,7 @@ export const encodeControlCommand = (command: ControlCommand, by: string): strin
   return JSON.stringify({ type: 'catch_up', ...fields, by });
 };
 
-/** Reads what came on the channel. `Left` says in words why it is no word. */
+/** Reads a payload of the channel. `Left` says why it is no command. */
 export const decodeControlCommand = (payload: Buffer): Either<string, ReceivedCommand> => {
   if (payload.length > MAX_BYTES)
     return left(`control: expected at most ${MAX_BYTES} bytes, got ${payload.length}`);

@@ -1,21 +1,25 @@
 /**
- * Where messages were said on this pod alone: they stand in no log, so whoever comes back with an id of before them cannot be
- * given them, and is told `gap`. Kept is the last one of each room, as it is at the furthest place. Bounded by the number of
- * rooms: of a room that was let go only the time is known, one for all of them, and whoever comes with an id of before that
- * time is told `gap`, whether the room had any or not.
+ * Where in a room messages reached this pod's members only. No log has them, so a client that resumes from
+ * before them
+ * is sent `gap`. Only the last one of each room is kept, as it has the highest position. The number of rooms
+ * is bounded:
+ * for all rooms that were forgotten, one common time is kept, and a client that resumes from before it is
+ * sent `gap`,
+ * whether its room had such messages or not.
  *
- *   an id of the same epoch: before the place, or at it ─▶ missed, but for the last message's own id
- *   any other id, or a time: not later than the message ─▶ missed
+ *   an id of the same epoch: before the position, or at it ─▶ missed, except for the last message's own id
+ *   any other id, or a time: not later than the message ────▶ missed
  *
- * At the place itself an id does not say whether it was sent before the message or after: a `gap` too many costs the client
- * one look at the history, one too few costs it a message.
+ * An id at the position itself does not show whether it was sent before the message or after it. A needless
+ * `gap` costs
+ * the client one look at the history; a missing one costs it a message.
  */
 import { BoundedMap } from '../bounded-map.js';
 import type { GapReason } from '../protocol/system-event.js';
 import type { MessageId, Room } from '../protocol/position.js';
 import { LAG_MS, type Resume, untoldOf } from '../protocol/resume.js';
 
-/** Compared by identity: another one has come since, when it is another. */
+/** Compared by identity: another object means that another message came since. */
 export interface Missed {
   /** Unix ms by Redis's clock, as far as this pod knows it. */
   readonly at: number;
@@ -23,11 +27,11 @@ export interface Missed {
 }
 
 export interface FallbackLog {
-  /** A message was said to this pod's members alone. */
+  /** A message reached this pod's members only. */
   readonly add: (room: Room, id: MessageId, idText: string) => void;
-  /** What somebody who goes on from there has missed; undefined: nothing. */
+  /** What a client that resumes from there has missed; undefined: nothing. */
   readonly missed: (room: Room, resume: Resume) => Missed | undefined;
-  /** Rooms of which the last one is known. */
+  /** The number of rooms with a known last message. */
   readonly size: () => number;
 }
 
@@ -49,7 +53,7 @@ export const fallbackLog = ({ now }: { readonly now: () => number }): FallbackLo
 
   return {
     add: (room, id, idText) => {
-      // a log's time may be ahead of the clock, which went back
+      // the time of a log may be ahead of a clock that was set back
       const at = Math.max(now(), id.ms);
       rooms.delete(room);
       const gone = rooms.put(room, { at, reason: REASON, id, idText });
@@ -72,6 +76,10 @@ const isMissed = (last: Last, resume: Resume): boolean => {
   return resume.text !== last.idText;
 };
 
-/** By time: the places of two epochs say nothing of each other. The clock of Redis is known to a probe's round trip. */
+/**
+ * Compares times: positions of two epochs cannot be compared. The clock of Redis is known to the accuracy of
+ * a probe's
+ * round trip.
+ */
 const isBefore = ({ at }: Missed, resume: Resume): boolean =>
   (resume._tag === 'After' ? resume.id.ms : untoldOf(resume)) <= at + LAG_MS;

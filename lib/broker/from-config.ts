@@ -1,4 +1,7 @@
-/** Which broker a configuration asks for: the embedded one, or many pods over Redis, alone, behind Sentinel or a Cluster. */
+/**
+ * The broker that a configuration asks for: the local one, or a cluster over one Redis, Sentinel or a
+ * Cluster.
+ */
 import type { Clock } from '../clock.js';
 import type { Config } from '../config/index.js';
 import type { Broker } from './index.js';
@@ -8,7 +11,7 @@ import { standaloneRedis } from './redis/standalone.js';
 import { clusterRedis } from './redis/cluster.js';
 import type { RedisClientOptions } from './redis/options.js';
 
-/** What `stats` calls it, before there is one. */
+/** The name of the broker in `stats`, before there is a broker. */
 export const brokerNameOf = ({ broker }: Config): 'local' | 'redis' =>
   broker.redisUrl === '' && broker.redisSentinels.length === 0 ? 'local' : 'redis';
 

@@ -25,17 +25,17 @@ export interface IdempotencyKeys {
 }
 
 const MAX_KEYS = 100_000;
-/** Of the levels below: 128 keys. An owner with fewer does not flood. */
+/** Level 7, 128 keys: an owner with fewer keys is no flood. */
 const FLOOD_LEVEL = 7;
 
-/** Each key stands in two queues, as all live equally long: that of all keys, and that of its owner. */
+/** A key is in two queues, as all keys live equally long: in the queue of all keys, and in its owner's. */
 interface Entry extends Keyed {
   readonly name: string;
   readonly until: number;
   readonly owner: Owner;
   older: Entry | undefined;
   newer: Entry | undefined;
-  /** Of the same owner. */
+  /** The next key of the same owner. */
   next: Entry | undefined;
 }
 
@@ -47,8 +47,11 @@ interface Owner {
 }
 
 /**
- * A linked queue: the first entry of a map with many deleted entries is found only behind all the holes, which took 37 µs a key
- * and 11 ms at times. Levels are powers of two: an owner changes them seldom, and the one with most is known to a factor of two.
+ * A linked queue. A map finds its first entry only after the holes of all deleted ones, which took 37 µs a
+ * key, and at
+ * times 11 ms. Levels are powers of two: an owner seldom changes its level, and the owner with the most keys
+ * is known to
+ * a factor of two.
  */
 export const idempotencyKeys = ({ scheduler }: Clock): IdempotencyKeys => {
   const seen = new Map<string, Entry>();
@@ -89,7 +92,7 @@ export const idempotencyKeys = ({ scheduler }: Clock): IdempotencyKeys => {
     recount(owner, owner.count + 1);
   };
 
-  /** An owner's oldest, which is everybody's oldest where that is the owner's. */
+  /** Removes the oldest key of an owner. */
   const forget = (owner: Owner): void => {
     const entry = owner.oldest;
     if (entry === undefined) return;
@@ -121,7 +124,7 @@ export const idempotencyKeys = ({ scheduler }: Clock): IdempotencyKeys => {
       const now = scheduler.now();
       const name = nameOf(room, key);
       makeRoom(now);
-      // the caller has looked before: a key keeps the message that it stands for
+      // the caller has looked before: a key keeps its first message
       if (seen.has(name)) return;
       append({
         id,
@@ -138,11 +141,11 @@ export const idempotencyKeys = ({ scheduler }: Clock): IdempotencyKeys => {
   };
 };
 
-/** −1 of none. */
+/** −1 for 0. */
 const levelOf = (count: number): number => 31 - Math.clz32(count);
 
 const nameOf = (room: Room, key: IdempotencyKey): string => `${room} ${keyField(key)}`;
 
-/** The owner of a key. All anonymous clients of a room are one. */
+/** The owner of a key. All anonymous clients of a room count as one owner. */
 const ownerIn = (room: Room, { owner }: IdempotencyKey): string =>
   owner._tag === 'Anonymous' ? `${room}:` : ownerName(owner);

@@ -1,6 +1,7 @@
 /**
- * Ids that this pod gives by itself, outside the log: of messages that reach this pod only, and of the time before any log is
- * known. Their time is the one that may be wrong: it is the pod's own.
+ * Ids that this pod makes itself, outside the log: for messages that reach this pod only, and for the time
+ * before a log
+ * is known. Their time comes from the pod's own clock, which may be wrong.
  */
 import type { Clock } from '../../clock.js';
 import {
@@ -14,18 +15,18 @@ import {
 export interface LocalIds {
   /** A position while no log is known. */
   readonly podPosition: () => LogPosition;
-  /** Whether a position is one of these: it is of no log, though once in 4,095 a log has the same tag. */
+  /** Whether a position is one of these. It is of no log, though once in 4,095 a log has the same tag. */
   readonly isOwn: (position: LogPosition) => boolean;
-  /** An id outside the log, at the position that the room has reached here. */
+  /** An id outside the log, at the position of the room on this pod. */
   readonly idOutside: (room: Room, nonce: number) => MessageId;
 }
 
-/** `positionOf`: the position that a room has reached here. */
+/** `positionOf`: the position of a room on this pod. */
 export const localIds = (
   { random, wall }: Clock,
   positionOf: (room: Room) => LogPosition | undefined,
 ): LocalIds => {
-  /** One for the pod, so that its ids sort among each other. */
+  /** One tag for the pod, so its ids sort among each other. */
   const podTag = drawTag(random);
   let podMs = 0;
   const own = new WeakSet<LogPosition>();
@@ -42,7 +43,7 @@ export const localIds = (
     isOwn: (position) => own.has(position),
     idOutside: (room, nonce) => {
       const { tag, offset, ms } = positionOf(room) ?? podPosition();
-      // the later time of a member's two logs: both were live here
+      // the later time of a member's two logs: on this pod both have caught up
       const later = Math.max(ms, positionOf(GLOBAL)?.ms ?? ms);
       return { tag, offset, ms: later, global: room === GLOBAL, outside: true, nonce };
     },

@@ -26,15 +26,18 @@ export interface LogOfRoom {
   readonly position: () => RedisReply<LogPosition | undefined>;
 }
 
-/** A new question, or a new wait, is begun after the one before was stopped. */
+/** The question or wait before must be stopped first. */
 export interface LogQuestions {
-  /** Where the log stands. */
+  /** Asks for the log's position. */
   ask(): void;
   /**
-   * The log from the channel's position on. `isFirst`: only where it stands, as the channel has no position.
+   * Reads the log from the channel's position on. `isFirst`: reads only the log's position, as the channel
+   * has none.
    */
   read(isFirst: boolean): void;
-  /** The same for a poll. Nothing waits for it, and what was received meanwhile makes it worthless. */
+  /**
+   * Reads it for a poll. Nothing waits for the answer. When a message was received meanwhile, it is outdated.
+   */
   check(): void;
   /** Begins a new epoch in place of this one. */
   renew(tag: number): void;
@@ -73,7 +76,7 @@ export const logQuestions = (deps: LogQuestionsDeps): LogQuestions => {
     mine.add(answer$.subscribe(then));
   };
 
-  /** The answer is final for what waits when the question is sent. */
+  /** The answer decides about all messages that wait when the question is sent. */
   const request = <A>(reply$: RedisReply<A>, then: (answer: A) => void): void => {
     buffer.markAsked();
     begin(reply$.pipe(orTimeout(LONG * timeoutMs, scheduler)), (answer) => {

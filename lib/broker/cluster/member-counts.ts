@@ -17,9 +17,9 @@ import { orTimeout } from './timeout.js';
 
 export interface MemberCounts {
   members(room: Room, own: number): Observable<number>;
-  /** Tells nothing; undefined when the number is not known and nobody answers. */
+  /** Only reads. Undefined when the number is not known and Redis does not answer. */
   membersElsewhere(room: Room): Observable<number | undefined>;
-  /** Redis may have lost what it was told: every room's number is told again, spread over a second. */
+  /** Redis may have lost the counts: those of all rooms are written again, spread over a second. */
   again(): void;
   size(): number;
   close(): void;
@@ -27,13 +27,13 @@ export interface MemberCounts {
 
 interface Count {
   own: number;
-  /** What Redis was told and confirmed; undefined: not known. */
+  /** The count that Redis has confirmed; undefined: not known. */
   written: number | undefined;
   others: number;
   calledAt: number;
-  /** The last call that told Redis something new. */
+  /** When the last call wrote a changed count. */
   reportedAt: number;
-  /** The call under way: who asks meanwhile waits for it only where the last answer is older than a second. */
+  /** The call that is running. A caller waits for it only when the last answer is older than a second. */
   call$?: Observable<number> | undefined;
   receivedAt: number;
   due: Subscription | undefined;
@@ -48,7 +48,7 @@ export interface MemberCountsDeps {
   readonly bus: RedisPort;
   readonly clock: Clock;
   readonly ready: () => boolean;
-  /** Told whenever the number of the others turns out to be another. */
+  /** Called when the number of members on other pods has changed. */
   readonly changed: (room: Room, others: number) => void;
 }
 

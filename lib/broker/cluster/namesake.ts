@@ -1,19 +1,23 @@
 /**
- * Notices another pod of the same `SERVER_ID`: its probes come on the channel that this pod's own come on. A pod that was
- * restarted hears its former life for a moment at most, as that one is gone; a namesake goes on. What both write to Redis
- * is kept apart by each pod's nonce (`redis/pod-members.ts`), so the only harm is that nobody can tell the two by their name.
+ * Notices another pod with the same `SERVER_ID`: its probes come on the same channel as this pod's. A
+ * restarted pod
+ * receives probes of its former life for a moment only; those of a namesake go on. The two pods keep their
+ * data in
+ * Redis apart by a nonce for each pod (`redis/pod-members.ts`), so the only harm is that operators cannot
+ * tell them
+ * apart by name.
  */
 import type { Clock } from '../../clock.js';
 
-/** Longer than what a pod that ends may have under way, in probes of 500 ms. */
+/** More probes of 500 ms than a pod that has ended can have on their way. */
 const PROBES = 4;
 const WITHIN_MS = 10_000;
-/** Whoever may publish on the channel can say anything. */
+/** Other programs may publish on the channel, so the number of lives is bounded. */
 const MAX_LIVES = 8;
-/** As `health-probe.ts` writes it: life, number, time. */
+/** The form of `health-probe.ts`: life, number, time. */
 const PROBE = /^([0-9a-z]{1,8}) \d+ [\d.]+$/;
 
-/** Takes what came on the pod's channel and is not its own; answers whether it shows a namesake that lives. */
+/** Receives a payload of the pod's channel that is not its own. True: it shows a living namesake. */
 export const namesakes = (clock: Clock): ((payload: Buffer) => boolean) => {
   const lives = new Map<string, { readonly since: number; probes: number }>();
   return (payload) => {

@@ -1,15 +1,20 @@
 /**
  * Puts what is received on a room's channel into the room's one order, and runs the effects of its state
- * machine (`channel-state.ts`). Pub/sub is the fast hint, the log is the truth: whoever may publish on the
- * channel can write any offset into an id, so an offset is believed when the log has the same id there, or
- * when a publish of this pod was answered with it (`confirmation.ts`). Promises: no message twice (by the
- * whole id), no hole without `Gap`, and no new epoch but the log's.
+ * machine
+ * (`channel-state.ts`). Pub/sub is the fast hint, the log is the truth: any program that may publish on the
+ * channel can
+ * write any offset into an id. So an offset is confirmed when the log has the same id there, or when a
+ * publish of this
+ * pod was answered with it (`confirmation.ts`). Promises: no message twice (by the whole id), no hole without
+ * `Gap`,
+ * and no new epoch but the log's.
  *
  *   Received ─┬─ nothing waits, and it needs no answer of the log ─▶ delivered: the fast path
  *             └─ else: reorder buffer ─▶ step(state, input) ─▶ effects ─▶ their results are the next inputs
  *
  * A message in doubt waits until the log answers. When the log cannot be read, the room opens for this pod
- * only, at a position of the pod's own, until a gap leads to the log's position.
+ * only, at a
+ * position of the pod's own, until a gap leads to the log's position.
  *
  * Source: a hand-written operator; it subscribes to the events of the channel, and ends with its subscriber.
  */
@@ -64,7 +69,7 @@ export const orderedChannel =
       const buffer = reorderBuffer();
       const releases = release(deps.room, order, buffer);
       let state: ChannelState = START;
-      /** The wait for the log, before the channel opens on the pod. */
+      /** The wait for the log before the channel opens for this pod only. */
       const opening = new Subscription();
 
       const dispatch = (input: Input): void => {
@@ -87,7 +92,8 @@ export const orderedChannel =
       });
 
       const onReceived = (publication: Publication): void => {
-        // before the channel opens nothing is delivered: it is before the join, or after it
+        // before the channel opens nothing is delivered: a message is part of the log that a joiner reads, or
+        // comes after it
         const isOpen = state.scope !== 'none';
         const isPassing = isOpen && (publication.id.outside || !isHolding());
         if (isPassing && buffer.size() === 0 && order.acceptInOrder(publication)) return;
@@ -135,7 +141,7 @@ export const orderedChannel =
       const run = (effect: Effect): void => {
         switch (effect._tag) {
           case 'Open':
-            // these came before the log was asked, so they are before the join
+            // these were received before the log was asked, so they are before the join
             buffer.replace(buffer.all().slice(buffer.countAsked()), 0);
             return open(effect.top, 'cluster');
           case 'OpenOnPod':
@@ -215,7 +221,7 @@ export const orderedChannel =
       });
       out.add(source);
       source.add(opening);
-      // after a stalled loop the answers that are there are read first
+      // after a stalled event loop, answers that have arrived are handled first
       opening.add(
         scheduler.schedule(() => {
           opening.add(clock.turn(() => dispatch({ _tag: 'Degraded' })));

@@ -1,7 +1,8 @@
 /**
- * The ids that were seen last in a room, by offset: a repeat is known by its whole id, never by its offset
- * alone, as new messages take old offsets after a failover. 128 slots, grown as they are used: a quiet room
- * costs nothing.
+ * The ids that were received last in a room, by offset. A repeat is known by its whole id, never by its
+ * offset alone:
+ * after a failover new messages have old offsets. 128 slots, allocated as they are used: a quiet room costs
+ * nothing.
  */
 import { isSome } from 'fp-ts/lib/Option.js';
 import type { Publication } from '../../protocol/publication.js';
@@ -12,7 +13,7 @@ const SLOTS = 128;
 export interface RecentIds {
   add(offset: number, idText: string): void;
   has(publication: Publication): boolean;
-  /** Another message of the same epoch was seen at this offset. */
+  /** Another message of the same epoch was received with this offset. */
   contradicts(publication: Publication): boolean;
 }
 

@@ -4,15 +4,18 @@ import type { Clock } from '../../clock.js';
 export interface RedisTime {
   /** Unix ms by the clock of Redis; undefined when an outage made it unknown. */
   readonly known: () => number | undefined;
-  /** Unix ms by the clock of Redis, as last known; by our own before it is known. */
+  /** Unix ms by the clock of Redis as last known; by the pod's own clock before that. */
   readonly now: () => number;
-  /** A position with this time was seen. */
+  /** A position with this time was received. */
   readonly seen: (ms: number) => void;
-  /** The same as `now`, and not before any position: the clock of the next Redis may be behind. */
+  /** `now`, but never before the time of a position: the clock of the next Redis may be behind. */
   readonly nowOrLatest: () => number;
 }
 
-/** `ahead`: how far the clock of Redis is ahead of our monotonic one; undefined when an outage made it unknown. */
+/**
+ * `ahead`: how far the clock of Redis is ahead of this pod's monotonic one; undefined when an outage made it
+ * unknown.
+ */
 export const redisTime = (
   { scheduler, wall }: Clock,
   ahead: () => number | undefined,

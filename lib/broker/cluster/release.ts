@@ -1,6 +1,7 @@
 /**
- * Delivers from the reorder buffer: what is confirmed, what the log's page fills in, and what the log does
- * not have. It owns no state of its own: the order is in `sequence.ts`, the messages are in
+ * Delivers from the reorder buffer: messages that are confirmed, messages that a page of the log fills in,
+ * and messages
+ * that the log does not have. It has no state of its own: the order is in `sequence.ts`, the messages are in
  * `reorder-buffer.ts`.
  */
 import type { Page } from '../../history/page.js';
@@ -12,21 +13,29 @@ import { positionBefore, type Sequence } from './sequence.js';
 
 export interface Release {
   /**
-   * Delivers what is confirmed, in the order in which it was received, up to a message in doubt: all pods
-   * deliver another program's message at the same place. `isComplete`: all that was pushed was received. `top`:
-   * where the log stood when it was asked last, undefined while the answer is not there. `overtakes`: the
-   * question failed, so nothing waits behind a message in doubt. False: nothing was confirmed.
+   * Delivers confirmed messages in the order in which they were received, up to a message in doubt: so all
+   * pods deliver
+   * another program's message at the same position. `isComplete`: everything that was pushed was received.
+   * `top`: the
+   * log's last answer; undefined while there is none. `overtakes`: the question failed, so nothing waits
+   * behind a
+   * message in doubt. Returns false when nothing was confirmed.
    */
   confirmed(isComplete: boolean, top: LogPosition | undefined, overtakes: boolean): boolean;
   /**
-   * Delivers a page's messages up to its end. `awaits`: but for those that may be on their way, as their
-   * pushes tell their order among messages outside the log. Answers where it stopped: `Lost` and `Coming` are
-   * holes.
+   * Delivers the messages of a page up to its end. `awaits`: not those that may be on their way, as their
+   * pushes show
+   * their order among messages outside the log. Returns where it stopped: `Lost` and `Coming` are holes.
    */
   fill(page: Page, isComplete: boolean, awaits: boolean): 'Top' | 'More' | Missing;
-  /** The log has told all about what waited when it was asked: what it does not have is another program's. */
+  /**
+   * The log has decided about all messages that waited when it was asked: those it does not have are foreign.
+   */
   conclude(): void;
-  /** Where to go on behind a hole: before what the log has, or before the received messages up to its top. */
+  /**
+   * Where to go on behind a hole: before the log's messages, or before the received messages that end at its
+   * position.
+   */
   beginning(head: Publication | undefined, top: LogPosition, isComplete: boolean): LogPosition;
 }
 
@@ -48,7 +57,8 @@ export const release = (room: Room, sequence: Sequence, buffer: ReorderBuffer): 
     for (const [i, publication] of queue.entries()) {
       if (!isBlocked && due.has(publication)) {
         due.delete(publication);
-        // received out of order: messages of a higher offset that came before it are delivered with it
+        // received out of order: messages with a higher offset that were received before it are delivered
+        // with it
         for (let one = run[next]; one !== undefined && !due.has(one); one = run[++next])
           sequence.advance(one);
         continue;
@@ -71,7 +81,7 @@ export const release = (room: Room, sequence: Sequence, buffer: ReorderBuffer): 
     fill: ({ top, entries }, isComplete, awaits) => {
       const [head] = entries;
       const from = head?.id.offset ?? 0;
-      // of what may not be all, the log's own copy is delivered
+      // when messages may be missing, the log's own copies are delivered
       const received = new Set(isComplete ? buffer.all().map(({ idText }) => idText) : []);
       for (;;) {
         const { offset } = sequence.position();
@@ -103,7 +113,7 @@ export const release = (room: Room, sequence: Sequence, buffer: ReorderBuffer): 
         }
         rest.push(publication);
       }
-      // in front of what came meanwhile
+      // before the messages that were received meanwhile
       buffer.replace([...rest, ...buffer.all()], 0);
     },
     beginning: (head, top, isComplete) => {

@@ -1,7 +1,9 @@
 /**
- * What waits for the log's word, in the order in which it was heard. Bounded: what did not fit and has a
- * place is read from the log; what has none is lost, as a neighbour that floods a channel must not take the
- * pod's memory.
+ * The messages that wait for an answer of the log, in the order in which they were received. Bounded. A
+ * message that
+ * did not fit is read from the log when the log has it; a foreign one is lost, as a program that floods a
+ * channel must
+ * not take the pod's memory.
  */
 import type { Publication } from '../../protocol/publication.js';
 
@@ -9,15 +11,15 @@ export interface ReorderBuffer {
   size(): number;
   all(): readonly Publication[];
   add(publication: Publication): void;
-  /** The log is asked: what it says is final for what is here now. */
+  /** The log is asked now: its answer decides about the messages that are in the buffer now. */
   markAsked(): void;
-  /** How many of those that wait were there then. */
+  /** How many messages were in the buffer then. */
   countAsked(): number;
-  /** Puts others in their place, of which the first so many were there when the log was asked. */
+  /** Replaces the messages. The first `countAsked` of them were in the buffer when the log was asked. */
   replace(queue: Publication[], countAsked: number): void;
-  /** Some did not fit. */
+  /** Some messages did not fit. */
   isFull(): boolean;
-  /** What did not fit has been dealt with. */
+  /** The messages that did not fit are dealt with. */
   clearFull(): void;
 }
 
@@ -34,8 +36,9 @@ export const reorderBuffer = (): ReorderBuffer => {
     all: () => queue,
     add: (publication) => {
       const { length } = publication.frame;
-      // nor what comes behind it: a forged message in the place of one that did not fit would be the only one
-      // heard there
+      // nor a message that comes after one that did not fit: a forged one with the same offset would be the
+      // only one received
+      // for it
       if (full || queue.length >= MAX_MESSAGES || bytes + length > MAX_BYTES) {
         full = true;
         return;

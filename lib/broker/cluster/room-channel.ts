@@ -31,13 +31,13 @@ export interface RoomChannelDeps {
   readonly publisher: Publisher;
   readonly fallbackDedup: FallbackDedup;
   readonly epochs: Epochs;
-  /** Where a log stands, answered in time whatever Redis does. */
+  /** The position of a log. Answered in time, whatever Redis does. */
   readonly position: (room: Room) => RedisReply<LogPosition | undefined>;
   readonly isDegraded: () => boolean;
   /** A channel is about to reach a position of the room's log. */
   readonly reached: (room: Room, position: LogPosition) => void;
   readonly emit: (event: BrokerEvent) => void;
-  /** The broker ends, and its channels with it. */
+  /** Emits when the broker is closed: its channels end. */
   readonly end$: Observable<void>;
 }
 
@@ -56,13 +56,14 @@ export const roomChannel = (room: Room, deps: RoomChannelDeps): Observable<Chann
       deps.reached(room, position);
       channels.reached(room, channel, position);
     };
-    /** What the events of the channel mean for the rest of the broker. */
+    /** Passes the events of the channel on to other parts of the broker. */
     const record = (event: ChannelEvent): void => {
       switch (event._tag) {
         case 'Published':
         case 'Echoed':
           moved(event.top);
-          // the log has it: a publish of ours that waits for its answer has succeeded
+          // the log has the message: when it is a publish of this pod that has no answer yet, it has
+          // succeeded
           if (event.offset !== undefined) publisher.received(room, event.publication);
           return;
         case 'Opened':
@@ -122,14 +123,14 @@ export const roomChannel = (room: Room, deps: RoomChannelDeps): Observable<Chann
   });
 };
 
-/** By the pattern, not by the room: rooms are many, and the right is one. */
+/** Reports the pattern, not the room: there are many rooms, and the right that is missing is one. */
 export const channelDenied = (pattern: string, detail: string): BrokerEvent => ({
   _tag: 'Refused',
   detail,
   right: `+subscribe &${pattern}`,
 });
 
-/** A new epoch's tag that is not the old one's. */
+/** A tag for a new epoch, other than the old one. */
 const otherTag = (old: number, random: () => number): number => {
   const tag = drawTag(random);
   return tag === old ? (tag % (NO_EPOCH - 1)) + 1 : tag;

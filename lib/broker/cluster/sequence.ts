@@ -1,7 +1,8 @@
 /**
- * Where a channel is in its room's order, and what a message is, seen from there: the next one, a repeat,
- * from before we began, outside the log, or in doubt until the log was asked. Knows no time but the one in
- * which late messages come.
+ * How far a channel is in its room's order, and what each message is from there: the next one, a repeat,
+ * older than the
+ * channel, outside the log, or in doubt until the log answers. Time plays a part only for messages that come
+ * late.
  */
 import { BoundedMap } from '../../bounded-map.js';
 import { isLeft, type Either } from 'fp-ts/lib/Either.js';
@@ -23,71 +24,79 @@ export type Delivered = Extract<ChannelEvent, { readonly _tag: 'Published' | 'Ec
 
 export interface SequenceDeps {
   readonly room: Room;
-  /** Our place until the log told one. */
+  /** The channel's position before the log is known. */
   readonly start: LogPosition;
   readonly clock: Clock;
   /**
-   * Answers overtake what is heard: for so long, what the log counted before it answered is still on its
+   * Answers overtake pushes: for this long, messages that an answer of the log covered may still be on their
    * way.
    */
   readonly lateMs: number;
   /**
-   * The id under which this pod's members have a message already, as its publish seemed to have failed. A
-   * query.
+   * The id under which members of this pod already have a message, as its publish seemed to have failed.
+   * Changes nothing.
    */
   readonly echoOf: (publication: Publication) => string | undefined;
-  /** What members get, in order. */
+  /** Receives what members get, in order. */
   readonly deliver: (event: Delivered) => void;
-  /** A message in our words, under this id. */
+  /** The message in this pod's own form, under this id. */
   readonly reissue: (
     publication: Publication,
     id: MessageId,
     isForeign: boolean,
   ) => Either<string, Publication>;
   /**
-   * All of a message, of which the head alone may have been read; undefined: it is none, and `dropped` was
-   * told.
+   * Decodes a message of which only the head may have been read. Undefined: it is no valid message, and
+   * `dropped` was
+   * called.
    */
   readonly decodeFully: (publication: Publication) => Publication | undefined;
   readonly dropped: (detail: string) => void;
 }
 
 export interface Sequence {
-  /** Our place. */
+  /** The channel's position. */
   position(): LogPosition;
-  /** The log has this id at this offset. Of another epoch than ours: false. */
+  /** Confirms that the log has this id at this offset. Returns false when the epoch is not the channel's. */
   confirm(tag: number, offset: number, id: string | null): boolean;
   isConfirmed(publication: Publication): boolean;
-  /** Deals with a message that needs no word of the log. False: in doubt. */
+  /** Handles a message that needs no answer of the log. Returns false when the message is in doubt. */
   acceptInOrder(publication: Publication): boolean;
-  /** Those that are believed by what is sure, in order. `isComplete`: all that was pushed was heard. */
+  /**
+   * The messages that the confirmed ids confirm, in order. `isComplete`: everything that was pushed was
+   * received.
+   */
   confirmed(queue: readonly Publication[], isComplete: boolean): readonly Publication[];
   missing(queue: readonly Publication[], position: LogPosition): Missing;
   /**
-   * The log stands at `top`, and this message was received before that was asked: it is not in the log.
+   * Whether the log, which stands at `top`, does not have this message. The message was received before the
+   * log was
+   * asked.
    */
   isForeign(publication: Publication, top: LogPosition): boolean;
-  /** Messages behind it wait until it is known whether the log has it. */
+  /** Whether messages behind it wait until it is known if the log has it. */
   isBlocking(publication: Publication): boolean;
-  /** Another message of our epoch was heard at this place. */
+  /** Another message of this epoch was received with the same offset. */
   isContradicted(publication: Publication): boolean;
-  /** Goes on from a place that the log told. */
+  /** Goes on from a position of the log. */
   beginAt(position: LogPosition): void;
-  /** Where we stood in an epoch that we left, or its start: Redis may come back to it. */
+  /** The channel's last position in another epoch, or the start of that epoch: Redis may come back to it. */
   positionIn(position: LogPosition): LogPosition;
-  /** Says a message that has its place. */
+  /** Delivers a message that is the next one in the order. */
   advance(publication: Publication): void;
-  /** Says what a pod said outside the log, once, wherever we are. */
+  /** Delivers a message that a pod sent outside the log, once, at any position. */
   passUnlogged(publication: Publication): void;
-  /** Deals with a message that the log does not hold. */
+  /** Handles a message that the log does not have. */
   passThrough(publication: Publication): void;
 }
 
-/** What has no offset is known again for so many others: 2 kB a room. */
+/** How many ids without an offset are remembered, to know repeats: 2 kB a room. */
 const MAX_OUTSIDE = 32;
-/** Epochs that Redis may come back to. */
+/** How many epochs are remembered that Redis may come back to. */
 const MAX_PREVIOUS_EPOCHS = 8;
-/** Of what our own script placed and we have not heard yet; the log can be asked for more. */
+/**
+ * How many ids of this pod's own publishes are kept until they are received. For more, the log can be asked.
+ */
 const MAX_CONFIRMED = 1_024;
 
 export const sequence = (deps: SequenceDeps): Sequence => {
@@ -115,13 +124,14 @@ export const sequence = (deps: SequenceDeps): Sequence => {
   };
 
   /**
-   * What the script says outside the log shows the place that it found; one that we have not come to we do
-   * not show.
+   * A pod's presence message, which is outside the log and has the offset that its script found. An offset
+   * that this
+   * channel has not reached is not shown to members.
    */
   const isOurs = ({ id, type }: Publication): boolean =>
     id.outside && type === 'presence' && id.global === isGlobal && id.tag === known.tag;
 
-  /** Whether it comes for the first time. */
+  /** Whether it is received for the first time. */
   const isNew = ({ idText }: Publication): boolean => {
     if (outside.has(idText)) return false;
     outside.put(idText, true);
@@ -136,7 +146,7 @@ export const sequence = (deps: SequenceDeps): Sequence => {
     if (!isNew(publication)) return;
     const { tag, offset, ms } = known;
     const { global } = publication.id;
-    // our place and its own time: none of `BEHIND`
+    // this channel's position and the message's own nonce, without the bit `BEHIND`
     const nonce = publication.id.nonce % NONCES;
     const reissued = reissue(publication, { tag, offset, ms, global, outside: true, nonce }, false);
     if (isLeft(reissued)) dropped(reissued.left);
@@ -145,7 +155,7 @@ export const sequence = (deps: SequenceDeps): Sequence => {
 
   const passForeign = (publication: Publication): void => {
     const id = foreign.name(publication, known, isGlobal);
-    // members have what was said here when its publish failed
+    // members got this message already, when its publish failed
     if (id === undefined || echoOf(publication) !== undefined) return;
     const reissued = reissue(publication, id, true);
     if (isLeft(reissued)) return dropped(reissued.left);
@@ -188,7 +198,7 @@ export const sequence = (deps: SequenceDeps): Sequence => {
       }
       const isOver =
         seen.has(publication) || (isBefore(publication) && clock.scheduler.now() < lateUntil);
-      // what is no message is counted, though nobody would be told it
+      // an invalid message is counted though it would not be delivered
       if (isOver) decodeFully(publication);
       return isOver;
     },
@@ -220,12 +230,12 @@ export const sequence = (deps: SequenceDeps): Sequence => {
     advance,
     passUnlogged: passOutside,
     passThrough: (pushed) => {
-      // nobody vouches for it, so what it is all of it says: of a key given twice the last holds
+      // no log confirms it, so all of it is decoded: of a key that stands twice, the last one counts
       const publication = decodeFully(pushed);
       if (publication === undefined) return;
-      // said by a pod: what it shows is not believed, but it says nothing of itself that would be
+      // a pod's message: its position is replaced by this channel's, and its content claims no position
       if (isOurs(publication)) retellOurs(publication);
-      // older than what we remember, and no other was heard there
+      // older than the remembered ids, and no other message was received with its offset
       else if (!isHere(publication) || !isBefore(publication)) passForeign(publication);
     },
   };

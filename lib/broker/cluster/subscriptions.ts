@@ -25,11 +25,11 @@ export interface Sink {
 }
 
 export interface Subscriptions {
-  /** Wants the channel until unsubscribed. */
+  /** Keeps the channel subscribed until the returned subscription ends. */
   open(channel: string, sink: Sink): Subscription;
   /** Receives the events of Redis. */
   accept(event: RedisEvent): void;
-  /** How many channels are wanted, confirmed or on their way out. */
+  /** How many channels are wanted, subscribed, or being unsubscribed. */
   size(): number;
   close(): void;
 }

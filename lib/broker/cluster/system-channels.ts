@@ -1,6 +1,7 @@
 /**
- * The channels that a pod is always subscribed to: its own, on which its probes come back, the global channel and the control
- * channel. The members of the global channel get it as any room's (`room-channel.ts`).
+ * The channels that a pod is always subscribed to: its own, on which its probes come back, the global
+ * channel, and
+ * `realtime:control`. Members of the global channel get it like any room (`room-channel.ts`).
  */
 import { Subscription } from 'rxjs';
 import type { Clock } from '../../clock.js';
@@ -16,10 +17,10 @@ export interface SystemChannelsDeps {
   readonly clock: Clock;
   readonly serverId: string;
   readonly probe: HealthProbe;
-  /** Gets the payloads of the control channel. */
+  /** Receives the payloads of the control channel. */
   readonly control: Sink;
   readonly emit: (event: BrokerEvent) => void;
-  /** The pod's own channel is subscribed: probes come back from here. */
+  /** The pod's own channel is subscribed: from now on probes come back. */
   readonly subscribed: () => void;
   readonly probeReturned: (returned: Returned) => void;
 }

@@ -1,7 +1,9 @@
 /**
- * What is passed on though no log holds it: another program's message, or one of an epoch that is over.
- * Each goes once, under an id of ours outside the log; should the log hold it after all, members who had it
- * do not get it again. Bounded by number.
+ * Messages that are delivered though no log has them: foreign messages, and messages of an earlier epoch.
+ * Each is
+ * delivered once, under an id of this pod outside the log. When the log has such a message after all, members
+ * who had
+ * it do not get it again. Bounded by number.
  */
 import { BoundedMap } from '../../bounded-map.js';
 import { digestOfPayload } from '../../protocol/channel-payload.js';
@@ -9,11 +11,11 @@ import type { Publication } from '../../protocol/publication.js';
 import { type MessageId, nextNonce, nonceOf, type LogPosition } from '../../protocol/position.js';
 
 export interface Unlogged {
-  /** The id for a message at this place; undefined: it was passed on before. */
+  /** The id for a message at this position; undefined when it was delivered before. */
   name(publication: Publication, position: LogPosition, isGlobal: boolean): MessageId | undefined;
-  /** It was passed on under the id `as`. */
+  /** The message was delivered under the id `as`. */
   passed(publication: Publication, as: string): void;
-  /** The id under which members have this message; it is forgotten with that. */
+  /** The id under which members have this message; the id is forgotten then. */
   recall(publication: Publication): string | undefined;
 }
 
@@ -37,7 +39,8 @@ export const unlogged = (): Unlogged => {
       at = position;
       const { tag, offset, ms } = position;
       let nonce = nonceOf(publication.idText);
-      // of a thousand at one place two would have the same; all pods hear them in one order, and count alike
+      // of a thousand at one position two would be equal; all pods receive them in one order and count in the
+      // same way
       while (taken.has(nonce)) nonce = nextNonce(nonce);
       if (taken.size < MAX_PASSED) taken.add(nonce);
       return { tag, offset, ms, global: isGlobal, outside: true, nonce };
@@ -48,7 +51,7 @@ export const unlogged = (): Unlogged => {
     recall: (publication) => {
       if (kept.size === 0) return undefined;
       const known = kept.get(publication.idText);
-      // the same id with other bytes was somebody's guess
+      // the same id with other bytes: another program has guessed the id
       if (known?.digest !== (known && digestOfPayload(publication))) return undefined;
       kept.delete(publication.idText);
       return known?.as;

@@ -21,7 +21,7 @@ import type { HealthProbe } from './health-probe.js';
 import { orTimeout } from './timeout.js';
 
 const PROBE_MS = 500;
-/** Less than a third of the lease (`LEASE_MS`): one or two renewals that fail cost nothing. */
+/** Less than a third of the lease (`LEASE_MS`): one or two failed renewals do no harm. */
 const LEASE_RENEWAL_MS = 3_000;
 
 const MIN_TURNS = 4;
