@@ -1,8 +1,10 @@
 /**
- * A broker carries a room's messages between pods, gives each its place in the room's one order, and hands
- * them back: a message is delivered when the broker returns it, on the sender's pod too. Every implementation
- * runs the contract suite in `spec/broker/contract.ts`. Streams and answers are never errors: what goes wrong
- * is a value.
+ * A broker carries the messages of a room between pods, gives each message its position in the room's one
+ * order, and
+ * hands them back: a message is delivered when the broker returns it, on the sender's pod too. Every
+ * implementation
+ * passes the contract suite in `spec/broker/contract.ts`. Streams and answers never error: a failure is a
+ * value.
  */
 import type { Either } from 'fp-ts/lib/Either.js';
 import type { Observable } from 'rxjs';
@@ -15,16 +17,20 @@ import type { Missed } from './fallback-log.js';
 import type { CatchUpsLost, ControlCommand } from './control-command.js';
 
 /**
- * What a room's channel says, in order. `Opened` comes first: from here every later message arrives, and
- * `top` is where the log stands; with `scope: 'pod'` only this pod's members are reached for now. `Gap` says
- * that messages may have been missed; the channel goes on from its `top`. `Counted` says how many connections
- * the other pods have in the room now, when that has changed. `Failed` is the last: the room cannot be had.
+ * The events of a room's channel, in order. `Opened` comes first: from then on every message arrives. Its
+ * `top` is the
+ * log's position; with `scope: 'pod'` only members of this pod are reached for now. `Gap`: messages may have
+ * been
+ * missed, and the channel goes on from `top`. `Counted`: how many connections the other pods have in the
+ * room, when that
+ * has changed. `Failed` is the last event: the room cannot be opened.
  */
 export type ChannelEvent =
   | { readonly _tag: 'Opened'; readonly top: LogPosition; readonly scope: Scope }
   /**
-   * A message. `offset` is its own in the log; undefined: it is outside the log. `top` is the channel's
-   * position after the message: a message outside the log does not move it.
+   * A message. `offset` is its offset in the log; undefined: the message is outside the log. `top` is the
+   * channel's
+   * position after the message. A message outside the log does not change it.
    */
   | {
       readonly _tag: 'Published';
@@ -33,7 +39,7 @@ export type ChannelEvent =
       readonly top: LogPosition;
     }
   /**
-   * The same, but the members of an earlier time have it already, under the id `as`, which is outside the
+   * The same. Members who joined earlier have the message already, under the id `as`, which is outside the
    * log.
    */
   | {
@@ -47,12 +53,13 @@ export type ChannelEvent =
   | { readonly _tag: 'Counted'; readonly others: number }
   | { readonly _tag: 'Failed'; readonly error: PublishError };
 
-/** Who is reached: the members on every pod, or on this one alone (told to clients as `"scope":"pod"`). */
+/** Who is reached: members on every pod, or on this pod only (clients see `"scope":"pod"`). */
 export type Scope = 'cluster' | 'pod';
 
 /**
- * A message has its place: `id` is what members see; `duplicate` when its key was seen before, then `id` is
- * the first one's.
+ * A message was accepted. `id`: the id that members see. `duplicate`: its key was used before, and `id` is
+ * the id of the
+ * first message.
  */
 export interface Receipt {
   readonly id: string;
@@ -61,28 +68,29 @@ export interface Receipt {
 }
 
 /**
- * Why a message has no place. `KeyReused`: the idempotency key came before with other data. `Unavailable`:
- * nothing took it, also not this pod.
+ * Why a message was not accepted. `KeyReused`: its idempotency key was used for other data. `Unavailable`:
+ * neither the
+ * broker nor this pod could take it.
  */
 export type PublishError =
   | { readonly _tag: 'KeyReused' }
   | { readonly _tag: 'Unavailable'; readonly detail: string };
 
 /**
- * Whether messages reach all pods. `since` is Unix ms. `Starting` until the first probe came round, or for 3
- * s.
+ * Whether messages reach all pods. `since` is Unix ms. `Starting` lasts until the first probe came back, or
+ * for 3 s.
  */
 export type BrokerStatus =
   | { readonly _tag: 'Starting' }
   | { readonly _tag: 'Up'; readonly since: number }
   | { readonly _tag: 'Degraded'; readonly since: number };
 
-/** What a broker tells the metrics. */
+/** What a broker reports to metrics and logs. */
 export type BrokerEvent =
   | { readonly _tag: 'ConnectionLost'; readonly detail: string }
   /**
-   * Redis answers, and refuses what a pod needs. `right`: the rule of an ACL that would let it, one of a
-   * closed list.
+   * Redis answers, and refuses what a pod needs. `right`: the ACL rule that would allow it, one of a closed
+   * list.
    */
   | { readonly _tag: 'Refused'; readonly detail: string; readonly right?: string }
   /** Another pod has the same `SERVER_ID`. */
@@ -92,68 +100,77 @@ export type BrokerEvent =
   | { readonly _tag: 'ProbeReturned'; readonly seconds: number };
 
 /**
- * What carries messages between pods. An implementation of one's own is expected to pass the suite in
- * `spec/broker/contract.ts` of the source.
+ * Carries messages between pods. An implementation of your own should pass the suite in
+ * `spec/broker/contract.ts` of
+ * the source.
  */
 export interface Broker {
-  /** `local` or `redis`: what `stats` calls it. */
+  /** `local` or `redis`: its name in `stats`. */
   readonly name: string;
-  /** The last status to whoever subscribes, then each change. */
+  /** Emits the present status on subscription, then each change. */
   readonly status$: Observable<BrokerStatus>;
   readonly event$: Observable<BrokerEvent>;
-  /** The rooms' last messages: what has a place here stands there. */
+  /** The last messages of rooms: every logged message that this broker has published. */
   readonly log: Log;
   /**
-   * How much is remembered of what was said here alone, by what it is: each has a bound
+   * How much this process keeps of messages that reached this pod only, by kind. Each kind has a bound
    * (docs/architecture.md).
    */
   readonly remembered?: () => Readonly<Record<string, number>>;
   /**
-   * The clock that dates messages now, Unix ms; undefined while the broker does not know it. No message is
-   * younger.
+   * The clock that gives messages their time, in Unix ms; undefined while the broker does not know it. No
+   * message has a
+   * later time.
    */
   readonly clockMs: () => number | undefined;
-  /** Bytes that the logs take in this process; absent where they are elsewhere. */
+  /** The bytes of the logs in this process; absent when the logs are elsewhere. */
   readonly logBytes?: () => number;
-  /** Publishes that have no answer yet; absent where each has one at once. */
+  /** The number of publishes that have no answer yet; absent when each is answered at once. */
   readonly waiting?: () => number;
   /**
-   * A room's channel, for as long as it is subscribed: subscribing SUBSCRIBEs, unsubscribing UNSUBSCRIBEs.
-   * A room has one subscriber at a time, but a new one may come before the old one has gone.
+   * The channel of a room, while it is subscribed: subscribing sends SUBSCRIBE, unsubscribing UNSUBSCRIBE. A
+   * room has one
+   * subscriber at a time. A new one may come before the old one has gone.
    */
   channel(room: Room): Observable<ChannelEvent>;
   /**
-   * Gives a message its place and sends it to all members. Emits once and completes. Publishes of a room
-   * resolve in the order of the calls, and their messages arrive in that order.
+   * Gives a message its position and sends it to all members. Emits once and completes. Publishes of a room
+   * are answered
+   * in the order of the calls, and their messages arrive in that order.
    */
   publish(draft: Draft): Observable<Either<PublishError, Receipt>>;
   /**
-   * The same where the place is known at once, without the 5 µs of an Observable's life; undefined where it
-   * is not, and then nothing was done.
+   * `publish` for a broker that can answer at once: it saves the 5 µs of an Observable. Undefined when it
+   * cannot answer at
+   * once; then nothing was done.
    */
   readonly publishNow?: (draft: Draft) => Either<PublishError, Receipt> | undefined;
   /**
-   * What no log tells whoever goes on from there: it was said on this pod alone, or in an epoch that is over.
-   * Undefined: nothing. Absent where there is no such thing.
+   * What a client that resumes from there has missed and no log has: messages that reached this pod only, or
+   * of an earlier
+   * epoch. Undefined: nothing. Absent when the broker has no such messages.
    */
   readonly missedHere?: (room: Room, resume: Resume) => Missed | undefined;
   /**
-   * Tells the others how many connections this pod has in a room and learns how many the others have in all.
-   * Emits once and completes: the last known number when nobody answers.
+   * Writes how many connections this pod has in a room, and reads how many the other pods have. Emits once
+   * and completes;
+   * the last known number when Redis does not answer.
    */
   members(room: Room, own: number): Observable<number>;
   /**
-   * How many connections the others have in a room, for whoever only asks. Emits once and completes:
-   * undefined when nobody answers and it is not known either.
+   * How many connections the other pods have in a room; only reads. Emits once and completes. Undefined when
+   * Redis does
+   * not answer and the number is not known.
    */
   membersElsewhere(room: Room): Observable<number | undefined>;
   /** What operators say to all pods, on whichever it was said, this one's own words included. */
   readonly control$: Observable<ControlCommand | CatchUpsLost>;
   /**
-   * Says an operator's word to every pod; here it is heard at once, whatever else happens. Emits once and
-   * completes: `Left` says why the others could not be told.
+   * Sends a command to every pod. This pod gets it at once in any case. Emits once and completes; `Left` says
+   * why the
+   * command could not be sent to the other pods.
    */
   sendControl(command: ControlCommand): Observable<Either<string, void>>;
-  /** Ends everything the broker holds. Completes when the neighbours were told that this pod has gone. */
+  /** Ends everything of the broker. Completes when the other pods know that this pod has gone. */
   close(): Observable<void>;
 }

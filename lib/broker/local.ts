@@ -1,7 +1,9 @@
 /**
- * The embedded broker: a pod alone is complete by itself. Positions, logs and idempotency keys live in
- * memory, each with a bound: a position as long as `positionTtlMs` (24 h) or until too many other rooms were
- * used since, and a log no longer.
+ * The local broker: one pod is complete by itself. Positions, logs and idempotency keys are in memory, each
+ * with a
+ * bound. A position is kept for `positionTtlMs` (24 h), or until too many other rooms were used after it. A
+ * log is kept
+ * no longer than its position.
  */
 import { type Either, left, right } from 'fp-ts/lib/Either.js';
 import { defer, EMPTY, NEVER, Observable, of, Subject, type Subscriber } from 'rxjs';
@@ -21,7 +23,7 @@ import type { Broker, BrokerStatus, ChannelEvent, PublishError, Receipt } from '
 import { idempotencyKeys } from './idempotency-keys.js';
 import type { ControlCommand } from './control-command.js';
 
-/** What the embedded broker is made with. */
+/** The options of the local broker. */
 export interface LocalBrokerOptions {
   readonly clock: Clock;
   readonly positionTtlMs: number;
@@ -30,7 +32,7 @@ export interface LocalBrokerOptions {
   readonly logTtlMs?: number;
 }
 
-/** The usual receipt: most senders did not ask for the id. */
+/** The usual receipt. Its id is written only when it is read, as most senders do not ask for it. */
 class Placed implements Receipt {
   readonly duplicate = false;
   readonly scope = 'cluster';
@@ -42,23 +44,23 @@ class Placed implements Receipt {
   }
 }
 
-/** Where a room stands, and who hears what is said there. */
+/** The position of a room, and the subscriber of its channel. */
 interface LocalRoom {
   top: LogPosition;
   channel: Subscriber<ChannelEvent> | undefined;
 }
 
-/** Rooms whose position is remembered though nobody is in them: about 25 MB. */
+/** How many positions of rooms without members are kept: about 25 MB. */
 const MAX_POSITIONS = 100_000;
 /**
- * Of them, those in which nothing was ever said, and for how long: else who joins many pushes out the others.
+ * How many of these are of rooms without a message, and for how long: else a client that joins many rooms
+ * would push out
+ * the positions of used ones.
  */
 const MAX_EMPTY = 10_000;
 const EMPTY_TTL_MS = 600_000;
 
-/**
- * A broker that lives in this process: one pod, positions and logs in memory. Wrap it, or take it as it is.
- */
+/** The broker of a single pod, with positions and logs in memory. It can be used as it is, or wrapped. */
 export const localBroker = ({
   clock,
   positionTtlMs,
@@ -71,7 +73,7 @@ export const localBroker = ({
   const control$ = new Subject<ControlCommand>();
   const log = memoryLog({ wall: clock.wall, messages: logMessages, ttlMs: logTtlMs });
 
-  /** Rooms without a message that nobody is in, and since when, in the order of that. */
+  /** Rooms without members and without a message, by the time when they became empty, the oldest first. */
   const empty = new Map<Room, number>();
 
   const forget = (room: Room): void => {
@@ -91,7 +93,7 @@ export const localBroker = ({
     }
   };
 
-  /** A room's place, unless its epoch has ended. */
+  /** The state of a room, unless its epoch has ended. */
   const knownRoom = (room: Room): LocalRoom | undefined => {
     const state = rooms.get(room);
     if (state === undefined || state.channel !== undefined) return state;
@@ -105,7 +107,10 @@ export const localBroker = ({
     return undefined;
   };
 
-  /** A room's place, moved to the end of the map: its start is what was unused for longest. */
+  /**
+   * The state of a room, moved to the end of the map: so the first entry is the room that was not used for
+   * longest.
+   */
   const roomOf = (room: Room): LocalRoom => {
     const ms = clock.wall();
     const state = knownRoom(room) ?? {
@@ -135,7 +140,7 @@ export const localBroker = ({
         ? right({ id: before.id, duplicate: true, scope: 'cluster' })
         : left({ _tag: 'KeyReused' });
     }
-    // an open room's place in the map does not matter: it is not forgotten
+    // an open room is not forgotten, so its order in the map does not matter
     const known = rooms.get(room);
     const state = known?.channel === undefined ? roomOf(room) : known;
     const { top } = state;
@@ -144,8 +149,7 @@ export const localBroker = ({
     const ms = Math.max(top.ms, clock.wall());
     const nonce = drawNonce(clock.random);
     const global = room === GLOBAL;
-    // written out, here and on the rest of the way: a spread costs 2 µs where objects of several shapes come
-    // along
+    // written out, here and in later steps: a spread costs 2 µs when objects of several shapes come along
     const publication = publicationOf(draft, {
       tag,
       offset,

@@ -1,8 +1,11 @@
 /**
- * What comes on a room's channel (contract section 5): another pod's message, or any program's. Nothing in
- * it tells the two apart: a message is a pod's own when the log holds it (`broker/cluster/confirmation.ts`).
- * What the log does not hold reaches members in another form (`broker/cluster/unlogged.ts`): under an id of
- * ours and with the fields that we know, never as the bytes that came.
+ * Payloads of a room's channel (docs/protocol.md, section 3.4): messages of other pods, or of any program.
+ * The payload
+ * does not show which: a message is a pod's when the log has it (`broker/cluster/confirmation.ts`). Members
+ * get a message
+ * that the log does not have in another form (`broker/cluster/unlogged.ts`): under an id of this pod and with
+ * the known
+ * fields only, never as the bytes that came.
  */
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
@@ -28,10 +31,10 @@ const FOREIGN_TYPES: ReadonlySet<string> = new Set<MessageType>([
   'system',
 ]);
 
-/** A payload's fields, all of them as they should be. */
+/** The fields of a payload, all valid. */
 interface Fields {
   readonly id: MessageId;
-  /** As it was written: in capitals it is the same one. */
+  /** As it was written. The same id in capitals is the same. */
   readonly idText: string;
   readonly type: string;
   readonly from: string;
@@ -39,7 +42,7 @@ interface Fields {
   readonly timestamp: string;
 }
 
-/** `Left` says in words why a payload is no message of this room; such a payload is dropped and counted. */
+/** `Left` says why a payload is no message of this room. Such a payload is dropped and counted. */
 export const decodePublication = (payload: Buffer, room: Room): E.Either<string, Publication> =>
   E.map(
     ({ id, idText, type, from, data }: Fields) =>
@@ -52,13 +55,15 @@ export const decodePublication = (payload: Buffer, room: Room): E.Either<string,
       ),
   )(fieldsOf(payload, room));
 
-/** What a pod's script gives a place; presence has none. */
+/** The types that a pod's script gives an offset; presence has none. */
 const PLACED_TYPES: ReadonlySet<string> = new Set<MessageType>(['chat', 'notification', 'system']);
 
 /**
- * The same, read as far as it must be while it waits for the log's word: what the log holds a pod's script
- * has written, so of what begins as that does the head alone is read, 1 µs rather than 4. What the log does
- * not hold is judged by `decodePublication` then.
+ * Decodes a payload only as far as it must be known while it waits for the log. What the log has was written
+ * by a pod's
+ * script: so of a payload that begins like that, only the head is read, 1 µs in place of 4. A message that
+ * the log does
+ * not have is then decoded by `decodePublication`.
  */
 export const pushedPublication = (payload: Buffer, room: Room): E.Either<string, Publication> => {
   const flaw = bytesFlaw(payload);
@@ -85,8 +90,9 @@ const mayBePlaced = ({ id, type, payload }: Publication, room: Room): boolean =>
 };
 
 /**
- * The message in our words, under this id. `isForeign`: another program's, whose own id members find in
- * `ref`; else what a pod said outside the log, which shows a place that this pod need not believe.
+ * The message in this pod's own form, under this id. `isForeign`: another program's message, whose own id
+ * becomes
+ * `ref`. Otherwise it is a pod's message outside the log, and its position may be forged.
  */
 export const reissued = (
   { payload, except }: Publication,
@@ -97,12 +103,12 @@ export const reissued = (
   const fields = fieldsOf(payload, room);
   if (E.isLeft(fields)) return fields;
   const { idText, type, from, data, timestamp } = fields.right;
-  // only a pod knows who has come and gone, and takes nobody's word for it
+  // only the server knows who joins and leaves: another program's message about it is refused
   if (isForeign && type === 'presence' && from === SERVER)
     return E.left('from: a presence from outside may not be from the server');
   const named = room === GLOBAL ? '' : `"room":"${room}",`;
   const rest = `"type":"${type}",${named}"from":${JSON.stringify(from)},"data":${JSON.stringify(data)},"timestamp":"${timestamp}"`;
-  // as large as a message of ours may be; `ref` stands beside it
+  // at most as large as a message of a pod; `ref` is in addition
   return oversize(`${rest}}`) === undefined
     ? E.right(
         new Publication(
@@ -116,7 +122,7 @@ export const reissued = (
     : E.left(`expected at most ${MAX_ENCODED_BYTES} bytes when encoded again, got more`);
 };
 
-/** By it a message that was passed on is known again. */
+/** A digest by which a delivered message is recognised. */
 export const digestOfPayload = ({ payload }: Publication): string =>
   createHash('sha1').update(payload).digest('base64');
 
@@ -159,14 +165,14 @@ const fieldsOf = (payload: Buffer, room: Room): E.Either<string, Fields> => {
 
 const TIME = /^\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d\.\d{3}Z$/;
 
-/** The last text that was a time: many messages share a millisecond. */
+/** The last text that was a valid time: many messages share a millisecond. */
 let lastTime = '';
 const isTime = (text: unknown): text is string => {
   if (typeof text !== 'string') return false;
   if (text === lastTime) return true;
   if (!TIME.test(text)) return false;
   const at = Date.parse(text);
-  // of a month without that day it makes the next month's first days
+  // a day that the month does not have is read as a day of the next month
   if (Number.isNaN(at) || new Date(at).toISOString() !== text) return false;
   lastTime = text;
   return true;

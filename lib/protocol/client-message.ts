@@ -1,4 +1,4 @@
-/** Reads what clients send. */
+/** Decodes the messages of clients (docs/protocol.md, section 4). */
 import * as E from 'fp-ts/lib/Either.js';
 import * as O from 'fp-ts/lib/Option.js';
 import type * as t from 'io-ts';
@@ -6,7 +6,7 @@ import type { Refusal } from './system-event.js';
 import { GLOBAL, isRoomName, parseId, ROOM_RULE, type Room } from './position.js';
 import { DATA, Envelope, flawIn, type Json, JsonText, kindOf, refuse, wrong } from './json.js';
 
-/** A client's message that is well-formed. `room` is undefined where the client named none, '' for the global one. */
+/** A valid message of a client. `room` is undefined when the client named none, and '' for the global log. */
 export type ClientMessage =
   | {
       readonly type: 'chat';
@@ -45,8 +45,9 @@ const SERVER_TYPES: ReadonlySet<string> = new Set(['notification', 'system', 'er
 type Fields = t.TypeOf<typeof Envelope>;
 
 /**
- * Reads one text frame of a client.
- * Errors: `invalid_json`, `invalid_message`, `unknown_type`, `invalid_room`, `forbidden`, as contract section 1 says.
+ * Decodes one text frame of a client. Errors (docs/protocol.md, section 6): `invalid_json`,
+ * `invalid_message`,
+ * `unknown_type`, `invalid_room`, `forbidden`.
  */
 export const decodeMessage = (frame: Buffer): E.Either<Refusal, ClientMessage> => {
   const text = frame.toString('utf8');
@@ -69,7 +70,7 @@ export const decodeMessage = (frame: Buffer): E.Either<Refusal, ClientMessage> =
     : message;
 };
 
-/** A client's own `id` of a message. */
+/** The client's own `id` of a message. */
 export const refOf = ({ id }: Fields): E.Either<Refusal, string | undefined> => {
   if (id === undefined) return E.right(undefined);
   if (typeof id !== 'string') return wrong('id', 'a string of 1 to 64 characters', id);
@@ -128,7 +129,7 @@ const messageOf = (
   }
 };
 
-/** The room that a message names; undefined where it names none. */
+/** The room that a message names; undefined when it names none. */
 export const roomOf = (room: unknown): E.Either<Refusal, Room | undefined> => {
   if (room === undefined) return E.right(undefined);
   if (room === null || room === GLOBAL) return E.right(GLOBAL);
@@ -147,6 +148,8 @@ const lastIdOf = (data: unknown): E.Either<Refusal, string | undefined> => {
     : refuse('invalid_message', 'data.last_id: send the id of a message that you received');
 };
 
-/** `last_id` as old clients send it before they have one (contract section 6). */
+/**
+ * A `last_id` that counts as absent: clients send it before they have an id (docs/protocol.md, section 13).
+ */
 export const isAbsentId = (id: unknown): boolean =>
   id === undefined || id === null || id === '' || id === 'undefined' || id === 'null';

@@ -1,6 +1,9 @@
 /**
- * Every code with which the server closes a connection, and whether the client may come back (docs/protocol.md, section 7).
- * Own codes: 4000–4499 come back, 4500–4999 do not. Server, client and docs read this table; nothing else names a code.
+ * All codes with which the server closes a connection, and whether the client may reconnect
+ * (docs/protocol.md, section
+ * 7). Own codes: after 4000–4499 a client reconnects, after 4500–4999 it does not. Server, client and docs
+ * use this
+ * table; no other file names a code.
  */
 export interface Close {
   readonly code: number;
@@ -11,7 +14,7 @@ export interface Close {
 const close = (code: number, reason: string, comeBack: boolean): Close =>
   Object.freeze({ code, reason, comeBack });
 
-/** The codes by what they are for, each with its reason (docs/protocol.md, section 7). */
+/** The codes by purpose, each with its reason (docs/protocol.md, section 7). */
 export const CLOSE = {
   normal: close(1000, 'normal', false),
   goingAway: close(1001, 'pod going away', true),
@@ -28,8 +31,9 @@ export const CLOSE = {
 } as const;
 
 /**
- * An application's own close. Throws a RangeError where a close frame cannot say it: ws would find out only when the
- * connection has been given up, and leave it neither open nor closed.
+ * A close of the application. Throws a RangeError for a code or a reason that a close frame cannot have: ws
+ * would notice
+ * only after it has given up the connection, and leave it neither open nor closed.
  */
 export const ownClose = (code: number, reason: string): Close => {
   if (code !== 1000 && !(Number.isInteger(code) && code >= 3000 && code <= 4999))
@@ -40,10 +44,14 @@ export const ownClose = (code: number, reason: string): Close => {
   return close(code, reason, code >= 3000 && code < 4500);
 };
 
-/** RFC 6455 §5.5: 125 for the payload of a control frame, two of them the code. */
+/** RFC 6455 §5.5: the payload of a control frame has at most 125 bytes, two of them for the code. */
 const MAX_REASON_BYTES = 123;
 
-/** What ws answers by itself to a frame that breaks RFC 6455, by its error's code; `normal` where the socket just broke. */
+/**
+ * The close that ws sends by itself for a frame that violates RFC 6455, by the code of ws's error; `normal`
+ * when the
+ * socket just broke.
+ */
 export const protocolClose = (code: string | undefined): Close => {
   switch (code) {
     case 'WS_ERR_INVALID_UTF8':

@@ -1,15 +1,18 @@
-/** Unmasked, unfragmented text frames (RFC 6455 §5.2), each encoded once into a buffer that all receivers share. */
+/**
+ * Unmasked, unfragmented text frames (RFC 6455 §5.2). Each is encoded once, into a buffer that all receivers
+ * share.
+ */
 
-/** A frame straight from the text: a buffer for the text alone and a copy of it would cost 1 µs a message. */
+/** A frame of a text, encoded in place: a buffer for the text and a copy of it would cost 1 µs a message. */
 export const frameOf = (text: string): Buffer => {
   const length = Buffer.byteLength(text);
   const frame = Buffer.allocUnsafe(headerBytes(length) + length);
-  // ASCII, as most messages are, takes the shorter way
+  // ASCII, as most messages are, is written faster
   frame.write(text, writeHeader(frame, length), length === text.length ? 'latin1' : 'utf8');
   return frame;
 };
 
-/** The same of a payload that is bytes already. */
+/** A frame of a payload that is bytes already. */
 export const frameAround = (payload: Buffer): Buffer => {
   const { length } = payload;
   const frame = Buffer.allocUnsafe(headerBytes(length) + length);
@@ -17,16 +20,16 @@ export const frameAround = (payload: Buffer): Buffer => {
   return frame;
 };
 
-/** What is in a frame, without a copy. */
+/** The payload of a frame, without a copy. */
 export const payloadIn = (frame: Buffer): Buffer => frame.subarray(payloadStart(frame));
 
-/** Where the payload begins. */
+/** The offset of the payload in a frame. */
 export const payloadStart = (frame: Buffer): number => {
   const short = frame[1] ?? 0;
   return short < 126 ? 2 : short === 126 ? 4 : 10;
 };
 
-/** One behind the other, for one write. */
+/** Several frames in one buffer, for one write. */
 export const framesOf = (frames: readonly Buffer[]): Buffer => {
   const [only] = frames;
   return frames.length === 1 && only !== undefined ? only : Buffer.concat(frames);
@@ -34,7 +37,7 @@ export const framesOf = (frames: readonly Buffer[]): Buffer => {
 
 const headerBytes = (length: number): number => (length < 126 ? 2 : length < 65_536 ? 4 : 10);
 
-/** Answers where the payload begins. */
+/** Returns the offset of the payload. */
 const writeHeader = (frame: Buffer, length: number): number => {
   frame[0] = 0x81;
   if (length < 126) {

@@ -1,19 +1,22 @@
 /**
- * Idempotency keys (docs/protocol.md, section 14): a message with the key of an earlier one is not sent again. A key is its owner
- * and the owner's own text, so keys of different owners never collide. Only Redis needs both in one text: `keyField`.
+ * Idempotency keys (docs/protocol.md, section 14): a message with the key of an earlier one is not sent
+ * again. A key has
+ * an owner and the owner's own text, so keys of different owners never collide. Only Redis needs both in one
+ * text:
+ * `keyField`.
  */
 
-/** So long a key stands for its message. */
+/** For this long a key stands for its message. */
 export const KEY_TTL_MS = 300_000;
 
 /** Whose idempotency key it is: keys of different owners never collide. */
 export type KeyOwner =
   | { readonly _tag: 'User'; readonly userId: string }
-  /** All clients of a room that have no user id. */
+  /** All clients of a room without a user id. */
   | { readonly _tag: 'Anonymous' }
-  /** All programs that publish over HTTP and have no user id. */
+  /** All programs that publish over HTTP without a user id. */
   | { readonly _tag: 'Api' }
-  /** The programs that this service is a part of. */
+  /** The program that embeds this service. */
   | { readonly _tag: 'App' };
 
 /** An idempotency key: its owner, and the text that the owner chose. */
@@ -28,10 +31,14 @@ const APP: KeyOwner = { _tag: 'App' };
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-/** Hexadecimal digits have no case: a UUID is the same key in capitals. Every other text is a key of its own. */
+/**
+ * Hexadecimal digits have no case: a UUID in capitals is the same key. Any other text is compared exactly.
+ */
 const sameKey = (ref: string): string => (UUID.test(ref) ? ref.toLowerCase() : ref);
 
-/** The key of a user. Of clients without a user id only a UUID is a key, as they share those of the room. */
+/**
+ * The key of a user. Without a user id only a UUID is a key, as all such clients of a room share one owner.
+ */
 export const clientKey = (
   userId: string | null,
   ref: string | undefined,
@@ -41,7 +48,7 @@ export const clientKey = (
   return UUID.test(ref) ? { owner: ANONYMOUS, ref: sameKey(ref) } : undefined;
 };
 
-/** The key of a program over HTTP that has no user id: any text. */
+/** The key of a program over HTTP without a user id: any text. */
 export const apiKey = (ref: string | undefined): IdempotencyKey | undefined =>
   ref === undefined ? undefined : { owner: API, ref: sameKey(ref) };
 
@@ -50,8 +57,9 @@ export const appKey = (ref: string | undefined): IdempotencyKey | undefined =>
   ref === undefined ? undefined : { owner: APP, ref: sameKey(ref) };
 
 /**
- * A name for each owner, without a colon. `%25` and `%3A` are the only escapes of a user id, so `%` and `%%` are the names of
- * no user, and no user id is empty.
+ * A name for each owner, without a colon. A user id is escaped with `%25` and `%3A` only, so `%` and `%%` are
+ * no names of
+ * users. No user id is empty.
  */
 export const ownerName = (owner: KeyOwner): string => {
   switch (owner._tag) {
@@ -67,8 +75,9 @@ export const ownerName = (owner: KeyOwner): string => {
 };
 
 /**
- * A key as one text, the same on all pods: `OWNER:REF`. A key of the embedding program without a colon is `REF` alone, as it was
- * in version 0.1: pods of both versions agree about it.
+ * A key as one text, the same on all pods: `OWNER:REF`. A key of the embedding program without a colon is
+ * `REF` alone, as
+ * in version 0.1: so pods of both versions agree.
  */
 export const keyField = ({ owner, ref }: IdempotencyKey): string =>
   owner._tag === 'App' && !ref.includes(':') ? ref : `${ownerName(owner)}:${ref}`;

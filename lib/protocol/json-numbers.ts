@@ -1,15 +1,19 @@
 /**
- * Integers that would leave this service as other integers. JSON has numbers of any length, JavaScript has doubles only: it
- * reads 9007199254740993 as 9007199254740992, and prints 1152921504606846976 as 1152921504606847000. The value that was
- * read shows nothing of it, so the text is looked at, but only where a large number was read: others pay nothing.
+ * Integers that would leave this service as other integers. JSON has numbers of any length, JavaScript only
+ * doubles: it
+ * reads 9007199254740993 as 9007199254740992, and prints 1152921504606846976 as 1152921504606847000. The
+ * parsed value
+ * does not show that, so the text is checked, but only when a large number was parsed: other messages pay
+ * nothing.
  */
 
-/** An integer below it is kept by a double and printed with all its digits. */
+/** Doubles keep all integers below it, and print all their digits. */
 export const FIRST_INEXACT = 2 ** 53;
 
 /**
- * The same JSON with each such integer replaced by one that `JSON.parse` reads as Infinity: so whatever the text does with
- * it (a doubled key, a field that nobody reads), it is found where it matters and nowhere else. The text must be JSON.
+ * The same JSON with each such integer replaced by one that `JSON.parse` reads as Infinity. So it is found
+ * only where
+ * the value is used, not in a duplicate key or in a field that is ignored. The text must be valid JSON.
  */
 export const withoutInexact = (json: string): string =>
   json.replace(TOKEN, (token) => (isInexact(token) ? BEYOND_DOUBLE : token));
@@ -17,26 +21,30 @@ export const withoutInexact = (json: string): string =>
 const BEYOND_DOUBLE = '1e999';
 
 /**
- * A string; the exponent of a short number; a number of 16 characters or more. Fewer digits always come back, so short numbers
- * are not handed to the function above: in an array of many it would cost more than to parse it.
+ * Matches a string, the exponent of a short number, or a number of 16 characters or more. Shorter numbers are
+ * always
+ * exact, so they are not passed to the function: in an array of many it would cost more than the parsing.
  */
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|e[+-]?\d+|-?[\d.]{16,}(?:e[+-]?\d+)?/gi;
 
 const isInexact = (token: string): boolean => {
   const came = decimalOf(token);
-  // below 0 it is no integer, and comes out as the nearest double
+  // below 0 it is no integer, and becomes the nearest double
   if (came === undefined || came.power < 0) return false;
   const printed = decimalOf(String(Number(token)));
   return printed?.digits !== came.digits || printed.power !== came.power;
 };
 
-/** The number without its sign is `digits` × 10^`power`. No zeros stand around the digits, so equal numbers have equal ones. */
+/**
+ * A number without its sign: `digits` × 10^`power`. `digits` has no zeros at its ends, so equal numbers have
+ * equal ones.
+ */
 interface Decimal {
   readonly digits: string;
   readonly power: number;
 }
 
-/** Undefined for what is no number: a string, an exponent alone, Infinity. */
+/** Undefined for anything but a number: a string, an exponent alone, Infinity. */
 const decimalOf = (token: string): Decimal | undefined => {
   const [, whole, fraction = '', power = '0'] = NUMBER.exec(token) ?? [];
   if (whole === undefined) return undefined;

@@ -1,17 +1,17 @@
-/** JSON values: what is fit to be sent on, and how to say what came instead. */
+/** JSON values: which ones can be passed on, and how error texts name the others. */
 import * as E from 'fp-ts/lib/Either.js';
 import * as t from 'io-ts';
 import type { Refusal } from './system-event.js';
 import { FIRST_INEXACT, withoutInexact } from './json-numbers.js';
 
-/** `data` as it came: any JSON value. */
+/** Any JSON value. */
 export type Json = unknown;
 
-/** Contract sections 1 and 5: arrays and objects inside each other; bytes of a message as encoded again. */
+/** docs/protocol.md, section 4.2: nested arrays and objects; bytes of a message when it is encoded again. */
 export const MAX_DEPTH = 32;
 export const MAX_ENCODED_BYTES = 131_072;
 
-/** A JSON object; an array is one to io-ts too. */
+/** A JSON object. */
 export const Envelope = t.UnknownRecord;
 
 export const refuse = (code: Refusal['code'], text: string): E.Either<Refusal, never> =>
@@ -20,11 +20,11 @@ export const refuse = (code: Refusal['code'], text: string): E.Either<Refusal, n
 export const wrong = (field: string, expected: string, came: unknown): E.Either<Refusal, never> =>
   refuse('invalid_message', `${field}: expected ${expected}, got ${kindOf(came)}`);
 
-/** A name that came, for texts: one that can be read, harms no log, and is too short for a token that stands at the wrong place. */
+/** A name from a client, for error texts: made printable, and too short for a token in the wrong field. */
 export const named = (name: string): string =>
   /^[\w.$-]{1,32}$/.test(name) ? name : `a field with a name of ${name.length} characters`;
 
-/** A value's kind, in words, for texts that say what came. */
+/** The kind of a value in words, for error texts. */
 export const kindOf = (value: unknown): string =>
   value === undefined
     ? 'nothing'
@@ -36,15 +36,15 @@ export const kindOf = (value: unknown): string =>
           ? 'an object'
           : `a ${typeof value}`;
 
-/** Where in a JSON text a value stands: names of fields and places in arrays, from the outside in. */
+/** Where in a JSON text a value is: names of fields and indices of arrays, from the outside in. */
 export type JsonPath = readonly (string | number)[];
 
-/** The path of a message's data, where the text is one message. */
+/** The path of the data when the text is one message. */
 export const DATA: JsonPath = ['data'];
 
-/** JSON that was read, and its text, which says what the values do not. */
+/** Parsed JSON with its text, which shows what the values do not. */
 export class JsonText {
-  /** Only where the JSON had an escape can a text hold U+0000 or half a surrogate pair. */
+  /** Only JSON with an escape can have a text with U+0000 or with half of a surrogate pair. */
   private readonly escapes: boolean;
   private exactOnce: { readonly value: unknown } | undefined;
 
@@ -55,7 +55,7 @@ export class JsonText {
     this.escapes = text.includes('\\u');
   }
 
-  /** Undefined where the text is no JSON. */
+  /** Undefined when the text is no JSON. */
   static read(text: string): JsonText | undefined {
     try {
       return new JsonText(text, JSON.parse(text));
@@ -64,13 +64,13 @@ export class JsonText {
     }
   }
 
-  /** What makes the value at this path, which is `value`, unfit to be sent on, or undefined. */
+  /** Why `value`, which is at this path, cannot be passed on; undefined when it can. */
   flawIn(value: unknown, path: JsonPath): string | undefined {
     const flaw = flawIn(value, 0, this.escapes, INEXACT);
     return flaw === INEXACT ? flawIn(valueAt(this.exact, path), 0, this.escapes, undefined) : flaw;
   }
 
-  /** Once a text: a list may have a hundred messages with large numbers. */
+  /** Parsed once for each text: a list may have a hundred messages with large numbers. */
   private get exact(): unknown {
     this.exactOnce ??= { value: JSON.parse(withoutInexact(this.text)) };
     return this.exactOnce.value;
@@ -88,9 +88,11 @@ const INEXACT =
   'a number is beyond a double, NaN, or an integer with digits that a double does not keep; send it as a string';
 
 /**
- * What makes a value unfit to be sent on as JSON, or undefined. Goes at most 33 levels deep, so it cannot overflow the
- * stack where `JSON.stringify` would. `escapes`: texts need a look. `large`: the flaw of a number that may have been another
- * integer in the text that it was read from.
+ * Why a value cannot be passed on as JSON; undefined when it can. Goes at most 33 levels deep, so the stack
+ * does not
+ * overflow, while `JSON.stringify` would. `escapes`: texts must be checked. `large`: the error for a number
+ * that may be
+ * another integer in the JSON text.
  */
 export const flawIn = (
   value: unknown,
@@ -109,7 +111,7 @@ export const flawIn = (
       if (Math.abs(value) < FIRST_INEXACT) return undefined;
       return Number.isFinite(value) ? large : INEXACT;
     case 'bigint':
-      // an application may have taught JSON about it
+      // an application may have given BigInt a toJSON
       return 'toJSON' in BigInt.prototype
         ? undefined
         : 'a bigint is no JSON value; send it as a string';

@@ -1,24 +1,26 @@
 /**
- * Origins (RFC 6454): which page may use the service. A default port may be written or not, and scheme and host have no
- * case, so origins are compared in the form that browsers send. Handshake and CORS ask the same function.
+ * Origins (RFC 6454): which pages may use the service. A default port may be written or left out, and scheme
+ * and host
+ * have no case: so origins are compared in the form that browsers send. Handshake and CORS use the same
+ * function.
  */
 
-/** No user, path, query or fragment: a URL parser would drop them unsaid. */
+/** No user, path, query or fragment: a URL parser would drop them silently. */
 const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s,*\\]+$/i;
-/** `https://*.example.com:8443`. At least two labels behind the `*`: `*.com` would be everybody. */
+/** `https://*.example.com:8443`. At least two labels after `*`: `*.com` would allow nearly everyone. */
 const PATTERN = /^(https?):\/\/\*\.((?:[a-z0-9-]+\.)+[a-z0-9-]+(?::\d+)?)$/;
-/** An origin, cut behind its first label. */
+/** An origin, split after its first label. */
 const SUBDOMAIN = /^(https?:\/\/)[a-z0-9_-]+\.(.+)$/;
 
-/** The form to compare by; undefined for what is no origin, `null` included. */
+/** The form for comparisons; undefined for a text that is no origin, `null` included. */
 const normal = (text: string): string | undefined => {
   if (!ORIGIN.test(text) || !URL.canParse(text)) return undefined;
   const { origin } = new URL(text);
-  // schemes of apps (`capacitor:`) have no origin by the URL standard
+  // the URL standard gives schemes of apps (`capacitor:`) no origin
   return origin === 'null' ? text.toLowerCase() : origin;
 };
 
-/** Whether a text is an origin as a browser sends it: small letters, no path, no default port. */
+/** Whether a text is an origin as a browser sends it: lower case, no path, no default port. */
 export const isOrigin = (text: string): boolean => normal(text) === text;
 
 /** Whether a text is like `https://*.example.com`, where `*` stands for exactly one label. */
@@ -33,8 +35,9 @@ export interface OriginHeaders {
 }
 
 /**
- * Whether a page of this origin may use the service. A request without an origin is of no page, and may. So may the
- * service's own origin: the name and port that the request itself asks for, by http or https, as a proxy may do TLS.
+ * Whether a page of this origin may use the service. A request without an origin comes from no page, and may.
+ * So may the
+ * service's own origin: the host and port of the request, with http or https, as a proxy may terminate TLS.
  */
 export const isOriginAllowed = (
   { origin, host }: OriginHeaders,

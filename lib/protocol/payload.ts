@@ -1,4 +1,4 @@
-/** The JSON that travels: what clients get, and what stands on a room's channel. Also what the server says itself. */
+/** The JSON of messages: what clients get, what is on a room's channel, and the server's own messages. */
 import * as E from 'fp-ts/lib/Either.js';
 import type { SystemEvent, Refusal } from './system-event.js';
 import { BLANK_ID, formatId, GLOBAL, type MessageId, type Room, writeId } from './position.js';
@@ -8,19 +8,20 @@ import { type Json, MAX_ENCODED_BYTES, refuse } from './json.js';
 /** `{"id":"…36…",` */
 const ID_PREFIX = '{"id":"';
 const ID_SUFFIX = '",';
-/** Bytes in front of what follows the id. */
+/** The bytes before the JSON that follows the id. */
 export const ID_BYTES = ID_PREFIX.length + 36 + ID_SUFFIX.length;
 
-/** The text that travels: what clients get, and what stands on the room's channel. */
+/** The JSON text of a message: what clients get, and what is on the room's channel. */
 export const payloadOf = (idText: string, rest: string): string =>
   ID_PREFIX + idText + ID_SUFFIX + rest;
 
 /**
- * The fault of a message over 131,072 bytes, of which this follows the id. Data grows when it is encoded again: `1e20` becomes
- * 21 digits.
+ * The fault of a message that exceeds 131,072 bytes; `rest` follows its id. Data can grow when it is encoded
+ * again:
+ * `1e20` becomes 21 digits.
  */
 export const oversize = (rest: string): E.Either<Refusal, never> | undefined =>
-  // a UTF-16 unit is at most 3 bytes of UTF-8, so most messages need no count
+  // a UTF-16 unit has at most 3 bytes of UTF-8, so most messages need no exact count
   rest.length * 3 + ID_BYTES <= MAX_ENCODED_BYTES ||
   Buffer.byteLength(rest) + ID_BYTES <= MAX_ENCODED_BYTES
     ? undefined
@@ -31,14 +32,14 @@ export const oversize = (rest: string): E.Either<Refusal, never> | undefined =>
 
 const BLANK_HEAD = payloadOf(BLANK_ID, '');
 
-/** The same in its frame. */
+/** The JSON text in a WebSocket frame. */
 export const frameWithId = (id: MessageId, rest: string): Buffer => {
   const frame = frameOf(BLANK_HEAD + rest);
   writeId(id, frame, payloadStart(frame) + ID_PREFIX.length);
   return frame;
 };
 
-/** A control message; `id` is outside the log that its `data.room` names, or the global one. */
+/** A control message. `id` is outside the log that `data.room` names, or outside the global log. */
 export const systemFrame = (id: MessageId, at: number, data: SystemEvent): Buffer =>
   encodeServer(
     id,
@@ -55,7 +56,10 @@ export const errorFrame = (
 ): Buffer =>
   encodeServer(id, at, 'error', GLOBAL, { code, message: text, ref, retry_in_ms: retryInMs });
 
-/** The answer to a ping, with its data. Errors: `invalid_message` when it is over 131,072 bytes, as of a chat. */
+/**
+ * The answer to a ping, with its data. Errors: `invalid_message` when it exceeds 131,072 bytes, as for a
+ * chat.
+ */
 export const pongFrame = (id: MessageId, at: number, data: Json): E.Either<Refusal, Buffer> => {
   const rest = serverRest(at, 'pong', GLOBAL, data);
   return oversize(rest) ?? E.right(frameOf(payloadOf(formatId(id), rest)));
@@ -72,7 +76,7 @@ const serverRest = (at: number, type: string, room: Room, data: Json): string =>
 
 let isoSecond = Number.NaN;
 let iso = '';
-/** Many messages share a second; `toISOString` costs 0.5 µs. */
+/** Cached by second, as many messages share one; `toISOString` costs 0.5 µs. */
 export const isoOf = (at: number): string => {
   const second = Math.floor(at / 1000);
   if (second !== isoSecond) {
@@ -83,7 +87,7 @@ export const isoOf = (at: number): string => {
   return `${iso}${ms < 10 ? '00' : ms < 100 ? '0' : ''}${ms}Z`;
 };
 
-/** The server's texts of presence (contract section 1). */
+/** The `data` of the server's presence messages (docs/protocol.md, section 9). */
 export const presenceData = (
   userId: string | null,
   connectionId: string,
@@ -94,5 +98,5 @@ export const presenceData = (
   status,
 });
 
-/** The `from` of what the server says itself. */
+/** The `from` of the server's own messages. */
 export const SERVER = 'server';

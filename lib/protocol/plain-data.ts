@@ -1,10 +1,12 @@
 /**
- * What a program hands over and JSON would change without a word: a Map becomes `{}`, an instance of a class loses its getters, a function
- * goes away, `undefined` in a list becomes null. Such a value is refused, and the text says where it stands.
+ * Values of a program that JSON would change silently: a Map becomes `{}`, an instance of a class loses its
+ * getters, a
+ * function is dropped, `undefined` in a list becomes null. Such a value is refused, and the error text says
+ * where it is.
  */
 import { flawIn, kindOf, MAX_DEPTH } from './json.js';
 
-/** What is wrong and where, as what follows `data` in a text; undefined where JSON says all of the value. */
+/** What is wrong and where, as the text after `data`; undefined when JSON can represent all of the value. */
 export const nonJsonIn = (value: unknown, path = '', depth = 0): string | undefined => {
   if (depth > MAX_DEPTH) return undefined;
   switch (typeof value) {
@@ -39,7 +41,7 @@ const unplainItem = (
   path: string,
   depth: number,
 ): string | undefined => {
-  // by number: `entries` of a list with holes is slow, and holes are undefined too
+  // by index: `entries` of a list with holes is slow, and holes are undefined too
   for (let at = 0; at < items.length; at++) {
     const item = items[at];
     const flaw =
@@ -51,13 +53,13 @@ const unplainItem = (
   return undefined;
 };
 
-/** How a value says itself in JSON, if it does: a Date is its text. */
+/** The JSON form of a value that has a `toJSON`: of a Date it is a text. */
 const ownJson = (value: object): (() => unknown) | undefined => {
   const own: unknown = Reflect.get(value, 'toJSON');
   return typeof own === 'function' ? (): unknown => Reflect.apply(own, value, ['']) : undefined;
 };
 
-/** The class of an object that is more than its fields; a plain object of another realm is one of no class. */
+/** The class of an object that is more than its fields. A plain object of another realm has no class. */
 const className = (value: object): string | undefined => {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (typeof prototype !== 'object' || prototype === null) return undefined;

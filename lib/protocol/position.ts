@@ -1,43 +1,49 @@
 /**
- * Where a log stands, and the message id that carries it: a UUIDv7 (RFC 9562) whose random bits are
- * not random (contract section 1). The layout after the 48 bit Unix milliseconds and the version:
+ * The position of a log, and the message id that contains it: a UUIDv7 (RFC 9562) whose random bits are not
+ * random
+ * (docs/protocol.md, section 3.2). The layout after the 48 bits of Unix milliseconds and the version:
  *
  *   rand_a  12 bit  tag of the log's epoch, never 0
  *   rand_b  40 bit  offset in the room: 1, 2, 3 … without holes; 0 before the first message
  *            1 bit  of the global log
- *            1 bit  outside the log: control, presence, what was said on one pod only
- *           20 bit  chosen by the publishing pod, by which it knows its own echo
+ *            1 bit  outside the log: control, presence, messages that reached one pod only
+ *           20 bit  chosen by the publishing pod, which recognises its own echo by them
  *
  * Ids of one epoch sort as strings in the order of delivery, because the milliseconds of a log never go back.
  */
 import * as O from 'fp-ts/lib/Option.js';
 
-/** A room's name; the empty string, which no room can have, stands for the global log. */
+/** The name of a room. The empty string stands for the global log; no room can have it. */
 export type Room = string;
-/** The name of the global log, which everybody is in: no room has it. */
+/** The name of the global log, which every connection is in. */
 export const GLOBAL: Room = '';
 
-/** A place in a log: its epoch's tag (1–4095), the offset of a message (0: before the first), that message's Unix ms. */
+/**
+ * A position in a log: the tag of its epoch (1–4095), the offset of a message (0: before the first), its Unix
+ * ms.
+ */
 export interface Position {
   readonly tag: number;
   readonly offset: number;
   readonly ms: number;
 }
 
-/** Whether a place is that of an id with `BEHIND`: the message there may be younger than its `ms` say. */
+/**
+ * Whether a position is that of an id with `TIME_OF_OTHER_LOG`: the message there may be younger than `ms`.
+ */
 export const isTimeOfOtherLog = ({
   nonce = 0,
 }: Position & Partial<Pick<MessageId, 'nonce'>>): boolean => (nonce & TIME_OF_OTHER_LOG) !== 0;
 
-/** No place in any log: the tag is never 0. */
+/** A position in no log: a tag is never 0. */
 export const NO_POSITION: Position = Object.freeze({ tag: 0, offset: 0, ms: 0 });
 
-/** A position with the id of the message that stands there; `id` is null in a log that holds none yet. */
+/** A position with the id of the message there; `id` is null in a log without a message. */
 export interface LogPosition extends Position {
   readonly id: string | null;
 }
 
-/** Everything that an id says. */
+/** The fields of an id. */
 export interface MessageId extends Position {
   readonly global: boolean;
   readonly outside: boolean;
@@ -46,17 +52,19 @@ export interface MessageId extends Position {
 
 export const TAGS = 0x1000;
 /**
- * The tag of an id that names no log: its connection had no place in the room yet. Who resumes from such an id
- * starts as if it had brought none. No epoch ever has this tag.
+ * The tag of an id that names no log: its connection had no position in the room yet. A client that resumes
+ * from such an
+ * id starts as without one. No epoch has this tag.
  */
 export const NO_EPOCH = 0xfff;
 export const NONCES = 0x80000;
 /**
- * One of the 20 bits, set in ids outside the log alone: the milliseconds are those of the connection's other log, which
- * is behind, so they may be earlier than those of the message at the offset.
+ * One of the 20 bits, set only in ids outside the log. The milliseconds are those of the connection's other
+ * log, which
+ * is behind: so they may be earlier than those of the message at the offset.
  */
 export const TIME_OF_OTHER_LOG = 0x80000;
-const LOW_OFFSETS = 0x4000000; // 26 of the offset's 40 bits stand in the last group
+const LOW_OFFSETS = 0x4000000; // 26 of the 40 bits of the offset are in the last group
 const FLAGS_AND_NONCE = 0x400000;
 export const GLOBAL_BIT = 0x200000;
 export const OUTSIDE_BIT = 0x100000;
@@ -66,13 +74,14 @@ export const flagsOf = (global: boolean, outside: boolean): number =>
   (global ? GLOBAL_BIT : 0) | (outside ? OUTSIDE_BIT : 0);
 
 /**
- * Three hexadecimal digits for each 12 bits, as a UUIDv7 happens to be cut: `toString(16)` of a number beyond 32 bits
- * leaves compiled code, 0.7 µs an id.
+ * Three hexadecimal digits for each 12 bits, as a UUIDv7 is divided. `toString(16)` of a number of more than
+ * 32 bits
+ * leaves compiled code: 0.7 µs an id.
  */
 const HEX = Array.from({ length: TAGS }, (_, bits) => bits.toString(16).padStart(3, '0'));
 const hex = (bits: number): string => HEX[bits & 0xfff] ?? '';
 
-/** What ids of one millisecond begin with; many are written in one. */
+/** The first digits of ids of one millisecond, cached: many ids are written in one. */
 let headMs = Number.NaN;
 let head = '';
 
@@ -88,13 +97,15 @@ const headOf = (ms: number): string => {
   return head;
 };
 
-/** The offset's 14 high bits behind the variant: 0 for the first 67 million messages of a room. */
+/** The 14 high bits of the offset, after the variant: 0 for the first 67 million messages of a room. */
 const highOf = (offset: number): string =>
   offset < LOW_OFFSETS ? '-8000-' : `-${(0x8000 | Math.floor(offset / LOW_OFFSETS)).toString(16)}-`;
 
-/** Writes an id in the usual 36 characters. */
+/** Writes an id in its 36 characters. */
 export const formatId = ({ ms, tag, offset, global, outside, nonce }: MessageId): string => {
-  // the last 48 bits as two halves that fit a small integer: 24 bits of the offset; its last 2, the flags, the nonce
+  // the last 48 bits as two halves that fit a small integer: 24 bits of the offset; then its last 2 bits, the
+  // flags and
+  // the nonce
   const low = offset % LOW_OFFSETS;
   const front = low >>> 2;
   const back = ((low & 3) << 22) | flagsOf(global, outside) | nonce;
@@ -108,7 +119,7 @@ export const formatId = ({ ms, tag, offset, global, outside, nonce }: MessageId)
 /** ASCII of a hexadecimal digit. */
 const DIGIT = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0));
 
-/** Writes so many digits of a whole number below 2^24, ending before `end`. */
+/** Writes `digits` digits of a whole number below 2^24, ending before `end`. */
 const writeDigits = (bytes: Uint8Array, end: number, digits: number, value: number): void => {
   let rest = value;
   for (let i = 1; i <= digits; i++) {
@@ -118,8 +129,8 @@ const writeDigits = (bytes: Uint8Array, end: number, digits: number, value: numb
 };
 
 /**
- * The same text straight into the bytes of a message, at `at`, over 36 others that have its dashes, version and variant
- * (`BLANK_ID`): a string that nobody reads costs 0.5 µs.
+ * Writes an id into the bytes of a message, at `at`, over 36 bytes that have its dashes, version and variant
+ * (`BLANK_ID`). A string that is not read would cost 0.5 µs.
  */
 export const writeId = (
   { ms, tag, offset, global, outside, nonce }: MessageId,
@@ -142,7 +153,7 @@ export const writeId = (
 
 export const BLANK_ID = '00000000-0000-7000-8000-000000000000';
 
-/** Where a log stands after the message with this id, whose text is written when somebody asks for it. */
+/** The position of a log after the message with this id. The id's text is written only when it is read. */
 export class LastMessage implements LogPosition {
   readonly tag: number;
   readonly offset: number;
@@ -161,7 +172,10 @@ export class LastMessage implements LogPosition {
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 
-/** Reads an id; none when the text is not a UUIDv7. Any UUIDv7 reads as some position: whether the log has it is another question. */
+/**
+ * Reads an id; none when the text is no UUIDv7. Any UUIDv7 has some position; whether the log has it is not
+ * checked.
+ */
 export const parseId = (text: string): O.Option<MessageId> => {
   if (!UUID_V7.test(text)) return O.none;
   const last = Number.parseInt(text.slice(24), 16);
@@ -178,16 +192,18 @@ export const parseId = (text: string): O.Option<MessageId> => {
   });
 };
 
-/** The epoch's tag for a random number in [0, 1): 1–4094, as 0 is never one and `NO_EPOCH` names none. */
+/**
+ * A tag for an epoch, from a random number in [0, 1): 1–4094, as 0 is no tag and `NO_EPOCH` names no epoch.
+ */
 export const drawTag = (random: () => number): number => 1 + Math.floor(random() * (NO_EPOCH - 1));
 
-/** The pod's 20 bits of an id, without `BEHIND`: 19 are drawn. */
+/** The pod's 20 bits of an id, without `TIME_OF_OTHER_LOG`: 19 bits are drawn. */
 export const drawNonce = (random: () => number): number => Math.floor(random() * NONCES);
 
-/** The bits after these: half a million in a row differ, of a thousand drawn two would be the same. */
+/** The next nonce: half a million in a row differ, while two of a thousand drawn ones would be equal. */
 export const nextNonce = (nonce: number): number => (nonce + 1) % NONCES;
 
-/** The 20 bits by which another program's message is known: FNV-1a of its id, folded. All pods give it the same ones. */
+/** The 20 bits of another program's message: FNV-1a of its id, folded. All pods compute the same ones. */
 export const nonceOf = (text: string): number => {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++)
@@ -198,15 +214,20 @@ export const nonceOf = (text: string): number => {
 const ROOM_NAME = /^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$/;
 const RESERVED = new Set(['stats']);
 
-/** Whether a text may name a room (docs/protocol.md, section 1.1). No such name is a Redis pattern, a path or a log line. */
+/**
+ * Whether a text may be the name of a room (docs/protocol.md, section 1.1). No such name is a Redis pattern,
+ * a path or a
+ * log line.
+ */
 export const isRoomName = (name: string): boolean => ROOM_NAME.test(name) && !RESERVED.has(name);
 
 /**
- * The one copy of a name that V8 keeps of property names: two that are equal are the same then, and a look into a map by it
- * reads no text, 0.1 µs where the texts are cold.
+ * The copy of a name that V8 keeps for property names. Equal names are then the same string, and a lookup in
+ * a map
+ * compares no text: 0.1 µs when the texts are not in the cache.
  */
 export const interned = (name: Room): Room => Object.keys({ [name]: 0 })[0] ?? name;
 
-/** What a room's name must look like, for texts of refusals. */
+/** What a room's name may look like, for error texts. */
 export const ROOM_RULE =
   '1 to 128 characters of A-Z a-z 0-9 _ . : @ -, the first a letter or digit, and not "stats"';

@@ -1,4 +1,4 @@
-/** Messages that have or will get a place: what clients and programs say, on its way to the members. */
+/** Messages before they have a position (`Draft`) and with one (`Publication`). */
 import { createHash } from 'node:crypto';
 import * as E from 'fp-ts/lib/Either.js';
 import * as O from 'fp-ts/lib/Option.js';
@@ -18,28 +18,32 @@ import { Envelope, flawIn, type Json, kindOf, refuse } from './json.js';
 import { nonJsonIn } from './plain-data.js';
 import { ID_BYTES, isoOf, oversize, frameWithId, SERVER } from './payload.js';
 
-/** A message that has everything but its id: `rest` is the JSON behind the id, encoded once. */
+/** A message without its id. `rest` is the JSON after the id, encoded once. */
 export interface Draft {
   readonly room: Room;
   readonly type: MessageType;
   readonly rest: string;
-  /** Takes an offset and stands in the log. */
+  /** Whether it takes an offset and goes to the log. */
   readonly logged: boolean;
-  /** Idempotency: the same key within 5 minutes is stored once, if `digest`, of the type and the data, is the same too. */
+  /**
+   * Idempotency: within 5 minutes a message with the same key is stored once, when its `digest` (of type and
+   * data) is the
+   * same too.
+   */
   readonly key: IdempotencyKey | undefined;
   readonly digest: string;
-  /** The connection that must not hear this: nobody hears of their own coming. */
+  /** The connection that does not get this message: a client gets no presence of its own joins. */
   readonly except: string | undefined;
 }
 
-/** A message with its place, as members get it. */
+/** A message with its position, as members get it. */
 export class Publication {
   constructor(
     readonly id: MessageId,
-    /** The id as it came; undefined where it was written into the frame alone. */
+    /** The text of the id; undefined when it was only written into the frame. */
     private text: string | undefined,
     readonly type: string,
-    /** As members get it: one for all of them. */
+    /** What members get: one buffer for all of them. */
     readonly frame: Buffer,
     /** As in `Draft`. */
     readonly except: string | undefined,
@@ -51,13 +55,13 @@ export class Publication {
     return this.text;
   }
 
-  /** The JSON, UTF-8. */
+  /** The JSON text in UTF-8. */
   get payload(): Buffer {
     return payloadIn(this.frame);
   }
 }
 
-/** What members can be sent: types that have a room's place or pass through it. */
+/** The types of messages that members can get. */
 export type MessageType = 'chat' | 'presence' | 'notification' | 'system';
 
 export interface DraftFields {
@@ -71,8 +75,9 @@ export interface DraftFields {
 }
 
 /**
- * A message that waits for its id. Errors: `invalid_message` when it is over 131,072 bytes as encoded; no pod would
- * take it from a neighbour then (contract section 5), so it is refused before anyone has it.
+ * Makes a draft. Errors: `invalid_message` when the encoded message exceeds 131,072 bytes. Another pod would
+ * refuse it
+ * then (docs/protocol.md, section 3.4), so it is refused before any member has it.
  */
 export const draftOf = ({
   room,
@@ -102,21 +107,22 @@ const digestOf = (type: MessageType, json: string): string =>
   createHash('sha256').update(type).update(json).digest('base64url').slice(0, 22);
 
 /**
- * The same for what a program says rather than a client: its data was not read from JSON, so it is checked first.
- * Errors: `invalid_message`; what JSON cannot say (undefined, a function, a cycle) is one too.
+ * `draftOf` for data of a program, which was not parsed from JSON, so it is checked first. Errors:
+ * `invalid_message`,
+ * also for what JSON cannot represent (undefined, a function, a cycle).
  */
 export const validatedDraft = (fields: DraftFields): E.Either<Refusal, Draft> =>
   PROGRAM_TYPES.has(fields.type)
     ? hookDraftOf(fields)
     : refuse('invalid_message', `type: ${TYPE_EXPECTED}`);
 
-/** The same for what an application's hook made of a message: of whatever type that is, it may be no other one. */
+/** `draftOf` for what a hook returned: also for types that programs may not send. */
 export const hookDraftOf = (fields: DraftFields): E.Either<Refusal, Draft> => {
   try {
     const flaw = fieldFlaw(fields);
     return flaw === undefined ? draftOf(fields) : refuse('invalid_message', flaw);
   } catch {
-    // a getter or a `toJSON` that throws the second time
+    // a getter or a `toJSON` that throws when it is called again
     return refuse('invalid_message', `data${UNENCODABLE}`);
   }
 };
@@ -137,7 +143,7 @@ const dataFlaw = (type: MessageType, data: Json): string | undefined => {
   return flaw === undefined ? undefined : `data${flaw}`;
 };
 
-/** What a type asks of its data. */
+/** What a type requires of its data. */
 const typeFlaw = (type: MessageType, data: Json): string | undefined => {
   if (type === 'system') return eventFlaw(data);
   const status = Envelope.is(data) ? data['status'] : undefined;
@@ -159,7 +165,7 @@ export const textFlaw = (value: unknown): string | undefined =>
     ? `expected a text, got ${value === '' ? 'an empty one' : kindOf(value)}`
     : flawIn(value, 0, true);
 
-/** Undefined where JSON has no word for it, whatever the types say. */
+/** Undefined when JSON cannot represent the value, though the types of JSON.stringify deny that. */
 const encoded = (data: unknown): unknown => JSON.stringify(data);
 
 const UNENCODABLE = ': the value cannot be encoded as JSON';
@@ -176,7 +182,7 @@ const programFlaw = (data: unknown): string | undefined => {
   }
 };
 
-/** What makes the data of a `system` message none that a program may say. */
+/** Why the data of a `system` message is not allowed for a program. */
 export const eventFlaw = (data: unknown): string | undefined => {
   const event = Envelope.is(data) ? data['event'] : undefined;
   if (typeof event !== 'string') return `.event: expected a string, got ${kindOf(event)}`;
@@ -185,19 +191,25 @@ export const eventFlaw = (data: unknown): string | undefined => {
     : undefined;
 };
 
-/** What follows the id in a payload of our own: the same for a message however often and under whatever id it is said. */
+/**
+ * The JSON after the id in a payload of this service. It is the same for a message that is sent again under
+ * another id.
+ */
 export const bodyOf = (payload: Buffer): string => payload.toString('utf8', ID_BYTES);
 
-/** A draft that got its place. */
+/** Makes a publication of a draft and its id. */
 export const publicationOf = (draft: Draft, id: MessageId): Publication => {
   return new Publication(id, undefined, draft.type, frameWithId(id, draft.rest), draft.except);
 };
 
-/** The first bytes of what we place: `{"id":"…","type":"…",` and then as it comes. */
+/** The head of a payload of this service: `{"id":"…","type":"…",`. */
 const HEAD = /^\{"id":"([0-9a-f-]{36})","type":"([a-z]{1,16})",/;
 const HEAD_BYTES = 80;
 
-/** What a log gives back: it was placed by a pod, so only its head is read, 1 µs. None when it is something else. */
+/**
+ * Reads an entry of a log. A pod has written it, so only its head is read: 1 µs. None when it is something
+ * else.
+ */
 export const parseStored = (frame: Buffer): O.Option<Publication> => {
   const [, idText = '', type = ''] =
     HEAD.exec(payloadIn(frame).toString('latin1', 0, HEAD_BYTES)) ?? [];
@@ -205,7 +217,7 @@ export const parseStored = (frame: Buffer): O.Option<Publication> => {
   return O.isNone(id) ? O.none : O.some(new Publication(id.value, idText, type, frame, undefined));
 };
 
-/** Whom a message of the server's own presence is about. */
+/** The connection that a presence message of the server is about. */
 export const ownConnection = (type: string, from: string, data: Json): string | undefined => {
   if (type !== 'presence' || from !== SERVER || !Envelope.is(data)) return undefined;
   return typeof data['connection_id'] === 'string' ? data['connection_id'] : undefined;

@@ -1,4 +1,7 @@
-/** Reads what programs send by HTTP (contract section 2): one message, or a list of them to any rooms. */
+/**
+ * Decodes the requests of programs over HTTP (docs/protocol.md, section 15.3): one message, or a list of
+ * them.
+ */
 import { isUtf8 } from 'node:buffer';
 import * as E from 'fp-ts/lib/Either.js';
 import type { Refusal } from './system-event.js';
@@ -17,7 +20,7 @@ import {
 } from './json.js';
 import { eventFlaw } from './publication.js';
 
-/** A message that is well-formed; whether its sender may send it is another question. */
+/** A valid message. Whether its sender may send it is checked elsewhere. */
 export interface PublishRequest {
   readonly room: Room;
   readonly type: PublishType;
@@ -28,7 +31,7 @@ export interface PublishRequest {
 
 export type PublishType = 'chat' | 'notification' | 'system';
 
-/** `isList`: an array came, and one is the answer. */
+/** `isList`: the body was an array, so the answer is one too. */
 export interface PublishRequests {
   readonly posts: readonly PublishRequest[];
   readonly isList: boolean;
@@ -36,16 +39,16 @@ export interface PublishRequests {
 
 export const MAX_PUBLISH_REQUESTS = 100;
 
-/** Why a body is none. `text` says which message and field, and what to do about it. */
+/** Why a body is invalid. `text` names the message and the field, and what to do about it. */
 export interface PublishRequestFault {
   readonly _tag: 'Malformed' | 'TooLarge';
   readonly text: string;
 }
 
-/** Where in the body a flaw is: the message of a list by its index. */
+/** The path of a message in the body: its index in a list. */
 export const pointerOf = (isList: boolean, index: number): string => (isList ? `[${index}].` : '');
 
-/** Reads a body whose messages have at most so many bytes each, as they came. */
+/** Decodes a body. Each of its messages has at most `maxBytes` bytes as it was sent. */
 export const decodePublishRequests = (
   body: Buffer,
   maxBytes: number,
@@ -86,12 +89,12 @@ export const decodePublishRequests = (
 const malformed = (text: string): E.Either<PublishRequestFault, never> =>
   E.left({ _tag: 'Malformed', text });
 
-// how large each is
+// the size of each message
 
 const largeAt = (messages: readonly string[], maxBytes: number): number =>
   messages.findIndex((message) => Buffer.byteLength(message) > maxBytes);
 
-/** The texts of an array's items as they came, without the blanks around them. The text must be JSON. */
+/** The JSON texts of an array's items, without the blanks around them. `array` must be valid JSON. */
 const itemsOf = (array: string): readonly string[] => {
   const items: string[] = [];
   let depth = 0;
@@ -115,11 +118,14 @@ const itemsOf = (array: string): readonly string[] => {
   return items;
 };
 
-// what each says
+// the content of each message
 
 const FIELDS: ReadonlySet<string> = new Set(['room', 'type', 'data', 'id']);
 
-/** A typo must not speak to everybody, or twice: so what is not known is no message. */
+/**
+ * An unknown field is an error: with a typo in `room` or `id`, a message could go to everyone, or be sent
+ * twice.
+ */
 const unknownField = (fields: object): string | undefined =>
   Object.keys(fields).find((name) => !FIELDS.has(name));
 

@@ -1,11 +1,16 @@
-/** Where a connection resumes in each of its two logs: the URL's room's and the global one (contract section 6). */
+/**
+ * Where a connection resumes in each of its two logs, the log of the URL's room and the global log
+ * (docs/protocol.md,
+ * section 13).
+ */
 import * as O from 'fp-ts/lib/Option.js';
 import { isAbsentId } from './client-message.js';
 import { type MessageId, NO_EPOCH, parseId } from './position.js';
 
 /**
- * `After`: behind the message with this id. `Since`: only the id of the other log is known, so the log resumes by that
- * id's time (Unix ms).
+ * `After`: after the message with this id. `Since`: only an id of the other log is known, so this log resumes
+ * by the time
+ * of that id (Unix ms).
  */
 export type Resume =
   | { readonly _tag: 'After'; readonly id: MessageId; readonly text: string }
@@ -18,24 +23,30 @@ export type Resume =
 
 type After = Extract<Resume, { readonly _tag: 'After' }>;
 
-/** What the handshake's `last_id` means for each of the two logs. */
+/** What the `last_id` of the handshake means for each of the two logs. */
 export interface Resumes {
   readonly room: Resume | undefined;
   readonly global: Resume | undefined;
 }
 
 /**
- * A log that resumes by time begins so much earlier than the id: the two logs reach a client at different moments, and
- * a message that comes twice, under one id, is better than one that is missing.
+ * A log that resumes by time begins this much earlier than the id, as the two logs reach a client at
+ * different moments.
+ * A message that comes twice, under one id, is better than a missing one.
  */
 export const OVERLAP_MS = 60_000;
 /**
- * A member's two logs are never further apart than this while both are live. A log that reaches back so far before the
- * id has lost nothing that the client had not.
+ * The two logs of a member are never further apart than this while both are live. A log that reaches back
+ * this far
+ * before the id has lost nothing that the client does not have.
  */
 export const LAG_MS = 5_000;
 
-/** Undefined for what is absent, no id, or an id that names no log: in a room that it joins a client has nothing then. */
+/**
+ * Undefined when the text is absent, no id, or an id that names no log: then a client has nothing of the room
+ * that it
+ * joins.
+ */
 export const resumeAfter = (text: string | undefined): After | undefined => {
   if (text === undefined || isAbsentId(text)) return undefined;
   const id = parseId(text);
@@ -43,19 +54,22 @@ export const resumeAfter = (text: string | undefined): After | undefined => {
   return { _tag: 'After', id: id.value, text: text.toLowerCase() };
 };
 
-/** An id says by its own bit which log it is of, so the order of two does not matter. */
+/** A bit of each id says which log it is of, so the order of the two does not matter. */
 export const resumesOf = (lastId: string | null): Resumes => {
   const [one = '', ...rest] = (lastId ?? '').split(',', 2);
   const [first, second] = [one, ...rest].map(resumeAfter);
   if (first === undefined && second === undefined) return resumesByTime(one);
   if (first === undefined || second === undefined) return resumesAlone(first ?? second);
-  // two of one log: the later one has all that the earlier one had
+  // two of one log: the later one covers the earlier one
   if (first.id.global === second.id.global)
     return resumesAlone(first.text < second.text ? second : first);
   return first.id.global ? { room: second, global: first } : { room: first, global: second };
 };
 
-/** An id that names no log may have the time up to which the client has both; without one the client has nothing. */
+/**
+ * An id that names no log may have a time: up to there the client has both logs. Without it the client has
+ * nothing.
+ */
 const resumesByTime = (text: string): Resumes => {
   const id = parseId(text);
   const since: Resume | undefined =
@@ -69,17 +83,17 @@ const resumesAlone = (one: After | undefined): Resumes => {
   return one.id.global ? { room: since, global: one } : { room: one, global: since };
 };
 
-/** From this time on a log tells a client that resumes by time what is lost, Unix ms. */
+/** From this time on (Unix ms) a lost message is reported to a client that resumes by time. */
 export const untoldOf = ({ ms, untoldMs }: Extract<Resume, { readonly _tag: 'Since' }>): number =>
   untoldMs ?? ms;
 
-/** The earliest time of what a client is sent again, Unix ms; infinite where it brought no id. */
+/** The earliest time of the messages that a client is sent again, Unix ms; infinite without an id. */
 export const replaysFrom = ({ room, global }: Resumes): number =>
   Math.min(
     ...[room, global].map((resume) => (resume?._tag === 'Since' ? resume.ms : timeIn(resume))),
   );
 
-/** The earliest time of the ids that a client came with, Unix ms; infinite where it brought none. */
+/** The earliest time of the ids that a client brought, Unix ms; infinite without an id. */
 export const earliestMs = ({ room, global }: Resumes): number =>
   Math.min(timeIn(room), timeIn(global));
 

@@ -1,15 +1,20 @@
 /**
- * What the server says of itself: control messages and errors, their fields and their closed sets of codes
- * (docs/protocol.md, section 5). `payload.ts` encodes them.
+ * The server's own messages: control messages and errors, their fields and their closed sets of codes
+ * (docs/protocol.md,
+ * section 5). `payload.ts` encodes them.
  */
 
-/** Why messages may have been missed: trimmed, new epoch, not known, nobody carried them, more than can be kept. */
+/**
+ * Why messages may have been missed: trimmed from the log, a new epoch, an unknown id, a broker outage, or
+ * more than a
+ * client is sent again.
+ */
 export type GapReason = 'expired' | 'log_lost' | 'unknown_id' | 'broker_outage' | 'too_many';
 
-/** Why a connection is in a room no more: `data.reason` of `left`. */
+/** Why a connection is not in a room any more: `data.reason` of `left`. */
 export type LeaveReason = 'asked' | 'forbidden' | 'failed';
 
-/** `data.code` of an error that a client is told (docs/protocol.md, section 6). */
+/** `data.code` of an error message (docs/protocol.md, section 6). */
 export type ErrorCode =
   | 'invalid_json'
   | 'invalid_message'
@@ -22,7 +27,7 @@ export type ErrorCode =
   | 'rejected'
   | 'unavailable';
 
-/** An error message's data. `text` says what was expected, then what came, never the value. */
+/** The data of an error message. `text` names what was expected and what came, never the value. */
 export interface Refusal {
   readonly code: ErrorCode;
   readonly text: string;
@@ -63,7 +68,7 @@ export type SystemEvent =
   | {
       readonly event: 'ack';
       readonly ref: string;
-      /** Undefined where the application took the message away: it stands nowhere. */
+      /** Undefined when a hook dropped the message: then it is in no log. */
       readonly id?: string | undefined;
       readonly duplicate: boolean;
       readonly scope?: 'pod' | undefined;
@@ -85,5 +90,5 @@ const EVENTS: ReadonlySet<unknown> = new Set<SystemEvent['event']>([
   'token_expiring',
 ]);
 
-/** Whether a `data.event` is one of the server's own: nobody else may say it. */
+/** Whether a `data.event` is reserved for the server. */
 export const isSystemEvent = (event: unknown): boolean => EVENTS.has(event);

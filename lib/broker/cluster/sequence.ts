@@ -146,7 +146,7 @@ export const sequence = (deps: SequenceDeps): Sequence => {
     if (!isNew(publication)) return;
     const { tag, offset, ms } = known;
     const { global } = publication.id;
-    // this channel's position and the message's own nonce, without the bit `BEHIND`
+    // this channel's position and the message's own nonce, without `TIME_OF_OTHER_LOG`
     const nonce = publication.id.nonce % NONCES;
     const reissued = reissue(publication, { tag, offset, ms, global, outside: true, nonce }, false);
     if (isLeft(reissued)) dropped(reissued.left);
