@@ -1,7 +1,9 @@
 /**
- * A room's last messages, to go on from where a reader stopped (contract section 6). Only reads: a message enters the
- * log where it gets its place, in the broker's publish. Every implementation runs the contract suite in
- * `spec/history/contract.ts`. Answers are never errors: what goes wrong is a value.
+ * The last messages of rooms, for readers that go on from an id (docs/protocol.md, section 13). Only reads:
+ * the broker
+ * appends a message when it publishes it. Every implementation passes the contract suite in
+ * `spec/history/contract.ts`.
+ * Answers never error: a failure is a value.
  */
 import type { Either } from 'fp-ts/lib/Either.js';
 import type { Observable } from 'rxjs';
@@ -10,7 +12,10 @@ import type { Page } from './page.js';
 
 export { NO_LOG, type Page, PAGE_BYTES } from './page.js';
 
-/** `Unreachable`: try again, it may pass by itself. `Unreadable`: an operator has to mend the log (its type, a right). */
+/**
+ * `Unreachable`: try again, it may pass by itself. `Unreadable`: an operator must repair the log (its type,
+ * or a right).
+ */
 export interface LogError {
   readonly _tag: 'Unreachable' | 'Unreadable';
   readonly detail: string;
@@ -19,8 +24,9 @@ export interface LogError {
 /** Reads the last messages of rooms. */
 export interface Log {
   /**
-   * Entries from offset `from` (inclusive) upward: at most `most` of them, and at most 256 KiB unless the first alone is
-   * more. With `most` 0 only where the log stands. `NO_LOG` where there is none. Emits once and completes.
+   * Entries from offset `from` (inclusive) upward: at most `most` of them, and at most 256 KiB unless the
+   * first one alone is
+   * larger. With `most` 0 only the log's position. `NO_LOG` when there is no log. Emits once and completes.
    */
   page(room: Room, from: number, most: number): Observable<Either<LogError, Page>>;
 }

@@ -1,6 +1,9 @@
 /**
- * Pages of one room's log, read once for all who go on in it: aligned, so that readers at different places ask for the same
- * ones, and kept while somebody reads and a little longer, so that a herd costs Redis a few reads a room, not a client.
+ * Pages of one room's log, read once for all clients that resume in it. Pages are aligned, so that readers at
+ * different
+ * offsets ask for the same ones. They are kept while a client reads and a little longer: so a herd of clients
+ * costs Redis
+ * a few reads for each room, not for each client.
  */
 import { BoundedMap } from '../bounded-map.js';
 import { type Either, isLeft, map as mapRight, right } from 'fp-ts/lib/Either.js';
@@ -13,14 +16,14 @@ import type { Log, LogError, Page } from './index.js';
 
 /** Messages of a page. */
 const PAGE = 128;
-/** Pages that are kept: 8 MiB at most. */
+/** How many pages are kept: 8 MiB at most. */
 const KEPT = 32;
 
-/** What is handed to one reader at once. */
+/** What one reader is sent at once. */
 export interface Slice {
   readonly count: number;
   readonly bytes: Buffer;
-  /** Where the log stands after it. */
+  /** The log's position after the slice. */
   readonly last: LogPosition;
 }
 
@@ -34,10 +37,10 @@ export class SharedPage {
   private readonly starts: number[] = [];
 
   constructor(
-    /** The offset it was asked for. */
+    /** The offset that was asked for. */
     readonly from: number,
     { top, first, beforeMs, entries }: Page,
-    /** When it was asked for, on the clock's scheduler. */
+    /** When the page was asked for, by the clock's scheduler. */
     readonly askedAt: number,
   ) {
     this.top = top;
@@ -51,7 +54,7 @@ export class SharedPage {
     return head === undefined ? undefined : this.entries[offset - head.id.offset];
   }
 
-  /** What comes at `offset` and after it in this page, as much as a reader is handed at once. */
+  /** The messages of this page from `offset` on, as many as a reader is sent at once. */
   slice(offset: number, messages: number, bytes: number): Slice | undefined {
     const [head] = this.entries;
     if (head === undefined || this.at(offset) === undefined) return undefined;
@@ -85,7 +88,7 @@ export class SharedPage {
   }
 }
 
-/** Where a log stands after an entry. */
+/** The position of a log after an entry. */
 export const positionAfter = ({ id: { tag, offset, ms }, idText }: Publication): LogPosition => ({
   tag,
   offset,
@@ -95,10 +98,11 @@ export const positionAfter = ({ id: { tag, offset, ms }, idText }: Publication):
 
 export interface PageCache {
   /**
-   * The page that holds this offset, or the log's end where it has none there. Emits once and completes; never errors.
+   * The page that has this offset, or the last page when no page has it. Emits once and completes; never
+   * errors.
    */
   readonly at: (offset: number) => Observable<Either<LogError, SharedPage>>;
-  /** Reads it anew when it is asked for again, unless it has been since. */
+  /** The page is read again when it is asked for next, unless it has been read again since. */
   readonly drop: (page: SharedPage) => void;
   readonly clear: () => void;
 }
@@ -131,7 +135,7 @@ export const pageCache = (log: Log, room: Room, clock: Pick<Clock, 'scheduler'>)
     return page$;
   };
 
-  /** Large messages end a page before its 128 are full: what holds the offset is then further on. */
+  /** Large messages end a page before it has 128: then the offset is in a later page. */
   const find = (from: number, offset: number): Observable<Either<LogError, SharedPage>> =>
     read(from).pipe(
       switchMap((answer) => {

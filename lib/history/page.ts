@@ -1,34 +1,42 @@
-/** What a log answers: also what the port to Redis answers (`broker/redis/port.ts`), so it stands by itself. */
+/** The answer of a log, and of the port to Redis (`broker/redis/port.ts`). */
 import * as O from 'fp-ts/lib/Option.js';
 import { parseStored, type Publication } from '../protocol/publication.js';
 import { NO_POSITION, parseId, type LogPosition } from '../protocol/position.js';
 
-/** Some of a log, read in one go: what it says is of one moment. */
+/** A part of a log. All its fields are of one moment. */
 export interface Page {
-  /** Where the log stands. */
+  /** The position of the log. */
   readonly top: LogPosition;
   /**
-   * The oldest offset that can be read: `top.offset + 1` where none can. Should entries be missing or not be ours in the
-   * middle of a log (an operator took them out), it is the first behind them for whoever asks for one of them.
+   * The oldest offset that can be read; `top.offset + 1` when none can. When entries in the middle are
+   * missing or invalid
+   * (an operator has removed them), it is the first offset behind them, for a reader that asks for one of
+   * them.
    */
   readonly first: number;
   /**
-   * When the message right before `first` was said, Unix ms: the youngest that the log let go. Undefined where there is none, or
-   * nobody knows.
+   * When the message just before `first` was published, Unix ms: the youngest one that the log has trimmed.
+   * Undefined when
+   * there is none, or when it is not known.
    */
   readonly beforeMs?: number | undefined;
   /**
-   * When this epoch was found in place of another, Unix ms: messages of the other are in no log. Undefined where nobody
-   * had another.
+   * When this epoch was found in place of another, Unix ms: messages of the other one are in no log.
+   * Undefined when no pod
+   * knew another.
    */
   readonly renewedMs?: number | undefined;
-  /** By offset, without holes, from the offset asked for or `first`, whichever is higher. */
+  /**
+   * In order of offsets, without holes, from the offset that was asked for or from `first`, whichever is
+   * higher.
+   */
   readonly entries: readonly Publication[];
 }
 
 /**
- * Of a room that nobody has used, or not for long: it has no epoch. Reading makes none, or who asks for rooms by the hundred
- * thousand would fill Redis with them, and push out others' logs from a pod's memory.
+ * The page of a room that is not used, or not for long: it has no epoch. A read makes none: else a client
+ * that asks for
+ * rooms by the hundred thousand would fill Redis, and push the logs of others out of a pod's memory.
  */
 export const NO_LOG: Page = Object.freeze({
   top: Object.freeze({ ...NO_POSITION, id: null }),
@@ -40,8 +48,9 @@ export const NO_LOG: Page = Object.freeze({
 export const PAGE_BYTES = 262_144;
 
 /**
- * A page of frames that stand in a row from `from` or `first` on. One that is none, or not the epoch's, is as if it were
- * missing: it ends the page, or `first` is behind it, so a reader always gets on.
+ * A page of consecutive frames, from `from` or `first` on. An invalid frame, or one of another epoch, counts
+ * as missing: it
+ * ends the page, or `first` is behind it. So a reader always makes progress.
  */
 export const pageOf = (
   top: LogPosition,
@@ -72,8 +81,9 @@ export const pageOf = (
 };
 
 /**
- * When a log's last message was said. Its `ms` may be later, as what is outside the log moves it too: who goes on from an
- * id of before that has missed nothing.
+ * When the last message of a log was published. `ms` of the position may be later, as messages outside the
+ * log advance it
+ * too: a client that resumes from an id before that has missed nothing.
  */
 export const timeOf = ({ id, ms }: LogPosition): number => {
   const last = id === null ? undefined : parseId(id);

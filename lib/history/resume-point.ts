@@ -1,13 +1,14 @@
 /**
- * Where in a log a resume begins, by what a page of it says (contract section 6). Whoever cannot be given everything is
- * told `gap`, never nothing.
+ * Where in a log a resume begins, by what a page of the log shows (docs/protocol.md, section 13). A client
+ * that cannot be
+ * sent everything is sent `gap`, never nothing.
  */
 import type { GapReason } from '../protocol/system-event.js';
 import { type MessageId, isTimeOfOtherLog, type LogPosition } from '../protocol/position.js';
 import { LAG_MS, OVERLAP_MS, type Resume, untoldOf } from '../protocol/resume.js';
 import { type Page, timeOf } from './page.js';
 
-/** Nothing was said after it in a log that stands at `top`: there is nothing to read. */
+/** The log has nothing after the resume point, so there is nothing to read. */
 export const isAtTop = (resume: Resume, top: LogPosition, global: boolean): boolean => {
   if (resume._tag === 'Since') return top.offset === 0 || timeOf(top) < resume.ms - OVERLAP_MS;
   const { id, text } = resume;
@@ -15,15 +16,17 @@ export const isAtTop = (resume: Resume, top: LogPosition, global: boolean): bool
   return bears(id, text, top.offset === 0 ? undefined : lastOf(top));
 };
 
-/** A log's last message: all that is known of it when the entry is gone. */
+/** The last message of a log: what is known of it when its entry is gone. */
 const lastOf = (top: LogPosition): Pick<LogPosition, 'ms' | 'id'> => ({
   ms: timeOf(top),
   id: top.id,
 });
 
 /**
- * The entry at an id's offset bears the id: the whole id, or for an id outside the log the entry is not younger than the
- * id. An id with `BEHIND` has the time of another log, which says nothing of this entry.
+ * Whether the entry at an id's offset has that id: the whole id, or, for an id outside the log, whether the
+ * entry is not
+ * younger than the id. An id with `TIME_OF_OTHER_LOG` has a time of the other log, which says nothing about
+ * this entry.
  */
 const bears = (
   id: MessageId,
@@ -33,20 +36,20 @@ const bears = (
   entry === undefined ||
   (id.outside ? isTimeOfOtherLog(id) || entry.ms <= id.ms : entry.id === text);
 
-/** The offset whose page says where to begin. */
+/** The offset whose page shows where to begin. */
 export const firstOffset = (resume: Resume, top: LogPosition): number =>
   resume._tag === 'Since' ? top.offset : resume.id.offset;
 
-/** What of a page says where to begin. */
+/** The fields of a page that show where to begin. */
 type Read = Pick<Page, 'top' | 'first' | 'beforeMs' | 'entries'>;
 
-/** What a page says of a resume. */
+/** What a page shows about a resume. */
 export type ResumePoint =
-  /** Messages from this offset on are owed; with `gap`, others that cannot be had too. */
+  /** The client needs the messages from this offset on; with `gap`, it misses others that are gone. */
   | { readonly _tag: 'From'; readonly offset: number; readonly gap: GapReason | undefined }
-  /** The log knows nothing of such an id: it goes on with what comes. */
+  /** The log does not know such an id: the client gets new messages only. */
   | { readonly _tag: 'Lost'; readonly gap: GapReason }
-  /** The page of this offset says more. */
+  /** The page of this offset must be read too. */
   | { readonly _tag: 'Earlier'; readonly offset: number };
 
 export const resumePointIn = (resume: Resume, page: Read, global: boolean): ResumePoint =>
@@ -62,7 +65,7 @@ const startAfter = (
   const next = Math.max(id.offset + 1, first);
   if (id.offset === 0)
     return { _tag: 'From', offset: next, gap: first > 1 ? 'expired' : undefined };
-  // of a quiet room the position outlives the messages
+  // in a quiet room the position outlives the messages
   if (id.offset === top.offset && id.offset < first)
     return bears(id, text, lastOf(top))
       ? { _tag: 'From', offset: next, gap: undefined }
@@ -97,8 +100,9 @@ const startSince = (
 };
 
 /**
- * What the log let go was said after a time up to which a client has it. What was said before is no loss: a part of the overlap,
- * or what has been too old for long.
+ * Whether the log has trimmed messages after the time up to which a client has it. Messages before that time
+ * are no loss:
+ * the client has them, or they are too old anyway.
  */
 export const isMissed = (
   ms: number,

@@ -1,11 +1,11 @@
-/** From the table of endpoints: which methods a path takes, and what is said of a path or a method that none takes. */
+/** From the table of endpoints: which methods a path allows, and the answer for an unknown path or method. */
 import type { Endpoint } from './endpoint.js';
 import { unknownPath } from './endpoints.js';
 import { type Problem, problem } from '../protocol/problem.js';
 import { METHODS } from './server.js';
 
 export interface Allow {
-  /** The methods of a path, as the header `Allow` lists them; undefined where there is no such path. */
+  /** The methods of a path in the form of the header `Allow`; undefined when there is no such path. */
   readonly methodsOf: (path: string) => string | undefined;
   /** 404 or 405. */
   readonly problemOf: (method: string, path: string) => Problem;

@@ -1,4 +1,6 @@
-/** Who may use an endpoint: judges the request as the endpoint's `auth` says, and runs its handler or refuses. */
+/**
+ * Who may use an endpoint: checks the request as the endpoint's `auth` says, and runs the handler or refuses.
+ */
 import { type Either, isLeft, left, mapLeft, right } from 'fp-ts/lib/Either.js';
 import { firstValueFrom } from 'rxjs';
 import { identityOf } from '../auth/credentials.js';

@@ -1,6 +1,7 @@
 /**
- * Which pages may read the answers (CORS, Fetch §3.2): those of `ALLOWED_ORIGINS` and our own, as at the handshake. Pages bring
- * a token in a header, never a cookie, so no credentials are allowed.
+ * Which pages may read the answers (CORS, Fetch §3.2): those of `ALLOWED_ORIGINS` and the service's own, as
+ * in the handshake.
+ * Pages send a token in a header, never a cookie, so credentials are not allowed.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { ORIGIN_REFUSED } from '../connection/handshake.js';
@@ -9,20 +10,26 @@ import type { Problem } from '../protocol/problem.js';
 
 export type CorsHeaders = Readonly<Record<string, string>>;
 
-/** What a page may read besides the body: when to come again, and how. */
+/** The headers that a page may read: when and how to try again. */
 const EXPOSED = 'Retry-After, WWW-Authenticate, Allow';
 const REQUEST_HEADERS = 'Authorization, Content-Type, X-API-Key';
-/** Seconds. Longer, and who is taken off the list may go on asking for so long; Chromium caps it at two hours. */
+/**
+ * Seconds. With a longer time, a page that was removed from the list could go on for that long. Chromium caps
+ * it at two hours.
+ */
 const MAX_AGE = '600';
 
-/** Of every answer, errors included. A page that may not use the service gets no header, and its browser shows it nothing. */
+/**
+ * Headers of every answer, errors included. A page that is not allowed gets none, and its browser hides the
+ * answer.
+ */
 export const corsHeaders = (
   headers: IncomingHttpHeaders,
   allowed: readonly string[],
 ): CorsHeaders => {
   if (allowed.includes('*'))
     return { 'Access-Control-Allow-Origin': '*', 'Access-Control-Expose-Headers': EXPOSED };
-  // a cache must not hand one page's answer to another
+  // a cache must not give the answer for one page to another
   const { origin } = headers;
   return origin !== undefined && isOriginAllowed(headers, allowed)
     ? {
@@ -45,7 +52,7 @@ export const preflightFault = (
   allowed: readonly string[],
 ): Problem | undefined => (isOriginAllowed(headers, allowed) ? undefined : ORIGIN_REFUSED);
 
-/** What the answer to a preflight says besides. */
+/** Further headers of the answer to a preflight. */
 export const preflightHeaders = (methods: string): CorsHeaders => ({
   'Access-Control-Allow-Methods': methods,
   'Access-Control-Allow-Headers': REQUEST_HEADERS,

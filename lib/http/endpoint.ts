@@ -1,7 +1,7 @@
 /**
- * One endpoint as data: method, path, who may use it, and what answers. `auth` decides what the handler is given:
+ * One endpoint as data: method, path, who may use it, and its handler. `auth` decides what the handler gets:
  *
- *   none ─► the request alone    token, operator ─► and who asks    room ─► and the room of the path, which the caller may join
+ *   none ─► only the request    token, operator ─► and the identity    room ─► and the room of the path, which may be joined
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Identity } from '../auth/index.js';
@@ -10,7 +10,7 @@ import { isRoomName, type Room, ROOM_RULE } from '../protocol/position.js';
 import { problem } from '../protocol/problem.js';
 import type { Query } from './history-query.js';
 
-/** A request that may be answered: what it asks with, and the two ways to answer it. */
+/** A request that is allowed: its parameters, and the two ways to answer it. */
 export interface Exchange {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
@@ -21,11 +21,11 @@ export interface Exchange {
 
 interface Route {
   readonly method: 'GET' | 'POST' | 'DELETE';
-  /** As the router writes it: `:name` is one segment, `*` the rest. */
+  /** In the router's form: `:name` is one segment, `*` the rest. */
   readonly path: string;
-  /** Query parameters that it takes. Absent where nobody looks at them: monitors ask there, or a handshake ends there. */
+  /** The query parameters that are allowed. Absent: any, as for monitors and handshakes. */
   readonly parameters?: readonly string[];
-  /** Whether a pod that goes away refuses it before anything else. */
+  /** Whether a draining pod refuses it before all other checks. */
   readonly refusedWhileDraining?: true;
 }
 

@@ -1,13 +1,15 @@
-/** What a 404 says: where the endpoints are, and which of them are like what was asked for. */
+/** The text of a 404: where the endpoints are, and which of them are similar to the path of the request. */
 
 const MOST = 3;
-/** Whoever asks may write 16 KB there. */
+/** A path may have 16 KB. */
 const MAX_SEGMENTS = 16;
 
 const segmentsOf = (path: string): readonly string[] =>
   path.split('/', MAX_SEGMENTS + 1).filter((segment) => segment !== '');
 
-/** `endpoints` are a method and a path each. What was asked for is not repeated: a token may stand in it. */
+/**
+ * `endpoints`: a method and a path each. The path of the request is not repeated, as it may contain a token.
+ */
 export const unknownPath = (
   asked: string,
   basePath: string,

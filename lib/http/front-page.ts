@@ -1,4 +1,4 @@
-/** What stands at `/`: where a person begins who opens the address that the start has printed. */
+/** The page at `/`, for a person who opens the address that the start has printed. */
 import { VERSION } from '../version.js';
 
 export const frontPage = (basePath: string): string => `<!doctype html>

@@ -1,13 +1,15 @@
-/** What a request for a room's messages asks for: `after`, `before`, `limit`, judged before the log is read. */
+/**
+ * The query of a request for a room's messages: `after`, `before`, `limit`, checked before the log is read.
+ */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
 import { isNone } from 'fp-ts/lib/Option.js';
 import { type MessageId, parseId } from '../protocol/position.js';
 import { type Problem, problem } from '../protocol/problem.js';
 
-/** A query's parameters as they came: a list where one came twice. */
+/** The parameters of a query: a list when one came twice. */
 export type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
 
-/** An id that the query names. */
+/** An id in the query. */
 export interface Bound {
   readonly name: 'after' | 'before';
   readonly id: MessageId;

@@ -1,6 +1,7 @@
 /**
- * Reads a room's log page by page for one answer, upward or downward. What all answers under way hold is bounded together.
- * Entries that are missing in the middle are passed over, as the ids show where.
+ * Reads a room's log page by page for one answer, upward or downward. The memory of all open answers is
+ * bounded together.
+ * Entries that are missing in the middle are skipped, as the ids show the hole.
  */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
 import { firstValueFrom } from 'rxjs';
@@ -10,19 +11,23 @@ import { type Problem, problem } from '../protocol/problem.js';
 import type { Publication } from '../protocol/publication.js';
 import type { Bound } from './history-query.js';
 
-/** A page from an offset on, of at most so many messages. */
+/** A page from an offset on, with at most this many messages. */
 export type ReadPage = (from: number, most: number) => Promise<Either<Problem, Page>>;
 
-/** Opens the pages of a room for one answer. `closed` is given a piece of work for when the response has gone, or its client has. */
+/**
+ * Reads the pages of a room for one answer. `closed` registers work for the time when the response has ended
+ * or its client has
+ * gone.
+ */
 export type HistoryReader = (
   room: Room,
   limit: number,
   closed: (work: () => void) => void,
 ) => ReadPage;
 
-/** Of one answer, in bytes of messages: it ends with the page that reaches it. */
+/** The bytes of messages of one answer: it ends with the page that reaches them. */
 export const ANSWER_BYTES = 4_194_304;
-/** Of all that are under way. */
+/** The bytes of all open answers. */
 const ALL_BYTES = 67_108_864;
 
 export const historyReader = (log: Log): HistoryReader => {
@@ -34,8 +39,10 @@ export const historyReader = (log: Log): HistoryReader => {
   };
 
   /**
-   * Pages of one room for one answer, of the epoch of the first of them. What the answer will take is held from its first
-   * message on, until it has gone: of many that come at once some are refused then, not all when they are half read.
+   * Pages of one room for one answer, all of the epoch of the first page. The memory of the answer counts
+   * from its first message
+   * until it has gone: so of many requests that come at once, some are refused at the start, and not all when
+   * they are half read.
    */
   return (room, limit, closed) => {
     let tag: number | undefined;
@@ -68,13 +75,13 @@ export const historyReader = (log: Log): HistoryReader => {
   };
 };
 
-/** Messages in their order, and whether there are more beyond where it stopped. */
+/** Messages in their order, and whether the log has more beyond them. */
 interface Stretch {
   readonly entries: readonly Publication[];
   readonly more: boolean;
 }
 
-/** Why a bound is none: its whole id must stand in the log. */
+/** Why a bound is invalid: its whole id must be in the log. */
 export const missing = async (
   read: ReadPage,
   { name, id, text }: Bound,
@@ -86,7 +93,7 @@ export const missing = async (
     : problem(404, `${name}: the log does not have this id (any more)`);
 };
 
-/** From offset `from` to offset `to`. */
+/** The messages from offset `from` to offset `to`. */
 export const upward = async (
   read: ReadPage,
   from: number,
@@ -99,7 +106,7 @@ export const upward = async (
   while (at <= to && entries.length < most.messages && bytes < most.bytes) {
     const answer = await read(at, Math.min(most.messages - entries.length, to - at + 1));
     if (isLeft(answer)) return answer;
-    // where some are missing a page begins further on
+    // when some are missing, a page begins further on
     const some = answer.right.entries.filter(({ id }) => id.offset <= to);
     entries.push(...some);
     bytes += bytesOf(some);
@@ -111,10 +118,10 @@ export const upward = async (
   return right({ entries, more: at <= to && entries.length > 0 });
 };
 
-/** Backwards it reads so many messages, then twice as many, and so on: how large they are shows by then. */
+/** Downward it reads this many messages, then twice as many, and so on: by then their sizes are known. */
 const STEP = 100;
 
-/** The last ones up to offset `from`, not below offset `to`. */
+/** The last messages up to offset `from`, not below offset `to`. */
 export const downward = async (
   read: ReadPage,
   from: number,
@@ -138,7 +145,7 @@ export const downward = async (
 
 const UNBOUNDED = { messages: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
 
-/** As many of the last ones as have so many bytes, at least one. */
+/** As many of the last entries as fit in `bytes`, at least one. */
 const lastOf = (entries: readonly Publication[], bytes: number): readonly Publication[] => {
   let left = bytes;
   let first = entries.length;

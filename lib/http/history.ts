@@ -1,7 +1,9 @@
 /**
- * What a room's log says over HTTP: `GET …/rooms/{room}/messages` and `GET …/rooms/{room}` (contract section 2). It goes
- * by the log's pages; entries that are missing in the middle are passed over, as the ids show where. One answer is
- * bounded, `next` leads on; so is what is held for all that are under way.
+ * A room over HTTP: `GET …/rooms/{room}/messages` and `GET …/rooms/{room}` (docs/protocol.md, section 15.5).
+ * It reads the
+ * pages of the log and skips entries that are missing in the middle, as the ids show the hole. An answer is
+ * bounded, and
+ * `next` leads on. The memory of all open answers is bounded too.
  */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
 import { firstValueFrom, forkJoin } from 'rxjs';
@@ -29,7 +31,10 @@ export interface RoomState {
 }
 
 export interface HistoryHandler {
-  /** The answer's JSON. `closed` is given a piece of work for when the response has gone, or its client has. */
+  /**
+   * The JSON of the answer. `closed` registers work for the time when the response has ended or its client
+   * has gone.
+   */
   readonly messages: (
     room: Room,
     query: Query,

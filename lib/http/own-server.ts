@@ -1,5 +1,6 @@
 /**
- * The HTTP server that a pod has when none is lent to it: limits and routes put together, and its life from listening to closing.
+ * The HTTP server of a pod when the application lends none: limits and routes together, and its life from
+ * `listen` to `close`.
  */
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -11,11 +12,11 @@ import type { Broker } from '../broker/index.js';
 
 export interface OwnServer {
   readonly server: Server;
-  /** Where it listens; null where that is no TCP address. */
+  /** The address that the server listens on; null when it is no TCP address. */
   readonly listen: () => Promise<AddressInfo | null>;
-  /** Requests that wait for their answers. */
+  /** The number of requests without an answer. */
   readonly requests: () => number;
-  /** From now on the last answer on each socket closes it. */
+  /** From now on each socket is closed after its last answer. */
   readonly leave: () => void;
   readonly close: () => Promise<void>;
 }
@@ -25,7 +26,7 @@ export interface OwnServerDeps extends Omit<RoutesDeps, 'history' | 'publishing'
   readonly moderate: PublishHandlerDeps['moderate'];
 }
 
-/** Accepts wait here while the loop is busy; the kernel bounds it by net.core.somaxconn. */
+/** New connections wait here while the event loop is busy; the kernel bounds it by net.core.somaxconn. */
 const BACKLOG = 4_096;
 
 export const ownServer = ({ broker, moderate, ...deps }: OwnServerDeps): OwnServer => {

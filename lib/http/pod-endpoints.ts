@@ -1,4 +1,4 @@
-/** What a pod says of itself: health, readiness, metrics, stats, and the page at `/`. */
+/** A pod's reports on itself: health, readiness, metrics, stats, and the page at `/`. */
 import type { Clock } from '../clock.js';
 import type { Config } from '../config/index.js';
 import { cachedRender } from '../telemetry/cached-metrics.js';
@@ -7,7 +7,7 @@ import type { StatsFold } from '../telemetry/stats.js';
 import { type Endpoint, isRoom, NO_ROOM } from './endpoint.js';
 import { frontPage } from './front-page.js';
 
-/** What `GET /ready` says: `degraded` reaches this pod's members alone, `draining` takes nobody any more. */
+/** The status of `GET /ready`. `degraded`: messages reach this pod only. `draining`: no new connections. */
 export type Readiness = 'starting' | 'ready' | 'degraded' | 'draining';
 
 export interface PodEndpointsDeps {

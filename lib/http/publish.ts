@@ -1,7 +1,9 @@
 /**
- * Messages from outside a socket: `POST …/messages` (contract section 2). A list is judged as a whole before the first of it is
- * sent; then all are handed to the broker in one go, and it keeps each room's in order. There is no rate: who may do
- * this is trusted, and what is under way is bounded by its bodies.
+ * Messages over HTTP: `POST …/messages` (docs/protocol.md, section 15.3). All of a list is checked before its
+ * first message is
+ * sent. Then all messages go to the broker at once, and the broker keeps the order in each room. There is no
+ * rate limit: a
+ * sender needs a token that allows it, and the bodies of open requests are bounded.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import { defaultIfEmpty, firstValueFrom, forkJoin, type Observable, of } from 'rxjs';
@@ -21,13 +23,13 @@ import { HOOK_FAILED, type HookFault, type HttpSender } from '../hooks.js';
 import type { Moderate, Moderated } from '../hook-moderation.js';
 import { type Problem, problem } from '../protocol/problem.js';
 
-/** An id is null where the application took the message away. */
+/** An id is null when a hook dropped the message. */
 export type Accepted =
-  /** `duplicate`: the key was seen before, and `id` is the first one's. */
+  /** `duplicate`: the key was used before, and `id` is the id of the first message. */
   | { readonly id: string | null; readonly duplicate?: true; readonly scope?: 'pod' }
   | { readonly ids: readonly (string | null)[]; readonly scope?: 'pod' };
 
-/** `ids`, of a list: which of its messages were sent before the fault showed; null stands for the others. */
+/** `ids`, for a list: which of its messages were sent before the failure; null for the others. */
 export interface Refused {
   readonly problem: Problem;
   readonly ids?: readonly (string | null)[];
@@ -41,10 +43,10 @@ export interface PublishHandlerDeps {
   readonly emit: (event: HubEvent) => void;
 }
 
-/** Sends what a body says, on behalf of somebody who may publish over HTTP. */
+/** Sends the messages of a body for a sender who may publish over HTTP. */
 export type PublishHandler = (body: Buffer, by: Identity) => Promise<E.Either<Refused, Accepted>>;
 
-/** The `from` of whoever is no user. */
+/** The `from` of a sender without a user id. */
 const API = 'api';
 
 export const publishHandler = ({
@@ -66,7 +68,10 @@ export const publishHandler = ({
       ),
     );
 
-  /** Asked in the order of the list, waited for together: a hook has a second, and a list a hundred messages. */
+  /**
+   * The hook is asked in the order of the list, and all answers are awaited together: each may take a second,
+   * and a list has up to a hundred messages.
+   */
   const judge = (drafts: readonly Drafted[], from: HttpSender): Promise<readonly Moderated[]> =>
     all(drafts.map(({ draft, fields }) => moderate(draft, fields, from)));
 
@@ -93,7 +98,7 @@ export const publishHandler = ({
 
 interface Drafted {
   readonly draft: Draft;
-  /** What it was made of. */
+  /** The fields that the draft was made of. */
   readonly fields: DraftFields;
 }
 
@@ -107,7 +112,7 @@ const draftsOf = (
   const keyed = new Map<string, Draft>();
   for (const [i, { room, type, data, ref }] of posts.entries()) {
     const pointer = pointerOf(isList, i);
-    // `GLOBAL_PUBLISH` is about clients: whoever may post may say to all what its token does not forbid
+    // `GLOBAL_PUBLISH` is about clients: a program may publish to everyone unless its token forbids it
     if (!mayPublish(rights, room))
       return E.left(problem(403, `${pointer}room: the token does not allow this room`));
     const key = userId === null ? apiKey(ref) : clientKey(userId, ref);
@@ -128,7 +133,7 @@ const draftsOf = (
 
 type Result = E.Either<PublishError, Omit<Receipt, 'id'> & { readonly id: string | null }>;
 
-/** Accepted, and goes nowhere. */
+/** Accepted and dropped by a hook. */
 const DROPPED: Result = E.right({ id: null, duplicate: false, scope: 'cluster' });
 
 const ENDED: Result = E.left({ _tag: 'Unavailable', detail: 'the pod has ended' });
@@ -150,7 +155,9 @@ const answerOf = (results: readonly Result[], isList: boolean): E.Either<Refused
   return E.right(isList ? { ids, ...scope } : { id, ...duplicate, ...scope });
 };
 
-/** What was not taken for want of a broker may be sent again, so that is said rather than the other. */
+/**
+ * A message that the broker could not take may be sent again: that answer takes precedence over other faults.
+ */
 const refusedOf = (results: readonly Result[], isList: boolean): Refused => {
   const isMissing = results.some(
     (result) => E.isLeft(result) && result.left._tag === 'Unavailable',
@@ -164,7 +171,7 @@ const refusedOf = (results: readonly Result[], isList: boolean): Refused => {
   };
 };
 
-/** 422: the request is well-formed, and the application does not want it. */
+/** 422: the request is valid, but a hook rejects the message. */
 const refusedBy = (fault: HookFault, pointer: string): Problem =>
   fault._tag === 'Rejected'
     ? problem(422, `${pointer.replace(/\.$/, ': ')}${fault.text}`)

@@ -1,4 +1,4 @@
-/** How a request is refused: a problem (RFC 9457), also while its body is still on the way. */
+/** Refuses a request with a problem (RFC 9457), even while its body still arrives. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../clock.js';
 import { type Problem, renderProblem } from '../protocol/problem.js';
@@ -12,7 +12,7 @@ export type Refuse = (
   more?: Readonly<Record<string, unknown>>,
 ) => FastifyReply;
 
-/** How long what nobody wants is read on. */
+/** How long an unwanted body is still read. */
 const LINGER_MS = 1_000;
 
 export const refusing =
@@ -23,7 +23,8 @@ export const refusing =
       const { headers, body } = renderProblem(problem, more);
       return reply.code(problem.status).headers(headers).send(body);
     }
-    // a socket that is closed with bytes unread is reset, and the answer is lost with it: so they are read, and the end waits
+    // a socket that is closed with unread bytes is reset, and the answer is lost: so they are read, and the
+    // end of the answer waits
     reply.hijack();
     beginAnswer(reply.raw, problem);
     const end = (): void => void reply.raw.end();

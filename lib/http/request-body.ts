@@ -1,6 +1,8 @@
 /**
- * Bodies of requests: read by ourselves from the socket, as the framework's parsers know nothing of `__proto__`, depth and
- * lone surrogates that `protocol/` must see. All that are under way are bounded together; each counts until its answer is known.
+ * Bodies of requests. They are read here from the socket: the parsers of the framework do not keep
+ * `__proto__`, depth and
+ * lone surrogates, which `protocol/` must see. All open bodies are bounded together; each counts until its
+ * answer is known.
  */
 import { type Either, left, right } from 'fp-ts/lib/Either.js';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -8,8 +10,9 @@ import { type Problem, problem } from '../protocol/problem.js';
 
 export interface RequestBodies {
   /**
-   * Reads a body and does something with it. `Left` where it could not be had; undefined where its client has gone, and
-   * nobody waits for an answer.
+   * Reads a body and passes it to a function. `Left` when it could not be read; undefined when its client has
+   * gone, so no answer
+   * is needed.
    */
   readonly read: <A>(
     request: IncomingMessage,
@@ -18,11 +21,11 @@ export interface RequestBodies {
   ) => Promise<Either<Problem | undefined, A>>;
 }
 
-/** Contract section 2. */
+/** The largest body: docs/protocol.md, section 15.3. */
 const MOST = 1_048_576;
-/** Of all that are under way. */
+/** The most bytes of all open bodies. */
 const ALL = 33_554_432;
-/** What a request costs besides its body: so many small ones are bounded too. */
+/** What a request costs in addition to its body: so many small ones are bounded too. */
 const OVERHEAD = 4_096;
 
 export const requestBodies = (): RequestBodies => {
@@ -47,7 +50,7 @@ export const requestBodies = (): RequestBodies => {
   };
 };
 
-/** Why a body will not be read at all, by its headers. */
+/** Why a body is not read at all, by its headers. */
 export const unreadable = ({ headers }: IncomingMessage): Problem | undefined => {
   const encoding = headers['content-encoding'] ?? 'identity';
   if (encoding.toLowerCase() !== 'identity')
@@ -63,7 +66,7 @@ export const unreadable = ({ headers }: IncomingMessage): Problem | undefined =>
   return Number(headers['content-length'] ?? 0) > MOST ? TOO_LARGE : undefined;
 };
 
-/** JSON knows one charset (RFC 8259 §8.1): who names another sends other bytes. */
+/** JSON has one charset (RFC 8259 §8.1): a request that names another one has other bytes. */
 const isJson = (contentType: string): boolean => {
   const [type = '', ...parameters] = contentType.toLowerCase().split(';');
   return (
@@ -93,10 +96,12 @@ const read = (
     };
     const end = (): void => settle(right(Buffer.concat(chunks)));
     const gone = (): void => settle(left(undefined));
-    // said by a body that breaks off: its end is `close`
+    // a body that breaks off emits it; its end is `close`
     request.on('error', () => undefined);
     if (request.destroyed) return gone();
-    // what is announced is held at once: of many that come together some are refused then, not all when half read
+    // the announced length counts at once: so of many requests that come together, some are refused at the
+    // start, and not all of
+    // them when they are half read
     if (!hold(Number(request.headers['content-length'] ?? 0))) return settle(left(TOO_MANY));
     request.on('data', take).on('end', end).on('close', gone);
     if (request.headers.expect !== undefined) response.writeContinue();

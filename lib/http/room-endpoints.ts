@@ -1,4 +1,4 @@
-/** What is read of a room over HTTP: its state and its last messages. */
+/** Reads of a room over HTTP: its state and its last messages. */
 import type { FastifyReply } from 'fastify';
 import { isLeft } from 'fp-ts/lib/Either.js';
 import type { Config } from '../config/index.js';
@@ -39,7 +39,7 @@ export const roomEndpoints = ({
         const messages = await history.messages(room, query, closedWith(reply));
         if (isLeft(messages)) return refuse(messages.left);
         const { raw } = reply;
-        // what is held for an answer is held from others: whoever takes nothing of it is let go of
+        // an open answer takes memory from others: a client that does not read it is disconnected
         raw.setTimeout(config.limits.handshakeTimeoutMs, () => raw.destroy());
         return reply.type('application/json; charset=utf-8').send(messages.right);
       },
@@ -47,7 +47,7 @@ export const roomEndpoints = ({
   ];
 };
 
-/** Runs a piece of work when the response has gone, or its client has: at once when that has been. */
+/** Runs work when the response has ended or its client has gone; at once when that has already happened. */
 const closedWith =
   ({ raw }: FastifyReply) =>
   (work: () => void): void => {

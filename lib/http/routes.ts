@@ -1,5 +1,6 @@
 /**
- * The HTTP surface: registers the table of endpoints, and what holds for all of them. Errors are problems (RFC 9457).
+ * The HTTP surface: registers the table of endpoints, and what holds for all of them. Errors are problems
+ * (RFC 9457).
  *
  *   request ─► origin noted ─► 404, 405, preflight ─► query ─► draining ─► authorize ─► handler ─► headers of every answer
  */
@@ -53,13 +54,13 @@ export const routes =
     const refusal =
       (request: FastifyRequest, reply: FastifyReply): Exchange['refuse'] =>
       (why, more) => {
-        // who has gone was refused nothing
+        // a client that has gone was refused nothing
         if (!reply.raw.destroyed) {
           const { status, detail: reason } = why;
           const requester = (): Requester => requesterOf(request.raw, request.raw.socket, address);
           emit({ _tag: 'RequestRefused', status, reason, requester });
         }
-        // an answer to a body that is still on the way does not pass the framework's hooks
+        // an answer that is sent while the body still arrives does not pass the framework's hooks
         const headers = { ...corsHeaders(request.headers, allowedOrigins), ...why.headers };
         return refuseWith(request, reply, { ...why, headers }, more);
       };
@@ -93,7 +94,7 @@ export const routes =
         : refuse(wrong);
     };
 
-    // the endpoint reads its body; the framework's parser would change it, or refuse what `protocol/` takes
+    // the endpoint reads its body: the framework's parser would change it, or refuse what `protocol/` accepts
     http.removeAllContentTypeParsers();
     http.addContentTypeParser('*', (_request, _payload, done) => done(null));
     http.addHook('onSend', async (request, reply) => {
@@ -102,14 +103,14 @@ export const routes =
         .header('X-Content-Type-Options', 'nosniff')
         .headers(corsHeaders(request.headers, allowedOrigins));
     });
-    // answered all the same (CORS is the browser's), and its page sees nothing of it
+    // the request is answered all the same: the browser applies CORS, and its page gets no answer
     http.addHook('onRequest', ({ headers }, _reply, done) => {
       const { origin } = headers;
       if (origin !== undefined && !isOriginAllowed(headers, allowedOrigins))
         emit({ _tag: 'OriginRefused', origin: originText(origin) });
       done();
     });
-    // before the body is read: whatever is wrong with it, nobody wants it. `GET *` names no path, and is routed to `/`
+    // before the body is read. `GET *` names no path, and is routed to `/`
     http.addHook('onRequest', async (request, reply) =>
       request.is404 || request.raw.url === '*' ? unknown(request, reply) : undefined,
     );
@@ -122,10 +123,10 @@ export const routes =
     for (const endpoint of endpoints) register(endpoint);
   };
 
-/** The token stands in the query where a page can set no header. */
+/** The query parameter of a token: a page cannot always set a header. */
 const CREDENTIAL = 'token';
 
-/** A typo in a query must not be answered as if it were not there. */
+/** A misspelled query parameter must not be ignored. */
 const unknownParameter = (
   query: Query,
   known: readonly string[] | undefined,

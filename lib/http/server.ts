@@ -1,4 +1,7 @@
-/** The HTTP server of a pod: limits from the first byte on, and problems (RFC 9457) for what no route sees. */
+/**
+ * The HTTP server of a pod: limits from the first byte on, and problems (RFC 9457) for requests that reach no
+ * route.
+ */
 import fastify, { type FastifyInstance } from 'fastify';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
@@ -17,9 +20,12 @@ import { answerRequest } from './answer-request.js';
 
 export interface HttpServer {
   readonly http: FastifyInstance;
-  /** Requests whose answers are not out yet. */
+  /** The number of requests whose answers are not sent yet. */
   readonly requests: () => number;
-  /** From now on the last answer on each socket closes it. Sockets without a request stay, as a proxy may be sending on one. */
+  /**
+   * From now on each socket is closed after its last answer. Sockets without a request stay open, as a proxy
+   * may be sending one.
+   */
   readonly leave: () => void;
 }
 
@@ -41,7 +47,7 @@ export const httpServer = (
     answerSocket(socket, why, scheduler);
   };
   const inFlight = new WeakMap<Socket, InFlight>();
-  /** The answers that are owed. */
+  /** The answers that are not sent yet. */
   const owed = new Set<ServerResponse>();
   let leaving = false;
   const leave = (): void => {
@@ -57,7 +63,7 @@ export const httpServer = (
       patience: Subscription.EMPTY,
     };
     inFlight.set(socket, begun);
-    // of answers that wait behind another, Node tells no end
+    // Node emits no `close` for a pipelined response that never started
     socket.once('close', () => begun.patience.unsubscribe());
     return begun;
   };
@@ -67,7 +73,7 @@ export const httpServer = (
     else if (!socket.destroyed)
       of.patience = scheduler.schedule(() => socket.destroy(), ANSWER_MS + of.bodyMs);
   };
-  /** False when there are too many: then its socket is gone. */
+  /** Returns false when there are too many: then the socket is closed. */
   const enter = (request: IncomingMessage, response: ServerResponse): boolean => {
     const { socket } = request;
     if (socket.destroyed) return false;
@@ -81,12 +87,12 @@ export const httpServer = (
     of.count++;
     owed.add(response);
     if (leaving) {
-      // the one before is not the last on its socket any more
+      // the answer before it is not the last one on its socket any more
       if (of.count > 1 && of.latest !== undefined) of.latest.shouldKeepAlive = true;
       response.shouldKeepAlive = false;
     }
     of.latest = response;
-    // what is still to come of the request has a time of its own
+    // the rest of the request has a time limit of its own
     if (hasBody(request)) of.bodyMs = limits.handshakeTimeoutMs;
     if (of.count === 1) wait(socket, of);
     response.once('close', () => {
@@ -94,7 +100,7 @@ export const httpServer = (
       of.count--;
       if (of.count === 0) of.latest = undefined;
       wait(socket, of);
-      // it had said before that it would stay open
+      // its header said before that the connection stays open
       if (leaving && of.count === 0) socket.end();
     });
     return true;
@@ -109,24 +115,25 @@ export const httpServer = (
       };
       const server = createServer(
         {
-          // Node would answer with a bare 400
+          // Node would answer with a 400 without a body
           requireHostHeader: false,
-          // the check runs every 30 s by default: a slow handshake would live that much longer
+          // the default is 30 s: a slow handshake would live that much longer
           connectionsCheckingInterval: 1_000,
-          // of a request that has begun: one that waits for its next request has the other time
+          // for a request that has begun; a socket that waits for its next request has another limit
           headersTimeout: limits.handshakeTimeoutMs,
           keepAliveTimeout: httpKeepAliveMs,
           requestTimeout: limits.handshakeTimeoutMs,
         },
         take,
       );
-      // Node's 1,000 would hide the rest from every check; the headers' 16 KB are bound enough
+      // Node's limit of 1,000 would hide further headers from all checks; the 16 KB of all headers bound them
       server.maxHeadersCount = 0;
-      // whoever reads the body says 100 first: what is refused by its headers needs not be sent
+      // 100 Continue is sent by the code that reads the body: a request that is refused by its headers need
+      // not send it
       return (
         server
           .on('checkContinue', take)
-          // nobody listens on its socket any more: an error without a listener would end the process
+          // an `error` event without a listener would end the process
           .on('connect', (_request: IncomingMessage, stream: Duplex) => {
             stream.on('error', () => stream.destroy());
             if (stream instanceof Socket) refuseSocket(stream, NO_TUNNEL);
@@ -138,16 +145,17 @@ export const httpServer = (
     },
     forceCloseConnections: true,
     exposeHeadRoutes: true,
-    // longer than any header block: what is no room's name is answered by us
+    // longer than any header block: so a segment that is no room's name reaches our own check
     routerOptions: { maxParamLength: 65_536 },
     frameworkErrors: (_error, _request, reply) => {
       reply.hijack();
       refuse(reply.raw, problem(400, 'path: send percent-encoded UTF-8'));
     },
     clientErrorHandler: (error, socket) => {
-      // whoever was answered and sends on is answered once
+      // a peer that was answered and goes on sending is not answered again
       if (error.code === 'ECONNRESET' || !socket.writable) return;
-      // what comes behind a last request is nobody's (RFC 9112 §9.6), and that one's answer is on its way
+      // bytes after a last request belong to no request (RFC 9112 §9.6), and the answer to that one is on its
+      // way
       const isOwed = (inFlight.get(socket)?.count ?? 0) > 0;
       if (error.code === 'HPE_CLOSED_CONNECTION' && isOwed) return;
       refuseSocket(socket, PARSER[error.code] ?? MALFORMED);
@@ -156,30 +164,30 @@ export const httpServer = (
   return { http, requests: () => owed.size, leave };
 };
 
-/** Answers that one socket waits for, and until when the first of them is to be taken. */
+/** The answers that one socket waits for, and by when the first one must be taken. */
 interface InFlight {
   count: number;
   /** The last answer that the socket waits for. */
   latest: ServerResponse | undefined;
-  /** Time for the bodies that come first. */
+  /** The time for the bodies that come before it. */
   bodyMs: number;
   patience: Subscription;
 }
 
-/** Requests that one socket may send ahead of their answers: each answer that waits is up to 12 kB. */
+/** How many requests a socket may send ahead of their answers: each waiting answer takes up to 12 kB. */
 const MAX_IN_FLIGHT = 128;
 const TOO_MANY = `more than ${MAX_IN_FLIGHT} requests on one connection wait for their answers`;
-/** A peer that has not taken its answer by then is not waited for, though it takes a byte now and then. */
+/** A peer that has not taken its answer by then is disconnected, even if it takes a byte now and then. */
 const ANSWER_MS = 30_000;
 
-/** All that any path takes. */
+/** All methods that any path allows. */
 export const METHODS = 'GET, HEAD, POST, DELETE';
 const NO_TUNNEL = problem(405, 'method: expected one of this service, got CONNECT', {
   Allow: METHODS,
 });
 const MALFORMED = problem(400, 'expected an HTTP/1.1 request, got something else');
 
-/** Where the parser's complaint is about more than the form. */
+/** Errors of the parser that are about more than the form. */
 const PARSER: Readonly<Record<string, Problem>> = {
   HPE_HEADER_OVERFLOW: problem(431, 'headers: expected at most 16 KB, got more'),
   ERR_HTTP_REQUEST_TIMEOUT: problem(408, 'the request timed out before it was complete'),

@@ -1,4 +1,4 @@
-/** The paths of WebSockets, asked without an upgrade: 426, or what is wrong with the room's name. */
+/** The paths of WebSockets, requested without an upgrade: 426, or what is wrong with the room's name. */
 import type { FastifyReply } from 'fastify';
 import { SLASH } from '../connection/handshake.js';
 import { problem } from '../protocol/problem.js';

@@ -1,6 +1,8 @@
 /**
- * Hands on the first value at once, and what comes after it together, at least `ms` after the last emission: storms
- * become few batches, and a lull costs nothing. At most `most` values wait; the one that fills them hands them on.
+ * Emits the first value at once, and later values together, at least `ms` after the last emission. So storms
+ * become few
+ * batches, and a single value does not wait. At most `most` values wait; the one that fills the batch emits
+ * it.
  */
 import { Observable, type OperatorFunction, type SchedulerLike, type Subscription } from 'rxjs';
 

@@ -1,30 +1,33 @@
 /**
- * The bounded buffer between what a connection is sent and what its kernel takes.
+ * The bounded buffer between the messages for a connection and its kernel buffer.
  *
  *   next(value) ─► idle ─────────► take
  *                  busy ─► waits ─► take, when `taken` is called
  *                  busy and the bound is reached ─► all that waits is dropped, `overflow`
  *
- * The value in flight counts until all of it is taken. So a slow reader is cut, never waited for.
+ * The value in flight counts until all of it is taken. So a slow reader is disconnected, never waited for.
  */
 import type { NextObserver } from 'rxjs';
 import type { Bound } from './coalesce.js';
 
-/** What a value weighs: the messages in it, and their bytes. */
+/** The weight of a value: the number of its messages, and their bytes. */
 export interface Weighed {
   readonly count: number;
   readonly bytes: Uint8Array;
 }
 
 /**
- * An operator as one object: an observer for what comes in, abstract methods for where it goes. A chain of operators costs
- * 0.64 kB a link and connection, and a sink apart is one more object to fetch for each member: so the outbox extends it.
+ * An operator as one object: an observer for incoming values, abstract methods for outgoing ones. A chain of
+ * operators
+ * costs 0.64 kB for each link and connection, and a separate sink is one more object to load for each member:
+ * so the
+ * outbox extends this class.
  */
 export abstract class BoundedBuffer<T extends Weighed> implements NextObserver<T> {
-  /** Messages and bytes handed on and not yet taken. */
+  /** Messages and bytes that are handed on and not yet taken. */
   messages = 0;
   bytes = 0;
-  /** When the value in flight was handed to the sink, on its clock; 0 when none is. */
+  /** When the value in flight was handed on, by the sink's clock; 0 when none is in flight. */
   since = 0;
   private waiting: T[] | undefined = undefined;
   private inFlight: T | undefined = undefined;
@@ -32,9 +35,9 @@ export abstract class BoundedBuffer<T extends Weighed> implements NextObserver<T
 
   abstract get bound(): Bound;
   abstract now(): number;
-  /** Values go to it one at a time. */
+  /** Receives values one at a time. */
   abstract take(value: T): void;
-  /** Whether everything was taken. Asked right after each `take`: a callback would come a turn late. */
+  /** Whether everything was taken. Called right after each `take`, as a callback would come a turn later. */
   abstract idle(): boolean;
   abstract overflow(): void;
 
@@ -56,7 +59,7 @@ export abstract class BoundedBuffer<T extends Weighed> implements NextObserver<T
     this.bytes += value.bytes.length;
   }
 
-  /** The sink has taken what was in flight. */
+  /** The value in flight is taken. */
   taken(): void {
     if (this.inFlight === undefined || !this.idle()) return;
     this.messages -= this.inFlight.count;
@@ -66,7 +69,7 @@ export abstract class BoundedBuffer<T extends Weighed> implements NextObserver<T
     this.handOn();
   }
 
-  /** Drops what waits, and everything that still comes. */
+  /** Drops what waits, and all later values. */
   end(): void {
     this.ended = true;
     this.waiting = undefined;

@@ -1,11 +1,15 @@
 /**
- * Gathers what comes while the consumer is busy, and hands it over together: the number of writes is what a fan-out
- * costs, not what is in them. Idle, a value waits for the end of the event loop's turn and no longer. After a delivery
- * that took t, the next one waits 2t, of which nobody notices 10 ms, or t where that is longer: fan-out takes a third of
- * the loop, never more than half of it, and latency grows only under load.
+ * Gathers values while the consumer is busy, and delivers them together: the cost of a fan-out is the number
+ * of writes, not
+ * their size. When idle, a value waits for the end of the turn of the event loop and no longer. After a
+ * delivery that took t,
+ * the next one waits 2t, but at most 10 ms, or t when t is longer. So fan-out takes a third of the event
+ * loop, never more
+ * than half of it, and latency grows only under load.
  *
- * What waits is bounded by `limit`; beyond it everything that waits is dropped and `overflow`'s value takes its place.
- * A delivery takes at most `batch` at once, so that no reader is handed more in a turn than its kernel can take.
+ * `limit` bounds what waits. Beyond it, all waiting values are dropped, and the value of `overflow` takes
+ * their place. A
+ * delivery takes at most `batch` at once, so no reader is sent more in a turn than its kernel can take.
  */
 import {
   EMPTY,
@@ -27,28 +31,32 @@ export interface Coalesce<T, B> {
   readonly clock: Pick<Clock, 'scheduler' | 'turn'>;
   readonly batch: Bound;
   readonly limit: Bound;
-  /** Bytes of a value. */
+  /** The bytes of a value. */
   weigh(value: T): number;
   join(values: readonly T[]): B;
-  /** Completes when the batch is delivered; the next one starts after that. */
+  /** Completes when the batch is delivered. The next delivery starts after that. */
   deliver(batch: B): ObservableInput<never>;
-  /** Whether the next delivery should wait a little, so that readers who keep up can take what they were handed. */
+  /**
+   * Whether the next delivery should wait a little, so that readers who keep up can take what they were sent.
+   */
   hold(messages: number, bytes: number): boolean;
-  /** Whether a delivery takes less than a timer can measure: then it need not be timed. False where it is not said. */
+  /** Whether a delivery takes less than a timer can measure: then it is not timed. Absent: false. */
   brief?(): boolean;
   overflow(dropped: number): T;
 }
 
-/** A rest that nobody who reads along would notice. */
+/** A delay that no user notices. */
 const UNNOTICED_MS = 10;
 
-/** How long a room rests after a delivery that took so many ms. */
+/** How long a room waits after a delivery that took this many ms. */
 const restAfter = (took: number): number => Math.max(took, Math.min(2 * took, UNNOTICED_MS));
 
-/** How long `hold` is believed before it is asked again. */
+/** How long an answer of `hold` counts. */
 const HOLD_MS = 1;
 
-/** Emits each batch when it has been delivered; completes when the source has and everything is delivered. */
+/**
+ * Emits each batch when it is delivered. Completes when the source has completed and everything is delivered.
+ */
 export const coalesce =
   <T, B>(options: Coalesce<T, B>): OperatorFunction<T, B> =>
   (source$) =>
@@ -58,11 +66,15 @@ export const coalesce =
       source$.subscribe(gatherer);
     });
 
-/** A class, as each room has one and is cold when its next message comes: as closures it is a dozen objects. */
+/**
+ * A class, as each room has one, and it is not in the processor's cache when the next message comes: as
+ * closures it would
+ * be a dozen objects.
+ */
 class Gatherer<T, B> extends Subscriber<T> {
   private waiting: T[] = [];
   private bytes = 0;
-  /** What those weigh that go next. */
+  /** The weight of the values that go next. */
   private fitting = 0;
   private busy = false;
   private completed = false;
@@ -121,7 +133,7 @@ class Gatherer<T, B> extends Subscriber<T> {
     const { scheduler, turn } = this.options.clock;
     this.busy = true;
     const rest = this.restUntil === 0 ? 0 : this.restUntil - scheduler.now();
-    // less than a timer can measure: the turn alone
+    // shorter than a timer can measure: only the end of the turn
     this.timer = rest < 1 ? turn(this.flush) : scheduler.schedule(this.flush, rest);
   }
 
@@ -139,7 +151,7 @@ class Gatherer<T, B> extends Subscriber<T> {
       this.bytes -= weight;
       this.deliver(options.join(taken));
     } catch (reason) {
-      // in a turn of its own nobody else would catch it, and the process would end
+      // an error in a turn of its own would be caught nowhere, and end the process
       this.out.error(reason);
     }
   }
@@ -148,7 +160,7 @@ class Gatherer<T, B> extends Subscriber<T> {
     const { options, out } = this;
     const started = options.brief?.() === true ? undefined : options.clock.scheduler.now();
     const delivery = options.deliver(joined);
-    // most rooms are delivered at once
+    // most rooms are delivered synchronously
     if (delivery === EMPTY) return this.delivered(joined, started);
     out.add(
       from(delivery).subscribe({
@@ -170,7 +182,7 @@ class Gatherer<T, B> extends Subscriber<T> {
     else if (this.completed) this.out.complete();
   }
 
-  /** How many of those that wait go at once. */
+  /** How many of the waiting values go at once. */
   private fit(): number {
     const { options, waiting } = this;
     const { batch } = options;

@@ -1,7 +1,9 @@
 /**
- * `groupBy` for many groups that come and go. rxjs hands each value through a Subject with two observers, one of them the
- * duration (2 µs a message), finds a group's end in O(groups), and keeps 3 kB more a group; here a group is one object with
- * one observer, and it knows by itself how long it lives: until nobody has been in it for `lingerMs`.
+ * `groupBy` for many short-lived groups. rxjs passes each value through a Subject with two observers, one of
+ * them the
+ * duration (2 µs a message), finds the end of a group in O(groups), and takes 3 kB more for each group. Here
+ * a group is one
+ * object with one observer, and it ends by itself when it has been empty for `lingerMs`.
  */
 import {
   Observable,
@@ -14,19 +16,19 @@ import { BareSubscriber } from './bare-subscriber.js';
 
 export interface GroupBy<T, K> {
   readonly key: (value: T) => K;
-  /** How many more are in the group by this value: 1, 0 or -1. */
+  /** By how many members this value changes the group: 1, 0 or -1. */
   readonly change: (value: T) => number;
-  /** How long a group waits for the next to come in. */
+  /** How long an empty group waits for its next member. */
   readonly lingerMs: number;
   readonly scheduler: SchedulerLike;
 }
 
-/** What came for one key. */
+/** The values of one key. */
 export interface Group<T, K> {
   readonly key: K;
-  /** For one subscriber, at once; completes when the group ends. */
+  /** For one subscriber, which must subscribe at once. Completes when the group ends. */
   readonly value$: Observable<T>;
-  /** Ends it now: the next value of its key begins a new one. */
+  /** Ends the group now: the next value with its key begins a new one. */
   readonly end: () => void;
 }
 
@@ -81,7 +83,7 @@ class Life<T, K> implements Group<T, K> {
   }
 }
 
-/** Emits each group as it begins; completes, like all of them, when the source does. */
+/** Emits each group as it begins. It completes, and all groups with it, when the source does. */
 export const groupBy =
   <T, K>(options: GroupBy<T, K>): OperatorFunction<T, Group<T, K>> =>
   (source$) =>

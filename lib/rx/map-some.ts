@@ -1,4 +1,6 @@
-/** `map` that may return nothing: undefined is not emitted. One hop where `map` and `filter` are two. */
+/**
+ * `map` whose function may return undefined, which is not emitted: one hop in place of `map` and `filter`.
+ */
 import { Observable, type OperatorFunction } from 'rxjs';
 import { BareSubscriber } from './bare-subscriber.js';
 

@@ -1,12 +1,15 @@
 /**
- * `mergeMap` where many inner ones live at a time, or most are done at once. rxjs keeps them in an array, so with 50,000
- * of them each end searches 50,000; here they are in a Set. And an inner Observable that is already over costs 2 µs to
- * find that out: a projection may return nothing instead. Unbounded like `mergeMap`: the source bounds it.
+ * `mergeMap` for many inner Observables at a time, or for many that are done at once. rxjs keeps them in an
+ * array, so with
+ * 50,000 of them each end searches 50,000; here they are in a Set. Also, an inner Observable that has already
+ * completed costs
+ * 2 µs: here the projection may return undefined in its place. Unbounded like `mergeMap`: the source bounds
+ * it.
  */
 import { Observable, type OperatorFunction, Subscriber, type Subscription } from 'rxjs';
 import { BareSubscriber } from './bare-subscriber.js';
 
-/** Hands on by itself: an observer of three functions is wrapped twice, 0.2 µs a value. */
+/** A subscriber of its own: an observer of three functions would be wrapped twice, 0.2 µs a value. */
 class Inner<R> extends Subscriber<R> {
   constructor(
     private readonly out: Subscriber<R>,
@@ -34,7 +37,7 @@ class Inner<R> extends Subscriber<R> {
   }
 }
 
-/** Emits what the inner ones emit; completes when the source and all of them have. */
+/** Emits the values of the inner Observables. Completes when the source and all of them have completed. */
 export const mergeMapSet =
   <T, R>(project: (value: T) => Observable<R> | undefined): OperatorFunction<T, R> =>
   (source$) =>

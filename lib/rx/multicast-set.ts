@@ -1,25 +1,32 @@
 /**
- * Hands each value to many: the loop over a Set *is* the operator. An operator a subscriber would cost 0.64 kB and
- * 50–300 ns each; leaving an rxjs Subject is O(n), so 50,000 leaves block for seconds; in a Set they take 14 ms.
+ * Delivers each value to many subscribers: the loop over a Set *is* the operator. One operator for each
+ * subscriber would
+ * cost 0.64 kB and 50–300 ns. To leave an rxjs Subject is O(n), so 50,000 leaves block for seconds; in a Set
+ * they take 14 ms.
  *
- * One value at a time: `deliver` completes when everybody has it, and the next may be delivered then. More than
- * `slice` subscribers get it in slices with a turn of the event loop between. Who subscribes meanwhile gets it too,
- * as a Set is walked in the order of insertion; who unsubscribes before its turn does not.
+ * One value at a time: `deliver` completes when all subscribers have the value, and only then may the next
+ * one be delivered.
+ * More than `slice` subscribers get it in slices, with a turn of the event loop between. A subscriber that is
+ * added meanwhile
+ * gets it too, as a Set is walked in the order of insertion. One that leaves before its turn does not.
  */
 import { EMPTY, Observable, Subscription } from 'rxjs';
 import type { Clock } from '../clock.js';
 
-/** Somebody in the Set, once. An object, where a closure would be two: each member is cold when its turn comes. */
+/**
+ * One subscriber. An object rather than a closure: half the allocations, and fewer cache misses for each
+ * delivery.
+ */
 export interface Sink<T> {
   take(value: T): void;
 }
 
 export interface MulticastSet<T> {
-  /** To subscribe is to enter the Set, to unsubscribe is to leave it. */
+  /** Adds a subscriber to the Set; the returned subscription removes it. */
   subscribe(taker: Sink<T>): Subscription;
-  /** How many are subscribed. */
+  /** The number of subscribers. */
   size(): number;
-  /** Whether a value is on its way: who enters now is owed it. */
+  /** Whether a value is being delivered: a subscriber that is added now gets it. */
   busy(): boolean;
   deliver(value: T): Observable<never>;
 }
@@ -29,7 +36,10 @@ export interface MulticastOptions {
   readonly turn: Clock['turn'];
 }
 
-/** A way out of the Set: an Observable's teardown would cost a closure and an array, 0.3 kB a member. */
+/**
+ * Removes a subscriber from the Set. The teardown of an Observable would cost a closure and an array, 0.3 kB
+ * a member.
+ */
 class Unsubscribe<T> extends Subscription {
   constructor(
     private readonly takers: Set<Sink<T>>,

@@ -1,27 +1,32 @@
 /**
- * One rendering for all who ask within its time. `/metrics` asks nobody for a token and costs 0.5 ms, with 10,000 sockets
- * 5, as their descriptors are counted; a stranger's 58 kB/s of requests kept the process busy with nothing else.
+ * One rendering of the metrics for all requests within its time. `/metrics` needs no token and costs 0.5 ms,
+ * with 10,000
+ * sockets 5 ms, as their descriptors are counted. Without the cache, 58 kB/s of requests from any client kept
+ * the process
+ * fully busy.
  */
 
-/** Time that goes by for each piece of it that a rendering took: at most a 20th of the process goes there. */
+/**
+ * A rendering is followed by 20 times its own duration: so at most a 20th of the process goes to renderings.
+ */
 const REST = 20;
-/** So much of that may be owed: some 100 renderings in a row are each of now, as who looks before and after wants them. */
+/** Burst allowance: about 100 scrapes in a row are rendered fresh before the cache applies. */
 const CREDIT_MS = 1_000;
-/** Beyond it a rendering that was slow by chance would be told for too long. */
+/** The longest age of a cached text, even after a slow rendering. */
 const MAX_AGE_MS = 100;
 
-/** No timer: times are compared when somebody asks, so that nothing waits, and who asks seldom gets what is true now. */
+/** No timer: times are compared at each request. So a client that asks seldom always gets a fresh text. */
 export const cachedRender = (
   render: () => Promise<string>,
   now: () => number,
 ): (() => Promise<Buffer>) => {
   let last: Promise<Buffer> | undefined;
   let goodUntil = Number.NEGATIVE_INFINITY;
-  /** When all that was rendered is rested from. */
+  /** When the time after all renderings so far is over. */
   let restedAt = Number.NEGATIVE_INFINITY;
   const anew = async (): Promise<Buffer> => {
     const begun = now();
-    // encoded once, and no copy for each of those who wait for it
+    // encoded once, not for each waiting request
     const text = Buffer.from(await render());
     const done = now();
     restedAt = Math.max(restedAt, done - CREDIT_MS) + REST * (done - begun);
@@ -30,7 +35,7 @@ export const cachedRender = (
   };
   return () => {
     if (last !== undefined && now() < goodUntil) return last;
-    // also for those who ask while it is being rendered
+    // also for requests that come while it is rendered
     goodUntil = Number.POSITIVE_INFINITY;
     last = anew().catch((error: unknown) => {
       last = undefined;

@@ -1,6 +1,7 @@
 /**
- * The hub's events as log lines. Nothing per message at any level, no body, no token; what can come in storms is
- * said once a minute with a count.
+ * The hub's events as log lines. No line for each message at any level; no body and no token. Events that can
+ * come in storms
+ * are logged once a minute, with a count.
  */
 import type { Logger } from 'pino';
 import type { HubEvent } from '../hub-event.js';
@@ -19,7 +20,7 @@ export const eventLog = (
 ): ((event: HubEvent) => void) => {
   const logged = new Map<string, { at: number; since: number }>();
 
-  /** `about`: where several of a kind are told apart, one of a closed list. */
+  /** `about`: tells events of one kind apart, by a closed list. */
   const rarely = (kind: string, detail: object, about = ''): void => {
     // names of fields may be a neighbour's: beyond the bound all reasons of a kind are one
     const name = logged.size < MAX_REASONS || logged.has(kind + about) ? kind + about : kind;
@@ -32,7 +33,7 @@ export const eventLog = (
     logger.warn({ ...detail, repeated: last?.since ?? 0 }, kind);
   };
 
-  /** Why Redis is not had, as it was told last: soon after, it is no reason any more. */
+  /** The last reason for a lost connection to Redis. It counts only for a short time. */
   let lastFailure: { readonly reason: string; readonly at: number } | undefined;
   const reason = (): string | undefined =>
     lastFailure !== undefined && now() - lastFailure.at < RECENT_MS
@@ -44,7 +45,7 @@ export const eventLog = (
       case 'StatusChanged':
         if (event.status._tag === 'Degraded')
           logger.warn({ reason: reason() }, 'broker: degraded, messages reach this pod alone');
-        // without Redis there are no pods to reach
+        // without Redis there are no other pods to reach
         else if (event.status._tag === 'Up' && hasBroker)
           logger.info('broker: up, messages reach all pods');
         return;
@@ -95,7 +96,8 @@ export const eventLog = (
         );
       case 'Denied': {
         const { _tag: reason, ...detail } = event.denial;
-        // two clients that are wrong in two ways are both seen; texts of ours, so the list is closed
+        // two clients with two different mistakes are both logged; the texts are our own, so the list is
+        // closed
         const claim = 'expected' in detail ? detail.expected : '';
         return rarely(
           'access: a token or a key was not taken',

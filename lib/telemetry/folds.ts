@@ -1,13 +1,15 @@
 /**
- * Who counts and logs the hub's events. What one of them throws is caught here: an event that cannot be counted must not end the
- * process, nor be missed by the others. They are told of it as of any event, and the one that threw is not, as it would throw
+ * The folds that count and log the hub's events. An exception of a fold is caught here: it must neither end
+ * the process nor
+ * keep the event from the other folds. The other folds get it as an event. The fold that threw does not, as
+ * it would throw
  * again.
  */
 import type { HubEvent } from '../hub-event.js';
 
 export type FoldName = Extract<HubEvent, { _tag: 'FoldFailed' }>['fold'];
 
-/** `take` may be an application's: it may be async, whatever its type says. */
+/** `take` may be a function of the application: it may be async, whatever its type says. */
 export interface Fold {
   readonly name: FoldName;
   readonly take: (event: HubEvent) => unknown;
@@ -15,7 +17,7 @@ export interface Fold {
 
 /** The same folds, in the same order, as functions that never throw. */
 export const guarded = (folds: readonly Fold[]): readonly ((event: HubEvent) => void)[] => {
-  /** Of a failure to take the news of a failure nobody hears: it would go round for ever. */
+  /** a fold that fails at the event of a failure is not reported: that would never end */
   const fail = (fold: FoldName, error: unknown, event: HubEvent): void => {
     if (event._tag === 'FoldFailed') return;
     for (const other of folds)

@@ -1,15 +1,16 @@
 /**
- * A Prometheus histogram without labels. prom-client's takes 0.9 µs a value, as it looks its labels up each time; here a
- * value is a slot of an array, and the text is made by the scrape.
+ * A Prometheus histogram without labels. That of prom-client takes 0.9 µs a value, as it looks up labels each
+ * time. Here a
+ * value increments a slot of an array, and the scrape makes the text.
  */
 export interface Histogram {
-  /** Takes one value into account, in seconds. */
+  /** Counts one value, in seconds. */
   readonly observe: (seconds: number) => void;
   /** The text format: buckets, sum and count. */
   readonly text: () => string;
 }
 
-/** `bounds`: the buckets' upper ones, ascending. */
+/** `bounds`: the upper bounds of the buckets, ascending. */
 export const histogram = (name: string, help: string, bounds: readonly number[]): Histogram => {
   const counts = new Float64Array(bounds.length + 1);
   let sum = 0;

@@ -1,4 +1,4 @@
-/** A log line for people: `LOG_FORMAT=pretty`. One that is no JSON object is left as it is. */
+/** A log line for people: `LOG_FORMAT=pretty`. A line that is no JSON object is not changed. */
 
 const LEVELS: Readonly<Record<number, string>> = {
   10: 'TRACE',
@@ -35,7 +35,7 @@ const entryOf = (line: string): Entry | undefined => {
 const isObject = (value: unknown): value is Entry =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** JSON in one line: what comes from outside cannot begin a line of its own. */
+/** JSON in one line: a value from outside cannot begin a new line. */
 const textOf = (value: unknown): string => {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   return /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(text) ? JSON.stringify(text) : text;

@@ -1,8 +1,8 @@
-/** What `GET …/ws/stats` tells: a fold of the hub's events (contract section 2). Counts are this pod's. */
+/** The answer of `GET …/ws/stats`: a fold of the hub's events (docs/protocol.md, section 15.1). */
 import type { HubEvent } from '../hub-event.js';
 import { GLOBAL, type Room } from '../protocol/position.js';
 
-/** What `GET …/ws/stats` says. Counts are this pod's, since its start. */
+/** The answer of `GET …/ws/stats`. Counts are of this pod, since its start. */
 export interface Stats {
   readonly connections: number;
   readonly rooms: number;
@@ -10,20 +10,20 @@ export interface Stats {
   readonly uptime_s: number;
   readonly messages_received: number;
   readonly messages_sent: number;
-  /** `local`, `redis`, or the name of the program's own broker. */
+  /** `local`, `redis`, or the name of the application's own broker. */
   readonly broker: string;
   readonly room?: { readonly name: Room; readonly connections: number };
 }
 
 export interface StatsFold {
   readonly now: (room?: Room) => Stats;
-  /** Takes one event into account. */
+  /** Counts one event. */
   readonly fold: (event: HubEvent) => void;
 }
 
 export interface StatsOptions {
   readonly serverId: string;
-  /** The broker's name now. */
+  /** The name of the broker. */
   readonly broker: () => string;
   readonly uptimeS: () => number;
 }

@@ -1,22 +1,24 @@
 /**
- * One reservation of memory, given out in blocks and taken back (a buddy allocator). What is never used is never resident; and
- * V8, which counts every buffer that is made, does not collect its whole heap because a log grows: 2 µs a message.
+ * One reservation of memory, given out in blocks and taken back (a buddy allocator). Memory that was never
+ * used is never
+ * resident. V8 counts each buffer that is made, and would collect its whole heap as logs grow: 2 µs a
+ * message.
  */
 
 /** Bytes of the smallest block. */
 const LEAST = 1_024;
 
 export interface BuddyAllocator {
-  /** At least so many bytes; undefined when no such block is free. */
+  /** A block of at least this many bytes; undefined when none is free. */
   readonly allocate: (bytes: number) => Buffer | undefined;
   readonly giveBack: (block: Buffer) => void;
 }
 
-/** `bytes` is a power of two, as every block's size is. */
+/** `bytes` must be a power of two, as the size of each block is. */
 export const buddyAllocator = (bytes: number): BuddyAllocator => {
   const whole = Buffer.allocUnsafeSlow(bytes);
   const orders = Math.log2(bytes / LEAST);
-  /** Where blocks are free, by size: LEAST, 2 × LEAST, … */
+  /** The offsets of free blocks, by size: LEAST, 2 × LEAST, … */
   const free = Array.from({ length: orders + 1 }, () => new Set<number>());
   free[orders]?.add(0);
 

@@ -2,17 +2,17 @@
 import type { Room } from '../../protocol/position.js';
 import { buddyAllocator } from './buddy-allocator.js';
 
-/** Frames of a room's consecutive offsets, one behind the other. */
+/** Frames of consecutive offsets of a room, one after the other. */
 export class Chunk {
   room: Room = '';
   first = 0;
   count = 0;
   used = 0;
-  /** Takes no message that is younger. */
+  /** The chunk takes no message that is younger than this. */
   until = 0;
-  /** The room's next one. */
+  /** The next chunk of the room. */
   next: Chunk | undefined = undefined;
-  /** Its neighbours in age among those of all rooms. */
+  /** The neighbours in age among the chunks of all rooms. */
   older: Chunk | undefined = undefined;
   newer: Chunk | undefined = undefined;
   private readonly ends: number[] = [];
@@ -39,7 +39,10 @@ export class Chunk {
 }
 
 export interface ChunkStore {
-  /** An empty one behind a room's `last`, with space for `length` bytes; undefined when there is no memory left. */
+  /**
+   * Opens an empty chunk behind a room's `last`, with space for `length` bytes; undefined when there is no
+   * memory left.
+   */
   open(
     room: Room,
     first: number,
@@ -49,15 +52,15 @@ export interface ChunkStore {
   ): Chunk | undefined;
   letGo(chunk: Chunk): void;
   oldest(): Chunk | undefined;
-  /** Bytes of those that are open. */
+  /** The bytes of all open chunks. */
   size(): number;
 }
 
-/** Of all logs together. */
+/** The most bytes of all logs together. */
 export const MAX_LOG_BYTES = 67_108_864;
-/** The most of a chunk's bytes; a larger frame has one of its own. */
+/** The most bytes of a chunk; a larger frame has a chunk of its own. */
 const MOST = 65_536;
-/** What a chunk costs beside its bytes: the objects, and the entry of its room. */
+/** What a chunk costs in addition to its bytes: the objects, and the entry of its room. */
 const OVERHEAD = 512;
 export const chunkStore = (): ChunkStore => {
   const memory = buddyAllocator(MAX_LOG_BYTES);
@@ -97,6 +100,6 @@ export const chunkStore = (): ChunkStore => {
   };
 };
 
-/** Twice what the room's last one took: small in a quiet room, large in a busy one. */
+/** Twice the size of the room's last chunk: small in a quiet room, large in a busy one. */
 const sizeOf = (length: number, last: Chunk | undefined): number =>
   Math.min(MOST, Math.max(length, (last?.used ?? 0) * 2));

@@ -1,9 +1,13 @@
 /**
- * The log of a pod without Redis. Frames are copied into chunks of their room: kept as they are, each would hold on to
- * the slab of 8 KiB that it shares with whatever was encoded beside it. A chunk is 1 KiB in a quiet room and 64 KiB in a
- * busy one, and goes as a whole: when its last message is too many or too old, or when all logs together are too large and
- * it is the oldest of all. An append costs 0.2 µs and no timer; what is too old is passed over at once and let go with the
- * next chunk, page or look at the size.
+ * The log of a pod without Redis. Frames are copied into chunks of their room: a frame that is kept as it is
+ * would keep
+ * alive the slab of 8 KiB that it shares with others. A chunk has 1 KiB in a quiet room and 64 KiB in a busy
+ * one, and is
+ * dropped as a whole: when its last message is too old or beyond the number to keep, or when all logs
+ * together are too
+ * large and it is the oldest chunk. An append costs 0.2 µs and no timer. A message that is too old is skipped
+ * at once, and
+ * its chunk is dropped with the next chunk, page or check of the size.
  */
 import type { Publication } from '../../protocol/publication.js';
 import type { Room, LogPosition } from '../../protocol/position.js';
@@ -11,7 +15,7 @@ import { type Chunk, chunkStore, MAX_LOG_BYTES } from './chunks.js';
 import { type Page, PAGE_BYTES, pageOf, timeOf } from '../page.js';
 
 export interface MemoryLogOptions {
-  /** Unix ms; may jump. */
+  /** Unix ms; may go backwards. */
   readonly wall: () => number;
   /** How many messages of a room are kept (0: none), and for how long. */
   readonly messages: number;
@@ -19,23 +23,29 @@ export interface MemoryLogOptions {
 }
 
 export interface MemoryLog {
-  /** Takes the message that was just placed, right behind `before`: the next one of its epoch, or the first of a new one. */
+  /**
+   * Appends a message. It follows `before` directly: the next one of its epoch, or the first one of a new
+   * epoch.
+   */
   append(room: Room, publication: Publication, before: LogPosition): void;
-  /** As `Log.page`, of a room that stands at `top`. */
+  /** `Log.page` for a room with the position `top`. */
   page(room: Room, top: LogPosition, from: number, most: number): Page;
   /** The epoch has ended. */
   forget(room: Room): void;
-  /** Bytes that all logs take. */
+  /** The bytes of all logs. */
   size(): number;
 }
 
-/** A chunk takes messages of so much of a log's time: the oldest chunk is soon one whose messages are all too old. */
+/**
+ * A chunk takes messages of this part of the log's time: so the messages of the oldest chunk are soon all too
+ * old.
+ */
 const CHUNK_TIME = 1 / 8;
 
-/** What is kept of a room: offsets from `first` to before `end`, in chunks. */
+/** The log of a room: offsets from `first` to before `end`, in chunks. */
 interface Shelf {
   first: number;
-  /** When the message before `first` was said. */
+  /** When the message before `first` was published. */
   beforeMs: number | undefined;
   end: number;
   head: Chunk;
@@ -46,7 +56,7 @@ export const memoryLog = ({ wall, messages, ttlMs }: MemoryLogOptions): MemoryLo
   const shelves = new Map<Room, Shelf>();
   const chunks = chunkStore();
 
-  /** A room's chunks are in the order of age: the oldest of all is its room's first. */
+  /** Chunks of a room are in the order of age: the oldest chunk of all is the first one of its room. */
   const dropHead = (shelf: Shelf): void => {
     const { head } = shelf;
     const { room, next } = head;
@@ -61,7 +71,7 @@ export const memoryLog = ({ wall, messages, ttlMs }: MemoryLogOptions): MemoryLo
     shelf.first = next.first;
   };
 
-  /** Lets the oldest chunk go. False when there is none. */
+  /** Drops the oldest chunk. Returns false when there is none. */
   const dropOldest = (): boolean => {
     const shelf = shelves.get(chunks.oldest()?.room ?? '');
     if (shelf !== undefined) dropHead(shelf);
@@ -85,7 +95,7 @@ export const memoryLog = ({ wall, messages, ttlMs }: MemoryLogOptions): MemoryLo
     }
   };
 
-  /** Where the next message of a room goes: the last chunk of its shelf has the space. */
+  /** The log that the next message of a room goes to: its last chunk has the space. */
   const shelfFor = (room: Room, offset: number, ms: number, length: number): Shelf | undefined => {
     const known = shelves.get(room);
     if (known?.end === offset) {
@@ -104,18 +114,18 @@ export const memoryLog = ({ wall, messages, ttlMs }: MemoryLogOptions): MemoryLo
     return shelf;
   };
 
-  /** Room by room the oldest makes way, until there is space. */
+  /** Drops the oldest chunks of all rooms until there is space. */
   const shelfWith = (room: Room, offset: number, ms: number, length: number): Shelf | undefined => {
     const before = chunks.size();
     let shelf = shelfFor(room, offset, ms, length);
     while (shelf === undefined && dropOldest()) shelf = shelfFor(room, offset, ms, length);
     if (chunks.size() === before) return shelf;
-    // a new chunk: others may be too old
+    // a new chunk: others may be too old by now
     sweep(wall());
     return shelves.get(room);
   };
 
-  /** Moves a room's `first` over what is too old. Each message is passed over once. */
+  /** Moves a room's `first` behind the messages that are too old. Each message is skipped once. */
   const age = (shelf: Shelf, now: number): void => {
     while (shelf.first < shelf.end) {
       const { head, first } = shelf;
@@ -126,7 +136,7 @@ export const memoryLog = ({ wall, messages, ttlMs }: MemoryLogOptions): MemoryLo
     }
   };
 
-  /** Copies: chunks are used again. */
+  /** Copies, as chunks are used again. */
   const framesFrom = (shelf: Shelf, from: number, most: number): readonly Buffer[] => {
     const frames: Buffer[] = [];
     let bytes = 0;
