@@ -8,28 +8,29 @@ import type { Hooks } from './hooks.js';
 import type { HubEvent } from './hub-event.js';
 import { kindOf } from './protocol/json.js';
 
-/** What an app is made of. Only `config` is needed. */
+/** The options of an app. Only `config` is required. */
 export interface AppOptions {
   /** From `configOrThrow`, `configOf` or `readConfig`. */
   readonly config: Config;
-  /** Where the program has a say. */
+  /** The hooks of the application. */
   readonly hooks?: Hooks;
-  /** Time and chance; the process' own by default. */
+  /** Time and chance; by default those of the process. */
   readonly clock?: Clock;
   /**
-   * An HTTP or HTTPS server of the embedding program. The app takes its WebSocket upgrades below `basePath` and nothing else: other
-   * requests and upgrades stay the program's. Who listens, and who closes the server, is the program. Without it the app has a server of its own.
-   * HTTP/2 carries no upgrades: an `http2` server has to allow HTTP/1.1 (`allowHTTP1`).
+   * An HTTP or HTTPS server of the embedding program. The app takes only its WebSocket upgrades below
+   * `basePath`; other requests and upgrades stay the program's. The program calls `listen` and closes the
+   * server. Without this option the app has its own server. HTTP/2 has no upgrades: an `http2` server must
+   * allow HTTP/1.1 (`allowHTTP1`).
    */
   readonly server?: Server;
   /**
-   * Makes a broker of the program's own, which carries messages between pods in place of the one that `config.broker` asks for. Called
-   * once a start; the app closes the broker when it ends.
+   * Makes a broker of the program's own, in place of the one of `config.broker`. Called once for each start.
+   * The app closes the broker when it ends.
    */
   readonly broker?: (deps: BrokerDeps) => Broker;
   /**
-   * Sees every event of the hub, to log or count it. What it throws, or rejects with, harms nothing: it is counted in
-   * `realtime_event_failures`.
+   * Receives every event of the hub, to log or count it. An exception or a rejection does no harm: it is
+   * counted in `realtime_event_failures`.
    */
   readonly onEvent?: (event: HubEvent) => void;
 }
@@ -40,7 +41,7 @@ export interface BrokerDeps {
   readonly clock: Clock;
 }
 
-/** What is no app, whatever the types say. */
+/** Why the options are invalid, whatever the types say. */
 export const optionsFlaw = (options: unknown): string | undefined => {
   if (!isObject(options))
     return `options: expected an object with \`config\`, got ${kindOf(options)}`;

@@ -1,6 +1,6 @@
 /**
- * An app: what a program starts, stops and speaks through. Nothing connects, listens or waits before `start()`; from there to the
- * end of `stop()` the work is the service's (`composition.ts`).
+ * An app: what a program starts, stops and publishes through. Nothing connects, listens or waits before
+ * `start()`. From `start()` to the end of `stop()`, the service (`composition.ts`) does the work.
  */
 import { ENDED, NotPublished, notPublished } from './not-published.js';
 import { isLeft } from 'fp-ts/lib/Either.js';
@@ -19,36 +19,40 @@ import { type Stats, stats } from './telemetry/stats.js';
 /** A chat service inside a program. */
 export interface App {
   /**
-   * Connects to the broker and takes connections. With a server of its own it listens on the configured address, and answers that; with
-   * a lent one it answers null. Asked again, it is the same start. When it rejects nothing is left running, and it may be tried again.
+   * Connects to the broker and accepts connections. With its own server the app listens on the configured
+   * address and resolves with it; with a lent server it resolves with null. A second call returns the same
+   * start. When it rejects, nothing is left running, and it may be called again.
    */
   readonly start: () => Promise<AddressInfo | null>;
   /**
-   * Drains within `drainMs` and ends: resolves when nothing is left. `hurry` skips the drain: everybody is closed at once, also
-   * when the drain has begun. Called again, it is the same end. A lent server is given back; the program closes it.
+   * Drains within `drainMs` and ends; resolves when nothing is left. `hurry` skips the drain and closes all
+   * connections at once, also when the drain has begun. A second call returns the same end. A lent server is
+   * given back; the program closes it.
    */
   readonly stop: (options?: { readonly hurry?: boolean }) => Promise<void>;
   /**
-   * Sends a message to a room's members on every pod, or to everybody. Rejects with a TypeError when it is no message, and with an Error
-   * before `start()`, after `stop()`, or when nothing took it. The receipt is a plain object.
+   * Sends a message to a room's members on every pod, or to everyone. Rejects with a TypeError when the
+   * message is invalid, and with an Error before `start()`, after `stop()`, or when neither the broker nor
+   * this pod could take the message. The receipt is a plain object.
    */
   readonly publish: {
     (notice: Announcement): Promise<Receipt>;
     (notice: Notice): Promise<Published>;
   };
-  /** Connections, rooms and messages of this pod; with a room, its connections here. */
+  /** Connections, rooms and messages of this pod; with a room, its connections on this pod. */
   readonly stats: (room?: Room) => Stats;
-  /** What `GET /ready` says. `starting` before `start()`. */
+  /** The status of `GET /ready`. `starting` before `start()`. */
   readonly readiness: () => Readiness;
   /**
-   * The metrics in Prometheus' text format, as they are now: each call costs half a millisecond, see `docs/security.md`. Empty before
-   * `start()`.
+   * The metrics in Prometheus' text format, rendered at each call, which takes half a millisecond: see
+   * `docs/security.md`. Empty before `start()`.
    */
   readonly metrics: () => Promise<string>;
 }
 
 /**
- * Makes an app. It does nothing before `start()`: no connection, no timer, nothing that keeps the process alive.
+ * Makes an app. It does nothing before `start()`: no connection, no timer, nothing that keeps the process
+ * alive.
  *
  *   const chat = app({ config: configOrThrow({ server: { port: 8000 } }) });
  *   await chat.start();
@@ -115,7 +119,7 @@ export const app = (options: AppOptions): App => {
     const placed = await running.publish(made.right.draft, made.right.fields);
     if (isLeft(placed)) throw notPublished(placed.left);
     if (placed.right === undefined) return { id: null, duplicate: false, scope: 'cluster' };
-    // the broker's own may be an instance whose fields are not all its own
+    // the receipt of the program's broker may be an instance with inherited fields
     const { id, duplicate, scope } = placed.right;
     return { id, duplicate, scope };
   }
@@ -130,7 +134,7 @@ export const app = (options: AppOptions): App => {
       return started;
     },
     stop: (options) => {
-      // null, whatever the types say, is none: an end must not fail for it
+      // null counts as absent, whatever the types say: the end must not fail for it
       const hurry = options?.hurry ?? false;
       if (hurry) running?.hurry();
       stopped ??= finish();

@@ -1,6 +1,7 @@
 /**
- * A map that holds at most `max` entries: beyond it the entry that was put first goes. Over a `Map`, which is walked in the
- * order of insertion, so it costs nothing while it is empty (`lru-cache` sets space aside for `max` entries).
+ * A map that holds at most `max` entries: beyond it the entry that was put first goes. Over a `Map`, which is
+ * walked in the order of insertion, so it costs nothing while it is empty (`lru-cache` sets space aside for
+ * `max` entries).
  */
 export class BoundedMap<K, V> {
   private readonly entries = new Map<K, V>();
@@ -20,8 +21,8 @@ export class BoundedMap<K, V> {
   }
 
   /**
-   * Answers the entry that goes for this one, if one does. A key that is there keeps its turn: delete it first, and it is the
-   * newest.
+   * Answers the entry that goes for this one, if one does. A key that is there keeps its turn: delete it
+   * first, and it is the newest.
    */
   put(key: K, value: V): readonly [K, V] | undefined {
     this.entries.set(key, value);

@@ -1,17 +1,17 @@
 /**
- * Time and chance as the streams see them: passed in, so that a whole cluster can run in virtual time inside one process.
- * Nothing under `hub` and `room` calls `Date.now`, `Math.random` or `setTimeout`.
+ * Time and chance as a value that is passed in, so a whole cluster can run in virtual time inside one
+ * process. No stream calls `Date.now`, `Math.random` or `setTimeout`.
  */
 import type { SchedulerLike } from 'rxjs';
 import { AsyncAction } from 'rxjs/internal/scheduler/AsyncAction';
 import { AsyncScheduler } from 'rxjs/internal/scheduler/AsyncScheduler';
 import { Subscription } from 'rxjs';
 
-/** Time and chance, for an app in virtual time; `systemClock` is the process' own. */
+/** Time and chance, for an app in virtual time. `systemClock` is that of the process. */
 export interface Clock {
-  /** Waits. Its `now` is monotonic: a step of the wall clock cuts nobody off. */
+  /** Waits. Its `now` is monotonic: a step of the wall clock disconnects no client. */
   readonly scheduler: SchedulerLike;
-  /** Runs a piece of work at the end of the event loop's turn, after the sockets that are ready were read. */
+  /** Runs work at the end of the event loop's turn, after ready sockets were read. */
   readonly turn: (work: () => void) => Subscription;
   /** Unix time in milliseconds, for timestamps and ids; it may jump. */
   readonly wall: () => number;
@@ -19,10 +19,10 @@ export interface Clock {
   readonly random: () => number;
 }
 
-/** rxjs' own async scheduler measures by the wall clock; this one by the process' monotonic one. */
+/** The async scheduler of rxjs uses the wall clock; this one uses the monotonic clock of the process. */
 const monotonic = new AsyncScheduler(AsyncAction, () => performance.now());
 
-/** A piece of work of this turn, until it has run or is unsubscribed. */
+/** Work of this turn, until it has run or is unsubscribed. */
 class Work extends Subscription {
   constructor(public run: (() => void) | undefined) {
     super();
@@ -46,7 +46,7 @@ const runWorks = (): void => {
       run?.();
     }
   } finally {
-    // one that throws must not take the others' turn
+    // work that throws must not keep the rest of the turn's work from running
     if (done < due.length) {
       works = [...due.slice(done), ...works];
       setImmediate(runWorks);
@@ -55,8 +55,8 @@ const runWorks = (): void => {
 };
 
 /**
- * `asapScheduler` is a microtask and runs before the turn's other sockets are read; `setImmediate` runs after them. One
- * for all that wait: an Immediate each costs 1 µs.
+ * `asapScheduler` uses a microtask, which runs before the other sockets of the turn are read; `setImmediate`
+ * runs after them. One Immediate serves all work of a turn, as one each would cost 1 µs.
  */
 const turn = (work: () => void): Subscription => {
   const slot = new Work(work);
@@ -64,7 +64,7 @@ const turn = (work: () => void): Subscription => {
   return slot;
 };
 
-/** The process' own time and chance. */
+/** Time and chance of the process. */
 export const systemClock: Clock = {
   scheduler: monotonic,
   turn,

@@ -43,9 +43,9 @@ export interface CompositionOptions {
   readonly config: Config;
   readonly hooks: Hooks;
   readonly clock: Clock;
-  /** Ends with the composition. */
+  /** Closed with the composition. */
   readonly broker: Broker;
-  /** A lent server; without one the service has its own. */
+  /** A lent server; without it the service has its own. */
   readonly lent: Server | undefined;
   readonly counts: StatsFold;
   readonly onEvent: ((event: HubEvent) => void) | undefined;
@@ -53,13 +53,13 @@ export interface CompositionOptions {
 
 /** A service that runs from the moment it is made. */
 export interface Composition {
-  /** Where it listens; null where the server is lent. */
+  /** The address of the server; null for a lent one. */
   readonly address: Promise<AddressInfo | null>;
   /** Drains, then ends. */
   readonly shutDown: () => Promise<void>;
-  /** Cuts the drain short, this one or the next: everybody is closed at once. */
+  /** Skips the drain, also one that has begun or begins later: all connections are closed at once. */
   readonly hurry: () => void;
-  /** Ends at once. Asked again, it is the same end. */
+  /** Ends at once. A second call returns the same end. */
   readonly end: () => Promise<void>;
   readonly publish: ProgramPublish;
   readonly readiness: () => Readiness;
@@ -75,11 +75,11 @@ export const composition = ({
   counts,
   onEvent,
 }: CompositionOptions): Composition => {
-  // no Subject: it costs 1 µs a message
+  // no Subject: it would cost 1 µs a message
   const events = multicastSet<HubEvent>({ slice: Number.POSITIVE_INFINITY, turn: clock.turn });
   const shutdown$ = new Subject<void>();
   const deadline$ = new Subject<void>();
-  /** Remembered: the drain may begin after it. */
+  /** Replayed: the drain may begin after it. */
   const hurry$ = new ReplaySubject<void>(1);
   const connections = new Set<Connection>();
   const backlog = new OutboxBudget(config.limits.outboxTotalBytes);
@@ -175,7 +175,7 @@ export const composition = ({
     await lastValueFrom(broker.close(), { defaultValue: undefined });
     running.unsubscribe();
     if (own === undefined) return;
-    // one that begins to listen cannot be closed yet
+    // a server that is about to listen cannot be closed yet
     await address.catch(() => undefined);
     await own.close();
   };

@@ -14,17 +14,17 @@ import { eventLog } from './telemetry/event-log.js';
 import { pretty } from './telemetry/pretty.js';
 import { VERSION } from './version.js';
 
-/** What the process is to the service. */
+/** What the service sees of the process. */
 export interface World {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Where a `.env` may be. */
+  /** The folder that may have a `.env`. */
   readonly directory: string;
   readonly nodeVersion: string;
-  /** Whether people read standard output. */
+  /** Whether standard output is a terminal. */
   readonly isTerminal: boolean;
   /** Writes a line to standard error. */
   readonly complain: (line: string) => void;
-  /** Resolves with the signal that asks for the end. */
+  /** Resolves with the signal that ends the service. */
   readonly stopped: Promise<string>;
 }
 
@@ -32,17 +32,18 @@ export interface World {
 const EX_CONFIG = 78;
 
 /**
- * V8 lets the heap grow to about twice what lives before it collects: with 10,000 idle connections that is 2 kB each of
- * garbage. A seventh more is enough, for a collection more often.
+ * V8 lets the heap grow to about twice its live size before it collects: with 10,000 idle connections that is
+ * 2 kB of garbage for each. A growth of a seventh is enough, at the cost of more frequent collections.
  */
 const HEAP_GROWTH = '--heap-growing-percent=15';
 /**
- * V8 learns while connections come that what is made here lives long, and from then on puts every message's objects
- * straight into the old generation: a collection of all of it each second, 7 ms at p99, a fifth of the throughput.
+ * While connections come, V8 learns that objects that are made here live long. From then on it allocates the
+ * objects of every message in the old generation: then it collects all of it each second, which costs 7 ms at
+ * p99 and a fifth of the throughput.
  */
 const NO_PRETENURING = '--no-allocation-site-pretenuring';
 
-/** Runs the service; resolves with the exit code of the process when it has ended. */
+/** Runs the service. Resolves with the exit code of the process when the service has ended. */
 export const daemon = async (world: World): Promise<number> => {
   for (const flag of [HEAP_GROWTH, NO_PRETENURING]) setFlagsFromString(flag);
   const env = withDotEnv(world.env, world.directory);
@@ -51,7 +52,7 @@ export const daemon = async (world: World): Promise<number> => {
     : readConfig(env.right, fileURLToPath(new URL('../config', import.meta.url)));
   const unknown = isLeft(env) ? [] : unknownVariables(env.right);
   if (isLeft(read)) {
-    // a variable that is missed may be there under another name
+    // a missing variable may be set under another name
     for (const line of unknown) world.complain(line);
     return misconfigured(read.left, world);
   }
@@ -73,9 +74,9 @@ export const daemon = async (world: World): Promise<number> => {
     config,
     onEvent: eventLog(logger, () => systemClock.scheduler.now(), brokerText(config) !== 'embedded'),
   });
-  // a signal that came while the modules were loaded is looked at before anything listens
+  // a signal that came while the modules were loaded counts before anything listens
   const early = await Promise.race([world.stopped, Promise.resolve(undefined)]);
-  // the end does not wait for a start that waits for an address
+  // the end does not wait for a start that still waits for its address
   const failure =
     early === undefined
       ? await Promise.race([started(chat, logger, config), world.stopped.then(() => undefined)])
@@ -83,7 +84,7 @@ export const daemon = async (world: World): Promise<number> => {
   return failure ?? drained(chat, logger, await world.stopped);
 };
 
-/** One line a fault on standard error; where standard output is a log, it has them too. */
+/** One line for each fault on standard error; also on standard output when that is a log. */
 const misconfigured = (faults: readonly Fault[], { complain, isTerminal }: World): number => {
   for (const fault of faults) complain(faultLine(fault));
   if (isTerminal) return EX_CONFIG;
@@ -92,7 +93,7 @@ const misconfigured = (faults: readonly Fault[], { complain, isTerminal }: World
   return EX_CONFIG;
 };
 
-/** The exit code when it cannot start. */
+/** The exit code when the service cannot start. */
 const started = async (chat: App, logger: Logger, config: Config): Promise<number | undefined> => {
   const { host, port } = config.server;
   try {
@@ -119,7 +120,7 @@ const drained = async (chat: App, logger: Logger, signal: string): Promise<numbe
   }
 };
 
-/** What to do about an address that cannot be had, by the system's code. */
+/** What to do when an address cannot be used, by the code of the system. */
 const HINTS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'another program has the port. End it, or choose another port, such as PORT=8001',
   EACCES: 'the port is not allowed to this user. Choose one from 1024 on, such as PORT=8000',
@@ -145,11 +146,12 @@ const prettyLog = (out: DestinationStream): DestinationStream => ({
 });
 
 /**
- * Standard output, written at once: asynchronously, a reader that has gone held the end up for ever, as what is left is
- * tried again until it is taken. Few lines are written, so it costs nothing. What cannot be written is dropped.
+ * Standard output, written synchronously. Asynchronously, a reader that has gone would delay the end for
+ * ever, as the rest is written again until it is taken. Few lines are written, so it costs nothing. A line
+ * that cannot be written is dropped.
  */
 const log = (): DestinationStream =>
   destination({ fd: 1, sync: true, maxLength: MAX_UNWRITTEN }).on('error', () => undefined);
 
-/** Bytes kept for a disk that is full. */
+/** Bytes that are kept while a disk is full. */
 const MAX_UNWRITTEN = 1_048_576;

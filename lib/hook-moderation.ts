@@ -1,6 +1,6 @@
 /**
- * What programs and HTTP publish passes the application's hook before anybody gets it, as what clients
- * publish does (`connection/publishing.ts`). Only chats are asked about: `notification` and `system` are the
+ * Messages of programs and HTTP pass the application's hook before any member gets them, like messages of
+ * clients (`connection/publishing.ts`). Only chats are passed to it: `notification` and `system` are the
  * server's own messages.
  */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
@@ -17,10 +17,10 @@ import {
   verdictOf,
 } from './hooks.js';
 
-/** The draft to send, undefined where the application took it away, or why it is not sent. */
+/** The draft to send; undefined when a hook dropped it. `Left`: why it is not sent. */
 export type Moderated = Either<HookFault, Draft | undefined>;
 
-/** `fields` is what the draft was made of. Emits once. */
+/** `fields`: what the draft was made of. Emits once. */
 export type Moderate = (draft: Draft, fields: DraftFields, from: Sender) => Observable<Moderated>;
 
 export interface HookModerationDeps {

@@ -1,6 +1,7 @@
 /**
- * Where an application steps in. Hooks run in the connection's stream, one message after the other; one that throws,
- * rejects or takes longer than a second harms that message alone (`unavailable` to the sender: docs/protocol.md, section 6).
+ * The hooks of an application. Hooks run in the connection's stream, one message after the other. A hook that
+ * throws, rejects or takes longer than a second affects only its message (`unavailable` to the sender:
+ * docs/protocol.md, section 6).
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import {
@@ -21,57 +22,57 @@ import type { Clock } from './clock.js';
 import type { Json } from './protocol/json.js';
 import { GLOBAL, isRoomName, type Room, ROOM_RULE } from './protocol/position.js';
 
-/** A hook answers at once, with a promise, or with a stream whose first value counts. */
+/** A hook answers at once, with a promise, or with a stream, of which the first value counts. */
 export type MaybeAsync<A> = A | PromiseLike<A> | Observable<A>;
 
-/** The request that a connection began with. */
+/** The request with which a connection began. */
 export interface Handshake {
-  /** Path and query as the client asked for them, but for the token: `token=***` stands for `token` and its value. */
+  /** Path and query of the request. `token=***` stands for `token` and its value. */
   readonly url: string;
-  /** Names in lower case, as Node gives them. Cookies and credentials are among them: do not log them. */
+  /** Names in lower case, as in Node. They contain cookies and credentials: do not log them. */
   readonly headers: Readonly<IncomingHttpHeaders>;
-  /** The client's address: the socket's, or behind `TRUSTED_PROXIES` the one that those name. */
+  /** The address of the client: the socket's, or, behind `TRUSTED_PROXIES`, the one that the proxies name. */
   readonly address: string;
 }
 
 /** A connection as applications see it. */
 export interface ConnectionInfo extends Handshake {
-  /** How it speaks, beside programs and HTTP (`Sender`). */
+  /** Distinguishes it from programs and HTTP (`Sender`). */
   readonly via: 'socket';
-  /** What `welcome` calls it: `data.connection_id`. */
+  /** The `data.connection_id` of `welcome`. */
   readonly id: string;
   /** The authenticated user, or null. */
   readonly userId: string | null;
-  /** The claims of its token, after a `refresh` those of the new one; null without a token. */
+  /** The claims of its token; after a `refresh`, of the new one; null without a token. */
   readonly claims: Claims | null;
   /**
-   * The rooms that it is in, or has asked to join: the URL's from `onConnect` on, never the global log. Once it has ended, so in `onDisconnect`,
-   * those that it was in then.
+   * The rooms that the connection is in or has asked to join: the URL's room from `onConnect` on, never the
+   * global log. In `onDisconnect`, the rooms in which it was at its end.
    */
   readonly rooms: () => readonly Room[];
-  /** Sends a `notification` to this connection alone; it stands in no log. `data` is any JSON value. */
+  /** Sends a `notification` to this connection only; no log has it. `data` is any JSON value. */
   readonly notify: (data: Json) => void;
   /**
-   * Closes it with 1000 or a code of 3000–4999, and a reason of at most 123 bytes; throws a RangeError for others. Whether
-   * the client comes back depends on the code: 1000 and 4500–4999 do not.
+   * Closes the connection with 1000 or a code of 3000–4999, and a reason of at most 123 bytes; throws a
+   * RangeError for others. The client reconnects unless the code is 1000 or 4500–4999.
    */
   readonly close: (code: number, reason: string) => void;
 }
 
-/** Whoever says a message: a connection, a program over HTTP, or the embedding program itself. */
+/** The sender of a message: a connection, a program over HTTP, or the embedding program. */
 export type Sender = ConnectionInfo | HttpSender | ProgramSender;
 
 /** `POST …/messages`. */
 export interface HttpSender {
   readonly via: 'http';
-  /** Of the request's token; null for an API key, and where no tokens are asked for. */
+  /** The user of the request's token; null for an API key, or when authentication is off. */
   readonly userId: string | null;
 }
 
 /** `publish` of the library. */
 export interface ProgramSender {
   readonly via: 'program';
-  /** The message's `from`. */
+  /** The `from` of the message. */
   readonly from: string;
 }
 
@@ -83,7 +84,7 @@ export interface Incoming {
   readonly data: Json;
 }
 
-/** What a hook lets pass: the message as it came, or changed. */
+/** The message that a hook passes on: as it came, or changed. */
 export type Outgoing = Pick<Incoming, 'room' | 'data'>;
 
 /** An answer to the sender in place of the message: an error with the code `rejected` and this text. */
@@ -92,21 +93,21 @@ export interface Rejection {
 }
 
 /**
- * Refuses a message with a text for its sender, who gets the first 1,024 characters. Half a surrogate pair
+ * Rejects a message with a text for its sender, who gets the first 1,024 characters. Half a surrogate pair
  * becomes U+FFFD.
  */
 export const reject = (text: string): Rejection => ({ rejected: text });
 
-/** Where an application has a say. Each hook is asked in the connection's order, and has a second to answer. */
+/** The hooks of an application. Each hook is called in the connection's order, and has a second to answer. */
 export interface Hooks {
-  /** A connection was made and has heard `welcome`. */
+  /** A connection was accepted and has got `welcome`. */
   readonly onConnect?: (connection: ConnectionInfo) => MaybeAsync<void>;
   /**
-   * Every chat, whether it came by socket, HTTP or program, and every presence of a client: pass it on as it is or changed, take
-   * it away with null (its sender hears that it was accepted), or answer with `reject(text)`. `from.via` says how it came. What the
-   * server says itself (`notification`, `system`) is not asked about; nor is anything that was said on another pod.
-   * An answer without a room's name or without `data` is a failed hook; so is a room that the connection has not
-   * joined.
+   * Every chat, whether it came by socket, HTTP or program, and every presence of a client: pass it on as it
+   * is or changed, take it away with null (its sender hears that it was accepted), or answer with
+   * `reject(text)`. `from.via` says how it came. What the server says itself (`notification`, `system`) is
+   * not asked about; nor is anything that was said on another pod. An answer without a room's name or without
+   * `data` is a failed hook; so is a room that the connection has not joined.
    */
   readonly onMessage?: (message: Incoming, from: Sender) => MaybeAsync<Outgoing | Rejection | null>;
   /** A connection ended; `code` is the one that the server sent, null when the peer closed or went. */
@@ -198,8 +199,8 @@ const readVerdict = (answer: Outgoing | Rejection | null): Verdict => {
 };
 
 /**
- * Throws where the answer is none, whatever the types say. Each field is read once, here: one that throws later
- * would throw into the connection's stream.
+ * Throws where the answer is none, whatever the types say. Each field is read once, here: one that throws
+ * later would throw into the connection's stream.
  */
 const verdictIn = (answer: Outgoing | Rejection | null): Verdict => {
   if (answer === null) return { _tag: 'Dropped' };

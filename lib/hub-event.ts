@@ -1,6 +1,6 @@
 /**
- * What happens in the hub, for whoever counts or logs it: metrics and stats are folds of this stream, and no counter
- * stands in the rooms. Once a batch or a refusal, never once a delivery.
+ * What happens in the hub, for whoever counts or logs it: metrics and stats are folds of this stream, and no
+ * counter stands in the rooms. Once a batch or a refusal, never once a delivery.
  */
 import type { AuthEvent } from './auth/index.js';
 import type { BrokerEvent, BrokerStatus } from './broker/index.js';
@@ -17,7 +17,10 @@ export interface Peer {
   readonly room: Room | undefined;
 }
 
-/** Who asked for something and was refused. Its texts are the client's own: they go into a log as JSON and nowhere else. */
+/**
+ * Who asked for something and was refused. Its texts are the client's own: they go into a log as JSON and
+ * nowhere else.
+ */
 export interface Requester {
   readonly address: string;
   readonly method: string;
@@ -31,8 +34,8 @@ export interface Requester {
 export type HubEvent =
   | { readonly _tag: 'Connected'; readonly peer: () => Peer }
   /**
-   * `code` is the one we sent; null when the peer closed or went. `peerCode` is what the socket ended with: the peer's code, 1005 where
-   * it gave none, 1006 where the line broke.
+   * `code` is the one we sent; null when the peer closed or went. `peerCode` is what the socket ended with:
+   * the peer's code, 1005 where it gave none, 1006 where the line broke.
    */
   | {
       readonly _tag: 'Disconnected';
@@ -48,8 +51,9 @@ export type HubEvent =
       readonly requester: () => Requester;
     }
   /**
-   * A browser's page of an origin that is neither the service's own nor in `ALLOWED_ORIGINS` asked for something: its handshake was
-   * refused, or its browser does not show it the answer. At most 128 characters of the origin.
+   * A browser's page of an origin that is neither the service's own nor in `ALLOWED_ORIGINS` asked for
+   * something: its handshake was refused, or its browser does not show it the answer. At most 128 characters
+   * of the origin.
    */
   | { readonly _tag: 'OriginRefused'; readonly origin: string }
   /** Another listener of a lent server took a connection below our base path: it is theirs. */
@@ -64,7 +68,10 @@ export type HubEvent =
     }
   | { readonly _tag: 'Received'; readonly messages: number }
   | { readonly _tag: 'Rejected'; readonly code: ErrorCode }
-  /** A batch reached every member of a room. `acceptedAt` are the messages' Unix ms, `handedAt` is when the kernel had them. */
+  /**
+   * A batch reached every member of a room. `acceptedAt` are the messages' Unix ms, `handedAt` is when the
+   * kernel had them.
+   */
   | {
       readonly _tag: 'Delivered';
       readonly messages: number;
@@ -80,7 +87,10 @@ export type HubEvent =
       readonly reason: GapReason;
       readonly members: number;
     }
-  /** Somebody with a `last_id` is live again after so many messages of the log; the result is the first gap, if any. */
+  /**
+   * Somebody with a `last_id` is live again after so many messages of the log; the result is the first gap,
+   * if any.
+   */
   | {
       readonly _tag: 'Recovered';
       readonly result: 'recovered' | GapReason;

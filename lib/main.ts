@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
- * The entry of the process: signals, then the service. The handlers come first and the rest is loaded after them, which takes
- * 200 ms: a signal that comes meanwhile is remembered and ends in order. Only this file and the default of SERVER_ID read `process`.
+ * The entry of the process: signals, then the service. The handlers come first and the rest is loaded after
+ * them, which takes 200 ms: a signal that comes meanwhile is remembered and ends in order. Only this file and
+ * the default of SERVER_ID read `process`.
  */
 import { constants } from 'node:os';
 import { type Meaning, signals } from './signals.js';

@@ -14,17 +14,17 @@ import {
 } from './protocol/publication.js';
 import type { Refusal } from './protocol/system-event.js';
 
-/** What a program says to a room. */
+/** A message of the program. */
 export interface Notice {
-  /** Null, or the empty name: everybody. It must be said: a typo must not speak to everybody. */
+  /** Null or the empty name: everyone. Required, so that a misspelled key does not publish to everyone. */
   readonly room: Room | null;
-  /** `chat`, `notification` (default), or `system` with an application's own `data.event`. */
+  /** `chat`, `notification` (the default), or `system` with a `data.event` of the application. */
   readonly type?: Exclude<MessageType, 'presence'>;
-  /** The `from` that members see; `server` by default. */
+  /** The `from` that members see; by default `server`. */
   readonly from?: string;
   /**
-   * Any JSON value. What JSON has no form for (a Map, an instance of a class without `toJSON`, a function) is a TypeError that says where
-   * it stands.
+   * Any JSON value. A value that JSON cannot represent (a Map, an instance of a class without `toJSON`, a
+   * function) is a TypeError that says where it is.
    */
   readonly data: Json;
   /**
@@ -34,10 +34,10 @@ export interface Notice {
   readonly key?: string;
 }
 
-/** What the hook `onMessage` is not asked about. */
+/** A message that the hook `onMessage` does not get. */
 export type Announcement = Notice & { readonly type?: 'notification' | 'system' };
 
-/** What became of a message. `id` is null where the hook `onMessage` took a chat away. */
+/** The result of a publish. `id` is null when the hook `onMessage` dropped a chat. */
 export type Published = Omit<Receipt, 'id'> & { readonly id: string | null };
 
 export interface NoticeDraft {
@@ -60,7 +60,7 @@ export const noticeDraft = (notice: Notice, at: number): Either<string, NoticeDr
 const MAX_KEY = 255;
 const FIELDS: ReadonlySet<string> = new Set<keyof Notice>(['room', 'type', 'from', 'data', 'key']);
 
-/** What a program did not mean, whatever the types say: a room that is undefined, a field with a typo. */
+/** What is wrong with a message, whatever the types say: an undefined room, a misspelled field. */
 const noticeFlaw = (notice: unknown): string | undefined => {
   if (!isObject(notice) || Array.isArray(notice))
     return `expected a message, such as { room: 'general', data: 'hello' }, got ${kindOf(notice)}`;

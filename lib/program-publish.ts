@@ -1,4 +1,7 @@
-/** What the embedding program publishes: draft → hook → broker. The way of sockets' messages goes through rooms; this one needs none. */
+/**
+ * What the embedding program publishes: draft → hook → broker. The way of sockets' messages goes through
+ * rooms; this one needs none.
+ */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
 import { firstValueFrom, type Observable, of, switchMap, takeUntil } from 'rxjs';
 import type { Broker, PublishError, Receipt } from './broker/index.js';
@@ -11,8 +14,8 @@ export interface Ended {
 }
 
 /**
- * Publishes a draft that was made of these fields. Undefined where the application's hook dropped it; `Left` when the service
- * ended meanwhile, too.
+ * Publishes a draft that was made of these fields. Undefined where the application's hook dropped it; `Left`
+ * when the service ended meanwhile, too.
  */
 export type ProgramPublish = (
   draft: Draft,

@@ -3,8 +3,9 @@
 export type Meaning = 'drain' | 'repeated' | 'end';
 
 /**
- * One Ctrl-C at `npm start` reaches the process twice within milliseconds: once from the terminal, once from npm. So the same
- * signal within this time of the first one counts as the first one. Whoever wants the end at once has to ask again after it.
+ * One Ctrl-C at `npm start` reaches the process twice within milliseconds: once from the terminal, once from
+ * npm. So the same signal within this time of the first one counts as the first one. Whoever wants the end at
+ * once has to ask again after it.
  */
 export const SAME_SIGNAL_MS = 500;
 

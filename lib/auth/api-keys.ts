@@ -5,8 +5,7 @@ const digestOf = (text: string): Buffer => createHash('sha256').update(text).dig
 
 /**
  * Whether a text is one of these keys. The digests of all keys are compared to the end: so the time does not
- * show
- * how much of a key was right.
+ * show how much of a key was right.
  */
 export const knownKeys = (keys: readonly string[]): ((key: string) => boolean) => {
   const digests = keys.map(digestOf);

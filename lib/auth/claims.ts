@@ -1,7 +1,6 @@
 /**
  * The claims of a token whose signature is valid (docs/protocol.md, section 2.2). A required claim must be
- * there.
- * A claim that is malformed makes the token invalid: a mistake in a token never gives a right.
+ * there. A claim that is malformed makes the token invalid: a mistake in a token never gives a right.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import * as t from 'io-ts';
@@ -58,8 +57,7 @@ const claim = <A>(expected: string, is: (value: unknown) => value is A): t.Type<
 
 /**
  * The end of the year 9999. A time in milliseconds lies beyond it; read as seconds, the token would be valid
- * for
- * 50,000 years.
+ * for 50,000 years.
  */
 const LAST_SECOND = 253_402_300_799;
 

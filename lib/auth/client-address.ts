@@ -1,14 +1,11 @@
 /**
  * The address of the client of a request. It is the address of the socket's peer. When the peer is a trusted
- * proxy,
- * it is the last address in `X-Forwarded-For` that is not a trusted proxy: the client may have written
- * everything
- * to the left of that address.
+ * proxy, it is the last address in `X-Forwarded-For` that is not a trusted proxy: the client may have written
+ * everything to the left of that address.
  *
  * ipaddr.js parses and compares addresses. The walk through the header is our own, as `@fastify/proxy-addr`
- * returns
- * a hop that is no address (`unknown`) unchanged, refuses an address with a port, and throws at a block of
- * /0.
+ * returns a hop that is no address (`unknown`) unchanged, refuses an address with a port, and throws at a
+ * block of /0.
  */
 import ipaddr from 'ipaddr.js';
 import type { IncomingMessage } from 'node:http';
@@ -43,8 +40,7 @@ const WITH_PORT = /^(?:\[([^\]]+)\]|([^:]+))(?::\d+)?$/;
 
 /**
  * The address without port and zone; an IPv4 address that is wrapped in IPv6 becomes plain IPv4. `isIP` comes
- * first,
- * as ipaddr.js accepts `10.1` and `0x7f.1` too.
+ * first, as ipaddr.js accepts `10.1` and `0x7f.1` too.
  */
 const addressIn = (text: string): Address | undefined => {
   const [, bracketed, bare] = WITH_PORT.exec(text) ?? [];

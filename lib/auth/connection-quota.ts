@@ -2,8 +2,7 @@
 
 /**
  * Counts one connection of this name and returns how to release it, which may be called twice. `undefined`:
- * the
- * limit is reached.
+ * the limit is reached.
  */
 export type ConnectionQuota = (name: string) => (() => void) | undefined;
 

@@ -1,9 +1,7 @@
 /**
  * The credentials of a request (docs/protocol.md, section 2.1): `Authorization: Bearer`, `?token=`, the
- * subprotocol
- * `bearer.TOKEN`, and `X-API-Key`. The same token in two places counts once. Two different tokens are
- * refused, as
- * either could be the one that is meant.
+ * subprotocol `bearer.TOKEN`, and `X-API-Key`. The same token in two places counts once. Two different tokens
+ * are refused, as either could be the one that is meant.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import type { IncomingMessage } from 'node:http';
@@ -17,8 +15,7 @@ type Request = Pick<IncomingMessage, 'headersDistinct' | 'url'>;
 
 /**
  * The identity behind a request. Emits once, and at once when authentication is off. For a request of Fastify
- * pass
- * `request.raw`.
+ * pass `request.raw`.
  */
 export const identityOf = (
   access: Auth,

@@ -1,7 +1,6 @@
 /**
  * Reads a text from a URL of the configuration. It follows no redirect, bounds the answer, and closes the
- * socket:
- * `fetch` would keep it open.
+ * socket: `fetch` would keep it open.
  */
 import { get as getPlain } from 'node:http';
 import { get as getTls } from 'node:https';

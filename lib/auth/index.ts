@@ -4,10 +4,8 @@
  *   request ──credentialsOf──► Credentials ──authenticate──► Identity ──mayJoin, mayPublish, admin──► yes or no
  *
  * A refusal is a value with a closed set of tags. `problemOf` gives its text over HTTP, `refusalOf` its text
- * on a
- * socket. All invalid tokens get the same text, as the reason would help an attacker. The operator reads the
- * reason
- * in the log. Neither text nor log contains a token, a key or the value of a claim.
+ * on a socket. All invalid tokens get the same text, as the reason would help an attacker. The operator reads
+ * the reason in the log. Neither text nor log contains a token, a key or the value of a claim.
  */
 import type { Either } from 'fp-ts/lib/Either.js';
 import type { Observable } from 'rxjs';

@@ -113,8 +113,7 @@ export const remoteJwks = ({ clock, ended$, read, failed, remarked }: JwksDeps):
 
 /**
  * The candidates: a token without `kid` may be signed by any key of its algorithm, and a key without `kid`
- * may have
- * signed any token.
+ * may have signed any token.
  */
 export const keysFor = (
   { alg, kid }: Pick<PublicKey, 'alg' | 'kid'>,

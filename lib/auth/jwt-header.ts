@@ -1,7 +1,6 @@
 /**
  * A token before its signature is checked: size, form and header (RFC 7515). The header selects a key by
- * `kid` and
- * one of four algorithms. Whatever else a header names (`jku`, `jwk`, `x5u`) is ignored.
+ * `kid` and one of four algorithms. Whatever else a header names (`jku`, `jwk`, `x5u`) is ignored.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import * as t from 'io-ts';
@@ -38,8 +37,7 @@ export const unverifiedJwt = (text: string): E.Either<Denial, UnverifiedJwt> => 
   // RFC 7515 §4.1.11: a critical extension must be understood, and none is supported here
   if (Object.hasOwn(header, 'crit')) return malformed('a header without crit');
   // RFC 7797 §7: no JWT has `b64: false`. A reader that knows the name would verify other bytes than a reader
-  // that
-  // does not
+  // that does not
   if (Object.hasOwn(header, 'b64')) return malformed('a header without b64');
   const alg = ALGORITHMS.find((known) => known === header.alg);
   return alg === undefined

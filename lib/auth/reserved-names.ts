@@ -1,15 +1,13 @@
 /**
  * Names that no user may have. `from` is `server` for messages of the server itself and `api` for those of
- * programs.
- * A user id that looks like one of them to a reader is refused too.
+ * programs. A user id that looks like one of them to a reader is refused too.
  */
 
 const RESERVED: ReadonlySet<string> = new Set(['server', 'api']);
 
 /**
  * Whether a name is reserved or looks reserved: by case, width, accents, invisible characters, or letters of
- * other
- * scripts.
+ * other scripts.
  */
 export const looksReserved = (name: string): boolean => RESERVED.has(skeletonOf(name));
 
@@ -26,10 +24,8 @@ const skeletonOf = (name: string): string =>
 
 /**
  * Lower case letters that look like those of the reserved names (Unicode TS 39, `confusables.txt`): Cyrillic,
- * Greek,
- * Coptic, Armenian, Cherokee, Lisu, Tifinagh, and Latin letters that NFKD leaves as they are. Written by
- * hand, as no
- * maintained package has that table.
+ * Greek, Coptic, Armenian, Cherokee, Lisu, Tifinagh, and Latin letters that NFKD leaves as they are. Written
+ * by hand, as no maintained package has that table.
  */
 const LOOKALIKES: Readonly<Record<string, string>> = {
   a: '\u0251\u03b1\u0430\u1d00\u237a\u2c81\uab7a\ua4ee',

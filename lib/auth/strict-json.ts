@@ -1,9 +1,7 @@
 /**
  * JSON of a token. RFC 8259 does not say which of two equal names in an object counts: a proxy and this
- * service
- * could read different claims. So a text with an equal name twice in an object is refused, at any depth and
- * with any
- * escapes.
+ * service could read different claims. So a text with an equal name twice in an object is refused, at any
+ * depth and with any escapes.
  */
 import * as E from 'fp-ts/lib/Either.js';
 

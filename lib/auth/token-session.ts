@@ -6,8 +6,7 @@
  *   an operator's disconnect ──────── at any time ─────────────────────────────────────────────► Revoked
  *
  * A new token replaces the one before, with its expiry. It is one hand-written Observable: as a chain of
- * operators
- * it took 6.7 kB a connection.
+ * operators it took 6.7 kB a connection.
  */
 import { Observable, type Subscriber } from 'rxjs';
 import type { ExpiryTimer, Waiter } from './expiry-timer.js';

@@ -1,9 +1,7 @@
 /**
  * The commands to all pods, as data with a closed set of tags. On `realtime:control` a command is a JSON
- * object, such as
- * `{"type":"disconnect","user":"alice"}`. Any program that may write to Redis counts as an operator. Other
- * payloads are
- * dropped.
+ * object, such as `{"type":"disconnect","user":"alice"}`. Any program that may write to Redis counts as an
+ * operator. Other payloads are dropped.
  */
 import { isUtf8 } from 'node:buffer';
 import { type Either, isLeft, isRight, left, right } from 'fp-ts/lib/Either.js';
@@ -28,12 +26,9 @@ export interface Disconnect {
 
 /**
  * A pod's report on clients of `room` that resumed with one id (`catch-ups.ts`). They may hold ids of the
- * epoch `tag` (0:
- * of any epoch) from offset `from` to `until` (null: they are still catching up), and yet have the global log
- * only up
- * to `since`, in Unix ms. For what the global log had trimmed they were sent a `gap` before they got such an
- * id, except
- * for messages from `untold` on.
+ * epoch `tag` (0: of any epoch) from offset `from` to `until` (null: they are still catching up), and yet
+ * have the global log only up to `since`, in Unix ms. For what the global log had trimmed they were sent a
+ * `gap` before they got such an id, except for messages from `untold` on.
  */
 export interface CatchUp {
   readonly _tag: 'CatchUp';

@@ -1,18 +1,14 @@
 /**
  * Where in a room messages reached this pod's members only. No log has them, so a client that resumes from
- * before them
- * is sent `gap`. Only the last one of each room is kept, as it has the highest position. The number of rooms
- * is bounded:
- * for all rooms that were forgotten, one common time is kept, and a client that resumes from before it is
- * sent `gap`,
- * whether its room had such messages or not.
+ * before them is sent `gap`. Only the last one of each room is kept, as it has the highest position. The
+ * number of rooms is bounded: for all rooms that were forgotten, one common time is kept, and a client that
+ * resumes from before it is sent `gap`, whether its room had such messages or not.
  *
  *   an id of the same epoch: before the position, or at it ─▶ missed, except for the last message's own id
  *   any other id, or a time: not later than the message ────▶ missed
  *
  * An id at the position itself does not show whether it was sent before the message or after it. A needless
- * `gap` costs
- * the client one look at the history; a missing one costs it a message.
+ * `gap` costs the client one look at the history; a missing one costs it a message.
  */
 import { BoundedMap } from '../bounded-map.js';
 import type { GapReason } from '../protocol/system-event.js';
@@ -78,8 +74,7 @@ const isMissed = (last: Last, resume: Resume): boolean => {
 
 /**
  * Compares times: positions of two epochs cannot be compared. The clock of Redis is known to the accuracy of
- * a probe's
- * round trip.
+ * a probe's round trip.
  */
 const isBefore = ({ at }: Missed, resume: Resume): boolean =>
   (resume._tag === 'After' ? resume.id.ms : untoldOf(resume)) <= at + LAG_MS;

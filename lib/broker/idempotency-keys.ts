@@ -1,7 +1,8 @@
 /**
- * Idempotency keys that this pod has seen, for 5 minutes (docs/protocol.md, section 14) and at most 100,000 of them (about
- * 25 MB). When there are more, one of the owners with the most keys loses its oldest: no user can push out the keys of others.
- * When no owner has many keys, the oldest of all goes: that is a flood of many who cannot be told apart.
+ * Idempotency keys that this pod has seen, for 5 minutes (docs/protocol.md, section 14) and at most 100,000
+ * of them (about 25 MB). When there are more, one of the owners with the most keys loses its oldest: no user
+ * can push out the keys of others. When no owner has many keys, the oldest of all goes: that is a flood of
+ * many who cannot be told apart.
  */
 import type { Clock } from '../clock.js';
 import {
@@ -48,10 +49,8 @@ interface Owner {
 
 /**
  * A linked queue. A map finds its first entry only after the holes of all deleted ones, which took 37 µs a
- * key, and at
- * times 11 ms. Levels are powers of two: an owner seldom changes its level, and the owner with the most keys
- * is known to
- * a factor of two.
+ * key, and at times 11 ms. Levels are powers of two: an owner seldom changes its level, and the owner with
+ * the most keys is known to a factor of two.
  */
 export const idempotencyKeys = ({ scheduler }: Clock): IdempotencyKeys => {
   const seen = new Map<string, Entry>();

@@ -1,10 +1,8 @@
 /**
  * A broker carries the messages of a room between pods, gives each message its position in the room's one
- * order, and
- * hands them back: a message is delivered when the broker returns it, on the sender's pod too. Every
- * implementation
- * passes the contract suite in `spec/broker/contract.ts`. Streams and answers never error: a failure is a
- * value.
+ * order, and hands them back: a message is delivered when the broker returns it, on the sender's pod too.
+ * Every implementation passes the contract suite in `spec/broker/contract.ts`. Streams and answers never
+ * error: a failure is a value.
  */
 import type { Either } from 'fp-ts/lib/Either.js';
 import type { Observable } from 'rxjs';
@@ -18,19 +16,15 @@ import type { CatchUpsLost, ControlCommand } from './control-command.js';
 
 /**
  * The events of a room's channel, in order. `Opened` comes first: from then on every message arrives. Its
- * `top` is the
- * log's position; with `scope: 'pod'` only members of this pod are reached for now. `Gap`: messages may have
- * been
- * missed, and the channel goes on from `top`. `Counted`: how many connections the other pods have in the
- * room, when that
- * has changed. `Failed` is the last event: the room cannot be opened.
+ * `top` is the log's position; with `scope: 'pod'` only members of this pod are reached for now. `Gap`:
+ * messages may have been missed, and the channel goes on from `top`. `Counted`: how many connections the
+ * other pods have in the room, when that has changed. `Failed` is the last event: the room cannot be opened.
  */
 export type ChannelEvent =
   | { readonly _tag: 'Opened'; readonly top: LogPosition; readonly scope: Scope }
   /**
    * A message. `offset` is its offset in the log; undefined: the message is outside the log. `top` is the
-   * channel's
-   * position after the message. A message outside the log does not change it.
+   * channel's position after the message. A message outside the log does not change it.
    */
   | {
       readonly _tag: 'Published';
@@ -58,8 +52,7 @@ export type Scope = 'cluster' | 'pod';
 
 /**
  * A message was accepted. `id`: the id that members see. `duplicate`: its key was used before, and `id` is
- * the id of the
- * first message.
+ * the id of the first message.
  */
 export interface Receipt {
   readonly id: string;
@@ -69,8 +62,7 @@ export interface Receipt {
 
 /**
  * Why a message was not accepted. `KeyReused`: its idempotency key was used for other data. `Unavailable`:
- * neither the
- * broker nor this pod could take it.
+ * neither the broker nor this pod could take it.
  */
 export type PublishError =
   | { readonly _tag: 'KeyReused' }
@@ -101,8 +93,7 @@ export type BrokerEvent =
 
 /**
  * Carries messages between pods. An implementation of your own should pass the suite in
- * `spec/broker/contract.ts` of
- * the source.
+ * `spec/broker/contract.ts` of the source.
  */
 export interface Broker {
   /** `local` or `redis`: its name in `stats`. */
@@ -119,8 +110,7 @@ export interface Broker {
   readonly remembered?: () => Readonly<Record<string, number>>;
   /**
    * The clock that gives messages their time, in Unix ms; undefined while the broker does not know it. No
-   * message has a
-   * later time.
+   * message has a later time.
    */
   readonly clockMs: () => number | undefined;
   /** The bytes of the logs in this process; absent when the logs are elsewhere. */
@@ -129,46 +119,39 @@ export interface Broker {
   readonly waiting?: () => number;
   /**
    * The channel of a room, while it is subscribed: subscribing sends SUBSCRIBE, unsubscribing UNSUBSCRIBE. A
-   * room has one
-   * subscriber at a time. A new one may come before the old one has gone.
+   * room has one subscriber at a time. A new one may come before the old one has gone.
    */
   channel(room: Room): Observable<ChannelEvent>;
   /**
    * Gives a message its position and sends it to all members. Emits once and completes. Publishes of a room
-   * are answered
-   * in the order of the calls, and their messages arrive in that order.
+   * are answered in the order of the calls, and their messages arrive in that order.
    */
   publish(draft: Draft): Observable<Either<PublishError, Receipt>>;
   /**
    * `publish` for a broker that can answer at once: it saves the 5 µs of an Observable. Undefined when it
-   * cannot answer at
-   * once; then nothing was done.
+   * cannot answer at once; then nothing was done.
    */
   readonly publishNow?: (draft: Draft) => Either<PublishError, Receipt> | undefined;
   /**
    * What a client that resumes from there has missed and no log has: messages that reached this pod only, or
-   * of an earlier
-   * epoch. Undefined: nothing. Absent when the broker has no such messages.
+   * of an earlier epoch. Undefined: nothing. Absent when the broker has no such messages.
    */
   readonly missedHere?: (room: Room, resume: Resume) => Missed | undefined;
   /**
    * Writes how many connections this pod has in a room, and reads how many the other pods have. Emits once
-   * and completes;
-   * the last known number when Redis does not answer.
+   * and completes; the last known number when Redis does not answer.
    */
   members(room: Room, own: number): Observable<number>;
   /**
    * How many connections the other pods have in a room; only reads. Emits once and completes. Undefined when
-   * Redis does
-   * not answer and the number is not known.
+   * Redis does not answer and the number is not known.
    */
   membersElsewhere(room: Room): Observable<number | undefined>;
   /** What operators say to all pods, on whichever it was said, this one's own words included. */
   readonly control$: Observable<ControlCommand | CatchUpsLost>;
   /**
    * Sends a command to every pod. This pod gets it at once in any case. Emits once and completes; `Left` says
-   * why the
-   * command could not be sent to the other pods.
+   * why the command could not be sent to the other pods.
    */
   sendControl(command: ControlCommand): Observable<Either<string, void>>;
   /** Ends everything of the broker. Completes when the other pods know that this pod has gone. */

@@ -1,9 +1,7 @@
 /**
  * The local broker: one pod is complete by itself. Positions, logs and idempotency keys are in memory, each
- * with a
- * bound. A position is kept for `positionTtlMs` (24 h), or until too many other rooms were used after it. A
- * log is kept
- * no longer than its position.
+ * with a bound. A position is kept for `positionTtlMs` (24 h), or until too many other rooms were used after
+ * it. A log is kept no longer than its position.
  */
 import { type Either, left, right } from 'fp-ts/lib/Either.js';
 import { defer, EMPTY, NEVER, Observable, of, Subject, type Subscriber } from 'rxjs';
@@ -54,8 +52,7 @@ interface LocalRoom {
 const MAX_POSITIONS = 100_000;
 /**
  * How many of these are of rooms without a message, and for how long: else a client that joins many rooms
- * would push out
- * the positions of used ones.
+ * would push out the positions of used ones.
  */
 const MAX_EMPTY = 10_000;
 const EMPTY_TTL_MS = 600_000;

@@ -3,9 +3,9 @@
  *
  *   layers ──convict──► raw values ──formats──► values that could be read ──relations──► Config, or every fault
  *
- * convict merges the layers and names the variables, and nothing else. Its own formats would coerce a value by the type of its
- * default, and its `validate` puts all faults into one text, secrets too. So convict is given one format that leaves values as
- * they are; `Setting.read` judges them.
+ * convict merges the layers and names the variables, and nothing else. Its own formats would coerce a value
+ * by the type of its default, and its `validate` puts all faults into one text, secrets too. So convict is
+ * given one format that leaves values as they are; `Setting.read` judges them.
  */
 import convict from 'convict';
 import * as E from 'fp-ts/lib/Either.js';
@@ -20,7 +20,9 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 convict.addFormat({ name: AS_IT_IS, coerce: (raw: unknown) => raw, validate: () => undefined });
 
-/** `early` are faults that were found when the layers were read. An empty variable is as if it were not set. */
+/**
+ * `early` are faults that were found when the layers were read. An empty variable is as if it were not set.
+ */
 export const check = (
   layers: readonly Known[],
   env: Environment,
@@ -99,7 +101,10 @@ const frozen = <A>(value: A): A => {
 
 // faults
 
-/** Names the file's path where the value came from a file, else the variable. The value is masked where it may be secret. */
+/**
+ * Names the file's path where the value came from a file, else the variable. The value is masked where it may
+ * be secret.
+ */
 const faultOf = (
   { group, key, expected }: Misfit,
   raw: Values,

@@ -1,6 +1,7 @@
 /**
- * Which secrets and API keys are too weak. What can be found out, or is known to everybody, is refused. What only
- * looks weak is warned of, as no rule tells a random text for certain. No text of a secret is in an answer.
+ * Which secrets and API keys are too weak. What can be found out, or is known to everybody, is refused. What
+ * only looks weak is warned of, as no rule tells a random text for certain. No text of a secret is in an
+ * answer.
  */
 import type { Config } from './schema.js';
 

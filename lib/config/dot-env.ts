@@ -1,4 +1,7 @@
-/** `.env` in the folder that the service is started in: weaker than the environment, as with `node --env-file`. */
+/**
+ * `.env` in the folder in which the service starts. The environment takes precedence, as with `node
+ * --env-file`.
+ */
 import * as E from 'fp-ts/lib/Either.js';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,14 +22,14 @@ export const withDotEnv = (
   }
 };
 
-/** An empty variable is as if it were not set, for the file too. */
+/** An empty variable counts as not set, in the file too. */
 const set = (env: Environment): Environment =>
   Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
 
-/** Windows' editors put it in front. */
+/** Windows editors write it at the start of a file. */
 const BOM = /^\uFEFF/;
 
-/** None there, a folder of that name, or none of our business under node's permission model. */
+/** No such file, a folder of that name, or no access under Node's permission model. */
 const NO_FILE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'ERR_ACCESS_DENIED']);
 
 const UNREADABLE: Fault = {

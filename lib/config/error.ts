@@ -1,8 +1,6 @@
-/**
- * What is wrong with a configuration, in a form that may stand in a log: one line, no secret.
- */
+/** The faults of a configuration, in a form for the log: one line, no secret. */
 
-/** One thing that is wrong: `key` is the variable, or the path in a file when the value came from there. */
+/** One fault. `key` is the variable, or the path in a file when the value came from a file. */
 export interface Fault {
   readonly key: string;
   /** On one line; secrets masked. */
@@ -10,11 +8,11 @@ export interface Fault {
   readonly expected: string;
 }
 
-/** A fault as one line of a log. */
+/** A fault as one line of the log. */
 export const faultLine = ({ key, value, expected }: Fault): string =>
   `${key}=${value}: expected ${expected}`;
 
-/** What `configOrThrow` throws: its text has a line for each fault, and shows no secret. */
+/** The error of `configOrThrow`. Its text has a line for each fault and contains no secret. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 
@@ -23,7 +21,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** What stands where nothing is known: a secret under a mistyped key, perhaps, so its kind is all that is shown. */
+/** A value under an unknown key. It may be a secret under a misspelled key, so only its kind is shown. */
 export const wrongValue = (key: string, value: unknown, expected: string): Fault => ({
   key: printable(key),
   value: value === null ? 'null' : Array.isArray(value) ? '(an array)' : `(${typeof value})`,
@@ -33,7 +31,7 @@ export const wrongValue = (key: string, value: unknown, expected: string): Fault
 export const MASK = '***';
 const SHOWN = 120;
 
-/** The value on one line, without what stands before an `@` or behind a `?`: passwords do, in any URL. */
+/** The value on one line, without the parts before `@` and after `?`: in a URL, passwords are there. */
 export const shown = (value: unknown): string => {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   return printable(
@@ -43,7 +41,10 @@ export const shown = (value: unknown): string => {
   );
 };
 
-/** Of a Redis URL whose `@` was forgotten, what stands where only a port may: `redis://:password`. */
+/**
+ * Hides the password of a Redis URL without `@`: what stands where only a port may be, as in
+ * `redis://:password`.
+ */
 const withoutPassword = (text: string): string =>
   text.includes('@')
     ? text

@@ -1,7 +1,7 @@
 /**
- * What a configuration value may look like. convict's own formats let too much through (`12abc` is 12, an empty number
- * is NaN, `PRESENCE_EVENTS=off` is true), so each of these reads one form and refuses the rest. A format takes text, as
- * the environment has it, or the JSON value of a file; `Left` says what is expected.
+ * The formats of configuration values. convict's own formats accept too much (`12abc` is 12, an empty number
+ * is NaN, `PRESENCE_EVENTS=off` is true). So each format here reads one form and refuses all others. A format
+ * takes text, as in the environment, or the JSON value of a file. `Left` says what is expected.
  */
 import { isIP } from 'node:net';
 import * as E from 'fp-ts/lib/Either.js';
@@ -33,7 +33,7 @@ export const whole =
 const MAX_WORKERS = 1_024;
 const workerCount = whole(1, MAX_WORKERS);
 
-/** How many, or as many as there are cores. */
+/** A number, or `auto` for the number of cores. */
 export const workers: Format<number | 'auto'> = (raw) =>
   raw === 'auto'
     ? E.right(raw)
@@ -45,7 +45,7 @@ const MANY = 1_000_000_000;
 export const count = (min: number): Format<number> => whole(min, MANY);
 export const bytes = whole(1, Number.MAX_SAFE_INTEGER);
 
-/** A longer timer fires at once in Node. */
+/** Node runs a longer timer at once. */
 const LONGEST_TIMER = 2_147_483_647;
 
 /** Milliseconds, without a unit. */
@@ -69,7 +69,7 @@ export const matching =
   (raw) =>
     typeof raw === 'string' && pattern.test(raw) ? E.right(raw) : E.left(expected);
 
-/** The empty text, which stands for "not set", or the format. */
+/** The empty text, which means "not set", or the format. */
 export const optional =
   (format: Format<string>): Format<string> =>
   (raw) =>
@@ -77,17 +77,19 @@ export const optional =
       ? E.right('')
       : E.mapLeft((expected: string) => `nothing, or ${expected}`)(format(raw));
 
-/** Public keys stay text: a configuration holds plain values. */
+/** Public keys stay text: a configuration has plain values. */
 export const publicKeys: Format<string> = (raw) =>
   E.Chain.chain(text(raw), (written) => E.map(() => written)(publicKeysOf(written)));
 
-/** A secret, and no key by mistake: everybody may have a public one, and could make tokens then. */
+/**
+ * A secret. A public key in its place is refused: everyone who has the public key could sign tokens with it.
+ */
 export const sharedSecret: Format<string> = (raw) =>
   typeof raw === 'string' && !raw.includes('-----BEGIN ')
     ? E.right(raw)
     : E.left('a text that is no PEM: a public key belongs into JWT_PUBLIC_KEY');
 
-/** Comma separated text or a JSON array; an entry that is empty is a slip and refused. */
+/** Comma separated text or a JSON array. An empty entry is a mistake and refused. */
 export const list =
   <A>(entry: Format<A>, expected: string): Format<readonly A[]> =>
   (raw) => {
@@ -104,7 +106,7 @@ export const list =
       : E.right(values.flatMap((value) => (E.isRight(value) ? [value.right] : [])));
   };
 
-/** A setting that this version cannot fulfil: any other value than `only` would promise what nobody does. */
+/** A setting that this version does not support: only the value `only` is allowed. */
 export const unavailable =
   <A>(format: Format<A>, isUnset: (value: A) => boolean, why: string): Format<A> =>
   (raw) => {
@@ -116,7 +118,7 @@ export const unavailable =
 export const host: Format<string> = (raw) =>
   typeof raw === 'string' && isHost(raw) ? E.right(raw) : E.left('a host name or an IP address');
 
-/** `host:port`, IPv6 in brackets; a program may give an object, without brackets. */
+/** `host:port`, IPv6 in brackets. A program may give an object, with IPv6 without brackets. */
 export const endpoint: Format<Endpoint> = (raw) => {
   const value =
     typeof raw === 'object' && raw !== null && 'host' in raw && 'port' in raw
@@ -130,7 +132,7 @@ export const endpoint: Format<Endpoint> = (raw) => {
 const parse = (raw: unknown): URL | undefined =>
   typeof raw === 'string' && URL.canParse(raw) && !/\s/.test(raw) ? new URL(raw) : undefined;
 
-/** A URL of one of these schemes, which are written with their colon. */
+/** A URL with one of these schemes; each scheme ends with its colon. */
 export const url =
   (...schemes: readonly string[]): Format<string> =>
   (raw) => {
@@ -143,7 +145,7 @@ export const url =
       : E.left(`a URL beginning with ${schemes.map((scheme) => `${scheme}//`).join(' or ')}`);
   };
 
-/** One Redis or, for a Cluster, several, as one comma separated text: each with its scheme in front. */
+/** One Redis or, for a Cluster, several, as one comma separated text; each with its scheme. */
 export const redisUrls: Format<string> = (raw) =>
   E.Chain.chain(text(raw), (url) =>
     url === ''
@@ -157,22 +159,25 @@ export const redisUrls: Format<string> = (raw) =>
         ),
   );
 
-/** Sentinels have their addresses alone: who one is to the master stands in `REDIS_URL`. */
+/** Addresses of Sentinels only: user and password of the master are in `REDIS_URL`. */
 export const sentinels: Format<readonly Endpoint[]> = list(
   endpoint,
   `host:port of each Sentinel, without redis://, user or password; ${BRACKETS}`,
 );
 
-/** What may stand before every channel and key: no braces (they choose a Cluster's slot), no pattern, no blank. */
+/** The prefix of every channel and key: no braces (they choose a Cluster's slot), no pattern, no blank. */
 const PREFIX = /^[A-Za-z0-9_.:-]{1,64}$/;
 
-/** `realtime:` in it could make one service's room another's channel. */
+/** With `realtime:` in it, a room of one service could be a channel of another. */
 export const redisPrefix: Format<string> = (raw) =>
   typeof raw === 'string' && PREFIX.test(raw) && !raw.includes('realtime:')
     ? E.right(raw)
     : E.left('1 to 64 characters of A-Z a-z 0-9 _ . : -, without "realtime:" in it');
 
-/** Compared with what browsers send (`lib/protocol/origin.ts`), so it must be written as they do, or be a pattern of such. */
+/**
+ * Compared with what browsers send (`lib/protocol/origin.ts`), so it must be in that form, or be a pattern of
+ * it.
+ */
 const origin: Format<string> = (raw) =>
   typeof raw === 'string' && (isOrigin(raw) || isOriginPattern(raw))
     ? E.right(raw)
@@ -188,7 +193,7 @@ export const origins: Format<readonly string[]> = (raw) => {
   return E.mapLeft(() => `${ORIGINS_RULE}${hintOf(raw)}`)(list(origin, '')(raw));
 };
 
-/** How to write the first entry that is nearly an origin. User and password are not repeated. */
+/** The right form of the first entry that is almost an origin. User and password are not repeated. */
 const hintOf = (raw: unknown): string => {
   const entries: readonly unknown[] =
     typeof raw === 'string' ? raw.split(',').map((part) => part.trim()) : [raw].flat();

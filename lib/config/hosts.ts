@@ -11,13 +11,15 @@ export interface Endpoint {
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,252}$/;
 
 /**
- * A name or an address, without brackets. What ends in a number is an address or nothing (WHATWG URL §3.5): nobody
- * could look up the name `256.1.1.1`.
+ * A name or an address, without brackets. What ends in a number is an address or nothing (WHATWG URL §3.5):
+ * nobody could look up the name `256.1.1.1`.
  */
 export const isHost = (text: string): boolean =>
   isIP(text) !== 0 || (NAME.test(text) && !/(?:^|\.)\d+\.?$/.test(text));
 
-/** The host of a text that has a port behind it: IPv6 stands in brackets there. Undefined for what is none. */
+/**
+ * The host of a text that has a port behind it: IPv6 stands in brackets there. Undefined for what is none.
+ */
 export const hostBeforePort = (text: string): string | undefined => {
   const [, inner] = /^\[(.*)\]$/.exec(text) ?? [];
   if (inner !== undefined) return isIPv6(inner) ? inner : undefined;

@@ -1,7 +1,7 @@
 /**
- * The configuration. Read once, before anything else runs, into a frozen plain object. Layers, the later the stronger: the schema
- * (`schema.ts`), `default.json`, `{NODE_ENV}.json`, the environment. Every fault is found in one go, so that a pod is configured in
- * one try. No secret stands in a fault.
+ * The configuration. Read once, before anything else runs, into a frozen plain object. Layers, the later the
+ * stronger: the schema (`schema.ts`), `default.json`, `{NODE_ENV}.json`, the environment. Every fault is
+ * found in one go, so that a pod is configured in one try. No secret stands in a fault.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import { check, type Environment } from './check.js';
@@ -36,9 +36,9 @@ export const readConfig = (
 };
 
 /**
- * The configuration of a program that embeds the library: the defaults with `overrides` above them, checked as the service checks
- * its own. `Left` lists every fault. The environment is not read unless it is given (`process.env`): its variables are above
- * `overrides` then.
+ * The configuration of a program that embeds the library: the defaults with `overrides` above them, checked
+ * as the service checks its own. `Left` lists every fault. The environment is not read unless it is given
+ * (`process.env`): its variables are above `overrides` then.
  */
 export const configOf = (
   overrides: DeepPartial<Config> = {},
@@ -47,7 +47,8 @@ export const configOf = (
   isEnvironment(env) ? check([knownGroups(overrides)], env, []) : E.left([noEnvironment(env)]);
 
 /**
- * The same, for programs that end when something is wrong: throws a `ConfigError` whose text lists every fault, a line each.
+ * The same, for programs that end when something is wrong: throws a `ConfigError` whose text lists every
+ * fault, a line each.
  *
  *   const config = configOrThrow({ limits: { maxRoomsPerConnection: 10 } }, process.env);
  */

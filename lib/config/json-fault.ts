@@ -1,6 +1,6 @@
 /**
- * Where a text stops being JSON. What the parser of Node says differs from version to version, has no place in it for short
- * texts, and quotes the text, secrets and all.
+ * Where a text stops being JSON. The message of Node's parser differs between versions, has no position for
+ * short texts, and quotes the text with its secrets.
  */
 
 const BLANK = /[\t\n\r ]*/y;
@@ -8,7 +8,7 @@ const SCALAR =
   /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
 const KEY = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*"/y;
 
-/** Reads as far as it is JSON: where it stopped, and whether that was well. */
+/** How far a text is JSON: where the parser stopped, and whether that was the end. */
 interface Read {
   readonly at: number;
   readonly isGood: boolean;
@@ -49,7 +49,7 @@ const members = (text: string, from: number, closing: string): Read => {
   }
 };
 
-/** The line and column, from 1, at which a text that is no JSON stops being some. */
+/** The line and column, from 1, at which a text stops being JSON. */
 export const jsonFault = (text: string): { readonly line: number; readonly column: number } => {
   const read = value(text, 0);
   const before = text.slice(0, read.isGood ? blank(text, read.at) : read.at).split('\n');

@@ -1,6 +1,6 @@
 /**
- * Addresses and blocks of them, IPv4 and IPv6, as `TRUSTED_PROXIES` names them. Both kinds are compared in one form: IPv4 is
- * `::ffff:0:0/96` of IPv6, so `::ffff:10.0.0.0/104` and `10.0.0.0/8` are the same block.
+ * Addresses and blocks of them, IPv4 and IPv6, as `TRUSTED_PROXIES` names them. Both kinds are compared in
+ * one form: IPv4 is `::ffff:0:0/96` of IPv6, so `::ffff:10.0.0.0/104` and `10.0.0.0/8` are the same block.
  */
 import ipaddr from 'ipaddr.js';
 
@@ -37,8 +37,8 @@ const MIN_IPV6_BITS = 16;
 const PRIVATE_BITS: Readonly<Record<string, number>> = { uniqueLocal: 7, linkLocal: 10 };
 
 /**
- * Whether a block holds strangers whoever runs it: IPv4 wider than /8, however it is written (`::/0` and `::ffff:0:0/96` hold all
- * of IPv4), and IPv6 wider than /16 that is not private.
+ * Whether a block holds strangers whoever runs it: IPv4 wider than /8, however it is written (`::/0` and
+ * `::ffff:0:0/96` hold all of IPv4), and IPv6 wider than /16 that is not private.
  */
 export const isTooWide = (network: string): boolean => {
   const [start, bits] = blockOf(network);

@@ -1,6 +1,6 @@
 /**
- * Public keys as operators write them: PEM (a key or a certificate, several one behind the other), a JWK, a JWKS. Each
- * signs in one way, which follows from the key and never from a token.
+ * Public keys in the forms that operators use: PEM (a key or a certificate, one or several), a JWK, a JWKS.
+ * Each key has one algorithm, which follows from the key and never from a token.
  */
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import * as E from 'fp-ts/lib/Either.js';
@@ -9,7 +9,7 @@ import * as t from 'io-ts';
 
 export interface PublicKey {
   readonly alg: 'RS256' | 'ES256' | 'EdDSA';
-  /** Its name, where it has one. */
+  /** The name of the key, if it has one. */
   readonly kid: string | undefined;
   readonly key: KeyObject;
 }
@@ -17,8 +17,8 @@ export interface PublicKey {
 /** Why a key is not used. */
 export interface Unusable {
   /**
-   * `Foreign`: of another kind or for another purpose, as may stand in any JWKS. `Unsafe`: whoever sees it can make
-   * tokens, as it is a private key, or a public one for which others than its owner can sign.
+   * `Foreign`: of another kind or for another purpose, as any JWKS may have. `Unsafe`: whoever can read it
+   * could sign tokens, as it is a private key, or a public key whose signatures can be forged.
    */
   readonly _tag: 'Foreign' | 'Unsafe';
   readonly kid: string | undefined;
@@ -37,7 +37,7 @@ const foreign = (kid: string | undefined): E.Either<Unusable, never> =>
 const unsafe = (kid: string | undefined, expected: string): E.Either<Unusable, never> =>
   E.left({ _tag: 'Unsafe', kid, expected });
 
-/** All of them, or what is wrong with one. */
+/** All keys, or what is wrong with one of them. */
 export const publicKeysOf = (text: string): E.Either<string, readonly PublicKey[]> => {
   const written = text.replaceAll('\\n', '\n').trim();
   const read = written.startsWith('{') ? jwksOf(written) : pemsOf(written);
@@ -48,11 +48,13 @@ export const publicKeysOf = (text: string): E.Either<string, readonly PublicKey[
 
 export interface Published {
   readonly keys: readonly PublicKey[];
-  /** What its owner should know of the others, on one line; undefined where all is well. */
+  /**
+   * What the operator should know about keys that are not used, on one line; undefined when there are none.
+   */
   readonly remark: string | undefined;
 }
 
-/** A JWKS as a server publishes it: keys that cannot be used may stand there too (RFC 7517 §5). `Left`: it is none. */
+/** A JWKS of a server. It may also have keys that cannot be used (RFC 7517 §5). `Left`: it is no JWKS. */
 export const publishedKeysOf = (text: string): E.Either<string, Published> => {
   const parsed = parse(text);
   if (!Jwks.is(parsed)) return E.left('a JWKS: an object with a list "keys"');
@@ -63,7 +65,7 @@ export const publishedKeysOf = (text: string): E.Either<string, Published> => {
   return E.right({ keys: right, remark });
 };
 
-/** A JWKS may be long: a log line is not. */
+/** A JWKS may be long; a log line must not be. */
 const NAMED = 3;
 const MAX_KID = 64;
 
@@ -111,7 +113,7 @@ const jwkOf = (jwk: unknown): Read => {
     : read;
 };
 
-/** RFC 9864 has another name for the one that everybody uses. */
+/** RFC 9864 has another name for the algorithm that is commonly called EdDSA. */
 const namesOf = ({ alg }: PublicKey): readonly string[] =>
   alg === 'EdDSA' ? [alg, 'Ed25519'] : [alg];
 
@@ -119,7 +121,8 @@ const keyOf = (make: () => KeyObject, kid: string | undefined): Read => {
   const key = E.tryCatch(
     () => {
       const made = make();
-      // OpenSSL reads a point late, and node 20 aborts when it asks for details of one that cannot be read: this throws
+      // OpenSSL reads a point late, and Node 20 aborts when it is asked for details of an invalid one: this
+      // call throws
       made.export({ type: 'spki', format: 'der' });
       return made;
     },
@@ -132,7 +135,7 @@ const keyOf = (make: () => KeyObject, kid: string | undefined): Read => {
   return fault === undefined ? E.right({ alg, kid, key: key.right }) : unsafe(kid, fault);
 };
 
-/** P-256 by its name in OpenSSL. */
+/** The name of P-256 in OpenSSL. */
 const P256 = 'prime256v1';
 
 const algorithmOf = ({
@@ -145,13 +148,15 @@ const algorithmOf = ({
 };
 
 const MIN_MODULUS = 2_048;
-/** OpenSSL verifies with none that is longer. */
+/** OpenSSL verifies with no longer modulus. */
 const MAX_MODULUS = 16_384;
-/** NIST SP 800-56B §6.2. With a small one, or an even one, signatures can be made up from the public key alone. */
+/**
+ * NIST SP 800-56B §6.2. With a small or an even exponent, signatures can be forged from the public key alone.
+ */
 const MIN_EXPONENT = 65_537n;
 const MAX_EXPONENT = 2n ** 256n;
 
-/** What is expected of a key for which anybody could sign, or of one that can be broken. */
+/** What is expected in place of a key that is broken, or whose signatures can be forged. */
 const faultOf = (key: KeyObject): string | undefined => {
   if (key.asymmetricKeyType === 'ed25519')
     return SMALL_ORDER.has(ed25519PointOf(key))
@@ -176,7 +181,10 @@ const ed25519PointOf = (key: KeyObject): string => {
   );
 };
 
-/** The points whose order divides 8, and the other way to write two of them: some 8 tries make up a signature for one. */
+/**
+ * The points whose order divides 8, and the other encodings of two of them: about 8 tries forge a signature
+ * for one.
+ */
 const SMALL_ORDER: ReadonlySet<string> = new Set([
   '00'.repeat(32),
   `01${'00'.repeat(31)}`,

@@ -1,13 +1,14 @@
 /**
- * `REDIS_URL`: read by one grammar, at start and again by whoever connects. A URL parser takes more than can be used
- * (a query, a fragment, IPv6 without brackets, a percent sign that is not encoded), and says so too late.
+ * `REDIS_URL`, read by one grammar, at the start and again when a connection is made. A URL parser accepts
+ * more than can be used (a query, a fragment, IPv6 without brackets, a percent sign that is not encoded), and
+ * the failure would come too late.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import { BRACKETS, type Endpoint, hostBeforePort, looksLikeBareIPv6, portOf } from './hosts.js';
 
 export interface RedisAddress extends Endpoint {
   readonly tls: boolean;
-  /** Empty: the user that Redis calls default. */
+  /** Empty: Redis's user `default`. */
   readonly username: string;
   readonly password: string;
   readonly database: number;
@@ -52,7 +53,7 @@ const decoded = (text: string): string | undefined => {
   }
 };
 
-/** What is wrong with a text of another shape, as far as it shows. */
+/** What is wrong with a text of another form, as far as can be seen. */
 const hintOf = (text: string): string => {
   const rest = text.replace(/^rediss?:\/\//i, '');
   if (rest.includes('@')) return `${FORM}, ${NO_QUERY}; ${ENCODING}`;
@@ -61,13 +62,13 @@ const hintOf = (text: string): string => {
   return rest.includes('/') && !rest.includes('://') ? `${FORM}; ${DATABASE}` : FORM;
 };
 
-/** One address, or several with commas between, for a Cluster. All are of one user. */
+/** One address, or several with commas between, for a Cluster. All have the same user. */
 export const readRedisUrl = (
   text: string,
 ): E.Either<string, readonly [RedisAddress, ...RedisAddress[]]> => {
   const parts = text.split(',').map((part) => readOne(part.trim()));
   const wrong = parts.find(E.isLeft);
-  // a comma in a password cuts it in two: the whole text shows that
+  // a comma in a password splits it: only the whole text shows that
   if (wrong !== undefined) return parts.length > 1 ? E.left(hintOf(text)) : wrong;
   const [first, ...others] = parts.flatMap((part) => (E.isRight(part) ? [part.right] : []));
   if (first === undefined) return E.left(FORM);
@@ -82,7 +83,7 @@ export const readRedisUrl = (
   return E.right([first, ...others]);
 };
 
-/** The database of an address that was found good; 0 for none. */
+/** The database of a valid address; 0 when it names none. */
 export const databaseOf = (text: string): number => {
   const read = text === '' ? undefined : readRedisUrl(text);
   return read !== undefined && E.isRight(read) ? read.right[0].database : 0;

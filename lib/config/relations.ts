@@ -1,12 +1,12 @@
 /**
- * Relations between settings: which values do not go together, and whose value is to be changed. A relation is judged only
- * where all its values could be read.
+ * Relations between settings: which values do not go together, and which one must be changed. A relation is
+ * checked only when all its values could be read.
  */
 import { credentialFaults } from './credentials.js';
 import { databaseOf } from './redis-url.js';
 import type { Config, PartialConfig } from './schema.js';
 
-/** A setting that has the wrong value, and what is expected in its place. */
+/** A setting with a wrong value, and what is expected in its place. */
 export interface Misfit {
   readonly group: string;
   readonly key: string;

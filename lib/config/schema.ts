@@ -1,6 +1,6 @@
 /**
- * The schema: every setting once. The type of a configuration follows from it, and so do the keys of files, the names of
- * variables and `.env.example`.
+ * The schema: every setting once. The type of a configuration, the keys of files, the names of variables and
+ * `.env.example` follow from it.
  */
 import type { Setting } from './setting.js';
 import { access } from './settings/auth.js';
@@ -19,10 +19,13 @@ type ConfigOf<S> = {
   };
 };
 
-/** A checked configuration, frozen: groups of values. Each has a variable in `.env.example`, where it is explained. */
+/**
+ * A checked configuration, frozen: groups of values. Each value has a variable, which `.env.example`
+ * explains.
+ */
 export type Config = ConfigOf<typeof SCHEMA>;
 
-/** What could be read of a configuration: a value is missing where it is wrong. */
+/** The valid part of a configuration: wrong values are missing. */
 export type PartialConfig = {
   readonly [G in keyof Config]: { readonly [K in keyof Config[G]]?: Config[G][K] };
 };

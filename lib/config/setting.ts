@@ -1,12 +1,12 @@
 /**
- * One setting of the configuration: the name of its variable, its default, its form and its text. The groups in `settings/` are
- * made of these, and the schema (`schema.ts`) of the groups.
+ * One setting of the configuration: the name of its variable, its default, its format and its description.
+ * The groups in `settings/` consist of settings, and the schema (`schema.ts`) consists of the groups.
  */
 import type { Format } from './formats.js';
 
 export interface Setting<A> {
   readonly doc: string;
-  /** As text or JSON would give it: the format reads defaults too. */
+  /** In the form of text or JSON: the format reads the default too. */
   readonly default: string | number | boolean;
   readonly env: string;
   readonly format: typeof AS_IT_IS;
@@ -17,7 +17,7 @@ export interface Setting<A> {
 /** Settings by group and key, for names that come from outside. */
 export type Settings = Readonly<Record<string, Readonly<Record<string, Setting<unknown>>>>>;
 
-/** The name of the one format that convict is given: it passes every value on. `check.ts` says why. */
+/** The name of the one format that is given to convict: it changes no value. `check.ts` says why. */
 export const AS_IT_IS = 'chat-api';
 
 export const setting = <A>(
@@ -34,7 +34,10 @@ export const setting = <A>(
   sensitive: false,
 });
 
-/** A setting whose value is never shown. A private key may be pasted where a public one belongs, so keys are such, too. */
+/**
+ * A setting whose value is never shown. Public keys count too, as an operator may paste a private key by
+ * mistake.
+ */
 export const secret = <A>(env: string, read: Format<A>, doc: string): Setting<A> => ({
   ...setting(env, '', read, doc),
   sensitive: true,

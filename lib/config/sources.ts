@@ -1,6 +1,6 @@
 /**
- * What files and programs say, sorted into what the schema has and what it has not. Only the first is given to convict,
- * which passes over unknown keys and throws at an object where a value belongs.
+ * The values of files and programs, sorted into known and unknown keys. Only the known ones are given to
+ * convict, which ignores unknown keys, and throws at an object in place of a value.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,10 +25,10 @@ interface Files {
 
 const ENVIRONMENT = /^[A-Za-z0-9_-]*$/;
 
-/** The files of a directory, `default.json` and `{NODE_ENV}.json`, as far as they are there. */
+/** The files of a directory, `default.json` and `{NODE_ENV}.json`, as far as they exist. */
 export const filesOf = (nodeEnv: string, directory: string | undefined): Files => {
   if (directory === undefined) return { files: [], faults: [] };
-  // it becomes a file's name
+  // it becomes a part of a file's name
   if (!ENVIRONMENT.test(nodeEnv))
     return {
       files: [],
@@ -50,7 +50,7 @@ const fileOf = (directory: string, name: string): E.Either<Fault, unknown> =>
       () => readFileSync(join(directory, name), 'utf8'),
       () => fileFault(name, 'a file that can be read'),
     ),
-    // editors on Windows put a byte order mark in front
+    // Windows editors write a byte order mark at the start
     (text) => jsonOf(name, text.replace(/^\uFEFF/, '')),
   );
 

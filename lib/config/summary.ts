@@ -1,9 +1,11 @@
-/** What a configuration comes to, in words for the log. No secret is in them. */
+/** A summary of the configuration for the log, without secrets. */
 import { isLeft } from 'fp-ts/lib/Either.js';
 import { type RedisAddress, readRedisUrl } from './redis-url.js';
 import type { Config } from './schema.js';
 
-/** `embedded`, `redis://host:port/db`, or the nodes of a Cluster, or the Sentinels and the name that they watch. */
+/**
+ * `embedded`, `redis://host:port/db`, the nodes of a Cluster, or the Sentinels and the name of the master.
+ */
 export const brokerText = ({ broker }: Pick<Config, 'broker'>): string => {
   const { redisUrl, redisSentinels, redisSentinelName, redisCluster } = broker;
   const sentinels = redisSentinels.map(({ host, port }) => `${host}:${port}`).join(',');
@@ -15,7 +17,7 @@ export const brokerText = ({ broker }: Pick<Config, 'broker'>): string => {
   return redisCluster ? `redis cluster ${texts.join(',')}` : texts.join(',');
 };
 
-/** Scheme, host, port and database alone: user and password are left out. */
+/** Scheme, host, port and database; user and password are left out. */
 const addressText = ({ tls, host, port, database }: RedisAddress): string =>
   `${tls ? 'rediss' : 'redis'}://${bracketed(host)}:${port}/${database}`;
 

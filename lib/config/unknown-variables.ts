@@ -1,6 +1,7 @@
 /**
- * Variables that nobody knows and that look like ours: told, as a value under another name does nothing. One looks like ours by
- * a letter, by its case, or by its first word. What platforms set unasked is passed over.
+ * Variables that are unknown and look like those of this service: they are reported, as a value under a wrong
+ * name has no effect. A name looks like one of ours when it differs by a letter or by case, or begins with
+ * the same part. Variables that platforms set by themselves are ignored.
  */
 import { GROUPS } from './sources.js';
 
@@ -8,10 +9,13 @@ const NAMES: readonly string[] = [
   'NODE_ENV',
   ...Object.values(GROUPS).flatMap((group) => Object.values(group).map(({ env }) => env)),
 ];
-/** Of a shorter name too many other programs' variables are one letter off: only swapped letters count. */
+/**
+ * For a shorter name, too many variables of other programs differ by one letter: then only swapped letters
+ * count.
+ */
 const MIN_LENGTH = 6;
 
-/** Whether one letter more, less, changed, or two swapped make one text of the other. */
+/** Whether one added, removed or changed letter, or two swapped ones, make one text of the other. */
 const isOneOff = (a: string, b: string): boolean => {
   if (a === b || Math.abs(a.length - b.length) > 1) return false;
   let from = 0;
@@ -41,7 +45,10 @@ const isMeant = (name: string, known: string): boolean => {
 const isShuffled = (a: string, b: string): boolean =>
   Buffer.from(a).sort().equals(Buffer.from(b).sort());
 
-/** First words that few others use. Not `HTTP` (`HTTP_PROXY`), `SERVER`, `DATABASE`, `KAFKA`, `BASE`: other programs have variables of these. */
+/**
+ * First parts of names that few other programs use. Not `HTTP` (`HTTP_PROXY`), `SERVER`, `DATABASE`, `KAFKA`,
+ * `BASE`: other programs have such variables.
+ */
 const FAMILIES: ReadonlySet<string> = new Set(
   (
     'REDIS JWT AUTH LOG RATE MAX API ' +
@@ -49,7 +56,7 @@ const FAMILIES: ReadonlySet<string> = new Set(
   ).split(' '),
 );
 
-/** What other programs have a variable of its own for, and this service one for all. */
+/** Variables that other programs split, and that are one variable here. */
 const ELSEWHERE: readonly (readonly [name: RegExp, known: string])[] = [
   [
     /^REDIS_(HOST(NAME)?|PORT|USER(NAME)?|PASS(WORD)?|DB|DATABASE|TLS|SSL|ADDR(ESS)?)$/,
@@ -61,8 +68,8 @@ const ELSEWHERE: readonly (readonly [name: RegExp, known: string])[] = [
 ];
 
 /**
- * Kubernetes and Docker set these for each service beside a container: for one that is called `redis`, REDIS_SERVICE_HOST,
- * REDIS_PORT=tcp://10.0.0.1:6379, REDIS_PORT_6379_TCP_ADDR.
+ * Kubernetes and Docker set these for each service beside a container. For a service `redis`:
+ * REDIS_SERVICE_HOST, REDIS_PORT=tcp://10.0.0.1:6379, REDIS_PORT_6379_TCP_ADDR.
  */
 const isOfPlatform = (name: string, value: string): boolean =>
   /_SERVICE_(HOST|PORT(_\w+)?)$|_PORT_\d+_(TCP|UDP|SCTP)(_\w+)?$/.test(name) ||
@@ -70,7 +77,7 @@ const isOfPlatform = (name: string, value: string): boolean =>
   /_ENV_\w+$/.test(name) ||
   (name.endsWith('_NAME') && value.startsWith('/'));
 
-/** How many letters are added, left out or changed from one text to the other (Levenshtein). */
+/** How many letters are added, removed or changed from one text to the other (Levenshtein). */
 const distance = (from: string, to: string): number => {
   const first = Array.from({ length: to.length + 1 }, (_, i) => i);
   const last = Array.from(from).reduce<readonly number[]>(
@@ -89,10 +96,10 @@ const distance = (from: string, to: string): number => {
   return last[to.length] ?? 0;
 };
 
-/** Longer names are nobody's slip, and cost time. */
+/** A longer name is no misspelling, and would take time. */
 const MAX_LENGTH = 64;
 
-/** Of ours the one with most words in common with a name of one of our families; of several the nearest. */
+/** The known name that shares the most parts with a name of the same family; of several, the nearest one. */
 const nearest = (name: string): string | undefined => {
   const written = name.toUpperCase();
   const [family = '', ...more] = written.split('_');
@@ -108,7 +115,7 @@ const nearest = (name: string): string | undefined => {
   return best?.known;
 };
 
-/** A line for each variable of an environment that is set, that is none of ours, and that looks like one of ours. */
+/** A line for each variable that is set, unknown, and looks like a known one. */
 export const unknownVariables = (
   env: Readonly<Record<string, string | undefined>>,
 ): readonly string[] =>

@@ -1,10 +1,10 @@
 /**
- * What the pods know of clients of one id that were cut between their two logs (`catch-ups.ts`): the last command on each
- * group of clients, bounded by number and age.
+ * What the pods know of clients of one id that were cut between their two logs (`catch-ups.ts`): the last
+ * command on each group of clients, bounded by number and age.
  *
- * `since` of a command counts for as long as a log reaches back, `untold` for as long as the position of a log lives. An id
- * that is older than that may be of a client that no pod knows. A pod repeats a command while it counts: when a pod died,
- * its clients got no id that is much later than its last command.
+ * `since` of a command counts for as long as a log reaches back, `untold` for as long as the position of a
+ * log lives. An id that is older than that may be of a client that no pod knows. A pod repeats a command
+ * while it counts: when a pod died, its clients got no id that is much later than its last command.
  */
 import type { Clock } from '../clock.js';
 import type { CatchUp, CatchUpsLost } from '../broker/control-command.js';

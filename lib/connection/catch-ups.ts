@@ -1,18 +1,20 @@
 /**
- * Which clients have a part of their room that is younger than what they have of the global log. A client that keeps one id
- * comes back with a room's; the room catches up first, then the global log. Cut in between it holds an id of the room that
- * says nothing of how far behind the global log is. So the pods remember that, and tell each other: whoever comes with such an
- * id resumes the global log from where those clients were. Others with an id of the same part of the room get some of
- * the global log twice, by the same ids.
+ * Which clients have a part of their room that is younger than what they have of the global log. A client
+ * that keeps one id comes back with a room's; the room catches up first, then the global log. Cut in between
+ * it holds an id of the room that says nothing of how far behind the global log is. So the pods remember
+ * that, and tell each other: whoever comes with such an id resumes the global log from where those clients
+ * were. Others with an id of the same part of the room get some of the global log twice, by the same ids.
  *
- * What the global log has let go by then is told to such a client before its room sends anything, and that gap stands
- * before whatever it gets next of the global log. So an id of that part tells of no loss, and the others hear of none. Only
- * of what the log lets go later (`untold`) nobody can say who of them had it: then all are told.
+ * What the global log has let go by then is told to such a client before its room sends anything, and that
+ * gap stands before whatever it gets next of the global log. So an id of that part tells of no loss, and the
+ * others hear of none. Only of what the log lets go later (`untold`) nobody can say who of them had it: then
+ * all are told.
  *
  *   look, `gap` if due ─► begin ─► Running(from, since, untold?) ─ all were sent both logs, and are there a minute later ─► forgotten
  *                                    └─ one was cut ─► Ended(from, until, since, untold?), kept for a day
  *
- * Costs nothing where clients are away for less than `LONG_MS`, or bring two ids, or where nobody speaks to everybody.
+ * Costs nothing where clients are away for less than `LONG_MS`, or bring two ids, or where nobody speaks to
+ * everybody.
  */
 import { Subscription } from 'rxjs';
 import type { Clock } from '../clock.js';
@@ -34,7 +36,10 @@ export interface CatchUps extends Pick<CatchUpMemory, 'apply' | 'size'> {
   readonly resumesOf: (room: Room | undefined, resumes: Resumes) => Resumes;
   /** Whether a client that comes so is remembered while it catches up: its ids will not do. */
   readonly isLong: (resumes: Resumes) => boolean;
-  /** A client begins to catch up, and was told a gap of the global log or not; undefined where its ids will do. */
+  /**
+   * A client begins to catch up, and was told a gap of the global log or not; undefined where its ids will
+   * do.
+   */
   readonly begin: (room: Room, resumes: Resumes, isGapSent: boolean) => Running | undefined;
 }
 
@@ -75,7 +80,10 @@ export const catchUps = (deps: CatchUpsDeps): CatchUps => {
   const { scheduler } = clock;
   const pod = Math.floor(clock.random() * 2 ** 48).toString(36);
   const memory = catchUpMemory(deps);
-  /** Those that run, by room and epoch. One that was cut is remembered by its last command, whoever comes after it. */
+  /**
+   * Those that run, by room and epoch. One that was cut is remembered by its last command, whoever comes
+   * after it.
+   */
   const own = new Map<string, Own>();
   let count = 0;
   const announce = (

@@ -1,7 +1,7 @@
 /**
  * The start of a connection. `command$` acts when it is subscribed, once, by the hub: it sends `welcome`,
- * calls `onConnect` and joins the global log and the URL's room. It is one hand-written Observable, as a chain
- * of operators for each connection would double its memory.
+ * calls `onConnect` and joins the global log and the URL's room. It is one hand-written Observable, as a
+ * chain of operators for each connection would double its memory.
  *
  *   subscribed ─► welcome ─► onConnect ─► Join global ─► Join the URL's room ─► states of the token
  *
@@ -70,8 +70,9 @@ const welcome = (connection: ConnectionState): void => {
 };
 
 /**
- * The gap of the global log is sent before the room sends anything. So every client that holds an id of the room's replay
- * has been told the gap, and another client that comes with the same id need not be told (catch-ups.ts).
+ * The gap of the global log is sent before the room sends anything. So every client that holds an id of the
+ * room's replay has been told the gap, and another client that comes with the same id need not be told
+ * (catch-ups.ts).
  */
 const joinForetold = (
   connection: ConnectionState,

@@ -1,9 +1,7 @@
 /**
  * The last messages of rooms, for readers that go on from an id (docs/protocol.md, section 13). Only reads:
- * the broker
- * appends a message when it publishes it. Every implementation passes the contract suite in
- * `spec/history/contract.ts`.
- * Answers never error: a failure is a value.
+ * the broker appends a message when it publishes it. Every implementation passes the contract suite in
+ * `spec/history/contract.ts`. Answers never error: a failure is a value.
  */
 import type { Either } from 'fp-ts/lib/Either.js';
 import type { Observable } from 'rxjs';

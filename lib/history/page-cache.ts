@@ -1,9 +1,7 @@
 /**
  * Pages of one room's log, read once for all clients that resume in it. Pages are aligned, so that readers at
- * different
- * offsets ask for the same ones. They are kept while a client reads and a little longer: so a herd of clients
- * costs Redis
- * a few reads for each room, not for each client.
+ * different offsets ask for the same ones. They are kept while a client reads and a little longer: so a herd
+ * of clients costs Redis a few reads for each room, not for each client.
  */
 import { BoundedMap } from '../bounded-map.js';
 import { type Either, isLeft, map as mapRight, right } from 'fp-ts/lib/Either.js';

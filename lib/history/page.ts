@@ -9,21 +9,18 @@ export interface Page {
   readonly top: LogPosition;
   /**
    * The oldest offset that can be read; `top.offset + 1` when none can. When entries in the middle are
-   * missing or invalid
-   * (an operator has removed them), it is the first offset behind them, for a reader that asks for one of
-   * them.
+   * missing or invalid (an operator has removed them), it is the first offset behind them, for a reader that
+   * asks for one of them.
    */
   readonly first: number;
   /**
    * When the message just before `first` was published, Unix ms: the youngest one that the log has trimmed.
-   * Undefined when
-   * there is none, or when it is not known.
+   * Undefined when there is none, or when it is not known.
    */
   readonly beforeMs?: number | undefined;
   /**
    * When this epoch was found in place of another, Unix ms: messages of the other one are in no log.
-   * Undefined when no pod
-   * knew another.
+   * Undefined when no pod knew another.
    */
   readonly renewedMs?: number | undefined;
   /**
@@ -49,8 +46,7 @@ export const PAGE_BYTES = 262_144;
 
 /**
  * A page of consecutive frames, from `from` or `first` on. An invalid frame, or one of another epoch, counts
- * as missing: it
- * ends the page, or `first` is behind it. So a reader always makes progress.
+ * as missing: it ends the page, or `first` is behind it. So a reader always makes progress.
  */
 export const pageOf = (
   top: LogPosition,
@@ -82,8 +78,7 @@ export const pageOf = (
 
 /**
  * When the last message of a log was published. `ms` of the position may be later, as messages outside the
- * log advance it
- * too: a client that resumes from an id before that has missed nothing.
+ * log advance it too: a client that resumes from an id before that has missed nothing.
  */
 export const timeOf = ({ id, ms }: LogPosition): number => {
   const last = id === null ? undefined : parseId(id);

@@ -1,7 +1,6 @@
 /**
  * Where in a log a resume begins, by what a page of the log shows (docs/protocol.md, section 13). A client
- * that cannot be
- * sent everything is sent `gap`, never nothing.
+ * that cannot be sent everything is sent `gap`, never nothing.
  */
 import type { GapReason } from '../protocol/system-event.js';
 import { type MessageId, isTimeOfOtherLog, type LogPosition } from '../protocol/position.js';
@@ -24,9 +23,8 @@ const lastOf = (top: LogPosition): Pick<LogPosition, 'ms' | 'id'> => ({
 
 /**
  * Whether the entry at an id's offset has that id: the whole id, or, for an id outside the log, whether the
- * entry is not
- * younger than the id. An id with `TIME_OF_OTHER_LOG` has a time of the other log, which says nothing about
- * this entry.
+ * entry is not younger than the id. An id with `TIME_OF_OTHER_LOG` has a time of the other log, which says
+ * nothing about this entry.
  */
 const bears = (
   id: MessageId,
@@ -101,8 +99,7 @@ const startSince = (
 
 /**
  * Whether the log has trimmed messages after the time up to which a client has it. Messages before that time
- * are no loss:
- * the client has them, or they are too old anyway.
+ * are no loss: the client has them, or they are too old anyway.
  */
 export const isMissed = (
   ms: number,

@@ -1,7 +1,6 @@
 /**
  * Reads a room's log page by page for one answer, upward or downward. The memory of all open answers is
- * bounded together.
- * Entries that are missing in the middle are skipped, as the ids show the hole.
+ * bounded together. Entries that are missing in the middle are skipped, as the ids show the hole.
  */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
 import { firstValueFrom } from 'rxjs';
@@ -16,8 +15,7 @@ export type ReadPage = (from: number, most: number) => Promise<Either<Problem, P
 
 /**
  * Reads the pages of a room for one answer. `closed` registers work for the time when the response has ended
- * or its client has
- * gone.
+ * or its client has gone.
  */
 export type HistoryReader = (
   room: Room,
@@ -40,9 +38,8 @@ export const historyReader = (log: Log): HistoryReader => {
 
   /**
    * Pages of one room for one answer, all of the epoch of the first page. The memory of the answer counts
-   * from its first message
-   * until it has gone: so of many requests that come at once, some are refused at the start, and not all when
-   * they are half read.
+   * from its first message until it has gone: so of many requests that come at once, some are refused at the
+   * start, and not all when they are half read.
    */
   return (room, limit, closed) => {
     let tag: number | undefined;

@@ -1,9 +1,8 @@
 /**
  * Messages over HTTP: `POST …/messages` (docs/protocol.md, section 15.3). All of a list is checked before its
- * first message is
- * sent. Then all messages go to the broker at once, and the broker keeps the order in each room. There is no
- * rate limit: a
- * sender needs a token that allows it, and the bodies of open requests are bounded.
+ * first message is sent. Then all messages go to the broker at once, and the broker keeps the order in each
+ * room. There is no rate limit: a sender needs a token that allows it, and the bodies of open requests are
+ * bounded.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import { defaultIfEmpty, firstValueFrom, forkJoin, type Observable, of } from 'rxjs';

@@ -1,8 +1,7 @@
 /**
  * Bodies of requests. They are read here from the socket: the parsers of the framework do not keep
- * `__proto__`, depth and
- * lone surrogates, which `protocol/` must see. All open bodies are bounded together; each counts until its
- * answer is known.
+ * `__proto__`, depth and lone surrogates, which `protocol/` must see. All open bodies are bounded together;
+ * each counts until its answer is known.
  */
 import { type Either, left, right } from 'fp-ts/lib/Either.js';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -11,8 +10,7 @@ import { type Problem, problem } from '../protocol/problem.js';
 export interface RequestBodies {
   /**
    * Reads a body and passes it to a function. `Left` when it could not be read; undefined when its client has
-   * gone, so no answer
-   * is needed.
+   * gone, so no answer is needed.
    */
   readonly read: <A>(
     request: IncomingMessage,
@@ -100,8 +98,7 @@ const read = (
     request.on('error', () => undefined);
     if (request.destroyed) return gone();
     // the announced length counts at once: so of many requests that come together, some are refused at the
-    // start, and not all of
-    // them when they are half read
+    // start, and not all of them when they are half read
     if (!hold(Number(request.headers['content-length'] ?? 0))) return settle(left(TOO_MANY));
     request.on('data', take).on('end', end).on('close', gone);
     if (request.headers.expect !== undefined) response.writeContinue();

@@ -1,11 +1,9 @@
 /**
  * Payloads of a room's channel (docs/protocol.md, section 3.4): messages of other pods, or of any program.
- * The payload
- * does not show which: a message is a pod's when the log has it (`broker/cluster/confirmation.ts`). Members
- * get a message
- * that the log does not have in another form (`broker/cluster/unlogged.ts`): under an id of this pod and with
- * the known
- * fields only, never as the bytes that came.
+ * The payload does not show which: a message is a pod's when the log has it
+ * (`broker/cluster/confirmation.ts`). Members get a message that the log does not have in another form
+ * (`broker/cluster/unlogged.ts`): under an id of this pod and with the known fields only, never as the bytes
+ * that came.
  */
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
@@ -60,10 +58,8 @@ const PLACED_TYPES: ReadonlySet<string> = new Set<MessageType>(['chat', 'notific
 
 /**
  * Decodes a payload only as far as it must be known while it waits for the log. What the log has was written
- * by a pod's
- * script: so of a payload that begins like that, only the head is read, 1 µs in place of 4. A message that
- * the log does
- * not have is then decoded by `decodePublication`.
+ * by a pod's script: so of a payload that begins like that, only the head is read, 1 µs in place of 4. A
+ * message that the log does not have is then decoded by `decodePublication`.
  */
 export const pushedPublication = (payload: Buffer, room: Room): E.Either<string, Publication> => {
   const flaw = bytesFlaw(payload);
@@ -91,8 +87,7 @@ const mayBePlaced = ({ id, type, payload }: Publication, room: Room): boolean =>
 
 /**
  * The message in this pod's own form, under this id. `isForeign`: another program's message, whose own id
- * becomes
- * `ref`. Otherwise it is a pod's message outside the log, and its position may be forged.
+ * becomes `ref`. Otherwise it is a pod's message outside the log, and its position may be forged.
  */
 export const reissued = (
   { payload, except }: Publication,

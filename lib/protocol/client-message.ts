@@ -46,8 +46,7 @@ type Fields = t.TypeOf<typeof Envelope>;
 
 /**
  * Decodes one text frame of a client. Errors (docs/protocol.md, section 6): `invalid_json`,
- * `invalid_message`,
- * `unknown_type`, `invalid_room`, `forbidden`.
+ * `invalid_message`, `unknown_type`, `invalid_room`, `forbidden`.
  */
 export const decodeMessage = (frame: Buffer): E.Either<Refusal, ClientMessage> => {
   const text = frame.toString('utf8');

@@ -1,9 +1,7 @@
 /**
  * All codes with which the server closes a connection, and whether the client may reconnect
- * (docs/protocol.md, section
- * 7). Own codes: after 4000–4499 a client reconnects, after 4500–4999 it does not. Server, client and docs
- * use this
- * table; no other file names a code.
+ * (docs/protocol.md, section 7). Own codes: after 4000–4499 a client reconnects, after 4500–4999 it does not.
+ * Server, client and docs use this table; no other file names a code.
  */
 export interface Close {
   readonly code: number;
@@ -32,8 +30,7 @@ export const CLOSE = {
 
 /**
  * A close of the application. Throws a RangeError for a code or a reason that a close frame cannot have: ws
- * would notice
- * only after it has given up the connection, and leave it neither open nor closed.
+ * would notice only after it has given up the connection, and leave it neither open nor closed.
  */
 export const ownClose = (code: number, reason: string): Close => {
   if (code !== 1000 && !(Number.isInteger(code) && code >= 3000 && code <= 4999))
@@ -49,8 +46,7 @@ const MAX_REASON_BYTES = 123;
 
 /**
  * The close that ws sends by itself for a frame that violates RFC 6455, by the code of ws's error; `normal`
- * when the
- * socket just broke.
+ * when the socket just broke.
  */
 export const protocolClose = (code: string | undefined): Close => {
   switch (code) {

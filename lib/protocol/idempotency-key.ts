@@ -1,9 +1,7 @@
 /**
  * Idempotency keys (docs/protocol.md, section 14): a message with the key of an earlier one is not sent
- * again. A key has
- * an owner and the owner's own text, so keys of different owners never collide. Only Redis needs both in one
- * text:
- * `keyField`.
+ * again. A key has an owner and the owner's own text, so keys of different owners never collide. Only Redis
+ * needs both in one text: `keyField`.
  */
 
 /** For this long a key stands for its message. */
@@ -58,8 +56,7 @@ export const appKey = (ref: string | undefined): IdempotencyKey | undefined =>
 
 /**
  * A name for each owner, without a colon. A user id is escaped with `%25` and `%3A` only, so `%` and `%%` are
- * no names of
- * users. No user id is empty.
+ * no names of users. No user id is empty.
  */
 export const ownerName = (owner: KeyOwner): string => {
   switch (owner._tag) {
@@ -76,8 +73,7 @@ export const ownerName = (owner: KeyOwner): string => {
 
 /**
  * A key as one text, the same on all pods: `OWNER:REF`. A key of the embedding program without a colon is
- * `REF` alone, as
- * in version 0.1: so pods of both versions agree.
+ * `REF` alone, as in version 0.1: so pods of both versions agree.
  */
 export const keyField = ({ owner, ref }: IdempotencyKey): string =>
   owner._tag === 'App' && !ref.includes(':') ? ref : `${ownerName(owner)}:${ref}`;

@@ -1,10 +1,8 @@
 /**
  * Integers that would leave this service as other integers. JSON has numbers of any length, JavaScript only
- * doubles: it
- * reads 9007199254740993 as 9007199254740992, and prints 1152921504606846976 as 1152921504606847000. The
- * parsed value
- * does not show that, so the text is checked, but only when a large number was parsed: other messages pay
- * nothing.
+ * doubles: it reads 9007199254740993 as 9007199254740992, and prints 1152921504606846976 as
+ * 1152921504606847000. The parsed value does not show that, so the text is checked, but only when a large
+ * number was parsed: other messages pay nothing.
  */
 
 /** Doubles keep all integers below it, and print all their digits. */

@@ -89,10 +89,8 @@ const INEXACT =
 
 /**
  * Why a value cannot be passed on as JSON; undefined when it can. Goes at most 33 levels deep, so the stack
- * does not
- * overflow, while `JSON.stringify` would. `escapes`: texts must be checked. `large`: the error for a number
- * that may be
- * another integer in the JSON text.
+ * does not overflow, while `JSON.stringify` would. `escapes`: texts must be checked. `large`: the error for a
+ * number that may be another integer in the JSON text.
  */
 export const flawIn = (
   value: unknown,

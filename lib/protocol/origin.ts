@@ -1,8 +1,7 @@
 /**
  * Origins (RFC 6454): which pages may use the service. A default port may be written or left out, and scheme
- * and host
- * have no case: so origins are compared in the form that browsers send. Handshake and CORS use the same
- * function.
+ * and host have no case: so origins are compared in the form that browsers send. Handshake and CORS use the
+ * same function.
  */
 
 /** No user, path, query or fragment: a URL parser would drop them silently. */

@@ -17,8 +17,7 @@ export const payloadOf = (idText: string, rest: string): string =>
 
 /**
  * The fault of a message that exceeds 131,072 bytes; `rest` follows its id. Data can grow when it is encoded
- * again:
- * `1e20` becomes 21 digits.
+ * again: `1e20` becomes 21 digits.
  */
 export const oversize = (rest: string): E.Either<Refusal, never> | undefined =>
   // a UTF-16 unit has at most 3 bytes of UTF-8, so most messages need no exact count

@@ -1,8 +1,7 @@
 /**
  * Values of a program that JSON would change silently: a Map becomes `{}`, an instance of a class loses its
- * getters, a
- * function is dropped, `undefined` in a list becomes null. Such a value is refused, and the error text says
- * where it is.
+ * getters, a function is dropped, `undefined` in a list becomes null. Such a value is refused, and the error
+ * text says where it is.
  */
 import { flawIn, kindOf, MAX_DEPTH } from './json.js';
 

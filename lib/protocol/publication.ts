@@ -27,8 +27,7 @@ export interface Draft {
   readonly logged: boolean;
   /**
    * Idempotency: within 5 minutes a message with the same key is stored once, when its `digest` (of type and
-   * data) is the
-   * same too.
+   * data) is the same too.
    */
   readonly key: IdempotencyKey | undefined;
   readonly digest: string;
@@ -76,8 +75,7 @@ export interface DraftFields {
 
 /**
  * Makes a draft. Errors: `invalid_message` when the encoded message exceeds 131,072 bytes. Another pod would
- * refuse it
- * then (docs/protocol.md, section 3.4), so it is refused before any member has it.
+ * refuse it then (docs/protocol.md, section 3.4), so it is refused before any member has it.
  */
 export const draftOf = ({
   room,
@@ -108,8 +106,7 @@ const digestOf = (type: MessageType, json: string): string =>
 
 /**
  * `draftOf` for data of a program, which was not parsed from JSON, so it is checked first. Errors:
- * `invalid_message`,
- * also for what JSON cannot represent (undefined, a function, a cycle).
+ * `invalid_message`, also for what JSON cannot represent (undefined, a function, a cycle).
  */
 export const validatedDraft = (fields: DraftFields): E.Either<Refusal, Draft> =>
   PROGRAM_TYPES.has(fields.type)

@@ -1,7 +1,6 @@
 /**
  * Where a connection resumes in each of its two logs, the log of the URL's room and the global log
- * (docs/protocol.md,
- * section 13).
+ * (docs/protocol.md, section 13).
  */
 import * as O from 'fp-ts/lib/Option.js';
 import { isAbsentId } from './client-message.js';
@@ -9,8 +8,7 @@ import { type MessageId, NO_EPOCH, parseId } from './position.js';
 
 /**
  * `After`: after the message with this id. `Since`: only an id of the other log is known, so this log resumes
- * by the time
- * of that id (Unix ms).
+ * by the time of that id (Unix ms).
  */
 export type Resume =
   | { readonly _tag: 'After'; readonly id: MessageId; readonly text: string }
@@ -31,21 +29,18 @@ export interface Resumes {
 
 /**
  * A log that resumes by time begins this much earlier than the id, as the two logs reach a client at
- * different moments.
- * A message that comes twice, under one id, is better than a missing one.
+ * different moments. A message that comes twice, under one id, is better than a missing one.
  */
 export const OVERLAP_MS = 60_000;
 /**
  * The two logs of a member are never further apart than this while both are live. A log that reaches back
- * this far
- * before the id has lost nothing that the client does not have.
+ * this far before the id has lost nothing that the client does not have.
  */
 export const LAG_MS = 5_000;
 
 /**
  * Undefined when the text is absent, no id, or an id that names no log: then a client has nothing of the room
- * that it
- * joins.
+ * that it joins.
  */
 export const resumeAfter = (text: string | undefined): After | undefined => {
   if (text === undefined || isAbsentId(text)) return undefined;

@@ -1,13 +1,11 @@
 /**
  * The server's own messages: control messages and errors, their fields and their closed sets of codes
- * (docs/protocol.md,
- * section 5). `payload.ts` encodes them.
+ * (docs/protocol.md, section 5). `payload.ts` encodes them.
  */
 
 /**
  * Why messages may have been missed: trimmed from the log, a new epoch, an unknown id, a broker outage, or
- * more than a
- * client is sent again.
+ * more than a client is sent again.
  */
 export type GapReason = 'expired' | 'log_lost' | 'unknown_id' | 'broker_outage' | 'too_many';
 

@@ -1,6 +1,7 @@
 /**
- * Tells members of the global room, which all connections are, when the broker is degraded and when it is restored. Each
- * gets a message under an id of its own, which takes 8 µs, so 512 are told in a turn of the loop.
+ * Tells members of the global room, which all connections are, when the broker is degraded and when it is
+ * restored. Each gets a message under an id of its own, which takes 8 µs, so 512 are told in a turn of the
+ * loop.
  */
 import { concatMap, EMPTY, map, Observable, type OperatorFunction, pairwise } from 'rxjs';
 import type { BrokerStatus } from '../broker/index.js';
@@ -22,7 +23,10 @@ export const statusEvent = (status: BrokerStatus): SystemEvent => ({
   since: new Date(status._tag === 'Starting' ? 0 : status.since).toISOString(),
 });
 
-/** Never emits. A change is for those who are there when it comes, and waits until all were told of the one before. */
+/**
+ * Never emits. A change is for those who are there when it comes, and waits until all were told of the one
+ * before.
+ */
 export const noticeStatus =
   (deps: MemberNoticeDeps): OperatorFunction<BrokerStatus, never> =>
   (status$) =>

@@ -1,7 +1,7 @@
 /**
- * How a joiner with a `last_id` gets what it missed: from the log, or, while the log cannot be read, a `gap`. What no log
- * has (messages of this pod alone, an epoch that is over) is a `gap` too: sent first, and once more when there was more of
- * it while the joiner caught up.
+ * How a joiner with a `last_id` gets what it missed: from the log, or, while the log cannot be read, a `gap`.
+ * What no log has (messages of this pod alone, an epoch that is over) is a `gap` too: sent first, and once
+ * more when there was more of it while the joiner caught up.
  */
 import { defer, type Observable, of, tap } from 'rxjs';
 import type { Broker } from '../broker/index.js';
@@ -28,8 +28,9 @@ export interface CatchUpDeps {
 
 export interface CatchUp {
   /**
-   * For a joiner that waits for another room: sends the gap that is due as the log is now, so that whatever the joiner is
-   * sent of the other room comes after it. Emits the gap's reason once; undefined: none was sent.
+   * For a joiner that waits for another room: sends the gap that is due as the log is now, so that whatever
+   * the joiner is sent of the other room comes after it. Emits the gap's reason once; undefined: none was
+   * sent.
    */
   readonly foretell: (
     membership: Membership,

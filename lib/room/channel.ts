@@ -28,7 +28,10 @@ import type { FanOut } from './fan-out.js';
 type Of<T extends ChannelEvent['_tag']> = Extract<ChannelEvent, { readonly _tag: T }>;
 type Message = Of<'Published'> | Of<'Echoed'>;
 
-/** The broker cannot give this room. No bug: the members are kicked with reason `failed`, and the next join tries again. */
+/**
+ * The broker cannot give this room. No bug: the members are kicked with reason `failed`, and the next join
+ * tries again.
+ */
 export class ChannelRefused extends Error {
   constructor(readonly reason: PublishError) {
     super('the broker refused the channel of the room');
@@ -95,7 +98,10 @@ export const roomChannel = (deps: RoomChannelDeps): RoomChannel => {
     return { frame, top, offset, localId, except: excluded, at: id.ms };
   };
 
-  /** Members of that time have the message already. Where it is not known who they are, later members are told a gap. */
+  /**
+   * Members of that time have the message already. Where it is not known who they are, later members are told
+   * a gap.
+   */
   const echoed = ({ publication, offset, top, as }: Of<'Echoed'>): Delivery => {
     const { joinSeq: onlyJoinedAfter, known } = members.lastReceiver(as);
     position = top;

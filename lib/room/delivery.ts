@@ -1,6 +1,6 @@
 /**
- * One message on its way to the members, and what members get at once. A batch knows whether some of it is not for
- * everybody, so that most batches cost a member no look at the messages.
+ * One message on its way to the members, and what members get at once. A batch knows whether some of it is
+ * not for everybody, so that most batches cost a member no look at the messages.
  */
 import type { Membership } from '../connection/connection.js';
 import type { Batch } from '../connection/outbox.js';
@@ -13,11 +13,17 @@ export interface Delivery {
   readonly top: LogPosition;
   /** Its own offset; undefined for a message outside the log. */
   readonly offset: number | undefined;
-  /** The id of a message that reaches this pod alone. Its receivers are remembered, as the log may have it later. */
+  /**
+   * The id of a message that reaches this pod alone. Its receivers are remembered, as the log may have it
+   * later.
+   */
   readonly localId?: string | undefined;
   /** For members with a greater `joinSeq` alone: the others have the message. */
   readonly onlyJoinedAfter?: number | undefined;
-  /** A `gap` for what is missing up to `top`. Members at or behind `top` do not get it: they read the log there. */
+  /**
+   * A `gap` for what is missing up to `top`. Members at or behind `top` do not get it: they read the log
+   * there.
+   */
   readonly isGapMarker?: boolean | undefined;
   /** Ids of connections that do not get it. */
   readonly except: readonly string[] | undefined;
@@ -56,7 +62,9 @@ export const roomBatch = (items: readonly Delivery[], position: LogPosition): Ro
   return { count: items.length, bytes, top, items, excluded, first, changesEpoch, partial };
 };
 
-/** What of a batch a member is sent: the batch itself where all of it is for the member; undefined: nothing. */
+/**
+ * What of a batch a member is sent: the batch itself where all of it is for the member; undefined: nothing.
+ */
 export const batchFor = (membership: Membership, batch: RoomBatch): Batch | undefined => {
   const { position, connection, joinSeq } = membership;
   const { partial, first, changesEpoch, excluded } = batch;

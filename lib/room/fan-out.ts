@@ -24,7 +24,10 @@ import { type LastReceiver, LocalReceivers } from './local-receivers.js';
 export interface FanOut {
   /** Members are handed what comes from now on, at the room's pace. */
   readonly toMembers: OperatorFunction<Delivery, never>;
-  /** Takes a member in until it is unsubscribed. It has everything up to `at`, which may be further than the others are. */
+  /**
+   * Takes a member in until it is unsubscribed. It has everything up to `at`, which may be further than the
+   * others are.
+   */
   enter(membership: Membership, at: LogPosition): Subscription;
   leave(membership: Membership): void;
   size(): number;

@@ -1,11 +1,14 @@
 /**
- * Which members have a message that reached this pod alone: those that came in no later than the last one who was there
- * when it was delivered. Should the log have the message after all, only later members are sent it. Bounded; of the
- * messages that were let go, only the earliest such member is known.
+ * Which members have a message that reached this pod alone: those that came in no later than the last one who
+ * was there when it was delivered. Should the log have the message after all, only later members are sent it.
+ * Bounded; of the messages that were let go, only the earliest such member is known.
  */
 import { BoundedMap } from '../bounded-map.js';
 
-/** `known`: only members with a greater `joinSeq` do not have the message. Else it is not known of later members. */
+/**
+ * `known`: only members with a greater `joinSeq` do not have the message. Else it is not known of later
+ * members.
+ */
 export interface LastReceiver {
   readonly joinSeq: number;
   readonly known: boolean;
@@ -19,7 +22,10 @@ export class LocalReceivers {
   /** The same of the earliest message that was let go. */
   private letGo: number | undefined;
 
-  /** The message is on its way: who is a member when it is delivered gets it. `joinSeq` is the last member's of now. */
+  /**
+   * The message is on its way: who is a member when it is delivered gets it. `joinSeq` is the last member's
+   * of now.
+   */
   expect(id: string, joinSeq: number): void {
     this.set(id, Number.POSITIVE_INFINITY, joinSeq);
   }

@@ -1,6 +1,6 @@
 /**
- * Presence of a room: how many connections other pods have in it, whether members are told who comes and goes, and the
- * announcements themselves.
+ * Presence of a room: how many connections other pods have in it, whether members are told who comes and
+ * goes, and the announcements themselves.
  *
  *   online, offline ─► batchThrottle (200 ms, a herd costs few writes) ─► broker.publish
  *   a count changed ─► on or off? ─► `joined` to all members, with the new `presence`

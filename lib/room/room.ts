@@ -6,9 +6,9 @@
  *   broadcast$ ──────────────┴─► fan-out ──► the members' outboxes
  *   presence ──► announcements ──► broker.publish
  *
- * A room lives as long as its group in the hub: it ends when `command$` has completed and the broker has answered all that
- * was asked; unsubscribing the channel UNSUBSCRIBEs. What happens leaves the room as `HubEvent`s. It knows neither sockets
- * nor Redis.
+ * A room lives as long as its group in the hub: it ends when `command$` has completed and the broker has
+ * answered all that was asked; unsubscribing the channel UNSUBSCRIBEs. What happens leaves the room as
+ * `HubEvent`s. It knows neither sockets nor Redis.
  */
 import {
   type BehaviorSubject,

@@ -1,9 +1,7 @@
 /**
  * The end of a stream as one object. rxjs wraps an observer of functions twice: with thousands of rooms, none
- * of them in
- * the processor's cache, that costs 0.2 µs a message and a hop. What `take` throws becomes the stream's
- * error; rxjs would
- * throw it at the process.
+ * of them in the processor's cache, that costs 0.2 µs a message and a hop. What `take` throws becomes the
+ * stream's error; rxjs would throw it at the process.
  */
 import { Subscriber } from 'rxjs';
 

@@ -1,8 +1,7 @@
 /**
  * Emits the first value at once, and later values together, at least `ms` after the last emission. So storms
- * become few
- * batches, and a single value does not wait. At most `most` values wait; the one that fills the batch emits
- * it.
+ * become few batches, and a single value does not wait. At most `most` values wait; the one that fills the
+ * batch emits it.
  */
 import { Observable, type OperatorFunction, type SchedulerLike, type Subscription } from 'rxjs';
 

@@ -18,10 +18,8 @@ export interface Weighed {
 
 /**
  * An operator as one object: an observer for incoming values, abstract methods for outgoing ones. A chain of
- * operators
- * costs 0.64 kB for each link and connection, and a separate sink is one more object to load for each member:
- * so the
- * outbox extends this class.
+ * operators costs 0.64 kB for each link and connection, and a separate sink is one more object to load for
+ * each member: so the outbox extends this class.
  */
 export abstract class BoundedBuffer<T extends Weighed> implements NextObserver<T> {
   /** Messages and bytes that are handed on and not yet taken. */

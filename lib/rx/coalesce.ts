@@ -1,15 +1,12 @@
 /**
  * Gathers values while the consumer is busy, and delivers them together: the cost of a fan-out is the number
- * of writes, not
- * their size. When idle, a value waits for the end of the turn of the event loop and no longer. After a
- * delivery that took t,
- * the next one waits 2t, but at most 10 ms, or t when t is longer. So fan-out takes a third of the event
- * loop, never more
- * than half of it, and latency grows only under load.
+ * of writes, not their size. When idle, a value waits for the end of the turn of the event loop and no
+ * longer. After a delivery that took t, the next one waits 2t, but at most 10 ms, or t when t is longer. So
+ * fan-out takes a third of the event loop, never more than half of it, and latency grows only under load.
  *
  * `limit` bounds what waits. Beyond it, all waiting values are dropped, and the value of `overflow` takes
- * their place. A
- * delivery takes at most `batch` at once, so no reader is sent more in a turn than its kernel can take.
+ * their place. A delivery takes at most `batch` at once, so no reader is sent more in a turn than its kernel
+ * can take.
  */
 import {
   EMPTY,
@@ -68,8 +65,7 @@ export const coalesce =
 
 /**
  * A class, as each room has one, and it is not in the processor's cache when the next message comes: as
- * closures it would
- * be a dozen objects.
+ * closures it would be a dozen objects.
  */
 class Gatherer<T, B> extends Subscriber<T> {
   private waiting: T[] = [];

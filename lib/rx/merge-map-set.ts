@@ -1,10 +1,8 @@
 /**
  * `mergeMap` for many inner Observables at a time, or for many that are done at once. rxjs keeps them in an
- * array, so with
- * 50,000 of them each end searches 50,000; here they are in a Set. Also, an inner Observable that has already
- * completed costs
- * 2 µs: here the projection may return undefined in its place. Unbounded like `mergeMap`: the source bounds
- * it.
+ * array, so with 50,000 of them each end searches 50,000; here they are in a Set. Also, an inner Observable
+ * that has already completed costs 2 µs: here the projection may return undefined in its place. Unbounded
+ * like `mergeMap`: the source bounds it.
  */
 import { Observable, type OperatorFunction, Subscriber, type Subscription } from 'rxjs';
 import { BareSubscriber } from './bare-subscriber.js';

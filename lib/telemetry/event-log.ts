@@ -1,7 +1,6 @@
 /**
  * The hub's events as log lines. No line for each message at any level; no body and no token. Events that can
- * come in storms
- * are logged once a minute, with a count.
+ * come in storms are logged once a minute, with a count.
  */
 import type { Logger } from 'pino';
 import type { HubEvent } from '../hub-event.js';

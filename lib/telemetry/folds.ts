@@ -1,9 +1,7 @@
 /**
  * The folds that count and log the hub's events. An exception of a fold is caught here: it must neither end
- * the process nor
- * keep the event from the other folds. The other folds get it as an event. The fold that threw does not, as
- * it would throw
- * again.
+ * the process nor keep the event from the other folds. The other folds get it as an event. The fold that
+ * threw does not, as it would throw again.
  */
 import type { HubEvent } from '../hub-event.js';
 

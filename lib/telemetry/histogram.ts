@@ -1,7 +1,6 @@
 /**
  * A Prometheus histogram without labels. That of prom-client takes 0.9 µs a value, as it looks up labels each
- * time. Here a
- * value increments a slot of an array, and the scrape makes the text.
+ * time. Here a value increments a slot of an array, and the scrape makes the text.
  */
 export interface Histogram {
   /** Counts one value, in seconds. */

@@ -9,7 +9,9 @@ const LEVELS: Readonly<Record<number, string>> = {
   60: 'FATAL',
 };
 
-/** `10:30:00.123 INFO  listening url=http://127.0.0.1:8000`, in local time; the stack of an error below it. */
+/**
+ * `10:30:00.123 INFO  listening url=http://127.0.0.1:8000`, in local time; the stack of an error below it.
+ */
 export const pretty = (line: string): string => {
   const entry = entryOf(line);
   if (entry === undefined) return line;

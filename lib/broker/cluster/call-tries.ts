@@ -1,7 +1,6 @@
 /**
  * The tries of one call of the publish script, as data: what the errors so far mean, and what to do next.
- * Pure;
- * `queue-runner.ts` does it.
+ * Pure; `queue-runner.ts` does it.
  *
  *   Late ─────────▶ AskAfterProbe: the clock of Redis is read again; the second time GiveUp
  *   Unreachable ──▶ AskLater: the connection broke, and this try may have run

@@ -23,8 +23,7 @@ export type RawEvent =
   | { readonly _tag: 'Degraded' }
   /**
    * Everything that was pushed since this time was received. Pushes before it may be lost though the
-   * connection lived:
-   * an outage.
+   * connection lived: an outage.
    */
   | { readonly _tag: 'Recovered'; readonly since: number }
   /** Asks whether the position of a quiet channel is still the log's. */

@@ -1,6 +1,4 @@
-/**
- * What a page of the log, or a new epoch, changes in a room's channel: pure steps of `channel-state.ts`.
- */
+/** What a page of the log, or a new epoch, changes in a room's channel: pure steps of `channel-state.ts`. */
 import type { Page } from '../../history/page.js';
 import type { LogPosition } from '../../protocol/position.js';
 import type { Effect } from './channel-events.js';

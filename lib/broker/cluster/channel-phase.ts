@@ -67,8 +67,7 @@ export const isCatchingUp = ({ phase }: ChannelState): boolean =>
 
 /**
  * Everything that was pushed was received, or is on its way. When the log has more than that, the pushes are
- * awaited
- * before the log is read.
+ * awaited before the log is read.
  */
 export const isAwaitingFirst = (
   { mayHaveMissed, awaitingSince }: ChannelState,

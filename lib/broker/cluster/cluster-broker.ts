@@ -1,7 +1,8 @@
 /**
  * The broker that makes one service of many pods, over the port to Redis. This file wires the parts.
  *
- * Source: it subscribes to the events of Redis, the health of the broker and the upkeep; `close` ends all three.
+ * Source: it subscribes to the events of Redis, the health of the broker and the upkeep; `close` ends all
+ * three.
  *
  *   Redis ─▶ subscriptions ─▶ room channels ─▶ members        publish ─▶ publisher ─▶ Redis, or this pod only
  *     └────▶ probe ─▶ health ─▶ status: the route of the publisher, and what the channels expect of Redis
@@ -45,8 +46,7 @@ export interface ClusterBrokerDeps {
 
 /**
  * What the cluster broker keeps in memory. When no room is used, all counts are 0, but for three channels:
- * the probe,
- * the global log, and `realtime:control`.
+ * the probe, the global log, and `realtime:control`.
  */
 export interface Holdings {
   readonly channels: number;

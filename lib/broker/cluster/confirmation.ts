@@ -1,12 +1,9 @@
 /**
  * Which of the messages that wait are confirmed. Any program that may publish on a channel can write any
- * offset into
- * an id. So an offset is confirmed when the log, or the answer of the script that gave it, has the same id
- * there. One
- * confirmed id is enough for all messages before it: Redis pushes in order, so all messages before a
- * confirmed one
- * were received. When only one message was received with an offset, it is the script's, as that one was
- * received too.
+ * offset into an id. So an offset is confirmed when the log, or the answer of the script that gave it, has
+ * the same id there. One confirmed id is enough for all messages before it: Redis pushes in order, so all
+ * messages before a confirmed one were received. When only one message was received with an offset, it is the
+ * script's, as that one was received too.
  *
  *   known   received                       the log says     confirmed
  *     5     6 7 8                          8, that id       6 7 8
@@ -17,8 +14,7 @@
  *
  * This does not hold when the channel was unsubscribed for a while: the script's message may have been pushed
  * meanwhile, and the message that was received with its offset may be another program's. Then each offset
- * needs the
- * confirmation of its own id.
+ * needs the confirmation of its own id.
  */
 import type { Publication } from '../../protocol/publication.js';
 import type { MessageId, LogPosition } from '../../protocol/position.js';
@@ -98,10 +94,8 @@ export const confirmedOf = (received: Received): readonly Publication[] => {
 
 /**
  * What is missing up to the log's position. `Nothing`. `Waiting`: all was received, and some of it waits
- * behind a
- * message in doubt. `Coming`: it may be on its way, as answers overtake pushes. `Lost`: a message behind it
- * was
- * received, or two with its offset, so the log must be read.
+ * behind a message in doubt. `Coming`: it may be on its way, as answers overtake pushes. `Lost`: a message
+ * behind it was received, or two with its offset, so the log must be read.
  */
 export type Missing = 'Nothing' | 'Waiting' | 'Coming' | 'Lost';
 
@@ -121,9 +115,8 @@ export const missing = (received: Weighed, top: LogPosition): Missing => {
 
 /**
  * The messages in a row that end with the log's last message, with one message for each offset. A channel
- * begins with
- * them when it has no position yet. When the channel was unsubscribed for a while, only the last message
- * counts.
+ * begins with them when it has no position yet. When the channel was unsubscribed for a while, only the last
+ * message counts.
  */
 export const endingAt = (
   queue: readonly Publication[],
@@ -146,8 +139,7 @@ export const endingAt = (
 
 /**
  * The log has lost what it had: it has another epoch, or went back. `then`: the channel's position when the
- * log was
- * asked.
+ * log was asked.
  */
 export const hasChanged = (top: LogPosition, then: LogPosition): boolean =>
   top.tag !== then.tag || isBehind(top, then);

@@ -1,9 +1,9 @@
 /**
- * Control commands between pods. A pod applies its own command at once, whatever becomes of Redis, and ignores
- * it when the channel brings it back. The answer of `send` says whether Redis took the command for the other
- * pods. A pod that is not subscribed at that moment does not get it: the channel is no log. So Redis keeps the
- * catch-ups of pods for a while, and each pod reads them when it has subscribed: after its start, and after a
- * broken connection.
+ * Control commands between pods. A pod applies its own command at once, whatever becomes of Redis, and
+ * ignores it when the channel brings it back. The answer of `send` says whether Redis took the command for
+ * the other pods. A pod that is not subscribed at that moment does not get it: the channel is no log. So
+ * Redis keeps the catch-ups of pods for a while, and each pod reads them when it has subscribed: after its
+ * start, and after a broken connection.
  */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
 import {
@@ -115,6 +115,9 @@ export const controlChannel = ({
   };
 };
 
-/** Of a pod's commands on the same clients the last one is kept, and none when there is nothing left to know of them. */
+/**
+ * Of a pod's commands on the same clients the last one is kept, and none when there is nothing left to know
+ * of them.
+ */
 const keptOf = (command: ControlCommand, ms: number): Kept | undefined =>
   command._tag === 'CatchUp' ? { name: command.pod, ms, isOver: command.until === 0 } : undefined;

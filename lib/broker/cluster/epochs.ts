@@ -1,7 +1,8 @@
 /**
- * When the log of a room began anew: a client that resumes by a time of before that is sent `gap`, as its time does not
- * say of which epoch it had what. The pod finds a new epoch itself, or reads in Redis that another pod found it, so a pod
- * that has just started knows it too. Bounded by number: the room that was opened or found new first is let go.
+ * When the log of a room began anew: a client that resumes by a time of before that is sent `gap`, as its
+ * time does not say of which epoch it had what. The pod finds a new epoch itself, or reads in Redis that
+ * another pod found it, so a pod that has just started knows it too. Bounded by number: the room that was
+ * opened or found new first is let go.
  */
 import { BoundedMap } from '../../bounded-map.js';
 import type { Page } from '../../history/page.js';

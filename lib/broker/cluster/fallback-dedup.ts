@@ -1,13 +1,9 @@
 /**
  * Messages that members of this pod already have though their publish failed: it may have run all the same.
- * When
- * Redis then delivers such a message (an echo), it is not delivered twice. The 20 bits of the id alone would
- * collide
- * once in a million messages, so a digest of the bytes behind the id must be equal too. Each is kept for as
- * long as a
- * log may still return it. Bounded by number: of the forgotten ones only bits are left (`bloom.ts`), and a
- * message
- * that may be one of them becomes a gap rather than a repeat.
+ * When Redis then delivers such a message (an echo), it is not delivered twice. The 20 bits of the id alone
+ * would collide once in a million messages, so a digest of the bytes behind the id must be equal too. Each is
+ * kept for as long as a log may still return it. Bounded by number: of the forgotten ones only bits are left
+ * (`bloom.ts`), and a message that may be one of them becomes a gap rather than a repeat.
  */
 import { BoundedMap } from '../../bounded-map.js';
 import { createHash } from 'node:crypto';
@@ -21,8 +17,7 @@ export interface FallbackDedup {
   remember(room: Room, nonce: number, rest: string, as: string): void;
   /**
    * The id under which members have this echo; `FORGOTTEN` for a message that may be a forgotten one. Costs
-   * nothing
-   * while nothing is remembered, so at all times but after an outage.
+   * nothing while nothing is remembered, so at all times but after an outage.
    */
   find(room: Room, publication: Publication): string | undefined;
   size(): number;

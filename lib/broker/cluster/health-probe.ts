@@ -1,7 +1,6 @@
 /**
  * The probe: a text that goes to Redis and comes back on the pod's own channel in the way of a message. Its
- * answer
- * also tells the time of Redis, from which a publish gets its deadline.
+ * answer also tells the time of Redis, from which a publish gets its deadline.
  */
 import { BoundedMap } from '../../bounded-map.js';
 import { isLeft, isRight, type Either } from 'fp-ts/lib/Either.js';
@@ -29,18 +28,16 @@ export interface HealthProbe {
   readonly last: () => number;
   /**
    * The probe that this payload of the pod's channel is: one that was sent and has not come back yet, with
-   * exactly the
-   * same text. Undefined for any other payload: other programs may publish there.
+   * exactly the same text. Undefined for any other payload: other programs may publish there.
    */
   readonly take: (payload: Buffer) => Returned | undefined;
   /** Whether a payload names this life of the pod. */
   readonly isOwn: (payload: Buffer) => boolean;
   /**
    * How far Redis's clock (Unix ms) is ahead of this pod's (monotonic), at least; undefined when not known.
-   * Redis read
-   * its clock before the answer arrived here, so the true difference is never smaller. So a deadline that is
-   * computed
-   * with it never lies after the intended moment, and before it by at most the time of an answer's way back.
+   * Redis read its clock before the answer arrived here, so the true difference is never smaller. So a
+   * deadline that is computed with it never lies after the intended moment, and before it by at most the time
+   * of an answer's way back.
    */
   readonly ahead: () => number | undefined;
   /** The error of Redis in place of its time, when that was the last answer. */
@@ -51,8 +48,7 @@ export interface HealthProbe {
 
 /**
  * How many probes may be on their way: a minute of them. When there are more, the oldest one is forgotten, as
- * the later
- * ones tell more.
+ * the later ones tell more.
  */
 const MAX_UNDER_WAY = 128;
 

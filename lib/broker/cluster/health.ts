@@ -1,7 +1,6 @@
 /**
  * The outage, as one state machine. Health is measured by what arrives, not by connections: a probe goes to
- * Redis every
- * 500 ms in the way of a message, and only its return counts.
+ * Redis every 500 ms in the way of a message, and only its return counts.
  *
  *                  probe came back                      none for 2 s
  *   Starting ─────────────────────────────▶ Up ─────────────────────────▶ Degraded
@@ -18,8 +17,7 @@
  *   one at once.
  *
  * Only time in which this process runs is counted: a step adds at most 500 ms, so a stalled event loop or a
- * stopped
- * process is not taken for an outage.
+ * stopped process is not taken for an outage.
  */
 import { concatMap, map, merge, Observable, observeOn, queueScheduler, scan, timer } from 'rxjs';
 import type { Clock } from '../../clock.js';

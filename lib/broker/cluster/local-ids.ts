@@ -1,7 +1,6 @@
 /**
  * Ids that this pod makes itself, outside the log: for messages that reach this pod only, and for the time
- * before a log
- * is known. Their time comes from the pod's own clock, which may be wrong.
+ * before a log is known. Their time comes from the pod's own clock, which may be wrong.
  */
 import type { Clock } from '../../clock.js';
 import {

@@ -1,7 +1,7 @@
 /**
- * How many members a room has on the other pods. For each room a pod writes its own number and reads the others'
- * in one call, at most once a second: so a crowd that comes and goes costs Redis one write. Between the calls,
- * and when Redis does not answer, the number is the last one known.
+ * How many members a room has on the other pods. For each room a pod writes its own number and reads the
+ * others' in one call, at most once a second: so a crowd that comes and goes costs Redis one write. Between
+ * the calls, and when Redis does not answer, the number is the last one known.
  *
  * Rooms that have members are asked for again and again, the one with the oldest answer first: each once a
  * second while the pod has some hundreds of rooms, every 5 s when it has 5,000.

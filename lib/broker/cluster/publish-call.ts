@@ -1,7 +1,7 @@
 /**
- * One call of the publish script: up to 64 messages of a room, in order. A try that broke off may have run. So each try has
- * the same id and nonces, and what ran is answered as it was. The time of a call counts from when its first message was
- * accepted.
+ * One call of the publish script: up to 64 messages of a room, in order. A try that broke off may have run.
+ * So each try has the same id and nonces, and what ran is answered as it was. The time of a call counts from
+ * when its first message was accepted.
  */
 import { Subscription } from 'rxjs';
 import type { Clock } from '../../clock.js';

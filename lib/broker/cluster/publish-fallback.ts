@@ -1,4 +1,6 @@
-/** A message that Redis did not take goes to this pod's members of its room; its sender reads `scope: pod`. */
+/**
+ * A message that Redis did not take goes to this pod's members of its room; its sender reads `scope: pod`.
+ */
 import type { MessageId, Room } from '../../protocol/position.js';
 import { type Publication, publicationOf } from '../../protocol/publication.js';
 import type { FallbackDedup } from './fallback-dedup.js';
@@ -16,8 +18,8 @@ export interface PublishFallbackDeps {
 }
 
 /**
- * A message whose key was used in a fallback before is answered as then. `isUnsure`: its call may have run in Redis all the
- * same.
+ * A message whose key was used in a fallback before is answered as then. `isUnsure`: its call may have run in
+ * Redis all the same.
  */
 export const publishFallback =
   ({ dedup, keys, idOutside, deliver }: PublishFallbackDeps) =>

@@ -1,6 +1,6 @@
 /**
- * Publishes, room by room in order. At most one call of a room is under way. What comes meanwhile waits in the room's queue:
- * so a busy room makes batches, and an idle one waits for nothing.
+ * Publishes, room by room in order. At most one call of a room is under way. What comes meanwhile waits in
+ * the room's queue: so a busy room makes batches, and an idle one waits for nothing.
  *
  *   draft ─▶ the room's queue ─▶ one call of Redis ─▶ scope cluster
  *                    └─ no answer in time, or an outage ─▶ this pod's members: scope pod
@@ -42,8 +42,8 @@ export interface Publisher {
 }
 
 /**
- * Messages without an answer, in all rooms: a second of a busy pod. HTTP and programs do not wait for one answer before the
- * next.
+ * Messages without an answer, in all rooms: a second of a busy pod. HTTP and programs do not wait for one
+ * answer before the next.
  */
 const MAX_WAITING = 32_768;
 const MAX_LENGTH = 67_108_864;

@@ -1,6 +1,6 @@
 /**
- * Performs the effects of a room's publish queue (`room-queue.ts`): calls of Redis, timers, answers. One runner serves all
- * rooms.
+ * Performs the effects of a room's publish queue (`room-queue.ts`): calls of Redis, timers, answers. One
+ * runner serves all rooms.
  *
  * Source: it subscribes to each call of Redis, and to the probe that a late call waits for.
  */

@@ -1,8 +1,7 @@
 /**
  * The ids that were received last in a room, by offset. A repeat is known by its whole id, never by its
- * offset alone:
- * after a failover new messages have old offsets. 128 slots, allocated as they are used: a quiet room costs
- * nothing.
+ * offset alone: after a failover new messages have old offsets. 128 slots, allocated as they are used: a
+ * quiet room costs nothing.
  */
 import { isSome } from 'fp-ts/lib/Option.js';
 import type { Publication } from '../../protocol/publication.js';

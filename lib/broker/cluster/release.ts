@@ -1,8 +1,7 @@
 /**
  * Delivers from the reorder buffer: messages that are confirmed, messages that a page of the log fills in,
- * and messages
- * that the log does not have. It has no state of its own: the order is in `sequence.ts`, the messages are in
- * `reorder-buffer.ts`.
+ * and messages that the log does not have. It has no state of its own: the order is in `sequence.ts`, the
+ * messages are in `reorder-buffer.ts`.
  */
 import type { Page } from '../../history/page.js';
 import { GLOBAL, type LogPosition, type Room } from '../../protocol/position.js';
@@ -14,12 +13,9 @@ import { positionBefore, type Sequence } from './sequence.js';
 export interface Release {
   /**
    * Delivers confirmed messages in the order in which they were received, up to a message in doubt: so all
-   * pods deliver
-   * another program's message at the same position. `isComplete`: everything that was pushed was received.
-   * `top`: the
-   * log's last answer; undefined while there is none. `overtakes`: the question failed, so nothing waits
-   * behind a
-   * message in doubt. Returns false when nothing was confirmed.
+   * pods deliver another program's message at the same position. `isComplete`: everything that was pushed was
+   * received. `top`: the log's last answer; undefined while there is none. `overtakes`: the question failed,
+   * so nothing waits behind a message in doubt. Returns false when nothing was confirmed.
    */
   confirmed(isComplete: boolean, top: LogPosition | undefined, overtakes: boolean): boolean;
   /**

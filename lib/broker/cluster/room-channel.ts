@@ -1,6 +1,6 @@
 /**
- * One channel of a room. What Redis pushes and what the registry sends goes in, `orderedChannel` puts it in the
- * order of the log, and what comes out is recorded before the members get it.
+ * One channel of a room. What Redis pushes and what the registry sends goes in, `orderedChannel` puts it in
+ * the order of the log, and what comes out is recorded before the members get it.
  *
  * Source: it makes a stream of the callbacks of one Redis subscription, and ends with its subscriber.
  */

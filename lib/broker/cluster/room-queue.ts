@@ -1,6 +1,7 @@
 /**
- * The publish queue of one room, as data: what it does now, and what each input changes. Pure; `queue-runner.ts` performs
- * the effects. At most one call of a room is under way, so its messages stay in order.
+ * The publish queue of one room, as data: what it does now, and what each input changes. Pure;
+ * `queue-runner.ts` performs the effects. At most one call of a room is under way, so its messages stay in
+ * order.
  *
  *   Idle ── head ───▶ Sending ── answered ──▶ Idle
  *    │ no              ▲  ▲ │
@@ -13,8 +14,9 @@
  *   Fallback ── a probe that was sent after the failure returned, or the outage ended ──▶ Idle
  *
  * Awaiting, Reconnecting: there is no connection. Pausing: the next try waits for a moment, or for a probe.
- * Sending, Pausing and Reconnecting hold one call, which may have run as soon as a try of it broke off.
- * In Fallback the messages go to this pod's members. During an outage (`route` is `pod`) so do those of Idle and Awaiting.
+ * Sending, Pausing and Reconnecting hold one call, which may have run as soon as a try of it broke off. In
+ * Fallback the messages go to this pod's members. During an outage (`route` is `pod`) so do those of Idle and
+ * Awaiting.
  */
 import type { Outcome, RedisError } from '../redis/port.js';
 import { sent, step as stepTries, type Tries, UNTRIED } from './call-tries.js';
@@ -29,7 +31,9 @@ export type RoomQueue =
   | { readonly _tag: 'Fallback'; readonly since: number };
 
 export type Input =
-  /** The first message: `None` waits, its key is `Known` here, or it is `New` and may wait for `leftMs` more. */
+  /**
+   * The first message: `None` waits, its key is `Known` here, or it is `New` and may wait for `leftMs` more.
+   */
   | { readonly _tag: 'Head'; readonly head: 'None' | 'Known' | 'New'; readonly leftMs: number }
   /** The call ran. */
   | { readonly _tag: 'Answered'; readonly outcomes: readonly Outcome[] }

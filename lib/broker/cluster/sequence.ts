@@ -1,8 +1,7 @@
 /**
  * How far a channel is in its room's order, and what each message is from there: the next one, a repeat,
- * older than the
- * channel, outside the log, or in doubt until the log answers. Time plays a part only for messages that come
- * late.
+ * older than the channel, outside the log, or in doubt until the log answers. Time plays a part only for
+ * messages that come late.
  */
 import { BoundedMap } from '../../bounded-map.js';
 import { isLeft, type Either } from 'fp-ts/lib/Either.js';
@@ -47,8 +46,7 @@ export interface SequenceDeps {
   ) => Either<string, Publication>;
   /**
    * Decodes a message of which only the head may have been read. Undefined: it is no valid message, and
-   * `dropped` was
-   * called.
+   * `dropped` was called.
    */
   readonly decodeFully: (publication: Publication) => Publication | undefined;
   readonly dropped: (detail: string) => void;
@@ -70,8 +68,7 @@ export interface Sequence {
   missing(queue: readonly Publication[], position: LogPosition): Missing;
   /**
    * Whether the log, which stands at `top`, does not have this message. The message was received before the
-   * log was
-   * asked.
+   * log was asked.
    */
   isForeign(publication: Publication, top: LogPosition): boolean;
   /** Whether messages behind it wait until it is known if the log has it. */
@@ -125,8 +122,7 @@ export const sequence = (deps: SequenceDeps): Sequence => {
 
   /**
    * A pod's presence message, which is outside the log and has the offset that its script found. An offset
-   * that this
-   * channel has not reached is not shown to members.
+   * that this channel has not reached is not shown to members.
    */
   const isOurs = ({ id, type }: Publication): boolean =>
     id.outside && type === 'presence' && id.global === isGlobal && id.tag === known.tag;

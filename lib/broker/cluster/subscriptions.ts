@@ -1,8 +1,8 @@
 /**
- * Which channels this pod is subscribed to, reconciled by name: the channels that have a sink against those that
- * Redis has confirmed. The events of Redis are sorted by a Map of channels, as one filter for each channel costs
- * 200 µs a message at 5,000 channels. When the sink of a channel is replaced by another within a turn, no command
- * is sent.
+ * Which channels this pod is subscribed to, reconciled by name: the channels that have a sink against those
+ * that Redis has confirmed. The events of Redis are sorted by a Map of channels, as one filter for each
+ * channel costs 200 µs a message at 5,000 channels. When the sink of a channel is replaced by another within
+ * a turn, no command is sent.
  *
  * Source: it subscribes to Redis's answers to SUBSCRIBE and UNSUBSCRIBE; `close` ends them.
  */
@@ -16,7 +16,9 @@ import { orTimeout } from './timeout.js';
 /** Receives what comes on a channel. */
 export interface Sink {
   message(payload: Buffer): void;
-  /** Every message from now on arrives. Called again when the channel was unsubscribed and is subscribed anew. */
+  /**
+   * Every message from now on arrives. Called again when the channel was unsubscribed and is subscribed anew.
+   */
   subscribed(): void;
   /** Redis has dropped the subscription, or the connection to Redis is lost. */
   unsubscribed(): void;
@@ -39,7 +41,9 @@ interface Entry {
   state: 'Idle' | 'Subscribing' | 'Subscribed' | 'Unsubscribing';
   /** The command that is not answered yet. Answers to earlier commands are ignored. */
   call: object | undefined;
-  /** Subscribed by a command of its own: Redis refuses a SUBSCRIBE whole when it refuses one of its channels. */
+  /**
+   * Subscribed by a command of its own: Redis refuses a SUBSCRIBE whole when it refuses one of its channels.
+   */
   separate: boolean;
 }
 

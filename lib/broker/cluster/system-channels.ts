@@ -1,7 +1,6 @@
 /**
  * The channels that a pod is always subscribed to: its own, on which its probes come back, the global
- * channel, and
- * `realtime:control`. Members of the global channel get it like any room (`room-channel.ts`).
+ * channel, and `realtime:control`. Members of the global channel get it like any room (`room-channel.ts`).
  */
 import { Subscription } from 'rxjs';
 import type { Clock } from '../../clock.js';

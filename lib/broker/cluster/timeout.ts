@@ -1,6 +1,6 @@
 /**
- * Time limits for Redis's answers. An answer that does not come in time becomes `Unreachable`: every part of the
- * broker that waits for Redis has such a limit.
+ * Time limits for Redis's answers. An answer that does not come in time becomes `Unreachable`: every part of
+ * the broker that waits for Redis has such a limit.
  *
  * Source: `patience` is a hand-written operator; it subscribes to one answer, and ends with its subscriber.
  */
@@ -41,8 +41,8 @@ interface Open {
 }
 
 /**
- * `orTimeout` for questions that are asked all the time: one timer serves all open questions. The operators of
- * rxjs cost 4 µs a question. The timer runs on when the last question is answered, until `life` ends.
+ * `orTimeout` for questions that are asked all the time: one timer serves all open questions. The operators
+ * of rxjs cost 4 µs a question. The timer runs on when the last question is answered, until `life` ends.
  */
 export const patience = (
   ms: number,

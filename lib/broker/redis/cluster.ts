@@ -1,10 +1,8 @@
 /**
  * The Redis port on a Cluster with sharded pub/sub. Scripts go through ioredis's `Cluster`, which finds the
- * node and
- * follows MOVED and ASK. Subscriptions have their own connections (`sharded-subscriber.ts`). The session is
- * ready when
- * the Cluster is. It is lost when no node is left; when one node fails, only the channels of that node are
- * dropped.
+ * node and follows MOVED and ASK. Subscriptions have their own connections (`sharded-subscriber.ts`). The
+ * session is ready when the Cluster is. It is lost when no node is left; when one node fails, only the
+ * channels of that node are dropped.
  */
 import { Cluster, Redis } from 'ioredis';
 import type { Endpoint } from '../../config/hosts.js';
@@ -106,9 +104,8 @@ export const clusterRedis = (options: RedisClientOptions): RedisPort => {
 
 /**
  * ioredis sends ASKING before a command that follows a moving slot, and ignores its result: when Redis
- * refuses it, or
- * the connection breaks, the unhandled rejection would end the process. The command behind it fails and
- * reports.
+ * refuses it, or the connection breaks, the unhandled rejection would end the process. The command behind it
+ * fails and reports.
  */
 const heedAsking = (node: Redis): void => {
   const asking = node.asking.bind(node);

@@ -1,9 +1,7 @@
 /**
  * The life of connections. A session is all the connections that the client needs at a time: it opens,
- * becomes ready,
- * and breaks as a whole. ioredis's own reconnecting is off: a session that is half there (a publisher without
- * its
- * subscriber) is of no use, and a frozen peer must be dropped at once.
+ * becomes ready, and breaks as a whole. ioredis's own reconnecting is off: a session that is half there (a
+ * publisher without its subscriber) is of no use, and a frozen peer must be dropped at once.
  */
 import {
   catchError,
@@ -34,8 +32,7 @@ const READY_MS = 3_000;
 const AT_ONCE_MS = 10;
 /**
  * This many sessions in a row that lived less than a second are replaced at once. Then each waits a little:
- * some server
- * accepts connections and closes them.
+ * some server accepts connections and closes them.
  */
 const MAX_AT_ONCE = 20;
 const STEADY_MS = 1_000;
@@ -43,8 +40,7 @@ const UNSTEADY_MS = 100;
 
 /**
  * Opens one session after another while it is subscribed. `open` emits `Ready`, and errors when the session
- * breaks; its
- * teardown drops the connections. `again$` emits why the present session is dropped.
+ * breaks; its teardown drops the connections. `again$` emits why the present session is dropped.
  */
 export const redisConnections = (
   open: (attempt: number) => Observable<RedisEvent>,
@@ -92,8 +88,7 @@ const lost = (detail: string): RedisEvent => ({ _tag: 'Lost', detail });
 
 /**
  * `Lost` is emitted once until the next `Ready`. `Refused` is emitted when its reason is new and `Lost` did
- * not have
- * it.
+ * not have it.
  */
 const withoutRepeats = (): MonoTypeOperatorFunction<RedisEvent> => (source$) =>
   defer(() => {

@@ -1,11 +1,8 @@
 /**
  * How a socket to Redis is opened, with two things that ioredis leaves out. With TLS the host name is sent
- * (SNI, RFC 6066
- * §3), as managed Redis services and TLS routers select by it. And the handshake is one write: with several
- * writes, the
- * second one fails with EPIPE when Redis refuses and closes, and Redis's message (`max number of clients
- * reached`) is
- * never read.
+ * (SNI, RFC 6066 §3), as managed Redis services and TLS routers select by it. And the handshake is one write:
+ * with several writes, the second one fails with EPIPE when Redis refuses and closes, and Redis's message
+ * (`max number of clients reached`) is never read.
  */
 import { AbstractConnector, type RedisOptions, SentinelConnector } from 'ioredis';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';

@@ -1,7 +1,6 @@
 /**
  * Turns the promises of ioredis into the answers of the port: one Either, never an error. There are no
- * promises outside
- * of `broker/redis/`.
+ * promises outside of `broker/redis/`.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import { Observable } from 'rxjs';
@@ -34,8 +33,7 @@ const INSIDE = /script: [0-9a-f]{40}, on @user_script:/;
 
 /**
  * An error that was thrown, as an error of the port. An error that is no answer of Redis is `Unreachable`:
- * the command
- * may have run.
+ * the command may have run.
  */
 export const errorOf = (thrown: unknown): RedisError => {
   const text = thrown instanceof Error ? thrown.message : String(thrown);
@@ -66,8 +64,7 @@ export const unexpectedReply = (reply: unknown, expected: string): E.Either<Redi
 
 /**
  * Sends the command on subscription and reads the answer. Hand-written, as `defer`, `from` and `catchError`
- * cost 1 µs
- * more for each call. Unsubscribing drops the answer, not the command.
+ * cost 1 µs more for each call. Unsubscribing drops the answer, not the command.
  */
 export const answer = <A>(
   ask: () => Promise<unknown>,

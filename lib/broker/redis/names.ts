@@ -1,15 +1,11 @@
 /**
  * The names of channels and keys in Redis. The port (`port.ts`) uses names without a prefix
- * (docs/operations.md, keys
- * and channels). The prefix exists only in Redis: so two services on one Redis neither receive nor overwrite
- * each
- * other's data.
+ * (docs/operations.md, keys and channels). The prefix exists only in Redis: so two services on one Redis
+ * neither receive nor overwrite each other's data.
  *
  * A key hashes with its channel, for scripts on a Cluster: so the full name of the channel stands in the
- * braces of the
- * key. The key also begins with the prefix, for `~prefix*` in an ACL. So the prefix is in a key twice, at
- * most 2 x 64
- * bytes.
+ * braces of the key. The key also begins with the prefix, for `~prefix*` in an ACL. So the prefix is in a key
+ * twice, at most 2 x 64 bytes.
  */
 
 export interface Names {

@@ -62,10 +62,8 @@ export const nodeOf = (text: string): Endpoint => {
 
 /**
  * The options of every connection. RESP3 separates pushes from answers: an unsolicited `sunsubscribe` of a
- * Cluster
- * cannot be taken for the answer to a command, and a subscriber can send other commands. ioredis falls back
- * to RESP2
- * by itself. Payloads are Buffers in both.
+ * Cluster cannot be taken for the answer to a command, and a subscriber can send other commands. ioredis
+ * falls back to RESP2 by itself. Payloads are Buffers in both.
  */
 export const connectionOptions = ({
   url,

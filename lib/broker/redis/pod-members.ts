@@ -1,7 +1,6 @@
 /**
  * Members of a room on other pods: the commands `members`, `lease` and `leave`. Each pod writes its counts
- * under its
- * own name, and a count counts only while the lease of its pod is valid.
+ * under its own name, and a count counts only while the lease of its pod is valid.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import { of, switchMap } from 'rxjs';
@@ -17,10 +16,8 @@ import type { Run } from './run.js';
 const LEASE_KEPT_MS = 60_000;
 /**
  * How long the counts of a room live whose pods have died. Living pods read them at least once in five
- * seconds, and
- * one time in sixteen they renew this time. When none of a hundred reads renews it, the next pod that reads
- * writes its
- * count again.
+ * seconds, and one time in sixteen they renew this time. When none of a hundred reads renews it, the next pod
+ * that reads writes its count again.
  */
 const MEMBERS_TTL_MS = 600_000;
 const MEMBERS_KEPT = 1 / 16;

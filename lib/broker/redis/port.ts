@@ -1,9 +1,7 @@
 /**
  * What the cluster broker needs of Redis, and no more. It is a port, so the same broker runs on one Redis,
- * behind
- * Sentinel, on a Cluster, and on a model of Redis in virtual time. The port has no policy: it neither waits
- * nor retries
- * nor falls back. `broker/cluster/` does that.
+ * behind Sentinel, on a Cluster, and on a model of Redis in virtual time. The port has no policy: it neither
+ * waits nor retries nor falls back. `broker/cluster/` does that.
  */
 import type { Either } from 'fp-ts/lib/Either.js';
 import type { Observable } from 'rxjs';
@@ -19,8 +17,7 @@ export type RedisEvent =
   | { readonly _tag: 'Lost'; readonly detail: string }
   /**
    * Why there is no connection right now, in Redis's words or with the cause. Emitted when the reason differs
-   * from the
-   * one before.
+   * from the one before.
    */
   | { readonly _tag: 'Refused'; readonly detail: string }
   /** These subscriptions are lost though Redis is connected: a slot of a Cluster moved, or a node failed. */
@@ -29,12 +26,9 @@ export type RedisEvent =
 
 /**
  * Why Redis did not do it. `Late`: the script ran after its deadline and did nothing. `Unreachable`: there
- * was no
- * connection, or it broke, or no answer came in time. `Untold`: a call was sent again, and the log does not
- * reach back
- * to the first try. `Refused`: Redis or a Cluster takes no such command right now. `Other`: an unknown error
- * of Redis.
- * The other tags are Redis's own error codes.
+ * was no connection, or it broke, or no answer came in time. `Untold`: a call was sent again, and the log
+ * does not reach back to the first try. `Refused`: Redis or a Cluster takes no such command right now.
+ * `Other`: an unknown error of Redis. The other tags are Redis's own error codes.
  */
 export interface RedisError {
   readonly _tag:
@@ -57,12 +51,9 @@ export interface RedisError {
 
 /**
  * Whether it may have been done all the same. It was not done when Redis refuses a script before its first
- * line:
- * READONLY, OOM, MISCONF, NOREPLICAS, and NOPERM of EVALSHA or of the keys (`#!lua` makes Redis check the
- * whole
- * script); LOADING, BUSY and NOAUTH (no command runs); MOVED and the like (another node has the keys); and a
- * wrong
- * type, as reads come before writes.
+ * line: READONLY, OOM, MISCONF, NOREPLICAS, and NOPERM of EVALSHA or of the keys (`#!lua` makes Redis check
+ * the whole script); LOADING, BUSY and NOAUTH (no command runs); MOVED and the like (another node has the
+ * keys); and a wrong type, as reads come before writes.
  */
 export const mayHaveRun = ({ _tag, inside }: RedisError): boolean =>
   (inside === true && _tag !== 'WrongType') ||
@@ -82,8 +73,7 @@ export interface CallOf {
   readonly id: string;
   /**
    * Set when an earlier try may have run. What ran is answered as it was then, and is not done again. An
-   * earlier try that
-   * reaches Redis later does nothing.
+   * earlier try that reaches Redis later does nothing.
    */
   readonly again?: Again;
 }
@@ -107,14 +97,10 @@ export interface RedisPort {
   unsubscribe(channels: readonly string[]): RedisReply<void>;
   /**
    * One script for each call, for drafts of one room, in order: it checks each idempotency key, gives the
-   * offset,
-   * appends and publishes. A draft with `logged: false` takes no offset: its id has the offset that the log
-   * has reached,
-   * and the bit "outside the log". `nonces` are the 20 bits of each draft's id. `tag` becomes the tag of the
-   * epoch when
-   * the log has none. After `deadline` (Unix ms of Redis's clock) the script does nothing and answers `Late`.
-   * Without
-   * `call` the publish cannot be sent again.
+   * offset, appends and publishes. A draft with `logged: false` takes no offset: its id has the offset that
+   * the log has reached, and the bit "outside the log". `nonces` are the 20 bits of each draft's id. `tag`
+   * becomes the tag of the epoch when the log has none. After `deadline` (Unix ms of Redis's clock) the
+   * script does nothing and answers `Late`. Without `call` the publish cannot be sent again.
    */
   publish(
     room: Room,
@@ -126,17 +112,15 @@ export interface RedisPort {
   ): RedisReply<readonly Outcome[]>;
   /**
    * The position of a room's log; undefined when there is none. This is the cheapest read. It makes no epoch,
-   * writes
-   * nothing, and works wherever Redis answers, on a replica too.
+   * writes nothing, and works wherever Redis answers, on a replica too.
    */
   position(room: Room): RedisReply<LogPosition | undefined>;
   /** The position of a room's log. When the log has no epoch, one is made with `tag`. */
   top(room: Room, tag: number): RedisReply<LogPosition>;
   /**
    * A part of a room's log (`lib/history/index.ts`). When the log has no epoch, one is made with `tag`.
-   * `known` is the
-   * epoch that the pod has had: when the log has another one, Redis keeps the time at which that was found
-   * (`renewedMs`).
+   * `known` is the epoch that the pod has had: when the log has another one, Redis keeps the time at which
+   * that was found (`renewedMs`).
    */
   page(room: Room, from: number, most: number, tag: number, known?: number): RedisReply<Page>;
   /** `page`, but makes no epoch: `NO_LOG` when there is none. Writes nothing. */
@@ -148,8 +132,7 @@ export interface RedisPort {
   renew(room: Room, old: number, tag: number): RedisReply<LogPosition>;
   /**
    * Writes how many members the room has on this pod (0 removes the count, undefined leaves it as it is).
-   * Answers the
-   * sum of the counts of the other living pods.
+   * Answers the sum of the counts of the other living pods.
    */
   members(room: Room, own: number | undefined): RedisReply<number>;
   /**
@@ -159,7 +142,10 @@ export interface RedisPort {
   probe(text: string): RedisReply<number>;
   /** Renews this pod's lease, by which other pods count its members. Answers the ids of the living pods. */
   lease(): RedisReply<readonly string[]>;
-  /** Publishes to `realtime:control`, which all pods receive. What is `kept` can be recalled by a pod that did not receive it. */
+  /**
+   * Publishes to `realtime:control`, which all pods receive. What is `kept` can be recalled by a pod that did
+   * not receive it.
+   */
   control(text: string, kept?: Kept): RedisReply<void>;
   /** What was kept there within so many ms, 4,096 at most, in no order. */
   recall(ms: number): RedisReply<readonly Recalled[]>;

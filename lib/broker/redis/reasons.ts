@@ -1,7 +1,6 @@
 /**
  * Why there is no session, in words for operators: the message of Redis if there is one, and what to do about
- * it if
- * that is known. The texts go to the log.
+ * it if that is known. The texts go to the log.
  */
 import { isReply } from './errors.js';
 

@@ -1,8 +1,9 @@
 /**
  * The subscribed side of a Cluster: one connection to each master that has a wanted channel. The sharded
- * subscribers of ioredis are not used: they resubscribe by themselves and ignore a failure of that, so a channel
- * could be dead without an event. Here nothing is subscribed again: a channel that is lost is `dropped`, and its
- * user subscribes to it anew. Whether a node is alive and owns its slots: `shard-check.ts`.
+ * subscribers of ioredis are not used: they resubscribe by themselves and ignore a failure of that, so a
+ * channel could be dead without an event. Here nothing is subscribed again: a channel that is lost is
+ * `dropped`, and its user subscribes to it anew. Whether a node is alive and owns its slots:
+ * `shard-check.ts`.
  *
  * Source: it makes callbacks of the connections' events and of its own ticks; `close` ends both.
  */

@@ -4,12 +4,14 @@ import { listOf } from './errors.js';
 
 /**
  * The slot of a key or channel. The package differs from Redis for a name with `{}` before another brace. No
- * name here
- * is like that: braces stand only around a whole channel, and channels have no braces.
+ * name here is like that: braces stand only around a whole channel, and channels have no braces.
  */
 export const slotOf = (name: string): number => calculateSlot(name);
 
-/** Whether a node owns a slot, by its own answer to CLUSTER SLOTS. A range without a host belongs to the node asked. */
+/**
+ * Whether a node owns a slot, by its own answer to CLUSTER SLOTS. A range without a host belongs to the node
+ * asked.
+ */
 export const slotsAt = (reply: unknown, node: string): ((slot: number) => boolean) => {
   const own = listOf(reply).filter((range): range is readonly [number, number] => {
     const [from, to, master] = listOf(range);
@@ -20,7 +22,10 @@ export const slotsAt = (reply: unknown, node: string): ((slot: number) => boolea
   return (slot) => own.some(([from, to]) => slot >= from && slot <= to);
 };
 
-/** The `host:port` in a MOVED error; undefined for any other error. A MOVED without a host keeps the host of the node asked. */
+/**
+ * The `host:port` in a MOVED error; undefined for any other error. A MOVED without a host keeps the host of
+ * the node asked.
+ */
 export const movedTo = (thrown: unknown, asked: string): string | undefined => {
   const [, host, port] =
     (thrown instanceof Error && /^MOVED \d+ (.*):(\d+)$/.exec(thrown.message)) || [];

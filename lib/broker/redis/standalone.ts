@@ -1,7 +1,6 @@
 /**
  * The Redis port on one Redis, alone or behind Sentinel. A session has two connections with the same address:
- * one
- * publishes, one is subscribed. The session is ready when both are, and lost when one is lost.
+ * one publishes, one is subscribed. The session is ready when both are, and lost when one is lost.
  */
 import { Redis } from 'ioredis';
 import type { Clock } from '../../clock.js';
@@ -98,10 +97,8 @@ const streamOf = ({ stream }: Redis): Pick<Redis['stream'], 'destroy'> | undefin
 
 /**
  * Writes the commands of a turn of the event loop together: a `write` costs more than all else around a
- * publish. The
- * pipelining of ioredis is not used, as it has one open pipeline at a time: later commands would wait for it
- * without
- * a timeout.
+ * publish. The pipelining of ioredis is not used, as it has one open pipeline at a time: later commands would
+ * wait for it without a timeout.
  */
 export const corked = (connections: () => readonly Redis[], clock: Clock): (() => void) => {
   let isCorked = false;

@@ -1,4 +1,4 @@
-/** Settings of authentication: the keys that tokens and programs are checked with, and who may speak to everyone. */
+/** Settings of authentication: the keys that verify tokens and programs, and who may publish to everyone. */
 import {
   boolean,
   list,

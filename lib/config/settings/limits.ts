@@ -1,4 +1,7 @@
-/** Limits: of one message, of one connection, of all connections together, and times of the handshake and the heartbeat. */
+/**
+ * Limits: of one message, of one connection, of all connections together, and times of the handshake and the
+ * heartbeat.
+ */
 import { bytes, count, duration } from '../formats.js';
 import { setting } from '../setting.js';
 

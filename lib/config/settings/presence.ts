@@ -1,4 +1,4 @@
-/** Settings of presence: who is told of joins and leaves. */
+/** Settings of presence: which rooms announce joins and leaves. */
 import { boolean, count } from '../formats.js';
 import { setting } from '../setting.js';
 

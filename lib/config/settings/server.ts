@@ -1,4 +1,4 @@
-/** Settings of the pod as a server: where it listens, who it is, what it logs, whom it lets in. */
+/** Settings of the pod as a server: where it listens, its id, what it logs, and whom it admits. */
 import { hostname } from 'node:os';
 import { pid } from 'node:process';
 import * as E from 'fp-ts/lib/Either.js';
@@ -21,8 +21,9 @@ import { setting } from '../setting.js';
 const SERVER_ID = /^[A-Za-z0-9_.:-]{1,128}$/;
 
 /**
- * Unique on one machine. Two containers that share the host's name and both run as process 1 need a `SERVER_ID` each.
- * The one place besides `main.ts` that asks the process anything, so that programs that embed the library get it too.
+ * Unique on one machine. Two containers that share the host's name and both run as process 1 each need a
+ * `SERVER_ID`. Besides `main.ts`, only this function reads the process: so programs that embed the library
+ * get the id too.
  */
 const ownServerId = (): string => {
   const end = `-${pid}`;

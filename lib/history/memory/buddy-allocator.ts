@@ -1,8 +1,7 @@
 /**
  * One reservation of memory, given out in blocks and taken back (a buddy allocator). Memory that was never
- * used is never
- * resident. V8 counts each buffer that is made, and would collect its whole heap as logs grow: 2 µs a
- * message.
+ * used is never resident. V8 counts each buffer that is made, and would collect its whole heap as logs grow:
+ * 2 µs a message.
  */
 
 /** Bytes of the smallest block. */

@@ -1,13 +1,10 @@
 /**
  * The log of a pod without Redis. Frames are copied into chunks of their room: a frame that is kept as it is
- * would keep
- * alive the slab of 8 KiB that it shares with others. A chunk has 1 KiB in a quiet room and 64 KiB in a busy
- * one, and is
- * dropped as a whole: when its last message is too old or beyond the number to keep, or when all logs
- * together are too
- * large and it is the oldest chunk. An append costs 0.2 µs and no timer. A message that is too old is skipped
- * at once, and
- * its chunk is dropped with the next chunk, page or check of the size.
+ * would keep alive the slab of 8 KiB that it shares with others. A chunk has 1 KiB in a quiet room and 64 KiB
+ * in a busy one, and is dropped as a whole: when its last message is too old or beyond the number to keep, or
+ * when all logs together are too large and it is the oldest chunk. An append costs 0.2 µs and no timer. A
+ * message that is too old is skipped at once, and its chunk is dropped with the next chunk, page or check of
+ * the size.
  */
 import type { Publication } from '../../protocol/publication.js';
 import type { Room, LogPosition } from '../../protocol/position.js';

@@ -1,13 +1,14 @@
 /**
- * The cursor of one recovery: where a joiner is in the log, as data, and what it does next, as pure functions.
+ * The cursor of one recovery: where a joiner is in the log, as data, and what it does next, as pure
+ * functions.
  *
  *   Seeking ── begin(page) ──► Reading ── next ──► Send, Yield ──► … ──► Met: the joiner has what the members have
  *      │ ▲                       │  ▲
  *      │ └ Read                  │  └ more(page)      Read: neither the page nor the tail has the next message
  *      └──────────────► Gap, Met ◄┘                    the log cannot give it
  *
- * A cursor goes no further than the members: what the log has beyond their position reaches the joiner with them, in their
- * order. A slice costs one object; nothing is allocated a message.
+ * A cursor goes no further than the members: what the log has beyond their position reaches the joiner with
+ * them, in their order. A slice costs one object; nothing is allocated a message.
  */
 import type { Bound } from '../../rx/coalesce.js';
 import type { SharedPage, Slice } from '../../history/page-cache.js';

@@ -1,6 +1,7 @@
 /**
- * The gap of a joiner that has to wait until another room has caught up. The log is read as it is now, up to the page that
- * shows where the joiner begins, and a gap is sent at once: whatever the joiner is sent of the other room comes after it.
+ * The gap of a joiner that has to wait until another room has caught up. The log is read as it is now, up to
+ * the page that shows where the joiner begins, and a gap is sent at once: whatever the joiner is sent of the
+ * other room comes after it.
  *
  * Source: it subscribes to the pages, and ends with its subscriber.
  */
@@ -14,7 +15,10 @@ import type { GapReason } from '../../protocol/system-event.js';
 import { begin, seek } from './cursor.js';
 import type { ReaderDeps } from './reader.js';
 
-/** Emits once: the reason of the gap, or undefined where nothing is missing or the log does not answer in time. */
+/**
+ * Emits once: the reason of the gap, or undefined where nothing is missing or the log does not answer in
+ * time.
+ */
 export const foretell = (
   deps: Omit<ReaderDeps, 'tail' | 'turns' | 'most'>,
   membership: Membership,

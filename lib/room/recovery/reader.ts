@@ -1,6 +1,7 @@
 /**
- * Runs the cursor of one joiner (cursor.ts): reads pages, sends slices, waits for the reader and for a log that does not
- * answer. The next slice follows when the client has taken the last one, so a long recovery overruns no outbox.
+ * Runs the cursor of one joiner (cursor.ts): reads pages, sends slices, waits for the reader and for a log
+ * that does not answer. The next slice follows when the client has taken the last one, so a long recovery
+ * overruns no outbox.
  *
  * Source: it subscribes to the pages and to the outbox, and ends with its subscriber.
  */

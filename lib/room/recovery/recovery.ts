@@ -1,12 +1,13 @@
 /**
- * Recovery of one room: a joiner with a `last_id` is a cursor over shared pages of the log until it meets the live stream,
- * and becomes a member in the same turn.
+ * Recovery of one room: a joiner with a `last_id` is a cursor over shared pages of the log until it meets the
+ * live stream, and becomes a member in the same turn.
  *
  *   resume ─► reader (runs the cursor) ◄─ pages of the log, read once for all joiners
  *                │                     ◄─ tail: what the members were sent since somebody began to recover
  *                └─► slices to the joiner's outbox, a bounded number a turn
  *
- * Pages and tail live as long as somebody recovers, and a little longer: joiners of a herd come one after the other.
+ * Pages and tail live as long as somebody recovers, and a little longer: joiners of a herd come one after the
+ * other.
  */
 import { type Observable, Subscription, using } from 'rxjs';
 import type { Clock } from '../../clock.js';
@@ -42,7 +43,10 @@ export interface RecoveryDeps {
 }
 
 export interface Recovery {
-  /** Emits once, in the turn in which the joiner is to become a member, and completes. Unsubscribing cancels it. */
+  /**
+   * Emits once, in the turn in which the joiner is to become a member, and completes. Unsubscribing cancels
+   * it.
+   */
   readonly recover: (
     membership: Membership,
     resume: Resume,
@@ -50,8 +54,8 @@ export interface Recovery {
     foretold?: GapReason,
   ) => Observable<Recovered>;
   /**
-   * For a joiner that has to wait: sends the gap that the log makes as it is now. Emits the gap's reason, or undefined where
-   * nothing is missing or the log cannot be read, and completes.
+   * For a joiner that has to wait: sends the gap that the log makes as it is now. Emits the gap's reason, or
+   * undefined where nothing is missing or the log cannot be read, and completes.
    */
   readonly foretell: (membership: Membership, resume: Resume) => Observable<GapReason | undefined>;
   /** The members were sent these. */

@@ -1,6 +1,7 @@
 /**
- * The tail: the last messages that the members of a room were sent. A joiner that has read the log to its end takes the
- * rest from here, in the order and in the frames of the members. It is bounded in messages and bytes.
+ * The tail: the last messages that the members of a room were sent. A joiner that has read the log to its end
+ * takes the rest from here, in the order and in the frames of the members. It is bounded in messages and
+ * bytes.
  */
 import { framesOf } from '../../protocol/frame.js';
 import type { Bound } from '../../rx/coalesce.js';
@@ -9,7 +10,10 @@ import type { Delivery } from '../delivery.js';
 
 export interface Tail {
   readonly add: (deliveries: readonly Delivery[]) => void;
-  /** Messages of this epoch from `offset` on, without holes; undefined when the tail does not have that offset. */
+  /**
+   * Messages of this epoch from `offset` on, without holes; undefined when the tail does not have that
+   * offset.
+   */
   readonly from: (tag: number, offset: number) => Slice | undefined;
   readonly clear: () => void;
 }

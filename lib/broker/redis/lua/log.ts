@@ -9,10 +9,8 @@
  *   {channel}:key:KEY   an idempotency key: the id of its message, then the digest of its data
  *
  * In each script all reads come before all writes, so a key of the wrong type leaves nothing half done. A log
- * ends
- * with its epoch, as offsets begin again: a script that makes an epoch removes the log. A log that lost
- * entries in
- * another way is short or has holes, and its readers see that.
+ * ends with its epoch, as offsets begin again: a script that makes an epoch removes the log. A log that lost
+ * entries in another way is short or has holes, and its readers see that.
  */
 import { NO_EPOCH } from '../../../protocol/position.js';
 
@@ -37,10 +35,8 @@ end`;
 
 /**
  * The offset of an entry; its ms, read from the id in its payload; and the first entry of a range that is not
- * older
- * than `since` ms. Ids go up in time, so that entry is found by bisection, in ten reads of one entry each: a
- * log of
- * large messages is not read as a whole.
+ * older than `since` ms. Ids go up in time, so that entry is found by bisection, in ten reads of one entry
+ * each: a log of large messages is not read as a whole.
  */
 export const ENTRIES = `
 local function offset_of(entry) return tonumber(string.match(entry[1], '^%d+')) end
@@ -64,8 +60,7 @@ end`;
 
 /**
  * A tag that no epoch can have was written by another program and does not count: ids with it would be no
- * UUIDs, or
- * would name no log.
+ * UUIDs, or would name no log.
  */
 export const isEpoch = (tag: number): boolean => Number.isInteger(tag) && tag > 0 && tag < NO_EPOCH;
 export const ONLY_EPOCH = `
@@ -92,16 +87,14 @@ redis.call('PEXPIRE', KEYS[1], ${lives('ARGV[2]')})`;
 
 /**
  * KEYS: pos, log. ARGV: tag for a new epoch, ms that the position lives, the tag to replace. Answers tag,
- * offset, ms
- * and id ('' before the first message).
+ * offset, ms and id ('' before the first message).
  */
 export const RENEW = `${POSITION}${epoch('ARGV[3]')}
 return { tag, offset, ms, id }`;
 
 /**
  * KEYS: pos of each room. Answers for each the tag, offset, ms and id, unchecked; a text when the key has the
- * wrong
- * type.
+ * wrong type.
  */
 export const POSITIONS = `
 local answer = {}
@@ -148,16 +141,13 @@ return answer`;
 
 /**
  * KEYS: pos, log. ARGV: tag for a new epoch; ms that the position lives; ''; the offset to read from; how
- * many entries,
- * and how many bytes of them, at most; how many messages the log keeps, and for how many ms; the epoch that
- * the pod has
- * had, or ''.
+ * many entries, and how many bytes of them, at most; how many messages the log keeps, and for how many ms;
+ * the epoch that the pod has had, or ''.
  *
  * Answers tag, offset, ms, id; the oldest offset that can be read; the ms of the message before it (-1: not
- * known);
- * the ms when the epoch was found in place of another (-1: it was not); then the payloads, from the oldest or
- * from
- * `from` on. The payloads have no hole: the oldest offset that can be read is behind the last hole.
+ * known); the ms when the epoch was found in place of another (-1: it was not); then the payloads, from the
+ * oldest or from `from` on. The payloads have no hole: the oldest offset that can be read is behind the last
+ * hole.
  */
 export const PAGE = `${POSITION}${epoch('ARGV[9]')}${READ}`;
 

@@ -1,26 +1,19 @@
 /**
  * Checks the key, gives the offset, appends to the log and publishes, in one script. As separate commands,
- * messages
- * of two pods would be published in another order than their offsets (909 of 4,000 measured). Keys and
- * entries are
- * those of `lua/log.ts`. In addition:
+ * messages of two pods would be published in another order than their offsets (909 of 4,000 measured). Keys
+ * and entries are those of `lua/log.ts`. In addition:
  *
  *   {channel}:pos        f  calls that a later try of the same call has settled, each with its deadline
  *   {channel}:call:ID    the answer of a call, where the log cannot show it later
  *
  * All reads come before all writes, and all writes before the publish: so the log has what was published.
- * When Redis
- * refuses a write (the user has lost a right), the writes before it are undone, and the error begins with
- * UNDONE. Any
- * other error of a command inside the script may come after a write.
+ * When Redis refuses a write (the user has lost a right), the writes before it are undone, and the error
+ * begins with UNDONE. Any other error of a command inside the script may come after a write.
  *
  * A connection that breaks does not tell whether the call ran, and a call that was sent may still reach
- * Redis. So
- * the pod sends the call again. The tail of the log, the keys and the mark show whether it ran; if it did,
- * the answer
- * is the first one. If it did not, it runs now, and its id stays in `f` until its deadline: when the first
- * try
- * arrives later, it finds its id there and does nothing.
+ * Redis. So the pod sends the call again. The tail of the log, the keys and the mark show whether it ran; if
+ * it did, the answer is the first one. If it did not, it runs now, and its id stays in `f` until its
+ * deadline: when the first try arrives later, it finds its id there and does nothing.
  */
 import { GLOBAL_BIT, OUTSIDE_BIT } from '../../../protocol/position.js';
 import { ENTRIES, lives, ONLY_EPOCH } from './log.js';
@@ -37,12 +30,9 @@ if pos[6] and ARGV[8] ~= '' and string.find(pos[6], ' ' .. ARGV[8] .. ' ', 1, tr
 
 /**
  * An entry is recognised by the pod's 20 bits and the bytes behind the id. The log is read backwards, to the
- * offset
- * that the pod knew before the call. When that offset is of another epoch, it is read back to entries that
- * are older
- * than the call. A key of the call that does not exist shows too that the call did not run. `isTold`: what is
- * not
- * found did not run.
+ * offset that the pod knew before the call. When that offset is of another epoch, it is read back to entries
+ * that are older than the call. A key of the call that does not exist shows too that the call did not run.
+ * `isTold`: what is not found did not run.
  */
 const SEARCH = `${ENTRIES}
 local kept = ARGV[9] ~= '' and seen[#KEYS - 2]
@@ -109,29 +99,21 @@ end`;
 /**
  * KEYS: pos, log, the key of each draft that has one, then the key of the mark if one is left. ARGV: channel;
  * deadline (Unix ms); tag for a new epoch; ms that the position lives; ms that a key lives; how many messages
- * the log
- * keeps, and for how many ms; id of the call; ms that its mark lives ('': no mark). For a call that is sent
- * again: a
- * time of Redis's clock before the first try, and the tag and offset that the log had then ('' for each
- * otherwise).
- * Then three for each draft: the low 22 bits of its id (global, outside the log, the pod's 20 bits), the
- * digest (''
- * without a key, else '=' and the digest), and the payload behind the id.
+ * the log keeps, and for how many ms; id of the call; ms that its mark lives ('': no mark). For a call that
+ * is sent again: a time of Redis's clock before the first try, and the tag and offset that the log had then
+ * ('' for each otherwise). Then three for each draft: the low 22 bits of its id (global, outside the log, the
+ * pod's 20 bits), the digest ('' without a key, else '=' and the digest), and the payload behind the id.
  *
  * Answers 0 when the call is late, or when it is a first try that a later one has settled. Answers -1 when it
- * cannot
- * be known whether it ran. Else one text for each draft: 'p' and its id; 'd' and the id that its key had
- * before; 'k'
- * when its key was used for other data.
+ * cannot be known whether it ran. Else one text for each draft: 'p' and its id; 'd' and the id that its key
+ * had before; 'k' when its key was used for other data.
  *
  * The log is trimmed to its number of messages once in each call. The youngest of the trimmed messages stays:
  * readers skip it, and know by it when it was published. A log that is not written to expires later than its
- * last
- * message, so the next call still finds a log that is too old. The age is checked only when the oldest entry
- * may be a
- * sixteenth too old; readers skip what is too old. A log that is ahead of its position belongs to another
- * epoch (made
- * by an older version of the service): it begins anew, rather than refuse every message.
+ * last message, so the next call still finds a log that is too old. The age is checked only when the oldest
+ * entry may be a sixteenth too old; readers skip what is too old. A log that is ahead of its position belongs
+ * to another epoch (made by an older version of the service): it begins anew, rather than refuse every
+ * message.
  */
 const publishScript = (
   before: string,

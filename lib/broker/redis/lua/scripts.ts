@@ -1,13 +1,10 @@
 /**
  * The scripts that run inside Redis: members, probe, leases, and those of a log (`lua/log.ts`). All keys of a
- * script
- * hash with one channel, so the scripts run on a Cluster too, where PUBLISH is SPUBLISH. They need Redis 7 or
- * a
- * compatible server.
+ * script hash with one channel, so the scripts run on a Cluster too, where PUBLISH is SPUBLISH. They need
+ * Redis 7 or a compatible server.
  *
  * With `#!lua` Redis refuses the whole script (READONLY, OOM, MISCONF, NOREPLICAS) before its first line: a
- * refused
- * script has done nothing.
+ * refused script has done nothing.
  *
  *   {channel}:members   hash: pod → its connections in the room
  */
@@ -58,12 +55,9 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
 
 /**
  * KEYS: members. ARGV: this pod; its count ('': it only reads); ms that the hash lives; '1' to renew that
- * time though
- * nothing has changed; then the pods that have gone. Answers the hash, flat. The hash expires when no pod
- * writes to it
- * any more, as nobody reads a room whose last pod has died. Rooms are read all the time, so an unchanged
- * count is not
- * written again: it would go to replicas and to the append-only file.
+ * time though nothing has changed; then the pods that have gone. Answers the hash, flat. The hash expires
+ * when no pod writes to it any more, as nobody reads a room whose last pod has died. Rooms are read all the
+ * time, so an unchanged count is not written again: it would go to replicas and to the append-only file.
  */
 const MEMBERS = `
 local own = redis.call('HMGET', KEYS[1], ARGV[1])[1] or '0'
@@ -78,9 +72,8 @@ return redis.call('HGETALL', KEYS[1])`;
 
 /**
  * KEYS: the lease of the pod. ARGV: its channel, the text, ms that the lease lives. Answers Redis's clock in
- * ms. It
- * writes on purpose: a master that has become a replica still answers reads and still publishes, but to
- * nobody.
+ * ms. It writes on purpose: a master that has become a replica still answers reads and still publishes, but
+ * to nobody.
  */
 const PROBE = `
 redis.call('SET', KEYS[1], '1', 'PX', ARGV[3])
@@ -89,9 +82,8 @@ return now`;
 
 /**
  * KEYS: pods, sorted by the end of their leases. ARGV: this pod; ms of a lease; ms that a pod is remembered
- * after the
- * end of its lease. Answers the living pods, then those whose lease has ended. A pod in neither list is gone
- * for good.
+ * after the end of its lease. Answers the living pods, then those whose lease has ended. A pod in neither
+ * list is gone for good.
  */
 const LEASE = `
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
@@ -107,9 +99,10 @@ const MAX_KEPT = 4_096;
 const SWEEP_MS = 60_000;
 
 /**
- * KEYS: a hash: name → ms, text; '#' → how many there are. ARGV: channel, text, for how many ms it is kept for pods that do
- * not receive it ('': not at all), its name, '1' to remove what is kept under the name. A hash that is full is swept of what
- * is too old; what finds no room is not kept, and the ms of that is kept under '*'.
+ * KEYS: a hash: name → ms, text; '#' → how many there are. ARGV: channel, text, for how many ms it is kept
+ * for pods that do not receive it ('': not at all), its name, '1' to remove what is kept under the name. A
+ * hash that is full is swept of what is too old; what finds no room is not kept, and the ms of that is kept
+ * under '*'.
  */
 const CONTROL = `
 local kept = redis.call('HMGET', KEYS[1], ARGV[4], '#', '*')
@@ -140,7 +133,10 @@ elseif ARGV[3] ~= '' then
 end
 return redis.call(PUBLISH, ARGV[1], ARGV[2])`;
 
-/** KEYS: the hash. ARGV: ms. Answers what is kept and is younger: its age in ms, then its text, '' for what found no room. */
+/**
+ * KEYS: the hash. ARGV: ms. Answers what is kept and is younger: its age in ms, then its text, '' for what
+ * found no room.
+ */
 const RECALL = `
 local answer = {}
 local all = redis.call('HGETALL', KEYS[1])
