@@ -1,41 +1,41 @@
 /**
- * What happens in the hub, for whoever counts or logs it: metrics and stats are folds of this stream, and no
- * counter stands in the rooms. Once a batch or a refusal, never once a delivery.
+ * The events of the hub: metrics, stats and log lines are folds of this stream, and rooms have no counters.
+ * One event for a batch or a refusal, never one for a delivery.
  */
 import type { AuthEvent } from './auth/index.js';
 import type { BrokerEvent, BrokerStatus } from './broker/index.js';
 import type { ErrorCode, GapReason } from './protocol/system-event.js';
 import type { Room } from './protocol/position.js';
 
-/** Whose connection it is. */
+/** The client of a connection. */
 export interface Peer {
   readonly id: string;
   readonly userId: string | null;
-  /** The client's, or the last proxy's that is not trusted. */
+  /** The address of the client, or of the last proxy that is not trusted. */
   readonly address: string;
-  /** The URL's. */
+  /** The room of the URL. */
   readonly room: Room | undefined;
 }
 
 /**
- * Who asked for something and was refused. Its texts are the client's own: they go into a log as JSON and
- * nowhere else.
+ * The client of a refused request. Its texts come from the client: they go to the log as JSON, and nowhere
+ * else.
  */
 export interface Requester {
   readonly address: string;
   readonly method: string;
-  /** Without the query, where a token may stand. */
+  /** Without the query, which may have a token. */
   readonly path: string;
   readonly room: Room | undefined;
   readonly origin: string | undefined;
 }
 
-/** One thing that happened; `_tag` says which. `onEvent` of an app sees each. */
+/** An event of the hub; `_tag` says which. `onEvent` of an app receives each. */
 export type HubEvent =
   | { readonly _tag: 'Connected'; readonly peer: () => Peer }
   /**
-   * `code` is the one we sent; null when the peer closed or went. `peerCode` is what the socket ended with:
-   * the peer's code, 1005 where it gave none, 1006 where the line broke.
+   * `code`: the code that the server sent; null when the peer closed or went. `peerCode`: the code that the
+   * socket ended with. It is the peer's, 1005 when the peer sent none, 1006 when the connection broke.
    */
   | {
       readonly _tag: 'Disconnected';
@@ -51,25 +51,25 @@ export type HubEvent =
       readonly requester: () => Requester;
     }
   /**
-   * A browser's page of an origin that is neither the service's own nor in `ALLOWED_ORIGINS` asked for
-   * something: its handshake was refused, or its browser does not show it the answer. At most 128 characters
-   * of the origin.
+   * A browser's page sent a request from an origin that is neither the service's own nor in
+   * `ALLOWED_ORIGINS`. Its handshake was refused, or its browser hides the answer. At most 128 characters of
+   * the origin.
    */
   | { readonly _tag: 'OriginRefused'; readonly origin: string }
-  /** Another listener of a lent server took a connection below our base path: it is theirs. */
+  /** Another listener of a lent server took a connection below the base path. */
   | { readonly _tag: 'UpgradeTaken' }
-  /** Another request was. */
+  /** Another request was refused with this HTTP status. */
   | {
       readonly _tag: 'RequestRefused';
       readonly status: number;
       readonly reason: string;
-      /** Absent where there is no request: it could not be read. */
+      /** Absent when the request could not be read. */
       readonly requester: (() => Requester) | undefined;
     }
   | { readonly _tag: 'Received'; readonly messages: number }
   | { readonly _tag: 'Rejected'; readonly code: ErrorCode }
   /**
-   * A batch reached every member of a room. `acceptedAt` are the messages' Unix ms, `handedAt` is when the
+   * A batch reached every member of a room. `acceptedAt`: Unix ms of the messages. `handedAt`: when the
    * kernel had them.
    */
   | {
@@ -79,7 +79,7 @@ export type HubEvent =
       readonly acceptedAt: readonly number[];
       readonly handedAt: number;
     }
-  /** `members` connections were told that messages may be missing. */
+  /** `members` connections were sent a `gap`. */
   | {
       readonly _tag: 'GapSent';
       /** The empty name is the global log. */
@@ -88,20 +88,23 @@ export type HubEvent =
       readonly members: number;
     }
   /**
-   * Somebody with a `last_id` is live again after so many messages of the log; the result is the first gap,
-   * if any.
+   * A client with a `last_id` is live again, after this many messages of the log. `result`: its first gap, if
+   * any.
    */
   | {
       readonly _tag: 'Recovered';
       readonly result: 'recovered' | GapReason;
       readonly messages: number;
     }
-  /** So many of this pod's connections are in the room now; the empty name is the global log. */
+  /** The number of this pod's connections in the room; the empty name is the global log. */
   | { readonly _tag: 'Occupied'; readonly room: Room; readonly members: number }
-  /** A bug: the room's members were closed with 1011. */
+  /** A bug: the members of the room were closed with 1011. */
   | { readonly _tag: 'RoomFailed'; readonly error: unknown }
   | { readonly _tag: 'HookFailed'; readonly hook: string; readonly error: unknown }
-  /** Who counts or logs events threw, or rejected: the event is missing there alone. Told to the others. */
+  /**
+   * A fold of events threw or rejected: the event is missing in that fold only. The other folds get this
+   * event.
+   */
   | {
       readonly _tag: 'FoldFailed';
       readonly fold: 'metrics' | 'stats' | 'onEvent';

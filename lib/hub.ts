@@ -19,13 +19,13 @@ import { mergeMapSet } from './rx/merge-map-set.js';
 import { room, type RoomDeps } from './room/room.js';
 
 export interface HubDeps extends RoomDeps {
-  /** No connection is taken from then on. */
+  /** From then on no connection is accepted. */
   readonly shutdown$: Observable<unknown>;
-  /** Everything ends then. */
+  /** Then everything ends. */
   readonly deadline$: Observable<unknown>;
 }
 
-/** Runs while it is subscribed; completes when it was shut down and the last room has ended. Never errors. */
+/** Runs while it is subscribed. Completes when it was shut down and the last room has ended. Never errors. */
 export const hub =
   (deps: HubDeps) =>
   (connection$: Observable<Connection>): Observable<HubEvent> => {
@@ -33,7 +33,7 @@ export const hub =
     return connection$.pipe(
       takeUntil(deps.shutdown$),
       mergeMapSet(({ command$ }) => command$),
-      // not last on purpose: what is behind it ends by completion
+      // not last, on purpose: what comes after it ends by completion
       takeUntil(deps.deadline$),
       groupBy({
         key: (command) => command.room,
@@ -44,19 +44,19 @@ export const hub =
       mergeMapSet((group) =>
         group.value$.pipe(
           roomOf(group.key),
-          // a dead group would swallow what the next join sends it
+          // a group without a room would swallow the next join
           catchError(() => {
             group.end();
             return EMPTY;
           }),
         ),
       ),
-      // and whoever waits for a broker that does not answer waits no longer
+      // ends the publishes that wait for a broker which does not answer
       takeUntil(deps.deadline$),
     );
   };
 
-/** Whether somebody comes in or goes. */
+/** By how many the command changes the members. */
 const change = (command: Command): number => {
   switch (command._tag) {
     case 'Join':

@@ -1,13 +1,13 @@
 #!/usr/bin/env node
 /**
- * The entry of the process: signals, then the service. The handlers come first and the rest is loaded after
- * them, which takes 200 ms: a signal that comes meanwhile is remembered and ends in order. Only this file and
+ * The entry of the process: signals, then the service. The handlers are added before the rest is loaded,
+ * which takes 200 ms: a signal that comes meanwhile is kept and ends the process in order. Only this file and
  * the default of SERVER_ID read `process`.
  */
 import { constants } from 'node:os';
 import { type Meaning, signals } from './signals.js';
 
-/** What a shell reports for a process that a signal ended is 128 and the signal's number. */
+/** A shell reports 128 plus the number of the signal for a process that a signal has ended. */
 const ENDED_BY_SIGNAL = 128;
 
 const stopped = new Promise<string>((resolve) => {

@@ -34,16 +34,16 @@ import { destroy, routeUpgrades, type UpgradeOffer } from './upgrade-router.js';
 
 export interface AcceptDeps extends ConnectionDeps {
   readonly server: Server;
-  /** Whether the server is the embedding program's. */
+  /** Whether the server belongs to the embedding program. */
   readonly isLent: boolean;
   readonly draining: () => boolean;
-  /** The app has ended: the server is let go of. */
+  /** Emits when the app has ended: the server is given back. */
   readonly ended$: Observable<unknown>;
 }
 
 /**
- * A close that the peer does not answer within this time is followed by cutting the socket (docs/protocol.md,
- * section 7).
+ * When the peer does not answer a close within this time, the socket is terminated (docs/protocol.md, section
+ * 7).
  */
 const CLOSE_TIMEOUT_MS = 2_000;
 /** More fragments close with 1008. ws' default of 16,384 held 35 MB for 2.2 MB of one-byte fragments. */
@@ -60,7 +60,7 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
     const asksHooks = hasHooks(deps.hooks);
     const control = admissionControl({ access, clock, config, connections, draining, addressOf });
 
-    // the one thing that is left for ws to find wrong
+    // what our own checks leave for ws to refuse
     webSockets.on('wsClientError', (_error: Error, stream: Duplex, request: IncomingMessage) => {
       if (stream instanceof Socket)
         refuse(
@@ -86,7 +86,7 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
       // not tied to the subscription: on shutdown the look-up ends with a 503
       // eslint-disable-next-line rxjs-x/no-ignored-subscription
       control.identify(offer).subscribe((identity) => {
-        // taken while the identity was looked up
+        // another listener took the socket while the identity was looked up
         if (offer.isTaken()) return lost(socket, release);
         const handshaken = asksHooks ? handshakeOf(request, socket) : undefined;
         const admitted = Chain.chain(identity, (who) => admission(asked.right, who, handshaken));
@@ -110,7 +110,7 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
       const tooMany = control.enter(admitted.identity.userId, socket);
       if (tooMany !== undefined) return tooMany;
       webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-        // ws listens from here, and a listener too many costs an array a connection
+        // ws listens from here on; one listener more costs an array for each connection
         socket.off('error', destroy);
         const address = isBehindProxies
           ? addressOf(request, socket.remoteAddress ?? '')
@@ -148,7 +148,7 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
     return () => {
       isOpen = false;
       control.close();
-      // with the app, not with the connections
+      // ends with the app, not with the connections
       deps.ended$.pipe(take(1)).subscribe(leaveServer);
     };
   });
@@ -162,7 +162,7 @@ const webSocketServer = ({ limits }: Config): WebSocketServer => {
     maxFragments: MAX_FRAGMENTS,
     closeTimeout: CLOSE_TIMEOUT_MS,
     WebSocket: withReason(limits.maxMessageBytes),
-    // ws would echo whatever is offered first
+    // ws would accept the first subprotocol of any offer
     handleProtocols: (offered: ReadonlySet<string>): string | false =>
       offered.has(PROTOCOL)
         ? PROTOCOL
@@ -171,7 +171,7 @@ const webSocketServer = ({ limits }: Config): WebSocketServer => {
   return new WebSocketServer(options);
 };
 
-/** ws closes on a message that is too big by itself, and gives no reason. */
+/** ws itself closes on a message that is too big, without a reason. */
 const withReason = (maxMessageBytes: number): typeof WebSocket =>
   class extends WebSocket {
     public override close(code?: number, reason?: string | Buffer): void {

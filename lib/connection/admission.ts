@@ -1,10 +1,10 @@
 /**
- * Whether the pod takes one more client, before anybody answers 101:
+ * Whether the pod accepts one more client, decided before the 101:
  *
  *   the pod has room? ─► the address has? ─► who is it? ─► the user has?
  *
  * A client counts as a connection while its identity is looked up. The look-up ends with an answer, after the
- * handshake's time, with the shutdown, or when the client goes.
+ * time of the handshake, at the shutdown, or when the client goes.
  */
 import { type Either, left, mapLeft, right } from 'fp-ts/lib/Either.js';
 import type { IncomingMessage } from 'node:http';
@@ -37,13 +37,13 @@ export interface AdmissionControlDeps {
   readonly addressOf: (request: IncomingMessage, peer: string) => string;
 }
 
-/** Gives a place back. */
+/** Releases what was reserved. */
 export type Release = () => void;
 
 export interface AdmissionControl {
   /**
-   * A place on the pod and for the address. A place that is counted is given back when the socket closes, or
-   * by `Release`.
+   * Reserves one connection on the pod and for the address. It is released when the socket closes, or by
+   * `Release`.
    */
   readonly reserve: (
     request: IncomingMessage,
@@ -51,14 +51,14 @@ export interface AdmissionControl {
   ) => Either<Problem, Release | undefined>;
   /** The identity, or why there is none. Emits once; not at all when the client goes before. */
   readonly identify: (offer: UpgradeOffer) => Observable<Either<Problem, Identity>>;
-  /** A place for the user until the socket closes; else why there is none. */
+  /** Counts one connection for the user until the socket closes; else why the user may have no more. */
   readonly enter: (userId: string | null, socket: Socket) => Problem | undefined;
   /** Every look-up ends: the server is shutting down. */
   readonly close: () => void;
 }
 
 const RETRY = { 'Retry-After': '1' };
-/** Places are not counted. */
+/** Nothing is counted. */
 const UNLIMITED = right(undefined);
 
 export const DRAINING = problem(
@@ -74,7 +74,7 @@ export const admissionControl = (deps: AdmissionControlDeps): AdmissionControl =
     maxConnectionsPerAddress === 0 ? undefined : connectionQuota(maxConnectionsPerAddress);
   const ofUser = maxConnectionsPerUser === 0 ? undefined : connectionQuota(maxConnectionsPerUser);
   const closed$ = new Subject<void>();
-  /** Clients whose identity is looked up. */
+  /** The number of clients whose identity is being looked up. */
   let pending = 0;
 
   const capacityFault = (): Problem | undefined => {
@@ -107,7 +107,7 @@ export const admissionControl = (deps: AdmissionControlDeps): AdmissionControl =
     reserve: (request, socket) => {
       const full = capacityFault();
       if (full !== undefined) return left(full);
-      // asked for only where it is needed: Node keeps the address, 0.3 kB a socket
+      // read only when it is needed: Node keeps the address of a socket once it was read, 0.3 kB
       if (ofAddress === undefined) return UNLIMITED;
       const release = ofAddress(addressOf(request, socket.remoteAddress ?? ''));
       if (release === undefined) return left(tooMany('address', maxConnectionsPerAddress));
@@ -133,14 +133,14 @@ export const admissionControl = (deps: AdmissionControlDeps): AdmissionControl =
 };
 
 /**
- * Emits when the client goes while nobody reads from the socket, as far as Node notices by itself. Node does
- * not where early frames wait in front of the end, or more of them than it takes unasked. Such a client keeps
- * its place until it is answered.
+ * Emits when the client goes while the socket is not read, as far as Node notices that. Node does not when
+ * early frames come before the end, or when there are more of them than its buffer takes. Such a client
+ * counts until it is answered.
  */
 const goneOf = (socket: Socket, isTaken: UpgradeOffer['isTaken']): Observable<void> =>
   new Observable<void>((subscriber) => {
     const go = (): void => {
-      // the socket may be half open yet; the client sends nothing more and cannot have sent a frame
+      // the socket may still be half open; the client sends nothing more and cannot have sent a frame
       if (!isTaken()) socket.destroy();
       subscriber.next();
     };

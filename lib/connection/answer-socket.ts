@@ -1,9 +1,9 @@
-/** A refusal on a socket that no HTTP response stands for: an upgrade, or bytes that are no request. */
+/** An error on a socket that has no HTTP response: an upgrade, or bytes that are no request. */
 import type { Socket } from 'node:net';
 import type { SchedulerLike } from 'rxjs';
 import { type Problem, renderProblem } from '../protocol/problem.js';
 
-/** A peer that does not take its answer in this time is cut. */
+/** A peer that does not read its answer within this time is disconnected. */
 const PATIENCE_MS = 2_000;
 
 /** Answers, and ends the socket. */
@@ -12,7 +12,8 @@ export const answerSocket = (socket: Socket, problem: Problem, scheduler: Schedu
   const lines = Object.entries({ Connection: 'close', ...headers });
   const text = lines.map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(`HTTP/1.1 ${problem.status} ${problem.title}\r\n${text.join('')}\r\n${body}`);
-  // nor is a peer that goes on sending waited for: the socket's own timeout begins anew with each byte
+  // a peer that goes on sending is not waited for either: the socket's own timeout starts again with each
+  // byte
   const patience = scheduler.schedule(() => socket.destroy(), PATIENCE_MS);
   socket.once('close', () => patience.unsubscribe());
 };

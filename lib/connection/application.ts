@@ -26,7 +26,7 @@ export const notifyHook = (
   });
 };
 
-/** One object a connection, made when the first hook asks. */
+/** One object for each connection, made at its first hook. */
 export const infoOf = (connection: ConnectionState): ConnectionInfo => {
   connection.info ??= newInfo(connection);
   return connection.info;

@@ -10,21 +10,24 @@ import type { Clock } from '../clock.js';
 import type { CatchUp, CatchUpsLost } from '../broker/control-command.js';
 import type { MessageId, Room } from '../protocol/position.js';
 
-/** How far back a client may be in the global log, and from which time on it was not told what is lost. */
+/**
+ * How far behind in the global log a client may be, and from which time on it was sent no `gap` for lost
+ * messages.
+ */
 export type Behind = Pick<CatchUp, 'since' | 'untold'>;
 
 export interface CatchUpMemory {
-  /** A command of a pod, this one included; or that Redis had no room to keep one. */
+  /** Applies a command of any pod, this one included, or the news that Redis had no room to keep one. */
   readonly apply: (command: CatchUp | CatchUpsLost) => void;
-  /** How far behind in the global log a client may be that has this id of a room; undefined: its id says it. */
+  /** How far behind in the global log a client with this id of a room may be; undefined: its id says it. */
   readonly behind: (room: Room, id: MessageId) => Behind | undefined;
-  /** Commands that are kept. */
+  /** The number of commands that are kept. */
   readonly size: () => number;
 }
 
 export interface CatchUpMemoryDeps {
   readonly clock: Pick<Clock, 'scheduler'>;
-  /** The clock that dates messages, Unix ms. */
+  /** The clock that gives messages their time, Unix ms. */
   readonly brokerMs: () => number | undefined;
   /** How long a log reaches back. */
   readonly logTtlMs: number;
@@ -32,22 +35,22 @@ export interface CatchUpMemoryDeps {
   readonly keepMs: number;
 }
 
-/** Of a command on ids of whatever epoch: tags of epochs begin at 1. */
+/** The tag of a command about ids of any epoch: tags of epochs begin at 1. */
 export const ANY_EPOCH = 0;
-/** A pod repeats a command that still counts so often. */
+/** How often a pod repeats a command that still counts. */
 export const REPEAT_MS = 120_000;
-/** No client that still catches up has an id that is so much later than the last command on it. */
+/** A client that still catches up has no id that is later than this after the last command about it. */
 const RUNS_MS = 2 * REPEAT_MS + 60_000;
-/** Some 200 bytes each. */
+/** About 200 bytes each. */
 const MAX_COMMANDS = 4_096;
 
-/** A command, and when it was sent, on the clock's scheduler. */
+/** A command, and when it was sent, by the clock's scheduler. */
 interface Kept {
   readonly command: CatchUp;
   readonly at: number;
 }
 
-/** What is true of two groups of clients at once. */
+/** What holds for two groups of clients together: the earlier times. */
 export const earlier = (one: Behind, other: Behind): Behind => ({
   since: Math.min(one.since, other.since),
   untold:
@@ -61,7 +64,7 @@ export const catchUpMemory = (deps: CatchUpMemoryDeps): CatchUpMemory => {
   const { scheduler } = deps.clock;
   /** By room and name, in the order of their arrival. */
   const kept = new Map<string, Kept>();
-  /** Of commands that were let go, for all rooms: the earliest times, and when the last one was sent. */
+  /** For all rooms, of commands that were forgotten: the earliest times, and when the last one was sent. */
   let forgotten: (Behind & { readonly at: number }) | undefined;
 
   const ageOf = ({ at }: Pick<Kept, 'at'>): number => scheduler.now() - at;
@@ -72,13 +75,15 @@ export const catchUpMemory = (deps: CatchUpMemoryDeps): CatchUpMemory => {
     return now === undefined || id.ms <= now - ageOf(each) + ms;
   };
 
-  /** A command on an id so old may have been let go: the client may have been told of no loss at all. */
+  /**
+   * A command about an id that old may have been forgotten: the client may have been sent no `gap` at all.
+   */
   const isTooOld = ({ ms }: MessageId): boolean => {
     const now = brokerMs();
     return now !== undefined && now - ms >= keepMs;
   };
 
-  /** What the log cannot have any more need not be sent again. */
+  /** Messages that the log cannot have any more are not sent again. */
   const inTime = (behind: Behind, each: Pick<Kept, 'at'>): Behind =>
     ageOf(each) < logTtlMs ? behind : { since: Number.POSITIVE_INFINITY, untold: behind.untold };
 
@@ -109,7 +114,7 @@ export const catchUpMemory = (deps: CatchUpMemoryDeps): CatchUpMemory => {
         return lose({ since: 0, untold: 0 }, scheduler.now() - command.ageMs);
       const key = `${command.room} ${command.pod}`;
       const at = scheduler.now() - (command.ageMs ?? 0);
-      // a later one has come since
+      // a later command has come since
       if (command.ageMs !== undefined && (kept.get(key)?.at ?? at) > at) return;
       kept.delete(key);
       if (command.until !== 0) kept.set(key, { command, at });

@@ -1,20 +1,21 @@
 /**
- * Which clients have a part of their room that is younger than what they have of the global log. A client
- * that keeps one id comes back with a room's; the room catches up first, then the global log. Cut in between
- * it holds an id of the room that says nothing of how far behind the global log is. So the pods remember
- * that, and tell each other: whoever comes with such an id resumes the global log from where those clients
- * were. Others with an id of the same part of the room get some of the global log twice, by the same ids.
+ * Clients that have a part of their room which is younger than what they have of the global log. A client
+ * that keeps one id resumes with an id of its room. The room catches up first, then the global log. When the
+ * client is cut between the two, it holds an id of the room, and the id does not say how far behind the
+ * client is in the global log. So pods remember that and tell other pods: a client with such an id resumes
+ * the global log from where those clients were. Other clients with an id of the same part of the room get
+ * some global messages twice, under the same ids.
  *
- * What the global log has let go by then is told to such a client before its room sends anything, and that
- * gap stands before whatever it gets next of the global log. So an id of that part tells of no loss, and the
- * others hear of none. Only of what the log lets go later (`untold`) nobody can say who of them had it: then
- * all are told.
+ * When the global log has trimmed messages that such a client needs, the client is sent a `gap` before its
+ * room sends anything, so also before its next global message. So an id of that part means that the gap was
+ * sent, and other clients are sent none. Only for messages that the log trims later (`untold`) nobody knows
+ * which of these clients had them: then all are sent a `gap`.
  *
  *   look, `gap` if due ─► begin ─► Running(from, since, untold?) ─ all were sent both logs, and are there a minute later ─► forgotten
  *                                    └─ one was cut ─► Ended(from, until, since, untold?), kept for a day
  *
- * Costs nothing where clients are away for less than `LONG_MS`, or bring two ids, or where nobody speaks to
- * everybody.
+ * Costs nothing when clients were away for less than `LONG_MS`, or bring two ids, or when there are no global
+ * messages.
  */
 import { Subscription } from 'rxjs';
 import type { Clock } from '../clock.js';
@@ -32,21 +33,21 @@ import {
 } from './catch-up-memory.js';
 
 export interface CatchUps extends Pick<CatchUpMemory, 'apply' | 'size'> {
-  /** How a client that comes so resumes, by what is remembered. */
+  /** How a client with this id resumes, by what is remembered. */
   readonly resumesOf: (room: Room | undefined, resumes: Resumes) => Resumes;
-  /** Whether a client that comes so is remembered while it catches up: its ids will not do. */
+  /** Whether such a client is remembered while it catches up, as its ids do not say enough. */
   readonly isLong: (resumes: Resumes) => boolean;
   /**
-   * A client begins to catch up, and was told a gap of the global log or not; undefined where its ids will
-   * do.
+   * A client begins to catch up. `isGapSent`: it was sent a gap of the global log. Undefined when its ids say
+   * enough.
    */
   readonly begin: (room: Room, resumes: Resumes, isGapSent: boolean) => Running | undefined;
 }
 
 export interface Running {
-  /** The client was sent both logs. Some of it may still be on its way, so it may be cut yet. */
+  /** The client was sent both logs. Some of it may still be on its way, so the client can still be cut. */
   readonly sent: () => void;
-  /** It has gone, and was sent the room up to this offset. */
+  /** The client has gone. It was sent the room up to this offset. */
   readonly cut: (until: number) => void;
 }
 
@@ -55,23 +56,26 @@ export interface CatchUpsDeps extends CatchUpMemoryDeps {
   readonly send: (command: CatchUp) => void;
 }
 
-/** The overlap of a minute is enough for who was away for less, and catches up in the rest of it. */
+/** For a client that was away for less, and catches up within a minute, the overlap of a minute is enough. */
 const LONG_MS = 20_000;
-/** What a client was sent has come, or its line has broken, by then. */
+/** By then a client has received what it was sent, or its connection has broken. */
 const ARRIVED_MS = 60_000;
-/** Clients of a room and an epoch that catch up at once, as one: a herd is announced in a few commands. */
+/**
+ * Clients of a room and an epoch that catch up at the same time, as one: a herd is announced in a few
+ * commands.
+ */
 interface Own {
-  /** What its commands are known by. */
+  /** Identifies its commands. */
   readonly name: string;
   readonly tag: number;
   from: number;
   since: number;
-  /** Undefined: all were told a gap. */
+  /** Undefined: all were sent a gap. */
   untold?: number | undefined;
   running: number;
-  /** How far those came who were cut; undefined: none was. */
+  /** The offset up to which cut clients had the room; undefined: none was cut. */
   cutAt: number | undefined;
-  /** The next time that it is announced. */
+  /** The timer of its next announcement. */
   repeat: Subscription;
 }
 
@@ -81,8 +85,8 @@ export const catchUps = (deps: CatchUpsDeps): CatchUps => {
   const pod = Math.floor(clock.random() * 2 ** 48).toString(36);
   const memory = catchUpMemory(deps);
   /**
-   * Those that run, by room and epoch. One that was cut is remembered by its last command, whoever comes
-   * after it.
+   * The groups that still catch up, by room and epoch. A cut client is remembered by the group's last
+   * command.
    */
   const own = new Map<string, Own>();
   let count = 0;
@@ -110,7 +114,7 @@ export const catchUps = (deps: CatchUpsDeps): CatchUps => {
     if (one.running > 0) return;
     one.repeat.unsubscribe();
     own.delete(`${one.tag} ${room}`);
-    // `from` 0 to `until` 0 holds no message
+    // `from` 0 to `until` 0 contains no message
     if (one.cutAt === undefined) announce(room, { ...one, from: 0 }, 0);
     else announce(room, one, one.cutAt);
   };
@@ -119,7 +123,7 @@ export const catchUps = (deps: CatchUpsDeps): CatchUps => {
     resumesOf: (room, resumes) => {
       const id = aloneIn(resumes);
       if (room === undefined || id === undefined) return resumes;
-      // behind a global message is the room, which comes first
+      // a client with a global message has all of its room, which comes first
       if (id.global) return resumes;
       const behind = memory.behind(room, id);
       if (behind === undefined) return resumes;
@@ -134,7 +138,7 @@ export const catchUps = (deps: CatchUpsDeps): CatchUps => {
         since: replaysFrom(resumes),
         untold: isGapSent ? undefined : earliestMs(resumes),
       };
-      // with the global log's id it is not known yet where the room begins
+      // with an id of the global log it is not known yet where the room begins
       const tag = id.global ? ANY_EPOCH : id.tag;
       const offset = id.global ? 0 : id.offset;
       const same = own.get(`${tag} ${room}`);
@@ -178,7 +182,7 @@ export const catchUps = (deps: CatchUpsDeps): CatchUps => {
   };
 };
 
-/** The one id that a client brought; undefined where it brought none, or one for each log. */
+/** The one id that a client brought; undefined when it brought none, or one for each log. */
 const aloneIn = ({ room, global }: Resumes): MessageId | undefined => {
   if (room?._tag === 'After' && global?._tag === 'Since') return room.id;
   return global?._tag === 'After' && room?._tag === 'Since' ? global.id : undefined;

@@ -70,8 +70,8 @@ const welcome = (connection: ConnectionState): void => {
 };
 
 /**
- * The gap of the global log is sent before the room sends anything. So every client that holds an id of the
- * room's replay has been told the gap, and another client that comes with the same id need not be told
+ * The gap of the global log is sent before the room sends anything. So every client with an id of the room's
+ * replay was sent the gap, and another client that brings the same id need not be sent it again
  * (catch-ups.ts).
  */
 const joinForetold = (

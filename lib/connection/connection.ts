@@ -24,7 +24,10 @@ export interface Membership {
   position: Position;
   /** Number of the join among all joins of the room; 0 before it completes. */
   joinSeq: number;
-  /** Whether the connection may publish there by its present rights: a message costs no look at patterns. */
+  /**
+   * Whether the connection may publish there by its present rights. Stored, so that a message need not match
+   * patterns.
+   */
   mayPublish: boolean;
   /** Joins without an answer. */
   unansweredJoins: number;
@@ -41,7 +44,7 @@ export type Command =
       readonly resume: Resume | undefined;
       /** The join waits until this emits: the URL's room catches up before the global log. */
       readonly after$?: Observable<unknown> | undefined;
-      /** Called before the join waits: whether it was told a gap of the log, as the log is now. */
+      /** Called before the join waits, with whether a gap was sent by the log as it is at that moment. */
       readonly looked?: ((isGapSent: boolean) => void) | undefined;
       readonly ref: string | undefined;
     }
@@ -57,7 +60,10 @@ export type Command =
       readonly _tag: 'Publish';
       readonly room: Room;
       readonly draft: Draft;
-      /** The sender's: the publish waits until its join completes. Absent where the sender has no socket. */
+      /**
+       * The sender's membership: the publish waits until its join completes. Absent when the sender has no
+       * socket.
+       */
       readonly membership?: Membership;
       /** Called once, with the answer of the broker. */
       readonly reply: (result: Either<PublishError, Receipt>) => void;
@@ -95,7 +101,7 @@ export interface Connection {
 
 /**
  * What the heartbeat remembers of a connection. Times are whole milliseconds, as a fraction would cost an
- * object each, on a clock that stands still while the process does.
+ * object each. Their clock stands still while the process does not run.
  */
 export interface Liveness {
   bytesRead: number;

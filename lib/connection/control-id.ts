@@ -1,7 +1,7 @@
 /**
- * Ids of what is sent to one connection alone: outside the log, with the offset that was queued last to the
- * connection in the log of the message. A client may keep such an id alone and resume both of its logs from
- * it, so the id's time must do for both (docs/protocol.md, section 3.3).
+ * Ids of messages to one connection only: outside the log, with the offset that was queued last to the
+ * connection in the log of the message. A client may keep only such an id and resume both of its logs from
+ * it, so the id's time must be right for both (docs/protocol.md, section 3.3).
  */
 import {
   GLOBAL,
@@ -45,9 +45,9 @@ export const nextControlId = (connection: ConnectionState, about?: Membership): 
 };
 
 /**
- * The time up to which the client has both of its logs. While they catch up: the time of the earlier one, and
- * not before the time that the client brought. Then: the time of the later one, as nothing is missing before
- * that either.
+ * The time up to which the client has both of its logs. While they catch up: the time of the earlier one, but
+ * not before the time that the client brought. After that: the time of the later one, as nothing before it is
+ * missing.
  */
 const timeOf = (
   resumes: Resumes,
@@ -65,8 +65,8 @@ const WITHOUT_POSITION = { tag: NO_EPOCH, offset: 0, outside: true } as const;
 const hasPosition = ({ position }: Membership): boolean => position.tag !== NO_POSITION.tag;
 
 /**
- * The id that the client brought, the room's of two. Before a log has given a position, this id resumes as
- * that one did.
+ * The id that the client brought; of two, the room's. Before a log has given a position, the new id must
+ * resume like that one.
  */
 const broughtId = ({ room, global }: Resumes): MessageId | undefined =>
   room?._tag === 'After' ? room.id : global?._tag === 'After' ? global.id : undefined;

@@ -2,7 +2,10 @@
 import type { Disconnect } from '../broker/control-command.js';
 import type { Connection } from './connection.js';
 
-/** A walk over all: 10,000 take less than a millisecond, and an index by user would cost memory each. */
+/**
+ * Goes through all connections: 10,000 take less than a millisecond, while an index by user would cost memory
+ * for each.
+ */
 export const disconnect = ({ whom, id }: Disconnect, connections: Iterable<Connection>): void => {
   // hexadecimal digits have no case; a user's name has
   const wanted = whom === 'connection' ? id.toLowerCase() : id;

@@ -1,4 +1,4 @@
-/** A frame of a client: rate limit, decoding, then the module that its type is for. */
+/** Handles a frame of a client: rate limit, decoding, then the module for its type. */
 import { isLeft, isRight } from 'fp-ts/lib/Either.js';
 import { type ClientMessage, decodeMessage } from '../protocol/client-message.js';
 import { pongFrame } from '../protocol/payload.js';

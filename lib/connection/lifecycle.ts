@@ -18,7 +18,7 @@ import { readAgain } from './pace.js';
 import type { ConnectionState, Phase } from './state.js';
 
 export type EndEvent =
-  /** The server closes, by us or by ws. */
+  /** The server sends the close: this code, or ws. */
   | { readonly _tag: 'CloseSent'; readonly code: number }
   | { readonly _tag: 'SocketBroken' }
   | { readonly _tag: 'SocketClosed' };
@@ -26,7 +26,7 @@ export type EndEvent =
 const SOCKET_BROKEN: EndEvent = { _tag: 'SocketBroken' };
 const SOCKET_CLOSED: EndEvent = { _tag: 'SocketClosed' };
 
-/** The first event decides by whom and with which code. */
+/** The first event decides who closed, and with which code. */
 export const step = (phase: Phase, event: EndEvent): Phase => {
   const isClosed = event._tag === 'SocketClosed';
   if (phase._tag !== 'Open') return isClosed ? { ...phase, _tag: 'Closed' } : phase;
@@ -72,7 +72,7 @@ export const onSocketClosed = (connection: ConnectionState, peerCode: number): v
     notifyHook(connection, 'onDisconnect', () => onDisconnect(infoOf(connection), code));
 };
 
-/** Asked for only where a line of the log is written: Node keeps the address, 0.3 kB a socket. */
+/** Called only when a line is logged: Node keeps the address of a socket once it was read, 0.3 kB each. */
 export const peerOf = ({ id, userId, admission, socket }: ConnectionState): Peer => ({
   id,
   userId,

@@ -1,6 +1,6 @@
 /**
- * The rooms of a connection: a membership each, the global log among them. A membership is here from the
- * moment that the join is asked for. What becomes of it is the room's business.
+ * The rooms of a connection: one membership each, the global log included. A membership exists from the
+ * moment when the join was requested. The room decides about its further states.
  */
 import { mayJoin, mayPublish, type Identity } from '../auth/index.js';
 import { CLOSE } from '../protocol/close-codes.js';
@@ -67,7 +67,7 @@ const submitJoin = (
   const known = memberships.get(room);
   if (!mayJoin(connection.identity.rights, room))
     return refuse(connection, forbidden('be in', ref));
-  // the global log is one of the memberships, and no room
+  // the global log is one of the memberships but does not count as a room
   if (known === undefined && memberships.size > maxRoomsPerConnection)
     return refuse(connection, tooManyRooms(maxRoomsPerConnection, ref));
   const membership = known ?? addMembership(connection, interned(room), resume);
@@ -102,8 +102,8 @@ const newMembership = (connection: ConnectionState, room: Room, resume?: Resume)
 });
 
 /**
- * The position before the join: no further than the client says, or it would resume from a later one the next
- * time. Of a log that resumes by time only the time is known.
+ * The position before the join. It is never later than the client's id, or the client would resume from a
+ * later one the next time. For a log that resumes by time only the time is known.
  */
 const startPosition = (resume: Resume | undefined): Position => {
   if (resume === undefined) return NO_POSITION;
@@ -126,7 +126,7 @@ export const leave = (connection: ConnectionState, room: Room, ref: string | und
 
 /** A leave that the client did not ask for. */
 export const kick = (connection: ConnectionState, room: Room, reason: LeaveReason): void => {
-  // nobody leaves the global log: without it a connection is of no use
+  // no connection leaves the global log: without it a connection is of no use
   if (room === GLOBAL) return connection.close(CLOSE.failed);
   const membership = connection.memberships.get(room);
   if (membership === undefined) return;

@@ -22,10 +22,10 @@ export interface OutboxDeps {
   readonly backlog: OutboxBudget;
 }
 
-/** A class, as there are 10,000 of them: the same as closures takes 1.5 kB more each. */
+/** A class, as a pod has 10,000 of them: as closures each takes 1.5 kB more. */
 export class Outbox extends BoundedBuffer<Batch> implements Holder {
   private waiters: Set<Subscriber<void>> | undefined = undefined;
-  /** Its bytes, as the pod's budget counts them. */
+  /** Its bytes, as counted in the pod's budget. */
   private counted = 0;
   private readonly wasTaken = (): void => {
     this.taken();
@@ -80,7 +80,7 @@ export class Outbox extends BoundedBuffer<Batch> implements Holder {
     }
   }
 
-  /** Whether so much more would not overflow it. */
+  /** Whether this much more fits. */
   hasRoom(messages: number, bytes: number): boolean {
     const { bound } = this;
     return this.messages + messages <= bound.messages && this.bytes + bytes <= bound.bytes;

@@ -5,9 +5,7 @@ import type { Rates } from './token-bucket.js';
 
 type Ref = string | undefined;
 
-/**
- * Join commands of one room without an answer: a reader that takes nothing of a replay could ask for ever.
- */
+/** Join commands of one room without an answer: else a client that reads no replay could ask without end. */
 export const MAX_UNANSWERED_JOINS = 64;
 const JOIN_RETRY_MS = 1_000;
 
@@ -81,6 +79,9 @@ export const notPublished = (error: PublishError, ref: Ref): Refusal =>
       }
     : { code: 'unavailable', text: error.detail, ref };
 
-/** The error of a hook that names such a room: the program's log has it, the client does not. */
+/**
+ * The error of a hook that names a room the connection has not joined. It is for the program's log, not for
+ * the client.
+ */
 export const FOREIGN_ROOM =
   'room: the hook may choose only a room that the connection has joined (`from.rooms()`)';

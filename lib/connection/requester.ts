@@ -10,7 +10,7 @@ import { isRoomName } from '../protocol/position.js';
 
 type AddressOf = (request: IncomingMessage, peer: string) => string;
 
-/** Asked for only where a line is written: node keeps the address of a socket, 0.3 kB each. */
+/** Called only when a line is logged: Node keeps the address of a socket once it was read, 0.3 kB each. */
 export const requesterOf = (
   request: IncomingMessage,
   { remoteAddress = '' }: Pick<Socket, 'remoteAddress'>,
@@ -31,12 +31,16 @@ export const requesterOf = (
 /** A request may have 16 KB there. */
 const MAX_SHOWN = 128;
 
-/** A client may write its token anywhere: what is as long as one, and of its characters, is not shown. */
+/**
+ * A client may send its token in any field: text that is as long as a token and has its characters is hidden.
+ */
 const SECRETS = /[\w.~+=%-]*[\w-]{24,}[\w.~+=%-]*/g;
 
 const shown = (text: string): string =>
   text.slice(0, MAX_SHOWN).replace(SECRETS, '***') + (text.length > MAX_SHOWN ? '…' : '');
 
-/** As it came where it is one: browsers write origins in small letters, and a token has others too. */
+/**
+ * Shown as it came when it is an origin: browsers send origins in lower case, and tokens have capitals too.
+ */
 export const originText = (origin: string): string =>
   origin.length <= MAX_SHOWN && isOrigin(origin) ? origin : shown(origin);

@@ -1,6 +1,6 @@
 /**
- * What a connection is sent beside its rooms' messages: control messages and errors. 20 errors within 10 s
- * close it.
+ * The messages to one connection that are not its rooms' messages: control messages and errors. 20 errors
+ * within 10 s close the connection.
  */
 import { CLOSE } from '../protocol/close-codes.js';
 import { errorFrame, systemFrame } from '../protocol/payload.js';

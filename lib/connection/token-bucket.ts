@@ -7,14 +7,14 @@ export interface Rates {
   readonly rateLimitBytes: number;
 }
 
-/** The rate of replays: each room once at once, as after a reconnect, then one a second. */
+/** The rate of replays: one for each room at once, as after a reconnect, then one a second. */
 export const replayRates = (rooms: number): Rates => ({
   rateLimitPerSecond: 1,
   rateLimitBurst: Math.max(LEAST_REPLAYS, rooms),
   rateLimitBytes: 1,
 });
 
-/** For a client with one room that goes from one to the next. */
+/** For a client that has one room at a time and changes it often. */
 const LEAST_REPLAYS = 10;
 
 export class TokenBucket {
@@ -29,7 +29,7 @@ export class TokenBucket {
     this.bytes = rates.rateLimitBytes;
   }
 
-  /** Takes a message of this size. 0: it passes; else the milliseconds after which it would pass. */
+  /** Takes a message of this size. 0: it passes. Else the milliseconds until it would pass. */
   take(bytes: number, now: number): number {
     const { rateLimitPerSecond, rateLimitBurst, rateLimitBytes } = this.rates;
     const seconds = (now - this.at) / 1000;

@@ -1,15 +1,15 @@
 /**
- * Upgrades of an HTTP server that several apps and other listeners of the program may share. A source: it
- * listens to the server.
+ * Upgrades of an HTTP server that several apps and other listeners of the program may share. It listens to
+ * the server's `upgrade` event.
  *
  *   upgrade ─┬─ below an app's base path ─┬─ no other listener ─► that app
  *            │                            └─ others ─ end of the turn ─ taken? ─ no ─► that app
  *            └─ below none ─┬─ no other listener ─► answered as a plain request (RFC 9110 §7.8)
  *                           └─ others ─► left alone
  *
- * Other listeners come first, whenever they were added: a listener that takes the socket keeps it. Node gives
- * every upgrade to every listener, and tells none whether another has taken it. What shows is a byte written,
- * a reader on the socket, a response assigned, or an end.
+ * Other listeners come first, in whatever order they were added: a listener that takes the socket keeps it.
+ * Node passes every upgrade to every listener, and does not say whether another one has taken it. The signs
+ * are a written byte, a reader on the socket, an assigned response, or the end of the socket.
  */
 import type { IncomingMessage, Server } from 'node:http';
 import { Socket } from 'node:net';
@@ -36,7 +36,7 @@ export interface UpgradeHandler {
   readonly handle: (offer: UpgradeOffer) => void;
   /** An upgrade below the base path was taken by another listener. */
   readonly lost: () => void;
-  /** Ends a socket whose earlier request has no answer yet. Absent: that answer is waited for. */
+  /** Ends a socket whose earlier request has no answer yet. Absent: the answer is awaited. */
   readonly cutOff: ((request: IncomingMessage, socket: Socket) => void) | undefined;
 }
 
@@ -105,7 +105,7 @@ const listen = (server: Server, clock: Clock): Shared => {
     },
   };
   SHARED.set(server, shared);
-  // first, so that what the others do to the socket shows
+  // as the first listener, so that what the others do to the socket can be seen
   server.prependListener('upgrade', upgrade);
   return shared;
 };
@@ -115,7 +115,7 @@ export function destroy(this: Duplex): void {
   this.destroy();
 }
 
-/** Whether a listener has used the socket since Node let go of it. */
+/** Whether a listener has used the socket since Node handed it over. */
 const isTouched = (
   request: IncomingMessage,
   socket: Socket,
@@ -138,9 +138,9 @@ const whenAnswered = (socket: Socket, work: () => void): void => {
 };
 
 /**
- * An upgrade that no listener takes (`curl --http2` offers one everywhere) is answered as a plain request:
- * RFC 9110 §7.8. Node has let go of the socket and took the body for another protocol's. So the server is
- * given the request once more, without the offer: limits, times, body and answer are those of any request. It
+ * An upgrade that no listener takes is answered as a plain request (RFC 9110 §7.8); `curl --http2` offers one
+ * with every request. Node has handed over the socket and took the body for another protocol. So the server
+ * gets the request once more, without the offer: limits, times, body and answer are those of any request. It
  * is the last request on its socket.
  */
 const asRequest = (server: Server, clock: Clock, { request, socket, head }: UpgradeOffer): void => {
@@ -151,9 +151,9 @@ const asRequest = (server: Server, clock: Clock, { request, socket, head }: Upgr
       : [`${name}: ${rawHeaders[at + 1] ?? ''}`],
   );
   const lines = [`${method} ${url} HTTP/${httpVersion}`, ...headers, 'Connection: close', '', ''];
-  // as Node read it
+  // in the form in which Node read it
   socket.unshift(Buffer.concat([Buffer.from(lines.join('\r\n'), 'latin1'), head]));
-  // not at once: the caller is the parser that the socket would get again
+  // not at once: the caller is the parser that would get the socket again
   clock.turn(() => {
     socket.off('error', destroy);
     // the timeout of an earlier answer: the server sets its own

@@ -1,7 +1,6 @@
 /**
- * Tells members of the global room, which all connections are, when the broker is degraded and when it is
- * restored. Each gets a message under an id of its own, which takes 8 µs, so 512 are told in a turn of the
- * loop.
+ * Sends `degraded` and `restored` to the members of the global room, so to all connections. Each gets the
+ * message under an id of its own, which takes 8 µs, so 512 are sent in a turn of the event loop.
  */
 import { concatMap, EMPTY, map, Observable, type OperatorFunction, pairwise } from 'rxjs';
 import type { BrokerStatus } from '../broker/index.js';
@@ -11,7 +10,7 @@ import type { SystemEvent } from '../protocol/system-event.js';
 
 export interface MemberNoticeDeps {
   readonly turn: Clock['turn'];
-  /** All who are in the room or on the way in. */
+  /** All members, and all who are joining. */
   readonly all: () => readonly Membership[];
   readonly has: (membership: Membership) => boolean;
 }
@@ -23,10 +22,7 @@ export const statusEvent = (status: BrokerStatus): SystemEvent => ({
   since: new Date(status._tag === 'Starting' ? 0 : status.since).toISOString(),
 });
 
-/**
- * Never emits. A change is for those who are there when it comes, and waits until all were told of the one
- * before.
- */
+/** Never emits. A change is sent to the members of that moment, after all were sent the change before. */
 export const noticeStatus =
   (deps: MemberNoticeDeps): OperatorFunction<BrokerStatus, never> =>
   (status$) =>
@@ -41,7 +37,7 @@ export const noticeStatus =
 const isNews = (before: BrokerStatus, { _tag }: BrokerStatus): boolean =>
   _tag !== before._tag && (_tag === 'Degraded' || (_tag === 'Up' && before._tag === 'Degraded'));
 
-/** For those who are there now, whenever it is subscribed. */
+/** For the members at the time of the subscription. */
 const sendInTurns = (
   { turn, all, has }: MemberNoticeDeps,
   event: SystemEvent,

@@ -1,7 +1,7 @@
 /**
- * How a joiner with a `last_id` gets what it missed: from the log, or, while the log cannot be read, a `gap`.
- * What no log has (messages of this pod alone, an epoch that is over) is a `gap` too: sent first, and once
- * more when there was more of it while the joiner caught up.
+ * How a joiner with a `last_id` gets what it missed: from the log, or, when the log cannot be read, a `gap`.
+ * Messages that no log has (of this pod only, or of an earlier epoch) are a `gap` too. It is sent first, and
+ * once more when there were more such messages while the joiner caught up.
  */
 import { defer, type Observable, of, tap } from 'rxjs';
 import type { Broker } from '../broker/index.js';
@@ -20,7 +20,7 @@ export interface CatchUpDeps {
   readonly channel: Pick<RoomChannel, 'isAtTop'>;
   readonly fanOut: Pick<FanOut, 'position'>;
   readonly recovery: Pick<Recovery, 'recover' | 'foretell'>;
-  /** Whether the room reaches this pod alone now, so that its log cannot be read. */
+  /** Whether the room reaches this pod only at the moment, so that its log cannot be read. */
   readonly isPodOnly: () => boolean;
   readonly sendGap: (membership: Membership, reason: GapReason) => void;
   readonly emit: (event: HubEvent) => void;
@@ -28,15 +28,14 @@ export interface CatchUpDeps {
 
 export interface CatchUp {
   /**
-   * For a joiner that waits for another room: sends the gap that is due as the log is now, so that whatever
-   * the joiner is sent of the other room comes after it. Emits the gap's reason once; undefined: none was
-   * sent.
+   * For a joiner that waits for another room: sends the gap that is due by the log as it is now, so that
+   * messages of the other room come after it. Emits the reason of the gap once; undefined: none was sent.
    */
   readonly foretell: (
     membership: Membership,
     resume: Resume | undefined,
   ) => Observable<GapReason | undefined>;
-  /** Emits once, in the turn in which the joiner has what the members have. Undefined: it resumes nothing. */
+  /** Emits once, in the turn in which the joiner has what the members have. Undefined: it does not resume. */
   readonly run: (
     membership: Membership,
     resume: Resume | undefined,
@@ -47,7 +46,7 @@ export interface CatchUp {
 export const catchUp = (deps: CatchUpDeps): CatchUp => {
   const { room, broker, channel, fanOut, recovery, isPodOnly, sendGap, emit } = deps;
 
-  /** What was published elsewhere is not known: a gap, unless nothing can be missing. */
+  /** Messages of other pods are not known: a gap, unless nothing can be missing. */
   const onPodAlone = (
     membership: Membership,
     resume: Resume,

@@ -1,5 +1,5 @@
 /**
- * What the broker's channel of a room says, as deliveries to the members.
+ * The events of the broker's channel of a room, as deliveries to the members.
  *
  *   Opened    ─► position and scope; the fan-out begins there
  *   Published ─► the message                       Echoed ─► the message, to members who do not have it
@@ -29,7 +29,7 @@ type Of<T extends ChannelEvent['_tag']> = Extract<ChannelEvent, { readonly _tag:
 type Message = Of<'Published'> | Of<'Echoed'>;
 
 /**
- * The broker cannot give this room. No bug: the members are kicked with reason `failed`, and the next join
+ * The broker cannot open this room. No bug: the members are kicked with reason `failed`, and the next join
  * tries again.
  */
 export class ChannelRefused extends Error {
@@ -39,7 +39,7 @@ export class ChannelRefused extends Error {
 }
 
 export interface RoomChannel {
-  /** Where the channel is in the log. */
+  /** The channel's position in the log. */
   readonly position: () => LogPosition;
   /** Undefined before the channel has opened. */
   readonly scope: () => Scope | undefined;
@@ -51,7 +51,7 @@ export interface RoomChannel {
   readonly system: (event: SystemEvent, except?: readonly string[]) => Delivery;
   /** A `gap` for all members. */
   readonly gap: (reason: GapReason) => Delivery;
-  /** Whether nothing is missing behind `resume`, while the log cannot be asked. */
+  /** Whether nothing is missing after `resume`, while the log cannot be read. */
   readonly isAtTop: (resume: Resume, position: LogPosition) => boolean;
 }
 
@@ -60,7 +60,7 @@ export interface RoomChannelDeps {
   readonly clock: Clock;
   readonly members: Pick<FanOut, 'expectLocal' | 'lastReceiver' | 'beginAt'>;
   readonly globalPosition: () => Position;
-  /** A `gap` goes to all members. */
+  /** Called when all members are sent a `gap`. */
   readonly gapSent: (reason: GapReason) => void;
   /** The log has begun anew. */
   readonly epochChanged: () => void;
@@ -99,8 +99,8 @@ export const roomChannel = (deps: RoomChannelDeps): RoomChannel => {
   };
 
   /**
-   * Members of that time have the message already. Where it is not known who they are, later members are told
-   * a gap.
+   * Earlier members have the message already. When it is not known who they are, later members are sent a
+   * gap.
    */
   const echoed = ({ publication, offset, top, as }: Of<'Echoed'>): Delivery => {
     const { joinSeq: onlyJoinedAfter, known } = members.lastReceiver(as);
@@ -126,7 +126,7 @@ export const roomChannel = (deps: RoomChannelDeps): RoomChannel => {
         case 'Echoed':
           return echoed(event);
         case 'Gap':
-          // a room that was opened on the pod alone goes on in the log
+          // a room that was opened for this pod only goes on in the log
           scope = 'cluster';
           if (position.tag !== event.top.tag) deps.epochChanged();
           position = event.top;
@@ -135,7 +135,7 @@ export const roomChannel = (deps: RoomChannelDeps): RoomChannel => {
     },
     system,
     gap,
-    // opened on the pod alone, the room's position is the pod's own: no time can be judged by it
+    // opened for this pod only, the room has a position of the pod's own: times cannot be compared with it
     isAtTop: (resume, at) =>
       (resume._tag === 'After' || scope === 'cluster') && isAtTop(resume, at, isGlobal),
   };

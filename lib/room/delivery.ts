@@ -1,6 +1,7 @@
 /**
- * One message on its way to the members, and what members get at once. A batch knows whether some of it is
- * not for everybody, so that most batches cost a member no look at the messages.
+ * One message on its way to the members (`Delivery`), and what members get at once (`RoomBatch`). A batch
+ * knows whether some of it is not for all members: so for most batches no member's messages are checked one
+ * by one.
  */
 import type { Membership } from '../connection/connection.js';
 import type { Batch } from '../connection/outbox.js';
@@ -9,16 +10,16 @@ import type { LogPosition, Position } from '../protocol/position.js';
 
 export interface Delivery {
   readonly frame: Buffer;
-  /** Where the room is in the log after it. */
+  /** The room's position in the log after it. */
   readonly top: LogPosition;
   /** Its own offset; undefined for a message outside the log. */
   readonly offset: number | undefined;
   /**
-   * The id of a message that reaches this pod alone. Its receivers are remembered, as the log may have it
+   * The id of a message that reaches this pod only. Its receivers are remembered, as the log may have it
    * later.
    */
   readonly localId?: string | undefined;
-  /** For members with a greater `joinSeq` alone: the others have the message. */
+  /** Only for members with a greater `joinSeq`: the others have the message. */
   readonly onlyJoinedAfter?: number | undefined;
   /**
    * A `gap` for what is missing up to `top`. Members at or behind `top` do not get it: they read the log
@@ -37,15 +38,15 @@ export interface RoomBatch extends Batch {
   readonly items: readonly Delivery[];
   /** Ids of connections that do not get all of it. */
   readonly excluded: ReadonlySet<string> | undefined;
-  /** The first delivery that has an offset: a member that is further has read it in the log. */
+  /** The first delivery with an offset: a member with a later position has read it in the log. */
   readonly first: Delivery | undefined;
   /** The batch goes from one epoch of the log to another. */
   readonly changesEpoch: boolean;
-  /** Some of it is for some members alone: `onlyJoinedAfter`, `isGapMarker`. */
+  /** Some of it is for some members only: `onlyJoinedAfter`, `isGapMarker`. */
   readonly partial: boolean;
 }
 
-/** One pass: in a small room a batch is one message. `position` is where the members are. */
+/** One pass: in a small room a batch is one message. `position`: of the members. */
 export const roomBatch = (items: readonly Delivery[], position: LogPosition): RoomBatch => {
   let top = items[0]?.top ?? position;
   let first: Delivery | undefined;
@@ -62,9 +63,7 @@ export const roomBatch = (items: readonly Delivery[], position: LogPosition): Ro
   return { count: items.length, bytes, top, items, excluded, first, changesEpoch, partial };
 };
 
-/**
- * What of a batch a member is sent: the batch itself where all of it is for the member; undefined: nothing.
- */
+/** What a member is sent of a batch: all of it, a part, or nothing (undefined). */
 export const batchFor = (membership: Membership, batch: RoomBatch): Batch | undefined => {
   const { position, connection, joinSeq } = membership;
   const { partial, first, changesEpoch, excluded } = batch;
@@ -79,7 +78,7 @@ export const batchFor = (membership: Membership, batch: RoomBatch): Batch | unde
   return own.length === 0 ? undefined : { count: own.length, bytes: framesIn(own) };
 };
 
-/** Whether a member at this position has the delivery, or needs none. */
+/** Whether a member at this position has the delivery, or does not need it. */
 const has = ({ tag, offset }: Position, item: Delivery): boolean =>
   item.top.tag === tag &&
   (item.offset !== undefined

@@ -22,45 +22,45 @@ import { batchFor, type Delivery, type RoomBatch, roomBatch } from './delivery.j
 import { type LastReceiver, LocalReceivers } from './local-receivers.js';
 
 export interface FanOut {
-  /** Members are handed what comes from now on, at the room's pace. */
+  /** Delivers to the members, at the room's pace. */
   readonly toMembers: OperatorFunction<Delivery, never>;
   /**
-   * Takes a member in until it is unsubscribed. It has everything up to `at`, which may be further than the
-   * others are.
+   * Adds a member until it is unsubscribed. The member has everything up to `at`, which may be later than the
+   * others' position.
    */
   enter(membership: Membership, at: LogPosition): Subscription;
   leave(membership: Membership): void;
   size(): number;
-  /** A message that reaches this pod alone is on its way: who is a member when it is delivered gets it. */
+  /** A message that reaches this pod only is on its way. Members at its delivery get it. */
   expectLocal(id: string): void;
   lastReceiver(id: string): LastReceiver;
-  /** Where the members have come to. */
+  /** The position of the members. */
   position(): LogPosition;
-  /** The channel begins here: so do members who come before anything was said. */
+  /** The channel begins at this position, and so do members who join before the first message. */
   beginAt(top: LogPosition): void;
 }
 
 export interface FanOutDeps {
   readonly clock: Clock;
-  /** A connection's send buffer: no batch may take more than half of it. */
+  /** The bound of a connection's send buffer: no batch may take more than half of it. */
   readonly bound: Bound;
   readonly delivered: (batch: RoomBatch, members: number) => void;
-  /** So much that nobody could take it has been dropped: what members are told in its place. */
+  /** What members are sent in place of messages that were dropped, as there were too many for any member. */
   readonly overflow: () => Delivery;
 }
 
-/** Members that get a batch within one turn: 512 writes of 5 µs keep the loop for 2.5 ms. */
+/** How many members get a batch within one turn: 512 writes of 5 µs keep the event loop for 2.5 ms. */
 const SLICE = 512;
-/** A turn's worth for one member: more would outrun the kernel of a reader that keeps up. */
+/** The batch of a turn for one member: a larger one would outrun the kernel of a reader that keeps up. */
 const BATCH = { messages: 128, bytes: 65_536 };
-/** Members who are handed a batch in less than a timer can measure. */
+/** For so few members a delivery takes less than a timer can measure. */
 const FEW = 64;
 /** What may wait in a room for its turn. */
 const QUEUE_BOUND = { messages: 65_536, bytes: 64 * 1024 * 1024 };
 
 export const fanOut = (deps: FanOutDeps): FanOut => new RoomFanOut(deps);
 
-/** A class, as `coalesce` is one, whose options it is: each room has one. */
+/** A class, as each room has one. It is also the options of its `coalesce`. */
 class RoomFanOut implements FanOut, Coalesce<Delivery, RoomBatch> {
   readonly clock: Clock;
   readonly batch: Bound;
@@ -70,9 +70,9 @@ class RoomFanOut implements FanOut, Coalesce<Delivery, RoomBatch> {
     ignoreElements(),
   );
   private readonly members: MulticastSet<RoomBatch>;
-  /** Members who had not taken everything when they were last handed something. */
+  /** Members who had unsent frames when they got the last batch. */
   private readonly late = new Set<Connection>();
-  /** Members of an epoch that the others have not come to. */
+  /** Members whose epoch the others have not reached yet. */
   private readonly ahead = new Set<Membership>();
   private readonly receivers = new LocalReceivers();
   /** `joinSeq` of the last member. */
@@ -135,7 +135,7 @@ class RoomFanOut implements FanOut, Coalesce<Delivery, RoomBatch> {
     if (outbox.messages > 0) this.late.add(membership.connection);
   }
 
-  // what coalesce asks
+  // the functions of `coalesce`
 
   weigh({ frame }: Delivery): number {
     return frame.length;
@@ -153,7 +153,7 @@ class RoomFanOut implements FanOut, Coalesce<Delivery, RoomBatch> {
     return EMPTY;
   }
 
-  /** Somebody who keeps up would be cut by this batch, and has not had the time to take the last one. */
+  /** This batch would close a member who keeps up, but has not had the time to take the last one. */
   hold(messages: number, bytes: number): boolean {
     const { late } = this;
     if (late.size === 0) return false;
@@ -165,7 +165,7 @@ class RoomFanOut implements FanOut, Coalesce<Delivery, RoomBatch> {
     return false;
   }
 
-  /** A few writes are no time worth measuring: each look at the clock is 0.1 µs. */
+  /** A few writes are not measured: each read of the clock costs 0.1 µs. */
   brief(): boolean {
     return this.members.size() < FEW;
   }
@@ -183,7 +183,7 @@ class RoomFanOut implements FanOut, Coalesce<Delivery, RoomBatch> {
   }
 }
 
-/** A member's end of the fan-out. */
+/** The subscriber of one member. */
 class MemberSink implements Sink<RoomBatch> {
   constructor(
     private readonly fanOut: RoomFanOut,

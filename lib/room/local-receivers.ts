@@ -1,13 +1,13 @@
 /**
- * Which members have a message that reached this pod alone: those that came in no later than the last one who
- * was there when it was delivered. Should the log have the message after all, only later members are sent it.
- * Bounded; of the messages that were let go, only the earliest such member is known.
+ * Which members have a message that reached this pod only: those who joined no later than the last member at
+ * its delivery. When the log has the message after all, only later members are sent it. Bounded; of the
+ * forgotten messages only the earliest such member is known.
  */
 import { BoundedMap } from '../bounded-map.js';
 
 /**
- * `known`: only members with a greater `joinSeq` do not have the message. Else it is not known of later
- * members.
+ * `known`: exactly the members with a greater `joinSeq` do not have the message. Else later members may have
+ * it or not.
  */
 export interface LastReceiver {
   readonly joinSeq: number;
@@ -19,12 +19,12 @@ const MAX_MESSAGES = 4_096;
 export class LocalReceivers {
   /** `joinSeq` of the last receiver, by the message's id; infinite while the message is on its way. */
   private readonly last = new BoundedMap<string, number>(MAX_MESSAGES);
-  /** The same of the earliest message that was let go. */
+  /** The same for the earliest forgotten message. */
   private letGo: number | undefined;
 
   /**
-   * The message is on its way: who is a member when it is delivered gets it. `joinSeq` is the last member's
-   * of now.
+   * The message is on its way. `joinSeq`: of the last member now. Members who join before the delivery get it
+   * too.
    */
   expect(id: string, joinSeq: number): void {
     this.set(id, Number.POSITIVE_INFINITY, joinSeq);
@@ -35,7 +35,7 @@ export class LocalReceivers {
     this.set(id, joinSeq, joinSeq);
   }
 
-  /** Messages that were on their way are dropped: the members of now are told a gap in their place. */
+  /** Messages that were on their way are dropped: the present members are sent a gap in their place. */
   dropped(joinSeq: number): void {
     for (const [id, last] of this.last) if (last > joinSeq) this.last.put(id, joinSeq);
   }

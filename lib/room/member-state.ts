@@ -23,7 +23,7 @@ export interface Joining {
   readonly queued: Publish[];
   /** Each further join is answered. */
   readonly askedAgain: Join[];
-  /** The connection was a member and goes on from an id: for the others it never left. */
+  /** The connection was a member and resumes from an id: for the other members it never left. */
   readonly wasMember: boolean;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Who is in a room of this pod, and what their commands do. One Map holds the state of each membership
+ * The members of a room on this pod, and what their commands do. One Map has the state of each membership
  * (member-state.ts has the diagram).
  */
 import {
@@ -30,12 +30,12 @@ import type { Presence } from './presence.js';
 import type { Recovered, Recovery } from './recovery/recovery.js';
 
 export interface Members {
-  /** What a command leads to; undefined when all of it is done. */
+  /** The work of a command; undefined when all of it is done. */
   readonly handle: (command: Command) => Observable<unknown> | undefined;
-  /** All who are in the room or on the way in. */
+  /** All members, and all who are joining. */
   readonly all: () => readonly Membership[];
   readonly has: (membership: Membership) => boolean;
-  /** Sizes have changed: members may have to be told that presence is on or off. */
+  /** The size has changed: members may have to be sent that presence is on or off. */
   readonly reviewPresence: () => void;
 }
 
@@ -50,7 +50,7 @@ export interface MembersDeps {
   readonly recovery: Pick<Recovery, 'recover' | 'foretell'>;
   readonly status: () => BrokerStatus;
   readonly emit: (event: HubEvent) => void;
-  /** Tells one member that messages may be missing. */
+  /** Sends one member a `gap`. */
   readonly sendGap: (membership: Membership, reason: GapReason) => void;
   /** Sends to all members but `except` (ids of connections). */
   readonly broadcast: (event: SystemEvent, except?: readonly string[]) => void;
@@ -67,7 +67,7 @@ export const roomMembers = (deps: MembersDeps): Members => {
   const caughtUp = catchUp({ ...deps, isPodOnly: () => effectiveScope() === 'pod' });
 
   const joiningOf = (membership: Membership | undefined): Joining | undefined => {
-    // mostly nobody is on the way in
+    // mostly nobody is joining
     if (membership === undefined || states.size === fanOut.size()) return undefined;
     const state = states.get(membership);
     return state?._tag === 'Joining' ? state : undefined;
@@ -159,7 +159,7 @@ export const roomMembers = (deps: MembersDeps): Members => {
                 take(1),
                 switchMap(() => ready$),
               );
-        // `after$` is listened to first: the other room may catch up before `looked` returns
+        // `after$` is subscribed first: the other room may catch up before `looked` returns
         return looked === undefined
           ? inTurn$
           : merge(
@@ -201,7 +201,7 @@ export const roomMembers = (deps: MembersDeps): Members => {
     fanOut.leave(membership);
     if (wasMember) emit({ _tag: 'Occupied', room, members: fanOut.size() });
     if (reason !== 'closed') connection.send({ event: 'left', room, reason, ref }, membership);
-    // commands of a connection keep their order: what it published before the leave goes out
+    // the commands of a connection keep their order: what it published before the leave is sent
     const published$ = merge(...queued.flatMap((publish) => submit(publish) ?? []));
     if (wasMember) {
       if (presence.isOn()) presence.announce(connection, 'offline');
@@ -210,7 +210,7 @@ export const roomMembers = (deps: MembersDeps): Members => {
     return merge(published$, recount());
   };
 
-  /** Joining connections count too: they come at once, and other pods are told once a second. */
+  /** Joining connections count too: a herd joins at once, and other pods read the number once a second. */
   const own = (): number => states.size;
 
   const recount = (): Observable<unknown> =>
@@ -223,7 +223,7 @@ export const roomMembers = (deps: MembersDeps): Members => {
 
   const reviewPresence = (newcomer: string | undefined): void => {
     if (!presence.review()) return;
-    // a newcomer's own `joined` says it
+    // a new member's own `joined` has it
     if (fanOut.size() <= (newcomer === undefined ? 0 : 1)) return;
     deps.broadcast(
       {

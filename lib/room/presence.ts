@@ -1,6 +1,6 @@
 /**
- * Presence of a room: how many connections other pods have in it, whether members are told who comes and
- * goes, and the announcements themselves.
+ * Presence of a room: how many connections other pods have in it, whether members are sent joins and leaves,
+ * and the announcements themselves.
  *
  *   online, offline ─► batchThrottle (200 ms, a herd costs few writes) ─► broker.publish
  *   a count changed ─► on or off? ─► `joined` to all members, with the new `presence`
@@ -17,12 +17,12 @@ import { type Draft, draftOf } from '../protocol/publication.js';
 import { batchThrottle } from '../rx/batch-throttle.js';
 
 export interface Presence {
-  /** Whether members are told who comes and goes. */
+  /** Whether members are sent joins and leaves. */
   readonly isOn: () => boolean;
   /** Connections that other pods have in the room. */
   readonly others: () => number;
   readonly setOthers: (count: number) => void;
-  /** Judges the size again; true when `isOn` has changed. */
+  /** Checks the size again. True when `isOn` has changed. */
   readonly review: () => boolean;
   readonly announce: (connection: Connection, what: 'online' | 'offline') => void;
   /** Publishes the announcements. Completes after `end`. */
@@ -39,7 +39,7 @@ export interface PresenceDeps {
   readonly size: () => number;
 }
 
-/** A herd that reconnects must not cost a write a member each. */
+/** A herd that reconnects must not cost one write for each member. */
 const ANNOUNCE = { ms: 200, most: 256 };
 
 export const presence = ({ room, broker, clock, config, size }: PresenceDeps): Presence => {

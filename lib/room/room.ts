@@ -47,7 +47,9 @@ export interface RoomDeps {
   readonly config: Config;
   /** The broker's last status; only the global room listens to changes, as leaving a Subject is O(n). */
   readonly status: () => BrokerStatus;
-  /** Where the global log is on this pod. The global room sets it; before a log is known every id shows it. */
+  /**
+   * The position of the global log on this pod. The global room sets it; the ids of control messages show it.
+   */
   readonly globalPosition$: BehaviorSubject<Position>;
 }
 

@@ -24,14 +24,14 @@ export interface Seeking {
   readonly _tag: 'Seeking';
   readonly resume: Resume;
   readonly isGlobal: boolean;
-  /** When the joiner came, on the clock's scheduler. */
+  /** When the joiner came, by the clock's scheduler. */
   readonly startedAt: number;
 }
 
 export interface Reading {
   readonly _tag: 'Reading';
   readonly resume: Resume;
-  /** The joiner has everything up to here, but for what a gap has told. */
+  /** The joiner has everything up to here, except what a gap has reported. */
   readonly at: LogPosition;
   /** The offset of the next message. */
   readonly offset: number;
@@ -44,16 +44,16 @@ export interface Reading {
 export type Cursor = Seeking | Reading;
 
 export type Move =
-  /** Messages up to the cursor's `at` cannot be had. */
+  /** Messages up to the cursor's `at` are lost. */
   | { readonly _tag: 'Gap'; readonly reason: GapReason }
   | { readonly _tag: 'Send'; readonly slice: Slice }
-  /** Read the page of `offset`, and not `stale` once more. */
+  /** Read the page of `offset`; `stale` must not be used again. */
   | { readonly _tag: 'Read'; readonly offset: number; readonly stale: SharedPage | undefined }
   /** The log is behind the members: read the page of the next message again, later. */
   | { readonly _tag: 'Retry'; readonly offset: number; readonly stale: SharedPage }
-  /** Go on when the reader has taken what it was sent: at once if it has. */
+  /** Go on when the joiner has taken what it was sent; at once if it has. */
   | { readonly _tag: 'Wait' }
-  /** Go on in a later turn, so that others are served between two slices. */
+  /** Go on in a later turn, so that other joiners are served between two slices. */
   | { readonly _tag: 'Yield' }
   /** The joiner has what the members have, and becomes one of them in this turn. */
   | { readonly _tag: 'Met'; readonly at: LogPosition };
@@ -68,7 +68,7 @@ export const seek = (
   brokerMs: number | undefined,
 ): Seeking => ({ _tag: 'Seeking', resume: notLater(resume, brokerMs), isGlobal, startedAt });
 
-/** The log cannot give the rest: a gap, and the joiner goes on with what comes. */
+/** The log does not have the rest: a gap, and the joiner goes on with new messages. */
 export const giveUp = (cursor: Cursor, reason: GapReason, position: LogPosition): Step => {
   const at = reading(cursor.resume, position, position.offset + 1, undefined);
   return [at, { _tag: 'Gap', reason }, { _tag: 'Met', at: position }];
@@ -102,17 +102,17 @@ export const more = (cursor: Reading, page: SharedPage, position: LogPosition): 
   const from: Reading = isTrimmed
     ? { ...cursor, page, at: positionBefore(page, page.first), offset: page.first }
     : { ...cursor, page };
-  // a log that is behind the members went back, and the members will be told
+  // a log that is behind the members went back, and the members will be sent a gap
   const isBehind = page.top.offset < from.offset && from.offset <= position.offset;
   const then: Move = isBehind
     ? { _tag: 'Retry', offset: from.offset, stale: page }
     : { _tag: 'Wait' };
-  // of a resume by time the overlap alone may be trimmed: that is no loss
+  // for a resume by time, perhaps only the overlap was trimmed: that is no loss
   const isGap = isTrimmed && (resume._tag === 'After' || isMissed(untoldOf(resume), page));
   return isGap ? [from, { _tag: 'Gap', reason: 'expired' }, then] : [from, then];
 };
 
-/** The reader has taken what it was sent. `most` is one slice. */
+/** The joiner has taken what it was sent. `most`: one slice. */
 export const next = (
   cursor: Reading,
   position: LogPosition,
@@ -121,7 +121,7 @@ export const next = (
 ): Step => {
   const { at, offset, page, isReread } = cursor;
   if (at.tag !== position.tag) {
-    // either the log began anew since the page was read, or the members have not been told yet
+    // either the log began anew since the page was read, or the members do not know of that yet
     if (page === undefined || isReread) return [cursor, { _tag: 'Met', at }];
     return [{ ...cursor, isReread: true }, read(offset, page)];
   }
@@ -130,7 +130,7 @@ export const next = (
   const slice =
     page?.slice(offset, Math.min(left, most.messages), most.bytes) ?? tail.from(at.tag, offset);
   if (slice === undefined) {
-    // the page was the log's end when it was read, and the members are further; one in the middle of the log stays good
+    // the page was the log's tail and is outdated now; full pages in the middle never change
     const isEnd = page !== undefined && page.top.offset < offset;
     return [cursor, read(offset, isEnd ? page : undefined)];
   }
@@ -149,7 +149,7 @@ const reading = (
 
 const read = (offset: number, stale?: SharedPage): Move => ({ _tag: 'Read', offset, stale });
 
-/** No message is later than now, so such a time leaves out none: the log is read from its start. */
+/** No message is later than now. With a later time the log is read from its start. */
 const notLater = (resume: Resume, brokerMs: number | undefined): Resume => {
   if (resume._tag === 'After' || brokerMs === undefined) return resume;
   const untoldMs = untoldOf(resume);
@@ -158,7 +158,7 @@ const notLater = (resume: Resume, brokerMs: number | undefined): Resume => {
   return { _tag: 'Since', ms: Math.min(resume.ms, brokerMs), untoldMs: brokerMs };
 };
 
-/** The position right before `offset`, as far as a page shows it. */
+/** The position just before `offset`, as far as a page shows it. */
 const positionBefore = (page: SharedPage, offset: number): LogPosition => {
   const { tag } = page.top;
   if (offset > page.top.offset) return page.top;

@@ -50,7 +50,7 @@ export const foretell = (
         return read(move.offset);
       }
       if (move?._tag !== 'Gap') return end(undefined);
-      // the id of the gap shows the position behind it
+      // the id of the gap shows the position after it
       if (cursor._tag === 'Reading' && cursor.page !== undefined) membership.position = cursor.at;
       end(move.reason);
     };

@@ -24,9 +24,9 @@ import type { TurnQueue } from './turn-queue.js';
 /** A joiner has everything up to `at`. */
 export interface Recovered {
   readonly at: LogPosition;
-  /** Messages that the joiner was sent. */
+  /** How many messages the joiner was sent. */
   readonly messages: number;
-  /** The first gap that the joiner was told. */
+  /** The first gap that the joiner was sent. */
   readonly gap: GapReason | undefined;
 }
 
@@ -38,11 +38,11 @@ export interface ReaderDeps {
   readonly turns: TurnQueue;
   /** One slice. */
   readonly most: Bound;
-  /** How long a log that does not answer is asked. */
+  /** How long a log that does not answer is asked again. */
   readonly timeoutMs: number;
-  /** Where the members are. */
+  /** The position of the members. */
   readonly position: () => LogPosition;
-  /** The clock that dates messages, Unix ms; undefined while it is not known. */
+  /** The clock that gives messages their time, Unix ms; undefined while it is not known. */
   readonly brokerMs: () => number | undefined;
   readonly gap: (membership: Membership, reason: GapReason) => void;
 }
@@ -65,7 +65,7 @@ export const reader = (
     let failures = 0;
 
     const run = ([moved, ...moves]: Step): void => {
-      // a control message that follows carries the position after it
+      // the id of a control message that follows shows the position after the gap
       if (moved._tag === 'Reading') membership.position = moved.at;
       cursor = moved;
       for (const move of moves) perform(move);

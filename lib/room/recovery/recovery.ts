@@ -1,12 +1,12 @@
 /**
- * Recovery of one room: a joiner with a `last_id` is a cursor over shared pages of the log until it meets the
+ * Recovery of one room. A joiner with a `last_id` is a cursor over shared pages of the log until it meets the
  * live stream, and becomes a member in the same turn.
  *
  *   resume ─► reader (runs the cursor) ◄─ pages of the log, read once for all joiners
- *                │                     ◄─ tail: what the members were sent since somebody began to recover
+ *                │                     ◄─ tail: what the members were sent since a joiner began to recover
  *                └─► slices to the joiner's outbox, a bounded number a turn
  *
- * Pages and tail live as long as somebody recovers, and a little longer: joiners of a herd come one after the
+ * Pages and tail live while joiners recover, and a little longer: the joiners of a herd come one after the
  * other.
  */
 import { type Observable, Subscription, using } from 'rxjs';
@@ -32,13 +32,13 @@ export interface RecoveryDeps {
   readonly log: Log;
   /** A connection's send buffer. */
   readonly bound: Bound;
-  /** How long a log that does not answer is asked. */
+  /** How long a log that does not answer is asked again. */
   readonly timeoutMs: number;
-  /** Where the members are. */
+  /** The position of the members. */
   readonly position: () => LogPosition;
-  /** The clock that dates messages, Unix ms; undefined while it is not known. */
+  /** The clock that gives messages their time, Unix ms; undefined while it is not known. */
   readonly brokerMs: () => number | undefined;
-  /** Tells a joiner that messages are missing. */
+  /** Sends a joiner a `gap`. */
   readonly gap: (membership: Membership, reason: GapReason) => void;
 }
 
@@ -54,8 +54,8 @@ export interface Recovery {
     foretold?: GapReason,
   ) => Observable<Recovered>;
   /**
-   * For a joiner that has to wait: sends the gap that the log makes as it is now. Emits the gap's reason, or
-   * undefined where nothing is missing or the log cannot be read, and completes.
+   * For a joiner that has to wait: sends the gap that is due by the log as it is now. Emits the reason of the
+   * gap, or undefined when nothing is missing or the log cannot be read, and completes.
    */
   readonly foretell: (membership: Membership, resume: Resume) => Observable<GapReason | undefined>;
   /** The members were sent these. */
@@ -83,7 +83,7 @@ export const recovery = ({ room, clock, log, bound, ...deps }: RecoveryDeps): Re
   const turns = turnQueue(clock, SLICES);
   const readerDeps = { ...deps, isGlobal: room === GLOBAL, clock, pages, tail, turns, most };
   let readers = 0;
-  /** Somebody recovers, or did a moment ago. */
+  /** A joiner recovers, or did a moment ago. */
   let remembers = false;
   let linger: Subscription | undefined;
 

@@ -1,6 +1,6 @@
 /**
- * Work that waits for a turn of the event loop. One turn runs at most `most` items, so that between them the
- * pod serves everybody else.
+ * Work that waits for a turn of the event loop. One turn runs at most `most` items, so the pod does other
+ * work in between.
  */
 import { Subscription } from 'rxjs';
 import type { Clock } from '../../clock.js';
