@@ -1,4 +1,4 @@
-/** What an app is made of, and what is no app whatever the types say. */
+/** The options of an app, and why options are invalid. */
 import type { Server } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import type { Broker } from './broker/index.js';

@@ -103,27 +103,27 @@ export interface Hooks {
   /** A connection was accepted and has got `welcome`. */
   readonly onConnect?: (connection: ConnectionInfo) => MaybeAsync<void>;
   /**
-   * Every chat, whether it came by socket, HTTP or program, and every presence of a client: pass it on as it
-   * is or changed, take it away with null (its sender hears that it was accepted), or answer with
-   * `reject(text)`. `from.via` says how it came. What the server says itself (`notification`, `system`) is
-   * not asked about; nor is anything that was said on another pod. An answer without a room's name or without
-   * `data` is a failed hook; so is a room that the connection has not joined.
+   * Called with every chat, from a socket, HTTP or the program, and with every presence of a client. Pass the
+   * message on as it is or changed, drop it with null (the sender gets an `ack`), or answer with
+   * `reject(text)`. `from.via` says where it came from. Not called for messages of the server
+   * (`notification`, `system`), nor for messages of other pods. An answer without a room or without `data` is
+   * a failed hook; so is a room that the connection has not joined.
    */
   readonly onMessage?: (message: Incoming, from: Sender) => MaybeAsync<Outgoing | Rejection | null>;
-  /** A connection ended; `code` is the one that the server sent, null when the peer closed or went. */
+  /** A connection has ended. `code`: the code that the server sent; null when the peer closed or went. */
   readonly onDisconnect?: (connection: ConnectionInfo, code: number | null) => MaybeAsync<void>;
 }
 
-/** Whether there is any: what only hooks ask for is not kept otherwise. */
+/** Whether any hook is set. Data that only hooks need is not kept otherwise. */
 export const hasHooks = ({ onConnect, onMessage, onDisconnect }: Hooks): boolean =>
   (onConnect ?? onMessage ?? onDisconnect) !== undefined;
 
 const HOOK_MS = 1_000;
 
-/** How a hook failed: no answer in time, an answer that is none, or an exception. */
+/** How a hook failed: no answer in time, an invalid answer, or an exception. */
 export type Failure = 'late' | 'unusable' | 'threw';
 
-/** What the sender is told then. The exception's own words are the operator's. */
+/** The error text for the sender. The text of the exception is for the operator only. */
 export const HOOK_FAILED: Readonly<Record<Failure, string>> = {
   late: 'the application did not answer within 1 s; send the message again',
   unusable:
@@ -131,12 +131,12 @@ export const HOOK_FAILED: Readonly<Record<Failure, string>> = {
   threw: 'the application failed while it looked at the message; send the message again later',
 };
 
-/** Not the error of `timeout`: a hook may have one of its own. */
+/** Not rxjs's TimeoutError: a hook may throw that itself. */
 class HookLate extends Error {
   public override readonly name = 'HookLate';
 }
 
-/** Whatever a hook gives back as a stream of at most one value; one that throws is a stream that fails. */
+/** The answer of a hook as a stream of at most one value. An exception is an error of the stream. */
 export const answerOf = <A>(call: () => MaybeAsync<A>, { scheduler }: Clock): Observable<A> =>
   defer(() => {
     const answer = call();
@@ -151,13 +151,13 @@ export const answerOf = <A>(call: () => MaybeAsync<A>, { scheduler }: Clock): Ob
     );
   });
 
-/** What a hook said of a message, or did not: `Failed` when it threw, took too long or gave no answer. */
+/** The result of a hook for a message. `Failed`: it threw, took too long or gave no valid answer. */
 export type Verdict =
   | { readonly _tag: 'Passed'; readonly message: Outgoing }
   | { readonly _tag: 'Dropped' }
   | HookFault;
 
-/** Why a message goes no further. */
+/** Why a message is not sent. */
 export type HookFault = { readonly _tag: 'Rejected'; readonly text: string } | Failed;
 
 export interface Failed {
@@ -166,7 +166,7 @@ export interface Failed {
   readonly error: unknown;
 }
 
-/** Asks the hook. Emits once and never fails; at once where the hook answers at once. */
+/** Calls the hook. Emits once and never errors; at once when the hook answers at once. */
 export const verdictOf = (
   hook: NonNullable<Hooks['onMessage']>,
   message: Incoming,
@@ -183,7 +183,7 @@ export const verdictOf = (
     ),
   );
 
-/** An answer that is none. */
+/** An invalid answer. */
 export const unusable = (error: unknown): Failed => ({
   _tag: 'Failed',
   how: 'unusable',
@@ -199,7 +199,7 @@ const readVerdict = (answer: Outgoing | Rejection | null): Verdict => {
 };
 
 /**
- * Throws where the answer is none, whatever the types say. Each field is read once, here: one that throws
+ * Throws for an invalid answer, whatever the types say. Each field is read once, here: a getter that throws
  * later would throw into the connection's stream.
  */
 const verdictIn = (answer: Outgoing | Rejection | null): Verdict => {
@@ -213,7 +213,7 @@ const verdictIn = (answer: Outgoing | Rejection | null): Verdict => {
   return { _tag: 'Passed', message: { room, data } };
 };
 
-/** What a sender is told of a rejection. */
+/** How much of a rejection's text the sender gets. */
 const MAX_REJECTION = 1_024;
 
 const spoken = (text: unknown): string => {

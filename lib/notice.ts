@@ -1,4 +1,4 @@
-/** What a program says to a room: its form, and the draft that it becomes. */
+/** A message that a program publishes: its form, and the draft that is made of it. */
 import { bimap, type Either, left } from 'fp-ts/lib/Either.js';
 import type { Receipt } from './broker/index.js';
 import { isObject } from './app-options.js';
@@ -28,8 +28,8 @@ export interface Notice {
    */
   readonly data: Json;
   /**
-   * Idempotency key, 1 to 255 characters: a message with the same key within 5 minutes is sent once. No key of a client or of
-   * a program over HTTP equals it.
+   * Idempotency key, 1 to 255 characters: within 5 minutes, a message with the same key is sent once. Never
+   * equal to a key of a client or of a program over HTTP.
    */
   readonly key?: string;
 }

@@ -1,6 +1,6 @@
 /**
- * What the embedding program publishes: draft → hook → broker. The way of sockets' messages goes through
- * rooms; this one needs none.
+ * Publishes of the embedding program: draft → hook → broker. Messages of sockets go through rooms; these need
+ * no room on this pod.
  */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
 import { firstValueFrom, type Observable, of, switchMap, takeUntil } from 'rxjs';
@@ -14,15 +14,15 @@ export interface Ended {
 }
 
 /**
- * Publishes a draft that was made of these fields. Undefined where the application's hook dropped it; `Left`
- * when the service ended meanwhile, too.
+ * Publishes a draft that was made of `fields`. Undefined when a hook dropped it. `Left` also when the service
+ * has ended meanwhile.
  */
 export type ProgramPublish = (
   draft: Draft,
   fields: DraftFields,
 ) => Promise<Either<PublishError | HookFault | Ended, Receipt | undefined>>;
 
-/** Accepted, and goes nowhere. */
+/** Accepted, and dropped by a hook. */
 const DROPPED = right(undefined);
 
 export const programPublish =

@@ -1,12 +1,12 @@
 /**
- * How a pod goes away:
+ * How a pod shuts down:
  *
- *   Running ──shutDown──► Draining ───────────nobody is left───────────► Ended
+ *   Running ──shutDown──► Draining ───────────no connection is left──────► Ended
  *                            │  │                                          ▲
  *                            │  └──90 % of DRAIN_MS: deadline──────────────┤
- *                            └──hurry: everybody is closed at once─────────┘  (when nobody is left, or at the deadline)
+ *                            └──hurry: all connections are closed──────────┘  (when none is left, or at the deadline)
  *
- * A hurry that came before the drain is remembered: nobody is told of a drain that there will not be.
+ * A hurry that came before the drain is remembered: then no client is sent `draining`.
  */
 import {
   concat,
@@ -32,17 +32,19 @@ export interface ShutdownOptions {
   readonly clock: Clock;
   readonly drainMs: number;
   readonly connections: ReadonlySet<Connection>;
-  /** HTTP requests that wait for their answers. */
+  /** HTTP requests without an answer. */
   readonly requests: () => number;
-  /** Emits, or has emitted, when the drain is to be cut short. */
+  /** Emits, or has emitted before, to skip the rest of the drain. */
   readonly hurry$: Observable<void>;
 }
 
-/** The part of the drain that connections get to go by themselves; whoever is still there then is cut. */
+/** The part of the drain in which connections may close in order. Then the rest is terminated. */
 const DEADLINE = 0.9;
 const EMPTY_CHECK_MS = 10;
 
-/** Drains while it is subscribed. Emits once, when nobody is left or at the deadline, and completes. */
+/**
+ * Drains while it is subscribed. Emits once, when no connection is left or at the deadline, and completes.
+ */
 export const shutdown = ({
   clock,
   drainMs,

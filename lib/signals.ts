@@ -4,12 +4,12 @@ export type Meaning = 'drain' | 'repeated' | 'end';
 
 /**
  * One Ctrl-C at `npm start` reaches the process twice within milliseconds: once from the terminal, once from
- * npm. So the same signal within this time of the first one counts as the first one. Whoever wants the end at
- * once has to ask again after it.
+ * npm. So the same signal within this time after the first one counts as the first one. To end the process at
+ * once, the signal must be sent again after it.
  */
 export const SAME_SIGNAL_MS = 500;
 
-/** Judges the signals of a process in the order in which they come. `now` is monotonic milliseconds. */
+/** Classifies the signals of a process in the order in which they come. `now`: monotonic milliseconds. */
 export const signals = (now: () => number): ((signal: string) => Meaning) => {
   let first: { readonly signal: string; readonly at: number } | undefined;
   return (signal) => {

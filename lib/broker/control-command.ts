@@ -17,7 +17,7 @@ export interface CatchUpsLost {
   readonly ageMs: number;
 }
 
-/** The connection of this id, or all connections of this user, on whichever pod, are closed with 4503. */
+/** Closes the connection with this id, or all connections of this user, on any pod, with 4503. */
 export interface Disconnect {
   readonly _tag: 'Disconnect';
   readonly whom: 'connection' | 'user';

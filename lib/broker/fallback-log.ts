@@ -44,7 +44,7 @@ const REASON = 'broker_outage';
 export const fallbackLog = ({ now }: { readonly now: () => number }): FallbackLog => {
   /** In the order of the last message. */
   const rooms = new BoundedMap<Room, Last>(MAX_ROOMS);
-  /** Of rooms that were let go, the last message of all. */
+  /** The last message of all rooms that were forgotten. */
   let forgotten: Missed | undefined;
 
   return {

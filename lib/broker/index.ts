@@ -147,7 +147,7 @@ export interface Broker {
    * Redis does not answer and the number is not known.
    */
   membersElsewhere(room: Room): Observable<number | undefined>;
-  /** What operators say to all pods, on whichever it was said, this one's own words included. */
+  /** The commands to all pods, from any pod. This pod's own commands are among them. */
   readonly control$: Observable<ControlCommand | CatchUpsLost>;
   /**
    * Sends a command to every pod. This pod gets it at once in any case. Emits once and completes; `Left` says

@@ -23,8 +23,8 @@ export interface LogError {
 export interface Log {
   /**
    * Entries from offset `from` (inclusive) upward: at most `most` of them, and at most 256 KiB unless the
-   * first one alone is
-   * larger. With `most` 0 only the log's position. `NO_LOG` when there is no log. Emits once and completes.
+   * first one alone is larger. With `most` 0 only the log's position. `NO_LOG` when there is no log. Emits
+   * once and completes.
    */
   page(room: Room, from: number, most: number): Observable<Either<LogError, Page>>;
 }

@@ -10,8 +10,8 @@ export const FIRST_INEXACT = 2 ** 53;
 
 /**
  * The same JSON with each such integer replaced by one that `JSON.parse` reads as Infinity. So it is found
- * only where
- * the value is used, not in a duplicate key or in a field that is ignored. The text must be valid JSON.
+ * only where the value is used, not in a duplicate key or in a field that is ignored. The text must be valid
+ * JSON.
  */
 export const withoutInexact = (json: string): string =>
   json.replace(TOKEN, (token) => (isInexact(token) ? BEYOND_DOUBLE : token));

@@ -35,8 +35,8 @@ export interface OriginHeaders {
 
 /**
  * Whether a page of this origin may use the service. A request without an origin comes from no page, and may.
- * So may the
- * service's own origin: the host and port of the request, with http or https, as a proxy may terminate TLS.
+ * So may the service's own origin: the host and port of the request, with http or https, as a proxy may
+ * terminate TLS.
  */
 export const isOriginAllowed = (
   { origin, host }: OriginHeaders,

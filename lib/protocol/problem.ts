@@ -1,4 +1,4 @@
-/** Refusals over HTTP, as `application/problem+json` (RFC 9457). `http/` and `connection/` write them. */
+/** Errors over HTTP, as `application/problem+json` (RFC 9457). `http/` and `connection/` write them. */
 
 export interface Problem {
   readonly status: number;
@@ -37,7 +37,7 @@ const TITLES: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
 };
 
-/** A problem as every writer sends it; `more` are extension members (RFC 9457 §3.2). */
+/** A problem in the form that all writers send. `more`: extension members (RFC 9457 §3.2). */
 export const renderProblem = (
   { status, title, detail, headers }: Problem,
   more: Readonly<Record<string, unknown>> = {},

@@ -15,7 +15,7 @@ export type Resume =
   | {
       readonly _tag: 'Since';
       readonly ms: number;
-      /** A loss is told of what was said from this time on; absent: from `ms` on. */
+      /** A lost message is reported when it is not older than this time; absent: than `ms`. */
       readonly untoldMs?: number;
     };
 

@@ -8,7 +8,7 @@ import type { HubEvent } from '../hub-event.js';
 const QUIET_MS = 60_000;
 /** Reasons that are told apart. */
 const MAX_REASONS = 256;
-/** Longer than an outage takes to be told: 3 s. */
+/** Longer than it takes to report an outage: 3 s. */
 const RECENT_MS = 5_000;
 
 /** A sink for the hub's events. `now` is monotonic milliseconds. */

@@ -31,7 +31,7 @@ const MAX_ROOMS = 16_384;
 
 /** `now`: Unix ms of Redis's clock. */
 export const epochs = ({ now }: { readonly now: () => number }): Epochs => {
-  /** In the order in which they were opened or turned. */
+  /** In the order in which they were opened or began anew. */
   const rooms = new BoundedMap<Room, Known>(MAX_ROOMS);
 
   const set = (room: Room, tag: number, renewedMs: number | undefined): void => {

@@ -63,7 +63,10 @@ export const healthProbe = ({
 }): HealthProbe => {
   /** This life of the broker: a pod that restarts under the same name ignores probes of its former life. */
   const life = Math.floor(clock.random() * 0x1_0000_0000).toString(36);
-  /** By text, in the order of sending. Only what stands here is believed: nothing is read out of a payload. */
+  /**
+   * By text, in the order of sending. Nothing is parsed from a payload: only a text that is in this map
+   * counts.
+   */
   const underWay = new BoundedMap<string, Omit<Returned, 'seconds'>>(MAX_UNDER_WAY);
   let sent = 0;
   let ahead: number | undefined;

@@ -1,7 +1,7 @@
 /**
- * One call of the publish script: up to 64 messages of a room, in order. A try that broke off may have run.
- * So each try has the same id and nonces, and what ran is answered as it was. The time of a call counts from
- * when its first message was accepted.
+ * One call of the publish script: up to 64 messages of a room, in order. A try whose connection broke may
+ * have run. So each try has the same id and nonces, and what ran is answered as it was then. The time of a
+ * call counts from the moment when its first message was accepted.
  */
 import { Subscription } from 'rxjs';
 import type { Clock } from '../../clock.js';
@@ -37,7 +37,7 @@ export interface Call {
   readonly end: Subscription;
   /** The try under way, or the wait before the next. */
   attempt: Subscription;
-  /** Where Redis was at the first try. */
+  /** The state of Redis at the first try. */
   first: Again | undefined;
 }
 
@@ -46,7 +46,7 @@ export interface PublishCallDeps {
   /** From when a message is accepted until it goes to this pod's members. */
   readonly timeoutMs: number;
   readonly probe: Pick<HealthProbe, 'ahead'>;
-  /** An id outside the log, at the offset that the room has reached here and with its time. */
+  /** An id outside the log, with the offset and the time of the room on this pod. */
   readonly idOutside: (room: Room, nonce: number) => MessageId;
 }
 
@@ -59,9 +59,11 @@ export interface PublishCalls {
   request(room: Room, call: Call, isUnsure: boolean): Parameters<RedisPort['publish']>;
 }
 
-/** A busy queue is no outage, nor is a loop that stalled: a call has at least this part of the timeout. */
+/**
+ * A busy queue is no outage, nor is an event loop that stalled: a call has at least this part of the timeout.
+ */
 const LEAST = 0.25;
-/** Redis's clock may have been set back by so much between the probe and the call. */
+/** Redis's clock may have been set back by this much between the probe and the call. */
 const SLACK_MS = 1_000;
 
 export const publishCalls = (deps: PublishCallDeps): PublishCalls => {
@@ -72,7 +74,7 @@ export const publishCalls = (deps: PublishCallDeps): PublishCalls => {
   let last = drawNonce(random);
 
   return {
-    // in a row, as an outage gives many messages one offset: drawn, two of a thousand would bear one id
+    // in a row, as an outage gives many messages one offset: of a thousand drawn ones two would be equal
     nonce: () => (last = nextNonce(last)),
     make: (batch, hasWaited) => {
       const now = scheduler.now();
@@ -92,7 +94,7 @@ export const publishCalls = (deps: PublishCallDeps): PublishCalls => {
     },
     request: (room, call, isUnsure) => {
       const { id, batch, nonces, tag, until } = call;
-      // a call is asked for only while it is known
+      // a call is sent again only while it is known
       const ahead = probe.ahead() ?? 0;
       if (call.first === undefined) {
         const at = idOutside(room, 0);
@@ -106,7 +108,10 @@ export const publishCalls = (deps: PublishCallDeps): PublishCalls => {
   };
 };
 
-/** This message came on the room's channel. One of the call's has run, whatever becomes of the answer. */
+/**
+ * This message came on the room's channel. When it is one of the call, the call has run, whatever its answer
+ * says.
+ */
 export const receive = (call: Call, { id, idText, payload }: Publication): void => {
   if (id.outside) return;
   const i = call.nonces.indexOf(id.nonce);

@@ -1,5 +1,6 @@
 /**
- * A message that Redis did not take goes to this pod's members of its room; its sender reads `scope: pod`.
+ * A message that Redis did not take goes to this pod's members of its room; the sender's answer has `scope:
+ * "pod"`.
  */
 import type { MessageId, Room } from '../../protocol/position.js';
 import { type Publication, publicationOf } from '../../protocol/publication.js';
@@ -11,15 +12,15 @@ import { onPod } from './publish-result.js';
 export interface PublishFallbackDeps {
   readonly dedup: FallbackDedup;
   readonly keys: FallbackKeys;
-  /** An id outside the log, at the offset that the room has reached here and with its time. */
+  /** An id outside the log, with the offset and the time of the room on this pod. */
   readonly idOutside: (room: Room, nonce: number) => MessageId;
   /** Sends a message to this pod's members of its room. */
   readonly deliver: (room: Room, publication: Publication) => void;
 }
 
 /**
- * A message whose key was used in a fallback before is answered as then. `isUnsure`: its call may have run in
- * Redis all the same.
+ * A message whose key was used in an earlier fallback gets the same answer. `isUnsure`: its call may have run
+ * in Redis all the same.
  */
 export const publishFallback =
   ({ dedup, keys, idOutside, deliver }: PublishFallbackDeps) =>

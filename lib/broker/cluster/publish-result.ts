@@ -1,4 +1,4 @@
-/** What a publish is answered with. */
+/** The answers of a publish. */
 import { type Either, left, right } from 'fp-ts/lib/Either.js';
 import type { PublishError, Receipt } from '../index.js';
 import type { Outcome } from '../redis/port.js';

@@ -1,11 +1,11 @@
 /**
- * Publishes, room by room in order. At most one call of a room is under way. What comes meanwhile waits in
- * the room's queue: so a busy room makes batches, and an idle one waits for nothing.
+ * Publishes, room by room in order. At most one call of a room is under way; later messages wait in the
+ * room's queue. So a busy room makes batches, and a quiet one waits for nothing.
  *
  *   draft ─▶ the room's queue ─▶ one call of Redis ─▶ scope cluster
  *                    └─ no answer in time, or an outage ─▶ this pod's members: scope pod
  *
- * `room-queue.ts` decides, `queue-runner.ts` performs; this file bounds what waits in all rooms.
+ * `room-queue.ts` decides, `queue-runner.ts` performs. This file bounds what waits in all rooms.
  */
 import { Observable } from 'rxjs';
 import type { Draft, Publication } from '../../protocol/publication.js';
@@ -23,9 +23,9 @@ import type { Input } from './room-queue.js';
 
 export interface Publisher {
   publish(draft: Draft): Observable<PublishResult>;
-  /** This message came on the room's channel: a publish of it that is under way has run. */
+  /** This message came on the room's channel: if it is one of an open call, the call has run. */
   received(room: Room, publication: Publication): void;
-  /** Whether a call of the room is under way that may have sent this message. */
+  /** Whether an open call of the room may have sent this message. */
   isUnderWay(room: Room, id: MessageId): boolean;
   /** The probe of this number returned. */
   probed(number: number): void;
@@ -42,8 +42,8 @@ export interface Publisher {
 }
 
 /**
- * Messages without an answer, in all rooms: a second of a busy pod. HTTP and programs do not wait for one
- * answer before the next.
+ * How many messages may wait for an answer, in all rooms: a second of a busy pod. HTTP and programs send
+ * without waiting for the answer before.
  */
 const MAX_WAITING = 32_768;
 const MAX_LENGTH = 67_108_864;

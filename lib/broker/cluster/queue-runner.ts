@@ -44,13 +44,13 @@ export interface QueueRunnerDeps extends PublishCallDeps, PublishFallbackDeps {
   readonly placed: (room: Room, ids: readonly string[]) => void;
 }
 
-/** A room's queue and what is bound to it. Made for each publish to a quiet room: so it is small. */
+/** A queue and its timers. Made for each publish to a quiet room, so it is small. */
 export interface RunningQueue {
   readonly room: Room;
   readonly waiting: Waiting[];
   state: RoomQueue;
   call: Call | undefined;
-  /** Answers are given now. What they cause waits for its turn. */
+  /** Answers are given now. Their consequences wait for their turn. */
   isBusy: boolean;
   /** The timer of the head, while there is no connection. */
   due: Subscription | undefined;
@@ -63,7 +63,7 @@ export interface QueueRunner {
 }
 
 const MAX_BATCH = 64;
-/** A try that broke off waits a tenth of what others wait: it is only so that nothing spins. */
+/** A try whose connection broke waits a tenth of the usual time, only to prevent a busy loop. */
 const RETRY = 0.1;
 
 export const newQueue = (room: Room): RunningQueue => ({
@@ -131,7 +131,7 @@ export const queueRunner = (
       case 'ReportHead':
         return deps.failed(effect.error, 1);
       case 'AwaitConnection':
-        // after a stalled loop a connection that is there is seen first
+        // after a stalled event loop, a connection that is there is noticed first
         queue.due ??= scheduler.schedule(() => {
           queue.due = clock.turn(() => {
             queue.due = undefined;
@@ -183,7 +183,7 @@ export const queueRunner = (
     const call = calls.make(queue.waiting.splice(0, size), hasWaited);
     queue.call = call;
     const timedOut = (): void => void accept(queue, { _tag: 'TimedOut', error: noAnswer });
-    // after a stalled loop the answers that are there are read first
+    // after a stalled event loop, answers that have arrived are read first
     call.end.add(
       scheduler.schedule(() => call.end.add(clock.turn(timedOut)), call.until - scheduler.now()),
     );
@@ -217,7 +217,7 @@ export const queueRunner = (
   return { flush, accept };
 };
 
-/** Set before it begins: what it emits at once may end the call. */
+/** Set before it begins: an answer that comes at once may end the call. */
 const attempt = (call: Call, begin: () => Subscription): void => {
   const own = new Subscription();
   call.attempt = own;

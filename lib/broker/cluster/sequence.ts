@@ -237,7 +237,7 @@ export const sequence = (deps: SequenceDeps): Sequence => {
   };
 };
 
-/** The place that a message comes right after. */
+/** The position just before a message. */
 export const positionBefore = ({ id: { tag, offset, ms } }: Publication): LogPosition => ({
   tag,
   offset: offset - 1,

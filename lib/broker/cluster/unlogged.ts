@@ -26,7 +26,7 @@ const MAX_PASSED = 4_096;
 
 export const unlogged = (): Unlogged => {
   const kept = new BoundedMap<string, Passed>(MAX_PASSED);
-  /** The 20 bits that are taken at the place where we are. */
+  /** The 20 bits that are in use at the present position. */
   const taken = new Set<number>();
   let at: LogPosition | undefined;
 
