@@ -1,7 +1,6 @@
 /**
- * A map that holds at most `max` entries: beyond it the entry that was put first goes. Over a `Map`, which is
- * walked in the order of insertion, so it costs nothing while it is empty (`lru-cache` sets space aside for
- * `max` entries).
+ * A map of at most `max` entries: beyond that, the oldest entry is removed. It is a `Map`, whose order is
+ * that of insertion, so it costs nothing while it is empty (`lru-cache` reserves space for `max` entries).
  */
 export class BoundedMap<K, V> {
   private readonly entries = new Map<K, V>();
@@ -21,8 +20,8 @@ export class BoundedMap<K, V> {
   }
 
   /**
-   * Answers the entry that goes for this one, if one does. A key that is there keeps its turn: delete it
-   * first, and it is the newest.
+   * Returns the entry that was removed for this one, if any. A key that exists keeps its age: delete it first
+   * to make it the newest.
    */
   put(key: K, value: V): readonly [K, V] | undefined {
     this.entries.set(key, value);
@@ -42,7 +41,7 @@ export class BoundedMap<K, V> {
     this.entries.clear();
   }
 
-  /** The entry that was put first, first. Entries may be deleted meanwhile. */
+  /** Entries, the oldest first. Entries may be deleted meanwhile. */
   [Symbol.iterator](): IterableIterator<[K, V]> {
     return this.entries[Symbol.iterator]();
   }

@@ -7,9 +7,9 @@
  *                                             a room lives until its last leave       up to the broker, and what the
  *                                             and a linger; a failed one ends at once  broker returns down to the outboxes
  *
- * Shutdown is completion: no connection is taken any more, those that are there are closed, the rooms empty,
- * the hub completes. `deadline$` is the guard: in front of `groupBy` it ends the groups, behind it whoever
- * still waits for the broker.
+ * Shutdown is completion: no connection is accepted any more, the open ones are closed, the rooms empty, the
+ * hub completes. `deadline$` is the limit: before `groupBy` it ends the groups, after it the publishes that
+ * still wait for the broker.
  */
 import { catchError, EMPTY, type Observable, takeUntil } from 'rxjs';
 import type { Command, Connection } from './connection/connection.js';

@@ -1,4 +1,4 @@
-/** Why `publish` of an app rejects, as an error that a program can tell apart by its `code`. */
+/** Why `publish` of an app rejects: an error with a `code` for programs. */
 import type { PublishError } from './broker/index.js';
 import { HOOK_FAILED, type HookFault } from './hooks.js';
 import type { Ended } from './program-publish.js';
@@ -18,7 +18,10 @@ export type NotPublishedCode =
   | 'rejected'
   | 'hook_failed';
 
-/** A message that nobody gets. `publish` rejects with a `TypeError` where the message itself is wrong. */
+/**
+ * A message that no member gets. When the message itself is invalid, `publish` rejects with a `TypeError`
+ * instead.
+ */
 export class NotPublished extends Error {
   override readonly name = 'NotPublished';
 

@@ -1,8 +1,8 @@
 /**
- * The streams of a running pod. Each emits the events of its own, and all of them run while the pod does:
+ * The streams of a running pod. Each emits its own events, and all of them run as long as the pod:
  *
- *   the broker's status ─▶ what rooms are told of it
- *   control commands of all pods ─▶ connections that are to end, and what catch-ups need
+ *   the broker's status ─▶ what rooms send about it
+ *   control commands of all pods ─▶ connections that must end, and the memory of catch-ups
  *   this pod's control commands ─▶ the broker
  *   heartbeat ─▶ connections that are silent are closed
  *   connection$ ─▶ hub
@@ -28,11 +28,11 @@ export interface PodStreamsDeps extends Omit<HubDeps, 'status'> {
 }
 
 export interface PodStreams {
-  /** What connections ask about messages that they have missed. */
+  /** The catch-ups, which connections ask when a client resumes. */
   readonly catchUps: CatchUps;
   /** The broker's last status. */
   readonly status: () => BrokerStatus;
-  /** To be subscribed in this order: rooms read the status. */
+  /** To be subscribed in this order, as rooms read the status. */
   readonly streams: (connection$: Observable<Connection>) => readonly Observable<HubEvent>[];
 }
 

@@ -3,8 +3,9 @@
  *
  *   text ─unverifiedJwt─► header ─► the keys of its algorithm ─jose─► payload ─identityIn─► Identity
  *
- * An algorithm has keys of its own: a public key is never the secret of HS256, whatever a token says. jose checks the
- * signature alone (`compactVerify`). `docs/architecture.md` ("Libraries") has the tokens that its `jwtVerify` takes.
+ * An algorithm has keys of its own: a public key is never the secret of HS256, whatever a token says. jose
+ * checks the signature alone (`compactVerify`). `docs/architecture.md` ("Libraries") has the tokens that its
+ * `jwtVerify` takes.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import { compactVerify, errors } from 'jose';

@@ -11,7 +11,7 @@ import { isRoomName, NO_EPOCH, type Room } from '../protocol/position.js';
 /** A command to all pods: of an operator, or of a pod. */
 export type ControlCommand = Disconnect | CatchUp;
 
-/** Commands that Redis had no room to keep, so long ago: this pod cannot know them. */
+/** Commands that Redis had no room to keep, and how old they are: this pod cannot know them. */
 export interface CatchUpsLost {
   readonly _tag: 'CatchUpsLost';
   readonly ageMs: number;

@@ -1,11 +1,11 @@
 /**
- * From layers of values to a checked configuration. Whatever is wrong is found in one go, relations included:
+ * From layers of values to a checked configuration. All faults are found together, relations included:
  *
  *   layers ──convict──► raw values ──formats──► values that could be read ──relations──► Config, or every fault
  *
- * convict merges the layers and names the variables, and nothing else. Its own formats would coerce a value
- * by the type of its default, and its `validate` puts all faults into one text, secrets too. So convict is
- * given one format that leaves values as they are; `Setting.read` judges them.
+ * convict only merges the layers and names the variables. Its own formats would coerce a value by the type of
+ * its default, and its `validate` puts all faults into one text, with secrets. So convict has one format that
+ * changes no value, and `Setting.read` checks them.
  */
 import convict from 'convict';
 import * as E from 'fp-ts/lib/Either.js';
@@ -20,9 +20,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 convict.addFormat({ name: AS_IT_IS, coerce: (raw: unknown) => raw, validate: () => undefined });
 
-/**
- * `early` are faults that were found when the layers were read. An empty variable is as if it were not set.
- */
+/** `early`: faults that were found while the layers were read. An empty variable counts as not set. */
 export const check = (
   layers: readonly Known[],
   env: Environment,
@@ -60,17 +58,17 @@ const merged = (layers: readonly Known[], set: Environment): Values => {
 
 // reading
 
-/** One setting as it was read: `Left` says what is expected. */
+/** One setting after reading: `Left` says what is expected. */
 interface Reading {
   readonly group: string;
   readonly key: string;
   readonly value: E.Either<string, unknown>;
 }
 
-/** PEM ends with a line end; a blank may be part of a secret, and is warned of (`credentials.ts`). */
+/** PEM ends with a line end. A blank may be part of a secret; a warning reports it (`credentials.ts`). */
 const MAY_END_BLANK: ReadonlySet<string> = new Set(['JWT_PUBLIC_KEY', 'JWT_SECRET']);
 
-/** Nobody sees blanks at the ends, and a secret or a name would have one character more. */
+/** Blanks at the ends cannot be seen, and a secret or a name would have one character more. */
 const readBy = ({ read, env }: Setting<unknown>, raw: unknown): E.Either<string, unknown> =>
   typeof raw === 'string' && raw !== raw.trim() && !MAY_END_BLANK.has(env)
     ? E.left('no blank and no line end before or behind it')
@@ -102,8 +100,8 @@ const frozen = <A>(value: A): A => {
 // faults
 
 /**
- * Names the file's path where the value came from a file, else the variable. The value is masked where it may
- * be secret.
+ * Names the path in the file when the value came from a file, else the variable. A value that may be secret
+ * is masked.
  */
 const faultOf = (
   { group, key, expected }: Misfit,
@@ -114,7 +112,7 @@ const faultOf = (
   const setting = GROUPS[group]?.[key];
   const value = raw[group]?.[key];
   const variable = setting?.env ?? key;
-  // a file may repeat the schema's default: then nobody set the value, and the variable is what one would set
+  // a file may repeat the default of the schema: then the value was not set, and the variable is named
   const isFromFile =
     !(variable in set) &&
     layers.some(({ values }) => values[group]?.[key] !== undefined) &&

@@ -1,17 +1,17 @@
 /**
- * Which secrets and API keys are too weak. What can be found out, or is known to everybody, is refused. What
- * only looks weak is warned of, as no rule tells a random text for certain. No text of a secret is in an
- * answer.
+ * Which secrets and API keys are too weak. A secret that can be guessed, or that is published, is refused. A
+ * secret that only looks weak causes a warning, as no rule recognises a random text for certain. The texts
+ * contain no part of a secret.
  */
 import type { Config } from './schema.js';
 
-/** RFC 7518 §3.2: as long as the digest. A shorter one can be guessed offline, from any one token. */
+/** RFC 7518 §3.2: as long as the digest. A shorter secret can be guessed offline from any one token. */
 const MIN_SECRET_BYTES = 32;
-/** Shorter ones can be tried out over HTTP. */
+/** Shorter keys can be guessed over HTTP. */
 const MIN_API_KEY = 8;
 const GOOD_API_KEY = 16;
 
-/** Of debuggers and templates, long enough and known to everybody. */
+/** Secrets of debuggers and templates: long enough, and published. */
 const PUBLISHED: ReadonlySet<string> = new Set([
   'a-string-secret-at-least-256-bits-long',
   'a-valid-string-secret-that-is-at-least-512-bits-long-which-is-very-long',
@@ -24,7 +24,7 @@ export interface CredentialFault {
   readonly expected: string;
 }
 
-/** Where nobody is asked for a token, the secret and the keys open nothing. */
+/** When authentication is off, the secret and the keys give no access. */
 export const credentialFaults = ({
   authEnabled,
   jwtSecret,
@@ -63,11 +63,11 @@ export const credentialFaults = ({
 const PLACEHOLDER = /change.?me|replace.?me|your.?secret|placeholder|example|password|12345678/i;
 const FEW_CHARACTERS = 8;
 
-/** Whether a person made it up. */
+/** Whether a person has made up the text. */
 const looksMadeUp = (text: string): boolean =>
   PLACEHOLDER.test(text) || new Set(text).size < FEW_CHARACTERS;
 
-/** Of what is taken all the same. */
+/** Warnings about secrets that are accepted all the same. */
 export const credentialWarnings = ({
   jwtSecret: secret,
   apiKeys,

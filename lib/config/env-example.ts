@@ -1,7 +1,7 @@
 /** The text of `.env.example`. */
 import { GROUPS } from './sources.js';
 
-/** Every variable, what it is, its default. */
+/** Every variable with its description and its default. */
 export const envExample = (): string => {
   const groups = Object.entries(GROUPS).map(([name, settings]) => {
     const lines = Object.values(settings).map(

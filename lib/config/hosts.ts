@@ -1,9 +1,9 @@
-/** Hosts and ports, as they are written in a configuration. */
+/** Hosts and ports in the forms of a configuration. */
 import { isIP, isIPv6 } from 'node:net';
 
-/** Where a server listens. */
+/** The address of a server. */
 export interface Endpoint {
-  /** An IPv6 address stands without brackets. */
+  /** IPv6 without brackets. */
   readonly host: string;
   readonly port: number;
 }
@@ -11,37 +11,35 @@ export interface Endpoint {
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,252}$/;
 
 /**
- * A name or an address, without brackets. What ends in a number is an address or nothing (WHATWG URL §3.5):
- * nobody could look up the name `256.1.1.1`.
+ * A name or an address, without brackets. A text that ends in a number must be an address (WHATWG URL §3.5):
+ * the name `256.1.1.1` cannot be looked up.
  */
 export const isHost = (text: string): boolean =>
   isIP(text) !== 0 || (NAME.test(text) && !/(?:^|\.)\d+\.?$/.test(text));
 
-/**
- * The host of a text that has a port behind it: IPv6 stands in brackets there. Undefined for what is none.
- */
+/** The host of a text before its port, with IPv6 in brackets. Undefined when it is no host. */
 export const hostBeforePort = (text: string): string | undefined => {
   const [, inner] = /^\[(.*)\]$/.exec(text) ?? [];
   if (inner !== undefined) return isIPv6(inner) ? inner : undefined;
   return isHost(text) && !isIPv6(text) ? text : undefined;
 };
 
-/** The same host with a port behind it. */
+/** The host and its port as one text. */
 export const withPort = ({ host, port }: Endpoint): string =>
   `${isIPv6(host) ? `[${host}]` : host}:${port}`;
 
-/** A port that somebody can be reached at. */
+/** The port in these digits; undefined when it is none. */
 export const portOf = (digits: string): number | undefined =>
   /^[1-9]\d{0,4}$/.test(digits) && Number(digits) <= 65_535 ? Number(digits) : undefined;
 
-/** Two colons and no brackets: an IPv6 address, whose end cannot be told from a port. */
+/** Two colons and no brackets: an IPv6 address, whose end looks like a port. */
 export const looksLikeBareIPv6 = (text: string): boolean =>
   !text.includes('[') && /^[0-9a-f]*:[0-9a-f.]*:[0-9a-f:.]*$/i.test(text);
 
-/** Told to whoever writes IPv6 without brackets. */
+/** The error text for IPv6 without brackets. */
 export const BRACKETS = 'IPv6 in brackets, such as [::1]:6379';
 
-/** `host:port`, IPv6 in brackets; undefined for what is none. */
+/** `host:port`, IPv6 in brackets; undefined for any other text. */
 export const endpointOf = (text: string): Endpoint | undefined => {
   const [, before = '', digits = ''] = /^(.+):(\d+)$/.exec(text) ?? [];
   const [host, port] = [hostBeforePort(before), portOf(digits)];

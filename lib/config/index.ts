@@ -1,7 +1,8 @@
 /**
- * The configuration. Read once, before anything else runs, into a frozen plain object. Layers, the later the
- * stronger: the schema (`schema.ts`), `default.json`, `{NODE_ENV}.json`, the environment. Every fault is
- * found in one go, so that a pod is configured in one try. No secret stands in a fault.
+ * The configuration. It is read once, before anything else runs, into a frozen plain object. Each layer takes
+ * precedence over those before it: the schema (`schema.ts`), `default.json`, `{NODE_ENV}.json`, the
+ * environment. All faults are reported together, so that an operator can mend them in one go. No fault
+ * contains a secret.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import { check, type Environment } from './check.js';
@@ -23,8 +24,8 @@ export type DeepPartial<T> = {
 };
 
 /**
- * Reads the configuration of a pod: files in `directory`, if one is given, and the environment above them.
- * An empty variable is as if it were not set.
+ * Reads the configuration of a pod: the files in `directory`, if one is given, and above them the
+ * environment. An empty variable counts as not set.
  */
 export const readConfig = (
   env: Environment,
@@ -36,9 +37,9 @@ export const readConfig = (
 };
 
 /**
- * The configuration of a program that embeds the library: the defaults with `overrides` above them, checked
- * as the service checks its own. `Left` lists every fault. The environment is not read unless it is given
- * (`process.env`): its variables are above `overrides` then.
+ * The configuration of a program that embeds the library: the defaults and above them `overrides`, with the
+ * same checks as for the service. `Left` lists every fault. The environment counts only when it is passed
+ * (`process.env`); then its variables take precedence over `overrides`.
  */
 export const configOf = (
   overrides: DeepPartial<Config> = {},
@@ -47,8 +48,7 @@ export const configOf = (
   isEnvironment(env) ? check([knownGroups(overrides)], env, []) : E.left([noEnvironment(env)]);
 
 /**
- * The same, for programs that end when something is wrong: throws a `ConfigError` whose text lists every
- * fault, a line each.
+ * `configOf` for programs that end on a fault: throws a `ConfigError` whose text has a line for each fault.
  *
  *   const config = configOrThrow({ limits: { maxRoomsPerConnection: 10 } }, process.env);
  */
@@ -61,7 +61,7 @@ export const configOrThrow = (
   return config.right;
 };
 
-/** A program may hand over anything, whatever the types say. */
+/** A program may pass anything, whatever the types say. */
 const isEnvironment = (env: unknown): boolean => typeof env === 'object' && env !== null;
 
 const noEnvironment = (env: unknown): Fault =>

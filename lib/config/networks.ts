@@ -1,6 +1,6 @@
 /**
- * Addresses and blocks of them, IPv4 and IPv6, as `TRUSTED_PROXIES` names them. Both kinds are compared in
- * one form: IPv4 is `::ffff:0:0/96` of IPv6, so `::ffff:10.0.0.0/104` and `10.0.0.0/8` are the same block.
+ * Addresses and blocks of addresses, IPv4 and IPv6, for `TRUSTED_PROXIES`. Both kinds are compared in one
+ * form: IPv4 is `::ffff:0:0/96` of IPv6, so `::ffff:10.0.0.0/104` and `10.0.0.0/8` are the same block.
  */
 import ipaddr from 'ipaddr.js';
 
@@ -30,15 +30,15 @@ export const isIn = (networks: readonly string[]): ((address: Address) => boolea
   };
 };
 
-/** Of IPv4 a /8, in IPv6's form. */
+/** The bits of an IPv4 /8 in the form of IPv6. */
 const MIN_MAPPED_BITS = MAPPED_BITS + 8;
 const MIN_IPV6_BITS = 16;
-/** fc00::/7 and fe80::/10, which nobody on the Internet has. */
+/** fc00::/7 and fe80::/10, which do not exist on the Internet. */
 const PRIVATE_BITS: Readonly<Record<string, number>> = { uniqueLocal: 7, linkLocal: 10 };
 
 /**
- * Whether a block holds strangers whoever runs it: IPv4 wider than /8, however it is written (`::/0` and
- * `::ffff:0:0/96` hold all of IPv4), and IPv6 wider than /16 that is not private.
+ * Whether a block is too wide to have only proxies of one operator: IPv4 wider than /8, in any form (`::/0`
+ * and `::ffff:0:0/96` contain all of IPv4), and IPv6 wider than /16 that is not private.
  */
 export const isTooWide = (network: string): boolean => {
   const [start, bits] = blockOf(network);

@@ -1,4 +1,4 @@
-/** What may be configured so and hardly ever should be: said when the service starts. */
+/** Values that are allowed and almost always a mistake: reported at the start. */
 import { credentialWarnings } from './credentials.js';
 import { databaseOf } from './redis-url.js';
 import type { Config } from './schema.js';

@@ -1,14 +1,20 @@
-/** A refusal as the answer of a request. The socket closes behind it: what follows may be the body. */
+/**
+ * An error as the answer of a request. The socket is closed after it, as the bytes that follow may be the
+ * request's body.
+ */
 import type { ServerResponse } from 'node:http';
 import { type Problem, renderProblem } from '../protocol/problem.js';
 
-/** Answers a request that no route sees. */
+/** Answers a request that reaches no route. */
 export const answerRequest = (response: ServerResponse, problem: Problem): void => {
   beginAnswer(response, problem);
   response.end();
 };
 
-/** Writes all of the answer, and leaves its end, which closes the socket, to whoever still reads from it. */
+/**
+ * Writes the answer without ending it. The end closes the socket, so the caller decides when it has read
+ * enough.
+ */
 export const beginAnswer = (response: ServerResponse, problem: Problem): void => {
   const { headers, body } = renderProblem(problem);
   response.writeHead(problem.status, { Connection: 'close', ...headers }).write(body);

@@ -43,7 +43,7 @@ export class LocalReceivers {
   of(id: string): LastReceiver {
     const joinSeq = this.last.get(id);
     if (joinSeq !== undefined) return { joinSeq, known: true };
-    // nobody was here when it was delivered
+    // no member was on this pod when it was delivered
     if (this.letGo === undefined && id !== '') return { joinSeq: 0, known: true };
     const [[, first] = ['', 0]] = this.last;
     return { joinSeq: Math.min(this.letGo ?? first, first), known: false };

@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import type { HubEvent } from '../hub-event.js';
 
 const QUIET_MS = 60_000;
-/** Reasons that are told apart. */
+/** How many reasons are counted separately. */
 const MAX_REASONS = 256;
 /** Longer than it takes to report an outage: 3 s. */
 const RECENT_MS = 5_000;
@@ -21,7 +21,7 @@ export const eventLog = (
 
   /** `about`: tells events of one kind apart, by a closed list. */
   const rarely = (kind: string, detail: object, about = ''): void => {
-    // names of fields may be a neighbour's: beyond the bound all reasons of a kind are one
+    // a field's name may come from another program: beyond the bound all reasons of a kind count as one
     const name = logged.size < MAX_REASONS || logged.has(kind + about) ? kind + about : kind;
     const last = logged.get(name);
     if (last !== undefined && now() - last.at < QUIET_MS) {

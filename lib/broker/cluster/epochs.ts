@@ -1,8 +1,8 @@
 /**
- * When the log of a room began anew: a client that resumes by a time of before that is sent `gap`, as its
- * time does not say of which epoch it had what. The pod finds a new epoch itself, or reads in Redis that
- * another pod found it, so a pod that has just started knows it too. Bounded by number: the room that was
- * opened or found new first is let go.
+ * When the log of a room began anew. A client that resumes by an earlier time is sent `gap`, as the time does
+ * not show which epoch its messages are of. A pod finds a new epoch itself, or reads in Redis that another
+ * pod found it: so a pod that has just started knows it too. Bounded by number: the room that was opened or
+ * began anew first is forgotten.
  */
 import { BoundedMap } from '../../bounded-map.js';
 import type { Page } from '../../history/page.js';

@@ -67,7 +67,7 @@ export interface Sequence {
   confirmed(queue: readonly Publication[], isComplete: boolean): readonly Publication[];
   missing(queue: readonly Publication[], position: LogPosition): Missing;
   /**
-   * Whether the log, which stands at `top`, does not have this message. The message was received before the
+   * Whether the log, whose position is `top`, does not have this message. The message was received before the
    * log was asked.
    */
   isForeign(publication: Publication, top: LogPosition): boolean;

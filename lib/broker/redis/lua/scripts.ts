@@ -95,14 +95,14 @@ const LEAVE = `return redis.call('ZREM', KEYS[1], ARGV[1])`;
 
 /** As many as a pod keeps (`catch-ups.ts`), about 200 bytes each. */
 const MAX_KEPT = 4_096;
-/** A full hash is swept at most so often. */
+/** A full hash is swept at most this often. */
 const SWEEP_MS = 60_000;
 
 /**
- * KEYS: a hash: name → ms, text; '#' → how many there are. ARGV: channel, text, for how many ms it is kept
- * for pods that do not receive it ('': not at all), its name, '1' to remove what is kept under the name. A
- * hash that is full is swept of what is too old; what finds no room is not kept, and the ms of that is kept
- * under '*'.
+ * KEYS: a hash: name → ms and text; '#' → the number of names. ARGV: channel, text, ms that the text is kept
+ * for pods that do not receive it ('': not kept), its name, '1' to remove what is kept under the name. When
+ * the hash is full, texts that are too old are removed. A text that still finds no room is not kept, and its
+ * ms is kept under '*'.
  */
 const CONTROL = `
 local kept = redis.call('HMGET', KEYS[1], ARGV[4], '#', '*')
@@ -134,8 +134,8 @@ end
 return redis.call(PUBLISH, ARGV[1], ARGV[2])`;
 
 /**
- * KEYS: the hash. ARGV: ms. Answers what is kept and is younger: its age in ms, then its text, '' for what
- * found no room.
+ * KEYS: the hash. ARGV: ms. Answers the kept texts that are younger: the age in ms, then the text; '' for
+ * texts that found no room.
  */
 const RECALL = `
 local answer = {}
