@@ -1,0 +1,287 @@
+/** What one connection is told, judged as it comes. */
+import { GLOBAL, type MessageId, NO_EPOCH, type Room } from '../../../lib/protocol/position.js';
+import {
+  type Frame,
+  idOf,
+  idTextOf,
+  isControl,
+  placeText,
+  recordOf,
+  roomText,
+  textIn,
+} from './frame.js';
+import { type Resumed, type Stay, stay } from './stay.js';
+import { type Violation } from './violation.js';
+import { type Word } from './word.js';
+import { type Ears, type Opening } from './checker.js';
+import { type CheckerMemory, type Open } from './memory.js';
+import { resumedAfter, resumesIn } from './resumed.js';
+
+/** With these a server may close a connection that did nothing wrong. */
+const BLAMELESS = new Set([1000, 1001, 1013, 4001, 4503]);
+
+const isOwn = ({ type, from }: Frame): boolean => type === 'presence' && from === 'server';
+
+export const clientJudge = (memory: CheckerMemory): ((opening: Opening) => Ears) => {
+  const {
+    knowsGround,
+    lateMs,
+    found,
+    earth,
+    said,
+    onPods,
+    words,
+    strangers,
+    open,
+    past,
+    bases,
+    reached,
+    heard,
+    leftGlobal,
+    gaps,
+    closes,
+    orderOf,
+    wordOf,
+  } = memory;
+
+  const connected = ({ client, user, pod, at: openedAt, room: home, lastId }: Opening): Ears => {
+    memory.connections++;
+    const here: Open = { client, pod, stays: new Map(), degraded: false };
+    let connection = '';
+    open.add(here);
+
+    const add = (tag: Violation['tag'], text: string, at: number, room?: Room): void =>
+      found.add({ tag, client, room, text, at });
+
+    const enter = (room: Room, resumed: Resumed | undefined, at: number): void => {
+      const key = `${client} ${room}`;
+      const far = reached.get(key) ?? new Map<number, number>();
+      reached.set(key, far);
+      const made = stay({
+        client,
+        pod,
+        order: orderOf(room),
+        findings: found,
+        resumed,
+        askedAt: at,
+        counts: heard,
+        reached: far,
+        left: room === GLOBAL ? leftGlobal.get(client) : undefined,
+        isTrimmed: (tag, offset) => earth.isTrimmed(room, tag, offset),
+      });
+      here.stays.set(room, [...(here.stays.get(room) ?? []), made]);
+    };
+
+    const exit = (room: Room): void => {
+      const [ended, ...rest] = here.stays.get(room) ?? [];
+      if (ended?.isOpen() === true) past.push(ended);
+      if (rest.length > 0) here.stays.set(room, rest);
+      else here.stays.delete(room);
+    };
+
+    const stayIn = (room: Room): Stay | undefined => here.stays.get(room)?.[0];
+
+    /** The log that an id is of: the one that the frame names, else that of the URL's room or the global one. */
+    const logOf = (room: Room | undefined, id: MessageId): Room =>
+      room ?? (id.global ? GLOBAL : (home ?? GLOBAL));
+
+    const obey = ({ id: idText, room, type, data }: Frame, at: number): void => {
+      const id = idOf(idText);
+      const fields = recordOf(data);
+      if (id === undefined)
+        return add('I5', `was told something under ${idText}, which is no UUIDv7`, at);
+      const about = textIn(fields['room']);
+      const event = textIn(fields['event']);
+      if (type === 'system' && (room ?? GLOBAL) !== about)
+        add('I6', `was told of ${roomText(about)} in a frame of ${roomText(room ?? GLOBAL)}`, at);
+      const isOfGlobal = room === undefined && (event === 'joined' || home === undefined);
+      if (room !== undefined ? id.global : isOfGlobal && !id.global)
+        add('I6', `was told of ${roomText(room ?? GLOBAL)} under an id of another log`, at);
+      const ref = textIn(fields['ref']);
+      const log = logOf(room, id);
+      if (type === 'error') {
+        said.refused(client, ref, textIn(fields['code']), at);
+        return showIn(log, id, at);
+      }
+      if (event === 'gap') return tellGap(room ?? GLOBAL, id, textIn(fields['reason']), at);
+      if (event === 'joined') return join(room ?? GLOBAL, id, fields, at);
+      showIn(log, id, at);
+      switch (event) {
+        case 'welcome':
+          connection = textIn(fields['connection_id']);
+          return;
+        case 'left':
+          if (fields['reason'] !== 'asked' && !earth.denied(pod, at - lateMs.degraded, at))
+            add('I9', `was put out: ${textIn(fields['reason'])}`, at, room);
+          return exit(room ?? GLOBAL);
+        case 'ack':
+          return acked(ref, textIn(fields['id']), fields, at);
+        case 'degraded':
+          if (knowsGround && !earth.outage(pod, at - 2 * lateMs.degraded, at))
+            add('I12', `was told degraded by ${pod} without a cause`, at);
+          if (here.degraded) add('I12', 'was told degraded twice', at);
+          here.degraded = true;
+          return;
+        case 'restored':
+          if (!here.degraded) add('I12', 'was told restored, and had not been told degraded', at);
+          here.degraded = false;
+      }
+    };
+
+    const showIn = (room: Room, id: MessageId, at: number): void => {
+      if (id.tag !== NO_EPOCH) stayIn(room)?.shown(id, at);
+    };
+
+    const join = (
+      room: Room,
+      id: MessageId,
+      fields: Readonly<Record<string, unknown>>,
+      at: number,
+    ): void => {
+      const seat = stayIn(room);
+      if (seat === undefined) return add('I6', 'was told joined, and had not asked', at, room);
+      const { recovered } = fields;
+      const isFirst = seat.joinedAt() === undefined;
+      const onPod = fields['scope'] === 'pod';
+      const { resumed, askedAt } = seat;
+      if (isFirst && resumed === undefined) onPods.began(client, room, at);
+      else if (isFirst && resumed !== undefined && seat.gapAt() === undefined) {
+        const missed = onPods.missed({ client, pod, room, resumed, at: askedAt });
+        if (missed !== undefined)
+          add('I1', `came back, and ${missed.data}, said on ${pod} alone, was not told`, at, room);
+      }
+      seat.joined(id, typeof recovered === 'number' ? recovered : undefined, onPod, at);
+      const position = idOf(textIn(fields['position']));
+      if (position !== undefined && (position.tag !== id.tag || position.offset !== id.offset))
+        add('I1', `joined at ${placeText(id)}, and is told ${placeText(position)}`, at, room);
+      if (isFirst && !onPod)
+        bases.push({ client, room, tag: id.tag, offset: id.offset, joinedAt: at });
+    };
+
+    const tellGap = (room: Room, shown: MessageId, reason: string, at: number): void => {
+      // the id may be of the other log, or of none
+      const isOfRoom = shown.tag !== NO_EPOCH && shown.global === (room === GLOBAL);
+      const id = isOfRoom ? shown : undefined;
+      gaps[reason] = (gaps[reason] ?? 0) + 1;
+      const seat = stayIn(room);
+      if (seat === undefined) return add('I6', 'was told of a gap where it is not', at, room);
+      const { resumed } = seat;
+      const isResume = seat.joinedAt() === undefined;
+      const undue = knowsGround
+        ? earth.undue({
+            client,
+            pod,
+            room,
+            reason,
+            at,
+            to: id?.tag,
+            resumed: !isResume ? undefined : resumed?._tag === 'After' ? resumed.id : 'since',
+            place: seat.place(),
+            onPod: seat.onPod(),
+            since: seat.askedAt,
+          })
+        : undefined;
+      const isOfPod =
+        reason === 'broker_outage' &&
+        isResume &&
+        resumed !== undefined &&
+        onPods.mayHave({ client, pod, room, resumed, at });
+      if (undue !== undefined && !isOfPod)
+        add('gap', `was told a gap, ${reason}, though ${undue}`, at, room);
+      onPods.began(client, room, at);
+      seat.gap(id, reason, at);
+    };
+
+    const acked = (
+      ref: string,
+      idText: string,
+      fields: Readonly<Record<string, unknown>>,
+      at: number,
+    ): void => {
+      const onPod = fields['scope'] === 'pod';
+      const duplicate = fields['duplicate'] === true;
+      const saying = said.acked({ client, pod, ref, idText, onPod, duplicate, at });
+      if (saying === undefined || !onPod || duplicate) return;
+      const place = idOf(idText);
+      if (place !== undefined) onPods.said(pod, saying, place, at);
+      for (const each of open)
+        if (each.pod === pod) each.stays.get(saying.room)?.[0]?.owe(saying, at);
+    };
+
+    const hear = (word: Word, at: number): void => {
+      const seat = stayIn(word.room);
+      if (seat === undefined)
+        return add('I6', `heard ${word.idText}, where it is not`, at, word.room);
+      seat.heard(word, at);
+      const { saying, id } = word;
+      if (saying === undefined || !id.outside) return;
+      onPods.heard(client, saying);
+      onPods.said(pod, saying, id, at);
+    };
+
+    const resumes = resumesIn(lastId, words);
+    enter(GLOBAL, resumes.global, openedAt);
+    if (home !== undefined && home !== GLOBAL) enter(home, resumes.room, openedAt);
+
+    return {
+      heard: (text, at) => {
+        const known = words.get(idTextOf(text));
+        if (known?.text === text) {
+          hear(known, at);
+          return known;
+        }
+        const frame = JSON.parse(text) as Frame;
+        if (isControl(frame)) {
+          obey(frame, at);
+          return frame;
+        }
+        // another program may write its JSON in another order
+        const same = words.get(frame.id);
+        if (same !== undefined && same.text !== text)
+          add('I5', `heard ${frame.id} with another text than others`, at, frame.room ?? GLOBAL);
+        const word = same ?? wordOf(text, frame, at);
+        if (word === undefined) {
+          add('I5', `heard ${frame.id}, which is no UUIDv7`, at, frame.room ?? GLOBAL);
+          return frame;
+        }
+        if (word.saying === undefined && !word.stranger && !isOwn(frame) && frame.type === 'chat')
+          add('I5', `heard ${frame.id}, which nobody said`, at, word.room);
+        // a pod tells it in its own words
+        if (strangers.has(frame.id))
+          add('I5', `heard ${frame.id}, which another program wrote`, at, word.room);
+        hear(word, at);
+        return word;
+      },
+      said: ({ room, ref, data, keyed = user !== null }, at) =>
+        void said.say({
+          client,
+          from: user ?? connection,
+          pod,
+          room,
+          ref,
+          data,
+          keyed,
+          on: here,
+          at,
+        }),
+      joins: (room, lastIn, at) => enter(room, resumedAfter(lastIn, words), at),
+      closed: (code, cause, at) => {
+        open.delete(here);
+        const [everywhere] = here.stays.get(GLOBAL) ?? [];
+        const place = everywhere?.place();
+        if (place !== undefined) leftGlobal.set(client, place);
+        else if (everywhere?.resumed === undefined) leftGlobal.delete(client);
+        for (const room of [...here.stays.keys()])
+          for (const each of here.stays.get(room) ?? []) if (each.isOpen()) past.push(each);
+        const name = String(code ?? 1006);
+        closes[name] = (closes[name] ?? 0) + 1;
+        if (cause !== undefined) return;
+        if (code === undefined || code === 1006) add('I9', `was cut by ${pod} without a cause`, at);
+        else if (!BLAMELESS.has(code))
+          add(code === 1011 ? 'I11' : 'I9', `was closed with ${code} by ${pod}`, at);
+      },
+    };
+  };
+
+  return connected;
+};

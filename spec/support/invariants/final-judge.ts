@@ -1,0 +1,212 @@
+/** What is judged in the end: stays, sayings and logs, when all is settled. */
+import { type Room } from '../../../lib/protocol/position.js';
+import { type Frame, idTextOf, placeText } from './frame.js';
+import { type LogContent } from './order.js';
+import { type Stay } from './stay.js';
+import { type Violation } from './violation.js';
+import { type Saying, type Word } from './word.js';
+import { type CheckerOptions } from './checker.js';
+import { type CheckerMemory, type Open } from './memory.js';
+
+type Latest = { readonly offset: number; readonly firstAt: number; readonly data: string }[];
+
+/** The last one at or before an offset, in a list by offset. */
+const lastUpTo = (some: Latest, offset: number): Latest[number] | undefined => {
+  let [from, to] = [0, some.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((some[middle]?.offset ?? 0) <= offset) from = middle + 1;
+    else to = middle;
+  }
+  return some[from - 1];
+};
+
+export const finalJudge = (memory: CheckerMemory, retention: CheckerOptions['retention']) => {
+  const {
+    knowsGround,
+    lateMs,
+    found,
+    earth,
+    said,
+    words,
+    orders,
+    logs,
+    bases,
+    open,
+    orderOf,
+    wordOf,
+  } = memory;
+
+  /** Where the log is not told, it stands at least where somebody has come to. */
+  const furthest = (
+    room: Room,
+  ): { readonly tag: number; readonly offset: number; readonly id: string | null } | undefined => {
+    const word = orders.get(room)?.furthest();
+    return word && { tag: word.id.tag, offset: word.id.offset, id: word.idText };
+  };
+
+  const judgeStay = (seat: Stay, at: number): void => {
+    seat.judge(at);
+    const { client, room } = seat;
+    const add = (tag: Violation['tag'], text: string): void =>
+      found.add({ tag, client, room, text, at });
+    for (const saying of seat.owed()) {
+      const gapAt = seat.gapAt();
+      if (gapAt !== undefined && gapAt >= saying.firstAt) continue;
+      add('I1', `never heard ${saying.data}, which ${seat.pod} said to its members`);
+    }
+    const log = logs.get(room) ?? furthest(room);
+    const place = seat.place();
+    if (log === undefined || place === undefined || earth.healedAt() === undefined) return;
+    if (place.tag !== log.tag) {
+      // of an epoch in which nothing was said yet it hears with the first message
+      if (log.offset === 0) return;
+      add('I9', `stands at ${placeText(place)}, the log at ${placeText(log)}`);
+    } else if (place.offset < log.offset) {
+      const hole = { tag: log.tag, from: place.offset + 1, to: log.offset };
+      seat.missing(hole, at, `in the end at ${placeText(place)}, the log at ${placeText(log)}`);
+    } else if (place.offset > log.offset) {
+      add(
+        'I4',
+        `stands at ${placeText(place)}, which the log, at ${placeText(log)}, does not have`,
+      );
+    } else {
+      const last = seat.last();
+      if (
+        last !== undefined &&
+        log.id !== null &&
+        last.id.offset === log.offset &&
+        last.idText !== log.id
+      )
+        add('I1', `ends with ${last.idText}, the log with ${log.id}: one of the two was eaten`);
+    }
+  };
+
+  const judgeOpen = ({ client, pod, stays, degraded }: Open, settled: number, at: number): void => {
+    const healedAt = earth.healedAt();
+    for (const [seat] of stays.values()) {
+      if (seat === undefined) continue;
+      judgeStay(seat, at);
+      if (seat.joinedAt() === undefined && seat.askedAt < settled && healedAt !== undefined)
+        found.add({
+          tag: 'I9',
+          client,
+          room: seat.room,
+          text: 'asked to join, and never was told so',
+          at,
+        });
+    }
+    if (degraded && healedAt !== undefined)
+      found.add({
+        tag: 'I9',
+        client,
+        room: undefined,
+        text: `was told degraded by ${pod}, and never restored`,
+        at,
+      });
+  };
+
+  const isOpen = (connection: unknown): boolean => [...open].some((each) => each === connection);
+
+  /** What is acknowledged is in the log, and what is late is not called unanswered. */
+  const judgeSaying = (saying: Saying, settled: number, at: number): void => {
+    const { client, room, acks, data, refused, lastAt, ref, on } = saying;
+    const add = (tag: Violation['tag'], text: string): void =>
+      found.add({ tag, client, room, text: `${data} ${text}`, at });
+    const healedAt = earth.healedAt();
+    const isLate = lastAt < settled;
+    if (acks.length === 0 && refused === undefined && ref !== undefined && isLate && isOpen(on))
+      add('I9', 'was never answered');
+    const wellAt = (healedAt ?? Number.POSITIVE_INFINITY) + lateMs.ready;
+    if (saying.firstAt > wellAt && acks.some(({ onPod }) => onPod))
+      add('I9', 'was said on the pod alone, though all was well');
+    if (saying.firstAt > wellAt && refused !== undefined)
+      add('I9', `was refused, ${refused}, though all was well`);
+    const log = logs.get(room);
+    for (const { id, idText, onPod, at: ackedAt } of acks) {
+      const word = words.get(idText);
+      if (word !== undefined && word.saying !== saying)
+        add('I7', `was acked as ${idText}, which is ${word.saying?.data ?? 'nobody’s'}`);
+      if (onPod || log === undefined || earth.forgotSince(ackedAt)) continue;
+      if (id.tag !== log.tag) {
+        if (knowsGround && !earth.forgot())
+          add(
+            'I4',
+            `was acked as ${placeText(id)}, and the log is of epoch ${log.tag} though Redis forgot nothing`,
+          );
+      } else if (id.offset > log.offset) {
+        add('I4', `was acked as ${placeText(id)}, and the log ends at ${placeText(log)}`);
+      } else if (id.offset >= log.first) {
+        const there = idTextOf(log.texts[id.offset - log.first] ?? '');
+        if (there !== idText)
+          add(
+            'I4',
+            `was acked as ${idText}, and the log has ${there === '' ? 'nothing' : there} there`,
+          );
+      } else if (
+        retention !== undefined &&
+        id.offset > log.offset - retention.messages &&
+        at - ackedAt < retention.ms
+      )
+        add('I4', `was acked as ${placeText(id)}, and the log begins at ${log.first}`);
+    }
+  };
+
+  /** Whoever has joined gets all that is said from then on: what was said later cannot stand before the place told. */
+  const judgeBases = (at: number): void => {
+    // what was said later may stand before what Redis forgot
+    if (!knowsGround || earth.forgot()) return;
+    const latest = new Map<string, Latest>();
+    for (const { logged, sends, firstAt, data } of said.all) {
+      if (logged === undefined || sends !== 1) continue;
+      const key = `${logged.id.tag} ${logged.room}`;
+      const some = latest.get(key) ?? [];
+      some.push({ offset: logged.id.offset, firstAt, data });
+      latest.set(key, some);
+    }
+    for (const some of latest.values()) {
+      some.sort((one, other) => one.offset - other.offset);
+      some.forEach((each, i) => {
+        const before = some[i - 1];
+        if (before !== undefined && before.firstAt > each.firstAt)
+          some[i] = { ...before, offset: each.offset };
+      });
+    }
+    for (const { client, room, tag, offset, joinedAt } of bases) {
+      const last = lastUpTo(latest.get(`${tag} ${room}`) ?? [], offset);
+      if (last !== undefined && last.firstAt > joinedAt)
+        found.add({
+          tag: 'I1',
+          client,
+          room,
+          text: `was told joined at ${tag}/${offset}, and ${last.data}, said later, stands at or before that`,
+          at,
+        });
+    }
+  };
+
+  const readLog = ({ room, texts, tag, offset, first }: LogContent, at: number): void => {
+    const add = (t: Violation['tag'], text: string): void =>
+      found.add({ tag: t, client: undefined, room, text, at });
+    if (texts.length > 0 && first + texts.length - 1 !== offset)
+      add('I4', `the log holds ${texts.length} from ${first} on, and stands at ${offset}`);
+    const held = texts.map((text, i) => {
+      const known = words.get(idTextOf(text));
+      const frame = JSON.parse(text) as Frame;
+      if (known !== undefined && known.text !== text)
+        add('I5', `the log has ${frame.id} with another text`);
+      const word = known ?? wordOf(text, frame, at);
+      if (word?.id.tag !== tag || word.id.offset !== first + i)
+        add('I4', `the log has ${frame.id} where ${tag}/${first + i} is expected`);
+      if (word?.saying === undefined && frame.type === 'chat')
+        add('I5', `the log has ${frame.id}, which nobody said`);
+      return word;
+    });
+    orderOf(room).holds(
+      held.filter((word): word is Word => word !== undefined),
+      at,
+    );
+  };
+
+  return { judgeOpen, judgeSaying, judgeBases, readLog };
+};

@@ -1,0 +1,124 @@
+/** What is remembered of a run: words, orders, stays, sayings, and what happened to pods and Redis. */
+import { GLOBAL, type Room } from '../../../lib/protocol/position.js';
+import { alone } from './alone.js';
+import { type Frame, idOf, type Place } from './frame.js';
+import { ground } from './ground.js';
+import { type LogContent, type Order, order } from './order.js';
+import { sayings } from './saying.js';
+import { type Heard, type Stay } from './stay.js';
+import { findings } from './violation.js';
+import { type Word } from './word.js';
+import { type CheckerOptions } from './checker.js';
+
+export interface Open {
+  readonly client: string;
+  readonly pod: string;
+  /** Stays in a room, the present one first; a join behind a leave waits for its end. */
+  readonly stays: Map<Room, Stay[]>;
+  degraded: boolean;
+}
+
+export interface Base {
+  readonly client: string;
+  readonly room: Room;
+  readonly tag: number;
+  readonly offset: number;
+  readonly joinedAt: number;
+}
+
+/** All that the judges of one run share. */
+export const checkerMemory = ({
+  knowsGround = false,
+  lateMs = { degraded: 3_000, ready: 2_000 },
+}: CheckerOptions) => {
+  const found = findings();
+  const earth = ground({ findings: found, lateMs });
+  const said = sayings({ findings: found, forgot: () => !knowsGround || earth.forgot() });
+  const onPods = alone((pod, room) =>
+    said.all.some(
+      (each) => each.room === room && each.acks.length === 0 && each.pods.has(pod) && !each.logged,
+    ),
+  );
+  const words = new Map<string, Word>();
+  const strangers = new Set<string>();
+  const orders = new Map<Room, Order>();
+  const logs = new Map<Room, LogContent>();
+  const open = new Set<Open>();
+  /** Ended, and not yet judged. */
+  const past: Stay[] = [];
+  const bases: Base[] = [];
+  /** How far each client came in each room and epoch. */
+  const reached = new Map<string, Map<number, number>>();
+  const heard: Heard = {
+    delivered: 0,
+    repeats: 0,
+    strays: 0,
+    behind: 0,
+    missedTold: 0,
+    recovered: 0,
+  };
+  /** Where each client stood in the global log, which nobody leaves, when its last connection ended. */
+  const leftGlobal = new Map<string, Place>();
+  const gaps: Record<string, number> = {};
+  const closes: Record<string, number> = {};
+
+  const orderOf = (room: Room): Order => {
+    const known = orders.get(room);
+    if (known !== undefined) return known;
+    const made = order(room, found);
+    orders.set(room, made);
+    return made;
+  };
+
+  const wordOf = (
+    text: string,
+    { id: idText, type, room = GLOBAL, data, ref }: Frame,
+    at: number,
+  ): Word | undefined => {
+    const id = idOf(idText);
+    if (id === undefined) return undefined;
+    // a message of an epoch that is over comes as one too, and then its sender is known
+    const stranger = strangers.has(idText) || (ref !== undefined && strangers.has(ref));
+    const word: Word = {
+      n: words.size,
+      idText,
+      id,
+      room,
+      text,
+      type,
+      saying: stranger ? undefined : said.of(data),
+      stranger,
+      stray: !stranger && ref !== undefined,
+    };
+    words.set(idText, word);
+    orderOf(room).saw(word);
+    said.appeared(word, at);
+    return word;
+  };
+
+  return {
+    connections: 0,
+    knowsGround,
+    lateMs,
+    found,
+    earth,
+    said,
+    onPods,
+    words,
+    strangers,
+    orders,
+    logs,
+    open,
+    past,
+    bases,
+    reached,
+    heard,
+    leftGlobal,
+    gaps,
+    closes,
+    orderOf,
+    wordOf,
+  };
+};
+
+export type CheckerMemory = ReturnType<typeof checkerMemory>;

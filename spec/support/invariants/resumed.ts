@@ -1,0 +1,44 @@
+/** Where a client goes on, by the ids that it brings. */
+import { NO_EPOCH } from '../../../lib/protocol/position.js';
+import { LAG_MS, OVERLAP_MS } from '../../../lib/protocol/resume.js';
+import { idOf } from './frame.js';
+import { type Resumed } from './stay.js';
+import { type Word } from './word.js';
+
+export const resumedAfter = (
+  text: string | undefined,
+  words: ReadonlyMap<string, Word>,
+): Resumed | undefined => {
+  const id = text === undefined ? undefined : idOf(text);
+  const word = words.get(text ?? '');
+  return id === undefined || id.tag === NO_EPOCH
+    ? undefined
+    : { _tag: 'After', id, word: word?.id.outside === true ? undefined : word };
+};
+
+/** The query may carry two ids, one for each log; one alone is of the log that it says, and the other goes by its time. */
+export const resumesIn = (
+  text: string | undefined,
+  words: ReadonlyMap<string, Word>,
+): { readonly room: Resumed | undefined; readonly global: Resumed | undefined } => {
+  const texts = (text ?? '').split(',', 2);
+  const afters = texts.map((each) => resumedAfter(each, words));
+  const of = (global: boolean): Resumed | undefined =>
+    afters.find((each) => each?._tag === 'After' && each.id.global === global);
+  const [room, global] = [of(false), of(true)];
+  if (room !== undefined && global !== undefined) return { room, global };
+  // of two of one log the later one counts
+  const alone = resumedAfter(
+    [...texts]
+      .filter((each) => idOf(each))
+      .sort()
+      .at(-1),
+    words,
+  );
+  // one that names no log may have a time
+  const ms = alone?._tag === 'After' ? alone.id.ms : (idOf(texts[0] ?? '')?.ms ?? 0);
+  if (ms === 0) return { room: undefined, global: undefined };
+  const since: Resumed = { _tag: 'Since', ms: ms - OVERLAP_MS, dueMs: ms - LAG_MS };
+  if (alone?._tag !== 'After') return { room: since, global: since };
+  return alone.id.global ? { room: since, global: alone } : { room: alone, global: since };
+};
