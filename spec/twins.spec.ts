@@ -1,0 +1,127 @@
+/**
+ * Each file of `lib/` with behaviour has a spec of the same path, and no file of `spec/` is longer than a reader's patience.
+ * The files without a spec of their own stand below: `TABLES` say nothing but types, texts or values; `ELSEWHERE` names
+ * the spec that goes through the file.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+
+const ROOT = join(import.meta.dirname, '..');
+const MAX_LINES = 400;
+
+/** Types, tables of values, and lists of what other files export. */
+const TABLES: ReadonlySet<string> = new Set([
+  'auth/index.ts',
+  'broker/index.ts',
+  'broker/cluster/channel-events.ts',
+  'broker/redis/port.ts',
+  'config/schema.ts',
+  'config/setting.ts',
+  'config/settings/auth.ts',
+  'config/settings/broker.ts',
+  'config/settings/history.ts',
+  'config/settings/limits.ts',
+  'config/settings/presence.ts',
+  'config/settings/server.ts',
+  'connection/connection.ts',
+  'connection/refusals.ts',
+  'connection/state.ts',
+  'history/index.ts',
+  'http/endpoint.ts',
+  'hub-event.ts',
+  'room/member-state.ts',
+  'version.ts',
+]);
+
+/** What is gone through by the spec of something larger, and why not by one of its own. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  // pure steps and effects of one machine: the machine's spec
+  'broker/cluster/channel-phase.ts': 'broker/cluster/channel-state.spec.ts',
+  'broker/cluster/channel-pages.ts': 'broker/cluster/ordered-channel-reads.spec.ts',
+  'broker/cluster/room-channel.ts': 'broker/cluster/cluster-broker.spec.ts',
+  'broker/cluster/queue-runner.ts': 'broker/cluster/publisher.spec.ts',
+  'broker/cluster/publish-result.ts': 'broker/cluster/publisher.spec.ts',
+  'broker/cluster/publish-fallback.ts': 'broker/cluster/publisher.spec.ts',
+  'broker/cluster/system-channels.ts': 'broker/cluster/control-channel.spec.ts',
+  'broker/cluster/cluster-log.ts': 'history/model.spec.ts',
+  'room/recovery/reader.ts': 'room/recovery/recovery.spec.ts',
+  'room/recovery/foretell.ts': 'room/recovery/recovery.spec.ts',
+  'room/catch-up.ts': 'room/recovery/recovery.spec.ts',
+  'room/delivery.ts': 'room/fan-out.spec.ts',
+  'room/room.ts': 'hub.spec.ts',
+  'history/page-cache.ts': 'room/recovery/cursor.spec.ts',
+  'broker/idempotency-keys.ts': 'broker/local.spec.ts',
+  // only a Redis can say whether a script or a command is right
+  'broker/redis/lua/publish.ts': 'broker/redis/client.spec.ts',
+  'broker/redis/lua/log.ts': 'history/redis.spec.ts',
+  'broker/redis/lua/scripts.ts': 'broker/redis/client.spec.ts',
+  'broker/redis/run.ts': 'broker/redis/client.spec.ts',
+  'broker/redis/commands.ts': 'broker/redis/client.spec.ts',
+  'broker/redis/options.ts': 'broker/redis/connector.spec.ts',
+  'broker/redis/pod-members.ts': 'broker/redis/client.spec.ts',
+  'broker/redis/sharded-subscriber.ts': 'broker/redis/cluster.spec.ts',
+  'broker/from-config.ts': 'pods/kinds.spec.ts',
+  // only a server and a socket can say whether an answer arrives
+  'connection/accept.ts': 'limits.spec.ts',
+  'connection/connect.ts': 'hub.spec.ts',
+  'connection/socket-connection.ts': 'connection/lifecycle.spec.ts',
+  'connection/catch-up-memory.ts': 'connection/catch-ups.spec.ts',
+  'http/answer-request.ts': 'http/request-body.spec.ts',
+  'http/front-page.ts': 'wire/endpoints.spec.ts',
+  'http/operator-endpoints.ts': 'http/access.spec.ts',
+  'http/own-server.ts': 'http/server.spec.ts',
+  'http/pod-endpoints.ts': 'wire/endpoints.spec.ts',
+  'http/refuse.ts': 'http/request-body.spec.ts',
+  'http/room-endpoints.ts': 'http/history.spec.ts',
+  'http/routes.ts': 'wire/endpoints.spec.ts',
+  'http/socket-endpoints.ts': 'http/endpoints.spec.ts',
+  'auth/http-get.ts': 'auth/jwks.spec.ts',
+  // what an embedding program or an operator does
+  'composition.ts': 'app.spec.ts',
+  'pod-streams.ts': 'app.spec.ts',
+  'not-published.ts': 'program-publish.spec.ts',
+  'daemon.ts': 'process.spec.ts',
+  'main.ts': 'process.spec.ts',
+  'hook-moderation.ts': 'hooks.spec.ts',
+  'config/env-example.ts': 'config/settings.spec.ts',
+  'config/public-keys.ts': 'config/credentials.spec.ts',
+  // one reader of JSON, three ways to it
+  'protocol/json.ts': 'protocol/client-message.spec.ts',
+  'protocol/plain-data.ts': 'program-publish.spec.ts',
+  'protocol/publish-request.ts': 'protocol/numbers.spec.ts',
+  'telemetry/metrics.ts': 'telemetry/folds.spec.ts',
+};
+
+const filesIn = (folder: string, ending: string): readonly string[] =>
+  readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith(ending) && !name.endsWith('.d.ts'))
+    .sort();
+
+const twinOf = (file: string): string => file.replace(/\.ts$/, '.spec.ts');
+const hasSpec = (spec: string): boolean => existsSync(join(ROOT, 'spec', spec));
+const LIB = filesIn('lib', '.ts');
+
+t.test('when a file of lib has behaviour, then it has a spec of the same path', async (t) => {
+  const without = LIB.filter((file) => !hasSpec(twinOf(file)));
+  t.strictSame(
+    without.filter((file) => !TABLES.has(file) && !Object.hasOwn(ELSEWHERE, file)),
+    [],
+    'write the spec, or say in this file why there is none',
+  );
+});
+
+t.test('when a file is an exception, then it is one still', async (t) => {
+  for (const file of [...TABLES, ...Object.keys(ELSEWHERE)]) {
+    t.ok(LIB.includes(file), `${file} is there`);
+    t.notOk(hasSpec(twinOf(file)), `${file} has no spec of its own`);
+  }
+  for (const [file, spec] of Object.entries(ELSEWHERE)) t.ok(hasSpec(spec), `${file}: ${spec}`);
+});
+
+t.test('when a spec grows over 400 lines, then it is split by subject', async (t) => {
+  const long = filesIn('spec', '.ts').filter(
+    (file) => readFileSync(join(ROOT, 'spec', file), 'utf8').split('\n').length > MAX_LINES + 1,
+  );
+  t.strictSame(long, []);
+});
