@@ -5,15 +5,14 @@ import { NO_AUTH } from '../../lib/auth/from-config.js';
 import { ExpiryTimer } from '../../lib/auth/expiry-timer.js';
 import type { Auth } from '../../lib/auth/index.js';
 import { OutboxBudget } from '../../lib/connection/outbox-budget.js';
-import { catchUps } from '../../lib/connection/catch-ups.js';
 import type { Clock } from '../../lib/clock.js';
-import type { Broker, BrokerStatus } from '../../lib/broker/index.js';
+import type { Broker } from '../../lib/broker/index.js';
 import type { Connection } from '../../lib/connection/connection.js';
 import { type Config, configOf, type DeepPartial } from '../../lib/config/index.js';
 import type { ConnectionDeps } from '../../lib/connection/state.js';
 import type { HubEvent } from '../../lib/hub-event.js';
 import type { Hooks } from '../../lib/hooks.js';
-import { hub } from '../../lib/hub.js';
+import { podStreams } from '../../lib/pod-streams.js';
 import { NO_EPOCH, type Position, type Room } from '../../lib/protocol/position.js';
 import { type Peer, peer, type PeerOptions } from './peer.js';
 import { type VirtualClock, virtualClock } from './virtual-clock.js';
@@ -84,7 +83,6 @@ export const podHub = (options: PodHubOptions): PodHub => {
   const deadline$ = new Subject<void>();
   const members = new Map<Room, number>();
   const globalPosition$ = new BehaviorSubject<Position>({ tag: NO_EPOCH, offset: 0, ms: 0 });
-  let status: BrokerStatus = { _tag: 'Starting' };
   let ended = false;
 
   const tell = (event: HubEvent): void => {
@@ -95,20 +93,15 @@ export const podHub = (options: PodHubOptions): PodHub => {
   };
 
   const running = new Subscription();
-  const behind = catchUps({
+  const pod = podStreams({
+    broker,
     clock,
-    brokerMs: broker.clockMs,
-    logTtlMs: config.log.logTtlMs,
-    keepMs: config.log.logPositionTtlMs,
-    send: (word) => {
-      running.add(broker.sendControl(word).subscribe());
-    },
+    config,
+    connections,
+    globalPosition$,
+    shutdown$,
+    deadline$,
   });
-  running.add(
-    broker.control$.subscribe((word) => {
-      if (word._tag !== 'Disconnect') behind.apply(word);
-    }),
-  );
 
   const deps: ConnectionDeps = {
     clock,
@@ -125,36 +118,22 @@ export const podHub = (options: PodHubOptions): PodHub => {
       backlog: new OutboxBudget(config.limits.outboxTotalBytes),
     },
     emit: tell,
-    catchUps: behind,
+    catchUps: pod.catchUps,
     newId,
     connections,
   };
 
-  // first, as the app does: rooms ask for the last one
+  // without the heartbeat: played sockets answer no ping
+  const [status$, command$, sent$, , hub$] = pod.streams(connection$);
+  for (const one$ of [status$, command$, sent$]) running.add(one$?.subscribe());
   running.add(
-    broker.status$.subscribe((next) => {
-      status = next;
-    }),
-  );
-  const piped = connection$
-    .pipe(
-      hub({
-        broker,
-        clock,
-        config,
-        status: () => status,
-        globalPosition$,
-        shutdown$,
-        deadline$,
-      }),
-    )
-    .subscribe({
+    hub$?.subscribe({
       next: tell,
       complete: () => {
         ended = true;
       },
-    });
-  running.add(piped);
+    }),
+  );
 
   return {
     config,

@@ -24,7 +24,6 @@ export type {
   CheckerOptions,
   Counts,
   Ears,
-  Opening,
   Verdict,
 } from './invariants/checker.js';
 
