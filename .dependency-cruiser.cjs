@@ -18,6 +18,7 @@ const LAYERS = [
       'composition',
       'pod-streams',
       'program-publish',
+      'not-published',
       'notice',
       'shutdown',
       'app-options',
