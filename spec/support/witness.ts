@@ -4,10 +4,10 @@
  * again, its text is compared.
  */
 import { randomBytes } from 'node:crypto';
-import * as O from 'fp-ts/lib/Option.js';
 import { WebSocket } from 'ws';
-import { GLOBAL, type MessageId, parseId } from '../../lib/protocol/position.js';
+import { GLOBAL, type MessageId } from '../../lib/protocol/position.js';
 import { asUser, newUser } from './credentials.js';
+import { idOf } from './ids.js';
 import { until } from './redis.js';
 import { checker } from './invariants.js';
 import { isControl } from './invariants/frame.js';
@@ -117,12 +117,6 @@ interface Frame {
 const HOST = '127.0.0.1';
 /** Where the id stands in a message of ours. */
 const ID_AT = [7, 43] as const;
-
-const idOf = (text: string): MessageId => {
-  const id = parseId(text);
-  if (O.isNone(id)) throw new Error(`expected a UUIDv7, got ${text}`);
-  return id.value;
-};
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 

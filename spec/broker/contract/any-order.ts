@@ -1,11 +1,11 @@
 /** The contract for any interleaving of publishes, joins and leaves. */
 import fc from 'fast-check';
 import { type Test } from 'tap';
+import { idOf } from '../../support/ids.js';
 import { GLOBAL, type Room } from '../../../lib/protocol/position.js';
 import {
   brokersOf,
   type Cluster,
-  idOf,
   idsIn,
   type Listener,
   openedIn,

@@ -1,6 +1,5 @@
 /** The brokers of a cluster under the contract, and what their subscribers were given. */
 import { type Either, isLeft } from 'fp-ts/lib/Either.js';
-import { isSome } from 'fp-ts/lib/Option.js';
 import { type Subscription } from 'rxjs';
 import {
   type Broker,
@@ -8,7 +7,7 @@ import {
   type PublishError,
   type Receipt,
 } from '../../../lib/broker/index.js';
-import { type MessageId, parseId, type Room } from '../../../lib/protocol/position.js';
+import { type Room } from '../../../lib/protocol/position.js';
 import { type Draft, type DraftFields, draftOf } from '../../../lib/protocol/publication.js';
 import { type VirtualClock } from '../../support/virtual-clock.js';
 
@@ -40,12 +39,6 @@ export interface Sent {
 type Published = Extract<ChannelEvent, { readonly _tag: 'Published' }>;
 
 type Opened = Extract<ChannelEvent, { readonly _tag: 'Opened' }>;
-
-export const idOf = (text: string): MessageId => {
-  const id = parseId(text);
-  if (!isSome(id)) throw new Error('expected an id, got none');
-  return id.value;
-};
 
 export const publishedIn = ({ events }: Listener): readonly Published[] =>
   events.filter((event) => event._tag === 'Published');

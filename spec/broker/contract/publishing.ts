@@ -1,6 +1,7 @@
 /** The contract of a publish: one receipt, one place, one order. */
 import { isRight } from 'fp-ts/lib/Either.js';
 import { type Test } from 'tap';
+import { idOf } from '../../support/ids.js';
 import { payloadOf, presenceData, SERVER } from '../../../lib/protocol/payload.js';
 import { GLOBAL } from '../../../lib/protocol/position.js';
 import { draftOf } from '../../../lib/protocol/publication.js';
@@ -8,7 +9,6 @@ import { keyIn } from '../../support/keys.js';
 import {
   brokersOf,
   type Cluster,
-  idOf,
   idsIn,
   type Listener,
   openedIn,

@@ -8,7 +8,7 @@ import { namesIn } from '../../../lib/broker/redis/names.js';
 import { standaloneRedis } from '../../../lib/broker/redis/standalone.js';
 import { clusterRedis } from '../../../lib/broker/redis/cluster.js';
 import { slotOf } from '../../../lib/broker/redis/slots.js';
-import { ACL_USER, aclOf } from '../../support/docs.js';
+import { aclOf, asUser } from '../../support/docs.js';
 import type { Client } from '../../support/client.js';
 import { type Pod, startPod } from '../../support/pod.js';
 import { OTHERS, startRedis, until } from '../../support/redis.js';
@@ -17,8 +17,6 @@ import { options, ready, right, sayAll } from '../../support/watched-bus.js';
 import { behaves } from '../redis-contract.js';
 
 const PREFIX = 'chat-a:';
-
-const asUser = (url: string): string => url.replace('redis://', `redis://${ACL_USER}@`);
 
 const acl = (kind: 'standalone' | 'Cluster'): readonly string[] => [
   OTHERS,
