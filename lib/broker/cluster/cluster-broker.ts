@@ -66,6 +66,7 @@ const READ_MS = 60_000;
 export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
   const { redis, clock, serverId, timeoutMs, positionTtlMs = DAY_MS } = deps;
   const { scheduler } = clock;
+  const common = { redis, clock, timeoutMs };
   const life = new Subscription();
   const event$ = new Subject<BrokerEvent>();
   const status$ = new BehaviorSubject<BrokerStatus>({ _tag: 'Starting' });
@@ -78,7 +79,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
   const channels = openChannels();
   const ids = localIds(clock, channels.position);
   const position = patience(LONG * timeoutMs, scheduler, life);
-  const probe = healthProbe({ redis, clock, timeoutMs });
+  const probe = healthProbe(common);
   const channelSubscriptions = subscriptions({ redis, clock });
   const dedup = fallbackDedup(deps);
   const keys = fallbackKeys({ clock });
@@ -87,17 +88,13 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
   const knownEpochs = epochs({ now: time.nowOrLatest });
   const counts = memberCounts({ redis, clock, ready: () => ready, changed: channels.count });
   const control = controlChannel({
-    redis,
-    clock,
-    timeoutMs,
+    ...common,
     keepMs: positionTtlMs,
     dropped: (detail) => emit({ _tag: 'PayloadDropped', detail }),
   });
 
   const roomPublisher = publisher({
-    redis,
-    clock,
-    timeoutMs,
+    ...common,
     probe,
     dedup,
     keys,
@@ -117,9 +114,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
   });
 
   const channelDeps: ClusterChannelDeps = {
-    redis,
-    clock,
-    timeoutMs,
+    ...common,
     readEveryMs: Math.min(READ_MS, positionTtlMs / 3),
     ids,
     channels,
@@ -138,8 +133,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
   };
 
   const care = upkeep({
-    redis,
-    clock,
+    ...common,
     probe,
     channels,
     ready: () => ready,
