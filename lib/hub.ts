@@ -1,18 +1,17 @@
 /**
  * THE PIPELINE. Every message of the pod goes this way, and this is all of it:
  *
- *   connection$ ──takeUntil(shutdown$)──merge(command$)──┐
- *                                                       ├─takeUntil(deadline$)─groupBy(room)─merge(room)──► ends
- *                                                       ┘        │                  │
- *                                  a room lives until its last leave      up to the broker, and what the broker
- *                                  and a linger; a failed one ends        returns down to the outboxes
- *                                  at once
+ *   connection$ ──takeUntil(shutdown$)──merge(command$)─────┐
+ *                                                            ├─takeUntil(deadline$)─groupBy(room)─merge(room)──► ends
+ *                                                            ┘        │                  │
+ *                                             a room lives until its last leave       up to the broker, and what the
+ *                                             and a linger; a failed one ends at once  broker returns down to the outboxes
  *
  * Shutdown is completion: no connection is accepted any more, the open ones are closed, the rooms empty, the
  * hub completes. `deadline$` is the limit: before `groupBy` it ends the groups, after it the publishes that
  * still wait for the broker.
  */
-import { catchError, EMPTY, type Observable, takeUntil } from 'rxjs';
+import { type Observable, takeUntil } from 'rxjs';
 import type { Command, Connection } from './connection/connection.js';
 import type { HubEvent } from './hub-event.js';
 import { groupBy } from './rx/group-by.js';
@@ -42,15 +41,10 @@ export const hub =
         lingerMs: deps.config.limits.roomLingerMs,
         scheduler: deps.clock.scheduler,
       }),
-      mergeMapSet((group) =>
-        group.value$.pipe(
-          roomOf(group.key),
-          // a group without a room would swallow the next join
-          catchError(() => {
-            group.end();
-            return EMPTY;
-          }),
-        ),
+      mergeMapSet(
+        ({ key, value$ }) => roomOf(key)(value$),
+        // a group without a room would swallow the next join
+        (group) => group.end(),
       ),
       // ends the publishes that wait for a broker which does not answer
       takeUntil(deps.deadline$),

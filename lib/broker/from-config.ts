@@ -39,9 +39,9 @@ export const brokerOf = (config: Config, clock: Clock): Broker => {
     logTtlMs: log.logTtlMs,
     clock,
   };
-  const redis = broker.redisCluster ? clusterRedis(options) : standaloneRedis(options);
+  const bus = broker.redisCluster ? clusterRedis(options) : standaloneRedis(options);
   return clusterBroker({
-    redis,
+    bus,
     clock,
     serverId,
     timeoutMs,

@@ -18,15 +18,17 @@ const MAX_IN_FLIGHT = 64;
 const isBusy = ({ awaiting, inFlight }: ConnectionState): boolean =>
   awaiting || inFlight >= MAX_IN_FLIGHT;
 
-export const onFrame = (connection: ConnectionState, frame: Buffer): void => {
+/** Whether the frame is handled now. Else it waits for `takePaused`, or is dropped, as the connection is closing. */
+export const isHandledNow = (connection: ConnectionState, frame: Buffer): boolean => {
   connection.messagesRead++;
   // after a close the socket must be read on: else the peer's answer to the close is never seen
-  if (connection.phase !== OPEN) return;
+  if (connection.phase !== OPEN) return false;
   const { pace, webSocket } = connection;
   if (pace._tag !== 'Reading') pace.frames.push(frame);
   else if (isBusy(connection)) connection.pace = { _tag: 'Paused', frames: [frame] };
-  else return connection.handleFrame(frame);
+  else return true;
   if (!webSocket.isPaused) webSocket.pause();
+  return false;
 };
 
 /** Frames wait from now on. */

@@ -1,19 +1,19 @@
 /**
  * A connection on a socket: the methods of its state (`state.ts`), one line each, and the events of ws that
- * they belong to. The only listeners on the WebSocket, and with the outbox the only writers to the socket.
+ * they belong to. With `inbound.ts` the only listeners on the WebSocket, and with the outbox the only writers to
+ * the socket.
  */
 import type { Socket } from 'node:net';
 import type { Observable } from 'rxjs';
 import type { WebSocket } from 'ws';
-import { CLOSE, type Close } from '../protocol/close-codes.js';
+import type { Close } from '../protocol/close-codes.js';
 import type { Room } from '../protocol/position.js';
 import type { LeaveReason, SystemEvent } from '../protocol/system-event.js';
 import { commandsOf, onMembershipAnswered } from './connect.js';
 import type { Command, Connection, Membership } from './connection.js';
-import { handleFrame } from './inbound.js';
+import { handleFrame, receiveFrames } from './inbound.js';
 import { close, onSocketClosed, onSocketError } from './lifecycle.js';
 import { kick } from './memberships.js';
-import { onFrame } from './pace.js';
 import { sendControl } from './sender.js';
 import { revoke } from './session.js';
 import { type Admission, type ConnectionDeps, ConnectionState } from './state.js';
@@ -31,9 +31,7 @@ class SocketConnection extends ConnectionState {
   constructor(deps: ConnectionDeps, webSocket: WebSocket, socket: Socket, admission: Admission) {
     super(deps, webSocket, socket, admission);
     deps.connections.add(this);
-    webSocket.on('message', (data: Buffer, isBinary: boolean) =>
-      isBinary ? this.close(CLOSE.binary) : onFrame(this, data),
-    );
+    receiveFrames(this);
     webSocket.on('error', (error: Error & { readonly code?: string }) =>
       onSocketError(this, error.code),
     );

@@ -2,20 +2,7 @@
  * The members of a room on this pod, and what their commands do. One Map has the state of each membership
  * (member-state.ts has the diagram).
  */
-import {
-  defer,
-  EMPTY,
-  ignoreElements,
-  merge,
-  mergeMap,
-  of,
-  type Observable,
-  Subject,
-  switchMap,
-  take,
-  takeUntil,
-  tap,
-} from 'rxjs';
+import { defer, EMPTY, merge, mergeMap, type Observable, Subject, takeUntil, tap } from 'rxjs';
 import type { Broker, BrokerStatus } from '../broker/index.js';
 import type { Command, Membership } from '../connection/connection.js';
 import type { Join, Joining, Leave, MemberState, Publish } from './member-state.js';
@@ -25,7 +12,9 @@ import type { GapReason, SystemEvent } from '../protocol/system-event.js';
 import { statusEvent } from './broker-status.js';
 import { catchUp } from './catch-up.js';
 import type { RoomChannel } from './channel.js';
+import { consume } from '../rx/consume.js';
 import type { FanOut } from './fan-out.js';
+import { joining } from './joining.js';
 import type { Presence } from './presence.js';
 import type { Recovered, Recovery } from './recovery/recovery.js';
 
@@ -64,14 +53,22 @@ export const roomMembers = (deps: MembersDeps): Members => {
   const effectiveScope = (): 'pod' | undefined =>
     channel.scope() === 'pod' || deps.status()._tag === 'Degraded' ? 'pod' : undefined;
 
-  const caughtUp = catchUp({ ...deps, isPodOnly: () => effectiveScope() === 'pod' });
-
   const joiningOf = (membership: Membership | undefined): Joining | undefined => {
     // mostly nobody is joining
     if (membership === undefined || states.size === fanOut.size()) return undefined;
     const state = states.get(membership);
     return state?._tag === 'Joining' ? state : undefined;
   };
+
+  /** Joining connections count too: a herd joins at once, and other pods read the number once a second. */
+  const counted$ = defer(() => broker.members(room, states.size)).pipe(tap(presence.setOthers));
+
+  const caughtUp = joining({
+    channel,
+    opened$: deps.opened$,
+    counted$,
+    catchUp: catchUp({ ...deps, isPodOnly: () => effectiveScope() === 'pod' }),
+  });
 
   // what members are sent
 
@@ -135,38 +132,9 @@ export const roomMembers = (deps: MembersDeps): Members => {
 
   const startJoin = (command: Join): Observable<unknown> => {
     const cancelled$ = new Subject<void>();
-    const { membership, resume, isMember: wasMember, after$, looked } = command;
+    const { membership, isMember: wasMember } = command;
     states.set(membership, { _tag: 'Joining', cancelled$, queued: [], askedAgain: [], wasMember });
-    const open$ = defer(() => (channel.scope() === undefined ? deps.opened$ : of(undefined)));
-    const counted$ = defer(() => broker.members(room, own())).pipe(take(1));
-    const foretold$ =
-      looked === undefined
-        ? of(undefined)
-        : open$.pipe(switchMap(() => caughtUp.foretell(membership, resume)));
-    return foretold$.pipe(
-      switchMap((foretold) => {
-        const ready$ = open$.pipe(
-          switchMap(() => counted$),
-          mergeMap((count) => {
-            presence.setOthers(count);
-            return caughtUp.run(membership, resume, foretold);
-          }),
-        );
-        const inTurn$ =
-          after$ === undefined
-            ? ready$
-            : after$.pipe(
-                take(1),
-                switchMap(() => ready$),
-              );
-        // `after$` is subscribed first: the other room may catch up before `looked` returns
-        return looked === undefined
-          ? inTurn$
-          : merge(
-              inTurn$,
-              called(() => looked(foretold !== undefined)),
-            );
-      }),
+    return caughtUp(command).pipe(
       mergeMap((recovered) => finishJoin(command, recovered)),
       takeUntil(cancelled$),
     );
@@ -210,16 +178,7 @@ export const roomMembers = (deps: MembersDeps): Members => {
     return merge(published$, recount());
   };
 
-  /** Joining connections count too: a herd joins at once, and other pods read the number once a second. */
-  const own = (): number => states.size;
-
-  const recount = (): Observable<unknown> =>
-    defer(() => broker.members(room, own())).pipe(
-      tap((count) => {
-        presence.setOthers(count);
-        reviewPresence(undefined);
-      }),
-    );
+  const recount = (): Observable<unknown> => counted$.pipe(tap(() => reviewPresence(undefined)));
 
   const reviewPresence = (newcomer: string | undefined): void => {
     if (!presence.review()) return;
@@ -250,7 +209,7 @@ export const roomMembers = (deps: MembersDeps): Members => {
   const submit = ({ draft, reply }: Publish): Observable<unknown> | undefined => {
     const now = broker.publishNow?.(draft);
     // a reply that throws is the room's error, not the process'
-    if (now === undefined) return broker.publish(draft).pipe(tap(reply), ignoreElements());
+    if (now === undefined) return broker.publish(draft).pipe(consume(reply));
     reply(now);
     return undefined;
   };
@@ -271,10 +230,3 @@ export const roomMembers = (deps: MembersDeps): Members => {
     reviewPresence: () => reviewPresence(undefined),
   };
 };
-
-/** Completes when the call has returned. */
-const called = (call: () => void): Observable<never> =>
-  defer(() => {
-    call();
-    return EMPTY;
-  });

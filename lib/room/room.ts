@@ -12,17 +12,15 @@
  */
 import {
   type BehaviorSubject,
-  defer,
   EMPTY,
   finalize,
   ignoreElements,
   merge,
   Observable,
   Subject,
-  takeUntil,
   tap,
 } from 'rxjs';
-import type { Broker, BrokerStatus, ChannelEvent } from '../broker/index.js';
+import type { Broker, BrokerStatus } from '../broker/index.js';
 import type { Clock } from '../clock.js';
 import type { Config } from '../config/index.js';
 import type { Command, Membership } from '../connection/connection.js';
@@ -30,11 +28,12 @@ import type { HubEvent } from '../hub-event.js';
 import { CLOSE } from '../protocol/close-codes.js';
 import { GLOBAL, type Position, type Room } from '../protocol/position.js';
 import type { GapReason } from '../protocol/system-event.js';
-import { mapSome } from '../rx/map-some.js';
+import { emitting } from '../rx/emitting.js';
 import { mergeMapSet } from '../rx/merge-map-set.js';
+import { mergeUntil } from '../rx/merge-until.js';
 import { type MulticastSet, multicastSet } from '../rx/multicast-set.js';
 import { noticeStatus } from './broker-status.js';
-import { ChannelRefused, roomChannel } from './channel.js';
+import { ChannelRefused, roomChannel, type RoomEvent } from './channel.js';
 import type { Delivery } from './delivery.js';
 import { fanOut as roomFanOut } from './fan-out.js';
 import { roomMembers } from './members.js';
@@ -57,14 +56,12 @@ export const room =
   ({ broker, clock, config, status, globalPosition$ }: RoomDeps) =>
   (name: Room) =>
   (command$: Observable<Command>): Observable<HubEvent> =>
-    defer(() => {
+    emitting((emit) => {
       const { limits } = config;
       const isGlobal = name === GLOBAL;
       const bound = { messages: limits.sendBufferMessages, bytes: limits.sendBufferBytes };
-      const event$ = new Subject<HubEvent>();
       const broadcast$ = new Subject<Delivery>();
       const ended$ = new Subject<void>();
-      const emit = (event: HubEvent): void => event$.next(event);
 
       const sendGap = (membership: Membership, reason: GapReason): void => {
         emit({ _tag: 'GapSent', room: name, reason, members: 1 });
@@ -129,22 +126,17 @@ export const room =
         broadcast: (event, except) => broadcast$.next(channel.system(event, except)),
       });
 
-      const onChannelEvent = (event: ChannelEvent): Delivery | undefined => {
+      const onRoomEvent = (event: RoomEvent): void => {
         switch (event._tag) {
           case 'Opened': {
             const isFirst = channel.open(event);
             if (isGlobal) globalPosition$.next(event.top);
             if (isFirst) void opening.deliver(undefined);
-            return undefined;
+            return;
           }
-          case 'Published':
-          case 'Echoed':
-          case 'Gap':
-            return channel.delivery(event);
           case 'Counted':
             presence.setOthers(event.others);
-            members.reviewPresence();
-            return undefined;
+            return members.reviewPresence();
           case 'Failed':
             for (const { connection } of members.all()) connection.kick(name, 'failed');
             throw new ChannelRefused(event.error);
@@ -154,13 +146,14 @@ export const room =
       const status$ = isGlobal
         ? broker.status$.pipe(noticeStatus({ turn: clock.turn, ...members }))
         : EMPTY;
-      const delivery$ = merge(
+      const delivery$ = mergeUntil(
+        ended$,
         status$,
-        broker.channel(name).pipe(mapSome(onChannelEvent)),
+        broker.channel(name).pipe(channel.deliveries(onRoomEvent)),
         broadcast$,
-      ).pipe(takeUntil(ended$));
+      );
       const handled$ = command$.pipe(mergeMapSet(members.handle), finalize(presence.end));
-      const work$ = merge(
+      return merge(
         delivery$.pipe(fanOut.toMembers),
         merge(handled$, presence.announcement$).pipe(finalize(() => ended$.next())),
       ).pipe(
@@ -173,9 +166,7 @@ export const room =
             for (const { connection } of members.all()) connection.close(CLOSE.failed);
           },
         }),
-        finalize(() => event$.complete()),
       );
-      return merge(event$, work$);
     });
 
 /** Emits once, when the set delivers. */

@@ -4,57 +4,62 @@
  * that has already completed costs 2 µs: here the projection may return undefined in its place. Unbounded
  * like `mergeMap`: the source bounds it.
  */
-import { Observable, type OperatorFunction, Subscriber, type Subscription } from 'rxjs';
+import { Observable, type OperatorFunction, type Subscriber, type Subscription } from 'rxjs';
 import { BareSubscriber } from './bare-subscriber.js';
+import { PassSubscriber } from './pass-subscriber.js';
 
-/** A subscriber of its own: an observer of three functions would be wrapped twice, 0.2 µs a value. */
-class Inner<R> extends Subscriber<R> {
+/** In the Set until it ends. */
+class Inner<T> extends PassSubscriber<T> {
   constructor(
-    private readonly out: Subscriber<R>,
-    private readonly done: () => void,
+    private readonly inners: Set<Subscription>,
+    out: Subscriber<T>,
+    ended: () => void,
+    failed: (() => void) | undefined,
   ) {
-    // rxjs 8 makes it internal; it is the only observer that is not wrapped
-    // eslint-disable-next-line @typescript-eslint/no-deprecated
-    super();
+    super(out, ended, failed);
+    inners.add(this);
   }
 
-  override next(value: R): void {
-    if (!this.closed) this.out.next(value);
-  }
-
-  override error(reason: unknown): void {
-    if (this.closed) return;
-    this.unsubscribe();
-    this.out.error(reason);
-  }
-
-  override complete(): void {
-    if (this.closed) return;
-    this.unsubscribe();
-    this.done();
+  override unsubscribe(): void {
+    this.inners.delete(this);
+    super.unsubscribe();
   }
 }
 
-/** Emits the values of the inner Observables. Completes when the source and all of them have completed. */
+/**
+ * Emits what the inner ones emit; completes when the source and all of them have. `failed`: an inner one that errors ends
+ * alone, and its value is handed to `failed`. A `catchError` in each inner one would be a hop for each value.
+ */
 export const mergeMapSet =
-  <T, R>(project: (value: T) => Observable<R> | undefined): OperatorFunction<T, R> =>
+  <T, R>(
+    project: (value: T) => Observable<R> | undefined,
+    failed?: (value: T) => void,
+  ): OperatorFunction<T, R> =>
   (source$) =>
     new Observable((out) => {
       const inners = new Set<Subscription>();
       let under = 0;
       let over = false;
       const error = (reason: unknown): void => out.error(reason);
+      const ended = (): void => {
+        under--;
+        if (over && under === 0) out.complete();
+      };
+      const failure = (value: T): (() => void) | undefined =>
+        failed === undefined
+          ? undefined
+          : () => {
+              try {
+                failed(value);
+              } catch (reason) {
+                return error(reason);
+              }
+              ended();
+            };
 
-      const run = (inner$: Observable<R>): void => {
+      const run = (inner$: Observable<R>, value: T): void => {
         under++;
-        const inner = new Inner(out, () => {
-          under--;
-          if (over && under === 0) out.complete();
-        });
-        inner$.subscribe(inner);
-        if (inner.closed) return;
-        inners.add(inner);
-        inner.add(() => inners.delete(inner));
+        inner$.subscribe(new Inner(inners, out, ended, failure(value)));
       };
 
       out.add(() => {
@@ -62,7 +67,7 @@ export const mergeMapSet =
       });
       const take = (value: T): void => {
         const inner$ = project(value);
-        if (inner$ !== undefined) run(inner$);
+        if (inner$ !== undefined) run(inner$, value);
       };
       const source = new BareSubscriber(take, error, () => {
         over = true;

@@ -89,7 +89,7 @@ export const eventLog = (
         return rarely('hook: failed', { hook: event.hook, err: event.error }, event.hook);
       case 'FoldFailed':
         return rarely(
-          'events: an event was not counted or logged by one of its receivers',
+          'events: an event was not taken into account',
           { fold: event.fold, err: event.error },
           event.fold,
         );
@@ -99,15 +99,13 @@ export const eventLog = (
         // closed
         const claim = 'expected' in detail ? detail.expected : '';
         return rarely(
-          'access: a token or a key was refused',
+          'access: a token or a key was not taken',
           { reason, ...detail },
           `${reason} ${claim}`,
         );
       }
       case 'KeysUnavailable':
-        return rarely('access: the keys of JWT_JWKS_URL could not be read', {
-          detail: event.detail,
-        });
+        return rarely('access: the keys of tokens could not be had', { detail: event.detail });
       case 'KeysUnsafe':
         return logger.warn({ detail: event.detail }, 'access: keys of tokens are not used');
       case 'ConnectionLost':
@@ -142,7 +140,7 @@ export const eventLog = (
           'room: gap',
         );
         return rarely(
-          'room: members were sent a gap',
+          'room: members were told of a gap',
           { reason: event.reason, members: event.members },
           event.reason,
         );

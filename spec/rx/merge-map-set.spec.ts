@@ -55,3 +55,38 @@ marbles(
     expectSubscriptions(inner$.subscriptions).toBe(innerSubs);
   },
 );
+
+marbles(
+  'when an inner stream errors and there is a handler, then that one ends, and the others go on',
+  ({ cold, hot, expectObservable, flush, t }) => {
+    const handled: string[] = [];
+    const source$ = hot('         -a-b----|');
+    const inner$s: Readonly<Record<string, Observable<string>>> = {
+      a$: cold('                   --x-#'),
+      b$: cold('                     ---y----|'),
+    };
+    const expected = '            ---x--y----|';
+    const merged$ = source$.pipe(
+      mergeMapSet(
+        (name) => inner$s[`${name}$`],
+        (name) => handled.push(name),
+      ),
+    );
+    expectObservable(merged$).toBe(expected);
+    flush();
+    t.same(handled, ['a']);
+  },
+);
+
+marbles('when the handler throws, then that is the error', ({ cold, hot, expectObservable }) => {
+  const thrown = new Error('a bug');
+  const merged$ = hot('-a---').pipe(
+    mergeMapSet(
+      () => cold('      --#'),
+      () => {
+        throw thrown;
+      },
+    ),
+  );
+  expectObservable(merged$).toBe('---#', undefined, thrown);
+});

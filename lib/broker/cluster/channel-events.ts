@@ -9,11 +9,17 @@ import type { GapReason } from '../../protocol/system-event.js';
 import type { RedisError } from '../redis/port.js';
 import type { Missing } from './confirmation.js';
 
+/** An id, and its text as the script gave it. */
+export interface PlacedId {
+  readonly id: MessageId;
+  readonly idText: string;
+}
+
 /** From the broker to the channel of one room. */
 export type RawEvent =
   | { readonly _tag: 'Received'; readonly publication: Publication }
   /** A publish of this pod was answered: these ids are in the log. No ids: the publish failed. */
-  | { readonly _tag: 'Placed'; readonly ids: readonly MessageId[] }
+  | { readonly _tag: 'Placed'; readonly ids: readonly PlacedId[] }
   /** A message that reaches this pod only. No log has it. */
   | { readonly _tag: 'LocalOnly'; readonly publication: Publication }
   /** From now on every message is received. Emitted again after each `Unsubscribed`. */

@@ -27,7 +27,7 @@ export const pageRead = (
   const { top, entries } = page;
   switch (state.scope) {
     case 'none':
-      return conclude({ ...state, scope: 'cluster' }, { _tag: 'Open', top });
+      return conclude({ ...state, scope: 'cluster' }, [{ _tag: 'Open', top }]);
     case 'pod':
       // the first log that can be read after an outage: go on from what was received
       return compare({ ...state, scope: 'cluster' }, top, {

@@ -3,6 +3,7 @@
  * drawing: `channel-state.ts`.
  */
 import type { LogPosition } from '../../protocol/position.js';
+import type { Page } from '../../history/page.js';
 import type { Effect, Input } from './channel-events.js';
 
 export type Phase =
@@ -44,7 +45,16 @@ export interface ChannelTimes {
 const COMING_MS = 250;
 
 export const LIVE: Phase = { _tag: 'Live' };
+const FIRST_ASK: Phase = { _tag: 'Asking', failures: 0 };
 export const NONE: readonly Effect[] = [];
+/** The usual effects are made once: each message of another pod leads to them. */
+const ASK: readonly Effect[] = [{ _tag: 'Ask' }];
+const CONCLUDE: readonly Effect[] = [{ _tag: 'Conclude' }];
+export const CONCLUDED: readonly Effect[] = [
+  { _tag: 'Synced', yes: true },
+  { _tag: 'AskIfInDoubt' },
+];
+export const DELIVER_CONFIRMED: readonly Effect[] = [{ _tag: 'DeliverConfirmed' }];
 
 export type Step = readonly [ChannelState, readonly Effect[]];
 export type Of<T extends Input['_tag']> = Extract<Input, { readonly _tag: T }>;
@@ -82,9 +92,15 @@ export const isUnanswered = ({ phase }: ChannelState): boolean =>
 export const isFree = ({ phase }: ChannelState): boolean =>
   phase._tag === 'Live' || phase._tag === 'Checking';
 
-export const ask = (state: ChannelState, failures: number, ...first: readonly Effect[]): Step => [
-  { ...state, phase: { _tag: 'Asking', failures } },
-  [...first, { _tag: 'Ask' }],
+/** Written out, as an object spread costs more. */
+const withPhase = (
+  { scope, subscribed, mayHaveMissed, awaitingSince, readAt }: ChannelState,
+  phase: Phase,
+): ChannelState => ({ scope, phase, subscribed, mayHaveMissed, awaitingSince, readAt });
+
+export const ask = (state: ChannelState, failures: number, first = NONE): Step => [
+  withPhase(state, failures === 0 ? FIRST_ASK : { _tag: 'Asking', failures }),
+  first.length === 0 ? ASK : [...first, ...ASK],
 ];
 
 export const read = (
@@ -97,10 +113,24 @@ export const read = (
   [...first, { _tag: 'ReadPage', isFirst: state.scope !== 'cluster' }],
 ];
 
-export const conclude = (state: ChannelState, ...first: readonly Effect[]): Step => [
-  { ...state, phase: LIVE, awaitingSince: undefined, mayHaveMissed: false },
-  [...first, { _tag: 'Conclude' }],
+export const conclude = (state: ChannelState, first = NONE): Step => [
+  isConcluded(state) ? state : concluded(state),
+  first.length === 0 ? CONCLUDE : [...first, ...CONCLUDE],
 ];
+
+const isConcluded = ({ phase, mayHaveMissed, awaitingSince }: ChannelState): boolean =>
+  phase === LIVE && !mayHaveMissed && awaitingSince === undefined;
+
+const concluded = ({ scope, subscribed, readAt }: ChannelState): ChannelState => ({
+  scope,
+  phase: LIVE,
+  subscribed,
+  mayHaveMissed: false,
+  awaitingSince: undefined,
+  readAt,
+});
+
+const NO_ENTRIES: Page['entries'] = [];
 
 /** Compares what was received with the position that the log has answered. */
 export const compare = (
@@ -108,8 +138,8 @@ export const compare = (
   top: LogPosition,
   ...first: readonly Effect[]
 ): Step => [
-  { ...state, phase: LIVE },
-  [...first, { _tag: 'Confirm', top, entries: [] }, { _tag: 'Compare', top }],
+  withPhase(state, LIVE),
+  [...first, { _tag: 'Confirm', top, entries: NO_ENTRIES }, { _tag: 'Compare', top }],
 ];
 
 export const awaitPushes = (

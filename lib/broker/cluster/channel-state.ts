@@ -33,7 +33,9 @@ import {
   type ChannelState,
   type ChannelTimes,
   compare,
+  CONCLUDED,
   conclude,
+  DELIVER_CONFIRMED,
   failed,
   isCatchingUp,
   isFree,
@@ -59,7 +61,7 @@ export const step = (state: ChannelState, input: Input, now: number, times: Chan
       return logTop(state, input, now);
     case 'AskFailed':
       // messages that waited for this answer only are delivered
-      return failed(state, 'Asking', { _tag: 'DeliverConfirmed' });
+      return failed(state, 'Asking', ...DELIVER_CONFIRMED);
     case 'Compared':
       return compared(state, input, now, times);
     case 'PageRead':
@@ -76,7 +78,7 @@ export const step = (state: ChannelState, input: Input, now: number, times: Chan
       return filled(state, input, now, times);
     case 'Concluded':
       if (input.isFull) return read(state, now);
-      return [state, [{ _tag: 'Synced', yes: true }, { _tag: 'AskIfInDoubt' }]];
+      return [state, CONCLUDED];
     case 'Elapsed':
       return elapsed(state, now);
     case 'Subscribed':
@@ -106,10 +108,10 @@ const HOPELESS: ReadonlySet<string> = new Set(['WrongType', 'NoPermission']);
 const waiting = (state: ChannelState, { offset, isConfirmed, isUnderWay }: Of<'Waiting'>): Step => {
   const { scope, phase, subscribed } = state;
   if (scope === 'none' || !subscribed || isCatchingUp(state)) return [state, NONE];
-  const first: readonly Effect[] = isConfirmed ? [{ _tag: 'DeliverConfirmed' }] : NONE;
+  const first = isConfirmed ? DELIVER_CONFIRMED : NONE;
   if (phase._tag === 'Awaiting' && offset >= phase.top.offset)
     return [state, [...first, { _tag: 'Compare', top: phase.top }]];
-  return isFree(state) && !isUnderWay ? ask(state, 0, ...first) : [state, first];
+  return isFree(state) && !isUnderWay ? ask(state, 0, first) : [state, first];
 };
 
 const placed = (state: ChannelState, { isOurs }: Of<'Placed'>, now: number): Step => {

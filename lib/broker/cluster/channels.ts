@@ -5,13 +5,14 @@
  */
 import { isSome } from 'fp-ts/lib/Option.js';
 import { type Observable, Subject, type Subscriber } from 'rxjs';
-import { type LogPosition, type MessageId, parseId, type Room } from '../../protocol/position.js';
+import { type LogPosition, parseId, type Room } from '../../protocol/position.js';
+import type { Relay } from '../../rx/relay.js';
 import type { ChannelEvent } from '../index.js';
-import type { RawEvent } from './channel-events.js';
+import type { PlacedId, RawEvent } from './channel-events.js';
 
 /** One open channel of a room. */
 export interface OpenChannel {
-  readonly raw$: Subject<RawEvent>;
+  readonly raw$: Relay<RawEvent>;
   readonly out: Subscriber<ChannelEvent>;
 }
 
@@ -104,7 +105,7 @@ export const openChannels = (): Channels => {
 };
 
 /** The id of a message without an offset says nothing about the log. */
-const loggedId = (text: string): readonly MessageId[] => {
-  const id = parseId(text);
-  return isSome(id) && !id.value.outside ? [id.value] : [];
+const loggedId = (idText: string): readonly PlacedId[] => {
+  const id = parseId(idText);
+  return isSome(id) && !id.value.outside ? [{ id: id.value, idText }] : [];
 };

@@ -25,7 +25,7 @@ import { fallbackLog } from '../fallback-log.js';
 import { healthProbe } from './health-probe.js';
 import { publisher } from './publisher.js';
 import { LONG } from './log-questions.js';
-import { clusterChannel, type ClusterChannelDeps } from './cluster-channel.js';
+import { roomChannel, type RoomChannelDeps } from './room-channel.js';
 import { fallbackKeys } from './fallback-keys.js';
 import { subscriptions } from './subscriptions.js';
 import { systemChannels } from './system-channels.js';
@@ -33,7 +33,7 @@ import { controlChannel } from './control-channel.js';
 import { upkeep } from './upkeep.js';
 
 export interface ClusterBrokerDeps {
-  readonly redis: RedisPort;
+  readonly bus: RedisPort;
   readonly clock: Clock;
   readonly serverId: string;
   /** `BROKER_TIMEOUT_MS`. */
@@ -64,9 +64,8 @@ const DAY_MS = 86_400_000;
 const READ_MS = 60_000;
 
 export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
-  const { redis, clock, serverId, timeoutMs, positionTtlMs = DAY_MS } = deps;
+  const { bus, clock, serverId, timeoutMs, positionTtlMs = DAY_MS } = deps;
   const { scheduler } = clock;
-  const common = { redis, clock, timeoutMs };
   const life = new Subscription();
   const event$ = new Subject<BrokerEvent>();
   const status$ = new BehaviorSubject<BrokerStatus>({ _tag: 'Starting' });
@@ -79,22 +78,26 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
   const channels = openChannels();
   const ids = localIds(clock, channels.position);
   const position = patience(LONG * timeoutMs, scheduler, life);
-  const probe = healthProbe(common);
-  const channelSubscriptions = subscriptions({ redis, clock });
+  const probe = healthProbe({ bus, clock, timeoutMs });
+  const channelSubscriptions = subscriptions({ bus, clock });
   const dedup = fallbackDedup(deps);
   const keys = fallbackKeys({ clock });
   const time = redisTime(clock, probe.ahead);
   const podOnly = fallbackLog({ now: time.now });
   const knownEpochs = epochs({ now: time.nowOrLatest });
-  const counts = memberCounts({ redis, clock, ready: () => ready, changed: channels.count });
+  const counts = memberCounts({ bus, clock, ready: () => ready, changed: channels.count });
   const control = controlChannel({
-    ...common,
+    bus,
+    clock,
+    timeoutMs,
     keepMs: positionTtlMs,
     dropped: (detail) => emit({ _tag: 'PayloadDropped', detail }),
   });
 
   const roomPublisher = publisher({
-    ...common,
+    redis: bus,
+    clock,
+    timeoutMs,
     probe,
     dedup,
     keys,
@@ -113,8 +116,10 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
     placed: channels.placed,
   });
 
-  const channelDeps: ClusterChannelDeps = {
-    ...common,
+  const channelDeps: RoomChannelDeps = {
+    bus,
+    clock,
+    timeoutMs,
     readEveryMs: Math.min(READ_MS, positionTtlMs / 3),
     ids,
     channels,
@@ -122,7 +127,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
     publisher: roomPublisher,
     fallbackDedup: dedup,
     epochs: knownEpochs,
-    position: (room) => position(redis.position(room)),
+    position: (room) => position(bus.position(room)),
     isDegraded: () => status$.value._tag === 'Degraded',
     reached: (room, to) => {
       if (channels.position(room)?.tag !== to.tag && !ids.isOwn(to)) knownEpochs.reached(room, to);
@@ -133,7 +138,8 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
   };
 
   const care = upkeep({
-    ...common,
+    bus,
+    clock,
     probe,
     channels,
     ready: () => ready,
@@ -148,9 +154,8 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
     },
   });
 
-  const accept = (event: RedisEvent): void => {
+  const accept = (event: Exclude<RedisEvent, { readonly _tag: 'Message' }>): void => {
     switch (event._tag) {
-      case 'Message':
       case 'Dropped':
         return channelSubscriptions.accept(event);
       case 'Ready':
@@ -187,7 +192,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
         if (status._tag === 'Degraded') channels.sendToAll({ _tag: 'Degraded' });
         roomPublisher.routeChanged();
       }
-      if (state.reconnect) redis.reconnect();
+      if (state.reconnect) bus.reconnect();
     }),
   );
   life.add(
@@ -209,16 +214,16 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
     }),
   );
   life.add(care.run$.subscribe());
-  life.add(redis.event$.subscribe(accept));
+  life.add(bus.event$.pipe(channelSubscriptions.messages).subscribe(accept));
 
   return {
     name: 'redis',
     status$: status$.asObservable(),
     event$: event$.asObservable(),
     clockMs: time.known,
-    channel: (room) => clusterChannel(room, channelDeps),
-    log: clusterLog(redis, clock, timeoutMs, channels.has),
-    publish: (draft) => roomPublisher.publish(draft),
+    channel: (room) => roomChannel(room, channelDeps),
+    log: clusterLog(bus, clock, timeoutMs, channels.has),
+    publish: roomPublisher.publish,
     missedHere: (room, resume) => podOnly.missed(room, resume) ?? knownEpochs.missed(room, resume),
     remembered: () => ({ echoes: dedup.size(), keys: keys.size(), rooms: podOnly.size() }),
     waiting: () => roomPublisher.waiting(),
@@ -242,7 +247,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
         control.close();
         event$.complete();
         status$.complete();
-        return redis.close();
+        return bus.close();
       }),
   };
 };

@@ -30,7 +30,7 @@ import {
 } from '../control-command.js';
 
 export interface ControlChannelDeps {
-  readonly redis: Pick<RedisPort, 'control' | 'recall'>;
+  readonly bus: Pick<RedisPort, 'control' | 'recall'>;
   readonly clock: Clock;
   readonly timeoutMs: number;
   /** How long Redis keeps a catch-up: `LOG_POSITION_TTL_MS`. */
@@ -48,7 +48,7 @@ export interface ControlChannel {
 }
 
 export const controlChannel = ({
-  redis,
+  bus,
   clock,
   timeoutMs,
   keepMs,
@@ -66,7 +66,7 @@ export const controlChannel = ({
    */
   const recalled$ = defer(() => {
     const askedAt = clock.scheduler.now();
-    return redis.recall(keepMs).pipe(
+    return bus.recall(keepMs).pipe(
       orTimeout(timeoutMs, clock.scheduler),
       mergeMap((answer) => {
         if (isLeft(answer)) return EMPTY;
@@ -91,7 +91,7 @@ export const controlChannel = ({
       defer(() => {
         self ??= Math.floor(clock.random() * 2 ** 48).toString(36);
         command$.next(command);
-        return redis.control(encodeControlCommand(command, self), keptOf(command, keepMs)).pipe(
+        return bus.control(encodeControlCommand(command, self), keptOf(command, keepMs)).pipe(
           orTimeout(timeoutMs, clock.scheduler),
           map((answer) =>
             isLeft(answer) ? left(`${answer.left._tag}: ${answer.left.detail}`) : right(undefined),

@@ -5,10 +5,11 @@
  * Source: it subscribes to Redis's answers, one at a time; `stop` ends the one that is awaited.
  */
 import { type Either, isRight } from 'fp-ts/lib/Either.js';
-import { type Observable, type SchedulerLike, Subscription } from 'rxjs';
+import { type Observable, type SchedulerLike, Subscription, type Unsubscribable } from 'rxjs';
 import type { Page } from '../../history/page.js';
 import type { LogPosition } from '../../protocol/position.js';
 import type { RedisError, RedisReply } from '../redis/port.js';
+import { BareSubscriber } from '../../rx/bare-subscriber.js';
 import type { Input } from './channel-events.js';
 import type { ChannelTimes } from './channel-phase.js';
 import type { ReorderBuffer } from './reorder-buffer.js';
@@ -60,20 +61,22 @@ export interface LogQuestionsDeps {
   readonly order: Sequence;
   readonly buffer: ReorderBuffer;
   readonly dispatch: (input: Input) => void;
+  /** What an answer causes has thrown: a bug, and the end of the channel. */
+  readonly failed: (reason: unknown) => void;
 }
 
 export const logQuestions = (deps: LogQuestionsDeps): LogQuestions => {
-  const { log, times, scheduler, order, buffer, dispatch } = deps;
+  const { log, times, scheduler, order, buffer, dispatch, failed } = deps;
   const { timeoutMs } = times;
-  let task = Subscription.EMPTY;
+  let task: Unsubscribable = Subscription.EMPTY;
 
   const begin = <A>(
     answer$: Observable<Either<RedisError, A>>,
     then: (answer: Either<RedisError, A>) => void,
   ): void => {
-    const mine = new Subscription();
-    task = mine;
-    mine.add(answer$.subscribe(then));
+    const answered = new BareSubscriber(then, failed, () => undefined);
+    task = answered;
+    answer$.subscribe(answered);
   };
 
   /** The answer decides about all messages that wait when the question is sent. */

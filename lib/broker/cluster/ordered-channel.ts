@@ -15,12 +15,13 @@
  */
 import { Observable, type OperatorFunction, Subscription } from 'rxjs';
 import type { Clock } from '../../clock.js';
-import { formatId, type LogPosition, type MessageId, type Room } from '../../protocol/position.js';
+import type { LogPosition, Room } from '../../protocol/position.js';
 import type { Publication } from '../../protocol/publication.js';
 import type { GapReason } from '../../protocol/system-event.js';
 import { backoffMs } from '../../rx/backoff.js';
+import { BareSubscriber } from '../../rx/bare-subscriber.js';
 import type { ChannelEvent } from '../index.js';
-import type { Effect, Input, RawEvent } from './channel-events.js';
+import type { Effect, Input, PlacedId, RawEvent } from './channel-events.js';
 import {
   type ChannelState,
   type ChannelTimes,
@@ -84,6 +85,7 @@ export const orderedChannel =
         order,
         buffer,
         dispatch,
+        failed: (reason) => out.error(reason),
       });
 
       const onReceived = (publication: Publication): void => {
@@ -91,7 +93,11 @@ export const orderedChannel =
         // comes after it
         const isOpen = state.scope !== 'none';
         const isPassing = isOpen && (publication.id.outside || !isHolding());
-        if (isPassing && buffer.size() === 0 && order.acceptInOrder(publication)) return;
+        if (isPassing && buffer.size() === 0) {
+          const next = order.next(publication);
+          if (next !== undefined) return out.next(next);
+          if (order.acceptInOrder(publication)) return;
+        }
         if (out.closed) return;
         buffer.add(publication);
         if (!isOpen) return;
@@ -105,10 +111,13 @@ export const orderedChannel =
 
       const isHolding = (): boolean => state.phase._tag === 'Awaiting' || isCatchingUp(state);
 
-      const onPlaced = (ids: readonly MessageId[]): void => {
+      const onPlaced = (ids: readonly PlacedId[]): void => {
         if (state.scope === 'none') return;
         let isOurs = true;
-        for (const id of ids) isOurs = order.confirm(id.tag, id.offset, formatId(id)) && isOurs;
+        for (const { id, idText } of ids)
+          isOurs = order.confirm(id.tag, id.offset, idText) && isOurs;
+        // nothing waits for the answer
+        if (isOurs && buffer.size() === 0 && state.phase._tag !== 'Awaiting') return;
         dispatch({ _tag: 'Placed', isOurs });
       };
 
@@ -206,7 +215,7 @@ export const orderedChannel =
         releases.conclude();
         const isFull = buffer.isFull();
         buffer.clearFull();
-        dispatch({ _tag: 'Concluded', isFull });
+        dispatch(isFull ? FULL : CONCLUDED);
       };
 
       deps.synced(false);
@@ -222,11 +231,14 @@ export const orderedChannel =
           opening.add(clock.turn(() => dispatch({ _tag: 'Degraded' })));
         }, LONG * timeoutMs),
       );
-      source.add(
-        raw$.subscribe({
-          next: accept,
-          error: (error: unknown) => out.error(error),
-          complete: () => out.complete(),
-        }),
+      const events = new BareSubscriber(
+        accept,
+        (error) => out.error(error),
+        () => out.complete(),
       );
+      source.add(events);
+      raw$.subscribe(events);
     });
+
+const CONCLUDED: Input = { _tag: 'Concluded', isFull: false };
+const FULL: Input = { _tag: 'Concluded', isFull: true };

@@ -31,10 +31,7 @@ export interface SequenceDeps {
    * way.
    */
   readonly lateMs: number;
-  /**
-   * The id under which members of this pod already have a message, as its publish seemed to have failed.
-   * Changes nothing.
-   */
+  /** The id under which members of this pod have a message whose publish seemed to fail. Changes nothing. */
   readonly echoOf: (publication: Publication) => string | undefined;
   /** Receives what members get, in order. */
   readonly deliver: (event: Delivered) => void;
@@ -44,10 +41,7 @@ export interface SequenceDeps {
     id: MessageId,
     isForeign: boolean,
   ) => Either<string, Publication>;
-  /**
-   * Decodes a message of which only the head may have been read. Undefined: it is no valid message, and
-   * `dropped` was called.
-   */
+  /** Decodes a message whose head alone may have been read. Undefined: not valid, and `dropped` was called. */
   readonly decodeFully: (publication: Publication) => Publication | undefined;
   readonly dropped: (detail: string) => void;
 }
@@ -58,12 +52,11 @@ export interface Sequence {
   /** Confirms that the log has this id at this offset. Returns false when the epoch is not the channel's. */
   confirm(tag: number, offset: number, id: string | null): boolean;
   isConfirmed(publication: Publication): boolean;
+  /** What members get of a message that is confirmed and the next one: the fast path. Else undefined. */
+  next(publication: Publication): Delivered | undefined;
   /** Handles a message that needs no answer of the log. Returns false when the message is in doubt. */
   acceptInOrder(publication: Publication): boolean;
-  /**
-   * The messages that the confirmed ids confirm, in order. `isComplete`: everything that was pushed was
-   * received.
-   */
+  /** The messages that are confirmed, in order. `isComplete`: everything that was pushed was received. */
   confirmed(queue: readonly Publication[], isComplete: boolean): readonly Publication[];
   missing(queue: readonly Publication[], position: LogPosition): Missing;
   /**
@@ -110,15 +103,24 @@ export const sequence = (deps: SequenceDeps): Sequence => {
   const deliverOutside = (publication: Publication): void =>
     deliver({ _tag: 'Published', publication, offset: undefined, top: known });
 
-  const advance = (publication: Publication): void => {
+  /** Moves the position to the message. */
+  const advanced = (publication: Publication): Delivered => {
     const { tag, offset, ms } = publication.id;
     seen.add(offset, publication.idText);
     confirmedIds.delete(offset);
     known = { tag, offset, ms, id: publication.idText };
     const as = echoOf(publication) ?? foreign.recall(publication);
-    if (as === undefined) deliver({ _tag: 'Published', publication, offset, top: known });
-    else deliver({ _tag: 'Echoed', publication, offset, top: known, as });
+    return as === undefined
+      ? { _tag: 'Published', publication, offset, top: known }
+      : { _tag: 'Echoed', publication, offset, top: known, as };
   };
+
+  const advance = (publication: Publication): void => deliver(advanced(publication));
+
+  const next = (publication: Publication): Delivered | undefined =>
+    publication.id.offset === known.offset + 1 && isSure(publication)
+      ? advanced(publication)
+      : undefined;
 
   /**
    * A pod's presence message, which is outside the log and has the offset that its script found. An offset
@@ -180,6 +182,7 @@ export const sequence = (deps: SequenceDeps): Sequence => {
       return true;
     },
     isConfirmed: isSure,
+    next,
     acceptInOrder: (publication) => {
       const { id } = publication;
       if (isOurs(publication)) {
@@ -188,8 +191,9 @@ export const sequence = (deps: SequenceDeps): Sequence => {
         return true;
       }
       if (!isHere(publication)) return false;
-      if (id.offset === known.offset + 1 && isSure(publication)) {
-        advance(publication);
+      const event = next(publication);
+      if (event !== undefined) {
+        deliver(event);
         return true;
       }
       const isOver =

@@ -7,11 +7,14 @@
  * Source: it subscribes to Redis's answers to SUBSCRIBE and UNSUBSCRIBE; `close` ends them.
  */
 import { isRight, type Either } from 'fp-ts/lib/Either.js';
-import { Subscription } from 'rxjs';
+import { type OperatorFunction, Subscription } from 'rxjs';
 import type { Clock } from '../../clock.js';
 import { backoffMs } from '../../rx/backoff.js';
+import { mapSome } from '../../rx/map-some.js';
 import type { RedisPort, RedisError, RedisEvent } from '../redis/port.js';
 import { orTimeout } from './timeout.js';
+
+type PushedMessage = Extract<RedisEvent, { readonly _tag: 'Message' }>;
 
 /** Receives what comes on a channel. */
 export interface Sink {
@@ -31,6 +34,8 @@ export interface Subscriptions {
   open(channel: string, sink: Sink): Subscription;
   /** Receives the events of Redis. */
   accept(event: RedisEvent): void;
+  /** Receives messages, and hands on all other events. */
+  readonly messages: OperatorFunction<RedisEvent, Exclude<RedisEvent, PushedMessage>>;
   /** How many channels are wanted, subscribed, or being unsubscribed. */
   size(): number;
   close(): void;
@@ -51,10 +56,10 @@ const MAX_CHANNELS = 500;
 const ANSWER_MS = 5_000;
 
 export const subscriptions = ({
-  redis,
+  bus,
   clock,
 }: {
-  readonly redis: RedisPort;
+  readonly bus: RedisPort;
   readonly clock: Clock;
 }): Subscriptions => {
   const entries = new Map<string, Entry>();
@@ -63,6 +68,11 @@ export const subscriptions = ({
   let ready = false;
   let failures = 0;
   let due: Subscription | undefined;
+
+  const push = ({ channel, payload }: PushedMessage): void => {
+    const entry = entries.get(channel);
+    if (entry !== undefined) for (const sink of entry.sinks) sink.message(payload);
+  };
 
   const reconcileSoon = (channel: string): void => {
     unsure.add(channel);
@@ -99,8 +109,7 @@ export const subscriptions = ({
         entry.call = call;
       }
     }
-    const answer$ =
-      state === 'Subscribing' ? redis.subscribe(channels) : redis.unsubscribe(channels);
+    const answer$ = state === 'Subscribing' ? bus.subscribe(channels) : bus.unsubscribe(channels);
     const asked = new Subscription();
     calls.add(asked);
     asked.add(
@@ -176,13 +185,15 @@ export const subscriptions = ({
         else reconcileSoon(channel);
       });
     },
+    messages: mapSome((event) => {
+      if (event._tag !== 'Message') return event;
+      push(event);
+      return undefined;
+    }),
     accept: (event) => {
       switch (event._tag) {
-        case 'Message': {
-          const entry = entries.get(event.channel);
-          if (entry !== undefined) for (const sink of entry.sinks) sink.message(event.payload);
-          return;
-        }
+        case 'Message':
+          return push(event);
         case 'Ready':
           ready = true;
           failures = 0;

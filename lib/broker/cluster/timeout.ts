@@ -10,6 +10,7 @@ import {
   of,
   type OperatorFunction,
   type SchedulerLike,
+  Subscriber,
   type Subscription,
   take,
   timeout,
@@ -37,7 +38,7 @@ export const orTimeout =
 
 interface Open {
   readonly until: number;
-  readonly expire: () => void;
+  expire(): void;
 }
 
 /**
@@ -63,23 +64,59 @@ export const patience = (
   const check = (): void => {
     const now = scheduler.now();
     // a question that `expire` causes is added behind the others, so the loop reaches it too
-    for (const { until, expire } of open) {
-      if (until > now) return wait(until - now);
-      expire();
+    for (const question of open) {
+      if (question.until > now) return wait(question.until - now);
+      question.expire();
     }
     timer = undefined;
   };
 
   return <A>(answer$: RedisReply<A>): RedisReply<A> =>
     new Observable((out) => {
-      const emit = (answer: Either<RedisError, A>): void => {
-        out.next(answer);
-        out.complete();
-      };
-      const one: Open = { until: scheduler.now() + ms, expire: () => emit(noAnswer(ms)) };
-      out.add(() => open.delete(one));
-      open.add(one);
+      const question = new Question(open, out, scheduler.now() + ms, ms);
+      out.add(question);
       if (timer === undefined) wait(ms);
-      out.add(answer$.subscribe(emit));
+      answer$.subscribe(question);
     });
 };
+
+/** In the Set until it is answered. One object: as closures and a subscriber of rxjs it is six. */
+class Question<A> extends Subscriber<Either<RedisError, A>> implements Open {
+  constructor(
+    private readonly open: Set<Open>,
+    private readonly out: Subscriber<Either<RedisError, A>>,
+    readonly until: number,
+    private readonly ms: number,
+  ) {
+    // rxjs 8 makes it internal; it is the only observer that is not wrapped
+    // eslint-disable-next-line @typescript-eslint/no-deprecated
+    super();
+    open.add(this);
+  }
+
+  override next(answer: Either<RedisError, A>): void {
+    if (this.closed) return;
+    this.unsubscribe();
+    this.out.next(answer);
+    this.out.complete();
+  }
+
+  override error(reason: unknown): void {
+    if (this.closed) return;
+    this.unsubscribe();
+    this.out.error(reason);
+  }
+
+  override complete(): void {
+    // a question without an answer is answered by the timer
+  }
+
+  override unsubscribe(): void {
+    this.open.delete(this);
+    super.unsubscribe();
+  }
+
+  expire(): void {
+    this.next(noAnswer(this.ms));
+  }
+}

@@ -19,10 +19,11 @@ import {
   takeUntil,
   timeout,
 } from 'rxjs';
+import type { Cluster, Redis } from 'ioredis';
 import type { RedisPort, RedisEvent } from './port.js';
-import { answer, done } from './errors.js';
-import { redisCommands } from './commands.js';
-import type { Fields, Run } from './run.js';
+import { answer, done, isReply } from './errors.js';
+import { type Fields, redisCommands } from './commands.js';
+import type { Run } from './lua/scripts.js';
 import { namesIn } from './names.js';
 import type { RedisClientOptions } from './options.js';
 import type { Reason } from './reasons.js';
@@ -30,8 +31,11 @@ import { redisConnections } from './connection.js';
 
 /** What a session can do when it is ready. */
 export interface Session {
-  readonly run: Run;
-  readonly fields: Fields;
+  readonly redis: Redis | Cluster;
+  /** Called before each command: what one turn of the event loop sends is one write. */
+  readonly hold: () => void;
+  /** A command was not answered. */
+  readonly unanswered?: () => void;
   readonly subscribe: (channels: readonly string[]) => Promise<unknown>;
   readonly unsubscribe: (channels: readonly string[]) => Promise<unknown>;
 }
@@ -46,6 +50,11 @@ export interface SessionEvents {
 
 /** Opens connections. Returns a function that drops them at once. */
 export type Connect = (attempt: number, events: SessionEvents) => () => void;
+
+const failed = ({ unanswered }: Session, thrown: unknown): never => {
+  if (!isReply(thrown)) unanswered?.();
+  throw thrown;
+};
 
 /** How long `close` waits until the lease is given back. */
 const LEAVE_MS = 400;
@@ -65,12 +74,30 @@ export const redisClient = (
     if (session === undefined) throw new Error('not connected to Redis');
     return session;
   };
-  const { leave, forget, ...calls } = redisCommands(
-    options,
-    sharded,
-    async (script, keys, args) => live().run(script, keys, args),
-    async (key, names) => live().fields(key, names),
-  );
+  /** EVALSHA; where Redis does not know the script (restarted, flushed, another node), EVAL of the same call. */
+  const run: Run = async (script, keys, args) => {
+    const opened = live();
+    const { redis, hold } = opened;
+    hold();
+    try {
+      return await redis.evalsha(script.sha, keys.length, ...keys, ...args);
+    } catch (thrown) {
+      if (!isReply(thrown) || !thrown.message.startsWith('NOSCRIPT')) return failed(opened, thrown);
+      return redis
+        .eval(script.lua, keys.length, ...keys, ...args)
+        .catch((again: unknown) => failed(opened, again));
+    }
+  };
+  const fields: Fields = async (key, names) => {
+    const opened = live();
+    opened.hold();
+    try {
+      return await opened.redis.hmget(key, ...names);
+    } catch (thrown) {
+      return failed(opened, thrown);
+    }
+  };
+  const { leave, forget, ...calls } = redisCommands(options, sharded, run, fields);
 
   /** Messages go straight to `emit`. The operators that keep the session see only its few other events. */
   const open = (attempt: number, emit: (event: RedisEvent) => void): Observable<RedisEvent> =>

@@ -8,9 +8,7 @@ import { Cluster, Redis } from 'ioredis';
 import type { Endpoint } from '../../config/hosts.js';
 import type { RedisPort } from './port.js';
 import { corked, drop } from './standalone.js';
-import { isReply } from './errors.js';
 import { redisClient } from './client.js';
-import { type Fields, type Run, runOn } from './run.js';
 import { redisAddresses, type RedisClientOptions, connectionOptions, nodeOf } from './options.js';
 import { withName } from './connector.js';
 import { reasons } from './reasons.js';
@@ -63,18 +61,6 @@ export const clusterRedis = (options: RedisClientOptions): RedisPort => {
     const masters = (): readonly Redis[] =>
       cluster.nodes('master').filter(({ status }) => status === 'ready');
     const hold = corked(masters, clock);
-    const runThere = runOn(cluster);
-    const heeded = async (ask: () => Promise<unknown>): Promise<unknown> => {
-      hold();
-      try {
-        return await ask();
-      } catch (thrown) {
-        if (!isReply(thrown)) refresh();
-        throw thrown;
-      }
-    };
-    const run: Run = (script, keys, args) => heeded(() => runThere(script, keys, args));
-    const fields: Fields = (key, names) => heeded(() => cluster.hmget(key, ...names));
 
     const isTls = redisOptions.tls !== undefined;
     let reason = reasons(NO_NODE, isTls);
@@ -85,7 +71,8 @@ export const clusterRedis = (options: RedisClientOptions): RedisPort => {
     cluster.once('ready', () => {
       reason = reasons(NO_NODE, isTls);
       reason.answered();
-      ready({ run, fields, subscribe: subscribed.subscribe, unsubscribe: subscribed.unsubscribe });
+      const { subscribe, unsubscribe } = subscribed;
+      ready({ redis: cluster, hold, unanswered: refresh, subscribe, unsubscribe });
     });
     cluster.on('refresh', () => {
       seen = cluster

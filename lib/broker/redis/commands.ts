@@ -23,8 +23,7 @@ import { namesIn } from './names.js';
 import { type PodMembers, podMembers } from './pod-members.js';
 import { POSITION_FIELDS, positions } from './positions.js';
 import { outcomesOf, pageIn, recalledOf, topOf } from './replies.js';
-import type { Fields, Run } from './run.js';
-import { type Script, scripts } from './lua/scripts.js';
+import { type Script, scripts, type Run } from './lua/scripts.js';
 
 export interface CommandOptions {
   readonly prefix: string;
@@ -43,6 +42,9 @@ const LOG_FOR_RETRY = 1_000;
 const MARK_TIMEOUTS = 4;
 /** Redis takes no writes (its disk or memory is full), but a log can still be read. */
 const TAKES_NO_WRITES: ReadonlySet<RedisError['_tag']> = new Set(['OutOfMemory', 'Misconfigured']);
+
+/** HMGET: fields of one hash, without a script. */
+export type Fields = (key: string, names: readonly string[]) => Promise<unknown>;
 
 export type Commands = Pick<
   RedisPort,

@@ -7,10 +7,9 @@ import { of, switchMap } from 'rxjs';
 import type { Clock } from '../../clock.js';
 import type { Room } from '../../protocol/position.js';
 import { answer, done, listOf, unexpectedReply } from './errors.js';
-import type { Scripts } from './lua/scripts.js';
+import type { Run, Scripts } from './lua/scripts.js';
 import { LEASE_MS, type RedisPort, type RedisReply } from './port.js';
 import { isTexts } from './replies.js';
-import type { Run } from './run.js';
 
 /** A pod whose lease has ended may only be cut off: its counts are kept this long for its return. */
 const LEASE_KEPT_MS = 60_000;

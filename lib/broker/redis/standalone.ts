@@ -7,7 +7,6 @@ import type { Clock } from '../../clock.js';
 import type { RedisPort } from './port.js';
 import { errorOf, isReply } from './errors.js';
 import { redisClient, type Session } from './client.js';
-import { runOn } from './run.js';
 import { type RedisClientOptions, connectionOptions, whereOf } from './options.js';
 import { advised, type Reason, reasons, unfit } from './reasons.js';
 
@@ -20,16 +19,9 @@ export const standaloneRedis = (options: RedisClientOptions): RedisPort =>
     const publisher = new Redis(where);
     const subscriber = new Redis(where);
     const hold = corked(() => [publisher], options.clock);
-    const run = runOn(publisher);
     const session: Session = {
-      run: (script, keys, args) => {
-        hold();
-        return run(script, keys, args);
-      },
-      fields: (key, names) => {
-        hold();
-        return publisher.hmget(key, ...names);
-      },
+      redis: publisher,
+      hold,
       subscribe: (channels) =>
         Promise.all(slices(channels).map((some) => subscriber.subscribe(...some))),
       unsubscribe: (channels) =>

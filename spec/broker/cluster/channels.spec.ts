@@ -1,5 +1,5 @@
 /** The registry of open channels. */
-import { Observable, Subject } from 'rxjs';
+import { Observable } from 'rxjs';
 import t from 'tap';
 import type { ChannelEvent } from '../../../lib/broker/index.js';
 import type { RawEvent } from '../../../lib/broker/cluster/channel-events.js';
@@ -8,13 +8,14 @@ import {
   type OpenChannel,
   openChannels,
 } from '../../../lib/broker/cluster/channels.js';
+import { Relay } from '../../../lib/rx/relay.js';
 import type { LogPosition, Room } from '../../../lib/protocol/position.js';
 
 const AT: LogPosition = { tag: 1, offset: 2, ms: 3, id: null };
 
 /** A channel of a room, what it was sent, and what it emitted. */
 const channelIn = (channels: Channels, room: Room) => {
-  const raw$ = new Subject<RawEvent>();
+  const raw$ = new Relay<RawEvent>();
   const sent: string[] = [];
   const emitted: ChannelEvent[] = [];
   raw$.subscribe(({ _tag }) => sent.push(_tag));

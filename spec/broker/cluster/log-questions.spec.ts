@@ -32,6 +32,9 @@ const world = (log: Partial<LogOfRoom> = {}) => {
     order,
     buffer,
     dispatch: (input) => inputs.push(input),
+    failed: (reason) => {
+      throw reason;
+    },
   });
   return { order, clock, buffer, inputs, asked, questions };
 };

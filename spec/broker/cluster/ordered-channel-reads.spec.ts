@@ -193,7 +193,7 @@ t.test(
     const { answer$, give } = byHand();
     b.top$ = answer$;
     b.push({ _tag: 'Poll' });
-    b.push({ _tag: 'Placed', ids: [at(1, 8).id] });
+    b.push({ _tag: 'Placed', ids: [at(1, 8)] });
     b.hear(at(1, 8));
     t.same(b.told, ['1:6', '1:7', '1:8'], 'not held');
     give(topAt(1, 7));
@@ -268,7 +268,7 @@ t.test(
     b.hear(at(44, 9));
     b.top$ = second.answer$;
     b.hear(at(1, 6, { nonce: 3 }), at(44, 10), at(1, 7, { nonce: 3 }));
-    b.push({ _tag: 'Placed', ids: [at(1, 6, { nonce: 3 }).id, at(1, 7, { nonce: 3 }).id] });
+    b.push({ _tag: 'Placed', ids: [at(1, 6, { nonce: 3 }), at(1, 7, { nonce: 3 })] });
     t.same(b.told, []);
     first.give(topAt(1, 7, { nonce: 3 }));
     t.same(b.told, ['foreign 44:9', '1:6#3'], 'the second came behind the question');
@@ -285,7 +285,7 @@ t.test(
     const b = open();
     b.top$ = NEVER;
     b.hear(at(44, 9), at(1, 6, { nonce: 3 }));
-    b.push({ _tag: 'Placed', ids: [at(1, 6, { nonce: 3 }).id] });
+    b.push({ _tag: 'Placed', ids: [at(1, 6, { nonce: 3 })] });
     b.clock.advance(3_900);
     t.same(b.told, []);
     b.clock.advance(200);
@@ -335,7 +335,7 @@ t.test(
           // pushed to all in one order; the sender's own answer overtakes what it likes
           clock.scheduler.schedule(() => b.hear(message), 10);
           if (kind < 0.4 && turn % 3 === i)
-            clock.scheduler.schedule(() => b.push({ _tag: 'Placed', ids: [message.id] }), late * 4);
+            clock.scheduler.schedule(() => b.push({ _tag: 'Placed', ids: [message] }), late * 4);
         }
         for (const { clock } of pods) clock.advance(1 + late);
       }

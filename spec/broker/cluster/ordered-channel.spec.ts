@@ -106,8 +106,8 @@ t.test(
     b.underWay = ({ id }) => id.nonce === 3;
     b.hear(at(1, 6, { nonce: 3 }));
     t.same(b.told, [], 'not by its looks');
-    b.push({ _tag: 'Placed', ids: [at(1, 6, { nonce: 3 }).id] });
-    b.push({ _tag: 'Placed', ids: [at(1, 8, { nonce: 3 }).id] });
+    b.push({ _tag: 'Placed', ids: [at(1, 6, { nonce: 3 })] });
+    b.push({ _tag: 'Placed', ids: [at(1, 8, { nonce: 3 })] });
     const { answer$ } = byHand();
     b.top$ = answer$;
     b.hear(at(1, 7), at(1, 8, { nonce: 3 }));
@@ -128,7 +128,7 @@ t.test('our own script failed: the log is asked for what was heard of it', async
 t.test('our own script found another epoch: the log is read', async (t) => {
   const b = open();
   b.top$ = of(right(topAt(2, 1)));
-  b.push({ _tag: 'Placed', ids: [at(2, 1).id] });
+  b.push({ _tag: 'Placed', ids: [at(2, 1)] });
   b.hear(at(2, 1));
   t.same(b.told, ['Gap log_lost 2:0', '2:1']);
 });

@@ -1,6 +1,7 @@
 /** The upkeep of a pod: probes, polls of rooms, the lease. */
 import { isRight, right } from 'fp-ts/lib/Either.js';
-import { Observable, of, Subject } from 'rxjs';
+import { Observable, of } from 'rxjs';
+import { Relay } from '../../../lib/rx/relay.js';
 import t from 'tap';
 import type { ChannelEvent } from '../../../lib/broker/index.js';
 import type { RawEvent } from '../../../lib/broker/cluster/channel-events.js';
@@ -34,12 +35,12 @@ t.test(
     const done: string[] = [];
     let isReady = false;
     const channels = openChannels();
-    const raw$ = new Subject<RawEvent>();
+    const raw$ = new Relay<RawEvent>();
     raw$.subscribe(({ _tag }) => done.push(_tag));
     const channel$ = new Observable<ChannelEvent>((out) => channels.open('r', { raw$, out }));
     channel$.subscribe();
     const care = upkeep({
-      redis: {
+      bus: {
         lease: () => {
           done.push('lease');
           return of(right([]));

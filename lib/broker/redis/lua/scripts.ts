@@ -18,6 +18,13 @@ export interface Script {
   readonly sha: string;
 }
 
+/** Runs a script where its keys are. */
+export type Run = (
+  script: Script,
+  keys: readonly string[],
+  args: readonly (string | number)[],
+) => Promise<unknown>;
+
 export interface Scripts {
   readonly publish: Script;
   /** The same call, sent again. What ran of it is found and is not done again. */

@@ -5,10 +5,12 @@
  * Source: it makes a stream of the callbacks of one Redis subscription, and ends with its subscriber.
  */
 import { isLeft, isRight } from 'fp-ts/lib/Either.js';
-import { Observable, Subject, tap } from 'rxjs';
+import { Observable, tap } from 'rxjs';
 import type { Clock } from '../../clock.js';
 import { decodePublication, pushedPublication, reissued } from '../../protocol/channel-payload.js';
 import { drawTag, GLOBAL, type LogPosition, NO_EPOCH, type Room } from '../../protocol/position.js';
+import { BareSubscriber } from '../../rx/bare-subscriber.js';
+import { Relay } from '../../rx/relay.js';
 import type { BrokerEvent, ChannelEvent } from '../index.js';
 import { channelOf, type RedisPort, type RedisReply } from '../redis/port.js';
 import type { Channels, OpenChannel } from './channels.js';
@@ -20,8 +22,8 @@ import { orderedChannel } from './ordered-channel.js';
 import type { Publisher } from './publisher.js';
 import type { Subscriptions } from './subscriptions.js';
 
-export interface ClusterChannelDeps {
-  readonly redis: RedisPort;
+export interface RoomChannelDeps {
+  readonly bus: RedisPort;
   readonly clock: Clock;
   readonly timeoutMs: number;
   readonly readEveryMs: number;
@@ -41,13 +43,13 @@ export interface ClusterChannelDeps {
   readonly end$: Observable<void>;
 }
 
-export const clusterChannel = (room: Room, deps: ClusterChannelDeps): Observable<ChannelEvent> => {
-  const { redis, clock, channels, epochs, ids, publisher, subscriptions, emit } = deps;
+export const roomChannel = (room: Room, deps: RoomChannelDeps): Observable<ChannelEvent> => {
+  const { bus, clock, channels, epochs, ids, publisher, subscriptions, emit } = deps;
   const { random } = clock;
   const dropped = (detail: string): void => emit({ _tag: 'PayloadDropped', detail });
 
   return new Observable((out) => {
-    const raw$ = new Subject<RawEvent>();
+    const raw$ = new Relay<RawEvent>();
     const channel: OpenChannel = { raw$, out };
     channels.open(room, channel);
     out.add(() => channels.close(room, channel));
@@ -81,10 +83,10 @@ export const clusterChannel = (room: Room, deps: ClusterChannelDeps): Observable
         timeoutMs: deps.timeoutMs,
         readEveryMs: deps.readEveryMs,
         page: (from, most) =>
-          redis
+          bus
             .page(room, from, most, drawTag(random), epochs.tagOf(room))
             .pipe(tap((answer) => isRight(answer) && epochs.read(room, answer.right))),
-        renew: (old) => redis.renew(room, old, otherTag(old, random)),
+        renew: (old) => bus.renew(room, old, otherTag(old, random)),
         position: () => deps.position(room),
         isUnderWay: ({ id }) => publisher.isUnderWay(room, id),
         decodeFully: ({ payload }) => {
@@ -100,7 +102,16 @@ export const clusterChannel = (room: Room, deps: ClusterChannelDeps): Observable
         podPosition: ids.podPosition,
       }),
     );
-    out.add(ordered$.pipe(tap(record)).subscribe(out));
+    const recorded = new BareSubscriber<ChannelEvent>(
+      (event) => {
+        record(event);
+        out.next(event);
+      },
+      (error) => out.error(error),
+      () => out.complete(),
+    );
+    out.add(recorded);
+    ordered$.subscribe(recorded);
     out.add(deps.end$.subscribe(() => out.complete()));
     if (deps.isDegraded()) raw$.next({ _tag: 'Degraded' });
     out.add(
