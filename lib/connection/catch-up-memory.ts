@@ -76,16 +76,19 @@ export const catchUpMemory = (deps: CatchUpMemoryDeps): CatchUpMemory => {
   };
 
   /**
-   * A command about an id that old may have been forgotten: the client may have been sent no `gap` at all.
+   * A command on an id so old may have been let go: the client may have been told of no loss at all. The id may be later than
+   * the command, whose pod died.
    */
   const isTooOld = ({ ms }: MessageId): boolean => {
     const now = brokerMs();
-    return now !== undefined && now - ms >= keepMs;
+    return now !== undefined && now - ms >= keepMs - Math.min(RUNS_MS, keepMs / 2);
   };
 
-  /** Messages that the log cannot have any more are not sent again. */
+  /** What the log cannot have any more need not be sent again: of what was said up to the last id on which the command is, too. */
   const inTime = (behind: Behind, each: Pick<Kept, 'at'>): Behind =>
-    ageOf(each) < logTtlMs ? behind : { since: Number.POSITIVE_INFINITY, untold: behind.untold };
+    ageOf(each) < logTtlMs + RUNS_MS
+      ? behind
+      : { since: Number.POSITIVE_INFINITY, untold: behind.untold };
 
   const covers = (each: Kept, room: Room, id: MessageId): boolean => {
     const { command } = each;

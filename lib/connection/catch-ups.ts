@@ -96,10 +96,11 @@ export const catchUps = (deps: CatchUpsDeps): CatchUps => {
     until: number | null,
   ): void => send({ _tag: 'CatchUp', pod: name, room, tag, from, until, since, untold });
 
+  /** A pod that does not know the time, as it has just started or its connection broke, takes every absence for a long one. */
   const isLong = (resumes: Resumes): boolean => {
     const now = brokerMs();
-    if (aloneIn(resumes) === undefined || now === undefined) return false;
-    return now - replaysFrom(resumes) >= LONG_MS;
+    if (!isOfOneId(resumes)) return false;
+    return now === undefined || now - replaysFrom(resumes) >= LONG_MS;
   };
 
   const repeat = (room: Room, one: Own): void => {
@@ -132,15 +133,16 @@ export const catchUps = (deps: CatchUpsDeps): CatchUps => {
     },
     isLong,
     begin: (room, resumes, isGapSent) => {
+      if (!isLong(resumes)) return undefined;
       const id = aloneIn(resumes);
-      if (id === undefined || !isLong(resumes)) return undefined;
       const behind: Behind = {
         since: replaysFrom(resumes),
         untold: isGapSent ? undefined : earliestMs(resumes),
       };
-      // with an id of the global log it is not known yet where the room begins
-      const tag = id.global ? ANY_EPOCH : id.tag;
-      const offset = id.global ? 0 : id.offset;
+      // with the global log's id, or one that names no log, it is not known yet where the room begins
+      const isOfRoom = id !== undefined && !id.global;
+      const tag = isOfRoom ? id.tag : ANY_EPOCH;
+      const offset = isOfRoom ? id.offset : 0;
       const same = own.get(`${tag} ${room}`);
       if (same === undefined) count += 1;
       const name = `${pod}.${count}`;
@@ -182,7 +184,11 @@ export const catchUps = (deps: CatchUpsDeps): CatchUps => {
   };
 };
 
-/** The one id that a client brought; undefined when it brought none, or one for each log. */
+/** Whether a client brought one id, so that a log resumes by its time: or both do, as it names no log. */
+const isOfOneId = ({ room, global }: Resumes): boolean =>
+  room !== undefined && global !== undefined && (room._tag === 'Since' || global._tag === 'Since');
+
+/** The one id that a client brought; undefined where it brought none, one for each log, or one that names no log. */
 const aloneIn = ({ room, global }: Resumes): MessageId | undefined => {
   if (room?._tag === 'After' && global?._tag === 'Since') return room.id;
   return global?._tag === 'After' && room?._tag === 'Since' ? global.id : undefined;

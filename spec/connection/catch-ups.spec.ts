@@ -3,7 +3,7 @@ import t from 'tap';
 import { clusterBroker } from '../../lib/broker/cluster/cluster-broker.js';
 import type { CatchUp, CatchUpsLost, ControlCommand } from '../../lib/broker/control-command.js';
 import { type CatchUps, catchUps } from '../../lib/connection/catch-ups.js';
-import { formatId, type MessageId } from '../../lib/protocol/position.js';
+import { formatId, type MessageId, NO_EPOCH } from '../../lib/protocol/position.js';
 import { type Resumes, resumesOf } from '../../lib/protocol/resume.js';
 import { modelBus } from '../support/model-bus.js';
 import { modelRedis } from '../support/model-redis.js';
@@ -70,7 +70,7 @@ t.test(
       'another epoch': { tag: 8, offset: 50 },
     }))
       t.equal(since(other, resumed(clock, 10, id)), clock.wall() - 10, what);
-    clock.advance(600_000);
+    clock.advance(900_000);
     const later = other.resumesOf('r', resumed(clock, 10, { offset: 60 }));
     t.match(later.global, { ms: clock.wall() - 10, untoldMs: from }, 'sent as far as the log goes');
     clock.advance(86_400_000);
@@ -269,7 +269,7 @@ t.test('when a word is recalled, then it counts from when it was said', async (t
   };
   other.apply({ ...word, ageMs: 500_000 });
   t.equal(since(other, resumed(clock, 10)), from);
-  clock.advance(100_000);
+  clock.advance(400_000);
   t.equal(
     since(other, resumed(clock, 10)),
     clock.wall() - 10,
@@ -311,5 +311,64 @@ t.test(
     heard.unsubscribe();
     for (const broker of [a, b]) broker.close().subscribe();
     clock.advance(5_000);
+  },
+);
+
+t.test('an id that names no log is remembered too, as both logs resume by its time', async (t) => {
+  const { clock, one, other, said } = pods();
+  const from = clock.wall() - AWAY_MS;
+  const nameless = resumed(clock, AWAY_MS, { tag: NO_EPOCH, offset: 0, outside: true });
+  t.ok(one.isLong(nameless));
+  one.begin('r', nameless, false)?.cut(50);
+  t.match(said.at(-1), { tag: 0, from: 0, until: 50, since: from, untold: from });
+  t.equal(since(other, resumed(clock, 10, { offset: 50 })), from);
+  t.notOk(one.isLong(resumesOf(null)), 'but no id is none');
+});
+
+t.test('a pod that does not know the time yet takes every absence for a long one', async (t) => {
+  const clock = virtualClock(1);
+  const said: CatchUp[] = [];
+  const one = catchUps({
+    clock,
+    brokerMs: () => undefined,
+    logTtlMs: 600_000,
+    keepMs: 86_400_000,
+    send: (word) => void said.push(word),
+  });
+  const from = clock.wall() - AWAY_MS;
+  one.begin('r', resumed(clock, AWAY_MS), false)?.cut(60);
+  t.match(said.at(-1), { until: 60, since: from });
+  t.notOk(one.isLong(resumesOf(null)));
+});
+
+t.test(
+  'when a pod has died, then an id that is later than its last word counts for as long as the log has what it lacks',
+  async (t) => {
+    const clock = virtualClock(1);
+    const from = clock.wall() - AWAY_MS;
+    clock.advance(119_000);
+    // the pod died, and its last word was of before: the client had the room up to now
+    const id = resumed(clock, 0, { offset: 60 });
+    const idMs = clock.wall();
+    const stopped: CatchUps = catchUps({
+      clock,
+      brokerMs: clock.wall,
+      logTtlMs: 600_000,
+      keepMs: 86_400_000,
+      send: () => undefined,
+    });
+    stopped.apply({
+      ...{ _tag: 'CatchUp', pod: 'p', room: 'r', tag: 7, from: 10, until: null },
+      ...{ since: from, untold: from, ageMs: 119_000 },
+    });
+    clock.advance(600_000 - 118_000);
+    // what was said right after the word is in the log still, and not in the minute before the id
+    t.equal(since(stopped, id), from);
+    clock.advance(idMs + 86_400_000 - 60_000 - clock.wall());
+    t.match(
+      stopped.resumesOf('r', id).global,
+      { untoldMs: 0 },
+      'nor is the word let go in silence',
+    );
   },
 );
