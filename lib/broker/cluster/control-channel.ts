@@ -15,10 +15,13 @@ import {
   type Observable,
   share,
   Subject,
+  switchMap,
   takeUntil,
+  timer,
 } from 'rxjs';
 import type { Clock } from '../../clock.js';
 import type { Kept, RedisPort } from '../redis/port.js';
+import { backoffMs } from '../../rx/backoff.js';
 import { orTimeout } from './timeout.js';
 import type { Sink } from './subscriptions.js';
 import {
@@ -55,7 +58,7 @@ export const controlChannel = ({
   dropped,
 }: ControlChannelDeps): ControlChannel => {
   const command$ = new Subject<ControlCommand>();
-  const subscribed$ = new Subject<void>();
+  const subscribed$ = new Subject<boolean>();
   const closed$ = new Subject<void>();
   /** Drawn with the first command: few pods ever send one. */
   let self: string | undefined;
@@ -64,26 +67,31 @@ export const controlChannel = ({
    * The catch-ups that Redis keeps. The age of each counts from the question, not from the answer: so none is
    * taken for younger than a command that was received after it.
    */
-  const recalled$ = defer(() => {
-    const askedAt = clock.scheduler.now();
-    return bus.recall(keepMs).pipe(
-      orTimeout(timeoutMs, clock.scheduler),
-      mergeMap((answer) => {
-        if (isLeft(answer)) return EMPTY;
-        const sinceMs = clock.scheduler.now() - askedAt;
-        return answer.right.flatMap(({ text, ageMs }): (CatchUp | CatchUpsLost)[] => {
-          if (text === '') return [{ _tag: 'CatchUpsLost', ageMs: ageMs + sinceMs }];
-          const decoded = decodeControlCommand(Buffer.from(text));
-          if (isLeft(decoded) || decoded.right.command._tag !== 'CatchUp') return [];
-          if (self !== undefined && decoded.right.by === self) return [];
-          return [{ ...decoded.right.command, ageMs: ageMs + sinceMs }];
-        });
-      }),
-    );
-  });
+  const recalled = (failures: number): Observable<CatchUp | CatchUpsLost> =>
+    defer(() => {
+      const askedAt = clock.scheduler.now();
+      return bus.recall(keepMs).pipe(
+        orTimeout(timeoutMs, clock.scheduler),
+        mergeMap((answer) => {
+          // a pod that does not know the catch-ups would lose messages of these clients
+          if (isLeft(answer))
+            return timer(backoffMs(failures, clock.random), clock.scheduler).pipe(
+              mergeMap(() => recalled(failures + 1)),
+            );
+          const sinceMs = clock.scheduler.now() - askedAt;
+          return answer.right.flatMap(({ text, ageMs }): (CatchUp | CatchUpsLost)[] => {
+            if (text === '') return [{ _tag: 'CatchUpsLost', ageMs: ageMs + sinceMs }];
+            const decoded = decodeControlCommand(Buffer.from(text));
+            if (isLeft(decoded) || decoded.right.command._tag !== 'CatchUp') return [];
+            if (self !== undefined && decoded.right.by === self) return [];
+            return [{ ...decoded.right.command, ageMs: ageMs + sinceMs }];
+          });
+        }),
+      );
+    });
 
   return {
-    control$: merge(command$, subscribed$.pipe(mergeMap(() => recalled$))).pipe(
+    control$: merge(command$, subscribed$.pipe(switchMap((is) => (is ? recalled(0) : EMPTY)))).pipe(
       takeUntil(closed$),
       share(),
     ),
@@ -105,8 +113,8 @@ export const controlChannel = ({
         else if (self === undefined || decoded.right.by !== self)
           command$.next(decoded.right.command);
       },
-      subscribed: () => subscribed$.next(),
-      unsubscribed: () => undefined,
+      subscribed: () => subscribed$.next(true),
+      unsubscribed: () => subscribed$.next(false),
       denied: () => undefined,
     },
     close: () => {

@@ -17,6 +17,8 @@ export interface Epochs {
   readonly read: (room: Room, page: Pick<Page, 'top' | 'renewedMs'>) => void;
   /** The log of a room has this position now. */
   readonly reached: (room: Room, position: Position) => void;
+  /** The room is not open here any more: a log that had no message can lose none, and its position ends soon. */
+  readonly closed: (room: Room, position: Position) => void;
   /** The log began anew after the time from which a client resumes. */
   readonly missed: (room: Room, resume: Resume) => Missed | undefined;
 }
@@ -51,9 +53,13 @@ export const epochs = ({ now }: { readonly now: () => number }): Epochs => {
     read: (room, { top: { tag }, renewedMs }) => {
       reached(room, tag);
       const known = rooms.get(room)?.turned?.at ?? Number.NEGATIVE_INFINITY;
-      if (renewedMs !== undefined && renewedMs > known) set(room, tag, renewedMs);
+      // other pods find the same loss a little later
+      if (renewedMs !== undefined && renewedMs > known + LAG_MS) set(room, tag, renewedMs);
     },
     reached: (room, { tag }) => reached(room, tag),
+    closed: (room, { offset }) => {
+      if (offset === 0) rooms.delete(room);
+    },
     missed: (room, resume) => {
       const turned = rooms.get(room)?.turned;
       return turned !== undefined &&

@@ -52,7 +52,11 @@ export const roomChannel = (room: Room, deps: RoomChannelDeps): Observable<Chann
     const raw$ = new Relay<RawEvent>();
     const channel: OpenChannel = { raw$, out };
     channels.open(room, channel);
-    out.add(() => channels.close(room, channel));
+    out.add(() => {
+      const position = channels.position(room);
+      channels.close(room, channel);
+      if (position !== undefined && !channels.has(room)) epochs.closed(room, position);
+    });
 
     const moved = (position: LogPosition): void => {
       deps.reached(room, position);

@@ -21,14 +21,13 @@ export const recalledOf = (reply: unknown): E.Either<RedisError, readonly Recall
   return E.right(commands);
 };
 
+/** What Redis gives for text that is no number, or too large a one, is not one of ours. */
+const isCount = (value: unknown): value is number =>
+  Number.isSafeInteger(value) && Number(value) >= 0;
+
 export const topOf = (reply: unknown): E.Either<RedisError, LogPosition> => {
   const [tag, offset, ms, id] = listOf(reply);
-  if (
-    typeof tag !== 'number' ||
-    typeof offset !== 'number' ||
-    typeof ms !== 'number' ||
-    typeof id !== 'string'
-  )
+  if (!isCount(tag) || !isCount(offset) || !isCount(ms) || typeof id !== 'string')
     return unexpectedReply(reply, 'a position');
   return E.right({ tag, offset, ms, id: id === '' ? null : id });
 };

@@ -45,3 +45,30 @@ t.test('when more rooms are known than fit, then nothing is known of the first',
   for (const tag of [1, 2]) for (let i = 0; i <= 16_384; i++) known.reached(`r${i}`, place(tag));
   t.equal(known.missed('r0', since(AT)), undefined);
 });
+
+t.test(
+  'when an empty room was closed and has another epoch later, then nothing was lost',
+  async (t) => {
+    const known = epochs({ now: () => AT });
+    known.reached('r', place(1));
+    known.closed('r', place(1));
+    t.equal(known.tagOf('r'), undefined);
+    known.reached('r', place(2));
+    t.equal(known.missed('r', since(AT - 1)), undefined);
+    known.closed('r', { ...place(2), offset: 7 });
+    known.reached('r', place(3));
+    t.match(known.missed('r', since(AT - 1)), { reason: 'log_lost' }, 'a log with messages');
+  },
+);
+
+t.test(
+  'when another pod finds the same loss a little later, then it is no other loss',
+  async (t) => {
+    const known = epochs({ now: () => AT });
+    known.reached('r', place(1));
+    known.reached('r', place(2));
+    const missed = known.missed('r', since(AT - 1));
+    known.read('r', { top: { ...place(2), id: null }, renewedMs: AT + 1_000 });
+    t.equal(known.missed('r', since(AT - 1)), missed);
+  },
+);

@@ -1,4 +1,5 @@
 /** What pods know of each other through Redis: members, names, control commands, probes. */
+import { firstValueFrom } from 'rxjs';
 import { type Test } from 'tap';
 import { channelOf, CONTROL_CHANNEL, podChannel } from '../../../lib/broker/redis/port.js';
 import { until } from '../../support/redis.js';
@@ -91,6 +92,20 @@ export const podsOf = async (test: Test, { open, at, a, b }: TwoPods): Promise<v
       t.notOk(full.some(({ text }) => text === 'finds no room'));
       await right(a.bus.control('fits', kept('a.1')));
       t.ok((await right(b.bus.recall(60_000))).some(({ text }) => text === 'fits'));
+      const key = `{${CONTROL_CHANNEL}}:catch-ups`;
+      await at(key, 'HSET', '#', 'nan', 'c.0', '1 too old');
+      await right(a.bus.control('fits too', kept('e')));
+      const swept = await right(b.bus.recall(60_000));
+      t.ok(
+        swept.some(({ text }) => text === 'fits too'),
+        'what is too old makes room',
+      );
+      await at(key, 'DEL');
+      await at(key, 'SET', 'of another program');
+      const refused = await firstValueFrom(a.bus.control('is published', kept('f')));
+      t.match(refused, { left: { _tag: 'WrongType' } });
+      await right(a.bus.control('needs no key'));
+      await at(key, 'DEL');
     },
   );
 

@@ -73,6 +73,7 @@ local tag, offset, ms, id = tonumber(pos[1]), tonumber(pos[2]) or 0, tonumber(po
 /** `known` is Lua: the epoch that the pod has had, if any. */
 const epoch = (known: string): string => `
 local had, renewed = tonumber(${known}), tonumber(pos[6])
+if renewed and renewed > now then renewed = nil end
 if not tag or tag == tonumber(ARGV[3]) then
   redis.call('XLEN', KEYS[2])
   tag, offset, ms, id, renewed = tonumber(ARGV[1]), 0, math.max(now, ms), '', nil

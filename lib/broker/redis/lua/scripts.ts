@@ -106,39 +106,46 @@ const MAX_KEPT = 4_096;
 const SWEEP_MS = 60_000;
 
 /**
- * KEYS: a hash: name → ms and text; '#' → the number of names. ARGV: channel, text, ms that the text is kept
- * for pods that do not receive it ('': not kept), its name, '1' to remove what is kept under the name. When
- * the hash is full, texts that are too old are removed. A text that still finds no room is not kept, and its
- * ms is kept under '*'.
+ * KEYS: a hash: name → ms and text; '#' → the number of names, and when they were counted. ARGV: channel, text, ms that the
+ * text is kept for pods that do not receive it ('': not kept), its name, '1' to remove what is kept under the name. When the
+ * hash is full, texts that are too old are removed. A text that still finds no room is not kept, and its ms is kept under '*'.
+ * The text is published whatever becomes of the hash: a key of the wrong type is answered as an error afterwards.
  */
 const CONTROL = `
-local kept = redis.call('HMGET', KEYS[1], ARGV[4], '#', '*')
-local count, at = tonumber(kept[2]) or 0, string.format('%.0f', now)
-if ARGV[3] ~= '' and ARGV[5] == '1' then
-  if redis.call('HDEL', KEYS[1], ARGV[4]) == 1 then redis.call('HSET', KEYS[1], '#', count - 1) end
-elseif ARGV[3] ~= '' then
-  local isFull = not kept[1] and count >= ${MAX_KEPT}
-  if isFull and now - (tonumber(kept[3]) or 0) > ${SWEEP_MS} then
-    local all = redis.call('HGETALL', KEYS[1])
-    count = 0
-    for i = 1, #all, 2 do
-      local isName = all[i] ~= '#' and all[i] ~= '*'
-      if isName and now - (tonumber(string.match(all[i + 1], '^%d+')) or 0) > tonumber(ARGV[3]) then
-        redis.call('HDEL', KEYS[1], all[i])
-      elseif isName then
-        count = count + 1
-      end
+local function counted(at, ms)
+  local all, count = redis.call('HGETALL', KEYS[1]), 0
+  for i = 1, #all, 2 do
+    local isName = all[i] ~= '#' and all[i] ~= '*'
+    if isName and now - (tonumber(string.match(all[i + 1], '^%d+')) or 0) > ms then
+      redis.call('HDEL', KEYS[1], all[i])
+    elseif isName then
+      count = count + 1
     end
-    isFull = count >= ${MAX_KEPT}
   end
-  if isFull then
-    redis.call('HSET', KEYS[1], '*', at, '#', count)
+  return count, at
+end
+local function keep()
+  local at, ms = string.format('%.0f', now), tonumber(ARGV[3])
+  local kept = redis.call('HMGET', KEYS[1], ARGV[4], '#')
+  local count, since = string.match(kept[2] or '', '^(%d+) (%d+)$')
+  count = tonumber(count)
+  if not count then count, since = counted(at, ms) end
+  if ARGV[5] == '1' then
+    count = count - redis.call('HDEL', KEYS[1], ARGV[4])
   else
-    redis.call('HSET', KEYS[1], ARGV[4], at .. ' ' .. ARGV[2], '#', kept[1] and count or count + 1)
+    if not kept[1] and count >= ${MAX_KEPT} and math.abs(now - since) > ${SWEEP_MS} then count, since = counted(at, ms) end
+    local isFull = not kept[1] and count >= ${MAX_KEPT}
+    redis.call('HSET', KEYS[1], isFull and '*' or ARGV[4], isFull and at or at .. ' ' .. ARGV[2])
+    if not kept[1] and not isFull then count = count + 1 end
   end
+  redis.call('HSET', KEYS[1], '#', count .. ' ' .. since)
   redis.call('PEXPIRE', KEYS[1], ARGV[3])
 end
-return redis.call(PUBLISH, ARGV[1], ARGV[2])`;
+local done, flaw = true, nil
+if ARGV[3] ~= '' then done, flaw = pcall(keep) end
+local receivers = redis.call(PUBLISH, ARGV[1], ARGV[2])
+if done then return receivers end
+return redis.error_reply(type(flaw) == 'table' and flaw.err or tostring(flaw))`;
 
 /**
  * KEYS: the hash. ARGV: ms. Answers the kept texts that are younger: the age in ms, then the text; '' for
@@ -149,7 +156,7 @@ local answer = {}
 local all = redis.call('HGETALL', KEYS[1])
 for i = 1, #all, 2 do
   local at, text = string.match(all[i + 1], '^(%d+) ?(.*)$')
-  local age = now - (tonumber(at) or 0)
+  local age = math.max(0, now - (tonumber(at) or 0))
   if all[i] ~= '#' and at and age <= tonumber(ARGV[1]) then
     answer[#answer + 1] = age
     answer[#answer + 1] = text
