@@ -4,9 +4,10 @@
  *   Running ──shutDown──► Draining ───────────no connection is left──────► Ended
  *                            │  │                                          ▲
  *                            │  └──90 % of DRAIN_MS: deadline──────────────┤
- *                            └──hurry: all connections are closed──────────┘  (when none is left, or at the deadline)
+ *                            └──hurry: all connections are closed──────────┘
  *
- * A hurry that came before the drain is remembered: then no client is sent `draining`.
+ * After `hurry` the drain ends when no connection is left, or at the deadline. A hurry that came before the
+ * drain is remembered: then no client is sent `draining`.
  */
 import {
   concat,

@@ -39,7 +39,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   // pure steps and effects of one machine: the machine's spec
   'broker/cluster/channel-phase.ts': 'broker/cluster/channel-state.spec.ts',
   'broker/cluster/channel-pages.ts': 'broker/cluster/ordered-channel-reads.spec.ts',
-  'broker/cluster/room-channel.ts': 'broker/cluster/cluster-broker.spec.ts',
+  'broker/cluster/cluster-channel.ts': 'broker/cluster/cluster-broker.spec.ts',
   'broker/cluster/queue-runner.ts': 'broker/cluster/publisher.spec.ts',
   'broker/cluster/publish-result.ts': 'broker/cluster/publisher.spec.ts',
   'broker/cluster/publish-fallback.ts': 'broker/cluster/publisher.spec.ts',

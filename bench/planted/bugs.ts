@@ -66,7 +66,7 @@ export const BUGS: readonly Bug[] = [
         to: '1 + 0 * Math.floor(random() * (NO_EPOCH - 1))',
       },
       {
-        file: 'lib/broker/cluster/room-channel.ts',
+        file: 'lib/broker/cluster/cluster-channel.ts',
         from: '  return tag === old ? (tag % (NO_EPOCH - 1)) + 1 : tag;',
         to: '  return tag === old ? old : tag;',
       },

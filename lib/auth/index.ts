@@ -1,7 +1,7 @@
 /**
  * Who a client is and what it may do. Sockets and HTTP routes ask in the same way:
  *
- *   request ──credentialsOf──► Credentials ──authenticate──► Identity ──mayJoin, mayPublish, admin──► yes or no
+ *   request ──credentialsOf──► Credentials ──authenticate──► Identity ──mayJoin, mayPublish──► yes or no
  *
  * A refusal is a value with a closed set of tags. `problemOf` gives its text over HTTP, `refusalOf` its text
  * on a socket. All invalid tokens get the same text, as the reason would help an attacker. The operator reads

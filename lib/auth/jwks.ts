@@ -2,7 +2,7 @@
  * The public keys behind `JWT_JWKS_URL`. They are read when the first token comes, and read again
  *
  *   - when they are ten minutes old,
- *   - when a token names an unknown key: at most once a minute, so that clients cannot cause endless requests,
+ *   - when a token names an unknown key: at most once a minute, so clients cannot cause endless requests,
  *   - while there are no keys, a second after a failure.
  *
  * When the key server does not answer, the keys that were read last are used for up to an hour.

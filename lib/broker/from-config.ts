@@ -39,9 +39,9 @@ export const brokerOf = (config: Config, clock: Clock): Broker => {
     logTtlMs: log.logTtlMs,
     clock,
   };
-  const bus = broker.redisCluster ? clusterRedis(options) : standaloneRedis(options);
+  const redis = broker.redisCluster ? clusterRedis(options) : standaloneRedis(options);
   return clusterBroker({
-    bus,
+    redis,
     clock,
     serverId,
     timeoutMs,

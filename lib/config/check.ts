@@ -1,7 +1,7 @@
 /**
  * From layers of values to a checked configuration. All faults are found together, relations included:
  *
- *   layers ──convict──► raw values ──formats──► values that could be read ──relations──► Config, or every fault
+ *   layers ──convict──► raw values ──formats──► valid values ──relations──► Config, or every fault
  *
  * convict only merges the layers and names the variables. Its own formats would coerce a value by the type of
  * its default, and its `validate` puts all faults into one text, with secrets. So convict has one format that
@@ -81,7 +81,7 @@ const goodOf = (readings: readonly Reading[]): PartialConfig => {
     );
     return [name, Object.fromEntries(values)] as const;
   });
-  // each value came from the format of the setting at its place, and the type of `Config` is made of these formats
+  // each value came from the format of its own setting, and the type of `Config` is made of these formats
   // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion
   return Object.fromEntries(groups) as PartialConfig;
 };

@@ -54,7 +54,7 @@ export const credentialFaults = ({
     [
       apiKeys.includes(jwtSecret),
       'apiKeys',
-      'keys that differ from JWT_SECRET: whoever sees a request could make tokens',
+      'keys that differ from JWT_SECRET: anyone who sees a request could sign tokens',
     ],
   ];
   return faults.flatMap(([holds, key, expected]) => (holds ? [{ key, expected }] : []));
@@ -75,7 +75,7 @@ export const credentialWarnings = ({
   const warnings: readonly (readonly [holds: boolean, text: string])[] = [
     [
       secret !== '' && looksMadeUp(secret),
-      'JWT_SECRET looks like a placeholder: whoever guesses it can make tokens; use 32 random bytes',
+      'JWT_SECRET looks like a placeholder: anyone who guesses it can sign tokens; use 32 random bytes',
     ],
     [
       secret.trim() !== secret,

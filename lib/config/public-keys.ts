@@ -29,7 +29,7 @@ type Read = E.Either<Unusable, PublicKey>;
 
 const EXPECTED =
   'public keys for RS256 (2048 to 16384 bits), ES256 or EdDSA (Ed25519), as PEM, JWK or JWKS';
-const PRIVATE = `${EXPECTED}; this one is private, and whoever has it makes tokens`;
+const PRIVATE = `${EXPECTED}; this one is private, and anyone who has it can sign tokens`;
 
 const foreign = (kid: string | undefined): E.Either<Unusable, never> =>
   E.left({ _tag: 'Foreign', kid, expected: EXPECTED });

@@ -58,7 +58,7 @@ const withoutAnyKey = (access: Part<'access'>): readonly Misfit[] => {
       apiKeys?.length === 0,
     'access',
     'authEnabled',
-    'JWT_SECRET, JWT_PUBLIC_KEY, JWT_JWKS_URL or API_KEYS beside it: nobody could come in',
+    'JWT_SECRET, JWT_PUBLIC_KEY, JWT_JWKS_URL or API_KEYS beside it: without a key no client can connect',
   );
 };
 

@@ -10,12 +10,12 @@ export const warningsOf = ({ server, access, broker }: Config): readonly string[
   const warnings: readonly (readonly [holds: boolean, text: string])[] = [
     [
       !authEnabled && !isLoopback(server.host),
-      'AUTH_ENABLED is false on an address other than loopback: everybody who reaches it may read and write everything',
+      'AUTH_ENABLED is false on an address other than loopback: anyone who reaches it may read and write everything',
     ],
-    [!authEnabled && hasKeys, 'AUTH_ENABLED is false: keys are set, and nobody is asked for one'],
+    [!authEnabled && hasKeys, 'AUTH_ENABLED is false: keys are set, and no client needs one'],
     [
       authEnabled && jwtJwksUrl.startsWith('http:') && !isLoopback(new URL(jwtJwksUrl).hostname),
-      'JWT_JWKS_URL is not https: whoever stands on the way can make tokens',
+      'JWT_JWKS_URL is not https: anyone on the network path can sign tokens',
     ],
     [
       server.workers !== 1,
@@ -24,7 +24,7 @@ export const warningsOf = ({ server, access, broker }: Config): readonly string[
     [
       database > 0 && broker.redisPrefix === '',
       `REDIS_URL names database ${database} without a REDIS_PREFIX: channels have no databases, so services on other ` +
-        'databases of this Redis hear each other; set a REDIS_PREFIX for each',
+        'clients of all databases of this Redis share its channels; set a REDIS_PREFIX for each',
     ],
     [
       authEnabled && jwtJwksUrl !== '' && jwtAudience === '',

@@ -11,7 +11,7 @@
  * sent, and other clients are sent none. Only for messages that the log trims later (`untold`) nobody knows
  * which of these clients had them: then all are sent a `gap`.
  *
- *   look, `gap` if due ─► begin ─► Running(from, since, untold?) ─ all were sent both logs, and are there a minute later ─► forgotten
+ *   look, `gap` if due ─► begin ─► Running(from, since, untold?) ─ all have both logs for a minute ─► forgotten
  *                                    └─ one was cut ─► Ended(from, until, since, untold?), kept for a day
  *
  * Costs nothing when clients were away for less than `LONG_MS`, or bring two ids, or when there are no global

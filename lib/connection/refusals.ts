@@ -34,7 +34,7 @@ export const tooManyRooms = (most: number, ref: Ref): Refusal => ({
 
 export const globalLeave = (ref: Ref): Refusal => ({
   code: 'invalid_room',
-  text: 'room: expected a room, got the global one, which nobody leaves',
+  text: 'room: name a room; the global log cannot be left',
   ref,
 });
 

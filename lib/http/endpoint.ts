@@ -1,7 +1,9 @@
 /**
  * One endpoint as data: method, path, who may use it, and its handler. `auth` decides what the handler gets:
  *
- *   none ─► only the request    token, operator ─► and the identity    room ─► and the room of the path, which may be joined
+ *   none             ─► only the request
+ *   token, operator  ─► and the identity
+ *   room             ─► and the room of the path, which the identity may join
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Identity } from '../auth/index.js';

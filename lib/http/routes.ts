@@ -2,7 +2,7 @@
  * The HTTP surface: registers the table of endpoints, and what holds for all of them. Errors are problems
  * (RFC 9457).
  *
- *   request ─► origin noted ─► 404, 405, preflight ─► query ─► draining ─► authorize ─► handler ─► headers of every answer
+ *   request ─► origin noted ─► 404, 405, preflight ─► query ─► draining ─► authorize ─► handler ─► headers
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Auth } from '../auth/index.js';

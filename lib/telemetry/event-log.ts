@@ -89,7 +89,7 @@ export const eventLog = (
         return rarely('hook: failed', { hook: event.hook, err: event.error }, event.hook);
       case 'FoldFailed':
         return rarely(
-          'events: an event was not taken into account',
+          'events: an event was not counted or logged by one of its receivers',
           { fold: event.fold, err: event.error },
           event.fold,
         );
@@ -99,13 +99,15 @@ export const eventLog = (
         // closed
         const claim = 'expected' in detail ? detail.expected : '';
         return rarely(
-          'access: a token or a key was not taken',
+          'access: a token or a key was refused',
           { reason, ...detail },
           `${reason} ${claim}`,
         );
       }
       case 'KeysUnavailable':
-        return rarely('access: the keys of tokens could not be had', { detail: event.detail });
+        return rarely('access: the keys of JWT_JWKS_URL could not be read', {
+          detail: event.detail,
+        });
       case 'KeysUnsafe':
         return logger.warn({ detail: event.detail }, 'access: keys of tokens are not used');
       case 'ConnectionLost':
@@ -140,7 +142,7 @@ export const eventLog = (
           'room: gap',
         );
         return rarely(
-          'room: members were told of a gap',
+          'room: members were sent a gap',
           { reason: event.reason, members: event.members },
           event.reason,
         );

@@ -116,10 +116,13 @@ export const metrics = (
     'Resumes with a last_id, by their result',
     'result',
   );
-  const gaps = counter('realtime_gaps', 'Connections told that messages may be missing');
+  const gaps = counter(
+    'realtime_gaps',
+    'Connections that were sent a gap, as messages may be missing',
+  );
   const keysUnavailable = counter(
     'realtime_keys_unavailable',
-    'Times that the published keys of tokens could not be had',
+    'Failed reads of the keys of JWT_JWKS_URL',
   );
   const hooks = labelled('realtime_hook_failures', 'Hooks of the application that failed', 'hook');
   const foldFailures = labelled(

@@ -12,7 +12,7 @@ const cluster = (pods: number): Cluster => {
   const redis = modelRedis(clock);
   const buses = Array.from({ length: pods }, (_, i) => modelBus(redis, clock, `pod-${i}`));
   const brokers = buses.map((bus, i) =>
-    clusterBroker({ bus, clock, serverId: `pod-${i}`, timeoutMs: 2_000 }),
+    clusterBroker({ redis: bus, clock, serverId: `pod-${i}`, timeoutMs: 2_000 }),
   );
   // the first probe has come round
   clock.advance(1_000);

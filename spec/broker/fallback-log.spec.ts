@@ -86,7 +86,7 @@ const world = (pageMs = 0): World => {
     broker: (clock) => {
       redis = modelRedis(clock);
       const bus = modelBus(redis, clock, 'pod-1');
-      const broker = clusterBroker({ bus, clock, serverId: 'pod-1', timeoutMs: 2_000 });
+      const broker = clusterBroker({ redis: bus, clock, serverId: 'pod-1', timeoutMs: 2_000 });
       const page = (...asked: Parameters<ClusterBroker['log']['page']>) =>
         broker.log.page(...asked).pipe(delay(pageMs, clock.scheduler));
       return { ...broker, log: { page } };

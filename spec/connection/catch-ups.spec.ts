@@ -286,7 +286,7 @@ t.test(
     const clock = virtualClock(1);
     const redis = modelRedis(clock);
     const busA = modelBus(redis, clock, 'a');
-    const a = clusterBroker({ bus: busA, clock, serverId: 'a', timeoutMs: 2_000 });
+    const a = clusterBroker({ redis: busA, clock, serverId: 'a', timeoutMs: 2_000 });
     clock.advance(1_000);
     const say = (room: string): void =>
       void a
@@ -295,7 +295,7 @@ t.test(
     say('before');
     clock.advance(3_000);
     const busB = modelBus(redis, clock, 'b');
-    const b = clusterBroker({ bus: busB, clock, serverId: 'b', timeoutMs: 2_000 });
+    const b = clusterBroker({ redis: busB, clock, serverId: 'b', timeoutMs: 2_000 });
     const known: (ControlCommand | CatchUpsLost)[] = [];
     const heard = b.control$.subscribe((word) => void known.push(word));
     clock.advance(1_000);

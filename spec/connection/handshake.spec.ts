@@ -131,7 +131,7 @@ t.test(
     t.equal(targetWithoutToken(requestOf('/b/ws/r')), '/b/ws/r');
     t.equal(targetWithoutToken(requestOf('/b/ws?a=1&token=x&b=2')), '/b/ws?a=1&token=***&b=2');
     const letter = fc
-      .constantFrom(...'token')
+      .constantFrom('t', 'o', 'k', 'e', 'n')
       .chain((one) => fc.constantFrom(one, `%${one.charCodeAt(0).toString(16)}`));
     fc.assert(
       fc.property(fc.array(letter, { minLength: 5, maxLength: 5 }), (letters) => {
@@ -148,7 +148,7 @@ t.test('when any URL is asked for, then nothing throws', async (t) => {
   fc.assert(
     fc.property(fc.webPath(), fc.string(), fc.string(), (path, query, name) => {
       const request = upgradeOf(`/b/ws${path}?${query}`, { headers: { [name || 'x']: query } });
-      return isOurs(request, '/b') !== undefined && handshake(request, CONFIG) !== undefined;
+      return isOurs(request, '/b') && ['Left', 'Right'].includes(handshake(request, CONFIG)._tag);
     }),
   );
   t.pass('for any path, query and header');

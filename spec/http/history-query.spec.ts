@@ -31,7 +31,7 @@ t.test(
   async (t) => {
     for (const name of ['after', 'before'] as const)
       for (const came of ['', '7', `${ID}0`, [ID, ID]])
-        t.equal(faultOf({ [name]: came }), `400 ${name}`, `${name}=${came}`);
+        t.equal(faultOf({ [name]: came }), `400 ${name}`, `${name}=${String(came)}`);
   },
 );
 
@@ -48,7 +48,7 @@ t.test('when a limit is no whole number from 1 to 1,000, then it is 400', async 
     ['5', '5'],
     '9'.repeat(400),
   ])
-    t.equal(faultOf({ limit }), '400 limit', `${limit}`);
+    t.equal(faultOf({ limit }), '400 limit', String(limit));
   fc.assert(
     fc.property(fc.nat(2_000), (limit) => {
       const isOne = limit >= 1 && limit <= 1_000;

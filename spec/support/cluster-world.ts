@@ -59,7 +59,7 @@ export const world = (pods: number, seed = 1): World => {
     pods: Array.from({ length: pods }, (_, i): Pod => {
       const serverId = `pod-${i}`;
       const bus = modelBus(redis, clock, serverId);
-      const broker = clusterBroker({ bus, clock, serverId, timeoutMs: 2_000 });
+      const broker = clusterBroker({ redis: bus, clock, serverId, timeoutMs: 2_000 });
       const pod: Pod = {
         bus,
         broker,

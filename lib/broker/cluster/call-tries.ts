@@ -4,7 +4,8 @@
  *
  *   Late ─────────▶ AskAfterProbe: the clock of Redis is read again; the second time GiveUp
  *   Unreachable ──▶ AskLater: the connection broke, and this try may have run
- *   odd ──────────▶ Ask: it may have run, and the log knows; the second time, or when the log does not reach back, GiveUp
+ *   odd ──────────▶ Ask: it may have run, and the log knows. GiveUp the second time, or when the log does
+ *                     not reach back
  *   refused ──────▶ GiveUp: it did not run
  */
 import { mayHaveRun, type RedisError } from '../redis/port.js';

@@ -25,7 +25,7 @@ import { fallbackLog } from '../fallback-log.js';
 import { healthProbe } from './health-probe.js';
 import { publisher } from './publisher.js';
 import { LONG } from './log-questions.js';
-import { roomChannel, type RoomChannelDeps } from './room-channel.js';
+import { clusterChannel, type ClusterChannelDeps } from './cluster-channel.js';
 import { fallbackKeys } from './fallback-keys.js';
 import { subscriptions } from './subscriptions.js';
 import { systemChannels } from './system-channels.js';
@@ -33,7 +33,7 @@ import { controlChannel } from './control-channel.js';
 import { upkeep } from './upkeep.js';
 
 export interface ClusterBrokerDeps {
-  readonly bus: RedisPort;
+  readonly redis: RedisPort;
   readonly clock: Clock;
   readonly serverId: string;
   /** `BROKER_TIMEOUT_MS`. */
@@ -64,8 +64,9 @@ const DAY_MS = 86_400_000;
 const READ_MS = 60_000;
 
 export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
-  const { bus, clock, serverId, timeoutMs, positionTtlMs = DAY_MS } = deps;
+  const { redis, clock, serverId, timeoutMs, positionTtlMs = DAY_MS } = deps;
   const { scheduler } = clock;
+  const common = { redis, clock, timeoutMs };
   const life = new Subscription();
   const event$ = new Subject<BrokerEvent>();
   const status$ = new BehaviorSubject<BrokerStatus>({ _tag: 'Starting' });
@@ -78,26 +79,22 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
   const channels = openChannels();
   const ids = localIds(clock, channels.position);
   const position = patience(LONG * timeoutMs, scheduler, life);
-  const probe = healthProbe({ bus, clock, timeoutMs });
-  const channelSubscriptions = subscriptions({ bus, clock });
+  const probe = healthProbe(common);
+  const channelSubscriptions = subscriptions({ redis, clock });
   const dedup = fallbackDedup(deps);
   const keys = fallbackKeys({ clock });
   const time = redisTime(clock, probe.ahead);
   const podOnly = fallbackLog({ now: time.now });
   const knownEpochs = epochs({ now: time.nowOrLatest });
-  const counts = memberCounts({ bus, clock, ready: () => ready, changed: channels.count });
+  const counts = memberCounts({ redis, clock, ready: () => ready, changed: channels.count });
   const control = controlChannel({
-    bus,
-    clock,
-    timeoutMs,
+    ...common,
     keepMs: positionTtlMs,
     dropped: (detail) => emit({ _tag: 'PayloadDropped', detail }),
   });
 
   const roomPublisher = publisher({
-    redis: bus,
-    clock,
-    timeoutMs,
+    ...common,
     probe,
     dedup,
     keys,
@@ -116,10 +113,8 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
     placed: channels.placed,
   });
 
-  const channelDeps: RoomChannelDeps = {
-    bus,
-    clock,
-    timeoutMs,
+  const channelDeps: ClusterChannelDeps = {
+    ...common,
     readEveryMs: Math.min(READ_MS, positionTtlMs / 3),
     ids,
     channels,
@@ -127,7 +122,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
     publisher: roomPublisher,
     fallbackDedup: dedup,
     epochs: knownEpochs,
-    position: (room) => position(bus.position(room)),
+    position: (room) => position(redis.position(room)),
     isDegraded: () => status$.value._tag === 'Degraded',
     reached: (room, to) => {
       if (channels.position(room)?.tag !== to.tag && !ids.isOwn(to)) knownEpochs.reached(room, to);
@@ -138,8 +133,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
   };
 
   const care = upkeep({
-    bus,
-    clock,
+    ...common,
     probe,
     channels,
     ready: () => ready,
@@ -192,7 +186,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
         if (status._tag === 'Degraded') channels.sendToAll({ _tag: 'Degraded' });
         roomPublisher.routeChanged();
       }
-      if (state.reconnect) bus.reconnect();
+      if (state.reconnect) redis.reconnect();
     }),
   );
   life.add(
@@ -214,15 +208,15 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
     }),
   );
   life.add(care.run$.subscribe());
-  life.add(bus.event$.pipe(channelSubscriptions.messages).subscribe(accept));
+  life.add(redis.event$.pipe(channelSubscriptions.messages).subscribe(accept));
 
   return {
     name: 'redis',
     status$: status$.asObservable(),
     event$: event$.asObservable(),
     clockMs: time.known,
-    channel: (room) => roomChannel(room, channelDeps),
-    log: clusterLog(bus, clock, timeoutMs, channels.has),
+    channel: (room) => clusterChannel(room, channelDeps),
+    log: clusterLog(redis, clock, timeoutMs, channels.has),
     publish: roomPublisher.publish,
     missedHere: (room, resume) => podOnly.missed(room, resume) ?? knownEpochs.missed(room, resume),
     remembered: () => ({ echoes: dedup.size(), keys: keys.size(), rooms: podOnly.size() }),
@@ -247,7 +241,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
         control.close();
         event$.complete();
         status$.complete();
-        return bus.close();
+        return redis.close();
       }),
   };
 };

@@ -9,7 +9,7 @@ import { orTimeout } from './timeout.js';
 
 /** `isOpen`: whether this pod has a channel of the room. */
 export const clusterLog = (
-  bus: RedisPort,
+  redis: RedisPort,
   { scheduler, random }: Clock,
   timeoutMs: number,
   isOpen: (room: Room) => boolean,
@@ -17,8 +17,8 @@ export const clusterLog = (
   page: (room, from, most) => {
     // an open room has an epoch: when Redis has lost it, the first reader makes the next one
     const page$ = isOpen(room)
-      ? bus.page(room, from, most, drawTag(random))
-      : bus.peek(room, from, most);
+      ? redis.page(room, from, most, drawTag(random))
+      : redis.peek(room, from, most);
     return page$.pipe(orTimeout(timeoutMs, scheduler), map(mapLeft(logErrorOf)));
   },
 });

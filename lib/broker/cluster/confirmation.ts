@@ -7,8 +7,8 @@
  *
  *   known   received                       the log says     confirmed
  *     5     6 7 8                          8, that id       6 7 8
- *     5     6 7 9                          9, that id       6 7     8 was not received: the page of the log is read
- *     5     6 7 7' 8                       8, that id       6       the page of the log shows which 7 is the right one
+ *     5     6 7 9                          9, that id       6 7     8 was not received: the page is read
+ *     5     6 7 7' 8                       8, that id       6       the page shows which 7 is the right one
  *     5     6 7                            8               –       8 is on its way
  *     5     6                              5               –       6 is not the log's: another program's
  *

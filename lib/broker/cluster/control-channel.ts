@@ -33,7 +33,7 @@ import {
 } from '../control-command.js';
 
 export interface ControlChannelDeps {
-  readonly bus: Pick<RedisPort, 'control' | 'recall'>;
+  readonly redis: Pick<RedisPort, 'control' | 'recall'>;
   readonly clock: Clock;
   readonly timeoutMs: number;
   /** How long Redis keeps a catch-up: `LOG_POSITION_TTL_MS`. */
@@ -51,7 +51,7 @@ export interface ControlChannel {
 }
 
 export const controlChannel = ({
-  bus,
+  redis,
   clock,
   timeoutMs,
   keepMs,
@@ -70,7 +70,7 @@ export const controlChannel = ({
   const recalled = (failures: number): Observable<CatchUp | CatchUpsLost> =>
     defer(() => {
       const askedAt = clock.scheduler.now();
-      return bus.recall(keepMs).pipe(
+      return redis.recall(keepMs).pipe(
         orTimeout(timeoutMs, clock.scheduler),
         mergeMap((answer) => {
           // a pod that does not know the catch-ups would lose messages of these clients
@@ -99,7 +99,7 @@ export const controlChannel = ({
       defer(() => {
         self ??= Math.floor(clock.random() * 2 ** 48).toString(36);
         command$.next(command);
-        return bus.control(encodeControlCommand(command, self), keptOf(command, keepMs)).pipe(
+        return redis.control(encodeControlCommand(command, self), keptOf(command, keepMs)).pipe(
           orTimeout(timeoutMs, clock.scheduler),
           map((answer) =>
             isLeft(answer) ? left(`${answer.left._tag}: ${answer.left.detail}`) : right(undefined),

@@ -53,11 +53,11 @@ export interface HealthProbe {
 const MAX_UNDER_WAY = 128;
 
 export const healthProbe = ({
-  bus,
+  redis,
   clock,
   timeoutMs,
 }: {
-  readonly bus: Pick<RedisPort, 'probe'>;
+  readonly redis: Pick<RedisPort, 'probe'>;
   readonly clock: Clock;
   readonly timeoutMs: number;
 }): HealthProbe => {
@@ -76,7 +76,7 @@ export const healthProbe = ({
     const sentAt = clock.scheduler.now();
     const text = `${life} ${sent} ${sentAt}`;
     underWay.put(text, { number: sent, sentAt });
-    return bus.probe(text).pipe(orTimeout(timeoutMs, clock.scheduler));
+    return redis.probe(text).pipe(orTimeout(timeoutMs, clock.scheduler));
   }).pipe(
     tap((answer) => {
       refusal = isLeft(answer) && answer.left._tag !== 'Unreachable' ? answer.left : undefined;

@@ -12,9 +12,9 @@
  *                      or after 1 s         └──────────── Checking ◀──────────┘  │
  *                                                            └───────────────────┘
  *
- *   For clients, Checking is still degraded. In every phase, 1.3 s without a probe on a connection that looks ready asks
- *   for a new connection, and again each 1.3 s, as a frozen peer looks connected. A Redis that became read-only asks for
- *   one at once.
+ * For clients, Checking is still degraded. In every phase, 1.3 s without a probe on a connection that looks
+ * ready asks for a new connection, and again each 1.3 s, as a frozen peer looks connected. A Redis that
+ * became read-only asks for one at once.
  *
  * Only time in which this process runs is counted: a step adds at most 500 ms, so a stalled event loop or a
  * stopped process is not taken for an outage.

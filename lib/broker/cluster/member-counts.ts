@@ -45,14 +45,14 @@ const ROUND_MS = 250;
 const MAX_ASKED = 250;
 
 export interface MemberCountsDeps {
-  readonly bus: RedisPort;
+  readonly redis: RedisPort;
   readonly clock: Clock;
   readonly ready: () => boolean;
   /** Called when the number of members on other pods has changed. */
   readonly changed: (room: Room, others: number) => void;
 }
 
-export const memberCounts = ({ bus, clock, ready, changed }: MemberCountsDeps): MemberCounts => {
+export const memberCounts = ({ redis, clock, ready, changed }: MemberCountsDeps): MemberCounts => {
   const { scheduler, random } = clock;
   /** In the order of their last calls. */
   const rooms = new Map<Room, Count>();
@@ -67,7 +67,7 @@ export const memberCounts = ({ bus, clock, ready, changed }: MemberCountsDeps): 
     rooms.delete(room);
     rooms.set(room, count);
     work.add(
-      bus
+      redis
         .members(room, own)
         .pipe(orTimeout(APART_MS, scheduler))
         .subscribe((answer) => {
@@ -147,7 +147,7 @@ export const memberCounts = ({ bus, clock, ready, changed }: MemberCountsDeps): 
         const known = rooms.get(room);
         if (known !== undefined && scheduler.now() - known.receivedAt < APART_MS)
           return of(known.others);
-        return bus.members(room, undefined).pipe(
+        return redis.members(room, undefined).pipe(
           orTimeout(APART_MS, scheduler),
           map((answer) => (isRight(answer) ? answer.right : known?.others)),
         );

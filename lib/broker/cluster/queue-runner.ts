@@ -147,7 +147,7 @@ export const queueRunner = (
   };
 
   const performCall = (queue: RunningQueue, call: Call, effect: CallEffect): void => {
-    const elapsed = (): void => void accept(queue, ELAPSED);
+    const elapsed = (): void => void accept(queue, { _tag: 'Elapsed' });
     switch (effect._tag) {
       case 'Ask':
         return ask(queue, call, effect.isUnsure);
@@ -248,4 +248,3 @@ const USABLE: Link = { _tag: 'Usable' };
 const ABSENT: Link = { _tag: 'Absent' };
 const NO_HEAD: Input = { _tag: 'Head', head: 'None', leftMs: 0 };
 const KNOWN_HEAD: Input = { _tag: 'Head', head: 'Known', leftMs: 0 };
-const ELAPSED: Input = { _tag: 'Elapsed' };

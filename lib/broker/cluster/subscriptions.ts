@@ -56,10 +56,10 @@ const MAX_CHANNELS = 500;
 const ANSWER_MS = 5_000;
 
 export const subscriptions = ({
-  bus,
+  redis,
   clock,
 }: {
-  readonly bus: RedisPort;
+  readonly redis: RedisPort;
   readonly clock: Clock;
 }): Subscriptions => {
   const entries = new Map<string, Entry>();
@@ -109,7 +109,8 @@ export const subscriptions = ({
         entry.call = call;
       }
     }
-    const answer$ = state === 'Subscribing' ? bus.subscribe(channels) : bus.unsubscribe(channels);
+    const answer$ =
+      state === 'Subscribing' ? redis.subscribe(channels) : redis.unsubscribe(channels);
     const asked = new Subscription();
     calls.add(asked);
     asked.add(

@@ -1,6 +1,6 @@
 /**
  * The channels that a pod is always subscribed to: its own, on which its probes come back, the global
- * channel, and `realtime:control`. Members of the global channel get it like any room (`room-channel.ts`).
+ * channel, and `realtime:control`. Members of the global channel get it like any room (`cluster-channel.ts`).
  */
 import { Subscription } from 'rxjs';
 import type { Clock } from '../../clock.js';
@@ -8,7 +8,7 @@ import type { BrokerEvent } from '../index.js';
 import { CONTROL_CHANNEL, GLOBAL_CHANNEL, podChannel } from '../redis/port.js';
 import type { HealthProbe, Returned } from './health-probe.js';
 import { namesakes } from './namesake.js';
-import { channelDenied } from './room-channel.js';
+import { channelDenied } from './cluster-channel.js';
 import type { Sink, Subscriptions } from './subscriptions.js';
 
 export interface SystemChannelsDeps {

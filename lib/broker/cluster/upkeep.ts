@@ -29,7 +29,7 @@ const MAX_TURNS = 20;
 const ROOMS_PER_TURN = 100;
 
 export interface UpkeepDeps {
-  readonly bus: RedisPort;
+  readonly redis: RedisPort;
   readonly clock: Clock;
   readonly probe: HealthProbe;
   readonly channels: Channels;
@@ -49,7 +49,7 @@ export interface Upkeep {
   readonly renewLease: () => void;
 }
 
-export const upkeep = ({ bus, clock, probe, channels, ready, answered }: UpkeepDeps): Upkeep => {
+export const upkeep = ({ redis, clock, probe, channels, ready, answered }: UpkeepDeps): Upkeep => {
   const { scheduler } = clock;
   const probe$ = new Subject<HealthProbe['send$']>();
   const renewal$ = new Subject<void>();
@@ -73,7 +73,7 @@ export const upkeep = ({ bus, clock, probe, channels, ready, answered }: UpkeepD
       every(PROBE_MS).pipe(tap(poll)),
       merge(renewal$, every(LEASE_RENEWAL_MS)).pipe(
         filter(ready),
-        mergeMap(() => bus.lease().pipe(orTimeout(LEASE_RENEWAL_MS, scheduler))),
+        mergeMap(() => redis.lease().pipe(orTimeout(LEASE_RENEWAL_MS, scheduler))),
       ),
     ).pipe(ignoreElements()),
     probe: () => probe$.next(probe.send$),

@@ -17,7 +17,7 @@ export const access = {
     'AUTH_ENABLED',
     false,
     boolean,
-    'Whether a token or a key is needed. With false everybody who reaches the pod may do everything.',
+    'Whether a token or a key is needed. With false anyone who reaches the pod may do everything.',
   ),
   jwtSecret: secret(
     'JWT_SECRET',

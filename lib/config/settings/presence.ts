@@ -7,7 +7,7 @@ export const presence = {
     'PRESENCE_EVENTS',
     true,
     boolean,
-    'Whether members hear of joins and leaves.',
+    'Whether members are sent joins and leaves.',
   ),
-  presenceMaxRoom: setting('PRESENCE_MAX_ROOM', 256, count(0), 'Larger rooms hear of none.'),
+  presenceMaxRoom: setting('PRESENCE_MAX_ROOM', 256, count(0), 'Larger rooms send none.'),
 };

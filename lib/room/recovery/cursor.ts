@@ -2,9 +2,9 @@
  * The cursor of one recovery: where a joiner is in the log, as data, and what it does next, as pure
  * functions.
  *
- *   Seeking ── begin(page) ──► Reading ── next ──► Send, Yield ──► … ──► Met: the joiner has what the members have
+ *   Seeking ── begin(page) ──► Reading ── next ──► Send, Yield ──► … ──► Met: it has what the members have
  *      │ ▲                       │  ▲
- *      │ └ Read                  │  └ more(page)      Read: neither the page nor the tail has the next message
+ *      │ └ Read                  │  └ more(page)      Read: page and tail do not have the next message
  *      └──────────────► Gap, Met ◄┘                    the log cannot give it
  *
  * A cursor goes no further than the members: what the log has beyond their position reaches the joiner with

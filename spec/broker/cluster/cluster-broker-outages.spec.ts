@@ -150,7 +150,7 @@ t.test(
       publish: (...call: Parameters<typeof bus.publish>) =>
         concat(bus.publish(...call).pipe(ignoreElements()), NEVER),
     };
-    const broker = clusterBroker({ bus: answerless, clock, serverId: 'pod-0', timeoutMs: 8_000 });
+    const broker = clusterBroker({ redis: answerless, clock, serverId: 'pod-0', timeoutMs: 8_000 });
     const scopes: string[] = [];
     const offsets: (number | undefined)[] = [];
     broker.channel('r').subscribe((event) => {

@@ -99,7 +99,7 @@ const cluster = () => {
   const redis = modelRedis(clock);
   const pods = ['a', 'b'].map((serverId) => {
     const bus = modelBus(redis, clock, serverId);
-    const broker = clusterBroker({ bus, clock, serverId, timeoutMs: 2_000 });
+    const broker = clusterBroker({ redis: bus, clock, serverId, timeoutMs: 2_000 });
     const heard: (ControlCommand | CatchUpsLost)[] = [];
     const dropped: string[] = [];
     broker.control$.subscribe((command) => heard.push(command));

@@ -15,7 +15,7 @@ const stage = () => {
       return of(right(0));
     },
   };
-  const pulse = healthProbe({ bus, clock, timeoutMs: 2_000 });
+  const pulse = healthProbe({ redis: bus, clock, timeoutMs: 2_000 });
   const send = (): string => {
     pulse.sendNew$.subscribe();
     return texts.at(-1) ?? '';

@@ -37,7 +37,7 @@ const stub = (): Stub => {
     unsubscribed: () => told.push('torn'),
     denied: () => told.push('denied'),
   };
-  return { clock, heard: subscriptions({ bus, clock }), sent, answers, told, sink };
+  return { clock, heard: subscriptions({ redis: bus, clock }), sent, answers, told, sink };
 };
 
 const DONE = right<RedisError, void>(undefined);

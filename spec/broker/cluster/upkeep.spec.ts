@@ -40,7 +40,7 @@ t.test(
     const channel$ = new Observable<ChannelEvent>((out) => channels.open('r', { raw$, out }));
     channel$.subscribe();
     const care = upkeep({
-      bus: {
+      redis: {
         lease: () => {
           done.push('lease');
           return of(right([]));

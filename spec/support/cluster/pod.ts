@@ -82,7 +82,7 @@ export const clusterPod = (options: ClusterPodOptions): ClusterPod => {
     if (life !== undefined) return;
     const clock = world.process();
     const bus = modelBus(redis, clock, name, world);
-    const broker = clusterBroker({ bus, clock, serverId: name, timeoutMs: 2_000 });
+    const broker = clusterBroker({ redis: bus, clock, serverId: name, timeoutMs: 2_000 });
     const hub = podHub({
       clock,
       broker,

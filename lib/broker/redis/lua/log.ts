@@ -1,7 +1,7 @@
 /**
  * The log of a room inside Redis: its keys, and the scripts that read it. `publish.ts` writes it.
  *
- *   {channel}:pos       hash: e the epoch's tag, o the offset reached, t the latest ms, i the id of the last logged message,
+ *   {channel}:pos       hash: e the epoch's tag, o the offset reached, t the latest ms, i the last message's id,
  *                       a a ms: no entry of the log is older, except the one that was trimmed last
  *                       b when all of a log was too old: tag, offset and ms of the last message before
  *                       r a ms: by then, a pod that knew another epoch had found this one

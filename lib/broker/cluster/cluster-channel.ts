@@ -22,8 +22,8 @@ import { orderedChannel } from './ordered-channel.js';
 import type { Publisher } from './publisher.js';
 import type { Subscriptions } from './subscriptions.js';
 
-export interface RoomChannelDeps {
-  readonly bus: RedisPort;
+export interface ClusterChannelDeps {
+  readonly redis: RedisPort;
   readonly clock: Clock;
   readonly timeoutMs: number;
   readonly readEveryMs: number;
@@ -43,8 +43,8 @@ export interface RoomChannelDeps {
   readonly end$: Observable<void>;
 }
 
-export const roomChannel = (room: Room, deps: RoomChannelDeps): Observable<ChannelEvent> => {
-  const { bus, clock, channels, epochs, ids, publisher, subscriptions, emit } = deps;
+export const clusterChannel = (room: Room, deps: ClusterChannelDeps): Observable<ChannelEvent> => {
+  const { redis, clock, channels, epochs, ids, publisher, subscriptions, emit } = deps;
   const { random } = clock;
   const dropped = (detail: string): void => emit({ _tag: 'PayloadDropped', detail });
 
@@ -87,10 +87,10 @@ export const roomChannel = (room: Room, deps: RoomChannelDeps): Observable<Chann
         timeoutMs: deps.timeoutMs,
         readEveryMs: deps.readEveryMs,
         page: (from, most) =>
-          bus
+          redis
             .page(room, from, most, drawTag(random), epochs.tagOf(room))
             .pipe(tap((answer) => isRight(answer) && epochs.read(room, answer.right))),
-        renew: (old) => bus.renew(room, old, otherTag(old, random)),
+        renew: (old) => redis.renew(room, old, otherTag(old, random)),
         position: () => deps.position(room),
         isUnderWay: ({ id }) => publisher.isUnderWay(room, id),
         decodeFully: ({ payload }) => {
