@@ -22,7 +22,7 @@ import {
 import type { Input } from './room-queue.js';
 
 export interface Publisher {
-  publish(draft: Draft): Observable<PublishResult>;
+  readonly publish: (draft: Draft) => Observable<PublishResult>;
   /** This message came on the room's channel: if it is one of an open call, the call has run. */
   received(room: Room, publication: Publication): void;
   /** Whether an open call of the room may have sent this message. */

@@ -73,7 +73,7 @@ export interface Sequence {
   /** The channel's last position in another epoch, or the start of that epoch: Redis may come back to it. */
   positionIn(position: LogPosition): LogPosition;
   /** Delivers a message that is the next one in the order. */
-  advance(publication: Publication): void;
+  readonly advance: (publication: Publication) => void;
   /** Delivers a message that a pod sent outside the log, once, at any position. */
   passUnlogged(publication: Publication): void;
   /** Handles a message that the log does not have. */
