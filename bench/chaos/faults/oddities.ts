@@ -16,6 +16,7 @@ import {
 const AGAIN_BAR = 2_000;
 const USER = ACL_USER.split(':')[0] ?? '';
 const HURT_MS = 3_000;
+const EVICTED_MS = 100;
 
 /** Rights that are taken, and how they are given back. */
 const RIGHTS: Readonly<Record<string, readonly [readonly string[], readonly string[]]>> = {
@@ -81,7 +82,9 @@ const eviction = (policy: string): Fault => ({
     const outcome = await hurt(scene, { name: 'E1', forgets, evicts: forgets }, async () => {
       await redis.command('CONFIG', 'SET', 'maxmemory-policy', policy);
       await redis.command('CONFIG', 'SET', 'maxmemory', Math.floor(Number(used) * 0.9));
-      await sleep(HURT_MS);
+      // keys of messages go one by one meanwhile
+      for (const until = now() + HURT_MS; now() < until; await sleep(EVICTED_MS))
+        if (forgets) scene.crowd.wiped();
       await redis.command('CONFIG', 'SET', 'maxmemory', 0);
     });
     if (forgets) scene.crowd.wiped();

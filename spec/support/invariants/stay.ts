@@ -253,6 +253,8 @@ export const stay = (deps: StayDeps): Stay => {
     shown,
     gap: (id, reason, at) => {
       if (reason === 'log_lost' && id !== undefined) order.sawTag(id.tag);
+      // tags are drawn, 4,094 there are: one may come again, and begins at 0 then
+      if (reason === 'log_lost' && id?.offset === 0) tops.delete(id.tag);
       gapAt = at;
       loose = true;
       place = id ?? place;
