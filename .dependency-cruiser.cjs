@@ -6,7 +6,7 @@ const LAYERS = [
   ['history', ['history/']],
   ['broker', ['broker/']],
   ['auth', ['auth/']],
-  ['hooks', ['hub-event', 'hooks', 'hook-moderation']],
+  ['hooks', ['hub-event', 'hooks', 'hook-answer', 'hook-verdict', 'hook-moderation']],
   ['connection', ['connection/']],
   ['room', ['room/']],
   ['hub', ['hub']],

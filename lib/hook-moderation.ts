@@ -8,14 +8,8 @@ import { map, type Observable, of } from 'rxjs';
 import type { Clock } from './clock.js';
 import { hookDraftOf, type Draft, type DraftFields } from './protocol/publication.js';
 import type { HubEvent } from './hub-event.js';
-import {
-  type Failed,
-  type HookFault,
-  type Hooks,
-  type Sender,
-  unusable,
-  verdictOf,
-} from './hooks.js';
+import { type Failed, type HookFault, unusable, verdictOf } from './hook-verdict.js';
+import { type Hooks, type Sender } from './hooks.js';
 
 /** The draft to send; undefined when a hook dropped it. `Left`: why it is not sent. */
 export type Moderated = Either<HookFault, Draft | undefined>;

@@ -1,6 +1,6 @@
 /** Why `publish` of an app rejects: an error with a `code` for programs. */
 import type { PublishError } from './broker/index.js';
-import { HOOK_FAILED, type HookFault } from './hooks.js';
+import { HOOK_FAILED, type HookFault } from './hook-verdict.js';
 import type { Ended } from './program-publish.js';
 
 /**

@@ -6,7 +6,7 @@ import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
 import { firstValueFrom, type Observable, of, switchMap, takeUntil } from 'rxjs';
 import type { Broker, PublishError, Receipt } from './broker/index.js';
 import type { Moderate } from './hook-moderation.js';
-import type { HookFault } from './hooks.js';
+import type { HookFault } from './hook-verdict.js';
 import type { Draft, DraftFields } from './protocol/publication.js';
 
 export interface Ended {

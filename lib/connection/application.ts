@@ -4,7 +4,8 @@
  * Source: it subscribes to the answers of `onConnect` and `onDisconnect`, which end within a second.
  */
 import { isLeft } from 'fp-ts/lib/Either.js';
-import { answerOf, type ConnectionInfo, type MaybeAsync } from '../hooks.js';
+import { answerOf } from '../hook-answer.js';
+import { type ConnectionInfo, type MaybeAsync } from '../hooks.js';
 import { ownClose } from '../protocol/close-codes.js';
 import type { Json } from '../protocol/json.js';
 import { frameWithId, SERVER } from '../protocol/payload.js';

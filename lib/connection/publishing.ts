@@ -10,15 +10,8 @@
  */
 import { type Either, isLeft } from 'fp-ts/lib/Either.js';
 import type { PublishError, Receipt } from '../broker/index.js';
-import {
-  type Failed,
-  HOOK_FAILED,
-  type Hooks,
-  type Outgoing,
-  unusable,
-  type Verdict,
-  verdictOf,
-} from '../hooks.js';
+import { type Failed, HOOK_FAILED, unusable, type Verdict, verdictOf } from '../hook-verdict.js';
+import { type Hooks, type Outgoing } from '../hooks.js';
 import type { HubEvent } from '../hub-event.js';
 import type { ClientMessage } from '../protocol/client-message.js';
 import { clientKey } from '../protocol/idempotency-key.js';

@@ -18,7 +18,8 @@ import {
 import { type Draft, type DraftFields, draftOf } from '../protocol/publication.js';
 import { apiKey, clientKey, keyField } from '../protocol/idempotency-key.js';
 import type { HubEvent } from '../hub-event.js';
-import { HOOK_FAILED, type HookFault, type HttpSender } from '../hooks.js';
+import { HOOK_FAILED, type HookFault } from '../hook-verdict.js';
+import { type HttpSender } from '../hooks.js';
 import type { Moderate, Moderated } from '../hook-moderation.js';
 import { type Problem, problem } from '../protocol/problem.js';
 

@@ -16,10 +16,6 @@
  * A check that was begun because a slot moved must succeed: without an answer, the connection is given up.
  */
 
-/**
- * Idle: no check runs. Routine: a tick began it. Moved: a slot moved. Again: a slot moved while a check was
- * running.
- */
 export type SlotCheck = 'Idle' | 'Routine' | 'Moved' | 'Again';
 
 export interface ShardCheck {
