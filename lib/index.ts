@@ -1,7 +1,6 @@
 /// <reference types="node" preserve="true" />
 /**
- * What a program that embeds the service imports.
- *
+ * What a program that embeds the service imports:
  *   const chat = app({ config, hooks: { onMessage: (message) => message }, server });
  *   await chat.start();
  */

@@ -36,8 +36,7 @@ export const heartbeat =
     let lived = 0;
 
     const check = (connection: Connection): HeartbeatFault | undefined => {
-      const { vital } = connection;
-      const { bytesRead } = connection;
+      const { vital, bytesRead } = connection;
       if (vital.pingAt < 0) vital.pingAt = Math.floor(lived + clock.random() * pingIntervalMs);
       // a paused socket shows no sign of life
       if (bytesRead !== vital.bytesRead || connection.isPaused) {
