@@ -55,6 +55,8 @@ export interface Campaign {
 const ROOMS: readonly Room[] = Array.from({ length: 8 }, (_, i) => `room-${i}`);
 /** I9: after heal, everybody is at the top. */
 const LEVEL_MS = 2_000;
+/** A pod is ready before its last room is: one that fell back waits for the next probe. */
+const PINNED_MS = 1_000;
 const READY_MS = 10_000;
 const LINGER_MS = 5_000;
 
@@ -123,6 +125,7 @@ export const campaign = async (options: Campaign): Promise<Report> => {
     const late = await crowd.level(LEVEL_MS);
     if (late.length > 0) wrong(`after ${names}: ${late.length}, ${late.slice(0, 3).join('; ')}`);
     log(`${names}: ${msOf(healedAt - from)}, settled ${msOf(now() - healedAt)}`);
+    await sleep(PINNED_MS);
   };
 
   await crowd.level(20_000, true);
