@@ -60,6 +60,7 @@ if [ $# -eq 0 ]; then
   check 'format' biome ci --colors=off .
   check 'layers' depcruise --no-progress lib spec
   check 'dead code' knip --no-progress --no-config-hints
+  if [ "$fast" = no ]; then check 'package' npm run --silent lint:package; fi
   check 'lint' wait "$linting"
   cat "$linted"
   rm -f "$linted"

@@ -83,8 +83,11 @@ const eviction = (policy: string): Fault => ({
       await redis.command('CONFIG', 'SET', 'maxmemory-policy', policy);
       await redis.command('CONFIG', 'SET', 'maxmemory', Math.floor(Number(used) * 0.9));
       // keys of messages go one by one meanwhile
-      for (const until = now() + HURT_MS; now() < until; await sleep(EVICTED_MS))
+      const until = now() + HURT_MS;
+      while (now() < until) {
         if (forgets) scene.crowd.wiped();
+        await sleep(EVICTED_MS);
+      }
       await redis.command('CONFIG', 'SET', 'maxmemory', 0);
     });
     if (forgets) scene.crowd.wiped();
