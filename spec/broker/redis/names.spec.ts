@@ -120,7 +120,9 @@ t.test(
     b1.send({ type: 'chat', room: '', data: 'to all of b' });
     a1.send({ type: 'chat', room: 'general', data: 'of a' });
     await other.get(`/api/chat-api/connections/${a2.id}`, 'DELETE');
-    await until('the other pod of its service hears it', () => chats(a2).includes('of a'));
+    await until('both pods of its service hear it', () =>
+      [a1, a2].every((client) => chats(client).includes('of a')),
+    );
     await until('its own service hears it', () => chats(b1).length === 2);
     t.strictSame([a1, a2, b1].map(chats), [['of a'], ['of a'], ['of b', 'to all of b']]);
     await first.get(`/api/chat-api/connections/${a2.id}`, 'DELETE');
