@@ -1,7 +1,7 @@
 /**
- * The hooks of an application, and what they get. Hooks run in the connection's stream, one message after the other. A hook
- * that throws, rejects or takes longer than a second affects only its message (`unavailable` to the sender:
- * docs/protocol.md, section 6).
+ * The hooks of an application, and what they get. Hooks run in the connection's stream, one message after the
+ * other. A hook that throws, rejects or takes longer than a second affects only its message (`unavailable` to
+ * the sender: docs/protocol.md, section 6).
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Observable } from 'rxjs';

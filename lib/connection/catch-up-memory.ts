@@ -76,15 +76,18 @@ export const catchUpMemory = (deps: CatchUpMemoryDeps): CatchUpMemory => {
   };
 
   /**
-   * A command on an id so old may have been let go: the client may have been told of no loss at all. The id may be later than
-   * the command, whose pod died.
+   * A command on an id so old may have been let go: the client may have been told of no loss at all. The id
+   * may be later than the command, whose pod died.
    */
   const isTooOld = ({ ms }: MessageId): boolean => {
     const now = brokerMs();
     return now !== undefined && now - ms >= keepMs - Math.min(RUNS_MS, keepMs / 2);
   };
 
-  /** What the log cannot have any more need not be sent again: of what was said up to the last id on which the command is, too. */
+  /**
+   * What the log cannot have any more need not be sent again: of what was said up to the last id on which the
+   * command is, too.
+   */
   const inTime = (behind: Behind, each: Pick<Kept, 'at'>): Behind =>
     ageOf(each) < logTtlMs + RUNS_MS
       ? behind

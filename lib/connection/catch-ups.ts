@@ -96,7 +96,10 @@ export const catchUps = (deps: CatchUpsDeps): CatchUps => {
     until: number | null,
   ): void => send({ _tag: 'CatchUp', pod: name, room, tag, from, until, since, untold });
 
-  /** A pod that does not know the time, as it has just started or its connection broke, takes every absence for a long one. */
+  /**
+   * A pod that does not know the time, as it has just started or its connection broke, takes every absence
+   * for a long one.
+   */
   const isLong = (resumes: Resumes): boolean => {
     const now = brokerMs();
     if (!isOfOneId(resumes)) return false;
@@ -188,7 +191,10 @@ export const catchUps = (deps: CatchUpsDeps): CatchUps => {
 const isOfOneId = ({ room, global }: Resumes): boolean =>
   room !== undefined && global !== undefined && (room._tag === 'Since' || global._tag === 'Since');
 
-/** The one id that a client brought; undefined where it brought none, one for each log, or one that names no log. */
+/**
+ * The one id that a client brought; undefined where it brought none, one for each log, or one that names no
+ * log.
+ */
 const aloneIn = ({ room, global }: Resumes): MessageId | undefined => {
   if (room?._tag === 'After' && global?._tag === 'Since') return room.id;
   return global?._tag === 'After' && room?._tag === 'Since' ? global.id : undefined;

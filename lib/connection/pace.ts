@@ -18,7 +18,10 @@ const MAX_IN_FLIGHT = 64;
 const isBusy = ({ awaiting, inFlight }: ConnectionState): boolean =>
   awaiting || inFlight >= MAX_IN_FLIGHT;
 
-/** Whether the frame is handled now. Else it waits for `takePaused`, or is dropped, as the connection is closing. */
+/**
+ * Whether the frame is handled now. Else it waits for `takePaused`, or is dropped, as the connection is
+ * closing.
+ */
 export const isHandledNow = (connection: ConnectionState, frame: Buffer): boolean => {
   connection.messagesRead++;
   // after a close the socket must be read on: else the peer's answer to the close is never seen

@@ -32,8 +32,8 @@ export interface Page {
 
 /**
  * The page of a room that is not used, or not for long: it has no epoch. A read makes none: else a client
- * that asks for
- * rooms by the hundred thousand would fill Redis, and push the logs of others out of a pod's memory.
+ * that asks for rooms by the hundred thousand would fill Redis, and push the logs of others out of a pod's
+ * memory.
  */
 export const NO_LOG: Page = Object.freeze({
   top: Object.freeze({ ...NO_POSITION, id: null }),

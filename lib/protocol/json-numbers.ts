@@ -20,8 +20,8 @@ const BEYOND_DOUBLE = '1e999';
 
 /**
  * Matches a string, the exponent of a short number, or a number of 16 characters or more. Shorter numbers are
- * always
- * exact, so they are not passed to the function: in an array of many it would cost more than the parsing.
+ * always exact, so they are not passed to the function: in an array of many it would cost more than the
+ * parsing.
  */
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|e[+-]?\d+|-?[\d.]{16,}(?:e[+-]?\d+)?/gi;
 

@@ -1,6 +1,6 @@
 /**
- * `tap` and `ignoreElements` in one: hands each value to `take` and emits none. For streams that live for one value,
- * where two operators of rxjs are 1.5 kB.
+ * `tap` and `ignoreElements` in one: hands each value to `take` and emits none. For streams that live for one
+ * value, where two operators of rxjs are 1.5 kB.
  */
 import { Observable, type OperatorFunction, Subscriber } from 'rxjs';
 

@@ -1,6 +1,6 @@
 /**
- * What happens in a piece of work, as a stream. A Subject that is merged with the work would be five hops an event, and
- * an array of observers each time.
+ * What happens in a piece of work, as a stream. A Subject that is merged with the work would be five hops an
+ * event, and an array of observers each time.
  */
 import { Observable } from 'rxjs';
 

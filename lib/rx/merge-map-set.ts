@@ -27,8 +27,9 @@ class Inner<T> extends PassSubscriber<T> {
 }
 
 /**
- * Emits what the inner ones emit; completes when the source and all of them have. `failed`: an inner one that errors ends
- * alone, and its value is handed to `failed`. A `catchError` in each inner one would be a hop for each value.
+ * Emits what the inner ones emit; completes when the source and all of them have. `failed`: an inner one that
+ * errors ends alone, and its value is handed to `failed`. A `catchError` in each inner one would be a hop for
+ * each value.
  */
 export const mergeMapSet =
   <T, R>(

@@ -1,4 +1,7 @@
-/** `merge` and `takeUntil` in one: a value takes one hop where the two of rxjs take three, 0.2 µs each in a cold room. */
+/**
+ * `merge` and `takeUntil` in one: a value takes one hop where the two of rxjs take three, 0.2 µs each in a
+ * cold room.
+ */
 import { Observable } from 'rxjs';
 import { BareSubscriber } from './bare-subscriber.js';
 import { PassSubscriber } from './pass-subscriber.js';

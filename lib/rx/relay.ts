@@ -1,6 +1,6 @@
 /**
- * A Subject for one subscriber. rxjs' own makes a closure for each value, and a list of its observers; where a room has
- * one and each message takes it, that is 80 bytes a value.
+ * A Subject for one subscriber. rxjs' own makes a closure for each value, and a list of its observers; where
+ * a room has one and each message takes it, that is 80 bytes a value.
  */
 import { Observable, type Subscriber } from 'rxjs';
 

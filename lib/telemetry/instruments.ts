@@ -9,7 +9,10 @@ export interface Instruments {
   readonly counter: (name: string, help: string) => Counter;
   /** A counter with one label. */
   readonly labelled: (name: string, help: string, label: string) => Counter;
-  /** A counter that is read at each scrape: a counter of the library looks up its labels each time, 0.2 µs a message. */
+  /**
+   * A counter that is read at each scrape: a counter of the library looks up its labels each time, 0.2 µs a
+   * message.
+   */
   readonly counterOf: (name: string, help: string, now: () => number) => void;
 }
 

@@ -17,7 +17,9 @@ export interface Epochs {
   readonly read: (room: Room, page: Pick<Page, 'top' | 'renewedMs'>) => void;
   /** The log of a room has this position now. */
   readonly reached: (room: Room, position: Position) => void;
-  /** The room is not open here any more: a log that had no message can lose none, and its position ends soon. */
+  /**
+   * The room is not open here any more: a log that had no message can lose none, and its position ends soon.
+   */
   readonly closed: (room: Room, position: Position) => void;
   /** The log began anew after the time from which a client resumes. */
   readonly missed: (room: Room, resume: Resume) => Missed | undefined;

@@ -20,8 +20,8 @@ export interface Release {
   confirmed(isComplete: boolean, top: LogPosition | undefined, overtakes: boolean): boolean;
   /**
    * Delivers the messages of a page up to its end. `awaits`: not those that may be on their way, as their
-   * pushes show
-   * their order among messages outside the log. Returns where it stopped: `Lost` and `Coming` are holes.
+   * pushes show their order among messages outside the log. Returns where it stopped: `Lost` and `Coming` are
+   * holes.
    */
   fill(page: Page, isComplete: boolean, awaits: boolean): 'Top' | 'More' | Missing;
   /**

@@ -41,7 +41,9 @@ export interface SequenceDeps {
     id: MessageId,
     isForeign: boolean,
   ) => Either<string, Publication>;
-  /** Decodes a message whose head alone may have been read. Undefined: not valid, and `dropped` was called. */
+  /**
+   * Decodes a message whose head alone may have been read. Undefined: not valid, and `dropped` was called.
+   */
   readonly decodeFully: (publication: Publication) => Publication | undefined;
   readonly dropped: (detail: string) => void;
 }

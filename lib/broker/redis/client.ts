@@ -74,7 +74,9 @@ export const redisClient = (
     if (session === undefined) throw new Error('not connected to Redis');
     return session;
   };
-  /** EVALSHA; where Redis does not know the script (restarted, flushed, another node), EVAL of the same call. */
+  /**
+   * EVALSHA; where Redis does not know the script (restarted, flushed, another node), EVAL of the same call.
+   */
   const run: Run = async (script, keys, args) => {
     const opened = live();
     const { redis, hold } = opened;

@@ -36,8 +36,8 @@ export const advised = (detail: string): string => {
 
 /**
  * A TLS port closes a connection that does not speak TLS. A plain port waits for the rest of a TLS handshake.
- * Neither
- * gives a reason. So when a socket ends before Redis has sent anything, the scheme of the URL may be wrong.
+ * Neither gives a reason. So when a socket ends before Redis has sent anything, the scheme of the URL may be
+ * wrong.
  */
 const schemeAdvice = (detail: string, isTls: boolean): string => {
   if (isTls && /ETIMEDOUT|timed out|timeout|closed|ECONNRESET|before secure TLS/.test(detail))

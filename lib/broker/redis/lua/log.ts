@@ -16,8 +16,8 @@ import { NO_EPOCH } from '../../../protocol/position.js';
 
 /**
  * A position without a message lives this long after its last use: a client that joins rooms by the hundred
- * thousand
- * and publishes nothing must not fill Redis. A pod that has the room open uses its position every minute.
+ * thousand and publishes nothing must not fill Redis. A pod that has the room open uses its position every
+ * minute.
  */
 const EMPTY_POSITION_TTL_MS = 600_000;
 

@@ -106,10 +106,11 @@ const MAX_KEPT = 4_096;
 const SWEEP_MS = 60_000;
 
 /**
- * KEYS: a hash: name → ms and text; '#' → the number of names, and when they were counted. ARGV: channel, text, ms that the
- * text is kept for pods that do not receive it ('': not kept), its name, '1' to remove what is kept under the name. When the
- * hash is full, texts that are too old are removed. A text that still finds no room is not kept, and its ms is kept under '*'.
- * The text is published whatever becomes of the hash: a key of the wrong type is answered as an error afterwards.
+ * KEYS: a hash: name → ms and text; '#' → the number of names, and when they were counted. ARGV: channel,
+ * text, ms that the text is kept for pods that do not receive it ('': not kept), its name, '1' to remove what
+ * is kept under the name. When the hash is full, texts that are too old are removed. A text that still finds
+ * no room is not kept, and its ms is kept under '*'. The text is published whatever becomes of the hash: a
+ * key of the wrong type is answered as an error afterwards.
  */
 const CONTROL = `
 local function counted(at, ms)
