@@ -41,7 +41,7 @@ export interface BrokerDeps {
   readonly clock: Clock;
 }
 
-/** Why the options are invalid, whatever the types say. */
+/** Why the options are invalid: programs without types can pass anything. */
 export const optionsFlaw = (options: unknown): string | undefined => {
   if (!isObject(options))
     return `options: expected an object with \`config\`, got ${kindOf(options)}`;
@@ -69,6 +69,6 @@ export const isObject = (value: unknown): value is Readonly<Record<string, unkno
 const isServer = (given: unknown): boolean => given instanceof NetServer;
 
 const NO_CONFIG =
-  'config: expected a configuration, as configOrThrow() makes it; of configOf() and readConfig() it is the `right`';
+  'config: expected a configuration from configOrThrow(), or the `right` of configOf() or readConfig()';
 const NO_SERVER =
-  'server: expected an HTTP server; of Express it is createServer(express), of Fastify its `server`, of Nest its getHttpServer()';
+  'server: expected an HTTP server: createServer(app) with Express, app.server with Fastify, app.getHttpServer() with Nest';

@@ -85,7 +85,7 @@ export const app = (options: AppOptions): App => {
     const { basePath } = config.server;
     if (lent !== undefined && isTaken(lent, basePath))
       throw new Error(
-        `another app has ${basePath || 'the root'} of this server: give one of them another BASE_PATH, or stop it`,
+        `another app uses ${basePath || 'the root'} of this server: give one of the two another BASE_PATH, or stop it`,
       );
     startedAt = clock.scheduler.now();
     const broker = makeBroker?.({ config, clock }) ?? brokerOf(config, clock);
@@ -119,7 +119,7 @@ export const app = (options: AppOptions): App => {
     const placed = await running.publish(made.right.draft, made.right.fields);
     if (isLeft(placed)) throw notPublished(placed.left);
     if (placed.right === undefined) return { id: null, duplicate: false, scope: 'cluster' };
-    // the receipt of the program's broker may be an instance with inherited fields
+    // a broker of the program's own may return an instance with inherited fields as the receipt
     const { id, duplicate, scope } = placed.right;
     return { id, duplicate, scope };
   }

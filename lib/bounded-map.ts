@@ -41,7 +41,7 @@ export class BoundedMap<K, V> {
     this.entries.clear();
   }
 
-  /** Entries, the oldest first. Entries may be deleted meanwhile. */
+  /** Entries, the oldest first. Entries may be deleted during the iteration. */
   [Symbol.iterator](): IterableIterator<[K, V]> {
     return this.entries[Symbol.iterator]();
   }

@@ -22,7 +22,7 @@ export interface Clock {
 /** The async scheduler of rxjs uses the wall clock; this one uses the monotonic clock of the process. */
 const monotonic = new AsyncScheduler(AsyncAction, () => performance.now());
 
-/** Work of this turn, until it has run or is unsubscribed. */
+/** A piece of work that waits for the end of this turn, until it has run or is unsubscribed. */
 class Work extends Subscription {
   constructor(public run: (() => void) | undefined) {
     super();

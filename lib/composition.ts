@@ -57,7 +57,7 @@ export interface Composition {
   readonly address: Promise<AddressInfo | null>;
   /** Drains, then ends. */
   readonly shutDown: () => Promise<void>;
-  /** Skips the drain, also one that has begun or begins later: all connections are closed at once. */
+  /** Skips the drain, whether it has begun or begins later: all connections are closed at once. */
   readonly hurry: () => void;
   /** Ends at once. A second call returns the same end. */
   readonly end: () => Promise<void>;

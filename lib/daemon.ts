@@ -1,4 +1,4 @@
-/** The service as a process: environment → config → app → the end, as an exit code. */
+/** The service as a process: environment → config → app → exit code. */
 import { isLeft } from 'fp-ts/lib/Either.js';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
@@ -76,7 +76,7 @@ export const daemon = async (world: World): Promise<number> => {
   });
   // a signal that came while the modules were loaded counts before anything listens
   const early = await Promise.race([world.stopped, Promise.resolve(undefined)]);
-  // the end does not wait for a start that still waits for its address
+  // a signal ends the service even while the start still waits for its address
   const failure =
     early === undefined
       ? await Promise.race([started(chat, logger, config), world.stopped.then(() => undefined)])
@@ -84,7 +84,10 @@ export const daemon = async (world: World): Promise<number> => {
   return failure ?? drained(chat, logger, await world.stopped);
 };
 
-/** One line for each fault on standard error; also on standard output when that is a log. */
+/**
+ * One line for each fault on standard error. When standard output is no terminal, it is a log, and gets the
+ * faults too.
+ */
 const misconfigured = (faults: readonly Fault[], { complain, isTerminal }: World): number => {
   for (const fault of faults) complain(faultLine(fault));
   if (isTerminal) return EX_CONFIG;
@@ -123,7 +126,7 @@ const drained = async (chat: App, logger: Logger, signal: string): Promise<numbe
 /** What to do when an address cannot be used, by the code of the system. */
 const HINTS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'another program has the port. End it, or choose another port, such as PORT=8001',
-  EACCES: 'the port is not allowed to this user. Choose one from 1024 on, such as PORT=8000',
+  EACCES: 'this user may not use the port. Choose one from 1024 on, such as PORT=8000',
   EADDRNOTAVAIL: 'this machine has no such address. Set HOST to one of its own, or to 0.0.0.0',
   ENOTFOUND: 'the name is not known. Set HOST to an address of this machine',
   EAI_AGAIN: 'the name could not be looked up. Set HOST to an address of this machine',
@@ -146,9 +149,9 @@ const prettyLog = (out: DestinationStream): DestinationStream => ({
 });
 
 /**
- * Standard output, written synchronously. Asynchronously, a reader that has gone would delay the end for
- * ever, as the rest is written again until it is taken. Few lines are written, so it costs nothing. A line
- * that cannot be written is dropped.
+ * Standard output, written synchronously. With asynchronous writes, the process would never end when the
+ * reader of its output has gone, as the rest is written again and again. Few lines are written, so this costs
+ * little. A line that cannot be written is dropped.
  */
 const log = (): DestinationStream =>
   destination({ fd: 1, sync: true, maxLength: MAX_UNWRITTEN }).on('error', () => undefined);

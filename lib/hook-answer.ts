@@ -1,4 +1,4 @@
-/** The answer of a hook as a stream, whatever form the application chose, with a limit of time. */
+/** The answer of a hook as a stream: from a value, a promise or a stream, with a time limit. */
 import { defer, from, isObservable, type Observable, of, take, throwError, timeout } from 'rxjs';
 import type { Clock } from './clock.js';
 import type { MaybeAsync } from './hooks.js';

@@ -12,7 +12,7 @@ export type Failure = 'late' | 'unusable' | 'threw';
 export const HOOK_FAILED: Readonly<Record<Failure, string>> = {
   late: 'the application did not answer within 1 s; send the message again',
   unusable:
-    'the application gave an answer that is no message, which is a fault of the application; send the message again later',
+    'the application gave an answer that is no message, by a mistake in it; send the message again later',
   threw: 'the application failed while it looked at the message; send the message again later',
 };
 
@@ -64,8 +64,8 @@ const readVerdict = (answer: Outgoing | Rejection | null): Verdict => {
 };
 
 /**
- * Throws for an invalid answer, whatever the types say. Each field is read once, here: a getter that throws
- * later would throw into the connection's stream.
+ * Throws for an invalid answer, as programs without types can give any. Each field is read once, here: a
+ * getter that throws later would throw into the connection's stream.
  */
 const verdictIn = (answer: Outgoing | Rejection | null): Verdict => {
   if (answer === null) return { _tag: 'Dropped' };

@@ -24,7 +24,7 @@ export interface Handshake {
 
 /** A connection as applications see it. */
 export interface ConnectionInfo extends Handshake {
-  /** Distinguishes it from programs and HTTP (`Sender`). */
+  /** Distinguishes a connection from programs and HTTP (`Sender`). */
   readonly via: 'socket';
   /** The `data.connection_id` of `welcome`. */
   readonly id: string;
@@ -34,14 +34,15 @@ export interface ConnectionInfo extends Handshake {
   readonly claims: Claims | null;
   /**
    * The rooms that the connection is in or has asked to join: the URL's room from `onConnect` on, never the
-   * global log. In `onDisconnect`, the rooms in which it was at its end.
+   * global log. In `onDisconnect`: the rooms in which the connection was when it ended.
    */
   readonly rooms: () => readonly Room[];
   /** Sends a `notification` to this connection only; no log has it. `data` is any JSON value. */
   readonly notify: (data: Json) => void;
   /**
    * Closes the connection with 1000 or a code of 3000–4999, and a reason of at most 123 bytes; throws a
-   * RangeError for others. The client reconnects unless the code is 1000 or 4500–4999.
+   * RangeError for other codes and longer reasons. The client reconnects unless the code is 1000 or
+   * 4500–4999.
    */
   readonly close: (code: number, reason: string) => void;
 }
@@ -93,8 +94,8 @@ export interface Hooks {
    * Called with every chat, from a socket, HTTP or the program, and with every presence of a client. Pass the
    * message on as it is or changed, drop it with null (the sender gets an `ack`), or answer with
    * `reject(text)`. `from.via` says where it came from. Not called for messages of the server
-   * (`notification`, `system`), nor for messages of other pods. An answer without a room or without `data` is
-   * a failed hook; so is a room that the connection has not joined.
+   * (`notification`, `system`), nor for messages of other pods. The hook counts as failed when its answer has
+   * no room or no `data`, or has a room that the connection has not joined.
    */
   readonly onMessage?: (message: Incoming, from: Sender) => MaybeAsync<Outgoing | Rejection | null>;
   /** A connection has ended. `code`: the code that the server sent; null when the peer closed or went. */

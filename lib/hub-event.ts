@@ -1,6 +1,6 @@
 /**
  * The events of the hub: metrics, stats and log lines are folds of this stream, and rooms have no counters.
- * One event for a batch or a refusal, never one for a delivery.
+ * There is one event for a batch or a refusal, and none for a single delivery.
  */
 import type { AuthEvent } from './auth/index.js';
 import type { BrokerEvent, BrokerStatus } from './broker/index.js';
@@ -11,7 +11,9 @@ import type { Room } from './protocol/position.js';
 export interface Peer {
   readonly id: string;
   readonly userId: string | null;
-  /** The address of the client, or of the last proxy that is not trusted. */
+  /**
+   * The address of the client. Behind a proxy that is not in `TRUSTED_PROXIES`: the address of that proxy.
+   */
   readonly address: string;
   /** The room of the URL. */
   readonly room: Room | undefined;
@@ -98,7 +100,7 @@ export type HubEvent =
     }
   /** The number of this pod's connections in the room; the empty name is the global log. */
   | { readonly _tag: 'Occupied'; readonly room: Room; readonly members: number }
-  /** A bug: the members of the room were closed with 1011. */
+  /** A bug ended the room: the connections of its members were closed with 1011. */
   | { readonly _tag: 'RoomFailed'; readonly error: unknown }
   | { readonly _tag: 'HookFailed'; readonly hook: string; readonly error: unknown }
   /**

@@ -26,7 +26,7 @@ export interface HubDeps extends RoomDeps {
   readonly deadline$: Observable<unknown>;
 }
 
-/** Runs while it is subscribed. Completes when it was shut down and the last room has ended. Never errors. */
+/** Runs while it is subscribed. Completes when, after the shutdown, the last room has ended. Never errors. */
 export const hub =
   (deps: HubDeps) =>
   (connection$: Observable<Connection>): Observable<HubEvent> => {
@@ -34,7 +34,7 @@ export const hub =
     return connection$.pipe(
       takeUntil(deps.shutdown$),
       mergeMapSet(({ command$ }) => command$),
-      // not last, on purpose: what comes after it ends by completion
+      // on purpose not the last operator: its completion ends the groups below
       takeUntil(deps.deadline$),
       groupBy({
         key: (command) => command.room,
@@ -44,7 +44,7 @@ export const hub =
       }),
       mergeMapSet(
         ({ key, value$ }) => roomOf(key)(value$),
-        // a group without a room would swallow the next join
+        // the room has failed: without this, its group would take the next join, and nobody would answer it
         (group) => group.end(),
       ),
       // ends the publishes that wait for a broker which does not answer

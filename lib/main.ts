@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
- * The entry of the process: signals, then the service. The handlers are added before the rest is loaded,
- * which takes 200 ms: a signal that comes meanwhile is kept and ends the process in order. Only this file and
- * the default of SERVER_ID read `process`.
+ * The entry of the process: signals, then the service. The handlers of signals are added before the other
+ * modules are loaded, which takes 200 ms: a signal that comes in that time is remembered, and ends the
+ * process in order. Only this file and the default of SERVER_ID read `process`.
  */
 import { constants } from 'node:os';
 import { type Meaning, signals } from './signals.js';

@@ -19,8 +19,8 @@ export type NotPublishedCode =
   | 'hook_failed';
 
 /**
- * A message that no member gets. When the message itself is invalid, `publish` rejects with a `TypeError`
- * instead.
+ * The error for a message that no member gets. When the message itself is invalid, `publish` rejects with a
+ * `TypeError` instead.
  */
 export class NotPublished extends Error {
   override readonly name = 'NotPublished';

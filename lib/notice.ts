@@ -16,7 +16,10 @@ import type { Refusal } from './protocol/system-event.js';
 
 /** A message of the program. */
 export interface Notice {
-  /** Null or the empty name: everyone. Required, so that a misspelled key does not publish to everyone. */
+  /**
+   * Null or the empty name: everyone. Required, so that a message with a misspelled field `room` does not go
+   * to everyone.
+   */
   readonly room: Room | null;
   /** `chat`, `notification` (the default), or `system` with a `data.event` of the application. */
   readonly type?: Exclude<MessageType, 'presence'>;
@@ -60,7 +63,10 @@ export const noticeDraft = (notice: Notice, at: number): Either<string, NoticeDr
 const MAX_KEY = 255;
 const FIELDS: ReadonlySet<string> = new Set<keyof Notice>(['room', 'type', 'from', 'data', 'key']);
 
-/** What is wrong with a message, whatever the types say: an undefined room, a misspelled field. */
+/**
+ * What is wrong with a message, such as an undefined room or a misspelled field: programs without types can
+ * pass anything.
+ */
 const noticeFlaw = (notice: unknown): string | undefined => {
   if (!isObject(notice) || Array.isArray(notice))
     return `expected a message, such as { room: 'general', data: 'hello' }, got ${kindOf(notice)}`;

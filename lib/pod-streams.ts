@@ -28,7 +28,7 @@ export interface PodStreamsDeps extends Omit<HubDeps, 'status'> {
 }
 
 export interface PodStreams {
-  /** The catch-ups, which connections ask when a client resumes. */
+  /** The catch-ups: connections read them when a client resumes. */
   readonly catchUps: CatchUps;
   /** The broker's last status. */
   readonly status: () => BrokerStatus;

@@ -1,6 +1,6 @@
 /**
- * Publishes of the embedding program: draft → hook → broker. Messages of sockets go through rooms; these need
- * no room on this pod.
+ * Publishes of the embedding program: draft → hook → broker. Messages of sockets pass a room; messages of the
+ * program need no room on this pod.
  */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
 import { firstValueFrom, type Observable, of, switchMap, takeUntil } from 'rxjs';

@@ -39,7 +39,9 @@ export interface ShutdownOptions {
   readonly hurry$: Observable<void>;
 }
 
-/** The part of the drain in which connections may close in order. Then the rest is terminated. */
+/**
+ * The part of the drain in which connections may close in order. After it, the remaining ones are terminated.
+ */
 const DEADLINE = 0.9;
 const EMPTY_CHECK_MS = 10;
 

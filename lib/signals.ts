@@ -5,7 +5,7 @@ export type Meaning = 'drain' | 'repeated' | 'end';
 /**
  * One Ctrl-C at `npm start` reaches the process twice within milliseconds: once from the terminal, once from
  * npm. So the same signal within this time after the first one counts as the first one. To end the process at
- * once, the signal must be sent again after it.
+ * once, send the signal again after this time.
  */
 export const SAME_SIGNAL_MS = 500;
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 
 const UNKNOWN = 'unknown';
 
-/** `unknown` where there is no such file: in a bundle. */
+/** `unknown` when there is no such file, as in a bundle. */
 export const VERSION: string = (() => {
   try {
     const about: unknown = JSON.parse(

@@ -15,11 +15,14 @@ t.test('when the options are good, then there is no flaw', async (t) => {
 t.test('when an option is wrong, then the text names it, and what it should be', async (t) => {
   const rows: readonly (readonly [unknown, RegExp])[] = [
     [undefined, /^options: expected an object with `config`, got nothing$/],
-    [{}, /^config: expected a configuration, as configOrThrow\(\) makes it/],
+    [{}, /^config: expected a configuration from configOrThrow\(\)/],
     [{ config: {} }, /^config: /],
     [{ config, hooks: 1 }, /^hooks: expected an object of functions, got a number$/],
     [{ config, hooks: { onMessage: 'x' } }, /^hooks.onMessage: expected a function, got a string$/],
-    [{ config, server: () => 1 }, /^server: expected an HTTP server; of Express it is/],
+    [
+      { config, server: () => 1 },
+      /^server: expected an HTTP server: createServer\(app\) with Express/,
+    ],
     [{ config, onEvent: {} }, /^onEvent: expected a function, got an object$/],
   ];
   for (const [options, text] of rows) t.match(optionsFlaw(options), text);

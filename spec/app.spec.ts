@@ -253,7 +253,7 @@ t.test(
       [undefined, /^options: expected an object with `config`, got nothing/],
       [null, /^options: .* got null/],
       ['x', /^options: .* got a string/],
-      [{}, /^config: expected a configuration, as configOrThrow/],
+      [{}, /^config: expected a configuration from configOrThrow/],
       [{ config: null }, /^config: /],
       [{ config: configOf() }, /^config: .*`right`/],
       [{ config, hooks: null }, /^hooks: expected an object of functions, got null/],

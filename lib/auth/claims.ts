@@ -56,8 +56,8 @@ const claim = <A>(expected: string, is: (value: unknown) => value is A): t.Type<
   );
 
 /**
- * The end of the year 9999. A time in milliseconds lies beyond it; read as seconds, the token would be valid
- * for 50,000 years.
+ * The end of the year 9999, in seconds. A larger number is a time in milliseconds: read as seconds, it would
+ * make the token valid for 50,000 years.
  */
 const LAST_SECOND = 253_402_300_799;
 

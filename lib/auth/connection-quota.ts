@@ -1,8 +1,8 @@
-/** A limit on the connections with the same name: of one user, or of one address. */
+/** A limit on the connections of one user, or of one client address. */
 
 /**
- * Counts one connection of this name and returns how to release it, which may be called twice. `undefined`:
- * the limit is reached.
+ * Counts one connection of this user or address. Returns the function that releases it; a second call of that
+ * function does nothing. `undefined`: the limit is reached.
  */
 export type ConnectionQuota = (name: string) => (() => void) | undefined;
 

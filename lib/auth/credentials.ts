@@ -1,7 +1,7 @@
 /**
  * The credentials of a request (docs/protocol.md, section 2.1): `Authorization: Bearer`, `?token=`, the
  * subprotocol `bearer.TOKEN`, and `X-API-Key`. The same token in two places counts once. Two different tokens
- * are refused, as either could be the one that is meant.
+ * are refused, as the server cannot know which one the client means.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import type { IncomingMessage } from 'node:http';
@@ -57,7 +57,7 @@ const inQuery = (url: string): readonly string[] => {
     : new URLSearchParams(url.slice(cut + 1)).getAll('token').filter((token) => !isAbsent(token));
 };
 
-/** What clients write that have no token. */
+/** The values that clients send when they have no token. */
 const isAbsent = (token: string): boolean =>
   token === '' || token === 'undefined' || token === 'null';
 

@@ -26,7 +26,7 @@ export const authOf = ({ config, clock, emit, keepClaims, ended$ }: AuthDeps): A
     config,
     clock,
     keepClaims,
-    // the configuration is checked before: a key that cannot be read has stopped the start
+    // the keys were checked with the configuration: the service does not start with a key that cannot be read
     publicKeys: getOrElse(() => NONE)(publicKeysOf(jwtPublicKey)),
     published:
       url === ''

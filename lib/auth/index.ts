@@ -21,9 +21,9 @@ export type Rooms = 'all' | readonly string[];
 export interface Rights {
   readonly join: Rooms;
   readonly publish: Rooms;
-  /** Whether they may publish to the global log, so to every connection. */
+  /** Whether the client may publish to the global log, so to every connection. */
   readonly global: boolean;
-  /** Whether they may publish over HTTP and disconnect other clients. */
+  /** Whether the client may publish over HTTP and disconnect other clients. */
   readonly admin: boolean;
 }
 
@@ -72,12 +72,13 @@ export type Denial =
 
 /** What happens in authentication, for logs and metrics. */
 export type AuthEvent =
-  /** A token or a key was refused, or none was sent. The event has the reason; the client is not told it. */
+  /** A token or a key was refused, or none was sent. The event has the reason; the client does not get it. */
   | { readonly _tag: 'Denied'; readonly denial: Denial }
   /** The keys behind `JWT_JWKS_URL` could not be read. */
   | { readonly _tag: 'KeysUnavailable'; readonly detail: string }
   /**
-   * Some of these keys are not used: whoever can read them could sign tokens. Or the keys came by plain HTTP.
+   * Some of the keys behind `JWT_JWKS_URL` are not used, as everyone who can read them could sign tokens. Or
+   * the keys came by plain HTTP.
    */
   | { readonly _tag: 'KeysUnsafe'; readonly detail: string };
 

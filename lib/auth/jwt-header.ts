@@ -36,7 +36,7 @@ export const unverifiedJwt = (text: string): E.Either<Denial, UnverifiedJwt> => 
   if (!Header.is(header)) return malformed(HEADER_FAULTS.NotJson);
   // RFC 7515 §4.1.11: a critical extension must be understood, and none is supported here
   if (Object.hasOwn(header, 'crit')) return malformed('a header without crit');
-  // RFC 7797 §7: no JWT has `b64: false`. A reader that knows the name would verify other bytes than a reader
+  // RFC 7797 §7: no JWT has `b64: false`. Software that knows the name would verify other bytes than software
   // that does not
   if (Object.hasOwn(header, 'b64')) return malformed('a header without b64');
   const alg = ALGORITHMS.find((known) => known === header.alg);

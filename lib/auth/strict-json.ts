@@ -1,7 +1,7 @@
 /**
  * JSON of a token. RFC 8259 does not say which of two equal names in an object counts: a proxy and this
- * service could read different claims. So a text with an equal name twice in an object is refused, at any
- * depth and with any escapes.
+ * service could read different claims. So a text is refused when one of its objects has the same name twice:
+ * at any depth, and also when the two names are escaped differently.
  */
 import * as E from 'fp-ts/lib/Either.js';
 
@@ -22,7 +22,7 @@ export const strictJson = (bytes: Uint8Array): E.Either<JsonFault, unknown> =>
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Strings and brackets: in valid JSON they are enough to know at which depth a name stands. */
+/** Strings and brackets: in valid JSON they are enough to know in which object a name is. */
 const PIECE = /("(?:[^"\\]|\\.)*")(\s*:)?|[{}[\]]/gs;
 
 /** Whether an object of valid JSON has a name twice. */

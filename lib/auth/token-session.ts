@@ -5,7 +5,7 @@
  *   tokens of `refresh` ─────┴─► Valid ── 30 s before it expires ──► Expiring ── it expires ──► Expired
  *   an operator's disconnect ──────── at any time ─────────────────────────────────────────────► Revoked
  *
- * A new token replaces the one before, with its expiry. It is one hand-written Observable: as a chain of
+ * A new token replaces the earlier token and its expiry. It is one hand-written Observable: as a chain of
  * operators it took 6.7 kB a connection.
  */
 import { Observable, type Subscriber } from 'rxjs';
