@@ -11,7 +11,7 @@ import { isRoomName, NO_EPOCH, type Room } from '../protocol/position.js';
 /** A command to all pods: of an operator, or of a pod. */
 export type ControlCommand = Disconnect | CatchUp;
 
-/** Commands that Redis had no room to keep, and how old they are: this pod cannot know them. */
+/** Redis had no room to keep some commands, the last one this long ago: this pod cannot know them. */
 export interface CatchUpsLost {
   readonly _tag: 'CatchUpsLost';
   readonly ageMs: number;
@@ -25,10 +25,11 @@ export interface Disconnect {
 }
 
 /**
- * A pod's report on clients of `room` that resumed with one id (`catch-ups.ts`). They may hold ids of the
- * epoch `tag` (0: of any epoch) from offset `from` to `until` (null: they are still catching up), and yet
- * have the global log only up to `since`, in Unix ms. For what the global log had trimmed they were sent a
- * `gap` before they got such an id, except for messages from `untold` on.
+ * A pod's report on a group of clients that resume in `room` with one id (`catch-ups.ts`). Such a client may
+ * have an id of the epoch `tag` (0: of any epoch) with an offset from `from` to `until` (null: the group is
+ * still catching up; 0: it has caught up). But it may have the global log only up to `since`. Before the
+ * client got such an id, it was sent a `gap` for the messages that the global log had trimmed. That gap does
+ * not cover messages from `untold` on, if it is set. Both times are Unix ms.
  */
 export interface CatchUp {
   readonly _tag: 'CatchUp';
@@ -39,7 +40,7 @@ export interface CatchUp {
   readonly from: number;
   readonly until: number | null;
   readonly since: number;
-  /** Absent: a `gap` was sent. */
+  /** Absent: the `gap` covers all messages that the global log had trimmed. */
   readonly untold?: number | undefined;
   /** Of a command that was read from Redis: its age, at least. */
   readonly ageMs?: number;

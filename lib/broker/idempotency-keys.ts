@@ -1,8 +1,8 @@
 /**
  * Idempotency keys that this pod has seen, for 5 minutes (docs/protocol.md, section 14) and at most 100,000
  * of them (about 25 MB). When there are more, one of the owners with the most keys loses its oldest: no user
- * can push out the keys of others. When no owner has many keys, the oldest of all goes: that is a flood of
- * many who cannot be told apart.
+ * can push out the keys of others. When no owner has many keys, the oldest key of all is removed: then the
+ * flood comes from many owners, and none stands out.
  */
 import type { Clock } from '../clock.js';
 import {
@@ -26,7 +26,7 @@ export interface IdempotencyKeys {
 }
 
 const MAX_KEYS = 100_000;
-/** Level 7, 128 keys: an owner with fewer keys is no flood. */
+/** Level 7 is 128 keys: an owner with fewer keys does not count as a flood. */
 const FLOOD_LEVEL = 7;
 
 /** A key is in two queues, as all keys live equally long: in the queue of all keys, and in its owner's. */
@@ -48,9 +48,9 @@ interface Owner {
 }
 
 /**
- * A linked queue. A map finds its first entry only after the holes of all deleted ones, which took 37 µs a
- * key, and at times 11 ms. Levels are powers of two: an owner seldom changes its level, and the owner with
- * the most keys is known to a factor of two.
+ * A linked queue. A Map would search its first entry behind all deleted entries, which took 37 µs a key, and
+ * at times 11 ms. Levels are powers of two: an owner seldom changes its level, and the owner with the most
+ * keys is known to a factor of two.
  */
 export const idempotencyKeys = ({ scheduler }: Clock): IdempotencyKeys => {
   const seen = new Map<string, Entry>();

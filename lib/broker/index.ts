@@ -33,8 +33,8 @@ export type ChannelEvent =
       readonly top: LogPosition;
     }
   /**
-   * The same. Members who joined earlier have the message already, under the id `as`, which is outside the
-   * log.
+   * A message, as in `Published`, that the members who joined earlier have already, under the id `as`, which
+   * is outside the log.
    */
   | {
       readonly _tag: 'Echoed';

@@ -1,8 +1,8 @@
 /**
- * A Bloom filter of two generations, for things that are too many to remember. Each generation is kept for as
- * long as a thing must be known. The filter never says no about a thing that was added. With a million things
- * it says maybe about one in 400 that were not added, and more often the more it holds. Nothing is allocated
- * before the first thing; then 1 MiB for each generation.
+ * A Bloom filter of two generations, for items that are too many to store. Each generation is kept for as
+ * long as an item must be recognised. An item that was added is always found. Of items that were not added,
+ * the filter finds one in 400 by mistake when it has a million items, and more when it has more. Nothing is
+ * allocated before the first item; then 1 MiB for each generation.
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../clock.js';

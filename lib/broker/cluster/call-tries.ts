@@ -1,12 +1,12 @@
 /**
  * The tries of one call of the publish script, as data: what the errors so far mean, and what to do next.
- * Pure; `queue-runner.ts` does it.
+ * Pure; `queue-runner.ts` performs it.
  *
- *   Late ─────────▶ AskAfterProbe: the clock of Redis is read again; the second time GiveUp
+ *   Late ─────────▶ AskAfterProbe: the clock of Redis is read again. The second time: GiveUp
  *   Unreachable ──▶ AskLater: the connection broke, and this try may have run
- *   odd ──────────▶ Ask: it may have run, and the log knows. GiveUp the second time, or when the log does
- *                     not reach back
- *   refused ──────▶ GiveUp: it did not run
+ *   odd ──────────▶ Ask: another error; this try may have run, and the log shows whether it did. GiveUp the
+ *                     second time, or when the log does not reach back to the first try
+ *   refused ──────▶ GiveUp: an error that shows that this try did not run
  */
 import { mayHaveRun, type RedisError } from '../redis/port.js';
 
@@ -14,7 +14,7 @@ export interface Tries {
   readonly count: number;
   /** A try may have run: the next one asks whether it did. */
   readonly isUnsure: boolean;
-  /** Such an answer came before. A second one of this kind adds nothing. */
+  /** A `Late` answer came before. A second one shows nothing new; the same holds for an odd one. */
   readonly wasLate: boolean;
   readonly wasOdd: boolean;
 }
@@ -30,7 +30,7 @@ export const sent = (tries: Tries): Tries => ({ ...tries, count: tries.count + 1
 export const step = (tries: Tries, error: RedisError): readonly [Tries, NextTry] => {
   switch (error._tag) {
     case 'Late':
-      // earlier tries were part of this question: none of them has run
+      // the answer is about the earlier tries of the call too: none of them has run
       return tries.wasLate
         ? [{ ...tries, isUnsure: false }, 'GiveUp']
         : [{ ...tries, isUnsure: false, wasLate: true }, 'AskAfterProbe'];

@@ -25,14 +25,14 @@ export type RawEvent =
   /** From now on every message is received. Emitted again after each `Unsubscribed`. */
   | { readonly _tag: 'Subscribed' }
   | { readonly _tag: 'Unsubscribed' }
-  /** An outage began: the channel does not wait for the log to open. */
+  /** An outage began: a channel that is not open yet opens without the log, for this pod only. */
   | { readonly _tag: 'Degraded' }
   /**
-   * Everything that was pushed since this time was received. Pushes before it may be lost though the
-   * connection lived: an outage.
+   * An outage ended. Everything that was pushed since this time was received. Earlier pushes may be lost,
+   * even on a connection that did not break.
    */
   | { readonly _tag: 'Recovered'; readonly since: number }
-  /** Asks whether the position of a quiet channel is still the log's. */
+  /** Asks the log whether a quiet channel still has the log's position. */
   | { readonly _tag: 'Poll' }
   | { readonly _tag: 'Denied'; readonly detail: string };
 
@@ -47,7 +47,7 @@ export type Input =
     }
   /** A message waits, and no publish of this pod will confirm it. */
   | { readonly _tag: 'InDoubt' }
-  /** The answer of a publish of this pod. `isOurs`: it is of the channel's epoch. */
+  /** A publish of this pod was answered. `isOurs`: its ids are of the channel's epoch. */
   | { readonly _tag: 'Placed'; readonly isOurs: boolean }
   /** The answer to `Ask`. `asked`: the channel's position when it was asked. */
   | {
@@ -67,7 +67,7 @@ export type Input =
       readonly known: LogPosition;
     }
   | { readonly _tag: 'ReadFailed'; readonly error: RedisError }
-  /** A poll that found nothing, or whose result is outdated. */
+  /** A poll ended that found nothing, or whose result is outdated. */
   | { readonly _tag: 'CheckEnded' }
   | { readonly _tag: 'Renewed'; readonly top: LogPosition; readonly known: LogPosition }
   /** The result of `Fill`. */

@@ -47,7 +47,7 @@ const COMING_MS = 250;
 export const LIVE: Phase = { _tag: 'Live' };
 const FIRST_ASK: Phase = { _tag: 'Asking', failures: 0 };
 export const NONE: readonly Effect[] = [];
-/** The usual effects are made once: each message of another pod leads to them. */
+/** The usual effects are objects that are made once, as each message of another pod needs them. */
 const ASK: readonly Effect[] = [{ _tag: 'Ask' }];
 const CONCLUDE: readonly Effect[] = [{ _tag: 'Conclude' }];
 export const CONCLUDED: readonly Effect[] = [
@@ -88,7 +88,7 @@ export const isAwaitingFirst = (
 export const isUnanswered = ({ phase }: ChannelState): boolean =>
   phase._tag === 'Pausing' && phase.before === 'Asking';
 
-/** No question to the log is open that a message in doubt would have to wait for. */
+/** The log can be asked at once about a message in doubt: no question is open, except perhaps a poll. */
 export const isFree = ({ phase }: ChannelState): boolean =>
   phase._tag === 'Live' || phase._tag === 'Checking';
 

@@ -1,6 +1,6 @@
 /**
- * The state of a room's channel, and what each input changes: pure. `ordered-channel.ts` runs the effects.
- * An in-order message that is confirmed does not come here: it changes nothing of this.
+ * The state of a room's channel, and what each input changes: pure. `ordered-channel.ts` runs the effects. A
+ * confirmed message that is the next one in order does not come here, as it changes no state.
  *
  * `scope` says where the channel is open:
  *
@@ -60,7 +60,7 @@ export const step = (state: ChannelState, input: Input, now: number, times: Chan
     case 'LogTop':
       return logTop(state, input, now);
     case 'AskFailed':
-      // messages that waited for this answer only are delivered
+      // messages that waited only for this answer are delivered
       return failed(state, 'Asking', ...DELIVER_CONFIRMED);
     case 'Compared':
       return compared(state, input, now, times);
@@ -130,7 +130,8 @@ const logTop = (
   now: number,
 ): Step => {
   if (top === undefined || state.scope === 'pod' || hasChanged(top, asked)) return read(state, now);
-  // the log's position does not tell which of two messages had an earlier offset
+  // two messages were received with one offset, and the log's position does not show which of them is the
+  // log's
   if (top.offset > asked.offset && isContradicted) return read(state, now);
   return compare(state, top);
 };

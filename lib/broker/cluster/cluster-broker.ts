@@ -45,8 +45,8 @@ export interface ClusterBrokerDeps {
 }
 
 /**
- * What the cluster broker keeps in memory. When no room is used, all counts are 0, but for three channels:
- * the probe, the global log, and `realtime:control`.
+ * What the cluster broker keeps in memory. When no room is used, all counts are 0, except that there are
+ * three channels: the pod's own for probes, the global channel, and `realtime:control`.
  */
 export interface Holdings {
   readonly channels: number;
@@ -140,7 +140,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
     answered: (answer) => {
       if (E.isLeft(answer)) {
         const { _tag, detail } = answer.left;
-        // without an answer, `ConnectionLost` reports it, or it passes
+        // when Redis gave no answer: `ConnectionLost` reports it, or the next probe gets an answer
         if (_tag !== 'Unreachable' && _tag !== 'Late') emit({ _tag: 'Refused', detail });
         if (_tag === 'ReadOnly') input$.next({ _tag });
       }

@@ -1,9 +1,9 @@
 /**
  * Which of the messages that wait are confirmed. Any program that may publish on a channel can write any
- * offset into an id. So an offset is confirmed when the log, or the answer of the script that gave it, has
- * the same id there. One confirmed id is enough for all messages before it: Redis pushes in order, so all
- * messages before a confirmed one were received. When only one message was received with an offset, it is the
- * script's, as that one was received too.
+ * offset into an id. So an offset is confirmed when the log has the same id at this offset, or when the
+ * script of a publish answered with this id. One confirmed id also confirms all messages before it: Redis
+ * pushes in order, so all of the script's messages before a confirmed one were received. So when only one
+ * message was received with an offset, it is the script's.
  *
  *   known   received                       the log says     confirmed
  *     5     6 7 8                          8, that id       6 7 8
@@ -93,9 +93,10 @@ export const confirmedOf = (received: Received): readonly Publication[] => {
 };
 
 /**
- * What is missing up to the log's position. `Nothing`. `Waiting`: all was received, and some of it waits
- * behind a message in doubt. `Coming`: it may be on its way, as answers overtake pushes. `Lost`: a message
- * behind it was received, or two with its offset, so the log must be read.
+ * What is missing up to the log's position. `Nothing`: no message is missing. `Waiting`: all messages were
+ * received, and some wait behind a message in doubt. `Coming`: the missing message may be on its way, as
+ * answers overtake pushes. `Lost`: a message after the missing one was received, or two messages with its
+ * offset, so the log must be read.
  */
 export type Missing = 'Nothing' | 'Waiting' | 'Coming' | 'Lost';
 
@@ -114,9 +115,9 @@ export const missing = (received: Weighed, top: LogPosition): Missing => {
 };
 
 /**
- * The messages in a row that end with the log's last message, with one message for each offset. A channel
- * begins with them when it has no position yet. When the channel was unsubscribed for a while, only the last
- * message counts.
+ * The messages with consecutive offsets up to the log's last message, when one message was received for each
+ * offset. A channel begins with them when it has no position yet. When the channel was unsubscribed for a
+ * while, only the last message counts.
  */
 export const endingAt = (
   queue: readonly Publication[],

@@ -1,9 +1,9 @@
 /**
- * Control commands between pods. A pod applies its own command at once, whatever becomes of Redis, and
- * ignores it when the channel brings it back. The answer of `send` says whether Redis took the command for
- * the other pods. A pod that is not subscribed at that moment does not get it: the channel is no log. So
- * Redis keeps the catch-ups of pods for a while, and each pod reads them when it has subscribed: after its
- * start, and after a broken connection.
+ * Control commands between pods. A pod applies its own command at once, even when Redis is down, and ignores
+ * it when the channel delivers it. The answer of `send` says whether Redis took the command for the other
+ * pods. A pod that is not subscribed at that moment does not get it: the channel is no log. So Redis keeps
+ * the catch-ups of pods for a while, and each pod reads them when it has subscribed: after its start, and
+ * after a broken connection.
  */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
 import {
@@ -60,12 +60,12 @@ export const controlChannel = ({
   const command$ = new Subject<ControlCommand>();
   const subscribed$ = new Subject<boolean>();
   const closed$ = new Subject<void>();
-  /** Drawn with the first command: few pods ever send one. */
+  /** This pod's mark in its commands (`by`). Drawn with the first command, as few pods ever send one. */
   let self: string | undefined;
 
   /**
-   * The catch-ups that Redis keeps. The age of each counts from the question, not from the answer: so none is
-   * taken for younger than a command that was received after it.
+   * The catch-ups that Redis keeps. The age of each is counted from when Redis was asked, not from when it
+   * answered: so no catch-up seems younger than a command that was received after it.
    */
   const recalled = (failures: number): Observable<CatchUp | CatchUpsLost> =>
     defer(() => {
@@ -124,8 +124,8 @@ export const controlChannel = ({
 };
 
 /**
- * Of a pod's commands on the same clients the last one is kept, and none when there is nothing left to know
- * of them.
+ * Redis keeps the last of a pod's commands on the same clients. A command that says that these clients have
+ * caught up (`until` 0) removes it.
  */
 const keptOf = (command: ControlCommand, ms: number): Kept | undefined =>
   command._tag === 'CatchUp' ? { name: command.pod, ms, isOver: command.until === 0 } : undefined;

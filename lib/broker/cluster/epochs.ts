@@ -1,8 +1,8 @@
 /**
  * When the log of a room began anew. A client that resumes by an earlier time is sent `gap`, as the time does
  * not show which epoch its messages are of. A pod finds a new epoch itself, or reads in Redis that another
- * pod found it: so a pod that has just started knows it too. Bounded by number: the room that was opened or
- * began anew first is forgotten.
+ * pod found it: so a pod that has just started knows it too. The number of rooms is bounded: the room whose
+ * opening or new epoch is the longest ago is forgotten.
  */
 import { BoundedMap } from '../../bounded-map.js';
 import type { Page } from '../../history/page.js';
@@ -11,14 +11,15 @@ import { LAG_MS, type Resume, untoldOf } from '../../protocol/resume.js';
 import type { Missed } from '../fallback-log.js';
 
 export interface Epochs {
-  /** The last epoch that this pod has had; undefined: none. */
+  /** The tag of the room's last epoch that this pod knew; undefined: it knew none. */
   readonly tagOf: (room: Room) => number | undefined;
   /** A page of the room's log was read. */
   readonly read: (room: Room, page: Pick<Page, 'top' | 'renewedMs'>) => void;
   /** The log of a room has this position now. */
   readonly reached: (room: Room, position: Position) => void;
   /**
-   * The room is not open here any more: a log that had no message can lose none, and its position ends soon.
+   * The room is not open here any more. A room whose log never had a message is forgotten: it can have lost
+   * none, and Redis keeps its position for a short time only.
    */
   readonly closed: (room: Room, position: Position) => void;
   /** The log began anew after the time from which a client resumes. */

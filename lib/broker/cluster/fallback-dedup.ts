@@ -1,9 +1,10 @@
 /**
- * Messages that members of this pod already have though their publish failed: it may have run all the same.
- * When Redis then delivers such a message (an echo), it is not delivered twice. The 20 bits of the id alone
- * would collide once in a million messages, so a digest of the bytes behind the id must be equal too. Each is
- * kept for as long as a log may still return it. Bounded by number: of the forgotten ones only bits are left
- * (`bloom.ts`), and a message that may be one of them becomes a gap rather than a repeat.
+ * Messages that members of this pod already have, though their publish failed: the publish may have run in
+ * Redis all the same. When Redis then delivers such a message (an echo), it is not delivered twice. The 20
+ * bits of the id alone would collide once in a million messages, so a digest of the bytes behind the id must
+ * be equal too. Each is kept for as long as a log may still return it. Their number is bounded: the oldest
+ * ones go to a Bloom filter (`bloom.ts`), and a message that the filter finds becomes a gap, so that it is
+ * not delivered twice.
  */
 import { BoundedMap } from '../../bounded-map.js';
 import { createHash } from 'node:crypto';
@@ -39,7 +40,10 @@ interface Echo {
 }
 
 const LEAST_MS = 600_000;
-/** For differences of clocks, and for a page that was read just before its end. */
+/**
+ * A message is remembered for this much longer than the log keeps it: clocks differ, and a page may have been
+ * read just before.
+ */
 const MARGIN_MS = 60_000;
 /** 17 MB. */
 const MAX_ECHOES = 65_536;

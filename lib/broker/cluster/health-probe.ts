@@ -1,6 +1,6 @@
 /**
- * The probe: a text that goes to Redis and comes back on the pod's own channel in the way of a message. Its
- * answer also tells the time of Redis, from which a publish gets its deadline.
+ * The probe: a text that goes to Redis and comes back on the pod's own channel in the way of a message. The
+ * answer to its PUBLISH has the time of Redis, from which the deadline of a publish is computed.
  */
 import { BoundedMap } from '../../bounded-map.js';
 import { isLeft, isRight, type Either } from 'fp-ts/lib/Either.js';
@@ -34,21 +34,21 @@ export interface HealthProbe {
   /** Whether a payload names this life of the pod. */
   readonly isOwn: (payload: Buffer) => boolean;
   /**
-   * How far Redis's clock (Unix ms) is ahead of this pod's (monotonic), at least; undefined when not known.
-   * Redis read its clock before the answer arrived here, so the true difference is never smaller. So a
-   * deadline that is computed with it never lies after the intended moment, and before it by at most the time
-   * of an answer's way back.
+   * A lower bound of how far Redis's clock (Unix ms) is ahead of this pod's (monotonic); undefined when not
+   * known. Redis read its clock before the answer arrived here, so the true difference may be larger, never
+   * smaller. So a deadline that is computed with it is never too late. It is too early by at most the time
+   * that the answer took to arrive.
    */
   readonly ahead: () => number | undefined;
   /** The error of Redis in place of its time, when that was the last answer. */
   readonly refusal: () => RedisError | undefined;
-  /** The next master has another clock. */
+  /** Forgets `ahead`, as the next master has another clock. */
   readonly forget: () => void;
 }
 
 /**
  * How many probes may be on their way: a minute of them. When there are more, the oldest one is forgotten, as
- * the later ones tell more.
+ * the later ones have newer information.
  */
 const MAX_UNDER_WAY = 128;
 

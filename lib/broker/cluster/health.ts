@@ -17,7 +17,7 @@
  * became read-only asks for one at once.
  *
  * Only time in which this process runs is counted: a step adds at most 500 ms, so a stalled event loop or a
- * stopped process is not taken for an outage.
+ * stopped process does not count as an outage.
  */
 import { concatMap, map, merge, Observable, observeOn, queueScheduler, scan, timer } from 'rxjs';
 import type { Clock } from '../../clock.js';
@@ -37,7 +37,7 @@ export type Input =
 
 export interface Health {
   readonly phase: 'Starting' | 'Up' | 'Degraded' | 'Checking';
-  /** Unix ms of the last change that clients are sent. */
+  /** Unix ms of the last change that is reported to clients. */
   readonly since: number;
   /** When the last input came, monotonic. */
   readonly at: number;
@@ -60,7 +60,10 @@ const STEP_MS = 2 * TICK_MS;
 const START_MS = 3_000;
 const SILENT_MS = 2_000;
 const RECONNECT_MS = 1_300;
-/** With the backoff of the connection of at most 1 s: `restored` comes within 2 s of Redis's return. */
+/**
+ * How long Checking lasts at most. The backoff of the connection takes at most 1 s more: so clients get
+ * `restored` within 2 s after Redis is back.
+ */
 const CHECK_MS = 1_000;
 /**
  * A replica answers every command with READONLY; one reconnect is enough until the new connection can be
@@ -145,8 +148,8 @@ const returned = (now: Health, wall: number): Health => {
 };
 
 /**
- * A client that is not connected opens connections by itself, with backoff. A request would start the backoff
- * over.
+ * A Redis client that is not connected opens connections by itself, with backoff. Asking it for a new
+ * connection would start the backoff again.
  */
 const wantsReconnect = (now: Health): Health =>
   now.ready && now.triedMs >= RECONNECT_MS ? { ...now, reconnect: true, triedMs: 0 } : now;

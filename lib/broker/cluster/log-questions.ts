@@ -37,7 +37,8 @@ export interface LogQuestions {
    */
   read(isFirst: boolean): void;
   /**
-   * Reads it for a poll. Nothing waits for the answer. When a message was received meanwhile, it is outdated.
+   * Reads the log for a poll. Nothing waits for the answer. When a message was received meanwhile, the answer
+   * is outdated.
    */
   check(): void;
   /** Begins a new epoch in place of this one. */
@@ -49,8 +50,8 @@ export interface LogQuestions {
 /** Messages of a page. */
 const PAGE = 256;
 /**
- * Opening needs two round trips (SUBSCRIBE, then the log), so it gets twice the timeout. Waiting also beats
- * asking a slow Redis again.
+ * Opening needs two round trips (SUBSCRIBE, then the log), so it gets twice the timeout. For a slow Redis, to
+ * wait longer is also better than to ask again.
  */
 export const LONG = 2;
 
@@ -61,7 +62,7 @@ export interface LogQuestionsDeps {
   readonly order: Sequence;
   readonly buffer: ReorderBuffer;
   readonly dispatch: (input: Input) => void;
-  /** What an answer causes has thrown: a bug, and the end of the channel. */
+  /** Called when the handling of an answer has thrown: a bug, which ends the channel. */
   readonly failed: (reason: unknown) => void;
 }
 

@@ -1,15 +1,16 @@
 /**
  * Puts what is received on a room's channel into the room's one order, and runs the effects of its state
- * machine (`channel-state.ts`). Pub/sub is the fast hint, the log is the truth: any program that may publish
- * on the channel can write any offset into an id. So an offset is confirmed when the log has the same id
- * there, or when a publish of this pod was answered with it (`confirmation.ts`). Promises: no message twice
- * (by the whole id), no hole without `Gap`, and no new epoch but the log's.
+ * machine (`channel-state.ts`). Pub/sub is fast, but only the log is reliable: any program that may publish
+ * on the channel can write any offset into an id. So an offset is confirmed when the log has the same id at
+ * this offset, or when a publish of this pod was answered with this id (`confirmation.ts`). Guarantees: no
+ * message twice (by the whole id), no hole without `Gap`, and only epochs of the log.
  *
  *   Received ─┬─ nothing waits, and it needs no answer of the log ─▶ delivered: the fast path
  *             └─ else: reorder buffer ─▶ step(state, input) ─▶ effects ─▶ their results are the next inputs
  *
  * A message in doubt waits until the log answers. When the log cannot be read, the room opens for this pod
- * only, at a position of the pod's own, until a gap leads to the log's position.
+ * only, at a position of the pod's own. When the log can be read again, the channel emits `Gap` and goes on
+ * at the log's position.
  *
  * Source: a hand-written operator; it subscribes to the events of the channel, and ends with its subscriber.
  */

@@ -1,7 +1,7 @@
 /**
  * One call of the publish script: up to 64 messages of a room, in order. A try whose connection broke may
- * have run. So each try has the same id and nonces, and what ran is answered as it was then. The time of a
- * call counts from the moment when its first message was accepted.
+ * have run. So each try has the same id and nonces, and Redis answers for an earlier try that ran what it
+ * answered then. The time limit of a call counts from the moment when its first message was accepted.
  */
 import { Subscription } from 'rxjs';
 import type { Clock } from '../../clock.js';
@@ -60,7 +60,8 @@ export interface PublishCalls {
 }
 
 /**
- * A busy queue is no outage, nor is an event loop that stalled: a call has at least this part of the timeout.
+ * A call has at least this part of the timeout, even when its messages have waited for long: a busy queue or
+ * a stalled event loop is no outage.
  */
 const LEAST = 0.25;
 /** Redis's clock may have been set back by this much between the probe and the call. */
@@ -74,7 +75,8 @@ export const publishCalls = (deps: PublishCallDeps): PublishCalls => {
   let last = drawNonce(random);
 
   return {
-    // in a row, as an outage gives many messages one offset: of a thousand drawn ones two would be equal
+    // consecutive, not random: in an outage many messages have one offset, and of a thousand random nonces
+    // two would be equal
     nonce: () => (last = nextNonce(last)),
     make: (batch, hasWaited) => {
       const now = scheduler.now();
@@ -94,7 +96,7 @@ export const publishCalls = (deps: PublishCallDeps): PublishCalls => {
     },
     request: (room, call, isUnsure) => {
       const { id, batch, nonces, tag, until } = call;
-      // a call is sent again only while it is known
+      // a call is sent again only while `ahead` is known
       const ahead = probe.ahead() ?? 0;
       if (call.first === undefined) {
         const at = idOutside(room, 0);

@@ -42,8 +42,8 @@ export interface Publisher {
 }
 
 /**
- * How many messages may wait for an answer, in all rooms: a second of a busy pod. HTTP and programs send
- * without waiting for the answer before.
+ * How many messages may wait for an answer, in all rooms: a second of a busy pod. HTTP clients and programs
+ * may send a message before the one before it is answered.
  */
 const MAX_WAITING = 32_768;
 const MAX_LENGTH = 67_108_864;
@@ -56,7 +56,7 @@ export const publisher = (deps: QueueRunnerDeps): Publisher => {
   let closed = false;
 
   const runner = queueRunner(deps, (queue) => {
-    // answers may have begun another queue of the room
+    // while the answers were handled, another queue of the room may have begun
     if (queues.get(queue.room) === queue) queues.delete(queue.room);
   });
 

@@ -37,10 +37,10 @@ export interface QueueRunnerDeps extends PublishCallDeps, PublishFallbackDeps {
   readonly route: () => Conditions['route'];
   /** Whether there is a connection to Redis. */
   readonly ready: () => boolean;
-  /** The log may have messages that no pod was sent. */
+  /** The log may have messages that were sent to no pod. */
   readonly recheck: (room: Room) => void;
   readonly failed: (error: RedisError, messages: number) => void;
-  /** The script placed these. None: the call is over, whatever became of it. */
+  /** The call has ended, and the script gave its messages these ids; an empty list: it gave none. */
   readonly placed: (room: Room, ids: readonly string[]) => void;
 }
 
@@ -50,7 +50,10 @@ export interface RunningQueue {
   readonly waiting: Waiting[];
   state: RoomQueue;
   call: Call | undefined;
-  /** Answers are given now. Their consequences wait for their turn. */
+  /**
+   * True while the waiting messages are looked at, and while answers are given: a publish that is called
+   * meanwhile only waits in the queue.
+   */
   isBusy: boolean;
   /** The timer of the head, while there is no connection. */
   due: Subscription | undefined;

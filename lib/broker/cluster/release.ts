@@ -14,14 +14,15 @@ export interface Release {
   /**
    * Delivers confirmed messages in the order in which they were received, up to a message in doubt: so all
    * pods deliver another program's message at the same position. `isComplete`: everything that was pushed was
-   * received. `top`: the log's last answer; undefined while there is none. `overtakes`: the question failed,
-   * so nothing waits behind a message in doubt. Returns false when nothing was confirmed.
+   * received. `top`: the log's last answer; undefined while there is none. `overtakes`: the log did not
+   * answer, so confirmed messages do not wait behind a message in doubt. Returns false when nothing was
+   * confirmed.
    */
   confirmed(isComplete: boolean, top: LogPosition | undefined, overtakes: boolean): boolean;
   /**
-   * Delivers the messages of a page up to its end. `awaits`: not those that may be on their way, as their
-   * pushes show their order among messages outside the log. Returns where it stopped: `Lost` and `Coming` are
-   * holes.
+   * Delivers the messages of a page up to its end. `awaits`: it stops at a message whose push may be on its
+   * way, as the pushes show the order among messages outside the log. Returns where it stopped: `Lost` and
+   * `Coming` are holes.
    */
   fill(page: Page, isComplete: boolean, awaits: boolean): 'Top' | 'More' | Missing;
   /**
@@ -29,8 +30,8 @@ export interface Release {
    */
   conclude(): void;
   /**
-   * Where to go on behind a hole: before the log's messages, or before the received messages that end at its
-   * position.
+   * The position from which to go on after a hole: just before the page's first message (`head`), or just
+   * before the received messages that end at `top`.
    */
   beginning(head: Publication | undefined, top: LogPosition, isComplete: boolean): LogPosition;
 }

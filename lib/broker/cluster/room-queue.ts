@@ -32,7 +32,8 @@ export type RoomQueue =
 
 export type Input =
   /**
-   * The first message: `None` waits, its key is `Known` here, or it is `New` and may wait for `leftMs` more.
+   * The first message: `None`: no message waits. `Known`: this pod knows its key. `New`: neither; it may wait
+   * for `leftMs` more.
    */
   | { readonly _tag: 'Head'; readonly head: 'None' | 'Known' | 'New'; readonly leftMs: number }
   /** The call ran. */
@@ -62,7 +63,10 @@ export interface Conditions {
   readonly lastProbe: number;
 }
 
-/** Whether a call can be sent. `Refused`: there is a connection, and Redis refused to tell its time. */
+/**
+ * Whether a call can be sent. `Refused`: there is a connection, and Redis refused the command that reads its
+ * clock.
+ */
 export type Link =
   | { readonly _tag: 'Usable' }
   | { readonly _tag: 'Absent' }
@@ -76,12 +80,12 @@ export type Effect =
   | { readonly _tag: 'Resume' }
   /** Nothing waits: timers go, and so does the queue, unless it is in Fallback. */
   | { readonly _tag: 'Rest' }
-  /** The head is answered as its key was before. */
+  /** The head gets the answer that the earlier message with its key got. */
   | { readonly _tag: 'AnswerHead' }
   | { readonly _tag: 'FallBackHead' }
   /** The head waits for a connection, no longer than `leftMs`. */
   | { readonly _tag: 'AwaitConnection'; readonly leftMs: number }
-  /** The failure of the head goes to the log. */
+  /** The failure of the head is reported to the operator. */
   | { readonly _tag: 'ReportHead'; readonly error: RedisError }
   /** The messages that wait become a call. `hasWaited`: for a connection. */
   | { readonly _tag: 'Send'; readonly hasWaited: boolean };
@@ -92,7 +96,7 @@ export type CallEffect =
   | { readonly _tag: 'Ask'; readonly isUnsure: boolean }
   | { readonly _tag: 'AskAfterProbe' }
   | { readonly _tag: 'AskLater'; readonly failures: number }
-  /** The call's messages are answered. `isUnsure`: the log may have messages that no pod was sent. */
+  /** The call's messages are answered. `isUnsure`: the log may have messages that were sent to no pod. */
   | {
       readonly _tag: 'Settle';
       readonly outcomes: readonly Outcome[];

@@ -1,7 +1,7 @@
 /**
  * How far a channel is in its room's order, and what each message is from there: the next one, a repeat,
- * older than the channel, outside the log, or in doubt until the log answers. Time plays a part only for
- * messages that come late.
+ * older than the channel, outside the log, or in doubt until the log answers. Time matters only for messages
+ * that come late.
  */
 import { BoundedMap } from '../../bounded-map.js';
 import { isLeft, type Either } from 'fp-ts/lib/Either.js';
@@ -42,7 +42,8 @@ export interface SequenceDeps {
     isForeign: boolean,
   ) => Either<string, Publication>;
   /**
-   * Decodes a message whose head alone may have been read. Undefined: not valid, and `dropped` was called.
+   * Decodes all of a message, of which perhaps only the head was decoded before. Undefined: not valid, and
+   * `dropped` was called.
    */
   readonly decodeFully: (publication: Publication) => Publication | undefined;
   readonly dropped: (detail: string) => void;
@@ -232,12 +233,13 @@ export const sequence = (deps: SequenceDeps): Sequence => {
     advance,
     passUnlogged: passOutside,
     passThrough: (pushed) => {
-      // no log confirms it, so all of it is decoded: of a key that stands twice, the last one counts
+      // no log confirms it, so all of it is decoded: when a name is twice in its JSON, the last one counts
       const publication = decodeFully(pushed);
       if (publication === undefined) return;
       // a pod's message: its position is replaced by this channel's, and its content claims no position
       if (isOurs(publication)) retellOurs(publication);
-      // older than the remembered ids, and no other message was received with its offset
+      // an older message of this epoch is not delivered again, unless another message was received with its
+      // offset
       else if (!isHere(publication) || !isBefore(publication)) passForeign(publication);
     },
   };

@@ -42,8 +42,8 @@ interface Open {
 }
 
 /**
- * `orTimeout` for questions that are asked all the time: one timer serves all open questions. The operators
- * of rxjs cost 4 µs a question. The timer runs on when the last question is answered, until `life` ends.
+ * `orTimeout` for questions that are asked very often: one timer serves all open questions. The operators of
+ * rxjs cost 4 µs a question. The timer runs on when the last question is answered, until `life` ends.
  */
 export const patience = (
   ms: number,
@@ -80,7 +80,10 @@ export const patience = (
     });
 };
 
-/** In the Set until it is answered. One object: as closures and a subscriber of rxjs it is six. */
+/**
+ * A question is in the Set until it is answered. It is one object; with closures and a subscriber of rxjs
+ * there would be six.
+ */
 class Question<A> extends Subscriber<Either<RedisError, A>> implements Open {
   constructor(
     private readonly open: Set<Open>,
@@ -88,7 +91,7 @@ class Question<A> extends Subscriber<Either<RedisError, A>> implements Open {
     readonly until: number,
     private readonly ms: number,
   ) {
-    // rxjs 8 makes it internal; it is the only observer that is not wrapped
+    // rxjs 8 makes this constructor internal. A direct subclass is the only observer that rxjs does not wrap
     // eslint-disable-next-line @typescript-eslint/no-deprecated
     super();
     open.add(this);

@@ -37,8 +37,8 @@ export const unlogged = (): Unlogged => {
       at = position;
       const { tag, offset, ms } = position;
       let nonce = nonceOf(publication.idText);
-      // of a thousand at one position two would be equal; all pods receive them in one order and count in the
-      // same way
+      // of a thousand messages at one position two would have equal bits, so it counts on. All pods receive
+      // the messages in one order, so all count alike
       while (taken.has(nonce)) nonce = nextNonce(nonce);
       if (taken.size < MAX_PASSED) taken.add(nonce);
       return { tag, offset, ms, global: isGlobal, outside: true, nonce };
