@@ -14,10 +14,10 @@ import { withName } from './connector.js';
 import { reasons } from './reasons.js';
 import { shardedSubscriber } from './sharded-subscriber.js';
 
-/** How often ioredis reads the slots, for changes that neither a MOVED nor a failure has shown. */
+/** How often ioredis reads the slots, to find changes of which no MOVED and no failure informed it. */
 const REFRESH_MS = 5_000;
 const NO_NODE =
-  'no node of the Cluster is left, or its nodes do not say where they are (CLUSTER SLOTS, cluster-announce-ip)';
+  'no node of the Cluster can be reached, or its nodes announce no address (CLUSTER SLOTS, cluster-announce-ip)';
 
 export const clusterRedis = (options: RedisClientOptions): RedisPort => {
   const { url, clock } = options;

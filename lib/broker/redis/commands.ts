@@ -36,7 +36,10 @@ export interface CommandOptions {
   readonly clock: Clock;
 }
 
-/** A shorter log may have lost a call before the call is sent again: so such a call leaves a mark. */
+/**
+ * A log that keeps fewer messages may have trimmed those of a call before the call is sent again: so the call
+ * leaves a mark in Redis.
+ */
 const LOG_FOR_RETRY = 1_000;
 /** A mark lives for this many timeouts. Without a mark, the log must keep its messages that long. */
 const MARK_TIMEOUTS = 4;

@@ -28,7 +28,10 @@ import type { RedisEvent } from './port.js';
  * SENTINEL_MS.
  */
 const READY_MS = 3_000;
-/** A session that was ready and broke is opened again at once. The few ms spread the pods. */
+/**
+ * A session that was ready and broke is opened again at once. After these few ms, not all pods connect in the
+ * same moment.
+ */
 const AT_ONCE_MS = 10;
 /**
  * This many sessions in a row that lived less than a second are replaced at once. Then each waits a little:
@@ -87,8 +90,8 @@ export const redisConnections = (
 const lost = (detail: string): RedisEvent => ({ _tag: 'Lost', detail });
 
 /**
- * `Lost` is emitted once until the next `Ready`. `Refused` is emitted when its reason is new and `Lost` did
- * not have it.
+ * `Lost` is emitted once until the next `Ready`. `Refused` is emitted when its reason differs from the last
+ * one, that of `Lost` included.
  */
 const withoutRepeats = (): MonoTypeOperatorFunction<RedisEvent> => (source$) =>
   defer(() => {

@@ -13,8 +13,8 @@ export const withName = (host: string, tls: ConnectionOptions): ConnectionOption
   isIP(host) === 0 ? { servername: host, ...tls } : tls;
 
 /**
- * What Redis sends unasked before it closes. ioredis waits for its complete handshake, and the close comes
- * first.
+ * What Redis sends by itself before it closes the connection. ioredis reports nothing before its handshake is
+ * complete, and the close comes first.
  */
 const REFUSED = /^-(.*(?:max number of clients|protected mode).*)/;
 

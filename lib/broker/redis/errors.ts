@@ -44,7 +44,7 @@ export const errorOf = (thrown: unknown): RedisError => {
   }
   const isUndone = text.startsWith(UNDONE);
   const detail = isUndone ? text.slice(UNDONE.length) : text;
-  // for an error inside a script, Redis gives the ACL's refusal only as text, which changed with 7.2
+  // a refusal of the ACL inside a script has no code, only a text, and Redis 7.2 changed the text
   const _tag = /ACL failure in script|user executing the script can't/.test(detail)
     ? 'NoPermission'
     : (CODES.get(detail.slice(0, detail.indexOf(' '))) ?? 'Other');

@@ -3,9 +3,9 @@
  * (docs/operations.md, keys and channels). The prefix exists only in Redis: so two services on one Redis
  * neither receive nor overwrite each other's data.
  *
- * A key hashes with its channel, for scripts on a Cluster: so the full name of the channel stands in the
- * braces of the key. The key also begins with the prefix, for `~prefix*` in an ACL. So the prefix is in a key
- * twice, at most 2 x 64 bytes.
+ * A key hashes with its channel, for scripts on a Cluster: so the braces of the key contain the full name of
+ * the channel. The key also begins with the prefix, for `~prefix*` in an ACL. So a key contains the prefix
+ * twice, which is at most 2 × 64 bytes.
  */
 
 export interface Names {

@@ -33,7 +33,7 @@ const CONNECT_MS = 1_000;
  * The timeout for each Sentinel: three may have to be asked within the 3 s in which a session must be ready.
  */
 const SENTINEL_MS = 500;
-/** How long a connection that is closed may take for QUIT. */
+/** How long the close of a connection waits for the answer to QUIT. */
 const GOODBYE_MS = 100;
 
 const NOBODY: RedisAddress = {
@@ -45,7 +45,7 @@ const NOBODY: RedisAddress = {
   database: 0,
 };
 
-/** A Cluster may have several. With Sentinels there may be none: then the user is the default user. */
+/** A Cluster may have several. With Sentinels the URL may be empty: then the user is Redis's default user. */
 export const redisAddresses = (url: string): readonly [RedisAddress, ...RedisAddress[]] => {
   const read = readRedisUrl(url);
   if (isRight(read)) return read.right;

@@ -1,6 +1,6 @@
 /**
  * Members of a room on other pods: the commands `members`, `lease` and `leave`. Each pod writes its counts
- * under its own name, and a count counts only while the lease of its pod is valid.
+ * under its own name, and a count is valid only while the lease of its pod is.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import { of, switchMap } from 'rxjs';
@@ -11,12 +11,15 @@ import type { Run, Scripts } from './lua/scripts.js';
 import { LEASE_MS, type RedisPort, type RedisReply } from './port.js';
 import { isTexts } from './replies.js';
 
-/** A pod whose lease has ended may only be cut off: its counts are kept this long for its return. */
+/**
+ * A pod whose lease has ended may have lost only its connection: its counts are kept this long, in case it
+ * returns.
+ */
 const LEASE_KEPT_MS = 60_000;
 /**
- * How long the counts of a room live whose pods have died. Living pods read them at least once in five
- * seconds, and one time in sixteen they renew this time. When none of a hundred reads renews it, the next pod
- * that reads writes its count again.
+ * How long the counts of a room are kept when all its pods have died. Living pods read them at least once in
+ * five seconds, and one time in sixteen they renew this time. If by chance no read renews it in that time,
+ * the counts expire, and the next pod that reads writes its count again.
  */
 const MEMBERS_TTL_MS = 600_000;
 const MEMBERS_KEPT = 1 / 16;
@@ -57,8 +60,8 @@ export const podMembers = ({
   podsKey,
   keyOf,
 }: PodMembersDeps): PodMembers => {
-  // one name for each start of a pod: two pods with one SERVER_ID, or a restarted pod, do not count as each
-  // other
+  // each start of a pod has a name of its own: so two pods with one SERVER_ID are two pods, and so are a pod
+  // before and after a restart
   const self = `${serverId}#${Math.floor(clock.random() * 2 ** 48).toString(36)}`;
   let pods: Pods | undefined;
 
@@ -110,7 +113,7 @@ export const podMembers = ({
         if (E.isLeft(asked)) return of(asked);
         const gone = names.filter((name) => !asked.right.known.has(name));
         const sum = E.right(sumOf(counts, asked.right));
-        // else a room that never empties would keep a field for every pod that ever was
+        // else a room that is never empty would keep a field for every pod that has ever existed
         return gone.length === 0
           ? of(sum)
           : askMembers(room, count, gone).pipe(switchMap(() => of(sum)));
@@ -126,7 +129,7 @@ export const podMembers = ({
             E.isLeft(counts) ? of(counts) : countOthers(room, count, counts.right),
           ),
         );
-      // the lease first: no other pod may take this one for dead while it writes
+      // the lease first: else another pod may remove this pod's count as that of a dead pod
       return pods === undefined
         ? askPods().pipe(switchMap((asked) => (E.isLeft(asked) ? of(asked) : ask())))
         : ask();

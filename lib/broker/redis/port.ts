@@ -13,7 +13,10 @@ import type { Room, LogPosition } from '../../protocol/position.js';
 export type RedisEvent =
   /** Commands and subscriptions can be sent. */
   | { readonly _tag: 'Ready' }
-  /** They cannot, and every subscription is lost. Emitted once until the next `Ready`. */
+  /**
+   * No commands and subscriptions can be sent, and every subscription is lost. Emitted once until the next
+   * `Ready`.
+   */
   | { readonly _tag: 'Lost'; readonly detail: string }
   /**
    * Why there is no connection right now, in Redis's words or with the cause. Emitted when the reason differs
@@ -25,10 +28,10 @@ export type RedisEvent =
   | { readonly _tag: 'Message'; readonly channel: string; readonly payload: Buffer };
 
 /**
- * Why Redis did not do it. `Late`: the script ran after its deadline and did nothing. `Unreachable`: there
- * was no connection, or it broke, or no answer came in time. `Untold`: a call was sent again, and the log
- * does not reach back to the first try. `Refused`: Redis or a Cluster takes no such command right now.
- * `Other`: an unknown error of Redis. The other tags are Redis's own error codes.
+ * Why Redis did not execute a command. `Late`: the script ran after its deadline and did nothing.
+ * `Unreachable`: there was no connection, or it broke, or no answer came in time. `Untold`: a call was sent
+ * again, and the log does not reach back to the first try. `Refused`: Redis or a Cluster takes no such
+ * command right now. `Other`: an unknown error of Redis. The other tags are Redis's own error codes.
  */
 export interface RedisError {
   readonly _tag:
@@ -50,10 +53,10 @@ export interface RedisError {
 }
 
 /**
- * Whether it may have been done all the same. It was not done when Redis refuses a script before its first
- * line: READONLY, OOM, MISCONF, NOREPLICAS, and NOPERM of EVALSHA or of the keys (`#!lua` makes Redis check
- * the whole script); LOADING, BUSY and NOAUTH (no command runs); MOVED and the like (another node has the
- * keys); and a wrong type, as reads come before writes.
+ * Whether the command may have been executed all the same. It was not when Redis refuses a script before its
+ * first line: READONLY, OOM, MISCONF, NOREPLICAS, and NOPERM of EVALSHA or of the keys (`#!lua` makes Redis
+ * check the whole script); LOADING, BUSY and NOAUTH (no command runs); MOVED and the like (another node has
+ * the keys); and a key of the wrong type, as a script reads before it writes.
  */
 export const mayHaveRun = ({ _tag, inside }: RedisError): boolean =>
   (inside === true && _tag !== 'WrongType') ||
@@ -72,8 +75,8 @@ export interface CallOf {
   /** Unique among the calls of all pods. At most 64 visible characters. */
   readonly id: string;
   /**
-   * Set when an earlier try may have run. What ran is answered as it was then, and is not done again. An
-   * earlier try that reaches Redis later does nothing.
+   * Set when an earlier try may have run. When an earlier try ran, Redis does nothing and gives the answer of
+   * that try. An earlier try that reaches Redis after this one does nothing.
    */
   readonly again?: Again;
 }
@@ -119,8 +122,8 @@ export interface RedisPort {
   top(room: Room, tag: number): RedisReply<LogPosition>;
   /**
    * A part of a room's log (`lib/history/index.ts`). When the log has no epoch, one is made with `tag`.
-   * `known` is the epoch that the pod has had: when the log has another one, Redis keeps the time at which
-   * that was found (`renewedMs`).
+   * `known` is the last epoch that the pod knew: when the log has another epoch, Redis keeps the time at
+   * which a pod found that (`renewedMs`).
    */
   page(room: Room, from: number, most: number, tag: number, known?: number): RedisReply<Page>;
   /** `page`, but makes no epoch: `NO_LOG` when there is none. Writes nothing. */
@@ -136,38 +139,36 @@ export interface RedisPort {
    */
   members(room: Room, own: number | undefined): RedisReply<number>;
   /**
-   * Sends `text` to this pod's own channel in the way of a message, with a write. Answers Redis's clock in
-   * Unix ms.
+   * Publishes `text` on this pod's own channel, on the way that messages take, and writes a key, which a
+   * replica refuses. Answers Redis's clock in Unix ms.
    */
   probe(text: string): RedisReply<number>;
   /** Renews this pod's lease, by which other pods count its members. Answers the ids of the living pods. */
   lease(): RedisReply<readonly string[]>;
   /**
-   * Publishes to `realtime:control`, which all pods receive. What is `kept` can be recalled by a pod that did
-   * not receive it.
+   * Publishes to `realtime:control`, which all pods receive. A text with `kept` is stored, and a pod that did
+   * not receive it can `recall` it.
    */
   control(text: string, kept?: Kept): RedisReply<void>;
-  /** What was kept there within so many ms, 4,096 at most, in no order. */
+  /** The stored texts that are younger than this, 4,096 at most, in no order. */
   recall(ms: number): RedisReply<readonly Recalled[]>;
-  /**
-   * Drops the connections and opens new ones, and looks up the master again: the present ones do not answer.
-   */
+  /** For connections that do not answer: drops them, looks up the master again, and opens new ones. */
   reconnect(): void;
   /** Gives the lease back and closes. Completes when that is done, at most 500 ms later. */
   close(): Observable<void>;
 }
 
-/** How Redis keeps a text of `realtime:control`: the last one of a name. */
+/** How Redis stores a text of `realtime:control`: for each name, the last text. */
 export interface Kept {
   readonly name: string;
   readonly ms: number;
-  /** Nothing is kept under the name from now on. */
+  /** The stored text of this name is removed, and this one is not stored. */
   readonly isOver: boolean;
 }
 
 /** A text that was kept, and for how long. */
 export interface Recalled {
-  /** Empty: there was no room to keep some other text. */
+  /** Empty: a text could not be stored, as there were too many. */
   readonly text: string;
   readonly ageMs: number;
 }

@@ -1,6 +1,6 @@
 /**
- * Why there is no session, in words for operators: the message of Redis if there is one, and what to do about
- * it if that is known. The texts go to the log.
+ * Texts for operators that explain why there is no session: the message of Redis if there is one, and what to
+ * do about it if that is known. The texts go to the log.
  */
 import { isReply } from './errors.js';
 
@@ -12,8 +12,8 @@ const ADVICE: readonly (readonly [about: RegExp, advice: string])[] = [
   [/^(MOVED|ASK|CROSSSLOT) /, USE_CLUSTER],
   [/unknown command .?sentinel/i, 'REDIS_SENTINELS names a Redis that is no Sentinel'],
   [/DB index is out of range/, 'REDIS_URL names a database that this Redis does not have'],
-  [/^NOAUTH/, 'REDIS_URL needs a user or a password'],
-  [/^WRONGPASS/, 'see user and password in REDIS_URL'],
+  [/^NOAUTH/, 'this Redis needs a password: write it in REDIS_URL, with the user if there is one'],
+  [/^WRONGPASS/, 'check the user and the password in REDIS_URL'],
   [
     /wrong version number|packet length too long/,
     'the port speaks no TLS: write redis:// in REDIS_URL',
@@ -22,10 +22,10 @@ const ADVICE: readonly (readonly [about: RegExp, advice: string])[] = [
     /self-signed certificate|unable to (verify|get) .*(certificate|issuer)/,
     'set NODE_EXTRA_CA_CERTS to the file of the authority that made the certificate',
   ],
-  [/does not match certificate/, 'REDIS_URL has to name the host as its certificate does'],
-  [/Unknown RESP type|Protocol error/, 'what answers at this address is no Redis, or speaks TLS'],
-  [/No such master/, 'see REDIS_SENTINEL_NAME'],
-  [/max number of clients/, 'raise maxclients of this Redis, or connect fewer to it'],
+  [/does not match certificate/, 'write the name of the certificate as the host in REDIS_URL'],
+  [/Unknown RESP type|Protocol error/, 'the server at this address is no Redis, or expects TLS'],
+  [/No such master/, 'check REDIS_SENTINEL_NAME'],
+  [/max number of clients/, 'raise maxclients of this Redis, or connect fewer clients to it'],
 ];
 
 /** A reason, followed by what to do about it. */
@@ -43,7 +43,7 @@ const schemeAdvice = (detail: string, isTls: boolean): string => {
   if (isTls && /ETIMEDOUT|timed out|timeout|closed|ECONNRESET|before secure TLS/.test(detail))
     return `${detail} (no TLS handshake: if the port speaks plain Redis, write redis:// in REDIS_URL)`;
   if (!isTls && /ECONNRESET|EPIPE|closed/.test(detail))
-    return `${detail} (before Redis said anything: if the port speaks TLS, write rediss:// in REDIS_URL)`;
+    return `${detail} (before Redis sent anything: if the port speaks TLS, write rediss:// in REDIS_URL)`;
   return detail;
 };
 
@@ -83,7 +83,7 @@ export const reasons = (otherwise: string, isTls: boolean): Reasons => {
     addOfSentinel: ({ message }, name) => {
       const [, address] = /^connected to sentinel (.*) successfully, but got/.exec(message) ?? [];
       if (address !== undefined)
-        note(`the Sentinel at ${address} knows no master ${name}: see REDIS_SENTINEL_NAME`, true);
+        note(`the Sentinel at ${address} knows no master ${name}: check REDIS_SENTINEL_NAME`, true);
       else note(message, / because [A-Z]{3,} /.test(message));
     },
     answered: () => {
@@ -100,8 +100,8 @@ export const unfit = (info: string, byName: boolean): string | undefined => {
   if (field('loading') === '1') return 'LOADING Redis is loading the dataset in memory';
   if (field('redis_mode') === 'cluster') return USE_CLUSTER;
   if (field('redis_mode') === 'sentinel')
-    return 'REDIS_URL names a Sentinel: it belongs into REDIS_SENTINELS';
+    return 'REDIS_URL names a Sentinel: write its address in REDIS_SENTINELS';
   return byName && field('role') === 'slave'
-    ? 'the Sentinels named a master that is a replica by now'
+    ? 'the Sentinels named a master that is now a replica'
     : undefined;
 };

@@ -21,7 +21,10 @@ export const recalledOf = (reply: unknown): E.Either<RedisError, readonly Recall
   return E.right(commands);
 };
 
-/** What Redis gives for text that is no number, or too large a one, is not one of ours. */
+/**
+ * A number that this service can have written. Redis returns no such number for a text, or for a number that
+ * is too large.
+ */
 const isCount = (value: unknown): value is number =>
   Number.isSafeInteger(value) && Number(value) >= 0;
 
@@ -54,7 +57,8 @@ export const outcomesOf = (
   reply: unknown,
   count: number,
 ): E.Either<RedisError, readonly Outcome[]> => {
-  if (reply === 0) return E.left({ _tag: 'Late', detail: 'it came to Redis after its deadline' });
+  if (reply === 0)
+    return E.left({ _tag: 'Late', detail: 'the publish reached Redis after its deadline' });
   if (reply === -1)
     return E.left({ _tag: 'Untold', detail: 'the log does not reach back to the first try' });
   if (!isTexts(reply) || reply.length !== count) return unexpectedReply(reply, `${count} outcomes`);

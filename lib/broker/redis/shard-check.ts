@@ -19,7 +19,9 @@
 export type SlotCheck = 'Idle' | 'Routine' | 'Moved' | 'Again';
 
 export interface ShardCheck {
-  /** Ticks since the last answer. Ticks are counted, not time: a stall of this process is one tick. */
+  /**
+   * Ticks since the last answer. Ticks are counted, not time: so a stall of this process counts as one tick.
+   */
   readonly silentTicks: number;
   /** A PING has no answer yet. */
   readonly isPinged: boolean;
@@ -27,7 +29,7 @@ export interface ShardCheck {
 }
 
 export type CheckInput =
-  /** `asksSlots`: this tick asks for the slots in place of a PONG. */
+  /** `asksSlots`: this tick asks for the slots; the answer serves as a PONG. */
   | { readonly _tag: 'Tick'; readonly asksSlots: boolean }
   /** `isAnswer`: Redis answered, even if with an error. No answer may mean that this process stalled. */
   | { readonly _tag: 'PingEnded'; readonly isAnswer: boolean }

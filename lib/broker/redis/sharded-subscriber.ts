@@ -1,7 +1,7 @@
 /**
- * The subscribed side of a Cluster: one connection to each master that has a wanted channel. The sharded
- * subscribers of ioredis are not used: they resubscribe by themselves and ignore a failure of that, so a
- * channel could be dead without an event. Here nothing is subscribed again: a channel that is lost is
+ * The subscriptions on a Cluster: one connection to each master that has a channel which this pod wants. The
+ * sharded subscribers of ioredis are not used: they resubscribe by themselves and ignore a failure of that,
+ * so a channel could be dead without an event. Here nothing is subscribed again: a channel that is lost is
  * `dropped`, and its user subscribes to it anew. Whether a node is alive and owns its slots:
  * `shard-check.ts`.
  *
@@ -44,7 +44,7 @@ export interface ShardedSubscriber {
 
 const PING_MS = 500;
 /**
- * Every 10th tick asks a node for its slots in place of a PONG: a `sunsubscribe` of Redis may have been
+ * Every 10th tick asks a node for its slots in place of a PING: a `sunsubscribe` of Redis may have been
  * missed.
  */
 const SLOTS_EVERY = 10;
@@ -169,7 +169,8 @@ export const shardedSubscriber = ({
   };
 
   /**
-   * The channel is subscribed there, or its slot's owner is the node: then the answer is still on its way.
+   * Whether the channel is, or soon will be, subscribed at this node: its answer came, or the node owns the
+   * slot and the answer is on its way.
    */
   const isAt = ({ channels, node }: Shard, channel: string): boolean =>
     channels.has(channel) || ownerOf(slotOf(channel)) === node;

@@ -31,7 +31,7 @@ export const standaloneRedis = (options: RedisClientOptions): RedisPort =>
 
     for (const connection of [publisher, subscriber]) {
       const reason = reasons('the connection was closed', where.tls !== undefined);
-      // from the first tick to the last: an `error` event without a listener ends the process
+      // never removed: an `error` event without a listener ends the process
       connection.on('error', (error: Error) => {
         reason.add(error);
         // also when the database does not exist: ioredis would continue with another one
@@ -75,8 +75,8 @@ const unfitness = async (connection: Redis, byName: boolean): Promise<Reason | u
 };
 
 /**
- * Closes at once, whatever the peer does. Open commands are rejected when the end of the socket is seen, in
- * this turn.
+ * Closes at once, whatever the peer does. Commands without an answer are rejected in this turn, when ioredis
+ * notices the end of the socket.
  */
 export const drop = (connection: Redis): void => {
   connection.disconnect();
@@ -107,8 +107,8 @@ export const corked = (connections: () => readonly Redis[], clock: Clock): (() =
 };
 
 /**
- * Slices of at least one channel: SUBSCRIBE without a channel is an error, and UNSUBSCRIBE without one leaves
- * all.
+ * Slices of at least one channel: SUBSCRIBE without a channel is an error, and UNSUBSCRIBE without one
+ * unsubscribes all channels.
  */
 const slices = (channels: readonly string[]): readonly (readonly string[])[] =>
   Array.from({ length: Math.ceil(channels.length / CHANNELS_A_COMMAND) }, (_, i) =>

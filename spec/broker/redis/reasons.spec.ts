@@ -27,7 +27,10 @@ t.test('when Redis refuses, then its own words are told, and what to do', async 
   const url = `redis://:hunter2@127.0.0.1:${port}`;
   t.match(await told({ url: `${url}/16` }), /^ERR DB index is out of range \(REDIS_URL names/);
   t.match(await told({ url: `${url}/999999999` }), /^ERR .*out of range/);
-  t.match(await told({ url: `redis://127.0.0.1:${port}` }), /^NOAUTH .* \(REDIS_URL needs a user/);
+  t.match(
+    await told({ url: `redis://127.0.0.1:${port}` }),
+    /^NOAUTH .* \(this Redis needs a password/,
+  );
   t.match(await told({ url: `redis://:other@127.0.0.1:${port}` }), /^WRONGPASS .*REDIS_URL\)$/);
   t.match(await told({ url: `redis://a:other@127.0.0.1:${port}` }), /^WRONGPASS /);
   t.match(await told({ url }, true), /cluster support disabled \(.*set REDIS_CLUSTER=false\)/);
@@ -100,7 +103,7 @@ t.test(
     const sentinels = [{ host: '127.0.0.1', port: sentinel.port }];
     t.match(
       await told({ url: '', sentinels, sentinelName: 'nobody' }),
-      /No such master.*see REDIS_SENTINEL_NAME/,
+      /No such master.*check REDIS_SENTINEL_NAME/,
     );
     t.match(await told({ url: sentinel.url }), /REDIS_URL names a Sentinel/);
     await sentinel.stop();
@@ -124,7 +127,7 @@ t.test('when the reason becomes another one, then that is told too, once', async
 t.test('when Redis loads its data, then it is not waited for without a word', async (t) => {
   t.match(unfit('loading:1\r\n', false), /^LOADING/);
   t.equal(unfit('redis_mode:standalone\r\nloading:0\r\nrole:master\r\n', true), undefined);
-  t.match(unfit('redis_mode:standalone\r\nrole:slave\r\n', true), /replica by now/);
+  t.match(unfit('redis_mode:standalone\r\nrole:slave\r\n', true), /now a replica/);
   t.equal(unfit('redis_mode:standalone\r\nrole:slave\r\n', false), undefined, 'READONLY tells');
   t.equal(unfit('', true), undefined);
 });

@@ -1,16 +1,20 @@
 /**
  * The log of a room inside Redis: its keys, and the scripts that read it. `publish.ts` writes it.
  *
- *   {channel}:pos       hash: e the epoch's tag, o the offset reached, t the latest ms, i the last message's id,
- *                       a a ms: no entry of the log is older, except the one that was trimmed last
- *                       b when all of a log was too old: tag, offset and ms of the last message before
- *                       r a ms: by then, a pod that knew another epoch had found this one
+ *   {channel}:pos       hash of the position:
+ *                         e  the tag of the epoch
+ *                         o  the offset that the log has reached
+ *                         t  the latest ms
+ *                         i  the id of the last message
+ *                         a  ms: no entry of the log is older, except the one that was trimmed last
+ *                         b  tag, offset and ms of the last trimmed message, when all entries were too old
+ *                         r  ms: by then, a pod that knew another epoch had found this one
  *   {channel}:log       stream: the entry OFFSET-0 is the payload as it was published
  *   {channel}:key:KEY   an idempotency key: the id of its message, then the digest of its data
  *
  * In each script all reads come before all writes, so a key of the wrong type leaves nothing half done. A log
  * ends with its epoch, as offsets begin again: a script that makes an epoch removes the log. A log that lost
- * entries in another way is short or has holes, and its readers see that.
+ * entries in another way is short or has holes, which its readers detect.
  */
 import { NO_EPOCH } from '../../../protocol/position.js';
 
@@ -147,8 +151,8 @@ return answer`;
  *
  * Answers tag, offset, ms, id; the oldest offset that can be read; the ms of the message before it (-1: not
  * known); the ms when the epoch was found in place of another (-1: it was not); then the payloads, from the
- * oldest or from `from` on. The payloads have no hole: the oldest offset that can be read is behind the last
- * hole.
+ * oldest or from `from` on. The payloads have no hole: the oldest offset that can be read comes after the
+ * last hole.
  */
 export const PAGE = `${POSITION}${epoch('ARGV[9]')}${READ}`;
 

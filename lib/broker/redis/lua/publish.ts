@@ -10,7 +10,7 @@
  * When Redis refuses a write (the user has lost a right), the writes before it are undone, and the error
  * begins with UNDONE. Any other error of a command inside the script may come after a write.
  *
- * A connection that breaks does not tell whether the call ran, and a call that was sent may still reach
+ * A connection that breaks does not show whether the call ran, and a call that was sent may still reach
  * Redis. So the pod sends the call again. The tail of the log, the keys and the mark show whether it ran; if
  * it did, the answer is the first one. If it did not, it runs now, and its id stays in `f` until its
  * deadline: when the first try arrives later, it finds its id there and does nothing.
@@ -31,8 +31,8 @@ if pos[6] and ARGV[8] ~= '' and string.find(pos[6], ' ' .. ARGV[8] .. ' ', 1, tr
 /**
  * An entry is recognised by the pod's 20 bits and the bytes behind the id. The log is read backwards, to the
  * offset that the pod knew before the call. When that offset is of another epoch, it is read back to entries
- * that are older than the call. A key of the call that does not exist shows too that the call did not run.
- * `isTold`: what is not found did not run.
+ * that are older than the call. When a key of the call does not exist, the call did not run either. `isTold`
+ * (the answer is known): a message that is not found was not published.
  */
 const SEARCH = `${ENTRIES}
 local kept = ARGV[9] ~= '' and seen[#KEYS - 2]

@@ -63,8 +63,9 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
 /**
  * KEYS: members. ARGV: this pod; its count ('': it only reads); ms that the hash lives; '1' to renew that
  * time though nothing has changed; then the pods that have gone. Answers the hash, flat. The hash expires
- * when no pod writes to it any more, as nobody reads a room whose last pod has died. Rooms are read all the
- * time, so an unchanged count is not written again: it would go to replicas and to the append-only file.
+ * when no pod writes to it any more: nothing else would remove the counts of a room whose last pod has died.
+ * Rooms are read all the time, so an unchanged count is not written again: it would go to replicas and to the
+ * append-only file.
  */
 const MEMBERS = `
 local own = redis.call('HMGET', KEYS[1], ARGV[1])[1] or '0'
@@ -109,8 +110,8 @@ const SWEEP_MS = 60_000;
  * KEYS: a hash: name → ms and text; '#' → the number of names, and when they were counted. ARGV: channel,
  * text, ms that the text is kept for pods that do not receive it ('': not kept), its name, '1' to remove what
  * is kept under the name. When the hash is full, texts that are too old are removed. A text that still finds
- * no room is not kept, and its ms is kept under '*'. The text is published whatever becomes of the hash: a
- * key of the wrong type is answered as an error afterwards.
+ * no room is not kept, and its ms is kept under '*'. The text is published even when the hash cannot be
+ * written: a key of the wrong type is reported as an error after that.
  */
 const CONTROL = `
 local function counted(at, ms)
