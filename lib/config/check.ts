@@ -65,13 +65,16 @@ interface Reading {
   readonly value: E.Either<string, unknown>;
 }
 
-/** PEM ends with a line end. A blank may be part of a secret; a warning reports it (`credentials.ts`). */
+/**
+ * Settings whose value may end with a blank: PEM ends with a line end, and a blank may be part of a secret. A
+ * warning reports the latter (`credentials.ts`).
+ */
 const MAY_END_BLANK: ReadonlySet<string> = new Set(['JWT_PUBLIC_KEY', 'JWT_SECRET']);
 
-/** Blanks at the ends cannot be seen, and a secret or a name would have one character more. */
+/** Blanks at the ends are refused: nobody sees them, and they would be part of the secret or the name. */
 const readBy = ({ read, env }: Setting<unknown>, raw: unknown): E.Either<string, unknown> =>
   typeof raw === 'string' && raw !== raw.trim() && !MAY_END_BLANK.has(env)
-    ? E.left('no blank and no line end before or behind it')
+    ? E.left('a value without blanks or line ends around it')
     : read(raw);
 
 const goodOf = (readings: readonly Reading[]): PartialConfig => {

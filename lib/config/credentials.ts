@@ -44,7 +44,7 @@ export const credentialFaults = ({
     [
       PUBLISHED.has(jwtSecret),
       'jwtSecret',
-      'a secret of your own: this one stands in public documentation',
+      'a secret of your own: this one is in public documentation',
     ],
     [
       apiKeys.some(({ length }) => length < MIN_API_KEY),
@@ -89,7 +89,7 @@ export const credentialWarnings = ({
       apiKeys.some((key) => key.length >= GOOD_API_KEY && looksMadeUp(key)),
       'API_KEYS: a key looks like a placeholder; use 32 random characters',
     ],
-    [new Set(apiKeys).size < apiKeys.length, 'API_KEYS: a key stands there twice'],
+    [new Set(apiKeys).size < apiKeys.length, 'API_KEYS contains a key twice'],
   ];
   return warnings.flatMap(([holds, text]) => (holds ? [text] : []));
 };

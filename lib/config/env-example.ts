@@ -12,6 +12,6 @@ export const envExample = (): string => {
   return `${HEADER}\n${groups.join('\n')}`;
 };
 
-const HEADER = `# Every variable with its default; an empty one is as if not set. Times are in milliseconds.
+const HEADER = `# Every variable with its default. An empty variable counts as not set. Times are in milliseconds.
 # Written by \`npm run env-example\` from lib/config/settings/. NODE_ENV=production reads config/production.json too.
 `;

@@ -21,7 +21,10 @@ export class ConfigError extends Error {
   }
 }
 
-/** A value under an unknown key. It may be a secret under a misspelled key, so only its kind is shown. */
+/**
+ * The fault of a value under an unknown key. The value may be a secret whose key is misspelled, so only its
+ * type is shown.
+ */
 export const wrongValue = (key: string, value: unknown, expected: string): Fault => ({
   key: printable(key),
   value: value === null ? 'null' : Array.isArray(value) ? '(an array)' : `(${typeof value})`,
@@ -42,7 +45,7 @@ export const shown = (value: unknown): string => {
 };
 
 /**
- * Hides the password of a Redis URL without `@`: what stands where only a port may be, as in
+ * Hides the password of a Redis URL without `@`: the text at a position where only a port is allowed, as in
  * `redis://:password`.
  */
 const withoutPassword = (text: string): string =>

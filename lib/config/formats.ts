@@ -45,7 +45,7 @@ const MANY = 1_000_000_000;
 export const count = (min: number): Format<number> => whole(min, MANY);
 export const bytes = whole(1, Number.MAX_SAFE_INTEGER);
 
-/** Node runs a longer timer at once. */
+/** Node runs the work of a longer timer at once. */
 const LONGEST_TIMER = 2_147_483_647;
 
 /** Milliseconds, without a unit. */
@@ -87,7 +87,7 @@ export const publicKeys: Format<string> = (raw) =>
 export const sharedSecret: Format<string> = (raw) =>
   typeof raw === 'string' && !raw.includes('-----BEGIN ')
     ? E.right(raw)
-    : E.left('a text that is no PEM: a public key belongs into JWT_PUBLIC_KEY');
+    : E.left('a text that is no PEM: write a public key in JWT_PUBLIC_KEY');
 
 /** Comma separated text or a JSON array. An empty entry is a mistake and refused. */
 export const list =
@@ -165,7 +165,10 @@ export const sentinels: Format<readonly Endpoint[]> = list(
   `host:port of each Sentinel, without redis://, user or password; ${BRACKETS}`,
 );
 
-/** The prefix of every channel and key: no braces (they choose a Cluster's slot), no pattern, no blank. */
+/**
+ * The prefix of every channel and key. It has no braces, which choose the slot in a Cluster, no characters of
+ * patterns, and no blank.
+ */
 const PREFIX = /^[A-Za-z0-9_.:-]{1,64}$/;
 
 /** With `realtime:` in it, a room of one service could be a channel of another. */
@@ -175,8 +178,8 @@ export const redisPrefix: Format<string> = (raw) =>
     : E.left('1 to 64 characters of A-Z a-z 0-9 _ . : -, without "realtime:" in it');
 
 /**
- * Compared with what browsers send (`lib/protocol/origin.ts`), so it must be in that form, or be a pattern of
- * it.
+ * An origin is compared with the one that browsers send (`lib/protocol/origin.ts`), so it must be in the same
+ * form, or be a pattern.
  */
 const origin: Format<string> = (raw) =>
   typeof raw === 'string' && (isOrigin(raw) || isOriginPattern(raw))
@@ -185,7 +188,7 @@ const origin: Format<string> = (raw) =>
 
 const ORIGINS_RULE =
   '* alone, or comma separated origins such as https://example.com or https://*.example.com ' +
-  '(one label, two or more behind it), in small letters, without a path or a default port';
+  '(* is one label, with two or more labels after it), in lower case, without a path or a default port';
 
 export const origins: Format<readonly string[]> = (raw) => {
   if (raw === '*' || (Array.isArray(raw) && raw.length === 1 && raw[0] === '*'))
@@ -201,7 +204,7 @@ const hintOf = (raw: unknown): string => {
     if (typeof entry !== 'string' || E.isRight(origin(entry))) return [];
     const bare = parse(entry)?.origin;
     if (bare === undefined || E.isLeft(origin(bare))) return [];
-    const behind = /^[^:]+:\/\/[^/]*[/?#]/.test(entry) ? ', without a / or a path behind it' : '';
+    const behind = /^[^:]+:\/\/[^/]*[/?#]/.test(entry) ? ', without a / or a path after it' : '';
     return [`; write ${bare}${behind}`];
   });
   return hint ?? '';

@@ -1,7 +1,7 @@
 /**
  * The configuration. It is read once, before anything else runs, into a frozen plain object. Each layer takes
  * precedence over those before it: the schema (`schema.ts`), `default.json`, `{NODE_ENV}.json`, the
- * environment. All faults are reported together, so that an operator can mend them in one go. No fault
+ * environment. All faults are reported together, so that an operator can correct them together. No fault
  * contains a secret.
  */
 import * as E from 'fp-ts/lib/Either.js';
@@ -24,8 +24,8 @@ export type DeepPartial<T> = {
 };
 
 /**
- * Reads the configuration of a pod: the files in `directory`, if one is given, and above them the
- * environment. An empty variable counts as not set.
+ * Reads the configuration of a pod: the files in `directory`, if one is given, and the environment, which
+ * takes precedence. An empty variable counts as not set.
  */
 export const readConfig = (
   env: Environment,
@@ -37,9 +37,9 @@ export const readConfig = (
 };
 
 /**
- * The configuration of a program that embeds the library: the defaults and above them `overrides`, with the
- * same checks as for the service. `Left` lists every fault. The environment counts only when it is passed
- * (`process.env`); then its variables take precedence over `overrides`.
+ * The configuration of a program that embeds the library: the defaults and `overrides`, which take
+ * precedence, with the same checks as for the service. `Left` lists every fault. The environment counts only
+ * when it is passed (`process.env`); then its variables take precedence over `overrides`.
  */
 export const configOf = (
   overrides: DeepPartial<Config> = {},

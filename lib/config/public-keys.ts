@@ -29,7 +29,7 @@ type Read = E.Either<Unusable, PublicKey>;
 
 const EXPECTED =
   'public keys for RS256 (2048 to 16384 bits), ES256 or EdDSA (Ed25519), as PEM, JWK or JWKS';
-const PRIVATE = `${EXPECTED}; this one is private, and anyone who has it can sign tokens`;
+const PRIVATE = `${EXPECTED}; this one is a private key, and everyone who has it can sign tokens`;
 
 const foreign = (kid: string | undefined): E.Either<Unusable, never> =>
   E.left({ _tag: 'Foreign', kid, expected: EXPECTED });
@@ -65,7 +65,7 @@ export const publishedKeysOf = (text: string): E.Either<string, Published> => {
   return E.right({ keys: right, remark });
 };
 
-/** A JWKS may be long; a log line must not be. */
+/** How many keys a log line names: a JWKS may be long, a log line must not. */
 const NAMED = 3;
 const MAX_KID = 64;
 
@@ -121,8 +121,8 @@ const keyOf = (make: () => KeyObject, kid: string | undefined): Read => {
   const key = E.tryCatch(
     () => {
       const made = make();
-      // OpenSSL reads a point late, and Node 20 aborts when it is asked for details of an invalid one: this
-      // call throws
+      // OpenSSL does not check the point of a key before it needs it, and Node 20 aborts the process when it
+      // is asked for details of an invalid one. This call throws for such a key
       made.export({ type: 'spki', format: 'der' });
       return made;
     },
@@ -148,7 +148,7 @@ const algorithmOf = ({
 };
 
 const MIN_MODULUS = 2_048;
-/** OpenSSL verifies with no longer modulus. */
+/** OpenSSL does not verify with a longer modulus. */
 const MAX_MODULUS = 16_384;
 /**
  * NIST SP 800-56B §6.2. With a small or an even exponent, signatures can be forged from the public key alone.

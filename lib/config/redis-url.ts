@@ -20,7 +20,7 @@ const ENCODING =
 const NO_QUERY = 'without a query (?) and without a fragment (#)';
 const DATABASE = 'a database as digits alone, such as /1';
 const ONE_USER =
-  'the same user, password, database and redis:// or rediss:// for all nodes: write them at the first alone';
+  'the same user, password, database and redis:// or rediss:// for all nodes: write them only at the first';
 const DEFAULT_PORT = 6_379;
 
 /** scheme, user, password, host, port, database */
@@ -68,7 +68,7 @@ export const readRedisUrl = (
 ): E.Either<string, readonly [RedisAddress, ...RedisAddress[]]> => {
   const parts = text.split(',').map((part) => readOne(part.trim()));
   const wrong = parts.find(E.isLeft);
-  // a comma in a password splits it: only the whole text shows that
+  // a comma in a password splits the address: only the whole text shows that mistake
   if (wrong !== undefined) return parts.length > 1 ? E.left(hintOf(text)) : wrong;
   const [first, ...others] = parts.flatMap((part) => (E.isRight(part) ? [part.right] : []));
   if (first === undefined) return E.left(FORM);

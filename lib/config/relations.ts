@@ -58,7 +58,7 @@ const withoutAnyKey = (access: Part<'access'>): readonly Misfit[] => {
       apiKeys?.length === 0,
     'access',
     'authEnabled',
-    'JWT_SECRET, JWT_PUBLIC_KEY, JWT_JWKS_URL or API_KEYS beside it: without a key no client can connect',
+    'false, or a value of JWT_SECRET, JWT_PUBLIC_KEY, JWT_JWKS_URL or API_KEYS: without a key no client can connect',
   );
 };
 
@@ -95,7 +95,7 @@ const ofCluster = (broker: Part<'broker'>): readonly Misfit[] => {
       isCluster === true && url === '',
       'broker',
       'redisUrl',
-      'a node or more, as REDIS_CLUSTER is true',
+      'one node or more, as REDIS_CLUSTER is true',
     ),
     ...misfit(
       isCluster === false && url?.includes(',') === true,

@@ -1,7 +1,7 @@
 /**
- * Variables that are unknown and look like those of this service: they are reported, as a value under a wrong
- * name has no effect. A name looks like one of ours when it differs by a letter or by case, or begins with
- * the same part. Variables that platforms set by themselves are ignored.
+ * Unknown variables whose names look like those of this service are reported, as a value under a wrong name
+ * has no effect. A name looks like one of ours when it differs by a letter or by case, or begins with the
+ * same part. Variables that platforms set by themselves are ignored.
  */
 import { GROUPS } from './sources.js';
 
@@ -15,7 +15,7 @@ const NAMES: readonly string[] = [
  */
 const MIN_LENGTH = 6;
 
-/** Whether one added, removed or changed letter, or two swapped ones, make one text of the other. */
+/** Whether two texts differ by one added, removed or changed letter, or by two swapped letters. */
 const isOneOff = (a: string, b: string): boolean => {
   if (a === b || Math.abs(a.length - b.length) > 1) return false;
   let from = 0;
@@ -56,7 +56,7 @@ const FAMILIES: ReadonlySet<string> = new Set(
   ).split(' '),
 );
 
-/** Variables that other programs split, and that are one variable here. */
+/** Variables of other programs for which this service has one common variable. */
 const ELSEWHERE: readonly (readonly [name: RegExp, known: string])[] = [
   [
     /^REDIS_(HOST(NAME)?|PORT|USER(NAME)?|PASS(WORD)?|DB|DATABASE|TLS|SSL|ADDR(ESS)?)$/,

@@ -12,7 +12,7 @@ export const warningsOf = ({ server, access, broker }: Config): readonly string[
       !authEnabled && !isLoopback(server.host),
       'AUTH_ENABLED is false on an address other than loopback: anyone who reaches it may read and write everything',
     ],
-    [!authEnabled && hasKeys, 'AUTH_ENABLED is false: keys are set, and no client needs one'],
+    [!authEnabled && hasKeys, 'AUTH_ENABLED is false: keys are set, but no client needs one'],
     [
       authEnabled && jwtJwksUrl.startsWith('http:') && !isLoopback(new URL(jwtJwksUrl).hostname),
       'JWT_JWKS_URL is not https: anyone on the network path can sign tokens',
@@ -28,7 +28,7 @@ export const warningsOf = ({ server, access, broker }: Config): readonly string[
     ],
     [
       authEnabled && jwtJwksUrl !== '' && jwtAudience === '',
-      'JWT_JWKS_URL without JWT_AUDIENCE: tokens that its owner made for other services are taken here too',
+      'JWT_JWKS_URL without JWT_AUDIENCE: tokens that the issuer signed for other services are accepted here too',
     ],
   ];
   return [

@@ -16,7 +16,7 @@ t.test('when a value begins or ends with a blank, then it is a fault', async (t)
     ALLOWED_ORIGINS: 'https://a.example ',
   }))
     t.match(left(readConfig({ [key]: value }, undefined)).map(faultLine), [
-      new RegExp(`^${key}=.*: expected no blank and no line end`),
+      new RegExp(`^${key}=.*: expected a value without blanks or line ends around it`),
     ]);
   t.equal(read({ JWT_PUBLIC_KEY: `${PUBLIC}\n` }).access.jwtPublicKey, `${PUBLIC}\n`);
 });

@@ -31,9 +31,9 @@ t.test('when a value has its form, then it is read into its type', async (t) => 
 
 t.test('when an origin is nearly one, then the fault says how to write it', async (t) => {
   for (const [value, hint] of [
-    ['https://a.example/', '; write https://a.example, without a / or a path behind it'],
+    ['https://a.example/', '; write https://a.example, without a / or a path after it'],
     ['https://b.example,https://a.example/app', '; write https://a.example, without a / or a path'],
-    ['https://*.a.example/', '; write https://*.a.example, without a / or a path behind it'],
+    ['https://*.a.example/', '; write https://*.a.example, without a / or a path after it'],
     ['https://A.example:443', '; write https://a.example$'],
     ['a.example', 'a default port$'],
   ] as const)

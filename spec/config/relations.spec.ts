@@ -57,7 +57,7 @@ t.test(
 t.test('when tokens are asked for, then a key to judge them is needed', async (t) => {
   const on = { AUTH_ENABLED: 'true' };
   t.match(left(readConfig(on, undefined)).map(faultLine), [
-    /^AUTH_ENABLED=true: expected JWT_SECRET, .*API_KEYS beside it/,
+    /^AUTH_ENABLED=true: expected false, or a value of JWT_SECRET, .*API_KEYS: /,
   ]);
   for (const keys of [
     { JWT_SECRET: '#'.repeat(32) },
@@ -67,5 +67,5 @@ t.test('when tokens are asked for, then a key to judge them is needed', async (t
   ])
     t.equal(read({ ...on, ...keys }).access.authEnabled, true, JSON.stringify(Object.keys(keys)));
   const [mistaken] = left(readConfig({ ...on, JWT_PUBLIC_KEY: PRIVATE }, undefined)).map(faultLine);
-  t.match(mistaken, /^JWT_PUBLIC_KEY=\*\*\*: expected .*this one is private/);
+  t.match(mistaken, /^JWT_PUBLIC_KEY=\*\*\*: expected .*this one is a private key/);
 });

@@ -46,7 +46,7 @@ t.test('when a value of a file is wrong, then the fault names its variable, too'
   });
   t.strictSame(left(readConfig({}, directory)).map(faultLine), [
     'server.port=x: expected a whole number from 0 to 65535 (as a variable: PORT)',
-    'REDIS_URL=: expected a node or more, as REDIS_CLUSTER is true',
+    'REDIS_URL=: expected one node or more, as REDIS_CLUSTER is true',
   ]);
 });
 

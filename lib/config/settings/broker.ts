@@ -20,7 +20,7 @@ export const broker = {
     'REDIS_URL',
     '',
     redisUrls,
-    'redis://, rediss:// or host:port; empty: this pod alone. Several, comma separated, with REDIS_CLUSTER.',
+    'redis://, rediss:// or host:port; empty: this pod alone. REDIS_CLUSTER: one or several, comma separated.',
   ),
   redisSentinels: setting(
     'REDIS_SENTINELS',
@@ -44,7 +44,7 @@ export const broker = {
     'REDIS_PREFIX',
     '',
     optional(redisPrefix),
-    'Stands before every channel and key: two services on one Redis need a different one each, such as chat-a:',
+    'The prefix of every channel and key, such as "chat-a:". Each service on one Redis needs its own.',
   ),
   brokerTimeoutMs: setting(
     'BROKER_TIMEOUT_MS',

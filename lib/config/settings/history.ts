@@ -7,14 +7,14 @@ export const log = {
     'LOG_MESSAGES',
     1000,
     whole(0, 1_000_000),
-    "A room's last messages that are kept; 0: no log.",
+    "How many of a room's last messages are kept; 0: no log.",
   ),
-  logTtlMs: setting('LOG_TTL_MS', 600_000, duration(1), 'How long they are kept.'),
+  logTtlMs: setting('LOG_TTL_MS', 600_000, duration(1), 'How long messages are kept.'),
   logPositionTtlMs: setting(
     'LOG_POSITION_TTL_MS',
     86_400_000,
     duration(1),
-    'How long a quiet room keeps its place. Not less than LOG_TTL_MS.',
+    'How long the position of a room without new messages is kept. Not less than LOG_TTL_MS.',
   ),
   databaseUrl: setting(
     'DATABASE_URL',

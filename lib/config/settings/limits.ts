@@ -18,18 +18,23 @@ export const limits = {
     count(1),
     'Messages that may wait for a connection; one more closes it with 1013.',
   ),
-  sendBufferBytes: setting('SEND_BUFFER_BYTES', 1_048_576, bytes, 'The same in bytes.'),
+  sendBufferBytes: setting(
+    'SEND_BUFFER_BYTES',
+    1_048_576,
+    bytes,
+    'Bytes that may wait for a connection; one more closes it with 1013.',
+  ),
   pingIntervalMs: setting(
     'PING_INTERVAL_MS',
     54_000,
     duration(1),
-    'A ping at least so often. Less than PONG_TIMEOUT_MS.',
+    'The longest time between two pings of a connection. Less than PONG_TIMEOUT_MS.',
   ),
   pongTimeoutMs: setting(
     'PONG_TIMEOUT_MS',
     60_000,
     duration(1),
-    'A connection that is silent for so long is cut.',
+    'A connection that sends nothing for this long is disconnected.',
   ),
   maxRoomsPerConnection: setting(
     'MAX_ROOMS_PER_CONNECTION',
@@ -59,7 +64,7 @@ export const limits = {
     'HANDSHAKE_TIMEOUT_MS',
     10_000,
     duration(1),
-    'How long a client may take to send its request, and the pod then to judge its token.',
+    'How long a client may take to send its request, and then the pod to check its token.',
   ),
   maxConnectionsPerUser: setting(
     'MAX_CONNECTIONS_PER_USER',
@@ -77,7 +82,7 @@ export const limits = {
     'OUTBOX_TOTAL_BYTES',
     268_435_456,
     bytes,
-    'What may wait for all connections together.',
+    'Bytes that may wait for all connections together. Beyond that, the fullest ones are closed with 1013.',
   ),
   roomLingerMs: setting(
     'ROOM_LINGER_MS',

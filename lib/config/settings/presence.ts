@@ -9,5 +9,10 @@ export const presence = {
     boolean,
     'Whether members are sent joins and leaves.',
   ),
-  presenceMaxRoom: setting('PRESENCE_MAX_ROOM', 256, count(0), 'Larger rooms send none.'),
+  presenceMaxRoom: setting(
+    'PRESENCE_MAX_ROOM',
+    256,
+    count(0),
+    'Rooms with more connections send no joins and leaves.',
+  ),
 };

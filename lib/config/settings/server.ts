@@ -21,9 +21,9 @@ import { setting } from '../setting.js';
 const SERVER_ID = /^[A-Za-z0-9_.:-]{1,128}$/;
 
 /**
- * Unique on one machine. Two containers that share the host's name and both run as process 1 each need a
- * `SERVER_ID`. Besides `main.ts`, only this function reads the process: so programs that embed the library
- * get the id too.
+ * The default `SERVER_ID`: unique on one machine. Two containers that have the same host name, and both run
+ * as process 1, need a `SERVER_ID` each. Besides `main.ts`, only this function reads the process: so programs
+ * that embed the library get the id too.
  */
 const ownServerId = (): string => {
   const end = `-${pid}`;
@@ -89,19 +89,19 @@ export const server = {
     'DRAIN_MS',
     10_000,
     duration(0),
-    'How long connections are given to go when the pod stops.',
+    'How long connections may take to end when the pod stops.',
   ),
   readyRequiresBroker: setting(
     'READY_REQUIRES_BROKER',
     false,
     boolean,
-    'Whether /ready is 503 while the broker is down. All pods share it, so true takes all of them out.',
+    'Whether /ready is 503 while the broker is down. That is so on all pods at once, as they share the broker.',
   ),
   allowedOrigins: setting(
     'ALLOWED_ORIGINS',
     '',
     origins,
-    'Origins of pages that may connect, comma separated; empty: the own one; *: all. https://*.example.com: one label.',
+    'Origins of pages that may connect, comma separated. Empty: its own; *: all; https://*.a.com: * is one label.',
   ),
   basePath: setting(
     'BASE_PATH',
@@ -110,15 +110,15 @@ export const server = {
       BASE_PATH,
       'a path such as /chat: it starts with /, does not end with /, and is not / alone',
     ),
-    'What stands before /ws, /messages, /rooms.',
+    'The path before /ws, /messages and /rooms.',
   ),
   trustedProxies: setting(
     'TRUSTED_PROXIES',
     '',
     list(
       network,
-      'addresses or blocks such as 10.0.0.0/8, not wider than /8 (IPv6: /16): strangers would be in it',
+      'addresses or blocks such as 10.0.0.0/8, not wider than /8 (IPv6: /16): a wider block has other hosts',
     ),
-    'Proxies whose X-Forwarded-For is believed: addresses or blocks up to /8 (IPv6: /16), comma separated.',
+    'Proxies whose X-Forwarded-For is trusted: addresses or blocks up to /8 (IPv6: /16), comma separated.',
   ),
 };
