@@ -60,7 +60,7 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
     const asksHooks = hasHooks(deps.hooks);
     const control = admissionControl({ access, clock, config, connections, draining, addressOf });
 
-    // what our own checks leave for ws to refuse
+    // ws refuses a request that our own checks have let pass
     webSockets.on('wsClientError', (_error: Error, stream: Duplex, request: IncomingMessage) => {
       if (stream instanceof Socket)
         refuse(
@@ -110,7 +110,8 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
       const tooMany = control.enter(admitted.identity.userId, socket);
       if (tooMany !== undefined) return tooMany;
       webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-        // ws listens from here on; one listener more costs an array for each connection
+        // from here on ws listens for errors; with a second listener, Node would keep an array for each
+        // connection
         socket.off('error', destroy);
         const address = isBehindProxies
           ? addressOf(request, socket.remoteAddress ?? '')
@@ -142,7 +143,7 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
       isOpen: () => isOpen,
       handle: (offer) => (isOpen ? upgrade(offer) : refuse(offer.request, offer.socket, DRAINING)),
       lost: () => emit({ _tag: 'UpgradeTaken' }),
-      // the earlier answer is the embedding program's
+      // with a lent server, the answer that the socket waits for is one of the embedding program
       cutOff: isLent ? undefined : cutOff,
     });
     return () => {

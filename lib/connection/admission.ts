@@ -3,8 +3,8 @@
  *
  *   the pod has room? ─► the address has? ─► who is it? ─► the user has?
  *
- * A client counts as a connection while its identity is looked up. The look-up ends with an answer, after the
- * time of the handshake, at the shutdown, or when the client goes.
+ * A client counts as a connection while its identity is looked up. The look-up ends with an answer, after
+ * `HANDSHAKE_TIMEOUT_MS`, at the shutdown, or when the client goes.
  */
 import { type Either, left, mapLeft, right } from 'fp-ts/lib/Either.js';
 import type { IncomingMessage } from 'node:http';
@@ -51,14 +51,16 @@ export interface AdmissionControl {
   ) => Either<Problem, Release | undefined>;
   /** The identity, or why there is none. Emits once; not at all when the client goes before. */
   readonly identify: (offer: UpgradeOffer) => Observable<Either<Problem, Identity>>;
-  /** Counts one connection for the user until the socket closes; else why the user may have no more. */
+  /**
+   * Counts one connection for the user until the socket closes. When the user may have no more: the reason.
+   */
   readonly enter: (userId: string | null, socket: Socket) => Problem | undefined;
-  /** Every look-up ends: the server is shutting down. */
+  /** Ends every look-up, as the server is shutting down. */
   readonly close: () => void;
 }
 
 const RETRY = { 'Retry-After': '1' };
-/** Nothing is counted. */
+/** The result of a reservation without a limit: nothing was counted. */
 const UNLIMITED = right(undefined);
 
 export const DRAINING = problem(
@@ -133,9 +135,9 @@ export const admissionControl = (deps: AdmissionControlDeps): AdmissionControl =
 };
 
 /**
- * Emits when the client goes while the socket is not read, as far as Node notices that. Node does not when
- * early frames come before the end, or when there are more of them than its buffer takes. Such a client
- * counts until it is answered.
+ * Emits when the client goes while the socket is not read, as far as Node notices that. Node does not notice
+ * it when frames came before the client's end, or when they fill its buffer. Such a client counts until it is
+ * answered.
  */
 const goneOf = (socket: Socket, isTaken: UpgradeOffer['isTaken']): Observable<void> =>
   new Observable<void>((subscriber) => {

@@ -12,8 +12,8 @@ export const answerSocket = (socket: Socket, problem: Problem, scheduler: Schedu
   const lines = Object.entries({ Connection: 'close', ...headers });
   const text = lines.map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(`HTTP/1.1 ${problem.status} ${problem.title}\r\n${text.join('')}\r\n${body}`);
-  // a peer that goes on sending is not waited for either: the socket's own timeout starts again with each
-  // byte
+  // not the socket's own timeout, which starts again with each byte: a peer that goes on sending must be
+  // disconnected too
   const patience = scheduler.schedule(() => socket.destroy(), PATIENCE_MS);
   socket.once('close', () => patience.unsubscribe());
 };

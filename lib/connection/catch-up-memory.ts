@@ -1,10 +1,12 @@
 /**
- * What the pods know of clients of one id that were cut between their two logs (`catch-ups.ts`): the last
- * command on each group of clients, bounded by number and age.
+ * What pods know of clients that resumed with one id, and lost their connection after the catch-up of the
+ * room and before that of the global log (`catch-ups.ts`): the last command on each group of such clients,
+ * bounded by number and age.
  *
- * `since` of a command counts for as long as a log reaches back, `untold` for as long as the position of a
- * log lives. An id that is older than that may be of a client that no pod knows. A pod repeats a command
- * while it counts: when a pod died, its clients got no id that is much later than its last command.
+ * The `since` of a command is used for as long as a log reaches back, its `untold` for as long as the
+ * position of a log lives. A client whose id is older than that may be unknown to all pods. While clients of
+ * a group catch up, their pod repeats its command. So when the pod dies, these clients have no id that is
+ * much later than its last command.
  */
 import type { Clock } from '../clock.js';
 import type { CatchUp, CatchUpsLost } from '../broker/control-command.js';
@@ -17,9 +19,12 @@ import type { MessageId, Room } from '../protocol/position.js';
 export type Behind = Pick<CatchUp, 'since' | 'untold'>;
 
 export interface CatchUpMemory {
-  /** Applies a command of any pod, this one included, or the news that Redis had no room to keep one. */
+  /** Applies a command of any pod, this one included; `CatchUpsLost`: Redis had no room to keep a command. */
   readonly apply: (command: CatchUp | CatchUpsLost) => void;
-  /** How far behind in the global log a client with this id of a room may be; undefined: its id says it. */
+  /**
+   * How far behind in the global log a client with this id of a room may be; undefined: not further than the
+   * time of its id.
+   */
   readonly behind: (room: Room, id: MessageId) => Behind | undefined;
   /** The number of commands that are kept. */
   readonly size: () => number;
@@ -39,7 +44,10 @@ export interface CatchUpMemoryDeps {
 export const ANY_EPOCH = 0;
 /** How often a pod repeats a command that still counts. */
 export const REPEAT_MS = 120_000;
-/** A client that still catches up has no id that is later than this after the last command about it. */
+/**
+ * While a client catches up, its ids are at most this much later than the last command about it: then the
+ * next command would have come.
+ */
 const RUNS_MS = 2 * REPEAT_MS + 60_000;
 /** About 200 bytes each. */
 const MAX_COMMANDS = 4_096;
@@ -50,7 +58,7 @@ interface Kept {
   readonly at: number;
 }
 
-/** What holds for two groups of clients together: the earlier times. */
+/** The earlier times of two groups of clients: they are right for both groups. */
 export const earlier = (one: Behind, other: Behind): Behind => ({
   since: Math.min(one.since, other.since),
   untold:
@@ -76,8 +84,8 @@ export const catchUpMemory = (deps: CatchUpMemoryDeps): CatchUpMemory => {
   };
 
   /**
-   * A command on an id so old may have been let go: the client may have been told of no loss at all. The id
-   * may be later than the command, whose pod died.
+   * Whether the id is so old that a command on it may have been forgotten: then the client may have been sent
+   * no `gap` for any loss. An id may be later than the last command on it, when the pod of the command died.
    */
   const isTooOld = ({ ms }: MessageId): boolean => {
     const now = brokerMs();
@@ -85,8 +93,8 @@ export const catchUpMemory = (deps: CatchUpMemoryDeps): CatchUpMemory => {
   };
 
   /**
-   * What the log cannot have any more need not be sent again: of what was said up to the last id on which the
-   * command is, too.
+   * What of a command is still of use. The messages after `since` need not be sent again when the log has
+   * trimmed all of them, up to the last id that the command covers: then only `untold` is left.
    */
   const inTime = (behind: Behind, each: Pick<Kept, 'at'>): Behind =>
     ageOf(each) < logTtlMs + RUNS_MS

@@ -1,21 +1,21 @@
 /**
- * Clients that have a part of their room which is younger than what they have of the global log. A client
- * that keeps one id resumes with an id of its room. The room catches up first, then the global log. When the
- * client is cut between the two, it holds an id of the room, and the id does not say how far behind the
- * client is in the global log. So pods remember that and tell other pods: a client with such an id resumes
- * the global log from where those clients were. Other clients with an id of the same part of the room get
- * some global messages twice, under the same ids.
+ * Clients that have later messages of their room than of the global log. A client that keeps one id resumes
+ * with an id of its room. It catches up in the room first, then in the global log. When its connection breaks
+ * between the two, it has a new id of the room, and the id does not show how far behind the client is in the
+ * global log. So pods remember how far, and inform the other pods: a client with such an id resumes the
+ * global log from where those clients were. Other clients with an id of the same part of the room get some
+ * global messages twice, under the same ids.
  *
  * When the global log has trimmed messages that such a client needs, the client is sent a `gap` before its
- * room sends anything, so also before its next global message. So an id of that part means that the gap was
- * sent, and other clients are sent none. Only for messages that the log trims later (`untold`) nobody knows
- * which of these clients had them: then all are sent a `gap`.
+ * room sends anything, so also before its next global message. So a client with an id of that part of the
+ * room was sent the gap before, and is not sent it again. Only for messages that the log trims later
+ * (`untold`), no pod knows which of these clients had them: then all are sent a `gap`.
  *
  *   look, `gap` if due ─► begin ─► Running(from, since, untold?) ─ all have both logs for a minute ─► forgotten
  *                                    └─ one was cut ─► Ended(from, until, since, untold?), kept for a day
  *
- * Costs nothing when clients were away for less than `LONG_MS`, or bring two ids, or when there are no global
- * messages.
+ * This costs nothing when clients were away for less than `LONG_MS`, when they bring two ids, or when there
+ * are no global messages.
  */
 import { Subscription } from 'rxjs';
 import type { Clock } from '../clock.js';
@@ -33,13 +33,13 @@ import {
 } from './catch-up-memory.js';
 
 export interface CatchUps extends Pick<CatchUpMemory, 'apply' | 'size'> {
-  /** How a client with this id resumes, by what is remembered. */
+  /** How a client with these ids resumes, with what the pods remember taken into account. */
   readonly resumesOf: (room: Room | undefined, resumes: Resumes) => Resumes;
-  /** Whether such a client is remembered while it catches up, as its ids do not say enough. */
+  /** Whether a client must be remembered while it catches up: it brought one id, and was away for long. */
   readonly isLong: (resumes: Resumes) => boolean;
   /**
-   * A client begins to catch up. `isGapSent`: it was sent a gap of the global log. Undefined when its ids say
-   * enough.
+   * A client begins to catch up. `isGapSent`: it was sent a gap of the global log. Undefined when the client
+   * need not be remembered.
    */
   readonly begin: (room: Room, resumes: Resumes, isGapSent: boolean) => Running | undefined;
 }
@@ -56,13 +56,16 @@ export interface CatchUpsDeps extends CatchUpMemoryDeps {
   readonly send: (command: CatchUp) => void;
 }
 
-/** For a client that was away for less, and catches up within a minute, the overlap of a minute is enough. */
+/**
+ * A client that was away for a shorter time catches up within a minute: for it, the overlap of a minute
+ * (`OVERLAP_MS`) is enough.
+ */
 const LONG_MS = 20_000;
 /** By then a client has received what it was sent, or its connection has broken. */
 const ARRIVED_MS = 60_000;
 /**
- * Clients of a room and an epoch that catch up at the same time, as one: a herd is announced in a few
- * commands.
+ * A group: the clients that catch up in one room and epoch at the same time. So thousands of clients that
+ * reconnect together need a few commands only.
  */
 interface Own {
   /** Identifies its commands. */
@@ -85,8 +88,8 @@ export const catchUps = (deps: CatchUpsDeps): CatchUps => {
   const pod = Math.floor(clock.random() * 2 ** 48).toString(36);
   const memory = catchUpMemory(deps);
   /**
-   * The groups that still catch up, by room and epoch. A cut client is remembered by the group's last
-   * command.
+   * The groups that are still catching up, by room and epoch. The last command of a group is about its
+   * clients whose connections broke.
    */
   const own = new Map<string, Own>();
   let count = 0;
@@ -97,8 +100,8 @@ export const catchUps = (deps: CatchUpsDeps): CatchUps => {
   ): void => send({ _tag: 'CatchUp', pod: name, room, tag, from, until, since, untold });
 
   /**
-   * A pod that does not know the time, as it has just started or its connection broke, takes every absence
-   * for a long one.
+   * A pod that does not know the broker's time (after its start, or after a broken connection) counts every
+   * absence as a long one.
    */
   const isLong = (resumes: Resumes): boolean => {
     const now = brokerMs();
@@ -187,12 +190,15 @@ export const catchUps = (deps: CatchUpsDeps): CatchUps => {
   };
 };
 
-/** Whether a client brought one id, so that a log resumes by its time: or both do, as it names no log. */
+/**
+ * Whether a client brought one id: then the other log resumes by the time of the id. When the id names no
+ * log, both logs do.
+ */
 const isOfOneId = ({ room, global }: Resumes): boolean =>
   room !== undefined && global !== undefined && (room._tag === 'Since' || global._tag === 'Since');
 
 /**
- * The one id that a client brought; undefined where it brought none, one for each log, or one that names no
+ * The only id that a client brought; undefined when it brought none, one for each log, or one that names no
  * log.
  */
 const aloneIn = ({ room, global }: Resumes): MessageId | undefined => {

@@ -16,7 +16,7 @@ import type { Resume } from '../protocol/resume.js';
 /**
  * A connection in a room. `position`: of the last message of the room's log that was sent to the connection.
  * The id of every message to the client shows it. Before the join has given a position, the tag is that of no
- * epoch, and `ms` is the time by which the log resumes, 0 where it does not resume by time.
+ * epoch. Then `ms` is the time by which the log resumes, or 0 when it does not resume by time.
  */
 export interface Membership {
   readonly connection: Connection;
@@ -44,7 +44,10 @@ export type Command =
       readonly resume: Resume | undefined;
       /** The join waits until this emits: the URL's room catches up before the global log. */
       readonly after$?: Observable<unknown> | undefined;
-      /** Called before the join waits, with whether a gap was sent by the log as it is at that moment. */
+      /**
+       * Called once before the join waits. `isGapSent`: the log as it is at that moment lacked messages, and
+       * a gap was sent.
+       */
       readonly looked?: ((isGapSent: boolean) => void) | undefined;
       readonly ref: string | undefined;
     }
@@ -89,7 +92,7 @@ export interface Connection {
   /** Ends the socket without a close frame: the peer was silent for too long. */
   terminate(): void;
   ping(): void;
-  /** Bytes received so far. More of them are a sign of life. */
+  /** Bytes received so far. When the number grows, the client is alive. */
   readonly bytesRead: number;
   /** Whether a message has begun and has not ended. */
   readonly isMidMessage: boolean;
@@ -101,7 +104,7 @@ export interface Connection {
 
 /**
  * What the heartbeat remembers of a connection. Times are whole milliseconds, as a fraction would cost an
- * object each. Their clock stands still while the process does not run.
+ * object each. The clock of these times stops while the process does not run.
  */
 export interface Liveness {
   bytesRead: number;

@@ -1,7 +1,7 @@
 /**
- * Ids of messages to one connection only: outside the log, with the offset that was queued last to the
- * connection in the log of the message. A client may keep only such an id and resume both of its logs from
- * it, so the id's time must be right for both (docs/protocol.md, section 3.3).
+ * Ids of messages to one connection only. They are outside the log, and have the offset of the last message
+ * of the same log that was queued to the connection. A client may keep only such an id and resume both of its
+ * logs from it, so the id's time must be right for both (docs/protocol.md, section 3.3).
  */
 import {
   GLOBAL,
@@ -25,7 +25,7 @@ export const nextControlId = (connection: ConnectionState, about?: Membership): 
   const everybody = memberships.get(GLOBAL);
   const defaultRoom = admission.room === undefined ? undefined : memberships.get(admission.room);
   const log = about ?? defaultRoom ?? everybody;
-  // counted, not drawn: of a thousand drawn at one position two would be the same
+  // counted, not random: of a thousand random ones at one position two would be equal
   const counted = nextNonce(connection.nonce);
   connection.nonce = counted;
   const global = log === undefined || log.room === GLOBAL;

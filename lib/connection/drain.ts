@@ -1,7 +1,7 @@
 /**
- * The drain of a pod that shuts down. Every client is sent `draining` with its own time, spread over the
- * first 70 % of the drain, and is closed with 1001 at that time. Delivery goes on until then. Both go in
- * batches: 50,000 at once would block the loop for a second.
+ * The drain of a pod that shuts down. Every client is sent `draining` with a time of its own, and is closed
+ * with 1001 at that time. The times are spread over the first 70 % of the drain. A client gets messages until
+ * then. Both go in batches: 50,000 at once would block the loop for a second.
  */
 import {
   concat,

@@ -22,8 +22,8 @@ export type RoomAndResumes = Pick<Admission, 'room' | 'resumes'>;
 /** Whether a request is for this service at all: an embedding server may have other upgrades. */
 export const isOurs = (request: IncomingMessage, basePath: string): boolean => {
   const path = targetOf(request).split('?', 1)[0] ?? '';
-  // /ws/stats is an HTTP endpoint and no room; an upgrade to something else (`curl --http2`) is a plain
-  // request
+  // /ws/stats is an HTTP endpoint, not a room. An upgrade to another protocol (`curl --http2`) makes it no
+  // WebSocket
   if (path === `${basePath}/ws/stats`) return isWebSocket(request);
   return path === `${basePath}/ws` || path.startsWith(`${basePath}/ws/`);
 };
@@ -39,7 +39,9 @@ const isWebSocket = ({ headers }: IncomingMessage): boolean =>
 /** Without `Connection: upgrade` the header `Upgrade` means nothing (RFC 9110 §7.8). */
 const UPGRADES = /(?:^|,)\s*upgrade\s*(?:,|$)/i;
 
-/** Path and query, also of a request that names the whole URL as proxies' clients do (RFC 9112 §3.2.2). */
+/**
+ * Path and query. Clients of a proxy send the whole URL (RFC 9112 §3.2.2); its scheme and host are removed.
+ */
 const targetOf = ({ url = '' }: IncomingMessage): string => url.replace(SCHEME_AND_HOST, '');
 
 /** The target for logs and hooks: without the value of `token`, however its name is encoded. */
@@ -109,8 +111,8 @@ const protocolFault = (request: IncomingMessage): Problem | undefined => {
 };
 
 /**
- * The fault in the `Host` of any request (RFC 9112 §3.2). Of two headers a proxy may believe the other one.
- * The name itself is not checked: only proxies know the names that lead here.
+ * The fault in the `Host` of any request (RFC 9112 §3.2). Of two `Host` headers, a proxy may use the other
+ * one. The name itself is not checked: only proxies know the names that lead here.
  */
 export const hostFault = ({
   headers,
@@ -118,13 +120,13 @@ export const hostFault = ({
   httpVersion,
 }: IncomingMessage): Problem | undefined => {
   const { host } = headers;
-  // HTTP/1.0 has none
+  // HTTP/1.0 does not require the header
   if (host === undefined) return httpVersion === '1.0' ? undefined : HOSTLESS;
   if (!HOST.test(host)) return problem(400, 'Host: send a host name and, if need be, a port');
   const hosts = rawHeaders.filter(
     (name, at) => at % 2 === 0 && name.length === 4 && name.toLowerCase() === 'host',
   );
-  // node keeps the first
+  // `headers` has only the first one
   return hosts.length > 1 ? problem(400, 'Host: expected one, got several') : undefined;
 };
 

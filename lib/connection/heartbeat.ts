@@ -1,11 +1,12 @@
 /**
  * One clock for all connections: a timer each would cost 0.9 kB and 0.7 µs a message. Every tick checks each
- * connection: those that sent bytes live, those that are due are pinged, and those that were silent for too
- * long are emitted. Pings start in random phase, so clients that connected together are not pinged together.
+ * connection: those that sent bytes are alive, those that are due are pinged, and those that were silent for
+ * too long are emitted. Pings start in random phase, so clients that connected together are not pinged
+ * together.
  *
  * Two kinds of time count for no client: while its socket was not read (its publishes or a hook were under
- * way), and while the process did not run (a long collection, a stopped machine). What the client sent
- * meanwhile waits in the kernel, and no client is judged before that was read.
+ * way), and while the process did not run (a long garbage collection, a stopped machine). What the client
+ * sent meanwhile waits in the kernel, and no client is judged before that was read.
  */
 import { interval, map, mergeMap, type Observable } from 'rxjs';
 import type { Clock } from '../clock.js';

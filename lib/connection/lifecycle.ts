@@ -6,7 +6,7 @@
  *         ├─ the socket breaks ──────────────► Closing(by peer) ──────────┘
  *         └─ the socket is closed ───────────► Closed(by peer)
  *
- * Each way out of `Open` does the same, once: the outbox drops what waits, frames that wait are dropped, all
+ * Leaving `Open` always has the same effects, once: unsent messages and unhandled frames are dropped, all
  * rooms are left, and `command$` completes.
  */
 import { hasHooks } from '../hooks.js';

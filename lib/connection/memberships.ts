@@ -25,9 +25,10 @@ import { replayRates, TokenBucket } from './token-bucket.js';
 export const defaultRoom = ({ admission }: ConnectionState): Room => admission.room ?? GLOBAL;
 
 /**
- * A join that the client asks for. A replay makes the pod read the log and send up to all of it, for one
- * small message, so replays have a rate of their own. A join of a new room waits for its turn, and every
- * later frame behind it. A member is refused, and the error says when to ask again.
+ * A join that the client asks for. For a replay, which one small message asks for, the pod reads the log and
+ * may send all of it. So replays have a rate limit of their own. Beyond it, a join of a new room waits, and
+ * all later frames wait behind it. A join of a room that the client is in is refused, and the error contains
+ * when to ask again.
  */
 export const join = (
   connection: ConnectionState,
@@ -114,7 +115,7 @@ const startPosition = (resume: Resume | undefined): Position => {
 export const leave = (connection: ConnectionState, room: Room, ref: string | undefined): void => {
   if (room === GLOBAL) return refuse(connection, globalLeave(ref));
   const membership = connection.memberships.get(room);
-  // no mistake worth an error: the client wanted to be out, and is
+  // no error: the client wanted not to be in the room, and it is not
   if (membership === undefined)
     return connection.send(
       { event: 'left', room, reason: 'asked', ref },

@@ -1,7 +1,7 @@
 /**
  * Unsent bytes of all outboxes of a pod: a gauge and a bound. Each outbox has a bound of its own, but ten
- * thousand readers that stop together would hold ten thousand times that. Beyond `most` the fullest outboxes
- * are closed, as those of any slow reader.
+ * thousand readers that stop together would hold ten thousand times that. Beyond `most`, the connections with
+ * the fullest outboxes are closed, like that of any slow reader.
  */
 
 /** An outbox, as the budget sees it. */
@@ -12,7 +12,10 @@ export interface Holder {
   readonly overflow: () => void;
 }
 
-/** Relief goes down to this part of the bound, so that the search, O(outboxes with bytes), stays rare. */
+/**
+ * Outboxes are closed until the bytes are below this part of the bound, so that the search, O(outboxes with
+ * bytes), is rare.
+ */
 const RELIEVED = 7 / 8;
 
 export class OutboxBudget {

@@ -1,7 +1,7 @@
 /**
- * All that one connection is sent: control messages and its rooms' messages, merged in order, bounded,
- * written. One write is in flight. What the kernel has not taken counts, and the message that is one too many
- * closes the connection with 1013 (docs/protocol.md, sections 7 and 8).
+ * All messages to one connection, those of its rooms and control messages: merges them in order, bounds them
+ * and writes them. One write is in flight. Messages that the kernel has not taken count as waiting. One
+ * message too many closes the connection with 1013 (docs/protocol.md, sections 7 and 8).
  */
 import type { Socket } from 'node:net';
 import { Observable, type Subscriber } from 'rxjs';
@@ -22,7 +22,7 @@ export interface OutboxDeps {
   readonly backlog: OutboxBudget;
 }
 
-/** A class, as a pod has 10,000 of them: as closures each takes 1.5 kB more. */
+/** A class, as a pod has 10,000 outboxes: with closures, each takes 1.5 kB more. */
 export class Outbox extends BoundedBuffer<Batch> implements Holder {
   private waiters: Set<Subscriber<void>> | undefined = undefined;
   /** Its bytes, as counted in the pod's budget. */
@@ -107,7 +107,10 @@ export class Outbox extends BoundedBuffer<Batch> implements Holder {
     this.tooSlow();
   }
 
-  /** Not the write's callback: it runs after the turn, and would cut a healthy burst. */
+  /**
+   * Not by the callback of the write: it runs after the turn, so a burst to a client that keeps up would
+   * close its connection.
+   */
   idle(): boolean {
     return this.socket.writableLength === 0;
   }

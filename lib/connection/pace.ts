@@ -24,7 +24,7 @@ const isBusy = ({ awaiting, inFlight }: ConnectionState): boolean =>
  */
 export const isHandledNow = (connection: ConnectionState, frame: Buffer): boolean => {
   connection.messagesRead++;
-  // after a close the socket must be read on: else the peer's answer to the close is never seen
+  // after a close the socket is not paused: else the peer's answer to the close would never be read
   if (connection.phase !== OPEN) return false;
   const { pace, webSocket } = connection;
   if (pace._tag !== 'Reading') pace.frames.push(frame);
@@ -34,12 +34,12 @@ export const isHandledNow = (connection: ConnectionState, frame: Buffer): boolea
   return false;
 };
 
-/** Frames wait from now on. */
+/** Later frames wait from now on. */
 export const beginWait = (connection: ConnectionState): void => {
   connection.awaiting = true;
 };
 
-/** The awaited answer is there. `takePaused` follows, when the answer has been handled. */
+/** The awaited answer has come. `takePaused` follows, when the answer has been handled. */
 export const endWait = (connection: ConnectionState): void => {
   connection.awaiting = false;
 };

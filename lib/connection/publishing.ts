@@ -75,7 +75,7 @@ const onVerdict = (
   const { ref } = message;
   switch (verdict._tag) {
     case 'Dropped':
-      // accepted, so that the client does not send it again for ever; without an id, as no log has it
+      // an ack, so that the client does not send the message again and again; without an id, as no log has it
       if (ref !== undefined) connection.send({ event: 'ack', ref, duplicate: false });
       return;
     case 'Rejected':
@@ -95,8 +95,8 @@ const publishReplaced = (
   const { ref } = message;
   const membership = connection.memberships.get(room);
   if (membership === undefined) {
-    // the client may have lost the room that it named while the hook was asked; another room is the hook's
-    // fault
+    // the client may have left the room that it named while the hook ran. For any other room, the fault is
+    // the hook's
     if (room === (message.room ?? defaultRoom(connection)))
       return refuse(connection, notAMember(ref));
     return hookFailed(connection, unusable(new TypeError(FOREIGN_ROOM)), ref);

@@ -5,7 +5,10 @@ import type { Rates } from './token-bucket.js';
 
 type Ref = string | undefined;
 
-/** Join commands of one room without an answer: else a client that reads no replay could ask without end. */
+/**
+ * How many joins of one room may be unanswered: without a limit, a client that does not read its replays
+ * could ask for any number of them.
+ */
 export const MAX_UNANSWERED_JOINS = 64;
 const JOIN_RETRY_MS = 1_000;
 
@@ -47,7 +50,7 @@ export const joinsTooOften = (ref: Ref, retryInMs: number): Refusal => ({
 
 export const joinsUnanswered = (ref: Ref): Refusal => ({
   code: 'rate_limited',
-  text: `room: ${MAX_UNANSWERED_JOINS} joins of it are not answered; take what was sent before asking again`,
+  text: `room: ${MAX_UNANSWERED_JOINS} joins of this room have no answer yet; read the answers before you join again`,
   ref,
   retryInMs: JOIN_RETRY_MS,
 });
@@ -80,8 +83,8 @@ export const notPublished = (error: PublishError, ref: Ref): Refusal =>
     : { code: 'unavailable', text: error.detail, ref };
 
 /**
- * The error of a hook that names a room the connection has not joined. It is for the program's log, not for
- * the client.
+ * The error for a hook that returned a room which the connection has not joined. It goes to the log of the
+ * service, not to the client.
  */
 export const FOREIGN_ROOM =
   'room: the hook may choose only a room that the connection has joined (`from.rooms()`)';

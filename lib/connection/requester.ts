@@ -28,7 +28,7 @@ export const requesterOf = (
   };
 };
 
-/** A request may have 16 KB there. */
+/** The most characters of a text in a log line: a request may have 16 KB in its path. */
 const MAX_SHOWN = 128;
 
 /**
@@ -39,8 +39,6 @@ const SECRETS = /[\w.~+=%-]*[\w-]{24,}[\w.~+=%-]*/g;
 const shown = (text: string): string =>
   text.slice(0, MAX_SHOWN).replace(SECRETS, '***') + (text.length > MAX_SHOWN ? '…' : '');
 
-/**
- * Shown as it came when it is an origin: browsers send origins in lower case, and tokens have capitals too.
- */
+/** An origin is shown unchanged: it is in lower case, as browsers send it, and a token also has capitals. */
 export const originText = (origin: string): string =>
   origin.length <= MAX_SHOWN && isOrigin(origin) ? origin : shown(origin);

@@ -1,7 +1,4 @@
-/**
- * The messages to one connection that are not its rooms' messages: control messages and errors. 20 errors
- * within 10 s close the connection.
- */
+/** Sends control messages and errors to one connection. 20 errors within 10 s close the connection. */
 import { CLOSE } from '../protocol/close-codes.js';
 import { errorFrame, systemFrame } from '../protocol/payload.js';
 import type { Refusal, SystemEvent } from '../protocol/system-event.js';

@@ -42,7 +42,7 @@ export const revoke = (connection: ConnectionState): void => {
   else connection.tokenSession.revoke();
 };
 
-/** Later frames wait for the verification, and are judged by its result. */
+/** Later frames wait for the verification, and the new rights apply to them. */
 export const refresh = (connection: ConnectionState, { token, ref }: Refresh): void => {
   const { tokenSession, deps } = connection;
   if (tokenSession === undefined) return refuse(connection, noToken(ref));

@@ -31,7 +31,7 @@ export interface UpgradeOffer {
 /** An app on a server. */
 export interface UpgradeHandler {
   readonly basePath: string;
-  /** False while it drains: then another app may have the same base path. */
+  /** False while the app drains: then another app may use the same base path. */
   readonly isOpen: () => boolean;
   readonly handle: (offer: UpgradeOffer) => void;
   /** An upgrade below the base path was taken by another listener. */
@@ -66,7 +66,8 @@ const listen = (server: Server, clock: Clock): Shared => {
   const appOf = (request: IncomingMessage): UpgradeHandler | undefined =>
     shared.apps
       .filter(({ basePath }) => isOurs(request, basePath))
-      // `/api/ws` before `/api`, which has a room of that name
+      // the longest base path first: below `/api`, the path `/api/ws/…` names a room, although an app may
+      // have the base path `/api/ws`
       .toSorted((a, b) => b.basePath.length - a.basePath.length)[0];
   const upgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
     const app = appOf(request);
@@ -75,7 +76,7 @@ const listen = (server: Server, clock: Clock): Shared => {
     // from the first tick: an error without a listener would end the process
     stream.on('error', destroy);
     if (!(stream instanceof Socket)) return void stream.destroy();
-    // bytes of an earlier answer show nothing
+    // while an earlier answer is being written, bytes on the socket do not show that a listener took it
     const written = pendingResponse(stream) === undefined ? stream.bytesWritten : undefined;
     const offer: UpgradeOffer = {
       request,
@@ -105,7 +106,7 @@ const listen = (server: Server, clock: Clock): Shared => {
     },
   };
   SHARED.set(server, shared);
-  // as the first listener, so that what the others do to the socket can be seen
+  // as the first listener: it must know the state of the socket before other listeners use it
   server.prependListener('upgrade', upgrade);
   return shared;
 };
@@ -115,7 +116,7 @@ export function destroy(this: Duplex): void {
   this.destroy();
 }
 
-/** Whether a listener has used the socket since Node handed it over. */
+/** Whether a listener has used the socket since Node passed it on. */
 const isTouched = (
   request: IncomingMessage,
   socket: Socket,
@@ -153,12 +154,12 @@ const asRequest = (server: Server, clock: Clock, { request, socket, head }: Upgr
   const lines = [`${method} ${url} HTTP/${httpVersion}`, ...headers, 'Connection: close', '', ''];
   // in the form in which Node read it
   socket.unshift(Buffer.concat([Buffer.from(lines.join('\r\n'), 'latin1'), head]));
-  // not at once: the caller is the parser that would get the socket again
+  // not at once: the parser that would read the socket is still running
   clock.turn(() => {
     socket.off('error', destroy);
     // the timeout of an earlier answer: the server sets its own
     socket.setTimeout(0);
-    // where HTTPS and HTTP/2 begin to read requests
+    // the event at which the server begins to read requests; HTTPS and HTTP/2 have one of their own
     if (!socket.destroyed)
       server.emit(socket instanceof TLSSocket ? 'secureConnection' : 'connection', socket);
   });

@@ -1,6 +1,6 @@
 /**
- * Private fields of ws and of Node, all of them here. Neither has a public way to ask. The version of ws is
- * pinned, and specs go red when a field changes: `ws-internals.spec.ts`, `spec/limits.spec.ts` ("half a
+ * The only uses of private fields of ws and of Node: neither has a public function for this. The version of
+ * ws is pinned, and specs go red when a field changes: `ws-internals.spec.ts`, `spec/limits.spec.ts` ("half a
  * message") and `spec/fuzz/corpus`.
  */
 import { ServerResponse } from 'node:http';
