@@ -1,7 +1,7 @@
 /**
  * Pages of one room's log, read once for all clients that resume in it. Pages are aligned, so that readers at
- * different offsets ask for the same ones. They are kept while a client reads and a little longer: so a herd
- * of clients costs Redis a few reads for each room, not for each client.
+ * different offsets ask for the same ones. They are kept while a client reads, and a little longer. So when
+ * many clients resume at once, Redis is read a few times for each room, not for each client.
  */
 import { BoundedMap } from '../bounded-map.js';
 import { type Either, isLeft, map as mapRight, right } from 'fp-ts/lib/Either.js';
@@ -17,7 +17,7 @@ const PAGE = 128;
 /** How many pages are kept: 8 MiB at most. */
 const KEPT = 32;
 
-/** What one reader is sent at once. */
+/** The messages that one reader is sent at once. */
 export interface Slice {
   readonly count: number;
   readonly bytes: Buffer;

@@ -9,7 +9,7 @@ export interface Page {
   readonly top: LogPosition;
   /**
    * The oldest offset that can be read; `top.offset + 1` when none can. When entries in the middle are
-   * missing or invalid (an operator has removed them), it is the first offset behind them, for a reader that
+   * missing or invalid (an operator has removed them), it is the first offset after them, for a reader that
    * asks for one of them.
    */
   readonly first: number;
@@ -19,7 +19,7 @@ export interface Page {
    */
   readonly beforeMs?: number | undefined;
   /**
-   * When this epoch was found in place of another, Unix ms: messages of the other one are in no log.
+   * When a pod that knew another epoch found this one, Unix ms: no log has messages of the other epoch.
    * Undefined when no pod knew another.
    */
   readonly renewedMs?: number | undefined;
@@ -31,9 +31,9 @@ export interface Page {
 }
 
 /**
- * The page of a room that is not used, or not for long: it has no epoch. A read makes none: else a client
- * that asks for rooms by the hundred thousand would fill Redis, and push the logs of others out of a pod's
- * memory.
+ * The page of a room without an epoch, as nobody has used the room for long, or ever. A read makes no epoch:
+ * else a client that reads hundreds of thousands of rooms would fill Redis, and the logs of other rooms would
+ * be dropped from a pod's memory.
  */
 export const NO_LOG: Page = Object.freeze({
   top: Object.freeze({ ...NO_POSITION, id: null }),
@@ -46,7 +46,7 @@ export const PAGE_BYTES = 262_144;
 
 /**
  * A page of consecutive frames, from `from` or `first` on. An invalid frame, or one of another epoch, counts
- * as missing: it ends the page, or `first` is behind it. So a reader always makes progress.
+ * as missing: it ends the page, or `first` comes after it. So a reader always makes progress.
  */
 export const pageOf = (
   top: LogPosition,

@@ -15,16 +15,16 @@ export const isAtTop = (resume: Resume, top: LogPosition, global: boolean): bool
   return bears(id, text, top.offset === 0 ? undefined : lastOf(top));
 };
 
-/** The last message of a log: what is known of it when its entry is gone. */
+/** What is known of the last message of a log when its entry was trimmed. */
 const lastOf = (top: LogPosition): Pick<LogPosition, 'ms' | 'id'> => ({
   ms: timeOf(top),
   id: top.id,
 });
 
 /**
- * Whether the entry at an id's offset has that id: the whole id, or, for an id outside the log, whether the
- * entry is not younger than the id. An id with `TIME_OF_OTHER_LOG` has a time of the other log, which says
- * nothing about this entry.
+ * Whether the entry at an id's offset fits the id. An id of the log must be equal to the entry's. For an id
+ * outside the log, the entry must not be later than the id. An id with `TIME_OF_OTHER_LOG` has a time of the
+ * other log, which says nothing about this entry.
  */
 const bears = (
   id: MessageId,
@@ -98,8 +98,8 @@ const startSince = (
 };
 
 /**
- * Whether the log has trimmed messages after the time up to which a client has it. Messages before that time
- * are no loss: the client has them, or they are too old anyway.
+ * Whether the log has trimmed messages that are later than `ms`, the time up to which the client has the log.
+ * Earlier messages are no loss: the client has them, or they are too old anyway.
  */
 export const isMissed = (
   ms: number,

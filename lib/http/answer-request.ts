@@ -1,6 +1,6 @@
 /**
- * An error as the answer of a request. The socket is closed after it, as the bytes that follow may be the
- * request's body.
+ * An error as the answer of a request. The socket is closed after the answer, as the bytes that follow may be
+ * the request's body.
  */
 import type { ServerResponse } from 'node:http';
 import { type Problem, renderProblem } from '../protocol/problem.js';

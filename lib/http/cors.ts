@@ -13,8 +13,8 @@ export type CorsHeaders = Readonly<Record<string, string>>;
 const EXPOSED = 'Retry-After, WWW-Authenticate, Allow';
 const REQUEST_HEADERS = 'Authorization, Content-Type, X-API-Key';
 /**
- * Seconds. With a longer time, a page that was removed from the list could go on for that long. Chromium caps
- * it at two hours.
+ * For how many seconds a browser may remember the answer to a preflight. A page that is removed from the list
+ * may go on for that long. Chromium allows two hours at most.
  */
 const MAX_AGE = '600';
 

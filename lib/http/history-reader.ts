@@ -1,6 +1,7 @@
 /**
  * Reads a room's log page by page for one answer, upward or downward. The memory of all open answers is
- * bounded together. Entries that are missing in the middle are skipped, as the ids show the hole.
+ * bounded together. Entries that are missing in the middle are skipped: a client sees the hole in the offsets
+ * of the ids.
  */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
 import { firstValueFrom } from 'rxjs';
@@ -37,9 +38,9 @@ export const historyReader = (log: Log): HistoryReader => {
   };
 
   /**
-   * Pages of one room for one answer, all of the epoch of the first page. The memory of the answer counts
-   * from its first message until it has gone: so of many requests that come at once, some are refused at the
-   * start, and not all when they are half read.
+   * Pages of one room for one answer, all of the epoch of the first page. The memory of an answer is reserved
+   * from its first message until the answer is sent. So of many requests that come at once, some are refused
+   * at the start; else all could fail in the middle.
    */
   return (room, limit, closed) => {
     let tag: number | undefined;
@@ -103,7 +104,7 @@ export const upward = async (
   while (at <= to && entries.length < most.messages && bytes < most.bytes) {
     const answer = await read(at, Math.min(most.messages - entries.length, to - at + 1));
     if (isLeft(answer)) return answer;
-    // when some are missing, a page begins further on
+    // when entries are missing, a page may begin at a later offset
     const some = answer.right.entries.filter(({ id }) => id.offset <= to);
     entries.push(...some);
     bytes += bytesOf(some);
@@ -115,7 +116,10 @@ export const upward = async (
   return right({ entries, more: at <= to && entries.length > 0 });
 };
 
-/** Downward it reads this many messages, then twice as many, and so on: by then their sizes are known. */
+/**
+ * Downward, the first page has this many messages, the next page twice as many, and so on: by then the size
+ * of the messages is known.
+ */
 const STEP = 100;
 
 /** The last messages up to offset `from`, not below offset `to`. */
@@ -159,4 +163,6 @@ const bytesOf = (entries: readonly Publication[]): number =>
 
 export const again = (detail: string): Problem => problem(503, detail, { 'Retry-After': '1' });
 
-export const UNREADABLE = again('the log of the room cannot be read now; ask again in a second');
+export const UNREADABLE = again(
+  'the log of the room cannot be read now; send the request again in a second',
+);

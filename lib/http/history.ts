@@ -1,7 +1,8 @@
 /**
  * A room over HTTP: `GET …/rooms/{room}/messages` and `GET …/rooms/{room}` (docs/protocol.md, section 15.5).
- * It reads the pages of the log and skips entries that are missing in the middle, as the ids show the hole.
- * An answer is bounded, and `next` leads on. The memory of all open answers is bounded too.
+ * It reads the pages of the log and skips entries that are missing in the middle: a client sees the hole in
+ * the offsets of the ids. An answer is bounded; its `next` is the id to go on with. The memory of all open
+ * answers is bounded too.
  */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
 import { firstValueFrom, forkJoin } from 'rxjs';

@@ -68,6 +68,6 @@ export const operatorEndpoints = ({
 
 const UNTOLD = problem(
   503,
-  'the other pods could not be reached; the connections of this pod were closed. Send the request again',
+  'the other pods could not be reached, only connections of this pod were closed; send the request again',
   AGAIN,
 );

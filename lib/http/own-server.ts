@@ -16,7 +16,7 @@ export interface OwnServer {
   readonly listen: () => Promise<AddressInfo | null>;
   /** The number of requests without an answer. */
   readonly requests: () => number;
-  /** From now on each socket is closed after its last answer. */
+  /** The shutdown begins: from now on each socket is closed after its last answer. */
   readonly leave: () => void;
   readonly close: () => Promise<void>;
 }
@@ -26,7 +26,9 @@ export interface OwnServerDeps extends Omit<RoutesDeps, 'history' | 'publishing'
   readonly moderate: PublishHandlerDeps['moderate'];
 }
 
-/** New connections wait here while the event loop is busy; the kernel bounds it by net.core.somaxconn. */
+/**
+ * How many new connections may wait while the event loop is busy. The kernel limits it to net.core.somaxconn.
+ */
 const BACKLOG = 4_096;
 
 export const ownServer = ({ broker, moderate, ...deps }: OwnServerDeps): OwnServer => {

@@ -1,8 +1,8 @@
 /**
- * Messages over HTTP: `POST …/messages` (docs/protocol.md, section 15.3). All of a list is checked before its
- * first message is sent. Then all messages go to the broker at once, and the broker keeps the order in each
- * room. There is no rate limit: a sender needs a token that allows it, and the bodies of open requests are
- * bounded.
+ * Messages over HTTP: `POST …/messages` (docs/protocol.md, section 15.3). All messages of a list are checked
+ * before the first one is sent. Then all messages go to the broker at once, and the broker keeps the order in
+ * each room. There is no rate limit: a sender needs a token that allows it, and the bodies of open requests
+ * are bounded.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import { defaultIfEmpty, firstValueFrom, forkJoin, type Observable, of } from 'rxjs';
@@ -69,8 +69,8 @@ export const publishHandler = ({
     );
 
   /**
-   * The hook is asked in the order of the list, and all answers are awaited together: each may take a second,
-   * and a list has up to a hundred messages.
+   * The hook is called in the order of the list, and its answers are awaited together: a list has up to a
+   * hundred messages, and each answer may take a second.
    */
   const judge = (drafts: readonly Drafted[], from: HttpSender): Promise<readonly Moderated[]> =>
     all(drafts.map(({ draft, fields }) => moderate(draft, fields, from)));
@@ -112,7 +112,7 @@ const draftsOf = (
   const keyed = new Map<string, Draft>();
   for (const [i, { room, type, data, ref }] of posts.entries()) {
     const pointer = pointerOf(isList, i);
-    // `GLOBAL_PUBLISH` is about clients: a program may publish to everyone unless its token forbids it
+    // `GLOBAL_PUBLISH` applies to clients only: a program may publish to everyone unless its token forbids it
     if (!mayPublish(rights, room))
       return E.left(problem(403, `${pointer}room: the token does not allow this room`));
     const key = userId === null ? apiKey(ref) : clientKey(userId, ref);

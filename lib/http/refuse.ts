@@ -23,8 +23,8 @@ export const refusing =
       const { headers, body } = renderProblem(problem, more);
       return reply.code(problem.status).headers(headers).send(body);
     }
-    // a socket that is closed with unread bytes is reset, and the answer is lost: so they are read, and the
-    // end of the answer waits
+    // when a socket is closed with unread bytes, TCP resets it and the answer is lost. So the body is read
+    // before the answer is ended
     reply.hijack();
     beginAnswer(reply.raw, problem);
     const end = (): void => void reply.raw.end();

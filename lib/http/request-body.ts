@@ -94,11 +94,11 @@ const read = (
     };
     const end = (): void => settle(right(Buffer.concat(chunks)));
     const gone = (): void => settle(left(undefined));
-    // a body that breaks off emits it; its end is `close`
+    // a body that breaks off emits `error`; the work ends at `close`
     request.on('error', () => undefined);
     if (request.destroyed) return gone();
-    // the announced length counts at once: so of many requests that come together, some are refused at the
-    // start, and not all of them when they are half read
+    // the announced length is reserved at once. So of many requests that come together, some are refused at
+    // the start; else all could fail in the middle
     if (!hold(Number(request.headers['content-length'] ?? 0))) return settle(left(TOO_MANY));
     request.on('data', take).on('end', end).on('close', gone);
     if (request.headers.expect !== undefined) response.writeContinue();

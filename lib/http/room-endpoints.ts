@@ -39,7 +39,7 @@ export const roomEndpoints = ({
         const messages = await history.messages(room, query, closedWith(reply));
         if (isLeft(messages)) return refuse(messages.left);
         const { raw } = reply;
-        // an open answer takes memory from others: a client that does not read it is disconnected
+        // an open answer uses memory that other answers need: a client that does not read it is disconnected
         raw.setTimeout(config.limits.handshakeTimeoutMs, () => raw.destroy());
         return reply.type('application/json; charset=utf-8').send(messages.right);
       },

@@ -54,7 +54,7 @@ export const routes =
     const refusal =
       (request: FastifyRequest, reply: FastifyReply): Exchange['refuse'] =>
       (why, more) => {
-        // a client that has gone was refused nothing
+        // a client that has gone gets no refusal, so none is counted
         if (!reply.raw.destroyed) {
           const { status, detail: reason } = why;
           const requester = (): Requester => requesterOf(request.raw, request.raw.socket, address);
@@ -103,7 +103,7 @@ export const routes =
         .header('X-Content-Type-Options', 'nosniff')
         .headers(corsHeaders(request.headers, allowedOrigins));
     });
-    // the request is answered all the same: the browser applies CORS, and its page gets no answer
+    // the request is answered all the same: the browser applies CORS and hides the answer from the page
     http.addHook('onRequest', ({ headers }, _reply, done) => {
       const { origin } = headers;
       if (origin !== undefined && !isOriginAllowed(headers, allowedOrigins))

@@ -87,7 +87,7 @@ export const httpServer = (
     of.count++;
     owed.add(response);
     if (leaving) {
-      // the answer before it is not the last one on its socket any more
+      // the earlier answer is no longer the last one on its socket
       if (of.count > 1 && of.latest !== undefined) of.latest.shouldKeepAlive = true;
       response.shouldKeepAlive = false;
     }
@@ -100,7 +100,7 @@ export const httpServer = (
       of.count--;
       if (of.count === 0) of.latest = undefined;
       wait(socket, of);
-      // its header said before that the connection stays open
+      // the header of this answer was sent before, and promised that the connection stays open
       if (leaving && of.count === 0) socket.end();
     });
     return true;
@@ -145,14 +145,14 @@ export const httpServer = (
     },
     forceCloseConnections: true,
     exposeHeadRoutes: true,
-    // longer than any header block: so a segment that is no room's name reaches our own check
+    // longer than all headers may be: so our own check sees every segment, even when it is no name of a room
     routerOptions: { maxParamLength: 65_536 },
     frameworkErrors: (_error, _request, reply) => {
       reply.hijack();
       refuse(reply.raw, problem(400, 'path: send percent-encoded UTF-8'));
     },
     clientErrorHandler: (error, socket) => {
-      // a peer that was answered and goes on sending is not answered again
+      // the peer has gone, or was answered and goes on sending: there is nothing to answer
       if (error.code === 'ECONNRESET' || !socket.writable) return;
       // bytes after a last request belong to no request (RFC 9112 §9.6), and the answer to that one is on its
       // way
@@ -164,7 +164,7 @@ export const httpServer = (
   return { http, requests: () => owed.size, leave };
 };
 
-/** The answers that one socket waits for, and by when the first one must be taken. */
+/** The answers that one socket waits for, and the time limit of the first one. */
 interface InFlight {
   count: number;
   /** The last answer that the socket waits for. */

@@ -1,7 +1,7 @@
 /**
- * One reservation of memory, given out in blocks and taken back (a buddy allocator). Memory that was never
- * used is never resident. V8 counts each buffer that is made, and would collect its whole heap as logs grow:
- * 2 µs a message.
+ * One reservation of memory that is lent in blocks (a buddy allocator). The system gives real memory only to
+ * the parts that were used. With a buffer of its own for each block, V8 would collect its whole heap as logs
+ * grow, as it counts new buffers: 2 µs a message.
  */
 
 /** Bytes of the smallest block. */

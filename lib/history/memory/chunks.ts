@@ -8,7 +8,7 @@ export class Chunk {
   first = 0;
   count = 0;
   used = 0;
-  /** The chunk takes no message that is younger than this. */
+  /** The chunk takes no message that is later than this. */
   until = 0;
   /** The next chunk of the room. */
   next: Chunk | undefined = undefined;

@@ -1,10 +1,10 @@
 /**
- * The log of a pod without Redis. Frames are copied into chunks of their room: a frame that is kept as it is
- * would keep alive the slab of 8 KiB that it shares with others. A chunk has 1 KiB in a quiet room and 64 KiB
- * in a busy one, and is dropped as a whole: when its last message is too old or beyond the number to keep, or
- * when all logs together are too large and it is the oldest chunk. An append costs 0.2 µs and no timer. A
- * message that is too old is skipped at once, and its chunk is dropped with the next chunk, page or check of
- * the size.
+ * The log of a pod without Redis. Frames are copied into chunks of their room: a frame that is not copied
+ * would keep alive the 8 KiB buffer that it shares with other frames. A chunk has 1 KiB in a quiet room and
+ * 64 KiB in a busy one. It is dropped as a whole: when its last message is too old, when the room has too
+ * many messages after it, or when all logs together are too large and it is the oldest chunk. An append costs
+ * 0.2 µs and no timer. A message that is too old is skipped at once, and its chunk is dropped with the next
+ * chunk, page or check of the size.
  */
 import type { Publication } from '../../protocol/publication.js';
 import type { Room, LogPosition } from '../../protocol/position.js';
@@ -34,8 +34,8 @@ export interface MemoryLog {
 }
 
 /**
- * A chunk takes messages of this part of the log's time: so the messages of the oldest chunk are soon all too
- * old.
+ * The messages of one chunk are published within this part of `ttlMs`: so all messages of the oldest chunk
+ * are soon too old.
  */
 const CHUNK_TIME = 1 / 8;
 
@@ -122,7 +122,7 @@ export const memoryLog = ({ wall, messages, ttlMs }: MemoryLogOptions): MemoryLo
     return shelves.get(room);
   };
 
-  /** Moves a room's `first` behind the messages that are too old. Each message is skipped once. */
+  /** Moves a room's `first` past the messages that are too old. Each message is skipped once. */
   const age = (shelf: Shelf, now: number): void => {
     while (shelf.first < shelf.end) {
       const { head, first } = shelf;
@@ -133,7 +133,7 @@ export const memoryLog = ({ wall, messages, ttlMs }: MemoryLogOptions): MemoryLo
     }
   };
 
-  /** Copies, as chunks are used again. */
+  /** Returns copies, as the memory of chunks is used again. */
   const framesFrom = (shelf: Shelf, from: number, most: number): readonly Buffer[] => {
     const frames: Buffer[] = [];
     let bytes = 0;
