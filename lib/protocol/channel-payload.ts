@@ -1,9 +1,9 @@
 /**
- * Payloads of a room's channel (docs/protocol.md, section 3.4): messages of other pods, or of any program.
- * The payload does not show which: a message is a pod's when the log has it
+ * Payloads of a room's channel (docs/protocol.md, section 3.4): messages of pods, or of other programs. The
+ * payload does not show which. A message was sent by a pod when the log has it
  * (`broker/cluster/confirmation.ts`). Members get a message that the log does not have in another form
  * (`broker/cluster/unlogged.ts`): under an id of this pod and with the known fields only, never as the bytes
- * that came.
+ * that were received.
  */
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
@@ -32,7 +32,7 @@ const FOREIGN_TYPES: ReadonlySet<string> = new Set<MessageType>([
 /** The fields of a payload, all valid. */
 interface Fields {
   readonly id: MessageId;
-  /** As it was written. The same id in capitals is the same. */
+  /** The text of the id as it was received: perhaps in upper case, which is the same id. */
   readonly idText: string;
   readonly type: string;
   readonly from: string;
@@ -57,9 +57,9 @@ export const decodePublication = (payload: Buffer, room: Room): E.Either<string,
 const PLACED_TYPES: ReadonlySet<string> = new Set<MessageType>(['chat', 'notification', 'system']);
 
 /**
- * Decodes a payload only as far as it must be known while it waits for the log. What the log has was written
- * by a pod's script: so of a payload that begins like that, only the head is read, 1 µs in place of 4. A
- * message that the log does not have is then decoded by `decodePublication`.
+ * Decodes a payload only as far as needed before the log has answered. Of a payload that begins as a pod
+ * writes it, only the head is read: 1 µs instead of 4. When the log has the message, a pod has written it.
+ * When the log does not have it, `decodePublication` decodes all of it.
  */
 export const pushedPublication = (payload: Buffer, room: Room): E.Either<string, Publication> => {
   const flaw = bytesFlaw(payload);
@@ -98,12 +98,12 @@ export const reissued = (
   const fields = fieldsOf(payload, room);
   if (E.isLeft(fields)) return fields;
   const { idText, type, from, data, timestamp } = fields.right;
-  // only the server knows who joins and leaves: another program's message about it is refused
+  // only the server knows who joins and leaves: such a message of another program is refused
   if (isForeign && type === 'presence' && from === SERVER)
     return E.left('from: a presence from outside may not be from the server');
   const named = room === GLOBAL ? '' : `"room":"${room}",`;
   const rest = `"type":"${type}",${named}"from":${JSON.stringify(from)},"data":${JSON.stringify(data)},"timestamp":"${timestamp}"`;
-  // at most as large as a message of a pod; `ref` is in addition
+  // the size without `ref`: it may be as large as a message of a pod
   return oversize(`${rest}}`) === undefined
     ? E.right(
         new Publication(
@@ -148,7 +148,7 @@ const fieldsOf = (payload: Buffer, room: Room): E.Either<string, Fields> => {
     return E.left(`from: ${wrongFrom ?? ''}`);
   if (!isTime(timestamp))
     return E.left(
-      'timestamp: expected ISO 8601 in UTC with milliseconds, of a day that there is, got something else',
+      'timestamp: expected ISO 8601 in UTC with milliseconds, of a day that exists, got something else',
     );
   if (data === undefined) return E.left('data: expected a JSON value, got nothing');
   const flaw = json.flawIn(data, DATA);
@@ -167,7 +167,7 @@ const isTime = (text: unknown): text is string => {
   if (text === lastTime) return true;
   if (!TIME.test(text)) return false;
   const at = Date.parse(text);
-  // a day that the month does not have is read as a day of the next month
+  // Date reads a day that the month does not have (31 June) as a day of the next month
   if (Number.isNaN(at) || new Date(at).toISOString() !== text) return false;
   lastTime = text;
   return true;

@@ -141,7 +141,8 @@ const lastIdOf = (data: unknown): E.Either<Refusal, string | undefined> => {
   if (!Envelope.is(data) || Array.isArray(data)) return wrong('data', 'an object', data);
   const id = data['last_id'];
   if (isAbsentId(id)) return E.right(undefined);
-  if (typeof id !== 'string') return wrong('data.last_id', 'an id that a message bore', id);
+  if (typeof id !== 'string')
+    return wrong('data.last_id', 'the id of a message that you received', id);
   return O.isSome(parseId(id))
     ? E.right(id)
     : refuse('invalid_message', 'data.last_id: send the id of a message that you received');

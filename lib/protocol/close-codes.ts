@@ -30,7 +30,7 @@ export const CLOSE = {
 
 /**
  * A close of the application. Throws a RangeError for a code or a reason that a close frame cannot have: ws
- * would notice only after it has given up the connection, and leave it neither open nor closed.
+ * checks them too late: it would leave the connection neither open nor closed.
  */
 export const ownClose = (code: number, reason: string): Close => {
   if (code !== 1000 && !(Number.isInteger(code) && code >= 3000 && code <= 4999))

@@ -3,7 +3,10 @@
  * share.
  */
 
-/** A frame of a text, encoded in place: a buffer for the text and a copy of it would cost 1 µs a message. */
+/**
+ * A frame of a text, encoded directly into the frame: a separate buffer for the text, and a copy, would cost
+ * 1 µs a message.
+ */
 export const frameOf = (text: string): Buffer => {
   const length = Buffer.byteLength(text);
   const frame = Buffer.allocUnsafe(headerBytes(length) + length);

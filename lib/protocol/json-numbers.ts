@@ -1,17 +1,17 @@
 /**
- * Integers that would leave this service as other integers. JSON has numbers of any length, JavaScript only
- * doubles: it reads 9007199254740993 as 9007199254740992, and prints 1152921504606846976 as
+ * Finds integers that this service would send on as other integers. JSON has numbers of any length,
+ * JavaScript only doubles: it reads 9007199254740993 as 9007199254740992, and prints 1152921504606846976 as
  * 1152921504606847000. The parsed value does not show that, so the text is checked, but only when a large
  * number was parsed: other messages pay nothing.
  */
 
-/** Doubles keep all integers below it, and print all their digits. */
+/** Doubles represent all smaller integers exactly, and JavaScript prints all their digits. */
 export const FIRST_INEXACT = 2 ** 53;
 
 /**
- * The same JSON with each such integer replaced by one that `JSON.parse` reads as Infinity. So it is found
- * only where the value is used, not in a duplicate key or in a field that is ignored. The text must be valid
- * JSON.
+ * The same JSON with each such integer replaced by one that `JSON.parse` reads as Infinity. So such an
+ * integer is found only in a value that is used, not in a duplicate name or in an ignored field. The text
+ * must be valid JSON.
  */
 export const withoutInexact = (json: string): string =>
   json.replace(TOKEN, (token) => (isInexact(token) ? BEYOND_DOUBLE : token));
@@ -27,7 +27,7 @@ const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|e[+-]?\d+|-?[\d.]{16,}(?:e[+-]?\d+)?/gi;
 
 const isInexact = (token: string): boolean => {
   const came = decimalOf(token);
-  // below 0 it is no integer, and becomes the nearest double
+  // with a negative power the number is no integer: it may become the nearest double
   if (came === undefined || came.power < 0) return false;
   const printed = decimalOf(String(Number(token)));
   return printed?.digits !== came.digits || printed.power !== came.power;

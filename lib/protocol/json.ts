@@ -20,7 +20,10 @@ export const refuse = (code: Refusal['code'], text: string): E.Either<Refusal, n
 export const wrong = (field: string, expected: string, came: unknown): E.Either<Refusal, never> =>
   refuse('invalid_message', `${field}: expected ${expected}, got ${kindOf(came)}`);
 
-/** A name from a client, for error texts: made printable, and too short for a token in the wrong field. */
+/**
+ * A name from a client, for error texts. Only a short and printable name is repeated: a long one could be a
+ * token in the wrong field.
+ */
 export const named = (name: string): string =>
   /^[\w.$-]{1,32}$/.test(name) ? name : `a field with a name of ${name.length} characters`;
 
@@ -44,7 +47,7 @@ export const DATA: JsonPath = ['data'];
 
 /** Parsed JSON with its text, which shows what the values do not. */
 export class JsonText {
-  /** Only JSON with an escape can have a text with U+0000 or with half of a surrogate pair. */
+  /** Whether the text has a backslash: only escapes can write U+0000 or half of a surrogate pair. */
   private readonly escapes: boolean;
   private exactOnce: { readonly value: unknown } | undefined;
 
@@ -85,7 +88,7 @@ const valueAt = (root: unknown, path: JsonPath): unknown =>
   );
 
 const INEXACT =
-  'a number is beyond a double, NaN, or an integer with digits that a double does not keep; send it as a string';
+  'a number is NaN, too large for a double, or an integer that a double does not represent exactly; send it as a string';
 
 /**
  * Why a value cannot be passed on as JSON; undefined when it can. Goes at most 33 levels deep, so the stack

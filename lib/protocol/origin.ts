@@ -1,7 +1,7 @@
 /**
- * Origins (RFC 6454): which pages may use the service. A default port may be written or left out, and scheme
- * and host have no case: so origins are compared in the form that browsers send. Handshake and CORS use the
- * same function.
+ * Origins (RFC 6454): which pages may use the service. The same origin can be written with or without its
+ * default port, and in upper or lower case. So origins are compared in the form that browsers send. Handshake
+ * and CORS use the same function.
  */
 
 /** No user, path, query or fragment: a URL parser would drop them silently. */
@@ -15,7 +15,7 @@ const SUBDOMAIN = /^(https?:\/\/)[a-z0-9_-]+\.(.+)$/;
 const normal = (text: string): string | undefined => {
   if (!ORIGIN.test(text) || !URL.canParse(text)) return undefined;
   const { origin } = new URL(text);
-  // the URL standard gives schemes of apps (`capacitor:`) no origin
+  // for schemes of apps (`capacitor:`), the URL standard has no origin: the text itself is compared
   return origin === 'null' ? text.toLowerCase() : origin;
 };
 

@@ -27,7 +27,7 @@ export const nonJsonIn = (value: unknown, path = '', depth = 0): string | undefi
   if (Array.isArray(value)) return unplainItem(value, path, depth);
   const name = className(value);
   if (name !== undefined)
-    return `${path}: expected a plain object or an array, got an instance of ${name}; make one of it, or give it a toJSON`;
+    return `${path}: expected a plain object or an array, got an instance of ${name}; convert it to a plain value, or give it a toJSON method`;
   for (const key of Object.keys(value)) {
     const flaw = nonJsonIn(Reflect.get(value, key), `${path}${step(key)}`, depth + 1);
     if (flaw !== undefined) return flaw;
@@ -40,12 +40,12 @@ const unplainItem = (
   path: string,
   depth: number,
 ): string | undefined => {
-  // by index: `entries` of a list with holes is slow, and holes are undefined too
+  // by index, as `entries` is slow for a list with holes; a hole counts as undefined
   for (let at = 0; at < items.length; at++) {
     const item = items[at];
     const flaw =
       item === undefined
-        ? `${path}[${at}]: expected a JSON value, got nothing; leave it out, or say null`
+        ? `${path}[${at}]: expected a JSON value, got nothing; leave it out, or send null`
         : nonJsonIn(item, `${path}[${at}]`, depth + 1);
     if (flaw !== undefined) return flaw;
   }

@@ -6,7 +6,7 @@
  *   rand_b  40 bit  offset in the room: 1, 2, 3 … without holes; 0 before the first message
  *            1 bit  of the global log
  *            1 bit  outside the log: control, presence, messages that reached one pod only
- *           20 bit  chosen by the publishing pod, which recognises its own echo by them
+ *           20 bit  chosen by the publishing pod, which recognises its own message by them
  *
  * Ids of one epoch sort as strings in the order of delivery, because the milliseconds of a log never go back.
  */
@@ -28,7 +28,8 @@ export interface Position {
 }
 
 /**
- * Whether a position is that of an id with `TIME_OF_OTHER_LOG`: the message there may be younger than `ms`.
+ * Whether a position is that of an id with `TIME_OF_OTHER_LOG`: the message at its offset may be later than
+ * `ms`.
  */
 export const isTimeOfOtherLog = ({
   nonce = 0,
@@ -57,8 +58,8 @@ export const TAGS = 0x1000;
 export const NO_EPOCH = 0xfff;
 export const NONCES = 0x80000;
 /**
- * One of the 20 bits, set only in ids outside the log. The milliseconds are those of the connection's other
- * log, which is behind: so they may be earlier than those of the message at the offset.
+ * One of the 20 bits, set only in ids outside the log. It says that the milliseconds are those of the
+ * connection's other log, which is behind: they may be earlier than the message at the offset.
  */
 export const TIME_OF_OTHER_LOG = 0x80000;
 const LOW_OFFSETS = 0x4000000; // 26 of the 40 bits of the offset are in the last group
@@ -71,8 +72,8 @@ export const flagsOf = (global: boolean, outside: boolean): number =>
   (global ? GLOBAL_BIT : 0) | (outside ? OUTSIDE_BIT : 0);
 
 /**
- * Three hexadecimal digits for each 12 bits, as a UUIDv7 is divided. `toString(16)` of a number of more than
- * 32 bits leaves compiled code: 0.7 µs an id.
+ * Three hexadecimal digits for each 12 bits, as a UUIDv7 is divided. `toString(16)` is slow for a number of
+ * more than 32 bits: 0.7 µs an id.
  */
 const HEX = Array.from({ length: TAGS }, (_, bits) => bits.toString(16).padStart(3, '0'));
 const hex = (bits: number): string => HEX[bits & 0xfff] ?? '';
@@ -125,7 +126,7 @@ const writeDigits = (bytes: Uint8Array, end: number, digits: number, value: numb
 
 /**
  * Writes an id into the bytes of a message, at `at`, over 36 bytes that have its dashes, version and variant
- * (`BLANK_ID`). A string that is not read would cost 0.5 µs.
+ * (`BLANK_ID`). A string that nobody reads would cost 0.5 µs.
  */
 export const writeId = (
   { ms, tag, offset, global, outside, nonce }: MessageId,
@@ -195,7 +196,9 @@ export const drawTag = (random: () => number): number => 1 + Math.floor(random()
 /** The pod's 20 bits of an id, without `TIME_OF_OTHER_LOG`: 19 bits are drawn. */
 export const drawNonce = (random: () => number): number => Math.floor(random() * NONCES);
 
-/** The next nonce: half a million in a row differ, while two of a thousand drawn ones would be equal. */
+/**
+ * The next nonce. Half a million consecutive nonces differ; of a thousand random ones, two would be equal.
+ */
 export const nextNonce = (nonce: number): number => (nonce + 1) % NONCES;
 
 /** The 20 bits of another program's message: FNV-1a of its id, folded. All pods compute the same ones. */

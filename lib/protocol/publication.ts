@@ -74,8 +74,8 @@ export interface DraftFields {
 }
 
 /**
- * Makes a draft. Errors: `invalid_message` when the encoded message exceeds 131,072 bytes. Another pod would
- * refuse it then (docs/protocol.md, section 3.4), so it is refused before any member has it.
+ * Makes a draft. Errors: `invalid_message` when the encoded message exceeds 131,072 bytes. Other pods drop
+ * larger messages (docs/protocol.md, section 3.4), so it is refused before any member has it.
  */
 export const draftOf = ({
   room,
@@ -113,7 +113,7 @@ export const validatedDraft = (fields: DraftFields): E.Either<Refusal, Draft> =>
     ? hookDraftOf(fields)
     : refuse('invalid_message', `type: ${TYPE_EXPECTED}`);
 
-/** `draftOf` for what a hook returned: also for types that programs may not send. */
+/** `draftOf` for what a hook returned: also of types that programs may not send. */
 export const hookDraftOf = (fields: DraftFields): E.Either<Refusal, Draft> => {
   try {
     const flaw = fieldFlaw(fields);
@@ -204,8 +204,8 @@ const HEAD = /^\{"id":"([0-9a-f-]{36})","type":"([a-z]{1,16})",/;
 const HEAD_BYTES = 80;
 
 /**
- * Reads an entry of a log. A pod has written it, so only its head is read: 1 µs. None when it is something
- * else.
+ * Reads an entry of a log. A pod has written the entry, so only its head is read: 1 µs. None when it does not
+ * have the form of a pod's message.
  */
 export const parseStored = (frame: Buffer): O.Option<Publication> => {
   const [, idText = '', type = ''] =

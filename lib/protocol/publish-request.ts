@@ -71,7 +71,7 @@ export const decodePublishRequests = (
   if (large >= 0)
     return E.left({
       _tag: 'TooLarge',
-      text: `${isList ? `[${large}]` : 'body'}: a message has at most ${maxBytes} bytes, as on a socket; send less in it`,
+      text: `${isList ? `[${large}]` : 'body'}: a message may have at most ${maxBytes} bytes, as on a socket; send a smaller one`,
     });
   const posts: PublishRequest[] = [];
   for (const [i, item] of items.entries()) {

@@ -15,7 +15,7 @@ export type Resume =
   | {
       readonly _tag: 'Since';
       readonly ms: number;
-      /** A lost message is reported when it is not older than this time; absent: than `ms`. */
+      /** A gap is sent for lost messages from this time on. Absent: from `ms` on. */
       readonly untoldMs?: number;
     };
 
@@ -33,8 +33,8 @@ export interface Resumes {
  */
 export const OVERLAP_MS = 60_000;
 /**
- * The two logs of a member are never further apart than this while both are live. A log that reaches back
- * this far before the id has lost nothing that the client does not have.
+ * While a member gets both logs live, one is never behind the other by more than this. So when a log still
+ * has all messages from this long before the time of an id, the client has missed none.
  */
 export const LAG_MS = 5_000;
 
@@ -49,7 +49,7 @@ export const resumeAfter = (text: string | undefined): After | undefined => {
   return { _tag: 'After', id: id.value, text: text.toLowerCase() };
 };
 
-/** A bit of each id says which log it is of, so the order of the two does not matter. */
+/** A bit of each id shows its log, so the order of the two ids does not matter. */
 export const resumesOf = (lastId: string | null): Resumes => {
   const [one = '', ...rest] = (lastId ?? '').split(',', 2);
   const [first, second] = [one, ...rest].map(resumeAfter);
@@ -62,8 +62,8 @@ export const resumesOf = (lastId: string | null): Resumes => {
 };
 
 /**
- * An id that names no log may have a time: up to there the client has both logs. Without it the client has
- * nothing.
+ * An id that names no log may have a time: up to that time, the client has both logs. An id without a time
+ * counts as none.
  */
 const resumesByTime = (text: string): Resumes => {
   const id = parseId(text);
@@ -78,11 +78,11 @@ const resumesAlone = (one: After | undefined): Resumes => {
   return one.id.global ? { room: since, global: one } : { room: one, global: since };
 };
 
-/** From this time on (Unix ms) a lost message is reported to a client that resumes by time. */
+/** The time (Unix ms) from which on lost messages are a gap for a client that resumes by time. */
 export const untoldOf = ({ ms, untoldMs }: Extract<Resume, { readonly _tag: 'Since' }>): number =>
   untoldMs ?? ms;
 
-/** The earliest time of the messages that a client is sent again, Unix ms; infinite without an id. */
+/** The earliest time from which a log is sent again to the client, Unix ms; infinite without an id. */
 export const replaysFrom = ({ room, global }: Resumes): number =>
   Math.min(
     ...[room, global].map((resume) => (resume?._tag === 'Since' ? resume.ms : timeIn(resume))),

@@ -25,7 +25,9 @@ export type ErrorCode =
   | 'rejected'
   | 'unavailable';
 
-/** The data of an error message. `text` names what was expected and what came, never the value. */
+/**
+ * The data of an error message. `text` names what was expected and the kind of what came, never its value.
+ */
 export interface Refusal {
   readonly code: ErrorCode;
   readonly text: string;

@@ -92,7 +92,7 @@ const REFUSED: readonly (readonly [
     'a number beyond a double',
     '{"type":"chat","data":1e999}',
     'invalid_message',
-    'data: a number is beyond a double',
+    'data: a number is NaN, too large for a double',
   ],
   ['deep in it', '{"type":"chat","data":{"a":[0,-1e999]}}', 'invalid_message', 'data: '],
   [
@@ -122,7 +122,7 @@ const REFUSED: readonly (readonly [
     'last_id a number',
     { type: 'join', room: 'r', data: { last_id: -1 } },
     'invalid_message',
-    'data.last_id: expected an id that a message bore, got a number',
+    'data.last_id: expected the id of a message that you received, got a number',
   ],
   [
     'last_id of 60 kB',

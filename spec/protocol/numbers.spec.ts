@@ -114,7 +114,7 @@ for (const [from, read] of Object.entries(READERS)) {
           const got = read(json);
           t.match(
             isLeft(got) && got.left,
-            /data: a number is beyond a double, NaN, or an integer/,
+            /data: a number is NaN, too large for a double, or an integer/,
             json,
           );
         }
