@@ -22,7 +22,10 @@ export const statusEvent = (status: BrokerStatus): SystemEvent => ({
   since: new Date(status._tag === 'Starting' ? 0 : status.since).toISOString(),
 });
 
-/** Never emits. A change is sent to the members of that moment, after all were sent the change before. */
+/**
+ * Never emits. A change is sent to those who are members at that moment, when all have been sent the earlier
+ * change.
+ */
 export const noticeStatus =
   (deps: MemberNoticeDeps): OperatorFunction<BrokerStatus, never> =>
   (status$) =>

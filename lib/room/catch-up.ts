@@ -1,7 +1,7 @@
 /**
  * How a joiner with a `last_id` gets what it missed: from the log, or, when the log cannot be read, a `gap`.
- * Messages that no log has (of this pod only, or of an earlier epoch) are a `gap` too. It is sent first, and
- * once more when there were more such messages while the joiner caught up.
+ * Messages that no log has (they reached this pod only, or are of an earlier epoch) are a `gap` too. That gap
+ * is sent first. It is sent again when more such messages came while the joiner caught up.
  */
 import { defer, type Observable, of, tap } from 'rxjs';
 import type { Broker } from '../broker/index.js';
@@ -35,7 +35,10 @@ export interface CatchUp {
     membership: Membership,
     resume: Resume | undefined,
   ) => Observable<GapReason | undefined>;
-  /** Emits once, in the turn in which the joiner has what the members have. Undefined: it does not resume. */
+  /**
+   * Emits once, in the turn in which the joiner has what the members have. Emits undefined when it does not
+   * resume.
+   */
   readonly run: (
     membership: Membership,
     resume: Resume | undefined,
@@ -46,7 +49,10 @@ export interface CatchUp {
 export const catchUp = (deps: CatchUpDeps): CatchUp => {
   const { room, broker, channel, fanOut, recovery, isPodOnly, sendGap, emit } = deps;
 
-  /** Messages of other pods are not known: a gap, unless nothing can be missing. */
+  /**
+   * The room reaches this pod only, so messages of other pods are not known: the joiner is sent a gap, unless
+   * nothing can be missing.
+   */
   const onPodAlone = (
     membership: Membership,
     resume: Resume,

@@ -32,8 +32,8 @@ type Of<T extends ChannelEvent['_tag']> = Extract<ChannelEvent, { readonly _tag:
 export type RoomEvent = Of<'Opened'> | Of<'Counted'> | Of<'Failed'>;
 
 /**
- * The broker cannot open this room. No bug: the members are kicked with reason `failed`, and the next join
- * tries again.
+ * The broker cannot open this room. That is no bug: the members get `left` with the reason `failed`, and the
+ * next join tries again.
  */
 export class ChannelRefused extends Error {
   constructor(readonly reason: PublishError) {
@@ -97,7 +97,7 @@ export const roomChannel = (deps: RoomChannelDeps): RoomChannel => {
   const published = ({ publication, offset, top }: Of<'Published'>): Delivery => {
     const { id, type, frame, except } = publication;
     position = top;
-    // the text of an id costs 0.3 µs where none was needed before
+    // only for these: to make the text of an id costs 0.3 µs
     const localId = offset === undefined && type !== 'presence' ? publication.idText : undefined;
     if (localId !== undefined) members.expectLocal(localId);
     const excluded = except === undefined ? undefined : [except];
@@ -105,8 +105,8 @@ export const roomChannel = (deps: RoomChannelDeps): RoomChannel => {
   };
 
   /**
-   * Earlier members have the message already. When it is not known who they are, later members are sent a
-   * gap.
+   * Members who joined earlier have the message already. When it is not known which of the later members have
+   * it, all of these are sent a gap.
    */
   const echoed = ({ publication, offset, top, as }: Of<'Echoed'>): Delivery => {
     const { joinSeq: onlyJoinedAfter, known } = members.lastReceiver(as);
@@ -147,7 +147,8 @@ export const roomChannel = (deps: RoomChannelDeps): RoomChannel => {
       }),
     system,
     gap,
-    // opened for this pod only, the room has a position of the pod's own: times cannot be compared with it
+    // a room that is open for this pod only has a position of the pod's own, which cannot be compared with a
+    // time
     isAtTop: (resume, at) =>
       (resume._tag === 'After' || scope === 'cluster') && isAtTop(resume, at, isGlobal),
   };

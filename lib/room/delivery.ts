@@ -46,7 +46,7 @@ export interface RoomBatch extends Batch {
   readonly partial: boolean;
 }
 
-/** One pass: in a small room a batch is one message. `position`: of the members. */
+/** One pass, as in a small room a batch is one message. `position`: that of the members. */
 export const roomBatch = (items: readonly Delivery[], position: LogPosition): RoomBatch => {
   let top = items[0]?.top ?? position;
   let first: Delivery | undefined;
@@ -63,7 +63,7 @@ export const roomBatch = (items: readonly Delivery[], position: LogPosition): Ro
   return { count: items.length, bytes, top, items, excluded, first, changesEpoch, partial };
 };
 
-/** What a member is sent of a batch: all of it, a part, or nothing (undefined). */
+/** The part of a batch that a member is sent: all, some, or nothing (undefined). */
 export const batchFor = (membership: Membership, batch: RoomBatch): Batch | undefined => {
   const { position, connection, joinSeq } = membership;
   const { partial, first, changesEpoch, excluded } = batch;

@@ -1,5 +1,6 @@
 /**
- * A room's way down: deliveries are gathered for a turn, framed once, and handed to every member's outbox.
+ * From a room to its members: the deliveries of a turn are gathered, framed once, and passed to the outbox of
+ * each member.
  *
  *   Delivery ─► coalesce (a turn's worth, one buffer) ─► multicastSet (the members) ─► outboxes
  */
@@ -31,7 +32,7 @@ export interface FanOut {
   enter(membership: Membership, at: LogPosition): Subscription;
   leave(membership: Membership): void;
   size(): number;
-  /** A message that reaches this pod only is on its way. Members at its delivery get it. */
+  /** A message that reaches this pod only is on its way: those who are members at its delivery get it. */
   expectLocal(id: string): void;
   lastReceiver(id: string): LastReceiver;
   /** The position of the members. */
@@ -45,15 +46,21 @@ export interface FanOutDeps {
   /** The bound of a connection's send buffer: no batch may take more than half of it. */
   readonly bound: Bound;
   readonly delivered: (batch: RoomBatch, members: number) => void;
-  /** What members are sent in place of messages that were dropped, as there were too many for any member. */
+  /**
+   * What members are sent in place of the messages in the room's queue when these were dropped, as there were
+   * too many.
+   */
   readonly overflow: () => Delivery;
 }
 
 /** How many members get a batch within one turn: 512 writes of 5 µs keep the event loop for 2.5 ms. */
 const SLICE = 512;
-/** The batch of a turn for one member: a larger one would outrun the kernel of a reader that keeps up. */
+/**
+ * The largest batch that a member is sent in a turn: a larger one may not fit in the kernel's buffer, even
+ * when the reader keeps up.
+ */
 const BATCH = { messages: 128, bytes: 65_536 };
-/** For so few members a delivery takes less than a timer can measure. */
+/** For fewer members than this, a delivery takes less time than can be measured. */
 const FEW = 64;
 /** What may wait in a room for its turn. */
 const QUEUE_BOUND = { messages: 65_536, bytes: 64 * 1024 * 1024 };
@@ -153,7 +160,10 @@ class RoomFanOut implements FanOut, Coalesce<Delivery, RoomBatch> {
     return EMPTY;
   }
 
-  /** This batch would close a member who keeps up, but has not had the time to take the last one. */
+  /**
+   * Whether the batch must wait: now it would close the connection of a member who keeps up, but has not had
+   * the time to take the last batch.
+   */
   hold(messages: number, bytes: number): boolean {
     const { late } = this;
     if (late.size === 0) return false;
@@ -165,7 +175,7 @@ class RoomFanOut implements FanOut, Coalesce<Delivery, RoomBatch> {
     return false;
   }
 
-  /** A few writes are not measured: each read of the clock costs 0.1 µs. */
+  /** The time of few writes is not measured, as each read of the clock costs 0.1 µs. */
   brief(): boolean {
     return this.members.size() < FEW;
   }

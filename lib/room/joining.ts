@@ -14,12 +14,18 @@ export interface JoiningDeps {
   readonly channel: Pick<RoomChannel, 'scope'>;
   /** Emits once, when the channel is open. */
   readonly opened$: Observable<void>;
-  /** Tells other pods how many are in the room here; emits once, when the others are counted. */
+  /**
+   * Reports to other pods how many connections the room has here; emits once, when the connections of other
+   * pods are known.
+   */
   readonly counted$: Observable<unknown>;
   readonly catchUp: CatchUp;
 }
 
-/** Emits once, in the turn in which the joiner has what the members have. Undefined: it resumes nothing. */
+/**
+ * Emits once, in the turn in which the joiner has what the members have. Emits undefined when it does not
+ * resume.
+ */
 export const joining = ({ channel, opened$, counted$, catchUp }: JoiningDeps) => {
   const open$ = defer(() => (channel.scope() === undefined ? opened$ : of(undefined)));
   const othersKnown$ = open$.pipe(switchMap(() => counted$.pipe(take(1))));

@@ -1,7 +1,7 @@
 /**
- * Which members have a message that reached this pod only: those who joined no later than the last member at
- * its delivery. When the log has the message after all, only later members are sent it. Bounded; of the
- * forgotten messages only the earliest such member is known.
+ * Which members have a message that reached this pod only: those who had joined when it was delivered. Their
+ * last `joinSeq` is remembered. When the log has the message after all, only members who joined later are
+ * sent it. The number of messages is bounded; of the forgotten ones, only the lowest `joinSeq` is known.
  */
 import { BoundedMap } from '../bounded-map.js';
 
@@ -19,7 +19,7 @@ const MAX_MESSAGES = 4_096;
 export class LocalReceivers {
   /** `joinSeq` of the last receiver, by the message's id; infinite while the message is on its way. */
   private readonly last = new BoundedMap<string, number>(MAX_MESSAGES);
-  /** The same for the earliest forgotten message. */
+  /** The lowest `joinSeq` of the forgotten messages; undefined: none was forgotten. */
   private letGo: number | undefined;
 
   /**
@@ -35,7 +35,10 @@ export class LocalReceivers {
     this.set(id, joinSeq, joinSeq);
   }
 
-  /** Messages that were on their way are dropped: the present members are sent a gap in their place. */
+  /**
+   * Messages that were on their way were dropped: the present members were sent a gap in their place, so they
+   * count as receivers.
+   */
   dropped(joinSeq: number): void {
     for (const [id, last] of this.last) if (last > joinSeq) this.last.put(id, joinSeq);
   }

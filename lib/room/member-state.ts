@@ -1,12 +1,12 @@
 /**
- * What a membership is to its room. Absent from the Map: not in the room.
+ * The state of a membership in its room. A membership that is not in the Map is not in the room.
  *
  *   absent ── Join ──► Joining ── channel open, others counted, caught up ──► Member
  *      ▲                  │ ▲                                                   │ │
  *      ├── Leave ─────────┘ └────────── Join with `last_id`: goes on from it ───┘ │
  *      └── Leave ─────────────────────────────────────────────────────────────────┘
  *
- * While Joining, what the connection publishes and asks again is queued, in its order.
+ * While a membership is Joining, the connection's publishes and further joins wait, in their order.
  */
 import type { Subject, Subscription } from 'rxjs';
 import type { Command } from '../connection/connection.js';
@@ -19,11 +19,11 @@ export type Publish = Of<'Publish'>;
 export interface Joining {
   readonly _tag: 'Joining';
   readonly cancelled$: Subject<void>;
-  /** Publishes of the connection wait until it is in. */
+  /** Publishes of the connection, which wait until it is a member. */
   readonly queued: Publish[];
-  /** Each further join is answered. */
+  /** Further joins of the connection. Each is answered. */
   readonly askedAgain: Join[];
-  /** The connection was a member and resumes from an id: for the other members it never left. */
+  /** The connection was a member before and resumes from an id: for the other members it has not left. */
   readonly wasMember: boolean;
 }
 

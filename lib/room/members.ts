@@ -19,7 +19,7 @@ import type { Presence } from './presence.js';
 import type { Recovered, Recovery } from './recovery/recovery.js';
 
 export interface Members {
-  /** The work of a command; undefined when all of it is done. */
+  /** The rest of a command's work; undefined when the command is done. */
   readonly handle: (command: Command) => Observable<unknown> | undefined;
   /** All members, and all who are joining. */
   readonly all: () => readonly Membership[];
@@ -54,7 +54,7 @@ export const roomMembers = (deps: MembersDeps): Members => {
     channel.scope() === 'pod' || deps.status()._tag === 'Degraded' ? 'pod' : undefined;
 
   const joiningOf = (membership: Membership | undefined): Joining | undefined => {
-    // mostly nobody is joining
+    // the usual case first: nobody is joining
     if (membership === undefined || states.size === fanOut.size()) return undefined;
     const state = states.get(membership);
     return state?._tag === 'Joining' ? state : undefined;
@@ -182,7 +182,7 @@ export const roomMembers = (deps: MembersDeps): Members => {
 
   const reviewPresence = (newcomer: string | undefined): void => {
     if (!presence.review()) return;
-    // a new member's own `joined` has it
+    // a new member gets `presence` in its own `joined`
     if (fanOut.size() <= (newcomer === undefined ? 0 : 1)) return;
     deps.broadcast(
       {
@@ -208,7 +208,7 @@ export const roomMembers = (deps: MembersDeps): Members => {
 
   const submit = ({ draft, reply }: Publish): Observable<unknown> | undefined => {
     const now = broker.publishNow?.(draft);
-    // a reply that throws is the room's error, not the process'
+    // an exception of `reply` is an error of the room, and does not end the process
     if (now === undefined) return broker.publish(draft).pipe(consume(reply));
     reply(now);
     return undefined;

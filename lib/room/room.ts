@@ -7,8 +7,8 @@
  *   presence ──► announcements ──► broker.publish
  *
  * A room lives as long as its group in the hub: it ends when `command$` has completed and the broker has
- * answered all that was asked; unsubscribing the channel UNSUBSCRIBEs. What happens leaves the room as
- * `HubEvent`s. It knows neither sockets nor Redis.
+ * answered all publishes and counts. When the channel is unsubscribed, the broker sends UNSUBSCRIBE. What
+ * happens leaves the room as `HubEvent`s. It knows neither sockets nor Redis.
  */
 import {
   type BehaviorSubject,
@@ -110,7 +110,7 @@ export const room =
         config: config.presence,
         size: () => fanOut.size(),
       });
-      // a set, as thousands of joiners may leave before the channel has opened
+      // a set, not a Subject, as thousands of joiners may leave before the channel has opened
       const opening = multicastSet<void>({ slice: Number.POSITIVE_INFINITY, turn: clock.turn });
       const members = roomMembers({
         room: name,

@@ -5,7 +5,8 @@
  *                  busy ─► waits ─► take, when `taken` is called
  *                  busy and the bound is reached ─► all that waits is dropped, `overflow`
  *
- * The value in flight counts until all of it is taken. So a slow reader is disconnected, never waited for.
+ * The value in flight counts until all of it is taken. So a slow reader is disconnected, and nobody waits for
+ * it.
  */
 import type { NextObserver } from 'rxjs';
 import type { Bound } from './coalesce.js';
@@ -22,7 +23,7 @@ export interface Weighed {
  * each member: so the outbox extends this class.
  */
 export abstract class BoundedBuffer<T extends Weighed> implements NextObserver<T> {
-  /** Messages and bytes that are handed on and not yet taken. */
+  /** Messages and bytes in the buffer and in flight: not yet taken. */
   messages = 0;
   bytes = 0;
   /** When the value in flight was handed on, by the sink's clock; 0 when none is in flight. */

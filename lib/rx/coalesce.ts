@@ -5,8 +5,8 @@
  * fan-out takes a third of the event loop, never more than half of it, and latency grows only under load.
  *
  * `limit` bounds what waits. Beyond it, all waiting values are dropped, and the value of `overflow` takes
- * their place. A delivery takes at most `batch` at once, so no reader is sent more in a turn than its kernel
- * can take.
+ * their place. A delivery takes at most `batch` at once, so no reader is sent more in a turn than the buffer
+ * of the kernel holds.
  */
 import {
   EMPTY,
@@ -64,8 +64,8 @@ export const coalesce =
     });
 
 /**
- * A class, as each room has one, and it is not in the processor's cache when the next message comes: as
- * closures it would be a dozen objects.
+ * A class, as each room has one, and it is mostly not in the processor's cache when a message comes: with
+ * closures there would be a dozen objects to load.
  */
 class Gatherer<T, B> extends Subscriber<T> {
   private waiting: T[] = [];
@@ -82,7 +82,7 @@ class Gatherer<T, B> extends Subscriber<T> {
     private readonly out: Subscriber<B>,
     private readonly options: Coalesce<T, B>,
   ) {
-    // rxjs 8 makes it internal; it is the only observer that is not wrapped
+    // rxjs 8 makes this constructor internal. A direct subclass is the only observer that rxjs does not wrap
     // eslint-disable-next-line @typescript-eslint/no-deprecated
     super();
   }
@@ -129,7 +129,7 @@ class Gatherer<T, B> extends Subscriber<T> {
     const { scheduler, turn } = this.options.clock;
     this.busy = true;
     const rest = this.restUntil === 0 ? 0 : this.restUntil - scheduler.now();
-    // shorter than a timer can measure: only the end of the turn
+    // shorter than a timer can wait: only until the end of the turn
     this.timer = rest < 1 ? turn(this.flush) : scheduler.schedule(this.flush, rest);
   }
 
@@ -147,7 +147,7 @@ class Gatherer<T, B> extends Subscriber<T> {
       this.bytes -= weight;
       this.deliver(options.join(taken));
     } catch (reason) {
-      // an error in a turn of its own would be caught nowhere, and end the process
+      // nobody would catch an exception in a later turn, so it would end the process
       this.out.error(reason);
     }
   }

@@ -1,16 +1,16 @@
 /**
- * `tap` and `ignoreElements` in one: hands each value to `take` and emits none. For streams that live for one
- * value, where two operators of rxjs are 1.5 kB.
+ * `tap` and `ignoreElements` in one: passes each value to `take` and emits none. For streams of one value,
+ * for which two operators of rxjs cost 1.5 kB.
  */
 import { Observable, type OperatorFunction, Subscriber } from 'rxjs';
 
-/** Hands on no value. What `take` throws is the stream's error. */
+/** Emits no value. An exception of `take` is the stream's error. */
 class Consumer<T> extends Subscriber<T> {
   constructor(
     private readonly out: Subscriber<never>,
     private readonly take: (value: T) => void,
   ) {
-    // rxjs 8 makes it internal; it is the only observer that is not wrapped
+    // rxjs 8 makes this constructor internal. A direct subclass is the only observer that rxjs does not wrap
     // eslint-disable-next-line @typescript-eslint/no-deprecated
     super();
   }

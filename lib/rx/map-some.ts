@@ -1,5 +1,6 @@
 /**
- * `map` whose function may return undefined, which is not emitted: one hop in place of `map` and `filter`.
+ * `map` whose function may return undefined, which is not emitted: one operator in place of `map` and
+ * `filter`.
  */
 import { Observable, type OperatorFunction } from 'rxjs';
 import { BareSubscriber } from './bare-subscriber.js';

@@ -1,8 +1,8 @@
 /**
- * `mergeMap` for many inner Observables at a time, or for many that are done at once. rxjs keeps them in an
- * array, so with 50,000 of them each end searches 50,000; here they are in a Set. Also, an inner Observable
- * that has already completed costs 2 µs: here the projection may return undefined in its place. Unbounded
- * like `mergeMap`: the source bounds it.
+ * `mergeMap` for many inner Observables that run at the same time, or for many that have nothing to wait for.
+ * rxjs keeps them in an array, so with 50,000 of them each end searches 50,000; here they are in a Set. Also,
+ * an inner Observable that has already completed costs 2 µs: here the projection may return undefined in its
+ * place. Unbounded like `mergeMap`: the source bounds it.
  */
 import { Observable, type OperatorFunction, type Subscriber, type Subscription } from 'rxjs';
 import { BareSubscriber } from './bare-subscriber.js';
@@ -27,9 +27,9 @@ class Inner<T> extends PassSubscriber<T> {
 }
 
 /**
- * Emits what the inner ones emit; completes when the source and all of them have. `failed`: an inner one that
- * errors ends alone, and its value is handed to `failed`. A `catchError` in each inner one would be a hop for
- * each value.
+ * Emits the values of the inner Observables; completes when the source and all of them have. With `failed`,
+ * an error of an inner Observable ends only that one, and its value of the source is passed to `failed`. A
+ * `catchError` in each inner Observable would cost one more call for each value.
  */
 export const mergeMapSet =
   <T, R>(

@@ -1,6 +1,6 @@
 /**
- * A Subject for one subscriber. rxjs' own makes a closure for each value, and a list of its observers; where
- * a room has one and each message takes it, that is 80 bytes a value.
+ * A Subject for one subscriber. The Subject of rxjs makes a closure and a list of its observers for each
+ * value. As each message passes one, that is 80 bytes a message.
  */
 import { Observable, type Subscriber } from 'rxjs';
 
@@ -16,7 +16,7 @@ export class Relay<T> extends Observable<T> {
     });
   }
 
-  /** Lost while nobody is subscribed. */
+  /** A value is lost while nobody is subscribed. */
   next(value: T): void {
     this.subscriber?.next(value);
   }

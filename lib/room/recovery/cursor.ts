@@ -8,7 +8,7 @@
  *      └──────────────► Gap, Met ◄┘                    the log cannot give it
  *
  * A cursor goes no further than the members: what the log has beyond their position reaches the joiner with
- * them, in their order. A slice costs one object; nothing is allocated a message.
+ * them, in their order. A slice costs one object; nothing is allocated for each message.
  */
 import type { Bound } from '../../rx/coalesce.js';
 import type { SharedPage, Slice } from '../../history/page-cache.js';
@@ -37,14 +37,14 @@ export interface Reading {
   readonly offset: number;
   /** The page that was read last. */
   readonly page: SharedPage | undefined;
-  /** The page was read again, as its epoch was not that of the members. */
+  /** Whether the page was read again, as its epoch was not that of the members. */
   readonly isReread: boolean;
 }
 
 export type Cursor = Seeking | Reading;
 
 export type Move =
-  /** Messages up to the cursor's `at` are lost. */
+  /** Messages up to the cursor's `at` are lost: send a gap. */
   | { readonly _tag: 'Gap'; readonly reason: GapReason }
   | { readonly _tag: 'Send'; readonly slice: Slice }
   /** Read the page of `offset`; `stale` must not be used again. */
@@ -102,7 +102,7 @@ export const more = (cursor: Reading, page: SharedPage, position: LogPosition): 
   const from: Reading = isTrimmed
     ? { ...cursor, page, at: positionBefore(page, page.first), offset: page.first }
     : { ...cursor, page };
-  // a log that is behind the members went back, and the members will be sent a gap
+  // a log that is behind the members has lost messages: the members will be sent a gap
   const isBehind = page.top.offset < from.offset && from.offset <= position.offset;
   const then: Move = isBehind
     ? { _tag: 'Retry', offset: from.offset, stale: page }
@@ -149,7 +149,10 @@ const reading = (
 
 const read = (offset: number, stale?: SharedPage): Move => ({ _tag: 'Read', offset, stale });
 
-/** No message is later than now. With a later time the log is read from its start. */
+/**
+ * The resume with a time that is not in the future. When it is far in the future, it is wrong: the log is
+ * read from its start.
+ */
 const notLater = (resume: Resume, brokerMs: number | undefined): Resume => {
   if (resume._tag === 'After' || brokerMs === undefined) return resume;
   const untoldMs = untoldOf(resume);

@@ -1,7 +1,7 @@
 /**
  * Runs the cursor of one joiner (cursor.ts): reads pages, sends slices, waits for the reader and for a log
- * that does not answer. The next slice follows when the client has taken the last one, so a long recovery
- * overruns no outbox.
+ * that does not answer. The next slice is sent when the client has taken the last one, so a long recovery
+ * does not overflow the outbox.
  *
  * Source: it subscribes to the pages and to the outbox, and ends with its subscriber.
  */
@@ -38,7 +38,7 @@ export interface ReaderDeps {
   readonly turns: TurnQueue;
   /** One slice. */
   readonly most: Bound;
-  /** How long a log that does not answer is asked again. */
+  /** For how long the reader asks a log again that does not answer. */
   readonly timeoutMs: number;
   /** The position of the members. */
   readonly position: () => LogPosition;
@@ -52,7 +52,7 @@ export const reader = (
   { isGlobal, clock, pages, tail, turns, most, timeoutMs, position, brokerMs, ...deps }: ReaderDeps,
   membership: Membership,
   resume: Resume,
-  /** The gap that was sent before: no other is sent before the first message. */
+  /** The reason of the gap that `foretell` has sent: then no other gap is sent before the first message. */
   foretold?: GapReason,
 ): Observable<Recovered> =>
   new Observable((out) => {

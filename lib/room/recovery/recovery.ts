@@ -1,12 +1,12 @@
 /**
- * Recovery of one room. A joiner with a `last_id` is a cursor over shared pages of the log until it meets the
- * live stream, and becomes a member in the same turn.
+ * Recovery of one room. For a joiner with a `last_id`, a cursor goes through shared pages of the log up to
+ * the position of the members. In the same turn, the joiner becomes a member.
  *
  *   resume ─► reader (runs the cursor) ◄─ pages of the log, read once for all joiners
  *                │                     ◄─ tail: what the members were sent since a joiner began to recover
  *                └─► slices to the joiner's outbox, a bounded number a turn
  *
- * Pages and tail live while joiners recover, and a little longer: the joiners of a herd come one after the
+ * Pages and tail are kept while joiners recover, and a little longer, as many joiners may come one after the
  * other.
  */
 import { type Observable, Subscription, using } from 'rxjs';
@@ -32,7 +32,7 @@ export interface RecoveryDeps {
   readonly log: Log;
   /** A connection's send buffer. */
   readonly bound: Bound;
-  /** How long a log that does not answer is asked again. */
+  /** For how long a log that does not answer is asked again. */
   readonly timeoutMs: number;
   /** The position of the members. */
   readonly position: () => LogPosition;
@@ -50,7 +50,7 @@ export interface Recovery {
   readonly recover: (
     membership: Membership,
     resume: Resume,
-    /** The gap that `foretell` has sent: no other is sent before the first message. */
+    /** The reason of the gap that `foretell` has sent: then no other gap is sent before the first message. */
     foretold?: GapReason,
   ) => Observable<Recovered>;
   /**
@@ -83,7 +83,7 @@ export const recovery = ({ room, clock, log, bound, ...deps }: RecoveryDeps): Re
   const turns = turnQueue(clock, SLICES);
   const readerDeps = { ...deps, isGlobal: room === GLOBAL, clock, pages, tail, turns, most };
   let readers = 0;
-  /** A joiner recovers, or did a moment ago. */
+  /** Whether a joiner recovers, or did so less than `LINGER_MS` ago. */
   let remembers = false;
   let linger: Subscription | undefined;
 
