@@ -1,11 +1,12 @@
 /**
- * One rendering of the metrics for all requests within its time. `/metrics` needs no token and costs 0.5 ms,
- * with 10,000 sockets 5 ms, as their descriptors are counted. Without the cache, 58 kB/s of requests from any
- * client kept the process fully busy.
+ * One rendering of the metrics for all requests that come while it is valid. `/metrics` needs no token and
+ * costs 0.5 ms, with 10,000 sockets 5 ms, as their descriptors are counted. Without the cache, 58 kB/s of
+ * requests from any client kept the process fully busy.
  */
 
 /**
- * A rendering is followed by 20 times its own duration: so at most a 20th of the process goes to renderings.
+ * After a rendering, no other begins for 20 times its duration: so renderings take at most a 20th of the
+ * process's time.
  */
 const REST = 20;
 /** Burst allowance: about 100 scrapes in a row are rendered fresh before the cache applies. */
@@ -13,7 +14,10 @@ const CREDIT_MS = 1_000;
 /** The longest age of a cached text, even after a slow rendering. */
 const MAX_AGE_MS = 100;
 
-/** No timer: times are compared at each request. So a client that asks seldom always gets a fresh text. */
+/**
+ * No timer: times are compared at each request. So a client that requests the metrics rarely always gets a
+ * new text.
+ */
 export const cachedRender = (
   render: () => Promise<string>,
   now: () => number,
@@ -33,7 +37,7 @@ export const cachedRender = (
   };
   return () => {
     if (last !== undefined && now() < goodUntil) return last;
-    // also for requests that come while it is rendered
+    // requests that come during the rendering get its result too
     goodUntil = Number.POSITIVE_INFINITY;
     last = anew().catch((error: unknown) => {
       last = undefined;

@@ -8,7 +8,7 @@ import type { HubEvent } from '../hub-event.js';
 const QUIET_MS = 60_000;
 /** How many reasons are counted separately. */
 const MAX_REASONS = 256;
-/** Longer than it takes to report an outage: 3 s. */
+/** For how long the reason of a lost connection may explain an outage. An outage is reported within 3 s. */
 const RECENT_MS = 5_000;
 
 /** A sink for the hub's events. `now` is monotonic milliseconds. */
@@ -19,7 +19,7 @@ export const eventLog = (
 ): ((event: HubEvent) => void) => {
   const logged = new Map<string, { at: number; since: number }>();
 
-  /** `about`: tells events of one kind apart, by a closed list. */
+  /** `about`: distinguishes events of one kind; from a closed list. */
   const rarely = (kind: string, detail: object, about = ''): void => {
     // a field's name may come from another program: beyond the bound all reasons of a kind count as one
     const name = logged.size < MAX_REASONS || logged.has(kind + about) ? kind + about : kind;
@@ -72,13 +72,13 @@ export const eventLog = (
         return;
       }
       case 'OriginRefused':
-        return rarely('origin: a page was refused, as ALLOWED_ORIGINS does not have its origin', {
+        return rarely('origin: a page was refused, as its origin is not in ALLOWED_ORIGINS', {
           origin: event.origin,
         });
       case 'RoomFailed':
         return logger.error(
           { err: event.error },
-          'room: ended by an error of ours, its members were closed with 1011',
+          'room: ended by a bug of this service; the connections of its members were closed with 1011',
         );
       case 'UpgradeTaken':
         return rarely(
@@ -95,8 +95,8 @@ export const eventLog = (
         );
       case 'Denied': {
         const { _tag: reason, ...detail } = event.denial;
-        // two clients with two different mistakes are both logged; the texts are our own, so the list is
-        // closed
+        // with the claim, two different mistakes of two clients are both logged. The texts are of this
+        // service, so the list is closed
         const claim = 'expected' in detail ? detail.expected : '';
         return rarely(
           'access: a token or a key was refused',
@@ -109,7 +109,10 @@ export const eventLog = (
           detail: event.detail,
         });
       case 'KeysUnsafe':
-        return logger.warn({ detail: event.detail }, 'access: keys of tokens are not used');
+        return logger.warn(
+          { detail: event.detail },
+          'access: keys of JWT_JWKS_URL are not used or not safe',
+        );
       case 'ConnectionLost':
         lastFailure = { reason: event.detail, at: now() };
         return rarely('broker: the connection was lost or refused', { detail: event.detail });

@@ -1,7 +1,7 @@
 /**
  * The folds that count and log the hub's events. An exception of a fold is caught here: it must neither end
- * the process nor keep the event from the other folds. The other folds get it as an event. The fold that
- * threw does not, as it would throw again.
+ * the process nor keep the event from the other folds. The other folds get the exception as an event. The
+ * fold that threw does not get it, as it could throw again.
  */
 import type { HubEvent } from '../hub-event.js';
 
@@ -15,7 +15,7 @@ export interface Fold {
 
 /** The same folds, in the same order, as functions that never throw. */
 export const guarded = (folds: readonly Fold[]): readonly ((event: HubEvent) => void)[] => {
-  /** a fold that fails at the event of a failure is not reported: that would never end */
+  /** A fold that fails with the event `FoldFailed` is not reported, as the reports would never end. */
   const fail = (fold: FoldName, error: unknown, event: HubEvent): void => {
     if (event._tag === 'FoldFailed') return;
     for (const other of folds)

@@ -10,8 +10,8 @@ export interface Instruments {
   /** A counter with one label. */
   readonly labelled: (name: string, help: string, label: string) => Counter;
   /**
-   * A counter that is read at each scrape: a counter of the library looks up its labels each time, 0.2 µs a
-   * message.
+   * A counter whose value is read at each scrape. A counter of prom-client looks up its labels each time: 0.2
+   * µs a message.
    */
   readonly counterOf: (name: string, help: string, now: () => number) => void;
 }
@@ -21,7 +21,10 @@ export const instruments = (): Instruments => {
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
 
-  /** Prometheus names counters with `_total`. The names without it stay, as dashboards use them. */
+  /**
+   * Prometheus names counters with `_total`. Each counter also has its old name without `_total`, as
+   * dashboards use it.
+   */
   const withTotal = (counter: Counter, name: string, help: string, label?: string): Counter => {
     new Counter({
       name: `${name}_total`,

@@ -19,7 +19,9 @@ export interface Metrics {
   readonly fold: (event: HubEvent) => void;
 }
 
-/** From a fast write on one pod to a message that waited for a broker that had stopped for a while. */
+/**
+ * Buckets in seconds, from a fast write on one pod to a message that waited while the broker did not answer.
+ */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 export const metrics = (
@@ -36,7 +38,7 @@ export const metrics = (
   }).set({ version: VERSION }, 1);
   const opened = new Counter({
     name: 'realtime_connections_opened_total',
-    help: 'Connections that were let in',
+    help: 'Connections that were accepted',
     registers,
   });
   const connections = gauge('realtime_connections_total', 'Connections open now');
@@ -44,14 +46,18 @@ export const metrics = (
   let received = 0;
   let sent = 0;
   counterOf('realtime_messages_received', 'Messages accepted from clients', () => received);
-  counterOf('realtime_messages_sent', 'Messages handed to members, once each', () => sent);
+  counterOf(
+    'realtime_messages_sent',
+    'Messages that members were sent, counted once for each member',
+    () => sent,
+  );
   const publishErrors = counter(
     'realtime_redis_publish_errors',
     'Messages that the broker did not take: they reached this pod alone',
   );
   const delivery = histogram(
     'realtime_delivery_seconds',
-    'From a message being accepted to its being handed to the kernel for all members of this pod',
+    'Time from the acceptance of a message until the kernel has it for all members on this pod',
     SECONDS,
   );
   const closes = labelled(
@@ -71,7 +77,7 @@ export const metrics = (
   const brokerUp = gauge('realtime_broker_up', 'Whether messages reach all pods: 1 or 0');
   const probe = new Histogram({
     name: 'realtime_broker_probe_seconds',
-    help: 'A probe round through the broker',
+    help: 'Round trip of a probe through the broker',
     buckets: SECONDS,
     registers,
   });
@@ -91,34 +97,33 @@ export const metrics = (
   const hooks = labelled('realtime_hook_failures', 'Hooks of the application that failed', 'hook');
   const foldFailures = labelled(
     'realtime_event_failures',
-    'Events that were not counted or logged, as that failed',
+    'Events that were not counted or logged, as the receiver of events (fold) failed',
     'fold',
   );
-  const roomFailures = counter('realtime_room_failures', 'Rooms that ended by an error of ours');
+  const roomFailures = counter(
+    'realtime_room_failures',
+    'Rooms that ended by a bug of this service',
+  );
   gaugeOf(
     'realtime_send_buffer_messages',
-    'The most messages that waited in one connection since the last scrape',
+    'The most messages that waited for one connection since the last scrape',
     () => {
       const { peak } = backlog;
       backlog.peak = 0;
       return peak;
     },
   );
-  gaugeOf(
-    'realtime_send_buffer_bytes',
-    'Bytes that wait for all connections now',
-    () => backlog.bytes,
-  );
+  gaugeOf('realtime_send_buffer_bytes', 'Unsent bytes of all connections now', () => backlog.bytes);
   if (logBytes !== undefined)
     gaugeOf(
       'realtime_log_bytes',
-      "Bytes of this pod's memory that rooms' last messages take",
+      "Bytes of this pod's memory that the logs of rooms use",
       logBytes,
     );
   if (remembered !== undefined) {
     new Gauge({
       name: 'realtime_broker_remembered',
-      help: 'What is remembered of messages that reached this pod alone, by what it is',
+      help: 'Number of items remembered about messages that reached this pod only, by kind',
       labelNames: ['what'],
       registers,
       collect() {
