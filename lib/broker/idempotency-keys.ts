@@ -13,7 +13,7 @@ import {
 } from '../protocol/idempotency-key.js';
 import type { Room } from '../protocol/position.js';
 
-/** The message that a key stands for: its id, and a digest of its data. */
+/** The message of a key: its id, and a digest of its data. */
 export interface Keyed {
   readonly id: string;
   readonly digest: string;

@@ -104,7 +104,7 @@ export const openChannels = (): Channels => {
   };
 };
 
-/** The id of a message without an offset says nothing about the log. */
+/** The id of a message outside the log shows nothing about the log. */
 const loggedId = (idText: string): readonly PlacedId[] => {
   const id = parseId(idText);
   return isSome(id) && !id.value.outside ? [{ id: id.value, idText }] : [];

@@ -1,9 +1,9 @@
 /**
  * Control commands between pods. A pod applies its own command at once, even when Redis is down, and ignores
- * it when the channel delivers it. The answer of `send` says whether Redis took the command for the other
- * pods. A pod that is not subscribed at that moment does not get it: the channel is no log. So Redis keeps
- * the catch-ups of pods for a while, and each pod reads them when it has subscribed: after its start, and
- * after a broken connection.
+ * it when the channel delivers it. The answer of `send` shows whether Redis accepted the command for the
+ * other pods. A pod that is not subscribed at that moment does not get it: the channel is no log. So Redis
+ * keeps the catch-ups of pods for a while, and each pod reads them when it has subscribed: after its start,
+ * and after a broken connection.
  */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
 import {

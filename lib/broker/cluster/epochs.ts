@@ -1,8 +1,8 @@
 /**
- * When the log of a room began anew. A client that resumes by an earlier time is sent `gap`, as the time does
- * not show which epoch its messages are of. A pod finds a new epoch itself, or reads in Redis that another
- * pod found it: so a pod that has just started knows it too. The number of rooms is bounded: the room whose
- * opening or new epoch is the longest ago is forgotten.
+ * When the log of a room began its last epoch. A client that resumes by an earlier time is sent `gap`, as the
+ * time does not show which epoch its messages are of. A pod finds a new epoch itself, or reads in Redis that
+ * another pod found it: so a pod that has just started knows it too. The number of rooms is bounded: the room
+ * whose opening or new epoch is the longest ago is forgotten.
  */
 import { BoundedMap } from '../../bounded-map.js';
 import type { Page } from '../../history/page.js';
@@ -22,7 +22,7 @@ export interface Epochs {
    * none, and Redis keeps its position for a short time only.
    */
   readonly closed: (room: Room, position: Position) => void;
-  /** The log began anew after the time from which a client resumes. */
+  /** What a client has missed because the log began an epoch after the client's time; undefined: nothing. */
   readonly missed: (room: Room, resume: Resume) => Missed | undefined;
 }
 
@@ -36,7 +36,7 @@ const MAX_ROOMS = 16_384;
 
 /** `now`: Unix ms of Redis's clock. */
 export const epochs = ({ now }: { readonly now: () => number }): Epochs => {
-  /** In the order in which they were opened or began anew. */
+  /** In the order in which rooms were opened or began a new epoch. */
   const rooms = new BoundedMap<Room, Known>(MAX_ROOMS);
 
   const set = (room: Room, tag: number, renewedMs: number | undefined): void => {

@@ -21,9 +21,7 @@ export interface LogOfRoom {
   readonly page: (from: number, most: number) => RedisReply<Page>;
   /** Starts a new epoch if the log's is still this one. */
   readonly renew: (old: number) => RedisReply<LogPosition>;
-  /**
-   * The log's position; undefined: it has no epoch. Answers within `LONG * timeoutMs`, whatever Redis does.
-   */
+  /** The log's position; undefined: it has no epoch. Always answers, within `LONG * timeoutMs`. */
   readonly position: () => RedisReply<LogPosition | undefined>;
 }
 

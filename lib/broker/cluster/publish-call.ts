@@ -111,8 +111,8 @@ export const publishCalls = (deps: PublishCallDeps): PublishCalls => {
 };
 
 /**
- * This message came on the room's channel. When it is one of the call, the call has run, whatever its answer
- * says.
+ * This message came on the room's channel. When it is a message of the call, the call has run, even if its
+ * answer is an error.
  */
 export const receive = (call: Call, { id, idText, payload }: Publication): void => {
   if (id.outside) return;

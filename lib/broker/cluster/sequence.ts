@@ -67,7 +67,7 @@ export interface Sequence {
    * log was asked.
    */
   isForeign(publication: Publication, top: LogPosition): boolean;
-  /** Whether messages behind it wait until it is known if the log has it. */
+  /** Whether later messages wait until it is known whether the log has this one. */
   isBlocking(publication: Publication): boolean;
   /** Another message of this epoch was received with the same offset. */
   isContradicted(publication: Publication): boolean;

@@ -20,7 +20,8 @@ type PushedMessage = Extract<RedisEvent, { readonly _tag: 'Message' }>;
 export interface Sink {
   message(payload: Buffer): void;
   /**
-   * Every message from now on arrives. Called again when the channel was unsubscribed and is subscribed anew.
+   * Every message from now on arrives. Called again when the channel was unsubscribed and is subscribed
+   * again.
    */
   subscribed(): void;
   /** Redis has dropped the subscription, or the connection to Redis is lost. */
@@ -34,7 +35,7 @@ export interface Subscriptions {
   open(channel: string, sink: Sink): Subscription;
   /** Receives the events of Redis. */
   accept(event: RedisEvent): void;
-  /** Receives messages, and hands on all other events. */
+  /** Delivers the messages to the sinks, and emits all other events. */
   readonly messages: OperatorFunction<RedisEvent, Exclude<RedisEvent, PushedMessage>>;
   /** How many channels are wanted, subscribed, or being unsubscribed. */
   size(): number;

@@ -91,8 +91,8 @@ export const clusterRedis = (options: RedisClientOptions): RedisPort => {
 
 /**
  * ioredis sends ASKING before a command that follows a moving slot, and ignores its result: when Redis
- * refuses it, or the connection breaks, the unhandled rejection would end the process. The command behind it
- * fails and reports.
+ * refuses it, or the connection breaks, the unhandled rejection would end the process. The command after it
+ * fails and reports the reason.
  */
 const heedAsking = (node: Redis): void => {
   const asking = node.asking.bind(node);

@@ -77,8 +77,8 @@ export const redisCommands = (
   ];
 
   /**
-   * A replica refuses both scripts, as its log may be behind. When only writes are refused, another script
-   * reads.
+   * A replica refuses both scripts, as its log may lag. When Redis refuses only writes (a full disk or
+   * memory), a script that only reads is used.
    */
   const read = (
     script: Script,

@@ -4,7 +4,7 @@ import { listOf } from './errors.js';
 
 /**
  * The slot of a key or channel. The package differs from Redis for a name with `{}` before another brace. No
- * name here is like that: braces stand only around a whole channel, and channels have no braces.
+ * name here is like that: braces are only around a whole channel, and channels contain no braces.
  */
 export const slotOf = (name: string): number => calculateSlot(name);
 

@@ -75,8 +75,8 @@ const unfitness = async (connection: Redis, byName: boolean): Promise<Reason | u
 };
 
 /**
- * Closes at once, whatever the peer does. Commands without an answer are rejected in this turn, when ioredis
- * notices the end of the socket.
+ * Closes at once, even when the peer does not answer. Commands without an answer are rejected in this turn,
+ * when ioredis notices the end of the socket.
  */
 export const drop = (connection: Redis): void => {
   connection.disconnect();

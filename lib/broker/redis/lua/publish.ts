@@ -29,7 +29,7 @@ const FENCE = `
 if pos[6] and ARGV[8] ~= '' and string.find(pos[6], ' ' .. ARGV[8] .. ' ', 1, true) then return 0 end`;
 
 /**
- * An entry is recognised by the pod's 20 bits and the bytes behind the id. The log is read backwards, to the
+ * An entry is recognised by the pod's 20 bits and the bytes after the id. The log is read backwards, to the
  * offset that the pod knew before the call. When that offset is of another epoch, it is read back to entries
  * that are older than the call. When a key of the call does not exist, the call did not run either. `isTold`
  * (the answer is known): a message that is not found was not published.
@@ -102,7 +102,7 @@ end`;
  * the log keeps, and for how many ms; id of the call; ms that its mark lives ('': no mark). For a call that
  * is sent again: a time of Redis's clock before the first try, and the tag and offset that the log had then
  * ('' for each otherwise). Then three for each draft: the low 22 bits of its id (global, outside the log, the
- * pod's 20 bits), the digest ('' without a key, else '=' and the digest), and the payload behind the id.
+ * pod's 20 bits), the digest ('' without a key, else '=' and the digest), and the payload after the id.
  *
  * Answers 0 when the call is late, or when it is a first try that a later one has settled. Answers -1 when it
  * cannot be known whether it ran. Else one text for each draft: 'p' and its id; 'd' and the id that its key
@@ -112,8 +112,8 @@ end`;
  * readers skip it, and know by it when it was published. A log that is not written to expires later than its
  * last message, so the next call still finds a log that is too old. The age is checked only when the oldest
  * entry may be a sixteenth too old; readers skip what is too old. A log that is ahead of its position belongs
- * to another epoch (made by an older version of the service): it begins anew, rather than refuse every
- * message.
+ * to another epoch (made by an older version of the service). It is removed and begins again, as it would
+ * refuse every message.
  */
 const publishScript = (
   before: string,
