@@ -1,12 +1,12 @@
 /**
  * THE PIPELINE. Every message of the pod goes this way, and this is all of it:
  *
- *   connection$ ──takeUntil(shutdown$)──merge(command$)──┐
- *                                                       ├─takeUntil(deadline$)─groupBy(room)─merge(room)──► ends
- *                                                       ┘        │                  │
- *                                  a room lives until its last leave      up to the broker, and what the broker
- *                                  and a linger; a failed one ends        returns down to the outboxes
- *                                  at once
+ *   connection$ ─takeUntil(shutdown$)─merge(command$)─┐
+ *                                                     ├─takeUntil(deadline$)─groupBy(room)─merge(room)─► ends
+ *                                                     ┘        │                  │
+ *                                a room lives until its last leave      up to the broker, and what the broker
+ *                                and a linger; a failed one ends        returns down to the outboxes
+ *                                at once
  *
  * Shutdown is completion: no connection is accepted any more, the open ones are closed, the rooms empty, the
  * hub completes. `deadline$` is the limit: before `groupBy` it ends the groups, after it the publishes that

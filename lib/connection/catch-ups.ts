@@ -11,7 +11,7 @@
  * room was sent the gap before, and is not sent it again. Only for messages that the log trims later
  * (`untold`), no pod knows which of these clients had them: then all are sent a `gap`.
  *
- *   look, `gap` if due ─► begin ─► Running(from, since, untold?) ─ all have both logs for a minute ─► forgotten
+ *   look, `gap` if due ─► begin ─► Running(from, since, untold?) ─ both logs sent, 1 minute ago ─► forgotten
  *                                    └─ one was cut ─► Ended(from, until, since, untold?), kept for a day
  *
  * This costs nothing when clients were away for less than `LONG_MS`, when they bring two ids, or when there

@@ -28,11 +28,11 @@ export const isOurs = (request: IncomingMessage, basePath: string): boolean => {
   return path === `${basePath}/ws` || path.startsWith(`${basePath}/ws/`);
 };
 
-/** Whether content comes behind the headers (RFC 9112 §6.3). */
+/** Whether the request has a body (RFC 9112 §6.3). */
 export const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
-/** Whether the request asks for a WebSocket, at whatever path. */
+/** Whether the request asks for a WebSocket, at any path. */
 const isWebSocket = ({ headers }: IncomingMessage): boolean =>
   headers.upgrade?.toLowerCase() === 'websocket' && UPGRADES.test(headers.connection ?? '');
 

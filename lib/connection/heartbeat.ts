@@ -6,7 +6,7 @@
  *
  * Two kinds of time count for no client: while its socket was not read (its publishes or a hook were under
  * way), and while the process did not run (a long garbage collection, a stopped machine). What the client
- * sent meanwhile waits in the kernel, and no client is judged before that was read.
+ * sent in that time waits in the kernel. No client counts as silent before those bytes were read.
  */
 import { interval, map, mergeMap, type Observable } from 'rxjs';
 import type { Clock } from '../clock.js';

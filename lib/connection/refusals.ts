@@ -1,4 +1,4 @@
-/** Texts of the errors that a connection is sent. A text says what to do, or names the limit. */
+/** Texts of the errors that a connection is sent. A text explains what to do, or names the limit. */
 import type { PublishError } from '../broker/index.js';
 import type { Refusal } from '../protocol/system-event.js';
 import type { Rates } from './token-bucket.js';

@@ -51,7 +51,7 @@ export interface Admission {
   readonly resumes: Resumes;
   /** Kept only for hooks, as it takes 1 kB or more. */
   readonly handshake?: Handshake | undefined;
-  /** The client's address behind trusted proxies. Without them the socket has the address. */
+  /** The client's address, when trusted proxies are configured. Otherwise it is the address of the socket. */
   readonly address?: string | undefined;
 }
 

@@ -67,7 +67,7 @@ export interface RoomChannelDeps {
   readonly globalPosition: () => Position;
   /** Called when all members are sent a `gap`. */
   readonly gapSent: (reason: GapReason) => void;
-  /** The log has begun anew. */
+  /** The log has begun a new epoch. */
   readonly epochChanged: () => void;
 }
 

@@ -60,7 +60,10 @@ export const roomMembers = (deps: MembersDeps): Members => {
     return state?._tag === 'Joining' ? state : undefined;
   };
 
-  /** Joining connections count too: a herd joins at once, and other pods read the number once a second. */
+  /**
+   * Connections that are joining count too: many may join at once, and other pods read the number once a
+   * second.
+   */
   const counted$ = defer(() => broker.members(room, states.size)).pipe(tap(presence.setOthers));
 
   const caughtUp = joining({
@@ -120,7 +123,9 @@ export const roomMembers = (deps: MembersDeps): Members => {
     }
   };
 
-  /** Counted anew. A member that has left meanwhile is not answered. */
+  /**
+   * The answer to a member that joins again, with a new count. A member that has left by then gets no answer.
+   */
   const answerAgain = (command: Join): Observable<unknown> =>
     recount().pipe(
       tap(() => {

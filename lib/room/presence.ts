@@ -39,7 +39,7 @@ export interface PresenceDeps {
   readonly size: () => number;
 }
 
-/** A herd that reconnects must not cost one write for each member. */
+/** When many members reconnect together, there must not be one write for each. */
 const ANNOUNCE = { ms: 200, most: 256 };
 
 export const presence = ({ room, broker, clock, config, size }: PresenceDeps): Presence => {

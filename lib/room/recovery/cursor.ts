@@ -121,7 +121,7 @@ export const next = (
 ): Step => {
   const { at, offset, page, isReread } = cursor;
   if (at.tag !== position.tag) {
-    // either the log began anew since the page was read, or the members do not know of that yet
+    // either the log began a new epoch after the page was read, or the members do not have the new epoch yet
     if (page === undefined || isReread) return [cursor, { _tag: 'Met', at }];
     return [{ ...cursor, isReread: true }, read(offset, page)];
   }

@@ -60,7 +60,7 @@ export interface Recovery {
   readonly foretell: (membership: Membership, resume: Resume) => Observable<GapReason | undefined>;
   /** The members were sent these. */
   readonly delivered: (items: readonly Delivery[]) => void;
-  /** The log has begun anew: its pages are of the epoch before. */
+  /** The log has begun a new epoch: the pages that were read are of the earlier one. */
   readonly epochChanged: () => void;
   readonly close: () => void;
 }
