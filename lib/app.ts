@@ -134,7 +134,7 @@ export const app = (options: AppOptions): App => {
       return started;
     },
     stop: (options) => {
-      // null counts as absent, whatever the types say: the end must not fail for it
+      // programs without types may pass null, which counts as absent: `stop` must not fail for it
       const hurry = options?.hurry ?? false;
       if (hurry) running?.hurry();
       stopped ??= finish();

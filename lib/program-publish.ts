@@ -15,7 +15,7 @@ export interface Ended {
 
 /**
  * Publishes a draft that was made of `fields`. Undefined when a hook dropped it. `Left` also when the service
- * has ended meanwhile.
+ * has ended before the answer.
  */
 export type ProgramPublish = (
   draft: Draft,

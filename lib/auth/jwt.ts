@@ -3,9 +3,9 @@
  *
  *   text ─unverifiedJwt─► header ─► the keys of its algorithm ─jose─► payload ─identityIn─► Identity
  *
- * An algorithm has keys of its own: a public key is never the secret of HS256, whatever a token says. jose
- * checks the signature alone (`compactVerify`). Its `jwtVerify` accepts invalid claims:
- * `docs/architecture.md` ("Libraries") lists them.
+ * Each algorithm has keys of its own: no token can make a public key the secret of HS256. jose checks the
+ * signature alone (`compactVerify`). Its `jwtVerify` accepts invalid claims: `docs/architecture.md`
+ * ("Libraries") lists them.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import { compactVerify, errors } from 'jose';

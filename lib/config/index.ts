@@ -61,7 +61,7 @@ export const configOrThrow = (
   return config.right;
 };
 
-/** A program may pass anything, whatever the types say. */
+/** Programs without types can pass anything. */
 const isEnvironment = (env: unknown): boolean => typeof env === 'object' && env !== null;
 
 const noEnvironment = (env: unknown): Fault =>

@@ -4,7 +4,7 @@
  * needs both in one text: `keyField`.
  */
 
-/** For this long a key stands for its message. */
+/** For this long, a key belongs to its message. */
 export const KEY_TTL_MS = 300_000;
 
 /** Whose idempotency key it is: keys of different owners never collide. */

@@ -26,7 +26,7 @@ export abstract class BoundedBuffer<T extends Weighed> implements NextObserver<T
   /** Messages and bytes in the buffer and in flight: not yet taken. */
   messages = 0;
   bytes = 0;
-  /** When the value in flight was handed on, by the sink's clock; 0 when none is in flight. */
+  /** When the value in flight was passed to `take`, by the sink's clock; 0 when none is in flight. */
   since = 0;
   private waiting: T[] | undefined = undefined;
   private inFlight: T | undefined = undefined;

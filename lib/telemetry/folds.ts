@@ -7,7 +7,7 @@ import type { HubEvent } from '../hub-event.js';
 
 export type FoldName = Extract<HubEvent, { _tag: 'FoldFailed' }>['fold'];
 
-/** `take` may be a function of the application: it may be async, whatever its type says. */
+/** `take` may be a function of the application, which may be async although the type does not show that. */
 export interface Fold {
   readonly name: FoldName;
   readonly take: (event: HubEvent) => unknown;

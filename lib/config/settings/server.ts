@@ -1,4 +1,4 @@
-/** Settings of the pod as a server: where it listens, its id, what it logs, and whom it admits. */
+/** Settings of the pod as a server: its address, its id, its log, and which pages and proxies it accepts. */
 import { hostname } from 'node:os';
 import { pid } from 'node:process';
 import * as E from 'fp-ts/lib/Either.js';

@@ -40,8 +40,8 @@ export class Chunk {
 
 export interface ChunkStore {
   /**
-   * Opens an empty chunk behind a room's `last`, with space for `length` bytes; undefined when there is no
-   * memory left.
+   * Opens an empty chunk that follows a room's `last`, with space for `length` bytes; undefined when there is
+   * no memory left.
    */
   open(
     room: Room,
