@@ -38,8 +38,8 @@ const EX_CONFIG = 78;
 const HEAP_GROWTH = '--heap-growing-percent=15';
 /**
  * While connections come, V8 learns that objects that are made here live long. From then on it allocates the
- * objects of every message in the old generation: then it collects all of it each second, which costs 7 ms at
- * p99 and a fifth of the throughput.
+ * objects of every message in the old generation. It then collects all of that generation each second, which
+ * costs 7 ms at p99 and a fifth of the throughput.
  */
 const NO_PRETENURING = '--no-allocation-site-pretenuring';
 

@@ -1,11 +1,10 @@
 /**
  * The address of the client of a request. It is the address of the socket's peer. When the peer is a trusted
- * proxy, it is the last address in `X-Forwarded-For` that is not a trusted proxy: the client may have written
- * everything to the left of that address.
+ * proxy, it is the last address in `X-Forwarded-For` that is not a trusted proxy. Everything to the left of
+ * that address may come from the client.
  *
- * ipaddr.js parses and compares addresses. The walk through the header is our own, as `@fastify/proxy-addr`
- * returns a hop that is no address (`unknown`) unchanged, refuses an address with a port, and throws at a
- * block of /0.
+ * ipaddr.js parses and compares addresses. `@fastify/proxy-addr` is not used for the header: it returns a hop
+ * that is no address (`unknown`) unchanged, refuses an address with a port, and throws for a block of /0.
  */
 import ipaddr from 'ipaddr.js';
 import type { IncomingMessage } from 'node:http';

@@ -1,8 +1,8 @@
 /**
  * The positions of messages that reached this pod's members only, by room. No log has them, so a client that
  * resumes from before them is sent `gap`. Only the last one of each room is kept, as it has the highest
- * position. The number of rooms is bounded: for all rooms that were forgotten, one common time is kept, and a
- * client that resumes from before it is sent `gap`, whether its room had such messages or not.
+ * position. The number of rooms is bounded. For all rooms that were forgotten, one common time is kept: a
+ * client that resumes from before it is sent `gap`, even if its room had no such messages.
  *
  *   an id of the same epoch: before the position, or at it ─▶ missed, except for the last message's own id
  *   any other id, or a time: not later than the message ────▶ missed

@@ -1,8 +1,8 @@
 /**
- * A broker carries the messages of a room between pods, gives each message its position in the room's one
- * order, and hands them back: a message is delivered when the broker returns it, on the sender's pod too.
- * Every implementation passes the contract suite in `spec/broker/contract.ts`. Streams and answers never
- * error: a failure is a value.
+ * A broker carries the messages of a room between pods, and gives each message its position in the room's one
+ * order. A message is delivered when the broker returns it, on the sender's pod too. Every implementation
+ * passes the contract suite in `spec/broker/contract.ts`. Streams and answers never error: a failure is a
+ * value.
  */
 import type { Either } from 'fp-ts/lib/Either.js';
 import type { Observable } from 'rxjs';

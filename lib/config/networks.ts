@@ -37,8 +37,9 @@ const MIN_IPV6_BITS = 16;
 const PRIVATE_BITS: Readonly<Record<string, number>> = { uniqueLocal: 7, linkLocal: 10 };
 
 /**
- * Whether a block is too wide to have only proxies of one operator: IPv4 wider than /8, in any form (`::/0`
- * and `::ffff:0:0/96` contain all of IPv4), and IPv6 wider than /16 that is not private.
+ * Whether a block is too wide to contain only proxies of one operator. Too wide are IPv4 blocks wider than
+ * /8, in any form (`::/0` and `::ffff:0:0/96` contain all of IPv4), and IPv6 blocks wider than /16 that are
+ * not private.
  */
 export const isTooWide = (network: string): boolean => {
   const [start, bits] = blockOf(network);

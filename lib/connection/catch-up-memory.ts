@@ -1,7 +1,7 @@
 /**
  * What pods know of clients that resumed with one id, and lost their connection after the catch-up of the
- * room and before that of the global log (`catch-ups.ts`): the last command on each group of such clients,
- * bounded by number and age.
+ * room and before that of the global log (`catch-ups.ts`). Kept is the last command on each group of such
+ * clients, bounded by number and age.
  *
  * The `since` of a command is used for as long as a log reaches back, its `untold` for as long as the
  * position of a log lives. A client whose id is older than that may be unknown to all pods. While clients of

@@ -4,9 +4,9 @@
  * too long are emitted. Pings start in random phase, so clients that connected together are not pinged
  * together.
  *
- * Two kinds of time count for no client: while its socket was not read (its publishes or a hook were under
- * way), and while the process did not run (a long garbage collection, a stopped machine). What the client
- * sent in that time waits in the kernel. No client counts as silent before those bytes were read.
+ * Two kinds of time do not count as silence. In the first, the socket was not read, as publishes or a hook
+ * were under way. In the second, the process did not run (a long garbage collection, a stopped machine). What
+ * the client sent in that time waits in the kernel. No client counts as silent before those bytes were read.
  */
 import { interval, map, mergeMap, type Observable } from 'rxjs';
 import type { Clock } from '../clock.js';

@@ -1,9 +1,9 @@
 /**
  * Payloads of a room's channel (docs/protocol.md, section 3.4): messages of pods, or of other programs. The
  * payload does not show which. A message was sent by a pod when the log has it
- * (`broker/cluster/confirmation.ts`). Members get a message that the log does not have in another form
- * (`broker/cluster/unlogged.ts`): under an id of this pod and with the known fields only, never as the bytes
- * that were received.
+ * (`broker/cluster/confirmation.ts`). A message that the log does not have is encoded again for the members
+ * (`broker/cluster/unlogged.ts`): with an id of this pod and the known fields only. The bytes that were
+ * received are never sent.
  */
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';

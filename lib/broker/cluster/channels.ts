@@ -1,7 +1,7 @@
 /**
- * The registry of open channels: it passes events to the channels of a room, knows how far each room is on
- * this pod, and whether all rooms are checked against their logs. A room has several channels only for a
- * moment, while one ends and the next one begins.
+ * The registry of open channels. It passes events to the channels of a room. It knows the position of each
+ * room on this pod, and whether all rooms are checked against their logs. A room has several channels only
+ * for a moment, while one ends and the next one begins.
  */
 import { isSome } from 'fp-ts/lib/Option.js';
 import { type Observable, Subject, type Subscriber } from 'rxjs';

@@ -1,10 +1,10 @@
 /**
- * How many members a room has on the other pods. For each room a pod writes its own number and reads the
- * others' in one call, at most once a second: so a crowd that comes and goes costs Redis one write. Between
- * the calls, and when Redis does not answer, the number is the last one known.
+ * How many members a room has on the other pods. For each room, a pod writes its own number and reads the
+ * others' in one call, at most once a second. So when many connections come and go, Redis has one write a
+ * second. Between the calls, and when Redis does not answer, the number is the last one known.
  *
- * Rooms that have members are asked for again and again, the one with the oldest answer first: each once a
- * second while the pod has some hundreds of rooms, every 5 s when it has 5,000.
+ * The numbers of rooms with members are read again and again, that with the oldest answer first. With some
+ * hundreds of rooms on a pod, each is read once a second; with 5,000 rooms, every 5 s.
  *
  * Source: it subscribes to its own ticks and to Redis's answers; `close` ends them.
  */

@@ -1,7 +1,7 @@
 /**
  * The messages that wait for an answer of the log, in the order in which they were received. Bounded. A
- * message that did not fit is read from the log when the log has it; a foreign message that did not fit is
- * lost, as a program that floods a channel must not fill the pod's memory.
+ * message that did not fit is read from the log. A foreign message that did not fit is lost: a program that
+ * floods a channel must not fill the pod's memory.
  */
 import type { Publication } from '../../protocol/publication.js';
 
@@ -34,8 +34,8 @@ export const reorderBuffer = (): ReorderBuffer => {
     all: () => queue,
     add: (publication) => {
       const { length } = publication.frame;
-      // after a message that did not fit, no later one is buffered: a forged message with the offset of the
-      // one that did not fit would be the only one with this offset
+      // after a message that did not fit, no later one is buffered. Else a forged message could have the
+      // offset of the one that did not fit, and would be the only one with it
       if (full || queue.length >= MAX_MESSAGES || bytes + length > MAX_BYTES) {
         full = true;
         return;

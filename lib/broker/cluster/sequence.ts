@@ -1,5 +1,5 @@
 /**
- * How far a channel is in its room's order, and what each message is from there: the next one, a repeat,
+ * The position of a channel in its room's order. It decides what each message is: the next one, a repeat,
  * older than the channel, outside the log, or in doubt until the log answers. Time matters only for messages
  * that come late.
  */

@@ -53,10 +53,10 @@ export interface RedisError {
 }
 
 /**
- * Whether the command may have been executed all the same. It was not when Redis refuses a script before its
- * first line: READONLY, OOM, MISCONF, NOREPLICAS, and NOPERM of EVALSHA or of the keys (`#!lua` makes Redis
- * check the whole script); LOADING, BUSY and NOAUTH (no command runs); MOVED and the like (another node has
- * the keys); and a key of the wrong type, as a script reads before it writes.
+ * Whether the command may have been executed all the same. It was not executed after these errors. READONLY,
+ * OOM, MISCONF, NOREPLICAS, and NOPERM of EVALSHA or of the keys: with `#!lua`, Redis refuses the script
+ * before its first line. LOADING, BUSY, NOAUTH: no command runs. MOVED and similar errors: another node has
+ * the keys. WRONGTYPE: a script reads before it writes.
  */
 export const mayHaveRun = ({ _tag, inside }: RedisError): boolean =>
   (inside === true && _tag !== 'WrongType') ||

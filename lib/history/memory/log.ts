@@ -1,10 +1,10 @@
 /**
  * The log of a pod without Redis. Frames are copied into chunks of their room: a frame that is not copied
  * would keep alive the 8 KiB buffer that it shares with other frames. A chunk has 1 KiB in a quiet room and
- * 64 KiB in a busy one. It is dropped as a whole: when its last message is too old, when the room has too
- * many messages after it, or when all logs together are too large and it is the oldest chunk. An append costs
- * 0.2 µs and no timer. A message that is too old is skipped at once, and its chunk is dropped with the next
- * chunk, page or check of the size.
+ * 64 KiB in a busy one. It is dropped as a whole when its last message is too old, or when the room has
+ * enough messages after it. When all logs together are too large, the oldest chunk is dropped. An append
+ * costs 0.2 µs and no timer. A message that is too old is skipped at once, and its chunk is dropped with the
+ * next chunk, page or check of the size.
  */
 import type { Publication } from '../../protocol/publication.js';
 import type { Room, LogPosition } from '../../protocol/position.js';

@@ -1,7 +1,7 @@
 /**
  * The gap of a joiner that has to wait until another room has caught up. The log is read as it is now, up to
- * the page that shows where the joiner begins, and a gap is sent at once: so the joiner gets all messages of
- * the other room after the gap.
+ * the page that shows where the joiner begins. A gap is sent at once, so the joiner gets all messages of the
+ * other room after it.
  *
  * Source: it subscribes to the pages, and ends with its subscriber.
  */

@@ -145,14 +145,25 @@ end
 return answer`;
 
 /**
- * KEYS: pos, log. ARGV: tag for a new epoch; ms that the position lives; ''; the offset to read from; how
- * many entries, and how many bytes of them, at most; how many messages the log keeps, and for how many ms;
- * the epoch that the pod has had, or ''.
+ * KEYS: pos, log. ARGV:
  *
- * Answers tag, offset, ms, id; the oldest offset that can be read; the ms of the message before it (-1: not
- * known); the ms when the epoch was found in place of another (-1: it was not); then the payloads, from the
- * oldest or from `from` on. The payloads have no hole: the oldest offset that can be read comes after the
- * last hole.
+ *   1     the tag for a new epoch
+ *   2     ms that the position lives
+ *   3     ''
+ *   4, 5  the offset to read from, and how many entries at most
+ *   6     how many bytes of entries at most
+ *   7, 8  how many messages the log keeps, and for how many ms
+ *   9     the last epoch that the pod knew, or ''
+ *
+ * Answers:
+ *
+ *   1–4   tag, offset, ms and id of the position
+ *   5     the oldest offset that can be read
+ *   6     the ms of the message before it; -1: not known
+ *   7     the ms when this epoch was found in place of another; -1: it was not
+ *   8…    the payloads, from the oldest or from `from` on
+ *
+ * The payloads have no hole: the oldest offset that can be read comes after the last hole.
  */
 export const PAGE = `${POSITION}${epoch('ARGV[9]')}${READ}`;
 

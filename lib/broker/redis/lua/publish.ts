@@ -97,12 +97,18 @@ if pos[6] then
 end`;
 
 /**
- * KEYS: pos, log, the key of each draft that has one, then the key of the mark if one is left. ARGV: channel;
- * deadline (Unix ms); tag for a new epoch; ms that the position lives; ms that a key lives; how many messages
- * the log keeps, and for how many ms; id of the call; ms that its mark lives ('': no mark). For a call that
- * is sent again: a time of Redis's clock before the first try, and the tag and offset that the log had then
- * ('' for each otherwise). Then three for each draft: the low 22 bits of its id (global, outside the log, the
- * pod's 20 bits), the digest ('' without a key, else '=' and the digest), and the payload after the id.
+ * KEYS: pos, log, the key of each draft that has one, then the key of the mark if one is left. ARGV:
+ *
+ *   1       channel
+ *   2       deadline, Unix ms
+ *   3       the tag for a new epoch
+ *   4, 5    ms that the position lives, and ms that a key lives
+ *   6, 7    how many messages the log keeps, and for how many ms
+ *   8, 9    the id of the call, and ms that its mark lives ('': no mark)
+ *   10      for a call that is sent again: a time of Redis's clock before the first try; else ''
+ *   11, 12  and the tag and the offset that the log had then; else ''
+ *   13…     three for each draft: the low 22 bits of its id (global, outside the log, the pod's 20 bits); the
+ *             digest, as '=' and the digest ('' without a key); and the payload after the id
  *
  * Answers 0 when the call is late, or when it is a first try that a later one has settled. Answers -1 when it
  * cannot be known whether it ran. Else one text for each draft: 'p' and its id; 'd' and the id that its key
