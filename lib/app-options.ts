@@ -6,7 +6,7 @@ import type { Clock } from './clock.js';
 import type { Config } from './config/index.js';
 import type { Hooks } from './hooks.js';
 import type { HubEvent } from './hub-event.js';
-import { kindOf } from './protocol/json.js';
+import { kindOf, named } from './protocol/json.js';
 
 /** The options of an app. Only `config` is required. */
 export interface AppOptions {
@@ -45,10 +45,16 @@ export interface BrokerDeps {
 export const optionsFlaw = (options: unknown): string | undefined => {
   if (!isObject(options))
     return `options: expected an object with \`config\`, got ${kindOf(options)}`;
+  const unknown = Object.keys(options).find((name) => !OPTIONS.has(name));
+  if (unknown !== undefined)
+    return `${named(unknown)}: no option of an app; there are ${[...OPTIONS].join(', ')}`;
   const { config, hooks, server, onEvent } = options;
-  if (!isObject(config) || !isObject(config['server'])) return NO_CONFIG;
+  if (!isObject(config) || CONFIG_PARTS.some((part) => !isObject(config[part]))) return NO_CONFIG;
   if (hooks !== undefined && !isObject(hooks))
     return `hooks: expected an object of functions, got ${kindOf(hooks)}`;
+  const noHook = Object.keys(hooks ?? {}).find((name) => !HOOKS.some((hook) => hook === name));
+  if (noHook !== undefined)
+    return `hooks: ${named(noHook)} is no hook; there are ${HOOKS.join(', ')}`;
   for (const name of HOOKS) {
     const hook = hooks?.[name];
     if (hook !== undefined && typeof hook !== 'function')
@@ -60,7 +66,17 @@ export const optionsFlaw = (options: unknown): string | undefined => {
     : `onEvent: expected a function, got ${kindOf(onEvent)}`;
 };
 
+const OPTIONS: ReadonlySet<string> = new Set<keyof AppOptions>([
+  'config',
+  'hooks',
+  'clock',
+  'server',
+  'broker',
+  'onEvent',
+]);
 const HOOKS: readonly (keyof Hooks)[] = ['onConnect', 'onMessage', 'onDisconnect'];
+/** Of a configuration that was made by hand, one of these is missing. */
+const CONFIG_PARTS: readonly (keyof Config)[] = ['server', 'access', 'limits', 'broker', 'log'];
 
 export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null;

@@ -18,6 +18,12 @@ t.test('when an option is wrong, then the text names it, and what it should be',
     [{}, /^config: expected a configuration from configOrThrow\(\)/],
     [{ config: {} }, /^config: /],
     [{ config, hooks: 1 }, /^hooks: expected an object of functions, got a number$/],
+    [
+      { config, hooks: { onMesage: () => null } },
+      /^hooks: onMesage is no hook; there are onConnect/,
+    ],
+    [{ config, hook: {} }, /^hook: no option of an app; there are config, hooks, clock/],
+    [{ config: { server: { port: 1 } } }, /^config: expected a configuration/],
     [{ config, hooks: { onMessage: 'x' } }, /^hooks.onMessage: expected a function, got a string$/],
     [
       { config, server: () => 1 },

@@ -3,6 +3,7 @@
  * come in storms are logged once a minute, with a count.
  */
 import type { Logger } from 'pino';
+import type { Denial } from '../auth/index.js';
 import type { HubEvent } from '../hub-event.js';
 
 const QUIET_MS = 60_000;
@@ -72,9 +73,11 @@ export const eventLog = (
         return;
       }
       case 'OriginRefused':
-        return rarely('origin: a page was refused, as its origin is not in ALLOWED_ORIGINS', {
-          origin: event.origin,
-        });
+        return rarely(
+          'origin: a page was refused, as its origin is not in ALLOWED_ORIGINS',
+          { origin: event.origin },
+          event.origin,
+        );
       case 'RoomFailed':
         return logger.error(
           { err: event.error },
@@ -100,7 +103,7 @@ export const eventLog = (
         const claim = 'expected' in detail ? detail.expected : '';
         return rarely(
           'access: a token or a key was refused',
-          { reason, ...detail },
+          { reason, ...HINTS[reason], ...detail },
           `${reason} ${claim}`,
         );
       }
@@ -153,4 +156,14 @@ export const eventLog = (
         return;
     }
   };
+};
+
+/** What a client that was denied may have done wrong, where the denial itself does not say it. */
+const HINTS: Readonly<Partial<Record<Denial['_tag'], { readonly expected: string }>>> = {
+  Missing: {
+    expected: 'a token as Authorization: Bearer TOKEN or ?token=TOKEN, or a key as X-API-Key',
+  },
+  Untrusted: {
+    expected: 'a signature by a key of this service: JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL',
+  },
 };

@@ -187,3 +187,24 @@ t.test('when payloads are dropped for two reasons, then each reason has a line',
   for (let i = 0; i < 1_000; i++) drop(`field ${i}: expected nothing, got 1`);
   t.ok(lines.length < 300, 'a neighbour cannot make reasons without end');
 });
+
+t.test('when pages of two origins are refused, then each origin has a line', async (t) => {
+  const { lines, tell } = journalAt('info');
+  const refuse = (origin: string): void => tell({ _tag: 'OriginRefused', origin });
+  for (const origin of ['http://localhost:3000', 'http://127.0.0.1:3000', 'http://localhost:3000'])
+    refuse(origin);
+  t.strictSame(
+    lines.map(({ origin }) => origin),
+    ['http://localhost:3000', 'http://127.0.0.1:3000'],
+  );
+});
+
+t.test(
+  'when a token is missing or is signed by nobody, then the line says what is expected',
+  async (t) => {
+    const { lines, tell } = journalAt('info');
+    for (const _tag of ['Missing', 'Untrusted'] as const)
+      tell({ _tag: 'Denied', denial: { _tag } });
+    t.match(lines, [{ expected: /Bearer TOKEN/ }, { expected: /JWT_SECRET/ }]);
+  },
+);
