@@ -63,10 +63,18 @@ export const trio = async (): Promise<Trio> => {
     20_000,
   );
   const master = async (): Promise<RedisServer> => {
-    const reply = await sentinels[0]?.command('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME);
-    const port = Array.isArray(reply) ? Number(reply[1]) : 0;
-    const found = nodes.find((node) => node.port === port);
-    if (found === undefined) throw new Error('expected the Sentinels to name a master, got none');
+    const replies = await Promise.all(
+      sentinels.map((each) => each.command('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME)),
+    );
+    const ports = replies.map((reply) => (Array.isArray(reply) ? Number(reply[1]) : 0));
+    // one of them may not know yet of a failover that the two others have made
+    const isNamed =
+      (most: number) =>
+      ({ port }: RedisServer) =>
+        ports.filter((named) => named === port).length >= most;
+    const found = nodes.find(isNamed(2)) ?? nodes.find(isNamed(1));
+    if (found === undefined)
+      throw new Error(`expected the Sentinels to name a master, got ${ports.join(', ')}`);
     return found;
   };
   /** Sentinel would see to it too, after ten seconds. */
