@@ -35,7 +35,7 @@ t.test(
     if (config._tag === 'Left') throw new Error('no configuration');
     const second = app({ config: config.right, server });
     t.teardown(() => second.stop({ hurry: true }));
-    await t.rejects(second.start(), { message: /another app has \/api\/chat-api of this server/ });
+    await t.rejects(second.start(), { message: /another app uses \/api\/chat-api of this server/ });
     await t.rejects(second.publish({ room: 'r', data: 1 }), { message: /has not started/ });
     const alice = await doors.connect('/ws/general');
     const stopped = first.chat.stop();
