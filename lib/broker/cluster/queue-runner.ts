@@ -50,10 +50,7 @@ export interface RunningQueue {
   readonly waiting: Waiting[];
   state: RoomQueue;
   call: Call | undefined;
-  /**
-   * True while the waiting messages are looked at, and while answers are given: a publish that is called
-   * meanwhile only waits in the queue.
-   */
+  /** Messages are looked at or answered now: a publish that is called meanwhile only waits in the queue. */
   isBusy: boolean;
   /** The timer of the head, while there is no connection. */
   due: Subscription | undefined;

@@ -26,10 +26,7 @@ export interface SequenceDeps {
   /** The channel's position before the log is known. */
   readonly start: LogPosition;
   readonly clock: Clock;
-  /**
-   * Answers overtake pushes: for this long, messages that an answer of the log covered may still be on their
-   * way.
-   */
+  /** Answers overtake pushes: for this long, messages that an answer covered may still be on their way. */
   readonly lateMs: number;
   /** The id under which members of this pod have a message whose publish seemed to fail. Changes nothing. */
   readonly echoOf: (publication: Publication) => string | undefined;
@@ -87,9 +84,7 @@ export interface Sequence {
 const MAX_OUTSIDE = 32;
 /** How many epochs are remembered that Redis may come back to. */
 const MAX_PREVIOUS_EPOCHS = 8;
-/**
- * How many ids of this pod's own publishes are kept until they are received. For more, the log can be asked.
- */
+/** How many confirmed ids are kept until they are received. For more, the log can be asked. */
 const MAX_CONFIRMED = 1_024;
 
 export const sequence = (deps: SequenceDeps): Sequence => {
