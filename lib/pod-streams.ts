@@ -9,9 +9,7 @@
  */
 import { ignoreElements, map, mergeMap, type Observable, Subject, tap } from 'rxjs';
 import type { ControlCommand } from './broker/control-command.js';
-import type { Broker, BrokerStatus } from './broker/index.js';
-import type { Clock } from './clock.js';
-import type { Config } from './config/index.js';
+import type { BrokerStatus } from './broker/index.js';
 import { type CatchUps, catchUps } from './connection/catch-ups.js';
 import type { Connection } from './connection/connection.js';
 import { disconnect } from './connection/disconnect.js';
@@ -21,9 +19,6 @@ import { hub, type HubDeps } from './hub.js';
 import { CLOSE } from './protocol/close-codes.js';
 
 export interface PodStreamsDeps extends Omit<HubDeps, 'status'> {
-  readonly broker: Broker;
-  readonly clock: Clock;
-  readonly config: Config;
   readonly connections: ReadonlySet<Connection>;
 }
 

@@ -20,9 +20,17 @@ export const eventLog = (
 ): ((event: HubEvent) => void) => {
   const logged = new Map<string, { at: number; since: number }>();
 
-  /** `about`: distinguishes events of one kind; from a closed list. */
+  /**
+   * Forgets what was not logged for a minute. Reasons may come from outside (origins, names of fields):
+   * without this a few hundred of them would fill the map for ever.
+   */
+  const forget = (): void => {
+    for (const [name, { at }] of logged) if (now() - at >= QUIET_MS) logged.delete(name);
+  };
+
+  /** `about`: distinguishes events of one kind. Beyond the bound all reasons of a kind count as one. */
   const rarely = (kind: string, detail: object, about = ''): void => {
-    // a field's name may come from another program: beyond the bound all reasons of a kind count as one
+    if (logged.size >= MAX_REASONS) forget();
     const name = logged.size < MAX_REASONS || logged.has(kind + about) ? kind + about : kind;
     const last = logged.get(name);
     if (last !== undefined && now() - last.at < QUIET_MS) {

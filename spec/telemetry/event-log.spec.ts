@@ -10,10 +10,10 @@ import { until } from '../support/redis.js';
 
 type Line = Readonly<Record<string, unknown>>;
 
-const journalAt = (level: string, hasBroker = true) => {
+const journalAt = (level: string, hasBroker = true, now = (): number => 0) => {
   const lines: Line[] = [];
   const write = (text: string): void => void lines.push(JSON.parse(text) as Line);
-  return { lines, tell: eventLog(pino({ level }, { write }), () => 0, hasBroker) };
+  return { lines, tell: eventLog(pino({ level }, { write }), now, hasBroker) };
 };
 
 t.test('when the level is debug, then a connection and a refusal are a line each', async (t) => {
@@ -206,5 +206,22 @@ t.test(
     for (const _tag of ['Missing', 'Untrusted'] as const)
       tell({ _tag: 'Denied', denial: { _tag } });
     t.match(lines, [{ expected: /Bearer TOKEN/ }, { expected: /JWT_SECRET/ }]);
+  },
+);
+
+t.test(
+  'when many origins have filled the list, then a minute later each has a line again',
+  async (t) => {
+    let now = 0;
+    const { lines, tell } = journalAt('info', true, () => now);
+    const refuse = (origin: string): void => tell({ _tag: 'OriginRefused', origin });
+    for (let i = 0; i < 300; i++) refuse(`https://${i}.example`);
+    now = 60_000;
+    const before = lines.length;
+    for (const origin of ['https://one.example', 'https://two.example']) refuse(origin);
+    t.strictSame(
+      lines.slice(before).map(({ origin }) => origin),
+      ['https://one.example', 'https://two.example'],
+    );
   },
 );
