@@ -1,6 +1,7 @@
 /** The order of one channel, which stands at 1:5, and what it has delivered. */
 import { right } from 'fp-ts/lib/Either.js';
-import { type Delivered, type Sequence, sequence } from '../../lib/broker/cluster/sequence.js';
+import { type Delivered } from '../../lib/broker/cluster/channel-events.js';
+import { type Sequence, sequence } from '../../lib/broker/cluster/sequence.js';
 import { formatId } from '../../lib/protocol/position.js';
 import { Publication } from '../../lib/protocol/publication.js';
 import { topAt } from './channel-world.js';

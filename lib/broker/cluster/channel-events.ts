@@ -6,6 +6,7 @@ import type { Page } from '../../history/page.js';
 import type { LogPosition, MessageId } from '../../protocol/position.js';
 import type { Publication } from '../../protocol/publication.js';
 import type { GapReason } from '../../protocol/system-event.js';
+import type { ChannelEvent } from '../index.js';
 import type { RedisError } from '../redis/port.js';
 import type { Missing } from './confirmation.js';
 
@@ -15,11 +16,16 @@ export interface PlacedId {
   readonly idText: string;
 }
 
+/** What members get of a message. */
+export type Delivered = Extract<ChannelEvent, { readonly _tag: 'Published' | 'Echoed' }>;
+
 /** From the broker to the channel of one room. */
 export type RawEvent =
   | { readonly _tag: 'Received'; readonly publication: Publication }
   /** A publish of this pod was answered: these ids are in the log. No ids: the publish failed. */
   | { readonly _tag: 'Placed'; readonly ids: readonly PlacedId[] }
+  /** Publishes of this pod were acked because these ids came on the channel: the log should have them. */
+  | { readonly _tag: 'AckedByPush'; readonly ids: readonly PlacedId[] }
   /** A message that reaches this pod only. No log has it. */
   | { readonly _tag: 'LocalOnly'; readonly publication: Publication }
   /** From now on every message is received. Emitted again after each `Unsubscribed`. */
@@ -49,22 +55,31 @@ export type Input =
   | { readonly _tag: 'InDoubt' }
   /** A publish of this pod was answered. `isOurs`: its ids are of the channel's epoch. */
   | { readonly _tag: 'Placed'; readonly isOurs: boolean }
-  /** The answer to `Ask`. `asked`: the channel's position when it was asked. */
+  /**
+   * The answer to `Ask`. When the log was asked, `asked` was the channel's position and `furthest` the last
+   * position that was known of the log.
+   */
   | {
       readonly _tag: 'LogTop';
       readonly top: LogPosition | undefined;
       readonly asked: LogPosition;
+      readonly furthest: LogPosition;
       readonly isContradicted: boolean;
     }
   | { readonly _tag: 'AskFailed' }
   /** The result of `Compare`. */
   | { readonly _tag: 'Compared'; readonly top: LogPosition; readonly missing: Missing }
-  /** `known`: how far this channel was in the epoch of the page. */
+  /**
+   * `known`: how far this channel was in the epoch of the page. `furthest`: the last position that was known
+   * of the log when it was asked. `isContradicted`: a confirmed message is not at its offset any more.
+   */
   | {
       readonly _tag: 'PageRead';
       readonly page: Page;
       readonly position: LogPosition;
       readonly known: LogPosition;
+      readonly furthest: LogPosition;
+      readonly isContradicted: boolean;
     }
   | { readonly _tag: 'ReadFailed'; readonly error: RedisError }
   /** A poll ended that found nothing, or whose result is outdated. */

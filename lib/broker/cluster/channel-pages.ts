@@ -1,5 +1,4 @@
 /** What a page of the log, or a new epoch, changes in a room's channel: pure steps of `channel-state.ts`. */
-import type { Page } from '../../history/page.js';
 import type { LogPosition } from '../../protocol/position.js';
 import type { Effect } from './channel-events.js';
 import {
@@ -19,11 +18,8 @@ import { isBehind } from './confirmation.js';
 /** The pause after a page: without it a replay fills the outboxes of a large room. */
 const PAUSE_MS = 5;
 
-export const pageRead = (
-  state: ChannelState,
-  { page, position, known }: Of<'PageRead'>,
-  now: number,
-): Step => {
+export const pageRead = (state: ChannelState, input: Of<'PageRead'>, now: number): Step => {
+  const { page, position, known } = input;
   const { top, entries } = page;
   switch (state.scope) {
     case 'none':
@@ -39,7 +35,7 @@ export const pageRead = (
       });
     case 'cluster':
       if (position.tag !== top.tag) return turnTo(state, top, known, now);
-      if (wentBack(page, position)) return renew(state, top, now);
+      if (wentBack(input)) return renew(state, top, now);
       return [
         { ...state, phase: LIVE },
         [
@@ -51,15 +47,24 @@ export const pageRead = (
 };
 
 /**
- * The log does not have the message at the channel's position any more. It may have grown past that position
- * again.
+ * The log does not have the message at the channel's position any more, or one that was confirmed. It may
+ * have grown past these offsets again.
  */
-const wentBack = ({ top, entries: [head] }: Page, known: LogPosition): boolean =>
-  isBehind(top, known) ||
-  (known.id !== null &&
-    known.offset > 0 &&
-    head?.id.offset === known.offset &&
-    head.idText !== known.id);
+const wentBack = ({ page, position, furthest, isContradicted }: Of<'PageRead'>): boolean => {
+  const {
+    top,
+    entries: [head],
+  } = page;
+  return (
+    isContradicted ||
+    isBehind(top, position) ||
+    isBehind(top, furthest) ||
+    (position.id !== null &&
+      position.offset > 0 &&
+      head?.id.offset === position.offset &&
+      head.idText !== position.id)
+  );
+};
 
 /** A new epoch, unless another pod was first. Messages that wait are of the lost epoch. */
 const renew = (state: ChannelState, { tag }: LogPosition, now: number): Step => [

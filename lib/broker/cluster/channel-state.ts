@@ -126,10 +126,11 @@ const placed = (state: ChannelState, { isOurs }: Of<'Placed'>, now: number): Ste
 
 const logTop = (
   state: ChannelState,
-  { top, asked, isContradicted }: Of<'LogTop'>,
+  { top, asked, furthest, isContradicted }: Of<'LogTop'>,
   now: number,
 ): Step => {
-  if (top === undefined || state.scope === 'pod' || hasChanged(top, asked)) return read(state, now);
+  if (top === undefined || state.scope === 'pod' || hasChanged(top, furthest))
+    return read(state, now);
   // two messages were received with one offset, and the log's position does not show which of them is the
   // log's
   if (top.offset > asked.offset && isContradicted) return read(state, now);

@@ -35,6 +35,8 @@ export interface Channels {
   readonly sendToAll: (event: RawEvent) => void;
   /** The script placed messages with these ids. */
   readonly placed: (room: Room, ids: readonly string[]) => void;
+  /** Publishes with these ids were acked because their messages came on the room's channel. */
+  readonly ackedByPush: (room: Room, ids: readonly string[]) => void;
   /** The number of members on other pods, for channels that have opened. */
   readonly count: (room: Room, others: number) => void;
 }
@@ -98,6 +100,7 @@ export const openChannels = (): Channels => {
     placed: (room, ids) => {
       if (entries.has(room)) send(room, { _tag: 'Placed', ids: ids.flatMap(loggedId) });
     },
+    ackedByPush: (room, ids) => send(room, { _tag: 'AckedByPush', ids: ids.flatMap(loggedId) }),
     count: (room, others) => {
       for (const { out } of entries.get(room)?.opened ?? []) out.next({ _tag: 'Counted', others });
     },

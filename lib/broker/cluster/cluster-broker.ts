@@ -111,6 +111,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
       if (_tag === 'ReadOnly') input$.next({ _tag });
     },
     placed: channels.placed,
+    ackedByPush: channels.ackedByPush,
   });
 
   const channelDeps: ClusterChannelDeps = {

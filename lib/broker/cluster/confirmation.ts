@@ -18,9 +18,7 @@
  */
 import type { Publication } from '../../protocol/publication.js';
 import type { MessageId, LogPosition } from '../../protocol/position.js';
-
-/** Ids by offset, of the channel's epoch: what the log has there. */
-export type ConfirmedIds = ReadonlyMap<number, string>;
+import type { ConfirmedIds } from './confirmed-ids.js';
 
 interface Queue {
   readonly queue: readonly Publication[];
@@ -29,7 +27,7 @@ interface Queue {
 }
 
 interface Weighed extends Queue {
-  readonly sure: ConfirmedIds;
+  readonly sure: ConfirmedIds['byOffset'];
 }
 
 export interface Received extends Weighed {
@@ -139,8 +137,8 @@ export const endingAt = (
 };
 
 /**
- * The log has lost what it had: it has another epoch, or went back. `then`: the channel's position when the
- * log was asked.
+ * The log has lost what it had: it has another epoch, or went back. `then`: the last position that was known
+ * of it when it was asked.
  */
 export const hasChanged = (top: LogPosition, then: LogPosition): boolean =>
   top.tag !== then.tag || isBehind(top, then);

@@ -87,28 +87,42 @@ export const logQuestions = (deps: LogQuestionsDeps): LogQuestions => {
     });
   };
 
-  const onPage = (page: Page): void => {
+  const onPage = (page: Page, furthest: LogPosition): void => {
     const known = order.positionIn(page.top);
-    dispatch({ _tag: 'PageRead', page, position: order.position(), known });
+    const isContradicted = order.contradicts(page);
+    dispatch({
+      _tag: 'PageRead',
+      page,
+      position: order.position(),
+      known,
+      furthest,
+      isContradicted,
+    });
   };
 
   return {
     ask: () => {
       const asked = order.position();
+      const furthest = order.furthest();
       buffer.markAsked();
       begin(log.position(), (answer) => {
         if (!isRight(answer)) return dispatch({ _tag: 'AskFailed' });
         const isContradicted = buffer.all().some((one) => order.isContradicted(one));
-        dispatch({ _tag: 'LogTop', top: answer.right, asked, isContradicted });
+        dispatch({ _tag: 'LogTop', top: answer.right, asked, furthest, isContradicted });
       });
     },
-    read: (isFirst) =>
-      request(isFirst ? log.page(1, 0) : log.page(order.position().offset, PAGE), onPage),
+    read: (isFirst) => {
+      const furthest = order.furthest();
+      request(isFirst ? log.page(1, 0) : log.page(order.position().offset, PAGE), (page) =>
+        onPage(page, furthest),
+      );
+    },
     check: () => {
       const before = order.position();
+      const furthest = order.furthest();
       begin(log.page(before.offset, PAGE).pipe(orTimeout(timeoutMs, scheduler)), (answer) => {
         const isCurrent = order.position() === before && buffer.size() === 0;
-        if (isRight(answer) && isCurrent) onPage(answer.right);
+        if (isRight(answer) && isCurrent) onPage(answer.right, furthest);
         else dispatch({ _tag: 'CheckEnded' });
       });
     },

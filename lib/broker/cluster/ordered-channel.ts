@@ -128,6 +128,8 @@ export const orderedChannel =
             return onReceived(event.publication);
           case 'Placed':
             return onPlaced(event.ids);
+          case 'AckedByPush':
+            return event.ids.forEach(({ id, idText }) => order.expect(id.tag, id.offset, idText));
           case 'LocalOnly':
             return state.scope === 'none' ? undefined : order.passUnlogged(event.publication);
           case 'Poll':

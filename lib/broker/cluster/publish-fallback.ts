@@ -6,8 +6,8 @@ import type { MessageId, Room } from '../../protocol/position.js';
 import { type Publication, publicationOf } from '../../protocol/publication.js';
 import type { FallbackDedup } from './fallback-dedup.js';
 import type { FallbackKeys } from './fallback-keys.js';
-import type { Waiting } from './publish-call.js';
-import { onPod } from './publish-result.js';
+import { type Call, placed, type Waiting } from './publish-call.js';
+import { onPod, resultOf } from './publish-result.js';
 
 export interface PublishFallbackDeps {
   readonly dedup: FallbackDedup;
@@ -18,13 +18,20 @@ export interface PublishFallbackDeps {
   readonly deliver: (room: Room, publication: Publication) => void;
 }
 
-/**
- * A message whose key was used in an earlier fallback gets the same answer. `isUnsure`: its call may have run
- * in Redis all the same.
- */
-export const publishFallback =
-  ({ dedup, keys, idOutside, deliver }: PublishFallbackDeps) =>
-  ({ draft, answer }: Waiting, nonce: number, isUnsure: boolean): void => {
+export interface PublishFallback {
+  /**
+   * A message whose key was used in an earlier fallback gets the same answer. `isUnsure`: its call may have
+   * run in Redis all the same.
+   */
+  one(waiting: Waiting, nonce: number, isUnsure: boolean): void;
+  /** All messages of a call. Those that came on the room's channel were placed. */
+  call(call: Call, isUnsure: boolean): void;
+}
+
+export const publishFallback = (deps: PublishFallbackDeps): PublishFallback => {
+  const { dedup, keys, idOutside, deliver } = deps;
+
+  const one = ({ draft, answer }: Waiting, nonce: number, isUnsure: boolean): void => {
     const known = keys.find(draft);
     if (known !== undefined) return answer(known);
     const { room, rest } = draft;
@@ -34,3 +41,15 @@ export const publishFallback =
     deliver(room, publication);
     answer(onPod(publication.idText));
   };
+
+  return {
+    one,
+    call: ({ batch, nonces, received }, isUnsure) => {
+      for (const [i, waiting] of batch.entries()) {
+        const id = received.get(i);
+        if (id === undefined) one(waiting, nonces[i] ?? 0, isUnsure);
+        else waiting.answer(resultOf(placed(id)));
+      }
+    },
+  };
+};

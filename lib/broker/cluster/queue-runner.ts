@@ -12,7 +12,6 @@ import type { RedisError, RedisPort } from '../redis/port.js';
 import type { HealthProbe } from './health-probe.js';
 import {
   type Call,
-  placed,
   type PublishCallDeps,
   publishCalls,
   receivedOf,
@@ -39,6 +38,8 @@ export interface QueueRunnerDeps extends PublishCallDeps, PublishFallbackDeps {
   readonly ready: () => boolean;
   /** The log may have messages that were sent to no pod. */
   readonly recheck: (room: Room) => void;
+  /** Messages were acked because they came on the room's channel. Redis did not answer. */
+  readonly ackedByPush: (room: Room, ids: readonly string[]) => void;
   readonly failed: (error: RedisError, messages: number) => void;
   /** The call has ended, and the script gave its messages these ids; an empty list: it gave none. */
   readonly placed: (room: Room, ids: readonly string[]) => void;
@@ -126,7 +127,7 @@ export const queueRunner = (
         return flush(queue);
       case 'AnswerHead':
       case 'FallBackHead':
-        for (const head of queue.waiting.splice(0, 1)) fallBack(head, calls.nonce(), false);
+        for (const head of queue.waiting.splice(0, 1)) fallBack.one(head, calls.nonce(), false);
         return;
       case 'ReportHead':
         return deps.failed(effect.error, 1);
@@ -158,21 +159,14 @@ export const queueRunner = (
           scheduler.schedule(elapsed, RETRY * backoffMs(effect.failures, random)),
         );
       case 'Settle':
-        finish(queue, call, () =>
+        finish(queue, call, effect.isUnsure, () =>
           call.batch.forEach(({ answer }, i) => answer(resultOf(effect.outcomes[i]))),
         );
         if (effect.isUnsure) deps.recheck(queue.room);
         return;
       case 'GiveUp':
         deps.failed(effect.error, call.batch.length);
-        return finish(queue, call, () =>
-          call.batch.forEach((waiting, i) => {
-            const id = call.received.get(i);
-            if (id === undefined)
-              fallBack(waiting, call.nonces[i] ?? calls.nonce(), effect.isUnsure);
-            else waiting.answer(resultOf(placed(id)));
-          }),
-        );
+        return finish(queue, call, true, () => fallBack.call(call, effect.isUnsure));
     }
   };
 
@@ -202,11 +196,12 @@ export const queueRunner = (
     );
   };
 
-  const finish = (queue: RunningQueue, call: Call, answer: () => void): void => {
+  const finish = (queue: RunningQueue, call: Call, isUnsure: boolean, answer: () => void): void => {
     call.end.unsubscribe();
     call.attempt.unsubscribe();
     const { room, isBusy } = queue;
     queue.isBusy = true;
+    if (isUnsure && call.received.size > 0) deps.ackedByPush(room, [...call.received.values()]);
     answer();
     queue.call = undefined;
     deps.placed(room, []);

@@ -4,53 +4,41 @@
  * that come late.
  */
 import { BoundedMap } from '../../bounded-map.js';
-import { isLeft, type Either } from 'fp-ts/lib/Either.js';
 import type { Clock } from '../../clock.js';
+import type { Page } from '../../history/page.js';
 import type { Publication } from '../../protocol/publication.js';
-import {
-  GLOBAL,
-  type MessageId,
-  NONCES,
-  type Room,
-  type LogPosition,
-} from '../../protocol/position.js';
-import type { ChannelEvent } from '../index.js';
+import { GLOBAL, type Room, type LogPosition } from '../../protocol/position.js';
+import type { Delivered } from './channel-events.js';
 import { confirmedOf, isOfLog, type Missing, missing } from './confirmation.js';
+import { confirmedIds } from './confirmed-ids.js';
 import { recentIds } from './recent-ids.js';
-import { unlogged } from './unlogged.js';
+import { outsideLog, type OutsideLogDeps } from './outside-log.js';
 
-export type Delivered = Extract<ChannelEvent, { readonly _tag: 'Published' | 'Echoed' }>;
-
-export interface SequenceDeps {
+export interface SequenceDeps extends OutsideLogDeps {
   readonly room: Room;
   /** The channel's position before the log is known. */
   readonly start: LogPosition;
   readonly clock: Clock;
   /** Answers overtake pushes: for this long, messages that an answer covered may still be on their way. */
   readonly lateMs: number;
-  /** The id under which members of this pod have a message whose publish seemed to fail. Changes nothing. */
-  readonly echoOf: (publication: Publication) => string | undefined;
-  /** Receives what members get, in order. */
-  readonly deliver: (event: Delivered) => void;
-  /** The message in this pod's own form, under this id. */
-  readonly reissue: (
-    publication: Publication,
-    id: MessageId,
-    isForeign: boolean,
-  ) => Either<string, Publication>;
   /**
    * Decodes all of a message, of which perhaps only the head was decoded before. Undefined: not valid, and
    * `dropped` was called.
    */
   readonly decodeFully: (publication: Publication) => Publication | undefined;
-  readonly dropped: (detail: string) => void;
 }
 
 export interface Sequence {
   /** The channel's position. */
   position(): LogPosition;
+  /** The last position of the log that is known: the channel's, or a confirmed one after it. */
+  furthest(): LogPosition;
+  /** The page of this epoch has another message at the offset of a confirmed one. */
+  readonly contradicts: (page: Page) => boolean;
   /** Confirms that the log has this id at this offset. Returns false when the epoch is not the channel's. */
   confirm(tag: number, offset: number, id: string | null): boolean;
+  /** The log should have this id at this offset, but has not answered with it. */
+  expect(tag: number, offset: number, id: string): void;
   isConfirmed(publication: Publication): boolean;
   /** What members get of a message that is confirmed and the next one: the fast path. Else undefined. */
   next(publication: Publication): Delivered | undefined;
@@ -80,34 +68,26 @@ export interface Sequence {
   passThrough(publication: Publication): void;
 }
 
-/** How many ids without an offset are remembered, to know repeats: 2 kB a room. */
-const MAX_OUTSIDE = 32;
 /** How many epochs are remembered that Redis may come back to. */
 const MAX_PREVIOUS_EPOCHS = 8;
-/** How many confirmed ids are kept until they are received. For more, the log can be asked. */
-const MAX_CONFIRMED = 1_024;
 
 export const sequence = (deps: SequenceDeps): Sequence => {
-  const { room, clock, lateMs, echoOf, deliver, reissue, decodeFully, dropped } = deps;
+  const { room, clock, lateMs, echoOf, deliver, decodeFully } = deps;
   const isGlobal = room === GLOBAL;
   const seen = recentIds();
-  const outside = new BoundedMap<string, true>(MAX_OUTSIDE);
-  const foreign = unlogged();
+  const outside = outsideLog({ ...deps, isGlobal, position: () => known });
   const previousEpochs = new BoundedMap<number, LogPosition>(MAX_PREVIOUS_EPOCHS);
-  const confirmedIds = new Map<number, string>();
+  const ids = confirmedIds();
   let known = deps.start;
   let lateUntil = 0;
-
-  const deliverOutside = (publication: Publication): void =>
-    deliver({ _tag: 'Published', publication, offset: undefined, top: known });
 
   /** Moves the position to the message. */
   const advanced = (publication: Publication): Delivered => {
     const { tag, offset, ms } = publication.id;
     seen.add(offset, publication.idText);
-    confirmedIds.delete(offset);
+    ids.delete(offset);
     known = { tag, offset, ms, id: publication.idText };
-    const as = echoOf(publication) ?? foreign.recall(publication);
+    const as = echoOf(publication) ?? outside.recall(publication);
     return as === undefined
       ? { _tag: 'Published', publication, offset, top: known }
       : { _tag: 'Echoed', publication, offset, top: known, as };
@@ -120,45 +100,6 @@ export const sequence = (deps: SequenceDeps): Sequence => {
       ? advanced(publication)
       : undefined;
 
-  /**
-   * A pod's presence message, which is outside the log and has the offset that its script found. An offset
-   * that this channel has not reached is not shown to members.
-   */
-  const isOurs = ({ id, type }: Publication): boolean =>
-    id.outside && type === 'presence' && id.global === isGlobal && id.tag === known.tag;
-
-  /** Whether it is received for the first time. */
-  const isNew = ({ idText }: Publication): boolean => {
-    if (outside.has(idText)) return false;
-    outside.put(idText, true);
-    return true;
-  };
-
-  const passOutside = (publication: Publication): void => {
-    if (isNew(publication)) deliverOutside(publication);
-  };
-
-  const retellOurs = (publication: Publication): void => {
-    if (!isNew(publication)) return;
-    const { tag, offset, ms } = known;
-    const { global } = publication.id;
-    // this channel's position and the message's own nonce, without `TIME_OF_OTHER_LOG`
-    const nonce = publication.id.nonce % NONCES;
-    const reissued = reissue(publication, { tag, offset, ms, global, outside: true, nonce }, false);
-    if (isLeft(reissued)) dropped(reissued.left);
-    else deliverOutside(reissued.right);
-  };
-
-  const passForeign = (publication: Publication): void => {
-    const id = foreign.name(publication, known, isGlobal);
-    // members got this message already, when its publish failed
-    if (id === undefined || echoOf(publication) !== undefined) return;
-    const reissued = reissue(publication, id, true);
-    if (isLeft(reissued)) return dropped(reissued.left);
-    foreign.passed(publication, reissued.right.idText);
-    deliverOutside(reissued.right);
-  };
-
   /** In one history the ms go up with the offsets. */
   const isBefore = (publication: Publication): boolean =>
     publication.id.offset <= known.offset &&
@@ -168,24 +109,28 @@ export const sequence = (deps: SequenceDeps): Sequence => {
   const isHere = ({ id }: Publication): boolean => isOfLog(id, known.tag, isGlobal);
 
   const isSure = (publication: Publication): boolean =>
-    isHere(publication) && confirmedIds.get(publication.id.offset) === publication.idText;
+    isHere(publication) && ids.byOffset.get(publication.id.offset) === publication.idText;
 
   return {
     position: () => known,
+    furthest: () => ids.furthest(known),
+    contradicts: ids.contradicts,
     confirm: (tag, offset, id) => {
       if (tag !== known.tag) return false;
       if (id === null || offset <= known.offset) return true;
-      if (confirmedIds.size >= MAX_CONFIRMED) confirmedIds.clear();
-      confirmedIds.set(offset, id);
+      ids.put(offset, id);
       return true;
+    },
+    expect: (tag, offset, id) => {
+      if (tag === known.tag && offset > known.offset) ids.expect(offset, id);
     },
     isConfirmed: isSure,
     next,
     acceptInOrder: (publication) => {
       const { id } = publication;
-      if (isOurs(publication)) {
+      if (outside.isOurs(publication)) {
         if (id.offset > known.offset) return false;
-        retellOurs(publication);
+        outside.passOurs(publication);
         return true;
       }
       if (!isHere(publication)) return false;
@@ -201,23 +146,23 @@ export const sequence = (deps: SequenceDeps): Sequence => {
       return isOver;
     },
     confirmed: (queue, isComplete) =>
-      confirmedOf({ queue, known, sure: confirmedIds, isGlobal, isComplete }),
-    missing: (queue, top) => missing({ queue, known, sure: confirmedIds, isGlobal }, top),
+      confirmedOf({ queue, known, sure: ids.byOffset, isGlobal, isComplete }),
+    missing: (queue, top) => missing({ queue, known, sure: ids.byOffset, isGlobal }, top),
     isForeign: (publication, top) => {
       const { id, idText } = publication;
-      if (isOurs(publication) || id.offset > top.offset) return id.offset > top.offset;
+      if (outside.isOurs(publication) || id.offset > top.offset) return id.offset > top.offset;
       if (!isHere(publication) || id.offset <= known.offset) return true;
-      const confirmedId = confirmedIds.get(id.offset);
+      const confirmedId = ids.byOffset.get(id.offset);
       return confirmedId !== undefined && confirmedId !== idText;
     },
-    isBlocking: (publication) => !isOurs(publication),
+    isBlocking: (publication) => !outside.isOurs(publication),
     isContradicted: (publication) =>
       isHere(publication) && publication.id.offset <= known.offset && seen.contradicts(publication),
     beginAt: (top) => {
       if (known.tag !== top.tag) {
         previousEpochs.delete(known.tag);
         previousEpochs.put(known.tag, known);
-        confirmedIds.clear();
+        ids.clear();
       }
       if (top.id !== null) seen.add(top.offset, top.id);
       lateUntil = clock.scheduler.now() + lateMs;
@@ -226,16 +171,16 @@ export const sequence = (deps: SequenceDeps): Sequence => {
     positionIn: ({ tag, ms }) =>
       previousEpochs.get(tag) ?? { tag, offset: 0, ms: Math.min(known.ms, ms), id: null },
     advance,
-    passUnlogged: passOutside,
+    passUnlogged: outside.passLocal,
     passThrough: (pushed) => {
       // no log confirms it, so all of it is decoded: when a name is twice in its JSON, the last one counts
       const publication = decodeFully(pushed);
       if (publication === undefined) return;
       // a pod's message: its position is replaced by this channel's, and its content claims no position
-      if (isOurs(publication)) retellOurs(publication);
+      if (outside.isOurs(publication)) outside.passOurs(publication);
       // an older message of this epoch is not delivered again, unless another message was received with its
       // offset
-      else if (!isHere(publication) || !isBefore(publication)) passForeign(publication);
+      else if (!isHere(publication) || !isBefore(publication)) outside.passForeign(publication);
     },
   };
 };

@@ -18,12 +18,15 @@ const page = (top: LogPosition): Input => ({
   page: { top, first: top.offset + 1, entries: [] },
   position: at(1, 5),
   known: { ...at(top.tag, 0), id: null },
+  furthest: at(1, 5),
+  isContradicted: false,
 });
 
 const standing = (top: LogPosition | undefined): Input => ({
   _tag: 'LogTop',
   top,
   asked: at(1, 5),
+  furthest: at(1, 5),
   isContradicted: false,
 });
 
@@ -174,3 +177,22 @@ t.test(
     t.equal(after({ ...LIVE, mayHaveMissed: true }, waiting).state.phase._tag, 'Reading');
   },
 );
+
+t.test('when the log lacks a message that it had confirmed, then the log went back', async (t) => {
+  const furthest = at(1, 8);
+  const read = after(LIVE, { _tag: 'Subscribed' }).state;
+  const renewed = (input: Input) => after(read, input).effects;
+  t.same(renewed({ ...page(at(1, 7)), furthest } as Input), ['Renew'], 'it ends before');
+  t.same(
+    renewed({ ...page(at(1, 9)), isContradicted: true } as Input),
+    ['Renew'],
+    'it has another',
+  );
+  t.same(renewed({ ...page(at(1, 8)), furthest } as Input), ['Confirm', 'Fill'], 'it has it');
+
+  const asked = after(LIVE, HELD).state;
+  const answered = (top: LogPosition) =>
+    after(asked, { ...standing(top), furthest } as Input).effects;
+  t.same(answered(at(1, 7)), ['ReadPage']);
+  t.same(answered(at(1, 8)), ['Confirm', 'Compare']);
+});

@@ -346,3 +346,43 @@ t.test(
     }
   },
 );
+
+const placed = (offset: number) => {
+  const { id, idText } = at(1, offset);
+  return { id, idText };
+};
+
+for (const [by, event] of [
+  ['the script answered with it', { _tag: 'Placed', ids: [placed(6)] }],
+  ['it was acked by its push', { _tag: 'AckedByPush', ids: [placed(6)] }],
+] as const)
+  t.test(
+    `when Redis has lost a message of this pod before the channel received it (${by}), then a new epoch begins`,
+    async (t) => {
+      const b = logged();
+      b.push(event);
+      b.push({ _tag: 'Unsubscribed' });
+      // Redis lost 1:6, and another message has its offset
+      b.entry = ({ tag }, offset) => at(tag, offset, { nonce: 9 });
+      b.top$ = of(right(topAt(1, 7, { nonce: 9 })));
+      b.push({ _tag: 'Subscribed' });
+      b.clock.advance(1_000);
+      t.equal(b.renewals, 1);
+      t.ok(b.told.includes(`Gap log_lost ${FRESH}:0`), b.told.join(', '));
+    },
+  );
+
+t.test(
+  'when a message of this pod is confirmed after the log was asked, then the answer may lack it',
+  async (t) => {
+    const b = logged();
+    const { answer$, give } = byHand();
+    b.top$ = answer$;
+    b.push({ _tag: 'Unsubscribed' });
+    b.push({ _tag: 'Subscribed' });
+    b.push({ _tag: 'Placed', ids: [placed(6)] });
+    give(topAt(1, 5));
+    b.clock.advance(1_000);
+    t.equal(b.renewals, 0);
+  },
+);

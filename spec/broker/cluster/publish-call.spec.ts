@@ -92,4 +92,6 @@ t.test('when the channel shows all messages of a call, then the call has run', a
   );
   receive(call, publicationIn(call, 1, 2));
   t.match(receivedOf(call), [{ _tag: 'Placed' }, { _tag: 'Placed', id: idText }]);
+  receive(call, publicationIn(call, 1, 77));
+  t.equal(call.received.get(1), idText, 'another program has repeated it with another offset');
 });

@@ -1,5 +1,5 @@
 import { isRight, left, right } from 'fp-ts/lib/Either.js';
-import { of, Subject } from 'rxjs';
+import { NEVER, of, Subject } from 'rxjs';
 import t from 'tap';
 import type {
   RedisReply,
@@ -11,7 +11,7 @@ import type {
 import { type FallbackDedup, fallbackDedup } from '../../../lib/broker/cluster/fallback-dedup.js';
 import { type Publisher, publisher } from '../../../lib/broker/cluster/publisher.js';
 import { fallbackKeys } from '../../../lib/broker/cluster/fallback-keys.js';
-import { type Draft, draftOf } from '../../../lib/protocol/publication.js';
+import { type Draft, draftOf, publicationOf } from '../../../lib/protocol/publication.js';
 import type { Room } from '../../../lib/protocol/position.js';
 import { modelRedis } from '../../support/model-redis.js';
 import { type VirtualClock, virtualClock } from '../../support/virtual-clock.js';
@@ -40,6 +40,8 @@ interface Stub {
   readonly failures: RedisError[];
   /** Rooms whose log was to be looked at. */
   readonly looks: Room[];
+  /** The ids of publishes that were acked by what was received. */
+  readonly acked: string[];
   answer$: RedisReply<readonly Outcome[]>;
   lastProbe: number;
   isReady: boolean;
@@ -60,6 +62,7 @@ const stub = (): Stub => {
     echoes: said,
     failures,
     looks,
+    acked: [],
     isReady: true,
     ahead: 5_000,
     refusal: undefined,
@@ -94,6 +97,7 @@ const stub = (): Stub => {
       recheck: (room) => looks.push(room),
       failed: (error) => failures.push(error),
       placed: () => undefined,
+      ackedByPush: (_room, ids) => self.acked.push(...ids),
     }),
     scopes,
     calls,
@@ -213,6 +217,23 @@ t.test(
     t.same(s.looks, ['r'], 'what ran may be in the log alone');
     t.same(s.failures, []);
     t.equal(s.lines.size(), 0);
+  },
+);
+
+t.test(
+  'when Redis does not answer a publish that came on the channel, then it is acked, and the channel is told',
+  async (t) => {
+    const s = stub();
+    s.answer$ = NEVER;
+    s.say();
+    const nonce = s.calls[0]?.nonces[0] ?? 0;
+    const id = { tag: 1, offset: 10, ms: 0, global: false, outside: false, nonce };
+    const pushed = publicationOf(draft(), id);
+    s.lines.received('r', pushed);
+    s.say();
+    s.clock.advance(2_000);
+    t.same(s.scopes, ['cluster', 'pod']);
+    t.same(s.acked, [pushed.idText]);
   },
 );
 

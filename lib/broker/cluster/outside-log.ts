@@ -1,0 +1,88 @@
+/**
+ * Delivers messages that the log of the room does not have: presence messages of pods, other programs'
+ * messages, and messages of this pod alone. Each is delivered once, at the channel's position, under an id
+ * outside the log.
+ */
+import { type Either, isLeft } from 'fp-ts/lib/Either.js';
+import { BoundedMap } from '../../bounded-map.js';
+import { type LogPosition, type MessageId, NONCES } from '../../protocol/position.js';
+import type { Publication } from '../../protocol/publication.js';
+import type { Delivered } from './channel-events.js';
+import { unlogged } from './unlogged.js';
+
+export interface OutsideLogDeps {
+  /** The id under which members of this pod have a message whose publish seemed to fail. Changes nothing. */
+  readonly echoOf: (publication: Publication) => string | undefined;
+  /** Receives what members get, in order. */
+  readonly deliver: (event: Delivered) => void;
+  /** The message in this pod's own form, under this id. */
+  readonly reissue: (
+    publication: Publication,
+    id: MessageId,
+    isForeign: boolean,
+  ) => Either<string, Publication>;
+  readonly dropped: (detail: string) => void;
+}
+
+export interface OutsideLog {
+  /**
+   * A pod's presence message, which is outside the log and has the offset that its script found. An offset
+   * that this channel has not reached is not shown to members.
+   */
+  isOurs(publication: Publication): boolean;
+  passOurs(publication: Publication): void;
+  passForeign(publication: Publication): void;
+  /** Passes a message that reaches this pod only. */
+  readonly passLocal: (publication: Publication) => void;
+  /** The id under which members have a foreign message; the id is forgotten then. */
+  readonly recall: (publication: Publication) => string | undefined;
+}
+
+/** How many ids without an offset are remembered, to know repeats: 2 kB a room. */
+const MAX_IDS = 32;
+
+export const outsideLog = (
+  deps: OutsideLogDeps & { readonly isGlobal: boolean; readonly position: () => LogPosition },
+): OutsideLog => {
+  const { echoOf, reissue, dropped, isGlobal, position } = deps;
+  const ids = new BoundedMap<string, true>(MAX_IDS);
+  const foreign = unlogged();
+
+  const deliver = (publication: Publication): void =>
+    deps.deliver({ _tag: 'Published', publication, offset: undefined, top: position() });
+
+  /** Whether it is received for the first time. */
+  const isNew = ({ idText }: Publication): boolean => {
+    if (ids.has(idText)) return false;
+    ids.put(idText, true);
+    return true;
+  };
+
+  return {
+    isOurs: ({ id, type }) =>
+      id.outside && type === 'presence' && id.global === isGlobal && id.tag === position().tag,
+    passOurs: (publication) => {
+      if (!isNew(publication)) return;
+      const { tag, offset, ms } = position();
+      const { global } = publication.id;
+      // this channel's position and the message's own nonce, without `TIME_OF_OTHER_LOG`
+      const nonce = publication.id.nonce % NONCES;
+      const own = reissue(publication, { tag, offset, ms, global, outside: true, nonce }, false);
+      if (isLeft(own)) dropped(own.left);
+      else deliver(own.right);
+    },
+    passForeign: (publication) => {
+      const id = foreign.name(publication, position(), isGlobal);
+      // members got this message already, when its publish failed
+      if (id === undefined || echoOf(publication) !== undefined) return;
+      const own = reissue(publication, id, true);
+      if (isLeft(own)) return dropped(own.left);
+      foreign.passed(publication, own.right.idText);
+      deliver(own.right);
+    },
+    passLocal: (publication) => {
+      if (isNew(publication)) deliver(publication);
+    },
+    recall: (publication) => foreign.recall(publication),
+  };
+};
