@@ -46,14 +46,16 @@ const NO_PRETENURING = '--no-allocation-site-pretenuring';
 /** Runs the service. Resolves with the exit code of the process when the service has ended. */
 export const daemon = async (world: World): Promise<number> => {
   for (const flag of [HEAP_GROWTH, NO_PRETENURING]) setFlagsFromString(flag);
-  const env = withDotEnv(world.env, world.directory);
-  const read = isLeft(env)
-    ? env
-    : readConfig(env.right, fileURLToPath(new URL('../config', import.meta.url)));
-  const unknown = isLeft(env) ? [] : unknownVariables(env.right);
+  const dotEnv = withDotEnv(world.env, world.directory);
+  const read = isLeft(dotEnv)
+    ? dotEnv
+    : readConfig(dotEnv.right.env, fileURLToPath(new URL('../config', import.meta.url)));
+  const warnings = isLeft(dotEnv)
+    ? []
+    : [...dotEnv.right.warnings, ...unknownVariables(dotEnv.right.env)];
   if (isLeft(read)) {
-    // a missing variable may be set under another name
-    for (const line of unknown) world.complain(line);
+    // a missing variable may be set under another name, or in a line that is no assignment
+    for (const line of warnings) world.complain(line);
     return misconfigured(read.left, world);
   }
 
@@ -69,7 +71,7 @@ export const daemon = async (world: World): Promise<number> => {
     },
     'starting',
   );
-  for (const line of unknown) logger.warn(line);
+  for (const line of warnings) logger.warn(line);
   const chat = app({
     config,
     onEvent: eventLog(logger, () => systemClock.scheduler.now(), brokerText(config) !== 'embedded'),

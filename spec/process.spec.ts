@@ -266,7 +266,7 @@ const childOf = (pid: number | undefined): number =>
 
 t.test('the start says what it starts, and `.env` is read', async (t) => {
   await build();
-  const folder = t.testdir({ '.env': 'SERVER_ID=from-file\nLOG_FORMAT=json\nPORT=1\n' });
+  const folder = t.testdir({ '.env': 'PORT 1\nSERVER_ID=from-file\nLOG_FORMAT=json\nPORT=1\n' });
   const running = run(
     t,
     ['-e', `process.chdir(${JSON.stringify(folder)});import(${JSON.stringify(MAIN)})`],
@@ -282,6 +282,7 @@ t.test('the start says what it starts, and `.env` is read', async (t) => {
     broker: /^redis:\/\/127\.0\.0\.1:\d+\/0$/,
     auth: false,
   });
+  t.match(lines(running)[1], { level: 40, msg: /^\.env, line 1: write NAME=value/ });
   t.match(running.stdout(), `"url":"http://127.0.0.1:${port}"`);
   running.signal('SIGTERM');
   t.equal(await running.ended(), 0);

@@ -12,6 +12,7 @@ export const envExample = (): string => {
   return `${HEADER}\n${groups.join('\n')}`;
 };
 
-const HEADER = `# Every variable with its default. An empty variable counts as not set. Times are in milliseconds.
-# Written by \`npm run env-example\` from lib/config/settings/. NODE_ENV=production reads config/production.json too.
+const HEADER = `# Every variable with its default, as NAME=value on a line of its own. Times are in milliseconds.
+# An empty variable counts as not set. NODE_ENV=production reads config/production.json too.
+# Written by \`npm run env-example\` from lib/config/settings/.
 `;
