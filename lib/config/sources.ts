@@ -5,8 +5,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as E from 'fp-ts/lib/Either.js';
+import { jsonFault } from '../protocol/json-fault.js';
 import { type Fault, shown, wrongValue } from './error.js';
-import { jsonFault } from './json-fault.js';
 import { SCHEMA } from './schema.js';
 import type { Settings } from './setting.js';
 

@@ -4,6 +4,7 @@ import * as O from 'fp-ts/lib/Option.js';
 import type * as t from 'io-ts';
 import type { Refusal } from './system-event.js';
 import { GLOBAL, isRoomName, parseId, ROOM_RULE, type Room } from './position.js';
+import { notJson } from './json-fault.js';
 import { DATA, Envelope, flawIn, type Json, JsonText, kindOf, refuse, wrong } from './json.js';
 
 /** A valid message of a client. `room` is undefined when the client named none, and '' for the global log. */
@@ -52,10 +53,7 @@ export const decodeMessage = (frame: Buffer): E.Either<Refusal, ClientMessage> =
   const text = frame.toString('utf8');
   const json = JsonText.read(text);
   if (json === undefined) {
-    return refuse(
-      'invalid_json',
-      `expected one JSON object, got ${text.trim() === '' ? 'nothing' : 'text that is not JSON'}`,
-    );
+    return refuse('invalid_json', `expected one JSON object, got ${notJson(text)}`);
   }
   const parsed = json.value;
   if (!Envelope.is(parsed) || Array.isArray(parsed)) {

@@ -18,6 +18,7 @@ import {
   refuse,
   wrong,
 } from './json.js';
+import { notJson } from './json-fault.js';
 import { eventFlaw } from './publication.js';
 
 /** A valid message. Whether its sender may send it is checked elsewhere. */
@@ -56,10 +57,8 @@ export const decodePublishRequests = (
   if (!isUtf8(body)) return malformed('body: expected UTF-8, got other bytes');
   const text = body.toString('utf8');
   const json = JsonText.read(text);
-  if (json === undefined) {
-    const came = text.trim() === '' ? 'nothing' : 'text that is not JSON';
-    return malformed(`body: expected one JSON object or an array of them, got ${came}`);
-  }
+  if (json === undefined)
+    return malformed(`body: expected one JSON object or an array of them, got ${notJson(text)}`);
   const parsed = json.value;
   const isList = Array.isArray(parsed);
   const items: readonly unknown[] = Array.isArray(parsed) ? parsed : [parsed];

@@ -151,7 +151,7 @@ t.test(
     for (const [body, detail] of [
       ['', 'body: expected one JSON object or an array of them, got nothing'],
       [' \n', 'body: expected one JSON object or an array of them, got nothing'],
-      ['{"data":secret-x}', 'got text that is not JSON'],
+      ['{"data":secret-x}', 'got text that is not JSON from line 1, column 9 on'],
       ["{'data':1}", 'got text that is not JSON'],
       ['{"data":1}{"data":2}', 'got text that is not JSON'],
       ['\ufeff{"data":1}', 'got text that is not JSON'],

@@ -1,7 +1,7 @@
 /** Where a text stops being JSON. */
 import fc from 'fast-check';
 import t from 'tap';
-import { jsonFault } from '../../lib/config/json-fault.js';
+import { jsonFault, notJson } from '../../lib/protocol/json-fault.js';
 
 t.test('when a text is no JSON, then the place at which it stops being some is told', async (t) => {
   const rows: readonly (readonly [text: string, line: number, column: number])[] = [
@@ -14,8 +14,14 @@ t.test('when a text is no JSON, then the place at which it stops being some is t
     ['1 2', 1, 3],
     ['"\n"', 1, 1],
     ['[1] // a', 1, 5],
+    ['[[],{},[{}]', 1, 12],
+    ['['.repeat(1_048_576), 1, 1_048_577],
+    [`"${'x'.repeat(1_048_575)}`, 1, 1],
   ];
-  for (const [text, line, column] of rows) t.same(jsonFault(text), { line, column }, text);
+  for (const [text, line, column] of rows)
+    t.same(jsonFault(text), { line, column }, text.slice(0, 20));
+  t.equal(notJson(' \n'), 'nothing');
+  t.equal(notJson('[1,\nx]'), 'text that is not JSON from line 2, column 1 on');
 });
 
 t.test('when any JSON is cut off, then the fault is at its end or before', async (t) => {
