@@ -23,8 +23,8 @@ export const warningsOf = ({ server, access, broker }: Config): readonly string[
     ],
     [
       database > 0 && broker.redisPrefix === '',
-      `REDIS_URL names database ${database} without a REDIS_PREFIX: channels have no databases, so services on other ` +
-        'clients of all databases of this Redis share its channels; set a REDIS_PREFIX for each',
+      `REDIS_URL names database ${database} without a REDIS_PREFIX: channels have no databases, so services on ` +
+        'other databases of this Redis share its channels; set a REDIS_PREFIX for each',
     ],
     [
       authEnabled && jwtJwksUrl !== '' && jwtAudience === '',

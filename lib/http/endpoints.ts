@@ -1,4 +1,6 @@
-/** The text of a 404: where the endpoints are, and which of them are similar to the path of the request. */
+/**
+ * The text of a 404: where the WebSockets are, and which endpoints are similar to the path of the request.
+ */
 
 const MOST = 3;
 /** A path may have 16 KB. */
@@ -27,5 +29,9 @@ export const unknownPath = (
     .sort((a, b) => b.shared - a.shared || a.rest - b.rest)
     .slice(0, MOST)
     .map(({ endpoint }) => endpoint);
-  return `path: there is no such endpoint; the base path is ${basePath || '/'}. The nearest are ${near.join(', ')}`;
+  const ws = `${basePath}/ws`;
+  return (
+    `path: there is no such endpoint; the base path is ${basePath || '/'}. WebSockets are at ` +
+    `${ws}, ${ws}/{room} and ${ws}?room={room}. The nearest endpoints are ${near.join(', ')}`
+  );
 };

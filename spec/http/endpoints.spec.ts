@@ -12,17 +12,23 @@ t.test('when a path is unknown, then base path and nearest endpoints are named',
   ];
   t.equal(
     unknownPath('/messages', '/b', endpoints),
-    'path: there is no such endpoint; the base path is /b. The nearest are POST /b/messages, ' +
-      'GET /b/rooms/{room}/messages, GET /health',
+    'path: there is no such endpoint; the base path is /b. WebSockets are at /b/ws, /b/ws/{room} and ' +
+      '/b/ws?room={room}. The nearest endpoints are POST /b/messages, GET /b/rooms/{room}/messages, GET /health',
   );
   t.match(
     unknownPath(`/${'x/'.repeat(8_000)}`, '', endpoints),
-    /the base path is \/\. The nearest/,
+    /the base path is \/\. WebSockets are at \/ws, .*The nearest/,
   );
   const pod = await startPod(t);
   const { status, body } = await pod.get('/ws/general?token=hunter2');
   t.equal(status, 404);
-  t.match(body, `the base path is ${BASE}. The nearest are GET ${BASE}/ws`);
+  t.match(body, `The nearest endpoints are GET ${BASE}/ws`);
+  const roomForWs = await pod.get(`${BASE}/general`);
+  t.equal(roomForWs.status, 404, 'the name of a room in place of `ws/general`');
+  t.match(
+    roomForWs.body,
+    `WebSockets are at ${BASE}/ws, ${BASE}/ws/{room} and ${BASE}/ws?room={room}.`,
+  );
   t.notMatch(body, /hunter2/);
 });
 
