@@ -1,5 +1,5 @@
 /** A message that a program publishes: its form, and the draft that is made of it. */
-import { bimap, type Either, left } from 'fp-ts/lib/Either.js';
+import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
 import type { Receipt } from './broker/index.js';
 import { isObject } from './app-options.js';
 import { appKey } from './protocol/idempotency-key.js';
@@ -12,7 +12,6 @@ import {
   type MessageType,
   validatedDraft,
 } from './protocol/publication.js';
-import type { Refusal } from './protocol/system-event.js';
 
 /** A message of the program. */
 export interface Notice {
@@ -54,10 +53,8 @@ export const noticeDraft = (notice: Notice, at: number): Either<string, NoticeDr
   if (flaw !== undefined) return left(flaw);
   const { room, type = 'notification', from = SERVER, data, key } = notice;
   const fields = { room: room ?? GLOBAL, type, from, data, at, key: appKey(key) };
-  return bimap(
-    ({ text }: Refusal) => text,
-    (draft: Draft) => ({ draft, fields }),
-  )(validatedDraft(fields));
+  const made = validatedDraft(fields);
+  return isLeft(made) ? left(made.left.text) : right({ draft: made.right, fields });
 };
 
 const MAX_KEY = 255;

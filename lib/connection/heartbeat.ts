@@ -11,6 +11,7 @@
 import { interval, map, mergeMap, type Observable } from 'rxjs';
 import type { Clock } from '../clock.js';
 import type { Connection } from './connection.js';
+import { isIncomplete } from './half-message.js';
 
 export interface Heartbeat {
   readonly clock: Clock;
@@ -26,8 +27,6 @@ export interface HeartbeatFault {
 
 const TICKS_A_PERIOD = 32;
 const MAX_TICK_MS = 1_000;
-/** Close code 1008 (docs/protocol.md, section 7). */
-const HALF_MESSAGE_MS = 30_000;
 
 export const heartbeat =
   ({ clock, pingIntervalMs, pongTimeoutMs }: Heartbeat) =>
@@ -69,15 +68,3 @@ export const heartbeat =
       mergeMap((overdue) => overdue),
     );
   };
-
-const isIncomplete = (connection: Connection, lived: number): boolean => {
-  const { vital, messagesRead } = connection;
-  const same = messagesRead === vital.messages;
-  vital.messages = messagesRead;
-  if (!connection.isMidMessage || connection.isPaused) {
-    vital.incompleteSince = -1;
-    return false;
-  }
-  if (!same || vital.incompleteSince < 0) vital.incompleteSince = Math.round(lived);
-  return lived - vital.incompleteSince > HALF_MESSAGE_MS;
-};

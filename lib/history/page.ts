@@ -1,7 +1,7 @@
 /** The answer of a log, and of the port to Redis (`broker/redis/port.ts`). */
 import * as O from 'fp-ts/lib/Option.js';
 import { parseStored, type Publication } from '../protocol/publication.js';
-import { NO_POSITION, parseId, type LogPosition } from '../protocol/position.js';
+import { NO_POSITION, type LogPosition } from '../protocol/position.js';
 
 /** A part of a log. All its fields are of one moment. */
 export interface Page {
@@ -74,13 +74,4 @@ export const pageOf = (
   return beforeMs === undefined
     ? { ...ofEpoch, first, entries }
     : { ...ofEpoch, first, beforeMs, entries };
-};
-
-/**
- * When the last message of a log was published. `ms` of the position may be later, as messages outside the
- * log advance it too: a client that resumes from an id before that has missed nothing.
- */
-export const timeOf = ({ id, ms }: LogPosition): number => {
-  const last = id === null ? undefined : parseId(id);
-  return last === undefined || O.isNone(last) ? ms : last.value.ms;
 };

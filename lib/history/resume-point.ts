@@ -3,9 +3,14 @@
  * that cannot be sent everything is sent `gap`, never nothing.
  */
 import type { GapReason } from '../protocol/system-event.js';
-import { type MessageId, isTimeOfOtherLog, type LogPosition } from '../protocol/position.js';
+import {
+  type MessageId,
+  isTimeOfOtherLog,
+  type LogPosition,
+  timeOf,
+} from '../protocol/position.js';
 import { LAG_MS, OVERLAP_MS, type Resume, untoldOf } from '../protocol/resume.js';
-import { type Page, timeOf } from './page.js';
+import type { Page } from './page.js';
 
 /** The log has nothing after the resume point, so there is nothing to read. */
 export const isAtTop = (resume: Resume, top: LogPosition, global: boolean): boolean => {

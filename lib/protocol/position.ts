@@ -227,3 +227,12 @@ export const interned = (name: Room): Room => Object.keys({ [name]: 0 })[0] ?? n
 /** What a room's name may look like, for error texts. */
 export const ROOM_RULE =
   '1 to 128 characters of A-Z a-z 0-9 _ . : @ -, the first a letter or digit, and not "stats"';
+
+/**
+ * When the last message of a log was published. `ms` of the position may be later, as messages outside the
+ * log advance it too: a client that resumes from an id before that has missed nothing.
+ */
+export const timeOf = ({ id, ms }: LogPosition): number => {
+  const last = id === null ? undefined : parseId(id);
+  return last === undefined || O.isNone(last) ? ms : last.value.ms;
+};

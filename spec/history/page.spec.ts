@@ -1,7 +1,7 @@
 /** Pages of a log, made of frames as they are stored. */
 import fc from 'fast-check';
 import t from 'tap';
-import { pageOf, timeOf } from '../../lib/history/page.js';
+import { pageOf } from '../../lib/history/page.js';
 import { publicationOf } from '../../lib/protocol/publication.js';
 import { draft } from './contract.js';
 
@@ -69,16 +69,3 @@ t.test(
     t.pass('and never stands still');
   },
 );
-
-t.test('when the log has moved without a message, then its last one counts', async (t) => {
-  const { idText } = publicationOf(draft('r', {}), {
-    tag: 1,
-    offset: 20,
-    ms: 5,
-    global: false,
-    outside: false,
-    nonce: 0,
-  });
-  t.equal(timeOf({ ...TOP, id: idText }), 5);
-  t.equal(timeOf(TOP), 1_020);
-});

@@ -11,6 +11,7 @@ import {
   NONCES,
   parseId,
   TAGS,
+  timeOf,
 } from '../../lib/protocol/position.js';
 import { decode, ID, left } from '../support/messages.js';
 
@@ -173,3 +174,13 @@ t.test('when a name has other characters than a room may have, then it is refuse
     t.notOk(refusal.text.includes(`${name}"`) && name !== 'stats', row);
   }
 });
+
+t.test(
+  'when a log has moved without a message, then its time is that of its last one',
+  async (t) => {
+    const top = { tag: 1, offset: 20, ms: 1_020, id: null };
+    const id = formatId({ tag: 1, offset: 20, ms: 5, global: false, outside: false, nonce: 0 });
+    t.equal(timeOf({ ...top, id }), 5);
+    t.equal(timeOf(top), 1_020);
+  },
+);

@@ -19,9 +19,7 @@
 export type SlotCheck = 'Idle' | 'Routine' | 'Moved' | 'Again';
 
 export interface ShardCheck {
-  /**
-   * Ticks since the last answer. Ticks are counted, not time: so a stall of this process counts as one tick.
-   */
+  /** Ticks since the last answer, not a time: a stall of this process counts as one tick. */
   readonly silentTicks: number;
   /** A PING has no answer yet. */
   readonly isPinged: boolean;

@@ -7,9 +7,9 @@
  * next chunk, page or check of the size.
  */
 import type { Publication } from '../../protocol/publication.js';
-import type { Room, LogPosition } from '../../protocol/position.js';
+import { type Room, type LogPosition, timeOf } from '../../protocol/position.js';
 import { type Chunk, chunkStore, MAX_LOG_BYTES } from './chunks.js';
-import { type Page, PAGE_BYTES, pageOf, timeOf } from '../page.js';
+import { type Page, PAGE_BYTES, pageOf } from '../page.js';
 
 export interface MemoryLogOptions {
   /** Unix ms; may go backwards. */
