@@ -202,6 +202,7 @@ const hintOf = (raw: unknown): string => {
     typeof raw === 'string' ? raw.split(',').map((part) => part.trim()) : [raw].flat();
   const [hint] = entries.flatMap((entry) => {
     if (typeof entry !== 'string' || E.isRight(origin(entry))) return [];
+    if (isOrigin(`http://${entry}`)) return [`; write http://${entry} or https://${entry}`];
     const bare = parse(entry)?.origin;
     if (bare === undefined || E.isLeft(origin(bare))) return [];
     const behind = /^[^:]+:\/\/[^/]*[/?#]/.test(entry) ? ', without a / or a path after it' : '';

@@ -35,7 +35,9 @@ t.test('when an origin is nearly one, then the fault says how to write it', asyn
     ['https://b.example,https://a.example/app', '; write https://a.example, without a / or a path'],
     ['https://*.a.example/', '; write https://*.a.example, without a / or a path after it'],
     ['https://A.example:443', '; write https://a.example$'],
-    ['a.example', 'a default port$'],
+    ['http://b.example,localhost:3000', '; write http://localhost:3000 or https://localhost:3000$'],
+    ['a.example', '; write http://a.example or https://a.example$'],
+    ['no origin', 'a default port$'],
   ] as const)
     t.match(left(readConfig({ ALLOWED_ORIGINS: value }, undefined)).map(faultLine), [
       new RegExp(hint.replaceAll(/[*.]/g, '\\$&')),
