@@ -101,7 +101,7 @@ export const server = {
     'ALLOWED_ORIGINS',
     '',
     origins,
-    'Origins of pages that may connect, comma separated. Empty: its own; *: all; https://*.a.com: * is one label.',
+    'Origins of pages that may connect, as http://a.com:3000, comma separated. Empty: its own. https://*.a.com: * is one label; *: all.',
   ),
   basePath: setting(
     'BASE_PATH',
