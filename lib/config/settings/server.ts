@@ -101,7 +101,7 @@ export const server = {
     'ALLOWED_ORIGINS',
     '',
     origins,
-    'Origins of pages that may connect, as http://a.com:3000, comma separated. Empty: its own. https://*.a.com: * is one label; *: all.',
+    'Origins of pages that may connect (http://a.com:3000), comma separated. Empty: its own; *: all.',
   ),
   basePath: setting(
     'BASE_PATH',
