@@ -22,8 +22,8 @@ export interface Delivery {
   /** Only for members with a greater `joinSeq`: the others have the message. */
   readonly onlyJoinedAfter?: number | undefined;
   /**
-   * A `gap` for what is missing up to `top`. Members at or behind `top` do not get it: they read the log
-   * there.
+   * A `gap` for what is missing up to `top`. A member at `top` or later does not get it: that member has read
+   * these messages in the log, or was sent a gap of its own.
    */
   readonly isGapMarker?: boolean | undefined;
   /** Ids of connections that do not get it. */
@@ -79,11 +79,10 @@ export const batchFor = (membership: Membership, batch: RoomBatch): Batch | unde
 };
 
 /** Whether a member at this position has the delivery, or does not need it. */
-const has = ({ tag, offset }: Position, item: Delivery): boolean =>
-  item.top.tag === tag &&
-  (item.offset !== undefined
-    ? item.offset <= offset
-    : item.isGapMarker === true && item.top.offset < offset);
+const has = ({ tag, offset }: Position, item: Delivery): boolean => {
+  const upTo = item.isGapMarker === true ? item.top.offset : item.offset;
+  return item.top.tag === tag && upTo !== undefined && upTo <= offset;
+};
 
 const framesIn = (items: readonly Delivery[]): Buffer => {
   const [only] = items;
