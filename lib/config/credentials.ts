@@ -49,12 +49,12 @@ export const credentialFaults = ({
     [
       apiKeys.some(({ length }) => length < MIN_API_KEY),
       'apiKeys',
-      `keys of at least ${MIN_API_KEY} characters, better 32 random ones: a shorter key can be guessed`,
+      `keys of at least ${MIN_API_KEY} characters, better 32 random characters: a shorter key can be guessed`,
     ],
     [
       apiKeys.includes(jwtSecret),
       'apiKeys',
-      'keys that differ from JWT_SECRET: anyone who sees a request could sign tokens',
+      'keys that differ from JWT_SECRET: else anyone who sees a request could sign tokens',
     ],
   ];
   return faults.flatMap(([holds, key, expected]) => (holds ? [{ key, expected }] : []));
@@ -83,7 +83,7 @@ export const credentialWarnings = ({
     ],
     [
       apiKeys.some(({ length }) => length < GOOD_API_KEY),
-      `API_KEYS: a key is shorter than ${GOOD_API_KEY} characters; use 32 random ones`,
+      `API_KEYS: a key is shorter than ${GOOD_API_KEY} characters; use 32 random characters`,
     ],
     [
       apiKeys.some((key) => key.length >= GOOD_API_KEY && looksMadeUp(key)),

@@ -1,7 +1,7 @@
 /**
  * Whether the pod accepts one more client, decided before the 101:
  *
- *   the pod has room? ─► the address has? ─► who is it? ─► the user has?
+ *   is a connection free on the pod? ─► for the address? ─► who is it? ─► for the user?
  *
  * A client counts as a connection while its identity is looked up. The look-up ends with an answer, after
  * `HANDSHAKE_TIMEOUT_MS`, at the shutdown, or when the client goes.
@@ -83,7 +83,11 @@ export const admissionControl = (deps: AdmissionControlDeps): AdmissionControl =
     const { maxConnections } = config.server;
     if (deps.draining()) return DRAINING;
     if (connections.size + pending < maxConnections) return undefined;
-    return problem(503, `the server has its ${maxConnections} connections; retry later`, RETRY);
+    return problem(
+      503,
+      `the server is full: it has ${maxConnections} connections, the most that it takes; retry later`,
+      RETRY,
+    );
   };
 
   const bounded = (

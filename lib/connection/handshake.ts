@@ -22,8 +22,8 @@ export type RoomAndResumes = Pick<Admission, 'room' | 'resumes'>;
 /** Whether a request is for this service at all: an embedding server may have other upgrades. */
 export const isOurs = (request: IncomingMessage, basePath: string): boolean => {
   const path = targetOf(request).split('?', 1)[0] ?? '';
-  // /ws/stats is an HTTP endpoint, not a room. An upgrade to another protocol (`curl --http2`) makes it no
-  // WebSocket
+  // /ws/stats is an HTTP endpoint, not a room. A request for it with an upgrade to another protocol (`curl
+  // --http2`) is a request of that endpoint
   if (path === `${basePath}/ws/stats`) return isWebSocket(request);
   return path === `${basePath}/ws` || path.startsWith(`${basePath}/ws/`);
 };
@@ -146,7 +146,7 @@ const askedBy = (url: string, basePath: string): E.Either<Problem, RoomAndResume
   const query = new URLSearchParams(cut < 0 ? '' : url.slice(cut + 1));
   const [lastId = null, ...more] = query.getAll('last_id');
   if (more.length > 0 || (lastId?.split(',').length ?? 0) > MAX_LAST_IDS)
-    return E.left(problem(400, 'last_id: expected one or two ids, ROOM,GLOBAL, got more'));
+    return E.left(problem(400, 'last_id: expected one id, or two as ROOM,GLOBAL; got more'));
   if (lastId !== null && lastId.split(',').some((id) => !isAbsentId(id) && O.isNone(parseId(id)))) {
     return E.left(problem(400, 'last_id: send the id of a message that you received'));
   }

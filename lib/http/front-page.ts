@@ -7,7 +7,7 @@ export const frontPage = (basePath: string): string => `<!doctype html>
 <title>chat-api</title>
 <link rel="icon" href="data:,">
 <h1>chat-api ${VERSION}</h1>
-<p>A chat service: rooms, presence and messages over WebSocket. To try it, open this page in two windows, and in the console of each:</p>
+<p>A chat service: rooms, presence and messages over WebSocket. To try it, open this page in two windows, and run this in the console of each:</p>
 <pre>const ws = new WebSocket(\`ws://\${location.host}${basePath}/ws/general\`);
 ws.onmessage = ({ data }) =&gt; console.log(JSON.parse(data));
 ws.onopen = () =&gt; ws.send(JSON.stringify({ type: 'chat', data: { content: 'hi' } }));</pre>

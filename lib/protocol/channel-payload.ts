@@ -2,8 +2,8 @@
  * Payloads of a room's channel (docs/protocol.md, section 3.4): messages of pods, or of other programs. The
  * payload does not show which. A message was sent by a pod when the log has it
  * (`broker/cluster/confirmation.ts`). A message that the log does not have is encoded again for the members
- * (`broker/cluster/unlogged.ts`): with an id of this pod and the known fields only. The bytes that were
- * received are never sent.
+ * (`broker/cluster/unlogged.ts`): with an id of this pod and the known fields only. The bytes of such a
+ * message, as they were received, are never sent.
  */
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
@@ -114,7 +114,9 @@ export const reissued = (
           isForeign ? undefined : except,
         ),
       )
-    : E.left(`expected at most ${MAX_ENCODED_BYTES} bytes when encoded again, got more`);
+    : E.left(
+        `expected at most ${MAX_ENCODED_BYTES} bytes for the whole message as the server encodes it, got more`,
+      );
 };
 
 /** A digest by which a delivered message is recognised. */

@@ -26,7 +26,7 @@ export const oversize = (rest: string): E.Either<Refusal, never> | undefined =>
     ? undefined
     : refuse(
         'invalid_message',
-        `data: expected at most ${MAX_ENCODED_BYTES} bytes with the message around it when encoded again, got more`,
+        `data: expected at most ${MAX_ENCODED_BYTES} bytes for the whole message as the server encodes it, got more`,
       );
 
 const BLANK_HEAD = payloadOf(BLANK_ID, '');

@@ -24,7 +24,7 @@ export const cachedRender = (
 ): (() => Promise<Buffer>) => {
   let last: Promise<Buffer> | undefined;
   let goodUntil = Number.NEGATIVE_INFINITY;
-  /** When the time after all renderings so far is over. */
+  /** When the rests after all renderings so far are over. */
   let restedAt = Number.NEGATIVE_INFINITY;
   const anew = async (): Promise<Buffer> => {
     const begun = now();

@@ -52,7 +52,10 @@ export const eventLog = (
     switch (event._tag) {
       case 'StatusChanged':
         if (event.status._tag === 'Degraded')
-          logger.warn({ reason: reason() }, 'broker: degraded, messages reach this pod alone');
+          logger.warn(
+            { reason: reason() },
+            'broker: degraded, messages reach the members on this pod only',
+          );
         // without Redis there are no other pods to reach
         else if (event.status._tag === 'Up' && hasBroker)
           logger.info('broker: up, messages reach all pods');
@@ -106,8 +109,8 @@ export const eventLog = (
         );
       case 'Denied': {
         const { _tag: reason, ...detail } = event.denial;
-        // with the claim, two different mistakes of two clients are both logged. The texts are of this
-        // service, so the list is closed
+        // the claim is part of the name, so two different mistakes of two clients are both logged. The texts
+        // of claims come from this service, so their number is bounded
         const claim = 'expected' in detail ? detail.expected : '';
         return rarely(
           'access: a token or a key was refused',
@@ -122,7 +125,7 @@ export const eventLog = (
       case 'KeysUnsafe':
         return logger.warn(
           { detail: event.detail },
-          'access: keys of JWT_JWKS_URL are not used or not safe',
+          'access: some or all keys of JWT_JWKS_URL are not used',
         );
       case 'ConnectionLost':
         lastFailure = { reason: event.detail, at: now() };
@@ -141,9 +144,12 @@ export const eventLog = (
           {},
         );
       case 'PublishFailed':
-        return rarely('broker: a publish failed, it reached this pod alone', {
-          detail: event.detail,
-        });
+        return rarely(
+          'broker: a publish failed, its message reached the members on this pod only',
+          {
+            detail: event.detail,
+          },
+        );
       case 'PayloadDropped':
         return rarely(
           'broker: a payload was dropped',

@@ -40,7 +40,7 @@ export const access = {
   apiKeys: secret(
     'API_KEYS',
     list(matching(/^[\x21-\x7e]+$/, ''), 'keys without spaces'),
-    'Keys of other programs (X-API-Key), comma separated; 8 characters or more, better 32 random ones.',
+    'Keys of other programs (X-API-Key), comma separated; 8 characters or more, better 32 random characters.',
   ),
   globalPublish: setting(
     'GLOBAL_PUBLISH',

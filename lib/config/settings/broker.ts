@@ -20,7 +20,7 @@ export const broker = {
     'REDIS_URL',
     '',
     redisUrls,
-    'redis://, rediss:// or host:port; empty: this pod alone. REDIS_CLUSTER: one or several, comma separated.',
+    'redis://, rediss:// or host:port; empty: this pod alone. A Cluster: one node or more, comma separated.',
   ),
   redisSentinels: setting(
     'REDIS_SENTINELS',
@@ -50,7 +50,7 @@ export const broker = {
     'BROKER_TIMEOUT_MS',
     2000,
     duration(1),
-    "A publish that takes longer reaches this pod's members only.",
+    'A publish that takes longer reaches the members on this pod only.',
   ),
   kafkaBrokers: setting(
     'KAFKA_BROKERS',

@@ -101,7 +101,7 @@ export const server = {
     'ALLOWED_ORIGINS',
     '',
     origins,
-    'Origins of pages that may connect (http://a.com:3000), comma separated. Empty: its own; *: all.',
+    "Origins whose pages may connect (http://a.com:3000), comma separated. Empty: the pod's own; *: all.",
   ),
   basePath: setting(
     'BASE_PATH',
