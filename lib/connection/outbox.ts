@@ -81,7 +81,7 @@ export class Outbox extends BoundedBuffer<Batch> implements Holder {
   }
 
   /** Whether this much more fits. */
-  hasRoom(messages: number, bytes: number): boolean {
+  hasSpace(messages: number, bytes: number): boolean {
     const { bound } = this;
     return this.messages + messages <= bound.messages && this.bytes + bytes <= bound.bytes;
   }

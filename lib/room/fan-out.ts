@@ -32,7 +32,10 @@ export interface FanOut {
   enter(membership: Membership, at: LogPosition): Subscription;
   leave(membership: Membership): void;
   size(): number;
-  /** A message that reaches this pod only is on its way: those who are members at its delivery get it. */
+  /**
+   * A message that reaches the members on this pod only is on its way: those who are members at its delivery
+   * get it.
+   */
   expectLocal(id: string): void;
   lastReceiver(id: string): LastReceiver;
   /** The position of the members. */
@@ -62,7 +65,7 @@ const SLICE = 512;
 const BATCH = { messages: 128, bytes: 65_536 };
 /** For fewer members than this, a delivery takes less time than can be measured. */
 const FEW = 64;
-/** What may wait in a room for its turn. */
+/** What may wait in a room for its delivery. */
 const QUEUE_BOUND = { messages: 65_536, bytes: 64 * 1024 * 1024 };
 
 export const fanOut = (deps: FanOutDeps): FanOut => new RoomFanOut(deps);
@@ -170,7 +173,7 @@ class RoomFanOut implements FanOut, Coalesce<Delivery, RoomBatch> {
     for (const connection of late) {
       const { outbox } = connection;
       if (outbox.messages === 0) late.delete(connection);
-      else if (!outbox.hasRoom(messages, bytes) && outbox.keepsUp()) return true;
+      else if (!outbox.hasSpace(messages, bytes) && outbox.keepsUp()) return true;
     }
     return false;
   }

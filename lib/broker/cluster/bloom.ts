@@ -25,7 +25,7 @@ export const bloomFilter = (
   /** When the present generation ends. */
   let until = 0;
 
-  const turn = (): void => {
+  const rotate = (): void => {
     const at = scheduler.now();
     if (now === undefined && before === undefined) return;
     if (at < until) return;
@@ -36,13 +36,13 @@ export const bloomFilter = (
 
   return {
     add: (text) => {
-      turn();
+      rotate();
       if (now === undefined && before === undefined) until = scheduler.now() + keepMs;
       now ??= new Uint32Array(BITS / 32);
       for (const bit of bitsOf(text)) now[bit >>> 5] = (now[bit >>> 5] ?? 0) | (1 << (bit & 31));
     },
     mayHave: (text) => {
-      turn();
+      rotate();
       if (now === undefined && before === undefined) return false;
       const bits = bitsOf(text);
       return [now, before].some(

@@ -34,7 +34,7 @@ export const pageRead = (state: ChannelState, input: Of<'PageRead'>, now: number
         isComplete: false,
       });
     case 'cluster':
-      if (position.tag !== top.tag) return turnTo(state, top, known, now);
+      if (position.tag !== top.tag) return changeEpoch(state, top, known, now);
       if (wentBack(input)) return renew(state, top, now);
       return [
         { ...state, phase: LIVE },
@@ -73,7 +73,7 @@ const renew = (state: ChannelState, { tag }: LogPosition, now: number): Step => 
 ];
 
 /** Another epoch than the channel's. All of it is new, except what was delivered of it before (`known`). */
-export const turnTo = (
+export const changeEpoch = (
   state: ChannelState,
   top: LogPosition,
   known: LogPosition,

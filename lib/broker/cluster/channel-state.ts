@@ -45,7 +45,7 @@ import {
   read,
   type Step,
 } from './channel-phase.js';
-import { filled, pageRead, turnTo } from './channel-pages.js';
+import { filled, pageRead, changeEpoch } from './channel-pages.js';
 import { hasChanged } from './confirmation.js';
 
 /** One step; pure. `now` is monotonic. */
@@ -73,7 +73,7 @@ export const step = (state: ChannelState, input: Input, now: number, times: Chan
     case 'CheckEnded':
       return state.phase._tag === 'Checking' ? [{ ...state, phase: LIVE }, NONE] : [state, NONE];
     case 'Renewed':
-      return turnTo(state, input.top, input.known, now);
+      return changeEpoch(state, input.top, input.known, now);
     case 'Filled':
       return filled(state, input, now, times);
     case 'Concluded':

@@ -24,9 +24,9 @@ const PROBE_MS = 500;
 /** Less than a third of the lease (`LEASE_MS`): one or two failed renewals do no harm. */
 const LEASE_RENEWAL_MS = 3_000;
 
-const MIN_TURNS = 4;
-const MAX_TURNS = 20;
-const ROOMS_PER_TURN = 100;
+const MIN_CYCLE = 4;
+const MAX_CYCLE = 20;
+const ROOMS_PER_POLL = 100;
 
 export interface UpkeepDeps {
   readonly redis: RedisPort;
@@ -53,12 +53,12 @@ export const upkeep = ({ redis, clock, probe, channels, ready, answered }: Upkee
   const { scheduler } = clock;
   const probe$ = new Subject<HealthProbe['send$']>();
   const renewal$ = new Subject<void>();
-  let turn = 0;
+  let polls = 0;
 
   const poll = (): void => {
     if (!ready()) return;
-    turn += 1;
-    for (const room of roomsOfTurn(channels.rooms(), turn)) channels.send(room, { _tag: 'Poll' });
+    polls += 1;
+    for (const room of roomsOfPoll(channels.rooms(), polls)) channels.send(room, { _tag: 'Poll' });
   };
 
   const every = (ms: number): Observable<unknown> => timer(ms, ms, scheduler);
@@ -86,7 +86,7 @@ export const upkeep = ({ redis, clock, probe, channels, ready, answered }: Upkee
  * The rooms of one poll. With a few hundred rooms each is polled every 2 s, with thousands every 10 s: so the
  * load on Redis stays low.
  */
-export const roomsOfTurn = <Room>(rooms: readonly Room[], turn: number): readonly Room[] => {
-  const turns = Math.min(MAX_TURNS, Math.max(MIN_TURNS, Math.ceil(rooms.length / ROOMS_PER_TURN)));
-  return rooms.filter((_, i) => (i + turn) % turns === 0);
+export const roomsOfPoll = <Room>(rooms: readonly Room[], number: number): readonly Room[] => {
+  const cycle = Math.min(MAX_CYCLE, Math.max(MIN_CYCLE, Math.ceil(rooms.length / ROOMS_PER_POLL)));
+  return rooms.filter((_, i) => (i + number) % cycle === 0);
 };

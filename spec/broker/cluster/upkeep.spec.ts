@@ -6,7 +6,7 @@ import t from 'tap';
 import type { ChannelEvent } from '../../../lib/broker/index.js';
 import type { RawEvent } from '../../../lib/broker/cluster/channel-events.js';
 import { openChannels } from '../../../lib/broker/cluster/channels.js';
-import { roomsOfTurn, upkeep } from '../../../lib/broker/cluster/upkeep.js';
+import { roomsOfPoll, upkeep } from '../../../lib/broker/cluster/upkeep.js';
 import type { RedisPort } from '../../../lib/broker/redis/port.js';
 import { virtualClock } from '../../support/virtual-clock.js';
 
@@ -14,7 +14,7 @@ const rooms = (count: number): readonly string[] =>
   Array.from({ length: count }, (_, i) => `r${i}`);
 
 t.test('when there are few rooms, then each is polled every fourth turn', async (t) => {
-  const turns = [1, 2, 3, 4].map((turn) => roomsOfTurn(rooms(8), turn));
+  const turns = [1, 2, 3, 4].map((turn) => roomsOfPoll(rooms(8), turn));
   t.same(
     turns.map((polled) => polled.length),
     [2, 2, 2, 2],
@@ -23,7 +23,7 @@ t.test('when there are few rooms, then each is polled every fourth turn', async 
 });
 
 t.test('when there are thousands of rooms, then each is polled every twentieth turn', async (t) => {
-  const turns = Array.from({ length: 20 }, (_, turn) => roomsOfTurn(rooms(5_000), turn + 1));
+  const turns = Array.from({ length: 20 }, (_, turn) => roomsOfPoll(rooms(5_000), turn + 1));
   t.ok(turns.every((polled) => polled.length === 250));
   t.equal(new Set(turns.flat()).size, 5_000);
 });
