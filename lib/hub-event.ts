@@ -60,7 +60,7 @@ export type HubEvent =
   | { readonly _tag: 'OriginRefused'; readonly origin: string }
   /** Another listener of a lent server took a connection below the base path. */
   | { readonly _tag: 'UpgradeTaken' }
-  /** Another request was refused with this HTTP status. */
+  /** A request that is no handshake was refused with this HTTP status. */
   | {
       readonly _tag: 'RequestRefused';
       readonly status: number;

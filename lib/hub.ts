@@ -9,8 +9,8 @@
  *                                at once
  *
  * Shutdown is completion: no connection is accepted any more, the open ones are closed, the rooms empty, the
- * hub completes. `deadline$` is the limit: before `groupBy` it ends the groups, after it the publishes that
- * still wait for the broker.
+ * hub completes. `deadline$` is the limit, at two places. The first one, before `groupBy`, ends the groups.
+ * The second one, after the rooms, ends the publishes that still wait for the broker.
  */
 import { type Observable, takeUntil } from 'rxjs';
 import type { Command, Connection } from './connection/connection.js';

@@ -77,8 +77,8 @@ export type AuthEvent =
   /** The keys behind `JWT_JWKS_URL` could not be read. */
   | { readonly _tag: 'KeysUnavailable'; readonly detail: string }
   /**
-   * Some of the keys behind `JWT_JWKS_URL` are not used, as everyone who can read them could sign tokens. Or
-   * the keys came by plain HTTP.
+   * Some keys behind `JWT_JWKS_URL` are unsafe, so they are not used: everyone who can read such a key could
+   * sign tokens with it. Or none of the keys can be used.
    */
   | { readonly _tag: 'KeysUnsafe'; readonly detail: string };
 

@@ -7,8 +7,8 @@
  *
  * When the key server does not answer, the keys that were read last are used for up to an hour.
  *
- * A token that cannot be verified is answered with 503, not with 401: after a 401 a client may discard a good
- * token.
+ * A token for which no key can be read is answered with 503, not with 401: after a 401 a client may discard a
+ * good token.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import {
@@ -36,8 +36,8 @@ export interface JwksDeps {
   /** Called with the reason, on one line, when the keys could not be read. */
   readonly failed: (detail: string) => void;
   /**
-   * Called when the set has keys that must not be there and are not used. Called again only when the text
-   * changes.
+   * Called when the set has unsafe keys, which are not used, or when none of its keys can be used. Called
+   * again only when the text changes.
    */
   readonly remarked: (detail: string) => void;
 }

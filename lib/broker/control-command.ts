@@ -11,7 +11,7 @@ import { isRoomName, NO_EPOCH, type Room } from '../protocol/position.js';
 /** A command to all pods: of an operator, or of a pod. */
 export type ControlCommand = Disconnect | CatchUp;
 
-/** Redis had no room to keep some commands, the last one this long ago: this pod cannot know them. */
+/** Redis had no space for some commands, the last one this long ago: this pod cannot know them. */
 export interface CatchUpsLost {
   readonly _tag: 'CatchUpsLost';
   readonly ageMs: number;
@@ -25,11 +25,11 @@ export interface Disconnect {
 }
 
 /**
- * A pod's report on a group of clients that resume in `room` with one id (`catch-ups.ts`). Such a client may
- * have an id of the epoch `tag` (0: of any epoch) with an offset from `from` to `until`. `until` is null
- * while the group is catching up, and 0 when it has caught up. But it may have the global log only up to
- * `since`. Before the client got such an id, it was sent a `gap` for the messages that the global log had
- * trimmed. That gap does not cover messages from `untold` on, if it is set. Both times are Unix ms.
+ * A pod's report on a group of clients that resume in `room` with one id (`catch-ups.ts`). A client of the
+ * group may have an id of the epoch `tag` (0: of any epoch) with an offset from `from` to `until`. `until` is
+ * null while the group is catching up, and 0 when it has caught up. Such a client may have the global log
+ * only up to `since`. Before the client got the id, it was sent a `gap` for the messages that the global log
+ * had trimmed. That gap does not cover messages from `untold` on, if it is set. Both times are Unix ms.
  */
 export interface CatchUp {
   readonly _tag: 'CatchUp';

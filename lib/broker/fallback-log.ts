@@ -1,6 +1,6 @@
 /**
- * The positions of messages that reached this pod's members only, by room. No log has them, so a client that
- * resumes from before them is sent `gap`. Only the last one of each room is kept, as it has the highest
+ * The positions of messages that reached the members on this pod only, by room. No log has them, so a client
+ * that resumes from before them is sent `gap`. Only the last one of each room is kept, as it has the highest
  * position. The number of rooms is bounded. For all rooms that were forgotten, one common time is kept: a
  * client that resumes from before it is sent `gap`, even if its room had no such messages.
  *
@@ -23,7 +23,7 @@ export interface Missed {
 }
 
 export interface FallbackLog {
-  /** A message reached this pod's members only. */
+  /** A message reached the members on this pod only. */
   readonly add: (room: Room, id: MessageId, idText: string) => void;
   /** What a client that resumes from there has missed; undefined: nothing. */
   readonly missed: (room: Room, resume: Resume) => Missed | undefined;

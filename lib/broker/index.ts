@@ -47,7 +47,10 @@ export type ChannelEvent =
   | { readonly _tag: 'Counted'; readonly others: number }
   | { readonly _tag: 'Failed'; readonly error: PublishError };
 
-/** Who is reached: members on every pod, or on this pod only (clients see `"scope":"pod"`). */
+/**
+ * Who gets a message: the members on every pod, or the members on this pod only (clients see
+ * `"scope":"pod"`).
+ */
 export type Scope = 'cluster' | 'pod';
 
 /**
@@ -104,8 +107,8 @@ export interface Broker {
   /** The last messages of rooms: every logged message that this broker has published. */
   readonly log: Log;
   /**
-   * How much this process keeps of messages that reached this pod only, by kind. Each kind has a bound
-   * (docs/architecture.md).
+   * How much this process keeps of messages that reached the members on this pod only, by kind. Each kind has
+   * a bound (docs/architecture.md).
    */
   readonly remembered?: () => Readonly<Record<string, number>>;
   /**
@@ -133,8 +136,8 @@ export interface Broker {
    */
   readonly publishNow?: (draft: Draft) => Either<PublishError, Receipt> | undefined;
   /**
-   * What a client that resumes from there has missed and no log has: messages that reached this pod only, or
-   * of an earlier epoch. Undefined: nothing. Absent when the broker has no such messages.
+   * What a client that resumes from there has missed and no log has: messages that reached the members on
+   * this pod only, or of an earlier epoch. Undefined: nothing. Absent when the broker has no such messages.
    */
   readonly missedHere?: (room: Room, resume: Resume) => Missed | undefined;
   /**

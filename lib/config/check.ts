@@ -5,7 +5,7 @@
  *
  * convict only merges the layers and names the variables. Its own formats would coerce a value by the type of
  * its default, and its `validate` puts all faults into one text, with secrets. So convict has one format that
- * changes no value, and `Setting.read` checks them.
+ * changes no value, and `Setting.read` checks each value.
  */
 import convict from 'convict';
 import * as E from 'fp-ts/lib/Either.js';

@@ -106,7 +106,7 @@ export const list =
       : E.right(values.flatMap((value) => (E.isRight(value) ? [value.right] : [])));
   };
 
-/** A setting that this version does not support: only the value `only` is allowed. */
+/** A setting that this version does not support: only a value that means "not set" is allowed. */
 export const unavailable =
   <A>(format: Format<A>, isUnset: (value: A) => boolean, why: string): Format<A> =>
   (raw) => {

@@ -182,8 +182,8 @@ const ed25519PointOf = (key: KeyObject): string => {
 };
 
 /**
- * The points whose order divides 8, and the other encodings of two of them: about 8 tries forge a signature
- * for one.
+ * The y of each point whose order divides 8, in hexadecimal. Two of these numbers have a second encoding.
+ * With such a point as the key, about 8 tries forge a signature.
  */
 const SMALL_ORDER: ReadonlySet<string> = new Set([
   '00'.repeat(32),

@@ -3,23 +3,23 @@
  * room and before that of the global log (`catch-ups.ts`). Kept is the last command on each group of such
  * clients, bounded by number and age.
  *
- * The `since` of a command is used for as long as a log reaches back, its `untold` for as long as the
- * position of a log lives. A client whose id is older than that may be unknown to all pods. While clients of
- * a group catch up, their pod repeats its command. So when the pod dies, these clients have no id that is
- * much later than its last command.
+ * A command has two times, `since` and `untold` (`broker/control-command.ts`). `since` is used for as long as
+ * a log reaches back, `untold` for as long as the position of a log lives. A client whose id is older than
+ * that may be unknown to all pods. While clients of a group catch up, their pod repeats its command. So when
+ * the pod dies, these clients have no id that is much later than its last command.
  */
 import type { Clock } from '../clock.js';
 import type { CatchUp, CatchUpsLost } from '../broker/control-command.js';
 import type { MessageId, Room } from '../protocol/position.js';
 
 /**
- * How far behind in the global log a client may be, and from which time on it was sent no `gap` for lost
- * messages.
+ * `since`: a client may have the global log only up to this time. `untold`: the client was sent no `gap` for
+ * messages that were lost from this time on.
  */
 export type Behind = Pick<CatchUp, 'since' | 'untold'>;
 
 export interface CatchUpMemory {
-  /** Applies a command of any pod, this one included; `CatchUpsLost`: Redis had no room to keep a command. */
+  /** Applies a command of any pod, this one included; `CatchUpsLost`: Redis had no space for a command. */
   readonly apply: (command: CatchUp | CatchUpsLost) => void;
   /**
    * How far behind in the global log a client with this id of a room may be; undefined: not further than the
@@ -45,8 +45,8 @@ export const ANY_EPOCH = 0;
 /** How often a pod repeats a command that still counts. */
 export const REPEAT_MS = 120_000;
 /**
- * While a client catches up, its ids are at most this much later than the last command about it: then the
- * next command would have come.
+ * While a client catches up, its ids are at most this much later than the last command about it: the pod
+ * repeats the command before that time is over.
  */
 const RUNS_MS = 2 * REPEAT_MS + 60_000;
 /** About 200 bytes each. */
@@ -72,7 +72,7 @@ export const catchUpMemory = (deps: CatchUpMemoryDeps): CatchUpMemory => {
   const { scheduler } = deps.clock;
   /** By room and name, in the order of their arrival. */
   const kept = new Map<string, Kept>();
-  /** For all rooms, of commands that were forgotten: the earliest times, and when the last one was sent. */
+  /** Of all forgotten commands, of any room: the earliest times, and when the last command was sent. */
   let forgotten: (Behind & { readonly at: number }) | undefined;
 
   const ageOf = ({ at }: Pick<Kept, 'at'>): number => scheduler.now() - at;
@@ -93,8 +93,8 @@ export const catchUpMemory = (deps: CatchUpMemoryDeps): CatchUpMemory => {
   };
 
   /**
-   * What of a command is still of use. The messages after `since` need not be sent again when the log has
-   * trimmed all of them, up to the last id that the command covers: then only `untold` is left.
+   * What of a command is still of use. When the log has trimmed the messages from `since` to the last id that
+   * the command covers, none of them can be sent again: only `untold` is left.
    */
   const inTime = (behind: Behind, each: Pick<Kept, 'at'>): Behind =>
     ageOf(each) < logTtlMs + RUNS_MS

@@ -15,8 +15,9 @@ import type { Resume } from '../protocol/resume.js';
 
 /**
  * A connection in a room. `position`: of the last message of the room's log that was sent to the connection.
- * The id of every message to the client shows it. Before the join has given a position, the tag is that of no
- * epoch. Then `ms` is the time by which the log resumes, or 0 when it does not resume by time.
+ * The id of every message to the client shows it. Before the join has given a position, it is the position of
+ * the id that the client brought for this log. When the log resumes by a time, only its `ms` is set, to that
+ * time. When the log does not resume, it is `NO_POSITION`.
  */
 export interface Membership {
   readonly connection: Connection;

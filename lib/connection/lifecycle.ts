@@ -18,7 +18,7 @@ import { readAgain } from './pace.js';
 import type { ConnectionState, Phase } from './state.js';
 
 export type EndEvent =
-  /** The server sends the close: this code, or ws. */
+  /** The server sends the close: this service does, or ws by itself. */
   | { readonly _tag: 'CloseSent'; readonly code: number }
   | { readonly _tag: 'SocketBroken' }
   | { readonly _tag: 'SocketClosed' };

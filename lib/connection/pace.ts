@@ -7,9 +7,9 @@
  *      │                              └───────────────────────────┘   │
  *      └──────────────── no frame is left: the socket is read again ──┘
  *
- * Busy: 64 publishes are in flight, or one answer is awaited (a hook, a token's verification, the turn of a
- * replay). So a slow broker or hook cannot grow the heap. `Paused` holds at most the frames of one read of
- * the socket.
+ * Busy: 64 publishes are in flight, or one thing is awaited: the answer of a hook, the verification of a
+ * token, or the time at which the rate allows a replay. So a slow broker or hook cannot grow the heap.
+ * `Paused` holds at most the frames of one read of the socket.
  */
 import { type ConnectionState, OPEN, type Pace, READING } from './state.js';
 

@@ -6,8 +6,8 @@
  *   WebSocket ─► pace ─► inbound ─► dispatch ─► memberships, publishing, session ─► command$ (connect)
  *   socket ◄─── outbox ◄─────────── sender ◄─── control-id, refusals                 lifecycle: the end
  *
- * `socket-connection.ts` adds the methods, one line each. A module that needs a module above it calls the
- * method.
+ * `socket-connection.ts` adds the methods, one line each. A module calls a method where it needs a module
+ * that imports it.
  */
 import type { Socket } from 'node:net';
 import type { Observable, Subject, Subscriber } from 'rxjs';
@@ -97,7 +97,7 @@ export abstract class ConnectionState implements Connection {
   pace: Pace = READING;
   /** Publishes without a reply. */
   inFlight = 0;
-  /** Whether a hook, a token's verification or the turn of a replay is awaited. */
+  /** Whether a hook, a token's verification, or the time at which the rate allows a replay is awaited. */
   awaiting = false;
   /** Counter in the ids of control messages. */
   nonce: number;

@@ -100,7 +100,7 @@ export interface PageCache {
    * errors.
    */
   readonly at: (offset: number) => Observable<Either<LogError, SharedPage>>;
-  /** The page is read again when it is asked for next, unless it has been read again since. */
+  /** Forgets this page, so that the next reader reads it again. A later page in its place stays. */
   readonly drop: (page: SharedPage) => void;
   readonly clear: () => void;
 }

@@ -19,8 +19,8 @@ export interface Page {
    */
   readonly beforeMs?: number | undefined;
   /**
-   * When a pod that knew another epoch found this one, Unix ms: no log has messages of the other epoch.
-   * Undefined when no pod knew another.
+   * When a pod that knew another epoch found the epoch of this page, Unix ms. No log has messages of that
+   * other epoch. Undefined when no pod knew another.
    */
   readonly renewedMs?: number | undefined;
   /**

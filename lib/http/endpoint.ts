@@ -46,5 +46,5 @@ export const isRoom = (room: Query[string]): room is string =>
 
 export const NO_ROOM = problem(400, `room: a name has ${ROOM_RULE}`);
 
-/** For a request that may be sent again at once. */
+/** For a request that may be sent again after a second. */
 export const AGAIN = { 'Retry-After': '1' };

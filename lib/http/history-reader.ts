@@ -24,7 +24,7 @@ export type HistoryReader = (
   closed: (work: () => void) => void,
 ) => ReadPage;
 
-/** The bytes of messages of one answer: it ends with the page that reaches them. */
+/** The bytes of messages of one answer. An answer ends with the page that reaches this number. */
 export const ANSWER_BYTES = 4_194_304;
 /** The bytes of all open answers. */
 const ALL_BYTES = 67_108_864;
@@ -117,8 +117,8 @@ export const upward = async (
 };
 
 /**
- * Downward, the first page has this many messages, the next page twice as many, and so on: by then the size
- * of the messages is known.
+ * Downward, the first page has this many messages, the next page twice as many, and so on. When messages are
+ * large, few of them fill an answer, and less is read in excess.
  */
 const STEP = 100;
 

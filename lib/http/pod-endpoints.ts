@@ -7,7 +7,10 @@ import type { StatsFold } from '../telemetry/stats.js';
 import { type Endpoint, isRoom, NO_ROOM } from './endpoint.js';
 import { frontPage } from './front-page.js';
 
-/** The status of `GET /ready`. `degraded`: messages reach this pod only. `draining`: no new connections. */
+/**
+ * The status of `GET /ready`. `degraded`: messages reach the members on this pod only. `draining`: no new
+ * connections.
+ */
 export type Readiness = 'starting' | 'ready' | 'degraded' | 'draining';
 
 export interface PodEndpointsDeps {

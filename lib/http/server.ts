@@ -73,7 +73,7 @@ export const httpServer = (
     else if (!socket.destroyed)
       of.patience = scheduler.schedule(() => socket.destroy(), ANSWER_MS + of.bodyMs);
   };
-  /** Returns false when there are too many: then the socket is closed. */
+  /** Returns false for a closed socket. A socket with too many requests is closed here. */
   const enter = (request: IncomingMessage, response: ServerResponse): boolean => {
     const { socket } = request;
     if (socket.destroyed) return false;
@@ -154,8 +154,8 @@ export const httpServer = (
     clientErrorHandler: (error, socket) => {
       // the peer has gone, or was answered and goes on sending: there is nothing to answer
       if (error.code === 'ECONNRESET' || !socket.writable) return;
-      // bytes after a last request belong to no request (RFC 9112 §9.6), and the answer to that one is on its
-      // way
+      // after a request with `Connection: close`, further bytes belong to no request (RFC 9112 §9.6). The
+      // answer to that request is on its way
       const isOwed = (inFlight.get(socket)?.count ?? 0) > 0;
       if (error.code === 'HPE_CLOSED_CONNECTION' && isOwed) return;
       refuseSocket(socket, PARSER[error.code] ?? MALFORMED);
@@ -169,7 +169,10 @@ interface InFlight {
   count: number;
   /** The last answer that the socket waits for. */
   latest: ServerResponse | undefined;
-  /** The time for the bodies that come before it. */
+  /**
+   * The time limit of a body, when a request since the socket was last idle had one; else 0. It is added to
+   * `ANSWER_MS`.
+   */
   bodyMs: number;
   patience: Subscription;
 }

@@ -7,7 +7,7 @@ import { FIRST_INEXACT, withoutInexact } from './json-numbers.js';
 /** Any JSON value. */
 export type Json = unknown;
 
-/** docs/protocol.md, section 4.2: nested arrays and objects; bytes of a message when it is encoded again. */
+/** docs/protocol.md, section 4.2: nested arrays and objects; bytes of a message as the server encodes it. */
 export const MAX_DEPTH = 32;
 export const MAX_ENCODED_BYTES = 131_072;
 
@@ -47,7 +47,7 @@ export const DATA: JsonPath = ['data'];
 
 /** Parsed JSON with its text, which shows what the values do not. */
 export class JsonText {
-  /** Whether the text has a backslash: only escapes can write U+0000 or half of a surrogate pair. */
+  /** Whether the text has a `\u`: only such an escape can write U+0000 or half of a surrogate pair. */
   private readonly escapes: boolean;
   private exactOnce: { readonly value: unknown } | undefined;
 

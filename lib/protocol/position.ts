@@ -5,7 +5,7 @@
  *   rand_a  12 bit  tag of the log's epoch, never 0
  *   rand_b  40 bit  offset in the room: 1, 2, 3 … without holes; 0 before the first message
  *            1 bit  of the global log
- *            1 bit  outside the log: control, presence, messages that reached one pod only
+ *            1 bit  outside the log: control, presence, messages that reached the members on one pod only
  *           20 bit  chosen by the publishing pod, which recognises its own message by them
  *
  * Ids of one epoch sort as strings in the order of delivery, because the milliseconds of a log never go back.
@@ -18,7 +18,7 @@ export type Room = string;
 export const GLOBAL: Room = '';
 
 /**
- * A position in a log: the tag of its epoch (1–4095), the offset of a message (0: before the first), its Unix
+ * A position in a log: the tag of its epoch (1–4094), the offset of a message (0: before the first), its Unix
  * ms.
  */
 export interface Position {
@@ -197,7 +197,7 @@ export const drawTag = (random: () => number): number => 1 + Math.floor(random()
 export const drawNonce = (random: () => number): number => Math.floor(random() * NONCES);
 
 /**
- * The next nonce. Half a million consecutive nonces differ; of a thousand random ones, two would be equal.
+ * The next nonce. Half a million consecutive nonces differ; of a thousand random nonces, two would be equal.
  */
 export const nextNonce = (nonce: number): number => (nonce + 1) % NONCES;
 
@@ -230,7 +230,7 @@ export const ROOM_RULE =
 
 /**
  * When the last message of a log was published. `ms` of the position may be later, as messages outside the
- * log advance it too: a client that resumes from an id before that has missed nothing.
+ * log advance it too. A client that resumes by a time between the two has missed nothing.
  */
 export const timeOf = ({ id, ms }: LogPosition): number => {
   const last = id === null ? undefined : parseId(id);

@@ -15,7 +15,10 @@ export type Resume =
   | {
       readonly _tag: 'Since';
       readonly ms: number;
-      /** A gap is sent for lost messages from this time on. Absent: from `ms` on. */
+      /**
+       * A lost message from this time on is reported by a gap, an older one is not. Absent: `ms` is that
+       * time.
+       */
       readonly untoldMs?: number;
     };
 

@@ -5,7 +5,7 @@
 
 /**
  * Why messages may have been missed: trimmed from the log, a new epoch, an unknown id, a broker outage, or
- * more than a client is sent again.
+ * more messages of a room at once than the pod can hold.
  */
 export type GapReason = 'expired' | 'log_lost' | 'unknown_id' | 'broker_outage' | 'too_many';
 

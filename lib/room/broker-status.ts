@@ -23,8 +23,7 @@ export const statusEvent = (status: BrokerStatus): SystemEvent => ({
 });
 
 /**
- * Never emits. A change is sent to those who are members at that moment, when all have been sent the earlier
- * change.
+ * Never emits. A change is sent when all have been sent the change before it, to those who are members then.
  */
 export const noticeStatus =
   (deps: MemberNoticeDeps): OperatorFunction<BrokerStatus, never> =>

@@ -1,7 +1,8 @@
 /**
  * How a joiner with a `last_id` gets what it missed: from the log, or, when the log cannot be read, a `gap`.
- * Messages that no log has (they reached this pod only, or are of an earlier epoch) are a `gap` too. That gap
- * is sent first. It is sent again when more such messages came while the joiner caught up.
+ * Messages that no log has (they reached the members on this pod only, or are of an earlier epoch) are a
+ * `gap` too. That gap is sent first. It is sent again when more such messages came while the joiner caught
+ * up.
  */
 import { defer, type Observable, of, tap } from 'rxjs';
 import type { Broker } from '../broker/index.js';
@@ -20,7 +21,7 @@ export interface CatchUpDeps {
   readonly channel: Pick<RoomChannel, 'isAtTop'>;
   readonly fanOut: Pick<FanOut, 'position'>;
   readonly recovery: Pick<Recovery, 'recover' | 'foretell'>;
-  /** Whether the room reaches this pod only at the moment, so that its log cannot be read. */
+  /** Whether, at the moment, messages reach the members on this pod only, and the log cannot be read. */
   readonly isPodOnly: () => boolean;
   readonly sendGap: (membership: Membership, reason: GapReason) => void;
   readonly emit: (event: HubEvent) => void;
@@ -50,8 +51,8 @@ export const catchUp = (deps: CatchUpDeps): CatchUp => {
   const { room, broker, channel, fanOut, recovery, isPodOnly, sendGap, emit } = deps;
 
   /**
-   * The room reaches this pod only, so messages of other pods are not known: the joiner is sent a gap, unless
-   * nothing can be missing.
+   * Messages of other pods are not known at the moment: the joiner is sent a gap, unless nothing can be
+   * missing.
    */
   const onPodAlone = (
     membership: Membership,

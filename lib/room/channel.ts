@@ -133,7 +133,7 @@ export const roomChannel = (deps: RoomChannelDeps): RoomChannel => {
           case 'Echoed':
             return echoed(event);
           case 'Gap':
-            // a room that was opened for this pod only goes on in the log
+            // from now on the room is in the log, also when it was opened with the scope `pod`
             scope = 'cluster';
             if (position.tag !== event.top.tag) deps.epochChanged();
             position = event.top;
@@ -147,8 +147,7 @@ export const roomChannel = (deps: RoomChannelDeps): RoomChannel => {
       }),
     system,
     gap,
-    // a room that is open for this pod only has a position of the pod's own, which cannot be compared with a
-    // time
+    // with the scope `pod`, the room has a position of the pod's own, which cannot be compared with a time
     isAtTop: (resume, at) =>
       (resume._tag === 'After' || scope === 'cluster') && isAtTop(resume, at, isGlobal),
   };

@@ -5,8 +5,8 @@
  *                  busy ─► waits ─► take, when `taken` is called
  *                  busy and the bound is reached ─► all that waits is dropped, `overflow`
  *
- * The value in flight counts until all of it is taken. So a slow reader is disconnected, and nobody waits for
- * it.
+ * `take` receives a value, and the value is taken when all of it was passed on (`idle`). Until then the value
+ * is in flight and counts. So a slow reader is disconnected, and nobody waits for that reader.
  */
 import type { NextObserver } from 'rxjs';
 import type { Bound } from './coalesce.js';

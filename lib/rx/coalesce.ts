@@ -1,8 +1,9 @@
 /**
  * Gathers values while the consumer is busy, and delivers them together: the cost of a fan-out is the number
  * of writes, not their size. When idle, a value waits for the end of the turn of the event loop and no
- * longer. After a delivery that took t, the next one waits 2t, but at most 10 ms, or t when t is longer. So
- * fan-out takes a third of the event loop, never more than half of it, and latency grows only under load.
+ * longer. After a delivery that took t, the next one waits 2t, but at most 10 ms. When t is more than 10 ms,
+ * the next one waits t. So fan-out takes a third of the event loop, never more than half of it, and latency
+ * grows only under load.
  *
  * `limit` bounds what waits. Beyond it, all waiting values are dropped, and the value of `overflow` takes
  * their place. A delivery takes at most `batch` at once, so no reader is sent more in a turn than the buffer
@@ -48,7 +49,7 @@ const UNNOTICED_MS = 10;
 /** How long a room waits after a delivery that took this many ms. */
 const restAfter = (took: number): number => Math.max(took, Math.min(2 * took, UNNOTICED_MS));
 
-/** How long an answer of `hold` counts. */
+/** How long a delivery waits before `hold` is asked again. */
 const HOLD_MS = 1;
 
 /**

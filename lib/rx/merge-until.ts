@@ -1,6 +1,6 @@
 /**
- * `merge` and `takeUntil` in one: a value passes one subscriber, with the two operators of rxjs three. Each
- * costs 0.2 µs when the room is not in the processor's cache.
+ * `merge` and `takeUntil` in one. A value passes one subscriber; with the two operators of rxjs it would pass
+ * three. Each costs 0.2 µs when the room is not in the processor's cache.
  */
 import { Observable } from 'rxjs';
 import { BareSubscriber } from './bare-subscriber.js';

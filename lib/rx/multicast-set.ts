@@ -5,8 +5,8 @@
  *
  * One value at a time: `deliver` completes when all subscribers have the value, and only then may the next
  * one be delivered. More than `slice` subscribers get it in slices, with a turn of the event loop between. A
- * subscriber that is added meanwhile gets it too, as a Set is walked in the order of insertion. One that
- * leaves before its turn does not.
+ * subscriber that is added meanwhile gets the value too, as a Set is walked in the order of insertion. A
+ * subscriber that leaves before it gets the value does not get it.
  */
 import { EMPTY, Observable, Subscription } from 'rxjs';
 import type { Clock } from '../clock.js';

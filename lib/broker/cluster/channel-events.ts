@@ -26,12 +26,12 @@ export type RawEvent =
   | { readonly _tag: 'Placed'; readonly ids: readonly PlacedId[] }
   /** Publishes of this pod were acked because these ids came on the channel: the log should have them. */
   | { readonly _tag: 'AckedByPush'; readonly ids: readonly PlacedId[] }
-  /** A message that reaches this pod only. No log has it. */
+  /** A message that reaches the members on this pod only. No log has it. */
   | { readonly _tag: 'LocalOnly'; readonly publication: Publication }
   /** From now on every message is received. Emitted again after each `Unsubscribed`. */
   | { readonly _tag: 'Subscribed' }
   | { readonly _tag: 'Unsubscribed' }
-  /** An outage began: a channel that is not open yet opens without the log, for this pod only. */
+  /** An outage began: a channel that is not open yet opens without the log, with the scope `pod`. */
   | { readonly _tag: 'Degraded' }
   /**
    * An outage ended. Everything that was pushed since this time was received. Earlier pushes may be lost,
@@ -87,7 +87,7 @@ export type Input =
   | { readonly _tag: 'Renewed'; readonly top: LogPosition; readonly known: LogPosition }
   /** The result of `Fill`. */
   | { readonly _tag: 'Filled'; readonly page: Page; readonly end: 'Top' | 'More' | Missing }
-  /** The result of `Conclude`. `isFull`: the buffer had no room for some messages. */
+  /** The result of `Conclude`. `isFull`: the buffer had no space for some messages. */
   | { readonly _tag: 'Concluded'; readonly isFull: boolean }
   /** The end of a wait. */
   | { readonly _tag: 'Elapsed' }
@@ -105,7 +105,10 @@ export type Effect =
   | { readonly _tag: 'Open'; readonly top: LogPosition }
   | { readonly _tag: 'OpenOnPod' }
   | { readonly _tag: 'Gap'; readonly reason: GapReason; readonly top: LogPosition }
-  /** A gap up to `head`, or else up to the first of the received messages that end at `top`. */
+  /**
+   * A gap up to just before `head`. Without `head`: up to just before the received messages whose consecutive
+   * offsets end at `top`.
+   */
   | {
       readonly _tag: 'GapBefore';
       readonly reason: GapReason;

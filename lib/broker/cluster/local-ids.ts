@@ -1,6 +1,6 @@
 /**
- * Ids that this pod makes itself, outside the log: for messages that reach this pod only, and for the time
- * before a log is known. Their time comes from the pod's own clock, which may be wrong.
+ * Ids that this pod makes itself, outside the log: for messages that reach the members on this pod only, and
+ * for the time before a log is known. Their time comes from the pod's own clock, which may be wrong.
  */
 import type { Clock } from '../../clock.js';
 import {
@@ -14,7 +14,7 @@ import {
 export interface LocalIds {
   /** A position while no log is known. */
   readonly podPosition: () => LogPosition;
-  /** Whether a position is one of these. It is of no log, though once in 4,095 a log has the same tag. */
+  /** Whether a position is one of these. It is of no log, though once in 4,094 a log has the same tag. */
   readonly isOwn: (position: LogPosition) => boolean;
   /** An id outside the log, at the position of the room on this pod. */
   readonly idOutside: (room: Room, nonce: number) => MessageId;

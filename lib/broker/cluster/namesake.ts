@@ -6,7 +6,7 @@
  */
 import type { Clock } from '../../clock.js';
 
-/** More probes of 500 ms than a pod that has ended can have on their way. */
+/** A pod sends a probe every 500 ms. A pod that has ended has fewer than this many on their way. */
 const PROBES = 4;
 const WITHIN_MS = 10_000;
 /** Other programs may publish on the channel, so the number of lives is bounded. */

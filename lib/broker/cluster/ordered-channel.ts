@@ -8,8 +8,8 @@
  *   Received ─┬─ nothing waits, and it needs no answer of the log ─▶ delivered: the fast path
  *             └─ else: reorder buffer ─▶ step(state, input) ─▶ effects ─▶ their results are the next inputs
  *
- * A message in doubt waits until the log answers. When the log cannot be read, the room opens for this pod
- * only, at a position of the pod's own. When the log can be read again, the channel emits `Gap` and goes on
+ * A message in doubt waits until the log answers. When the log cannot be read, the room opens with the scope
+ * `pod`, at a position of the pod's own. When the log can be read again, the channel emits `Gap` and goes on
  * at the log's position.
  *
  * Source: a hand-written operator; it subscribes to the events of the channel, and ends with its subscriber.
@@ -66,7 +66,7 @@ export const orderedChannel =
       const buffer = reorderBuffer();
       const releases = release(deps.room, order, buffer);
       let state: ChannelState = START;
-      /** The wait for the log before the channel opens for this pod only. */
+      /** The wait for the log before the channel opens with the scope `pod`. */
       const opening = new Subscription();
 
       const dispatch = (input: Input): void => {
@@ -148,7 +148,7 @@ export const orderedChannel =
       const run = (effect: Effect): void => {
         switch (effect._tag) {
           case 'Open':
-            // these were received before the log was asked, so they are before the join
+            // messages that were received before the log was asked are before the join: they are dropped
             buffer.replace(buffer.all().slice(buffer.countAsked()), 0);
             return open(effect.top, 'cluster');
           case 'OpenOnPod':

@@ -1,7 +1,7 @@
 /**
- * Delivers messages that the log of the room does not have: presence messages of pods, other programs'
- * messages, and messages of this pod alone. Each is delivered once, at the channel's position, under an id
- * outside the log.
+ * Delivers messages that the log of the room does not have: presence messages of pods, messages of other
+ * programs, and messages that reach the members on this pod only. Each is delivered once, at the channel's
+ * position, under an id outside the log.
  */
 import { type Either, isLeft } from 'fp-ts/lib/Either.js';
 import { BoundedMap } from '../../bounded-map.js';
@@ -26,13 +26,13 @@ export interface OutsideLogDeps {
 
 export interface OutsideLog {
   /**
-   * A pod's presence message, which is outside the log and has the offset that its script found. An offset
-   * that this channel has not reached is not shown to members.
+   * Whether this is a presence message of a pod. It is outside the log, and has the offset that the script
+   * found. Members are not shown an offset that this channel has not reached.
    */
   isOurs(publication: Publication): boolean;
   passOurs(publication: Publication): void;
   passForeign(publication: Publication): void;
-  /** Passes a message that reaches this pod only. */
+  /** Passes a message that reaches the members on this pod only. */
   readonly passLocal: (publication: Publication) => void;
   /** The id under which members have a foreign message; the id is forgotten then. */
   readonly recall: (publication: Publication) => string | undefined;

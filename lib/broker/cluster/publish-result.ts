@@ -11,7 +11,7 @@ export const FULL: PublishResult = left({
   detail: 'too many messages wait for the broker: send this one again later',
 });
 
-/** A message that reached this pod's members only. */
+/** A message that reached the members on this pod only. */
 export const onPod = (id: string): PublishResult => right({ id, duplicate: false, scope: 'pod' });
 
 /** What the script answered for a message. */

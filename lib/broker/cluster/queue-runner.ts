@@ -212,7 +212,7 @@ export const queueRunner = (
   return { flush, accept };
 };
 
-/** Set before it begins: an answer that comes at once may end the call. */
+/** `call.attempt` is set before the try begins: an answer that comes at once may end the call. */
 const attempt = (call: Call, begin: () => Subscription): void => {
   const own = new Subscription();
   call.attempt = own;

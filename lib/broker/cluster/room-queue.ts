@@ -14,9 +14,9 @@
  *   Fallback ── a probe that was sent after the failure returned, or the outage ended ──▶ Idle
  *
  * Awaiting, Reconnecting: there is no connection. Pausing: the next try waits for a moment, or for a probe.
- * Sending, Pausing and Reconnecting hold one call, which may have run as soon as a try of it broke off. In
- * Fallback the messages go to this pod's members. During an outage (`route` is `pod`) so do those of Idle and
- * Awaiting.
+ * Sending, Pausing and Reconnecting hold one call. When a try of the call has broken off, the call may have
+ * run. In Fallback the messages go to this pod's members. During an outage (`route` is `pod`) so do those of
+ * Idle and Awaiting.
  */
 import type { Outcome, RedisError } from '../redis/port.js';
 import { sent, step as stepTries, type Tries, UNTRIED } from './call-tries.js';
@@ -78,7 +78,7 @@ export type Effect =
   | { readonly _tag: 'Nothing' }
   /** The head is looked at again. */
   | { readonly _tag: 'Resume' }
-  /** Nothing waits: timers go, and so does the queue, unless it is in Fallback. */
+  /** Nothing waits: the timer is stopped. The queue is removed, unless it is in Fallback. */
   | { readonly _tag: 'Rest' }
   /** The head gets the answer that the earlier message with its key got. */
   | { readonly _tag: 'AnswerHead' }

@@ -1,6 +1,7 @@
 /**
  * The channels that a pod is always subscribed to: its own, on which its probes come back, the global
- * channel, and `realtime:control`. Members of the global channel get it like any room (`cluster-channel.ts`).
+ * channel, and `realtime:control`. Members get the messages of the global channel like those of any room
+ * (`cluster-channel.ts`).
  */
 import { Subscription } from 'rxjs';
 import type { Clock } from '../../clock.js';

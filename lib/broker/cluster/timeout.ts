@@ -43,7 +43,8 @@ interface Open {
 
 /**
  * `orTimeout` for questions that are asked very often: one timer serves all open questions. The operators of
- * rxjs cost 4 µs a question. The timer runs on when the last question is answered, until `life` ends.
+ * rxjs cost 4 µs a question. The answer to the last question does not stop the timer: the timer elapses once
+ * more, or ends with `life`.
  */
 export const patience = (
   ms: number,

@@ -95,7 +95,10 @@ export const podMembers = ({
         isTexts(reply) ? E.right(othersIn(reply, self)) : unexpectedReply(reply, 'a hash'),
     );
 
-  /** Whether the list of pods may be wrong about a pod: it is new, or its lease had ended a while ago. */
+  /**
+   * Whether the list of pods may be wrong about a pod: the pod is not in the list, or its lease has ended in
+   * a list that is older than a second.
+   */
   const isDoubtful = (name: string, { living, known, at }: Pods): boolean =>
     !living.has(name) && (!known.has(name) || clock.scheduler.now() - at > PODS_FRESH_MS);
 

@@ -53,10 +53,10 @@ export interface RedisError {
 }
 
 /**
- * Whether the command may have been executed all the same. It was not executed after these errors. READONLY,
- * OOM, MISCONF, NOREPLICAS, and NOPERM of EVALSHA or of the keys: with `#!lua`, Redis refuses the script
- * before its first line. LOADING, BUSY, NOAUTH: no command runs. MOVED and similar errors: another node has
- * the keys. WRONGTYPE: a script reads before it writes.
+ * Whether the command may have been executed all the same. It was not executed after the following errors.
+ * READONLY, OOM, MISCONF, NOREPLICAS, and NOPERM of EVALSHA or of the keys: with `#!lua`, Redis refuses the
+ * script before its first line. LOADING, BUSY, NOAUTH: no command runs. MOVED and similar errors: another
+ * node has the keys. WRONGTYPE: a script reads before it writes.
  */
 export const mayHaveRun = ({ _tag, inside }: RedisError): boolean =>
   (inside === true && _tag !== 'WrongType') ||

@@ -109,7 +109,7 @@ for i, key in ipairs(KEYS) do
 end
 return answer`;
 
-/** Reads this many entries at a time: at most 2 MiB are read in excess of the bytes of a page. */
+/** Reads 16 entries at a time: at most 2 MiB are read in excess of the bytes of a page. */
 const READ = `
 local from, most, limit, cap, ttl = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local first = math.max(1, offset - cap + 1)

@@ -109,9 +109,9 @@ const SWEEP_MS = 60_000;
 /**
  * KEYS: a hash: name → ms and text; '#' → the number of names, and when they were counted. ARGV: channel,
  * text, ms that the text is kept for pods that do not receive it ('': not kept), its name, '1' to remove what
- * is kept under the name. When the hash is full, texts that are too old are removed. A text that still finds
- * no room is not kept, and its ms is kept under '*'. The text is published even when the hash cannot be
- * written: a key of the wrong type is reported as an error after that.
+ * is kept under the name. When the hash is full, texts that are too old are removed. When there is still no
+ * space for a text, the text is not kept, and its ms is kept under '*'. The text is published even when the
+ * hash cannot be written: a key of the wrong type is reported as an error after that.
  */
 const CONTROL = `
 local function counted(at, ms)
@@ -151,7 +151,7 @@ return redis.error_reply(type(flaw) == 'table' and flaw.err or tostring(flaw))`;
 
 /**
  * KEYS: the hash. ARGV: ms. Answers the kept texts that are younger: the age in ms, then the text; '' for
- * texts that found no room.
+ * texts for which there was no space.
  */
 const RECALL = `
 local answer = {}
