@@ -5,6 +5,9 @@ import { finnish } from './eslint.finnish.js';
 import { names } from './eslint.names.js';
 import { sources } from './eslint.sources.js';
 
+/** The rules that are written here. */
+const own = { rules: { finnish, names, sources } };
+
 const TIME =
   'take it from the Clock that is passed in: the whole cluster runs in virtual time in specs';
 
@@ -12,7 +15,7 @@ export default tseslint.config(
   { ignores: ['dist/', 'node_modules/', '.tap/', 'bench/build/', '**/*.cjs'] },
   {
     files: ['**/*.ts'],
-    plugins: { own: { rules: { finnish, names, sources } } },
+    plugins: { own },
     extends: [tseslint.configs.strictTypeChecked, rxjs.configs.recommended],
     languageOptions: {
       parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
@@ -117,6 +120,11 @@ export default tseslint.config(
     // the process' clock is made of rxjs' own scheduler with another `now`, and that is not exported at its root
     files: ['lib/clock.ts'],
     rules: { 'rxjs-x/no-internal': 'off' },
+  },
+  {
+    files: ['spec/**/*.{ts,mjs}', 'bench/**/*.{ts,mjs}'],
+    plugins: { own },
+    rules: { 'own/names': 'error' },
   },
   {
     files: ['spec/**/*.ts', 'bench/**/*.ts', 'examples/**/*.ts'],

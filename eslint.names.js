@@ -24,6 +24,7 @@ const FORMS = new Map(
     says: 'say',
     said: 'say',
     saying: 'say',
+    sayings: 'say',
     hears: 'hear',
     heard: 'hear',
     hearing: 'hear',
@@ -101,6 +102,7 @@ export const names = {
       PropertyDefinition: keyed,
       MethodDefinition: keyed,
       'ObjectExpression > Property': keyed,
+      TSNamedTupleMember: ({ label }) => check(label),
       TSTypeParameter: ({ name }) => check(name),
       ImportSpecifier: ({ local }) => check(local),
       // what kind a value is, is a name as well

@@ -26,8 +26,10 @@ const { attacks, answers, counted, heapBefore, heapAfter, faults, culprits } = a
 for (const done of work.reverse()) await done();
 
 for (const [kind, counts] of answers) {
-  const told = [...counts].sort(([, a], [, b]) => b - a).map(([word, count]) => `${word} ${count}`);
-  console.log(`${kind.padEnd(10)} ${told.join(', ')}`);
+  const counted = [...counts]
+    .sort(([, a], [, b]) => b - a)
+    .map(([label, count]) => `${label} ${count}`);
+  console.log(`${kind.padEnd(10)} ${counted.join(', ')}`);
 }
 console.log(`counted    ${[...counted].map(([name, count]) => `${name}: ${count}`).join(', ')}`);
 const growth = heapAfter / heapBefore - 1;

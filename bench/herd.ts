@@ -54,7 +54,7 @@ interface Row {
 
 const log = (line: string): void => console.error(line);
 
-const told = async <A extends Answer['_tag']>(
+const answerOf = async <A extends Answer['_tag']>(
   child: ChildProcess,
   tag: A,
 ): Promise<Extract<Answer, { readonly _tag: A }>> => {
@@ -78,7 +78,7 @@ const herd = async (clients: number, podCount: number): Promise<Row> => {
   await Promise.all(pods.map((pod) => pod.isReady('ready', 10_000)));
   const port = pods[0]?.port ?? 0;
   const speaker = await publisher(port, ROOMS);
-  for (let i = 0; i < LOGGED; i++) await speaker.say([...ROOMS, GLOBAL]);
+  for (let i = 0; i < LOGGED; i++) await speaker.publish([...ROOMS, GLOBAL]);
   const ids = new Map<Room, readonly string[]>();
   for (const room of [...ROOMS, GLOBAL])
     ids.set(
@@ -97,7 +97,7 @@ const herd = async (clients: number, podCount: number): Promise<Row> => {
   const order = (child: ChildProcess, what: Order): void => void child.send(what);
   await Promise.all(
     flocks.map((child, i) => {
-      const prepared = told(child, 'Prepared');
+      const prepared = answerOf(child, 'Prepared');
       const own = origins.filter((_, n) => n % PROCESSES === i);
       order(child, { _tag: 'Prepare', ports: pods.map((pod) => pod.port), origins: own });
       return prepared;
@@ -115,12 +115,12 @@ const herd = async (clients: number, podCount: number): Promise<Row> => {
   const calls = (of: ReadonlyMap<string, number>, ...names: readonly string[]): number =>
     names.reduce((sum, name) => sum + (of.get(name) ?? 0), 0);
   const talk = setInterval(
-    () => void speaker.say([ROOMS[Math.floor(Math.random() * ROOMS.length)] ?? '']),
+    () => void speaker.publish([ROOMS[Math.floor(Math.random() * ROOMS.length)] ?? '']),
     LIVE_PER_SECOND > 0 ? 1_000 / LIVE_PER_SECOND : NEVER_MS,
   );
   await Promise.all(pods.map(lagOf)); // a scrape begins the next measurement
   const before = await stats();
-  const joined = flocks.map((child) => told(child, 'Joined'));
+  const joined = flocks.map((child) => answerOf(child, 'Joined'));
   for (const child of flocks) order(child, { _tag: 'Go' });
   const answers = await Promise.all(joined);
   const after = await stats();
@@ -132,7 +132,7 @@ const herd = async (clients: number, podCount: number): Promise<Row> => {
   for (const room of [...ROOMS, GLOBAL]) tops[room] = (await logOf(redis, room)).offset;
   const judged = await Promise.all(
     flocks.map((child) => {
-      const answer = told(child, 'Judged');
+      const answer = answerOf(child, 'Judged');
       order(child, { _tag: 'Judge', tops });
       return answer;
     }),

@@ -8,11 +8,11 @@ import { kills } from '../spec/support/kills.js';
 
 /** With what is said before and after the kills. */
 const TIMES = 50;
-const SAID_A_TICK = 50;
+const SENT_PER_TICK = 50;
 
-const [word = ''] = process.argv.slice(2);
-const cases = kills({ times: TIMES, saidATick: SAID_A_TICK });
-const chosen = cases.filter(({ name }) => name.toLowerCase().includes(word.toLowerCase()));
+const [wanted = ''] = process.argv.slice(2);
+const cases = kills({ times: TIMES, sentPerTick: SENT_PER_TICK });
+const chosen = cases.filter(({ name }) => name.toLowerCase().includes(wanted.toLowerCase()));
 const rows = await sufferAll(chosen, 1, ({ name, verdict }) => {
   console.error(`${name}: ${verdict.faultCount} faults, ${verdict.ackedOnPod} acks with scope`);
   for (const fault of verdict.faults) console.error(`  ${fault}`);

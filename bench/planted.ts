@@ -47,18 +47,18 @@ const hunt = async (bug: Bug): Promise<Found> => {
       { cwd: into, timeout: 300_000 },
     );
     // the last line is the last seed that was begun, or what was found
-    const { stdout: said } = await hunted.catch(
+    const { stdout: output } = await hunted.catch(
       (error: unknown) => error as { readonly stdout: string },
     );
-    return JSON.parse(said.trim().split('\n').at(-1) ?? '{}') as Found;
+    return JSON.parse(output.trim().split('\n').at(-1) ?? '{}') as Found;
   } finally {
     await rm(into, { recursive: true });
   }
 };
 
-const [word = ''] = process.argv.slice(2);
+const [wanted = ''] = process.argv.slice(2);
 const none: Bug = { name: 'none', changes: [] };
-const chosen = [none, ...BUGS].filter(({ name }) => name.includes(word));
+const chosen = [none, ...BUGS].filter(({ name }) => name.includes(wanted));
 let missed = 0;
 console.log('| bug | seed | invariant | what was found |\n| --- | --- | --- | --- |');
 for (const bug of chosen) {

@@ -85,11 +85,11 @@ for (const each of [...speakers, ...visitors]) await each.enter();
 log(`${visitors.length} clients of ${users.length} users are in`);
 
 let dueAt = performance.now();
-let said = 0;
+let sent = 0;
 const talk = setInterval(() => {
   for (const now = performance.now(); dueAt < now; dueAt += 1_000 / Number(RATE)) {
-    said += speakers.length;
-    for (const speaker of speakers) speaker.say('x'.repeat(100));
+    sent += speakers.length;
+    for (const speaker of speakers) speaker.publish('x'.repeat(100));
   }
 }, TICK_MS);
 await sleep(1_000);
@@ -131,7 +131,7 @@ const play = async (way: Way, user: readonly Visitor[], at: number): Promise<voi
   await until('', hasGone, 3_000).catch(() => undefined);
   await sleep(SETTLE_MS);
   for (const [i, each] of user.entries()) {
-    const ms = each.heardAt() - (moments[i] ?? 0);
+    const ms = each.receivedAt() - (moments[i] ?? 0);
     const how = each.standing();
     if (how !== GOES[way]) faults.push(`${way} on ${each.pod}: expected ${GOES[way]}, got ${how}`);
     if (ms < -BAR_MS) faults.push(`${way} on ${each.pod}: it had heard nothing before it`);
@@ -143,7 +143,7 @@ const play = async (way: Way, user: readonly Visitor[], at: number): Promise<voi
 const lag = monitorEventLoopDelay({ resolution: 10 });
 lag.enable();
 const measuredAt = performance.now();
-const saidBefore = said;
+const sentBefore = sent;
 let turn = 0;
 while (samples.length < revocations) {
   const round = WAYS.flatMap((way) =>
@@ -168,7 +168,7 @@ const quantile = (values: readonly number[], q: number): number => {
   return sorted[Math.max(0, Math.ceil(sorted.length * q) - 1)] ?? Number.NaN;
 };
 console.log(
-  `revoke: ${visitors.length} clients, ${ROOMS.length} rooms, ${Math.round((said - saidBefore) / seconds / ROOMS.length)} messages/s in each; from the revocation to the last message, ms`,
+  `revoke: ${visitors.length} clients, ${ROOMS.length} rooms, ${Math.round((sent - sentBefore) / seconds / ROOMS.length)} messages/s in each; from the revocation to the last message, ms`,
 );
 console.log('| way | pod | times | p50 | p99 | max |\n| --- | --- | --- | --- | --- | --- |');
 for (const way of WAYS)

@@ -1,9 +1,10 @@
 /** `npm run seed -- 123`: one run of the cluster in virtual time, told line by line, then what was found. */
 import { runSeed } from '../spec/support/cluster.js';
 
-const [word] = process.argv.slice(2);
-const seed = Number(word);
-if (word === undefined || !Number.isInteger(seed)) throw new Error('expected the number of a seed');
+const [argument] = process.argv.slice(2);
+const seed = Number(argument);
+if (argument === undefined || !Number.isInteger(seed))
+  throw new Error('expected the number of a seed');
 const { climate, violations, found, faults, counts, hash } = runSeed({
   seed,
   note: (line) => console.log(line),

@@ -53,7 +53,7 @@ const any = <A>(of: readonly A[]): A => {
 const gapsDue = (logMessages: number) => {
   const tops = new Map<Room, number>();
   const asked = new Map<string, number>();
-  const told = new Set<string>();
+  const withGap = new Set<string>();
   const counts = { resumes: 0, due: 0, undue: 0, either: 0, spared: 0, gaps: 0 };
   const faults: string[] = [];
   const keyOf = ({ who, life }: Fact, room: Room): string => `${who}.${life} ${room}`;
@@ -64,45 +64,47 @@ const gapsDue = (logMessages: number) => {
     asks: (fact: Fact, room: Room): void => {
       asked.set(keyOf(fact, room), tops.get(room) ?? 0);
     },
-    tell: (fact: Fact): void => {
+    emit: (fact: Fact): void => {
       switch (fact._tag) {
-        case 'Heard': {
-          const { room, id } = fact.word;
+        case 'Received': {
+          const { room, id } = fact.message;
           if (!id.outside && id.offset > (tops.get(room) ?? 0)) tops.set(room, id.offset);
           return;
         }
         case 'Gap':
           counts.gaps++;
-          told.add(keyOf(fact, fact.room));
+          withGap.add(keyOf(fact, fact.room));
           return;
         case 'Joined': {
-          const { room, resumed, place } = fact;
+          const { room, resumed, position } = fact;
           const last = resumed === undefined ? undefined : idOf(resumed);
           if (last === undefined) return;
           counts.resumes++;
           const key = keyOf(fact, room);
-          const isTold = told.has(key);
+          const hasGap = withGap.has(key);
           // the log's start is no entry: it can be gone on from while the first one is there
           const at = Math.max(1, last.offset);
           const wasGone = at < firstAt(asked.get(key) ?? 0);
-          const isGone = at < firstAt(place.offset);
-          if (wasGone && isTold) counts.due++;
+          const isGone = at < firstAt(position.offset);
+          if (wasGone && hasGap) counts.due++;
           // pages that a herd shares outlive what is trimmed of the log: whether something is missing is the checker's
           else if (wasGone) counts.spared++;
-          else if (!isGone && isTold) {
+          else if (!isGone && hasGap) {
             counts.undue++;
-            faults.push(`${key}: told a gap at ${last.offset}, the log stands at ${place.offset}`);
-          } else if (isGone && isTold) counts.either++;
+            faults.push(
+              `${key}: told a gap at ${last.offset}, the log stands at ${position.offset}`,
+            );
+          } else if (isGone && hasGap) counts.either++;
           return;
         }
         case 'Opened':
         case 'Asks':
         case 'Leaves':
         case 'Left':
-        case 'Said':
+        case 'Sent':
         case 'Acked':
         case 'Refused':
-        case 'Told':
+        case 'Notified':
         case 'Closed':
       }
     },
@@ -134,16 +136,16 @@ const storm = async (logMessages: number): Promise<Report> => {
   const joins: number[] = [];
   let n = 0;
   let replayed = 0;
-  const tell = (fact: Fact): void => {
-    due.tell(fact);
+  const emit = (fact: Fact): void => {
+    due.emit(fact);
     switch (fact._tag) {
       case 'Opened':
         opened.set(fact.who, fact.at);
         // the room of the URL and the global log; it has no other
         for (const room of [GLOBAL, ...ROOMS]) due.asks(fact, room);
         return;
-      case 'Heard': {
-        const { id, room } = fact.word;
+      case 'Received': {
+        const { id, room } = fact.message;
         const first = id.offset + AHEAD - logMessages + 1;
         if (!id.outside && first > 1) checker.trimmed(room, id.tag, first);
         return;
@@ -157,10 +159,10 @@ const storm = async (logMessages: number): Promise<Report> => {
       case 'Leaves':
       case 'Gap':
       case 'Left':
-      case 'Said':
+      case 'Sent':
       case 'Acked':
       case 'Refused':
-      case 'Told':
+      case 'Notified':
       case 'Closed':
     }
   };
@@ -170,7 +172,7 @@ const storm = async (logMessages: number): Promise<Report> => {
       rooms: [room],
       door: () => any(doors),
       checker,
-      tell,
+      emit,
       blame: () => undefined,
       mark: 'storm',
       next: () => ++n,
@@ -193,7 +195,7 @@ const storm = async (logMessages: number): Promise<Report> => {
   const talk = setInterval(() => {
     for (const now = performance.now(); dueAt < now; dueAt += 1_000 / Number(RATE)) {
       const talker = any(talkers);
-      talker.say(Math.random() < GLOBAL_SHARE ? GLOBAL : (talker.rooms()[0] ?? GLOBAL));
+      talker.publish(Math.random() < GLOBAL_SHARE ? GLOBAL : (talker.rooms()[0] ?? GLOBAL));
     }
   }, TICK_MS);
   const watch = setInterval(() => {
@@ -243,7 +245,7 @@ const storm = async (logMessages: number): Promise<Report> => {
         `${Math.round(median(joins))} / ${Math.round(p99(joins))}`,
       ],
       ['missing, unsaid', missing],
-      ['missed, told', counts.missedTold],
+      ['missed, told', counts.missedWithGap],
       ['twice', twice],
       ['gaps told', due.counts.gaps],
       ['of these due: trimmed before it asked', dueGaps],

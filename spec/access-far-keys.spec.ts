@@ -3,7 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import { ask, bearer, byKey, chat, farKeys, heard, knock } from './support/guarded-pod.js';
+import { ask, bearer, byKey, chat, farKeys, received, knock } from './support/guarded-pod.js';
 import { BASE, startPod } from './support/pod.js';
 import { handshakeOf } from './support/raw-client.js';
 import { until } from './support/redis.js';
@@ -24,7 +24,7 @@ t.test('what comes early is taken once it is known who it is: in order, once', a
     () => client.texts().filter((text) => text.includes('"chat"')).length === 3,
   );
   t.strictSame(
-    heard(client).map((data) => data.event ?? data),
+    received(client).map((data) => data.event ?? data),
     ['welcome', 'joined', 'joined', 'in the same packet', 'half', 'later'],
   );
   t.equal((await knock(pod, `/ws?token=${byKey()}`)).status, 101);

@@ -16,17 +16,17 @@ t.test('rooms and the global log, by the token', async (t) => {
   const a = await pod.connect('/ws/team-1', { headers: bearer(tokenOf({ rooms })) });
   const b = await pod.connect('/ws/team-1', { headers: bearer(tokenOf({ sub: 'bob' })) });
   a.send({ type: 'join', room: 'secret', id: 'j1' });
-  t.match(await a.heard({ type: 'error' }), { data: { code: 'forbidden', ref: 'j1' } });
+  t.match(await a.received({ type: 'error' }), { data: { code: 'forbidden', ref: 'j1' } });
   a.send({ type: 'join', room: 'news', id: 'j2' });
-  await a.heard({ data: { event: 'joined', room: 'news', ref: 'j2' } });
+  await a.received({ data: { event: 'joined', room: 'news', ref: 'j2' } });
   a.send({ type: 'chat', room: 'news', data: 1, id: 'c1' });
-  t.match(await a.heard({ type: 'error' }), { data: { code: 'forbidden', ref: 'c1' } });
+  t.match(await a.received({ type: 'error' }), { data: { code: 'forbidden', ref: 'c1' } });
   a.send({ type: 'chat', room: '', data: 1, id: 'c2' });
-  t.match(await a.heard({ type: 'error' }), { data: { code: 'forbidden', ref: 'c2' } });
+  t.match(await a.received({ type: 'error' }), { data: { code: 'forbidden', ref: 'c2' } });
   a.send({ type: 'chat', data: 'team' });
-  t.equal((await b.heard({ type: 'chat', room: 'team-1' })).from, 'alice');
+  t.equal((await b.received({ type: 'chat', room: 'team-1' })).from, 'alice');
   b.send({ type: 'chat', room: '', data: 'all' });
-  t.equal((await a.heard({ type: 'chat', room: undefined })).from, 'bob');
+  t.equal((await a.received({ type: 'chat', room: undefined })).from, 'bob');
 });
 
 t.test('a token ends at the time that it says, and a new one takes its place', async (t) => {
@@ -36,17 +36,17 @@ t.test('a token ends at the time that it says, and a new one takes its place', a
     await pod.connect('/ws/a', { headers: bearer(tokenOf({ exp: first })) }),
     await pod.connect('/ws/a', { headers: bearer(tokenOf({ exp: first })) }),
   ];
-  const { data } = await goes.heard({ data: { event: 'token_expiring' } });
+  const { data } = await goes.received({ data: { event: 'token_expiring' } });
   t.match(data, { expires_at: new Date(first * 1000).toISOString() });
   stays.send({ type: 'refresh', data: { token: tokenOf({ sub: 'bob' }) }, id: 'r0' });
-  t.match(await stays.heard({ type: 'error' }), { data: { code: 'forbidden', ref: 'r0' } });
+  t.match(await stays.received({ type: 'error' }), { data: { code: 'forbidden', ref: 'r0' } });
   const rooms = { join: ['b'] };
   stays.send({ type: 'join', room: 'b' });
-  await stays.heard({ data: { event: 'joined', room: 'b' } });
+  await stays.received({ data: { event: 'joined', room: 'b' } });
   const asked = performance.now();
   stays.send({ type: 'refresh', data: { token: tokenOf({ rooms }) }, id: 'r1' });
-  await stays.heard({ data: { event: 'ack', ref: 'r1' } });
-  await stays.heard({ data: { event: 'left', room: 'a', reason: 'forbidden' } });
+  await stays.received({ data: { event: 'ack', ref: 'r1' } });
+  await stays.received({ data: { event: 'left', room: 'a', reason: 'forbidden' } });
   t.ok(performance.now() - asked < 100, 'rights end within 100 ms');
   t.equal(await goes.closed(), 4001);
   const late = Date.now() - first * 1000;
@@ -63,12 +63,12 @@ t.test('who came with a key too keeps its rights, whatever tokens come after', a
   const a = await pod.connect('/ws/b', { headers });
   for (const id of ['r1', 'r2']) {
     a.send({ type: 'refresh', data: { token: tokenOf({ rooms, exp: inSeconds(60) }) }, id });
-    await a.heard({ data: { event: 'ack', ref: id } });
+    await a.received({ data: { event: 'ack', ref: id } });
   }
   a.send({ type: 'join', room: 'c', id: 'j' });
-  await a.heard({ data: { event: 'joined', room: 'c', ref: 'j' } });
+  await a.received({ data: { event: 'joined', room: 'c', ref: 'j' } });
   a.send({ type: 'chat', room: 'b', data: 'still', id: 'c' });
-  await a.heard({ type: 'chat', room: 'b', from: 'alice', data: 'still' });
+  await a.received({ type: 'chat', room: 'b', from: 'alice', data: 'still' });
   t.equal(a.all({ data: { event: 'left' } }).length, 0);
   await until('its first end has passed', () => Date.now() > first * 1_000 + 100, 5_000);
   await a.caughtUp();

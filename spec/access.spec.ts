@@ -3,7 +3,7 @@
  * in `access/tokens.spec.ts`.
  */
 import t from 'tap';
-import { ask, bearer, guarded, heard, knock } from './support/guarded-pod.js';
+import { ask, bearer, guarded, received, knock } from './support/guarded-pod.js';
 import { BASE, startPod, startProcess } from './support/pod.js';
 import { until } from './support/redis.js';
 import { inSeconds, SECRET, tokenOf } from './support/tokens.js';
@@ -41,13 +41,13 @@ t.test('a token opens the door in whichever of its places, and names the user', 
     const { status, headers: answered, client } = await knock(pod, path, headers);
     t.equal(status, 101, what);
     t.equal(answered.get('sec-websocket-protocol'), protocol, what);
-    await until(`${what}: joined`, () => heard(client).some(({ event }) => event === 'joined'));
-    t.match(heard(client)[0], { event: 'welcome', user_id: 'alice' }, what);
+    await until(`${what}: joined`, () => received(client).some(({ event }) => event === 'joined'));
+    t.match(received(client)[0], { event: 'welcome', user_id: 'alice' }, what);
     client.destroy();
   }
   const client = await pod.connect('/ws/general', { headers: bearer(token) });
   client.send({ type: 'chat', data: 'hi', from: 'mallory' });
-  t.equal((await client.heard({ type: 'chat' })).from, 'alice');
+  t.equal((await client.received({ type: 'chat' })).from, 'alice');
   const program = await pod.connect('/ws/general', { headers: { 'X-API-Key': 'key-of-one' } });
   t.match(program.messages[0]?.data, { user_id: null });
 });
@@ -183,7 +183,7 @@ t.test('no token, key or secret stands in any output, at any log level', async (
     apiKey,
     ...tokens.flatMap((token) => token.split('.').slice(1)),
   ]);
-  const said: string[] = [];
+  const texts: string[] = [];
   for (const token of tokens) {
     for (const [path, headers] of [
       ['/ws/r', bearer(token)],
@@ -199,7 +199,7 @@ t.test('no token, key or secret stands in any output, at any log level', async (
       ['/ws/r', { Origin: 'https://elsewhere.example', ...bearer(token) }],
     ] as const) {
       const { body, headers: answered, client } = await knock(doors, path, headers);
-      said.push(body, ...answered.values(), client.text());
+      texts.push(body, ...answered.values(), client.text());
       client.destroy();
     }
     for (const path of [`${BASE}/ws/stats`, `${BASE}/rooms/r`, `/nowhere`, '/metrics', '/health'])
@@ -209,11 +209,11 @@ t.test('no token, key or secret stands in any output, at any log level', async (
         [path, { 'X-API-Key': token }],
       ] as const) {
         const { body, headers: answered } = await ask(doors, url, headers);
-        said.push(body, ...answered.values());
+        texts.push(body, ...answered.values());
       }
     const post = { 'Content-Type': 'application/json', ...bearer(token) };
     for (const body of [`{"room":"${token}"`, `{"room":"${token}","data":1}`])
-      said.push((await ask(doors, `${BASE}/messages`, post, { method: 'POST', body })).body);
+      texts.push((await ask(doors, `${BASE}/messages`, post, { method: 'POST', body })).body);
   }
   const client = await doors.connect('/ws/r', { headers: bearer(good) });
   for (const token of tokens) {
@@ -222,14 +222,14 @@ t.test('no token, key or secret stands in any output, at any log level', async (
     client.send({ type: 'refresh', token });
   }
   await client.caughtUp();
-  said.push(...client.messages.map((message) => JSON.stringify(message)));
+  texts.push(...client.messages.map((message) => JSON.stringify(message)));
   await client.close();
-  said.push((await ask(doors, '/metrics')).body);
+  texts.push((await ask(doors, '/metrics')).body);
   pod.signal('SIGTERM');
   t.equal(await pod.ended(), 0);
-  said.push(pod.stdout(), pod.stderr());
+  texts.push(pod.stdout(), pod.stderr());
   t.match(pod.stdout(), '"msg":"listening"');
-  for (const text of said)
+  for (const text of texts)
     for (const part of parts)
       if (text.includes(part))
         t.fail(

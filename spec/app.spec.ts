@@ -37,7 +37,7 @@ t.test('a server that was lent is given back: another app can run on it', async 
     const next = await embedded(t, server);
     const b = await doors.connect('/ws/r');
     b.send({ type: 'chat', data: i });
-    await b.heard({ type: 'chat', data: i });
+    await b.received({ type: 'chat', data: i });
     await next.stop({ hurry: true });
     t.equal(await b.closed(), 1001);
   }
@@ -56,7 +56,7 @@ t.test(
       ended += 1;
     };
     const all = [pod.app.stop().then(count), pod.app.stop().then(count)];
-    await clients[0]?.heard({ data: { event: 'draining' } });
+    await clients[0]?.received({ data: { event: 'draining' } });
     t.equal(ended, 0, 'asked again, it has not ended yet');
     all.push(pod.app.stop({ hurry: true }).then(count));
     for (const client of clients) t.equal(await client.closed(), 1001);
@@ -205,9 +205,9 @@ t.test(
     t.equal(chat.stats().broker, 'mine');
     const alice = await doorsOf(t, server.port).connect('/ws/r');
     alice.send({ type: 'chat', data: 1 });
-    await alice.heard({ type: 'chat', data: 1 });
+    await alice.received({ type: 'chat', data: 1 });
     await chat.publish({ room: 'r', data: 2 });
-    await alice.heard({ type: 'notification', data: 2 });
+    await alice.received({ type: 'notification', data: 2 });
     await chat.stop({ hurry: true });
     t.strictSame(seen, ['made', 'chat r', 'notification r', 'closed']);
   },

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t from 'tap';
-import { blocksIn, headingsIn, placesIn } from './support/docs.js';
+import { blocksIn, headingsIn, anchorsIn } from './support/docs.js';
 import { startPod } from './support/pod.js';
 import { startRedis } from './support/redis.js';
 
@@ -33,13 +33,15 @@ const commandsIn = (text: string): readonly string[] =>
       .filter((line) => line !== ''),
   );
 
-const shell = (command: string): Promise<{ readonly code: number | null; readonly said: string }> =>
+const shell = (
+  command: string,
+): Promise<{ readonly code: number | null; readonly output: string }> =>
   new Promise((resolve) => {
     const child = spawn('sh', ['-c', command]);
-    let said = '';
-    child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
-    child.once('close', (code) => resolve({ code, said }));
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    child.once('close', (code) => resolve({ code, output }));
   });
 
 t.test('when a command stands in a document, then it works', async (t) => {
@@ -58,8 +60,8 @@ t.test('when a command stands in a document, then it works', async (t) => {
         .replace(/^curl /, 'curl -sS --fail-with-body ')
         .replace(/^redis-cli /, `redis-cli -e -p ${redis.port} `);
       t.match(command, /^(curl|redis-cli) /, `${name}: run by nobody: ${command}`);
-      const { code, said } = await shell(here);
-      t.equal(code, 0, `${name}: ${command}\n${said}`);
+      const { code, output } = await shell(here);
+      t.equal(code, 0, `${name}: ${command}\n${output}`);
       ran++;
     }
   t.ok(ran >= 5, `${ran} were run`);
@@ -68,9 +70,9 @@ t.test('when a command stands in a document, then it works', async (t) => {
 t.test('when a document links to a heading, then that heading is there', async (t) => {
   let seen = 0;
   for (const name of [...DOCUMENTS, 'CHANGELOG.md'])
-    for (const [path, place] of placesIn(textOf(name))) {
+    for (const [path, anchor] of anchorsIn(textOf(name))) {
       const target = path === '' ? name : join(dirname(name), path);
-      t.ok(headingsIn(textOf(target)).includes(place), `${name}: ${path}#${place}`);
+      t.ok(headingsIn(textOf(target)).includes(anchor), `${name}: ${path}#${anchor}`);
       seen++;
     }
   t.ok(seen >= 10, `${seen} links`);

@@ -10,7 +10,7 @@ import { BASE, startPod } from './support/pod.js';
 import { startRedis, until } from './support/redis.js';
 
 interface Room {
-  readonly say: (data: unknown) => void;
+  readonly publish: (data: unknown) => void;
   readonly close: () => void;
 }
 type OpenRoom = (options: {
@@ -59,10 +59,10 @@ t.test(
     };
 
     const gaps: unknown[] = [];
-    const heard: string[][] = [];
+    const received: string[][] = [];
     const here = new Set<number>();
     const rooms = Array.from({ length: CLIENTS }, (_, at) => {
-      const ids: string[] = (heard[at] = []);
+      const ids: string[] = (received[at] = []);
       return openRoom({
         url: `ws://pod${BASE}/ws`,
         room: 'docs',
@@ -73,19 +73,19 @@ t.test(
       });
     });
     // who has not joined yet hears nothing of what is said before
-    for (const room of rooms) room.say(HERE);
+    for (const room of rooms) room.publish(HERE);
     await until('all have joined', () => here.size === CLIENTS, 10_000);
-    let said = 0;
+    let sent = 0;
     for (let cut = 0; cut < CUTS; cut++) {
-      for (const room of rooms) room.say(said++);
+      for (const room of rooms) room.publish(sent++);
       await setTimeout(60);
-      for (const room of rooms) room.say(said++);
+      for (const room of rooms) room.publish(sent++);
       const sockets = [...open];
       sockets[cut % sockets.length]?.terminate();
     }
     const missing = (): readonly string[] =>
-      heard.map((ids) =>
-        Array.from({ length: said }, (_, at) => `${at}`)
+      received.map((ids) =>
+        Array.from({ length: sent }, (_, at) => `${at}`)
           .filter((at) => !ids.includes(at))
           .join(),
       );
@@ -93,10 +93,10 @@ t.test(
       t.strictSame([missing(), gaps], [['', '', ''], []]),
     );
     await setTimeout(300);
-    for (const ids of heard) {
-      t.equal(ids.length, said, 'none twice');
-      t.equal(new Set(ids).size, said, 'none missing');
-      t.strictSame(ids, heard[0], 'one order');
+    for (const ids of received) {
+      t.equal(ids.length, sent, 'none twice');
+      t.equal(new Set(ids).size, sent, 'none missing');
+      t.strictSame(ids, received[0], 'one order');
     }
     t.strictSame(gaps, []);
     t.ok(opened >= CUTS / 2, `${opened} connections`);

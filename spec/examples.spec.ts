@@ -64,25 +64,25 @@ for (const { name, route, body } of RECIPES)
         await example.doors.connect('/ws/orders'),
       ];
       alice.send({ type: 'chat', id: 'm1', data: 'hi' });
-      await alice.heard({ type: 'chat', data: 'hi', from: alice.name });
-      await alice.heard({ data: { event: 'ack', ref: 'm1' } });
+      await alice.received({ type: 'chat', data: 'hi', from: alice.name });
+      await alice.received({ data: { event: 'ack', ref: 'm1' } });
       const port = String(example.doors.port);
       const answer = await fetch(`http://127.0.0.1:${port}${route}`, {
         ...(body === undefined
           ? {}
           : { method: 'POST', body, headers: { 'Content-Type': 'application/json' } }),
       });
-      const told: unknown = await answer.json();
-      if (body === undefined) t.match(told, { connections: 2, rooms: 2, messages_received: 1 });
+      const answered: unknown = await answer.json();
+      if (body === undefined) t.match(answered, { connections: 2, rooms: 2, messages_received: 1 });
       else {
-        const heard = await Promise.any([
-          alice.heard({ type: 'notification' }),
-          bob.heard({ type: 'notification' }),
+        const received = await Promise.any([
+          alice.received({ type: 'notification' }),
+          bob.received({ type: 'notification' }),
         ]);
-        t.strictSame(told, { id: heard.id, duplicate: false, scope: 'cluster' });
+        t.strictSame(answered, { id: received.id, duplicate: false, scope: 'cluster' });
       }
       example.signal('SIGTERM');
-      await alice.heard({ data: { event: 'draining' } });
+      await alice.received({ data: { event: 'draining' } });
       t.equal(await alice.closed(), 1001);
       t.equal(await bob.closed(), 1001);
       t.equal(await example.ended(), 0);
@@ -138,7 +138,7 @@ t.test('profanity-filter: changes, refuses and drops', async (t) => {
     await example.doors.connect('/ws/general'),
     await example.doors.connect('/ws/general'),
   ];
-  t.match(await alice.heard({ type: 'notification' }), {
+  t.match(await alice.received({ type: 'notification' }), {
     from: 'server',
     data: { content: /language/ },
   });
@@ -147,22 +147,22 @@ t.test('profanity-filter: changes, refuses and drops', async (t) => {
     id: 'm1',
     data: { content: 'Darn it, what the heck', colour: 'red' },
   });
-  t.strictSame((await bob.heard({ type: 'chat' })).data, {
+  t.strictSame((await bob.received({ type: 'chat' })).data, {
     content: '**** it, what the ****',
     colour: 'red',
   });
-  await alice.heard({ data: { event: 'ack', ref: 'm1' } });
+  await alice.received({ data: { event: 'ack', ref: 'm1' } });
   alice.send({ type: 'chat', id: 'm2', data: { content: 'Buy now!' } });
-  t.match(await alice.heard({ type: 'error' }), {
+  t.match(await alice.received({ type: 'error' }), {
     data: { code: 'rejected', message: 'no advertising here', ref: 'm2' },
   });
   alice.send({ type: 'chat', data: 7 });
-  t.match(await alice.heard({ type: 'error' }), {
+  t.match(await alice.received({ type: 'error' }), {
     data: { code: 'rejected', message: /^data\.content/ },
   });
   // no other way around it
   bob.send({ type: 'presence', data: { status: 'away', content: 'darn' } });
-  await alice.heard({ type: 'presence', data: { status: 'away', content: '****' } });
+  await alice.received({ type: 'presence', data: { status: 'away', content: '****' } });
   const posted = await fetch(`http://127.0.0.1:${example.doors.port}/api/chat-api/messages`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
@@ -171,7 +171,7 @@ t.test('profanity-filter: changes, refuses and drops', async (t) => {
   t.equal(posted.status, 422);
   alice.send({ type: 'chat', id: 'm3', data: { content: ' ' } });
   alice.send({ type: 'chat', data: { content: 'end' } });
-  await bob.heard({ data: { content: 'end' } });
+  await bob.received({ data: { content: 'end' } });
   await alice.caughtUp();
   t.equal(bob.all({ type: 'chat' }).length, 2);
   t.strictSame(
@@ -200,7 +200,7 @@ t.test('notification-sender: an order by HTTP is told to the room, once', async 
   };
   const [status, answer] = await order('{"id":"o-17","total":42}');
   t.equal(status, 202);
-  const message = await clerk.heard({ type: 'notification' });
+  const message = await clerk.received({ type: 'notification' });
   t.match(message, { room: 'orders', from: 'shop', data: { id: 'o-17', total: 42 } });
   t.strictSame(answer, { message: message.id, duplicate: false });
   t.strictSame(await order('{"id":"o-17","total":42}'), [
@@ -233,7 +233,7 @@ t.test('the package as it is built exports what the examples use', async (t) => 
   const doors = doorsOf(t, await running.port());
   const alice = await doors.connect('/ws/general');
   alice.send({ type: 'chat', data: 1 });
-  t.match(await alice.heard({ type: 'error' }), { data: { code: 'rejected', message: 'no' } });
+  t.match(await alice.received({ type: 'error' }), { data: { code: 'rejected', message: 'no' } });
   await until('counted', async () => (await doors.get(`${BASE}/ws/stats`)).status === 200);
   await alice.close();
   await endsWell(t, running);

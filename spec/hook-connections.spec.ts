@@ -27,7 +27,7 @@ t.test(
       { id: alice.id, userId: alice.userId, address: /127\.0\.0\.1$/ },
       { id: bob.id },
     ]);
-    const hello = await alice.heard({ type: 'notification' });
+    const hello = await alice.received({ type: 'notification' });
     t.match(hello, { from: 'server', room: undefined, data: { hello: alice.id } });
     t.equal(bob.all({ data: { hello: alice.id } }).length, 0, 'to this one alone');
     t.match(alice.messages[0], { data: { event: 'welcome' } }, 'after welcome');
@@ -81,7 +81,7 @@ t.test(
       id: 'r',
       data: { token: tokenOf({ sub: 'alice', tenant: { id: 8 } }) },
     });
-    await alice.heard({ data: { event: 'ack', ref: 'r' } });
+    await alice.received({ data: { event: 'ack', ref: 'r' } });
     t.match(info.claims, { tenant: { id: 8 } }, 'those of the new token');
   },
 );
@@ -113,10 +113,10 @@ t.test('when a connection comes and goes, then its rooms are true in both hooks'
   });
   const alice = await pod.connect('/ws/general');
   alice.send({ type: 'join', room: 'other' });
-  await alice.heard({ data: { event: 'joined', room: 'other' } });
+  await alice.received({ data: { event: 'joined', room: 'other' } });
   alice.send({ type: 'join', room: 'left' });
   alice.send({ type: 'leave', room: 'left' });
-  await alice.heard({ data: { event: 'left', room: 'left' } });
+  await alice.received({ data: { event: 'left', room: 'left' } });
   await alice.close();
   const bob = await pod.connect('/ws/general');
   bob.socket.terminate();

@@ -35,25 +35,25 @@ t.test(
       alice.send({ type: 'chat', id: name, data: name });
       alice.send({ type: 'chat', data: `after ${name}` });
       bob.send({ type: 'chat', data: `meanwhile ${name}` });
-      await alice.heard({ data: `meanwhile ${name}` });
+      await alice.received({ data: `meanwhile ${name}` });
       const took = performance.now() - started;
       t.ok(took < 800, `${name}: others are not kept waiting, ${took} ms`);
-      const error = await alice.heard({ type: 'error' });
+      const error = await alice.received({ type: 'error' });
       t.match(error, { data: { code: 'unavailable', ref: name, message: why } });
       t.notMatch(JSON.stringify(error), /hunter2/);
       if (name === 'never answers')
         t.ok(performance.now() - started > 900 && performance.now() - started < 2_500, 'a second');
-      await bob.heard({ data: `after ${name}` });
+      await bob.received({ data: `after ${name}` });
       t.equal(bob.all({ data: name }).length, 0);
     }
     t.equal(await pod.metric('realtime_hook_failures{hook="onMessage"}'), 5);
     const carol = await bare.connect('/ws/general');
     carol.send({ type: 'chat', id: 'bad', data: 'bad' });
-    t.match(await carol.heard({ type: 'error' }), {
+    t.match(await carol.received({ type: 'error' }), {
       data: { code: 'unavailable', ref: 'bad', message: /gave an answer that is no message/ },
     });
     carol.send({ type: 'chat', data: 'good' });
-    await carol.heard({ type: 'chat', data: 'good' });
+    await carol.received({ type: 'chat', data: 'good' });
   },
 );
 
@@ -115,7 +115,7 @@ t.test(
       const why = name === 'a then that throws' ? /failed while/ : /an answer that is no message/;
       alice.send({ type: 'chat', id: name, data: name });
       t.match(
-        await alice.heard({ data: { ref: name } }),
+        await alice.received({ data: { ref: name } }),
         { type: 'error', data: { code: 'unavailable', message: why } },
         name,
       );
@@ -129,7 +129,7 @@ t.test(
     }
     t.equal(await pod.metric('realtime_hook_failures{hook="onMessage"}'), 3 * names.length);
     alice.send({ type: 'chat', data: 'good' });
-    await alice.heard({ type: 'chat', data: 'good' });
+    await alice.received({ type: 'chat', data: 'good' });
   },
 );
 
@@ -142,7 +142,7 @@ t.test(
       mixed: `x${'😀'.repeat(2_000)}`,
       broken: 'half \ud83d of one',
     };
-    const told: Readonly<Record<string, string>> = {
+    const messages: Readonly<Record<string, string>> = {
       long: 'x'.repeat(1_024),
       emoji: '😀'.repeat(1_024),
       mixed: `x${'😀'.repeat(1_023)}`,
@@ -150,9 +150,11 @@ t.test(
     };
     const pod = await podWith(t, { onMessage: (message) => reject(texts[text(message)] ?? '') });
     const alice = await pod.connect('/ws/r');
-    for (const [name, message] of Object.entries(told)) {
+    for (const [name, message] of Object.entries(messages)) {
       alice.send({ type: 'chat', id: name, data: name });
-      t.match(await alice.heard({ data: { ref: name } }), { data: { code: 'rejected', message } });
+      t.match(await alice.received({ data: { ref: name } }), {
+        data: { code: 'rejected', message },
+      });
       const { status, body } = await post(pod, { room: 'r', data: name });
       t.match([status, JSON.parse(body)], [422, { detail: message }]);
     }
@@ -168,7 +170,7 @@ t.test('onConnect and onDisconnect that fail harm nothing and are counted', asyn
   });
   const [alice, bob] = [await pod.connect('/ws/general'), await pod.connect('/ws/general')];
   alice.send({ type: 'chat', data: 1 });
-  await bob.heard({ type: 'chat' });
+  await bob.received({ type: 'chat' });
   await alice.close();
   await until(
     'counted',
@@ -176,6 +178,6 @@ t.test('onConnect and onDisconnect that fail harm nothing and are counted', asyn
   );
   t.equal(await pod.metric('realtime_hook_failures{hook="onConnect"}'), 2);
   bob.send({ type: 'chat', data: 2 });
-  await bob.heard({ data: 2 });
+  await bob.received({ data: 2 });
   t.equal(pod.connections(), 1);
 });

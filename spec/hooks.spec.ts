@@ -35,8 +35,8 @@ t.test(
     });
     const [alice, bob] = [await pod.connect('/ws/general'), await pod.connect('/ws/general')];
     alice.send({ type: 'join', room: 'other' });
-    await alice.heard({ data: { event: 'joined', room: 'other' } });
-    const say = (data: unknown): void => alice.send({ type: 'chat', id: String(data), data });
+    await alice.received({ data: { event: 'joined', room: 'other' } });
+    const send = (data: unknown): void => alice.send({ type: 'chat', id: String(data), data });
     for (const data of [
       'as it is',
       'change',
@@ -48,18 +48,18 @@ t.test(
       'stream',
       'end',
     ])
-      say(data);
-    await bob.heard({ data: 'end' });
+      send(data);
+    await bob.received({ data: 'end' });
     t.strictSame(
       bob.all({ type: 'chat' }).map(({ data }) => data),
       ['as it is', { changed: true }, 'promised', 'streamed', 'end'],
     );
-    t.match(await alice.heard({ data: { ref: 'refuse' } }), {
+    t.match(await alice.received({ data: { ref: 'refuse' } }), {
       type: 'error',
       data: { code: 'rejected', message: 'not here' },
     });
-    t.match(await alice.heard({ type: 'chat', data: 'move' }), { room: 'other' });
-    t.match(await alice.heard({ data: { ref: 'to a stranger' } }), {
+    t.match(await alice.received({ type: 'chat', data: 'move' }), { room: 'other' });
+    t.match(await alice.received({ data: { ref: 'to a stranger' } }), {
       type: 'error',
       data: { code: 'unavailable' },
     });
@@ -77,7 +77,7 @@ t.test(
       ['general', 'other'],
     ]);
     alice.send({ type: 'chat', room: null, data: 'global' });
-    await bob.heard({ data: 'global' });
+    await bob.received({ data: 'global' });
     t.strictSame(seen.at(-1)?.[0], { type: 'chat', room: '', data: 'global' });
     t.equal(seen.length, 10, 'it is asked once');
   },
@@ -94,17 +94,17 @@ t.test('when a client says presence, then onMessage is asked about it', async (t
     },
   });
   const [alice, bob] = [await pod.connect('/ws/r'), await pod.connect('/ws/r')];
-  const say = (note: string): void =>
+  const send = (note: string): void =>
     alice.send({ type: 'presence', id: note, data: { status: 'online', note } });
-  for (const note of ['refuse', 'drop', 'break', 'fine']) say(note);
-  t.match(await bob.heard({ type: 'presence', from: alice.name }), {
+  for (const note of ['refuse', 'drop', 'break', 'fine']) send(note);
+  t.match(await bob.received({ type: 'presence', from: alice.name }), {
     data: { status: 'away', note: 'presence seen' },
   });
   t.equal(bob.all({ type: 'presence', from: alice.name }).length, 1, 'of the others none');
-  await alice.heard({ data: { event: 'ack', ref: 'fine' } });
-  t.match(await alice.heard({ data: { ref: 'refuse' } }), { data: { code: 'rejected' } });
-  t.match(await alice.heard({ data: { ref: 'break' } }), { data: { code: 'unavailable' } });
-  const { data } = await alice.heard({ data: { ref: 'drop' } });
+  await alice.received({ data: { event: 'ack', ref: 'fine' } });
+  t.match(await alice.received({ data: { ref: 'refuse' } }), { data: { code: 'rejected' } });
+  t.match(await alice.received({ data: { ref: 'break' } }), { data: { code: 'unavailable' } });
+  const { data } = await alice.received({ data: { ref: 'drop' } });
   t.strictSame(data, { event: 'ack', ref: 'drop', duplicate: false });
 });
 
@@ -114,9 +114,9 @@ t.test('when HTTP says a chat, then onMessage is asked about it', async (t) => {
   const [alice, bob] = [await pod.connect('/ws/r'), await pod.connect('/ws/other')];
   const one = (data: unknown): Promise<HttpAnswer> => post(pod, { room: 'r', data });
   t.equal((await one('change')).status, 202);
-  await alice.heard({ type: 'chat', from: 'api', data: 'changed' });
+  await alice.received({ type: 'chat', from: 'api', data: 'changed' });
   t.equal((await one('move')).status, 202);
-  await bob.heard({ type: 'chat', from: 'api', data: 'move' });
+  await bob.received({ type: 'chat', from: 'api', data: 'move' });
   t.strictSame(asked[0], [
     { type: 'chat', room: 'r', data: 'change' },
     { via: 'http', userId: null },
@@ -131,8 +131,8 @@ t.test('when HTTP says a chat, then onMessage is asked about it', async (t) => {
   }
   t.equal(await pod.metric('realtime_hook_failures{hook="onMessage"}'), 3);
   asked.length = 0;
-  const said = await post(pod, { room: 'r', type: 'notification', data: 'drop' });
-  t.match(JSON.parse(said.body), { id: /-/ });
+  const answer = await post(pod, { room: 'r', type: 'notification', data: 'drop' });
+  t.match(JSON.parse(answer.body), { id: /-/ });
   t.equal(asked.length, 0, "the server's own words are not asked about");
 });
 
@@ -154,7 +154,7 @@ t.test(
       ids.map((id) => id === null),
       [false, true, false, false],
     );
-    await alice.heard({ data: 'last' });
+    await alice.received({ data: 'last' });
     t.strictSame(
       alice.all({ type: 'chat' }).map(({ data }) => data),
       ['first', 'changed', 'last'],
@@ -166,20 +166,20 @@ t.test('when the program says a chat, then onMessage is asked about it', async (
   const asked: (readonly [Incoming, Sender])[] = [];
   const pod = await podWith(t, { onMessage: obedient(asked) });
   const alice = await pod.connect('/ws/r');
-  const say = (data: string, type: Notice['type'] = 'chat') =>
+  const publish = (data: string, type: Notice['type'] = 'chat') =>
     pod.app.publish({ room: 'r', type, from: 'bot', data });
-  t.match(await say('change'), { id: /-/, duplicate: false, scope: 'cluster' });
-  await alice.heard({ type: 'chat', from: 'bot', data: 'changed' });
+  t.match(await publish('change'), { id: /-/, duplicate: false, scope: 'cluster' });
+  await alice.received({ type: 'chat', from: 'bot', data: 'changed' });
   t.strictSame(asked, [
     [
       { type: 'chat', room: 'r', data: 'change' },
       { via: 'program', from: 'bot' },
     ],
   ]);
-  t.strictSame(await say('drop'), { id: null, duplicate: false, scope: 'cluster' });
-  await t.rejects(say('refuse'), { message: 'not here' });
-  await t.rejects(say('throw'), { message: /^the application failed while it looked/ });
-  t.match(await say('refuse', 'notification'), { id: /-/ });
+  t.strictSame(await publish('drop'), { id: null, duplicate: false, scope: 'cluster' });
+  await t.rejects(publish('refuse'), { message: 'not here' });
+  await t.rejects(publish('throw'), { message: /^the application failed while it looked/ });
+  t.match(await publish('refuse', 'notification'), { id: /-/ });
   t.match(await pod.app.publish({ room: 'r', data: 'drop' }), { id: /-/ });
   t.equal(asked.length, 4, 'of chats alone');
 });
@@ -206,10 +206,10 @@ t.test(
     carol.socket.terminate();
     await until('carol has gone', () => pod.connections() === 2);
     bob.send({ type: 'chat', data: 'mine' });
-    await bob.heard({ data: 'mine' });
+    await bob.received({ data: 'mine' });
     t.equal(bob.all({ type: 'chat', from: alice.name }).length, 0);
     for (const answer of answers) answer();
-    await bob.heard({ data: 49 });
+    await bob.received({ data: 49 });
     t.strictSame(
       bob.all({ type: 'chat', from: alice.name }).map(({ data }) => data),
       ['wait', ...Array.from({ length: 50 }, (_, i) => i)],

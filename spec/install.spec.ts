@@ -58,9 +58,9 @@ const quietly = async (
   options: Parameters<typeof command>[2],
 ): Promise<Ended> => {
   const ended = await command(name, args, options);
-  const said = `${name} ${args.join(' ')}\n${ended.output}`;
-  t.equal(ended.code, 0, said);
-  t.notMatch(ended.stderr, /\b(warn|error|not found)\b/i, said);
+  const report = `${name} ${args.join(' ')}\n${ended.output}`;
+  t.equal(ended.code, 0, report);
+  t.notMatch(ended.stderr, /\b(warn|error|not found)\b/i, report);
   return ended;
 };
 

@@ -25,39 +25,39 @@ const GOOD: Readonly<Record<string, (play: Play) => void>> = {
     play.check.healed(300);
   },
   'a hole that is told': (play) => {
-    const { alice, bob, check, say } = play;
+    const { alice, bob, check, send } = play;
     chats(play, 1, 1);
     const over = check.fault({ name: 'Redis is away', unreachable: true }, 220);
-    for (const n of [2, 3]) say(n);
-    bob.heard(chat(2), 230);
-    bob.heard(chat(3), 230);
-    alice.heard(gap(2, 'broker_outage'), 240);
-    alice.heard(chat(3), 240);
+    for (const n of [2, 3]) send(n);
+    bob.received(chat(2), 230);
+    bob.received(chat(3), 230);
+    alice.received(gap(2, 'broker_outage'), 240);
+    alice.received(chat(3), 240);
     over(250);
   },
   'a resume that goes on where it stopped, also after what is outside the log': (play) => {
-    const { bob, open, say } = play;
+    const { bob, open, send } = play;
     chats(play, 1, 2);
     bob.closed(undefined, 'itself', 300);
-    say(3);
+    send(3);
     const again = open('bob', { lastId: `${idAt(2)},${idAt(0, { global: true, outside: true })}` });
-    again.heard(chat(3), 310);
-    again.heard(joined(3, {}, { recovered: 1 }), 310);
+    again.received(chat(3), 310);
+    again.received(joined(3, {}, { recovered: 1 }), 310);
     again.closed(1000, 'itself', 320);
     const last = open('bob', { lastId: idAt(3, { outside: true, nonce: 5 }) });
-    last.heard(joined(3, {}, { recovered: 0 }), 330);
+    last.received(joined(3, {}, { recovered: 0 }), 330);
   },
   'what was said on a pod alone is told as a gap to who comes there with an id of before': (
     play,
   ) => {
     const again = comesTo(play, idAt(1));
-    again.heard(gap(1, 'broker_outage'), 410);
-    again.heard(joined(1, {}, { recovered: 0 }), 410);
+    again.received(gap(1, 'broker_outage'), 410);
+    again.received(joined(1, {}, { recovered: 0 }), 410);
     again.closed(undefined, 'itself', 420);
     // and that gap is the last it need be told of it
     const once = { client: 'bob', user: 'bob', pod: 'a', at: 430, room: 'r' };
     const more = play.check.connected({ ...once, lastId: idAt(1, { outside: true, nonce: 9 }) });
-    more.heard(joined(1, {}, { recovered: 0 }), 440);
+    more.received(joined(1, {}, { recovered: 0 }), 440);
   },
   'one id alone: the other log comes again': (play) => {
     const { open, check, alice } = play;
@@ -68,40 +68,40 @@ const GOOD: Readonly<Record<string, (play: Play) => void>> = {
       from: 'alice',
       data: { n: 1 },
     });
-    alice.said({ room: GLOBAL, ref: '1', data: { n: 1 } }, 110);
-    alice.heard(text, 120);
+    alice.sent({ room: GLOBAL, ref: '1', data: { n: 1 } }, 110);
+    alice.received(text, 120);
     alice.closed(1001, undefined, 130);
     const again = open('alice', { lastId: idAt(0, { outside: true }) });
-    again.heard(text, 140);
-    again.heard(control('joined', { recovered: 1 }, global, 1), 140);
-    check.stranger(idAt(9));
+    again.received(text, 140);
+    again.received(control('joined', { recovered: 1 }, global, 1), 140);
+    check.foreignId(idAt(9));
   },
   'what was said on the pod is passed over when Redis says it after all': (play) => {
-    const { alice, bob, say, check } = play;
+    const { alice, bob, send, check } = play;
     check.fault({ name: 'answers do not come', unreachable: true }, 90);
-    say(1);
-    alice.heard(chat(1, { ...pod, offset: 0 }), 210);
-    alice.heard(ack(1, { ...pod, offset: 0 }), 210);
-    say(2);
-    bob.heard(chat(1), 220);
-    for (const ears of [alice, bob]) ears.heard(chat(2), 230);
+    send(1);
+    alice.received(chat(1, { ...pod, offset: 0 }), 210);
+    alice.received(ack(1, { ...pod, offset: 0 }), 210);
+    send(2);
+    bob.received(chat(1), 220);
+    for (const ears of [alice, bob]) ears.received(chat(2), 230);
   },
   'a new epoch that is told': (play) => {
-    const { alice, bob, say, check } = play;
+    const { alice, bob, send, check } = play;
     chats(play, 1, 2);
     check.fault({ name: 'Redis is wiped', forgets: true }, 210)(215);
     check.epoch('r', 8, 215);
-    say(3);
+    send(3);
     for (const ears of [alice, bob]) {
-      ears.heard(gap(0, 'log_lost', { tag: 8 }), 220);
-      ears.heard(JSON.stringify({ ...JSON.parse(chat(3)), id: idAt(1, { tag: 8 }) }), 220);
+      ears.received(gap(0, 'log_lost', { tag: 8 }), 220);
+      ears.received(JSON.stringify({ ...JSON.parse(chat(3)), id: idAt(1, { tag: 8 }) }), 220);
     }
   },
   'a resend that is a duplicate': (play) => {
-    const { alice, say } = play;
+    const { alice, send } = play;
     chats(play, 1, 1);
-    say(1);
-    alice.heard(ack(1, { duplicate: true }), 220);
+    send(1);
+    alice.received(ack(1, { duplicate: true }), 220);
   },
   'Redis forgot what was acknowledged': (play) => {
     chats(play, 1, 3);
@@ -119,8 +119,8 @@ const GOOD: Readonly<Record<string, (play: Play) => void>> = {
   'a place of an epoch that never was, while no log is known': ({ open, check }) => {
     check.fault({ name: 'Redis is away', unreachable: true }, 0);
     const carol = open('carol');
-    carol.heard(joined(0, { tag: 11 }, { scope: 'pod' }), 100);
-    carol.heard(control('joined', { room: 'r', members: 2 }, { tag: 12 }), 110);
+    carol.received(joined(0, { tag: 11 }, { scope: 'pod' }), 100);
+    carol.received(control('joined', { room: 'r', members: 2 }, { tag: 12 }), 110);
   },
   'closes that a server may say': ({ alice, bob }) => {
     alice.closed(1013, undefined, 300);
@@ -157,14 +157,14 @@ t.test(
     const before = process.memoryUsage().heapUsed;
     const all = Array.from({ length: CLIENTS }, (_, i) => {
       const ears = check.connected({ client: `c${i}`, user: 'alice', pod: 'a', at: 0, room: 'r' });
-      ears.heard(joined(0), 0);
+      ears.received(joined(0), 0);
       return ears;
     });
     for (let n = 1; n <= MESSAGES; n++) {
-      all[0]?.said({ room: 'r', ref: `${n}`, data: { n } }, n);
+      all[0]?.sent({ room: 'r', ref: `${n}`, data: { n } }, n);
       const text = chat(n);
-      for (const ears of all) ears.heard(text, n);
-      all[0]?.heard(ack(n), n);
+      for (const ears of all) ears.received(text, n);
+      all[0]?.received(ack(n), n);
     }
     const { violations, counts } = check.verdict({ at: MESSAGES, settled: MESSAGES });
     const bytes = process.memoryUsage().heapUsed - before;

@@ -19,7 +19,7 @@ for (const { name, verdict, degraded, gaps, closed, podsEnded, ackMs } of rows) 
     );
     t.equal(verdict.ackedOnPod, 0, 'no ack says that it reached one pod alone');
     t.equal(verdict.acked, verdict.sent, 'each was acknowledged');
-    t.equal(verdict.missingTold + verdict.missingUnsaid, 0, 'everybody got everything');
+    t.equal(verdict.missingWithGap + verdict.missingWithoutGap, 0, 'everybody got everything');
     t.equal(verdict.doubled, 0);
     t.equal(degraded.clients, 0, 'nobody was told an outage');
     t.same(gaps, {});

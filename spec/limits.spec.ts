@@ -34,7 +34,7 @@ t.test('rate: a burst, then rate_limited with the time to wait, which is true', 
   });
   const client = await pod.connect('/ws/general');
   for (let i = 0; i < 30; i++) client.send({ type: 'chat', id: `m${i}`, data: i });
-  const error = await client.heard({ data: { code: 'rate_limited', ref: 'm29' } });
+  const error = await client.received({ data: { code: 'rate_limited', ref: 'm29' } });
   t.equal(client.all({ type: 'error' }).length, 10, 'those beyond the burst');
   t.strictSame(client.all({ data: { event: 'ack' } }).length, 20);
   const { retry_in_ms: wait, message } = error.data as {
@@ -48,7 +48,7 @@ t.test('rate: a burst, then rate_limited with the time to wait, which is true', 
   t.match(message, /5/);
   await sleep(wait);
   client.send({ type: 'chat', data: 'again' });
-  await healthy.heard({ data: 'again' });
+  await healthy.received({ data: 'again' });
   t.equal(healthy.all({ type: 'chat' }).length, 21);
   t.equal(await pod.metric('realtime_rejected{code="rate_limited"}'), 10);
   for (let i = 0; i < 20; i++) client.send({ type: 'ping' });
@@ -61,9 +61,10 @@ t.test('rate: bytes count too', async (t) => {
   const client = await pod.connect('/ws/general');
   for (const id of ['a', 'b'])
     client.send(JSON.stringify({ type: 'chat', id, data: 'x'.repeat(60_000) }));
-  await client.heard({ data: { event: 'ack', ref: 'a' } });
-  const { retry_in_ms: wait } = (await client.heard({ data: { code: 'rate_limited', ref: 'b' } }))
-    .data as { readonly retry_in_ms: number };
+  await client.received({ data: { event: 'ack', ref: 'a' } });
+  const { retry_in_ms: wait } = (
+    await client.received({ data: { code: 'rate_limited', ref: 'b' } })
+  ).data as { readonly retry_in_ms: number };
   t.ok(wait > 0 && wait <= 250, `${wait} ms`);
   await client.close();
   await isUnharmed(t, pod, healthy, 'bytes');
@@ -73,14 +74,14 @@ t.test("rooms: a hundred, the URL's included", async (t) => {
   const { pod, healthy } = await podWith(t);
   const client = await pod.connect('/ws/general');
   for (let i = 1; i < 100; i++) client.send({ type: 'join', room: `r${i}` });
-  await client.heard({ data: { event: 'joined', room: 'r99' } });
+  await client.received({ data: { event: 'joined', room: 'r99' } });
   client.send({ type: 'join', room: 'r100', id: 'j' });
-  t.match(await client.heard({ type: 'error' }), { data: { code: 'too_many_rooms', ref: 'j' } });
+  t.match(await client.received({ type: 'error' }), { data: { code: 'too_many_rooms', ref: 'j' } });
   client.send({ type: 'join', room: 'r5', id: 'again' });
-  await client.heard({ data: { event: 'joined', ref: 'again' } });
+  await client.received({ data: { event: 'joined', ref: 'again' } });
   client.send({ type: 'leave', room: 'general' });
   client.send({ type: 'join', room: 'r100', id: 'now' });
-  await client.heard({ data: { event: 'joined', ref: 'now' } });
+  await client.received({ data: { event: 'joined', ref: 'now' } });
   t.equal(pod.app.stats().rooms, 101);
   await client.close();
   await isUnharmed(t, pod, healthy, 'rooms');

@@ -37,7 +37,7 @@ t.test('when a client of one id is cut 200 times, then it gets all, and no gap',
       for (let n = 0; !talking.signal.aborted; n++) {
         const id = `${i} ${room} ${n}`;
         speaker.send({ type: 'chat', room, id, data: id });
-        await speaker.heard({ data: { event: 'ack', ref: id } });
+        await speaker.received({ data: { event: 'ack', ref: id } });
         acked.push(id);
         await sleep(Math.random() * 10);
       }

@@ -20,8 +20,8 @@ const chats = async (t: Test, env: Readonly<Record<string, string>>): Promise<vo
     await pod.doors.connect('/ws/general'),
   ];
   alice.send({ type: 'chat', id: 'm', data: 'hi' });
-  t.match(await bob.heard({ type: 'chat' }), { data: 'hi' });
-  t.match(await alice.heard({ data: { event: 'ack' } }), { data: { scope: undefined } });
+  t.match(await bob.received({ type: 'chat' }), { data: 'hi' });
+  t.match(await alice.received({ data: { event: 'ack' } }), { data: { scope: undefined } });
   t.match((await pod.doors.get('/metrics')).body, 'realtime_connections_total 2');
   t.match((await pod.doors.get('/metrics')).body, 'process_resident_memory_bytes');
   pod.signal('SIGTERM');

@@ -81,9 +81,9 @@ t.test('a port that is taken ends the start with 1 and says which', async (t) =>
   const port = typeof address === 'object' ? `${address?.port ?? 0}` : '';
   const running = await runMain(t, { PORT: port });
   t.equal(await running.ended(), 1);
-  const said = lines(running);
+  const logged = lines(running);
   t.match(loud(running), [{ msg: /another program has the port.*PORT=/ }]);
-  t.match(said.at(-1)?.msg, `could not listen on 127.0.0.1:${port}`, 'the last line');
+  t.match(logged.at(-1)?.msg, `could not listen on 127.0.0.1:${port}`, 'the last line');
   t.notMatch(running.stdout() + running.stderr(), /node:net|\bat /, 'no stack');
   t.notMatch(running.stdout(), /broker: up|"listening"/);
 });
@@ -105,7 +105,7 @@ t.test(
     const partings = await Promise.all(
       clients.map(async (client) => ({
         client,
-        inMs: reconnectIn(await client.heard({ data: { event: 'draining' } })),
+        inMs: reconnectIn(await client.received({ data: { event: 'draining' } })),
       })),
     );
     partings.sort((a, b) => a.inMs - b.inMs);
@@ -130,8 +130,8 @@ t.test(
     }
 
     const speaker = partings.at(-1)!.client;
-    let said = 0;
-    const speaking = setInterval(() => speaker.send({ type: 'chat', data: ++said }), 20);
+    let sent = 0;
+    const speaking = setInterval(() => speaker.send({ type: 'chat', data: ++sent }), 20);
     t.teardown(() => clearInterval(speaking));
     for (const { client, inMs } of partings) {
       t.equal(await client.closed(), 1001);
@@ -144,12 +144,12 @@ t.test(
       else if (inMs > 500) {
         const last = client.all({ type: 'chat' }).at(-1);
         t.ok(
-          said - Number(last?.data) < 15,
-          `${String(last?.data)} of ${said} had come when it was closed`,
+          sent - Number(last?.data) < 15,
+          `${String(last?.data)} of ${sent} had come when it was closed`,
         );
       }
     }
-    t.ok(said > 5, `${said} were said meanwhile`);
+    t.ok(sent > 5, `${sent} were said meanwhile`);
     t.equal(await pod.ended(), 0);
     const took = performance.now() - started;
     t.ok(took < DRAIN_MS, `ended after ${took} ms`);
@@ -191,7 +191,7 @@ t.test('a drain ends when the last client has gone, and answers who has asked', 
   await setTimeout(200);
   const started = performance.now();
   pod.signal('SIGTERM');
-  for (const client of clients) await client.heard({ data: { event: 'draining' } });
+  for (const client of clients) await client.received({ data: { event: 'draining' } });
   for (const client of clients) await client.close();
   await setTimeout(300);
   t.equal(pod.hasEnded(), false, 'a request is under way');
@@ -214,7 +214,7 @@ t.test('a second signal ends at once', async (t) => {
       Array.from({ length: 20 }, () => pod.doors.connect('/ws')),
     );
     pod.signal(first);
-    await clients[0]!.heard({ data: { event: 'draining' } });
+    await clients[0]!.received({ data: { event: 'draining' } });
     if (first === second) {
       pod.signal(second);
       await setTimeout(SAME_SIGNAL_MS);
@@ -248,15 +248,15 @@ t.test('SIGTERM while the modules are loaded ends in order, nothing listens', as
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     t.teardown(() => child.kill('SIGKILL'));
-    let said = '';
-    child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
     const closed = once(child, 'close');
-    await until('the handlers stand', () => said.includes('ready'), 10_000);
+    await until('the handlers stand', () => output.includes('ready'), 10_000);
     const pid = flags.length === 0 ? child.pid : childOf(child.pid);
     process.kill(pid ?? 0, 'SIGTERM');
     t.strictSame(await closed, [0, null], what);
-    t.match(said, /"draining"[\s\S]*"ended"/, what);
-    t.notMatch(said, /listening/, what);
+    t.match(output, /"draining"[\s\S]*"ended"/, what);
+    t.notMatch(output, /listening/, what);
   }
 });
 
@@ -353,7 +353,7 @@ t.test('clients that do everything wrong leave the process well', async (t) => {
   }
   const client = await pod.doors.connect('/ws/general');
   client.send({ type: 'chat', data: 'still here' });
-  await client.heard({ data: 'still here' });
+  await client.received({ data: 'still here' });
   const connections = async (): Promise<number> =>
     (JSON.parse((await pod.doors.get(`${BASE}/ws/stats`)).body) as { readonly connections: number })
       .connections;

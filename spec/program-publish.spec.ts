@@ -53,7 +53,7 @@ t.test('what is no message is refused in words, whatever the types say', async (
   for (const room of [null, ''])
     t.match(await pod.app.publish({ room, data: 'to all' }), { scope: 'cluster' });
   t.match(await pod.app.publish({ room: 'r', data: 'well' }), { scope: 'cluster' });
-  await a.heard({ type: 'notification', from: 'server', data: 'well' });
+  await a.received({ type: 'notification', from: 'server', data: 'well' });
   t.equal(a.all({ type: 'notification' }).length, 3, 'and nothing else came through');
 });
 
@@ -107,7 +107,7 @@ t.test('when data is more than JSON can say, then a TypeError names the path', a
     bare: Object.create(null) as object,
   };
   await pod.app.publish({ room: 'r', data: fit });
-  t.strictSame((await alice.heard({ type: 'notification' })).data, {
+  t.strictSame((await alice.received({ type: 'notification' })).data, {
     at: '1970-01-01T00:00:00.000Z',
     url: 'http://a/',
     bare: {},
@@ -139,7 +139,7 @@ t.test('when the key of a program looks like one of a client, then both are sent
   const client = await pod.connect('/ws/r');
   const id = '6f1f8a0c-52a0-4c33-9b60-7d2f0a8f4c11';
   client.send({ type: 'chat', data: 'client', id });
-  await client.heard({ data: { event: 'ack' } });
+  await client.received({ data: { event: 'ack' } });
   for (const key of [client.userId === null ? `:${id}` : `${client.userId}:${id}`, id]) {
     const published = await pod.app.publish({ room: 'r', type: 'chat', data: 'program', key });
     t.equal(published.duplicate, false, key);

@@ -4,7 +4,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import t from 'tap';
-import { HELD, LOST, OPEN, type Proxy, proxy } from './support/proxy.js';
+import { STALLED, LOST, OPEN, type Proxy, proxy } from './support/proxy.js';
 import { startRedis, until } from './support/redis.js';
 import { framesOf } from './support/resp.js';
 
@@ -49,11 +49,11 @@ const linked = async (t: Test): Promise<{ client: End; target: End; between: Pro
   return { client: end(socket), target: target!, between };
 };
 
-const both = async ({ client, target }: { client: End; target: End }, word: string) => {
-  client.socket.write(word);
-  await until(`up: ${word}`, () => target.text().endsWith(word));
-  target.socket.write(word);
-  await until(`down: ${word}`, () => client.text().endsWith(word));
+const both = async ({ client, target }: { client: End; target: End }, text: string) => {
+  client.socket.write(text);
+  await until(`up: ${text}`, () => target.text().endsWith(text));
+  target.socket.write(text);
+  await until(`down: ${text}`, () => client.text().endsWith(text));
 };
 
 t.test('open, it is not there', async (t) => {
@@ -70,7 +70,7 @@ t.test('open, it is not there', async (t) => {
 
 t.test('held: nothing comes, not even the end; then all of it, in order', async (t) => {
   const { client, target, between } = await linked(t);
-  between.set({ up: HELD });
+  between.set({ up: STALLED });
   client.socket.write('1');
   client.socket.write('2');
   client.socket.end();
@@ -86,7 +86,7 @@ t.test('held: nothing comes, not even the end; then all of it, in order', async 
 
 t.test('held for those to come too, and bounded', async (t) => {
   const { client, target, between } = await linked(t);
-  between.set({ up: HELD, down: HELD });
+  between.set({ up: STALLED, down: STALLED });
   const late = connect({ port: between.port, host: '127.0.0.1' });
   await once(late, 'connect');
   await until('two links', () => between.links().length === 2);
@@ -185,20 +185,20 @@ t.test('of Redis, pushes alone vanish or come twice', async (t) => {
   for (const protocol of [2, 3] as const) {
     const subscriber = new Redis({ host: '127.0.0.1', port: between.port, protocol });
     t.teardown(() => subscriber.disconnect());
-    const heard: string[] = [];
-    subscriber.on('message', (_, text: string) => heard.push(text));
+    const received: string[] = [];
+    subscriber.on('message', (_, text: string) => received.push(text));
     await subscriber.subscribe('news');
-    const say = (text: string) => redis.command('PUBLISH', 'news', text);
-    await say('1');
-    await until('1', () => heard.includes('1'));
+    const publish = (text: string) => redis.command('PUBLISH', 'news', text);
+    await publish('1');
+    await until('1', () => received.includes('1'));
     between.set({ down: { _tag: 'PushesLost' } });
-    await say('2');
+    await publish('2');
     await subscriber.subscribe('more');
     between.set({ down: { _tag: 'PushesTwice', ms: 30 } });
-    await say('3');
-    await say('4');
-    await until('twice', () => heard.length === 5);
-    t.strictSame(heard.slice(0, 3), ['1', '3', '4'], `RESP${protocol}`);
+    await publish('3');
+    await publish('4');
+    await until('twice', () => received.length === 5);
+    t.strictSame(received.slice(0, 3), ['1', '3', '4'], `RESP${protocol}`);
     between.heal();
   }
 });

@@ -43,7 +43,9 @@ t.test('when a reader copies the code of README, then its types hold and it runs
   const alice = await doors.connect('/ws/general');
   await until('the hook has spoken', () => running.stdout().includes('/api/chat-api/ws/general'));
   alice.send({ type: 'chat', data: 'spam' });
-  t.match(await alice.heard({ type: 'error' }), { data: { code: 'rejected', message: 'no spam' } });
+  t.match(await alice.received({ type: 'error' }), {
+    data: { code: 'rejected', message: 'no spam' },
+  });
   running.signal('SIGTERM');
   t.equal(await alice.closed(), 1001);
   t.equal(await running.ended(), 0);

@@ -10,8 +10,8 @@ import { freePort, startRedis, until } from './support/redis.js';
 /** Stands in each secret, so that a part of one is found too. */
 const MARK = 'hunter2';
 
-const showsNothing = (t: Test, pod: Running, said: readonly string[], what: string): void => {
-  for (const text of [...said, pod.stdout(), pod.stderr()])
+const showsNothing = (t: Test, pod: Running, shown: readonly string[], what: string): void => {
+  for (const text of [...shown, pod.stdout(), pod.stderr()])
     if (text.toLowerCase().includes(MARK)) t.fail(`${what}: ${text.slice(0, 300)}`);
   t.match(pod.stdout(), '"msg":"listening"', what);
 };
@@ -53,7 +53,7 @@ t.test('the password of Redis, whatever Redis does', async (t) => {
     const get = async (path: string): Promise<string> => (await http(port, path)).body;
     // `starting` lasts 3 s at most
     await until('it has judged', async () => !(await get('/ready')).includes('starting'));
-    const said = [
+    const shown = [
       await get('/metrics'),
       await get('/ready'),
       await get(`${BASE}/ws/stats`),
@@ -62,7 +62,7 @@ t.test('the password of Redis, whatever Redis does', async (t) => {
     ];
     pod.signal('SIGTERM');
     await pod.ended();
-    showsNothing(t, pod, said, what);
+    showsNothing(t, pod, shown, what);
   });
   await Promise.all(plays);
 });
@@ -78,7 +78,7 @@ t.test('what messages say, whether they are well, wrong, or not taken by Redis',
     RATE_LIMIT_BURST: '5000',
   });
   const { doors } = pod;
-  const said: string[] = [];
+  const shown: string[] = [];
   const texts = [
     { type: 'chat', data: MARK },
     { type: 'chat', data: { [MARK]: MARK } },
@@ -101,7 +101,7 @@ t.test('what messages say, whether they are well, wrong, or not taken by Redis',
     const client = await doors.connect('/ws/a');
     client.send(text);
     await client.caughtUp();
-    said.push(...client.all({ type: 'error' }).map((message) => JSON.stringify(message)));
+    shown.push(...client.all({ type: 'error' }).map((message) => JSON.stringify(message)));
     await client.close();
     // a field's name is said on purpose: a typo is found by it
     if (text === UNKNOWN_FIELD) continue;
@@ -110,7 +110,7 @@ t.test('what messages say, whether they are well, wrong, or not taken by Redis',
       headers: { 'Content-Type': 'application/json' },
       body: text,
     });
-    said.push(await posted.text());
+    shown.push(await posted.text());
     for (const channel of ['realtime:room:a', 'realtime:global', 'realtime:control'])
       await redis.command('PUBLISH', channel, text);
   }
@@ -122,16 +122,16 @@ t.test('what messages say, whether they are well, wrong, or not taken by Redis',
   ]) {
     refusing.refuse('{realtime:room:refused}', error);
     speaker.send({ type: 'chat', id: 'm', data: MARK });
-    await speaker.heard({ data: { event: 'ack' } });
-    said.push(...speaker.all({ type: 'error' }).map((message) => JSON.stringify(message)));
+    await speaker.received({ data: { event: 'ack' } });
+    shown.push(...speaker.all({ type: 'error' }).map((message) => JSON.stringify(message)));
     refusing.refuse('{realtime:room:refused}', undefined);
   }
-  said.push((await doors.get('/metrics')).body, (await doors.get('/nowhere')).body);
+  shown.push((await doors.get('/metrics')).body, (await doors.get('/nowhere')).body);
   pod.signal('SIGTERM');
   t.equal(await pod.ended(15_000), 0);
   t.match(pod.stdout(), 'a publish failed');
   t.match(pod.stdout(), 'a payload was dropped');
-  showsNothing(t, pod, said, 'messages');
+  showsNothing(t, pod, shown, 'messages');
 });
 
 const UNKNOWN_FIELD = JSON.stringify({ type: 'chat', [MARK]: MARK });

@@ -2,10 +2,10 @@
 import t from 'tap';
 import { SAME_SIGNAL_MS, signals } from '../lib/signals.js';
 
-const judged = (...heard: readonly (readonly [ms: number, signal: string])[]) => {
+const judged = (...received: readonly (readonly [ms: number, signal: string])[]) => {
   let now = 0;
   const meaningOf = signals(() => now);
-  return heard.map(([ms, signal]) => {
+  return received.map(([ms, signal]) => {
     now = 1_000 + ms;
     return meaningOf(signal);
   });

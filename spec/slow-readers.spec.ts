@@ -21,7 +21,7 @@ const publishUntilGone = async (pod: Pod, healthy: Client, bytes: number): Promi
   for (let count = 20; count <= 20_000; count += 20) {
     for (let i = count - 19; i <= count; i++)
       void pod.app.publish({ room: 'general', data: [i, text] });
-    await healthy.heard({ type: 'notification', data: [count] });
+    await healthy.received({ type: 'notification', data: [count] });
     if (healthy.all({ type: 'presence', data: { status: 'offline' } }).length > 0) return count;
   }
   throw new Error('the stalled reader is still there');

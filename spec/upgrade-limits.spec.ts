@@ -78,7 +78,7 @@ t.test('an offer to upgrade that nobody takes changes nothing of a request', asy
       await client.ended();
       const statuses = [...client.text().matchAll(/^HTTP\/1\.1 (\d+)/gm)].map(([, code]) => code);
       t.equal(statuses.join(', '), due, data);
-      if (due.endsWith('202')) await healthy.heard({ data });
+      if (due.endsWith('202')) await healthy.received({ data });
     }
   await isUnharmed(t, pod, healthy, 'offers');
   t.equal(healthy.all({ type: 'chat' }).length, 8);

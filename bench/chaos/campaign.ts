@@ -144,8 +144,8 @@ export const campaign = async (options: Campaign): Promise<Report> => {
   const healedAt = now();
   checker.healed(healedAt);
   const open = await crowd.answered(10_000);
-  for (const { n, room, times: said } of open.slice(0, 5))
-    wrong(`${n} in ${room}, said ${said} times, was never answered`);
+  for (const { n, room, times: sends } of open.slice(0, 5))
+    wrong(`${n} in ${room}, said ${sends} times, was never answered`);
   await sleep(1_000);
   const late = await crowd.level(10_000, true);
   for (const text of late.slice(0, 5)) wrong(`in the end: ${text}`);

@@ -5,22 +5,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GLOBAL, type Room } from '../../lib/protocol/position.js';
 import type { Checker } from '../../spec/support/invariants.js';
-import type { Word } from '../../spec/support/invariants/word.js';
+import type { ReceivedMessage } from '../../spec/support/invariants/message.js';
 import type { Chance } from './chance.js';
 import {
   type Door,
   type Fact,
-  type Place,
-  type Saying,
+  type Position,
+  type SentMessage,
   type Wanderer,
   wanderer,
 } from './wanderer.js';
 
-export type Rare = Extract<Fact, { readonly _tag: 'Told' | 'Gap' | 'Closed' | 'Refused' }>;
+export type Rare = Extract<Fact, { readonly _tag: 'Notified' | 'Gap' | 'Closed' | 'Refused' }>;
 
-/** An acknowledged saying: when it was said last, on which pod, and how long that took. */
+/** An acknowledged message: when it was sent last, on which pod, and how long that took. */
 export interface Ack {
-  readonly saidAt: number;
+  readonly sentAt: number;
   readonly ms: number;
   readonly pod: string;
   readonly onPod: boolean;
@@ -43,7 +43,7 @@ export interface Crowd {
   readonly counts: () => {
     readonly acked: number;
     readonly ackedOnPod: number;
-    readonly saidAgain: number;
+    readonly resent: number;
     readonly duplicates: number;
   };
   /** Redis forgets everything: what is said again from now on may be stored again. */
@@ -63,7 +63,7 @@ export interface Crowd {
    */
   readonly level: (ms: number, all?: boolean) => Promise<readonly string[]>;
   /** Everything said is answered; what is not. */
-  readonly answered: (ms: number) => Promise<readonly Saying[]>;
+  readonly answered: (ms: number) => Promise<readonly SentMessage[]>;
   readonly stop: () => Promise<void>;
 }
 
@@ -95,31 +95,31 @@ export const crowd = (options: CrowdOptions): Crowd => {
   const { rooms, doors, chance, perSecond, mark, checker } = options;
   const rare: Rare[] = [];
   const everybody = new Map<string, Wanderer>();
-  const places = new Map<string, Map<Room, Place>>();
-  const furthest = new Map<Room, Place>();
+  const positions = new Map<string, Map<Room, Position>>();
+  const furthest = new Map<Room, Position>();
   const blames = new Map<object, { cause: string; is: (who: string, pod: string) => boolean }>();
   const wipesBefore = new Map<number, number>();
   const logged = new Map<number, string>();
   const wrongs: string[] = [];
-  const counts = { acked: 0, ackedOnPod: 0, saidAgain: 0, duplicates: 0 };
+  const counts = { acked: 0, ackedOnPod: 0, resent: 0, duplicates: 0 };
   let acks: Ack[] = [];
   let wipes = 0;
   let wipedAt = -Infinity;
   let n = 0;
 
-  const stand = (who: string, room: Room, place: Place): void => {
-    const all = places.get(who) ?? new Map<Room, Place>();
-    places.set(who, all);
-    all.set(room, place);
+  const stand = (who: string, room: Room, position: Position): void => {
+    const all = positions.get(who) ?? new Map<Room, Position>();
+    positions.set(who, all);
+    all.set(room, position);
   };
 
-  const heard = (who: string, { id, room, saying, idText }: Word): void => {
+  const receive = (who: string, { id, room, sent, idText }: ReceivedMessage): void => {
     if (id.outside) return;
     stand(who, room, id);
     const top = furthest.get(room);
     if (top?.tag === id.tag && top.offset >= id.offset) return;
     furthest.set(room, { tag: id.tag, offset: id.offset });
-    const number: unknown = saying && Reflect.get(JSON.parse(saying.data) as object, 'n');
+    const number: unknown = sent && Reflect.get(JSON.parse(sent.data) as object, 'n');
     if (typeof number !== 'number') return;
     const first = logged.get(number);
     logged.set(number, idText);
@@ -128,42 +128,42 @@ export const crowd = (options: CrowdOptions): Crowd => {
       wrongs.push(`${number} of ${room} is stored as ${first} and ${idText}`);
   };
 
-  const tell = (fact: Fact): void => {
-    options.trace?.(wordsOf(fact));
+  const emit = (fact: Fact): void => {
+    options.trace?.(textOf(fact));
     switch (fact._tag) {
-      case 'Heard':
-        return heard(fact.who, fact.word);
+      case 'Received':
+        return receive(fact.who, fact.message);
       case 'Joined':
-        return stand(fact.who, fact.room, fact.place);
+        return stand(fact.who, fact.room, fact.position);
       case 'Left':
-        places.get(fact.who)?.delete(fact.room);
+        positions.get(fact.who)?.delete(fact.room);
         return;
       case 'Gap':
         // right after a loss it may be told at the place that the others still have
         if (
           fact.reason === 'log_lost' &&
-          places.get(fact.who)?.get(fact.room)?.tag === fact.place.tag &&
+          positions.get(fact.who)?.get(fact.room)?.tag === fact.position.tag &&
           fact.at - wipedAt > AFTERMATH_MS
         )
-          wrongs.push(`${wordsOf(fact)}: the epoch is the same`);
-        stand(fact.who, fact.room, fact.place);
+          wrongs.push(`${textOf(fact)}: the epoch is the same`);
+        stand(fact.who, fact.room, fact.position);
         rare.push(fact);
         return;
-      case 'Told':
+      case 'Notified':
       case 'Closed':
       case 'Refused':
         rare.push(fact);
         return;
-      case 'Said':
-        if (fact.saying.times > 1) counts.saidAgain++;
-        else wipesBefore.set(fact.saying.n, wipes);
+      case 'Sent':
+        if (fact.sent.times > 1) counts.resent++;
+        else wipesBefore.set(fact.sent.n, wipes);
         return;
       case 'Acked': {
-        const { at, onPod, duplicate, saying } = fact;
+        const { at, onPod, duplicate, sent } = fact;
         counts.acked++;
         if (onPod) counts.ackedOnPod++;
         if (duplicate) counts.duplicates++;
-        acks.push({ saidAt: saying.lastAt, ms: at - saying.lastAt, pod: saying.pod, onPod });
+        acks.push({ sentAt: sent.lastAt, ms: at - sent.lastAt, pod: sent.pod, onPod });
         return;
       }
       case 'Opened':
@@ -179,7 +179,7 @@ export const crowd = (options: CrowdOptions): Crowd => {
       rooms: some,
       door,
       checker,
-      tell,
+      emit,
       blame: (name, pod) => [...blames.values()].find(({ is }) => is(name, pod))?.cause,
       mark,
       next: () => ++n,
@@ -209,7 +209,7 @@ export const crowd = (options: CrowdOptions): Crowd => {
       for (const now = performance.now(); due < now; due += 1_000 / perSecond) {
         const speaker = any(wanderers);
         if (speaker?.isIn() !== true) continue;
-        speaker.say(Math.random() < GLOBAL_SHARE ? GLOBAL : (any(speaker.rooms()) ?? GLOBAL));
+        speaker.publish(Math.random() < GLOBAL_SHARE ? GLOBAL : (any(speaker.rooms()) ?? GLOBAL));
       }
     };
   };
@@ -220,7 +220,7 @@ export const crowd = (options: CrowdOptions): Crowd => {
     const some = mover.rooms();
     if (!some.includes(room)) {
       if (some.length < MOST_ROOMS) mover.join(room);
-    } else if (some.length > 1 && mover.unanswered().every((saying) => saying.room !== room))
+    } else if (some.length > 1 && mover.unanswered().every((sent) => sent.room !== room))
       mover.leave(room);
   };
   const timers: NodeJS.Timeout[] = [];
@@ -234,11 +234,11 @@ export const crowd = (options: CrowdOptions): Crowd => {
       if (inSince > since && !all) return [];
       return [GLOBAL, ...each.rooms()].flatMap((room) => {
         const mark = marks.get(room);
-        const place = places.get(each.who)?.get(room);
-        if (mark === undefined || place === undefined) return [];
-        if (place.tag !== mark.tag || place.offset >= mark.offset) return [];
+        const position = positions.get(each.who)?.get(room);
+        if (mark === undefined || position === undefined) return [];
+        if (position.tag !== mark.tag || position.offset >= mark.offset) return [];
         return [
-          `${each.who} is at ${place.tag}/${place.offset} of ${room}, others were at ${mark.offset}`,
+          `${each.who} is at ${position.tag}/${position.offset} of ${room}, others were at ${mark.offset}`,
         ];
       });
     };
@@ -274,7 +274,7 @@ export const crowd = (options: CrowdOptions): Crowd => {
     },
     wrongs,
     forget: (before) => {
-      acks = acks.filter(({ saidAt }) => saidAt >= before);
+      acks = acks.filter(({ sentAt }) => sentAt >= before);
     },
     rooms,
     go: () => {
@@ -302,13 +302,13 @@ export const crowd = (options: CrowdOptions): Crowd => {
   };
 };
 
-const wordsOf = (fact: Fact): string => {
+const textOf = (fact: Fact): string => {
   const when = `${fact.at.toFixed(0)} ${fact.who}.${fact.life} ${fact.pod} ${fact._tag}`;
   switch (fact._tag) {
     case 'Opened':
       return `${when} as ${fact.connection}`;
     case 'Joined':
-      return `${when} ${fact.room} at ${fact.place.tag}/${fact.place.offset} resumed ${fact.resumed ?? '-'} recovered ${fact.recovered ?? '-'}${fact.onPod ? ' on the pod' : ''}`;
+      return `${when} ${fact.room} at ${fact.position.tag}/${fact.position.offset} resumed ${fact.resumed ?? '-'} recovered ${fact.recovered ?? '-'}${fact.onPod ? ' on the pod' : ''}`;
     case 'Asks':
       return `${when} ${fact.room} after ${fact.lastId ?? '-'}`;
     case 'Leaves':
@@ -316,18 +316,18 @@ const wordsOf = (fact: Fact): string => {
     case 'Left':
       return `${when} ${fact.room} ${fact.reason}`;
     case 'Gap':
-      return `${when} ${fact.room} ${fact.reason} at ${fact.place.tag}/${fact.place.offset}`;
-    case 'Heard': {
-      const { room, id, idText, saying, type } = fact.word;
-      return `${when} ${room} ${id.tag}/${id.offset}${id.outside ? ' outside' : ''} ${saying?.data.slice(0, 60) ?? type} ${idText}`;
+      return `${when} ${fact.room} ${fact.reason} at ${fact.position.tag}/${fact.position.offset}`;
+    case 'Received': {
+      const { room, id, idText, sent, type } = fact.message;
+      return `${when} ${room} ${id.tag}/${id.offset}${id.outside ? ' outside' : ''} ${sent?.data.slice(0, 60) ?? type} ${idText}`;
     }
-    case 'Said':
-      return `${when} ${fact.saying.n} in ${fact.saying.room}`;
+    case 'Sent':
+      return `${when} ${fact.sent.n} in ${fact.sent.room}`;
     case 'Acked':
-      return `${when} ${fact.saying.n} as ${fact.idText}${fact.onPod ? ' on the pod' : ''}${fact.duplicate ? ' duplicate' : ''}`;
+      return `${when} ${fact.sent.n} as ${fact.idText}${fact.onPod ? ' on the pod' : ''}${fact.duplicate ? ' duplicate' : ''}`;
     case 'Refused':
-      return `${when} ${fact.saying?.n ?? '-'} ${fact.code} ${fact.text}`;
-    case 'Told':
+      return `${when} ${fact.sent?.n ?? '-'} ${fact.code} ${fact.text}`;
+    case 'Notified':
       return `${when} ${fact.event}`;
     case 'Closed':
       return `${when} ${fact.code} ${fact.cause ?? ''}`;

@@ -91,7 +91,7 @@ export const stayed = (
 };
 
 /** After how long the last of those who stayed was told. */
-export const told = async (
+export const notified = async (
   scene: Scene,
   what: Measure['what'],
   pods: readonly StagePod[],
@@ -111,10 +111,10 @@ export const told = async (
   return { what, ms: ms === Infinity ? Infinity : last - from, barMs };
 };
 
-export const toldOf =
+export const isNotifiedOf =
   (event: 'degraded' | 'restored') =>
   (rare: Rare): boolean =>
-    rare._tag === 'Told' && rare.event === event;
+    rare._tag === 'Notified' && rare.event === event;
 
 /** After how long each of these pods had acknowledged something for the whole cluster that was said after a moment. */
 export const deliveredAgain = async (
@@ -129,7 +129,7 @@ export const deliveredAgain = async (
       Math.min(
         ...acked(crowd, from, Infinity, name)
           .filter(({ onPod }) => !onPod)
-          .map((ack) => ack.saidAt + ack.ms),
+          .map((ack) => ack.sentAt + ack.ms),
       ),
     );
     last = Math.max(...first);
@@ -140,7 +140,7 @@ export const deliveredAgain = async (
 
 export const acked = (crowd: Crowd, from: number, to: number, pod?: string): readonly Ack[] =>
   crowd.acks.filter(
-    (ack) => ack.saidAt >= from && ack.saidAt < to && (pod === undefined || ack.pod === pod),
+    (ack) => ack.sentAt >= from && ack.sentAt < to && (pod === undefined || ack.pod === pod),
   );
 
 /** The slowest but one in a hundred. */

@@ -50,13 +50,13 @@ const faultTable = ({ suffered }: Report): string =>
     ...suffered.flatMap((row) => {
       const { fault, alone, inPairs, counts } = row;
       const lines = measured(row);
-      const said = Object.entries(counts)
+      const countsText = Object.entries(counts)
         .map(([what, count]) => `${what}: ${Math.round(count)}`)
         .join(', ');
       const first = [`${fault.row} ${fault.what}`, alone, inPairs];
-      if (lines.length === 0) return [[...first, '–', '', '', '', '', said]];
+      if (lines.length === 0) return [[...first, '–', '', '', '', '', countsText]];
       return lines.map((line, i) =>
-        i === 0 ? [...first, ...line, said] : ['', '', '', ...line, ''],
+        i === 0 ? [...first, ...line, countsText] : ['', '', '', ...line, ''],
       );
     }),
   ]);
@@ -75,7 +75,7 @@ export const totals = (reports: readonly Report[]): string =>
     ...(
       [
         ['said', (each) => each.verdict.counts.sent],
-        ['said again', (each) => each.counts.saidAgain],
+        ['said again', (each) => each.counts.resent],
         ['known already', (each) => each.counts.duplicates],
         ['acked', (each) => each.verdict.counts.acked],
         ['of these on one pod only', (each) => each.verdict.counts.ackedOnPod],
@@ -83,7 +83,7 @@ export const totals = (reports: readonly Report[]): string =>
         ['unanswered', (each) => each.verdict.counts.unanswered],
         ['delivered', (each) => each.verdict.counts.delivered],
         ['replayed', (each) => each.verdict.counts.recovered],
-        ['missed, told', (each) => each.verdict.counts.missedTold],
+        ['missed, told', (each) => each.verdict.counts.missedWithGap],
         ['lost or unsaid (I1 I3 I4 I9)', unsaid],
         ['doubled (I2 I7)', doubled],
         ['again after a reconnect that asked', (each) => each.verdict.counts.repeats],

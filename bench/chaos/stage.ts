@@ -35,7 +35,7 @@ export interface StagePod {
   readonly running: () => Running;
   /** `/ready`'s word; undefined when nobody answers. */
   readonly ready: () => Promise<string | undefined>;
-  readonly isReady: (word: string, ms: number) => Promise<void>;
+  readonly isReady: (status: string, ms: number) => Promise<void>;
   /** What it takes for the time, in Unix seconds. */
   readonly wall: () => Promise<number>;
   /** Its own connections in a room. */
@@ -146,7 +146,8 @@ export const stagePod = async (options: PodOptions): Promise<StagePod> => {
     },
     running,
     ready,
-    isReady: (word, ms) => until(`${name} is ${word}`, async () => (await ready()) === word, ms),
+    isReady: (status, ms) =>
+      until(`${name} is ${status}`, async () => (await ready()) === status, ms),
     wall: async () => {
       const { body } = await http(port, '/health');
       return (JSON.parse(body) as { readonly timestamp: number }).timestamp;

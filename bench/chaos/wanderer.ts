@@ -9,7 +9,7 @@ import { GLOBAL, type Room } from '../../lib/protocol/position.js';
 import { asUser, userOf } from '../../spec/support/credentials.js';
 import type { Checker, Ears } from '../../spec/support/invariants.js';
 import { type Frame, idOf, recordOf, textIn } from '../../spec/support/invariants/frame.js';
-import type { Word } from '../../spec/support/invariants/word.js';
+import type { ReceivedMessage } from '../../spec/support/invariants/message.js';
 
 /** A way to a pod. */
 export interface Door {
@@ -25,37 +25,37 @@ export type Fact =
   | (Base & {
       readonly _tag: 'Joined';
       readonly room: Room;
-      readonly place: Place;
+      readonly position: Position;
       /** The id that it asked to go on from. */
       readonly resumed: string | undefined;
       readonly recovered: number | undefined;
       readonly onPod: boolean;
     })
   | (Base & { readonly _tag: 'Left'; readonly room: Room; readonly reason: string })
-  | (Base & { readonly _tag: 'Heard'; readonly word: Word })
+  | (Base & { readonly _tag: 'Received'; readonly message: ReceivedMessage })
   | (Base & {
       readonly _tag: 'Gap';
       readonly room: Room;
       readonly reason: string;
-      readonly place: Place;
+      readonly position: Position;
       /** It was in the room already. */
       readonly isLive: boolean;
     })
-  | (Base & { readonly _tag: 'Said'; readonly saying: Saying })
+  | (Base & { readonly _tag: 'Sent'; readonly sent: SentMessage })
   | (Base & {
       readonly _tag: 'Acked';
-      readonly saying: Saying;
+      readonly sent: SentMessage;
       readonly idText: string;
       readonly onPod: boolean;
       readonly duplicate: boolean;
     })
   | (Base & {
       readonly _tag: 'Refused';
-      readonly saying: Saying | undefined;
+      readonly sent: SentMessage | undefined;
       readonly code: string;
       readonly text: string;
     })
-  | (Base & { readonly _tag: 'Told'; readonly event: 'degraded' | 'restored' | 'draining' })
+  | (Base & { readonly _tag: 'Notified'; readonly event: 'degraded' | 'restored' | 'draining' })
   | (Base & {
       readonly _tag: 'Closed';
       readonly code: number;
@@ -70,13 +70,13 @@ interface Base {
   readonly at: number;
 }
 
-export interface Place {
+export interface Position {
   readonly tag: number;
   readonly offset: number;
 }
 
-/** One saying, as often as it was said. */
-export interface Saying {
+/** One message, however often it was sent. */
+export interface SentMessage {
   readonly n: number;
   readonly ref: string;
   readonly room: Room;
@@ -101,9 +101,9 @@ export interface Wanderer {
   readonly inSince: () => number | undefined;
   /** The rooms that it wants to be in. */
   readonly rooms: () => readonly Room[];
-  readonly unanswered: () => readonly Saying[];
+  readonly unanswered: () => readonly SentMessage[];
   /** Undefined when it is not in that room now. */
-  readonly say: (room: Room, pad?: number) => Saying | undefined;
+  readonly publish: (room: Room, pad?: number) => SentMessage | undefined;
   readonly join: (room: Room) => void;
   readonly leave: (room: Room) => void;
   /** Its line breaks; it comes back after so long, else after its own wait. */
@@ -124,10 +124,10 @@ export interface WandererOptions {
   /** Asked for each connection; `not`: the pod that did not let it in, as a load balancer would know too. */
   readonly door: (not: string | undefined) => Door;
   readonly checker: Checker;
-  readonly tell: (fact: Fact) => void;
+  readonly emit: (fact: Fact) => void;
   /** Why a connection may have been closed by something else than the server. */
   readonly blame: (who: string, pod: string) => string | undefined;
-  /** What sayings bear, so that two runs on one Redis are not taken for one. */
+  /** What sent messages bear, so that two runs on one Redis are not taken for one. */
   readonly mark: string;
   readonly next: () => number;
 }
@@ -156,7 +156,7 @@ export const wanderer = (options: WandererOptions): Wanderer => {
   const lastIds = new Map<Room, string>();
   /** Of whatever room, and of none. */
   let lastOfAll: string | undefined;
-  const unanswered = new Map<string, Saying>();
+  const unanswered = new Map<string, SentMessage>();
   const timers = new Set<NodeJS.Timeout>();
   let socket: WebSocket | undefined;
   let ears: Ears | undefined;
@@ -207,7 +207,7 @@ export const wanderer = (options: WandererOptions): Wanderer => {
       handshakeTimeout: HANDSHAKE_MS,
       headers: asUser(user),
     });
-    const heard = checker.connected({
+    const checked = checker.connected({
       client: who,
       user,
       pod: where.pod,
@@ -218,7 +218,7 @@ export const wanderer = (options: WandererOptions): Wanderer => {
     let openedAt: number | undefined;
     life += 1;
     socket = opening;
-    ears = heard;
+    ears = checked;
     pod = where.pod;
     welcome = false;
     here = new Set();
@@ -234,17 +234,17 @@ export const wanderer = (options: WandererOptions): Wanderer => {
       shut = undefined;
     });
     opening.on('message', (bytes: Buffer) => {
-      const what = heard.heard(bytes.toString(), now());
+      const what = checked.received(bytes.toString(), now());
       lastOfAll = 'idText' in what ? what.idText : what.id;
-      if (!('idText' in what)) return obey(what, first);
+      if (!('idText' in what)) return handleControl(what, first);
       lastIds.set(what.room, what.idText);
-      options.tell({ ...base(), _tag: 'Heard', word: what });
+      options.emit({ ...base(), _tag: 'Received', message: what });
     });
     opening.on('error', () => undefined);
     opening.on('close', (code) => {
       const cause = openedAt === undefined ? 'not let in' : (own ?? options.blame(who, where.pod));
-      heard.closed(code === ABNORMAL ? undefined : code, cause, now());
-      if (openedAt !== undefined) options.tell({ ...base(), _tag: 'Closed', code, cause });
+      checked.closed(code === ABNORMAL ? undefined : code, cause, now());
+      if (openedAt !== undefined) options.emit({ ...base(), _tag: 'Closed', code, cause });
       failures = now() - (openedAt ?? now()) > STEADY_MS ? 0 : failures + 1;
       if (openedAt === undefined) shut = where.pod;
       socket = undefined;
@@ -262,7 +262,7 @@ export const wanderer = (options: WandererOptions): Wanderer => {
     if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
   };
 
-  const obey = ({ type, id, data }: Frame, first: Room): void => {
+  const handleControl = ({ type, id, data }: Frame, first: Room): void => {
     const fields = recordOf(data);
     if (type === 'error') return refused(fields);
     const room = textIn(fields['room']);
@@ -270,7 +270,7 @@ export const wanderer = (options: WandererOptions): Wanderer => {
     switch (event) {
       case 'welcome':
         welcome = true;
-        options.tell({
+        options.emit({
           ...base(),
           _tag: 'Opened',
           connection: textIn(fields['connection_id']),
@@ -283,7 +283,7 @@ export const wanderer = (options: WandererOptions): Wanderer => {
         return joined(room, id, fields);
       case 'left':
         here.delete(room);
-        options.tell({ ...base(), _tag: 'Left', room, reason: textIn(fields['reason']) });
+        options.emit({ ...base(), _tag: 'Left', room, reason: textIn(fields['reason']) });
         if (fields['reason'] !== ASKED) asked.delete(room);
         // what it waited for, it may not want any more
         lookAround();
@@ -293,18 +293,18 @@ export const wanderer = (options: WandererOptions): Wanderer => {
         return acked(textIn(fields['ref']), fields);
       case 'gap':
         lastIds.set(room, id);
-        return options.tell({
+        return options.emit({
           ...base(),
           _tag: 'Gap',
           room,
           reason: textIn(fields['reason']),
-          place: placeOf(id),
+          position: positionOf(id),
           isLive: here.has(room),
         });
       case 'degraded':
       case 'restored':
       case 'draining':
-        return options.tell({ ...base(), _tag: 'Told', event });
+        return options.emit({ ...base(), _tag: 'Notified', event });
     }
   };
 
@@ -314,27 +314,27 @@ export const wanderer = (options: WandererOptions): Wanderer => {
     lastIds.set(room, id);
     if (here.has(room)) return;
     here.add(room);
-    options.tell({
+    options.emit({
       ...base(),
       _tag: 'Joined',
       room,
-      place: placeOf(id),
+      position: positionOf(id),
       resumed: resumed.get(room),
       recovered: typeof recovered === 'number' ? recovered : undefined,
       onPod: scope === 'pod',
     });
     lookAround();
-    for (const saying of unanswered.values()) if (saying.room === room) utter(saying);
+    for (const sent of unanswered.values()) if (sent.room === room) transmit(sent);
   };
 
   const acked = (ref: string, { id, scope, duplicate }: Data): void => {
-    const saying = unanswered.get(ref);
-    if (saying === undefined) return;
+    const sent = unanswered.get(ref);
+    if (sent === undefined) return;
     unanswered.delete(ref);
-    options.tell({
+    options.emit({
       ...base(),
       _tag: 'Acked',
-      saying,
+      sent,
       idText: textIn(id),
       onPod: scope === 'pod',
       duplicate: duplicate === true,
@@ -344,23 +344,23 @@ export const wanderer = (options: WandererOptions): Wanderer => {
   const refused = (fields: Data): void => {
     const ref = textIn(fields['ref']);
     const code = textIn(fields['code']);
-    const saying = unanswered.get(ref);
-    options.tell({ ...base(), _tag: 'Refused', saying, code, text: textIn(fields['message']) });
+    const sent = unanswered.get(ref);
+    options.emit({ ...base(), _tag: 'Refused', sent, code, text: textIn(fields['message']) });
     for (const [room, name] of asked)
       if (name !== '' && name === ref) {
         asked.delete(room);
         askLater(room);
       }
-    if (saying === undefined || code === 'not_a_member') return;
+    if (sent === undefined || code === 'not_a_member') return;
     if (code !== 'unavailable' && code !== 'rate_limited') {
       unanswered.delete(ref);
       return;
     }
-    const { times } = saying;
+    const { times } = sent;
     const ms = fields['retry_in_ms'];
     later(typeof ms === 'number' ? ms : RETRY_MS, () => {
       // unless another connection said it meanwhile
-      if (unanswered.has(ref) && saying.times === times && here.has(saying.room)) utter(saying);
+      if (unanswered.has(ref) && sent.times === times && here.has(sent.room)) transmit(sent);
     });
   };
 
@@ -373,7 +373,7 @@ export const wanderer = (options: WandererOptions): Wanderer => {
     const name = randomUUID();
     asked.set(room, name);
     resumed.set(room, lastId);
-    options.tell({ ...base(), _tag: 'Asks', room, lastId });
+    options.emit({ ...base(), _tag: 'Asks', room, lastId });
     ears?.joins(room, lastId, now());
     send({
       type: 'join',
@@ -385,7 +385,7 @@ export const wanderer = (options: WandererOptions): Wanderer => {
 
   const goOutOf = (room: Room): void => {
     asked.delete(room);
-    options.tell({ ...base(), _tag: 'Leaves', room });
+    options.emit({ ...base(), _tag: 'Leaves', room });
     send({ type: 'leave', room });
   };
 
@@ -399,14 +399,14 @@ export const wanderer = (options: WandererOptions): Wanderer => {
     });
   };
 
-  const utter = (saying: Saying): void => {
-    const { ref, room, data } = saying;
-    saying.lastAt = now();
-    saying.pod = pod;
-    saying.times += 1;
-    ears?.said({ room, ref, data, keyed: true }, saying.lastAt);
+  const transmit = (sent: SentMessage): void => {
+    const { ref, room, data } = sent;
+    sent.lastAt = now();
+    sent.pod = pod;
+    sent.times += 1;
+    ears?.sent({ room, ref, data, keyed: true }, sent.lastAt);
     send({ type: 'chat', room, id: ref, data });
-    options.tell({ ...base(), _tag: 'Said', saying });
+    options.emit({ ...base(), _tag: 'Sent', sent });
   };
 
   later(Math.random() * 200, connect);
@@ -419,12 +419,12 @@ export const wanderer = (options: WandererOptions): Wanderer => {
     inSince: () => inSince,
     rooms: () => [...wanted],
     unanswered: () => [...unanswered.values()],
-    say: (room, pad = 0) => {
+    publish: (room, pad = 0) => {
       if (!here.has(room) || !isWanted(room) || socket?.readyState !== WebSocket.OPEN)
         return undefined;
       const n = next();
       const data = { mark, n, ...(pad > 0 ? { pad: 'x'.repeat(pad) } : {}) };
-      const saying: Saying = {
+      const sent: SentMessage = {
         n,
         ref: randomUUID(),
         room,
@@ -434,9 +434,9 @@ export const wanderer = (options: WandererOptions): Wanderer => {
         pod,
         times: 0,
       };
-      unanswered.set(saying.ref, saying);
-      utter(saying);
-      return saying;
+      unanswered.set(sent.ref, sent);
+      transmit(sent);
+      return sent;
     },
     join: (room) => {
       if (wanted.has(room)) return;
@@ -473,7 +473,7 @@ export const wanderer = (options: WandererOptions): Wanderer => {
   };
 };
 
-const placeOf = (idText: string): Place => {
+const positionOf = (idText: string): Position => {
   const { tag = 0, offset = 0 } = idOf(idText) ?? {};
   return { tag, offset };
 };

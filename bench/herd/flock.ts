@@ -44,7 +44,7 @@ export type Answer =
 interface Sheep {
   readonly origin: Origin;
   readonly port: number;
-  readonly places: Map<Room, { tag: number; offset: number }>;
+  readonly positions: Map<Room, { tag: number; offset: number }>;
   startedAt: number;
   joinedAt: number;
   socket: Socket | undefined;
@@ -61,33 +61,33 @@ const lag = monitorEventLoopDelay({ resolution: 10 });
 let flock: readonly Sheep[] = [];
 let ending = false;
 
-const placeOf = (idText: string): { tag: number; offset: number } => {
+const positionOf = (idText: string): { tag: number; offset: number } => {
   const { tag = 0, offset = 0 } = idOf(idText) ?? {};
   return { tag, offset };
 };
 
-const hear = (sheep: Sheep, text: string): void => {
+const receive = (sheep: Sheep, text: string): void => {
   const id = idOf(text.slice(7, 43));
   if (id === undefined) return;
   const room = id.global ? GLOBAL : sheep.origin.room;
   if (text.startsWith('"type":"system"', 45)) {
     if (text.includes('"event":"gap"')) {
       counts.gaps++;
-      sheep.places.set(room, { tag: id.tag, offset: id.offset });
+      sheep.positions.set(room, { tag: id.tag, offset: id.offset });
     } else if (text.includes('"event":"joined"') && !id.global && sheep.joinedAt === 0)
       sheep.joinedAt = performance.now();
     return;
   }
   if (id.outside) return;
-  const place = sheep.places.get(room);
-  if (place?.tag !== id.tag) {
+  const position = sheep.positions.get(room);
+  if (position?.tag !== id.tag) {
     counts.missing++;
     return;
   }
-  if (id.offset <= place.offset) counts.twice++;
+  if (id.offset <= position.offset) counts.twice++;
   else {
-    counts.missing += id.offset - place.offset - 1;
-    place.offset = id.offset;
+    counts.missing += id.offset - position.offset - 1;
+    position.offset = id.offset;
   }
   if (sheep.joinedAt === 0) counts.replayed++;
   else counts.live++;
@@ -139,7 +139,7 @@ const run = (sheep: Sheep): void => {
       bytes = bytes.subarray(end + 4);
     }
     rest = framesIn(bytes, (opcode, payload) => {
-      if (opcode === 1) hear(sheep, payload.toString('latin1'));
+      if (opcode === 1) receive(sheep, payload.toString('latin1'));
       else if (opcode === 9) socket.write(frame(PONG, payload));
     });
   });
@@ -171,8 +171,8 @@ const go = async (): Promise<void> => {
 };
 
 const judge = (tops: Readonly<Record<Room, number>>): void => {
-  for (const { places } of flock)
-    for (const [room, { offset }] of places)
+  for (const { positions } of flock)
+    for (const [room, { offset }] of positions)
       counts.missing += Math.max(0, (tops[room] ?? 0) - offset);
   ending = true;
   answer({ _tag: 'Judged', ...counts, lateMs: lag.percentile(99) / 1e6 });
@@ -186,9 +186,9 @@ process.on('message', (order: Order) => {
       flock = order.origins.map((origin, i) => ({
         origin,
         port: order.ports[i % order.ports.length] ?? 0,
-        places: new Map([
-          [origin.room, placeOf(origin.roomId)],
-          [GLOBAL, placeOf(origin.globalId)],
+        positions: new Map([
+          [origin.room, positionOf(origin.roomId)],
+          [GLOBAL, positionOf(origin.globalId)],
         ]),
         startedAt: 0,
         joinedAt: 0,

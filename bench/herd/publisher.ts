@@ -4,7 +4,7 @@ import { GLOBAL, type Room } from '../../lib/protocol/position.js';
 
 export interface Publisher {
   /** To each of these rooms; resolves when all are acknowledged. */
-  readonly say: (rooms: readonly Room[]) => Promise<void>;
+  readonly publish: (rooms: readonly Room[]) => Promise<void>;
   readonly stop: () => void;
 }
 
@@ -34,7 +34,7 @@ export const publisher = async (port: number, rooms: readonly Room[]): Promise<P
   for (const room of rooms) await answered(`joined ${room}`, { type: 'join', room });
   let n = 0;
   return {
-    say: async (some) => {
+    publish: async (some) => {
       await Promise.all(
         some.map((room) => {
           const id = `p${++n}`;

@@ -33,12 +33,12 @@ const crowd = await hold(pods, {
   settle: 5,
   patience: 30,
 });
-const { held } = crowd;
+const { connected } = crowd;
 console.log(
-  `held ${figure(held.held)} of ${figure(count)}, members of their room ${figure(held.ready)}, hear the global log ${figure(held.hears_global)}`,
+  `held ${figure(connected.held)} of ${figure(count)}, members of their room ${figure(connected.ready)}, hear the global log ${figure(connected.hears_global)}`,
 );
 console.log(
-  `after ${figure(held.connect_s, 1)} s (${figure(held.ready / held.connect_s)} a second, ${figure((held.connect_cpu_s / held.ready) * 1e6)} µs of the pods' CPU each)\n`,
+  `after ${figure(connected.connect_s, 1)} s (${figure(connected.ready / connected.connect_s)} a second, ${figure((connected.connect_cpu_s / connected.ready) * 1e6)} µs of the pods' CPU each)\n`,
 );
 
 const metrics = await Promise.all(pods.map(({ metrics }) => metrics()));
@@ -65,12 +65,12 @@ console.log(
   `redis: ${figure(rssKb(store.pid) / 1024)} MB, ${figure(await store.roomChannels())} room channels\n`,
 );
 
-const said = await crowd.say();
+const published = await crowd.publish();
 console.log(
-  `one global message: ${figure(said.delivered)} of ${figure(said.open)} got it, ${said.repeats} twice`,
+  `one global message: ${figure(published.delivered)} of ${figure(published.open)} got it, ${published.repeats} twice`,
 );
 console.log(
-  `first after ${figure(said.first_ms, 1)} ms, half by ${figure(said.p50_ms, 1)}, 99 % by ${figure(said.p99_ms, 1)}, last ${figure(said.last_ms, 1)} ms; ${figure(said.server_cpu_s, 2)} s of the pods' CPU`,
+  `first after ${figure(published.first_ms, 1)} ms, half by ${figure(published.p50_ms, 1)}, 99 % by ${figure(published.p99_ms, 1)}, last ${figure(published.last_ms, 1)} ms; ${figure(published.server_cpu_s, 2)} s of the pods' CPU`,
 );
 const over = await crowd.end();
 for (const each of [...pods, store]) await each.stop();
@@ -79,15 +79,15 @@ console.log(`
 "kB a connection" is against the pod as it started, without a collection. Not shown: a network, TLS, talk in the rooms.
 All ${podCount + processes + 1} processes share this machine's cores: pods that have one each are faster than these times.`);
 verdict([
-  ...(held.held === count && held.ready === count
+  ...(connected.held === count && connected.ready === count
     ? []
-    : [`${held.held} held, ${held.ready} members, of ${count}`]),
-  ...(held.hears_global === count
+    : [`${connected.held} held, ${connected.ready} members, of ${count}`]),
+  ...(connected.hears_global === count
     ? []
-    : [`${held.hears_global} were told that they hear the global log`]),
-  ...(said.delivered === count && said.repeats === 0
+    : [`${connected.hears_global} were told that they hear the global log`]),
+  ...(published.delivered === count && published.repeats === 0
     ? []
-    : [`${said.delivered} got the message, ${said.repeats} twice`]),
+    : [`${published.delivered} got the message, ${published.repeats} twice`]),
   ...(over.errors === 0 &&
   over.refused === 0 &&
   over.failed === 0 &&

@@ -29,7 +29,7 @@ for (const name of names) {
   const raw = rssKb(server.pid);
   const heapAfter = await server.memory();
   await after(1000);
-  const held = rssKb(server.pid);
+  const loaded = rssKb(server.pid);
   const over = await crowd.end();
   await after(LINGER);
   await server.memory();
@@ -39,12 +39,12 @@ for (const name of names) {
   const inHeap = ({ heapUsed, external }) => (heapUsed + external) / 1024;
   rows.push([
     name,
-    figure((held - before) / count, 2),
+    figure((loaded - before) / count, 2),
     figure((inHeap(heapAfter) - inHeap(heapBefore)) / count, 2),
     figure((raw - fresh) / count, 2),
-    ...[fresh, before, raw, held, left].map((kb) => figure(kb / 1024, 1)),
-    `${crowd.held.ready}/${count}`,
-    crowd.held.gone + over.refused + over.failed,
+    ...[fresh, before, raw, loaded, left].map((kb) => figure(kb / 1024, 1)),
+    `${crowd.connected.ready}/${count}`,
+    crowd.connected.gone + over.refused + over.failed,
   ]);
 }
 table([

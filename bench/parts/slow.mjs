@@ -53,17 +53,17 @@ const stalled = async (room) => {
       'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: c2xvdyBiZW5jaCBrZXkuLg==\r\n\r\n',
   );
   const id = await new Promise((resolve, reject) => {
-    let heard = '';
+    let received = '';
     const listen = (data) => {
-      heard += data.toString('latin1');
-      if (!/"event":"joined","room"/.test(heard)) return;
+      received += data.toString('latin1');
+      if (!/"event":"joined","room"/.test(received)) return;
       socket.off('data', listen);
       socket.pause();
-      resolve(/"connection_id":"([^"]+)"/.exec(heard)?.[1]);
+      resolve(/"connection_id":"([^"]+)"/.exec(received)?.[1]);
     };
     socket.on('data', listen);
     socket.once('close', () =>
-      reject(new Error(`a stalled reader could not join: ${heard.slice(0, 300)}`)),
+      reject(new Error(`a stalled reader could not join: ${received.slice(0, 300)}`)),
     );
   });
   return {
@@ -153,8 +153,8 @@ const before = await inUse();
 note('the round that counts');
 const result = await round();
 await after(2000);
-const held = await inUse();
-const change = (held - before) / before;
+const later = await inUse();
+const change = (later - before) / before;
 
 console.log(`stalled readers: 2 in a room of 22, messages of ${figure(SIZE)} bytes`);
 console.log(
@@ -167,7 +167,7 @@ console.log(
   `  each of the 20 others got ${result.got} of ${result.sent}, ${busy.filter(({ closed }) => closed !== undefined).length} were closed`,
 );
 console.log(
-  `  heap + external, collected: before ${figure(before / 2 ** 20, 2)} MB, 2 s after ${figure(held / 2 ** 20, 2)} MB (${figure(change * 100, 1)} %)`,
+  `  heap + external, collected: before ${figure(before / 2 ** 20, 2)} MB, 2 s after ${figure(later / 2 ** 20, 2)} MB (${figure(change * 100, 1)} %)`,
 );
 expect(result.counted === 2, `closed with 1013: ${result.counted}, expected 2`);
 expect(result.seen.code === 1013, `the reader that read on saw ${result.seen.code}, expected 1013`);

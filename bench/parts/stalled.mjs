@@ -40,11 +40,11 @@ for (let turn = 1; turn <= REPEATS; turn++) {
   });
   await after(2000);
   const beside = await load('fanout', [server], { ...members, seconds });
-  const { most: held, stalls } = await crowd;
+  const { most: open, stalls } = await crowd;
   watching = false;
   await watch;
   const cut = (await server.metrics())['realtime_closes{code="1013"}'] ?? 0;
-  rows.push({ before, beside, most, held, stalls, cut });
+  rows.push({ before, beside, most, open, stalls, cut });
   await server.stop();
 }
 
@@ -59,12 +59,12 @@ table([
     'cut',
     'gone, wrong',
   ],
-  ...rows.map(({ before, beside, most, held, stalls, cut }, i) => [
+  ...rows.map(({ before, beside, most, open, stalls, cut }, i) => [
     i + 1,
     figure(before.p99_ms, 2),
     figure(beside.p99_ms, 2),
     figure(most / MiB, 1),
-    held,
+    open,
     stalls,
     cut,
     beside.gone + beside.holes + beside.repeats + before.gone + before.holes + before.repeats,
@@ -77,10 +77,10 @@ console.log(`p99 of those who read: ${figure(was, 2)} ms before, ${figure(is, 2)
 const failures = [];
 if (is > was * 1.5 && is > was + 5)
   failures.push(`p99 ${figure(is, 2)} ms, expected at most 1.5 × ${figure(was, 2)} or 5 ms more`);
-for (const [i, { most, held, cut, beside }] of rows.entries()) {
+for (const [i, { most, open, cut, beside }] of rows.entries()) {
   const fault = (text) => failures.push(`pair ${i + 1}: ${text}`);
   if (most > TOTAL) fault(`${most} bytes waited, expected at most ${TOTAL}`);
-  if (held < STALLED) fault(`${held} stalled at once, expected ${STALLED}`);
+  if (open < STALLED) fault(`${open} stalled at once, expected ${STALLED}`);
   if (cut === 0) fault('nobody was cut: the load was too light to show anything');
   if (beside.gone + beside.holes + beside.repeats > 0) fault('a member that read was hurt');
   if (beside.delivered < beside.expected) fault('a member that read missed messages');

@@ -14,8 +14,8 @@ export interface Visitor {
   /** In the room where somebody talks, or how it went: by `left` or by a close code. */
   readonly standing: () => 'in' | 'left' | number;
   /** When it last heard somebody there, as `performance.now()` has it. */
-  readonly heardAt: () => number;
-  readonly say: (text: string) => void;
+  readonly receivedAt: () => number;
+  readonly publish: (text: string) => void;
   readonly go: () => void;
   /** What must not be: heard behind `left`, an error, out of the room that it may stay in. */
   readonly faults: readonly string[];
@@ -36,7 +36,7 @@ const TYPE_AT = 53;
 const CHAT = 'chat'.charCodeAt(0);
 const ENTER_MS = 10_000;
 
-interface Told {
+interface ReceivedMessage {
   readonly type: string;
   readonly data?: { readonly event?: string; readonly room?: string; readonly message?: string };
 }
@@ -44,7 +44,7 @@ interface Told {
 export const visitor = ({ pod, port, user, room }: VisitorOptions): Visitor => {
   const faults: string[] = [];
   let socket: WebSocket | undefined;
-  let heardAt = 0;
+  let receivedAt = 0;
   let standing: 'in' | 'left' | number = 'left';
   let isInLobby = false;
 
@@ -54,13 +54,13 @@ export const visitor = ({ pod, port, user, room }: VisitorOptions): Visitor => {
   const token = (claims: object): string =>
     tokenOf({ sub: user, exp: inSeconds(3_600), ...claims });
 
-  const hear = (bytes: Buffer): void => {
+  const receive = (bytes: Buffer): void => {
     if (bytes[TYPE_AT] === CHAT) {
-      heardAt = performance.now();
+      receivedAt = performance.now();
       if (standing !== 'in') faults.push(`${user} on ${pod} heard somebody behind left`);
       return;
     }
-    const { type, data = {} } = JSON.parse(bytes.toString()) as Told;
+    const { type, data = {} } = JSON.parse(bytes.toString()) as ReceivedMessage;
     if (type === 'error') faults.push(`${user} on ${pod} was told ${data.message}`);
     if (data.event === 'joined' && data.room === room) standing = 'in';
     if (data.event === 'joined' && data.room === LOBBY) isInLobby = true;
@@ -79,7 +79,7 @@ export const visitor = ({ pod, port, user, room }: VisitorOptions): Visitor => {
     socket = opening;
     opening.on('open', () => send({ type: 'join', room: LOBBY }));
     // its first chat may come with the very bytes of `joined`, in this order
-    opening.on('message', hear);
+    opening.on('message', receive);
     opening.on('error', (error) => faults.push(`${user} on ${pod}: ${error.message}`));
     opening.on('close', (code) => (standing = code));
   };
@@ -96,8 +96,8 @@ export const visitor = ({ pod, port, user, room }: VisitorOptions): Visitor => {
     },
     refresh: (claims) => send({ type: 'refresh', data: { token: token(claims) } }),
     standing: () => standing,
-    heardAt: () => heardAt,
-    say: (text) => send({ type: 'chat', room, data: text }),
+    receivedAt: () => receivedAt,
+    publish: (text) => send({ type: 'chat', room, data: text }),
     go: () => socket?.terminate(),
     faults,
   };

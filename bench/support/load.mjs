@@ -29,12 +29,12 @@ const begin = (mode, servers, options, stdin) => {
 /** One run of `fanout`, `churn` or `visitors`, and its result. */
 export const load = (mode, servers, options) => begin(mode, servers, options, 'ignore').next();
 
-/** Holds connections until `end`; `held` is what it has by now, `say` counts one global message. */
+/** Holds connections until `end`; `connected` is what it has by now, `publish` counts one global message. */
 export const hold = async (servers, options) => {
   const { child, next } = begin('hold', servers, options, 'pipe');
-  const word = (text) => {
+  const command = (text) => {
     child.stdin.write(`${text}\n`);
     return next();
   };
-  return { held: await next(), say: () => word('say'), end: () => word('end') };
+  return { connected: await next(), publish: () => command('say'), end: () => command('end') };
 };

@@ -178,8 +178,8 @@ export const redis = async () => {
     Object.entries(settings).flatMap(([key, value]) => [`--${key}`, String(value)]),
     {},
   );
-  const cli = async (...words) =>
-    (await run('redis-cli', ['-p', String(port), ...words], { maxBuffer: 1 << 26 })).stdout.trim();
+  const cli = async (...args) =>
+    (await run('redis-cli', ['-p', String(port), ...args], { maxBuffer: 1 << 26 })).stdout.trim();
   Object.assign(server, {
     url: `redis://127.0.0.1:${port}`,
     cli,

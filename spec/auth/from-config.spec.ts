@@ -1,7 +1,7 @@
 /** Which keys judge a token, and which keys of programs there are: as the config says. */
 import { BehaviorSubject } from 'rxjs';
 import t from 'tap';
-import { accessWith, bySecret, judge, type Judged, said } from '../support/judging.js';
+import { accessWith, bySecret, judge, type Judged, outcomeOf } from '../support/judging.js';
 import { jwkOf, pairFor, pemOf, SECRET, tokenOf } from '../support/tokens.js';
 
 t.test('a public key judges what its private one has signed, in its way alone', async (t) => {
@@ -19,10 +19,10 @@ t.test('a public key judges what its private one has signed, in its way alone', 
     ] as const) {
       const access = accessWith({ jwtPublicKey: text });
       const token = tokenOf({}, { alg, key: privateKey });
-      t.equal(said(await judge(access, { token })), 'alice', `${alg} by ${form}`);
+      t.equal(outcomeOf(await judge(access, { token })), 'alice', `${alg} by ${form}`);
     }
     const access = accessWith({ jwtPublicKey: pem, jwtSecret: SECRET });
-    const by = async (token: string): Promise<string> => said(await judge(access, { token }));
+    const by = async (token: string): Promise<string> => outcomeOf(await judge(access, { token }));
     t.equal(await by(tokenOf({}, { alg, key: privateKey })), 'alice', `${alg} beside a secret`);
     t.equal(await by(tokenOf()), 'alice', `the secret beside ${alg}`);
     t.equal(await by(tokenOf({}, { alg, key: foreign })), 'Untrusted', `${alg}: another key`);
@@ -62,7 +62,7 @@ t.test('a name picks the key, and no name any of them', async (t) => {
   const access = accessWith({ jwtPublicKey: JSON.stringify({ keys }) });
   const by = async (kid: unknown, key = b.privateKey): Promise<string> => {
     const header = kid === undefined ? {} : { kid };
-    return said(await judge(access, { token: tokenOf({}, { alg: 'ES256', key, header }) }));
+    return outcomeOf(await judge(access, { token: tokenOf({}, { alg: 'ES256', key, header }) }));
   };
   t.equal(await by('b'), 'alice');
   t.equal(await by(undefined), 'alice');
@@ -74,7 +74,7 @@ t.test('a name picks the key, and no name any of them', async (t) => {
 t.test('issuer and audience, when they are configured', async (t) => {
   const access = accessWith({ jwtSecret: SECRET, jwtIssuer: 'https://id', jwtAudience: 'chat' });
   const by = async (claims: object): Promise<string> =>
-    said(await judge(access, { token: tokenOf(claims) }));
+    outcomeOf(await judge(access, { token: tokenOf(claims) }));
   t.equal(await by({ iss: 'https://id', aud: 'chat' }), 'alice');
   t.equal(await by({ iss: 'https://id', aud: ['mail', 'chat'] }), 'alice');
   for (const claims of [
@@ -89,7 +89,7 @@ t.test('issuer and audience, when they are configured', async (t) => {
     { iss: 'https://id', aud: [['chat']] },
   ])
     t.equal(await by(claims), 'InvalidClaim', JSON.stringify(claims));
-  t.equal(said(await judge(bySecret, { token: tokenOf({ iss: 'x', aud: 'y' }) })), 'alice');
+  t.equal(outcomeOf(await judge(bySecret, { token: tokenOf({ iss: 'x', aud: 'y' }) })), 'alice');
 });
 
 t.test('keys of programs', async (t) => {
@@ -104,18 +104,21 @@ t.test('keys of programs', async (t) => {
     'a-key-of-one, a-key-of-two',
     '',
   ])
-    t.equal(said(await judge(access, { apiKey })), 'UnknownKey', apiKey);
-  t.equal(said(await judge(access, {})), 'Missing');
-  t.equal(said(await judge(access, { apiKey: 'a-key-of-none', token: tokenOf() })), 'UnknownKey');
+    t.equal(outcomeOf(await judge(access, { apiKey })), 'UnknownKey', apiKey);
+  t.equal(outcomeOf(await judge(access, {})), 'Missing');
   t.equal(
-    said(await judge(access, { apiKey: 'a-key-of-one', token: tokenOf({ exp: 1 }) })),
+    outcomeOf(await judge(access, { apiKey: 'a-key-of-none', token: tokenOf() })),
+    'UnknownKey',
+  );
+  t.equal(
+    outcomeOf(await judge(access, { apiKey: 'a-key-of-one', token: tokenOf({ exp: 1 }) })),
     'Expired',
   );
   t.match(await judge(access, { apiKey: 'a-key-of-one', token: tokenOf() }), {
     right: { userId: 'alice', rights: { admin: true } },
   });
   t.equal(
-    said(await judge(bySecret, { apiKey: 'a-key-of-one' })),
+    outcomeOf(await judge(bySecret, { apiKey: 'a-key-of-one' })),
     'UnknownKey',
     'none is given out',
   );

@@ -81,7 +81,7 @@ for (const policy of POLICIES)
         },
       });
       const everybody = await pod.connect('/ws', { headers: isAuthOn ? bearer({}) : {} });
-      const heard = (): readonly unknown[] =>
+      const received = (): readonly unknown[] =>
         everybody.all({ type: 'chat', room: undefined }).map(({ data }) => data);
       const due: unknown[] = [];
       for (const row of ROWS.filter((one) => one.isAuthOn === isAuthOn)) {
@@ -95,10 +95,10 @@ for (const policy of POLICIES)
           ] as const) {
             const ref = `m${++refs}`;
             client.send({ type: 'chat', room, data, id: ref });
-            const { type, data: answer } = await client.heard({ data: { ref } });
-            const said = type === 'error' ? (answer as { readonly code: string }).code : 'ack';
+            const { type, data: answer } = await client.received({ data: { ref } });
+            const result = type === 'error' ? (answer as { readonly code: string }).code : 'ack';
             const may = socket.includes(policy);
-            t.equal(said, may ? 'ack' : 'forbidden', data);
+            t.equal(result, may ? 'ack' : 'forbidden', data);
             if (may) due.push(data);
           }
           await client.close();
@@ -114,5 +114,5 @@ for (const policy of POLICIES)
         }
       }
       await everybody.caughtUp();
-      t.strictSame(heard(), due, 'everybody heard them, and nobody else');
+      t.strictSame(received(), due, 'everybody heard them, and nobody else');
     });

@@ -15,7 +15,7 @@ t.test('with the rights end exactly the rooms that they were for', async (t) => 
   refresh(w, a, renewed(w, only(['b', 'c-*'], ['b'])));
   w.clock.advance(100);
   t.strictSame(
-    a.told('left').map(({ room, reason }) => [room, reason]),
+    a.events('left').map(({ room, reason }) => [room, reason]),
     [['a', 'forbidden']],
   );
   t.strictSame([...w.occupied()].sort(), [
@@ -29,7 +29,7 @@ t.test('with the rights end exactly the rooms that they were for', async (t) => 
   a.chat('a', 1, 'x1');
   a.chat('b', 2, 'x2');
   a.chat('c-1', 3, 'x3');
-  a.say({ type: 'presence', room: 'c-1', data: { status: 'away' }, id: 'x4' });
+  a.send({ type: 'presence', room: 'c-1', data: { status: 'away' }, id: 'x4' });
   a.chat('', 4, 'x5');
   w.clock.advance(100);
   t.strictSame(a.texts('a'), []);
@@ -47,7 +47,7 @@ t.test('with the rights end exactly the rooms that they were for', async (t) => 
   a.chat('c-2', 5);
   a.chat('', 6);
   w.clock.advance(100);
-  t.match(a.told('joined').at(-1), { room: 'a' });
+  t.match(a.events('joined').at(-1), { room: 'a' });
   t.strictSame([a.texts('c-2'), a.texts('')], [[5], [6]], 'and they come back');
 });
 
@@ -59,9 +59,9 @@ t.test('a right that ends while its room is being entered ends the entering', as
   w.clock.advance(10);
   refresh(w, a, renewed(w, only([])));
   w.clock.advance(10);
-  t.match(a.told('left'), [{ room: 'r', reason: 'forbidden' }]);
+  t.match(a.events('left'), [{ room: 'r', reason: 'forbidden' }]);
   w.clock.advance(2_000);
-  t.equal(a.told('joined').filter(({ room }) => room === 'r').length, 0);
+  t.equal(a.events('joined').filter(({ room }) => room === 'r').length, 0);
   t.notOk(w.occupied().has('r'));
 });
 
@@ -86,7 +86,7 @@ t.test('joining, speaking and leaving by the rights of the first token', async (
       message: /^room: the token does not allow to publish in/,
     },
   ]);
-  t.match(a.told('left'), [{ room: 'other', reason: 'asked', ref: 'l1' }]);
+  t.match(a.events('left'), [{ room: 'other', reason: 'asked', ref: 'l1' }]);
 });
 
 t.test('who may speak to everybody', async (t) => {

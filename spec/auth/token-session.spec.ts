@@ -38,7 +38,7 @@ t.test('a token with less than 30 s left is told at once, after welcome', async 
   const w = world();
   const a = alice(w, ALL, 10_000, 'r');
   t.equal(expiring(a).length, 1);
-  t.equal(a.heard()[0]?.type === 'system' && a.told()[0]?.['event'], 'welcome');
+  t.equal(a.received()[0]?.type === 'system' && a.events()[0]?.['event'], 'welcome');
   w.clock.advance(9_899);
   t.equal(a.code(), undefined);
   w.clock.advance(1);
@@ -51,7 +51,7 @@ t.test('a token for a year: no timer is longer than Node can have, and none is b
   const a = alice(w, ALL, year);
   w.clock.advance(60 * 86_400_000);
   t.equal(a.code(), undefined);
-  t.equal(a.told('token_expiring').length, 0);
+  t.equal(a.events('token_expiring').length, 0);
   a.go();
   w.clock.advance(10_000);
   t.equal(w.clock.pending(), 0);
@@ -76,7 +76,7 @@ t.test('a new token in place of the old one: its end counts, and only its', asyn
   const a = alice(w, ALL, 60_000);
   refresh(w, a, renewed(w, ALL, 120_000), 'r1');
   w.clock.advance(0);
-  t.match(a.told('ack'), [{ ref: 'r1', duplicate: false }]);
+  t.match(a.events('ack'), [{ ref: 'r1', duplicate: false }]);
   w.clock.advance(80_000);
   t.equal(a.code(), undefined);
   t.strictSame(expiring(a), []);
@@ -109,7 +109,7 @@ t.test('a bad token, or of another user: forbidden, and the old one stays', asyn
     ],
     'which of them it is, is not said',
   );
-  t.equal(a.told('ack').length, 0);
+  t.equal(a.events('ack').length, 0);
   a.chat('r', 'still here');
   w.clock.advance(100);
   t.strictSame(a.texts('r'), ['still here']);
@@ -140,7 +140,7 @@ t.test('what is said behind a refresh waits for it, and is judged by it', async 
   t.ok(a.webSocket.isPaused, 'and is not even read');
   t.equal(a.errors().length, 0);
   w.clock.advance(600);
-  t.match(a.told('joined').at(-1), { room: 'r', ref: 'j1' });
+  t.match(a.events('joined').at(-1), { room: 'r', ref: 'j1' });
   t.strictSame(a.texts('r'), ['hi']);
   t.equal(a.errors().length, 0);
 });

@@ -144,7 +144,7 @@ export const ACCESS: readonly Row[] = [
     counted: once('closes 4001'),
     play: async (stage) => {
       const client = await stage.connect('/ws/a', { headers: bearer(good({ exp: inSeconds(1) })) });
-      await client.heard({ data: { event: 'token_expiring' } });
+      await client.received({ data: { event: 'token_expiring' } });
       return `token_expiring, closed ${await client.closed()}`;
     },
   },

@@ -9,8 +9,8 @@ import {
   type Foreign,
   foreign,
   GENERAL,
-  HEARD,
-  heardDuring,
+  DELIVERED,
+  receivedDuring,
   MALFORMED,
   nested,
   publish,
@@ -47,12 +47,14 @@ export const brokerRows = (redis: RedisServer, refusing: RefusingRedis): readonl
       due: 'dropped',
       counted: once('rejected broker_payload'),
       play: async (stage) => {
-        const heard = await heardDuring(stage, () => publish(redis, GENERAL, payload()));
-        return heard.length === 0 ? 'dropped' : `heard ${JSON.stringify(heard[0]).slice(0, 200)}`;
+        const received = await receivedDuring(stage, () => publish(redis, GENERAL, payload()));
+        return received.length === 0
+          ? 'dropped'
+          : `heard ${JSON.stringify(received[0]).slice(0, 200)}`;
       },
     }),
   ),
-  ...HEARD.map(
+  ...DELIVERED.map(
     ([row, sent, payload]): Row => ({
       row,
       sent,
@@ -60,10 +62,10 @@ export const brokerRows = (redis: RedisServer, refusing: RefusingRedis): readonl
       contract: 'rebuilt from the fields of section 1',
       play: async (stage) => {
         const text = payload();
-        const heard = await heardDuring(stage, () => publish(redis, GENERAL, text));
-        return heard.map(rebuilt).join() === rebuiltOf(JSON.parse(text) as Foreign)
+        const received = await receivedDuring(stage, () => publish(redis, GENERAL, text));
+        return received.map(rebuilt).join() === rebuiltOf(JSON.parse(text) as Foreign)
           ? 'heard anew'
-          : `heard ${JSON.stringify(heard).slice(0, 200)}`;
+          : `heard ${JSON.stringify(received).slice(0, 200)}`;
       },
     }),
   ),
@@ -73,10 +75,10 @@ export const brokerRows = (redis: RedisServer, refusing: RefusingRedis): readonl
     due: 'heard once',
     play: async (stage) => {
       const text = foreign();
-      const heard = await heardDuring(stage, async () => {
+      const received = await receivedDuring(stage, async () => {
         for (let i = 0; i < 3; i++) await publish(redis, GENERAL, text);
       });
-      return heard.length === 1 ? 'heard once' : `heard ${heard.length} times`;
+      return received.length === 1 ? 'heard once' : `heard ${received.length} times`;
     },
   },
   {
@@ -86,9 +88,11 @@ export const brokerRows = (redis: RedisServer, refusing: RefusingRedis): readonl
     play: async (stage) => {
       const client = await stage.connect('/ws/general');
       client.send({ type: 'chat', data: 'mine' });
-      const mine = await client.heard({ data: 'mine' });
-      const heard = await heardDuring(stage, () => publish(redis, GENERAL, JSON.stringify(mine)));
-      const times = heard.filter(({ id }) => id === mine.id).length;
+      const mine = await client.received({ data: 'mine' });
+      const received = await receivedDuring(stage, () =>
+        publish(redis, GENERAL, JSON.stringify(mine)),
+      );
+      const times = received.filter(({ id }) => id === mine.id).length;
       return times <= 1 ? 'heard once' : `heard ${times + 1} times`;
     },
   },
@@ -99,11 +103,11 @@ export const brokerRows = (redis: RedisServer, refusing: RefusingRedis): readonl
     contract: 'no part in the offsets',
     play: async (stage) => {
       const client = await stage.connect('/ws/general');
-      const position = positionOf(await client.heard({ type: 'chat' }));
+      const position = positionOf(await client.received({ type: 'chat' }));
       const id = formatId({ ...position, offset: position.offset + 1_000_000 });
       const text = foreign({ id });
-      const heard = await heardDuring(stage, () => publish(redis, GENERAL, text));
-      const own = heard.map((message) =>
+      const received = await receivedDuring(stage, () => publish(redis, GENERAL, text));
+      const own = received.map((message) =>
         rebuilt(message) === rebuiltOf(JSON.parse(text) as Foreign)
           ? 'heard anew'
           : JSON.stringify(message.data),
@@ -120,7 +124,7 @@ export const brokerRows = (redis: RedisServer, refusing: RefusingRedis): readonl
       for (const key of [pos, log]) await redis.command('COPY', key, `${key}:then`, 'REPLACE');
       await stage.settled();
       await stage.settled();
-      const heard = await heardDuring(stage, () =>
+      const received = await receivedDuring(stage, () =>
         redis.command(
           'EVAL',
           "for _, key in ipairs(KEYS) do redis.call('COPY', key .. ':then', key, 'REPLACE') end",
@@ -130,7 +134,7 @@ export const brokerRows = (redis: RedisServer, refusing: RefusingRedis): readonl
         ),
       );
       for (const key of [pos, log]) await redis.command('DEL', `${key}:then`);
-      return heard
+      return received
         .map(
           ({ data }) =>
             `${(data as { readonly event: string }).event} ${(data as { readonly reason: string }).reason}`,
@@ -162,7 +166,7 @@ export const brokerRows = (redis: RedisServer, refusing: RefusingRedis): readonl
     due: 'dropped',
     counted: once('rejected broker_payload'),
     play: async (stage) =>
-      (await heardDuring(stage, () => publish(redis, GLOBAL_CHANNEL, foreign()))).length === 0
+      (await receivedDuring(stage, () => publish(redis, GLOBAL_CHANNEL, foreign()))).length === 0
         ? 'dropped'
         : 'heard',
   },
@@ -179,7 +183,7 @@ export const brokerRows = (redis: RedisServer, refusing: RefusingRedis): readonl
       due: 'dropped',
       counted: once('rejected broker_payload'),
       play: async (stage) =>
-        (await heardDuring(stage, () => publish(redis, 'realtime:control', text))).length === 0
+        (await receivedDuring(stage, () => publish(redis, 'realtime:control', text))).length === 0
           ? 'dropped'
           : 'heard',
     }),
@@ -193,7 +197,7 @@ export const brokerRows = (redis: RedisServer, refusing: RefusingRedis): readonl
       await redis.command('SET', key, 'a text');
       const client = await stage.connect('/ws/general');
       client.send({ type: 'join', room: 'r06' });
-      const left = await client.heard({ data: { event: 'left', room: 'r06' } });
+      const left = await client.received({ data: { event: 'left', room: 'r06' } });
       await stage.settled();
       await redis.command('DEL', key);
       const isBack = async (): Promise<boolean> => {
@@ -215,14 +219,14 @@ export const brokerRows = (redis: RedisServer, refusing: RefusingRedis): readonl
       const key = `{${channelOf('r06log')}}:log`;
       const client = await stage.connect('/ws/r06log');
       for (const data of [1, 2]) client.send({ type: 'chat', data });
-      const { id } = await client.heard({ data: 1 });
-      await client.heard({ data: 2 });
+      const { id } = await client.received({ data: 1 });
+      await client.received({ data: 2 });
       await redis.command('SET', key, 'a text');
       const { status } = await stage.get(`${BASE}/rooms/r06log/messages`);
       const again = await stage.connect(`/ws/r06log?last_id=${id}`);
       const gaps = again.all({ data: { event: 'gap' } }).length;
       client.send({ type: 'chat', id: 'later', data: 2 });
-      const { scope } = (await client.heard({ data: { event: 'ack' } })).data as {
+      const { scope } = (await client.received({ data: { event: 'ack' } })).data as {
         readonly scope?: string;
       };
       await redis.command('DEL', key);
@@ -237,7 +241,7 @@ export const brokerRows = (redis: RedisServer, refusing: RefusingRedis): readonl
       const key = `{${channelOf('r06odd')}}:log`;
       const client = await stage.connect('/ws/r06odd');
       for (const data of [1, 2, 3]) client.send({ type: 'chat', data });
-      await client.heard({ type: 'chat', data: 3 });
+      await client.received({ type: 'chat', data: 3 });
       await redis.command('XADD', key, '4-0', 'm', 'hello');
       await redis.command('XADD', key, '5-0', 'other', '{}');
       await redis.command('HSET', `{${channelOf('r06odd')}}:pos`, 'o', 5);
@@ -254,13 +258,13 @@ export const brokerRows = (redis: RedisServer, refusing: RefusingRedis): readonl
       const other = await stage.connect('/ws/j17');
       const client = await stage.member('/ws/j17');
       for (const data of [1, 2]) other.send({ type: 'chat', data });
-      const { id } = await other.heard({ data: 1 });
-      await other.heard({ data: 2 });
-      await other.heard({ data: { status: 'online' } });
+      const { id } = await other.received({ data: 1 });
+      await other.received({ data: 2 });
+      await other.received({ data: { status: 'online' } });
       const again = JSON.stringify({ type: 'join', room: 'j17', data: { last_id: id } });
       client.write(Buffer.concat([frame(TEXT, again), closeFrame(1000)]));
       await client.ended();
-      await other.heard({ data: { status: 'offline' } });
+      await other.received({ data: { status: 'offline' } });
       return 'others hear that it went';
     },
   },
@@ -275,10 +279,10 @@ export const brokerRows = (redis: RedisServer, refusing: RefusingRedis): readonl
         const client = await stage.connect(`/ws/${room}`);
         refusing.refuse(`{${channelOf(room)}}`, error);
         client.send({ type: 'chat', id: 'mine', data: code });
-        const { scope } = (await client.heard({ data: { event: 'ack', ref: 'mine' } })).data as {
+        const { scope } = (await client.received({ data: { event: 'ack', ref: 'mine' } })).data as {
           readonly scope?: string;
         };
-        await client.heard({ type: 'chat', data: code });
+        await client.received({ type: 'chat', data: code });
         refusing.refuse(`{${channelOf(room)}}`, undefined);
         await until('the pod is ready', async () =>
           (await stage.get('/ready')).body.includes('"ready"'),

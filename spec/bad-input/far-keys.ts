@@ -85,7 +85,7 @@ export const farKeys = async (): Promise<FarKeys> => {
           for (const response of waiting.splice(0)) response.destroy();
           // whoever has no keys asks again after a second
           await sleep(1_100);
-          return answered === '' && !stage.heard().some(({ type }) => type === 'chat')
+          return answered === '' && !stage.received().some(({ type }) => type === 'chat')
             ? 'nothing is taken'
             : answered;
         },
@@ -106,16 +106,16 @@ export const farKeys = async (): Promise<FarKeys> => {
           await stage.settled();
           client.write(Buffer.concat([chat('b').subarray(9), chat('c')]));
           answer();
-          const said = (): string =>
+          const received = (): string =>
             stage
-              .heard()
+              .received()
               .flatMap(({ type, from, data }) =>
                 type === 'chat' && from === 'early' ? [String(data)] : [],
               )
               .join();
-          await until('all of it', () => said().length >= 5);
+          await until('all of it', () => received().length >= 5);
           await stage.settled();
-          return said() === 'a,b,c' ? 'heard in order, once' : said();
+          return received() === 'a,b,c' ? 'heard in order, once' : received();
         },
       },
     ],

@@ -87,7 +87,7 @@ export const MALFORMED: readonly (readonly [
 ];
 
 /** What the listener hears of a payload that is a message. */
-export const HEARD: readonly (readonly [row: string, sent: string, payload: () => string])[] = [
+export const DELIVERED: readonly (readonly [row: string, sent: string, payload: () => string])[] = [
   ['R02', 'more fields', () => foreign({ more: [1] })],
   [
     'R02',
@@ -121,16 +121,16 @@ export const rebuilt = (message: Foreign): string => {
 };
 
 /** What was heard beside the residents' talk and what comes and goes, while something was done. */
-export const heardDuring = async (
+export const receivedDuring = async (
   stage: Stage,
   work: () => Promise<unknown>,
 ): Promise<readonly Message[]> => {
-  const before = stage.heard().length;
+  const before = stage.received().length;
   await work();
   await stage.settled();
   await stage.settled();
   return stage
-    .heard()
+    .received()
     .slice(before)
     .filter(({ type }) => type !== 'presence');
 };

@@ -46,11 +46,11 @@ const endOf = async (client: RawClient): Promise<string> => {
 };
 
 /** What was said in the room by others than the residents, since the row began. */
-const saidSince = (stage: Stage): (() => readonly unknown[]) => {
-  const before = stage.heard().length;
+const receivedSince = (stage: Stage): (() => readonly unknown[]) => {
+  const before = stage.received().length;
   return () =>
     stage
-      .heard()
+      .received()
       .slice(before)
       .flatMap(({ type, data }) => (type === 'chat' ? [data] : []));
 };
@@ -61,11 +61,11 @@ const closes = (row: string, sent: string, bytes: Buffer, code: number): Row => 
   due: `closed ${code}`,
   counted: once(`closes ${code}`),
   play: async (stage) => {
-    const said = saidSince(stage);
+    const received = receivedSince(stage);
     const client = await stage.member();
     client.write(bytes);
     const end = await endOf(client);
-    return said().length === 0 ? end : 'passed on';
+    return received().length === 0 ? end : 'passed on';
   },
 });
 
@@ -75,11 +75,11 @@ const passes = (row: string, sent: string, bytes: Buffer, text: string, pong?: s
   sent,
   due: pong === undefined ? 'heard' : `heard, pong "${pong}"`,
   play: async (stage) => {
-    const said = saidSince(stage);
+    const received = receivedSince(stage);
     const client = await stage.member();
     client.write(bytes);
     const { data } = JSON.parse(text) as { readonly data: unknown };
-    await until('it is heard', () => said().includes(data));
+    await until('it is heard', () => received().includes(data));
     if (client.closeCode() !== undefined) return `heard, then closed ${client.closeCode() ?? ''}`;
     if (pong === undefined) return 'heard';
     await until('a pong', () => client.frames().some(({ opcode }) => opcode === PONG));
@@ -93,7 +93,7 @@ const echoes = (sent: string, close: Buffer, due: string, row = 'W14'): Row => (
   sent,
   due,
   play: async (stage) => {
-    const said = saidSince(stage);
+    const received = receivedSince(stage);
     const client = await stage.member();
     client.write(
       Buffer.concat([
@@ -106,7 +106,7 @@ const echoes = (sent: string, close: Buffer, due: string, row = 'W14'): Row => (
     await client.ended();
     const answer = client.frames().find(({ opcode }) => opcode === CLOSING)?.payload;
     const code = answer?.length === 0 ? 'no code' : `${answer?.readUInt16BE(0) ?? 'nothing'}`;
-    return `echoed ${code}${said().length === 0 ? '' : ', and passed on'}`;
+    return `echoed ${code}${received().length === 0 ? '' : ', and passed on'}`;
   },
 });
 
@@ -233,13 +233,13 @@ export const FRAMES: readonly Row[] = [
     sent: 'a frame of one byte a packet',
     due: 'heard',
     play: async (stage) => {
-      const said = saidSince(stage);
+      const received = receivedSince(stage);
       const client = await stage.member();
       for (const byte of frame(TEXT, chat('byte by byte'))) {
         client.write(Buffer.from([byte]));
         await new Promise(setImmediate);
       }
-      await until('it is heard', () => said().includes('byte by byte'));
+      await until('it is heard', () => received().includes('byte by byte'));
       return 'heard';
     },
   },

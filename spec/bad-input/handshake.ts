@@ -15,10 +15,16 @@ const GENERAL = `${BASE}/ws/general`;
 const ACCEPT = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=';
 
 /** What of a refusal is worth a look, in the order in which it is told. */
-const TELLING = ['allow', 'upgrade', 'sec-websocket-version', 'www-authenticate', 'retry-after'];
+const SHOWN_HEADERS = [
+  'allow',
+  'upgrade',
+  'sec-websocket-version',
+  'www-authenticate',
+  'retry-after',
+];
 
 /** Says some bytes on a socket of their own and tells the answer: its status, and the headers that matter. */
-const say =
+const sendBytes =
   (bytes: string | Buffer): Row['play'] =>
   async (stage) => {
     const client = await stage.raw();
@@ -35,10 +41,10 @@ const say =
     if (/evil|Set-Cookie|hunter2/.test(body)) return `${status}, which echoes: ${body}`;
     if (!isProblem(status, headers, body)) return `${status}, no problem: ${body}`;
     await client.ended();
-    const told = TELLING.flatMap((name) =>
+    const shown = SHOWN_HEADERS.flatMap((name) =>
       headers.has(name) ? [`${name}: ${headers.get(name) ?? ''}`] : [],
     );
-    return [String(status), ...told].join(', ');
+    return [String(status), ...shown].join(', ');
   };
 
 /** RFC 9457, and nothing that may be kept or guessed at. */
@@ -69,14 +75,14 @@ const refused = (row: string, sent: string, bytes: string | Buffer, due: string)
   sent,
   due,
   counted: once(`rejected ${due.slice(0, 3)}`),
-  play: say(bytes),
+  play: sendBytes(bytes),
 });
 
 const letIn = (row: string, sent: string, bytes: string, due = '101'): Row => ({
   row,
   sent,
   due,
-  play: say(bytes),
+  play: sendBytes(bytes),
 });
 
 type Headers = Readonly<Record<string, string | undefined>>;
@@ -296,7 +302,7 @@ export const HANDSHAKES: readonly Row[] = [
       );
       client.write(Buffer.concat([Buffer.from(general({})), whole!, split!.subarray(0, 9)]));
       const times = (data: string): number =>
-        stage.heard().filter((message) => message.data === data).length;
+        stage.received().filter((message) => message.data === data).length;
       await until('the first', () => times('whole') > 0);
       client.write(split!.subarray(9));
       await until('the second', () => times('split') > 0);
@@ -310,10 +316,10 @@ export const HANDSHAKES: readonly Row[] = [
     counted: once('rejected 400'),
     play: async (stage) => {
       const text = JSON.stringify({ type: 'chat', room: '', data: 'refused' });
-      const answered = await say(
+      const answered = await sendBytes(
         Buffer.concat([Buffer.from(room('*')), frame(TEXT, text), frame(BINARY)]),
       )(stage);
-      return stage.heard().some(({ data }) => data === 'refused') ? 'heard' : answered;
+      return stage.received().some(({ data }) => data === 'refused') ? 'heard' : answered;
     },
   },
   {
@@ -325,9 +331,9 @@ export const HANDSHAKES: readonly Row[] = [
       const others = await Promise.all(
         Array.from({ length: MAX_CONNECTIONS - 2 }, () => stage.member()),
       );
-      const full = await say(general({}))(stage);
+      const full = await sendBytes(general({}))(stage);
       others[0]?.destroy();
-      const isIn = async (): Promise<boolean> => (await say(general({}))(stage)) === '101';
+      const isIn = async (): Promise<boolean> => (await sendBytes(general({}))(stage)) === '101';
       const before = await stage.get(`${BASE}/ws/stats`);
       await until(
         'a place',

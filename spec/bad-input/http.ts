@@ -235,7 +235,7 @@ export const REQUESTS: readonly Row[] = [
     play: async (stage) => {
       const client = await stage.connect('/ws/hunter2');
       client.send({ type: 'chat', data: 1 });
-      await client.heard({ type: 'chat' });
+      await client.received({ type: 'chat' });
       await stage.get(`${BASE}/ws/stats?room=hunter2`);
       await stage.get(`${BASE}/rooms/hunter2/messages`);
       const body = await stage.metrics();

@@ -6,7 +6,7 @@ import {
   badValue,
   encodedTo,
   errorOf,
-  heardOf,
+  deliveredOf,
   history,
   idLike,
   MORE,
@@ -144,9 +144,9 @@ export const MESSAGES: readonly Row[] = [
     play: async (stage) => {
       const client = await stage.connect('/ws/general');
       const id = randomUUID();
-      const said = { type: 'chat', id, from: 'server', timestamp: 'never', offset: 7, data: 7 };
-      const message = await heardOf(stage, client, JSON.stringify(said));
-      const { data } = await client.heard({ data: { event: 'ack' } });
+      const sent = { type: 'chat', id, from: 'server', timestamp: 'never', offset: 7, data: 7 };
+      const message = await deliveredOf(stage, client, JSON.stringify(sent));
+      const { data } = await client.received({ data: { event: 'ack' } });
       const own =
         message.from === client.id &&
         message.id !== id &&
@@ -233,7 +233,7 @@ export const MESSAGES: readonly Row[] = [
     async (stage) => {
       const other = await stage.connect('/ws/other');
       other.send({ type: 'chat', data: 1 });
-      return (await other.heard({ type: 'chat' })).id;
+      return (await other.received({ type: 'chat' })).id;
     },
   ),
   resumed('a last_id that is good', 'joined, some replayed', async (stage) => {
@@ -260,7 +260,7 @@ export const MESSAGES: readonly Row[] = [
     counted: once('rejected invalid_message'),
     play: async (stage) => {
       const client = await stage.connect('/ws/general');
-      const before = stage.heard().length;
+      const before = stage.received().length;
       const id = randomUUID();
       for (const data of [{ a: 1 }, { a: 1 }, { a: 2 }]) client.send({ type: 'chat', id, data });
       const error = await errorOf(client);
@@ -271,7 +271,7 @@ export const MESSAGES: readonly Row[] = [
         .map(({ data }) => data as { readonly id: string; readonly duplicate: boolean });
       const [first, again] = acks;
       const times = stage
-        .heard()
+        .received()
         .slice(before)
         .filter(({ type }) => type === 'chat').length;
       return `heard ${times === 1 ? 'once' : `${times} times`}, ${again?.duplicate === true && again.id === first?.id ? 'duplicate' : 'no duplicate'}, ${error}`;
@@ -297,10 +297,10 @@ export const MESSAGES: readonly Row[] = [
       const client = await stage.connect('/ws');
       for (const id of ['first', 'second']) {
         client.send({ type: 'join', room: 'j17', id });
-        await client.heard({ data: { event: 'joined', ref: id } });
+        await client.received({ data: { event: 'joined', ref: id } });
       }
       client.send({ type: 'leave', room: 'never' });
-      await client.heard({ data: { event: 'left', room: 'never', reason: 'asked' } });
+      await client.received({ data: { event: 'left', room: 'never', reason: 'asked' } });
       client.send({ type: 'leave', room: '' });
       return `joined twice, left, ${await errorOf(client)}`;
     },
@@ -315,7 +315,7 @@ export const MESSAGES: readonly Row[] = [
       for (let i = 1; i <= 100; i++) client.send({ type: 'join', room: `j${i}` });
       const error = await errorOf(client);
       await client.caughtUp();
-      await client.heard({ data: { event: 'joined', room: 'j99' } });
+      await client.received({ data: { event: 'joined', room: 'j99' } });
       const joined = client.messages.filter(
         ({ room, data }) =>
           room !== undefined && (data as { readonly event?: string }).event === 'joined',
@@ -329,17 +329,17 @@ export const MESSAGES: readonly Row[] = [
     due: 'closed 1003, dropped',
     counted: once('closes 1003'),
     play: async (stage) => {
-      const before = stage.heard().length;
+      const before = stage.received().length;
       const client = await stage.member();
       client.write(
         Buffer.concat([frame(BINARY, 'x'), frame(TEXT, '{"type":"chat","data":"late"}')]),
       );
       await until('a close', () => client.closeCode() !== undefined);
-      const isHeard = stage
-        .heard()
+      const isDelivered = stage
+        .received()
         .slice(before)
         .some(({ type }) => type === 'chat');
-      return `closed ${client.closeCode() ?? ''}, ${isHeard ? 'heard' : 'dropped'}`;
+      return `closed ${client.closeCode() ?? ''}, ${isDelivered ? 'heard' : 'dropped'}`;
     },
   },
   {
@@ -347,20 +347,20 @@ export const MESSAGES: readonly Row[] = [
     sent: '1,000 messages in one write, where so many may come',
     due: '1000 in order',
     play: async (stage) => {
-      const before = stage.heard().length;
+      const before = stage.received().length;
       const client = await stage.member();
       client.write(
         Buffer.concat(
           Array.from({ length: 1_000 }, (_, i) => frame(TEXT, `{"type":"chat","data":${i}}`)),
         ),
       );
-      const heard = (): readonly unknown[] =>
+      const received = (): readonly unknown[] =>
         stage
-          .heard()
+          .received()
           .slice(before)
           .flatMap(({ type, data }) => (type === 'chat' ? [data] : []));
-      await until('all of them', () => heard().length >= 1_000);
-      return `${heard().length} ${heard().every((data, i) => data === i) ? 'in' : 'out of'} order`;
+      await until('all of them', () => received().length >= 1_000);
+      return `${received().length} ${received().every((data, i) => data === i) ? 'in' : 'out of'} order`;
     },
   },
   {
@@ -370,7 +370,7 @@ export const MESSAGES: readonly Row[] = [
     play: async (stage) => {
       const text = `${SECRET} %s %d %n \${jndi:ldap://x} \r\n{"level":60,"msg":"forged"}\u001b[31m`;
       const client = await stage.connect('/ws/general');
-      const message = await heardOf(
+      const message = await deliveredOf(
         stage,
         client,
         JSON.stringify({ type: 'chat', id: text.slice(0, 60), data: text }),

@@ -20,7 +20,7 @@ interface Refusal {
 
 /** The error that comes, with what would be wrong about it. */
 export const errorOf = async (client: Client): Promise<string> => {
-  const { code, message, ...more } = (await client.heard({ type: 'error' })).data as Refusal;
+  const { code, message, ...more } = (await client.received({ type: 'error' })).data as Refusal;
   if (message.includes(SECRET)) return `err ${code}, which shows the value: ${message}`;
   if (Object.keys(more).some((key) => !['ref', 'retry_in_ms'].includes(key)))
     return `err ${code} with ${Object.keys(more).join()}`;
@@ -39,13 +39,13 @@ export const refused = (row: string, sent: string, text: string, due: string): R
   due: `err ${due}`,
   counted: once(`rejected ${due.split(' ')[0] ?? ''}`),
   play: async (stage) => {
-    const before = stage.heard().length;
+    const before = stage.received().length;
     const client = await stage.connect('/ws/general');
     client.send(text);
     const error = await errorOf(client);
     if (!(await isOpen(client))) return `${error}, then closed`;
     return stage
-      .heard()
+      .received()
       .slice(before)
       .some(({ type }) => type === 'chat')
       ? `${error}, and passed on`
@@ -56,11 +56,11 @@ export const refused = (row: string, sent: string, text: string, due: string): R
 const FIELDS = ['id', 'type', 'room', 'from', 'data', 'timestamp'];
 
 /** Says a text and answers what the listener hears of it. */
-export const heardOf = async (stage: Stage, client: Client, text: string): Promise<Message> => {
-  const before = stage.heard().length;
+export const deliveredOf = async (stage: Stage, client: Client, text: string): Promise<Message> => {
+  const before = stage.received().length;
   const found = (): Message | undefined =>
     stage
-      .heard()
+      .received()
       .slice(before)
       .find(({ type, from }) => type === 'chat' && from === client.id);
   client.send(text);
@@ -75,7 +75,7 @@ export const passes = (row: string, sent: string, text: string, data?: unknown):
   due: 'heard, equal',
   play: async (stage) => {
     const client = await stage.connect('/ws/general');
-    const message = await heardOf(stage, client, text);
+    const message = await deliveredOf(stage, client, text);
     const due: unknown = data === undefined ? (JSON.parse(text) as Message).data : data;
     if (Object.keys(message).join() !== FIELDS.join())
       return `heard, with ${Object.keys(message).join()}`;
@@ -126,7 +126,7 @@ export const idLike =
   (change: (id: ReturnType<typeof positionOf>) => Partial<ReturnType<typeof positionOf>>) =>
   async (stage: Stage): Promise<string> => {
     const client = await stage.connect('/ws/general');
-    const position = positionOf(await client.heard({ type: 'chat' }));
+    const position = positionOf(await client.received({ type: 'chat' }));
     return formatId({ ...position, ...change(position) });
   };
 

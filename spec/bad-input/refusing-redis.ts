@@ -38,7 +38,7 @@ export const refusingRedis = async (port: number): Promise<RefusingRedis> => {
     const far = connect({ port, host: HOST });
     const owed: Owed[] = [];
     const [commands, answers] = [framesOf(), framesOf()];
-    const sayOurs = (): void => {
+    const writeOurs = (): void => {
       for (let [next] = owed; next instanceof Buffer; [next] = owed) {
         near.write(next);
         owed.shift();
@@ -50,13 +50,13 @@ export const refusingRedis = async (port: number): Promise<RefusingRedis> => {
         owed.push(error ?? 'real');
         if (error === undefined) far.write(bytes);
       }
-      sayOurs();
+      writeOurs();
     });
     far.on('data', (chunk) => {
       for (const { bytes } of answers(chunk)) {
         near.write(bytes);
         if (bytes[0] !== PUSH) owed.shift();
-        sayOurs();
+        writeOurs();
       }
     });
     for (const [socket, other] of [

@@ -13,7 +13,7 @@ export interface Stage extends Doors {
     headers?: Readonly<Record<string, string>>,
   ) => Promise<RawClient>;
   /** What the listener heard that is not the speaker's talk. */
-  readonly heard: () => readonly Message[];
+  readonly received: () => readonly Message[];
   /** The metrics as they are now. */
   readonly metrics: () => Promise<string>;
   /** The listener has heard what was said until now, and the next word. */

@@ -53,11 +53,11 @@ const faultsOf = (faults: readonly string[], last: Played | undefined): readonly
     : [{ row: last?.row ?? '', sent: 'all of it', due: '', answered: '', faults }];
 
 const stageOf = (
-  { doors, running, heard, metrics, settled }: WatchedPod,
+  { doors, running, received, metrics, settled }: WatchedPod,
   headers: Readonly<Record<string, string>>,
 ): Stage => ({
   ...doors,
-  heard,
+  received,
   metrics,
   settled,
   log: running.stdout,

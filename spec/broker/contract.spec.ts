@@ -23,7 +23,7 @@ const cluster = (pods: number): Cluster => {
     // a count may be told a second late
     settleMs: 3_000,
     breakOff: (pod) => buses[pod]?.breakOff('both'),
-    held: () =>
+    retained: () =>
       brokers.reduce((sum, { holdings }, i) => {
         const { channels, rooms, queues, counts } = holdings();
         return sum + channels - (own[i] ?? 0) + rooms + queues + counts;

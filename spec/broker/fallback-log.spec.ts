@@ -30,16 +30,16 @@ const after = (over: Partial<MessageId>): Resume => {
   return resume;
 };
 
-const said = (places: FallbackLog, room: string, over: Partial<MessageId>): void =>
-  places.add(room, idOf(over), formatId(idOf(over)));
+const add = (log: FallbackLog, room: string, over: Partial<MessageId>): void =>
+  log.add(room, idOf(over), formatId(idOf(over)));
 
 t.test(
   'before the last message, or at its place: missed; behind it, or its own id: not',
   async (t) => {
-    const places = fallbackLog({ now: () => AT + 10_000 });
-    said(places, 'r', { nonce: 1 });
-    said(places, 'r', { nonce: 2 });
-    const isMissed = (resume: Resume): boolean => places.missed('r', resume) !== undefined;
+    const log = fallbackLog({ now: () => AT + 10_000 });
+    add(log, 'r', { nonce: 1 });
+    add(log, 'r', { nonce: 2 });
+    const isMissed = (resume: Resume): boolean => log.missed('r', resume) !== undefined;
     for (const [what, resume, expected] of [
       ['a log entry before', after({ offset: 4, outside: false }), true],
       ['the log entry at the place', after({ outside: false }), true],
@@ -53,7 +53,7 @@ t.test(
       ['a later time', { _tag: 'Since', ms: AT + 16_000 }, false],
     ] as const)
       t.equal(isMissed(resume), expected, what);
-    t.equal(places.missed('other', after({})), undefined);
+    t.equal(log.missed('other', after({})), undefined);
   },
 );
 
@@ -61,17 +61,13 @@ t.test(
   'when more rooms had some than are remembered, then all are taken to have had some',
   async (t) => {
     let now = AT;
-    const places = fallbackLog({ now: () => now });
-    for (let i = 0; i <= 16_384; i++) said(places, `r${i}`, {});
-    t.equal(places.size(), 16_384);
+    const log = fallbackLog({ now: () => now });
+    for (let i = 0; i <= 16_384; i++) add(log, `r${i}`, {});
+    t.equal(log.size(), 16_384);
     now += 10_000;
-    t.not(places.missed('r0', after({})), undefined, 'one that was let go');
-    t.not(places.missed('never', after({})), undefined, 'one that had none');
-    t.equal(
-      places.missed('never', after({ ms: AT + 6_000 })),
-      undefined,
-      'with an id of after that',
-    );
+    t.not(log.missed('r0', after({})), undefined, 'one that was let go');
+    t.not(log.missed('never', after({})), undefined, 'one that had none');
+    t.equal(log.missed('never', after({ ms: AT + 6_000 })), undefined, 'with an id of after that');
   },
 );
 
@@ -98,11 +94,11 @@ const world = (pageMs = 0): World => {
 };
 
 const gapsOf = (peer: Peer): readonly unknown[] =>
-  peer.told('gap').flatMap(({ room, reason }) => (room === 'r' ? [reason] : []));
+  peer.events('gap').flatMap(({ room, reason }) => (room === 'r' ? [reason] : []));
 
 /** The last id of the room that it was sent. */
 const lastOf = (peer: Peer): string =>
-  peer.heard().findLast(({ id, room }) => room === 'r' && isSome(parseId(id)))?.id ?? '';
+  peer.received().findLast(({ id, room }) => room === 'r' && isSome(parseId(id)))?.id ?? '';
 
 t.test(
   'whoever comes back with an id of before is told, during the outage and after it',
@@ -128,7 +124,7 @@ t.test(
     t.equal(had?.data, 'for the pod');
     redis.start();
     w.clock.advance(5_000);
-    t.ok(alice.told('restored').length > 0);
+    t.ok(alice.events('restored').length > 0);
     const [late, knowing] = [
       w.connect({ room: 'r', lastId: before }),
       w.connect({ room: 'r', lastId: had?.id ?? '' }),
@@ -170,7 +166,7 @@ t.test(
     w.clock.advance(50);
     redis.refuse(undefined);
     t.equal(alice.chats('r').at(-1)?.data, 'for the pod');
-    t.equal(back.told('joined').filter(({ room }) => room === 'r').length, 0, 'it is on its way');
+    t.equal(back.events('joined').filter(({ room }) => room === 'r').length, 0, 'it is on its way');
     w.clock.advance(3_000);
     t.same(
       back.chats('r').map(({ data }) => data),

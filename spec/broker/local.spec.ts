@@ -23,7 +23,7 @@ brokerContract(t, {
       clock,
       brokers: [localBroker({ clock, positionTtlMs: DAY_MS })],
       settleMs: 1,
-      held: () => 0,
+      retained: () => 0,
     };
   },
 });
@@ -33,7 +33,11 @@ const world = (): { readonly clock: VirtualClock; readonly broker: Broker } => {
   return { clock, broker: localBroker({ clock, positionTtlMs: DAY_MS }) };
 };
 
-const say = ({ broker, clock }: ReturnType<typeof world>, room: Room, key?: string): Receipt => {
+const publish = (
+  { broker, clock }: ReturnType<typeof world>,
+  room: Room,
+  key?: string,
+): Receipt => {
   const draft = draftOf({
     room,
     type: 'chat',
@@ -80,9 +84,9 @@ t.test(
   'a position is forgotten a day after the last message, and then the epoch is a new one',
   async (t) => {
     const w = world();
-    say(w, 'r');
+    publish(w, 'r');
     w.clock.advance(DAY_MS - 1);
-    t.equal(offsetOf(say(w, 'r')), 2, 'within the day');
+    t.equal(offsetOf(publish(w, 'r')), 2, 'within the day');
     const before = topOf(w, 'r');
     w.clock.advance(DAY_MS);
     const after = topOf(w, 'r');
@@ -94,9 +98,9 @@ t.test(
 t.test('a room that somebody is in keeps its position however long it is quiet', async (t) => {
   const w = world();
   const listening = w.broker.channel('r').subscribe();
-  say(w, 'r');
+  publish(w, 'r');
   w.clock.advance(3 * DAY_MS);
-  t.equal(offsetOf(say(w, 'r')), 2);
+  t.equal(offsetOf(publish(w, 'r')), 2);
   listening.unsubscribe();
 });
 
@@ -105,12 +109,12 @@ t.test(
   async (t) => {
     const w = world();
     const listening = w.broker.channel('in-use').subscribe();
-    say(w, 'in-use');
-    say(w, 'oldest');
-    say(w, 'touched');
-    for (let i = 0; i < 99_990; i++) say(w, `r${i}`);
-    say(w, 'touched');
-    for (let i = 0; i < 20; i++) say(w, `s${i}`);
+    publish(w, 'in-use');
+    publish(w, 'oldest');
+    publish(w, 'touched');
+    for (let i = 0; i < 99_990; i++) publish(w, `r${i}`);
+    publish(w, 'touched');
+    for (let i = 0; i < 20; i++) publish(w, `s${i}`);
     t.equal(topOf(w, 'touched').offset, 2);
     t.equal(topOf(w, 'in-use').offset, 1);
     t.equal(topOf(w, 'oldest').offset, 0, 'forgotten');
@@ -120,7 +124,7 @@ t.test(
 
 t.test('rooms that are joined and in which nothing is said push nobody out', async (t) => {
   const w = world();
-  say(w, 'mine');
+  publish(w, 'mine');
   const first = topOf(w, 'quiet').tag;
   for (let i = 0; i < 9_000; i++) topOf(w, `r${i}`);
   t.equal(topOf(w, 'quiet').tag, first, 'kept');
@@ -142,7 +146,7 @@ t.test('a room in which nothing was said is kept for 10 minutes after its last u
 
 t.test('rooms that are only read push nobody out', async (t) => {
   const w = world();
-  say(w, 'mine');
+  publish(w, 'mine');
   for (let i = 0; i < 100_001; i++) w.broker.log.page(`unused-${i}`, 0, 1).subscribe();
   w.broker.log
     .page('mine', 1, 1)
@@ -152,18 +156,18 @@ t.test('rooms that are only read push nobody out', async (t) => {
 
 t.test('a key holds for 5 minutes', async (t) => {
   const w = world();
-  const first = say(w, GLOBAL, 'k');
+  const first = publish(w, GLOBAL, 'k');
   w.clock.advance(KEY_TTL_MS - 1);
-  t.match(say(w, GLOBAL, 'k'), { id: first.id, duplicate: true });
+  t.match(publish(w, GLOBAL, 'k'), { id: first.id, duplicate: true });
   w.clock.advance(1);
-  t.match(say(w, GLOBAL, 'k'), { duplicate: false });
+  t.match(publish(w, GLOBAL, 'k'), { duplicate: false });
 });
 
 t.test('a key holds by monotonic time: a jump of the wall clock forgets none', async (t) => {
   const w = world();
-  const first = say(w, 'r', 'k');
+  const first = publish(w, 'r', 'k');
   w.clock.jump(3_600_000);
-  t.match(say(w, 'r', 'k'), { id: first.id, duplicate: true });
+  t.match(publish(w, 'r', 'k'), { id: first.id, duplicate: true });
 });
 
 t.test('at most 100,000 keys are kept, the oldest is forgotten first', async (t) => {

@@ -8,7 +8,7 @@ import { left, right } from '../support/config.js';
 t.test(
   'when a file is no JSON, then the fault names line and column, and shows nothing of the file',
   async (t) => {
-    const told = (text: string): string => {
+    const faultText = (text: string): string => {
       const directory = t.testdir({ 'default.json': text });
       return left(readConfig({}, directory)).map(faultLine).join('\n');
     };
@@ -29,12 +29,12 @@ t.test(
     ];
     for (const [text, line, column] of rows) {
       t.equal(
-        told(text),
+        faultText(text),
         `default.json=the file: expected JSON; it stops being JSON at line ${line}, column ${column}`,
         text,
       );
     }
-    for (const text of ['', ' \n', '\uFEFF']) t.match(told(text), /the file is empty/);
+    for (const text of ['', ' \n', '\uFEFF']) t.match(faultText(text), /the file is empty/);
     const directory = t.testdir({ 'default.json': {} });
     t.match(left(readConfig({}, directory)).map(faultLine), [/^default\.json=.*can be read/]);
   },

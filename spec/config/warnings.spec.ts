@@ -4,34 +4,43 @@ import { warningsOf } from '../../lib/config/warnings.js';
 import { read } from '../support/config.js';
 
 t.test('when a database is named without a prefix, then there is a warning', async (t) => {
-  const said = (env: Readonly<Record<string, string>>): string => warningsOf(read(env)).join('\n');
-  t.match(said({ REDIS_URL: 'redis://h/1' }), /^REDIS_URL names database 1 without a REDIS_PREFIX/);
-  t.equal(said({ REDIS_URL: 'redis://h/1', REDIS_PREFIX: 'a:' }), '');
-  t.equal(said({ REDIS_URL: 'redis://h/0' }) + said({ REDIS_URL: 'redis://h' }) + said({}), '');
+  const warned = (env: Readonly<Record<string, string>>): string =>
+    warningsOf(read(env)).join('\n');
+  t.match(
+    warned({ REDIS_URL: 'redis://h/1' }),
+    /^REDIS_URL names database 1 without a REDIS_PREFIX/,
+  );
+  t.equal(warned({ REDIS_URL: 'redis://h/1', REDIS_PREFIX: 'a:' }), '');
+  t.equal(
+    warned({ REDIS_URL: 'redis://h/0' }) + warned({ REDIS_URL: 'redis://h' }) + warned({}),
+    '',
+  );
 });
 
 t.test('when more than one worker is asked for, then there is a warning', async (t) => {
-  const said = (env: Readonly<Record<string, string>>): string => warningsOf(read(env)).join('\n');
+  const warned = (env: Readonly<Record<string, string>>): string =>
+    warningsOf(read(env)).join('\n');
   for (const given of ['2', '1024', 'auto'])
     t.match(
-      said({ WORKERS: given }),
+      warned({ WORKERS: given }),
       new RegExp(`^WORKERS is ${given} and has no effect: .* one worker a process`),
     );
-  t.equal(said({ WORKERS: '1' }) + said({ WORKERS: '' }), '');
+  t.equal(warned({ WORKERS: '1' }) + warned({ WORKERS: '' }), '');
 });
 
 t.test('when a configuration is unsafe, then the warning names the variable', async (t) => {
-  const said = (env: Readonly<Record<string, string>>): string => warningsOf(read(env)).join('\n');
+  const warned = (env: Readonly<Record<string, string>>): string =>
+    warningsOf(read(env)).join('\n');
   const random = 'vR4q0mSx7ZkT2nWc9bLh3uYd6pJg8eFa';
   const on = { AUTH_ENABLED: 'true', HOST: '0.0.0.0' };
-  t.equal(said({}), '');
-  t.match(said({ HOST: '0.0.0.0' }), /^AUTH_ENABLED is false on an address/);
+  t.equal(warned({}), '');
+  t.match(warned({ HOST: '0.0.0.0' }), /^AUTH_ENABLED is false on an address/);
   t.equal(
-    said({ JWT_SECRET: 's', API_KEYS: 'k' }).replace(/:.*/s, ''),
+    warned({ JWT_SECRET: 's', API_KEYS: 'k' }).replace(/:.*/s, ''),
     'AUTH_ENABLED is false',
     'and not that they are weak',
   );
-  t.equal(said({ ...on, JWT_SECRET: random, API_KEYS: random.slice(0, 16) }), '');
+  t.equal(warned({ ...on, JWT_SECRET: random, API_KEYS: random.slice(0, 16) }), '');
   for (const secret of [
     'x'.repeat(32),
     'CHANGE_ME-CHANGE_ME-CHANGE_ME-CHANGE_ME',
@@ -39,21 +48,21 @@ t.test('when a configuration is unsafe, then the warning names the variable', as
     'this-is-your-secret-key-of-32-bytes',
     `${random}-example`,
   ]) {
-    const text = said({ ...on, JWT_SECRET: secret });
+    const text = warned({ ...on, JWT_SECRET: secret });
     t.match(text, /^JWT_SECRET looks like a placeholder: .*[^\n]$/, secret);
     t.notOk(text.includes(secret));
   }
   t.match(
-    said({ ...on, JWT_SECRET: `${random}\n` }),
+    warned({ ...on, JWT_SECRET: `${random}\n` }),
     /^JWT_SECRET begins or ends with white space/,
   );
   for (const keys of ['8-signs-', 'fifteen-signs-1'])
-    t.match(said({ ...on, API_KEYS: keys }), /^API_KEYS: a key is shorter than 16 characters; /);
+    t.match(warned({ ...on, API_KEYS: keys }), /^API_KEYS: a key is shorter than 16 characters; /);
   for (const keys of ['changeme-changeme', 'a'.repeat(16)])
-    t.match(said({ ...on, API_KEYS: keys }), /^API_KEYS: a key looks like a placeholder; /);
-  t.match(said({ ...on, API_KEYS: `${random},${random}` }), /^API_KEYS contains a key twice/);
+    t.match(warned({ ...on, API_KEYS: keys }), /^API_KEYS: a key looks like a placeholder; /);
+  t.match(warned({ ...on, API_KEYS: `${random},${random}` }), /^API_KEYS contains a key twice/);
   const jwks = (JWT_JWKS_URL: string, JWT_AUDIENCE = 'chat'): string =>
-    said({ AUTH_ENABLED: 'true', JWT_JWKS_URL, JWT_AUDIENCE });
+    warned({ AUTH_ENABLED: 'true', JWT_JWKS_URL, JWT_AUDIENCE });
   t.match(jwks('http://id.example/k'), /^JWT_JWKS_URL is not https/);
   t.equal(
     jwks('http://127.0.0.1:1/k') + jwks('http://[::1]:1/k') + jwks('https://id.example/k'),

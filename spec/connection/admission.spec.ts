@@ -61,8 +61,8 @@ const offerOf = (socket: Socket): UpgradeOffer => {
 
 /** The status of a refusal, or `in`. */
 const reserved = ({ control }: Door, socket = newSocket()): number | 'in' => {
-  const place = control.reserve(offerOf(socket).request, socket);
-  return isLeft(place) ? place.left.status : 'in';
+  const slot = control.reserve(offerOf(socket).request, socket);
+  return isLeft(slot) ? slot.left.status : 'in';
 };
 
 /** What a look-up emits: a status, `in` or `end`. */

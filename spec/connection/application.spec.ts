@@ -28,7 +28,7 @@ t.test(
     w.clock.advance(10);
     t.same(
       a
-        .heard()
+        .received()
         .slice(0, 2)
         .map(({ type }) => type),
       ['system', 'notification'],

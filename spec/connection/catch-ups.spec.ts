@@ -15,23 +15,23 @@ const pods = (): {
   readonly clock: VirtualClock;
   readonly one: CatchUps;
   readonly other: CatchUps;
-  readonly said: CatchUp[];
+  readonly sent: CatchUp[];
 } => {
   const clock = virtualClock(1);
-  const said: CatchUp[] = [];
+  const sent: CatchUp[] = [];
   const deps = {
     clock,
     brokerMs: clock.wall,
     logTtlMs: 600_000,
     keepMs: 86_400_000,
-    send: (word: CatchUp): void => {
-      said.push(word);
-      for (const each of [one, other]) each.apply(word);
+    send: (command: CatchUp): void => {
+      sent.push(command);
+      for (const each of [one, other]) each.apply(command);
     },
   };
   const one: CatchUps = catchUps(deps);
   const other: CatchUps = catchUps(deps);
-  return { clock, one, other, said };
+  return { clock, one, other, sent };
 };
 
 const resumed = (clock: VirtualClock, agoMs: number, id: Partial<MessageId> = {}): Resumes =>
@@ -54,13 +54,13 @@ const since = (of: CatchUps, resumes: Resumes): number | undefined => {
 t.test(
   'when a client is cut while it catches up, then any pod knows it by an id of the room',
   async (t) => {
-    const { clock, one, other, said } = pods();
+    const { clock, one, other, sent } = pods();
     const from = clock.wall() - AWAY_MS;
     const running = one.begin('r', resumed(clock, AWAY_MS), false);
-    t.match(said, [{ room: 'r', tag: 7, from: 10, until: null, since: from }]);
+    t.match(sent, [{ room: 'r', tag: 7, from: 10, until: null, since: from }]);
     t.equal(since(other, resumed(clock, 10, { offset: 50 })), from, 'while it catches up');
     running?.cut(60);
-    t.match(said.at(-1), { until: 60 });
+    t.match(sent.at(-1), { until: 60 });
     t.equal(since(other, resumed(clock, 10, { offset: 60 })), from, 'and when it has gone');
     const presence = resumed(clock, 10, { offset: 60, outside: true });
     t.equal(since(other, presence), from, "by presence, which has the room's time, too");
@@ -88,10 +88,10 @@ t.test(
 );
 
 t.test('when all have had both logs for a minute, then nothing is remembered', async (t) => {
-  const { clock, one, other, said } = pods();
+  const { clock, one, other, sent } = pods();
   const first = one.begin('r', resumed(clock, AWAY_MS), false);
   const later = one.begin('r', resumed(clock, AWAY_MS - 1_000, { offset: 20 }), false);
-  t.equal(said.length, 1, 'a herd is told once');
+  t.equal(sent.length, 1, 'a herd is told once');
   first?.sent();
   clock.advance(60_000);
   t.equal(other.size(), 1);
@@ -164,12 +164,12 @@ t.test(
 t.test(
   'when a client was away for a moment, or brings an id of each log, then nothing is told',
   async (t) => {
-    const { clock, one, said } = pods();
+    const { clock, one, sent } = pods();
     t.equal(one.begin('r', resumed(clock, 10_000), false), undefined);
     const { room } = resumed(clock, AWAY_MS);
     const { global } = resumed(clock, AWAY_MS, { global: true });
     t.equal(one.begin('r', { room, global }, false), undefined);
-    t.same(said, []);
+    t.same(sent, []);
   },
 );
 
@@ -221,11 +221,11 @@ t.test(
 t.test(
   'when a pod dies while a client catches up, then ids of later are not that client’s',
   async (t) => {
-    const { clock, one, other, said } = pods();
+    const { clock, one, other, sent } = pods();
     const from = clock.wall() - AWAY_MS;
     one.begin('r', resumed(clock, AWAY_MS), false);
     clock.advance(500_000);
-    t.equal(said.length, 5, 'what runs for long is said again');
+    t.equal(sent.length, 5, 'what runs for long is said again');
     t.equal(since(other, resumed(clock, 10, { offset: 90 })), from);
     // the pod is dead from here: it says nothing
     other.apply({
@@ -258,7 +258,7 @@ t.test(
 t.test('when a word is recalled, then it counts from when it was said', async (t) => {
   const { clock, other } = pods();
   const from = clock.wall() - AWAY_MS;
-  const word: CatchUp = {
+  const command: CatchUp = {
     _tag: 'CatchUp',
     pod: 'p',
     room: 'r',
@@ -267,7 +267,7 @@ t.test('when a word is recalled, then it counts from when it was said', async (t
     until: 90,
     since: from,
   };
-  other.apply({ ...word, ageMs: 500_000 });
+  other.apply({ ...command, ageMs: 500_000 });
   t.equal(since(other, resumed(clock, 10)), from);
   clock.advance(400_000);
   t.equal(
@@ -275,8 +275,8 @@ t.test('when a word is recalled, then it counts from when it was said', async (t
     clock.wall() - 10,
     'it counts as long as on other pods',
   );
-  other.apply(word);
-  other.apply({ ...word, until: 5, ageMs: 1 });
+  other.apply(command);
+  other.apply({ ...command, until: 5, ageMs: 1 });
   t.equal(since(other, resumed(clock, 10)), from, 'what was heard since holds');
 });
 
@@ -288,56 +288,56 @@ t.test(
     const busA = modelBus(redis, clock, 'a');
     const a = clusterBroker({ redis: busA, clock, serverId: 'a', timeoutMs: 2_000 });
     clock.advance(1_000);
-    const say = (room: string): void =>
+    const send = (room: string): void =>
       void a
         .sendControl({ _tag: 'CatchUp', pod: 'p', room, tag: 7, from: 1, until: 9, since: 5 })
         .subscribe();
-    say('before');
+    send('before');
     clock.advance(3_000);
     const busB = modelBus(redis, clock, 'b');
     const b = clusterBroker({ redis: busB, clock, serverId: 'b', timeoutMs: 2_000 });
     const known: (ControlCommand | CatchUpsLost)[] = [];
-    const heard = b.control$.subscribe((word) => void known.push(word));
+    const subscription = b.control$.subscribe((command) => void known.push(command));
     clock.advance(1_000);
     t.match(known, [{ _tag: 'CatchUp', room: 'before', until: 9, since: 5 }]);
     busB.blackHole(true);
     busB.cut();
     clock.advance(100);
-    say('meanwhile');
+    send('meanwhile');
     clock.advance(1_000);
     busB.blackHole(false);
     clock.advance(5_000);
     t.match(known.at(-1), { room: 'meanwhile' });
-    heard.unsubscribe();
+    subscription.unsubscribe();
     for (const broker of [a, b]) broker.close().subscribe();
     clock.advance(5_000);
   },
 );
 
 t.test('an id that names no log is remembered too, as both logs resume by its time', async (t) => {
-  const { clock, one, other, said } = pods();
+  const { clock, one, other, sent } = pods();
   const from = clock.wall() - AWAY_MS;
   const nameless = resumed(clock, AWAY_MS, { tag: NO_EPOCH, offset: 0, outside: true });
   t.ok(one.isLong(nameless));
   one.begin('r', nameless, false)?.cut(50);
-  t.match(said.at(-1), { tag: 0, from: 0, until: 50, since: from, untold: from });
+  t.match(sent.at(-1), { tag: 0, from: 0, until: 50, since: from, untold: from });
   t.equal(since(other, resumed(clock, 10, { offset: 50 })), from);
   t.notOk(one.isLong(resumesOf(null)), 'but no id is none');
 });
 
 t.test('a pod that does not know the time yet takes every absence for a long one', async (t) => {
   const clock = virtualClock(1);
-  const said: CatchUp[] = [];
+  const sent: CatchUp[] = [];
   const one = catchUps({
     clock,
     brokerMs: () => undefined,
     logTtlMs: 600_000,
     keepMs: 86_400_000,
-    send: (word) => void said.push(word),
+    send: (command) => void sent.push(command),
   });
   const from = clock.wall() - AWAY_MS;
   one.begin('r', resumed(clock, AWAY_MS), false)?.cut(60);
-  t.match(said.at(-1), { until: 60, since: from });
+  t.match(sent.at(-1), { until: 60, since: from });
   t.notOk(one.isLong(resumesOf(null)));
 });
 

@@ -17,19 +17,19 @@ t.test(
     w.clock.advance(10);
     b.join('r', 'again');
     w.clock.advance(10);
-    const last = b.told('joined').at(-1);
-    const said = b
-      .heard()
+    const last = b.events('joined').at(-1);
+    const message = b
+      .received()
       .find(({ data }) => data !== undefined && JSON.stringify(data) === JSON.stringify(last));
-    t.match(parseId(said?.id ?? ''), {
+    t.match(parseId(message?.id ?? ''), {
       value: { offset: 5, outside: true, global: false },
     });
-    const ids = b.heard().map(({ id }) => parseId(id));
+    const ids = b.received().map(({ id }) => parseId(id));
     t.ok(
       ids.every(({ _tag }) => _tag === 'Some'),
       'each is a UUIDv7',
     );
-    t.equal(new Set(b.heard().map(({ id }) => id)).size, ids.length, 'and none comes twice');
+    t.equal(new Set(b.received().map(({ id }) => id)).size, ids.length, 'and none comes twice');
   },
 );
 
@@ -42,30 +42,30 @@ t.test(
     for (const skewMs of [300_000, -600_000, 1_000_000]) {
       a.chat('', 'placed, and still on its way');
       w.clock.jump(skewMs);
-      a.say({ type: 'ping' });
-      a.say({ type: 'nonsense' });
+      a.send({ type: 'ping' });
+      a.send({ type: 'nonsense' });
       a.join('r', 'again');
       w.clock.advance(10);
     }
     for (const isGlobal of [true, false]) {
-      const heard = a.heard().filter(({ id }) => isOfGlobal(id) === isGlobal);
+      const received = a.received().filter(({ id }) => isOfGlobal(id) === isGlobal);
       let last = '';
-      for (const { id, type } of heard) {
+      for (const { id, type } of received) {
         if (type === 'chat') t.ok(id > last, `${id} comes after ${last}`);
         last = id > last ? id : last;
       }
-      t.equal(new Set(heard.map(({ id }) => id)).size, heard.length);
+      t.equal(new Set(received.map(({ id }) => id)).size, received.length);
     }
     const [chat] = a.chats('');
-    const pong = a.heard().filter(({ type }) => type === 'pong')[1];
-    const [at, told] = [chat, pong].map((message) => parseId(message?.id ?? ''));
+    const pong = a.received().filter(({ type }) => type === 'pong')[1];
+    const [at, shown] = [chat, pong].map((message) => parseId(message?.id ?? ''));
     t.match(
-      told,
+      shown,
       { value: { offset: 0, outside: true, global: false } },
       "it is of the URL's room",
     );
     t.equal(
-      told !== undefined && isSome(told) && told.value.ms,
+      shown !== undefined && isSome(shown) && shown.value.ms,
       at !== undefined && isSome(at) && at.value.ms,
       'its time is that of the later of the two logs',
     );
@@ -81,10 +81,10 @@ t.test('when 100,000 pongs are sent at one position, then each has an id of its 
   const w = world();
   const a = member(w);
   for (let i = 0; i < 100; i++) {
-    for (let n = 0; n < 1_000; n++) a.say({ type: 'ping' });
+    for (let n = 0; n < 1_000; n++) a.send({ type: 'ping' });
     w.clock.advance(1);
   }
-  const ids = a.heard().flatMap(({ id, type }) => (type === 'pong' ? [id] : []));
+  const ids = a.received().flatMap(({ id, type }) => (type === 'pong' ? [id] : []));
   t.equal(ids.length, 100_000);
   t.equal(new Set(ids).size, 100_000);
 });
@@ -105,7 +105,7 @@ t.test(
     a.leave('slow', 'y');
     w.clock.advance(10);
     const left = a
-      .heard()
+      .received()
       .filter(({ data }) =>
         ['x', 'y'].includes(String((data as { readonly ref?: string } | undefined)?.ref)),
       );
@@ -130,19 +130,19 @@ t.test(
       'of the global log': '018bcfe5-680a-7001-8000-000000e00000',
     };
     for (const [which, id] of Object.entries(ids)) {
-      const [welcome] = w.connect({ room: 'r', lastId: id }).heard();
-      const [brought, told] = [id, welcome?.id ?? ''].map((text) => parseId(text));
+      const [welcome] = w.connect({ room: 'r', lastId: id }).received();
+      const [brought, shown] = [id, welcome?.id ?? ''].map((text) => parseId(text));
       if (brought === undefined || isNone(brought)) throw new Error('no id');
       const { ms, tag, offset, global } = brought.value;
-      t.match(told, { value: { ms, tag, offset, global, outside: true } }, which);
+      t.match(shown, { value: { ms, tag, offset, global, outside: true } }, which);
     }
-    const [welcome] = w.connect({ room: 'r' }).heard();
+    const [welcome] = w.connect({ room: 'r' }).received();
     t.match(parseId(welcome?.id ?? ''), { value: { tag: NO_EPOCH, global: false } });
     const again = w.connect({ room: 'r', lastId: welcome?.id ?? '' });
     w.clock.advance(10);
-    t.same(again.told('gap'), [], 'who brought no id and hears welcome alone comes as new');
+    t.same(again.events('gap'), [], 'who brought no id and hears welcome alone comes as new');
     t.same(
-      again.told('joined').map(({ recovered }) => recovered),
+      again.events('joined').map(({ recovered }) => recovered),
       [undefined, undefined],
     );
   },
@@ -156,9 +156,11 @@ t.test(
     b.chat('r', 1);
     w.clock.advance(10);
     const lost = '018bcfe5-680a-7ffe-8000-000000100000';
-    a.say({ type: 'join', room: 'r', data: { last_id: lost } });
+    a.send({ type: 'join', room: 'r', data: { last_id: lost } });
     w.clock.advance(10);
-    const gap = a.heard().find(({ data }) => (data as { readonly event?: string }).event === 'gap');
+    const gap = a
+      .received()
+      .find(({ data }) => (data as { readonly event?: string }).event === 'gap');
     t.match(gap, { room: 'r', data: { room: 'r', reason: 'log_lost' } });
     t.match(parseId(gap?.id ?? ''), { value: { tag: 1, offset: 1, outside: true, global: false } });
   },

@@ -18,7 +18,7 @@ const ban = (pod: Pod, id: string) =>
 /** Whoever is still there hears one more message. */
 const live = async (pod: Pod, ...clients: readonly Client[]): Promise<void> => {
   const { id } = await pod.app.publish({ room: null, data: 'still here' });
-  for (const client of clients) await client.heard({ id });
+  for (const client of clients) await client.received({ id });
 };
 
 const isBad = (t: Test, { status, headers, body }: Awaited<ReturnType<Pod['get']>>): void => {
@@ -48,17 +48,17 @@ t.test('a word closes the connection of that id, or all of that user, with 4503'
         },
       }) as Connection,
   );
-  const told = (whom: Disconnect['whom'], id: string): readonly string[] => {
+  const revokedBy = (whom: Disconnect['whom'], id: string): readonly string[] => {
     revoked.length = 0;
     disconnect({ _tag: 'Disconnect', whom, id }, connections);
     return [...revoked];
   };
-  t.strictSame(told('connection', '1'), ['1']);
-  t.strictSame(told('user', 'alice'), ['1', '4']);
-  t.strictSame(told('user', '1'), ['alice'], "a user's id is not a connection's");
-  t.strictSame(told('connection', 'null'), []);
-  t.strictSame(told('user', 'null'), [], 'nobody in particular has no name');
-  t.strictSame(told('user', ''), []);
+  t.strictSame(revokedBy('connection', '1'), ['1']);
+  t.strictSame(revokedBy('user', 'alice'), ['1', '4']);
+  t.strictSame(revokedBy('user', '1'), ['alice'], "a user's id is not a connection's");
+  t.strictSame(revokedBy('connection', 'null'), []);
+  t.strictSame(revokedBy('user', 'null'), [], 'nobody in particular has no name');
+  t.strictSame(revokedBy('user', ''), []);
 });
 
 t.test('a pod alone: 202, and the connection is closed with 4503 within a second', async (t) => {
@@ -68,7 +68,7 @@ t.test('a pod alone: 202, and the connection is closed with 4503 within a second
   t.equal(answer.status, 202);
   t.match(JSON.parse(answer.body), { status: 'accepted' });
   t.equal(await alice.closed(1_000), 4503);
-  await bob.heard({ type: 'presence', data: { connection_id: alice.id, status: 'offline' } });
+  await bob.received({ type: 'presence', data: { connection_id: alice.id, status: 'offline' } });
   t.equal((await ban(pod, alice.id)).status, 202, 'whoever has gone is gone');
   t.equal((await ban(pod, NOBODY)).status, 202, 'whoever was never there is not there');
   await live(pod, bob);
@@ -108,20 +108,20 @@ t.test('what can be no id is 400, another method 405, another path 404', async (
 interface Redis {
   readonly url: string;
   /** What another program publishes on `realtime:control`. */
-  readonly say: (text: string) => Promise<unknown>;
+  readonly publish: (text: string) => Promise<unknown>;
   readonly stop: () => Promise<void>;
 }
 
 const alone = async (): Promise<Redis> => {
   const { url, command, stop } = await startRedis();
-  return { url, stop, say: (text) => command('PUBLISH', CONTROL_CHANNEL, text) };
+  return { url, stop, publish: (text) => command('PUBLISH', CONTROL_CHANNEL, text) };
 };
 
 const cluster = async (): Promise<Redis> => {
   const { url, nodes, ownerOf, stop } = await startCluster();
   const slot = await nodes[0]?.command('CLUSTER', 'KEYSLOT', CONTROL_CHANNEL);
   const owner = await ownerOf(Number(slot));
-  return { url, stop, say: (text) => owner.command('SPUBLISH', CONTROL_CHANNEL, text) };
+  return { url, stop, publish: (text) => owner.command('SPUBLISH', CONTROL_CHANNEL, text) };
 };
 
 for (const [name, start, redisCluster] of [
@@ -160,13 +160,13 @@ for (const [name, start, redisCluster] of [
       '',
       `"${'x'.repeat(10_000)}"`,
     ];
-    for (const text of none) await redis.say(text);
+    for (const text of none) await redis.publish(text);
     await until(
       'all are dropped and counted',
       async () => (await c.metric('realtime_rejected{code="broker_payload"}')) === none.length,
     );
     await live(c, bystander);
-    await redis.say(`{"type":"disconnect","connection":"${bystander.id}","why":"spam"}`);
+    await redis.publish(`{"type":"disconnect","connection":"${bystander.id}","why":"spam"}`);
     t.equal(await bystander.closed(1_000), 4503, 'whoever may write to Redis is an operator');
   });
 

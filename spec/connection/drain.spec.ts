@@ -21,8 +21,8 @@ const drained = (
   return { ended: () => ended, running };
 };
 
-const promised = ({ told }: Played): number => {
-  const [first] = told;
+const promised = ({ sent }: Played): number => {
+  const [first] = sent;
   if (first?.control.event !== 'draining') throw new Error('not told');
   return first.at + first.control.reconnect_in_ms;
 };
@@ -35,7 +35,7 @@ t.test(
     const { ended } = drained(clock, all);
     clock.advance(0);
     t.ok(
-      all.every(({ told }) => told.length === 1),
+      all.every(({ sent }) => sent.length === 1),
       'everybody is told at once',
     );
     t.ok(
@@ -85,9 +85,9 @@ t.test(
         clock.turn(() => {
           turns += 1;
           work();
-          const told = all.filter(({ told }) => told.length > 0).length;
-          most = Math.max(most, told - before);
-          before = told;
+          const notified = all.filter(({ sent: notified }) => notified.length > 0).length;
+          most = Math.max(most, notified - before);
+          before = notified;
         }),
     };
     drained(counting, all);
@@ -120,5 +120,5 @@ t.test('when one client is connected, then it is told and closed too', async (t)
   if (one === undefined) throw new Error('nobody');
   const { ended } = drained(clock, [one]);
   clock.advance(DRAIN_MS);
-  t.same([one.told.length, one.closes.length, ended()], [1, 1, true]);
+  t.same([one.sent.length, one.closes.length, ended()], [1, 1, true]);
 });

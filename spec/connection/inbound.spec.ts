@@ -39,15 +39,15 @@ t.test(
     const w = world();
     const [a, b] = [w.connect({ room: 'r' }), w.connect()];
     w.clock.advance(10);
-    a.say({ type: 'chat', data: 1 });
-    b.say({ type: 'chat', data: 2 });
-    a.say({ type: 'chat', room: '', data: 3 });
-    a.say({ type: 'chat', room: null, data: 4 });
+    a.send({ type: 'chat', data: 1 });
+    b.send({ type: 'chat', data: 2 });
+    a.send({ type: 'chat', room: '', data: 3 });
+    a.send({ type: 'chat', room: null, data: 4 });
     w.clock.advance(10);
-    a.say({ type: 'leave', id: 'l' });
+    a.send({ type: 'leave', id: 'l' });
     w.clock.advance(10);
     t.same([a.texts('r'), a.texts(''), b.texts('')], [[1], [2, 3, 4], [2, 3, 4]]);
-    t.match(a.told('left'), [{ room: 'r', ref: 'l' }]);
+    t.match(a.events('left'), [{ room: 'r', ref: 'l' }]);
   },
 );
 
@@ -56,15 +56,15 @@ t.test(
   async (t) => {
     const w = world();
     const [a, b] = [member(w), w.connect({ room: 'r' })];
-    a.say({ type: 'ping', data: { n: [1] } });
-    a.say({ type: 'ping' });
+    a.send({ type: 'ping', data: { n: [1] } });
+    a.send({ type: 'ping' });
     w.clock.advance(10);
-    const pongs = a.heard().filter(({ type }) => type === 'pong');
+    const pongs = a.received().filter(({ type }) => type === 'pong');
     t.same(
       pongs.map(({ data }) => data),
       [{ n: [1] }, undefined],
     );
-    t.notOk(b.heard().some(({ type }) => type === 'pong'));
+    t.notOk(b.received().some(({ type }) => type === 'pong'));
   },
 );
 
@@ -72,12 +72,12 @@ t.test('when a pong would be longer than a message may be, then the ping is refu
   const w = world();
   const a = member(w);
   // 1e20 is written as 100000000000000000000
-  a.say(`{"type":"ping","id":"fits","data":[${'1e20,'.repeat(5_000)}1]}`);
-  a.say(`{"type":"ping","id":"long","data":[${'1e20,'.repeat(10_000)}1]}`);
+  a.send(`{"type":"ping","id":"fits","data":[${'1e20,'.repeat(5_000)}1]}`);
+  a.send(`{"type":"ping","id":"long","data":[${'1e20,'.repeat(10_000)}1]}`);
   w.clock.advance(10);
   t.strictSame(
     a
-      .heard()
+      .received()
       .filter(({ type }) => type === 'pong')
       .map(({ data }) => (data as readonly unknown[]).length),
     [5_001],

@@ -18,7 +18,7 @@ t.test(
     a.join('one-more');
     w.clock.advance(100);
     t.equal(a.errors().length, 1, 'to join again is no room more');
-    t.ok(a.told('joined').some(({ room }) => room === 'one-more'));
+    t.ok(a.events('joined').some(({ room }) => room === 'one-more'));
   },
 );
 
@@ -34,7 +34,7 @@ const joining = (room: string, id: string, lastId?: string): Buffer =>
     }),
   );
 const joinedRefs = (peer: Peer): readonly (string | undefined)[] =>
-  peer.told('joined').flatMap(({ ref }) => (typeof ref === 'string' ? [ref] : []));
+  peer.events('joined').flatMap(({ ref }) => (typeof ref === 'string' ? [ref] : []));
 
 t.test(
   'when a member asks for a replay again and again, then it has ten and one a second, and is told when',
@@ -87,7 +87,7 @@ t.test(
     t.ok(w.clock.scheduler.now() - began > 20_000);
     t.same(a.texts('r'), ['behind']);
     t.same(a.errors(), [], 'nobody is refused');
-    t.equal(a.told('left').length, 40);
+    t.equal(a.events('left').length, 40);
     t.notOk(a.webSocket.isPaused);
     a.go();
     w.clock.advance(10_000);
@@ -132,7 +132,7 @@ t.test(
     const a = w.connect();
     a.leave('nowhere', 'x');
     w.clock.advance(10);
-    t.same(a.told('left'), [{ event: 'left', room: 'nowhere', reason: 'asked', ref: 'x' }]);
+    t.same(a.events('left'), [{ event: 'left', room: 'nowhere', reason: 'asked', ref: 'x' }]);
     t.same(a.errors(), []);
     a.leave('', 'y');
     w.clock.advance(10);

@@ -24,7 +24,7 @@ t.test(
     t.equal(a.webSocket.pauses < 10, true);
     t.same(a.texts('r'), upTo(194), 'in order, none lost');
     t.same(
-      a.told('ack').map(({ ref }) => ref),
+      a.events('ack').map(({ ref }) => ref),
       upTo(194).map((i) => `k${i}`),
     );
     a.go();

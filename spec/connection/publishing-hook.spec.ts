@@ -25,7 +25,7 @@ t.test(
     const suppressed = hooked((message) => (message.data === 'b' ? null : message));
     t.same(suppressed.a.texts('r'), ['a', 'c']);
     t.same(
-      suppressed.a.told('ack').map(({ ref, id }) => [ref, id === undefined]),
+      suppressed.a.events('ack').map(({ ref, id }) => [ref, id === undefined]),
       [
         ['a', false],
         ['b', true],
@@ -113,11 +113,11 @@ t.test('when a hook is slow, then one message at a time is asked, in order', asy
   });
   const a = member(w);
   a.webSocket.arriveTogether(frames(30));
-  a.say({ type: 'ping', data: 'behind' });
+  a.send({ type: 'ping', data: 'behind' });
   w.clock.advance(5_000);
   t.same(a.texts('r'), upTo(30));
   t.equal(most, 1);
-  t.equal(a.heard().at(-1)?.type, 'pong', 'what is no chat waits in its place too');
+  t.equal(a.received().at(-1)?.type, 'pong', 'what is no chat waits in its place too');
 });
 
 t.test(
@@ -166,8 +166,8 @@ t.test('when presence is sent, then the hook is asked; of ping and join it is no
     },
   });
   const a = member(w);
-  a.say({ type: 'presence', room: 'r', data: { status: 'away' } });
-  a.say({ type: 'ping' });
+  a.send({ type: 'presence', room: 'r', data: { status: 'away' } });
+  a.send({ type: 'ping' });
   a.join('s');
   a.chat('r', { x: 1 });
   w.clock.advance(10);

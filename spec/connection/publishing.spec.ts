@@ -9,7 +9,7 @@ t.test('when a client publishes to a room that it is not in, then not_a_member',
   const w = world();
   const [a, b] = [member(w), w.connect()];
   b.chat('r', 'x', 'one');
-  b.say({ type: 'presence', room: 'r', data: { status: 'away' }, id: 'two' });
+  b.send({ type: 'presence', room: 'r', data: { status: 'away' }, id: 'two' });
   w.clock.advance(10);
   t.match(b.errors(), [
     { code: 'not_a_member', ref: 'one' },
@@ -25,8 +25,8 @@ t.test('when a client sends from, id and timestamp, then the server sets its own
     w.connect({ room: 'r', userId: null }),
   ];
   w.clock.advance(10);
-  a.say({ type: 'chat', data: 1, from: 'mallory', timestamp: '1970', id: 'mine', extra: 1 });
-  b.say({ type: 'chat', data: 2, from: 'mallory' });
+  a.send({ type: 'chat', data: 1, from: 'mallory', timestamp: '1970', id: 'mine', extra: 1 });
+  b.send({ type: 'chat', data: 2, from: 'mallory' });
   w.clock.advance(10);
   const [first, second] = a.chats('r');
   t.same([first?.from, second?.from], ['alice', 'c2'], 'the user, else the connection');
@@ -63,14 +63,14 @@ t.test(
     y.chat('r', 4, uuid.toLowerCase());
     w.clock.advance(10);
     const duplicates = (peer: Peer): readonly unknown[] =>
-      peer.told('ack').map(({ duplicate }) => duplicate);
+      peer.events('ack').map(({ duplicate }) => duplicate);
     t.same([alice, bob, x, y].map(duplicates), [
       [false, true, false, true, false, false],
       [false],
       [false, false, false],
       [true],
     ]);
-    t.equal(alice.told('ack')[0]?.['id'], alice.told('ack')[1]?.['id']);
+    t.equal(alice.events('ack')[0]?.['id'], alice.events('ack')[1]?.['id']);
     t.match(alice.errors(), [{ code: 'invalid_message', ref: 'k' }], 'the same key, other data');
     t.same(alice.texts('r'), [1, 1, 3, 3, 5, 6, 6, 4]);
   },

@@ -8,20 +8,20 @@ t.test(
   async (t) => {
     const w = world();
     const [a, b, c] = [w.connect(), w.connect(), w.connect()];
-    for (let i = 0; i < 19; i++) a.say('{');
+    for (let i = 0; i < 19; i++) a.send('{');
     w.clock.advance(10);
     t.equal(a.code(), undefined);
-    a.say('{');
+    a.send('{');
     w.clock.advance(10);
     t.equal(a.code(), 1008);
     t.equal(a.errors().length, 20, 'and each was told');
     for (let i = 0; i < 40; i++) {
-      b.say('{');
+      b.send('{');
       w.clock.advance(527);
     }
     t.equal(b.code(), undefined, '19 in any 10 s');
     for (let i = 0; i < 40 && c.code() === undefined; i++) {
-      c.say('{');
+      c.send('{');
       w.clock.advance(526);
     }
     t.equal(c.code(), 1008, '20 in 9,994 ms');

@@ -45,6 +45,6 @@ t.test(
     t.equal(await alice.closed(), 1001);
     await stopped;
     bob.send({ type: 'ping', data: 1 });
-    await bob.heard({ type: 'pong' });
+    await bob.received({ type: 'pong' });
   },
 );

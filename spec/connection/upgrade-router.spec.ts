@@ -139,7 +139,7 @@ t.test('when the program has WebSockets of its own, then they are untouched', as
   t.equal((await visitor(t, doors.port, '/own')).outcome, 'own');
   const alice = await doors.connect('/ws/general');
   alice.send({ type: 'chat', data: 'hi' });
-  await alice.heard({ type: 'chat', data: 'hi' });
+  await alice.received({ type: 'chat', data: 'hi' });
   t.equal(lost(), 0);
 });
 
@@ -262,7 +262,7 @@ t.test('when the server closes first, then the app goes on until it is stopped',
   end.abort();
   server.closeAllConnections();
   alice.send({ type: 'chat', data: 'still here' });
-  await alice.heard({ type: 'chat', data: 'still here' });
+  await alice.received({ type: 'chat', data: 'still here' });
   await chat.stop();
   t.equal(await alice.closed(), 1001);
   await closed;

@@ -37,7 +37,7 @@ export const payload = sometimesMutated(
   }).map(bytesOf),
 );
 
-const operatorsWord = sometimesMutated(
+const disconnectCommand = sometimesMutated(
   objectOf({
     _tag: mostlyOf(quoted('Disconnect')),
     whom: mostlyOf(quoted('connection', 'user')),
@@ -87,7 +87,7 @@ export const KINDS: Readonly<Record<string, Arbitrary<Attack>>> = {
     channel: fc.constantFrom(...CHANNELS),
     bytes: fc.oneof(
       { weight: 6, arbitrary: payload },
-      { weight: 2, arbitrary: operatorsWord },
+      { weight: 2, arbitrary: disconnectCommand },
       { weight: 1, arbitrary: noise(300) },
     ),
   }),

@@ -13,7 +13,7 @@ export type Attack =
 
 /** What came back, in a few words for the statistics, and what of it no server may say. */
 export interface Answered {
-  readonly words: readonly string[];
+  readonly labels: readonly string[];
   readonly faults: readonly string[];
 }
 
@@ -30,7 +30,7 @@ const MOST_MS = 250;
 export const throwAt = async (field: Field, attack: Attack): Promise<Answered> => {
   if (attack._tag === 'Socket') return talk(field.port, attack.pieces);
   await field.publish(attack.channel, Buffer.from(attack.bytes, 'latin1'));
-  return { words: ['published'], faults: [] };
+  return { labels: ['published'], faults: [] };
 };
 
 const talk = async (port: number, pieces: readonly string[]): Promise<Answered> => {
@@ -67,7 +67,7 @@ const CLOSES = new Set([1000, 1001, 1002, 1003, 1007, 1008, 1009, 1013]);
 
 /** HTTP answers, then frames if one of them was 101. */
 const judge = (bytes: Buffer): Answered => {
-  const words: string[] = [];
+  const labels: string[] = [];
   const faults: string[] = [];
   let rest = bytes;
   while (rest.length > 0) {
@@ -79,9 +79,9 @@ const judge = (bytes: Buffer): Answered => {
       faults.push(`no HTTP answer: ${head.slice(0, 80)}`);
       break;
     }
-    words.push(String(status));
+    labels.push(String(status));
     rest = rest.subarray(end + 4);
-    if (status === 101) return { words: [...words, ...framesIn(rest, faults)], faults };
+    if (status === 101) return { labels: [...labels, ...framesIn(rest, faults)], faults };
     if (status >= 500 && status !== 503) faults.push(`${status}`);
     const length = Number(/\r\ncontent-length: (\d+)/i.exec(head)?.[1] ?? 0);
     const body = rest.toString('utf8', 0, length);
@@ -89,11 +89,11 @@ const judge = (bytes: Buffer): Answered => {
     // the answer to HEAD names a length and has no body
     rest = rest.toString('latin1', 0, 5) === 'HTTP/' ? rest : rest.subarray(length);
   }
-  return { words, faults };
+  return { labels, faults };
 };
 
 const framesIn = (bytes: Buffer, faults: string[]): readonly string[] => {
-  const words: string[] = [];
+  const labels: string[] = [];
   for (let at = 0; at + 2 <= bytes.length; ) {
     const [first = 0, second = 0] = bytes.subarray(at, at + 2);
     const short = second & 0x7f;
@@ -108,15 +108,15 @@ const framesIn = (bytes: Buffer, faults: string[]): readonly string[] => {
     const payload = bytes.subarray(start, start + length);
     if ((second & 0x80) !== 0 || (first & 0x70) !== 0) {
       faults.push(`a frame that no server sends: ${first} ${second}`);
-      return words;
+      return labels;
     }
-    if (payload.length === length) words.push(...wordOf(first, payload, faults));
+    if (payload.length === length) labels.push(...labelsOf(first, payload, faults));
     at = start + length;
   }
-  return words;
+  return labels;
 };
 
-const wordOf = (first: number, payload: Buffer, faults: string[]): readonly string[] => {
+const labelsOf = (first: number, payload: Buffer, faults: string[]): readonly string[] => {
   const opcode = first & 0x0f;
   if (opcode === 0x8) {
     const code = payload.length === 0 ? undefined : payload.readUInt16BE(0);

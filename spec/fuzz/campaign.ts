@@ -104,8 +104,8 @@ export const campaign = async (
       for (const [i, [kind]] of thrown.entries()) {
         const counts = answers.get(kind) ?? new Map<string, number>();
         answers.set(kind, counts);
-        for (const word of new Set(answered[i]?.words ?? []))
-          counts.set(word, (counts.get(word) ?? 0) + 1);
+        for (const label of new Set(answered[i]?.labels ?? []))
+          counts.set(label, (counts.get(label) ?? 0) + 1);
       }
       if (faults.length > 0) return { faults, crowd: crowds };
     }

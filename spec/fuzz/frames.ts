@@ -9,7 +9,7 @@ import {
   quoted,
   ROOMS,
   sometimesMutated,
-  word,
+  shortText,
 } from './values.js';
 
 /** A UUIDv7 with any place in it. */
@@ -55,8 +55,8 @@ export const message = sometimesMutated(
         json,
         quoted('hi'),
         position.map((lastId) => `{"last_id":"${lastId}"}`),
-        word.map((lastId) => JSON.stringify({ last_id: lastId })),
-        word.map((token) => JSON.stringify({ token })),
+        shortText.map((lastId) => JSON.stringify({ last_id: lastId })),
+        shortText.map((token) => JSON.stringify({ token })),
         fc.constantFrom('{"status":"away"}', '{"status":"online","x":1}', '{"status":1}'),
       ),
     ),
@@ -116,7 +116,7 @@ export const anyFrame = fc
     payload: fc.oneof(
       noise(200),
       message,
-      word.map(bytesOf),
+      shortText.map(bytesOf),
       fc.constantFrom(
         '',
         'x'.repeat(125),

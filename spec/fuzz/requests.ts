@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { BASE } from '../support/pod.js';
 import { KEY } from '../support/raw-client.js';
 import { many, message, position } from './frames.js';
-import { bytesOf, mostly, noise, ROOMS, sometimesMutated, word } from './values.js';
+import { bytesOf, mostly, noise, ROOMS, sometimesMutated, shortText } from './values.js';
 
 // HTTP
 
@@ -13,7 +13,7 @@ const target = mostly(
     fc
       .tuple(
         fc.constantFrom('last_id', 'room', 'token', '__proto__'),
-        fc.oneof(position, fc.constantFrom(...ROOMS), word.map(encodeOdd)),
+        fc.oneof(position, fc.constantFrom(...ROOMS), shortText.map(encodeOdd)),
       )
       .map(([name, text]) => `${BASE}/ws?${name}=${text}`),
     fc
@@ -81,7 +81,7 @@ const header = fc
     fc
       .oneof(
         { weight: 4, arbitrary: fc.constantFrom(...values) },
-        { weight: 1, arbitrary: fc.oneof(word.map(bytesOf), noise(30)) },
+        { weight: 1, arbitrary: fc.oneof(shortText.map(bytesOf), noise(30)) },
       )
       .map((value) => `${name}: ${value}`),
   );

@@ -44,7 +44,7 @@ const TEXTS = [
 export const noise = (maxLength: number): Arbitrary<string> =>
   fc.uint8Array({ maxLength }).map((bytes) => Buffer.from(bytes).toString('latin1'));
 
-export const word: Arbitrary<string> = fc.oneof(
+export const shortText: Arbitrary<string> = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom(...TEXTS) },
   { weight: 2, arbitrary: fc.string({ unit: 'binary', maxLength: 20 }) },
   { weight: 1, arbitrary: noise(20) },
@@ -118,7 +118,7 @@ const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
 
 export const json: Arbitrary<string> = fc.oneof(
   { weight: 3, arbitrary: fc.json({ maxDepth: 4 }) },
-  { weight: 3, arbitrary: word.map((text) => JSON.stringify(text)) },
+  { weight: 3, arbitrary: shortText.map((text) => JSON.stringify(text)) },
   {
     weight: 2,
     arbitrary: fc.constantFrom(
@@ -155,7 +155,7 @@ export const objectOf = (fields: Readonly<Record<string, Arbitrary<string>>>): A
       ),
       fc.array(
         fc.tuple(
-          fc.oneof(fc.constantFrom(...Object.keys(fields), '__proto__', 'constructor'), word),
+          fc.oneof(fc.constantFrom(...Object.keys(fields), '__proto__', 'constructor'), shortText),
           json,
         ),
         { maxLength: 2 },

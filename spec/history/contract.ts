@@ -15,7 +15,7 @@ import { keyIn } from '../support/keys.js';
 /** A log, what is said into it, and its time. */
 export interface World {
   /** Says all in one go; answers the ids. */
-  readonly say: (room: Room, drafts: readonly Draft[]) => Promise<readonly string[]>;
+  readonly append: (room: Room, drafts: readonly Draft[]) => Promise<readonly string[]>;
   readonly page: (room: Room, from: number, most: number) => Promise<Either<unknown, Page>>;
   /** Lets so much of the time pass that messages are kept. */
   readonly pass: (share: number) => Promise<void>;
@@ -39,12 +39,12 @@ export interface LogKind {
 
 const MANY = 1_000;
 
-let said = 0;
+let drawn = 0;
 
 /** A message that nobody has said before. */
 export const draft = (room: Room, over: Partial<DraftFields> = {}): Draft => {
-  said += 1;
-  const made = draftOf({ room, type: 'chat', from: 'a', data: `said ${said}`, at: 0, ...over });
+  drawn += 1;
+  const made = draftOf({ room, type: 'chat', from: 'a', data: `said ${drawn}`, at: 0, ...over });
   if (isLeft(made)) throw new Error(made.left.text);
   return made.right;
 };
@@ -121,7 +121,7 @@ export const logContract = (t: Test, { name, world, runs }: LogKind): void => {
 
   within('a log that nobody has used is none, however often it is read', {}, async (t, w) => {
     for (const from of [0, 1, 7]) t.strictSame(readable(await w.page('r', from, MANY)), NO_LOG);
-    const [id] = await w.say('r', drafts(1, 'r'));
+    const [id] = await w.append('r', drafts(1, 'r'));
     t.match(readable(await w.page('r', 0, MANY)), { first: 1, top: { offset: 1, id } });
   });
 
@@ -133,9 +133,9 @@ export const logContract = (t: Test, { name, world, runs }: LogKind): void => {
       ...drafts(7, 'r'),
     ];
     const ids = [
-      ...(await w.say('r', sent.slice(0, 4))),
-      ...(await w.say('r', sent.slice(4, 5))),
-      ...(await w.say('r', sent.slice(5))),
+      ...(await w.append('r', sent.slice(0, 4))),
+      ...(await w.append('r', sent.slice(4, 5))),
+      ...(await w.append('r', sent.slice(5))),
     ];
     const all = readable(await w.page('r', 1, MANY));
     t.strictSame(flawsIn(all, 1, MANY), []);
@@ -163,8 +163,8 @@ export const logContract = (t: Test, { name, world, runs }: LogKind): void => {
   });
 
   within('each room has a log of its own, and so have all together', {}, async (t, w) => {
-    const a = await w.say('a', drafts(2, 'a'));
-    const global = await w.say(GLOBAL, drafts(3, GLOBAL));
+    const a = await w.append('a', drafts(2, 'a'));
+    const global = await w.append(GLOBAL, drafts(3, GLOBAL));
     t.strictSame(idsOf(readable(await w.page('a', 1, MANY))), a);
     const page = readable(await w.page(GLOBAL, 1, MANY));
     t.strictSame(idsOf(page), global);
@@ -174,10 +174,10 @@ export const logContract = (t: Test, { name, world, runs }: LogKind): void => {
 
   within('what is outside the log, or was said before, is not in it', {}, async (t, w) => {
     const once = draft('r', { key: keyIn('k'), data: 1 });
-    const [first, , same] = await w.say('r', [once, presence('r'), once]);
+    const [first, , same] = await w.append('r', [once, presence('r'), once]);
     t.equal(same, first);
-    const [, last] = await w.say('r', [presence('r'), draft('r'), presence('r'), once]);
-    await w.say('r', [once, presence('r')]);
+    const [, last] = await w.append('r', [presence('r'), draft('r'), presence('r'), once]);
+    await w.append('r', [once, presence('r')]);
     const page = readable(await w.page('r', 0, MANY));
     t.strictSame(idsOf(page), [first, last]);
     t.match(page.top, { offset: 2, id: last });
@@ -193,7 +193,7 @@ export const logContract = (t: Test, { name, world, runs }: LogKind): void => {
     ];
     const ids: string[] = [];
     for (let i = 0; i < sent.length; i += 16)
-      ids.push(...(await w.say('r', sent.slice(i, i + 16))));
+      ids.push(...(await w.append('r', sent.slice(i, i + 16))));
     for (let from = 1; from <= ids.length; from += 9)
       t.strictSame(flawsIn(readable(await w.page('r', from, MANY)), from, MANY), []);
     t.equal(readable(await w.page('r', 1, MANY)).entries.length, 2);
@@ -203,11 +203,11 @@ export const logContract = (t: Test, { name, world, runs }: LogKind): void => {
   within('of more messages than it keeps it keeps the last', { logMessages: 5 }, async (t, w) => {
     const ids: string[] = [];
     for (let i = 0; i < 5; i += 1) {
-      ids.push(...(await w.say('r', drafts(1, 'r'))));
+      ids.push(...(await w.append('r', drafts(1, 'r'))));
       t.match(readable(await w.page('r', 0, MANY)), { first: 1, top: { offset: i + 1 } });
     }
     for (const count of [1, 3, 1, 20, 1]) {
-      ids.push(...(await w.say('r', drafts(count, 'r'))));
+      ids.push(...(await w.append('r', drafts(count, 'r'))));
       const page = readable(await w.page('r', 0, MANY));
       t.strictSame(flawsIn(page, 0, MANY), []);
       t.strictSame(idsOf(page), ids.slice(-5), `${count} more`);
@@ -218,9 +218,9 @@ export const logContract = (t: Test, { name, world, runs }: LogKind): void => {
   });
 
   within('what is too old is not read, and its place is kept', { ages: true }, async (t, w) => {
-    const old = await w.say('r', drafts(3, 'r'));
+    const old = await w.append('r', drafts(3, 'r'));
     await w.pass(0.6);
-    const young = await w.say('r', drafts(2, 'r'));
+    const young = await w.append('r', drafts(2, 'r'));
     t.strictSame(idsOf(readable(await w.page('r', 1, MANY))), [...old, ...young]);
     await w.pass(0.6);
     const page = readable(await w.page('r', 1, MANY));
@@ -229,24 +229,24 @@ export const logContract = (t: Test, { name, world, runs }: LogKind): void => {
     await w.pass(0.6);
     const quiet = readable(await w.page('r', 1, MANY));
     t.strictSame(quiet, { top: page.top, first: 6, entries: [] }, 'a quiet room is no gap');
-    const [next] = await w.say('r', drafts(1, 'r'));
+    const [next] = await w.append('r', drafts(1, 'r'));
     const after = readable(await w.page('r', 1, MANY));
     t.match(after, { first: 6, top: { tag: page.top.tag, offset: 6, id: next } });
     t.equal(after.beforeMs, msOf(young.at(-1)), 'also when all that is kept was too old');
     t.strictSame(idsOf(after), [next]);
-    await w.say('r', drafts(3, 'r'));
+    await w.append('r', drafts(3, 'r'));
     t.equal(readable(await w.page('r', 1, MANY)).beforeMs, msOf(young.at(-1)));
   });
 
   within('with an epoch its log ends', {}, async (t, w) => {
-    await w.say('r', drafts(7, 'r'));
+    await w.append('r', drafts(7, 'r'));
     const { top } = readable(await w.page('r', 1, MANY));
     await w.endEpoch('r');
     const empty = readable(await w.page('r', 1, MANY));
     t.match(empty, { first: 1, top: { offset: 0, id: null } });
     t.strictSame(empty.entries, []);
     t.not(empty.top.tag, top.tag);
-    const ids = await w.say('r', drafts(2, 'r'));
+    const ids = await w.append('r', drafts(2, 'r'));
     const page = readable(await w.page('r', 1, MANY));
     t.strictSame(idsOf(page), ids, 'offsets begin again, and nothing of the old one is between');
     t.match(page, { first: 1, top: { offset: 2 } });
@@ -255,7 +255,7 @@ export const logContract = (t: Test, { name, world, runs }: LogKind): void => {
 
   within('without a log positions go on', { logMessages: 0 }, async (t, w) => {
     t.match(readable(await w.page('r', 0, MANY)), { first: 1, top: { offset: 0 } });
-    const ids = await w.say('r', drafts(3, 'r'));
+    const ids = await w.append('r', drafts(3, 'r'));
     const page = readable(await w.page('r', 0, MANY));
     t.match(page, { first: 4, top: { offset: 3, id: ids[2] } });
     t.strictSame(page.entries, []);
@@ -266,7 +266,7 @@ export const logContract = (t: Test, { name, world, runs }: LogKind): void => {
     { logMessages: 12 },
     async (t, w) => {
       const act = fc.oneof(
-        fc.record({ say: fc.array(fc.boolean(), { minLength: 1, maxLength: 16 }) }),
+        fc.record({ append: fc.array(fc.boolean(), { minLength: 1, maxLength: 16 }) }),
         fc.record({ from: fc.nat(70), most: fc.nat(20) }),
       );
       let run = 0;
@@ -276,9 +276,9 @@ export const logContract = (t: Test, { name, world, runs }: LogKind): void => {
           const room = `p${run}`;
           const ids: string[] = [];
           for (const one of acts) {
-            if ('say' in one) {
-              const sent = one.say.map((logged) => (logged ? draft(room) : presence(room)));
-              const got = await w.say(room, sent);
+            if ('append' in one) {
+              const sent = one.append.map((logged) => (logged ? draft(room) : presence(room)));
+              const got = await w.append(room, sent);
               ids.push(...got.filter((_, i) => sent[i]?.logged));
             } else {
               const page = readable(await w.page(room, one.from, one.most));
@@ -299,7 +299,7 @@ export const logContract = (t: Test, { name, world, runs }: LogKind): void => {
   within('who reads while others speak sees no torn page', { logMessages: 50 }, async (t, w) => {
     const ids: string[] = [];
     const speak = async (): Promise<void> => {
-      for (let i = 0; i < 40; i += 1) ids.push(...(await w.say('r', drafts(1 + (i % 5), 'r'))));
+      for (let i = 0; i < 40; i += 1) ids.push(...(await w.append('r', drafts(1 + (i % 5), 'r'))));
     };
     const flaws: string[] = [];
     const read = async (): Promise<void> => {

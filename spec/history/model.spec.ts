@@ -26,7 +26,7 @@ logContract(t, {
       return answer;
     };
     return {
-      say: async (room, some) => {
+      append: async (room, some) => {
         const nonces = some.map((_, i) => i);
         const until = redis.now() + 1_000;
         const outcomes = await soon(right(bus.publish(room, some, nonces, tag(), until)));

@@ -21,7 +21,7 @@ const MANY = 1_000;
 /** What messages live where a test lets them grow old. */
 const SHORT_MS = 2_000;
 
-const sayOn =
+const appendOn =
   ({ bus }: Watched) =>
   async (room: Room, some: readonly Draft[], tag = 77): Promise<readonly string[]> => {
     const nonces = some.map((_, i) => i);
@@ -50,7 +50,7 @@ const kindOf = (
     let turn = 0;
     const next = (): Watched => ((turn += 1) % 2 === 0 ? a : b);
     return {
-      say: (room, some) => sayOn(next())(room, some),
+      append: (room, some) => appendOn(next())(room, some),
       page: (room, from, most) => firstValueFrom(next().bus.peek(room, from, most)),
       pass: (share) => sleep(share * SHORT_MS),
       endEpoch: async (room) => {
@@ -82,7 +82,7 @@ t.test('on a Cluster', async (t) => {
   logContract(t, kindOf('a Cluster', cluster.nodes, open));
   t.test('a room has its position and its log in the slot of its channel', async (t) => {
     const a = await ready(open({}));
-    await sayOn(a)('slot', drafts(2, 'slot'));
+    await appendOn(a)('slot', drafts(2, 'slot'));
     const node = await cluster.ownerOf(slotOf(channelOf('slot')));
     t.strictSame([...((await node.command('KEYS', '*slot*')) as string[])].sort(), [
       '{realtime:room:slot}:log',
@@ -101,7 +101,7 @@ t.test('what only Redis does', async (t) => {
     ready(standaloneRedis(options({ url: server.url, ...over })));
   const a = await open();
   t.teardown(a.close);
-  const say = sayOn(a);
+  const append = appendOn(a);
   const page = pageOn(a);
   const pos = (room: Room): string => `{${channelOf(room)}}:pos`;
   const log = (room: Room): string => `{${channelOf(room)}}:log`;
@@ -112,11 +112,11 @@ t.test('what only Redis does', async (t) => {
 
   await t.test('an entry is what was published, byte for byte, under its offset', async (t) => {
     await right(a.bus.subscribe([channelOf('bytes')]));
-    await say('bytes', [draft('bytes', { data: 'ü💬' }), ...drafts(2, 'bytes')]);
-    await until('all are heard', () => a.said(channelOf('bytes')).length === 3);
+    await append('bytes', [draft('bytes', { data: 'ü💬' }), ...drafts(2, 'bytes')]);
+    await until('all are heard', () => a.received(channelOf('bytes')).length === 3);
     t.strictSame(
       await entriesOf('bytes'),
-      a.said(channelOf('bytes')).map((payload, i) => [`${i + 1}-0`, ['m', payload]]),
+      a.received(channelOf('bytes')).map((payload, i) => [`${i + 1}-0`, ['m', payload]]),
     );
     const left = Number(await command('PTTL', log('bytes')));
     t.ok(
@@ -128,7 +128,7 @@ t.test('what only Redis does', async (t) => {
   await t.test('the count is exact, whatever comes in a call', async (t) => {
     const b = await open({ logMessages: 7 });
     for (const count of [3, 3, 3, 20, 1, 64, 5]) {
-      await sayOn(b)('count', drafts(count, 'count'));
+      await appendOn(b)('count', drafts(count, 'count'));
       const length = Number(await command('XLEN', log('count')));
       t.ok(length <= 8, `${length} after ${count} more`);
     }
@@ -140,13 +140,13 @@ t.test('what only Redis does', async (t) => {
     'what is too old is taken out when it has gathered, not at each message',
     async (t) => {
       const b = await open({ logTtlMs: SHORT_MS });
-      await sayOn(b)('old', drafts(40, 'old', 2_000));
+      await appendOn(b)('old', drafts(40, 'old', 2_000));
       await sleep(SHORT_MS * 0.7);
-      await sayOn(b)('old', drafts(10, 'old'));
+      await appendOn(b)('old', drafts(10, 'old'));
       await sleep(SHORT_MS * 0.45);
       const before = await pageOn(b)('old');
       t.match(before, { first: 41, top: { offset: 50 } }, 'readers pass over it');
-      await sayOn(b)('old', drafts(1, 'old'));
+      await appendOn(b)('old', drafts(1, 'old'));
       t.equal((await entriesOf('old'))[0]?.[0], '40-0', 'the last one that is gone tells its time');
       const [, oldest] = (await command('HMGET', pos('old'), 'o', 'a')) as string[];
       t.equal(Number(oldest), before.entries[0]?.id.ms, 'the next look is when that one is old');
@@ -155,7 +155,7 @@ t.test('what only Redis does', async (t) => {
   );
 
   await t.test('keys of the wrong type: told, and nothing is half done', async (t) => {
-    await say('types', drafts(2, 'types'));
+    await append('types', drafts(2, 'types'));
     await command('DEL', log('types'));
     await command('SET', log('types'), 'mine');
     const before = await command('HGETALL', pos('types'));
@@ -179,18 +179,18 @@ t.test('what only Redis does', async (t) => {
   });
 
   await t.test('scripts that Redis forgot are sent again', async (t) => {
-    const ids = await say('forgot', drafts(3, 'forgot'));
+    const ids = await append('forgot', drafts(3, 'forgot'));
     await command('SCRIPT', 'FLUSH');
     t.strictSame(idsOf(await page('forgot')), ids);
     await command('SCRIPT', 'FLUSH');
     t.strictSame(
-      [...ids, ...(await say('forgot', drafts(1, 'forgot')))],
+      [...ids, ...(await append('forgot', drafts(1, 'forgot')))],
       idsOf(await page('forgot')),
     );
   });
 
   await t.test('Redis is full: nothing is taken in, and the log can be read', async (t) => {
-    const ids = await say('full', drafts(3, 'full'));
+    const ids = await append('full', drafts(3, 'full'));
     await command('CONFIG', 'SET', 'maxmemory', '1');
     const refused = await left(a.bus.publish('full', drafts(1, 'full'), [0], 7, later()));
     t.equal(refused, 'OutOfMemory');
@@ -211,7 +211,7 @@ t.test('what only Redis does', async (t) => {
     t.teardown(disk.stop);
     const b = await ready(standaloneRedis(options({ url: disk.url })));
     t.teardown(b.close);
-    const ids = await sayOn(b)('disk', drafts(3, 'disk'));
+    const ids = await appendOn(b)('disk', drafts(3, 'disk'));
     await disk.command('CONFIG', 'SET', 'dir', '/proc');
     await disk.command('BGSAVE');
     await until('the save has failed', async () =>
@@ -225,7 +225,7 @@ t.test('what only Redis does', async (t) => {
 
   await t.test('a replica does not answer for the log', async (t) => {
     const replica = await startRedis({ config: [['replicaof', '127.0.0.1', server.port]] });
-    const ids = await say('copied', drafts(3, 'copied'));
+    const ids = await append('copied', drafts(3, 'copied'));
     await until(
       'it is copied',
       async () => Number(await replica.command('EXISTS', log('copied'))) === 1,
@@ -242,12 +242,12 @@ t.test('what only Redis does', async (t) => {
   await t.test(
     'the stream is taken away: what was in it is not read, the position stays',
     async (t) => {
-      const ids = await say('stream', drafts(5, 'stream'));
+      const ids = await append('stream', drafts(5, 'stream'));
       await command('DEL', log('stream'));
       const empty = await page('stream');
       t.match(empty, { first: 6, top: { offset: 5, id: ids[4] } });
       t.strictSame(empty.entries, []);
-      const more = await say('stream', drafts(2, 'stream'));
+      const more = await append('stream', drafts(2, 'stream'));
       const after = await page('stream');
       t.strictSame(idsOf(after), more);
       t.match(after, { first: 6, top: { offset: 7, tag: empty.top.tag } });
@@ -258,21 +258,21 @@ t.test('what only Redis does', async (t) => {
     'the position is evicted: a new epoch, whoever notices first, and no old entry',
     async (t) => {
       const noticed: Readonly<Record<string, (room: Room) => Promise<unknown>>> = {
-        publish: (room) => say(room, drafts(1, room), 200),
+        publish: (room) => append(room, drafts(1, room), 200),
         'presence alone': (room) =>
-          say(room, [draft(room, { type: 'presence', data: { status: 'away' } })], 200),
+          append(room, [draft(room, { type: 'presence', data: { status: 'away' } })], 200),
         page: (room) => page(room, 3, 1, 200),
         top: (room) => right(a.bus.top(room, 200)),
         renew: (room) => right(a.bus.renew(room, 9, 200)),
       };
       for (const [who, notice] of Object.entries(noticed)) {
         const room = `evicted-${who.slice(0, 5).trim()}`;
-        await say(room, drafts(5, room));
+        await append(room, drafts(5, room));
         await command('DEL', pos(room));
         await notice(room);
         if (who !== 'publish')
           t.equal(await command('EXISTS', log(room)), 0, `${who}: its log is gone`);
-        const [next] = await say(room, drafts(1, room), 201);
+        const [next] = await append(room, drafts(1, room), 201);
         const { top, first, entries } = await page(room);
         t.equal(top.tag, 200, who);
         t.equal(first, 1);
@@ -284,21 +284,21 @@ t.test('what only Redis does', async (t) => {
   );
 
   await t.test('all is lost: a new epoch', async (t) => {
-    await say('lost', drafts(5, 'lost'));
+    await append('lost', drafts(5, 'lost'));
     await command('FLUSHALL');
-    const ids = await say('lost', drafts(2, 'lost'), 300);
+    const ids = await append('lost', drafts(2, 'lost'), 300);
     const after = await page('lost');
     t.match(after, { first: 1, top: { tag: 300, offset: 2 } });
     t.strictSame(idsOf(after), ids);
   });
 
   await t.test('a log that is further than its position begins anew', async (t) => {
-    await say('ahead', drafts(9, 'ahead'));
+    await append('ahead', drafts(9, 'ahead'));
     // a version of the service that knows no log made this epoch
     await command('DEL', pos('ahead'));
     await command('HSET', pos('ahead'), 'e', 400, 'o', 2, 't', 1);
     t.strictSame((await page('ahead')).entries, [], 'what is of another epoch is not read');
-    const ids = await say('ahead', drafts(3, 'ahead'));
+    const ids = await append('ahead', drafts(3, 'ahead'));
     const after = await page('ahead');
     t.match(after, { first: 3, top: { tag: 400, offset: 5 } });
     t.strictSame(idsOf(after), ids);
@@ -307,7 +307,7 @@ t.test('what only Redis does', async (t) => {
   await t.test(
     'entries that an operator took out, or put in, are a hole that readers get over',
     async (t) => {
-      const ids = await say('holes', drafts(12, 'holes'));
+      const ids = await append('holes', drafts(12, 'holes'));
       await command('XDEL', log('holes'), '4-0', '5-0', '12-0');
       const whole = await page('holes', 1);
       t.strictSame(idsOf(whole), ids.slice(0, 3), 'a page ends before it');
@@ -320,17 +320,17 @@ t.test('what only Redis does', async (t) => {
       t.match(await page('holes', 12), { first: 13, top: { offset: 12 } });
       t.match(await page('holes', 13), { first: 1 });
 
-      await say('foreign', drafts(3, 'foreign'));
+      await append('foreign', drafts(3, 'foreign'));
       await command('DEL', log('foreign'));
       for (const [i, entry] of [
         ['m', 'not a message'],
-        ['m', String(a.said(channelOf('bytes'))[0]), 'n', 'more'],
+        ['m', String(a.received(channelOf('bytes'))[0]), 'n', 'more'],
         ['x', ''],
       ].entries())
         await command('XADD', log('foreign'), `${i + 1}-0`, ...entry);
       t.match(await page('foreign', 1), { first: 4, entries: { length: 0 } });
       t.match(await page('foreign', 2, 1), { first: 3, entries: { length: 0 } });
-      const [next] = await say('foreign', drafts(1, 'foreign'));
+      const [next] = await append('foreign', drafts(1, 'foreign'));
       t.strictSame(idsOf(await page('foreign', 1)), [next]);
       t.strictSame(
         await readAll(
@@ -345,7 +345,7 @@ t.test('what only Redis does', async (t) => {
   );
 
   await t.test('a page of a long log costs what it holds', async (t) => {
-    for (let i = 0; i < 20; i += 1) await say('long', drafts(50, 'long', 10_000));
+    for (let i = 0; i < 20; i += 1) await append('long', drafts(50, 'long', 10_000));
     await command('CONFIG', 'RESETSTAT');
     await page('long', 900);
     await page('long', 1, 0);

@@ -92,13 +92,13 @@ t.test('who may do what: 401 for who is not known, 403 for who may not', async (
 
 t.test('whoever is not known sends no body', async (t) => {
   const pod = await startPod(t, { access });
-  const stranger = await pod.raw();
-  stranger.write(
+  const anonymous = await pod.raw();
+  anonymous.write(
     `POST ${BASE}/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n`,
   );
-  const { status, headers } = await stranger.answer();
+  const { status, headers } = await anonymous.answer();
   t.strictSame([status, headers.get('connection')], [401, 'close']);
-  await stranger.ended();
+  await anonymous.ended();
 });
 
 t.test('a room is read by who may join it', async (t) => {
@@ -117,18 +117,18 @@ t.test('a room is read by who may join it', async (t) => {
 t.test('it speaks as who it is, where its token allows', async (t) => {
   const pod = await startPod(t, { access: { ...access, globalPublish: 'server' } });
   const listener = await pod.connect('/ws/team-a', { headers: bearer({ sub: 'bob' }) });
-  const heard = async (headers: Headers, from: string): Promise<void> => {
+  const publishAs = async (headers: Headers, from: string): Promise<void> => {
     const { status, body } = await send(pod, headers, [
       { room: 'team-a', data: from },
       { room: null, type: 'notification', data: from },
     ]);
     t.equal(status, 202);
     for (const id of (JSON.parse(body) as { ids: readonly string[] }).ids)
-      await listener.heard({ id, from });
+      await listener.received({ id, from });
   };
-  await heard({ 'X-API-Key': KEY }, 'api');
-  await heard(bearer(ADMIN), 'root');
-  await heard({ ...bearer({ sub: 'carol' }), 'X-API-Key': KEY }, 'carol');
+  await publishAs({ 'X-API-Key': KEY }, 'api');
+  await publishAs(bearer(ADMIN), 'root');
+  await publishAs({ ...bearer({ sub: 'carol' }), 'X-API-Key': KEY }, 'carol');
 
   const bound = bearer({ ...ADMIN, rooms: { join: true, publish: ['team-*'] } });
   const before = listener.messages.length;
@@ -151,7 +151,7 @@ t.test("a user's key is the same by socket and by HTTP, and nobody else's", asyn
   const pod = await startPod(t, { access });
   const root = await pod.connect('/ws/r', { headers: bearer(ADMIN) });
   root.send({ type: 'chat', id: 'k', data: 1 });
-  const { id } = await root.heard({ type: 'chat', data: 1 });
+  const { id } = await root.received({ type: 'chat', data: 1 });
   const idOf = async (headers: Headers): Promise<unknown> =>
     (JSON.parse((await send(pod, headers, { room: 'r', id: 'k', data: 1 })).body) as { id: string })
       .id;
@@ -179,17 +179,17 @@ t.test('a user is closed on all pods within a second, with 4503, and nobody else
   const eves = await Promise.all([a, a, b, b].map((pod, i) => connect(pod, sub, `r${i}`)));
   const bobs = await Promise.all([a, b].map((pod) => connect(pod, 'bob', 'r0')));
   const path = `${BASE}/users/${encodeURIComponent(sub)}/connections`;
-  const said = performance.now();
+  const askedAt = performance.now();
   is(t, await asked(a, 'DELETE', path, { 'X-API-Key': KEY }), 202, 'asked once');
   for (const eve of eves) t.equal(await eve.closed(1_000), 4503);
-  t.ok(performance.now() - said < 1_000);
+  t.ok(performance.now() - askedAt < 1_000);
   is(
     t,
     await send(a, { 'X-API-Key': KEY }, { room: null, data: 'still here' }),
     202,
     'they hear on',
   );
-  for (const bob of bobs) await bob.heard({ data: 'still here' });
+  for (const bob of bobs) await bob.received({ data: 'still here' });
   const back = await connect(b, sub, 'r0');
   await back.caughtUp();
   t.equal(b.connections(), 2, 'a word is no ban: a token that is good lets in again');

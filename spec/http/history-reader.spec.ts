@@ -18,14 +18,14 @@ import { publicationOf } from '../../lib/protocol/publication.js';
 import { draft } from '../history/contract.js';
 
 t.test('what is held for all answers at once is bounded, and let go with each', async (t) => {
-  const said = draft('r', { data: 'x'.repeat(100_000) });
+  const large = draft('r', { data: 'x'.repeat(100_000) });
   const at = { tag: 1, ms: 1, global: false, outside: false, nonce: 0 };
   const { messages } = historyHandler({
     log: {
       page: (_room, from, most) => {
         const top = { tag: 1, offset: 1_000, ms: 1, id: null };
         const entries = Array.from({ length: Math.min(2, most) }, (_, i) =>
-          publicationOf(said, { ...at, offset: from + i }),
+          publicationOf(large, { ...at, offset: from + i }),
         );
         return of(right<never, Page>({ top, first: 1, entries }));
       },

@@ -3,7 +3,7 @@ import t from 'tap';
 import { BASE, startPod } from '../support/pod.js';
 import { isProblem } from '../support/problem.js';
 import { startRedis, until } from '../support/redis.js';
-import { type Answer, answers, idsOf, messagesOf, pathOf, sayMany } from './history-table.js';
+import { type Answer, answers, idsOf, messagesOf, pathOf, publishMany } from './history-table.js';
 
 t.test('pods over Redis', async (t) => {
   const server = await startRedis();
@@ -29,14 +29,14 @@ t.test('pods over Redis', async (t) => {
 
   t.test('messages that an operator took out, or that are none, are passed over', async (t) => {
     const pod = await startPod(t, { broker });
-    const ids = await sayMany(pod, 'holes', 60);
+    const ids = await publishMany(pod, 'holes', 60);
     const [pos, log] = ['{realtime:room:holes}:pos', '{realtime:room:holes}:log'];
     const gone = [...Array.from({ length: 25 }, (_, i) => i + 20), 58, 60];
     await server.command('XDEL', log, ...gone.map((offset) => `${offset}-0`));
     await server.command('HINCRBY', pos, 'o', 3);
     for (const offset of [61, 62, 63])
       await server.command('XADD', log, `${offset}-0`, 'm', 'none');
-    const more = await sayMany(pod, 'holes', 10);
+    const more = await publishMany(pod, 'holes', 10);
     const left = [...ids.filter((_, i) => !gone.includes(i + 1)), ...more];
     const id = (offset: number): string => ids[offset - 1] ?? '';
     for (const limit of [1, 2, 7, 1_000]) {
@@ -69,7 +69,7 @@ t.test('pods over Redis', async (t) => {
         t.match(answer.headers['retry-after'], /^[1-9]\d*$/);
       }
     };
-    await sayMany(pod, 'bad', 1);
+    await publishMany(pod, 'bad', 1);
     await server.command('DEL', '{realtime:room:bad}:log');
     await server.command('SET', '{realtime:room:bad}:log', 'x');
     await isUnavailable();

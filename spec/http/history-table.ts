@@ -36,7 +36,7 @@ export const messagesOf = async (
   return JSON.parse(body) as Answer;
 };
 
-export const sayMany = async (
+export const publishMany = async (
   pod: Pod,
   room: string,
   count: number,
@@ -63,28 +63,28 @@ export const answers = (
       const [pod, other] = await pods(t);
       const [alice, bob] = [await pod.connect('/ws/general'), await other.connect('/ws/general')];
       alice.send({ type: 'chat', id: 'a', data: { deep: ['ü', '💬', null, 1.5] } });
-      await bob.heard({ type: 'chat' });
+      await bob.received({ type: 'chat' });
       bob.send({ type: 'presence', data: { status: 'away' } });
-      await alice.heard({ type: 'presence', data: { status: 'away' } });
+      await alice.received({ type: 'presence', data: { status: 'away' } });
       await other.app.publish({ room: 'general', data: 'note' });
       await other.app.publish({ room: 'general', type: 'system', data: { event: 'deployed' } });
       await other.app.publish({ room: null, data: 'to everybody' });
-      await alice.heard({ type: 'system', data: { event: 'deployed' } });
-      const heard = alice.messages.filter(
+      await alice.received({ type: 'system', data: { event: 'deployed' } });
+      const received = alice.messages.filter(
         ({ room, type, data }) =>
           room === 'general' &&
           (['chat', 'notification'].includes(type) ||
             (data as { event?: string }).event === 'deployed'),
       );
-      t.equal(heard.length, 3);
+      t.equal(received.length, 3);
       for (const each of [pod, other])
-        t.strictSame(await messagesOf(each, 'general'), { messages: heard, next: null });
+        t.strictSame(await messagesOf(each, 'general'), { messages: received, next: null });
     },
   );
 
   t.test('it is read from its end, on and on backwards, or from an id on', async (t) => {
     const [pod, other] = await pods(t);
-    const ids = await sayMany(pod, 'r', 730);
+    const ids = await publishMany(pod, 'r', 730);
     t.strictSame(idsOf(await messagesOf(other, 'r')), ids.slice(-100), '100 when nothing is said');
     for (const limit of [1, 99, 730, 1_000]) {
       const back: string[] = [];
@@ -109,7 +109,7 @@ export const answers = (
 
   t.test('bounds are not in what is between them; next goes where the bound was', async (t) => {
     const [pod] = await pods(t);
-    const ids = await sayMany(pod, 'r', 20);
+    const ids = await publishMany(pod, 'r', 20);
     const id = (at: number): string => ids[at] ?? '';
     const ask = async (query: Readonly<Record<string, string | number>>) => {
       const answer = await messagesOf(pod, 'r', query);
@@ -136,8 +136,8 @@ export const answers = (
   t.test('an id that the log does not have is 404', async (t) => {
     const [pod] = await pods(t, { log: { logMessages: 5 } });
     const client = await pod.connect('/ws/r');
-    const ids = await sayMany(pod, 'r', 9);
-    const [elsewhere] = await sayMany(pod, 'other', 1);
+    const ids = await publishMany(pod, 'r', 9);
+    const [elsewhere] = await publishMany(pod, 'other', 1);
     const global = await pod.app.publish({ room: null, data: 1 });
     const read = parseId(ids[7] ?? '');
     if (read._tag === 'None') throw new Error('no id');
@@ -167,7 +167,7 @@ export const answers = (
 
   t.test('what is asked wrongly is 400', async (t) => {
     const [pod] = await pods(t);
-    const [id = ''] = await sayMany(pod, 'r', 1);
+    const [id = ''] = await publishMany(pod, 'r', 1);
     for (const limit of [
       '0',
       '1001',
@@ -198,7 +198,7 @@ export const answers = (
 
   t.test('methods: GET and HEAD, others are 405', async (t) => {
     const [pod] = await pods(t);
-    await sayMany(pod, 'r', 1);
+    await publishMany(pod, 'r', 1);
     for (const path of [`${BASE}/rooms/r`, pathOf('r')]) {
       const got = await pod.get(path);
       const head = await pod.get(path, 'HEAD');
@@ -224,7 +224,7 @@ export const answers = (
     const bob = await other.connect('/ws/r');
     const carol = await other.connect('/ws/r');
     await other.connect('/ws/elsewhere');
-    const [id = null] = await sayMany(pod, 'r', 1);
+    const [id = null] = await publishMany(pod, 'r', 1);
     const isSo = async (members: number): Promise<void> => {
       for (const each of [pod, other])
         await until(
@@ -246,7 +246,7 @@ export const answers = (
 
   t.test('an answer of large messages ends, and next leads on', async (t) => {
     const [pod] = await pods(t);
-    const ids = await sayMany(pod, 'big', 150, 60_000);
+    const ids = await publishMany(pod, 'big', 150, 60_000);
     const newest = await messagesOf(pod, 'big', { limit: 1_000 });
     t.ok(newest.messages.length >= 60 && newest.messages.length < 80, `${newest.messages.length}`);
     const back = [...idsOf(newest)];
@@ -268,7 +268,7 @@ export const answers = (
 
   t.test('without a log there are positions and no messages', async (t) => {
     const [pod] = await pods(t, { log: { logMessages: 0 } });
-    const ids = await sayMany(pod, 'r', 3);
+    const ids = await publishMany(pod, 'r', 3);
     t.strictSame(await messagesOf(pod, 'r'), { messages: [], next: null });
     isProblem(t, await pod.get(pathOf('r', { after: ids[2] ?? '' })), 404);
     t.match(JSON.parse((await pod.get(`${BASE}/rooms/r`)).body), { position: ids[2] });

@@ -4,7 +4,7 @@ import { asProgram } from '../support/credentials.js';
 import { startPod } from '../support/pod.js';
 import { linesOf } from '../support/raw-client.js';
 import { until } from '../support/redis.js';
-import { answers, pathOf, sayMany } from './history-table.js';
+import { answers, pathOf, publishMany } from './history-table.js';
 
 t.test('a pod alone', async (t) => {
   answers(t, async (t, over) => {
@@ -14,7 +14,7 @@ t.test('a pod alone', async (t) => {
 
   t.test('whoever takes nothing of an answer is let go of, and leaves room', async (t) => {
     const pod = await startPod(t, { limits: { handshakeTimeoutMs: 1_000 } });
-    await sayMany(pod, 'big', 80, 60_000);
+    await publishMany(pod, 'big', 80, 60_000);
     const path = pathOf('big', { limit: 1_000 });
     const head = linesOf(asProgram({ Host: 'x' }));
     const mutes = await Promise.all(Array.from({ length: 8 }, () => pod.raw()));
@@ -31,7 +31,7 @@ t.test('a pod alone', async (t) => {
   t.test('the memory of its log is measured', async (t) => {
     const pod = await startPod(t);
     t.equal(await pod.metric('realtime_log_bytes'), 0);
-    await sayMany(pod, 'r', 100, 1_000);
+    await publishMany(pod, 'r', 100, 1_000);
     const bytes = await pod.metric('realtime_log_bytes');
     t.ok(bytes > 100_000 && bytes < 300_000, `${bytes}`);
   });

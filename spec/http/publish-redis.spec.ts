@@ -1,6 +1,6 @@
 /** Publishing over HTTP to pods over Redis. */
 import t, { type Test } from 'tap';
-import { accepted, post, said } from '../support/http-publishing.js';
+import { accepted, post, receivedBy } from '../support/http-publishing.js';
 import { type Pod, startPod } from '../support/pod.js';
 import { isProblem } from '../support/problem.js';
 import { startRedis, until } from '../support/redis.js';
@@ -25,10 +25,10 @@ t.test('pods over Redis', async (t) => {
     t.equal(new Set([...accepted(first).ids, ...accepted(second).ids]).size, 200);
     for (const [i, client] of clients.entries()) {
       const due = i === 2 ? 100 : 200;
-      await until('all are heard', () => said(client).length === due);
+      await until('all are heard', () => receivedBy(client).length === due);
       for (const { ids } of [accepted(first), accepted(second)])
         for (const global of [true, false]) {
-          const mine = said(client).filter(
+          const mine = receivedBy(client).filter(
             ({ id, room }) => ids.includes(id) && (room === undefined) === global,
           );
           t.strictSame(
@@ -57,14 +57,14 @@ t.test('pods over Redis', async (t) => {
       { room: 's', data: 3 },
     ]);
     t.match(JSON.parse(many.body), { ids: { length: 2 }, scope: 'pod' });
-    await until('it is heard here', () => said(here).length === 2);
-    t.equal(said(there).length, 0);
+    await until('it is heard here', () => receivedBy(here).length === 2);
+    t.equal(receivedBy(there).length, 0);
     server.thaw();
     await until(
       'all are reached again',
       async () => !(await post(a, { room: 'r', data: 4 })).body.includes('scope'),
       10_000,
     );
-    await there.heard({ data: 4 });
+    await there.received({ data: 4 });
   });
 });

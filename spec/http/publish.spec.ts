@@ -4,9 +4,9 @@ import {
   accepted,
   JSON_TYPE,
   nested,
-  onlyThisIsHeard,
+  onlyThisIsReceived,
   post,
-  said,
+  receivedBy,
 } from '../support/http-publishing.js';
 import { BASE, startPod } from '../support/pod.js';
 import { isProblem } from '../support/problem.js';
@@ -23,22 +23,22 @@ t.test('a message reaches the members of its room; what is absent has a default'
   const { id } = accepted(answer);
   t.strictSame(JSON.parse(answer.body), { id }, 'the id and nothing else');
   for (const client of [alice, bob]) {
-    const message = await client.heard({ id });
+    const message = await client.received({ id });
     t.strictSame(Object.keys(message), ['id', 'type', 'room', 'from', 'data', 'timestamp']);
     t.match(message, { type: 'chat', room: 'r', from: 'api', data: { content: 'hé 💬' } });
   }
   for (const room of [{ room: null }, { room: '' }]) {
     const global = accepted(await post(pod, { ...room, type: 'notification', data: 1 }));
     for (const client of [alice, bob, carol]) {
-      const message = await client.heard({ id: global.id });
+      const message = await client.received({ id: global.id });
       t.strictSame(Object.keys(message), ['id', 'type', 'from', 'data', 'timestamp']);
     }
   }
   const event = accepted(
     await post(pod, { room: 'other', type: 'system', data: { event: 'app.deployed' } }),
   );
-  await carol.heard({ id: event.id, type: 'system', data: { event: 'app.deployed' } });
-  t.equal(said(alice).length, 3);
+  await carol.received({ id: event.id, type: 'system', data: { event: 'app.deployed' } });
+  t.equal(receivedBy(alice).length, 3);
   t.equal(await pod.metric('realtime_messages_received'), 4);
 });
 
@@ -63,11 +63,11 @@ t.test('data comes out as an equal JSON value, and nothing else of it', async (t
   ];
   for (const value of values) {
     const { id } = accepted(await post(pod, `{"room":"r","data":${value}}`));
-    const { data } = await client.heard({ id });
+    const { data } = await client.received({ id });
     t.equal(JSON.stringify(data), JSON.stringify(JSON.parse(value)), value.slice(0, 60));
   }
   const { id } = accepted(await post(pod, '{"data":1,"room":"x","room":"r","data":2}'));
-  const message = await client.heard({ id });
+  const message = await client.received({ id });
   t.strictSame(Object.keys(message), ['id', 'type', 'room', 'from', 'data', 'timestamp']);
   t.match(message, { from: 'api', room: 'r', data: 2 }, 'of a key given twice the last holds');
 });
@@ -174,7 +174,7 @@ t.test(
       t.notMatch(answer.body, /secret-x/);
     }
     t.equal(await pod.metric('realtime_rejected{code="400"}'), 2 * WRONG.length + 16);
-    await onlyThisIsHeard(t, pod, client);
+    await onlyThisIsReceived(t, pod, client);
   },
 );
 
@@ -190,9 +190,9 @@ t.test(
     t.equal(new Set(ids).size, 100);
     for (const [i, client] of clients.entries()) {
       const due = list.flatMap(({ room, data }) => (room === 'abc'[i] ? [[data, ids[data]]] : []));
-      await until('all are heard', () => said(client).length === due.length);
+      await until('all are heard', () => receivedBy(client).length === due.length);
       t.strictSame(
-        said(client).map(({ data, id }) => [data, id]),
+        receivedBy(client).map(({ data, id }) => [data, id]),
         due,
       );
     }
@@ -250,17 +250,17 @@ t.test(
     const same = accepted(await post(pod, twins)).ids;
     t.equal(same[0], same[1]);
     t.strictSame(
-      (await client.caughtUp(), said(client).map(({ data }) => data)),
+      (await client.caughtUp(), receivedBy(client).map(({ data }) => data)),
       [{ a: 1 }, 1, 'before', 'after', 1],
       'of a list whose ids quarrel nothing is sent',
     );
 
     const uuid = '3f2b7e0c-8a41-4d6b-9a0e-2c5d1f7a9b10';
     client.send({ type: 'chat', id: uuid, data: 'mine' });
-    const { id } = await client.heard({ type: 'chat', data: 'mine' });
+    const { id } = await client.received({ type: 'chat', data: 'mine' });
     const theirs = accepted(await post(pod, { room: 'r', id: uuid, data: 'theirs' }));
     t.not(theirs.id, id, "a client's key is not a program's");
-    await client.heard({ id: theirs.id });
+    await client.received({ id: theirs.id });
   },
 );
 
@@ -277,7 +277,7 @@ t.test('only JSON in UTF-8 is read, as it is', async (t) => {
   ];
   for (const type of fine) {
     const { id } = accepted(await post(pod, body, { 'Content-Type': type }));
-    await client.heard({ id });
+    await client.received({ id });
   }
   const wrong: readonly Readonly<Record<string, string>>[] = [
     {},
@@ -300,7 +300,7 @@ t.test('only JSON in UTF-8 is read, as it is', async (t) => {
     isProblem(t, answer, 415);
     t.equal(answer.headers['connection'], 'close');
   }
-  t.equal(said(client).length, fine.length);
+  t.equal(receivedBy(client).length, fine.length);
   t.equal(await pod.metric('realtime_rejected{code="415"}'), wrong.length);
 });
 
@@ -317,7 +317,7 @@ t.test('when a message is larger than on a socket, then it is 413 with its place
   const last = `[${[...list.slice(1), sized(1_001)].join()}]`;
   isProblem(t, await post(pod, last), 413, '[99]: a message may have at most 1000 bytes');
   await client.caughtUp();
-  t.equal(said(client).length, 101, 'of a list with one too large nothing is sent');
+  t.equal(receivedBy(client).length, 101, 'of a list with one too large nothing is sent');
 });
 
 t.test('when a parameter is unknown, then the request is 400 and names it', async (t) => {

@@ -1,6 +1,6 @@
 /** Bodies of requests: their size, their pace, their end, and how many at once. */
 import t from 'tap';
-import { accepted, chunk, head, MIB, PATH, post, said } from '../support/http-publishing.js';
+import { accepted, chunk, head, MIB, PATH, post, receivedBy } from '../support/http-publishing.js';
 import { BASE, type HttpAnswer, startPod } from '../support/pod.js';
 import { isProblem } from '../support/problem.js';
 import { until } from '../support/redis.js';
@@ -12,7 +12,7 @@ t.test('1 MiB passes; a byte more is 413, by its length or by its chunks, and en
   const {
     ids: [id = ''],
   } = accepted(await post(pod, message.padEnd(MIB)));
-  await client.heard({ id });
+  await client.received({ id });
   const full = await pod.raw();
   full.write(head(['Transfer-Encoding: chunked']));
   full.write(`${message.length.toString(16)}\r\n${message}\r\n`);
@@ -59,7 +59,7 @@ t.test('1 MiB passes; a byte more is 413, by its length or by its chunks, and en
   chunked.write(`0\r\n\r\n${head(['Content-Length: 2'])}{}`);
   await chunked.ended();
   t.equal(chunked.text(), answered, 'nothing behind it is answered');
-  t.equal(said(client).length, 2);
+  t.equal(receivedBy(client).length, 2);
 });
 
 t.test('who asks whether to send the body is told by its headers', async (t) => {
@@ -116,10 +116,10 @@ t.test('a hundred requests in one write are all answered, in their order', async
     statuses(),
     Array.from({ length: 100 }, (_, i) => (i % 10 === 9 ? '400' : '202')),
   );
-  await until('all are heard', () => said(client).length === 90);
+  await until('all are heard', () => receivedBy(client).length === 90);
   const ids = [...socket.text().matchAll(/\{"id":"([^"]+)"\}/g)].map(([, id]) => id);
   t.strictSame(
-    said(client).map(({ id }) => ids.indexOf(id)),
+    receivedBy(client).map(({ id }) => ids.indexOf(id)),
     Array.from({ length: 90 }, (_, i) => i),
   );
 });
@@ -147,11 +147,11 @@ t.test('a pod that goes away takes nothing more, and says when to come back', as
   const pod = await startPod(t, { server: { drainMs: 1_000 } });
   const client = await pod.connect('/ws/r');
   const stopped = pod.app.stop();
-  await client.heard({ data: { event: 'draining' } });
+  await client.received({ data: { event: 'draining' } });
   const answer = await post(pod, { room: 'r', data: 1 });
   isProblem(t, answer, 503, 'the server is shutting down');
   t.equal(answer.headers['retry-after'], '1');
-  t.equal(said(client).length, 0);
+  t.equal(receivedBy(client).length, 0);
   await stopped;
 });
 

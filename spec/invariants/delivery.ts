@@ -16,18 +16,18 @@ export const DELIVERY: Readonly<Record<string, readonly [RegExp, (play: Play) =>
     /^I1 bob r at 7\/1 heard 7\/3: 1 of r are missing from 7\/2 on, and no gap was told/,
     (play) => {
       chats(play, 1, 1);
-      play.say(2);
-      play.say(3);
-      play.alice.heard(chat(2), 210);
-      for (const ears of [play.alice, play.bob]) ears.heard(chat(3), 210);
+      play.send(2);
+      play.send(3);
+      play.alice.received(chat(2), 210);
+      for (const ears of [play.alice, play.bob]) ears.received(chat(3), 210);
     },
   ],
   'I1: a hole at the end': [
     /^I1 bob r in the end at 7\/1, the log at 7\/2: 1 of r are missing/,
     (play) => {
       chats(play, 1, 1);
-      play.say(2);
-      play.alice.heard(chat(2), 210);
+      play.send(2);
+      play.alice.received(chat(2), 210);
       play.check.log(logOf([1, 2]));
       play.check.healed(300);
     },
@@ -37,7 +37,7 @@ export const DELIVERY: Readonly<Record<string, readonly [RegExp, (play: Play) =>
     (play) => {
       chats(play, 1, 3);
       play.bob.closed(1000, 'itself', 300);
-      play.open('bob', { lastId: idAt(1) }).heard(chat(3), 310);
+      play.open('bob', { lastId: idAt(1) }).received(chat(3), 310);
     },
   ],
   'I1: joined beyond what was replayed': [
@@ -45,7 +45,7 @@ export const DELIVERY: Readonly<Record<string, readonly [RegExp, (play: Play) =>
     (play) => {
       chats(play, 1, 3);
       play.bob.closed(1000, 'itself', 300);
-      play.open('bob', { lastId: idAt(1) }).heard(joined(3, {}, { recovered: 0 }), 310);
+      play.open('bob', { lastId: idAt(1) }).received(joined(3, {}, { recovered: 0 }), 310);
     },
   ],
   'I1: recovered counts what came': [
@@ -54,26 +54,26 @@ export const DELIVERY: Readonly<Record<string, readonly [RegExp, (play: Play) =>
       chats(play, 1, 2);
       play.bob.closed(1000, 'itself', 300);
       const again = play.open('bob', { lastId: idAt(1) });
-      again.heard(chat(2), 310);
-      again.heard(joined(2, {}, { recovered: 2 }), 310);
+      again.received(chat(2), 310);
+      again.received(joined(2, {}, { recovered: 2 }), 310);
     },
   ],
   'I1: shown a place that it has not reached': [
     /^I1 bob r at 7\/1 was shown 7\/2 outside the log/,
     (play) => {
       chats(play, 1, 1);
-      play.say(2);
-      play.alice.heard(chat(2), 210);
-      play.bob.heard(control('joined', { room: 'r', members: 2 }, {}, 2), 220);
+      play.send(2);
+      play.alice.received(chat(2), 210);
+      play.bob.received(control('joined', { room: 'r', members: 2 }, {}, 2), 220);
     },
   ],
   'I1: a new epoch unsaid': [
     /^I1 bob r at 7\/1 heard 8\/1 of another epoch without a gap/,
     (play) => {
       chats(play, 1, 1);
-      play.say(2);
+      play.send(2);
       const text = JSON.stringify({ ...JSON.parse(chat(2)), id: idAt(1, { tag: 8 }) });
-      play.bob.heard(text, 210);
+      play.bob.received(text, 210);
     },
   ],
   'I1: shown a place of the next epoch': [
@@ -81,7 +81,7 @@ export const DELIVERY: Readonly<Record<string, readonly [RegExp, (play: Play) =>
     (play) => {
       chats(play, 1, 1);
       play.check.epoch('r', 8, 210);
-      play.bob.heard(control('joined', { room: 'r', members: 2 }, { tag: 8 }), 220);
+      play.bob.received(control('joined', { room: 'r', members: 2 }, { tag: 8 }), 220);
     },
   ],
   'I1: joined too late for what it promises': [
@@ -89,42 +89,42 @@ export const DELIVERY: Readonly<Record<string, readonly [RegExp, (play: Play) =>
     (play) => {
       chats(play, 1, 1);
       const carol = play.open('carol');
-      carol.heard(joined(2), 50);
-      play.say(2);
-      for (const ears of [play.alice, play.bob]) ears.heard(chat(2), 210);
+      carol.received(joined(2), 50);
+      play.send(2);
+      for (const ears of [play.alice, play.bob]) ears.received(chat(2), 210);
     },
   ],
   'I1: said on the pod, and a member there did not hear it': [
     /^I1 alice r never heard \{"n":1\}, which a said to its members/,
     (play) => {
-      play.say(1);
-      play.alice.heard(ack(1, { ...pod, offset: 0 }), 210);
+      play.send(1);
+      play.alice.received(ack(1, { ...pod, offset: 0 }), 210);
     },
   ],
   'I1: a new message under an old offset is eaten': [
     /^I1 bob r bob has .* before .*: one of the two was eaten/,
     (play) => {
-      const { alice, bob, say } = play;
-      for (const n of [1, 2, 3]) say(n);
-      alice.heard(chat(1), 210);
-      alice.heard(JSON.stringify({ ...JSON.parse(chat(3)), id: idAt(2, { nonce: 77 }) }), 210);
-      bob.heard(JSON.stringify({ ...JSON.parse(chat(2)), id: idAt(1, { nonce: 55 }) }), 210);
-      bob.heard(JSON.stringify({ ...JSON.parse(chat(3)), id: idAt(2, { nonce: 77 }) }), 210);
+      const { alice, bob, send } = play;
+      for (const n of [1, 2, 3]) send(n);
+      alice.received(chat(1), 210);
+      alice.received(JSON.stringify({ ...JSON.parse(chat(3)), id: idAt(2, { nonce: 77 }) }), 210);
+      bob.received(JSON.stringify({ ...JSON.parse(chat(2)), id: idAt(1, { nonce: 55 }) }), 210);
+      bob.received(JSON.stringify({ ...JSON.parse(chat(3)), id: idAt(2, { nonce: 77 }) }), 210);
     },
   ],
   'I2: the same message twice': [
     /^I2 bob r .*heard 7\/1 again/,
     (play) => {
       chats(play, 1, 1);
-      play.bob.heard(chat(1), 220);
+      play.bob.received(chat(1), 220);
     },
   ],
   'I2: an echo of what was said on the pod': [
     /^I2 alice r .*heard \{"n":1\} twice: outside the log, and as 7\/1/,
     (play) => {
-      play.say(1);
-      play.alice.heard(chat(1, { ...pod, offset: 0 }), 210);
-      play.alice.heard(chat(1), 220);
+      play.send(1);
+      play.alice.received(chat(1, { ...pod, offset: 0 }), 210);
+      play.alice.received(chat(1), 220);
     },
   ],
   'I2: the same again after a resume that asked for what follows': [
@@ -132,7 +132,7 @@ export const DELIVERY: Readonly<Record<string, readonly [RegExp, (play: Play) =>
     (play) => {
       chats(play, 1, 2);
       play.bob.closed(1000, 'itself', 300);
-      play.open('bob', { lastId: idAt(2) }).heard(chat(2), 310);
+      play.open('bob', { lastId: idAt(2) }).received(chat(2), 310);
     },
   ],
   'I3: two orders': [
@@ -141,10 +141,10 @@ export const DELIVERY: Readonly<Record<string, readonly [RegExp, (play: Play) =>
       const [one, other] = [1, 2].map((n) =>
         JSON.stringify({ ...JSON.parse(chat(n)), id: idAt(0, { outside: true, nonce: 900 + n }) }),
       );
-      play.say(1);
-      play.say(2);
-      for (const text of [one, other]) play.alice.heard(text ?? '', 210);
-      for (const text of [other, one]) play.bob.heard(text ?? '', 210);
+      play.send(1);
+      play.send(2);
+      for (const text of [one, other]) play.alice.received(text ?? '', 210);
+      for (const text of [other, one]) play.bob.received(text ?? '', 210);
     },
   ],
 };

@@ -28,7 +28,7 @@ export const OUTCOMES: Readonly<Record<string, readonly [RegExp, (play: Play) =>
     /^I4 alice r \{"n":2\} was acked as .*, and the log has .* there/,
     (play) => {
       chats(play, 1, 2);
-      play.say(3);
+      play.send(3);
       const other = JSON.stringify({ ...JSON.parse(chat(3)), id: idAt(2, { nonce: 77 }) });
       play.check.log({ ...logOf([1, 2]), texts: [chat(1), other] });
     },
@@ -49,61 +49,61 @@ export const OUTCOMES: Readonly<Record<string, readonly [RegExp, (play: Play) =>
   ],
   'I5: nobody said it': [
     /^I5 bob r heard .*, which nobody said/,
-    ({ bob }) => bob.heard(chat(1), 210),
+    ({ bob }) => bob.received(chat(1), 210),
   ],
   'I5: another name': [
     /^I5 alice r \{"n":1\} was said by alice and heard as by mallory/,
-    ({ bob, say }) => {
-      say(1);
-      bob.heard(chat(1, {}, 'mallory'), 210);
+    ({ bob, send }) => {
+      send(1);
+      bob.received(chat(1, {}, 'mallory'), 210);
     },
   ],
   'I5: another text under the same id': [
     /^I5 bob r heard .* with another text than others/,
     (play) => {
-      play.say(1);
-      play.say(2);
-      play.alice.heard(chat(1), 210);
-      play.bob.heard(JSON.stringify({ ...JSON.parse(chat(2)), id: idAt(1) }), 210);
+      play.send(1);
+      play.send(2);
+      play.alice.received(chat(1), 210);
+      play.bob.received(JSON.stringify({ ...JSON.parse(chat(2)), id: idAt(1) }), 210);
     },
   ],
   'I6: a message of another room': [
     /^I6 alice r \{"n":1\} was said in r and heard in s/,
-    ({ bob, say }) => {
-      say(1);
+    ({ bob, send }) => {
+      send(1);
       bob.joins('s', undefined, 200);
-      bob.heard(chat(1, {}, 'alice', 's'), 210);
+      bob.received(chat(1, {}, 'alice', 's'), 210);
     },
   ],
   'I6: a room that it is not in': [
     /^I6 bob s heard .*, where it is not/,
     ({ alice, bob }) => {
-      alice.said({ room: 's', ref: '1', data: { n: 1 } }, 200);
-      bob.heard(chat(1, {}, 'alice', 's'), 210);
+      alice.sent({ room: 's', ref: '1', data: { n: 1 } }, 200);
+      bob.received(chat(1, {}, 'alice', 's'), 210);
     },
   ],
   'I7: the same key is stored twice': [
     /^I7 alice r \{"n":1\} is stored twice/,
     (play) => {
       chats(play, 1, 1);
-      play.say(1);
+      play.send(1);
       for (const ears of [play.alice, play.bob])
-        ears.heard(JSON.stringify({ ...JSON.parse(chat(1)), id: idAt(2) }), 220);
+        ears.received(JSON.stringify({ ...JSON.parse(chat(1)), id: idAt(2) }), 220);
     },
   ],
   'I7: two acks under two ids': [
     /^I7 alice r \{"n":1\} is .* and .*: the same key/,
     (play) => {
       chats(play, 1, 1);
-      play.say(1);
-      play.alice.heard(ack(1, { as: 2 }), 220);
+      play.send(1);
+      play.alice.received(ack(1, { as: 2 }), 220);
     },
   ],
   'I7: a duplicate that was said once': [
     /^I7 alice r \{"n":1\} was sent once and is called a duplicate/,
-    ({ say, alice }) => {
-      say(1);
-      alice.heard(ack(1, { duplicate: true }), 220);
+    ({ send, alice }) => {
+      send(1);
+      alice.received(ack(1, { duplicate: true }), 220);
     },
   ],
   'I8: more than its bound': [
@@ -112,8 +112,8 @@ export const OUTCOMES: Readonly<Record<string, readonly [RegExp, (play: Play) =>
   ],
   'I9: never answered': [
     /^I9 alice r \{"n":1\} was never answered/,
-    ({ say, settle }) => {
-      say(1);
+    ({ send, settle }) => {
+      send(1);
       settle(5_000);
     },
   ],
@@ -121,9 +121,9 @@ export const OUTCOMES: Readonly<Record<string, readonly [RegExp, (play: Play) =>
     /^I9 alice r .*said on the pod alone, though all was well/,
     ({ alice, check }) => {
       check.healed(200);
-      alice.said({ room: 'r', ref: '1', data: { n: 1 } }, 9_000);
-      alice.heard(chat(1, { ...pod, offset: 0 }), 9_001);
-      alice.heard(ack(1, { ...pod, offset: 0 }), 9_001);
+      alice.sent({ room: 'r', ref: '1', data: { n: 1 } }, 9_000);
+      alice.received(chat(1, { ...pod, offset: 0 }), 9_001);
+      alice.received(ack(1, { ...pod, offset: 0 }), 9_001);
     },
   ],
   'I9: asked to join, and never told': [
@@ -139,7 +139,7 @@ export const OUTCOMES: Readonly<Record<string, readonly [RegExp, (play: Play) =>
     (play) => {
       chats(play, 1, 1);
       play.check.fault({ name: 'Redis is wiped', forgets: true }, 300)(301);
-      play.say(2);
+      play.send(2);
       play.check.log({
         ...logOf([1], { tag: 8 }),
         texts: [JSON.stringify({ ...JSON.parse(chat(2)), id: idAt(1, { tag: 8 }) })],
@@ -167,7 +167,7 @@ export const OUTCOMES: Readonly<Record<string, readonly [RegExp, (play: Play) =>
   ],
   'I1: said on a pod alone, and not told to who comes there': [
     /^I1 bob r came back, and \{"n":2\}, said on a alone, was not told/,
-    (play) => comesTo(play, idAt(1)).heard(joined(1, {}, { recovered: 0 }), 410),
+    (play) => comesTo(play, idAt(1)).received(joined(1, {}, { recovered: 0 }), 410),
   ],
   'I12: degraded with probes': [
     /^I12 - - a was degraded for 5000 ms while probes could go round/,
@@ -180,15 +180,15 @@ export const OUTCOMES: Readonly<Record<string, readonly [RegExp, (play: Play) =>
   'I12: told degraded without a cause': [
     /^I12 bob - was told degraded by b without a cause/,
     ({ bob }) => {
-      bob.heard(control('degraded', { since: '' }), 300);
-      bob.heard(control('restored', { since: '' }), 310);
+      bob.received(control('degraded', { since: '' }), 300);
+      bob.received(control('restored', { since: '' }), 310);
     },
   ],
   'gap: told, and nothing had to be missed': [
     /^gap bob r was told a gap, broker_outage, though Redis could be had/,
     (play) => {
       chats(play, 1, 1);
-      play.bob.heard(gap(1, 'broker_outage'), 220);
+      play.bob.received(gap(1, 'broker_outage'), 220);
     },
   ],
   'gap: expired, and it is in the log': [
@@ -197,16 +197,16 @@ export const OUTCOMES: Readonly<Record<string, readonly [RegExp, (play: Play) =>
       chats(play, 1, 2);
       play.bob.closed(1000, 'itself', 300);
       const again = play.open('bob', { lastId: idAt(1) });
-      again.heard(gap(1, 'expired'), 310);
-      again.heard(chat(2), 310);
-      again.heard(joined(2, {}, { recovered: 1 }), 310);
+      again.received(gap(1, 'expired'), 310);
+      again.received(chat(2), 310);
+      again.received(joined(2, {}, { recovered: 1 }), 310);
     },
   ],
   'gap: log_lost in the same epoch': [
     /^gap bob r was told a gap, log_lost, though the epoch is the same/,
     (play) => {
       chats(play, 1, 1);
-      play.bob.heard(gap(1, 'log_lost'), 220);
+      play.bob.received(gap(1, 'log_lost'), 220);
     },
   ],
 };

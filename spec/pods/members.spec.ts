@@ -24,18 +24,18 @@ t.test(
     const a = await ahead.connect('/ws/r');
     const b = await right.connect('/ws/r');
     a.send({ type: 'chat', id: randomUUID(), data: 'heard' });
-    const ack = await a.heard({ data: { event: 'ack' } });
-    await a.heard({ data: 'heard' });
+    const ack = await a.received({ data: { event: 'ack' } });
+    await a.received({ data: 'heard' });
     a.send({ type: 'ping' });
-    await a.heard({ type: 'pong' });
+    await a.received({ type: 'pong' });
     b.send({ type: 'chat', data: 'said later' });
-    await a.heard({ data: 'said later' });
+    await a.received({ data: 'said later' });
     for (const room of [undefined, 'r']) {
-      const heard = a.messages.filter((message) => message.room === room);
-      const epoch = positionOf(heard.at(-1) ?? ack).tag;
+      const received = a.messages.filter((message) => message.room === room);
+      const epoch = positionOf(received.at(-1) ?? ack).tag;
       // `welcome` may come before a log is known
       // the last 20 bits of two at one place do not sort
-      const ids = heard
+      const ids = received
         .filter((each) => positionOf(each).tag === epoch)
         .map(({ id }) => id.slice(0, -5));
       t.ok(ids.length > 1);
@@ -43,7 +43,7 @@ t.test(
     }
     await a.close();
     b.send({ type: 'chat', data: 'missed' });
-    await b.heard({ data: 'missed' });
+    await b.received({ data: 'missed' });
     const again = await ahead.connect(`/ws/r?last_id=${ack.id}`);
     t.ok(
       again.all({ data: 'missed' }).length +
@@ -81,17 +81,17 @@ t.test('when clients of two pods share a room', async (t) => {
       const a = await one.connect('/ws/echo');
       const b = await two.connect('/ws/echo');
       a.send({ type: 'chat', id: 'mine', data: { content: 'hi' } });
-      const ack = await a.heard({
+      const ack = await a.received({
         data: { event: 'ack', ref: 'mine', duplicate: false, scope: undefined },
       });
-      const own = await a.heard({ type: 'chat' });
-      const other = await b.heard({ type: 'chat' });
+      const own = await a.received({ type: 'chat' });
+      const other = await b.received({ type: 'chat' });
       t.equal((ack.data as { readonly id: string }).id, own.id);
       t.strictSame(other, own, 'the same for both');
       t.equal(own.from, a.name);
       b.send({ type: 'chat', data: 'and back' });
-      await a.heard({ type: 'chat', data: 'and back' });
-      await b.heard({ type: 'chat', data: 'and back' });
+      await a.received({ type: 'chat', data: 'and back' });
+      await b.received({ type: 'chat', data: 'and back' });
       await a.caughtUp();
       await b.caughtUp();
       t.equal(a.all({ type: 'chat' }).length, 2);
@@ -100,17 +100,17 @@ t.test('when clients of two pods share a room', async (t) => {
 
       const key = '9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d';
       a.send({ type: 'chat', id: key, data: 'once' });
-      const first = await a.heard({ data: { event: 'ack', ref: key, duplicate: false } });
+      const first = await a.received({ data: { event: 'ack', ref: key, duplicate: false } });
       const elsewhere = await two.connect('/ws/echo', { as: a });
       elsewhere.send({ type: 'chat', id: key, data: 'once' });
-      const again = await elsewhere.heard({ data: { event: 'ack', ref: key, duplicate: true } });
+      const again = await elsewhere.received({ data: { event: 'ack', ref: key, duplicate: true } });
       t.equal(
         (again.data as { readonly id: string }).id,
         (first.data as { readonly id: string }).id,
         'the first one’s id, from another pod too',
       );
       elsewhere.send({ type: 'chat', id: key, data: 'other' });
-      await elsewhere.heard({ type: 'error', data: { code: 'invalid_message', ref: key } });
+      await elsewhere.received({ type: 'error', data: { code: 'invalid_message', ref: key } });
       await a.caughtUp();
       t.equal(a.all({ type: 'chat', data: 'once' }).length, 1);
     },
@@ -120,11 +120,11 @@ t.test('when clients of two pods share a room', async (t) => {
     const a = await one.connect('/ws');
     const b = await two.connect('/ws/somewhere');
     a.send({ type: 'chat', room: '', data: 'to all' });
-    const heard = await Promise.all(
-      [a, b].map((client) => client.heard({ type: 'chat', data: 'to all' })),
+    const received = await Promise.all(
+      [a, b].map((client) => client.received({ type: 'chat', data: 'to all' })),
     );
-    t.notOk('room' in heard[0]!, 'and bears no room');
-    t.strictSame(heard[0], heard[1]);
+    t.notOk('room' in received[0]!, 'and bears no room');
+    t.strictSame(received[0], received[1]);
   });
 
   await t.test('when a member comes or goes, then all pods tell the others', async (t) => {
@@ -136,14 +136,14 @@ t.test('when clients of two pods share a room', async (t) => {
       from: 'server',
       data: { connection_id: id, user_id: userId, status },
     });
-    await a.heard(coming(b, 'online'));
-    await a.heard(coming(c, 'online'));
-    await b.heard(coming(c, 'online'));
+    await a.received(coming(b, 'online'));
+    await a.received(coming(c, 'online'));
+    await b.received(coming(c, 'online'));
     await b.close();
-    await a.heard(coming(b, 'offline'));
-    await c.heard(coming(b, 'offline'));
+    await a.received(coming(b, 'offline'));
+    await c.received(coming(b, 'offline'));
     a.send({ type: 'presence', data: { status: 'away' } });
-    await c.heard({ type: 'presence', from: a.name, data: { status: 'away' } });
+    await c.received({ type: 'presence', from: a.name, data: { status: 'away' } });
     await a.caughtUp();
     await c.caughtUp();
     for (const client of [a, b, c])
@@ -203,19 +203,19 @@ t.test('when clients of two pods share a room', async (t) => {
       await here.connect('/ws/again');
       await sleep(1_500);
       const others = [await there.connect('/ws/again'), await there.connect('/ws/again')];
-      await a.heard(
+      await a.received(
         { data: { event: 'joined', room: 'again', members: 4, presence: false } },
         2_500,
       );
       await Promise.all(others.map((client) => client.close()));
-      await a.heard(
+      await a.received(
         { data: { event: 'joined', room: 'again', members: 2, presence: true } },
         2_500,
       );
       await there.connect('/ws/again');
       await sleep(1_500);
       a.send({ type: 'join', room: 'again', id: 'q' });
-      await a.heard({ data: { event: 'joined', ref: 'q', members: 3 } });
+      await a.received({ data: { event: 'joined', ref: 'q', members: 3 } });
     },
   );
 });

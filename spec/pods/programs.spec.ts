@@ -37,11 +37,11 @@ const textsOf = ({ ears }: Watcher, room: string): readonly string[] =>
   ears
     .filter((ear) => ear.room === room)
     .flatMap(({ entries }) =>
-      entries.flatMap((entry) => (entry._tag === 'Word' ? entry.word.text : [])),
+      entries.flatMap((entry) => (entry._tag === 'Message' ? entry.message.text : [])),
     );
 
 /** What members get of it: the fields that we know, its own id as `ref`; the id is another's matter. */
-const toldOf = (text: string): string => {
+const deliveredOf = (text: string): string => {
   const { id, type, room, from, data, timestamp } = JSON.parse(text) as Record<string, unknown>;
   return JSON.stringify({ type, room, from, data, timestamp, ref: id });
 };
@@ -65,12 +65,12 @@ t.test('when another program publishes on a channel', async (t) => {
     Promise.all(pods.map((pod) => pod.metric('realtime_rejected{code="broker_payload"}')));
   /** One more message, and everybody has heard it: so what was published before has passed. */
   const talk = async (): Promise<void> => {
-    const saying = a?.say('x');
-    const isHeard = ({ ears }: Watcher): boolean =>
+    const sent = a?.publish('x');
+    const hasReceived = ({ ears }: Watcher): boolean =>
       ears.some(({ entries }) =>
-        entries.some((entry) => entry._tag === 'Word' && entry.word.n === saying?.n),
+        entries.some((entry) => entry._tag === 'Message' && entry.message.n === sent?.n),
       );
-    await until('all heard it', () => watchers.every(isHeard));
+    await until('all heard it', () => watchers.every(hasReceived));
     await clients.quiet(20);
   };
 
@@ -96,19 +96,23 @@ t.test('when another program publishes on a channel', async (t) => {
       await redis.command('PUBLISH', GLOBAL_CHANNEL, global);
       await talk();
       for (const watcher of watchers) {
-        const heard = textsOf(watcher, 'x');
-        const foreigns = heard.filter((text) => text.includes('another program'));
-        t.strictSame(foreigns.map(withoutId), texts.map(toldOf), watcher.who);
+        const received = textsOf(watcher, 'x');
+        const foreigns = received.filter((text) => text.includes('another program'));
+        t.strictSame(foreigns.map(withoutId), texts.map(deliveredOf), watcher.who);
         for (const text of foreigns) {
           const { id, ref } = JSON.parse(text) as { readonly id: string; readonly ref: string };
-          const place = parseId(id);
+          const position = parseId(id);
           t.match(
-            place,
+            position,
             { value: { outside: true, nonce: nonceOf(ref) } },
             'its 20 bits are of its own id',
           );
         }
-        t.strictSame(textsOf(watcher, '').map(withoutId), [toldOf(global)], 'and the global one');
+        t.strictSame(
+          textsOf(watcher, '').map(withoutId),
+          [deliveredOf(global)],
+          'and the global one',
+        );
       }
       t.strictSame(await dropped(), [0, 0]);
     },
@@ -118,12 +122,15 @@ t.test('when another program publishes on a channel', async (t) => {
     const text = JSON.stringify(foreign('x'));
     clients.expect((JSON.parse(text) as { readonly id: string }).id);
     for (let i = 0; i < 3; i++) await redis.command('PUBLISH', channelOf('x'), text);
-    const own = textsOf(watchers[0]!, 'x').findLast((said) => said.includes('"mark"')) ?? '';
+    const own = textsOf(watchers[0]!, 'x').findLast((each) => each.includes('"mark"')) ?? '';
     await redis.command('PUBLISH', channelOf('x'), own);
     await talk();
     for (const watcher of watchers) {
-      t.equal(textsOf(watcher, 'x').filter((heard) => withoutId(heard) === toldOf(text)).length, 1);
-      t.equal(textsOf(watcher, 'x').filter((heard) => heard === own).length, 1);
+      t.equal(
+        textsOf(watcher, 'x').filter((each) => withoutId(each) === deliveredOf(text)).length,
+        1,
+      );
+      t.equal(textsOf(watcher, 'x').filter((each) => each === own).length, 1);
     }
   });
 
@@ -175,7 +182,7 @@ t.test('when another program publishes on a channel', async (t) => {
     async (t) => {
       for (const [name, payload] of Object.entries(malformed)) {
         const before = await dropped();
-        const heardBefore = watchers.map((watcher) => textsOf(watcher, 'x').length);
+        const receivedBefore = watchers.map((watcher) => textsOf(watcher, 'x').length);
         t.equal(
           await redis.command('PUBLISH', channelOf('x'), payload as string),
           2,
@@ -189,7 +196,7 @@ t.test('when another program publishes on a channel', async (t) => {
         );
         t.strictSame(
           watchers.map((watcher) => textsOf(watcher, 'x').length),
-          heardBefore.map((count) => count + 1),
+          receivedBefore.map((count) => count + 1),
           `${name}: only the next message is heard`,
         );
       }
@@ -202,7 +209,9 @@ t.test('when another program publishes on a channel', async (t) => {
       await redis.command('PUBLISH', channelOf('x'), exact);
       await talk();
       t.ok(
-        watchers.every((watcher) => textsOf(watcher, 'x').map(withoutId).includes(toldOf(exact))),
+        watchers.every((watcher) =>
+          textsOf(watcher, 'x').map(withoutId).includes(deliveredOf(exact)),
+        ),
         'R03: the largest is heard',
       );
     },
@@ -235,12 +244,12 @@ t.test('when another program publishes on a channel', async (t) => {
       const { connect } = pods[0]!;
       const client = await connect('/ws/x');
       client.send({ type: 'join', room: 'broken' });
-      await client.heard({ data: { event: 'left', room: 'broken', reason: 'failed' } });
+      await client.received({ data: { event: 'left', room: 'broken', reason: 'failed' } });
       await talk();
       await redis.command('DEL', key);
       await sleep(LINGER_MS + 100);
       client.send({ type: 'join', room: 'broken' });
-      await client.heard({ data: { event: 'joined', room: 'broken' } });
+      await client.received({ data: { event: 'joined', room: 'broken' } });
       await client.close();
     },
   );
@@ -249,17 +258,17 @@ t.test('when another program publishes on a channel', async (t) => {
     'when an offset does not go up under another id, then a new epoch begins, and members are told',
     async (t) => {
       await talk();
-      const word = [...clients.words.values()].findLast(
+      const message = [...clients.messages.values()].findLast(
         ({ n, room }) => n !== undefined && room === 'x',
       );
-      const other = formatId({ ...word!.id, nonce: word!.id.nonce ^ 1 });
+      const other = formatId({ ...message!.id, nonce: message!.id.nonce ^ 1 });
       clients.expect(other);
       // as a Redis that lost its tail would: the log has another message there
       await redis.command('HSET', `{${channelOf('x')}}:pos`, 'i', other);
       await redis.command('PUBLISH', channelOf('x'), JSON.stringify(foreign('x', { id: other })));
       await until('a gap is told to both', () =>
-        watchers.every(({ told }) =>
-          told.some(
+        watchers.every(({ statusEvents }) =>
+          statusEvents.some(
             ({ event, reason, room }) => event === 'gap' && reason === 'log_lost' && room === 'x',
           ),
         ),

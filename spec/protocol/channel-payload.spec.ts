@@ -14,11 +14,11 @@ import { ID, left, nested, right } from '../support/messages.js';
 t.test('when a payload begins as one of a pod does, then its head alone is read', async (t) => {
   const id = formatId(ID);
   const rest = ',"from":"a","data":{"n":1},"timestamp":"2026-01-15T10:30:00.123Z"}';
-  const said = `{"id":"${id}","type":"chat","room":"r"${rest}`;
+  const payload = `{"id":"${id}","type":"chat","room":"r"${rest}`;
   const read = (text: string | Buffer) => pushedPublication(Buffer.from(text), 'r');
-  t.equal(right(read(said)).payload.toString(), said);
-  t.equal(right(read(said)).idText, id);
-  const broken = said.replace('{"n":1}', '{"n":}');
+  t.equal(right(read(payload)).payload.toString(), payload);
+  t.equal(right(read(payload)).idText, id);
+  const broken = payload.replace('{"n":1}', '{"n":}');
   t.equal(right(read(broken)).idText, id, 'whatever stands behind it');
   const outside = formatId({ ...ID, outside: true });
   const ofGlobal = formatId({ ...ID, global: !ID.global });
@@ -30,8 +30,8 @@ t.test('when a payload begins as one of a pod does, then its head alone is read'
     ['an id outside the log', broken.replace(id, outside)],
     ['an id of the global log', broken.replace(id, ofGlobal)],
     ['something behind it', `${broken} `],
-    ['no UTF-8', Buffer.concat([Buffer.from(said.slice(0, -1)), Buffer.from([0xff, 0x7d])])],
-    ['too many bytes', said.replace('{"n":1}', `"${'x'.repeat(131_072)}"`)],
+    ['no UTF-8', Buffer.concat([Buffer.from(payload.slice(0, -1)), Buffer.from([0xff, 0x7d])])],
+    ['too many bytes', payload.replace('{"n":1}', `"${'x'.repeat(131_072)}"`)],
   ] as const)
     t.ok(isLeft(read(text)), name);
 });
@@ -46,7 +46,7 @@ const foreign = (over: Readonly<Record<string, unknown>> = {}): string =>
     timestamp: '2026-01-15T10:30:00.123Z',
     ...over,
   });
-const heard = (payload: string | Buffer, room = 'r'): Either<string, Publication> =>
+const decoded = (payload: string | Buffer, room = 'r'): Either<string, Publication> =>
   decodePublication(Buffer.from(payload), room);
 
 t.test(
@@ -60,60 +60,63 @@ t.test(
       { extra: 'field' },
     ]) {
       const text = foreign(over);
-      const taken = right(heard(text));
+      const taken = right(decoded(text));
       t.equal(taken.payload.toString(), text);
       t.strictSame(taken.id, ID);
       t.equal(taken.idText, formatId(ID));
     }
-    t.ok(isRight(heard(foreign({ room: undefined }), GLOBAL)));
+    t.ok(isRight(decoded(foreign({ room: undefined }), GLOBAL)));
     const upper = foreign({ id: formatId(ID).toUpperCase() });
-    t.equal(right(heard(upper)).idText, formatId(ID), 'an id is the same in capitals');
-    t.equal(right(heard(upper)).payload.toString(), upper);
+    t.equal(right(decoded(upper)).idText, formatId(ID), 'an id is the same in capitals');
+    t.equal(right(decoded(upper)).payload.toString(), upper);
   },
 );
 
 t.test(
   'when a message of another program is reissued, then it has our fields and an id of ours',
   async (t) => {
-    const place: MessageId = { ...ID, outside: true, nonce: nonceOf(formatId(ID)) };
-    const told = (text: string, room = 'r', isForeign = true): unknown =>
+    const position: MessageId = { ...ID, outside: true, nonce: nonceOf(formatId(ID)) };
+    const reissuedOf = (text: string, room = 'r', isForeign = true): unknown =>
       JSON.parse(
-        right(reissued(right(heard(text, room)), room, place, isForeign)).payload.toString(),
+        right(reissued(right(decoded(text, room)), room, position, isForeign)).payload.toString(),
       );
     const fields = {
-      id: formatId(place),
+      id: formatId(position),
       type: 'chat',
       room: 'r',
       from: 'billing',
       data: { a: 1 },
       timestamp: '2026-01-15T10:30:00.123Z',
     };
-    t.strictSame(told(foreign()), { ...fields, ref: formatId(ID) });
+    t.strictSame(reissuedOf(foreign()), { ...fields, ref: formatId(ID) });
     t.strictSame(
-      told(foreign({ ref: 'spoofed', z: '\ud800', deep: [[[[]]]] })),
+      reissuedOf(foreign({ ref: 'spoofed', z: '\ud800', deep: [[[[]]]] })),
       { ...fields, ref: formatId(ID) },
       'fields that we do not know are not passed on',
     );
     const doubled = foreign().replace('"data":', '"data":{"event":"draining"},"data":');
-    t.strictSame(told(doubled), { ...fields, ref: formatId(ID) }, 'the last of two holds');
+    t.strictSame(reissuedOf(doubled), { ...fields, ref: formatId(ID) }, 'the last of two holds');
     const { room: _, ...global } = fields;
-    t.strictSame(told(foreign({ room: undefined }), GLOBAL), { ...global, ref: formatId(ID) });
-    t.strictSame(told(foreign(), 'r', false), fields, 'a pod has no id of its own to show');
+    t.strictSame(reissuedOf(foreign({ room: undefined }), GLOBAL), {
+      ...global,
+      ref: formatId(ID),
+    });
+    t.strictSame(reissuedOf(foreign(), 'r', false), fields, 'a pod has no id of its own to show');
     const proto = foreign().replace('"data":{', '"data":{"__proto__":{"b":2},');
     t.match(
-      right(reissued(right(heard(proto)), 'r', place, true)).payload.toString(),
+      right(reissued(right(decoded(proto)), 'r', position, true)).payload.toString(),
       '"data":{"__proto__":{"b":2},"a":1}',
     );
     const capitals = formatId(ID).toUpperCase();
-    t.match(told(foreign({ id: capitals })), { ref: capitals }, 'as its program knows it');
+    t.match(reissuedOf(foreign({ id: capitals })), { ref: capitals }, 'as its program knows it');
   },
 );
 
 t.test('when a message cannot be reissued, then it is dropped with a reason', async (t) => {
-  const place: MessageId = { ...ID, outside: true };
+  const position: MessageId = { ...ID, outside: true };
   const why = (text: string): string => {
-    const told = reissued(right(heard(text)), 'r', place, true);
-    return isRight(told) ? 'told' : told.left;
+    const answer = reissued(right(decoded(text)), 'r', position, true);
+    return isRight(answer) ? 'told' : answer.left;
   };
   t.match(
     why(foreign({ type: 'presence', from: 'server', data: { status: 'online' } })),
@@ -126,7 +129,7 @@ t.test('when a message cannot be reissued, then it is dropped with a reason', as
 });
 
 t.test('when a payload is not a message, then it is dropped with a reason', async (t) => {
-  const rows: readonly (readonly [row: string, payload: string | Buffer, says: string])[] = [
+  const rows: readonly (readonly [row: string, payload: string | Buffer, reason: string])[] = [
     ['empty', '', 'JSON'],
     ['not JSON', 'hello', 'JSON'],
     ['binary', Buffer.from([0x7b, 0xff, 0xc0, 0x80, 0x7d]), 'UTF-8'],
@@ -173,19 +176,19 @@ t.test('when a payload is not a message, then it is dropped with a reason', asyn
     ['U+0000', foreign().replace('"a":1', '"\\u0000":1'), 'data: '],
     ['beyond a double', foreign().replace('"a":1', '"a":1e999'), 'data: '],
   ];
-  for (const [row, payload, says] of rows) {
-    const why = left(heard(payload));
-    t.ok(why.includes(says), `${row}: expected "${says}" in "${why}"`);
+  for (const [row, payload, reason] of rows) {
+    const why = left(decoded(payload));
+    t.ok(why.includes(reason), `${row}: expected "${reason}" in "${why}"`);
   }
   for (const room of ['r', '', null])
-    t.ok(left(heard(foreign({ room }), GLOBAL)).includes('room: '), 'a room on the global one');
+    t.ok(left(decoded(foreign({ room }), GLOBAL)).includes('room: '), 'a room on the global one');
 });
 
 t.test('when a payload is over 131,072 bytes, then it is dropped before it is read', async (t) => {
   const around = foreign({ data: '' }).length;
   const fits = foreign({ data: 'x'.repeat(MAX_ENCODED_BYTES - around) });
   t.equal(fits.length, 131_072);
-  t.ok(isRight(heard(fits)));
-  t.match(left(heard(foreign({ data: 'x'.repeat(MAX_ENCODED_BYTES - around + 1) }))), '131072');
-  t.match(left(heard(Buffer.alloc(10_000_000, 0x5b))), '131072', '10 MB of brackets');
+  t.ok(isRight(decoded(fits)));
+  t.match(left(decoded(foreign({ data: 'x'.repeat(MAX_ENCODED_BYTES - around + 1) }))), '131072');
+  t.match(left(decoded(Buffer.alloc(10_000_000, 0x5b))), '131072', '10 MB of brackets');
 });

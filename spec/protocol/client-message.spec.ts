@@ -13,7 +13,7 @@ const REFUSED: readonly (readonly [
   row: string,
   message: unknown,
   code: Refusal['code'],
-  says: string,
+  reason: string,
 ])[] = [
   ['nothing', '', 'invalid_json', 'got nothing'],
   ['blanks', '   ', 'invalid_json', 'got nothing'],
@@ -186,10 +186,10 @@ const REFUSED: readonly (readonly [
 t.test(
   'when a message is not valid, then the refusal names what is wrong and never the value',
   async (t) => {
-    for (const [row, message, code, says] of REFUSED) {
+    for (const [row, message, code, reason] of REFUSED) {
       const refusal = left(decode(message));
       t.equal(refusal.code, code, row);
-      t.ok(refusal.text.includes(says), `${row}: expected "${says}" in "${refusal.text}"`);
+      t.ok(refusal.text.includes(reason), `${row}: expected "${reason}" in "${refusal.text}"`);
       t.ok(refusal.text.length < 160, `${row}: a text of ${refusal.text.length}`);
     }
     const secret = 'hunter2';
@@ -311,9 +311,9 @@ t.test(
       'ref',
     ]);
     const { rest } = right(draft({ data: read.type === 'chat' ? read.data : undefined }));
-    const said = payloadOf(formatId(ID), rest);
-    t.ok(said.includes('"data":{"__proto__":{"a":1},"constructor":2}'), 'keys inside data pass');
-    t.equal(right(decodePublication(Buffer.from(said), 'r')).payload.toString(), said);
+    const payload = payloadOf(formatId(ID), rest);
+    t.ok(payload.includes('"data":{"__proto__":{"a":1},"constructor":2}'), 'keys inside data pass');
+    t.equal(right(decodePublication(Buffer.from(payload), 'r')).payload.toString(), payload);
   },
 );
 

@@ -225,7 +225,7 @@ t.test('when any JSON comes, then it is refused or each integer leaves as itself
       fc.array(fc.tuple(text, number), { minLength: 1, maxLength: 4 }),
       fc.constantFrom(...Object.values(READERS)),
       (pairs, read) => {
-        fc.pre(pairs.every(([said]) => !said.includes('\\u')));
+        fc.pre(pairs.every(([json]) => !json.includes('\\u')));
         const got = read(`[${pairs.map((pair) => pair.join(',')).join(',')}]`);
         const isFit = pairs.every(([, token]) => {
           const integer = integerOf(token);
@@ -240,8 +240,8 @@ t.test('when any JSON comes, then it is refused or each integer leaves as itself
         return (
           isFit &&
           pairs.every(
-            ([said, token], i) =>
-              leaves[2 * i] === JSON.parse(said) &&
+            ([json, token], i) =>
+              leaves[2 * i] === JSON.parse(json) &&
               Math.abs(Number(leaves[2 * i + 1])) === Math.abs(Number(token)),
           )
         );

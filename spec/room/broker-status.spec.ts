@@ -11,33 +11,33 @@ t.test(
     const since = w.clock.wall();
     w.broker.status$.next({ _tag: 'Degraded', since });
     w.clock.advance(10);
-    const told = { event: 'degraded', since: new Date(since).toISOString() };
-    for (const peer of [a, b]) t.same(peer.told('degraded'), [told]);
+    const degraded = { event: 'degraded', since: new Date(since).toISOString() };
+    for (const peer of [a, b]) t.same(peer.events('degraded'), [degraded]);
     const late = w.connect({ room: 'r' });
     w.clock.advance(10);
     t.same(
-      late.told().map(({ event }) => event),
+      late.events().map(({ event }) => event),
       ['welcome', 'degraded', 'joined', 'joined'],
     );
     t.same(
-      late.told('joined').map(({ scope }) => scope),
+      late.events('joined').map(({ scope }) => scope),
       ['pod', 'pod'],
     );
     w.broker.status$.next({ _tag: 'Up', since: since + 5_000 });
     w.clock.advance(10);
     for (const peer of [a, b, late])
-      t.same(peer.told('restored'), [
+      t.same(peer.events('restored'), [
         { event: 'restored', since: new Date(since + 5_000).toISOString() },
       ]);
-    t.equal(late.told('degraded').length, 1);
+    t.equal(late.events('degraded').length, 1);
     const last = w.connect({ room: 'r' });
     w.clock.advance(10);
     t.same(
-      last.told().map(({ event }) => event),
+      last.events().map(({ event }) => event),
       ['welcome', 'joined', 'joined'],
     );
     t.same(
-      last.told('joined').map(({ scope }) => scope),
+      last.events('joined').map(({ scope }) => scope),
       [undefined, undefined],
     );
     await leftovers(t, w, [a, b, late, last]);
@@ -59,10 +59,10 @@ t.test(
       'nothing is said in a room that has no place yet',
     );
     w.clock.advance(450);
-    t.equal(a.told('degraded').length, 1);
+    t.equal(a.events('degraded').length, 1);
     w.broker.status$.next({ _tag: 'Up', since: w.clock.wall() });
     w.clock.advance(500);
-    t.equal(a.told('restored').length, 1);
+    t.equal(a.events('restored').length, 1);
   },
 );
 
@@ -75,12 +75,12 @@ t.test(
     w.broker.status$.next({ _tag: 'Degraded', since: w.clock.wall() });
     const b = w.connect();
     w.clock.advance(10);
-    for (const peer of [a, b]) t.equal(peer.told('degraded').length, 1);
+    for (const peer of [a, b]) t.equal(peer.events('degraded').length, 1);
     w.broker.status$.next({ _tag: 'Up', since: w.clock.wall() });
     const c = w.connect();
     w.clock.advance(10);
-    for (const peer of [a, b]) t.equal(peer.told('restored').length, 1);
-    t.equal(c.told('restored').length, 0);
+    for (const peer of [a, b]) t.equal(peer.events('restored').length, 1);
+    t.equal(c.events('restored').length, 0);
   },
 );
 
@@ -91,5 +91,5 @@ t.test('when the broker is starting, then nobody is told of an outage', async (t
   w.clock.advance(10);
   w.broker.status$.next({ _tag: 'Up', since: w.clock.wall() });
   w.clock.advance(10);
-  t.same([a.told('degraded'), a.told('restored')], [[], []]);
+  t.same([a.events('degraded'), a.events('restored')], [[], []]);
 });

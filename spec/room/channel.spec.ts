@@ -18,7 +18,7 @@ t.test(
     w.broker.fail('r');
     w.clock.advance(10);
     for (const peer of [a, b]) {
-      t.same(peer.told('left'), [{ event: 'left', room: 'r', reason: 'failed' }]);
+      t.same(peer.events('left'), [{ event: 'left', room: 'r', reason: 'failed' }]);
       t.equal(peer.code(), undefined, 'the connection stays');
     }
     a.chat('r', 'not a member', 'x');
@@ -29,7 +29,7 @@ t.test(
     w.clock.advance(10);
     publish(w, 'r', 'hello');
     w.clock.advance(10);
-    t.equal(a.told('joined').filter(({ room }) => room === 'r').length, 2, 'it is in again');
+    t.equal(a.events('joined').filter(({ room }) => room === 'r').length, 2, 'it is in again');
     t.same(a.texts('r'), ['hello'], 'and not in a room that is dead');
     await leftovers(t, w, [a, b]);
     t.equal(w.broker.channels(), 0);
@@ -52,16 +52,16 @@ t.test(
     w.broker.push('r', { _tag: 'Gap', reason: 'log_lost', top });
     w.clock.advance(10);
     for (const peer of [a, b])
-      t.same(peer.told('gap'), [{ event: 'gap', room: 'r', reason: 'log_lost' }]);
-    t.same(other.told('gap'), []);
-    const said = a.heard().find(({ data }) => (data as { event?: string }).event === 'gap');
-    const read = parseId(said?.id ?? '');
+      t.same(peer.events('gap'), [{ event: 'gap', room: 'r', reason: 'log_lost' }]);
+    t.same(other.events('gap'), []);
+    const gap = a.received().find(({ data }) => (data as { event?: string }).event === 'gap');
+    const read = parseId(gap?.id ?? '');
     t.match(isSome(read) ? read.value : {}, { tag: 9, offset: 40, outside: true, global: false });
-    t.equal(said?.room, 'r');
+    t.equal(gap?.room, 'r');
     const late = w.connect({ room: 'r' });
     w.clock.advance(10);
-    t.same(late.told('gap'), [], 'who came later missed nothing');
-    t.equal(late.told('joined')[1]?.['position'], top.id, 'and begins where the room stands');
+    t.same(late.events('gap'), [], 'who came later missed nothing');
+    t.equal(late.events('joined')[1]?.['position'], top.id, 'and begins where the room stands');
     w.broker.push(GLOBAL, {
       _tag: 'Gap',
       reason: 'broker_outage',
@@ -69,7 +69,7 @@ t.test(
     });
     w.clock.advance(10);
     for (const peer of [a, b, other, late])
-      t.same(peer.told('gap').at(-1), { event: 'gap', reason: 'broker_outage' });
+      t.same(peer.events('gap').at(-1), { event: 'gap', reason: 'broker_outage' });
     t.equal(w.events.filter(({ _tag }) => _tag === 'GapSent').length, 2);
     await leftovers(t, w, [a, b, other, late]);
   },
@@ -87,8 +87,8 @@ const echoing = (alone: number) => {
   const before = w.connect({ room: 'r' });
   w.clock.advance(10);
   const top = w.broker.top('r');
-  const said = Array.from({ length: alone }, (_, i) => made(i, { ms: top.ms }));
-  for (const publication of said)
+  const fallbacks = Array.from({ length: alone }, (_, i) => made(i, { ms: top.ms }));
+  for (const publication of fallbacks)
     w.broker.push('r', { _tag: 'Published', publication, offset: undefined, top });
   w.clock.advance(2_000);
   const after = w.connect({ room: 'r' });
@@ -99,27 +99,27 @@ const echoing = (alone: number) => {
     w.broker.push('r', { _tag: 'Echoed', publication, offset: 1, top: next, as });
     w.clock.advance(10);
   };
-  const heard = (peer: Peer): readonly unknown[] => [
+  const received = (peer: Peer): readonly unknown[] => [
     ...peer.chats('r').flatMap(({ data, id }) => (offsetOf(id) === 1 ? [data] : [])),
-    ...peer.told('gap').map(({ reason }) => reason),
+    ...peer.events('gap').map(({ reason }) => reason),
   ];
-  return { w, said, before, after, echo, heard };
+  return { w, fallbacks, before, after, echo, received };
 };
 
 t.test(
   'when a message of this pod alone comes back, then only members who joined after it get it',
   async (t) => {
-    const { w, said, before, after, echo, heard } = echoing(3);
-    echo(said[0]?.idText ?? '');
-    t.same([before, after].map(heard), [[], [0]]);
+    const { w, fallbacks, before, after, echo, received } = echoing(3);
+    echo(fallbacks[0]?.idText ?? '');
+    t.same([before, after].map(received), [[], [0]]);
     await leftovers(t, w, [before, after]);
   },
 );
 
 t.test('when a message comes back that no member had, then all members get it', async (t) => {
-  const { w, before, after, echo, heard } = echoing(0);
+  const { w, before, after, echo, received } = echoing(0);
   echo(formatId({ ms: 1, tag: 1, offset: 0, global: false, outside: true, nonce: 9 }));
-  t.same([before, after].map(heard), [[0], [0]]);
+  t.same([before, after].map(received), [[0], [0]]);
   await leftovers(t, w, [before, after]);
 });
 
@@ -130,9 +130,9 @@ t.test(
       [5_000, 0],
       [3, undefined],
     ] as const) {
-      const { w, said, before, after, echo, heard } = echoing(alone);
-      echo(as === undefined ? '' : (said[as]?.idText ?? ''));
-      t.same([before, after].map(heard), [[], ['broker_outage']]);
+      const { w, fallbacks, before, after, echo, received } = echoing(alone);
+      echo(as === undefined ? '' : (fallbacks[as]?.idText ?? ''));
+      t.same([before, after].map(received), [[], ['broker_outage']]);
       await leftovers(t, w, [before, after]);
     }
   },

@@ -19,8 +19,8 @@ t.test(
       [a, b, c].map((peer) => peer.texts('r')),
       [['one'], ['one'], []],
     );
-    t.equal(a.told('ack').length, 1);
-    t.equal(a.told('ack')[0]?.['id'], b.chats('r')[0]?.id);
+    t.equal(a.events('ack').length, 1);
+    t.equal(a.events('ack')[0]?.['id'], b.chats('r')[0]?.id);
     publish(w, GLOBAL, 'to all');
     w.clock.advance(10);
     t.same(
@@ -41,14 +41,14 @@ t.test(
     const a = w.connect({ room: 'r', userId: 'alice' });
     w.clock.advance(10);
     t.same(
-      a.told().map(({ event, room }) => [event, room]),
+      a.events().map(({ event, room }) => [event, room]),
       [
         ['welcome', undefined],
         ['joined', undefined],
         ['joined', 'r'],
       ],
     );
-    t.match(a.told('joined')[1], { position: null, members: 5, presence: true });
+    t.match(a.events('joined')[1], { position: null, members: 5, presence: true });
     await leftovers(t, w, [a]);
   },
 );
@@ -66,10 +66,10 @@ t.test(
     w.clock.advance(1);
     a.chat('r', 3);
     w.clock.advance(1);
-    const joined = b.told('joined').find(({ room }) => room === 'r');
+    const joined = b.events('joined').find(({ room }) => room === 'r');
     t.equal(joined?.['position'], a.chats('r')[1]?.id);
-    const said = b.heard().find(({ room, type }) => room === 'r' && type === 'system');
-    t.equal(offsetOf(said?.id ?? null), 2, 'its own id shows that place, and is a good last_id');
+    const shown = b.received().find(({ room, type }) => room === 'r' && type === 'system');
+    t.equal(offsetOf(shown?.id ?? null), 2, 'its own id shows that place, and is a good last_id');
     t.same(b.texts('r'), [3]);
     await leftovers(t, w, [a, b]);
   },
@@ -91,12 +91,12 @@ t.test(
     w.clock.advance(100);
     t.same(a.texts('r'), [1, 2]);
     const order = a
-      .heard()
+      .received()
       .filter(({ type, room }) => room === 'r' || type === 'chat')
       .map(({ type, data }) => (type === 'chat' ? data : (data as { event: string }).event));
     t.same(order, ['joined', 1, 2]);
     t.same(
-      a.told('ack').map(({ ref }) => ref),
+      a.events('ack').map(({ ref }) => ref),
       ['one', 'two'],
     );
     await leftovers(t, w, [a]);
@@ -115,10 +115,10 @@ t.test(
     a.leave('r', 'l');
     w.clock.advance(200);
     t.equal(w.broker.top('r').offset, 1);
-    t.equal(a.told('ack').length, 1);
-    t.same(a.told('left'), [{ event: 'left', room: 'r', reason: 'asked', ref: 'l' }]);
+    t.equal(a.events('ack').length, 1);
+    t.same(a.events('left'), [{ event: 'left', room: 'r', reason: 'asked', ref: 'l' }]);
     t.same(
-      a.told('joined').map(({ room }) => room),
+      a.events('joined').map(({ room }) => room),
       [undefined],
       'never said to be in',
     );
@@ -155,7 +155,7 @@ t.test('when a member joins again, then it gets `joined` twice and is one member
   a.chat('r', 1);
   w.clock.advance(5);
   t.same(
-    a.told('joined').map(({ room, ref, members }) => [room, ref, members]),
+    a.events('joined').map(({ room, ref, members }) => [room, ref, members]),
     [
       [undefined, undefined, 1],
       ['r', 'one', 1],
@@ -178,7 +178,7 @@ t.test(
     a.join('r', 'one');
     a.join('r', 'two');
     w.clock.advance(200);
-    const refs = a.told('joined').flatMap(({ ref }) => (ref === undefined ? [] : [ref]));
+    const refs = a.events('joined').flatMap(({ ref }) => (ref === undefined ? [] : [ref]));
     t.same(refs, ['one', 'two']);
     await leftovers(t, w, [a]);
   },
@@ -196,10 +196,10 @@ t.test(
     w.broker.openMs = 0;
     w.broker.fail('r');
     w.clock.advance(10);
-    t.match(a.told('left'), [{ room: 'r', reason: 'failed' }]);
+    t.match(a.events('left'), [{ room: 'r', reason: 'failed' }]);
     a.join('r', 'two');
     w.clock.advance(10);
-    const answers = a.told().filter(({ room, ref }) => room === 'r' && ref === 'two');
+    const answers = a.events().filter(({ room, ref }) => room === 'r' && ref === 'two');
     t.equal(answers.length, 1, 'the second join is answered');
     await leftovers(t, w, [a]);
   },
@@ -220,6 +220,6 @@ t.test(
       { code: 'unavailable', ref: 'one' },
       { code: 'invalid_message', ref: 'two' },
     ]);
-    t.same([a.told('ack'), a.texts('r')], [[], []]);
+    t.same([a.events('ack'), a.texts('r')], [[], []]);
   },
 );

@@ -22,13 +22,13 @@ t.test(
     t.same(b.presence('r'), ['carol online']);
     t.same(c.presence('r'), ['bob offline']);
     t.same(w.broker.top('r').offset, 0, 'they take no offset');
-    const said = a.heard().find(({ type }) => type === 'presence');
-    t.match(said, {
+    const presence = a.received().find(({ type }) => type === 'presence');
+    t.match(presence, {
       from: 'server',
       room: 'r',
       data: { user_id: 'bob', connection_id: 'c2', status: 'online' },
     });
-    t.equal(a.told('joined').length, 2, 'joined is not said again');
+    t.equal(a.events('joined').length, 2, 'joined is not said again');
     await leftovers(t, w, [a, b, c]);
   },
 );
@@ -59,14 +59,14 @@ t.test(
     const d = w.connect({ room: 'r', userId: 'd' });
     w.clock.advance(1_000);
     for (const peer of three) {
-      const said = peer.told('joined').filter(({ room }) => room === 'r');
-      t.same(said.map(({ presence, members }) => [presence, members]).at(-1), [false, 4]);
-      t.equal(said.length, 2, 'once more');
+      const joined = peer.events('joined').filter(({ room }) => room === 'r');
+      t.same(joined.map(({ presence, members }) => [presence, members]).at(-1), [false, 4]);
+      t.equal(joined.length, 2, 'once more');
       t.notOk(peer.presence('r').includes('d online'));
     }
     t.same(
       d
-        .told('joined')
+        .events('joined')
         .filter(({ room }) => room === 'r')
         .map(({ presence }) => presence),
       [false],
@@ -75,15 +75,19 @@ t.test(
     d.leave('r');
     w.clock.advance(1_000);
     for (const peer of three) {
-      const said = peer.told('joined').filter(({ room }) => room === 'r');
-      t.same(said.map(({ presence, members }) => [presence, members]).at(-1), [true, 3]);
-      t.equal(said.length, 3);
+      const joined = peer.events('joined').filter(({ room }) => room === 'r');
+      t.same(joined.map(({ presence, members }) => [presence, members]).at(-1), [true, 3]);
+      t.equal(joined.length, 3);
       t.notOk(peer.presence('r').includes('d offline'), 'nobody knew of it');
     }
     w.broker.others.set('r', 10);
     three[2]?.leave('r');
     w.clock.advance(1_000);
-    t.match(three[0]?.told('joined').at(-1), { presence: false, members: 12 }, 'the others count');
+    t.match(
+      three[0]?.events('joined').at(-1),
+      { presence: false, members: 12 },
+      'the others count',
+    );
     await leftovers(t, w, [...three, d]);
   },
 );
@@ -94,32 +98,36 @@ t.test(
     const w = scripted({ presence: { presenceMaxRoom: 3 } });
     const [a, b] = [w.connect({ room: 'r' }), w.connect({ room: 'r' })];
     w.clock.advance(1_000);
-    const said = (peer: Peer): readonly unknown[] =>
+    const joinedOf = (peer: Peer): readonly unknown[] =>
       peer
-        .told('joined')
+        .events('joined')
         .filter(({ room }) => room === 'r')
         .map(({ presence, members }) => [presence, members]);
     w.broker.push('r', { _tag: 'Counted', others: 1 });
     w.clock.advance(10);
-    t.equal(said(a).length, 1, 'a number alone is not said');
+    t.equal(joinedOf(a).length, 1, 'a number alone is not said');
     w.broker.push('r', { _tag: 'Counted', others: 2 });
     w.clock.advance(10);
-    for (const peer of [a, b]) t.same(said(peer).at(-1), [false, 4], 'too many to be told');
+    for (const peer of [a, b]) t.same(joinedOf(peer).at(-1), [false, 4], 'too many to be told');
     w.broker.push('r', { _tag: 'Counted', others: 0 });
     w.clock.advance(10);
-    for (const peer of [a, b]) t.same(said(peer).at(-1), [true, 2]);
+    for (const peer of [a, b]) t.same(joinedOf(peer).at(-1), [true, 2]);
     w.broker.membersMs = 50;
     w.broker.others.set('r', 1);
     a.join('r', 'again');
     w.clock.advance(40);
-    t.notOk(a.told('joined').some(({ ref }) => ref === 'again'));
+    t.notOk(a.events('joined').some(({ ref }) => ref === 'again'));
     w.clock.advance(20);
-    t.match(a.told('joined').at(-1), { ref: 'again', members: 3 }, 'who asks again is counted for');
+    t.match(
+      a.events('joined').at(-1),
+      { ref: 'again', members: 3 },
+      'who asks again is counted for',
+    );
     a.join('r', 'and gone');
     a.leave('r');
     w.clock.advance(1_000);
     t.notOk(
-      a.told('joined').some(({ ref }) => ref === 'and gone'),
+      a.events('joined').some(({ ref }) => ref === 'and gone'),
       'nothing is told behind left',
     );
     await leftovers(t, w, [a, b]);
@@ -132,12 +140,12 @@ t.test(
     const w = scripted({ presence: { presenceEvents: false } });
     const [a, b] = [w.connect({ room: 'r', userId: 'a' }), w.connect({ room: 'r', userId: 'b' })];
     w.clock.advance(1_000);
-    t.same(a.told('joined')[1]?.['presence'], false);
-    b.say({ type: 'presence', room: 'r', data: { status: 'away' } });
+    t.same(a.events('joined')[1]?.['presence'], false);
+    b.send({ type: 'presence', room: 'r', data: { status: 'away' } });
     b.leave('r');
     w.clock.advance(1_000);
     t.same(
-      a.heard().flatMap(({ type, from, data }) => (type === 'presence' ? [[from, data]] : [])),
+      a.received().flatMap(({ type, from, data }) => (type === 'presence' ? [[from, data]] : [])),
       [['b', { status: 'away' }]],
     );
     await leftovers(t, w, [a, b]);

@@ -23,7 +23,7 @@ marbles(
     const source$ = hot('  -a-b-c--d-e---c-|');
     const subs = '         ^---------------!';
     const begun = '        -r------s-----t-|';
-    const told = mergeMapSet<{ readonly value$: Observable<string> }, string>(
+    const values = mergeMapSet<{ readonly value$: Observable<string> }, string>(
       ({ value$ }) => value$,
     );
     expectObservable(
@@ -37,7 +37,7 @@ marbles(
       source$.pipe(
         map((letter) => GROUPS[letter as keyof typeof GROUPS]),
         grouped(clock),
-        told,
+        values,
       ),
     ).toBe('               -a-b-c--d-e---c-|', GROUPS);
     expectSubscriptions(source$.subscriptions).toBe([subs, subs]);
@@ -51,7 +51,7 @@ t.test(
       const clock = virtualClock(1);
       const source$ = new Subject<string>();
       const log: string[] = [];
-      const told = (group: Group<string, string>): Observable<string> => {
+      const logged = (group: Group<string, string>): Observable<string> => {
         log.push(`+${group.key}`);
         return group.value$.pipe(
           tap({
@@ -65,7 +65,7 @@ t.test(
           }),
         );
       };
-      const subscription = source$.pipe(grouped(clock), mergeMapSet(told)).subscribe({
+      const subscription = source$.pipe(grouped(clock), mergeMapSet(logged)).subscribe({
         error: () => log.push('!'),
         complete: () => log.push('-'),
       });

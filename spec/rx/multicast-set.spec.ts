@@ -80,22 +80,22 @@ t.test('when a member leaves before its slice, then it does not get the value', 
   const turns = turnsByHand();
   const many = multicastSet<string>({ slice: 2, turn: turns.turn });
   const got: string[] = [];
-  const places = new Map<string, Subscription>();
+  const subscriptions = new Map<string, Subscription>();
   for (const name of ['a', 'b', 'c', 'd', 'e']) {
-    places.set(
+    subscriptions.set(
       name,
       many.subscribe({
         take: (value) => {
           got.push(name + value);
-          if (name === 'a') places.get('b')?.unsubscribe();
-          if (name === 'c') places.get('c')?.unsubscribe();
+          if (name === 'a') subscriptions.get('b')?.unsubscribe();
+          if (name === 'c') subscriptions.get('c')?.unsubscribe();
         },
       }),
     );
   }
   many.deliver('1').subscribe();
   t.same(got, ['a1', 'c1'], 'b was sent away by a, in the same slice');
-  places.get('d')?.unsubscribe();
+  subscriptions.get('d')?.unsubscribe();
   while (turns.next());
   t.same(got, ['a1', 'c1', 'e1']);
   t.equal(many.size(), 2);
@@ -115,7 +115,7 @@ t.test(
         const turns = turnsByHand();
         const many = multicastSet<number>({ slice: 3, turn: turns.turn });
         const members: {
-          readonly place: Subscription;
+          readonly subscription: Subscription;
           readonly got: number[];
           /** The value that was on its way, or would be next. */
           readonly from: number;
@@ -127,7 +127,7 @@ t.test(
           // on its way: it is owed that one
           const from = many.busy() ? value : value + 1;
           members.push({
-            place: many.subscribe({ take: (each) => void got.push(each) }),
+            subscription: many.subscribe({ take: (each) => void got.push(each) }),
             got,
             from,
             left: false,
@@ -147,7 +147,7 @@ t.test(
             const member = members[each.who % Math.max(1, members.length)];
             if (member === undefined) continue;
             member.left = true;
-            member.place.unsubscribe();
+            member.subscription.unsubscribe();
           }
         }
         while (turns.next());
@@ -168,9 +168,9 @@ t.test(
 t.test('when 50,000 members leave, then the cost is linear', async (t) => {
   const MANY = 50_000;
   const many = multicastSet<number>({ slice: 512, turn: turnsByHand().turn });
-  const places = Array.from({ length: MANY }, () => many.subscribe({ take: () => undefined }));
+  const handles = Array.from({ length: MANY }, () => many.subscribe({ take: () => undefined }));
   const work = arrayWork(() => {
-    for (const place of places) place.unsubscribe();
+    for (const handle of handles) handle.unsubscribe();
   });
   t.equal(many.size(), 0);
   t.ok(work <= MANY, `expected no search through the members, got ${work} elements looked at`);

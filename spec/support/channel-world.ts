@@ -39,7 +39,7 @@ export const refused = (_tag: RedisError['_tag']): RedisReply<LogPosition> =>
 
 interface Bench {
   readonly clock: VirtualClock;
-  readonly told: string[];
+  readonly events: string[];
   readonly settled: boolean[];
   /** How often the log was read, and how often it was asked where it stands. */
   reads: number;
@@ -55,11 +55,11 @@ interface Bench {
   entry: (top: LogPosition, offset: number) => Publication;
   renewed$: RedisReply<LogPosition>;
   /** Pushed, whatever the log says. */
-  hear(...publications: readonly Publication[]): void;
+  receive(...publications: readonly Publication[]): void;
   /** Placed by the script: the log stands there, and each is pushed. */
-  says(...publications: readonly Publication[]): void;
+  publish(...publications: readonly Publication[]): void;
   /** On this pod alone. */
-  say(publication: Publication): void;
+  publishOnPod(publication: Publication): void;
   push(event: RawEvent): void;
   close(): void;
 }
@@ -70,7 +70,7 @@ export const name = ({ id }: Publication): string =>
 /** The id that a message had before it was told in our words. */
 const retold = new Map<string, MessageId>();
 
-const toldOf = (publication: Publication, top: LogPosition): string => {
+const publicationText = (publication: Publication, top: LogPosition): string => {
   const own = retold.get(publication.idText);
   if (own === undefined) return name(publication);
   // under our place, whatever place it showed
@@ -80,10 +80,10 @@ const toldOf = (publication: Publication, top: LogPosition): string => {
   return `${isHere ? '' : 'elsewhere '}${publication.except === undefined ? '' : 'foreign '}${was}`;
 };
 
-const tell = (event: ChannelEvent): string => {
+const eventText = (event: ChannelEvent): string => {
   switch (event._tag) {
     case 'Published':
-      return toldOf(event.publication, event.top);
+      return publicationText(event.publication, event.top);
     case 'Echoed':
       return `Echoed ${name(event.publication)}`;
     case 'Failed':
@@ -100,11 +100,11 @@ const tell = (event: ChannelEvent): string => {
 export const bench = (echo: (publication: Publication) => boolean = () => false): Bench => {
   const clock = virtualClock();
   const raw$ = new Subject<RawEvent>();
-  const told: string[] = [];
+  const events: string[] = [];
   const settled: boolean[] = [];
   const self: Bench = {
     clock,
-    told,
+    events,
     settled,
     reads: 0,
     asks: 0,
@@ -115,10 +115,10 @@ export const bench = (echo: (publication: Publication) => boolean = () => false)
     first: Number.POSITIVE_INFINITY,
     entry: ({ tag }, offset) => at(tag, offset),
     renewed$: of(right(topAt(FRESH, 0))),
-    hear: (...publications) => {
+    receive: (...publications) => {
       for (const publication of publications) raw$.next({ _tag: 'Received', publication });
     },
-    says: (...publications) => {
+    publish: (...publications) => {
       for (const publication of publications) {
         const { id, idText } = publication;
         if (!id.outside)
@@ -126,7 +126,7 @@ export const bench = (echo: (publication: Publication) => boolean = () => false)
         raw$.next({ _tag: 'Received', publication });
       }
     },
-    say: (publication) => raw$.next({ _tag: 'LocalOnly', publication }),
+    publishOnPod: (publication) => raw$.next({ _tag: 'LocalOnly', publication }),
     push: (event) => raw$.next(event),
     close: () => running.unsubscribe(),
   };
@@ -173,7 +173,7 @@ export const bench = (echo: (publication: Publication) => boolean = () => false)
         readEveryMs: 60_000,
       }),
     )
-    .subscribe((event) => told.push(tell(event)));
+    .subscribe((event) => events.push(eventText(event)));
   return self;
 };
 
@@ -182,7 +182,7 @@ export const open = (echo?: (publication: Publication) => boolean): Bench => {
   const b = bench(echo);
   b.push({ _tag: 'Subscribed' });
   b.clock.advance(3_000);
-  b.told.length = 0;
+  b.events.length = 0;
   b.reads = 0;
   b.asks = 0;
   return b;

@@ -42,7 +42,7 @@ export interface Client {
   /** All of it that looks so. */
   readonly all: (pattern: Pattern) => readonly Message[];
   /** The first message that looks so and was not returned before; waits for it. Throws when it does not come. */
-  readonly heard: (pattern: Pattern, ms?: number) => Promise<Message>;
+  readonly received: (pattern: Pattern, ms?: number) => Promise<Message>;
   /** An object becomes JSON, text and bytes go as they are. */
   readonly send: (message: object | string) => void;
   /** All that the server has said to it so far has arrived. */
@@ -103,7 +103,7 @@ export const connect = async (url: string, options: ConnectOptions = {}): Promis
     return why;
   };
 
-  const heard = async (pattern: Pattern, ms = PATIENCE_MS): Promise<Message> => {
+  const received = async (pattern: Pattern, ms = PATIENCE_MS): Promise<Message> => {
     const found = await seen(
       () => messages.find((message) => !taken.has(message) && matches(message, pattern)),
       ms,
@@ -119,16 +119,16 @@ export const connect = async (url: string, options: ConnectOptions = {}): Promis
     return found;
   };
 
-  const welcome = await heard({ type: 'system', data: { event: 'welcome' } });
+  const welcome = await received({ type: 'system', data: { event: 'welcome' } });
   const { connection_id: id, user_id: userId } = welcome.data as {
     readonly connection_id: string;
     readonly user_id: string | null;
   };
-  await heard({ data: { event: 'joined', room: undefined } });
+  await received({ data: { event: 'joined', room: undefined } });
   const { pathname, searchParams } = new URL(url);
   const room = searchParams.get('room') ?? /\/ws\/(.+)$/.exec(pathname)?.[1];
   if (room !== undefined && room !== '')
-    await heard({ data: { event: 'joined', room: decodeURIComponent(room) } });
+    await received({ data: { event: 'joined', room: decodeURIComponent(room) } });
 
   const send = (message: object | string): void =>
     socket.send(
@@ -143,12 +143,12 @@ export const connect = async (url: string, options: ConnectOptions = {}): Promis
     messages,
     socket,
     all: (pattern) => messages.filter((message) => matches(message, pattern)),
-    heard,
+    received,
     send,
     caughtUp: async () => {
       const data = `round ${++rounds}`;
       send({ type: 'ping', data });
-      await heard({ type: 'pong', data });
+      await received({ type: 'pong', data });
     },
     close: (why = 1000) => {
       socket.close(why);

@@ -256,20 +256,20 @@ export const isSilentlyBehind = ({ redis, pods }: World, { room, events }: Liste
   const onPod = new Set(
     pod?.sent.flatMap((sent) => (scopeOf(sent) === 'pod' ? [sent.draft.rest] : [])),
   );
-  let place = { tag: -1, offset: -1 };
+  let position = { tag: -1, offset: -1 };
   for (const event of events) {
-    if (event._tag === 'Opened' || event._tag === 'Gap') place = event.top;
+    if (event._tag === 'Opened' || event._tag === 'Gap') position = event.top;
     else if (event._tag === 'Published') {
       const { id } = event.publication;
-      if (!id.outside && id.tag === place.tag && id.offset > place.offset) place = id;
+      if (!id.outside && id.tag === position.tag && id.offset > position.offset) position = id;
     }
   }
   const top = redis.entries(room).at(-1);
   if (top === undefined) return false;
-  const current = redis.epochs(room).at(-1) === place.tag;
+  const current = redis.epochs(room).at(-1) === position.tag;
   return redis
     .entries(room)
-    .some(({ offset, rest }) => (!current || offset > place.offset) && !onPod.has(rest));
+    .some(({ offset, rest }) => (!current || offset > position.offset) && !onPod.has(rest));
 };
 
 export const fail = (): never => {

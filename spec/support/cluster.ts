@@ -50,12 +50,12 @@ const DRAIN_MS = 3_000;
 /** Between two things that a neighbour says, at most. */
 const MEDDLE_MS = 150;
 
-export const runSeed = ({ seed, note: told }: RunOptions): Outcome => {
+export const runSeed = ({ seed, note: trace }: RunOptions): Outcome => {
   const clock = virtualClock(seed);
   const { scheduler, random } = clock;
   const hash = fnv();
   const now = (): number => scheduler.now();
-  const note = (text: () => string): void => told?.(`${now().toFixed(1).padStart(8)}  ${text()}`);
+  const note = (text: () => string): void => trace?.(`${now().toFixed(1).padStart(8)}  ${text()}`);
   const drawn = random();
   const climate: Climate = drawn < 0.3 ? 'calm' : drawn < 0.65 ? 'outage' : 'loss';
   const size = random();
@@ -95,7 +95,7 @@ export const runSeed = ({ seed, note: told }: RunOptions): Outcome => {
           note(() => `${name} is ${status}`);
           checker.status(name, STATUS[status], now());
         },
-        held: (messages, bound) =>
+        outboxPeak: (messages, bound) =>
           checker.holds(`the outbox of a connection of ${name}`, messages, bound, now()),
         left: (what, count) => checker.left(what, count, now()),
         failed: (detail) => checker.ended(detail, now()),
@@ -115,7 +115,7 @@ export const runSeed = ({ seed, note: told }: RunOptions): Outcome => {
   };
 
   const sky = weather({ climate, clock, redis, pods, checker, note, changed: () => look() });
-  const beside = neighbour({ clock, redis, rooms: ROOMS, forged: checker.stranger, note });
+  const beside = neighbour({ clock, redis, rooms: ROOMS, forged: checker.foreignId, note });
   const paceMs = 700 + random() * 1_200;
   const people = Array.from(
     { length: CLIENTS },
@@ -181,7 +181,7 @@ export const runSeed = ({ seed, note: told }: RunOptions): Outcome => {
     for (const [what, count] of Object.entries(pod.holdings()))
       checker.left(`${what} of ${pod.name}, with nobody there,`, count, now());
   for (const room of ROOMS)
-    checker.left(`subscriptions of ${room}`, redis.hears(channelOf(room)), now());
+    checker.left(`subscriptions of ${room}`, redis.subscribers(channelOf(room)), now());
   for (const pod of pods) pod.drain();
   clock.advance(DRAIN_MS + 3_000);
   checker.left('connections to Redis', redis.peers.size, now());

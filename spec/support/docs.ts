@@ -39,9 +39,9 @@ export const linksIn = (text: string): readonly string[] =>
   });
 
 /** The same with the place in them: `#heading` alone is a place in the document itself. */
-export const placesIn = (text: string): readonly (readonly [path: string, place: string])[] =>
+export const anchorsIn = (text: string): readonly (readonly [path: string, anchor: string])[] =>
   [...withoutCode(text).matchAll(/\]\(([^)\s#:]*)#([^)\s]+)\)/g)].map(
-    ([, path = '', place = '']) => [path, place],
+    ([, path = '', anchor = '']) => [path, anchor],
   );
 
 /** The places that the headings of a document make, by the rule of GitHub. */

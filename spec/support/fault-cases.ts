@@ -21,7 +21,7 @@ export interface FaultCase {
   readonly isOutage: boolean;
   readonly degradedBarMs?: number;
   /** Messages said in 50 ms. */
-  readonly saidATick?: number;
+  readonly sentPerTick?: number;
   readonly start: () => Promise<Broker>;
 }
 

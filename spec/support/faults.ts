@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type FaultCase, now, ROOMS } from './fault-cases.js';
 import { build, runMain, type Running } from './pod.js';
 import {
-  type Said,
-  type Told,
+  type SentMessage,
+  type StatusEvent,
   type Verdict,
   type Watcher,
   witness,
@@ -28,9 +28,9 @@ export interface Row {
   readonly verdict: Verdict;
   /** `gap`s told, by their reasons; and how many clients were told one at least, the last how long after the return. */
   readonly gaps: Readonly<Record<string, number>>;
-  readonly gapTold: Latest;
+  readonly gapReceived: Latest;
   /** Of what was said while `degraded` was told: how many, and the longest wait for the ack. */
-  readonly saidDegraded: number;
+  readonly sentDegraded: number;
   readonly slowestDegradedMs: number;
   /** From a message to its ack, of all: the middle, of a hundred the slowest, the slowest. */
   readonly ackMs: readonly [number, number, number];
@@ -56,7 +56,7 @@ const BEFORE_MS = 1_500;
 const AFTER_MS = 3_000;
 
 /** Runs one fault from the first process to the last. */
-export const suffer = async ({ name, start, saidATick = A_TICK }: FaultCase): Promise<Row> => {
+export const suffer = async ({ name, start, sentPerTick = A_TICK }: FaultCase): Promise<Row> => {
   const endings: (() => unknown)[] = [];
   try {
     await build();
@@ -80,7 +80,7 @@ export const suffer = async ({ name, start, saidATick = A_TICK }: FaultCase): Pr
         ]),
       ),
     );
-    const load = steady(clients.watchers, saidATick);
+    const load = steady(clients.watchers, sentPerTick);
     await sleep(BEFORE_MS);
     const { hitAt, backAt } = await broker.fault(connectedAt);
     await sleep(AFTER_MS);
@@ -95,13 +95,16 @@ export const suffer = async ({ name, start, saidATick = A_TICK }: FaultCase): Pr
 };
 
 /** Messages each 50 ms, each from another client, one in twenty to everybody. */
-const steady = (watchers: readonly Watcher[], saidATick: number): { readonly stop: () => void } => {
+const steady = (
+  watchers: readonly Watcher[],
+  sentPerTick: number,
+): { readonly stop: () => void } => {
   let turn = 0;
   const timer = setInterval(() => {
-    for (let i = 0; i < saidATick; i++) {
+    for (let i = 0; i < sentPerTick; i++) {
       const watcher = watchers[turn++ % watchers.length];
       const room = watcher?.ears.find((ear) => ear.room !== '')?.room;
-      if (watcher?.closeCode() === undefined) watcher?.say(turn % 20 === 0 ? '' : (room ?? ''));
+      if (watcher?.closeCode() === undefined) watcher?.publish(turn % 20 === 0 ? '' : (room ?? ''));
     }
   }, TICK_MS);
   return { stop: () => clearInterval(timer) };
@@ -109,41 +112,41 @@ const steady = (watchers: readonly Watcher[], saidATick: number): { readonly sto
 
 const rowOf = (
   name: string,
-  { watchers, said, verdict }: Witness,
+  { watchers, sent, verdict }: Witness,
   hitAt: number,
   backAt: number,
   pods: readonly Running[],
 ): Row => {
-  const told = watchers.map((watcher) => watcher.told);
-  const degraded = latest(told, ({ event }) => event === 'degraded', hitAt);
+  const byWatcher = watchers.map((watcher) => watcher.statusEvents);
+  const degraded = latest(byWatcher, ({ event }) => event === 'degraded', hitAt);
   const gaps: Record<string, number> = {};
-  for (const { event, reason = '' } of told.flat())
+  for (const { event, reason = '' } of byWatcher.flat())
     if (event === 'gap') gaps[reason] = (gaps[reason] ?? 0) + 1;
-  const during = [...said.values()].filter((saying) => isDegraded(saying, watchers, backAt));
+  const during = [...sent.values()].filter((each) => isDegraded(each, watchers, backAt));
   return {
     name,
     clients: watchers.length,
     outageMs: degraded.clients === 0 ? undefined : backAt - hitAt,
     degraded,
-    restored: latest(told, ({ event }) => event === 'restored', backAt),
-    flaps: count(told, ['restored', 'degraded']),
-    repeated: count(told, ['degraded', 'degraded']),
+    restored: latest(byWatcher, ({ event }) => event === 'restored', backAt),
+    flaps: count(byWatcher, ['restored', 'degraded']),
+    repeated: count(byWatcher, ['degraded', 'degraded']),
     verdict: verdict(),
     gaps,
-    gapTold: latest(told, ({ event }) => event === 'gap', backAt),
-    saidDegraded: during.length,
+    gapReceived: latest(byWatcher, ({ event }) => event === 'gap', backAt),
+    sentDegraded: during.length,
     slowestDegradedMs: Math.max(
       0,
       ...during.map(({ at, answers: [answer] }) => (answer?.at ?? Number.POSITIVE_INFINITY) - at),
     ),
-    ackMs: ackTimes([...said.values()]),
+    ackMs: ackTimes([...sent.values()]),
     closed: watchers.filter((watcher) => watcher.closeCode() !== undefined).length,
     podsEnded: pods.filter((pod) => pod.hasEnded()).length,
   };
 };
 
-const ackTimes = (said: readonly Said[]): Row['ackMs'] => {
-  const ms = said.flatMap(({ at, answers: [answer] }) =>
+const ackTimes = (sent: readonly SentMessage[]): Row['ackMs'] => {
+  const ms = sent.flatMap(({ at, answers: [answer] }) =>
     answer === undefined ? [] : answer.at - at,
   );
   ms.sort((a, b) => a - b);
@@ -154,31 +157,35 @@ const ackTimes = (said: readonly Said[]): Row['ackMs'] => {
 
 /** How many were told these two of the broker's states one after the other. */
 export const count = (
-  told: readonly (readonly Told[])[],
+  byWatcher: readonly (readonly StatusEvent[])[],
   [first, second]: readonly [string, string],
 ): number =>
-  told.filter((some) => {
+  byWatcher.filter((some) => {
     const events = some.flatMap(({ event }) => (event === 'gap' ? [] : event));
     return events.some((event, i) => event === second && events[i - 1] === first);
   }).length;
 
 const latest = (
-  told: readonly (readonly Told[])[],
-  is: (told: Told) => boolean,
+  byWatcher: readonly (readonly StatusEvent[])[],
+  is: (event: StatusEvent) => boolean,
   from: number,
 ): Latest => {
-  const times = told.flatMap((some) => some.filter(is).slice(-1));
+  const times = byWatcher.flatMap((some) => some.filter(is).slice(-1));
   return {
     clients: times.length,
     ms: times.length === 0 ? undefined : Math.max(...times.map(({ at }) => at)) - from,
   };
 };
 
-/** Said after the sayer was told `degraded`, and before the broker was back. */
-const isDegraded = ({ from, at }: Said, watchers: readonly Watcher[], backAt: number): boolean => {
+/** Sent after its sender had got `degraded`, and before the broker was back. */
+const isDegraded = (
+  { from, at }: SentMessage,
+  watchers: readonly Watcher[],
+  backAt: number,
+): boolean => {
   const since = watchers
     .find(({ id }) => id === from)
-    ?.told.find(({ event }) => event === 'degraded')?.at;
+    ?.statusEvents.find(({ event }) => event === 'degraded')?.at;
   return since !== undefined && at > since && at < backAt;
 };
 

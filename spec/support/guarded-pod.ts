@@ -43,7 +43,7 @@ export const ask = async (
 export const chat = (data: unknown): Buffer => frame(TEXT, JSON.stringify({ type: 'chat', data }));
 
 /** The `data` of all that it was sent. */
-export const heard = (
+export const received = (
   client: RawClient,
 ): readonly { readonly event?: string; readonly code?: string }[] =>
   client.texts().map((text) => (JSON.parse(text) as { readonly data: object }).data);

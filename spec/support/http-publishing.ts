@@ -33,7 +33,7 @@ export const accepted = ({ status, headers, body }: HttpAnswer): Answer => {
   return JSON.parse(body) as Answer;
 };
 
-export const said = ({ messages }: Client): readonly Message[] =>
+export const receivedBy = ({ messages }: Client): readonly Message[] =>
   messages.filter(
     ({ type, data }) =>
       ['chat', 'notification'].includes(type) ||
@@ -43,16 +43,16 @@ export const said = ({ messages }: Client): readonly Message[] =>
 export const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
 
 /** Posts what is fine, and sees that everybody hears it, and nothing was heard before. */
-export const onlyThisIsHeard = async (
+export const onlyThisIsReceived = async (
   t: Test,
   pod: Pod,
   ...clients: readonly Client[]
 ): Promise<void> => {
   const { id } = accepted(await post(pod, { room: 'r', data: 'fine' }));
   for (const client of clients) {
-    await client.heard({ id });
+    await client.received({ id });
     t.strictSame(
-      said(client).map((message) => message.id),
+      receivedBy(client).map((message) => message.id),
       [id],
     );
   }

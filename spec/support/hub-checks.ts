@@ -41,16 +41,16 @@ export const faultsOf = (peer: Peer, room: Room, upTo: number | undefined): read
   const who = `${peer.connection.id} in "${room}"`;
   const faults: string[] = [];
   let next: number | undefined;
-  for (const { id, type, room: of = GLOBAL, data } of peer.heard()) {
-    const said = data as {
+  for (const { id, type, room: of = GLOBAL, data } of peer.received()) {
+    const fields = data as {
       readonly event?: string;
       readonly room?: string;
       readonly position?: unknown;
     };
-    if (type === 'system' && (said.room ?? GLOBAL) === room) {
-      if (said.event === 'left') next = undefined;
-      if (said.event === 'joined') {
-        const from = offsetOf(said.position) + 1;
+    if (type === 'system' && (fields.room ?? GLOBAL) === room) {
+      if (fields.event === 'left') next = undefined;
+      if (fields.event === 'joined') {
+        const from = offsetOf(fields.position) + 1;
         if (next !== undefined && from > next)
           faults.push(`${who}: joined says ${from}, expected ${next} next`);
         next ??= from;

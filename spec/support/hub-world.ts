@@ -47,7 +47,7 @@ export interface PodHubOptions {
   readonly hooks?: Hooks | undefined;
   readonly access?: Auth | undefined;
   readonly newId: () => string;
-  readonly tell?: (event: HubEvent) => void;
+  readonly onEvent?: (event: HubEvent) => void;
 }
 
 export interface HubWorldOptions<B extends Broker> {
@@ -85,8 +85,8 @@ export const podHub = (options: PodHubOptions): PodHub => {
   const globalPosition$ = new BehaviorSubject<Position>({ tag: NO_EPOCH, offset: 0, ms: 0 });
   let ended = false;
 
-  const tell = (event: HubEvent): void => {
-    options.tell?.(event);
+  const emit = (event: HubEvent): void => {
+    options.onEvent?.(event);
     if (event._tag !== 'Occupied') return;
     if (event.members === 0) members.delete(event.room);
     else members.set(event.room, event.members);
@@ -117,7 +117,7 @@ export const podHub = (options: PodHubOptions): PodHub => {
       now: () => clock.scheduler.now(),
       backlog: new OutboxBudget(config.limits.outboxTotalBytes),
     },
-    emit: tell,
+    emit,
     catchUps: pod.catchUps,
     newId,
     connections,
@@ -128,7 +128,7 @@ export const podHub = (options: PodHubOptions): PodHub => {
   for (const one$ of [status$, command$, sent$]) running.add(one$?.subscribe());
   running.add(
     hub$?.subscribe({
-      next: tell,
+      next: emit,
       complete: () => {
         ended = true;
       },
@@ -166,7 +166,7 @@ export const hubWorld = <B extends Broker>(
       ids += 1;
       return `c${ids}`;
     },
-    tell: (event) => events.push(event),
+    onEvent: (event) => events.push(event),
   });
   return {
     ...rest,

@@ -3,9 +3,9 @@
  * chaos: facts in as they come, violations of the invariants I1–I12 out. Memory is a few numbers a message and a client's
  * stay in a room, whoever heard what: hundreds of thousands of messages to a hundred clients are fine.
  *
- *   frames ─▶ Word (a text, read once) ─▶ stay: next, repeat, hole, gap      I1 I2 I6
- *                                    ├──▶ order: one for all                 I3
- *                                    └──▶ saying: whose, once, acked         I4 I5 I7
+ *   frames ─▶ message (a text, read once) ─▶ stay: next, repeat, hole, gap   I1 I2 I6
+ *                                       ├──▶ order: one for all              I3
+ *                                       └──▶ sent: whose, once, acked        I4 I5 I7
  *   facts of the ground ─▶ which gaps are due, whether a status is true      gap I12
  *   held, left, ended                                                        I8 I10 I11
  */
@@ -32,27 +32,27 @@ export const checker = ({ retention, ...options }: CheckerOptions = {}): Checker
   const {
     found,
     earth,
-    said,
+    sentMessages,
     onPods,
-    words,
-    strangers,
+    messages,
+    foreignIds,
     orders,
     logs,
     open,
     past,
-    heard,
+    deliveries,
     gaps,
     closes,
     orderOf,
-    wordOf,
+    messageOf,
   } = memory;
-  const { judgeOpen, judgeSaying, judgeBases, readLog } = finalJudge(memory, retention);
+  const { judgeOpen, judgeSent, judgeBases, readLog } = finalJudge(memory, retention);
 
   return {
     connected: clientJudge(memory),
     violations: () => found.list,
     found: found.count,
-    stranger: (idText) => void strangers.add(idText),
+    foreignId: (idText) => void foreignIds.add(idText),
     fault: earth.begin,
     healed: earth.healed,
     epoch: (room, tag, at) => {
@@ -67,7 +67,7 @@ export const checker = ({ retention, ...options }: CheckerOptions = {}): Checker
     },
     placed: (texts) => {
       for (const text of texts)
-        if (!words.has(idTextOf(text))) wordOf(text, JSON.parse(text) as Frame, 0);
+        if (!messages.has(idTextOf(text))) messageOf(text, JSON.parse(text) as Frame, 0);
     },
     log: (content) => void logs.set(content.room, content),
     holds: (what, count, bound, at) => {
@@ -95,13 +95,13 @@ export const checker = ({ retention, ...options }: CheckerOptions = {}): Checker
     verdict: ({ at, settled }) => {
       const before = found.now();
       for (const content of logs.values()) readLog(content, at);
-      for (const seat of past) seat.judge(at);
+      for (const stay of past) stay.judge(at);
       for (const each of open) judgeOpen(each, settled, at);
       for (const each of orders.values()) each.judge(at);
-      for (const saying of said.all) judgeSaying(saying, settled, at);
+      for (const sent of sentMessages.all) judgeSent(sent, settled, at);
       judgeBases(at);
       earth.judge(at);
-      const all = said.all;
+      const all = sentMessages.all;
       const violations = [...found.list];
       const count = found.count();
       found.rewind(before);
@@ -109,7 +109,7 @@ export const checker = ({ retention, ...options }: CheckerOptions = {}): Checker
         violations,
         found: count,
         counts: {
-          ...heard,
+          ...deliveries,
           sent: all.length,
           resent: all.filter(({ sends }) => sends > 1).length,
           acked: all.filter(({ acks }) => acks.length > 0).length,

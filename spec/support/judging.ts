@@ -31,7 +31,7 @@ export const judge = (access: Auth, credentials: Credentials): Promise<Judged> =
   firstValueFrom(access.authenticate(credentials));
 
 /** The tag of the denial, or the user. */
-export const said = (judged: Judged): string =>
+export const outcomeOf = (judged: Judged): string =>
   E.isLeft(judged) ? judged.left._tag : `${judged.right.userId}`;
 
 export const bySecret = accessWith({ jwtSecret: SECRET });

@@ -60,8 +60,8 @@ const kill = async (node: RedisServer, which: Which, pods: string): Promise<void
   const clients = String(await node.command('CLIENT', 'LIST')).split('\n');
   const chosen = clients.filter((line) => {
     if (!fieldOf(line, 'name').startsWith(`chat-api:${pods}`)) return false;
-    const hears = fieldOf(line, 'flags').includes('P');
-    return which === 'both' || hears === (which === 'subscriber');
+    const isSubscriber = fieldOf(line, 'flags').includes('P');
+    return which === 'both' || isSubscriber === (which === 'subscriber');
   });
   for (const line of chosen) await node.command('CLIENT', 'KILL', 'ID', fieldOf(line, 'id'));
 };
@@ -69,15 +69,15 @@ const kill = async (node: RedisServer, which: Which, pods: string): Promise<void
 /** `times` kills, each time others. */
 export const kills = ({
   times,
-  saidATick,
+  sentPerTick,
 }: {
   readonly times: number;
-  readonly saidATick?: number;
+  readonly sentPerTick?: number;
 }): readonly FaultCase[] =>
   TOPOLOGIES.map(({ name, start }) => ({
     name: `${name}: connections killed, ${times} times`,
     isOutage: false,
-    ...(saidATick === undefined ? {} : { saidATick }),
+    ...(sentPerTick === undefined ? {} : { sentPerTick }),
     start: async () => {
       const { env, nodes, stop } = await start();
       return {

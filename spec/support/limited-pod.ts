@@ -25,7 +25,7 @@ export const isUnharmed = async (
   const mark = randomUUID();
   await pod.app.publish({ room: 'general', data: mark });
   t.equal(
-    (await healthy.heard({ type: 'notification', data: mark })).data,
+    (await healthy.received({ type: 'notification', data: mark })).data,
     mark,
     `${what}: others receive`,
   );

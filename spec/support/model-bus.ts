@@ -68,7 +68,7 @@ export const modelBus = (
   let links: { readonly peer: Peer; readonly pipes: readonly [Pipe, Pipe, Pipe, Pipe] } | undefined;
   let ready = false;
   let hole = false;
-  let answersHeld = false;
+  let answersWait = false;
   let deaf = false;
   let ended = false;
   let delayMs = 2;
@@ -103,7 +103,7 @@ export const modelBus = (
         if (!redis.isUp() || hole) return connect();
         const pipes = [
           way(network, isHole),
-          way(clock, () => hole || answersHeld),
+          way(clock, () => hole || answersWait),
           way(network, isHole),
           way(clock, isHole),
         ] as const;
@@ -148,7 +148,7 @@ export const modelBus = (
 
   const command = <A>(
     name: string,
-    hearing: boolean,
+    isSubscriber: boolean,
     run: (peer: Peer) => Reply<A>,
   ): RedisReply<A> =>
     new Observable((out) => {
@@ -162,10 +162,10 @@ export const modelBus = (
       if (links === undefined || !ready) return lost();
       const { peer, pipes } = links;
       unanswered.add(lost);
-      pipes[hearing ? 2 : 0].send(() =>
+      pipes[isSubscriber ? 2 : 0].send(() =>
         redis.run(() => {
           const reply = run(peer);
-          pipes[hearing ? 3 : 1].send(() => answer(reply));
+          pipes[isSubscriber ? 3 : 1].send(() => answer(reply));
         }),
       );
     });
@@ -228,7 +228,7 @@ export const modelBus = (
       if (!on) unblock();
     },
     holdAnswers: (on) => {
-      answersHeld = on;
+      answersWait = on;
       if (!on) unblock();
     },
     deafen: (on) => {

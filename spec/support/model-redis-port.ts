@@ -108,7 +108,7 @@ export interface ModelRedis {
   rooms(): readonly Room[];
   /** Where a log stands; undefined: there is none. */
   position(room: Room): LogPosition | undefined;
-  hears(channel: string): number;
+  subscribers(channel: string): number;
 }
 
 /** What happens to logs, as it happens. */

@@ -36,7 +36,7 @@ const KEY_TTL_MS = 300_000;
 /** As `lib/broker/redis/commands.ts` has it, with a timeout of 2 s. */
 const MARK_MS = 8_000;
 
-const TELLING_MESSAGES = 1_000;
+const PROVING_MESSAGES = 1_000;
 
 const FENCE_MARGIN_MS = 2_000;
 
@@ -53,7 +53,7 @@ export const modelRedis = (
   let fences = new Map<string, number>();
   let counts = new Map<Room, Map<string, number>>();
   let leases = new Map<string, number>();
-  let words: { readonly name: string; readonly text: string; readonly at: number }[] = [];
+  let commands: { readonly name: string; readonly text: string; readonly at: number }[] = [];
   let refused: RedisError['_tag'] | undefined;
   let skew = 0;
   const epochs = new Map<Room, readonly number[]>();
@@ -135,7 +135,7 @@ export const modelRedis = (
     if (log.entries.length > logMessages) trimmed?.(room, log.tag, log.offset - logMessages + 1);
   };
 
-  const place = (log: Log, draft: Draft, nonce: number): Outcome => {
+  const publishOne = (log: Log, draft: Draft, nonce: number): Outcome => {
     const { room, rest, key, digest, logged } = draft;
     const first = key === undefined ? undefined : keyOf(room, keyField(key));
     if (first !== undefined)
@@ -187,15 +187,15 @@ export const modelRedis = (
     });
     if (outcomes.some((outcome) => outcome?._tag === 'Placed'))
       return right(outcomes.flatMap((outcome) => (outcome === undefined ? [] : [outcome])));
-    const isTold =
+    const isProven =
       isWhole ||
       isMarked(drafts) ||
       drafts.some(({ key }, i) => key !== undefined && outcomes[i] === undefined);
-    return isTold ? undefined : left({ _tag: 'Untold', detail: 'the log does not reach so far' });
+    return isProven ? undefined : left({ _tag: 'Untold', detail: 'the log does not reach so far' });
   };
 
   const isMarked = (drafts: readonly Draft[]): boolean =>
-    logMessages < TELLING_MESSAGES || drafts.some(({ logged }) => !logged);
+    logMessages < PROVING_MESSAGES || drafts.some(({ logged }) => !logged);
 
   const { kept, pageOf } = modelPages({ now, logMessages, logTtlMs, trimmed });
 
@@ -233,7 +233,7 @@ export const modelRedis = (
       if (before !== undefined) return before;
       if (isLate) return left({ _tag: 'Late', detail: 'after its deadline' });
       const log = logOf(room, tag);
-      const outcomes = drafts.map((draft, i) => place(log, draft, nonces[i] ?? 0));
+      const outcomes = drafts.map((draft, i) => publishOne(log, draft, nonces[i] ?? 0));
       if (call !== undefined && isMarked(drafts)) {
         marks.set(call.id, { outcomes, until: now() + MARK_MS });
         wrote(() => marks.delete(call.id));
@@ -288,12 +288,12 @@ export const modelRedis = (
       return right(undefined);
     },
     keep: (text, { name, isOver }) => {
-      words = words.filter((each) => each.name !== name);
-      if (!isOver) words.push({ name, text, at: now() });
+      commands = commands.filter((each) => each.name !== name);
+      if (!isOver) commands.push({ name, text, at: now() });
     },
     recall: (ms) =>
       right(
-        words
+        commands
           .filter(({ at }) => at >= now() - ms)
           .map(({ text, at }) => ({ text, ageMs: now() - at })),
       ),
@@ -324,7 +324,7 @@ export const modelRedis = (
       fences = new Map();
       counts = new Map();
       leases = new Map();
-      words = [];
+      commands = [];
       forget();
     },
     swap: (to) => {
@@ -385,7 +385,7 @@ export const modelRedis = (
       const log = logs.get(room);
       return log && topOf(log);
     },
-    hears: (channel) => [...peers].filter(({ channels }) => channels.has(channel)).length,
+    subscribers: (channel) => [...peers].filter(({ channels }) => channels.has(channel)).length,
   };
 };
 

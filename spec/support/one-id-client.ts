@@ -18,7 +18,7 @@ export interface Absences {
   readonly untold: Set<{ readonly ms: number }>;
 }
 
-export interface Said {
+export interface SentMessage {
   readonly room: Room;
   readonly text: string;
   /** When it was acknowledged, and where it stands. */
@@ -33,9 +33,9 @@ export interface OneIdClient {
   readonly cuts: () => number;
   readonly repeats: () => number;
   /** Gaps of what it had, told as another client with its id may lack it. */
-  readonly heldByOthers: () => number;
+  readonly gapsForOthers: () => number;
   /** What it is owed and did not get. */
-  readonly missing: (said: Iterable<Said>) => Said | undefined;
+  readonly missing: (sent: Iterable<SentMessage>) => SentMessage | undefined;
 }
 
 export interface OneIdClientDeps {
@@ -71,7 +71,7 @@ export const oneIdClient = (deps: OneIdClientDeps): OneIdClient => {
   let joinedAt: number | undefined;
   let cuts = 0;
   let repeats = 0;
-  let heldByOthers = 0;
+  let gapsForOthers = 0;
   /** Of this connection, unless a gap was told in time. */
   let absence: { readonly ms: number } | undefined;
   let link: Link | undefined;
@@ -100,9 +100,12 @@ export const oneIdClient = (deps: OneIdClientDeps): OneIdClient => {
     const first = firstOf(room);
     if (first <= 1) return false;
     return [...redis.placed].some(([text, { room: where }]) => {
-      const place = idOf(text);
+      const position = idOf(text);
       return (
-        where === room && place !== undefined && place.offset < first && place.ms >= ms - LAG_MS
+        where === room &&
+        position !== undefined &&
+        position.offset < first &&
+        position.ms >= ms - LAG_MS
       );
     });
   };
@@ -121,7 +124,7 @@ export const oneIdClient = (deps: OneIdClientDeps): OneIdClient => {
   };
 
   const judgeGap = (room: Room, reason: string): void => {
-    if (!isDue(room) && isAmbiguous(room)) heldByOthers += 1;
+    if (!isDue(room) && isAmbiguous(room)) gapsForOthers += 1;
     else if (!isDue(room))
       fault(`${name}: a gap, ${reason}, in ${room}, at ${now()}, that was not due`);
     excused.set(room, firstOf(room));
@@ -138,7 +141,7 @@ export const oneIdClient = (deps: OneIdClientDeps): OneIdClient => {
       fault(`${name}: sent again what is older than a minute before its id, at ${now()}`);
   };
 
-  const hear = (text: string): void => {
+  const receive = (text: string): void => {
     const frame = JSON.parse(text) as Frame;
     note(() => `${name} hears ${text}`);
     const id = idOf(frame.id);
@@ -206,9 +209,9 @@ export const oneIdClient = (deps: OneIdClientDeps): OneIdClient => {
           text: (text) => {
             if (link !== made || frames >= cutAfter) return;
             frames += 1;
-            hear(text);
+            receive(text);
             if (frames >= cutAfter) cut();
-            else if (random() < 0.02) made?.say(JSON.stringify({ type: 'ping', data: 1 }));
+            else if (random() < 0.02) made?.send(JSON.stringify({ type: 'ping', data: 1 }));
           },
           closed: () => {
             if (link === made) link = undefined;
@@ -221,9 +224,9 @@ export const oneIdClient = (deps: OneIdClientDeps): OneIdClient => {
     isThere: () => link !== undefined,
     cuts: () => cuts,
     repeats: () => repeats,
-    heldByOthers: () => heldByOthers,
-    missing: (said) => {
-      for (const each of said) {
+    gapsForOthers: () => gapsForOthers,
+    missing: (sent) => {
+      for (const each of sent) {
         const { room, text, at, offset } = each;
         if (joinedAt === undefined || at <= joinedAt || at > now() - 1_000) continue;
         if (got.get(room)?.has(text) !== true && offset >= (excused.get(room) ?? 1)) return each;

@@ -8,7 +8,7 @@ import { type ClusterPod, clusterPod } from './cluster/pod.js';
 import type { Link } from './cluster/link.js';
 import { type Frame, idOf, recordOf } from './invariants/frame.js';
 import { modelRedis } from './model-redis.js';
-import { type Absences, type OneIdClient, oneIdClient, type Said } from './one-id-client.js';
+import { type Absences, type OneIdClient, oneIdClient, type SentMessage } from './one-id-client.js';
 import { virtualClock } from './virtual-clock.js';
 
 export interface OneIdOptions {
@@ -22,7 +22,7 @@ export interface OneIdOutcome {
   readonly cuts: number;
   readonly repeats: number;
   /** Gaps of what it had, told as another client with its id may lack it. */
-  readonly heldByOthers: number;
+  readonly gapsForOthers: number;
   readonly faults: readonly string[];
 }
 
@@ -31,11 +31,11 @@ const PODS = ['pod-1', 'pod-2'] as const;
 /** Longer than a run: what is trimmed is so by number. */
 const LONG_TTL_MS = 86_400_000;
 
-export const runOneId = ({ seed, ids, note: told }: OneIdOptions): OneIdOutcome => {
+export const runOneId = ({ seed, ids, note: trace }: OneIdOptions): OneIdOutcome => {
   const clock = virtualClock(seed);
   const { scheduler, random } = clock;
   const now = (): number => scheduler.now();
-  const note = (text: () => string): void => told?.(`${now().toFixed(1).padStart(9)}  ${text()}`);
+  const note = (text: () => string): void => trace?.(`${now().toFixed(1).padStart(9)}  ${text()}`);
   /** How busy the two logs are, how long the client is away, and how much the log keeps. */
   const homeMs = one([50, 500, 5_000, 60_000], random);
   const globalMs = one([50, 500, 5_000, 60_000], random);
@@ -57,12 +57,12 @@ export const runOneId = ({ seed, ids, note: told }: OneIdOptions): OneIdOutcome 
         },
         delayMs: () => 1,
         status: () => undefined,
-        held: () => undefined,
+        outboxPeak: () => undefined,
         left: () => undefined,
         failed: (detail) => void faults.push(detail),
       }),
   );
-  const said = new Map<string, Said>();
+  const sent = new Map<string, SentMessage>();
   /** In some runs a pod is killed while the client is away, and another of its name comes. */
   const replaces = random() < 0.4;
 
@@ -79,13 +79,13 @@ export const runOneId = ({ seed, ids, note: told }: OneIdOptions): OneIdOutcome 
         events: {
           text: (text) => {
             const { event, ref, id } = recordOf((JSON.parse(text) as Frame).data);
-            const place = event === 'ack' ? idOf(String(id)) : undefined;
-            if (place !== undefined)
-              said.set(`${room} ${String(ref)}`, {
+            const position = event === 'ack' ? idOf(String(id)) : undefined;
+            if (position !== undefined)
+              sent.set(`${room} ${String(ref)}`, {
                 room,
                 text: String(ref),
                 at: now(),
-                offset: place.offset,
+                offset: position.offset,
               });
           },
           closed: () => {
@@ -100,7 +100,7 @@ export const runOneId = ({ seed, ids, note: told }: OneIdOptions): OneIdOutcome 
     const speak = (): void => {
       count += 1;
       const id = `${pod.name}-${room}-${count}`;
-      link?.say(JSON.stringify({ type: 'chat', id, data: id }));
+      link?.send(JSON.stringify({ type: 'chat', id, data: id }));
       scheduler.schedule(speak, random() * 2 * paceMs);
     };
     scheduler.schedule(speak, 100 + random() * paceMs);
@@ -159,7 +159,7 @@ export const runOneId = ({ seed, ids, note: told }: OneIdOptions): OneIdOutcome 
   clock.advance(30_000);
 
   for (const [name, client] of Object.entries({ often, seldom })) {
-    const lost = client.missing(said.values());
+    const lost = client.missing(sent.values());
     if (lost === undefined) continue;
     const { room, text, at } = lost;
     const where = room === GLOBAL ? 'the global log' : room;
@@ -170,7 +170,7 @@ export const runOneId = ({ seed, ids, note: told }: OneIdOptions): OneIdOutcome 
   return {
     cuts: sum(({ cuts }) => cuts()),
     repeats: sum(({ repeats }) => repeats()),
-    heldByOthers: sum(({ heldByOthers }) => heldByOthers()),
+    gapsForOthers: sum(({ gapsForOthers }) => gapsForOthers()),
     faults,
   };
 };

@@ -16,7 +16,7 @@ import { resumesOf } from '../../lib/protocol/resume.js';
 import { newUser } from './credentials.js';
 
 /** A message as a client gets it. */
-export interface Heard {
+export interface ReceivedMessage {
   readonly id: string;
   readonly type: string;
   readonly room?: string;
@@ -26,13 +26,14 @@ export interface Heard {
 }
 
 /** What a room's members share is read once. */
-const read = new WeakMap<Buffer, readonly Heard[]>();
+const read = new WeakMap<Buffer, readonly ReceivedMessage[]>();
 const readTexts = new WeakMap<Buffer, readonly string[]>();
 
-const framesIn = (bytes: Buffer): readonly Heard[] => {
-  const heard = read.get(bytes) ?? textsIn(bytes).map((text) => JSON.parse(text) as Heard);
-  read.set(bytes, heard);
-  return heard;
+const framesIn = (bytes: Buffer): readonly ReceivedMessage[] => {
+  const messages =
+    read.get(bytes) ?? textsIn(bytes).map((text) => JSON.parse(text) as ReceivedMessage);
+  read.set(bytes, messages);
+  return messages;
 };
 
 /** The texts of the frames in some bytes. */
@@ -112,7 +113,7 @@ export class PlayedWebSocket extends EventEmitter {
   pings = 0;
   pauses = 0;
   /** The first close that was said to the peer. */
-  said: { readonly code: number; readonly reason: string } | undefined;
+  closeFrame: { readonly code: number; readonly reason: string } | undefined;
   ended = false;
   /** Does not answer a close, as a peer that is gone. */
   mute = false;
@@ -161,8 +162,8 @@ export class PlayedWebSocket extends EventEmitter {
   }
 
   close(code: number, reason: string): void {
-    if (this.said !== undefined || this.ended) return;
-    this.said = { code, reason };
+    if (this.closeFrame !== undefined || this.ended) return;
+    this.closeFrame = { code, reason };
     if (!this.mute) this.clock.turn(() => this.end());
   }
 
@@ -188,18 +189,18 @@ export interface Peer {
   readonly webSocket: PlayedWebSocket;
   readonly socket: PlayedSocket;
   /** All that it was sent, in order. */
-  heard(): readonly Heard[];
+  received(): readonly ReceivedMessage[];
   /** The `data` of what it was told by the server, of one event or of all. */
-  told(event?: string): readonly Readonly<Record<string, unknown>>[];
+  events(event?: string): readonly Readonly<Record<string, unknown>>[];
   /** The `data` of errors. */
   errors(): readonly Readonly<Record<string, unknown>>[];
   /** Chats of a room; '' is the global log. */
-  chats(room: Room): readonly Heard[];
+  chats(room: Room): readonly ReceivedMessage[];
   /** The data of the same. */
   texts(room: Room): readonly unknown[];
   /** Presence messages of a room, as `name status`. */
   presence(room: Room): readonly string[];
-  say(message: object | string): void;
+  send(message: object | string): void;
   join(room: Room, id?: string): void;
   leave(room: Room, id?: string): void;
   chat(room: Room, data: unknown, id?: string): void;
@@ -232,42 +233,43 @@ export const peer = (
     socket as unknown as Socket,
     admission,
   );
-  const heard = (): readonly Heard[] => socket.chunks.flatMap(framesIn);
-  const data = (message: Heard): Readonly<Record<string, unknown>> =>
+  const received = (): readonly ReceivedMessage[] => socket.chunks.flatMap(framesIn);
+  const data = (message: ReceivedMessage): Readonly<Record<string, unknown>> =>
     message.data as Readonly<Record<string, unknown>>;
-  const say = (message: object | string): void =>
+  const send = (message: object | string): void =>
     webSocket.arrive(Buffer.from(typeof message === 'string' ? message : JSON.stringify(message)));
   return {
     connection: made,
     webSocket,
     socket,
-    heard,
-    told: (event) =>
-      heard()
+    received,
+    events: (event) =>
+      received()
         .filter(({ type }) => type === 'system')
         .map(data)
-        .filter((told) => event === undefined || told['event'] === event),
+        .filter((fields) => event === undefined || fields['event'] === event),
     errors: () =>
-      heard()
+      received()
         .filter(({ type }) => type === 'error')
         .map(data),
-    chats: (name) => heard().filter(({ type, room: of }) => type === 'chat' && (of ?? '') === name),
+    chats: (name) =>
+      received().filter(({ type, room: of }) => type === 'chat' && (of ?? '') === name),
     texts: (name) =>
-      heard()
+      received()
         .filter(({ type, room: of }) => type === 'chat' && (of ?? '') === name)
         .map((message) => message.data),
     presence: (name) =>
-      heard()
+      received()
         .filter(({ type, room: of }) => type === 'presence' && of === name)
         .map((message) => {
-          const said = message.data as { readonly user_id: string; readonly status: string };
-          return `${said.user_id} ${said.status}`;
+          const presence = message.data as { readonly user_id: string; readonly status: string };
+          return `${presence.user_id} ${presence.status}`;
         }),
-    say,
-    join: (name, id) => say({ type: 'join', room: name, id }),
-    leave: (name, id) => say({ type: 'leave', room: name, id }),
-    chat: (name, value, id) => say({ type: 'chat', room: name, data: value, id }),
+    send,
+    join: (name, id) => send({ type: 'join', room: name, id }),
+    leave: (name, id) => send({ type: 'leave', room: name, id }),
+    chat: (name, value, id) => send({ type: 'chat', room: name, data: value, id }),
     go: () => webSocket.end(),
-    code: () => webSocket.said?.code,
+    code: () => webSocket.closeFrame?.code,
   };
 };

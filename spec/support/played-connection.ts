@@ -18,7 +18,7 @@ export interface Played {
   /** Answers a ping after so long; undefined: never. */
   answersIn: number | undefined;
   readonly pings: number[];
-  readonly told: { readonly at: number; readonly control: SystemEvent }[];
+  readonly sent: { readonly at: number; readonly control: SystemEvent }[];
   readonly closes: { readonly at: number; readonly why: Close }[];
 }
 
@@ -31,7 +31,7 @@ export const played = (clock: VirtualClock): Played => {
     isPaused: false,
     answersIn: 1,
     pings: [],
-    told: [],
+    sent: [],
     closes: [],
     connection: {
       vital: { bytesRead: -1, messages: 0, lastReadAt: 0, pingAt: -1, incompleteSince: -1 },
@@ -54,7 +54,7 @@ export const played = (clock: VirtualClock): Played => {
             self.bytesRead += 6;
           }, self.answersIn);
       },
-      send: (control: SystemEvent) => void self.told.push({ at: scheduler.now(), control }),
+      send: (control: SystemEvent) => void self.sent.push({ at: scheduler.now(), control }),
       close: (why: Close) => void self.closes.push({ at: scheduler.now(), why }),
     } satisfies Used as unknown as Connection,
   };

@@ -57,11 +57,13 @@ export const sendInWaves = async (
 ): Promise<void> => {
   let sent = 0;
   for (let turn = 0; sent < messages; turn++) {
-    for (const { ears, say } of watchers) {
+    for (const { ears, publish } of watchers) {
       if (sent >= messages) break;
       const rooms = ears.flatMap(({ room }) => (room === '' ? [] : [room]));
       const everyNth = Math.floor(messages / Math.max(1, toAll));
-      say(toAll > 0 && sent % everyNth === everyNth - 1 ? '' : (rooms[turn % rooms.length] ?? ''));
+      publish(
+        toAll > 0 && sent % everyNth === everyNth - 1 ? '' : (rooms[turn % rooms.length] ?? ''),
+      );
       sent++;
       if (sent % 200 === 0) await sleep(5);
     }
@@ -82,23 +84,24 @@ export const occupied = async (
 };
 
 /** How many have it right: who was in the room when it was said, and only they. */
-const expectAll = (t: Tap, { watchers, said }: Witness): void => {
+const expectAll = (t: Tap, { watchers, sent }: Witness): void => {
   const members = new Map<string, number>();
   for (const { ears } of watchers)
     for (const { room } of ears) members.set(room, (members.get(room) ?? 0) + 1);
-  const wanted = [...said.values()].reduce((sum, { room }) => sum + (members.get(room) ?? 0), 0);
-  const heard = watchers.reduce(
+  const wanted = [...sent.values()].reduce((sum, { room }) => sum + (members.get(room) ?? 0), 0);
+  const received = watchers.reduce(
     (sum, { ears }) =>
       sum +
       ears.reduce(
         (all, { entries }) =>
           all +
-          entries.filter((entry) => entry._tag === 'Word' && entry.word.n !== undefined).length,
+          entries.filter((entry) => entry._tag === 'Message' && entry.message.n !== undefined)
+            .length,
         0,
       ),
     0,
   );
-  t.equal(heard, wanted, `${said.size} messages were heard ${wanted} times`);
+  t.equal(received, wanted, `${sent.size} messages were heard ${wanted} times`);
 };
 
 export const expectWell = (t: Tap, clients: Witness): void => {
@@ -106,17 +109,17 @@ export const expectWell = (t: Tap, clients: Witness): void => {
   t.comment(JSON.stringify(counts));
   t.strictSame(faults, [], 'offsets without holes, nothing twice, one order on all pods');
   t.match(counts, {
-    acked: clients.said.size,
+    acked: clients.sent.size,
     ackedOnPod: 0,
     refused: 0,
     unanswered: 0,
-    missingTold: 0,
+    missingWithGap: 0,
     missingUnsaid: 0,
     doubled: 0,
     behind: 0,
   });
   t.ok(
-    clients.watchers.every(({ told }) => told.length === 0),
+    clients.watchers.every(({ statusEvents }) => statusEvents.length === 0),
     'nobody was told of an outage or a gap',
   );
   expectAll(t, clients);

@@ -12,7 +12,7 @@ export type Way =
   | { readonly _tag: 'Open' }
   | { readonly _tag: 'Delayed'; readonly ms: number }
   /** A black hole: nothing comes through, nobody is told; the end of a socket neither. All of it comes when it is over. */
-  | { readonly _tag: 'Held' }
+  | { readonly _tag: 'Stalled' }
   /** As if it had been said into the void: what came meanwhile never arrives. */
   | { readonly _tag: 'Lost' }
   /** A thin line. */
@@ -66,7 +66,7 @@ const HOST = '127.0.0.1';
 const MAX_QUEUED = 1_048_576;
 const TRICKLE_MS = 50;
 export const OPEN: Way = { _tag: 'Open' };
-export const HELD: Way = { _tag: 'Held' };
+export const STALLED: Way = { _tag: 'Stalled' };
 export const LOST: Way = { _tag: 'Lost' };
 
 export const proxy = async ({ to, redis = false }: ProxyOptions): Promise<Proxy> => {
@@ -199,7 +199,7 @@ const way = (from: Socket, to: Socket, redis: boolean, reset: () => void): Direc
   };
 
   const pump = (): void => {
-    if (now._tag === 'Held' || ended) return;
+    if (now._tag === 'Stalled' || ended) return;
     let allowed = now._tag === 'Trickle' ? trickleOf(now.bytesPerSecond) : Infinity;
     if (now._tag === 'Trickle' && timer !== undefined) return;
     while (allowed > 0) {

@@ -36,7 +36,7 @@ export const world = (logMessages?: number, reads: Reads = { count: 0 }): HubWor
 
 /** What a client heard of a room and of its recovery, in short. */
 export const story = (peer: Peer, room: string): readonly string[] =>
-  peer.heard().flatMap(({ type, data, room: of }) => {
+  peer.received().flatMap(({ type, data, room: of }) => {
     if (type === 'chat') return (of ?? '') === room ? [String(data)] : [];
     const { event, reason, recovered, room: about } = data as Record<string, unknown>;
     if (type !== 'system' || (about ?? '') !== room) return [];
@@ -47,7 +47,7 @@ export const story = (peer: Peer, room: string): readonly string[] =>
 export const numbers = (from: number, to: number): readonly string[] =>
   Array.from({ length: to - from + 1 }, (_, i) => String(from + i));
 
-export const say = ({ clock }: HubWorld, peer: Peer, from: number, to: number): void => {
+export const publish = ({ clock }: HubWorld, peer: Peer, from: number, to: number): void => {
   for (let i = from; i <= to; i++) {
     peer.chat('r', i);
     if (i % 50 === 0) clock.advance(10);

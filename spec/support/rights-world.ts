@@ -73,8 +73,8 @@ export const renewed = (w: World, rights: Rights, lifeMs = 3_600_000, userId = '
 
 export const refresh = (w: World, peer: Peer, outcome: Outcome, id?: string): void => {
   w.access.next.push(outcome);
-  peer.say({ type: 'refresh', data: { token: 'x.y.z' }, id });
+  peer.send({ type: 'refresh', data: { token: 'x.y.z' }, id });
 };
 
 export const expiring = (peer: Peer): readonly unknown[] =>
-  peer.told('token_expiring').map(({ expires_at: at }) => at);
+  peer.events('token_expiring').map(({ expires_at: at }) => at);

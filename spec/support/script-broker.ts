@@ -54,12 +54,12 @@ export const scriptBroker = (clock: VirtualClock): ScriptBroker => {
   const topOf = (room: Room): LogPosition =>
     tops.get(room) ?? { tag: 1, offset: 0, ms: since, id: null };
 
-  const say = (room: Room, event: ChannelEvent): void => {
+  const emit = (room: Room, event: ChannelEvent): void => {
     for (const subscriber of [...(channels.get(room) ?? [])])
       if (opened.has(subscriber)) subscriber.next(event);
   };
 
-  const place = (draft: Draft): Receipt => {
+  const append = (draft: Draft): Receipt => {
     const { room, logged } = draft;
     const before = topOf(room);
     const offset = before.offset + (logged ? 1 : 0);
@@ -73,7 +73,7 @@ export const scriptBroker = (clock: VirtualClock): ScriptBroker => {
     });
     const top = logged ? { ...at, id: publication.idText } : before;
     if (logged) tops.set(room, top);
-    say(room, { _tag: 'Published', publication, offset: logged ? offset : undefined, top });
+    emit(room, { _tag: 'Published', publication, offset: logged ? offset : undefined, top });
     return { id: publication.idText, duplicate: false, scope: 'cluster' };
   };
 
@@ -100,7 +100,7 @@ export const scriptBroker = (clock: VirtualClock): ScriptBroker => {
     subscribed: (room) => counts.get(room) ?? 0,
     underway: () => underway,
     top: topOf,
-    push: say,
+    push: emit,
     fail: (room) => {
       const error = { _tag: 'Unavailable', detail: 'the script says so' } as const;
       for (const subscriber of [...(channels.get(room) ?? [])]) {
@@ -141,7 +141,7 @@ export const scriptBroker = (clock: VirtualClock): ScriptBroker => {
         const answer = (): void => {
           if (self.broken.has(draft.room)) return subscriber.error(new Error('a broken broker'));
           const result: Either<PublishError, Receipt> =
-            refuse === undefined ? right(place(draft)) : { _tag: 'Left', left: refuse };
+            refuse === undefined ? right(append(draft)) : { _tag: 'Left', left: refuse };
           subscriber.next(result);
           subscriber.complete();
         };

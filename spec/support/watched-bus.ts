@@ -21,7 +21,7 @@ export interface Watched {
   readonly bus: RedisPort;
   readonly events: RedisEvent[];
   /** What a channel brought, as text. */
-  readonly said: (channel: string) => readonly string[];
+  readonly received: (channel: string) => readonly string[];
   readonly tags: () => readonly string[];
   /** Waits for the next event of a kind, from now on or from the beginning. */
   readonly next: (tag: RedisEvent['_tag'], from?: number, ms?: number) => Promise<RedisEvent>;
@@ -48,7 +48,7 @@ export const watch = (bus: RedisPort): Watched => {
   return {
     bus,
     events,
-    said: (channel) =>
+    received: (channel) =>
       events.flatMap((event) =>
         event._tag === 'Message' && event.channel === channel ? [event.payload.toString()] : [],
       ),
@@ -102,7 +102,7 @@ export const draft = (room: Room, rest: string, over: Partial<Draft> = {}): Draf
 export const later = (): number => Date.now() + HOUR;
 
 /** Publishes each text in a call of its own, one after the other, as a pod does in a room. */
-export const sayAll = async (
+export const publishAll = async (
   bus: RedisPort,
   room: Room,
   texts: readonly string[],

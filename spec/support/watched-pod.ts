@@ -17,7 +17,7 @@ export interface WatchedPod {
   /** For guests: what comes in here is ended by `clear`. */
   readonly doors: Doors;
   /** What the listener heard that is not the speaker's talk. */
-  readonly heard: () => readonly Message[];
+  readonly received: () => readonly Message[];
   /** The listener has heard what was said until now, and the next word. */
   readonly settled: () => Promise<void>;
   /** Sends the guests away; what is left behind, or went wrong for the residents, since the last time: none is well. */
@@ -72,7 +72,7 @@ export const watchedPod = async (
   ];
   const talk = talkOf(speaker, listener);
   t.teardown(talk.stop);
-  await talk.heardAll();
+  await talk.allReceived();
 
   const descriptors = (): number => readdirSync(`/proc/${pod.pid}/fd`).length;
   let fewest = Number.POSITIVE_INFINITY;
@@ -93,7 +93,7 @@ export const watchedPod = async (
     const faults: string[] = [];
     const check = async (work: Promise<void>): Promise<void> =>
       work.catch((error: unknown) => void faults.push(textOf(error)));
-    await check(talk.heardAll());
+    await check(talk.allReceived());
     for (const leave of guests.splice(0)) leave();
     if (pod.hasEnded()) return [...faults, ...talk.faults(), `it has ended: ${pod.stderr()}`];
     let stats = '';
@@ -109,15 +109,15 @@ export const watchedPod = async (
     );
     const isLet = (): boolean => descriptors() <= fewest;
     await check(until(`as many descriptors as before: ${fewest}`, isLet, LEFT_MS));
-    await check(talk.heardAll());
+    await check(talk.allReceived());
     return [...faults, ...talk.faults()];
   };
 
   return {
     running: pod,
     doors,
-    heard: talk.others,
-    settled: talk.heardAll,
+    received: talk.others,
+    settled: talk.allReceived,
     clear,
     metrics,
     counters: async () => countersIn(await metrics()),
@@ -183,7 +183,7 @@ const countersIn = (text: string): ReadonlyMap<string, number> =>
 
 interface Talk {
   /** All that was said so far was heard, each word once and in order, and one more. */
-  readonly heardAll: () => Promise<void>;
+  readonly allReceived: () => Promise<void>;
   /** Since the last time. */
   readonly faults: () => readonly string[];
   readonly others: () => readonly Message[];
@@ -193,32 +193,32 @@ interface Talk {
 }
 
 const talkOf = (speaker: Client, listener: Client): Talk => {
-  let said = 0;
-  let heard = 0;
+  let sent = 0;
+  let received = 0;
   let timer: NodeJS.Timeout | undefined;
   const faults: string[] = [];
   const others: Message[] = [];
   const resume = (): void => {
-    timer ??= setInterval(() => speaker.send({ type: 'chat', data: { said: ++said } }), TALK_MS);
+    timer ??= setInterval(() => speaker.send({ type: 'chat', data: { n: ++sent } }), TALK_MS);
   };
   const pause = (): void => {
     clearInterval(timer);
     timer = undefined;
   };
-  const hear = (bytes: Buffer): void => {
+  const receive = (bytes: Buffer): void => {
     const message = JSON.parse(bytes.toString()) as Message;
-    const { said: word } = (message.data ?? {}) as { readonly said?: number };
-    if (message.from !== speaker.id || word === undefined) return void others.push(message);
-    if (word !== heard + 1) faults.push(`the listener heard ${word} behind ${heard}`);
-    heard = word;
+    const { n } = (message.data ?? {}) as { readonly n?: number };
+    if (message.from !== speaker.id || n === undefined) return void others.push(message);
+    if (n !== received + 1) faults.push(`the listener heard ${n} behind ${received}`);
+    received = n;
   };
   const closed = (code: number): void => void faults.push(`the listener was closed with ${code}`);
-  listener.socket.on('message', hear).on('close', closed);
+  listener.socket.on('message', receive).on('close', closed);
   resume();
   return {
-    heardAll: () => {
-      const now = said;
-      return until('the listener hears', () => heard > now);
+    allReceived: () => {
+      const now = sent;
+      return until('the listener hears', () => received > now);
     },
     faults: () => faults.splice(0),
     others: () => others,

@@ -12,18 +12,18 @@ import { until } from './redis.js';
 import { checker } from './invariants.js';
 import { isControl } from './invariants/frame.js';
 
-/** A message as its first hearer got it; who hears it again must get the same text. */
-interface Word {
+/** A message as the first client got it; each client after it must get the same text. */
+interface ReceivedMessage {
   readonly idText: string;
   readonly id: MessageId;
   readonly room: string;
   readonly text: string;
-  /** The number of the saying; undefined: presence, or another program's. */
+  /** The number of the sent message; undefined: presence, or another program's. */
   readonly n: number | undefined;
 }
 
 type Entry =
-  | { readonly _tag: 'Word'; readonly word: Word; readonly at: number }
+  | { readonly _tag: 'Message'; readonly message: ReceivedMessage; readonly at: number }
   | { readonly _tag: 'Gap'; readonly reason: string; readonly at: number };
 
 /** One client's stay in one room. */
@@ -38,8 +38,8 @@ interface Answer {
   readonly at: number;
 }
 
-/** One saying of one client. */
-export interface Said {
+/** One message that one client sent. */
+export interface SentMessage {
   readonly n: number;
   readonly room: string;
   readonly from: string;
@@ -56,8 +56,8 @@ export interface Verdict {
   readonly unanswered: number;
   readonly delivered: number;
   /** Offsets that are missing, behind a `gap`. */
-  readonly missingTold: number;
-  readonly missingUnsaid: number;
+  readonly missingWithGap: number;
+  readonly missingWithoutGap: number;
   readonly doubled: number;
   /** Messages outside the log whose id shows an earlier place than was reached: a resume from there repeats, it loses nothing. */
   readonly behind: number;
@@ -67,7 +67,7 @@ export interface Verdict {
 }
 
 /** What is told of the pod: `degraded`, `restored`; `gap` too, with its reason and room. */
-export interface Told {
+export interface StatusEvent {
   readonly event: string;
   readonly reason: string | undefined;
   readonly room: string;
@@ -82,11 +82,11 @@ export interface Watcher {
   readonly id: string;
   /** The stays in rooms, the global log's with the empty name; those that ended too. */
   readonly ears: readonly Ear[];
-  readonly told: readonly Told[];
+  readonly statusEvents: readonly StatusEvent[];
   readonly closeCode: () => number | undefined;
   /** Members, as the last `joined` of the room told. */
   readonly members: (room: string) => number | undefined;
-  readonly say: (room: string) => Said;
+  readonly publish: (room: string) => SentMessage;
   readonly join: (room: string) => Promise<void>;
   readonly leave: (room: string) => Promise<void>;
   readonly close: () => Promise<void>;
@@ -96,8 +96,8 @@ export interface Witness {
   /** Connects to a room by URL ('' for none), joins the others, waits for each `joined`. */
   readonly watch: (pod: string, port: number, rooms: readonly string[]) => Promise<Watcher>;
   readonly watchers: readonly Watcher[];
-  readonly said: ReadonlyMap<number, Said>;
-  readonly words: ReadonlyMap<string, Word>;
+  readonly sent: ReadonlyMap<number, SentMessage>;
+  readonly messages: ReadonlyMap<string, ReceivedMessage>;
   /** Another program publishes this id: whoever hears it hears no ghost. */
   readonly expect: (idText: string) => void;
   /** Everything said is answered, and nothing was heard for `ms`. */
@@ -123,18 +123,18 @@ const textOf = (value: unknown): string => (typeof value === 'string' ? value : 
 export const witness = (path = '/api/chat-api/ws'): Witness => {
   /** Two witnesses of one Redis do not take each other's messages for their own, nor share a key. */
   const mark = randomBytes(4).toString('hex');
-  const said = new Map<number, Said>();
-  const words = new Map<string, Word>();
+  const sent = new Map<number, SentMessage>();
+  const messages = new Map<string, ReceivedMessage>();
   const watchers: Watcher[] = [];
   const check = checker();
-  let heardAt = 0;
+  let receivedAt = 0;
 
   /** Every second one is an idempotency key whoever says it, as it is a UUID. */
   const refOf = (n: number): string =>
     n % 2 === 0 ? `${mark} ${n}` : `${mark}-0000-4000-8000-${n.toString(16).padStart(12, '0')}`;
   const numbers = new Map<string, number>();
 
-  const wordOf = (text: string, { id, room = GLOBAL, data }: Frame): Word => ({
+  const messageOf = (text: string, { id, room = GLOBAL, data }: Frame): ReceivedMessage => ({
     idText: id,
     id: idOf(id),
     room,
@@ -152,11 +152,11 @@ export const witness = (path = '/api/chat-api/ws'): Witness => {
     const ears: Ear[] = [];
     const here = new Map<string, Ear>();
     const members = new Map<string, number>();
-    const told: Told[] = [];
+    const statusEvents: StatusEvent[] = [];
     let id = '';
     let code: number | undefined;
     let failure: Error | undefined;
-    const heard = check.connected({
+    const checked = check.connected({
       client: who,
       user,
       pod,
@@ -164,12 +164,12 @@ export const witness = (path = '/api/chat-api/ws'): Witness => {
       room: first === GLOBAL ? undefined : first,
     });
 
-    const obey = ({ type, data = {} }: Frame, at: number): void => {
+    const handleControl = ({ type, data = {} }: Frame, at: number): void => {
       const room = textOf(data['room']);
       const ref = textOf(data['ref']);
-      const saying = said.get(numbers.get(ref) ?? -1);
+      const message = sent.get(numbers.get(ref) ?? -1);
       if (type === 'error') {
-        if (saying !== undefined) saying.refused = textOf(data['code']);
+        if (message !== undefined) message.refused = textOf(data['code']);
         else check.ended(`${who} was refused: ${textOf(data['message'])}`, at);
         return;
       }
@@ -189,7 +189,7 @@ export const witness = (path = '/api/chat-api/ws'): Witness => {
           here.delete(room);
           return;
         case 'ack':
-          saying?.answers.push({
+          message?.answers.push({
             idText: textOf(data['id']),
             onPod: data['scope'] === 'pod',
             at,
@@ -198,21 +198,21 @@ export const witness = (path = '/api/chat-api/ws'): Witness => {
         case 'gap':
           here.get(room)?.entries.push({ _tag: 'Gap', reason: textOf(data['reason']), at });
       }
-      told.push({ event: textOf(data['event']), reason: textOf(data['reason']), room, at });
+      statusEvents.push({ event: textOf(data['event']), reason: textOf(data['reason']), room, at });
     };
 
     const take = (text: string): void => {
       const at = performance.now();
-      heard.heard(text, at);
-      let word = words.get(text.slice(...ID_AT));
-      if (word?.text !== text) {
+      checked.received(text, at);
+      let message = messages.get(text.slice(...ID_AT));
+      if (message?.text !== text) {
         const frame = JSON.parse(text) as Frame;
-        if (isControl(frame)) return obey(frame, at);
-        word = words.get(frame.id) ?? wordOf(text, frame);
-        words.set(frame.id, word);
+        if (isControl(frame)) return handleControl(frame, at);
+        message = messages.get(frame.id) ?? messageOf(text, frame);
+        messages.set(frame.id, message);
       }
-      heardAt = at;
-      here.get(word.room)?.entries.push({ _tag: 'Word', word, at });
+      receivedAt = at;
+      here.get(message.room)?.entries.push({ _tag: 'Message', message, at });
     };
 
     socket.on('message', (data: Buffer) => take(data.toString()));
@@ -220,7 +220,7 @@ export const witness = (path = '/api/chat-api/ws'): Witness => {
     socket.on('close', (why) => {
       code = why;
       // what broke a socket is not known here
-      heard.closed(why, why === 1006 || why === 1000 ? 'unknown' : undefined, performance.now());
+      checked.closed(why, why === 1006 || why === 1000 ? 'unknown' : undefined, performance.now());
     });
 
     const settled = async (what: string, is: () => boolean): Promise<void> => {
@@ -229,7 +229,7 @@ export const witness = (path = '/api/chat-api/ws'): Witness => {
         throw new Error(`${who}: closed with ${code} before ${what}: ${String(failure)}`);
     };
     const join = async (room: string): Promise<void> => {
-      heard.joins(room, undefined, performance.now());
+      checked.joins(room, undefined, performance.now());
       socket.send(JSON.stringify({ type: 'join', room }));
       await settled(`joined ${room}`, () => here.has(room));
     };
@@ -241,20 +241,20 @@ export const witness = (path = '/api/chat-api/ws'): Witness => {
         return id;
       },
       ears,
-      told,
+      statusEvents,
       closeCode: () => code,
       members: (room) => members.get(room),
-      say: (room) => {
-        const n = said.size;
+      publish: (room) => {
+        const n = sent.size;
         const ref = refOf(n);
         const at = performance.now();
-        const saying: Said = { n, room, from: id, at, answers: [], refused: undefined };
+        const message: SentMessage = { n, room, from: id, at, answers: [], refused: undefined };
         const data = { mark, n };
-        heard.said({ room, ref, data, keyed: user !== null || n % 2 === 1 }, at);
-        said.set(n, saying);
+        checked.sent({ room, ref, data, keyed: user !== null || n % 2 === 1 }, at);
+        sent.set(n, message);
         numbers.set(ref, n);
         socket.send(JSON.stringify({ type: 'chat', room, id: ref, data }));
-        return saying;
+        return message;
       },
       join,
       leave: async (room) => {
@@ -275,18 +275,22 @@ export const witness = (path = '/api/chat-api/ws'): Witness => {
   return {
     watch,
     watchers,
-    said,
-    words,
-    expect: check.stranger,
+    sent,
+    messages,
+    expect: check.foreignId,
     quiet: async (ms = 300, patienceMs = 20_000) => {
-      const isAnswered = ({ answers, refused }: Said): boolean =>
+      const isAnswered = ({ answers, refused }: SentMessage): boolean =>
         answers.length > 0 || refused !== undefined;
       await until(
-        'every saying is answered',
-        () => [...said.values()].every(isAnswered),
+        'every sent message is answered',
+        () => [...sent.values()].every(isAnswered),
         patienceMs,
       ).catch(() => undefined);
-      await until('nothing is heard any more', () => performance.now() - heardAt > ms, patienceMs);
+      await until(
+        'nothing is heard any more',
+        () => performance.now() - receivedAt > ms,
+        patienceMs,
+      );
     },
     verdict: () => {
       const at = performance.now();
@@ -300,12 +304,12 @@ export const witness = (path = '/api/chat-api/ws'): Witness => {
         refused: counts.refused,
         unanswered: counts.unanswered,
         delivered: counts.delivered,
-        missingTold: counts.missedTold,
-        missingUnsaid: all('I1'),
+        missingWithGap: counts.missedWithGap,
+        missingWithoutGap: all('I1'),
         doubled: all('I2'),
         behind: counts.behind,
         faults: violations
-          .slice(0, MAX_TOLD)
+          .slice(0, MAX_FAULTS)
           .map(({ tag, client = '', room = '', text }) => `${tag} ${client} ${room} ${text}`),
         faultCount: found,
       };
@@ -317,4 +321,4 @@ export const witness = (path = '/api/chat-api/ws'): Witness => {
   };
 };
 
-const MAX_TOLD = 12;
+const MAX_FAULTS = 12;

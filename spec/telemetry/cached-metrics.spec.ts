@@ -80,9 +80,9 @@ t.test('when counters are rendered, then each stands with `_total` too', async (
   const pod = await startPod(t);
   const client = await pod.connect('/ws/general');
   client.send({ type: 'chat', data: 1 });
-  await client.heard({ data: 1 });
+  await client.received({ data: 1 });
   client.send({ type: 'nonsense' });
-  await client.heard({ type: 'error' });
+  await client.received({ type: 'error' });
   const text = await pod.app.metrics();
   const counters = [...text.matchAll(/^# TYPE (realtime_\w+) counter$/gm)].map(([, name]) => name!);
   for (const name of counters.filter((name) => !name.endsWith('_total')))

@@ -13,19 +13,19 @@ type Line = Readonly<Record<string, unknown>>;
 const journalAt = (level: string, hasBroker = true, now = (): number => 0) => {
   const lines: Line[] = [];
   const write = (text: string): void => void lines.push(JSON.parse(text) as Line);
-  return { lines, tell: eventLog(pino({ level }, { write }), now, hasBroker) };
+  return { lines, record: eventLog(pino({ level }, { write }), now, hasBroker) };
 };
 
 t.test('when the level is debug, then a connection and a refusal are a line each', async (t) => {
-  const { lines, tell } = journalAt('debug');
-  const onEvent = (event: HubEvent): void => tell(event);
+  const { lines, record } = journalAt('debug');
+  const onEvent = (event: HubEvent): void => record(event);
   const server = { trustedProxies: ['127.0.0.1'] };
   const pod = await startPod(t, { server, access: { authEnabled: false } }, { onEvent });
   const client = await pod.connect('/ws/general?token=secret', {
     headers: { 'X-Forwarded-For': '203.0.113.7' },
   });
   client.send({ type: 'chat', data: 'nothing of this' });
-  await client.heard({ data: 'nothing of this' });
+  await client.received({ data: 'nothing of this' });
   const opened = lines.find(({ msg }) => msg === 'connection: opened');
   t.match(opened, { level: 20, room: 'general', user: null, address: '203.0.113.7' });
   await client.close();
@@ -58,18 +58,18 @@ t.test('when the level is debug, then a connection and a refusal are a line each
 });
 
 t.test('when the level is info, then nobody asks for the address', async (t) => {
-  const { lines, tell } = journalAt('info');
+  const { lines, record } = journalAt('info');
   const peer = (): never => t.fail('asked') as never;
-  tell({ _tag: 'Connected', peer });
-  tell({ _tag: 'Disconnected', code: null, peerCode: 1006, peer });
-  tell({ _tag: 'HandshakeRefused', status: 403, reason: 'no', requester: peer });
+  record({ _tag: 'Connected', peer });
+  record({ _tag: 'Disconnected', code: null, peerCode: 1006, peer });
+  record({ _tag: 'HandshakeRefused', status: 403, reason: 'no', requester: peer });
   t.strictSame(lines, []);
 });
 
 t.test('when members are told of a gap, then debug names the room', async (t) => {
-  const { lines, tell } = journalAt('debug');
-  tell({ _tag: 'GapSent', room: 'general', reason: 'expired', members: 2 });
-  tell({ _tag: 'GapSent', room: 'other', reason: 'expired', members: 1 });
+  const { lines, record } = journalAt('debug');
+  record({ _tag: 'GapSent', room: 'general', reason: 'expired', members: 2 });
+  record({ _tag: 'GapSent', room: 'other', reason: 'expired', members: 1 });
   t.match(
     lines.filter(({ msg }) => msg === 'room: gap'),
     [
@@ -103,8 +103,8 @@ t.test(
         }),
     };
     for (const [name, way] of Object.entries(ways)) {
-      const { lines, tell } = journalAt('info');
-      const pod = await startPod(t, {}, { onEvent: (event) => tell(event) });
+      const { lines, record } = journalAt('info');
+      const pod = await startPod(t, {}, { onEvent: (event) => record(event) });
       await way(pod);
       await way(pod);
       await ask({
@@ -131,11 +131,11 @@ t.test('when what stands for an origin is none, then a secret in it is not told'
 });
 
 t.test('when tokens are refused, then each reason and claim is told once a minute', async (t) => {
-  const { lines, tell } = journalAt('info');
+  const { lines, record } = journalAt('info');
   const exp = { _tag: 'InvalidClaim', expected: 'exp: seconds since 1970, a number' } as const;
   const sub = { _tag: 'InvalidClaim', expected: 'sub: 1 to 255 characters' } as const;
   for (const denial of [exp, sub, exp, { _tag: 'Expired' } as const, sub])
-    tell({ _tag: 'Denied', denial });
+    record({ _tag: 'Denied', denial });
   t.match(lines, [
     { reason: 'InvalidClaim', expected: /^exp/, repeated: 0 },
     { reason: 'InvalidClaim', expected: /^sub/, repeated: 0 },
@@ -145,11 +145,11 @@ t.test('when tokens are refused, then each reason and claim is told once a minut
 });
 
 t.test('when two hooks fail and two kinds of gaps are told, then each has a line', async (t) => {
-  const { lines, tell } = journalAt('info');
+  const { lines, record } = journalAt('info');
   for (const hook of ['onMessage', 'onConnect', 'onMessage'])
-    tell({ _tag: 'HookFailed', hook, error: new Error('no') });
+    record({ _tag: 'HookFailed', hook, error: new Error('no') });
   for (const reason of ['expired', 'broker_outage', 'expired'] as const)
-    tell({ _tag: 'GapSent', room: 'r', reason, members: 1 });
+    record({ _tag: 'GapSent', room: 'r', reason, members: 1 });
   t.match(lines, [
     { hook: 'onMessage' },
     { hook: 'onConnect' },
@@ -160,10 +160,10 @@ t.test('when two hooks fail and two kinds of gaps are told, then each has a line
 });
 
 t.test('when Redis refuses channels, then each right that is missing has a line', async (t) => {
-  const { lines, tell } = journalAt('info');
+  const { lines, record } = journalAt('info');
   const detail = 'NOPERM No permissions to access a channel';
   for (const right of ['+subscribe &realtime:room:*', '+subscribe &realtime:control'])
-    for (let i = 0; i < 2; i++) tell({ _tag: 'Refused', detail, right });
+    for (let i = 0; i < 2; i++) record({ _tag: 'Refused', detail, right });
   t.match(lines, [
     { level: 40, detail, right: '+subscribe &realtime:room:*' },
     { level: 40, right: '+subscribe &realtime:control' },
@@ -172,14 +172,14 @@ t.test('when Redis refuses channels, then each right that is missing has a line'
 });
 
 t.test('when there is no Redis, then nothing is said of pods', async (t) => {
-  const { lines, tell } = journalAt('info', false);
-  tell({ _tag: 'StatusChanged', status: { _tag: 'Up', since: 0 } });
+  const { lines, record } = journalAt('info', false);
+  record({ _tag: 'StatusChanged', status: { _tag: 'Up', since: 0 } });
   t.strictSame(lines, []);
 });
 
 t.test('when payloads are dropped for two reasons, then each reason has a line', async (t) => {
-  const { lines, tell } = journalAt('info');
-  const drop = (detail: string): void => tell({ _tag: 'PayloadDropped', detail });
+  const { lines, record } = journalAt('info');
+  const drop = (detail: string): void => record({ _tag: 'PayloadDropped', detail });
   drop('data: expected a value, got none');
   drop('data: expected a value, got another');
   drop('type: expected a text, got 1');
@@ -189,8 +189,8 @@ t.test('when payloads are dropped for two reasons, then each reason has a line',
 });
 
 t.test('when pages of two origins are refused, then each origin has a line', async (t) => {
-  const { lines, tell } = journalAt('info');
-  const refuse = (origin: string): void => tell({ _tag: 'OriginRefused', origin });
+  const { lines, record } = journalAt('info');
+  const refuse = (origin: string): void => record({ _tag: 'OriginRefused', origin });
   for (const origin of ['http://localhost:3000', 'http://127.0.0.1:3000', 'http://localhost:3000'])
     refuse(origin);
   t.strictSame(
@@ -202,9 +202,9 @@ t.test('when pages of two origins are refused, then each origin has a line', asy
 t.test(
   'when a token is missing or is signed by nobody, then the line says what is expected',
   async (t) => {
-    const { lines, tell } = journalAt('info');
+    const { lines, record } = journalAt('info');
     for (const _tag of ['Missing', 'Untrusted'] as const)
-      tell({ _tag: 'Denied', denial: { _tag } });
+      record({ _tag: 'Denied', denial: { _tag } });
     t.match(lines, [{ expected: /Bearer TOKEN/ }, { expected: /JWT_SECRET/ }]);
   },
 );
@@ -213,8 +213,8 @@ t.test(
   'when many origins have filled the list, then a minute later each has a line again',
   async (t) => {
     let now = 0;
-    const { lines, tell } = journalAt('info', true, () => now);
-    const refuse = (origin: string): void => tell({ _tag: 'OriginRefused', origin });
+    const { lines, record } = journalAt('info', true, () => now);
+    const refuse = (origin: string): void => record({ _tag: 'OriginRefused', origin });
     for (let i = 0; i < 300; i++) refuse(`https://${i}.example`);
     now = 60_000;
     const before = lines.length;

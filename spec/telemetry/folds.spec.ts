@@ -59,9 +59,9 @@ t.test('when all throw, then nothing goes round for ever', async (t) => {
 t.test('when a fold fails again and again, then the log has one line a minute', async (t) => {
   const lines: unknown[] = [];
   const logger = pino({}, { write: (text) => void lines.push(JSON.parse(text)) });
-  const tell = eventLog(logger, () => 0, true);
+  const record = eventLog(logger, () => 0, true);
   for (const fold of ['metrics', 'metrics', 'stats'] as const)
-    tell({ _tag: 'FoldFailed', fold, error });
+    record({ _tag: 'FoldFailed', fold, error });
   t.match(lines, [
     { level: 40, fold: 'metrics', err: { message: 'no' }, msg: /^events: / },
     { level: 40, fold: 'stats' },
@@ -79,7 +79,7 @@ t.test('when onEvent throws or rejects, then the pod serves, and counts it', asy
     const pod = await startPod(t, { access: { authEnabled: false } }, { onEvent });
     const client = await pod.connect('/ws/general');
     client.send({ type: 'chat', id: 'a', data: name });
-    await client.heard({ data: name });
+    await client.received({ data: name });
     t.equal(await pod.metric('realtime_messages_received'), 1, name);
     t.equal(pod.app.stats().messages_received, 1);
     t.ok((await pod.metric('realtime_event_failures{fold="onEvent"}')) > 2);

@@ -22,9 +22,9 @@ t.test('when an error is in it, then its stack stands below', async (t) => {
 });
 
 t.test('when a text has line ends or control characters, then they are escaped', async (t) => {
-  const said = line({ msg: 'm', origin: 'a\nb\u001b[2J' });
-  t.match(said, /origin="a\\nb\\u001b\[2J"\n$/);
-  t.equal(said.split('\n').length, 2);
+  const text = line({ msg: 'm', origin: 'a\nb\u001b[2J' });
+  t.match(text, /origin="a\\nb\\u001b\[2J"\n$/);
+  t.equal(text.split('\n').length, 2);
 });
 
 t.test('when it is no JSON object, then it is left as it is', async (t) => {

@@ -129,7 +129,7 @@ t.test('when stats are asked for, then they count connections, rooms and message
   const [alice, bob] = [await pod.connect('/ws/general'), await pod.connect('/ws/general')];
   await pod.connect('/ws');
   alice.send({ type: 'chat', data: 1 });
-  await bob.heard({ type: 'chat' });
+  await bob.received({ type: 'chat' });
   const stats = async (query = ''): Promise<Readonly<Record<string, unknown>>> =>
     JSON.parse((await pod.get(`${BASE}/ws/stats${query}`)).body) as Readonly<
       Record<string, unknown>
@@ -176,9 +176,9 @@ t.test(
       await pod.connect('/ws/secret-room'),
     ];
     for (let i = 0; i < 3; i++) clients[0]!.send({ type: 'chat', data: i });
-    await clients[1]!.heard({ data: 2 });
+    await clients[1]!.received({ data: 2 });
     clients[0]!.send('nonsense');
-    await clients[0]!.heard({ type: 'error' });
+    await clients[0]!.received({ type: 'error' });
     const { headers, body } = await pod.get('/metrics');
     t.match(headers['content-type'], /^text\/plain; version=0\.0\.4/);
     const kinds = new Map(

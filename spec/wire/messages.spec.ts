@@ -24,14 +24,14 @@ t.test(
       offset: 7,
       extra: 1,
     });
-    const message = await bob.heard({ type: 'chat' });
+    const message = await bob.received({ type: 'chat' });
     t.strictSame(Object.keys(message), ['id', 'type', 'room', 'from', 'data', 'timestamp']);
     t.match(message, { type: 'chat', room: 'general', from: alice.name, data: { content: 'hi' } });
     t.match(message.timestamp, ISO);
     t.ok(
       Date.parse(message.timestamp) >= before - 1 && Date.parse(message.timestamp) <= Date.now(),
     );
-    t.strictSame(await alice.heard({ type: 'chat' }), message, 'the sender gets it too');
+    t.strictSame(await alice.received({ type: 'chat' }), message, 'the sender gets it too');
     await alice.caughtUp();
     t.equal(alice.all({ type: 'chat' }).length, 1, 'once');
   },
@@ -59,10 +59,10 @@ t.test('when data is any JSON value, then everybody gets an equal one', async (t
   ];
   for (const text of texts) {
     alice.send(`{"type":"chat","data":${text}}`);
-    const { data } = await bob.heard({ type: 'chat' });
-    const said: unknown = JSON.parse(text);
-    t.strictSame(data, said, text.slice(0, 60));
-    t.equal(JSON.stringify(data), JSON.stringify(said), `${text.slice(0, 60)}, key by key`);
+    const { data } = await bob.received({ type: 'chat' });
+    const sent: unknown = JSON.parse(text);
+    t.strictSame(data, sent, text.slice(0, 60));
+    t.equal(JSON.stringify(data), JSON.stringify(sent), `${text.slice(0, 60)}, key by key`);
   }
 });
 
@@ -75,8 +75,8 @@ t.test(
     for (let i = 0; i < 50; i++) alice.send({ type: 'chat', data: i });
     bob.send({ type: 'chat', data: 'first' });
     alice.send({ type: 'chat', room: '', data: 'global' });
-    await alice.heard({ data: 49 });
-    const first = await bob.heard({ data: 'first' });
+    await alice.received({ data: 49 });
+    const first = await bob.received({ data: 'first' });
     const chats = alice.all({ type: 'chat', room: 'general' });
     t.strictSame(
       chats.map(({ data }) => data),
@@ -103,7 +103,7 @@ t.test(
       ),
     );
     t.equal(positionOf(first).offset, 1, 'each room counts for itself');
-    t.match(positionOf(await bob.heard({ data: 'global' })), {
+    t.match(positionOf(await bob.received({ data: 'global' })), {
       offset: 1,
       global: true,
       outside: false,
@@ -143,9 +143,9 @@ t.test(
       'a control message is of the log that its data.room names',
     );
     for (let i = 0; i < 3; i++) alice.send({ type: 'chat', data: i });
-    const last = await alice.heard({ type: 'chat', data: 2 });
+    const last = await alice.received({ type: 'chat', data: 2 });
     alice.send({ type: 'join', room: 'general', id: 'again' });
-    const joined = await alice.heard({ data: { event: 'joined', ref: 'again' } });
+    const joined = await alice.received({ data: { event: 'joined', ref: 'again' } });
     t.match(joined, { room: 'general', data: { position: last.id, room: 'general' } });
     t.match(positionOf(joined), {
       outside: true,
@@ -155,12 +155,12 @@ t.test(
     });
     alice.send({ type: 'ping' });
     t.match(
-      positionOf(await alice.heard({ type: 'pong' })),
+      positionOf(await alice.received({ type: 'pong' })),
       { outside: true, offset: 3, global: false },
       "a pong is of the log of the URL's room",
     );
     const bob = await pod.connect('/ws/general');
-    t.match(positionOf(await alice.heard({ type: 'presence' })), {
+    t.match(positionOf(await alice.received({ type: 'presence' })), {
       outside: true,
       offset: 3,
       global: false,
@@ -181,10 +181,10 @@ t.test(
     inRoom.send({ type: 'chat', room: '', data: 'empty' });
     inRoom.send({ type: 'chat', room: null, data: 'null' });
     nowhere.send({ type: 'chat', data: 'absent' });
-    t.equal((await inRoom.heard({ data: 'home' })).room, 'general');
+    t.equal((await inRoom.received({ data: 'home' })).room, 'general');
     for (const client of [inRoom, nowhere]) {
       for (const text of ['empty', 'null', 'absent']) {
-        const message = await client.heard({ data: text });
+        const message = await client.received({ data: text });
         t.notOk('room' in message, 'a global message carries no room');
         t.equal(positionOf(message).global, true);
       }
@@ -203,7 +203,7 @@ t.test(
     for (const [i, client] of clients.entries()) client.send({ type: 'chat', room: '', data: i });
     const orders = await Promise.all(
       clients.map(async (client) => {
-        for (const i of clients.keys()) await client.heard({ data: i });
+        for (const i of clients.keys()) await client.received({ data: i });
         await client.caughtUp();
         return client.all({ type: 'chat' }).map(({ id }) => id);
       }),
@@ -240,12 +240,12 @@ t.test(
     const pod = await startPod(t);
     const [alice, bob] = [await pod.connect('/ws/general'), await pod.connect('/ws/general')];
     alice.send({ type: 'chat', id: 'm-1', data: 'with' });
-    const ack = await alice.heard({ data: { event: 'ack' } });
-    const message = await bob.heard({ data: 'with' });
+    const ack = await alice.received({ data: { event: 'ack' } });
+    const message = await bob.received({ data: 'with' });
     t.strictSame(ack.data, { event: 'ack', ref: 'm-1', id: message.id, duplicate: false });
     t.not(message.id, 'm-1');
     alice.send({ type: 'chat', data: 'without' });
-    await alice.heard({ data: 'without' });
+    await alice.received({ data: 'without' });
     await alice.caughtUp();
     t.equal(alice.all({ data: { event: 'ack' } }).length, 1);
     t.equal(bob.all({ data: { event: 'ack' } }).length, 0);
@@ -259,32 +259,32 @@ t.test(
     const [alice, bob] = [await pod.connect('/ws/general'), await pod.connect('/ws/general')];
     const id = randomUUID();
     alice.send({ type: 'chat', id, data: { a: 1 } });
-    const first = await alice.heard({ data: { event: 'ack', ref: id } });
+    const first = await alice.received({ data: { event: 'ack', ref: id } });
     alice.send({ type: 'chat', id, data: { a: 1 } });
-    t.strictSame((await alice.heard({ data: { event: 'ack', ref: id } })).data, {
+    t.strictSame((await alice.received({ data: { event: 'ack', ref: id } })).data, {
       ...data(first),
       duplicate: true,
     });
     const again = await pod.connect('/ws/general', { as: alice });
     again.send({ type: 'chat', id, data: { a: 1 } });
     t.match(
-      await again.heard({ data: { event: 'ack' } }),
+      await again.received({ data: { event: 'ack' } }),
       { data: { duplicate: true, id: data(first)['id'] } },
       'after a reconnect too',
     );
     alice.send({ type: 'chat', id, data: { a: 2 } });
-    t.match(await alice.heard({ type: 'error' }), {
+    t.match(await alice.received({ type: 'error' }), {
       data: { code: 'invalid_message', ref: id, message: /^id: / },
     });
     alice.send({ type: 'join', room: 'other' });
     alice.send({ type: 'chat', room: 'other', id, data: { a: 1 } });
     t.match(
-      await alice.heard({ data: { event: 'ack' } }),
+      await alice.received({ data: { event: 'ack' } }),
       { data: { duplicate: false } },
       'another room has its own keys',
     );
     alice.send({ type: 'chat', data: 'end' });
-    await bob.heard({ data: 'end' });
+    await bob.received({ data: 'end' });
     t.strictSame(
       bob.all({ type: 'chat' }).map((message) => positionOf(message).offset),
       [1, 2],
@@ -293,7 +293,7 @@ t.test(
     for (let i = 0; i < 2; i++) alice.send({ type: 'chat', id: 'not a uuid', data: i });
     const answers: unknown[] = [];
     for (let i = 0; i < 2; i++)
-      answers.push((await alice.heard({ data: { ref: 'not a uuid' } })).data);
+      answers.push((await alice.received({ data: { ref: 'not a uuid' } })).data);
     t.match(
       answers,
       [
@@ -304,11 +304,11 @@ t.test(
       ],
       'of a user any text is one, of nobody in particular a UUID alone',
     );
-    const stranger = await pod.connect('/ws/general');
-    stranger.send({ type: 'chat', id, data: { a: 1 } });
+    const newcomer = await pod.connect('/ws/general');
+    newcomer.send({ type: 'chat', id, data: { a: 1 } });
     t.match(
-      await stranger.heard({ data: { event: 'ack' } }),
-      { data: { duplicate: stranger.userId === null } },
+      await newcomer.received({ data: { event: 'ack' } }),
+      { data: { duplicate: newcomer.userId === null } },
       "a user's keys are nobody else's",
     );
   },

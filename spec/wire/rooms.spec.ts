@@ -44,7 +44,7 @@ t.test(
       presence: true,
     });
     alice.send({ type: 'chat', data: 1 });
-    const { id } = await alice.heard({ type: 'chat' });
+    const { id } = await alice.received({ type: 'chat' });
     const bob = await pod.connect('/ws?room=general');
     t.match(data(bob.messages.at(-1)!), {
       event: 'joined',
@@ -64,7 +64,7 @@ t.test(
     const bob = await pod.connect('/ws/a');
     for (const room of ['a', 'b', 'constructor', 'toString', 'x:y@z.-_']) {
       alice.send({ type: 'join', room, id: `join ${room}` });
-      t.match(await alice.heard({ data: { event: 'joined', room } }), {
+      t.match(await alice.received({ data: { event: 'joined', room } }), {
         room,
         data: { ref: `join ${room}`, members: room === 'a' ? 2 : 1 },
       });
@@ -72,29 +72,31 @@ t.test(
     alice.send({ type: 'chat', room: 'a', data: 'to a' });
     alice.send({ type: 'chat', room: 'b', data: 'to b' });
     alice.send({ type: 'chat', room: 'constructor', data: 'to constructor' });
-    t.match(await bob.heard({ type: 'chat' }), { room: 'a', data: 'to a' });
-    t.match(await alice.heard({ data: 'to a' }), { room: 'a' });
-    t.match(await alice.heard({ data: 'to b' }), { room: 'b' });
-    t.match(await alice.heard({ data: 'to constructor' }), { room: 'constructor' });
+    t.match(await bob.received({ type: 'chat' }), { room: 'a', data: 'to a' });
+    t.match(await alice.received({ data: 'to a' }), { room: 'a' });
+    t.match(await alice.received({ data: 'to b' }), { room: 'b' });
+    t.match(await alice.received({ data: 'to constructor' }), { room: 'constructor' });
     await bob.caughtUp();
     t.equal(bob.all({ type: 'chat' }).length, 1, 'other rooms are not for who is not in them');
 
     alice.send({ type: 'leave', room: 'a', id: 'bye' });
-    const left = await alice.heard({ data: { event: 'left' } });
+    const left = await alice.received({ data: { event: 'left' } });
     t.strictSame(left.data, { event: 'left', room: 'a', reason: 'asked', ref: 'bye' });
     t.equal(left.room, 'a');
     bob.send({ type: 'chat', data: 'after' });
-    await bob.heard({ data: 'after' });
+    await bob.received({ data: 'after' });
     await alice.caughtUp();
     t.equal(alice.all({ data: 'after' }).length, 0);
     alice.send({ type: 'chat', room: 'a', data: 1, id: 'm' });
-    t.match(await alice.heard({ type: 'error' }), { data: { code: 'not_a_member', ref: 'm' } });
+    t.match(await alice.received({ type: 'error' }), { data: { code: 'not_a_member', ref: 'm' } });
     alice.send({ type: 'join', room: 'a' });
-    t.match(await alice.heard({ data: { event: 'joined', room: 'a' } }), { data: { members: 2 } });
+    t.match(await alice.received({ data: { event: 'joined', room: 'a' } }), {
+      data: { members: 2 },
+    });
 
     alice.send({ type: 'leave', room: 'never' });
     t.match(
-      await alice.heard({ data: { event: 'left', room: 'never' } }),
+      await alice.received({ data: { event: 'left', room: 'never' } }),
       { data: { reason: 'asked' } },
       'leaving where one is not is no mistake',
     );
@@ -108,7 +110,7 @@ t.test(
     const alice = await pod.connect('/ws');
     alice.send({ type: 'join', room: 'a' });
     alice.send({ type: 'chat', room: 'a', data: 1 });
-    await alice.heard({ type: 'chat', data: 1 });
+    await alice.received({ type: 'chat', data: 1 });
     const of = alice.messages.filter(({ room }) => room === 'a').map(({ type }) => type);
     t.strictSame(of, ['system', 'chat']);
   },
@@ -121,7 +123,7 @@ t.test(
     const alice = await pod.connect('/ws/general');
     const outsider = await pod.connect('/ws/other');
     const bob = await pod.connect('/ws/general');
-    const online = await alice.heard({ type: 'presence' });
+    const online = await alice.received({ type: 'presence' });
     t.match(online, { room: 'general', from: 'server' });
     t.strictSame(online.data, {
       user_id: bob.userId,
@@ -129,30 +131,36 @@ t.test(
       status: 'online',
     });
     bob.send({ type: 'presence', data: { status: 'away' }, id: 'p' });
-    t.match(await alice.heard({ type: 'presence' }), {
+    t.match(await alice.received({ type: 'presence' }), {
       from: bob.name,
       room: 'general',
       data: { status: 'away' },
     });
-    t.match(await bob.heard({ data: { event: 'ack', ref: 'p' } }), { data: { duplicate: false } });
+    t.match(await bob.received({ data: { event: 'ack', ref: 'p' } }), {
+      data: { duplicate: false },
+    });
     bob.send({ type: 'join', room: 'other' });
-    t.match(await outsider.heard({ type: 'presence' }), {
+    t.match(await outsider.received({ type: 'presence' }), {
       room: 'other',
       data: { status: 'online', connection_id: bob.id },
     });
     bob.send({ type: 'leave' });
-    t.match(await alice.heard({ type: 'presence' }), {
+    t.match(await alice.received({ type: 'presence' }), {
       from: 'server',
       data: { status: 'offline', connection_id: bob.id },
     });
-    await bob.heard({ data: { event: 'left' } });
+    await bob.received({ data: { event: 'left' } });
     t.strictSame(bob.all({ data: { connection_id: bob.id }, type: 'presence' }), []);
     bob.socket.terminate();
-    t.match(await outsider.heard({ type: 'presence' }), {
+    t.match(await outsider.received({ type: 'presence' }), {
       data: { status: 'offline', connection_id: bob.id },
     });
     alice.send({ type: 'chat', data: 1 });
-    t.equal(positionOf(await alice.heard({ type: 'chat' })).offset, 1, 'presence takes no offset');
+    t.equal(
+      positionOf(await alice.received({ type: 'chat' })).offset,
+      1,
+      'presence takes no offset',
+    );
   },
 );
 
@@ -162,20 +170,28 @@ t.test(
     const pod = await startPod(t, { presence: { presenceMaxRoom: 2 } });
     const alice = await pod.connect('/ws/general');
     const second = await pod.connect('/ws/general');
-    await alice.heard({ type: 'presence', data: { status: 'online', connection_id: second.id } });
+    await alice.received({
+      type: 'presence',
+      data: { status: 'online', connection_id: second.id },
+    });
     const third = await pod.connect('/ws/general');
     t.match(data(third.messages.find(({ room }) => room === 'general')!), {
       presence: false,
       members: 3,
     });
-    const told = await alice.heard({ data: { event: 'joined', room: 'general', presence: false } });
-    t.match(told, { room: 'general', data: { members: 3 } });
+    const joined = await alice.received({
+      data: { event: 'joined', room: 'general', presence: false },
+    });
+    t.match(joined, { room: 'general', data: { members: 3 } });
     await third.close();
-    t.match(await alice.heard({ data: { event: 'joined', presence: true } }), {
+    t.match(await alice.received({ data: { event: 'joined', presence: true } }), {
       data: { members: 2 },
     });
     await second.close();
-    await alice.heard({ type: 'presence', data: { status: 'offline', connection_id: second.id } });
+    await alice.received({
+      type: 'presence',
+      data: { status: 'offline', connection_id: second.id },
+    });
     t.strictSame(
       alice.all({ type: 'presence', data: { status: 'online', connection_id: third.id } }),
       [],
@@ -189,7 +205,7 @@ t.test('when PRESENCE_EVENTS is false, then no coming or going is told', async (
   const bob = await pod.connect('/ws/general');
   t.match(data(bob.messages.at(-1)!), { presence: false });
   bob.send({ type: 'presence', data: { status: 'away' } });
-  await alice.heard({ type: 'presence', from: bob.name });
+  await alice.received({ type: 'presence', from: bob.name });
   await bob.close();
   await until('gone', () => pod.connections() === 1);
   await alice.caughtUp();
@@ -201,10 +217,10 @@ t.test('when a client sends `ping`, then it alone gets `pong` with the same data
   const [alice, bob] = [await pod.connect('/ws/general'), await pod.connect('/ws/general')];
   for (const value of [null, 'x', { a: [1] }]) {
     alice.send({ type: 'ping', data: value });
-    t.strictSame((await alice.heard({ type: 'pong' })).data, value);
+    t.strictSame((await alice.received({ type: 'pong' })).data, value);
   }
   alice.send({ type: 'ping' });
-  t.equal((await alice.heard({ type: 'pong' })).from, 'server');
+  t.equal((await alice.received({ type: 'pong' })).from, 'server');
   await bob.caughtUp();
   t.equal(bob.all({ type: 'pong' }).length, 1, 'only its own');
 });
@@ -220,7 +236,11 @@ t.test('when a message is refused, then `error` has its `ref`', async (t) => {
     { type: 'system', id: 'r', data: 1 },
   ]) {
     alice.send(message);
-    t.match(await alice.heard({ type: 'error' }), { data: { ref: 'r' } }, JSON.stringify(message));
+    t.match(
+      await alice.received({ type: 'error' }),
+      { data: { ref: 'r' } },
+      JSON.stringify(message),
+    );
   }
 });
 
@@ -233,14 +253,17 @@ t.test(
     const stopped = pod.app.stop();
     const times = await Promise.all(
       clients.map(async (client) => {
-        const message = await client.heard({ data: { event: 'draining' } });
-        const told = Number(data(message)['reconnect_in_ms']);
+        const message = await client.received({ data: { event: 'draining' } });
+        const promisedMs = Number(data(message)['reconnect_in_ms']);
         t.strictSame(Object.keys(data(message)), ['event', 'reconnect_in_ms']);
-        t.ok(told >= 0 && told <= 350, `${told} is within 70 % of the drain`);
+        t.ok(promisedMs >= 0 && promisedMs <= 350, `${promisedMs} is within 70 % of the drain`);
         t.equal(await client.closed(), 1001);
         const took = performance.now() - started;
-        t.ok(took > told - 20 && took < told + 250, `told ${told} ms, closed after ${took}`);
-        return told;
+        t.ok(
+          took > promisedMs - 20 && took < promisedMs + 250,
+          `told ${promisedMs} ms, closed after ${took}`,
+        );
+        return promisedMs;
       }),
     );
     t.equal(new Set(times).size, 5, 'not all at once');

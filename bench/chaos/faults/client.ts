@@ -1,6 +1,6 @@
 /** What goes wrong between clients and pods, and with clients. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { HELD, type Link, LOST } from '../../../spec/support/proxy.js';
+import { STALLED, type Link, LOST } from '../../../spec/support/proxy.js';
 import { back, type Fault, now, type Outcome, type Scene, within } from '../fault.js';
 import type { StagePod } from '../stage.js';
 import type { Wanderer } from '../wanderer.js';
@@ -46,7 +46,7 @@ const slow = async (scene: Scene, ail: (victim: Wanderer) => () => void): Promis
     if (isClosed) return;
     for (const flooder of flooders)
       if (flooder.unanswered().length < 40)
-        for (let i = 0; i < 3; i++) flooder.say(room, FLOOD_BYTES);
+        for (let i = 0; i < 3; i++) flooder.publish(room, FLOOD_BYTES);
   }, 50);
   const ms = await within(from, SLOW_BAR, async () => (await closedBySlow(pod)) > before);
   isClosed = true;
@@ -103,7 +103,7 @@ export const clientFaults = (pongMs: number): readonly Fault[] => [
       const victim = crowd.hire(`gone-${hired}`, [room, chance.one(crowd.rooms)], () => pod.far);
       await isIn(victim);
       const link = linkOf(stage.pods, victim);
-      link?.set({ up: HELD, down: HELD });
+      link?.set({ up: STALLED, down: STALLED });
       const forgive = crowd.blame('it vanished', (who) => who === victim.who);
       const hitAt = now();
       const ms = await within(hitAt, pongMs + 1_500, async () => (await pod.members(room)) === 0);
@@ -153,7 +153,7 @@ export const clientFaults = (pongMs: number): readonly Fault[] => [
       for (const { each, link } of some) {
         link.set({ down: LOST });
         const [room = ''] = each.rooms();
-        for (let i = 0; i < 100; i++) each.say(room);
+        for (let i = 0; i < 100; i++) each.publish(room);
       }
       await sleep(800);
       for (const { link } of some) link.reset();
@@ -168,7 +168,7 @@ export const clientFaults = (pongMs: number): readonly Fault[] => [
       return {
         measures: [recovered],
         counts: {
-          'said again': after.saidAgain - before.saidAgain,
+          'said again': after.resent - before.resent,
           'known already': after.duplicates - before.duplicates,
         },
       };
@@ -182,7 +182,7 @@ export const clientFaults = (pongMs: number): readonly Fault[] => [
     act: async ({ crowd, chance }) => {
       const room = chance.one(crowd.rooms);
       const some = crowd.wanderers.filter((each) => each.isIn() && each.rooms().includes(room));
-      for (let i = 0; i < 20; i++) for (const each of some) each.say(room);
+      for (let i = 0; i < 20; i++) for (const each of some) each.publish(room);
       await sleep(1_000);
       return { counts: { 'said at once': 20 * some.length } };
     },
@@ -212,7 +212,7 @@ export const clientFaults = (pongMs: number): readonly Fault[] => [
               if (each.rooms().length < 4) each.join(room);
             } else if (
               each.rooms().length > 1 &&
-              each.unanswered().every((saying) => saying.room !== room)
+              each.unanswered().every((sent) => sent.room !== room)
             )
               each.leave(room);
           }

@@ -1,6 +1,6 @@
 /** What goes wrong between pods and Redis: their proxies. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { HELD, OPEN, type Ways } from '../../../spec/support/proxy.js';
+import { STALLED, OPEN, type Ways } from '../../../spec/support/proxy.js';
 import {
   acked,
   during,
@@ -8,8 +8,8 @@ import {
   now,
   p99,
   type Scene,
-  told,
-  toldOf,
+  notified,
+  isNotifiedOf,
   until,
   within,
 } from '../fault.js';
@@ -34,13 +34,13 @@ const silent = (scene: Scene, pods: readonly StagePod[], ways: Ways) =>
   during(scene, { name: 'silent', pods: namesOf(pods), unreachable: true }, async () => {
     const hitAt = now();
     set(pods, ways);
-    const degraded = await told(
+    const degraded = await notified(
       scene,
       'told degraded',
       pods,
       hitAt,
       DEGRADED_BAR,
-      toldOf('degraded'),
+      isNotifiedOf('degraded'),
     );
     const ready = await Promise.all(
       pods.map((pod) =>
@@ -50,13 +50,13 @@ const silent = (scene: Scene, pods: readonly StagePod[], ways: Ways) =>
     await until(hitAt + HIT_MS);
     const backAt = now();
     set(pods, { up: OPEN, down: OPEN });
-    const restored = await told(
+    const restored = await notified(
       scene,
       'told restored',
       pods,
       backAt,
       RESTORED_BAR,
-      toldOf('restored'),
+      isNotifiedOf('restored'),
     );
     const again = await Promise.all(
       pods.map((pod) => within(backAt, RESTORED_BAR, async () => (await pod.ready()) === 'ready')),
@@ -148,7 +148,7 @@ export const lineFaults: readonly Fault[] = [
     claims: ['line'],
     ms: 7_000,
     act: async (scene) => {
-      const { measures } = await silent(scene, scene.stage.pods, { up: HELD, down: HELD });
+      const { measures } = await silent(scene, scene.stage.pods, { up: STALLED, down: STALLED });
       return { measures };
     },
   },
@@ -163,7 +163,10 @@ export const lineFaults: readonly Fault[] = [
       const others = stage.pods.filter((each) => each !== pod);
       const quiet = now();
       await sleep(1_000);
-      const { measures, hitAt, backAt } = await silent(scene, [pod], { up: HELD, down: HELD });
+      const { measures, hitAt, backAt } = await silent(scene, [pod], {
+        up: STALLED,
+        down: STALLED,
+      });
       const [before, during] = [[quiet, hitAt] as const, [hitAt, backAt] as const].map(
         ([from, to]) =>
           p99(others.flatMap(({ name }) => acked(crowd, from, to, name)).map(({ ms }) => ms)),

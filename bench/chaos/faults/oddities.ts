@@ -145,7 +145,7 @@ const kills = (what: string, types: readonly ('pubsub' | 'normal')[]): Fault => 
     await sleep(1_500);
     const onPod = acked(crowd, from, now()).filter((ack) => ack.onPod).length;
     const degraded = crowd.rare.filter(
-      (rare) => rare.at >= from && rare._tag === 'Told' && rare.event === 'degraded',
+      (rare) => rare.at >= from && rare._tag === 'Notified' && rare.event === 'degraded',
     ).length;
     return {
       counts: { killed },
@@ -169,7 +169,7 @@ const inventions = (
   const known = parseId(last);
   const at = known._tag === 'Some' ? known.value : undefined;
   if (at === undefined) return [];
-  const said = (over: Partial<typeof at>): readonly [string, string | undefined] => {
+  const invented = (over: Partial<typeof at>): readonly [string, string | undefined] => {
     const id = formatId({ ...at, nonce: n % 0x100000, ...over });
     const named = room === GLOBAL ? {} : { room };
     const timestamp = new Date().toISOString();
@@ -187,13 +187,13 @@ const inventions = (
     ['garbage', undefined],
     ['{"id":"x"}', undefined],
     [`{"id":"${hex(last)}"}`, undefined],
-    said({ offset: at.offset + 1 }),
-    said({ offset: at.offset + 2 }),
-    said({ offset: at.offset + 1_000 }),
-    said({ offset: at.offset }),
-    said({ offset: at.offset + 1, ms: at.ms + 86_400_000 }),
-    said({ tag: (at.tag % 4_095) + 1 }),
-    said({ outside: true, ms: at.ms + 86_400_000 }),
+    invented({ offset: at.offset + 1 }),
+    invented({ offset: at.offset + 2 }),
+    invented({ offset: at.offset + 1_000 }),
+    invented({ offset: at.offset }),
+    invented({ offset: at.offset + 1, ms: at.ms + 86_400_000 }),
+    invented({ tag: (at.tag % 4_095) + 1 }),
+    invented({ outside: true, ms: at.ms + 86_400_000 }),
   ];
 };
 
@@ -206,20 +206,20 @@ const neighbour: Fault = {
     const { crowd, checker } = scene;
     const redis = await redisOf(scene);
     const from = now();
-    let said = 0;
+    let published = 0;
     while (now() < from + 3_000) {
       for (const room of [GLOBAL, ...crowd.rooms]) {
         const id = await redis.command('HGET', `{${channelOf(room)}}:pos`, 'i');
-        for (const [text, own] of inventions(room, typeof id === 'string' ? id : '', said)) {
-          if (own !== undefined) checker.stranger(own);
+        for (const [text, own] of inventions(room, typeof id === 'string' ? id : '', published)) {
+          if (own !== undefined) checker.foreignId(own);
           await redis.command('PUBLISH', channelOf(room), text);
-          said++;
+          published++;
         }
       }
     }
     const onPod = acked(crowd, from, now()).filter((ack) => ack.onPod).length;
     return {
-      counts: { invented: said },
+      counts: { invented: published },
       wrongsAlone: onPod > 0 ? [`${onPod} acks said scope pod`] : [],
     };
   },

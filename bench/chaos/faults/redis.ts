@@ -7,7 +7,7 @@ import {
   type Fault,
   now,
   type Scene,
-  told,
+  notified,
   within,
 } from '../fault.js';
 
@@ -67,7 +67,7 @@ export const redisFaults: readonly Fault[] = [
       );
       // what was said until the old one was gone is forgotten too
       crowd.wiped();
-      const gap = await told(
+      const gap = await notified(
         scene,
         'told gap',
         stage.pods,

@@ -30,7 +30,7 @@ const standing = (top: LogPosition | undefined): Input => ({
   isContradicted: false,
 });
 
-const HELD: Input = { _tag: 'Waiting', offset: 6, isConfirmed: false, isUnderWay: false };
+const WAITING: Input = { _tag: 'Waiting', offset: 6, isConfirmed: false, isUnderWay: false };
 
 /** The state after these inputs, each a millisecond later, and the effects of the last. */
 const after = (
@@ -74,14 +74,14 @@ t.test('when the log can never be read, then an unopened channel fails', async (
 });
 
 t.test('when a message is in doubt, then the log is asked once', async (t) => {
-  const { state, effects } = after(LIVE, HELD);
+  const { state, effects } = after(LIVE, WAITING);
   t.same([state.phase._tag, effects], ['Asking', ['Ask']]);
-  t.same(after(state, HELD).effects, []);
-  t.same(after(LIVE, { ...HELD, isUnderWay: true }).effects, [], 'not for our own publish');
+  t.same(after(state, WAITING).effects, []);
+  t.same(after(LIVE, { ...WAITING, isUnderWay: true }).effects, [], 'not for our own publish');
 });
 
 t.test('when the log stands at the position, then nothing is missing', async (t) => {
-  const asked = after(LIVE, HELD, standing(at(1, 5)));
+  const asked = after(LIVE, WAITING, standing(at(1, 5)));
   t.same([asked.state.phase._tag, asked.effects], ['Live', ['Confirm', 'Compare']]);
   const { effects } = after(asked.state, { _tag: 'Compared', top: at(1, 5), missing: 'Nothing' });
   t.same(effects, ['Conclude']);
@@ -89,10 +89,10 @@ t.test('when the log stands at the position, then nothing is missing', async (t)
 
 t.test('when the log is further, then pushes are awaited, and read after 250 ms', async (t) => {
   const coming: Input = { _tag: 'Compared', top: at(1, 7), missing: 'Coming' };
-  const { state, effects } = after(LIVE, HELD, standing(at(1, 7)), coming);
+  const { state, effects } = after(LIVE, WAITING, standing(at(1, 7)), coming);
   t.same([state.phase._tag, effects], ['Awaiting', ['Wait']]);
-  t.same(after(state, HELD).effects, []);
-  t.same(after(state, { ...HELD, offset: 7 }).effects, ['Compare']);
+  t.same(after(state, WAITING).effects, []);
+  t.same(after(state, { ...WAITING, offset: 7 }).effects, ['Compare']);
   t.equal(after(state, { _tag: 'Elapsed' }).state.phase._tag, 'Reading');
 });
 
@@ -105,20 +105,20 @@ t.test('when pushes may have been missed, then nothing is awaited', async (t) =>
 });
 
 t.test('when the log has another epoch, then a gap leads there', async (t) => {
-  t.equal(after(LIVE, HELD, standing(at(2, 3))).state.phase._tag, 'Reading');
-  const { effects } = after(LIVE, HELD, standing(at(2, 3)), page(at(2, 3)));
+  t.equal(after(LIVE, WAITING, standing(at(2, 3))).state.phase._tag, 'Reading');
+  const { effects } = after(LIVE, WAITING, standing(at(2, 3)), page(at(2, 3)));
   t.same(effects, ['Gap', 'Confirm', 'Compare']);
 });
 
 t.test('when the log went back, then a new epoch is begun', async (t) => {
-  const { state, effects } = after(LIVE, HELD, standing(undefined), page(at(1, 4)));
+  const { state, effects } = after(LIVE, WAITING, standing(undefined), page(at(1, 4)));
   t.same([state.phase._tag, effects], ['Renewing', ['Renew']]);
   const top = at(9, 0);
   t.same(after(state, { _tag: 'Renewed', top, known: top }).effects, ['Gap', 'Confirm', 'Compare']);
 });
 
 t.test('when a question fails, then it is asked again later, and later each time', async (t) => {
-  const { state, effects } = after(LIVE, HELD, { _tag: 'AskFailed' });
+  const { state, effects } = after(LIVE, WAITING, { _tag: 'AskFailed' });
   t.same(
     [state.phase, effects],
     [{ _tag: 'Pausing', before: 'Asking', failures: 1 }, ['DeliverConfirmed', 'BackOff']],
@@ -151,14 +151,14 @@ t.test('when a channel is quiet, then a poll asks, and reads once a minute', asy
   const { state, effects } = after({ ...LIVE, readAt: -60_000 }, poll);
   t.same([state.phase._tag, effects], ['Checking', ['Check']]);
   t.same(after(state, poll).effects, []);
-  t.equal(after(state, HELD).state.phase._tag, 'Asking', 'a message in doubt goes first');
+  t.equal(after(state, WAITING).state.phase._tag, 'Asking', 'a message in doubt goes first');
   t.equal(after(state, { _tag: 'CheckEnded' }).state.phase._tag, 'Live');
 });
 
 t.test('when the subscription is lost and comes back, then the log is read', async (t) => {
-  const lost = after(LIVE, HELD, { _tag: 'Unsubscribed' });
+  const lost = after(LIVE, WAITING, { _tag: 'Unsubscribed' });
   t.same([lost.state.phase._tag, lost.effects], ['Live', ['Synced']]);
-  t.same(after(lost.state, HELD).effects, [], 'nothing is asked meanwhile');
+  t.same(after(lost.state, WAITING).effects, [], 'nothing is asked meanwhile');
   const { state, effects } = after(lost.state, { _tag: 'Subscribed' });
   t.same([state.phase._tag, state.mayHaveMissed, effects], ['Reading', true, ['ReadPage']]);
 });
@@ -190,7 +190,7 @@ t.test('when the log lacks a message that it had confirmed, then the log went ba
   );
   t.same(renewed({ ...page(at(1, 8)), furthest } as Input), ['Confirm', 'Fill'], 'it has it');
 
-  const asked = after(LIVE, HELD).state;
+  const asked = after(LIVE, WAITING).state;
   const answered = (top: LogPosition) =>
     after(asked, { ...standing(top), furthest } as Input).effects;
   t.same(answered(at(1, 7)), ['ReadPage']);

@@ -162,12 +162,12 @@ t.test('any interleaving of publishes, joins, leaves and faults', async (t) => {
       for (const { subscription } of living) subscription.unsubscribe();
       w.clock.advance(100);
       for (const [i, one] of w.pods.entries()) {
-        const held = one.broker.holdings();
-        if (held.channels !== 3 || held.rooms + held.queues + held.counts !== 0)
-          faults.push(`pod ${i} holds ${JSON.stringify(held)}`);
+        const holdings = one.broker.holdings();
+        if (holdings.channels !== 3 || holdings.rooms + holdings.queues + holdings.counts !== 0)
+          faults.push(`pod ${i} holds ${JSON.stringify(holdings)}`);
         one.broker.close().subscribe();
       }
-      if (w.redis.hears(channelOf('r0')) + w.redis.hears(channelOf('r1')) !== 0)
+      if (w.redis.subscribers(channelOf('r0')) + w.redis.subscribers(channelOf('r1')) !== 0)
         faults.push('Redis still sends');
       w.clock.advance(10_000);
       if (w.clock.pending() !== 0) faults.push(`${w.clock.pending()} timers are left`);

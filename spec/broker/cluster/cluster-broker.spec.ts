@@ -72,7 +72,7 @@ t.test('the subscriptions follow the subscribers, by name', async (t) => {
   w.clock.advance(100);
   t.equal(pod.bus.sent.get('unsubscribe'), 3);
   t.same(pod.broker.holdings(), { channels: 3, rooms: 0, queues: 0, counts: 0 });
-  t.equal(w.redis.hears(channelOf('r0')), 0);
+  t.equal(w.redis.subscribers(channelOf('r0')), 0);
 });
 
 t.test('the clock of Redis may be wrong, and may jump', async (t) => {
@@ -145,7 +145,7 @@ t.test(
     w.clock.advance(1_000);
     publish(w, pod, 'r');
     w.clock.advance(50);
-    const say = (tag: number, offset: number): void => {
+    const publishForeign = (tag: number, offset: number): void => {
       const id = formatId({
         ms: w.clock.wall(),
         tag,
@@ -157,8 +157,8 @@ t.test(
       w.redis.send(channelOf('r'), Buffer.from(`{"id":"${id}",${draft('r', 0).rest}`));
     };
     const { tag } = w.redis.top('r', 1)._tag === 'Right' ? tops(w.redis, 'r') : fail();
-    say((tag % 4_094) + 1, 77);
-    say(tag, 500);
+    publishForeign((tag % 4_094) + 1, 77);
+    publishForeign(tag, 500);
     w.redis.send(channelOf('r'), Buffer.from('not json'));
     w.clock.advance(50);
     publish(w, pod, 'r');

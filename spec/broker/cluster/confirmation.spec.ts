@@ -62,13 +62,13 @@ t.test('when hearing was interrupted, then each is believed by its own id alone'
 t.test(
   'when anything is heard, then what is believed is in order, whole, and never forged',
   async (t) => {
-    const heard = fc.array(
+    const arrivals = fc.array(
       fc.record({ offset: fc.integer({ min: 4, max: 14 }), nonce: fc.nat(2) }),
       { maxLength: 25 },
     );
     fc.assert(
       fc.property(
-        heard,
+        arrivals,
         fc.subarray([6, 7, 8, 9, 10, 11]),
         fc.boolean(),
         (queue, sure, isComplete) => {
@@ -103,11 +103,11 @@ t.test('when the log has more, then it is lost, on its way, or behind one in dou
 });
 
 t.test('when no position is known, then it begins with what ends at the top', async (t) => {
-  const heard = [at(1, 4), at(1, 6), at(1, 7), at(1, 8)];
-  t.same(offsets(endingAt(heard, topAt(1, 8), false, true)), [6, 7, 8]);
-  t.same(offsets(endingAt(heard, topAt(1, 8), false, false)), [8], 'hearing was interrupted');
-  t.same(offsets(endingAt(heard, topAt(1, 9), false, true)), [], 'the top was not heard');
-  t.same(offsets(endingAt(heard, topAt(1, 8, { nonce: 1 }), false, true)), [], 'a forged one');
+  const received = [at(1, 4), at(1, 6), at(1, 7), at(1, 8)];
+  t.same(offsets(endingAt(received, topAt(1, 8), false, true)), [6, 7, 8]);
+  t.same(offsets(endingAt(received, topAt(1, 8), false, false)), [8], 'hearing was interrupted');
+  t.same(offsets(endingAt(received, topAt(1, 9), false, true)), [], 'the top was not heard');
+  t.same(offsets(endingAt(received, topAt(1, 8, { nonce: 1 }), false, true)), [], 'a forged one');
 });
 
 t.test('when the log went back or is another epoch, then it has changed', async (t) => {

@@ -100,64 +100,64 @@ const cluster = () => {
   const pods = ['a', 'b'].map((serverId) => {
     const bus = modelBus(redis, clock, serverId);
     const broker = clusterBroker({ redis: bus, clock, serverId, timeoutMs: 2_000 });
-    const heard: (ControlCommand | CatchUpsLost)[] = [];
+    const received: (ControlCommand | CatchUpsLost)[] = [];
     const dropped: string[] = [];
-    broker.control$.subscribe((command) => heard.push(command));
+    broker.control$.subscribe((command) => received.push(command));
     broker.event$.subscribe((event) => {
       if (event._tag === 'PayloadDropped') dropped.push(event.detail);
     });
-    return { bus, broker, heard, dropped };
+    return { bus, broker, received, dropped };
   });
   clock.advance(1_000);
   const [a, b] = pods;
   if (a === undefined || b === undefined) throw new Error('expected two pods');
-  const say = (command: ControlCommand): string[] => {
+  const send = (command: ControlCommand): string[] => {
     const answers: string[] = [];
     a.broker.sendControl(command).subscribe((answer) => answers.push(answer._tag));
     return answers;
   };
-  return { clock, redis, a, b, say };
+  return { clock, redis, a, b, send };
 };
 
 t.test(
   'a word that Redis does not take is heard here, and the answer says no, in time',
   async (t) => {
     for (const fault of ['crash', 'freeze', 'refuse'] as const) {
-      const { clock, redis, a, b, say } = cluster();
+      const { clock, redis, a, b, send } = cluster();
       if (fault === 'refuse') redis.refuse('NoPermission');
       else redis[fault]();
-      const answers = say(DROP);
-      t.strictSame(a.heard, [DROP], `${fault}: here at once`);
+      const answers = send(DROP);
+      t.strictSame(a.received, [DROP], `${fault}: here at once`);
       clock.advance(2_000);
-      t.strictSame([answers, b.heard], [['Left'], []], fault);
+      t.strictSame([answers, b.received], [['Left'], []], fault);
     }
   },
 );
 
 t.test('a pod that cannot hear its own words obeys them all the same, and once', async (t) => {
-  const { clock, a, b, say } = cluster();
+  const { clock, a, b, send } = cluster();
   a.bus.deafen(true);
-  const answers = say(DROP);
+  const answers = send(DROP);
   clock.advance(100);
-  t.strictSame([answers, a.heard, b.heard], [['Right'], [DROP], [DROP]]);
+  t.strictSame([answers, a.received, b.received], [['Right'], [DROP], [DROP]]);
   a.bus.deafen(false);
   a.bus.cut();
   clock.advance(5_000);
-  t.strictSame(say({ ...DROP, whom: 'connection' }).length, 0);
+  t.strictSame(send({ ...DROP, whom: 'connection' }).length, 0);
   clock.advance(100);
-  t.equal(a.heard.length, 2);
-  t.equal(b.heard.length, 2);
+  t.equal(a.received.length, 2);
+  t.equal(b.received.length, 2);
 });
 
 t.test('what is no word is dropped and counted by all, and they go on', async (t) => {
-  const { clock, redis, a, b, say } = cluster();
+  const { clock, redis, a, b, send } = cluster();
   for (const text of ['{"type":"disconnect"}', 'x', ''])
     redis.send(CONTROL_CHANNEL, Buffer.from(text));
   clock.advance(100);
   t.strictSame([a.dropped.length, b.dropped.length], [3, 3]);
-  t.strictSame([a.heard, b.heard], [[], []]);
+  t.strictSame([a.received, b.received], [[], []]);
   redis.send(CONTROL_CHANNEL, Buffer.from('{"type":"disconnect","user":"alice"}'));
-  say(DROP);
+  send(DROP);
   clock.advance(100);
-  t.strictSame([a.heard.length, b.heard.length], [2, 2], "another program's, and ours");
+  t.strictSame([a.received.length, b.received.length], [2, 2], "another program's, and ours");
 });

@@ -5,13 +5,13 @@ import { type Resume, resumeAfter } from '../../../lib/protocol/resume.js';
 
 const AT = 1_700_000_000_000;
 const since = (ms: number): Resume => ({ _tag: 'Since', ms });
-const place = (tag: number) => ({ tag, offset: 0, ms: AT });
+const position = (tag: number) => ({ tag, offset: 0, ms: AT });
 
 t.test('a time of before the new epoch is told, a later one and an id are not', async (t) => {
   const known = epochs({ now: () => AT });
-  known.reached('r', place(1));
+  known.reached('r', position(1));
   t.equal(known.missed('r', since(AT - 1)), undefined, 'the first one that was seen is no loss');
-  known.reached('r', place(2));
+  known.reached('r', position(2));
   t.match(known.missed('r', since(AT - 1)), { reason: 'log_lost' });
   t.equal(known.missed('r', since(AT + 6_000)), undefined);
   const id = resumeAfter('018bcfe5-6800-7001-8000-000a00000000');
@@ -23,15 +23,15 @@ t.test(
   'when another pod has found the new epoch, then a pod that has just started tells it too',
   async (t) => {
     const known = epochs({ now: () => AT });
-    known.read('r', { top: { ...place(2), id: null }, renewedMs: AT - 9_000 });
-    known.reached('r', place(2));
+    known.read('r', { top: { ...position(2), id: null }, renewedMs: AT - 9_000 });
+    known.reached('r', position(2));
     t.equal(known.tagOf('r'), 2);
     const missed = known.missed('r', since(AT - 10_000));
     t.match(missed, { reason: 'log_lost' });
     t.equal(known.missed('r', since(AT)), undefined, 'said in the new epoch');
-    known.read('r', { top: { ...place(2), id: null }, renewedMs: AT - 9_000 });
+    known.read('r', { top: { ...position(2), id: null }, renewedMs: AT - 9_000 });
     t.equal(known.missed('r', since(AT - 10_000)), missed, 'the same loss is not another one');
-    known.read('r', { top: { ...place(2), id: null } });
+    known.read('r', { top: { ...position(2), id: null } });
     t.equal(
       known.missed('r', since(AT - 10_000)),
       missed,
@@ -42,7 +42,7 @@ t.test(
 
 t.test('when more rooms are known than fit, then nothing is known of the first', async (t) => {
   const known = epochs({ now: () => AT });
-  for (const tag of [1, 2]) for (let i = 0; i <= 16_384; i++) known.reached(`r${i}`, place(tag));
+  for (const tag of [1, 2]) for (let i = 0; i <= 16_384; i++) known.reached(`r${i}`, position(tag));
   t.equal(known.missed('r0', since(AT)), undefined);
 });
 
@@ -50,13 +50,13 @@ t.test(
   'when an empty room was closed and has another epoch later, then nothing was lost',
   async (t) => {
     const known = epochs({ now: () => AT });
-    known.reached('r', place(1));
-    known.closed('r', place(1));
+    known.reached('r', position(1));
+    known.closed('r', position(1));
     t.equal(known.tagOf('r'), undefined);
-    known.reached('r', place(2));
+    known.reached('r', position(2));
     t.equal(known.missed('r', since(AT - 1)), undefined);
-    known.closed('r', { ...place(2), offset: 7 });
-    known.reached('r', place(3));
+    known.closed('r', { ...position(2), offset: 7 });
+    known.reached('r', position(3));
     t.match(known.missed('r', since(AT - 1)), { reason: 'log_lost' }, 'a log with messages');
   },
 );
@@ -65,10 +65,10 @@ t.test(
   'when another pod finds the same loss a little later, then it is no other loss',
   async (t) => {
     const known = epochs({ now: () => AT });
-    known.reached('r', place(1));
-    known.reached('r', place(2));
+    known.reached('r', position(1));
+    known.reached('r', position(2));
     const missed = known.missed('r', since(AT - 1));
-    known.read('r', { top: { ...place(2), id: null }, renewedMs: AT + 1_000 });
+    known.read('r', { top: { ...position(2), id: null }, renewedMs: AT + 1_000 });
     t.equal(known.missed('r', since(AT - 1)), missed);
   },
 );

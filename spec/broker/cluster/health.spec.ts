@@ -17,11 +17,11 @@ const play = (
 ): readonly string[] => {
   const clock = virtualClock();
   const input$ = new Subject<Input>();
-  const told: string[] = [];
+  const events: string[] = [];
   let phase: Health['phase'] = 'Starting';
   const running = health(clock, input$).subscribe((state) => {
-    if (state.phase !== phase) told.push(`${clock.scheduler.now()} ${state.phase}`);
-    if (state.reconnect) told.push(`${clock.scheduler.now()} reconnect`);
+    if (state.phase !== phase) events.push(`${clock.scheduler.now()} ${state.phase}`);
+    if (state.reconnect) events.push(`${clock.scheduler.now()} reconnect`);
     phase = state.phase;
   });
   for (const [at, tags] of Object.entries(script)) {
@@ -32,7 +32,7 @@ const play = (
   clock.advance(until - clock.scheduler.now());
   running.unsubscribe();
   t.equal(clock.pending(), 0, 'leaves no timer');
-  return told;
+  return events;
 };
 
 /** A probe that comes round each 500 ms. */
@@ -106,7 +106,7 @@ t.test('restored waits for the rooms, and not for ever', async (t) => {
 });
 
 t.test('lost again while the rooms are checked: still the same outage', async (t) => {
-  const told = play(
+  const events = play(
     {
       0: ['Ready', 'Returned'],
       10: ['Lost'],
@@ -116,7 +116,7 @@ t.test('lost again while the rooms are checked: still the same outage', async (t
     },
     8_000,
   );
-  t.same(told, ['0 Up', '2000 Degraded', '5010 Checking', '5100 Degraded']);
+  t.same(events, ['0 Up', '2000 Degraded', '5010 Checking', '5100 Degraded']);
 });
 
 t.test('the time of an outage is when it was told, also while checking', async (t) => {

@@ -5,24 +5,24 @@ import { join, podOf, world } from '../../support/cluster-world.js';
 
 t.test('members are told at most once a second, and the others counted', async (t) => {
   const w = world(2);
-  const told: number[] = [];
+  const counts: number[] = [];
   w.clock.advance(1_000);
   podOf(w, 1).broker.members('r', 5).subscribe();
   w.clock.advance(100);
   for (let i = 1; i <= 50; i++) {
     podOf(w, 0)
       .broker.members('r', i)
-      .subscribe((others) => told.push(others));
+      .subscribe((others) => counts.push(others));
     w.clock.advance(10);
   }
   w.clock.advance(1_000);
   t.equal(podOf(w, 0).bus.sent.get('members'), 2);
-  t.same([told.length, told.at(-1)], [50, 5]);
+  t.same([counts.length, counts.at(-1)], [50, 5]);
   podOf(w, 1)
     .broker.members('r', 0)
-    .subscribe((others) => told.push(others));
+    .subscribe((others) => counts.push(others));
   w.clock.advance(2_000);
-  t.equal(told.at(-1), 50);
+  t.equal(counts.at(-1), 50);
   podOf(w, 0).broker.members('r', 0).subscribe();
   w.clock.advance(2_000);
   t.same(
@@ -62,9 +62,9 @@ t.test('who only asks how many the others have tells them nothing', async (t) =>
 t.test('the number of the others is told when it has changed, at a bounded rate', async (t) => {
   const w = world(2);
   const [here, there] = [podOf(w, 0), podOf(w, 1)];
-  const heard = join(w, here, 'r');
+  const listener = join(w, here, 'r');
   const counted = (): readonly number[] =>
-    heard.events.flatMap((event) => (event._tag === 'Counted' ? [event.others] : []));
+    listener.events.flatMap((event) => (event._tag === 'Counted' ? [event.others] : []));
   w.clock.advance(1_000);
   here.broker.members('r', 1).subscribe();
   w.clock.advance(5_000);
@@ -75,7 +75,7 @@ t.test('the number of the others is told when it has changed, at a bounded rate'
   there.broker.members('r', 2).subscribe();
   w.clock.advance(1_500);
   t.same(counted(), [5, 2]);
-  t.equal(heard.events[0]?._tag, 'Opened');
+  t.equal(listener.events[0]?._tag, 'Opened');
   here.broker.members('r', 0).subscribe();
   w.clock.advance(2_000);
   const before = here.bus.sent.get('members');

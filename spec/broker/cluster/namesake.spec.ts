@@ -5,12 +5,12 @@ import { virtualClock } from '../../support/virtual-clock.js';
 t.test('when another pod of the same name lives, then it is noticed by its probes', async (t) => {
   const clock = virtualClock();
   const isNamesake = namesakes(clock);
-  const hear = (life: string, number: number): boolean =>
+  const receive = (life: string, number: number): boolean =>
     isNamesake(Buffer.from(`${life} ${number} ${clock.scheduler.now()}`));
   t.strictSame(
     [1, 2, 3, 4, 5].map((number) => {
       clock.advance(500);
-      return hear('x1', number);
+      return receive('x1', number);
     }),
     [false, false, false, true, true],
   );
@@ -19,11 +19,14 @@ t.test('when another pod of the same name lives, then it is noticed by its probe
 t.test('when a former life is heard for a moment, then it is no namesake', async (t) => {
   const clock = virtualClock();
   const isNamesake = namesakes(clock);
-  const hear = (text: string): boolean => isNamesake(Buffer.from(text));
-  t.notOk(hear('old 98 1.5') || hear('old 99 2'));
+  const receive = (text: string): boolean => isNamesake(Buffer.from(text));
+  t.notOk(receive('old 98 1.5') || receive('old 99 2'));
   clock.advance(20_000);
-  t.notOk(hear('old 98 1.5') || hear('old 99 2') || hear('old 100 3'), 'long ago does not count');
-  for (let i = 0; i < 100; i++) t.notOk(hear(`life${i} 1 1`), 'many strangers');
+  t.notOk(
+    receive('old 98 1.5') || receive('old 99 2') || receive('old 100 3'),
+    'long ago does not count',
+  );
+  for (let i = 0; i < 100; i++) t.notOk(receive(`life${i} 1 1`), 'many strangers');
   for (const text of ['', 'x', 'x 1', 'x 1 1 1', 'X! 1 1', `${'x'.repeat(9)} 1 1`])
-    for (let i = 0; i < 5; i++) t.notOk(hear(text), 'no probe');
+    for (let i = 0; i < 5; i++) t.notOk(receive(text), 'no probe');
 });

@@ -17,14 +17,14 @@ for (const [what, top, expected] of [
 ] as const) {
   t.test(`subscribed again, ${what}`, async (t) => {
     const b = open();
-    b.says(at(1, 6));
-    b.told.length = 0;
+    b.publish(at(1, 6));
+    b.events.length = 0;
     b.push({ _tag: 'Unsubscribed' });
     t.equal(b.settled.at(-1), false);
     b.top$ = of(right(top));
     b.push({ _tag: 'Subscribed' });
     b.clock.advance(10);
-    t.same(b.told, expected);
+    t.same(b.events, expected);
     t.equal(b.settled.at(-1), true);
     b.close();
     t.equal(b.clock.pending(), 0);
@@ -39,12 +39,12 @@ t.test(
     b.top$ = answer$;
     b.push({ _tag: 'Unsubscribed' });
     b.push({ _tag: 'Subscribed' });
-    b.hear(at(1, 8), at(1, 9));
+    b.receive(at(1, 8), at(1, 9));
     b.top$ = of(right(topAt(1, 10)));
     give(topAt(1, 10));
-    b.hear(at(1, 10));
-    b.says(at(1, 11));
-    t.same(b.told, ['Gap expired 1:10', '1:11']);
+    b.receive(at(1, 10));
+    b.publish(at(1, 11));
+    t.same(b.events, ['Gap expired 1:10', '1:11']);
   },
 );
 
@@ -56,15 +56,15 @@ t.test(
       const b = open();
       const { answer$, give } = byHand();
       b.top$ = answer$;
-      if (forged === 'before the tear') b.hear(at(1, 6, { nonce: 9 }), at(1, 7, { nonce: 9 }));
+      if (forged === 'before the tear') b.receive(at(1, 6, { nonce: 9 }), at(1, 7, { nonce: 9 }));
       b.push({ _tag: 'Unsubscribed' });
       b.push({ _tag: 'Subscribed' });
-      if (forged === 'behind it') b.hear(at(1, 6, { nonce: 9 }), at(1, 7, { nonce: 9 }));
-      b.hear(at(1, 8));
+      if (forged === 'behind it') b.receive(at(1, 6, { nonce: 9 }), at(1, 7, { nonce: 9 }));
+      b.receive(at(1, 8));
       b.top$ = of(right(topAt(1, 8)));
       give(topAt(1, 8));
-      b.says(at(1, 9), at(1, 10));
-      t.same(b.told, ['Gap expired 1:7', '1:8', '1:9', '1:10'], forged);
+      b.publish(at(1, 9), at(1, 10));
+      t.same(b.events, ['Gap expired 1:7', '1:8', '1:9', '1:10'], forged);
       t.equal(b.settled.at(-1), true);
     }
   },
@@ -78,11 +78,11 @@ t.test(
     b.top$ = answer$;
     b.push({ _tag: 'Degraded' });
     b.push({ _tag: 'Subscribed' });
-    b.hear(at(1, 5, { nonce: 9 }), at(1, 6));
+    b.receive(at(1, 5, { nonce: 9 }), at(1, 6));
     b.top$ = of(right(topAt(1, 6)));
     give(topAt(1, 6));
-    b.says(at(1, 7));
-    t.same(b.told, ['Opened 77:0 pod', 'Gap broker_outage 1:5', '1:6', '1:7']);
+    b.publish(at(1, 7));
+    t.same(b.events, ['Opened 77:0 pod', 'Gap broker_outage 1:5', '1:6', '1:7']);
   },
 );
 
@@ -91,9 +91,9 @@ t.test(
   async (t) => {
     const b = bench();
     b.push({ _tag: 'Degraded' });
-    b.say(at(77, 0, { outside: true }));
+    b.publishOnPod(at(77, 0, { outside: true }));
     b.push({ _tag: 'Subscribed' });
-    t.same(b.told, ['Opened 77:0 pod', '77:0 outside', 'Gap broker_outage 1:5']);
+    t.same(b.events, ['Opened 77:0 pod', '77:0 outside', 'Gap broker_outage 1:5']);
   },
 );
 
@@ -103,11 +103,11 @@ t.test('on the pod alone nothing shows the log before the gap that tells it', as
   b.top$ = answer$;
   b.push({ _tag: 'Degraded' });
   b.push({ _tag: 'Subscribed' });
-  b.hear(at(1, 5, { outside: true }), at(1, 6));
-  b.say(at(77, 0, { outside: true }));
-  t.same(b.told, ['Opened 77:0 pod', '77:0 outside']);
+  b.receive(at(1, 5, { outside: true }), at(1, 6));
+  b.publishOnPod(at(77, 0, { outside: true }));
+  t.same(b.events, ['Opened 77:0 pod', '77:0 outside']);
   give(topAt(1, 6));
-  t.same(b.told.slice(2), ['Gap broker_outage 1:5', '1:5 outside', '1:6']);
+  t.same(b.events.slice(2), ['Gap broker_outage 1:5', '1:5 outside', '1:6']);
 });
 
 t.test(
@@ -115,16 +115,16 @@ t.test(
   async (t) => {
     const b = open();
     b.top$ = NEVER;
-    b.hear(at(1, 8), at(1, 9), at(2, 1, { outside: true }));
-    b.say(at(1, 5, { outside: true }));
+    b.receive(at(1, 8), at(1, 9), at(2, 1, { outside: true }));
+    b.publishOnPod(at(1, 5, { outside: true }));
     b.clock.advance(10_000);
     t.ok(b.asks > 1, `${b.asks} questions`);
-    t.same(b.told, ['1:5 outside']);
+    t.same(b.events, ['1:5 outside']);
     b.first = 1;
     b.top$ = of(right(topAt(1, 9)));
     b.clock.advance(5_000);
-    b.says(at(1, 10));
-    t.same(b.told.slice(1), ['1:6', '1:7', '1:8', '1:9', 'foreign 2:1 outside', '1:10']);
+    b.publish(at(1, 10));
+    t.same(b.events.slice(1), ['1:6', '1:7', '1:8', '1:9', 'foreign 2:1 outside', '1:10']);
     b.close();
     t.equal(b.clock.pending(), 0);
   },
@@ -133,7 +133,7 @@ t.test(
 t.test('a question that fails is asked again with backoff, and so is a read', async (t) => {
   const b = open();
   b.top$ = refused('Busy');
-  b.hear(at(1, 7));
+  b.receive(at(1, 7));
   b.clock.advance(400);
   t.ok(b.asks >= 3 && b.asks <= 6, `${b.asks} questions in 400 ms`);
   b.push({ _tag: 'Unsubscribed' });
@@ -142,7 +142,7 @@ t.test('a question that fails is asked again with backoff, and so is a read', as
   t.ok(b.reads >= 3 && b.reads <= 6, `${b.reads} reads in 400 ms`);
   b.top$ = of(right(topAt(1, 7)));
   b.clock.advance(1_000);
-  t.same(b.told, ['Gap expired 1:6', '1:7']);
+  t.same(b.events, ['Gap expired 1:6', '1:7']);
 });
 
 t.test('what waits is bounded, and what did not fit is told', async (t) => {
@@ -150,26 +150,26 @@ t.test('what waits is bounded, and what did not fit is told', async (t) => {
     const b = open();
     const { answer$, give } = byHand();
     b.top$ = answer$;
-    for (let offset = 7; offset < 3_007; offset += 1) b.hear(at(1, offset, { bytes }));
+    for (let offset = 7; offset < 3_007; offset += 1) b.receive(at(1, offset, { bytes }));
     b.top$ = of(right(topAt(1, 3_006)));
     give(topAt(1, 3_006));
-    t.same(b.told, ['Gap expired 1:3006']);
-    b.says(at(1, 3_007, { bytes }));
-    t.equal(b.told.at(-1), '1:3007');
+    t.same(b.events, ['Gap expired 1:3006']);
+    b.publish(at(1, 3_007, { bytes }));
+    t.equal(b.events.at(-1), '1:3007');
   }
 });
 
 t.test('an echo takes its place and is news to who came since alone', async (t) => {
   const b = open(({ id }) => id.offset === 7);
-  b.says(at(1, 6), at(1, 7), at(1, 8));
-  t.same(b.told, ['1:6', 'Echoed 1:7', '1:8']);
+  b.publish(at(1, 6), at(1, 7), at(1, 8));
+  t.same(b.events, ['1:6', 'Echoed 1:7', '1:8']);
 });
 
 t.test('a room whose key is of the wrong type fails', async (t) => {
   const wrong = bench();
   wrong.top$ = refused('WrongType');
   wrong.push({ _tag: 'Subscribed' });
-  t.same(wrong.told, ['Failed']);
+  t.same(wrong.events, ['Failed']);
   t.equal(wrong.clock.pending(), 0);
 });
 
@@ -184,12 +184,12 @@ for (const [what, top$] of [
       b.top$ = top$;
       b.push({ _tag: 'Subscribed' });
       b.clock.advance(3_900);
-      t.same(b.told, []);
+      t.same(b.events, []);
       b.clock.advance(200);
-      t.same(b.told, ['Opened 77:0 pod']);
+      t.same(b.events, ['Opened 77:0 pod']);
       b.top$ = of(right(topAt(1, 5)));
       b.clock.advance(5_000);
-      t.same(b.told, ['Opened 77:0 pod', 'Gap broker_outage 1:5']);
+      t.same(b.events, ['Opened 77:0 pod', 'Gap broker_outage 1:5']);
       t.equal(b.settled.at(-1), true);
     },
   );
@@ -197,7 +197,7 @@ for (const [what, top$] of [
 t.test('left in the middle of a doubt: nothing is left behind', async (t) => {
   const b = open();
   b.top$ = NEVER;
-  b.hear(at(1, 8));
+  b.receive(at(1, 8));
   b.close();
   t.equal(b.clock.pending(), 0);
   const early = bench();

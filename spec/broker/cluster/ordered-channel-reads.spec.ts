@@ -7,23 +7,23 @@ import { at, byHand, FRESH, logged, name, open, topAt } from '../../support/chan
 t.test('a hole is read from the log, and nobody notices', async (t) => {
   const b = logged();
   b.top$ = of(right(topAt(1, 11)));
-  b.hear(at(1, 6), at(1, 9), at(1, 10), at(1, 11));
-  b.says(at(1, 12));
-  b.hear(at(1, 8));
-  t.same(b.told, ['1:6', '1:7', '1:8', '1:9', '1:10', '1:11', '1:12']);
+  b.receive(at(1, 6), at(1, 9), at(1, 10), at(1, 11));
+  b.publish(at(1, 12));
+  b.receive(at(1, 8));
+  t.same(b.events, ['1:6', '1:7', '1:8', '1:9', '1:10', '1:11', '1:12']);
   t.equal(b.settled.at(-1), true);
 });
 
 t.test('subscribed again: what was said meanwhile comes first, page by page', async (t) => {
   const b = logged();
   b.push({ _tag: 'Unsubscribed' });
-  b.hear(at(1, 5, { outside: true }));
+  b.receive(at(1, 5, { outside: true }));
   b.top$ = of(right(topAt(1, 600)));
   b.push({ _tag: 'Subscribed' });
-  b.says(at(1, 601));
+  b.publish(at(1, 601));
   b.clock.advance(100);
   const expected = Array.from({ length: 596 }, (_, i) => `1:${i + 6}`);
-  t.same(b.told, ['1:5 outside', ...expected]);
+  t.same(b.events, ['1:5 outside', ...expected]);
   t.ok(b.reads <= 5, `${b.reads} reads`);
 });
 
@@ -36,10 +36,10 @@ t.test(
       read.push(name(publication));
       return publication;
     };
-    b.says(at(1, 6));
+    b.publish(at(1, 6));
     t.same(read, [], 'what the log has is not');
-    b.hear(at(1, 6));
-    b.hear(at(1, 2, { nonce: 4 }));
+    b.receive(at(1, 6));
+    b.receive(at(1, 2, { nonce: 4 }));
     b.clock.advance(1_000);
     t.same(read, ['1:6', '1:2#4']);
   },
@@ -53,9 +53,9 @@ t.test(
       if (id.nonce === 4) return at(3, 90, { nonce: 5 });
       return undefined;
     };
-    b.hear(at(1, 6, { nonce: 4 }), at(1, 6, { nonce: 7 }));
-    b.says(at(1, 6));
-    t.same(b.told, ['foreign 3:90#5', '1:6']);
+    b.receive(at(1, 6, { nonce: 4 }), at(1, 6, { nonce: 7 }));
+    b.publish(at(1, 6));
+    t.same(b.events, ['foreign 3:90#5', '1:6']);
   },
 );
 
@@ -63,8 +63,8 @@ t.test('what the log has lost of a hole is told, the rest is said', async (t) =>
   const b = logged();
   b.first = 8;
   b.top$ = of(right(topAt(1, 10)));
-  b.hear(at(1, 10));
-  t.same(b.told, ['Gap expired 1:7', '1:8', '1:9', '1:10']);
+  b.receive(at(1, 10));
+  t.same(b.events, ['Gap expired 1:7', '1:8', '1:9', '1:10']);
 });
 
 t.test(
@@ -76,7 +76,7 @@ t.test(
     b.top$ = of(right(topAt(1, 9, { nonce: 9 })));
     b.push({ _tag: 'Subscribed' });
     t.equal(b.renewals, 1);
-    t.same(b.told, [`Gap log_lost ${FRESH}:0`]);
+    t.same(b.events, [`Gap log_lost ${FRESH}:0`]);
   },
 );
 
@@ -85,9 +85,9 @@ t.test('a new epoch is said from its start', async (t) => {
   b.push({ _tag: 'Unsubscribed' });
   b.top$ = of(right(topAt(2, 3)));
   b.push({ _tag: 'Subscribed' });
-  b.says(at(2, 4));
+  b.publish(at(2, 4));
   b.clock.advance(10);
-  t.same(b.told, ['Gap log_lost 2:0', '2:1', '2:2', '2:3', '2:4']);
+  t.same(b.events, ['Gap log_lost 2:0', '2:1', '2:2', '2:3', '2:4']);
 });
 
 t.test(
@@ -95,68 +95,68 @@ t.test(
   async (t) => {
     const b = logged();
     b.top$ = of(right(topAt(1, 5)));
-    b.hear(at(1, 7));
-    t.same(b.told, ['foreign 1:7'], 'not in the log that answered');
+    b.receive(at(1, 7));
+    t.same(b.events, ['foreign 1:7'], 'not in the log that answered');
     b.top$ = of(right(topAt(1, 7)));
     b.push({ _tag: 'Poll' });
     b.clock.advance(300);
-    t.same(b.told, ['foreign 1:7', '1:6', 'Echoed 1:7']);
+    t.same(b.events, ['foreign 1:7', '1:6', 'Echoed 1:7']);
   },
 );
 
 t.test('another message under the id of one that was passed is no repeat of it', async (t) => {
   const b = logged();
-  b.hear(at(1, 6, { bytes: 11 }));
-  t.same(b.told, ['foreign 1:6']);
-  b.says(at(1, 6), at(1, 7));
-  t.same(b.told, ['foreign 1:6', '1:6', '1:7']);
+  b.receive(at(1, 6, { bytes: 11 }));
+  t.same(b.events, ['foreign 1:6']);
+  b.publish(at(1, 6), at(1, 7));
+  t.same(b.events, ['foreign 1:6', '1:6', '1:7']);
 });
 
 t.test(
   'an epoch that comes back goes on where we left it: nothing of it is said twice',
   async (t) => {
     const b = logged();
-    b.says(at(1, 6));
+    b.publish(at(1, 6));
     b.push({ _tag: 'Unsubscribed' });
     b.top$ = of(right(topAt(2, 1)));
     b.push({ _tag: 'Subscribed' });
-    b.says(at(2, 2));
+    b.publish(at(2, 2));
     b.push({ _tag: 'Unsubscribed' });
     b.top$ = of(right(topAt(1, 8)));
     b.push({ _tag: 'Subscribed' });
-    b.says(at(1, 9));
-    t.same(b.told, [
+    b.publish(at(1, 9));
+    t.same(b.events, [
       ...['1:6', 'Gap log_lost 2:0', '2:1', '2:2'],
       ...['Gap log_lost 1:6', '1:7', '1:8', '1:9'],
     ]);
     b.push({ _tag: 'Unsubscribed' });
     b.top$ = of(right(topAt(2, 2)));
     b.push({ _tag: 'Subscribed' });
-    t.same(b.told.slice(8), ['Gap log_lost 2:2'], 'and again');
+    t.same(b.events.slice(8), ['Gap log_lost 2:2'], 'and again');
   },
 );
 
 t.test('an epoch that comes back as it was before we left it: a new one', async (t) => {
   const b = logged();
-  b.says(at(1, 6), at(2, 1));
-  b.told.length = 0;
+  b.publish(at(1, 6), at(2, 1));
+  b.events.length = 0;
   // restored from an older file
   b.push({ _tag: 'Unsubscribed' });
   b.top$ = of(right(topAt(1, 4)));
   b.push({ _tag: 'Subscribed' });
-  t.same(b.told, [`Gap log_lost ${FRESH}:0`]);
+  t.same(b.events, [`Gap log_lost ${FRESH}:0`]);
   t.equal(b.renewals, 1);
 });
 
 t.test('an epoch that comes back with another message at our place: a new one', async (t) => {
   const b = logged();
-  b.says(at(1, 6), at(2, 1));
-  b.told.length = 0;
+  b.publish(at(1, 6), at(2, 1));
+  b.events.length = 0;
   b.push({ _tag: 'Unsubscribed' });
   b.entry = ({ tag }, offset) => at(tag, offset, { nonce: 9 });
   b.top$ = of(right(topAt(1, 9, { nonce: 9 })));
   b.push({ _tag: 'Subscribed' });
-  t.same(b.told, ['Gap log_lost 1:6', `Gap log_lost ${FRESH}:0`]);
+  t.same(b.events, ['Gap log_lost 1:6', `Gap log_lost ${FRESH}:0`]);
 });
 
 t.test('reached again after an outage: not settled until the log was read', async (t) => {
@@ -167,7 +167,7 @@ t.test('reached again after an outage: not settled until the log was read', asyn
   b.push({ _tag: 'Recovered', since: b.clock.scheduler.now() - 3 });
   t.equal(b.settled.at(-1), false);
   give(topAt(1, 7));
-  t.same(b.told, ['1:6', '1:7']);
+  t.same(b.events, ['1:6', '1:7']);
   t.equal(b.settled.at(-1), true);
   b.reads = 0;
   b.push({ _tag: 'Recovered', since: b.clock.scheduler.now() - 3 });
@@ -177,8 +177,8 @@ t.test('reached again after an outage: not settled until the log was read', asyn
 t.test('an echo in the log takes its place likewise', async (t) => {
   const b = logged(({ id }) => id.offset === 7);
   b.top$ = of(right(topAt(1, 8)));
-  b.hear(at(1, 8));
-  t.same(b.told, ['1:6', 'Echoed 1:7', '1:8']);
+  b.receive(at(1, 8));
+  t.same(b.events, ['1:6', 'Echoed 1:7', '1:8']);
 });
 
 t.test(
@@ -187,19 +187,19 @@ t.test(
     const b = logged();
     b.top$ = of(right(topAt(1, 7)));
     b.push({ _tag: 'Poll' });
-    t.same(b.told, [], 'it may be on its way');
+    t.same(b.events, [], 'it may be on its way');
     b.clock.advance(300);
-    t.same(b.told, ['1:6', '1:7']);
+    t.same(b.events, ['1:6', '1:7']);
     const { answer$, give } = byHand();
     b.top$ = answer$;
     b.push({ _tag: 'Poll' });
     b.push({ _tag: 'Placed', ids: [at(1, 8)] });
-    b.hear(at(1, 8));
-    t.same(b.told, ['1:6', '1:7', '1:8'], 'not held');
+    b.receive(at(1, 8));
+    t.same(b.events, ['1:6', '1:7', '1:8'], 'not held');
     give(topAt(1, 7));
     t.equal(b.renewals, 0, 'an answer of before is none');
-    b.says(at(1, 9));
-    t.same(b.told, ['1:6', '1:7', '1:8', '1:9']);
+    b.publish(at(1, 9));
+    t.same(b.events, ['1:6', '1:7', '1:8', '1:9']);
   },
 );
 
@@ -213,7 +213,7 @@ t.test(
     }
     t.ok(b.reads === 1 || b.reads === 2, `${b.reads} reads in two minutes`);
     t.equal(b.asks + b.reads, 30);
-    t.same(b.told, []);
+    t.same(b.events, []);
   },
 );
 
@@ -221,12 +221,12 @@ t.test('what did not fit is read from the log: nothing is missing', async (t) =>
   const b = logged();
   const { answer$, give } = byHand();
   b.top$ = answer$;
-  for (let offset = 7; offset < 3_007; offset += 1) b.hear(at(1, offset));
+  for (let offset = 7; offset < 3_007; offset += 1) b.receive(at(1, offset));
   b.top$ = of(right(topAt(1, 3_006)));
   give(topAt(1, 7));
   b.clock.advance(1_000);
   t.same(
-    b.told,
+    b.events,
     Array.from({ length: 3_001 }, (_, i) => `1:${i + 6}`),
   );
 });
@@ -234,10 +234,10 @@ t.test('what did not fit is read from the log: nothing is missing', async (t) =>
 t.test('what shows a place that we have not come to waits for what lies between', async (t) => {
   const b = logged();
   b.top$ = of(right(topAt(1, 8)));
-  b.hear(at(1, 8, { outside: true }));
+  b.receive(at(1, 8, { outside: true }));
   b.clock.advance(300);
-  b.says(at(1, 9));
-  t.same(b.told, ['1:6', '1:7', '1:8', '1:8 outside', '1:9']);
+  b.publish(at(1, 9));
+  t.same(b.events, ['1:6', '1:7', '1:8', '1:8 outside', '1:9']);
 });
 
 t.test(
@@ -252,9 +252,9 @@ t.test(
     t.equal(b.reads, 1);
     b.top$ = of(right(topAt(1, 7)));
     give(topAt(1, 7));
-    t.same(b.told, [], 'their pushes may be on their way');
+    t.same(b.events, [], 'their pushes may be on their way');
     b.clock.advance(250);
-    t.same(b.told, ['1:6', '1:7']);
+    t.same(b.events, ['1:6', '1:7']);
   },
 );
 
@@ -265,15 +265,15 @@ t.test(
     const first = byHand();
     const second = byHand();
     b.top$ = first.answer$;
-    b.hear(at(44, 9));
+    b.receive(at(44, 9));
     b.top$ = second.answer$;
-    b.hear(at(1, 6, { nonce: 3 }), at(44, 10), at(1, 7, { nonce: 3 }));
+    b.receive(at(1, 6, { nonce: 3 }), at(44, 10), at(1, 7, { nonce: 3 }));
     b.push({ _tag: 'Placed', ids: [at(1, 6, { nonce: 3 }), at(1, 7, { nonce: 3 })] });
-    t.same(b.told, []);
+    t.same(b.events, []);
     first.give(topAt(1, 7, { nonce: 3 }));
-    t.same(b.told, ['foreign 44:9', '1:6#3'], 'the second came behind the question');
+    t.same(b.events, ['foreign 44:9', '1:6#3'], 'the second came behind the question');
     second.give(topAt(1, 7, { nonce: 3 }));
-    t.same(b.told.slice(2), ['foreign 44:10', '1:7#3']);
+    t.same(b.events.slice(2), ['foreign 44:10', '1:7#3']);
     t.equal(b.asks, 2);
     t.equal(b.reads, 0);
   },
@@ -284,16 +284,16 @@ t.test(
   async (t) => {
     const b = open();
     b.top$ = NEVER;
-    b.hear(at(44, 9), at(1, 6, { nonce: 3 }));
+    b.receive(at(44, 9), at(1, 6, { nonce: 3 }));
     b.push({ _tag: 'Placed', ids: [at(1, 6, { nonce: 3 })] });
     b.clock.advance(3_900);
-    t.same(b.told, []);
+    t.same(b.events, []);
     b.clock.advance(200);
-    t.same(b.told, ['1:6#3']);
-    b.hear(at(1, 7, { nonce: 3 }));
+    t.same(b.events, ['1:6#3']);
+    b.receive(at(1, 7, { nonce: 3 }));
     b.top$ = of(right(topAt(1, 7, { nonce: 3 })));
     b.clock.advance(5_000);
-    t.same(b.told, ['1:6#3', 'foreign 44:9', '1:7#3']);
+    t.same(b.events, ['1:6#3', 'foreign 44:9', '1:7#3']);
   },
 );
 
@@ -333,7 +333,7 @@ t.test(
         for (const [i, b] of pods.entries()) {
           const { clock } = b;
           // pushed to all in one order; the sender's own answer overtakes what it likes
-          clock.scheduler.schedule(() => b.hear(message), 10);
+          clock.scheduler.schedule(() => b.receive(message), 10);
           if (kind < 0.4 && turn % 3 === i)
             clock.scheduler.schedule(() => b.push({ _tag: 'Placed', ids: [message] }), late * 4);
         }
@@ -341,8 +341,8 @@ t.test(
       }
       for (const { clock } of pods) clock.advance(2_000);
       const [one, ...others] = pods;
-      for (const other of others) t.same(other.told, one?.told, `seed ${seed}`);
-      t.equal(one?.told.filter((told) => /^1:\d+$/.test(told)).length, top.offset - 5);
+      for (const other of others) t.same(other.events, one?.events, `seed ${seed}`);
+      t.equal(one?.events.filter((event) => /^1:\d+$/.test(event)).length, top.offset - 5);
     }
   },
 );
@@ -368,7 +368,7 @@ for (const [by, event] of [
       b.push({ _tag: 'Subscribed' });
       b.clock.advance(1_000);
       t.equal(b.renewals, 1);
-      t.ok(b.told.includes(`Gap log_lost ${FRESH}:0`), b.told.join(', '));
+      t.ok(b.events.includes(`Gap log_lost ${FRESH}:0`), b.events.join(', '));
     },
   );
 

@@ -47,7 +47,7 @@ interface Stub {
   isReady: boolean;
   ahead: number | undefined;
   refusal: RedisError | undefined;
-  say(times?: number): void;
+  publish(times?: number): void;
 }
 
 const stub = (): Stub => {
@@ -56,10 +56,10 @@ const stub = (): Stub => {
   const calls: Asked[] = [];
   const failures: RedisError[] = [];
   const looks: Room[] = [];
-  const said = fallbackDedup({ clock });
+  const dedup = fallbackDedup({ clock });
   const self: Stub = {
     clock,
-    echoes: said,
+    echoes: dedup,
     failures,
     looks,
     acked: [],
@@ -81,7 +81,7 @@ const stub = (): Stub => {
         ahead: () => self.ahead,
         refusal: () => self.refusal,
       },
-      dedup: said,
+      dedup,
       keys: fallbackKeys({ clock }),
       route: () => 'cluster',
       ready: () => self.isReady,
@@ -103,7 +103,7 @@ const stub = (): Stub => {
     calls,
     answer$: of(refused('OutOfMemory')),
     lastProbe: 5,
-    say: (times = 1) => {
+    publish: (times = 1) => {
       for (let i = 0; i < times; i += 1) {
         self.lines.publish(draft()).subscribe((result) => {
           scopes.push(isRight(result) ? result.right.scope : result.left._tag);
@@ -122,13 +122,13 @@ const placed = (size: number): readonly Outcome[] =>
   Array.from({ length: size }, () => ({ _tag: 'Placed', id: 'x' }));
 
 t.test('a probe that was under way when the publish failed proves nothing', async (t) => {
-  const { lines, scopes, say, calls } = stub();
-  say();
+  const { lines, scopes, publish, calls } = stub();
+  publish();
   lines.probed(5);
-  say();
+  publish();
   t.same([scopes, calls.length], [['pod', 'pod'], 1]);
   lines.probed(6);
-  say();
+  publish();
   t.equal(calls.length, 2, 'a later one does');
 });
 
@@ -136,7 +136,7 @@ t.test('one call a room is under way, and it takes up to 64 that wait', async (t
   const s = stub();
   const answer$ = new Subject<ReturnType<typeof right<RedisError, readonly Outcome[]>>>();
   s.answer$ = answer$;
-  s.say(100);
+  s.publish(100);
   t.same(
     s.calls.map(({ size }) => size),
     [1],
@@ -157,8 +157,8 @@ t.test('one call a room is under way, and it takes up to 64 that wait', async (t
 });
 
 t.test("the deadline is in Redis's time", async (t) => {
-  const { calls, say } = stub();
-  say();
+  const { calls, publish } = stub();
+  publish();
   t.same(
     calls.map(({ deadline }) => deadline),
     [7_000],
@@ -168,7 +168,7 @@ t.test("the deadline is in Redis's time", async (t) => {
 t.test('late by a clock that was misjudged: tried once more, then on the pod', async (t) => {
   const s = stub();
   s.answer$ = of(refused('Late'));
-  s.say();
+  s.publish();
   t.equal(s.calls.length, 2);
   t.same(s.scopes, ['pod']);
 });
@@ -197,7 +197,7 @@ t.test(
   async (t) => {
     const s = stub();
     s.answer$ = of(left(lost));
-    s.say(2);
+    s.publish(2);
     s.isReady = false;
     s.clock.advance(1_900);
     t.same([s.calls.length, s.scopes], [1, []], 'it waits, and so does what is behind it');
@@ -225,12 +225,12 @@ t.test(
   async (t) => {
     const s = stub();
     s.answer$ = NEVER;
-    s.say();
+    s.publish();
     const nonce = s.calls[0]?.nonces[0] ?? 0;
     const id = { tag: 1, offset: 10, ms: 0, global: false, outside: false, nonce };
     const pushed = publicationOf(draft(), id);
     s.lines.received('r', pushed);
-    s.say();
+    s.publish();
     s.clock.advance(2_000);
     t.same(s.scopes, ['cluster', 'pod']);
     t.same(s.acked, [pushed.idText]);
@@ -240,10 +240,10 @@ t.test(
 t.test('no connection comes: each falls back when its time has passed, in order', async (t) => {
   const s = stub();
   s.answer$ = of(left(lost));
-  s.say();
+  s.publish();
   s.isReady = false;
   s.clock.advance(500);
-  s.say(2);
+  s.publish(2);
   s.clock.advance(1_450);
   t.same(s.scopes, []);
   s.clock.advance(60);
@@ -252,14 +252,14 @@ t.test('no connection comes: each falls back when its time has passed, in order'
   s.isReady = true;
   s.answer$ = of(right(placed(1)));
   s.lines.probed(6);
-  s.say();
+  s.publish();
   t.equal(s.scopes.at(-1), 'cluster');
 });
 
 t.test('what comes while there is no connection waits for one, or for its time', async (t) => {
   const s = stub();
   s.isReady = false;
-  s.say(3);
+  s.publish(3);
   s.clock.advance(1_000);
   t.same([s.calls.length, s.scopes.length, s.lines.waiting()], [0, 0, 3]);
   s.isReady = true;
@@ -273,7 +273,7 @@ t.test('what comes while there is no connection waits for one, or for its time',
   t.same(s.scopes, ['cluster', 'cluster', 'cluster']);
   t.equal(s.lines.waiting(), 0);
   s.isReady = false;
-  s.say();
+  s.publish();
   s.clock.advance(2_100);
   t.equal(s.scopes.at(-1), 'pod');
   t.match(s.failures, [{ _tag: 'Unreachable', detail: 'there is no connection to Redis' }]);
@@ -282,7 +282,7 @@ t.test('what comes while there is no connection waits for one, or for its time',
 t.test('the connection is there and Redis refuses the probe: nothing waits', async (t) => {
   const s = stub();
   s.ahead = undefined;
-  s.say();
+  s.publish();
   t.same(s.scopes, []);
   s.refusal = { _tag: 'OutOfMemory', detail: 'OOM' };
   s.lines.answered();
@@ -293,9 +293,9 @@ t.test('the connection is there and Redis refuses the probe: nothing waits', asy
 t.test('too much waits: unavailable, and nothing else', async (t) => {
   const s = stub();
   s.isReady = false;
-  s.say(32_768);
+  s.publish(32_768);
   t.same(s.scopes, []);
-  s.say();
+  s.publish();
   t.same(s.scopes, ['Unavailable']);
   t.equal(s.lines.waiting(), 32_768);
   s.lines.close();
@@ -320,7 +320,7 @@ t.test(
     ] as const satisfies readonly (readonly [RedisError, boolean])[]) {
       const s = stub();
       s.answer$ = of(left(error));
-      s.say();
+      s.publish();
       t.same(s.scopes, ['pod'], error._tag);
       t.equal(s.calls.length, mayHaveRun ? 2 : 1, 'asked again at once, and once');
       t.equal(s.echoes.size(), mayHaveRun ? 1 : 0);

@@ -131,9 +131,9 @@ t.test('when there is a hole, then it goes on before what the log has', async (t
 t.test(
   'when any part was received in any order, then the log fills the rest, in order, once',
   async (t) => {
-    const heard = fc.shuffledSubarray([6, 7, 8, 9, 10, 11, 12]);
+    const received = fc.shuffledSubarray([6, 7, 8, 9, 10, 11, 12]);
     fc.assert(
-      fc.property(heard, fc.boolean(), (offsets, isComplete) => {
+      fc.property(received, fc.boolean(), (offsets, isComplete) => {
         const w = world(...offsets.map((offset) => at(1, offset)));
         w.confirm(...pageOf(6, 12).entries);
         const end = w.fill(pageOf(5, 12), isComplete, false);

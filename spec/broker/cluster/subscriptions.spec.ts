@@ -11,18 +11,18 @@ import { virtualClock, type VirtualClock } from '../../support/virtual-clock.js'
 
 interface Stub {
   readonly clock: VirtualClock;
-  readonly heard: Subscriptions;
+  readonly registry: Subscriptions;
   /** The commands sent, and by their place the answers to them. */
   readonly sent: string[];
   readonly answers: Subject<Either<RedisError, void>>[];
-  readonly told: string[];
+  readonly events: string[];
   readonly sink: Sink;
 }
 
 const stub = (): Stub => {
   const clock = virtualClock();
   const sent: string[] = [];
-  const told: string[] = [];
+  const events: string[] = [];
   const answers: Subject<Either<RedisError, void>>[] = [];
   const ask = (name: string) => (channels: readonly string[]) => {
     sent.push(`${name} ${channels.join(' ')}`);
@@ -32,54 +32,54 @@ const stub = (): Stub => {
   };
   const bus = { subscribe: ask('+'), unsubscribe: ask('-') } as unknown as RedisPort;
   const sink: Sink = {
-    message: (payload) => told.push(payload.toString()),
-    subscribed: () => told.push('subscribed'),
-    unsubscribed: () => told.push('torn'),
-    denied: () => told.push('denied'),
+    message: (payload) => events.push(payload.toString()),
+    subscribed: () => events.push('subscribed'),
+    unsubscribed: () => events.push('torn'),
+    denied: () => events.push('denied'),
   };
-  return { clock, heard: subscriptions({ redis: bus, clock }), sent, answers, told, sink };
+  return { clock, registry: subscriptions({ redis: bus, clock }), sent, answers, events, sink };
 };
 
 const DONE = right<RedisError, void>(undefined);
 
 t.test('an answer to a command from before the loss confirms nothing', async (t) => {
-  const { clock, heard, sent, answers, told, sink } = stub();
-  heard.accept({ _tag: 'Ready' });
-  heard.open('a', sink);
+  const { clock, registry, sent, answers, events, sink } = stub();
+  registry.accept({ _tag: 'Ready' });
+  registry.open('a', sink);
   clock.advance(1);
-  heard.accept({ _tag: 'Lost', detail: '' });
-  heard.accept({ _tag: 'Ready' });
+  registry.accept({ _tag: 'Lost', detail: '' });
+  registry.accept({ _tag: 'Ready' });
   clock.advance(1);
   answers[0]?.next(DONE);
-  t.same([sent, told], [['+ a', '+ a'], []]);
+  t.same([sent, events], [['+ a', '+ a'], []]);
   answers[1]?.next(DONE);
-  t.same(told, ['subscribed']);
+  t.same(events, ['subscribed']);
 });
 
 t.test('what comes and goes within a turn asks nothing', async (t) => {
-  const { clock, heard, sent, sink } = stub();
-  heard.accept({ _tag: 'Ready' });
-  heard.open('a', sink).unsubscribe();
+  const { clock, registry, sent, sink } = stub();
+  registry.accept({ _tag: 'Ready' });
+  registry.open('a', sink).unsubscribe();
   clock.advance(1);
-  t.same([sent, heard.size()], [[], 0]);
+  t.same([sent, registry.size()], [[], 0]);
 });
 
 t.test('wanted again while on its way out: asked for when it has gone', async (t) => {
-  const { clock, heard, sent, answers, told, sink } = stub();
-  heard.accept({ _tag: 'Ready' });
-  const first = heard.open('a', sink);
+  const { clock, registry, sent, answers, events, sink } = stub();
+  registry.accept({ _tag: 'Ready' });
+  const first = registry.open('a', sink);
   clock.advance(1);
   answers[0]?.next(DONE);
   first.unsubscribe();
   clock.advance(1);
-  heard.open('a', sink);
+  registry.open('a', sink);
   clock.advance(1);
   t.same(sent, ['+ a', '- a']);
   answers[1]?.next(DONE);
   clock.advance(1);
   answers[2]?.next(DONE);
   t.same(
-    [sent, told],
+    [sent, events],
     [
       ['+ a', '- a', '+ a'],
       ['subscribed', 'subscribed'],
@@ -90,23 +90,23 @@ t.test('wanted again while on its way out: asked for when it has gone', async (t
 t.test(
   'what is refused for one is asked for one by one; what fails, again with backoff',
   async (t) => {
-    const { clock, heard, sent, answers, told, sink } = stub();
-    heard.accept({ _tag: 'Ready' });
-    heard.open('a', sink);
-    heard.open('b', sink);
+    const { clock, registry, sent, answers, events, sink } = stub();
+    registry.accept({ _tag: 'Ready' });
+    registry.open('a', sink);
+    registry.open('b', sink);
     clock.advance(1);
     answers[0]?.next(left({ _tag: 'NoPermission', detail: '' }));
     clock.advance(1);
     t.same(sent, ['+ a b', '+ a', '+ b']);
     answers[1]?.next(left({ _tag: 'NoPermission', detail: '' }));
     answers[2]?.next(left({ _tag: 'Busy', detail: '' }));
-    t.same(told, ['denied']);
+    t.same(events, ['denied']);
     clock.advance(60);
     t.ok(sent.slice(3).includes('+ b'), 'again');
     // no answer at all is a failure too
     clock.advance(7_000);
     t.ok(sent.filter((command) => command === '+ b').length >= 3);
-    heard.close();
+    registry.close();
     t.equal(clock.pending(), 0);
   },
 );

@@ -8,15 +8,15 @@ const MAX_PASSED = 4_096;
 
 t.test('when a message is named, then its id is outside the log, at the place given', async (t) => {
   const foreign = unlogged();
-  const place = topAt(1, 9);
-  t.match(foreign.name(at(44, 900, { nonce: 5 }), place, false), {
+  const position = topAt(1, 9);
+  t.match(foreign.name(at(44, 900, { nonce: 5 }), position, false), {
     tag: 1,
     offset: 9,
-    ms: place.ms,
+    ms: position.ms,
     outside: true,
     global: false,
   });
-  t.match(foreign.name(at(44, 901), place, true), { outside: true, global: true });
+  t.match(foreign.name(at(44, 901), position, true), { outside: true, global: true });
 });
 
 t.test('when a message was passed on, then it has no second id', async (t) => {

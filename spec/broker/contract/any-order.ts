@@ -89,17 +89,18 @@ export const anyOrderContract = (t: Test, build: () => Cluster): void => {
             for (const listener of listeners.filter((each) => each.room === room)) {
               if (listener.events.length === 0) continue;
               const from = openedIn(listener).top.offset;
-              const heard = idsIn(listener).filter((id) => !idOf(id).outside);
+              const received = idsIn(listener).filter((id) => !idOf(id).outside);
               const due = logged.slice(from);
-              if (heard.some((id, i) => id !== due[i])) throw new Error('another order, or a hole');
+              if (received.some((id, i) => id !== due[i]))
+                throw new Error('another order, or a hole');
               const isLast = listeners.findLast((each) => each.room === room) === listener;
-              if (isLast && !listener.subscription.closed && heard.length !== due.length)
-                throw new Error(`heard ${heard.length} of ${due.length}`);
+              if (isLast && !listener.subscription.closed && received.length !== due.length)
+                throw new Error(`heard ${received.length} of ${due.length}`);
             }
           }
           for (const { subscription } of listeners) subscription.unsubscribe();
           b.settle();
-          return b.held() === 0;
+          return b.retained() === 0;
         }),
         { numRuns: 60 },
       );

@@ -20,7 +20,7 @@ export interface Cluster {
   /** What carries a pod's messages breaks, and comes back by itself; absent where nothing does. */
   readonly breakOff?: (pod: number) => void;
   /** What the brokers hold for rooms at this moment: 0 when nobody uses them. */
-  readonly held: () => number;
+  readonly retained: () => number;
 }
 
 export interface Listener {
@@ -66,7 +66,7 @@ export const brokersOf = (made: Cluster) => {
     return broker;
   };
   const answered: Sent[] = [];
-  let said = 0;
+  let published = 0;
   return {
     ...made,
     answered,
@@ -82,11 +82,11 @@ export const brokersOf = (made: Cluster) => {
       };
     },
     publish: (fields: Partial<DraftFields> & { readonly room: Room }, pod = 0): Sent => {
-      said += 1;
+      published += 1;
       const draft = draftOf({
         type: 'chat',
         from: 'alice',
-        data: `said ${said}`,
+        data: `said ${published}`,
         at: clock.wall(),
         ...fields,
       });

@@ -81,7 +81,7 @@ export const channelContract = (t: Test, build: () => Cluster): void => {
     b.publish({ room: 'r' }, 1);
     b.settle();
     t.ok(listeners.every(({ events }) => events.length === 1));
-    t.equal(b.held(), 0);
+    t.equal(b.retained(), 0);
     t.ok(b.clock.pending() <= before, 'no timer of its own');
   });
 

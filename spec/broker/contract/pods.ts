@@ -35,35 +35,35 @@ export const podsContract = (t: Test, build: () => Cluster): void => {
     );
     for (const pod of b.brokers.keys()) ask(pod, 0);
     b.clock.advance(3_000);
-    t.equal(b.held(), 0);
+    t.equal(b.retained(), 0);
   });
 
   t.test("an operator's word reaches every pod, the speaker's own too, each once", async (t) => {
     const b = brokersOf(build());
     b.settle();
-    const heard = b.brokers.map((broker) => {
-      const words: (CatchUpsLost | ControlCommand)[] = [];
-      const hearing = broker.control$.subscribe((word) => words.push(word));
-      t.teardown(() => hearing.unsubscribe());
-      return words;
+    const received = b.brokers.map((broker) => {
+      const commands: (CatchUpsLost | ControlCommand)[] = [];
+      const subscription = broker.control$.subscribe((command) => commands.push(command));
+      t.teardown(() => subscription.unsubscribe());
+      return commands;
     });
-    const said: (CatchUpsLost | ControlCommand)[] = [];
+    const sent: (CatchUpsLost | ControlCommand)[] = [];
     const answers: unknown[] = [];
     for (const [pod, broker] of b.brokers.entries())
       for (const whom of ['user', 'connection'] as const) {
-        const word: ControlCommand = { _tag: 'Disconnect', whom, id: `${whom} "${pod}"` };
-        const asked$ = broker.sendControl(word);
-        t.equal(heard[pod]?.length, said.length, 'nothing is said before somebody asks');
-        said.push(word);
+        const command: ControlCommand = { _tag: 'Disconnect', whom, id: `${whom} "${pod}"` };
+        const asked$ = broker.sendControl(command);
+        t.equal(received[pod]?.length, sent.length, 'nothing is said before somebody asks');
+        sent.push(command);
         asked$.subscribe((answer) => answers.push(answer));
-        t.strictSame(heard[pod]?.at(-1), word, 'here at once');
+        t.strictSame(received[pod]?.at(-1), command, 'here at once');
         b.settle();
-        for (const words of heard) t.strictSame(words, said);
+        for (const commands of received) t.strictSame(commands, sent);
         t.match(
           answers,
-          Array.from(said, () => ({ _tag: 'Right' })),
+          Array.from(sent, () => ({ _tag: 'Right' })),
         );
-        t.equal(answers.length, said.length);
+        t.equal(answers.length, sent.length);
       }
   });
 

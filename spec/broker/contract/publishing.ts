@@ -177,11 +177,11 @@ export const publishingContract = (t: Test, build: () => Cluster): void => {
     t.match(idOf(receiptOf(presence).id), { offset: 1, outside: true, global: false });
     t.match(idOf(receiptOf(next).id), { offset: 2, outside: false });
     for (const listener of listeners) {
-      const [before, said] = publishedIn(listener);
+      const [before, after] = publishedIn(listener);
       t.equal(publishedIn(listener).length, 3);
-      t.equal(said?.publication.except, 'c9', 'whom it is about comes with it');
-      t.equal(said?.top.id, before?.top.id);
-      t.equal(said?.top.offset, before?.top.offset);
+      t.equal(after?.publication.except, 'c9', 'whom it is about comes with it');
+      t.equal(after?.top.id, before?.top.id);
+      t.equal(after?.top.offset, before?.top.offset);
     }
     const later = b.listen('r');
     b.settle();
@@ -193,7 +193,7 @@ export const publishingContract = (t: Test, build: () => Cluster): void => {
     const sent = b.publish({ room: 'nobody-there' });
     b.settle();
     t.match(idOf(receiptOf(sent).id), { offset: 1 });
-    t.equal(b.held(), 0);
+    t.equal(b.retained(), 0);
   });
 
   t.test(

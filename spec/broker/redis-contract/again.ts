@@ -55,10 +55,10 @@ export const asksAgain = async (
       late: () => left(bus.publish(room, drafts, nonces, TAG, deadline(), { id })),
     };
   };
-  const text = (room: Room, word: string, over?: Partial<Draft>): Draft =>
+  const text = (room: Room, data: string, over?: Partial<Draft>): Draft =>
     draft(
       room,
-      `"type":"chat","room":"${room}","from":"a","data":"${word}","timestamp":"${NOON}"}`,
+      `"type":"chat","room":"${room}","from":"a","data":"${data}","timestamp":"${NOON}"}`,
       over,
     );
   const others = async (bus: RedisPort, room: Room, count: number): Promise<void> => {
@@ -73,22 +73,22 @@ export const asksAgain = async (
   await test.test(`${name}: what ran is answered as it was, and not said again`, async (t) => {
     const bus = await open(1_000);
     await others(bus, 'ran', 3);
-    const said = call(bus, 'ran', [
+    const publishing = call(bus, 'ran', [
       text('ran', 'a'),
       text('ran', 'a'),
       text('ran', 'key', { key: keyIn('k'), digest: 'D' }),
       text('ran', 'key', { key: keyIn('k'), digest: 'D' }),
       text('ran', 'key', { key: keyIn('k'), digest: 'E' }),
     ]);
-    const outcomes = await said.first();
+    const outcomes = await publishing.first();
     t.same(
       outcomes.map(({ _tag }) => _tag),
       ['Placed', 'Placed', 'Placed', 'Duplicate', 'KeyReused'],
     );
     await others(bus, 'ran', 100);
     const before = await entries(bus, 'ran');
-    t.same(await said.again(), outcomes);
-    t.same(await said.again(), outcomes, 'however often');
+    t.same(await publishing.again(), outcomes);
+    t.same(await publishing.again(), outcomes, 'however often');
     t.same(await entries(bus, 'ran'), before);
     await close(bus);
   });
@@ -98,17 +98,17 @@ export const asksAgain = async (
     async (t) => {
       const bus = await open(1_000);
       await others(bus, 'not', 3);
-      const said = call(bus, 'not', [text('not', 'a'), text('not', 'b')]);
+      const publishing = call(bus, 'not', [text('not', 'a'), text('not', 'b')]);
       const other = call(bus, 'not', [text('not', 'c')]);
-      const outcomes = await said.again();
+      const outcomes = await publishing.again();
       await other.again();
       t.same(
         outcomes.map(({ _tag }) => _tag),
         ['Placed', 'Placed'],
       );
-      t.equal(await said.late(), 'Late');
+      t.equal(await publishing.late(), 'Late');
       t.equal(await other.late(), 'Late', 'of each call');
-      t.same(await said.again(), outcomes);
+      t.same(await publishing.again(), outcomes);
       t.same(
         (await entries(bus, 'not')).slice(3).map((payload) => /"data":"(.)"/.exec(payload)?.[1]),
         ['a', 'b', 'c'],
@@ -124,10 +124,10 @@ export const asksAgain = async (
 
   await test.test(`${name}: another's message with the same 20 bits is not ours`, async (t) => {
     const bus = await open(1_000);
-    const said = call(bus, 'bits', [text('bits', 'ours')]);
+    const publishing = call(bus, 'bits', [text('bits', 'ours')]);
     nonce -= 1;
     await call(bus, 'bits', [text('bits', 'theirs')]).first();
-    await said.again();
+    await publishing.again();
     t.equal((await entries(bus, 'bits')).length, 2);
     await close(bus);
   });
@@ -155,11 +155,11 @@ export const asksAgain = async (
       async (t) => {
         const room = `few-${logMessages}`;
         const bus = await open(logMessages);
-        const said = call(bus, room, [text(room, 'a'), text(room, 'b', { logged: false })]);
-        const outcomes = await said.first();
+        const publishing = call(bus, room, [text(room, 'a'), text(room, 'b', { logged: false })]);
+        const outcomes = await publishing.first();
         await others(bus, room, 20);
         const top = await right(bus.top(room, TAG));
-        t.same(await said.again(), outcomes);
+        t.same(await publishing.again(), outcomes);
         t.same(await right(bus.top(room, TAG)), top, 'nothing was said');
         const unsaid = call(bus, room, [text(room, 'c')]);
         await unsaid.again();
@@ -172,9 +172,9 @@ export const asksAgain = async (
 
   await test.test(`${name}: presence is found, and not said again`, async (t) => {
     const bus = await open(1_000);
-    const said = call(bus, 'presence', [text('presence', 'here', { logged: false })]);
-    const outcomes = await said.first();
-    t.same(await said.again(), outcomes);
+    const publishing = call(bus, 'presence', [text('presence', 'here', { logged: false })]);
+    const outcomes = await publishing.first();
+    t.same(await publishing.again(), outcomes);
     await close(bus);
   });
 
@@ -182,14 +182,14 @@ export const asksAgain = async (
     `${name}: more was said meanwhile than the log keeps: it says so, but of keys`,
     async (t) => {
       const bus = await open(1_000);
-      const said = call(bus, 'much', [text('much', 'a')]);
+      const publishing = call(bus, 'much', [text('much', 'a')]);
       const keyed = call(bus, 'much', [text('much', 'k', { key: keyIn('K'), digest: 'D' })]);
       const unsaid = call(bus, 'much', [text('much', 'l', { key: keyIn('L'), digest: 'D' })]);
-      await said.first();
+      await publishing.first();
       const outcomes = await keyed.first();
       await others(bus, 'much', 1_100);
       const top = await right(bus.top('much', TAG));
-      t.equal(await said.refused(), 'Untold');
+      t.equal(await publishing.refused(), 'Untold');
       t.same(await keyed.again(), outcomes);
       t.same(await right(bus.top('much', TAG)), top, 'nothing was said');
       t.equal((await unsaid.again())[0]?._tag, 'Placed');

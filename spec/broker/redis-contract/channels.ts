@@ -2,7 +2,7 @@
 import { type Test } from 'tap';
 import { channelOf } from '../../../lib/broker/redis/port.js';
 import { until } from '../../support/redis.js';
-import { draft, HOUR, later, left, right, sayAll, texts } from '../../support/watched-bus.js';
+import { draft, HOUR, later, left, right, publishAll, texts } from '../../support/watched-bus.js';
 import { type TwoPods } from './two-pods.js';
 
 export const channels = async (test: Test, { a, at, b, kind }: TwoPods): Promise<void> => {
@@ -13,12 +13,15 @@ export const channels = async (test: Test, { a, at, b, kind }: TwoPods): Promise
     await right(a.bus.subscribe(rooms.map(channelOf)));
     await right(a.bus.unsubscribe(rooms.slice(1).map(channelOf)));
     await right(a.bus.unsubscribe(rooms.slice(1, 2).map(channelOf)));
-    await sayAll(b.bus, 'many1', ['unheard']);
-    await sayAll(b.bus, 'many0', ['heard']);
-    await until('the one still subscribed is heard', () => a.said(channelOf('many0')).length === 1);
-    t.strictSame(a.said(channelOf('many1')), []);
-    await sayAll(b.bus, 'order', ['still']);
-    await until('the others go on', () => a.said(channelOf('order')).length === 401);
+    await publishAll(b.bus, 'many1', ['unheard']);
+    await publishAll(b.bus, 'many0', ['heard']);
+    await until(
+      'the one still subscribed is heard',
+      () => a.received(channelOf('many0')).length === 1,
+    );
+    t.strictSame(a.received(channelOf('many1')), []);
+    await publishAll(b.bus, 'order', ['still']);
+    await until('the others go on', () => a.received(channelOf('order')).length === 401);
   });
 
   await test.test(
@@ -26,13 +29,13 @@ export const channels = async (test: Test, { a, at, b, kind }: TwoPods): Promise
     async (t) => {
       const channel = channelOf('forgot');
       await right(a.bus.subscribe([channel]));
-      const saying = sayAll(a.bus, 'forgot', texts(300, 'f'));
+      const publishing = publishAll(a.bus, 'forgot', texts(300, 'f'));
       for (let i = 0; i < 20; i += 1)
         await Promise.all(kind.nodes.map((node) => node.command('SCRIPT', 'FLUSH')));
-      await saying;
-      await until('all are heard', () => a.said(channel).length === 300);
+      await publishing;
+      await until('all are heard', () => a.received(channel).length === 300);
       t.strictSame(
-        a.said(channel).map((payload) => payload.slice(53, -2)),
+        a.received(channel).map((payload) => payload.slice(53, -2)),
         texts(300, 'f'),
       );
     },

@@ -14,7 +14,7 @@ import {
   left,
   offsetOf,
   right,
-  sayAll,
+  publishAll,
   texts,
 } from '../../support/watched-bus.js';
 import { type TwoPods } from './two-pods.js';
@@ -26,19 +26,19 @@ export const placing = async (test: Test, { at, a, b }: TwoPods): Promise<void> 
       const channel = channelOf('order');
       await Promise.all([right(a.bus.subscribe([channel])), right(b.bus.subscribe([channel]))]);
       await Promise.all([
-        sayAll(a.bus, 'order', texts(200, 'a')),
-        sayAll(b.bus, 'order', texts(200, 'b')),
+        publishAll(a.bus, 'order', texts(200, 'a')),
+        publishAll(b.bus, 'order', texts(200, 'b')),
       ]);
       await until(
         'all are heard by both',
-        () => a.said(channel).length === 400 && b.said(channel).length === 400,
+        () => a.received(channel).length === 400 && b.received(channel).length === 400,
       );
       t.strictSame(
-        a.said(channel).map(offsetOf),
+        a.received(channel).map(offsetOf),
         Array.from({ length: 400 }, (_, i) => i + 1),
       );
-      t.strictSame(b.said(channel), a.said(channel));
-      const ids = a.said(channel).map((payload) => payload.slice(7, 43));
+      t.strictSame(b.received(channel), a.received(channel));
+      const ids = a.received(channel).map((payload) => payload.slice(7, 43));
       t.strictSame([...ids].sort(), ids, 'ids sort in the order of delivery');
     },
   );
@@ -65,14 +65,14 @@ export const placing = async (test: Test, { at, a, b }: TwoPods): Promise<void> 
         { tag: 4094, offset: 2, outside: false, nonce: 0xfffff },
       ]);
       t.ok(Math.abs((ids[0]?.ms ?? 0) - Date.now()) < 5_000);
-      await until('all are heard', () => a.said(channel).length === 3);
+      await until('all are heard', () => a.received(channel).length === 3);
       t.strictSame(
-        a.said(channel),
+        a.received(channel),
         outcomes.map((outcome, i) =>
           outcome._tag === 'Placed' ? payloadOf(outcome.id, drafts[i]?.rest ?? '') : '',
         ),
       );
-      t.strictSame(b.said(channel), [], 'who is not subscribed hears nothing');
+      t.strictSame(b.received(channel), [], 'who is not subscribed hears nothing');
       const top = await right(a.bus.top('several', 1));
       t.equal(
         top.id,
@@ -155,7 +155,7 @@ export const placing = async (test: Test, { at, a, b }: TwoPods): Promise<void> 
       await right(a.bus.subscribe([channel]));
       const keyed = (key: string, digest: string): Draft =>
         draft('keys', `"k":"${key}"}`, { key: keyIn(key), digest });
-      const say = (bus: RedisPort, ...drafts: readonly Draft[]) =>
+      const publish = (bus: RedisPort, ...drafts: readonly Draft[]) =>
         right(
           bus.publish(
             'keys',
@@ -165,16 +165,16 @@ export const placing = async (test: Test, { at, a, b }: TwoPods): Promise<void> 
             later(),
           ),
         );
-      const [first] = await say(a.bus, keyed('k 1{}*:é', 'D'));
+      const [first] = await publish(a.bus, keyed('k 1{}*:é', 'D'));
       const id = first?._tag === 'Placed' ? first.id : '';
       t.match(id, /^[0-9a-f-]{36}$/);
       t.strictSame(
-        await say(b.bus, keyed('k 1{}*:é', 'D')),
+        await publish(b.bus, keyed('k 1{}*:é', 'D')),
         [{ _tag: 'Duplicate', id }],
         'on another pod too',
       );
-      t.strictSame(await say(a.bus, keyed('k 1{}*:é', 'E')), [{ _tag: 'KeyReused' }]);
-      const mixed = await say(
+      t.strictSame(await publish(a.bus, keyed('k 1{}*:é', 'E')), [{ _tag: 'KeyReused' }]);
+      const mixed = await publish(
         a.bus,
         keyed('2', 'D'),
         draft('keys', '"plain":1}'),
@@ -192,8 +192,8 @@ export const placing = async (test: Test, { at, a, b }: TwoPods): Promise<void> 
         mixed[2]?._tag === 'Duplicate' ? mixed[2].id : '',
         mixed[0]?._tag === 'Placed' ? mixed[0].id : '-',
       );
-      await until('what was placed is heard', () => a.said(channel).length === 4);
-      t.strictSame(a.said(channel).map(offsetOf), [1, 2, 3, 4], 'duplicates leave no hole');
+      await until('what was placed is heard', () => a.received(channel).length === 4);
+      t.strictSame(a.received(channel).map(offsetOf), [1, 2, 3, 4], 'duplicates leave no hole');
       const lives = Number(await at(`{${channel}}:key:2`, 'PTTL'));
       t.ok(lives > 290_000 && lives <= 300_000);
     },
@@ -213,7 +213,7 @@ export const placing = async (test: Test, { at, a, b }: TwoPods): Promise<void> 
   await test.test(
     'when a pod has had another epoch, then all are told when that was found',
     async (t) => {
-      await sayAll(a.bus, 'other-epoch', texts(1, 'o'));
+      await publishAll(a.bus, 'other-epoch', texts(1, 'o'));
       const { tag } = await right(a.bus.top('other-epoch', 21));
       t.equal(
         (await right(a.bus.page('other-epoch', 1, 1, 22))).renewedMs,
@@ -236,7 +236,7 @@ export const placing = async (test: Test, { at, a, b }: TwoPods): Promise<void> 
     const made = await right(a.bus.top('epoch', 11));
     t.match(made, { tag: 11, offset: 0, id: null });
     t.strictSame(await right(b.bus.top('epoch', 12)), made, 'the second finds the first');
-    await sayAll(a.bus, 'epoch', texts(3, 'e'));
+    await publishAll(a.bus, 'epoch', texts(3, 'e'));
     t.match(
       await right(b.bus.renew('epoch', 12, 13)),
       { tag: 11, offset: 3 },
@@ -250,7 +250,7 @@ export const placing = async (test: Test, { at, a, b }: TwoPods): Promise<void> 
     );
     const renewed = (await right(a.bus.page('epoch', 1, 0, 1))).renewedMs ?? 0;
     t.ok(Math.abs(renewed - Date.now()) < 60_000, 'when it was renewed is kept');
-    await sayAll(a.bus, 'epoch', texts(1, 'f'));
+    await publishAll(a.bus, 'epoch', texts(1, 'f'));
     t.match(await right(b.bus.top('epoch', 1)), { tag: 13, offset: 1 });
   });
 };

@@ -121,13 +121,16 @@ export const podsOf = async (test: Test, { open, at, a, b }: TwoPods): Promise<v
       await until(
         'both are heard',
         () =>
-          a.said(podChannel('pod-a')).length +
-            a.said(CONTROL_CHANNEL).length +
-            b.said(CONTROL_CHANNEL).length ===
+          a.received(podChannel('pod-a')).length +
+            a.received(CONTROL_CHANNEL).length +
+            b.received(CONTROL_CHANNEL).length ===
           3,
       );
-      t.strictSame([a.said(podChannel('pod-a')), b.said(CONTROL_CHANNEL)], [['ping 1'], ['hear']]);
-      t.strictSame(b.said(podChannel('pod-a')), []);
+      t.strictSame(
+        [a.received(podChannel('pod-a')), b.received(CONTROL_CHANNEL)],
+        [['ping 1'], ['hear']],
+      );
+      t.strictSame(b.received(podChannel('pod-a')), []);
       t.ok(Number(await at(`{${podChannel('pod-a')}}:lease`, 'PTTL')) > 9_000, 'it writes');
     },
   );

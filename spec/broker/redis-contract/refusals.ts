@@ -4,7 +4,15 @@ import { type Test } from 'tap';
 import { channelOf } from '../../../lib/broker/redis/port.js';
 import { keyIn } from '../../support/keys.js';
 import { until } from '../../support/redis.js';
-import { draft, later, left, offsetOf, ready, right, sayAll } from '../../support/watched-bus.js';
+import {
+  draft,
+  later,
+  left,
+  offsetOf,
+  ready,
+  right,
+  publishAll,
+} from '../../support/watched-bus.js';
 import { asksAgain } from './again.js';
 import { type TwoPods } from './two-pods.js';
 
@@ -39,9 +47,9 @@ export const refusals = async (
       'OutOfMemory',
     );
     await node.command('CONFIG', 'SET', 'maxmemory', 0);
-    await sayAll(a.bus, 'full', ['fits']);
-    await until('what fits is heard', () => a.said(channel).length === 1);
-    t.strictSame(a.said(channel).map(offsetOf), [1]);
+    await publishAll(a.bus, 'full', ['fits']);
+    await until('what fits is heard', () => a.received(channel).length === 1);
+    t.strictSame(a.received(channel).map(offsetOf), [1]);
   });
 
   await test.test('without replicas that it wants, Redis refuses, and says so', async (t) => {
@@ -69,9 +77,9 @@ export const refusals = async (
     );
     await a.next('Ready', from);
     await right(a.bus.subscribe([channelOf('order')]));
-    const before = a.said(channelOf('order')).length;
-    await sayAll(b.bus, 'order', ['after']);
-    await until('it is heard again', () => a.said(channelOf('order')).length === before + 1);
+    const before = a.received(channelOf('order')).length;
+    await publishAll(b.bus, 'order', ['after']);
+    await until('it is heard again', () => a.received(channelOf('order')).length === before + 1);
     t.strictSame(
       a.events.slice(from).map(({ _tag }) => _tag),
       ['Lost', 'Ready', 'Message'],
@@ -114,10 +122,10 @@ export const refusals = async (
         );
       await right(a.bus.subscribe([channel]));
       await firstValueFrom(b.bus.subscribe([channel]));
-      await sayAll(a.bus, 'frozen', ['alive']);
-      await until('it is heard', () => a.said(channel).length === 1);
+      await publishAll(a.bus, 'frozen', ['alive']);
+      await until('it is heard', () => a.received(channel).length === 1);
       t.strictSame(
-        a.said(channel).map((payload) => payload.slice(53, -2)),
+        a.received(channel).map((payload) => payload.slice(53, -2)),
         ['alive'],
       );
     },

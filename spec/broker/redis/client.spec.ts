@@ -13,7 +13,7 @@ import {
   options,
   ready,
   right,
-  sayAll,
+  publishAll,
   watch,
 } from '../../support/watched-bus.js';
 import { behaves } from '../redis-contract.js';
@@ -61,7 +61,7 @@ t.test('Sentinel', async (t) => {
       const [first, second] = trio.nodes;
       const a = await ready(open());
       const channel = channelOf('failover');
-      await sayAll(a.bus, 'failover', ['before']);
+      await publishAll(a.bus, 'failover', ['before']);
       await until(
         'the replica has it',
         async () => Number(await second.command('EXISTS', `{${channel}}:pos`)) === 1,
@@ -92,9 +92,9 @@ t.test('Sentinel', async (t) => {
       t.comment(`outage of ${Math.round(performance.now() - start)} ms with down-after 1000`);
       t.equal(await trio.master(), second);
       await right(a.bus.subscribe([channel]));
-      await sayAll(a.bus, 'failover', ['after']);
-      await until('it is heard', () => a.said(channel).length === 1);
-      t.strictSame(a.said(channel).map(offsetOf), [2], 'the epoch goes on');
+      await publishAll(a.bus, 'failover', ['after']);
+      await until('it is heard', () => a.received(channel).length === 1);
+      t.strictSame(a.received(channel).map(offsetOf), [2], 'the epoch goes on');
       first.thaw();
       await a.close();
     },

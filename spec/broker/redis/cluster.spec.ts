@@ -14,7 +14,7 @@ import {
   options,
   ready,
   right,
-  sayAll,
+  publishAll,
   texts,
 } from '../../support/watched-bus.js';
 import { behaves } from '../redis-contract.js';
@@ -52,26 +52,28 @@ t.test('Cluster', async (t) => {
       const channel = channelOf('moving');
       const stays = channelOf('{moving}'.slice(1, -1) + '-not');
       await right(a.bus.subscribe([channel, stays]));
-      await sayAll(b.bus, 'moving', texts(10, 'm'));
+      await publishAll(b.bus, 'moving', texts(10, 'm'));
       const source = await nodeOf(channel);
       const target = cluster.nodes.find((node) => node !== source);
       if (target === undefined) throw new Error('no target');
       const from = a.events.length;
-      const saying = sayAll(b.bus, 'moving', texts(300, 'n'));
+      const publishing = publishAll(b.bus, 'moving', texts(300, 'n'));
       await cluster.moveSlot(slotOf(channel), target);
       t.strictSame(await a.next('Dropped', from), { _tag: 'Dropped', channels: [channel] });
       await right(a.bus.subscribe([channel]));
-      await saying;
+      await publishing;
       t.equal(await nodeOf(channel), target);
-      const heard = a.said(channel).length;
-      await sayAll(b.bus, 'moving', ['at last']);
+      const receivedBefore = a.received(channel).length;
+      await publishAll(b.bus, 'moving', ['at last']);
       await until(
         'it is heard',
-        () => a.said(channel).length > heard && (a.said(channel).at(-1) ?? '').includes('at last'),
+        () =>
+          a.received(channel).length > receivedBefore &&
+          (a.received(channel).at(-1) ?? '').includes('at last'),
       );
       t.match(await right(a.bus.top('moving', 1)), { tag: 77, offset: 311 });
-      await sayAll(b.bus, 'moving-not', ['here']);
-      await until('the others go on', () => a.said(stays).length === 1);
+      await publishAll(b.bus, 'moving-not', ['here']);
+      await until('the others go on', () => a.received(stays).length === 1);
       t.strictSame(a.tags(), ['Ready', 'Dropped'], 'told once, of that one');
       await Promise.all([a.close(), b.close()]);
     },
@@ -88,8 +90,10 @@ t.test('Cluster', async (t) => {
     await until('all are dropped', () => dropped().length === rooms.length);
     t.strictSame([...dropped()].sort(), rooms.map(channelOf));
     await right(a.bus.subscribe(rooms.map(channelOf)));
-    for (const room of rooms) await sayAll(a.bus, room, ['again']);
-    await until('all are heard', () => rooms.every((room) => a.said(channelOf(room)).length === 1));
+    for (const room of rooms) await publishAll(a.bus, room, ['again']);
+    await until('all are heard', () =>
+      rooms.every((room) => a.received(channelOf(room)).length === 1),
+    );
     await a.close();
   });
 
@@ -102,7 +106,7 @@ t.test('Cluster', async (t) => {
       for (const room of rooms) owners.set(channelOf(room), await nodeOf(channelOf(room)));
       const [frozen] = owners.values();
       await right(a.bus.subscribe(rooms.map(channelOf)));
-      for (const room of rooms) await sayAll(a.bus, room, ['before']);
+      for (const room of rooms) await publishAll(a.bus, room, ['before']);
       const from = a.events.length;
       const start = performance.now();
       frozen?.freeze();
@@ -116,9 +120,9 @@ t.test('Cluster', async (t) => {
           .sort(),
       );
       const warm = rooms.filter((room) => owners.get(channelOf(room)) !== frozen);
-      for (const room of warm) await sayAll(a.bus, room, ['during']);
+      for (const room of warm) await publishAll(a.bus, room, ['during']);
       await until('the others are heard', () =>
-        warm.every((room) => a.said(channelOf(room)).length === 2),
+        warm.every((room) => a.received(channelOf(room)).length === 2),
       );
       frozen?.thaw();
       await cluster.whole();
@@ -134,7 +138,7 @@ t.test('Cluster', async (t) => {
             'no error',
         );
       await until('all are heard', () =>
-        rooms.every((room) => a.said(channelOf(room)).length >= 2),
+        rooms.every((room) => a.received(channelOf(room)).length >= 2),
       );
       t.strictSame(
         a.tags().filter((tag) => tag !== 'Dropped'),
@@ -168,8 +172,8 @@ t.test('Cluster', async (t) => {
         async () => (await left(a.bus.top('dies', 1))) === 'no error',
       );
       await right(a.bus.subscribe([channelOf('dies')]));
-      await sayAll(a.bus, 'dies', ['again']);
-      await until('it is heard', () => a.said(channelOf('dies')).length === 1);
+      await publishAll(a.bus, 'dies', ['again']);
+      await until('it is heard', () => a.received(channelOf('dies')).length === 1);
       await a.close();
     },
   );

@@ -30,7 +30,10 @@ t.test('when the host has a name, then TLS says it; an address is not said', asy
   });
   const port = await freePort();
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-  const heard = async (over: Partial<RedisClientOptions>, isCluster = false): Promise<unknown> => {
+  const namesSent = async (
+    over: Partial<RedisClientOptions>,
+    isCluster = false,
+  ): Promise<unknown> => {
     names.length = 0;
     const all = options({ tls: { ca }, ...over });
     const bus = watch(isCluster ? clusterRedis(all) : standaloneRedis(all));
@@ -39,11 +42,11 @@ t.test('when the host has a name, then TLS says it; an address is not said', asy
     return [...new Set(names)];
   };
   const sentinels = [{ host: 'localhost', port }];
-  t.strictSame(await heard({ url: `rediss://localhost:${port}` }), ['localhost']);
-  t.strictSame(await heard({ url: `rediss://localhost:${port}` }, true), ['localhost']);
-  t.strictSame(await heard({ url: 'rediss://h', sentinels, sentinelName: 'm' }), ['localhost']);
-  t.strictSame(await heard({ url: `rediss://127.0.0.1:${port}` }), [false]);
-  t.strictSame(await heard({ url: `rediss://127.0.0.1:${port}` }, true), [false]);
+  t.strictSame(await namesSent({ url: `rediss://localhost:${port}` }), ['localhost']);
+  t.strictSame(await namesSent({ url: `rediss://localhost:${port}` }, true), ['localhost']);
+  t.strictSame(await namesSent({ url: 'rediss://h', sentinels, sentinelName: 'm' }), ['localhost']);
+  t.strictSame(await namesSent({ url: `rediss://127.0.0.1:${port}` }), [false]);
+  t.strictSame(await namesSent({ url: `rediss://127.0.0.1:${port}` }, true), [false]);
   server.close();
 });
 

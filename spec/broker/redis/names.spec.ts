@@ -13,7 +13,7 @@ import type { Client } from '../../support/client.js';
 import { type Pod, startPod } from '../../support/pod.js';
 import { OTHERS, startRedis, until } from '../../support/redis.js';
 import { startCluster } from '../../support/redis-cluster.js';
-import { options, ready, right, sayAll } from '../../support/watched-bus.js';
+import { options, ready, right, publishAll } from '../../support/watched-bus.js';
 import { behaves } from '../redis-contract.js';
 
 const PREFIX = 'chat-a:';
@@ -80,17 +80,17 @@ t.test(
     const services = [a, b, plain];
     await Promise.all(services.map(({ bus }) => right(bus.subscribe(channels))));
     for (const [i, { bus }] of services.entries()) {
-      await sayAll(bus, '', [`all ${i}`]);
-      await sayAll(bus, 'general', [`room ${i}`]);
+      await publishAll(bus, '', [`all ${i}`]);
+      await publishAll(bus, 'general', [`room ${i}`]);
       await right(bus.control(`word ${i}`));
       t.equal(await right(bus.members('general', i + 1)), 0, 'members are their own');
       t.match(await right(bus.top('general', 5)), { offset: 1 }, 'so are positions');
     }
     await until('each heard its own', () =>
-      services.every(({ said }) => channels.every((channel) => said(channel).length > 0)),
+      services.every(({ received }) => channels.every((channel) => received(channel).length > 0)),
     );
-    for (const { said } of services)
-      for (const channel of channels) t.equal(said(channel).length, 1);
+    for (const { received } of services)
+      for (const channel of channels) t.equal(received(channel).length, 1);
     await Promise.all(services.map((one) => one.close()));
     await server.stop();
   },

@@ -28,27 +28,27 @@ const asked = async (rooms: readonly string[], sharded: boolean, refused?: strin
       return replyOf(key);
     },
   });
-  const told: unknown[] = [];
+  const answers: unknown[] = [];
   rooms.forEach((room, i) => {
     position(room).subscribe((answer) => {
-      told[i] = isRight(answer) ? answer.right?.offset : answer.left._tag;
+      answers[i] = isRight(answer) ? answer.right?.offset : answer.left._tag;
     });
   });
   t.same(calls, [], 'nothing is asked before the turn has ended');
   clock.advance(0);
   await new Promise(setImmediate);
-  return { calls, told };
+  return { calls, answers };
 };
 
 t.test('when one room asks in a turn, then its fields are read without a script', async (t) => {
-  t.strictSame(await asked(['a'], false), { calls: ['fields of a'], told: [3] });
-  t.strictSame(await asked(['none'], false), { calls: ['fields of none'], told: [undefined] });
+  t.strictSame(await asked(['a'], false), { calls: ['fields of a'], answers: [3] });
+  t.strictSame(await asked(['none'], false), { calls: ['fields of none'], answers: [undefined] });
 });
 
 t.test('when several rooms ask in a turn, then one script answers up to 256', async (t) => {
   t.strictSame(await asked(['a', 'none', 'b'], false), {
     calls: ['script 3'],
-    told: [3, undefined, 3],
+    answers: [3, undefined, 3],
   });
   const many = Array.from({ length: 300 }, (_, i) => `r${i}`);
   t.same((await asked(many, false)).calls, ['script 256', 'script 44']);
@@ -57,6 +57,6 @@ t.test('when several rooms ask in a turn, then one script answers up to 256', as
 t.test('when Redis is a Cluster, then each room is asked about without a script', async (t) => {
   t.strictSame(await asked(['a', 'b'], true, 'b'), {
     calls: ['fields of a', 'fields of b'],
-    told: [3, 'WrongType'],
+    answers: [3, 'WrongType'],
   });
 });

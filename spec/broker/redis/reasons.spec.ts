@@ -12,7 +12,7 @@ const open = (over: Partial<RedisClientOptions>, cluster = false) =>
   watch(cluster ? clusterRedis(options(over)) : standaloneRedis(options(over)));
 
 /** The first thing that the bus tells, and that it is never ready. */
-const told = async (over: Partial<RedisClientOptions>, cluster = false): Promise<string> => {
+const reasonOf = async (over: Partial<RedisClientOptions>, cluster = false): Promise<string> => {
   const bus = open(over, cluster);
   const event = await bus.next('Lost', 0);
   const ready = bus.tags().includes('Ready');
@@ -25,31 +25,34 @@ t.test('when Redis refuses, then its own words are told, and what to do', async 
   const { port } = server;
   const sentinels = [{ host: '127.0.0.1', port }];
   const url = `redis://:hunter2@127.0.0.1:${port}`;
-  t.match(await told({ url: `${url}/16` }), /^ERR DB index is out of range \(REDIS_URL names/);
-  t.match(await told({ url: `${url}/999999999` }), /^ERR .*out of range/);
+  t.match(await reasonOf({ url: `${url}/16` }), /^ERR DB index is out of range \(REDIS_URL names/);
+  t.match(await reasonOf({ url: `${url}/999999999` }), /^ERR .*out of range/);
   t.match(
-    await told({ url: `redis://127.0.0.1:${port}` }),
+    await reasonOf({ url: `redis://127.0.0.1:${port}` }),
     /^NOAUTH .* \(this Redis needs a password/,
   );
-  t.match(await told({ url: `redis://:other@127.0.0.1:${port}` }), /^WRONGPASS .*REDIS_URL\)$/);
-  t.match(await told({ url: `redis://a:other@127.0.0.1:${port}` }), /^WRONGPASS /);
-  t.match(await told({ url }, true), /cluster support disabled \(.*set REDIS_CLUSTER=false\)/);
-  t.match(await told({ url: '', sentinels, sentinelName: 'm' }), /because NOAUTH/);
+  t.match(await reasonOf({ url: `redis://:other@127.0.0.1:${port}` }), /^WRONGPASS .*REDIS_URL\)$/);
+  t.match(await reasonOf({ url: `redis://a:other@127.0.0.1:${port}` }), /^WRONGPASS /);
+  t.match(await reasonOf({ url }, true), /cluster support disabled \(.*set REDIS_CLUSTER=false\)/);
+  t.match(await reasonOf({ url: '', sentinels, sentinelName: 'm' }), /because NOAUTH/);
   await server.stop();
 
   const open = await startRedis();
   const at = [{ host: '127.0.0.1', port: open.port }];
-  t.match(await told({ url: '', sentinels: at, sentinelName: 'm' }), /a Redis that is no Sentinel/);
+  t.match(
+    await reasonOf({ url: '', sentinels: at, sentinelName: 'm' }),
+    /a Redis that is no Sentinel/,
+  );
   await open.stop();
   const port2 = await freePort();
-  t.match(await told({ url: `redis://127.0.0.1:${port2}` }), /ECONNREFUSED/);
+  t.match(await reasonOf({ url: `redis://127.0.0.1:${port2}` }), /ECONNREFUSED/);
 });
 
 t.test('when Redis has as many clients as it takes, then it says so', async (t) => {
   const server = await startRedis({ config: [['maxclients', 1]] });
   const holder = watch(standaloneRedis(options({ url: server.url })));
   for (let i = 0; i < 5; i++)
-    t.match(await told({ url: server.url }), /^ERR max number of clients reached \(/);
+    t.match(await reasonOf({ url: server.url }), /^ERR max number of clients reached \(/);
   await holder.close();
   await server.stop();
 });
@@ -59,21 +62,21 @@ t.test('when the scheme is not what the port speaks, then the likely cause is to
   const secure = await startRedis({ tls: true });
   const at = (port: number) => [{ host: '127.0.0.1', port }];
   for (const cluster of [false, true]) {
-    const asTls = await told({ url: `rediss://127.0.0.1:${plain.port}` }, cluster);
+    const asTls = await reasonOf({ url: `rediss://127.0.0.1:${plain.port}` }, cluster);
     t.match(asTls, /write redis:\/\/ in REDIS_URL/, `a Cluster: ${cluster}`);
-    const asPlain = await told({ url: `redis://127.0.0.1:${secure.port}` }, cluster);
+    const asPlain = await reasonOf({ url: `redis://127.0.0.1:${secure.port}` }, cluster);
     t.match(asPlain, /write rediss:\/\/ in REDIS_URL/, `a Cluster: ${cluster}`);
   }
   t.match(
-    await told({ url: `redis://h`, sentinels: at(secure.port), sentinelName: 'm' }),
+    await reasonOf({ url: `redis://h`, sentinels: at(secure.port), sentinelName: 'm' }),
     /write rediss:\/\/ in REDIS_URL/,
   );
   t.match(
-    await told({ url: `rediss://h`, sentinels: at(plain.port), sentinelName: 'm' }),
+    await reasonOf({ url: `rediss://h`, sentinels: at(plain.port), sentinelName: 'm' }),
     /write redis:\/\/ in REDIS_URL/,
   );
   t.match(
-    await told({ url: `rediss://127.0.0.1:${secure.port}` }),
+    await reasonOf({ url: `rediss://127.0.0.1:${secure.port}` }),
     /certificate.*NODE_EXTRA_CA_CERTS/,
   );
   await secure.stop();
@@ -90,7 +93,7 @@ t.test('when the scheme is not what the port speaks, then the likely cause is to
 t.test("when a Cluster's node is taken for a Redis alone, then it is named", async (t) => {
   const node = await startRedis({ config: [['cluster-enabled', 'yes']] });
   t.equal(
-    await told({ url: node.url }),
+    await reasonOf({ url: node.url }),
     'this Redis is a node of a Cluster: set REDIS_CLUSTER=true',
   );
   await node.stop();
@@ -102,10 +105,10 @@ t.test(
     const sentinel = await startRedis({ sentinel: true });
     const sentinels = [{ host: '127.0.0.1', port: sentinel.port }];
     t.match(
-      await told({ url: '', sentinels, sentinelName: 'nobody' }),
+      await reasonOf({ url: '', sentinels, sentinelName: 'nobody' }),
       /No such master.*check REDIS_SENTINEL_NAME/,
     );
-    t.match(await told({ url: sentinel.url }), /REDIS_URL names a Sentinel/);
+    t.match(await reasonOf({ url: sentinel.url }), /REDIS_URL names a Sentinel/);
     await sentinel.stop();
   },
 );
@@ -136,7 +139,7 @@ t.test('when what answers is no Redis, then that is told', async (t) => {
   const server = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
   const port = await freePort();
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-  t.match(await told({ url: `redis://127.0.0.1:${port}` }), /is no Redis/);
+  t.match(await reasonOf({ url: `redis://127.0.0.1:${port}` }), /is no Redis/);
   server.close();
   await until('it has closed', () => !server.listening);
 });

@@ -22,7 +22,7 @@ import {
   options,
   ready,
   right,
-  sayAll,
+  publishAll,
   texts,
   watch,
 } from '../../support/watched-bus.js';
@@ -33,17 +33,17 @@ t.test('one Redis alone', async (t) => {
     const url = `rediss://:${encodeURIComponent('p@ss/word')}@127.0.0.1:${server.port}`;
     const a = await ready(standaloneRedis(options({ url, tls: { ca: server.ca } })));
     await right(a.bus.subscribe([channelOf('tls')]));
-    await sayAll(a.bus, 'tls', texts(20, 's'));
-    await until('all are heard', () => a.said(channelOf('tls')).length === 20);
+    await publishAll(a.bus, 'tls', texts(20, 's'));
+    await until('all are heard', () => a.received(channelOf('tls')).length === 20);
     await a.close();
 
-    const stranger = watch(standaloneRedis(options({ url })));
+    const untrusting = watch(standaloneRedis(options({ url })));
     t.match(
-      await stranger.next('Lost', 0),
+      await untrusting.next('Lost', 0),
       { detail: /certificate/ },
       'who does not know the authority is not let in',
     );
-    await stranger.close();
+    await untrusting.close();
     await server.stop();
   });
 
@@ -60,19 +60,23 @@ t.test('one Redis alone', async (t) => {
         await server.command('XRANGE', log, '-', '+'),
         await server.command('KEYS', '*'),
       ];
-      const say = (bus: RedisPort, word: string, again?: Again): RedisReply<readonly Outcome[]> => {
-        const drafts = [draft('acl', `"x":"${word}"}`, { key: keyIn(word), digest: 'D' })];
+      const publish = (
+        bus: RedisPort,
+        text: string,
+        again?: Again,
+      ): RedisReply<readonly Outcome[]> => {
+        const drafts = [draft('acl', `"x":"${text}"}`, { key: keyIn(text), digest: 'D' })];
         return bus.publish('acl', drafts, [5], 77, later(), {
-          id: `c-${word}`,
+          id: `c-${text}`,
           ...(again === undefined ? {} : { again }),
         });
       };
       const again: Again = { sinceMs: Date.now() - 1_000, tag: 0, offset: 0 };
-      await right(say(a.bus, 'first'));
+      await right(publish(a.bus, 'first'));
       for (const taken of ['-xadd', '-hset', '-set', '-pexpire', '-hmget', '-time', '-evalsha']) {
         const before = await state();
         await server.command('ACL', 'SETUSER', user, taken);
-        const answer = await firstValueFrom(say(a.bus, `no ${taken}`));
+        const answer = await firstValueFrom(publish(a.bus, `no ${taken}`));
         t.match(answer, { left: { _tag: 'NoPermission' } }, taken);
         await server.command('ACL', 'SETUSER', user, taken.replace('-', '+'));
         t.same(await state(), before, `${taken}: nothing is half done`);
@@ -89,17 +93,17 @@ t.test('one Redis alone', async (t) => {
           taken === 'resetchannels'
             ? (await ready(standaloneRedis(options({ url: asUser(server.url) })))).bus
             : a.bus;
-        const answer = await firstValueFrom(say(bus, taken));
+        const answer = await firstValueFrom(publish(bus, taken));
         t.match(answer, { left: { _tag: 'NoPermission', inside: true } }, taken);
         t.ok('left' in answer && mayHaveRun(answer.left));
         t.equal(await server.command('XLEN', log), size + 1, 'the log has it');
-        const [outcome] = await right(say(bus, taken, again));
+        const [outcome] = await right(publish(bus, taken, again));
         t.equal(outcome?._tag, 'Placed', 'asked again it has its place');
         t.equal(await server.command('XLEN', log), size + 1, 'and is not said again');
         await server.command('ACL', 'SETUSER', user, back);
         if (bus !== a.bus) await lastValueFrom(bus.close(), { defaultValue: undefined });
       }
-      await right(say(a.bus, 'last'));
+      await right(publish(a.bus, 'last'));
       t.equal(await server.command('XLEN', log), 4, 'the log goes on');
       await a.close();
       await server.stop();
@@ -141,7 +145,7 @@ t.test('one Redis alone', async (t) => {
       a.bus.control('x'),
     ])
       await right<unknown>(answer$);
-    await until('it is heard', () => a.said(channelOf('acl')).length === 1);
+    await until('it is heard', () => a.received(channelOf('acl')).length === 1);
     t.equal(await left(a.bus.subscribe(['elsewhere'])), 'NoPermission');
 
     const mute = await ready(of('mute', 'secret'));
@@ -187,8 +191,10 @@ t.test('one Redis alone', async (t) => {
         t.same(await right(a.bus.position(other)), undefined, `${epoch}: no log`);
         t.match(await right(a.bus.top(other, 77)), { tag: 77, offset: 0 });
         const drafts = [draft(room, '"x":1}')];
-        const said = await right(a.bus.publish(room, drafts, [0], 78, later(), { id: `c-${i}` }));
-        t.match(parseId(String(Reflect.get(said[0] ?? {}, 'id'))), {
+        const outcomes = await right(
+          a.bus.publish(room, drafts, [0], 78, later(), { id: `c-${i}` }),
+        );
+        t.match(parseId(String(Reflect.get(outcomes[0] ?? {}, 'id'))), {
           value: { tag: 78, offset: 1 },
         });
       }
@@ -210,7 +216,7 @@ t.test('one Redis alone', async (t) => {
     t.equal(await left(a.bus.probe('x')), 'ReadOnly', 'the probe notices');
     t.equal(await left(a.bus.lease()), 'ReadOnly');
     t.equal(await left(a.bus.control('x')), 'ReadOnly', 'what only publishes is refused too');
-    t.strictSame(a.said(channelOf('demoted')), [], 'nobody heard what was not done');
+    t.strictSame(a.received(channelOf('demoted')), [], 'nobody heard what was not done');
     await a.close();
     await Promise.all([master.stop(), server.stop()]);
   });
@@ -265,8 +271,8 @@ t.test('one Redis alone', async (t) => {
         await server.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
         await a.next('Ready', from);
         await right(a.bus.subscribe([channelOf('killed')]));
-        await sayAll(a.bus, 'killed', ['again']);
-        await until('it is heard', () => a.said(channelOf('killed')).length === 1);
+        await publishAll(a.bus, 'killed', ['again']);
+        await until('it is heard', () => a.received(channelOf('killed')).length === 1);
         t.strictSame(
           a.events.slice(from).map(({ _tag }) => _tag),
           ['Lost', 'Ready', 'Message'],
@@ -299,7 +305,7 @@ t.test('one Redis alone', async (t) => {
   await t.test('with its append-only file Redis goes on where it was', async (t) => {
     const server = await startRedis({ appendonly: true, appendfsync: 'always' });
     const a = await ready(standaloneRedis(options({ url: server.url })));
-    await sayAll(a.bus, 'kept', texts(5, 'k'));
+    await publishAll(a.bus, 'kept', texts(5, 'k'));
     const top = await right(a.bus.top('kept', 1));
     const from = a.events.length;
     await server.restart();

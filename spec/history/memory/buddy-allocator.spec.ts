@@ -25,10 +25,10 @@ t.test('when any blocks come and go, then none overlap, and in the end all is fr
   fc.assert(
     fc.property(steps, fc.nat(), (all, which) => {
       const { allocate, giveBack } = buddyAllocator(WHOLE);
-      const held: Buffer[] = [];
+      const allocated: Buffer[] = [];
       for (const bytes of all) {
         if (bytes < 0) {
-          const [block] = held.splice(which % Math.max(1, held.length), 1);
+          const [block] = allocated.splice(which % Math.max(1, allocated.length), 1);
           if (block !== undefined) giveBack(block);
           continue;
         }
@@ -37,12 +37,14 @@ t.test('when any blocks come and go, then none overlap, and in the end all is fr
         if (block.length < bytes) return false;
         const end = block.byteOffset + block.length;
         if (
-          held.some((one) => one.byteOffset < end && block.byteOffset < one.byteOffset + one.length)
+          allocated.some(
+            (one) => one.byteOffset < end && block.byteOffset < one.byteOffset + one.length,
+          )
         )
           return false;
-        held.push(block);
+        allocated.push(block);
       }
-      for (const block of held) giveBack(block);
+      for (const block of allocated) giveBack(block);
       return allocate(WHOLE)?.length === WHOLE;
     }),
     { numRuns: 200 },

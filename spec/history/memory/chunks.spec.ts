@@ -39,19 +39,19 @@ t.test(
     fc.assert(
       fc.property(fc.array(fc.nat(9), { maxLength: 30 }), (gone) => {
         const { open, letGo, oldest, size } = chunkStore();
-        const held: Chunk[] = [];
+        const allocated: Chunk[] = [];
         for (let i = 0; i < 10; i++) {
           const chunk = open(`r${i}`, 1, 0, 1_000, undefined);
-          if (chunk !== undefined) held.push(chunk);
+          if (chunk !== undefined) allocated.push(chunk);
         }
         for (const at of gone) {
-          const [chunk] = at < held.length ? held.splice(at, 1) : [];
+          const [chunk] = at < allocated.length ? allocated.splice(at, 1) : [];
           if (chunk !== undefined) letGo(chunk);
-          if (oldest() !== held[0]) return false;
+          if (oldest() !== allocated[0]) return false;
         }
         const bytes = size();
-        for (const chunk of held) letGo(chunk);
-        return size() === 0 && bytes > 0 === held.length > 0;
+        for (const chunk of allocated) letGo(chunk);
+        return size() === 0 && bytes > 0 === allocated.length > 0;
       }),
     );
     t.pass('for any order');

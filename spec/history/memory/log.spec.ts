@@ -27,7 +27,7 @@ logContract(t, {
     const clock = virtualClock();
     const broker = localBroker({ clock, positionTtlMs: 24 * HOUR, logMessages, logTtlMs: HOUR });
     return {
-      say: async (_room, some) => {
+      append: async (_room, some) => {
         const ids: string[] = [];
         for (const one of some) ids.push((await got(broker.publish(one))).id);
         return ids;
@@ -47,7 +47,7 @@ const bench = (messages = 1_000) => {
   const tops = new Map<string, LogPosition>();
   const topOf = (room: string): LogPosition =>
     tops.get(room) ?? { tag: 1, offset: 0, ms: 0, id: null };
-  const say = (room: string, bytes = 200): void => {
+  const append = (room: string, bytes = 200): void => {
     const before = topOf(room);
     const { offset, ms } = before;
     const at = { tag: 1, offset: offset + 1, ms: Math.max(ms, clock.wall()) };
@@ -56,27 +56,27 @@ const bench = (messages = 1_000) => {
     tops.set(room, { ...at, id: publication.idText });
     log.append(room, publication, before);
   };
-  return { clock, log, say, topOf };
+  return { clock, log, append, topOf };
 };
 
 const offsets = (log: MemoryLog, room: string, top: LogPosition): readonly number[] =>
   log.page(room, top, 1, 10_000).entries.map(({ id }) => id.offset);
 
 t.test('a room with few messages takes little, one with many what they are', async (t) => {
-  const { log, say } = bench();
-  say('quiet');
+  const { log, append } = bench();
+  append('quiet');
   t.ok(log.size() <= 2_048, `one message: ${log.size()} bytes`);
-  for (let i = 0; i < 5_000; i += 1) say('busy', 300);
+  for (let i = 0; i < 5_000; i += 1) append('busy', 300);
   t.ok(log.size() < 2_048 + 1_000 * 300 * 1.5, `1,000 messages of 300 bytes: ${log.size()} bytes`);
 });
 
 t.test('all rooms together stay within their bound: the oldest messages go', async (t) => {
-  const { clock, log, say, topOf } = bench();
-  say('first');
+  const { clock, log, append, topOf } = bench();
+  append('first');
   const rooms = Array.from({ length: 40 }, (_, i) => `r${i}`);
   let largest = 0;
   for (let i = 0; i < 40; i += 1) {
-    for (const room of rooms) say(room, 60_000);
+    for (const room of rooms) append(room, 60_000);
     clock.advance(1);
     largest = Math.max(largest, log.size());
   }
@@ -95,9 +95,9 @@ t.test('all rooms together stay within their bound: the oldest messages go', asy
 });
 
 t.test('messages grow old one by one', async (t) => {
-  const { clock, log, say, topOf } = bench();
+  const { clock, log, append, topOf } = bench();
   for (let i = 0; i < 5; i += 1) {
-    say('r');
+    append('r');
     clock.advance(1_000);
   }
   clock.advance(HOUR - 5_000);
@@ -119,9 +119,9 @@ t.test('a log goes with its epoch, however young it is', async (t) => {
 });
 
 t.test('what is too old gives its memory back, also in rooms that nobody uses', async (t) => {
-  const { clock, log, say } = bench();
+  const { clock, log, append } = bench();
   for (let room = 0; room < 1_000; room += 1) {
-    say(`r${room}`);
+    append(`r${room}`);
     clock.advance(1_000);
   }
   const full = log.size();
@@ -129,16 +129,16 @@ t.test('what is too old gives its memory back, also in rooms that nobody uses', 
   t.equal(log.size(), full, 'not before its time');
   clock.advance(HOUR);
   t.equal(log.size(), 0);
-  say('r1');
+  append('r1');
   t.ok(log.size() > 0);
 });
 
 t.test("a page is the reader's own: what is said later does not change it", async (t) => {
-  const { log, say, topOf } = bench(4);
-  for (let i = 0; i < 4; i += 1) say('r', 20_000);
+  const { log, append, topOf } = bench(4);
+  for (let i = 0; i < 4; i += 1) append('r', 20_000);
   const page = log.page('r', topOf('r'), 1, 4);
   const before = page.entries.map(({ payload }) => payload.toString());
-  for (let i = 0; i < 100; i += 1) say('r', 20_000);
+  for (let i = 0; i < 100; i += 1) append('r', 20_000);
   t.strictSame(
     page.entries.map(({ payload }) => payload.toString()),
     before,
@@ -147,10 +147,10 @@ t.test("a page is the reader's own: what is said later does not change it", asyn
 });
 
 t.test('a clock that goes back and forth loses nothing that is young', async (t) => {
-  const { clock, log, say, topOf } = bench();
-  say('r');
+  const { clock, log, append, topOf } = bench();
+  append('r');
   clock.jump(-HOUR / 2);
-  say('other');
+  append('other');
   t.strictSame(offsets(log, 'r', topOf('r')), [1]);
   clock.jump(HOUR);
   t.strictSame(offsets(log, 'r', topOf('r')), [1]);

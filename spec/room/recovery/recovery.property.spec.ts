@@ -4,11 +4,11 @@ import fc from 'fast-check';
 import t from 'tap';
 import { parseId } from '../../../lib/protocol/position.js';
 import { hubWorld } from '../../support/hub-world.js';
-import type { Heard, Peer } from '../../support/peer.js';
+import type { ReceivedMessage, Peer } from '../../support/peer.js';
 import { slowLog } from '../../support/recovery-world.js';
 
 type Step =
-  | { readonly _tag: 'say'; readonly times: number }
+  | { readonly _tag: 'publish'; readonly times: number }
   | { readonly _tag: 'go' | 'back' | 'stall' | 'take' | 'again'; readonly who: number }
   | { readonly _tag: 'wait'; readonly ms: number };
 
@@ -18,7 +18,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 4,
     arbitrary: fc.record({
-      _tag: fc.constant('say' as const),
+      _tag: fc.constant('publish' as const),
       times: fc.oneof(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 300 })),
     }),
   },
@@ -47,18 +47,18 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 interface Reader {
   peer: Peer | undefined;
   /** All that it heard of the room on all its connections. */
-  readonly heard: Heard[];
+  readonly received: ReceivedMessage[];
   seen: number;
   /** Where it asked to go on. */
   asked: string | undefined;
 }
 
 /** Offsets without holes from connection to connection, unless a gap was said; no id twice. */
-const faultsOf = (heard: readonly Heard[]): readonly string[] => {
+const faultsOf = (received: readonly ReceivedMessage[]): readonly string[] => {
   const faults: string[] = [];
   const ids = new Set<string>();
   let last: number | undefined;
-  for (const { id, type, data } of heard) {
+  for (const { id, type, data } of received) {
     const event = (data as { readonly event?: string } | undefined)?.event;
     if (type === 'system' && event === 'gap') last = undefined;
     if (type !== 'chat') continue;
@@ -86,17 +86,17 @@ t.test(
           const w = hubWorld({ broker: slowLog({ count: 0 }, logMessages, channelMs), seed });
           const speaker = w.connect({ room: 'r' });
           const readers: Reader[] = [];
-          let said = 0;
+          let sent = 0;
           const listen = (reader: Reader): void => {
             const all =
               reader.peer
-                ?.heard()
+                ?.received()
                 .filter(
                   ({ room, type, data }) =>
                     (room === 'r' && type === 'chat') ||
                     (data as { readonly room?: string }).room === 'r',
                 ) ?? [];
-            reader.heard.push(...all.slice(reader.seen));
+            reader.received.push(...all.slice(reader.seen));
             reader.seen = all.length;
           };
           const open = (reader: Reader, lastId: string | undefined): void => {
@@ -111,15 +111,15 @@ t.test(
           };
           w.clock.advance(10);
           for (let i = 0; i < WHO; i++) {
-            readers.push({ peer: undefined, heard: [], seen: 0, asked: undefined });
+            readers.push({ peer: undefined, received: [], seen: 0, asked: undefined });
             open(readers[i] as Reader, undefined);
           }
           w.clock.advance(10);
           for (const one of steps) {
             const reader = 'who' in one ? readers[one.who] : undefined;
             switch (one._tag) {
-              case 'say':
-                for (let i = 0; i < one.times; i++) speaker.chat('r', said++);
+              case 'publish':
+                for (let i = 0; i < one.times; i++) speaker.chat('r', sent++);
                 break;
               case 'wait':
                 w.clock.advance(one.ms);
@@ -130,7 +130,7 @@ t.test(
               case 'back':
                 if (reader === undefined) break;
                 close(reader);
-                open(reader, reader.heard.at(-1)?.id);
+                open(reader, reader.received.at(-1)?.id);
                 break;
               case 'stall':
                 reader?.peer?.socket.stall();
@@ -144,16 +144,16 @@ t.test(
           }
           for (const reader of readers) {
             close(reader);
-            open(reader, reader.heard.at(-1)?.id);
+            open(reader, reader.received.at(-1)?.id);
           }
           w.clock.advance(5_000);
           speaker.chat('r', 'last');
           w.clock.advance(5_000);
           for (const reader of readers) {
             listen(reader);
-            const faults = [...faultsOf(reader.heard)];
-            if (!reader.heard.some(({ data }) => data === 'last')) faults.push('is not live');
-            const gaps = reader.heard.filter(
+            const faults = [...faultsOf(reader.received)];
+            if (!reader.received.some(({ data }) => data === 'last')) faults.push('is not live');
+            const gaps = reader.received.filter(
               ({ type, data }) =>
                 type === 'system' && (data as { readonly event?: string }).event === 'gap',
             );

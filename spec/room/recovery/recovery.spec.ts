@@ -7,7 +7,7 @@ import type { ChannelEvent } from '../../../lib/broker/index.js';
 import { NO_POSITION, parseId } from '../../../lib/protocol/position.js';
 import { hubWorld } from '../../support/hub-world.js';
 import type { Peer } from '../../support/peer.js';
-import { chatId, numbers, say, slowLog, story, world } from '../../support/recovery-world.js';
+import { chatId, numbers, publish, slowLog, story, world } from '../../support/recovery-world.js';
 
 t.test(
   'when a client comes back with a `last_id`, then it gets what it missed in order, `joined`, then live messages',
@@ -15,19 +15,19 @@ t.test(
     const w = world();
     const speaker = w.connect({ room: 'r' });
     w.clock.advance(10);
-    say(w, speaker, 1, 400);
+    publish(w, speaker, 1, 400);
     const back = w.connect({ room: 'r', lastId: chatId(speaker, 7) });
     w.clock.advance(5);
-    say(w, speaker, 401, 500);
+    publish(w, speaker, 401, 500);
     t.same(story(back, 'r'), [...numbers(8, 400), ...story(back, 'r').slice(393)]);
     w.clock.advance(1_000);
-    const told = story(back, 'r');
+    const events = story(back, 'r');
     t.same(
-      told.filter((one) => !one.startsWith('joined')),
+      events.filter((one) => !one.startsWith('joined')),
       numbers(8, 500),
     );
-    const at = told.findIndex((one) => one.startsWith('joined'));
-    t.equal(told[at], `joined ${at}`, 'it counts what was replayed');
+    const at = events.findIndex((one) => one.startsWith('joined'));
+    t.equal(events[at], `joined ${at}`, 'it counts what was replayed');
   },
 );
 
@@ -36,15 +36,15 @@ t.test('when the `last_id` is the last message, then the log is not read', async
   const w = world(1_000, reads);
   const speaker = w.connect({ room: 'r' });
   w.clock.advance(10);
-  say(w, speaker, 1, 3);
-  const lastOf = (peer: Peer): string => peer.heard().at(-1)?.id ?? '';
-  speaker.say({ type: 'ping', data: 1 });
+  publish(w, speaker, 1, 3);
+  const lastOf = (peer: Peer): string => peer.received().at(-1)?.id ?? '';
+  speaker.send({ type: 'ping', data: 1 });
   w.clock.advance(10);
   for (const lastId of [chatId(speaker, 3), `${chatId(speaker, 3)},${lastOf(speaker)}`]) {
     const back = w.connect({ room: 'r', lastId });
     w.clock.advance(10);
     t.same(story(back, 'r'), ['joined 0']);
-    t.same(back.told('gap'), []);
+    t.same(back.events('gap'), []);
   }
   t.equal(reads.count, 0);
 });
@@ -53,7 +53,7 @@ t.test('when missed messages are trimmed, then a gap comes before what is left',
   const w = world(100);
   const speaker = w.connect({ room: 'r' });
   w.clock.advance(10);
-  say(w, speaker, 1, 300);
+  publish(w, speaker, 1, 300);
   const back = w.connect({ room: 'r', lastId: chatId(speaker, 10) });
   w.clock.advance(100);
   t.same(story(back, 'r'), ['gap expired', ...numbers(201, 300), 'joined 100']);
@@ -63,7 +63,7 @@ t.test('when there is no log, then there is a gap, unless nothing was published'
   const w = world(0);
   const speaker = w.connect({ room: 'r' });
   w.clock.advance(10);
-  say(w, speaker, 1, 3);
+  publish(w, speaker, 1, 3);
   const back = w.connect({ room: 'r', lastId: chatId(speaker, 2) });
   const atTop = w.connect({ room: 'r', lastId: chatId(speaker, 3) });
   w.clock.advance(100);
@@ -75,17 +75,17 @@ t.test('when members come and go in a quiet room, then any id resumes without a 
   const w = world(0);
   const speaker = w.connect({ room: 'r' });
   w.clock.advance(10);
-  say(w, speaker, 1, 3);
+  publish(w, speaker, 1, 3);
   for (let i = 0; i < 2; i++) {
     w.clock.advance(1_000);
-    speaker.say({ type: 'join', room: 'r' });
+    speaker.send({ type: 'join', room: 'r' });
     const guest = w.connect({ room: 'r' });
     w.clock.advance(500);
     guest.go();
     w.clock.advance(500);
   }
   w.clock.advance(1_000);
-  const ids = speaker.heard().flatMap(({ room, id }) => (room === 'r' ? [id] : []));
+  const ids = speaker.received().flatMap(({ room, id }) => (room === 'r' ? [id] : []));
   const after = ids.slice(ids.indexOf(chatId(speaker, 3)));
   t.ok(after.length >= 5, 'a message, and what is outside the log');
   for (const lastId of after) {
@@ -100,15 +100,15 @@ t.test('when `join` has a `last_id`, then it resumes from there, for a member to
   const speaker = w.connect({ room: 'r' });
   const other = w.connect();
   w.clock.advance(10);
-  say(w, speaker, 1, 5);
+  publish(w, speaker, 1, 5);
   const last_id = chatId(speaker, 3);
-  other.say({ type: 'join', room: 'r', data: { last_id } });
+  other.send({ type: 'join', room: 'r', data: { last_id } });
   w.clock.advance(100);
   t.same(story(other, 'r'), ['4', '5', 'joined 2']);
-  other.say({ type: 'join', room: 'r', data: { last_id } });
-  other.say({ type: 'join', room: 'r', data: { last_id: chatId(speaker, 4) } });
+  other.send({ type: 'join', room: 'r', data: { last_id } });
+  other.send({ type: 'join', room: 'r', data: { last_id: chatId(speaker, 4) } });
   w.clock.advance(100);
-  say(w, speaker, 6, 6);
+  publish(w, speaker, 6, 6);
   t.same(story(other, 'r').slice(3), ['4', '5', 'joined 2', '5', 'joined 1', '6']);
   t.equal(w.occupied().get('r'), 2);
 });
@@ -123,7 +123,7 @@ t.test(
     w.clock.advance(61_000);
     speaker.chat('', 'young');
     w.clock.advance(1_000);
-    say(w, speaker, 1, 1);
+    publish(w, speaker, 1, 1);
     const back = w.connect({ room: 'r', lastId: chatId(speaker, 1) });
     w.clock.advance(100);
     t.same(story(back, ''), ['young', 'joined 1']);
@@ -137,12 +137,12 @@ t.test(
     const w = world();
     const speaker = w.connect({ room: 'r' });
     w.clock.advance(10);
-    say(w, speaker, 1, 900);
+    publish(w, speaker, 1, 900);
     const slow = w.connect({ room: 'r', lastId: chatId(speaker, 1) });
     slow.socket.stall();
     const quick = w.connect({ room: 'r', lastId: chatId(speaker, 1) });
     w.clock.advance(1_000);
-    say(w, speaker, 901, 1_000);
+    publish(w, speaker, 901, 1_000);
     t.equal(story(quick, 'r').length, 1_000, 'all and `joined`');
     t.ok(slow.connection.outbox.messages <= 256);
     t.equal(slow.code(), undefined, 'it is not cut: nothing piles up for it');
@@ -165,19 +165,19 @@ t.test(
     const w = world();
     const speaker = w.connect({ room: 'r' });
     w.clock.advance(10);
-    say(w, speaker, 1, 900);
+    publish(w, speaker, 1, 900);
     const slow = w.connect({ room: 'r', lastId: chatId(speaker, 1) });
     slow.socket.stall();
     w.clock.advance(1_000);
-    say(w, speaker, 901, 2_500);
+    publish(w, speaker, 901, 2_500);
     slow.socket.takeAll();
     w.clock.advance(1_000);
-    const told = story(slow, 'r');
-    const gap = told.indexOf('gap expired');
+    const events = story(slow, 'r');
+    const gap = events.indexOf('gap expired');
     t.ok(gap > 0 && gap < 300, `after ${gap}`);
-    t.same(told.slice(0, gap), numbers(2, gap + 1));
+    t.same(events.slice(0, gap), numbers(2, gap + 1));
     t.same(
-      told.slice(gap + 1).filter((one) => !one.startsWith('joined')),
+      events.slice(gap + 1).filter((one) => !one.startsWith('joined')),
       numbers(1_501, 2_500),
     );
   },
@@ -209,7 +209,7 @@ t.test('when the log is ahead of the members, then nothing comes twice', async (
 });
 
 t.test('when a channel has a gap, then joiners that are further are not told', async (t) => {
-  for (const [up, told] of [
+  for (const [up, expected] of [
     [5, ['gap expired']],
     [4, []],
     [2, []],
@@ -243,7 +243,7 @@ t.test('when a channel has a gap, then joiners that are further are not told', a
     const top = { ...(isSome(at) ? at.value : NO_POSITION), offset: up, id: null };
     gap$.next({ _tag: 'Gap', reason: 'expired', top });
     w.clock.advance(5);
-    t.same(story(back, 'r').slice(1), told, `up to ${up}`);
+    t.same(story(back, 'r').slice(1), expected, `up to ${up}`);
     t.same(story(speaker, 'r').slice(-1), ['gap expired']);
   }
 });
@@ -253,7 +253,7 @@ t.test('when a herd comes back at once, then its clients share the reads of the 
   const w = world(10_000, reads);
   const speaker = w.connect({ room: 'r' });
   w.clock.advance(10);
-  say(w, speaker, 1, 1_000);
+  publish(w, speaker, 1, 1_000);
   const ids = speaker.chats('r').map(({ id }) => id);
   const countOf = (clients: number): number => {
     reads.count = 0;
@@ -263,13 +263,13 @@ t.test('when a herd comes back at once, then its clients share the reads of the 
       if (i % (clients / 10) === 0) speaker.chat('r', 'meanwhile');
       return { peer, from: ((i * 37) % 1_000) + 2 };
     });
-    say(w, speaker, 1_001, 1_010);
+    publish(w, speaker, 1_001, 1_010);
     w.clock.advance(3_000);
     for (const { peer, from } of herd) {
-      const heard = peer.chats('r').map(({ id }) => id);
+      const received = peer.chats('r').map(({ id }) => id);
       const owed = speaker.chats('r').slice(from - 1);
-      if (heard.join() !== owed.map(({ id }) => id).join())
-        t.fail(`from ${from}: ${heard.length} of ${owed.length}`);
+      if (received.join() !== owed.map(({ id }) => id).join())
+        t.fail(`from ${from}: ${received.length} of ${owed.length}`);
       peer.go();
     }
     w.clock.advance(20_000);
@@ -286,17 +286,17 @@ t.test('when a client leaves or closes during recovery, then nothing is left', a
       const w = world();
       const speaker = w.connect({ room: 'r' });
       w.clock.advance(10);
-      say(w, speaker, 1, 500);
+      publish(w, speaker, 1, 500);
       const back = w.connect({ room: 'r', lastId: chatId(speaker, 1) });
       if (after % 2 === 0) back.socket.stall();
       w.clock.advance(after);
       if (end === 'leave') back.leave('r');
       else if (end === 'close') back.go();
-      const heard = story(back, 'r').length;
+      const received = story(back, 'r').length;
       if (end === 'leave') {
         back.socket.takeAll();
         w.clock.advance(50);
-        if (after < 3) t.equal(story(back, 'r').length, heard, 'nothing after its leave');
+        if (after < 3) t.equal(story(back, 'r').length, received, 'nothing after its leave');
         back.go();
       }
       speaker.go();

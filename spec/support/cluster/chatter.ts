@@ -102,7 +102,7 @@ export const chatter = (options: ChatterOptions): Chatter => {
       user,
       room: home,
       lastId,
-      events: { text: (text) => mine(hear)(text), closed: (code) => mine(closed)(code) },
+      events: { text: (text) => mine(receive)(text), closed: (code) => mine(closed)(code) },
     });
     if (link === undefined) return comeBack();
     const ears = checker.connected({ client: name, user, pod: pod.name, at, room: home, lastId });
@@ -139,21 +139,21 @@ export const chatter = (options: ChatterOptions): Chatter => {
     asked.add(room);
     ears.joins(room, lastId, now());
     note(() => `${name} joins ${room}, last_id ${lastId ?? 'none'}`);
-    link.say(JSON.stringify({ type: 'join', room, data: { last_id: lastId } }));
+    link.send(JSON.stringify({ type: 'join', room, data: { last_id: lastId } }));
   };
 
   // what it is told
 
-  const hear = (at: Here, text: string): void => {
+  const receive = (at: Here, text: string): void => {
     trace(`${idTextOf(text)}${text.length}`);
     note(() => `${name} hears ${text}`);
-    const told = at.ears.heard(text, now());
-    const room = told.room ?? GLOBAL;
-    keep('idText' in told ? told.idText : told.id, told.room);
-    if ('idText' in told) return;
-    const data = recordOf(told.data);
+    const received = at.ears.received(text, now());
+    const room = received.room ?? GLOBAL;
+    keep('idText' in received ? received.idText : received.id, received.room);
+    if ('idText' in received) return;
+    const data = recordOf(received.data);
     const ref = textIn(data['ref']);
-    if (told.type === 'error') {
+    if (received.type === 'error') {
       unacked.delete(ref);
       return;
     }
@@ -162,7 +162,7 @@ export const chatter = (options: ChatterOptions): Chatter => {
         failures = 0;
         if (at.joined.has(room)) return;
         at.joined.add(room);
-        for (const each of unacked.values()) if (each.room === room) say(at, each);
+        for (const each of unacked.values()) if (each.room === room) send(at, each);
         return;
       case 'left':
         at.joined.delete(room);
@@ -201,25 +201,25 @@ export const chatter = (options: ChatterOptions): Chatter => {
 
   // what it does
 
-  const say = (at: Here, { ref, room, data, keyed }: Unacked): void => {
-    at.ears.said({ room, ref, data, keyed }, now());
+  const send = (at: Here, { ref, room, data, keyed }: Unacked): void => {
+    at.ears.sent({ room, ref, data, keyed }, now());
     note(() => `${name} says ${JSON.stringify(data)} in ${room} as ${ref}`);
-    at.link.say(JSON.stringify({ type: 'chat', room, id: ref, data }));
+    at.link.send(JSON.stringify({ type: 'chat', room, id: ref, data }));
   };
 
   const speak = (at: Here): void => {
     const room = random() < 0.08 ? GLOBAL : one([...at.joined].filter((each) => each !== GLOBAL));
     if (room === undefined || !at.joined.has(room)) return;
     count += 1;
-    const words = `${name}-${count}`;
+    const label = `${name}-${count}`;
     const uuid = user === null && random() < 0.7;
     const ref = uuid
       ? `${hex(name, 8)}-${UUID_ZEROS}${count.toString(16).padStart(12, '0')}`
-      : words;
-    const message = { ref, room, data: { words }, keyed: user !== null || uuid };
+      : label;
+    const message = { ref, room, data: { label }, keyed: user !== null || uuid };
     // what is no key is not said again: it would be another message
     if (message.keyed) unacked.set(ref, message);
-    say(at, message);
+    send(at, message);
   };
 
   const leaveSome = (at: Here): void => {
@@ -231,7 +231,7 @@ export const chatter = (options: ChatterOptions): Chatter => {
     lastIds.delete(room);
     for (const [ref, each] of unacked) if (each.room === room) unacked.delete(ref);
     note(() => `${name} leaves ${room}`);
-    at.link.say(JSON.stringify({ type: 'leave', room }));
+    at.link.send(JSON.stringify({ type: 'leave', room }));
     // or the answer to the leave may be taken for one to the next join
     resting.add(room);
     later(1_000, () => resting.delete(room));
@@ -287,9 +287,9 @@ export const chatter = (options: ChatterOptions): Chatter => {
     else if (drawn < 98) stall(at, random() * 3_000);
     else if (drawn < 99)
       for (const each of unacked.values())
-        if (at.joined.has(each.room)) say(at, each);
+        if (at.joined.has(each.room)) send(at, each);
         else
-          at.link.say(JSON.stringify({ type: 'presence', room: home, data: { status: 'away' } }));
+          at.link.send(JSON.stringify({ type: 'presence', room: home, data: { status: 'away' } }));
   };
 
   const live = (): void => {

@@ -18,7 +18,7 @@ export interface LinkEvents {
 export interface Link {
   readonly webSocket: WebSocket;
   readonly socket: Socket;
-  readonly say: (text: string) => void;
+  readonly send: (text: string) => void;
   /** The client reads nothing until `read`; nor does it answer pings. */
   readonly stall: () => void;
   readonly read: () => void;
@@ -57,7 +57,7 @@ class LinkedWebSocket extends PlayedWebSocket {
   }
 
   override close(code: number, reason: string): void {
-    if (this.said !== undefined || this.ended) return;
+    if (this.closeFrame !== undefined || this.ended) return;
     super.close(code, reason);
     this.down(() => this.far.closed(code));
     this.clock.scheduler.schedule(() => this.terminate(), CLOSE_MS);
@@ -99,7 +99,7 @@ export const link = ({ pod, network, delayMs, events }: LinkOptions): Link => {
     else if (state === 'reading') work();
   };
 
-  const hear = (texts: readonly string[]): void => {
+  const receive = (texts: readonly string[]): void => {
     for (const text of texts) if (state === 'reading') events.text(text);
   };
 
@@ -112,13 +112,13 @@ export const link = ({ pod, network, delayMs, events }: LinkOptions): Link => {
   });
   socket.onTaken = (bytes) => {
     const texts = textsIn(bytes);
-    down.send(() => arrive(() => hear(texts)));
+    down.send(() => arrive(() => receive(texts)));
   };
 
   return {
     webSocket: webSocket as unknown as WebSocket,
     socket: socket as unknown as Socket,
-    say: (text) => up.send(() => webSocket.arrive(Buffer.from(text))),
+    send: (text) => up.send(() => webSocket.arrive(Buffer.from(text))),
     stall: () => {
       if (state !== 'reading') return;
       state = 'stalled';

@@ -109,7 +109,7 @@ export const neighbour = (options: NeighbourOptions): Neighbour => {
     redis.run(() => void redis.send(channelOf(room), Buffer.from(text)));
   };
 
-  const tell = (
+  const forge = (
     room: Room,
     top: LogPosition,
     { name, id, type = 'chat', more = '' }: Trick,
@@ -142,7 +142,7 @@ export const neighbour = (options: NeighbourOptions): Neighbour => {
       if (room === undefined || top === undefined) return;
       const drawn = Math.floor(random() * (TRICKS.length + 2));
       const trick = TRICKS[drawn];
-      if (trick !== undefined) return tell(room, top, trick);
+      if (trick !== undefined) return forge(room, top, trick);
       if (drawn === TRICKS.length)
         return send('garbage', room, GARBAGE[Math.floor(random() * GARBAGE.length)] ?? '');
       const texts = redis.texts(room);

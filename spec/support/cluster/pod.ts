@@ -52,7 +52,7 @@ export interface ClusterPodOptions {
   readonly delayMs: () => number;
   readonly status: (status: BrokerStatus['_tag'] | 'Draining' | 'Gone') => void;
   /** The most that one connection's outbox held, when a life ends. */
-  readonly held: (messages: number, bound: number) => void;
+  readonly outboxPeak: (messages: number, bound: number) => void;
   /** What is left when it has ended by itself. */
   readonly left: (what: string, count: number) => void;
   readonly failed: (detail: string) => void;
@@ -74,7 +74,7 @@ const LAST_CALL = 0.9;
 const EMPTY_CHECK_MS = 10;
 
 export const clusterPod = (options: ClusterPodOptions): ClusterPod => {
-  const { name, world, redis, config, delayMs, status, held, left, failed } = options;
+  const { name, world, redis, config, delayMs, status, outboxPeak, left, failed } = options;
   let life: Life | undefined;
   let connections = 0;
 
@@ -91,7 +91,7 @@ export const clusterPod = (options: ClusterPodOptions): ClusterPod => {
         connections += 1;
         return `${name}/${connections}`;
       },
-      tell: (event) => {
+      onEvent: (event) => {
         if (event._tag === 'RoomFailed') failed(`a room of ${name} failed: ${String(event.error)}`);
       },
     });
@@ -110,7 +110,7 @@ export const clusterPod = (options: ClusterPodOptions): ClusterPod => {
   };
 
   const peak = ({ hub }: Life): void =>
-    held(hub.deps.outboxes.backlog.peak, hub.config.limits.sendBufferMessages);
+    outboxPeak(hub.deps.outboxes.backlog.peak, hub.config.limits.sendBufferMessages);
 
   const kill = (): void => {
     if (life === undefined) return;

@@ -4,17 +4,17 @@
  */
 import type { MessageId, Room } from '../../../lib/protocol/position.js';
 import type { Resumed } from './stay.js';
-import type { Saying } from './word.js';
+import type { SentMessage } from './message.js';
 
 export interface Alone {
   /** It was heard on this pod outside the log, or acknowledged with `scope: "pod"`. */
-  readonly said: (pod: string, saying: Saying, id: MessageId, at: number) => void;
-  readonly heard: (client: string, saying: Saying) => void;
+  readonly sent: (pod: string, message: SentMessage, id: MessageId, at: number) => void;
+  readonly received: (client: string, message: SentMessage) => void;
   /** Comes in without an id, or was told a gap: what was said before is nothing that it missed unsaid. */
   readonly began: (client: string, room: Room, at: number) => void;
   readonly ended: (pod: string) => void;
   /** What somebody who goes on from there, and asked then, has missed on this pod. */
-  readonly missed: (asked: Asked) => Saying | undefined;
+  readonly missed: (asked: Asked) => SentMessage | undefined;
   /** Whether something may have been said there behind what somebody goes on from. */
   readonly mayHave: (asked: Asked) => boolean;
 }
@@ -28,7 +28,7 @@ export interface Asked {
 }
 
 interface Spoken {
-  readonly saying: Saying;
+  readonly message: SentMessage;
   readonly id: MessageId;
   readonly at: number;
 }
@@ -37,8 +37,8 @@ interface Spoken {
 export type Unanswered = (pod: string, room: Room) => boolean;
 
 export const alone = (isUnanswered: Unanswered): Alone => {
-  const pods = new Map<string, Map<Room, Map<Saying, Spoken>>>();
-  const had = new Map<string, Set<Saying>>();
+  const pods = new Map<string, Map<Room, Map<SentMessage, Spoken>>>();
+  const had = new Map<string, Set<SentMessage>>();
   const begun = new Map<string, number>();
 
   const spokenIn = (pod: string, room: Room): readonly Spoken[] => [
@@ -46,17 +46,17 @@ export const alone = (isUnanswered: Unanswered): Alone => {
   ];
 
   return {
-    said: (pod, saying, id, at) => {
-      const rooms = pods.get(pod) ?? new Map<Room, Map<Saying, Spoken>>();
+    sent: (pod, message, id, at) => {
+      const rooms = pods.get(pod) ?? new Map<Room, Map<SentMessage, Spoken>>();
       pods.set(pod, rooms);
-      const some = rooms.get(saying.room) ?? new Map<Saying, Spoken>();
-      rooms.set(saying.room, some);
-      if (!some.has(saying)) some.set(saying, { saying, id, at });
+      const some = rooms.get(message.room) ?? new Map<SentMessage, Spoken>();
+      rooms.set(message.room, some);
+      if (!some.has(message)) some.set(message, { message, id, at });
     },
-    heard: (client, saying) => {
-      const some = had.get(client) ?? new Set<Saying>();
+    received: (client, message) => {
+      const some = had.get(client) ?? new Set<SentMessage>();
       had.set(client, some);
-      some.add(saying);
+      some.add(message);
     },
     began: (client, room, at) => void begun.set(`${client} ${room}`, at),
     ended: (pod) => void pods.delete(pod),
@@ -66,10 +66,10 @@ export const alone = (isUnanswered: Unanswered): Alone => {
           spoken.at < at &&
           spoken.at > (begun.get(`${client} ${room}`) ?? 0) &&
           // what Redis did all the same is read in the log
-          spoken.saying.logged === undefined &&
+          spoken.message.logged === undefined &&
           isBehind(resumed, spoken.id) &&
-          had.get(client)?.has(spoken.saying) !== true,
-      )?.saying,
+          had.get(client)?.has(spoken.message) !== true,
+      )?.message,
     mayHave: ({ pod, room, resumed }) =>
       spokenIn(pod, room).some(
         ({ id }) => resumed._tag === 'Since' || resumed.id.tag !== id.tag || isBehind(resumed, id),

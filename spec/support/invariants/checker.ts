@@ -3,9 +3,9 @@ import { type Room } from '../../../lib/protocol/position.js';
 import { type Frame } from './frame.js';
 import { type Fault, type Ground } from './ground.js';
 import { type LogContent } from './order.js';
-import { type Heard } from './stay.js';
+import { type DeliveryCounts } from './stay.js';
 import { type Violation } from './violation.js';
-import { type Word } from './word.js';
+import { type ReceivedMessage } from './message.js';
 
 export interface CheckerOptions {
   /** All faults, epochs and trims are told: then a `gap` that is not due is a violation too, and so is a lost epoch. */
@@ -30,9 +30,9 @@ export interface Opening {
 /** One connection of a client, and all that it is told. */
 export interface Ears {
   /** The text of a frame; answers what it was: a message of a room, or what the server says to this connection. */
-  readonly heard: (text: string, at: number) => Word | Frame;
+  readonly received: (text: string, at: number) => ReceivedMessage | Frame;
   /** It says something: `data` is like no other's, and the same with the same `ref`. */
-  readonly said: (
+  readonly sent: (
     what: {
       readonly room: Room;
       readonly ref?: string | undefined;
@@ -47,7 +47,7 @@ export interface Ears {
   readonly closed: (code: number | undefined, cause: string | undefined, at: number) => void;
 }
 
-export interface Counts extends Heard {
+export interface Counts extends DeliveryCounts {
   readonly sent: number;
   readonly resent: number;
   readonly acked: number;
@@ -68,7 +68,7 @@ export interface Verdict {
 export interface Checker extends Pick<Ground, 'epoch' | 'trimmed' | 'probes' | 'status'> {
   readonly connected: (opening: Opening) => Ears;
   /** Another program published this id: whoever hears it hears no ghost. */
-  readonly stranger: (idText: string) => void;
+  readonly foreignId: (idText: string) => void;
   /** A fault begins; the answer ends it. */
   readonly fault: (fault: Fault, at: number) => (at: number) => void;
   /** The last fault is over: from so long after it everything must be well. */

@@ -5,14 +5,14 @@ import {
   idOf,
   idTextOf,
   isControl,
-  placeText,
+  positionText,
   recordOf,
   roomText,
   textIn,
 } from './frame.js';
 import { type Resumed, type Stay, stay } from './stay.js';
 import { type Violation } from './violation.js';
-import { type Word } from './word.js';
+import { type ReceivedMessage } from './message.js';
 import { type Ears, type Opening } from './checker.js';
 import { type CheckerMemory, type Open } from './memory.js';
 import { resumedAfter, resumesIn } from './resumed.js';
@@ -28,20 +28,20 @@ export const clientJudge = (memory: CheckerMemory): ((opening: Opening) => Ears)
     lateMs,
     found,
     earth,
-    said,
+    sentMessages,
     onPods,
-    words,
-    strangers,
+    messages,
+    foreignIds,
     open,
     past,
     bases,
     reached,
-    heard,
+    deliveries,
     leftGlobal,
     gaps,
     closes,
     orderOf,
-    wordOf,
+    messageOf,
   } = memory;
 
   const connected = ({ client, user, pod, at: openedAt, room: home, lastId }: Opening): Ears => {
@@ -64,7 +64,7 @@ export const clientJudge = (memory: CheckerMemory): ((opening: Opening) => Ears)
         findings: found,
         resumed,
         askedAt: at,
-        counts: heard,
+        counts: deliveries,
         reached: far,
         left: room === GLOBAL ? leftGlobal.get(client) : undefined,
         isTrimmed: (tag, offset) => earth.isTrimmed(room, tag, offset),
@@ -85,7 +85,7 @@ export const clientJudge = (memory: CheckerMemory): ((opening: Opening) => Ears)
     const logOf = (room: Room | undefined, id: MessageId): Room =>
       room ?? (id.global ? GLOBAL : (home ?? GLOBAL));
 
-    const obey = ({ id: idText, room, type, data }: Frame, at: number): void => {
+    const handleControl = ({ id: idText, room, type, data }: Frame, at: number): void => {
       const id = idOf(idText);
       const fields = recordOf(data);
       if (id === undefined)
@@ -100,10 +100,10 @@ export const clientJudge = (memory: CheckerMemory): ((opening: Opening) => Ears)
       const ref = textIn(fields['ref']);
       const log = logOf(room, id);
       if (type === 'error') {
-        said.refused(client, ref, textIn(fields['code']), at);
+        sentMessages.refused(client, ref, textIn(fields['code']), at);
         return showIn(log, id, at);
       }
-      if (event === 'gap') return tellGap(room ?? GLOBAL, id, textIn(fields['reason']), at);
+      if (event === 'gap') return handleGap(room ?? GLOBAL, id, textIn(fields['reason']), at);
       if (event === 'joined') return join(room ?? GLOBAL, id, fields, at);
       showIn(log, id, at);
       switch (event) {
@@ -138,35 +138,35 @@ export const clientJudge = (memory: CheckerMemory): ((opening: Opening) => Ears)
       fields: Readonly<Record<string, unknown>>,
       at: number,
     ): void => {
-      const seat = stayIn(room);
-      if (seat === undefined) return add('I6', 'was told joined, and had not asked', at, room);
+      const member = stayIn(room);
+      if (member === undefined) return add('I6', 'was told joined, and had not asked', at, room);
       const { recovered } = fields;
-      const isFirst = seat.joinedAt() === undefined;
+      const isFirst = member.joinedAt() === undefined;
       const onPod = fields['scope'] === 'pod';
-      const { resumed, askedAt } = seat;
+      const { resumed, askedAt } = member;
       if (isFirst && resumed === undefined) onPods.began(client, room, at);
-      else if (isFirst && resumed !== undefined && seat.gapAt() === undefined) {
+      else if (isFirst && resumed !== undefined && member.gapAt() === undefined) {
         const missed = onPods.missed({ client, pod, room, resumed, at: askedAt });
         if (missed !== undefined)
           add('I1', `came back, and ${missed.data}, said on ${pod} alone, was not told`, at, room);
       }
-      seat.joined(id, typeof recovered === 'number' ? recovered : undefined, onPod, at);
+      member.joined(id, typeof recovered === 'number' ? recovered : undefined, onPod, at);
       const position = idOf(textIn(fields['position']));
       if (position !== undefined && (position.tag !== id.tag || position.offset !== id.offset))
-        add('I1', `joined at ${placeText(id)}, and is told ${placeText(position)}`, at, room);
+        add('I1', `joined at ${positionText(id)}, and is told ${positionText(position)}`, at, room);
       if (isFirst && !onPod)
         bases.push({ client, room, tag: id.tag, offset: id.offset, joinedAt: at });
     };
 
-    const tellGap = (room: Room, shown: MessageId, reason: string, at: number): void => {
+    const handleGap = (room: Room, shown: MessageId, reason: string, at: number): void => {
       // the id may be of the other log, or of none
       const isOfRoom = shown.tag !== NO_EPOCH && shown.global === (room === GLOBAL);
       const id = isOfRoom ? shown : undefined;
       gaps[reason] = (gaps[reason] ?? 0) + 1;
-      const seat = stayIn(room);
-      if (seat === undefined) return add('I6', 'was told of a gap where it is not', at, room);
-      const { resumed } = seat;
-      const isResume = seat.joinedAt() === undefined;
+      const member = stayIn(room);
+      if (member === undefined) return add('I6', 'was told of a gap where it is not', at, room);
+      const { resumed } = member;
+      const isResume = member.joinedAt() === undefined;
       const undue = knowsGround
         ? earth.undue({
             client,
@@ -176,9 +176,9 @@ export const clientJudge = (memory: CheckerMemory): ((opening: Opening) => Ears)
             at,
             to: id?.tag,
             resumed: !isResume ? undefined : resumed?._tag === 'After' ? resumed.id : 'since',
-            place: seat.place(),
-            onPod: seat.onPod(),
-            since: seat.askedAt,
+            position: member.position(),
+            onPod: member.onPod(),
+            since: member.askedAt,
           })
         : undefined;
       const isOfPod =
@@ -189,7 +189,7 @@ export const clientJudge = (memory: CheckerMemory): ((opening: Opening) => Ears)
       if (undue !== undefined && !isOfPod)
         add('gap', `was told a gap, ${reason}, though ${undue}`, at, room);
       onPods.began(client, room, at);
-      seat.gap(id, reason, at);
+      member.gap(id, reason, at);
     };
 
     const acked = (
@@ -200,60 +200,64 @@ export const clientJudge = (memory: CheckerMemory): ((opening: Opening) => Ears)
     ): void => {
       const onPod = fields['scope'] === 'pod';
       const duplicate = fields['duplicate'] === true;
-      const saying = said.acked({ client, pod, ref, idText, onPod, duplicate, at });
-      if (saying === undefined || !onPod || duplicate) return;
-      const place = idOf(idText);
-      if (place !== undefined) onPods.said(pod, saying, place, at);
-      for (const each of open)
-        if (each.pod === pod) each.stays.get(saying.room)?.[0]?.owe(saying, at);
+      const sent = sentMessages.acked({ client, pod, ref, idText, onPod, duplicate, at });
+      if (sent === undefined || !onPod || duplicate) return;
+      const position = idOf(idText);
+      if (position !== undefined) onPods.sent(pod, sent, position, at);
+      for (const each of open) if (each.pod === pod) each.stays.get(sent.room)?.[0]?.owe(sent, at);
     };
 
-    const hear = (word: Word, at: number): void => {
-      const seat = stayIn(word.room);
-      if (seat === undefined)
-        return add('I6', `heard ${word.idText}, where it is not`, at, word.room);
-      seat.heard(word, at);
-      const { saying, id } = word;
-      if (saying === undefined || !id.outside) return;
-      onPods.heard(client, saying);
-      onPods.said(pod, saying, id, at);
+    const receive = (message: ReceivedMessage, at: number): void => {
+      const member = stayIn(message.room);
+      if (member === undefined)
+        return add('I6', `heard ${message.idText}, where it is not`, at, message.room);
+      member.received(message, at);
+      const { sent, id } = message;
+      if (sent === undefined || !id.outside) return;
+      onPods.received(client, sent);
+      onPods.sent(pod, sent, id, at);
     };
 
-    const resumes = resumesIn(lastId, words);
+    const resumes = resumesIn(lastId, messages);
     enter(GLOBAL, resumes.global, openedAt);
     if (home !== undefined && home !== GLOBAL) enter(home, resumes.room, openedAt);
 
     return {
-      heard: (text, at) => {
-        const known = words.get(idTextOf(text));
+      received: (text, at) => {
+        const known = messages.get(idTextOf(text));
         if (known?.text === text) {
-          hear(known, at);
+          receive(known, at);
           return known;
         }
         const frame = JSON.parse(text) as Frame;
         if (isControl(frame)) {
-          obey(frame, at);
+          handleControl(frame, at);
           return frame;
         }
         // another program may write its JSON in another order
-        const same = words.get(frame.id);
+        const same = messages.get(frame.id);
         if (same !== undefined && same.text !== text)
           add('I5', `heard ${frame.id} with another text than others`, at, frame.room ?? GLOBAL);
-        const word = same ?? wordOf(text, frame, at);
-        if (word === undefined) {
+        const message = same ?? messageOf(text, frame, at);
+        if (message === undefined) {
           add('I5', `heard ${frame.id}, which is no UUIDv7`, at, frame.room ?? GLOBAL);
           return frame;
         }
-        if (word.saying === undefined && !word.stranger && !isOwn(frame) && frame.type === 'chat')
-          add('I5', `heard ${frame.id}, which nobody said`, at, word.room);
+        if (
+          message.sent === undefined &&
+          !message.isForeign &&
+          !isOwn(frame) &&
+          frame.type === 'chat'
+        )
+          add('I5', `heard ${frame.id}, which nobody said`, at, message.room);
         // a pod tells it in its own words
-        if (strangers.has(frame.id))
-          add('I5', `heard ${frame.id}, which another program wrote`, at, word.room);
-        hear(word, at);
-        return word;
+        if (foreignIds.has(frame.id))
+          add('I5', `heard ${frame.id}, which another program wrote`, at, message.room);
+        receive(message, at);
+        return message;
       },
-      said: ({ room, ref, data, keyed = user !== null }, at) =>
-        void said.say({
+      sent: ({ room, ref, data, keyed = user !== null }, at) =>
+        void sentMessages.add({
           client,
           from: user ?? connection,
           pod,
@@ -264,12 +268,12 @@ export const clientJudge = (memory: CheckerMemory): ((opening: Opening) => Ears)
           on: here,
           at,
         }),
-      joins: (room, lastIn, at) => enter(room, resumedAfter(lastIn, words), at),
+      joins: (room, lastIn, at) => enter(room, resumedAfter(lastIn, messages), at),
       closed: (code, cause, at) => {
         open.delete(here);
         const [everywhere] = here.stays.get(GLOBAL) ?? [];
-        const place = everywhere?.place();
-        if (place !== undefined) leftGlobal.set(client, place);
+        const position = everywhere?.position();
+        if (position !== undefined) leftGlobal.set(client, position);
         else if (everywhere?.resumed === undefined) leftGlobal.delete(client);
         for (const room of [...here.stays.keys()])
           for (const each of here.stays.get(room) ?? []) if (each.isOpen()) past.push(each);

@@ -1,10 +1,10 @@
-/** What is judged in the end: stays, sayings and logs, when all is settled. */
+/** What is judged in the end: stays, sent messages and logs, when all is settled. */
 import { type Room } from '../../../lib/protocol/position.js';
-import { type Frame, idTextOf, placeText } from './frame.js';
+import { type Frame, idTextOf, positionText } from './frame.js';
 import { type LogContent } from './order.js';
 import { type Stay } from './stay.js';
 import { type Violation } from './violation.js';
-import { type Saying, type Word } from './word.js';
+import { type SentMessage, type ReceivedMessage } from './message.js';
 import { type CheckerOptions } from './checker.js';
 import { type CheckerMemory, type Open } from './memory.js';
 
@@ -27,51 +27,55 @@ export const finalJudge = (memory: CheckerMemory, retention: CheckerOptions['ret
     lateMs,
     found,
     earth,
-    said,
-    words,
+    sentMessages,
+    messages,
     orders,
     logs,
     bases,
     open,
     orderOf,
-    wordOf,
+    messageOf,
   } = memory;
 
   /** Where the log is not told, it stands at least where somebody has come to. */
   const furthest = (
     room: Room,
   ): { readonly tag: number; readonly offset: number; readonly id: string | null } | undefined => {
-    const word = orders.get(room)?.furthest();
-    return word && { tag: word.id.tag, offset: word.id.offset, id: word.idText };
+    const message = orders.get(room)?.furthest();
+    return message && { tag: message.id.tag, offset: message.id.offset, id: message.idText };
   };
 
-  const judgeStay = (seat: Stay, at: number): void => {
-    seat.judge(at);
-    const { client, room } = seat;
+  const judgeStay = (member: Stay, at: number): void => {
+    member.judge(at);
+    const { client, room } = member;
     const add = (tag: Violation['tag'], text: string): void =>
       found.add({ tag, client, room, text, at });
-    for (const saying of seat.owed()) {
-      const gapAt = seat.gapAt();
-      if (gapAt !== undefined && gapAt >= saying.firstAt) continue;
-      add('I1', `never heard ${saying.data}, which ${seat.pod} said to its members`);
+    for (const sent of member.owed()) {
+      const gapAt = member.gapAt();
+      if (gapAt !== undefined && gapAt >= sent.firstAt) continue;
+      add('I1', `never heard ${sent.data}, which ${member.pod} said to its members`);
     }
     const log = logs.get(room) ?? furthest(room);
-    const place = seat.place();
-    if (log === undefined || place === undefined || earth.healedAt() === undefined) return;
-    if (place.tag !== log.tag) {
+    const position = member.position();
+    if (log === undefined || position === undefined || earth.healedAt() === undefined) return;
+    if (position.tag !== log.tag) {
       // of an epoch in which nothing was said yet it hears with the first message
       if (log.offset === 0) return;
-      add('I9', `stands at ${placeText(place)}, the log at ${placeText(log)}`);
-    } else if (place.offset < log.offset) {
-      const hole = { tag: log.tag, from: place.offset + 1, to: log.offset };
-      seat.missing(hole, at, `in the end at ${placeText(place)}, the log at ${placeText(log)}`);
-    } else if (place.offset > log.offset) {
+      add('I9', `stands at ${positionText(position)}, the log at ${positionText(log)}`);
+    } else if (position.offset < log.offset) {
+      const hole = { tag: log.tag, from: position.offset + 1, to: log.offset };
+      member.missing(
+        hole,
+        at,
+        `in the end at ${positionText(position)}, the log at ${positionText(log)}`,
+      );
+    } else if (position.offset > log.offset) {
       add(
         'I4',
-        `stands at ${placeText(place)}, which the log, at ${placeText(log)}, does not have`,
+        `stands at ${positionText(position)}, which the log, at ${positionText(log)}, does not have`,
       );
     } else {
-      const last = seat.last();
+      const last = member.last();
       if (
         last !== undefined &&
         log.id !== null &&
@@ -84,14 +88,14 @@ export const finalJudge = (memory: CheckerMemory, retention: CheckerOptions['ret
 
   const judgeOpen = ({ client, pod, stays, degraded }: Open, settled: number, at: number): void => {
     const healedAt = earth.healedAt();
-    for (const [seat] of stays.values()) {
-      if (seat === undefined) continue;
-      judgeStay(seat, at);
-      if (seat.joinedAt() === undefined && seat.askedAt < settled && healedAt !== undefined)
+    for (const [member] of stays.values()) {
+      if (member === undefined) continue;
+      judgeStay(member, at);
+      if (member.joinedAt() === undefined && member.askedAt < settled && healedAt !== undefined)
         found.add({
           tag: 'I9',
           client,
-          room: seat.room,
+          room: member.room,
           text: 'asked to join, and never was told so',
           at,
         });
@@ -109,8 +113,8 @@ export const finalJudge = (memory: CheckerMemory, retention: CheckerOptions['ret
   const isOpen = (connection: unknown): boolean => [...open].some((each) => each === connection);
 
   /** What is acknowledged is in the log, and what is late is not called unanswered. */
-  const judgeSaying = (saying: Saying, settled: number, at: number): void => {
-    const { client, room, acks, data, refused, lastAt, ref, on } = saying;
+  const judgeSent = (sent: SentMessage, settled: number, at: number): void => {
+    const { client, room, acks, data, refused, lastAt, ref, on } = sent;
     const add = (tag: Violation['tag'], text: string): void =>
       found.add({ tag, client, room, text: `${data} ${text}`, at });
     const healedAt = earth.healedAt();
@@ -118,24 +122,24 @@ export const finalJudge = (memory: CheckerMemory, retention: CheckerOptions['ret
     if (acks.length === 0 && refused === undefined && ref !== undefined && isLate && isOpen(on))
       add('I9', 'was never answered');
     const wellAt = (healedAt ?? Number.POSITIVE_INFINITY) + lateMs.ready;
-    if (saying.firstAt > wellAt && acks.some(({ onPod }) => onPod))
+    if (sent.firstAt > wellAt && acks.some(({ onPod }) => onPod))
       add('I9', 'was said on the pod alone, though all was well');
-    if (saying.firstAt > wellAt && refused !== undefined)
+    if (sent.firstAt > wellAt && refused !== undefined)
       add('I9', `was refused, ${refused}, though all was well`);
     const log = logs.get(room);
     for (const { id, idText, onPod, at: ackedAt } of acks) {
-      const word = words.get(idText);
-      if (word !== undefined && word.saying !== saying)
-        add('I7', `was acked as ${idText}, which is ${word.saying?.data ?? 'nobody’s'}`);
+      const message = messages.get(idText);
+      if (message !== undefined && message.sent !== sent)
+        add('I7', `was acked as ${idText}, which is ${message.sent?.data ?? 'nobody’s'}`);
       if (onPod || log === undefined || earth.forgotSince(ackedAt)) continue;
       if (id.tag !== log.tag) {
         if (knowsGround && !earth.forgot())
           add(
             'I4',
-            `was acked as ${placeText(id)}, and the log is of epoch ${log.tag} though Redis forgot nothing`,
+            `was acked as ${positionText(id)}, and the log is of epoch ${log.tag} though Redis forgot nothing`,
           );
       } else if (id.offset > log.offset) {
-        add('I4', `was acked as ${placeText(id)}, and the log ends at ${placeText(log)}`);
+        add('I4', `was acked as ${positionText(id)}, and the log ends at ${positionText(log)}`);
       } else if (id.offset >= log.first) {
         const there = idTextOf(log.texts[id.offset - log.first] ?? '');
         if (there !== idText)
@@ -148,7 +152,7 @@ export const finalJudge = (memory: CheckerMemory, retention: CheckerOptions['ret
         id.offset > log.offset - retention.messages &&
         at - ackedAt < retention.ms
       )
-        add('I4', `was acked as ${placeText(id)}, and the log begins at ${log.first}`);
+        add('I4', `was acked as ${positionText(id)}, and the log begins at ${log.first}`);
     }
   };
 
@@ -157,7 +161,7 @@ export const finalJudge = (memory: CheckerMemory, retention: CheckerOptions['ret
     // what was said later may stand before what Redis forgot
     if (!knowsGround || earth.forgot()) return;
     const latest = new Map<string, Latest>();
-    for (const { logged, sends, firstAt, data } of said.all) {
+    for (const { logged, sends, firstAt, data } of sentMessages.all) {
       if (logged === undefined || sends !== 1) continue;
       const key = `${logged.id.tag} ${logged.room}`;
       const some = latest.get(key) ?? [];
@@ -190,23 +194,23 @@ export const finalJudge = (memory: CheckerMemory, retention: CheckerOptions['ret
       found.add({ tag: t, client: undefined, room, text, at });
     if (texts.length > 0 && first + texts.length - 1 !== offset)
       add('I4', `the log holds ${texts.length} from ${first} on, and stands at ${offset}`);
-    const held = texts.map((text, i) => {
-      const known = words.get(idTextOf(text));
+    const logged = texts.map((text, i) => {
+      const known = messages.get(idTextOf(text));
       const frame = JSON.parse(text) as Frame;
       if (known !== undefined && known.text !== text)
         add('I5', `the log has ${frame.id} with another text`);
-      const word = known ?? wordOf(text, frame, at);
-      if (word?.id.tag !== tag || word.id.offset !== first + i)
+      const message = known ?? messageOf(text, frame, at);
+      if (message?.id.tag !== tag || message.id.offset !== first + i)
         add('I4', `the log has ${frame.id} where ${tag}/${first + i} is expected`);
-      if (word?.saying === undefined && frame.type === 'chat')
+      if (message?.sent === undefined && frame.type === 'chat')
         add('I5', `the log has ${frame.id}, which nobody said`);
-      return word;
+      return message;
     });
     orderOf(room).holds(
-      held.filter((word): word is Word => word !== undefined),
+      logged.filter((message): message is ReceivedMessage => message !== undefined),
       at,
     );
   };
 
-  return { judgeOpen, judgeSaying, judgeBases, readLog };
+  return { judgeOpen, judgeSent, judgeBases, readLog };
 };

@@ -24,12 +24,12 @@ export const idOf = (text: string): MessageId | undefined => {
   return O.isSome(id) ? id.value : undefined;
 };
 
-export const placeText = ({ tag, offset, outside }: Place & { outside?: boolean }): string =>
+export const positionText = ({ tag, offset, outside }: Position & { outside?: boolean }): string =>
   `${tag}/${offset}${outside === true ? ' outside the log' : ''}`;
 
 export const roomText = (room: Room): string => (room === GLOBAL ? 'the global log' : room);
 
-export interface Place {
+export interface Position {
   readonly tag: number;
   readonly offset: number;
 }

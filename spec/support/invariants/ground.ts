@@ -4,7 +4,7 @@
  */
 import type { GapReason } from '../../../lib/protocol/system-event.js';
 import type { MessageId, Room } from '../../../lib/protocol/position.js';
-import { type Place, placeText } from './frame.js';
+import { type Position, positionText } from './frame.js';
 import type { Findings } from './violation.js';
 
 export interface Fault {
@@ -37,7 +37,7 @@ export interface GapSent {
   readonly to: number | undefined;
   /** Told before `joined`: then it is about the id that was given. */
   readonly resumed: MessageId | 'since' | undefined;
-  readonly place: Place | undefined;
+  readonly position: Position | undefined;
   /** The stay in the room was of this pod alone, as Redis could not be had. */
   readonly onPod: boolean;
   /** When the room was asked for. */
@@ -107,13 +107,13 @@ export const ground = ({ findings, lateMs }: GroundOptions): Ground => {
   const hasOther = (room: Room, tag: number, at: number): boolean =>
     (epochs.get(room) ?? []).some((epoch) => epoch.tag !== tag && epoch.at <= at);
 
-  const expired = (room: Room, from: Place | undefined): string | undefined => {
+  const expired = (room: Room, from: Position | undefined): string | undefined => {
     if (hasEvicted()) return undefined;
     if (from === undefined) return 'nothing was asked for';
     const first = firstOf(room, from.tag);
     return from.offset < first && first > 1
       ? undefined
-      : `${placeText(from)} is in the log, which begins at ${first}`;
+      : `${positionText(from)} is in the log, which begins at ${first}`;
   };
 
   const undue = ({
@@ -123,7 +123,7 @@ export const ground = ({ findings, lateMs }: GroundOptions): Ground => {
     to,
     pod,
     resumed,
-    place,
+    position,
     onPod,
     since,
   }: GapSent): string | undefined => {
@@ -131,9 +131,9 @@ export const ground = ({ findings, lateMs }: GroundOptions): Ground => {
     switch (reason as GapReason) {
       case 'expired':
         if (resumed === 'since') return undefined;
-        return expired(room, id ?? place);
+        return expired(room, id ?? position);
       case 'log_lost': {
-        const tag = id?.tag ?? place?.tag;
+        const tag = id?.tag ?? position?.tag;
         // of a room where nobody spoke no log has told us of the other one, but the gap does
         return tag === undefined || to !== tag || hasOther(room, tag, at)
           ? undefined

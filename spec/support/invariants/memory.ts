@@ -1,13 +1,13 @@
-/** What is remembered of a run: words, orders, stays, sayings, and what happened to pods and Redis. */
+/** What is remembered of a run: messages, orders, stays, sent messages, and what happened to pods and Redis. */
 import { GLOBAL, type Room } from '../../../lib/protocol/position.js';
 import { alone } from './alone.js';
-import { type Frame, idOf, type Place } from './frame.js';
+import { type Frame, idOf, type Position } from './frame.js';
 import { ground } from './ground.js';
 import { type LogContent, type Order, order } from './order.js';
-import { sayings } from './saying.js';
-import { type Heard, type Stay } from './stay.js';
+import { trackSent } from './sent-messages.js';
+import { type DeliveryCounts, type Stay } from './stay.js';
 import { findings } from './violation.js';
-import { type Word } from './word.js';
+import { type ReceivedMessage } from './message.js';
 import { type CheckerOptions } from './checker.js';
 
 export interface Open {
@@ -33,14 +33,14 @@ export const checkerMemory = ({
 }: CheckerOptions) => {
   const found = findings();
   const earth = ground({ findings: found, lateMs });
-  const said = sayings({ findings: found, forgot: () => !knowsGround || earth.forgot() });
+  const sentMessages = trackSent({ findings: found, forgot: () => !knowsGround || earth.forgot() });
   const onPods = alone((pod, room) =>
-    said.all.some(
+    sentMessages.all.some(
       (each) => each.room === room && each.acks.length === 0 && each.pods.has(pod) && !each.logged,
     ),
   );
-  const words = new Map<string, Word>();
-  const strangers = new Set<string>();
+  const messages = new Map<string, ReceivedMessage>();
+  const foreignIds = new Set<string>();
   const orders = new Map<Room, Order>();
   const logs = new Map<Room, LogContent>();
   const open = new Set<Open>();
@@ -49,16 +49,16 @@ export const checkerMemory = ({
   const bases: Base[] = [];
   /** How far each client came in each room and epoch. */
   const reached = new Map<string, Map<number, number>>();
-  const heard: Heard = {
+  const deliveries: DeliveryCounts = {
     delivered: 0,
     repeats: 0,
     strays: 0,
     behind: 0,
-    missedTold: 0,
+    missedWithGap: 0,
     recovered: 0,
   };
   /** Where each client stood in the global log, which nobody leaves, when its last connection ended. */
-  const leftGlobal = new Map<string, Place>();
+  const leftGlobal = new Map<string, Position>();
   const gaps: Record<string, number> = {};
   const closes: Record<string, number> = {};
 
@@ -70,30 +70,30 @@ export const checkerMemory = ({
     return made;
   };
 
-  const wordOf = (
+  const messageOf = (
     text: string,
     { id: idText, type, room = GLOBAL, data, ref }: Frame,
     at: number,
-  ): Word | undefined => {
+  ): ReceivedMessage | undefined => {
     const id = idOf(idText);
     if (id === undefined) return undefined;
     // a message of an epoch that is over comes as one too, and then its sender is known
-    const stranger = strangers.has(idText) || (ref !== undefined && strangers.has(ref));
-    const word: Word = {
-      n: words.size,
+    const isForeign = foreignIds.has(idText) || (ref !== undefined && foreignIds.has(ref));
+    const message: ReceivedMessage = {
+      n: messages.size,
       idText,
       id,
       room,
       text,
       type,
-      saying: stranger ? undefined : said.of(data),
-      stranger,
-      stray: !stranger && ref !== undefined,
+      sent: isForeign ? undefined : sentMessages.of(data),
+      isForeign,
+      stray: !isForeign && ref !== undefined,
     };
-    words.set(idText, word);
-    orderOf(room).saw(word);
-    said.appeared(word, at);
-    return word;
+    messages.set(idText, message);
+    orderOf(room).saw(message);
+    sentMessages.appeared(message, at);
+    return message;
   };
 
   return {
@@ -102,22 +102,22 @@ export const checkerMemory = ({
     lateMs,
     found,
     earth,
-    said,
+    sentMessages,
     onPods,
-    words,
-    strangers,
+    messages,
+    foreignIds,
     orders,
     logs,
     open,
     past,
     bases,
     reached,
-    heard,
+    deliveries,
     leftGlobal,
     gaps,
     closes,
     orderOf,
-    wordOf,
+    messageOf,
   };
 };
 

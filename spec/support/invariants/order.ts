@@ -1,11 +1,11 @@
 /**
- * One room as all its hearers saw it: which message stands at which place, and one order for all. What is kept is a number
- * a message and one a pair of neighbours, however many heard it.
+ * One room as all its receivers saw it: which message stands at which position, and one order for all.
+ * What is kept is a number a message and one a pair of neighbours, however many heard it.
  */
 import type { Room } from '../../../lib/protocol/position.js';
-import { placeText, roomText } from './frame.js';
+import { positionText, roomText } from './frame.js';
 import type { Findings } from './violation.js';
-import type { Word } from './word.js';
+import type { ReceivedMessage } from './message.js';
 
 /** What the log of a room holds in the end. */
 export interface LogContent {
@@ -27,38 +27,50 @@ export interface Order {
   readonly isEpoch: (tag: number) => boolean;
   /** Whether an epoch is over: another began after it. */
   readonly isOlder: (tag: number, than: number) => boolean;
-  readonly saw: (word: Word) => void;
+  readonly saw: (message: ReceivedMessage) => void;
   /** What was heard there last. */
-  readonly at: (tag: number, offset: number) => Word | undefined;
+  readonly at: (tag: number, offset: number) => ReceivedMessage | undefined;
   /** All that was ever heard there: what Redis lost gives its place to another before the epoch ends. */
-  readonly allAt: (tag: number, offset: number) => readonly Word[];
+  readonly allAt: (tag: number, offset: number) => readonly ReceivedMessage[];
   /** The furthest that anyone heard of, in the last epoch. */
-  readonly furthest: () => Word | undefined;
+  readonly furthest: () => ReceivedMessage | undefined;
   /** Heard right after one another; `next`: and their offsets follow on each other, with nothing told in between. */
-  readonly follows: (before: Word, after: Word, next: boolean, client: string, at: number) => void;
+  readonly follows: (
+    before: ReceivedMessage,
+    after: ReceivedMessage,
+    next: boolean,
+    client: string,
+    at: number,
+  ) => void;
   /** What the log says in the end. */
-  readonly holds: (words: readonly Word[], at: number) => void;
+  readonly holds: (messages: readonly ReceivedMessage[], at: number) => void;
   readonly judge: (at: number) => void;
 }
 
-/** Two numbers of words as one, below 2^53. */
+/** Two numbers of messages as one, below 2^53. */
 const PAIR = 2 ** 26;
 
 export const order = (room: Room, findings: Findings): Order => {
   const tags = new Map<number, number>();
-  const places = new Map<number, Map<number, Word>>();
-  /** Those that gave their place to another. */
-  const replaced = new Map<string, readonly Word[]>();
-  let last: Word | undefined;
-  const words = new Map<number, Word>();
+  const positions = new Map<number, Map<number, ReceivedMessage>>();
+  /** Those that gave their position to another. */
+  const replaced = new Map<string, readonly ReceivedMessage[]>();
+  let last: ReceivedMessage | undefined;
+  const messages = new Map<number, ReceivedMessage>();
   const pairs = new Set<number>();
-  /** The word before each, where offsets follow on each other. */
-  const befores = new Map<number, Word>();
+  /** The message before each, where offsets follow on each other. */
+  const befores = new Map<number, ReceivedMessage>();
 
   const add = (tag: 'I1' | 'I3', text: string, at: number, client?: string): void =>
     findings.add({ tag, client, room, text, at });
 
-  const follow = (before: Word, after: Word, who: string, at: number, client?: string): void => {
+  const follow = (
+    before: ReceivedMessage,
+    after: ReceivedMessage,
+    who: string,
+    at: number,
+    client?: string,
+  ): void => {
     const known = befores.get(after.n);
     if (known === undefined) befores.set(after.n, before);
     else if (known !== before)
@@ -80,37 +92,37 @@ export const order = (room: Room, findings: Findings): Order => {
       const [one, other] = [tags.get(tag), tags.get(than)];
       return one !== undefined && other !== undefined && one < other;
     },
-    saw: (word) => {
-      const { tag, offset, outside } = word.id;
-      if (outside || word.stranger) return;
-      const offsets = places.get(tag) ?? new Map<number, Word>();
-      places.set(tag, offsets);
+    saw: (message) => {
+      const { tag, offset, outside } = message.id;
+      if (outside || message.isForeign) return;
+      const offsets = positions.get(tag) ?? new Map<number, ReceivedMessage>();
+      positions.set(tag, offsets);
       const known = offsets.get(offset);
-      if (known !== undefined && known !== word) {
-        const name = placeText(word.id);
+      if (known !== undefined && known !== message) {
+        const name = positionText(message.id);
         const others = replaced.get(name) ?? [];
         if (!others.includes(known)) replaced.set(name, [...others, known]);
       }
-      offsets.set(offset, word);
-      if (tag !== last?.id.tag || offset > last.id.offset) last = word;
+      offsets.set(offset, message);
+      if (tag !== last?.id.tag || offset > last.id.offset) last = message;
     },
     furthest: () => last,
-    at: (tag, offset) => places.get(tag)?.get(offset),
+    at: (tag, offset) => positions.get(tag)?.get(offset),
     allAt: (tag, offset) => {
-      const word = places.get(tag)?.get(offset);
-      if (word === undefined) return [];
-      return [word, ...(replaced.get(placeText(word.id)) ?? [])];
+      const message = positions.get(tag)?.get(offset);
+      if (message === undefined) return [];
+      return [message, ...(replaced.get(positionText(message.id)) ?? [])];
     },
     follows: (before, after, next, client, at) => {
-      words.set(before.n, before);
-      words.set(after.n, after);
+      messages.set(before.n, before);
+      messages.set(after.n, after);
       pairs.add(before.n * PAIR + after.n);
       if (next) follow(before, after, client, at, client);
     },
-    holds: (held, at) => {
-      held.forEach((word, i) => {
-        const before = held[i - 1];
-        if (before !== undefined) follow(before, word, 'the log', at);
+    holds: (logged, at) => {
+      logged.forEach((message, i) => {
+        const before = logged[i - 1];
+        if (before !== undefined) follow(before, message, 'the log', at);
       });
     },
     judge: (at) => {
@@ -118,9 +130,9 @@ export const order = (room: Room, findings: Findings): Order => {
       if (circle.length > 0)
         add(
           'I3',
-          `${circle.length} of ${words.size} messages of ${roomText(room)} are in no one order: ${circle
+          `${circle.length} of ${messages.size} messages of ${roomText(room)} are in no one order: ${circle
             .slice(0, 6)
-            .map((n) => nameOf(words.get(n)))
+            .map((n) => nameOf(messages.get(n)))
             .join(', ')}`,
           at,
         );
@@ -128,8 +140,10 @@ export const order = (room: Room, findings: Findings): Order => {
   };
 };
 
-const nameOf = (word: Word | undefined): string =>
-  word === undefined ? '?' : `${word.saying?.data ?? word.idText} at ${placeText(word.id)}`;
+const nameOf = (message: ReceivedMessage | undefined): string =>
+  message === undefined
+    ? '?'
+    : `${message.sent?.data ?? message.idText} at ${positionText(message.id)}`;
 
 /** Those that no order puts right: each of them comes after another of them. */
 const circleIn = (pairs: ReadonlySet<number>): readonly number[] => {

@@ -65,7 +65,7 @@ export interface Play {
   /** What was said before then should have been answered. */
   readonly settle: (at: number) => void;
   /** Alice says message `n`. */
-  readonly say: (n: number, room?: string) => void;
+  readonly send: (n: number, room?: string) => void;
 }
 
 export const RETENTION = { messages: 1_000, ms: 600_000 };
@@ -82,9 +82,9 @@ export const found = (
     check.connected({ client, user: client, pod, at: at++, room: 'r', lastId });
   const [alice, bob] = [open('alice'), open('bob', { pod: 'b' })];
   for (const ears of [alice, bob]) {
-    ears.heard(control('welcome', { connection_id: 'c' }), at++);
-    ears.heard(control('joined', { members: 2 }), at++);
-    ears.heard(joined(0), at++);
+    ears.received(control('welcome', { connection_id: 'c' }), at++);
+    ears.received(control('joined', { members: 2 }), at++);
+    ears.received(joined(0), at++);
   }
   check.epoch('r', TAG, 0);
   play({
@@ -95,7 +95,7 @@ export const found = (
     settle: (when) => {
       settled = when;
     },
-    say: (n, room = 'r') => alice.said({ room, ref: `${n}`, data: { n } }, 100 + n),
+    send: (n, room = 'r') => alice.sent({ room, ref: `${n}`, data: { n } }, 100 + n),
   });
   return check
     .verdict({ at: 100_000, settled })
@@ -105,11 +105,11 @@ export const found = (
 };
 
 /** Says and hears so many messages. */
-export const chats = ({ say, alice, bob }: Play, from: number, to: number): void => {
+export const chats = ({ send, alice, bob }: Play, from: number, to: number): void => {
   for (let n = from; n <= to; n++) {
-    say(n);
-    for (const ears of [alice, bob]) ears.heard(chat(n), 200 + n);
-    alice.heard(ack(n), 200 + n);
+    send(n);
+    for (const ears of [alice, bob]) ears.received(chat(n), 200 + n);
+    alice.received(ack(n), 200 + n);
   }
 };
 
@@ -126,11 +126,11 @@ export const pod = { outside: true, nonce: 99_999 } as const;
 
 /** Alice says message 2 on pod a alone; Bob comes there after that with this id. */
 export const comesTo = (play: Play, lastId: string): Ears => {
-  const { alice, bob, check, say } = play;
+  const { alice, bob, check, send } = play;
   chats(play, 1, 1);
   bob.closed(undefined, 'itself', 300);
-  say(2);
-  alice.heard(chat(2, { ...pod, offset: 1 }), 310);
-  alice.heard(ack(2, { ...pod, offset: 1 }), 310);
+  send(2);
+  alice.received(chat(2, { ...pod, offset: 1 }), 310);
+  alice.received(ack(2, { ...pod, offset: 1 }), 310);
   return check.connected({ client: 'bob', user: 'bob', pod: 'a', at: 400, room: 'r', lastId });
 };

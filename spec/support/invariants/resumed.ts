@@ -3,26 +3,26 @@ import { NO_EPOCH } from '../../../lib/protocol/position.js';
 import { LAG_MS, OVERLAP_MS } from '../../../lib/protocol/resume.js';
 import { idOf } from './frame.js';
 import { type Resumed } from './stay.js';
-import { type Word } from './word.js';
+import { type ReceivedMessage } from './message.js';
 
 export const resumedAfter = (
   text: string | undefined,
-  words: ReadonlyMap<string, Word>,
+  messages: ReadonlyMap<string, ReceivedMessage>,
 ): Resumed | undefined => {
   const id = text === undefined ? undefined : idOf(text);
-  const word = words.get(text ?? '');
+  const message = messages.get(text ?? '');
   return id === undefined || id.tag === NO_EPOCH
     ? undefined
-    : { _tag: 'After', id, word: word?.id.outside === true ? undefined : word };
+    : { _tag: 'After', id, message: message?.id.outside === true ? undefined : message };
 };
 
 /** The query may carry two ids, one for each log; one alone is of the log that it says, and the other goes by its time. */
 export const resumesIn = (
   text: string | undefined,
-  words: ReadonlyMap<string, Word>,
+  messages: ReadonlyMap<string, ReceivedMessage>,
 ): { readonly room: Resumed | undefined; readonly global: Resumed | undefined } => {
   const texts = (text ?? '').split(',', 2);
-  const afters = texts.map((each) => resumedAfter(each, words));
+  const afters = texts.map((each) => resumedAfter(each, messages));
   const of = (global: boolean): Resumed | undefined =>
     afters.find((each) => each?._tag === 'After' && each.id.global === global);
   const [room, global] = [of(false), of(true)];
@@ -33,7 +33,7 @@ export const resumesIn = (
       .filter((each) => idOf(each))
       .sort()
       .at(-1),
-    words,
+    messages,
   );
   // one that names no log may have a time
   const ms = alone?._tag === 'After' ? alone.id.ms : (idOf(texts[0] ?? '')?.ms ?? 0);

@@ -3,14 +3,18 @@
  * behind a hole, or of an epoch that is over. Holds a few numbers and what it heard outside the log.
  */
 import type { MessageId, Room } from '../../../lib/protocol/position.js';
-import { type Place, placeText, roomText } from './frame.js';
+import { type Position, positionText, roomText } from './frame.js';
 import type { Order } from './order.js';
 import type { Findings, Tag } from './violation.js';
-import type { Saying, Word } from './word.js';
+import type { SentMessage, ReceivedMessage } from './message.js';
 
 /** Where it asked to go on from: after an id, or after a time. */
 export type Resumed =
-  | { readonly _tag: 'After'; readonly id: MessageId; readonly word: Word | undefined }
+  | {
+      readonly _tag: 'After';
+      readonly id: MessageId;
+      readonly message: ReceivedMessage | undefined;
+    }
   /** What was trimmed before `dueMs` is no loss: the client had it. */
   | { readonly _tag: 'Since'; readonly ms: number; readonly dueMs: number };
 
@@ -21,16 +25,16 @@ export interface StayDeps {
   readonly findings: Findings;
   readonly resumed: Resumed | undefined;
   readonly askedAt: number;
-  readonly counts: Heard;
+  readonly counts: DeliveryCounts;
   /** How far the client came in each epoch of the room, over all its connections. */
   readonly reached: Map<number, number>;
   readonly isTrimmed: (tag: number, offset: number) => boolean;
   /** Where it had come to when it was cut, in a room that it never leaves. */
-  readonly left: Place | undefined;
+  readonly left: Position | undefined;
 }
 
 /** Counted over all stays. */
-export interface Heard {
+export interface DeliveryCounts {
   delivered: number;
   /** Heard again after a reconnect that asked for it. */
   repeats: number;
@@ -39,7 +43,7 @@ export interface Heard {
   /** Outside the log and under an earlier place than was reached: a resume from there repeats, it loses nothing. */
   behind: number;
   /** Offsets that were passed over behind a `gap`. */
-  missedTold: number;
+  missedWithGap: number;
   recovered: number;
 }
 
@@ -59,13 +63,13 @@ export interface Stay {
   /** `joined` came with `scope: "pod"`, and nothing of the log since. */
   readonly onPod: () => boolean;
   /** The place that `joined` showed. */
-  readonly base: () => Place | undefined;
-  readonly place: () => Place | undefined;
+  readonly base: () => Position | undefined;
+  readonly position: () => Position | undefined;
   /** A gap was told, and no message of the log came since. */
   readonly isLoose: () => boolean;
-  readonly last: () => Word | undefined;
+  readonly last: () => ReceivedMessage | undefined;
   readonly gapAt: () => number | undefined;
-  readonly heard: (word: Word, at: number) => void;
+  readonly received: (message: ReceivedMessage, at: number) => void;
   /** A frame of the server's own that shows the place. */
   readonly shown: (id: MessageId, at: number) => void;
   /** `id`: where it goes on, unless the frame shows another log's place. */
@@ -76,10 +80,10 @@ export interface Stay {
     onPod: boolean,
     at: number,
   ) => void;
-  readonly hasHeard: (saying: Saying) => boolean;
+  readonly hasReceived: (sent: SentMessage) => boolean;
   /** Said on this pod alone: it is to be heard here. */
-  readonly owe: (saying: Saying, at: number) => void;
-  readonly owed: () => ReadonlySet<Saying>;
+  readonly owe: (sent: SentMessage, at: number) => void;
+  readonly owed: () => ReadonlySet<SentMessage>;
   /** Whether anything can be found in the end that was not found yet. */
   readonly isOpen: () => boolean;
   /** Judges what was passed over, when all is known. */
@@ -97,10 +101,10 @@ export const stay = (deps: StayDeps): Stay => {
   const { client, pod, order, findings, resumed, askedAt, counts, reached } = deps;
   const { room } = order;
   /** Heard outside the log: what was said on the pod. */
-  const outside = new Set<Saying>();
-  const owed = new Set<Saying>();
+  const outside = new Set<SentMessage>();
+  const owed = new Set<SentMessage>();
   /** Places of other epochs that it was shown: who goes on from one that never was is told `gap`, so that loses nothing. */
-  const others: { readonly id: Place; readonly from: Place; readonly at: number }[] = [];
+  const others: { readonly id: Position; readonly from: Position; readonly at: number }[] = [];
   const tops = new Map<number, number>();
   /** Numbers of the words heard last. */
   const recent = new Set<number>();
@@ -109,12 +113,12 @@ export const stay = (deps: StayDeps): Stay => {
   const after = resumed?._tag === 'After' ? resumed : undefined;
   /** How far the client came in each epoch before. */
   const cameTo = new Map(reached);
-  let place: Place | undefined = after?.id;
-  let base: Place | undefined;
-  let first: Place | undefined;
-  let last: Word | undefined = after?.word;
+  let position: Position | undefined = after?.id;
+  let base: Position | undefined;
+  let first: Position | undefined;
+  let last: ReceivedMessage | undefined = after?.message;
   /** The last message of any kind, for the order. */
-  let before: Word | undefined = after?.word;
+  let before: ReceivedMessage | undefined = after?.message;
   let loose = false;
   let onPod = false;
   let joinedAt: number | undefined;
@@ -122,17 +126,17 @@ export const stay = (deps: StayDeps): Stay => {
   let replayed = 0;
 
   const found = (tag: Tag, text: string, at: number): void =>
-    findings.add({ tag, client, room, text: `at ${placeOr(place)} ${text}`, at });
+    findings.add({ tag, client, room, text: `at ${positionOr(position)} ${text}`, at });
 
   const pass = (hole: Hole, how: string, at: number): void => {
-    holes.push({ hole, at, what: `at ${placeOr(place)} ${how}` });
+    holes.push({ hole, at, what: `at ${positionOr(position)} ${how}` });
   };
 
-  const isOver = ({ tag }: Place): boolean =>
-    place !== undefined && tag !== place.tag && order.isOlder(tag, place.tag);
+  const isOver = ({ tag }: Position): boolean =>
+    position !== undefined && tag !== position.tag && order.isOlder(tag, position.tag);
 
-  const inLog = (word: Word, at: number): void => {
-    const { id, saying } = word;
+  const inLog = (message: ReceivedMessage, at: number): void => {
+    const { id, sent } = message;
     const { tag, offset } = id;
     if (isOver(id)) {
       counts.strays++;
@@ -141,11 +145,11 @@ export const stay = (deps: StayDeps): Stay => {
     order.sawTag(tag);
     onPod = false;
     if (joinedAt === undefined) replayed++;
-    if (offset <= (reached.get(tag) ?? 0) && order.at(tag, offset) === word) counts.repeats++;
+    if (offset <= (reached.get(tag) ?? 0) && order.at(tag, offset) === message) counts.repeats++;
     const top = tops.get(tag);
     let next = false;
-    const again = recent.has(word.n);
-    recent.add(word.n);
+    const again = recent.has(message.n);
+    recent.add(message.n);
     if (recent.size > RECENT) for (const oldest of recent) if (recent.delete(oldest)) break;
     // what waited for a log that does not answer is let go at once, behind one gap: Redis may have gone back meanwhile
     const letGo = gapAt === at && !again;
@@ -155,61 +159,60 @@ export const stay = (deps: StayDeps): Stay => {
         return;
       }
       const how = again ? 'again' : 'under another id, in the same epoch';
-      found('I2', `heard ${placeText(id)} ${how}`, at);
-    } else if (place === undefined || loose || letGo) {
-      if (place?.tag === tag && top !== undefined) counts.missedTold += offset - top - 1;
-      next = place?.tag === tag && offset === place.offset + 1 && !loose;
-    } else if (tag !== place.tag) {
-      found('I1', `heard ${placeText(id)} of another epoch without a gap`, at);
-    } else if (offset <= place.offset) {
-      found('I2', `heard ${placeText(id)}, which it had passed`, at);
-    } else if (offset > place.offset + 1) {
+      found('I2', `heard ${positionText(id)} ${how}`, at);
+    } else if (position === undefined || loose || letGo) {
+      if (position?.tag === tag && top !== undefined) counts.missedWithGap += offset - top - 1;
+      next = position?.tag === tag && offset === position.offset + 1 && !loose;
+    } else if (tag !== position.tag) {
+      found('I1', `heard ${positionText(id)} of another epoch without a gap`, at);
+    } else if (offset <= position.offset) {
+      found('I2', `heard ${positionText(id)}, which it had passed`, at);
+    } else if (offset > position.offset + 1) {
       // what was said on the pod before is passed over in silence
-      pass({ tag, from: place.offset + 1, to: offset - 1 }, `heard ${placeText(id)}`, at);
+      pass({ tag, from: position.offset + 1, to: offset - 1 }, `heard ${positionText(id)}`, at);
     } else next = true;
-    if (saying !== undefined && outside.has(saying) && saying.sends === 1)
-      found('I2', `heard ${saying.data} twice: outside the log, and as ${placeText(id)}`, at);
-    if (last !== undefined && next) order.follows(last, word, true, client, at);
-    else if (before !== undefined && !loose) order.follows(before, word, false, client, at);
+    if (sent !== undefined && outside.has(sent) && sent.sends === 1)
+      found('I2', `heard ${sent.data} twice: outside the log, and as ${positionText(id)}`, at);
+    if (last !== undefined && next) order.follows(last, message, true, client, at);
+    else if (before !== undefined && !loose) order.follows(before, message, false, client, at);
     if (next && before !== undefined && before !== last)
-      order.follows(before, word, false, client, at);
+      order.follows(before, message, false, client, at);
     first ??= id;
-    place = { tag, offset };
+    position = { tag, offset };
     loose = false;
-    last = word;
-    before = word;
+    last = message;
+    before = message;
     tops.set(tag, Math.max(top ?? 0, offset));
     reached.set(tag, Math.max(reached.get(tag) ?? 0, offset));
   };
 
-  const shown = (id: Place, at: number): void => {
-    if (place === undefined || loose || gapAt === at || isOver(id)) return;
-    if (id.tag !== place.tag) others.push({ id, from: place, at });
-    else if (id.offset > place.offset)
+  const shown = (id: Position, at: number): void => {
+    if (position === undefined || loose || gapAt === at || isOver(id)) return;
+    if (id.tag !== position.tag) others.push({ id, from: position, at });
+    else if (id.offset > position.offset)
       pass(
-        { tag: id.tag, from: place.offset + 1, to: id.offset },
-        `was shown ${placeText(id)}`,
+        { tag: id.tag, from: position.offset + 1, to: id.offset },
+        `was shown ${positionText(id)}`,
         at,
       );
-    else if (id.offset < place.offset) counts.behind++;
+    else if (id.offset < position.offset) counts.behind++;
   };
 
-  const isBehind = ({ tag, offset }: Place): boolean =>
-    place !== undefined && tag === place.tag && offset < place.offset;
+  const isBehind = ({ tag, offset }: Position): boolean =>
+    position !== undefined && tag === position.tag && offset < position.offset;
 
-  const onThePod = (word: Word, saying: Saying, at: number): void => {
+  const onThePod = (message: ReceivedMessage, sent: SentMessage, at: number): void => {
     // said again on another pod, it is another message to Redis: what the first became may come as a stray
-    const isResaid = word.stray && saying.sends > 1;
-    if (outside.has(saying) && !isResaid)
-      found('I2', `heard ${saying.data} twice outside the log`, at);
-    if (saying.logged !== undefined && saying.logged === last && saying.sends === 1)
-      found('I2', `heard ${saying.data} twice: in the log, and outside it`, at);
-    outside.add(saying);
-    owed.delete(saying);
+    const isResaid = message.stray && sent.sends > 1;
+    if (outside.has(sent) && !isResaid) found('I2', `heard ${sent.data} twice outside the log`, at);
+    if (sent.logged !== undefined && sent.logged === last && sent.sends === 1)
+      found('I2', `heard ${sent.data} twice: in the log, and outside it`, at);
+    outside.add(sent);
+    owed.delete(sent);
     // who came from a pod that was further has heard already what its members here hear later
-    if (isBehind(word.id)) return;
-    if (before !== undefined) order.follows(before, word, false, client, at);
-    before = word;
+    if (isBehind(message.id)) return;
+    if (before !== undefined) order.follows(before, message, false, client, at);
+    before = message;
   };
 
   /** Of what a time repeats to the client, something is trimmed: it has had it, or was told. */
@@ -219,10 +222,10 @@ export const stay = (deps: StayDeps): Stay => {
   const missing = ({ tag, from, to }: Hole, at: number, what: string): void => {
     const lost: number[] = [];
     for (let offset = from; offset <= Math.min(to, from + SEARCHED); offset++) {
-      const isHeard = order
+      const isReceived = order
         .allAt(tag, offset)
-        .some(({ saying }) => saying !== undefined && outside.has(saying));
-      if (!isHeard && !isRepeat(tag, offset)) lost.push(offset);
+        .some(({ sent }) => sent !== undefined && outside.has(sent));
+      if (!isReceived && !isRepeat(tag, offset)) lost.push(offset);
     }
     if (lost.length === 0) return;
     const text = `${what}: ${lost.length} of ${roomText(room)} are missing from ${tag}/${lost[0]} on, and no gap was told`;
@@ -238,17 +241,17 @@ export const stay = (deps: StayDeps): Stay => {
     joinedAt: () => joinedAt,
     onPod: () => onPod,
     base: () => base,
-    place: () => place,
+    position: () => position,
     isLoose: () => loose,
     last: () => last,
     gapAt: () => gapAt,
-    heard: (word, at) => {
+    received: (message, at) => {
       counts.delivered++;
-      if (word.stranger) return;
-      if (word.stray) counts.strays++;
-      if (!word.id.outside) return inLog(word, at);
-      shown(word.id, at);
-      if (word.saying !== undefined) onThePod(word, word.saying, at);
+      if (message.isForeign) return;
+      if (message.stray) counts.strays++;
+      if (!message.id.outside) return inLog(message, at);
+      shown(message.id, at);
+      if (message.sent !== undefined) onThePod(message, message.sent, at);
     },
     shown,
     gap: (id, reason, at) => {
@@ -257,7 +260,7 @@ export const stay = (deps: StayDeps): Stay => {
       if (reason === 'log_lost' && id?.offset === 0) tops.delete(id.tag);
       gapAt = at;
       loose = true;
-      place = id ?? place;
+      position = id ?? position;
       last = undefined;
       before = undefined;
     },
@@ -277,22 +280,23 @@ export const stay = (deps: StayDeps): Stay => {
           found('I1', `was told that ${recovered} were recovered, and got ${replayed}`, at);
       }
       base = id;
-      if (place === undefined || loose || id.tag !== place.tag || id.offset > place.offset)
-        place = id;
+      if (position === undefined || loose || id.tag !== position.tag || id.offset > position.offset)
+        position = id;
       loose = false;
     },
-    hasHeard: (saying) => outside.has(saying),
-    owe: (saying, at) => {
-      if (joinedAt === undefined || joinedAt > saying.firstAt || outside.has(saying)) return;
-      if (gapAt !== undefined && gapAt >= saying.firstAt && gapAt <= at) return;
-      owed.add(saying);
+    hasReceived: (sent) => outside.has(sent),
+    owe: (sent, at) => {
+      if (joinedAt === undefined || joinedAt > sent.firstAt || outside.has(sent)) return;
+      if (gapAt !== undefined && gapAt >= sent.firstAt && gapAt <= at) return;
+      owed.add(sent);
     },
     owed: () => owed,
     isOpen: () => holes.length > 0 || others.length > 0 || resumed?._tag === 'Since',
     judge: (at) => {
       for (const { hole, at: when, what } of holes) missing(hole, when, what);
       for (const { id, from, at: when } of others) {
-        const text = `at ${placeText(from)} was shown ${placeText(id)}, a place of another epoch, without a gap`;
+        const shownAt = `at ${positionText(from)} was shown ${positionText(id)}`;
+        const text = `${shownAt}, a place of another epoch, without a gap`;
         if (order.isEpoch(id.tag)) findings.add({ tag: 'I1', client, room, text, at: when });
       }
       if (resumed?._tag !== 'Since' || gapAt !== undefined || joinedAt === undefined) return;
@@ -302,25 +306,26 @@ export const stay = (deps: StayDeps): Stay => {
         missing(
           { tag: from.tag, from: deps.left.offset + 1, to: from.offset - 1 },
           at,
-          `had ${placeText(deps.left)} when it was cut, and goes on behind ${from.offset - 1}`,
+          `had ${positionText(deps.left)} when it was cut, and goes on behind ${from.offset - 1}`,
         );
       else if (deps.left !== undefined && deps.left.tag !== from.tag) {
         const lost = order.at(deps.left.tag, deps.left.offset + 1);
-        const isHad = lost?.saying !== undefined && outside.has(lost.saying);
+        const isHad = lost?.sent !== undefined && outside.has(lost.sent);
         if (lost !== undefined && !isHad)
           found(
             'I1',
-            `had ${placeText(deps.left)} when it was cut, and goes on in epoch ${from.tag} without a gap`,
+            `had ${positionText(deps.left)} when it was cut, and goes on in epoch ${from.tag} without a gap`,
             at,
           );
       }
       const left = order.at(from.tag, from.offset - 1);
-      const isHeard = left?.saying !== undefined && outside.has(left.saying);
-      if (left === undefined || isHeard || left.id.ms <= resumed.ms) return;
+      const isReceived = left?.sent !== undefined && outside.has(left.sent);
+      if (left === undefined || isReceived || left.id.ms <= resumed.ms) return;
       if (left.id.ms > resumed.dueMs || !deps.isTrimmed(left.id.tag, left.id.offset))
         found(
           'I1',
-          `asked for what came after ${resumed.ms}, and ${placeText(left.id)} of ${left.id.ms} did not come`,
+          `asked for what came after ${resumed.ms}, and ` +
+            `${positionText(left.id)} of ${left.id.ms} did not come`,
           at,
         );
     },
@@ -328,5 +333,5 @@ export const stay = (deps: StayDeps): Stay => {
   };
 };
 
-const placeOr = (place: Place | undefined): string =>
-  place === undefined ? 'no place' : placeText(place);
+const positionOr = (position: Position | undefined): string =>
+  position === undefined ? 'no place' : positionText(position);

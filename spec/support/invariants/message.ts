@@ -1,18 +1,18 @@
-/** A message as its hearers know it, and as its sayer does. */
+/** A message as its receivers know it, and as its sender does. */
 import type { MessageId, Room } from '../../../lib/protocol/position.js';
 
-/** A message that members share: the same text for whoever hears it. */
-export interface Word {
-  /** Its number among all words, so that what is kept of a hearing is a number. */
+/** A message that members share: each of them receives the same text. */
+export interface ReceivedMessage {
+  /** Its number among all messages, so that what is kept of a delivery is a number. */
   readonly n: number;
   readonly idText: string;
   readonly id: MessageId;
   readonly room: Room;
   readonly text: string;
   readonly type: string;
-  readonly saying: Saying | undefined;
+  readonly sent: SentMessage | undefined;
   /** Another program's: it has no part in the offsets. */
-  readonly stranger: boolean;
+  readonly isForeign: boolean;
   /** A client's message that no log holds any more: told as another program's. */
   readonly stray: boolean;
 }
@@ -27,11 +27,11 @@ export interface Ack {
 }
 
 /** One message of one client, however often it was sent. */
-export interface Saying {
+export interface SentMessage {
   readonly client: string;
   readonly room: Room;
   readonly ref: string | undefined;
-  /** Its data as JSON: no two sayings have the same. */
+  /** Its data as JSON: no two messages have the same. */
   readonly data: string;
   /** Whether its `ref` is an idempotency key. */
   readonly keyed: boolean;
@@ -46,5 +46,5 @@ export interface Saying {
   readonly acks: Ack[];
   refused: string | undefined;
   /** The id under which it stands in the log. */
-  logged: Word | undefined;
+  logged: ReceivedMessage | undefined;
 }
