@@ -1,7 +1,7 @@
 /**
- * Each file of `lib/` with behaviour has a spec of the same path, and no file of `spec/` is longer than a reader's patience.
- * The files without a spec of their own stand below: `TABLES` say nothing but types, texts or values; `ELSEWHERE` names
- * the spec that goes through the file.
+ * Each file of `lib/` with behaviour has a spec of the same path, and no file of `spec/` is longer than a
+ * reader's patience. The files without a spec of their own stand below: `TABLES` are types, texts or values
+ * only; `ELSEWHERE` names the spec that goes through the file.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -48,7 +48,6 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'room/recovery/reader.ts': 'room/recovery/recovery.spec.ts',
   'room/recovery/foretell.ts': 'room/recovery/recovery.spec.ts',
   'room/catch-up.ts': 'room/recovery/recovery.spec.ts',
-  'room/delivery.ts': 'room/fan-out.spec.ts',
   'room/joining.ts': 'room/members.spec.ts',
   'room/room.ts': 'hub.spec.ts',
   'history/page-cache.ts': 'room/recovery/cursor.spec.ts',
@@ -87,9 +86,6 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'config/env-example.ts': 'config/settings.spec.ts',
   'config/public-keys.ts': 'config/credentials.spec.ts',
   // one reader of JSON, three ways to it
-  'protocol/json.ts': 'protocol/client-message.spec.ts',
-  'protocol/plain-data.ts': 'program-publish.spec.ts',
-  'protocol/publish-request.ts': 'protocol/numbers.spec.ts',
   'telemetry/metrics.ts': 'telemetry/folds.spec.ts',
 };
 
