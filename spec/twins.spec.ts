@@ -45,12 +45,9 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'broker/cluster/publish-fallback.ts': 'broker/cluster/publisher.spec.ts',
   'broker/cluster/system-channels.ts': 'broker/cluster/control-channel.spec.ts',
   'broker/cluster/cluster-log.ts': 'history/model.spec.ts',
-  'room/recovery/reader.ts': 'room/recovery/recovery.spec.ts',
-  'room/recovery/foretell.ts': 'room/recovery/recovery.spec.ts',
   'room/catch-up.ts': 'room/recovery/recovery.spec.ts',
   'room/joining.ts': 'room/members.spec.ts',
   'room/room.ts': 'hub.spec.ts',
-  'history/page-cache.ts': 'room/recovery/cursor.spec.ts',
   'broker/idempotency-keys.ts': 'broker/local.spec.ts',
   // only a Redis can say whether a script or a command is right
   'broker/redis/lua/publish.ts': 'broker/redis/client.spec.ts',
