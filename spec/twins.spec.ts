@@ -45,10 +45,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'broker/cluster/publish-fallback.ts': 'broker/cluster/publisher.spec.ts',
   'broker/cluster/system-channels.ts': 'broker/cluster/control-channel.spec.ts',
   'broker/cluster/cluster-log.ts': 'history/model.spec.ts',
-  'room/catch-up.ts': 'room/recovery/recovery.spec.ts',
-  'room/joining.ts': 'room/members.spec.ts',
   'room/room.ts': 'hub.spec.ts',
-  'broker/idempotency-keys.ts': 'broker/local.spec.ts',
   // only a Redis can say whether a script or a command is right
   'broker/redis/lua/publish.ts': 'broker/redis/client.spec.ts',
   'broker/redis/lua/log.ts': 'history/redis.spec.ts',
@@ -62,7 +59,6 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'connection/accept.ts': 'limits.spec.ts',
   'connection/connect.ts': 'hub.spec.ts',
   'connection/socket-connection.ts': 'connection/lifecycle.spec.ts',
-  'connection/catch-up-memory.ts': 'connection/catch-ups.spec.ts',
   'http/answer-request.ts': 'http/request-body.spec.ts',
   'http/front-page.ts': 'wire/endpoints.spec.ts',
   'http/operator-endpoints.ts': 'http/access.spec.ts',
