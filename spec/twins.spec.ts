@@ -51,8 +51,6 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'broker/redis/lua/log.ts': 'history/redis.spec.ts',
   'broker/redis/lua/scripts.ts': 'broker/redis/client.spec.ts',
   'broker/redis/commands.ts': 'broker/redis/client.spec.ts',
-  'broker/redis/options.ts': 'broker/redis/connector.spec.ts',
-  'broker/redis/pod-members.ts': 'broker/redis/client.spec.ts',
   'broker/redis/sharded-subscriber.ts': 'broker/redis/cluster.spec.ts',
   'broker/from-config.ts': 'pods/kinds.spec.ts',
   // only a server and a socket can say whether an answer arrives
@@ -72,10 +70,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   // what an embedding program or an operator does
   'composition.ts': 'app.spec.ts',
   'pod-streams.ts': 'app.spec.ts',
-  'not-published.ts': 'program-publish.spec.ts',
   'daemon.ts': 'process.spec.ts',
   'main.ts': 'process.spec.ts',
-  'hook-moderation.ts': 'hooks.spec.ts',
   'config/env-example.ts': 'config/settings.spec.ts',
   'config/public-keys.ts': 'config/credentials.spec.ts',
   // one reader of JSON, three ways to it
