@@ -37,13 +37,9 @@ const TABLES: ReadonlySet<string> = new Set([
 /** What is gone through by the spec of something larger, and why not by one of its own. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   // pure steps and effects of one machine: the machine's spec
-  'broker/cluster/channel-phase.ts': 'broker/cluster/channel-state.spec.ts',
-  'broker/cluster/channel-pages.ts': 'broker/cluster/ordered-channel-reads.spec.ts',
-  'broker/cluster/cluster-channel.ts': 'broker/cluster/cluster-broker.spec.ts',
   'broker/cluster/queue-runner.ts': 'broker/cluster/publisher.spec.ts',
   'broker/cluster/publish-result.ts': 'broker/cluster/publisher.spec.ts',
   'broker/cluster/publish-fallback.ts': 'broker/cluster/publisher.spec.ts',
-  'broker/cluster/system-channels.ts': 'broker/cluster/control-channel.spec.ts',
   'broker/cluster/cluster-log.ts': 'history/model.spec.ts',
   'room/room.ts': 'hub.spec.ts',
   // only a Redis can say whether a script or a command is right
