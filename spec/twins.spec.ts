@@ -37,16 +37,11 @@ const TABLES: ReadonlySet<string> = new Set([
 /** What is gone through by the spec of something larger, and why not by one of its own. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   // pure steps and effects of one machine: the machine's spec
-  'broker/cluster/queue-runner.ts': 'broker/cluster/publisher.spec.ts',
-  'broker/cluster/publish-result.ts': 'broker/cluster/publisher.spec.ts',
-  'broker/cluster/publish-fallback.ts': 'broker/cluster/publisher.spec.ts',
-  'broker/cluster/cluster-log.ts': 'history/model.spec.ts',
   'room/room.ts': 'hub.spec.ts',
   // only a Redis can say whether a script or a command is right
   'broker/redis/lua/publish.ts': 'broker/redis/client.spec.ts',
   'broker/redis/lua/log.ts': 'history/redis.spec.ts',
   'broker/redis/lua/scripts.ts': 'broker/redis/client.spec.ts',
-  'broker/redis/commands.ts': 'broker/redis/client.spec.ts',
   'broker/redis/sharded-subscriber.ts': 'broker/redis/cluster.spec.ts',
   'broker/from-config.ts': 'pods/kinds.spec.ts',
   // only a server and a socket can say whether an answer arrives
