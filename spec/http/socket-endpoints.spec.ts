@@ -1,0 +1,33 @@
+/** The paths of WebSockets, requested without an upgrade. */
+import t from 'tap';
+import { socketEndpoints } from '../../lib/http/socket-endpoints.js';
+import { endpointAt, exchangeOf, handled } from '../support/exchange.js';
+
+const ENDPOINTS = socketEndpoints('/b');
+
+const get = (path: string, rest?: string, shouldKeepAlive = true) =>
+  handled(
+    endpointAt(ENDPOINTS, `GET ${path}`),
+    exchangeOf({ params: rest === undefined ? {} : { '*': rest }, raw: { shouldKeepAlive } }),
+  );
+
+t.test('when a socket path is requested as a page, then an upgrade is asked for', async (t) => {
+  const upgrade = { Upgrade: 'websocket', Connection: 'Upgrade' };
+  for (const answered of [await get('/b/ws'), await get('/b/ws/*', 'general')])
+    t.strictSame([answered.status, answered.headers], [426, upgrade]);
+});
+
+t.test('when the connection is not kept alive, then the answer says that it closes', async (t) => {
+  const { headers } = await get('/b/ws', undefined, false);
+  t.equal(headers?.['Connection'], 'Upgrade, close');
+});
+
+t.test('when a path ends with a slash, then the slash is named', async (t) => {
+  for (const rest of ['general/', 'a/b/', ''])
+    t.match(await get('/b/ws/*', rest), { status: 400, body: { detail: /slash/ } }, rest);
+});
+
+t.test('when the rest is no name of a room, then the rule for names is the answer', async (t) => {
+  for (const rest of ['no room', 'a/b', 'x'.repeat(1_000)])
+    t.match(await get('/b/ws/*', rest), { status: 400, body: { detail: /^room: a name has / } });
+});
