@@ -53,13 +53,9 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'auth/http-get.ts': 'auth/jwks.spec.ts',
   // what an embedding program or an operator does
   'composition.ts': 'app.spec.ts',
-  'pod-streams.ts': 'app.spec.ts',
   'daemon.ts': 'process.spec.ts',
   'main.ts': 'process.spec.ts',
-  'config/env-example.ts': 'config/settings.spec.ts',
-  'config/public-keys.ts': 'config/credentials.spec.ts',
   // one reader of JSON, three ways to it
-  'telemetry/metrics.ts': 'telemetry/folds.spec.ts',
 };
 
 const filesIn = (folder: string, ending: string): readonly string[] =>
