@@ -1,7 +1,7 @@
 /** What a page of the log, or a new epoch, changes in a room's channel. */
 import t from 'tap';
 import type { Input } from '../../../lib/broker/cluster/channel-events.js';
-import { filled, pageRead, turnTo } from '../../../lib/broker/cluster/channel-pages.js';
+import { changeEpoch, filled, pageRead } from '../../../lib/broker/cluster/channel-pages.js';
 import { type ChannelState, START, type Step } from '../../../lib/broker/cluster/channel-phase.js';
 import type { Page } from '../../../lib/history/page.js';
 import type { LogPosition } from '../../../lib/protocol/position.js';
@@ -83,13 +83,17 @@ t.test('when the page is of another epoch, then the members are sent `log_lost`'
 
 t.test('when an epoch comes back, then its page decides what is new', async (t) => {
   const known = topAt(2, 3);
-  t.same(short(turnTo(READING, topAt(2, 8), known, NOW)), [
+  t.same(short(changeEpoch(READING, topAt(2, 8), known, NOW)), [
     'cluster',
     'Reading',
     ['Gap', 'ReadPage'],
   ]);
-  t.same(short(turnTo(READING, topAt(2, 3), known, NOW))[1], 'Live', 'nothing came since');
-  t.same(short(turnTo(READING, topAt(2, 2), known, NOW))[1], 'Renewing', 'it has lost messages');
+  t.same(short(changeEpoch(READING, topAt(2, 3), known, NOW))[1], 'Live', 'nothing came since');
+  t.same(
+    short(changeEpoch(READING, topAt(2, 2), known, NOW))[1],
+    'Renewing',
+    'it has lost messages',
+  );
 });
 
 t.test('when a page was delivered, then its end decides what comes next', async (t) => {
