@@ -44,7 +44,8 @@ export const hub =
       }),
       mergeMapSet(
         ({ key, value$ }) => roomOf(key)(value$),
-        // the room has failed: without this, its group would take the next join, and nobody would answer it
+        // the room has failed. Without this, its group would take the next join, and nobody would answer that
+        // join
         (group) => group.end(),
       ),
       // ends the publishes that wait for a broker which does not answer

@@ -42,7 +42,7 @@ export interface CatchUpMemoryDeps {
 
 /** The tag of a command about ids of any epoch: tags of epochs begin at 1. */
 export const ANY_EPOCH = 0;
-/** How often a pod repeats a command that still counts. */
+/** How often a pod repeats the command on a group whose clients catch up. */
 export const REPEAT_MS = 120_000;
 /**
  * While a client catches up, its ids are at most this much later than the last command about it: the pod

@@ -112,6 +112,6 @@ export interface Liveness {
   messages: number;
   lastReadAt: number;
   pingAt: number;
-  /** Since when the same message has been incomplete; -1 when none is. */
+  /** Since when the same message has been incomplete; -1 when no message is. */
   incompleteSince: number;
 }

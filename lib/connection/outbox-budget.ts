@@ -29,7 +29,7 @@ export class OutboxBudget {
   /** `most`: bytes in all outboxes together (`OUTBOX_TOTAL_BYTES`). */
   constructor(private readonly most: number) {}
 
-  /** The unsent bytes of `holder` have changed by so many. */
+  /** The unsent bytes of `holder` have changed by this many. */
   changed(holder: Holder, by: number): void {
     this.bytes += by;
     if (holder.bytes > 0) this.holders.add(holder);

@@ -23,7 +23,7 @@ export interface RequestBodies {
 const MOST = 1_048_576;
 /** The most bytes of all open bodies. */
 const ALL = 33_554_432;
-/** What a request costs in addition to its body: so many small ones are bounded too. */
+/** What a request costs in addition to its body. So the bound holds for many small requests too. */
 const OVERHEAD = 4_096;
 
 export const requestBodies = (): RequestBodies => {

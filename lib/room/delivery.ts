@@ -15,8 +15,8 @@ export interface Delivery {
   /** Its own offset; undefined for a message outside the log. */
   readonly offset: number | undefined;
   /**
-   * The id of a message that reaches the members on this pod only. Its receivers are remembered, as the log
-   * may have it later.
+   * The id of a message outside the log: of the fallback, or foreign. Its receivers are remembered, as the
+   * log may have it later.
    */
   readonly localId?: string | undefined;
   /** Only for members with a greater `joinSeq`: the others have the message. */

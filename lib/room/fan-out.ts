@@ -32,10 +32,7 @@ export interface FanOut {
   enter(membership: Membership, at: LogPosition): Subscription;
   leave(membership: Membership): void;
   size(): number;
-  /**
-   * A message that reaches the members on this pod only is on its way: those who are members at its delivery
-   * get it.
-   */
+  /** A message outside the log is on its way: those who are members at its delivery get it. */
   expectLocal(id: string): void;
   lastReceiver(id: string): LastReceiver;
   /** The position of the members. */

@@ -1,8 +1,8 @@
 /**
- * Which members have a message of the fallback. It reached the members on this pod only: those who had joined
- * when it was delivered. Their last `joinSeq` is remembered. When the log has the message after all, only
- * members who joined later are sent it. The number of messages is bounded; of the forgotten ones, only the
- * lowest `joinSeq` is known.
+ * Which members have a message outside the log (of the fallback, or foreign): those who had joined when it
+ * was delivered. Their last `joinSeq` is remembered. When the log has the message after all, only members who
+ * joined later are sent it. The number of messages is bounded; of the forgotten ones, only the lowest
+ * `joinSeq` is known.
  */
 import { BoundedMap } from '../bounded-map.js';
 

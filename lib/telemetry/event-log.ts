@@ -41,7 +41,7 @@ export const eventLog = (
     logger.warn({ ...detail, repeated: last?.since ?? 0 }, kind);
   };
 
-  /** The last reason for a lost connection to Redis. It counts only for a short time. */
+  /** The last reason for a lost connection to Redis. It is used for a short time only (`RECENT_MS`). */
   let lastFailure: { readonly reason: string; readonly at: number } | undefined;
   const reason = (): string | undefined =>
     lastFailure !== undefined && now() - lastFailure.at < RECENT_MS

@@ -117,7 +117,7 @@ export const publishCalls = (deps: PublishCallDeps): PublishCalls => {
 export const receive = (call: Call, { id, idText, payload }: Publication): void => {
   if (id.outside) return;
   const i = call.nonces.indexOf(id.nonce);
-  // the first counts: another program can repeat the nonce and the body only after it received them
+  // the first id counts: another program can repeat the nonce and the body only after it received them
   if (i !== -1 && bodyOf(payload) === call.batch[i]?.draft.rest && !call.received.has(i))
     call.received.set(i, idText);
 };

@@ -101,7 +101,7 @@ return { redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf'), redis.call('Z
 /** KEYS: pods. ARGV: this pod. */
 const LEAVE = `return redis.call('ZREM', KEYS[1], ARGV[1])`;
 
-/** As many as a pod keeps (`catch-ups.ts`), about 200 bytes each. */
+/** As many as a pod keeps (`connection/catch-up-memory.ts`), about 200 bytes each. */
 const MAX_KEPT = 4_096;
 /** A full hash is swept at most this often. */
 const SWEEP_MS = 60_000;
