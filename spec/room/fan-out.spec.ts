@@ -1,9 +1,5 @@
 /** The way from a room to its members: batches, slow readers, large rooms. */
 import t from 'tap';
-import type { Connection } from '../../lib/connection/connection.js';
-import { frameOf } from '../../lib/protocol/frame.js';
-import { batchFor, roomBatch } from '../../lib/room/delivery.js';
-import { topAt } from '../support/channel-world.js';
 import type { Peer } from '../support/peer.js';
 import { faultsOf, leftovers, LINGER_MS, publish, scripted } from '../support/hub-checks.js';
 
@@ -134,25 +130,5 @@ t.test(
     for (const peer of [...base, ...joiners]) peer.go();
     w.clock.advance(LINGER_MS + 1_000);
     t.same([w.broker.channels(), w.clock.pending(), w.connections.size], [0, 0, 0]);
-  },
-);
-
-t.test(
-  'when a gap goes up to a position, then members who have read the log up to there do not get it',
-  async (t) => {
-    const gap = { frame: frameOf('gap'), top: topAt(1, 7), isGapMarker: true };
-    const batch = roomBatch([{ ...gap, offset: undefined, except: undefined, at: 0 }], topAt(1, 5));
-    const got = [5, 6, 7, 8].map((offset) => {
-      const membership = {
-        connection: { id: 'a' } as Connection,
-        room: 'r',
-        position: topAt(1, offset),
-        joinSeq: 1,
-        mayPublish: true,
-        unansweredJoins: 0,
-      };
-      return batchFor(membership, batch) !== undefined;
-    });
-    t.same(got, [true, true, false, false]);
   },
 );

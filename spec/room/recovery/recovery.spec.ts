@@ -208,9 +208,10 @@ t.test('when the log is ahead of the members, then nothing comes twice', async (
   }
 });
 
-t.test('when a channel has a gap, then joiners that are further are not told', async (t) => {
+t.test('when a channel has a gap, then joiners that are at its end do not get it', async (t) => {
   for (const [up, expected] of [
-    [5, ['gap expired']],
+    [6, ['gap expired']],
+    [5, []],
     [4, []],
     [2, []],
   ] as const) {
