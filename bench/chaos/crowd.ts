@@ -24,6 +24,8 @@ export interface Ack {
   readonly ms: number;
   readonly pod: string;
   readonly onPod: boolean;
+  /** The pod had the message already, and answers what it answered then. */
+  readonly duplicate: boolean;
 }
 
 export interface Crowd {
@@ -163,7 +165,7 @@ export const crowd = (options: CrowdOptions): Crowd => {
         counts.acked++;
         if (onPod) counts.ackedOnPod++;
         if (duplicate) counts.duplicates++;
-        acks.push({ sentAt: sent.lastAt, ms: at - sent.lastAt, pod: sent.pod, onPod });
+        acks.push({ sentAt: sent.lastAt, ms: at - sent.lastAt, pod: sent.pod, onPod, duplicate });
         return;
       }
       case 'Opened':

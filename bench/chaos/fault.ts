@@ -143,6 +143,13 @@ export const acked = (crowd: Crowd, from: number, to: number, pod?: string): rea
     (ack) => ack.sentAt >= from && ack.sentAt < to && (pod === undefined || ack.pod === pod),
   );
 
+/**
+ * How many messages did not get further than their pod. A repeat is answered as the first time: that may have been in the
+ * fault before.
+ */
+export const keptOnPod = (crowd: Crowd, from: number, to: number): number =>
+  acked(crowd, from, to).filter(({ onPod, duplicate }) => onPod && !duplicate).length;
+
 /** The slowest but one in a hundred. */
 export const p99 = (values: readonly number[]): number => {
   const sorted = [...values].sort((one, other) => one - other);

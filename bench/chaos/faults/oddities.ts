@@ -4,7 +4,7 @@ import { channelOf } from '../../../lib/broker/redis/port.js';
 import { formatId, GLOBAL, parseId, type Room } from '../../../lib/protocol/position.js';
 import { ACL_USER } from '../../../spec/support/docs.js';
 import {
-  acked,
+  keptOnPod,
   deliveredAgain,
   during,
   type Fault,
@@ -143,7 +143,7 @@ const kills = (what: string, types: readonly ('pubsub' | 'normal')[]): Fault => 
       await sleep(KILL_MS);
     }
     await sleep(1_500);
-    const onPod = acked(crowd, from, now()).filter((ack) => ack.onPod).length;
+    const onPod = keptOnPod(crowd, from, now());
     const degraded = crowd.rare.filter(
       (rare) => rare.at >= from && rare._tag === 'Notified' && rare.event === 'degraded',
     ).length;
@@ -217,7 +217,7 @@ const neighbour: Fault = {
         }
       }
     }
-    const onPod = acked(crowd, from, now()).filter((ack) => ack.onPod).length;
+    const onPod = keptOnPod(crowd, from, now());
     return {
       counts: { invented: published },
       wrongsAlone: onPod > 0 ? [`${onPod} acks said scope pod`] : [],

@@ -1,7 +1,7 @@
 /** What goes wrong with Redis itself. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
-  acked,
+  keptOnPod,
   deliveredAgain,
   during,
   type Fault,
@@ -124,7 +124,7 @@ export const redisFaults: readonly Fault[] = [
       }
       const to = now();
       await sleep(300);
-      const failed = acked(crowd, from, to).filter(({ onPod }) => onPod).length;
+      const failed = keptOnPod(crowd, from, to);
       return {
         wrongsAlone: failed > 0 ? [`${failed} sends reached one pod only`] : [],
       };
