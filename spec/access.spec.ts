@@ -10,49 +10,54 @@ import { inSeconds, SECRET, tokenOf } from './support/tokens.js';
 
 // the door
 
-t.test('a token opens the door in whichever of its places, and names the user', async (t) => {
-  const pod = await guarded(t);
-  const token = tokenOf();
-  const rows: readonly (readonly [
-    what: string,
-    path: string,
-    headers: Readonly<Record<string, string>>,
-    protocol?: string,
-  ])[] = [
-    ['header', '/ws/general', bearer(token)],
-    ['header, the scheme in small letters', '/ws/general', { authorization: `bearer ${token}` }],
-    ['query', `/ws/general?token=${token}`, {}],
-    ['query, with a room', `/ws?room=general&token=${token}`, {}],
-    [
-      'subprotocol',
-      '/ws/general',
-      { 'Sec-WebSocket-Protocol': `bearer.${token}` },
-      `bearer.${token}`,
-    ],
-    [
-      'subprotocol beside ours',
-      '/ws/general',
-      { 'Sec-WebSocket-Protocol': `bearer.${token}, realtime.v1` },
-      'realtime.v1',
-    ],
-    ['the same one everywhere', `/ws/general?token=${token}`, bearer(token)],
-  ];
-  for (const [what, path, headers, protocol] of rows) {
-    const { status, headers: answered, client } = await knock(pod, path, headers);
-    t.equal(status, 101, what);
-    t.equal(answered.get('sec-websocket-protocol'), protocol, what);
-    await until(`${what}: joined`, () => received(client).some(({ event }) => event === 'joined'));
-    t.match(received(client)[0], { event: 'welcome', user_id: 'alice' }, what);
-    client.destroy();
-  }
-  const client = await pod.connect('/ws/general', { headers: bearer(token) });
-  client.send({ type: 'chat', data: 'hi', from: 'mallory' });
-  t.equal((await client.received({ type: 'chat' })).from, 'alice');
-  const program = await pod.connect('/ws/general', { headers: { 'X-API-Key': 'key-of-one' } });
-  t.match(program.messages[0]?.data, { user_id: null });
-});
+t.test(
+  'when a token is in any of the accepted fields, then the connection is of its user',
+  async (t) => {
+    const pod = await guarded(t);
+    const token = tokenOf();
+    const rows: readonly (readonly [
+      what: string,
+      path: string,
+      headers: Readonly<Record<string, string>>,
+      protocol?: string,
+    ])[] = [
+      ['header', '/ws/general', bearer(token)],
+      ['header, the scheme in small letters', '/ws/general', { authorization: `bearer ${token}` }],
+      ['query', `/ws/general?token=${token}`, {}],
+      ['query, with a room', `/ws?room=general&token=${token}`, {}],
+      [
+        'subprotocol',
+        '/ws/general',
+        { 'Sec-WebSocket-Protocol': `bearer.${token}` },
+        `bearer.${token}`,
+      ],
+      [
+        'subprotocol beside ours',
+        '/ws/general',
+        { 'Sec-WebSocket-Protocol': `bearer.${token}, realtime.v1` },
+        'realtime.v1',
+      ],
+      ['the same one everywhere', `/ws/general?token=${token}`, bearer(token)],
+    ];
+    for (const [what, path, headers, protocol] of rows) {
+      const { status, headers: answered, client } = await knock(pod, path, headers);
+      t.equal(status, 101, what);
+      t.equal(answered.get('sec-websocket-protocol'), protocol, what);
+      await until(`${what}: joined`, () =>
+        received(client).some(({ event }) => event === 'joined'),
+      );
+      t.match(received(client)[0], { event: 'welcome', user_id: 'alice' }, what);
+      client.destroy();
+    }
+    const client = await pod.connect('/ws/general', { headers: bearer(token) });
+    client.send({ type: 'chat', data: 'hi', from: 'mallory' });
+    t.equal((await client.received({ type: 'chat' })).from, 'alice');
+    const program = await pod.connect('/ws/general', { headers: { 'X-API-Key': 'key-of-one' } });
+    t.match(program.messages[0]?.data, { user_id: null });
+  },
+);
 
-t.test('nobody comes in without: 401 and how to do it, 400 for two tokens', async (t) => {
+t.test('when a handshake has no valid token, then it gets 401; with two tokens, 400', async (t) => {
   const pod = await guarded(t);
   const token = tokenOf();
   const rows: readonly (readonly [
@@ -102,7 +107,7 @@ t.test('nobody comes in without: 401 and how to do it, 400 for two tokens', asyn
   t.equal(apart.status, 101, 'the global log is for everybody who is known');
 });
 
-t.test('without AUTH_ENABLED tokens and keys are of no account', async (t) => {
+t.test('when AUTH_ENABLED is false, then tokens and keys are ignored', async (t) => {
   const pod = await startPod(t);
   for (const headers of [{}, bearer('x'), { 'X-API-Key': 'x' }])
     t.equal((await knock(pod, '/ws/r?token=y', headers)).status, 101);
@@ -112,7 +117,7 @@ t.test('without AUTH_ENABLED tokens and keys are of no account', async (t) => {
 });
 
 t.test(
-  'over HTTP: health for all, stats for who is known, a room for who may join it',
+  'when HTTP is asked, then health needs no token, stats need one, and a room the right to join it',
   async (t) => {
     const pod = await guarded(t);
     const some = bearer(tokenOf({ rooms: { join: ['a'] } }));
@@ -145,7 +150,7 @@ t.test(
   },
 );
 
-t.test('to publish over HTTP one must be an operator', async (t) => {
+t.test('when somebody publishes over HTTP, then only an operator may', async (t) => {
   const pod = await guarded(t);
   const publish = (headers: Readonly<Record<string, string>>): ReturnType<typeof ask> =>
     ask(
@@ -163,76 +168,85 @@ t.test('to publish over HTTP one must be an operator', async (t) => {
 
 // secrets
 
-t.test('no token, key or secret stands in any output, at any log level', async (t) => {
-  const mark = 'hunter2';
-  const apiKey = `key-${mark}`;
-  const secret = `${SECRET}-${mark}`;
-  const pod = await startProcess(t, {
-    AUTH_ENABLED: 'true',
-    JWT_SECRET: secret,
-    API_KEYS: apiKey,
-    LOG_LEVEL: 'trace',
-  });
-  const { doors } = pod;
-  const good = tokenOf({ jti: mark }, { key: secret });
-  const bad = tokenOf({ jti: mark });
-  const tokens = [good, bad, tokenOf({ exp: 1 }, { key: secret }), `${mark}.${mark}.${mark}`, mark];
-  const parts = new Set([
-    mark,
-    secret,
-    apiKey,
-    ...tokens.flatMap((token) => token.split('.').slice(1)),
-  ]);
-  const texts: string[] = [];
-  for (const token of tokens) {
-    for (const [path, headers] of [
-      ['/ws/r', bearer(token)],
-      [`/ws/r?token=${token}`, {}],
-      [`/ws/*?token=${token}`, {}],
-      [`/ws/r?token=${token}&last_id=${token}`, {}],
-      [`/ws/r?token=${token}&token=x`, {}],
-      // where a short text stands in place of a room's name it is one
-      [`/ws/${token.length < 32 ? 'r' : token}`, {}],
-      ['/ws/r', { 'Sec-WebSocket-Protocol': `realtime.v1, bearer.${token}` }],
-      ['/ws/r', { 'Sec-WebSocket-Protocol': `bearer.${token},,` }],
-      ['/ws/r', { 'X-API-Key': token }],
-      ['/ws/r', { Origin: 'https://elsewhere.example', ...bearer(token) }],
-    ] as const) {
-      const { body, headers: answered, client } = await knock(doors, path, headers);
-      texts.push(body, ...answered.values(), client.text());
-      client.destroy();
-    }
-    for (const path of [`${BASE}/ws/stats`, `${BASE}/rooms/r`, `/nowhere`, '/metrics', '/health'])
-      for (const [url, headers] of [
-        [path, bearer(token)],
-        [`${path}?token=${token}`, {}],
-        [path, { 'X-API-Key': token }],
+t.test(
+  'when a pod runs at any log level, then no output holds a token, a key or a secret',
+  async (t) => {
+    const mark = 'hunter2';
+    const apiKey = `key-${mark}`;
+    const secret = `${SECRET}-${mark}`;
+    const pod = await startProcess(t, {
+      AUTH_ENABLED: 'true',
+      JWT_SECRET: secret,
+      API_KEYS: apiKey,
+      LOG_LEVEL: 'trace',
+    });
+    const { doors } = pod;
+    const good = tokenOf({ jti: mark }, { key: secret });
+    const bad = tokenOf({ jti: mark });
+    const tokens = [
+      good,
+      bad,
+      tokenOf({ exp: 1 }, { key: secret }),
+      `${mark}.${mark}.${mark}`,
+      mark,
+    ];
+    const parts = new Set([
+      mark,
+      secret,
+      apiKey,
+      ...tokens.flatMap((token) => token.split('.').slice(1)),
+    ]);
+    const texts: string[] = [];
+    for (const token of tokens) {
+      for (const [path, headers] of [
+        ['/ws/r', bearer(token)],
+        [`/ws/r?token=${token}`, {}],
+        [`/ws/*?token=${token}`, {}],
+        [`/ws/r?token=${token}&last_id=${token}`, {}],
+        [`/ws/r?token=${token}&token=x`, {}],
+        // where a short text stands in place of a room's name it is one
+        [`/ws/${token.length < 32 ? 'r' : token}`, {}],
+        ['/ws/r', { 'Sec-WebSocket-Protocol': `realtime.v1, bearer.${token}` }],
+        ['/ws/r', { 'Sec-WebSocket-Protocol': `bearer.${token},,` }],
+        ['/ws/r', { 'X-API-Key': token }],
+        ['/ws/r', { Origin: 'https://elsewhere.example', ...bearer(token) }],
       ] as const) {
-        const { body, headers: answered } = await ask(doors, url, headers);
-        texts.push(body, ...answered.values());
+        const { body, headers: answered, client } = await knock(doors, path, headers);
+        texts.push(body, ...answered.values(), client.text());
+        client.destroy();
       }
-    const post = { 'Content-Type': 'application/json', ...bearer(token) };
-    for (const body of [`{"room":"${token}"`, `{"room":"${token}","data":1}`])
-      texts.push((await ask(doors, `${BASE}/messages`, post, { method: 'POST', body })).body);
-  }
-  const client = await doors.connect('/ws/r', { headers: bearer(good) });
-  for (const token of tokens) {
-    client.send({ type: 'refresh', data: { token }, id: 'r' });
-    client.send({ type: 'refresh', data: { token, x: [[token]] } });
-    client.send({ type: 'refresh', token });
-  }
-  await client.caughtUp();
-  texts.push(...client.messages.map((message) => JSON.stringify(message)));
-  await client.close();
-  texts.push((await ask(doors, '/metrics')).body);
-  pod.signal('SIGTERM');
-  t.equal(await pod.ended(), 0);
-  texts.push(pod.stdout(), pod.stderr());
-  t.match(pod.stdout(), '"msg":"listening"');
-  for (const text of texts)
-    for (const part of parts)
-      if (text.includes(part))
-        t.fail(
-          `said: ${text.slice(Math.max(0, text.indexOf(part) - 200), text.indexOf(part) + 100)}`,
-        );
-});
+      for (const path of [`${BASE}/ws/stats`, `${BASE}/rooms/r`, `/nowhere`, '/metrics', '/health'])
+        for (const [url, headers] of [
+          [path, bearer(token)],
+          [`${path}?token=${token}`, {}],
+          [path, { 'X-API-Key': token }],
+        ] as const) {
+          const { body, headers: answered } = await ask(doors, url, headers);
+          texts.push(body, ...answered.values());
+        }
+      const post = { 'Content-Type': 'application/json', ...bearer(token) };
+      for (const body of [`{"room":"${token}"`, `{"room":"${token}","data":1}`])
+        texts.push((await ask(doors, `${BASE}/messages`, post, { method: 'POST', body })).body);
+    }
+    const client = await doors.connect('/ws/r', { headers: bearer(good) });
+    for (const token of tokens) {
+      client.send({ type: 'refresh', data: { token }, id: 'r' });
+      client.send({ type: 'refresh', data: { token, x: [[token]] } });
+      client.send({ type: 'refresh', token });
+    }
+    await client.caughtUp();
+    texts.push(...client.messages.map((message) => JSON.stringify(message)));
+    await client.close();
+    texts.push((await ask(doors, '/metrics')).body);
+    pod.signal('SIGTERM');
+    t.equal(await pod.ended(), 0);
+    texts.push(pod.stdout(), pod.stderr());
+    t.match(pod.stdout(), '"msg":"listening"');
+    for (const text of texts)
+      for (const part of parts)
+        if (text.includes(part))
+          t.fail(
+            `said: ${text.slice(Math.max(0, text.indexOf(part) - 200), text.indexOf(part) + 100)}`,
+          );
+  },
+);

@@ -21,7 +21,7 @@ import { handshakeOf } from './support/raw-client.js';
 import { until } from './support/redis.js';
 import { virtualClock } from './support/virtual-clock.js';
 
-t.test('a server that was lent is given back: another app can run on it', async (t) => {
+t.test('when an app on a lent server ends, then another app can run on the server', async (t) => {
   const server = await ownServer(t);
   const doors = doorsOf(t, server.port);
   const first = await embedded(t, server);
@@ -46,7 +46,7 @@ t.test('a server that was lent is given back: another app can run on it', async 
 });
 
 t.test(
-  'stop is one: whoever asks again waits for the same end, and hurry hurries it',
+  'when stop is called again, then both calls resolve at the same end, and hurry shortens it',
   async (t) => {
     const pod = await startPod(t, { server: { drainMs: 10_000 } });
     const clients = await Promise.all([1, 2, 3].map(() => pod.connect('/ws/r')));
@@ -158,7 +158,7 @@ t.test(
   },
 );
 
-t.test('after its end an app takes nothing more', async (t) => {
+t.test('when an app has ended, then it takes no connection and no publish', async (t) => {
   const pod = await startPod(t);
   await pod.app.stop({ hurry: true });
   await t.rejects(pod.app.publish({ room: 'r', data: 1 }), { message: /has ended/ });

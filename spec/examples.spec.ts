@@ -41,7 +41,7 @@ const endsWell = async (t: Test, example: Running): Promise<void> => {
   t.equal(example.stderr(), '');
 };
 
-t.test('each is short, and each is tried here', async (t) => {
+t.test('when the examples are listed, then each is short and has a spec here', async (t) => {
   t.strictSame(
     readdirSync(EXAMPLES).toSorted(),
     EXAMPLE_NAMES.map((name) => `${name}.ts`).toSorted(),
@@ -132,7 +132,7 @@ for (const name of EXAMPLE_NAMES)
     },
   );
 
-t.test('profanity-filter: changes, refuses and drops', async (t) => {
+t.test('when the profanity filter runs, then it changes, refuses and drops messages', async (t) => {
   const example = await start(t, 'profanity-filter');
   const [alice, bob] = [
     await example.doors.connect('/ws/general'),
@@ -184,43 +184,46 @@ t.test('profanity-filter: changes, refuses and drops', async (t) => {
   await endsWell(t, example);
 });
 
-t.test('notification-sender: an order by HTTP is told to the room, once', async (t) => {
-  const example = await start(t, 'notification-sender');
-  const [clerk, visitor] = [
-    await example.doors.connect('/ws/orders'),
-    await example.doors.connect('/ws'),
-  ];
-  const order = async (body: string): Promise<readonly [number, unknown]> => {
-    const response = await fetch(`http://127.0.0.1:${example.doors.port}/orders`, {
-      method: 'POST',
-      body,
-      headers: { connection: 'close' },
-    });
-    return [response.status, await response.json()];
-  };
-  const [status, answer] = await order('{"id":"o-17","total":42}');
-  t.equal(status, 202);
-  const message = await clerk.received({ type: 'notification' });
-  t.match(message, { room: 'orders', from: 'shop', data: { id: 'o-17', total: 42 } });
-  t.strictSame(answer, { message: message.id, duplicate: false });
-  t.strictSame(await order('{"id":"o-17","total":42}'), [
-    202,
-    { message: message.id, duplicate: true },
-  ]);
-  t.equal((await order('{"id":"o-17","total":43}'))[0], 409);
-  t.equal((await order('{"id":17}'))[0], 400);
-  t.equal((await order('nonsense'))[0], 400);
-  t.equal((await example.doors.get('/orders')).status, 405);
-  await clerk.caughtUp();
-  await visitor.caughtUp();
-  t.equal(clerk.all({ type: 'notification' }).length, 1);
-  t.equal(visitor.all({ type: 'notification' }).length, 0);
-  await clerk.close();
-  await visitor.close();
-  await endsWell(t, example);
-});
+t.test(
+  'when an order comes over HTTP, then the notification sender publishes it to the room once',
+  async (t) => {
+    const example = await start(t, 'notification-sender');
+    const [clerk, visitor] = [
+      await example.doors.connect('/ws/orders'),
+      await example.doors.connect('/ws'),
+    ];
+    const order = async (body: string): Promise<readonly [number, unknown]> => {
+      const response = await fetch(`http://127.0.0.1:${example.doors.port}/orders`, {
+        method: 'POST',
+        body,
+        headers: { connection: 'close' },
+      });
+      return [response.status, await response.json()];
+    };
+    const [status, answer] = await order('{"id":"o-17","total":42}');
+    t.equal(status, 202);
+    const message = await clerk.received({ type: 'notification' });
+    t.match(message, { room: 'orders', from: 'shop', data: { id: 'o-17', total: 42 } });
+    t.strictSame(answer, { message: message.id, duplicate: false });
+    t.strictSame(await order('{"id":"o-17","total":42}'), [
+      202,
+      { message: message.id, duplicate: true },
+    ]);
+    t.equal((await order('{"id":"o-17","total":43}'))[0], 409);
+    t.equal((await order('{"id":17}'))[0], 400);
+    t.equal((await order('nonsense'))[0], 400);
+    t.equal((await example.doors.get('/orders')).status, 405);
+    await clerk.caughtUp();
+    await visitor.caughtUp();
+    t.equal(clerk.all({ type: 'notification' }).length, 1);
+    t.equal(visitor.all({ type: 'notification' }).length, 0);
+    await clerk.close();
+    await visitor.close();
+    await endsWell(t, example);
+  },
+);
 
-t.test('the package as it is built exports what the examples use', async (t) => {
+t.test('when the package is built, then it exports what the examples import', async (t) => {
   await build();
   const program = `
     import { app, configOf, reject } from 'chat-api';

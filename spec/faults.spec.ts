@@ -56,14 +56,14 @@ for (const { name, isOutage, degradedBarMs = DEGRADED_MS } of FAULTS) {
   });
 }
 
-t.test('a log that was lost is told to everybody', async (t) => {
+t.test('when Redis lost its log, then every client gets a gap', async (t) => {
   const { clients, gaps, gapReceived } = row('Redis restarted empty');
   t.equal(gapReceived.clients, clients);
   t.ok((gaps['log_lost'] ?? 0) >= 2 * clients, 'in the room and in the global log');
   t.ok((gapReceived.ms ?? Infinity) <= GAP_MS, `after ${gapReceived.ms} ms`);
 });
 
-t.test('a log that was not lost is not called so', async (t) => {
+t.test('when Redis kept its log, then no client gets a gap of a lost log', async (t) => {
   for (const { name, gaps } of rows)
     if (name !== 'Redis restarted empty' && !name.startsWith('Sentinel'))
       t.notOk(gaps['log_lost'], name);

@@ -4,18 +4,21 @@ import { campaign, frontOf, survives } from './fuzz/campaign.js';
 import { corpus, save } from './fuzz/corpus.js';
 import { startRedis } from './support/redis.js';
 
-t.test('the corpus', async (t) => {
-  const redis = await startRedis();
-  t.teardown(redis.stop);
-  const front = await frontOf(t, redis);
-  for (const [name, attacks] of corpus()) {
-    const { faults } = await survives(front, attacks);
-    t.strictSame(faults, [], name);
-  }
-  t.strictSame(await front.pod.end(), []);
-});
+t.test(
+  'when an attack of the corpus comes, then the pod answers as it may and stays well',
+  async (t) => {
+    const redis = await startRedis();
+    t.teardown(redis.stop);
+    const front = await frontOf(t, redis);
+    for (const [name, attacks] of corpus()) {
+      const { faults } = await survives(front, attacks);
+      t.strictSame(faults, [], name);
+    }
+    t.strictSame(await front.pod.end(), []);
+  },
+);
 
-t.test('random attacks', async (t) => {
+t.test('when random attacks come, then the pod answers as it may and stays well', async (t) => {
   const seed = Date.now() % 1_000_000;
   t.comment(`seed ${seed}: \`npm run fuzz -- 5 ${seed}\` draws the same`);
   const { attacks, faults, culprits } = await campaign(t, seed, {

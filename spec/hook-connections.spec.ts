@@ -8,7 +8,7 @@ import { until } from './support/redis.js';
 import { SECRET, tokenOf } from './support/tokens.js';
 
 t.test(
-  'onConnect and onDisconnect see each connection once, and may speak to it and close it',
+  'when hooks watch connections, then each is seen once, and a hook may send to it and close it',
   async (t) => {
     const came: ConnectionInfo[] = [];
     const went: (readonly [string, number | null])[] = [];

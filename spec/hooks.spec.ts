@@ -7,7 +7,7 @@ import { type HttpAnswer } from './support/pod.js';
 import { until } from './support/redis.js';
 
 t.test(
-  'onMessage passes on, changes, suppresses, refuses, moves; at once, by promise or by stream',
+  'when onMessage answers with a value, a promise or a stream, then the message is treated as it says',
   async (t) => {
     const seen: (readonly [Incoming, string, readonly string[]])[] = [];
     const pod = await podWith(t, {
@@ -185,7 +185,7 @@ t.test('when the program says a chat, then onMessage is asked about it', async (
 });
 
 t.test(
-  'while a hook thinks, its connection keeps its order; one that leaves meanwhile harms nobody',
+  'when a hook takes time, then its connection keeps the order, and may close meanwhile',
   async (t) => {
     const answers: (() => void)[] = [];
     const pod = await podWith(t, {

@@ -103,7 +103,7 @@ t.test('when the tarball is installed into an empty project, then all of it work
   ];
   const names = new Set(files.map(({ path }) => path));
 
-  t.test('it holds what its users need', async (t) => {
+  t.test('when the package is packed, then it holds the files that its users need', async (t) => {
     t.strictSame([...names].filter((name) => !/^dist\/.*\.(js|d\.ts)$/.test(name)).toSorted(), [
       '.env.example',
       'CHANGELOG.md',
@@ -122,18 +122,21 @@ t.test('when the tarball is installed into an empty project, then all of it work
     }
   });
 
-  t.test('the links of its documents lead to files in it', async (t) => {
-    for (const name of [...names].filter((name) => name.endsWith('.md')))
-      for (const link of linksIn(readFileSync(join(ROOT, name), 'utf8'))) {
-        const path = normalize(join(dirname(name), link));
-        t.ok(names.has(path), `${name}: ${link}`);
-      }
-  });
+  t.test(
+    'when a document of the package links to a file, then the file is in the package',
+    async (t) => {
+      for (const name of [...names].filter((name) => name.endsWith('.md')))
+        for (const link of linksIn(readFileSync(join(ROOT, name), 'utf8'))) {
+          const path = normalize(join(dirname(name), link));
+          t.ok(names.has(path), `${name}: ${link}`);
+        }
+    },
+  );
 
   writeFileSync(join(project, 'package.json'), '{"private":true}');
   await quietly(t, 'npm', ['install', ...QUIET, `./${filename}`], { cwd: project });
 
-  t.test('from ESM and from CommonJS', async (t) => {
+  t.test('when the package is imported by ESM or CommonJS, then it runs', async (t) => {
     const program = `
       const config = configOf({ server: { port: 0 } });
       const chat = app({ config: config.right });
@@ -155,10 +158,12 @@ t.test('when the tarball is installed into an empty project, then all of it work
     }
   });
 
-  t.test('from TypeScript, without types of Node in the project', async (t) => {
-    writeFileSync(
-      join(project, 'program.mts'),
-      `import { app, configOf, type Hooks, reject } from 'chat-api';
+  t.test(
+    'when a TypeScript project has no types of Node, then it compiles against the package',
+    async (t) => {
+      writeFileSync(
+        join(project, 'program.mts'),
+        `import { app, configOf, type Hooks, reject } from 'chat-api';
       import { createServer } from 'node:http';
       const hooks: Hooks = { onMessage: (m) => (m.data === 'spam' ? reject('no') : m) };
       const config = configOf();
@@ -166,26 +171,27 @@ t.test('when the tarball is installed into an empty project, then all of it work
       const chat = app({ config: config.right, hooks, server: createServer() });
       const { id }: { readonly id: string } = await chat.publish({ room: 'general', data: 1 });
       console.log(id, chat.readiness());`,
-    );
-    for (const [module, moduleResolution, types] of [
-      ['node16', 'node16', undefined],
-      ['esnext', 'bundler', []],
-    ] as const) {
-      const compilerOptions = {
-        ...{ module, moduleResolution, types, strict: true, skipLibCheck: false },
-        ...{ target: 'es2022', noEmit: true },
-      };
-      const file = 'tsconfig.json';
-      writeFileSync(
-        join(project, file),
-        JSON.stringify({ compilerOptions, files: ['program.mts'] }),
       );
-      const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
-      await quietly(t, process.execPath, [tsc, '-p', file], { cwd: project });
-    }
-  });
+      for (const [module, moduleResolution, types] of [
+        ['node16', 'node16', undefined],
+        ['esnext', 'bundler', []],
+      ] as const) {
+        const compilerOptions = {
+          ...{ module, moduleResolution, types, strict: true, skipLibCheck: false },
+          ...{ target: 'es2022', noEmit: true },
+        };
+        const file = 'tsconfig.json';
+        writeFileSync(
+          join(project, file),
+          JSON.stringify({ compilerOptions, files: ['program.mts'] }),
+        );
+        const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+        await quietly(t, process.execPath, [tsc, '-p', file], { cwd: project });
+      }
+    },
+  );
 
-  t.test('its command starts the service', async (t) => {
+  t.test('when the command of the package is run, then the service starts', async (t) => {
     const bin = join(project, 'node_modules/.bin/chat-api');
     const running = run(t, [bin], { PORT: '0' }, /"port":(\d+),"msg":"listening"/);
     const { get } = doorsOf(t, await running.port());

@@ -12,51 +12,57 @@ import { until } from './support/redis.js';
 
 // what closes
 
-t.test('twenty refused messages close with 1008, nineteen do not', async (t) => {
-  const { pod, healthy } = await podWith(t);
-  const [patient, hasty] = [await pod.connect('/ws'), await pod.connect('/ws')];
-  for (let i = 0; i < 19; i++) patient.send('nonsense');
-  await patient.caughtUp();
-  t.equal(patient.all({ type: 'error' }).length, 19);
-  for (let i = 0; i < 30; i++) hasty.send('nonsense');
-  t.equal(await hasty.closed(), 1008);
-  t.equal(hasty.all({ type: 'error' }).length, 20, 'each of them is told');
-  t.equal(await patient.close(), 1000);
-  await isUnharmed(t, pod, healthy, 'refused');
-  t.equal(await pod.metric('realtime_closes{code="1008"}'), 1);
-});
+t.test(
+  'when twenty messages are refused, then the connection is closed with 1008; after nineteen it is not',
+  async (t) => {
+    const { pod, healthy } = await podWith(t);
+    const [patient, hasty] = [await pod.connect('/ws'), await pod.connect('/ws')];
+    for (let i = 0; i < 19; i++) patient.send('nonsense');
+    await patient.caughtUp();
+    t.equal(patient.all({ type: 'error' }).length, 19);
+    for (let i = 0; i < 30; i++) hasty.send('nonsense');
+    t.equal(await hasty.closed(), 1008);
+    t.equal(hasty.all({ type: 'error' }).length, 20, 'each of them is told');
+    t.equal(await patient.close(), 1000);
+    await isUnharmed(t, pod, healthy, 'refused');
+    t.equal(await pod.metric('realtime_closes{code="1008"}'), 1);
+  },
+);
 
 // pace
 
-t.test('rate: a burst, then rate_limited with the time to wait, which is true', async (t) => {
-  const { pod, healthy } = await podWith(t, {
-    limits: { rateLimitPerSecond: 5, rateLimitBurst: 20 },
-  });
-  const client = await pod.connect('/ws/general');
-  for (let i = 0; i < 30; i++) client.send({ type: 'chat', id: `m${i}`, data: i });
-  const error = await client.received({ data: { code: 'rate_limited', ref: 'm29' } });
-  t.equal(client.all({ type: 'error' }).length, 10, 'those beyond the burst');
-  t.strictSame(client.all({ data: { event: 'ack' } }).length, 20);
-  const { retry_in_ms: wait, message } = error.data as {
-    readonly retry_in_ms: number;
-    readonly message: string;
-  };
-  t.ok(
-    Number.isInteger(wait) && wait > 0 && wait <= 200,
-    `${wait} ms for one message at 5 a second`,
-  );
-  t.match(message, /5/);
-  await sleep(wait);
-  client.send({ type: 'chat', data: 'again' });
-  await healthy.received({ data: 'again' });
-  t.equal(healthy.all({ type: 'chat' }).length, 21);
-  t.equal(await pod.metric('realtime_rejected{code="rate_limited"}'), 10);
-  for (let i = 0; i < 20; i++) client.send({ type: 'ping' });
-  t.equal(await client.closed(), 1008, 'who goes on is closed');
-  await isUnharmed(t, pod, healthy, 'rate');
-});
+t.test(
+  'when a client sends more than its burst, then it gets rate_limited with the true time to wait',
+  async (t) => {
+    const { pod, healthy } = await podWith(t, {
+      limits: { rateLimitPerSecond: 5, rateLimitBurst: 20 },
+    });
+    const client = await pod.connect('/ws/general');
+    for (let i = 0; i < 30; i++) client.send({ type: 'chat', id: `m${i}`, data: i });
+    const error = await client.received({ data: { code: 'rate_limited', ref: 'm29' } });
+    t.equal(client.all({ type: 'error' }).length, 10, 'those beyond the burst');
+    t.strictSame(client.all({ data: { event: 'ack' } }).length, 20);
+    const { retry_in_ms: wait, message } = error.data as {
+      readonly retry_in_ms: number;
+      readonly message: string;
+    };
+    t.ok(
+      Number.isInteger(wait) && wait > 0 && wait <= 200,
+      `${wait} ms for one message at 5 a second`,
+    );
+    t.match(message, /5/);
+    await sleep(wait);
+    client.send({ type: 'chat', data: 'again' });
+    await healthy.received({ data: 'again' });
+    t.equal(healthy.all({ type: 'chat' }).length, 21);
+    t.equal(await pod.metric('realtime_rejected{code="rate_limited"}'), 10);
+    for (let i = 0; i < 20; i++) client.send({ type: 'ping' });
+    t.equal(await client.closed(), 1008, 'who goes on is closed');
+    await isUnharmed(t, pod, healthy, 'rate');
+  },
+);
 
-t.test('rate: bytes count too', async (t) => {
+t.test('when a client sends more bytes than its rate, then it gets rate_limited', async (t) => {
   const { pod, healthy } = await podWith(t, { limits: { rateLimitBytes: 100_000 } });
   const client = await pod.connect('/ws/general');
   for (const id of ['a', 'b'])
@@ -70,26 +76,31 @@ t.test('rate: bytes count too', async (t) => {
   await isUnharmed(t, pod, healthy, 'bytes');
 });
 
-t.test("rooms: a hundred, the URL's included", async (t) => {
-  const { pod, healthy } = await podWith(t);
-  const client = await pod.connect('/ws/general');
-  for (let i = 1; i < 100; i++) client.send({ type: 'join', room: `r${i}` });
-  await client.received({ data: { event: 'joined', room: 'r99' } });
-  client.send({ type: 'join', room: 'r100', id: 'j' });
-  t.match(await client.received({ type: 'error' }), { data: { code: 'too_many_rooms', ref: 'j' } });
-  client.send({ type: 'join', room: 'r5', id: 'again' });
-  await client.received({ data: { event: 'joined', ref: 'again' } });
-  client.send({ type: 'leave', room: 'general' });
-  client.send({ type: 'join', room: 'r100', id: 'now' });
-  await client.received({ data: { event: 'joined', ref: 'now' } });
-  t.equal(pod.app.stats().rooms, 101);
-  await client.close();
-  await isUnharmed(t, pod, healthy, 'rooms');
-  await until('the rooms are gone', () => pod.app.stats().rooms === 1);
-});
+t.test(
+  "when a connection is in a hundred rooms, the URL's included, then the next join is refused",
+  async (t) => {
+    const { pod, healthy } = await podWith(t);
+    const client = await pod.connect('/ws/general');
+    for (let i = 1; i < 100; i++) client.send({ type: 'join', room: `r${i}` });
+    await client.received({ data: { event: 'joined', room: 'r99' } });
+    client.send({ type: 'join', room: 'r100', id: 'j' });
+    t.match(await client.received({ type: 'error' }), {
+      data: { code: 'too_many_rooms', ref: 'j' },
+    });
+    client.send({ type: 'join', room: 'r5', id: 'again' });
+    await client.received({ data: { event: 'joined', ref: 'again' } });
+    client.send({ type: 'leave', room: 'general' });
+    client.send({ type: 'join', room: 'r100', id: 'now' });
+    await client.received({ data: { event: 'joined', ref: 'now' } });
+    t.equal(pod.app.stats().rooms, 101);
+    await client.close();
+    await isUnharmed(t, pod, healthy, 'rooms');
+    await until('the rooms are gone', () => pod.app.stats().rooms === 1);
+  },
+);
 
 t.test(
-  'a full pod answers 503 with Retry-After, and takes the next when one has gone',
+  'when a pod is full, then a handshake gets 503 with Retry-After until a connection has closed',
   async (t) => {
     const { pod, healthy } = await podWith(t, { server: { maxConnections: 2 } });
     const second = await pod.connect('/ws/general');
@@ -113,7 +124,7 @@ t.test(
 // time
 
 t.test(
-  'silence: pinged at least every PING_INTERVAL_MS, cut without a word after PONG_TIMEOUT_MS',
+  'when a client is silent, then it is pinged, and terminated after PONG_TIMEOUT_MS',
   async (t) => {
     const { pod, healthy } = await podWith(t, {
       limits: { pingIntervalMs: 150, pongTimeoutMs: 500 },
@@ -147,16 +158,19 @@ t.test(
   },
 );
 
-t.test('a handshake that does not end is closed; a connection that is open is not', async (t) => {
-  const { pod, healthy } = await podWith(t, { limits: { handshakeTimeoutMs: 300 } });
-  const started = performance.now();
-  const [mute, half, slow] = [await pod.raw(), await pod.raw(), await pod.raw()];
-  half.write(handshakeOf(`${BASE}/ws/general`).slice(0, 40));
-  slow.write(`GET ${BASE}/ws HTTP/1.1\r\n`);
-  const drip = setInterval(() => slow.write('X-Slow: 1\r\n'), 100);
-  t.teardown(() => clearInterval(drip));
-  await Promise.all([mute.ended(), half.ended(), slow.ended()]);
-  const took = performance.now() - started;
-  t.ok(took > 200 && took < 2_500, `all three after ${took} ms`);
-  await isUnharmed(t, pod, healthy, 'slow handshakes');
-});
+t.test(
+  'when a handshake does not end, then its socket is closed; an open connection is not',
+  async (t) => {
+    const { pod, healthy } = await podWith(t, { limits: { handshakeTimeoutMs: 300 } });
+    const started = performance.now();
+    const [mute, half, slow] = [await pod.raw(), await pod.raw(), await pod.raw()];
+    half.write(handshakeOf(`${BASE}/ws/general`).slice(0, 40));
+    slow.write(`GET ${BASE}/ws HTTP/1.1\r\n`);
+    const drip = setInterval(() => slow.write('X-Slow: 1\r\n'), 100);
+    t.teardown(() => clearInterval(drip));
+    await Promise.all([mute.ended(), half.ended(), slow.ended()]);
+    const took = performance.now() - started;
+    t.ok(took > 200 && took < 2_500, `all three after ${took} ms`);
+    await isUnharmed(t, pod, healthy, 'slow handshakes');
+  },
+);

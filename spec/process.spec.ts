@@ -34,46 +34,52 @@ const loud = (running: Running): readonly Line[] =>
 const reconnectIn = ({ data }: Message): number =>
   Number((data as { readonly reconnect_in_ms?: number }).reconnect_in_ms);
 
-t.test('wrong values stop the start with 78 and one line a fault, secrets masked', async (t) => {
-  const running = await runMain(t, {
-    PORT: 'http',
-    LOG_LEVEL: 'loud',
-    PING_INTERVAL_MS: '70000',
-    REDIS_URL: 'http://user:hunter2@h',
-    API_KEYS: 'hunter2,,x',
-  });
-  t.equal(await running.ended(), 78);
-  t.equal(lines(running).length, 5, 'standard output is a log here: it has them too');
-  for (const { level, msg } of lines(running)) {
-    t.equal(level, FATAL);
-    t.match(msg, /^configuration: \w+=.*: expected /);
-  }
-  t.notMatch(running.stdout(), /hunter2/);
-  const faults = running.stderr().split('\n');
-  t.equal(faults.pop(), '', 'it ends with a line feed');
-  t.equal(faults.length, 5);
-  for (const key of [
-    'PORT=http',
-    'LOG_LEVEL=loud',
-    'PING_INTERVAL_MS=70000',
-    'REDIS_URL=',
-    'API_KEYS=',
-  ])
-    t.equal(
-      faults.filter((line) => line.startsWith(key) && line.includes(': expected ')).length,
-      1,
-      key,
-    );
-  t.notMatch(running.stderr(), /hunter2/);
-});
+t.test(
+  'when settings are invalid, then the start ends with 78 and a line for each, secrets masked',
+  async (t) => {
+    const running = await runMain(t, {
+      PORT: 'http',
+      LOG_LEVEL: 'loud',
+      PING_INTERVAL_MS: '70000',
+      REDIS_URL: 'http://user:hunter2@h',
+      API_KEYS: 'hunter2,,x',
+    });
+    t.equal(await running.ended(), 78);
+    t.equal(lines(running).length, 5, 'standard output is a log here: it has them too');
+    for (const { level, msg } of lines(running)) {
+      t.equal(level, FATAL);
+      t.match(msg, /^configuration: \w+=.*: expected /);
+    }
+    t.notMatch(running.stdout(), /hunter2/);
+    const faults = running.stderr().split('\n');
+    t.equal(faults.pop(), '', 'it ends with a line feed');
+    t.equal(faults.length, 5);
+    for (const key of [
+      'PORT=http',
+      'LOG_LEVEL=loud',
+      'PING_INTERVAL_MS=70000',
+      'REDIS_URL=',
+      'API_KEYS=',
+    ])
+      t.equal(
+        faults.filter((line) => line.startsWith(key) && line.includes(': expected ')).length,
+        1,
+        key,
+      );
+    t.notMatch(running.stderr(), /hunter2/);
+  },
+);
 
-t.test('an unknown NODE_ENV is fine, a bad one is 78', async (t) => {
-  const running = await runMain(t, { NODE_ENV: '../secrets' });
-  t.equal(await running.ended(), 78);
-  t.match(running.stderr(), /^NODE_ENV=.*expected .*\n$/);
-});
+t.test(
+  'when NODE_ENV is unknown, then the pod starts; when it is malformed, then it ends with 78',
+  async (t) => {
+    const running = await runMain(t, { NODE_ENV: '../secrets' });
+    t.equal(await running.ended(), 78);
+    t.match(running.stderr(), /^NODE_ENV=.*expected .*\n$/);
+  },
+);
 
-t.test('a port that is taken ends the start with 1 and says which', async (t) => {
+t.test('when the port is in use, then the start ends with 1 and names the port', async (t) => {
   const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');
   t.teardown(() => other.close());
@@ -89,7 +95,7 @@ t.test('a port that is taken ends the start with 1 and says which', async (t) =>
 });
 
 t.test(
-  'SIGTERM: delivery goes on until each is closed when it was told, new ones are turned away, exit 0 in time',
+  'when SIGTERM comes, then messages go on until each close, new clients are refused, and it exits 0',
   async (t) => {
     const DRAIN_MS = 2_000;
     const pod = await startProcess(t, { DRAIN_MS: `${DRAIN_MS}` });
@@ -159,7 +165,7 @@ t.test(
 );
 
 t.test(
-  'SIGTERM with nobody there ends at once, with a peer that does not answer in time',
+  'when SIGTERM comes and no client is there, then the process ends at once; a mute peer delays it a little',
   async (t) => {
     const empty = await startProcess(t, { DRAIN_MS: '10000' });
     const started = performance.now();
@@ -181,29 +187,32 @@ t.test(
   },
 );
 
-t.test('a drain ends when the last client has gone, and answers who has asked', async (t) => {
-  const pod = await startProcess(t, { DRAIN_MS: '20000' });
-  const clients = [await pod.doors.connect('/ws/a'), await pod.doors.connect('/ws/a')];
-  const poster = await pod.doors.raw();
-  const body = '{"room":"a","data":1}';
-  const head = `POST ${BASE}/messages HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n`;
-  poster.write(`${head}Content-Length: ${body.length}\r\n\r\n${body.slice(0, 5)}`);
-  await setTimeout(200);
-  const started = performance.now();
-  pod.signal('SIGTERM');
-  for (const client of clients) await client.received({ data: { event: 'draining' } });
-  for (const client of clients) await client.close();
-  await setTimeout(300);
-  t.equal(pod.hasEnded(), false, 'a request is under way');
-  poster.write(body.slice(5));
-  const { status, headers } = await poster.answer();
-  t.equal(status, 202);
-  t.equal(headers.get('connection'), 'close');
-  t.equal(await pod.ended(5_000), 0);
-  t.ok(performance.now() - started < 5_000, 'long before the drain would be over');
-});
+t.test(
+  'when the last client of a drain has closed, then the process ends, and requests under way are answered',
+  async (t) => {
+    const pod = await startProcess(t, { DRAIN_MS: '20000' });
+    const clients = [await pod.doors.connect('/ws/a'), await pod.doors.connect('/ws/a')];
+    const poster = await pod.doors.raw();
+    const body = '{"room":"a","data":1}';
+    const head = `POST ${BASE}/messages HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n`;
+    poster.write(`${head}Content-Length: ${body.length}\r\n\r\n${body.slice(0, 5)}`);
+    await setTimeout(200);
+    const started = performance.now();
+    pod.signal('SIGTERM');
+    for (const client of clients) await client.received({ data: { event: 'draining' } });
+    for (const client of clients) await client.close();
+    await setTimeout(300);
+    t.equal(pod.hasEnded(), false, 'a request is under way');
+    poster.write(body.slice(5));
+    const { status, headers } = await poster.answer();
+    t.equal(status, 202);
+    t.equal(headers.get('connection'), 'close');
+    t.equal(await pod.ended(5_000), 0);
+    t.ok(performance.now() - started < 5_000, 'long before the drain would be over');
+  },
+);
 
-t.test('a second signal ends at once', async (t) => {
+t.test('when a second signal comes, then the process ends at once', async (t) => {
   for (const [first, second, code] of [
     ['SIGTERM', 'SIGTERM', 143],
     ['SIGINT', 'SIGINT', 130],
@@ -231,40 +240,44 @@ t.test('a second signal ends at once', async (t) => {
 const LOADED =
   "data:text/javascript,process.on('newListener',(n)=>n==='SIGINT'&&console.log('ready'))";
 
-t.test('SIGTERM while the modules are loaded ends in order, nothing listens', async (t) => {
-  await build();
-  const args = ['--import', LOADED, 'dist/main.js'];
-  for (const [what, flags] of [
-    ['as any process', []],
-    ['as process 1', ['--pid', '--fork', '--mount-proc', '--kill-child', process.execPath]],
-  ] as const) {
-    if (what === 'as process 1' && process.getuid?.() !== 0) {
-      t.comment('only root may make a process 1');
-      continue;
+t.test(
+  'when SIGTERM comes while modules are loaded, then the process ends in order and never listens',
+  async (t) => {
+    await build();
+    const args = ['--import', LOADED, 'dist/main.js'];
+    for (const [what, flags] of [
+      ['as any process', []],
+      ['as process 1', ['--pid', '--fork', '--mount-proc', '--kill-child', process.execPath]],
+    ] as const) {
+      if (what === 'as process 1' && process.getuid?.() !== 0) {
+        t.comment('only root may make a process 1');
+        continue;
+      }
+      const [command = '', ...rest] =
+        flags.length === 0 ? [process.execPath] : ['unshare', ...flags];
+      const child = spawn('env', ['-u', 'NODE_OPTIONS', command, ...rest, ...args], {
+        env: { PATH: process.env['PATH'], PORT: '0' },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      t.teardown(() => child.kill('SIGKILL'));
+      let output = '';
+      child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+      const closed = once(child, 'close');
+      await until('the handlers stand', () => output.includes('ready'), 10_000);
+      const pid = flags.length === 0 ? child.pid : childOf(child.pid);
+      process.kill(pid ?? 0, 'SIGTERM');
+      t.strictSame(await closed, [0, null], what);
+      t.match(output, /"draining"[\s\S]*"ended"/, what);
+      t.notMatch(output, /listening/, what);
     }
-    const [command = '', ...rest] = flags.length === 0 ? [process.execPath] : ['unshare', ...flags];
-    const child = spawn('env', ['-u', 'NODE_OPTIONS', command, ...rest, ...args], {
-      env: { PATH: process.env['PATH'], PORT: '0' },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    t.teardown(() => child.kill('SIGKILL'));
-    let output = '';
-    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    const closed = once(child, 'close');
-    await until('the handlers stand', () => output.includes('ready'), 10_000);
-    const pid = flags.length === 0 ? child.pid : childOf(child.pid);
-    process.kill(pid ?? 0, 'SIGTERM');
-    t.strictSame(await closed, [0, null], what);
-    t.match(output, /"draining"[\s\S]*"ended"/, what);
-    t.notMatch(output, /listening/, what);
-  }
-});
+  },
+);
 
 /** The one process that another has started. */
 const childOf = (pid: number | undefined): number =>
   Number(readFileSync(`/proc/${pid ?? 0}/task/${pid ?? 0}/children`, 'utf8').trim());
 
-t.test('the start says what it starts, and `.env` is read', async (t) => {
+t.test('when the process starts, then it reads `.env` and logs what it starts', async (t) => {
   await build();
   const folder = t.testdir({ '.env': 'PORT 1\nSERVER_ID=from-file\nLOG_FORMAT=json\nPORT=1\n' });
   const running = run(
@@ -296,7 +309,7 @@ t.test('the start says what it starts, and `.env` is read', async (t) => {
 });
 
 t.test(
-  'open to everyone on an address that is not loopback: said loudly at the start',
+  'when a pod without auth listens beyond loopback, then the start logs a warning',
   async (t) => {
     const running = await runMain(t, { HOST: '0.0.0.0', AUTH_ENABLED: 'false' });
     await running.port();
@@ -315,33 +328,36 @@ for (const [what, stdout] of [
   ['has no reader any more', 'pipe'],
   ['is a full disk', '/dev/full'],
 ] as const) {
-  t.test(`a log that ${what} harms nobody, and does not hold up the end`, async (t) => {
-    await build();
-    const port = await freePort();
-    const out = stdout === 'pipe' ? stdout : openSync(stdout, 'w');
-    const child = spawn(process.execPath, ['--import', BUSY, 'dist/main.js'], {
-      env: { PATH: process.env['PATH'], PORT: String(port), UV_THREADPOOL_SIZE: '1' },
-      stdio: ['ignore', out, 'inherit'],
-    });
-    if (typeof out === 'number') closeSync(out);
-    let code: number | string | null | undefined;
-    child.once('exit', (status, signal) => (code = status ?? signal));
-    t.teardown(() => child.kill('SIGKILL'));
-    const pod = doorsOf(t, port);
-    const isUp = (): Promise<boolean> =>
-      pod.get('/health').then(
-        ({ status }) => status === 200,
-        () => false,
-      );
-    await until('it serves', isUp, 10_000);
-    child.stdout?.destroy();
-    child.kill('SIGTERM');
-    await until('it has ended', () => code !== undefined, 5_000);
-    t.equal(code, 0);
-  });
+  t.test(
+    `when the log output ${what}, then nobody is harmed and the end is not delayed`,
+    async (t) => {
+      await build();
+      const port = await freePort();
+      const out = stdout === 'pipe' ? stdout : openSync(stdout, 'w');
+      const child = spawn(process.execPath, ['--import', BUSY, 'dist/main.js'], {
+        env: { PATH: process.env['PATH'], PORT: String(port), UV_THREADPOOL_SIZE: '1' },
+        stdio: ['ignore', out, 'inherit'],
+      });
+      if (typeof out === 'number') closeSync(out);
+      let code: number | string | null | undefined;
+      child.once('exit', (status, signal) => (code = status ?? signal));
+      t.teardown(() => child.kill('SIGKILL'));
+      const pod = doorsOf(t, port);
+      const isUp = (): Promise<boolean> =>
+        pod.get('/health').then(
+          ({ status }) => status === 200,
+          () => false,
+        );
+      await until('it serves', isUp, 10_000);
+      child.stdout?.destroy();
+      child.kill('SIGTERM');
+      await until('it has ended', () => code !== undefined, 5_000);
+      t.equal(code, 0);
+    },
+  );
 }
 
-t.test('clients that do everything wrong leave the process well', async (t) => {
+t.test('when clients do everything wrong, then the process stays well', async (t) => {
   const pod = await startProcess(t, {});
   for (let i = 0; i < 50; i++) {
     const raw = await pod.doors.raw();

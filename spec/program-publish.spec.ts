@@ -3,59 +3,65 @@ import t from 'tap';
 import { type Notice } from '../lib/index.js';
 import { startPod } from './support/pod.js';
 
-t.test('what is no message is refused in words, whatever the types say', async (t) => {
-  const pod = await startPod(t);
-  const a = await pod.connect('/ws/r');
-  const wrong: readonly (readonly [Readonly<Record<string, unknown>>, RegExp])[] = [
-    [{ type: 'error', data: 1 }, /^type: send chat, notification or system/],
-    [{ type: 'presence', data: { status: 'online' } }, /^type: /],
-    [{ type: 'toString', data: 1 }, /^type: /],
-    [{ type: 5, data: 1 }, /^type: /],
-    [{ from: 7, data: 1 }, /^from: expected a text, got a number/],
-    [{ from: '', data: 1 }, /^from: /],
-    [{ from: 'a\u0000', data: 1 }, /^from: /],
-    [{ from: null, data: 1 }, /^from: /],
-    [{ room: 5, data: 1 }, /^room: /],
-    [{ room: 'stats', data: 1 }, /^room: /],
-    [{ key: 5, data: 1 }, /^key: expected a text, got a number/],
-    [{ key: '', data: 1 }, /^key: /],
-    [{ key: 'k'.repeat(256), data: 1 }, /^key: expected at most 255 characters, got 256/],
-    [{}, /^data: /],
-    [{ type: 'system', data: { event: 'ack' } }, /^data\.event: /],
-  ];
-  for (const [notice, why] of wrong)
-    await t.rejects(pod.app.publish({ room: 'r', ...notice } as unknown as Notice), {
-      name: 'TypeError',
-      message: why,
-    });
-  for (const [notice, message] of [
-    [{ data: 1 }, 'room: name the room, or null for everybody'],
-    [{ room: undefined, data: 1 }, 'room: name the room, or null for everybody'],
-    [{ romm: 'r', data: 1 }, 'romm: no field of a message; there are room, type, from, data, key'],
-    [{ room: 'r', data: 1, kye: 'k' }, 'kye: no field of a message; there are'],
-    [{ room: 'r', data: [1n] }, 'data'],
-  ] as const)
-    await t.rejects(pod.app.publish(notice as unknown as Notice), {
-      name: 'TypeError',
-      message: new RegExp(`^${message}`),
-    });
-  for (const [notice, kind] of [
-    [null, 'null'],
-    [undefined, 'nothing'],
-    ['x', 'a string'],
-    [5, 'a number'],
-    [[], 'an array'],
-  ] as const)
-    await t.rejects(pod.app.publish(notice as unknown as Notice), {
-      name: 'TypeError',
-      message: `expected a message, such as { room: 'general', data: 'hello' }, got ${kind}`,
-    });
-  for (const room of [null, ''])
-    t.match(await pod.app.publish({ room, data: 'to all' }), { scope: 'cluster' });
-  t.match(await pod.app.publish({ room: 'r', data: 'well' }), { scope: 'cluster' });
-  await a.received({ type: 'notification', from: 'server', data: 'well' });
-  t.equal(a.all({ type: 'notification' }).length, 3, 'and nothing else came through');
-});
+t.test(
+  'when a program publishes what is no message, then it is refused with a reason, whatever the types allow',
+  async (t) => {
+    const pod = await startPod(t);
+    const a = await pod.connect('/ws/r');
+    const wrong: readonly (readonly [Readonly<Record<string, unknown>>, RegExp])[] = [
+      [{ type: 'error', data: 1 }, /^type: send chat, notification or system/],
+      [{ type: 'presence', data: { status: 'online' } }, /^type: /],
+      [{ type: 'toString', data: 1 }, /^type: /],
+      [{ type: 5, data: 1 }, /^type: /],
+      [{ from: 7, data: 1 }, /^from: expected a text, got a number/],
+      [{ from: '', data: 1 }, /^from: /],
+      [{ from: 'a\u0000', data: 1 }, /^from: /],
+      [{ from: null, data: 1 }, /^from: /],
+      [{ room: 5, data: 1 }, /^room: /],
+      [{ room: 'stats', data: 1 }, /^room: /],
+      [{ key: 5, data: 1 }, /^key: expected a text, got a number/],
+      [{ key: '', data: 1 }, /^key: /],
+      [{ key: 'k'.repeat(256), data: 1 }, /^key: expected at most 255 characters, got 256/],
+      [{}, /^data: /],
+      [{ type: 'system', data: { event: 'ack' } }, /^data\.event: /],
+    ];
+    for (const [notice, why] of wrong)
+      await t.rejects(pod.app.publish({ room: 'r', ...notice } as unknown as Notice), {
+        name: 'TypeError',
+        message: why,
+      });
+    for (const [notice, message] of [
+      [{ data: 1 }, 'room: name the room, or null for everybody'],
+      [{ room: undefined, data: 1 }, 'room: name the room, or null for everybody'],
+      [
+        { romm: 'r', data: 1 },
+        'romm: no field of a message; there are room, type, from, data, key',
+      ],
+      [{ room: 'r', data: 1, kye: 'k' }, 'kye: no field of a message; there are'],
+      [{ room: 'r', data: [1n] }, 'data'],
+    ] as const)
+      await t.rejects(pod.app.publish(notice as unknown as Notice), {
+        name: 'TypeError',
+        message: new RegExp(`^${message}`),
+      });
+    for (const [notice, kind] of [
+      [null, 'null'],
+      [undefined, 'nothing'],
+      ['x', 'a string'],
+      [5, 'a number'],
+      [[], 'an array'],
+    ] as const)
+      await t.rejects(pod.app.publish(notice as unknown as Notice), {
+        name: 'TypeError',
+        message: `expected a message, such as { room: 'general', data: 'hello' }, got ${kind}`,
+      });
+    for (const room of [null, ''])
+      t.match(await pod.app.publish({ room, data: 'to all' }), { scope: 'cluster' });
+    t.match(await pod.app.publish({ room: 'r', data: 'well' }), { scope: 'cluster' });
+    await a.received({ type: 'notification', from: 'server', data: 'well' });
+    t.equal(a.all({ type: 'notification' }).length, 3, 'and nothing else came through');
+  },
+);
 
 t.test('when data is more than JSON can say, then a TypeError names the path', async (t) => {
   class Order {

@@ -56,7 +56,7 @@ const both = async ({ client, target }: { client: End; target: End }, text: stri
   await until(`down: ${text}`, () => client.text().endsWith(text));
 };
 
-t.test('open, it is not there', async (t) => {
+t.test('when the proxy is open, then all bytes pass', async (t) => {
   const link = await linked(t);
   await both(link, 'hello');
   link.client.socket.end('bye');
@@ -68,38 +68,44 @@ t.test('open, it is not there', async (t) => {
   await until('gone', () => link.between.links().length === 0);
 });
 
-t.test('held: nothing comes, not even the end; then all of it, in order', async (t) => {
-  const { client, target, between } = await linked(t);
-  between.set({ up: STALLED });
-  client.socket.write('1');
-  client.socket.write('2');
-  client.socket.end();
-  target.socket.write('the other way is open');
-  await until('down', () => client.text() === 'the other way is open');
-  await sleep(50);
-  t.equal(target.text(), '');
-  t.equal(target.end(), undefined);
-  between.heal();
-  await until('the end', () => target.end() === 'fin');
-  t.equal(target.text(), '12');
-});
+t.test(
+  'when a way is stalled, then no byte and no end passes; afterwards all of it comes in order',
+  async (t) => {
+    const { client, target, between } = await linked(t);
+    between.set({ up: STALLED });
+    client.socket.write('1');
+    client.socket.write('2');
+    client.socket.end();
+    target.socket.write('the other way is open');
+    await until('down', () => client.text() === 'the other way is open');
+    await sleep(50);
+    t.equal(target.text(), '');
+    t.equal(target.end(), undefined);
+    between.heal();
+    await until('the end', () => target.end() === 'fin');
+    t.equal(target.text(), '12');
+  },
+);
 
-t.test('held for those to come too, and bounded', async (t) => {
-  const { client, target, between } = await linked(t);
-  between.set({ up: STALLED, down: STALLED });
-  const late = connect({ port: between.port, host: '127.0.0.1' });
-  await once(late, 'connect');
-  await until('two links', () => between.links().length === 2);
-  const flood = Buffer.alloc(65_536, 'x');
-  for (let i = 0; i < 400; i++) client.socket.write(flood);
-  await sleep(200);
-  t.ok(client.socket.writableLength > 5_000_000, 'the sender is left with what nobody takes');
-  between.heal();
-  await until('all of it', () => target.text().length === 400 * flood.length);
-  late.destroy();
-});
+t.test(
+  'when a way is stalled, then new links are stalled too, and the buffer is bounded',
+  async (t) => {
+    const { client, target, between } = await linked(t);
+    between.set({ up: STALLED, down: STALLED });
+    const late = connect({ port: between.port, host: '127.0.0.1' });
+    await once(late, 'connect');
+    await until('two links', () => between.links().length === 2);
+    const flood = Buffer.alloc(65_536, 'x');
+    for (let i = 0; i < 400; i++) client.socket.write(flood);
+    await sleep(200);
+    t.ok(client.socket.writableLength > 5_000_000, 'the sender is left with what nobody takes');
+    between.heal();
+    await until('all of it', () => target.text().length === 400 * flood.length);
+    late.destroy();
+  },
+);
 
-t.test('a delay delays and keeps the order', async (t) => {
+t.test('when a way has a delay, then bytes come late and in order', async (t) => {
   const { client, target, between } = await linked(t);
   between.set({ up: { _tag: 'Delayed', ms: 150 } });
   const at = performance.now();
@@ -111,7 +117,7 @@ t.test('a delay delays and keeps the order', async (t) => {
   t.ok(performance.now() - at >= 145);
 });
 
-t.test('lost is lost; what comes after is not', async (t) => {
+t.test('when bytes are lost, then they never come, and later ones do', async (t) => {
   const { client, target, between } = await linked(t);
   const [link] = between.links();
   link!.set({ up: LOST });
@@ -123,7 +129,7 @@ t.test('lost is lost; what comes after is not', async (t) => {
   t.end();
 });
 
-t.test('a trickle comes a few bytes at a time', async (t) => {
+t.test('when a way trickles, then a few bytes come at a time', async (t) => {
   const { client, target, between } = await linked(t);
   between.set({ up: { _tag: 'Trickle', bytesPerSecond: 1_000 } });
   client.socket.write('x'.repeat(10_000));
@@ -134,7 +140,7 @@ t.test('a trickle comes a few bytes at a time', async (t) => {
   await until('the rest', () => target.text().length === 10_000);
 });
 
-t.test('cut after so many bytes: both ends see a reset', async (t) => {
+t.test('when a link is cut after so many bytes, then both ends see a reset', async (t) => {
   const { client, target, between } = await linked(t);
   await both({ client, target }, 'hello');
   between.set({ up: { _tag: 'Cut', afterBytes: 3 } });
@@ -145,7 +151,7 @@ t.test('cut after so many bytes: both ends see a reset', async (t) => {
   t.equal(between.links().length, 0);
 });
 
-t.test('half closed by the proxy, and reset', async (t) => {
+t.test('when the proxy half-closes or resets a link, then both ends see it', async (t) => {
   const { client, target, between } = await linked(t);
   const [link] = between.links();
   link!.halfClose();
@@ -156,20 +162,23 @@ t.test('half closed by the proxy, and reset', async (t) => {
   await until('reset', () => client.end() === 'reset');
 });
 
-t.test('nobody listens, then somebody does again, on the same port', async (t) => {
-  const link = await linked(t);
-  const { between } = link;
-  await between.refuse();
-  await both(link, 'the links there are stay');
-  const refused = connect({ port: between.port, host: '127.0.0.1' });
-  t.match(await once(refused, 'error'), [{ code: 'ECONNREFUSED' }]);
-  await between.accept();
-  const welcome = connect({ port: between.port, host: '127.0.0.1' });
-  await once(welcome, 'connect');
-  welcome.destroy();
-});
+t.test(
+  'when the proxy stops listening, then clients are refused until it listens again on the same port',
+  async (t) => {
+    const link = await linked(t);
+    const { between } = link;
+    await between.refuse();
+    await both(link, 'the links there are stay');
+    const refused = connect({ port: between.port, host: '127.0.0.1' });
+    t.match(await once(refused, 'error'), [{ code: 'ECONNREFUSED' }]);
+    await between.accept();
+    const welcome = connect({ port: between.port, host: '127.0.0.1' });
+    await once(welcome, 'connect');
+    welcome.destroy();
+  },
+);
 
-t.test('a target that is not there resets', async (t) => {
+t.test('when the target is not there, then the client sees a reset', async (t) => {
   const between = await proxy({ to: () => 1 });
   t.teardown(between.stop);
   const client = end(connect({ port: between.port, host: '127.0.0.1' }));
@@ -177,7 +186,7 @@ t.test('a target that is not there resets', async (t) => {
   t.end();
 });
 
-t.test('of Redis, pushes alone vanish or come twice', async (t) => {
+t.test('when pushes of Redis are dropped or doubled, then answers still pass', async (t) => {
   const redis = await startRedis();
   t.teardown(redis.stop);
   const between = await proxy({ to: () => redis.port, redis: true });
@@ -203,44 +212,50 @@ t.test('of Redis, pushes alone vanish or come twice', async (t) => {
   }
 });
 
-t.test('what Redis sends is cut at its ends, however it comes', async (t) => {
-  const values = [
-    '+OK\r\n',
-    '>3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$4\r\na\r\nb\r\n',
-    '$-1\r\n',
-    '*2\r\n*1\r\n:1\r\n%1\r\n+k\r\n_\r\n',
-    '>3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n',
-    '*3\r\n$8\r\nsmessage\r\n$1\r\nc\r\n$0\r\n\r\n',
-  ];
-  for (const size of [1, 7, 1_000]) {
-    const split = framesOf();
-    const bytes = Buffer.from(values.join(''));
-    const frames = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) =>
-      split(bytes.subarray(i * size, (i + 1) * size)),
-    ).flat();
-    t.strictSame(
-      frames.map(({ bytes }) => bytes.toString()),
-      values,
-    );
-    t.strictSame(
-      frames.map(({ isPush }) => isPush),
-      [false, true, false, false, false, true],
-    );
-  }
-});
+t.test(
+  'when bytes of Redis come in any pieces, then they are split at the ends of answers and pushes',
+  async (t) => {
+    const values = [
+      '+OK\r\n',
+      '>3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$4\r\na\r\nb\r\n',
+      '$-1\r\n',
+      '*2\r\n*1\r\n:1\r\n%1\r\n+k\r\n_\r\n',
+      '>3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n',
+      '*3\r\n$8\r\nsmessage\r\n$1\r\nc\r\n$0\r\n\r\n',
+    ];
+    for (const size of [1, 7, 1_000]) {
+      const split = framesOf();
+      const bytes = Buffer.from(values.join(''));
+      const frames = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) =>
+        split(bytes.subarray(i * size, (i + 1) * size)),
+      ).flat();
+      t.strictSame(
+        frames.map(({ bytes }) => bytes.toString()),
+        values,
+      );
+      t.strictSame(
+        frames.map(({ isPush }) => isPush),
+        [false, true, false, false, false, true],
+      );
+    }
+  },
+);
 
-t.test('a splitter takes a long value in many pieces in the time of its length', async (t) => {
-  const long = Buffer.from(`$10000000\r\n${'x'.repeat(10_000_000)}\r\n+OK\r\n`);
-  const split = framesOf();
-  const began = performance.now();
-  const frames: Buffer[] = [];
-  for (let at = 0; at < long.length; at += 4_096)
-    frames.push(...split(long.subarray(at, at + 4_096)).map(({ bytes }) => bytes));
-  // copied anew with each piece it takes several seconds: what is behind it, a probe, comes too late
-  t.ok(performance.now() - began < 1_000, `${performance.now() - began} ms`);
-  t.strictSame(
-    frames.map(({ length }) => length),
-    [long.length - 5, 5],
-  );
-  t.ok(Buffer.concat(frames).equals(long));
-});
+t.test(
+  'when a long value comes in many pieces, then splitting takes time in proportion to its length',
+  async (t) => {
+    const long = Buffer.from(`$10000000\r\n${'x'.repeat(10_000_000)}\r\n+OK\r\n`);
+    const split = framesOf();
+    const began = performance.now();
+    const frames: Buffer[] = [];
+    for (let at = 0; at < long.length; at += 4_096)
+      frames.push(...split(long.subarray(at, at + 4_096)).map(({ bytes }) => bytes));
+    // copied anew with each piece it takes several seconds: what is behind it, a probe, comes too late
+    t.ok(performance.now() - began < 1_000, `${performance.now() - began} ms`);
+    t.strictSame(
+      frames.map(({ length }) => length),
+      [long.length - 5, 5],
+    );
+    t.ok(Buffer.concat(frames).equals(long));
+  },
+);

@@ -16,7 +16,7 @@ const showsNothing = (t: Test, pod: Running, shown: readonly string[], what: str
   t.match(pod.stdout(), '"msg":"listening"', what);
 };
 
-t.test('the password of Redis, whatever Redis does', async (t) => {
+t.test('when Redis fails in any way, then no output shows its password', async (t) => {
   const acl = [
     'user default on nopass ~* &* +@all',
     `user right on >${MARK}right ~* &* +@all`,
@@ -67,76 +67,79 @@ t.test('the password of Redis, whatever Redis does', async (t) => {
   await Promise.all(plays);
 });
 
-t.test('what messages say, whether they are well, wrong, or not taken by Redis', async (t) => {
-  const redis = await startRedis();
-  t.teardown(redis.stop);
-  const refusing = await refusingRedis(redis.port);
-  t.teardown(refusing.stop);
-  const pod = await startProcess(t, {
-    LOG_LEVEL: 'trace',
-    REDIS_URL: refusing.url,
-    RATE_LIMIT_BURST: '5000',
-  });
-  const { doors } = pod;
-  const shown: string[] = [];
-  const texts = [
-    { type: 'chat', data: MARK },
-    { type: 'chat', data: { [MARK]: MARK } },
-    { type: 'chat', room: MARK, data: MARK },
-    { type: 'chat', room: `${MARK} *`, data: MARK },
-    { type: 'presence', data: { status: MARK } },
-    { type: 'join', room: `${MARK}/`, data: { last_id: MARK } },
-    { type: 'join', room: 'b', data: { last_id: MARK } },
-    { type: 'refresh', data: { token: MARK } },
-    { type: MARK, data: MARK, from: MARK },
-  ].map((message) => JSON.stringify(message));
-  for (const text of [
-    ...texts,
-    UNKNOWN_FIELD,
-    `{"type":"chat","data":"${MARK}`,
-    MARK,
-    `"${MARK}"`,
-    `{"type":"chat","data":"${MARK}\\u0000"}`,
-  ]) {
-    const client = await doors.connect('/ws/a');
-    client.send(text);
-    await client.caughtUp();
-    shown.push(...client.all({ type: 'error' }).map((message) => JSON.stringify(message)));
-    await client.close();
-    // a field's name is said on purpose: a typo is found by it
-    if (text === UNKNOWN_FIELD) continue;
-    const posted = await fetch(`http://127.0.0.1:${doors.port}${BASE}/messages`, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: text,
+t.test(
+  'when messages are valid, invalid or refused by Redis, then no output shows their data',
+  async (t) => {
+    const redis = await startRedis();
+    t.teardown(redis.stop);
+    const refusing = await refusingRedis(redis.port);
+    t.teardown(refusing.stop);
+    const pod = await startProcess(t, {
+      LOG_LEVEL: 'trace',
+      REDIS_URL: refusing.url,
+      RATE_LIMIT_BURST: '5000',
     });
-    shown.push(await posted.text());
-    for (const channel of ['realtime:room:a', 'realtime:global', 'realtime:control'])
-      await redis.command('PUBLISH', channel, text);
-  }
-  const speaker = await doors.connect('/ws/refused');
-  for (const error of [
-    `ERR unknown command, with args beginning with: 'x'`,
-    'OOM no memory',
-    'READONLY',
-  ]) {
-    refusing.refuse('{realtime:room:refused}', error);
-    speaker.send({ type: 'chat', id: 'm', data: MARK });
-    await speaker.received({ data: { event: 'ack' } });
-    shown.push(...speaker.all({ type: 'error' }).map((message) => JSON.stringify(message)));
-    refusing.refuse('{realtime:room:refused}', undefined);
-  }
-  shown.push((await doors.get('/metrics')).body, (await doors.get('/nowhere')).body);
-  pod.signal('SIGTERM');
-  t.equal(await pod.ended(15_000), 0);
-  t.match(pod.stdout(), 'a publish failed');
-  t.match(pod.stdout(), 'a payload was dropped');
-  showsNothing(t, pod, shown, 'messages');
-});
+    const { doors } = pod;
+    const shown: string[] = [];
+    const texts = [
+      { type: 'chat', data: MARK },
+      { type: 'chat', data: { [MARK]: MARK } },
+      { type: 'chat', room: MARK, data: MARK },
+      { type: 'chat', room: `${MARK} *`, data: MARK },
+      { type: 'presence', data: { status: MARK } },
+      { type: 'join', room: `${MARK}/`, data: { last_id: MARK } },
+      { type: 'join', room: 'b', data: { last_id: MARK } },
+      { type: 'refresh', data: { token: MARK } },
+      { type: MARK, data: MARK, from: MARK },
+    ].map((message) => JSON.stringify(message));
+    for (const text of [
+      ...texts,
+      UNKNOWN_FIELD,
+      `{"type":"chat","data":"${MARK}`,
+      MARK,
+      `"${MARK}"`,
+      `{"type":"chat","data":"${MARK}\\u0000"}`,
+    ]) {
+      const client = await doors.connect('/ws/a');
+      client.send(text);
+      await client.caughtUp();
+      shown.push(...client.all({ type: 'error' }).map((message) => JSON.stringify(message)));
+      await client.close();
+      // a field's name is said on purpose: a typo is found by it
+      if (text === UNKNOWN_FIELD) continue;
+      const posted = await fetch(`http://127.0.0.1:${doors.port}${BASE}/messages`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: text,
+      });
+      shown.push(await posted.text());
+      for (const channel of ['realtime:room:a', 'realtime:global', 'realtime:control'])
+        await redis.command('PUBLISH', channel, text);
+    }
+    const speaker = await doors.connect('/ws/refused');
+    for (const error of [
+      `ERR unknown command, with args beginning with: 'x'`,
+      'OOM no memory',
+      'READONLY',
+    ]) {
+      refusing.refuse('{realtime:room:refused}', error);
+      speaker.send({ type: 'chat', id: 'm', data: MARK });
+      await speaker.received({ data: { event: 'ack' } });
+      shown.push(...speaker.all({ type: 'error' }).map((message) => JSON.stringify(message)));
+      refusing.refuse('{realtime:room:refused}', undefined);
+    }
+    shown.push((await doors.get('/metrics')).body, (await doors.get('/nowhere')).body);
+    pod.signal('SIGTERM');
+    t.equal(await pod.ended(15_000), 0);
+    t.match(pod.stdout(), 'a publish failed');
+    t.match(pod.stdout(), 'a payload was dropped');
+    showsNothing(t, pod, shown, 'messages');
+  },
+);
 
 const UNKNOWN_FIELD = JSON.stringify({ type: 'chat', [MARK]: MARK });
 
-t.test('what a wrong configuration holds', async (t) => {
+t.test('when a configuration is invalid, then no output shows its secrets', async (t) => {
   const rows: Readonly<Record<string, string>> = {
     REDIS_URL: `ftp://u:${MARK}@h`,
     JWT_PUBLIC_KEY: `-----BEGIN PRIVATE KEY-----\n${MARK}\n-----END PRIVATE KEY-----`,

@@ -32,7 +32,7 @@ for (const [what, bytes] of [
   ['by messages', 1_500],
 ] as const) {
   t.test(
-    `a reader that stops in a busy room is closed with 1013, ${what}, and the others get everything`,
+    `when a reader of a busy room stops, then it is closed with 1013, ${what}, and the others get all`,
     async (t) => {
       const { pod, healthy } = await podWith(t, {
         limits: { rateLimitPerSecond: 100_000, rateLimitBurst: 100_000 },
@@ -62,7 +62,7 @@ for (const [what, bytes] of [
   );
 }
 
-t.test('a reader that never reads again is cut after two seconds', async (t) => {
+t.test('when a reader never reads again, then it is terminated after two seconds', async (t) => {
   const { pod, healthy } = await podWith(t, {
     limits: { rateLimitPerSecond: 100_000, rateLimitBurst: 100_000 },
   });
@@ -74,7 +74,7 @@ t.test('a reader that never reads again is cut after two seconds', async (t) => 
   await isUnharmed(t, pod, healthy, 'never again');
 });
 
-t.test('a burst to readers that keep up cuts none of them', async (t) => {
+t.test('when a burst goes to readers that keep up, then none of them is closed', async (t) => {
   for (const [count, bytes] of [
     [5_000, 100],
     [400, 60_000],
@@ -105,25 +105,28 @@ t.test('a burst to readers that keep up cuts none of them', async (t) => {
   }
 });
 
-t.test('a burst of one member reaches the others and comes with all its acks', async (t) => {
-  const { pod, healthy } = await podWith(t, {
-    limits: { rateLimitPerSecond: 100_000, rateLimitBurst: 100_000 },
-  });
-  const client = await pod.connect('/ws/general');
-  for (let i = 0; i < 5_000; i++) client.send({ type: 'chat', id: `${i}`, data: i });
-  await until('all of it', () => healthy.all({ type: 'chat' }).length >= 5_000, 20_000);
-  await until('all acks', () => client.all({ data: { event: 'ack' } }).length >= 5_000, 20_000);
-  t.strictSame(
-    healthy.all({ type: 'chat' }).map(({ data }) => data),
-    Array.from({ length: 5_000 }, (_, i) => i),
-  );
-  t.equal(client.all({ type: 'chat' }).length, 5_000);
-  await client.close();
-  await isUnharmed(t, pod, healthy, 'one sender');
-});
+t.test(
+  'when one member sends a burst, then the others get it and the member gets all acks',
+  async (t) => {
+    const { pod, healthy } = await podWith(t, {
+      limits: { rateLimitPerSecond: 100_000, rateLimitBurst: 100_000 },
+    });
+    const client = await pod.connect('/ws/general');
+    for (let i = 0; i < 5_000; i++) client.send({ type: 'chat', id: `${i}`, data: i });
+    await until('all of it', () => healthy.all({ type: 'chat' }).length >= 5_000, 20_000);
+    await until('all acks', () => client.all({ data: { event: 'ack' } }).length >= 5_000, 20_000);
+    t.strictSame(
+      healthy.all({ type: 'chat' }).map(({ data }) => data),
+      Array.from({ length: 5_000 }, (_, i) => i),
+    );
+    t.equal(client.all({ type: 'chat' }).length, 5_000);
+    await client.close();
+    await isUnharmed(t, pod, healthy, 'one sender');
+  },
+);
 
 t.test(
-  'a burst from a pod in a process of its own cuts nobody who reads as fast as it can',
+  'when a pod in its own process sends a burst, then no client that keeps reading is closed',
   async (t) => {
     const pod = await startProcess(t, {
       RATE_LIMIT_PER_SECOND: '100000',

@@ -12,7 +12,7 @@ import { until } from './support/redis.js';
 // handshakes
 
 t.test(
-  'an upgrade that is answered as a request leaves no socket, whatever the peer does',
+  'when an upgrade is answered as a request, then no socket is left, whatever the peer does',
   async (t) => {
     const { pod, healthy } = await podWith(t);
     const refused: Socket[] = [];
@@ -37,55 +37,58 @@ t.test(
   },
 );
 
-t.test('an offer to upgrade that nobody takes changes nothing of a request', async (t) => {
-  const { pod, healthy } = await podWith(t);
-  const post = (offer: string, headers: readonly string[]): string =>
-    [
-      `POST ${BASE}/messages HTTP/1.1`,
-      linesOf(asProgram({ Host: 'x' })).trimEnd(),
-      // as curl --http2 says it
-      'Connection: Upgrade, HTTP2-Settings',
-      `Upgrade: ${offer}`,
-      'HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA',
-      'Content-Type: application/json',
-      ...headers,
-      '',
-      '',
-    ].join('\r\n');
-  for (const offer of ['h2c', 'websocket'])
-    for (const [what, due, headers, ...pieces] of [
-      ['at once', '202', ['Content-Length: LENGTH'], 'BODY'],
-      ['chunked', '202', ['Transfer-Encoding: chunked'], 'SIZE\r\nBODY\r\n', '0\r\n\r\n'],
-      ['when asked', '100, 202', ['Content-Length: LENGTH', 'Expect: 100-continue'], '', 'BODY'],
-      ['later', '202', ['Content-Length: LENGTH'], '', 'BODY'],
-      ['too large', '413', ['Content-Length: 99999999']],
-      ['none', '415', ['Content-Length: 0', 'Content-Encoding: gzip']],
-    ] as const) {
-      const data = `${offer} ${what}`;
-      const body = JSON.stringify({ room: 'general', data });
-      const filled = (text: string): string =>
-        text
-          .replace('LENGTH', String(body.length))
-          .replace('SIZE', body.length.toString(16))
-          .replace('BODY', body);
-      const client = await pod.raw();
-      const [first = '', ...more] = pieces;
-      client.write(filled(post(offer, headers) + first));
-      for (const piece of more) {
-        await sleep(30);
-        client.write(filled(piece));
+t.test(
+  'when a request offers an upgrade that is not taken, then it is answered as without the offer',
+  async (t) => {
+    const { pod, healthy } = await podWith(t);
+    const post = (offer: string, headers: readonly string[]): string =>
+      [
+        `POST ${BASE}/messages HTTP/1.1`,
+        linesOf(asProgram({ Host: 'x' })).trimEnd(),
+        // as curl --http2 says it
+        'Connection: Upgrade, HTTP2-Settings',
+        `Upgrade: ${offer}`,
+        'HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA',
+        'Content-Type: application/json',
+        ...headers,
+        '',
+        '',
+      ].join('\r\n');
+    for (const offer of ['h2c', 'websocket'])
+      for (const [what, due, headers, ...pieces] of [
+        ['at once', '202', ['Content-Length: LENGTH'], 'BODY'],
+        ['chunked', '202', ['Transfer-Encoding: chunked'], 'SIZE\r\nBODY\r\n', '0\r\n\r\n'],
+        ['when asked', '100, 202', ['Content-Length: LENGTH', 'Expect: 100-continue'], '', 'BODY'],
+        ['later', '202', ['Content-Length: LENGTH'], '', 'BODY'],
+        ['too large', '413', ['Content-Length: 99999999']],
+        ['none', '415', ['Content-Length: 0', 'Content-Encoding: gzip']],
+      ] as const) {
+        const data = `${offer} ${what}`;
+        const body = JSON.stringify({ room: 'general', data });
+        const filled = (text: string): string =>
+          text
+            .replace('LENGTH', String(body.length))
+            .replace('SIZE', body.length.toString(16))
+            .replace('BODY', body);
+        const client = await pod.raw();
+        const [first = '', ...more] = pieces;
+        client.write(filled(post(offer, headers) + first));
+        for (const piece of more) {
+          await sleep(30);
+          client.write(filled(piece));
+        }
+        await client.ended();
+        const statuses = [...client.text().matchAll(/^HTTP\/1\.1 (\d+)/gm)].map(([, code]) => code);
+        t.equal(statuses.join(', '), due, data);
+        if (due.endsWith('202')) await healthy.received({ data });
       }
-      await client.ended();
-      const statuses = [...client.text().matchAll(/^HTTP\/1\.1 (\d+)/gm)].map(([, code]) => code);
-      t.equal(statuses.join(', '), due, data);
-      if (due.endsWith('202')) await healthy.received({ data });
-    }
-  await isUnharmed(t, pod, healthy, 'offers');
-  t.equal(healthy.all({ type: 'chat' }).length, 8);
-  t.equal(await pod.metric('realtime_rejected{code="413"}'), 2, 'counted once');
-});
+    await isUnharmed(t, pod, healthy, 'offers');
+    t.equal(healthy.all({ type: 'chat' }).length, 8);
+    t.equal(await pod.metric('realtime_rejected{code="413"}'), 2, 'counted once');
+  },
+);
 
-t.test('peers that vanish in the middle of everything leave nothing', async (t) => {
+t.test('when peers vanish at any moment, then nothing of them is left', async (t) => {
   const { pod, healthy } = await podWith(t);
   const bytes = Buffer.concat([
     Buffer.from(handshakeOf(`${BASE}/ws/general`)),

@@ -6,7 +6,7 @@ import { problemOf } from '../../lib/auth/index.js';
 
 // what a request bears
 
-t.test('which credentials a request bears', async (t) => {
+t.test('when a request has credentials, then they are read from the accepted fields', async (t) => {
   interface Request {
     readonly authorization?: readonly string[];
     readonly offered?: readonly string[];

@@ -60,54 +60,63 @@ const world = (): World => {
 const late = (w: World, ms: number, text: string): Observable<string> =>
   timer(ms, w.clock.scheduler).pipe(map(() => text));
 
-t.test('they are read once for all who wait, and not before somebody does', async (t) => {
-  const w = world();
-  w.clock.advance(10_000);
-  t.strictSame(w.asked, []);
-  w.answer$ = late(w, 100, jwks('a'));
-  const [first, second] = [w.wish('a'), w.wish('a')];
-  t.equal(first.got, undefined);
-  w.clock.advance(100);
-  t.strictSame([first.got, second.got], ['1 keys', '1 keys']);
-  t.equal(w.wish('a').got, '1 keys', 'at once from then on');
-  t.equal(w.wish().got, '1 keys', 'without a name, any');
-  t.equal(w.asked.length, 1);
-});
+t.test(
+  'when several tokens need the keys, then they are fetched once, and not before the first',
+  async (t) => {
+    const w = world();
+    w.clock.advance(10_000);
+    t.strictSame(w.asked, []);
+    w.answer$ = late(w, 100, jwks('a'));
+    const [first, second] = [w.wish('a'), w.wish('a')];
+    t.equal(first.got, undefined);
+    w.clock.advance(100);
+    t.strictSame([first.got, second.got], ['1 keys', '1 keys']);
+    t.equal(w.wish('a').got, '1 keys', 'at once from then on');
+    t.equal(w.wish().got, '1 keys', 'without a name, any');
+    t.equal(w.asked.length, 1);
+  },
+);
 
-t.test('a name that is unknown asks again, at most once a minute', async (t) => {
-  const w = world();
-  t.equal(w.wish('a').got, '1 keys');
-  w.answer$ = of(jwks('a', 'b'));
-  for (let i = 0; i < 1_000; i++) t.equal(w.wish(`x${i}`).got, 'Untrusted');
-  t.equal(w.asked.length, 1, 'asked a moment ago');
-  w.clock.advance(59_000);
-  t.equal(w.wish('b').got, 'Untrusted');
-  w.clock.advance(1_000);
-  t.equal(w.wish('b').got, '1 keys', 'the new one is found');
-  t.equal(w.wish('c').got, 'Untrusted');
-  t.equal(w.asked.length, 2);
-  w.clock.advance(60_000);
-  w.answer$ = throwError(() => new Error('refused'));
-  t.equal(w.wish('c').got, 'Unavailable', 'nobody can say whether it exists');
-  t.equal(w.wish('a').got, '1 keys', 'who is known is not harmed');
-  t.equal(w.asked.length, 3);
-  for (let i = 0; i < 1_000; i++) t.equal(w.wish(`y${i}`).got, 'Unavailable');
-  t.equal(w.asked.length, 3, 'a failure is no reason to be asked more often');
-});
+t.test(
+  'when a token names an unknown key, then the keys are fetched again, at most once a minute',
+  async (t) => {
+    const w = world();
+    t.equal(w.wish('a').got, '1 keys');
+    w.answer$ = of(jwks('a', 'b'));
+    for (let i = 0; i < 1_000; i++) t.equal(w.wish(`x${i}`).got, 'Untrusted');
+    t.equal(w.asked.length, 1, 'asked a moment ago');
+    w.clock.advance(59_000);
+    t.equal(w.wish('b').got, 'Untrusted');
+    w.clock.advance(1_000);
+    t.equal(w.wish('b').got, '1 keys', 'the new one is found');
+    t.equal(w.wish('c').got, 'Untrusted');
+    t.equal(w.asked.length, 2);
+    w.clock.advance(60_000);
+    w.answer$ = throwError(() => new Error('refused'));
+    t.equal(w.wish('c').got, 'Unavailable', 'nobody can say whether it exists');
+    t.equal(w.wish('a').got, '1 keys', 'who is known is not harmed');
+    t.equal(w.asked.length, 3);
+    for (let i = 0; i < 1_000; i++) t.equal(w.wish(`y${i}`).got, 'Unavailable');
+    t.equal(w.asked.length, 3, 'a failure is no reason to be asked more often');
+  },
+);
 
-t.test('every ten minutes anew: a key that was taken back is one no more', async (t) => {
-  const w = world();
-  w.wish('a');
-  w.answer$ = of(jwks('b'));
-  w.clock.advance(600_000);
-  t.equal(w.wish('a').got, '1 keys');
-  w.clock.advance(1);
-  t.equal(w.wish('a').got, 'Untrusted');
-  t.equal(w.wish('b').got, '1 keys');
-  t.equal(w.asked.length, 2);
-});
+t.test(
+  'when ten minutes have passed, then the keys are fetched again, and a revoked key verifies nothing',
+  async (t) => {
+    const w = world();
+    w.wish('a');
+    w.answer$ = of(jwks('b'));
+    w.clock.advance(600_000);
+    t.equal(w.wish('a').got, '1 keys');
+    w.clock.advance(1);
+    t.equal(w.wish('a').got, 'Untrusted');
+    t.equal(w.wish('b').got, '1 keys');
+    t.equal(w.asked.length, 2);
+  },
+);
 
-t.test('while their server is away those that were had serve for an hour', async (t) => {
+t.test('when the key server is away, then the last keys serve for an hour', async (t) => {
   const w = world();
   w.wish('a');
   w.answer$ = throwError(() => new Error('refused'));
@@ -126,19 +135,22 @@ t.test('while their server is away those that were had serve for an hour', async
   t.ok(w.failures.every((failure) => failure === 'refused'));
 });
 
-t.test('a server that is away at the start is asked again a second later', async (t) => {
-  const w = world();
-  w.answer$ = throwError(() => new Error('refused'));
-  t.equal(w.wish('a').got, 'Unavailable');
-  t.equal(w.wish('a').got, 'Unavailable');
-  t.equal(w.asked.length, 1);
-  w.clock.advance(1_000);
-  w.answer$ = of(jwks('a'));
-  t.equal(w.wish('a').got, '1 keys');
-});
+t.test(
+  'when the key server is away at the start, then it is asked again a second later',
+  async (t) => {
+    const w = world();
+    w.answer$ = throwError(() => new Error('refused'));
+    t.equal(w.wish('a').got, 'Unavailable');
+    t.equal(w.wish('a').got, 'Unavailable');
+    t.equal(w.asked.length, 1);
+    w.clock.advance(1_000);
+    w.answer$ = of(jwks('a'));
+    t.equal(w.wish('a').got, '1 keys');
+  },
+);
 
 t.test(
-  'a server that does not answer is waited for 5 s, one that answers rubbish not',
+  'when the key server does not answer, then it is given 5 s; an invalid answer fails at once',
   async (t) => {
     const w = world();
     w.answer$ = NEVER;
@@ -197,7 +209,7 @@ t.test(
   },
 );
 
-t.test('what is under way ends with the app', async (t) => {
+t.test('when the app ends, then a fetch of keys under way ends too', async (t) => {
   const w = world();
   w.answer$ = NEVER;
   const waiting = w.wish('a');
@@ -216,7 +228,7 @@ const serve = async (t: Test, listener: RequestListener): Promise<string> => {
 };
 
 t.test(
-  'a document is read, but no redirect, no error page and nothing without an end',
+  'when a key document is fetched, then redirects, error pages and endless bodies are refused',
   async (t) => {
     const elsewhere: string[] = [];
     const url = await serve(t, (request, response) => {

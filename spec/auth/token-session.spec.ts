@@ -16,48 +16,57 @@ import {
 
 // the end of a token
 
-t.test('a token that ends: told 30 s before, closed with 4001 when it has', async (t) => {
-  const w = world();
-  const a = alice(w, ALL, 60_000);
-  const expiresAt = w.inMs(59_900);
-  w.clock.advance(29_899);
-  t.strictSame(expiring(a), []);
-  w.clock.advance(1);
-  t.strictSame(expiring(a), [new Date(expiresAt).toISOString()]);
-  w.clock.advance(29_999);
-  t.equal(a.code(), undefined);
-  w.clock.advance(1);
-  t.equal(a.code(), 4001);
-  t.equal(expiring(a).length, 1);
-  w.clock.advance(10_000);
-  t.equal(w.clock.pending(), 0, 'no timer is left');
-  t.equal(w.connections.size, 0);
-});
+t.test(
+  'when a token expires, then its client gets token_expiring 30 s before, and is closed with 4001',
+  async (t) => {
+    const w = world();
+    const a = alice(w, ALL, 60_000);
+    const expiresAt = w.inMs(59_900);
+    w.clock.advance(29_899);
+    t.strictSame(expiring(a), []);
+    w.clock.advance(1);
+    t.strictSame(expiring(a), [new Date(expiresAt).toISOString()]);
+    w.clock.advance(29_999);
+    t.equal(a.code(), undefined);
+    w.clock.advance(1);
+    t.equal(a.code(), 4001);
+    t.equal(expiring(a).length, 1);
+    w.clock.advance(10_000);
+    t.equal(w.clock.pending(), 0, 'no timer is left');
+    t.equal(w.connections.size, 0);
+  },
+);
 
-t.test('a token with less than 30 s left is told at once, after welcome', async (t) => {
-  const w = world();
-  const a = alice(w, ALL, 10_000, 'r');
-  t.equal(expiring(a).length, 1);
-  t.equal(a.received()[0]?.type === 'system' && a.events()[0]?.['event'], 'welcome');
-  w.clock.advance(9_899);
-  t.equal(a.code(), undefined);
-  w.clock.advance(1);
-  t.equal(a.code(), 4001);
-});
+t.test(
+  'when a token has less than 30 s left, then token_expiring comes right after welcome',
+  async (t) => {
+    const w = world();
+    const a = alice(w, ALL, 10_000, 'r');
+    t.equal(expiring(a).length, 1);
+    t.equal(a.received()[0]?.type === 'system' && a.events()[0]?.['event'], 'welcome');
+    w.clock.advance(9_899);
+    t.equal(a.code(), undefined);
+    w.clock.advance(1);
+    t.equal(a.code(), 4001);
+  },
+);
 
-t.test('a token for a year: no timer is longer than Node can have, and none is busy', async (t) => {
-  const w = world();
-  const year = 365 * 86_400_000;
-  const a = alice(w, ALL, year);
-  w.clock.advance(60 * 86_400_000);
-  t.equal(a.code(), undefined);
-  t.equal(a.events('token_expiring').length, 0);
-  a.go();
-  w.clock.advance(10_000);
-  t.equal(w.clock.pending(), 0);
-});
+t.test(
+  'when a token is valid for a year, then no timer exceeds what Node allows, and none is busy',
+  async (t) => {
+    const w = world();
+    const year = 365 * 86_400_000;
+    const a = alice(w, ALL, year);
+    w.clock.advance(60 * 86_400_000);
+    t.equal(a.code(), undefined);
+    t.equal(a.events('token_expiring').length, 0);
+    a.go();
+    w.clock.advance(10_000);
+    t.equal(w.clock.pending(), 0);
+  },
+);
 
-t.test('tokens end by the wall clock, also when somebody sets it', async (t) => {
+t.test('when the wall clock is set, then tokens expire by the new time', async (t) => {
   const w = world();
   const a = alice(w, ALL, 600_000);
   w.clock.jump(3_600_000);
@@ -71,7 +80,7 @@ t.test('tokens end by the wall clock, also when somebody sets it', async (t) => 
 
 // refresh
 
-t.test('a new token in place of the old one: its end counts, and only its', async (t) => {
+t.test('when a new token replaces the old one, then only the new expiry counts', async (t) => {
   const w = world();
   const a = alice(w, ALL, 60_000);
   refresh(w, a, renewed(w, ALL, 120_000), 'r1');
@@ -91,35 +100,38 @@ t.test('a new token in place of the old one: its end counts, and only its', asyn
   t.equal(a.code(), 4001);
 });
 
-t.test('a bad token, or of another user: forbidden, and the old one stays', async (t) => {
-  const w = world();
-  const a = alice(w, only(['r']), 60_000, 'r');
-  refresh(w, a, left({ _tag: 'Untrusted' }), 'x1');
-  refresh(w, a, left({ _tag: 'Expired' }), 'x2');
-  refresh(w, a, renewed(w, ALL, 3_600_000, 'bob'), 'x3');
-  refresh(w, a, left({ _tag: 'Unavailable' }), 'x4');
-  const message = 'data.token: send a valid token of the same user';
-  t.match(
-    a.errors(),
-    [
-      { code: 'forbidden', ref: 'x1', message },
-      { code: 'forbidden', ref: 'x2', message },
-      { code: 'forbidden', ref: 'x3', message },
-      { code: 'unavailable', ref: 'x4' },
-    ],
-    'which of them it is, is not said',
-  );
-  t.equal(a.events('ack').length, 0);
-  a.chat('r', 'still here');
-  w.clock.advance(100);
-  t.strictSame(a.texts('r'), ['still here']);
-  a.join('s');
-  t.match(a.errors().at(-1), { code: 'forbidden' });
-  w.clock.advance(59_900);
-  t.equal(a.code(), 4001);
-});
+t.test(
+  "when a refresh brings an invalid token or another user's, then it is forbidden and the old one stays",
+  async (t) => {
+    const w = world();
+    const a = alice(w, only(['r']), 60_000, 'r');
+    refresh(w, a, left({ _tag: 'Untrusted' }), 'x1');
+    refresh(w, a, left({ _tag: 'Expired' }), 'x2');
+    refresh(w, a, renewed(w, ALL, 3_600_000, 'bob'), 'x3');
+    refresh(w, a, left({ _tag: 'Unavailable' }), 'x4');
+    const message = 'data.token: send a valid token of the same user';
+    t.match(
+      a.errors(),
+      [
+        { code: 'forbidden', ref: 'x1', message },
+        { code: 'forbidden', ref: 'x2', message },
+        { code: 'forbidden', ref: 'x3', message },
+        { code: 'unavailable', ref: 'x4' },
+      ],
+      'which of them it is, is not said',
+    );
+    t.equal(a.events('ack').length, 0);
+    a.chat('r', 'still here');
+    w.clock.advance(100);
+    t.strictSame(a.texts('r'), ['still here']);
+    a.join('s');
+    t.match(a.errors().at(-1), { code: 'forbidden' });
+    w.clock.advance(59_900);
+    t.equal(a.code(), 4001);
+  },
+);
 
-t.test('without a token there is none to renew', async (t) => {
+t.test('when a connection has no token, then a refresh is refused', async (t) => {
   const w = world();
   const nobody = w.connect({ room: 'r' });
   const program = w.connect({ limited: { rights: ALL, expiresAt: undefined } });
@@ -129,47 +141,56 @@ t.test('without a token there is none to renew', async (t) => {
   }
 });
 
-t.test('what is said behind a refresh waits for it, and is judged by it', async (t) => {
-  const w = world();
-  const a = alice(w, only([]));
-  w.access.answer = (outcome) => of(outcome).pipe(delay(500, w.clock.scheduler));
-  refresh(w, a, renewed(w, only(['r'])), 'r1');
-  a.join('r', 'j1');
-  a.chat('r', 'hi', 'c1');
-  w.clock.advance(499);
-  t.ok(a.webSocket.isPaused, 'and is not even read');
-  t.equal(a.errors().length, 0);
-  w.clock.advance(600);
-  t.match(a.events('joined').at(-1), { room: 'r', ref: 'j1' });
-  t.strictSame(a.texts('r'), ['hi']);
-  t.equal(a.errors().length, 0);
-});
-
-t.test('a connection that ends while its token is judged leaves nothing', async (t) => {
-  for (const end of [(a: Peer) => a.go(), (a: Peer) => a.webSocket.emit('error', new Error())]) {
+t.test(
+  'when messages follow a refresh, then they wait for it and are judged by the new token',
+  async (t) => {
     const w = world();
-    const a = alice(w, ALL, 60_000, 'r');
+    const a = alice(w, only([]));
     w.access.answer = (outcome) => of(outcome).pipe(delay(500, w.clock.scheduler));
-    refresh(w, a, renewed(w, ALL));
-    end(a);
-    a.go();
-    w.clock.advance(60_000);
-    t.equal(w.connections.size, 0);
-    t.equal(w.clock.pending(), 0);
-  }
-});
-
-t.test('a token that ends while the new one is judged has ended', async (t) => {
-  const w = world();
-  const a = alice(w, ALL, 1_000);
-  w.access.answer = (outcome) => of(outcome).pipe(delay(2_000, w.clock.scheduler));
-  refresh(w, a, renewed(w, ALL));
-  w.clock.advance(900);
-  t.equal(a.code(), 4001);
-});
+    refresh(w, a, renewed(w, only(['r'])), 'r1');
+    a.join('r', 'j1');
+    a.chat('r', 'hi', 'c1');
+    w.clock.advance(499);
+    t.ok(a.webSocket.isPaused, 'and is not even read');
+    t.equal(a.errors().length, 0);
+    w.clock.advance(600);
+    t.match(a.events('joined').at(-1), { room: 'r', ref: 'j1' });
+    t.strictSame(a.texts('r'), ['hi']);
+    t.equal(a.errors().length, 0);
+  },
+);
 
 t.test(
-  "an operator's word ends all rights, whenever it comes, and their clock with them",
+  'when a connection closes while its token is judged, then nothing of it is left',
+  async (t) => {
+    for (const end of [(a: Peer) => a.go(), (a: Peer) => a.webSocket.emit('error', new Error())]) {
+      const w = world();
+      const a = alice(w, ALL, 60_000, 'r');
+      w.access.answer = (outcome) => of(outcome).pipe(delay(500, w.clock.scheduler));
+      refresh(w, a, renewed(w, ALL));
+      end(a);
+      a.go();
+      w.clock.advance(60_000);
+      t.equal(w.connections.size, 0);
+      t.equal(w.clock.pending(), 0);
+    }
+  },
+);
+
+t.test(
+  'when a token expires while the new one is judged, then the connection is closed',
+  async (t) => {
+    const w = world();
+    const a = alice(w, ALL, 1_000);
+    w.access.answer = (outcome) => of(outcome).pipe(delay(2_000, w.clock.scheduler));
+    refresh(w, a, renewed(w, ALL));
+    w.clock.advance(900);
+    t.equal(a.code(), 4001);
+  },
+);
+
+t.test(
+  'when an operator disconnects a client, then all its rights and their timer end',
   async (t) => {
     const states: readonly (readonly [string, (w: World) => Peer])[] = [
       ['while they hold', (w) => alice(w, ALL, 60_000, 'r')],

@@ -34,7 +34,7 @@ const add = (log: FallbackLog, room: string, over: Partial<MessageId>): void =>
   log.add(room, idOf(over), formatId(idOf(over)));
 
 t.test(
-  'before the last message, or at its place: missed; behind it, or its own id: not',
+  'when a client resumes from before the last fallback or from its position, then it missed it; else not',
   async (t) => {
     const log = fallbackLog({ now: () => AT + 10_000 });
     add(log, 'r', { nonce: 1 });
@@ -101,7 +101,7 @@ const lastOf = (peer: Peer): string =>
   peer.received().findLast(({ id, room }) => room === 'r' && isSome(parseId(id)))?.id ?? '';
 
 t.test(
-  'whoever comes back with an id of before is told, during the outage and after it',
+  'when a client resumes with an id from before the outage, then it gets a gap, also after the outage',
   async (t) => {
     const { w, redis } = world();
     const [alice, bob] = [w.connect({ room: 'r' }), w.connect({ room: 'r' })];
@@ -151,7 +151,7 @@ t.test(
 );
 
 t.test(
-  'what is said on the pod alone while somebody catches up is told as a gap too',
+  'when a fallback comes while a joiner catches up, then the joiner gets a gap too',
   async (t) => {
     const { w, redis } = world(400);
     const alice = w.connect({ room: 'r' });

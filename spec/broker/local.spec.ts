@@ -72,7 +72,7 @@ const offsetOf = ({ id }: Receipt): number => {
   return isSome(read) ? read.value.offset : Number.NaN;
 };
 
-t.test('it is up from the start, and reaches everybody there is', async (t) => {
+t.test('when a local broker starts, then it is up and reaches all members', async (t) => {
   const { broker, clock } = world();
   const seen: unknown[] = [];
   broker.status$.subscribe((status) => seen.push(status));
@@ -81,7 +81,7 @@ t.test('it is up from the start, and reaches everybody there is', async (t) => {
 });
 
 t.test(
-  'a position is forgotten a day after the last message, and then the epoch is a new one',
+  'when a room had no message for a day, then its position is forgotten and its epoch is new',
   async (t) => {
     const w = world();
     publish(w, 'r');
@@ -95,17 +95,20 @@ t.test(
   },
 );
 
-t.test('a room that somebody is in keeps its position however long it is quiet', async (t) => {
-  const w = world();
-  const listening = w.broker.channel('r').subscribe();
-  publish(w, 'r');
-  w.clock.advance(3 * DAY_MS);
-  t.equal(offsetOf(publish(w, 'r')), 2);
-  listening.unsubscribe();
-});
+t.test(
+  'when a room has a member, then it keeps its position however long it is quiet',
+  async (t) => {
+    const w = world();
+    const listening = w.broker.channel('r').subscribe();
+    publish(w, 'r');
+    w.clock.advance(3 * DAY_MS);
+    t.equal(offsetOf(publish(w, 'r')), 2);
+    listening.unsubscribe();
+  },
+);
 
 t.test(
-  '100,000 positions are remembered: the one unused for longest goes first, never one in use',
+  'when there are 100,000 positions, then the one unused for longest goes first, never one in use',
   async (t) => {
     const w = world();
     const listening = w.broker.channel('in-use').subscribe();
@@ -122,29 +125,35 @@ t.test(
   },
 );
 
-t.test('rooms that are joined and in which nothing is said push nobody out', async (t) => {
-  const w = world();
-  publish(w, 'mine');
-  const first = topOf(w, 'quiet').tag;
-  for (let i = 0; i < 9_000; i++) topOf(w, `r${i}`);
-  t.equal(topOf(w, 'quiet').tag, first, 'kept');
-  for (let i = 0; i < 100_001; i++) topOf(w, `s${i}`);
-  t.equal(topOf(w, 'mine').offset, 1);
-  t.not(topOf(w, 'quiet').tag, first, 'and let go, as there were more than 10,000 of them');
-});
+t.test(
+  'when rooms are joined and nothing is published, then they push no position out',
+  async (t) => {
+    const w = world();
+    publish(w, 'mine');
+    const first = topOf(w, 'quiet').tag;
+    for (let i = 0; i < 9_000; i++) topOf(w, `r${i}`);
+    t.equal(topOf(w, 'quiet').tag, first, 'kept');
+    for (let i = 0; i < 100_001; i++) topOf(w, `s${i}`);
+    t.equal(topOf(w, 'mine').offset, 1);
+    t.not(topOf(w, 'quiet').tag, first, 'and let go, as there were more than 10,000 of them');
+  },
+);
 
-t.test('a room in which nothing was said is kept for 10 minutes after its last use', async (t) => {
-  const w = world();
-  const { tag } = topOf(w, 'quiet');
-  w.clock.advance(590_000);
-  t.equal(topOf(w, 'quiet').tag, tag);
-  w.clock.advance(590_000);
-  t.equal(topOf(w, 'quiet').tag, tag);
-  w.clock.advance(600_000);
-  t.not(topOf(w, 'quiet').tag, tag);
-});
+t.test(
+  'when a room had no message, then it is kept for 10 minutes after its last use',
+  async (t) => {
+    const w = world();
+    const { tag } = topOf(w, 'quiet');
+    w.clock.advance(590_000);
+    t.equal(topOf(w, 'quiet').tag, tag);
+    w.clock.advance(590_000);
+    t.equal(topOf(w, 'quiet').tag, tag);
+    w.clock.advance(600_000);
+    t.not(topOf(w, 'quiet').tag, tag);
+  },
+);
 
-t.test('rooms that are only read push nobody out', async (t) => {
+t.test('when rooms are only read, then they push no position out', async (t) => {
   const w = world();
   publish(w, 'mine');
   for (let i = 0; i < 100_001; i++) w.broker.log.page(`unused-${i}`, 0, 1).subscribe();
@@ -154,7 +163,7 @@ t.test('rooms that are only read push nobody out', async (t) => {
   t.equal(topOf(w, 'mine').offset, 1);
 });
 
-t.test('a key holds for 5 minutes', async (t) => {
+t.test('when a key is used again within 5 minutes, then the publish is a duplicate', async (t) => {
   const w = world();
   const first = publish(w, GLOBAL, 'k');
   w.clock.advance(KEY_TTL_MS - 1);
@@ -163,14 +172,14 @@ t.test('a key holds for 5 minutes', async (t) => {
   t.match(publish(w, GLOBAL, 'k'), { duplicate: false });
 });
 
-t.test('a key holds by monotonic time: a jump of the wall clock forgets none', async (t) => {
+t.test('when the wall clock jumps, then no key is forgotten', async (t) => {
   const w = world();
   const first = publish(w, 'r', 'k');
   w.clock.jump(3_600_000);
   t.match(publish(w, 'r', 'k'), { id: first.id, duplicate: true });
 });
 
-t.test('at most 100,000 keys are kept, the oldest is forgotten first', async (t) => {
+t.test('when more than 100,000 keys come, then the oldest is forgotten first', async (t) => {
   const clock = virtualClock();
   const keys = idempotencyKeys(clock);
   const keyed = { id: 'x', digest: 'y' };
@@ -182,7 +191,7 @@ t.test('at most 100,000 keys are kept, the oldest is forgotten first', async (t)
   t.equal(keys.get('r', keyIn('k100000')), undefined);
 });
 
-t.test('when there are 100,000 keys, who has most of them forgets one', async (t) => {
+t.test('when there are 100,000 keys, then the owner of most of them loses one', async (t) => {
   const clock = virtualClock();
   const keys = idempotencyKeys(clock);
   const keyed = { id: 'x', digest: 'y' };
@@ -215,7 +224,7 @@ t.test('when there are 100,000 keys, who has most of them forgets one', async (t
   t.ok(has('r', 'u99998:1'));
 });
 
-t.test('when nobody has many keys, the oldest of all is forgotten', async (t) => {
+t.test('when no owner has many keys, then the oldest of all is forgotten', async (t) => {
   const keys = idempotencyKeys(virtualClock());
   const keyed = { id: 'x', digest: 'y' };
   for (let i = 0; i < 50_000; i++) keys.set(`old-${i}`, keyIn(':1'), keyed);
@@ -225,7 +234,7 @@ t.test('when nobody has many keys, the oldest of all is forgotten', async (t) =>
   t.equal(keys.get('old-40000', keyIn(':1')), undefined);
 });
 
-t.test('keys cost the same however many were forgotten', async (t) => {
+t.test('when many keys were forgotten, then a key costs the same as before', async (t) => {
   const keys = idempotencyKeys(virtualClock());
   const keyed = { id: 'x', digest: 'y' };
   const timed = (from: number): number => {

@@ -314,32 +314,38 @@ t.test(
   },
 );
 
-t.test('an id that names no log is remembered too, as both logs resume by its time', async (t) => {
-  const { clock, one, other, sent } = pods();
-  const from = clock.wall() - AWAY_MS;
-  const nameless = resumed(clock, AWAY_MS, { tag: NO_EPOCH, offset: 0, outside: true });
-  t.ok(one.isLong(nameless));
-  one.begin('r', nameless, false)?.cut(50);
-  t.match(sent.at(-1), { tag: 0, from: 0, until: 50, since: from, untold: from });
-  t.equal(since(other, resumed(clock, 10, { offset: 50 })), from);
-  t.notOk(one.isLong(resumesOf(null)), 'but no id is none');
-});
+t.test(
+  'when an id names no log, then it is remembered too, as both logs resume by its time',
+  async (t) => {
+    const { clock, one, other, sent } = pods();
+    const from = clock.wall() - AWAY_MS;
+    const nameless = resumed(clock, AWAY_MS, { tag: NO_EPOCH, offset: 0, outside: true });
+    t.ok(one.isLong(nameless));
+    one.begin('r', nameless, false)?.cut(50);
+    t.match(sent.at(-1), { tag: 0, from: 0, until: 50, since: from, untold: from });
+    t.equal(since(other, resumed(clock, 10, { offset: 50 })), from);
+    t.notOk(one.isLong(resumesOf(null)), 'but no id is none');
+  },
+);
 
-t.test('a pod that does not know the time yet takes every absence for a long one', async (t) => {
-  const clock = virtualClock(1);
-  const sent: CatchUp[] = [];
-  const one = catchUps({
-    clock,
-    brokerMs: () => undefined,
-    logTtlMs: 600_000,
-    keepMs: 86_400_000,
-    send: (command) => void sent.push(command),
-  });
-  const from = clock.wall() - AWAY_MS;
-  one.begin('r', resumed(clock, AWAY_MS), false)?.cut(60);
-  t.match(sent.at(-1), { until: 60, since: from });
-  t.notOk(one.isLong(resumesOf(null)));
-});
+t.test(
+  'when a pod does not know the time of Redis yet, then every absence counts as a long one',
+  async (t) => {
+    const clock = virtualClock(1);
+    const sent: CatchUp[] = [];
+    const one = catchUps({
+      clock,
+      brokerMs: () => undefined,
+      logTtlMs: 600_000,
+      keepMs: 86_400_000,
+      send: (command) => void sent.push(command),
+    });
+    const from = clock.wall() - AWAY_MS;
+    one.begin('r', resumed(clock, AWAY_MS), false)?.cut(60);
+    t.match(sent.at(-1), { until: 60, since: from });
+    t.notOk(one.isLong(resumesOf(null)));
+  },
+);
 
 t.test(
   'when a pod has died, then an id that is later than its last word counts for as long as the log has what it lacks',

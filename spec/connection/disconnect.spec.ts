@@ -29,52 +29,58 @@ const isBad = (t: Test, { status, headers, body }: Awaited<ReturnType<Pod['get']
   });
 };
 
-t.test('a word closes the connection of that id, or all of that user, with 4503', async (t) => {
-  const revoked: string[] = [];
-  const people = [
-    ['1', 'alice'],
-    ['2', 'bob'],
-    ['3', null],
-    ['4', 'alice'],
-    ['alice', '1'],
-  ] as const;
-  const connections = people.map(
-    ([id, userId]) =>
-      ({
-        id,
-        userId,
-        revoke: () => {
-          revoked.push(id);
-        },
-      }) as Connection,
-  );
-  const revokedBy = (whom: Disconnect['whom'], id: string): readonly string[] => {
-    revoked.length = 0;
-    disconnect({ _tag: 'Disconnect', whom, id }, connections);
-    return [...revoked];
-  };
-  t.strictSame(revokedBy('connection', '1'), ['1']);
-  t.strictSame(revokedBy('user', 'alice'), ['1', '4']);
-  t.strictSame(revokedBy('user', '1'), ['alice'], "a user's id is not a connection's");
-  t.strictSame(revokedBy('connection', 'null'), []);
-  t.strictSame(revokedBy('user', 'null'), [], 'nobody in particular has no name');
-  t.strictSame(revokedBy('user', ''), []);
-});
+t.test(
+  'when a disconnect names an id or a user, then those connections are closed with 4503',
+  async (t) => {
+    const revoked: string[] = [];
+    const people = [
+      ['1', 'alice'],
+      ['2', 'bob'],
+      ['3', null],
+      ['4', 'alice'],
+      ['alice', '1'],
+    ] as const;
+    const connections = people.map(
+      ([id, userId]) =>
+        ({
+          id,
+          userId,
+          revoke: () => {
+            revoked.push(id);
+          },
+        }) as Connection,
+    );
+    const revokedBy = (whom: Disconnect['whom'], id: string): readonly string[] => {
+      revoked.length = 0;
+      disconnect({ _tag: 'Disconnect', whom, id }, connections);
+      return [...revoked];
+    };
+    t.strictSame(revokedBy('connection', '1'), ['1']);
+    t.strictSame(revokedBy('user', 'alice'), ['1', '4']);
+    t.strictSame(revokedBy('user', '1'), ['alice'], "a user's id is not a connection's");
+    t.strictSame(revokedBy('connection', 'null'), []);
+    t.strictSame(revokedBy('user', 'null'), [], 'nobody in particular has no name');
+    t.strictSame(revokedBy('user', ''), []);
+  },
+);
 
-t.test('a pod alone: 202, and the connection is closed with 4503 within a second', async (t) => {
-  const pod = await startPod(t);
-  const [alice, bob] = [await pod.connect('/ws/r'), await pod.connect('/ws/r')];
-  const answer = await ban(pod, alice.id);
-  t.equal(answer.status, 202);
-  t.match(JSON.parse(answer.body), { status: 'accepted' });
-  t.equal(await alice.closed(1_000), 4503);
-  await bob.received({ type: 'presence', data: { connection_id: alice.id, status: 'offline' } });
-  t.equal((await ban(pod, alice.id)).status, 202, 'whoever has gone is gone');
-  t.equal((await ban(pod, NOBODY)).status, 202, 'whoever was never there is not there');
-  await live(pod, bob);
-  t.equal(pod.connections(), 1);
-  t.equal(await pod.metric('realtime_closes{code="4503"}'), 1);
-});
+t.test(
+  'when a pod has no Redis, then a disconnect gets 202 and closes the connection with 4503 within a second',
+  async (t) => {
+    const pod = await startPod(t);
+    const [alice, bob] = [await pod.connect('/ws/r'), await pod.connect('/ws/r')];
+    const answer = await ban(pod, alice.id);
+    t.equal(answer.status, 202);
+    t.match(JSON.parse(answer.body), { status: 'accepted' });
+    t.equal(await alice.closed(1_000), 4503);
+    await bob.received({ type: 'presence', data: { connection_id: alice.id, status: 'offline' } });
+    t.equal((await ban(pod, alice.id)).status, 202, 'whoever has gone is gone');
+    t.equal((await ban(pod, NOBODY)).status, 202, 'whoever was never there is not there');
+    await live(pod, bob);
+    t.equal(pod.connections(), 1);
+    t.equal(await pod.metric('realtime_closes{code="4503"}'), 1);
+  },
+);
 
 t.test('when an id comes in capitals, then it is the same', async (t) => {
   const pod = await startPod(t);
@@ -84,26 +90,29 @@ t.test('when an id comes in capitals, then it is the same', async (t) => {
   await live(pod, bob);
 });
 
-t.test('what can be no id is 400, another method 405, another path 404', async (t) => {
-  const pod = await startPod(t);
-  const bob = await pod.connect('/ws/r');
-  for (const id of ['nope', `${NOBODY}0`, bob.id.replaceAll('-', '')])
-    isBad(t, await pod.get(`${BASE}/connections/${id}`, 'DELETE'));
-  for (const id of ['', '%00', 'a%0d%0ab', '%7f', 'x'.repeat(256)]) {
-    isBad(t, await pod.get(`${BASE}/connections/${id}`, 'DELETE'));
-    isBad(t, await pod.get(`${BASE}/users/${id}/connections`, 'DELETE'));
-  }
-  for (const id of ['%ff', '%ed%a0%80', '%zz'])
-    t.equal((await pod.get(`${BASE}/connections/${id}`, 'DELETE')).status, 400, id);
-  for (const path of ['/connections/1', '/users/alice/connections'])
-    for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'OPTIONS']) {
-      const { status, headers } = await pod.get(BASE + path, method);
-      t.strictSame([status, headers['allow']], [405, 'DELETE'], `${method} ${path}`);
+t.test(
+  'when a disconnect names no valid id, then it gets 400; another method 405, another path 404',
+  async (t) => {
+    const pod = await startPod(t);
+    const bob = await pod.connect('/ws/r');
+    for (const id of ['nope', `${NOBODY}0`, bob.id.replaceAll('-', '')])
+      isBad(t, await pod.get(`${BASE}/connections/${id}`, 'DELETE'));
+    for (const id of ['', '%00', 'a%0d%0ab', '%7f', 'x'.repeat(256)]) {
+      isBad(t, await pod.get(`${BASE}/connections/${id}`, 'DELETE'));
+      isBad(t, await pod.get(`${BASE}/users/${id}/connections`, 'DELETE'));
     }
-  for (const path of ['/connections', '/connections/1/2', '/users/a', '/users/a/connections/1'])
-    t.equal((await pod.get(BASE + path, 'DELETE')).status, 404, path);
-  await live(pod, bob);
-});
+    for (const id of ['%ff', '%ed%a0%80', '%zz'])
+      t.equal((await pod.get(`${BASE}/connections/${id}`, 'DELETE')).status, 400, id);
+    for (const path of ['/connections/1', '/users/alice/connections'])
+      for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'OPTIONS']) {
+        const { status, headers } = await pod.get(BASE + path, method);
+        t.strictSame([status, headers['allow']], [405, 'DELETE'], `${method} ${path}`);
+      }
+    for (const path of ['/connections', '/connections/1/2', '/users/a', '/users/a/connections/1'])
+      t.equal((await pod.get(BASE + path, 'DELETE')).status, 404, path);
+    await live(pod, bob);
+  },
+);
 
 interface Redis {
   readonly url: string;
@@ -128,62 +137,68 @@ for (const [name, start, redisCluster] of [
   ['one Redis', alone, false],
   ['a Cluster', cluster, true],
 ] as const)
-  t.test(`over ${name}: whichever pod is told, the connection is closed where it is`, async (t) => {
-    const redis = await start();
-    t.teardown(redis.stop);
-    const broker = { redisUrl: redis.url, redisCluster };
-    const pod = (serverId: string): Promise<Pod> => startPod(t, { broker, server: { serverId } });
-    const [a, b, c] = await Promise.all([pod('pod-1'), pod('pod-2'), pod('pod-3')]);
-    const [here, there, bystander] = [
-      await a.connect('/ws/r'),
-      await b.connect('/ws/r'),
-      await c.connect('/ws/r'),
-    ];
-    t.equal((await ban(a, there.id)).status, 202);
+  t.test(
+    `over ${name}: when any pod gets a disconnect, then the connection is closed on its own pod`,
+    async (t) => {
+      const redis = await start();
+      t.teardown(redis.stop);
+      const broker = { redisUrl: redis.url, redisCluster };
+      const pod = (serverId: string): Promise<Pod> => startPod(t, { broker, server: { serverId } });
+      const [a, b, c] = await Promise.all([pod('pod-1'), pod('pod-2'), pod('pod-3')]);
+      const [here, there, bystander] = [
+        await a.connect('/ws/r'),
+        await b.connect('/ws/r'),
+        await c.connect('/ws/r'),
+      ];
+      t.equal((await ban(a, there.id)).status, 202);
+      t.equal(await there.closed(1_000), 4503);
+      t.equal((await ban(a, here.id)).status, 202);
+      t.equal(await here.closed(1_000), 4503);
+      await live(c, bystander);
+
+      const none = [
+        '{"type":"disconnect"}',
+        `{"type":"disconnect","connection":"${bystander.id}","user":"x"}`,
+        `{"type":"Disconnect","connection":"${bystander.id}"}`,
+        `[{"type":"disconnect","connection":"${bystander.id}"}]`,
+        '{"type":"disconnect","user":""}',
+        '{"type":"disconnect","user":"a\\u0000"}',
+        '{"type":"disconnect","user":"\\ud800"}',
+        '{"type":"disconnect","connection":7}',
+        `{"type":"disconnect","connection":"${bystander.id}","by":7}`,
+        '{"type":"shutdown"}',
+        'disconnect',
+        '',
+        `"${'x'.repeat(10_000)}"`,
+      ];
+      for (const text of none) await redis.publish(text);
+      await until(
+        'all are dropped and counted',
+        async () => (await c.metric('realtime_rejected{code="broker_payload"}')) === none.length,
+      );
+      await live(c, bystander);
+      await redis.publish(`{"type":"disconnect","connection":"${bystander.id}","why":"spam"}`);
+      t.equal(await bystander.closed(1_000), 4503, 'whoever may write to Redis is an operator');
+    },
+  );
+
+t.test(
+  'when Redis is away, then a disconnect is applied here, and 503 says that other pods did not get it',
+  async (t) => {
+    const server = await startRedis();
+    t.teardown(server.stop);
+    const broker = { redisUrl: server.url, brokerTimeoutMs: 300 };
+    const a = await startPod(t, { broker, server: { serverId: 'pod-1' } });
+    const b = await startPod(t, { broker, server: { serverId: 'pod-2' } });
+    const [here, there] = [await a.connect('/ws/r'), await b.connect('/ws/r')];
+    server.freeze();
+    t.teardown(server.thaw);
+    const asked = ban(a, here.id);
+    t.equal(await here.closed(250), 4503, 'at once');
+    for (const { status, headers } of [await asked, await ban(a, NOBODY)])
+      t.strictSame([status, headers['retry-after']], [503, '1']);
+    server.thaw();
+    await until('it is said again', async () => (await ban(a, there.id)).status === 202);
     t.equal(await there.closed(1_000), 4503);
-    t.equal((await ban(a, here.id)).status, 202);
-    t.equal(await here.closed(1_000), 4503);
-    await live(c, bystander);
-
-    const none = [
-      '{"type":"disconnect"}',
-      `{"type":"disconnect","connection":"${bystander.id}","user":"x"}`,
-      `{"type":"Disconnect","connection":"${bystander.id}"}`,
-      `[{"type":"disconnect","connection":"${bystander.id}"}]`,
-      '{"type":"disconnect","user":""}',
-      '{"type":"disconnect","user":"a\\u0000"}',
-      '{"type":"disconnect","user":"\\ud800"}',
-      '{"type":"disconnect","connection":7}',
-      `{"type":"disconnect","connection":"${bystander.id}","by":7}`,
-      '{"type":"shutdown"}',
-      'disconnect',
-      '',
-      `"${'x'.repeat(10_000)}"`,
-    ];
-    for (const text of none) await redis.publish(text);
-    await until(
-      'all are dropped and counted',
-      async () => (await c.metric('realtime_rejected{code="broker_payload"}')) === none.length,
-    );
-    await live(c, bystander);
-    await redis.publish(`{"type":"disconnect","connection":"${bystander.id}","why":"spam"}`);
-    t.equal(await bystander.closed(1_000), 4503, 'whoever may write to Redis is an operator');
-  });
-
-t.test('without Redis a word is obeyed here, and 503 says that others were not told', async (t) => {
-  const server = await startRedis();
-  t.teardown(server.stop);
-  const broker = { redisUrl: server.url, brokerTimeoutMs: 300 };
-  const a = await startPod(t, { broker, server: { serverId: 'pod-1' } });
-  const b = await startPod(t, { broker, server: { serverId: 'pod-2' } });
-  const [here, there] = [await a.connect('/ws/r'), await b.connect('/ws/r')];
-  server.freeze();
-  t.teardown(server.thaw);
-  const asked = ban(a, here.id);
-  t.equal(await here.closed(250), 4503, 'at once');
-  for (const { status, headers } of [await asked, await ban(a, NOBODY)])
-    t.strictSame([status, headers['retry-after']], [503, '1']);
-  server.thaw();
-  await until('it is said again', async () => (await ban(a, there.id)).status === 202);
-  t.equal(await there.closed(1_000), 4503);
-});
+  },
+);

@@ -119,126 +119,150 @@ export const logContract = (t: Test, { name, world, runs }: LogKind): void => {
     });
   };
 
-  within('a log that nobody has used is none, however often it is read', {}, async (t, w) => {
+  within('when a log was never used, then reading it makes none', {}, async (t, w) => {
     for (const from of [0, 1, 7]) t.strictSame(readable(await w.page('r', from, MANY)), NO_LOG);
     const [id] = await w.append('r', drafts(1, 'r'));
     t.match(readable(await w.page('r', 0, MANY)), { first: 1, top: { offset: 1, id } });
   });
 
-  within('what was said is read as it was heard, in order, from an offset on', {}, async (t, w) => {
-    const sent = [
-      draft('r', { data: { deep: ['ü', '💬', '"\\', null] } }),
-      draft('r', { type: 'notification', from: 'api' }),
-      draft('r', { type: 'system', data: { event: 'deployed' } }),
-      ...drafts(7, 'r'),
-    ];
-    const ids = [
-      ...(await w.append('r', sent.slice(0, 4))),
-      ...(await w.append('r', sent.slice(4, 5))),
-      ...(await w.append('r', sent.slice(5))),
-    ];
-    const all = readable(await w.page('r', 1, MANY));
-    t.strictSame(flawsIn(all, 1, MANY), []);
-    t.strictSame(idsOf(all), ids);
-    t.strictSame(
-      all.entries.map(({ payload }) => bodyOf(payload)),
-      sent.map(({ rest }) => rest),
-    );
-    t.strictSame(
-      all.entries.map(({ type }) => type),
-      sent.map(({ type }) => type),
-    );
-    t.ok(all.entries.every(({ except }) => except === undefined));
-    t.match(all, { first: 1, top: { offset: 10, id: ids[9], ms: all.entries[9]?.id.ms } });
+  within(
+    'when a log is read from an offset on, then it has the messages as they were delivered, in order',
+    {},
+    async (t, w) => {
+      const sent = [
+        draft('r', { data: { deep: ['ü', '💬', '"\\', null] } }),
+        draft('r', { type: 'notification', from: 'api' }),
+        draft('r', { type: 'system', data: { event: 'deployed' } }),
+        ...drafts(7, 'r'),
+      ];
+      const ids = [
+        ...(await w.append('r', sent.slice(0, 4))),
+        ...(await w.append('r', sent.slice(4, 5))),
+        ...(await w.append('r', sent.slice(5))),
+      ];
+      const all = readable(await w.page('r', 1, MANY));
+      t.strictSame(flawsIn(all, 1, MANY), []);
+      t.strictSame(idsOf(all), ids);
+      t.strictSame(
+        all.entries.map(({ payload }) => bodyOf(payload)),
+        sent.map(({ rest }) => rest),
+      );
+      t.strictSame(
+        all.entries.map(({ type }) => type),
+        sent.map(({ type }) => type),
+      );
+      t.ok(all.entries.every(({ except }) => except === undefined));
+      t.match(all, { first: 1, top: { offset: 10, id: ids[9], ms: all.entries[9]?.id.ms } });
 
-    t.strictSame(idsOf(readable(await w.page('r', 0, MANY))), ids, '0 is as 1');
-    t.strictSame(idsOf(readable(await w.page('r', 4, 3))), ids.slice(3, 6), '`from` is in it');
-    t.strictSame(idsOf(readable(await w.page('r', 10, MANY))), ids.slice(9));
-    for (const from of [11, 12, 2 ** 40 - 1]) {
-      const beyond = readable(await w.page('r', from, MANY));
-      t.strictSame(beyond, { top: all.top, first: 1, entries: [] }, `from ${from}: nothing`);
-    }
-    t.strictSame(readable(await w.page('r', 1, 0)), { top: all.top, first: 1, entries: [] });
-    for (const most of [1, 3, 10]) t.strictSame(await readAll(w, 'r', 1, most), ids);
-  });
+      t.strictSame(idsOf(readable(await w.page('r', 0, MANY))), ids, '0 is as 1');
+      t.strictSame(idsOf(readable(await w.page('r', 4, 3))), ids.slice(3, 6), '`from` is in it');
+      t.strictSame(idsOf(readable(await w.page('r', 10, MANY))), ids.slice(9));
+      for (const from of [11, 12, 2 ** 40 - 1]) {
+        const beyond = readable(await w.page('r', from, MANY));
+        t.strictSame(beyond, { top: all.top, first: 1, entries: [] }, `from ${from}: nothing`);
+      }
+      t.strictSame(readable(await w.page('r', 1, 0)), { top: all.top, first: 1, entries: [] });
+      for (const most of [1, 3, 10]) t.strictSame(await readAll(w, 'r', 1, most), ids);
+    },
+  );
 
-  within('each room has a log of its own, and so have all together', {}, async (t, w) => {
-    const a = await w.append('a', drafts(2, 'a'));
-    const global = await w.append(GLOBAL, drafts(3, GLOBAL));
-    t.strictSame(idsOf(readable(await w.page('a', 1, MANY))), a);
-    const page = readable(await w.page(GLOBAL, 1, MANY));
-    t.strictSame(idsOf(page), global);
-    t.ok(page.entries.every(({ id }) => id.global));
-    t.equal(readable(await w.page('b', 1, MANY)).top.offset, 0);
-  });
+  within(
+    'when messages go to rooms and to everybody, then each room and the global log has its own',
+    {},
+    async (t, w) => {
+      const a = await w.append('a', drafts(2, 'a'));
+      const global = await w.append(GLOBAL, drafts(3, GLOBAL));
+      t.strictSame(idsOf(readable(await w.page('a', 1, MANY))), a);
+      const page = readable(await w.page(GLOBAL, 1, MANY));
+      t.strictSame(idsOf(page), global);
+      t.ok(page.entries.every(({ id }) => id.global));
+      t.equal(readable(await w.page('b', 1, MANY)).top.offset, 0);
+    },
+  );
 
-  within('what is outside the log, or was said before, is not in it', {}, async (t, w) => {
-    const once = draft('r', { key: keyIn('k'), data: 1 });
-    const [first, , same] = await w.append('r', [once, presence('r'), once]);
-    t.equal(same, first);
-    const [, last] = await w.append('r', [presence('r'), draft('r'), presence('r'), once]);
-    await w.append('r', [once, presence('r')]);
-    const page = readable(await w.page('r', 0, MANY));
-    t.strictSame(idsOf(page), [first, last]);
-    t.match(page.top, { offset: 2, id: last });
-  });
-
-  within('a page ends where it would be too large, and the next one goes on', {}, async (t, w) => {
-    const sent = [
-      ...drafts(3, 'r', 100_000),
-      ...drafts(40, 'r', 20_000),
-      ...drafts(200, 'r', 10),
-      ...drafts(2, 'r', 130_000),
-      ...drafts(5, 'r', 10),
-    ];
-    const ids: string[] = [];
-    for (let i = 0; i < sent.length; i += 16)
-      ids.push(...(await w.append('r', sent.slice(i, i + 16))));
-    for (let from = 1; from <= ids.length; from += 9)
-      t.strictSame(flawsIn(readable(await w.page('r', from, MANY)), from, MANY), []);
-    t.equal(readable(await w.page('r', 1, MANY)).entries.length, 2);
-    t.strictSame(await readAll(w, 'r', 1, MANY), ids);
-  });
-
-  within('of more messages than it keeps it keeps the last', { logMessages: 5 }, async (t, w) => {
-    const ids: string[] = [];
-    for (let i = 0; i < 5; i += 1) {
-      ids.push(...(await w.append('r', drafts(1, 'r'))));
-      t.match(readable(await w.page('r', 0, MANY)), { first: 1, top: { offset: i + 1 } });
-    }
-    for (const count of [1, 3, 1, 20, 1]) {
-      ids.push(...(await w.append('r', drafts(count, 'r'))));
+  within(
+    'when a message is not logged or a duplicate, then it is not in the log',
+    {},
+    async (t, w) => {
+      const once = draft('r', { key: keyIn('k'), data: 1 });
+      const [first, , same] = await w.append('r', [once, presence('r'), once]);
+      t.equal(same, first);
+      const [, last] = await w.append('r', [presence('r'), draft('r'), presence('r'), once]);
+      await w.append('r', [once, presence('r')]);
       const page = readable(await w.page('r', 0, MANY));
-      t.strictSame(flawsIn(page, 0, MANY), []);
-      t.strictSame(idsOf(page), ids.slice(-5), `${count} more`);
-      t.equal(page.first, ids.length - 4);
-      t.equal(page.beforeMs, msOf(ids.at(-6)), 'it says when the last one that is gone was said');
-      t.strictSame(idsOf(readable(await w.page('r', page.first + 1, 2))), ids.slice(-4, -2));
-    }
-  });
+      t.strictSame(idsOf(page), [first, last]);
+      t.match(page.top, { offset: 2, id: last });
+    },
+  );
 
-  within('what is too old is not read, and its place is kept', { ages: true }, async (t, w) => {
-    const old = await w.append('r', drafts(3, 'r'));
-    await w.pass(0.6);
-    const young = await w.append('r', drafts(2, 'r'));
-    t.strictSame(idsOf(readable(await w.page('r', 1, MANY))), [...old, ...young]);
-    await w.pass(0.6);
-    const page = readable(await w.page('r', 1, MANY));
-    t.match(page, { first: 4, beforeMs: msOf(old.at(-1)) });
-    t.strictSame(idsOf(page), young);
-    await w.pass(0.6);
-    const quiet = readable(await w.page('r', 1, MANY));
-    t.strictSame(quiet, { top: page.top, first: 6, entries: [] }, 'a quiet room is no gap');
-    const [next] = await w.append('r', drafts(1, 'r'));
-    const after = readable(await w.page('r', 1, MANY));
-    t.match(after, { first: 6, top: { tag: page.top.tag, offset: 6, id: next } });
-    t.equal(after.beforeMs, msOf(young.at(-1)), 'also when all that is kept was too old');
-    t.strictSame(idsOf(after), [next]);
-    await w.append('r', drafts(3, 'r'));
-    t.equal(readable(await w.page('r', 1, MANY)).beforeMs, msOf(young.at(-1)));
-  });
+  within(
+    'when a page would be too large, then it ends, and the next one goes on',
+    {},
+    async (t, w) => {
+      const sent = [
+        ...drafts(3, 'r', 100_000),
+        ...drafts(40, 'r', 20_000),
+        ...drafts(200, 'r', 10),
+        ...drafts(2, 'r', 130_000),
+        ...drafts(5, 'r', 10),
+      ];
+      const ids: string[] = [];
+      for (let i = 0; i < sent.length; i += 16)
+        ids.push(...(await w.append('r', sent.slice(i, i + 16))));
+      for (let from = 1; from <= ids.length; from += 9)
+        t.strictSame(flawsIn(readable(await w.page('r', from, MANY)), from, MANY), []);
+      t.equal(readable(await w.page('r', 1, MANY)).entries.length, 2);
+      t.strictSame(await readAll(w, 'r', 1, MANY), ids);
+    },
+  );
 
-  within('with an epoch its log ends', {}, async (t, w) => {
+  within(
+    'when more messages come than a log keeps, then it keeps the last',
+    { logMessages: 5 },
+    async (t, w) => {
+      const ids: string[] = [];
+      for (let i = 0; i < 5; i += 1) {
+        ids.push(...(await w.append('r', drafts(1, 'r'))));
+        t.match(readable(await w.page('r', 0, MANY)), { first: 1, top: { offset: i + 1 } });
+      }
+      for (const count of [1, 3, 1, 20, 1]) {
+        ids.push(...(await w.append('r', drafts(count, 'r'))));
+        const page = readable(await w.page('r', 0, MANY));
+        t.strictSame(flawsIn(page, 0, MANY), []);
+        t.strictSame(idsOf(page), ids.slice(-5), `${count} more`);
+        t.equal(page.first, ids.length - 4);
+        t.equal(page.beforeMs, msOf(ids.at(-6)), 'it says when the last one that is gone was said');
+        t.strictSame(idsOf(readable(await w.page('r', page.first + 1, 2))), ids.slice(-4, -2));
+      }
+    },
+  );
+
+  within(
+    'when messages are too old, then they are not read, and the position stays',
+    { ages: true },
+    async (t, w) => {
+      const old = await w.append('r', drafts(3, 'r'));
+      await w.pass(0.6);
+      const young = await w.append('r', drafts(2, 'r'));
+      t.strictSame(idsOf(readable(await w.page('r', 1, MANY))), [...old, ...young]);
+      await w.pass(0.6);
+      const page = readable(await w.page('r', 1, MANY));
+      t.match(page, { first: 4, beforeMs: msOf(old.at(-1)) });
+      t.strictSame(idsOf(page), young);
+      await w.pass(0.6);
+      const quiet = readable(await w.page('r', 1, MANY));
+      t.strictSame(quiet, { top: page.top, first: 6, entries: [] }, 'a quiet room is no gap');
+      const [next] = await w.append('r', drafts(1, 'r'));
+      const after = readable(await w.page('r', 1, MANY));
+      t.match(after, { first: 6, top: { tag: page.top.tag, offset: 6, id: next } });
+      t.equal(after.beforeMs, msOf(young.at(-1)), 'also when all that is kept was too old');
+      t.strictSame(idsOf(after), [next]);
+      await w.append('r', drafts(3, 'r'));
+      t.equal(readable(await w.page('r', 1, MANY)).beforeMs, msOf(young.at(-1)));
+    },
+  );
+
+  within('when an epoch ends, then its log ends', {}, async (t, w) => {
     await w.append('r', drafts(7, 'r'));
     const { top } = readable(await w.page('r', 1, MANY));
     await w.endEpoch('r');
@@ -253,7 +277,7 @@ export const logContract = (t: Test, { name, world, runs }: LogKind): void => {
     t.not(page.top.tag, top.tag);
   });
 
-  within('without a log positions go on', { logMessages: 0 }, async (t, w) => {
+  within('when there is no log, then positions go on', { logMessages: 0 }, async (t, w) => {
     t.match(readable(await w.page('r', 0, MANY)), { first: 1, top: { offset: 0 } });
     const ids = await w.append('r', drafts(3, 'r'));
     const page = readable(await w.page('r', 0, MANY));
@@ -262,7 +286,7 @@ export const logContract = (t: Test, { name, world, runs }: LogKind): void => {
   });
 
   within(
-    'whatever is said and asked, a page is what was said',
+    'when anything is published and read, then a page has what was published',
     { logMessages: 12 },
     async (t, w) => {
       const act = fc.oneof(
@@ -296,22 +320,27 @@ export const logContract = (t: Test, { name, world, runs }: LogKind): void => {
     },
   );
 
-  within('who reads while others speak sees no torn page', { logMessages: 50 }, async (t, w) => {
-    const ids: string[] = [];
-    const speak = async (): Promise<void> => {
-      for (let i = 0; i < 40; i += 1) ids.push(...(await w.append('r', drafts(1 + (i % 5), 'r'))));
-    };
-    const flaws: string[] = [];
-    const read = async (): Promise<void> => {
-      let at = 0;
-      for (let i = 0; i < 40; i += 1) {
-        const page = readable(await w.page('r', at, 16));
-        flaws.push(...flawsIn(page, at, 16));
-        at = page.entries.at(-1)?.id.offset ?? page.first;
-      }
-    };
-    await Promise.all([speak(), speak(), read(), read()]);
-    t.strictSame(flaws, []);
-    t.strictSame(await readAll(w, 'r', 1, MANY), [...ids].sort().slice(-50));
-  });
+  within(
+    'when a log is read while others publish, then no page is torn',
+    { logMessages: 50 },
+    async (t, w) => {
+      const ids: string[] = [];
+      const speak = async (): Promise<void> => {
+        for (let i = 0; i < 40; i += 1)
+          ids.push(...(await w.append('r', drafts(1 + (i % 5), 'r'))));
+      };
+      const flaws: string[] = [];
+      const read = async (): Promise<void> => {
+        let at = 0;
+        for (let i = 0; i < 40; i += 1) {
+          const page = readable(await w.page('r', at, 16));
+          flaws.push(...flawsIn(page, at, 16));
+          at = page.entries.at(-1)?.id.offset ?? page.first;
+        }
+      };
+      await Promise.all([speak(), speak(), read(), read()]);
+      t.strictSame(flaws, []);
+      t.strictSame(await readAll(w, 'r', 1, MANY), [...ids].sort().slice(-50));
+    },
+  );
 };

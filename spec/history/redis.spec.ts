@@ -80,16 +80,19 @@ t.test('on a Cluster', async (t) => {
   const open = (over: Partial<RedisClientOptions>): RedisPort =>
     clusterRedis(options({ url: cluster.url, ...over }));
   logContract(t, kindOf('a Cluster', cluster.nodes, open));
-  t.test('a room has its position and its log in the slot of its channel', async (t) => {
-    const a = await ready(open({}));
-    await appendOn(a)('slot', drafts(2, 'slot'));
-    const node = await cluster.ownerOf(slotOf(channelOf('slot')));
-    t.strictSame([...((await node.command('KEYS', '*slot*')) as string[])].sort(), [
-      '{realtime:room:slot}:log',
-      '{realtime:room:slot}:pos',
-    ]);
-    await a.close();
-  });
+  t.test(
+    'when a room is written, then its position and log are in the slot of its channel',
+    async (t) => {
+      const a = await ready(open({}));
+      await appendOn(a)('slot', drafts(2, 'slot'));
+      const node = await cluster.ownerOf(slotOf(channelOf('slot')));
+      t.strictSame([...((await node.command('KEYS', '*slot*')) as string[])].sort(), [
+        '{realtime:room:slot}:log',
+        '{realtime:room:slot}:pos',
+      ]);
+      await a.close();
+    },
+  );
   t.teardown(cluster.stop);
 });
 
@@ -110,34 +113,40 @@ t.test('what only Redis does', async (t) => {
   ): Promise<readonly (readonly [string, readonly string[]])[]> =>
     (await command('XRANGE', log(room), '-', '+')) as [string, string[]][];
 
-  await t.test('an entry is what was published, byte for byte, under its offset', async (t) => {
-    await right(a.bus.subscribe([channelOf('bytes')]));
-    await append('bytes', [draft('bytes', { data: 'ü💬' }), ...drafts(2, 'bytes')]);
-    await until('all are heard', () => a.received(channelOf('bytes')).length === 3);
-    t.strictSame(
-      await entriesOf('bytes'),
-      a.received(channelOf('bytes')).map((payload, i) => [`${i + 1}-0`, ['m', payload]]),
-    );
-    const left = Number(await command('PTTL', log('bytes')));
-    t.ok(
-      left > 665_000 && left <= 675_000,
-      `it lives an eighth longer than its last entry: ${left}`,
-    );
-  });
-
-  await t.test('the count is exact, whatever comes in a call', async (t) => {
-    const b = await open({ logMessages: 7 });
-    for (const count of [3, 3, 3, 20, 1, 64, 5]) {
-      await appendOn(b)('count', drafts(count, 'count'));
-      const length = Number(await command('XLEN', log('count')));
-      t.ok(length <= 8, `${length} after ${count} more`);
-    }
-    t.equal(await command('XLEN', log('count')), 8, 'one more than is read: it tells its time');
-    await b.close();
-  });
+  await t.test(
+    'when a message is logged, then its entry is the same bytes under its offset',
+    async (t) => {
+      await right(a.bus.subscribe([channelOf('bytes')]));
+      await append('bytes', [draft('bytes', { data: 'ü💬' }), ...drafts(2, 'bytes')]);
+      await until('all are heard', () => a.received(channelOf('bytes')).length === 3);
+      t.strictSame(
+        await entriesOf('bytes'),
+        a.received(channelOf('bytes')).map((payload, i) => [`${i + 1}-0`, ['m', payload]]),
+      );
+      const left = Number(await command('PTTL', log('bytes')));
+      t.ok(
+        left > 665_000 && left <= 675_000,
+        `it lives an eighth longer than its last entry: ${left}`,
+      );
+    },
+  );
 
   await t.test(
-    'what is too old is taken out when it has gathered, not at each message',
+    'when a call brings any number of messages, then the count of the log is exact',
+    async (t) => {
+      const b = await open({ logMessages: 7 });
+      for (const count of [3, 3, 3, 20, 1, 64, 5]) {
+        await appendOn(b)('count', drafts(count, 'count'));
+        const length = Number(await command('XLEN', log('count')));
+        t.ok(length <= 8, `${length} after ${count} more`);
+      }
+      t.equal(await command('XLEN', log('count')), 8, 'one more than is read: it tells its time');
+      await b.close();
+    },
+  );
+
+  await t.test(
+    'when messages grow too old, then they are trimmed in batches, not at each message',
     async (t) => {
       const b = await open({ logTtlMs: SHORT_MS });
       await appendOn(b)('old', drafts(40, 'old', 2_000));
@@ -154,31 +163,34 @@ t.test('what only Redis does', async (t) => {
     },
   );
 
-  await t.test('keys of the wrong type: told, and nothing is half done', async (t) => {
-    await append('types', drafts(2, 'types'));
-    await command('DEL', log('types'));
-    await command('SET', log('types'), 'mine');
-    const before = await command('HGETALL', pos('types'));
-    const keyed = [draft('types', { key: keyIn('k') }), draft('types')];
-    t.equal(await left(a.bus.publish('types', keyed, [0, 0], 7, later())), 'WrongType');
-    t.strictSame(await command('HGETALL', pos('types')), before);
-    t.equal(await command('EXISTS', `{${channelOf('types')}}:key:k`), 0);
-    t.equal(await left(a.bus.page('types', 0, 1, 7)), 'WrongType');
-    await command('DEL', pos('types'));
-    t.equal(await left(a.bus.publish('types', keyed, [0, 0], 7, later())), 'WrongType');
-    t.equal(await left(a.bus.page('types', 0, 1, 7)), 'WrongType');
-    t.equal(await left(a.bus.top('types', 7)), 'WrongType');
-    t.equal(await command('EXISTS', pos('types')), 0, 'no epoch was made');
-    t.equal(await command('GET', log('types')), 'mine', 'what is not ours stays');
-    await command('DEL', log('types'));
-    await command('SET', pos('types'), 'mine');
-    t.equal(await left(a.bus.publish('types', keyed, [0, 0], 7, later())), 'WrongType');
-    t.equal(await left(a.bus.page('types', 0, 1, 7)), 'WrongType');
-    t.equal(await left(a.bus.renew('types', 1, 2)), 'WrongType');
-    t.equal(await command('EXISTS', log('types')), 0);
-  });
+  await t.test(
+    'when a key has the wrong type, then the error says so and nothing is half done',
+    async (t) => {
+      await append('types', drafts(2, 'types'));
+      await command('DEL', log('types'));
+      await command('SET', log('types'), 'mine');
+      const before = await command('HGETALL', pos('types'));
+      const keyed = [draft('types', { key: keyIn('k') }), draft('types')];
+      t.equal(await left(a.bus.publish('types', keyed, [0, 0], 7, later())), 'WrongType');
+      t.strictSame(await command('HGETALL', pos('types')), before);
+      t.equal(await command('EXISTS', `{${channelOf('types')}}:key:k`), 0);
+      t.equal(await left(a.bus.page('types', 0, 1, 7)), 'WrongType');
+      await command('DEL', pos('types'));
+      t.equal(await left(a.bus.publish('types', keyed, [0, 0], 7, later())), 'WrongType');
+      t.equal(await left(a.bus.page('types', 0, 1, 7)), 'WrongType');
+      t.equal(await left(a.bus.top('types', 7)), 'WrongType');
+      t.equal(await command('EXISTS', pos('types')), 0, 'no epoch was made');
+      t.equal(await command('GET', log('types')), 'mine', 'what is not ours stays');
+      await command('DEL', log('types'));
+      await command('SET', pos('types'), 'mine');
+      t.equal(await left(a.bus.publish('types', keyed, [0, 0], 7, later())), 'WrongType');
+      t.equal(await left(a.bus.page('types', 0, 1, 7)), 'WrongType');
+      t.equal(await left(a.bus.renew('types', 1, 2)), 'WrongType');
+      t.equal(await command('EXISTS', log('types')), 0);
+    },
+  );
 
-  await t.test('scripts that Redis forgot are sent again', async (t) => {
+  await t.test('when Redis forgot a script, then it is sent again', async (t) => {
     const ids = await append('forgot', drafts(3, 'forgot'));
     await command('SCRIPT', 'FLUSH');
     t.strictSame(idsOf(await page('forgot')), ids);
@@ -189,41 +201,47 @@ t.test('what only Redis does', async (t) => {
     );
   });
 
-  await t.test('Redis is full: nothing is taken in, and the log can be read', async (t) => {
-    const ids = await append('full', drafts(3, 'full'));
-    await command('CONFIG', 'SET', 'maxmemory', '1');
-    const refused = await left(a.bus.publish('full', drafts(1, 'full'), [0], 7, later()));
-    t.equal(refused, 'OutOfMemory');
-    t.strictSame(idsOf(await page('full')), ids);
-    t.equal((await right(a.bus.top('full', 7))).offset, 3);
-    t.equal(await left(a.bus.page('nothing', 0, 1, 7)), 'OutOfMemory', 'no epoch can be made');
-    await command('CONFIG', 'SET', 'maxmemory', '0');
-    t.strictSame(idsOf(await page('full')), ids);
-  });
+  await t.test(
+    'when Redis is full, then nothing is published and the log can be read',
+    async (t) => {
+      const ids = await append('full', drafts(3, 'full'));
+      await command('CONFIG', 'SET', 'maxmemory', '1');
+      const refused = await left(a.bus.publish('full', drafts(1, 'full'), [0], 7, later()));
+      t.equal(refused, 'OutOfMemory');
+      t.strictSame(idsOf(await page('full')), ids);
+      t.equal((await right(a.bus.top('full', 7))).offset, 3);
+      t.equal(await left(a.bus.page('nothing', 0, 1, 7)), 'OutOfMemory', 'no epoch can be made');
+      await command('CONFIG', 'SET', 'maxmemory', '0');
+      t.strictSame(idsOf(await page('full')), ids);
+    },
+  );
 
-  await t.test('its disk refuses: nothing is taken in, and the log can be read', async (t) => {
-    const disk = await startRedis({
-      config: [
-        ['save', '3600 1'],
-        ['enable-protected-configs', 'local'],
-      ],
-    });
-    t.teardown(disk.stop);
-    const b = await ready(standaloneRedis(options({ url: disk.url })));
-    t.teardown(b.close);
-    const ids = await appendOn(b)('disk', drafts(3, 'disk'));
-    await disk.command('CONFIG', 'SET', 'dir', '/proc');
-    await disk.command('BGSAVE');
-    await until('the save has failed', async () =>
-      String(await disk.command('INFO', 'persistence')).includes('rdb_last_bgsave_status:err'),
-    );
-    const refused = await left(b.bus.publish('disk', drafts(1, 'disk'), [0], 7, later()));
-    t.equal(refused, 'Misconfigured');
-    t.strictSame(idsOf(await pageOn(b)('disk')), ids);
-    t.equal(await left(b.bus.page('nothing', 0, 1, 7)), 'Misconfigured');
-  });
+  await t.test(
+    'when the disk of Redis refuses, then nothing is published and the log can be read',
+    async (t) => {
+      const disk = await startRedis({
+        config: [
+          ['save', '3600 1'],
+          ['enable-protected-configs', 'local'],
+        ],
+      });
+      t.teardown(disk.stop);
+      const b = await ready(standaloneRedis(options({ url: disk.url })));
+      t.teardown(b.close);
+      const ids = await appendOn(b)('disk', drafts(3, 'disk'));
+      await disk.command('CONFIG', 'SET', 'dir', '/proc');
+      await disk.command('BGSAVE');
+      await until('the save has failed', async () =>
+        String(await disk.command('INFO', 'persistence')).includes('rdb_last_bgsave_status:err'),
+      );
+      const refused = await left(b.bus.publish('disk', drafts(1, 'disk'), [0], 7, later()));
+      t.equal(refused, 'Misconfigured');
+      t.strictSame(idsOf(await pageOn(b)('disk')), ids);
+      t.equal(await left(b.bus.page('nothing', 0, 1, 7)), 'Misconfigured');
+    },
+  );
 
-  await t.test('a replica does not answer for the log', async (t) => {
+  await t.test('when a replica is asked, then it does not answer for the log', async (t) => {
     const replica = await startRedis({ config: [['replicaof', '127.0.0.1', server.port]] });
     const ids = await append('copied', drafts(3, 'copied'));
     await until(
@@ -240,7 +258,7 @@ t.test('what only Redis does', async (t) => {
   });
 
   await t.test(
-    'the stream is taken away: what was in it is not read, the position stays',
+    'when the stream of a log is deleted, then its messages are not read and the position stays',
     async (t) => {
       const ids = await append('stream', drafts(5, 'stream'));
       await command('DEL', log('stream'));
@@ -255,7 +273,7 @@ t.test('what only Redis does', async (t) => {
   );
 
   await t.test(
-    'the position is evicted: a new epoch, whoever notices first, and no old entry',
+    'when a position is evicted, then a new epoch begins and has no old entry',
     async (t) => {
       const noticed: Readonly<Record<string, (room: Room) => Promise<unknown>>> = {
         publish: (room) => append(room, drafts(1, room), 200),
@@ -283,7 +301,7 @@ t.test('what only Redis does', async (t) => {
     },
   );
 
-  await t.test('all is lost: a new epoch', async (t) => {
+  await t.test('when all keys are lost, then a new epoch begins', async (t) => {
     await append('lost', drafts(5, 'lost'));
     await command('FLUSHALL');
     const ids = await append('lost', drafts(2, 'lost'), 300);
@@ -292,7 +310,7 @@ t.test('what only Redis does', async (t) => {
     t.strictSame(idsOf(after), ids);
   });
 
-  await t.test('a log that is further than its position begins anew', async (t) => {
+  await t.test('when a log is further than its position, then it begins anew', async (t) => {
     await append('ahead', drafts(9, 'ahead'));
     // a version of the service that knows no log made this epoch
     await command('DEL', pos('ahead'));
@@ -305,7 +323,7 @@ t.test('what only Redis does', async (t) => {
   });
 
   await t.test(
-    'entries that an operator took out, or put in, are a hole that readers get over',
+    'when an operator deletes or adds entries, then readers pass over the hole',
     async (t) => {
       const ids = await append('holes', drafts(12, 'holes'));
       await command('XDEL', log('holes'), '4-0', '5-0', '12-0');
@@ -344,13 +362,16 @@ t.test('what only Redis does', async (t) => {
     },
   );
 
-  await t.test('a page of a long log costs what it holds', async (t) => {
-    for (let i = 0; i < 20; i += 1) await append('long', drafts(50, 'long', 10_000));
-    await command('CONFIG', 'RESETSTAT');
-    await page('long', 900);
-    await page('long', 1, 0);
-    const stats = String(await command('INFO', 'commandstats'));
-    const calls = Number(/cmdstat_xrange:calls=(\d+)/.exec(stats)?.[1]);
-    t.ok(calls <= 5, `${calls} XRANGE`);
-  });
+  await t.test(
+    'when a page of a long log is read, then it costs in proportion to what it holds',
+    async (t) => {
+      for (let i = 0; i < 20; i += 1) await append('long', drafts(50, 'long', 10_000));
+      await command('CONFIG', 'RESETSTAT');
+      await page('long', 900);
+      await page('long', 1, 0);
+      const stats = String(await command('INFO', 'commandstats'));
+      const calls = Number(/cmdstat_xrange:calls=(\d+)/.exec(stats)?.[1]);
+      t.ok(calls <= 5, `${calls} XRANGE`);
+    },
+  );
 });

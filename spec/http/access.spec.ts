@@ -32,65 +32,68 @@ const is = (t: Test, { status, headers, body }: HttpAnswer, wanted: number, what
   t.notMatch(body, /eyJ|thirty-two/, 'no token, no key in it');
 };
 
-t.test('who may do what: 401 for who is not known, 403 for who may not', async (t) => {
-  const pod = await startPod(t, { access });
-  const credentials: readonly (readonly [string, Headers, number | 'user' | 'admin'])[] = [
-    ['nothing', {}, 401],
-    ['another scheme', { Authorization: 'Basic YTpi' }, 401],
-    ['no token', { Authorization: 'Bearer nonsense' }, 401],
-    ['an expired token', bearer({ ...ADMIN, exp: inSeconds(-1) }), 401],
-    [
-      "a stranger's token",
-      { Authorization: `Bearer ${tokenOf(ADMIN, { key: `${SECRET}!` })}` },
-      401,
-    ],
-    ['a key that nobody gave', { 'X-API-Key': `${KEY}x` }, 401],
-    ['two tokens', { ...bearer(ADMIN), 'Sec-WebSocket-Protocol': `bearer.${tokenOf()}` }, 400],
-    ['a token', bearer(), 'user'],
-    ['a scope like it', bearer({ scope: 'administrator admin-not' }), 'user'],
-    ['a scope with admin', bearer(ADMIN), 'admin'],
-    ['a key', { 'X-API-Key': KEY }, 'admin'],
-    ['a token and a key', { ...bearer(), 'X-API-Key': KEY }, 'admin'],
-  ];
-  const requests: readonly (readonly [
-    method: string,
-    path: string,
-    body: string,
-    admin: number,
-    user: number,
-  ])[] = [
-    ['POST', '/messages', '{"room":null,"data":1}', 202, 403],
-    ['POST', '/messages', 'no JSON', 400, 403],
-    ['DELETE', '/connections/01a1fc30-7295-43ec-8000-0000004f7cd8', '', 202, 403],
-    ['DELETE', '/connections/1', '', 400, 403],
-    ['DELETE', '/users/nobody/connections', '', 202, 403],
-    ['DELETE', '/users//connections', '', 400, 403],
-    ['GET', '/ws/stats', '', 200, 200],
-    ['GET', '/rooms/r', '', 200, 200],
-    ['GET', '/rooms/r/messages', '', 200, 200],
-    ['GET', '/rooms/-/messages', '', 400, 400],
-  ];
-  for (const [who, headers, right] of credentials)
-    for (const [method, path, body, admin, user] of requests) {
-      const wanted = right === 'admin' ? admin : right === 'user' ? user : right;
-      const answer = await asked(pod, method, BASE + path, headers, body);
-      is(t, answer, wanted, `${method} ${path} with ${who}`);
-    }
-  const query = `?token=${tokenOf(ADMIN)}`;
-  is(
-    t,
-    await asked(pod, 'DELETE', `${BASE}/users/nobody/connections${query}`),
-    202,
-    'a token in the query',
-  );
-  for (const path of ['/health', '/ready', '/metrics'])
-    is(t, await asked(pod, 'GET', path), 200, `${path} for everybody`);
-  is(t, await asked(pod, 'GET', '/nothing'), 404, 'nothing is nothing to everybody');
-  t.ok((await pod.metric('realtime_rejected{code="401"}')) >= 6 * requests.length);
-  t.ok((await pod.metric('realtime_rejected{code="403"}')) >= 2 * 5);
-});
+t.test(
+  'when a request has no valid credentials, then it gets 401; without the right, 403',
+  async (t) => {
+    const pod = await startPod(t, { access });
+    const credentials: readonly (readonly [string, Headers, number | 'user' | 'admin'])[] = [
+      ['nothing', {}, 401],
+      ['another scheme', { Authorization: 'Basic YTpi' }, 401],
+      ['no token', { Authorization: 'Bearer nonsense' }, 401],
+      ['an expired token', bearer({ ...ADMIN, exp: inSeconds(-1) }), 401],
+      [
+        "a stranger's token",
+        { Authorization: `Bearer ${tokenOf(ADMIN, { key: `${SECRET}!` })}` },
+        401,
+      ],
+      ['a key that nobody gave', { 'X-API-Key': `${KEY}x` }, 401],
+      ['two tokens', { ...bearer(ADMIN), 'Sec-WebSocket-Protocol': `bearer.${tokenOf()}` }, 400],
+      ['a token', bearer(), 'user'],
+      ['a scope like it', bearer({ scope: 'administrator admin-not' }), 'user'],
+      ['a scope with admin', bearer(ADMIN), 'admin'],
+      ['a key', { 'X-API-Key': KEY }, 'admin'],
+      ['a token and a key', { ...bearer(), 'X-API-Key': KEY }, 'admin'],
+    ];
+    const requests: readonly (readonly [
+      method: string,
+      path: string,
+      body: string,
+      admin: number,
+      user: number,
+    ])[] = [
+      ['POST', '/messages', '{"room":null,"data":1}', 202, 403],
+      ['POST', '/messages', 'no JSON', 400, 403],
+      ['DELETE', '/connections/01a1fc30-7295-43ec-8000-0000004f7cd8', '', 202, 403],
+      ['DELETE', '/connections/1', '', 400, 403],
+      ['DELETE', '/users/nobody/connections', '', 202, 403],
+      ['DELETE', '/users//connections', '', 400, 403],
+      ['GET', '/ws/stats', '', 200, 200],
+      ['GET', '/rooms/r', '', 200, 200],
+      ['GET', '/rooms/r/messages', '', 200, 200],
+      ['GET', '/rooms/-/messages', '', 400, 400],
+    ];
+    for (const [who, headers, right] of credentials)
+      for (const [method, path, body, admin, user] of requests) {
+        const wanted = right === 'admin' ? admin : right === 'user' ? user : right;
+        const answer = await asked(pod, method, BASE + path, headers, body);
+        is(t, answer, wanted, `${method} ${path} with ${who}`);
+      }
+    const query = `?token=${tokenOf(ADMIN)}`;
+    is(
+      t,
+      await asked(pod, 'DELETE', `${BASE}/users/nobody/connections${query}`),
+      202,
+      'a token in the query',
+    );
+    for (const path of ['/health', '/ready', '/metrics'])
+      is(t, await asked(pod, 'GET', path), 200, `${path} for everybody`);
+    is(t, await asked(pod, 'GET', '/nothing'), 404, 'nothing is nothing to everybody');
+    t.ok((await pod.metric('realtime_rejected{code="401"}')) >= 6 * requests.length);
+    t.ok((await pod.metric('realtime_rejected{code="403"}')) >= 2 * 5);
+  },
+);
 
-t.test('whoever is not known sends no body', async (t) => {
+t.test('when a request has no valid credentials, then its body is not read', async (t) => {
   const pod = await startPod(t, { access });
   const anonymous = await pod.raw();
   anonymous.write(
@@ -101,96 +104,111 @@ t.test('whoever is not known sends no body', async (t) => {
   await anonymous.ended();
 });
 
-t.test('a room is read by who may join it', async (t) => {
-  const pod = await startPod(t, { access });
-  const headers = bearer({ rooms: { join: ['team-*', 'lobby'] } });
-  for (const [room, wanted] of [
-    ['team-a', 200],
-    ['lobby', 200],
-    ['lobby2', 403],
-    ['other', 403],
-  ] as const)
-    for (const path of [`/rooms/${room}`, `/rooms/${room}/messages`])
-      is(t, await asked(pod, 'GET', BASE + path, headers), wanted, path);
-});
+t.test(
+  'when a user reads the history of a room, then it needs the right to join the room',
+  async (t) => {
+    const pod = await startPod(t, { access });
+    const headers = bearer({ rooms: { join: ['team-*', 'lobby'] } });
+    for (const [room, wanted] of [
+      ['team-a', 200],
+      ['lobby', 200],
+      ['lobby2', 403],
+      ['other', 403],
+    ] as const)
+      for (const path of [`/rooms/${room}`, `/rooms/${room}/messages`])
+        is(t, await asked(pod, 'GET', BASE + path, headers), wanted, path);
+  },
+);
 
-t.test('it speaks as who it is, where its token allows', async (t) => {
-  const pod = await startPod(t, { access: { ...access, globalPublish: 'server' } });
-  const listener = await pod.connect('/ws/team-a', { headers: bearer({ sub: 'bob' }) });
-  const publishAs = async (headers: Headers, from: string): Promise<void> => {
-    const { status, body } = await send(pod, headers, [
-      { room: 'team-a', data: from },
-      { room: null, type: 'notification', data: from },
+t.test(
+  'when a program publishes, then the messages are from its own name, in the rooms that its token allows',
+  async (t) => {
+    const pod = await startPod(t, { access: { ...access, globalPublish: 'server' } });
+    const listener = await pod.connect('/ws/team-a', { headers: bearer({ sub: 'bob' }) });
+    const publishAs = async (headers: Headers, from: string): Promise<void> => {
+      const { status, body } = await send(pod, headers, [
+        { room: 'team-a', data: from },
+        { room: null, type: 'notification', data: from },
+      ]);
+      t.equal(status, 202);
+      for (const id of (JSON.parse(body) as { ids: readonly string[] }).ids)
+        await listener.received({ id, from });
+    };
+    await publishAs({ 'X-API-Key': KEY }, 'api');
+    await publishAs(bearer(ADMIN), 'root');
+    await publishAs({ ...bearer({ sub: 'carol' }), 'X-API-Key': KEY }, 'carol');
+
+    const bound = bearer({ ...ADMIN, rooms: { join: true, publish: ['team-*'] } });
+    const before = listener.messages.length;
+    for (const wrong of [{ room: 'lobby' }, { room: null }]) {
+      const refused = await send(pod, bound, [
+        { room: 'team-a', data: 1 },
+        { ...wrong, data: 2 },
+      ]);
+      is(t, refused, 403, 'another room');
+      t.match(JSON.parse(refused.body), {
+        detail: '[1].room: the token does not allow this room',
+      });
+    }
+    await listener.caughtUp();
+    t.equal(listener.messages.length, before + 1, 'nothing of it was sent');
+    is(t, await send(pod, bound, { room: 'team-b', data: 1 }), 202, 'its own');
+  },
+);
+
+t.test(
+  "when a user sends one key by WebSocket and HTTP, then it is one message; another user's key is another",
+  async (t) => {
+    const pod = await startPod(t, { access });
+    const root = await pod.connect('/ws/r', { headers: bearer(ADMIN) });
+    root.send({ type: 'chat', id: 'k', data: 1 });
+    const { id } = await root.received({ type: 'chat', data: 1 });
+    const idOf = async (headers: Headers): Promise<unknown> =>
+      (
+        JSON.parse((await send(pod, headers, { room: 'r', id: 'k', data: 1 })).body) as {
+          id: string;
+        }
+      ).id;
+    t.equal(await idOf(bearer(ADMIN)), id);
+    const others = await Promise.all([
+      idOf({ 'X-API-Key': KEY }),
+      idOf(bearer({ ...ADMIN, sub: 'root:' })),
+      idOf(bearer({ ...ADMIN, sub: '%' })),
+      idOf(bearer({ ...ADMIN, sub: 'root%3A' })),
     ]);
-    t.equal(status, 202);
-    for (const id of (JSON.parse(body) as { ids: readonly string[] }).ids)
-      await listener.received({ id, from });
-  };
-  await publishAs({ 'X-API-Key': KEY }, 'api');
-  await publishAs(bearer(ADMIN), 'root');
-  await publishAs({ ...bearer({ sub: 'carol' }), 'X-API-Key': KEY }, 'carol');
+    t.equal(new Set([id, ...others]).size, 5);
+  },
+);
 
-  const bound = bearer({ ...ADMIN, rooms: { join: true, publish: ['team-*'] } });
-  const before = listener.messages.length;
-  for (const wrong of [{ room: 'lobby' }, { room: null }]) {
-    const refused = await send(pod, bound, [
-      { room: 'team-a', data: 1 },
-      { ...wrong, data: 2 },
-    ]);
-    is(t, refused, 403, 'another room');
-    t.match(JSON.parse(refused.body), {
-      detail: '[1].room: the token does not allow this room',
-    });
-  }
-  await listener.caughtUp();
-  t.equal(listener.messages.length, before + 1, 'nothing of it was sent');
-  is(t, await send(pod, bound, { room: 'team-b', data: 1 }), 202, 'its own');
-});
-
-t.test("a user's key is the same by socket and by HTTP, and nobody else's", async (t) => {
-  const pod = await startPod(t, { access });
-  const root = await pod.connect('/ws/r', { headers: bearer(ADMIN) });
-  root.send({ type: 'chat', id: 'k', data: 1 });
-  const { id } = await root.received({ type: 'chat', data: 1 });
-  const idOf = async (headers: Headers): Promise<unknown> =>
-    (JSON.parse((await send(pod, headers, { room: 'r', id: 'k', data: 1 })).body) as { id: string })
-      .id;
-  t.equal(await idOf(bearer(ADMIN)), id);
-  const others = await Promise.all([
-    idOf({ 'X-API-Key': KEY }),
-    idOf(bearer({ ...ADMIN, sub: 'root:' })),
-    idOf(bearer({ ...ADMIN, sub: '%' })),
-    idOf(bearer({ ...ADMIN, sub: 'root%3A' })),
-  ]);
-  t.equal(new Set([id, ...others]).size, 5);
-});
-
-t.test('a user is closed on all pods within a second, with 4503, and nobody else', async (t) => {
-  const server = await startRedis();
-  t.teardown(server.stop);
-  const broker = { redisUrl: server.url };
-  const [a, b] = [
-    await startPod(t, { access, broker, server: { serverId: 'pod-1' } }),
-    await startPod(t, { access, broker, server: { serverId: 'pod-2' } }),
-  ];
-  const sub = 'é v/e?#%41';
-  const connect = (pod: Pod, user: string, room: string) =>
-    pod.connect(`/ws/${room}`, { headers: bearer({ sub: user }) });
-  const eves = await Promise.all([a, a, b, b].map((pod, i) => connect(pod, sub, `r${i}`)));
-  const bobs = await Promise.all([a, b].map((pod) => connect(pod, 'bob', 'r0')));
-  const path = `${BASE}/users/${encodeURIComponent(sub)}/connections`;
-  const askedAt = performance.now();
-  is(t, await asked(a, 'DELETE', path, { 'X-API-Key': KEY }), 202, 'asked once');
-  for (const eve of eves) t.equal(await eve.closed(1_000), 4503);
-  t.ok(performance.now() - askedAt < 1_000);
-  is(
-    t,
-    await send(a, { 'X-API-Key': KEY }, { room: null, data: 'still here' }),
-    202,
-    'they hear on',
-  );
-  for (const bob of bobs) await bob.received({ data: 'still here' });
-  const back = await connect(b, sub, 'r0');
-  await back.caughtUp();
-  t.equal(b.connections(), 2, 'a word is no ban: a token that is good lets in again');
-});
+t.test(
+  'when a user is disconnected, then its connections on all pods are closed with 4503 within a second',
+  async (t) => {
+    const server = await startRedis();
+    t.teardown(server.stop);
+    const broker = { redisUrl: server.url };
+    const [a, b] = [
+      await startPod(t, { access, broker, server: { serverId: 'pod-1' } }),
+      await startPod(t, { access, broker, server: { serverId: 'pod-2' } }),
+    ];
+    const sub = 'é v/e?#%41';
+    const connect = (pod: Pod, user: string, room: string) =>
+      pod.connect(`/ws/${room}`, { headers: bearer({ sub: user }) });
+    const eves = await Promise.all([a, a, b, b].map((pod, i) => connect(pod, sub, `r${i}`)));
+    const bobs = await Promise.all([a, b].map((pod) => connect(pod, 'bob', 'r0')));
+    const path = `${BASE}/users/${encodeURIComponent(sub)}/connections`;
+    const askedAt = performance.now();
+    is(t, await asked(a, 'DELETE', path, { 'X-API-Key': KEY }), 202, 'asked once');
+    for (const eve of eves) t.equal(await eve.closed(1_000), 4503);
+    t.ok(performance.now() - askedAt < 1_000);
+    is(
+      t,
+      await send(a, { 'X-API-Key': KEY }, { room: null, data: 'still here' }),
+      202,
+      'they hear on',
+    );
+    for (const bob of bobs) await bob.received({ data: 'still here' });
+    const back = await connect(b, sub, 'r0');
+    await back.caughtUp();
+    t.equal(b.connections(), 2, 'a word is no ban: a token that is good lets in again');
+  },
+);

@@ -17,7 +17,7 @@ t.test('pods over Redis', async (t) => {
     ];
   });
 
-  t.test('rooms that nobody has used leave nothing behind when they are read', async (t) => {
+  t.test('when unused rooms are read, then they leave no key in Redis', async (t) => {
     await server.command('FLUSHALL');
     const pod = await startPod(t, { broker });
     for (let i = 0; i < 20; i += 1) {
@@ -27,40 +27,43 @@ t.test('pods over Redis', async (t) => {
     t.strictSame(await server.command('KEYS', '*unused*'), []);
   });
 
-  t.test('messages that an operator took out, or that are none, are passed over', async (t) => {
-    const pod = await startPod(t, { broker });
-    const ids = await publishMany(pod, 'holes', 60);
-    const [pos, log] = ['{realtime:room:holes}:pos', '{realtime:room:holes}:log'];
-    const gone = [...Array.from({ length: 25 }, (_, i) => i + 20), 58, 60];
-    await server.command('XDEL', log, ...gone.map((offset) => `${offset}-0`));
-    await server.command('HINCRBY', pos, 'o', 3);
-    for (const offset of [61, 62, 63])
-      await server.command('XADD', log, `${offset}-0`, 'm', 'none');
-    const more = await publishMany(pod, 'holes', 10);
-    const left = [...ids.filter((_, i) => !gone.includes(i + 1)), ...more];
-    const id = (offset: number): string => ids[offset - 1] ?? '';
-    for (const limit of [1, 2, 7, 1_000]) {
-      const back: string[] = [];
-      for (let query: Record<string, string | number> | undefined = { limit }; query; ) {
-        const answer: Answer = await messagesOf(pod, 'holes', query);
-        back.unshift(...idsOf(answer));
-        query = answer.next === null ? undefined : { limit, before: answer.next };
+  t.test(
+    'when an operator deleted messages or added invalid ones, then they are passed over',
+    async (t) => {
+      const pod = await startPod(t, { broker });
+      const ids = await publishMany(pod, 'holes', 60);
+      const [pos, log] = ['{realtime:room:holes}:pos', '{realtime:room:holes}:log'];
+      const gone = [...Array.from({ length: 25 }, (_, i) => i + 20), 58, 60];
+      await server.command('XDEL', log, ...gone.map((offset) => `${offset}-0`));
+      await server.command('HINCRBY', pos, 'o', 3);
+      for (const offset of [61, 62, 63])
+        await server.command('XADD', log, `${offset}-0`, 'm', 'none');
+      const more = await publishMany(pod, 'holes', 10);
+      const left = [...ids.filter((_, i) => !gone.includes(i + 1)), ...more];
+      const id = (offset: number): string => ids[offset - 1] ?? '';
+      for (const limit of [1, 2, 7, 1_000]) {
+        const back: string[] = [];
+        for (let query: Record<string, string | number> | undefined = { limit }; query; ) {
+          const answer: Answer = await messagesOf(pod, 'holes', query);
+          back.unshift(...idsOf(answer));
+          query = answer.next === null ? undefined : { limit, before: answer.next };
+        }
+        t.strictSame(back, left, `backwards by ${limit}`);
+        const on = [id(1)];
+        for (let next: string | null = id(1); next !== null; ) {
+          const answer: Answer = await messagesOf(pod, 'holes', { limit, after: next });
+          on.push(...idsOf(answer));
+          ({ next } = answer);
+        }
+        t.strictSame(on, left, `on by ${limit}`);
       }
-      t.strictSame(back, left, `backwards by ${limit}`);
-      const on = [id(1)];
-      for (let next: string | null = id(1); next !== null; ) {
-        const answer: Answer = await messagesOf(pod, 'holes', { limit, after: next });
-        on.push(...idsOf(answer));
-        ({ next } = answer);
-      }
-      t.strictSame(on, left, `on by ${limit}`);
-    }
-    const between = await messagesOf(pod, 'holes', { after: id(18), before: id(45) });
-    t.strictSame([idsOf(between), between.next], [[id(19)], null]);
-    isProblem(t, await pod.get(pathOf('holes', { after: id(20) })), 404);
-  });
+      const between = await messagesOf(pod, 'holes', { after: id(18), before: id(45) });
+      t.strictSame([idsOf(between), between.next], [[id(19)], null]);
+      isProblem(t, await pod.get(pathOf('holes', { after: id(20) })), 404);
+    },
+  );
 
-  t.test('a log that cannot be read is 503, and when to come again', async (t) => {
+  t.test('when a log cannot be read, then the answer is 503 with Retry-After', async (t) => {
     const pod = await startPod(t, { broker });
     const isUnavailable = async (): Promise<void> => {
       for (const path of [pathOf('bad'), `${BASE}/rooms/bad`]) {

@@ -58,7 +58,7 @@ export const answers = (
   pods: (t: Test, over?: Overrides) => Promise<readonly [Pod, Pod]>,
 ): void => {
   t.test(
-    'messages are what clients got, oldest first, without what is outside the log',
+    'when history is read, then it has the logged messages as clients got them, oldest first',
     async (t) => {
       const [pod, other] = await pods(t);
       const [alice, bob] = [await pod.connect('/ws/general'), await other.connect('/ws/general')];
@@ -82,58 +82,68 @@ export const answers = (
     },
   );
 
-  t.test('it is read from its end, on and on backwards, or from an id on', async (t) => {
-    const [pod, other] = await pods(t);
-    const ids = await publishMany(pod, 'r', 730);
-    t.strictSame(idsOf(await messagesOf(other, 'r')), ids.slice(-100), '100 when nothing is said');
-    for (const limit of [1, 99, 730, 1_000]) {
-      const back: string[] = [];
-      for (let query: Record<string, string | number> | undefined = { limit }; query; ) {
-        const answer: Answer = await messagesOf(pod, 'r', query);
-        t.ok(answer.messages.length <= limit);
-        back.unshift(...idsOf(answer));
-        if (limit === 1 && back.length === 5) break;
-        query = answer.next === null ? undefined : { limit, before: answer.next };
+  t.test(
+    'when history is paged, then it goes backwards from its end, or forwards from an id',
+    async (t) => {
+      const [pod, other] = await pods(t);
+      const ids = await publishMany(pod, 'r', 730);
+      t.strictSame(
+        idsOf(await messagesOf(other, 'r')),
+        ids.slice(-100),
+        '100 when nothing is said',
+      );
+      for (const limit of [1, 99, 730, 1_000]) {
+        const back: string[] = [];
+        for (let query: Record<string, string | number> | undefined = { limit }; query; ) {
+          const answer: Answer = await messagesOf(pod, 'r', query);
+          t.ok(answer.messages.length <= limit);
+          back.unshift(...idsOf(answer));
+          if (limit === 1 && back.length === 5) break;
+          query = answer.next === null ? undefined : { limit, before: answer.next };
+        }
+        t.strictSame(back, limit === 1 ? ids.slice(-5) : ids, `backwards by ${limit}`);
+        const on: string[] = [];
+        let next: string | null = ids[9] ?? '';
+        while (next !== null && (limit > 1 || on.length < 5)) {
+          const answer: Answer = await messagesOf(pod, 'r', { limit, after: next });
+          on.push(...idsOf(answer));
+          next = answer.next;
+        }
+        t.strictSame(on, limit === 1 ? ids.slice(10, 15) : ids.slice(10), `on by ${limit}`);
       }
-      t.strictSame(back, limit === 1 ? ids.slice(-5) : ids, `backwards by ${limit}`);
-      const on: string[] = [];
-      let next: string | null = ids[9] ?? '';
-      while (next !== null && (limit > 1 || on.length < 5)) {
-        const answer: Answer = await messagesOf(pod, 'r', { limit, after: next });
-        on.push(...idsOf(answer));
-        next = answer.next;
-      }
-      t.strictSame(on, limit === 1 ? ids.slice(10, 15) : ids.slice(10), `on by ${limit}`);
-    }
-  });
+    },
+  );
 
-  t.test('bounds are not in what is between them; next goes where the bound was', async (t) => {
-    const [pod] = await pods(t);
-    const ids = await publishMany(pod, 'r', 20);
-    const id = (at: number): string => ids[at] ?? '';
-    const ask = async (query: Readonly<Record<string, string | number>>) => {
-      const answer = await messagesOf(pod, 'r', query);
-      return [
-        idsOf(answer).map((one) => ids.indexOf(one)),
-        answer.next && ids.indexOf(answer.next),
-      ];
-    };
-    t.strictSame(await ask({ after: id(16) }), [[17, 18, 19], null]);
-    t.strictSame(await ask({ after: id(16), limit: 2 }), [[17, 18], 18]);
-    t.strictSame(await ask({ after: id(16), limit: 3 }), [[17, 18, 19], null]);
-    t.strictSame(await ask({ after: id(19) }), [[], null]);
-    t.strictSame(await ask({ before: id(3) }), [[0, 1, 2], null]);
-    t.strictSame(await ask({ before: id(3), limit: 2 }), [[1, 2], 1]);
-    t.strictSame(await ask({ before: id(0) }), [[], null]);
-    t.strictSame(await ask({ limit: 3 }), [[17, 18, 19], 17]);
-    t.strictSame(await ask({ after: id(3), before: id(8) }), [[4, 5, 6, 7], null]);
-    t.strictSame(await ask({ after: id(3), before: id(8), limit: 2 }), [[4, 5], 5]);
-    t.strictSame(await ask({ after: id(5), before: id(8), limit: 2 }), [[6, 7], null]);
-    t.strictSame(await ask({ after: id(8), before: id(3) }), [[], null]);
-    t.strictSame(await ask({ after: id(16).toUpperCase() }), [[17, 18, 19], null]);
-  });
+  t.test(
+    'when bounds are given, then they are not in the answer, and next leads to the bound',
+    async (t) => {
+      const [pod] = await pods(t);
+      const ids = await publishMany(pod, 'r', 20);
+      const id = (at: number): string => ids[at] ?? '';
+      const ask = async (query: Readonly<Record<string, string | number>>) => {
+        const answer = await messagesOf(pod, 'r', query);
+        return [
+          idsOf(answer).map((one) => ids.indexOf(one)),
+          answer.next && ids.indexOf(answer.next),
+        ];
+      };
+      t.strictSame(await ask({ after: id(16) }), [[17, 18, 19], null]);
+      t.strictSame(await ask({ after: id(16), limit: 2 }), [[17, 18], 18]);
+      t.strictSame(await ask({ after: id(16), limit: 3 }), [[17, 18, 19], null]);
+      t.strictSame(await ask({ after: id(19) }), [[], null]);
+      t.strictSame(await ask({ before: id(3) }), [[0, 1, 2], null]);
+      t.strictSame(await ask({ before: id(3), limit: 2 }), [[1, 2], 1]);
+      t.strictSame(await ask({ before: id(0) }), [[], null]);
+      t.strictSame(await ask({ limit: 3 }), [[17, 18, 19], 17]);
+      t.strictSame(await ask({ after: id(3), before: id(8) }), [[4, 5, 6, 7], null]);
+      t.strictSame(await ask({ after: id(3), before: id(8), limit: 2 }), [[4, 5], 5]);
+      t.strictSame(await ask({ after: id(5), before: id(8), limit: 2 }), [[6, 7], null]);
+      t.strictSame(await ask({ after: id(8), before: id(3) }), [[], null]);
+      t.strictSame(await ask({ after: id(16).toUpperCase() }), [[17, 18, 19], null]);
+    },
+  );
 
-  t.test('an id that the log does not have is 404', async (t) => {
+  t.test('when a bound is an id that the log does not have, then the answer is 404', async (t) => {
     const [pod] = await pods(t, { log: { logMessages: 5 } });
     const client = await pod.connect('/ws/r');
     const ids = await publishMany(pod, 'r', 9);
@@ -165,7 +175,7 @@ export const answers = (
     isProblem(t, await pod.get(pathOf('r', { after: ids[8] ?? '', before: ids[3] ?? '' })), 404);
   });
 
-  t.test('what is asked wrongly is 400', async (t) => {
+  t.test('when the query is invalid, then the answer is 400', async (t) => {
     const [pod] = await pods(t);
     const [id = ''] = await publishMany(pod, 'r', 1);
     for (const limit of [
@@ -196,7 +206,7 @@ export const answers = (
     isProblem(t, await pod.get(`${pathOf('r')}?limit=1000&other=1`), 400);
   });
 
-  t.test('methods: GET and HEAD, others are 405', async (t) => {
+  t.test('when the method is not GET or HEAD, then the answer is 405', async (t) => {
     const [pod] = await pods(t);
     await publishMany(pod, 'r', 1);
     for (const path of [`${BASE}/rooms/r`, pathOf('r')]) {
@@ -215,36 +225,39 @@ export const answers = (
         isProblem(t, await pod.get(`${BASE}${path}`, method), 404);
   });
 
-  t.test('a room: its members on all pods, and where it stands', async (t) => {
-    const [pod, other] = await pods(t);
-    const stateOf = async (each: Pod, room: string): Promise<unknown> =>
-      JSON.parse((await each.get(`${BASE}/rooms/${room}`)).body);
-    t.strictSame(await stateOf(pod, 'r'), { room: 'r', members: 0, position: null });
-    const alice = await pod.connect('/ws/r');
-    const bob = await other.connect('/ws/r');
-    const carol = await other.connect('/ws/r');
-    await other.connect('/ws/elsewhere');
-    const [id = null] = await publishMany(pod, 'r', 1);
-    const isSo = async (members: number): Promise<void> => {
-      for (const each of [pod, other])
-        await until(
-          `${members} members`,
-          async () => JSON.stringify(await stateOf(each, 'r')).includes(`"members":${members},`),
-          3_000,
-        );
-    };
-    await isSo(3);
-    t.strictSame(await stateOf(other, 'r'), { room: 'r', members: 3, position: id });
-    await bob.close();
-    await carol.close();
-    await isSo(1);
-    t.strictSame(await stateOf(other, 'r'), { room: 'r', members: 1, position: id });
-    await alice.close();
-    await isSo(0);
-    t.strictSame(await stateOf(pod, 'r'), { room: 'r', members: 0, position: id });
-  });
+  t.test(
+    'when a room is asked for, then the answer has its members on all pods and its position',
+    async (t) => {
+      const [pod, other] = await pods(t);
+      const stateOf = async (each: Pod, room: string): Promise<unknown> =>
+        JSON.parse((await each.get(`${BASE}/rooms/${room}`)).body);
+      t.strictSame(await stateOf(pod, 'r'), { room: 'r', members: 0, position: null });
+      const alice = await pod.connect('/ws/r');
+      const bob = await other.connect('/ws/r');
+      const carol = await other.connect('/ws/r');
+      await other.connect('/ws/elsewhere');
+      const [id = null] = await publishMany(pod, 'r', 1);
+      const isSo = async (members: number): Promise<void> => {
+        for (const each of [pod, other])
+          await until(
+            `${members} members`,
+            async () => JSON.stringify(await stateOf(each, 'r')).includes(`"members":${members},`),
+            3_000,
+          );
+      };
+      await isSo(3);
+      t.strictSame(await stateOf(other, 'r'), { room: 'r', members: 3, position: id });
+      await bob.close();
+      await carol.close();
+      await isSo(1);
+      t.strictSame(await stateOf(other, 'r'), { room: 'r', members: 1, position: id });
+      await alice.close();
+      await isSo(0);
+      t.strictSame(await stateOf(pod, 'r'), { room: 'r', members: 0, position: id });
+    },
+  );
 
-  t.test('an answer of large messages ends, and next leads on', async (t) => {
+  t.test('when messages are large, then the answer ends early, and next leads on', async (t) => {
     const [pod] = await pods(t);
     const ids = await publishMany(pod, 'big', 150, 60_000);
     const newest = await messagesOf(pod, 'big', { limit: 1_000 });
@@ -266,7 +279,7 @@ export const answers = (
     t.strictSame(on, ids);
   });
 
-  t.test('without a log there are positions and no messages', async (t) => {
+  t.test('when there is no log, then there are positions and no messages', async (t) => {
     const [pod] = await pods(t, { log: { logMessages: 0 } });
     const ids = await publishMany(pod, 'r', 3);
     t.strictSame(await messagesOf(pod, 'r'), { messages: [], next: null });

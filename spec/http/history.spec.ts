@@ -12,23 +12,26 @@ t.test('a pod alone', async (t) => {
     return [pod, pod];
   });
 
-  t.test('whoever takes nothing of an answer is let go of, and leaves room', async (t) => {
-    const pod = await startPod(t, { limits: { handshakeTimeoutMs: 1_000 } });
-    await publishMany(pod, 'big', 80, 60_000);
-    const path = pathOf('big', { limit: 1_000 });
-    const head = linesOf(asProgram({ Host: 'x' }));
-    const mutes = await Promise.all(Array.from({ length: 8 }, () => pod.raw()));
-    for (const mute of mutes) mute.pause();
-    const statusOf = async (): Promise<number> => (await pod.get(path)).status;
-    await until('nothing is left', async () => {
-      // the kernel takes some
-      for (const mute of mutes) mute.write(`GET ${path} HTTP/1.1\r\n${head}\r\n`);
-      return (await statusOf()) === 503;
-    });
-    await until('they are let go of', async () => (await statusOf()) === 200, 5_000);
-  });
+  t.test(
+    'when a client takes nothing of an answer, then it is dropped and leaves room for others',
+    async (t) => {
+      const pod = await startPod(t, { limits: { handshakeTimeoutMs: 1_000 } });
+      await publishMany(pod, 'big', 80, 60_000);
+      const path = pathOf('big', { limit: 1_000 });
+      const head = linesOf(asProgram({ Host: 'x' }));
+      const mutes = await Promise.all(Array.from({ length: 8 }, () => pod.raw()));
+      for (const mute of mutes) mute.pause();
+      const statusOf = async (): Promise<number> => (await pod.get(path)).status;
+      await until('nothing is left', async () => {
+        // the kernel takes some
+        for (const mute of mutes) mute.write(`GET ${path} HTTP/1.1\r\n${head}\r\n`);
+        return (await statusOf()) === 503;
+      });
+      await until('they are let go of', async () => (await statusOf()) === 200, 5_000);
+    },
+  );
 
-  t.test('the memory of its log is measured', async (t) => {
+  t.test('when messages are logged, then the metrics have the memory of the log', async (t) => {
     const pod = await startPod(t);
     t.equal(await pod.metric('realtime_log_bytes'), 0);
     await publishMany(pod, 'r', 100, 1_000);

@@ -12,65 +12,71 @@ import { BASE, startPod } from '../support/pod.js';
 import { isProblem } from '../support/problem.js';
 import { until } from '../support/redis.js';
 
-t.test('a message reaches the members of its room; what is absent has a default', async (t) => {
-  const pod = await startPod(t);
-  const [alice, bob, carol] = [
-    await pod.connect('/ws/r'),
-    await pod.connect('/ws/r'),
-    await pod.connect('/ws/other'),
-  ];
-  const answer = await post(pod, { room: 'r', data: { content: 'hé 💬' } });
-  const { id } = accepted(answer);
-  t.strictSame(JSON.parse(answer.body), { id }, 'the id and nothing else');
-  for (const client of [alice, bob]) {
+t.test(
+  "when a message comes over HTTP, then its room's members get it, with defaults for absent fields",
+  async (t) => {
+    const pod = await startPod(t);
+    const [alice, bob, carol] = [
+      await pod.connect('/ws/r'),
+      await pod.connect('/ws/r'),
+      await pod.connect('/ws/other'),
+    ];
+    const answer = await post(pod, { room: 'r', data: { content: 'hé 💬' } });
+    const { id } = accepted(answer);
+    t.strictSame(JSON.parse(answer.body), { id }, 'the id and nothing else');
+    for (const client of [alice, bob]) {
+      const message = await client.received({ id });
+      t.strictSame(Object.keys(message), ['id', 'type', 'room', 'from', 'data', 'timestamp']);
+      t.match(message, { type: 'chat', room: 'r', from: 'api', data: { content: 'hé 💬' } });
+    }
+    for (const room of [{ room: null }, { room: '' }]) {
+      const global = accepted(await post(pod, { ...room, type: 'notification', data: 1 }));
+      for (const client of [alice, bob, carol]) {
+        const message = await client.received({ id: global.id });
+        t.strictSame(Object.keys(message), ['id', 'type', 'from', 'data', 'timestamp']);
+      }
+    }
+    const event = accepted(
+      await post(pod, { room: 'other', type: 'system', data: { event: 'app.deployed' } }),
+    );
+    await carol.received({ id: event.id, type: 'system', data: { event: 'app.deployed' } });
+    t.equal(receivedBy(alice).length, 3);
+    t.equal(await pod.metric('realtime_messages_received'), 4);
+  },
+);
+
+t.test(
+  'when data is any JSON value, then members get an equal value and nothing else of the request',
+  async (t) => {
+    const pod = await startPod(t);
+    const client = await pod.connect('/ws/r');
+    const values = [
+      'null',
+      'false',
+      '0',
+      '""',
+      '[]',
+      '{}',
+      '-0.5e-7',
+      '9007199254740992',
+      '{"__proto__":{"admin":true},"constructor":{"prototype":1},"toString":null,"hasOwnProperty":1}',
+      '[{"__proto__":[]}]',
+      '"</script><b>\\u202e\\"\\\\\\r\\n${jndi:x}%s"',
+      '"\\ud83d\\ude00"',
+      nested(32),
+      `"${'💬'.repeat(16_000)}"`,
+    ];
+    for (const value of values) {
+      const { id } = accepted(await post(pod, `{"room":"r","data":${value}}`));
+      const { data } = await client.received({ id });
+      t.equal(JSON.stringify(data), JSON.stringify(JSON.parse(value)), value.slice(0, 60));
+    }
+    const { id } = accepted(await post(pod, '{"data":1,"room":"x","room":"r","data":2}'));
     const message = await client.received({ id });
     t.strictSame(Object.keys(message), ['id', 'type', 'room', 'from', 'data', 'timestamp']);
-    t.match(message, { type: 'chat', room: 'r', from: 'api', data: { content: 'hé 💬' } });
-  }
-  for (const room of [{ room: null }, { room: '' }]) {
-    const global = accepted(await post(pod, { ...room, type: 'notification', data: 1 }));
-    for (const client of [alice, bob, carol]) {
-      const message = await client.received({ id: global.id });
-      t.strictSame(Object.keys(message), ['id', 'type', 'from', 'data', 'timestamp']);
-    }
-  }
-  const event = accepted(
-    await post(pod, { room: 'other', type: 'system', data: { event: 'app.deployed' } }),
-  );
-  await carol.received({ id: event.id, type: 'system', data: { event: 'app.deployed' } });
-  t.equal(receivedBy(alice).length, 3);
-  t.equal(await pod.metric('realtime_messages_received'), 4);
-});
-
-t.test('data comes out as an equal JSON value, and nothing else of it', async (t) => {
-  const pod = await startPod(t);
-  const client = await pod.connect('/ws/r');
-  const values = [
-    'null',
-    'false',
-    '0',
-    '""',
-    '[]',
-    '{}',
-    '-0.5e-7',
-    '9007199254740992',
-    '{"__proto__":{"admin":true},"constructor":{"prototype":1},"toString":null,"hasOwnProperty":1}',
-    '[{"__proto__":[]}]',
-    '"</script><b>\\u202e\\"\\\\\\r\\n${jndi:x}%s"',
-    '"\\ud83d\\ude00"',
-    nested(32),
-    `"${'💬'.repeat(16_000)}"`,
-  ];
-  for (const value of values) {
-    const { id } = accepted(await post(pod, `{"room":"r","data":${value}}`));
-    const { data } = await client.received({ id });
-    t.equal(JSON.stringify(data), JSON.stringify(JSON.parse(value)), value.slice(0, 60));
-  }
-  const { id } = accepted(await post(pod, '{"data":1,"room":"x","room":"r","data":2}'));
-  const message = await client.received({ id });
-  t.strictSame(Object.keys(message), ['id', 'type', 'room', 'from', 'data', 'timestamp']);
-  t.match(message, { from: 'api', room: 'r', data: 2 }, 'of a key given twice the last holds');
-});
+    t.match(message, { from: 'api', room: 'r', data: 2 }, 'of a key given twice the last holds');
+  },
+);
 
 /** What is wrong with one message, whether alone or in a list. */
 const WRONG: readonly (readonly [json: string, detail: string])[] = [
@@ -132,7 +138,7 @@ const WRONG: readonly (readonly [json: string, detail: string])[] = [
 ];
 
 t.test(
-  'what is no message is 400, in words that show no value; in a list with its place, and then nothing of it is sent',
+  'when a message is invalid, then 400 names its index and no value, and nothing of the list is sent',
   async (t) => {
     const pod = await startPod(t);
     const client = await pod.connect('/ws/r');
@@ -179,7 +185,7 @@ t.test(
 );
 
 t.test(
-  'a list goes to any rooms, each room in its order, and is answered in its order',
+  'when a list goes to several rooms, then each room gets its messages in order, and so has the answer',
   async (t) => {
     const pod = await startPod(t);
     const clients = await Promise.all(['/ws/a', '/ws/b', '/ws/c'].map((path) => pod.connect(path)));
@@ -206,7 +212,7 @@ t.test(
 );
 
 t.test(
-  'an id is sent once; under another room it is another; with other data it is 409',
+  'when an id comes again, then it is sent once; in another room anew; with other data it gets 409',
   async (t) => {
     const pod = await startPod(t);
     const client = await pod.connect('/ws/r');
@@ -264,7 +270,7 @@ t.test(
   },
 );
 
-t.test('only JSON in UTF-8 is read, as it is', async (t) => {
+t.test('when a body is not JSON in UTF-8, then it is refused', async (t) => {
   const pod = await startPod(t);
   const client = await pod.connect('/ws/r');
   const body = '{"room":"r","data":"typed"}';

@@ -5,64 +5,67 @@ import { BASE, type HttpAnswer, startPod } from '../support/pod.js';
 import { isProblem } from '../support/problem.js';
 import { until } from '../support/redis.js';
 
-t.test('1 MiB passes; a byte more is 413, by its length or by its chunks, and ends', async (t) => {
-  const pod = await startPod(t);
-  const client = await pod.connect('/ws/r');
-  const message = '[{"room":"r","data":"fine"}]';
-  const {
-    ids: [id = ''],
-  } = accepted(await post(pod, message.padEnd(MIB)));
-  await client.received({ id });
-  const full = await pod.raw();
-  full.write(head(['Transfer-Encoding: chunked']));
-  full.write(`${message.length.toString(16)}\r\n${message}\r\n`);
-  full.write(`${chunk(MIB - message.length)}0\r\n\r\n`);
-  t.equal((await full.answer()).status, 202);
+t.test(
+  'when a body exceeds 1 MiB, by its length or its chunks, then it gets 413 and the connection ends',
+  async (t) => {
+    const pod = await startPod(t);
+    const client = await pod.connect('/ws/r');
+    const message = '[{"room":"r","data":"fine"}]';
+    const {
+      ids: [id = ''],
+    } = accepted(await post(pod, message.padEnd(MIB)));
+    await client.received({ id });
+    const full = await pod.raw();
+    full.write(head(['Transfer-Encoding: chunked']));
+    full.write(`${message.length.toString(16)}\r\n${message}\r\n`);
+    full.write(`${chunk(MIB - message.length)}0\r\n\r\n`);
+    t.equal((await full.answer()).status, 202);
 
-  isProblem(
-    t,
-    await post(pod, message.padEnd(MIB + 1)),
-    413,
-    'body: expected at most 1048576 bytes',
-  );
-  // who sends on and on gets the answer all the same
-  isProblem(t, await post(pod, ' '.repeat(20 * MIB)), 413);
+    isProblem(
+      t,
+      await post(pod, message.padEnd(MIB + 1)),
+      413,
+      'body: expected at most 1048576 bytes',
+    );
+    // who sends on and on gets the answer all the same
+    isProblem(t, await post(pod, ' '.repeat(20 * MIB)), 413);
 
-  const deaf = await pod.raw();
-  deaf.pause();
-  deaf.write(head([`Content-Length: ${8 * MIB}`]));
-  for (let i = 0; i < 8; i++) deaf.write(' '.repeat(MIB));
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  deaf.resume();
-  t.equal((await deaf.answer()).status, 413, 'also who looks for it when all is sent');
+    const deaf = await pod.raw();
+    deaf.pause();
+    deaf.write(head([`Content-Length: ${8 * MIB}`]));
+    for (let i = 0; i < 8; i++) deaf.write(' '.repeat(MIB));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    deaf.resume();
+    t.equal((await deaf.answer()).status, 413, 'also who looks for it when all is sent');
 
-  for (const [what, lines] of [
-    ['by its length', [`Content-Length: ${MIB + 1}`]],
-    ['far beyond', ['Content-Length: 99999999999999']],
-  ] as const) {
-    const one = await pod.raw();
-    one.write(head(lines));
-    const { status, headers } = await one.answer();
-    t.strictSame([status, headers.get('connection')], [413, 'close'], what);
-    await one.ended();
-  }
-  const chunked = await pod.raw();
-  chunked.write(head(['Transfer-Encoding: chunked']));
-  for (let i = 0; i < 8; i++) chunked.write(chunk(MIB / 8));
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  t.equal(chunked.text(), '', 'not before it is too long');
-  chunked.write(chunk(1));
-  const { status, headers } = await chunked.answer();
-  t.strictSame([status, headers.get('connection')], [413, 'close'], 'by its chunks');
-  const answered = chunked.text();
-  for (let i = 0; i < 16; i++) chunked.write(chunk(MIB));
-  chunked.write(`0\r\n\r\n${head(['Content-Length: 2'])}{}`);
-  await chunked.ended();
-  t.equal(chunked.text(), answered, 'nothing behind it is answered');
-  t.equal(receivedBy(client).length, 2);
-});
+    for (const [what, lines] of [
+      ['by its length', [`Content-Length: ${MIB + 1}`]],
+      ['far beyond', ['Content-Length: 99999999999999']],
+    ] as const) {
+      const one = await pod.raw();
+      one.write(head(lines));
+      const { status, headers } = await one.answer();
+      t.strictSame([status, headers.get('connection')], [413, 'close'], what);
+      await one.ended();
+    }
+    const chunked = await pod.raw();
+    chunked.write(head(['Transfer-Encoding: chunked']));
+    for (let i = 0; i < 8; i++) chunked.write(chunk(MIB / 8));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    t.equal(chunked.text(), '', 'not before it is too long');
+    chunked.write(chunk(1));
+    const { status, headers } = await chunked.answer();
+    t.strictSame([status, headers.get('connection')], [413, 'close'], 'by its chunks');
+    const answered = chunked.text();
+    for (let i = 0; i < 16; i++) chunked.write(chunk(MIB));
+    chunked.write(`0\r\n\r\n${head(['Content-Length: 2'])}{}`);
+    await chunked.ended();
+    t.equal(chunked.text(), answered, 'nothing behind it is answered');
+    t.equal(receivedBy(client).length, 2);
+  },
+);
 
-t.test('who asks whether to send the body is told by its headers', async (t) => {
+t.test('when a request expects 100-continue, then its headers decide the answer', async (t) => {
   const pod = await startPod(t);
   const message = '{"room":"","data":1}';
   const polite = await pod.raw();
@@ -81,26 +84,29 @@ t.test('who asks whether to send the body is told by its headers', async (t) => 
   t.equal((await other.answer()).status, 417);
 });
 
-t.test('a body that does not come is 408, one that breaks off is nothing', async (t) => {
-  const pod = await startPod(t, { limits: { handshakeTimeoutMs: 300 } });
-  for (const lines of [['Content-Length: 100'], ['Transfer-Encoding: chunked']]) {
-    const slow = await pod.raw();
-    slow.write(`${head(lines)}${lines[0] === 'Content-Length: 100' ? '{"data"' : '5\r\n{"dat'}`);
-    const { status, headers } = await slow.answer();
-    t.equal(status, 408);
-    t.match(headers.get('content-type'), 'application/problem+json');
-    await slow.ended();
-    t.equal(slow.text().match(/^HTTP\/1\.1/gm)?.length, 1, 'one answer');
-  }
-  for (let i = 0; i < 20; i++) {
-    const gone = await pod.raw();
-    gone.write(`${head(['Content-Length: 100'])}{"data":1`);
-    gone.destroy();
-  }
-  accepted(await post(pod, { room: '', data: 1 }));
-});
+t.test(
+  'when a body does not come, then it gets 408; when it breaks off, nothing is published',
+  async (t) => {
+    const pod = await startPod(t, { limits: { handshakeTimeoutMs: 300 } });
+    for (const lines of [['Content-Length: 100'], ['Transfer-Encoding: chunked']]) {
+      const slow = await pod.raw();
+      slow.write(`${head(lines)}${lines[0] === 'Content-Length: 100' ? '{"data"' : '5\r\n{"dat'}`);
+      const { status, headers } = await slow.answer();
+      t.equal(status, 408);
+      t.match(headers.get('content-type'), 'application/problem+json');
+      await slow.ended();
+      t.equal(slow.text().match(/^HTTP\/1\.1/gm)?.length, 1, 'one answer');
+    }
+    for (let i = 0; i < 20; i++) {
+      const gone = await pod.raw();
+      gone.write(`${head(['Content-Length: 100'])}{"data":1`);
+      gone.destroy();
+    }
+    accepted(await post(pod, { room: '', data: 1 }));
+  },
+);
 
-t.test('a hundred requests in one write are all answered, in their order', async (t) => {
+t.test('when a hundred requests come in one write, then all are answered in order', async (t) => {
   const pod = await startPod(t);
   const client = await pod.connect('/ws/r');
   const socket = await pod.raw();
@@ -125,7 +131,7 @@ t.test('a hundred requests in one write are all answered, in their order', async
 });
 
 t.test(
-  'other methods are 405 with what is allowed, and their bodies are not waited for',
+  'when the method is not allowed, then 405 names those that are, without waiting for the body',
   async (t) => {
     const pod = await startPod(t);
     for (const method of ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
@@ -143,7 +149,7 @@ t.test(
   },
 );
 
-t.test('a pod that goes away takes nothing more, and says when to come back', async (t) => {
+t.test('when a pod shuts down, then a publish gets 503 with Retry-After', async (t) => {
   const pod = await startPod(t, { server: { drainMs: 1_000 } });
   const client = await pod.connect('/ws/r');
   const stopped = pod.app.stop();
@@ -156,7 +162,7 @@ t.test('a pod that goes away takes nothing more, and says when to come back', as
 });
 
 t.test(
-  'what is under way is bounded: beyond it 503, and what was given up leaves room',
+  'when too many bodies are under way, then the next gets 503; a body that was given up leaves room',
   async (t) => {
     const pod = await startPod(t);
     const halves = await Promise.all(

@@ -46,28 +46,31 @@ const serverWith = async (t: Test, overrides: Overrides = {}) => {
 
 const answersIn = (client: RawClient): number => (client.text().match(/HTTP\/1\.1 /g) ?? []).length;
 
-t.test('a refused socket is let go after 2 s, though its peer goes on sending', async (t) => {
-  const { clock, events, open, sockets } = await serverWith(t);
-  const client = await open({ allowHalfOpen: true });
-  client.write('nonsense\r\n\r\n');
-  t.equal((await client.answer()).status, 400);
-  await client.ended();
-  for (let s = 0; s < 2; s++) {
-    clock.advance(999);
-    client.write('more');
-    t.equal(await sockets(), 1, 'its answer has time to arrive');
-  }
-  clock.advance(2);
-  const isLetGo = async (): Promise<boolean> => {
-    client.write('more');
-    return client.isClosed() && (await sockets()) === 0;
-  };
-  await until('it is let go, and its peer hears of it', isLetGo);
-  t.match(events, [{ _tag: 'RequestRefused', status: 400 }]);
-  t.equal(events.length, 1, 'counted once');
-});
+t.test(
+  'when a request was refused and its peer goes on sending, then the socket is closed after 2 s',
+  async (t) => {
+    const { clock, events, open, sockets } = await serverWith(t);
+    const client = await open({ allowHalfOpen: true });
+    client.write('nonsense\r\n\r\n');
+    t.equal((await client.answer()).status, 400);
+    await client.ended();
+    for (let s = 0; s < 2; s++) {
+      clock.advance(999);
+      client.write('more');
+      t.equal(await sockets(), 1, 'its answer has time to arrive');
+    }
+    clock.advance(2);
+    const isLetGo = async (): Promise<boolean> => {
+      client.write('more');
+      return client.isClosed() && (await sockets()) === 0;
+    };
+    await until('it is let go, and its peer hears of it', isLetGo);
+    t.match(events, [{ _tag: 'RequestRefused', status: 400 }]);
+    t.equal(events.length, 1, 'counted once');
+  },
+);
 
-t.test('an answer that is not taken within 30 s is given up, though some of it is', async (t) => {
+t.test('when an answer is not taken whole within 30 s, then it is given up', async (t) => {
   const { clock, events, open, sockets } = await serverWith(t);
   const client = await open();
   client.write(get('/big'));
@@ -84,7 +87,7 @@ t.test('an answer that is not taken within 30 s is given up, though some of it i
 });
 
 t.test(
-  'each answer that is taken gives the next one its 30 s; who waits for none has time',
+  'when an answer was taken, then the next has 30 s of its own; an idle connection has no limit',
   async (t) => {
     const { clock, open, sockets, waiting } = await serverWith(t);
     const client = await open();
@@ -108,7 +111,7 @@ t.test(
   },
 );
 
-t.test('a body has its own time before the answer has its 30 s', async (t) => {
+t.test('when a body takes its time, then the answer still has its 30 s', async (t) => {
   const { clock, open, sockets } = await serverWith(t);
   const [slow, late] = [await open(), await open()];
   const head =
@@ -124,7 +127,7 @@ t.test('a body has its own time before the answer has its 30 s', async (t) => {
   t.equal(await sockets(), 1);
 });
 
-t.test('what comes behind a last request is not answered, and that one is', async (t) => {
+t.test('when requests follow the last one, then the last one alone is answered', async (t) => {
   const { events, open, waiting } = await serverWith(t);
   const client = await open();
   const last = get('/wait').replace('Host', 'Connection: close\r\nHost');
@@ -136,24 +139,27 @@ t.test('what comes behind a last request is not answered, and that one is', asyn
   t.strictSame([answersIn(client), waiting.length, events.length], [1, 1, 0]);
 });
 
-t.test('128 requests ahead of their answers are taken, and one more cuts', async (t) => {
-  const { clock, events, open, waiting } = await serverWith(t);
-  const [patient, hasty] = [await open(), await open()];
-  patient.write(get('/wait').repeat(128));
-  await until('they are taken', () => waiting.length === 128);
-  for (const answer of waiting.splice(0)) answer();
-  await until('they are answered', () => answersIn(patient) === 128);
-  hasty.write(get('/wait').repeat(129));
-  await hasty.ended();
-  t.equal(answersIn(hasty), 0);
-  t.match(events, [{ _tag: 'RequestRefused', status: 429 }]);
-  t.equal(events.length, 1);
-  patient.write(get('/wait'));
-  await until('it is taken', () => waiting.length >= 129);
-  waiting.at(-1)?.();
-  await until('others are answered', () => answersIn(patient) === 129);
-  t.equal(clock.pending(), 0);
-});
+t.test(
+  'when 128 requests are ahead of their answers, then one more closes the connection',
+  async (t) => {
+    const { clock, events, open, waiting } = await serverWith(t);
+    const [patient, hasty] = [await open(), await open()];
+    patient.write(get('/wait').repeat(128));
+    await until('they are taken', () => waiting.length === 128);
+    for (const answer of waiting.splice(0)) answer();
+    await until('they are answered', () => answersIn(patient) === 128);
+    hasty.write(get('/wait').repeat(129));
+    await hasty.ended();
+    t.equal(answersIn(hasty), 0);
+    t.match(events, [{ _tag: 'RequestRefused', status: 429 }]);
+    t.equal(events.length, 1);
+    patient.write(get('/wait'));
+    await until('it is taken', () => waiting.length >= 129);
+    waiting.at(-1)?.();
+    await until('others are answered', () => answersIn(patient) === 129);
+    t.equal(clock.pending(), 0);
+  },
+);
 
 t.test(
   'when a connection is idle for longer than a handshake may take, then it serves on',

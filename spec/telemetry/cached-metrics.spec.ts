@@ -25,22 +25,25 @@ const world = (ms: number, failing = 0) => {
   };
 };
 
-t.test('who asks now and then is told what is true now, who asks without end is not', async (t) => {
-  const { ask, pass } = world(0.5);
-  t.strictSame(await Promise.all([ask(), ask(), ask()]), ['1', '1', '1'], 'asked meanwhile');
-  for (let i = 2; i <= 100; i++) t.equal(await ask(), `${i}`);
-  let last = '';
-  for (let i = 0; i < 1_000; i++) {
-    last = await ask();
-    pass(1);
-  }
-  t.ok(Number(last) < 220, `rendered ${last} times in a second and a half`);
-  pass(2_000);
-  t.equal(await ask(), `${Number(last) + 1}`);
-  t.equal(await ask(), `${Number(last) + 2}`);
-});
+t.test(
+  'when metrics are asked for seldom, then they are fresh; when without pause, they are cached',
+  async (t) => {
+    const { ask, pass } = world(0.5);
+    t.strictSame(await Promise.all([ask(), ask(), ask()]), ['1', '1', '1'], 'asked meanwhile');
+    for (let i = 2; i <= 100; i++) t.equal(await ask(), `${i}`);
+    let last = '';
+    for (let i = 0; i < 1_000; i++) {
+      last = await ask();
+      pass(1);
+    }
+    t.ok(Number(last) < 220, `rendered ${last} times in a second and a half`);
+    pass(2_000);
+    t.equal(await ask(), `${Number(last) + 1}`);
+    t.equal(await ask(), `${Number(last) + 2}`);
+  },
+);
 
-t.test('nothing that is told is older than 100 ms', async (t) => {
+t.test('when metrics are answered, then they are at most 100 ms old', async (t) => {
   const { ask, pass } = world(300);
   t.equal(await ask(), '1');
   pass(99);
@@ -49,32 +52,35 @@ t.test('nothing that is told is older than 100 ms', async (t) => {
   t.equal(await ask(), '2');
 });
 
-t.test('a rendering that failed is not told again', async (t) => {
+t.test('when a rendering failed, then the next request renders again', async (t) => {
   const { ask } = world(1, 2);
   await t.rejects(ask());
   await t.rejects(ask());
   t.equal(await ask(), '3');
 });
 
-t.test('100 scrapes at once are a few renderings; the next one later is of then', async (t) => {
-  const pod = await startPod(t);
-  const one = 'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n';
-  const client = await pod.raw();
-  const answered = (): readonly string[] => client.text().split('HTTP/1.1 200 OK').slice(1);
-  client.write(one.repeat(99) + one.replace('Host', 'Connection: close\r\nHost'));
-  await client.ended();
-  t.equal(answered().length, 100);
-  const bodies = new Set(answered().map((answer) => answer.slice(answer.indexOf('\r\n\r\n'))));
-  t.ok(bodies.size <= 10, `${bodies.size} renderings`);
-  await pod.connect('/ws/r');
-  await until('it shows', async () =>
-    /^realtime_connections_total 1$/m.test((await pod.get('/metrics')).body),
-  );
-  const { headers, body } = await pod.get('/metrics', 'HEAD');
-  t.equal(body, '');
-  t.ok(Number(headers['content-length']) > 5_000);
-  t.match(headers['content-type'], /^text\/plain; version=0\.0\.4/);
-});
+t.test(
+  'when 100 scrapes come at once, then a few renderings serve them, and a later scrape is fresh',
+  async (t) => {
+    const pod = await startPod(t);
+    const one = 'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n';
+    const client = await pod.raw();
+    const answered = (): readonly string[] => client.text().split('HTTP/1.1 200 OK').slice(1);
+    client.write(one.repeat(99) + one.replace('Host', 'Connection: close\r\nHost'));
+    await client.ended();
+    t.equal(answered().length, 100);
+    const bodies = new Set(answered().map((answer) => answer.slice(answer.indexOf('\r\n\r\n'))));
+    t.ok(bodies.size <= 10, `${bodies.size} renderings`);
+    await pod.connect('/ws/r');
+    await until('it shows', async () =>
+      /^realtime_connections_total 1$/m.test((await pod.get('/metrics')).body),
+    );
+    const { headers, body } = await pod.get('/metrics', 'HEAD');
+    t.equal(body, '');
+    t.ok(Number(headers['content-length']) > 5_000);
+    t.match(headers['content-type'], /^text\/plain; version=0\.0\.4/);
+  },
+);
 
 t.test('when counters are rendered, then each stands with `_total` too', async (t) => {
   const pod = await startPod(t);

@@ -22,7 +22,7 @@ import { modelRedis } from '../../support/model-redis.js';
 import { virtualClock } from '../../support/virtual-clock.js';
 
 t.test(
-  'without Redis a pod says so, reaches its own members, and joins when Redis appears',
+  'when Redis is away at the start, then the pod is degraded and serves its members until Redis appears',
   async (t) => {
     const w = world(1);
     w.redis.crash();
@@ -52,7 +52,7 @@ t.test(
 );
 
 t.test(
-  'a frozen Redis: told within 3 s, the pod goes on alone, nothing is said late or twice, restored within 2 s',
+  'when Redis freezes, then degraded comes within 3 s, restored within 2 s, and nothing late or twice',
   async (t) => {
     const w = world(2);
     const listeners = w.pods.map((pod) => join(w, pod, 'r'));
@@ -85,7 +85,7 @@ t.test(
 );
 
 t.test(
-  'a publish whose answer is lost may have run: its echo is not said again here, and the others get it',
+  'when the answer to a publish is lost, then other pods get the message, and its echo is dropped here',
   async (t) => {
     const w = world(2);
     const [here, there] = w.pods.map((pod) => join(w, pod, 'r'));
@@ -116,7 +116,7 @@ t.test(
 );
 
 t.test(
-  'however long the outage, what fell back and ran all the same is not said again',
+  'when a fallback has run in Redis after all, then it is not delivered again, however long the outage',
   async (t) => {
     const w = world(2);
     const pod = podOf(w, 0);
@@ -167,62 +167,68 @@ t.test(
   },
 );
 
-t.test('a single failed publish pins its room until a later probe has come round', async (t) => {
-  const w = world(1);
-  const pod = podOf(w, 0);
-  const listener = join(w, pod, 'r');
-  w.clock.advance(1_010);
-  w.redis.refuse('OutOfMemory');
-  const one = publish(w, pod, 'r');
-  w.clock.advance(20);
-  w.redis.refuse(undefined);
-  const two = publish(w, pod, 'r');
-  const other = publish(w, pod, 'other');
-  w.clock.advance(20);
-  t.same([one, two, other].map(scopeOf), ['pod', 'pod', 'cluster']);
-  w.clock.advance(1_000);
-  const three = publish(w, pod, 'r');
-  w.clock.advance(20);
-  t.equal(scopeOf(three), 'cluster');
-  t.same(
-    restsOf(listener),
-    [one, two, three].map(({ draft: { rest } }) => rest),
-  );
-  t.same(
-    pod.statuses.map(({ _tag }) => _tag),
-    ['Starting', 'Up'],
-    'no outage is told',
-  );
-  t.equal(pod.events.filter(({ _tag }) => _tag === 'PublishFailed').length, 1, 'counted once');
-});
-
-t.test('a publish that is heard before its connection breaks has its place', async (t) => {
-  let met = 0;
-  for (let seed = 1; seed <= 20; seed += 1) {
-    const w = world(1, seed);
+t.test(
+  'when one publish fails, then its room uses the fallback until a later probe comes back',
+  async (t) => {
+    const w = world(1);
     const pod = podOf(w, 0);
     const listener = join(w, pod, 'r');
+    w.clock.advance(1_010);
+    w.redis.refuse('OutOfMemory');
+    const one = publish(w, pod, 'r');
+    w.clock.advance(20);
+    w.redis.refuse(undefined);
+    const two = publish(w, pod, 'r');
+    const other = publish(w, pod, 'other');
+    w.clock.advance(20);
+    t.same([one, two, other].map(scopeOf), ['pod', 'pod', 'cluster']);
     w.clock.advance(1_000);
-    pod.bus.slow(100);
-    let pushed = 0;
-    pod.bus.event$.subscribe((event) => {
-      if (event._tag === 'Message' && event.channel === channelOf('r')) pushed += 1;
-    });
-    const sent = publish(w, pod, 'r');
-    for (let ms = 0; ms < 250 && pushed === 0; ms += 1) w.clock.advance(1);
-    if (sent.result !== undefined) continue;
-    t.same(restsOf(listener), [], 'not believed before the script answers, or the log');
-    met += 1;
-    pod.bus.cut();
-    w.clock.advance(3_000);
-    t.equal(scopeOf(sent), 'cluster');
-    t.same(restsOf(listener), [sent.draft.rest]);
-  }
-  t.ok(met > 3, `met in ${met} of 20`);
-});
+    const three = publish(w, pod, 'r');
+    w.clock.advance(20);
+    t.equal(scopeOf(three), 'cluster');
+    t.same(
+      restsOf(listener),
+      [one, two, three].map(({ draft: { rest } }) => rest),
+    );
+    t.same(
+      pod.statuses.map(({ _tag }) => _tag),
+      ['Starting', 'Up'],
+      'no outage is told',
+    );
+    t.equal(pod.events.filter(({ _tag }) => _tag === 'PublishFailed').length, 1, 'counted once');
+  },
+);
 
 t.test(
-  'a connection breaks ten times in two seconds: everybody has everything, and nobody is told',
+  'when a publish is received before its connection breaks, then it keeps its position',
+  async (t) => {
+    let met = 0;
+    for (let seed = 1; seed <= 20; seed += 1) {
+      const w = world(1, seed);
+      const pod = podOf(w, 0);
+      const listener = join(w, pod, 'r');
+      w.clock.advance(1_000);
+      pod.bus.slow(100);
+      let pushed = 0;
+      pod.bus.event$.subscribe((event) => {
+        if (event._tag === 'Message' && event.channel === channelOf('r')) pushed += 1;
+      });
+      const sent = publish(w, pod, 'r');
+      for (let ms = 0; ms < 250 && pushed === 0; ms += 1) w.clock.advance(1);
+      if (sent.result !== undefined) continue;
+      t.same(restsOf(listener), [], 'not believed before the script answers, or the log');
+      met += 1;
+      pod.bus.cut();
+      w.clock.advance(3_000);
+      t.equal(scopeOf(sent), 'cluster');
+      t.same(restsOf(listener), [sent.draft.rest]);
+    }
+    t.ok(met > 3, `met in ${met} of 20`);
+  },
+);
+
+t.test(
+  'when a connection breaks ten times in two seconds, then all get everything and no degraded',
   async (t) => {
     let broken = 0;
     for (let seed = 1; seed <= 20; seed += 1) {
@@ -269,31 +275,34 @@ t.test(
   },
 );
 
-t.test('restored is told when the rooms are subscribed again and repaired', async (t) => {
-  const w = world(2);
-  const pod = podOf(w, 0);
-  const listener = join(w, pod, 'r');
-  w.clock.advance(1_000);
-  pod.bus.blackHole(true);
-  w.clock.advance(4_000);
-  t.equal(statusOf(pod), 'Degraded');
-  publish(w, podOf(w, 1), 'r');
-  w.clock.advance(100);
-  pod.bus.slow(100);
-  const atUp: (readonly string[])[] = [];
-  pod.broker.status$.subscribe(({ _tag }) => {
-    if (_tag === 'Up') atUp.push(tagsOf(listener));
-  });
-  const reads = pod.bus.sent.get('page') ?? 0;
-  pod.bus.blackHole(false);
-  // until restored, and not until a quiet room is looked after
-  w.clock.advance(1_500);
-  t.same(atUp, [['Opened cluster', 'Published']]);
-  t.equal(pod.bus.sent.get('page'), reads + 1, 'read once');
-});
+t.test(
+  'when an outage ends, then restored comes once the rooms are subscribed and have caught up',
+  async (t) => {
+    const w = world(2);
+    const pod = podOf(w, 0);
+    const listener = join(w, pod, 'r');
+    w.clock.advance(1_000);
+    pod.bus.blackHole(true);
+    w.clock.advance(4_000);
+    t.equal(statusOf(pod), 'Degraded');
+    publish(w, podOf(w, 1), 'r');
+    w.clock.advance(100);
+    pod.bus.slow(100);
+    const atUp: (readonly string[])[] = [];
+    pod.broker.status$.subscribe(({ _tag }) => {
+      if (_tag === 'Up') atUp.push(tagsOf(listener));
+    });
+    const reads = pod.bus.sent.get('page') ?? 0;
+    pod.bus.blackHole(false);
+    // until restored, and not until a quiet room is looked after
+    w.clock.advance(1_500);
+    t.same(atUp, [['Opened cluster', 'Published']]);
+    t.equal(pod.bus.sent.get('page'), reads + 1, 'read once');
+  },
+);
 
 t.test(
-  'restored is told when rooms are repaired that stood all the time and heard nothing',
+  'when rooms stayed subscribed and received nothing, then restored waits until they have caught up',
   async (t) => {
     const w = world(2);
     const pod = podOf(w, 0);
@@ -318,7 +327,7 @@ t.test(
   },
 );
 
-t.test('a key of what was said on the pod alone is known when it comes again', async (t) => {
+t.test('when the key of a fallback comes again, then it is a duplicate', async (t) => {
   const w = world(1);
   const pod = podOf(w, 0);
   w.redis.crash();
@@ -345,7 +354,7 @@ t.test('a key of what was said on the pod alone is known when it comes again', a
 });
 
 t.test(
-  'Redis restarts empty, or goes back: told as a gap, and the message that shows it is not eaten',
+  'when Redis restarts empty or goes back, then members get a gap, and the message behind it',
   async (t) => {
     for (const fault of ['wipe', 'failover', 'failover unseen'] as const) {
       const w = world(2);

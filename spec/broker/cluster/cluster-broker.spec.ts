@@ -20,37 +20,43 @@ import {
 } from '../../support/cluster-world.js';
 import { type ModelRedis } from '../../support/model-redis-port.js';
 
-t.test('a message reaches the members on every pod, under one id, in one order', async (t) => {
-  const w = world(3);
-  const listeners = w.pods.map((pod) => join(w, pod, 'r'));
-  w.clock.advance(100);
-  for (let i = 0; i < 300; i++) publish(w, podOf(w, i), 'r');
-  w.clock.advance(200);
-  t.same(faultsOf(w), []);
-  t.same(
-    listeners.map((listener) => tagsOf(listener)[0]),
-    ['Opened cluster', 'Opened cluster', 'Opened cluster'],
-  );
-  t.same(
-    listeners.map((listener) => restsOf(listener).length),
-    [300, 300, 300],
-  );
-  t.same(restsOf(listeners[1] ?? fail()), restsOf(listeners[0] ?? fail()));
-  t.ok(
-    w.pods.every((pod) => (pod.bus.sent.get('publish') ?? 0) <= 4),
-    'a hundred messages take few calls',
-  );
-});
+t.test(
+  'when a message is published, then members on every pod get it under one id and in one order',
+  async (t) => {
+    const w = world(3);
+    const listeners = w.pods.map((pod) => join(w, pod, 'r'));
+    w.clock.advance(100);
+    for (let i = 0; i < 300; i++) publish(w, podOf(w, i), 'r');
+    w.clock.advance(200);
+    t.same(faultsOf(w), []);
+    t.same(
+      listeners.map((listener) => tagsOf(listener)[0]),
+      ['Opened cluster', 'Opened cluster', 'Opened cluster'],
+    );
+    t.same(
+      listeners.map((listener) => restsOf(listener).length),
+      [300, 300, 300],
+    );
+    t.same(restsOf(listeners[1] ?? fail()), restsOf(listeners[0] ?? fail()));
+    t.ok(
+      w.pods.every((pod) => (pod.bus.sent.get('publish') ?? 0) <= 4),
+      'a hundred messages take few calls',
+    );
+  },
+);
 
-t.test('what is published before the first probe came round waits for it', async (t) => {
-  const w = world(1);
-  const sent = publish(w, podOf(w, 0), 'r');
-  t.equal(scopeOf(sent), 'waits');
-  w.clock.advance(50);
-  t.equal(scopeOf(sent), 'cluster');
-});
+t.test(
+  'when a message is published before the first probe came back, then it waits for the probe',
+  async (t) => {
+    const w = world(1);
+    const sent = publish(w, podOf(w, 0), 'r');
+    t.equal(scopeOf(sent), 'waits');
+    w.clock.advance(50);
+    t.equal(scopeOf(sent), 'cluster');
+  },
+);
 
-t.test('the subscriptions follow the subscribers, by name', async (t) => {
+t.test('when subscribers come and go, then the subscriptions in Redis follow', async (t) => {
   const w = world(1);
   const pod = podOf(w, 0);
   const rooms = Array.from({ length: 1_200 }, (_, i) => join(w, pod, `r${i}`));
@@ -75,20 +81,23 @@ t.test('the subscriptions follow the subscribers, by name', async (t) => {
   t.equal(w.redis.subscribers(channelOf('r0')), 0);
 });
 
-t.test('the clock of Redis may be wrong, and may jump', async (t) => {
-  const w = world(1);
-  const pod = podOf(w, 0);
-  w.clock.advance(1_000);
-  for (const ms of [3_600_000, -7_200_000, 86_400_000]) {
-    w.redis.jump(ms);
-    const sent = publish(w, pod, 'r');
-    w.clock.advance(100);
-    t.equal(scopeOf(sent), 'cluster', `${ms} ms`);
-  }
-});
+t.test(
+  'when the clock of Redis is wrong or jumps, then messages are delivered all the same',
+  async (t) => {
+    const w = world(1);
+    const pod = podOf(w, 0);
+    w.clock.advance(1_000);
+    for (const ms of [3_600_000, -7_200_000, 86_400_000]) {
+      w.redis.jump(ms);
+      const sent = publish(w, pod, 'r');
+      w.clock.advance(100);
+      t.equal(scopeOf(sent), 'cluster', `${ms} ms`);
+    }
+  },
+);
 
 t.test(
-  'what falls back on the pod bears the time of the place it comes after, not the pod’s, and an id of its own',
+  'when a publish falls back, then its id has the time of the position before it and is its own',
   async (t) => {
     const w = world(1);
     const pod = podOf(w, 0);
@@ -116,7 +125,7 @@ t.test(
   },
 );
 
-t.test('a channel that Redis refuses fails alone', async (t) => {
+t.test('when Redis refuses one channel, then that channel alone fails', async (t) => {
   const w = world(1);
   const pod = podOf(w, 0);
   w.clock.advance(100);
@@ -137,7 +146,7 @@ t.test('a channel that Redis refuses fails alone', async (t) => {
 });
 
 t.test(
-  'what other programs publish passes without a place; what is not a message is dropped',
+  'when another program publishes, then a message passes without an offset, and all else is dropped',
   async (t) => {
     const w = world(1);
     const pod = podOf(w, 0);

@@ -17,26 +17,29 @@ import { virtualClock } from '../../support/virtual-clock.js';
 
 const DROP: ControlCommand = { _tag: 'Disconnect', whom: 'user', id: 'alice' };
 
-t.test('whoever can be named can be written and read again', async (t) => {
-  const whom = fc.constantFrom('connection' as const, 'user' as const);
-  const id = fc.string({ unit: 'binary', minLength: 1, maxLength: 255 }).filter(isTarget);
-  const longest = '\u{10ffff}'.repeat(255);
-  t.ok(isTarget(longest));
-  for (const one of [longest, '"'.repeat(255)])
-    t.notOk(
-      isLeft(decodeControlCommand(Buffer.from(encodeControlCommand({ ...DROP, id: one }, 'me')))),
-    );
-  fc.assert(
-    fc.property(whom, id, fc.string(), (whom, id, by) => {
-      const command: ControlCommand = { _tag: 'Disconnect', whom, id };
-      t.strictSame(
-        decodeControlCommand(Buffer.from(encodeControlCommand(command, by))),
-        right({ command, by }),
+t.test(
+  'when a control command names anybody, then it is encoded and decoded unchanged',
+  async (t) => {
+    const whom = fc.constantFrom('connection' as const, 'user' as const);
+    const id = fc.string({ unit: 'binary', minLength: 1, maxLength: 255 }).filter(isTarget);
+    const longest = '\u{10ffff}'.repeat(255);
+    t.ok(isTarget(longest));
+    for (const one of [longest, '"'.repeat(255)])
+      t.notOk(
+        isLeft(decodeControlCommand(Buffer.from(encodeControlCommand({ ...DROP, id: one }, 'me')))),
       );
-    }),
-    { numRuns: 200 },
-  );
-});
+    fc.assert(
+      fc.property(whom, id, fc.string(), (whom, id, by) => {
+        const command: ControlCommand = { _tag: 'Disconnect', whom, id };
+        t.strictSame(
+          decodeControlCommand(Buffer.from(encodeControlCommand(command, by))),
+          right({ command, by }),
+        );
+      }),
+      { numRuns: 200 },
+    );
+  },
+);
 
 t.test(
   'when a pod tells of clients that catch up, then the others read what it said',
@@ -65,34 +68,37 @@ t.test(
   },
 );
 
-t.test('whatever comes on the channel, it is a word or a reason in words', async (t) => {
-  const shape = fc.record(
-    {
-      type: fc.constantFrom('disconnect', 'forbid', 1, null),
-      connection: fc.oneof(fc.string(), fc.jsonValue()),
-      user: fc.oneof(fc.string(), fc.jsonValue()),
-      by: fc.jsonValue(),
-      __proto__: fc.jsonValue(),
-    },
-    { requiredKeys: [] },
-  );
-  fc.assert(
-    fc.property(
-      fc.oneof(
-        fc.uint8Array({ maxLength: 100 }).map((bytes) => Buffer.from(bytes)),
-        fc.oneof(shape, fc.jsonValue()).map((value) => Buffer.from(JSON.stringify(value))),
-      ),
-      (payload) => {
-        const read = decodeControlCommand(payload);
-        return isLeft(read)
-          ? /^control: expected .*, got /.test(read.left)
-          : read.right.command._tag === 'Disconnect' && isTarget(read.right.command.id);
+t.test(
+  'when anything comes on the control channel, then it is a command or a reason',
+  async (t) => {
+    const shape = fc.record(
+      {
+        type: fc.constantFrom('disconnect', 'forbid', 1, null),
+        connection: fc.oneof(fc.string(), fc.jsonValue()),
+        user: fc.oneof(fc.string(), fc.jsonValue()),
+        by: fc.jsonValue(),
+        __proto__: fc.jsonValue(),
       },
-    ),
-    { numRuns: 1_000 },
-  );
-  t.pass('for any bytes');
-});
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.uint8Array({ maxLength: 100 }).map((bytes) => Buffer.from(bytes)),
+          fc.oneof(shape, fc.jsonValue()).map((value) => Buffer.from(JSON.stringify(value))),
+        ),
+        (payload) => {
+          const read = decodeControlCommand(payload);
+          return isLeft(read)
+            ? /^control: expected .*, got /.test(read.left)
+            : read.right.command._tag === 'Disconnect' && isTarget(read.right.command.id);
+        },
+      ),
+      { numRuns: 1_000 },
+    );
+    t.pass('for any bytes');
+  },
+);
 
 const cluster = () => {
   const clock = virtualClock();
@@ -120,7 +126,7 @@ const cluster = () => {
 };
 
 t.test(
-  'a word that Redis does not take is heard here, and the answer says no, in time',
+  'when Redis does not take a control command, then this pod applies it and the answer is a failure in time',
   async (t) => {
     for (const fault of ['crash', 'freeze', 'refuse'] as const) {
       const { clock, redis, a, b, send } = cluster();
@@ -134,30 +140,36 @@ t.test(
   },
 );
 
-t.test('a pod that cannot hear its own words obeys them all the same, and once', async (t) => {
-  const { clock, a, b, send } = cluster();
-  a.bus.deafen(true);
-  const answers = send(DROP);
-  clock.advance(100);
-  t.strictSame([answers, a.received, b.received], [['Right'], [DROP], [DROP]]);
-  a.bus.deafen(false);
-  a.bus.cut();
-  clock.advance(5_000);
-  t.strictSame(send({ ...DROP, whom: 'connection' }).length, 0);
-  clock.advance(100);
-  t.equal(a.received.length, 2);
-  t.equal(b.received.length, 2);
-});
+t.test(
+  'when a pod does not receive its own control commands, then it applies them once all the same',
+  async (t) => {
+    const { clock, a, b, send } = cluster();
+    a.bus.deafen(true);
+    const answers = send(DROP);
+    clock.advance(100);
+    t.strictSame([answers, a.received, b.received], [['Right'], [DROP], [DROP]]);
+    a.bus.deafen(false);
+    a.bus.cut();
+    clock.advance(5_000);
+    t.strictSame(send({ ...DROP, whom: 'connection' }).length, 0);
+    clock.advance(100);
+    t.equal(a.received.length, 2);
+    t.equal(b.received.length, 2);
+  },
+);
 
-t.test('what is no word is dropped and counted by all, and they go on', async (t) => {
-  const { clock, redis, a, b, send } = cluster();
-  for (const text of ['{"type":"disconnect"}', 'x', ''])
-    redis.send(CONTROL_CHANNEL, Buffer.from(text));
-  clock.advance(100);
-  t.strictSame([a.dropped.length, b.dropped.length], [3, 3]);
-  t.strictSame([a.received, b.received], [[], []]);
-  redis.send(CONTROL_CHANNEL, Buffer.from('{"type":"disconnect","user":"alice"}'));
-  send(DROP);
-  clock.advance(100);
-  t.strictSame([a.received.length, b.received.length], [2, 2], "another program's, and ours");
-});
+t.test(
+  'when a payload is no control command, then all pods drop and count it, and go on',
+  async (t) => {
+    const { clock, redis, a, b, send } = cluster();
+    for (const text of ['{"type":"disconnect"}', 'x', ''])
+      redis.send(CONTROL_CHANNEL, Buffer.from(text));
+    clock.advance(100);
+    t.strictSame([a.dropped.length, b.dropped.length], [3, 3]);
+    t.strictSame([a.received, b.received], [[], []]);
+    redis.send(CONTROL_CHANNEL, Buffer.from('{"type":"disconnect","user":"alice"}'));
+    send(DROP);
+    clock.advance(100);
+    t.strictSame([a.received.length, b.received.length], [2, 2], "another program's, and ours");
+  },
+);

@@ -7,17 +7,20 @@ const AT = 1_700_000_000_000;
 const since = (ms: number): Resume => ({ _tag: 'Since', ms });
 const position = (tag: number) => ({ tag, offset: 0, ms: AT });
 
-t.test('a time of before the new epoch is told, a later one and an id are not', async (t) => {
-  const known = epochs({ now: () => AT });
-  known.reached('r', position(1));
-  t.equal(known.missed('r', since(AT - 1)), undefined, 'the first one that was seen is no loss');
-  known.reached('r', position(2));
-  t.match(known.missed('r', since(AT - 1)), { reason: 'log_lost' });
-  t.equal(known.missed('r', since(AT + 6_000)), undefined);
-  const id = resumeAfter('018bcfe5-6800-7001-8000-000a00000000');
-  t.equal(id && known.missed('r', id), undefined, 'of which the log says that');
-  t.equal(known.missed('s', since(AT - 1)), undefined);
-});
+t.test(
+  'when a resume is from a time before the new epoch, then it gets a gap; a later time or an id does not',
+  async (t) => {
+    const known = epochs({ now: () => AT });
+    known.reached('r', position(1));
+    t.equal(known.missed('r', since(AT - 1)), undefined, 'the first one that was seen is no loss');
+    known.reached('r', position(2));
+    t.match(known.missed('r', since(AT - 1)), { reason: 'log_lost' });
+    t.equal(known.missed('r', since(AT + 6_000)), undefined);
+    const id = resumeAfter('018bcfe5-6800-7001-8000-000a00000000');
+    t.equal(id && known.missed('r', id), undefined, 'of which the log says that');
+    t.equal(known.missed('s', since(AT - 1)), undefined);
+  },
+);
 
 t.test(
   'when another pod has found the new epoch, then a pod that has just started tells it too',

@@ -22,7 +22,7 @@ const draft = (data: string | number): Draft => {
 const placed = (of: Draft, nonce: number): Publication =>
   publicationOf(of, { tag: 1, offset: 1, ms: 1, global: false, outside: false, nonce });
 
-t.test('an echo is known by its 20 bits and by what stands behind the id', async (t) => {
+t.test('when an echo comes, then its 20 bits and the text behind its id identify it', async (t) => {
   const known = fallbackDedup({ clock: virtualClock() });
   known.remember('r', 7, draft('hi').rest, 'as');
   t.equal(known.find('r', placed(draft('hi'), 7)), 'as');
@@ -52,7 +52,7 @@ t.test(
   },
 );
 
-t.test('as long as a log may say it', async (t) => {
+t.test('when a fallback is old, then it is remembered as long as a log may have it', async (t) => {
   const clock = virtualClock();
   const known = fallbackDedup({ clock, logTtlMs: 3_600_000 });
   known.remember('r', 7, draft('hi').rest, 'as');

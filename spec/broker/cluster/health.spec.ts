@@ -42,16 +42,16 @@ const beats = (from: number, to: number): Record<number, readonly Input['_tag'][
   return script;
 };
 
-t.test('a pod is starting until its first probe came round', async (t) => {
+t.test('when the first probe has not come back, then the pod is starting', async (t) => {
   t.same(play({ 0: ['Ready'], ...beats(40, 5_000) }, 5_000), ['40 Up']);
 });
 
-t.test('a pod without a broker is degraded after 3 s', async (t) => {
+t.test('when a pod never reaches its broker, then it is degraded after 3 s', async (t) => {
   t.same(play({}, 10_000), ['3000 Degraded']);
 });
 
 t.test(
-  'an outage is told within 3 s, behind a try with a new connection, repeated while it lasts',
+  'when probes are lost, then a reconnect is tried and repeated, and degraded comes within 3 s',
   async (t) => {
     t.same(play({ 0: ['Ready'], ...beats(100, 10_100) }, 14_500), [
       '100 Up',
@@ -63,11 +63,11 @@ t.test(
   },
 );
 
-t.test('a bus that connects by itself is left alone', async (t) => {
+t.test('when the client reconnects by itself, then no reconnect is asked for', async (t) => {
   t.same(play({ 0: ['Ready', 'Returned'], 200: ['Lost'] }, 9_000), ['0 Up', '2000 Degraded']);
 });
 
-t.test('a short loss between two probes is no outage', async (t) => {
+t.test('when a loss is shorter than two probes, then it is no outage', async (t) => {
   t.same(
     play(
       {
@@ -83,29 +83,31 @@ t.test('a short loss between two probes is no outage', async (t) => {
   );
 });
 
-t.test('restored waits for the rooms, and not for ever', async (t) => {
-  const down = { 0: ['Ready', 'Returned'], 10: ['Lost'], 5_000: ['Ready'] } as const;
-  t.same(
-    play(
-      { ...down, 5_010: ['Returned'], 5_300: ['AllRoomsSynced'], ...beats(5_500, 8_000) },
-      8_000,
-    ),
-    ['0 Up', '2000 Degraded', '5010 Checking', '5300 Up'],
-  );
-  t.same(play({ ...down, 5_010: ['Returned'], ...beats(5_500, 8_000) }, 8_000), [
-    '0 Up',
-    '2000 Degraded',
-    '5010 Checking',
-    '6250 Up',
-  ]);
-  t.same(play({ ...down, 5_010: ['AllRoomsSynced', 'Returned'], ...beats(5_500, 8_000) }, 8_000), [
-    '0 Up',
-    '2000 Degraded',
-    '5010 Up',
-  ]);
-});
+t.test(
+  'when probes come back, then restored waits for the rooms, up to a time limit',
+  async (t) => {
+    const down = { 0: ['Ready', 'Returned'], 10: ['Lost'], 5_000: ['Ready'] } as const;
+    t.same(
+      play(
+        { ...down, 5_010: ['Returned'], 5_300: ['AllRoomsSynced'], ...beats(5_500, 8_000) },
+        8_000,
+      ),
+      ['0 Up', '2000 Degraded', '5010 Checking', '5300 Up'],
+    );
+    t.same(play({ ...down, 5_010: ['Returned'], ...beats(5_500, 8_000) }, 8_000), [
+      '0 Up',
+      '2000 Degraded',
+      '5010 Checking',
+      '6250 Up',
+    ]);
+    t.same(
+      play({ ...down, 5_010: ['AllRoomsSynced', 'Returned'], ...beats(5_500, 8_000) }, 8_000),
+      ['0 Up', '2000 Degraded', '5010 Up'],
+    );
+  },
+);
 
-t.test('lost again while the rooms are checked: still the same outage', async (t) => {
+t.test('when a probe is lost while rooms are checked, then it is the same outage', async (t) => {
   const events = play(
     {
       0: ['Ready', 'Returned'],
@@ -119,19 +121,22 @@ t.test('lost again while the rooms are checked: still the same outage', async (t
   t.same(events, ['0 Up', '2000 Degraded', '5010 Checking', '5100 Degraded']);
 });
 
-t.test('the time of an outage is when it was told, also while checking', async (t) => {
-  const up = step({ ...start(0, 0), ready: true }, { _tag: 'Returned' }, 10, 1_010);
-  let now: Health = up;
-  for (let at = 250; at <= 2_250; at += 250) now = step(now, { _tag: 'Tick' }, at, 1_000 + at);
-  t.same(statusOf(now), { _tag: 'Degraded', since: 3_250 });
-  t.same(statusOf(step(now, { _tag: 'Returned' }, 2_300, 3_300)), {
-    _tag: 'Degraded',
-    since: 3_250,
-  });
-});
+t.test(
+  'when an outage is reported, then its time is that of degraded, also while rooms are checked',
+  async (t) => {
+    const up = step({ ...start(0, 0), ready: true }, { _tag: 'Returned' }, 10, 1_010);
+    let now: Health = up;
+    for (let at = 250; at <= 2_250; at += 250) now = step(now, { _tag: 'Tick' }, at, 1_000 + at);
+    t.same(statusOf(now), { _tag: 'Degraded', since: 3_250 });
+    t.same(statusOf(step(now, { _tag: 'Returned' }, 2_300, 3_300)), {
+      _tag: 'Degraded',
+      since: 3_250,
+    });
+  },
+);
 
 t.test(
-  'a read-only Redis asks for a new connection at once, and not with every answer',
+  'when Redis is read-only, then one reconnect is asked for at once, not one for every answer',
   async (t) => {
     t.same(
       play(
@@ -147,7 +152,7 @@ t.test(
   },
 );
 
-t.test('a loop that stood still for a minute is no outage', async (t) => {
+t.test('when the event loop stood still for a minute, then it is no outage', async (t) => {
   const up = step({ ...start(0, 0), ready: true }, { _tag: 'Returned' }, 0, 0);
   const late = step(step(up, { _tag: 'Tick' }, 250, 250), { _tag: 'Tick' }, 60_250, 60_250);
   t.equal(late.phase, 'Up');

@@ -3,35 +3,38 @@ import t from 'tap';
 import { type Room } from '../../../lib/protocol/position.js';
 import { join, podOf, world } from '../../support/cluster-world.js';
 
-t.test('members are told at most once a second, and the others counted', async (t) => {
-  const w = world(2);
-  const counts: number[] = [];
-  w.clock.advance(1_000);
-  podOf(w, 1).broker.members('r', 5).subscribe();
-  w.clock.advance(100);
-  for (let i = 1; i <= 50; i++) {
-    podOf(w, 0)
-      .broker.members('r', i)
+t.test(
+  'when members change, then the count is sent at most once a second and the others are counted',
+  async (t) => {
+    const w = world(2);
+    const counts: number[] = [];
+    w.clock.advance(1_000);
+    podOf(w, 1).broker.members('r', 5).subscribe();
+    w.clock.advance(100);
+    for (let i = 1; i <= 50; i++) {
+      podOf(w, 0)
+        .broker.members('r', i)
+        .subscribe((others) => counts.push(others));
+      w.clock.advance(10);
+    }
+    w.clock.advance(1_000);
+    t.equal(podOf(w, 0).bus.sent.get('members'), 2);
+    t.same([counts.length, counts.at(-1)], [50, 5]);
+    podOf(w, 1)
+      .broker.members('r', 0)
       .subscribe((others) => counts.push(others));
-    w.clock.advance(10);
-  }
-  w.clock.advance(1_000);
-  t.equal(podOf(w, 0).bus.sent.get('members'), 2);
-  t.same([counts.length, counts.at(-1)], [50, 5]);
-  podOf(w, 1)
-    .broker.members('r', 0)
-    .subscribe((others) => counts.push(others));
-  w.clock.advance(2_000);
-  t.equal(counts.at(-1), 50);
-  podOf(w, 0).broker.members('r', 0).subscribe();
-  w.clock.advance(2_000);
-  t.same(
-    w.pods.map(({ broker }) => broker.holdings().counts),
-    [0, 0],
-  );
-});
+    w.clock.advance(2_000);
+    t.equal(counts.at(-1), 50);
+    podOf(w, 0).broker.members('r', 0).subscribe();
+    w.clock.advance(2_000);
+    t.same(
+      w.pods.map(({ broker }) => broker.holdings().counts),
+      [0, 0],
+    );
+  },
+);
 
-t.test('who only asks how many the others have tells them nothing', async (t) => {
+t.test('when a pod only asks for the count of the others, then it sends none', async (t) => {
   const w = world(2);
   const [here, there] = [podOf(w, 0).broker, podOf(w, 1).broker];
   const asked = (room: Room): number | undefined | 'nothing' => {
@@ -59,31 +62,34 @@ t.test('who only asks how many the others have tells them nothing', async (t) =>
   t.equal(asked('other'), undefined, 'or nothing');
 });
 
-t.test('the number of the others is told when it has changed, at a bounded rate', async (t) => {
-  const w = world(2);
-  const [here, there] = [podOf(w, 0), podOf(w, 1)];
-  const listener = join(w, here, 'r');
-  const counted = (): readonly number[] =>
-    listener.events.flatMap((event) => (event._tag === 'Counted' ? [event.others] : []));
-  w.clock.advance(1_000);
-  here.broker.members('r', 1).subscribe();
-  w.clock.advance(5_000);
-  t.same(counted(), [], 'what has not changed is not told');
-  there.broker.members('r', 5).subscribe();
-  w.clock.advance(1_300);
-  t.same(counted(), [5], 'though nothing happens on this pod');
-  there.broker.members('r', 2).subscribe();
-  w.clock.advance(1_500);
-  t.same(counted(), [5, 2]);
-  t.equal(listener.events[0]?._tag, 'Opened');
-  here.broker.members('r', 0).subscribe();
-  w.clock.advance(2_000);
-  const before = here.bus.sent.get('members');
-  w.clock.advance(10_000);
-  t.equal(here.bus.sent.get('members'), before, 'nobody asks for a room without members');
-});
+t.test(
+  'when the count of the others has changed, then it is emitted, at a bounded rate',
+  async (t) => {
+    const w = world(2);
+    const [here, there] = [podOf(w, 0), podOf(w, 1)];
+    const listener = join(w, here, 'r');
+    const counted = (): readonly number[] =>
+      listener.events.flatMap((event) => (event._tag === 'Counted' ? [event.others] : []));
+    w.clock.advance(1_000);
+    here.broker.members('r', 1).subscribe();
+    w.clock.advance(5_000);
+    t.same(counted(), [], 'what has not changed is not told');
+    there.broker.members('r', 5).subscribe();
+    w.clock.advance(1_300);
+    t.same(counted(), [5], 'though nothing happens on this pod');
+    there.broker.members('r', 2).subscribe();
+    w.clock.advance(1_500);
+    t.same(counted(), [5, 2]);
+    t.equal(listener.events[0]?._tag, 'Opened');
+    here.broker.members('r', 0).subscribe();
+    w.clock.advance(2_000);
+    const before = here.bus.sent.get('members');
+    w.clock.advance(10_000);
+    t.equal(here.bus.sent.get('members'), before, 'nobody asks for a room without members');
+  },
+);
 
-t.test('however many rooms a pod has, it asks for 1,000 of them a second', async (t) => {
+t.test('when a pod has many rooms, then it asks for at most 1,000 of them a second', async (t) => {
   const w = world(1);
   const { bus, broker } = podOf(w, 0);
   w.clock.advance(1_000);

@@ -5,34 +5,33 @@ import t from 'tap';
 import { at, bench, byHand, FRESH, open, refused, topAt } from '../../support/channel-world.js';
 
 for (const [what, top, expected] of [
-  ['the same top: nothing was missed', topAt(1, 6), []],
-  ['a higher one: a hole', topAt(1, 9), ['Gap expired 1:9']],
+  ['the same top', topAt(1, 6), []],
+  ['a higher top', topAt(1, 9), ['Gap expired 1:9']],
   ['another epoch', topAt(2, 4), ['Gap log_lost 2:0', 'Gap expired 2:4']],
-  ['a lower one: Redis went back', topAt(1, 3), [`Gap log_lost ${FRESH}:0`]],
-  [
-    'another message at our place: went back',
-    topAt(1, 6, { nonce: 9 }),
-    [`Gap log_lost ${FRESH}:0`],
-  ],
+  ['a lower top', topAt(1, 3), [`Gap log_lost ${FRESH}:0`]],
+  ['another message at our position', topAt(1, 6, { nonce: 9 }), [`Gap log_lost ${FRESH}:0`]],
 ] as const) {
-  t.test(`subscribed again, ${what}`, async (t) => {
-    const b = open();
-    b.publish(at(1, 6));
-    b.events.length = 0;
-    b.push({ _tag: 'Unsubscribed' });
-    t.equal(b.settled.at(-1), false);
-    b.top$ = of(right(top));
-    b.push({ _tag: 'Subscribed' });
-    b.clock.advance(10);
-    t.same(b.events, expected);
-    t.equal(b.settled.at(-1), true);
-    b.close();
-    t.equal(b.clock.pending(), 0);
-  });
+  t.test(
+    `when a channel is subscribed again and the log shows ${what}, then members get the gaps due`,
+    async (t) => {
+      const b = open();
+      b.publish(at(1, 6));
+      b.events.length = 0;
+      b.push({ _tag: 'Unsubscribed' });
+      t.equal(b.settled.at(-1), false);
+      b.top$ = of(right(top));
+      b.push({ _tag: 'Subscribed' });
+      b.clock.advance(10);
+      t.same(b.events, expected);
+      t.equal(b.settled.at(-1), true);
+      b.close();
+      t.equal(b.clock.pending(), 0);
+    },
+  );
 }
 
 t.test(
-  'subscribed again: what is heard meanwhile is said behind its gap, and the rest is told',
+  'when messages come while a channel is subscribed again, then they are delivered behind its gap',
   async (t) => {
     const b = open();
     const { answer$, give } = byHand();
@@ -87,7 +86,7 @@ t.test(
 );
 
 t.test(
-  'the outage is told before the log is known: opened on the pod, and a gap when it is',
+  'when an outage begins before the log is known, then the channel opens on the pod and gets a gap later',
   async (t) => {
     const b = bench();
     b.push({ _tag: 'Degraded' });
@@ -97,7 +96,7 @@ t.test(
   },
 );
 
-t.test('on the pod alone nothing shows the log before the gap that tells it', async (t) => {
+t.test('when a channel is on the pod alone, then no id shows the log before the gap', async (t) => {
   const b = bench();
   const { answer$, give } = byHand();
   b.top$ = answer$;
@@ -111,7 +110,7 @@ t.test('on the pod alone nothing shows the log before the gap that tells it', as
 });
 
 t.test(
-  'a log that does not answer: asked again; what is in doubt waits, and nobody else',
+  'when the log does not answer, then it is asked again, and only messages in doubt wait',
   async (t) => {
     const b = open();
     b.top$ = NEVER;
@@ -130,22 +129,25 @@ t.test(
   },
 );
 
-t.test('a question that fails is asked again with backoff, and so is a read', async (t) => {
-  const b = open();
-  b.top$ = refused('Busy');
-  b.receive(at(1, 7));
-  b.clock.advance(400);
-  t.ok(b.asks >= 3 && b.asks <= 6, `${b.asks} questions in 400 ms`);
-  b.push({ _tag: 'Unsubscribed' });
-  b.push({ _tag: 'Subscribed' });
-  b.clock.advance(400);
-  t.ok(b.reads >= 3 && b.reads <= 6, `${b.reads} reads in 400 ms`);
-  b.top$ = of(right(topAt(1, 7)));
-  b.clock.advance(1_000);
-  t.same(b.events, ['Gap expired 1:6', '1:7']);
-});
+t.test(
+  'when a question or a read of the log fails, then it is repeated with backoff',
+  async (t) => {
+    const b = open();
+    b.top$ = refused('Busy');
+    b.receive(at(1, 7));
+    b.clock.advance(400);
+    t.ok(b.asks >= 3 && b.asks <= 6, `${b.asks} questions in 400 ms`);
+    b.push({ _tag: 'Unsubscribed' });
+    b.push({ _tag: 'Subscribed' });
+    b.clock.advance(400);
+    t.ok(b.reads >= 3 && b.reads <= 6, `${b.reads} reads in 400 ms`);
+    b.top$ = of(right(topAt(1, 7)));
+    b.clock.advance(1_000);
+    t.same(b.events, ['Gap expired 1:6', '1:7']);
+  },
+);
 
-t.test('what waits is bounded, and what did not fit is told', async (t) => {
+t.test('when too many messages wait, then the rest is dropped and a gap comes', async (t) => {
   for (const bytes of [10, 100_000]) {
     const b = open();
     const { answer$, give } = byHand();
@@ -159,13 +161,16 @@ t.test('what waits is bounded, and what did not fit is told', async (t) => {
   }
 });
 
-t.test('an echo takes its place and is news to who came since alone', async (t) => {
-  const b = open(({ id }) => id.offset === 7);
-  b.publish(at(1, 6), at(1, 7), at(1, 8));
-  t.same(b.events, ['1:6', 'Echoed 1:7', '1:8']);
-});
+t.test(
+  'when an echo comes, then it takes its position and only members who joined since get it',
+  async (t) => {
+    const b = open(({ id }) => id.offset === 7);
+    b.publish(at(1, 6), at(1, 7), at(1, 8));
+    t.same(b.events, ['1:6', 'Echoed 1:7', '1:8']);
+  },
+);
 
-t.test('a room whose key is of the wrong type fails', async (t) => {
+t.test('when the key of a room has the wrong type, then its channel fails', async (t) => {
   const wrong = bench();
   wrong.top$ = refused('WrongType');
   wrong.push({ _tag: 'Subscribed' });
@@ -178,7 +183,7 @@ for (const [what, top$] of [
   ['is silent', NEVER],
 ] as const)
   t.test(
-    `a log that ${what} for long: opened on the pod, and a gap when it is known`,
+    `when a log ${what} for long, then the channel opens on the pod and gets a gap when the log is known`,
     async (t) => {
       const b = bench();
       b.top$ = top$;
@@ -194,16 +199,19 @@ for (const [what, top$] of [
     },
   );
 
-t.test('left in the middle of a doubt: nothing is left behind', async (t) => {
-  const b = open();
-  b.top$ = NEVER;
-  b.receive(at(1, 8));
-  b.close();
-  t.equal(b.clock.pending(), 0);
-  const early = bench();
-  early.top$ = NEVER;
-  early.push({ _tag: 'Subscribed' });
-  early.close();
-  t.equal(early.clock.pending(), 0);
-  t.same(early.settled, [false, true], 'nobody waits for it');
-});
+t.test(
+  'when a channel is unsubscribed during a question, then no timer and no call is left',
+  async (t) => {
+    const b = open();
+    b.top$ = NEVER;
+    b.receive(at(1, 8));
+    b.close();
+    t.equal(b.clock.pending(), 0);
+    const early = bench();
+    early.top$ = NEVER;
+    early.push({ _tag: 'Subscribed' });
+    early.close();
+    t.equal(early.clock.pending(), 0);
+    t.same(early.settled, [false, true], 'nobody waits for it');
+  },
+);

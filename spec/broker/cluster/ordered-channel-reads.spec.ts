@@ -4,7 +4,7 @@ import { NEVER, Observable, of } from 'rxjs';
 import t from 'tap';
 import { at, byHand, FRESH, logged, name, open, topAt } from '../../support/channel-world.js';
 
-t.test('a hole is read from the log, and nobody notices', async (t) => {
+t.test('when offsets are missing, then they are read from the log, in order', async (t) => {
   const b = logged();
   b.top$ = of(right(topAt(1, 11)));
   b.receive(at(1, 6), at(1, 9), at(1, 10), at(1, 11));
@@ -14,7 +14,7 @@ t.test('a hole is read from the log, and nobody notices', async (t) => {
   t.equal(b.settled.at(-1), true);
 });
 
-t.test('subscribed again: what was said meanwhile comes first, page by page', async (t) => {
+t.test('when a channel is subscribed again, then it reads page by page', async (t) => {
   const b = logged();
   b.push({ _tag: 'Unsubscribed' });
   b.receive(at(1, 5, { outside: true }));
@@ -59,7 +59,7 @@ t.test(
   },
 );
 
-t.test('what the log has lost of a hole is told, the rest is said', async (t) => {
+t.test('when the log lost a part of a hole, then a gap comes, and then the rest', async (t) => {
   const b = logged();
   b.first = 8;
   b.top$ = of(right(topAt(1, 10)));
@@ -67,20 +67,17 @@ t.test('what the log has lost of a hole is told, the rest is said', async (t) =>
   t.same(b.events, ['Gap expired 1:7', '1:8', '1:9', '1:10']);
 });
 
-t.test(
-  'Redis went back and has grown past our place: seen by the entry at our place',
-  async (t) => {
-    const b = logged();
-    b.push({ _tag: 'Unsubscribed' });
-    b.entry = ({ tag }, offset) => at(tag, offset, { nonce: 9 });
-    b.top$ = of(right(topAt(1, 9, { nonce: 9 })));
-    b.push({ _tag: 'Subscribed' });
-    t.equal(b.renewals, 1);
-    t.same(b.events, [`Gap log_lost ${FRESH}:0`]);
-  },
-);
+t.test('when Redis grew past our position anew, then the entry there shows it', async (t) => {
+  const b = logged();
+  b.push({ _tag: 'Unsubscribed' });
+  b.entry = ({ tag }, offset) => at(tag, offset, { nonce: 9 });
+  b.top$ = of(right(topAt(1, 9, { nonce: 9 })));
+  b.push({ _tag: 'Subscribed' });
+  t.equal(b.renewals, 1);
+  t.same(b.events, [`Gap log_lost ${FRESH}:0`]);
+});
 
-t.test('a new epoch is said from its start', async (t) => {
+t.test('when a new epoch begins, then it is delivered from its start', async (t) => {
   const b = logged();
   b.push({ _tag: 'Unsubscribed' });
   b.top$ = of(right(topAt(2, 3)));
@@ -91,7 +88,7 @@ t.test('a new epoch is said from its start', async (t) => {
 });
 
 t.test(
-  "what was passed as a stranger's and has its place after all is news to who came since",
+  'when a message passed as foreign has an offset after all, then members who joined since get it',
   async (t) => {
     const b = logged();
     b.top$ = of(right(topAt(1, 5)));
@@ -104,7 +101,7 @@ t.test(
   },
 );
 
-t.test('another message under the id of one that was passed is no repeat of it', async (t) => {
+t.test('when another message has the id of one that passed, then it is no repeat', async (t) => {
   const b = logged();
   b.receive(at(1, 6, { bytes: 11 }));
   t.same(b.events, ['foreign 1:6']);
@@ -112,31 +109,28 @@ t.test('another message under the id of one that was passed is no repeat of it',
   t.same(b.events, ['foreign 1:6', '1:6', '1:7']);
 });
 
-t.test(
-  'an epoch that comes back goes on where we left it: nothing of it is said twice',
-  async (t) => {
-    const b = logged();
-    b.publish(at(1, 6));
-    b.push({ _tag: 'Unsubscribed' });
-    b.top$ = of(right(topAt(2, 1)));
-    b.push({ _tag: 'Subscribed' });
-    b.publish(at(2, 2));
-    b.push({ _tag: 'Unsubscribed' });
-    b.top$ = of(right(topAt(1, 8)));
-    b.push({ _tag: 'Subscribed' });
-    b.publish(at(1, 9));
-    t.same(b.events, [
-      ...['1:6', 'Gap log_lost 2:0', '2:1', '2:2'],
-      ...['Gap log_lost 1:6', '1:7', '1:8', '1:9'],
-    ]);
-    b.push({ _tag: 'Unsubscribed' });
-    b.top$ = of(right(topAt(2, 2)));
-    b.push({ _tag: 'Subscribed' });
-    t.same(b.events.slice(8), ['Gap log_lost 2:2'], 'and again');
-  },
-);
+t.test('when an old epoch comes back, then it goes on where it was left', async (t) => {
+  const b = logged();
+  b.publish(at(1, 6));
+  b.push({ _tag: 'Unsubscribed' });
+  b.top$ = of(right(topAt(2, 1)));
+  b.push({ _tag: 'Subscribed' });
+  b.publish(at(2, 2));
+  b.push({ _tag: 'Unsubscribed' });
+  b.top$ = of(right(topAt(1, 8)));
+  b.push({ _tag: 'Subscribed' });
+  b.publish(at(1, 9));
+  t.same(b.events, [
+    ...['1:6', 'Gap log_lost 2:0', '2:1', '2:2'],
+    ...['Gap log_lost 1:6', '1:7', '1:8', '1:9'],
+  ]);
+  b.push({ _tag: 'Unsubscribed' });
+  b.top$ = of(right(topAt(2, 2)));
+  b.push({ _tag: 'Subscribed' });
+  t.same(b.events.slice(8), ['Gap log_lost 2:2'], 'and again');
+});
 
-t.test('an epoch that comes back as it was before we left it: a new one', async (t) => {
+t.test('when an epoch comes back as it was before, then a new epoch begins', async (t) => {
   const b = logged();
   b.publish(at(1, 6), at(2, 1));
   b.events.length = 0;
@@ -148,63 +142,66 @@ t.test('an epoch that comes back as it was before we left it: a new one', async 
   t.equal(b.renewals, 1);
 });
 
-t.test('an epoch that comes back with another message at our place: a new one', async (t) => {
-  const b = logged();
-  b.publish(at(1, 6), at(2, 1));
-  b.events.length = 0;
-  b.push({ _tag: 'Unsubscribed' });
-  b.entry = ({ tag }, offset) => at(tag, offset, { nonce: 9 });
-  b.top$ = of(right(topAt(1, 9, { nonce: 9 })));
-  b.push({ _tag: 'Subscribed' });
-  t.same(b.events, ['Gap log_lost 1:6', `Gap log_lost ${FRESH}:0`]);
-});
+t.test(
+  'when an epoch comes back with another message at our position, then a new epoch begins',
+  async (t) => {
+    const b = logged();
+    b.publish(at(1, 6), at(2, 1));
+    b.events.length = 0;
+    b.push({ _tag: 'Unsubscribed' });
+    b.entry = ({ tag }, offset) => at(tag, offset, { nonce: 9 });
+    b.top$ = of(right(topAt(1, 9, { nonce: 9 })));
+    b.push({ _tag: 'Subscribed' });
+    t.same(b.events, ['Gap log_lost 1:6', `Gap log_lost ${FRESH}:0`]);
+  },
+);
 
-t.test('reached again after an outage: not settled until the log was read', async (t) => {
-  const b = logged();
-  const { answer$, give } = byHand();
-  b.top$ = answer$;
-  b.push({ _tag: 'Degraded' });
-  b.push({ _tag: 'Recovered', since: b.clock.scheduler.now() - 3 });
-  t.equal(b.settled.at(-1), false);
-  give(topAt(1, 7));
-  t.same(b.events, ['1:6', '1:7']);
-  t.equal(b.settled.at(-1), true);
-  b.reads = 0;
-  b.push({ _tag: 'Recovered', since: b.clock.scheduler.now() - 3 });
-  t.equal(b.reads, 0, 'it has been read since');
-});
+t.test(
+  'when Redis is reached after an outage, then the channel is not settled until the log was read',
+  async (t) => {
+    const b = logged();
+    const { answer$, give } = byHand();
+    b.top$ = answer$;
+    b.push({ _tag: 'Degraded' });
+    b.push({ _tag: 'Recovered', since: b.clock.scheduler.now() - 3 });
+    t.equal(b.settled.at(-1), false);
+    give(topAt(1, 7));
+    t.same(b.events, ['1:6', '1:7']);
+    t.equal(b.settled.at(-1), true);
+    b.reads = 0;
+    b.push({ _tag: 'Recovered', since: b.clock.scheduler.now() - 3 });
+    t.equal(b.reads, 0, 'it has been read since');
+  },
+);
 
-t.test('an echo in the log takes its place likewise', async (t) => {
+t.test('when an echo is read from the log, then it takes its position too', async (t) => {
   const b = logged(({ id }) => id.offset === 7);
   b.top$ = of(right(topAt(1, 8)));
   b.receive(at(1, 8));
   t.same(b.events, ['1:6', 'Echoed 1:7', '1:8']);
 });
 
-t.test(
-  'a quiet room is looked after: what nobody heard is said, and what is heard meanwhile waits for nothing',
-  async (t) => {
-    const b = logged();
-    b.top$ = of(right(topAt(1, 7)));
-    b.push({ _tag: 'Poll' });
-    t.same(b.events, [], 'it may be on its way');
-    b.clock.advance(300);
-    t.same(b.events, ['1:6', '1:7']);
-    const { answer$, give } = byHand();
-    b.top$ = answer$;
-    b.push({ _tag: 'Poll' });
-    b.push({ _tag: 'Placed', ids: [at(1, 8)] });
-    b.receive(at(1, 8));
-    t.same(b.events, ['1:6', '1:7', '1:8'], 'not held');
-    give(topAt(1, 7));
-    t.equal(b.renewals, 0, 'an answer of before is none');
-    b.publish(at(1, 9));
-    t.same(b.events, ['1:6', '1:7', '1:8', '1:9']);
-  },
-);
+t.test('when a quiet room is polled, then missed messages come, new ones too', async (t) => {
+  const b = logged();
+  b.top$ = of(right(topAt(1, 7)));
+  b.push({ _tag: 'Poll' });
+  t.same(b.events, [], 'it may be on its way');
+  b.clock.advance(300);
+  t.same(b.events, ['1:6', '1:7']);
+  const { answer$, give } = byHand();
+  b.top$ = answer$;
+  b.push({ _tag: 'Poll' });
+  b.push({ _tag: 'Placed', ids: [at(1, 8)] });
+  b.receive(at(1, 8));
+  t.same(b.events, ['1:6', '1:7', '1:8'], 'not held');
+  give(topAt(1, 7));
+  t.equal(b.renewals, 0, 'an answer of before is none');
+  b.publish(at(1, 9));
+  t.same(b.events, ['1:6', '1:7', '1:8', '1:9']);
+});
 
 t.test(
-  'a quiet room is asked where it stands, and read once a minute, which keeps its place in Redis',
+  'when a room is quiet, then its position is asked for, and its log is read once a minute',
   async (t) => {
     const b = logged();
     for (let i = 0; i < 30; i++) {
@@ -217,7 +214,7 @@ t.test(
   },
 );
 
-t.test('what did not fit is read from the log: nothing is missing', async (t) => {
+t.test('when messages did not fit in the buffer, then they are read from the log', async (t) => {
   const b = logged();
   const { answer$, give } = byHand();
   b.top$ = answer$;
@@ -231,7 +228,7 @@ t.test('what did not fit is read from the log: nothing is missing', async (t) =>
   );
 });
 
-t.test('what shows a place that we have not come to waits for what lies between', async (t) => {
+t.test('when a message is ahead, then it waits for the offsets between', async (t) => {
   const b = logged();
   b.top$ = of(right(topAt(1, 8)));
   b.receive(at(1, 8, { outside: true }));

@@ -121,18 +121,21 @@ const refused = (
 const placed = (size: number): readonly Outcome[] =>
   Array.from({ length: size }, () => ({ _tag: 'Placed', id: 'x' }));
 
-t.test('a probe that was under way when the publish failed proves nothing', async (t) => {
-  const { lines, scopes, publish, calls } = stub();
-  publish();
-  lines.probed(5);
-  publish();
-  t.same([scopes, calls.length], [['pod', 'pod'], 1]);
-  lines.probed(6);
-  publish();
-  t.equal(calls.length, 2, 'a later one does');
-});
+t.test(
+  'when a probe was under way as a publish failed, then its return proves nothing',
+  async (t) => {
+    const { lines, scopes, publish, calls } = stub();
+    publish();
+    lines.probed(5);
+    publish();
+    t.same([scopes, calls.length], [['pod', 'pod'], 1]);
+    lines.probed(6);
+    publish();
+    t.equal(calls.length, 2, 'a later one does');
+  },
+);
 
-t.test('one call a room is under way, and it takes up to 64 that wait', async (t) => {
+t.test('when drafts wait, then a room has one call under way, of up to 64 drafts', async (t) => {
   const s = stub();
   const answer$ = new Subject<ReturnType<typeof right<RedisError, readonly Outcome[]>>>();
   s.answer$ = answer$;
@@ -156,7 +159,7 @@ t.test('one call a room is under way, and it takes up to 64 that wait', async (t
   t.equal(s.lines.size(), 0);
 });
 
-t.test("the deadline is in Redis's time", async (t) => {
+t.test('when a call has a deadline, then it is in the time of Redis', async (t) => {
   const { calls, publish } = stub();
   publish();
   t.same(
@@ -165,15 +168,18 @@ t.test("the deadline is in Redis's time", async (t) => {
   );
 });
 
-t.test('late by a clock that was misjudged: tried once more, then on the pod', async (t) => {
-  const s = stub();
-  s.answer$ = of(refused('Late'));
-  s.publish();
-  t.equal(s.calls.length, 2);
-  t.same(s.scopes, ['pod']);
-});
+t.test(
+  'when a call is late by a wrong clock, then it is tried once more, then falls back',
+  async (t) => {
+    const s = stub();
+    s.answer$ = of(refused('Late'));
+    s.publish();
+    t.equal(s.calls.length, 2);
+    t.same(s.scopes, ['pod']);
+  },
+);
 
-t.test('the model of Redis answers a call that comes again as Redis does', async (t) => {
+t.test('when a call comes again, then the model of Redis answers as Redis does', async (t) => {
   const clock = virtualClock();
   const kind: AgainKind = {
     open: async (logMessages) => {
@@ -193,7 +199,7 @@ t.test('the model of Redis answers a call that comes again as Redis does', async
 const lost: RedisError = { _tag: 'Unreachable', detail: 'the connection was closed' };
 
 t.test(
-  'a call whose connection broke is asked for again, as the same, when there is one',
+  'when the connection of a call broke, then the same call is repeated on the next connection',
   async (t) => {
     const s = stub();
     s.answer$ = of(left(lost));
@@ -237,49 +243,55 @@ t.test(
   },
 );
 
-t.test('no connection comes: each falls back when its time has passed, in order', async (t) => {
-  const s = stub();
-  s.answer$ = of(left(lost));
-  s.publish();
-  s.isReady = false;
-  s.clock.advance(500);
-  s.publish(2);
-  s.clock.advance(1_450);
-  t.same(s.scopes, []);
-  s.clock.advance(60);
-  t.same(s.scopes, ['pod', 'pod', 'pod'], 'one that fell back keeps the room on the pod');
-  t.equal(s.echoes.size(), 1, 'what may have run is known again');
-  s.isReady = true;
-  s.answer$ = of(right(placed(1)));
-  s.lines.probed(6);
-  s.publish();
-  t.equal(s.scopes.at(-1), 'cluster');
-});
+t.test(
+  'when no connection comes, then each draft falls back at its time limit, in order',
+  async (t) => {
+    const s = stub();
+    s.answer$ = of(left(lost));
+    s.publish();
+    s.isReady = false;
+    s.clock.advance(500);
+    s.publish(2);
+    s.clock.advance(1_450);
+    t.same(s.scopes, []);
+    s.clock.advance(60);
+    t.same(s.scopes, ['pod', 'pod', 'pod'], 'one that fell back keeps the room on the pod');
+    t.equal(s.echoes.size(), 1, 'what may have run is known again');
+    s.isReady = true;
+    s.answer$ = of(right(placed(1)));
+    s.lines.probed(6);
+    s.publish();
+    t.equal(s.scopes.at(-1), 'cluster');
+  },
+);
 
-t.test('what comes while there is no connection waits for one, or for its time', async (t) => {
-  const s = stub();
-  s.isReady = false;
-  s.publish(3);
-  s.clock.advance(1_000);
-  t.same([s.calls.length, s.scopes.length, s.lines.waiting()], [0, 0, 3]);
-  s.isReady = true;
-  s.answer$ = of(right(placed(3)));
-  s.lines.answered();
-  t.same(
-    s.calls.map(({ size, deadline }) => [size, deadline]),
-    [[3, 7_000]],
-    'one call, whose time counts from when the first was accepted',
-  );
-  t.same(s.scopes, ['cluster', 'cluster', 'cluster']);
-  t.equal(s.lines.waiting(), 0);
-  s.isReady = false;
-  s.publish();
-  s.clock.advance(2_100);
-  t.equal(s.scopes.at(-1), 'pod');
-  t.match(s.failures, [{ _tag: 'Unreachable', detail: 'there is no connection to Redis' }]);
-});
+t.test(
+  'when there is no connection, then a draft waits for one, or until its time limit',
+  async (t) => {
+    const s = stub();
+    s.isReady = false;
+    s.publish(3);
+    s.clock.advance(1_000);
+    t.same([s.calls.length, s.scopes.length, s.lines.waiting()], [0, 0, 3]);
+    s.isReady = true;
+    s.answer$ = of(right(placed(3)));
+    s.lines.answered();
+    t.same(
+      s.calls.map(({ size, deadline }) => [size, deadline]),
+      [[3, 7_000]],
+      'one call, whose time counts from when the first was accepted',
+    );
+    t.same(s.scopes, ['cluster', 'cluster', 'cluster']);
+    t.equal(s.lines.waiting(), 0);
+    s.isReady = false;
+    s.publish();
+    s.clock.advance(2_100);
+    t.equal(s.scopes.at(-1), 'pod');
+    t.match(s.failures, [{ _tag: 'Unreachable', detail: 'there is no connection to Redis' }]);
+  },
+);
 
-t.test('the connection is there and Redis refuses the probe: nothing waits', async (t) => {
+t.test('when Redis refuses the probe, then no draft waits', async (t) => {
   const s = stub();
   s.ahead = undefined;
   s.publish();
@@ -290,21 +302,24 @@ t.test('the connection is there and Redis refuses the probe: nothing waits', asy
   t.match(s.failures, [{ _tag: 'OutOfMemory' }]);
 });
 
-t.test('too much waits: unavailable, and nothing else', async (t) => {
-  const s = stub();
-  s.isReady = false;
-  s.publish(32_768);
-  t.same(s.scopes, []);
-  s.publish();
-  t.same(s.scopes, ['Unavailable']);
-  t.equal(s.lines.waiting(), 32_768);
-  s.lines.close();
-  t.equal(s.scopes.length, 32_769, 'closed, each has its answer');
-  t.equal(s.lines.waiting(), 0);
-});
+t.test(
+  'when too many drafts wait, then a publish is unavailable, and nothing else changes',
+  async (t) => {
+    const s = stub();
+    s.isReady = false;
+    s.publish(32_768);
+    t.same(s.scopes, []);
+    s.publish();
+    t.same(s.scopes, ['Unavailable']);
+    t.equal(s.lines.waiting(), 32_768);
+    s.lines.close();
+    t.equal(s.scopes.length, 32_769, 'closed, each has its answer');
+    t.equal(s.lines.waiting(), 0);
+  },
+);
 
 t.test(
-  'what Redis refused before it began has not run; of the rest the log is asked',
+  'when Redis refused a call before it began, then it has not run; of others the log is asked',
   async (t) => {
     for (const [error, mayHaveRun] of [
       [{ _tag: 'ReadOnly', detail: '' }, false],

@@ -9,38 +9,44 @@ const at = (offset: number, bytes = 10): Publication => {
   return new Publication(id, formatId(id), 'chat', frameAround(Buffer.alloc(bytes)), undefined);
 };
 
-t.test('in order, and what was there when the log was asked is known', async (t) => {
-  const waiting = reorderBuffer();
-  waiting.add(at(1));
-  waiting.add(at(2));
-  waiting.markAsked();
-  waiting.add(at(3));
-  t.equal(waiting.countAsked(), 2);
-  t.same(
-    waiting.all().map(({ id }) => id.offset),
-    [1, 2, 3],
-  );
-  waiting.replace([at(2), at(3)], 1);
-  t.equal(waiting.countAsked(), 1);
-  t.equal(waiting.size(), 2);
-});
-
-t.test('bounded by number and bytes; what was taken out makes room', async (t) => {
-  for (const [bytes, fit] of [
-    [10, 1_024],
-    [100_000, 41],
-  ] as const) {
+t.test(
+  'when messages wait, then they are in order, and those before the question are known',
+  async (t) => {
     const waiting = reorderBuffer();
-    for (let offset = 1; offset <= 2_000; offset++) waiting.add(at(offset, bytes));
-    t.equal(waiting.size(), fit);
-    t.ok(waiting.isFull());
-    waiting.replace([], 0);
-    waiting.clearFull();
-    waiting.add(at(1, bytes));
-    t.equal(waiting.size(), 1);
-    t.notOk(waiting.isFull());
-  }
-});
+    waiting.add(at(1));
+    waiting.add(at(2));
+    waiting.markAsked();
+    waiting.add(at(3));
+    t.equal(waiting.countAsked(), 2);
+    t.same(
+      waiting.all().map(({ id }) => id.offset),
+      [1, 2, 3],
+    );
+    waiting.replace([at(2), at(3)], 1);
+    t.equal(waiting.countAsked(), 1);
+    t.equal(waiting.size(), 2);
+  },
+);
+
+t.test(
+  'when the buffer is full by number or bytes, then it takes no more until some are taken out',
+  async (t) => {
+    for (const [bytes, fit] of [
+      [10, 1_024],
+      [100_000, 41],
+    ] as const) {
+      const waiting = reorderBuffer();
+      for (let offset = 1; offset <= 2_000; offset++) waiting.add(at(offset, bytes));
+      t.equal(waiting.size(), fit);
+      t.ok(waiting.isFull());
+      waiting.replace([], 0);
+      waiting.clearFull();
+      waiting.add(at(1, bytes));
+      t.equal(waiting.size(), 1);
+      t.notOk(waiting.isFull());
+    }
+  },
+);
 
 t.test(
   'when something did not fit, then nothing behind it is kept until that is dealt with',

@@ -42,21 +42,24 @@ const stub = (): Stub => {
 
 const DONE = right<RedisError, void>(undefined);
 
-t.test('an answer to a command from before the loss confirms nothing', async (t) => {
-  const { clock, registry, sent, answers, events, sink } = stub();
-  registry.accept({ _tag: 'Ready' });
-  registry.open('a', sink);
-  clock.advance(1);
-  registry.accept({ _tag: 'Lost', detail: '' });
-  registry.accept({ _tag: 'Ready' });
-  clock.advance(1);
-  answers[0]?.next(DONE);
-  t.same([sent, events], [['+ a', '+ a'], []]);
-  answers[1]?.next(DONE);
-  t.same(events, ['subscribed']);
-});
+t.test(
+  'when an answer belongs to a command from before a loss, then it confirms nothing',
+  async (t) => {
+    const { clock, registry, sent, answers, events, sink } = stub();
+    registry.accept({ _tag: 'Ready' });
+    registry.open('a', sink);
+    clock.advance(1);
+    registry.accept({ _tag: 'Lost', detail: '' });
+    registry.accept({ _tag: 'Ready' });
+    clock.advance(1);
+    answers[0]?.next(DONE);
+    t.same([sent, events], [['+ a', '+ a'], []]);
+    answers[1]?.next(DONE);
+    t.same(events, ['subscribed']);
+  },
+);
 
-t.test('what comes and goes within a turn asks nothing', async (t) => {
+t.test('when a subscriber comes and goes within a turn, then no command is sent', async (t) => {
   const { clock, registry, sent, sink } = stub();
   registry.accept({ _tag: 'Ready' });
   registry.open('a', sink).unsubscribe();
@@ -64,31 +67,34 @@ t.test('what comes and goes within a turn asks nothing', async (t) => {
   t.same([sent, registry.size()], [[], 0]);
 });
 
-t.test('wanted again while on its way out: asked for when it has gone', async (t) => {
-  const { clock, registry, sent, answers, events, sink } = stub();
-  registry.accept({ _tag: 'Ready' });
-  const first = registry.open('a', sink);
-  clock.advance(1);
-  answers[0]?.next(DONE);
-  first.unsubscribe();
-  clock.advance(1);
-  registry.open('a', sink);
-  clock.advance(1);
-  t.same(sent, ['+ a', '- a']);
-  answers[1]?.next(DONE);
-  clock.advance(1);
-  answers[2]?.next(DONE);
-  t.same(
-    [sent, events],
-    [
-      ['+ a', '- a', '+ a'],
-      ['subscribed', 'subscribed'],
-    ],
-  );
-});
+t.test(
+  'when a channel is wanted again while it unsubscribes, then it is subscribed afterwards',
+  async (t) => {
+    const { clock, registry, sent, answers, events, sink } = stub();
+    registry.accept({ _tag: 'Ready' });
+    const first = registry.open('a', sink);
+    clock.advance(1);
+    answers[0]?.next(DONE);
+    first.unsubscribe();
+    clock.advance(1);
+    registry.open('a', sink);
+    clock.advance(1);
+    t.same(sent, ['+ a', '- a']);
+    answers[1]?.next(DONE);
+    clock.advance(1);
+    answers[2]?.next(DONE);
+    t.same(
+      [sent, events],
+      [
+        ['+ a', '- a', '+ a'],
+        ['subscribed', 'subscribed'],
+      ],
+    );
+  },
+);
 
 t.test(
-  'what is refused for one is asked for one by one; what fails, again with backoff',
+  'when one channel is refused, then each is subscribed alone; when a command fails, again with backoff',
   async (t) => {
     const { clock, registry, sent, answers, events, sink } = stub();
     registry.accept({ _tag: 'Ready' });

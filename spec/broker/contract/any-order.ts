@@ -15,7 +15,7 @@ import {
 
 export const anyOrderContract = (t: Test, build: () => Cluster): void => {
   t.test(
-    'whoever says what where, and whoever comes and goes, each hears one order without holes from Opened on',
+    'when anybody publishes, joins and leaves, then each listener has one order without holes from Opened on',
     async (t) => {
       const step = fc.oneof(
         {

@@ -18,7 +18,7 @@ import {
 
 export const publishingContract = (t: Test, build: () => Cluster): void => {
   t.test(
-    'a message comes to every subscriber, under the id of its receipt, as it was drafted',
+    'when a draft is published, then every subscriber gets it under the id of its receipt',
     async (t) => {
       const b = brokersOf(build());
       const listeners = b.brokers.map((_, pod) => b.listen('r', pod));
@@ -40,7 +40,7 @@ export const publishingContract = (t: Test, build: () => Cluster): void => {
     },
   );
 
-  t.test('nothing is published before somebody asks for the answer', async (t) => {
+  t.test('when nobody subscribes to the answer, then nothing is published', async (t) => {
     const b = brokersOf(build());
     const listener = b.listen('r');
     b.settle();
@@ -50,7 +50,7 @@ export const publishingContract = (t: Test, build: () => Cluster): void => {
     t.equal(listener.events.length, 1);
   });
 
-  t.test('publishNow does the same as publish, or nothing at all', async (t) => {
+  t.test('when publishNow is called, then it does the same as publish, or nothing', async (t) => {
     const b = brokersOf(build());
     const listener = b.listen('r');
     b.settle();
@@ -76,7 +76,7 @@ export const publishingContract = (t: Test, build: () => Cluster): void => {
   });
 
   t.test(
-    'publishes resolve in the order of the calls, and arrive in that order, without holes',
+    'when drafts are published, then they are answered and delivered in the order of the calls',
     async (t) => {
       const b = brokersOf(build());
       const listeners = b.brokers.map((_, pod) => b.listen('r', pod));
@@ -94,20 +94,23 @@ export const publishingContract = (t: Test, build: () => Cluster): void => {
     },
   );
 
-  t.test('each room counts for itself, and the global log too', async (t) => {
-    const b = brokersOf(build());
-    const [r, s, global] = [b.listen('r'), b.listen('s'), b.listen(GLOBAL)];
-    b.settle();
-    for (const room of ['r', 's', GLOBAL, 'r', GLOBAL]) b.publish({ room });
-    b.settle();
-    const offsets = (listener: Listener): readonly number[] =>
-      publishedIn(listener).map(({ publication }) => publication.id.offset);
-    t.same([offsets(r), offsets(s), offsets(global)], [[1, 2], [1], [1, 2]]);
-    t.ok(publishedIn(global).every(({ publication }) => publication.id.global));
-    t.notOk(publishedIn(r).some(({ publication }) => publication.id.global));
-  });
+  t.test(
+    'when messages go to rooms and to the global log, then each has offsets of its own',
+    async (t) => {
+      const b = brokersOf(build());
+      const [r, s, global] = [b.listen('r'), b.listen('s'), b.listen(GLOBAL)];
+      b.settle();
+      for (const room of ['r', 's', GLOBAL, 'r', GLOBAL]) b.publish({ room });
+      b.settle();
+      const offsets = (listener: Listener): readonly number[] =>
+        publishedIn(listener).map(({ publication }) => publication.id.offset);
+      t.same([offsets(r), offsets(s), offsets(global)], [[1, 2], [1], [1, 2]]);
+      t.ok(publishedIn(global).every(({ publication }) => publication.id.global));
+      t.notOk(publishedIn(r).some(({ publication }) => publication.id.global));
+    },
+  );
 
-  t.test('the milliseconds of a log never go back, whatever the clock does', async (t) => {
+  t.test('when the clock goes back, then the milliseconds of a log do not', async (t) => {
     const b = brokersOf(build());
     const listener = b.listen('r');
     b.settle();
@@ -123,7 +126,7 @@ export const publishingContract = (t: Test, build: () => Cluster): void => {
   });
 
   t.test(
-    'the same key with the same data is stored once; with other data it is refused',
+    'when a key comes again, then the same data is stored once and other data is refused',
     async (t) => {
       const b = brokersOf(build());
       const listener = b.listen('r');
@@ -149,7 +152,7 @@ export const publishingContract = (t: Test, build: () => Cluster): void => {
     },
   );
 
-  t.test('the same key twice in one moment is stored once too', async (t) => {
+  t.test('when a key comes twice in one moment, then it is stored once', async (t) => {
     const b = brokersOf(build());
     const listener = b.listen('r');
     b.settle();
@@ -161,7 +164,7 @@ export const publishingContract = (t: Test, build: () => Cluster): void => {
     t.equal(publishedIn(listener).length, 1);
   });
 
-  t.test('what is not logged takes no offset, moves nothing, and comes all the same', async (t) => {
+  t.test('when a draft is not logged, then it is delivered and takes no offset', async (t) => {
     const b = brokersOf(build());
     const listeners = b.brokers.map((_, pod) => b.listen('r', pod));
     b.settle();
@@ -188,7 +191,7 @@ export const publishingContract = (t: Test, build: () => Cluster): void => {
     t.equal(openedIn(later).top.id, receiptOf(next).id);
   });
 
-  t.test('a publish needs no subscriber', async (t) => {
+  t.test('when a room has no subscriber, then a publish is answered all the same', async (t) => {
     const b = brokersOf(build());
     const sent = b.publish({ room: 'nobody-there' });
     b.settle();
@@ -197,7 +200,7 @@ export const publishingContract = (t: Test, build: () => Cluster): void => {
   });
 
   t.test(
-    'what carries the messages breaks while they are under way: one answer each, one order, nothing twice',
+    'when the transport breaks during publishes, then each has one answer, in one order, nothing twice',
     async (t) => {
       const b = brokersOf(build());
       const listeners = b.brokers.map((_, pod) => b.listen('r', pod));
@@ -222,7 +225,7 @@ export const publishingContract = (t: Test, build: () => Cluster): void => {
     },
   );
 
-  t.test('closed while publishes are under way, each has an answer', async (t) => {
+  t.test('when a broker closes during publishes, then each has an answer', async (t) => {
     const b = brokersOf(build());
     const sent = Array.from({ length: 5 }, () => b.publish({ room: 'r' }));
     for (const broker of b.brokers) broker.close().subscribe();

@@ -70,31 +70,34 @@ export const asksAgain = async (
       ).first();
   };
 
-  await test.test(`${name}: what ran is answered as it was, and not said again`, async (t) => {
-    const bus = await open(1_000);
-    await others(bus, 'ran', 3);
-    const publishing = call(bus, 'ran', [
-      text('ran', 'a'),
-      text('ran', 'a'),
-      text('ran', 'key', { key: keyIn('k'), digest: 'D' }),
-      text('ran', 'key', { key: keyIn('k'), digest: 'D' }),
-      text('ran', 'key', { key: keyIn('k'), digest: 'E' }),
-    ]);
-    const outcomes = await publishing.first();
-    t.same(
-      outcomes.map(({ _tag }) => _tag),
-      ['Placed', 'Placed', 'Placed', 'Duplicate', 'KeyReused'],
-    );
-    await others(bus, 'ran', 100);
-    const before = await entries(bus, 'ran');
-    t.same(await publishing.again(), outcomes);
-    t.same(await publishing.again(), outcomes, 'however often');
-    t.same(await entries(bus, 'ran'), before);
-    await close(bus);
-  });
+  await test.test(
+    `${name}: when a call that ran comes again, then it has the same answer and is not published again`,
+    async (t) => {
+      const bus = await open(1_000);
+      await others(bus, 'ran', 3);
+      const publishing = call(bus, 'ran', [
+        text('ran', 'a'),
+        text('ran', 'a'),
+        text('ran', 'key', { key: keyIn('k'), digest: 'D' }),
+        text('ran', 'key', { key: keyIn('k'), digest: 'D' }),
+        text('ran', 'key', { key: keyIn('k'), digest: 'E' }),
+      ]);
+      const outcomes = await publishing.first();
+      t.same(
+        outcomes.map(({ _tag }) => _tag),
+        ['Placed', 'Placed', 'Placed', 'Duplicate', 'KeyReused'],
+      );
+      await others(bus, 'ran', 100);
+      const before = await entries(bus, 'ran');
+      t.same(await publishing.again(), outcomes);
+      t.same(await publishing.again(), outcomes, 'however often');
+      t.same(await entries(bus, 'ran'), before);
+      await close(bus);
+    },
+  );
 
   await test.test(
-    `${name}: what did not run runs once; the first try comes last, and is refused`,
+    `${name}: when a call did not run, then its second try runs, and the first is refused when it comes`,
     async (t) => {
       const bus = await open(1_000);
       await others(bus, 'not', 3);
@@ -122,18 +125,21 @@ export const asksAgain = async (
     },
   );
 
-  await test.test(`${name}: another's message with the same 20 bits is not ours`, async (t) => {
-    const bus = await open(1_000);
-    const publishing = call(bus, 'bits', [text('bits', 'ours')]);
-    nonce -= 1;
-    await call(bus, 'bits', [text('bits', 'theirs')]).first();
-    await publishing.again();
-    t.equal((await entries(bus, 'bits')).length, 2);
-    await close(bus);
-  });
+  await test.test(
+    `${name}: when another message has the same 20 bits, then it is not taken for ours`,
+    async (t) => {
+      const bus = await open(1_000);
+      const publishing = call(bus, 'bits', [text('bits', 'ours')]);
+      nonce -= 1;
+      await call(bus, 'bits', [text('bits', 'theirs')]).first();
+      await publishing.again();
+      t.equal((await entries(bus, 'bits')).length, 2);
+      await close(bus);
+    },
+  );
 
   await test.test(
-    `${name}: a call that comes again after its deadline is late, or has its place`,
+    `${name}: when a call comes again after its deadline, then it is late, or its messages are found`,
     async (t) => {
       const bus = await open(1_000);
       const ran = [text('dead', 'a')];
@@ -151,7 +157,7 @@ export const asksAgain = async (
 
   for (const logMessages of [0, 1, 12]) {
     await test.test(
-      `${name}: a log of ${logMessages} tells it too, and so does what is in no log`,
+      `${name}: when the log keeps ${logMessages}, then a call that ran is found, also when it is not logged`,
       async (t) => {
         const room = `few-${logMessages}`;
         const bus = await open(logMessages);
@@ -170,16 +176,19 @@ export const asksAgain = async (
     );
   }
 
-  await test.test(`${name}: presence is found, and not said again`, async (t) => {
-    const bus = await open(1_000);
-    const publishing = call(bus, 'presence', [text('presence', 'here', { logged: false })]);
-    const outcomes = await publishing.first();
-    t.same(await publishing.again(), outcomes);
-    await close(bus);
-  });
+  await test.test(
+    `${name}: when presence was published, then a second try finds it and does not publish it again`,
+    async (t) => {
+      const bus = await open(1_000);
+      const publishing = call(bus, 'presence', [text('presence', 'here', { logged: false })]);
+      const outcomes = await publishing.first();
+      t.same(await publishing.again(), outcomes);
+      await close(bus);
+    },
+  );
 
   await test.test(
-    `${name}: more was said meanwhile than the log keeps: it says so, but of keys`,
+    `${name}: when the log kept too little to judge, then the answer says so, except for keys`,
     async (t) => {
       const bus = await open(1_000);
       const publishing = call(bus, 'much', [text('much', 'a')]);

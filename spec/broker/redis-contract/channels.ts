@@ -6,26 +6,29 @@ import { draft, HOUR, later, left, right, publishAll, texts } from '../../suppor
 import { type TwoPods } from './two-pods.js';
 
 export const channels = async (test: Test, { a, at, b, kind }: TwoPods): Promise<void> => {
-  await test.test('unsubscribed it is quiet; many channels at once are taken', async (t) => {
-    const rooms = texts(1_500, 'many');
-    await right(a.bus.subscribe([]));
-    await right(a.bus.unsubscribe([]));
-    await right(a.bus.subscribe(rooms.map(channelOf)));
-    await right(a.bus.unsubscribe(rooms.slice(1).map(channelOf)));
-    await right(a.bus.unsubscribe(rooms.slice(1, 2).map(channelOf)));
-    await publishAll(b.bus, 'many1', ['unheard']);
-    await publishAll(b.bus, 'many0', ['heard']);
-    await until(
-      'the one still subscribed is heard',
-      () => a.received(channelOf('many0')).length === 1,
-    );
-    t.strictSame(a.received(channelOf('many1')), []);
-    await publishAll(b.bus, 'order', ['still']);
-    await until('the others go on', () => a.received(channelOf('order')).length === 401);
-  });
+  await test.test(
+    'when channels are unsubscribed, then they are quiet; many at once are taken',
+    async (t) => {
+      const rooms = texts(1_500, 'many');
+      await right(a.bus.subscribe([]));
+      await right(a.bus.unsubscribe([]));
+      await right(a.bus.subscribe(rooms.map(channelOf)));
+      await right(a.bus.unsubscribe(rooms.slice(1).map(channelOf)));
+      await right(a.bus.unsubscribe(rooms.slice(1, 2).map(channelOf)));
+      await publishAll(b.bus, 'many1', ['unheard']);
+      await publishAll(b.bus, 'many0', ['heard']);
+      await until(
+        'the one still subscribed is heard',
+        () => a.received(channelOf('many0')).length === 1,
+      );
+      t.strictSame(a.received(channelOf('many1')), []);
+      await publishAll(b.bus, 'order', ['still']);
+      await until('the others go on', () => a.received(channelOf('order')).length === 401);
+    },
+  );
 
   await test.test(
-    'scripts that Redis forgot are sent again: nothing fails, nothing is lost or reordered',
+    'when Redis forgot its scripts, then they are sent again, and nothing is lost or reordered',
     async (t) => {
       const channel = channelOf('forgot');
       await right(a.bus.subscribe([channel]));
@@ -41,18 +44,21 @@ export const channels = async (test: Test, { a, at, b, kind }: TwoPods): Promise
     },
   );
 
-  await test.test('an answer asks when it is subscribed, and may be left', async (t) => {
-    const asked$ = a.bus.publish('lazy', [draft('lazy', '"x":1}')], [0], 77, later());
-    t.match(await right(a.bus.top('lazy', 5)), { offset: 0 });
-    asked$.subscribe().unsubscribe();
-    await until(
-      'it was done all the same',
-      async () => (await right(a.bus.top('lazy', 5))).offset === 1,
-    );
-  });
+  await test.test(
+    'when an answer is subscribed, then the call is sent, and it may be unsubscribed',
+    async (t) => {
+      const asked$ = a.bus.publish('lazy', [draft('lazy', '"x":1}')], [0], 77, later());
+      t.match(await right(a.bus.top('lazy', 5)), { offset: 0 });
+      asked$.subscribe().unsubscribe();
+      await until(
+        'it was done all the same',
+        async () => (await right(a.bus.top('lazy', 5))).offset === 1,
+      );
+    },
+  );
 
   await test.test(
-    'where logs stand is answered for all rooms of a turn, and makes no epoch',
+    'when positions are asked for in one turn, then one call answers them and makes no epoch',
     async (t) => {
       const rooms = Array.from({ length: 300 }, (_, i) => `stand${i}`);
       for (const room of [rooms[0], rooms[299]] as const)
@@ -72,7 +78,7 @@ export const channels = async (test: Test, { a, at, b, kind }: TwoPods): Promise
     },
   );
 
-  await test.test('a room in which nothing was said is kept for minutes', async (t) => {
+  await test.test('when a room had no message, then it is kept for minutes', async (t) => {
     const pos = `{${channelOf('silent')}}:pos`;
     await right(a.bus.page('silent', 1, 10, 5));
     const quiet = Number(await at(pos, 'PTTL'));

@@ -21,7 +21,7 @@ import { type TwoPods } from './two-pods.js';
 
 export const placing = async (test: Test, { at, a, b }: TwoPods): Promise<void> => {
   await test.test(
-    'two pods that publish at once are heard in one order by both, without a hole',
+    'when two pods publish at once, then both receive one order without holes',
     async (t) => {
       const channel = channelOf('order');
       await Promise.all([right(a.bus.subscribe([channel])), right(b.bus.subscribe([channel]))]);
@@ -44,7 +44,7 @@ export const placing = async (test: Test, { at, a, b }: TwoPods): Promise<void> 
   );
 
   await test.test(
-    'several drafts of a call are placed and heard in order; what is outside the log takes no offset',
+    'when a call has several drafts, then they are delivered in order, and unlogged ones take no offset',
     async (t) => {
       const channel = channelOf('several');
       await right(a.bus.subscribe([channel, channelOf('other')]));
@@ -91,7 +91,7 @@ export const placing = async (test: Test, { at, a, b }: TwoPods): Promise<void> 
   );
 
   await test.test(
-    'ids are those of formatId, byte for byte, at every size of offset',
+    'when an id is made in Redis, then it is that of formatId, at every size of offset',
     async (t) => {
       const pos = `{${channelOf('bytes')}}:pos`;
       for (const offset of [
@@ -135,21 +135,24 @@ export const placing = async (test: Test, { at, a, b }: TwoPods): Promise<void> 
     },
   );
 
-  await test.test('milliseconds never go back within an epoch', async (t) => {
-    const ahead = Date.now() + HOUR;
-    const pos = `{${channelOf('ahead')}}:pos`;
-    await at(pos, 'HSET', 'e', 7, 'o', 0, 't', ahead);
-    await right(a.bus.publish('ahead', [draft('ahead', '"x":1}')], [0], 1, later()));
-    t.match(await right(a.bus.top('ahead', 1)), { tag: 7, offset: 1, ms: ahead });
-    const lives = Number(await at(pos, 'PTTL'));
-    t.ok(
-      lives > 23 * HOUR && lives <= 24 * HOUR,
-      'the position has the time to live of the options',
-    );
-  });
+  await test.test(
+    'when the clock of Redis goes back, then milliseconds within an epoch do not',
+    async (t) => {
+      const ahead = Date.now() + HOUR;
+      const pos = `{${channelOf('ahead')}}:pos`;
+      await at(pos, 'HSET', 'e', 7, 'o', 0, 't', ahead);
+      await right(a.bus.publish('ahead', [draft('ahead', '"x":1}')], [0], 1, later()));
+      t.match(await right(a.bus.top('ahead', 1)), { tag: 7, offset: 1, ms: ahead });
+      const lives = Number(await at(pos, 'PTTL'));
+      t.ok(
+        lives > 23 * HOUR && lives <= 24 * HOUR,
+        'the position has the time to live of the options',
+      );
+    },
+  );
 
   await test.test(
-    'a key is taken once: again it is a duplicate, with other data it is refused',
+    'when a key comes again, then it is a duplicate, or refused with other data',
     async (t) => {
       const channel = channelOf('keys');
       await right(a.bus.subscribe([channel]));
@@ -199,7 +202,7 @@ export const placing = async (test: Test, { at, a, b }: TwoPods): Promise<void> 
     },
   );
 
-  await test.test('after its deadline it does nothing at all', async (t) => {
+  await test.test('when a call comes after its deadline, then it does nothing', async (t) => {
     const drafts = [draft('late', '"x":1}', { key: keyIn('k'), digest: 'D' })];
     t.equal(await left(a.bus.publish('late', drafts, [0], 77, Date.now() - 1_000)), 'Late');
     t.equal(await at(`{${channelOf('late')}}:pos`, 'EXISTS'), 0);
@@ -232,25 +235,28 @@ export const placing = async (test: Test, { at, a, b }: TwoPods): Promise<void> 
     },
   );
 
-  await test.test('an epoch is made once, and replaced only by who knows it', async (t) => {
-    const made = await right(a.bus.top('epoch', 11));
-    t.match(made, { tag: 11, offset: 0, id: null });
-    t.strictSame(await right(b.bus.top('epoch', 12)), made, 'the second finds the first');
-    await publishAll(a.bus, 'epoch', texts(3, 'e'));
-    t.match(
-      await right(b.bus.renew('epoch', 12, 13)),
-      { tag: 11, offset: 3 },
-      'not the one it took it for',
-    );
-    t.match(await right(b.bus.renew('epoch', 11, 13)), { tag: 13, offset: 0, id: null });
-    t.match(
-      await right(a.bus.renew('epoch', 11, 14)),
-      { tag: 13, offset: 0, id: null },
-      'too late: the other was first',
-    );
-    const renewed = (await right(a.bus.page('epoch', 1, 0, 1))).renewedMs ?? 0;
-    t.ok(Math.abs(renewed - Date.now()) < 60_000, 'when it was renewed is kept');
-    await publishAll(a.bus, 'epoch', texts(1, 'f'));
-    t.match(await right(b.bus.top('epoch', 1)), { tag: 13, offset: 1 });
-  });
+  await test.test(
+    'when pods make an epoch, then it is made once, and replaced only by a call that names it',
+    async (t) => {
+      const made = await right(a.bus.top('epoch', 11));
+      t.match(made, { tag: 11, offset: 0, id: null });
+      t.strictSame(await right(b.bus.top('epoch', 12)), made, 'the second finds the first');
+      await publishAll(a.bus, 'epoch', texts(3, 'e'));
+      t.match(
+        await right(b.bus.renew('epoch', 12, 13)),
+        { tag: 11, offset: 3 },
+        'not the one it took it for',
+      );
+      t.match(await right(b.bus.renew('epoch', 11, 13)), { tag: 13, offset: 0, id: null });
+      t.match(
+        await right(a.bus.renew('epoch', 11, 14)),
+        { tag: 13, offset: 0, id: null },
+        'too late: the other was first',
+      );
+      const renewed = (await right(a.bus.page('epoch', 1, 0, 1))).renewedMs ?? 0;
+      t.ok(Math.abs(renewed - Date.now()) < 60_000, 'when it was renewed is kept');
+      await publishAll(a.bus, 'epoch', texts(1, 'f'));
+      t.match(await right(b.bus.top('epoch', 1)), { tag: 13, offset: 1 });
+    },
+  );
 };

@@ -7,7 +7,7 @@ import { ready, right } from '../../support/watched-bus.js';
 import { type TwoPods } from './two-pods.js';
 
 export const podsOf = async (test: Test, { open, at, a, b }: TwoPods): Promise<void> => {
-  await test.test('members are those of living pods', async (t) => {
+  await test.test('when pods have died, then only members of living pods count', async (t) => {
     const hash = `{${channelOf('counted')}}:members`;
     const pods = `{${CONTROL_CHANNEL}}:pods`;
     t.equal(await right(a.bus.members('counted', 3)), 0);
@@ -53,23 +53,26 @@ export const podsOf = async (test: Test, { open, at, a, b }: TwoPods): Promise<v
     t.ok(Number(await at(hash, 'PTTL')) > 590_000);
   });
 
-  await test.test('two pods of one name, or one restarted, count as two', async (t) => {
-    const twins = await Promise.all([
-      ready(open({ serverId: 'twin' })),
-      ready(open({ serverId: 'twin' })),
-    ]);
-    const [first, second] = twins;
-    t.equal(await right(first.bus.members('twins', 3)), 0);
-    t.equal(await right(second.bus.members('twins', 4)), 3);
-    t.equal(await right(first.bus.members('twins', 3)), 4);
-    await first.close();
-    // who lives is asked with each renewal of the lease
-    await right(second.bus.lease());
-    t.equal(await right(second.bus.members('twins', 4)), 0, 'who goes takes its own alone');
-    const third = await ready(open({ serverId: 'twin' }));
-    t.equal(await right(third.bus.members('twins', 1)), 4);
-    await Promise.all([second.close(), third.close()]);
-  });
+  await test.test(
+    'when two pods have one name, or one has restarted, then they count as two',
+    async (t) => {
+      const twins = await Promise.all([
+        ready(open({ serverId: 'twin' })),
+        ready(open({ serverId: 'twin' })),
+      ]);
+      const [first, second] = twins;
+      t.equal(await right(first.bus.members('twins', 3)), 0);
+      t.equal(await right(second.bus.members('twins', 4)), 3);
+      t.equal(await right(first.bus.members('twins', 3)), 4);
+      await first.close();
+      // who lives is asked with each renewal of the lease
+      await right(second.bus.lease());
+      t.equal(await right(second.bus.members('twins', 4)), 0, 'who goes takes its own alone');
+      const third = await ready(open({ serverId: 'twin' }));
+      t.equal(await right(third.bus.members('twins', 1)), 4);
+      await Promise.all([second.close(), third.close()]);
+    },
+  );
 
   await test.test(
     'when a word is kept, then a pod that did not hear it recalls it with its age',
@@ -110,7 +113,7 @@ export const podsOf = async (test: Test, { open, at, a, b }: TwoPods): Promise<v
   );
 
   await test.test(
-    'a probe comes back on the own channel and tells the time; control reaches all',
+    'when a probe is sent, then it comes back with the time; a control command reaches all',
     async (t) => {
       await Promise.all([
         right(a.bus.subscribe([podChannel('pod-a'), CONTROL_CHANNEL])),

@@ -20,7 +20,7 @@ export const refusals = async (
   test: Test,
   { a, at, b, kind, nodeOf, open }: TwoPods,
 ): Promise<void> => {
-  await test.test('a key of another kind is a typed error', async (t) => {
+  await test.test('when a key has another type, then the error is typed', async (t) => {
     await at(`{${channelOf('wrong')}}:pos`, 'SET', 'text');
     t.equal(
       await left(a.bus.publish('wrong', [draft('wrong', '"x":1}')], [0], 77, later())),
@@ -29,7 +29,7 @@ export const refusals = async (
     t.equal(await left(a.bus.top('wrong', 1)), 'WrongType');
   });
 
-  await test.test('when Redis has no memory left nothing is half done', async (t) => {
+  await test.test('when Redis has no memory left, then nothing is half done', async (t) => {
     const node = await nodeOf(`{${channelOf('full')}}:pos`);
     const channel = channelOf('full');
     await right(a.bus.subscribe([channel]));
@@ -52,39 +52,45 @@ export const refusals = async (
     t.strictSame(a.received(channel).map(offsetOf), [1]);
   });
 
-  await test.test('without replicas that it wants, Redis refuses, and says so', async (t) => {
-    const node = await nodeOf(`{${channelOf('lonely')}}:pos`);
-    await node.command('CONFIG', 'SET', 'min-replicas-to-write', 3);
-    t.equal(
-      await left(a.bus.publish('lonely', [draft('lonely', '"x":1}')], [0], 77, later())),
-      'Refused',
-    );
-    await node.command('CONFIG', 'SET', 'min-replicas-to-write', 0);
-    t.equal(
-      await left(a.bus.publish('lonely', [draft('lonely', '"x":1}')], [0], 77, later())),
-      'no error',
-    );
-  });
+  await test.test(
+    'when Redis lacks the replicas that it wants, then it refuses and the error says so',
+    async (t) => {
+      const node = await nodeOf(`{${channelOf('lonely')}}:pos`);
+      await node.command('CONFIG', 'SET', 'min-replicas-to-write', 3);
+      t.equal(
+        await left(a.bus.publish('lonely', [draft('lonely', '"x":1}')], [0], 77, later())),
+        'Refused',
+      );
+      await node.command('CONFIG', 'SET', 'min-replicas-to-write', 0);
+      t.equal(
+        await left(a.bus.publish('lonely', [draft('lonely', '"x":1}')], [0], 77, later())),
+        'no error',
+      );
+    },
+  );
 
-  await test.test('reconnect drops all and comes back', async (t) => {
-    const from = a.events.length;
-    a.bus.reconnect();
-    t.match(a.events.slice(from), [{ _tag: 'Lost' }], 'told at once');
-    t.equal(
-      await left(a.bus.probe('x')),
-      'Unreachable',
-      'and what is asked meanwhile fails at once',
-    );
-    await a.next('Ready', from);
-    await right(a.bus.subscribe([channelOf('order')]));
-    const before = a.received(channelOf('order')).length;
-    await publishAll(b.bus, 'order', ['after']);
-    await until('it is heard again', () => a.received(channelOf('order')).length === before + 1);
-    t.strictSame(
-      a.events.slice(from).map(({ _tag }) => _tag),
-      ['Lost', 'Ready', 'Message'],
-    );
-  });
+  await test.test(
+    'when reconnect is called, then all connections are dropped and made again',
+    async (t) => {
+      const from = a.events.length;
+      a.bus.reconnect();
+      t.match(a.events.slice(from), [{ _tag: 'Lost' }], 'told at once');
+      t.equal(
+        await left(a.bus.probe('x')),
+        'Unreachable',
+        'and what is asked meanwhile fails at once',
+      );
+      await a.next('Ready', from);
+      await right(a.bus.subscribe([channelOf('order')]));
+      const before = a.received(channelOf('order')).length;
+      await publishAll(b.bus, 'order', ['after']);
+      await until('it is heard again', () => a.received(channelOf('order')).length === before + 1);
+      t.strictSame(
+        a.events.slice(from).map(({ _tag }) => _tag),
+        ['Lost', 'Ready', 'Message'],
+      );
+    },
+  );
 
   await asksAgain(test, kind.name, {
     open: async (logMessages) => (await ready(open({ logMessages }))).bus,
@@ -96,7 +102,7 @@ export const refusals = async (
 
   // Sentinel would put another in its place: it has a test of its own
   await test.test(
-    'all nodes frozen: answers end by the timeout, reconnect works, and nothing is said late',
+    'when all nodes freeze, then answers time out, reconnect works, and nothing is published late',
     { skip: kind.name === 'Sentinel' },
     async (t) => {
       const channel = channelOf('frozen');

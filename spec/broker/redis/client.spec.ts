@@ -56,7 +56,7 @@ t.test('Sentinel', async (t) => {
   });
 
   await t.test(
-    'the master is frozen: after the failover a reconnect finds the new one',
+    'when the master freezes, then a reconnect after the failover finds the new one',
     async (t) => {
       const [first, second] = trio.nodes;
       const a = await ready(open());
@@ -100,14 +100,17 @@ t.test('Sentinel', async (t) => {
     },
   );
 
-  await t.test('no Sentinel answers: it says Lost once, and goes on trying', async (t) => {
-    for (const sentinel of trio.sentinels) sentinel.freeze();
-    const a = watch(open());
-    await a.next('Lost', 0);
-    trio.sentinels[2]?.thaw();
-    await a.next('Ready', 0, 20_000);
-    t.strictSame(a.tags(), ['Lost', 'Ready']);
-    await a.close();
-  });
+  await t.test(
+    'when no Sentinel answers, then Lost comes once and the client goes on trying',
+    async (t) => {
+      for (const sentinel of trio.sentinels) sentinel.freeze();
+      const a = watch(open());
+      await a.next('Lost', 0);
+      trio.sentinels[2]?.thaw();
+      await a.next('Ready', 0, 20_000);
+      t.strictSame(a.tags(), ['Lost', 'Ready']);
+      await a.close();
+    },
+  );
   await trio.stop();
 });

@@ -27,7 +27,7 @@ t.test('Cluster', async (t) => {
   await behaves(t, { name: 'Cluster', open, nodes: cluster.nodes, nodeOf, stop: cluster.stop });
   await cluster.whole();
 
-  await t.test('slots are those that Redis computes', async (t) => {
+  await t.test('when the slot of a key is computed, then it is that of Redis', async (t) => {
     for (const key of [
       '',
       'a',
@@ -45,7 +45,7 @@ t.test('Cluster', async (t) => {
   });
 
   await t.test(
-    'a slot moves under load: its channels are dropped, heard again at the new owner, and no offset is lost',
+    'when a slot moves under load, then its channels are subscribed at the new owner and no offset is lost',
     async (t) => {
       const a = await ready(open({ serverId: 'pod-a' }));
       const b = await ready(open({ serverId: 'pod-b' }));
@@ -79,26 +79,29 @@ t.test('Cluster', async (t) => {
     },
   );
 
-  await t.test('the subscribed connections are killed: dropped, and subscribed anew', async (t) => {
-    const a = await ready(open());
-    const rooms = texts(6, 'killed');
-    await right(a.bus.subscribe(rooms.map(channelOf)));
-    const from = a.events.length;
-    for (const node of cluster.nodes) await node.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
-    const dropped = (): readonly string[] =>
-      a.events.slice(from).flatMap((event) => (event._tag === 'Dropped' ? event.channels : []));
-    await until('all are dropped', () => dropped().length === rooms.length);
-    t.strictSame([...dropped()].sort(), rooms.map(channelOf));
-    await right(a.bus.subscribe(rooms.map(channelOf)));
-    for (const room of rooms) await publishAll(a.bus, room, ['again']);
-    await until('all are heard', () =>
-      rooms.every((room) => a.received(channelOf(room)).length === 1),
-    );
-    await a.close();
-  });
+  await t.test(
+    'when the subscribed connections are killed, then their channels are subscribed again',
+    async (t) => {
+      const a = await ready(open());
+      const rooms = texts(6, 'killed');
+      await right(a.bus.subscribe(rooms.map(channelOf)));
+      const from = a.events.length;
+      for (const node of cluster.nodes) await node.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+      const dropped = (): readonly string[] =>
+        a.events.slice(from).flatMap((event) => (event._tag === 'Dropped' ? event.channels : []));
+      await until('all are dropped', () => dropped().length === rooms.length);
+      t.strictSame([...dropped()].sort(), rooms.map(channelOf));
+      await right(a.bus.subscribe(rooms.map(channelOf)));
+      for (const room of rooms) await publishAll(a.bus, room, ['again']);
+      await until('all are heard', () =>
+        rooms.every((room) => a.received(channelOf(room)).length === 1),
+      );
+      await a.close();
+    },
+  );
 
   await t.test(
-    'one node freezes: its channels are dropped, the others go on; thawed, it is found again',
+    'when one node freezes, then its channels are dropped until it thaws, and the others go on',
     async (t) => {
       const a = await ready(open());
       const rooms = texts(12, 'ice');
@@ -149,7 +152,7 @@ t.test('Cluster', async (t) => {
   );
 
   await t.test(
-    'one node dies: what it has fails at once, the rest goes on; back, it is found',
+    'when one node dies, then its calls fail at once until it is back, and the others go on',
     async (t) => {
       const a = await ready(open());
       const victim = await nodeOf(channelOf('dies'));

@@ -34,7 +34,7 @@ const waits = (at: readonly number[], livedMs: number): readonly number[] =>
   at.slice(1).map((ms, i) => ms - (at[i] ?? 0) - livedMs);
 
 t.test(
-  'a session that was ready and broke is made anew at once, ten times in two seconds too',
+  'when a ready connection breaks, then it is made again at once, even ten times in two seconds',
   async (t) => {
     for (const livedMs of [5_000, 190]) {
       const clock = virtualClock(7);
@@ -49,17 +49,20 @@ t.test(
   },
 );
 
-t.test('what accepts and closes again and again is tried some twenty times a second', async (t) => {
-  const clock = virtualClock(7);
-  const at = opened(clock, () => 1);
-  clock.advance(60_000);
-  const later = waits(at, 1).slice(30);
-  t.ok(Math.max(...later) <= 100, 'and never much later');
-  t.ok(at.length < 60 * 25, `${at.length} in a minute`);
-});
+t.test(
+  'when a server accepts and closes again and again, then it is tried some twenty times a second',
+  async (t) => {
+    const clock = virtualClock(7);
+    const at = opened(clock, () => 1);
+    clock.advance(60_000);
+    const later = waits(at, 1).slice(30);
+    t.ok(Math.max(...later) <= 100, 'and never much later');
+    t.ok(at.length < 60 * 25, `${at.length} in a minute`);
+  },
+);
 
 t.test(
-  'one that was not ready waits longer each time, at most a second, and a ready one ends that',
+  'when a connection is never ready, then each try waits longer, up to a second, until one is ready',
   async (t) => {
     const clock = virtualClock(7);
     let isThere = false;

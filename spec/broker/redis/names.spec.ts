@@ -23,19 +23,22 @@ const acl = (kind: 'standalone' | 'Cluster'): readonly string[] => [
   aclOf(kind).replace('~{realtime:*', `~${PREFIX}*`).replace('&realtime:*', `&${PREFIX}*`),
 ];
 
-t.test('with a prefix, a key begins with it and has the slot of its channel', async (t) => {
-  for (const prefix of ['', PREFIX, 'x'.repeat(64)]) {
-    const { channelAt, channelIn, keyAt } = namesIn(prefix);
-    for (const channel of [channelOf(''), channelOf('general'), CONTROL_CHANNEL]) {
-      const [name, key] = [channelAt(channel), keyAt(channel, 'log')];
-      t.equal(name, prefix + channel);
-      t.ok(key.startsWith(`${prefix}{`), key);
-      t.equal(slotOf(key), slotOf(name), key);
-      t.equal(channelIn(Buffer.from(name)), channel);
+t.test(
+  'when there is a prefix, then a key begins with it and has the slot of its channel',
+  async (t) => {
+    for (const prefix of ['', PREFIX, 'x'.repeat(64)]) {
+      const { channelAt, channelIn, keyAt } = namesIn(prefix);
+      for (const channel of [channelOf(''), channelOf('general'), CONTROL_CHANNEL]) {
+        const [name, key] = [channelAt(channel), keyAt(channel, 'log')];
+        t.equal(name, prefix + channel);
+        t.ok(key.startsWith(`${prefix}{`), key);
+        t.equal(slotOf(key), slotOf(name), key);
+        t.equal(channelIn(Buffer.from(name)), channel);
+      }
     }
-  }
-  t.equal(namesIn('').keyAt(channelOf('general'), 'log'), '{realtime:room:general}:log');
-});
+    t.equal(namesIn('').keyAt(channelOf('general'), 'log'), '{realtime:room:general}:log');
+  },
+);
 
 t.test('standalone, with a prefix', async (t) => {
   const server = await startRedis({ acl: acl('standalone') });

@@ -28,27 +28,30 @@ import {
 } from '../../support/watched-bus.js';
 
 t.test('one Redis alone', async (t) => {
-  await t.test('TLS and a password in the URL', async (t) => {
-    const server = await startRedis({ tls: true, password: 'p@ss/word' });
-    const url = `rediss://:${encodeURIComponent('p@ss/word')}@127.0.0.1:${server.port}`;
-    const a = await ready(standaloneRedis(options({ url, tls: { ca: server.ca } })));
-    await right(a.bus.subscribe([channelOf('tls')]));
-    await publishAll(a.bus, 'tls', texts(20, 's'));
-    await until('all are heard', () => a.received(channelOf('tls')).length === 20);
-    await a.close();
+  await t.test(
+    'when the URL has TLS and a password, then the client connects with both',
+    async (t) => {
+      const server = await startRedis({ tls: true, password: 'p@ss/word' });
+      const url = `rediss://:${encodeURIComponent('p@ss/word')}@127.0.0.1:${server.port}`;
+      const a = await ready(standaloneRedis(options({ url, tls: { ca: server.ca } })));
+      await right(a.bus.subscribe([channelOf('tls')]));
+      await publishAll(a.bus, 'tls', texts(20, 's'));
+      await until('all are heard', () => a.received(channelOf('tls')).length === 20);
+      await a.close();
 
-    const untrusting = watch(standaloneRedis(options({ url })));
-    t.match(
-      await untrusting.next('Lost', 0),
-      { detail: /certificate/ },
-      'who does not know the authority is not let in',
-    );
-    await untrusting.close();
-    await server.stop();
-  });
+      const untrusting = watch(standaloneRedis(options({ url })));
+      t.match(
+        await untrusting.next('Lost', 0),
+        { detail: /certificate/ },
+        'who does not know the authority is not let in',
+      );
+      await untrusting.close();
+      await server.stop();
+    },
+  );
 
   await t.test(
-    'a right is taken away: what was refused before it wrote is not done, the rest is known again',
+    'when a right is taken away, then a call refused before its first write is not done',
     async (t) => {
       const server = await startRedis({ acl: [OTHERS, aclOf('standalone')] });
       const a = await ready(standaloneRedis(options({ url: asUser(server.url) })));
@@ -110,7 +113,7 @@ t.test('one Redis alone', async (t) => {
     },
   );
 
-  await t.test('an ACL user who may do what the service does and no more', async (t) => {
+  await t.test('when an ACL user has the least rights, then everything works', async (t) => {
     const acl = [
       'user default off',
       aclOf('standalone').replace('user chat on >secret', 'user pod on >s:ecret'),
@@ -203,7 +206,7 @@ t.test('one Redis alone', async (t) => {
     },
   );
 
-  await t.test('a master that became a replica is a typed error', async (t) => {
+  await t.test('when a master became a replica, then the error is typed', async (t) => {
     const master = await startRedis();
     const server = await startRedis();
     const a = await ready(standaloneRedis(options({ url: server.url })));
@@ -221,88 +224,94 @@ t.test('one Redis alone', async (t) => {
     await Promise.all([master.stop(), server.stop()]);
   });
 
-  await t.test('Redis is not there at the start: Lost once, and Ready when it comes', async (t) => {
-    const server = await startRedis();
-    await server.kill();
-    const a = watch(standaloneRedis(options({ url: `127.0.0.1:${server.port}` })));
-    await a.next('Lost', 0);
-    t.equal(await left(a.bus.subscribe(['x'])), 'Unreachable');
-    await server.restart();
-    const start = performance.now();
-    await a.next('Ready', 0);
-    t.ok(performance.now() - start < 2_000);
-    t.strictSame(a.tags(), ['Lost', 'Ready']);
+  await t.test(
+    'when Redis is not there at the start, then Lost comes once, and Ready when Redis comes',
+    async (t) => {
+      const server = await startRedis();
+      await server.kill();
+      const a = watch(standaloneRedis(options({ url: `127.0.0.1:${server.port}` })));
+      await a.next('Lost', 0);
+      t.equal(await left(a.bus.subscribe(['x'])), 'Unreachable');
+      await server.restart();
+      const start = performance.now();
+      await a.next('Ready', 0);
+      t.ok(performance.now() - start < 2_000);
+      t.strictSame(a.tags(), ['Lost', 'Ready']);
 
-    await t.test(
-      'killed under load: what is under way fails at once, and it comes back',
-      async (t) => {
-        const from = a.events.length;
-        const publishing = Promise.all(
-          texts(50, 'load').map((room) =>
-            firstValueFrom(a.bus.publish(room, [draft(room, '"x":1}')], [0], 77, later())),
-          ),
-        );
-        server.freeze();
-        const stuck = firstValueFrom(
-          a.bus.publish('stuck', [draft('stuck', '"x":1}')], [0], 77, later()),
-        );
-        const before = performance.now();
-        await server.kill();
-        t.match(await stuck, { _tag: 'Left', left: { _tag: 'Unreachable' } });
-        await publishing;
-        t.ok(performance.now() - before < 900, 'well before the timeout');
-        t.match(await a.next('Lost', from), { _tag: 'Lost' });
-        await server.restart(true);
-        await a.next('Ready', from);
-        t.match(
-          await right(a.bus.publish('load0', [draft('load0', '"x":1}')], [0], 99, later())),
-          [{ _tag: 'Placed' }],
-          'although Redis forgot the scripts',
-        );
-        t.match(await right(a.bus.top('load0', 1)), { tag: 99, offset: 1 }, 'a new epoch');
-      },
-    );
+      await t.test(
+        'when the connection is killed under load, then calls under way fail at once, and it comes back',
+        async (t) => {
+          const from = a.events.length;
+          const publishing = Promise.all(
+            texts(50, 'load').map((room) =>
+              firstValueFrom(a.bus.publish(room, [draft(room, '"x":1}')], [0], 77, later())),
+            ),
+          );
+          server.freeze();
+          const stuck = firstValueFrom(
+            a.bus.publish('stuck', [draft('stuck', '"x":1}')], [0], 77, later()),
+          );
+          const before = performance.now();
+          await server.kill();
+          t.match(await stuck, { _tag: 'Left', left: { _tag: 'Unreachable' } });
+          await publishing;
+          t.ok(performance.now() - before < 900, 'well before the timeout');
+          t.match(await a.next('Lost', from), { _tag: 'Lost' });
+          await server.restart(true);
+          await a.next('Ready', from);
+          t.match(
+            await right(a.bus.publish('load0', [draft('load0', '"x":1}')], [0], 99, later())),
+            [{ _tag: 'Placed' }],
+            'although Redis forgot the scripts',
+          );
+          t.match(await right(a.bus.top('load0', 1)), { tag: 99, offset: 1 }, 'a new epoch');
+        },
+      );
 
-    await t.test(
-      'its subscriptions are killed: Lost, Ready, and they can be made again',
-      async (t) => {
-        const from = a.events.length;
-        await right(a.bus.subscribe([channelOf('killed')]));
-        await server.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
-        await a.next('Ready', from);
-        await right(a.bus.subscribe([channelOf('killed')]));
-        await publishAll(a.bus, 'killed', ['again']);
-        await until('it is heard', () => a.received(channelOf('killed')).length === 1);
-        t.strictSame(
-          a.events.slice(from).map(({ _tag }) => _tag),
-          ['Lost', 'Ready', 'Message'],
-        );
-      },
-    );
-    await a.close();
-    await server.stop();
-  });
+      await t.test(
+        'when its subscriber is killed, then Lost and Ready come, and channels can be subscribed again',
+        async (t) => {
+          const from = a.events.length;
+          await right(a.bus.subscribe([channelOf('killed')]));
+          await server.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+          await a.next('Ready', from);
+          await right(a.bus.subscribe([channelOf('killed')]));
+          await publishAll(a.bus, 'killed', ['again']);
+          await until('it is heard', () => a.received(channelOf('killed')).length === 1);
+          t.strictSame(
+            a.events.slice(from).map(({ _tag }) => _tag),
+            ['Lost', 'Ready', 'Message'],
+          );
+        },
+      );
+      await a.close();
+      await server.stop();
+    },
+  );
 
-  await t.test('cut each time it connects: it backs off, and says Lost once', async (t) => {
-    let tries = 0;
-    const server = createServer((socket) => {
-      tries += 1;
-      socket.destroy();
-    });
-    const port = await freePort();
-    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-    const a = watch(standaloneRedis(options({ url: `127.0.0.1:${port}` })));
-    const start = performance.now();
-    // two connections a try
-    await until('it has tried five times', () => tries >= 10);
-    const took = performance.now() - start;
-    t.ok(took > 300, `five tries take ${took} ms`);
-    t.strictSame(a.tags(), ['Lost']);
-    await a.close();
-    server.close();
-  });
+  await t.test(
+    'when each connection is cut, then the client backs off, and Lost comes once',
+    async (t) => {
+      let tries = 0;
+      const server = createServer((socket) => {
+        tries += 1;
+        socket.destroy();
+      });
+      const port = await freePort();
+      await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+      const a = watch(standaloneRedis(options({ url: `127.0.0.1:${port}` })));
+      const start = performance.now();
+      // two connections a try
+      await until('it has tried five times', () => tries >= 10);
+      const took = performance.now() - start;
+      t.ok(took > 300, `five tries take ${took} ms`);
+      t.strictSame(a.tags(), ['Lost']);
+      await a.close();
+      server.close();
+    },
+  );
 
-  await t.test('with its append-only file Redis goes on where it was', async (t) => {
+  await t.test('when Redis restarts with its append-only file, then positions go on', async (t) => {
     const server = await startRedis({ appendonly: true, appendfsync: 'always' });
     const a = await ready(standaloneRedis(options({ url: server.url })));
     await publishAll(a.bus, 'kept', texts(5, 'k'));
@@ -315,7 +324,7 @@ t.test('one Redis alone', async (t) => {
     await server.stop();
   });
 
-  await t.test('closed before it was ever ready, nothing is left', async (t) => {
+  await t.test('when the client is closed before it was ready, then nothing is left', async (t) => {
     const a = watch(standaloneRedis(options({ url: '127.0.0.1:1' })));
     await a.next('Lost', 0);
     await a.close();

@@ -62,7 +62,7 @@ const bench = (messages = 1_000) => {
 const offsets = (log: MemoryLog, room: string, top: LogPosition): readonly number[] =>
   log.page(room, top, 1, 10_000).entries.map(({ id }) => id.offset);
 
-t.test('a room with few messages takes little, one with many what they are', async (t) => {
+t.test('when a room has few messages, then its log takes little memory', async (t) => {
   const { log, append } = bench();
   append('quiet');
   t.ok(log.size() <= 2_048, `one message: ${log.size()} bytes`);
@@ -70,7 +70,7 @@ t.test('a room with few messages takes little, one with many what they are', asy
   t.ok(log.size() < 2_048 + 1_000 * 300 * 1.5, `1,000 messages of 300 bytes: ${log.size()} bytes`);
 });
 
-t.test('all rooms together stay within their bound: the oldest messages go', async (t) => {
+t.test('when all logs exceed their bound, then the oldest messages are dropped', async (t) => {
   const { clock, log, append, topOf } = bench();
   append('first');
   const rooms = Array.from({ length: 40 }, (_, i) => `r${i}`);
@@ -94,7 +94,7 @@ t.test('all rooms together stay within their bound: the oldest messages go', asy
   }
 });
 
-t.test('messages grow old one by one', async (t) => {
+t.test('when messages grow too old, then they are dropped one by one', async (t) => {
   const { clock, log, append, topOf } = bench();
   for (let i = 0; i < 5; i += 1) {
     append('r');
@@ -108,7 +108,7 @@ t.test('messages grow old one by one', async (t) => {
   }
 });
 
-t.test('a log goes with its epoch, however young it is', async (t) => {
+t.test('when an epoch ends, then its log is dropped, however young it is', async (t) => {
   const clock = virtualClock();
   const broker = localBroker({ clock, positionTtlMs: 10, logTtlMs: HOUR });
   for (let i = 0; i < 3; i += 1) await got(broker.publish(draft('r')));
@@ -118,22 +118,25 @@ t.test('a log goes with its epoch, however young it is', async (t) => {
   t.equal(broker.logBytes?.(), 0);
 });
 
-t.test('what is too old gives its memory back, also in rooms that nobody uses', async (t) => {
-  const { clock, log, append } = bench();
-  for (let room = 0; room < 1_000; room += 1) {
-    append(`r${room}`);
-    clock.advance(1_000);
-  }
-  const full = log.size();
-  clock.advance(HOUR / 2);
-  t.equal(log.size(), full, 'not before its time');
-  clock.advance(HOUR);
-  t.equal(log.size(), 0);
-  append('r1');
-  t.ok(log.size() > 0);
-});
+t.test(
+  'when messages are too old, then their memory is freed, also in rooms that nobody uses',
+  async (t) => {
+    const { clock, log, append } = bench();
+    for (let room = 0; room < 1_000; room += 1) {
+      append(`r${room}`);
+      clock.advance(1_000);
+    }
+    const full = log.size();
+    clock.advance(HOUR / 2);
+    t.equal(log.size(), full, 'not before its time');
+    clock.advance(HOUR);
+    t.equal(log.size(), 0);
+    append('r1');
+    t.ok(log.size() > 0);
+  },
+);
 
-t.test("a page is the reader's own: what is said later does not change it", async (t) => {
+t.test('when messages come after a page was read, then the page does not change', async (t) => {
   const { log, append, topOf } = bench(4);
   for (let i = 0; i < 4; i += 1) append('r', 20_000);
   const page = log.page('r', topOf('r'), 1, 4);
@@ -146,7 +149,7 @@ t.test("a page is the reader's own: what is said later does not change it", asyn
   t.strictSame(offsets(log, 'r', topOf('r')), [101, 102, 103, 104]);
 });
 
-t.test('a clock that goes back and forth loses nothing that is young', async (t) => {
+t.test('when the clock goes back and forth, then no young message is dropped', async (t) => {
   const { clock, log, append, topOf } = bench();
   append('r');
   clock.jump(-HOUR / 2);
@@ -160,7 +163,7 @@ t.test('a clock that goes back and forth loses nothing that is young', async (t)
 });
 
 t.test(
-  'the arena gives blocks that do not overlap, and has all of it again when they are back',
+  'when blocks are taken and given back, then they never overlap, and all memory is free again',
   async (t) => {
     fc.assert(
       fc.property(
