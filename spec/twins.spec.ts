@@ -37,7 +37,6 @@ const TABLES: ReadonlySet<string> = new Set([
 /** What is gone through by the spec of something larger, and why not by one of its own. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   // pure steps and effects of one machine: the machine's spec
-  'room/room.ts': 'hub.spec.ts',
   // only a Redis can say whether a script or a command is right
   'broker/redis/lua/publish.ts': 'broker/redis/client.spec.ts',
   'broker/redis/lua/log.ts': 'history/redis.spec.ts',
@@ -46,8 +45,6 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'broker/from-config.ts': 'pods/kinds.spec.ts',
   // only a server and a socket can say whether an answer arrives
   'connection/accept.ts': 'limits.spec.ts',
-  'connection/connect.ts': 'hub.spec.ts',
-  'connection/socket-connection.ts': 'connection/lifecycle.spec.ts',
   'http/own-server.ts': 'http/server.spec.ts',
   'http/routes.ts': 'wire/endpoints.spec.ts',
   'auth/http-get.ts': 'auth/jwks.spec.ts',
