@@ -41,13 +41,9 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'broker/redis/lua/publish.ts': 'broker/redis/client.spec.ts',
   'broker/redis/lua/log.ts': 'history/redis.spec.ts',
   'broker/redis/lua/scripts.ts': 'broker/redis/client.spec.ts',
-  'broker/redis/sharded-subscriber.ts': 'broker/redis/cluster.spec.ts',
-  'broker/from-config.ts': 'pods/kinds.spec.ts',
   // only a server and a socket can say whether an answer arrives
   'connection/accept.ts': 'limits.spec.ts',
   'http/own-server.ts': 'http/server.spec.ts',
-  'http/routes.ts': 'wire/endpoints.spec.ts',
-  'auth/http-get.ts': 'auth/jwks.spec.ts',
   // what an embedding program or an operator does
   'composition.ts': 'app.spec.ts',
   'daemon.ts': 'process.spec.ts',
