@@ -36,19 +36,17 @@ const TABLES: ReadonlySet<string> = new Set([
 
 /** What is gone through by the spec of something larger, and why not by one of its own. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
-  // pure steps and effects of one machine: the machine's spec
-  // only a Redis can say whether a script or a command is right
+  // only a Redis can say whether a script is right
   'broker/redis/lua/publish.ts': 'broker/redis/client.spec.ts',
   'broker/redis/lua/log.ts': 'history/redis.spec.ts',
   'broker/redis/lua/scripts.ts': 'broker/redis/client.spec.ts',
   // only a server and a socket can say whether an answer arrives
   'connection/accept.ts': 'limits.spec.ts',
   'http/own-server.ts': 'http/server.spec.ts',
-  // what an embedding program or an operator does
+  // the parts of a pod together: what an embedding program or an operator does
   'composition.ts': 'app.spec.ts',
   'daemon.ts': 'process.spec.ts',
   'main.ts': 'process.spec.ts',
-  // one reader of JSON, three ways to it
 };
 
 const filesIn = (folder: string, ending: string): readonly string[] =>
