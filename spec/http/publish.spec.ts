@@ -120,7 +120,7 @@ const WRONG: readonly (readonly [json: string, detail: string])[] = [
   ],
   [
     `{"room":"r","data":[${'1e20,'.repeat(10_000)}1]}`,
-    'data: expected at most 131072 bytes with the message',
+    'data: expected at most 131072 bytes for the whole message',
   ],
   ['{"room":"r","data":1,"type":"system"}', 'data.event: expected a string, got nothing'],
   [
