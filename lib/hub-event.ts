@@ -105,7 +105,7 @@ export type HubEvent =
   | { readonly _tag: 'HookFailed'; readonly hook: string; readonly error: unknown }
   /**
    * A fold of events threw or rejected: the event is missing in that fold only. The other folds get this
-   * event.
+   * `FoldFailed`.
    */
   | {
       readonly _tag: 'FoldFailed';

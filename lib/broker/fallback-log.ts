@@ -4,8 +4,8 @@
  * position. The number of rooms is bounded. For all rooms that were forgotten, one common time is kept: a
  * client that resumes from before it is sent `gap`, even if its room had no such messages.
  *
- *   an id of the same epoch: before the position, or at it ─▶ missed, except for the last message's own id
- *   any other id, or a time: not later than the message ────▶ missed
+ *   an id of the same epoch: before the position, or at it ────▶ missed, except for the last message's own id
+ *   any other id, or a time: up to `LAG_MS` after the message ─▶ missed
  *
  * An id at the position itself does not show whether it was sent before the message or after it. A needless
  * `gap` costs the client one look at the history; a missing one costs it a message.

@@ -34,7 +34,7 @@ export const wrongValue = (key: string, value: unknown, expected: string): Fault
 export const MASK = '***';
 const SHOWN = 120;
 
-/** The value on one line, without the parts before `@` and after `?`: in a URL, passwords are there. */
+/** The value on one line, without the parts before `@` and after `?` or `#`: passwords of a URL are there. */
 export const shown = (value: unknown): string => {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   return printable(

@@ -84,8 +84,8 @@ export const catchUpMemory = (deps: CatchUpMemoryDeps): CatchUpMemory => {
   };
 
   /**
-   * Whether the id is so old that a command on it may have been forgotten: then the client may have been sent
-   * no `gap` for any loss. An id may be later than the last command on it, when the pod of the command died.
+   * Whether the id is so old that a command on it may have been forgotten: then any loss counts as one for
+   * which no `gap` was sent. The margin: an id may be later than its last command, whose pod has died.
    */
   const isTooOld = ({ ms }: MessageId): boolean => {
     const now = brokerMs();

@@ -9,8 +9,8 @@
  * When the global log has trimmed messages that such a client needs, the client is sent a `gap` before its
  * room sends anything, so also before its next global message. So a client with an id of that part of the
  * room was sent the gap before, and is not sent it again. The log may trim more messages after that gap
- * (`untold`). No pod knows which of these clients had those messages: then all of these clients are sent a
- * `gap`.
+ * (`untold`). No pod knows which of these clients had those messages: so each of them is sent a `gap` when it
+ * resumes.
  *
  *   look, `gap` if due ─► begin ─► Running(from, since, untold?) ─ both logs sent, 1 minute ago ─► forgotten
  *                                    └─ one was cut ─► Ended(from, until, since, untold?), kept for a day

@@ -6,8 +6,8 @@
  *   WebSocket ─► pace ─► inbound ─► dispatch ─► memberships, publishing, session ─► command$ (connect)
  *   socket ◄─── outbox ◄─────────── sender ◄─── control-id, refusals                 lifecycle: the end
  *
- * `socket-connection.ts` adds the methods, one line each. A module calls a method where it needs a module
- * that imports it.
+ * `socket-connection.ts` adds the methods, one line each. To use a module that imports it, a module calls a
+ * method: so no import is circular.
  */
 import type { Socket } from 'node:net';
 import type { Observable, Subject, Subscriber } from 'rxjs';

@@ -66,8 +66,8 @@ const listen = (server: Server, clock: Clock): Shared => {
   const appOf = (request: IncomingMessage): UpgradeHandler | undefined =>
     shared.apps
       .filter(({ basePath }) => isOurs(request, basePath))
-      // the longest base path first: below `/api`, the path `/api/ws/…` names a room, although an app may
-      // have the base path `/api/ws`
+      // the longest base path first: `/api/ws/ws` is the socket of an app at `/api/ws`, and also the room
+      // `ws` of an app at `/api`
       .toSorted((a, b) => b.basePath.length - a.basePath.length)[0];
   const upgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
     const app = appOf(request);

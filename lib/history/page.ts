@@ -19,8 +19,8 @@ export interface Page {
    */
   readonly beforeMs?: number | undefined;
   /**
-   * When a pod that knew another epoch found the epoch of this page, Unix ms. No log has messages of that
-   * other epoch. Undefined when no pod knew another.
+   * The time (Unix ms) at which a pod that knew another epoch found the epoch of this page. No log has
+   * messages of that other epoch. Undefined when no pod knew another.
    */
   readonly renewedMs?: number | undefined;
   /**

@@ -128,8 +128,8 @@ export const httpServer = (
       );
       // Node's limit of 1,000 would hide further headers from all checks; the 16 KB of all headers bound them
       server.maxHeadersCount = 0;
-      // 100 Continue is sent by the code that reads the body: a request that is refused by its headers need
-      // not send it
+      // 100 Continue is sent by the code that reads the body: when a request is refused by its headers, its
+      // client need not send the body
       return (
         server
           .on('checkContinue', take)

@@ -220,7 +220,7 @@ export const isRoomName = (name: string): boolean => ROOM_NAME.test(name) && !RE
 
 /**
  * The copy of a name that V8 keeps for property names. Equal names are then the same string, and a lookup in
- * a map compares no text: 0.1 µs when the texts are not in the cache.
+ * a map compares no text, which saves 0.1 µs when the texts are not in the cache.
  */
 export const interned = (name: Room): Room => Object.keys({ [name]: 0 })[0] ?? name;
 

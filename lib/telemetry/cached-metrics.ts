@@ -5,8 +5,8 @@
  */
 
 /**
- * After a rendering, no other begins for 20 times its duration: so renderings take at most a 20th of the
- * process's time.
+ * After a rendering, no other begins for 20 times its duration, at most 100 ms (`MAX_AGE_MS`): so renderings
+ * of up to 5 ms take at most a 20th of the process's time.
  */
 const REST = 20;
 /** Burst allowance: about 100 scrapes in a row are rendered fresh before the cache applies. */

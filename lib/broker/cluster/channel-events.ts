@@ -22,7 +22,7 @@ export type Delivered = Extract<ChannelEvent, { readonly _tag: 'Published' | 'Ec
 /** From the broker to the channel of one room. */
 export type RawEvent =
   | { readonly _tag: 'Received'; readonly publication: Publication }
-  /** A publish of this pod was answered: these ids are in the log. No ids: the publish failed. */
+  /** A call of this pod was answered: these ids are in the log. No ids: it logged none, or it has ended. */
   | { readonly _tag: 'Placed'; readonly ids: readonly PlacedId[] }
   /** Publishes of this pod were acked because these ids came on the channel: the log should have them. */
   | { readonly _tag: 'AckedByPush'; readonly ids: readonly PlacedId[] }
@@ -53,7 +53,7 @@ export type Input =
     }
   /** A message waits, and no publish of this pod will confirm it. */
   | { readonly _tag: 'InDoubt' }
-  /** A publish of this pod was answered. `isOurs`: its ids are of the channel's epoch. */
+  /** A call of this pod was answered, or has ended. `isOurs`: it has no id of another epoch. */
   | { readonly _tag: 'Placed'; readonly isOurs: boolean }
   /**
    * The answer to `Ask`. When the log was asked, `asked` was the channel's position and `furthest` the last

@@ -33,7 +33,7 @@ export interface Channels {
   readonly allSynced$: Observable<boolean>;
   readonly send: (room: Room, event: RawEvent) => void;
   readonly sendToAll: (event: RawEvent) => void;
-  /** The script placed messages with these ids. */
+  /** The script placed messages with these ids. An empty list: it placed none, or the call has ended. */
   readonly placed: (room: Room, ids: readonly string[]) => void;
   /** Publishes with these ids were acked because their messages came on the room's channel. */
   readonly ackedByPush: (room: Room, ids: readonly string[]) => void;

@@ -1,7 +1,7 @@
 /**
  * One call of the publish script: up to 64 messages of a room, in order. A try whose connection broke may
- * have run. So each try has the same id and nonces, and Redis answers for an earlier try that ran what it
- * answered then. The time limit of a call counts from the moment when its first message was accepted.
+ * have run. So each try has the same id and nonces, and when an earlier try ran, Redis gives the answer of
+ * that try. The time limit of a call counts from the moment when its first message was accepted.
  */
 import { Subscription } from 'rxjs';
 import type { Clock } from '../../clock.js';

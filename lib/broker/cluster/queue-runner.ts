@@ -41,7 +41,7 @@ export interface QueueRunnerDeps extends PublishCallDeps, PublishFallbackDeps {
   /** Messages were acked because they came on the room's channel. Redis did not answer. */
   readonly ackedByPush: (room: Room, ids: readonly string[]) => void;
   readonly failed: (error: RedisError, messages: number) => void;
-  /** The call has ended, and the script gave its messages these ids; an empty list: it gave none. */
+  /** The script gave the call's messages these ids. An empty list: it gave none, or the call has ended. */
   readonly placed: (room: Room, ids: readonly string[]) => void;
 }
 

@@ -21,8 +21,8 @@ export interface Release {
   confirmed(isComplete: boolean, top: LogPosition | undefined, overtakes: boolean): boolean;
   /**
    * Delivers the messages of a page up to its end. `awaits`: it stops at a message whose push may be on its
-   * way, as the pushes show the order among messages outside the log. Returns where it stopped: `Lost` and
-   * `Coming` are holes.
+   * way, as only the push shows its place among messages outside the log. Returns where it stopped: `Lost`
+   * and `Coming` are holes.
    */
   fill(page: Page, isComplete: boolean, awaits: boolean): 'Top' | 'More' | Missing;
   /**

@@ -56,7 +56,7 @@ export type Input =
 
 /** What holds for all rooms when an input comes. */
 export interface Conditions {
-  /** Where publishes go; `wait` until the first probe was answered. */
+  /** Where publishes go; `wait` until the first probe has returned, for 3 s at most. */
   readonly route: 'cluster' | 'pod' | 'wait';
   readonly link: Link;
   /** The number of the last probe that was sent. */

@@ -77,7 +77,7 @@ export const redisCommands = (
   ];
 
   /**
-   * A replica refuses both scripts, as its log may lag. When Redis refuses only writes (a full disk or
+   * A replica refuses `page` and `peek`, as its log may lag. When Redis refuses only writes (a full disk or
    * memory), a script that only reads is used.
    */
   const read = (

@@ -72,7 +72,7 @@ export class MasterConnector extends SentinelConnector {
     super(options);
     const { sentinelTLS } = options;
     if (sentinelTLS === undefined) return;
-    // ioredis has one object for all Sentinels, and reads it after each step of this
+    // ioredis has one `sentinelTLS` for all Sentinels, and reads it after each step of this iterator
     const next = this.sentinelIterator.next.bind(this.sentinelIterator);
     this.sentinelIterator.next = () => {
       const step = next();

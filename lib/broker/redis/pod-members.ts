@@ -17,9 +17,9 @@ import { isTexts } from './replies.js';
  */
 const LEASE_KEPT_MS = 60_000;
 /**
- * How long the counts of a room are kept when all its pods have died. Living pods read them at least once in
- * five seconds, and one time in sixteen they renew this time. If by chance no read renews it in that time,
- * the counts expire, and the next pod that reads writes its count again.
+ * How long the counts of a room are kept when all its pods have died. Living pods read them every few
+ * seconds, and one read in sixteen begins this time anew. If by chance no read does so in that time, the
+ * counts expire, and the next pod that reads writes its count again.
  */
 const MEMBERS_TTL_MS = 600_000;
 const MEMBERS_KEPT = 1 / 16;

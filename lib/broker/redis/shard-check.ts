@@ -7,13 +7,14 @@
  *
  *   Idle ── every 10th tick ──▶ Routine ── moved ──┐
  *    │ ▲                         │                 ▼
- *    │ └── slots, or no answer ──┘      ┌──────▶ Again ──┐
+ *    │ └── slots, or a failure ──┘      ┌──────▶ Again ──┐
  *    │                                moved              │ slots: check once more
  *    └── moved ─────────────────────▶ Moved ◀────────────┘
  *                                       │
  *                                       └── slots ──▶ Idle
  *
- * A check that was begun because a slot moved must succeed: without an answer, the connection is given up.
+ * A check that was begun because a slot moved must succeed: without an answer, or with an error as the
+ * answer, the connection is given up.
  */
 
 export type SlotCheck = 'Idle' | 'Routine' | 'Moved' | 'Again';

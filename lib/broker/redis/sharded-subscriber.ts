@@ -5,7 +5,7 @@
  * lost channel with `dropped`, and `subscriptions.ts` subscribes to it again. Whether a node is alive and
  * owns its slots: `shard-check.ts`.
  *
- * Source: it makes callbacks of the connections' events and of its own ticks; `close` ends both.
+ * Source: it makes callbacks of the connections' events and of its own ticks; `end` ends both.
  */
 import type { Redis } from 'ioredis';
 import { type Subscription, timer } from 'rxjs';

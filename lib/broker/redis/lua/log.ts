@@ -163,7 +163,7 @@ return answer`;
  *   7     the ms when this epoch was found in place of another; -1: it was not
  *   8…    the payloads, from the oldest or from `from` on
  *
- * The payloads have no hole: the oldest offset that can be read comes after the last hole.
+ * The payloads end before the next hole. When `from` is in a hole, the oldest offset is the one after it.
  */
 export const PAGE = `${POSITION}${epoch('ARGV[9]')}${READ}`;
 
