@@ -25,11 +25,12 @@ export interface Disconnect {
 }
 
 /**
- * A pod's report on a group of clients that resume in `room` with one id (`catch-ups.ts`). A client of the
- * group may have an id of the epoch `tag` (0: of any epoch) with an offset from `from` to `until`. `until` is
- * null while the group is catching up, and 0 when it has caught up. Such a client may have the global log
- * only up to `since`. Before the client got the id, it was sent a `gap` for the messages that the global log
- * had trimmed. That gap does not cover messages from `untold` on, if it is set. Both times are Unix ms.
+ * A pod's report on a group of clients that resume in `room` with one id (`connection/catch-ups.ts`). A
+ * client of the group may have an id of the epoch `tag` (0: of any epoch) with an offset from `from` to
+ * `until`. `until` is null while the group is catching up, and 0 when it has caught up. Such a client may
+ * have the global log only up to `since`. Before the client got the id, it was sent a `gap` for the messages
+ * that the global log had trimmed. That gap does not cover messages from `untold` on, if it is set. Both
+ * times are Unix ms.
  */
 export interface CatchUp {
   readonly _tag: 'CatchUp';

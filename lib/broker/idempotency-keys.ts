@@ -1,6 +1,6 @@
 /**
  * Idempotency keys that this pod has seen, for 5 minutes (docs/protocol.md, section 14) and at most 100,000
- * of them (about 25 MB). When there are more, one of the owners with the most keys loses its oldest: no user
+ * of them (about 45 MB). When there are more, one of the owners with the most keys loses its oldest: no user
  * can push out the keys of others. When no owner has many keys, the oldest key of all is removed: then the
  * flood comes from many owners, and none stands out.
  */

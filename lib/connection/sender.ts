@@ -1,4 +1,4 @@
-/** Sends control messages and errors to one connection. 20 errors within 10 s close the connection. */
+/** Sends control messages and errors to one connection. 20 faults of a client within 10 s close it. */
 import { CLOSE } from '../protocol/close-codes.js';
 import { errorFrame, systemFrame } from '../protocol/payload.js';
 import type { Refusal, SystemEvent } from '../protocol/system-event.js';

@@ -14,7 +14,7 @@ import type { Log, LogError, Page } from './index.js';
 
 /** Messages of a page. */
 const PAGE = 128;
-/** How many pages are kept: 8 MiB at most. */
+/** How many pages are kept: 16 MiB at most, as a page that is read has its messages twice. */
 const KEPT = 32;
 
 /** The messages that one reader is sent at once. */

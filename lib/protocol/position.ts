@@ -201,7 +201,7 @@ export const drawNonce = (random: () => number): number => Math.floor(random() *
  */
 export const nextNonce = (nonce: number): number => (nonce + 1) % NONCES;
 
-/** The 20 bits of another program's message: FNV-1a of its id, folded. All pods compute the same ones. */
+/** The nonce for another program's message: FNV-1a of its id, folded. All pods compute the same one. */
 export const nonceOf = (text: string): number => {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++)

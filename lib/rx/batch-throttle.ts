@@ -1,7 +1,7 @@
 /**
- * Emits the first value at once, and later values together, at least `ms` after the last emission. So storms
- * become few batches, and a single value does not wait. At most `most` values wait; the one that fills the
- * batch emits it.
+ * Emits the first value at once, and later values together, once in `ms`. So storms become few batches, and a
+ * single value does not wait. At most `most` values wait; the one that fills the batch emits it, before `ms`
+ * is over.
  */
 import { Observable, type OperatorFunction, type SchedulerLike, type Subscription } from 'rxjs';
 

@@ -22,7 +22,7 @@ export interface ConfirmedIds {
   readonly contradicts: (page: Page) => boolean;
 }
 
-/** How many are kept until they are received. For more, the log can be asked. */
+/** How many are kept until they are received. One more drops all before it: the log can be asked. */
 const MAX = 1_024;
 
 export const confirmedIds = (): ConfirmedIds => {

@@ -1,10 +1,10 @@
 /**
  * Messages that members of this pod already have, though their publish failed: the publish may have run in
- * Redis all the same. When Redis then delivers such a message (an echo), it is not delivered twice. The 20
- * bits of the id alone would collide once in a million messages, so a digest of the bytes after the id must
- * be equal too. Each is kept for as long as a log may still return it. Their number is bounded: the oldest
- * ones go to a Bloom filter (`bloom.ts`), and a message that the filter finds becomes a gap, so that it is
- * not delivered twice.
+ * Redis all the same. When Redis then delivers such a message (an echo), it is not delivered twice. The nonce
+ * of the id has 19 bits, so it alone would be equal by chance once in half a million messages: a digest of
+ * the bytes after the id must be equal too. Each is kept for as long as a log may still return it. Their
+ * number is bounded: the oldest ones go to a Bloom filter (`bloom.ts`), and a message that the filter finds
+ * becomes a gap, so that it is not delivered twice.
  */
 import { BoundedMap } from '../../bounded-map.js';
 import { createHash } from 'node:crypto';

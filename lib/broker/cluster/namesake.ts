@@ -1,8 +1,8 @@
 /**
  * Notices another pod with the same `SERVER_ID`: its probes come on the same channel as this pod's. A
  * restarted pod receives probes of its former life for a moment only; those of a namesake go on. The two pods
- * keep their data in Redis apart by a nonce for each pod (`redis/pod-members.ts`), so the only harm is that
- * operators cannot tell them apart by name.
+ * keep their data in Redis apart by a nonce for each pod (`broker/redis/pod-members.ts`), so the only harm is
+ * that operators cannot tell them apart by name.
  */
 import type { Clock } from '../../clock.js';
 

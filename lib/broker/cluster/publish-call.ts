@@ -51,7 +51,7 @@ export interface PublishCallDeps {
 }
 
 export interface PublishCalls {
-  /** The 20 bits of the next id. */
+  /** The nonce of the next id. */
   nonce(): number;
   /** After a wait for a connection (`hasWaited`) a call has no more time than its first message. */
   make(batch: readonly Waiting[], hasWaited: boolean): Call;

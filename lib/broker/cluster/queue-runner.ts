@@ -2,7 +2,8 @@
  * Performs the effects of a room's publish queue (`room-queue.ts`): calls of Redis, timers, answers. One
  * runner serves all rooms.
  *
- * Source: it subscribes to each call of Redis, and to the probe that a late call waits for.
+ * Source: it subscribes to each call of Redis, and to the probe that a late call waits for. Both end with the
+ * call.
  */
 import { isRight } from 'fp-ts/lib/Either.js';
 import { Subscription } from 'rxjs';

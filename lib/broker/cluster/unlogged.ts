@@ -26,7 +26,7 @@ const MAX_PASSED = 4_096;
 
 export const unlogged = (): Unlogged => {
   const kept = new BoundedMap<string, Passed>(MAX_PASSED);
-  /** The 20 bits that are in use at the present position. */
+  /** The nonces that are in use at the present position. */
   const taken = new Set<number>();
   let at: LogPosition | undefined;
 
@@ -37,7 +37,7 @@ export const unlogged = (): Unlogged => {
       at = position;
       const { tag, offset, ms } = position;
       let nonce = nonceOf(publication.idText);
-      // of a thousand messages at one position two would have equal bits, so it counts on. All pods receive
+      // of a thousand messages at one position two would have one nonce, so it counts on. All pods receive
       // the messages in one order, so all count alike
       while (taken.has(nonce)) nonce = nextNonce(nonce);
       if (taken.size < MAX_PASSED) taken.add(nonce);

@@ -29,13 +29,13 @@ import type { RedisEvent } from './port.js';
  */
 const READY_MS = 3_000;
 /**
- * A session that was ready and broke is opened again at once. After these few ms, not all pods connect in the
- * same moment.
+ * A session that was ready and broke is opened again after a random part of these few ms: so not all pods
+ * connect in the same moment.
  */
 const AT_ONCE_MS = 10;
 /**
- * This many sessions in a row that lived less than a second are replaced at once. Then each waits a little:
- * some server accepts connections and closes them.
+ * This many sessions in a row that lived less than a second are replaced like that. The next ones wait up to
+ * `UNSTEADY_MS`: some server accepts connections and closes them.
  */
 const MAX_AT_ONCE = 20;
 const STEADY_MS = 1_000;

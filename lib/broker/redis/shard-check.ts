@@ -1,7 +1,7 @@
 /**
  * Whether the node of a sharded subscriber is alive and still owns the slots of the subscribed channels.
- * Pure: `step` takes an input and returns the next state and an effect. `sharded-subscriber.ts` runs it, a
- * few times a second for each node.
+ * Pure: `step` takes an input and returns the next state and an effect. `sharded-subscriber.ts` runs it, with
+ * two ticks a second for each node.
  *
  * The check of the slots (CLUSTER SLOTS), one at a time:
  *

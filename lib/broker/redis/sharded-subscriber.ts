@@ -2,8 +2,8 @@
  * The subscriptions on a Cluster: one connection to each master that has a channel which this pod wants. The
  * sharded subscribers of ioredis are not used: they resubscribe by themselves and ignore a failure of that,
  * so a channel could be dead without an event. This file does not subscribe again by itself: it reports a
- * lost channel with `dropped`, and `subscriptions.ts` subscribes to it again. Whether a node is alive and
- * owns its slots: `shard-check.ts`.
+ * lost channel with `dropped`, and `broker/cluster/subscriptions.ts` subscribes to it again. Whether a node
+ * is alive and owns its slots: `shard-check.ts`.
  *
  * Source: it makes callbacks of the connections' events and of its own ticks; `end` ends both.
  */

@@ -100,6 +100,6 @@ export const chunkStore = (): ChunkStore => {
   };
 };
 
-/** Twice the size of the room's last chunk: small in a quiet room, large in a busy one. */
+/** Twice what the room's last chunk was filled with: small in a quiet room, large in a busy one. */
 const sizeOf = (length: number, last: Chunk | undefined): number =>
   Math.min(MOST, Math.max(length, (last?.used ?? 0) * 2));

@@ -1,7 +1,7 @@
 /**
  * Checks the key, gives the offset, appends to the log and publishes, in one script. As separate commands,
  * messages of two pods would be published in another order than their offsets (909 of 4,000 measured). Keys
- * and entries are those of `lua/log.ts`. In addition:
+ * and entries are those of `log.ts`. In addition:
  *
  *   {channel}:pos        f  calls that a later try of the same call has settled, each with its deadline
  *   {channel}:call:ID    the answer of a call, where the log cannot show it later

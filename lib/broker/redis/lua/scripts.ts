@@ -1,5 +1,5 @@
 /**
- * The scripts that run inside Redis: members, probe, leases, and those of a log (`lua/log.ts`). All keys of a
+ * The scripts that run inside Redis: members, probe, leases, and those of a log (`log.ts`). All keys of a
  * script hash with one channel, so the scripts run on a Cluster too, where PUBLISH is SPUBLISH. They need
  * Redis 7 or a compatible server.
  *
