@@ -10,7 +10,7 @@ import {
 import { type RedisServer } from '../../spec/support/redis.js';
 import type { Chance } from './chance.js';
 import { type Crowd, crowd as newCrowd } from './crowd.js';
-import { type Fault, type Measure, now, type Outcome } from './fault.js';
+import { type Fault, type Measure, now, type Outcome, SLOW } from './fault.js';
 import { plan } from './plan.js';
 import type { Stage } from './stage.js';
 
@@ -66,6 +66,7 @@ export const campaign = async (options: Campaign): Promise<Report> => {
   const checker = newChecker({
     knowsGround: logMessages > 1_000,
     retention: { messages: logMessages, ms: 3_600_000 },
+    isSlow: (client) => client.startsWith(SLOW),
   });
   const mark = `${name}-${Math.floor(Math.random() * 1e9).toString(36)}`;
   const crowd = newCrowd({

@@ -143,12 +143,13 @@ export const crowd = (options: CrowdOptions): Crowd => {
       case 'Gap':
         // right after a loss it may be told at the place that the others still have
         if (
+          fact.position !== undefined &&
           fact.reason === 'log_lost' &&
           positions.get(fact.who)?.get(fact.room)?.tag === fact.position.tag &&
           fact.at - wipedAt > AFTERMATH_MS
         )
           wrongs.push(`${textOf(fact)}: the epoch is the same`);
-        stand(fact.who, fact.room, fact.position);
+        if (fact.position !== undefined) stand(fact.who, fact.room, fact.position);
         rare.push(fact);
         return;
       case 'Notified':
@@ -318,7 +319,7 @@ const textOf = (fact: Fact): string => {
     case 'Left':
       return `${when} ${fact.room} ${fact.reason}`;
     case 'Gap':
-      return `${when} ${fact.room} ${fact.reason} at ${fact.position.tag}/${fact.position.offset}`;
+      return `${when} ${fact.room} ${fact.reason} at ${fact.position === undefined ? '-' : `${fact.position.tag}/${fact.position.offset}`}`;
     case 'Received': {
       const { room, id, idText, sent, type } = fact.message;
       return `${when} ${room} ${id.tag}/${id.offset}${id.outside ? ' outside' : ''} ${sent?.data.slice(0, 60) ?? type} ${idText}`;

@@ -138,6 +138,9 @@ export const deliveredAgain = async (
   return { what: 'delivered again', ms: ms === Infinity ? Infinity : last - from, barMs };
 };
 
+/** The names of clients that stop reading begin with this. */
+export const SLOW = 'slow-';
+
 export const acked = (crowd: Crowd, from: number, to: number, pod?: string): readonly Ack[] =>
   crowd.acks.filter(
     (ack) => ack.sentAt >= from && ack.sentAt < to && (pod === undefined || ack.pod === pod),

@@ -37,7 +37,8 @@ export type Fact =
       readonly _tag: 'Gap';
       readonly room: Room;
       readonly reason: string;
-      readonly position: Position;
+      /** Undefined: the id is of the other log, that of the URL's room. */
+      readonly position: Position | undefined;
       /** It was in the room already. */
       readonly isLive: boolean;
     })
@@ -298,7 +299,7 @@ export const wanderer = (options: WandererOptions): Wanderer => {
           _tag: 'Gap',
           room,
           reason: textIn(fields['reason']),
-          position: positionOf(id),
+          position: idOf(id)?.global === (room === GLOBAL) ? positionOf(id) : undefined,
           isLive: here.has(room),
         });
       case 'degraded':

@@ -1,7 +1,7 @@
 /** What goes wrong between clients and pods, and with clients. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { STALLED, type Link, LOST } from '../../../spec/support/proxy.js';
-import { back, type Fault, now, type Outcome, type Scene, within } from '../fault.js';
+import { back, type Fault, now, type Outcome, type Scene, SLOW, within } from '../fault.js';
 import type { StagePod } from '../stage.js';
 import type { Wanderer } from '../wanderer.js';
 
@@ -32,7 +32,7 @@ const slow = async (scene: Scene, ail: (victim: Wanderer) => () => void): Promis
   const { stage, crowd, chance } = scene;
   const pod = chance.one(stage.pods);
   const room = `weir-${(hired += 1)}`;
-  const victim = crowd.hire(`slow-${hired}`, [room], () => pod.far);
+  const victim = crowd.hire(`${SLOW}${hired}`, [room], () => pod.far);
   const flooders = Array.from({ length: FLOODERS }, (_, i) =>
     crowd.hire(`flood-${hired}-${i}`, [room], () => chance.one(stage.pods).near),
   );

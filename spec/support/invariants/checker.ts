@@ -14,6 +14,8 @@ export interface CheckerOptions {
   readonly retention?: { readonly messages: number; readonly ms: number };
   /** How long a pod's status may be wrong. */
   readonly lateMs?: { readonly degraded: number; readonly ready: number };
+  /** Clients that stop reading: what a pod sent them arrives much later. */
+  readonly isSlow?: (client: string) => boolean;
 }
 
 /** A client connects. `lastId` as in the query: an id, or two as `ROOM,GLOBAL`. */

@@ -25,6 +25,7 @@ const isOwn = ({ type, from }: Frame): boolean => type === 'presence' && from ==
 export const clientJudge = (memory: CheckerMemory): ((opening: Opening) => Ears) => {
   const {
     knowsGround,
+    isSlow,
     lateMs,
     found,
     earth,
@@ -117,7 +118,7 @@ export const clientJudge = (memory: CheckerMemory): ((opening: Opening) => Ears)
         case 'ack':
           return acked(ref, textIn(fields['id']), fields, at);
         case 'degraded':
-          if (knowsGround && !earth.outage(pod, at - 2 * lateMs.degraded, at))
+          if (knowsGround && !isSlow(client) && !earth.outage(pod, at - 2 * lateMs.degraded, at))
             add('I12', `was told degraded by ${pod} without a cause`, at);
           if (here.degraded) add('I12', 'was told degraded twice', at);
           here.degraded = true;

@@ -30,6 +30,7 @@ export interface Base {
 export const checkerMemory = ({
   knowsGround = false,
   lateMs = { degraded: 3_000, ready: 2_000 },
+  isSlow = () => false,
 }: CheckerOptions) => {
   const found = findings();
   const earth = ground({ findings: found, lateMs });
@@ -99,6 +100,7 @@ export const checkerMemory = ({
   return {
     connections: 0,
     knowsGround,
+    isSlow,
     lateMs,
     found,
     earth,
