@@ -94,7 +94,7 @@ t.test(
     await sleep(20);
     const full = await knock(pod, `/ws?token=${byKey()}`);
     t.equal(full.status, 503);
-    t.match(JSON.parse(full.body), { detail: /its 2 connections/ });
+    t.match(JSON.parse(full.body), { detail: /it has 2 connections/ });
     const stopped = pod.app.stop();
     for (const client of waiting) {
       const { status, body } = await client.answer();

@@ -68,7 +68,7 @@ t.test(
       ...TRICK_NAMES,
       ...['expired', 'log_lost', 'broker_outage'].map((reason) => `gap ${reason}`),
       ...['1000', '1001', '1006', '1013'].map((code) => `close ${code}`),
-      ...['resent', 'ackedOnPod', 'recovered', 'repeats', 'strays', 'missedTold'],
+      ...['resent', 'ackedOnPod', 'recovered', 'repeats', 'strays', 'missedWithGap'],
     ].filter((name) => (met.get(name) ?? 0) === 0);
     t.same(never, [], 'everything that is to be survived came');
   },

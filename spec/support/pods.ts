@@ -114,7 +114,7 @@ export const expectWell = (t: Tap, clients: Witness): void => {
     refused: 0,
     unanswered: 0,
     missingWithGap: 0,
-    missingUnsaid: 0,
+    missingWithoutGap: 0,
     doubled: 0,
     behind: 0,
   });
