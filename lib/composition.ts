@@ -12,7 +12,7 @@ import {
   EMPTY,
   firstValueFrom,
   lastValueFrom,
-  merge,
+  NEVER,
   Observable,
   ReplaySubject,
   Subject,
@@ -33,6 +33,8 @@ import type { Readiness } from './http/routes.js';
 import { NO_EPOCH, type Position } from './protocol/position.js';
 import { podStreams } from './pod-streams.js';
 import { type ProgramPublish, programPublish } from './program-publish.js';
+import { consume } from './rx/consume.js';
+import { mergeUntil } from './rx/merge-until.js';
 import { multicastSet } from './rx/multicast-set.js';
 import { shutdown } from './shutdown.js';
 import { guarded } from './telemetry/folds.js';
@@ -166,7 +168,9 @@ export const composition = ({
     return () => subscriptions.forEach((subscription) => subscription.unsubscribe());
   });
 
-  const running = merge(counted$, broker.event$, ...pod.streams(connection$)).subscribe(emit);
+  const running = mergeUntil(NEVER, counted$, broker.event$, ...pod.streams(connection$))
+    .pipe(consume(emit))
+    .subscribe();
   const address = own?.listen() ?? Promise.resolve(null);
 
   const finish = async (): Promise<void> => {

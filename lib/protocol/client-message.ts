@@ -72,7 +72,8 @@ export const refOf = ({ id }: Fields): E.Either<Refusal, string | undefined> => 
   if (id === undefined) return E.right(undefined);
   if (typeof id !== 'string') return wrong('id', 'a string of 1 to 64 characters', id);
   // a character beyond the BMP is two units of UTF-16
-  const characters = id.length > 2 * MAX_REF ? undefined : Array.from(id).length;
+  const characters =
+    id.length <= MAX_REF ? id.length : id.length > 2 * MAX_REF ? undefined : Array.from(id).length;
   if (characters === undefined || characters === 0 || characters > MAX_REF)
     return refuse(
       'invalid_message',

@@ -120,18 +120,15 @@ export const flawIn = (
       if (value === null) return undefined;
       if (depth === MAX_DEPTH)
         return `expected at most ${MAX_DEPTH} arrays and objects inside each other, got more`;
-      if (Array.isArray(value)) {
-        for (const item of value) {
-          const flaw = flawIn(item, depth + 1, escapes, large);
+      if (escapes && !Array.isArray(value))
+        for (const key of Object.keys(value)) {
+          const flaw = flawIn(key, depth, true);
           if (flaw !== undefined) return flaw;
         }
-        return undefined;
-      }
-      for (const key of Object.keys(value)) {
-        const item: unknown = Reflect.get(value, key);
-        const flaw =
-          (escapes ? flawIn(key, depth, true) : undefined) ??
-          flawIn(item, depth + 1, escapes, large);
+      // all values at once: to get each by its name costs 0.3 µs
+      const items: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
+      for (const item of items) {
+        const flaw = flawIn(item, depth + 1, escapes, large);
         if (flaw !== undefined) return flaw;
       }
       return undefined;
