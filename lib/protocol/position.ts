@@ -1,31 +1,20 @@
-/**
- * The position of a log, and the message id that contains it: a UUIDv7 (RFC 9562) whose random bits are not
- * random (docs/protocol.md, section 3.2). The layout after the 48 bits of Unix milliseconds and the version:
- *
- *   rand_a  12 bit  tag of the log's epoch, never 0
- *   rand_b  40 bit  offset in the room: 1, 2, 3 … without holes; 0 before the first message
- *            1 bit  of the global log
- *            1 bit  outside the log: control, presence, messages that reached the members on one pod only
- *           20 bit  chosen by the publishing pod, which recognises its own message by them
- *
- * Ids of one epoch sort as strings in the order of delivery, because the milliseconds of a log never go back.
- */
+/** The position of a log, and the ids that contain it (`message-id.ts` has their bits). */
 import * as O from 'fp-ts/lib/Option.js';
+import {
+  GLOBAL_BIT,
+  LOW_OFFSETS,
+  type MessageId,
+  OUTSIDE_BIT,
+  type Position,
+  readId,
+} from './message-id.js';
+
+export { GLOBAL_BIT, type MessageId, OUTSIDE_BIT, type Position };
 
 /** The name of a room. The empty string stands for the global log; no room can have it. */
 export type Room = string;
 /** The name of the global log, which every connection is in. */
 export const GLOBAL: Room = '';
-
-/**
- * A position in a log: the tag of its epoch (1–4094), the offset of a message (0: before the first), its Unix
- * ms.
- */
-export interface Position {
-  readonly tag: number;
-  readonly offset: number;
-  readonly ms: number;
-}
 
 /**
  * Whether a position is that of an id with `TIME_OF_OTHER_LOG`: the message at its offset may be later than
@@ -43,13 +32,6 @@ export interface LogPosition extends Position {
   readonly id: string | null;
 }
 
-/** The fields of an id. */
-export interface MessageId extends Position {
-  readonly global: boolean;
-  readonly outside: boolean;
-  readonly nonce: number;
-}
-
 export const TAGS = 0x1000;
 /**
  * The tag of an id that names no log: its connection had no position in the room yet. A client that resumes
@@ -62,10 +44,6 @@ export const NONCES = 0x80000;
  * connection's other log, which is behind: they may be earlier than the message at the offset.
  */
 export const TIME_OF_OTHER_LOG = 0x80000;
-const LOW_OFFSETS = 0x4000000; // 26 of the 40 bits of the offset are in the last group
-const FLAGS_AND_NONCE = 0x400000;
-export const GLOBAL_BIT = 0x200000;
-export const OUTSIDE_BIT = 0x100000;
 
 /** The two flags of an id. */
 export const flagsOf = (global: boolean, outside: boolean): number =>
@@ -166,27 +144,8 @@ export class LastMessage implements LogPosition {
   }
 }
 
-const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
-
-/**
- * Reads an id; none when the text is no UUIDv7. Any UUIDv7 has some position; whether the log has it is not
- * checked.
- */
-export const parseId = (text: string): O.Option<MessageId> => {
-  if (!UUID_V7.test(text)) return O.none;
-  const last = Number.parseInt(text.slice(24), 16);
-  const flags = last % FLAGS_AND_NONCE;
-  return O.some({
-    ms: Number.parseInt(text.slice(0, 8) + text.slice(9, 13), 16),
-    tag: Number.parseInt(text.slice(15, 18), 16),
-    offset:
-      (Number.parseInt(text.slice(19, 23), 16) & 0x3fff) * LOW_OFFSETS +
-      Math.floor(last / FLAGS_AND_NONCE),
-    global: (flags & GLOBAL_BIT) !== 0,
-    outside: (flags & OUTSIDE_BIT) !== 0,
-    nonce: flags % OUTSIDE_BIT,
-  });
-};
+/** Reads an id; none when the text is no UUIDv7. Whether the log has its position is not checked. */
+export const parseId = (text: string): O.Option<MessageId> => O.fromNullable(readId(text));
 
 /**
  * A tag for an epoch, from a random number in [0, 1): 1–4094, as 0 is no tag and `NO_EPOCH` names no epoch.

@@ -1,0 +1,7 @@
+/** Full jitter: a wait between 0 and a bound that doubles with each failure, so clients do not come at once. */
+const FIRST_MS = 250;
+const MOST_MS = 30_000;
+
+/** The wait after this many failures in a row (0: the first), in ms. */
+export const fullJitterMs = (failures: number, random: () => number): number =>
+  random() * Math.min(MOST_MS, FIRST_MS * 2 ** Math.min(failures, 10));

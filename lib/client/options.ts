@@ -1,0 +1,46 @@
+/** What an application can set when it connects. */
+import { asyncScheduler, type SchedulerLike } from 'rxjs';
+import type { PageEvent } from './link.js';
+import type { TokenSource } from './token.js';
+import type { WebSocketClass } from './web-socket.js';
+import type { Observable } from 'rxjs';
+
+/** Time and chance, so that an application's specs can run in virtual time. */
+export interface ClientClock {
+  readonly scheduler: SchedulerLike;
+  /** Unix ms. */
+  readonly wall: () => number;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+}
+
+export interface ConnectOptions {
+  /** The address of WebSockets, such as `wss://host/api/chat-api/ws`. */
+  readonly url: string;
+  /** A JWT for the connection: asked for before each connection, and 30 s before the last one ends. */
+  readonly token?: TokenSource | undefined;
+  /** The class of WebSockets. By default that of the platform; Node 20 has none, so give it that of `ws`. */
+  readonly WebSocket?: WebSocketClass | undefined;
+  /** How long a publish may take, over any number of connections, in ms; 60,000 by default. */
+  readonly publishTimeoutMs?: number | undefined;
+  readonly clock?: ClientClock | undefined;
+  /** What happens to the page; by default the events of the browser, nothing in Node. */
+  readonly page$?: Observable<PageEvent> | undefined;
+}
+
+export const PLATFORM_CLOCK: ClientClock = {
+  scheduler: asyncScheduler,
+  wall: () => Date.now(),
+  random: () => Math.random(),
+};
+
+export const PUBLISH_TIMEOUT_MS = 60_000;
+
+/** Throws a TypeError that says what to give. */
+export const webSocketClass = ({ WebSocket }: ConnectOptions): WebSocketClass => {
+  const found = WebSocket ?? (globalThis as { readonly WebSocket?: WebSocketClass }).WebSocket;
+  if (found !== undefined) return found;
+  throw new TypeError(
+    "WebSocket: this platform has none; pass one, such as `import { WebSocket } from 'ws'`",
+  );
+};
