@@ -1,6 +1,6 @@
 /** The client as an application sees it. */
 import { distinctUntilChanged, map, type Observable, takeWhile } from 'rxjs';
-import type { Phase } from './link.js';
+import type { Phase } from './phase.js';
 import {
   type ConnectOptions,
   PLATFORM_CLOCK,

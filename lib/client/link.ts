@@ -14,57 +14,16 @@
  *
  * A hidden page does not try: it waits until it is visible. What the application closed stays closed.
  */
+import {
+  isLive,
+  type Link,
+  type PageEvent,
+  pageAfter,
+  type Phase,
+  type Session,
+  socketsOf,
+} from './phase.js';
 import type { SocketNumber } from './room-state.js';
-
-/** Who the connection is, from `welcome`. */
-export interface Session {
-  readonly connectionId: string;
-  readonly userId: string | null;
-  readonly serverId: string;
-  /** Messages a second that the server takes of this connection. */
-  readonly rate: number;
-}
-
-export type Phase =
-  | { readonly _tag: 'Idle' }
-  | { readonly _tag: 'Connecting'; readonly socket: SocketNumber }
-  | {
-      readonly _tag: 'Live';
-      readonly socket: SocketNumber;
-      readonly session: Session;
-      readonly isDegraded: boolean;
-    }
-  | {
-      readonly _tag: 'Draining';
-      readonly socket: SocketNumber;
-      readonly session: Session;
-      readonly isDegraded: boolean;
-      /** The second socket, once it is opened; `session` once it is welcome. */
-      readonly next:
-        | { readonly socket: SocketNumber; readonly session: Session | undefined }
-        | undefined;
-    }
-  | { readonly _tag: 'Waiting'; readonly retryAt: number; readonly because: string }
-  | { readonly _tag: 'Offline'; readonly because: 'offline' | 'frozen' }
-  | { readonly _tag: 'Closed'; readonly code: number; readonly because: string };
-
-export interface Page {
-  readonly isOnline: boolean;
-  readonly isVisible: boolean;
-  readonly isFrozen: boolean;
-}
-
-export interface Link {
-  readonly phase: Phase;
-  readonly page: Page;
-  /** Failures in a row, for the backoff. */
-  readonly failures: number;
-  /** The last token was refused: one more is asked for. */
-  readonly isTokenRefused: boolean;
-  readonly lastSocket: SocketNumber;
-}
-
-export type PageEvent = 'online' | 'offline' | 'visible' | 'hidden' | 'frozen' | 'resumed';
 
 export type LinkInput =
   | { readonly _tag: 'Needed' }
@@ -114,14 +73,6 @@ const HANDOVER = 0.5;
 const NORMAL = 1000;
 const NONE: readonly LinkEffect[] = [];
 
-export const START: Link = {
-  phase: { _tag: 'Idle' },
-  page: { isOnline: true, isVisible: true, isFrozen: false },
-  failures: 0,
-  isTokenRefused: false,
-  lastSocket: 0,
-};
-
 export const step = (link: Link, input: LinkInput, moment: Moment): LinkStep => {
   const { phase } = link;
   if (phase._tag === 'Closed') return [link, NONE];
@@ -151,18 +102,6 @@ export const step = (link: Link, input: LinkInput, moment: Moment): LinkStep => 
     case 'Close':
       return close(link, NORMAL, 'closed by the application');
   }
-};
-
-type LivePhase = Extract<Phase, { readonly session: Session }>;
-
-export const isLive = (phase: Phase): phase is LivePhase =>
-  phase._tag === 'Live' || phase._tag === 'Draining';
-
-/** The sockets of a phase; the second one of a handover is the last. */
-export const socketsOf = (phase: Phase): readonly SocketNumber[] => {
-  if (phase._tag === 'Connecting' || phase._tag === 'Live') return [phase.socket];
-  if (phase._tag !== 'Draining') return [];
-  return phase.next === undefined ? [phase.socket] : [phase.socket, phase.next.socket];
 };
 
 const timer = (name: LinkTimer, ms: number | undefined): LinkEffect => ({
@@ -307,21 +246,4 @@ const onPage = (before: Link, event: PageEvent, now: number): LinkStep => {
   return phase._tag === 'Waiting' && event === 'visible'
     ? connect(link, now, timer('retry', undefined))
     : [link, NONE];
-};
-
-const pageAfter = (page: Page, event: PageEvent): Page => {
-  switch (event) {
-    case 'online':
-      return { ...page, isOnline: true };
-    case 'offline':
-      return { ...page, isOnline: false };
-    case 'visible':
-      return { ...page, isVisible: true, isFrozen: false };
-    case 'hidden':
-      return { ...page, isVisible: false };
-    case 'frozen':
-      return { ...page, isFrozen: true };
-    case 'resumed':
-      return { ...page, isFrozen: false };
-  }
 };

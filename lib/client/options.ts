@@ -1,6 +1,6 @@
 /** What an application can set when it connects. */
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
-import type { PageEvent } from './link.js';
+import type { PageEvent } from './phase.js';
 import type { TokenSource } from './token.js';
 import type { WebSocketClass } from './web-socket.js';
 import type { Observable } from 'rxjs';

@@ -1,6 +1,6 @@
 /** What happens to a browser's page: network, visibility, freezing, the back/forward cache. Nothing in Node. */
 import { EMPTY, filter, fromEvent, map, merge, type Observable } from 'rxjs';
-import type { PageEvent } from './link.js';
+import type { PageEvent } from './phase.js';
 
 interface Target {
   addEventListener(type: string, listener: (event: never) => void): void;

@@ -14,30 +14,11 @@
  * has come as far.
  */
 import { type MessageId, readId } from '../protocol/message-id.js';
-import type { GapReason, LeaveReason } from '../protocol/system-event.js';
 import type { Message, ServerFrame } from './frames.js';
+import type { RoomEvent } from './room-event.js';
 
 /** The number of a socket: each has another. */
 export type SocketNumber = number;
-
-/** What an application gets of a room. */
-export type RoomEvent =
-  | { readonly _tag: 'Message'; readonly message: Message }
-  | { readonly _tag: 'Presence'; readonly message: Message }
-  /** Messages may have been missed; comes before the next message. */
-  | { readonly _tag: 'Gap'; readonly reason: GapReason; readonly id: string }
-  /** The room is live: every later message arrives. */
-  | {
-      readonly _tag: 'Joined';
-      readonly members: number;
-      readonly hasPresence: boolean;
-      /** How many messages were replayed. */
-      readonly recovered: number;
-      readonly isPodOnly: boolean;
-    }
-  | { readonly _tag: 'Left'; readonly reason: LeaveReason }
-  /** The server refused the join. */
-  | { readonly _tag: 'Refused'; readonly code: string; readonly text: string };
 
 export type Membership =
   | { readonly _tag: 'Wanted' }

@@ -20,7 +20,7 @@ import { chatFrame, type Message } from './frames.js';
 import type { ClientClock } from './options.js';
 import type { Ack, Settled } from './outbox.js';
 import { newRef } from './ref.js';
-import type { RoomEvent } from './room-state.js';
+import type { RoomEvent } from './room-event.js';
 import type { Runner } from './runner.js';
 
 export interface RoomOptions<T> {

@@ -33,10 +33,12 @@ import {
   timer,
 } from 'rxjs';
 import { fullJitterMs } from './backoff.js';
-import type { Moment, PageEvent } from './link.js';
+import type { Moment } from './link.js';
+import type { PageEvent } from './phase.js';
 import type { ClientClock } from './options.js';
 import { session } from './session.js';
-import { type ClientState, type Effect, type Input, START, step, type TimerName } from './state.js';
+import { type ClientState, type Effect, type Input, START, type TimerName } from './state.js';
+import { step } from './step.js';
 import { type TokenSource, tokens } from './token.js';
 import type { WebSocketClass } from './web-socket.js';
 

@@ -1,0 +1,21 @@
+import type { GapReason, LeaveReason } from '../protocol/system-event.js';
+import type { Message } from './frames.js';
+
+/** What an application gets of a room. */
+export type RoomEvent =
+  | { readonly _tag: 'Message'; readonly message: Message }
+  | { readonly _tag: 'Presence'; readonly message: Message }
+  /** Messages may have been missed; comes before the next message. */
+  | { readonly _tag: 'Gap'; readonly reason: GapReason; readonly id: string }
+  /** The room is live: every later message arrives. */
+  | {
+      readonly _tag: 'Joined';
+      readonly members: number;
+      readonly hasPresence: boolean;
+      /** How many messages were replayed. */
+      readonly recovered: number;
+      readonly isPodOnly: boolean;
+    }
+  | { readonly _tag: 'Left'; readonly reason: LeaveReason }
+  /** The server refused the join. */
+  | { readonly _tag: 'Refused'; readonly code: string; readonly text: string };
