@@ -1,13 +1,9 @@
 /** The client as an application sees it. */
 import { distinctUntilChanged, map, type Observable, takeWhile } from 'rxjs';
 import type { Phase } from './phase.js';
-import {
-  type ConnectOptions,
-  PLATFORM_CLOCK,
-  PUBLISH_TIMEOUT_MS,
-  webSocketClass,
-} from './options.js';
+import { type ConnectOptions, PUBLISH_TIMEOUT_MS, webSocketClass } from './options.js';
 import { pageEvents } from './page.js';
+import { platformClock } from './platform-clock.js';
 import { type Room, type RoomOptions, rooms } from './room.js';
 import { runner } from './runner.js';
 
@@ -42,7 +38,7 @@ export interface Chat {
 
 /** A client. Connects when a room is used first. */
 export const connect = (options: ConnectOptions): Chat => {
-  const { url, token, clock = PLATFORM_CLOCK, page$ = pageEvents() } = options;
+  const { url, token, clock = platformClock, page$ = pageEvents() } = options;
   const run = runner({ url, token, WebSocket: webSocketClass(options), clock, page$ });
   const open = rooms({
     run,

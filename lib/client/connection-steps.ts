@@ -3,11 +3,11 @@ import * as phases from './phase.js';
 import * as link from './link.js';
 import * as outbox from './outbox.js';
 import * as pace from './pace.js';
-import { refreshFrame } from './frames.js';
+import { GLOBAL, refreshFrame } from './frames.js';
 import { settles } from './publish-steps.js';
 import * as room from './room-state.js';
 import { inRoom } from './room-steps.js';
-import { type ClientState, type Effect, GLOBAL, NONE, type Step } from './state.js';
+import { type ClientState, type Effect, NONE, type Step } from './state.js';
 
 /** For so long a handover waits for the acks of the first socket. */
 const LAST_ACK_MS = 2_000;
@@ -17,15 +17,14 @@ export const linked = (state: ClientState, input: link.LinkInput, moment: link.M
   const isNew = next.lastSocket !== state.link.lastSocket;
   const changed =
     next === state.link ? state : { ...state, link: next, pace: isNew ? pace.START : state.pace };
-  const isClosed = next.phase._tag === 'Closed' && state.link.phase._tag !== 'Closed';
   const own = effects.map(
     (effect): Effect =>
       effect._tag === 'Connect' ? { ...effect, lastId: state.rooms.get(GLOBAL)?.lastId } : effect,
   );
   const [dropped, emitted] = withoutSockets(changed);
-  if (!isClosed || next.phase._tag !== 'Closed') return [dropped, [...emitted, ...own]];
+  if (next.phase._tag !== 'Closed') return [dropped, [...emitted, ...own]];
   const [rest, settled] = outbox.closed(dropped.outbox, next.phase.because);
-  return [{ ...dropped, outbox: rest }, [...own, ...settles(settled)]];
+  return [{ ...dropped, outbox: rest }, [...emitted, ...own, ...settles(settled)]];
 };
 
 /** What belonged to sockets that are gone waits for the next one. */

@@ -33,7 +33,8 @@ export const received = (
 /** The presence of this client's other socket during a handover. */
 const isOwn = ({ link: { phase } }: ClientState, { data }: Message): boolean => {
   if (phase._tag !== 'Draining') return false;
-  const { connection_id: id } = data as { readonly connection_id?: unknown };
+  const id =
+    typeof data === 'object' && data !== null && 'connection_id' in data && data.connection_id;
   return id === phase.session.connectionId || id === phase.next?.session?.connectionId;
 };
 

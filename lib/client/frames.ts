@@ -5,10 +5,13 @@
 import type { MessageType } from '../protocol/publication.js';
 import { type ErrorCode, isSystemEvent, type SystemEvent } from '../protocol/system-event.js';
 
+/** The name of the global log. */
+export const GLOBAL = '';
+
 /** A message of a room, as the server sent it. `room` is absent in a global message. */
 export interface Message<T = unknown> {
   readonly id: string;
-  readonly type: MessageType;
+  readonly type: MessageType | 'error' | 'pong';
   readonly room?: string;
   readonly from: string;
   readonly data: T;
@@ -43,33 +46,43 @@ const OTHER: ServerFrame = { _tag: 'Other' };
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null;
 
-export const readFrame = (text: unknown): ServerFrame => {
-  let frame: unknown;
+const isMessage = (frame: unknown): frame is Message =>
+  isRecord(frame) &&
+  [frame['id'], frame['type'], frame['from'], frame['timestamp']].every(
+    (field) => typeof field === 'string',
+  );
+
+const isError = (data: unknown): data is ErrorData =>
+  isRecord(data) && typeof data['code'] === 'string' && typeof data['message'] === 'string';
+
+const isControl = (data: unknown): data is SystemEvent =>
+  isRecord(data) && isSystemEvent(data['event']);
+
+const parsed = (text: string): unknown => {
   try {
-    frame = JSON.parse(String(text));
+    return JSON.parse(text);
   } catch {
-    return OTHER;
+    return undefined;
   }
-  if (!isRecord(frame) || typeof frame['id'] !== 'string') return OTHER;
-  const { id, type, data } = frame;
-  const room = typeof frame['room'] === 'string' ? frame['room'] : '';
+};
+
+export const readFrame = (text: string): ServerFrame => {
+  const message = parsed(text);
+  if (!isMessage(message)) return OTHER;
+  const { id, type, data, room = GLOBAL } = message;
   switch (type) {
     case 'chat':
     case 'notification':
-      return { _tag: 'Message', room, message: frame as unknown as Message };
+      return { _tag: 'Message', room, message };
     case 'presence':
-      return { _tag: 'Presence', room, message: frame as unknown as Message };
+      return { _tag: 'Presence', room, message };
+    case 'system': {
+      if (!isControl(data)) return { _tag: 'Message', room, message };
+      const of = 'room' in data ? (data.room ?? GLOBAL) : GLOBAL;
+      return { _tag: 'Control', room: of, id, event: data };
+    }
     case 'error':
-      return isRecord(data) ? { _tag: 'Error', error: data as unknown as ErrorData } : OTHER;
-    case 'system':
-      if (!isRecord(data) || !isSystemEvent(data['event']))
-        return { _tag: 'Message', room, message: frame as unknown as Message };
-      return {
-        _tag: 'Control',
-        room: typeof data['room'] === 'string' ? data['room'] : '',
-        id,
-        event: data as unknown as SystemEvent,
-      };
+      return isError(data) ? { _tag: 'Error', error: data } : OTHER;
     default:
       return OTHER;
   }

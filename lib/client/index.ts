@@ -6,4 +6,4 @@ export type { ClientClock, ConnectOptions } from './options.js';
 export type { Ack } from './outbox.js';
 export { type Gap, PublishError, type Room, type RoomNotice, type RoomOptions } from './room.js';
 export type { TokenSource } from './token.js';
-export type { WebSocketClass, WebSocketLike } from './web-socket.js';
+export type { WebSocketClass } from './web-socket.js';

@@ -1,5 +1,5 @@
 /** What an application can set when it connects. */
-import { asyncScheduler, type SchedulerLike } from 'rxjs';
+import type { SchedulerLike } from 'rxjs';
 import type { PageEvent } from './phase.js';
 import type { TokenSource } from './token.js';
 import type { WebSocketClass } from './web-socket.js';
@@ -28,17 +28,13 @@ export interface ConnectOptions {
   readonly page$?: Observable<PageEvent> | undefined;
 }
 
-export const PLATFORM_CLOCK: ClientClock = {
-  scheduler: asyncScheduler,
-  wall: () => Date.now(),
-  random: () => Math.random(),
-};
-
 export const PUBLISH_TIMEOUT_MS = 60_000;
+
+const platform: { readonly WebSocket?: WebSocketClass } = globalThis;
 
 /** Throws a TypeError that says what to give. */
 export const webSocketClass = ({ WebSocket }: ConnectOptions): WebSocketClass => {
-  const found = WebSocket ?? (globalThis as { readonly WebSocket?: WebSocketClass }).WebSocket;
+  const found = WebSocket ?? platform.WebSocket;
   if (found !== undefined) return found;
   throw new TypeError(
     "WebSocket: this platform has none; pass one, such as `import { WebSocket } from 'ws'`",

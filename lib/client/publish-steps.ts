@@ -1,10 +1,11 @@
 /** Publishes from the call to the answer, as far as the whole client matters: pure. */
 import * as phases from './phase.js';
 import type * as link from './link.js';
+import { GLOBAL } from './frames.js';
 import * as outbox from './outbox.js';
 import * as pace from './pace.js';
 import * as room from './room-state.js';
-import { type ClientState, type Effect, GLOBAL, type Input, NONE, type Step } from './state.js';
+import { type ClientState, type Effect, type Input, NONE, type Step } from './state.js';
 
 export const published = (
   state: ClientState,

@@ -176,17 +176,13 @@ const onJoined = (
   event: Extract<RoomEvent, { readonly _tag: 'Joined' }>,
 ): Step => {
   const membership: Membership = { _tag: 'Joined', socket };
-  // said again when presence changes
-  const isAgain = isJoinedOn(before, socket) && before.membership._tag === 'Joined';
-  if (isAgain && before.membership._tag === 'Joined' && before.membership.socket !== socket)
-    return [before, NONE];
   const isSecond = before.membership._tag === 'Joined' && before.membership.socket !== socket;
   const joined = isSecond ? { ...before, next: membership } : { ...before, membership };
   if (joined.afterGap?.socket === socket) {
     const [state, events] = release(joined);
     return [{ ...state, lastId: id }, [...events, event]];
   }
-  // the second socket may be behind the first one: its id is no place to resume from
+  // the second socket may be behind the first one, so its id is not kept
   return isSecond ? [joined, NONE] : [{ ...joined, lastId: id }, [event]];
 };
 

@@ -1,12 +1,12 @@
 /** The rooms that are used: joined, left, and what their frames change: pure. */
-import { joinFrame, leaveFrame, presenceFrame, type ServerFrame } from './frames.js';
+import { GLOBAL, joinFrame, leaveFrame, presenceFrame, type ServerFrame } from './frames.js';
 import * as phases from './phase.js';
 import type * as link from './link.js';
 import * as outbox from './outbox.js';
 import * as pace from './pace.js';
 import { paceTimer, rateOf, settles } from './publish-steps.js';
 import * as room from './room-state.js';
-import { type ClientState, type Effect, GLOBAL, NONE, type Step } from './state.js';
+import { type ClientState, type Effect, NONE, type Step } from './state.js';
 
 export const used = (state: ClientState, name: string, after: string | undefined): Step => {
   if (state.rooms.has(name)) return [state, NONE];

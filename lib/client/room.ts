@@ -4,22 +4,24 @@
  */
 import {
   defer,
+  EMPTY,
   filter,
   firstValueFrom,
+  ignoreElements,
   map,
   merge,
   mergeMap,
-  Observable,
+  type Observable,
   share,
   take,
-  takeUntil,
-  timer,
 } from 'rxjs';
 import type { LeaveReason, GapReason } from '../protocol/system-event.js';
 import { chatFrame, type Message } from './frames.js';
 import type { ClientClock } from './options.js';
 import type { Ack, Settled } from './outbox.js';
+import { eachOf } from './iterate.js';
 import { newRef } from './ref.js';
+import { roomUses } from './room-use.js';
 import type { RoomEvent } from './room-event.js';
 import type { Runner } from './runner.js';
 
@@ -82,58 +84,33 @@ export interface RoomsDeps {
   readonly timeoutMs: number;
 }
 
-/** A page that mounts twice joins once. */
-const LINGER_MS = 1_000;
-
 export const rooms = ({ run, clock, timeoutMs }: RoomsDeps) => {
   const { state$, effect$, dispatch } = run;
-  const closed$ = state$.pipe(filter(({ link }) => link.phase._tag === 'Closed'));
+  const use = roomUses(run, clock.scheduler);
   const settled$ = effect$.pipe(
     mergeMap((effect) => (effect._tag === 'Settle' ? [effect.settled] : [])),
     share(),
   );
-  const uses = new Map<string, Observable<RoomEvent>>();
-
-  /** The events of a room, shared by all who use it. */
-  const use = (name: string, after: string | undefined): Observable<RoomEvent> => {
-    const known = uses.get(name);
-    if (known !== undefined) return known;
-    const event$ = new Observable<RoomEvent>((out) => {
-      out.add(
-        effect$
-          .pipe(
-            mergeMap((effect) =>
-              effect._tag === 'Emit' && effect.room === name ? [effect.event] : [],
-            ),
-            takeUntil(closed$),
-          )
-          .subscribe(out),
-      );
-      dispatch({ _tag: 'Used', room: name, after });
-      out.add(() => {
-        uses.delete(name);
-        dispatch({ _tag: 'Unused', room: name });
-      });
-    }).pipe(share({ resetOnRefCountZero: () => timer(LINGER_MS, clock.scheduler) }));
-    uses.set(name, event$);
-    return event$;
-  };
 
   return <T>(name: string, { after, decode }: RoomOptions<T>): Room<T> => {
     const event$ = defer(() => use(name, after));
-    const of$ = <K extends RoomEvent['_tag']>(tag: K) =>
+    const only = <K extends RoomEvent['_tag']>(tag: K) =>
       event$.pipe(
         filter((event): event is Extract<RoomEvent, { readonly _tag: K }> => event._tag === tag),
       );
-    const decoded$ = of$('Message').pipe(map(({ message }) => decodedBy(decode, message)));
+    const decoded$ = only('Message').pipe(map(({ message }) => decodedBy(decode, message)));
     const state = () => state$.value.rooms.get(name);
+
+    const message$ = decoded$.pipe(
+      mergeMap((one) => (one._tag === 'Decoded' ? [one.message] : [])),
+    );
 
     return {
       name,
-      message$: decoded$.pipe(mergeMap((one) => (one._tag === 'Decoded' ? [one.message] : []))),
-      gap$: of$('Gap').pipe(map(({ reason, id }) => ({ reason, id }))),
-      presence$: of$('Presence').pipe(map(({ message }) => message)),
-      members$: of$('Joined').pipe(map(({ members }) => members)),
+      message$,
+      gap$: only('Gap').pipe(map(({ reason, id }) => ({ reason, id }))),
+      presence$: only('Presence').pipe(map(({ message }) => message)),
+      members$: only('Joined').pipe(map(({ members }) => members)),
       position$: event$.pipe(
         mergeMap(() => {
           const id = state()?.lastId;
@@ -147,20 +124,17 @@ export const rooms = ({ run, clock, timeoutMs }: RoomsDeps) => {
       publish: async (data) => {
         const ref = newRef(clock.random);
         const text = chatFrame(ref, name, data);
-        const using = event$.subscribe();
-        const answer = firstValueFrom(
-          settled$.pipe(
-            filter((one) => one.ref === ref),
-            take(1),
-          ),
-        );
-        dispatch({ _tag: 'Publish', ref, room: name, text, timeoutMs });
-        return answer.then(ackOf).finally(() => using.unsubscribe());
+        const own$ = settled$.pipe(filter((one) => one.ref === ref));
+        const published$ = defer(() => {
+          dispatch({ _tag: 'Publish', ref, room: name, text, timeoutMs });
+          return EMPTY;
+        });
+        // the room is used until the answer is there
+        const answer$ = merge(own$, event$.pipe(ignoreElements()), published$).pipe(take(1));
+        return ackOf(await firstValueFrom(answer$));
       },
       setPresence: (status) => dispatch({ _tag: 'Presence', room: name, status }),
-      [Symbol.asyncIterator]: () => {
-        throw new Error('not yet');
-      },
+      [Symbol.asyncIterator]: () => eachOf(message$),
     };
   };
 };
@@ -187,10 +161,16 @@ type Decoded<T> =
   | Extract<RoomNotice, { readonly _tag: 'Undecoded' }>;
 
 const decodedBy = <T>(decode: ((data: unknown) => T) | undefined, message: Message): Decoded<T> => {
-  if (decode === undefined) return { _tag: 'Decoded', message: message as Message<T> };
+  if (decode === undefined && isUnchecked<T>(message)) return { _tag: 'Decoded', message };
   try {
-    return { _tag: 'Decoded', message: { ...message, data: decode(message.data) } };
+    const data = decode?.(message.data);
+    return data === undefined
+      ? { _tag: 'Undecoded', message, error: new TypeError('decode returned undefined') }
+      : { _tag: 'Decoded', message: { ...message, data } };
   } catch (error) {
     return { _tag: 'Undecoded', message, error };
   }
 };
+
+/** Without `decode` the application vouches for the type of the data. */
+const isUnchecked = <T>(message: Message): message is Message<T> => message.id !== '';

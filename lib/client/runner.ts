@@ -116,7 +116,7 @@ export const runner = ({ url, token, WebSocket, clock, page$ }: RunnerDeps): Run
   );
   const refreshed$ =
     access
-      ?.refreshed$(on('RefreshToken'))
+      ?.refreshedBy(on('RefreshToken'))
       .pipe(map((next): Input => ({ _tag: 'Refreshed', token: next }))) ?? EMPTY;
 
   const inputs$ = merge(

@@ -22,7 +22,7 @@ import { vitals } from './liveness.js';
 import type { SocketNumber } from './room-state.js';
 import type { Input } from './state.js';
 import { protocolsOf } from './token.js';
-import { socket$, type WebSocketClass } from './web-socket.js';
+import { type WebSocketClass, webSocketEvents } from './web-socket.js';
 
 export interface SessionDeps {
   readonly WebSocket: WebSocketClass;
@@ -55,7 +55,7 @@ export const session =
 
     const connected = (token: string | undefined): Observable<Input> => {
       const ping$ = new Subject<string>();
-      const event$ = socket$({
+      const event$ = webSocketEvents({
         WebSocket,
         scheduler,
         url: urlOf(deps.url, lastId),
@@ -68,7 +68,7 @@ export const session =
             case 'Opened':
               return EMPTY;
             case 'Text':
-              return of({ _tag: 'Received', socket, frame: readFrame(event.text) });
+              return of({ _tag: 'Received', socket, frame: readFrame(String(event.text)) });
             case 'Ended':
               return of(ended(event.end));
           }

@@ -63,8 +63,6 @@ export type Effect =
 
 export type Step = readonly [ClientState, readonly Effect[]];
 
-/** The name of the global log. */
-export const GLOBAL = '';
 export const NONE: readonly Effect[] = [];
 
 export const START: ClientState = {

@@ -8,14 +8,7 @@ import type * as link from './link.js';
 import * as outbox from './outbox.js';
 import { published, send, settled } from './publish-steps.js';
 import { join, presence, unused, used } from './room-steps.js';
-import {
-  type ClientState,
-  type Effect,
-  type Input,
-  NONE,
-  type OwnTimer,
-  type Step,
-} from './state.js';
+import { type ClientState, type Input, NONE, type OwnTimer, type Step } from './state.js';
 
 export const step = (state: ClientState, input: Input, moment: link.Moment): Step => {
   switch (input._tag) {

@@ -37,7 +37,7 @@ export interface Tokens {
   /** A new token: emits once. */
   readonly next$: Observable<string>;
   /** Tokens that take the place of the one in use: in time, and whenever `now$` emits. */
-  readonly refreshed$: (now$: Observable<unknown>) => Observable<string>;
+  readonly refreshedBy: (now$: Observable<unknown>) => Observable<string>;
 }
 
 /** A request has so long. */
@@ -65,7 +65,7 @@ export const tokens = ({ source, scheduler, wall, backoff }: TokenDeps): Tokens 
   );
   return {
     next$,
-    refreshed$: (now$) => merge(now$, beforeEnd$).pipe(exhaustMap(() => next$)),
+    refreshedBy: (now$) => merge(now$, beforeEnd$).pipe(exhaustMap(() => next$)),
   };
 };
 
@@ -74,8 +74,8 @@ export const endOf = (token: string): number | undefined => {
   try {
     const [, body = ''] = token.split('.');
     const claims: unknown = JSON.parse(atob(body.replaceAll('-', '+').replaceAll('_', '/')));
-    const { exp } = claims as { readonly exp?: unknown };
-    return typeof exp === 'number' ? exp * 1_000 : undefined;
+    const exp = typeof claims === 'object' && claims !== null && 'exp' in claims ? claims.exp : 0;
+    return typeof exp === 'number' && exp > 0 ? exp * 1_000 : undefined;
   } catch {
     return undefined;
   }

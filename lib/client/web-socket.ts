@@ -1,19 +1,36 @@
-/** One WebSocket as a stream: what came of it, until it has ended. Unsubscribing closes it. */
-import { merge, Observable, type SchedulerLike, Subject, takeUntil, timer } from 'rxjs';
+/**
+ * One WebSocket as a stream: what came of it, until it has ended. Unsubscribing closes it.
+ *
+ * Source: it makes a stream of the callbacks of one WebSocket, and ends with its subscriber.
+ */
+import { Observable, type SchedulerLike, Subject, takeUntil, timer } from 'rxjs';
 import { CLOSE } from '../protocol/close-codes.js';
 import type { SocketEnd } from './link.js';
 
-/** The part of the WHATWG WebSocket that the client uses. */
-export interface WebSocketLike {
-  send(data: string): void;
-  close(code?: number, reason?: string): void;
-  onopen: ((event: never) => void) | null;
-  onmessage: ((event: { readonly data: unknown }) => void) | null;
-  onclose: ((event: { readonly code: number; readonly reason: string }) => void) | null;
-  onerror: ((event: never) => void) | null;
+/** A class of the WHATWG WebSocket: that of a browser, of Node 22, or of `ws`. */
+export type WebSocketClass = new (url: string, protocols?: string[]) => object;
+
+interface MessageEventLike {
+  readonly data: unknown;
 }
 
-export type WebSocketClass = new (url: string, protocols?: string[]) => WebSocketLike;
+interface CloseEventLike {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** The part of a WebSocket that the client uses. */
+interface WebSocketLike {
+  send(data: string): void;
+  close(code?: number, reason?: string): void;
+  addEventListener(
+    type: string,
+    listener: (event: CloseEventLike & MessageEventLike) => void,
+  ): void;
+}
+
+const isWebSocket = (made: object): made is WebSocketLike =>
+  'send' in made && 'close' in made && 'addEventListener' in made;
 
 export type SocketEvent =
   | { readonly _tag: 'Opened' }
@@ -32,32 +49,41 @@ export interface SocketDeps {
 /** A socket that does not open in this time is given up. */
 const OPEN_MS = 15_000;
 
-export const socket$ = (deps: SocketDeps): Observable<SocketEvent> =>
+export const webSocketEvents = (deps: SocketDeps): Observable<SocketEvent> =>
   new Observable((out) => {
     const opened$ = new Subject<void>();
     const early: string[] = [];
     let isOpen = false;
-    let socket: WebSocketLike | undefined;
+    let made: object;
     const end = (code: number, because: string): void => {
       out.next({ _tag: 'Ended', end: endOf(code, because, isOpen) });
       out.complete();
     };
+    const never = (because: string): void => {
+      out.next({ _tag: 'Ended', end: { code: 0, because, fate: 'never' } });
+      out.complete();
+    };
     try {
-      socket = new deps.WebSocket(deps.url, [...deps.protocols]);
+      made = new deps.WebSocket(deps.url, [...deps.protocols]);
     } catch (thrown) {
-      out.next({ _tag: 'Ended', end: { code: 0, because: String(thrown), fate: 'never' } });
-      return out.complete();
+      return never(String(thrown));
     }
-    const ws = socket;
-    ws.onopen = () => {
+    if (!isWebSocket(made)) return never('WebSocket: expected the class of a WebSocket');
+    const ws = made;
+    const on = (type: string, handle: (event: CloseEventLike & MessageEventLike) => void): void =>
+      ws.addEventListener(type, (event) => {
+        if (!out.closed) handle(event);
+      });
+    on('open', () => {
       isOpen = true;
       opened$.next();
       for (const text of early.splice(0)) ws.send(text);
       out.next({ _tag: 'Opened' });
-    };
-    ws.onmessage = ({ data }) => out.next({ _tag: 'Text', text: data });
-    ws.onclose = ({ code, reason }) => end(code, reason);
-    ws.onerror = () => undefined;
+    });
+    on('message', ({ data }) => out.next({ _tag: 'Text', text: data }));
+    on('close', ({ code, reason }) => end(code, reason));
+    // the event `close` follows
+    on('error', () => undefined);
     out.add(
       deps.send$.subscribe((text) => {
         if (isOpen) ws.send(text);
@@ -65,12 +91,11 @@ export const socket$ = (deps: SocketDeps): Observable<SocketEvent> =>
       }),
     );
     out.add(
-      merge(timer(OPEN_MS, deps.scheduler))
+      timer(OPEN_MS, deps.scheduler)
         .pipe(takeUntil(opened$))
         .subscribe(() => end(1006, `the connection did not open within ${OPEN_MS} ms`)),
     );
     out.add(() => {
-      ws.onopen = ws.onmessage = ws.onclose = null;
       try {
         ws.close(CLOSE.normal.code);
       } catch {

@@ -1,0 +1,9 @@
+/** Time and chance of the platform. */
+import { asyncScheduler } from 'rxjs';
+import type { ClientClock } from './options.js';
+
+export const platformClock: ClientClock = {
+  scheduler: asyncScheduler,
+  wall: Date.now,
+  random: Math.random,
+};
