@@ -75,7 +75,8 @@ export const runner = ({ url, token, WebSocket, clock, page$ }: RunnerDeps): Run
     ),
     tap(([state]) => state$.next(state)),
     mergeMap(([, effects]) => effects),
-    share(),
+    // the state lives as long as the client, whoever listens
+    share({ resetOnRefCountZero: false }),
   );
   const on = <T extends Effect['_tag']>(tag: T): Observable<Of<T>> =>
     effect$.pipe(filter((effect): effect is Of<T> => effect._tag === tag));

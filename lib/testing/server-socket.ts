@@ -1,0 +1,142 @@
+/** One connection of the scripted server: the client's WebSocket, and the server's end of it. */
+import type { SchedulerLike } from 'rxjs';
+import type { WebSocketClass } from '../client/web-socket.js';
+
+/** A frame of a client. */
+export interface Frame {
+  readonly type: string;
+  readonly id?: unknown;
+  readonly room?: string;
+  readonly data?: unknown;
+}
+
+export interface ServerSocket {
+  readonly url: string;
+  readonly protocols: readonly string[];
+  readonly connectionId: string;
+  /** The `last_id` of the URL. */
+  readonly lastId: string | undefined;
+  /** The rooms that are joined; the empty name is the global log. */
+  readonly rooms: Set<string>;
+  /** What the client has sent. */
+  readonly frames: readonly Frame[];
+  readonly isOpen: () => boolean;
+  send(frame: object): void;
+  end(code: number, reason: string): void;
+}
+
+type Listener = (event: {
+  readonly data: unknown;
+  readonly code: number;
+  readonly reason: string;
+}) => void;
+
+/** The client's end. */
+export interface ClientSocket {
+  emit(type: string, event: { data?: unknown; code?: number; reason?: string }): void;
+  /** Set by the server's end. */
+  onSend: (text: string) => void;
+  onClose: (code: number) => void;
+}
+
+export const socketClass = (
+  made: (url: string, protocols: readonly string[], client: ClientSocket) => unknown,
+): WebSocketClass =>
+  class {
+    readonly #listeners = new Map<string, Listener[]>();
+    readonly #end: ClientSocket = {
+      emit: (type, { data, code = 0, reason = '' }) => {
+        for (const listener of this.#listeners.get(type) ?? []) listener({ data, code, reason });
+      },
+      onSend: () => undefined,
+      onClose: () => undefined,
+    };
+
+    constructor(url: string, protocols: string[] = []) {
+      made(url, protocols, this.#end);
+    }
+
+    addEventListener(type: string, listener: Listener): void {
+      this.#listeners.set(type, [...(this.#listeners.get(type) ?? []), listener]);
+    }
+
+    send(text: string): void {
+      this.#end.onSend(text);
+    }
+
+    close(code = 1000): void {
+      this.#end.onClose(code);
+    }
+  };
+
+export interface ServerSocketDeps {
+  readonly url: string;
+  readonly protocols: readonly string[];
+  readonly client: ClientSocket;
+  readonly scheduler: SchedulerLike;
+  readonly latencyMs: number;
+  readonly number: number;
+  readonly isSilent: () => boolean;
+  readonly isUp: () => boolean;
+  readonly accepted: (socket: ServerSocket) => void;
+  readonly received: (socket: ServerSocket, frame: Frame) => void;
+}
+
+export const serverSocket = (deps: ServerSocketDeps): ServerSocket => {
+  const { url, protocols, client, scheduler, latencyMs } = deps;
+  const frames: Frame[] = [];
+  let state: 'connecting' | 'open' | 'ended' = 'connecting';
+
+  const later = (work: () => void): void => {
+    scheduler.schedule(work, latencyMs);
+  };
+  const socket: ServerSocket = {
+    url,
+    protocols,
+    connectionId: `connection-${deps.number}`,
+    lastId: new URL(url).searchParams.get('last_id') ?? undefined,
+    rooms: new Set(),
+    frames,
+    isOpen: () => state === 'open',
+    send: (frame) => {
+      if (deps.isSilent()) return;
+      const data = JSON.stringify(frame);
+      later(() => {
+        if (state === 'open') client.emit('message', { data });
+      });
+    },
+    end: (code, reason) => {
+      if (state === 'ended') return;
+      later(() => {
+        if (state === 'ended') return;
+        state = 'ended';
+        client.emit('close', { code, reason });
+      });
+    },
+  };
+  client.onSend = (text) =>
+    later(() => {
+      if (state !== 'open') return;
+      const frame: unknown = JSON.parse(text);
+      if (!isFrame(frame)) return;
+      frames.push(frame);
+      deps.received(socket, frame);
+    });
+  client.onClose = () => {
+    state = 'ended';
+  };
+  later(() => {
+    if (state !== 'connecting') return;
+    if (!deps.isUp()) {
+      state = 'ended';
+      return client.emit('close', { code: 1006, reason: '' });
+    }
+    state = 'open';
+    client.emit('open', {});
+    deps.accepted(socket);
+  });
+  return socket;
+};
+
+const isFrame = (value: unknown): value is Frame =>
+  typeof value === 'object' && value !== null && 'type' in value;

@@ -1,0 +1,238 @@
+/**
+ * A server in memory for specs of an application and of the client: it answers as the service does
+ * (docs/protocol.md), and a spec can cut connections, lose messages, drain, refuse or be silent. All of it
+ * happens in the time of the clock that is given.
+ */
+import { type Observable, Subject } from 'rxjs';
+import type { ClientClock } from '../client/options.js';
+import type { WebSocketClass } from '../client/web-socket.js';
+import type { Message } from '../client/frames.js';
+import { type RoomLog, roomLog } from './room-log.js';
+import { type Frame, serverSocket, type ServerSocket, socketClass } from './server-socket.js';
+
+export interface ScriptedServer {
+  /** To be given to `connect` as `WebSocket`. */
+  readonly WebSocket: WebSocketClass;
+  /** All connections, the first one first. */
+  readonly sockets: readonly ServerSocket[];
+  /** The connections that are open. */
+  open(): readonly ServerSocket[];
+  /** Every frame of every client, as it comes. */
+  readonly frame$: Observable<{ readonly socket: ServerSocket; readonly frame: Frame }>;
+  /** Publishes a message as another client. */
+  publish(room: string, data: unknown, from?: string): Message;
+  /** Connections are broken, with no close frame. */
+  cut(): void;
+  /** Connections are closed with a code. */
+  close(code: number, reason?: string): void;
+  /** While false, no connection can be opened. */
+  setUp(isUp: boolean): void;
+  /** While true, nothing is sent, not even a close: the clients' connections are dead. */
+  setSilent(isSilent: boolean): void;
+  /** Connections get `draining`, and are closed with 1001 after so many ms. */
+  drain(ms: number): void;
+  setDegraded(isDegraded: boolean): void;
+  /** While set, joins of the room and publishes to it get this error. */
+  refuse(room: string, code: string | undefined): void;
+  /** While true, publishes are taken and not acked. */
+  setAcks(areSent: boolean): void;
+  /** The messages of the room are lost. */
+  lose(room: string): void;
+  /** Only the last messages of the room stay. */
+  trim(room: string, keep: number): void;
+}
+
+export interface ScriptedServerOptions {
+  readonly clock: ClientClock;
+  /** How long a frame takes; 1 ms by default. */
+  readonly latencyMs?: number;
+  /** Messages a second that a connection may send, as in `welcome`. */
+  readonly rate?: number;
+}
+
+export const scriptedServer = (options: ScriptedServerOptions): ScriptedServer => {
+  const { clock, latencyMs = 1, rate = 100 } = options;
+  const { scheduler, wall } = clock;
+  const sockets: ServerSocket[] = [];
+  const logs = new Map<string, RoomLog>();
+  const refusals = new Map<string, string>();
+  const answers = new Map<string, string>();
+  const frame$ = new Subject<{ readonly socket: ServerSocket; readonly frame: Frame }>();
+  let isUp = true;
+  let isSilent = false;
+  let isDegraded = false;
+  let areAcksSent = true;
+
+  const logOf = (room: string): RoomLog => {
+    const known = logs.get(room);
+    if (known !== undefined) return known;
+    const made = roomLog(room);
+    logs.set(room, made);
+    return made;
+  };
+  const open = (): readonly ServerSocket[] => sockets.filter(({ isOpen }) => isOpen());
+
+  const control = (to: ServerSocket, room: string, data: Readonly<Record<string, unknown>>): void =>
+    to.send({
+      id: logOf(room).controlId(wall()),
+      type: 'system',
+      ...(room === '' ? {} : { room }),
+      from: 'server',
+      data,
+      timestamp: new Date(wall()).toISOString(),
+    });
+
+  const fault = (to: ServerSocket, ref: unknown, code: string): void =>
+    to.send({
+      id: logOf('').controlId(wall()),
+      type: 'error',
+      from: 'server',
+      data: { code, message: `refused: ${code}`, ref },
+      timestamp: new Date(wall()).toISOString(),
+    });
+
+  const enter = (
+    to: ServerSocket,
+    room: string,
+    lastId: string | undefined,
+    ref?: unknown,
+  ): void => {
+    const log = logOf(room);
+    const missed = lastId === undefined ? undefined : log.after(lastId);
+    if (missed?.gap !== undefined)
+      control(to, room, { event: 'gap', ...(room === '' ? {} : { room }), reason: missed.gap });
+    for (const message of missed?.messages ?? []) to.send(message);
+    to.rooms.add(room);
+    control(to, room, {
+      event: 'joined',
+      ...(room === '' ? {} : { room }),
+      position: log.lastId() ?? null,
+      members: open().filter(({ rooms }) => rooms.has(room)).length,
+      presence: room !== '',
+      ...(missed === undefined ? {} : { recovered: missed.messages.length }),
+      ...(isDegraded ? { scope: 'pod' } : {}),
+      ...(ref === undefined ? {} : { ref }),
+    });
+  };
+
+  const deliver = (room: string, data: unknown, from: string, type: Message['type']): Message => {
+    const message = logOf(room).append(
+      { type, ...(room === '' ? {} : { room }), from, data },
+      wall(),
+    );
+    for (const socket of open()) if (socket.rooms.has(room)) socket.send(message);
+    return message;
+  };
+
+  const chat = (socket: ServerSocket, frame: Frame, room: string): void => {
+    const refusal = refusals.get(room) ?? (socket.rooms.has(room) ? undefined : 'not_a_member');
+    const { id: ref, data } = frame;
+    if (refusal !== undefined) return fault(socket, ref, refusal);
+    const key = `${room} ${String(ref)}`;
+    const known = answers.get(key);
+    const id = known ?? deliver(room, data, socket.connectionId, 'chat').id;
+    if (typeof ref !== 'string') return;
+    answers.set(key, id);
+    if (areAcksSent) control(socket, '', { event: 'ack', ref, id, duplicate: known !== undefined });
+  };
+
+  const received = (socket: ServerSocket, frame: Frame): void => {
+    frame$.next({ socket, frame });
+    const room = frame.room ?? '';
+    switch (frame.type) {
+      case 'ping':
+        return socket.send({
+          id: logOf('').controlId(wall()),
+          type: 'pong',
+          from: 'server',
+          data: frame.data,
+          timestamp: new Date(wall()).toISOString(),
+        });
+      case 'join': {
+        const refusal = refusals.get(room);
+        if (refusal !== undefined) return fault(socket, frame.id, refusal);
+        return enter(socket, room, lastIdOf(frame.data), frame.id);
+      }
+      case 'leave':
+        socket.rooms.delete(room);
+        return control(socket, room, { event: 'left', room, reason: 'asked' });
+      case 'chat':
+        return chat(socket, frame, room);
+      default:
+        return;
+    }
+  };
+
+  const accepted = (socket: ServerSocket): void => {
+    control(socket, '', {
+      event: 'welcome',
+      connection_id: socket.connectionId,
+      user_id: null,
+      server_id: 'scripted',
+      protocol: 1,
+      limits: { message_bytes: 65_536, buffer_messages: 256, rate },
+    });
+    if (isDegraded)
+      control(socket, '', { event: 'degraded', since: new Date(wall()).toISOString() });
+    enter(socket, '', socket.lastId);
+  };
+
+  const WebSocket = socketClass((url, protocols, client) => {
+    const socket = serverSocket({
+      url,
+      protocols,
+      client,
+      scheduler,
+      latencyMs,
+      number: sockets.length + 1,
+      isSilent: () => isSilent,
+      isUp: () => isUp,
+      accepted,
+      received,
+    });
+    sockets.push(socket);
+    return socket;
+  });
+
+  return {
+    WebSocket,
+    sockets,
+    open,
+    frame$,
+    publish: (room, data, from = 'somebody') => deliver(room, data, from, 'chat'),
+    cut: () => open().forEach((socket) => socket.end(1006, '')),
+    close: (code, reason = '') => open().forEach((socket) => socket.end(code, reason)),
+    setUp: (yes) => {
+      isUp = yes;
+    },
+    setSilent: (yes) => {
+      isSilent = yes;
+    },
+    drain: (ms) => {
+      for (const socket of open()) {
+        control(socket, '', { event: 'draining', reconnect_in_ms: ms });
+        scheduler.schedule(() => socket.end(1001, 'pod going away'), ms);
+      }
+    },
+    setDegraded: (yes) => {
+      isDegraded = yes;
+      const event = yes ? 'degraded' : 'restored';
+      for (const socket of open())
+        control(socket, '', { event, since: new Date(wall()).toISOString() });
+    },
+    refuse: (room, code) => {
+      if (code === undefined) refusals.delete(room);
+      else refusals.set(room, code);
+    },
+    setAcks: (yes) => {
+      areAcksSent = yes;
+    },
+    lose: (room) => logOf(room).lose(),
+    trim: (room, keep) => logOf(room).trim(keep),
+  };
+};
+
+const lastIdOf = (data: unknown): string | undefined =>
+  typeof data === 'object' && data !== null && 'last_id' in data && typeof data.last_id === 'string'
+    ? data.last_id
+    : undefined;
