@@ -46,12 +46,12 @@ export interface SocketDeps {
   readonly send$: Observable<string>;
 }
 
-/** A socket that does not open in this time is given up. */
-const OPEN_MS = 15_000;
+/** A socket whose first frame does not come in this time is given up. */
+const FIRST_FRAME_MS = 15_000;
 
 export const webSocketEvents = (deps: SocketDeps): Observable<SocketEvent> =>
   new Observable((out) => {
-    const opened$ = new Subject<void>();
+    const first$ = new Subject<void>();
     const early: string[] = [];
     let isOpen = false;
     let made: object;
@@ -76,11 +76,13 @@ export const webSocketEvents = (deps: SocketDeps): Observable<SocketEvent> =>
       });
     on('open', () => {
       isOpen = true;
-      opened$.next();
       for (const text of early.splice(0)) ws.send(text);
       out.next({ _tag: 'Opened' });
     });
-    on('message', ({ data }) => out.next({ _tag: 'Text', text: data }));
+    on('message', ({ data }) => {
+      first$.next();
+      out.next({ _tag: 'Text', text: data });
+    });
     on('close', ({ code, reason }) => end(code, reason));
     // the event `close` follows
     on('error', () => undefined);
@@ -91,9 +93,9 @@ export const webSocketEvents = (deps: SocketDeps): Observable<SocketEvent> =>
       }),
     );
     out.add(
-      timer(OPEN_MS, deps.scheduler)
-        .pipe(takeUntil(opened$))
-        .subscribe(() => end(1006, `the connection did not open within ${OPEN_MS} ms`)),
+      timer(FIRST_FRAME_MS, deps.scheduler)
+        .pipe(takeUntil(first$))
+        .subscribe(() => end(1006, `the server sent nothing within ${FIRST_FRAME_MS} ms`)),
     );
     out.add(() => {
       try {
