@@ -28,85 +28,37 @@ export interface ErrorData {
   readonly retry_in_ms?: number;
 }
 
-export type ServerFrame =
-  | { readonly _tag: 'Message'; readonly room: string; readonly message: Message }
-  | { readonly _tag: 'Presence'; readonly room: string; readonly message: Message }
-  /** `room` is empty for the global log. */
-  | {
-      readonly _tag: 'Control';
-      readonly room: string;
-      readonly id: string;
-      readonly event: SystemEvent;
-    }
-  | { readonly _tag: 'Error'; readonly error: ErrorData }
-  | { readonly _tag: 'Other' };
+type Fields = Readonly<Record<string, unknown>>;
 
-const OTHER: ServerFrame = { _tag: 'Other' };
+const isRecord = (value: unknown): value is Fields => typeof value === 'object' && value !== null;
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null;
-
+/** Only what the client goes by is checked: the server vouches for the rest. */
 const isMessage = (frame: unknown): frame is Message =>
-  isRecord(frame) &&
-  [frame['id'], frame['type'], frame['from'], frame['timestamp']].every(
-    (field) => typeof field === 'string',
-  );
+  isRecord(frame) && typeof frame['id'] === 'string';
 
-const isError = (data: unknown): data is ErrorData =>
-  isRecord(data) && typeof data['code'] === 'string' && typeof data['message'] === 'string';
+export const isError = (data: unknown): data is ErrorData => isRecord(data) && 'code' in data;
 
-const isControl = (data: unknown): data is SystemEvent =>
+export const isControl = (data: unknown): data is SystemEvent =>
   isRecord(data) && isSystemEvent(data['event']);
 
-const parsed = (text: string): unknown => {
+/** The connection that a presence is of. */
+export const connectionIdOf = (data: unknown): unknown => isRecord(data) && data['connection_id'];
+
+/** Undefined for what is no frame of the protocol. */
+export const readFrame = (text: unknown): Message | undefined => {
   try {
-    return JSON.parse(text);
+    const frame: unknown = JSON.parse(String(text));
+    return isMessage(frame) ? frame : undefined;
   } catch {
     return undefined;
   }
 };
 
-export const readFrame = (text: string): ServerFrame => {
-  const message = parsed(text);
-  if (!isMessage(message)) return OTHER;
-  const { id, type, data, room = GLOBAL } = message;
-  switch (type) {
-    case 'chat':
-    case 'notification':
-      return { _tag: 'Message', room, message };
-    case 'presence':
-      return { _tag: 'Presence', room, message };
-    case 'system': {
-      if (!isControl(data)) return { _tag: 'Message', room, message };
-      const of = 'room' in data ? (data.room ?? GLOBAL) : GLOBAL;
-      return { _tag: 'Control', room: of, id, event: data };
-    }
-    case 'error':
-      return isError(data) ? { _tag: 'Error', error: data } : OTHER;
-    default:
-      return OTHER;
-  }
-};
+export const frame = (type: string, rest: object = {}): string => JSON.stringify({ type, ...rest });
 
-/** `ref` comes back in the answer. */
-export const joinFrame = (ref: string, room: string, lastId: string | undefined): string =>
-  JSON.stringify({
-    type: 'join',
-    id: ref,
-    room,
-    data: lastId === undefined ? {} : { last_id: lastId },
-  });
-
-export const leaveFrame = (room: string): string => JSON.stringify({ type: 'leave', room });
-export const pingFrame = (): string => '{"type":"ping"}';
-export const refreshFrame = (token: string): string =>
-  JSON.stringify({ type: 'refresh', data: { token } });
-export const presenceFrame = (room: string, status: string): string =>
-  JSON.stringify({ type: 'presence', room, data: { status } });
 /** Throws a TypeError for data that JSON cannot represent. */
-export const chatFrame = (ref: string, room: string, data: unknown): string => {
-  const encoded = JSON.stringify(data) as string | undefined;
-  if (encoded === undefined)
-    throw new TypeError('data: expected a value that JSON can represent; null is one');
-  return `{"type":"chat","id":${JSON.stringify(ref)},"room":${JSON.stringify(room)},"data":${encoded}}`;
+export const chatFrame = (id: string, room: string, data: unknown): string => {
+  const text = frame('chat', { id, room, data });
+  if ('data' in JSON.parse(text)) return text;
+  throw new TypeError('data: expected a value that JSON can represent; null is one');
 };

@@ -8,42 +8,33 @@ import type { Observable } from 'rxjs';
 
 const MAX_WAITING = 4_096;
 
-export const eachOf = <A>(stream$: Observable<A>): AsyncIterableIterator<A> => {
-  const values: A[] = [];
-  const takers: ((result: IteratorResult<A, undefined>) => void)[] = [];
-  let end: 'open' | 'complete' | Error = 'open';
-  const DONE: IteratorResult<A, undefined> = { done: true, value: undefined };
-
-  const finish = (how: 'complete' | Error): void => {
-    if (end === 'open') end = how;
-    for (const take of takers.splice(0)) take(DONE);
-  };
+export async function* eachOf<A>(stream$: Observable<A>): AsyncGenerator<A, void, undefined> {
+  const waiting: A[] = [];
+  let isComplete = false;
+  let changed = (): void => undefined;
   const subscription = stream$.subscribe({
     next: (value) => {
-      const take = takers.shift();
-      if (take !== undefined) return take({ done: false, value });
-      if (values.push(value) <= MAX_WAITING) return;
-      values.length = 0;
-      subscription.unsubscribe();
-      finish(new Error(`the loop is ${MAX_WAITING} messages behind: make its body shorter`));
+      if (waiting.push(value) > MAX_WAITING) subscription.unsubscribe();
+      changed();
     },
-    complete: () => finish('complete'),
+    complete: () => {
+      isComplete = true;
+      changed();
+    },
   });
-
-  return {
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-    next: async () => {
-      const [value] = values.splice(0, 1);
-      if (value !== undefined) return { done: false, value };
-      if (end instanceof Error) throw end;
-      return end === 'complete' ? DONE : new Promise((take) => takers.push(take));
-    },
-    return: () => {
-      subscription.unsubscribe();
-      finish('complete');
-      return Promise.resolve(DONE);
-    },
-  };
-};
+  try {
+    for (;;) {
+      if (waiting.length > MAX_WAITING)
+        throw new RangeError(`the loop is ${MAX_WAITING} messages behind: make its body shorter`);
+      const [first] = waiting.splice(0, 1);
+      if (first !== undefined) yield first;
+      else if (isComplete) return;
+      else
+        await new Promise<void>((resolve) => {
+          changed = resolve;
+        });
+    }
+  } finally {
+    subscription.unsubscribe();
+  }
+}

@@ -1,9 +1,8 @@
 /** What an application can set when it connects. */
-import type { SchedulerLike } from 'rxjs';
-import type { PageEvent } from './phase.js';
+import type { Observable, SchedulerLike } from 'rxjs';
+import type { PageEvent } from './state.js';
 import type { TokenSource } from './token.js';
 import type { WebSocketClass } from './web-socket.js';
-import type { Observable } from 'rxjs';
 
 /** Time and chance, so that an application's specs can run in virtual time. */
 export interface ClientClock {
@@ -14,6 +13,12 @@ export interface ClientClock {
   readonly random: () => number;
 }
 
+/** The part of `fetch` that the client uses. */
+export type Fetch = (
+  url: string,
+  init: { readonly headers: Readonly<Record<string, string>> },
+) => Promise<{ readonly status: number; json(): Promise<unknown> }>;
+
 export interface ConnectOptions {
   /** The address of WebSockets, such as `wss://host/api/chat-api/ws`. */
   readonly url: string;
@@ -21,6 +26,8 @@ export interface ConnectOptions {
   readonly token?: TokenSource | undefined;
   /** The class of WebSockets. By default that of the platform; Node 20 has none, so give it that of `ws`. */
   readonly WebSocket?: WebSocketClass | undefined;
+  /** For `room.history()`; by default that of the platform. */
+  readonly fetch?: Fetch | undefined;
   /** How long a publish may take, over any number of connections, in ms; 60,000 by default. */
   readonly publishTimeoutMs?: number | undefined;
   readonly clock?: ClientClock | undefined;
@@ -28,15 +35,12 @@ export interface ConnectOptions {
   readonly page$?: Observable<PageEvent> | undefined;
 }
 
-export const PUBLISH_TIMEOUT_MS = 60_000;
-
 const platform: { readonly WebSocket?: WebSocketClass } = globalThis;
 
-/** Throws a TypeError that says what to give. */
-export const webSocketClass = ({ WebSocket }: ConnectOptions): WebSocketClass => {
-  const found = WebSocket ?? platform.WebSocket;
-  if (found !== undefined) return found;
-  throw new TypeError(
-    "WebSocket: this platform has none; pass one, such as `import { WebSocket } from 'ws'`",
-  );
+/** Throws a TypeError that names what to pass. */
+export const webSocketClass = ({
+  WebSocket = platform.WebSocket,
+}: ConnectOptions): WebSocketClass => {
+  if (WebSocket) return WebSocket;
+  throw new TypeError("WebSocket: this platform has none; pass that of 'ws'");
 };

@@ -1,30 +1,29 @@
 /**
- * How many frames the client may send: a token bucket below the server's rate limit, so that what waited in
+ * How many frames the client may send: a token bucket below the server's rate limits, so that what waited in
  * an outage is not refused as `rate_limited`. Pure.
  */
-export interface Pace {
-  readonly tokens: number;
-  /** Wall clock, Unix ms; 0: nothing was sent yet. */
-  readonly at: number;
-}
+import type { Connection, State, Step } from './state.js';
+import { wake } from './state.js';
 
-/** The server's default, until `welcome` has its own. */
-export const DEFAULT_RATE = 100;
 /** The client stays below the server's rate, as the two clocks differ. */
 const PART = 0.9;
+/** The server limits bytes, too: 1 MiB a second by default. Text of so many characters counts as one more frame. */
+const CHARACTERS = 3_000;
 
-/** A full bucket. */
-export const START: Pace = { tokens: Number.POSITIVE_INFINITY, at: 0 };
-
-const filled = ({ tokens, at }: Pace, now: number, rate: number): number =>
-  Math.min(rate, tokens + (Math.max(0, now - at) / 1_000) * rate * PART);
-
-/** The bucket after one frame, and whether the frame may be sent. */
-export const take = (pace: Pace, now: number, rate: number): readonly [Pace, boolean] => {
-  const tokens = filled(pace, now, rate);
-  return tokens < 1 ? [pace, false] : [{ tokens: tokens - 1, at: now }, true];
+/** Sends a frame now or later: when there are no tokens, nothing is sent, and the state wakes when there are. */
+export const paced = (
+  state: State,
+  { socket, session }: Connection,
+  text: string,
+  now: number,
+  sent: (state: State) => State,
+): Step => {
+  const rate = session?.rate ?? 1;
+  const tokens = Math.min(rate, state.tokens + ((now - state.tokensAt) / 1_000) * rate * PART);
+  return tokens < 1
+    ? [wake(state, now + Math.ceil(((1 - tokens) / rate / PART) * 1_000))]
+    : [
+        sent({ ...state, tokens: tokens - 1 - text.length / CHARACTERS, tokensAt: now }),
+        { _tag: 'Send', socket, text },
+      ];
 };
-
-/** How long until the next frame may be sent, in ms. */
-export const waitMs = (pace: Pace, now: number, rate: number): number =>
-  Math.max(1, Math.ceil(((1 - filled(pace, now, rate)) / (rate * PART)) * 1_000));

@@ -1,38 +1,41 @@
 /** What happens to a browser's page: network, visibility, freezing, the back/forward cache. Nothing in Node. */
-import { EMPTY, fromEvent, map, merge, type Observable } from 'rxjs';
-import type { PageEvent } from './phase.js';
+import { EMPTY, Observable } from 'rxjs';
+import type { PageEvent } from './state.js';
 
-interface Target {
-  addEventListener(type: string, listener: (event: unknown) => void): void;
-  removeEventListener(type: string, listener: (event: unknown) => void): void;
+interface Window {
+  addEventListener(type: string, listener: (event: { type: string }) => void, capture: true): void;
+  removeEventListener(
+    type: string,
+    listener: (event: { type: string }) => void,
+    capture: true,
+  ): void;
+  readonly document?: { readonly visibilityState: string };
 }
 
-interface PageDocument extends Target {
-  readonly visibilityState: string;
-}
+const isWindow = (value: object): value is Window => 'addEventListener' in value;
 
-const isTarget = (value: unknown): value is Target =>
-  typeof value === 'object' && value !== null && 'addEventListener' in value;
-
-const isDocument = (value: unknown): value is PageDocument =>
-  isTarget(value) && 'visibilityState' in value;
-
-export const pageEvents = (
-  window: unknown = globalThis,
-  document: unknown = Reflect.get(globalThis, 'document'),
-): Observable<PageEvent> => {
-  if (!isTarget(window) || !isDocument(document)) return EMPTY;
-  const on = (target: Target, type: string, event: () => PageEvent): Observable<PageEvent> =>
-    fromEvent(target, type).pipe(map(event));
-  return merge(
-    on(window, 'online', () => 'online'),
-    on(window, 'offline', () => 'offline'),
-    on(window, 'pagehide', () => 'frozen'),
-    on(window, 'pageshow', () => 'resumed'),
-    on(document, 'freeze', () => 'frozen'),
-    on(document, 'resume', () => 'resumed'),
-    on(document, 'visibilitychange', () =>
-      document.visibilityState === 'hidden' ? 'hidden' : 'visible',
-    ),
-  );
+const EVENTS: Readonly<Record<string, PageEvent>> = {
+  online: 'online',
+  offline: 'offline',
+  pagehide: 'frozen',
+  pageshow: 'resumed',
+  freeze: 'frozen',
+  resume: 'resumed',
 };
+const VISIBILITY = 'visibilitychange';
+
+/** Capturing, the window gets the events of its document, too. */
+export const pageEvents = (window: object = globalThis): Observable<PageEvent> =>
+  isWindow(window)
+    ? new Observable((out) => {
+        const types = [...Object.keys(EVENTS), VISIBILITY];
+        const isHidden = (): boolean => window.document?.visibilityState === 'hidden';
+        const on = ({ type }: { type: string }): void =>
+          out.next(EVENTS[type] ?? (isHidden() ? 'hidden' : 'visible'));
+        if (isHidden()) out.next('hidden');
+        for (const type of types) window.addEventListener(type, on, true);
+        return () => {
+          for (const type of types) window.removeEventListener(type, on, true);
+        };
+      })
+    : EMPTY;

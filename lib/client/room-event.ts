@@ -7,15 +7,8 @@ export type RoomEvent =
   | { readonly _tag: 'Presence'; readonly message: Message }
   /** Messages may have been missed; comes before the next message. */
   | { readonly _tag: 'Gap'; readonly reason: GapReason; readonly id: string }
-  /** The room is live: every later message arrives. */
-  | {
-      readonly _tag: 'Joined';
-      readonly members: number;
-      readonly hasPresence: boolean;
-      /** How many messages were replayed. */
-      readonly recovered: number;
-      readonly isPodOnly: boolean;
-    }
+  /** The room is live: every later message arrives. `recovered`: how many messages were replayed. */
+  | { readonly _tag: 'Joined'; readonly recovered: number; readonly isPodOnly: boolean }
   | { readonly _tag: 'Left'; readonly reason: LeaveReason }
   /** The server refused the join. */
   | { readonly _tag: 'Refused'; readonly code: string; readonly text: string };

@@ -1,9 +1,12 @@
 /**
  * A room as an application sees it. All its streams share one use of the room: the first subscription joins
- * it, and the room is left one second after the last one has ended.
+ * it, and it is left one second after the last one has ended. So a page that mounts twice joins once.
+ *
+ * Source: it dispatches the begin and the end of each use to the client's state machine.
  */
 import {
   defer,
+  distinctUntilChanged,
   EMPTY,
   filter,
   firstValueFrom,
@@ -11,19 +14,20 @@ import {
   map,
   merge,
   mergeMap,
-  type Observable,
+  Observable,
+  observable,
   share,
-  take,
+  timer,
 } from 'rxjs';
-import type { LeaveReason, GapReason } from '../protocol/system-event.js';
+import type { GapReason } from '../protocol/system-event.js';
 import { chatFrame, type Message } from './frames.js';
-import type { ClientClock } from './options.js';
-import type { Ack, Settled } from './outbox.js';
 import { eachOf } from './iterate.js';
+import type { ClientClock, ConnectOptions } from './options.js';
+import { failed } from './outbox.js';
 import { newRef } from './ref.js';
-import { roomUses } from './room-use.js';
 import type { RoomEvent } from './room-event.js';
 import type { Runner } from './runner.js';
+import type { Ack, RoomState } from './state.js';
 
 export interface RoomOptions<T> {
   /** An id of an earlier visit: the room goes on from it. */
@@ -38,13 +42,20 @@ export interface Gap {
   readonly id: string;
 }
 
+/** What happens in a room, but for its messages. */
 export type RoomNotice =
-  | { readonly _tag: 'Joined'; readonly recovered: number; readonly isPodOnly: boolean }
-  | { readonly _tag: 'Left'; readonly reason: LeaveReason }
-  | { readonly _tag: 'Refused'; readonly code: string; readonly text: string }
+  | Exclude<RoomEvent, { readonly _tag: 'Message' }>
   /** The data of a message did not fit. */
   | { readonly _tag: 'Undecoded'; readonly message: Message; readonly error: unknown };
 
+/** A part of a room's past, the oldest message first. */
+export interface Page<T> {
+  readonly messages: readonly Message<T>[];
+  /** The `before` of the page before this one; null: there is none. */
+  readonly next: string | null;
+}
+
+/** A stream of its messages, too: `from(room)` of any library of Observables, and `for await`. */
 export interface Room<T = unknown> extends AsyncIterable<Message<T>> {
   readonly name: string;
   /** Chats, notifications and the application's events: in order, each once, own ones too. Not replayed. */
@@ -58,17 +69,18 @@ export interface Room<T = unknown> extends AsyncIterable<Message<T>> {
   readonly position$: Observable<string>;
   readonly event$: Observable<RoomNotice>;
   /**
-   * Settles exactly once, over any number of connections. Rejects with `PublishError`; a code of the server,
+   * Settles exactly once, over any number of connections. Rejects with a `ChatError`: a code of the server,
    * or `queue_full`, `timeout`, `closed`.
    */
   publish(data: T): Promise<Ack>;
+  /** The room's past over HTTP: the newest messages, or those before an id. Rejects with a `ChatError`. */
+  history(range?: { readonly before?: string; readonly limit?: number }): Promise<Page<T>>;
   /** Shown to the members, and again after each join. */
   setPresence(status: 'online' | 'away'): void;
-  [Symbol.asyncIterator](): AsyncIterator<Message<T>>;
 }
 
-export class PublishError extends Error {
-  override readonly name = 'PublishError';
+export class ChatError extends Error {
+  override readonly name = 'ChatError';
 
   constructor(
     readonly code: string,
@@ -78,29 +90,64 @@ export class PublishError extends Error {
   }
 }
 
-export interface RoomsDeps {
-  readonly run: Runner;
-  readonly clock: ClientClock;
-  readonly timeoutMs: number;
-}
+const LINGER_MS = 1_000;
+const PUBLISH_TIMEOUT_MS = 60_000;
 
-export const rooms = ({ run, clock, timeoutMs }: RoomsDeps) => {
-  const { state$, effect$, dispatch } = run;
-  const use = roomUses(run, clock.scheduler);
-  const settled$ = effect$.pipe(
-    mergeMap((effect) => (effect._tag === 'Settle' ? [effect.settled] : [])),
-    share(),
-  );
+export const rooms = (
+  { state$, effect$, token$, dispatch }: Runner,
+  {
+    url,
+    fetch = globalThis.fetch,
+    publishTimeoutMs: timeoutMs = PUBLISH_TIMEOUT_MS,
+  }: ConnectOptions,
+  { scheduler, random }: ClientClock,
+) => {
+  // the endpoint of WebSockets is beside those of HTTP
+  const base = url.replace(/^ws/, 'http').replace(/\/ws\/?(\?.*)?$/, '');
+  const uses = new Map<string, Observable<RoomEvent>>();
+
+  const begin = (name: string, after: string | undefined): Observable<RoomEvent> =>
+    new Observable<RoomEvent>((out) => {
+      out.add(
+        effect$
+          .pipe(
+            mergeMap((effect) =>
+              effect._tag === 'Emit' && effect.room === name ? [effect.event] : [],
+            ),
+          )
+          .subscribe(out),
+      );
+      out.add(() => {
+        uses.delete(name);
+        dispatch({ _tag: 'Unuse', room: name });
+      });
+      dispatch({ _tag: 'Use', room: name, after });
+    }).pipe(share({ resetOnRefCountZero: () => timer(LINGER_MS, scheduler) }));
 
   return <T>(name: string, { after, decode }: RoomOptions<T>): Room<T> => {
-    const event$ = defer(() => use(name, after));
+    const event$ = defer(() => {
+      const used$ = uses.get(name) ?? begin(name, after);
+      uses.set(name, used$);
+      return used$;
+    });
     const only = <K extends RoomEvent['_tag']>(tag: K) =>
       event$.pipe(
         filter((event): event is Extract<RoomEvent, { readonly _tag: K }> => event._tag === tag),
       );
-    const decoded$ = only('Message').pipe(map(({ message }) => decodedBy(decode, message)));
-    const state = () => state$.value.rooms.get(name);
-
+    /** What the state knows of the room, while the room is used. */
+    const latest = <A>(pick: (room: RoomState) => A | undefined): Observable<A> =>
+      merge(
+        event$.pipe(ignoreElements()),
+        state$.pipe(
+          mergeMap(({ rooms: known }) => {
+            const room = known.get(name);
+            const value = room && pick(room);
+            return value === undefined ? [] : [value];
+          }),
+          distinctUntilChanged(),
+        ),
+      );
+    const decoded$ = event$.pipe(map((event) => decodedBy(decode, event)));
     const message$ = decoded$.pipe(
       mergeMap((one) => (one._tag === 'Decoded' ? [one.message] : [])),
     );
@@ -108,65 +155,71 @@ export const rooms = ({ run, clock, timeoutMs }: RoomsDeps) => {
     return {
       name,
       message$,
-      gap$: only('Gap').pipe(map(({ reason, id }) => ({ reason, id }))),
+      gap$: only('Gap'),
       presence$: only('Presence').pipe(map(({ message }) => message)),
-      members$: only('Joined').pipe(map(({ members }) => members)),
-      position$: event$.pipe(
-        mergeMap(() => {
-          const id = state()?.lastId;
-          return id === undefined ? [] : [id];
-        }),
-      ),
-      event$: merge(
-        decoded$.pipe(mergeMap((one) => (one._tag === 'Undecoded' ? [one] : []))),
-        event$.pipe(mergeMap(noticeOf)),
-      ),
+      members$: latest(({ members }) => members),
+      position$: latest(({ lastId }) => lastId),
+      event$: decoded$.pipe(mergeMap((one) => (one._tag === 'Decoded' ? [] : [one]))),
       publish: async (data) => {
-        const ref = newRef(clock.random);
+        const ref = newRef(random);
         const text = chatFrame(ref, name, data);
-        const own$ = settled$.pipe(filter((one) => one.ref === ref));
-        const published$ = defer(() => {
-          dispatch({ _tag: 'Publish', ref, room: name, text, timeoutMs });
-          return EMPTY;
-        });
-        // the room is used until the answer is there
-        const answer$ = merge(own$, event$.pipe(ignoreElements()), published$).pipe(take(1));
-        return ackOf(await firstValueFrom(answer$));
+        const result = await firstValueFrom(
+          merge(
+            effect$.pipe(
+              mergeMap((effect) =>
+                effect._tag === 'Settle' && effect.ref === ref ? [effect.result] : [],
+              ),
+            ),
+            // the room is used until the answer is there
+            event$.pipe(ignoreElements()),
+            defer(() => {
+              dispatch({ _tag: 'Publish', ref, room: name, text, timeoutMs });
+              return EMPTY;
+            }),
+          ),
+          { defaultValue: failed('closed', 'the client is closed') },
+        );
+        if (result._tag === 'Acked') return result.ack;
+        throw new ChatError(result.code, result.text);
+      },
+      history: async (range = {}) => {
+        const token = await firstValueFrom(token$);
+        const query = new URLSearchParams(JSON.parse(JSON.stringify(range)));
+        const answer = await fetch(
+          `${base}/rooms/${encodeURIComponent(name)}/messages?${query.toString()}`,
+          { headers: token ? { Authorization: `Bearer ${token}` } : {} },
+        );
+        const body = await answer.json();
+        if (!isPage(body)) throw new ChatError(String(answer.status), titleOf(body));
+        const messages = body.messages
+          .map((message) => decodedBy(decode, { _tag: 'Message', message }))
+          .flatMap((one) => (one._tag === 'Decoded' ? [one.message] : []));
+        return { messages, next: body.next };
       },
       setPresence: (status) => dispatch({ _tag: 'Presence', room: name, status }),
+      [observable]: () => message$,
       [Symbol.asyncIterator]: () => eachOf(message$),
     };
   };
 };
 
-const ackOf = ({ result }: Settled): Ack => {
-  if (result._tag === 'Acked') return result.ack;
-  throw new PublishError(result.code, result.text);
-};
+const isPage = (body: unknown): body is Page<unknown> =>
+  typeof body === 'object' && body !== null && 'messages' in body;
 
-const noticeOf = (event: RoomEvent): readonly RoomNotice[] => {
-  switch (event._tag) {
-    case 'Joined':
-      return [{ _tag: 'Joined', recovered: event.recovered, isPodOnly: event.isPodOnly }];
-    case 'Left':
-    case 'Refused':
-      return [event];
-    default:
-      return [];
-  }
-};
+/** Of `application/problem+json` (RFC 9457). */
+const titleOf = (body: unknown): string =>
+  typeof body === 'object' && body !== null && 'detail' in body ? String(body.detail) : '';
 
-type Decoded<T> =
-  | { readonly _tag: 'Decoded'; readonly message: Message<T> }
-  | Extract<RoomNotice, { readonly _tag: 'Undecoded' }>;
+type Decoded<T> = { readonly _tag: 'Decoded'; readonly message: Message<T> } | RoomNotice;
 
-const decodedBy = <T>(decode: ((data: unknown) => T) | undefined, message: Message): Decoded<T> => {
-  if (decode === undefined && isUnchecked<T>(message)) return { _tag: 'Decoded', message };
+const decodedBy = <T>(decode: ((data: unknown) => T) | undefined, event: RoomEvent): Decoded<T> => {
+  if (event._tag !== 'Message') return event;
+  const { message } = event;
+  if (!decode && isUnchecked<T>(message)) return { _tag: 'Decoded', message };
   try {
     const data = decode?.(message.data);
-    return data === undefined
-      ? { _tag: 'Undecoded', message, error: new TypeError('decode returned undefined') }
-      : { _tag: 'Decoded', message: { ...message, data } };
+    if (data === undefined) throw new TypeError('decode returned undefined');
+    return { _tag: 'Decoded', message: { ...message, data } };
   } catch (error) {
     return { _tag: 'Undecoded', message, error };
   }

@@ -1,138 +1,148 @@
 /**
- * Runs the client's state machine (`state.ts`): all inputs are one stream, `scan` steps the state, and each
- * effect is performed by one small stream, whose results are inputs again.
+ * Runs the client's state machine: all inputs are one stream, `step` makes of each the next state and effects.
+ * Timers, sockets and requests for tokens follow from the state: they run as long as the state says so.
  *
  *   application ─┐
- *   page ────────┤            ┌─▶ status
- *   tokens ──────┼─▶ step ────┼─▶ events of rooms, answers of publishes
- *   timers ──────┤   (scan)   ├─▶ timers ──────────┐
- *   sockets ─────┘            └─▶ sockets ─────────┤
- *      ▲                                           │
- *      └───────────────────────────────────────────┘
+ *   page ────────┤           ┌─▶ state ───▶ status, members, positions
+ *   tokens ──────┼─▶ step ───┤     ├──────▶ timer, request for a token ──┐
+ *   timer ───────┤           │     └──────▶ end of a socket              │
+ *   sockets ─────┘           └─▶ effects ─▶ events of rooms, answers     │
+ *      ▲                           └──────▶ socket, frames of sockets ───┤
+ *      └─────────────────────────────────────────────────────────────────┘
  *
  * Source: it subscribes to that loop, until the client is closed.
  */
 import {
   BehaviorSubject,
+  catchError,
+  concatMap,
+  defer,
+  distinctUntilChanged,
   EMPTY,
   filter,
-  groupBy,
   map,
   merge,
   mergeMap,
   type Observable,
-  observeOn,
   of,
-  queueScheduler,
-  scan,
   share,
   Subject,
   switchMap,
-  takeWhile,
-  tap,
+  take,
+  takeUntil,
   timer,
 } from 'rxjs';
-import { fullJitterMs } from './backoff.js';
-import type { Moment } from './link.js';
-import type { PageEvent } from './phase.js';
 import type { ClientClock } from './options.js';
-import { session } from './session.js';
-import { type ClientState, type Effect, type Input, START, type TimerName } from './state.js';
+import { type Effect, type Input, type PageEvent, START, type State } from './state.js';
 import { step } from './step.js';
-import { type TokenSource, tokens } from './token.js';
-import type { WebSocketClass } from './web-socket.js';
+import type { TokenSource } from './token.js';
+import { type WebSocketClass, webSocketInputs } from './web-socket.js';
 
 export interface RunnerDeps {
   readonly url: string;
-  readonly token: TokenSource | undefined;
+  readonly token: TokenSource;
   readonly WebSocket: WebSocketClass;
   readonly clock: ClientClock;
   readonly page$: Observable<PageEvent>;
 }
 
 export interface Runner {
-  /** Completes when the client is closed. */
-  readonly state$: BehaviorSubject<ClientState>;
+  /** Complete when the client is closed. */
+  readonly state$: BehaviorSubject<State>;
   readonly effect$: Observable<Effect>;
+  /** A token: one request at a time, whoever asks. */
+  readonly token$: Observable<string>;
   readonly dispatch: (input: Input) => void;
 }
 
 type Of<T extends Effect['_tag']> = Extract<Effect, { readonly _tag: T }>;
 
-export const runner = ({ url, token, WebSocket, clock, page$ }: RunnerDeps): Runner => {
-  const { scheduler, random, wall } = clock;
-  const input$ = new Subject<Input>();
-  const state$ = new BehaviorSubject(START);
-  const backoff = (failures: number): number => fullJitterMs(failures, random);
-  const moment = (): Moment => ({ now: wall(), backoff, chance: random() });
+/** The longest timer of the platforms. */
+const MAX_TIMER_MS = 0x7fffffff;
 
-  const effect$ = input$.pipe(
-    // an effect may cause an input at once: the input waits until the effects before it are performed
-    observeOn(queueScheduler),
-    scan<Input, readonly [ClientState, readonly Effect[]]>(
-      ([state], input) => step(state, input, moment()),
-      [START, []],
-    ),
-    tap(([state]) => state$.next(state)),
-    mergeMap(([, effects]) => effects),
-    // the state lives as long as the client, whoever listens
-    share({ resetOnRefCountZero: false }),
-  );
+export const runner = (deps: RunnerDeps): Runner => {
+  const { url, token: source, WebSocket, page$ } = deps;
+  const { scheduler, random, wall } = deps.clock;
+  const dispatched$ = new Subject<Input>();
+  const effect$ = new Subject<Effect>();
+  const state$ = new BehaviorSubject(START);
   const on = <T extends Effect['_tag']>(tag: T): Observable<Of<T>> =>
     effect$.pipe(filter((effect): effect is Of<T> => effect._tag === tag));
 
-  const elapsed$ = on('Timer').pipe(
-    groupBy((effect) => effect.timer),
-    mergeMap((same$) =>
-      same$.pipe(
-        switchMap(({ timer: name, ms }) =>
-          ms === undefined ? EMPTY : timer(ms, scheduler).pipe(map(() => elapsed(name))),
+  // the wall clock jumps when a page has slept; when it was set back, time stands still for that moment
+  let last = 0;
+  let setBack = 0;
+  const now = (): number => {
+    setBack += Math.max(0, last - wall() - setBack);
+    last = wall() + setBack;
+    return last;
+  };
+
+  const woken$ = state$.pipe(
+    switchMap(({ wakeAt }) =>
+      wakeAt < Infinity
+        ? timer(Math.min(Math.max(wakeAt - now(), 0), MAX_TIMER_MS), scheduler)
+        : EMPTY,
+    ),
+    map((): Input => ({ _tag: 'Wake' })),
+  );
+
+  const token$ = defer(() => {
+    const token = source();
+    return typeof token === 'string' ? of(token) : token;
+  }).pipe(take(1), share());
+  const asked$ = state$.pipe(
+    map(({ isAsking }) => isAsking),
+    distinctUntilChanged(),
+    switchMap((isAsking) =>
+      isAsking
+        ? token$.pipe(
+            map((token): Input => ({ _tag: 'Token', token })),
+            catchError(() => of<Input>({ _tag: 'NoToken' })),
+          )
+        : EMPTY,
+    ),
+  );
+
+  const socket$ = on('Connect').pipe(
+    mergeMap(({ socket, token, lastId }) =>
+      webSocketInputs({
+        WebSocket,
+        url: lastId ? `${url}${url.includes('?') ? '&' : '?'}last_id=${lastId}` : url,
+        // in a subprotocol the token is in no URL and no access log
+        protocols: ['realtime.v1', ...(token ? [`bearer.${token}`] : [])],
+        socket,
+        send$: on('Send').pipe(
+          filter((effect) => effect.socket === socket),
+          map(({ text }) => text),
+        ),
+      }).pipe(
+        takeUntil(
+          state$.pipe(
+            filter(({ connections }) => connections.every((one) => one.socket !== socket)),
+          ),
         ),
       ),
     ),
   );
 
-  const wake$ = page$.pipe(share());
-  const access = token && tokens({ source: token, scheduler, wall, backoff });
-  const open = session({
-    WebSocket,
-    scheduler,
-    wall,
-    url,
-    token$: access?.next$ ?? of(undefined),
-    wake$,
-  });
-  const socket$ = on('Connect').pipe(
-    mergeMap(({ socket, lastId }) =>
-      open({
-        socket,
-        lastId,
-        send$: on('Send').pipe(
-          filter((effect) => effect.socket === socket),
-          map(({ text }) => text),
-        ),
-        end$: on('Disconnect').pipe(filter((effect) => effect.socket === socket)),
-      }),
-    ),
-  );
-  const refreshed$ =
-    access
-      ?.refreshedBy(on('RefreshToken'))
-      .pipe(map((next): Input => ({ _tag: 'Refreshed', token: next }))) ?? EMPTY;
-
-  const inputs$ = merge(
-    elapsed$,
+  const running = merge(
+    dispatched$,
+    woken$,
+    asked$,
     socket$,
-    refreshed$,
-    wake$.pipe(map((event): Input => ({ _tag: 'Page', event }))),
-  );
-  const isOpen = ({ link }: ClientState): boolean => link.phase._tag !== 'Closed';
-  const running = merge(inputs$.pipe(tap((input) => input$.next(input)))).subscribe();
-  running.add(state$.pipe(takeWhile(isOpen)).subscribe({ complete: () => running.unsubscribe() }));
-  return { state$, effect$, dispatch: (input) => input$.next(input) };
+    page$.pipe(map((event): Input => ({ _tag: 'Page', event }))),
+  )
+    // an effect may cause an input at once: the input waits until the effects before it are performed
+    .pipe(concatMap((input) => of(input)))
+    .subscribe((input) => {
+      const [state, ...effects] = step(state$.value, input, { now: now(), chance: random() });
+      state$.next(state);
+      for (const effect of effects) effect$.next(effect);
+      if (!state.closed) return;
+      running.unsubscribe();
+      state$.complete();
+      effect$.complete();
+    });
+  return { state$, effect$, token$, dispatch: (input) => dispatched$.next(input) };
 };
-
-const elapsed = (name: TimerName): Input =>
-  name === 'retry' || name === 'stable' || name === 'handover'
-    ? { _tag: 'Elapsed', timer: name }
-    : { _tag: 'Due', timer: name };

@@ -1,34 +1,143 @@
 /**
  * The whole state of a client as data, the inputs that change it (`step.ts`), and the effects that come of
- * them (`runner.ts` performs them).
+ * them (`runner.ts` performs them). What the connection does is derived from it (`status.ts` draws that).
  */
-import type { ServerFrame } from './frames.js';
-import * as phases from './phase.js';
-import type * as link from './link.js';
-import type { Outbox, Settled } from './outbox.js';
-import * as pace from './pace.js';
+import type { MessageId } from '../protocol/message-id.js';
+import { GLOBAL } from './frames.js';
 import type { RoomEvent } from './room-event.js';
-import type { RoomState, SocketNumber } from './room-state.js';
 
-export interface ClientState {
-  readonly link: phases.Link;
-  readonly rooms: ReadonlyMap<string, UsedRoom>;
-  readonly outbox: Outbox;
-  readonly pace: pace.Pace;
-  /** Counts joins, for their refs. */
-  readonly joins: number;
+/** The number of a socket: each has another. */
+export type SocketNumber = number;
+
+/** One socket, from the wish to connect to its end. */
+export interface Connection {
+  readonly socket: SocketNumber;
+  /** Undefined until `welcome`. */
+  readonly session: Session | undefined;
+  /** When it was welcome. */
+  readonly liveAt: number;
+  /** When it has been silent for too long. */
+  readonly silentAt: number;
+  /** It was asked for a sign of life. */
+  readonly isPinged: boolean;
+  readonly hasToken: boolean;
+  readonly isDraining: boolean;
+  /** Messages reach the members on one pod only. */
+  readonly isDegraded: boolean;
 }
 
-/** A room that somebody uses. */
-export interface UsedRoom extends RoomState {
-  /** The status to be shown to the room's members; undefined: none was set. */
-  readonly presence: string | undefined;
+/** Who the connection is, from `welcome`. */
+export interface Session {
+  readonly connectionId: string;
+  readonly userId: string | null;
+  readonly serverId: string;
+  /** Messages a second that the server takes of this connection. */
+  readonly rate: number;
+  readonly maxBytes: number;
+}
+
+/** A room on one connection. */
+export type Membership =
+  | { readonly _tag: 'Joining'; readonly ref: string }
+  /** `shown`: the presence that was sent on this connection. */
+  | { readonly _tag: 'Joined'; readonly shown: string | undefined }
+  | { readonly _tag: 'Leaving' }
+  /** `again`: when the join is sent again; undefined: not on this connection. */
+  | {
+      readonly _tag: 'Refused';
+      readonly code: string;
+      readonly text: string;
+      readonly again: number | undefined;
+    };
+
+export interface RoomState {
+  readonly name: string;
+  readonly isUsed: boolean;
+  readonly memberships: ReadonlyMap<SocketNumber, Membership>;
+  readonly members: number | undefined;
+  /** The id to resume from. */
+  readonly lastId: string | undefined;
+  /** The last message of the log that was delivered. */
+  readonly last: MessageId | undefined;
+  /** The latest ids of messages outside the log. */
+  readonly outside: readonly string[];
+}
+
+/** A message that the application has published and the server has not answered. */
+export interface Entry {
+  readonly ref: string;
+  readonly room: string;
+  readonly text: string;
+  /** When it times out. */
+  readonly until: number;
+  readonly sentOn: SocketNumber | undefined;
+}
+
+/** The answer to a publish. */
+export interface Ack {
+  /** Absent when an application's hook dropped the message. */
+  readonly id?: string | undefined;
+  /** The server had the message already. */
+  readonly duplicate: boolean;
+  /** The message reached the members on one pod only. */
+  readonly scope?: 'pod' | undefined;
+}
+
+export type Result =
+  | { readonly _tag: 'Acked'; readonly ack: Ack }
+  /** A code of the server (docs/protocol.md, section 6), or one of the client. */
+  | { readonly _tag: 'Failed'; readonly code: string; readonly text: string };
+
+export type PageEvent = 'online' | 'offline' | 'visible' | 'hidden' | 'frozen' | 'resumed';
+
+export interface State {
+  /** One, or none; during a handover two, the old one first. */
+  readonly connections: readonly Connection[];
+  /** What the application closed, or the close table says is final, stays closed. */
+  readonly closed: { readonly code: number; readonly because: string } | undefined;
+  /** Somebody has used a room. */
+  readonly isStarted: boolean;
+  readonly page: {
+    readonly isOnline: boolean;
+    readonly isVisible: boolean;
+    readonly isFrozen: boolean;
+  };
+  /** When the next socket is opened: without a connection, or for a handover. */
+  readonly retryAt: number;
+  /** Why there is no connection. */
+  readonly because: string;
+  /** Failures in a row, for the backoff. */
+  readonly failures: number;
+  /** The last token was refused: one more is asked for. */
+  readonly isTokenRefused: boolean;
+  /** A token is being asked for. */
+  readonly isAsking: boolean;
+  /** When a token is asked for that takes the place of the one in use. */
+  readonly refreshAt: number;
+  /** Without an answer, the request for a token has failed; after a failure, the next request. */
+  readonly askAt: number;
+  readonly askFailures: number;
+  readonly rooms: ReadonlyMap<string, RoomState>;
+  /** The presence to be shown in each room. */
+  readonly presences: ReadonlyMap<string, string>;
+  readonly outbox: readonly Entry[];
+  /** How many frames may be sent at once, and when that was computed. */
+  readonly tokens: number;
+  readonly tokensAt: number;
+  /** When a handover goes on without the last acks of the old connection. */
+  readonly handoverAt: number;
+  /** Ids of this client's latest connections: their presence is not shown. */
+  readonly ownIds: readonly string[];
+  /** Numbers sockets and joins. */
+  readonly count: number;
+  /** When the state changes with no other input. */
+  readonly wakeAt: number;
 }
 
 export type Input =
-  | link.LinkInput
-  | { readonly _tag: 'Used'; readonly room: string; readonly after: string | undefined }
-  | { readonly _tag: 'Unused'; readonly room: string }
+  | { readonly _tag: 'Use'; readonly room: string; readonly after: string | undefined }
+  | { readonly _tag: 'Unuse'; readonly room: string }
+  | { readonly _tag: 'Presence'; readonly room: string; readonly status: string }
   | {
       readonly _tag: 'Publish';
       readonly ref: string;
@@ -36,39 +145,91 @@ export type Input =
       readonly text: string;
       readonly timeoutMs: number;
     }
-  | { readonly _tag: 'Presence'; readonly room: string; readonly status: string }
-  /** A new token, in place of the one in use. */
-  | { readonly _tag: 'Refreshed'; readonly token: string }
-  | { readonly _tag: 'Received'; readonly socket: SocketNumber; readonly frame: ServerFrame }
-  | { readonly _tag: 'Due'; readonly timer: OwnTimer };
+  | { readonly _tag: 'Token'; readonly token: string }
+  | { readonly _tag: 'NoToken' }
+  | { readonly _tag: 'Received'; readonly socket: SocketNumber; readonly text: unknown }
+  | SocketEnd
+  | { readonly _tag: 'Page'; readonly event: PageEvent }
+  | { readonly _tag: 'Close' }
+  /** It is `wakeAt`. */
+  | { readonly _tag: 'Wake' };
 
-export type OwnTimer = 'pace' | 'timeout' | 'lastAck';
-export type TimerName = link.LinkTimer | OwnTimer;
+export interface SocketEnd {
+  readonly _tag: 'Ended';
+  readonly socket: SocketNumber;
+  readonly code: number;
+  readonly because: string;
+  /** The server asked for this wait. */
+  readonly retryInMs?: number | undefined;
+}
 
 export type Effect =
-  | Exclude<link.LinkEffect, { readonly _tag: 'Timer' | 'Connect' }>
+  /** `lastId`: the id to resume the global log from. A socket ends when its connection leaves the state. */
   | {
       readonly _tag: 'Connect';
       readonly socket: SocketNumber;
-      readonly isNewToken: boolean;
-      /** The id to resume the global log from. */
+      readonly token: string;
       readonly lastId: string | undefined;
     }
-  | { readonly _tag: 'Timer'; readonly timer: TimerName; readonly ms: number | undefined }
   | { readonly _tag: 'Send'; readonly socket: SocketNumber; readonly text: string }
   | { readonly _tag: 'Emit'; readonly room: string; readonly event: RoomEvent }
-  | { readonly _tag: 'Settle'; readonly settled: Settled }
-  /** The token ends soon. */
-  | { readonly _tag: 'RefreshToken' };
+  | { readonly _tag: 'Settle'; readonly ref: string; readonly result: Result };
 
-export type Step = readonly [ClientState, readonly Effect[]];
+export type Step = readonly [State, ...Effect[]];
 
-export const NONE: readonly Effect[] = [];
+/** Time and chance of one step. */
+export interface Moment {
+  /** Unix ms; never goes back. */
+  readonly now: number;
+  /** A number in [0, 1). */
+  readonly chance: number;
+}
 
-export const START: ClientState = {
-  link: phases.START,
-  rooms: new Map(),
+/** One small step after the other. */
+export const chain = (start: State, ...changes: readonly ((state: State) => Step)[]): Step =>
+  changes.reduce<Step>(
+    ([state, ...effects], change) => {
+      const [next, ...more] = change(state);
+      return [next, ...effects, ...more];
+    },
+    [start],
+  );
+
+/** The state is stepped again at this time. */
+export const wake = (state: State, at: number): State =>
+  at < state.wakeAt ? { ...state, wakeAt: at } : state;
+
+export const roomState = (name: string): RoomState => ({
+  name,
+  isUsed: false,
+  memberships: new Map(),
+  members: undefined,
+  lastId: undefined,
+  last: undefined,
+  outside: [],
+});
+
+export const START: State = {
+  connections: [],
+  closed: undefined,
+  isStarted: false,
+  page: { isOnline: true, isVisible: true, isFrozen: false },
+  retryAt: 0,
+  because: '',
+  failures: 0,
+  isTokenRefused: false,
+  isAsking: false,
+  refreshAt: Infinity,
+  askAt: 0,
+  askFailures: 0,
+  // every connection is in the global log
+  rooms: new Map([[GLOBAL, roomState(GLOBAL)]]),
+  presences: new Map(),
   outbox: [],
-  pace: pace.START,
-  joins: 0,
+  tokens: Infinity,
+  tokensAt: 0,
+  handoverAt: Infinity,
+  ownIds: [],
+  count: 0,
+  wakeAt: Infinity,
 };

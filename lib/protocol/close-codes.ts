@@ -9,24 +9,38 @@ export interface Close {
   readonly comeBack: boolean;
 }
 
-const close = (code: number, reason: string, comeBack: boolean): Close =>
+/** The standard codes after which a client does not come back. */
+const FINAL: readonly number[] = [1000, 1002, 1003, 1007, 1008, 1009];
+
+/** Whether a client reconnects after a close with this code, the server's or anybody's. */
+export const comesBack = (code: number): boolean =>
+  code >= 4000 && code <= 4999 ? code < 4500 : !FINAL.includes(code);
+
+export const GOING_AWAY = 1001;
+export const TOKEN_EXPIRED = 4001;
+
+const close = (code: number, reason: string, comeBack = comesBack(code)): Close =>
   Object.freeze({ code, reason, comeBack });
 
+const table = () =>
+  ({
+    normal: close(1000, 'normal'),
+    goingAway: close(GOING_AWAY, 'pod going away'),
+    protocolError: close(1002, 'protocol error'),
+    binary: close(1003, 'binary frames are not taken'),
+    notUtf8: close(1007, 'text is not UTF-8'),
+    brokeRules: close(1008, 'kept breaking the rules'),
+    halfMessage: close(1008, 'half a message for too long'),
+    tooBig: close(1009, 'message too big'),
+    failed: close(1011, 'the server failed'),
+    slow: close(1013, 'slow consumer'),
+    tokenExpired: close(TOKEN_EXPIRED, 'token expired'),
+    operator: close(4503, 'disconnected by an operator'),
+  }) as const;
+
 /** The codes by purpose, each with its reason (docs/protocol.md, section 7). */
-export const CLOSE = {
-  normal: close(1000, 'normal', false),
-  goingAway: close(1001, 'pod going away', true),
-  protocolError: close(1002, 'protocol error', false),
-  binary: close(1003, 'binary frames are not taken', false),
-  notUtf8: close(1007, 'text is not UTF-8', false),
-  brokeRules: close(1008, 'kept breaking the rules', false),
-  halfMessage: close(1008, 'half a message for too long', false),
-  tooBig: close(1009, 'message too big', false),
-  failed: close(1011, 'the server failed', true),
-  slow: close(1013, 'slow consumer', true),
-  tokenExpired: close(4001, 'token expired', true),
-  operator: close(4503, 'disconnected by an operator', false),
-} as const;
+// a bundle of the client leaves the table out: it needs no reasons
+export const CLOSE = /* @__PURE__ */ table();
 
 /**
  * A close of the application. Throws a RangeError for a code or a reason that a close frame cannot have: ws

@@ -1,8 +1,13 @@
 /** The client against a server in memory, in virtual time: what an application sees. */
 import { Subject } from 'rxjs';
 import t, { type Test } from 'tap';
-import { type Chat, connect, type PageEvent, type Status } from '../../lib/client/index.js';
-import { PublishError } from '../../lib/client/room.js';
+import {
+  type Chat,
+  ChatError,
+  connect,
+  type PageEvent,
+  type Status,
+} from '../../lib/client/index.js';
 import {
   type ScriptedServer,
   scriptedServer,
@@ -210,7 +215,7 @@ t.test(
     w.server.setUp(false);
     const room = w.chat.room('r');
     const answers = Array.from({ length: 256 }, (_, i) => room.publish(i));
-    await t.rejects(room.publish('too many'), { name: 'PublishError', code: 'queue_full' });
+    await t.rejects(room.publish('too many'), { name: 'ChatError', code: 'queue_full' });
     w.server.setUp(true);
     w.clock.advance(60_000);
     t.equal((await Promise.all(answers)).length, 256);
@@ -230,7 +235,7 @@ t.test(
     w.chat.room('r').event$.subscribe((notice) => notices.push(notice));
     const answer = t.rejects(
       w.chat.room('r').publish(1),
-      new PublishError('forbidden', 'refused: forbidden'),
+      new ChatError('forbidden', 'refused: forbidden'),
     );
     w.clock.advance(100);
     await answer;

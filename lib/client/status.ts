@@ -1,0 +1,56 @@
+/**
+ * What the connection does, as the application sees it: derived from the state, so the two cannot differ.
+ *
+ *            a room is used         welcome               draining
+ *     Idle ─────────────▶ Connecting ────────▶ Live ─────────────────────▶ Draining
+ *                          ▲  │ ▲               │                           │    │
+ *            retryAt, or   │  │ │ 4001, once    │ ended                     │    │ the second connection
+ *            visible       │  │ └───────────────┤                           │    │ has all rooms
+ *                          │  ▼                 ▼                           │    ▼
+ *                         Waiting ◀─────────────┴── the old one has ended ◀─┘   Live
+ *
+ *     each ── offline, or frozen ──▶ Offline ── online, or resumed ──▶ Connecting
+ *     each ── a close code that does not come back, a second 4001, close() ──▶ Closed
+ *
+ * A hidden page does not try: it waits until it is visible. What the application closed stays closed.
+ */
+import type { State } from './state.js';
+
+interface Served {
+  readonly connectionId: string;
+  readonly userId: string | null;
+  readonly serverId: string;
+  /** Messages reach the members on one pod only. */
+  readonly degraded: boolean;
+}
+
+export type Status =
+  | { readonly _tag: 'Idle' }
+  | { readonly _tag: 'Connecting' }
+  | ({ readonly _tag: 'Live' } & Served)
+  | ({ readonly _tag: 'Draining' } & Served)
+  /** `retryAt`: Unix ms. */
+  | { readonly _tag: 'Waiting'; readonly retryAt: number; readonly because: string }
+  | { readonly _tag: 'Offline'; readonly because: 'offline' | 'frozen' }
+  | { readonly _tag: 'Closed'; readonly code: number; readonly because: string };
+
+export const statusOf = ({
+  closed,
+  connections: [first],
+  page,
+  isStarted,
+  retryAt,
+  because,
+}: State): Status => {
+  if (closed) return { _tag: 'Closed', ...closed };
+  if (first?.session) {
+    const { connectionId, userId, serverId } = first.session;
+    const _tag = first.isDraining ? 'Draining' : 'Live';
+    return { _tag, connectionId, userId, serverId, degraded: first.isDegraded };
+  }
+  if (first) return { _tag: 'Connecting' };
+  if (!isStarted) return { _tag: 'Idle' };
+  if (!page.isOnline) return { _tag: 'Offline', because: 'offline' };
+  if (page.isFrozen) return { _tag: 'Offline', because: 'frozen' };
+  return { _tag: 'Waiting', retryAt, because: page.isVisible ? because : 'the page is hidden' };
+};
