@@ -1,4 +1,5 @@
 /** The client as an application sees it. */
+import { closed } from './connections.js';
 import { distinctUntilChanged, map, type Observable } from 'rxjs';
 import { type ConnectOptions, webSocketClass } from './options.js';
 import { pageEvents } from './page.js';
@@ -31,6 +32,6 @@ export const connect = (options: ConnectOptions): Chat => {
     ),
     room: (name, given = {}) => open(name, typeof given === 'function' ? { decode: given } : given),
     global: open('', {}),
-    close: () => run.dispatch({ _tag: 'Close' }),
+    close: () => run.dispatch(closed(1000, 'by the application')),
   };
 };

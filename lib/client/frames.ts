@@ -42,7 +42,8 @@ export const isControl = (data: unknown): data is SystemEvent =>
   isRecord(data) && isSystemEvent(data['event']);
 
 /** The connection that a presence is of. */
-export const connectionIdOf = (data: unknown): unknown => isRecord(data) && data['connection_id'];
+export const connectionIdOf = (data: unknown): string =>
+  isRecord(data) ? String(data['connection_id']) : '';
 
 /** Undefined for what is no frame of the protocol. */
 export const readFrame = (text: unknown): Message | undefined => {

@@ -12,13 +12,13 @@
  */
 import { paced } from './pace.js';
 import {
-  chain,
+  type Change,
+  type Connection,
+  effect,
   type Entry,
-  type Input,
-  type Moment,
+  isOpen,
   type Result,
   type State,
-  type Step,
   wake,
 } from './state.js';
 
@@ -29,85 +29,75 @@ const MAX_UNDER_WAY = 48;
 
 export const failed = (code: string, text: string): Result => ({ _tag: 'Failed', code, text });
 
-export const settled = (state: State, isOf: (entry: Entry) => boolean, result: Result): Step => [
-  { ...state, outbox: state.outbox.filter((entry) => !isOf(entry)) },
-  ...state.outbox.filter(isOf).map(({ ref }) => ({ _tag: 'Settle', ref, result }) as const),
-];
-
-export const published = (
-  state: State,
-  { ref, room, text, timeoutMs }: Extract<Input, { readonly _tag: 'Publish' }>,
-  now: number,
-): Step => {
-  if (state.outbox.length < MAX_WAITING) {
-    const entry: Entry = { ref, room, text, until: now + timeoutMs, sentOn: undefined };
-    return [{ ...state, outbox: [...state.outbox, entry] }];
-  }
-  const result = failed(
-    'queue_full',
-    `${MAX_WAITING} messages wait: publish when some are settled`,
+export const settled = (state: State, isOf: (entry: Entry) => boolean, result: Result): State =>
+  effect(
+    { ...state, outbox: state.outbox.filter((entry) => !isOf(entry)) },
+    ...state.outbox.filter(isOf).map(({ ref }) => ({ _tag: 'Settle', ref, result }) as const),
   );
-  return [state, { _tag: 'Settle', ref, result }];
-};
+
+export const published =
+  (ref: string, room: string, text: string, timeoutMs: number): Change =>
+  (state) => {
+    const entry: Entry = { ref, room, text, until: state.now + timeoutMs, sentOn: undefined };
+    const next = { ...state, outbox: [...state.outbox, entry] };
+    return state.outbox.length < MAX_WAITING
+      ? next
+      : settled(next, (one) => one === entry, failed('queue_full', `${MAX_WAITING} messages wait`));
+  };
 
 /** Rule: what has waited for too long is given up. */
-export const expire = (state: State, { now }: Moment): Step => {
+export const expire: Change = (state) => {
+  const { now } = state;
   const next = Math.min(...state.outbox.map(({ until }) => until));
   return now < next
-    ? [wake(state, next)]
+    ? wake(state, next)
     : settled(
         state,
         ({ until }) => until <= now,
-        failed('timeout', 'not acked in time; it may have been sent'),
+        failed('timeout', 'no ack; it may have been sent'),
       );
 };
 
-const bytesOf = (text: string): number => new TextEncoder().encode(text).length;
-
 /** Rule: sends what may be sent; what can never be sent is refused. */
-export const deliver = (state: State, { now }: Moment): Step => {
-  if (!state.outbox[0]) return [state];
-  const sockets = state.connections.map(({ socket }) => socket);
-  const changes: ((state: State) => Step)[] = [];
+export const deliver: Change = (state) =>
   // the second connection of a handover first: what is sent on the old one delays its end
-  for (const connection of [...state.connections].reverse()) {
-    const { socket, session } = connection;
-    if (!session) continue;
-    const blocked = new Set<string>();
-    let underWay = state.outbox.filter(({ sentOn }) => sentOn === socket).length;
-    for (const entry of state.outbox) {
-      const { room, sentOn, text } = entry;
-      const membership = state.rooms.get(room)?.memberships.get(socket);
-      const isSent = sentOn !== undefined && sockets.includes(sentOn);
-      if (isSent && sentOn === socket) continue;
-      if (isSent || blocked.has(room)) blocked.add(room);
-      else if (membership?._tag === 'Refused' && membership.again === undefined && !sockets[1])
-        changes.push((at) =>
-          settled(at, (one) => one === entry, failed(membership.code, membership.text)),
-        );
-      else if (membership?._tag !== 'Joined' || underWay >= MAX_UNDER_WAY) blocked.add(room);
-      else if (text.length > session.maxBytes / 3 && bytesOf(text) > session.maxBytes)
-        changes.push((at) =>
-          settled(
-            at,
-            (one) => one === entry,
-            failed('invalid_message', `the message has more than ${session.maxBytes} bytes`),
-          ),
-        );
-      else {
-        underWay++;
-        changes.push((at) =>
-          at.outbox.includes(entry)
-            ? paced(at, connection, text, now, (then) => ({
-                ...then,
-                outbox: then.outbox.map((one) =>
-                  one === entry ? { ...one, sentOn: socket } : one,
-                ),
-              }))
-            : [at],
-        );
-      }
-    }
-  }
-  return chain(state, ...changes);
+  [...state.connections]
+    .reverse()
+    .reduce(
+      (at, connection) =>
+        at.outbox.reduce<readonly [State, readonly string[]]>(
+          ([then, blocked], entry) => delivered(then, blocked, entry, connection),
+          [at, []],
+        )[0],
+      state,
+    );
+
+/** `blocked`: the rooms that have an earlier message which has to wait. */
+const delivered = (
+  state: State,
+  blocked: readonly string[],
+  entry: Entry,
+  connection: Connection,
+): readonly [State, readonly string[]] => {
+  const { room, text, sentOn } = entry;
+  const { socket, session } = connection;
+  const { outbox, connections } = state;
+  const membership = state.rooms.get(room)?.memberships.get(socket);
+  const waits = [state, [...blocked, room]] as const;
+  const refused = (code: string, because: string) =>
+    [settled(state, (one) => one === entry, failed(code, because)), blocked] as const;
+
+  if (!session || sentOn === socket) return [state, blocked];
+  if (isOpen(state, sentOn) || blocked.includes(room)) return waits;
+  if (membership?._tag === 'Refused' && membership.again === Infinity && !connections[1])
+    return refused(membership.code, membership.text);
+  if (membership?._tag !== 'Joined') return waits;
+  if (outbox.filter((one) => one.sentOn === socket).length >= MAX_UNDER_WAY) return waits;
+  if (new TextEncoder().encode(text).length > session.maxBytes)
+    return refused('invalid_message', `the message has more than ${session.maxBytes} bytes`);
+  const next = paced(state, connection, text, (at) => ({
+    ...at,
+    outbox: outbox.map((one) => (one === entry ? { ...one, sentOn: socket } : one)),
+  }));
+  return next.outbox === outbox ? waits : [next, blocked];
 };

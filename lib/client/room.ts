@@ -23,7 +23,8 @@ import type { GapReason } from '../protocol/system-event.js';
 import { chatFrame, type Message } from './frames.js';
 import { eachOf } from './iterate.js';
 import type { ClientClock, ConnectOptions } from './options.js';
-import { failed } from './outbox.js';
+import { failed, published } from './outbox.js';
+import { presence, unuse, use } from './rooms.js';
 import { newRef } from './ref.js';
 import type { RoomEvent } from './room-event.js';
 import type { Runner } from './runner.js';
@@ -119,9 +120,9 @@ export const rooms = (
       );
       out.add(() => {
         uses.delete(name);
-        dispatch({ _tag: 'Unuse', room: name });
+        dispatch(unuse(name));
       });
-      dispatch({ _tag: 'Use', room: name, after });
+      dispatch(use(name, after));
     }).pipe(share({ resetOnRefCountZero: () => timer(LINGER_MS, scheduler) }));
 
   return <T>(name: string, { after, decode }: RoomOptions<T>): Room<T> => {
@@ -173,7 +174,7 @@ export const rooms = (
             // the room is used until the answer is there
             event$.pipe(ignoreElements()),
             defer(() => {
-              dispatch({ _tag: 'Publish', ref, room: name, text, timeoutMs });
+              dispatch(published(ref, name, text, timeoutMs));
               return EMPTY;
             }),
           ),
@@ -196,7 +197,7 @@ export const rooms = (
           .flatMap((one) => (one._tag === 'Decoded' ? [one.message] : []));
         return { messages, next: body.next };
       },
-      setPresence: (status) => dispatch({ _tag: 'Presence', room: name, status }),
+      setPresence: (status) => dispatch(presence(name, status)),
       [observable]: () => message$,
       [Symbol.asyncIterator]: () => eachOf(message$),
     };

@@ -14,7 +14,6 @@
  */
 import {
   BehaviorSubject,
-  catchError,
   concatMap,
   defer,
   distinctUntilChanged,
@@ -25,15 +24,19 @@ import {
   mergeMap,
   type Observable,
   of,
+  retry,
   share,
   Subject,
   switchMap,
   take,
   takeUntil,
+  timeout,
   timer,
 } from 'rxjs';
 import type { ClientClock } from './options.js';
-import { type Effect, type Input, type PageEvent, START, type State } from './state.js';
+import { onPage, onToken } from './connections.js';
+import { fullJitterMs } from './backoff.js';
+import { type Change, type Effect, type PageEvent, START, type State } from './state.js';
 import { step } from './step.js';
 import type { TokenSource } from './token.js';
 import { type WebSocketClass, webSocketInputs } from './web-socket.js';
@@ -52,18 +55,21 @@ export interface Runner {
   readonly effect$: Observable<Effect>;
   /** A token: one request at a time, whoever asks. */
   readonly token$: Observable<string>;
-  readonly dispatch: (input: Input) => void;
+  readonly dispatch: (input: Change) => void;
 }
 
 type Of<T extends Effect['_tag']> = Extract<Effect, { readonly _tag: T }>;
 
 /** The longest timer of the platforms. */
 const MAX_TIMER_MS = 0x7fffffff;
+/** A request for a token has so long. */
+const ANSWER_MS = 10_000;
+const WOKEN: Change = (state) => state;
 
 export const runner = (deps: RunnerDeps): Runner => {
   const { url, token: source, WebSocket, page$ } = deps;
   const { scheduler, random, wall } = deps.clock;
-  const dispatched$ = new Subject<Input>();
+  const dispatched$ = new Subject<Change>();
   const effect$ = new Subject<Effect>();
   const state$ = new BehaviorSubject(START);
   const on = <T extends Effect['_tag']>(tag: T): Observable<Of<T>> =>
@@ -84,24 +90,19 @@ export const runner = (deps: RunnerDeps): Runner => {
         ? timer(Math.min(Math.max(wakeAt - now(), 0), MAX_TIMER_MS), scheduler)
         : EMPTY,
     ),
-    map((): Input => ({ _tag: 'Wake' })),
+    map(() => WOKEN),
   );
 
   const token$ = defer(() => {
     const token = source();
     return typeof token === 'string' ? of(token) : token;
-  }).pipe(take(1), share());
+  }).pipe(timeout({ first: ANSWER_MS, scheduler }), take(1), share());
   const asked$ = state$.pipe(
     map(({ isAsking }) => isAsking),
     distinctUntilChanged(),
-    switchMap((isAsking) =>
-      isAsking
-        ? token$.pipe(
-            map((token): Input => ({ _tag: 'Token', token })),
-            catchError(() => of<Input>({ _tag: 'NoToken' })),
-          )
-        : EMPTY,
-    ),
+    switchMap((isAsking) => (isAsking ? token$ : EMPTY)),
+    retry({ delay: (_, count) => timer(fullJitterMs(count, random()), scheduler) }),
+    map(onToken),
   );
 
   const socket$ = on('Connect').pipe(
@@ -126,19 +127,13 @@ export const runner = (deps: RunnerDeps): Runner => {
     ),
   );
 
-  const running = merge(
-    dispatched$,
-    woken$,
-    asked$,
-    socket$,
-    page$.pipe(map((event): Input => ({ _tag: 'Page', event }))),
-  )
+  const running = merge(dispatched$, woken$, asked$, socket$, page$.pipe(map(onPage)))
     // an effect may cause an input at once: the input waits until the effects before it are performed
     .pipe(concatMap((input) => of(input)))
     .subscribe((input) => {
-      const [state, ...effects] = step(state$.value, input, { now: now(), chance: random() });
+      const state = step(state$.value, input, now(), random());
       state$.next(state);
-      for (const effect of effects) effect$.next(effect);
+      for (const effect of state.effects) effect$.next(effect);
       if (!state.closed) return;
       running.unsubscribe();
       state$.complete();

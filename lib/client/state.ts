@@ -1,6 +1,7 @@
 /**
- * The whole state of a client as data, the inputs that change it (`step.ts`), and the effects that come of
- * them (`runner.ts` performs them). What the connection does is derived from it (`status.ts` draws that).
+ * The whole state of a client as data, and the effects that come of a step. An input is a function of the
+ * state, too (`step.ts`); `runner.ts` applies inputs and performs effects. `status.ts` draws what the
+ * connection does.
  */
 import type { MessageId } from '../protocol/message-id.js';
 import { GLOBAL } from './frames.js';
@@ -42,12 +43,12 @@ export type Membership =
   /** `shown`: the presence that was sent on this connection. */
   | { readonly _tag: 'Joined'; readonly shown: string | undefined }
   | { readonly _tag: 'Leaving' }
-  /** `again`: when the join is sent again; undefined: not on this connection. */
+  /** `again`: when the join is sent again. */
   | {
       readonly _tag: 'Refused';
       readonly code: string;
       readonly text: string;
-      readonly again: number | undefined;
+      readonly again: number;
     };
 
 export interface RoomState {
@@ -114,9 +115,6 @@ export interface State {
   readonly isAsking: boolean;
   /** When a token is asked for that takes the place of the one in use. */
   readonly refreshAt: number;
-  /** Without an answer, the request for a token has failed; after a failure, the next request. */
-  readonly askAt: number;
-  readonly askFailures: number;
   readonly rooms: ReadonlyMap<string, RoomState>;
   /** The presence to be shown in each room. */
   readonly presences: ReadonlyMap<string, string>;
@@ -130,37 +128,14 @@ export interface State {
   readonly ownIds: readonly string[];
   /** Numbers sockets and joins. */
   readonly count: number;
-  /** When the state changes with no other input. */
+  /** Time of this step, Unix ms; never goes back. */
+  readonly now: number;
+  /** Chance of this step: a number in [0, 1). */
+  readonly chance: number;
+  /** When the state changes with no input. */
   readonly wakeAt: number;
-}
-
-export type Input =
-  | { readonly _tag: 'Use'; readonly room: string; readonly after: string | undefined }
-  | { readonly _tag: 'Unuse'; readonly room: string }
-  | { readonly _tag: 'Presence'; readonly room: string; readonly status: string }
-  | {
-      readonly _tag: 'Publish';
-      readonly ref: string;
-      readonly room: string;
-      readonly text: string;
-      readonly timeoutMs: number;
-    }
-  | { readonly _tag: 'Token'; readonly token: string }
-  | { readonly _tag: 'NoToken' }
-  | { readonly _tag: 'Received'; readonly socket: SocketNumber; readonly text: unknown }
-  | SocketEnd
-  | { readonly _tag: 'Page'; readonly event: PageEvent }
-  | { readonly _tag: 'Close' }
-  /** It is `wakeAt`. */
-  | { readonly _tag: 'Wake' };
-
-export interface SocketEnd {
-  readonly _tag: 'Ended';
-  readonly socket: SocketNumber;
-  readonly code: number;
-  readonly because: string;
-  /** The server asked for this wait. */
-  readonly retryInMs?: number | undefined;
+  /** What is done after this step. */
+  readonly effects: readonly Effect[];
 }
 
 export type Effect =
@@ -175,29 +150,41 @@ export type Effect =
   | { readonly _tag: 'Emit'; readonly room: string; readonly event: RoomEvent }
   | { readonly _tag: 'Settle'; readonly ref: string; readonly result: Result };
 
-export type Step = readonly [State, ...Effect[]];
-
-/** Time and chance of one step. */
-export interface Moment {
-  /** Unix ms; never goes back. */
-  readonly now: number;
-  /** A number in [0, 1). */
-  readonly chance: number;
-}
-
-/** One small step after the other. */
-export const chain = (start: State, ...changes: readonly ((state: State) => Step)[]): Step =>
-  changes.reduce<Step>(
-    ([state, ...effects], change) => {
-      const [next, ...more] = change(state);
-      return [next, ...effects, ...more];
-    },
-    [start],
-  );
+/** An input, a rule, or a part of one. */
+export type Change = (state: State) => State;
 
 /** The state is stepped again at this time. */
-export const wake = (state: State, at: number): State =>
-  at < state.wakeAt ? { ...state, wakeAt: at } : state;
+export const wake = (state: State, at: number): State => ({
+  ...state,
+  wakeAt: Math.min(at, state.wakeAt),
+});
+
+/** This is done after the step. */
+export const effect = (state: State, ...effects: readonly Effect[]): State => ({
+  ...state,
+  effects: [...state.effects, ...effects],
+});
+
+export const send = (state: State, socket: SocketNumber, text: string): State =>
+  effect(state, { _tag: 'Send', socket, text });
+
+export const emit = (state: State, room: string, event: RoomEvent): State =>
+  effect(state, { _tag: 'Emit', room, event });
+
+export const isOpen = ({ connections }: State, socket: SocketNumber | undefined): boolean =>
+  connections.some((one) => one.socket === socket);
+
+/** Changes one connection. */
+export const patched = (
+  state: State,
+  socket: SocketNumber,
+  change: Partial<Connection>,
+): State => ({
+  ...state,
+  connections: state.connections.map((one) =>
+    one.socket === socket ? { ...one, ...change } : one,
+  ),
+});
 
 export const roomState = (name: string): RoomState => ({
   name,
@@ -220,16 +207,17 @@ export const START: State = {
   isTokenRefused: false,
   isAsking: false,
   refreshAt: Infinity,
-  askAt: 0,
-  askFailures: 0,
   // every connection is in the global log
   rooms: new Map([[GLOBAL, roomState(GLOBAL)]]),
   presences: new Map(),
   outbox: [],
-  tokens: Infinity,
+  tokens: 0,
   tokensAt: 0,
   handoverAt: Infinity,
   ownIds: [],
   count: 0,
+  now: 0,
+  chance: 0,
   wakeAt: Infinity,
+  effects: [],
 };

@@ -4,7 +4,9 @@
  * Source: it makes a stream of the callbacks of one WebSocket, and ends with its subscriber.
  */
 import { Observable } from 'rxjs';
-import type { Input, SocketNumber } from './state.js';
+import { ended } from './connections.js';
+import { received } from './received.js';
+import type { Change, SocketNumber } from './state.js';
 
 /** A class of the WHATWG WebSocket: that of a browser, of Node 22, or of `ws`. */
 export type WebSocketClass = new (url: string, protocols?: string[]) => object;
@@ -47,19 +49,17 @@ const CLOSES: Readonly<Record<number, number>> = {
   503: 1013,
 };
 
-export const webSocketInputs = (deps: SocketDeps): Observable<Input> =>
+export const webSocketInputs = (deps: SocketDeps): Observable<Change> =>
   new Observable((out) => {
     const { WebSocket, url, protocols, socket, send$ } = deps;
     const end = (code: number, because: string, retryInMs?: number): void => {
-      out.next({ _tag: 'Ended', socket, code, because, retryInMs });
+      out.next(ended(socket, code, because, retryInMs));
       out.complete();
     };
     try {
       const ws = new WebSocket(url, protocols);
       if (!isWebSocket(ws)) throw new TypeError('WebSocket: expected the class of a WebSocket');
-      ws.addEventListener('message', ({ data }) =>
-        out.next({ _tag: 'Received', socket, text: data }),
-      );
+      ws.addEventListener('message', ({ data }) => out.next(received(socket, data)));
       ws.addEventListener('close', ({ code, reason }) =>
         end(code, reason || `closed with ${code}`),
       );
