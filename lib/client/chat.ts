@@ -1,6 +1,6 @@
 /** The client as an application sees it. */
 import { closed } from './connections.js';
-import { distinctUntilChanged, map, type Observable } from 'rxjs';
+import { distinctUntilChanged, map, type Observable } from './rx.js';
 import { type ConnectOptions, webSocketClass } from './options.js';
 import { pageEvents } from './page.js';
 import { platformClock } from './platform-clock.js';

@@ -22,8 +22,6 @@ const FIRST_FRAME_MS = 15_000;
 export const SILENT_MS = 25_000;
 const ANSWER_MS = 10_000;
 const REFRESH_BEFORE_MS = 30_000;
-/** For so long a handover waits for the acks of the old connection. */
-const LAST_ACK_MS = 2_000;
 
 /** A socket has ended. The close table says what comes of it (docs/protocol.md, section 7). */
 export const ended =
@@ -57,8 +55,10 @@ const PAGE: Readonly<Record<PageEvent, Partial<State['page']>>> = {
   offline: { isOnline: false },
   visible: { isVisible: true, isFrozen: false },
   hidden: { isVisible: false },
-  frozen: { isFrozen: true },
-  resumed: { isFrozen: false },
+  freeze: { isFrozen: true },
+  resume: { isFrozen: false },
+  pagehide: { isFrozen: true },
+  pageshow: { isFrozen: false },
 };
 
 /** A page that comes back tries at once. */
@@ -89,13 +89,11 @@ export const dial: Change = (before) => {
       ...connections,
       {
         socket: count,
-        session: undefined,
         liveAt: Infinity,
+        rooms: new Map(),
         silentAt: Infinity,
         isPinged: false,
         hasToken: false,
-        isDraining: false,
-        isDegraded: false,
       },
     ],
   };
@@ -148,15 +146,14 @@ export const onToken =
 
 /** Rule: the old connection of a handover is closed when the second one has all rooms and no ack is due. */
 export const handover: Change = (state) => {
-  const { connections, rooms, outbox, now } = state;
-  const [first, second] = connections;
-  if (!first || !second?.session) return state;
-  for (const { isUsed, memberships } of rooms.values()) {
-    const membership = memberships.get(second.socket);
-    if (isUsed && (!membership || membership._tag === 'Joining')) return state;
-  }
-  const handoverAt = Math.min(state.handoverAt, now + LAST_ACK_MS);
-  return now < handoverAt && outbox.some(({ sentOn }) => sentOn === first.socket)
-    ? wake({ ...state, handoverAt }, handoverAt)
-    : { ...state, connections: [second], handoverAt: Infinity };
+  const [first, second] = state.connections;
+  return !first ||
+    !second?.session ||
+    state.outbox.some(({ sentOn }) => sentOn === first.socket) ||
+    [...state.rooms.values()].some(
+      ({ name, isUsed }) =>
+        isUsed && !['Joined', 'Refused'].includes(second.rooms.get(name)?._tag ?? ''),
+    )
+    ? state
+    : { ...state, connections: [second] };
 };

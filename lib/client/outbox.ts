@@ -12,24 +12,24 @@
  */
 import { paced } from './pace.js';
 import {
+  type Ack,
   type Change,
-  type Connection,
   effect,
   type Entry,
+  type Failure,
   isOpen,
-  type Result,
   type State,
   wake,
 } from './state.js';
 
 /** How many publishes wait at most. */
 const MAX_WAITING = 256;
-/** The server does not read a socket that has 64 publishes under way. */
-const MAX_UNDER_WAY = 48;
 
-export const failed = (code: string, text: string): Result => ({ _tag: 'Failed', code, text });
-
-export const settled = (state: State, isOf: (entry: Entry) => boolean, result: Result): State =>
+export const settled = (
+  state: State,
+  isOf: (entry: Entry) => boolean,
+  result: Ack | Failure,
+): State =>
   effect(
     { ...state, outbox: state.outbox.filter((entry) => !isOf(entry)) },
     ...state.outbox.filter(isOf).map(({ ref }) => ({ _tag: 'Settle', ref, result }) as const),
@@ -38,66 +38,59 @@ export const settled = (state: State, isOf: (entry: Entry) => boolean, result: R
 export const published =
   (ref: string, room: string, text: string, timeoutMs: number): Change =>
   (state) => {
-    const entry: Entry = { ref, room, text, until: state.now + timeoutMs, sentOn: undefined };
+    const entry: Entry = { ref, room, text, until: state.now + timeoutMs };
     const next = { ...state, outbox: [...state.outbox, entry] };
     return state.outbox.length < MAX_WAITING
       ? next
-      : settled(next, (one) => one === entry, failed('queue_full', `${MAX_WAITING} messages wait`));
+      : settled(next, (one) => one === entry, {
+          code: 'queue_full',
+          message: `${MAX_WAITING} messages wait`,
+        });
   };
 
 /** Rule: what has waited for too long is given up. */
 export const expire: Change = (state) => {
-  const { now } = state;
   const next = Math.min(...state.outbox.map(({ until }) => until));
-  return now < next
+  return state.now < next
     ? wake(state, next)
-    : settled(
-        state,
-        ({ until }) => until <= now,
-        failed('timeout', 'no ack; it may have been sent'),
-      );
+    : settled(state, ({ until }) => until <= state.now, {
+        code: 'timeout',
+        message: 'no ack came; it may have been sent',
+      });
 };
 
 /** Rule: sends what may be sent; what can never be sent is refused. */
-export const deliver: Change = (state) =>
-  // the second connection of a handover first: what is sent on the old one delays its end
-  [...state.connections]
-    .reverse()
-    .reduce(
-      (at, connection) =>
-        at.outbox.reduce<readonly [State, readonly string[]]>(
-          ([then, blocked], entry) => delivered(then, blocked, entry, connection),
-          [at, []],
-        )[0],
-      state,
-    );
-
-/** `blocked`: the rooms that have an earlier message which has to wait. */
-const delivered = (
-  state: State,
-  blocked: readonly string[],
-  entry: Entry,
-  connection: Connection,
-): readonly [State, readonly string[]] => {
-  const { room, text, sentOn } = entry;
-  const { socket, session } = connection;
-  const { outbox, connections } = state;
-  const membership = state.rooms.get(room)?.memberships.get(socket);
-  const waits = [state, [...blocked, room]] as const;
-  const refused = (code: string, because: string) =>
-    [settled(state, (one) => one === entry, failed(code, because)), blocked] as const;
-
-  if (!session || sentOn === socket) return [state, blocked];
-  if (isOpen(state, sentOn) || blocked.includes(room)) return waits;
-  if (membership?._tag === 'Refused' && membership.again === Infinity && !connections[1])
-    return refused(membership.code, membership.text);
-  if (membership?._tag !== 'Joined') return waits;
-  if (outbox.filter((one) => one.sentOn === socket).length >= MAX_UNDER_WAY) return waits;
-  if (new TextEncoder().encode(text).length > session.maxBytes)
-    return refused('invalid_message', `the message has more than ${session.maxBytes} bytes`);
-  const next = paced(state, connection, text, (at) => ({
-    ...at,
-    outbox: outbox.map((one) => (one === entry ? { ...one, sentOn: socket } : one)),
-  }));
-  return next.outbox === outbox ? waits : [next, blocked];
+export const deliver: Change = (state) => {
+  /** Rooms with an earlier message that has to wait. */
+  const blocked = new Set<string>();
+  return state.outbox.reduce((at, entry) => {
+    const { room, text, sentOn } = entry;
+    // the second connection of a handover first: what is sent on the old one delays its end
+    const connection = at.connections.findLast(({ rooms }) => rooms.get(room)?._tag === 'Joined');
+    if (isOpen(at, sentOn)) {
+      if (sentOn !== connection?.socket) blocked.add(room);
+      return at;
+    }
+    const isOf = (one: Entry): boolean => one === entry;
+    const membership = at.connections[0]?.rooms.get(room);
+    if (!connection && membership?._tag === 'Refused' && membership.again === Infinity)
+      return settled(at, isOf, membership.because);
+    const most = connection?.session?.maxBytes ?? Infinity;
+    if (new TextEncoder().encode(text).length > most)
+      return settled(at, isOf, {
+        code: 'invalid_message',
+        message: `the message has more than ${most} bytes`,
+      });
+    const next =
+      connection && !blocked.has(room)
+        ? paced(at, connection, text, (then) => ({
+            ...then,
+            outbox: then.outbox.map((one) =>
+              isOf(one) ? { ...one, sentOn: connection.socket } : one,
+            ),
+          }))
+        : at;
+    if (next.outbox === at.outbox) blocked.add(room);
+    return next;
+  }, state);
 };

@@ -21,7 +21,7 @@ export const paced = (
   const perMs = (rate * PART) / 1_000;
   const tokens = Math.min(rate, state.tokens + (now - state.tokensAt) * perMs);
   return tokens < 1
-    ? wake(state, now + (1 - tokens) / perMs)
+    ? wake(state, now + Math.ceil((1 - tokens) / perMs))
     : sent(
         send(
           { ...state, tokens: tokens - 1 - text.length / CHARACTERS, tokensAt: now },

@@ -1,41 +1,39 @@
 /** What happens to a browser's page: network, visibility, freezing, the back/forward cache. Nothing in Node. */
-import { EMPTY, Observable } from 'rxjs';
+import { EMPTY, Observable } from './rx.js';
 import type { PageEvent } from './state.js';
 
+type Listener = (event: { readonly type: string }) => void;
+
 interface Window {
-  addEventListener(type: string, listener: (event: { type: string }) => void, capture: true): void;
-  removeEventListener(
-    type: string,
-    listener: (event: { type: string }) => void,
-    capture: true,
-  ): void;
-  readonly document?: { readonly visibilityState: string };
+  addEventListener(type: string, listener: Listener, capture: true): void;
+  removeEventListener(type: string, listener: Listener, capture: true): void;
+  readonly document?: { readonly visibilityState: 'visible' | 'hidden' };
 }
 
 const isWindow = (value: object): value is Window => 'addEventListener' in value;
 
-const EVENTS: Readonly<Record<string, PageEvent>> = {
-  online: 'online',
-  offline: 'offline',
-  pagehide: 'frozen',
-  pageshow: 'resumed',
-  freeze: 'frozen',
-  resume: 'resumed',
-};
+const EVENTS: readonly PageEvent[] = [
+  'online',
+  'offline',
+  'freeze',
+  'resume',
+  'pagehide',
+  'pageshow',
+];
 const VISIBILITY = 'visibilitychange';
 
-/** Capturing, the window gets the events of its document, too. */
 export const pageEvents = (window: object = globalThis): Observable<PageEvent> =>
   isWindow(window)
     ? new Observable((out) => {
-        const types = [...Object.keys(EVENTS), VISIBILITY];
-        const isHidden = (): boolean => window.document?.visibilityState === 'hidden';
-        const on = ({ type }: { type: string }): void =>
-          out.next(EVENTS[type] ?? (isHidden() ? 'hidden' : 'visible'));
-        if (isHidden()) out.next('hidden');
-        for (const type of types) window.addEventListener(type, on, true);
-        return () => {
-          for (const type of types) window.removeEventListener(type, on, true);
-        };
+        const on: Listener = ({ type }) =>
+          out.next(
+            EVENTS.find((one) => one === type) ?? window.document?.visibilityState ?? 'visible',
+          );
+        on({ type: VISIBILITY });
+        for (const type of [...EVENTS, VISIBILITY]) {
+          // capturing, the window gets the events of its document, too
+          window.addEventListener(type, on, true);
+          out.add(() => window.removeEventListener(type, on, true));
+        }
       })
     : EMPTY;

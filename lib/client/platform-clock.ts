@@ -1,5 +1,5 @@
 /** Time and chance of the platform. */
-import { asyncScheduler } from 'rxjs';
+import { asyncScheduler } from './rx.js';
 import type { ClientClock } from './options.js';
 
 export const platformClock: ClientClock = {

@@ -1,7 +1,5 @@
 /** What each frame of the server changes: pure. */
-import type { SystemEvent } from '../protocol/system-event.js';
 import { readId } from '../protocol/message-id.js';
-import { fullJitterMs } from './backoff.js';
 import { SILENT_MS } from './connections.js';
 import {
   connectionIdOf,
@@ -12,17 +10,20 @@ import {
   type Message,
   readFrame,
 } from './frames.js';
-import { failed, settled } from './outbox.js';
-import { enrolled, inLog, inRoom } from './rooms.js';
+import { settled } from './outbox.js';
+import { inLog, inRoom } from './rooms.js';
 import {
   type Change,
+  type Connection,
   emit,
-  isOpen,
+  enrolled,
+  later,
   patched,
   type RoomState,
   type SocketNumber,
   type State,
 } from './state.js';
+import type { SystemEvent } from '../protocol/system-event.js';
 
 /** The second socket is opened in this part of the time that is left to the first one. */
 const HANDOVER = 0.5;
@@ -34,16 +35,16 @@ const MAX_OUTSIDE = 64;
 export const received =
   (socket: SocketNumber, text: unknown): Change =>
   (before) => {
-    if (!isOpen(before, socket)) return before;
     const silentAt = before.now + SILENT_MS;
     const state = patched(before, socket, { silentAt, isPinged: false });
+    const connection = state.connections.find((one) => one.socket === socket);
     const message = readFrame(text);
-    if (!message) return state;
+    if (!connection || !message) return state;
     const { type, id, data } = message;
-    if (type === 'error') return isError(data) ? refused(state, socket, data) : state;
-    if (type === 'system' && isControl(data)) return controlled(state, socket, id, data);
+    if (type === 'error') return isError(data) ? refused(state, connection, data) : state;
+    if (type === 'system' && isControl(data)) return controlled(state, connection, id, data);
     const room = state.rooms.get(message.room ?? GLOBAL);
-    return room && type !== 'pong' ? delivered(state, room, socket, message) : state;
+    return room && type !== 'pong' ? delivered(state, room, connection, message) : state;
   };
 
 /** Of the same epoch and not after the last message; or outside the log, and known. */
@@ -51,47 +52,52 @@ const isRepeat = ({ last, outside }: RoomState, { id, ref = id }: Message): bool
   const read = readId(id);
   return read?.outside
     ? outside.includes(id) || outside.includes(ref)
-    : last?.tag === read?.tag && (read?.offset ?? 1) <= (last?.offset ?? 0);
+    : !!last && last.tag === read?.tag && read.offset <= last.offset;
 };
 
 const delivered = (
   state: State,
   room: RoomState,
-  socket: SocketNumber,
+  connection: Connection,
   message: Message,
 ): State => {
   const { id, ref = id, type, data } = message;
-  const tag = room.memberships.get(socket)?._tag;
-  const isFirst = state.connections[0]?.socket === socket;
+  const { name, outside } = room;
+  const tag = connection.rooms.get(name)?._tag;
+  const isFirst = connection === state.connections[0];
   const lastId = isFirst ? id : room.lastId;
   if (type === 'presence') {
     if (!isFirst || tag !== 'Joined') return state;
     const next = inRoom(state, room, { lastId });
     return state.ownIds.includes(connectionIdOf(data))
       ? next
-      : emit(next, room.name, { _tag: 'Presence', message });
+      : emit(next, name, { _tag: 'Presence', message });
   }
   if ((tag !== 'Joined' && tag !== 'Joining') || isRepeat(room, message)) return state;
   const last = inLog(id);
   const change = last
     ? { lastId: id, last }
-    : { lastId, outside: [...room.outside, id, ref].slice(-MAX_OUTSIDE) };
-  return emit(inRoom(state, room, change), room.name, { _tag: 'Message', message });
+    : { lastId, outside: [...outside, id, ref].slice(-MAX_OUTSIDE) };
+  return emit(inRoom(state, room, change), name, { _tag: 'Message', message });
 };
 
-const controlled = (state: State, socket: SocketNumber, id: string, event: SystemEvent): State => {
-  const { now, chance, connections, failures, ownIds } = state;
-  const name = ('room' in event && event.room) || GLOBAL;
-  const room = state.rooms.get(name);
-  const isFirst = connections[0]?.socket === socket;
-  const later = now + fullJitterMs(failures + 2, chance);
+const controlled = (
+  state: State,
+  connection: Connection,
+  id: string,
+  event: SystemEvent,
+): State => {
+  const { now, chance, ownIds } = state;
+  const { socket } = connection;
+  const [first, second] = state.connections;
+  const isFirst = connection === first;
+  const room = state.rooms.get(('room' in event && event.room) || GLOBAL);
   switch (event.event) {
     case 'welcome': {
       const { connection_id: connectionId, user_id: userId, server_id: serverId, limits } = event;
       const { rate, message_bytes: maxBytes } = limits;
-      const session = { connectionId, userId, serverId, rate, maxBytes };
       return patched({ ...state, ownIds: [...ownIds, connectionId].slice(-MAX_OWN_IDS) }, socket, {
-        session,
+        session: { connectionId, userId, serverId, rate, maxBytes },
         liveAt: now,
       });
     }
@@ -107,16 +113,19 @@ const controlled = (state: State, socket: SocketNumber, id: string, event: Syste
     case 'ack': {
       const { ref, id: acked, duplicate, scope } = event;
       return settled(state, (entry) => entry.ref === ref, {
-        _tag: 'Acked',
-        ack: { id: acked, duplicate, ...(scope && { scope }) },
+        id: acked,
+        duplicate,
+        ...(scope && { scope }),
       });
     }
+  }
+  if (!room) return state;
+  const { name } = room;
+  switch (event.event) {
     case 'gap': {
-      // a second connection is closed, see above
-      const next = connections[1]
-        ? { ...state, connections: connections.slice(0, 1), retryAt: later, failures: failures + 1 }
-        : state;
-      return room && isFirst
+      const next =
+        first && second ? { ...state, connections: [first], retryAt: later(state) } : state;
+      return isFirst
         ? emit(inRoom(next, room, { last: undefined }), name, {
             _tag: 'Gap',
             reason: event.reason,
@@ -125,30 +134,31 @@ const controlled = (state: State, socket: SocketNumber, id: string, event: Syste
         : next;
     }
     case 'joined': {
-      if (!room) return state;
       const { recovered = 0, scope, members } = event;
-      const next = isFirst ? { ...room, lastId: id, members } : room;
-      const joined = enrolled(state, next, socket, { _tag: 'Joined', shown: undefined });
+      const joined = enrolled(state, connection, name, { _tag: 'Joined', shown: undefined });
       return isFirst
-        ? emit(joined, name, { _tag: 'Joined', recovered, isPodOnly: scope === 'pod' })
+        ? emit(inRoom(joined, room, { lastId: id, members }), name, {
+            _tag: 'Joined',
+            recovered,
+            isPodOnly: scope === 'pod',
+          })
         : joined;
     }
     case 'left': {
-      const { reason } = event;
-      const tag = room?.memberships.get(socket)?._tag;
-      if (!room) return state;
-      if (reason === 'asked')
-        return tag === 'Leaving' ? enrolled(state, room, socket, undefined) : state;
-      const text = 'the server removed this connection from the room';
+      const { reason: code } = event;
+      if (code === 'asked')
+        return connection.rooms.get(name)?._tag === 'Leaving'
+          ? enrolled(state, connection, name)
+          : state;
+      const message = 'the server removed this connection';
       return emit(
-        enrolled(state, room, socket, {
+        enrolled(state, connection, name, {
           _tag: 'Refused',
-          code: reason,
-          text,
-          again: reason === 'failed' ? later : Infinity,
+          because: { code, message },
+          again: code === 'failed' ? later(state) : Infinity,
         }),
         name,
-        { _tag: 'Left', reason },
+        { _tag: 'Left', reason: code },
       );
     }
   }
@@ -157,20 +167,16 @@ const controlled = (state: State, socket: SocketNumber, id: string, event: Syste
 /** The server may take the join in a while. */
 const PASSING: readonly string[] = ['unavailable', 'rate_limited'];
 
-const refused = (
-  state: State,
-  socket: SocketNumber,
-  { ref, code, message: text, retry_in_ms = 1_000 }: ErrorData,
-): State => {
-  for (const room of state.rooms.values()) {
-    const membership = room.memberships.get(socket);
+const refused = (state: State, connection: Connection, error: ErrorData): State => {
+  const { ref, code, message, retry_in_ms: ms } = error;
+  for (const [name, membership] of connection.rooms) {
     if (membership?._tag !== 'Joining' || membership.ref !== ref) continue;
-    const again = PASSING.includes(code) ? state.now + retry_in_ms * (1 + state.chance) : Infinity;
-    return emit(enrolled(state, room, socket, { _tag: 'Refused', code, text, again }), room.name, {
-      _tag: 'Refused',
-      code,
-      text,
-    });
+    const again = PASSING.includes(code) ? later(state, ms) : Infinity;
+    return emit(
+      enrolled(state, connection, name, { _tag: 'Refused', because: error, again }),
+      name,
+      { _tag: 'Refused', code, message },
+    );
   }
-  return settled(state, (entry) => entry.ref === ref, failed(code, text));
+  return settled(state, (entry) => entry.ref === ref, error);
 };

@@ -1,5 +1,6 @@
 import type { GapReason, LeaveReason } from '../protocol/system-event.js';
 import type { Message } from './frames.js';
+import type { Failure } from './state.js';
 
 /** What an application gets of a room. */
 export type RoomEvent =
@@ -11,4 +12,4 @@ export type RoomEvent =
   | { readonly _tag: 'Joined'; readonly recovered: number; readonly isPodOnly: boolean }
   | { readonly _tag: 'Left'; readonly reason: LeaveReason }
   /** The server refused the join. */
-  | { readonly _tag: 'Refused'; readonly code: string; readonly text: string };
+  | ({ readonly _tag: 'Refused' } & Failure);

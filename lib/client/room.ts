@@ -18,12 +18,12 @@ import {
   observable,
   share,
   timer,
-} from 'rxjs';
+} from './rx.js';
 import type { GapReason } from '../protocol/system-event.js';
 import { chatFrame, type Message } from './frames.js';
 import { eachOf } from './iterate.js';
 import type { ClientClock, ConnectOptions } from './options.js';
-import { failed, published } from './outbox.js';
+import { published } from './outbox.js';
 import { presence, unuse, use } from './rooms.js';
 import { newRef } from './ref.js';
 import type { RoomEvent } from './room-event.js';
@@ -95,7 +95,7 @@ const LINGER_MS = 1_000;
 const PUBLISH_TIMEOUT_MS = 60_000;
 
 export const rooms = (
-  { state$, effect$, token$, dispatch }: Runner,
+  { state$, on, token$, dispatch }: Runner,
   {
     url,
     fetch = globalThis.fetch,
@@ -110,11 +110,10 @@ export const rooms = (
   const begin = (name: string, after: string | undefined): Observable<RoomEvent> =>
     new Observable<RoomEvent>((out) => {
       out.add(
-        effect$
+        on('Emit')
           .pipe(
-            mergeMap((effect) =>
-              effect._tag === 'Emit' && effect.room === name ? [effect.event] : [],
-            ),
+            filter(({ room }) => room === name),
+            map(({ event }) => event),
           )
           .subscribe(out),
       );
@@ -131,9 +130,11 @@ export const rooms = (
       uses.set(name, used$);
       return used$;
     });
-    const only = <K extends RoomEvent['_tag']>(tag: K) =>
-      event$.pipe(
-        filter((event): event is Extract<RoomEvent, { readonly _tag: K }> => event._tag === tag),
+    const decoded = decodedBy(decode);
+    const decoded$ = event$.pipe(map(decoded));
+    const only = <K extends Decoded<T>['_tag']>(tag: K) =>
+      decoded$.pipe(
+        filter((event): event is Extract<Decoded<T>, { readonly _tag: K }> => event._tag === tag),
       );
     /** What the state knows of the room, while the room is used. */
     const latest = <A>(pick: (room: RoomState) => A | undefined): Observable<A> =>
@@ -148,10 +149,7 @@ export const rooms = (
           distinctUntilChanged(),
         ),
       );
-    const decoded$ = event$.pipe(map((event) => decodedBy(decode, event)));
-    const message$ = decoded$.pipe(
-      mergeMap((one) => (one._tag === 'Decoded' ? [one.message] : [])),
-    );
+    const message$ = only('Message').pipe(map(({ message }) => message));
 
     return {
       name,
@@ -160,16 +158,15 @@ export const rooms = (
       presence$: only('Presence').pipe(map(({ message }) => message)),
       members$: latest(({ members }) => members),
       position$: latest(({ lastId }) => lastId),
-      event$: decoded$.pipe(mergeMap((one) => (one._tag === 'Decoded' ? [] : [one]))),
+      event$: decoded$.pipe(filter((event): event is RoomNotice => event._tag !== 'Message')),
       publish: async (data) => {
         const ref = newRef(random);
         const text = chatFrame(ref, name, data);
         const result = await firstValueFrom(
           merge(
-            effect$.pipe(
-              mergeMap((effect) =>
-                effect._tag === 'Settle' && effect.ref === ref ? [effect.result] : [],
-              ),
+            on('Settle').pipe(
+              filter((effect) => effect.ref === ref),
+              map(({ result }) => result),
             ),
             // the room is used until the answer is there
             event$.pipe(ignoreElements()),
@@ -178,24 +175,27 @@ export const rooms = (
               return EMPTY;
             }),
           ),
-          { defaultValue: failed('closed', 'the client is closed') },
+          { defaultValue: { code: 'closed', message: 'the client is closed' } },
         );
-        if (result._tag === 'Acked') return result.ack;
-        throw new ChatError(result.code, result.text);
+        if ('duplicate' in result) return result;
+        throw new ChatError(result.code, result.message);
       },
-      history: async (range = {}) => {
+      history: async ({ before, limit = 100 } = {}) => {
         const token = await firstValueFrom(token$);
-        const query = new URLSearchParams(JSON.parse(JSON.stringify(range)));
+        const from = before ? `&before=${before}` : '';
         const answer = await fetch(
-          `${base}/rooms/${encodeURIComponent(name)}/messages?${query.toString()}`,
+          `${base}/rooms/${encodeURIComponent(name)}/messages?limit=${limit}${from}`,
           { headers: token ? { Authorization: `Bearer ${token}` } : {} },
         );
         const body = await answer.json();
-        if (!isPage(body)) throw new ChatError(String(answer.status), titleOf(body));
-        const messages = body.messages
-          .map((message) => decodedBy(decode, { _tag: 'Message', message }))
-          .flatMap((one) => (one._tag === 'Decoded' ? [one.message] : []));
-        return { messages, next: body.next };
+        if (!isPage(body)) throw new ChatError(`${answer.status}`, `HTTP ${answer.status}`);
+        const { messages, next } = body;
+        return {
+          messages: messages
+            .map((message) => decoded({ _tag: 'Message', message }))
+            .flatMap((one) => (one._tag === 'Message' ? [one.message] : [])),
+          next,
+        };
       },
       setPresence: (status) => dispatch(presence(name, status)),
       [observable]: () => message$,
@@ -207,24 +207,19 @@ export const rooms = (
 const isPage = (body: unknown): body is Page<unknown> =>
   typeof body === 'object' && body !== null && 'messages' in body;
 
-/** Of `application/problem+json` (RFC 9457). */
-const titleOf = (body: unknown): string =>
-  typeof body === 'object' && body !== null && 'detail' in body ? String(body.detail) : '';
+type Decoded<T> = RoomNotice | { readonly _tag: 'Message'; readonly message: Message<T> };
 
-type Decoded<T> = { readonly _tag: 'Decoded'; readonly message: Message<T> } | RoomNotice;
-
-const decodedBy = <T>(decode: ((data: unknown) => T) | undefined, event: RoomEvent): Decoded<T> => {
-  if (event._tag !== 'Message') return event;
-  const { message } = event;
-  if (!decode && isUnchecked<T>(message)) return { _tag: 'Decoded', message };
-  try {
-    const data = decode?.(message.data);
-    if (data === undefined) throw new TypeError('decode returned undefined');
-    return { _tag: 'Decoded', message: { ...message, data } };
-  } catch (error) {
-    return { _tag: 'Undecoded', message, error };
-  }
-};
+const decodedBy =
+  <T>(decode: (data: unknown) => T = asIs) =>
+  (event: RoomEvent): Decoded<T> => {
+    if (event._tag !== 'Message') return event;
+    const { message } = event;
+    try {
+      return { _tag: 'Message', message: { ...message, data: decode(message.data) } };
+    } catch (error) {
+      return { _tag: 'Undecoded', message, error };
+    }
+  };
 
 /** Without `decode` the application vouches for the type of the data. */
-const isUnchecked = <T>(message: Message): message is Message<T> => message.id !== '';
+const asIs = <T>(data: unknown): T => data as T;

@@ -15,40 +15,13 @@
 import { type MessageId, readId } from '../protocol/message-id.js';
 import { frame, GLOBAL } from './frames.js';
 import { paced } from './pace.js';
-import {
-  type Change,
-  type Connection,
-  isOpen,
-  type Membership,
-  type RoomState,
-  roomState,
-  send,
-  type SocketNumber,
-  type State,
-  wake,
-} from './state.js';
+import { type Change, enrolled, type RoomState, send, type State, wake } from './state.js';
 
 /** Changes one room. */
 export const inRoom = (state: State, room: RoomState, change: Partial<RoomState>): State => ({
   ...state,
   rooms: new Map(state.rooms).set(room.name, { ...room, ...change }),
 });
-
-/** Changes the membership on one connection. Memberships of connections that have ended are forgotten. */
-export const enrolled = (
-  state: State,
-  room: RoomState,
-  socket: SocketNumber,
-  membership: Membership | undefined,
-): State =>
-  inRoom(state, room, {
-    memberships: new Map(
-      [...room.memberships, [socket, membership] as const].filter(
-        (one): one is [SocketNumber, Membership] =>
-          isOpen(state, one[0]) && (one[0] !== socket || one[1] === membership) && !!one[1],
-      ),
-    ),
-  });
 
 /** The position of a message that is in the log. */
 export const inLog = (id: string | undefined): MessageId | undefined => {
@@ -61,13 +34,9 @@ export const use =
   (state) => {
     const known = state.rooms.get(name);
     if (known?.isUsed) return state;
-    const room = name === GLOBAL && known ? known : roomState(name);
-    return inRoom(state, room, {
-      isUsed: true,
-      memberships: known?.memberships ?? room.memberships,
-      lastId: room.lastId ?? after,
-      last: room.last ?? inLog(after),
-    });
+    const fresh = { name, isUsed: true, outside: [], lastId: after, last: inLog(after) };
+    // the global log was received all the time
+    return inRoom(state, fresh, name === GLOBAL && known?.lastId ? { ...known, isUsed: true } : {});
   };
 
 export const unuse =
@@ -84,52 +53,46 @@ export const presence =
 /** Rule: joins what is used, leaves what is not, and shows the presence that was set. */
 export const tend: Change = (state) =>
   state.connections.reduce(
-    (at, connection) =>
-      connection.session
-        ? [...at.rooms.values()].reduce((then, room) => tended(then, room, connection), at)
-        : at,
+    (at, { session, socket }) =>
+      session ? [...at.rooms.values()].reduce((then, room) => tended(then, room, socket), at) : at,
     state,
   );
 
-const tended = (state: State, room: RoomState, connection: Connection): State => {
-  const { name, isUsed, memberships, lastId } = room;
-  const { socket } = connection;
-  const membership = memberships.get(socket);
+const tended = (state: State, { name, isUsed, lastId }: RoomState, socket: number): State => {
+  const connection = state.connections.find((one) => one.socket === socket);
+  if (!connection) return state;
+  const membership = connection.rooms.get(name);
+  const status = state.presences.get(name);
+  const isKept = isUsed || name === GLOBAL;
   switch (membership?._tag) {
     case undefined: {
-      const count = state.count + 1;
-      const ref = `join ${count}`;
+      const ref = `join ${state.count}`;
       const joining: Change = (at) =>
-        enrolled({ ...at, count }, room, socket, { _tag: 'Joining', ref });
+        enrolled({ ...at, count: at.count + 1 }, connection, name, { _tag: 'Joining', ref });
       if (name === GLOBAL) return joining(state);
+      const data = { last_id: lastId };
       if (isUsed)
-        return paced(
-          state,
-          connection,
-          frame('join', { id: ref, room: name, data: { last_id: lastId } }),
-          joining,
-        );
-      if ([...memberships.keys()].some((of) => isOpen(state, of))) return state;
-      return { ...state, rooms: new Map([...state.rooms].filter(([of]) => of !== name)) };
+        return paced(state, connection, frame('join', { id: ref, room: name, data }), joining);
+      return state.connections.some(({ rooms }) => rooms.get(name))
+        ? state
+        : { ...state, rooms: new Map([...state.rooms].filter(([of]) => of !== name)) };
     }
-    case 'Joined': {
-      const status = state.presences.get(name);
-      if (!isUsed && name !== GLOBAL)
+    case 'Joined':
+      if (!isKept)
         return send(
-          enrolled(state, room, socket, { _tag: 'Leaving' }),
+          enrolled(state, connection, name, { _tag: 'Leaving' }),
           socket,
           frame('leave', { room: name }),
         );
       return status === membership.shown
         ? state
         : paced(state, connection, frame('presence', { room: name, data: { status } }), (at) =>
-            enrolled(at, room, socket, { _tag: 'Joined', shown: status }),
+            enrolled(at, connection, name, { _tag: 'Joined', shown: status }),
           );
-    }
     case 'Refused':
       return isUsed && state.now < membership.again
         ? wake(state, membership.again)
-        : enrolled(state, room, socket, undefined);
+        : enrolled(state, connection, name);
     default:
       return state;
   }

@@ -32,7 +32,7 @@ import {
   takeUntil,
   timeout,
   timer,
-} from 'rxjs';
+} from './rx.js';
 import type { ClientClock } from './options.js';
 import { onPage, onToken } from './connections.js';
 import { fullJitterMs } from './backoff.js';
@@ -52,7 +52,8 @@ export interface RunnerDeps {
 export interface Runner {
   /** Complete when the client is closed. */
   readonly state$: BehaviorSubject<State>;
-  readonly effect$: Observable<Effect>;
+  /** The effects of one kind, as they are performed. */
+  readonly on: <T extends Effect['_tag']>(tag: T) => Observable<Of<T>>;
   /** A token: one request at a time, whoever asks. */
   readonly token$: Observable<string>;
   readonly dispatch: (input: Change) => void;
@@ -139,5 +140,5 @@ export const runner = (deps: RunnerDeps): Runner => {
       state$.complete();
       effect$.complete();
     });
-  return { state$, effect$, token$, dispatch: (input) => dispatched$.next(input) };
+  return { state$, on, token$, dispatch: (input) => dispatched$.next(input) };
 };

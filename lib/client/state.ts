@@ -14,17 +14,19 @@ export type SocketNumber = number;
 export interface Connection {
   readonly socket: SocketNumber;
   /** Undefined until `welcome`. */
-  readonly session: Session | undefined;
+  readonly session?: Session;
   /** When it was welcome. */
   readonly liveAt: number;
+  /** The rooms on this connection. */
+  readonly rooms: ReadonlyMap<string, Membership | undefined>;
   /** When it has been silent for too long. */
   readonly silentAt: number;
   /** It was asked for a sign of life. */
   readonly isPinged: boolean;
   readonly hasToken: boolean;
-  readonly isDraining: boolean;
+  readonly isDraining?: boolean;
   /** Messages reach the members on one pod only. */
-  readonly isDegraded: boolean;
+  readonly isDegraded?: boolean;
 }
 
 /** Who the connection is, from `welcome`. */
@@ -44,22 +46,22 @@ export type Membership =
   | { readonly _tag: 'Joined'; readonly shown: string | undefined }
   | { readonly _tag: 'Leaving' }
   /** `again`: when the join is sent again. */
-  | {
-      readonly _tag: 'Refused';
-      readonly code: string;
-      readonly text: string;
-      readonly again: number;
-    };
+  | { readonly _tag: 'Refused'; readonly because: Failure; readonly again: number };
+
+/** A code of the server (docs/protocol.md, section 6), or one of the client. */
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+}
 
 export interface RoomState {
   readonly name: string;
   readonly isUsed: boolean;
-  readonly memberships: ReadonlyMap<SocketNumber, Membership>;
-  readonly members: number | undefined;
+  readonly members?: number;
   /** The id to resume from. */
-  readonly lastId: string | undefined;
+  readonly lastId?: string | undefined;
   /** The last message of the log that was delivered. */
-  readonly last: MessageId | undefined;
+  readonly last?: MessageId | undefined;
   /** The latest ids of messages outside the log. */
   readonly outside: readonly string[];
 }
@@ -71,7 +73,7 @@ export interface Entry {
   readonly text: string;
   /** When it times out. */
   readonly until: number;
-  readonly sentOn: SocketNumber | undefined;
+  readonly sentOn?: SocketNumber;
 }
 
 /** The answer to a publish. */
@@ -84,18 +86,22 @@ export interface Ack {
   readonly scope?: 'pod' | undefined;
 }
 
-export type Result =
-  | { readonly _tag: 'Acked'; readonly ack: Ack }
-  /** A code of the server (docs/protocol.md, section 6), or one of the client. */
-  | { readonly _tag: 'Failed'; readonly code: string; readonly text: string };
-
-export type PageEvent = 'online' | 'offline' | 'visible' | 'hidden' | 'frozen' | 'resumed';
+/** The events of a browser's page; `visible` and `hidden` are its `visibilitychange`. */
+export type PageEvent =
+  | 'online'
+  | 'offline'
+  | 'visible'
+  | 'hidden'
+  | 'freeze'
+  | 'resume'
+  | 'pagehide'
+  | 'pageshow';
 
 export interface State {
   /** One, or none; during a handover two, the old one first. */
   readonly connections: readonly Connection[];
   /** What the application closed, or the close table says is final, stays closed. */
-  readonly closed: { readonly code: number; readonly because: string } | undefined;
+  readonly closed?: { readonly code: number; readonly because: string };
   /** Somebody has used a room. */
   readonly isStarted: boolean;
   readonly page: {
@@ -122,8 +128,6 @@ export interface State {
   /** How many frames may be sent at once, and when that was computed. */
   readonly tokens: number;
   readonly tokensAt: number;
-  /** When a handover goes on without the last acks of the old connection. */
-  readonly handoverAt: number;
   /** Ids of this client's latest connections: their presence is not shown. */
   readonly ownIds: readonly string[];
   /** Numbers sockets and joins. */
@@ -148,7 +152,7 @@ export type Effect =
     }
   | { readonly _tag: 'Send'; readonly socket: SocketNumber; readonly text: string }
   | { readonly _tag: 'Emit'; readonly room: string; readonly event: RoomEvent }
-  | { readonly _tag: 'Settle'; readonly ref: string; readonly result: Result };
+  | { readonly _tag: 'Settle'; readonly ref: string; readonly result: Ack | Failure };
 
 /** An input, a rule, or a part of one. */
 export type Change = (state: State) => State;
@@ -186,19 +190,18 @@ export const patched = (
   ),
 });
 
-export const roomState = (name: string): RoomState => ({
-  name,
-  isUsed: false,
-  memberships: new Map(),
-  members: undefined,
-  lastId: undefined,
-  last: undefined,
-  outside: [],
-});
+export const enrolled = (
+  state: State,
+  { socket, rooms }: Connection,
+  room: string,
+  membership?: Membership,
+): State => patched(state, socket, { rooms: new Map(rooms).set(room, membership) });
+
+/** Another time for what the server may take in a while. */
+export const later = ({ now, chance }: State, ms = 1_000): number => now + ms * (1 + chance);
 
 export const START: State = {
   connections: [],
-  closed: undefined,
   isStarted: false,
   page: { isOnline: true, isVisible: true, isFrozen: false },
   retryAt: 0,
@@ -208,12 +211,11 @@ export const START: State = {
   isAsking: false,
   refreshAt: Infinity,
   // every connection is in the global log
-  rooms: new Map([[GLOBAL, roomState(GLOBAL)]]),
+  rooms: new Map([[GLOBAL, { name: GLOBAL, isUsed: false, outside: [] }]]),
   presences: new Map(),
   outbox: [],
   tokens: 0,
   tokensAt: 0,
-  handoverAt: Infinity,
   ownIds: [],
   count: 0,
   now: 0,

@@ -46,7 +46,7 @@ export const statusOf = ({
   if (first?.session) {
     const { connectionId, userId, serverId } = first.session;
     const _tag = first.isDraining ? 'Draining' : 'Live';
-    return { _tag, connectionId, userId, serverId, degraded: first.isDegraded };
+    return { _tag, connectionId, userId, serverId, degraded: first.isDegraded === true };
   }
   if (first) return { _tag: 'Connecting' };
   if (!isStarted) return { _tag: 'Idle' };

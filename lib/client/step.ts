@@ -3,7 +3,7 @@
  * come, or names the time at which it is to be asked again (`wakeAt`).
  */
 import { ask, dial, handover, watch } from './connections.js';
-import { deliver, expire, failed, settled } from './outbox.js';
+import { deliver, expire, settled } from './outbox.js';
 import { tend } from './rooms.js';
 import type { Change, State } from './state.js';
 
@@ -13,10 +13,9 @@ const RULES: readonly Change[] = [expire, watch, dial, ask, tend, handover, deli
 export const step = (before: State, input: Change, now: number, chance: number): State => {
   const state = input({ ...before, now, chance, wakeAt: Infinity, effects: [] });
   return state.closed
-    ? settled(
-        { ...state, isAsking: false },
-        () => true,
-        failed('closed', `the client is closed: ${state.closed.because}`),
-      )
+    ? settled({ ...state, isAsking: false }, () => true, {
+        code: 'closed',
+        message: state.closed.because,
+      })
     : RULES.reduce((at, rule) => rule(at), state);
 };

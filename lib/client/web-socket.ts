@@ -3,7 +3,7 @@
  *
  * Source: it makes a stream of the callbacks of one WebSocket, and ends with its subscriber.
  */
-import { Observable } from 'rxjs';
+import { Observable } from './rx.js';
 import { ended } from './connections.js';
 import { received } from './received.js';
 import type { Change, SocketNumber } from './state.js';
@@ -58,7 +58,7 @@ export const webSocketInputs = (deps: SocketDeps): Observable<Change> =>
     };
     try {
       const ws = new WebSocket(url, protocols);
-      if (!isWebSocket(ws)) throw new TypeError('WebSocket: expected the class of a WebSocket');
+      if (!isWebSocket(ws)) return;
       ws.addEventListener('message', ({ data }) => out.next(received(socket, data)));
       ws.addEventListener('close', ({ code, reason }) =>
         end(code, reason || `closed with ${code}`),
