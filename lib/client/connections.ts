@@ -5,6 +5,7 @@ import { frame, GLOBAL } from './frames.js';
 import {
   type Change,
   effect,
+  type Page,
   type PageEvent,
   patched,
   send,
@@ -32,7 +33,7 @@ export const ended =
     if (!connection) return state;
     const isStable = now - connection.liveAt >= STABLE_MS;
     const failures = isStable ? 0 : state.failures;
-    const wasRefused = state.isTokenRefused && !isStable;
+    const wasRefused = !isStable && !!state.isTokenRefused;
     const isRefused = code === TOKEN_EXPIRED;
     if (!comesBack(code) || (isRefused && wasRefused)) return closed(code, because)(state);
     const isAtOnce = isRefused || (isStable && code === GOING_AWAY);
@@ -50,11 +51,11 @@ export const closed =
   (code: number, because: string): Change =>
   (state) => ({ ...state, connections: [], closed: { code, because } });
 
-const PAGE: Readonly<Record<PageEvent, Partial<State['page']>>> = {
-  online: { isOnline: true },
-  offline: { isOnline: false },
-  visible: { isVisible: true, isFrozen: false },
-  hidden: { isVisible: false },
+const PAGE: Readonly<Record<PageEvent, Page>> = {
+  online: { isOffline: false },
+  offline: { isOffline: true },
+  visible: { isHidden: false, isFrozen: false },
+  hidden: { isHidden: true },
   freeze: { isFrozen: true },
   resume: { isFrozen: false },
   pagehide: { isFrozen: true },
@@ -66,7 +67,7 @@ export const onPage =
   (event: PageEvent): Change =>
   (state) => {
     const page = { ...state.page, ...PAGE[event] };
-    const connections = page.isOnline && !page.isFrozen ? state.connections : [];
+    const connections = page.isOffline || page.isFrozen ? [] : state.connections;
     return { ...state, page, connections, retryAt: connections[0] ? state.retryAt : 0 };
   };
 
@@ -78,7 +79,7 @@ export const dial: Change = (before) => {
   const [first, second] = connections;
   const isDue = first
     ? first.isDraining && !second
-    : state.isStarted && page.isOnline && !page.isFrozen && page.isVisible;
+    : state.isStarted && !page.isOffline && !page.isFrozen && !page.isHidden;
   if (!isDue) return state;
   if (now < retryAt) return wake(state, retryAt);
   return {
@@ -151,8 +152,7 @@ export const handover: Change = (state) => {
     !second?.session ||
     state.outbox.some(({ sentOn }) => sentOn === first.socket) ||
     [...state.rooms.values()].some(
-      ({ name, isUsed }) =>
-        isUsed && !['Joined', 'Refused'].includes(second.rooms.get(name)?._tag ?? ''),
+      ({ name, isUsed }) => isUsed && (second.rooms.get(name)?._tag ?? 'Joining') === 'Joining',
     )
     ? state
     : { ...state, connections: [second] };

@@ -61,5 +61,5 @@ export const frame = (type: string, rest: object = {}): string => JSON.stringify
 export const chatFrame = (id: string, room: string, data: unknown): string => {
   const text = frame('chat', { id, room, data });
   if ('data' in JSON.parse(text)) return text;
-  throw new TypeError('data: expected a value that JSON can represent; null is one');
+  throw new TypeError('data: JSON cannot represent it');
 };

@@ -25,7 +25,7 @@ export async function* eachOf<A>(stream$: Observable<A>): AsyncGenerator<A, void
   try {
     for (;;) {
       if (waiting.length > MAX_WAITING)
-        throw new RangeError(`the loop is ${MAX_WAITING} messages behind: make its body shorter`);
+        throw new RangeError(`the loop is ${MAX_WAITING} messages behind`);
       const [first] = waiting.splice(0, 1);
       if (first !== undefined) yield first;
       else if (isComplete) return;

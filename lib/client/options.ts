@@ -42,5 +42,5 @@ export const webSocketClass = ({
   WebSocket = platform.WebSocket,
 }: ConnectOptions): WebSocketClass => {
   if (WebSocket) return WebSocket;
-  throw new TypeError("WebSocket: this platform has none; pass that of 'ws'");
+  throw new TypeError("WebSocket: none here; pass that of 'ws'");
 };

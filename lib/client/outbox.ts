@@ -55,7 +55,7 @@ export const expire: Change = (state) => {
     ? wake(state, next)
     : settled(state, ({ until }) => until <= state.now, {
         code: 'timeout',
-        message: 'no ack came; it may have been sent',
+        message: 'no ack; it may have been sent',
       });
 };
 
@@ -75,11 +75,11 @@ export const deliver: Change = (state) => {
     const membership = at.connections[0]?.rooms.get(room);
     if (!connection && membership?._tag === 'Refused' && membership.again === Infinity)
       return settled(at, isOf, membership.because);
-    const most = connection?.session?.maxBytes ?? Infinity;
+    const most = connection?.session?.limits.message_bytes ?? Infinity;
     if (new TextEncoder().encode(text).length > most)
       return settled(at, isOf, {
         code: 'invalid_message',
-        message: `the message has more than ${most} bytes`,
+        message: `more than ${most} bytes`,
       });
     const next =
       connection && !blocked.has(room)

@@ -17,7 +17,7 @@ export const paced = (
   sent: Change,
 ): State => {
   const { now } = state;
-  const rate = session?.rate ?? 1;
+  const rate = session?.limits.rate ?? 1;
   const perMs = (rate * PART) / 1_000;
   const tokens = Math.min(rate, state.tokens + (now - state.tokensAt) * perMs);
   return tokens < 1

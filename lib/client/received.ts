@@ -1,5 +1,5 @@
 /** What each frame of the server changes: pure. */
-import { readId } from '../protocol/message-id.js';
+import { isOutside, offsetIn, tagIn } from '../protocol/message-id.js';
 import { SILENT_MS } from './connections.js';
 import {
   connectionIdOf,
@@ -48,12 +48,10 @@ export const received =
   };
 
 /** Of the same epoch and not after the last message; or outside the log, and known. */
-const isRepeat = ({ last, outside }: RoomState, { id, ref = id }: Message): boolean => {
-  const read = readId(id);
-  return read?.outside
+const isRepeat = ({ last, outside }: RoomState, { id, ref = id }: Message): boolean =>
+  isOutside(id)
     ? outside.includes(id) || outside.includes(ref)
-    : !!last && last.tag === read?.tag && read.offset <= last.offset;
-};
+    : !!last && tagIn(last) === tagIn(id) && offsetIn(id) <= offsetIn(last);
 
 const delivered = (
   state: State,
@@ -94,12 +92,8 @@ const controlled = (
   const room = state.rooms.get(('room' in event && event.room) || GLOBAL);
   switch (event.event) {
     case 'welcome': {
-      const { connection_id: connectionId, user_id: userId, server_id: serverId, limits } = event;
-      const { rate, message_bytes: maxBytes } = limits;
-      return patched({ ...state, ownIds: [...ownIds, connectionId].slice(-MAX_OWN_IDS) }, socket, {
-        session: { connectionId, userId, serverId, rate, maxBytes },
-        liveAt: now,
-      });
+      const ids = [...ownIds, event.connection_id].slice(-MAX_OWN_IDS);
+      return patched({ ...state, ownIds: ids }, socket, { session: event, liveAt: now });
     }
     case 'degraded':
     case 'restored':
@@ -111,12 +105,8 @@ const controlled = (
     case 'token_expiring':
       return { ...state, refreshAt: now };
     case 'ack': {
-      const { ref, id: acked, duplicate, scope } = event;
-      return settled(state, (entry) => entry.ref === ref, {
-        id: acked,
-        duplicate,
-        ...(scope && { scope }),
-      });
+      const { ref, event: _, ...ack } = event;
+      return settled(state, (entry) => entry.ref === ref, ack);
     }
   }
   if (!room) return state;
@@ -150,7 +140,7 @@ const controlled = (
         return connection.rooms.get(name)?._tag === 'Leaving'
           ? enrolled(state, connection, name)
           : state;
-      const message = 'the server removed this connection';
+      const message = 'the server removed you';
       return emit(
         enrolled(state, connection, name, {
           _tag: 'Refused',
@@ -164,14 +154,11 @@ const controlled = (
   }
 };
 
-/** The server may take the join in a while. */
-const PASSING: readonly string[] = ['unavailable', 'rate_limited'];
-
 const refused = (state: State, connection: Connection, error: ErrorData): State => {
   const { ref, code, message, retry_in_ms: ms } = error;
   for (const [name, membership] of connection.rooms) {
     if (membership?._tag !== 'Joining' || membership.ref !== ref) continue;
-    const again = PASSING.includes(code) ? later(state, ms) : Infinity;
+    const again = ms || code === 'unavailable' ? later(state, ms) : Infinity;
     return emit(
       enrolled(state, connection, name, { _tag: 'Refused', because: error, again }),
       name,

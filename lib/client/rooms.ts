@@ -12,7 +12,7 @@
  * the last one, whichever connection it comes on. A gap ends the handover: the second connection is closed,
  * and another one resumes from what the first one has given.
  */
-import { type MessageId, readId } from '../protocol/message-id.js';
+import { isOutside } from '../protocol/message-id.js';
 import { frame, GLOBAL } from './frames.js';
 import { paced } from './pace.js';
 import { type Change, enrolled, type RoomState, send, type State, wake } from './state.js';
@@ -23,11 +23,9 @@ export const inRoom = (state: State, room: RoomState, change: Partial<RoomState>
   rooms: new Map(state.rooms).set(room.name, { ...room, ...change }),
 });
 
-/** The position of a message that is in the log. */
-export const inLog = (id: string | undefined): MessageId | undefined => {
-  const read = id ? readId(id) : undefined;
-  return read?.outside ? undefined : read;
-};
+/** The id, if it is of a message in the log. */
+export const inLog = (id: string | undefined): string | undefined =>
+  id && !isOutside(id) ? id : undefined;
 
 export const use =
   (name: string, after: string | undefined): Change =>

@@ -61,8 +61,6 @@ export interface Runner {
 
 type Of<T extends Effect['_tag']> = Extract<Effect, { readonly _tag: T }>;
 
-/** The longest timer of the platforms. */
-const MAX_TIMER_MS = 0x7fffffff;
 /** A request for a token has so long. */
 const ANSWER_MS = 10_000;
 const WOKEN: Change = (state) => state;
@@ -86,11 +84,7 @@ export const runner = (deps: RunnerDeps): Runner => {
   };
 
   const woken$ = state$.pipe(
-    switchMap(({ wakeAt }) =>
-      wakeAt < Infinity
-        ? timer(Math.min(Math.max(wakeAt - now(), 0), MAX_TIMER_MS), scheduler)
-        : EMPTY,
-    ),
+    switchMap(({ wakeAt }) => (wakeAt < Infinity ? timer(wakeAt - now(), scheduler) : EMPTY)),
     map(() => WOKEN),
   );
 

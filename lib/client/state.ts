@@ -3,7 +3,7 @@
  * state, too (`step.ts`); `runner.ts` applies inputs and performs effects. `status.ts` draws what the
  * connection does.
  */
-import type { MessageId } from '../protocol/message-id.js';
+import type { SystemEvent } from '../protocol/system-event.js';
 import { GLOBAL } from './frames.js';
 import type { RoomEvent } from './room-event.js';
 
@@ -14,7 +14,7 @@ export type SocketNumber = number;
 export interface Connection {
   readonly socket: SocketNumber;
   /** Undefined until `welcome`. */
-  readonly session?: Session;
+  readonly session?: Welcome;
   /** When it was welcome. */
   readonly liveAt: number;
   /** The rooms on this connection. */
@@ -29,15 +29,8 @@ export interface Connection {
   readonly isDegraded?: boolean;
 }
 
-/** Who the connection is, from `welcome`. */
-export interface Session {
-  readonly connectionId: string;
-  readonly userId: string | null;
-  readonly serverId: string;
-  /** Messages a second that the server takes of this connection. */
-  readonly rate: number;
-  readonly maxBytes: number;
-}
+/** Who the connection is. */
+export type Welcome = Extract<SystemEvent, { readonly event: 'welcome' }>;
 
 /** A room on one connection. */
 export type Membership =
@@ -60,8 +53,8 @@ export interface RoomState {
   readonly members?: number;
   /** The id to resume from. */
   readonly lastId?: string | undefined;
-  /** The last message of the log that was delivered. */
-  readonly last?: MessageId | undefined;
+  /** The id of the last message of the log that was delivered. */
+  readonly last?: string | undefined;
   /** The latest ids of messages outside the log. */
   readonly outside: readonly string[];
 }
@@ -97,18 +90,20 @@ export type PageEvent =
   | 'pagehide'
   | 'pageshow';
 
+export interface Page {
+  readonly isOffline?: boolean;
+  readonly isHidden?: boolean;
+  readonly isFrozen?: boolean;
+}
+
 export interface State {
   /** One, or none; during a handover two, the old one first. */
   readonly connections: readonly Connection[];
   /** What the application closed, or the close table says is final, stays closed. */
   readonly closed?: { readonly code: number; readonly because: string };
   /** Somebody has used a room. */
-  readonly isStarted: boolean;
-  readonly page: {
-    readonly isOnline: boolean;
-    readonly isVisible: boolean;
-    readonly isFrozen: boolean;
-  };
+  readonly isStarted?: boolean;
+  readonly page: Page;
   /** When the next socket is opened: without a connection, or for a handover. */
   readonly retryAt: number;
   /** Why there is no connection. */
@@ -116,9 +111,9 @@ export interface State {
   /** Failures in a row, for the backoff. */
   readonly failures: number;
   /** The last token was refused: one more is asked for. */
-  readonly isTokenRefused: boolean;
+  readonly isTokenRefused?: boolean;
   /** A token is being asked for. */
-  readonly isAsking: boolean;
+  readonly isAsking?: boolean;
   /** When a token is asked for that takes the place of the one in use. */
   readonly refreshAt: number;
   readonly rooms: ReadonlyMap<string, RoomState>;
@@ -202,13 +197,10 @@ export const later = ({ now, chance }: State, ms = 1_000): number => now + ms * 
 
 export const START: State = {
   connections: [],
-  isStarted: false,
-  page: { isOnline: true, isVisible: true, isFrozen: false },
+  page: {},
   retryAt: 0,
   because: '',
   failures: 0,
-  isTokenRefused: false,
-  isAsking: false,
   refreshAt: Infinity,
   // every connection is in the global log
   rooms: new Map([[GLOBAL, { name: GLOBAL, isUsed: false, outside: [] }]]),

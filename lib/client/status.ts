@@ -44,13 +44,13 @@ export const statusOf = ({
 }: State): Status => {
   if (closed) return { _tag: 'Closed', ...closed };
   if (first?.session) {
-    const { connectionId, userId, serverId } = first.session;
+    const { connection_id: connectionId, user_id: userId, server_id: serverId } = first.session;
     const _tag = first.isDraining ? 'Draining' : 'Live';
-    return { _tag, connectionId, userId, serverId, degraded: first.isDegraded === true };
+    return { _tag, connectionId, userId, serverId, degraded: !!first.isDegraded };
   }
   if (first) return { _tag: 'Connecting' };
   if (!isStarted) return { _tag: 'Idle' };
-  if (!page.isOnline) return { _tag: 'Offline', because: 'offline' };
+  if (page.isOffline) return { _tag: 'Offline', because: 'offline' };
   if (page.isFrozen) return { _tag: 'Offline', because: 'frozen' };
-  return { _tag: 'Waiting', retryAt, because: page.isVisible ? because : 'the page is hidden' };
+  return { _tag: 'Waiting', retryAt, because: page.isHidden ? 'hidden' : because };
 };
