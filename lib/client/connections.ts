@@ -51,15 +51,17 @@ export const closed =
   (code: number, because: string): Change =>
   (state) => ({ ...state, connections: [], closed: { code, because } });
 
+const IN: Page = { out: undefined };
+const FROZEN: Page = { out: 'frozen' };
 const PAGE: Readonly<Record<PageEvent, Page>> = {
-  online: { isOffline: false },
-  offline: { isOffline: true },
-  visible: { isHidden: false, isFrozen: false },
+  online: IN,
+  offline: { out: 'offline' },
+  visible: { isHidden: false },
   hidden: { isHidden: true },
-  freeze: { isFrozen: true },
-  resume: { isFrozen: false },
-  pagehide: { isFrozen: true },
-  pageshow: { isFrozen: false },
+  freeze: FROZEN,
+  pagehide: FROZEN,
+  resume: IN,
+  pageshow: IN,
 };
 
 /** A page that comes back tries at once. */
@@ -67,19 +69,15 @@ export const onPage =
   (event: PageEvent): Change =>
   (state) => {
     const page = { ...state.page, ...PAGE[event] };
-    const connections = page.isOffline || page.isFrozen ? [] : state.connections;
+    const connections = page.out ? [] : state.connections;
     return { ...state, page, connections, retryAt: connections[0] ? state.retryAt : 0 };
   };
 
 /** Rule: opens a socket when one is needed, the second one of a handover too. */
-export const dial: Change = (before) => {
-  const { connections, page, retryAt, now, rooms, outbox, count } = before;
-  const isUsed = [...rooms.values()].some((room) => room.isUsed);
-  const state = { ...before, isStarted: before.isStarted || isUsed || outbox.length > 0 };
+export const dial: Change = (state) => {
+  const { connections, page, retryAt, now, uses, count } = state;
   const [first, second] = connections;
-  const isDue = first
-    ? first.isDraining && !second
-    : state.isStarted && !page.isOffline && !page.isFrozen && !page.isHidden;
+  const isDue = first ? first.isDraining && !second : uses && !page.out && !page.isHidden;
   if (!isDue) return state;
   if (now < retryAt) return wake(state, retryAt);
   return {
@@ -152,7 +150,7 @@ export const handover: Change = (state) => {
     !second?.session ||
     state.outbox.some(({ sentOn }) => sentOn === first.socket) ||
     [...state.rooms.values()].some(
-      ({ name, isUsed }) => isUsed && (second.rooms.get(name)?._tag ?? 'Joining') === 'Joining',
+      ({ name }) => (second.rooms.get(name)?._tag ?? 'Joining') === 'Joining',
     )
     ? state
     : { ...state, connections: [second] };

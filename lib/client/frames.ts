@@ -3,7 +3,7 @@
  * server's own types are used; a frame that is none of them is skipped, so a newer server breaks no client.
  */
 import type { MessageType } from '../protocol/publication.js';
-import { type ErrorCode, isSystemEvent, type SystemEvent } from '../protocol/system-event.js';
+import type { ErrorCode, SystemEvent } from '../protocol/system-event.js';
 
 /** The name of the global log. */
 export const GLOBAL = '';
@@ -38,8 +38,8 @@ const isMessage = (frame: unknown): frame is Message =>
 
 export const isError = (data: unknown): data is ErrorData => isRecord(data) && 'code' in data;
 
-export const isControl = (data: unknown): data is SystemEvent =>
-  isRecord(data) && isSystemEvent(data['event']);
+/** Whether it may be the server's own: `received.ts` knows its events. */
+export const isControl = (data: unknown): data is SystemEvent => isRecord(data) && 'event' in data;
 
 /** The connection that a presence is of. */
 export const connectionIdOf = (data: unknown): string =>

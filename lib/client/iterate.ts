@@ -9,30 +9,24 @@ import type { Observable } from 'rxjs';
 const MAX_WAITING = 4_096;
 
 export async function* eachOf<A>(stream$: Observable<A>): AsyncGenerator<A, void, undefined> {
-  const waiting: A[] = [];
-  let isComplete = false;
+  /** One value each; none: the end. */
+  const waiting: (readonly A[])[] = [];
   let changed = (): void => undefined;
-  const subscription = stream$.subscribe({
-    next: (value) => {
-      if (waiting.push(value) > MAX_WAITING) subscription.unsubscribe();
-      changed();
-    },
-    complete: () => {
-      isComplete = true;
-      changed();
-    },
-  });
+  const add = (...values: readonly A[]): void => {
+    if (waiting.push(values) > MAX_WAITING) subscription.unsubscribe();
+    changed();
+  };
+  const subscription = stream$.subscribe({ next: (value) => add(value), complete: () => add() });
   try {
     for (;;) {
-      if (waiting.length > MAX_WAITING)
-        throw new RangeError(`the loop is ${MAX_WAITING} messages behind`);
-      const [first] = waiting.splice(0, 1);
-      if (first !== undefined) yield first;
-      else if (isComplete) return;
-      else
+      if (waiting.length > MAX_WAITING) throw new RangeError(`the loop is too slow`);
+      const values = waiting.shift();
+      if (!values)
         await new Promise<void>((resolve) => {
           changed = resolve;
         });
+      else if (values.length) yield* values;
+      else return;
     }
   } finally {
     subscription.unsubscribe();

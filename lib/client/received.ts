@@ -17,6 +17,7 @@ import {
   type Connection,
   emit,
   enrolled,
+  type Failure,
   later,
   patched,
   type RoomState,
@@ -40,11 +41,10 @@ export const received =
     const connection = state.connections.find((one) => one.socket === socket);
     const message = readFrame(text);
     if (!connection || !message) return state;
-    const { type, id, data } = message;
+    const { type, data } = message;
     if (type === 'error') return isError(data) ? refused(state, connection, data) : state;
-    if (type === 'system' && isControl(data)) return controlled(state, connection, id, data);
-    const room = state.rooms.get(message.room ?? GLOBAL);
-    return room && type !== 'pong' ? delivered(state, room, connection, message) : state;
+    if (type === 'system' && isControl(data)) return controlled(state, connection, message, data);
+    return type === 'pong' ? state : delivered(state, connection, message);
   };
 
 /** Of the same epoch and not after the last message; or outside the log, and known. */
@@ -53,19 +53,16 @@ const isRepeat = ({ last, outside }: RoomState, { id, ref = id }: Message): bool
     ? outside.includes(id) || outside.includes(ref)
     : !!last && tagIn(last) === tagIn(id) && offsetIn(id) <= offsetIn(last);
 
-const delivered = (
-  state: State,
-  room: RoomState,
-  connection: Connection,
-  message: Message,
-): State => {
-  const { id, ref = id, type, data } = message;
-  const { name, outside } = room;
+const delivered = (state: State, connection: Connection, message: Message): State => {
+  const { id, ref = id, type, data, room: name = GLOBAL } = message;
+  const room = state.rooms.get(name);
+  if (!room) return state;
+  const { outside } = room;
   const tag = connection.rooms.get(name)?._tag;
   const isFirst = connection === state.connections[0];
   const lastId = isFirst ? id : room.lastId;
   if (type === 'presence') {
-    if (!isFirst || tag !== 'Joined') return state;
+    if (!isFirst) return state;
     const next = inRoom(state, room, { lastId });
     return state.ownIds.includes(connectionIdOf(data))
       ? next
@@ -82,10 +79,11 @@ const delivered = (
 const controlled = (
   state: State,
   connection: Connection,
-  id: string,
+  message: Message,
   event: SystemEvent,
 ): State => {
   const { now, chance, ownIds } = state;
+  const { id } = message;
   const { socket } = connection;
   const [first, second] = state.connections;
   const isFirst = connection === first;
@@ -108,26 +106,23 @@ const controlled = (
       const { ref, event: _, ...ack } = event;
       return settled(state, (entry) => entry.ref === ref, ack);
     }
-  }
-  if (!room) return state;
-  const { name } = room;
-  switch (event.event) {
     case 'gap': {
-      const next =
+      const alone =
         first && second ? { ...state, connections: [first], retryAt: later(state) } : state;
-      return isFirst
-        ? emit(inRoom(next, room, { last: undefined }), name, {
+      return room && isFirst
+        ? emit(inRoom(alone, room, { last: undefined }), room.name, {
             _tag: 'Gap',
             reason: event.reason,
             id,
           })
-        : next;
+        : alone;
     }
     case 'joined': {
+      if (!room) return state;
       const { recovered = 0, scope, members } = event;
-      const joined = enrolled(state, connection, name, { _tag: 'Joined', shown: undefined });
+      const joined = enrolled(state, connection, room.name, { _tag: 'Joined', shown: undefined });
       return isFirst
-        ? emit(inRoom(joined, room, { lastId: id, members }), name, {
+        ? emit(inRoom(joined, room, { lastId: id, members }), room.name, {
             _tag: 'Joined',
             recovered,
             isPodOnly: scope === 'pod',
@@ -135,35 +130,49 @@ const controlled = (
         : joined;
     }
     case 'left': {
-      const { reason: code } = event;
-      if (code === 'asked')
-        return connection.rooms.get(name)?._tag === 'Leaving'
-          ? enrolled(state, connection, name)
-          : state;
-      const message = 'the server removed you';
-      return emit(
-        enrolled(state, connection, name, {
-          _tag: 'Refused',
-          because: { code, message },
-          again: code === 'failed' ? later(state) : Infinity,
-        }),
-        name,
-        { _tag: 'Left', reason: code },
-      );
+      const { reason: code, room: name } = event;
+      if (code !== 'asked')
+        return out(
+          state,
+          connection,
+          name,
+          { code, message: 'removed by the server' },
+          code === 'failed' ? later(state) : Infinity,
+        );
+      return connection.rooms.get(name)?._tag === 'Leaving'
+        ? enrolled(state, connection, name)
+        : state;
     }
+    default:
+      // an event of the application
+      return delivered(state, connection, message);
   }
 };
 
+/** Not in the room, until `again`. */
+const out = (
+  state: State,
+  connection: Connection,
+  name: string,
+  { code, message }: Failure,
+  again: number,
+): State =>
+  emit(
+    enrolled(state, connection, name, { _tag: 'Refused', because: { code, message }, again }),
+    name,
+    { _tag: 'Refused', code, message },
+  );
+
 const refused = (state: State, connection: Connection, error: ErrorData): State => {
-  const { ref, code, message, retry_in_ms: ms } = error;
-  for (const [name, membership] of connection.rooms) {
-    if (membership?._tag !== 'Joining' || membership.ref !== ref) continue;
-    const again = ms || code === 'unavailable' ? later(state, ms) : Infinity;
-    return emit(
-      enrolled(state, connection, name, { _tag: 'Refused', because: error, again }),
-      name,
-      { _tag: 'Refused', code, message },
-    );
-  }
+  const { ref, code, retry_in_ms: ms } = error;
+  for (const [name, membership] of connection.rooms)
+    if (membership?._tag === 'Joining' && membership.ref === ref)
+      return out(
+        state,
+        connection,
+        name,
+        error,
+        ms || code === 'unavailable' ? later(state, ms) : Infinity,
+      );
   return settled(state, (entry) => entry.ref === ref, error);
 };

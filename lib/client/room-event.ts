@@ -1,4 +1,4 @@
-import type { GapReason, LeaveReason } from '../protocol/system-event.js';
+import type { GapReason } from '../protocol/system-event.js';
 import type { Message } from './frames.js';
 import type { Failure } from './state.js';
 
@@ -10,6 +10,5 @@ export type RoomEvent =
   | { readonly _tag: 'Gap'; readonly reason: GapReason; readonly id: string }
   /** The room is live: every later message arrives. `recovered`: how many messages were replayed. */
   | { readonly _tag: 'Joined'; readonly recovered: number; readonly isPodOnly: boolean }
-  | { readonly _tag: 'Left'; readonly reason: LeaveReason }
-  /** The server refused the join. */
+  /** The server refused the join, or removed this connection: `forbidden`, `failed`. */
   | ({ readonly _tag: 'Refused' } & Failure);

@@ -187,9 +187,9 @@ export const rooms = (
           `${base}/rooms/${encodeURIComponent(name)}/messages?limit=${limit}${from}`,
           { headers: token ? { Authorization: `Bearer ${token}` } : {} },
         );
-        const body = await answer.json();
-        if (!isPage(body)) throw new ChatError(`${answer.status}`, `HTTP ${answer.status}`);
-        const { messages, next } = body;
+        const { status } = answer;
+        if (status !== 200) throw new ChatError(`${status}`, `HTTP ${status}`);
+        const { messages, next } = await answer.json();
         return {
           messages: messages
             .map((message) => decoded({ _tag: 'Message', message }))
@@ -203,9 +203,6 @@ export const rooms = (
     };
   };
 };
-
-const isPage = (body: unknown): body is Page<unknown> =>
-  typeof body === 'object' && body !== null && 'messages' in body;
 
 type Decoded<T> = RoomNotice | { readonly _tag: 'Message'; readonly message: Message<T> };
 

@@ -15,7 +15,15 @@
 import { isOutside } from '../protocol/message-id.js';
 import { frame, GLOBAL } from './frames.js';
 import { paced } from './pace.js';
-import { type Change, enrolled, type RoomState, send, type State, wake } from './state.js';
+import {
+  type Change,
+  enrolled,
+  type RoomState,
+  send,
+  type SocketNumber,
+  type State,
+  wake,
+} from './state.js';
 
 /** Changes one room. */
 export const inRoom = (state: State, room: RoomState, change: Partial<RoomState>): State => ({
@@ -31,18 +39,18 @@ export const use =
   (name: string, after: string | undefined): Change =>
   (state) => {
     const known = state.rooms.get(name);
-    if (known?.isUsed) return state;
-    const fresh = { name, isUsed: true, outside: [], lastId: after, last: inLog(after) };
+    const fresh = { name, outside: [], lastId: after, last: inLog(after) };
     // the global log was received all the time
-    return inRoom(state, fresh, name === GLOBAL && known?.lastId ? { ...known, isUsed: true } : {});
+    return inRoom({ ...state, uses: state.uses + 1 }, known?.lastId ? known : fresh, {});
   };
 
 export const unuse =
   (name: string): Change =>
-  (state) => {
-    const room = state.rooms.get(name);
-    return room ? inRoom(state, room, { isUsed: false }) : state;
-  };
+  (state) => ({
+    ...state,
+    uses: state.uses - 1,
+    rooms: new Map([...state.rooms].filter(([of]) => of === GLOBAL || of !== name)),
+  });
 
 export const presence =
   (name: string, status: string): Change =>
@@ -51,47 +59,48 @@ export const presence =
 /** Rule: joins what is used, leaves what is not, and shows the presence that was set. */
 export const tend: Change = (state) =>
   state.connections.reduce(
-    (at, { session, socket }) =>
-      session ? [...at.rooms.values()].reduce((then, room) => tended(then, room, socket), at) : at,
+    (at, { session, socket, rooms }) =>
+      session
+        ? [...rooms.keys(), ...at.rooms.keys()].reduce(
+            (then, name) => tended(then, name, socket),
+            at,
+          )
+        : at,
     state,
   );
 
-const tended = (state: State, { name, isUsed, lastId }: RoomState, socket: number): State => {
+const tended = (state: State, name: string, socket: SocketNumber): State => {
   const connection = state.connections.find((one) => one.socket === socket);
   if (!connection) return state;
+  const room = state.rooms.get(name);
   const membership = connection.rooms.get(name);
-  const status = state.presences.get(name);
-  const isKept = isUsed || name === GLOBAL;
-  switch (membership?._tag) {
-    case undefined: {
-      const ref = `join ${state.count}`;
-      const joining: Change = (at) =>
-        enrolled({ ...at, count: at.count + 1 }, connection, name, { _tag: 'Joining', ref });
-      if (name === GLOBAL) return joining(state);
-      const data = { last_id: lastId };
-      if (isUsed)
-        return paced(state, connection, frame('join', { id: ref, room: name, data }), joining);
-      return state.connections.some(({ rooms }) => rooms.get(name))
-        ? state
-        : { ...state, rooms: new Map([...state.rooms].filter(([of]) => of !== name)) };
-    }
-    case 'Joined':
-      if (!isKept)
-        return send(
-          enrolled(state, connection, name, { _tag: 'Leaving' }),
-          socket,
-          frame('leave', { room: name }),
+  if (membership?._tag === 'Joined') {
+    const status = state.presences.get(name);
+    if (!room)
+      return send(
+        enrolled(state, connection, name, { _tag: 'Leaving' }),
+        socket,
+        frame('leave', { room: name }),
+      );
+    return status === membership.shown
+      ? state
+      : paced(state, connection, frame('presence', { room: name, data: { status } }), (at) =>
+          enrolled(at, connection, name, { _tag: 'Joined', shown: status }),
         );
-      return status === membership.shown
-        ? state
-        : paced(state, connection, frame('presence', { room: name, data: { status } }), (at) =>
-            enrolled(at, connection, name, { _tag: 'Joined', shown: status }),
-          );
-    case 'Refused':
-      return isUsed && state.now < membership.again
-        ? wake(state, membership.again)
-        : enrolled(state, connection, name);
-    default:
-      return state;
   }
+  const again = membership?._tag === 'Refused' ? membership.again : 0;
+  if (!room) return again ? enrolled(state, connection, name) : state;
+  if (state.now < again) return wake(state, again);
+  if (membership && !again) return state;
+  const ref = `join ${state.count}`;
+  const joining: Change = (at) =>
+    enrolled({ ...at, count: at.count + 1 }, connection, name, { _tag: 'Joining', ref });
+  return name === GLOBAL
+    ? joining(state)
+    : paced(
+        state,
+        connection,
+        frame('join', { id: ref, room: name, data: { last_id: room.lastId } }),
+        joining,
+      );
 };

@@ -49,7 +49,6 @@ export interface Failure {
 
 export interface RoomState {
   readonly name: string;
-  readonly isUsed: boolean;
   readonly members?: number;
   /** The id to resume from. */
   readonly lastId?: string | undefined;
@@ -91,9 +90,9 @@ export type PageEvent =
   | 'pageshow';
 
 export interface Page {
-  readonly isOffline?: boolean;
+  /** Why nothing can connect. */
+  readonly out?: 'offline' | 'frozen' | undefined;
   readonly isHidden?: boolean;
-  readonly isFrozen?: boolean;
 }
 
 export interface State {
@@ -101,8 +100,8 @@ export interface State {
   readonly connections: readonly Connection[];
   /** What the application closed, or the close table says is final, stays closed. */
   readonly closed?: { readonly code: number; readonly because: string };
-  /** Somebody has used a room. */
-  readonly isStarted?: boolean;
+  /** How many rooms are used. Without a use nothing connects. */
+  readonly uses: number;
   readonly page: Page;
   /** When the next socket is opened: without a connection, or for a handover. */
   readonly retryAt: number;
@@ -199,11 +198,12 @@ export const START: State = {
   connections: [],
   page: {},
   retryAt: 0,
+  uses: 0,
   because: '',
   failures: 0,
   refreshAt: Infinity,
   // every connection is in the global log
-  rooms: new Map([[GLOBAL, { name: GLOBAL, isUsed: false, outside: [] }]]),
+  rooms: new Map([[GLOBAL, { name: GLOBAL, outside: [] }]]),
   presences: new Map(),
   outbox: [],
   tokens: 0,

@@ -38,7 +38,7 @@ export const statusOf = ({
   closed,
   connections: [first],
   page,
-  isStarted,
+  uses,
   retryAt,
   because,
 }: State): Status => {
@@ -49,8 +49,7 @@ export const statusOf = ({
     return { _tag, connectionId, userId, serverId, degraded: !!first.isDegraded };
   }
   if (first) return { _tag: 'Connecting' };
-  if (!isStarted) return { _tag: 'Idle' };
-  if (page.isOffline) return { _tag: 'Offline', because: 'offline' };
-  if (page.isFrozen) return { _tag: 'Offline', because: 'frozen' };
+  if (!uses) return { _tag: 'Idle' };
+  if (page.out) return { _tag: 'Offline', because: page.out };
   return { _tag: 'Waiting', retryAt, because: page.isHidden ? 'hidden' : because };
 };
