@@ -1,5 +1,6 @@
 /**
- * Builds `dist` with TypeScript, which is there with the development dependencies alone.
+ * Builds `dist` with TypeScript, and the client's bundles with esbuild (`build-client.mjs`): both are there with the
+ * development dependencies alone.
  *
  *   node build.mjs                   builds; without TypeScript it fails
  *   node build.mjs --after-install   without TypeScript there is nothing to build with, and that is no error
@@ -15,21 +16,26 @@ import { join } from 'node:path';
 const ROOT = import.meta.dirname;
 const TSC = join(ROOT, 'node_modules/typescript/bin/tsc');
 const DIST = join(ROOT, 'dist');
+/** The bundles have no source of their own. */
+const isBundle = (name) => name.startsWith('client/client');
 const mode = process.argv[2];
 
-const build = () => {
+const build = async () => {
   const { status } = spawnSync(process.execPath, [TSC, '-p', 'tsconfig.build.json'], {
     cwd: ROOT,
     stdio: 'inherit',
   });
-  if (status === 0) removeStale();
-  return status ?? 1;
+  if (status !== 0) return status ?? 1;
+  removeStale();
+  const { bundleClient } = await import('./build-client.mjs');
+  return (await bundleClient()) ? 0 : 1;
 };
 
 /** What was built of a file that is gone would go into the package. */
 const removeStale = () => {
   for (const name of readdirSync(DIST, { recursive: true, encoding: 'utf8' })) {
     const source = name.replace(/(\.d\.ts|\.js)(\.map)?$/, '.ts');
+    if (isBundle(name)) continue;
     if (name.endsWith('.map') || (source !== name && !existsSync(join(ROOT, 'lib', source))))
       rmSync(join(DIST, name));
   }
@@ -45,4 +51,4 @@ const withoutTypeScript = () => {
   return 1;
 };
 
-process.exitCode = existsSync(TSC) ? build() : withoutTypeScript();
+process.exitCode = existsSync(TSC) ? await build() : withoutTypeScript();

@@ -28,10 +28,10 @@ const REFRESH_BEFORE_MS = 30_000;
 export const ended =
   (socket: SocketNumber, code: number, because: string, retryInMs?: number): Change =>
   (state) => {
-    const { connections, now } = state;
+    const { connections, nowMs } = state;
     const connection = connections.find((one) => one.socket === socket);
     if (!connection) return state;
-    const isStable = now - connection.liveAt >= STABLE_MS;
+    const isStable = nowMs - connection.liveAt >= STABLE_MS;
     const failures = isStable ? 0 : state.failures;
     const wasRefused = !isStable && !!state.isTokenRefused;
     const isRefused = code === TOKEN_EXPIRED;
@@ -42,14 +42,14 @@ export const ended =
       connections: connections.filter((one) => one !== connection),
       isTokenRefused: isRefused || wasRefused,
       failures: failures + 1,
-      retryAt: now + (retryInMs ?? (isAtOnce ? 0 : fullJitterMs(failures, state.chance))),
+      retryAt: nowMs + (retryInMs ?? (isAtOnce ? 0 : fullJitterMs(failures, state.chance))),
       because,
     };
   };
 
 export const closed =
   (code: number, because: string): Change =>
-  (state) => ({ ...state, connections: [], closed: { code, because } });
+  (state) => ({ ...state, connections: [], final: { code, because } });
 
 const IN: Page = { out: undefined };
 const FROZEN: Page = { out: 'frozen' };
@@ -68,31 +68,29 @@ const PAGE: Readonly<Record<PageEvent, Page>> = {
 export const onPage =
   (event: PageEvent): Change =>
   (state) => {
-    const page = { ...state.page, ...PAGE[event] };
+    const page = { ...state.pageState, ...PAGE[event] };
     const connections = page.out ? [] : state.connections;
-    return { ...state, page, connections, retryAt: connections[0] ? state.retryAt : 0 };
+    return { ...state, pageState: page, connections, retryAt: connections[0] ? state.retryAt : 0 };
   };
 
 /** Rule: opens a socket when one is needed, the second one of a handover too. */
 export const dial: Change = (state) => {
-  const { connections, page, retryAt, now, uses, count } = state;
+  const { connections, pageState: page, retryAt, nowMs, uses, counter } = state;
   const [first, second] = connections;
   const isDue = first ? first.isDraining && !second : uses && !page.out && !page.isHidden;
   if (!isDue) return state;
-  if (now < retryAt) return wake(state, retryAt);
+  if (nowMs < retryAt) return wake(state, retryAt);
   return {
     ...state,
-    count: count + 1,
+    counter: counter + 1,
     tokens: Infinity,
     connections: [
       ...connections,
       {
-        socket: count,
+        socket: counter,
         liveAt: Infinity,
         rooms: new Map(),
         silentAt: Infinity,
-        isPinged: false,
-        hasToken: false,
       },
     ],
   };
@@ -101,9 +99,9 @@ export const dial: Change = (state) => {
 /** Rule: a connection that was silent for too long is asked for a sign of life, then given up. */
 export const watch: Change = (state) =>
   state.connections.reduce((at, { socket, silentAt, session, isPinged }) => {
-    if (at.now < silentAt) return wake(at, silentAt);
-    if (!session || isPinged) return ended(socket, 1006, 'the server does not answer')(at);
-    const next = at.now + ANSWER_MS;
+    if (at.nowMs < silentAt) return wake(at, silentAt);
+    if (!session || isPinged) return ended(socket, 1006, 'no sign of life')(at);
+    const next = at.nowMs + ANSWER_MS;
     return wake(
       send(patched(at, socket, { isPinged: true, silentAt: next }), socket, frame('ping')),
       next,
@@ -112,8 +110,8 @@ export const watch: Change = (state) =>
 
 /** Rule: asks for a token before each connection, and before the last token ends. */
 export const ask: Change = (state) => {
-  const { connections, refreshAt, now } = state;
-  const isAsking = connections.some(({ hasToken }) => !hasToken || now >= refreshAt);
+  const { connections, refreshAt, nowMs } = state;
+  const isAsking = connections.some(({ hasToken }) => !hasToken || nowMs >= refreshAt);
   return wake({ ...state, isAsking }, connections[0] && !isAsking ? refreshAt : Infinity);
 };
 
@@ -121,15 +119,15 @@ export const ask: Change = (state) => {
 export const onToken =
   (token: string): Change =>
   (state) => {
-    const { connections, now, refreshAt, rooms } = state;
-    const left = (endOf(token) ?? 0) - now;
+    const { connections, nowMs, refreshAt, rooms } = state;
+    const left = (endOf(token) ?? 0) - nowMs;
     return connections.reduce<State>(
       (at, { socket, hasToken, session }) =>
         hasToken
-          ? session && now >= refreshAt
+          ? session && nowMs >= refreshAt
             ? send(at, socket, frame('refresh', { data: { token } }))
             : at
-          : effect(patched(at, socket, { hasToken: true, silentAt: now + FIRST_FRAME_MS }), {
+          : effect(patched(at, socket, { hasToken: true, silentAt: nowMs + FIRST_FRAME_MS }), {
               _tag: 'Connect',
               socket,
               token,
@@ -138,7 +136,8 @@ export const onToken =
       {
         ...state,
         // of a token that ends soon half the time is waited; of one that has ended the server decides
-        refreshAt: left > 0 ? now + Math.max(left - REFRESH_BEFORE_MS, left / 2, 1_000) : Infinity,
+        refreshAt:
+          left > 0 ? nowMs + Math.max(left - REFRESH_BEFORE_MS, left / 2, 1_000) : Infinity,
       },
     );
   };
@@ -146,9 +145,8 @@ export const onToken =
 /** Rule: the old connection of a handover is closed when the second one has all rooms and no ack is due. */
 export const handover: Change = (state) => {
   const [first, second] = state.connections;
-  return !first ||
-    !second?.session ||
-    state.outbox.some(({ sentOn }) => sentOn === first.socket) ||
+  return !second?.session ||
+    state.outbox.some(({ sentOn }) => sentOn === first?.socket) ||
     [...state.rooms.values()].some(
       ({ name }) => (second.rooms.get(name)?._tag ?? 'Joining') === 'Joining',
     )

@@ -28,22 +28,17 @@ export interface ErrorData {
   readonly retry_in_ms?: number;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
-const isRecord = (value: unknown): value is Fields => typeof value === 'object' && value !== null;
-
 /** Only what the client goes by is checked: the server vouches for the rest. */
-const isMessage = (frame: unknown): frame is Message =>
-  isRecord(frame) && typeof frame['id'] === 'string';
+export const has = (data: unknown, key: string): boolean =>
+  typeof data === 'object' && data !== null && key in data;
 
-export const isError = (data: unknown): data is ErrorData => isRecord(data) && 'code' in data;
-
+const isMessage = (frame: unknown): frame is Message => has(frame, 'id');
+export const isError = (data: unknown): data is ErrorData => has(data, 'code');
 /** Whether it may be the server's own: `received.ts` knows its events. */
-export const isControl = (data: unknown): data is SystemEvent => isRecord(data) && 'event' in data;
-
-/** The connection that a presence is of. */
-export const connectionIdOf = (data: unknown): string =>
-  isRecord(data) ? String(data['connection_id']) : '';
+export const isControl = (data: unknown): data is SystemEvent => has(data, 'event');
+/** Of a member's connection. */
+export const isPresence = (data: unknown): data is { readonly connection_id: string } =>
+  has(data, 'connection_id');
 
 /** Undefined for what is no frame of the protocol. */
 export const readFrame = (text: unknown): Message | undefined => {

@@ -1,6 +1,5 @@
 /** What an application can set when it connects. */
 import type { Observable, SchedulerLike } from 'rxjs';
-import type { Page } from './room.js';
 import type { PageEvent } from './state.js';
 import type { TokenSource } from './token.js';
 import type { WebSocketClass } from './web-socket.js';
@@ -18,7 +17,7 @@ export interface ClientClock {
 export type Fetch = (
   url: string,
   init: { readonly headers: Readonly<Record<string, string>> },
-) => Promise<{ readonly status: number; json(): Promise<Page<unknown>> }>;
+) => Promise<{ readonly status: number; json(): Promise<unknown> }>;
 
 export interface ConnectOptions {
   /** The address of WebSockets, such as `wss://host/api/chat-api/ws`. */

@@ -38,7 +38,7 @@ export const settled = (
 export const published =
   (ref: string, room: string, text: string, timeoutMs: number): Change =>
   (state) => {
-    const entry: Entry = { ref, room, text, until: state.now + timeoutMs };
+    const entry: Entry = { ref, room, text, until: state.nowMs + timeoutMs };
     const next = { ...state, outbox: [...state.outbox, entry] };
     return state.outbox.length < MAX_WAITING
       ? next
@@ -51,9 +51,9 @@ export const published =
 /** Rule: what has waited for too long is given up. */
 export const expire: Change = (state) => {
   const next = Math.min(...state.outbox.map(({ until }) => until));
-  return state.now < next
+  return state.nowMs < next
     ? wake(state, next)
-    : settled(state, ({ until }) => until <= state.now, {
+    : settled(state, ({ until }) => until <= state.nowMs, {
         code: 'timeout',
         message: 'no ack; it may have been sent',
       });

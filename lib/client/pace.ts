@@ -16,15 +16,15 @@ export const paced = (
   text: string,
   sent: Change,
 ): State => {
-  const { now } = state;
+  const { nowMs } = state;
   const rate = session?.limits.rate ?? 1;
   const perMs = (rate * PART) / 1_000;
-  const tokens = Math.min(rate, state.tokens + (now - state.tokensAt) * perMs);
+  const tokens = Math.min(rate, state.tokens + (nowMs - state.tokensAt) * perMs);
   return tokens < 1
-    ? wake(state, now + Math.ceil((1 - tokens) / perMs))
+    ? wake(state, nowMs + Math.ceil((1 - tokens) / perMs))
     : sent(
         send(
-          { ...state, tokens: tokens - 1 - text.length / CHARACTERS, tokensAt: now },
+          { ...state, tokens: tokens - 1 - text.length / CHARACTERS, tokensAt: nowMs },
           socket,
           text,
         ),

@@ -1,12 +1,12 @@
 /** What each frame of the server changes: pure. */
-import { isOutside, offsetIn, tagIn } from '../protocol/message-id.js';
+import { isOutside, tagIn } from '../protocol/message-id.js';
 import { SILENT_MS } from './connections.js';
 import {
-  connectionIdOf,
   type ErrorData,
   GLOBAL,
   isControl,
   isError,
+  isPresence,
   type Message,
   readFrame,
 } from './frames.js';
@@ -36,7 +36,7 @@ const MAX_OUTSIDE = 64;
 export const received =
   (socket: SocketNumber, text: unknown): Change =>
   (before) => {
-    const silentAt = before.now + SILENT_MS;
+    const silentAt = before.nowMs + SILENT_MS;
     const state = patched(before, socket, { silentAt, isPinged: false });
     const connection = state.connections.find((one) => one.socket === socket);
     const message = readFrame(text);
@@ -51,7 +51,7 @@ export const received =
 const isRepeat = ({ last, outside }: RoomState, { id, ref = id }: Message): boolean =>
   isOutside(id)
     ? outside.includes(id) || outside.includes(ref)
-    : !!last && tagIn(last) === tagIn(id) && offsetIn(id) <= offsetIn(last);
+    : !!last && tagIn(last) === tagIn(id) && id <= last;
 
 const delivered = (state: State, connection: Connection, message: Message): State => {
   const { id, ref = id, type, data, room: name = GLOBAL } = message;
@@ -64,7 +64,7 @@ const delivered = (state: State, connection: Connection, message: Message): Stat
   if (type === 'presence') {
     if (!isFirst) return state;
     const next = inRoom(state, room, { lastId });
-    return state.ownIds.includes(connectionIdOf(data))
+    return isPresence(data) && state.ownIds.includes(data.connection_id)
       ? next
       : emit(next, name, { _tag: 'Presence', message });
   }
@@ -82,33 +82,35 @@ const controlled = (
   message: Message,
   event: SystemEvent,
 ): State => {
-  const { now, chance, ownIds } = state;
+  const { nowMs, chance, ownIds } = state;
   const { id } = message;
   const { socket } = connection;
-  const [first, second] = state.connections;
-  const isFirst = connection === first;
+  const isFirst = connection === state.connections[0];
   const room = state.rooms.get(('room' in event && event.room) || GLOBAL);
   switch (event.event) {
     case 'welcome': {
       const ids = [...ownIds, event.connection_id].slice(-MAX_OWN_IDS);
-      return patched({ ...state, ownIds: ids }, socket, { session: event, liveAt: now });
+      return patched({ ...state, ownIds: ids }, socket, { session: event, liveAt: nowMs });
     }
     case 'degraded':
     case 'restored':
       return patched(state, socket, { isDegraded: event.event === 'degraded' });
     case 'draining': {
-      const retryAt = now + event.reconnect_in_ms * HANDOVER * chance;
+      const retryAt = nowMs + event.reconnect_in_ms * HANDOVER * chance;
       return patched({ ...state, retryAt }, socket, { isDraining: true });
     }
     case 'token_expiring':
-      return { ...state, refreshAt: now };
+      return { ...state, refreshAt: nowMs };
     case 'ack': {
       const { ref, event: _, ...ack } = event;
       return settled(state, (entry) => entry.ref === ref, ack);
     }
     case 'gap': {
-      const alone =
-        first && second ? { ...state, connections: [first], retryAt: later(state) } : state;
+      const alone = {
+        ...state,
+        connections: state.connections.slice(0, 1),
+        retryAt: later(state),
+      };
       return room && isFirst
         ? emit(inRoom(alone, room, { last: undefined }), room.name, {
             _tag: 'Gap',
@@ -119,13 +121,13 @@ const controlled = (
     }
     case 'joined': {
       if (!room) return state;
-      const { recovered = 0, scope, members } = event;
+      const { recovered, scope, members } = event;
       const joined = enrolled(state, connection, room.name, { _tag: 'Joined', shown: undefined });
       return isFirst
         ? emit(inRoom(joined, room, { lastId: id, members }), room.name, {
             _tag: 'Joined',
             recovered,
-            isPodOnly: scope === 'pod',
+            scope,
           })
         : joined;
     }
@@ -136,7 +138,7 @@ const controlled = (
           state,
           connection,
           name,
-          { code, message: 'removed by the server' },
+          { code, message: 'removed' },
           code === 'failed' ? later(state) : Infinity,
         );
       return connection.rooms.get(name)?._tag === 'Leaving'
@@ -154,14 +156,13 @@ const out = (
   state: State,
   connection: Connection,
   name: string,
-  { code, message }: Failure,
+  because: Failure,
   again: number,
 ): State =>
-  emit(
-    enrolled(state, connection, name, { _tag: 'Refused', because: { code, message }, again }),
-    name,
-    { _tag: 'Refused', code, message },
-  );
+  emit(enrolled(state, connection, name, { _tag: 'Refused', because, again }), name, {
+    _tag: 'Refused',
+    ...because,
+  });
 
 const refused = (state: State, connection: Connection, error: ErrorData): State => {
   const { ref, code, retry_in_ms: ms } = error;

@@ -3,6 +3,4 @@
  * idempotency key of a client without a token.
  */
 export const newRef = (random: () => number): string =>
-  'xxxxxxxx-xxxx-4xxx-8xxx-xxxxxxxxxxxx'.replace(/x/g, () =>
-    Math.floor(random() * 16).toString(16),
-  );
+  'xxxxxxxx-xxxx-4xxx-8xxx-xxxxxxxxxxxx'.replace(/x/g, () => ((random() * 16) | 0).toString(16));

@@ -9,6 +9,10 @@ export type RoomEvent =
   /** Messages may have been missed; comes before the next message. */
   | { readonly _tag: 'Gap'; readonly reason: GapReason; readonly id: string }
   /** The room is live: every later message arrives. `recovered`: how many messages were replayed. */
-  | { readonly _tag: 'Joined'; readonly recovered: number; readonly isPodOnly: boolean }
+  | {
+      readonly _tag: 'Joined';
+      readonly recovered: number | undefined;
+      readonly scope: 'pod' | undefined;
+    }
   /** The server refused the join, or removed this connection: `forbidden`, `failed`. */
   | ({ readonly _tag: 'Refused' } & Failure);

@@ -20,7 +20,7 @@ import {
   timer,
 } from './rx.js';
 import type { GapReason } from '../protocol/system-event.js';
-import { chatFrame, type Message } from './frames.js';
+import { chatFrame, has, type Message } from './frames.js';
 import { eachOf } from './iterate.js';
 import type { ClientClock, ConnectOptions } from './options.js';
 import { published } from './outbox.js';
@@ -175,7 +175,7 @@ export const rooms = (
               return EMPTY;
             }),
           ),
-          { defaultValue: { code: 'closed', message: 'the client is closed' } },
+          { defaultValue: { code: 'closed', message: 'close()' } },
         );
         if ('duplicate' in result) return result;
         throw new ChatError(result.code, result.message);
@@ -187,13 +187,14 @@ export const rooms = (
           `${base}/rooms/${encodeURIComponent(name)}/messages?limit=${limit}${from}`,
           { headers: token ? { Authorization: `Bearer ${token}` } : {} },
         );
-        const { status } = answer;
-        if (status !== 200) throw new ChatError(`${status}`, `HTTP ${status}`);
-        const { messages, next } = await answer.json();
+        const body = await answer.json();
+        if (!isPage(body)) throw new ChatError(`${answer.status}`, `HTTP ${answer.status}`);
+        const { messages, next } = body;
         return {
-          messages: messages
-            .map((message) => decoded({ _tag: 'Message', message }))
-            .flatMap((one) => (one._tag === 'Message' ? [one.message] : [])),
+          messages: messages.flatMap((message) => {
+            const one = decoded({ _tag: 'Message', message });
+            return one._tag === 'Message' ? [one.message] : [];
+          }),
           next,
         };
       },
@@ -203,6 +204,8 @@ export const rooms = (
     };
   };
 };
+
+const isPage = (body: unknown): body is Page<unknown> => has(body, 'messages');
 
 type Decoded<T> = RoomNotice | { readonly _tag: 'Message'; readonly message: Message<T> };
 

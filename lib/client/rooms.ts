@@ -90,11 +90,11 @@ const tended = (state: State, name: string, socket: SocketNumber): State => {
   }
   const again = membership?._tag === 'Refused' ? membership.again : 0;
   if (!room) return again ? enrolled(state, connection, name) : state;
-  if (state.now < again) return wake(state, again);
+  if (state.nowMs < again) return wake(state, again);
   if (membership && !again) return state;
-  const ref = `join ${state.count}`;
+  const ref = `join ${state.counter}`;
   const joining: Change = (at) =>
-    enrolled({ ...at, count: at.count + 1 }, connection, name, { _tag: 'Joining', ref });
+    enrolled({ ...at, counter: at.counter + 1 }, connection, name, { _tag: 'Joining', ref });
   return name === GLOBAL
     ? joining(state)
     : paced(

@@ -23,7 +23,6 @@ import {
   merge,
   mergeMap,
   type Observable,
-  of,
   retry,
   share,
   Subject,
@@ -90,13 +89,18 @@ export const runner = (deps: RunnerDeps): Runner => {
 
   const token$ = defer(() => {
     const token = source();
-    return typeof token === 'string' ? of(token) : token;
+    return typeof token === 'string' ? [token] : token;
   }).pipe(timeout({ first: ANSWER_MS, scheduler }), take(1), share());
   const asked$ = state$.pipe(
     map(({ isAsking }) => isAsking),
     distinctUntilChanged(),
-    switchMap((isAsking) => (isAsking ? token$ : EMPTY)),
-    retry({ delay: (_, count) => timer(fullJitterMs(count, random()), scheduler) }),
+    switchMap((isAsking) =>
+      isAsking
+        ? token$.pipe(
+            retry({ delay: (_, count) => timer(fullJitterMs(count, random()), scheduler) }),
+          )
+        : EMPTY,
+    ),
     map(onToken),
   );
 
@@ -124,12 +128,12 @@ export const runner = (deps: RunnerDeps): Runner => {
 
   const running = merge(dispatched$, woken$, asked$, socket$, page$.pipe(map(onPage)))
     // an effect may cause an input at once: the input waits until the effects before it are performed
-    .pipe(concatMap((input) => of(input)))
+    .pipe(concatMap((input) => [input]))
     .subscribe((input) => {
       const state = step(state$.value, input, now(), random());
       state$.next(state);
       for (const effect of state.effects) effect$.next(effect);
-      if (!state.closed) return;
+      if (!state.final) return;
       running.unsubscribe();
       state$.complete();
       effect$.complete();

@@ -17,7 +17,6 @@ export {
   mergeMap,
   observable,
   Observable,
-  of,
   retry,
   share,
   Subject,

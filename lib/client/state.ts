@@ -22,8 +22,8 @@ export interface Connection {
   /** When it has been silent for too long. */
   readonly silentAt: number;
   /** It was asked for a sign of life. */
-  readonly isPinged: boolean;
-  readonly hasToken: boolean;
+  readonly isPinged?: boolean;
+  readonly hasToken?: boolean;
   readonly isDraining?: boolean;
   /** Messages reach the members on one pod only. */
   readonly isDegraded?: boolean;
@@ -99,10 +99,10 @@ export interface State {
   /** One, or none; during a handover two, the old one first. */
   readonly connections: readonly Connection[];
   /** What the application closed, or the close table says is final, stays closed. */
-  readonly closed?: { readonly code: number; readonly because: string };
+  readonly final?: { readonly code: number; readonly because: string };
   /** How many rooms are used. Without a use nothing connects. */
   readonly uses: number;
-  readonly page: Page;
+  readonly pageState: Page;
   /** When the next socket is opened: without a connection, or for a handover. */
   readonly retryAt: number;
   /** Why there is no connection. */
@@ -125,9 +125,9 @@ export interface State {
   /** Ids of this client's latest connections: their presence is not shown. */
   readonly ownIds: readonly string[];
   /** Numbers sockets and joins. */
-  readonly count: number;
+  readonly counter: number;
   /** Time of this step, Unix ms; never goes back. */
-  readonly now: number;
+  readonly nowMs: number;
   /** Chance of this step: a number in [0, 1). */
   readonly chance: number;
   /** When the state changes with no input. */
@@ -192,11 +192,11 @@ export const enrolled = (
 ): State => patched(state, socket, { rooms: new Map(rooms).set(room, membership) });
 
 /** Another time for what the server may take in a while. */
-export const later = ({ now, chance }: State, ms = 1_000): number => now + ms * (1 + chance);
+export const later = ({ nowMs, chance }: State, ms = 1_000): number => nowMs + ms * (1 + chance);
 
 export const START: State = {
   connections: [],
-  page: {},
+  pageState: {},
   retryAt: 0,
   uses: 0,
   because: '',
@@ -209,8 +209,8 @@ export const START: State = {
   tokens: 0,
   tokensAt: 0,
   ownIds: [],
-  count: 0,
-  now: 0,
+  counter: 0,
+  nowMs: 0,
   chance: 0,
   wakeAt: Infinity,
   effects: [],

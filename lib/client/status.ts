@@ -35,14 +35,14 @@ export type Status =
   | { readonly _tag: 'Closed'; readonly code: number; readonly because: string };
 
 export const statusOf = ({
-  closed,
+  final,
   connections: [first],
-  page,
+  pageState: page,
   uses,
   retryAt,
   because,
 }: State): Status => {
-  if (closed) return { _tag: 'Closed', ...closed };
+  if (final) return { _tag: 'Closed', ...final };
   if (first?.session) {
     const { connection_id: connectionId, user_id: userId, server_id: serverId } = first.session;
     const _tag = first.isDraining ? 'Draining' : 'Live';

@@ -11,11 +11,11 @@ import type { Change, State } from './state.js';
 const RULES: readonly Change[] = [expire, watch, dial, ask, tend, handover, deliver];
 
 export const step = (before: State, input: Change, now: number, chance: number): State => {
-  const state = input({ ...before, now, chance, wakeAt: Infinity, effects: [] });
-  return state.closed
+  const state = input({ ...before, nowMs: now, chance, wakeAt: Infinity, effects: [] });
+  return state.final
     ? settled({ ...state, isAsking: false }, () => true, {
         code: 'closed',
-        message: state.closed.because,
+        message: state.final.because,
       })
     : RULES.reduce((at, rule) => rule(at), state);
 };

@@ -60,9 +60,7 @@ export const webSocketInputs = (deps: SocketDeps): Observable<Change> =>
       const ws = new WebSocket(url, protocols);
       if (!isWebSocket(ws)) return;
       ws.addEventListener('message', ({ data }) => out.next(received(socket, data)));
-      ws.addEventListener('close', ({ code, reason }) =>
-        end(code, reason || `closed with ${code}`),
-      );
+      ws.addEventListener('close', ({ code, reason }) => end(code, reason || `code ${code}`));
       // `close` follows
       ws.addEventListener('error', () => undefined);
       ws.on?.('unexpected-response', (_, { statusCode, headers }) => {

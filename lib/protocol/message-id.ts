@@ -37,28 +37,29 @@ export const OUTSIDE_BIT = 0x100000;
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 
-/** The tag of an id's epoch. */
-export const tagIn = (text: string): number => Number.parseInt(text.slice(15, 18), 16);
+/**
+ * The tag of an id's epoch, as text. Of two ids of one log and with one tag the later one is the greater
+ * text.
+ */
+export const tagIn = (text: string): string => text.slice(15, 18);
 
-const lastBits = (text: string): number => Number.parseInt(text.slice(24), 16);
-
-export const offsetIn = (text: string): number =>
-  (Number.parseInt(text.slice(19, 23), 16) & 0x3fff) * LOW_OFFSETS +
-  Math.floor(lastBits(text) / FLAGS_AND_NONCE);
-
+/** Whether the id is of a message outside the log. The bit is the last one of its digit. */
 export const isOutside = (text: string): boolean =>
-  ((lastBits(text) % FLAGS_AND_NONCE) & OUTSIDE_BIT) !== 0;
+  (Number.parseInt(text.charAt(30), 16) & 1) === 1;
 
 /** Reads an id; undefined when the text is no UUIDv7. Any UUIDv7 has some position. */
 export const readId = (text: string): MessageId | undefined => {
   if (!UUID_V7.test(text)) return undefined;
-  const flags = lastBits(text) % FLAGS_AND_NONCE;
+  const last = Number.parseInt(text.slice(24), 16);
+  const flags = last % FLAGS_AND_NONCE;
   return {
     ms: Number.parseInt(text.slice(0, 8) + text.slice(9, 13), 16),
-    tag: tagIn(text),
-    offset: offsetIn(text),
+    tag: Number.parseInt(tagIn(text), 16),
+    offset:
+      (Number.parseInt(text.slice(19, 23), 16) & 0x3fff) * LOW_OFFSETS +
+      Math.floor(last / FLAGS_AND_NONCE),
     global: (flags & GLOBAL_BIT) !== 0,
-    outside: isOutside(text),
+    outside: (flags & OUTSIDE_BIT) !== 0,
     nonce: flags % OUTSIDE_BIT,
   };
 };
