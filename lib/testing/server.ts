@@ -19,6 +19,8 @@ export interface ScriptedServer {
   open(): readonly ServerSocket[];
   /** Every frame of every client, as it comes. */
   readonly frame$: Observable<{ readonly socket: ServerSocket; readonly frame: Frame }>;
+  /** Every message of every room, as it is published. */
+  readonly message$: Observable<Message>;
   /** Publishes a message as another client. */
   publish(room: string, data: unknown, from?: string): Message;
   /** Connections are broken, with no close frame. */
@@ -58,6 +60,7 @@ export const scriptedServer = (options: ScriptedServerOptions): ScriptedServer =
   const refusals = new Map<string, string>();
   const answers = new Map<string, string>();
   const frame$ = new Subject<{ readonly socket: ServerSocket; readonly frame: Frame }>();
+  const message$ = new Subject<Message>();
   let isUp = true;
   let isSilent = false;
   let isDegraded = false;
@@ -120,6 +123,7 @@ export const scriptedServer = (options: ScriptedServerOptions): ScriptedServer =
       { type, ...(room === '' ? {} : { room }), from, data },
       wall(),
     );
+    message$.next(message);
     for (const socket of open()) if (socket.rooms.has(room)) socket.send(message);
     return message;
   };
@@ -199,6 +203,7 @@ export const scriptedServer = (options: ScriptedServerOptions): ScriptedServer =
     sockets,
     open,
     frame$,
+    message$,
     publish: (room, data, from = 'somebody') => deliver(room, data, from, 'chat'),
     cut: () => open().forEach((socket) => socket.end(1006, '')),
     close: (code, reason = '') => open().forEach((socket) => socket.end(code, reason)),

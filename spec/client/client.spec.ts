@@ -327,7 +327,10 @@ t.test(
   },
 );
 
-for (const [begin, end] of [['freeze', 'resume'], ['pagehide', 'pageshow']] as const)
+for (const [begin, end] of [
+  ['freeze', 'resume'],
+  ['pagehide', 'pageshow'],
+] as const)
   t.test(
     'when a page is frozen or in the back/forward cache, then it goes on from its positions',
     async (t) => {
