@@ -11,6 +11,14 @@ const ROOMS = ['r', 'q', ''] as const;
 const room = fc.constantFrom(...ROOMS);
 
 const command = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('steady' as const),
+      room,
+      count: fc.integer({ min: 10, max: 60 }),
+    }),
+  },
   { weight: 6, arbitrary: fc.record({ do: fc.constant('publish' as const), room }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('own' as const), room }) },
   {
@@ -69,7 +77,7 @@ t.test('when anything breaks, then each message comes once, in order, and no hol
         const w = world(
           { teardown: (end) => void ends.push(end as () => void) },
           { publishTimeoutMs: 600_000 },
-          seed,
+          { seed, latencyMs: 1 + (seed % 20) },
         );
         const published = new Map<string, string[]>(ROOMS.map((name) => [name, []]));
         const seen = new Map<string, Seen[]>(ROOMS.map((name) => [name, []]));
@@ -84,7 +92,7 @@ t.test('when anything breaks, then each message comes once, in order, and no hol
         // what a connection has not brought does not come later
         const heal = (): void => {
           w.server.cut();
-          w.clock.advance(5);
+          w.clock.advance(50);
         };
         let own = 0;
         for (const one of commands)
@@ -101,6 +109,12 @@ t.test('when anything breaks, then each message comes once, in order, and no hol
               );
               break;
             }
+            case 'steady':
+              for (let i = 0; i < one.count; i++) {
+                w.server.publish(one.room, own++);
+                w.clock.advance(1);
+              }
+              break;
             case 'advance':
               w.clock.advance(one.ms);
               break;

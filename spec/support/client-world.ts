@@ -22,10 +22,10 @@ export interface World {
 export const world = (
   t: Pick<Test, 'teardown'>,
   options: Partial<Parameters<typeof connect>[0]> = {},
-  seed = 1,
+  { seed = 1, latencyMs = 1 }: { readonly seed?: number; readonly latencyMs?: number } = {},
 ): World => {
   const clock = virtualClock(seed);
-  const server = scriptedServer({ clock });
+  const server = scriptedServer({ clock, latencyMs });
   const page$ = new Subject<PageEvent>();
   const chat = connect({
     url: 'ws://server/api/chat-api/ws',
