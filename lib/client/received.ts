@@ -120,11 +120,10 @@ const controlled = (
         : alone;
     }
     case 'joined': {
-      if (!room) return state;
-      const { recovered, scope, members } = event;
-      const joined = enrolled(state, connection, room.name, { _tag: 'Joined', shown: undefined });
-      return isFirst
-        ? emit(inRoom(joined, room, { lastId: id, members }), room.name, {
+      const { recovered, scope, members, room: name = GLOBAL } = event;
+      const joined = enrolled(state, connection, name, { _tag: 'Joined', shown: undefined });
+      return room && isFirst
+        ? emit(inRoom(joined, room, { lastId: id, members }), name, {
             _tag: 'Joined',
             recovered,
             scope,

@@ -26,6 +26,7 @@ export const roomLog = (room: string): RoomLog => {
   let controls = 0;
   let ms = 0;
   let messages: Message[] = [];
+  const issued = new Set<string>();
 
   const idAt = (now: number, outside: boolean, nonce: number): string => {
     ms = Math.max(ms, Math.floor(now));
@@ -42,6 +43,7 @@ export const roomLog = (room: string): RoomLog => {
         timestamp: new Date(now).toISOString(),
       };
       messages.push(placed);
+      issued.add(placed.id);
       return placed;
     },
     controlId: (now) => idAt(now, true, ++controls % 0x80000),
@@ -50,6 +52,8 @@ export const roomLog = (room: string): RoomLog => {
       const from = readId(id);
       if (from === undefined) return { gap: 'unknown_id', messages: [] };
       if (from.tag !== tag) return { gap: 'log_lost', messages: [...messages] };
+      // an id of another room; those outside the log have numbers of their own
+      if (!from.outside && !issued.has(id)) return { gap: 'unknown_id', messages: [] };
       const first = offset - messages.length + 1;
       const gap = from.offset < first - 1 ? 'expired' : undefined;
       return { gap, messages: messages.filter((one) => offsetOf(one.id) > from.offset) };

@@ -7,6 +7,7 @@ import { type Observable, Subject } from 'rxjs';
 import type { ClientClock } from '../client/options.js';
 import type { WebSocketClass } from '../client/web-socket.js';
 import type { Message } from '../client/frames.js';
+import type { LeaveReason } from '../protocol/system-event.js';
 import { type RoomLog, roomLog } from './room-log.js';
 import { type Frame, serverSocket, type ServerSocket, socketClass } from './server-socket.js';
 
@@ -19,6 +20,8 @@ export interface ScriptedServer {
   open(): readonly ServerSocket[];
   /** Every frame of every client, as it comes. */
   readonly frame$: Observable<{ readonly socket: ServerSocket; readonly frame: Frame }>;
+  /** Each connection, after its welcome. */
+  readonly accept$: Observable<ServerSocket>;
   /** Every message of every room, as it is published. */
   readonly message$: Observable<Message>;
   /** Publishes a message as another client. */
@@ -36,6 +39,10 @@ export interface ScriptedServer {
   setDegraded(isDegraded: boolean): void;
   /** While set, joins of the room and publishes to it get this error. */
   refuse(room: string, code: string | undefined): void;
+  /** The presence of a connection is sent to a room. */
+  announce(room: string, connectionId: string, status: 'online' | 'offline'): void;
+  /** Connections are removed from a room. */
+  remove(room: string, reason: LeaveReason): void;
   /** While true, publishes are taken and not acked. */
   setAcks(areSent: boolean): void;
   /** The messages of the room are lost. */
@@ -61,6 +68,7 @@ export const scriptedServer = (options: ScriptedServerOptions): ScriptedServer =
   const answers = new Map<string, string>();
   const frame$ = new Subject<{ readonly socket: ServerSocket; readonly frame: Frame }>();
   const message$ = new Subject<Message>();
+  const accept$ = new Subject<ServerSocket>();
   let isUp = true;
   let isSilent = false;
   let isDegraded = false;
@@ -179,6 +187,7 @@ export const scriptedServer = (options: ScriptedServerOptions): ScriptedServer =
     if (isDegraded)
       control(socket, '', { event: 'degraded', since: new Date(wall()).toISOString() });
     enter(socket, '', socket.lastId);
+    accept$.next(socket);
   };
 
   const WebSocket = socketClass((url, protocols, client) => {
@@ -204,6 +213,7 @@ export const scriptedServer = (options: ScriptedServerOptions): ScriptedServer =
     open,
     frame$,
     message$,
+    accept$,
     publish: (room, data, from = 'somebody') => deliver(room, data, from, 'chat'),
     cut: () => open().forEach((socket) => socket.end(1006, '')),
     close: (code, reason = '') => open().forEach((socket) => socket.end(code, reason)),
@@ -228,6 +238,22 @@ export const scriptedServer = (options: ScriptedServerOptions): ScriptedServer =
     refuse: (room, code) => {
       if (code === undefined) refusals.delete(room);
       else refusals.set(room, code);
+    },
+    announce: (room, connectionId, status) => {
+      for (const socket of open())
+        if (socket.rooms.has(room))
+          socket.send({
+            id: logOf(room).controlId(wall()),
+            type: 'presence',
+            room,
+            from: 'server',
+            data: { connection_id: connectionId, status },
+            timestamp: new Date(wall()).toISOString(),
+          });
+    },
+    remove: (room, reason) => {
+      for (const socket of open())
+        if (socket.rooms.delete(room)) control(socket, room, { event: 'left', room, reason });
     },
     setAcks: (yes) => {
       areAcksSent = yes;

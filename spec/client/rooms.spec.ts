@@ -1,0 +1,242 @@
+/** Rooms that are refused, left, used again, or not there. */
+import t from 'tap';
+import { joins, tags, world } from '../support/client-world.js';
+
+const framesOf = (w: ReturnType<typeof world>): readonly string[] =>
+  w.server.sockets.flatMap(({ frames }) => frames.map(({ type, room = '' }) => `${type} ${room}`));
+
+t.test(
+  'when a room is used again within the second after its last use, then it is not left',
+  async (t) => {
+    const w = world(t);
+    const first = w.watch('r');
+    w.clock.advance(100);
+    first.stop();
+    w.clock.advance(900);
+    const { seen } = w.watch('r');
+    w.server.publish('r', 1);
+    w.clock.advance(5_000);
+    t.same([seen, framesOf(w)], [[1], ['join r']]);
+  },
+);
+
+t.test(
+  'when a room is not used any more before it has joined, then it is left when it has',
+  async (t) => {
+    const w = world(t, {}, { latencyMs: 2_000 });
+    w.watch('');
+    w.clock.advance(10_000);
+    w.watch('r').stop();
+    w.clock.advance(10_000);
+    t.same(framesOf(w), ['join r', 'leave r']);
+    t.same([...(w.server.open()[0]?.rooms ?? [])], ['']);
+  },
+);
+
+t.test(
+  'when a room is used again while the leave is under way, then nothing of the first visit comes',
+  async (t) => {
+    const w = world(t, {}, { latencyMs: 100 });
+    w.watch('');
+    const first = w.watch('r');
+    w.clock.advance(1_000);
+    first.stop();
+    w.clock.advance(1_010);
+    const { seen } = w.watch('r');
+    // the server has not heard of the leave yet
+    w.server.publish('r', 'before the leave');
+    w.clock.advance(60);
+    w.server.publish('r', 'still before');
+    w.clock.advance(1_000);
+    w.server.publish('r', 'after the join');
+    w.clock.advance(1_000);
+    t.same(framesOf(w), ['join r', 'leave r', 'join r']);
+    t.same(seen, ['after the join']);
+  },
+);
+
+t.test(
+  'when the server removes the connection from a room, then it is a notice, and publishes reject',
+  async (t) => {
+    const w = world(t);
+    const notices: unknown[] = [];
+    const room = w.chat.room('r');
+    room.event$.subscribe((notice) => notices.push(notice));
+    w.clock.advance(100);
+    w.server.remove('r', 'forbidden');
+    w.clock.advance(100);
+    t.match(notices.at(-1), { _tag: 'Refused', code: 'forbidden' });
+    const refused = t.rejects(room.publish(1), { name: 'ChatError', code: 'forbidden' });
+    w.clock.advance(100);
+    await refused;
+    t.same(joins(w), [1], 'it is not tried again on this connection');
+    w.server.cut();
+    w.clock.advance(1_000);
+    t.same(joins(w), [1, 1], 'rights may be others on the next one');
+  },
+);
+
+t.test(
+  'when the server fails in a room, then the room is joined again in a while, from the last id',
+  async (t) => {
+    const w = world(t);
+    const { seen } = w.watch('r');
+    w.clock.advance(100);
+    w.server.publish('r', 1);
+    w.clock.advance(100);
+    w.server.remove('r', 'failed');
+    w.clock.advance(10);
+    w.server.publish('r', 2);
+    w.clock.advance(500);
+    t.same(joins(w), [1], 'not at once');
+    w.clock.advance(2_000);
+    t.same([joins(w), seen], [[2], [1, 2]]);
+  },
+);
+
+t.test(
+  'when a join is refused with unavailable, then it is tried again; with another code it is not',
+  async (t) => {
+    for (const [code, again] of [
+      ['unavailable', true],
+      ['invalid_room', false],
+    ] as const) {
+      const w = world(t);
+      w.server.refuse('r', code);
+      w.watch('r');
+      w.clock.advance(500);
+      t.same(joins(w), [1]);
+      w.clock.advance(5_000);
+      t.equal((joins(w)[0] ?? 0) > 1, again, code);
+      w.server.refuse('r', undefined);
+      w.clock.advance(5_000);
+      t.equal(w.server.open()[0]?.rooms.has('r'), again, code);
+    }
+  },
+);
+
+t.test(
+  'when `after` is an id of another room, then a gap is reported, and no message is taken for a repeat',
+  async (t) => {
+    const w = world(t);
+    let other = '';
+    for (let i = 0; i < 10; i++) other = w.server.publish('busy', i).id;
+    const { seen } = w.watch('r', other);
+    w.clock.advance(100);
+    for (const data of [1, 2]) w.server.publish('r', data);
+    w.clock.advance(100);
+    t.same(seen, ['gap unknown_id', 1, 2]);
+  },
+);
+
+t.test(
+  'when the global log is used late, then it goes on from what the connection has received',
+  async (t) => {
+    const w = world(t);
+    w.watch('r');
+    w.clock.advance(100);
+    w.server.publish('', 'before');
+    w.clock.advance(100);
+    const { seen } = w.watch('');
+    w.server.cut();
+    w.clock.advance(2);
+    w.server.publish('', 'missed');
+    w.clock.advance(1_000);
+    t.same(seen, ['missed']);
+  },
+);
+
+t.test('when a room has had no message, then it has a position, and goes on from it', async (t) => {
+  const w = world(t);
+  const positions: string[] = [];
+  w.chat.room('r').position$.subscribe((id) => positions.push(id));
+  w.clock.advance(100);
+  t.equal(positions.length, 1);
+  const late: string[] = [];
+  w.chat.room('r').position$.subscribe((id) => late.push(id));
+  t.same(late, positions, 'the last one is replayed');
+  w.server.publish('r', 1);
+  const next = world(t);
+  next.server.publish('r', 0);
+  t.equal(tags(next).at(-1), 'Idle');
+});
+
+t.test('when a gap is all that comes, then the next connection does not hide it', async (t) => {
+  const w = world(t);
+  const { seen } = w.watch('r');
+  w.clock.advance(100);
+  w.server.publish('r', 1);
+  w.clock.advance(100);
+  w.server.cut();
+  w.clock.advance(2);
+  w.server.lose('r');
+  w.clock.advance(1_000);
+  w.server.cut();
+  w.clock.advance(1_000);
+  w.server.publish('r', 2);
+  w.clock.advance(100);
+  t.same(seen, [1, 'gap log_lost', 2]);
+});
+
+t.test('when members are counted, then a late subscriber gets the last number', async (t) => {
+  const w = world(t);
+  const [one, two]: [number[], number[]] = [[], []];
+  w.chat.room('r').members$.subscribe((count) => one.push(count));
+  w.clock.advance(100);
+  w.chat.room('r').members$.subscribe((count) => two.push(count));
+  t.same([one, two], [[1], [1]]);
+});
+
+t.test(
+  'when a presence was set, then it is shown after each join, also when it was set before',
+  async (t) => {
+    const w = world(t);
+    w.chat.room('r').setPresence('away');
+    w.watch('r');
+    w.clock.advance(100);
+    w.server.cut();
+    w.clock.advance(1_000);
+    t.same(framesOf(w), ['join r', 'presence r', 'join r', 'presence r']);
+  },
+);
+
+t.test(
+  'when a hundred rooms and 256 publishes wait, then the server never refuses one for its rate',
+  async (t) => {
+    const w = world(t);
+    const at: number[] = [];
+    w.server.frame$.subscribe(() => at.push(w.clock.wall()));
+    for (let i = 0; i < 100; i++) {
+      w.watch(`r${i}`);
+      w.chat.room(`r${i}`).setPresence('away');
+    }
+    const answers = Array.from({ length: 256 }, (_, i) => w.chat.room(`r${i % 100}`).publish(i));
+    for (const round of [1, 2]) {
+      at.length = 0;
+      w.clock.advance(20_000);
+      // the server's bucket: 200 at most, 100 more a second
+      let [tokens, last] = [200, at[0] ?? 0];
+      for (const now of at) {
+        tokens = Math.min(200, tokens + (now - last) / 10) - 1;
+        last = now;
+        t.ok(tokens >= 0, `round ${round}`);
+      }
+      t.ok(at.length >= 200);
+      w.server.cut();
+    }
+    await Promise.all(answers);
+  },
+);
+
+t.test(
+  'when a message is larger than the server takes, then it is refused, and the client lives on',
+  async (t) => {
+    const w = world(t);
+    const room = w.chat.room('r');
+    const big = t.rejects(room.publish('ä'.repeat(40_000)), { code: 'invalid_message' });
+    const small = room.publish('a');
+    w.clock.advance(1_000);
+    await big;
+    t.match(await small, { duplicate: false });
+  },
+);
