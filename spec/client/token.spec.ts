@@ -1,0 +1,72 @@
+/** Tokens: before each connection, and in place of the one in use. */
+import t from 'tap';
+import { tags, world, type World } from '../support/client-world.js';
+
+t.test('when tokens are given, then each connection has a new one, in a subprotocol', async (t) => {
+  let given = 0;
+  const w = world(t, { token: () => `token-${++given}` });
+  w.watch('r');
+  w.clock.advance(100);
+  w.server.cut();
+  w.clock.advance(1_000);
+  t.same(
+    w.server.sockets.map(({ protocols }) => protocols),
+    [
+      ['realtime.v1', 'bearer.token-1'],
+      ['realtime.v1', 'bearer.token-2'],
+    ],
+  );
+});
+
+const tokenUntil = (ms: number): string =>
+  `e30.${btoa(JSON.stringify({ exp: Math.floor(ms / 1_000) })).replaceAll('=', '')}.x`;
+
+t.test('when a token ends soon, then it is refreshed on the same connection', async (t) => {
+  let given = 0;
+  const w: World = world(t, {
+    token: () => {
+      given++;
+      return tokenUntil(w.clock.wall() + 100_000);
+    },
+  });
+  w.watch('r');
+  w.clock.advance(60_000);
+  t.equal(given, 1);
+  w.clock.advance(15_000);
+  t.equal(given, 2);
+  t.same([w.server.sockets.length, w.server.sockets[0]?.frames.at(-1)?.type], [1, 'refresh']);
+});
+
+t.test(
+  'when a token cannot be had, then it is asked for again, and nothing is closed',
+  async (t) => {
+    let asked = 0;
+    const w = world(t, {
+      token: () => {
+        if (++asked < 4) throw new Error('no network');
+        return 'token';
+      },
+    });
+    w.watch('r');
+    w.clock.advance(10_000);
+    t.equal(asked, 4);
+    t.equal(tags(w).at(-1), 'Live');
+  },
+);
+
+t.test(
+  'when the server closes with 4001, then a new token is tried once, then the client is closed',
+  async (t) => {
+    let given = 0;
+    const w = world(t, { token: () => `token-${++given}` });
+    w.watch('r');
+    w.clock.advance(100);
+    w.server.close(4001, 'token expired');
+    w.server.setSilent(true);
+    w.clock.advance(100);
+    t.equal(given, 2);
+    w.server.close(4001, 'token expired');
+    w.clock.advance(1_000);
+    t.match(w.statuses.at(-1), { _tag: 'Closed', code: 4001, because: 'token expired' });
+  },
+);
