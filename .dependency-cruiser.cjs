@@ -2,6 +2,9 @@
 const LAYERS = [
   ['base', ['rx/', 'bounded-map', 'clock', 'version', 'signals']],
   ['protocol', ['protocol/']],
+  // nothing of the service imports the two: see below
+  ['client', ['client/']],
+  ['testing', ['testing/']],
   ['config', ['config/']],
   ['history', ['history/']],
   ['broker', ['broker/']],
@@ -81,6 +84,39 @@ module.exports = {
       severity: 'error',
       from: { path: '^lib/protocol/' },
       to: { path: '^(node:)?(net|tls|https?)$' },
+    },
+    {
+      name: 'the client is small: of the service it has the words of the wire alone',
+      severity: 'error',
+      from: { path: '^lib/client/' },
+      to: {
+        path: '^lib/',
+        pathNot: ['^lib/client/', '^lib/protocol/(message-id|close-codes|system-event)\\.ts$'],
+      },
+    },
+    {
+      name: 'the client runs in browsers, with rxjs alone',
+      severity: 'error',
+      from: { path: '^lib/client/' },
+      to: { path: ['^node:', 'node_modules/'], pathNot: ['node_modules/rxjs/'] },
+    },
+    {
+      name: 'the words of the wire that the client has import nothing',
+      severity: 'error',
+      from: { path: '^lib/protocol/(message-id|close-codes|system-event)\\.ts$' },
+      to: {},
+    },
+    {
+      name: 'the server in memory runs in browsers',
+      severity: 'error',
+      from: { path: '^lib/testing/' },
+      to: { path: '^lib/', pathNot: ['^lib/(testing|client|protocol)/'] },
+    },
+    {
+      name: 'the service does not import the client',
+      severity: 'error',
+      from: { path: '^lib/', pathNot: ['^lib/(client|testing)/'] },
+      to: { path: '^lib/(client|testing)/' },
     },
     {
       name: 'lib does not know its specs',

@@ -33,7 +33,6 @@ export type { IdempotencyKey, KeyOwner } from './protocol/idempotency-key.js';
 export type { Json } from './protocol/json.js';
 export {
   type Draft,
-  type MessageType,
   type Publication,
   publicationOf,
 } from './protocol/publication.js';
@@ -49,7 +48,13 @@ export {
   type Fault,
   readConfig,
 } from './config/index.js';
-export type { SystemEvent, ErrorCode, GapReason, LeaveReason } from './protocol/system-event.js';
+export type {
+  SystemEvent,
+  ErrorCode,
+  GapReason,
+  LeaveReason,
+  MessageType,
+} from './protocol/system-event.js';
 export type { Requester, HubEvent, Peer } from './hub-event.js';
 export {
   type ConnectionInfo,

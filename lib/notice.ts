@@ -6,12 +6,8 @@ import { appKey } from './protocol/idempotency-key.js';
 import { type Json, kindOf, named } from './protocol/json.js';
 import { SERVER } from './protocol/payload.js';
 import { GLOBAL, type Room } from './protocol/position.js';
-import {
-  type Draft,
-  type DraftFields,
-  type MessageType,
-  validatedDraft,
-} from './protocol/publication.js';
+import { type Draft, type DraftFields, validatedDraft } from './protocol/publication.js';
+import type { MessageType } from './protocol/system-event.js';
 
 /** A message of the program. */
 export interface Notice {

@@ -120,7 +120,7 @@ export const onToken =
   (token: string): Change =>
   (state) => {
     const { connections, nowMs, refreshAt, rooms } = state;
-    const left = (endOf(token) ?? 0) - nowMs;
+    const left = endOf(token) - nowMs;
     return connections.reduce<State>(
       (at, { socket, hasToken, session }) =>
         hasToken

@@ -2,7 +2,7 @@
  * The frames of the protocol as the client reads and writes them (docs/protocol.md, sections 2 to 6). The
  * server's own types are used; a frame that is none of them is skipped, so a newer server breaks no client.
  */
-import type { MessageType } from '../protocol/publication.js';
+import type { MessageType } from '../protocol/system-event.js';
 import type { ErrorCode, SystemEvent } from '../protocol/system-event.js';
 
 /** The name of the global log. */

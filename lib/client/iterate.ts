@@ -19,7 +19,7 @@ export async function* eachOf<A>(stream$: Observable<A>): AsyncGenerator<A, void
   const subscription = stream$.subscribe({ next: (value) => add(value), complete: () => add() });
   try {
     for (;;) {
-      if (waiting.length > MAX_WAITING) throw new RangeError('the loop is too slow');
+      if (waiting.length > MAX_WAITING) throw new RangeError('too slow');
       const values = waiting.shift();
       if (!values)
         await new Promise<void>((resolve) => {

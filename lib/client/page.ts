@@ -1,5 +1,6 @@
 /** What happens to a browser's page: network, visibility, freezing, the back/forward cache. Nothing in Node. */
 import { EMPTY, Observable } from './rx.js';
+import { has } from './frames.js';
 import type { PageEvent } from './state.js';
 
 type Listener = (event: { readonly type: string }) => void;
@@ -10,7 +11,7 @@ interface Window {
   readonly document?: { readonly visibilityState: 'visible' | 'hidden' };
 }
 
-const isWindow = (value: object): value is Window => 'addEventListener' in value;
+const isWindow = (value: object): value is Window => has(value, 'addEventListener');
 
 const EVENTS: readonly PageEvent[] = [
   'online',

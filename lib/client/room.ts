@@ -26,9 +26,8 @@ import type { ClientClock, ConnectOptions } from './options.js';
 import { published } from './outbox.js';
 import { presence, unuse, use } from './rooms.js';
 import { newRef } from './ref.js';
-import type { RoomEvent } from './room-event.js';
 import type { Runner } from './runner.js';
-import type { Ack, RoomState } from './state.js';
+import type { Ack, RoomState, RoomEvent } from './state.js';
 
 export interface RoomOptions<T> {
   /** An id of an earlier visit: the room goes on from it. */
@@ -107,8 +106,8 @@ export const rooms = (
   const base = url.replace(/^ws/, 'http').replace(/\/ws\/?(\?.*)?$/, '');
   const uses = new Map<string, Observable<RoomEvent>>();
 
-  const begin = (name: string, after: string | undefined): Observable<RoomEvent> =>
-    new Observable<RoomEvent>((out) => {
+  const begin = (name: string, after: string | undefined): Observable<RoomEvent> => {
+    const used$ = new Observable<RoomEvent>((out) => {
       out.add(
         on('Emit')
           .pipe(
@@ -122,7 +121,9 @@ export const rooms = (
         dispatch(unuse(name));
       });
       dispatch(use(name, after));
-    }).pipe(share({ resetOnRefCountZero: () => timer(LINGER_MS, scheduler) }));
+    });
+    return used$.pipe(share({ resetOnRefCountZero: () => timer(LINGER_MS, scheduler) }));
+  };
 
   return <T>(name: string, { after, decode }: RoomOptions<T>): Room<T> => {
     const event$ = defer(() => {
@@ -222,4 +223,5 @@ const decodedBy =
   };
 
 /** Without `decode` the application vouches for the type of the data. */
-const asIs = <T>(data: unknown): T => data as T;
+// eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- as the comment says
+const asIs = (data: unknown): never => data as never;

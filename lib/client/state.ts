@@ -3,9 +3,8 @@
  * state, too (`step.ts`); `runner.ts` applies inputs and performs effects. `status.ts` draws what the
  * connection does.
  */
-import type { SystemEvent } from '../protocol/system-event.js';
-import { GLOBAL } from './frames.js';
-import type { RoomEvent } from './room-event.js';
+import type { GapReason, SystemEvent } from '../protocol/system-event.js';
+import { GLOBAL, type Message } from './frames.js';
 
 /** The number of a socket: each has another. */
 export type SocketNumber = number;
@@ -135,6 +134,21 @@ export interface State {
   /** What is done after this step. */
   readonly effects: readonly Effect[];
 }
+
+/** What an application gets of a room. */
+export type RoomEvent =
+  | { readonly _tag: 'Message'; readonly message: Message }
+  | { readonly _tag: 'Presence'; readonly message: Message }
+  /** Messages may have been missed; comes before the next message. */
+  | { readonly _tag: 'Gap'; readonly reason: GapReason; readonly id: string }
+  /** The room is live: every later message arrives. `recovered`: how many messages were replayed. */
+  | {
+      readonly _tag: 'Joined';
+      readonly recovered: number | undefined;
+      readonly scope: 'pod' | undefined;
+    }
+  /** The server refused the join, or removed this connection: `forbidden`, `failed`. */
+  | ({ readonly _tag: 'Refused' } & Failure);
 
 export type Effect =
   /** `lastId`: the id to resume the global log from. A socket ends when its connection leaves the state. */

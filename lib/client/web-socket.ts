@@ -4,6 +4,7 @@
  * Source: it makes a stream of the callbacks of one WebSocket, and ends with its subscriber.
  */
 import { Observable } from './rx.js';
+import { has } from './frames.js';
 import { ended } from './connections.js';
 import { received } from './received.js';
 import type { Change, SocketNumber } from './state.js';
@@ -30,7 +31,7 @@ interface WebSocketLike {
   on?(type: string, listener: (request: unknown, response: Refusal) => void): void;
 }
 
-const isWebSocket = (made: object): made is WebSocketLike => 'send' in made;
+const isWebSocket = (made: object): made is WebSocketLike => has(made, 'send');
 
 export interface SocketDeps {
   readonly WebSocket: WebSocketClass;

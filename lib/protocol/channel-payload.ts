@@ -13,14 +13,8 @@ import { GLOBAL, type MessageId, parseId, type Room } from './position.js';
 import { frameAround } from './frame.js';
 import { DATA, Envelope, type Json, JsonText, kindOf, MAX_ENCODED_BYTES } from './json.js';
 import { ID_BYTES, oversize, frameWithId, SERVER } from './payload.js';
-import {
-  eventFlaw,
-  type MessageType,
-  ownConnection,
-  parseStored,
-  Publication,
-  textFlaw,
-} from './publication.js';
+import { eventFlaw, ownConnection, parseStored, Publication, textFlaw } from './publication.js';
+import type { MessageType } from './system-event.js';
 
 const FOREIGN_TYPES: ReadonlySet<string> = new Set<MessageType>([
   'chat',

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import * as E from 'fp-ts/lib/Either.js';
 import * as O from 'fp-ts/lib/Option.js';
 import type { IdempotencyKey } from './idempotency-key.js';
-import { isSystemEvent, type Refusal } from './system-event.js';
+import { isSystemEvent, type MessageType, type Refusal } from './system-event.js';
 import {
   formatId,
   GLOBAL,
@@ -59,9 +59,6 @@ export class Publication {
     return payloadIn(this.frame);
   }
 }
-
-/** The types of messages that members can get. */
-export type MessageType = 'chat' | 'presence' | 'notification' | 'system';
 
 export interface DraftFields {
   readonly room: Room;

@@ -3,6 +3,9 @@
  * (docs/protocol.md, section 5). `payload.ts` encodes them.
  */
 
+/** The types of messages that members can get. */
+export type MessageType = 'chat' | 'presence' | 'notification' | 'system';
+
 /**
  * Why messages may have been missed: trimmed from the log, a new epoch, an unknown id, a broker outage, or
  * more messages of a room at once than the pod can hold.

@@ -95,36 +95,48 @@ t.test(
   },
 );
 
-for (const [phase, reach] of [
-  ['Idle', () => undefined],
-  ['Connecting', (w) => void w.watch('r')],
-  ['Live', (w) => (w.watch('r'), w.clock.advance(100))],
-  [
-    'Draining',
-    (w) => (w.watch('r'), w.clock.advance(100), w.server.drain(60_000), w.clock.advance(1)),
-  ],
-  [
-    'Waiting',
-    (w) => (
-      w.watch('r'),
-      w.clock.advance(100),
-      w.server.setUp(false),
-      w.server.cut(),
-      w.clock.advance(5_000)
-    ),
-  ],
-  ['Offline', (w) => (w.watch('r'), w.clock.advance(100), w.page$.next('offline'))],
-  [
-    'Closed',
-    (w) => (w.watch('r'), w.clock.advance(100), w.server.close(4503), w.clock.advance(10)),
-  ],
-] as readonly (readonly [string, (w: ReturnType<typeof world>) => unknown])[])
+type Work = (w: ReturnType<typeof world>) => void;
+const live: Work = (w) => {
+  w.watch('r');
+  w.clock.advance(100);
+};
+const TO: Readonly<Record<string, Work>> = {
+  Idle: () => undefined,
+  Connecting: (w) => {
+    w.watch('r');
+  },
+  Live: live,
+  Draining: (w) => {
+    live(w);
+    w.server.drain(60_000);
+    w.clock.advance(1);
+  },
+  Waiting: (w) => {
+    live(w);
+    w.server.setUp(false);
+    w.server.cut();
+    w.clock.advance(5_000);
+  },
+  Offline: (w) => {
+    live(w);
+    w.page$.next('offline');
+  },
+  Closed: (w) => {
+    live(w);
+    w.server.close(4503);
+    w.clock.advance(10);
+  },
+};
+
+for (const [phase, reach] of Object.entries(TO))
   t.test(
     `when the application closes the client in ${phase}, then it stays closed, and all streams end`,
     async (t) => {
       const w = world(t);
       let ended = 0;
-      const complete = (): void => void ended++;
+      const complete = (): void => {
+        ended += 1;
+      };
       reach(w);
       t.equal(tags(w).at(-1), phase);
       w.chat.status$.subscribe({ complete });
@@ -137,7 +149,7 @@ for (const [phase, reach] of [
       t.same(w.server.open(), []);
       await t.rejects(w.chat.room('r').publish(1), { code: 'closed' });
       let late = 0;
-      w.chat.room('late').message$.subscribe({ complete: () => void late++ });
+      w.chat.room('late').message$.subscribe({ complete: () => (late += 1) });
       t.equal(late, 1);
     },
   );
@@ -146,7 +158,7 @@ t.test(
   'when a request for a token is never answered, then another one is made, and nothing is closed',
   async (t) => {
     let asked = 0;
-    const w = world(t, { token: () => (++asked < 3 ? NEVER : 'token') as never });
+    const w = world(t, { token: () => (++asked < 3 ? NEVER : 'token') });
     w.watch('r');
     w.clock.advance(9_000);
     t.equal(asked, 1, 'one request at a time');

@@ -1,0 +1,47 @@
+import t from 'tap';
+import { paced } from '../../lib/client/pace.js';
+import { START, type State } from '../../lib/client/state.js';
+
+const connection = {
+  socket: 0,
+  liveAt: 0,
+  silentAt: 0,
+  rooms: new Map(),
+  session: {
+    event: 'welcome',
+    connection_id: 'c',
+    user_id: null,
+    server_id: 's',
+    protocol: 1,
+    limits: { message_bytes: 65_536, buffer_messages: 256, rate: 100 },
+  },
+} as const;
+
+/** How many frames may be sent at a time, and when the next one may. */
+const burst = (from: State, text = ''): readonly [number, State] => {
+  let state: State = { ...from, wakeAt: Infinity, effects: [] };
+  for (let sent = 0; ; sent++) {
+    const next = paced(state, connection, text, (at) => at);
+    if (next.effects.length === state.effects.length) return [sent, next];
+    state = next;
+  }
+};
+
+t.test(
+  'when many frames wait, then a second of them goes at once, the others at nine tenths of the rate',
+  async (t) => {
+    const [first, then] = burst({ ...START, tokens: Infinity });
+    t.equal(first, 100);
+    t.same([then.wakeAt, burst({ ...then, nowMs: then.wakeAt })[0]], [12, 1]);
+    t.equal(burst({ ...then, nowMs: 1_000 })[0], 90);
+    t.equal(burst({ ...then, nowMs: 60_000 })[0], 100);
+  },
+);
+
+t.test('when frames are long, then fewer go, as the server counts bytes as well', async (t) => {
+  const text = 'x'.repeat(60_000);
+  const [first, then] = burst({ ...START, tokens: Infinity }, text);
+  t.ok(first * text.length < 1_048_576 / 2, `${first}`);
+  const [next] = burst({ ...then, nowMs: then.wakeAt }, text);
+  t.equal(next, 1);
+});

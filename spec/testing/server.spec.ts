@@ -1,0 +1,99 @@
+/** The server in memory answers as the service does, and does what a spec asks of it. */
+import t, { type Test } from 'tap';
+import { scriptedServer, virtualClock } from '../../lib/testing/index.js';
+
+interface Socket {
+  send(text: string): void;
+  close(code: number): void;
+  addEventListener(type: string, listener: (event: { data: string; code: number }) => void): void;
+}
+
+const open = (_: Test, query = '') => {
+  const clock = virtualClock();
+  const server = scriptedServer({ clock });
+  const frames: Record<string, unknown>[] = [];
+  const closes: number[] = [];
+  const connect = (search = query): Socket => {
+    const made = new server.WebSocket(`ws://server/ws${search}`) as Socket;
+    made.addEventListener('message', ({ data }) =>
+      frames.push(JSON.parse(data) as Record<string, unknown>),
+    );
+    made.addEventListener('close', ({ code }) => closes.push(code));
+    clock.advance(10);
+    return made;
+  };
+  const socket = connect();
+  const events = (): unknown[] =>
+    frames.map(({ type, data }) => (type === 'system' ? (data as { event: string }).event : type));
+  const send = (frame: object): void => {
+    socket.send(JSON.stringify(frame));
+    clock.advance(10);
+  };
+  return { clock, server, frames, closes, connect, events, send };
+};
+
+t.test(
+  'when a client connects, joins and publishes, then it gets what the service would send',
+  async (t) => {
+    const { events, send, frames } = open(t);
+    t.same(events(), ['welcome', 'joined']);
+    send({ type: 'join', room: 'r', id: 'one' });
+    send({ type: 'chat', room: 'r', id: 'two', data: 1 });
+    send({ type: 'chat', room: 'r', id: 'two', data: 1 });
+    send({ type: 'chat', room: 'other', id: 'three', data: 1 });
+    send({ type: 'ping', data: 5 });
+    send({ type: 'leave', room: 'r' });
+    t.same(events().slice(2), ['joined', 'chat', 'ack', 'ack', 'error', 'pong', 'left']);
+    t.match(frames[5], { data: { ref: 'two', duplicate: true } });
+    t.match(frames[6], { data: { ref: 'three', code: 'not_a_member' } });
+  },
+);
+
+t.test(
+  'when a client resumes, then it gets what it missed; when that is trimmed or lost, a gap first',
+  async (t) => {
+    const { events, send, frames, server } = open(t);
+    const { id } = server.publish('r', 0);
+    for (const data of [1, 2, 3]) server.publish('r', data);
+    send({ type: 'join', room: 'r', data: { last_id: id } });
+    t.same(events().slice(2), ['chat', 'chat', 'chat', 'joined']);
+    t.match(frames.at(-1), { data: { recovered: 3 } });
+    server.trim('r', 1);
+    send({ type: 'join', room: 'r', data: { last_id: id } });
+    t.same(events().slice(6), ['gap', 'chat', 'joined']);
+    server.lose('r');
+    send({ type: 'join', room: 'r', data: { last_id: id } });
+    t.same(events().slice(9), ['gap', 'joined']);
+    send({ type: 'join', room: 'q', data: { last_id: server.publish('z', 4).id } });
+    t.match(frames.at(-2), { data: { event: 'gap', reason: 'unknown_id' } });
+  },
+);
+
+t.test('when the server is told to fail, then it does', async (t) => {
+  const { events, send, closes, connect, server, clock } = open(t);
+  server.refuse('r', 'forbidden');
+  send({ type: 'join', room: 'r' });
+  server.refuse('r', undefined);
+  send({ type: 'join', room: 'r' });
+  server.remove('r', 'failed');
+  server.announce('r', 'nobody', 'online');
+  server.setDegraded(true);
+  clock.advance(10);
+  t.same(events().slice(2), ['error', 'joined', 'left', 'degraded']);
+  server.setDegraded(false);
+  server.drain(1_000);
+  clock.advance(2_000);
+  t.same([events().slice(6), closes], [['restored', 'draining'], [1001]]);
+  server.setUp(false);
+  connect();
+  t.same(closes, [1001, 1006]);
+  server.setUp(true);
+  connect();
+  server.setSilent(true);
+  server.publish('', 'not sent');
+  clock.advance(10);
+  t.equal(events().at(-1), 'joined');
+  server.cut();
+  clock.advance(10);
+  t.equal(closes.length, 3);
+});
