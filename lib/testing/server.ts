@@ -41,6 +41,8 @@ export interface ScriptedServer {
   refuse(room: string, code: string | undefined): void;
   /** The presence of a connection is sent to a room. */
   announce(room: string, connectionId: string, status: 'online' | 'offline'): void;
+  /** Connections hear that their tokens end. */
+  expire(): void;
   /** Connections are removed from a room. */
   remove(room: string, reason: LeaveReason): void;
   /** While true, publishes are taken and not acked. */
@@ -250,6 +252,10 @@ export const scriptedServer = (options: ScriptedServerOptions): ScriptedServer =
             data: { connection_id: connectionId, status },
             timestamp: new Date(wall()).toISOString(),
           });
+    },
+    expire: () => {
+      const expires_at = new Date(wall() + 30_000).toISOString();
+      for (const socket of open()) control(socket, '', { event: 'token_expiring', expires_at });
     },
     remove: (room, reason) => {
       for (const socket of open())
