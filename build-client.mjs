@@ -64,7 +64,7 @@ const BUNDLES = [
 ];
 
 /** Returns whether all bundles are within their limits. */
-export const bundleClient = async () => {
+export const bundleClient = async ({ isQuiet }) => {
   let isWithin = true;
   for (const { file, external, limit } of BUNDLES) {
     const outfile = join(ROOT, 'dist/client', file);
@@ -84,7 +84,7 @@ export const bundleClient = async () => {
     });
     const gzipped = gzipSync(readFileSync(outfile), { level: 9 }).length;
     const sizes = `${statSync(outfile).size} bytes, ${gzipped} gzipped`;
-    process.stdout.write(`dist/client/${file}: ${sizes} (limit ${limit})\n`);
+    if (!isQuiet) process.stdout.write(`dist/client/${file}: ${sizes} (limit ${limit})\n`);
     if (gzipped > limit) isWithin = false;
     writeFileSync(outfile.replace(/\.js$/, '.d.ts'), "export * from './index.js';\n");
   }

@@ -11,7 +11,7 @@ import {
   readFrame,
 } from './frames.js';
 import { settled } from './outbox.js';
-import { inLog, inRoom } from './rooms.js';
+import { inRoom } from './rooms.js';
 import {
   type Change,
   type Connection,
@@ -69,10 +69,9 @@ const delivered = (state: State, connection: Connection, message: Message): Stat
       : emit(next, name, { _tag: 'Presence', message });
   }
   if ((tag !== 'Joined' && tag !== 'Joining') || isRepeat(room, message)) return state;
-  const last = inLog(id);
-  const change = last
-    ? { lastId: id, last }
-    : { lastId, outside: [...outside, id, ref].slice(-MAX_OUTSIDE) };
+  const change = isOutside(id)
+    ? { lastId, outside: [...outside, id, ref].slice(-MAX_OUTSIDE) }
+    : { lastId: id, last: id };
   return emit(inRoom(state, room, change), name, { _tag: 'Message', message });
 };
 
@@ -106,17 +105,14 @@ const controlled = (
       return settled(state, (entry) => entry.ref === ref, ack);
     }
     case 'gap': {
+      // of a handover
       const alone = {
         ...state,
         connections: state.connections.slice(0, 1),
         retryAt: later(state),
       };
-      return room && isFirst
-        ? emit(inRoom(alone, room, { last: undefined }), room.name, {
-            _tag: 'Gap',
-            reason: event.reason,
-            id,
-          })
+      return isFirst
+        ? emit(alone, event.room ?? GLOBAL, { _tag: 'Gap', reason: event.reason, id })
         : alone;
     }
     case 'joined': {

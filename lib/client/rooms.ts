@@ -12,7 +12,6 @@
  * the last one, whichever connection it comes on. A gap ends the handover: the second connection is closed,
  * and another one resumes from what the first one has given.
  */
-import { isOutside } from '../protocol/message-id.js';
 import { frame, GLOBAL } from './frames.js';
 import { paced } from './pace.js';
 import {
@@ -31,15 +30,11 @@ export const inRoom = (state: State, room: RoomState, change: Partial<RoomState>
   rooms: new Map(state.rooms).set(room.name, { ...room, ...change }),
 });
 
-/** The id, if it is of a message in the log. */
-export const inLog = (id: string | undefined): string | undefined =>
-  id && !isOutside(id) ? id : undefined;
-
 export const use =
   (name: string, after: string | undefined): Change =>
   (state) => {
     const known = state.rooms.get(name);
-    const fresh = { name, outside: [], lastId: after, last: inLog(after) };
+    const fresh = { name, outside: [], lastId: after };
     // the global log was received all the time
     return inRoom({ ...state, uses: state.uses + 1 }, known?.lastId ? known : fresh, {});
   };

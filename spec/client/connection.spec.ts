@@ -47,6 +47,23 @@ t.test(
 );
 
 t.test(
+  'when the second socket reports a gap after the first has ended, then no message comes twice',
+  async (t) => {
+    const w = world(t, {}, { seed: 653_985_307, latencyMs: 8 });
+    const { seen } = w.watch('');
+    w.watch('r');
+    w.watch('q');
+    w.clock.advance(100);
+    w.server.lose('');
+    w.server.drain(100);
+    w.clock.advance(2);
+    w.server.publish('', 1);
+    w.clock.advance(10_000);
+    t.same(seen, [1, 'gap log_lost']);
+  },
+);
+
+t.test(
   'when a handover is under way, then the presence of the client itself is not shown',
   async (t) => {
     const w = world(t);
