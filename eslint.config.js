@@ -122,15 +122,14 @@ export default tseslint.config(
     rules: { 'rxjs-x/no-internal': 'off' },
   },
   {
-<<<<<<< HEAD
     files: ['spec/**/*.{ts,mjs}', 'bench/**/*.{ts,mjs}'],
     plugins: { own },
     rules: { 'own/names': 'error' },
-=======
+  },
+  {
     // it exports the functions whole; what is deprecated is a signature of each that nobody here uses
     files: ['lib/client/rx.ts'],
     rules: { '@typescript-eslint/no-deprecated': 'off' },
->>>>>>> f6c2108 (spec: a twin for each file of the client and of its server in memory; layers)
   },
   {
     files: ['spec/**/*.ts', 'bench/**/*.ts', 'examples/**/*.ts'],

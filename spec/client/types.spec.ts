@@ -27,7 +27,7 @@ const application = (chat: Chat): void => {
   expectTypeOf(room.members$).toEqualTypeOf<Observable<number>>();
   expectTypeOf(chat.status$).toEqualTypeOf<Observable<Status>>();
   // @ts-expect-error -- a payload of another type
-  void room.publish({ words: 'hi' });
+  void room.publish({ line: 'hi' });
   // the type follows from the decoder
   const decoded = chat.room('general', (data) => Number(data));
   expectTypeOf(decoded).toEqualTypeOf<Room<number>>();
