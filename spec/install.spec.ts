@@ -118,7 +118,11 @@ t.test('when the tarball is installed into an empty project, then all of it work
       'package.json',
     ]);
     for (const name of names) {
-      const source = name.replace(/^dist/, 'lib').replace(/(\.d\.ts|\.js)$/, '.ts');
+      const source = name
+        .replace(/^dist/, 'lib')
+        // the bundles of the client
+        .replace(/client\/client[a-z-]*(?=\.)/, 'client/index')
+        .replace(/(\.d\.ts|\.js)$/, '.ts');
       if (name.startsWith('dist/')) t.ok(existsSync(join(ROOT, source)), `${source} for ${name}`);
     }
   });
@@ -158,6 +162,29 @@ t.test('when the tarball is installed into an empty project, then all of it work
       t.equal(output, '0.1.0 true\n', file);
     }
   });
+
+  t.test(
+    'when the client of the package is imported, then it talks to the server in memory',
+    async (t) => {
+      for (const entry of ['chat-api/client', 'chat-api/client/rxjs']) {
+        writeFileSync(
+          join(project, 'client.mjs'),
+          `import { connect } from '${entry}';
+        import { scriptedServer, virtualClock } from 'chat-api/testing';
+        const clock = virtualClock();
+        const server = scriptedServer({ clock });
+        const chat = connect({ url: 'ws://any/ws', WebSocket: server.WebSocket, clock });
+        chat.room('general').message$.subscribe(({ data }) => console.log(data));
+        clock.advance(100);
+        server.cut();
+        server.publish('general', 'missed');
+        clock.advance(1000);`,
+        );
+        const { output } = await quietly(t, process.execPath, ['client.mjs'], { cwd: project });
+        t.equal(output, 'missed\n', entry);
+      }
+    },
+  );
 
   t.test(
     'when a TypeScript project has no types of Node, then it compiles against the package',
