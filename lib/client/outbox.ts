@@ -75,21 +75,20 @@ export const deliver: Change = (state) => {
     const membership = at.connections[0]?.rooms.get(room);
     if (!connection && membership?._tag === 'Refused' && membership.again === Infinity)
       return settled(at, isOf, membership.because);
-    const most = connection?.session?.limits.message_bytes ?? Infinity;
+    if (!connection || blocked.has(room)) {
+      blocked.add(room);
+      return at;
+    }
+    const most = connection.session?.limits.message_bytes ?? 0;
     if (new TextEncoder().encode(text).length > most)
       return settled(at, isOf, {
         code: 'invalid_message',
         message: `more than ${most} bytes`,
       });
-    const next =
-      connection && !blocked.has(room)
-        ? paced(at, connection, text, (then) => ({
-            ...then,
-            outbox: then.outbox.map((one) =>
-              isOf(one) ? { ...one, sentOn: connection.socket } : one,
-            ),
-          }))
-        : at;
+    const next = paced(at, connection, text, (then) => ({
+      ...then,
+      outbox: then.outbox.map((one) => (isOf(one) ? { ...one, sentOn: connection.socket } : one)),
+    }));
     if (next.outbox === at.outbox) blocked.add(room);
     return next;
   }, state);
