@@ -62,7 +62,7 @@ const delivered = (state: State, connection: Connection, message: Message): Stat
   const isFirst = connection === state.connections[0];
   const lastId = isFirst ? id : room.lastId;
   if (type === 'presence') {
-    if (!isFirst) return state;
+    if (!isFirst || tag !== 'Joined') return state;
     const next = inRoom(state, room, { lastId });
     return isPresence(data) && state.ownIds.includes(data.connection_id)
       ? next

@@ -56,6 +56,25 @@ t.test(
 );
 
 t.test(
+  'when a presence comes while the leave is under way, then the next visit still begins at `after`',
+  async (t) => {
+    const w = world(t, {}, { latencyMs: 100 });
+    w.watch('');
+    const first = w.watch('r');
+    w.clock.advance(1_000);
+    const { id } = w.server.publish('r', 0);
+    w.server.publish('r', 1);
+    w.clock.advance(200);
+    first.stop();
+    w.clock.advance(1_010);
+    w.server.announce('r', 'another', 'online');
+    const { seen } = w.watch('r', id);
+    w.clock.advance(2_000);
+    t.same(seen, [1]);
+  },
+);
+
+t.test(
   'when the server removes the connection from a room, then it is a notice, and publishes reject',
   async (t) => {
     const w = world(t);
