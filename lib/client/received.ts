@@ -117,7 +117,14 @@ const controlled = (
     }
     case 'joined': {
       const { recovered, scope, members, room: name = GLOBAL } = event;
-      const joined = enrolled(state, connection, name, { _tag: 'Joined', shown: undefined });
+      const tag = connection.rooms.get(name)?._tag;
+      // of the visit before
+      if (tag === 'Leaving') return state;
+      // it comes again when the presence of the room is switched
+      const joined =
+        tag === 'Joined'
+          ? state
+          : enrolled(state, connection, name, { _tag: 'Joined', shown: undefined });
       return room && isFirst
         ? emit(inRoom(joined, room, { lastId: id, members }), name, {
             _tag: 'Joined',

@@ -75,6 +75,27 @@ t.test(
 );
 
 t.test(
+  'when a room is reported as joined once more while the leave is under way, then the next visit is not deaf',
+  async (t) => {
+    const w = world(t, {}, { latencyMs: 100 });
+    w.watch('');
+    const first = w.watch('r');
+    w.clock.advance(1_000);
+    first.stop();
+    w.clock.advance(1_010);
+    const { id } = w.server.publish('r', 0);
+    const data = { event: 'joined', room: 'r', position: id, members: 300, presence: false };
+    w.server.open()[0]?.send({ id, type: 'system', room: 'r', from: 'server', data });
+    const { seen } = w.watch('r');
+    w.clock.advance(2_000);
+    w.server.publish('r', 1);
+    w.clock.advance(200);
+    t.same(seen, [1]);
+    t.same(framesOf(w), ['join r', 'leave r', 'join r']);
+  },
+);
+
+t.test(
   'when the server removes the connection from a room, then it is a notice, and publishes reject',
   async (t) => {
     const w = world(t);
