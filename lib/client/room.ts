@@ -10,7 +10,6 @@ import {
   EMPTY,
   filter,
   firstValueFrom,
-  ignoreElements,
   map,
   merge,
   mergeMap,
@@ -131,6 +130,8 @@ export const rooms = (
       uses.set(name, used$);
       return used$;
     });
+    /** The use of the room, and none of its events. */
+    const use$ = event$.pipe(filter((_): _ is never => false));
     const decoded = decodedBy(decode);
     const decoded$ = event$.pipe(map(decoded));
     const only = <K extends Decoded<T>['_tag']>(tag: K) =>
@@ -140,7 +141,7 @@ export const rooms = (
     /** What the state knows of the room, while the room is used. */
     const latest = <A>(pick: (room: RoomState) => A | undefined): Observable<A> =>
       merge(
-        event$.pipe(ignoreElements()),
+        use$,
         state$.pipe(
           mergeMap(({ rooms: known }) => {
             const room = known.get(name);
@@ -170,7 +171,7 @@ export const rooms = (
               map(({ result }) => result),
             ),
             // the room is used until the answer is there
-            event$.pipe(ignoreElements()),
+            use$,
             defer(() => {
               dispatch(published(ref, name, text, timeoutMs));
               return EMPTY;

@@ -11,7 +11,6 @@ export {
   EMPTY,
   filter,
   firstValueFrom,
-  ignoreElements,
   map,
   merge,
   mergeMap,
