@@ -36,6 +36,7 @@ const TABLES: ReadonlySet<string> = new Set([
   'hub-event.ts',
   'room/member-state.ts',
   'testing/index.ts',
+  'testing/scripted-server.ts',
   'version.ts',
 ]);
 

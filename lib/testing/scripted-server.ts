@@ -1,0 +1,57 @@
+/** What a spec can ask of the server in memory (`server.ts`). */
+import type { Observable } from 'rxjs';
+import type { Message } from '../client/frames.js';
+import type { ClientClock } from '../client/options.js';
+import type { WebSocketClass } from '../client/web-socket.js';
+import type { LeaveReason } from '../protocol/system-event.js';
+import type { Frame, ServerSocket } from './server-socket.js';
+
+export interface ScriptedServer {
+  /** To be given to `connect` as `WebSocket`. */
+  readonly WebSocket: WebSocketClass;
+  /** All connections, the first one first. */
+  readonly sockets: readonly ServerSocket[];
+  /** The connections that are open. */
+  open(): readonly ServerSocket[];
+  /** Every frame of every client, as it comes. */
+  readonly frame$: Observable<{ readonly socket: ServerSocket; readonly frame: Frame }>;
+  /** Each connection, after its welcome. */
+  readonly accept$: Observable<ServerSocket>;
+  /** Every message of every room, as it is published. */
+  readonly message$: Observable<Message>;
+  /** Publishes a message as another client. */
+  publish(room: string, data: unknown, from?: string): Message;
+  /** Connections are broken, with no close frame. */
+  cut(): void;
+  /** Connections are closed with a code. */
+  close(code: number, reason?: string): void;
+  /** While false, no connection can be opened. */
+  setUp(isUp: boolean): void;
+  /** While true, nothing is sent, not even a close: the clients' connections are dead. */
+  setSilent(isSilent: boolean): void;
+  /** Connections get `draining`, and are closed with 1001 after so many ms. */
+  drain(ms: number): void;
+  setDegraded(isDegraded: boolean): void;
+  /** While set, joins of the room and publishes to it get this error. */
+  refuse(room: string, code: string | undefined): void;
+  /** The presence of a connection is sent to a room. */
+  announce(room: string, connectionId: string, status: 'online' | 'offline'): void;
+  /** Connections hear that their tokens end. */
+  expire(): void;
+  /** Connections are removed from a room. */
+  remove(room: string, reason: LeaveReason): void;
+  /** While true, publishes are taken and not acked. */
+  setAcks(areSent: boolean): void;
+  /** The messages of the room are lost. */
+  lose(room: string): void;
+  /** Only the last messages of the room stay. */
+  trim(room: string, keep: number): void;
+}
+
+export interface ScriptedServerOptions {
+  readonly clock: ClientClock;
+  /** How long a frame takes; 1 ms by default. */
+  readonly latencyMs?: number;
+  /** Messages a second that a connection may send, as in `welcome`. */
+  readonly rate?: number;
+}
