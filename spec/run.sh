@@ -12,27 +12,39 @@ if [ "${1:-}" = --fast ]; then
   shift
 fi
 
-have_redis() { command -v redis-server >/dev/null && command -v redis-cli >/dev/null; }
+have() { command -v "$1" >/dev/null; }
+
+# The distribution's packages of what the specs start, one a line: those that are missing here.
+missing_packages() {
+  { have redis-server && have redis-cli; } || echo redis-server
+  # the clients in examples/go and examples/python
+  have go || echo golang-go
+  [ -d /usr/share/gocode/src/github.com/gorilla/websocket ] || echo golang-github-gorilla-websocket-dev
+  # of another python3 in PATH the distribution's packages are not known
+  /usr/bin/python3 -c 'import websockets' 2>/dev/null || echo python3-websockets
+}
 
 # The specs start servers of their own on free ports (a Sentinel is `redis-server --sentinel`), so a package that
 # starts a service would only be in their way: policy-rc.d says no to that while it is being installed.
-install_redis() {
+install_packages() {
   local policy=/usr/sbin/policy-rc.d own=no status=0
   if [ ! -e "$policy" ]; then
     printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy" && own=yes
   fi
-  { apt-get update -qq && apt-get install -y -qq --no-install-recommends redis-server; } </dev/null >&2 || status=1
+  { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"; } </dev/null >&2 || status=1
   if [ "$own" = yes ]; then rm -f "$policy"; fi
   return "$status"
 }
 
-if [ "$fast" = no ] && ! have_redis; then
-  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    echo 'redis-server is missing: installing it from the distribution'
-    DEBIAN_FRONTEND=noninteractive install_redis
+if [ "$fast" = no ]; then
+  mapfile -t packages < <(missing_packages)
+  if [ "${#packages[@]}" -gt 0 ] && [ "$(id -u)" = 0 ] && have apt-get; then
+    echo "missing here: ${packages[*]}; installing from the distribution"
+    DEBIAN_FRONTEND=noninteractive install_packages "${packages[@]}"
+    mapfile -t packages < <(missing_packages)
   fi
-  if ! have_redis; then
-    echo 'The specs need redis-server and redis-cli; on Debian and Ubuntu: sudo apt-get install redis-server' >&2
+  if [ "${#packages[@]}" -gt 0 ]; then
+    echo "The specs need on Debian and Ubuntu: sudo apt-get install ${packages[*]}" >&2
     exit 1
   fi
 fi
