@@ -31,6 +31,7 @@ import { originText, requesterOf } from './requester.js';
 import { connection } from './socket-connection.js';
 import type { Admission, ConnectionDeps } from './state.js';
 import { destroy, routeUpgrades, type UpgradeOffer } from './upgrade-router.js';
+import { endOnce } from './ws-internals.js';
 
 export interface AcceptDeps extends ConnectionDeps {
   readonly server: Server;
@@ -113,6 +114,7 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
         // from here on ws listens for errors; with a second listener, Node would keep an array for each
         // connection
         socket.off('error', destroy);
+        endOnce(socket);
         const address = isBehindProxies
           ? addressOf(request, socket.remoteAddress ?? '')
           : undefined;

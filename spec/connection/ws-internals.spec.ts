@@ -1,7 +1,7 @@
 /** Private fields of ws that the code looks at, on a real socket. */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { type AddressInfo, connect, Socket } from 'node:net';
+import { type AddressInfo, connect, createServer as createTcpServer, Socket } from 'node:net';
 import t from 'tap';
 import { WebSocketServer } from 'ws';
 import { ANONYMOUS, NO_AUTH } from '../../lib/auth/from-config.js';
@@ -10,6 +10,7 @@ import { catchUps } from '../../lib/connection/catch-ups.js';
 import { OutboxBudget } from '../../lib/connection/outbox-budget.js';
 import type { Connection } from '../../lib/connection/connection.js';
 import { connection } from '../../lib/connection/socket-connection.js';
+import { endOnce } from '../../lib/connection/ws-internals.js';
 import { configWith } from '../support/hub-world.js';
 import { until } from '../support/redis.js';
 import { virtualClock } from '../support/virtual-clock.js';
@@ -86,5 +87,35 @@ t.test(
     client.destroy();
     http.close();
     webSockets.close();
+  },
+);
+
+t.test(
+  'when a socket is ended again, then Node is not asked, and what was written before has been sent',
+  async (t) => {
+    const asked = t.capture(Socket.prototype, 'end', Socket.prototype.end);
+    const server = createTcpServer((socket) => {
+      endOnce(socket);
+      t.equal(socket.end('one '), socket);
+      socket.once('finish', () => {
+        t.equal(socket.end(), socket);
+        socket.once('close', () => {
+          t.equal(socket.end(), socket);
+          const calls = asked().filter(({ receiver }) => receiver === socket);
+          t.strictSame(
+            calls.map(({ args }) => args),
+            [['one ']],
+          );
+          server.close();
+        });
+      });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    const texts: string[] = [];
+    client.setEncoding('utf8').on('data', (text: string) => texts.push(text));
+    await once(server, 'close');
+    t.strictSame(texts, ['one ']);
   },
 );
