@@ -25,6 +25,8 @@ export interface Membership {
   position: Position;
   /** Number of the join among all joins of the room; 0 before it completes. */
   joinSeq: number;
+  /** Whether a join is under way: publishes wait in the room. The room sets it, so that a message need not ask. */
+  isJoining: boolean;
   /**
    * Whether the connection may publish there by its present rights. Stored, so that a message need not match
    * patterns.

@@ -98,6 +98,7 @@ const newMembership = (connection: ConnectionState, room: Room, resume?: Resume)
   room,
   position: startPosition(resume),
   joinSeq: 0,
+  isJoining: false,
   mayPublish: mayPublishIn(connection, room),
   unansweredJoins: 0,
 });

@@ -71,84 +71,107 @@ export interface RoomChannelDeps {
   readonly epochChanged: () => void;
 }
 
-export const roomChannel = (deps: RoomChannelDeps): RoomChannel => {
-  const { room, clock, members, globalPosition } = deps;
-  const isGlobal = room === GLOBAL;
-  let position: LogPosition = { ...globalPosition(), id: null };
-  let scope: Scope | undefined;
-  let nonce = drawNonce(clock.random);
+export const roomChannel = (deps: RoomChannelDeps): RoomChannel => new Channel(deps);
 
-  const system = (event: SystemEvent, except?: readonly string[]): Delivery => {
-    const { tag, offset } = position;
+/** A class, as each room has one, and it is mostly not in the processor's cache when a message comes. */
+class Channel implements RoomChannel {
+  private at: LogPosition;
+  private known: Scope | undefined = undefined;
+  private nonce: number;
+
+  constructor(private readonly deps: RoomChannelDeps) {
+    this.at = { ...deps.globalPosition(), id: null };
+    this.nonce = drawNonce(deps.clock.random);
+  }
+
+  position(): LogPosition {
+    return this.at;
+  }
+
+  scope(): Scope | undefined {
+    return this.known;
+  }
+
+  open({ scope, top }: Of<'Opened'>): boolean {
+    const isFirst = this.known === undefined;
+    this.known = scope;
+    this.at = top;
+    this.deps.members.beginAt(top);
+    return isFirst;
+  }
+
+  deliveries(onRoomEvent: (event: RoomEvent) => void): OperatorFunction<ChannelEvent, Delivery> {
+    return mapSome((event) => {
+      switch (event._tag) {
+        case 'Published':
+          return this.published(event);
+        case 'Echoed':
+          return this.echoed(event);
+        case 'Gap':
+          return this.missed(event);
+        case 'Opened':
+        case 'Counted':
+        case 'Failed':
+          onRoomEvent(event);
+          return undefined;
+      }
+    });
+  }
+
+  system(event: SystemEvent, except?: readonly string[]): Delivery {
+    const { clock, room, globalPosition } = this.deps;
+    const { tag, offset, ms: ownMs } = this.at;
     // the time of the later of a member's two logs, as in the ids of a connection
-    const ms = Math.max(position.ms, globalPosition().ms);
-    nonce = nextNonce(nonce);
-    const id = { tag, offset, ms, global: isGlobal, outside: true, nonce };
+    const ms = Math.max(ownMs, globalPosition().ms);
+    this.nonce = nextNonce(this.nonce);
+    const id = { tag, offset, ms, global: room === GLOBAL, outside: true, nonce: this.nonce };
     const frame = systemFrame(id, clock.wall(), event);
-    return { frame, top: position, offset: undefined, except, at: undefined };
-  };
+    return { frame, top: this.at, offset: undefined, except, at: undefined };
+  }
 
-  const gap = (reason: GapReason): Delivery => {
-    deps.gapSent(reason);
-    const delivery = system({ event: 'gap', room: isGlobal ? undefined : room, reason });
+  gap(reason: GapReason): Delivery {
+    const { room, gapSent } = this.deps;
+    gapSent(reason);
+    const named = room === GLOBAL ? undefined : room;
+    const delivery = this.system({ event: 'gap', room: named, reason });
     return reason === 'expired' ? { ...delivery, isGapMarker: true } : delivery;
-  };
+  }
 
-  const published = ({ publication, offset, top }: Of<'Published'>): Delivery => {
+  /** With the scope `pod`, the room has a position of the pod's own, which cannot be compared with a time. */
+  isAtTop(resume: Resume, at: LogPosition): boolean {
+    return (
+      (resume._tag === 'After' || this.known === 'cluster') &&
+      isAtTop(resume, at, this.deps.room === GLOBAL)
+    );
+  }
+
+  private published({ publication, offset, top }: Of<'Published'>): Delivery {
     const { id, type, frame, except } = publication;
-    position = top;
+    this.at = top;
     // only for these: to make the text of an id costs 0.3 µs
     const localId = offset === undefined && type !== 'presence' ? publication.idText : undefined;
-    if (localId !== undefined) members.expectLocal(localId);
+    if (localId !== undefined) this.deps.members.expectLocal(localId);
     const excluded = except === undefined ? undefined : [except];
     return { frame, top, offset, localId, except: excluded, at: id.ms };
-  };
+  }
 
   /**
    * Members who joined earlier have the message already. When it is not known which of the later members have
    * it, all of these are sent a gap.
    */
-  const echoed = ({ publication, offset, top, as }: Of<'Echoed'>): Delivery => {
-    const { joinSeq: onlyJoinedAfter, known } = members.lastReceiver(as);
-    position = top;
-    if (!known) return { ...gap('broker_outage'), isGapMarker: true, onlyJoinedAfter };
+  private echoed({ publication, offset, top, as }: Of<'Echoed'>): Delivery {
+    const { joinSeq: onlyJoinedAfter, known } = this.deps.members.lastReceiver(as);
+    this.at = top;
+    if (!known) return { ...this.gap('broker_outage'), isGapMarker: true, onlyJoinedAfter };
     const { frame } = publication;
     return { frame, top, offset, onlyJoinedAfter, except: undefined, at: undefined };
-  };
+  }
 
-  return {
-    position: () => position,
-    scope: () => scope,
-    open: (event) => {
-      const isFirst = scope === undefined;
-      ({ scope, top: position } = event);
-      members.beginAt(position);
-      return isFirst;
-    },
-    deliveries: (onRoomEvent) =>
-      mapSome((event) => {
-        switch (event._tag) {
-          case 'Published':
-            return published(event);
-          case 'Echoed':
-            return echoed(event);
-          case 'Gap':
-            // from now on the room is in the log, also when it was opened with the scope `pod`
-            scope = 'cluster';
-            if (position.tag !== event.top.tag) deps.epochChanged();
-            position = event.top;
-            return gap(event.reason);
-          case 'Opened':
-          case 'Counted':
-          case 'Failed':
-            onRoomEvent(event);
-            return undefined;
-        }
-      }),
-    system,
-    gap,
-    // with the scope `pod`, the room has a position of the pod's own, which cannot be compared with a time
-    isAtTop: (resume, at) =>
-      (resume._tag === 'After' || scope === 'cluster') && isAtTop(resume, at, isGlobal),
-  };
-};
+  private missed({ top, reason }: Of<'Gap'>): Delivery {
+    // from now on the room is in the log, also when it was opened with the scope `pod`
+    this.known = 'cluster';
+    if (this.at.tag !== top.tag) this.deps.epochChanged();
+    this.at = top;
+    return this.gap(reason);
+  }
+}

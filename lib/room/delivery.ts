@@ -36,13 +36,14 @@ export interface Delivery {
 export interface RoomBatch extends Batch {
   readonly top: LogPosition;
   readonly items: readonly Delivery[];
-  /** Ids of connections that do not get all of it. */
-  readonly excluded: ReadonlySet<string> | undefined;
   /** The first delivery with an offset: a member with a later position has read it in the log. */
   readonly first: Delivery | undefined;
-  /** The batch goes from one epoch of the log to another. */
-  readonly changesEpoch: boolean;
-  /** Some of it is for some members only: `onlyJoinedAfter`, `isGapMarker`. */
+  /** Ids of connections that do not get all of it. */
+  readonly excluded: ReadonlySet<string> | undefined;
+  /**
+   * Whether some of it may be for some members only: `onlyJoinedAfter`, `isGapMarker`, or the batch goes from
+   * one epoch of the log to another. Then each delivery is checked for each member.
+   */
   readonly partial: boolean;
 }
 
@@ -50,28 +51,30 @@ export interface RoomBatch extends Batch {
 export const roomBatch = (items: readonly Delivery[], position: LogPosition): RoomBatch => {
   let top = items[0]?.top ?? position;
   let first: Delivery | undefined;
-  let changesEpoch = false;
   let partial = false;
   for (const item of items) {
     if (item.offset !== undefined) first ??= item;
-    changesEpoch ||= item.top.tag !== top.tag;
-    partial ||= item.onlyJoinedAfter !== undefined || item.isGapMarker === true;
+    partial ||=
+      item.onlyJoinedAfter !== undefined || item.isGapMarker === true || item.top.tag !== top.tag;
     top = item.top;
   }
-  const bytes = framesIn(items);
   const excluded = excludedBy(items);
-  return { count: items.length, bytes, top, items, excluded, first, changesEpoch, partial };
+  return { count: items.length, bytes: framesIn(items), top, items, excluded, first, partial };
 };
 
 /** The part of a batch that a member is sent: all, some, or nothing (undefined). */
 export const batchFor = (membership: Membership, batch: RoomBatch): Batch | undefined => {
-  const { position, connection, joinSeq } = membership;
-  const { partial, first, changesEpoch, excluded } = batch;
-  const mayHaveSome = changesEpoch || (first !== undefined && has(position, first));
-  if (!partial && !mayHaveSome && excluded?.has(connection.id) !== true) return batch;
+  const { position } = membership;
+  const { excluded, first, partial } = batch;
+  const isWhole = !partial && (first === undefined || !has(position, first));
+  // the connection is loaded only when it must be: it may not be in the processor's cache
+  if (isWhole && excluded === undefined) return batch;
+  const { id } = membership.connection;
+  if (isWhole && excluded?.has(id) !== true) return batch;
+  const { joinSeq } = membership;
   const own = batch.items.filter(
     (item) =>
-      item.except?.includes(connection.id) !== true &&
+      item.except?.includes(id) !== true &&
       !has(position, item) &&
       (item.onlyJoinedAfter === undefined || joinSeq > item.onlyJoinedAfter),
   );

@@ -5,6 +5,7 @@
  *                   └── only of a joiner that waits for another room ──┘
  */
 import { defer, EMPTY, merge, mergeMap, type Observable, of, switchMap, take } from 'rxjs';
+import type { GapReason } from '../protocol/system-event.js';
 import type { CatchUp } from './catch-up.js';
 import type { RoomChannel } from './channel.js';
 import type { Join } from './member-state.js';
@@ -26,33 +27,40 @@ export interface JoiningDeps {
  * Emits once, in the turn in which the joiner has what the members have. Emits undefined when it does not
  * resume.
  */
-export const joining = ({ channel, opened$, counted$, catchUp }: JoiningDeps) => {
-  const open$ = defer(() => (channel.scope() === undefined ? opened$ : of(undefined)));
-  const othersKnown$ = open$.pipe(switchMap(() => counted$.pipe(take(1))));
+export type CaughtUp = (join: Join) => Observable<Recovered | undefined>;
 
-  return ({ membership, resume, after$, looked }: Join): Observable<Recovered | undefined> => {
-    const foretold$ =
-      looked === undefined
-        ? of(undefined)
-        : open$.pipe(switchMap(() => catchUp.foretell(membership, resume)));
-    return foretold$.pipe(
-      switchMap((foretold) => {
-        const ready$ = othersKnown$.pipe(mergeMap(() => catchUp.run(membership, resume, foretold)));
-        const inTurn$ =
-          after$ === undefined
-            ? ready$
-            : after$.pipe(
-                take(1),
-                switchMap(() => ready$),
-              );
-        // `after$` is subscribed first: the other room may catch up before `looked` returns
-        return looked === undefined
-          ? inTurn$
-          : merge(
-              inTurn$,
-              called(() => looked(foretold !== undefined)),
-            );
-      }),
+export const joining = ({ channel, opened$, counted$, catchUp }: JoiningDeps): CaughtUp => {
+  const isOpen = (): boolean => channel.scope() !== undefined;
+  const open$ = defer(() => (isOpen() ? of(undefined) : opened$));
+  const known$ = counted$.pipe(take(1));
+  // the usual case has no operator of its own: most joins come when the channel is open
+  const othersKnown$ = defer(() => (isOpen() ? known$ : opened$.pipe(switchMap(() => known$))));
+
+  const inTurn = (
+    { membership, resume, after$ }: Join,
+    foretold: GapReason | undefined,
+  ): Observable<Recovered | undefined> => {
+    const ready$ = othersKnown$.pipe(mergeMap(() => catchUp.run(membership, resume, foretold)));
+    return after$ === undefined
+      ? ready$
+      : after$.pipe(
+          take(1),
+          switchMap(() => ready$),
+        );
+  };
+
+  return (join) => {
+    const { membership, resume, looked } = join;
+    if (looked === undefined) return inTurn(join, undefined);
+    return open$.pipe(
+      switchMap(() => catchUp.foretell(membership, resume)),
+      switchMap((foretold) =>
+        merge(
+          // subscribed first, as the other room may catch up before `looked` returns
+          inTurn(join, foretold),
+          called(() => looked(foretold !== undefined)),
+        ),
+      ),
     );
   };
 };

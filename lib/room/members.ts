@@ -5,7 +5,7 @@
 import { defer, EMPTY, merge, mergeMap, type Observable, Subject, takeUntil, tap } from 'rxjs';
 import type { Broker, BrokerStatus } from '../broker/index.js';
 import type { Command, Membership } from '../connection/connection.js';
-import type { Join, Joining, Leave, MemberState, Publish } from './member-state.js';
+import type { Join, Leave, MemberState, Publish } from './member-state.js';
 import type { HubEvent } from '../hub-event.js';
 import { GLOBAL, type Room } from '../protocol/position.js';
 import type { GapReason, SystemEvent } from '../protocol/system-event.js';
@@ -14,7 +14,7 @@ import { catchUp } from './catch-up.js';
 import type { RoomChannel } from './channel.js';
 import { consume } from '../rx/consume.js';
 import type { FanOut } from './fan-out.js';
-import { joining } from './joining.js';
+import { type CaughtUp, joining } from './joining.js';
 import type { Presence } from './presence.js';
 import type { Recovered, Recovery } from './recovery/recovery.js';
 
@@ -45,69 +45,87 @@ export interface MembersDeps {
   readonly broadcast: (event: SystemEvent, except?: readonly string[]) => void;
 }
 
-export const roomMembers = (deps: MembersDeps): Members => {
-  const { room, broker, channel, fanOut, presence, emit } = deps;
-  const isGlobal = room === GLOBAL;
-  const states = new Map<Membership, MemberState>();
+export const roomMembers = (deps: MembersDeps): Members => new RoomMembers(deps);
 
-  const effectiveScope = (): 'pod' | undefined =>
-    channel.scope() === 'pod' || deps.status()._tag === 'Degraded' ? 'pod' : undefined;
+/** A class, as each room has one: with closures it takes 2 kB more, and each message loads more of it. */
+class RoomMembers implements Members {
+  private readonly states = new Map<Membership, MemberState>();
+  private readonly caughtUp: CaughtUp;
 
-  const joiningOf = (membership: Membership | undefined): Joining | undefined => {
-    // the usual case first: nobody is joining
-    if (membership === undefined || states.size === fanOut.size()) return undefined;
-    const state = states.get(membership);
-    return state?._tag === 'Joining' ? state : undefined;
+  constructor(private readonly deps: MembersDeps) {
+    this.caughtUp = joining({
+      channel: deps.channel,
+      opened$: deps.opened$,
+      counted$: defer(() => this.counted()),
+      catchUp: catchUp({ ...deps, isPodOnly: () => this.scope() === 'pod' }),
+    });
+  }
+
+  readonly handle = (command: Command): Observable<unknown> | undefined => {
+    switch (command._tag) {
+      case 'Join':
+        return this.join(command);
+      case 'Publish':
+        return this.publish(command);
+      case 'Leave':
+        return this.leave(command);
+    }
   };
+
+  all(): readonly Membership[] {
+    return [...this.states.keys()];
+  }
+
+  has(membership: Membership): boolean {
+    return this.states.has(membership);
+  }
+
+  /** As members are sent it: undefined for the whole cluster. */
+  private scope(): 'pod' | undefined {
+    const { channel, status } = this.deps;
+    return channel.scope() === 'pod' || status()._tag === 'Degraded' ? 'pod' : undefined;
+  }
 
   /**
    * Connections that are joining count too: many may join at once, and other pods read the number once a
    * second.
    */
-  const counted$ = defer(() => broker.members(room, states.size)).pipe(tap(presence.setOthers));
+  private counted(): Observable<number> {
+    const { broker, room, presence } = this.deps;
+    return broker.members(room, this.states.size).pipe(tap((others) => presence.setOthers(others)));
+  }
 
-  const caughtUp = joining({
-    channel,
-    opened$: deps.opened$,
-    counted$,
-    catchUp: catchUp({ ...deps, isPodOnly: () => effectiveScope() === 'pod' }),
-  });
-
-  // what members are sent
-
-  const sendJoined = (
-    { membership, resume, ref }: Join,
-    recovered: Recovered | undefined,
-  ): void => {
+  private sendJoined({ membership, resume, ref }: Join, recovered: Recovered | undefined): void {
+    const { room, fanOut, presence } = this.deps;
     membership.unansweredJoins--;
     membership.connection.send(
       {
         event: 'joined',
-        room: isGlobal ? undefined : room,
+        room: room === GLOBAL ? undefined : room,
         position: (recovered?.at ?? fanOut.position()).id,
         members: fanOut.size() + presence.others(),
         presence: presence.isOn(),
         recovered: resume === undefined ? undefined : (recovered?.messages ?? 0),
-        scope: effectiveScope(),
+        scope: this.scope(),
         ref,
       },
       membership,
     );
-  };
+  }
 
   // join
 
-  const join = (command: Join): Observable<unknown> => {
-    const { membership } = command;
-    if (command.isMember) return joinAgain(command);
-    const status = deps.status();
-    if (isGlobal && status._tag === 'Degraded') membership.connection.send(statusEvent(status));
-    return startJoin(command);
-  };
+  private join(command: Join): Observable<unknown> {
+    if (command.isMember) return this.joinAgain(command);
+    const status = this.deps.status();
+    if (this.deps.room === GLOBAL && status._tag === 'Degraded')
+      command.membership.connection.send(statusEvent(status));
+    return this.startJoin(command);
+  }
 
-  const joinAgain = (command: Join): Observable<unknown> => {
+  private joinAgain(command: Join): Observable<unknown> {
     const { membership, resume } = command;
-    const state = states.get(membership);
+    const state = this.states.get(membership);
     switch (state?._tag) {
       case undefined:
         return EMPTY;
@@ -115,58 +133,71 @@ export const roomMembers = (deps: MembersDeps): Members => {
         state.askedAgain.push(command);
         return EMPTY;
       case 'Member':
-        if (resume === undefined) return answerAgain(command);
+        if (resume === undefined) return this.answerAgain(command);
         state.fanOut.unsubscribe();
-        states.delete(membership);
-        fanOut.leave(membership);
-        return startJoin(command);
+        this.states.delete(membership);
+        this.deps.fanOut.leave(membership);
+        return this.startJoin(command);
     }
-  };
+  }
 
   /**
    * The answer to a member that joins again, with a new count. A member that has left by then gets no answer.
    */
-  const answerAgain = (command: Join): Observable<unknown> =>
-    recount().pipe(
+  private answerAgain(command: Join): Observable<unknown> {
+    return this.recount().pipe(
       tap(() => {
-        const state = states.get(command.membership);
-        if (state?._tag === 'Member') sendJoined(command, undefined);
+        const state = this.states.get(command.membership);
+        if (state?._tag === 'Member') this.sendJoined(command, undefined);
         else state?.askedAgain.push(command);
       }),
     );
+  }
 
-  const startJoin = (command: Join): Observable<unknown> => {
+  private startJoin(command: Join): Observable<unknown> {
     const cancelled$ = new Subject<void>();
     const { membership, isMember: wasMember } = command;
-    states.set(membership, { _tag: 'Joining', cancelled$, queued: [], askedAgain: [], wasMember });
-    return caughtUp(command).pipe(
-      mergeMap((recovered) => finishJoin(command, recovered)),
+    membership.isJoining = true;
+    this.states.set(membership, {
+      _tag: 'Joining',
+      cancelled$,
+      queued: [],
+      askedAgain: [],
+      wasMember,
+    });
+    return this.caughtUp(command).pipe(
+      mergeMap((recovered) => this.finishJoin(command, recovered)),
       takeUntil(cancelled$),
     );
-  };
+  }
 
-  const finishJoin = (command: Join, recovered: Recovered | undefined): Observable<unknown> => {
+  private finishJoin(command: Join, recovered: Recovered | undefined): Observable<unknown> {
+    const { room, fanOut, presence, emit } = this.deps;
     const { membership } = command;
     const { connection } = membership;
-    const { queued = [], askedAgain = [] } = joiningOf(membership) ?? {};
+    const state = this.states.get(membership);
     const at = recovered?.at ?? fanOut.position();
-    states.set(membership, { _tag: 'Member', fanOut: fanOut.enter(membership, at) });
+    membership.isJoining = false;
+    this.states.set(membership, { _tag: 'Member', fanOut: fanOut.enter(membership, at) });
     emit({ _tag: 'Occupied', room, members: fanOut.size() });
-    reviewPresence(connection.id);
-    sendJoined(command, recovered);
+    this.announcePresence(connection.id);
+    this.sendJoined(command, recovered);
     if (presence.isOn() && !command.isMember) presence.announce(connection, 'online');
-    return merge(
-      ...queued.flatMap((publish) => submit(publish) ?? []),
-      ...askedAgain.map((asked) => joinAgain(asked)),
-    );
-  };
+    if (state?._tag !== 'Joining') return EMPTY;
+    return allOf([
+      ...this.submitAll(state.queued),
+      ...state.askedAgain.map((asked) => this.joinAgain(asked)),
+    ]);
+  }
 
   // leave
 
-  const leave = ({ membership, reason, ref }: Leave): Observable<unknown> => {
+  private leave({ membership, reason, ref }: Leave): Observable<unknown> {
+    const { room, fanOut, presence, emit } = this.deps;
     const { connection } = membership;
-    const state = states.get(membership);
-    states.delete(membership);
+    const state = this.states.get(membership);
+    this.states.delete(membership);
+    membership.isJoining = false;
     const wasMember = state?._tag === 'Member' || state?.wasMember === true;
     const queued = state?._tag === 'Joining' ? state.queued : [];
     if (state?._tag === 'Joining') state.cancelled$.next();
@@ -175,63 +206,65 @@ export const roomMembers = (deps: MembersDeps): Members => {
     if (wasMember) emit({ _tag: 'Occupied', room, members: fanOut.size() });
     if (reason !== 'closed') connection.send({ event: 'left', room, reason, ref }, membership);
     // the commands of a connection keep their order: what it published before the leave is sent
-    const published$ = merge(...queued.flatMap((publish) => submit(publish) ?? []));
+    const published = this.submitAll(queued);
     if (wasMember) {
       if (presence.isOn()) presence.announce(connection, 'offline');
-      reviewPresence(undefined);
+      this.reviewPresence();
     }
-    return merge(published$, recount());
-  };
+    return allOf([...published, this.recount()]);
+  }
 
-  const recount = (): Observable<unknown> => counted$.pipe(tap(() => reviewPresence(undefined)));
+  private recount(): Observable<unknown> {
+    return this.counted().pipe(tap(() => this.reviewPresence()));
+  }
 
-  const reviewPresence = (newcomer: string | undefined): void => {
+  reviewPresence(): void {
+    this.announcePresence(undefined);
+  }
+
+  private announcePresence(newcomer: string | undefined): void {
+    const { room, fanOut, presence, channel, broadcast } = this.deps;
     if (!presence.review()) return;
     // a new member gets `presence` in its own `joined`
     if (fanOut.size() <= (newcomer === undefined ? 0 : 1)) return;
-    deps.broadcast(
+    broadcast(
       {
         event: 'joined',
         room,
         position: channel.position().id,
         members: fanOut.size() + presence.others(),
         presence: presence.isOn(),
-        scope: effectiveScope(),
+        scope: this.scope(),
       },
       newcomer === undefined ? undefined : [newcomer],
     );
-  };
+  }
 
   // publish
 
-  const publish = (command: Publish): Observable<unknown> | undefined => {
-    const joining = joiningOf(command.membership);
-    if (joining === undefined) return submit(command);
-    joining.queued.push(command);
+  private publish(command: Publish): Observable<unknown> | undefined {
+    const { membership } = command;
+    if (membership?.isJoining !== true) return this.submit(command);
+    const state = this.states.get(membership);
+    if (state?._tag !== 'Joining') return this.submit(command);
+    state.queued.push(command);
     return undefined;
-  };
+  }
 
-  const submit = ({ draft, reply }: Publish): Observable<unknown> | undefined => {
+  private submit({ draft, reply }: Publish): Observable<unknown> | undefined {
+    const { broker } = this.deps;
     const now = broker.publishNow?.(draft);
     // an exception of `reply` is an error of the room, and does not end the process
     if (now === undefined) return broker.publish(draft).pipe(consume(reply));
     reply(now);
     return undefined;
-  };
+  }
 
-  return {
-    handle: (command) => {
-      switch (command._tag) {
-        case 'Join':
-          return join(command);
-        case 'Publish':
-          return publish(command);
-        case 'Leave':
-          return leave(command);
-      }
-    },
-    all: () => [...states.keys()],
-    has: (membership) => states.has(membership),
-    reviewPresence: () => reviewPresence(undefined),
-  };
-};
+  private submitAll(queued: readonly Publish[]): readonly Observable<unknown>[] {
+    return queued.flatMap((publish) => this.submit(publish) ?? []);
+  }
+}
+
+/** `merge`, which for none or one is not needed. */
+const allOf = (works: readonly Observable<unknown>[]): Observable<unknown> =>
+  works.length > 1 ? merge(...works) : (works[0] ?? EMPTY);

@@ -42,30 +42,54 @@ export interface PresenceDeps {
 /** When many members reconnect together, there must not be one write for each. */
 const ANNOUNCE = { ms: 200, most: 256 };
 
-export const presence = ({ room, broker, clock, config, size }: PresenceDeps): Presence => {
-  const draft$ = new Subject<Draft>();
-  let others = 0;
-  let isOn = false;
-  return {
-    isOn: () => isOn,
-    others: () => others,
-    setOthers: (count) => {
-      others = count;
-    },
-    review: () => {
-      const was = isOn;
-      isOn = config.presenceEvents && room !== GLOBAL && size() + others <= config.presenceMaxRoom;
-      return isOn !== was;
-    },
-    announce: ({ id, userId }, what) => {
-      const data = presenceData(userId, id, what);
-      const draft = draftOf({ room, type: 'presence', from: SERVER, data, at: clock.wall() });
-      if (isRight(draft)) draft$.next(draft.right);
-    },
-    announcement$: draft$.pipe(
+export const presence = (deps: PresenceDeps): Presence => new RoomPresence(deps);
+
+/** A class, as each room has one. */
+class RoomPresence implements Presence {
+  private readonly draft$ = new Subject<Draft>();
+  private otherMembers = 0;
+  private on = false;
+
+  constructor(private readonly deps: PresenceDeps) {}
+
+  isOn(): boolean {
+    return this.on;
+  }
+
+  others(): number {
+    return this.otherMembers;
+  }
+
+  setOthers(count: number): void {
+    this.otherMembers = count;
+  }
+
+  review(): boolean {
+    const { config, room, size } = this.deps;
+    const was = this.on;
+    this.on =
+      config.presenceEvents &&
+      room !== GLOBAL &&
+      size() + this.otherMembers <= config.presenceMaxRoom;
+    return this.on !== was;
+  }
+
+  announce({ id, userId }: Connection, what: 'online' | 'offline'): void {
+    const { room, clock } = this.deps;
+    const data = presenceData(userId, id, what);
+    const draft = draftOf({ room, type: 'presence', from: SERVER, data, at: clock.wall() });
+    if (isRight(draft)) this.draft$.next(draft.right);
+  }
+
+  get announcement$(): Observable<unknown> {
+    const { broker, clock } = this.deps;
+    return this.draft$.pipe(
       batchThrottle({ ...ANNOUNCE, scheduler: clock.scheduler }),
       mergeMap((drafts) => merge(...drafts.map((draft) => broker.publish(draft)))),
-    ),
-    end: () => draft$.complete(),
-  };
-};
+    );
+  }
+
+  end(): void {
+    this.draft$.complete();
+  }
+}

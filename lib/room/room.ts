@@ -30,7 +30,7 @@ import { GLOBAL, type Position, type Room } from '../protocol/position.js';
 import type { GapReason } from '../protocol/system-event.js';
 import { emitting } from '../rx/emitting.js';
 import { mergeMapSet } from '../rx/merge-map-set.js';
-import { mergeUntil } from '../rx/merge-until.js';
+import { mergeSides } from '../rx/merge-sides.js';
 import { type MulticastSet, multicastSet } from '../rx/multicast-set.js';
 import { noticeStatus } from './broker-status.js';
 import { ChannelRefused, roomChannel, type RoomEvent } from './channel.js';
@@ -144,15 +144,21 @@ export const room =
       };
 
       const status$ = isGlobal
-        ? broker.status$.pipe(noticeStatus({ turn: clock.turn, ...members }))
+        ? broker.status$.pipe(
+            noticeStatus({
+              turn: clock.turn,
+              all: () => members.all(),
+              has: (membership) => members.has(membership),
+            }),
+          )
         : EMPTY;
-      const delivery$ = mergeUntil(
-        ended$,
-        status$,
-        broker.channel(name).pipe(channel.deliveries(onRoomEvent)),
-        broadcast$,
+      const delivery$ = broker
+        .channel(name)
+        .pipe(channel.deliveries(onRoomEvent), mergeSides(ended$, status$, broadcast$));
+      const handled$ = command$.pipe(
+        mergeMapSet(members.handle),
+        finalize(() => presence.end()),
       );
-      const handled$ = command$.pipe(mergeMapSet(members.handle), finalize(presence.end));
       return merge(
         delivery$.pipe(fanOut.toMembers),
         merge(handled$, presence.announcement$).pipe(finalize(() => ended$.next())),

@@ -25,7 +25,8 @@ export const guarded = (folds: readonly Fold[]): readonly ((event: HubEvent) => 
   const attempt = ({ name, take }: Fold, event: HubEvent): void => {
     try {
       const taken = take(event);
-      if (taken instanceof Promise) taken.catch((error: unknown) => fail(name, error, event));
+      if (taken !== undefined && taken instanceof Promise)
+        taken.catch((error: unknown) => fail(name, error, event));
     } catch (error) {
       fail(name, error, event);
     }

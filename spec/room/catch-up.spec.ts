@@ -20,6 +20,7 @@ const world = (recovered$: Observable<Recovered> = NEVER) => {
     room: 'r',
     position: NO_POSITION,
     joinSeq: 0,
+    isJoining: false,
     mayPublish: true,
     unansweredJoins: 1,
   };

@@ -13,6 +13,7 @@ const MEMBERSHIP: Membership = {
   room: 'r',
   position: NO_POSITION,
   joinSeq: 0,
+  isJoining: false,
   mayPublish: true,
   unansweredJoins: 1,
 };

@@ -30,6 +30,7 @@ const world = () => {
     room: 'r',
     position: NO_POSITION,
     joinSeq: 0,
+    isJoining: false,
     mayPublish: true,
     unansweredJoins: 1,
   };
