@@ -52,7 +52,7 @@ t.test(
     w.watch('r');
     w.clock.advance(100);
     w.server.expire();
-    w.clock.advance(100);
+    w.clock.advance(20_000);
     t.match(w.server.sockets[0]?.frames.at(-1), { type: 'refresh', data: { token: 'token-2' } });
     t.equal(w.server.sockets.length, 1);
   },

@@ -38,6 +38,25 @@ t.test('when a token ends soon, then it is refreshed on the same connection', as
 });
 
 t.test(
+  'when the server reports the end of each token at once, then a short one is refreshed at half its time',
+  async (t) => {
+    let given = 0;
+    const w: World = world(t, {
+      token: () => {
+        given++;
+        // a pod reports the end 30 s before it: of this token at once
+        w.clock.scheduler.schedule(() => w.server.expire(), 10);
+        return tokenUntil(w.clock.wall() + 20_000);
+      },
+    });
+    w.watch('r');
+    w.clock.advance(60_000);
+    t.ok(given <= 8, `${given} tokens in 60 s`);
+    t.equal(w.server.sockets.length, 1);
+  },
+);
+
+t.test(
   'when a token cannot be had, then it is asked for again, and nothing is closed',
   async (t) => {
     let asked = 0;
