@@ -17,6 +17,8 @@ have() { command -v "$1" >/dev/null; }
 # The distribution's packages of what the specs start, one a line: those that are missing here.
 missing_packages() {
   { have redis-server && have redis-cli; } || echo redis-server
+  # the page of spec/browser
+  have chromium || echo chromium
   # the clients in examples/go and examples/python
   have go || echo golang-go
   [ -d /usr/share/gocode/src/github.com/gorilla/websocket ] || echo golang-github-gorilla-websocket-dev
@@ -24,23 +26,10 @@ missing_packages() {
   /usr/bin/python3 -c 'import websockets' 2>/dev/null || echo python3-websockets
 }
 
-# The specs start servers of their own on free ports (a Sentinel is `redis-server --sentinel`), so a package that
-# starts a service would only be in their way: policy-rc.d says no to that while it is being installed.
-install_packages() {
-  local policy=/usr/sbin/policy-rc.d own=no status=0
-  if [ ! -e "$policy" ]; then
-    printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy" && own=yes
-  fi
-  { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"; } </dev/null >&2 || status=1
-  if [ "$own" = yes ]; then rm -f "$policy"; fi
-  return "$status"
-}
-
 if [ "$fast" = no ]; then
   mapfile -t packages < <(missing_packages)
-  if [ "${#packages[@]}" -gt 0 ] && [ "$(id -u)" = 0 ] && have apt-get; then
-    echo "missing here: ${packages[*]}; installing from the distribution"
-    DEBIAN_FRONTEND=noninteractive install_packages "${packages[@]}"
+  if [ "${#packages[@]}" -gt 0 ]; then
+    bash spec/install.sh "${packages[@]}"
     mapfile -t packages < <(missing_packages)
   fi
   if [ "${#packages[@]}" -gt 0 ]; then

@@ -211,7 +211,7 @@ export const startProcess = async (
 
 export const doorsOf = doors;
 
-/** Builds `dist/` when it is older than `lib/`. Spec files run side by side: one builds, the others wait for it. */
+/** Builds `dist/`, bundles of the client included, when it is older than `lib/`. Spec files run side by side: one builds, the others wait for it. */
 export const build = async (): Promise<void> => {
   const lock = join(ROOT, 'dist/.building');
   const isFresh = (): boolean => newest(join(ROOT, 'lib')) < modified(BUILT);
@@ -243,11 +243,7 @@ export const build = async (): Promise<void> => {
 
 const compile = (): Promise<void> =>
   new Promise((resolve, reject) => {
-    const child = spawn(
-      process.execPath,
-      ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'],
-      { cwd: ROOT },
-    );
+    const child = spawn(process.execPath, ['build.mjs', '--before-start'], { cwd: ROOT });
     let output = '';
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
     child.once('close', (code) =>
