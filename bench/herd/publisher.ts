@@ -4,7 +4,7 @@ import { GLOBAL, type Room } from '../../lib/protocol/position.js';
 
 export interface Publisher {
   /** To each of these rooms; resolves when all are acknowledged. */
-  readonly publish: (rooms: readonly Room[]) => Promise<void>;
+  readonly publish: (rooms: readonly Room[], data?: unknown) => Promise<void>;
   readonly stop: () => void;
 }
 
@@ -34,11 +34,11 @@ export const publisher = async (port: number, rooms: readonly Room[]): Promise<P
   for (const room of rooms) await answered(`joined ${room}`, { type: 'join', room });
   let n = 0;
   return {
-    publish: async (some) => {
+    publish: async (some, data = {}) => {
       await Promise.all(
         some.map((room) => {
           const id = `p${++n}`;
-          return answered(id, { type: 'chat', id, room: room === GLOBAL ? '' : room, data: { n } });
+          return answered(id, { type: 'chat', id, room: room === GLOBAL ? '' : room, data });
         }),
       );
     },

@@ -54,6 +54,7 @@ t.teardown(chromium.stop);
 const redis = await startRedis({});
 t.teardown(redis.stop);
 let stages = 0;
+t.setTimeout(300_000);
 
 /** Three pods, a page that is live on one of them, and a load through another one. */
 const stage = async (t: Test, options: { readonly withTokens?: boolean } = {}): Promise<Stage> => {
@@ -61,7 +62,6 @@ const stage = async (t: Test, options: { readonly withTokens?: boolean } = {}): 
   let tokens = 0;
   const site = await servePages({
     '/': 'spec/browser/page.html',
-    '/client.js': 'dist/client/client.js',
     '/elsewhere': () => 'another page',
     '/token': () => {
       tokens++;

@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { HOST, until } from './redis.js';
 
@@ -24,6 +24,7 @@ const FLAGS = [
   '--remote-debugging-port=0',
 ];
 const DEVTOOLS = /ws:\/\/\S+/;
+const CLIENT = /^\/client\/[\w.-]+\.js$/;
 
 export interface Chromium {
   /** The one profile: all its tabs share storage, locks and channels. */
@@ -89,7 +90,10 @@ export const hide = async (page: Page): Promise<() => Promise<void>> => {
   };
 };
 
-const TYPES: Readonly<Record<string, string>> = { html: 'text/html', js: 'text/javascript' };
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+};
 
 export interface PageServer {
   /** `http://127.0.0.1:PORT`: what a pod has to allow. */
@@ -97,17 +101,17 @@ export interface PageServer {
   readonly stop: () => void;
 }
 
-/** Serves these files by their paths (a file of the repository, or a text that is asked for each time), and nothing else. */
+/** Serves the client as it is built below `/client/`, and these: files of the repository, or texts. */
 export const servePages = async (
-  files: Readonly<Record<string, string | (() => string)>>,
+  pages: Readonly<Record<string, string | (() => string)>>,
 ): Promise<PageServer> => {
   const server = createServer(({ url = '' }, response) => {
     const [path = ''] = url.split('?');
-    const file = files[path];
-    if (file === undefined) return response.writeHead(404).end();
-    const type = typeof file === 'string' ? TYPES[file.split('.').at(-1) ?? ''] : undefined;
-    response.setHeader('Content-Type', type ?? 'text/plain');
-    return response.end(typeof file === 'string' ? readFileSync(join(ROOT, file)) : file());
+    const page = pages[path] ?? (CLIENT.test(path) ? `dist${path}` : undefined);
+    if (page === undefined) return response.writeHead(404).end();
+    if (typeof page !== 'string') return response.end(page());
+    response.setHeader('Content-Type', TYPES[extname(page)] ?? 'text/plain');
+    return response.end(readFileSync(join(ROOT, page)));
   });
   server.listen(0, HOST);
   await once(server, 'listening');

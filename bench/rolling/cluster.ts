@@ -1,0 +1,56 @@
+/** Three servers behind nginx that are restarted in turn, and a fourth that stays: the publisher is connected there. */
+import { run, type Running } from '../../spec/support/pod.js';
+import { freePort } from '../../spec/support/redis.js';
+import { stagePod } from '../chaos/stage.js';
+
+export interface Server {
+  readonly port: number;
+  /** SIGTERM, its end, a new start. */
+  readonly restart: () => Promise<void>;
+  readonly stop: () => Promise<void>;
+}
+
+export const pod = async (name: string, env: Readonly<Record<string, string>>): Promise<Server> => {
+  const { port, start, signal, running, isReady, kill, door } = await stagePod({ name, env });
+  const begin = async (): Promise<void> => {
+    await start();
+    await isReady('ready', 30_000);
+  };
+  await begin();
+  return {
+    port,
+    restart: async () => {
+      signal('SIGTERM');
+      await running().ended(30_000);
+      await begin();
+    },
+    stop: async () => {
+      await kill();
+      await door.stop();
+    },
+  };
+};
+
+export const socketIo = async (redisUrl: string): Promise<Server> => {
+  const port = await freePort();
+  const env = { PORT: String(port), REDIS_URL: redisUrl };
+  let now: Running;
+  const begin = async (): Promise<void> => {
+    const test = { teardown: () => undefined };
+    now = run(test, ['bench/peers/socket-io-cluster.mjs'], env, /listening on (\d+)/);
+    await now.port();
+  };
+  await begin();
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    now.signal(signal);
+    await now.ended(30_000);
+  };
+  return {
+    port,
+    restart: async () => {
+      await end('SIGTERM');
+      await begin();
+    },
+    stop: () => end('SIGKILL'),
+  };
+};
