@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
-import { servePages, startChromium } from '../spec/support/browser.js';
+import { servePages, startChromium } from '../spec/support/chromium.js';
 import { BASE } from '../spec/support/pod.js';
 import { startRedis, until } from '../spec/support/redis.js';
 import { pod, type Server, socketIo } from './rolling/cluster.js';

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CDPSession, Page } from 'playwright-core';
 import t, { type Test } from 'tap';
-import { servePages, hide, startChromium } from '../support/browser.js';
+import { servePages, hide, startChromium } from '../support/chromium.js';
 import { BASE, build, type Pod, startPod } from '../support/pod.js';
 import { type Proxy, proxy } from '../support/proxy.js';
 import { startRedis, until } from '../support/redis.js';
