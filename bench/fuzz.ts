@@ -18,8 +18,9 @@ const { attacks, answers, counted, heapBefore, heapAfter, faults, culprits } = a
   test,
   seed,
   {
-    warmUpMs: Math.max(5_000, seconds * 200),
-    forMs: seconds * 800,
+    // half of the time: a pod compiles, and its bounded memories fill, for tens of thousands of attacks
+    warmUpMs: seconds * 500,
+    forMs: seconds * 500,
     heapLooks: 3,
   },
 );
