@@ -123,9 +123,12 @@ const UNLIMITED = {
   RATE_LIMIT_BYTES: '1000000000',
 };
 
-/** A pod of the service, ready. Publishing is not limited; everything else is as it comes unless `env` says otherwise. */
-export const pod = async (env = {}) => {
-  const server = await nodeServer('pod', 'dist/main.js', {
+/**
+ * A pod of the service, ready. Publishing is not limited; everything else is as it comes unless `env` says otherwise. `directory` has
+ * the `dist/` of another version.
+ */
+export const pod = async (env = {}, directory = root) => {
+  const server = await nodeServer('pod', join(directory, 'dist/main.js'), {
     LOG_LEVEL: 'warn',
     ...UNLIMITED,
     ...env,
