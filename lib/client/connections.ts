@@ -15,16 +15,16 @@ import {
 } from './state.js';
 import { endOf } from './token.js';
 
-/** After this long a failure is the first one again. */
+/** When a connection was live for this long, the next failure counts as the first one. */
 const STABLE_MS = 10_000;
 /** A socket whose first frame does not come in this time is given up. */
 const FIRST_FRAME_MS = 15_000;
-/** Nothing came for so long: the server is asked for a sign of life, and has 10 s to answer. */
+/** When nothing came for this long, the client sends a ping. The server then has `ANSWER_MS` to answer. */
 export const SILENT_MS = 25_000;
 const ANSWER_MS = 10_000;
 const REFRESH_BEFORE_MS = 30_000;
 
-/** A socket has ended. The close table says what comes of it (docs/protocol.md, section 7). */
+/** A socket has ended. The close table says whether the client reconnects (docs/protocol.md, section 7). */
 export const ended =
   (socket: SocketNumber, code: number, because: string, retryInMs?: number): Change =>
   (state) => {
@@ -135,7 +135,8 @@ export const onToken =
             }),
       {
         ...state,
-        // of a token that ends soon half the time is waited; of one that has ended the server decides
+        // a token of less than a minute is replaced after half of its time. A token that has ended, or names
+        // no end, is not replaced: the server decides about it
         refreshAt:
           left > 0 ? nowMs + Math.max(left - REFRESH_BEFORE_MS, left / 2, 1_000) : Infinity,
       },

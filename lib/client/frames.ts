@@ -17,7 +17,10 @@ export interface Message<T = unknown> {
   readonly data: T;
   /** ISO 8601, UTC. */
   readonly timestamp: string;
-  /** The id that the sender gave it, on the sender's own connection; else another program's own id. */
+  /**
+   * Only in a message that came through Redis and is in no log: the id that it had on Redis
+   * (docs/protocol.md, section 3.4).
+   */
   readonly ref?: string;
 }
 
@@ -28,7 +31,7 @@ export interface ErrorData {
   readonly retry_in_ms?: number;
 }
 
-/** Only what the client goes by is checked: the server vouches for the rest. */
+/** Only the fields that the client uses are checked; the others are as the server sent them. */
 export const has = (data: unknown, key: string): boolean =>
   typeof data === 'object' && data !== null && key in data;
 

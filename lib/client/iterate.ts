@@ -7,9 +7,10 @@
 import type { Observable } from 'rxjs';
 
 const MAX_WAITING = 4_096;
+const TOO_SLOW = `more than ${MAX_WAITING} messages wait: take them faster, or subscribe`;
 
 export async function* eachOf<A>(stream$: Observable<A>): AsyncGenerator<A, void, undefined> {
-  /** One value each; none: the end. */
+  /** Each array has one value. An empty array is the end of the stream. */
   const waiting: (readonly A[])[] = [];
   let changed = (): void => undefined;
   const add = (...values: readonly A[]): void => {
@@ -19,7 +20,7 @@ export async function* eachOf<A>(stream$: Observable<A>): AsyncGenerator<A, void
   const subscription = stream$.subscribe({ next: (value) => add(value), complete: () => add() });
   try {
     for (;;) {
-      if (waiting.length > MAX_WAITING) throw new RangeError('too slow');
+      if (waiting.length > MAX_WAITING) throw new RangeError(TOO_SLOW);
       const values = waiting.shift();
       if (!values)
         await new Promise<void>((resolve) => {

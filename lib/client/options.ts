@@ -22,7 +22,10 @@ export type Fetch = (
 export interface ConnectOptions {
   /** The address of WebSockets, such as `wss://host/api/chat-api/ws`. */
   readonly url: string;
-  /** A JWT for the connection: asked for before each connection, and 30 s before the last one ends. */
+  /**
+   * A JWT for the connection. The client asks for one before each connection, and 30 s before the token in
+   * use ends (for a token of less than a minute: after half of its time).
+   */
   readonly token?: TokenSource | undefined;
   /** The class of WebSockets. By default that of the platform; Node 20 has none, so give it that of `ws`. */
   readonly WebSocket?: WebSocketClass | undefined;

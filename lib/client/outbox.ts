@@ -44,7 +44,7 @@ export const published =
       ? next
       : settled(next, (one) => one === entry, {
           code: 'queue_full',
-          message: `${MAX_WAITING} messages wait`,
+          message: `${MAX_WAITING} messages wait for acks: publish again later`,
         });
   };
 
@@ -55,7 +55,7 @@ export const expire: Change = (state) => {
     ? wake(state, next)
     : settled(state, ({ until }) => until <= state.nowMs, {
         code: 'timeout',
-        message: 'no ack; it may have been sent',
+        message: 'no ack came in time; the message may have been sent',
       });
 };
 
@@ -83,7 +83,7 @@ export const deliver: Change = (state) => {
     if (new TextEncoder().encode(text).length > most)
       return settled(at, isOf, {
         code: 'invalid_message',
-        message: `more than ${most} bytes`,
+        message: `data: the message has more than ${most} bytes`,
       });
     const next = paced(at, connection, text, (then) => ({
       ...then,

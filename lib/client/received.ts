@@ -106,7 +106,7 @@ const controlled = (
       return settled(state, (entry) => entry.ref === ref, ack);
     }
     case 'gap': {
-      // of a handover
+      // a gap ends a handover: the second connection is closed, and another one is tried later
       const alone = {
         ...state,
         connections: state.connections.slice(0, 1),
@@ -119,7 +119,7 @@ const controlled = (
     case 'joined': {
       const { recovered, scope, members, room: name = GLOBAL } = event;
       const tag = connection.rooms.get(name)?._tag;
-      // of the visit before
+      // this `joined` answers the join of an earlier use of the room
       if (tag === 'Leaving') return state;
       // it comes again when the presence of the room is switched
       const joined =
@@ -141,7 +141,7 @@ const controlled = (
           state,
           connection,
           name,
-          { code, message: 'removed' },
+          { code, message: 'the server removed this connection from the room' },
           code === 'failed' ? later(state) : Infinity,
         );
       return connection.rooms.get(name)?._tag === 'Leaving'

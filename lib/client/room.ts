@@ -31,7 +31,7 @@ import type { Ack, RoomState, RoomEvent } from './state.js';
 export interface RoomOptions<T> {
   /** An id of an earlier visit: the room goes on from it. */
   readonly after?: string | undefined;
-  /** Returns the data in the application's form; throws when it does not fit: then it is an event. */
+  /** Returns the data in the application's form. When it throws, the message is an event `Undecoded`. */
   readonly decode?: ((data: unknown) => T) | undefined;
 }
 
@@ -44,7 +44,7 @@ export interface Gap {
 /** What happens in a room, but for its messages. */
 export type RoomNotice =
   | Exclude<RoomEvent, { readonly _tag: 'Message' }>
-  /** The data of a message did not fit. */
+  /** `decode` threw this error for the data of the message. */
   | { readonly _tag: 'Undecoded'; readonly message: Message; readonly error: unknown };
 
 /** A part of a room's past, the oldest message first. */
@@ -54,7 +54,7 @@ export interface Page<T> {
   readonly next: string | null;
 }
 
-/** A stream of its messages, too: `from(room)` of any library of Observables, and `for await`. */
+/** A room is also a stream of its messages: for `from(room)` of Observable libraries, and for `for await`. */
 export interface Room<T = unknown> extends AsyncIterable<Message<T>> {
   readonly name: string;
   /** Chats, notifications and the application's events: in order, each once, own ones too. Not replayed. */
@@ -72,7 +72,10 @@ export interface Room<T = unknown> extends AsyncIterable<Message<T>> {
    * or `queue_full`, `timeout`, `closed`.
    */
   publish(data: T): Promise<Ack>;
-  /** The room's past over HTTP: the newest messages, or those before an id. Rejects with a `ChatError`. */
+  /**
+   * The room's past over HTTP: the newest messages, or those before an id. When the server refuses, it
+   * rejects with a `ChatError`, whose `code` is the HTTP status.
+   */
   history(range?: { readonly before?: string; readonly limit?: number }): Promise<Page<T>>;
   /** Shown to the members, and again after each join. */
   setPresence(status: 'online' | 'away'): void;
@@ -177,7 +180,7 @@ export const rooms = (
               return EMPTY;
             }),
           ),
-          { defaultValue: { code: 'closed', message: 'close()' } },
+          { defaultValue: { code: 'closed', message: 'the client is closed' } },
         );
         if ('duplicate' in result) return result;
         throw new ChatError(result.code, result.message);
@@ -190,7 +193,10 @@ export const rooms = (
           { headers: token ? { Authorization: `Bearer ${token}` } : {} },
         );
         const body = await answer.json();
-        if (!isPage(body)) throw new ChatError(`${answer.status}`, `HTTP ${answer.status}`);
+        if (!isPage(body)) {
+          const why = isProblem(body) ? `: ${body.detail}` : '';
+          throw new ChatError(`${answer.status}`, `HTTP ${answer.status}${why}`);
+        }
         const { messages, next } = body;
         return {
           messages: messages.flatMap((message) => {
@@ -208,6 +214,7 @@ export const rooms = (
 };
 
 const isPage = (body: unknown): body is Page<unknown> => has(body, 'messages');
+const isProblem = (body: unknown): body is { readonly detail: string } => has(body, 'detail');
 
 type Decoded<T> = RoomNotice | { readonly _tag: 'Message'; readonly message: Message<T> };
 
@@ -223,6 +230,6 @@ const decodedBy =
     }
   };
 
-/** Without `decode` the application vouches for the type of the data. */
+/** Without `decode` nothing checks that the data has the type T: the application has to know it. */
 // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- as the comment says
 const asIs = (data: unknown): never => data as never;

@@ -5,7 +5,7 @@
  *            used, paced             joined                not used
  *     (none) ───────────▶ Joining ──────────▶ Joined ──────────────────▶ Leaving ── left ──▶ (none)
  *       ▲                   │                   │
- *       └── in a while ── Refused ◀─────────────┘
+ *       └─── at `again` ── Refused ◀────────────┘
  *
  * A room has a membership on each connection. During a handover two connections receive the room. Each one
  * alone gets the messages of the log in order and without a hole, so a message is delivered when it is after
@@ -35,7 +35,7 @@ export const use =
   (state) => {
     const known = state.rooms.get(name);
     const fresh = { name, outside: [], lastId: after };
-    // the global log was received all the time
+    // the state of the global log is kept: its messages came also while nobody used it
     return inRoom({ ...state, uses: state.uses + 1 }, known?.lastId ? known : fresh, {});
   };
 

@@ -60,7 +60,7 @@ export interface Runner {
 
 type Of<T extends Effect['_tag']> = Extract<Effect, { readonly _tag: T }>;
 
-/** A request for a token has so long. */
+/** The time limit of one request for a token. */
 const ANSWER_MS = 10_000;
 const WOKEN: Change = (state) => state;
 

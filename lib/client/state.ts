@@ -14,7 +14,7 @@ export interface Connection {
   readonly socket: SocketNumber;
   /** Undefined until `welcome`. */
   readonly session?: Welcome;
-  /** When it was welcome. */
+  /** When `welcome` came; infinite before that. */
   readonly liveAt: number;
   /** The rooms on this connection. */
   readonly rooms: ReadonlyMap<string, Membership | undefined>;
@@ -97,7 +97,10 @@ export interface Page {
 export interface State {
   /** One, or none; during a handover two, the old one first. */
   readonly connections: readonly Connection[];
-  /** What the application closed, or the close table says is final, stays closed. */
+  /**
+   * Set when the client is closed for good: by `close()`, by a close code after which a client does not come
+   * back, or when two tokens in a row were refused.
+   */
   readonly final?: { readonly code: number; readonly because: string };
   /** How many rooms are used. Without a use nothing connects. */
   readonly uses: number;
@@ -108,7 +111,7 @@ export interface State {
   readonly because: string;
   /** Failures in a row, for the backoff. */
   readonly failures: number;
-  /** The last token was refused: one more is asked for. */
+  /** The last token was refused. One more is asked for; when that is refused too, the client is closed. */
   readonly isTokenRefused?: boolean;
   /** A token is being asked for. */
   readonly isAsking?: boolean;
@@ -205,7 +208,7 @@ export const enrolled = (
   membership?: Membership,
 ): State => patched(state, socket, { rooms: new Map(rooms).set(room, membership) });
 
-/** Another time for what the server may take in a while. */
+/** When to try again what the server may accept later: after one to two times `ms`. */
 export const later = ({ nowMs, chance }: State, ms = 1_000): number => nowMs + ms * (1 + chance);
 
 export const START: State = {

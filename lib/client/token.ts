@@ -1,4 +1,4 @@
-/** The tokens of a client (RFC 7519), as far as it goes by them. */
+/** The tokens of a client (RFC 7519). The client reads only when a token ends. */
 import type { Observable } from 'rxjs';
 import { has } from './frames.js';
 

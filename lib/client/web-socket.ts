@@ -1,5 +1,6 @@
 /**
- * One WebSocket as a stream: what comes of it, until it has ended. Unsubscribing closes it.
+ * One WebSocket as a stream of inputs for the state machine, until the socket has ended. Unsubscribing closes
+ * it.
  *
  * Source: it makes a stream of the callbacks of one WebSocket, and ends with its subscriber.
  */
@@ -41,7 +42,7 @@ export interface SocketDeps {
   readonly send$: Observable<string>;
 }
 
-/** The close code that says the same as a refused handshake; a browser shows 1006 alone. */
+/** The close code for each status of a refused handshake. In a browser each of them is 1006. */
 const CLOSES: Readonly<Record<number, number>> = {
   400: 4500,
   401: 4001,

@@ -11,7 +11,10 @@ export interface RoomLog {
   controlId(now: number): string;
   /** The id of the last message. */
   lastId(): string | undefined;
-  /** What a client gets that resumes from an id. */
+  /**
+   * What a client gets that resumes from an id. With an id of a lost log it gets all messages of the new
+   * epoch; the service sends only those that come after its join.
+   */
   after(id: string): { readonly gap: GapReason | undefined; readonly messages: readonly Message[] };
   /** All messages are lost, as by a Redis that restarts empty. */
   lose(): void;
@@ -52,7 +55,7 @@ export const roomLog = (room: string): RoomLog => {
       const from = readId(id);
       if (from === undefined) return { gap: 'unknown_id', messages: [] };
       if (from.tag !== tag) return { gap: 'log_lost', messages: [...messages] };
-      // an id of another room; those outside the log have numbers of their own
+      // an id of another room. Ids outside the log are not remembered, so they are not checked
       if (!from.outside && !issued.has(id)) return { gap: 'unknown_id', messages: [] };
       const first = offset - messages.length + 1;
       const gap = from.offset < first - 1 ? 'expired' : undefined;

@@ -29,14 +29,14 @@ export interface ScriptedServer {
   setUp(isUp: boolean): void;
   /** While true, nothing is sent, not even a close: the clients' connections are dead. */
   setSilent(isSilent: boolean): void;
-  /** Connections get `draining`, and are closed with 1001 after so many ms. */
+  /** Connections get `draining`, and are closed with 1001 after this many ms. */
   drain(ms: number): void;
   setDegraded(isDegraded: boolean): void;
   /** While set, joins of the room and publishes to it get this error. */
   refuse(room: string, code: string | undefined): void;
   /** The presence of a connection is sent to a room. */
   announce(room: string, connectionId: string, status: 'online' | 'offline'): void;
-  /** Connections hear that their tokens end. */
+  /** Connections get `token_expiring`. */
   expire(): void;
   /** Connections are removed from a room. */
   remove(room: string, reason: LeaveReason): void;

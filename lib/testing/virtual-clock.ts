@@ -5,7 +5,7 @@ import type { ClientClock } from '../client/options.js';
 export interface VirtualClock extends ClientClock {
   /** Lets this many ms pass. */
   advance(ms: number): void;
-  /** The page sleeps: the wall clock goes on for so long, and no timer runs. */
+  /** The page sleeps: the wall clock goes on by this many ms, and no timer runs. */
   sleep(ms: number): void;
 }
 

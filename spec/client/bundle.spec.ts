@@ -89,7 +89,8 @@ for (const [file, limit] of [
         degraded: false,
       });
       chat.close();
-      t.same(statuses.at(-1), { _tag: 'Closed', code: 1000, because: 'close()' });
+      const because = 'the application called close()';
+      t.same(statuses.at(-1), { _tag: 'Closed', code: 1000, because });
       await room.publish(4).catch((error: unknown) => t.ok(error instanceof ChatError));
     },
   );

@@ -37,5 +37,5 @@ t.test('when a loop is 4,096 values behind, then it ends with an error', async (
   const first = values.next();
   for (let i = 0; i < 5_000; i++) values$.next(i);
   t.notOk(values$.observed);
-  await t.rejects(first, RangeError);
+  await t.rejects(first, { name: 'RangeError', message: /^more than 4096 messages wait: take/ });
 });
