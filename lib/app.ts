@@ -31,9 +31,9 @@ export interface App {
    */
   readonly stop: (options?: { readonly hurry?: boolean }) => Promise<void>;
   /**
-   * Sends a message to a room's members on every pod, or to everyone. Rejects with a TypeError when the
-   * message is invalid, and with an Error before `start()`, after `stop()`, or when neither the broker nor
-   * this pod could take the message. The receipt is a plain object.
+   * Sends a message to the members of a room on every pod, or to everyone. Rejects with a TypeError when the
+   * message is invalid, and with a `NotPublished` when the message was not sent: its `code` says why. The
+   * receipt is a plain object.
    */
   readonly publish: {
     (notice: Announcement): Promise<Receipt>;

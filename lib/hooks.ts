@@ -1,7 +1,7 @@
 /**
  * The hooks of an application, and what they get. Hooks run in the connection's stream, one message after the
- * other. A hook that throws, rejects or takes longer than a second affects only its message (`unavailable` to
- * the sender: docs/protocol.md, section 6).
+ * other. A hook that throws, rejects, takes longer than a second or gives an invalid answer affects only its
+ * message (`unavailable` to the sender: docs/protocol.md, section 6).
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Observable } from 'rxjs';
@@ -95,7 +95,8 @@ export interface Hooks {
    * message on as it is or changed, drop it with null (the sender gets an `ack`), or answer with
    * `reject(text)`. `from.via` says where it came from. Not called for messages of the server
    * (`notification`, `system`), nor for messages of other pods. The hook counts as failed when its answer has
-   * no room or no `data`, or has a room that the connection has not joined.
+   * no room or no `data`. For a message of a socket it also counts as failed when the answer has a room that
+   * the connection has not joined.
    */
   readonly onMessage?: (message: Incoming, from: Sender) => MaybeAsync<Outgoing | Rejection | null>;
   /** A connection has ended. `code`: the code that the server sent; null when the peer closed or went. */

@@ -102,6 +102,7 @@ export type HubEvent =
   | { readonly _tag: 'Occupied'; readonly room: Room; readonly members: number }
   /** A bug ended the room: the connections of its members were closed with 1011. */
   | { readonly _tag: 'RoomFailed'; readonly error: unknown }
+  /** A hook threw, did not answer within 1 s, or gave an invalid answer. */
   | { readonly _tag: 'HookFailed'; readonly hook: string; readonly error: unknown }
   /**
    * A fold of events threw or rejected: the event is missing in that fold only. The other folds get this

@@ -1,13 +1,13 @@
 /**
  * How a pod shuts down:
  *
- *   Running ──shutDown──► Draining ───────────no connection is left──────► Ended
- *                            │  │                                          ▲
- *                            │  └──90 % of DRAIN_MS: deadline──────────────┤
- *                            └──hurry: all connections are closed──────────┘
+ *   Running ──shutDown──► Draining ──no connection and no open request────► Ended
+ *                            │  │                                           ▲
+ *                            │  └──90 % of DRAIN_MS: deadline───────────────┤
+ *                            └──hurry: all connections are closed───────────┘
  *
- * After `hurry` the drain ends when no connection is left, or at the deadline. A hurry that came before the
- * drain is remembered: then no client is sent `draining`.
+ * A request is open until its answer is sent. After `hurry` the drain ends in the same two ways. A hurry that
+ * came before the drain is remembered: then no client is sent `draining`.
  */
 import {
   concat,
@@ -46,7 +46,8 @@ const DEADLINE = 0.9;
 const EMPTY_CHECK_MS = 10;
 
 /**
- * Drains while it is subscribed. Emits once, when no connection is left or at the deadline, and completes.
+ * Drains while it is subscribed. Emits once and completes: when no connection is left and every HTTP request
+ * has its answer, or at the deadline.
  */
 export const shutdown = ({
   clock,

@@ -56,7 +56,7 @@ export type Denial =
   | { readonly _tag: 'Ambiguous'; readonly what: 'token' | 'X-API-Key' }
   /** The text is no token, or is longer than 4 KB. */
   | { readonly _tag: 'Malformed'; readonly expected: string }
-  /** No known key has signed the token with the algorithm of that key. */
+  /** None of the keys for the algorithm of the token has signed it, or the algorithm is not supported. */
   | { readonly _tag: 'Untrusted' }
   | { readonly _tag: 'Expired' }
   /** `nbf` or `iat` is in the future. */
@@ -122,11 +122,15 @@ export const problemOf = (denial: Denial): Problem => {
 const UNAUTHORIZED = problem(401, 'token: send a valid token, or an API key in X-API-Key', {
   'WWW-Authenticate': 'Bearer',
 });
-const KEYLESS = 'token: cannot be verified right now, as the key server did not answer; retry';
+const KEYLESS =
+  'token: cannot be verified now, as the public keys could not be read; try again in a second';
 const UNJUDGED = problem(503, KEYLESS, { 'Retry-After': '1' });
 
 /** 403: the token is valid, but does not allow this room. */
-export const ROOM_FORBIDDEN = problem(403, 'room: the token does not allow this room');
+export const ROOM_FORBIDDEN = problem(
+  403,
+  'room: the token does not allow this room; send a token whose claim rooms.join allows it',
+);
 
 /** 403: the token is valid, but has no admin rights. */
 export const ADMIN_NEEDED = problem(

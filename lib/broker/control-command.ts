@@ -43,7 +43,7 @@ export interface CatchUp {
   readonly since: number;
   /** Absent: the `gap` covers all messages that the global log had trimmed. */
   readonly untold?: number | undefined;
-  /** Of a command that was read from Redis: its age, at least. */
+  /** Only of a command that was read from Redis: its age, or a little more, never less. */
   readonly ageMs?: number;
 }
 

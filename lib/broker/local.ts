@@ -1,7 +1,7 @@
 /**
  * The local broker: one pod is complete by itself. Positions, logs and idempotency keys are in memory, each
- * with a bound. A position is kept for `positionTtlMs` (24 h), before the first message for 10 minutes, or
- * until too many other rooms were used after it. A log is kept no longer than its position.
+ * with a bound. A position is kept for `positionTtlMs`, before the first message for 10 minutes, or until too
+ * many other rooms were used after it. A log is kept no longer than its position.
  */
 import { type Either, left, right } from 'fp-ts/lib/Either.js';
 import { defer, EMPTY, NEVER, Observable, of, Subject, type Subscriber } from 'rxjs';

@@ -79,7 +79,7 @@ export const credentialWarnings = ({
     ],
     [
       secret.trim() !== secret,
-      'JWT_SECRET begins or ends with white space, which is part of the secret',
+      'JWT_SECRET begins or ends with white space, which is part of it; remove it, unless the issuer has it too',
     ],
     [
       apiKeys.some(({ length }) => length < GOOD_API_KEY),
@@ -89,7 +89,10 @@ export const credentialWarnings = ({
       apiKeys.some((key) => key.length >= GOOD_API_KEY && looksMadeUp(key)),
       'API_KEYS: a key looks like a placeholder; use 32 random characters',
     ],
-    [new Set(apiKeys).size < apiKeys.length, 'API_KEYS contains a key twice'],
+    [
+      new Set(apiKeys).size < apiKeys.length,
+      'API_KEYS contains a key twice; remove one of the two',
+    ],
   ];
   return warnings.flatMap(([holds, text]) => (holds ? [text] : []));
 };

@@ -12,7 +12,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface WithDotEnv {
   readonly env: Environment;
-  /** A text for each line of the file that sets no variable. */
+  /** A text for each line that is no assignment, no comment, and not empty. */
   readonly warnings: readonly string[];
 }
 

@@ -27,8 +27,9 @@ export interface Unusable {
 
 type Read = E.Either<Unusable, PublicKey>;
 
-const EXPECTED =
-  'public keys for RS256 (2048 to 16384 bits), ES256 or EdDSA (Ed25519), as PEM, JWK or JWKS';
+const ALGORITHMS = 'RS256 (2048 to 16384 bits), ES256 or EdDSA (Ed25519)';
+const EXPECTED = `public keys for ${ALGORITHMS}, as PEM, JWK or JWKS`;
+const EXPECTED_PUBLISHED = `a public key for ${ALGORITHMS} that verifies signatures`;
 const PRIVATE = `${EXPECTED}; this one is a private key, and everyone who has it can sign tokens`;
 
 const foreign = (kid: string | undefined): E.Either<Unusable, never> =>
@@ -61,7 +62,10 @@ export const publishedKeysOf = (text: string): E.Either<string, Published> => {
   const { left, right } = RA.separate(parsed.keys.map(jwkOf));
   const found = left.filter(({ _tag }) => _tag === 'Unsafe');
   if (found.length > 0) return E.right({ keys: right, remark: remarkOn(found) });
-  const remark = right.length === 0 ? `none of its ${left.length} keys can be used` : undefined;
+  const remark =
+    right.length === 0
+      ? `none of its ${left.length} keys can be used: publish ${EXPECTED_PUBLISHED}`
+      : undefined;
   return E.right({ keys: right, remark });
 };
 

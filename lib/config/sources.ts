@@ -114,7 +114,9 @@ const knownGroup = (
         return [
           wrongValue(`${name}.${key}`, value, `a known key: ${Object.keys(settings).join(', ')}`),
         ];
-      return isObject(value) ? [wrongValue(`${name}.${key}`, value, 'a value')] : [];
+      return isObject(value)
+        ? [wrongValue(`${name}.${key}`, value, 'one value, not an object')]
+        : [];
     }),
   };
 };

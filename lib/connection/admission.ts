@@ -42,8 +42,8 @@ export type Release = () => void;
 
 export interface AdmissionControl {
   /**
-   * Reserves one connection on the pod and for the address. It is released when the socket closes, or by
-   * `Release`.
+   * Checks that the pod has space for one connection, and reserves one for the address. The address gets its
+   * connection back when the socket closes, or by `Release`. Undefined: nothing was reserved.
    */
   readonly reserve: (
     request: IncomingMessage,

@@ -13,7 +13,9 @@
  * resumes.
  *
  *   look, `gap` if due ─► begin ─► Running(from, since, untold?) ─ both logs sent, 1 minute ago ─► forgotten
- *                                    └─ one was cut ─► Ended(from, until, since, untold?), kept for a day
+ *                                    └─ one was cut ─► Ended(from, until, since, untold?)
+ *
+ * `Ended` is kept for `LOG_POSITION_TTL_MS`.
  *
  * This costs nothing when clients were away for less than `LONG_MS`, when they bring two ids, or when there
  * are no global messages.

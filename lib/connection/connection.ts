@@ -15,9 +15,9 @@ import type { Resume } from '../protocol/resume.js';
 
 /**
  * A connection in a room. `position`: of the last message of the room's log that was sent to the connection.
- * The id of every message to the client shows it. Before the join has given a position, it is the position of
- * the id that the client brought for this log. When the log resumes by a time, only its `ms` is set, to that
- * time. When the log does not resume, it is `NO_POSITION`.
+ * The ids of control messages about this room contain it. Before the join has given a position, it is the
+ * position of the id that the client brought for this log. When the log resumes by a time, only its `ms` is
+ * set, to that time. When the log does not resume, it is `NO_POSITION`.
  */
 export interface Membership {
   readonly connection: Connection;
@@ -66,11 +66,8 @@ export type Command =
       readonly _tag: 'Publish';
       readonly room: Room;
       readonly draft: Draft;
-      /**
-       * The sender's membership: the publish waits until its join completes. Absent when the sender has no
-       * socket.
-       */
-      readonly membership?: Membership;
+      /** The membership of the sender: the publish waits until its join completes. */
+      readonly membership: Membership;
       /** Called once, with the answer of the broker. */
       readonly reply: (result: Either<PublishError, Receipt>) => void;
     };

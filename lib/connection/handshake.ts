@@ -156,7 +156,7 @@ const askedBy = (url: string, basePath: string): E.Either<Problem, RoomAndResume
   if (named.right !== undefined) rooms.add(named.right);
   const [room, other] = rooms;
   if (other !== undefined)
-    return E.left(problem(400, 'room: path and query name different rooms; name one'));
+    return E.left(problem(400, 'room: the URL names different rooms; name one'));
   return room === undefined || isRoomName(room)
     ? E.right({ room: room && interned(room), resumes: resumesOf(lastId) })
     : E.left(problem(400, `room: a name has ${ROOM_RULE}`));

@@ -37,10 +37,7 @@ export const publish = (connection: ConnectionState, message: PublishMessage): v
   const membership = connection.memberships.get(room);
   if (membership === undefined) return refuse(connection, notAMember(ref));
   if (!membership.mayPublish)
-    return refuse(
-      connection,
-      room === GLOBAL ? globalForbidden(ref) : forbidden('publish in', ref),
-    );
+    return refuse(connection, room === GLOBAL ? globalForbidden(ref) : forbidden('publish', ref));
   if (onMessage !== undefined) return askHook(connection, onMessage, message, room);
   const draft = draftOf(fieldsOf(connection, membership.room, message, data));
   if (isLeft(draft)) refuse(connection, { ...draft.left, ref });

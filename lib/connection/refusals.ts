@@ -55,9 +55,15 @@ export const joinsUnanswered = (ref: Ref): Refusal => ({
   retryInMs: JOIN_RETRY_MS,
 });
 
-export const forbidden = (what: 'be in' | 'publish in', ref: Ref): Refusal => ({
+/** The right that the token does not give, and how to get it. */
+const NOT_ALLOWED = {
+  join: 'be in this room; send refresh with a token whose claim rooms.join allows it',
+  publish: 'publish in this room; send refresh with a token whose claim rooms.publish allows it',
+} as const;
+
+export const forbidden = (right: keyof typeof NOT_ALLOWED, ref: Ref): Refusal => ({
   code: 'forbidden',
-  text: `room: the token does not allow to ${what} this room`,
+  text: `room: the token does not allow to ${NOT_ALLOWED[right]}`,
   ref,
 });
 

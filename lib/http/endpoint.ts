@@ -12,7 +12,7 @@ import { isRoomName, type Room, ROOM_RULE } from '../protocol/position.js';
 import { problem } from '../protocol/problem.js';
 import type { Query } from './history-query.js';
 
-/** A request that is allowed: its parameters, and the two ways to answer it (`reply`, `refuse`). */
+/** A request with its parameters, and the two ways to answer it (`reply`, `refuse`). */
 export interface Exchange {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;

@@ -88,7 +88,10 @@ export const missing = async (
   if (isLeft(found)) return found.left;
   return found.right.entries[0]?.idText === text
     ? undefined
-    : problem(404, `${name}: the log does not have this id (any more)`);
+    : problem(
+        404,
+        `${name}: the log does not have this id (any more); send the id of a later message, or none`,
+      );
 };
 
 /** The messages from offset `from` to offset `to`. */

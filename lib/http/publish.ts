@@ -1,8 +1,8 @@
 /**
  * Messages over HTTP: `POST …/messages` (docs/protocol.md, section 15.3). All messages of a list are checked
  * before the first one is sent. Then all messages go to the broker at once, and the broker keeps the order in
- * each room. There is no rate limit: a sender needs a token that allows it, and the bodies of open requests
- * are bounded.
+ * each room. There is no rate limit: a sender needs an API key, or a token with the scope `admin`, where the
+ * service requires tokens. The bodies of open requests are bounded.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import { defaultIfEmpty, firstValueFrom, forkJoin, type Observable, of } from 'rxjs';
@@ -21,6 +21,7 @@ import type { HubEvent } from '../hub-event.js';
 import { HOOK_FAILED, type HookFault } from '../hook-verdict.js';
 import { type HttpSender } from '../hooks.js';
 import type { Moderate, Moderated } from '../hook-moderation.js';
+import { GLOBAL } from '../protocol/position.js';
 import { type Problem, problem } from '../protocol/problem.js';
 
 /** An id is null when a hook dropped the message. */
@@ -29,7 +30,7 @@ export type Accepted =
   | { readonly id: string | null; readonly duplicate?: true; readonly scope?: 'pod' }
   | { readonly ids: readonly (string | null)[]; readonly scope?: 'pod' };
 
-/** `ids`, for a list: which of its messages were sent before the failure; null for the others. */
+/** `ids`, for a list: the id of each message that was sent; null for each message that was not sent. */
 export interface Refused {
   readonly problem: Problem;
   readonly ids?: readonly (string | null)[];
@@ -114,7 +115,7 @@ const draftsOf = (
     const pointer = pointerOf(isList, i);
     // `GLOBAL_PUBLISH` applies to clients only: a program may publish to everyone unless its token forbids it
     if (!mayPublish(rights, room))
-      return E.left(problem(403, `${pointer}room: the token does not allow this room`));
+      return E.left(problem(403, pointer + (room === GLOBAL ? NOT_TO_ALL : NOT_THERE)));
     const key = userId === null ? apiKey(ref) : clientKey(userId, ref);
     const fields: DraftFields = { room, type, from: userId ?? API, data, at, key };
     const draft = draftOf(fields);
@@ -128,6 +129,11 @@ const draftsOf = (
   }
   return E.right(drafts);
 };
+
+const NOT_THERE =
+  'room: the token does not allow to publish there; send a token whose claim rooms.publish allows it';
+const NOT_TO_ALL =
+  'room: the token does not allow to publish to everybody; send a token whose claim rooms.global is true';
 
 // answering
 

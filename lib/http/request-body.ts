@@ -57,10 +57,7 @@ export const unreadable = ({ headers }: IncomingMessage): Problem | undefined =>
     });
   const type = headers['content-type'];
   if (type === undefined || !isJson(type))
-    return problem(
-      415,
-      `Content-Type: expected application/json in UTF-8, got ${type === undefined ? 'none' : 'another'}`,
-    );
+    return problem(415, 'Content-Type: send application/json, in UTF-8');
   return Number(headers['content-length'] ?? 0) > MOST ? TOO_LARGE : undefined;
 };
 

@@ -117,11 +117,16 @@ export const routes =
     http.setNotFoundHandler(unknown);
     http.setErrorHandler((error: { readonly statusCode?: number }, request, reply) => {
       const status = error.statusCode ?? 500;
-      const text = status < 500 ? 'the request is not well-formed' : 'the server failed';
-      return refusal(request, reply)(problem(status, text));
+      return refusal(request, reply)(problem(status, faultText(status)));
     });
     for (const endpoint of endpoints) register(endpoint);
   };
+
+/** The text for an error of the framework or of a handler. 415: the value is no media type (`json`). */
+const faultText = (status: number): string => {
+  if (status === 415) return 'Content-Type: send a media type, such as application/json';
+  return status < 500 ? 'the request is not well-formed; check its headers' : 'the server failed';
+};
 
 /** The query parameter of a token: a page cannot always set a header. */
 const CREDENTIAL = 'token';

@@ -100,7 +100,7 @@ export const httpServer = (
       of.count--;
       if (of.count === 0) of.latest = undefined;
       wait(socket, of);
-      // the header of this answer was sent before, and promised that the connection stays open
+      // the header of this answer was sent before `leave`, and promised that the connection stays open
       if (leaving && of.count === 0) socket.end();
     });
     return true;

@@ -94,7 +94,7 @@ export const reissued = (
   const { idText, type, from, data, timestamp } = fields.right;
   // only the server knows who joins and leaves: such a message of another program is refused
   if (isForeign && type === 'presence' && from === SERVER)
-    return E.left('from: a presence from outside may not be from the server');
+    return E.left('from: "server" is reserved in a presence; write another name');
   const named = room === GLOBAL ? '' : `"room":"${room}",`;
   const rest = `"type":"${type}",${named}"from":${JSON.stringify(from)},"data":${JSON.stringify(data)},"timestamp":"${timestamp}"`;
   // the size without `ref`: it may be as large as a message of a pod

@@ -42,6 +42,7 @@ const CLIENT_TYPES: ReadonlySet<string> = new Set([
   'refresh',
 ]);
 const SERVER_TYPES: ReadonlySet<string> = new Set(['notification', 'system', 'error', 'pong']);
+const SEND_TYPE = 'send chat, presence, ping, join, leave or refresh';
 
 type Fields = t.TypeOf<typeof Envelope>;
 
@@ -92,11 +93,8 @@ const messageOf = (
   if (typeof type !== 'string') return wrong('type', 'a string', type);
   if (!CLIENT_TYPES.has(type)) {
     return SERVER_TYPES.has(type)
-      ? refuse(
-          'forbidden',
-          `type: expected one that clients may send, got the server's own "${type}"`,
-        )
-      : refuse('unknown_type', 'type: send chat, presence, ping, join, leave or refresh');
+      ? refuse('forbidden', `type: "${type}" belongs to the server; ${SEND_TYPE}`)
+      : refuse('unknown_type', `type: ${SEND_TYPE}`);
   }
   const flaw = json.flawIn(data, DATA);
   if (flaw !== undefined) return refuse('invalid_message', `data: ${flaw}`);

@@ -29,7 +29,8 @@ export type ErrorCode =
   | 'unavailable';
 
 /**
- * The data of an error message. `text` names what was expected and the kind of what came, never its value.
+ * The data of an error message. `text` says what is wrong or what to do. It repeats no value that the client
+ * could choose freely; the text of `rejected` is the hook's.
  */
 export interface Refusal {
   readonly code: ErrorCode;

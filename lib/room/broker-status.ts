@@ -23,7 +23,8 @@ export const statusEvent = (status: BrokerStatus): SystemEvent => ({
 });
 
 /**
- * Never emits. A change is sent when all have been sent the change before it, to those who are members then.
+ * Never emits. A change goes to all who are members, or are joining, when it comes. Who leaves before it is
+ * sent does not get it. Changes are sent one after the other.
  */
 export const noticeStatus =
   (deps: MemberNoticeDeps): OperatorFunction<BrokerStatus, never> =>
@@ -39,7 +40,7 @@ export const noticeStatus =
 const isNews = (before: BrokerStatus, { _tag }: BrokerStatus): boolean =>
   _tag !== before._tag && (_tag === 'Degraded' || (_tag === 'Up' && before._tag === 'Degraded'));
 
-/** For the members at the time of the subscription. */
+/** For those who are members, or are joining, when this function is called. */
 const sendInTurns = (
   { turn, all, has }: MemberNoticeDeps,
   event: SystemEvent,

@@ -172,12 +172,21 @@ export const eventLog = (
   };
 };
 
-/** What a client that was denied may have done wrong, where the denial itself does not say it. */
+const CLOCKS = 'compare the clocks of the issuer and of this pod';
+/** What is expected in place of denied credentials, where the denial itself does not say it. */
 const HINTS: Readonly<Partial<Record<Denial['_tag'], { readonly expected: string }>>> = {
   Missing: {
     expected: 'a token as Authorization: Bearer TOKEN or ?token=TOKEN, or a key as X-API-Key',
   },
   Untrusted: {
     expected: 'a signature by a key of this service: JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL',
+  },
+  Expired: { expected: `a token whose exp is in the future; ${CLOCKS}` },
+  NotYetValid: { expected: `nbf and iat at most 30 s in the future; ${CLOCKS}` },
+  WrongUser: { expected: 'in refresh, a token with the sub of the connection' },
+  UnknownKey: { expected: 'in X-API-Key, one of the keys in API_KEYS' },
+  Unavailable: {
+    expected:
+      'the public keys behind JWT_JWKS_URL: they could not be read, so no token was checked',
   },
 };

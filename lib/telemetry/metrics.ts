@@ -45,7 +45,11 @@ export const metrics = (
   const rooms = gauge('realtime_rooms_total', 'Rooms that have members on this pod now');
   let received = 0;
   let sent = 0;
-  counterOf('realtime_messages_received', 'Messages accepted from clients', () => received);
+  counterOf(
+    'realtime_messages_received',
+    'Messages of clients, and of programs over HTTP, that passed all checks',
+    () => received,
+  );
   counterOf(
     'realtime_messages_sent',
     'Messages that members were sent, counted once for each member',

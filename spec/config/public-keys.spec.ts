@@ -86,7 +86,7 @@ t.test('when a server publishes unsafe keys, then the remark names three', async
 t.test('when no published key can be used, then the remark says so', async (t) => {
   t.equal(
     right(publishedKeysOf(jwksOf({ kty: 'none' }, 7 as never))).remark,
-    'none of its 2 keys can be used',
+    'none of its 2 keys can be used: publish a public key for RS256 (2048 to 16384 bits), ES256 or EdDSA (Ed25519) that verifies signatures',
   );
   for (const text of ['{', '[]', '{"keys":{}}'])
     t.equal(left(publishedKeysOf(text)), 'a JWKS: an object with a list "keys"');

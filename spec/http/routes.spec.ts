@@ -112,6 +112,15 @@ t.test('when the pod drains, then it takes no messages and answers reads', async
   t.equal((await w.http.inject('/b/rooms/r')).statusCode, 200);
 });
 
+t.test('when Content-Type is no media type, then the 415 names the header', async (t) => {
+  const { http } = world();
+  for (const type of ['json', '/', ';']) {
+    const headers = { 'content-type': type };
+    const answer = await http.inject({ method: 'POST', url: '/b/messages', headers });
+    t.match(answer.json(), { status: 415, detail: /^Content-Type: send a media type/ }, type);
+  }
+});
+
 t.test('when a handler throws, then the answer is 500 without the exception', async (t) => {
   const { http, events } = world();
   const { statusCode, body } = await http.inject('/metrics');

@@ -199,15 +199,24 @@ t.test('when pages of two origins are refused, then each origin has a line', asy
   );
 });
 
-t.test(
-  'when a token is missing or is signed by nobody, then the line says what is expected',
-  async (t) => {
-    const { lines, record } = journalAt('info');
-    for (const _tag of ['Missing', 'Untrusted'] as const)
-      record({ _tag: 'Denied', denial: { _tag } });
-    t.match(lines, [{ expected: /Bearer TOKEN/ }, { expected: /JWT_SECRET/ }]);
-  },
-);
+t.test('when a denial does not say what is expected, then the line says it', async (t) => {
+  const { lines, record } = journalAt('info');
+  const expected = {
+    Missing: /Bearer TOKEN/,
+    Untrusted: /JWT_SECRET/,
+    Expired: /^a token whose exp is in the future; compare the clocks/,
+    NotYetValid: /^nbf and iat at most 30 s in the future; compare the clocks/,
+    WrongUser: /sub of the connection/,
+    UnknownKey: /API_KEYS/,
+    Unavailable: /JWT_JWKS_URL: they could not be read/,
+  } as const;
+  for (const _tag of Object.keys(expected) as readonly (keyof typeof expected)[])
+    record({ _tag: 'Denied', denial: { _tag } });
+  t.match(
+    lines,
+    Object.values(expected).map((each) => ({ expected: each })),
+  );
+});
 
 t.test(
   'when many origins have filled the list, then a minute later each has a line again',

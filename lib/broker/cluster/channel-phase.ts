@@ -33,7 +33,10 @@ export interface ChannelState {
 }
 
 export interface ChannelTimes {
-  /** How long Redis may take for one answer. */
+  /**
+   * `BROKER_TIMEOUT_MS`: how long a poll may take. All other questions to the log may take twice this time
+   * (`LONG` in `log-questions.ts`).
+   */
   readonly timeoutMs: number;
   /** A quiet room's log is read this often. In between it is only asked for its position. */
   readonly readEveryMs: number;

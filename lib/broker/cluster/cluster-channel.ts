@@ -33,7 +33,7 @@ export interface ClusterChannelDeps {
   readonly publisher: Publisher;
   readonly fallbackDedup: FallbackDedup;
   readonly epochs: Epochs;
-  /** The position of a log. Always answers within the timeout. */
+  /** The position of a log. Always answers, within `LONG * timeoutMs` (`log-questions.ts`). */
   readonly position: (room: Room) => RedisReply<LogPosition | undefined>;
   readonly isDegraded: () => boolean;
   /** A channel is about to reach a position of the room's log. */

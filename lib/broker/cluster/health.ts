@@ -1,6 +1,6 @@
 /**
- * The outage, as one state machine. Health is measured by what arrives, not by connections: a probe goes to
- * Redis every 500 ms in the way of a message, and only its return counts.
+ * The outage, as one state machine. Health is measured by what arrives, not by connections: every 500 ms a
+ * probe goes to Redis and back, on the way that messages take, and only its return counts.
  *
  *                  probe came back                      none for 2 s
  *   Starting ─────────────────────────────▶ Up ─────────────────────────▶ Degraded

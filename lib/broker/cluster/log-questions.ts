@@ -25,7 +25,7 @@ export interface LogOfRoom {
   readonly position: () => RedisReply<LogPosition | undefined>;
 }
 
-/** The question or wait before must be stopped first. */
+/** One question or one wait at a time: the caller stops the one that is still open before the next one. */
 export interface LogQuestions {
   /** Asks for the log's position. */
   ask(): void;

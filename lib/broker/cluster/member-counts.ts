@@ -3,8 +3,8 @@
  * others' in one call, at most once a second. So when many connections come and go, Redis has one write a
  * second. Between the calls, and when Redis does not answer, the number is the last one known.
  *
- * The numbers of rooms with members are read again and again, that with the oldest answer first. With some
- * hundreds of rooms on a pod, each is read once a second; with 5,000 rooms, every 5 s.
+ * The numbers of rooms with members are read again and again; the room whose last call is the oldest comes
+ * first. With some hundreds of rooms on a pod, each is read once a second; with 5,000 rooms, every 5 s.
  *
  * Source: it subscribes to its own ticks and to Redis's answers; `close` ends them.
  */

@@ -26,10 +26,11 @@ export interface OutsideLogDeps {
 
 export interface OutsideLog {
   /**
-   * Whether this is a presence message of a pod. It is outside the log, and has the offset that the script
-   * found. Members are not shown an offset that this channel has not reached.
+   * Whether this is a presence message of a pod. Such a message is outside the log, and its id has the offset
+   * that the script found in Redis.
    */
   isOurs(publication: Publication): boolean;
+  /** Passes it at the channel's position: members see no offset that the channel has not reached. */
   passOurs(publication: Publication): void;
   passForeign(publication: Publication): void;
   /** Passes a message that reaches the members on this pod only. */

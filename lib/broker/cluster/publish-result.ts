@@ -5,7 +5,10 @@ import type { Outcome } from '../redis/port.js';
 
 export type PublishResult = Either<PublishError, Receipt>;
 
-export const CLOSED: PublishResult = left({ _tag: 'Unavailable', detail: 'the broker is closed' });
+export const CLOSED: PublishResult = left({
+  _tag: 'Unavailable',
+  detail: 'the server is shutting down; send the message again, another instance takes it',
+});
 export const FULL: PublishResult = left({
   _tag: 'Unavailable',
   detail: 'too many messages wait for the broker: send this one again later',
@@ -26,7 +29,7 @@ export const resultOf = (outcome: Outcome | undefined): PublishResult => {
     case undefined:
       return left({
         _tag: 'Unavailable',
-        detail: 'expected an outcome for each message, got fewer',
+        detail: 'the broker gave no answer for this message; send it again with the same id',
       });
   }
 };

@@ -39,7 +39,7 @@ export const access = {
   jwtAudience: setting('JWT_AUDIENCE', '', text, 'The aud that a token must have; empty: any.'),
   apiKeys: secret(
     'API_KEYS',
-    list(matching(/^[\x21-\x7e]+$/, ''), 'keys without spaces'),
+    list(matching(/^[\x21-\x7e]+$/, ''), 'keys of visible ASCII characters, none of them empty'),
     'Keys of other programs (X-API-Key), comma separated; 8 characters or more, better 32 random characters.',
   ),
   globalPublish: setting(

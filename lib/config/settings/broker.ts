@@ -66,6 +66,6 @@ export const broker = {
     'KAFKA_TOPIC',
     'realtime.messages',
     matching(TOPIC, '1 to 249 characters of A-Z a-z 0-9 . _ -'),
-    'The topic of log and archive.',
+    'The topic of log and archive in Kafka. Without effect in this version.',
   ),
 };

@@ -83,7 +83,7 @@ export const server = {
     'HTTP_KEEP_ALIVE_MS',
     75_000,
     duration(1),
-    'How long an HTTP connection without a request stays open. Longer than the load balancer keeps it (often 60 s).',
+    'How long an idle HTTP connection stays open. It must be longer than the idle timeout of the load balancer (often 60 s).',
   ),
   drainMs: setting(
     'DRAIN_MS',

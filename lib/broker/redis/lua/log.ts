@@ -6,7 +6,7 @@
  *                         o  the offset that the log has reached
  *                         t  the latest ms
  *                         i  the id of the last message
- *                         a  ms: no entry of the log is older, except the one that was trimmed last
+ *                         a  ms: no entry of the log is older, except the one that readers do not get
  *                         b  tag, offset and ms of the last trimmed message, when all entries were too old
  *                         r  ms: by then, a pod that knew another epoch had found this one
  *   {channel}:log       stream: the entry OFFSET-0 is the payload as it was published
