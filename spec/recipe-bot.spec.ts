@@ -17,7 +17,7 @@ t.test('when the server restarts, then the bot answers again, each command once'
     {},
     /Live/,
   );
-  const times = (word: string): number => bot.stdout().split(word).length - 1;
+  const times = (text: string): number => bot.stdout().split(text).length - 1;
   await until('the bot is live', () => times('Live') === 1, 60_000);
 
   const alice = await first.doors.connect('/ws/general');

@@ -41,8 +41,11 @@ const stage = (t: Test) => {
   };
 };
 
-const page = (): ReturnType<typeof document.createElement> =>
-  document.body.appendChild(document.createElement('main'));
+const page = () => {
+  const main = document.createElement('main');
+  document.body.appendChild(main);
+  return main;
+};
 
 t.test('when a React page mounts twice, then it joins once, shows all, and leaves', async (t) => {
   const { useRoom } = await import('../examples/client/react.js');
@@ -53,7 +56,7 @@ t.test('when a React page mounts twice, then it joins once, shows all, and leave
     return createElement('p', null, `${members}: ${texts.join(' ')}`);
   };
   const main = page();
-  const root = createRoot(main as never);
+  const root = createRoot(main);
   const texts = (): readonly string[] => [...main.children].map(({ textContent }) => textContent);
   await act(async () => {
     root.render(createElement(StrictMode, null, createElement(Shown), createElement(Shown)));
@@ -90,6 +93,7 @@ t.test('when an Angular injector ends, then signals end and the client is closed
     null as never,
   );
   const service = injector.get(ChatService);
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Angular's own types
   const { messages, status } = runInInjectionContext(injector, () => ({
     messages: toSignal(list(service.room<string>('general').message$), { initialValue: [] }),
     status: toSignal(service.status$, { requireSync: true }),
