@@ -25,7 +25,7 @@ import { build as vite } from 'vite';
 import webpack from 'webpack';
 import { BASE, build, startPod } from './support/pod.js';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 const ROOT = join(import.meta.dirname, '..');
 const run = promisify(execFile);
