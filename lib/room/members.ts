@@ -244,7 +244,7 @@ class RoomMembers implements Members {
 
   private publish(command: Publish): Observable<unknown> | undefined {
     const { membership } = command;
-    if (membership?.isJoining !== true) return this.submit(command);
+    if (!membership.isJoining) return this.submit(command);
     const state = this.states.get(membership);
     if (state?._tag !== 'Joining') return this.submit(command);
     state.queued.push(command);

@@ -27,7 +27,7 @@ t.test('when the key was used for another message, then the error says so', asyn
 });
 
 t.test('when Redis answered for fewer messages, then the rest are unavailable', async (t) => {
-  t.match(left(resultOf(undefined)), { _tag: 'Unavailable', detail: /got fewer$/ });
+  t.match(left(resultOf(undefined)), { _tag: 'Unavailable', detail: /no answer for this message/ });
 });
 
 t.test('when Redis took no message, then the answer names the pod or the reason', async (t) => {
