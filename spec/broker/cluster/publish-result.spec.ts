@@ -32,6 +32,6 @@ t.test('when Redis answered for fewer messages, then the rest are unavailable', 
 
 t.test('when Redis took no message, then the answer names the pod or the reason', async (t) => {
   t.same(right(onPod('id')), { id: 'id', duplicate: false, scope: 'pod' });
-  t.match(left(CLOSED), { _tag: 'Unavailable', detail: /closed$/ });
+  t.match(left(CLOSED), { _tag: 'Unavailable', detail: /another instance takes it$/ });
   t.match(left(FULL), { _tag: 'Unavailable', detail: /send this one again later$/ });
 });
