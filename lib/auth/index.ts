@@ -54,7 +54,7 @@ export type Denial =
   | { readonly _tag: 'Missing' }
   /** Two different tokens, or two different keys, were sent. */
   | { readonly _tag: 'Ambiguous'; readonly what: 'token' | 'X-API-Key' }
-  /** The text is no token, or is longer than 4 KB. */
+  /** The text is no token, is longer than 4 KB, or has a header that is not allowed. */
   | { readonly _tag: 'Malformed'; readonly expected: string }
   /** None of the keys for the algorithm of the token has signed it, or the algorithm is not supported. */
   | { readonly _tag: 'Untrusted' }
@@ -67,7 +67,7 @@ export type Denial =
   | { readonly _tag: 'WrongUser' }
   /** No such API key is configured. */
   | { readonly _tag: 'UnknownKey' }
-  /** The public keys cannot be read right now, so no token can be verified. */
+  /** The public keys cannot be read now, so the token cannot be verified. */
   | { readonly _tag: 'Unavailable' };
 
 /** What happens in authentication, for logs and metrics. */

@@ -96,7 +96,7 @@ export const dial: Change = (state) => {
   };
 };
 
-/** Rule: a connection that was silent for too long is asked for a sign of life, then given up. */
+/** Rule: a connection that was silent for too long is sent a ping, and is given up when it stays silent. */
 export const watch: Change = (state) =>
   state.connections.reduce((at, { socket, silentAt, session, isPinged }) => {
     if (at.nowMs < silentAt) return wake(at, silentAt);
@@ -108,7 +108,7 @@ export const watch: Change = (state) =>
     );
   }, state);
 
-/** Rule: asks for a token before each connection, and before the last token ends. */
+/** Rule: asks for a token before each connection, and before the token in use ends. */
 export const ask: Change = (state) => {
   const { connections, refreshAt, nowMs } = state;
   const isAsking = connections.some(({ hasToken }) => !hasToken || nowMs >= refreshAt);

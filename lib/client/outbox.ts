@@ -6,7 +6,7 @@
  *                 ▲                                │
  *                 └──── the connection has ended ──┘
  *
- * A message that was sent twice has the same id, so the server takes it once (docs/protocol.md, section 4.2).
+ * A message that was sent twice has the same id, so the server takes it once (docs/protocol.md, section 14).
  * The messages of a room stay in order: a message is not sent on a connection while an earlier one of its room
  * has no answer on another one.
  */

@@ -28,7 +28,7 @@ import type { SystemEvent } from '../protocol/system-event.js';
 
 /** The second socket is opened in this part of the time that is left to the first one. */
 const HANDOVER = 0.5;
-/** How many of its connections' ids a client knows, as the server may report their end late. */
+/** How many ids of its own connections a client remembers, as the server may report their end late. */
 const MAX_OWN_IDS = 8;
 /** How many ids outside the log are remembered, to know a repeat on another connection. */
 const MAX_OUTSIDE = 64;

@@ -41,7 +41,7 @@ export interface Gap {
   readonly id: string;
 }
 
-/** What happens in a room, but for its messages. */
+/** What happens in a room, except its messages. */
 export type RoomNotice =
   | Exclude<RoomEvent, { readonly _tag: 'Message' }>
   /** `decode` threw this error for the data of the message. */
@@ -68,8 +68,8 @@ export interface Room<T = unknown> extends AsyncIterable<Message<T>> {
   readonly position$: Observable<string>;
   readonly event$: Observable<RoomNotice>;
   /**
-   * Settles exactly once, over any number of connections. Rejects with a `ChatError`: a code of the server,
-   * or `queue_full`, `timeout`, `closed`.
+   * Settles exactly once, over any number of connections. Rejects with a `ChatError` (a code of the server,
+   * or `queue_full`, `timeout`, `closed`), and with a TypeError for data that JSON cannot represent.
    */
   publish(data: T): Promise<Ack>;
   /**

@@ -6,7 +6,7 @@
 import type { GapReason, SystemEvent } from '../protocol/system-event.js';
 import { GLOBAL, type Message } from './frames.js';
 
-/** The number of a socket: each has another. */
+/** The number of a socket: no two sockets of a client have the same. */
 export type SocketNumber = number;
 
 /** One socket, from the wish to connect to its end. */
@@ -20,7 +20,7 @@ export interface Connection {
   readonly rooms: ReadonlyMap<string, Membership | undefined>;
   /** When it has been silent for too long. */
   readonly silentAt: number;
-  /** It was asked for a sign of life. */
+  /** It was sent a ping, and nothing has come since. */
   readonly isPinged?: boolean;
   readonly hasToken?: boolean;
   readonly isDraining?: boolean;
@@ -132,7 +132,7 @@ export interface State {
   readonly nowMs: number;
   /** Chance of this step: a number in [0, 1). */
   readonly chance: number;
-  /** When the state changes with no input. */
+  /** When the next step is due, though no input comes. */
   readonly wakeAt: number;
   /** What is done after this step. */
   readonly effects: readonly Effect[];

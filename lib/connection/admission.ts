@@ -42,8 +42,8 @@ export type Release = () => void;
 
 export interface AdmissionControl {
   /**
-   * Checks that the pod has space for one connection, and reserves one for the address. The address gets its
-   * connection back when the socket closes, or by `Release`. Undefined: nothing was reserved.
+   * Checks that the pod has space for one connection, and reserves one for the address, until the socket
+   * closes or `Release` is called. Undefined: nothing was reserved.
    */
   readonly reserve: (
     request: IncomingMessage,

@@ -180,7 +180,7 @@ interface InFlight {
 /** How many requests a socket may send ahead of their answers: each waiting answer takes up to 12 kB. */
 const MAX_IN_FLIGHT = 128;
 const TOO_MANY = `more than ${MAX_IN_FLIGHT} requests on one connection wait for their answers`;
-/** A peer that has not taken its answer by then is disconnected, even if it takes a byte now and then. */
+/** A peer that has not taken its answer by then is cut, even if it takes a byte from time to time. */
 const ANSWER_MS = 30_000;
 
 /** All methods that any path allows. */

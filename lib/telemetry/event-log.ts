@@ -187,6 +187,6 @@ const HINTS: Readonly<Partial<Record<Denial['_tag'], { readonly expected: string
   UnknownKey: { expected: 'in X-API-Key, one of the keys in API_KEYS' },
   Unavailable: {
     expected:
-      'the public keys behind JWT_JWKS_URL: they could not be read, so no token was checked',
+      'the public keys behind JWT_JWKS_URL: they could not be read, so this token was not checked',
   },
 };
