@@ -28,7 +28,9 @@ export const withDotEnv = (
       warnings: bad.map((line) => `.env, line ${line}: write NAME=value; the line has no effect`),
     });
   } catch (error) {
-    return NO_FILE.has(codeOf(error)) ? E.right({ env, warnings: [] }) : E.left([UNREADABLE]);
+    return NO_FILE.has(codeOf(error))
+      ? E.right({ env, warnings: [] })
+      : E.left([unreadable(directory)]);
   }
 };
 
@@ -78,11 +80,10 @@ const BOM = /^\uFEFF/;
 /** No such file, a folder of that name, or no access under Node's permission model. */
 const NO_FILE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'ERR_ACCESS_DENIED']);
 
-const UNREADABLE: Fault = {
-  key: '.env',
-  value: 'the file',
+const unreadable = (directory: string): Fault => ({
+  key: join(directory, '.env'),
   expected: 'a file that this user may read, or none',
-};
+});
 
 const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error ? String(error.code) : '';

@@ -3,14 +3,14 @@
 /** One fault. `key` is the variable, or the path in a file when the value came from a file. */
 export interface Fault {
   readonly key: string;
-  /** On one line; secrets masked. */
-  readonly value: string;
+  /** On one line; secrets masked. Absent for the fault of a whole file: then `key` is its path. */
+  readonly value?: string;
   readonly expected: string;
 }
 
 /** A fault as one line of the log. */
 export const faultLine = ({ key, value, expected }: Fault): string =>
-  `${key}=${value}: expected ${expected}`;
+  `${key}${value === undefined ? '' : `=${value}`}: expected ${expected}`;
 
 /** The error of `configOrThrow`. Its text has a line for each fault and contains no secret. */
 export class ConfigError extends Error {

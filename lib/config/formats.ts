@@ -5,7 +5,6 @@
  */
 import { isIP } from 'node:net';
 import * as E from 'fp-ts/lib/Either.js';
-import { isOrigin, isOriginPattern } from '../protocol/origin.js';
 import { BRACKETS, type Endpoint, endpointOf, isHost, withPort } from './hosts.js';
 import { isTooWide } from './networks.js';
 import { publicKeysOf } from './public-keys.js';
@@ -176,40 +175,6 @@ export const redisPrefix: Format<string> = (raw) =>
   typeof raw === 'string' && PREFIX.test(raw) && !raw.includes('realtime:')
     ? E.right(raw)
     : E.left('1 to 64 characters of A-Z a-z 0-9 _ . : -, without "realtime:" in it');
-
-/**
- * An origin is compared with the one that browsers send (`lib/protocol/origin.ts`), so it must be in the same
- * form, or be a pattern.
- */
-const origin: Format<string> = (raw) =>
-  typeof raw === 'string' && (isOrigin(raw) || isOriginPattern(raw))
-    ? E.right(raw)
-    : E.left('an origin such as https://example.com');
-
-const ORIGINS_RULE =
-  '* alone, or comma separated origins such as https://example.com or https://*.example.com ' +
-  '(* is one label, with two or more labels after it), in lower case, without a path or a default port';
-
-export const origins: Format<readonly string[]> = (raw) => {
-  if (raw === '*' || (Array.isArray(raw) && raw.length === 1 && raw[0] === '*'))
-    return E.right(['*']);
-  return E.mapLeft(() => `${ORIGINS_RULE}${hintOf(raw)}`)(list(origin, '')(raw));
-};
-
-/** The right form of the first entry that is almost an origin. User and password are not repeated. */
-const hintOf = (raw: unknown): string => {
-  const entries: readonly unknown[] =
-    typeof raw === 'string' ? raw.split(',').map((part) => part.trim()) : [raw].flat();
-  const [hint] = entries.flatMap((entry) => {
-    if (typeof entry !== 'string' || E.isRight(origin(entry))) return [];
-    if (isOrigin(`http://${entry}`)) return [`; write http://${entry} or https://${entry}`];
-    const bare = parse(entry)?.origin;
-    if (bare === undefined || E.isLeft(origin(bare))) return [];
-    const behind = /^[^:]+:\/\/[^/]*[/?#]/.test(entry) ? ', without a / or a path after it' : '';
-    return [`; write ${bare}${behind}`];
-  });
-  return hint ?? '';
-};
 
 /** An address or a block of them, such as 10.0.0.0/8. */
 export const network: Format<string> = (raw) => {

@@ -36,7 +36,7 @@ export const filesOf = (nodeEnv: string, directory: string | undefined): Files =
     };
   const names = new Set(['default.json', ...(nodeEnv === '' ? [] : [`${nodeEnv}.json`])]);
   const results = [...names].flatMap((name) =>
-    existsSync(join(directory, name)) ? [fileOf(directory, name)] : [],
+    existsSync(join(directory, name)) ? [fileOf(join(directory, name))] : [],
   );
   return {
     files: results.flatMap((result) => (E.isRight(result) ? [result.right] : [])),
@@ -44,26 +44,25 @@ export const filesOf = (nodeEnv: string, directory: string | undefined): Files =
   };
 };
 
-const fileOf = (directory: string, name: string): E.Either<Fault, unknown> =>
+const fileOf = (path: string): E.Either<Fault, unknown> =>
   E.Chain.chain(
     E.tryCatch(
-      () => readFileSync(join(directory, name), 'utf8'),
-      () => fileFault(name, 'a file that can be read'),
+      () => readFileSync(path, 'utf8'),
+      () => ({ key: path, expected: 'a file that can be read' }),
     ),
     // Windows editors write a byte order mark at the start
-    (text) => jsonOf(name, text.replace(/^\uFEFF/, '')),
+    (text) => jsonOf(path, text.replace(/^\uFEFF/, '')),
   );
 
-const fileFault = (key: string, expected: string): Fault => ({ key, value: 'the file', expected });
-
-const jsonOf = (name: string, text: string): E.Either<Fault, unknown> =>
+const jsonOf = (path: string, text: string): E.Either<Fault, unknown> =>
   text.trim() === ''
-    ? E.left(fileFault(name, 'one JSON object, such as {}: the file is empty'))
+    ? E.left({ key: path, expected: 'one JSON object, such as {}: the file is empty' })
     : E.tryCatch(
         (): unknown => JSON.parse(text),
         () => {
           const { line, column } = jsonFault(text);
-          return fileFault(name, `JSON; it stops being JSON at line ${line}, column ${column}`);
+          const expected = `JSON; the file stops being JSON at line ${line}, column ${column}`;
+          return { key: path, expected };
         },
       );
 

@@ -12,7 +12,10 @@ export const warningsOf = ({ server, access, broker }: Config): readonly string[
       !authEnabled && !isLoopback(server.host),
       'AUTH_ENABLED is false on an address other than loopback: anyone who reaches it may read and write everything',
     ],
-    [!authEnabled && hasKeys, 'AUTH_ENABLED is false: keys are set, but no client needs one'],
+    [
+      !authEnabled && hasKeys,
+      'AUTH_ENABLED is false: keys are set, but no client needs one; set AUTH_ENABLED=true',
+    ],
     [
       authEnabled && jwtJwksUrl.startsWith('http:') && !isLoopback(new URL(jwtJwksUrl).hostname),
       'JWT_JWKS_URL is not https: anyone on the network path can sign tokens',

@@ -86,7 +86,7 @@ export const eventLog = (
       case 'OriginRefused':
         return rarely(
           'origin: a page was refused, as its origin is not in ALLOWED_ORIGINS',
-          { origin: event.origin },
+          { origin: event.origin, ...(event.origin === 'null' ? NULL_ORIGIN : {}) },
           event.origin,
         );
       case 'RoomFailed':
@@ -170,6 +170,11 @@ export const eventLog = (
         return;
     }
   };
+};
+
+/** `ALLOWED_ORIGINS` takes no `null`: every file and every sandboxed frame has this origin. */
+const NULL_ORIGIN = {
+  hint: 'the page was opened from a file or in a sandboxed frame: serve it over http or https, as only * allows null',
 };
 
 const CLOCKS = 'compare the clocks of the issuer and of this pod';

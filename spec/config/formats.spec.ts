@@ -26,22 +26,6 @@ t.test('when a value has its form, then it is read into its type', async (t) => 
     'rediss://a,rediss://b:2',
   );
   t.strictSame(read({ API_KEYS: 'k1,k2' }).access.apiKeys, ['k1', 'k2']);
-  t.strictSame(read({ ALLOWED_ORIGINS: '*' }).server.allowedOrigins, ['*']);
-});
-
-t.test('when an origin is nearly one, then the fault says how to write it', async (t) => {
-  for (const [value, hint] of [
-    ['https://a.example/', '; write https://a.example, without a / or a path after it'],
-    ['https://b.example,https://a.example/app', '; write https://a.example, without a / or a path'],
-    ['https://*.a.example/', '; write https://*.a.example, without a / or a path after it'],
-    ['https://A.example:443', '; write https://a.example$'],
-    ['http://b.example,localhost:3000', '; write http://localhost:3000 or https://localhost:3000$'],
-    ['a.example', '; write http://a.example or https://a.example$'],
-    ['no origin', 'a default port$'],
-  ] as const)
-    t.match(left(readConfig({ ALLOWED_ORIGINS: value }, undefined)).map(faultLine), [
-      new RegExp(hint.replaceAll(/[*.]/g, '\\$&')),
-    ]);
 });
 
 t.test('when a value needs a later version, then the fault names the version', async (t) => {

@@ -8,9 +8,11 @@ import { left, right } from '../support/config.js';
 t.test(
   'when a file is no JSON, then the fault names line and column, and shows nothing of the file',
   async (t) => {
+    const files = t.testdir({});
+    const path = join(files, 'default.json');
     const faultText = (text: string): string => {
-      const directory = t.testdir({ 'default.json': text });
-      return left(readConfig({}, directory)).map(faultLine).join('\n');
+      writeFileSync(path, text);
+      return left(readConfig({}, files)).map(faultLine).join('\n');
     };
     const rows: readonly (readonly [text: string, line: number, column: number])[] = [
       ['{', 1, 2],
@@ -30,13 +32,15 @@ t.test(
     for (const [text, line, column] of rows) {
       t.equal(
         faultText(text),
-        `default.json=the file: expected JSON; it stops being JSON at line ${line}, column ${column}`,
+        `${path}: expected JSON; the file stops being JSON at line ${line}, column ${column}`,
         text,
       );
     }
     for (const text of ['', ' \n', '\uFEFF']) t.match(faultText(text), /the file is empty/);
     const directory = t.testdir({ 'default.json': {} });
-    t.match(left(readConfig({}, directory)).map(faultLine), [/^default\.json=.*can be read/]);
+    t.match(left(readConfig({}, directory)).map(faultLine), [
+      `${join(directory, 'default.json')}: expected a file that can be read`,
+    ]);
   },
 );
 
@@ -55,7 +59,7 @@ t.test(
   async (t) => {
     const of = (text: string): readonly string[] =>
       left(readConfig({}, t.testdir({ 'default.json': text }))).map(({ key }) => key);
-    t.strictSame(of('{'), ['default.json']);
+    t.match(of('{'), [/\/default\.json$/]);
     t.strictSame(of('\uFEFF{"server":{"port":"x"}}'), ['server.port'], 'behind a byte order mark');
     t.strictSame(of('[]'), ['configuration']);
     t.strictSame(of('{"server":1,"sever":{},"limits":{"prot":1}}'), [

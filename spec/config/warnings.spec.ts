@@ -35,6 +35,7 @@ t.test('when a configuration is unsafe, then the warning names the variable', as
   const on = { AUTH_ENABLED: 'true', HOST: '0.0.0.0' };
   t.equal(warned({}), '');
   t.match(warned({ HOST: '0.0.0.0' }), /^AUTH_ENABLED is false on an address/);
+  t.match(warned({ API_KEYS: 'k' }), /no client needs one; set AUTH_ENABLED=true$/);
   t.equal(
     warned({ JWT_SECRET: 's', API_KEYS: 'k' }).replace(/:.*/s, ''),
     'AUTH_ENABLED is false',

@@ -123,6 +123,13 @@ t.test(
   },
 );
 
+t.test('when the origin null is refused, then the line says what to do instead', async (t) => {
+  const { lines, record } = journalAt('info');
+  for (const origin of ['null', 'https://a.example']) record({ _tag: 'OriginRefused', origin });
+  t.match(lines[0], { origin: 'null', hint: /file .* serve it over http or https/ });
+  t.notMatch(lines[1], { hint: /./ });
+});
+
 t.test('when what stands for an origin is none, then a secret in it is not told', async (t) => {
   t.equal(originText('https://a.example'), 'https://a.example');
   t.equal(originText('null'), 'null');

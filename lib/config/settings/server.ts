@@ -12,10 +12,10 @@ import {
   matching,
   network,
   oneOf,
-  origins,
   port,
   workers,
 } from '../formats.js';
+import { origins } from '../origins.js';
 import { setting } from '../setting.js';
 
 const SERVER_ID = /^[A-Za-z0-9_.:-]{1,128}$/;
