@@ -84,7 +84,7 @@ t.test(
     const texts = [
       { type: 'chat', data: MARK },
       { type: 'chat', data: { [MARK]: MARK } },
-      { type: 'chat', room: MARK, data: MARK },
+      { type: 'chat', room: 'not-joined', data: MARK },
       { type: 'chat', room: `${MARK} *`, data: MARK },
       { type: 'presence', data: { status: MARK } },
       { type: 'join', room: `${MARK}/`, data: { last_id: MARK } },
@@ -94,6 +94,7 @@ t.test(
     ].map((message) => JSON.stringify(message));
     for (const text of [
       ...texts,
+      NOT_JOINED,
       UNKNOWN_FIELD,
       `{"type":"chat","data":"${MARK}`,
       MARK,
@@ -103,7 +104,9 @@ t.test(
       const client = await doors.connect('/ws/a');
       client.send(text);
       await client.caughtUp();
-      shown.push(...client.all({ type: 'error' }).map((message) => JSON.stringify(message)));
+      const errors = client.all({ type: 'error' }).map((message) => JSON.stringify(message));
+      // its sender is told on purpose which room it has not joined
+      if (text !== NOT_JOINED) shown.push(...errors);
       await client.close();
       // a field's name is said on purpose: a typo is found by it
       if (text === UNKNOWN_FIELD) continue;
@@ -137,6 +140,7 @@ t.test(
   },
 );
 
+const NOT_JOINED = JSON.stringify({ type: 'chat', room: MARK, data: 'x' });
 const UNKNOWN_FIELD = JSON.stringify({ type: 'chat', [MARK]: MARK });
 
 t.test('when a configuration is invalid, then no output shows its secrets', async (t) => {

@@ -127,10 +127,11 @@ const KEYLESS =
 const UNJUDGED = problem(503, KEYLESS, { 'Retry-After': '1' });
 
 /** 403: the token is valid, but does not allow this room. */
-export const ROOM_FORBIDDEN = problem(
-  403,
-  'room: the token does not allow this room; send a token whose claim rooms.join allows it',
-);
+export const roomForbidden = (room: Room): Problem =>
+  problem(
+    403,
+    `room: the token does not allow the room ${room}; send a token whose claim rooms.join allows it`,
+  );
 
 /** 403: the token is valid, but has no admin rights. */
 export const ADMIN_NEEDED = problem(

@@ -6,7 +6,7 @@
 import * as E from 'fp-ts/lib/Either.js';
 import type { IncomingMessage } from 'node:http';
 import * as O from 'fp-ts/lib/Option.js';
-import { type Identity, mayJoin, ROOM_FORBIDDEN } from '../auth/index.js';
+import { type Identity, mayJoin, roomForbidden } from '../auth/index.js';
 import { isAbsentId } from '../protocol/client-message.js';
 import type { Config } from '../config/index.js';
 import type { Admission } from './state.js';
@@ -84,7 +84,7 @@ export const admission = (
 ): E.Either<Problem, Admission> =>
   room === undefined || mayJoin(identity.rights, room)
     ? E.right({ identity, room, resumes, handshake })
-    : E.left(ROOM_FORBIDDEN);
+    : E.left(roomForbidden(room));
 
 const protocolFault = (request: IncomingMessage): Problem | undefined => {
   const { headers, method, httpVersionMajor, httpVersionMinor } = request;

@@ -66,7 +66,8 @@ const submitJoin = (
   const { memberships } = connection;
   const { maxRoomsPerConnection } = connection.deps.config.limits;
   const known = memberships.get(room);
-  if (!mayJoin(connection.identity.rights, room)) return refuse(connection, forbidden('join', ref));
+  if (!mayJoin(connection.identity.rights, room))
+    return refuse(connection, forbidden('join', room, ref));
   // the global log is one of the memberships but does not count as a room
   if (known === undefined && memberships.size > maxRoomsPerConnection)
     return refuse(connection, tooManyRooms(maxRoomsPerConnection, ref));

@@ -9,6 +9,7 @@
  * Source: it subscribes to the verdict of the hook, and ends with `command$`.
  */
 import { type Either, isLeft } from 'fp-ts/lib/Either.js';
+import { mayPublish } from '../auth/index.js';
 import type { PublishError, Receipt } from '../broker/index.js';
 import { type Failed, HOOK_FAILED, unusable, type Verdict, verdictOf } from '../hook-verdict.js';
 import { type Hooks, type Outgoing } from '../hooks.js';
@@ -18,6 +19,7 @@ import { clientKey } from '../protocol/idempotency-key.js';
 import type { Json } from '../protocol/json.js';
 import { GLOBAL, type Room } from '../protocol/position.js';
 import { type Draft, type DraftFields, draftOf, hookDraftOf } from '../protocol/publication.js';
+import type { Refusal } from '../protocol/system-event.js';
 import { infoOf } from './application.js';
 import type { Membership } from './connection.js';
 import { defaultRoom } from './memberships.js';
@@ -35,13 +37,23 @@ export const publish = (connection: ConnectionState, message: PublishMessage): v
   const room = message.room ?? defaultRoom(connection);
   const { ref, data } = message;
   const membership = connection.memberships.get(room);
-  if (membership === undefined) return refuse(connection, notAMember(ref));
-  if (!membership.mayPublish)
-    return refuse(connection, room === GLOBAL ? globalForbidden(ref) : forbidden('publish', ref));
+  if (membership === undefined) return refuse(connection, notAMember(room, ref));
+  if (!membership.mayPublish) return refuse(connection, mayNotPublish(connection, room, ref));
   if (onMessage !== undefined) return askHook(connection, onMessage, message, room);
   const draft = draftOf(fieldsOf(connection, membership.room, message, data));
   if (isLeft(draft)) refuse(connection, { ...draft.left, ref });
   else submit(connection, draft.right, ref, membership);
+};
+
+const mayNotPublish = (
+  { deps, identity }: ConnectionState,
+  room: Room,
+  ref: string | undefined,
+): Refusal => {
+  if (room !== GLOBAL) return forbidden('publish', room, ref);
+  const { globalPublish } = deps.config.access;
+  if (globalPublish === 'server') return globalForbidden('server', ref);
+  return globalForbidden(mayPublish(identity.rights, GLOBAL) ? 'users' : 'token', ref);
 };
 
 /** Later frames wait for the verdict. */
@@ -95,7 +107,7 @@ const publishReplaced = (
     // the client may have left the room that it named while the hook ran. For any other room, the fault is
     // the hook's
     if (room === (message.room ?? defaultRoom(connection)))
-      return refuse(connection, notAMember(ref));
+      return refuse(connection, notAMember(room, ref));
     return hookFailed(connection, unusable(new TypeError(FOREIGN_ROOM)), ref);
   }
   const draft = hookDraftOf(fieldsOf(connection, room, message, data));

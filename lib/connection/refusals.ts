@@ -1,5 +1,6 @@
 /** Texts of the errors that a connection is sent. A text explains what to do, or names the limit. */
 import type { PublishError } from '../broker/index.js';
+import type { Room } from '../protocol/position.js';
 import type { Refusal } from '../protocol/system-event.js';
 import type { Rates } from './token-bucket.js';
 
@@ -23,9 +24,9 @@ export const tooFast = (
   retryInMs,
 });
 
-export const notAMember = (ref: Ref): Refusal => ({
+export const notAMember = (room: Room, ref: Ref): Refusal => ({
   code: 'not_a_member',
-  text: 'room: join the room before publishing to it',
+  text: `room: join ${room} before publishing to it`,
   ref,
 });
 
@@ -55,21 +56,28 @@ export const joinsUnanswered = (ref: Ref): Refusal => ({
   retryInMs: JOIN_RETRY_MS,
 });
 
-/** The right that the token does not give, and how to get it. */
-const NOT_ALLOWED = {
-  join: 'be in this room; send refresh with a token whose claim rooms.join allows it',
-  publish: 'publish in this room; send refresh with a token whose claim rooms.publish allows it',
-} as const;
+const NOT_ALLOWED = { join: 'be in', publish: 'publish in' } as const;
 
-export const forbidden = (right: keyof typeof NOT_ALLOWED, ref: Ref): Refusal => ({
+/** The right that the token does not give, and how to get it. */
+export const forbidden = (right: keyof typeof NOT_ALLOWED, room: Room, ref: Ref): Refusal => ({
   code: 'forbidden',
-  text: `room: the token does not allow to ${NOT_ALLOWED[right]}`,
+  text:
+    `room: the token does not allow to ${NOT_ALLOWED[right]} the room ${room}; ` +
+    `send refresh with a token whose claim rooms.${right} allows it`,
   ref,
 });
 
-export const globalForbidden = (ref: Ref): Refusal => ({
+/** Why a client may not publish to everybody. */
+const GLOBAL_FORBIDDEN = {
+  server: 'clients may not publish to everyone here',
+  users: 'only users with a token may publish to everyone here',
+  token:
+    'the token does not allow to publish to everyone; send refresh with a token whose claim rooms.global is true',
+} as const;
+
+export const globalForbidden = (why: keyof typeof GLOBAL_FORBIDDEN, ref: Ref): Refusal => ({
   code: 'forbidden',
-  text: 'room: name a room; clients may not publish to everyone here',
+  text: `room: name a room; ${GLOBAL_FORBIDDEN[why]}`,
   ref,
 });
 

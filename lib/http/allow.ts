@@ -27,7 +27,7 @@ export const allow = (endpoints: readonly Endpoint[], basePath: string): Allow =
     problemOf: (method, path) => {
       const methods = methodsOf(path);
       return methods === undefined || methods.split(', ').includes(method)
-        ? problem(404, unknownPath(path, basePath, names))
+        ? problem(404, unknownPath({ method, path }, basePath, names))
         : problem(405, `method: expected ${methods}, got ${method}`, { Allow: methods });
     },
   };

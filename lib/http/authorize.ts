@@ -10,7 +10,7 @@ import {
   type Identity,
   mayJoin,
   problemOf,
-  ROOM_FORBIDDEN,
+  roomForbidden,
 } from '../auth/index.js';
 import type { Room } from '../protocol/position.js';
 import type { Problem } from '../protocol/problem.js';
@@ -30,7 +30,7 @@ export const authorized = (access: Auth, endpoint: Endpoint): ((exchange: Exchan
     if (isLeft(who)) return who;
     const { room } = exchange.params;
     if (!isRoom(room)) return left(NO_ROOM);
-    return mayJoin(who.right.rights, room) ? right(room) : left(ROOM_FORBIDDEN);
+    return mayJoin(who.right.rights, room) ? right(room) : left(roomForbidden(room));
   };
 
   const behind =

@@ -1,6 +1,7 @@
 /**
  * The text of a 404: where the WebSockets are, and which endpoints are similar to the path of the request.
  */
+import { pathDistance } from './path-distance.js';
 
 const MOST = 3;
 /** A path may have 16 KB. */
@@ -9,24 +10,39 @@ const MAX_SEGMENTS = 16;
 const segmentsOf = (path: string): readonly string[] =>
   path.split('/', MAX_SEGMENTS + 1).filter((segment) => segment !== '');
 
+/** Less than one letter in four: a misspelt path of the other method is nearer than another path. */
+const OTHER_METHOD = 0.25;
+/** The request is below the base path, and the endpoint is not. */
+const OTHER_BASE = 0.5;
+
 /**
  * `endpoints`: a method and a path each. The path of the request is not repeated, as it may contain a token.
  */
 export const unknownPath = (
-  asked: string,
+  asked: { readonly method: string; readonly path: string },
   basePath: string,
   endpoints: readonly string[],
 ): string => {
-  const segments = new Set(segmentsOf(asked.toLowerCase()));
-  const base = new Set(segmentsOf(basePath));
+  const base = new Set(segmentsOf(basePath.toLowerCase()));
+  const withoutBase = (path: string): readonly string[] =>
+    segmentsOf(path).filter((segment) => !base.has(segment.toLowerCase()));
+  const isBelow = (path: string): boolean => path.startsWith(`${basePath}/`);
+  const path = asked.path.toLowerCase();
+  const segments = withoutBase(path);
+  const method = asked.method === 'HEAD' ? 'GET' : asked.method;
   const near = endpoints
-    .map((endpoint) => {
-      const own = segmentsOf(endpoint.slice(endpoint.indexOf('/'))).filter((one) => !base.has(one));
-      const named = own.filter((one) => !one.startsWith('{'));
-      const shared = named.filter((one) => segments.has(one)).length;
-      return { endpoint, shared, rest: own.length - shared };
+    .flatMap((endpoint) => {
+      const [itsMethod, itsPath = ''] = endpoint.split(' ', 2);
+      const own = withoutBase(itsPath);
+      // the front page is similar to nothing
+      if (own.length === 0) return [];
+      const distance =
+        pathDistance(segments, own) +
+        (method === itsMethod ? 0 : OTHER_METHOD) +
+        (isBelow(asked.path) && !isBelow(itsPath) ? OTHER_BASE : 0);
+      return [{ endpoint, distance }];
     })
-    .sort((a, b) => b.shared - a.shared || a.rest - b.rest)
+    .sort((a, b) => a.distance - b.distance)
     .slice(0, MOST)
     .map(({ endpoint }) => endpoint);
   const ws = `${basePath}/ws`;

@@ -21,7 +21,7 @@ import type { HubEvent } from '../hub-event.js';
 import { HOOK_FAILED, type HookFault } from '../hook-verdict.js';
 import { type HttpSender } from '../hooks.js';
 import type { Moderate, Moderated } from '../hook-moderation.js';
-import { GLOBAL } from '../protocol/position.js';
+import { GLOBAL, type Room } from '../protocol/position.js';
 import { type Problem, problem } from '../protocol/problem.js';
 
 /** An id is null when a hook dropped the message. */
@@ -115,7 +115,7 @@ const draftsOf = (
     const pointer = pointerOf(isList, i);
     // `GLOBAL_PUBLISH` applies to clients only: a program may publish to everyone unless its token forbids it
     if (!mayPublish(rights, room))
-      return E.left(problem(403, pointer + (room === GLOBAL ? NOT_TO_ALL : NOT_THERE)));
+      return E.left(problem(403, pointer + (room === GLOBAL ? NOT_TO_ALL : notTo(room))));
     const key = userId === null ? apiKey(ref) : clientKey(userId, ref);
     const fields: DraftFields = { room, type, from: userId ?? API, data, at, key };
     const draft = draftOf(fields);
@@ -130,8 +130,8 @@ const draftsOf = (
   return E.right(drafts);
 };
 
-const NOT_THERE =
-  'room: the token does not allow to publish there; send a token whose claim rooms.publish allows it';
+const notTo = (room: Room): string =>
+  `room: the token does not allow to publish in the room ${room}; send a token whose claim rooms.publish allows it`;
 const NOT_TO_ALL =
   'room: the token does not allow to publish to everybody; send a token whose claim rooms.global is true';
 

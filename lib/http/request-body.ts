@@ -57,7 +57,7 @@ export const unreadable = ({ headers }: IncomingMessage): Problem | undefined =>
     });
   const type = headers['content-type'];
   if (type === undefined || !isJson(type))
-    return problem(415, 'Content-Type: send application/json, in UTF-8');
+    return problem(415, `Content-Type: send the body as application/json in UTF-8, ${notAs(type)}`);
   return Number(headers['content-length'] ?? 0) > MOST ? TOO_LARGE : undefined;
 };
 
@@ -67,6 +67,18 @@ const isJson = (contentType: string): boolean => {
   return (
     type.trim() === 'application/json' && parameters.every((text) => !OTHER_CHARSET.test(text))
   );
+};
+
+/** A media type of the kinds that clients send by default. Any other text is not repeated. */
+const PLAIN_TYPE = /^(application|text|multipart)\/[a-z0-9.+-]{1,32}$/;
+
+/** What came in place of JSON. The header is a client's, so only a short, plain type is repeated. */
+const notAs = (contentType: string | undefined): string => {
+  if (contentType === undefined || contentType === '')
+    return 'with that header; the request has none';
+  const type = (contentType.split(';', 1)[0] ?? '').trim().toLowerCase();
+  if (type === 'application/json') return 'not in another charset';
+  return PLAIN_TYPE.test(type) ? `not as ${type}` : 'not as another type';
 };
 
 const OTHER_CHARSET = /^\s*charset\s*=(?!\s*"?utf-?8"?\s*$)/;

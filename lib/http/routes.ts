@@ -23,6 +23,7 @@ import { operatorEndpoints } from './operator-endpoints.js';
 import { podEndpoints, type PodEndpointsDeps } from './pod-endpoints.js';
 import type { PublishHandler } from './publish.js';
 import { refusing } from './refuse.js';
+import { unreadable } from './request-body.js';
 import { roomEndpoints } from './room-endpoints.js';
 import { socketEndpoints } from './socket-endpoints.js';
 
@@ -117,16 +118,16 @@ export const routes =
     http.setNotFoundHandler(unknown);
     http.setErrorHandler((error: { readonly statusCode?: number }, request, reply) => {
       const status = error.statusCode ?? 500;
-      return refusal(request, reply)(problem(status, faultText(status)));
+      // the framework refuses a Content-Type that is no media type before the endpoint sees the request
+      const wrong = status === 415 ? unreadable(request.raw) : undefined;
+      return refusal(request, reply)(wrong ?? problem(status, faultText(status)));
     });
     for (const endpoint of endpoints) register(endpoint);
   };
 
-/** The text for an error of the framework or of a handler. 415: the value is no media type (`json`). */
-const faultText = (status: number): string => {
-  if (status === 415) return 'Content-Type: send a media type, such as application/json';
-  return status < 500 ? 'the request is not well-formed; check its headers' : 'the server failed';
-};
+/** The text for an error of the framework or of a handler. */
+const faultText = (status: number): string =>
+  status < 500 ? 'the request is not well-formed; check its headers' : 'the server failed';
 
 /** The query parameter of a token: a page cannot always set a header. */
 const CREDENTIAL = 'token';

@@ -84,42 +84,49 @@ t.test(
       {
         code: 'forbidden',
         ref: 'j2',
-        message: /^room: the token does not allow to be in .* claim rooms\.join allows it$/,
+        message: /^room: the token .* to be in the room other; .* claim rooms\.join allows it$/,
       },
       {
         code: 'forbidden',
         ref: 'c2',
-        message: /^room: the token does not allow to publish in .* claim rooms\.publish allows it$/,
+        message:
+          /^room: the token .* to publish in the room news; .* claim rooms\.publish allows it$/,
       },
     ]);
     t.match(a.events('left'), [{ room: 'other', reason: 'asked', ref: 'l1' }]);
   },
 );
 
+const TOKEN = /the token does not allow to publish to everyone; .* claim rooms\.global is true$/;
+const CLIENTS = /name a room; clients may not publish to everyone here/;
+
 t.test('when a client publishes to the global log, then its rights decide', async (t) => {
   const rows: readonly (readonly [
     policy: Config['access']['globalPublish'],
     who: { readonly userId: string | null; readonly rights: Rights },
-    may: boolean,
+    /** undefined: it may; else the reason in the error. */
+    why: RegExp | undefined,
   ])[] = [
-    ['any', { userId: null, rights: ALL }, true],
-    ['any', { userId: 'alice', rights: ALL }, true],
-    ['any', { userId: 'alice', rights: only(['*'], ['*'], true) }, true],
-    ['any', { userId: 'alice', rights: only(['*'], ['*'], false) }, false],
-    ['users', { userId: null, rights: ALL }, false],
-    ['users', { userId: 'alice', rights: ALL }, true],
-    ['users', { userId: 'alice', rights: only('all') }, false],
-    ['server', { userId: 'alice', rights: { ...ALL, admin: true } }, false],
-    ['server', { userId: null, rights: ALL }, false],
+    ['any', { userId: null, rights: ALL }, undefined],
+    ['any', { userId: 'alice', rights: ALL }, undefined],
+    ['any', { userId: 'alice', rights: only(['*'], ['*'], true) }, undefined],
+    ['any', { userId: 'alice', rights: only(['*'], ['*'], false) }, TOKEN],
+    ['users', { userId: null, rights: ALL }, /only users with a token may publish to everyone/],
+    ['users', { userId: 'alice', rights: ALL }, undefined],
+    ['users', { userId: 'alice', rights: only('all') }, TOKEN],
+    ['server', { userId: 'alice', rights: { ...ALL, admin: true } }, CLIENTS],
+    ['server', { userId: null, rights: ALL }, CLIENTS],
+    ['server', { userId: 'alice', rights: only('all') }, CLIENTS],
   ];
-  for (const [policy, { userId, rights }, may] of rows) {
+  for (const [policy, { userId, rights }, why] of rows) {
     const w = world(policy);
     const peer = w.connect({ userId, limited: { rights } });
     w.clock.advance(100);
     peer.chat('', 'all', 'c1');
     w.clock.advance(100);
     const what = `${policy} ${String(userId)} ${JSON.stringify(rights)}`;
-    t.strictSame(peer.texts(''), may ? ['all'] : [], what);
-    t.match(peer.errors(), may ? [] : [{ code: 'forbidden', ref: 'c1' }], what);
+    t.strictSame(peer.texts(''), why === undefined ? ['all'] : [], what);
+    const due = why === undefined ? [] : [{ code: 'forbidden', ref: 'c1', message: why }];
+    t.match(peer.errors(), due, what);
   }
 });

@@ -12,8 +12,8 @@ t.test('when a client publishes to a room that it is not in, then not_a_member',
   b.send({ type: 'presence', room: 'r', data: { status: 'away' }, id: 'two' });
   w.clock.advance(10);
   t.match(b.errors(), [
-    { code: 'not_a_member', ref: 'one' },
-    { code: 'not_a_member', ref: 'two' },
+    { code: 'not_a_member', ref: 'one', message: 'room: join r before publishing to it' },
+    { code: 'not_a_member', ref: 'two', message: 'room: join r before publishing to it' },
   ]);
   t.same([a.texts('r'), a.presence('r')], [[], []]);
 });

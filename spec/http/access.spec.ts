@@ -141,7 +141,10 @@ t.test(
     const bound = bearer({ ...ADMIN, rooms: { join: true, publish: ['team-*'] } });
     const before = listener.messages.length;
     const wrongs = [
-      [{ room: 'lobby' }, /^\[1\]\.room: the token .* claim rooms\.publish allows it$/],
+      [
+        { room: 'lobby' },
+        /^\[1\]\.room: the token .* the room lobby; .* claim rooms\.publish allows it$/,
+      ],
       [{ room: null }, /^\[1\]\.room: the token .* everybody; .* claim rooms\.global is true$/],
     ] as const;
     for (const [wrong, detail] of wrongs) {

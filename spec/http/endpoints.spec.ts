@@ -11,12 +11,12 @@ t.test('when a path is unknown, then base path and nearest endpoints are named',
     'GET /b/rooms/{room}/messages',
   ];
   t.equal(
-    unknownPath('/messages', '/b', endpoints),
+    unknownPath({ method: 'GET', path: '/messages' }, '/b', endpoints),
     'path: there is no such endpoint; the base path is /b. WebSockets are at /b/ws, /b/ws/{room} and ' +
       '/b/ws?room={room}. The nearest endpoints are POST /b/messages, GET /b/rooms/{room}/messages, GET /health',
   );
   t.match(
-    unknownPath(`/${'x/'.repeat(8_000)}`, '', endpoints),
+    unknownPath({ method: 'GET', path: `/${'x/'.repeat(8_000)}` }, '', endpoints),
     /the base path is \/\. WebSockets are at \/ws, .*The nearest/,
   );
   const pod = await startPod(t);
@@ -30,6 +30,35 @@ t.test('when a path is unknown, then base path and nearest endpoints are named',
     `WebSockets are at ${BASE}/ws, ${BASE}/ws/{room} and ${BASE}/ws?room={room}.`,
   );
   t.notMatch(body, /hunter2/);
+});
+
+t.test('when a path is misspelt, then the endpoint that is meant is named first', async (t) => {
+  const pod = await startPod(t);
+  for (const [method, path, meant] of [
+    ['POST', `${BASE}/message`, `POST ${BASE}/messages`],
+    ['POST', '/mesages', `POST ${BASE}/messages`],
+    ['GET', '/mesages', `POST ${BASE}/messages`],
+    ['POST', '/publish', `POST ${BASE}/messages`],
+    ['POST', `${BASE}/publish`, `POST ${BASE}/messages`],
+    ['POST', '/api/chatapi/messages', `POST ${BASE}/messages`],
+    ['GET', '/wss/general', `GET ${BASE}/ws/{room}`],
+    ['GET', `${BASE}/wss/general`, `GET ${BASE}/ws/{room}`],
+    ['GET', `${BASE}/room/general`, `GET ${BASE}/rooms/{room}`],
+    ['GET', `${BASE}/rooms/general/history`, `GET ${BASE}/rooms/{room}`],
+    ['DELETE', `${BASE}/users/alice`, `DELETE ${BASE}/users/{id}/connections`],
+    ['GET', '/heath', 'GET /health'],
+    ['HEAD', '/healthz', 'GET /health'],
+    ['GET', '/metric', 'GET /metrics'],
+  ] as const) {
+    const url = `http://127.0.0.1:${pod.port}${path}`;
+    const detail =
+      method === 'HEAD'
+        ? undefined
+        : ((await (await fetch(url, { method })).json()) as { readonly detail: string }).detail;
+    if (detail !== undefined)
+      t.match(`${detail},`, `nearest endpoints are ${meant},`, `${method} ${path}`);
+    else t.equal((await fetch(url, { method })).status, 404);
+  }
 });
 
 t.test('when a slash stands behind the room, then that is said', async (t) => {

@@ -285,25 +285,31 @@ t.test('when a body is not JSON in UTF-8, then it is refused', async (t) => {
     const { id } = accepted(await post(pod, body, { 'Content-Type': type }));
     await client.received({ id });
   }
-  const wrong: readonly Readonly<Record<string, string>>[] = [
-    {},
-    { 'Content-Type': '' },
-    { 'Content-Type': 'text/plain' },
-    { 'Content-Type': 'application/x-www-form-urlencoded' },
-    { 'Content-Type': 'application/json5' },
-    { 'Content-Type': 'application/problem+json' },
-    { 'Content-Type': 'text/plain; application/json' },
-    { 'Content-Type': 'application/json; charset=latin1' },
-    { 'Content-Type': 'application/json; charset="utf-16"' },
-    { 'Content-Type': 'application/json;a=b;charset=us-ascii' },
-    { 'Content-Type': 'json' },
-    { 'Content-Type': '/' },
-    { ...JSON_TYPE, 'Content-Encoding': 'gzip' },
-    { ...JSON_TYPE, 'Content-Encoding': 'identity, br' },
+  const due = 'Content-Type: send the body as application/json in UTF-8, ';
+  const wrong: readonly (readonly [headers: Readonly<Record<string, string>>, detail: string])[] = [
+    [{}, `${due}with that header; the request has none`],
+    [{ 'Content-Type': '' }, `${due}with that header; the request has none`],
+    [{ 'Content-Type': 'text/plain' }, `${due}not as text/plain`],
+    [
+      { 'Content-Type': 'application/x-www-form-urlencoded' },
+      `${due}not as application/x-www-form-urlencoded`,
+    ],
+    [{ 'Content-Type': 'application/json5' }, `${due}not as application/json5`],
+    [{ 'Content-Type': 'application/problem+json' }, `${due}not as application/problem+json`],
+    [{ 'Content-Type': 'text/plain; application/json' }, `${due}not as text/plain`],
+    [{ 'Content-Type': 'application/json; charset=latin1' }, `${due}not in another charset`],
+    [{ 'Content-Type': 'application/json; charset="utf-16"' }, `${due}not in another charset`],
+    [{ 'Content-Type': 'application/json;a=b;charset=us-ascii' }, `${due}not in another charset`],
+    [{ 'Content-Type': 'json' }, `${due}not as another type`],
+    [{ 'Content-Type': '/' }, `${due}not as another type`],
+    [{ 'Content-Type': 'secret/hunter2' }, `${due}not as another type`],
+    [{ 'Content-Type': `text/${'x'.repeat(33)}` }, `${due}not as another type`],
+    [{ ...JSON_TYPE, 'Content-Encoding': 'gzip' }, 'Content-Encoding: '],
+    [{ ...JSON_TYPE, 'Content-Encoding': 'identity, br' }, 'Content-Encoding: '],
   ];
-  for (const headers of wrong) {
+  for (const [headers, detail] of wrong) {
     const answer = await post(pod, body, headers);
-    isProblem(t, answer, 415);
+    isProblem(t, answer, 415, detail);
     t.equal(answer.headers['connection'], 'close');
   }
   t.equal(receivedBy(client).length, fine.length);
