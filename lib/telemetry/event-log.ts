@@ -181,7 +181,8 @@ const CLOCKS = 'compare the clocks of the issuer and of this pod';
 /** What is expected in place of denied credentials, where the denial itself does not say it. */
 const HINTS: Readonly<Partial<Record<Denial['_tag'], { readonly expected: string }>>> = {
   Missing: {
-    expected: 'a token as Authorization: Bearer TOKEN or ?token=TOKEN, or a key as X-API-Key',
+    expected:
+      'a token as Authorization: Bearer TOKEN, ?token=TOKEN or the subprotocol bearer.TOKEN, or a key as X-API-Key',
   },
   Untrusted: {
     expected: 'a signature by a key of this service: JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL',

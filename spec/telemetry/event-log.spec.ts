@@ -209,7 +209,7 @@ t.test('when pages of two origins are refused, then each origin has a line', asy
 t.test('when a denial does not say what is expected, then the line says it', async (t) => {
   const { lines, record } = journalAt('info');
   const expected = {
-    Missing: /Bearer TOKEN/,
+    Missing: /Bearer TOKEN.* subprotocol bearer\.TOKEN.* X-API-Key/,
     Untrusted: /JWT_SECRET/,
     Expired: /^a token whose exp is in the future; compare the clocks/,
     NotYetValid: /^nbf and iat at most 30 s in the future; compare the clocks/,
