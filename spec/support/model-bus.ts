@@ -210,7 +210,7 @@ export const modelBus = (
         return done;
       }),
     recall: (ms) => command('recall', false, () => redis.recall(ms)),
-    reconnect: () => lose('asked'),
+    reconnect: (why) => lose(why),
     close: () =>
       new Observable((out) => {
         ended = true;

@@ -187,7 +187,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
         if (status._tag === 'Degraded') channels.sendToAll({ _tag: 'Degraded' });
         roomPublisher.routeChanged();
       }
-      if (state.reconnect) redis.reconnect();
+      if (state.reconnect) redis.reconnect(probe.whyNotBack());
     }),
   );
   life.add(

@@ -42,6 +42,8 @@ export interface HealthProbe {
   readonly ahead: () => number | undefined;
   /** The error of Redis in place of its time, when that was the last answer. */
   readonly refusal: () => RedisError | undefined;
+  /** Why no probe comes back, for operators. */
+  readonly whyNotBack: () => string;
   /** Forgets `ahead`, as the next master has another clock. */
   readonly forget: () => void;
 }
@@ -51,6 +53,10 @@ export interface HealthProbe {
  * the later ones have newer information.
  */
 const MAX_UNDER_WAY = 128;
+
+const NOT_ANSWERED = 'Redis did not answer: it is frozen or busy, or the network to it is cut';
+const NOT_DELIVERED =
+  'Redis answers, but does not deliver what this pod publishes to its own channel';
 
 export const healthProbe = ({
   redis,
@@ -71,8 +77,10 @@ export const healthProbe = ({
   let sent = 0;
   let ahead: number | undefined;
   let refusal: RedisError | undefined;
+  let isAnswered = false;
   const sendNew$ = defer(() => {
     sent += 1;
+    isAnswered = false;
     const sentAt = clock.scheduler.now();
     const text = `${life} ${sent} ${sentAt}`;
     underWay.put(text, { number: sent, sentAt });
@@ -80,6 +88,7 @@ export const healthProbe = ({
   }).pipe(
     tap((answer) => {
       refusal = isLeft(answer) && answer.left._tag !== 'Unreachable' ? answer.left : undefined;
+      isAnswered = isRight(answer);
       if (isRight(answer)) ahead = answer.right - clock.scheduler.now();
     }),
   );
@@ -97,6 +106,7 @@ export const healthProbe = ({
     isOwn: (payload) => payload.toString('latin1', 0, life.length + 1) === `${life} `,
     ahead: () => ahead,
     refusal: () => refusal,
+    whyNotBack: () => refusal?.detail ?? (isAnswered ? NOT_DELIVERED : NOT_ANSWERED),
     forget: () => {
       ahead = undefined;
       refusal = undefined;

@@ -144,7 +144,7 @@ export const redisClient = (
     subscribe: (channels) => answer(async () => live().subscribe(channels.map(channelAt)), done),
     unsubscribe: (channels) =>
       answer(async () => live().unsubscribe(channels.map(channelAt)), done),
-    reconnect: () => again$.next('asked to reconnect'),
+    reconnect: (why) => again$.next(why),
     close: () =>
       concat(
         defer(() =>

@@ -68,7 +68,10 @@ export const redisConnections = (
       timeout({
         first: READY_MS,
         scheduler: clock.scheduler,
-        with: () => throwError(() => new Error(`not ready within ${READY_MS} ms`)),
+        with: () =>
+          throwError(
+            () => new Error(`Redis did not answer: no connection was ready within ${READY_MS} ms`),
+          ),
       }),
       tap(({ _tag }) => {
         if (_tag === 'Ready') readyAt = clock.scheduler.now();

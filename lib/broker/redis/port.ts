@@ -152,8 +152,11 @@ export interface RedisPort {
   control(text: string, kept?: Kept): RedisReply<void>;
   /** The stored texts that are younger than this, 4,096 at most, in no order. */
   recall(ms: number): RedisReply<readonly Recalled[]>;
-  /** For connections that do not answer: drops them, looks up the master again, and opens new ones. */
-  reconnect(): void;
+  /**
+   * For connections that do not answer: drops them, looks up the master again, and opens new ones. `why` is
+   * the `detail` of the `Lost` that follows.
+   */
+  reconnect(why: string): void;
   /** Gives the lease back and closes. Completes when that is done, at most 500 ms later. */
   close(): Observable<void>;
 }

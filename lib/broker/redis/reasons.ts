@@ -28,10 +28,25 @@ const ADVICE: readonly (readonly [about: RegExp, advice: string])[] = [
   [/max number of clients/, 'raise maxclients of this Redis, or connect fewer clients to it'],
 ];
 
+/** What an error code of the operating system says about the address. */
+const ADDRESS: readonly (readonly [about: RegExp, finding: string])[] = [
+  [/\bECONNREFUSED\b/, 'nothing listens there: start Redis, or'],
+  [/\bENOTFOUND\b/, 'the name of the host is not known:'],
+  [/\bEAI_AGAIN\b/, 'the name server did not answer: try an IP address, or'],
+  [/\bETIMEDOUT\b/, 'no answer from there, as behind a firewall:'],
+  [/\b(EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|EADDRNOTAVAIL)\b/, 'no way to that address:'],
+];
+
+const addressAdvice = (detail: string): string | undefined => {
+  const found = ADDRESS.find(([about]) => about.test(detail));
+  const variable = /sentinel/i.test(detail) ? 'REDIS_SENTINELS' : 'REDIS_URL';
+  return found && `${found[1]} check host and port in ${variable}`;
+};
+
 /** A reason, followed by what to do about it. */
 export const advised = (detail: string): string => {
-  const found = ADVICE.find(([about]) => about.test(detail));
-  return found === undefined ? detail : `${detail} (${found[1]})`;
+  const advice = ADVICE.find(([about]) => about.test(detail))?.[1] ?? addressAdvice(detail);
+  return advice === undefined ? detail : `${detail} (${advice})`;
 };
 
 /**
@@ -39,12 +54,12 @@ export const advised = (detail: string): string => {
  * Neither gives a reason. So when a socket ends before Redis has sent anything, the scheme of the URL may be
  * wrong.
  */
-const schemeAdvice = (detail: string, isTls: boolean): string => {
+const schemeAdvice = (detail: string, isTls: boolean): string | undefined => {
   if (isTls && /ETIMEDOUT|timed out|timeout|closed|ECONNRESET|before secure TLS/.test(detail))
-    return `${detail} (no TLS handshake: if the port speaks plain Redis, write redis:// in REDIS_URL)`;
+    return `${detail} (no TLS handshake: check host and port; if the port speaks plain Redis, write redis:// in REDIS_URL)`;
   if (!isTls && /ECONNRESET|EPIPE|closed/.test(detail))
     return `${detail} (before Redis sent anything: if the port speaks TLS, write rediss:// in REDIS_URL)`;
-  return detail;
+  return undefined;
 };
 
 /** Why a connection failed. */
@@ -73,10 +88,11 @@ const messageOf = (error: Error & { readonly lastNodeError?: unknown }): string 
 export const reasons = (otherwise: string, isTls: boolean): Reasons => {
   let reason: Reason | undefined;
   let isAnswered = false;
-  const unsaid = (detail: string): string => (isAnswered ? detail : schemeAdvice(detail, isTls));
+  const unsaid = (detail: string): string =>
+    (isAnswered ? undefined : schemeAdvice(detail, isTls)) ?? advised(detail);
   const note = (detail: string, isAnswer: boolean): void => {
     if (reason?.isAnswer !== true)
-      reason = { detail: isAnswer ? advised(detail) : unsaid(advised(detail)), isAnswer };
+      reason = { detail: isAnswer ? advised(detail) : unsaid(detail), isAnswer };
   };
   return {
     add: (error) => note(messageOf(error), isReply(error)),

@@ -15,6 +15,7 @@ import {
   publish,
   restsOf,
   scopeOf,
+  statusOf,
   tagsOf,
   world,
 } from '../../support/cluster-world.js';
@@ -223,3 +224,22 @@ const tops = (redis: ModelRedis, room: Room): { readonly tag: number } => {
   const top = redis.top(room, 1);
   return isRight(top) ? top.right : fail();
 };
+
+t.test(
+  'when Redis freezes, then the connection is lost because Redis did not answer',
+  async (t) => {
+    const w = world(1);
+    const details: string[] = [];
+    podOf(w, 0).broker.event$.subscribe((event) => {
+      if (event._tag === 'ConnectionLost') details.push(event.detail);
+    });
+    w.clock.advance(1_000);
+    w.redis.freeze();
+    w.clock.advance(3_000);
+    t.equal(statusOf(podOf(w, 0)), 'Degraded');
+    t.match(details, [/^Redis did not answer/]);
+    w.redis.thaw();
+    w.clock.advance(3_000);
+    t.equal(statusOf(podOf(w, 0)), 'Up');
+  },
+);

@@ -1,6 +1,6 @@
 /** What comes on the pod's own channel: only a probe that is under way is believed, and once. */
-import { right } from 'fp-ts/lib/Either.js';
-import { of } from 'rxjs';
+import { left, right } from 'fp-ts/lib/Either.js';
+import { NEVER, of } from 'rxjs';
 import t from 'tap';
 import type { RedisPort } from '../../../lib/broker/redis/port.js';
 import { healthProbe } from '../../../lib/broker/cluster/health-probe.js';
@@ -74,4 +74,22 @@ t.test('when nothing comes round for long, then the latest probes are known', as
   const texts = Array.from({ length: 200 }, send);
   t.equal(take(texts[0] ?? ''), undefined);
   t.match(take(texts[199] ?? ''), { number: 200 });
+});
+
+t.test('when no probe comes back, then the reason is what Redis did last', async (t) => {
+  const clock = virtualClock();
+  const oom = left({ _tag: 'OutOfMemory', detail: 'OOM command not allowed' } as const);
+  let answer$: ReturnType<RedisPort['probe']> = NEVER;
+  const pulse = healthProbe({ redis: { probe: () => answer$ }, clock, timeoutMs: 2_000 });
+  const whyAfter = (next$: ReturnType<RedisPort['probe']>, ms: number): string => {
+    answer$ = next$;
+    pulse.sendNew$.subscribe();
+    clock.advance(ms);
+    return pulse.whyNotBack();
+  };
+  t.match(whyAfter(NEVER, 1_300), /^Redis did not answer/);
+  t.match(whyAfter(NEVER, 2_000), /^Redis did not answer/, 'its time is over, too');
+  t.match(whyAfter(of(right(0)), 0), /^Redis answers, but does not deliver/);
+  t.match(whyAfter(NEVER, 1_300), /^Redis did not answer/, 'it did before');
+  t.equal(whyAfter(of(oom), 0), 'OOM command not allowed');
 });

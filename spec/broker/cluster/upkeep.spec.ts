@@ -55,6 +55,7 @@ t.test(
         isOwn: () => false,
         ahead: () => undefined,
         refusal: () => undefined,
+        whyNotBack: () => '',
         forget: () => undefined,
       },
       channels,

@@ -73,8 +73,8 @@ export const refusals = async (
     'when reconnect is called, then all connections are dropped and made again',
     async (t) => {
       const from = a.events.length;
-      a.bus.reconnect();
-      t.match(a.events.slice(from), [{ _tag: 'Lost' }], 'told at once');
+      a.bus.reconnect('no answer');
+      t.match(a.events.slice(from), [{ _tag: 'Lost', detail: 'no answer' }], 'told at once');
       t.equal(
         await left(a.bus.probe('x')),
         'Unreachable',
@@ -117,7 +117,7 @@ export const refusals = async (
       );
       const took = performance.now() - start;
       t.ok(took > 900 && took < 1_900, `after ${took} ms`);
-      a.bus.reconnect();
+      a.bus.reconnect('no answer');
       await a.next('Lost', from);
       for (const node of kind.nodes) node.thaw();
       await a.next('Ready', from);

@@ -79,7 +79,7 @@ t.test('Sentinel', async (t) => {
         'the new master takes it',
         async () => {
           const from = a.events.length;
-          a.bus.reconnect();
+          a.bus.reconnect('no answer');
           try {
             await a.next('Ready', from, 1_000);
             return (await left(a.bus.probe('x'))) === 'no error';

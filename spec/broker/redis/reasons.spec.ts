@@ -4,7 +4,7 @@ import t from 'tap';
 import { standaloneRedis } from '../../../lib/broker/redis/standalone.js';
 import { clusterRedis } from '../../../lib/broker/redis/cluster.js';
 import type { RedisClientOptions } from '../../../lib/broker/redis/options.js';
-import { unfit } from '../../../lib/broker/redis/reasons.js';
+import { reasons, unfit } from '../../../lib/broker/redis/reasons.js';
 import { freePort, startRedis, until } from '../../support/redis.js';
 import { options, watch } from '../../support/watched-bus.js';
 
@@ -45,7 +45,37 @@ t.test('when Redis refuses, then its own words are told, and what to do', async 
   );
   await open.stop();
   const port2 = await freePort();
-  t.match(await reasonOf({ url: `redis://127.0.0.1:${port2}` }), /ECONNREFUSED/);
+  const refused = await reasonOf({ url: `redis://127.0.0.1:${port2}` });
+  t.match(
+    refused,
+    /ECONNREFUSED .*\(nothing listens there: .* check host and port in REDIS_URL\)$/,
+  );
+});
+
+t.test('when an address cannot be reached, then the reason says what to do', async (t) => {
+  for (const [detail, advice] of [
+    [
+      'connect ECONNREFUSED 127.0.0.1:1',
+      /\(nothing listens there: .* host and port in REDIS_URL\)$/,
+    ],
+    ['getaddrinfo ENOTFOUND redis', /\(the name of the host is not known: .* REDIS_URL\)$/],
+    ['getaddrinfo EAI_AGAIN redis', /\(the name server did not answer: .* REDIS_URL\)$/],
+    ['connect ETIMEDOUT', /\(no answer from there, as behind a firewall: .* REDIS_URL\)$/],
+    ['connect EHOSTUNREACH 10.0.0.1:6379', /\(no way to that address: .* REDIS_URL\)$/],
+    ['connect ENETUNREACH 10.0.0.1:6379', /\(no way to that address: .* REDIS_URL\)$/],
+    [
+      'All sentinels are unreachable. Last error: connect ECONNREFUSED 127.0.0.1:1',
+      /check host and port in REDIS_SENTINELS\)$/,
+    ],
+  ] as const)
+    for (const isTls of [false, true]) {
+      const kept = reasons('closed', isTls);
+      kept.add(new Error(detail));
+      const { detail: text } = kept.why();
+      t.ok(text.startsWith(`${detail} (`), text);
+      if (isTls && detail === 'connect ETIMEDOUT') t.match(text, /\(no TLS handshake: check host/);
+      else t.match(text, advice);
+    }
 });
 
 t.test('when Redis has as many clients as it takes, then it says so', async (t) => {
