@@ -2,7 +2,11 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { parseEnv } from 'node:util';
 import t from 'tap';
+import { readConfig } from '../lib/config/index.js';
+import { warningsOf } from '../lib/config/warnings.js';
+import { right } from './support/config.js';
 import { blocksIn, headingsIn, anchorsIn } from './support/docs.js';
 import { startPod } from './support/pod.js';
 import { startRedis } from './support/redis.js';
@@ -21,6 +25,7 @@ const NOT_RUN: readonly (readonly [command: RegExp, why: string])[] = [
   [/^npm (ci|install|prune|run build|pack)\b/, 'spec/install.spec.ts installs, builds and packs'],
   [/^NODE_ENV=production node dist\/main\.js$/, 'spec/process.spec.ts starts it'],
   [/^node --experimental-permission /, 'spec/permissions.spec.ts runs it'],
+  [/^node (-p|--env-file=)/, 'the next test runs it'],
   [/^npx wscat /, 'a package that is not ours, and it waits for a person'],
 ];
 
@@ -65,6 +70,55 @@ t.test('when a command stands in a document, then it works', async (t) => {
       ran++;
     }
   t.ok(ran >= 5, `${ran} were run`);
+});
+
+t.test('when README makes a secret, a key and a token, then the service takes them', async (t) => {
+  const readme = textOf('README.md');
+  const commandOf = (start: string): string =>
+    commandsIn(readme).find((command) => command.startsWith(start)) ?? `no command ${start}`;
+  const blockOf = (language: string, part: string): string =>
+    blocksIn(readme, language).find((block) => block.includes(part)) ?? `no block ${part}`;
+  const value = async (): Promise<string> => (await shell(commandOf('node -p '))).output.trim();
+  const [secret, key] = [await value(), await value()];
+  const dotEnv = blockOf('ini', 'JWT_SECRET')
+    .replace('the first value', secret)
+    .replace('the second value', key);
+  const directory = t.testdir({ '.env': dotEnv, 'token.mjs': blockOf('js', 'createHmac') });
+  const config = right(readConfig(parseEnv(dotEnv), undefined));
+  t.strictSame(warningsOf(config), []);
+  const { access } = config;
+  t.match(access, { authEnabled: true, jwtSecret: secret, apiKeys: [key] });
+  const pod = await startPod(t, { access });
+  const { output } = await shell(`cd '${directory}' && ${commandOf('node --env-file=')}`);
+  const client = await pod.connect(`/ws/general?token=${output.trim()}`);
+  t.equal(client.userId, 'alice');
+  const [, claims = ''] = output.split('.');
+  const { exp } = JSON.parse(Buffer.from(claims, 'base64url').toString()) as {
+    readonly exp: number;
+  };
+  t.ok(Math.abs(exp - Date.now() / 1_000 - 3_600) < 60, 'for an hour');
+  const curl = commandOf("curl -H 'X-API-Key: KEY'")
+    .replace('X-API-Key: KEY', `X-API-Key: ${key}`)
+    .replace(':8000', `:${pod.port}`)
+    .replace(/^curl /, 'curl -sS --fail-with-body ');
+  const sent = await shell(curl);
+  t.equal(sent.code, 0, sent.output);
+  await client.received({ type: 'chat', room: 'general', from: 'api' });
+});
+
+t.test('when a client sends the messages of README, then the service takes them', async (t) => {
+  const pod = await startPod(t);
+  const client = await pod.connect('/ws/general');
+  const messages = blocksIn(textOf('README.md'), 'json')
+    .flatMap((block) => block.split('\n'))
+    .filter((line) => line.startsWith('{"type"'));
+  t.equal(messages.length, 4);
+  for (const message of messages) client.socket.send(message);
+  await client.received({ data: { event: 'joined', room: 'other', ref: 'j1' } });
+  await client.received({ type: 'chat', room: 'other', data: { content: 'hi' } });
+  await client.received({ type: 'presence', room: 'general', data: { status: 'away' } });
+  await client.received({ type: 'chat', room: undefined, data: { content: 'hi, everybody' } });
+  t.strictSame(client.all({ type: 'error' }), []);
 });
 
 t.test('when a document links to a heading, then that heading is there', async (t) => {
