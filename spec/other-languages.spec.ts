@@ -4,12 +4,13 @@
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { BASE, type Pod, startPod } from './support/pod.js';
 import { type Proxy, proxy, STALLED } from './support/proxy.js';
 import { startRedis, until } from './support/redis.js';
+import { SECRET, tokenOf } from './support/tokens.js';
 
 // without a cache, Go compiles its standard library first
 t.setTimeout(300_000);
@@ -20,6 +21,20 @@ const GORILLA = '/usr/share/gocode/src/github.com/gorilla/websocket';
 const QUIET_S = 2;
 const CUTS = 16;
 const LOG_MESSAGES = 60;
+
+/** The client in Python with a token, as a program that imports it. */
+const WITH_TOKEN = `
+import asyncio, json, sys, chat
+async def token():
+    return sys.argv[1]
+async def main():
+    show = lambda what: print(json.dumps(what), flush=True)
+    room = chat.Chat(sys.argv[2], [sys.argv[3]], show, show, token)
+    running = asyncio.create_task(room.run())
+    show(await room.publish(sys.argv[3], (await asyncio.to_thread(sys.stdin.readline)).strip()))
+    await running
+asyncio.run(main())
+`;
 
 interface Printed {
   readonly message?: { readonly id: string; readonly from: string; readonly text: string };
@@ -262,4 +277,36 @@ t.test('when connections break, then both clients go on as the protocol says', a
     for (const peer of peers) t.match(peer.output(), /4503/);
     t.ok(peers.every((peer) => peer.answers().every((answer) => answer === 'ack')));
   });
+
+  await t.test(
+    'when the service asks for a token, then it is sent, or the client ends',
+    async (t) => {
+      const pod = await startPod(t, { access: { authEnabled: true, jwtSecret: SECRET } });
+      const toPod = (): number => pod.port;
+      const alice = tokenOf({ sub: 'alice' });
+      const [interpreter = '', script = ''] = commands['python'] ?? [];
+      const importing = [
+        'env',
+        `PYTHONPATH=${dirname(script)}`,
+        interpreter,
+        '-c',
+        WITH_TOKEN,
+        alice,
+      ];
+      for (const [name, command] of [
+        ['go', ['env', `CHAT_TOKEN=${alice}`, ...(commands['go'] ?? [])]],
+        ['python', importing],
+      ] as const) {
+        const peer = await start(t, name, command, toPod);
+        peer.publish('who am I');
+        await until(`${name} talks`, () => peer.messages().length > 0, 30_000);
+        t.match(peer.messages(), [{ from: 'alice', text: 'who am I' }]);
+      }
+      for (const [name, command] of Object.entries(commands)) {
+        const refused = await start(t, name, command, toPod);
+        await until(`${name} has ended`, refused.ended, 30_000);
+        t.match(refused.output(), /\b401\b/);
+      }
+    },
+  );
 });

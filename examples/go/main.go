@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log"
 	mathrand "math/rand"
+	"net/http"
 	"os"
 	"time"
 )
@@ -34,8 +35,11 @@ func main() {
 			own <- Frame{"type": "chat", "id": newID(), "data": lines.Text()}
 		}
 	}()
-	// with a token: http.Header{"Authorization": {"Bearer " + token}} in place of nil
-	log.Fatal(Chat(os.Args[1], nil, quiet, own, func(frame Frame) {
+	var header http.Header // a service without tokens needs none
+	if token := os.Getenv("CHAT_TOKEN"); token != "" {
+		header = http.Header{"Authorization": {"Bearer " + token}}
+	}
+	log.Fatal(Chat(os.Args[1], header, quiet, own, func(frame Frame) {
 		line, _ := json.Marshal(frame)
 		fmt.Println(string(line))
 	}))
