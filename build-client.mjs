@@ -1,6 +1,6 @@
 /**
- * Bundles the client for applications: one file with rxjs inside, one that imports rxjs. Prints their sizes
- * beside the limits; a size above its limit fails the build.
+ * Bundles the client for applications: one file with rxjs inside, one that imports rxjs, and the part that both
+ * load for `share`. Prints their sizes beside the limits; a size above its limit fails the build.
  *
  * esbuild bundles, terser makes the result smaller: 0.4 kB gzipped of the 6 kB.
  */
@@ -44,7 +44,6 @@ const INTERNAL = [
   'presences',
   'refreshAt',
   'result',
-  'retryInMs',
   'rooms',
   'send\\$',
   'sentOn',
@@ -61,10 +60,29 @@ const INTERNAL = [
   'wakeAt',
 ];
 
+const MANGLED = new RegExp(`^(${INTERNAL.join('|')})$`);
+
 const BUNDLES = [
-  { file: 'client.js', external: [], limit: 14_000 },
-  { file: 'client-without-rxjs.js', external: ['rxjs'], limit: 6_000 },
+  { file: 'client.js', entry: 'index.ts', external: [], limit: 14_000, mangleProps: MANGLED },
+  {
+    file: 'client-without-rxjs.js',
+    entry: 'index.ts',
+    external: ['rxjs'],
+    limit: 6_000,
+    mangleProps: MANGLED,
+  },
+  // nothing of rxjs is in it. Its names stay, as tabs with another build get its messages
+  { file: 'client-share.js', entry: 'share/share.ts', external: [], limit: 9_000 },
 ];
+
+/** The part for `share` is a file beside the bundle, which is loaded when it is used. */
+const sharePart = {
+  name: 'share part',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /\/share\.js$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: './client-share.js', external: true } : undefined,
+    ),
+};
 
 /** @type {import('terser').MinifyOptions} */
 const TERSER = { module: true, ecma: 2022, compress: { passes: 3, unsafe_arrows: true } };
@@ -72,10 +90,10 @@ const TERSER = { module: true, ecma: 2022, compress: { passes: 3, unsafe_arrows:
 /** Returns whether all bundles are within their limits. */
 export const bundleClient = async ({ isQuiet }) => {
   let isWithin = true;
-  for (const { file, external, limit } of BUNDLES) {
+  for (const { file, entry, external, limit, mangleProps } of BUNDLES) {
     const outfile = join(ROOT, 'dist/client', file);
     await build({
-      entryPoints: [join(ROOT, 'lib/client/index.ts')],
+      entryPoints: [join(ROOT, 'lib/client', entry)],
       outfile,
       external,
       bundle: true,
@@ -84,7 +102,8 @@ export const bundleClient = async ({ isQuiet }) => {
       target: 'es2022',
       // rxjs has its code for newer platforms under this condition: 1.7 kB less
       conditions: ['es2015'],
-      mangleProps: new RegExp(`^(${INTERNAL.join('|')})$`),
+      mangleProps,
+      plugins: [sharePart],
       legalComments: 'none',
       logLevel: 'warning',
     });
@@ -94,7 +113,8 @@ export const bundleClient = async ({ isQuiet }) => {
     const sizes = `${statSync(outfile).size} bytes, ${gzipped} gzipped`;
     if (!isQuiet) process.stdout.write(`dist/client/${file}: ${sizes} (limit ${limit})\n`);
     if (gzipped > limit) isWithin = false;
-    writeFileSync(outfile.replace(/\.js$/, '.d.ts'), "export * from './index.js';\n");
+    const types = entry.replace(/ts$/, 'js');
+    writeFileSync(outfile.replace(/\.js$/, '.d.ts'), `export * from './${types}';\n`);
   }
   return isWithin;
 };

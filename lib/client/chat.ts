@@ -5,8 +5,10 @@ import { type ConnectOptions, webSocketClass } from './options.js';
 import { pageEvents } from './page.js';
 import { platformClock } from './platform-clock.js';
 import { type Room, type RoomOptions, rooms } from './room.js';
-import { runner } from './runner.js';
+import { runner, type RunnerDeps } from './runner.js';
+import { sharing } from './sharing.js';
 import { type Status, statusOf } from './status.js';
+import { tokensOf } from './tokens.js';
 
 export interface Chat {
   /** Replays the last status. Completes after `Closed`. */
@@ -21,10 +23,18 @@ export interface Chat {
 
 /** A client. Connects when a room is used first. */
 export const connect = (options: ConnectOptions): Chat => {
-  const { token = () => '', clock = platformClock, page$ = pageEvents() } = options;
+  const { url, token = () => '', clock = platformClock, page$ = pageEvents(), share } = options;
   const WebSocket = webSocketClass(options);
-  const run = runner({ ...options, token, WebSocket, clock, page$ });
-  const open = rooms(run, options, clock);
+  const token$ = tokensOf(token, clock);
+  const deps: RunnerDeps = {
+    url,
+    token$,
+    open: (to, protocols) => new WebSocket(to, protocols),
+    clock,
+    page$,
+  };
+  const run = runner(share ? sharing(deps, options) : deps);
+  const open = rooms(run, token$, options, clock);
   return {
     status$: run.state$.pipe(
       map(statusOf),

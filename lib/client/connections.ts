@@ -16,12 +16,12 @@ import {
 import { endOf } from './token.js';
 
 /** When a connection was live for this long, the next failure counts as the first one. */
-const STABLE_MS = 10_000;
+export const STABLE_MS = 10_000;
 /** A socket whose first frame does not come in this time is given up. */
-const FIRST_FRAME_MS = 15_000;
-/** When nothing came for this long, the client sends a ping. The server then has `ANSWER_MS` to answer. */
+export const FIRST_FRAME_MS = 15_000;
+/** When nothing came for this long, the client sends a ping. The server then has `SERVER_ANSWER_MS` to answer. */
 export const SILENT_MS = 25_000;
-const ANSWER_MS = 10_000;
+export const SERVER_ANSWER_MS = 10_000;
 const REFRESH_BEFORE_MS = 30_000;
 
 /** A socket has ended. The close table says whether the client reconnects (docs/protocol.md, section 7). */
@@ -101,7 +101,7 @@ export const watch: Change = (state) =>
   state.connections.reduce((at, { socket, silentAt, session, isPinged }) => {
     if (at.nowMs < silentAt) return wake(at, silentAt);
     if (!session || isPinged) return ended(socket, 1006, 'no sign of life')(at);
-    const next = at.nowMs + ANSWER_MS;
+    const next = at.nowMs + SERVER_ANSWER_MS;
     return wake(
       send(patched(at, socket, { isPinged: true, silentAt: next }), socket, frame('ping')),
       next,

@@ -13,4 +13,4 @@ export {
 export type { Ack, PageEvent } from './state.js';
 export type { Status } from './status.js';
 export type { TokenSource } from './token.js';
-export type { WebSocketClass } from './web-socket.js';
+export type { WebSocketClass } from './web-socket-class.js';

@@ -1,8 +1,9 @@
 /** What an application can set when it connects. */
 import type { Observable, SchedulerLike } from 'rxjs';
 import type { PageEvent } from './state.js';
+import type { BroadcastChannelClass, Locks } from './share/browser.js';
 import type { TokenSource } from './token.js';
-import type { WebSocketClass } from './web-socket.js';
+import type { WebSocketClass } from './web-socket-class.js';
 
 /** Time and chance, so that an application's specs can run in virtual time. */
 export interface ClientClock {
@@ -34,6 +35,15 @@ export interface ConnectOptions {
   /** How long a publish may take, over any number of connections, in ms; 60,000 by default. */
   readonly publishTimeoutMs?: number | undefined;
   readonly clock?: ClientClock | undefined;
+  /**
+   * All tabs of a browser with the same `url` use one socket; with a text, those with the same text: the id of
+   * the user, when tabs may have different users.
+   */
+  readonly share?: boolean | string | undefined;
+  /** For `share`; by default `navigator.locks`. */
+  readonly locks?: Locks | undefined;
+  /** For `share`; by default that of the platform. */
+  readonly BroadcastChannel?: BroadcastChannelClass | undefined;
   /** What happens to the page; by default the events of the browser, nothing in Node. */
   readonly page$?: Observable<PageEvent> | undefined;
 }

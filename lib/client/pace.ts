@@ -5,9 +5,9 @@
 import { type Change, type Connection, send, type State, wake } from './state.js';
 
 /** The client stays below the server's rate, as the two clocks differ. */
-const PART = 0.9;
+export const PART = 0.9;
 /** Each 3,000 characters count as one more frame: the server limits bytes, too (default: 1 MiB a second). */
-const CHARACTERS = 3_000;
+export const CHARACTERS = 3_000;
 
 /** Sends a frame, and then changes the state; when there are no tokens, it waits until there are. */
 export const paced = (

@@ -96,7 +96,8 @@ const LINGER_MS = 1_000;
 const PUBLISH_TIMEOUT_MS = 60_000;
 
 export const rooms = (
-  { state$, on, token$, dispatch }: Runner,
+  { state$, on, dispatch }: Runner,
+  token$: Observable<string>,
   {
     url,
     fetch = globalThis.fetch,

@@ -15,7 +15,6 @@
 import {
   BehaviorSubject,
   concatMap,
-  defer,
   distinctUntilChanged,
   EMPTY,
   filter,
@@ -24,12 +23,9 @@ import {
   mergeMap,
   type Observable,
   retry,
-  share,
   Subject,
   switchMap,
-  take,
   takeUntil,
-  timeout,
   timer,
 } from './rx.js';
 import type { ClientClock } from './options.js';
@@ -37,13 +33,13 @@ import { onPage, onToken } from './connections.js';
 import { fullJitterMs } from './backoff.js';
 import { type Change, type Effect, type PageEvent, START, type State } from './state.js';
 import { step } from './step.js';
-import type { TokenSource } from './token.js';
-import { type WebSocketClass, webSocketInputs } from './web-socket.js';
+import type { OpenSocket } from './web-socket-class.js';
+import { webSocketInputs } from './web-socket.js';
 
 export interface RunnerDeps {
   readonly url: string;
-  readonly token: TokenSource;
-  readonly WebSocket: WebSocketClass;
+  readonly token$: Observable<string>;
+  readonly open: OpenSocket;
   readonly clock: ClientClock;
   readonly page$: Observable<PageEvent>;
 }
@@ -53,19 +49,15 @@ export interface Runner {
   readonly state$: BehaviorSubject<State>;
   /** The effects of one kind, as they are performed. */
   readonly on: <T extends Effect['_tag']>(tag: T) => Observable<Of<T>>;
-  /** A token: one request at a time, whoever asks. */
-  readonly token$: Observable<string>;
   readonly dispatch: (input: Change) => void;
 }
 
 type Of<T extends Effect['_tag']> = Extract<Effect, { readonly _tag: T }>;
 
-/** The time limit of one request for a token. */
-const ANSWER_MS = 10_000;
 const WOKEN: Change = (state) => state;
 
 export const runner = (deps: RunnerDeps): Runner => {
-  const { url, token: source, WebSocket, page$ } = deps;
+  const { url, token$, open, page$ } = deps;
   const { scheduler, random, wall } = deps.clock;
   const dispatched$ = new Subject<Change>();
   const effect$ = new Subject<Effect>();
@@ -87,10 +79,6 @@ export const runner = (deps: RunnerDeps): Runner => {
     map(() => WOKEN),
   );
 
-  const token$ = defer(() => {
-    const token = source();
-    return typeof token === 'string' ? [token] : token;
-  }).pipe(timeout({ first: ANSWER_MS, scheduler }), take(1), share());
   const asked$ = state$.pipe(
     map(({ isAsking }) => isAsking),
     distinctUntilChanged(),
@@ -107,7 +95,7 @@ export const runner = (deps: RunnerDeps): Runner => {
   const socket$ = on('Connect').pipe(
     mergeMap(({ socket, token, lastId }) =>
       webSocketInputs({
-        WebSocket,
+        open,
         url: lastId ? `${url}${url.includes('?') ? '&' : '?'}last_id=${lastId}` : url,
         // in a subprotocol the token is in no URL and no access log
         protocols: ['realtime.v1', ...(token ? [`bearer.${token}`] : [])],
@@ -138,5 +126,5 @@ export const runner = (deps: RunnerDeps): Runner => {
       state$.complete();
       effect$.complete();
     });
-  return { state$, on, token$, dispatch: (input) => dispatched$.next(input) };
+  return { state$, on, dispatch: (input) => dispatched$.next(input) };
 };

@@ -2,7 +2,7 @@
 import type { Observable } from 'rxjs';
 import type { Message } from '../client/frames.js';
 import type { ClientClock } from '../client/options.js';
-import type { WebSocketClass } from '../client/web-socket.js';
+import type { WebSocketClass } from '../client/web-socket-class.js';
 import type { LeaveReason } from '../protocol/system-event.js';
 import type { Frame, ServerSocket } from './server-socket.js';
 

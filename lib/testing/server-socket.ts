@@ -1,6 +1,6 @@
 /** One connection of the scripted server: the client's WebSocket, and the server's end of it. */
 import type { SchedulerLike } from 'rxjs';
-import type { WebSocketClass } from '../client/web-socket.js';
+import type { WebSocketClass } from '../client/web-socket-class.js';
 
 /** A frame of a client. */
 export interface Frame {

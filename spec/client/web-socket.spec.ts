@@ -7,6 +7,8 @@ import { WebSocket } from 'ws';
 import { START, type State } from '../../lib/client/state.js';
 import { webSocketInputs } from '../../lib/client/web-socket.js';
 
+const open = (url: string, protocols: string[]): object => new WebSocket(url, protocols);
+
 const before: State = {
   ...START,
   nowMs: 1_000,
@@ -28,7 +30,7 @@ t.test(
     const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const after = async (status: number, headers = {}): Promise<State> => {
       answer = [status, headers];
-      const inputs$ = webSocketInputs({ WebSocket, url, protocols: [], socket: 0, send$: NEVER });
+      const inputs$ = webSocketInputs({ open, url, protocols: [], socket: 0, send$: NEVER });
       return (await firstValueFrom(inputs$))(before);
     };
     for (const [status, code] of [
@@ -45,7 +47,7 @@ t.test(
 
 t.test('when no socket can be made, then the client is closed, and says why', async (t) => {
   const inputs$ = webSocketInputs({
-    WebSocket,
+    open,
     url: 'not a URL',
     protocols: [],
     socket: 0,

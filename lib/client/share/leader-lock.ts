@@ -1,0 +1,108 @@
+/**
+ * The locks of a tab: its own, and the one of the leader. The callbacks and promises of Web
+ * Locks become calls.
+ */
+import type { Locks } from './browser.js';
+
+export interface TabLocks {
+  /** Takes the tab's own lock, then waits for the leader's. */
+  enter(): void;
+  steal(): void;
+  /** Gives the leader's lock to another tab, and waits for it again. */
+  resign(): void;
+  exit(): void;
+  /** Calls when a tab has gone. */
+  whenGone(tab: string, gone: () => void): void;
+}
+
+export interface TabLockDeps {
+  readonly locks: Locks;
+  readonly name: string;
+  readonly tab: string;
+  readonly entered: () => void;
+  readonly elected: () => void;
+  readonly deposed: () => void;
+}
+
+/** The name of a tab's own lock. */
+const ofTab = (name: string, tab: string): string => `${name} ${tab}`;
+
+export const tabLocks = ({ locks, name, tab, ...on }: TabLockDeps): TabLocks => {
+  /** Ends what this stay of the tab waits for. */
+  let stay = new AbortController();
+  /** Each gives a held lock back. */
+  let own = (): void => undefined;
+  let lead = (): void => undefined;
+  let isWaiting = false;
+
+  const kept = (keep: (release: () => void) => void): Promise<void> =>
+    new Promise((resolve) => keep(resolve));
+
+  /** `isOver`: the stay of the tab, or its lead, has ended in the meantime. */
+  const wait = (): void => {
+    const { signal } = stay;
+    if (isWaiting) return;
+    isWaiting = true;
+    locks
+      .request(name, { signal }, () => {
+        isWaiting = false;
+        if (signal.aborted) return Promise.resolve();
+        return leading();
+      })
+      .catch(() => {
+        isWaiting = false;
+        lost(signal);
+      });
+  };
+
+  const leading = (): Promise<void> =>
+    kept((release) => {
+      lead = release;
+      on.elected();
+    });
+
+  /** The request rejects when the lock was stolen, and when the tab waits no more. */
+  const lost = (signal: AbortSignal): void => {
+    if (!signal.aborted) on.deposed();
+  };
+
+  return {
+    enter: () => {
+      stay = new AbortController();
+      const { signal } = stay;
+      void locks
+        .request(ofTab(name, tab), {}, () =>
+          kept((release) => {
+            own = release;
+            if (signal.aborted) return release();
+            on.entered();
+            wait();
+          }),
+        )
+        .catch(() => undefined);
+    },
+    steal: () => {
+      const { signal } = stay;
+      locks.request(name, { steal: true }, leading).catch(() => lost(signal));
+    },
+    resign: () => {
+      lead();
+      wait();
+    },
+    exit: () => {
+      stay.abort();
+      own();
+      lead();
+      isWaiting = false;
+    },
+    whenGone: (other, gone) => {
+      const { signal } = stay;
+      locks
+        .request(ofTab(name, other), { signal }, () => {
+          gone();
+          return Promise.resolve();
+        })
+        .catch(() => undefined);
+    },
+  };
+};

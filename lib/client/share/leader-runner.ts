@@ -1,0 +1,113 @@
+/**
+ * Runs a leader: `leaderStep` makes of each input the next state and effects.
+ *
+ *   tabs ─────┐                       ┌─▶ tabs: frames, ends
+ *   server ───┼─▶ leaderStep ─▶ state ─┼─▶ server: connections, frames
+ *   tokens ───┤            (wakeAt)   └─▶ requests for a token
+ *   timer ────┘
+ *
+ * Source: it subscribes to requests for a token, and uses the WebSockets, until it is stopped.
+ */
+import type { RunnerDeps } from '../runner.js';
+import { fromServer } from './from-server.js';
+import { fromTab, gone, leaderStep } from './leader.js';
+import { LEADER, type LeaderChange, type LeaderEffect } from './leader-state.js';
+import type { ToLeader, ToTab } from './messages.js';
+import { type RealSocket, realSocket } from './real-socket.js';
+import { ended, onToken, tokenFailed } from './upstream.js';
+
+export interface LeaderRunner {
+  readonly fromTab: (tab: string, message: ToLeader) => void;
+  readonly gone: (tab: string) => void;
+  readonly stop: () => void;
+}
+
+export interface LeaderDeps extends Pick<RunnerDeps, 'url' | 'open' | 'token$' | 'clock'> {
+  readonly toTab: (tab: string, message: ToTab) => void;
+}
+
+export const leaderRunner = (deps: LeaderDeps): LeaderRunner => {
+  const { url, open, token$, toTab } = deps;
+  const { scheduler, wall, random } = deps.clock;
+  const sockets = new Map<number, RealSocket>();
+  const inputs: LeaderChange[] = [];
+  let state = LEADER;
+  let isRunning = false;
+  let isStopped = false;
+  let timer = scheduler.schedule(() => undefined);
+  let asked = timer;
+
+  const dispatch = (input: LeaderChange): void => {
+    inputs.push(input);
+    if (isRunning) return;
+    isRunning = true;
+    for (let next = inputs.shift(); next && !isStopped; next = inputs.shift()) {
+      state = leaderStep(state, next, Math.max(state.nowMs, wall()), random());
+      // the effects may cause inputs, which wait
+      for (const effect of state.effects) perform(effect);
+    }
+    isRunning = false;
+    timer.unsubscribe();
+    if (state.wakeAt < Infinity && !isStopped)
+      timer = scheduler.schedule(
+        () => dispatch((at) => at),
+        Math.max(0, state.wakeAt - state.nowMs),
+      );
+  };
+
+  const perform = (effect: LeaderEffect): void => {
+    switch (effect._tag) {
+      case 'ToTab':
+        return toTab(effect.tab, effect.message);
+      case 'AskToken':
+        asked.unsubscribe();
+        asked = token$.subscribe({
+          next: (token) => dispatch(onToken(token)),
+          error: () => dispatch(tokenFailed),
+        });
+        return;
+      case 'Connect':
+        return connect(effect);
+      case 'Upstream':
+        return sockets.get(effect.upstream)?.send(effect.text);
+      case 'Disconnect':
+        sockets.get(effect.upstream)?.close();
+        sockets.delete(effect.upstream);
+    }
+  };
+
+  const connect = ({
+    upstream,
+    token,
+    lastId,
+  }: Extract<LeaderEffect, { readonly _tag: 'Connect' }>): void => {
+    try {
+      const socket = realSocket({
+        open,
+        url,
+        token,
+        lastId,
+        received: (text) => dispatch(fromServer(upstream, text)),
+        ended: (code, reason, retryInMs) => {
+          sockets.delete(upstream);
+          dispatch(ended(upstream, code, reason, retryInMs));
+        },
+      });
+      sockets.set(upstream, socket);
+    } catch (thrown) {
+      // 1002 is final: another try would throw again
+      dispatch(ended(upstream, 1002, String(thrown)));
+    }
+  };
+
+  return {
+    fromTab: (tab, message) => dispatch(fromTab(tab, message)),
+    gone: (tab) => dispatch(gone(tab)),
+    stop: () => {
+      isStopped = true;
+      timer.unsubscribe();
+      asked.unsubscribe();
+      for (const socket of sockets.values()) socket.close();
+    },
+  };
+};

@@ -1,0 +1,252 @@
+/**
+ * The state of a leader as data: the sockets of the tabs, the connection to the server behind them, and what
+ * it knows of each room. As in the client's own machine an input is a function of the state, and effects are
+ * performed after a step.
+ *
+ *   tabs' sockets ──▶ Upstream: the connection to the server (two while a pod drains)
+ *                       └─ Feed: a room on it (`feed.ts`): who is in it, who joins, its latest messages
+ */
+import type { Position } from '../../protocol/message-id.js';
+import type { ToTab } from './messages.js';
+
+/** A socket of a tab. */
+export interface TabSocket {
+  readonly tab: string;
+  /** The number of the connection that serves it. */
+  readonly upstream: number;
+}
+
+/** A tab's socket that joins a room: the tab's own id of the join, and from where it goes on. */
+export interface Joiner {
+  readonly socket: string;
+  readonly ref: string | undefined;
+  readonly lastId: string | undefined;
+}
+
+/**
+ * A join that was sent to the server.
+ *
+ *   First    the connection enters the room: what comes is for the joiners
+ *   Count    the joiners need nothing but the answer: what they missed is among the latest messages
+ *   Rewind   the server goes back to `lastId` of the one joiner; the members have had these messages
+ */
+export interface Asked {
+  readonly _tag: 'First' | 'Count' | 'Rewind';
+  readonly ref: string | undefined;
+  readonly joiners: readonly Joiner[];
+  /** Of a Rewind: what came before the first message that is repeated. */
+  readonly prefix: readonly Prefix[];
+  /** Of a Rewind: messages are repeated. */
+  readonly isTaking?: boolean;
+}
+
+export interface Prefix {
+  readonly isGap: boolean;
+  readonly text: string;
+}
+
+export interface Recent {
+  readonly offset: number;
+  readonly outside: boolean;
+  readonly text: string;
+}
+
+/** A room on one connection. */
+export interface Feed {
+  readonly name: string;
+  /** The connection is in the room. */
+  readonly isIn: boolean;
+  readonly isLeaving?: boolean;
+  readonly members: readonly string[];
+  readonly joiners: readonly Joiner[];
+  /** Members that have more than `head`, and what they have. */
+  readonly ahead: ReadonlyMap<string, Position>;
+  readonly asked?: Asked | undefined;
+  /** The next join is sent at this time: the server has refused the last one for now. */
+  readonly askAt: number;
+  /** The last position of the log that members have. */
+  readonly head?: Position | undefined;
+  /** The latest messages after `from`. */
+  readonly recent: readonly Recent[];
+  readonly from?: Position | undefined;
+  /** A gap of a Rewind: it is the members' as well if they miss what is before the next message. */
+  readonly gap?: string | undefined;
+  /** The presence that tabs set, and the one that was sent. */
+  readonly statuses: ReadonlyMap<string, string>;
+  readonly shown?: string | undefined;
+}
+
+/** A connection to the server. */
+export interface Upstream {
+  readonly number: number;
+  readonly hasToken?: boolean;
+  /** The frame; undefined until it has come. */
+  readonly welcome?: string;
+  /** The last `degraded` or `restored`. */
+  readonly notice?: string;
+  readonly liveAt: number;
+  readonly isDraining?: boolean;
+  readonly silentAt: number;
+  readonly isPinged?: boolean;
+  readonly feeds: ReadonlyMap<string, Feed>;
+  /** Frames that wait for the rate limit. */
+  readonly queue: readonly string[];
+  readonly rate: number;
+  readonly tokens: number;
+  readonly tokensAt: number;
+  /** Which socket has sent a message that has no answer. */
+  readonly refs: ReadonlyMap<string, string>;
+}
+
+/** How many frames a tab was sent and how many it has got: one that is frozen is sent no more. */
+export interface Flow {
+  readonly sent: number;
+  readonly got: number;
+}
+
+export interface LeaderState {
+  readonly sockets: ReadonlyMap<string, TabSocket>;
+  readonly tabs: ReadonlyMap<string, Flow>;
+  readonly upstreams: readonly Upstream[];
+  readonly failures: number;
+  /** A token is asked for from this time on. */
+  readonly askAt: number;
+  readonly isAsking?: boolean;
+  /** How many requests for a token have failed. */
+  readonly refusals: number;
+  /** A token takes the place of the one in use. */
+  readonly isRefresh?: boolean;
+  /** Ids of the latest connections: their presence is not shown. */
+  readonly ownIds: readonly string[];
+  readonly counter: number;
+  readonly nowMs: number;
+  readonly chance: number;
+  readonly wakeAt: number;
+  readonly effects: readonly LeaderEffect[];
+}
+
+export type LeaderEffect =
+  | { readonly _tag: 'ToTab'; readonly tab: string; readonly message: ToTab }
+  | { readonly _tag: 'AskToken' }
+  | {
+      readonly _tag: 'Connect';
+      readonly upstream: number;
+      readonly token: string;
+      readonly lastId: string | undefined;
+    }
+  | { readonly _tag: 'Upstream'; readonly upstream: number; readonly text: string }
+  | { readonly _tag: 'Disconnect'; readonly upstream: number };
+
+export type LeaderChange = (state: LeaderState) => LeaderState;
+
+export const LEADER: LeaderState = {
+  sockets: new Map(),
+  tabs: new Map(),
+  upstreams: [],
+  failures: 0,
+  askAt: Infinity,
+  refusals: 0,
+  ownIds: [],
+  counter: 0,
+  nowMs: 0,
+  chance: 0,
+  wakeAt: Infinity,
+  effects: [],
+};
+
+export const newFeed = (name: string): Feed => ({
+  name,
+  isIn: false,
+  members: [],
+  joiners: [],
+  ahead: new Map(),
+  askAt: 0,
+  recent: [],
+  statuses: new Map(),
+});
+
+export const effect = (state: LeaderState, ...effects: readonly LeaderEffect[]): LeaderState => ({
+  ...state,
+  effects: [...state.effects, ...effects],
+});
+
+export const wake = (state: LeaderState, at: number): LeaderState => ({
+  ...state,
+  wakeAt: Math.min(at, state.wakeAt),
+});
+
+export const upstreamOf = (state: LeaderState, number: number): Upstream | undefined =>
+  state.upstreams.find((one) => one.number === number);
+
+export const withUpstream = (
+  state: LeaderState,
+  number: number,
+  change: Partial<Upstream>,
+): LeaderState => ({
+  ...state,
+  upstreams: state.upstreams.map((one) => (one.number === number ? { ...one, ...change } : one)),
+});
+
+export const feedOf = (state: LeaderState, number: number, name: string): Feed =>
+  upstreamOf(state, number)?.feeds.get(name) ?? newFeed(name);
+
+export const withFeed = (
+  state: LeaderState,
+  number: number,
+  name: string,
+  change: Partial<Feed>,
+): LeaderState => {
+  const upstream = upstreamOf(state, number);
+  if (!upstream) return state;
+  const feed = { ...feedOf(state, number, name), ...change };
+  return withUpstream(state, number, { feeds: new Map(upstream.feeds).set(name, feed) });
+};
+
+/** Ends sockets of tabs: their clients come back by the close code. */
+export const endSockets = (
+  state: LeaderState,
+  ids: readonly string[],
+  code: number,
+  reason: string,
+  retryInMs?: number,
+): LeaderState => {
+  const known = ids.filter((id) => state.sockets.has(id));
+  const ended = new Set(known);
+  return effect(
+    { ...state, sockets: new Map([...state.sockets].filter(([id]) => !ended.has(id))) },
+    ...byTab(state, known).map(([tab, sockets]) => {
+      const message: ToTab = { _tag: 'End', sockets, code, reason, retryInMs };
+      return { _tag: 'ToTab', tab, message } as const;
+    }),
+  );
+};
+
+/** The sockets of each tab. */
+const byTab = (
+  { sockets }: LeaderState,
+  ids: readonly string[],
+): readonly (readonly [string, readonly string[]])[] => {
+  const tabs = new Map<string, readonly string[]>();
+  for (const id of ids) {
+    const tab = sockets.get(id)?.tab;
+    if (tab !== undefined) tabs.set(tab, [...(tabs.get(tab) ?? []), id]);
+  }
+  return [...tabs];
+};
+
+/** How many frames a tab may be behind. */
+const MAX_BEHIND = 4_096;
+
+/** Gives a frame to sockets of tabs. A tab that takes none has its sockets ended: what it missed is resumed. */
+export const deliver = (state: LeaderState, ids: readonly string[], text: string): LeaderState =>
+  byTab(state, ids).reduce((at, [tab, sockets]) => {
+    const { sent = 0, got = 0 } = at.tabs.get(tab) ?? {};
+    if (sent - got >= MAX_BEHIND) {
+      const all = [...at.sockets].flatMap(([id, one]) => (one.tab === tab ? [id] : []));
+      return endSockets(at, all, 1013, 'the tab takes no messages');
+    }
+    return effect(
+      { ...at, tabs: new Map(at.tabs).set(tab, { sent: sent + 1, got }) },
+      { _tag: 'ToTab', tab, message: { _tag: 'Frame', sockets, text } },
+    );
+  }, state);

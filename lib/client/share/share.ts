@@ -1,0 +1,47 @@
+/**
+ * The part of the client that is loaded for `share`: one socket for all tabs of a browser. `tab.ts` and `leader.ts`
+ * have the machines. A client with `share` is the client as it is, with another WebSocket: its frames go to the
+ * leader, which speaks to each tab as the server would. So resuming, outboxes and handovers are the client's own.
+ *
+ *   tab:    client ─▶ ClientSocket ─▶ tab ──┐ BroadcastChannel
+ *   tab:    client ─▶ ClientSocket ─▶ tab ──┤
+ *   leader: client ─▶ ClientSocket ─▶ tab ──┴─▶ leader ─▶ WebSocket ─▶ server
+ *
+ * Nothing of rxjs is in this file: it would come twice.
+ */
+import type { ConnectOptions } from '../options.js';
+import type { RunnerDeps } from '../runner.js';
+import type { BroadcastChannelClass, Locks } from './browser.js';
+import { tabRunner } from './tab-runner.js';
+
+const platform: {
+  readonly navigator?: { readonly locks?: Locks };
+  readonly BroadcastChannel?: BroadcastChannelClass;
+} = globalThis;
+
+/** What takes the place of the client's own. */
+export interface Shared extends Pick<RunnerDeps, 'open'> {
+  /** The client is closed. */
+  readonly leave: () => void;
+}
+
+/** Undefined: the platform lacks what it takes, and the client has a socket of its own. */
+export const share = async (
+  deps: RunnerDeps,
+  options: ConnectOptions,
+): Promise<Shared | undefined> => {
+  const { locks = platform.navigator?.locks, BroadcastChannel = platform.BroadcastChannel } =
+    options;
+  const name = `chat-api 1 ${options.url} ${options.share === true ? '' : options.share}`;
+  if (!locks || !BroadcastChannel || !(await isAllowed(locks, name))) return undefined;
+  return tabRunner({ ...deps, name, locks, BroadcastChannel });
+};
+
+/** A page without an origin of its own may have locks and not be allowed to use them. */
+const isAllowed = (locks: Locks, name: string): Promise<boolean> =>
+  locks
+    .request(`${name} allowed`, { ifAvailable: true }, () => Promise.resolve(true))
+    .then(
+      () => true,
+      () => false,
+    );

@@ -1,0 +1,217 @@
+/**
+ * Runs a tab: `tabStep` makes of each input the next state and effects. While the tab leads, it runs the leader as
+ * well, and is a tab of this leader like any other.
+ *
+ *   client ───┐                      ┌─▶ client: frames, ends of its sockets
+ *   channels ─┼─▶ tabStep ─▶ state ──┼─▶ channels: the leader, or the leader in this tab
+ *   locks ────┤           (wakeAt)   └─▶ locks
+ *   timer ────┘
+ *
+ * Source: it uses the channels and locks of the browser, and subscribes to the events of the page, until the
+ * client is closed.
+ */
+import { newRef } from '../ref.js';
+import type { RunnerDeps } from '../runner.js';
+import type { OpenSocket } from '../web-socket-class.js';
+import { type BroadcastChannelClass, type Channel, isChannel, type Locks } from './browser.js';
+import { ClientSocket } from './client-socket.js';
+import { tabLocks } from './leader-lock.js';
+import { type LeaderRunner, leaderRunner } from './leader-runner.js';
+import { type Announcement, type Dated, isAnnouncement, isDated, isToTab } from './messages.js';
+import {
+  announced,
+  closeSocket,
+  deposed,
+  elected,
+  entered,
+  exited,
+  fromLeader,
+  newTab,
+  openSocket,
+  sendText,
+  STALE_MS,
+  type TabChange,
+  type TabEffect,
+  tabStep,
+} from './tab.js';
+
+export interface TabRunner {
+  readonly open: OpenSocket;
+  readonly leave: () => void;
+}
+
+export interface TabDeps extends RunnerDeps {
+  /** Tabs of one name share. */
+  readonly name: string;
+  readonly locks: Locks;
+  readonly BroadcastChannel: BroadcastChannelClass;
+}
+
+export const tabRunner = (deps: TabDeps): TabRunner => {
+  const { name, BroadcastChannel, page$ } = deps;
+  const { scheduler, wall, random } = deps.clock;
+  const clientSockets = new Map<string, ClientSocket>();
+  const inputs: TabChange[] = [];
+  let state = newTab(newRef(random));
+  const { tab } = state;
+  let opened = 0;
+  let isRunning = false;
+  let timer = scheduler.schedule(() => undefined);
+  /** The channel of all tabs; that to the leader which is followed; those to the tabs that are led. */
+  let common: Channel | undefined;
+  let followed: Channel | undefined;
+  const led = new Map<string, Channel>();
+  let leader: LeaderRunner | undefined;
+
+  const dispatch = (input: TabChange): void => {
+    inputs.push(input);
+    if (isRunning) return;
+    isRunning = true;
+    for (let next = inputs.shift(); next; next = inputs.shift()) {
+      state = tabStep(state, next, Math.max(state.nowMs, wall()), random());
+      // the effects may cause inputs, which wait
+      for (const effect of state.effects) perform(effect);
+    }
+    isRunning = false;
+    timer.unsubscribe();
+    if (state.wakeAt < Infinity)
+      timer = scheduler.schedule(
+        () => dispatch((at) => at),
+        Math.max(0, state.wakeAt - state.nowMs),
+      );
+  };
+
+  const locks = tabLocks({
+    locks: deps.locks,
+    name,
+    tab,
+    entered: () => dispatch(entered),
+    elected: () => dispatch(elected),
+    deposed: () => dispatch(deposed),
+  });
+
+  const channel = (of: string, received: (data: unknown) => void): Channel => {
+    const made = new BroadcastChannel(of);
+    if (!isChannel(made)) throw new TypeError('BroadcastChannel: not that of the platform');
+    made.addEventListener('message', ({ data }) => received(data));
+    return made;
+  };
+  const announce = (message: Announcement): void => common?.postMessage(message);
+
+  const onAnnouncement = (data: unknown): void => {
+    if (!isAnnouncement(data)) return;
+    if (data._tag === 'Lead') dispatch(announced(data.leader, data.since));
+    else welcome(data.tab);
+  };
+
+  /** A tab looks for the leader: it is this one. */
+  const welcome = (other: string): void => {
+    const { leader: id, since } = state;
+    if (!leader || id === undefined) return;
+    if (!led.has(other)) {
+      led.set(
+        other,
+        channel(`${name} ${id} ${other}`, (data) => isDated(data) && onDated(other, data)),
+      );
+      locks.whenGone(other, () => {
+        led.get(other)?.close();
+        led.delete(other);
+        leader?.gone(other);
+      });
+    }
+    announce({ _tag: 'Lead', leader: id, since });
+    led.get(other)?.postMessage({ _tag: 'Ready' });
+  };
+
+  const onDated = (other: string, { at, message }: Dated): void => {
+    // this tab was frozen while it led: what waited was sent by another leader
+    if (wall() - at > STALE_MS) dispatch(deposed);
+    else leader?.fromTab(other, message);
+  };
+
+  const unlead = (): void => {
+    leader?.stop();
+    leader = undefined;
+    for (const one of led.values()) one.close();
+    led.clear();
+  };
+  const unfollow = (): void => {
+    followed?.close();
+    followed = undefined;
+  };
+
+  const perform = (effect: TabEffect): void => {
+    switch (effect._tag) {
+      case 'Enter':
+        common = channel(name, onAnnouncement);
+        return locks.enter();
+      case 'Exit':
+        unlead();
+        unfollow();
+        common?.close();
+        return locks.exit();
+      case 'Who':
+        return announce({ _tag: 'Who', tab });
+      case 'Follow': {
+        unfollow();
+        const of = effect.leader;
+        followed = channel(`${name} ${of} ${tab}`, (data) => {
+          if (isToTab(data)) dispatch(fromLeader(of, data));
+        });
+        return;
+      }
+      case 'Steal':
+        return locks.steal();
+      case 'Lead': {
+        unlead();
+        unfollow();
+        leader = leaderRunner({
+          ...deps,
+          toTab: (to, message) =>
+            to === tab
+              ? dispatch(fromLeader(effect.leader, message))
+              : led.get(to)?.postMessage(message),
+        });
+        return announce({ _tag: 'Lead', leader: effect.leader, since: effect.since });
+      }
+      case 'Resign':
+        unlead();
+        return locks.resign();
+      case 'ToLeader':
+        if (leader) leader.fromTab(tab, effect.message);
+        else followed?.postMessage({ at: wall(), message: effect.message } satisfies Dated);
+        return;
+      case 'Text':
+        return clientSockets.get(effect.socket)?.emit('message', { data: effect.text });
+      case 'Ended': {
+        const socket = clientSockets.get(effect.socket);
+        clientSockets.delete(effect.socket);
+        socket?.emit('close', effect);
+      }
+    }
+  };
+
+  const life = page$.subscribe((event) => {
+    if (event === 'freeze' || event === 'pagehide') dispatch(exited);
+  });
+
+  return {
+    open: (url) => {
+      const id = `${tab} ${opened++}`;
+      const socket = new ClientSocket(
+        (text) => dispatch(sendText(id, text)),
+        () => {
+          clientSockets.delete(id);
+          dispatch(closeSocket(id));
+        },
+      );
+      clientSockets.set(id, socket);
+      dispatch(openSocket(id, new URL(url).searchParams.get('last_id') ?? undefined));
+      return socket;
+    },
+    leave: () => {
+      dispatch(exited);
+      life.unsubscribe();
+    },
+  };
+};

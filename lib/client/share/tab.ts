@@ -1,0 +1,269 @@
+/**
+ * A tab among those that share a socket, as explicit data and a pure step.
+ *
+ *            a socket is wanted        its own lock is held           "Lead"
+ *     Out ────────────────────▶ Entering ──────────────▶ Looking ───────────────▶ Following
+ *      ▲                                                  │  ▲  no answer: ask     │  │
+ *      │                                 the leader's     │  │  again, then steal ◀┘  │ the leader's
+ *      │                                 lock is held     ▼  │                        │ lock is held
+ *      └── frozen, in the cache, closed ── each          Leading ◀────────────────────┘
+ *                                                         │ the lock was stolen, or this tab has slept
+ *                                                         └──▶ Looking
+ *
+ * Two locks: one for the leader, which all tabs wait for; one for each tab, by which the leader knows that a tab
+ * has gone. A leader that holds its lock and answers nothing for 5 s is frozen: the lock is stolen. When the
+ * leader changes, the tab's sockets end with 1001, and its client comes back and resumes, as after a drain.
+ */
+import type { ToLeader, ToTab } from './messages.js';
+
+/** Nothing came from the leader for so long: it is asked for a sign of life. */
+const SILENT_MS = 10_000;
+/** The leader answers in this time, or its lock is stolen. */
+const ANSWER_MS = 5_000;
+/** A timer that is so late has slept: what was due is judged anew. */
+const LATE_MS = 2_000;
+/** A message of a tab that is older has waited in a frozen leader. */
+export const STALE_MS = 10_000;
+/** After so many frames the leader hears that they have come. */
+const ACK_EVERY = 64;
+
+export interface TabState {
+  readonly tab: string;
+  readonly phase: 'Out' | 'Entering' | 'In';
+  /** The leader, and when it was elected. */
+  readonly leader?: string | undefined;
+  readonly since: number;
+  /** It hears this tab. */
+  readonly isReady: boolean;
+  /** The sockets of the client: whether the leader knows them, and from where the global log goes on. */
+  readonly sockets: ReadonlyMap<string, OpenSocket>;
+  readonly receivedAt: number;
+  /** When an answer of the leader is due. */
+  readonly dueAt: number;
+  /** The tab was late to look for it, and has asked once more. */
+  readonly isLate?: boolean;
+  /** Frames of the leader that it does not know to have come. */
+  readonly got: number;
+  readonly nowMs: number;
+  readonly chance: number;
+  readonly wakeAt: number;
+  readonly effects: readonly TabEffect[];
+}
+
+interface OpenSocket {
+  readonly lastId: string | undefined;
+  readonly isOpen: boolean;
+}
+
+export type TabEffect =
+  /** Takes the tab's own lock, and waits for the leader's. */
+  | { readonly _tag: 'Enter' }
+  /** Gives both back, and closes the channels. */
+  | { readonly _tag: 'Exit' }
+  | { readonly _tag: 'Who' }
+  /** Opens the channel to a leader. */
+  | { readonly _tag: 'Follow'; readonly leader: string }
+  | { readonly _tag: 'Steal' }
+  | { readonly _tag: 'Lead'; readonly leader: string; readonly since: number }
+  /** Leads no more, and waits for the lock again. */
+  | { readonly _tag: 'Resign' }
+  | { readonly _tag: 'ToLeader'; readonly leader: string; readonly message: ToLeader }
+  | { readonly _tag: 'Text'; readonly socket: string; readonly text: string }
+  | {
+      readonly _tag: 'Ended';
+      readonly socket: string;
+      readonly code: number;
+      readonly reason: string;
+      readonly retryInMs: number | undefined;
+    };
+
+export type TabChange = (state: TabState) => TabState;
+
+export const newTab = (tab: string): TabState => ({
+  tab,
+  phase: 'Out',
+  since: 0,
+  isReady: false,
+  sockets: new Map(),
+  receivedAt: 0,
+  dueAt: Infinity,
+  got: 0,
+  nowMs: 0,
+  chance: 0,
+  wakeAt: Infinity,
+  effects: [],
+});
+
+const effect = (state: TabState, ...effects: readonly TabEffect[]): TabState => ({
+  ...state,
+  effects: [...state.effects, ...effects],
+});
+
+const toLeader = (state: TabState, message: ToLeader): TabState =>
+  state.leader === undefined
+    ? state
+    : effect(state, { _tag: 'ToLeader', leader: state.leader, message });
+
+/** An answer is due, a little later in each tab: one steals first. */
+const due = (state: TabState): TabState => {
+  const dueAt = state.nowMs + ANSWER_MS * (1 + state.chance / 5);
+  return { ...state, dueAt, wakeAt: dueAt, isLate: false };
+};
+
+/** The client opens a socket. */
+export const openSocket =
+  (socket: string, lastId: string | undefined): TabChange =>
+  (state) => {
+    const sockets = new Map(state.sockets).set(socket, { lastId, isOpen: false });
+    const next = { ...state, sockets };
+    return state.phase === 'Out' ? effect({ ...next, phase: 'Entering' }, { _tag: 'Enter' }) : next;
+  };
+
+export const sendText =
+  (socket: string, text: string): TabChange =>
+  (state) =>
+    state.sockets.get(socket)?.isOpen ? toLeader(state, { _tag: 'Send', socket, text }) : state;
+
+export const closeSocket =
+  (socket: string): TabChange =>
+  (state) => {
+    const known = state.sockets.get(socket);
+    const sockets = new Map([...state.sockets].filter(([id]) => id !== socket));
+    const next = { ...state, sockets };
+    return known?.isOpen ? toLeader(next, { _tag: 'Close', socket }) : next;
+  };
+
+/** The tab's own lock is held. */
+export const entered: TabChange = (state) =>
+  state.phase === 'Entering' ? due(effect({ ...state, phase: 'In' }, { _tag: 'Who' })) : state;
+
+/** The page is frozen or hidden in the cache, or the client is closed. */
+export const exited: TabChange = (state) =>
+  state.phase === 'Out'
+    ? state
+    : effect({ ...unled(state, () => true), phase: 'Out', dueAt: Infinity }, { _tag: 'Exit' });
+
+/** Without a leader: its sockets end, and the client comes back. */
+const unled = (state: TabState, isOf = ({ isOpen }: OpenSocket): boolean => isOpen): TabState => {
+  const ids = [...state.sockets].filter(([, socket]) => isOf(socket)).map(([id]) => id);
+  return ids.reduce<TabState>((at, socket) => endedSocket(at, socket, 1001, 'another tab leads'), {
+    ...state,
+    leader: undefined,
+    isReady: false,
+    got: 0,
+  });
+};
+
+const endedSocket = (
+  state: TabState,
+  socket: string,
+  code: number,
+  reason: string,
+  retryInMs?: number,
+): TabState =>
+  effect(
+    { ...state, sockets: new Map([...state.sockets].filter(([id]) => id !== socket)) },
+    { _tag: 'Ended', socket, code, reason, retryInMs },
+  );
+
+/** A leader has said that it leads. */
+export const announced =
+  (leader: string, since: number): TabChange =>
+  (state) => {
+    if (state.phase !== 'In' || state.leader === leader) return state;
+    // a leader that was frozen does not know yet that there is another one
+    if (state.leader !== undefined && since <= state.since) return state;
+    if (isLeading(state)) return state;
+    const next = { ...unled(state), leader, since };
+    return due(effect(next, { _tag: 'Follow', leader }, { _tag: 'Who' }));
+  };
+
+const isLeading = ({ leader, tab }: TabState): boolean => leader?.startsWith(`${tab} `) ?? false;
+
+/** The leader's lock is held. */
+export const elected: TabChange = (state) => {
+  if (state.phase === 'Out') return state;
+  const { tab, nowMs: since } = state;
+  const leader = `${tab} ${since}`;
+  const next = { ...unled(state), leader, since, isReady: true, dueAt: Infinity };
+  return effect(next, { _tag: 'Lead', leader, since });
+};
+
+/** The lock was stolen, or this tab was frozen while it led. */
+export const deposed: TabChange = (state) =>
+  isLeading(state) ? due(effect(unled(state), { _tag: 'Resign' }, { _tag: 'Who' })) : state;
+
+/** A message of the leader that this tab follows, or of this tab itself as a leader. */
+export const fromLeader =
+  (leader: string, message: ToTab): TabChange =>
+  (before) => {
+    if (leader !== before.leader) return before;
+    const state = { ...before, receivedAt: before.nowMs, dueAt: Infinity };
+    switch (message._tag) {
+      case 'Ready':
+        return { ...state, isReady: true };
+      case 'Pong':
+        return state;
+      case 'Frame': {
+        const { sockets, text } = message;
+        const got = state.got + 1;
+        return effect(
+          got < ACK_EVERY
+            ? { ...state, got }
+            : toLeader({ ...state, got: 0 }, { _tag: 'Got', frames: got }),
+          ...sockets
+            .filter((socket) => state.sockets.has(socket))
+            .map((socket) => ({ _tag: 'Text', socket, text }) as const),
+        );
+      }
+      case 'End': {
+        const { sockets, code, reason, retryInMs } = message;
+        return sockets
+          .filter((socket) => state.sockets.has(socket))
+          .reduce((at, socket) => endedSocket(at, socket, code, reason, retryInMs), state);
+      }
+    }
+  };
+
+/** Rule: the leader that listens knows all sockets. */
+const open: TabChange = (state) =>
+  state.phase === 'In' && state.isReady
+    ? [...state.sockets]
+        .filter(([, { isOpen }]) => !isOpen)
+        .reduce(
+          (at, [socket, { lastId }]) =>
+            toLeader(
+              { ...at, sockets: new Map(at.sockets).set(socket, { lastId, isOpen: true }) },
+              { _tag: 'Open', socket, lastId },
+            ),
+          state,
+        )
+    : state;
+
+/** Rule: a leader that does not answer is frozen, and loses its lock. */
+const suspect: TabChange = (state) => {
+  const { phase, sockets, dueAt, receivedAt, nowMs, isReady } = state;
+  if (phase !== 'In' || isLeading(state) || sockets.size === 0) return state;
+  if (dueAt < Infinity) {
+    if (nowMs < dueAt) return { ...state, wakeAt: dueAt };
+    // this tab has slept itself: the answer may be on its way
+    return nowMs < dueAt + LATE_MS || state.isLate
+      ? due(effect(state, { _tag: 'Steal' }))
+      : { ...due(effect(state, { _tag: 'Who' })), isLate: true };
+  }
+  if (!isReady) return state;
+  return nowMs < receivedAt + SILENT_MS
+    ? { ...state, wakeAt: receivedAt + SILENT_MS }
+    : due(toLeader(state, { _tag: 'Ping' }));
+};
+
+export const tabStep = (
+  before: TabState,
+  input: TabChange,
+  nowMs: number,
+  chance: number,
+): TabState =>
+  [open, suspect].reduce(
+    (at, rule) => rule(at),
+    input({ ...before, nowMs, chance, wakeAt: Infinity, effects: [] }),
+  );

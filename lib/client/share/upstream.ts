@@ -1,0 +1,184 @@
+/** The connections of a leader to the server: how they begin and end, and what is sent on them. Pure. */
+import { comesBack, GOING_AWAY, TOKEN_EXPIRED } from '../../protocol/close-codes.js';
+import { fullJitterMs } from '../backoff.js';
+import { FIRST_FRAME_MS, SERVER_ANSWER_MS, SILENT_MS, STABLE_MS } from '../connections.js';
+import { frame, GLOBAL } from '../frames.js';
+import { CHARACTERS, PART } from '../pace.js';
+import {
+  effect,
+  endSockets,
+  feedOf,
+  type Joiner,
+  type LeaderChange,
+  type LeaderState,
+  newFeed,
+  type Upstream,
+  upstreamOf,
+  wake,
+  withUpstream,
+} from './leader-state.js';
+
+/** The connection that new sockets of tabs use: opened if there is none. */
+export const current = (
+  state: LeaderState,
+  opener: Joiner,
+): readonly [LeaderState, number, isNew: boolean] => {
+  const last = state.upstreams.at(-1);
+  if (last && !last.isDraining) return [state, last.number, false];
+  const number = state.counter;
+  const upstream: Upstream = {
+    number,
+    liveAt: Infinity,
+    silentAt: Infinity,
+    // every connection is in the global log: the handshake joins it
+    feeds: new Map([
+      [
+        GLOBAL,
+        {
+          ...newFeed(GLOBAL),
+          isIn: true,
+          asked: { _tag: 'First', ref: undefined, joiners: [opener], prefix: [] },
+        },
+      ],
+    ]),
+    queue: [],
+    rate: 1,
+    tokens: Infinity,
+    tokensAt: 0,
+    refs: new Map(),
+  };
+  const upstreams = [...state.upstreams, upstream];
+  return [
+    { ...state, counter: number + 1, upstreams, askAt: Math.min(state.askAt, state.nowMs) },
+    number,
+    true,
+  ];
+};
+
+/** Rule: asks for a token when a connection or the server wants one. */
+export const ask: LeaderChange = (state) => {
+  const { askAt, nowMs, isAsking, upstreams } = state;
+  const isDue = !isAsking && (state.isRefresh || upstreams.some(({ hasToken }) => !hasToken));
+  if (!isDue) return state;
+  return nowMs < askAt
+    ? wake(state, askAt)
+    : effect({ ...state, isAsking: true }, { _tag: 'AskToken' });
+};
+
+export const onToken =
+  (token: string): LeaderChange =>
+  (state) =>
+    state.upstreams.reduce<LeaderState>(
+      (at, { number, hasToken, welcome }) => {
+        if (hasToken)
+          return state.isRefresh && welcome !== undefined
+            ? effect(at, {
+                _tag: 'Upstream',
+                upstream: number,
+                text: frame('refresh', { data: { token } }),
+              })
+            : at;
+        const lastId = feedOf(at, number, GLOBAL).asked?.joiners[0]?.lastId;
+        return effect(
+          withUpstream(at, number, { hasToken: true, silentAt: at.nowMs + FIRST_FRAME_MS }),
+          { _tag: 'Connect', upstream: number, token, lastId },
+        );
+      },
+      { ...state, isAsking: false, isRefresh: false, refusals: 0, askAt: Infinity },
+    );
+
+/** A request for a token has failed: another one is made. */
+export const tokenFailed: LeaderChange = (state) => ({
+  ...state,
+  isAsking: false,
+  refusals: state.refusals + 1,
+  askAt: state.nowMs + fullJitterMs(state.refusals, state.chance),
+});
+
+/** A connection has ended: the sockets of the tabs on it end in the same way, and come back at one time. */
+export const ended =
+  (number: number, code: number, reason: string, retryInMs?: number): LeaderChange =>
+  (state) => {
+    const upstream = upstreamOf(state, number);
+    if (!upstream) return state;
+    const isStable = state.nowMs - upstream.liveAt >= STABLE_MS;
+    const failures = isStable ? 0 : state.failures;
+    const isAtOnce = code === TOKEN_EXPIRED || (isStable && code === GOING_AWAY);
+    const wait = retryInMs ?? (isAtOnce ? undefined : fullJitterMs(failures, state.chance));
+    const ids = [...state.sockets].flatMap(([id, one]) => (one.upstream === number ? [id] : []));
+    return endSockets(
+      {
+        ...state,
+        upstreams: state.upstreams.filter((one) => one !== upstream),
+        failures: failures + 1,
+      },
+      ids,
+      code,
+      reason,
+      comesBack(code) ? wait : undefined,
+    );
+  };
+
+/** Rule: a connection that no socket of a tab is on is closed. */
+export const hangUp: LeaderChange = (state) => {
+  const used = new Set([...state.sockets.values()].map(({ upstream }) => upstream));
+  const unused = state.upstreams.filter(({ number }) => !used.has(number));
+  if (unused.length === 0) return state;
+  return effect(
+    { ...state, upstreams: state.upstreams.filter((one) => !unused.includes(one)) },
+    ...unused.map(({ number }) => ({ _tag: 'Disconnect', upstream: number }) as const),
+  );
+};
+
+/** Rule: a connection that was silent for too long is asked for a sign of life, then given up. */
+export const watch: LeaderChange = (state) =>
+  state.upstreams.reduce((at, { number, silentAt, welcome, isPinged }) => {
+    if (at.nowMs < silentAt) return wake(at, silentAt);
+    if (welcome === undefined || isPinged)
+      return effect(ended(number, 1006, 'no sign of life')(at), {
+        _tag: 'Disconnect',
+        upstream: number,
+      });
+    const next = at.nowMs + SERVER_ANSWER_MS;
+    return wake(
+      effect(withUpstream(at, number, { isPinged: true, silentAt: next }), {
+        _tag: 'Upstream',
+        upstream: number,
+        text: frame('ping'),
+      }),
+      next,
+    );
+  }, state);
+
+/** Something came: the server is there. */
+export const alive = (state: LeaderState, number: number): LeaderState =>
+  withUpstream(state, number, { silentAt: state.nowMs + SILENT_MS, isPinged: false });
+
+/** How many frames wait at most. */
+const MAX_QUEUE = 1_024;
+
+/** A frame for the server. False: too many wait. */
+export const isFull = ({ queue }: Upstream): boolean => queue.length >= MAX_QUEUE;
+
+export const queued = (state: LeaderState, number: number, text: string): LeaderState => {
+  const { queue = [] } = upstreamOf(state, number) ?? {};
+  return withUpstream(state, number, { queue: [...queue, text] });
+};
+
+/** Rule: sends what waits, below the server's rate limit. */
+export const flush: LeaderChange = (state) =>
+  state.upstreams.reduce((at, { number, queue, rate, tokens: before, tokensAt, welcome }) => {
+    if (welcome === undefined || queue.length === 0) return at;
+    const perMs = (rate * PART) / 1_000;
+    let tokens = Math.min(rate, before + (at.nowMs - tokensAt) * perMs);
+    let sent = 0;
+    for (; sent < queue.length && tokens >= 1; sent++)
+      tokens -= 1 + (queue[sent]?.length ?? 0) / CHARACTERS;
+    const next = effect(
+      withUpstream(at, number, { queue: queue.slice(sent), tokens, tokensAt: at.nowMs }),
+      ...queue
+        .slice(0, sent)
+        .map((text) => ({ _tag: 'Upstream', upstream: number, text }) as const),
+    );
+    return sent < queue.length ? wake(next, at.nowMs + Math.ceil((1 - tokens) / perMs)) : next;
+  }, state);

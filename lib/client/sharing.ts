@@ -1,0 +1,30 @@
+/**
+ * A client with `share`: the part in `share/` is loaded, as a file of its own, so that it costs nothing where it
+ * is not used. The request for the first token waits until it is there. If it cannot be loaded, the client has
+ * a socket of its own.
+ */
+import { defer, merge, mergeMap, Observable } from './rx.js';
+import type { ConnectOptions } from './options.js';
+import type { RunnerDeps } from './runner.js';
+import type { Shared } from './share/share.js';
+
+export const sharing = (deps: RunnerDeps, options: ConnectOptions): RunnerDeps => {
+  let shared: Shared | undefined;
+  const loaded = import('./share/share.js').then(
+    ({ share }) => share(deps, options),
+    () => undefined,
+  );
+  return {
+    ...deps,
+    open: (url, protocols) => (shared ?? deps).open(url, protocols),
+    token$: defer(() => loaded).pipe(
+      mergeMap((part) => {
+        shared = part;
+        // the leader has the token of the server
+        return part ? [''] : deps.token$;
+      }),
+    ),
+    // it is used until the client is closed
+    page$: merge(deps.page$, new Observable<never>(() => () => shared?.leave())),
+  };
+};

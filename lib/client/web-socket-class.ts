@@ -1,0 +1,40 @@
+/** The WebSocket that a client is given: its class, and what is used of its events. */
+import { has } from './frames.js';
+
+/** A class of the WHATWG WebSocket: that of a browser, of Node 22, or of `ws`. */
+export type WebSocketClass = new (url: string, protocols?: string[]) => object;
+
+/** Makes a WebSocket. */
+export type OpenSocket = (url: string, protocols: string[]) => object;
+
+/** The part of the events that the client uses; of `ws` the answer to a refused handshake, too. */
+interface SocketEvent {
+  readonly data: unknown;
+  readonly code: number;
+  readonly reason: string;
+  /** Of the socket of a leader, see `share/`: when to come back. */
+  readonly retryInMs?: number | undefined;
+}
+
+interface Refusal {
+  readonly statusCode: number;
+  readonly headers: { readonly 'retry-after'?: string };
+}
+
+export interface WebSocketLike {
+  send(data: string): void;
+  close(code: number): void;
+  addEventListener(type: string, listener: (event: SocketEvent) => void): void;
+  on?(type: string, listener: (request: unknown, response: Refusal) => void): void;
+}
+
+export const isWebSocket = (made: object): made is WebSocketLike => has(made, 'send');
+
+/** The close code for each status of a refused handshake. In a browser each of them is 1006. */
+export const CLOSES: Readonly<Record<number, number>> = {
+  400: 4500,
+  401: 4001,
+  403: 4513,
+  429: 4029,
+  503: 1013,
+};
