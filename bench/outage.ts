@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Room } from '../lib/protocol/position.js';
 import { startRedis } from '../spec/support/redis.js';
 import { stagePod } from './chaos/stage.js';
+import { started } from './rolling/cluster.js';
 import { publisher } from './herd/publisher.js';
 import type { Answer, Order } from './outage/clients.js';
 import { startNginx } from './support/nginx.js';
@@ -38,8 +39,7 @@ const pods = await Promise.all(
     stagePod({ name, env: { REDIS_URL: redis.url, ...limits } }),
   ),
 );
-await Promise.all(pods.map((pod) => pod.start()));
-await Promise.all(pods.map((pod) => pod.isReady('ready', 30_000)));
+await Promise.all(pods.map(started));
 const lost = pods.slice(0, 3);
 const nginx = await startNginx({
   workers: PROCESSES,
@@ -48,7 +48,8 @@ const nginx = await startNginx({
       name: 'chat',
       ports: lost.map(({ port }) => port),
       perSecond: PER_SECOND,
-      burst: CLIENTS * 2,
+      // nobody waits longer than the client does for its first frame (15 s)
+      burst: PER_SECOND * 10,
       doors: PROCESSES,
     },
   ],
@@ -109,8 +110,7 @@ for (const child of children) order(child, { _tag: 'Watch' });
 await sleep(200);
 const killedAt = Date.now();
 await Promise.all(lost.map((pod) => pod.kill()));
-await Promise.all(lost.map((pod) => pod.start()));
-await Promise.all(lost.map((pod) => pod.isReady('ready', 30_000)));
+await Promise.all(lost.map(started));
 const readyMs = Date.now() - killedAt;
 log(`all pods killed; they are ready again after ${readyMs} ms`);
 const rates: number[] = [];

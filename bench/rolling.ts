@@ -65,6 +65,7 @@ for (const side of SIDES) {
   const address = `127.0.0.1:${portOf(side)}`;
   const url = side === 'socket.io' ? `http://${address}` : `ws://${address}${BASE}/ws`;
   await page.goto(`${site.origin}/?side=${side}&url=${url}`);
+  page.on('crash', () => log(`the page of ${TITLES[side]} has crashed`));
   pages.push(page);
 }
 const viewers = SIDES.map((side) =>
@@ -85,14 +86,24 @@ const publish = (): void => {
       failed++;
     });
 };
-const shown = (index: number): Promise<ViewerRecord> =>
-  pages[index]?.evaluate<ViewerRecord>('window.record') ?? Promise.reject(new Error('no page'));
+/** The last record of each page: a page may crash. */
+const records = new Map<number, ViewerRecord>();
+const shown = async (index: number): Promise<Verdict> => {
+  const now = published;
+  const record = await pages[index]?.evaluate<ViewerRecord>('window.record').catch(() => undefined);
+  if (record) records.set(index, record);
+  const last = records.get(index);
+  if (!last) throw new Error('a page has crashed before it showed anything');
+  // of a page that has crashed: up to the last message that it showed
+  const to = record ? now : (last.numbers.at(-1) ?? -1) + 1;
+  return verdictOf(last, to);
+};
 const warm = setInterval(publish, 1_000 / RATE);
 await until(
   'all receive',
   async () =>
     [...viewers.flat(), ...publishers].every(({ record }) => record.numbers.length > 0) &&
-    (await Promise.all(pages.map((_, i) => shown(i)))).every(({ numbers }) => numbers.length > 0),
+    (await Promise.all(pages.map((page) => page.evaluate('record.numbers.length')))).every(Boolean),
   30_000,
 );
 await sleep(1_000);
@@ -105,6 +116,7 @@ for (let round = 1; round <= ROUNDS; round++) {
       restarts++;
       await sleep(REST_MS);
     }
+  for (const index of pages.keys()) await shown(index);
   log(`round ${round} of ${ROUNDS}: ${restarts} restarts, ${published} messages`);
 }
 clearInterval(warm);
@@ -135,7 +147,7 @@ const verdicts = await Promise.all(
   SIDES.map(async (side, i): Promise<readonly Row[]> => {
     const own = viewers[i] ?? [];
     return [
-      { side: TITLES[side], who: 'page', verdict: verdictOf(await shown(i), published) },
+      { side: TITLES[side], who: 'page', verdict: await shown(i) },
       {
         side: TITLES[side],
         who: `${CLIENTS} in Node`,
