@@ -52,7 +52,6 @@ const INTERNAL = [
   'silentAt',
   'socket',
   'state\\$',
-  'token\\$',
   'tokens',
   'tokensAt',
   'until',

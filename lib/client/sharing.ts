@@ -3,7 +3,7 @@
  * is not used. The request for the first token waits until it is there. If it cannot be loaded, the client has
  * a socket of its own.
  */
-import { defer, merge, mergeMap, Observable } from './rx.js';
+import { defer, filter, merge, mergeMap, Observable } from './rx.js';
 import type { ConnectOptions } from './options.js';
 import type { RunnerDeps } from './runner.js';
 import type { Shared } from './share/share.js';
@@ -24,7 +24,11 @@ export const sharing = (deps: RunnerDeps, options: ConnectOptions): RunnerDeps =
         return part ? [''] : deps.token$;
       }),
     ),
-    // it is used until the client is closed
-    page$: merge(deps.page$, new Observable<never>(() => () => shared?.leave())),
+    // a hidden tab goes on when another tab leads: the socket is there, or is the leader's to open
+    page$: merge(
+      deps.page$.pipe(filter((event) => event !== 'hidden')),
+      // it is used until the client is closed
+      new Observable<never>(() => () => shared?.leave()),
+    ),
   };
 };
