@@ -85,7 +85,8 @@ export const killLeaders = async (t: Test, options: TabsOptions): Promise<TabsRe
 
   let tabs: readonly Page[] = [];
   const open = async (): Promise<void> => {
-    const page = await chromium.window();
+    const page = await chromium.context.newPage();
+    page.on('pageerror', ({ message }) => options.onKill?.(`error in a page: ${message}`));
     // a process may have several tabs
     page.on('crash', () => {
       tabs = tabs.filter((tab) => tab !== page);
@@ -107,6 +108,7 @@ export const killLeaders = async (t: Test, options: TabsOptions): Promise<TabsRe
   const verdicts: ReturnType<typeof judge>[] = [];
   const settle = async (page: Page, last?: number): Promise<void> => {
     const seen = await ask<Seen>(page, 'window.seen');
+    for (const gap of seen.gaps) options.onKill?.(`gap: ${JSON.stringify(gap)}`);
     verdicts.push(judge(seen, last ?? seen.shown.at(-1) ?? -1));
   };
   const haveShown = (pages: readonly Page[], number: number): Promise<void> =>
@@ -117,7 +119,10 @@ export const killLeaders = async (t: Test, options: TabsOptions): Promise<TabsRe
           (last) => last >= number,
         ),
       PATIENCE_MS,
-    );
+    ).catch(async (error: unknown) => {
+      const states = await Promise.all(pages.map((page) => ask<string>(page, 'state()')));
+      throw new Error(`${String(error)}\n${states.join('\n')}`);
+    });
   const leaderOf = async (): Promise<Page> => {
     let leader: Page | undefined;
     await until(
@@ -141,7 +146,7 @@ export const killLeaders = async (t: Test, options: TabsOptions): Promise<TabsRe
         return undefined;
       },
       crash: async (leader) => {
-        const crashed = leader.waitForEvent('crash');
+        const crashed = leader.waitForEvent('crash', { timeout: PATIENCE_MS });
         const cdp = await leader.context().newCDPSession(leader);
         // it never answers
         cdp.send('Page.crash').catch(() => undefined);
