@@ -159,7 +159,7 @@ export const MESSAGES: readonly Row[] = [
   refused(
     'J08',
     'to a room that it has not joined',
-    `{"type":"chat","room":"${SECRET}","data":1}`,
+    `{"type":"chat","room":"not-joined","data":"${SECRET}"}`,
     'not_a_member room',
   ),
   refused(
