@@ -71,8 +71,8 @@ export type HubEvent =
   | { readonly _tag: 'Received'; readonly messages: number }
   | { readonly _tag: 'Rejected'; readonly code: ErrorCode }
   /**
-   * A batch reached every member of a room. `acceptedAt`: Unix ms of the messages. `handedAt`: when the
-   * kernel had them.
+   * A batch was passed to the outboxes of all members of a room. `acceptedAt`: Unix ms of the messages.
+   * `handedAt`: when the last outbox had it. An idle socket has it then; for a slow reader it waits.
    */
   | {
       readonly _tag: 'Delivered';

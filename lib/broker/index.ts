@@ -127,7 +127,8 @@ export interface Broker {
   channel(room: Room): Observable<ChannelEvent>;
   /**
    * Gives a message its position and sends it to all members. Emits once and completes. Publishes of a room
-   * are answered in the order of the calls, and their messages arrive in that order.
+   * are answered in the order of the calls, and their messages arrive in that order. Only a publish that is
+   * refused, as too many wait, is answered at once.
    */
   publish(draft: Draft): Observable<Either<PublishError, Receipt>>;
   /**

@@ -13,7 +13,7 @@ import { tokensOf } from './tokens.js';
 export interface Chat {
   /** Replays the last status. Completes after `Closed`. */
   readonly status$: Observable<Status>;
-  /** A room. Nothing is joined before somebody subscribes to one of its streams. */
+  /** A room. Nothing is joined before somebody subscribes to one of its streams, or publishes. */
   room<T = unknown>(name: string, options?: RoomOptions<T> | ((data: unknown) => T)): Room<T>;
   /** The global log, which every connection is in. */
   readonly global: Room;

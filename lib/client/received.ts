@@ -99,7 +99,8 @@ const controlled = (
       return patched({ ...state, retryAt }, socket, { isDraining: true });
     }
     case 'token_expiring':
-      // 30 s before the end, or at once after a refresh with a shorter token: its time is known better by itself
+      // comes 30 s before the end, or at once for a token with less than that. When the token itself gave an
+      // earlier time, that time stays
       return { ...state, refreshAt: Math.min(state.refreshAt, later(state, 10_000)) };
     case 'ack': {
       const { ref, event: _, ...ack } = event;

@@ -50,7 +50,8 @@ export const publicKeysOf = (text: string): E.Either<string, readonly PublicKey[
 export interface Published {
   readonly keys: readonly PublicKey[];
   /**
-   * What the operator should know about keys that are not used, on one line; undefined when there are none.
+   * What the operator should know: which keys are unsafe, or that no key can be used; on one line. Undefined
+   * otherwise, also when keys for other purposes are skipped.
    */
   readonly remark: string | undefined;
 }
@@ -58,7 +59,10 @@ export interface Published {
 /** A JWKS of a server. It may also have keys that cannot be used (RFC 7517 §5). `Left`: it is no JWKS. */
 export const publishedKeysOf = (text: string): E.Either<string, Published> => {
   const parsed = parse(text);
-  if (!Jwks.is(parsed)) return E.left('a JWKS: an object with a list "keys"');
+  if (!Jwks.is(parsed))
+    return E.left(
+      'expected a JWKS, an object with a list "keys", got something else: check JWT_JWKS_URL',
+    );
   const { left, right } = RA.separate(parsed.keys.map(jwkOf));
   const found = left.filter(({ _tag }) => _tag === 'Unsafe');
   if (found.length > 0) return E.right({ keys: right, remark: remarkOn(found) });

@@ -17,8 +17,7 @@
  *
  * `Ended` is kept for `LOG_POSITION_TTL_MS`.
  *
- * This costs nothing when clients were away for less than `LONG_MS`, when they bring two ids, or when there
- * are no global messages.
+ * This costs nothing when clients were away for less than `LONG_MS`, or when they bring two ids.
  */
 import { Subscription } from 'rxjs';
 import type { Clock } from '../clock.js';

@@ -25,7 +25,10 @@ export interface Membership {
   position: Position;
   /** Number of the join among all joins of the room; 0 before it completes. */
   joinSeq: number;
-  /** Whether a join is under way: publishes wait in the room. The room sets it, so that a message need not ask. */
+  /**
+   * Whether a join is under way: publishes wait in the room. The room sets it, so that a message need not
+   * ask.
+   */
   isJoining: boolean;
   /**
    * Whether the connection may publish there by its present rights. Stored, so that a message need not match
@@ -48,8 +51,8 @@ export type Command =
       /** The join waits until this emits: the URL's room catches up before the global log. */
       readonly after$?: Observable<unknown> | undefined;
       /**
-       * Called once before the join waits. `isGapSent`: the log as it is at that moment lacked messages, and
-       * a gap was sent.
+       * Called once, when the wait has begun. `isGapSent`: the log as it is at that moment lacked messages,
+       * and a gap was sent.
        */
       readonly looked?: ((isGapSent: boolean) => void) | undefined;
       readonly ref: string | undefined;

@@ -10,7 +10,10 @@ const MAX_SEGMENTS = 16;
 const segmentsOf = (path: string): readonly string[] =>
   path.split('/', MAX_SEGMENTS + 1).filter((segment) => segment !== '');
 
-/** Less than one letter in four: a misspelt path of the other method is nearer than another path. */
+/**
+ * What another method adds to the distance, as much as one wrong letter in four: so a misspelt path of the
+ * other method is nearer than another path.
+ */
 const OTHER_METHOD = 0.25;
 /** The request is below the base path, and the endpoint is not. */
 const OTHER_BASE = 0.5;

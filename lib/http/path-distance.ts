@@ -1,9 +1,12 @@
 /**
- * How far a path that nobody has is from the path of an endpoint: the least cost to change one into the other,
- * segment by segment (the edit distance of the segments, and inside of a segment that of its letters).
+ * How far the path of a request that no endpoint has is from the path of an endpoint: the least cost to
+ * change one into the other, segment by segment (the edit distance of the segments, and inside of a segment
+ * that of its letters).
  */
 
-/** A segment in which no more than half of the letters differ is a misspelling; another one is another word. */
+/**
+ * A segment in which no more than half of the letters differ is a misspelling; another one is another word.
+ */
 const MISSPELT = 0.5;
 const OTHER_TEXT = 1.2;
 const ONE_MORE = 1;

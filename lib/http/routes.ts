@@ -127,7 +127,9 @@ export const routes =
 
 /** The text for an error of the framework or of a handler. */
 const faultText = (status: number): string =>
-  status < 500 ? 'the request is not well-formed; check its headers' : 'the server failed';
+  status < 500
+    ? 'the request is not well-formed; check its headers'
+    : 'the server failed at this request; send it again, and tell the operator if it fails again';
 
 /** The query parameter of a token: a page cannot always set a header. */
 const CREDENTIAL = 'token';

@@ -193,5 +193,8 @@ const MALFORMED = problem(400, 'expected an HTTP/1.1 request, got something else
 /** Errors of the parser that are about more than the form. */
 const PARSER: Readonly<Record<string, Problem>> = {
   HPE_HEADER_OVERFLOW: problem(431, 'headers: expected at most 16 KB, got more'),
-  ERR_HTTP_REQUEST_TIMEOUT: problem(408, 'the request timed out before it was complete'),
+  ERR_HTTP_REQUEST_TIMEOUT: problem(
+    408,
+    'the request was not complete in time; send head and body at once (HANDSHAKE_TIMEOUT_MS)',
+  ),
 };

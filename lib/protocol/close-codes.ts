@@ -1,7 +1,8 @@
 /**
  * All codes with which the server closes a connection, and whether the client may reconnect
- * (docs/protocol.md, section 7). Own codes: after 4000–4499 a client reconnects, after 4500–4999 it does not.
- * Server, client and docs use this table; no other file names a code.
+ * (docs/protocol.md, section 7). Own codes: after 4000–4499 a client reconnects, after 4500–4999 it does
+ * not. Server and docs use this table. The client uses `comesBack`, and has codes of its own for handshakes
+ * and sockets that fail (`client/web-socket.ts`).
  */
 export interface Close {
   readonly code: number;

@@ -6,7 +6,7 @@ import { Observable } from 'rxjs';
 import { BareSubscriber } from './bare-subscriber.js';
 import { PassSubscriber } from './pass-subscriber.js';
 
-/** Emits what the sources emit; completes when `end$` emits, or when all of them have. */
+/** Emits what the sources emit; completes when `end$` emits, or when all sources have completed. */
 export const mergeUntil = <T>(
   end$: Observable<unknown>,
   ...source$s: readonly Observable<T>[]

@@ -61,7 +61,7 @@ export const metrics = (
   );
   const delivery = histogram(
     'realtime_delivery_seconds',
-    'Time from the acceptance of a message until the kernel has it for all members on this pod',
+    'Time from the acceptance of a message until it is in the send buffers of all members on this pod',
     SECONDS,
   );
   const closes = labelled(

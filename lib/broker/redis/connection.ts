@@ -34,8 +34,8 @@ const READY_MS = 3_000;
  */
 const AT_ONCE_MS = 10;
 /**
- * This many sessions in a row that lived less than a second are replaced like that. The next ones wait up to
- * `UNSTEADY_MS`: some server accepts connections and closes them.
+ * After this many sessions in a row that lived less than a second, the next ones wait up to `UNSTEADY_MS`:
+ * the server seems to accept connections only to close them.
  */
 const MAX_AT_ONCE = 20;
 const STEADY_MS = 1_000;

@@ -1,6 +1,6 @@
 /**
- * Turns the promises of ioredis into the answers of the port: one Either, never an error. There are no
- * promises outside of `broker/redis/`.
+ * Turns the promises of ioredis into the answers of the port: one Either, never an error. No
+ * promise of ioredis leaves `broker/redis/`.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import { Observable } from 'rxjs';

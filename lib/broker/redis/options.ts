@@ -8,7 +8,10 @@ import { type RedisAddress, readRedisUrl } from '../../config/redis-url.js';
 import { MasterConnector, namedMaster, NodeConnector } from './connector.js';
 
 export interface RedisClientOptions {
-  /** In the form of `config/redis-url.ts`. With Sentinels only the user and the password are read from it. */
+  /**
+   * In the form of `config/redis-url.ts`. With Sentinels its host and port are not used: only user, password,
+   * database and TLS.
+   */
   readonly url: string;
   /** Empty: no Sentinel. */
   readonly sentinels: readonly Endpoint[];

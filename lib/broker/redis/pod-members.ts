@@ -23,7 +23,10 @@ const LEASE_KEPT_MS = 60_000;
  */
 const MEMBERS_TTL_MS = 600_000;
 const MEMBERS_KEPT = 1 / 16;
-/** A member count may be a second old (docs/protocol.md, section 5.1), and so may the list of living pods. */
+/**
+ * A list of pods that is older than this is asked for again before the count of a pod whose lease has ended
+ * is left out.
+ */
 const PODS_FRESH_MS = 1_000;
 
 interface Pods {

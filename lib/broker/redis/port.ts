@@ -19,8 +19,8 @@ export type RedisEvent =
    */
   | { readonly _tag: 'Lost'; readonly detail: string }
   /**
-   * Why there is no connection now: the message of Redis, or the error of the socket. Emitted when the reason
-   * differs from the one before.
+   * After `Lost`: why there is still no connection, in the words of Redis or of a Sentinel. Emitted when the
+   * reason differs from the one before.
    */
   | { readonly _tag: 'Refused'; readonly detail: string }
   /** These subscriptions are lost though Redis is connected: a slot of a Cluster moved, or a node failed. */

@@ -12,9 +12,10 @@
  *   {channel}:log       stream: the entry OFFSET-0 is the payload as it was published
  *   {channel}:key:KEY   an idempotency key: the id of its message, then the digest of its data
  *
- * In each script all reads come before all writes, so a key of the wrong type leaves nothing half done. A log
- * ends with its epoch, as offsets begin again: a script that makes an epoch removes the log. A log that lost
- * entries in another way is short or has holes, which its readers detect.
+ * A script makes an epoch, or writes a message, only after all its reads. So a key of the wrong type leaves
+ * no message and no epoch half done. (A page renews the life of the position, and notes `r`, before it reads
+ * the entries.) A log ends with its epoch, as offsets begin again: a script that makes an epoch removes the
+ * log. A log that lost entries in another way is short or has holes, which its readers detect.
  */
 import { NO_EPOCH } from '../../../protocol/position.js';
 
