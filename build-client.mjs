@@ -14,7 +14,8 @@ const ROOT = import.meta.dirname;
 
 /**
  * Properties of the client's own state, which nobody sees: their names are shortened. No name of a platform, of
- * rxjs, of the wire or of an application's options may be in this list.
+ * rxjs, of the wire or of an application's options may be in this list, nor one that the part for `share` has in
+ * common with the client (`RunnerDeps`): that file keeps its names.
  */
 const INTERNAL = [
   'again',

@@ -35,10 +35,10 @@ const LIMIT = 16_000;
 const application = (entry: string): string => `
 import { connect } from '${entry}';
 
-const chat = connect({ url: globalThis.CHAT_URL });
+const chat = connect({ url: globalThis.CHAT_URL, share: globalThis.SHARE });
 const room = chat.room('general');
 room.message$.subscribe(({ data }) => {
-  console.log(data);
+  console.log(data + globalThis.LOCKED);
   chat.close();
 });
 room.publish('hello').catch(console.error);
@@ -55,7 +55,13 @@ const events = {
 const link = { relList: { supports: () => true } };
 const document = { ...events, visibilityState: 'visible', createElement: () => link };
 Object.assign(globalThis, { ...events, WebSocket, document, self: globalThis, window: globalThis });
-Object.assign(globalThis, { CHAT_URL: '${url}' });
+Object.assign(globalThis, { CHAT_URL: '${url}', SHARE: process.argv[3] === 'share', LOCKED: '' });
+// the first tab gets each lock
+const request = async (name, options, granted) => {
+  globalThis.LOCKED = ' to all tabs';
+  return granted({ name });
+};
+Object.defineProperty(globalThis, 'navigator', { value: { locks: { request } } });
 await import(process.argv[2]);
 `;
 
@@ -112,11 +118,16 @@ t.test('when the packed client is bundled, then the application runs and is smal
 
   const pod = await startPod(t, { access: { authEnabled: false } });
   writeFileSync(join(project, 'page.mjs'), page(`ws://127.0.0.1:${pod.port}${BASE}/ws`));
-  const runs = async (script: string): Promise<string> => {
-    const args = [join(project, 'page.mjs'), pathToFileURL(script).href];
+  const runs = async (script: string, ...more: readonly string[]): Promise<string> => {
+    const args = [join(project, 'page.mjs'), pathToFileURL(script).href, ...more];
     const env = { PATH: process.env['PATH'] };
     const { stdout, stderr } = await run(process.execPath, args, { env, timeout: 60_000 });
     return stdout + stderr;
+  };
+  /** With a socket of its own, then with the part that is loaded for `share`. */
+  const works = async (what: string, script: string): Promise<void> => {
+    t.equal(await runs(script), 'hello\n', what);
+    t.equal(await runs(script, 'share'), 'hello to all tabs\n', `${what}, share`);
   };
 
   for (const entry of ['chat-api/client', 'chat-api/client/rxjs']) {
@@ -128,7 +139,7 @@ t.test('when the packed client is bundled, then the application runs and is smal
       join(folder, 'index.html'),
       '<!doctype html><script type="module" src="./main.js"></script>',
     );
-    t.equal(await runs(join(folder, 'main.js')), 'hello\n', `${entry} in Node`);
+    await works(`${entry} in Node`, join(folder, 'main.js'));
     for (const [name, bundle] of Object.entries(BUNDLERS)) {
       const out = elsewhere(t);
       await bundle(folder, out);
@@ -138,7 +149,7 @@ t.test('when the packed client is bundled, then the application runs and is smal
       const sizes = scripts.map((script) => gzipSync(readFileSync(script), { level: 9 }).length);
       t.comment(`${entry}, ${name}: ${sizes.join(' + ')} bytes gzipped`);
       t.ok(Math.max(...sizes) < LIMIT, `${name}: ${sizes.join()}`);
-      t.equal(await runs(main), 'hello\n', `${entry} through ${name}`);
+      await works(`${entry} through ${name}`, main);
     }
   }
 
@@ -148,5 +159,5 @@ t.test('when the packed client is bundled, then the application runs and is smal
     if (/^client.*\.js$/.test(name)) cpSync(join(installed, 'dist/client', name), join(site, name));
   writeFileSync(join(site, 'package.json'), '{"type":"module"}');
   writeFileSync(join(site, 'main.js'), application('./client.js'));
-  t.equal(await runs(join(site, 'main.js')), 'hello\n', 'without a bundler');
+  await works('without a bundler', join(site, 'main.js'));
 });
