@@ -6,8 +6,13 @@ type Listener = (event: {
   readonly retryInMs?: number | undefined;
 }) => void;
 
+type Kind = 'message' | 'close';
+
 export class ClientSocket {
   readonly #listeners = new Map<string, Listener>();
+  /** What came before the client listened: a leader in the same tab answers while the socket is made. */
+  #early: (readonly [Kind, Parameters<Listener>[0]])[] = [];
+  #isClosed = false;
 
   constructor(
     private readonly sent: (text: string) => void,
@@ -16,6 +21,9 @@ export class ClientSocket {
 
   addEventListener(type: string, listener: Listener): void {
     this.#listeners.set(type, listener);
+    const early = this.#early.filter(([of]) => of === type);
+    this.#early = this.#early.filter(([of]) => of !== type);
+    for (const [, event] of early) listener(event);
   }
 
   send(text: string): void {
@@ -23,11 +31,14 @@ export class ClientSocket {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#listeners.clear();
     this.closed();
   }
 
-  emit(type: 'message' | 'close', event: Parameters<Listener>[0]): void {
-    this.#listeners.get(type)?.(event);
+  emit(type: Kind, event: Parameters<Listener>[0]): void {
+    const listener = this.#listeners.get(type);
+    if (listener) listener(event);
+    else if (!this.#isClosed) this.#early.push([type, event]);
   }
 }
