@@ -9,7 +9,28 @@ import type { Observable } from 'rxjs';
 const MAX_WAITING = 4_096;
 const TOO_SLOW = `more than ${MAX_WAITING} messages wait: take them faster, or subscribe`;
 
-export async function* eachOf<A>(stream$: Observable<A>): AsyncGenerator<A, void, undefined> {
+/** A generator alone would end a loop that waits only with the next value. */
+export const eachOf = <A>(stream$: Observable<A>): AsyncIterableIterator<A, void, undefined> => {
+  let end = (): void => undefined;
+  const values = each(stream$, (ending) => {
+    end = ending;
+  });
+  return {
+    next: () => values.next(),
+    return: () => {
+      end();
+      return values.return();
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+};
+
+async function* each<A>(
+  stream$: Observable<A>,
+  begun: (end: () => void) => void,
+): AsyncGenerator<A, void, undefined> {
   /** Each array has one value. An empty array is the end of the stream. */
   const waiting: (readonly A[])[] = [];
   let changed = (): void => undefined;
@@ -18,6 +39,10 @@ export async function* eachOf<A>(stream$: Observable<A>): AsyncGenerator<A, void
     changed();
   };
   const subscription = stream$.subscribe({ next: (value) => add(value), complete: () => add() });
+  begun(() => {
+    waiting.splice(0, Infinity, []);
+    changed();
+  });
   try {
     for (;;) {
       if (waiting.length > MAX_WAITING) throw new RangeError(TOO_SLOW);

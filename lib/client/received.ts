@@ -113,7 +113,8 @@ const controlled = (
         connections: state.connections.slice(0, 1),
         retryAt: later(state),
       };
-      return isFirst
+      // a gap of the visit before is none of the next one
+      return isFirst && connection.rooms.get(event.room ?? GLOBAL)?._tag !== 'Leaving'
         ? emit(alone, event.room ?? GLOBAL, { _tag: 'Gap', reason: event.reason, id })
         : alone;
     }
@@ -137,17 +138,17 @@ const controlled = (
     }
     case 'left': {
       const { reason: code, room: name } = event;
-      if (code !== 'asked')
-        return out(
-          state,
-          connection,
-          name,
-          { code, message: 'the server removed this connection from the room' },
-          code === 'failed' ? later(state) : Infinity,
-        );
-      return connection.rooms.get(name)?._tag === 'Leaving'
-        ? enrolled(state, connection, name)
-        : state;
+      const isLeaving = connection.rooms.get(name)?._tag === 'Leaving';
+      if (code === 'asked') return isLeaving ? enrolled(state, connection, name) : state;
+      // the answer to the leave still comes
+      if (isLeaving) return state;
+      return out(
+        state,
+        connection,
+        name,
+        { code, message: 'the server removed this connection from the room' },
+        code === 'failed' ? later(state) : Infinity,
+      );
     }
     default:
       // an event of the application

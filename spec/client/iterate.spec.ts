@@ -39,3 +39,14 @@ t.test('when a loop is 4,096 values behind, then it ends with an error', async (
   t.notOk(values$.observed);
   await t.rejects(first, { name: 'RangeError', message: /^more than 4096 messages wait: take/ });
 });
+
+t.test('when a loop waits and is ended from outside, then it ends at once', async (t) => {
+  const values$ = new Subject<number>();
+  const values = eachOf(values$);
+  const waiting = values.next();
+  t.ok(values$.observed);
+  t.same(await values.return?.(), { done: true, value: undefined });
+  t.same(await waiting, { done: true, value: undefined });
+  t.notOk(values$.observed);
+  t.same(await eachOf(values$).return?.(), { done: true, value: undefined });
+});

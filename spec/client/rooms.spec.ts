@@ -96,6 +96,32 @@ t.test(
 );
 
 t.test(
+  'when a gap or a removal comes while the leave is under way, then it is none of the next visit',
+  async (t) => {
+    const w = world(t, {}, { latencyMs: 100 });
+    w.watch('');
+    const first = w.watch('r');
+    w.clock.advance(1_000);
+    first.stop();
+    w.clock.advance(1_010);
+    const { id } = w.server.publish('r', 0);
+    for (const data of [
+      { event: 'gap', room: 'r', reason: 'broker_outage' },
+      { event: 'left', room: 'r', reason: 'forbidden' },
+    ])
+      w.server.open()[0]?.send({ id, type: 'system', room: 'r', from: 'server', data });
+    const { seen } = w.watch('r');
+    const notices: unknown[] = [];
+    w.chat.room('r').event$.subscribe(({ _tag }) => notices.push(_tag));
+    w.clock.advance(2_000);
+    w.server.publish('r', 1);
+    w.clock.advance(200);
+    t.same([seen, notices], [[1], ['Joined']]);
+    t.same(framesOf(w), ['join r', 'leave r', 'join r']);
+  },
+);
+
+t.test(
   'when the server removes the connection from a room, then it is a notice, and publishes reject',
   async (t) => {
     const w = world(t);
