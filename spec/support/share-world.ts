@@ -27,6 +27,11 @@ export interface ShareWorld {
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+/** Promises that wait for nothing else have run. */
+const settled = async (): Promise<void> => {
+  for (let i = 0; i < 12; i++) await Promise.resolve();
+};
+
 export const browserWorld = (
   t: Pick<Test, 'teardown'>,
   { seed = 1, latencyMs = 1, stepMs = 10 } = {},
@@ -74,10 +79,10 @@ export const browserWorld = (
     },
     advance: async (ms) => {
       for (let left = ms; left > 0; left -= stepMs) {
-        await turn();
+        await settled();
         clock.advance(Math.min(stepMs, left));
       }
-      await turn();
+      await settled();
     },
   };
 };
