@@ -11,7 +11,7 @@ const ROOMS = ['r', 'q', ''] as const;
 const room = fc.constantFrom(...ROOMS);
 const tab = fc.nat(4);
 
-const one = <K extends string>(weight: number, kind: K, rest: object = {}) => ({
+const one = (weight: number, kind: Command['do'], rest: object = {}) => ({
   weight,
   arbitrary: fc.record({
     do: fc.constant(kind),
