@@ -8,7 +8,8 @@
  *
  * A message that was sent twice has the same id, so the server takes it once (docs/protocol.md, section 14).
  * The messages of a room stay in order: a message is not sent on a connection while an earlier one of its room
- * has no answer on another one.
+ * has no answer on another one. As many as the server takes in a second may be without an answer: a pod that has
+ * stood still reads all of them at once, and would refuse more.
  */
 import { paced } from './pace.js';
 import {
@@ -75,11 +76,12 @@ export const deliver: Change = (state) => {
     const membership = at.connections[0]?.rooms.get(room);
     if (!connection && membership?._tag === 'Refused' && membership.again === Infinity)
       return settled(at, isOf, membership.because);
-    if (!connection || blocked.has(room)) {
+    const { message_bytes: most = 0, rate = 0 } = connection?.session?.limits ?? {};
+    const isSent = (one: Entry): boolean => one.sentOn === connection?.socket;
+    if (!connection || blocked.has(room) || at.outbox.filter(isSent).length >= rate) {
       blocked.add(room);
       return at;
     }
-    const most = connection.session?.limits.message_bytes ?? 0;
     if (new TextEncoder().encode(text).length > most)
       return settled(at, isOf, {
         code: 'invalid_message',

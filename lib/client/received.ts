@@ -47,11 +47,9 @@ export const received =
     return type === 'pong' ? state : delivered(state, connection, message);
   };
 
-/** Of the same epoch and not after the last message; or outside the log, and known. */
-const isRepeat = ({ last, outside }: RoomState, { id, ref = id }: Message): boolean =>
-  isOutside(id)
-    ? outside.includes(id) || outside.includes(ref)
-    : !!last && tagIn(last) === tagIn(id) && id <= last;
+/** Not after the last message of its epoch, which may be back after another one; or outside the log, and known. */
+const isRepeat = ({ lasts, outside }: RoomState, { id, ref = id }: Message): boolean =>
+  isOutside(id) ? outside.includes(id) || outside.includes(ref) : id <= (lasts[tagIn(id)] ?? '');
 
 const delivered = (state: State, connection: Connection, message: Message): State => {
   const { id, ref = id, type, data, room: name = GLOBAL } = message;
@@ -71,7 +69,7 @@ const delivered = (state: State, connection: Connection, message: Message): Stat
   if ((tag !== 'Joined' && tag !== 'Joining') || isRepeat(room, message)) return state;
   const change = isOutside(id)
     ? { lastId, outside: [...outside, id, ref].slice(-MAX_OUTSIDE) }
-    : { lastId: id, last: id };
+    : { lastId: id, lasts: { ...room.lasts, [tagIn(id)]: id } };
   return emit(inRoom(state, room, change), name, { _tag: 'Message', message });
 };
 
@@ -128,7 +126,8 @@ const controlled = (
         tag === 'Joined'
           ? state
           : enrolled(state, connection, name, { _tag: 'Joined', shown: undefined });
-      return room && isFirst
+      // of a handover the second connection alone may have the room
+      return room && (isFirst || state.connections[0]?.rooms.get(name)?._tag !== 'Joined')
         ? emit(inRoom(joined, room, { lastId: id, members }), name, {
             _tag: 'Joined',
             recovered,

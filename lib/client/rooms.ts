@@ -34,7 +34,7 @@ export const use =
   (name: string, after: string | undefined): Change =>
   (state) => {
     const known = state.rooms.get(name);
-    const fresh = { name, outside: [], lastId: after };
+    const fresh = { name, outside: [], lasts: {}, lastId: after };
     // the state of the global log is kept: its messages came also while nobody used it
     return inRoom({ ...state, uses: state.uses + 1 }, known?.lastId ? known : fresh, {});
   };

@@ -51,8 +51,8 @@ export interface RoomState {
   readonly members?: number;
   /** The id to resume from. */
   readonly lastId?: string | undefined;
-  /** The id of the last message of the log that was delivered. */
-  readonly last?: string | undefined;
+  /** Of each epoch, by its tag, the id of the last message of the log that was delivered. */
+  readonly lasts: Readonly<Record<string, string>>;
   /** The latest ids of messages outside the log. */
   readonly outside: readonly string[];
 }
@@ -220,7 +220,7 @@ export const START: State = {
   failures: 0,
   refreshAt: Infinity,
   // every connection is in the global log
-  rooms: new Map([[GLOBAL, { name: GLOBAL, outside: [] }]]),
+  rooms: new Map([[GLOBAL, { name: GLOBAL, outside: [], lasts: {} }]]),
   presences: new Map(),
   outbox: [],
   tokens: 0,

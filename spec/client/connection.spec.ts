@@ -207,6 +207,25 @@ t.test(
   },
 );
 
+t.test(
+  'when only the second connection of a handover joins a room, then the application learns that it is live',
+  async (t) => {
+    const w = world(t);
+    w.watch('r');
+    w.clock.advance(100);
+    w.server.drain(5_000);
+    w.clock.advance(10);
+    // the pod that drains stands still
+    Object.assign(w.server.sockets[0]!, { send: () => undefined });
+    const [events, positions]: [string[], string[]] = [[], []];
+    const room = w.chat.room('q');
+    room.event$.subscribe(({ _tag }) => events.push(_tag));
+    room.position$.subscribe((id) => positions.push(id));
+    w.clock.advance(10_000);
+    t.same([events, positions.length, w.server.sockets.length], [['Joined'], 1, 2]);
+  },
+);
+
 t.test('when tokens live for seconds, then they are refreshed at half their time', async (t) => {
   let asked = 0;
   const w: ReturnType<typeof world> = world(t, {

@@ -89,3 +89,27 @@ t.test(
     t.equal(tags(w).at(-1), 'Closed', 'what the application closed stays closed');
   },
 );
+
+t.test(
+  'when a server gives no answers, then it is sent no more than it takes in a second, and the rest later',
+  async (t) => {
+    // a pod that has stood still reads all that was sent at once
+    const w = world(t, {}, { rate: 10 });
+    const { seen } = w.watch('r');
+    w.clock.advance(100);
+    w.server.setAcks(false);
+    const answers = Array.from({ length: 30 }, (_, i) => w.chat.room('r').publish(i));
+    w.clock.advance(20_000);
+    const chats = (): number =>
+      w.server.sockets.flatMap(({ frames }) => frames).filter(({ type }) => type === 'chat').length;
+    t.equal(chats(), 10);
+    w.server.setAcks(true);
+    w.server.cut();
+    w.clock.advance(10_000);
+    t.equal((await Promise.all(answers)).length, 30);
+    t.same(
+      seen,
+      Array.from({ length: 30 }, (_, i) => i),
+    );
+  },
+);

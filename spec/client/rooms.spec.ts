@@ -212,6 +212,28 @@ t.test(
   },
 );
 
+t.test(
+  'when an epoch is back after another one, then its messages do not come twice',
+  async (t) => {
+    const w = world(t);
+    const { seen } = w.watch('r');
+    w.clock.advance(100);
+    const first = w.server.publish('r', 'first');
+    const other = first.id.slice(15, 18) === 'abc' ? 'abd' : 'abc';
+    const [socket] = w.server.sockets;
+    // Redis is replaced by another one for a while
+    socket?.send({
+      ...first,
+      id: `${first.id.slice(0, 15)}${other}${first.id.slice(18)}`,
+      data: 'of another epoch',
+    });
+    socket?.send(first);
+    w.server.publish('r', 'second');
+    w.clock.advance(100);
+    t.same(seen, ['first', 'of another epoch', 'second']);
+  },
+);
+
 t.test('when a room has had no message, then it has a position, and goes on from it', async (t) => {
   const w = world(t);
   const positions: string[] = [];

@@ -22,10 +22,13 @@ export interface World {
 export const world = (
   t: Pick<Test, 'teardown'>,
   options: Partial<Parameters<typeof connect>[0]> = {},
-  { seed = 1, latencyMs = 1 }: { readonly seed?: number; readonly latencyMs?: number } = {},
+  {
+    seed = 1,
+    ...scripted
+  }: { readonly seed?: number; readonly latencyMs?: number; readonly rate?: number } = {},
 ): World => {
   const clock = virtualClock(seed);
-  const server = scriptedServer({ clock, latencyMs });
+  const server = scriptedServer({ clock, ...scripted });
   const page$ = new Subject<PageEvent>();
   const chat = connect({
     url: 'ws://server/api/chat-api/ws',
