@@ -42,6 +42,6 @@ export const connect = (options: ConnectOptions): Chat => {
     ),
     room: (name, given = {}) => open(name, typeof given === 'function' ? { decode: given } : given),
     global: open('', {}),
-    close: () => run.dispatch(closed(1000, 'the application called close()')),
+    close: () => run.dispatch(closed(1000, 'closed by close()')),
   };
 };

@@ -45,7 +45,7 @@ export const published =
       ? next
       : settled(next, (one) => one === entry, {
           code: 'queue_full',
-          message: `${MAX_WAITING} messages wait for acks: publish again later`,
+          message: `${MAX_WAITING} messages wait: publish again later`,
         });
   };
 
@@ -56,7 +56,7 @@ export const expire: Change = (state) => {
     ? wake(state, next)
     : settled(state, ({ until }) => until <= state.nowMs, {
         code: 'timeout',
-        message: 'no ack came in time; the message may have been sent',
+        message: 'no ack in time; it may have been sent',
       });
 };
 

@@ -145,7 +145,7 @@ const controlled = (
         state,
         connection,
         name,
-        { code, message: 'the server removed this connection from the room' },
+        { code, message: 'the server ended the membership' },
         code === 'failed' ? later(state) : Infinity,
       );
     }

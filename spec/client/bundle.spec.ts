@@ -89,7 +89,7 @@ for (const [file, limit] of [
         degraded: false,
       });
       chat.close();
-      const because = 'the application called close()';
+      const because = 'closed by close()';
       t.same(statuses.at(-1), { _tag: 'Closed', code: 1000, because });
       await room.publish(4).catch((error: unknown) => t.ok(error instanceof ChatError));
     },
