@@ -11,8 +11,8 @@ import {
   BehaviorSubject,
   EMPTY,
   firstValueFrom,
+  from,
   lastValueFrom,
-  NEVER,
   Observable,
   ReplaySubject,
   Subject,
@@ -34,7 +34,7 @@ import { NO_EPOCH, type Position } from './protocol/position.js';
 import { podStreams } from './pod-streams.js';
 import { type ProgramPublish, programPublish } from './program-publish.js';
 import { consume } from './rx/consume.js';
-import { mergeUntil } from './rx/merge-until.js';
+import { mergeMapSet } from './rx/merge-map-set.js';
 import { multicastSet } from './rx/multicast-set.js';
 import { shutdown } from './shutdown.js';
 import { guarded } from './telemetry/folds.js';
@@ -168,8 +168,11 @@ export const composition = ({
     return () => subscriptions.forEach((subscription) => subscription.unsubscribe());
   });
 
-  const running = mergeUntil(NEVER, counted$, broker.event$, ...pod.streams(connection$))
-    .pipe(consume(emit))
+  const running = from([counted$, broker.event$, ...pod.streams(connection$)])
+    .pipe(
+      mergeMapSet((event$: Observable<HubEvent>) => event$),
+      consume(emit),
+    )
     .subscribe();
   const address = own?.listen() ?? Promise.resolve(null);
 

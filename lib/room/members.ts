@@ -12,11 +12,11 @@ import type { GapReason, SystemEvent } from '../protocol/system-event.js';
 import { statusEvent } from './broker-status.js';
 import { catchUp } from './catch-up.js';
 import type { RoomChannel } from './channel.js';
-import { consume } from '../rx/consume.js';
 import type { FanOut } from './fan-out.js';
 import { type CaughtUp, joining } from './joining.js';
 import type { Presence } from './presence.js';
 import type { Recovered, Recovery } from './recovery/recovery.js';
+import { submit, submitAll } from './submit.js';
 
 export interface Members {
   /** The rest of a command's work; undefined when the command is done. */
@@ -180,14 +180,14 @@ class RoomMembers implements Members {
     membership.isJoining = false;
     this.states.set(membership, { _tag: 'Member', fanOut: fanOut.enter(membership, at) });
     emit({ _tag: 'Occupied', room, members: fanOut.size() });
-    this.announcePresence(connection.id);
+    this.reviewPresence(connection.id);
     this.sendJoined(command, recovered);
     if (presence.isOn() && !command.isMember) presence.announce(connection, 'online');
     if (state?._tag !== 'Joining') return EMPTY;
-    return allOf([
-      ...this.submitAll(state.queued),
+    return merge(
+      ...submitAll(this.deps.broker, state.queued),
       ...state.askedAgain.map((asked) => this.joinAgain(asked)),
-    ]);
+    );
   }
 
   // leave
@@ -206,23 +206,19 @@ class RoomMembers implements Members {
     if (wasMember) emit({ _tag: 'Occupied', room, members: fanOut.size() });
     if (reason !== 'closed') connection.send({ event: 'left', room, reason, ref }, membership);
     // the commands of a connection keep their order: what it published before the leave is sent
-    const published = this.submitAll(queued);
+    const published = submitAll(this.deps.broker, queued);
     if (wasMember) {
       if (presence.isOn()) presence.announce(connection, 'offline');
       this.reviewPresence();
     }
-    return allOf([...published, this.recount()]);
+    return merge(...published, this.recount());
   }
 
   private recount(): Observable<unknown> {
     return this.counted().pipe(tap(() => this.reviewPresence()));
   }
 
-  reviewPresence(): void {
-    this.announcePresence(undefined);
-  }
-
-  private announcePresence(newcomer: string | undefined): void {
+  reviewPresence(newcomer?: string): void {
     const { room, fanOut, presence, channel, broadcast } = this.deps;
     if (!presence.review()) return;
     // a new member gets `presence` in its own `joined`
@@ -244,27 +240,10 @@ class RoomMembers implements Members {
 
   private publish(command: Publish): Observable<unknown> | undefined {
     const { membership } = command;
-    if (!membership.isJoining) return this.submit(command);
+    if (!membership.isJoining) return submit(this.deps.broker, command);
     const state = this.states.get(membership);
-    if (state?._tag !== 'Joining') return this.submit(command);
+    if (state?._tag !== 'Joining') return submit(this.deps.broker, command);
     state.queued.push(command);
     return undefined;
   }
-
-  private submit({ draft, reply }: Publish): Observable<unknown> | undefined {
-    const { broker } = this.deps;
-    const now = broker.publishNow?.(draft);
-    // an exception of `reply` is an error of the room, and does not end the process
-    if (now === undefined) return broker.publish(draft).pipe(consume(reply));
-    reply(now);
-    return undefined;
-  }
-
-  private submitAll(queued: readonly Publish[]): readonly Observable<unknown>[] {
-    return queued.flatMap((publish) => this.submit(publish) ?? []);
-  }
 }
-
-/** `merge`, which for none or one is not needed. */
-const allOf = (works: readonly Observable<unknown>[]): Observable<unknown> =>
-  works.length > 1 ? merge(...works) : (works[0] ?? EMPTY);

@@ -15,10 +15,11 @@ import {
   Observable,
   type ObservableInput,
   type OperatorFunction,
-  Subscriber,
+  type Subscriber,
   Subscription,
 } from 'rxjs';
 import type { Clock } from '../clock.js';
+import { LinkSubscriber } from './link-subscriber.js';
 
 export interface Bound {
   readonly messages: number;
@@ -68,7 +69,7 @@ export const coalesce =
  * A class, as each room has one, and it is mostly not in the processor's cache when a message comes: with
  * closures there would be a dozen objects to load.
  */
-class Gatherer<T, B> extends Subscriber<T> {
+class Gatherer<T, B> extends LinkSubscriber<T, B> {
   private waiting: T[] = [];
   private bytes = 0;
   /** The weight of the values that go next. */
@@ -80,12 +81,10 @@ class Gatherer<T, B> extends Subscriber<T> {
   private readonly flush = (): void => this.handOn();
 
   constructor(
-    private readonly out: Subscriber<B>,
+    out: Subscriber<B>,
     private readonly options: Coalesce<T, B>,
   ) {
-    // rxjs 8 makes this constructor internal. A direct subclass is the only observer that rxjs does not wrap
-    // eslint-disable-next-line @typescript-eslint/no-deprecated
-    super();
+    super(out);
   }
 
   override next(value: T): void {
@@ -106,12 +105,6 @@ class Gatherer<T, B> extends Subscriber<T> {
       return this.error(reason);
     }
     if (!this.busy) this.schedule();
-  }
-
-  override error(reason: unknown): void {
-    if (this.closed) return;
-    this.unsubscribe();
-    this.out.error(reason);
   }
 
   override complete(): void {

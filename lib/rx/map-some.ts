@@ -1,17 +1,16 @@
 /**
  * `map` whose function may return undefined, which is not emitted: one operator in place of `map` and
- * `filter`. One object, as `bare-subscriber.ts` explains.
+ * `filter`.
  */
-import { Observable, type OperatorFunction, Subscriber } from 'rxjs';
+import { Observable, type OperatorFunction, type Subscriber } from 'rxjs';
+import { LinkSubscriber } from './link-subscriber.js';
 
-class MapSome<T, R> extends Subscriber<T> {
+class MapSome<T, R> extends LinkSubscriber<T, R> {
   constructor(
     private readonly project: (value: T) => R | undefined,
-    private readonly out: Subscriber<R>,
+    out: Subscriber<R>,
   ) {
-    // rxjs 8 makes this constructor internal. A direct subclass is the only observer that rxjs does not wrap
-    // eslint-disable-next-line @typescript-eslint/no-deprecated
-    super();
+    super(out);
     out.add(this);
   }
 
@@ -23,18 +22,6 @@ class MapSome<T, R> extends Subscriber<T> {
     } catch (reason) {
       this.error(reason);
     }
-  }
-
-  override error(reason: unknown): void {
-    if (this.closed) return;
-    this.unsubscribe();
-    this.out.error(reason);
-  }
-
-  override complete(): void {
-    if (this.closed) return;
-    this.unsubscribe();
-    this.out.complete();
   }
 }
 

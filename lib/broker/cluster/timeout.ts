@@ -10,12 +10,13 @@ import {
   of,
   type OperatorFunction,
   type SchedulerLike,
-  Subscriber,
+  type Subscriber,
   type Subscription,
   take,
   timeout,
 } from 'rxjs';
 import type { Either } from 'fp-ts/lib/Either.js';
+import { LinkSubscriber } from '../../rx/link-subscriber.js';
 import type { RedisReply, RedisError } from '../redis/port.js';
 
 const noAnswer = <A>(ms: number): Either<RedisError, A> =>
@@ -85,16 +86,17 @@ export const patience = (
  * A question is in the Set until it is answered. It is one object; with closures and a subscriber of rxjs
  * there would be six.
  */
-class Question<A> extends Subscriber<Either<RedisError, A>> implements Open {
+class Question<A>
+  extends LinkSubscriber<Either<RedisError, A>, Either<RedisError, A>>
+  implements Open
+{
   constructor(
     private readonly open: Set<Open>,
-    private readonly out: Subscriber<Either<RedisError, A>>,
+    out: Subscriber<Either<RedisError, A>>,
     readonly until: number,
     private readonly ms: number,
   ) {
-    // rxjs 8 makes this constructor internal. A direct subclass is the only observer that rxjs does not wrap
-    // eslint-disable-next-line @typescript-eslint/no-deprecated
-    super();
+    super(out);
     open.add(this);
   }
 
@@ -103,12 +105,6 @@ class Question<A> extends Subscriber<Either<RedisError, A>> implements Open {
     this.unsubscribe();
     this.out.next(answer);
     this.out.complete();
-  }
-
-  override error(reason: unknown): void {
-    if (this.closed) return;
-    this.unsubscribe();
-    this.out.error(reason);
   }
 
   override complete(): void {
