@@ -13,7 +13,5 @@ if [ "${#packages[@]}" -gt 0 ]; then
     exit 1
   }
 fi
-if ! [ bench/peers/node_modules/.package-lock.json -nt bench/peers/package-lock.json ]; then
-  npm ci --prefix bench/peers --no-audit --no-fund --loglevel=error
-fi
+bash bench/install-peers.sh
 [ "${SKIP_BUILD:-}" != "" ] || npm run --silent build

@@ -18,13 +18,8 @@ build_load() {
   "${CC:-cc}" -O2 -Wall -Wextra -o bench/build/load bench/load/*.c
 }
 
-install_peers() {
-  [ bench/peers/node_modules/.package-lock.json -nt bench/peers/package-lock.json ] && return
-  npm ci --prefix bench/peers --no-audit --no-fund --loglevel=error
-}
-
 part() {
-  case $1 in fanout | idle | churn) install_peers ;; esac
+  case $1 in fanout | idle | churn) bash bench/install-peers.sh ;; esac
   node "bench/parts/$1.mjs" "${@:2}"
 }
 

@@ -52,7 +52,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'client/sharing.ts': 'client/share/share.spec.ts',
   'client/state.ts': 'client/client.spec.ts',
   'client/step.ts': 'client/promise.property.spec.ts',
-  'client/tokens.ts': 'client/token.spec.ts',
+  'client/token-requests.ts': 'client/token.spec.ts',
   'client/web-socket-class.ts': 'client/web-socket.spec.ts',
   // the two machines of tabs that share a socket: what their applications see
   'client/share/browser.ts': 'client/share/share.spec.ts',
@@ -68,7 +68,9 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'client/share/real-socket.ts': 'client/share/share.spec.ts',
   'client/share/tab.ts': 'client/share/share.spec.ts',
   'client/share/tab-runner.ts': 'client/share/share.spec.ts',
+  'client/share/tab-state.ts': 'client/share/share.spec.ts',
   'client/share/tend.ts': 'client/share/share.spec.ts',
+  'client/share/to-tabs.ts': 'client/share/share.spec.ts',
   'client/share/upstream.ts': 'client/share/share.spec.ts',
   'testing/room-log.ts': 'testing/server.spec.ts',
   'testing/server-socket.ts': 'testing/server.spec.ts',

@@ -8,7 +8,7 @@ import { type Room, type RoomOptions, rooms } from './room.js';
 import { runner, type RunnerDeps } from './runner.js';
 import { sharing } from './sharing.js';
 import { type Status, statusOf } from './status.js';
-import { tokensOf } from './tokens.js';
+import { tokensOf } from './token-requests.js';
 
 export interface Chat {
   /** Replays the last status. Completes after `Closed`. */

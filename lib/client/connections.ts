@@ -19,7 +19,9 @@ import { endOf } from './token.js';
 export const STABLE_MS = 10_000;
 /** A socket whose first frame does not come in this time is given up. */
 export const FIRST_FRAME_MS = 15_000;
-/** When nothing came for this long, the client sends a ping. The server then has `SERVER_ANSWER_MS` to answer. */
+/**
+ * When nothing came for this long, the client sends a ping. The server then has `SERVER_ANSWER_MS` to answer.
+ */
 export const SILENT_MS = 25_000;
 export const SERVER_ANSWER_MS = 10_000;
 const REFRESH_BEFORE_MS = 30_000;

@@ -36,8 +36,8 @@ export interface ConnectOptions {
   readonly publishTimeoutMs?: number | undefined;
   readonly clock?: ClientClock | undefined;
   /**
-   * All tabs of a browser with the same `url` use one socket; with a text, those with the same text: the id of
-   * the user, when tabs may have different users.
+   * All tabs of a browser with the same `url` use one socket; with a text, those with the same text: the id
+   * of the user, when tabs may have different users.
    */
   readonly share?: boolean | string | undefined;
   /** For `share`; by default `navigator.locks`. */

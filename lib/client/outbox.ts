@@ -7,9 +7,9 @@
  *                 └──── the connection has ended ──┘
  *
  * A message that was sent twice has the same id, so the server takes it once (docs/protocol.md, section 14).
- * The messages of a room stay in order: a message is not sent on a connection while an earlier one of its room
- * has no answer on another one. As many as the server takes in a second may be without an answer: a pod that has
- * stood still reads all of them at once, and would refuse more.
+ * The messages of a room stay in order: a message is not sent on a connection while an earlier one of its
+ * room has no answer on another one. As many as the server takes in a second may be without an answer: a pod
+ * that has stood still reads all of them at once, and would refuse more.
  */
 import { paced } from './pace.js';
 import {

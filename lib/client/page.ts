@@ -1,4 +1,6 @@
-/** What happens to a browser's page: network, visibility, freezing, the back/forward cache. Nothing in Node. */
+/**
+ * What happens to a browser's page: network, visibility, freezing, the back/forward cache. Nothing in Node.
+ */
 import { EMPTY, Observable } from './rx.js';
 import { has } from './frames.js';
 import type { PageEvent } from './state.js';

@@ -47,7 +47,10 @@ export const received =
     return type === 'pong' ? state : delivered(state, connection, message);
   };
 
-/** Not after the last message of its epoch, which may be back after another one; or outside the log, and known. */
+/**
+ * Not after the last message of its epoch, which may be back after another one; or outside the log, and
+ * known.
+ */
 const isRepeat = ({ lasts, outside }: RoomState, { id, ref = id }: Message): boolean =>
   isOutside(id) ? outside.includes(id) || outside.includes(ref) : id <= (lasts[tagIn(id)] ?? '');
 

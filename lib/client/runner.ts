@@ -1,6 +1,7 @@
 /**
- * Runs the client's state machine: all inputs are one stream, `step` makes of each the next state and effects.
- * Timers, sockets and requests for tokens follow from the state: they run as long as the state says so.
+ * Runs the client's state machine: all inputs are one stream, `step` makes of each the next state and
+ * effects. Timers, sockets and requests for tokens follow from the state: they run as long as the state says
+ * so.
  *
  *   application ─┐
  *   page ────────┤           ┌─▶ state ───▶ status, members, positions

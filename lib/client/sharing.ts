@@ -1,7 +1,7 @@
 /**
- * A client with `share`: the part in `share/` is loaded, as a file of its own, so that it costs nothing where it
- * is not used. The request for the first token waits until it is there. If it cannot be loaded, the client has
- * a socket of its own.
+ * A client with `share`: the part in `share/` is loaded, as a file of its own, so that it costs nothing
+ * where it is not used. The request for the first token waits until it is there. If it cannot be loaded, the
+ * client has a socket of its own.
  */
 import { defer, filter, merge, mergeMap, Observable } from './rx.js';
 import type { ConnectOptions } from './options.js';

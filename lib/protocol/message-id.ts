@@ -58,8 +58,8 @@ const hexIn = (text: string, start: number, end: number): number => {
 };
 
 /**
- * Reads an id; undefined when the text is no UUIDv7. Any UUIDv7 has some position. No regular expression: each
- * message of another pod is read twice, and a regular expression with slices costs 1 µs.
+ * Reads an id; undefined when the text is no UUIDv7. Any UUIDv7 has some position. No regular expression:
+ * each message of another pod is read twice, and a regular expression with slices costs 1 µs.
  */
 export const readId = (text: string): MessageId | undefined => {
   const shape =

@@ -27,7 +27,7 @@ export interface ScriptedServer {
   close(code: number, reason?: string): void;
   /** While false, no connection can be opened. */
   setUp(isUp: boolean): void;
-  /** While true, nothing is sent, not even a close: the clients' connections are dead. */
+  /** While true, the server sends no frame. `close`, `cut` and the end of a drain still close connections. */
   setSilent(isSilent: boolean): void;
   /** Connections get `draining`, and are closed with 1001 after this many ms. */
   drain(ms: number): void;
@@ -40,7 +40,7 @@ export interface ScriptedServer {
   expire(): void;
   /** Connections are removed from a room. */
   remove(room: string, reason: LeaveReason): void;
-  /** While true, publishes are taken and not acked. */
+  /** While false, publishes are taken and not acked. */
   setAcks(areSent: boolean): void;
   /** The messages of the room are lost. */
   lose(room: string): void;

@@ -1,6 +1,6 @@
 /** The client against a server in memory, in virtual time: what an application sees. */
 import t from 'tap';
-import { joins, tags, world } from '../support/client-world.js';
+import { cutAfterOne, joins, tags, world } from '../support/client-world.js';
 
 t.test('when nobody uses a room, then nothing connects', async (t) => {
   const w = world(t);
@@ -33,12 +33,7 @@ t.test(
 
 t.test('when the connection breaks, then the room goes on without a seam', async (t) => {
   const w = world(t);
-  const { seen } = w.watch('r');
-  w.clock.advance(100);
-  w.server.publish('r', 1);
-  w.clock.advance(100);
-  w.server.cut();
-  w.clock.advance(2);
+  const { seen } = cutAfterOne(w);
   w.server.publish('r', 2);
   w.server.publish('r', 3);
   w.clock.advance(1_000);
@@ -52,12 +47,7 @@ t.test(
   'when the log cannot give what was missed, then the gap comes before the next message',
   async (t) => {
     const w = world(t);
-    const { seen } = w.watch('r');
-    w.clock.advance(100);
-    w.server.publish('r', 1);
-    w.clock.advance(100);
-    w.server.cut();
-    w.clock.advance(2);
+    const { seen } = cutAfterOne(w);
     for (const data of [2, 3, 4]) w.server.publish('r', data);
     w.server.trim('r', 1);
     w.clock.advance(1_000);

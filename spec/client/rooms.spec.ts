@@ -1,9 +1,20 @@
 /** Rooms that are refused, left, used again, or not there. */
-import t from 'tap';
-import { joins, tags, world } from '../support/client-world.js';
+import t, { type Test } from 'tap';
+import { cutAfterOne, joins, tags, type World, world } from '../support/client-world.js';
 
-const framesOf = (w: ReturnType<typeof world>): readonly string[] =>
+const framesOf = (w: World): readonly string[] =>
   w.server.sockets.flatMap(({ frames }) => frames.map(({ type, room = '' }) => `${type} ${room}`));
+
+/** A client whose leave of the room `r` is on its way; each way takes 100 ms. */
+const leaving = (t: Pick<Test, 'teardown'>): World => {
+  const w = world(t, {}, { latencyMs: 100 });
+  w.watch('');
+  const first = w.watch('r');
+  w.clock.advance(1_000);
+  first.stop();
+  w.clock.advance(1_010);
+  return w;
+};
 
 t.test(
   'when a room is used again within the second after its last use, then it is not left',
@@ -36,12 +47,7 @@ t.test(
 t.test(
   'when a room is used again while the leave is under way, then nothing of the first visit comes',
   async (t) => {
-    const w = world(t, {}, { latencyMs: 100 });
-    w.watch('');
-    const first = w.watch('r');
-    w.clock.advance(1_000);
-    first.stop();
-    w.clock.advance(1_010);
+    const w = leaving(t);
     const { seen } = w.watch('r');
     // the server has not heard of the leave yet
     w.server.publish('r', 'before the leave');
@@ -77,12 +83,7 @@ t.test(
 t.test(
   'when a room is reported as joined once more while the leave is under way, then the next visit is not deaf',
   async (t) => {
-    const w = world(t, {}, { latencyMs: 100 });
-    w.watch('');
-    const first = w.watch('r');
-    w.clock.advance(1_000);
-    first.stop();
-    w.clock.advance(1_010);
+    const w = leaving(t);
     const { id } = w.server.publish('r', 0);
     const data = { event: 'joined', room: 'r', position: id, members: 300, presence: false };
     w.server.open()[0]?.send({ id, type: 'system', room: 'r', from: 'server', data });
@@ -98,12 +99,7 @@ t.test(
 t.test(
   'when a gap or a removal comes while the leave is under way, then it is none of the next visit',
   async (t) => {
-    const w = world(t, {}, { latencyMs: 100 });
-    w.watch('');
-    const first = w.watch('r');
-    w.clock.advance(1_000);
-    first.stop();
-    w.clock.advance(1_010);
+    const w = leaving(t);
     const { id } = w.server.publish('r', 0);
     for (const data of [
       { event: 'gap', room: 'r', reason: 'broker_outage' },
@@ -251,12 +247,7 @@ t.test('when a room has had no message, then it has a position, and goes on from
 
 t.test('when a gap is all that comes, then the next connection does not hide it', async (t) => {
   const w = world(t);
-  const { seen } = w.watch('r');
-  w.clock.advance(100);
-  w.server.publish('r', 1);
-  w.clock.advance(100);
-  w.server.cut();
-  w.clock.advance(2);
+  const { seen } = cutAfterOne(w);
   w.server.lose('r');
   w.clock.advance(1_000);
   w.server.cut();

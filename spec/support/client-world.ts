@@ -53,3 +53,14 @@ export const world = (
 export const tags = ({ statuses }: World): readonly string[] => statuses.map(({ _tag }) => _tag);
 export const joins = ({ server }: World): readonly number[] =>
   server.sockets.map(({ frames }) => frames.filter(({ type }) => type === 'join').length);
+
+/** A client that had one message of the room `r`, and has just lost its connection. */
+export const cutAfterOne = (w: World): ReturnType<World['watch']> => {
+  const watched = w.watch('r');
+  w.clock.advance(100);
+  w.server.publish('r', 1);
+  w.clock.advance(100);
+  w.server.cut();
+  w.clock.advance(2);
+  return watched;
+};

@@ -220,7 +220,7 @@ const attempt = (call: Call, begin: () => Subscription): void => {
   own.add(begin());
 };
 
-/** Ends what the queue waits for; answers the messages that have no answer. */
+/** Ends what the queue waits for; returns the messages that have no answer. */
 export const closeQueue = (queue: RunningQueue): readonly Waiting[] => {
   stopTimer(queue);
   queue.call?.end.unsubscribe();

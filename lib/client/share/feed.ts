@@ -1,6 +1,6 @@
 /**
- * A room on the connection that tabs share: pure. The server sends a room's messages once, in order, from where
- * the connection joined it. Each tab gets them from its own position on:
+ * A room on the connection that tabs share: pure. The server sends a room's messages once, in order, from
+ * where the connection joined it. Each tab gets them from its own position on:
  *
  *   a tab joins ─┬─ nobody is in the room ───────────── First: what the server replays is the tab's
  *                ├─ the latest messages have the rest ─ Count: they are given again, then the answer
@@ -16,8 +16,6 @@ import { type Position, readId } from '../../protocol/message-id.js';
 import type { Message } from '../frames.js';
 import {
   type Asked,
-  deliver,
-  endSockets,
   type Feed,
   feedOf,
   type Joiner,
@@ -26,6 +24,7 @@ import {
   type Recent,
   withFeed,
 } from './leader-state.js';
+import { deliver, endSockets } from './to-tabs.js';
 
 /** How many of a room's latest messages are kept. */
 const MAX_RECENT = 256;

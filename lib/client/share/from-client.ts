@@ -1,15 +1,8 @@
 /** A frame of a tab's client: what the leader answers itself, and what goes to the server. Pure. */
 import { frame, GLOBAL, has } from '../frames.js';
-import {
-  deliver,
-  endSockets,
-  feedOf,
-  type LeaderState,
-  upstreamOf,
-  withFeed,
-  withUpstream,
-} from './leader-state.js';
+import { feedOf, type LeaderState, upstreamOf, withFeed, withUpstream } from './leader-state.js';
 import { isFull, queued } from './upstream.js';
+import { deliver, endSockets } from './to-tabs.js';
 
 interface ClientFrame {
   readonly type: string;

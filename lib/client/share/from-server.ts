@@ -11,7 +11,6 @@ import {
 import type { SystemEvent } from '../../protocol/system-event.js';
 import { onGap, onJoined, onMessage } from './feed.js';
 import {
-  deliver,
   feedOf,
   type LeaderChange,
   type LeaderState,
@@ -22,6 +21,7 @@ import {
 } from './leader-state.js';
 import { without } from './tend.js';
 import { alive } from './upstream.js';
+import { deliver } from './to-tabs.js';
 
 /** How many of its connections' ids a leader knows. */
 const MAX_OWN_IDS = 8;

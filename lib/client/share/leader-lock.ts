@@ -38,7 +38,9 @@ export const tabLocks = ({ locks, name, tab, ...on }: TabLockDeps): TabLocks => 
   const kept = (keep: (release: () => void) => void): Promise<void> =>
     new Promise((resolve) => keep(resolve));
 
-  /** `isOver`: the stay of the tab, or its lead, has ended in the meantime. */
+  /**
+   * Waits for the leader's lock. A lock that is granted after the stay of the tab has ended is given back at once.
+   */
   const wait = (): void => {
     const { signal } = stay;
     if (isWaiting) return;

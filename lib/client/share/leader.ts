@@ -1,10 +1,10 @@
 /**
- * One step of a leader: pure. The inputs are messages of tabs, frames of the server and tokens; the rules follow.
- * To a tab's client its socket is a connection of its own: `welcome`, its rooms from its own positions, its acks.
+ * One step of a leader: pure. The inputs are messages of tabs, frames of the server and tokens; the rules
+ * follow. To a tab's client its socket is a connection of its own: `welcome`, its rooms from its own
+ * positions, its acks.
  */
 import { GLOBAL } from '../frames.js';
 import {
-  deliver,
   type Feed,
   feedOf,
   type Joiner,
@@ -18,6 +18,7 @@ import type { ToLeader } from './messages.js';
 import { fromClient } from './from-client.js';
 import { tend } from './tend.js';
 import { ask, current, flush, hangUp, watch } from './upstream.js';
+import { deliver } from './to-tabs.js';
 
 /** A message of a tab. */
 export const fromTab =

@@ -1,12 +1,12 @@
 /**
- * What tabs and their leader send to each other. A tab's socket is one WebSocket that the tab's client believes
- * to have: its frames are those of docs/protocol.md.
+ * What tabs and their leader send to each other. A tab's socket is one WebSocket that the tab's client
+ * believes to have: its frames are those of docs/protocol.md.
  *
  *   all tabs, one channel:             who ──▶ lead
  *   one tab and its leader, a channel: open, send, close, got, ping ──▶ ready, frame, end, pong
  *
- * A frame of a tab has the time at which it was sent: a leader that was frozen would otherwise send what others
- * have long sent in its place.
+ * A frame of a tab has the time at which it was sent: a leader that was frozen would otherwise send what
+ * others have long sent in its place.
  */
 
 /** On the channel of all tabs. */

@@ -1,13 +1,14 @@
 /**
- * The part of the client that is loaded for `share`: one socket for all tabs of a browser. `tab.ts` and `leader.ts`
- * have the machines. A client with `share` is the client as it is, with another WebSocket: its frames go to the
- * leader, which speaks to each tab as the server would. So resuming, outboxes and handovers are the client's own.
+ * The part of the client that is loaded for `share`: one socket for all tabs of a browser. `tab.ts` and
+ * `leader.ts` have the machines. A client with `share` is the client as it is, with another WebSocket: its
+ * frames go to the leader, which speaks to each tab as the server would. So resuming, outboxes and handovers
+ * are the client's own.
  *
  *   tab:    client ─▶ ClientSocket ─▶ tab ──┐ BroadcastChannel
  *   tab:    client ─▶ ClientSocket ─▶ tab ──┤
  *   leader: client ─▶ ClientSocket ─▶ tab ──┴─▶ leader ─▶ WebSocket ─▶ server
  *
- * Nothing of rxjs is in this file: it would come twice.
+ * The bundle of this folder has nothing of rxjs: a page would load it twice.
  */
 import type { ConnectOptions } from '../options.js';
 import type { RunnerDeps } from '../runner.js';

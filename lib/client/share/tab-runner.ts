@@ -1,6 +1,6 @@
 /**
- * Runs a tab: `tabStep` makes of each input the next state and effects. While the tab leads, it runs the leader as
- * well, and is a tab of this leader like any other.
+ * Runs a tab: `tabStep` makes of each input the next state and effects. While the tab leads, it runs the
+ * leader as well, and is a tab of this leader like any other.
  *
  *   client ───┐                      ┌─▶ client: frames, ends of its sockets
  *   channels ─┼─▶ tabStep ─▶ state ──┼─▶ channels: the leader, or the leader in this tab
@@ -26,14 +26,12 @@ import {
   entered,
   exited,
   fromLeader,
-  newTab,
   openSocket,
   sendText,
   STALE_MS,
-  type TabChange,
-  type TabEffect,
   tabStep,
 } from './tab.js';
+import { newTab, type TabChange, type TabEffect } from './tab-state.js';
 
 export interface TabRunner {
   readonly open: OpenSocket;

@@ -10,11 +10,13 @@
  *                                                         │ the lock was stolen, or this tab has slept
  *                                                         └──▶ Looking
  *
- * Two locks: one for the leader, which all tabs wait for; one for each tab, by which the leader knows that a tab
- * has gone. A leader that holds its lock and answers nothing for 5 s is frozen: the lock is stolen. When the
- * leader changes, the tab's sockets end with 1001, and its client comes back and resumes, as after a drain.
+ * Two locks: one for the leader, which all tabs wait for; one for each tab, by which the leader knows that a
+ * tab has gone. A leader that holds its lock and answers nothing for 5 s is frozen: the lock is stolen. When
+ * the leader changes, the tab's sockets end with 1001, and its client comes back and resumes, as after a
+ * drain.
  */
 import type { ToLeader, ToTab } from './messages.js';
+import type { OpenSocket, TabChange, TabEffect, TabState } from './tab-state.js';
 
 /** Nothing came from the leader for so long: it is asked for a sign of life. */
 const SILENT_MS = 10_000;
@@ -26,73 +28,6 @@ const LATE_MS = 2_000;
 export const STALE_MS = 10_000;
 /** After so many frames the leader hears that they have come. */
 const ACK_EVERY = 64;
-
-export interface TabState {
-  readonly tab: string;
-  readonly phase: 'Out' | 'Entering' | 'In';
-  /** The leader, and when it was elected. */
-  readonly leader?: string | undefined;
-  readonly since: number;
-  /** It hears this tab. */
-  readonly isReady: boolean;
-  /** The sockets of the client: whether the leader knows them, and from where the global log goes on. */
-  readonly sockets: ReadonlyMap<string, OpenSocket>;
-  readonly receivedAt: number;
-  /** When an answer of the leader is due. */
-  readonly dueAt: number;
-  /** The tab was late to look for it, and has asked once more. */
-  readonly isLate?: boolean;
-  /** Frames of the leader that it does not know to have come. */
-  readonly got: number;
-  readonly nowMs: number;
-  readonly chance: number;
-  readonly wakeAt: number;
-  readonly effects: readonly TabEffect[];
-}
-
-interface OpenSocket {
-  readonly lastId: string | undefined;
-  readonly isOpen: boolean;
-}
-
-export type TabEffect =
-  /** Takes the tab's own lock, and waits for the leader's. */
-  | { readonly _tag: 'Enter' }
-  /** Gives both back, and closes the channels. */
-  | { readonly _tag: 'Exit' }
-  | { readonly _tag: 'Who' }
-  /** Opens the channel to a leader. */
-  | { readonly _tag: 'Follow'; readonly leader: string }
-  | { readonly _tag: 'Steal' }
-  | { readonly _tag: 'Lead'; readonly leader: string; readonly since: number }
-  /** Leads no more, and waits for the lock again. */
-  | { readonly _tag: 'Resign' }
-  | { readonly _tag: 'ToLeader'; readonly leader: string; readonly message: ToLeader }
-  | { readonly _tag: 'Text'; readonly socket: string; readonly text: string }
-  | {
-      readonly _tag: 'Ended';
-      readonly socket: string;
-      readonly code: number;
-      readonly reason: string;
-      readonly retryInMs: number | undefined;
-    };
-
-export type TabChange = (state: TabState) => TabState;
-
-export const newTab = (tab: string): TabState => ({
-  tab,
-  phase: 'Out',
-  since: 0,
-  isReady: false,
-  sockets: new Map(),
-  receivedAt: 0,
-  dueAt: Infinity,
-  got: 0,
-  nowMs: 0,
-  chance: 0,
-  wakeAt: Infinity,
-  effects: [],
-});
 
 const effect = (state: TabState, ...effects: readonly TabEffect[]): TabState => ({
   ...state,

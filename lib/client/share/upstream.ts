@@ -6,7 +6,6 @@ import { frame, GLOBAL } from '../frames.js';
 import { CHARACTERS, PART } from '../pace.js';
 import {
   effect,
-  endSockets,
   feedOf,
   type Joiner,
   type LeaderChange,
@@ -17,6 +16,7 @@ import {
   wake,
   withUpstream,
 } from './leader-state.js';
+import { endSockets } from './to-tabs.js';
 
 /** The connection that new sockets of tabs use: opened if there is none. */
 export const current = (
@@ -157,9 +157,10 @@ export const alive = (state: LeaderState, number: number): LeaderState =>
 /** How many frames wait at most. */
 const MAX_QUEUE = 1_024;
 
-/** A frame for the server. False: too many wait. */
+/** Whether no more frames may wait. */
 export const isFull = ({ queue }: Upstream): boolean => queue.length >= MAX_QUEUE;
 
+/** A frame waits for the server. */
 export const queued = (state: LeaderState, number: number, text: string): LeaderState => {
   const { queue = [] } = upstreamOf(state, number) ?? {};
   return withUpstream(state, number, { queue: [...queue, text] });
