@@ -8,6 +8,10 @@ import { Observable } from 'rxjs';
 
 const MAX_BYTES = 262_144;
 
+/** When a host name has several addresses and none connects, Node's error has no text: its parts have. */
+const firstOf = (error: Error): unknown =>
+  error instanceof AggregateError ? error.errors[0] : error;
+
 /** Emits once, or errors with what was expected. Unsubscribing aborts the request. */
 export const httpGet = (url: string): Observable<string> =>
   new Observable<string>((subscriber) => {
@@ -33,6 +37,6 @@ export const httpGet = (url: string): Observable<string> =>
         });
       },
     );
-    request.on('error', (error) => subscriber.error(error));
+    request.on('error', (error) => subscriber.error(firstOf(error)));
     return () => request.destroy();
   });

@@ -1,4 +1,5 @@
 /** A text from a URL of the configuration, over a server on this machine. */
+import dns from 'node:dns';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -56,6 +57,19 @@ t.test('when the answer breaks off, then it is an error', async (t) => {
   });
   await t.rejects(firstValueFrom(httpGet(url)));
 });
+
+t.test(
+  'when a host has several addresses and all refuse, then the first refusal is the error',
+  async (t) => {
+    const addresses = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }));
+    const lookup = (_host: string, _options: object, answer: (...found: unknown[]) => void) =>
+      process.nextTick(answer, null, addresses);
+    t.intercept(dns, 'lookup', { value: lookup });
+    await t.rejects(firstValueFrom(httpGet('http://keys.test:1/keys')), {
+      message: 'connect ECONNREFUSED 127.0.0.1:1',
+    });
+  },
+);
 
 t.test('when nobody waits for the answer, then the server sees the socket close', async (t) => {
   const { server, url } = await serve(t, () => undefined);

@@ -26,6 +26,12 @@ const CODES: ReadonlyMap<string, RedisError['_tag']> = new Map([
   ['CROSSSLOT', 'Refused'],
 ]);
 
+/** When a host name has several addresses and none connects, Node's error has no text: its parts have. */
+export const textOf = (error: Error): string => {
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
+  return first instanceof Error ? first.message : error.message;
+};
+
 /** The publish script puts it before an error after which it has undone all its writes. */
 const UNDONE = 'UNDONE ';
 /** Redis adds it to the error of a command inside a script. */
@@ -36,7 +42,7 @@ const INSIDE = /script: [0-9a-f]{40}, on @user_script:/;
  * the command may have run.
  */
 export const errorOf = (thrown: unknown): RedisError => {
-  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  const text = thrown instanceof Error ? textOf(thrown) : String(thrown);
   if (!isReply(thrown)) {
     // ioredis stopped following a Cluster that refused every try
     const isRefusal = /Last error: ReplyError: (TRYAGAIN|CLUSTERDOWN|MOVED|ASK)/.test(text);

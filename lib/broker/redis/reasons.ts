@@ -2,7 +2,7 @@
  * Texts for operators that explain why there is no session: the message of Redis if there is one, and what to
  * do about it if that is known. The texts go to the log.
  */
-import { isReply } from './errors.js';
+import { isReply, textOf } from './errors.js';
 
 const USE_CLUSTER = 'this Redis is a node of a Cluster: set REDIS_CLUSTER=true';
 
@@ -81,8 +81,8 @@ export interface Reasons {
 /** For a Cluster, ioredis reports that no node answered; the error of the last node is in a field. */
 const messageOf = (error: Error & { readonly lastNodeError?: unknown }): string =>
   error.lastNodeError instanceof Error
-    ? `${error.message} Last error: ${error.lastNodeError.message}`
-    : error.message;
+    ? `${textOf(error)} Last error: ${textOf(error.lastNodeError)}`
+    : textOf(error);
 
 /** Keeps the reason: the first message of Redis takes precedence over what the socket reports afterwards. */
 export const reasons = (otherwise: string, isTls: boolean): Reasons => {

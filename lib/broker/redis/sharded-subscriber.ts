@@ -10,7 +10,7 @@
 import type { Redis } from 'ioredis';
 import { type Subscription, timer } from 'rxjs';
 import type { Clock } from '../../clock.js';
-import { isReply } from './errors.js';
+import { isReply, textOf } from './errors.js';
 import { type CheckInput, type ShardCheck, step, UNCHECKED } from './shard-check.js';
 import { movedTo, slotOf, slotsAt } from './slots.js';
 
@@ -124,7 +124,7 @@ export const shardedSubscriber = ({
     };
     open.set(node, shard);
     connection.on('error', (error: Error) => {
-      detail = error.message;
+      detail = textOf(error);
     });
     connection.on('smessageBuffer', message);
     connection.once('close', () => lose(shard));

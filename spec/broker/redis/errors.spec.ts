@@ -2,7 +2,13 @@
 import { right } from 'fp-ts/lib/Either.js';
 import { lastValueFrom } from 'rxjs';
 import t from 'tap';
-import { answer, errorOf, listOf, unexpectedReply } from '../../../lib/broker/redis/errors.js';
+import {
+  answer,
+  errorOf,
+  listOf,
+  textOf,
+  unexpectedReply,
+} from '../../../lib/broker/redis/errors.js';
 
 const replyError = (text: string): Error => Object.assign(new Error(text), { name: 'ReplyError' });
 
@@ -24,6 +30,10 @@ t.test('when Redis itself refuses, then its first word says why', async (t) => {
 t.test('when no answer of Redis came, then it may have been done', async (t) => {
   t.match(errorOf(new Error('ECONNRESET')), { _tag: 'Unreachable', detail: 'ECONNRESET' });
   t.match(errorOf('text'), { _tag: 'Unreachable', detail: 'text' });
+  t.match(errorOf(new AggregateError([new Error('connect ECONNREFUSED ::1:1')], '')), {
+    detail: 'connect ECONNREFUSED ::1:1',
+  });
+  t.equal(textOf(new AggregateError([], 'all failed')), 'all failed');
   t.match(errorOf(new Error('Too many. Last error: ReplyError: CLUSTERDOWN x')), {
     _tag: 'Refused',
   });

@@ -1,4 +1,5 @@
 /** Why a Redis cannot be had: what the bus tells, on real servers that refuse. */
+import dns from 'node:dns';
 import { createServer } from 'node:net';
 import t from 'tap';
 import { standaloneRedis } from '../../../lib/broker/redis/standalone.js';
@@ -77,6 +78,21 @@ t.test('when an address cannot be reached, then the reason says what to do', asy
       else t.match(text, advice);
     }
 });
+
+t.test(
+  'when a host has several addresses and all refuse, then the first refusal is the reason',
+  async (t) => {
+    const addresses = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }));
+    const lookup = (_host: string, _options: object, answer: (...found: unknown[]) => void) =>
+      process.nextTick(answer, null, addresses);
+    t.intercept(dns, 'lookup', { value: lookup });
+    for (const scheme of ['redis', 'rediss'])
+      t.equal(
+        await reasonOf({ url: `${scheme}://redis.test:1` }),
+        'connect ECONNREFUSED 127.0.0.1:1 (nothing listens there: start Redis, or check host and port in REDIS_URL)',
+      );
+  },
+);
 
 t.test('when Redis has as many clients as it takes, then it says so', async (t) => {
   const server = await startRedis({ config: [['maxclients', 1]] });

@@ -87,6 +87,15 @@ t.test('when a node refuses a channel, then the other channels are subscribed', 
   t.equal(w.dropped.length, 1);
 });
 
+t.test('when no address of a node connects, then the first refusal is the reason', async (t) => {
+  const w = world();
+  const done = w.subscriber.subscribe(['c']);
+  const refused = new Error('connect ECONNREFUSED ::1:7000');
+  w.nodeAt(A).emit('error', new AggregateError([refused], ''));
+  w.nodeAt(A).emit('close');
+  await t.rejects(done, { message: refused.message });
+});
+
 t.test('when a connection closes, then its channels are reported once', async (t) => {
   const w = world();
   const node = await w.open('c', 'd');
