@@ -2,8 +2,8 @@
  * Payloads of a room's channel (docs/protocol.md, section 3.4): messages of pods, or of other programs. The
  * payload does not show which. A message was sent by a pod when the log has it
  * (`broker/cluster/confirmation.ts`). A message that the log does not have is encoded again for the members
- * (`broker/cluster/unlogged.ts`): with an id of this pod and the known fields only. The bytes of such a
- * message, as they were received, are never sent.
+ * (`reissued`, for `broker/cluster/outside-log.ts`): with an id of this pod and the known fields only. The
+ * bytes of such a message, as they were received, are never sent.
  */
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
@@ -97,7 +97,7 @@ export const reissued = (
     return E.left('from: "server" is reserved in a presence; write another name');
   const named = room === GLOBAL ? '' : `"room":"${room}",`;
   const rest = `"type":"${type}",${named}"from":${JSON.stringify(from)},"data":${JSON.stringify(data)},"timestamp":"${timestamp}"`;
-  // the size without `ref`: it may be as large as a message of a pod
+  // `ref` does not count: without it, a foreign message may be as large as a message of a pod
   return oversize(`${rest}}`) === undefined
     ? E.right(
         new Publication(

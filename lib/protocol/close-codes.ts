@@ -1,8 +1,8 @@
 /**
  * All codes with which the server closes a connection, and whether the client may reconnect
- * (docs/protocol.md, section 7). Own codes: after 4000–4499 a client reconnects, after 4500–4999 it does
- * not. Server and docs use this table. The client uses `comesBack`, and has codes of its own for handshakes
- * and sockets that fail (`client/web-socket.ts`).
+ * (docs/protocol.md, section 7). Codes of applications: after 3000–4499 a client reconnects, after 4500–4999
+ * it does not. Server and docs use this table. The client uses `comesBack`, and has codes of its own for
+ * refused handshakes (`client/web-socket-class.ts`).
  */
 export interface Close {
   readonly code: number;
@@ -13,7 +13,7 @@ export interface Close {
 /** The standard codes after which a client does not come back. */
 const FINAL: readonly number[] = [1000, 1002, 1003, 1007, 1008, 1009];
 
-/** Whether a client reconnects after a close with this code, the server's or anybody's. */
+/** Whether a client reconnects after a close with this code, whoever sent it. */
 export const comesBack = (code: number): boolean =>
   code >= 4000 && code <= 4999 ? code < 4500 : !FINAL.includes(code);
 
@@ -44,8 +44,8 @@ const table = () =>
 export const CLOSE = /* @__PURE__ */ table();
 
 /**
- * A close of the application. Throws a RangeError for a code or a reason that a close frame cannot have: ws
- * checks them too late: it would leave the connection neither open nor closed.
+ * A close of the application. Throws a RangeError for a code that is not for applications, and for a reason
+ * that is too long. The checks of ws come too late: the connection would be neither open nor closed.
  */
 export const ownClose = (code: number, reason: string): Close => {
   if (code !== 1000 && !(Number.isInteger(code) && code >= 3000 && code <= 4999))
@@ -60,8 +60,8 @@ export const ownClose = (code: number, reason: string): Close => {
 const MAX_REASON_BYTES = 123;
 
 /**
- * The close that ws sends by itself for a frame that violates RFC 6455, by the code of ws's error; `normal`
- * when the socket just broke.
+ * The close that ws sends by itself for a frame that breaks RFC 6455 or a limit, by the code of ws's error;
+ * `normal` when only the socket broke.
  */
 export const protocolClose = (code: string | undefined): Close => {
   switch (code) {

@@ -1,7 +1,7 @@
 /**
  * Idempotency keys (docs/protocol.md, section 14): a message with the key of an earlier one is not sent
- * again. A key has an owner and the owner's own text, so keys of different owners never collide. Only Redis
- * needs both in one text: `keyField`.
+ * again. A key has an owner and the owner's own text, so keys of different owners never collide. `keyField`
+ * is both in one text, for Redis and for maps.
  */
 
 /** For this long, a key belongs to its message. */

@@ -58,7 +58,7 @@ export const jsonFault = (text: string): { readonly line: number; readonly colum
   return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
 };
 
-/** What a text is that is not JSON, for error texts. */
+/** Describes a text that is not JSON, for error texts. */
 export const notJson = (text: string): string => {
   if (text.trim() === '') return 'nothing';
   const { line, column } = jsonFault(text);

@@ -20,8 +20,8 @@ const BEYOND_DOUBLE = '1e999';
 
 /**
  * Matches a string, the exponent of a short number, or a number of 16 characters or more. Shorter numbers are
- * always exact, so they are not passed to the function: in an array of many it would cost more than the
- * parsing.
+ * always exact, so `isInexact` is not called for them: in an array of many numbers, the calls would cost more
+ * than the parsing.
  */
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|e[+-]?\d+|-?[\d.]{16,}(?:e[+-]?\d+)?/gi;
 
@@ -35,7 +35,7 @@ const isInexact = (token: string): boolean => {
 
 /**
  * A number without its sign: `digits` × 10^`power`. `digits` has no zeros at its ends, so equal numbers have
- * equal ones.
+ * equal fields.
  */
 interface Decimal {
   readonly digits: string;

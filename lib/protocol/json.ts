@@ -88,12 +88,12 @@ const valueAt = (root: unknown, path: JsonPath): unknown =>
   );
 
 const INEXACT =
-  'a number is NaN, too large for a double, or an integer that a double does not represent exactly; send it as a string';
+  'a number is NaN, too large for a double, or an integer that would change its value; send it as a string';
 
 /**
  * Why a value cannot be passed on as JSON; undefined when it can. Goes at most 33 levels deep, so the stack
- * does not overflow, while `JSON.stringify` would. `escapes`: texts must be checked. `large`: the error for a
- * number that may be another integer in the JSON text.
+ * does not overflow as in `JSON.stringify`. `escapes`: texts must be checked. `large`: the error for a number
+ * that may be another integer in the JSON text.
  */
 export const flawIn = (
   value: unknown,

@@ -9,7 +9,8 @@
  *            1 bit  outside the log: control, presence, messages that reached the members on one pod only
  *           20 bit  chosen by the publishing pod, which recognises its own message by them
  *
- * Ids of one epoch sort as strings in the order of delivery, because the milliseconds of a log never go back.
+ * Within one epoch of a log, the ids of its messages sort as strings in the order of delivery, because the
+ * milliseconds of a log never go back.
  */
 
 /**

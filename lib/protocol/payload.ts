@@ -38,7 +38,7 @@ export const frameWithId = (id: MessageId, rest: string): Buffer => {
   return frame;
 };
 
-/** A control message. `id` is outside the log that `data.room` names, or outside the global log. */
+/** A control message. `connection/control-id.ts` and `room/channel.ts` make its `id`. */
 export const systemFrame = (id: MessageId, at: number, data: SystemEvent): Buffer =>
   encodeServer(
     id,

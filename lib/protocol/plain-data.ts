@@ -5,7 +5,10 @@
  */
 import { flawIn, kindOf, MAX_DEPTH } from './json.js';
 
-/** What is wrong and where, as the text after `data`; undefined when JSON can represent all of the value. */
+/**
+ * What JSON would change silently, and where, as the text after `data`; undefined: nothing. A field that is
+ * undefined may be dropped. `flawIn` finds the other faults: depth, numbers, characters of texts.
+ */
 export const nonJsonIn = (value: unknown, path = '', depth = 0): string | undefined => {
   if (depth > MAX_DEPTH) return undefined;
   switch (typeof value) {
@@ -58,7 +61,7 @@ const ownJson = (value: object): (() => unknown) | undefined => {
   return typeof own === 'function' ? (): unknown => Reflect.apply(own, value, ['']) : undefined;
 };
 
-/** The class of an object that is more than its fields. A plain object of another realm has no class. */
+/** The class of an instance; undefined for a plain object, also of another realm. */
 const className = (value: object): string | undefined => {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (typeof prototype !== 'object' || prototype === null) return undefined;

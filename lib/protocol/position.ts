@@ -34,8 +34,9 @@ export interface LogPosition extends Position {
 
 export const TAGS = 0x1000;
 /**
- * The tag of an id that names no log: its connection had no position in the room yet. A client that resumes
- * from such an id starts as without one. No epoch has this tag.
+ * The tag of an id that names no log: its connection had no position in the room yet. In a `join` such an id
+ * counts as none. In the handshake both logs resume by its time, if it has one (`resume.ts`). No epoch has
+ * this tag.
  */
 export const NO_EPOCH = 0xfff;
 export const NONCES = 0x80000;
@@ -93,7 +94,7 @@ export const formatId = ({ ms, tag, offset, global, outside, nonce }: MessageId)
 /** ASCII of a hexadecimal digit. */
 const DIGIT = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0));
 
-/** Writes `digits` digits of a whole number below 2^24, ending before `end`. */
+/** Writes the last `digits` hexadecimal digits of a whole number, ending before `end`. */
 const writeDigits = (bytes: Uint8Array, end: number, digits: number, value: number): void => {
   let rest = value;
   for (let i = 1; i <= digits; i++) {

@@ -26,8 +26,8 @@ export interface Draft {
   /** Whether it takes an offset and goes to the log. */
   readonly logged: boolean;
   /**
-   * Idempotency: within 5 minutes a message with the same key is stored once, when its `digest` (of type and
-   * data) is the same too.
+   * Idempotency: within 5 minutes a message with the same key and the same `digest` (of type and data) is
+   * sent once. With another digest it is refused.
    */
   readonly key: IdempotencyKey | undefined;
   readonly digest: string;
@@ -71,8 +71,8 @@ export interface DraftFields {
 }
 
 /**
- * Makes a draft. Errors: `invalid_message` when the encoded message exceeds 131,072 bytes. Other pods drop
- * larger messages (docs/protocol.md, section 3.4), so it is refused before any member has it.
+ * Makes a draft. Errors: `invalid_message` when the encoded message exceeds 131,072 bytes. Other pods would
+ * drop such a message (`channel-payload.ts`), so it is refused before any member has it.
  */
 export const draftOf = ({
   room,
@@ -110,7 +110,7 @@ export const validatedDraft = (fields: DraftFields): E.Either<Refusal, Draft> =>
     ? hookDraftOf(fields)
     : refuse('invalid_message', `type: ${TYPE_EXPECTED}`);
 
-/** `draftOf` for what a hook returned: also of types that programs may not send. */
+/** `validatedDraft` for what a hook returned: a `presence` is allowed too. */
 export const hookDraftOf = (fields: DraftFields): E.Either<Refusal, Draft> => {
   try {
     const flaw = fieldFlaw(fields);
@@ -162,7 +162,8 @@ export const textFlaw = (value: unknown): string | undefined =>
 /** Undefined when JSON cannot represent the value, though the types of JSON.stringify deny that. */
 const encoded = (data: unknown): unknown => JSON.stringify(data);
 
-const UNENCODABLE = ': the value cannot be encoded as JSON';
+const UNENCODABLE =
+  ': the value cannot be encoded as JSON, as a getter or a toJSON in it throws; pass plain values';
 
 const programFlaw = (data: unknown): string | undefined => {
   try {
@@ -201,8 +202,8 @@ const HEAD = /^\{"id":"([0-9a-f-]{36})","type":"([a-z]{1,16})",/;
 const HEAD_BYTES = 80;
 
 /**
- * Reads an entry of a log. A pod has written the entry, so only its head is read: 1 µs. None when it does not
- * have the form of a pod's message.
+ * Reads an entry of a log. A pod has written the entry, so only its head is read: 1 µs. None when the head
+ * does not have the form of a pod's message.
  */
 export const parseStored = (frame: Buffer): O.Option<Publication> => {
   const [, idText = '', type = ''] =

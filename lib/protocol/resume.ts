@@ -7,8 +7,8 @@ import { isAbsentId } from './client-message.js';
 import { type MessageId, NO_EPOCH, parseId } from './position.js';
 
 /**
- * `After`: after the message with this id. `Since`: only an id of the other log is known, so this log resumes
- * by the time of that id (Unix ms).
+ * `After`: after the message with this id. `Since`: no id of this log is known, so it resumes by the time of
+ * another id (Unix ms).
  */
 export type Resume =
   | { readonly _tag: 'After'; readonly id: MessageId; readonly text: string }
@@ -91,7 +91,7 @@ export const replaysFrom = ({ room, global }: Resumes): number =>
     ...[room, global].map((resume) => (resume?._tag === 'Since' ? resume.ms : timeIn(resume))),
   );
 
-/** The earliest time of the ids that a client brought, Unix ms; infinite without an id. */
+/** The earliest of the times of the two resumes, Unix ms: of an id, or `untoldOf`; infinite without an id. */
 export const earliestMs = ({ room, global }: Resumes): number =>
   Math.min(timeIn(room), timeIn(global));
 
