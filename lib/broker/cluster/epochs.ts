@@ -7,7 +7,7 @@
 import { BoundedMap } from '../../bounded-map.js';
 import type { Page } from '../../history/page.js';
 import { type Position, type Room } from '../../protocol/position.js';
-import { LAG_MS, type Resume, untoldOf } from '../../protocol/resume.js';
+import { LAG_MS, OVERLAP_MS, type Resume, untoldOf } from '../../protocol/resume.js';
 import type { Missed } from '../fallback-log.js';
 
 export interface Epochs {
@@ -34,7 +34,7 @@ interface Known {
 /** 3 MB. */
 const MAX_ROOMS = 16_384;
 
-/** `now`: Unix ms of Redis's clock. */
+/** `now`: Unix ms of Redis's clock, never before a position that this pod received. */
 export const epochs = ({ now }: { readonly now: () => number }): Epochs => {
   /** In the order in which rooms were opened or began a new epoch. */
   const rooms = new BoundedMap<Room, Known>(MAX_ROOMS);
@@ -65,11 +65,11 @@ export const epochs = ({ now }: { readonly now: () => number }): Epochs => {
     },
     missed: (room, resume) => {
       const turned = rooms.get(room)?.turned;
-      return turned !== undefined &&
-        resume._tag === 'Since' &&
-        untoldOf(resume) <= turned.at + LAG_MS
-        ? turned
-        : undefined;
+      if (turned === undefined || resume._tag === 'After') return undefined;
+      const untoldMs = untoldOf(resume);
+      // a time in the future is of a clock that the Redis before had: it may be earlier than the epoch
+      const isForeign = untoldMs > now() + OVERLAP_MS;
+      return isForeign || untoldMs <= turned.at + LAG_MS ? turned : undefined;
     },
   };
 };

@@ -43,6 +43,19 @@ t.test(
   },
 );
 
+t.test(
+  'when Redis came back empty with its clock an hour behind, then an id of the hour before gets the gap',
+  async (t) => {
+    const known = epochs({ now: () => AT });
+    const anHourAhead = since(AT + 3_600_000);
+    known.reached('kept', position(1));
+    t.equal(known.missed('kept', anHourAhead), undefined, 'a log that was not lost');
+    known.read('r', { top: { ...position(2), id: null }, renewedMs: AT - 100_000 });
+    t.match(known.missed('r', anHourAhead), { reason: 'log_lost' });
+    t.equal(known.missed('r', since(AT + 60_000)), undefined, 'what a clock may be ahead');
+  },
+);
+
 t.test('when more rooms are known than fit, then nothing is known of the first', async (t) => {
   const known = epochs({ now: () => AT });
   for (const tag of [1, 2]) for (let i = 0; i <= 16_384; i++) known.reached(`r${i}`, position(tag));
