@@ -11,7 +11,7 @@ export type Failure = 'late' | 'unusable' | 'threw';
 /** The error text for the sender. The text of the exception is for the operator only. */
 export const HOOK_FAILED: Readonly<Record<Failure, string>> = {
   late: 'the application did not answer within 1 s; send the message again',
-  unusable: 'the application has a bug: its answer is no message; send the message again later',
+  unusable: 'the application has a bug: its answer is not valid; send the message again later',
   threw: 'the application failed while it looked at the message; send the message again later',
 };
 

@@ -66,7 +66,7 @@ export interface ProgramSender {
 
 /** A message on its way to a room; the empty room name is the global log. */
 export interface Incoming {
-  /** `presence`: a client's `online` or `away`. A hook cannot change it. */
+  /** `presence`: a client's `online` or `away`. A hook cannot change the type. */
   readonly type: 'chat' | 'presence';
   readonly room: Room;
   readonly data: Json;
@@ -86,20 +86,20 @@ export interface Rejection {
  */
 export const reject = (text: string): Rejection => ({ rejected: text });
 
-/** The hooks of an application. Each hook is called in the connection's order, and has a second to answer. */
+/** The hooks of an application. Those of a connection are called in the order of its events. */
 export interface Hooks {
   /** A connection was accepted and has got `welcome`. */
   readonly onConnect?: (connection: ConnectionInfo) => MaybeAsync<void>;
   /**
    * Called with every chat, from a socket, HTTP or the program, and with every presence of a client. Pass the
    * message on as it is or changed, drop it with null (the sender gets an `ack`), or answer with
-   * `reject(text)`. `from.via` says where it came from. Not called for messages of the server
+   * `reject(text)`. `from.via` says where the message came from. Not called for messages of the server
    * (`notification`, `system`), nor for messages of other pods. The hook counts as failed when its answer has
    * no room or no `data`. For a message of a socket it also counts as failed when the answer has a room that
    * the connection has not joined.
    */
   readonly onMessage?: (message: Incoming, from: Sender) => MaybeAsync<Outgoing | Rejection | null>;
-  /** A connection has ended. `code`: the code that the server sent; null when the peer closed or went. */
+  /** A connection has ended. `code`: the code that the server sent; null when the server sent none. */
   readonly onDisconnect?: (connection: ConnectionInfo, code: number | null) => MaybeAsync<void>;
 }
 

@@ -36,7 +36,7 @@ export interface Requester {
 export type HubEvent =
   | { readonly _tag: 'Connected'; readonly peer: () => Peer }
   /**
-   * `code`: the code that the server sent; null when the peer closed or went. `peerCode`: the code that the
+   * `code`: the code that the server sent; null when the server sent none. `peerCode`: the code that the
    * socket ended with. It is the peer's, 1005 when the peer sent none, 1006 when the connection broke.
    */
   | {
@@ -54,8 +54,8 @@ export type HubEvent =
     }
   /**
    * A browser's page sent a request from an origin that is neither the service's own nor in
-   * `ALLOWED_ORIGINS`. Its handshake was refused, or its browser hides the answer. At most 128 characters of
-   * the origin.
+   * `ALLOWED_ORIGINS`. Its handshake was refused, or its browser hides the answer. `origin` has at most 128
+   * characters of the origin.
    */
   | { readonly _tag: 'OriginRefused'; readonly origin: string }
   /** Another listener of a lent server took a connection below the base path. */
@@ -72,7 +72,8 @@ export type HubEvent =
   | { readonly _tag: 'Rejected'; readonly code: ErrorCode }
   /**
    * A batch was passed to the outboxes of all members of a room. `acceptedAt`: Unix ms of the messages.
-   * `handedAt`: when the last outbox had it. An idle socket has it then; for a slow reader it waits.
+   * `handedAt`: when the last outbox had the batch. An idle socket has the batch then; in the outbox of a
+   * slow reader the batch waits.
    */
   | {
       readonly _tag: 'Delivered';

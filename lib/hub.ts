@@ -53,7 +53,7 @@ export const hub =
     );
   };
 
-/** By how many the command changes the members. */
+/** By how many the command changes the number of members. */
 const change = (command: Command): number => {
   switch (command._tag) {
     case 'Join':

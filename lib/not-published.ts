@@ -6,7 +6,7 @@ import type { Ended } from './program-publish.js';
 /**
  * - `not_started`, `ended`: the app does not run.
  * - `key_reused`: the key was used for other data within 5 minutes. Use a new key.
- * - `unavailable`: the broker could not take the message, mostly because too many messages wait for it.
+ * - `unavailable`: the broker could not take the message, mostly because too many messages wait for Redis.
  *   Publish again later, with the same `key`.
  * - `rejected`: the hook `onMessage` refused the message; `message` is its text.
  * - `hook_failed`: the hook `onMessage` threw, did not answer within 1 s, or gave an invalid answer. `cause`

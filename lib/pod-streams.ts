@@ -4,7 +4,7 @@
  *   the broker's status ─▶ what rooms send about it
  *   control commands of all pods ─▶ connections that must end, and the memory of catch-ups
  *   this pod's control commands ─▶ the broker
- *   heartbeat ─▶ connections that are silent are closed
+ *   heartbeat ─▶ connections that are silent, or stop within a message, are ended
  *   connection$ ─▶ hub
  */
 import { ignoreElements, map, mergeMap, type Observable, Subject, tap } from 'rxjs';

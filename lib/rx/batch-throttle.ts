@@ -1,7 +1,6 @@
 /**
  * Emits the first value at once, and later values together, once in `ms`. So storms become few batches, and a
- * single value does not wait. At most `most` values wait; the one that fills the batch emits it, before `ms`
- * is over.
+ * single value does not wait. A batch of `most` values is emitted at once, before `ms` is over.
  */
 import { Observable, type OperatorFunction, type SchedulerLike, type Subscription } from 'rxjs';
 

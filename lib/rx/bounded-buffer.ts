@@ -3,7 +3,7 @@
  *
  *   next(value) ─► idle ─────────► take
  *                  busy ─► waits ─► take, when `taken` is called
- *                  busy and the bound is reached ─► all that waits is dropped, `overflow`
+ *                  busy, and the value exceeds the bound ─► all that waits is dropped, `overflow`
  *
  * `take` receives a value, and the value is taken when all of it was passed on (`idle`). Until then the value
  * is in flight and counts. So a slow reader is disconnected, and nobody waits for that reader.
@@ -26,7 +26,7 @@ export abstract class BoundedBuffer<T extends Weighed> implements NextObserver<T
   /** Messages and bytes in the buffer and in flight: not yet taken. */
   messages = 0;
   bytes = 0;
-  /** When the value in flight was passed to `take`, by the sink's clock; 0 when none is in flight. */
+  /** When the value in flight was passed to `take`, by `now`; 0 when none is in flight. */
   since = 0;
   private waiting: T[] | undefined = undefined;
   private inFlight: T | undefined = undefined;

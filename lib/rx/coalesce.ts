@@ -6,8 +6,8 @@
  * grows only under load.
  *
  * `limit` bounds what waits. Beyond it, all waiting values are dropped, and the value of `overflow` takes
- * their place. A delivery takes at most `batch` at once, so no reader is sent more in a turn than the buffer
- * of the kernel holds.
+ * their place. A delivery takes at most `batch` at once, and at least one value. So only a single large value
+ * may be more than the buffer of the kernel holds.
  */
 import {
   EMPTY,

@@ -9,7 +9,7 @@ import { PassSubscriber } from './pass-subscriber.js';
 
 /**
  * Emits what the main stream and the sides emit. Completes when `end$` emits, or when the main stream
- * completes. The sides are subscribed first. An error of any of them is its error.
+ * completes. The sides are subscribed first. An error of any of these streams is emitted.
  */
 export const mergeSides =
   <T>(

@@ -1,4 +1,4 @@
-/** One of several streams that are merged: passes each value directly to the one subscriber. */
+/** The subscriber of one of several streams that are merged: passes each value directly to `out`. */
 import type { Subscriber } from 'rxjs';
 import { LinkSubscriber } from './link-subscriber.js';
 
