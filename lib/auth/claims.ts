@@ -14,7 +14,7 @@ export interface Expected {
   readonly audience: string;
   /** Unix ms. */
   readonly now: number;
-  /** Whether hooks ask for the claims, which cost about 0.5 kB a connection. */
+  /** Whether the identity keeps all claims, for hooks. They cost about 0.5 kB a connection. */
   readonly keepClaims?: boolean;
 }
 
@@ -85,7 +85,7 @@ const MAX_SUBJECT = 255;
 /** Control characters (C0, DEL, C1), Unicode line ends, and lone surrogates. */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\u2028\u2029]/u;
 const Subject = claim(
-  `sub: 1 to ${MAX_SUBJECT} characters without control characters, and nothing that looks like server or api`,
+  `sub: 1 to ${MAX_SUBJECT} characters, at least one visible, none a control character, and no name that looks like server or api`,
   (value): value is string =>
     typeof value === 'string' &&
     // counted in code points
@@ -125,7 +125,7 @@ const Audience = claim(
 
 const RoomsClaim = t.partial(
   { join: patterns('join'), publish: patterns('publish'), global: flag('rooms.global') },
-  'rooms: an object with join, publish and global',
+  'rooms: an object; it may have join, publish and global',
 );
 
 const Claims = t.intersection([

@@ -1,7 +1,7 @@
 /**
- * The address of the client of a request. It is the address of the socket's peer. When the peer is a trusted
- * proxy, it is the last address in `X-Forwarded-For` that is not a trusted proxy. Everything to the left of
- * that address may come from the client.
+ * The address of the client of a request: that of the socket's peer. When the peer is a trusted proxy,
+ * `X-Forwarded-For` is read from its end, up to the first address that is not a trusted proxy. Everything to
+ * the left of that address may come from the client.
  *
  * ipaddr.js parses and compares addresses. `@fastify/proxy-addr` is not used for the header: it returns a hop
  * that is no address (`unknown`) unchanged, refuses an address with a port, and throws for a block of /0.

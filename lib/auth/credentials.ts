@@ -1,7 +1,7 @@
 /**
  * The credentials of a request (docs/protocol.md, section 2.1): `Authorization: Bearer`, `?token=`, the
  * subprotocol `bearer.TOKEN`, and `X-API-Key`. The same token in two places counts once. Two different tokens
- * are refused, as the server cannot know which one the client means.
+ * or keys are refused, as the server cannot know which one the client means.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import type { IncomingMessage } from 'node:http';

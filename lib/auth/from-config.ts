@@ -13,7 +13,7 @@ export interface AuthDeps {
   readonly config: Config;
   readonly clock: Clock;
   readonly emit: (event: AuthEvent) => void;
-  /** Whether hooks ask for the claims. */
+  /** Whether identities keep all claims of their tokens, for hooks. */
   readonly keepClaims: boolean;
   /** Emits when the app ends: running requests end then. */
   readonly ended$: Observable<unknown>;
@@ -52,7 +52,7 @@ export const authOf = ({ config, clock, emit, keepClaims, ended$ }: AuthDeps): A
 
 const NONE: readonly PublicKey[] = [];
 
-/** The identity of every client when authentication is off: it may do all that sockets and routes offer. */
+/** The identity of every client when authentication is off: it has all rights. */
 export const ANONYMOUS: Identity = {
   userId: null,
   rights: { join: 'all', publish: 'all', global: true, admin: true },

@@ -12,7 +12,7 @@ const MAX_BYTES = 262_144;
 const firstOf = (error: Error): unknown =>
   error instanceof AggregateError ? error.errors[0] : error;
 
-/** Emits once, or errors with what was expected. Unsubscribing aborts the request. */
+/** Emits once, or errors with a text for the operator. Unsubscribing aborts the request. */
 export const httpGet = (url: string): Observable<string> =>
   new Observable<string>((subscriber) => {
     const get = url.startsWith('https:') ? getTls : getPlain;
@@ -23,7 +23,11 @@ export const httpGet = (url: string): Observable<string> =>
         const chunks: Buffer[] = [];
         let bytes = 0;
         if (answer.statusCode !== 200)
-          subscriber.error(new Error(`expected 200, got ${answer.statusCode ?? 'no status'}`));
+          subscriber.error(
+            new Error(
+              `expected status 200 (redirects are not followed), got ${answer.statusCode ?? 'none'}`,
+            ),
+          );
         answer.on('error', (error) => subscriber.error(error));
         answer.on('data', (chunk: Buffer) => {
           bytes += chunk.length;

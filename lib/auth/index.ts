@@ -21,7 +21,7 @@ export type Rooms = 'all' | readonly string[];
 export interface Rights {
   readonly join: Rooms;
   readonly publish: Rooms;
-  /** Whether the client may publish to the global log, so to every connection. */
+  /** Whether the client may publish to everyone. `GLOBAL_PUBLISH` may forbid it all the same. */
   readonly global: boolean;
   /** Whether the client may publish over HTTP and disconnect other clients. */
   readonly admin: boolean;
@@ -34,7 +34,7 @@ export interface Identity {
   /** The token's `sub`; null without a token. */
   readonly userId: string | null;
   readonly rights: Rights;
-  /** The request also had an API key. The rights are the key's, and they do not expire. */
+  /** The request also had an API key. The rights are the key's, and stay after a `refresh`. */
   readonly byKey?: true;
   /** All claims of the token. Kept only when hooks are set. */
   readonly claims?: Claims;
@@ -59,7 +59,7 @@ export type Denial =
   /** None of the keys for the algorithm of the token has signed it, or the algorithm is not supported. */
   | { readonly _tag: 'Untrusted' }
   | { readonly _tag: 'Expired' }
-  /** `nbf` or `iat` is in the future. */
+  /** `nbf` or `iat` is more than 30 s in the future. */
   | { readonly _tag: 'NotYetValid' }
   /** A claim is missing, is malformed, or names another issuer or audience. */
   | { readonly _tag: 'InvalidClaim'; readonly expected: string }
@@ -76,10 +76,7 @@ export type AuthEvent =
   | { readonly _tag: 'Denied'; readonly denial: Denial }
   /** The keys behind `JWT_JWKS_URL` could not be read. */
   | { readonly _tag: 'KeysUnavailable'; readonly detail: string }
-  /**
-   * Some keys behind `JWT_JWKS_URL` are unsafe, so they are not used: everyone who can read such a key could
-   * sign tokens with it. Or none of the keys can be used.
-   */
+  /** Some keys behind `JWT_JWKS_URL` are unsafe (`config/public-keys.ts`), or none of them can be used. */
   | { readonly _tag: 'KeysUnsafe'; readonly detail: string };
 
 export interface Auth {
@@ -139,7 +136,7 @@ export const ADMIN_NEEDED = problem(
   'token: send an API key in X-API-Key, or a token whose scope contains admin',
 );
 
-/** The answer to a denial on a socket: `refresh` brought an invalid token. */
+/** The answer to a denial on a socket, for the token of a `refresh`. */
 export const refusalOf = ({ _tag }: Denial, ref: string | undefined): Refusal =>
   _tag === 'Unavailable'
     ? { code: 'unavailable', text: `data.${KEYLESS}`, ref }

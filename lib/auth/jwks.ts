@@ -1,9 +1,10 @@
 /**
- * The public keys behind `JWT_JWKS_URL`. They are read when the first token comes, and read again
+ * The public keys behind `JWT_JWKS_URL`. A token that needs them causes a read
  *
- *   - when they are ten minutes old,
- *   - when a token names an unknown key: at most once a minute, so clients cannot cause endless requests,
- *   - while there are no keys, a second after a failure.
+ *   - when it is the first one,
+ *   - when the keys are more than ten minutes old, or none of them fits the token: at most once a minute, so
+ *     clients cannot cause endless requests,
+ *   - when the last read failed, and there are no keys: at most once a second.
  *
  * When the key server does not answer, the keys that were read last are used for up to an hour.
  *
@@ -22,6 +23,7 @@ import {
   take,
   takeUntil,
   tap,
+  throwError,
   timeout,
 } from 'rxjs';
 import type { Clock } from '../clock.js';
@@ -71,7 +73,7 @@ export const remoteJwks = ({ clock, ended$, read, failed, remarked }: JwksDeps):
     if (renewal$ !== undefined) return renewal$;
     askedAt = scheduler.now();
     renewal$ = defer(read).pipe(
-      timeout({ first: READ_MS, scheduler }),
+      timeout({ first: READ_MS, scheduler, with: () => throwError(noAnswer) }),
       map(publishedKeysOf),
       catchError((error: unknown) =>
         of(E.left(error instanceof Error ? error.message : 'nothing')),
@@ -111,9 +113,12 @@ export const remoteJwks = ({ clock, ended$, read, failed, remarked }: JwksDeps):
     });
 };
 
+const noAnswer = (): Error =>
+  new Error(`no answer within ${READ_MS / 1_000} s: check JWT_JWKS_URL and the network to it`);
+
 /**
- * The candidates: a token without `kid` may be signed by any key of its algorithm, and a key without `kid`
- * may have signed any token.
+ * The candidates are keys of the token's algorithm: those with its `kid` or without a `kid`. For a token
+ * without `kid`, all of them.
  */
 export const keysFor = (
   { alg, kid }: Pick<PublicKey, 'alg' | 'kid'>,

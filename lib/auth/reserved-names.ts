@@ -23,9 +23,8 @@ const skeletonOf = (name: string): string =>
   Array.from(seenOf(name).toLowerCase(), latinOf).join('');
 
 /**
- * Lower case letters that look like those of the reserved names (Unicode TS 39, `confusables.txt`): Cyrillic,
- * Greek, Coptic, Armenian, Cherokee, Lisu, Tifinagh, and Latin letters that NFKD leaves as they are. Written
- * by hand, as no maintained package has that table.
+ * Characters that look like the letters of the reserved names, and that NFKD and lower case do not make into
+ * these letters (Unicode TS 39, `confusables.txt`). Written by hand, as no maintained package has that table.
  */
 const LOOKALIKES: Readonly<Record<string, string>> = {
   a: '\u0251\u03b1\u0430\u1d00\u237a\u2c81\uab7a\ua4ee',

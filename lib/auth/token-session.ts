@@ -5,8 +5,8 @@
  *   tokens of `refresh` ─────┴─► Valid ── 30 s before it expires ──► Expiring ── it expires ──► Expired
  *   an operator's disconnect ──────── at any time ─────────────────────────────────────────────► Revoked
  *
- * A new token replaces the earlier token and its expiry. It is one hand-written Observable: as a chain of
- * operators it took 6.7 kB a connection.
+ * A new token replaces the earlier token and its expiry. The stream is one hand-written Observable: a chain
+ * of operators took 6.7 kB a connection.
  */
 import { Observable, type Subscriber } from 'rxjs';
 import type { ExpiryTimer, Waiter } from './expiry-timer.js';
@@ -35,7 +35,7 @@ export class TokenSession implements Waiter {
     private readonly expiries: ExpiryTimer,
   ) {}
 
-  /** For one subscriber. Completes when the token has expired or was revoked, and never errors. */
+  /** For one subscriber. Completes after `Expired` or `Revoked`, and never errors. */
   get state$(): Observable<AuthState> {
     return new Observable<AuthState>((subscriber) => {
       this.subscriber = subscriber;

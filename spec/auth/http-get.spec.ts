@@ -35,7 +35,9 @@ t.test('when the server answers anything else, then it is an error', async (t) =
     asked += 1;
     response.writeHead(302, { Location: '/other' }).end();
   });
-  await t.rejects(firstValueFrom(httpGet(url)), { message: 'expected 200, got 302' });
+  await t.rejects(firstValueFrom(httpGet(url)), {
+    message: 'expected status 200 (redirects are not followed), got 302',
+  });
   t.equal(asked, 1, 'no redirect is followed');
 });
 
