@@ -3,7 +3,7 @@
  *
  *   layers ──convict──► raw values ──formats──► valid values ──relations──► Config, or every fault
  *
- * convict only merges the layers and names the variables. Its own formats would coerce a value by the type of
+ * convict only merges the layers and the variables. Its own formats would coerce a value by the type of
  * its default, and its `validate` puts all faults into one text, with secrets. So convict has one format that
  * changes no value, and `Setting.read` checks each value.
  */
@@ -20,7 +20,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 convict.addFormat({ name: AS_IT_IS, coerce: (raw: unknown) => raw, validate: () => undefined });
 
-/** `early`: faults that were found while the layers were read. An empty variable counts as not set. */
+/** `early`: faults that were found while the files were read. An empty variable counts as not set. */
 export const check = (
   layers: readonly Known[],
   env: Environment,
@@ -66,12 +66,12 @@ interface Reading {
 }
 
 /**
- * Settings whose value may end with a blank: PEM ends with a line end, and a blank may be part of a secret. A
- * warning reports the latter (`credentials.ts`).
+ * Settings whose value may have blanks around it: PEM ends with a line end, and a blank may be part of a
+ * secret. For a secret there is a warning (`credentials.ts`).
  */
 const MAY_END_BLANK: ReadonlySet<string> = new Set(['JWT_PUBLIC_KEY', 'JWT_SECRET']);
 
-/** Blanks at the ends are refused: nobody sees them, and they would be part of the secret or the name. */
+/** Blanks around a value are refused: nobody sees them, and they would be part of the secret or the name. */
 const readBy = ({ read, env }: Setting<unknown>, raw: unknown): E.Either<string, unknown> =>
   typeof raw === 'string' && raw !== raw.trim() && !MAY_END_BLANK.has(env)
     ? E.left('a value without blanks or line ends around it')
@@ -103,8 +103,8 @@ const frozen = <A>(value: A): A => {
 // faults
 
 /**
- * Names the path in the file when the value came from a file, else the variable. A value that may be secret
- * is masked.
+ * Names the path (`group.key`) when the value came from a file or from a program, else the variable. A value
+ * that may be secret is masked.
  */
 const faultOf = (
   { group, key, expected }: Misfit,
@@ -115,7 +115,7 @@ const faultOf = (
   const setting = GROUPS[group]?.[key];
   const value = raw[group]?.[key];
   const variable = setting?.env ?? key;
-  // a file may repeat the default of the schema: then the value was not set, and the variable is named
+  // a file may repeat the default of the schema: nobody chose that value, so the variable is named
   const isFromFile =
     !(variable in set) &&
     layers.some(({ values }) => values[group]?.[key] !== undefined) &&

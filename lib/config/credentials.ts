@@ -24,7 +24,7 @@ export interface CredentialFault {
   readonly expected: string;
 }
 
-/** When authentication is off, the secret and the keys give no access. */
+/** None while authentication is off: then the secret and the keys give no access. */
 export const credentialFaults = ({
   authEnabled,
   jwtSecret,
@@ -54,7 +54,7 @@ export const credentialFaults = ({
     [
       apiKeys.includes(jwtSecret),
       'apiKeys',
-      'keys that differ from JWT_SECRET: else anyone who sees a request could sign tokens',
+      'keys that differ from JWT_SECRET: else anyone who sees such a key could sign tokens',
     ],
   ];
   return faults.flatMap(([holds, key, expected]) => (holds ? [{ key, expected }] : []));
@@ -63,7 +63,7 @@ export const credentialFaults = ({
 const PLACEHOLDER = /change.?me|replace.?me|your.?secret|placeholder|example|password|12345678/i;
 const FEW_CHARACTERS = 8;
 
-/** Whether a person has made up the text. */
+/** Whether it looks as if a person has made up the text. */
 const looksMadeUp = (text: string): boolean =>
   PLACEHOLDER.test(text) || new Set(text).size < FEW_CHARACTERS;
 
@@ -79,7 +79,7 @@ export const credentialWarnings = ({
     ],
     [
       secret.trim() !== secret,
-      'JWT_SECRET begins or ends with white space, which is part of it; remove it, unless the issuer has it too',
+      "JWT_SECRET begins or ends with white space: remove the white space, unless the issuer's secret has it too",
     ],
     [
       apiKeys.some(({ length }) => length < GOOD_API_KEY),

@@ -70,7 +70,7 @@ const endOf = (
   return end === -1 ? from : end;
 };
 
-/** An empty variable counts as not set, in the file too. */
+/** An empty variable counts as not set: then the value of the file counts. */
 const set = (env: Environment): Environment =>
   Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
 

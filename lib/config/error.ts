@@ -1,6 +1,6 @@
 /** The faults of a configuration, in a form for the log: one line, no secret. */
 
-/** One fault. `key` is the variable, or the path in a file when the value came from a file. */
+/** One fault. `key` is the variable, or `group.key` when the value came from a file or from a program. */
 export interface Fault {
   readonly key: string;
   /** On one line; secrets masked. Absent for the fault of a whole file: then `key` is its path. */
@@ -22,8 +22,8 @@ export class ConfigError extends Error {
 }
 
 /**
- * The fault of a value under an unknown key. The value may be a secret whose key is misspelled, so only its
- * type is shown.
+ * A fault that shows only the type of the value. A value under an unknown key may be a secret whose key is
+ * misspelled.
  */
 export const wrongValue = (key: string, value: unknown, expected: string): Fault => ({
   key: printable(key),

@@ -88,7 +88,7 @@ export const sharedSecret: Format<string> = (raw) =>
     ? E.right(raw)
     : E.left('a text that is no PEM: write a public key in JWT_PUBLIC_KEY');
 
-/** Comma separated text or a JSON array. An empty entry is a mistake and refused. */
+/** Comma separated text or a JSON array. The empty text has no entries. */
 export const list =
   <A>(entry: Format<A>, expected: string): Format<readonly A[]> =>
   (raw) => {
@@ -115,7 +115,9 @@ export const unavailable =
 
 /** A name or an address to listen on; IPv6 without brackets, as `listen` takes it. */
 export const host: Format<string> = (raw) =>
-  typeof raw === 'string' && isHost(raw) ? E.right(raw) : E.left('a host name or an IP address');
+  typeof raw === 'string' && isHost(raw)
+    ? E.right(raw)
+    : E.left('a host name or an IP address (IPv6 without brackets)');
 
 /** `host:port`, IPv6 in brackets. A program may give an object, with IPv6 without brackets. */
 export const endpoint: Format<Endpoint> = (raw) => {
@@ -144,7 +146,7 @@ export const url =
       : E.left(`a URL beginning with ${schemes.map((scheme) => `${scheme}//`).join(' or ')}`);
   };
 
-/** One Redis or, for a Cluster, several, as one comma separated text; each with its scheme. */
+/** One Redis or, for a Cluster, several, comma separated. The result has a scheme for each. */
 export const redisUrls: Format<string> = (raw) =>
   E.Chain.chain(text(raw), (url) =>
     url === ''
@@ -170,7 +172,7 @@ export const sentinels: Format<readonly Endpoint[]> = list(
  */
 const PREFIX = /^[A-Za-z0-9_.:-]{1,64}$/;
 
-/** With `realtime:` in it, a room of one service could be a channel of another. */
+/** With `realtime:` in the prefix, a room of one service could be a channel of another. */
 export const redisPrefix: Format<string> = (raw) =>
   typeof raw === 'string' && PREFIX.test(raw) && !raw.includes('realtime:')
     ? E.right(raw)

@@ -17,7 +17,7 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,252}$/;
 export const isHost = (text: string): boolean =>
   isIP(text) !== 0 || (NAME.test(text) && !/(?:^|\.)\d+\.?$/.test(text));
 
-/** The host of a text before its port, with IPv6 in brackets. Undefined when it is no host. */
+/** The host in the text before a port, where IPv6 has brackets. The result has none; undefined: no host. */
 export const hostBeforePort = (text: string): string | undefined => {
   const [, inner] = /^\[(.*)\]$/.exec(text) ?? [];
   if (inner !== undefined) return isIPv6(inner) ? inner : undefined;

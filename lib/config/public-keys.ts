@@ -17,8 +17,9 @@ export interface PublicKey {
 /** Why a key is not used. */
 export interface Unusable {
   /**
-   * `Foreign`: of another kind or for another purpose, as any JWKS may have. `Unsafe`: whoever can read it
-   * could sign tokens, as it is a private key, or a public key whose signatures can be forged.
+   * `Foreign`: of another kind or for another purpose, as any JWKS may have, or not readable. `Unsafe`: a
+   * private key, a public key whose signatures can be forged, or an RSA key that is longer than OpenSSL
+   * verifies.
    */
   readonly _tag: 'Foreign' | 'Unsafe';
   readonly kid: string | undefined;
@@ -38,7 +39,7 @@ const foreign = (kid: string | undefined): E.Either<Unusable, never> =>
 const unsafe = (kid: string | undefined, expected: string): E.Either<Unusable, never> =>
   E.left({ _tag: 'Unsafe', kid, expected });
 
-/** All keys, or what is wrong with one of them. */
+/** All keys. `Left`: what is expected in place of one of them. */
 export const publicKeysOf = (text: string): E.Either<string, readonly PublicKey[]> => {
   const written = text.replaceAll('\\n', '\n').trim();
   const read = written.startsWith('{') ? jwksOf(written) : pemsOf(written);
@@ -129,8 +130,8 @@ const keyOf = (make: () => KeyObject, kid: string | undefined): Read => {
   const key = E.tryCatch(
     () => {
       const made = make();
-      // OpenSSL does not check the point of a key before it needs it, and Node 20 aborts the process when it
-      // is asked for details of an invalid one. This call throws for such a key
+      // OpenSSL checks the point of a key only when it uses the point, and Node 20 aborts the process when it
+      // is asked for details of a key with an invalid point. This call throws for such a key
       made.export({ type: 'spki', format: 'der' });
       return made;
     },
@@ -164,7 +165,7 @@ const MAX_MODULUS = 16_384;
 const MIN_EXPONENT = 65_537n;
 const MAX_EXPONENT = 2n ** 256n;
 
-/** What is expected in place of a key that is broken, or whose signatures can be forged. */
+/** What is expected in place of an unsafe key; undefined for a safe one. */
 const faultOf = (key: KeyObject): string | undefined => {
   if (key.asymmetricKeyType === 'ed25519')
     return SMALL_ORDER.has(ed25519PointOf(key))

@@ -113,7 +113,7 @@ const ofCluster = (broker: Part<'broker'>): readonly Misfit[] => {
       isCluster === true && isFilled(sentinels),
       'broker',
       'redisCluster',
-      'false, as REDIS_SENTINELS is set: a Cluster has none',
+      'false, as REDIS_SENTINELS is set: a Cluster has no Sentinels',
     ),
   ];
 };

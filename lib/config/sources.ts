@@ -28,7 +28,7 @@ const ENVIRONMENT = /^[A-Za-z0-9_-]*$/;
 /** The files of a directory, `default.json` and `{NODE_ENV}.json`, as far as they exist. */
 export const filesOf = (nodeEnv: string, directory: string | undefined): Files => {
   if (directory === undefined) return { files: [], faults: [] };
-  // it becomes a part of a file's name
+  // NODE_ENV becomes a part of a file's name
   if (!ENVIRONMENT.test(nodeEnv))
     return {
       files: [],

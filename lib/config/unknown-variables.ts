@@ -1,7 +1,7 @@
 /**
  * Unknown variables whose names look like those of this service are reported, as a value under a wrong name
- * has no effect. A name looks like one of ours when it differs by a letter or by case, or begins with the
- * same part. Variables that platforms set by themselves are ignored.
+ * has no effect. A name looks like a known one when it differs by a letter or by case, or begins with the
+ * same part (`FAMILIES`). Variables that platforms set by themselves are ignored.
  */
 import { GROUPS } from './sources.js';
 
@@ -56,7 +56,7 @@ const FAMILIES: ReadonlySet<string> = new Set(
   ).split(' '),
 );
 
-/** Variables of other programs for which this service has one common variable. */
+/** Names that other programs use, and the variable of this service for the same purpose. */
 const ELSEWHERE: readonly (readonly [name: RegExp, known: string])[] = [
   [
     /^REDIS_(HOST(NAME)?|PORT|USER(NAME)?|PASS(WORD)?|DB|DATABASE|TLS|SSL|ADDR(ESS)?)$/,

@@ -10,7 +10,7 @@ export const warningsOf = ({ server, access, broker }: Config): readonly string[
   const warnings: readonly (readonly [holds: boolean, text: string])[] = [
     [
       !authEnabled && !isLoopback(server.host),
-      'AUTH_ENABLED is false on an address other than loopback: anyone who reaches it may read and write everything',
+      'AUTH_ENABLED is false on an address other than loopback: anyone who reaches it may read and write everything; set AUTH_ENABLED=true and a key',
     ],
     [
       !authEnabled && hasKeys,
@@ -18,7 +18,7 @@ export const warningsOf = ({ server, access, broker }: Config): readonly string[
     ],
     [
       authEnabled && jwtJwksUrl.startsWith('http:') && !isLoopback(new URL(jwtJwksUrl).hostname),
-      'JWT_JWKS_URL is not https: anyone on the network path can sign tokens',
+      'JWT_JWKS_URL is not https: anyone on the network path can sign tokens; use https',
     ],
     [
       server.workers !== 1,
@@ -31,7 +31,7 @@ export const warningsOf = ({ server, access, broker }: Config): readonly string[
     ],
     [
       authEnabled && jwtJwksUrl !== '' && jwtAudience === '',
-      'JWT_JWKS_URL without JWT_AUDIENCE: tokens that the issuer signed for other services are accepted here too',
+      'JWT_JWKS_URL without JWT_AUDIENCE: tokens that the issuer signed for other services are accepted here too; set JWT_AUDIENCE',
     ],
   ];
   return [

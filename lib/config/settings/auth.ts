@@ -46,6 +46,6 @@ export const access = {
     'GLOBAL_PUBLISH',
     'any',
     oneOf('any', 'users', 'server'),
-    'Who may send to everyone: any client, users with a token, or the server alone.',
+    'Which clients may send to everyone on a socket: any, users (with a token), or server (none).',
   ),
 };
