@@ -23,8 +23,8 @@ export const statusEvent = (status: BrokerStatus): SystemEvent => ({
 });
 
 /**
- * Never emits. A change goes to all who are members, or are joining, when it comes. Who leaves before it is
- * sent does not get it. Changes are sent one after the other.
+ * Never emits. A change is sent to all who are members, or are joining, when the change comes, except those
+ * who leave before their turn. Changes are sent one after the other.
  */
 export const noticeStatus =
   (deps: MemberNoticeDeps): OperatorFunction<BrokerStatus, never> =>

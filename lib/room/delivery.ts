@@ -28,7 +28,7 @@ export interface Delivery {
   readonly isGapMarker?: boolean | undefined;
   /** Ids of connections that do not get it. */
   readonly except: readonly string[] | undefined;
-  /** Unix ms of its acceptance; undefined for a message of the server. */
+  /** The time in the message's id, Unix ms; undefined for a control message and for an echo. */
   readonly at: number | undefined;
 }
 
@@ -36,7 +36,7 @@ export interface Delivery {
 export interface RoomBatch extends Batch {
   readonly top: LogPosition;
   readonly items: readonly Delivery[];
-  /** The first delivery with an offset: a member with a later position has read it in the log. */
+  /** The first delivery with an offset: a member at this offset or beyond has read it in the log. */
   readonly first: Delivery | undefined;
   /** Ids of connections that do not get all of it. */
   readonly excluded: ReadonlySet<string> | undefined;
@@ -47,7 +47,7 @@ export interface RoomBatch extends Batch {
   readonly partial: boolean;
 }
 
-/** One pass, as in a small room a batch is one message. `position`: that of the members. */
+/** One pass, as in a small room this runs for each message. `position`: that of the members. */
 export const roomBatch = (items: readonly Delivery[], position: LogPosition): RoomBatch => {
   let top = items[0]?.top ?? position;
   let first: Delivery | undefined;

@@ -1,6 +1,6 @@
 /**
- * From a room to its members: the deliveries of a turn are gathered, framed once, and passed to the outbox of
- * each member.
+ * From a room to its members: the deliveries of a turn are gathered in one buffer, which is passed to the
+ * outbox of each member.
  *
  *   Delivery ─► coalesce (a turn's worth, one buffer) ─► multicastSet (the members) ─► outboxes
  */
@@ -26,8 +26,8 @@ export interface FanOut {
   /** Delivers to the members, at the room's pace. */
   readonly toMembers: OperatorFunction<Delivery, never>;
   /**
-   * Adds a member until it is unsubscribed. The member has everything up to `at`, which may be later than the
-   * others' position.
+   * Adds a member; the returned subscription removes it. The member has everything up to `at`, which may be
+   * later than the position of the other members.
    */
   enter(membership: Membership, at: LogPosition): Subscription;
   leave(membership: Membership): void;
@@ -37,13 +37,13 @@ export interface FanOut {
   lastReceiver(id: string): LastReceiver;
   /** The position of the members. */
   position(): LogPosition;
-  /** The channel begins at this position, and so do members who join before the first message. */
+  /** The channel begins at this position. Without members, it is also the position of the members. */
   beginAt(top: LogPosition): void;
 }
 
 export interface FanOutDeps {
   readonly clock: Clock;
-  /** The bound of a connection's send buffer: no batch may take more than half of it. */
+  /** The bound of a connection's send buffer: no batch of several messages takes more than half of it. */
   readonly bound: Bound;
   readonly delivered: (batch: RoomBatch, members: number) => void;
   /**

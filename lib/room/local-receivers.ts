@@ -47,7 +47,7 @@ export class LocalReceivers {
   of(id: string): LastReceiver {
     const joinSeq = this.last.get(id);
     if (joinSeq !== undefined) return { joinSeq, known: true };
-    // no member was on this pod when it was delivered
+    // the room had no member on this pod when the message was delivered
     if (this.letGo === undefined && id !== '') return { joinSeq: 0, known: true };
     const [[, first] = ['', 0]] = this.last;
     return { joinSeq: Math.min(this.letGo ?? first, first), known: false };

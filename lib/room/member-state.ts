@@ -6,7 +6,8 @@
  *      ├── Leave ─────────┘ └────────── Join with `last_id`: goes on from it ───┘ │
  *      └── Leave ─────────────────────────────────────────────────────────────────┘
  *
- * While a membership is Joining, the connection's publishes and further joins wait, in their order.
+ * While a membership is Joining, the connection's publishes and further joins wait. Then all publishes go
+ * first, in their order, and after them the joins.
  */
 import type { Subject, Subscription } from 'rxjs';
 import type { Command } from '../connection/connection.js';

@@ -7,8 +7,8 @@
  *   presence ──► announcements ──► broker.publish
  *
  * A room lives as long as its group in the hub: it ends when `command$` has completed and the broker has
- * answered all publishes and counts. When the channel is unsubscribed, the broker sends UNSUBSCRIBE. What
- * happens leaves the room as `HubEvent`s. It knows neither sockets nor Redis.
+ * answered all publishes and counts. Then it unsubscribes the broker's channel. What happens leaves the room
+ * as `HubEvent`s. A room knows neither sockets nor Redis.
  */
 import {
   type BehaviorSubject,
@@ -47,7 +47,8 @@ export interface RoomDeps {
   /** The broker's last status; only the global room listens to changes, as leaving a Subject is O(n). */
   readonly status: () => BrokerStatus;
   /**
-   * The position of the global log on this pod. The global room sets it; the ids of control messages show it.
+   * The position of the global log on this pod. The global room sets it. Ids of control messages contain its
+   * time.
    */
   readonly globalPosition$: BehaviorSubject<Position>;
 }

@@ -68,7 +68,7 @@ export const seek = (
   brokerMs: number | undefined,
 ): Seeking => ({ _tag: 'Seeking', resume: notLater(resume, brokerMs), isGlobal, startedAt });
 
-/** The log does not have the rest: a gap, and the joiner goes on with new messages. */
+/** The log cannot give the rest: a gap, and the joiner goes on with new messages. */
 export const giveUp = (cursor: Cursor, reason: GapReason, position: LogPosition): Step => {
   const at = reading(cursor.resume, position, position.offset + 1, undefined);
   return [at, { _tag: 'Gap', reason }, { _tag: 'Met', at: position }];
@@ -112,7 +112,7 @@ export const more = (cursor: Reading, page: SharedPage, position: LogPosition): 
   return isGap ? [from, { _tag: 'Gap', reason: 'expired' }, then] : [from, then];
 };
 
-/** The joiner has taken what it was sent. `most`: one slice. */
+/** The joiner has taken what it was sent. `most`: the bound of one slice. */
 export const next = (
   cursor: Reading,
   position: LogPosition,
@@ -150,8 +150,8 @@ const reading = (
 const read = (offset: number, stale?: SharedPage): Move => ({ _tag: 'Read', offset, stale });
 
 /**
- * The resume with a time that is not in the future. When it is far in the future, it is wrong: the log is
- * read from its start.
+ * The resume with a time that is not in the future. A time that is far in the future is wrong: then the log
+ * is read from its start.
  */
 const notLater = (resume: Resume, brokerMs: number | undefined): Resume => {
   if (resume._tag === 'After' || brokerMs === undefined) return resume;

@@ -16,8 +16,7 @@ import { begin, seek } from './cursor.js';
 import type { ReaderDeps } from './reader.js';
 
 /**
- * Emits once: the reason of the gap, or undefined where nothing is missing or the log does not answer in
- * time.
+ * Emits once: the reason of the gap, or undefined when nothing is missing or the log cannot be read in time.
  */
 export const foretell = (
   deps: Omit<ReaderDeps, 'tail' | 'turns' | 'most'>,

@@ -26,7 +26,7 @@ export interface Recovered {
   readonly at: LogPosition;
   /** How many messages the joiner was sent. */
   readonly messages: number;
-  /** The first gap that the joiner was sent. */
+  /** The reason of the first gap, also when `foretell` has sent a gap in its place. */
   readonly gap: GapReason | undefined;
 }
 
@@ -36,7 +36,7 @@ export interface ReaderDeps {
   readonly pages: PageCache;
   readonly tail: Tail;
   readonly turns: TurnQueue;
-  /** One slice. */
+  /** The bound of one slice. */
   readonly most: Bound;
   /** For how long the reader asks a log again that does not answer. */
   readonly timeoutMs: number;
