@@ -1,6 +1,6 @@
 /**
- * A map of at most `max` entries: beyond that, the oldest entry is removed. It is a `Map`, whose order is
- * that of insertion, so it costs nothing while it is empty (`lru-cache` reserves space for `max` entries).
+ * A map of at most `max` entries: beyond that, the oldest entry is removed, as a `Map` keeps the order of
+ * insertion. An empty one costs next to nothing (`lru-cache` reserves space for `max` entries).
  */
 export class BoundedMap<K, V> {
   private readonly entries = new Map<K, V>();

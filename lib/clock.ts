@@ -7,7 +7,7 @@ import { AsyncAction } from 'rxjs/internal/scheduler/AsyncAction';
 import { AsyncScheduler } from 'rxjs/internal/scheduler/AsyncScheduler';
 import { Subscription } from 'rxjs';
 
-/** Time and chance, for an app in virtual time. `systemClock` is that of the process. */
+/** The time and chance of an app: `systemClock`, or a virtual clock in specs. */
 export interface Clock {
   /** Waits. Its `now` is monotonic: a step of the wall clock disconnects no client. */
   readonly scheduler: SchedulerLike;

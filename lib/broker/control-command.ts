@@ -1,7 +1,7 @@
 /**
  * The commands to all pods, as data with a closed set of tags. On `realtime:control` a command is a JSON
- * object, such as `{"type":"disconnect","user":"alice"}`. Any program that may write to Redis counts as an
- * operator. Other payloads are dropped.
+ * object, such as `{"type":"disconnect","user":"alice"}`; other payloads are dropped. Any program that may
+ * publish there counts as an operator.
  */
 import { isUtf8 } from 'node:buffer';
 import { type Either, isLeft, isRight, left, right } from 'fp-ts/lib/Either.js';
@@ -11,7 +11,7 @@ import { isRoomName, NO_EPOCH, type Room } from '../protocol/position.js';
 /** A command to all pods: of an operator, or of a pod. */
 export type ControlCommand = Disconnect | CatchUp;
 
-/** Redis had no space for some commands, the last one this long ago: this pod cannot know them. */
+/** Redis had no space for some commands, the last one this long ago: this pod may not know them. */
 export interface CatchUpsLost {
   readonly _tag: 'CatchUpsLost';
   readonly ageMs: number;
@@ -136,7 +136,9 @@ export const decodeControlCommand = (payload: Buffer): Either<string, ReceivedCo
   if (isRight(catchUp)) return catchUpOf(catchUp.right);
   const decoded = DisconnectCodec.decode(parsed);
   if (isLeft(decoded))
-    return left('control: expected a disconnect of one connection or user, got something else');
+    return left(
+      'control: expected {"type":"disconnect"} with either "connection" or "user", got something else',
+    );
   const { by, connection, user } = decoded.right;
   return connection === undefined
     ? right({ command: { _tag: 'Disconnect', whom: 'user', id: user }, by })

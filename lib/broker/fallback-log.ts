@@ -15,7 +15,7 @@ import type { GapReason } from '../protocol/system-event.js';
 import type { MessageId, Room } from '../protocol/position.js';
 import { LAG_MS, type Resume, untoldOf } from '../protocol/resume.js';
 
-/** Compared by identity: another object means that another message came since. */
+/** Compared by identity: another object means that more was missed since. */
 export interface Missed {
   /** Unix ms by Redis's clock, as far as this pod knows it. */
   readonly at: number;

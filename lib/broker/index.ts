@@ -18,7 +18,8 @@ import type { CatchUpsLost, ControlCommand } from './control-command.js';
  * The events of a room's channel, in order. `Opened` comes first: from then on every message arrives. Its
  * `top` is the log's position; with `scope: 'pod'` only members of this pod are reached for now. `Gap`:
  * messages may have been missed, and the channel goes on from `top`. `Counted`: how many connections the
- * other pods have in the room, when that has changed. `Failed` is the last event: the room cannot be opened.
+ * other pods have in the room, when that has changed. `Failed` is the last event: the room cannot be opened,
+ * or its channel is refused from now on.
  */
 export type ChannelEvent =
   | { readonly _tag: 'Opened'; readonly top: LogPosition; readonly scope: Scope }
@@ -34,7 +35,8 @@ export type ChannelEvent =
     }
   /**
    * A message, as in `Published`, that the members who joined earlier have already, under the id `as`, which
-   * is outside the log.
+   * is outside the log. When `as` is empty, that id is not known any more, and some members may lack the
+   * message.
    */
   | {
       readonly _tag: 'Echoed';
@@ -72,8 +74,8 @@ export type PublishError =
   | { readonly _tag: 'Unavailable'; readonly detail: string };
 
 /**
- * Whether messages reach all pods. `since` is Unix ms. `Starting` lasts until the first probe came back, or
- * for 3 s.
+ * Whether messages reach all pods. `since` is Unix ms. `Starting` lasts until the first probe came back, but
+ * at most 3 s.
  */
 export type BrokerStatus =
   | { readonly _tag: 'Starting' }
@@ -104,7 +106,7 @@ export interface Broker {
   /** Emits the present status on subscription, then each change. */
   readonly status$: Observable<BrokerStatus>;
   readonly event$: Observable<BrokerEvent>;
-  /** The last messages of rooms: every logged message that this broker has published. */
+  /** The log of each room: its last messages. */
   readonly log: Log;
   /**
    * How much this process keeps of messages that reached the members on this pod only, by kind. Each kind has
@@ -112,8 +114,8 @@ export interface Broker {
    */
   readonly remembered?: () => Readonly<Record<string, number>>;
   /**
-   * The clock that gives messages their time, in Unix ms; undefined while the broker does not know it. No
-   * message has a later time.
+   * The clock that gives messages their time, in Unix ms, or a little less; undefined while the broker does
+   * not know it.
    */
   readonly clockMs: () => number | undefined;
   /** The bytes of the logs in this process; absent when the logs are elsewhere. */
@@ -121,14 +123,14 @@ export interface Broker {
   /** The number of publishes that have no answer yet; absent when each is answered at once. */
   readonly waiting?: () => number;
   /**
-   * The channel of a room, while it is subscribed: subscribing sends SUBSCRIBE, unsubscribing UNSUBSCRIBE. A
-   * room has one subscriber at a time. A new one may come before the old one has gone.
+   * The channel of a room, while it is subscribed; with Redis this is a SUBSCRIBE. A room has one subscriber;
+   * the next one may come a moment before that one has gone.
    */
   channel(room: Room): Observable<ChannelEvent>;
   /**
    * Gives a message its position and sends it to all members. Emits once and completes. Publishes of a room
-   * are answered in the order of the calls, and their messages arrive in that order. Only a publish that is
-   * refused, as too many wait, is answered at once.
+   * are answered in the order of the calls, and their messages arrive in that order. A publish that is
+   * refused, as too many wait or the broker is closed, is answered at once.
    */
   publish(draft: Draft): Observable<Either<PublishError, Receipt>>;
   /**
@@ -158,6 +160,6 @@ export interface Broker {
    * why the command could not be sent to the other pods.
    */
   sendControl(command: ControlCommand): Observable<Either<string, void>>;
-  /** Ends everything of the broker. Completes when the other pods know that this pod has gone. */
+  /** Ends the broker. Completes when the other pods no longer count this pod, or after 0.5 s. */
   close(): Observable<void>;
 }

@@ -1,7 +1,8 @@
 /**
  * The local broker: one pod is complete by itself. Positions, logs and idempotency keys are in memory, each
- * with a bound. A position is kept for `positionTtlMs`, before the first message for 10 minutes, or until too
- * many other rooms were used after it. A log is kept no longer than its position.
+ * with a bound. A position is kept while its room has members. Without members it is kept for `positionTtlMs`
+ * after the last message (10 minutes when there was none), or until too many other rooms were used after it.
+ * A log is kept no longer than its position.
  */
 import { type Either, left, right } from 'fp-ts/lib/Either.js';
 import { defer, EMPTY, NEVER, Observable, of, Subject, type Subscriber } from 'rxjs';
@@ -25,7 +26,7 @@ import type { ControlCommand } from './control-command.js';
 export interface LocalBrokerOptions {
   readonly clock: Clock;
   readonly positionTtlMs: number;
-  /** How many of a room's messages its log keeps (1,000; 0: none), and for how long (10 minutes). */
+  /** How many of a room's messages its log keeps (default: 1,000; 0: none), and for how long (10 minutes). */
   readonly logMessages?: number;
   readonly logTtlMs?: number;
 }

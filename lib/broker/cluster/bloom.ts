@@ -1,9 +1,8 @@
 /**
- * A Bloom filter of two generations, for items that are too many to store. A generation takes items for as
- * long as an item must be recognised, and is then kept for as long again: so an item that was added is always
- * found. Of items that were not added, the filter finds some by mistake: one in 24 when each generation has a
- * million items, one in 250 when each has half a million. Nothing is allocated before the first item; then
- * 1 MiB for each generation.
+ * A Bloom filter of two generations, for items that are too many to store. A generation takes items for
+ * `keepMs`, and is then kept for as long again: so an item is found for at least `keepMs`. Of items that were
+ * not added, the filter finds some by mistake: one in 24 when each generation has a million items, one in 250
+ * when each has half a million. Nothing is allocated before the first item; then 1 MiB for each generation.
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../clock.js';

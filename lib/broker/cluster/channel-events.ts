@@ -71,7 +71,8 @@ export type Input =
   | { readonly _tag: 'Compared'; readonly top: LogPosition; readonly missing: Missing }
   /**
    * `known`: how far this channel was in the epoch of the page. `furthest`: the last position that was known
-   * of the log when it was asked. `isContradicted`: a confirmed message is not at its offset any more.
+   * of the log when it was asked. `isContradicted`: the page has another message at the offset of a
+   * known id (`confirmed-ids.ts`).
    */
   | {
       readonly _tag: 'PageRead';
@@ -82,7 +83,7 @@ export type Input =
       readonly isContradicted: boolean;
     }
   | { readonly _tag: 'ReadFailed'; readonly error: RedisError }
-  /** A poll ended that found nothing, or whose result is outdated. */
+  /** A poll failed, or its result is outdated. */
   | { readonly _tag: 'CheckEnded' }
   | { readonly _tag: 'Renewed'; readonly top: LogPosition; readonly known: LogPosition }
   /** The result of `Fill`. */
@@ -93,7 +94,7 @@ export type Input =
   | { readonly _tag: 'Elapsed' }
   | { readonly _tag: 'Subscribed' }
   | { readonly _tag: 'Unsubscribed' }
-  /** An outage began, or the log did not open in time. */
+  /** An outage began, or the channel did not open in time. */
   | { readonly _tag: 'Degraded' }
   /** Everything that was pushed since this time was received; earlier pushes may be missing. */
   | { readonly _tag: 'Recovered'; readonly since: number }

@@ -7,7 +7,7 @@ import type { Page } from '../../history/page.js';
 import type { Effect, Input } from './channel-events.js';
 
 export type Phase =
-  /** Nothing is in doubt. */
+  /** No question is open, and nothing is awaited. */
   | { readonly _tag: 'Live' }
   /** A poll reads the log. Nothing waits for it. */
   | { readonly _tag: 'Checking' }
@@ -34,8 +34,8 @@ export interface ChannelState {
 
 export interface ChannelTimes {
   /**
-   * `BROKER_TIMEOUT_MS`: how long a poll may take. All other questions to the log may take twice this time
-   * (`LONG` in `log-questions.ts`).
+   * `BROKER_TIMEOUT_MS`: how long the read of a poll may take, and how long pushes of trimmed messages are
+   * awaited. All other questions to the log may take twice this time (`LONG` in `log-questions.ts`).
    */
   readonly timeoutMs: number;
   /** A quiet room's log is read this often. In between it is only asked for its position. */
@@ -79,7 +79,7 @@ export const isCatchingUp = ({ phase }: ChannelState): boolean =>
   (phase._tag === 'Pausing' && phase.before === 'Reading');
 
 /**
- * Everything that was pushed was received, or is on its way. When the log has more than that, the pushes are
+ * Whether no push can have been missed: when the log has more messages than were received, their pushes are
  * awaited before the log is read.
  */
 export const isAwaitingFirst = (

@@ -1,6 +1,6 @@
 /**
  * The state of a room's channel, and what each input changes: pure. `ordered-channel.ts` runs the effects. A
- * confirmed message that is the next one in order does not come here, as it changes no state.
+ * message that can be delivered at once does not come here, as it changes no state.
  *
  * `scope` says where the channel is open:
  *
@@ -60,7 +60,7 @@ export const step = (state: ChannelState, input: Input, now: number, times: Chan
     case 'LogTop':
       return logTop(state, input, now);
     case 'AskFailed':
-      // messages that waited only for this answer are delivered
+      // confirmed messages no longer wait behind a message in doubt
       return failed(state, 'Asking', ...DELIVER_CONFIRMED);
     case 'Compared':
       return compared(state, input, now, times);

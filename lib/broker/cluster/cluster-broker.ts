@@ -60,7 +60,7 @@ export interface ClusterBroker extends Broker {
 }
 
 const DAY_MS = 86_400_000;
-/** An open room uses its position at least this often: a position without a message lives 10 minutes. */
+/** An open room uses its position about this often: a position without a message lives 10 minutes. */
 const READ_MS = 60_000;
 
 export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {

@@ -129,7 +129,7 @@ export const clusterChannel = (room: Room, deps: ClusterChannelDeps): Observable
         subscribed: () => raw$.next({ _tag: 'Subscribed' }),
         unsubscribed: () => raw$.next({ _tag: 'Unsubscribed' }),
         denied: (detail) => {
-          // the broker itself reports the global channel
+          // `system-channels.ts` reports the global channel
           if (room !== GLOBAL) emit(channelDenied(channelOf('*'), detail));
           raw$.next({ _tag: 'Denied', detail });
         },

@@ -1,8 +1,8 @@
 /**
  * The ids that the log is known to have after the channel's position, by offset. The messages are still on
- * their way, or have to be read. An answer that is asked for later and does not have them shows that the log
- * went back: Redis was restarted, or a replica took its place. The same is true of the ids of publishes that
- * were acked because the messages came on the channel. But these do not confirm a message: the log has to.
+ * their way, or have to be read. When the answer to a later question does not have them, the log went back:
+ * Redis was restarted, or a replica took its place. The same is true of the ids of publishes that were acked
+ * because the messages came on the channel. But these do not confirm a message: the log has to.
  */
 import type { Page } from '../../history/page.js';
 import type { LogPosition } from '../../protocol/position.js';
@@ -16,9 +16,9 @@ export interface ConfirmedIds {
   /** The channel has reached this offset. */
   delete(offset: number): void;
   clear(): void;
-  /** The last position of the log that is known: the channel's, or a confirmed one after it. */
+  /** The last position of the log that is known: the channel's, or that of one of these ids. */
   furthest(known: LogPosition): LogPosition;
-  /** The page of this epoch has another message at the offset of a confirmed one. */
+  /** The page of this epoch has another message at the offset of one of these ids. */
   readonly contradicts: (page: Page) => boolean;
 }
 

@@ -18,8 +18,8 @@ export interface Epochs {
   /** The log of a room has this position now. */
   readonly reached: (room: Room, position: Position) => void;
   /**
-   * The room is not open here any more. A room whose log never had a message is forgotten: it can have lost
-   * none, and Redis keeps its position for a short time only.
+   * The room is not open here any more. When its epoch has no message, the room is forgotten: Redis keeps the
+   * position for a short time only.
    */
   readonly closed: (room: Room, position: Position) => void;
   /** What a client has missed because the log began an epoch after the client's time; undefined: nothing. */

@@ -17,8 +17,8 @@ export interface FallbackDedup {
   /** `as`: the id under which the message was delivered. */
   remember(room: Room, nonce: number, rest: string, as: string): void;
   /**
-   * The id under which members have this echo; `FORGOTTEN` for a message that may be a forgotten one. Costs
-   * nothing while nothing is remembered, so at all times but after an outage.
+   * The id under which members have this echo; `FORGOTTEN` for a message that may be a forgotten one.
+   * Costs nothing while nothing is remembered: without an outage nothing is.
    */
   find(room: Room, publication: Publication): string | undefined;
   size(): number;

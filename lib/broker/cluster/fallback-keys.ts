@@ -1,7 +1,7 @@
 /**
  * The idempotency keys of messages that reached the members on this pod only. Redis does not know them, so
  * they are looked up here first. Bounded like those of a pod without Redis (`broker/idempotency-keys.ts`): a
- * message whose key was forgotten can be sent twice.
+ * message whose key was forgotten can be delivered twice.
  */
 import { left, right, type Either } from 'fp-ts/lib/Either.js';
 import type { Clock } from '../../clock.js';

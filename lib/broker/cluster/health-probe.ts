@@ -40,7 +40,7 @@ export interface HealthProbe {
    * that the answer took to arrive.
    */
   readonly ahead: () => number | undefined;
-  /** The error of Redis in place of its time, when that was the last answer. */
+  /** The error with which Redis answered the last probe; undefined when it answered with its time, or not. */
   readonly refusal: () => RedisError | undefined;
   /** Why no probe comes back, for operators. */
   readonly whyNotBack: () => string;
@@ -56,7 +56,7 @@ const MAX_UNDER_WAY = 128;
 
 const NOT_ANSWERED = 'Redis did not answer: it is frozen or busy, or the network to it is cut';
 const NOT_DELIVERED =
-  'Redis answers, but does not deliver what this pod publishes to its own channel';
+  'Redis answers, but does not deliver what this pod publishes to its own channel: check that all connections to its address reach one master, and that its user may subscribe to realtime:pod:*';
 
 export const healthProbe = ({
   redis,

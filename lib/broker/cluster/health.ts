@@ -13,8 +13,8 @@
  *                                                            └───────────────────┘
  *
  * For clients, Checking is still degraded. In every phase, 1.3 s without a probe on a connection that looks
- * ready asks for a new connection, and again each 1.3 s, as a frozen peer looks connected. A Redis that
- * became read-only asks for one at once.
+ * ready asks for a new connection, and again each 1.3 s, as a frozen peer looks connected. When Redis became
+ * read-only, 0.5 s are enough.
  *
  * Only time in which this process runs is counted: a step adds at most 500 ms, so a stalled event loop or a
  * stopped process does not count as an outage.
@@ -41,12 +41,11 @@ export interface Health {
   readonly since: number;
   /** When the last input came, monotonic. */
   readonly at: number;
-  /**
-   * Ms without a probe; ms in this phase; ms since a new connection was asked for. All count only while the
-   * process runs.
-   */
+  /** Ms without a probe. This time and the next two count only while the process runs. */
   readonly silentMs: number;
+  /** Ms in this phase. */
   readonly phaseMs: number;
+  /** Ms since a new connection was asked for, the connection became ready, or a probe came back. */
   readonly triedMs: number;
   readonly ready: boolean;
   readonly allSynced: boolean;

@@ -1,6 +1,6 @@
 /**
- * Ids that this pod makes itself, outside the log: for messages that reach the members on this pod only, and
- * for the time before a log is known. Their time comes from the pod's own clock, which may be wrong.
+ * Ids that this pod makes itself, outside the log, at the position of the room on this pod. While the room
+ * has none, the pod makes a position of its own. Its time is that of the pod's clock, which may be wrong.
  */
 import type { Clock } from '../../clock.js';
 import {

@@ -1,11 +1,10 @@
 /**
  * How many members a room has on the other pods. For each room, a pod writes its own number and reads the
- * others' in one call. A changed number is written at most once a second: so when many connections come and
- * go, Redis has one write a second. Between the calls, and when Redis does not answer, the number is the
- * last one known.
+ * others' in one call. A changed number is written at most once a second, also when many connections come and
+ * go. Between the calls, and when Redis does not answer, the number is the last one known.
  *
  * The numbers of rooms with members are read again and again; the room whose last call is the oldest comes
- * first. With some hundreds of rooms on a pod, each is read once a second; with 5,000 rooms, every 5 s.
+ * first. With up to 1,000 rooms on a pod, each is read about once a second; with 5,000 rooms, every 5 s.
  *
  * Source: it subscribes to its own ticks and to Redis's answers; `close` ends them.
  */

@@ -3,7 +3,7 @@
  * machine (`channel-state.ts`). Pub/sub is fast, but only the log is reliable: any program that may publish
  * on the channel can write any offset into an id. So an offset is confirmed when the log has the same id at
  * this offset, or when a publish of this pod was answered with this id (`confirmation.ts`). Guarantees: no
- * message twice (by the whole id), no hole without `Gap`, and only epochs of the log.
+ * message twice (by the whole id), no hole without `Gap`, and no epoch that another program made up.
  *
  *   Received ─┬─ nothing waits, and it needs no answer of the log ─▶ delivered: the fast path
  *             └─ else: reorder buffer ─▶ step(state, input) ─▶ effects ─▶ their results are the next inputs

@@ -26,11 +26,11 @@ export interface OutsideLogDeps {
 
 export interface OutsideLog {
   /**
-   * Whether this is a presence message of a pod. Such a message is outside the log, and its id has the offset
-   * that the script found in Redis.
+   * Whether this is a presence message of a pod, of the channel's epoch. Its id is outside the log, and has the
+   * offset that the script found in Redis.
    */
   isOurs(publication: Publication): boolean;
-  /** Passes it at the channel's position: members see no offset that the channel has not reached. */
+  /** Passes such a message at the channel's position: members see no offset that the channel has not reached. */
   passOurs(publication: Publication): void;
   passForeign(publication: Publication): void;
   /** Passes a message that reaches the members on this pod only. */
@@ -39,7 +39,7 @@ export interface OutsideLog {
   readonly recall: (publication: Publication) => string | undefined;
 }
 
-/** How many ids without an offset are remembered, to know repeats: 2 kB a room. */
+/** How many received ids outside the log are remembered, to know repeats: 2 kB a room. */
 const MAX_IDS = 32;
 
 export const outsideLog = (

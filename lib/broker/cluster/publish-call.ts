@@ -1,7 +1,7 @@
 /**
  * One call of the publish script: up to 64 messages of a room, in order. A try whose connection broke may
  * have run. So each try has the same id and nonces, and when an earlier try ran, Redis gives the answer of
- * that try. The time limit of a call counts from the moment when its first message was accepted.
+ * that try.
  */
 import { Subscription } from 'rxjs';
 import type { Clock } from '../../clock.js';
@@ -43,7 +43,7 @@ export interface Call {
 
 export interface PublishCallDeps {
   readonly clock: Clock;
-  /** From when a message is accepted until it goes to this pod's members. */
+  /** How long a message waits for Redis before it goes to this pod's members. */
   readonly timeoutMs: number;
   readonly probe: Pick<HealthProbe, 'ahead'>;
   /** An id outside the log, with the offset and the time of the room on this pod. */
@@ -60,8 +60,8 @@ export interface PublishCalls {
 }
 
 /**
- * A call has at least this part of the timeout, even when its messages have waited for long: a busy queue or
- * a stalled event loop is no outage.
+ * A call ends when the time of its first message is over. But it has at least this part of the timeout: when
+ * its messages have waited for long, the queue was busy or the event loop stalled, and that is no outage.
  */
 const LEAST = 0.25;
 /** Redis's clock may have been set back by this much between the probe and the call. */
@@ -96,7 +96,7 @@ export const publishCalls = (deps: PublishCallDeps): PublishCalls => {
     },
     request: (room, call, isUnsure) => {
       const { id, batch, nonces, tag, until } = call;
-      // a call is sent again only while `ahead` is known
+      // a call is sent only while `ahead` is known
       const ahead = probe.ahead() ?? 0;
       if (call.first === undefined) {
         const at = idOutside(room, 0);

@@ -65,7 +65,7 @@ export interface QueueRunner {
 }
 
 const MAX_BATCH = 64;
-/** A try whose connection broke waits a tenth of the usual time, only to prevent a busy loop. */
+/** A try whose connection broke waits a tenth of the usual backoff, only to prevent a busy loop. */
 const RETRY = 0.1;
 
 export const newQueue = (room: Room): RunningQueue => ({
@@ -233,7 +233,7 @@ const stopTimer = (queue: RunningQueue): void => {
   queue.due = undefined;
 };
 
-/** The queue goes on with the next head after these. */
+/** After these effects the queue looks at its head. */
 const GOES_ON: ReadonlySet<Effect['_tag']> = new Set([
   'AnswerHead',
   'FallBackHead',

@@ -2,7 +2,7 @@
 import type { Clock } from '../../clock.js';
 
 export interface RedisTime {
-  /** Unix ms by the clock of Redis; undefined when an outage made it unknown. */
+  /** Unix ms by the clock of Redis; undefined while `ahead` is. */
   readonly known: () => number | undefined;
   /** Unix ms by the clock of Redis as last known; by the pod's own clock before that. */
   readonly now: () => number;
@@ -13,8 +13,8 @@ export interface RedisTime {
 }
 
 /**
- * `ahead`: how far the clock of Redis is ahead of this pod's monotonic one; undefined when an outage made it
- * unknown.
+ * `ahead`: how far the clock of Redis is ahead of this pod's monotonic one; undefined while no probe was
+ * answered since the last connection was lost.
  */
 export const redisTime = (
   { scheduler, wall }: Clock,

@@ -15,8 +15,8 @@
  *
  * Awaiting, Reconnecting: there is no connection. Pausing: the next try waits for a moment, or for a probe.
  * Sending, Pausing and Reconnecting hold one call. When a try of the call has broken off, the call may have
- * run. In Fallback the messages go to this pod's members. During an outage (`route` is `pod`) so do those of
- * Idle and Awaiting.
+ * run. In Fallback the messages go to this pod's members. During an outage (`route` is `pod`) the messages of
+ * Idle and Awaiting go there too.
  */
 import type { Outcome, RedisError } from '../redis/port.js';
 import { sent, step as stepTries, type Tries, UNTRIED } from './call-tries.js';
@@ -80,7 +80,7 @@ export type Effect =
   | { readonly _tag: 'Resume' }
   /** Nothing waits: the timer is stopped. The queue is removed, unless it is in Fallback. */
   | { readonly _tag: 'Rest' }
-  /** The head gets the answer that the earlier message with its key got. */
+  /** The head is answered as a duplicate of the earlier message with its key, or with `KeyReused`. */
   | { readonly _tag: 'AnswerHead' }
   | { readonly _tag: 'FallBackHead' }
   /** The head waits for a connection, no longer than `leftMs`. */

@@ -31,9 +31,9 @@ export interface SequenceDeps extends OutsideLogDeps {
 export interface Sequence {
   /** The channel's position. */
   position(): LogPosition;
-  /** The last position of the log that is known: the channel's, or a confirmed one after it. */
+  /** The last position of the log that is known: the channel's, or one after it (`confirmed-ids.ts`). */
   furthest(): LogPosition;
-  /** The page of this epoch has another message at the offset of a confirmed one. */
+  /** The page of this epoch has another message at the offset of a known id (`confirmed-ids.ts`). */
   readonly contradicts: (page: Page) => boolean;
   /** Confirms that the log has this id at this offset. Returns false when the epoch is not the channel's. */
   confirm(tag: number, offset: number, id: string | null): boolean;

@@ -35,7 +35,7 @@ export interface UpkeepDeps {
   readonly channels: Channels;
   /** Whether the pod is connected to Redis. */
   readonly ready: () => boolean;
-  /** Redis answered the PUBLISH of a probe. The probe itself comes back by the channel, if it does. */
+  /** The answer to the PUBLISH of a probe, or none in time. The probe itself comes back on the channel. */
   readonly answered: (answer: Either<RedisError, number>) => void;
 }
 

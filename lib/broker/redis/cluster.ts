@@ -17,7 +17,7 @@ import { shardedSubscriber } from './sharded-subscriber.js';
 /** How often ioredis reads the slots, to find changes of which no MOVED and no failure informed it. */
 const REFRESH_MS = 5_000;
 const NO_NODE =
-  'no node of the Cluster can be reached, or its nodes announce no address (CLUSTER SLOTS, cluster-announce-ip)';
+  'no node of the Cluster can be reached: check REDIS_URL, and the addresses in CLUSTER SLOTS (cluster-announce-ip)';
 
 export const clusterRedis = (options: RedisClientOptions): RedisPort => {
   const { url, clock } = options;

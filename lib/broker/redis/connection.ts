@@ -24,8 +24,8 @@ import { backoffMs } from '../../rx/backoff.js';
 import type { RedisEvent } from './port.js';
 
 /**
- * A session that is not ready by then is given up. Three Sentinels may have to be asked, each for
- * SENTINEL_MS.
+ * A session that is not ready in this time is given up. Three Sentinels may have to be asked, each for
+ * `SENTINEL_MS`.
  */
 const READY_MS = 3_000;
 /**

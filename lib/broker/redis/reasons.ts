@@ -6,7 +6,7 @@ import { isReply, textOf } from './errors.js';
 
 const USE_CLUSTER = 'this Redis is a node of a Cluster: set REDIS_CLUSTER=true';
 
-/** What to do about a message of Redis or of ioredis. */
+/** What to do about a message of Redis, ioredis or TLS. */
 const ADVICE: readonly (readonly [about: RegExp, advice: string])[] = [
   [/cluster support disabled/, 'this Redis is no Cluster: set REDIS_CLUSTER=false'],
   [/^(MOVED|ASK|CROSSSLOT) /, USE_CLUSTER],
@@ -84,7 +84,7 @@ const messageOf = (error: Error & { readonly lastNodeError?: unknown }): string 
     ? `${textOf(error)} Last error: ${textOf(error.lastNodeError)}`
     : textOf(error);
 
-/** Keeps the reason: the first message of Redis takes precedence over what the socket reports afterwards. */
+/** Keeps the first message of Redis; while there is none, the last report of the socket. */
 export const reasons = (otherwise: string, isTls: boolean): Reasons => {
   let reason: Reason | undefined;
   let isAnswered = false;
@@ -118,6 +118,6 @@ export const unfit = (info: string, byName: boolean): string | undefined => {
   if (field('redis_mode') === 'sentinel')
     return 'REDIS_URL names a Sentinel: write its address in REDIS_SENTINELS';
   return byName && field('role') === 'slave'
-    ? 'the Sentinels named a master that is now a replica'
+    ? 'the Sentinels named a master that is now a replica: wait until the failover has ended, or check which master the Sentinels watch'
     : undefined;
 };
