@@ -9,7 +9,7 @@ import { handshakeOf } from './support/raw-client.js';
 import { until } from './support/redis.js';
 
 t.test(
-  'when frames come before the token is judged, then they are handled afterwards, in order and once',
+  'when frames come before the token is verified, then they are handled afterwards, in order and once',
   async (t) => {
     const { pod, asked, answer } = await farKeys(t);
     const client = await pod.raw();
@@ -35,7 +35,7 @@ t.test(
 );
 
 t.test(
-  'when a client floods or closes while its token is judged, then the pod keeps nothing of it',
+  'when a client floods or closes while its token is verified, then the pod keeps nothing of it',
   async (t) => {
     const sockets: Socket[] = [];
     const seen = (message: unknown): void => {

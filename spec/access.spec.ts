@@ -117,7 +117,7 @@ t.test('when AUTH_ENABLED is false, then tokens and keys are ignored', async (t)
 });
 
 t.test(
-  'when HTTP is asked, then health needs no token, stats need one, and a room the right to join it',
+  'when HTTP is used, then health needs no token, stats need one, and a room needs the right to join it',
   async (t) => {
     const pod = await guarded(t);
     const some = bearer(tokenOf({ rooms: { join: ['a'] } }));
@@ -150,7 +150,7 @@ t.test(
   },
 );
 
-t.test('when somebody publishes over HTTP, then only an operator may', async (t) => {
+t.test("when a client publishes over HTTP, then it needs an operator's right", async (t) => {
   const pod = await guarded(t);
   const publish = (headers: Readonly<Record<string, string>>): ReturnType<typeof ask> =>
     ask(
@@ -169,7 +169,7 @@ t.test('when somebody publishes over HTTP, then only an operator may', async (t)
 // secrets
 
 t.test(
-  'when a pod runs at any log level, then no output holds a token, a key or a secret',
+  'when a pod runs at any log level, then no output contains a token, a key or a secret',
   async (t) => {
     const mark = 'hunter2';
     const apiKey = `key-${mark}`;

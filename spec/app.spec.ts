@@ -103,7 +103,7 @@ t.test(
   },
 );
 
-t.test('when start is asked for twice, then it is one start', async (t) => {
+t.test('when start is called twice, then both calls return the same start', async (t) => {
   const chat = app(configured({ server: { port: 0 } }));
   t.teardown(() => chat.stop({ hurry: true }));
   const [first, second] = await Promise.all([chat.start(), chat.start()]);
@@ -146,7 +146,7 @@ t.test(
 );
 
 t.test(
-  'when stop comes while start is under way, then both settle and nothing is left',
+  'when stop is called while start is under way, then both settle and nothing is left',
   async (t) => {
     const chat = app(configured({ server: { port: 0 } }));
     const started = chat.start();
@@ -245,28 +245,22 @@ t.test('when a start fails, then its broker ends, and the next start makes anoth
   t.strictSame([made, closed], [2, 2]);
 });
 
-t.test(
-  'when an app is made of something else, then a TypeError names what is expected',
-  async (t) => {
-    const config = configOrThrow();
-    const wrong: readonly (readonly [options: unknown, why: RegExp])[] = [
-      [undefined, /^options: expected an object with `config`, got nothing/],
-      [null, /^options: .* got null/],
-      ['x', /^options: .* got a string/],
-      [{}, /^config: expected a configuration from configOrThrow/],
-      [{ config: null }, /^config: /],
-      [{ config: configOf() }, /^config: .*`right`/],
-      [{ config, hooks: null }, /^hooks: expected an object of functions, got null/],
-      [
-        { config, hooks: { onMessage: 'x' } },
-        /^hooks\.onMessage: expected a function, got a string/,
-      ],
-      [{ config, onEvent: null }, /^onEvent: expected a function, got null/],
-      [{ config, server: null }, /^server: expected an HTTP server/],
-    ];
-    for (const [options, message] of wrong)
-      t.throws(() => app(options as AppOptions), { name: 'TypeError', message });
-    const chat = app({ config, hooks: { onMessage: undefined } as unknown as Hooks });
-    await chat.stop(null as unknown as undefined);
-  },
-);
+t.test('when app() gets no valid options, then a TypeError names what is expected', async (t) => {
+  const config = configOrThrow();
+  const wrong: readonly (readonly [options: unknown, why: RegExp])[] = [
+    [undefined, /^options: expected an object with `config`, got nothing/],
+    [null, /^options: .* got null/],
+    ['x', /^options: .* got a string/],
+    [{}, /^config: expected a configuration from configOrThrow/],
+    [{ config: null }, /^config: /],
+    [{ config: configOf() }, /^config: .*`right`/],
+    [{ config, hooks: null }, /^hooks: expected an object of functions, got null/],
+    [{ config, hooks: { onMessage: 'x' } }, /^hooks\.onMessage: expected a function, got a string/],
+    [{ config, onEvent: null }, /^onEvent: expected a function, got null/],
+    [{ config, server: null }, /^server: expected an HTTP server/],
+  ];
+  for (const [options, message] of wrong)
+    t.throws(() => app(options as AppOptions), { name: 'TypeError', message });
+  const chat = app({ config, hooks: { onMessage: undefined } as unknown as Hooks });
+  await chat.stop(null as unknown as undefined);
+});

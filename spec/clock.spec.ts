@@ -5,7 +5,7 @@ import { systemClock } from '../lib/clock.js';
 const ended = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 t.test(
-  'when work is put into a turn, then it runs behind all that is there, in order',
+  'when work is put into a turn, then it runs after all work that waits, in order',
   async (t) => {
     const ran: string[] = [];
     systemClock.turn(() => ran.push('a'));
@@ -39,7 +39,7 @@ t.test('when work puts more into a turn, then that runs in the next', async (t) 
   t.same(ran, ['first', 'second', 'later']);
 });
 
-t.test('when a piece of work throws, then the others run all the same', async (t) => {
+t.test('when one piece of work throws, then the other ones still run', async (t) => {
   const ran: string[] = [];
   const failed = new Promise((resolve) => {
     // tap ends a spec on an uncaught exception
@@ -59,7 +59,7 @@ t.test('when a piece of work throws, then the others run all the same', async (t
   t.same(ran, ['b']);
 });
 
-t.test('when the scheduler waits, then by a clock that never goes back', async (t) => {
+t.test('when the scheduler waits, then it uses a clock that never goes back', async (t) => {
   const before = systemClock.scheduler.now();
   await new Promise<void>((resolve) => systemClock.scheduler.schedule(() => resolve(), 5));
   const took = systemClock.scheduler.now() - before;

@@ -72,41 +72,44 @@ t.test('when a command stands in a document, then it works', async (t) => {
   t.ok(ran >= 5, `${ran} were run`);
 });
 
-t.test('when README makes a secret, a key and a token, then the service takes them', async (t) => {
-  const readme = textOf('README.md');
-  const commandOf = (start: string): string =>
-    commandsIn(readme).find((command) => command.startsWith(start)) ?? `no command ${start}`;
-  const blockOf = (language: string, part: string): string =>
-    blocksIn(readme, language).find((block) => block.includes(part)) ?? `no block ${part}`;
-  const value = async (): Promise<string> => (await shell(commandOf('node -p '))).output.trim();
-  const [secret, key] = [await value(), await value()];
-  const dotEnv = blockOf('ini', 'JWT_SECRET')
-    .replace('the first value', secret)
-    .replace('the second value', key);
-  const directory = t.testdir({ '.env': dotEnv, 'token.mjs': blockOf('js', 'createHmac') });
-  const config = right(readConfig(parseEnv(dotEnv), undefined));
-  t.strictSame(warningsOf(config), []);
-  const { access } = config;
-  t.match(access, { authEnabled: true, jwtSecret: secret, apiKeys: [key] });
-  const pod = await startPod(t, { access });
-  const { output } = await shell(`cd '${directory}' && ${commandOf('node --env-file=')}`);
-  const client = await pod.connect(`/ws/general?token=${output.trim()}`);
-  t.equal(client.userId, 'alice');
-  const [, claims = ''] = output.split('.');
-  const { exp } = JSON.parse(Buffer.from(claims, 'base64url').toString()) as {
-    readonly exp: number;
-  };
-  t.ok(Math.abs(exp - Date.now() / 1_000 - 3_600) < 60, 'for an hour');
-  const curl = commandOf("curl -H 'X-API-Key: KEY'")
-    .replace('X-API-Key: KEY', `X-API-Key: ${key}`)
-    .replace(':8000', `:${pod.port}`)
-    .replace(/^curl /, 'curl -sS --fail-with-body ');
-  const sent = await shell(curl);
-  t.equal(sent.code, 0, sent.output);
-  await client.received({ type: 'chat', room: 'general', from: 'api' });
-});
+t.test(
+  'when README makes a secret, a key and a token, then the service accepts them',
+  async (t) => {
+    const readme = textOf('README.md');
+    const commandOf = (start: string): string =>
+      commandsIn(readme).find((command) => command.startsWith(start)) ?? `no command ${start}`;
+    const blockOf = (language: string, part: string): string =>
+      blocksIn(readme, language).find((block) => block.includes(part)) ?? `no block ${part}`;
+    const value = async (): Promise<string> => (await shell(commandOf('node -p '))).output.trim();
+    const [secret, key] = [await value(), await value()];
+    const dotEnv = blockOf('ini', 'JWT_SECRET')
+      .replace('the first value', secret)
+      .replace('the second value', key);
+    const directory = t.testdir({ '.env': dotEnv, 'token.mjs': blockOf('js', 'createHmac') });
+    const config = right(readConfig(parseEnv(dotEnv), undefined));
+    t.strictSame(warningsOf(config), []);
+    const { access } = config;
+    t.match(access, { authEnabled: true, jwtSecret: secret, apiKeys: [key] });
+    const pod = await startPod(t, { access });
+    const { output } = await shell(`cd '${directory}' && ${commandOf('node --env-file=')}`);
+    const client = await pod.connect(`/ws/general?token=${output.trim()}`);
+    t.equal(client.userId, 'alice');
+    const [, claims = ''] = output.split('.');
+    const { exp } = JSON.parse(Buffer.from(claims, 'base64url').toString()) as {
+      readonly exp: number;
+    };
+    t.ok(Math.abs(exp - Date.now() / 1_000 - 3_600) < 60, 'for an hour');
+    const curl = commandOf("curl -H 'X-API-Key: KEY'")
+      .replace('X-API-Key: KEY', `X-API-Key: ${key}`)
+      .replace(':8000', `:${pod.port}`)
+      .replace(/^curl /, 'curl -sS --fail-with-body ');
+    const sent = await shell(curl);
+    t.equal(sent.code, 0, sent.output);
+    await client.received({ type: 'chat', room: 'general', from: 'api' });
+  },
+);
 
-t.test('when a client sends the messages of README, then the service takes them', async (t) => {
+t.test('when a client sends the messages of README, then the service accepts them', async (t) => {
   const pod = await startPod(t);
   const client = await pod.connect('/ws/general');
   const messages = blocksIn(textOf('README.md'), 'json')
@@ -121,7 +124,7 @@ t.test('when a client sends the messages of README, then the service takes them'
   t.strictSame(client.all({ type: 'error' }), []);
 });
 
-t.test('when a document links to a heading, then that heading is there', async (t) => {
+t.test('when a document links to a heading, then the heading exists', async (t) => {
   let seen = 0;
   for (const name of [...DOCUMENTS, 'CHANGELOG.md'])
     for (const [path, anchor] of anchorsIn(textOf(name))) {
@@ -184,7 +187,7 @@ t.test('when a script is named, then package.json has it', async (t) => {
       t.ok(Object.hasOwn(scripts, script), `${name}: npm run ${script}`);
 });
 
-t.test('when somebody opens the address, then a page says where things are', async (t) => {
+t.test('when a browser opens the address, then a page names the endpoints', async (t) => {
   const { get } = await startPod(t, { server: { basePath: '/chat' } });
   const { status, headers, body } = await get('/');
   t.equal(status, 200);

@@ -27,7 +27,7 @@ const CUTS = 30;
 const HERE = 'here';
 
 t.test(
-  'when its connections are cut on two pods, then it loses nothing and doubles nothing',
+  'when the connections of the client to copy are cut on two pods, then no message is lost or comes twice',
   async (t) => {
     const redis = await startRedis({});
     t.teardown(redis.stop);

@@ -89,7 +89,7 @@ for (const { name, route, body } of RECIPES)
   );
 
 for (const name of PUBLISHERS)
-  t.test(`when a caller of ${name} is refused, then it gets a text and no stack`, async (t) => {
+  t.test(`when ${name} refuses a request, then the answer is a text and no stack`, async (t) => {
     const example = await start(t, name);
     const order = async (body: string): Promise<readonly [status: number, text: string]> => {
       const response = await fetch(`http://127.0.0.1:${example.doors.port}/orders`, {

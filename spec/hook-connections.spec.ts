@@ -8,7 +8,7 @@ import { until } from './support/redis.js';
 import { SECRET, tokenOf } from './support/tokens.js';
 
 t.test(
-  'when hooks watch connections, then each is seen once, and a hook may send to it and close it',
+  'when hooks get connections, then each comes once, and a hook may send to it and close it',
   async (t) => {
     const came: ConnectionInfo[] = [];
     const went: (readonly [string, number | null])[] = [];
@@ -45,7 +45,7 @@ t.test(
 );
 
 t.test(
-  'when a hook asks who has come, then headers, URL, address and claims are there, the token is not',
+  'when onConnect gets a connection, then it has headers, URL, address and claims, and not the token',
   async (t) => {
     const came: ConnectionInfo[] = [];
     const pod = await startPod(
@@ -86,7 +86,7 @@ t.test(
   },
 );
 
-t.test('when nobody is asked for a token, then the claims are null', async (t) => {
+t.test('when no token is required, then the claims are null', async (t) => {
   const came: ConnectionInfo[] = [];
   const pod = await startPod(
     t,
@@ -100,7 +100,7 @@ t.test('when nobody is asked for a token, then the claims are null', async (t) =
   t.strictSame(came[0]?.rooms(), [], 'the global log is no room');
 });
 
-t.test('when a connection comes and goes, then its rooms are true in both hooks', async (t) => {
+t.test('when a connection begins and ends, then both hooks get its rooms', async (t) => {
   const rooms: (readonly [string, readonly string[]])[] = [];
   const pod = await podWith(t, {
     onConnect: (connection) => {

@@ -6,7 +6,7 @@ import { podWith, post, text } from './support/hooked-pod.js';
 import { until } from './support/redis.js';
 
 t.test(
-  'when onMessage fails, then the sender gets unavailable and nobody else notices',
+  'when onMessage fails, then the sender gets unavailable, and no other client gets anything',
   async (t) => {
     const failures: Readonly<Record<string, NonNullable<Hooks['onMessage']>>> = {
       throws: () => {
@@ -58,7 +58,7 @@ t.test(
 );
 
 t.test(
-  'when onMessage answers with nonsense, then it failed: by socket and over HTTP alike, and nobody else is harmed',
+  'when onMessage gives an invalid answer, then it failed for that message, by socket and over HTTP',
   async (t) => {
     const broken = (): never => {
       throw new Error('hunter2');

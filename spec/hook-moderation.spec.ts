@@ -34,7 +34,7 @@ t.test('when there is no hook, then the draft passes unchanged', async (t) => {
   t.ok(isRight(result) && result.right === draft);
 });
 
-t.test('when a message is the own one of the server, then the hook is not called', async (t) => {
+t.test('when a message is one of the server, then the hook is not called', async (t) => {
   const hook = (): never => t.fail('called') as never;
   for (const [type, data] of [
     ['notification', 'hi'],
@@ -59,13 +59,16 @@ t.test('when the hook changes the message, then the draft has the change', async
   t.match(result, { right: { room: 's', type: 'chat', rest: /"from":"bot","data":"changed"/ } });
 });
 
-t.test('when the hook drops or rejects it, then there is no draft and no event', async (t) => {
-  const dropped = moderated(() => null);
-  t.ok(isRight(dropped.result) && dropped.result.right === undefined);
-  const rejected = moderated(() => reject('no links'));
-  t.match(rejected.result, { left: { _tag: 'Rejected', text: 'no links' } });
-  t.same([dropped.events, rejected.events], [[], []]);
-});
+t.test(
+  'when the hook drops or rejects a message, then there is no draft and no event',
+  async (t) => {
+    const dropped = moderated(() => null);
+    t.ok(isRight(dropped.result) && dropped.result.right === undefined);
+    const rejected = moderated(() => reject('no links'));
+    t.match(rejected.result, { left: { _tag: 'Rejected', text: 'no links' } });
+    t.same([dropped.events, rejected.events], [[], []]);
+  },
+);
 
 t.test('when the hook fails, then an event has its exception', async (t) => {
   const error = new Error('no database');

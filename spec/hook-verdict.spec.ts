@@ -39,7 +39,7 @@ t.test(
 );
 
 t.test(
-  'when a rejection is long or is half a character, then the sender gets good text',
+  'when a rejection is long or has half a character, then the sender gets valid text of bounded length',
   async (t) => {
     t.equal(
       (verdict(() => ({ rejected: 'x'.repeat(5_000) })) as { text: string }).text.length,

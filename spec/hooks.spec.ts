@@ -83,7 +83,7 @@ t.test(
   },
 );
 
-t.test('when a client says presence, then onMessage is asked about it', async (t) => {
+t.test('when a client sends presence, then onMessage is asked about it', async (t) => {
   const pod = await podWith(t, {
     onMessage: (message) => {
       const { note } = message.data as { readonly note?: string };
@@ -108,7 +108,7 @@ t.test('when a client says presence, then onMessage is asked about it', async (t
   t.strictSame(data, { event: 'ack', ref: 'drop', duplicate: false });
 });
 
-t.test('when HTTP says a chat, then onMessage is asked about it', async (t) => {
+t.test('when a chat comes over HTTP, then onMessage is asked about it', async (t) => {
   const asked: (readonly [Incoming, Sender])[] = [];
   const pod = await podWith(t, { onMessage: obedient(asked) });
   const [alice, bob] = [await pod.connect('/ws/r'), await pod.connect('/ws/other')];
@@ -137,7 +137,7 @@ t.test('when HTTP says a chat, then onMessage is asked about it', async (t) => {
 });
 
 t.test(
-  'when HTTP says a list, then all of it is asked about before the first is sent',
+  'when a list comes over HTTP, then onMessage is asked about all of it before the first message is sent',
   async (t) => {
     const pod = await podWith(t, { onMessage: obedient() });
     const alice = await pod.connect('/ws/r');
@@ -162,7 +162,7 @@ t.test(
   },
 );
 
-t.test('when the program says a chat, then onMessage is asked about it', async (t) => {
+t.test('when the program publishes a chat, then onMessage is asked about it', async (t) => {
   const asked: (readonly [Incoming, Sender])[] = [];
   const pod = await podWith(t, { onMessage: obedient(asked) });
   const alice = await pod.connect('/ws/r');

@@ -100,7 +100,7 @@ t.test(
 );
 
 t.test(
-  'when a pod is full, then a handshake gets 503 with Retry-After until a connection has closed',
+  'when a pod is full, then a handshake gets 503 with Retry-After until another connection has closed',
   async (t) => {
     const { pod, healthy } = await podWith(t, { server: { maxConnections: 2 } });
     const second = await pod.connect('/ws/general');

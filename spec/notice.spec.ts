@@ -31,11 +31,11 @@ t.test('when the room is null or the empty name, then the notice is for everybod
   t.match(fieldsOf({ room: '', data: 1 }), { room: GLOBAL });
 });
 
-t.test('when a key is given, then it is a key of programs', async (t) => {
+t.test('when a key is given, then its owner is the program', async (t) => {
   t.match(fieldsOf({ room: 'r', data: 1, key: 'k' }), { key: { ref: 'k' } });
 });
 
-t.test('when a notice is none, then the text says what is wrong', async (t) => {
+t.test('when a notice is not valid, then the text says what is wrong', async (t) => {
   const rows: readonly (readonly [unknown, RegExp])[] = [
     [null, /^expected a message, such as .*, got null$/],
     [[], /got an array$/],

@@ -11,7 +11,7 @@ const FIRST = Number(process.env['ONE_ID_FIRST'] ?? 1);
 
 for (const ids of ['one', 'two'] as const)
   t.test(
-    `when a client of ${ids} is cut at any frame, then nothing is missing unsaid`,
+    `when a client of ${ids} is cut at any frame, then no message is missing without a gap`,
     async (t) => {
       let cuts = 0;
       const bad: string[] = [];

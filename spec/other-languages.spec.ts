@@ -145,12 +145,12 @@ const start = async (
   };
 };
 
-t.test('when a client is listed, then it is under 100 lines', async (t) => {
+t.test('when a client is in the examples, then it has under 100 lines', async (t) => {
   for (const name of ['go/chat.go', 'python/chat.py'])
     t.ok(readFileSync(join(EXAMPLES, name), 'utf8').trimEnd().split('\n').length < 100, name);
 });
 
-t.test('when connections break, then both clients go on as the protocol says', async (t) => {
+t.test('when connections break, then both clients resume as the protocol says', async (t) => {
   const commands = await clients(t);
   const redis = await startRedis({});
   t.teardown(redis.stop);
@@ -256,16 +256,19 @@ t.test('when connections break, then both clients go on as the protocol says', a
     }
   });
 
-  await t.test('when a pod drains, then the client is on the other one at once', async (t) => {
-    up.splice(0, 1);
-    await pods[0]?.app.stop();
-    for (const peer of peers) peer.publish('after the drain');
-    await all(
-      'they talk',
-      (peer) => texts(peer).filter((text) => text === 'after the drain').length === peers.length,
-    );
-    t.equal(pods[1]?.connections(), peers.length + 1);
-  });
+  await t.test(
+    'when a pod drains, then the client connects to the other one at once',
+    async (t) => {
+      up.splice(0, 1);
+      await pods[0]?.app.stop();
+      for (const peer of peers) peer.publish('after the drain');
+      await all(
+        'they talk',
+        (peer) => texts(peer).filter((text) => text === 'after the drain').length === peers.length,
+      );
+      t.equal(pods[1]?.connections(), peers.length + 1);
+    },
+  );
 
   await t.test('when an operator disconnects a client, then it does not come back', async (t) => {
     const names = new Set(
@@ -279,7 +282,7 @@ t.test('when connections break, then both clients go on as the protocol says', a
   });
 
   await t.test(
-    'when the service asks for a token, then it is sent, or the client ends',
+    'when the service requires a token, then the client sends one, or ends',
     async (t) => {
       const pod = await startPod(t, { access: { authEnabled: true, jwtSecret: SECRET } });
       const toPod = (): number => pod.port;

@@ -165,7 +165,7 @@ t.test(
 );
 
 t.test(
-  'when SIGTERM comes and no client is there, then the process ends at once; a mute peer delays it a little',
+  'when SIGTERM comes without clients, then the process ends at once; a silent peer delays it for a moment',
   async (t) => {
     const empty = await startProcess(t, { DRAIN_MS: '10000' });
     const started = performance.now();
@@ -188,7 +188,7 @@ t.test(
 );
 
 t.test(
-  'when the last client of a drain has closed, then the process ends, and requests under way are answered',
+  'when the last client has closed in a drain, then open requests are answered and the process ends',
   async (t) => {
     const pod = await startProcess(t, { DRAIN_MS: '20000' });
     const clients = [await pod.doors.connect('/ws/a'), await pod.doors.connect('/ws/a')];
@@ -329,7 +329,7 @@ for (const [what, stdout] of [
   ['is a full disk', '/dev/full'],
 ] as const) {
   t.test(
-    `when the log output ${what}, then nobody is harmed and the end is not delayed`,
+    `when the log output ${what}, then clients are served and the end is not delayed`,
     async (t) => {
       await build();
       const port = await freePort();
@@ -357,7 +357,7 @@ for (const [what, stdout] of [
   );
 }
 
-t.test('when clients do everything wrong, then the process stays well', async (t) => {
+t.test('when clients do everything wrong, then the process goes on working', async (t) => {
   const pod = await startProcess(t, {});
   for (let i = 0; i < 50; i++) {
     const raw = await pod.doors.raw();

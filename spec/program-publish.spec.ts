@@ -4,7 +4,7 @@ import { type Notice } from '../lib/index.js';
 import { startPod } from './support/pod.js';
 
 t.test(
-  'when a program publishes what is no message, then it is refused with a reason, whatever the types allow',
+  'when a program publishes an invalid message, then it is refused with a reason, also without types',
   async (t) => {
     const pod = await startPod(t);
     const a = await pod.connect('/ws/r');
@@ -63,7 +63,7 @@ t.test(
   },
 );
 
-t.test('when data is more than JSON can say, then a TypeError names the path', async (t) => {
+t.test('when JSON cannot represent the data, then a TypeError names the path', async (t) => {
   class Order {
     readonly total = 1;
     get id(): string {
@@ -140,17 +140,20 @@ t.test('when a message was published, then its receipt is a plain object', async
   });
 });
 
-t.test('when the key of a program looks like one of a client, then both are sent', async (t) => {
-  const pod = await startPod(t);
-  const client = await pod.connect('/ws/r');
-  const id = '6f1f8a0c-52a0-4c33-9b60-7d2f0a8f4c11';
-  client.send({ type: 'chat', data: 'client', id });
-  await client.received({ data: { event: 'ack' } });
-  for (const key of [client.userId === null ? `:${id}` : `${client.userId}:${id}`, id]) {
-    const published = await pod.app.publish({ room: 'r', type: 'chat', data: 'program', key });
-    t.equal(published.duplicate, false, key);
-  }
-});
+t.test(
+  'when the key of a program equals that of a client, then both messages are sent',
+  async (t) => {
+    const pod = await startPod(t);
+    const client = await pod.connect('/ws/r');
+    const id = '6f1f8a0c-52a0-4c33-9b60-7d2f0a8f4c11';
+    client.send({ type: 'chat', data: 'client', id });
+    await client.received({ data: { event: 'ack' } });
+    for (const key of [client.userId === null ? `:${id}` : `${client.userId}:${id}`, id]) {
+      const published = await pod.app.publish({ room: 'r', type: 'chat', data: 'program', key });
+      t.equal(published.duplicate, false, key);
+    }
+  },
+);
 
 t.test('when a key is a UUID in capitals, then it is the same key', async (t) => {
   const pod = await startPod(t);

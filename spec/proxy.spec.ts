@@ -69,7 +69,7 @@ t.test('when the proxy is open, then all bytes pass', async (t) => {
 });
 
 t.test(
-  'when a way is stalled, then no byte and no end passes; afterwards all of it comes in order',
+  'when a direction is stalled, then no byte and no end passes; afterwards all of it comes in order',
   async (t) => {
     const { client, target, between } = await linked(t);
     between.set({ up: STALLED });
@@ -88,7 +88,7 @@ t.test(
 );
 
 t.test(
-  'when a way is stalled, then new links are stalled too, and the buffer is bounded',
+  'when a direction is stalled, then new links are stalled too, and the buffer is bounded',
   async (t) => {
     const { client, target, between } = await linked(t);
     between.set({ up: STALLED, down: STALLED });
@@ -105,7 +105,7 @@ t.test(
   },
 );
 
-t.test('when a way has a delay, then bytes come late and in order', async (t) => {
+t.test('when a direction has a delay, then bytes come late and in order', async (t) => {
   const { client, target, between } = await linked(t);
   between.set({ up: { _tag: 'Delayed', ms: 150 } });
   const at = performance.now();
@@ -129,7 +129,7 @@ t.test('when bytes are lost, then they never come, and later ones do', async (t)
   t.end();
 });
 
-t.test('when a way trickles, then a few bytes come at a time', async (t) => {
+t.test('when a direction trickles, then a few bytes come at a time', async (t) => {
   const { client, target, between } = await linked(t);
   between.set({ up: { _tag: 'Trickle', bytesPerSecond: 1_000 } });
   client.socket.write('x'.repeat(10_000));
@@ -178,7 +178,7 @@ t.test(
   },
 );
 
-t.test('when the target is not there, then the client sees a reset', async (t) => {
+t.test('when nothing listens at the target, then the client sees a reset', async (t) => {
   const between = await proxy({ to: () => 1 });
   t.teardown(between.stop);
   const client = end(connect({ port: between.port, host: '127.0.0.1' }));

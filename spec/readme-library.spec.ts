@@ -16,7 +16,7 @@ const program = (): string => {
   return code;
 };
 
-t.test('when a reader copies the code of README, then its types hold and it runs', async (t) => {
+t.test('when the code of README is copied, then it compiles and runs', async (t) => {
   await build();
   const project = t.testdir({ 'package.json': '{"type":"module"}', 'service.ts': program() });
   mkdirSync(join(project, 'node_modules'));

@@ -47,71 +47,77 @@ const page = () => {
   return main;
 };
 
-t.test('when a React page mounts twice, then it joins once, shows all, and leaves', async (t) => {
-  const { useRoom } = await import('../examples/client/react.js');
-  const { clock, server, chat, count } = stage(t);
-  const Shown = () => {
-    const { entries, members } = useRoom<string>(chat, 'general');
-    const texts = entries.map((entry) => ('data' in entry ? entry.data : entry.reason));
-    return createElement('p', null, `${members}: ${texts.join(' ')}`);
-  };
-  const main = page();
-  const root = createRoot(main);
-  const texts = (): readonly string[] => [...main.children].map(({ textContent }) => textContent);
-  await act(async () => {
-    root.render(createElement(StrictMode, null, createElement(Shown), createElement(Shown)));
-  });
-  await act(async () => clock.advance(100));
-  t.equal(count('join'), 1);
-  await act(async () => {
+t.test(
+  'when a React page mounts twice, then it joins once, shows all messages, and leaves',
+  async (t) => {
+    const { useRoom } = await import('../examples/client/react.js');
+    const { clock, server, chat, count } = stage(t);
+    const Shown = () => {
+      const { entries, members } = useRoom<string>(chat, 'general');
+      const texts = entries.map((entry) => ('data' in entry ? entry.data : entry.reason));
+      return createElement('p', null, `${members}: ${texts.join(' ')}`);
+    };
+    const main = page();
+    const root = createRoot(main);
+    const texts = (): readonly string[] => [...main.children].map(({ textContent }) => textContent);
+    await act(async () => {
+      root.render(createElement(StrictMode, null, createElement(Shown), createElement(Shown)));
+    });
+    await act(async () => clock.advance(100));
+    t.equal(count('join'), 1);
+    await act(async () => {
+      server.publish('general', 'one');
+      clock.advance(10);
+      server.cut();
+      server.publish('general', 'two');
+      clock.advance(1_000);
+    });
+    t.same(texts(), ['1: one two', '1: one two']);
+    t.equal(count('join'), 2, 'one a connection');
+    await act(async () => {
+      server.cut();
+      server.lose('general');
+      clock.advance(1_000);
+    });
+    t.same(texts(), ['1: one two log_lost', '1: one two log_lost']);
+    await act(async () => root.unmount());
+    clock.advance(900);
+    t.equal(count('leave'), 0, 'a second page may come');
+    clock.advance(200);
+    t.equal(count('leave'), 1);
+  },
+);
+
+t.test(
+  'when an Angular injector is destroyed, then its signals end and the client is closed',
+  async (t) => {
+    const { ChatService, CHAT_OPTIONS, list } = await import('../examples/client/angular.js');
+    const { clock, server, options, count } = stage(t);
+    const injector = createEnvironmentInjector(
+      [ChatService, { provide: CHAT_OPTIONS, useValue: options }],
+      null as never,
+    );
+    const service = injector.get(ChatService);
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Angular's own types
+    const { messages, status } = runInInjectionContext(injector, () => ({
+      messages: toSignal(list(service.room<string>('general').message$), { initialValue: [] }),
+      status: toSignal(service.status$, { requireSync: true }),
+    }));
+    const texts = (): readonly string[] => messages().map(({ data }: Message<string>) => data);
+    clock.advance(100);
+    t.equal(status()._tag, 'Live');
     server.publish('general', 'one');
     clock.advance(10);
     server.cut();
     server.publish('general', 'two');
     clock.advance(1_000);
-  });
-  t.same(texts(), ['1: one two', '1: one two']);
-  t.equal(count('join'), 2, 'one a connection');
-  await act(async () => {
-    server.cut();
-    server.lose('general');
-    clock.advance(1_000);
-  });
-  t.same(texts(), ['1: one two log_lost', '1: one two log_lost']);
-  await act(async () => root.unmount());
-  clock.advance(900);
-  t.equal(count('leave'), 0, 'a second page may come');
-  clock.advance(200);
-  t.equal(count('leave'), 1);
-});
-
-t.test('when an Angular injector ends, then signals end and the client is closed', async (t) => {
-  const { ChatService, CHAT_OPTIONS, list } = await import('../examples/client/angular.js');
-  const { clock, server, options, count } = stage(t);
-  const injector = createEnvironmentInjector(
-    [ChatService, { provide: CHAT_OPTIONS, useValue: options }],
-    null as never,
-  );
-  const service = injector.get(ChatService);
-  // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Angular's own types
-  const { messages, status } = runInInjectionContext(injector, () => ({
-    messages: toSignal(list(service.room<string>('general').message$), { initialValue: [] }),
-    status: toSignal(service.status$, { requireSync: true }),
-  }));
-  const texts = (): readonly string[] => messages().map(({ data }: Message<string>) => data);
-  clock.advance(100);
-  t.equal(status()._tag, 'Live');
-  server.publish('general', 'one');
-  clock.advance(10);
-  server.cut();
-  server.publish('general', 'two');
-  clock.advance(1_000);
-  t.same(texts(), ['one', 'two']);
-  t.equal(count('join'), 2, 'one a connection');
-  injector.destroy();
-  clock.advance(100);
-  t.equal(server.open().length, 0);
-});
+    t.same(texts(), ['one', 'two']);
+    t.equal(count('join'), 2, 'one a connection');
+    injector.destroy();
+    clock.advance(100);
+    t.equal(server.open().length, 0);
+  },
+);
 
 /** What a bundler's plugin for Svelte does. */
 const svelte: Plugin = {
@@ -130,55 +136,58 @@ interface SvelteApp {
   readonly Room: unknown;
 }
 
-t.test('when a Svelte component ends, then the room is left, and it sends and shows', async (t) => {
-  const outfile = join(t.testdir({}), 'room.mjs');
-  const { warnings } = await bundle({
-    stdin: {
-      contents: `export { flushSync, mount, unmount } from 'svelte';
+t.test(
+  'when a Svelte component is used, then it sends and shows messages, and leaves the room at its end',
+  async (t) => {
+    const outfile = join(t.testdir({}), 'room.mjs');
+    const { warnings } = await bundle({
+      stdin: {
+        contents: `export { flushSync, mount, unmount } from 'svelte';
         export { default as Room } from './Room.svelte';`,
-      resolveDir: RECIPES,
-    },
-    outfile,
-    ...{ bundle: true, format: 'esm', conditions: ['browser'], plugins: [svelte] },
-    logLevel: 'silent',
-  });
-  t.same(warnings, []);
-  const { mount, unmount, flushSync, Room } = (await import(
-    pathToFileURL(outfile).href
-  )) as SvelteApp;
-  const { clock, server, chat, count } = stage(t);
-  const main = page();
-  const texts = (): readonly string[] =>
-    [...main.querySelectorAll('li')].map(({ textContent }) => textContent);
-  const turn = async (ms: number): Promise<void> => {
-    for (let i = 0; i < 5; i++) {
-      clock.advance(ms / 5);
-      await Promise.resolve();
-    }
-    flushSync();
-  };
-  const mounted = mount(Room, { target: main, props: { room: chat.room('general') } });
-  await turn(100);
-  server.publish('general', 'one');
-  await turn(50);
-  const input = main.querySelector('input');
-  if (input === null) throw new Error('no input');
-  input.value = 'mine';
-  input.dispatchEvent(new Event('input', { bubbles: true }));
-  main.querySelector('form')?.dispatchEvent(new Event('submit', { cancelable: true }));
-  server.cut();
-  await turn(2_000);
-  t.same(texts(), ['one', 'mine']);
-  t.equal(input.value, '');
-  t.match(main.querySelector('p')?.textContent, '1 here');
-  server.cut();
-  server.lose('general');
-  await turn(2_000);
-  t.same(texts().at(-1), 'Messages may be missing here.');
-  t.equal(count('join'), 3, 'one a connection');
-  await unmount(mounted);
-  await turn(900);
-  t.equal(count('leave'), 0);
-  await turn(200);
-  t.equal(count('leave'), 1);
-});
+        resolveDir: RECIPES,
+      },
+      outfile,
+      ...{ bundle: true, format: 'esm', conditions: ['browser'], plugins: [svelte] },
+      logLevel: 'silent',
+    });
+    t.same(warnings, []);
+    const { mount, unmount, flushSync, Room } = (await import(
+      pathToFileURL(outfile).href
+    )) as SvelteApp;
+    const { clock, server, chat, count } = stage(t);
+    const main = page();
+    const texts = (): readonly string[] =>
+      [...main.querySelectorAll('li')].map(({ textContent }) => textContent);
+    const turn = async (ms: number): Promise<void> => {
+      for (let i = 0; i < 5; i++) {
+        clock.advance(ms / 5);
+        await Promise.resolve();
+      }
+      flushSync();
+    };
+    const mounted = mount(Room, { target: main, props: { room: chat.room('general') } });
+    await turn(100);
+    server.publish('general', 'one');
+    await turn(50);
+    const input = main.querySelector('input');
+    if (input === null) throw new Error('no input');
+    input.value = 'mine';
+    input.dispatchEvent(new Event('input', { bubbles: true }));
+    main.querySelector('form')?.dispatchEvent(new Event('submit', { cancelable: true }));
+    server.cut();
+    await turn(2_000);
+    t.same(texts(), ['one', 'mine']);
+    t.equal(input.value, '');
+    t.match(main.querySelector('p')?.textContent, '1 here');
+    server.cut();
+    server.lose('general');
+    await turn(2_000);
+    t.same(texts().at(-1), 'Messages may be missing here.');
+    t.equal(count('join'), 3, 'one a connection');
+    await unmount(mounted);
+    await turn(900);
+    t.equal(count('leave'), 0);
+    await turn(200);
+    t.equal(count('leave'), 1);
+  },
+);

@@ -38,7 +38,7 @@ t.test('when the last connection has gone, then the drain ends', async (t) => {
   t.ok((endedAt() ?? 1_000) < 800, `${endedAt()}`);
 });
 
-t.test('when somebody does not go, then the drain ends at 90 % of its time', async (t) => {
+t.test('when a client does not close, then the drain ends at 90 % of its time', async (t) => {
   for (const [after, requests] of [
     [undefined, 0],
     [5, 1],
@@ -50,7 +50,7 @@ t.test('when somebody does not go, then the drain ends at 90 % of its time', asy
   }
 });
 
-t.test('when hurry comes before the drain, then nobody is told of one', async (t) => {
+t.test('when hurry comes before the drain, then no client gets draining', async (t) => {
   const { clock, hurry$, seen, begin, endedAt } = ground(5);
   hurry$.next();
   begin();
@@ -59,7 +59,7 @@ t.test('when hurry comes before the drain, then nobody is told of one', async (t
   t.ok((endedAt() ?? 1_000) < 50, `${endedAt()}`);
 });
 
-t.test('when hurry comes during the drain, then everybody is closed then', async (t) => {
+t.test('when hurry comes during the drain, then all connections are closed at once', async (t) => {
   const { clock, hurry$, seen, begin, endedAt } = ground(5);
   begin();
   clock.advance(1);

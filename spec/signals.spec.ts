@@ -11,15 +11,18 @@ const judged = (...received: readonly (readonly [ms: number, signal: string])[])
   });
 };
 
-t.test('when npm says one Ctrl-C twice, then it is one', async (t) => {
-  t.strictSame(judged([0, 'SIGINT'], [1, 'SIGINT'], [SAME_SIGNAL_MS - 1, 'SIGINT']), [
-    'drain',
-    'repeated',
-    'repeated',
-  ]);
-});
+t.test(
+  'when npm passes on a Ctrl-C that the process got already, then it counts as one signal',
+  async (t) => {
+    t.strictSame(judged([0, 'SIGINT'], [1, 'SIGINT'], [SAME_SIGNAL_MS - 1, 'SIGINT']), [
+      'drain',
+      'repeated',
+      'repeated',
+    ]);
+  },
+);
 
-t.test('when somebody asks again later, then the end is now', async (t) => {
+t.test('when the same signal comes again later, then the process ends at once', async (t) => {
   t.strictSame(judged([0, 'SIGTERM'], [SAME_SIGNAL_MS, 'SIGTERM']), ['drain', 'end']);
   t.strictSame(
     judged([0, 'SIGINT'], [400, 'SIGINT'], [600, 'SIGINT']),
@@ -28,6 +31,6 @@ t.test('when somebody asks again later, then the end is now', async (t) => {
   );
 });
 
-t.test('when another signal follows, then the end is now', async (t) => {
+t.test('when another signal follows, then the process ends at once', async (t) => {
   t.strictSame(judged([0, 'SIGINT'], [1, 'SIGTERM']), ['drain', 'end']);
 });

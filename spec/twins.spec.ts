@@ -105,7 +105,7 @@ t.test('when a file of lib has behaviour, then it has a spec of the same path', 
   );
 });
 
-t.test('when a file is an exception, then it is one still', async (t) => {
+t.test('when a file is listed as an exception, then it still is one', async (t) => {
   for (const file of [...TABLES, ...Object.keys(ELSEWHERE)]) {
     t.ok(LIB.includes(file), `${file} is there`);
     t.notOk(hasSpec(twinOf(file)), `${file} has no spec of its own`);
@@ -113,7 +113,7 @@ t.test('when a file is an exception, then it is one still', async (t) => {
   for (const [file, spec] of Object.entries(ELSEWHERE)) t.ok(hasSpec(spec), `${file}: ${spec}`);
 });
 
-t.test('when a spec grows over 400 lines, then it is split by subject', async (t) => {
+t.test('when a spec exists, then it has at most 400 lines', async (t) => {
   const long = filesIn('spec', '.ts').filter(
     (file) => readFileSync(join(ROOT, 'spec', file), 'utf8').split('\n').length > MAX_LINES + 1,
   );

@@ -88,7 +88,7 @@ t.test(
   },
 );
 
-t.test('when peers vanish at any moment, then nothing of them is left', async (t) => {
+t.test('when peers disappear at any moment, then no socket of them is left', async (t) => {
   const { pod, healthy } = await podWith(t);
   const bytes = Buffer.concat([
     Buffer.from(handshakeOf(`${BASE}/ws/general`)),

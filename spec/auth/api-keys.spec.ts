@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { knownKeys } from '../../lib/auth/api-keys.js';
 
-t.test('when any keys are given out, then each is known, and no other text', async (t) => {
+t.test('when any keys are configured, then each of them is known, and no other text', async (t) => {
   fc.assert(
     fc.property(fc.array(fc.string()), fc.string(), (keys, text) => {
       const isKnown = knownKeys(keys);

@@ -8,7 +8,7 @@ const from = (proxies: readonly string[], peer: string, ...forwarded: readonly s
   clientAddress(proxies)({ headersDistinct: { 'x-forwarded-for': [...forwarded] } }, peer);
 
 t.test(
-  'when the peer is no trusted proxy, then the peer counts, whatever a header says',
+  'when the peer is no trusted proxy, then its own address counts, whatever a header has',
   async (t) => {
     t.equal(from([], '192.0.2.1'), '192.0.2.1');
     t.equal(from([], '192.0.2.1', '198.51.100.7'), '192.0.2.1');
@@ -19,7 +19,7 @@ t.test(
 );
 
 t.test(
-  'when trusted proxies pass a request on, then the last address that is none of them counts',
+  'when trusted proxies pass a request on, then the last address that is no trusted proxy counts',
   async (t) => {
     const ours = ['10.0.0.0/8', '192.0.2.9', '2001:db8:f::/48'];
     const rows: readonly (readonly [forwarded: readonly string[], expected: string])[] = [
@@ -51,7 +51,7 @@ t.test(
   },
 );
 
-t.test('when an address is of IPv6, then it counts with its /64', async (t) => {
+t.test('when an address is IPv6, then it counts by its /64', async (t) => {
   t.equal(from([], '2001:db8:1:2:3:4:5:6'), '2001:db8:1:2::/64');
   t.equal(from([], '2001:db8:1:2::1'), '2001:db8:1:2::/64');
   t.equal(from([], '2001:db8::1'), '2001:db8:0:0::/64');
@@ -78,7 +78,7 @@ t.test('when an address cannot be read, then nothing throws', async (t) => {
 });
 
 t.test(
-  'when a quota is used up, then one more gets nothing until a place is given back, once',
+  'when a quota is used up, then the next connection is refused until one of the others has ended',
   async (t) => {
     const take = connectionQuota(2);
     const [first, second] = [take('a'), take('a')];

@@ -4,7 +4,7 @@ import t from 'tap';
 import { connectionQuota } from '../../lib/auth/connection-quota.js';
 
 t.test(
-  'when all places of a name are taken, then none is left until one is given back',
+  'when a name has as many connections as allowed, then the next one is refused until one has ended',
   async (t) => {
     const take = connectionQuota(2);
     const first = take('alice');
@@ -18,24 +18,27 @@ t.test(
   },
 );
 
-t.test('when any take and leave, then never more than the most are in', async (t) => {
-  const steps = fc.array(fc.tuple(fc.constantFrom('a', 'b'), fc.boolean()), { maxLength: 100 });
-  fc.assert(
-    fc.property(steps, fc.nat(5), (all, most) => {
-      const take = connectionQuota(most);
-      const taken: Record<string, (() => void)[]> = { a: [], b: [] };
-      return all.every(([name, isLeave]) => {
-        const own = taken[name] ?? [];
-        if (isLeave) {
-          own.pop()?.();
+t.test(
+  'when any connections begin and end, then a name never has more than its limit',
+  async (t) => {
+    const steps = fc.array(fc.tuple(fc.constantFrom('a', 'b'), fc.boolean()), { maxLength: 100 });
+    fc.assert(
+      fc.property(steps, fc.nat(5), (all, most) => {
+        const take = connectionQuota(most);
+        const taken: Record<string, (() => void)[]> = { a: [], b: [] };
+        return all.every(([name, isLeave]) => {
+          const own = taken[name] ?? [];
+          if (isLeave) {
+            own.pop()?.();
+            return true;
+          }
+          const leave = take(name);
+          if ((leave === undefined) !== own.length >= most) return false;
+          if (leave !== undefined) own.push(leave);
           return true;
-        }
-        const leave = take(name);
-        if ((leave === undefined) !== own.length >= most) return false;
-        if (leave !== undefined) own.push(leave);
-        return true;
-      });
-    }),
-  );
-  t.pass('for any order');
-});
+        });
+      }),
+    );
+    t.pass('for any order');
+  },
+);

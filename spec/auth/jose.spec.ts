@@ -28,29 +28,32 @@ const isTaken = async (token: string, options: JWTVerifyOptions = {}): Promise<b
   }
 };
 
-t.test('when the tolerance is that of nbf, then jose takes what has expired', async (t) => {
+t.test('when jose has the 30 s of leeway of nbf, then it accepts an expired token', async (t) => {
   const [ended, begins] = [tokenOf({ exp: inSeconds(-1) }), tokenOf({ nbf: inSeconds(20) })];
   t.same([await isTaken(ended), await isTaken(begins)], [false, false]);
   const leeway = { clockTolerance: 30 };
   t.same([await isTaken(ended, leeway), await isTaken(begins, leeway)], [true, true]);
 });
 
-t.test('when a token ended in this second, then jose takes it', async (t) => {
+t.test('when a token expired less than a second ago, then jose accepts it', async (t) => {
   const currentDate = new Date(1_800_000_000_900);
   t.ok(await isTaken(tokenOf({ exp: 1_800_000_000.5 }), { currentDate }));
 });
 
-t.test('when iat is in the future, then jose takes it, or asks all tokens for iat', async (t) => {
-  const early = tokenOf({ iat: inSeconds(86_400) });
-  t.ok(await isTaken(early));
-  const maxTokenAge = '9999y';
-  t.same(
-    [await isTaken(early, { maxTokenAge }), await isTaken(tokenOf(), { maxTokenAge })],
-    [false, false],
-  );
-});
+t.test(
+  'when iat is in the future, then jose accepts the token, or requires iat of every token',
+  async (t) => {
+    const early = tokenOf({ iat: inSeconds(86_400) });
+    t.ok(await isTaken(early));
+    const maxTokenAge = '9999y';
+    t.same(
+      [await isTaken(early, { maxTokenAge }), await isTaken(tokenOf(), { maxTokenAge })],
+      [false, false],
+    );
+  },
+);
 
-t.test('when a token can be read in two ways, then jose takes it', async (t) => {
+t.test('when a token can be read in two ways, then jose accepts it', async (t) => {
   const good = tokenOf();
   for (const [what, token] of [
     ['sub twice', signed(`{"sub":"a","sub":"b","exp":${inSeconds(9)}}`)],
@@ -84,7 +87,7 @@ t.test('when a token does not name the one key of a set, then jose refuses it', 
   );
 });
 
-t.test('when anybody could sign for a key, then jose uses it', async (t) => {
+t.test('when anybody could sign for a key, then jose uses the key all the same', async (t) => {
   const weak = generateKeyPairSync('rsa', { modulusLength: 2_048, publicExponent: 3 });
   const token = tokenOf({}, { alg: 'RS256', key: weak.privateKey });
   t.equal(await answerOf([jwkOf(weak.publicKey)], 'RS256', token), 'taken');

@@ -116,27 +116,30 @@ t.test(
   },
 );
 
-t.test('when the key server is away, then the last keys serve for an hour', async (t) => {
-  const w = world();
-  w.wish('a');
-  w.answer$ = throwError(() => new Error('refused'));
-  for (let minute = 0; minute < 59; minute++) {
-    for (let ten = 0; ten < 6; ten++) {
-      w.clock.advance(10_000);
-      t.equal(w.wish('a').got, '1 keys', `after ${minute} minutes and ${ten * 10} s`);
+t.test(
+  'when the key server does not answer, then the last keys are used for an hour',
+  async (t) => {
+    const w = world();
+    w.wish('a');
+    w.answer$ = throwError(() => new Error('refused'));
+    for (let minute = 0; minute < 59; minute++) {
+      for (let ten = 0; ten < 6; ten++) {
+        w.clock.advance(10_000);
+        t.equal(w.wish('a').got, '1 keys', `after ${minute} minutes and ${ten * 10} s`);
+      }
     }
-  }
-  t.ok(w.asked.length <= 51, 'asked once a minute, once they were old');
-  w.clock.advance(60_001);
-  t.equal(w.wish('a').got, 'Unavailable');
-  w.answer$ = of(jwks('a'));
-  w.clock.advance(60_000);
-  t.equal(w.wish('a').got, '1 keys');
-  t.ok(w.failures.every((failure) => failure === 'refused'));
-});
+    t.ok(w.asked.length <= 51, 'asked once a minute, once they were old');
+    w.clock.advance(60_001);
+    t.equal(w.wish('a').got, 'Unavailable');
+    w.answer$ = of(jwks('a'));
+    w.clock.advance(60_000);
+    t.equal(w.wish('a').got, '1 keys');
+    t.ok(w.failures.every((failure) => failure === 'refused'));
+  },
+);
 
 t.test(
-  'when the key server is away at the start, then it is asked again a second later',
+  'when the first request for keys fails, then the next one is sent a second later',
   async (t) => {
     const w = world();
     w.answer$ = throwError(() => new Error('refused'));
@@ -150,7 +153,7 @@ t.test(
 );
 
 t.test(
-  'when the key server does not answer, then it is given 5 s; an invalid answer fails at once',
+  'when the key server does not answer, then the request fails after 5 s; an invalid answer fails at once',
   async (t) => {
     const w = world();
     w.answer$ = NEVER;
@@ -174,7 +177,7 @@ t.test(
 );
 
 t.test(
-  'when a JWKS holds keys for which anybody can sign, then others are used, and they are told once',
+  'when a JWKS has unsafe keys, then its other keys are used, and the unsafe ones are reported once',
   async (t) => {
     const w = world();
     const good = jwkOf(KEY, 'a');
@@ -231,7 +234,7 @@ const serve = async (t: Test, listener: RequestListener): Promise<string> => {
 };
 
 t.test(
-  'when a key document is fetched, then redirects, error pages and endless bodies are refused',
+  'when a JWKS is fetched, then redirects, error pages and endless bodies are refused',
   async (t) => {
     const elsewhere: string[] = [];
     const url = await serve(t, (request, response) => {

@@ -6,7 +6,7 @@ import { alice, ALL, only, refresh, renewed, world } from '../support/rights-wor
 
 // rights that change
 
-t.test('when rights end, then exactly the rooms that they were for are left', async (t) => {
+t.test('when rights end, then the client leaves exactly the rooms of these rights', async (t) => {
   const w = world();
   const a = alice(w, ALL, 3_600_000, 'a');
   const b = alice(w, ALL, 3_600_000, 'a');

@@ -142,7 +142,7 @@ t.test('when a connection has no token, then a refresh is refused', async (t) =>
 });
 
 t.test(
-  'when messages follow a refresh, then they wait for it and are judged by the new token',
+  'when messages follow a refresh, then they wait for it and have the rights of the new token',
   async (t) => {
     const w = world();
     const a = alice(w, only([]));
@@ -161,7 +161,7 @@ t.test(
 );
 
 t.test(
-  'when a connection closes while its token is judged, then nothing of it is left',
+  'when a connection closes while its token is verified, then nothing of it is left',
   async (t) => {
     for (const end of [(a: Peer) => a.go(), (a: Peer) => a.webSocket.emit('error', new Error())]) {
       const w = world();
@@ -178,7 +178,7 @@ t.test(
 );
 
 t.test(
-  'when a token expires while the new one is judged, then the connection is closed',
+  'when a token expires while the new one is verified, then the connection is closed',
   async (t) => {
     const w = world();
     const a = alice(w, ALL, 1_000);

@@ -44,14 +44,14 @@ t.test('when any command is written, then it is read as that command', async (t)
   t.pass('with the pod that sent it');
 });
 
-t.test('when an operator writes it by hand, then nobody sent it', async (t) => {
+t.test('when an operator writes a command by hand, then it has no mark of a pod', async (t) => {
   t.same(decoded('{"type":"disconnect","user":"alice"}'), {
     _tag: 'Right',
     right: { command: { _tag: 'Disconnect', whom: 'user', id: 'alice' }, by: undefined },
   });
 });
 
-t.test('when a payload is no command, then it is refused in words', async (t) => {
+t.test('when a payload is no command, then the reason says what is wrong', async (t) => {
   const catchUp = '"type":"catch_up","pod":"p","room":"r","tag":1,"from":1,"until":null,"since":1';
   t.ok(isRight(decoded(`{${catchUp}}`)));
   for (const text of [

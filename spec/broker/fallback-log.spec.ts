@@ -34,7 +34,7 @@ const add = (log: FallbackLog, room: string, over: Partial<MessageId>): void =>
   log.add(room, idOf(over), formatId(idOf(over)));
 
 t.test(
-  'when a client resumes from before the last fallback or from its position, then it missed it; else not',
+  'when a client resumes from before the last fallback, or at its position, then it missed it; else not',
   async (t) => {
     const log = fallbackLog({ now: () => AT + 10_000 });
     add(log, 'r', { nonce: 1 });
@@ -58,7 +58,7 @@ t.test(
 );
 
 t.test(
-  'when more rooms had some than are remembered, then all are taken to have had some',
+  'when more rooms had a fallback than are remembered, then every room counts as one that had',
   async (t) => {
     let now = AT;
     const log = fallbackLog({ now: () => now });

@@ -108,7 +108,7 @@ t.test(
 );
 
 t.test(
-  'when there are 100,000 positions, then the one unused for longest goes first, never one in use',
+  'when there are 100,000 positions, then the one that was unused for longest is forgotten, never one in use',
   async (t) => {
     const w = world();
     const listening = w.broker.channel('in-use').subscribe();
@@ -126,7 +126,7 @@ t.test(
 );
 
 t.test(
-  'when rooms are joined and nothing is published, then they push no position out',
+  'when rooms are joined and nothing is published, then no other position is forgotten for them',
   async (t) => {
     const w = world();
     publish(w, 'mine');
@@ -153,7 +153,7 @@ t.test(
   },
 );
 
-t.test('when rooms are only read, then they push no position out', async (t) => {
+t.test('when rooms are only read, then no position is forgotten for them', async (t) => {
   const w = world();
   publish(w, 'mine');
   for (let i = 0; i < 100_001; i++) w.broker.log.page(`unused-${i}`, 0, 1).subscribe();

@@ -20,7 +20,7 @@ export const behaves = async (test: Test, kind: Kind): Promise<void> => {
   await channels(test, pods);
   await refusals(test, pods);
   await Promise.all([a.close(), b.close()]);
-  await test.test('when it is closed, then no socket is open', async (t) => {
+  await test.test('when the client is closed, then no socket is open', async (t) => {
     const sockets = (): number =>
       process.getActiveResourcesInfo().filter((name) => /TCP|TLS/.test(name)).length;
     await until('the sockets are gone', () => sockets() === 0, 3_000);

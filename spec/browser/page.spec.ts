@@ -149,7 +149,7 @@ const countOf = (pods: readonly Pod[]): number =>
   pods.reduce((sum, pod) => sum + pod.connections(), 0);
 
 t.test(
-  'when its pod drains, then the page goes to another one, and no message is late',
+  'when the pod of a page drains, then the page goes to another pod, and no message is late',
   async (t) => {
     const { live, take, pods, judge } = await stage(t);
     const first = await live();
@@ -214,7 +214,7 @@ t.test('when the page is loaded again, then it goes on from its last position', 
   t.ok(seen.late.length < seen.shown.length);
 });
 
-t.test('when tokens end all the time, then the connection stays', async (t) => {
+t.test('when tokens expire all the time, then the connection stays', async (t) => {
   const { live, asked, judge } = await stage(t, { withTokens: true });
   const { connectionId } = await live();
   await sleep((TOKEN_S + 2) * 1_000);

@@ -112,7 +112,7 @@ t.test(
 
 // 6: the client gives up, or never starts
 t.test(
-  'when the server is away for a day, also at first, then the client is back 30 s after it',
+  'when the server is down for a day, also at first, then the client is connected 30 s after it is back',
   async (t) => {
     const w = world(t);
     w.server.setUp(false);
@@ -148,7 +148,7 @@ t.test(
 
 // 8: what was missed is not reported
 t.test(
-  'when the log has lost what was missed, then the gap comes before the next message',
+  'when the log has lost the missed messages, then the gap comes before the next message',
   async (t) => {
     for (const lose of [(w: World) => w.server.lose('r'), (w: World) => w.server.trim('r', 0)]) {
       const w = world(t);

@@ -7,7 +7,7 @@ t.test('when a text is no frame, then it is skipped', async (t) => {
   t.match(readFrame('{"id":"x","type":"later than this client"}'), { id: 'x' });
 });
 
-t.test('when data is that of an error or an event, then it is known as one', async (t) => {
+t.test('when data is that of an error or an event, then it is recognised as one', async (t) => {
   t.same(
     [isError({ code: 'forbidden', message: '' }), isError(null), isError('code')],
     [true, false, false],

@@ -28,7 +28,7 @@ const burst = (from: State, text = ''): readonly [number, State] => {
 };
 
 t.test(
-  'when many frames wait, then a second of them goes at once, the others at nine tenths of the rate',
+  'when many frames wait, then those of one second go at once, the others at nine tenths of the rate',
   async (t) => {
     const [first, then] = burst({ ...START, tokens: Infinity });
     t.equal(first, 100);
@@ -38,7 +38,7 @@ t.test(
   },
 );
 
-t.test('when frames are long, then fewer go, as the server counts bytes as well', async (t) => {
+t.test('when frames are long, then fewer are sent, as the server limits bytes too', async (t) => {
   const text = 'x'.repeat(60_000);
   const [first, then] = burst({ ...START, tokens: Infinity }, text);
   t.ok(first * text.length < 1_048_576 / 2, `${first}`);

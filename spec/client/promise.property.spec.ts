@@ -69,121 +69,123 @@ interface Seen {
   readonly id: string;
 }
 
-t.test('when anything breaks, then each message comes once, in order, and no hole is unsaid', (t) =>
-  fc
-    .assert(
-      fc.asyncProperty(fc.array(command, { maxLength: 60 }), fc.nat(), async (commands, seed) => {
-        const ends: (() => void)[] = [];
-        const w = world(
-          { teardown: (end) => void ends.push(end as () => void) },
-          { publishTimeoutMs: 600_000 },
-          { seed, latencyMs: 1 + (seed % 20) },
-        );
-        const published = new Map<string, string[]>(ROOMS.map((name) => [name, []]));
-        const seen = new Map<string, Seen[]>(ROOMS.map((name) => [name, []]));
-        const settled: string[] = [];
-        w.server.message$.subscribe(({ room = '', id }) => published.get(room)?.push(id));
-        for (const name of ROOMS) {
-          const one = name === '' ? w.chat.global : w.chat.room(name);
-          one.message$.subscribe(({ id }) => seen.get(name)?.push({ kind: 'message', id }));
-          one.gap$.subscribe(({ id }) => seen.get(name)?.push({ kind: 'gap', id }));
-        }
-        w.clock.advance(100);
-        // what a connection has not brought does not come later
-        const heal = (): void => {
-          w.server.cut();
-          w.clock.advance(50);
-        };
-        let own = 0;
-        for (const one of commands)
-          switch (one.do) {
-            case 'publish':
-              w.server.publish(one.room, own++);
-              break;
-            case 'own': {
-              const ref = `${own++}`;
-              const of = one.room === '' ? w.chat.global : w.chat.room(one.room);
-              of.publish(ref).then(
-                () => settled.push(ref),
-                () => settled.push(ref),
-              );
-              break;
-            }
-            case 'steady':
-              for (let i = 0; i < one.count; i++) {
+t.test(
+  'when anything breaks, then each message comes once, in order, and no hole comes without a gap',
+  (t) =>
+    fc
+      .assert(
+        fc.asyncProperty(fc.array(command, { maxLength: 60 }), fc.nat(), async (commands, seed) => {
+          const ends: (() => void)[] = [];
+          const w = world(
+            { teardown: (end) => void ends.push(end as () => void) },
+            { publishTimeoutMs: 600_000 },
+            { seed, latencyMs: 1 + (seed % 20) },
+          );
+          const published = new Map<string, string[]>(ROOMS.map((name) => [name, []]));
+          const seen = new Map<string, Seen[]>(ROOMS.map((name) => [name, []]));
+          const settled: string[] = [];
+          w.server.message$.subscribe(({ room = '', id }) => published.get(room)?.push(id));
+          for (const name of ROOMS) {
+            const one = name === '' ? w.chat.global : w.chat.room(name);
+            one.message$.subscribe(({ id }) => seen.get(name)?.push({ kind: 'message', id }));
+            one.gap$.subscribe(({ id }) => seen.get(name)?.push({ kind: 'gap', id }));
+          }
+          w.clock.advance(100);
+          // what a connection has not brought does not come later
+          const heal = (): void => {
+            w.server.cut();
+            w.clock.advance(50);
+          };
+          let own = 0;
+          for (const one of commands)
+            switch (one.do) {
+              case 'publish':
                 w.server.publish(one.room, own++);
-                w.clock.advance(1);
+                break;
+              case 'own': {
+                const ref = `${own++}`;
+                const of = one.room === '' ? w.chat.global : w.chat.room(one.room);
+                of.publish(ref).then(
+                  () => settled.push(ref),
+                  () => settled.push(ref),
+                );
+                break;
               }
-              break;
-            case 'advance':
-              w.clock.advance(one.ms);
-              break;
-            case 'cut':
-              w.server.cut();
-              break;
-            case 'drain':
-              w.server.drain(one.ms);
-              break;
-            case 'trim':
-              w.server.trim(one.room, one.keep);
-              break;
-            case 'lose':
-              w.server.lose(one.room);
-              break;
-            case 'up':
-              w.server.setUp(one.yes);
-              break;
-            case 'acks':
-              w.server.setAcks(one.yes);
-              break;
-            case 'silent':
-              if (!one.yes) heal();
-              w.server.setSilent(one.yes);
-              break;
-            case 'page':
-              w.page$.next(one.event);
-              break;
-            case 'sleep':
-              w.clock.sleep(one.ms);
-          }
-        w.server.setUp(true);
-        w.server.setAcks(true);
-        heal();
-        w.server.setSilent(false);
-        for (const event of ['online', 'resume', 'visible'] as const) w.page$.next(event);
-        w.clock.advance(60_000);
-        w.server.cut();
-        w.clock.advance(120_000);
-        for (const name of ROOMS) w.server.publish(name, 'last');
-        w.clock.advance(1_000);
-        await new Promise((resolve) => setImmediate(resolve));
-
-        const owned = commands.filter((one) => one.do === 'own').length;
-        if (settled.length !== owned || new Set(settled).size !== owned)
-          throw new Error(`${settled.length} of ${owned} publishes settled`);
-        for (const name of ROOMS) {
-          const order = published.get(name) ?? [];
-          let at = -1;
-          let wasGap = false;
-          for (const { kind, id } of seen.get(name) ?? []) {
-            if (kind === 'gap') {
-              wasGap = true;
-              continue;
+              case 'steady':
+                for (let i = 0; i < one.count; i++) {
+                  w.server.publish(one.room, own++);
+                  w.clock.advance(1);
+                }
+                break;
+              case 'advance':
+                w.clock.advance(one.ms);
+                break;
+              case 'cut':
+                w.server.cut();
+                break;
+              case 'drain':
+                w.server.drain(one.ms);
+                break;
+              case 'trim':
+                w.server.trim(one.room, one.keep);
+                break;
+              case 'lose':
+                w.server.lose(one.room);
+                break;
+              case 'up':
+                w.server.setUp(one.yes);
+                break;
+              case 'acks':
+                w.server.setAcks(one.yes);
+                break;
+              case 'silent':
+                if (!one.yes) heal();
+                w.server.setSilent(one.yes);
+                break;
+              case 'page':
+                w.page$.next(one.event);
+                break;
+              case 'sleep':
+                w.clock.sleep(one.ms);
             }
-            const index = order.indexOf(id);
-            if (index <= at)
-              throw new Error(`"${name}": ${index} after ${at}: twice, or out of order`);
-            if (index > at + 1 && !wasGap)
-              throw new Error(`"${name}": ${index} after ${at} with no gap`);
-            at = index;
-            wasGap = false;
+          w.server.setUp(true);
+          w.server.setAcks(true);
+          heal();
+          w.server.setSilent(false);
+          for (const event of ['online', 'resume', 'visible'] as const) w.page$.next(event);
+          w.clock.advance(60_000);
+          w.server.cut();
+          w.clock.advance(120_000);
+          for (const name of ROOMS) w.server.publish(name, 'last');
+          w.clock.advance(1_000);
+          await new Promise((resolve) => setImmediate(resolve));
+
+          const owned = commands.filter((one) => one.do === 'own').length;
+          if (settled.length !== owned || new Set(settled).size !== owned)
+            throw new Error(`${settled.length} of ${owned} publishes settled`);
+          for (const name of ROOMS) {
+            const order = published.get(name) ?? [];
+            let at = -1;
+            let wasGap = false;
+            for (const { kind, id } of seen.get(name) ?? []) {
+              if (kind === 'gap') {
+                wasGap = true;
+                continue;
+              }
+              const index = order.indexOf(id);
+              if (index <= at)
+                throw new Error(`"${name}": ${index} after ${at}: twice, or out of order`);
+              if (index > at + 1 && !wasGap)
+                throw new Error(`"${name}": ${index} after ${at} with no gap`);
+              at = index;
+              wasGap = false;
+            }
+            if (at !== order.length - 1)
+              throw new Error(`"${name}": ends at ${at} of ${order.length - 1}`);
           }
-          if (at !== order.length - 1)
-            throw new Error(`"${name}": ends at ${at} of ${order.length - 1}`);
-        }
-        for (const end of ends) end();
-      }),
-      { numRuns: Number(process.env['CLIENT_RUNS'] ?? 300) },
-    )
-    .then(() => t.pass('as promised')),
+          for (const end of ends) end();
+        }),
+        { numRuns: Number(process.env['CLIENT_RUNS'] ?? 300) },
+      )
+      .then(() => t.pass('as promised')),
 );

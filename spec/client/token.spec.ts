@@ -57,7 +57,7 @@ t.test(
 );
 
 t.test(
-  'when a token cannot be had, then it is asked for again, and nothing is closed',
+  'when a request for a token fails, then it is repeated, and nothing is closed',
   async (t) => {
     let asked = 0;
     const w = world(t, {

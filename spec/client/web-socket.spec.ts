@@ -17,7 +17,7 @@ const before: State = {
 };
 
 t.test(
-  'when a handshake is refused, then the close table decides as for the code that says the same',
+  'when a handshake is refused, then the table of close codes decides by the code with the same meaning',
   async (t) => {
     let answer: [number, Record<string, string>] = [500, {}];
     const server = createServer().on('upgrade', (_, socket) => {

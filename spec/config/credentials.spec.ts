@@ -4,7 +4,7 @@ import t from 'tap';
 import { faultLine, readConfig } from '../../lib/config/index.js';
 import { left, read } from '../support/config.js';
 
-t.test('when tokens are asked for, then weak secrets and keys stop the start', async (t) => {
+t.test('when AUTH_ENABLED is true, then weak secrets and keys stop the start', async (t) => {
   const on = { AUTH_ENABLED: 'true' };
   const random = 'vR4q0mSx7ZkT2nWc9bLh3uYd6pJg8eFa';
   const rows: readonly (readonly [env: Readonly<Record<string, string>>, line: RegExp])[] = [

@@ -12,7 +12,7 @@ const folder = (t: Test, text?: string): string => {
 };
 
 t.test(
-  'when there is a file, then the environment is stronger, an empty variable is not',
+  'when there is a file, then the environment overrides it, except by an empty variable',
   async (t) => {
     const path = folder(t, '\uFEFFPORT=9000\n# no\nHOST="::1"\nSERVER_ID=\n');
     t.strictSame(
@@ -22,15 +22,18 @@ t.test(
   },
 );
 
-t.test('when there is none, or a folder of that name, then the environment is all', async (t) => {
-  const env = { PORT: '1' };
-  t.strictSame(withDotEnv(env, folder(t)), right({ env, warnings: [] }));
-  const path = folder(t);
-  mkdirSync(join(path, '.env'));
-  t.strictSame(withDotEnv(env, path), right({ env, warnings: [] }));
-});
+t.test(
+  'when there is no file, or a folder of that name, then only the environment counts',
+  async (t) => {
+    const env = { PORT: '1' };
+    t.strictSame(withDotEnv(env, folder(t)), right({ env, warnings: [] }));
+    const path = folder(t);
+    mkdirSync(join(path, '.env'));
+    t.strictSame(withDotEnv(env, path), right({ env, warnings: [] }));
+  },
+);
 
-t.test('when it cannot be read, then that is a fault', async (t) => {
+t.test('when the file cannot be read, then that is a fault', async (t) => {
   t.ok(isLeft(withDotEnv({}, '\0')), 'no name of a folder');
 });
 
@@ -60,7 +63,7 @@ t.test(
   },
 );
 
-t.test('when a quoted value has several lines, then its lines are no lines', async (t) => {
+t.test('when a quoted value has several lines, then its lines are no assignments', async (t) => {
   for (const quote of ['"', "'", '`']) {
     const text = `JWT_PUBLIC_KEY=${quote}-----BEGIN\nhunter2\nEND${quote}\nPORT\nHOST=::1\n`;
     t.strictSame(

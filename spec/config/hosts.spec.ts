@@ -17,7 +17,7 @@ t.test('when a text is a name or an address, then it is a host', async (t) => {
     t.notOk(isHost(text), text);
 });
 
-t.test('when a port stands behind a host, then IPv6 stands in brackets', async (t) => {
+t.test('when a port follows a host, then IPv6 is in brackets', async (t) => {
   t.equal(hostBeforePort('[::1]'), '::1');
   for (const text of ['::1', '[a]', '[127.0.0.1]', ''])
     t.equal(hostBeforePort(text), undefined, text);

@@ -75,7 +75,7 @@ t.test(
 );
 
 t.test(
-  'when several layers have a value, then the later one holds: schema, default.json, NODE_ENV.json, environment',
+  'when several sources set a value, then the last counts: schema, default.json, NODE_ENV.json, environment',
   async (t) => {
     const directory = t.testdir({
       'default.json': JSON.stringify({
@@ -140,7 +140,7 @@ t.test(
 );
 
 t.test(
-  'when a program has the environment read, then its variables are above its own values',
+  "when a program passes the environment, then its variables override the program's values",
   async (t) => {
     const own = { server: { port: 1, drainMs: 2_000 } };
     t.match(right(configOf(own, { PORT: '3' })).server, { port: 3, drainMs: 2_000 });
@@ -150,7 +150,7 @@ t.test(
 );
 
 t.test(
-  'when a configuration that has to be right is wrong, then the error lists every fault and no secret',
+  'when configOrThrow gets an invalid configuration, then the error lists every fault and no secret',
   async (t) => {
     const wrong = {
       server: { port: -1 },
@@ -175,7 +175,7 @@ t.test(
   },
 );
 
-t.test('when a program hands over no object, then the error names what is expected', async (t) => {
+t.test('when a program passes no object, then the error names what is expected', async (t) => {
   const none = null as unknown as undefined;
   for (const given of [null, 'x', 5, []])
     t.throws(() => configOrThrow(given as unknown as undefined), {

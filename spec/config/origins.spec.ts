@@ -3,7 +3,7 @@ import t from 'tap';
 import { faultLine, readConfig } from '../../lib/config/index.js';
 import { left, read } from '../support/config.js';
 
-t.test('when each entry is an origin or a pattern, then all are taken', async (t) => {
+t.test('when each entry is an origin or a pattern, then all are accepted', async (t) => {
   for (const [value, taken] of [
     ['*', ['*']],
     ['http://a.example:3000', ['http://a.example:3000']],
@@ -19,7 +19,7 @@ const hintOf = (value: string): string => {
   return more.length > 0 ? 'more than one fault' : line.slice(line.indexOf('default port') + 12);
 };
 
-t.test('when an origin is nearly one, then the fault says how to write it', async (t) => {
+t.test('when an entry is almost an origin, then the fault says how to write it', async (t) => {
   const list = ', with commas between the origins';
   for (const [value, hint] of [
     ['https://a.example/', 'write https://a.example, without a / or a path after it'],
@@ -42,17 +42,26 @@ t.test('when an origin is nearly one, then the fault says how to write it', asyn
     t.equal(hintOf(value), `; ${hint}`, value);
 });
 
-t.test('when the entry is the origin null, then only * is named, and http', async (t) => {
-  for (const value of ['null', 'NULL', 'https://a.example,null']) {
-    const hint = hintOf(value);
-    t.match(hint, /null is the origin of a page .* file or .* sandboxed frame: only \* allows it/);
-    t.match(hint, /Serve the page over http or https/);
-    t.notMatch(hint, /http:\/\/null/);
-  }
-});
+t.test(
+  'when the entry is the origin null, then the fault names * and a page over http',
+  async (t) => {
+    for (const value of ['null', 'NULL', 'https://a.example,null']) {
+      const hint = hintOf(value);
+      t.match(
+        hint,
+        /null is the origin of a page .* file or .* sandboxed frame: only \* allows it/,
+      );
+      t.match(hint, /Serve the page over http or https/);
+      t.notMatch(hint, /http:\/\/null/);
+    }
+  },
+);
 
-t.test('when an entry is no origin at all, then its text is not repeated as one', async (t) => {
-  t.equal(hintOf('https://*'), '');
-  t.equal(hintOf('https://*.com'), '');
-  t.notMatch(hintOf('https://u:hunter2@a.example;https://b.example'), /hunter2/);
-});
+t.test(
+  'when an entry is no origin at all, then the fault does not repeat its text as an origin',
+  async (t) => {
+    t.equal(hintOf('https://*'), '');
+    t.equal(hintOf('https://*.com'), '');
+    t.notMatch(hintOf('https://u:hunter2@a.example;https://b.example'), /hunter2/);
+  },
+);

@@ -44,7 +44,7 @@ t.test('when nodes of a Cluster are named, then all are of the user of the first
   for (const text of ['a:1,', ',a:1', 'a:1,,b:2', 'redis://a,b']) t.type(of(text), 'string', text);
 });
 
-t.test('when an address cannot be used, then it is told how to be written', async (t) => {
+t.test('when an address cannot be used, then the fault says how to write it', async (t) => {
   const rows: readonly (readonly [text: string, expected: RegExp])[] = [
     ['redis://:pa%ss@h:1', /% as %25/],
     ['redis://:pa%E9ss@h:1', /% as %25/],

@@ -3,7 +3,7 @@ import t from 'tap';
 import { faultLine, readConfig } from '../../lib/config/index.js';
 import { faults, left, PRIVATE, PUBLIC, read } from '../support/config.js';
 
-t.test('when two values do not go together, then the one to be changed is a fault', async (t) => {
+t.test('when two values do not go together, then the one to change is the fault', async (t) => {
   t.strictSame(faults({ PING_INTERVAL_MS: '60000' }), ['PING_INTERVAL_MS']);
   t.strictSame(faults({ PONG_TIMEOUT_MS: '1000' }), ['PING_INTERVAL_MS']);
   t.equal(read({ PING_INTERVAL_MS: '999', PONG_TIMEOUT_MS: '1000' }).limits.pongTimeoutMs, 1000);
@@ -29,7 +29,7 @@ t.test('when two values do not go together, then the one to be changed is a faul
 });
 
 t.test(
-  'when several values are wrong, then all faults come at once, and a relation only of values that could be read',
+  'when several values are wrong, then all faults come at once; only valid values are compared',
   async (t) => {
     t.strictSame(
       faults({
@@ -54,7 +54,7 @@ t.test(
   },
 );
 
-t.test('when tokens are asked for, then a key to judge them is needed', async (t) => {
+t.test('when AUTH_ENABLED is true, then a key to verify tokens is required', async (t) => {
   const on = { AUTH_ENABLED: 'true' };
   t.match(left(readConfig(on, undefined)).map(faultLine), [
     /^AUTH_ENABLED=true: expected false, or a value of JWT_SECRET, .*API_KEYS: /,

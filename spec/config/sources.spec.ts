@@ -6,7 +6,7 @@ import { faultLine, readConfig } from '../../lib/config/index.js';
 import { left, right } from '../support/config.js';
 
 t.test(
-  'when a file is no JSON, then the fault names line and column, and shows nothing of the file',
+  'when a file is no JSON, then the fault names line and column, and repeats nothing of the file',
   async (t) => {
     const files = t.testdir({});
     const path = join(files, 'default.json');

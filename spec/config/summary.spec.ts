@@ -31,7 +31,7 @@ t.test('when the broker is named, then without user and password', async (t) => 
   );
 });
 
-t.test('when the address is one of all, then the near one is to be opened', async (t) => {
+t.test('when the pod listens on all addresses, then `url` has the loopback address', async (t) => {
   t.equal(urlText('127.0.0.1', 8000), 'http://127.0.0.1:8000');
   t.equal(urlText('0.0.0.0', 80), 'http://127.0.0.1:80');
   t.equal(urlText('::', 80), 'http://[::1]:80');

@@ -6,7 +6,7 @@ import { unknownVariables } from '../../lib/config/unknown-variables.js';
 import { DEFAULTS } from '../support/config.js';
 
 t.test(
-  'when a variable is unknown and looks like one of ours, then a line names the known one',
+  'when a variable is unknown and looks like one of the service, then a line names the known one',
   async (t) => {
     const meant = (name: string): string | undefined =>
       / is (\w+) meant/.exec(unknownVariables({ [name]: 'x' }).join())?.[1];
@@ -71,7 +71,7 @@ t.test(
 );
 
 t.test(
-  'when the platform sets variables for services beside it, then no line names one',
+  'when the platform sets variables for other services, then no line names them',
   async (t) => {
     const address = 'tcp://10.96.0.11:6379';
     const services = ['REDIS', 'API', 'AUTH', 'LOG', 'REDIS_CLUSTER', 'RATE_LIMIT', 'JWT', 'MAX'];

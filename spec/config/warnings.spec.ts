@@ -17,7 +17,7 @@ t.test('when a database is named without a prefix, then there is a warning', asy
   );
 });
 
-t.test('when more than one worker is asked for, then there is a warning', async (t) => {
+t.test('when WORKERS is more than 1, then there is a warning', async (t) => {
   const warned = (env: Readonly<Record<string, string>>): string =>
     warningsOf(read(env)).join('\n');
   for (const given of ['2', '1024', 'auto'])

@@ -76,7 +76,7 @@ const looksUp = (control: AdmissionControl, socket: Socket): readonly unknown[] 
 };
 
 t.test(
-  'when the pod is full or shuts down, then 503; a pending look-up takes a place',
+  'when the pod is full or shuts down, then 503; a client whose identity is looked up counts too',
   async (t) => {
     const identity$ = new Subject<typeof ALICE>();
     const at = door({ server: { maxConnections: 2 } }, identity$);
@@ -94,7 +94,7 @@ t.test(
 );
 
 t.test(
-  'when an address has its connections, then 429 until one of its sockets closes',
+  'when an address has as many connections as allowed, then 429 until one of its sockets closes',
   async (t) => {
     const at = door({ limits: { maxConnectionsPerAddress: 2 } });
     const first = newSocket();
@@ -104,18 +104,21 @@ t.test(
   },
 );
 
-t.test('when a user has its connections, then 429 until one of its sockets closes', async (t) => {
-  const { control } = door({ limits: { maxConnectionsPerUser: 1 } });
-  const [first, gone] = [newSocket(), newSocket()];
-  gone.destroy();
-  t.equal(control.enter('alice', gone), undefined);
-  t.equal(control.enter('alice', first), undefined, 'a socket that has closed takes no place');
-  t.equal(control.enter('alice', newSocket())?.status, 429);
-  t.equal(control.enter('bob', newSocket()), undefined);
-  t.equal(control.enter(null, newSocket()), undefined);
-  first.destroy();
-  t.equal(control.enter('alice', newSocket()), undefined);
-});
+t.test(
+  'when a user has as many connections as allowed, then 429 until one of its sockets closes',
+  async (t) => {
+    const { control } = door({ limits: { maxConnectionsPerUser: 1 } });
+    const [first, gone] = [newSocket(), newSocket()];
+    gone.destroy();
+    t.equal(control.enter('alice', gone), undefined);
+    t.equal(control.enter('alice', first), undefined, 'a socket that has closed takes no place');
+    t.equal(control.enter('alice', newSocket())?.status, 429);
+    t.equal(control.enter('bob', newSocket()), undefined);
+    t.equal(control.enter(null, newSocket()), undefined);
+    first.destroy();
+    t.equal(control.enter('alice', newSocket()), undefined);
+  },
+);
 
 t.test('when an identity is looked up, then it ends in one of five ways', async (t) => {
   const rows: readonly (readonly [

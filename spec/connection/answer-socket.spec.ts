@@ -22,7 +22,7 @@ const answered = async (
   return { clock, socket, peer };
 };
 
-t.test('when a socket is answered, then the peer reads a whole problem', async (t) => {
+t.test('when a socket is answered, then the peer gets the whole problem', async (t) => {
   const { peer, socket, clock } = await answered(t);
   let text = '';
   for await (const chunk of peer) text += String(chunk);

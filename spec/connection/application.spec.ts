@@ -49,7 +49,7 @@ t.test(
 );
 
 t.test(
-  'when onConnect or onDisconnect fails or never answers, then it is counted and the connection goes on',
+  'when onConnect or onDisconnect fails or is late, then the failure is counted and the connection goes on',
   async (t) => {
     const w = world({
       onConnect: () => NEVER,
@@ -69,7 +69,7 @@ t.test(
 );
 
 t.test(
-  'when an application closes with a code or reason that no close frame has, then RangeError and nothing happens',
+  'when a program closes with an impossible code or reason, then a RangeError is thrown and nothing changes',
   async (t) => {
     let info: ConnectionInfo | undefined;
     const w = world({

@@ -52,7 +52,7 @@ const since = (of: CatchUps, resumes: Resumes): number | undefined => {
 };
 
 t.test(
-  'when a client is cut while it catches up, then any pod knows it by an id of the room',
+  'when a client is cut while it catches up, then any pod recognises its id of the room',
   async (t) => {
     const { clock, one, other, sent } = pods();
     const from = clock.wall() - AWAY_MS;
@@ -104,19 +104,22 @@ t.test('when all have had both logs for a minute, then nothing is remembered', a
   t.equal(other.size(), 0, 'who goes later has had everything');
 });
 
-t.test('when the line breaks before all has come, then that is remembered', async (t) => {
-  const { clock, one, other } = pods();
-  const from = clock.wall() - AWAY_MS;
-  const running = one.begin('r', resumed(clock, AWAY_MS), false);
-  running?.sent();
-  clock.advance(1_000);
-  running?.cut(70);
-  t.equal(since(other, resumed(clock, 10, { offset: 70 })), from);
-  t.equal(clock.pending(), 0);
-});
+t.test(
+  'when the connection breaks before all has arrived, then the client is remembered',
+  async (t) => {
+    const { clock, one, other } = pods();
+    const from = clock.wall() - AWAY_MS;
+    const running = one.begin('r', resumed(clock, AWAY_MS), false);
+    running?.sent();
+    clock.advance(1_000);
+    running?.cut(70);
+    t.equal(since(other, resumed(clock, 10, { offset: 70 })), from);
+    t.equal(clock.pending(), 0);
+  },
+);
 
 t.test(
-  'when others catch up after a client was cut, then it is remembered all the same',
+  'when others catch up after a client was cut, then the client is still remembered',
   async (t) => {
     const { clock, one, other } = pods();
     const from = clock.wall() - AWAY_MS;
@@ -131,7 +134,7 @@ t.test(
 );
 
 t.test(
-  'when two epochs, or ids of both logs, catch up at once, then none ends the other',
+  'when clients of two epochs, or with ids of both logs, catch up at once, then no group ends the other',
   async (t) => {
     const { clock, one, other } = pods();
     const [a, b] = [AWAY_MS, 50_000].map((ago) => clock.wall() - ago);
@@ -152,7 +155,7 @@ t.test(
 );
 
 t.test(
-  'when a client comes with the global id alone, then the room may be ahead of it',
+  'when a client brings the global id alone, then any id of the room may be that of the client',
   async (t) => {
     const { clock, one, other } = pods();
     const from = clock.wall() - AWAY_MS;
@@ -162,7 +165,7 @@ t.test(
 );
 
 t.test(
-  'when a client was away for a moment, or brings an id of each log, then nothing is told',
+  'when a client was away for a short time, or brings an id of each log, then no command is sent',
   async (t) => {
     const { clock, one, sent } = pods();
     t.equal(one.begin('r', resumed(clock, 10_000), false), undefined);
@@ -174,7 +177,7 @@ t.test(
 );
 
 t.test(
-  'when more is said than is remembered, then all rooms resume from the earliest time of it',
+  'when commands are forgotten, then all rooms resume from the earliest time of these',
   async (t) => {
     const { clock, other } = pods();
     for (let i = 0; i <= 4_096; i++)
@@ -193,7 +196,7 @@ t.test(
 );
 
 t.test(
-  'when a client was told what is lost, then others with its ids are sent it again, and told nothing',
+  'when a client was sent its gap, then others with its ids get messages again, and no gap',
   async (t) => {
     const { clock, one, other } = pods();
     const from = clock.wall() - AWAY_MS;
@@ -219,7 +222,7 @@ t.test(
 );
 
 t.test(
-  'when a pod dies while a client catches up, then ids of later are not that client’s',
+  'when a pod dies while a client catches up, then much later ids are not taken for those of the client',
   async (t) => {
     const { clock, one, other, sent } = pods();
     const from = clock.wall() - AWAY_MS;
@@ -246,7 +249,7 @@ t.test(
 );
 
 t.test(
-  'when Redis had no room for a word, then ids of before may be of whoever it meant',
+  'when Redis had no space for a command, then any id of before may be of a client that it was about',
   async (t) => {
     const { clock, other } = pods();
     other.apply({ _tag: 'CatchUpsLost', ageMs: 400_000 });
@@ -255,7 +258,7 @@ t.test(
   },
 );
 
-t.test('when a word is recalled, then it counts from when it was said', async (t) => {
+t.test('when a kept command is read, then its age counts from when it was sent', async (t) => {
   const { clock, other } = pods();
   const from = clock.wall() - AWAY_MS;
   const command: CatchUp = {
@@ -281,7 +284,7 @@ t.test('when a word is recalled, then it counts from when it was said', async (t
 });
 
 t.test(
-  'when a pod starts or reconnects after a word was said, then it knows the word',
+  'when a pod starts or reconnects after a command was sent, then it knows the command',
   async (t) => {
     const clock = virtualClock(1);
     const redis = modelRedis(clock);
@@ -315,7 +318,7 @@ t.test(
 );
 
 t.test(
-  'when an id names no log, then it is remembered too, as both logs resume by its time',
+  'when an id names no log, then its client is remembered too, as both logs resume by its time',
   async (t) => {
     const { clock, one, other, sent } = pods();
     const from = clock.wall() - AWAY_MS;
@@ -348,7 +351,7 @@ t.test(
 );
 
 t.test(
-  'when a pod has died, then an id that is later than its last word counts for as long as the log has what it lacks',
+  'when a pod has died, then its last command counts for later ids while the log has what they lack',
   async (t) => {
     const clock = virtualClock(1);
     const from = clock.wall() - AWAY_MS;

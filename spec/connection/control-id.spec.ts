@@ -90,7 +90,7 @@ t.test('when 100,000 pongs are sent at one position, then each has an id of its 
 });
 
 t.test(
-  'when left is sent of a room before the join, then its id is of the room and no position to resume from',
+  'when left is sent for a room that was never joined, then its id is of the room and has no position',
   async (t) => {
     const w = world();
     const a = member(w);
@@ -122,7 +122,7 @@ t.test(
 );
 
 t.test(
-  'when a client got welcome alone, then the id of welcome resumes as the id that the client brought',
+  'when a client got nothing but welcome, then the id of welcome resumes like the id that the client brought',
   async (t) => {
     const w = world();
     const ids = {
@@ -149,7 +149,7 @@ t.test(
 );
 
 t.test(
-  "when a join gets a gap, then the gap's id is of the room, at the position where it goes on",
+  "when a join gets a gap, then the gap's id is of the room, at the position where the messages go on",
   async (t) => {
     const w = world();
     const [a, b] = [w.connect(), member(w)];

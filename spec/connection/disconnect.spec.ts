@@ -82,7 +82,7 @@ t.test(
   },
 );
 
-t.test('when an id comes in capitals, then it is the same', async (t) => {
+t.test('when an id is in upper case, then it names the same connection', async (t) => {
   const pod = await startPod(t);
   const [alice, bob] = [await pod.connect('/ws/r'), await pod.connect('/ws/r')];
   t.equal((await ban(pod, alice.id.toUpperCase())).status, 202);
@@ -183,7 +183,7 @@ for (const [name, start, redisCluster] of [
   );
 
 t.test(
-  'when Redis is away, then a disconnect is applied here, and 503 says that other pods did not get it',
+  'when Redis is down, then a disconnect is applied on this pod, and the answer is 503',
   async (t) => {
     const server = await startRedis();
     t.teardown(server.stop);

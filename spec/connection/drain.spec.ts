@@ -28,7 +28,7 @@ const promised = ({ sent }: Played): number => {
 };
 
 t.test(
-  'when a pod drains, then every client gets draining first, and 1001 at the promised time',
+  'when a pod drains, then every client gets draining first, and 1001 at the announced time',
   async (t) => {
     const clock = virtualClock();
     const all = many(clock, 500);
@@ -72,7 +72,7 @@ t.test(
 );
 
 t.test(
-  'when thousands of clients are drained, then they are told and closed in batches, with a turn between',
+  'when thousands of clients are drained, then they get draining and 1001 in batches, a turn apart',
   async (t) => {
     const clock = virtualClock();
     const all = many(clock, 5_000);
@@ -114,7 +114,7 @@ t.test(
   },
 );
 
-t.test('when one client is connected, then it is told and closed too', async (t) => {
+t.test('when one client is connected, then it gets draining and is closed too', async (t) => {
   const clock = virtualClock();
   const [one] = many(clock, 1);
   if (one === undefined) throw new Error('nobody');

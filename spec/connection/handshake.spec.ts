@@ -29,7 +29,7 @@ const roomOf = (url: string): string | undefined => {
   return isRight(asked) ? asked.right.room : `${asked.left.status}`;
 };
 
-t.test('when a path is under the base path, then an upgrade of it is ours', async (t) => {
+t.test('when a path is below the base path, then the service takes its upgrade', async (t) => {
   for (const url of ['/b/ws', '/b/ws/', '/b/ws/general', '/b/ws?room=r', 'http://h/b/ws/general'])
     t.ok(isOurs(upgradeOf(url), '/b'), url);
   for (const url of ['/', '/b', '/ws', '/b/wsx', '/b/messages', '/c/ws'])
@@ -57,7 +57,7 @@ t.test('when path or query name a room, then it is that room', async (t) => {
     t.equal(roomOf(url), '400', url);
 });
 
-t.test('when last_id is one or two ids, then the logs go on from them', async (t) => {
+t.test('when last_id has one or two ids, then the logs resume from them', async (t) => {
   const asked = handshake(upgradeOf(`/b/ws/r?last_id=${ID}`), CONFIG);
   t.match(asked, { right: { resumes: { room: { _tag: 'After', id: { offset: 7 } } } } });
   t.equal(statusOf(`/b/ws/r?last_id=${ID},${ID}`), 101);
@@ -107,7 +107,7 @@ t.test('when two Host headers come, then the request is refused', async (t) => {
   t.equal(hostFault(old), undefined, 'HTTP/1.0 has none');
 });
 
-t.test('when content comes behind the headers, then there is a body', async (t) => {
+t.test('when headers announce content, then the request has a body', async (t) => {
   t.notOk(hasBody(requestOf('/')));
   t.notOk(hasBody(requestOf('/', { headers: { 'content-length': '0' } })));
   t.ok(hasBody(requestOf('/', { headers: { 'content-length': '2' } })));
@@ -115,7 +115,7 @@ t.test('when content comes behind the headers, then there is a body', async (t) 
 });
 
 t.test(
-  'when an identity may not join the room, then it is 403; without a room it is let in',
+  'when an identity may not join the room, then the answer is 403; without a room the client is accepted',
   async (t) => {
     const nobody = { ...ANONYMOUS, rights: { ...ANONYMOUS.rights, join: ['a*'] } };
     const resumes = { room: undefined, global: undefined };
@@ -126,7 +126,7 @@ t.test(
 );
 
 t.test(
-  'when a target has a token, however its name is written, then it is not shown',
+  'when a URL has a token, however the parameter is written, then the token is not shown',
   async (t) => {
     t.equal(targetWithoutToken(requestOf('/b/ws/r')), '/b/ws/r');
     t.equal(targetWithoutToken(requestOf('/b/ws?a=1&token=x&b=2')), '/b/ws?a=1&token=***&b=2');

@@ -83,7 +83,7 @@ t.test('when a client is silent, then it is overdue at 60 s and not before', asy
   t.ok(overdue.every(({ why, at }) => why === 'silent' && at > PONG_MS && at <= PONG_MS + 2_000));
 });
 
-t.test('when any frame comes, then the client lives, without a pong', async (t) => {
+t.test('when any frame comes, then the client counts as alive, without a pong', async (t) => {
   const clock = virtualClock();
   const talks = played(clock);
   talks.answersIn = undefined;
@@ -113,7 +113,7 @@ t.test('when a client connects later, then it has its own 60 s', async (t) => {
   t.equal(overdue.length, 1);
 });
 
-t.test('when a client has gone, then it is not pinged any more', async (t) => {
+t.test('when a connection has closed, then it is not pinged any more', async (t) => {
   const clock = virtualClock();
   const gone = played(clock);
   const connections = setOf([gone]);
@@ -126,7 +126,7 @@ t.test('when a client has gone, then it is not pinged any more', async (t) => {
 });
 
 t.test(
-  'when the process stood still, then nobody is overdue, and time counts from there',
+  'when the process stood still, then no client is overdue, and silence counts from then on',
   async (t) => {
     for (const ms of [5_000, 70_000, 3_600_000]) {
       const clock = virtualClock();
@@ -148,7 +148,7 @@ t.test(
 );
 
 t.test(
-  'when the process stalls shortly and often, then nobody who answers is overdue',
+  'when the process stalls shortly and often, then no client that answers is overdue',
   async (t) => {
     const clock = virtualClock();
     const all = many(clock, 20);
@@ -206,7 +206,7 @@ t.test(
 );
 
 t.test(
-  'when each look finds another message begun, then none counts as half a message',
+  'when each check finds another message that has begun, then none counts as incomplete',
   async (t) => {
     const clock = virtualClock();
     const busy = played(clock);

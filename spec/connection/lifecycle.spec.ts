@@ -62,7 +62,7 @@ t.test('when a socket is terminated, then all rooms are left', async (t) => {
 });
 
 t.test(
-  'when several ends come, then the first one decides by whom and with which code',
+  'when a connection ends in several ways, then the first one decides who closed it and with which code',
   async (t) => {
     const sent: EndEvent = { _tag: 'CloseSent', code: 1008 };
     const again: EndEvent = { _tag: 'CloseSent', code: 1011 };

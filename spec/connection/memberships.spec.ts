@@ -37,7 +37,7 @@ const joinedRefs = (peer: Peer): readonly (string | undefined)[] =>
   peer.events('joined').flatMap(({ ref }) => (typeof ref === 'string' ? [ref] : []));
 
 t.test(
-  'when a member asks for a replay again and again, then it has ten and one a second, and is told when',
+  'when a member asks for many replays, then it gets ten, then one a second, and the error says when',
   async (t) => {
     const w = world({}, { limits: { maxRoomsPerConnection: 3 } });
     const a = member(w);
@@ -69,7 +69,7 @@ t.test(
 );
 
 t.test(
-  'when replays of new rooms come too quickly, then each waits its turn, and so does what comes behind',
+  'when joins with last_id come too quickly, then each waits for its turn, and so do later frames',
   async (t) => {
     const w = world({}, { limits: { maxRoomsPerConnection: 20 } });
     const a = member(w);
@@ -95,19 +95,22 @@ t.test(
   },
 );
 
-t.test('when a connection goes while a replay waits its turn, then nothing is left', async (t) => {
-  const w = world({}, { limits: { maxRoomsPerConnection: 1 } });
-  const a = w.connect({ userId: 'alice' });
-  w.clock.advance(1_000);
-  for (const i of upTo(11)) {
-    a.webSocket.arrive(joining('s', `j${i}`, LAST_ID));
-    a.webSocket.arrive(Buffer.from('{"type":"leave","room":"s"}'));
-  }
-  t.ok(a.webSocket.isPaused);
-  a.go();
-  w.clock.advance(10_000);
-  t.ok(isGone(w));
-});
+t.test(
+  'when a connection closes while a replay waits for its turn, then nothing is left',
+  async (t) => {
+    const w = world({}, { limits: { maxRoomsPerConnection: 1 } });
+    const a = w.connect({ userId: 'alice' });
+    w.clock.advance(1_000);
+    for (const i of upTo(11)) {
+      a.webSocket.arrive(joining('s', `j${i}`, LAST_ID));
+      a.webSocket.arrive(Buffer.from('{"type":"leave","room":"s"}'));
+    }
+    t.ok(a.webSocket.isPaused);
+    a.go();
+    w.clock.advance(10_000);
+    t.ok(isGone(w));
+  },
+);
 
 t.test('when 64 joins of a room are not answered, then the next are rate_limited', async (t) => {
   const w = world();
@@ -126,7 +129,7 @@ t.test('when 64 joins of a room are not answered, then the next are rate_limited
 });
 
 t.test(
-  'when a client leaves a room that it is not in, then it is told left; the global log is invalid_room',
+  'when a client leaves a room that it is not in, then it gets left; leaving the global log is invalid_room',
   async (t) => {
     const w = world();
     const a = w.connect();

@@ -25,7 +25,7 @@ const world = (most: number) => {
   return { budget, closed, hold, bytes };
 };
 
-t.test('when the bound is passed, then the fullest is closed, and no other', async (t) => {
+t.test('when the bound is exceeded, then the fullest outbox is closed, and no other', async (t) => {
   const w = world(1_000);
   w.hold(0, 300);
   w.hold(1, 500);
@@ -36,14 +36,17 @@ t.test('when the bound is passed, then the fullest is closed, and no other', asy
   t.equal(w.budget.bytes, 501);
 });
 
-t.test('when one is not enough, then the fullest go until an eighth is free', async (t) => {
-  const w = world(800);
-  for (let i = 0; i < 8; i++) w.hold(i, 100);
-  w.hold(8, 50);
-  t.equal(w.closed.length, 2);
-  t.equal(w.budget.bytes, 650);
-  t.notOk(w.closed.includes(8), 'the smallest stays');
-});
+t.test(
+  'when one outbox is not enough, then the fullest are closed until an eighth of the bound is free',
+  async (t) => {
+    const w = world(800);
+    for (let i = 0; i < 8; i++) w.hold(i, 100);
+    w.hold(8, 50);
+    t.equal(w.closed.length, 2);
+    t.equal(w.budget.bytes, 650);
+    t.notOk(w.closed.includes(8), 'the smallest stays');
+  },
+);
 
 t.test(
   'when any outboxes fill and drain, then the sum is right and within the bound',

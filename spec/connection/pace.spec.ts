@@ -68,7 +68,7 @@ t.test(
 );
 
 t.test(
-  'when one read brings 1,600 messages behind a slow hook, then they are taken in order, and without a deep stack',
+  'when one read brings 1,600 messages during a slow hook, then they are handled in order, on a flat stack',
   async (t) => {
     // 64 kB of the shortest that a client can say
     const MANY = 1_600;

@@ -47,7 +47,7 @@ t.test(
 );
 
 t.test(
-  'when a hook throws, fails, or answers with nothing or nonsense, then one message is unavailable and no other',
+  'when a hook throws, fails, or gives no valid answer, then its message is unavailable and no other',
   async (t) => {
     const bad: readonly (readonly [name: string, answer: () => unknown])[] = [
       [
@@ -81,7 +81,7 @@ const round: { self?: unknown } = {};
 round.self = round;
 
 t.test(
-  'when a hook never answers, then unavailable after 1 s, and the order is kept behind it',
+  'when a hook never answers, then unavailable after 1 s, and later messages keep their order',
   async (t) => {
     const { w, a } = hooked((message) => (message.data === 'b' ? NEVER : message), 999);
     t.same(a.texts('r'), ['a'], 'what is behind it waits');
@@ -95,7 +95,7 @@ t.test(
   },
 );
 
-t.test('when a hook is slow, then one message at a time is asked, in order', async (t) => {
+t.test('when a hook is slow, then it is asked about one message at a time, in order', async (t) => {
   let thinking = 0;
   let most = 0;
   const w: World = world({
@@ -121,7 +121,7 @@ t.test('when a hook is slow, then one message at a time is asked, in order', asy
 });
 
 t.test(
-  "when a hook answers by a promise, then it is waited for; after the connection's end nothing is published",
+  'when a hook answers by a promise, then the message waits; after the end nothing is published',
   async (t) => {
     let answer: (message: Outgoing) => void = () => undefined;
     const w = world({
@@ -157,22 +157,25 @@ t.test(
   },
 );
 
-t.test('when presence is sent, then the hook is asked; of ping and join it is not', async (t) => {
-  const seen: unknown[] = [];
-  const w = world({
-    onMessage: (message) => {
-      seen.push(message);
-      return message;
-    },
-  });
-  const a = member(w);
-  a.send({ type: 'presence', room: 'r', data: { status: 'away' } });
-  a.send({ type: 'ping' });
-  a.join('s');
-  a.chat('r', { x: 1 });
-  w.clock.advance(10);
-  t.same(seen, [
-    { type: 'presence', room: 'r', data: { status: 'away' } },
-    { type: 'chat', room: 'r', data: { x: 1 } },
-  ]);
-});
+t.test(
+  'when presence is sent, then the hook is asked; about ping and join it is not',
+  async (t) => {
+    const seen: unknown[] = [];
+    const w = world({
+      onMessage: (message) => {
+        seen.push(message);
+        return message;
+      },
+    });
+    const a = member(w);
+    a.send({ type: 'presence', room: 'r', data: { status: 'away' } });
+    a.send({ type: 'ping' });
+    a.join('s');
+    a.chat('r', { x: 1 });
+    w.clock.advance(10);
+    t.same(seen, [
+      { type: 'presence', room: 'r', data: { status: 'away' } },
+      { type: 'chat', room: 'r', data: { x: 1 } },
+    ]);
+  },
+);

@@ -36,7 +36,7 @@ t.test('when a client sends from, id and timestamp, then the server sets its own
 });
 
 t.test(
-  'when an id is sent again, then it is a duplicate: of users any id, of anonymous clients a UUID alone',
+  'when an id is sent again, then it is a duplicate: any id of a user, only a UUID of an anonymous client',
   async (t) => {
     const w = hubWorld({
       broker: (clock) => localBroker({ clock, positionTtlMs: 86_400_000 }),

@@ -8,7 +8,7 @@ const asked = (url: string, headers: Readonly<Record<string, string>> = {}) =>
   requesterOf(requestOf(url, { headers }), { remoteAddress: '192.0.2.1' }, (_, peer) => peer);
 
 t.test(
-  'when a request names a room, then path, room and origin are told, and no query',
+  'when a request names a room, then the log has path, room and origin, and no query',
   async (t) => {
     t.same(asked('/b/ws/general?token=secret', { origin: 'https://a.example' }), {
       address: '192.0.2.1',
@@ -22,13 +22,13 @@ t.test(
   },
 );
 
-t.test('when a token stands in the path or the origin, then it is not told', async (t) => {
+t.test('when a token is in the path or the origin, then the log does not have it', async (t) => {
   const token = `eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.${'c2lnbmF0dXJl'.repeat(4)}`;
   t.notMatch(JSON.stringify(asked(`/b/ws/${token}`, { origin: token })), /eyJ/);
   t.match(asked(`/b/ws/${token}`).path, '/b/ws/***');
 });
 
-t.test('when any origin comes, then its text is bounded', async (t) => {
+t.test('when an origin of any length comes, then its text is bounded', async (t) => {
   fc.assert(fc.property(fc.string({ maxLength: 2_000 }), (text) => originText(text).length <= 129));
   t.equal(originText('https://a.example:8443'), 'https://a.example:8443');
 });

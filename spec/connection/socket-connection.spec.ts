@@ -15,7 +15,7 @@ t.test('when a connection is made, then it is in the set until its socket is clo
   t.ok(isGone(w));
 });
 
-t.test('when it is closed twice, then the first code counts', async (t) => {
+t.test('when a connection is closed twice, then the first code counts', async (t) => {
   const w = world();
   const { connection, code } = member(w);
   connection.close(CLOSE.slow);
@@ -46,7 +46,7 @@ t.test('when the socket breaks, then no code is reported', async (t) => {
   );
 });
 
-t.test('when an operator disconnects it, then it is closed with 4503', async (t) => {
+t.test('when an operator disconnects a connection, then it is closed with 4503', async (t) => {
   const { connection, code } = member(world());
   connection.revoke();
   t.equal(code(), 4_503);
@@ -61,7 +61,7 @@ t.test('when a membership is ended, then the connection stays open', async (t) =
   t.equal(a.code(), undefined);
 });
 
-t.test('when the heartbeat looks at it, then it sees the socket', async (t) => {
+t.test('when the heartbeat checks a connection, then it reads the socket', async (t) => {
   const { connection, webSocket, socket } = member(world());
   socket.bytesRead = 77;
   t.same([connection.bytesRead, connection.isPaused, connection.isMidMessage], [77, false, false]);
@@ -71,7 +71,7 @@ t.test('when the heartbeat looks at it, then it sees the socket', async (t) => {
   t.equal(webSocket.pings, 1);
 });
 
-t.test('when it is terminated, then no close frame is sent', async (t) => {
+t.test('when a connection is terminated, then no close frame is sent', async (t) => {
   const w = world();
   const { connection, webSocket } = member(w);
   connection.terminate();

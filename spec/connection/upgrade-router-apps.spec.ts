@@ -27,7 +27,7 @@ t.test('when two apps share a server, then each has its own base path alone', as
 });
 
 t.test(
-  'when two apps ask for one base path, then the second does not start until the first drains',
+  'when two apps use one base path, then the second does not start until the first drains',
   async (t) => {
     const { server, doors } = await lent(t);
     const first = await embed(t, server, { server: { serverId: 'first' } });

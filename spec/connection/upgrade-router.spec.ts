@@ -52,16 +52,19 @@ t.test(
   },
 );
 
-t.test('when a kept connection offers an upgrade later, then it is answered too', async (t) => {
-  const { server, doors } = await lent(t);
-  server.keepAliveTimeout = 50;
-  await embed(t, server);
-  const client = await doors.raw();
-  client.write('GET /first HTTP/1.1\r\nHost: h\r\n\r\n');
-  await client.answer();
-  client.write(H2C('GET', '/second'));
-  await until('the second answer', () => client.text().split('own page').length === 3);
-});
+t.test(
+  'when a keep-alive connection offers an upgrade later, then it is answered too',
+  async (t) => {
+    const { server, doors } = await lent(t);
+    server.keepAliveTimeout = 50;
+    await embed(t, server);
+    const client = await doors.raw();
+    client.write('GET /first HTTP/1.1\r\nHost: h\r\n\r\n');
+    await client.answer();
+    client.write(H2C('GET', '/second'));
+    await until('the second answer', () => client.text().split('own page').length === 3);
+  },
+);
 
 t.test(
   'when an earlier answer of the program is under way, then it is finished first',
@@ -145,7 +148,7 @@ t.test('when the program has WebSockets of its own, then they are untouched', as
 
 for (const added of ['before', 'after'] as const)
   t.test(
-    `when a listener that was added ${added} the app takes every connection, then they are its own`,
+    `when a listener that was added ${added} the app takes every connection, then they are that listener's`,
     async (t) => {
       const { server, doors } = await lent(t);
       const greet = (): void => {
@@ -170,7 +173,7 @@ for (const added of ['before', 'after'] as const)
   );
 
 t.test(
-  'when a listener refuses what is not below its path, then that connection is lost, and no more',
+  'when a listener refuses connections that are not below its path, then only such a connection is lost',
   async (t) => {
     const { server, doors } = await lent(t);
     const { lost } = await embed(t, server);
@@ -183,7 +186,7 @@ t.test(
   },
 );
 
-t.test('when a listener only looks, then the app has its connections', async (t) => {
+t.test('when a listener only reads the request, then the app has its connections', async (t) => {
   const { server, doors } = await lent(t);
   const seen: string[] = [];
   server.on('upgrade', ({ url = '' }: IncomingMessage) => seen.push(url));
@@ -194,7 +197,7 @@ t.test('when a listener only looks, then the app has its connections', async (t)
 });
 
 t.test(
-  'when somebody takes the connection while its token is judged, then it is theirs',
+  'when another listener takes a connection while its token is verified, then the app leaves it alone',
   async (t) => {
     const { server, doors } = await lent(t);
     const own = new WebSocketServer({ noServer: true });
@@ -268,7 +271,7 @@ t.test('when the server closes first, then the app goes on until it is stopped',
   await closed;
 });
 
-t.test('when what is lent is no server, then a TypeError says what to lend', (t) => {
+t.test('when the option `server` is no server, then a TypeError says what to pass', (t) => {
   const config = configOf();
   if (config._tag === 'Left') throw new Error('no configuration');
   for (const server of [{}, () => undefined, null])

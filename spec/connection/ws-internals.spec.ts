@@ -91,7 +91,7 @@ t.test(
 );
 
 t.test(
-  'when a socket is ended again, then Node is not asked, and what was written before has been sent',
+  "when a socket is ended again, then Node's `end` is not called, and everything written before was sent",
   async (t) => {
     const asked = t.capture(Socket.prototype, 'end', Socket.prototype.end);
     const server = createTcpServer((socket) => {

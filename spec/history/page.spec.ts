@@ -22,7 +22,7 @@ const offsetsOf = (frames: readonly Buffer[], from = 5, first = 1): readonly num
   return [page.first, ...page.entries.map(({ id }) => id.offset)];
 };
 
-t.test('when frames stand in a row, then they are the entries', async (t) => {
+t.test('when frames have consecutive offsets, then they are the entries', async (t) => {
   t.same(offsetsOf([5, 6, 7].map((offset) => frameAt(offset))), [1, 5, 6, 7]);
   t.same(
     offsetsOf(
@@ -36,20 +36,20 @@ t.test('when frames stand in a row, then they are the entries', async (t) => {
   t.same(offsetsOf([]), [1]);
 });
 
-t.test('when one in the middle is none, then the page ends before it', async (t) => {
+t.test('when a frame in the middle is invalid, then the page ends before it', async (t) => {
   t.same(offsetsOf([frameAt(5), Buffer.from('{}'), frameAt(7)]), [1, 5]);
   t.same(offsetsOf([frameAt(5), frameAt(7)]), [1, 5], 'a hole');
   t.same(offsetsOf([frameAt(5), frameAt(6, 2)]), [1, 5], 'another epoch');
   t.same(offsetsOf([frameAt(5), frameAt(6, 1, true)]), [1, 5], 'outside the log');
 });
 
-t.test('when the first are none, then the page begins behind them', async (t) => {
+t.test('when the first frames are invalid, then the page begins after them', async (t) => {
   t.same(offsetsOf([Buffer.from('x'), frameAt(6, 2), frameAt(7), frameAt(8)]), [7, 7, 8]);
   t.same(offsetsOf([Buffer.from('x'), Buffer.from('y')]), [7], 'a reader gets on');
 });
 
 t.test(
-  'when any of the frames are broken, then a reader that goes on behind each page gets all others',
+  'when any frames are invalid, then a reader that goes on after each page gets all others',
   async (t) => {
     fc.assert(
       fc.property(fc.array(fc.boolean(), { maxLength: 15 }), (broken) => {

@@ -146,7 +146,7 @@ t.test('what only Redis does', async (t) => {
   );
 
   await t.test(
-    'when messages grow too old, then they are trimmed in batches, not at each message',
+    'when messages become too old, then they are trimmed in batches, not at each message',
     async (t) => {
       const b = await open({ logTtlMs: SHORT_MS });
       await appendOn(b)('old', drafts(40, 'old', 2_000));
@@ -241,7 +241,7 @@ t.test('what only Redis does', async (t) => {
     },
   );
 
-  await t.test('when a replica is asked, then it does not answer for the log', async (t) => {
+  await t.test('when a replica is asked, then it refuses to read the log', async (t) => {
     const replica = await startRedis({ config: [['replicaof', '127.0.0.1', server.port]] });
     const ids = await append('copied', drafts(3, 'copied'));
     await until(
@@ -301,7 +301,7 @@ t.test('what only Redis does', async (t) => {
     },
   );
 
-  await t.test('when all keys are lost, then a new epoch begins', async (t) => {
+  await t.test('when all keys of a room are lost, then a new epoch begins', async (t) => {
     await append('lost', drafts(5, 'lost'));
     await command('FLUSHALL');
     const ids = await append('lost', drafts(2, 'lost'), 300);
@@ -310,17 +310,20 @@ t.test('what only Redis does', async (t) => {
     t.strictSame(idsOf(after), ids);
   });
 
-  await t.test('when a log is further than its position, then it begins anew', async (t) => {
-    await append('ahead', drafts(9, 'ahead'));
-    // a version of the service that knows no log made this epoch
-    await command('DEL', pos('ahead'));
-    await command('HSET', pos('ahead'), 'e', 400, 'o', 2, 't', 1);
-    t.strictSame((await page('ahead')).entries, [], 'what is of another epoch is not read');
-    const ids = await append('ahead', drafts(3, 'ahead'));
-    const after = await page('ahead');
-    t.match(after, { first: 3, top: { tag: 400, offset: 5 } });
-    t.strictSame(idsOf(after), ids);
-  });
+  await t.test(
+    'when a log is further than its position, then the log is removed and begins again',
+    async (t) => {
+      await append('ahead', drafts(9, 'ahead'));
+      // a version of the service that knows no log made this epoch
+      await command('DEL', pos('ahead'));
+      await command('HSET', pos('ahead'), 'e', 400, 'o', 2, 't', 1);
+      t.strictSame((await page('ahead')).entries, [], 'what is of another epoch is not read');
+      const ids = await append('ahead', drafts(3, 'ahead'));
+      const after = await page('ahead');
+      t.match(after, { first: 3, top: { tag: 400, offset: 5 } });
+      t.strictSame(idsOf(after), ids);
+    },
+  );
 
   await t.test(
     'when an operator deletes or adds entries, then readers pass over the hole',
@@ -363,7 +366,7 @@ t.test('what only Redis does', async (t) => {
   );
 
   await t.test(
-    'when a page of a long log is read, then it costs in proportion to what it holds',
+    'when a page of a long log is read, then the cost is in proportion to the page',
     async (t) => {
       for (let i = 0; i < 20; i += 1) await append('long', drafts(50, 'long', 10_000));
       await command('CONFIG', 'RESETSTAT');

@@ -121,7 +121,7 @@ t.test(
 );
 
 t.test(
-  'when a program publishes, then the messages are from its own name, in the rooms that its token allows',
+  'when a program publishes, then `from` is `api` or its user, and only rooms of its token are allowed',
   async (t) => {
     const pod = await startPod(t, { access: { ...access, globalPublish: 'server' } });
     const listener = await pod.connect('/ws/team-a', { headers: bearer({ sub: 'bob' }) });

@@ -33,11 +33,11 @@ const answer = async (
   return authorized(access, endpoint)(exchange);
 };
 
-t.test('when an endpoint asks for nobody, then nobody is asked', async (t) => {
+t.test('when an endpoint needs no token, then no token is verified', async (t) => {
   t.equal(await answer('none', left({ _tag: 'Missing' })), undefined);
 });
 
-t.test('when a token is no good, then every other endpoint refuses it', async (t) => {
+t.test('when a token is not valid, then every other endpoint refuses the request', async (t) => {
   for (const auth of ['token', 'operator', 'room'] as const) {
     t.equal(await answer(auth, left({ _tag: 'Untrusted' })), 401, auth);
     t.equal(await answer(auth, left({ _tag: 'Ambiguous', what: 'token' })), 400, auth);
@@ -45,17 +45,20 @@ t.test('when a token is no good, then every other endpoint refuses it', async (t
   }
 });
 
-t.test('when a token is good, then the handler is given who asks', async (t) => {
+t.test('when a token is valid, then the handler gets the identity', async (t) => {
   t.equal(await answer('token', right(ALICE)), ALICE);
 });
 
-t.test('when an operator is asked for, then another user is forbidden', async (t) => {
+t.test('when an endpoint needs an operator, then another user gets 403', async (t) => {
   t.equal(await answer('operator', right(ALICE)), 403);
   t.equal(await answer('operator', right(OPERATOR)), OPERATOR);
 });
 
-t.test('when a room is asked for, then its name and the right to join it are judged', async (t) => {
-  t.equal(await answer('room', right(ALICE)), 'general');
-  t.equal(await answer('room', right(ALICE), 'other'), 403);
-  t.equal(await answer('room', right(ALICE), 'no room'), 400);
-});
+t.test(
+  'when an endpoint is about a room, then the name of the room and the right to join it are checked',
+  async (t) => {
+    t.equal(await answer('room', right(ALICE)), 'general');
+    t.equal(await answer('room', right(ALICE), 'other'), 403);
+    t.equal(await answer('room', right(ALICE), 'no room'), 400);
+  },
+);

@@ -61,7 +61,7 @@ t.test('when a path is misspelt, then the endpoint that is meant is named first'
   }
 });
 
-t.test('when a slash stands behind the room, then that is said', async (t) => {
+t.test('when a slash follows the room, then the answer says so', async (t) => {
   const pod = await startPod(t);
   for (const path of [`${BASE}/ws/general/`, `${BASE}/ws/`]) {
     const plain = await pod.get(path);
@@ -69,7 +69,7 @@ t.test('when a slash stands behind the room, then that is said', async (t) => {
   }
 });
 
-t.test('when a message is too big, then the close names the limit', async (t) => {
+t.test('when a message is too big, then the reason of the close names the limit', async (t) => {
   const pod = await startPod(t);
   const client = await pod.connect('/ws/general');
   const closed = new Promise<readonly [number, string]>((resolve) =>

@@ -12,11 +12,11 @@ const faultOf = (query: Query): string => {
   return isRight(asked) ? 'none' : `${asked.left.status} ${asked.left.detail.split(':')[0]}`;
 };
 
-t.test('when nothing is asked for, then it is the last hundred', async (t) => {
+t.test('when the query is empty, then the limit is the last hundred messages', async (t) => {
   t.match(historyQuery({}), { right: { after: undefined, before: undefined, limit: 100 } });
 });
 
-t.test('when bounds are ids, then they are read, in small letters', async (t) => {
+t.test('when bounds are ids, then they are read, in lower case', async (t) => {
   t.match(historyQuery({ after: ID.toUpperCase(), before: ID, limit: '5' }), {
     right: {
       after: { name: 'after', id: { offset: 7 }, text: ID },

@@ -18,7 +18,7 @@ import { publicationOf } from '../../lib/protocol/publication.js';
 import { draft } from '../history/contract.js';
 
 t.test(
-  'when many answers are under way, then what they buffer is bounded and freed with each',
+  'when many answers are under way, then their memory is bounded, and freed with each answer',
   async (t) => {
     const large = draft('r', { data: 'x'.repeat(100_000) });
     const at = { tag: 1, ms: 1, global: false, outside: false, nonce: 0 };
@@ -131,7 +131,7 @@ t.test(
   },
 );
 
-t.test('when the log has another message at a bound, then the bound is 404', async (t) => {
+t.test('when the log has another message at a bound, then the answer is 404', async (t) => {
   const read = logOf([1, 2], 2);
   const { id, idText } = entryAt(2);
   t.equal(await missing(read, { name: 'after', id, text: idText }), undefined);

@@ -13,7 +13,7 @@ t.test('a pod alone', async (t) => {
   });
 
   t.test(
-    'when a client takes nothing of an answer, then it is dropped and leaves room for others',
+    'when a client does not read its answer, then the answer is dropped and its memory is free for others',
     async (t) => {
       const pod = await startPod(t, { limits: { handshakeTimeoutMs: 1_000 } });
       await publishMany(pod, 'big', 80, 60_000);
@@ -31,7 +31,7 @@ t.test('a pod alone', async (t) => {
     },
   );
 
-  t.test('when messages are logged, then the metrics have the memory of the log', async (t) => {
+  t.test('when messages are logged, then the metrics show the memory of the log', async (t) => {
     const pod = await startPod(t);
     t.equal(await pod.metric('realtime_log_bytes'), 0);
     await publishMany(pod, 'r', 100, 1_000);

@@ -54,13 +54,16 @@ t.test('when a program publishes, then the answer is that of the publish', async
   t.same(bodies, ['{"room":"r"}']);
 });
 
-t.test('when a body has another type, then it is refused and not read', async (t) => {
-  const { endpoints, bodies } = world();
-  const exchange = exchangeOf({ headers: { 'content-type': 'text/plain' }, body: '{}' });
-  const answered = await handled(endpointAt(endpoints, 'POST /b/messages'), exchange);
-  t.match(answered, { status: 415, body: { detail: /^Content-Type: / } });
-  t.same(bodies, []);
-});
+t.test(
+  'when a body has another content type, then the request is refused and the body is not read',
+  async (t) => {
+    const { endpoints, bodies } = world();
+    const exchange = exchangeOf({ headers: { 'content-type': 'text/plain' }, body: '{}' });
+    const answered = await handled(endpointAt(endpoints, 'POST /b/messages'), exchange);
+    t.match(answered, { status: 415, body: { detail: /^Content-Type: / } });
+    t.same(bodies, []);
+  },
+);
 
 t.test('when some messages of a list were sent, then the refusal has their ids', async (t) => {
   const why = problem(503, 'the broker did not take it');

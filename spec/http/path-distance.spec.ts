@@ -22,7 +22,7 @@ t.test('when letters differ, then the distance is their share of the segment', a
 });
 
 t.test(
-  'when a segment is missing or one too many, then that is nearer than another word',
+  'when a segment is missing or one too many, then the distance is smaller than for another text',
   async (t) => {
     for (const asked of ['/v1/messages', '/messages/new'])
       t.ok(distance(asked, '/messages') < distance('/publish', '/messages'), asked);

@@ -42,7 +42,7 @@ const world = (readyRequiresBroker = false) => {
   return Object.assign(self, { clock, endpoints, get });
 };
 
-t.test('when a monitor asks for a report, then no token is needed, except for stats', async (t) => {
+t.test('when a pod endpoint is requested, then no token is needed, except for stats', async (t) => {
   const { endpoints } = world();
   t.same(
     endpoints.map(({ path, auth }) => `${path} ${auth}`),
@@ -77,7 +77,7 @@ t.test('when a pod takes no connections, then it is not ready', async (t) => {
   t.same(await answers(true), serving.with(2, 'degraded 503'), 'READY_REQUIRES_BROKER');
 });
 
-t.test('when a person opens the address, then the page names the base path', async (t) => {
+t.test('when a browser opens the address, then the page names the base path', async (t) => {
   const { type, body } = await world().get('/');
   t.equal(type, 'text/html; charset=utf-8');
   t.match(body, /\/b\/ws\/general/);

@@ -52,7 +52,7 @@ t.test('pods over Redis', async (t) => {
   );
 
   t.test(
-    'when Redis is away, then a message reaches this pod alone, and the answer says so',
+    'when Redis is down, then a message reaches this pod only, and the answer says so',
     async (t) => {
       const [a, b] = await pods(t);
       const [here, there] = [await a.connect('/ws/r'), await b.connect('/ws/r')];

@@ -316,21 +316,24 @@ t.test('when a body is not JSON in UTF-8, then it is refused', async (t) => {
   t.equal(await pod.metric('realtime_rejected{code="415"}'), wrong.length);
 });
 
-t.test('when a message is larger than on a socket, then it is 413 with its place', async (t) => {
-  const pod = await startPod(t, { limits: { maxMessageBytes: 1_000 } });
-  const client = await pod.connect('/ws/r');
-  // brackets and commas of a text are none
-  const begin = '{"room":"r","data":["\\"},]\\\\[{","';
-  const sized = (bytes: number): string => `${begin}${'x'.repeat(bytes - begin.length - 3)}"]}`;
-  accepted(await post(pod, sized(1_000)));
-  isProblem(t, await post(pod, sized(1_001)), 413, 'body: a message may have at most 1000 bytes');
-  const list = Array<string>(100).fill(sized(1_000));
-  accepted(await post(pod, `[${list.join(' ,\n')} ]`));
-  const last = `[${[...list.slice(1), sized(1_001)].join()}]`;
-  isProblem(t, await post(pod, last), 413, '[99]: a message may have at most 1000 bytes');
-  await client.caughtUp();
-  t.equal(receivedBy(client).length, 101, 'of a list with one too large nothing is sent');
-});
+t.test(
+  'when a message is larger than a socket allows, then the answer is 413 with the index of the message',
+  async (t) => {
+    const pod = await startPod(t, { limits: { maxMessageBytes: 1_000 } });
+    const client = await pod.connect('/ws/r');
+    // brackets and commas of a text are none
+    const begin = '{"room":"r","data":["\\"},]\\\\[{","';
+    const sized = (bytes: number): string => `${begin}${'x'.repeat(bytes - begin.length - 3)}"]}`;
+    accepted(await post(pod, sized(1_000)));
+    isProblem(t, await post(pod, sized(1_001)), 413, 'body: a message may have at most 1000 bytes');
+    const list = Array<string>(100).fill(sized(1_000));
+    accepted(await post(pod, `[${list.join(' ,\n')} ]`));
+    const last = `[${[...list.slice(1), sized(1_001)].join()}]`;
+    isProblem(t, await post(pod, last), 413, '[99]: a message may have at most 1000 bytes');
+    await client.caughtUp();
+    t.equal(receivedBy(client).length, 101, 'of a list with one too large nothing is sent');
+  },
+);
 
 t.test('when a parameter is unknown, then the request is 400 and names it', async (t) => {
   const pod = await startPod(t);

@@ -85,7 +85,7 @@ t.test('when a request expects 100-continue, then its headers decide the answer'
 });
 
 t.test(
-  'when a body does not come, then it gets 408; when it breaks off, nothing is published',
+  'when a body does not come, then the answer is 408; when it breaks off, then nothing is published',
   async (t) => {
     const pod = await startPod(t, { limits: { handshakeTimeoutMs: 300 } });
     for (const lines of [['Content-Length: 100'], ['Transfer-Encoding: chunked']]) {
@@ -162,7 +162,7 @@ t.test('when a pod shuts down, then a publish gets 503 with Retry-After', async 
 });
 
 t.test(
-  'when too many bodies are under way, then the next gets 503; a body that was given up leaves room',
+  'when too many bodies are open, then the next one gets 503; a body that breaks off frees its memory',
   async (t) => {
     const pod = await startPod(t);
     const halves = await Promise.all(

@@ -70,7 +70,7 @@ t.test(
   },
 );
 
-t.test('when an answer is not taken whole within 30 s, then it is given up', async (t) => {
+t.test('when a client has not read an answer within 30 s, then the socket is cut', async (t) => {
   const { clock, events, open, sockets } = await serverWith(t);
   const client = await open();
   client.write(get('/big'));
@@ -87,7 +87,7 @@ t.test('when an answer is not taken whole within 30 s, then it is given up', asy
 });
 
 t.test(
-  'when an answer was taken, then the next has 30 s of its own; an idle connection has no limit',
+  'when an answer was read, then the next one has 30 s of its own; an idle connection has no limit',
   async (t) => {
     const { clock, open, sockets, waiting } = await serverWith(t);
     const client = await open();
@@ -111,7 +111,7 @@ t.test(
   },
 );
 
-t.test('when a body takes its time, then the answer still has its 30 s', async (t) => {
+t.test('when a body is slow, then its answer still has 30 s', async (t) => {
   const { clock, open, sockets } = await serverWith(t);
   const [slow, late] = [await open(), await open()];
   const head =
@@ -127,17 +127,20 @@ t.test('when a body takes its time, then the answer still has its 30 s', async (
   t.equal(await sockets(), 1);
 });
 
-t.test('when requests follow the last one, then the last one alone is answered', async (t) => {
-  const { events, open, waiting } = await serverWith(t);
-  const client = await open();
-  const last = get('/wait').replace('Host', 'Connection: close\r\nHost');
-  client.write(`${last}${get('/wait')}nonsense`);
-  await until('it is asked', () => waiting.length > 0);
-  waiting[0]?.();
-  await client.ended();
-  t.match(client.text(), /^HTTP\/1\.1 200 /);
-  t.strictSame([answersIn(client), waiting.length, events.length], [1, 1, 0]);
-});
+t.test(
+  'when requests follow one with `Connection: close`, then only that one is answered',
+  async (t) => {
+    const { events, open, waiting } = await serverWith(t);
+    const client = await open();
+    const last = get('/wait').replace('Host', 'Connection: close\r\nHost');
+    client.write(`${last}${get('/wait')}nonsense`);
+    await until('it is asked', () => waiting.length > 0);
+    waiting[0]?.();
+    await client.ended();
+    t.match(client.text(), /^HTTP\/1\.1 200 /);
+    t.strictSame([answersIn(client), waiting.length, events.length], [1, 1, 0]);
+  },
+);
 
 t.test(
   'when 128 requests are ahead of their answers, then one more closes the connection',
@@ -162,7 +165,7 @@ t.test(
 );
 
 t.test(
-  'when a connection is idle for longer than a handshake may take, then it serves on',
+  'when a connection is idle for longer than a handshake may take, then it stays open',
   async (t) => {
     const { open } = await serverWith(t, {
       server: { httpKeepAliveMs: 3_000 },

@@ -11,7 +11,7 @@ const get = (path: string, rest?: string, shouldKeepAlive = true) =>
     exchangeOf({ params: rest === undefined ? {} : { '*': rest }, raw: { shouldKeepAlive } }),
   );
 
-t.test('when a socket path is requested as a page, then an upgrade is asked for', async (t) => {
+t.test('when a socket path is requested without an upgrade, then the answer is 426', async (t) => {
   const upgrade = { Upgrade: 'websocket', Connection: 'Upgrade' };
   for (const answered of [await get('/b/ws'), await get('/b/ws/*', 'general')])
     t.strictSame([answered.status, answered.headers], [426, upgrade]);
@@ -27,7 +27,10 @@ t.test('when a path ends with a slash, then the slash is named', async (t) => {
     t.match(await get('/b/ws/*', rest), { status: 400, body: { detail: /slash/ } }, rest);
 });
 
-t.test('when the rest is no name of a room, then the rule for names is the answer', async (t) => {
-  for (const rest of ['no room', 'a/b', 'x'.repeat(1_000)])
-    t.match(await get('/b/ws/*', rest), { status: 400, body: { detail: /^room: a name has / } });
-});
+t.test(
+  'when the last segment is no name of a room, then the answer has the rule for names',
+  async (t) => {
+    for (const rest of ['no room', 'a/b', 'x'.repeat(1_000)])
+      t.match(await get('/b/ws/*', rest), { status: 400, body: { detail: /^room: a name has / } });
+  },
+);

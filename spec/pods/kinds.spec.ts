@@ -86,7 +86,7 @@ const KINDS: readonly Kind[] = [
 
 for (const { name, sharded, pods: count, perPod, rooms: size, messages, start } of KINDS) {
   t.test(
-    `when ${count * perPod} clients of ${count} pods on ${name} get ${messages} messages, then all is in one order`,
+    `when ${count * perPod} clients of ${count} pods on ${name} get ${messages} messages, then in one order`,
     async (t) => {
       const { broker, nodes, stop } = await start();
       t.teardown(stop);
@@ -137,30 +137,33 @@ for (const { name, sharded, pods: count, perPod, rooms: size, messages, start } 
   );
 }
 
-t.test('when three pods run as processes on a Cluster, then all is in one order', async (t) => {
-  const cluster = await startCluster();
-  t.teardown(cluster.stop);
-  const pods = await Promise.all(
-    [1, 2, 3].map((n) =>
-      startProcess(t, {
-        SERVER_ID: `process-${n}`,
-        REDIS_URL: cluster.url,
-        REDIS_CLUSTER: 'true',
-        ROOM_LINGER_MS: `${LINGER_MS}`,
-      }),
-    ),
-  );
-  const clients = witness();
-  const rooms = roomsOf(6);
-  await Promise.all(
-    pods.flatMap(({ doors }, pod) =>
-      rooms.map((room) => clients.watch(`process-${pod}`, doors.port, [room])),
-    ),
-  );
-  const owners = await Promise.all(rooms.map((room) => cluster.ownerOf(slotOf(channelOf(room)))));
-  t.ok(new Set(owners).size > 1, 'the rooms are on several nodes');
-  await sendInWaves(clients, 600, 5);
-  await clients.quiet();
-  expectWell(t, clients);
-  await clients.close();
-});
+t.test(
+  'when three pods run as processes on a Cluster, then all clients get one order',
+  async (t) => {
+    const cluster = await startCluster();
+    t.teardown(cluster.stop);
+    const pods = await Promise.all(
+      [1, 2, 3].map((n) =>
+        startProcess(t, {
+          SERVER_ID: `process-${n}`,
+          REDIS_URL: cluster.url,
+          REDIS_CLUSTER: 'true',
+          ROOM_LINGER_MS: `${LINGER_MS}`,
+        }),
+      ),
+    );
+    const clients = witness();
+    const rooms = roomsOf(6);
+    await Promise.all(
+      pods.flatMap(({ doors }, pod) =>
+        rooms.map((room) => clients.watch(`process-${pod}`, doors.port, [room])),
+      ),
+    );
+    const owners = await Promise.all(rooms.map((room) => cluster.ownerOf(slotOf(channelOf(room)))));
+    t.ok(new Set(owners).size > 1, 'the rooms are on several nodes');
+    await sendInWaves(clients, 600, 5);
+    await clients.quiet();
+    expectWell(t, clients);
+    await clients.close();
+  },
+);

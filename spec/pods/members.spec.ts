@@ -76,7 +76,7 @@ t.test('when clients of two pods share a room', async (t) => {
   const killedAt = performance.now();
 
   await t.test(
-    'when a client publishes, then everybody gets the chat once, the sender too, and its ack',
+    'when a client publishes, then all members get the chat once, the sender too, which also gets its ack',
     async (t) => {
       const a = await one.connect('/ws/echo');
       const b = await two.connect('/ws/echo');
@@ -127,38 +127,41 @@ t.test('when clients of two pods share a room', async (t) => {
     t.strictSame(received[0], received[1]);
   });
 
-  await t.test('when a member comes or goes, then all pods tell the others', async (t) => {
-    const a = await one.connect('/ws/hello');
-    const b = await two.connect('/ws/hello');
-    const c = await one.connect('/ws/hello');
-    const coming = ({ id, userId }: Client, status: string) => ({
-      type: 'presence',
-      from: 'server',
-      data: { connection_id: id, user_id: userId, status },
-    });
-    await a.received(coming(b, 'online'));
-    await a.received(coming(c, 'online'));
-    await b.received(coming(c, 'online'));
-    await b.close();
-    await a.received(coming(b, 'offline'));
-    await c.received(coming(b, 'offline'));
-    a.send({ type: 'presence', data: { status: 'away' } });
-    await c.received({ type: 'presence', from: a.name, data: { status: 'away' } });
-    await a.caughtUp();
-    await c.caughtUp();
-    for (const client of [a, b, c])
-      t.equal(client.all(coming(client, 'online')).length, 0, 'nobody hears of their own coming');
-    t.equal(a.all({ type: 'presence', from: 'server' }).length, 3, 'each once');
-    // b's coming may be told when c is there already
-    for (const client of [a, c])
-      for (const [who, status] of [
-        [b, 'online'],
-        [b, 'offline'],
-      ] as const)
-        t.ok(client.all(coming(who, status)).length <= 1, 'each once');
-  });
+  await t.test(
+    'when a member joins or leaves, then the other members on all pods get presence',
+    async (t) => {
+      const a = await one.connect('/ws/hello');
+      const b = await two.connect('/ws/hello');
+      const c = await one.connect('/ws/hello');
+      const coming = ({ id, userId }: Client, status: string) => ({
+        type: 'presence',
+        from: 'server',
+        data: { connection_id: id, user_id: userId, status },
+      });
+      await a.received(coming(b, 'online'));
+      await a.received(coming(c, 'online'));
+      await b.received(coming(c, 'online'));
+      await b.close();
+      await a.received(coming(b, 'offline'));
+      await c.received(coming(b, 'offline'));
+      a.send({ type: 'presence', data: { status: 'away' } });
+      await c.received({ type: 'presence', from: a.name, data: { status: 'away' } });
+      await a.caughtUp();
+      await c.caughtUp();
+      for (const client of [a, b, c])
+        t.equal(client.all(coming(client, 'online')).length, 0, 'nobody hears of their own coming');
+      t.equal(a.all({ type: 'presence', from: 'server' }).length, 3, 'each once');
+      // b's coming may be told when c is there already
+      for (const client of [a, c])
+        for (const [who, status] of [
+          [b, 'online'],
+          [b, 'offline'],
+        ] as const)
+          t.ok(client.all(coming(who, status)).length <= 1, 'each once');
+    },
+  );
 
-  await t.test('when members are on several pods, then `members` counts all', async (t) => {
+  await t.test('when members are on several pods, then `members` counts all of them', async (t) => {
     const some: Client[] = [];
     for (const pod of [one, two, two, one]) some.push(await pod.connect('/ws/counted'));
     await sleep(1_500);
@@ -170,7 +173,7 @@ t.test('when clients of two pods share a room', async (t) => {
   });
 
   await t.test(
-    'when a client joins at once or goes before the room is open, then the count is right',
+    'when a client joins, or closes before the room is open, then the count is right',
     async (t) => {
       const some = await Promise.all([1, 2, 3].map(() => two.connect('/ws/at-once')));
       await sleep(1_500);

@@ -11,7 +11,7 @@ import { MAX_ENCODED_BYTES } from '../../lib/protocol/json.js';
 import { formatId, GLOBAL, type MessageId, nonceOf } from '../../lib/protocol/position.js';
 import { ID, left, nested, right } from '../support/messages.js';
 
-t.test('when a payload begins as one of a pod does, then its head alone is read', async (t) => {
+t.test('when a payload begins like one of a pod, then only its head is decoded', async (t) => {
   const id = formatId(ID);
   const rest = ',"from":"a","data":{"n":1},"timestamp":"2026-01-15T10:30:00.123Z"}';
   const payload = `{"id":"${id}","type":"chat","room":"r"${rest}`;
@@ -50,7 +50,7 @@ const decoded = (payload: string | Buffer, room = 'r'): Either<string, Publicati
   decodePublication(Buffer.from(payload), room);
 
 t.test(
-  'when a payload of another program comes, then it is read and kept as it came',
+  'when a payload of another program comes, then it is decoded, and its bytes are kept',
   async (t) => {
     for (const over of [
       {},
@@ -73,7 +73,7 @@ t.test(
 );
 
 t.test(
-  'when a message of another program is reissued, then it has our fields and an id of ours',
+  'when a message of another program is reissued, then it has the fields of the protocol and an id of the pod',
   async (t) => {
     const position: MessageId = { ...ID, outside: true, nonce: nonceOf(formatId(ID)) };
     const reissuedOf = (text: string, room = 'r', isForeign = true): unknown =>
@@ -184,11 +184,14 @@ t.test('when a payload is not a message, then it is dropped with a reason', asyn
     t.ok(left(decoded(foreign({ room }), GLOBAL)).includes('room: '), 'a room on the global one');
 });
 
-t.test('when a payload is over 131,072 bytes, then it is dropped before it is read', async (t) => {
-  const around = foreign({ data: '' }).length;
-  const fits = foreign({ data: 'x'.repeat(MAX_ENCODED_BYTES - around) });
-  t.equal(fits.length, 131_072);
-  t.ok(isRight(decoded(fits)));
-  t.match(left(decoded(foreign({ data: 'x'.repeat(MAX_ENCODED_BYTES - around + 1) }))), '131072');
-  t.match(left(decoded(Buffer.alloc(10_000_000, 0x5b))), '131072', '10 MB of brackets');
-});
+t.test(
+  'when a payload is over 131,072 bytes, then it is dropped before it is decoded',
+  async (t) => {
+    const around = foreign({ data: '' }).length;
+    const fits = foreign({ data: 'x'.repeat(MAX_ENCODED_BYTES - around) });
+    t.equal(fits.length, 131_072);
+    t.ok(isRight(decoded(fits)));
+    t.match(left(decoded(foreign({ data: 'x'.repeat(MAX_ENCODED_BYTES - around + 1) }))), '131072');
+    t.match(left(decoded(Buffer.alloc(10_000_000, 0x5b))), '131072', '10 MB of brackets');
+  },
+);

@@ -285,7 +285,7 @@ t.test('when a message is valid, then all of its fields are read', async (t) => 
 });
 
 t.test(
-  'when a key is given twice, then the last one holds, for the check and for the use',
+  'when a key occurs twice, then the last one counts, for the check and for the use',
   async (t) => {
     const read = right(decode('{"type":"chat","room":"/","room":"b","data":1,"data":2}'));
     t.strictSame(read, { type: 'chat', room: 'b', data: 2, ref: undefined });
@@ -294,7 +294,7 @@ t.test(
 );
 
 t.test(
-  "when a message has prototypes, unknown fields or the server's fields, then these are dropped",
+  'when a message has `__proto__`, unknown fields or fields of the server, then these are dropped',
   async (t) => {
     const read = right(
       decode(
@@ -317,7 +317,7 @@ t.test(
   },
 );
 
-t.test('when data has text of any kind, then it comes back as it was', async (t) => {
+t.test('when data has text of any kind, then members get the same text', async (t) => {
   const texts = [
     '',
     'a',
@@ -336,7 +336,7 @@ t.test('when data has text of any kind, then it comes back as it was', async (t)
   }
 });
 
-t.test('when a double holds a number, then the number passes as it is', async (t) => {
+t.test('when a number fits into a double, then it passes unchanged', async (t) => {
   const read = right(decode('{"type":"chat","data":[9007199254740992,1e308,-0.5e-320]}'));
   t.strictSame(read, {
     type: 'chat',

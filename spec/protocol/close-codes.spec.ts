@@ -4,7 +4,7 @@ import t from 'tap';
 import { CLOSE, ownClose } from '../../lib/protocol/close-codes.js';
 
 t.test(
-  'when the service closes, then a close frame can say it, and codes keep their ranges',
+  'when the service closes, then its code and reason fit into a close frame, and codes keep their ranges',
   async (t) => {
     for (const { code, reason, comeBack } of Object.values(CLOSE)) {
       t.ok(Buffer.byteLength(reason) <= 123, reason);
@@ -14,7 +14,7 @@ t.test(
 );
 
 t.test(
-  'when a program closes, then its code is 1000 or from 3000 to 4999, its reason short',
+  'when a program closes, then its code must be 1000 or from 3000 to 4999, and its reason short',
   async (t) => {
     fc.assert(
       fc.property(

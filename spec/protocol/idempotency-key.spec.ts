@@ -28,7 +28,7 @@ t.test('when a client has no user id, then only a UUID is a key', async (t) => {
 });
 
 t.test(
-  'when a key is written for Redis, then it is as pods of other versions write it',
+  'when a key is written for Redis, then it has the form that pods of other versions write',
   async (t) => {
     t.equal(fieldOf(clientKey('alice', 'x:y')), 'alice:x:y');
     t.equal(fieldOf(clientKey('a:b%', 'x')), 'a%3Ab%25:x');

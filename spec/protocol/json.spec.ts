@@ -21,12 +21,15 @@ t.test('when a value has the wrong kind, then the error text names the kind', as
   });
 });
 
-t.test('when a name could be a token, then the error text does not repeat it', async (t) => {
-  t.equal(named('romm'), 'romm');
-  t.equal(named('a'.repeat(32)), 'a'.repeat(32));
-  t.equal(named('a'.repeat(33)), 'a field with a name of 33 characters');
-  t.equal(named('two words'), 'a field with a name of 9 characters');
-});
+t.test(
+  'when the name of a field could be a token, then the error text does not repeat it',
+  async (t) => {
+    t.equal(named('romm'), 'romm');
+    t.equal(named('a'.repeat(32)), 'a'.repeat(32));
+    t.equal(named('a'.repeat(33)), 'a field with a name of 33 characters');
+    t.equal(named('two words'), 'a field with a name of 9 characters');
+  },
+);
 
 t.test('when a text is no JSON, then there is no value', async (t) => {
   for (const text of ['', '{', '{"data":NaN}', "{'data':1}"])
@@ -50,7 +53,7 @@ t.test('when an escape writes U+0000 or half a character, then it is refused', a
   t.match(flawOf('{"\\u0000":1}'), /^remove the character U\+0000/, 'in the name of a field');
 });
 
-t.test('when a number is another one as a double, then it is refused', async (t) => {
+t.test('when a number changes as a double, then it is refused', async (t) => {
   for (const exact of ['9007199254740991', '9007199254740992', '1e20', '0.1', '-0'])
     t.equal(flawOf(exact), undefined, exact);
   for (const inexact of ['9007199254740993', '-9007199254740993', '1e999', '[0,1e999]'])

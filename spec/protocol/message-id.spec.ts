@@ -12,7 +12,7 @@ const id = fc.record({
   nonce: fc.nat(0xfffff),
 });
 
-t.test('when an id is written, then it reads back, whole and in parts', async (t) => {
+t.test('when an id is written, then it is read back, as a whole and in its parts', async (t) => {
   fc.assert(
     fc.property(id, (bits) => {
       const text = formatId(bits);
@@ -44,7 +44,7 @@ t.test(
   },
 );
 
-t.test('when a text is no UUIDv7, then it is no id', async (t) => {
+t.test('when a text is no UUIDv7, then it is not read as an id', async (t) => {
   for (const text of ['', 'x', '00000000-0000-4000-8000-000000000000'])
     t.equal(readId(text), undefined);
 });

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { isOrigin, isOriginAllowed, isOriginPattern } from '../../lib/protocol/origin.js';
 
-t.test('when a page is of the own origin, then it may use the service', async (t) => {
+t.test('when a page has the origin of the service, then it may use the service', async (t) => {
   const rows: readonly (readonly [host: string | undefined, origin: string, expected: boolean])[] =
     [
       ['example.com', 'https://example.com', true],
@@ -40,7 +40,7 @@ t.test('when a page is of the own origin, then it may use the service', async (t
 });
 
 t.test(
-  'when an origin is listed, then its pages may, however the port and case are written',
+  'when an origin is listed, then its pages may use the service, however port and case are written',
   async (t) => {
     const allowed = ['https://app.example.com', 'http://localhost:3000', 'capacitor://localhost'];
     const may = (origin: string): boolean =>
@@ -58,7 +58,7 @@ t.test(
   },
 );
 
-t.test('when a pattern is listed, then it stands for exactly one label', async (t) => {
+t.test('when a pattern is listed, then its star matches exactly one label', async (t) => {
   const allowed = ['https://*.example.com', 'http://*.example.com:8080'];
   const may = (origin: string): boolean => isOriginAllowed({ host: 'h', origin }, allowed);
   for (const origin of [
@@ -87,7 +87,7 @@ t.test('when a pattern is listed, then it stands for exactly one label', async (
 });
 
 t.test(
-  'when a text is written for a list, then only the forms that browsers send are taken',
+  'when a text is written into the list, then only the forms that browsers send are accepted',
   async (t) => {
     for (const text of ['https://a.example', 'http://[::1]:1', 'capacitor://localhost']) {
       t.ok(isOrigin(text), text);

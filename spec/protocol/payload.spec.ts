@@ -17,7 +17,7 @@ t.test(
 );
 
 t.test(
-  'when the server sends `system`, `error` or `pong`, then each has its fields and no other',
+  'when the server sends `system`, `error` or `pong`, then each has its own fields and no others',
   async (t) => {
     const parse = (frame: Buffer): unknown => JSON.parse(payloadIn(frame).toString());
     const id = formatId(ID);

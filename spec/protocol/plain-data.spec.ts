@@ -42,7 +42,7 @@ t.test('when a value is an instance of a class, then the class is named', async 
   );
 });
 
-t.test('when an instance has a toJSON, then its JSON form is looked at', async (t) => {
+t.test('when an instance has a toJSON, then its JSON form is checked', async (t) => {
   t.equal(nonJsonIn({ at: new Date(0) }), undefined);
   t.match(nonJsonIn({ at: { toJSON: () => new Map() } }), /^\.at: .* an instance of Map/);
   t.match(nonJsonIn({ at: { toJSON: () => [Number.NaN] } }), /^\.at: a number is NaN/);

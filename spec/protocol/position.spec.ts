@@ -176,7 +176,7 @@ t.test('when a name has other characters than a room may have, then it is refuse
 });
 
 t.test(
-  'when a log has moved without a message, then its time is that of its last one',
+  'when the time of a log moved without a message, then `timeOf` is the time of its last message',
   async (t) => {
     const top = { tag: 1, offset: 20, ms: 1_020, id: null };
     const id = formatId({ tag: 1, offset: 20, ms: 5, global: false, outside: false, nonce: 0 });

@@ -4,7 +4,7 @@ import t from 'tap';
 import { problem, renderProblem } from '../../lib/protocol/problem.js';
 
 t.test(
-  'when any problem is rendered, then its length is that of its bytes, and no cache keeps it',
+  'when any problem is rendered, then Content-Length is the number of its bytes, and no cache keeps it',
   async (t) => {
     fc.assert(
       fc.property(

@@ -29,7 +29,7 @@ t.test('when a draft gets an id, then it is a whole message', async (t) => {
   );
 });
 
-t.test('when two drafts have a key, then their type and data alone are compared', async (t) => {
+t.test('when two drafts have one key, then only their type and data are compared', async (t) => {
   const digest = (fields: Partial<DraftFields>): string =>
     right(draft({ key: keyIn('k'), ...fields })).digest;
   t.equal(digest({ at: AT + 5 }), digest({}));

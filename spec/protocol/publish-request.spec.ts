@@ -33,7 +33,7 @@ t.test('when a message has all fields, then each is read', async (t) => {
   t.equal(read({ ...CHAT, type: 'system', data: EVENT }).posts[0]?.type, 'system');
 });
 
-t.test('when a body is no list of messages, then the error text names what came', async (t) => {
+t.test('when a body is no message and no list, then the error text names its kind', async (t) => {
   for (const [body, text] of [
     [Buffer.from([0x22, 0xff, 0x22]), /^body: expected UTF-8/],
     ['{"room":', /^body: expected one JSON object or an array of them, got text that is not JSON/],

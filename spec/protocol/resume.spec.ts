@@ -10,7 +10,7 @@ const idOf = (over: Partial<MessageId> = {}): string =>
 const ROOM = idOf();
 const GLOBAL_ID = idOf({ global: true, offset: 3, ms: 8_000 });
 
-t.test('when an id names no log, then a log does not go on from it', async (t) => {
+t.test('when an id names no log, then no log resumes after it', async (t) => {
   t.equal(resumeAfter(undefined), undefined);
   t.equal(resumeAfter(''), undefined);
   t.equal(resumeAfter('7'), undefined);
@@ -19,7 +19,7 @@ t.test('when an id names no log, then a log does not go on from it', async (t) =
 });
 
 t.test(
-  'when one id comes, then its log goes on behind it, and the other by its time',
+  'when one id comes, then its log resumes after it, and the other log by its time',
   async (t) => {
     t.match(resumesOf(ROOM), { room: { _tag: 'After' }, global: { _tag: 'Since', ms: 9_000 } });
     t.match(resumesOf(GLOBAL_ID), {
@@ -34,7 +34,7 @@ t.test(
   },
 );
 
-t.test('when two ids come in either order, then each log goes on behind its own', async (t) => {
+t.test('when two ids come in either order, then each log resumes after its own id', async (t) => {
   for (const text of [`${ROOM},${GLOBAL_ID}`, `${GLOBAL_ID},${ROOM}`])
     t.match(resumesOf(text), {
       room: { _tag: 'After', text: ROOM },

@@ -3,7 +3,7 @@ import t from 'tap';
 import { isSystemEvent } from '../../lib/protocol/system-event.js';
 
 t.test(
-  'when an event is one of ours, then it is known as such; no name of the prototype is',
+  'when an event is one of the server, then it is known as one; no name of the prototype is',
   async (t) => {
     for (const event of [
       'welcome',

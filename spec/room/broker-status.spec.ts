@@ -3,7 +3,7 @@ import t from 'tap';
 import { leftovers, scripted } from '../support/hub-checks.js';
 
 t.test(
-  'when the broker fails and returns, then everybody is told once; a new connection is told after `welcome`',
+  'when the broker fails and returns, then each connection is sent so once; a new one after `welcome`',
   async (t) => {
     const w = scripted();
     const [a, b] = [w.connect({ room: 'r' }), w.connect()];
@@ -45,7 +45,7 @@ t.test(
 );
 
 t.test(
-  'when a connection is still joining the global log, then it is told of an outage too, once',
+  'when a connection is still joining the global log, then it gets `degraded` too, once',
   async (t) => {
     const w = scripted();
     w.broker.openMs = 100;
@@ -67,7 +67,7 @@ t.test(
 );
 
 t.test(
-  'when a connection opens while `degraded` is on its way to the others, then it is told once',
+  'when a connection opens while `degraded` is being sent to the others, then it gets it once',
   async (t) => {
     const w = scripted();
     const a = w.connect();
@@ -84,7 +84,7 @@ t.test(
   },
 );
 
-t.test('when the broker is starting, then nobody is told of an outage', async (t) => {
+t.test('when the broker is starting, then no connection gets `degraded`', async (t) => {
   const w = scripted();
   w.broker.status$.next({ _tag: 'Starting' });
   const a = w.connect({ room: 'r' });

@@ -103,26 +103,32 @@ t.test('when the log has a gap, or one was foretold, then it is the result', asy
   t.same([w.gaps, w.foretold], [[], [undefined, 'expired']], 'and it is not sent again');
 });
 
-t.test('when no log has some messages, then their gap is sent first', async (t) => {
-  const recovered$ = new Subject<Recovered>();
-  const w = world(recovered$);
-  w.missed = MISSED;
-  w.run(RESUME);
-  t.same([w.gaps, w.emitted], [['broker_outage'], []]);
-  recovered$.next(recovered());
-  t.same(w.gaps, ['broker_outage'], 'once');
-  t.match(w.events, [{ result: 'broker_outage', messages: 3 }]);
-});
+t.test(
+  'when the client missed messages that no log has, then their gap is sent first',
+  async (t) => {
+    const recovered$ = new Subject<Recovered>();
+    const w = world(recovered$);
+    w.missed = MISSED;
+    w.run(RESUME);
+    t.same([w.gaps, w.emitted], [['broker_outage'], []]);
+    recovered$.next(recovered());
+    t.same(w.gaps, ['broker_outage'], 'once');
+    t.match(w.events, [{ result: 'broker_outage', messages: 3 }]);
+  },
+);
 
-t.test('when more such messages came meanwhile, then the gap is sent again', async (t) => {
-  const recovered$ = new Subject<Recovered>();
-  const w = world(recovered$);
-  w.run(RESUME);
-  w.missed = { ...MISSED };
-  recovered$.next(recovered());
-  t.same(w.gaps, ['broker_outage']);
-  t.match(w.events, [{ result: 'broker_outage' }]);
-});
+t.test(
+  'when more such messages came during the catch-up, then the gap is sent again',
+  async (t) => {
+    const recovered$ = new Subject<Recovered>();
+    const w = world(recovered$);
+    w.run(RESUME);
+    w.missed = { ...MISSED };
+    recovered$.next(recovered());
+    t.same(w.gaps, ['broker_outage']);
+    t.match(w.events, [{ result: 'broker_outage' }]);
+  },
+);
 
 t.test('when the room reaches this pod only, then what is missing is a gap', async (t) => {
   const w = world();

@@ -37,7 +37,7 @@ t.test(
 );
 
 t.test(
-  'when a channel has a gap, then the members of its room are told, and nobody else',
+  'when a channel has a gap, then the members of its room get `gap`, and no other client',
   async (t) => {
     const w = scripted();
     const [a, b] = [w.connect({ room: 'r' }), w.connect({ room: 'r' })];
@@ -107,7 +107,7 @@ const echoing = (alone: number) => {
 };
 
 t.test(
-  'when a message of this pod alone comes back, then only members who joined after it get it',
+  'when a message of this pod only comes from the log, then only members who joined after it get it',
   async (t) => {
     const { w, fallbacks, before, after, echo, received } = echoing(3);
     echo(fallbacks[0]?.idText ?? '');
@@ -116,7 +116,7 @@ t.test(
   },
 );
 
-t.test('when a message comes back that no member had, then all members get it', async (t) => {
+t.test('when such a message had no receiver, then all members get it', async (t) => {
   const { w, before, after, echo, received } = echoing(0);
   echo(formatId({ ms: 1, tag: 1, offset: 0, global: false, outside: true, nonce: 9 }));
   t.same([before, after].map(received), [[0], [0]]);
@@ -124,7 +124,7 @@ t.test('when a message comes back that no member had, then all members get it', 
 });
 
 t.test(
-  'when the receivers of a message of this pod alone are not known, then members that may lack it get `gap`',
+  'when the receivers of such a message are not known, then members that may lack it get `gap`',
   async (t) => {
     for (const [alone, as] of [
       [5_000, 0],

@@ -36,7 +36,7 @@ const member = (offset: number, { id = 'a', tag = 1, joinSeq = 1 } = {}): Member
 const bytesOf = (items: readonly Delivery[]): Buffer =>
   Buffer.concat(items.map(({ frame }) => frame));
 
-t.test('when all members get all of it, then they share one buffer', async (t) => {
+t.test('when all members get the whole batch, then they share one buffer', async (t) => {
   const items = [logged(6), outside(6), logged(7)];
   const batch = roomBatch(items, topAt(1, 5));
   t.match(batch, { count: 3, bytes: bytesOf(items), top: topAt(1, 7), excluded: undefined });
@@ -45,15 +45,18 @@ t.test('when all members get all of it, then they share one buffer', async (t) =
   t.equal(roomBatch(items.slice(0, 1), START).bytes, only?.frame, 'one message is not copied');
 });
 
-t.test('when a member has read some of it in the log, then it is sent the rest', async (t) => {
-  const items = [logged(6), logged(7), outside(7), logged(8)];
-  const batch = roomBatch(items, topAt(1, 5));
-  t.same(batchFor(member(7), batch), { count: 2, bytes: bytesOf(items.slice(2)) });
-  t.equal(batchFor(member(8), roomBatch([logged(7), logged(8)], START)), undefined);
-});
+t.test(
+  'when a member has read a part of the batch in the log, then it is sent the rest',
+  async (t) => {
+    const items = [logged(6), logged(7), outside(7), logged(8)];
+    const batch = roomBatch(items, topAt(1, 5));
+    t.same(batchFor(member(7), batch), { count: 2, bytes: bytesOf(items.slice(2)) });
+    t.equal(batchFor(member(8), roomBatch([logged(7), logged(8)], START)), undefined);
+  },
+);
 
 t.test(
-  'when a connection is excluded, then it is sent what the others share less that',
+  'when a message excludes a connection, then the connection is sent the batch without that message',
   async (t) => {
     const items = [outside(5, { except: ['a'] }), outside(5, { except: ['b'] })];
     const batch = roomBatch(items, topAt(1, 5));
@@ -63,12 +66,15 @@ t.test(
   },
 );
 
-t.test('when a message is for later joins only, then earlier members do not get it', async (t) => {
-  const batch = roomBatch([outside(5, { onlyJoinedAfter: 3 })], topAt(1, 5));
-  t.ok(batch.partial);
-  t.equal(batchFor(member(5, { joinSeq: 3 }), batch), undefined);
-  t.match(batchFor(member(5, { joinSeq: 4 }), batch), { count: 1 });
-});
+t.test(
+  'when a message is for later joiners only, then earlier members do not get it',
+  async (t) => {
+    const batch = roomBatch([outside(5, { onlyJoinedAfter: 3 })], topAt(1, 5));
+    t.ok(batch.partial);
+    t.equal(batchFor(member(5, { joinSeq: 3 }), batch), undefined);
+    t.match(batchFor(member(5, { joinSeq: 4 }), batch), { count: 1 });
+  },
+);
 
 t.test(
   'when a gap goes up to a position, then a member that is there does not get it',

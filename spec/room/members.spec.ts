@@ -4,7 +4,7 @@ import { GLOBAL } from '../../lib/protocol/position.js';
 import { leftovers, LINGER_MS, offsetOf, publish, scripted } from '../support/hub-checks.js';
 
 t.test(
-  'when a member publishes, then every member gets the message once, the sender too, and its ack',
+  'when a member publishes, then all members get the message once, the sender too, which also gets its ack',
   async (t) => {
     const w = scripted();
     const [a, b, c] = [

@@ -4,7 +4,7 @@ import type { Peer } from '../support/peer.js';
 import { leftovers, scripted } from '../support/hub-checks.js';
 
 t.test(
-  'when members come and go, then the others are told, and nobody of their own coming',
+  'when members join and leave, then the others get presence, and no member gets its own',
   async (t) => {
     const w = scripted();
     const a = w.connect({ room: 'r', userId: 'alice' });
@@ -34,7 +34,7 @@ t.test(
 );
 
 t.test(
-  'when many members come in one moment, then each is told of the others and not of itself',
+  'when many members join at once, then each gets presence of the others and not of itself',
   async (t) => {
     const w = scripted();
     w.broker.publishMs = 5;
@@ -51,7 +51,7 @@ t.test(
 );
 
 t.test(
-  'when a room is above PRESENCE_MAX_ROOM, then nobody is told; `joined` comes again when that changes',
+  'when a room is above PRESENCE_MAX_ROOM, then no presence is sent; `joined` comes again when that changes',
   async (t) => {
     const w = scripted({ presence: { presenceMaxRoom: 3 } });
     const three = ['a', 'b', 'c'].map((userId) => w.connect({ room: 'r', userId }));
@@ -93,7 +93,7 @@ t.test(
 );
 
 t.test(
-  'when members come on other pods, then `presence` follows the count though nothing happens here',
+  'when members join on other pods, then `presence` follows the count though nothing happens on this pod',
   async (t) => {
     const w = scripted({ presence: { presenceMaxRoom: 3 } });
     const [a, b] = [w.connect({ room: 'r' }), w.connect({ room: 'r' })];
@@ -135,7 +135,7 @@ t.test(
 );
 
 t.test(
-  'when PRESENCE_EVENTS is false, then no coming and going is told; a status is passed on',
+  'when PRESENCE_EVENTS is false, then joins and leaves are not sent; a status of a client is',
   async (t) => {
     const w = scripted({ presence: { presenceEvents: false } });
     const [a, b] = [w.connect({ room: 'r', userId: 'a' }), w.connect({ room: 'r', userId: 'b' })];

@@ -63,7 +63,7 @@ t.test('when messages may be missing, then each member is sent one gap', async (
   t.match(eventsOf(w, 'GapSent'), [{ room: 'r', reason: 'broker_outage', members: 2 }]);
 });
 
-t.test('when the global log is later, then ids of the room have its time', async (t) => {
+t.test('when the global log has a later time, then ids of the room have that time', async (t) => {
   const w = world();
   const a = member(w);
   w.clock.advance(60_000);

@@ -13,7 +13,7 @@ t.test(
   },
 );
 
-t.test('when pods wait, then half of each wait is by chance', async (t) => {
+t.test('when pods wait, then half of each wait is random', async (t) => {
   const chance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
   fc.assert(
     fc.property(fc.nat(10_000), chance, (failures, random) => {

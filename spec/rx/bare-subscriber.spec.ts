@@ -30,17 +30,20 @@ t.test(
   },
 );
 
-t.test('when a value is not taken, then that is the stream’s error, and the last', async (t) => {
-  const fault = new Error('not taken');
-  const { events, source$ } = world(() => {
-    throw fault;
-  });
-  source$.next(1);
-  source$.next(2);
-  source$.complete();
-  t.same(events, [1, fault]);
-  t.notOk(source$.observed);
-});
+t.test(
+  'when taking a value throws, then the exception is the error of the stream, and nothing follows',
+  async (t) => {
+    const fault = new Error('not taken');
+    const { events, source$ } = world(() => {
+      throw fault;
+    });
+    source$.next(1);
+    source$.next(2);
+    source$.complete();
+    t.same(events, [1, fault]);
+    t.notOk(source$.observed);
+  },
+);
 
 t.test('when it is unsubscribed, then nothing comes any more', async (t) => {
   const { events, subscriber } = world();

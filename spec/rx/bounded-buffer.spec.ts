@@ -179,7 +179,7 @@ t.test(
   },
 );
 
-t.test('when the bytes are exactly at the bound, then one more overflows', async (t) => {
+t.test('when the bytes are exactly at the bound, then one byte more overflows', async (t) => {
   const { consumer, outbox } = bench();
   consumer.idles = 0;
   outbox.send(parcel('in flight', 1, 1_000_000));
@@ -206,21 +206,24 @@ t.test(
   },
 );
 
-t.test('when a write is half taken, then it counts whole, and since it began', async (t) => {
-  const { consumer, outbox, taken } = bench();
-  consumer.idles = 0;
-  consumer.now = 7;
-  outbox.send(parcel('a', 3, 30));
-  outbox.send(parcel('b', 1, 10));
-  taken();
-  t.same([outbox.messages, outbox.bytes, outbox.since], [4, 40, 7]);
-  t.same(consumer.handed, ['a']);
-  consumer.idles = ALWAYS;
-  consumer.now = 9;
-  taken();
-  t.same([outbox.messages, outbox.bytes, outbox.since], [0, 0, 0]);
-  t.same(consumer.handed, ['a', 'b']);
-});
+t.test(
+  'when a write is taken in part, then it counts as a whole, from when it began',
+  async (t) => {
+    const { consumer, outbox, taken } = bench();
+    consumer.idles = 0;
+    consumer.now = 7;
+    outbox.send(parcel('a', 3, 30));
+    outbox.send(parcel('b', 1, 10));
+    taken();
+    t.same([outbox.messages, outbox.bytes, outbox.since], [4, 40, 7]);
+    t.same(consumer.handed, ['a']);
+    consumer.idles = ALWAYS;
+    consumer.now = 9;
+    taken();
+    t.same([outbox.messages, outbox.bytes, outbox.since], [0, 0, 0]);
+    t.same(consumer.handed, ['a', 'b']);
+  },
+);
 
 t.test(
   'when sends and writes interleave in any way, then order and bound hold and nothing below the bound is lost',

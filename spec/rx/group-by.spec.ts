@@ -45,7 +45,7 @@ marbles(
 );
 
 t.test(
-  'when somebody comes back within `lingerMs`, then the group stays; `end` ends one group, the end of the source all',
+  'when a member comes back within `lingerMs`, then the group stays; `end` ends one group, the source all',
   async (t) => {
     for (const ending of ['complete', 'error', 'unsubscribe'] as const) {
       const clock = virtualClock(1);

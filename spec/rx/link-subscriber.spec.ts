@@ -22,18 +22,24 @@ const doubled = () => {
   return { seen, source$ };
 };
 
-t.test('when the source completes, then the stream does, and the source is let go', async (t) => {
-  const { seen, source$ } = doubled();
-  source$.next(2);
-  source$.complete();
-  t.same(seen, [4, 'complete']);
-  t.notOk(source$.observed);
-});
+t.test(
+  'when the source completes, then the stream completes, and the source is unsubscribed',
+  async (t) => {
+    const { seen, source$ } = doubled();
+    source$.next(2);
+    source$.complete();
+    t.same(seen, [4, 'complete']);
+    t.notOk(source$.observed);
+  },
+);
 
-t.test('when the source errors, then the stream does, and the source is let go', async (t) => {
-  const { seen, source$ } = doubled();
-  const thrown = new Error('a bug');
-  source$.error(thrown);
-  t.same(seen, [thrown]);
-  t.notOk(source$.observed);
-});
+t.test(
+  'when the source errors, then the stream errors, and the source is unsubscribed',
+  async (t) => {
+    const { seen, source$ } = doubled();
+    const thrown = new Error('a bug');
+    source$.error(thrown);
+    t.same(seen, [thrown]);
+    t.notOk(source$.observed);
+  },
+);

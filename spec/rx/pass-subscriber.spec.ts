@@ -17,7 +17,7 @@ const passing = (onError?: (reason: unknown) => void) => {
 };
 
 t.test(
-  'when the source emits and completes, then values pass, and the end is told once',
+  'when the source emits and completes, then values pass, and `ended` is called once',
   async (t) => {
     const { seen, source$, source } = passing();
     source$.next(1);
@@ -28,16 +28,19 @@ t.test(
   },
 );
 
-t.test('when the source errors, then the merged stream does, or the handler gets it', async (t) => {
-  const thrown = new Error('a bug');
-  const { seen, source$ } = passing();
-  source$.error(thrown);
-  t.same(seen, [thrown]);
-  const handled: unknown[] = [];
-  const other = passing((reason) => handled.push(reason));
-  other.source$.error(thrown);
-  t.same([other.seen, handled, other.source.ended], [[], [thrown], 0]);
-});
+t.test(
+  'when the source errors, then the merged stream errors, or the handler gets the error',
+  async (t) => {
+    const thrown = new Error('a bug');
+    const { seen, source$ } = passing();
+    source$.error(thrown);
+    t.same(seen, [thrown]);
+    const handled: unknown[] = [];
+    const other = passing((reason) => handled.push(reason));
+    other.source$.error(thrown);
+    t.same([other.seen, handled, other.source.ended], [[], [thrown], 0]);
+  },
+);
 
 t.test('when it is unsubscribed, then nothing passes any more', async (t) => {
   const { seen, source$, source, end } = passing();

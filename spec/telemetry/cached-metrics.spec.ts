@@ -26,7 +26,7 @@ const world = (ms: number, failing = 0) => {
 };
 
 t.test(
-  'when metrics are asked for seldom, then they are fresh; when without pause, they are cached',
+  'when metrics are requested seldom, then they are fresh; when without a pause, then they are cached',
   async (t) => {
     const { ask, pass } = world(0.5);
     t.strictSame(await Promise.all([ask(), ask(), ask()]), ['1', '1', '1'], 'asked meanwhile');
@@ -82,7 +82,7 @@ t.test(
   },
 );
 
-t.test('when counters are rendered, then each stands with `_total` too', async (t) => {
+t.test('when counters are rendered, then each also has a name with `_total`', async (t) => {
   const pod = await startPod(t);
   const client = await pod.connect('/ws/general');
   client.send({ type: 'chat', data: 1 });

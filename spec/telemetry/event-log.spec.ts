@@ -16,7 +16,7 @@ const journalAt = (level: string, hasBroker = true, now = (): number => 0) => {
   return { lines, record: eventLog(pino({ level }, { write }), now, hasBroker) };
 };
 
-t.test('when the level is debug, then a connection and a refusal are a line each', async (t) => {
+t.test('when the level is debug, then each connection and each refusal has a line', async (t) => {
   const { lines, record } = journalAt('debug');
   const onEvent = (event: HubEvent): void => record(event);
   const server = { trustedProxies: ['127.0.0.1'] };
@@ -57,7 +57,7 @@ t.test('when the level is debug, then a connection and a refusal are a line each
   t.notMatch(JSON.stringify(lines), /secret|nothing of this/);
 });
 
-t.test('when the level is info, then nobody asks for the address', async (t) => {
+t.test('when the level is info, then the address of a peer is not computed', async (t) => {
   const { lines, record } = journalAt('info');
   const peer = (): never => t.fail('asked') as never;
   record({ _tag: 'Connected', peer });
@@ -66,7 +66,7 @@ t.test('when the level is info, then nobody asks for the address', async (t) => 
   t.strictSame(lines, []);
 });
 
-t.test('when members are told of a gap, then debug names the room', async (t) => {
+t.test('when members are sent a gap, then a debug line names the room', async (t) => {
   const { lines, record } = journalAt('debug');
   record({ _tag: 'GapSent', room: 'general', reason: 'expired', members: 2 });
   record({ _tag: 'GapSent', room: 'other', reason: 'expired', members: 1 });
@@ -130,14 +130,14 @@ t.test('when the origin null is refused, then the line says what to do instead',
   t.notMatch(lines[1], { hint: /./ });
 });
 
-t.test('when what stands for an origin is none, then a secret in it is not told', async (t) => {
+t.test('when an Origin is no origin, then a secret in it is not logged', async (t) => {
   t.equal(originText('https://a.example'), 'https://a.example');
   t.equal(originText('null'), 'null');
   t.equal(originText(`https://${'Ab1'.repeat(10)}.x`), 'https://***');
   t.equal(originText(`https://${'a'.repeat(16_000)}`).length < 140, true);
 });
 
-t.test('when tokens are refused, then each reason and claim is told once a minute', async (t) => {
+t.test('when tokens are refused, then each reason and claim has one line a minute', async (t) => {
   const { lines, record } = journalAt('info');
   const exp = { _tag: 'InvalidClaim', expected: 'exp: seconds since 1970, a number' } as const;
   const sub = { _tag: 'InvalidClaim', expected: 'sub: 1 to 255 characters' } as const;
@@ -151,7 +151,7 @@ t.test('when tokens are refused, then each reason and claim is told once a minut
   t.equal(lines.length, 3);
 });
 
-t.test('when two hooks fail and two kinds of gaps are told, then each has a line', async (t) => {
+t.test('when two hooks fail and two kinds of gaps are sent, then each has a line', async (t) => {
   const { lines, record } = journalAt('info');
   for (const hook of ['onMessage', 'onConnect', 'onMessage'])
     record({ _tag: 'HookFailed', hook, error: new Error('no') });
@@ -178,7 +178,7 @@ t.test('when Redis refuses channels, then each right that is missing has a line'
   t.equal(lines.length, 2);
 });
 
-t.test('when there is no Redis, then nothing is said of pods', async (t) => {
+t.test('when there is no Redis, then no line is about other pods', async (t) => {
   const { lines, record } = journalAt('info', false);
   record({ _tag: 'StatusChanged', status: { _tag: 'Up', since: 0 } });
   t.strictSame(lines, []);
@@ -206,7 +206,7 @@ t.test('when pages of two origins are refused, then each origin has a line', asy
   );
 });
 
-t.test('when a denial does not say what is expected, then the line says it', async (t) => {
+t.test('when a denial has no `expected`, then the line adds it', async (t) => {
   const { lines, record } = journalAt('info');
   const expected = {
     Missing: /Bearer TOKEN.* subprotocol bearer\.TOKEN.* X-API-Key/,
@@ -226,7 +226,7 @@ t.test('when a denial does not say what is expected, then the line says it', asy
 });
 
 t.test(
-  'when many origins have filled the list, then a minute later each has a line again',
+  'when many origins have filled the list of reasons, then each has a line again a minute later',
   async (t) => {
     let now = 0;
     const { lines, record } = journalAt('info', true, () => now);

@@ -21,7 +21,7 @@ t.test(
   },
 );
 
-t.test('when a gauge is read at each scrape, then it shows the value of then', async (t) => {
+t.test('when a gauge is read at each scrape, then it has the value of that moment', async (t) => {
   const { registry, gauge, gaugeOf } = instruments();
   let peak = 7;
   gaugeOf('peak', 'The most since the last scrape', () => {

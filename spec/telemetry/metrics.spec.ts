@@ -43,21 +43,24 @@ for (const [event, name, value] of [
     t.equal(await world().after(name, event), value);
   });
 
-t.test('when clients come and go, then the open ones and the codes are counted', async (t) => {
-  const { after } = world();
-  const connected = { _tag: 'Connected' };
-  const closed = { _tag: 'Disconnected', code: 1013 };
-  const gone = { _tag: 'Disconnected', code: null };
-  t.equal(
-    await after('realtime_connections_total', connected, connected, connected, closed, gone),
-    1,
-  );
-  t.equal(await after('realtime_connections_opened_total'), 3);
-  t.equal(await after('realtime_closes{code="1013"}'), 1);
-  t.equal(await after('realtime_closes{code="null"}'), undefined, 'the peer closed');
-});
+t.test(
+  'when connections open and close, then the open ones and the close codes are counted',
+  async (t) => {
+    const { after } = world();
+    const connected = { _tag: 'Connected' };
+    const closed = { _tag: 'Disconnected', code: 1013 };
+    const gone = { _tag: 'Disconnected', code: null };
+    t.equal(
+      await after('realtime_connections_total', connected, connected, connected, closed, gone),
+      1,
+    );
+    t.equal(await after('realtime_connections_opened_total'), 3);
+    t.equal(await after('realtime_closes{code="1013"}'), 1);
+    t.equal(await after('realtime_closes{code="null"}'), undefined, 'the peer closed');
+  },
+);
 
-t.test('when messages are delivered, then each counts for each member', async (t) => {
+t.test('when messages are delivered, then each counts once for each member', async (t) => {
   const { after } = world();
   const delivered = { _tag: 'Delivered', messages: 2, members: 3 };
   const times = { acceptedAt: [1_000, 1_100], handedAt: 1_050 };
@@ -92,15 +95,18 @@ t.test('when the broker is not up, then realtime_broker_up is 0', async (t) => {
   t.equal(await after('realtime_broker_up', changed('Degraded')), 0);
 });
 
-t.test('when the metrics are read, then the largest backlog begins anew', async (t) => {
-  const { backlog, after } = world();
-  t.equal(await after('realtime_send_buffer_messages'), 7);
-  t.equal(await after('realtime_send_buffer_messages'), 0);
-  backlog.bytes = 2_048;
-  t.equal(await after('realtime_send_buffer_bytes'), 2_048);
-});
+t.test(
+  'when the metrics are read, then the gauge of the largest backlog begins at 0 again',
+  async (t) => {
+    const { backlog, after } = world();
+    t.equal(await after('realtime_send_buffer_messages'), 7);
+    t.equal(await after('realtime_send_buffer_messages'), 0);
+    backlog.bytes = 2_048;
+    t.equal(await after('realtime_send_buffer_bytes'), 2_048);
+  },
+);
 
-t.test('when the broker has such numbers, then they are metrics', async (t) => {
+t.test('when the broker has numbers of its own, then they are metrics', async (t) => {
   const { lines } = world({
     logBytes: () => 12,
     remembered: () => ({ keys: 3 }),

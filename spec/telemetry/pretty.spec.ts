@@ -5,7 +5,7 @@ import { pretty } from '../../lib/telemetry/pretty.js';
 const line = (entry: object): string =>
   pretty(`${JSON.stringify({ level: 30, time: 1_795_761_538_973, server_id: 'p1', ...entry })}\n`);
 
-t.test('when a line has fields, then they stand behind the message', async (t) => {
+t.test('when a line has fields, then they follow the message', async (t) => {
   t.match(
     line({ url: 'http://127.0.0.1:8000', auth: false, msg: 'listening' }),
     /^\d\d:\d\d:\d\d\.973 INFO {2}listening url=http:\/\/127\.0\.0\.1:8000 auth=false\n$/,
@@ -14,7 +14,7 @@ t.test('when a line has fields, then they stand behind the message', async (t) =
   t.match(line({ level: 35, msg: 'odd' }), / 35 odd\n$/);
 });
 
-t.test('when an error is in it, then its stack stands below', async (t) => {
+t.test('when a line has an error, then its stack is below', async (t) => {
   t.match(
     line({ level: 60, msg: 'no', err: { stack: 'Error: x\n    at here' } }),
     / FATAL no\n {4}Error: x\n {4}at here\n$/,
@@ -27,6 +27,6 @@ t.test('when a text has line ends or control characters, then they are escaped',
   t.equal(text.split('\n').length, 2);
 });
 
-t.test('when it is no JSON object, then it is left as it is', async (t) => {
+t.test('when a line is no JSON object, then it stays as it is', async (t) => {
   for (const text of ['plain\n', '[1]\n', 'null\n']) t.equal(pretty(text), text);
 });

@@ -30,21 +30,24 @@ t.test('when nothing has happened, then all counts are 0', async (t) => {
   });
 });
 
-t.test('when clients come and go, then those that are there count', async (t) => {
+t.test('when connections open and close, then the open ones are counted', async (t) => {
   const w = world();
   w.fold({ _tag: 'Connected' }, { _tag: 'Connected' }, { _tag: 'Disconnected' });
   w.later(1.9);
   t.match(w.now(), { connections: 1, uptime_s: 1 });
 });
 
-t.test('when messages are delivered, then each counts once a member', async (t) => {
-  const w = world();
-  w.fold({ _tag: 'Received', messages: 2 }, { _tag: 'Delivered', messages: 2, members: 3 });
-  t.match(w.now(), { messages_received: 2, messages_sent: 6 });
-});
+t.test(
+  'when messages are delivered, then each counts once for each member of the room',
+  async (t) => {
+    const w = world();
+    w.fold({ _tag: 'Received', messages: 2 }, { _tag: 'Delivered', messages: 2, members: 3 });
+    t.match(w.now(), { messages_received: 2, messages_sent: 6 });
+  },
+);
 
 t.test(
-  'when a room fills and empties, then it counts while it has members; the global one never',
+  'when a room gets and loses members, then it counts while it has some; the global log never counts',
   async (t) => {
     const w = world();
     w.fold(

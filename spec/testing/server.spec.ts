@@ -69,31 +69,34 @@ t.test(
   },
 );
 
-t.test('when the server is told to fail, then it does', async (t) => {
-  const { events, send, closes, connect, server, clock } = open(t);
-  server.refuse('r', 'forbidden');
-  send({ type: 'join', room: 'r' });
-  server.refuse('r', undefined);
-  send({ type: 'join', room: 'r' });
-  server.remove('r', 'failed');
-  server.announce('r', 'nobody', 'online');
-  server.setDegraded(true);
-  clock.advance(10);
-  t.same(events().slice(2), ['error', 'joined', 'left', 'degraded']);
-  server.setDegraded(false);
-  server.drain(1_000);
-  clock.advance(2_000);
-  t.same([events().slice(6), closes], [['restored', 'draining'], [1001]]);
-  server.setUp(false);
-  connect();
-  t.same(closes, [1001, 1006]);
-  server.setUp(true);
-  connect();
-  server.setSilent(true);
-  server.publish('', 'not sent');
-  clock.advance(10);
-  t.equal(events().at(-1), 'joined');
-  server.cut();
-  clock.advance(10);
-  t.equal(closes.length, 3);
-});
+t.test(
+  'when the application of a spec makes the server fail, then it fails as asked',
+  async (t) => {
+    const { events, send, closes, connect, server, clock } = open(t);
+    server.refuse('r', 'forbidden');
+    send({ type: 'join', room: 'r' });
+    server.refuse('r', undefined);
+    send({ type: 'join', room: 'r' });
+    server.remove('r', 'failed');
+    server.announce('r', 'nobody', 'online');
+    server.setDegraded(true);
+    clock.advance(10);
+    t.same(events().slice(2), ['error', 'joined', 'left', 'degraded']);
+    server.setDegraded(false);
+    server.drain(1_000);
+    clock.advance(2_000);
+    t.same([events().slice(6), closes], [['restored', 'draining'], [1001]]);
+    server.setUp(false);
+    connect();
+    t.same(closes, [1001, 1006]);
+    server.setUp(true);
+    connect();
+    server.setSilent(true);
+    server.publish('', 'not sent');
+    clock.advance(10);
+    t.equal(events().at(-1), 'joined');
+    server.cut();
+    clock.advance(10);
+    t.equal(closes.length, 3);
+  },
+);

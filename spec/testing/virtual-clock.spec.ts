@@ -13,7 +13,7 @@ t.test('when time advances, then timers run in order, each at its time', async (
   t.same([ran, wall() - begin], [[10, 20, 30], 30]);
 });
 
-t.test('when a page sleeps, then the wall clock goes on and no timer runs', async (t) => {
+t.test('when a page sleeps, then the wall clock advances and no timer runs', async (t) => {
   const { scheduler, advance, sleep, wall } = virtualClock();
   const begin = wall();
   let ran = 0;

@@ -110,7 +110,7 @@ t.test(
   },
 );
 
-t.test('when the pod runs, then `/health` and `/ready` say so', async (t) => {
+t.test('when the pod runs, then `/health` and `/ready` answer 200', async (t) => {
   const pod = await startPod(t);
   const health = JSON.parse((await pod.get('/health')).body) as Readonly<Record<string, unknown>>;
   t.strictSame(Object.keys(health), ['status', 'server_id', 'timestamp']);
@@ -124,7 +124,7 @@ t.test('when the pod runs, then `/health` and `/ready` say so', async (t) => {
   t.strictSame(JSON.parse(ready.body), { status: 'ready' });
 });
 
-t.test('when stats are asked for, then they count connections, rooms and messages', async (t) => {
+t.test('when stats are requested, then they count connections, rooms and messages', async (t) => {
   const pod = await startPod(t);
   const [alice, bob] = [await pod.connect('/ws/general'), await pod.connect('/ws/general')];
   await pod.connect('/ws');
@@ -168,7 +168,7 @@ t.test('when BASE_PATH is set, then the endpoints are under it', async (t) => {
 });
 
 t.test(
-  'when metrics are asked for, then they have names and numbers, and no names of rooms or users',
+  'when metrics are requested, then they have names and numbers, and no names of rooms or users',
   async (t) => {
     const pod = await startPod(t);
     const clients: readonly Client[] = [

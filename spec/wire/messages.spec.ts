@@ -11,7 +11,7 @@ const data = (message: Message): Readonly<Record<string, unknown>> =>
   message.data as Readonly<Record<string, unknown>>;
 
 t.test(
-  'when a client sends a chat, then everybody in the room gets the same text with six fields',
+  'when a client sends a chat, then every member of the room gets the same text with six fields',
   async (t) => {
     const pod = await startPod(t);
     const [alice, bob] = [await pod.connect('/ws/general'), await pod.connect('/ws/general')];
@@ -37,7 +37,7 @@ t.test(
   },
 );
 
-t.test('when data is any JSON value, then everybody gets an equal one', async (t) => {
+t.test('when data is any JSON value, then every member gets an equal one', async (t) => {
   const pod = await startPod(t, { limits: { rateLimitBurst: 1000 } });
   const [alice, bob] = [await pod.connect('/ws/general'), await pod.connect('/ws/general')];
   const texts = [

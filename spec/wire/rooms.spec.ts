@@ -117,7 +117,7 @@ t.test(
 );
 
 t.test(
-  'when members come, go or set a status, then the others get `presence`, and nobody of their own coming',
+  'when members join, leave or set a status, then the others get `presence`, and no member gets its own join',
   async (t) => {
     const pod = await startPod(t);
     const alice = await pod.connect('/ws/general');
@@ -199,7 +199,7 @@ t.test(
   },
 );
 
-t.test('when PRESENCE_EVENTS is false, then no coming or going is told', async (t) => {
+t.test('when PRESENCE_EVENTS is false, then joins and leaves are not sent', async (t) => {
   const pod = await startPod(t, { presence: { presenceEvents: false } });
   const alice = await pod.connect('/ws/general');
   const bob = await pod.connect('/ws/general');
@@ -245,7 +245,7 @@ t.test('when a message is refused, then `error` has its `ref`', async (t) => {
 });
 
 t.test(
-  'when the pod drains, then `draining` has the time, and 1001 comes about then',
+  'when the pod drains, then `draining` has the time, and 1001 comes at about that time',
   async (t) => {
     const pod = await startPod(t, { server: { drainMs: 500 } });
     const clients = await Promise.all(Array.from({ length: 5 }, () => pod.connect('/ws/general')));

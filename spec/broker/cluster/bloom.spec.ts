@@ -24,7 +24,7 @@ t.test('when any texts were added, then it has each of them', async (t) => {
   t.pass('it never says no of what was added');
 });
 
-t.test('when 2,000 were added, then it says maybe of hardly any other', async (t) => {
+t.test('when 2,000 texts were added, then hardly any other text is found', async (t) => {
   const filter = bloomFilter(virtualClock(), KEEP_MS);
   for (let i = 0; i < 2_000; i++) filter.add(`in ${i}`);
   const wrong = Array.from({ length: 5_000 }, (_, i) => filter.mayHave(`out ${i}`)).filter(Boolean);
@@ -32,7 +32,7 @@ t.test('when 2,000 were added, then it says maybe of hardly any other', async (t
 });
 
 t.test(
-  'when a text was added, then it is known for the time, and not for more than twice it',
+  'when a text was added, then it is found for the given time, and for at most twice that time',
   async (t) => {
     const clock = virtualClock();
     const filter = bloomFilter(clock, KEEP_MS);

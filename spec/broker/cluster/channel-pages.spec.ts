@@ -75,11 +75,14 @@ t.test('when the log has lost messages, then a new epoch is begun', async (t) =>
   }
 });
 
-t.test('when the page is of another epoch, then the members are sent `log_lost`', async (t) => {
-  const [state, effects] = pageRead(READING, came(page(topAt(2, 3))), NOW);
-  t.same(short([state, effects]), ['cluster', 'Live', ['Gap', 'Confirm', 'Compare']]);
-  t.same(effects[0], { _tag: 'Gap', reason: 'log_lost', top: topAt(2, 0) });
-});
+t.test(
+  'when the page is of another epoch, then the members are sent the gap `log_lost`',
+  async (t) => {
+    const [state, effects] = pageRead(READING, came(page(topAt(2, 3))), NOW);
+    t.same(short([state, effects]), ['cluster', 'Live', ['Gap', 'Confirm', 'Compare']]);
+    t.same(effects[0], { _tag: 'Gap', reason: 'log_lost', top: topAt(2, 0) });
+  },
+);
 
 t.test('when an epoch comes back, then its page decides what is new', async (t) => {
   const known = topAt(2, 3);
@@ -96,7 +99,7 @@ t.test('when an epoch comes back, then its page decides what is new', async (t) 
   );
 });
 
-t.test('when a page was delivered, then its end decides what comes next', async (t) => {
+t.test('when a page was delivered, then where it ended decides the next step', async (t) => {
   const of = page(topAt(1, 9), at(1, 6));
   const end = (end: 'Top' | 'More' | 'Nothing' | 'Waiting' | 'Coming' | 'Lost', over = {}) =>
     short(filled({ ...READING, ...over }, { _tag: 'Filled', page: of, end }, NOW, TIMES)).slice(1);
@@ -112,9 +115,12 @@ t.test('when a page was delivered, then its end decides what comes next', async 
   t.same(end('Lost'), gap);
 });
 
-t.test('when messages are gone from the log, then the gap goes up to the page', async (t) => {
-  const of = page(topAt(1, 9), at(1, 8), at(1, 9));
-  const [, effects] = filled(READING, { _tag: 'Filled', page: of, end: 'Lost' }, NOW, TIMES);
-  const [head] = of.entries;
-  t.match(effects[0], { reason: 'expired', head, top: of.top, isComplete: true });
-});
+t.test(
+  'when messages are gone from the log, then the gap ends where the page begins',
+  async (t) => {
+    const of = page(topAt(1, 9), at(1, 8), at(1, 9));
+    const [, effects] = filled(READING, { _tag: 'Filled', page: of, end: 'Lost' }, NOW, TIMES);
+    const [head] = of.entries;
+    t.match(effects[0], { reason: 'expired', head, top: of.top, isComplete: true });
+  },
+);

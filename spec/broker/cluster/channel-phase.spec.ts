@@ -44,7 +44,7 @@ t.test('when the log is read or will be read, then received messages wait', asyn
   t.same(phasesWith(isCatchingUp), ['Reading', 'Renewing', 'Pausing Reading']);
 });
 
-t.test('when no question is open but a poll, then the log can be asked at once', async (t) => {
+t.test('when no question but a poll is open, then the log can be asked at once', async (t) => {
   t.same(phasesWith(isFree), ['Live', 'Checking']);
   t.same(phasesWith(isUnanswered), ['Pausing Asking']);
 });
@@ -67,7 +67,7 @@ t.test('when pushes are on their way, then the wait ends 250 ms after they began
   t.same(awaitPushes(again, TOP, 1_300, TIMES)[1], [{ _tag: 'Wait', ms: 1_700 }], 'the timeout');
 });
 
-t.test('when a question fails, then the pause knows how often in a row', async (t) => {
+t.test('when a question fails, then the pause has the number of failures in a row', async (t) => {
   const [asking] = ask(OPEN, 0);
   const [once, first] = failed(asking, 'Asking');
   t.same(once.phase, { _tag: 'Pausing', before: 'Asking', failures: 1 });
@@ -88,7 +88,7 @@ t.test('when the log is read, then the page may be the first of the channel', as
   t.same(isFirst('cluster'), [{ _tag: 'ReadPage', isFirst: false }]);
 });
 
-t.test('when nothing is in doubt any more, then the channel is live', async (t) => {
+t.test('when no message is in doubt any more, then the channel is live', async (t) => {
   const doubtful = { ...inPhase({ _tag: 'Awaiting', top: TOP }), awaitingSince: 7 };
   const [state, effects] = conclude({ ...doubtful, mayHaveMissed: true });
   t.same(state, { ...OPEN, phase: { _tag: 'Live' } });
@@ -96,11 +96,14 @@ t.test('when nothing is in doubt any more, then the channel is live', async (t) 
   t.equal(conclude(state)[0], state, 'it stays the same object');
 });
 
-t.test('when the log has answered its position, then it is confirmed and compared', async (t) => {
-  const [state, effects] = compare(inPhase({ _tag: 'Asking', failures: 2 }), TOP);
-  t.equal(state.phase._tag, 'Live');
-  t.same(effects, [
-    { _tag: 'Confirm', top: TOP, entries: [] },
-    { _tag: 'Compare', top: TOP },
-  ]);
-});
+t.test(
+  'when the log has answered with its position, then this is confirmed, and compared with what was received',
+  async (t) => {
+    const [state, effects] = compare(inPhase({ _tag: 'Asking', failures: 2 }), TOP);
+    t.equal(state.phase._tag, 'Live');
+    t.same(effects, [
+      { _tag: 'Confirm', top: TOP, entries: [] },
+      { _tag: 'Compare', top: TOP },
+    ]);
+  },
+);

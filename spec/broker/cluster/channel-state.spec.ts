@@ -55,7 +55,7 @@ t.test('when the first page comes, then the channel is open in the log', async (
 });
 
 t.test(
-  'when no page comes in time, then the channel is open on the pod, and reads on',
+  'when no page comes in time, then the channel opens on the pod, and goes on reading',
   async (t) => {
     const { state, effects } = after(START, { _tag: 'Subscribed' }, { _tag: 'Degraded' });
     t.same([state.scope, state.phase._tag, effects], ['pod', 'Reading', ['OpenOnPod']]);
@@ -80,21 +80,24 @@ t.test('when a message is in doubt, then the log is asked once', async (t) => {
   t.same(after(LIVE, { ...WAITING, isUnderWay: true }).effects, [], 'not for our own publish');
 });
 
-t.test('when the log stands at the position, then nothing is missing', async (t) => {
+t.test("when the log has the channel's position, then nothing is missing", async (t) => {
   const asked = after(LIVE, WAITING, standing(at(1, 5)));
   t.same([asked.state.phase._tag, asked.effects], ['Live', ['Confirm', 'Compare']]);
   const { effects } = after(asked.state, { _tag: 'Compared', top: at(1, 5), missing: 'Nothing' });
   t.same(effects, ['Conclude']);
 });
 
-t.test('when the log is further, then pushes are awaited, and read after 250 ms', async (t) => {
-  const coming: Input = { _tag: 'Compared', top: at(1, 7), missing: 'Coming' };
-  const { state, effects } = after(LIVE, WAITING, standing(at(1, 7)), coming);
-  t.same([state.phase._tag, effects], ['Awaiting', ['Wait']]);
-  t.same(after(state, WAITING).effects, []);
-  t.same(after(state, { ...WAITING, offset: 7 }).effects, ['Compare']);
-  t.equal(after(state, { _tag: 'Elapsed' }).state.phase._tag, 'Reading');
-});
+t.test(
+  'when the log is further than the channel, then pushes are awaited, and after 250 ms the log is read',
+  async (t) => {
+    const coming: Input = { _tag: 'Compared', top: at(1, 7), missing: 'Coming' };
+    const { state, effects } = after(LIVE, WAITING, standing(at(1, 7)), coming);
+    t.same([state.phase._tag, effects], ['Awaiting', ['Wait']]);
+    t.same(after(state, WAITING).effects, []);
+    t.same(after(state, { ...WAITING, offset: 7 }).effects, ['Compare']);
+    t.equal(after(state, { _tag: 'Elapsed' }).state.phase._tag, 'Reading');
+  },
+);
 
 t.test('when pushes may have been missed, then nothing is awaited', async (t) => {
   const { state } = after(
@@ -104,7 +107,7 @@ t.test('when pushes may have been missed, then nothing is awaited', async (t) =>
   t.equal(state.phase._tag, 'Reading');
 });
 
-t.test('when the log has another epoch, then a gap leads there', async (t) => {
+t.test('when the log has another epoch, then the channel goes there with a gap', async (t) => {
   t.equal(after(LIVE, WAITING, standing(at(2, 3))).state.phase._tag, 'Reading');
   const { effects } = after(LIVE, WAITING, standing(at(2, 3)), page(at(2, 3)));
   t.same(effects, ['Gap', 'Confirm', 'Compare']);
@@ -117,7 +120,7 @@ t.test('when the log went back, then a new epoch is begun', async (t) => {
   t.same(after(state, { _tag: 'Renewed', top, known: top }).effects, ['Gap', 'Confirm', 'Compare']);
 });
 
-t.test('when a question fails, then it is asked again later, and later each time', async (t) => {
+t.test('when a question fails, then it is asked again after a pause that grows', async (t) => {
   const { state, effects } = after(LIVE, WAITING, { _tag: 'AskFailed' });
   t.same(
     [state.phase, effects],
@@ -127,33 +130,42 @@ t.test('when a question fails, then it is asked again later, and later each time
   t.same(again.state.phase, { _tag: 'Pausing', before: 'Asking', failures: 2 });
 });
 
-t.test('when a page ends in a hole, then a gap is told, unless pushes may come', async (t) => {
-  const filled = (end: 'Top' | 'More' | 'Coming' | 'Lost'): Input => ({
-    _tag: 'Filled',
-    page: { top: at(1, 9), first: 10, entries: [] },
-    end,
-  });
-  t.same(after(LIVE, filled('Top')).effects, ['Conclude']);
-  t.equal(after(LIVE, filled('More')).state.phase._tag, 'Pausing');
-  t.equal(after(LIVE, filled('Coming')).state.phase._tag, 'Awaiting');
-  t.same(after(LIVE, filled('Lost')).effects, ['GapBefore', 'Fill']);
-});
+t.test(
+  'when a page ends in a hole, then a gap is sent, unless pushes may be on their way',
+  async (t) => {
+    const filled = (end: 'Top' | 'More' | 'Coming' | 'Lost'): Input => ({
+      _tag: 'Filled',
+      page: { top: at(1, 9), first: 10, entries: [] },
+      end,
+    });
+    t.same(after(LIVE, filled('Top')).effects, ['Conclude']);
+    t.equal(after(LIVE, filled('More')).state.phase._tag, 'Pausing');
+    t.equal(after(LIVE, filled('Coming')).state.phase._tag, 'Awaiting');
+    t.same(after(LIVE, filled('Lost')).effects, ['GapBefore', 'Fill']);
+  },
+);
 
-t.test('when the buffer had no room, then the log is read for what did not fit', async (t) => {
-  t.equal(after(LIVE, { _tag: 'Concluded', isFull: true }).state.phase._tag, 'Reading');
-  t.same(after(LIVE, { _tag: 'Concluded', isFull: false }).effects, ['Synced', 'AskIfInDoubt']);
-});
+t.test(
+  'when the buffer was full, then the messages that did not fit are read from the log',
+  async (t) => {
+    t.equal(after(LIVE, { _tag: 'Concluded', isFull: true }).state.phase._tag, 'Reading');
+    t.same(after(LIVE, { _tag: 'Concluded', isFull: false }).effects, ['Synced', 'AskIfInDoubt']);
+  },
+);
 
-t.test('when a channel is quiet, then a poll asks, and reads once a minute', async (t) => {
-  const poll: Input = { _tag: 'Poll', isQuiet: true };
-  t.equal(after(LIVE, poll).state.phase._tag, 'Asking');
-  t.same(after(LIVE, { ...poll, isQuiet: false }).effects, []);
-  const { state, effects } = after({ ...LIVE, readAt: -60_000 }, poll);
-  t.same([state.phase._tag, effects], ['Checking', ['Check']]);
-  t.same(after(state, poll).effects, []);
-  t.equal(after(state, WAITING).state.phase._tag, 'Asking', 'a message in doubt goes first');
-  t.equal(after(state, { _tag: 'CheckEnded' }).state.phase._tag, 'Live');
-});
+t.test(
+  'when a channel is quiet, then polls ask for the position, and read the log once a minute',
+  async (t) => {
+    const poll: Input = { _tag: 'Poll', isQuiet: true };
+    t.equal(after(LIVE, poll).state.phase._tag, 'Asking');
+    t.same(after(LIVE, { ...poll, isQuiet: false }).effects, []);
+    const { state, effects } = after({ ...LIVE, readAt: -60_000 }, poll);
+    t.same([state.phase._tag, effects], ['Checking', ['Check']]);
+    t.same(after(state, poll).effects, []);
+    t.equal(after(state, WAITING).state.phase._tag, 'Asking', 'a message in doubt goes first');
+    t.equal(after(state, { _tag: 'CheckEnded' }).state.phase._tag, 'Live');
+  },
+);
 
 t.test('when the subscription is lost and comes back, then the log is read', async (t) => {
   const lost = after(LIVE, WAITING, { _tag: 'Unsubscribed' });
@@ -170,7 +182,7 @@ t.test('when an outage ends, then a channel that read before its end reads again
 });
 
 t.test(
-  'when all was received and some waits behind a message in doubt, then it is asked again',
+  'when the log was asked before a message in doubt came, then it is asked again',
   async (t) => {
     const waiting: Input = { _tag: 'Compared', top: at(1, 7), missing: 'Waiting' };
     t.equal(after(LIVE, waiting).state.phase._tag, 'Asking');

@@ -22,7 +22,7 @@ import { modelRedis } from '../../support/model-redis.js';
 import { virtualClock } from '../../support/virtual-clock.js';
 
 t.test(
-  'when Redis is away at the start, then the pod is degraded and serves its members until Redis appears',
+  'when Redis is down at the start, then the pod is degraded and serves its members until Redis appears',
   async (t) => {
     const w = world(1);
     w.redis.crash();
@@ -116,7 +116,7 @@ t.test(
 );
 
 t.test(
-  'when a fallback has run in Redis after all, then it is not delivered again, however long the outage',
+  'when a publish that fell back has run in Redis, then members get it once, however long the outage',
   async (t) => {
     const w = world(2);
     const pod = podOf(w, 0);
@@ -140,7 +140,7 @@ t.test(
 );
 
 t.test(
-  'when the answer of a publish is lost and its message is read in the log, then it reached all',
+  'when the answer to a publish is lost and its message is read in the log, then its scope is `cluster`',
   async (t) => {
     const clock = virtualClock();
     const redis = modelRedis(clock);
@@ -200,7 +200,7 @@ t.test(
 );
 
 t.test(
-  'when a publish is received before its connection breaks, then it keeps its position',
+  'when a message is received before the connection of its publish breaks, then it keeps its position',
   async (t) => {
     let met = 0;
     for (let seed = 1; seed <= 20; seed += 1) {
@@ -228,7 +228,7 @@ t.test(
 );
 
 t.test(
-  'when a connection breaks ten times in two seconds, then all get everything and no degraded',
+  'when a connection breaks ten times in two seconds, then members get every message and no `degraded`',
   async (t) => {
     let broken = 0;
     for (let seed = 1; seed <= 20; seed += 1) {
@@ -327,34 +327,37 @@ t.test(
   },
 );
 
-t.test('when the key of a fallback comes again, then it is a duplicate', async (t) => {
-  const w = world(1);
-  const pod = podOf(w, 0);
-  w.redis.crash();
-  w.clock.advance(4_000);
-  const first = publish(w, pod, 'r', 'k', 'same');
-  w.redis.start();
-  w.clock.advance(3_000);
-  const again = publish(w, pod, 'r', 'k', 'same');
-  const other = publish(w, pod, 'r', 'k', 'different');
-  w.clock.advance(50);
-  const { result } = first;
-  t.ok(result !== undefined && isRight(result));
-  if (result === undefined || !isRight(result)) return;
-  t.same(again.result, {
-    _tag: 'Right',
-    right: { id: result.right.id, duplicate: true, scope: 'pod' },
-  });
-  t.same(other.result, { _tag: 'Left', left: { _tag: 'KeyReused' } });
-  t.equal(w.redis.placed.size, 0);
-  w.clock.advance(300_000);
-  const after = publish(w, pod, 'r', 'k', 'same');
-  w.clock.advance(50);
-  t.equal(scopeOf(after), 'cluster', 'for 5 minutes');
-});
+t.test(
+  'when a publish that fell back comes again with its key, then it is a duplicate',
+  async (t) => {
+    const w = world(1);
+    const pod = podOf(w, 0);
+    w.redis.crash();
+    w.clock.advance(4_000);
+    const first = publish(w, pod, 'r', 'k', 'same');
+    w.redis.start();
+    w.clock.advance(3_000);
+    const again = publish(w, pod, 'r', 'k', 'same');
+    const other = publish(w, pod, 'r', 'k', 'different');
+    w.clock.advance(50);
+    const { result } = first;
+    t.ok(result !== undefined && isRight(result));
+    if (result === undefined || !isRight(result)) return;
+    t.same(again.result, {
+      _tag: 'Right',
+      right: { id: result.right.id, duplicate: true, scope: 'pod' },
+    });
+    t.same(other.result, { _tag: 'Left', left: { _tag: 'KeyReused' } });
+    t.equal(w.redis.placed.size, 0);
+    w.clock.advance(300_000);
+    const after = publish(w, pod, 'r', 'k', 'same');
+    w.clock.advance(50);
+    t.equal(scopeOf(after), 'cluster', 'for 5 minutes');
+  },
+);
 
 t.test(
-  'when Redis restarts empty or goes back, then members get a gap, and the message behind it',
+  'when Redis restarts empty or goes back, then members get a gap, and then the message that showed it',
   async (t) => {
     for (const fault of ['wipe', 'failover', 'failover unseen'] as const) {
       const w = world(2);

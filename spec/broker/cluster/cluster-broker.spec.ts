@@ -83,7 +83,7 @@ t.test('when subscribers come and go, then the subscriptions in Redis follow', a
 });
 
 t.test(
-  'when the clock of Redis is wrong or jumps, then messages are delivered all the same',
+  'when the clock of Redis is wrong or jumps, then messages are still delivered to all pods',
   async (t) => {
     const w = world(1);
     const pod = podOf(w, 0);
@@ -98,7 +98,7 @@ t.test(
 );
 
 t.test(
-  'when a publish falls back, then its id has the time of the position before it and is its own',
+  'when a publish falls back, then its id has the time of the position before it and equals no other',
   async (t) => {
     const w = world(1);
     const pod = podOf(w, 0);
@@ -183,7 +183,7 @@ t.test(
 );
 
 t.test(
-  'when a payload begins as those of pods do and is none, then no member is told it, and each is counted',
+  'when a payload begins like that of a pod and is not valid, then no member gets it, and it is counted',
   async (t) => {
     const w = world(1);
     const pod = podOf(w, 0);

@@ -52,7 +52,7 @@ t.test('when Redis refuses the channel, then the missing right is a pattern', as
   t.same(everybody.events, [], 'the broker itself reports the global channel');
 });
 
-t.test('when there is an outage, then the channel opens on this pod', async (t) => {
+t.test('when there is an outage, then the channel opens on this pod only', async (t) => {
   const w = channelWorld('r', true);
   t.equal(w.steps.at(-1), 'Opened');
   t.match(w.channels.position('r'), { offset: 0, id: null });

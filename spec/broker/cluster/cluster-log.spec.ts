@@ -51,7 +51,7 @@ t.test('when Redis does not answer in time, then the log is unreachable', async 
   t.equal(clock.pending(), 0);
 });
 
-t.test('when an error passes by itself, then it is not one for an operator', async (t) => {
+t.test('when an error passes by itself, then it is not reported to the operator', async (t) => {
   const tagOf = (_tag: RedisError['_tag']): unknown => {
     const { answers } = world(of(leftOf({ _tag, detail: 'no' })));
     return (answers[0] as { readonly left: { readonly _tag: string } }).left._tag;

@@ -34,7 +34,7 @@ const offsets = (all: readonly Publication[]): readonly number[] => all.map(({ i
 const OTHER_7 = at(1, 7, { nonce: 1 });
 
 t.test(
-  'when the log has an id, then it and all that was heard before it are believed',
+  'when the log has an id, then the message and all that were received before it are confirmed',
   async (t) => {
     t.same(offsets(confirmedOf(received(run(6, 8), [at(1, 8)]))), [6, 7, 8]);
     t.same(offsets(confirmedOf(received([...run(6, 7), at(1, 9)], [at(1, 9)]))), [], 'a hole');
@@ -47,20 +47,26 @@ t.test(
   },
 );
 
-t.test('when one message waits, then the log has its whole id or it is not believed', async (t) => {
-  t.same(confirmedOf(received([at(1, 6)], [at(1, 6)])), [at(1, 6)]);
-  t.same(confirmedOf(received([at(1, 6, { nonce: 1 })], [at(1, 6)])), []);
-  t.same(confirmedOf(received([at(1, 7)], [at(1, 7)])), [], 'not the next');
-  t.same(confirmedOf(received([at(2, 6)], [at(1, 6)])), [], 'another epoch');
-});
-
-t.test('when hearing was interrupted, then each is believed by its own id alone', async (t) => {
-  t.same(confirmedOf(received(run(6, 8), [at(1, 8)], false)), []);
-  t.same(offsets(confirmedOf(received(run(6, 8), run(6, 7), false))), [6, 7]);
-});
+t.test(
+  'when one message waits, then it is confirmed only when the log has its whole id',
+  async (t) => {
+    t.same(confirmedOf(received([at(1, 6)], [at(1, 6)])), [at(1, 6)]);
+    t.same(confirmedOf(received([at(1, 6, { nonce: 1 })], [at(1, 6)])), []);
+    t.same(confirmedOf(received([at(1, 7)], [at(1, 7)])), [], 'not the next');
+    t.same(confirmedOf(received([at(2, 6)], [at(1, 6)])), [], 'another epoch');
+  },
+);
 
 t.test(
-  'when anything is heard, then what is believed is in order, whole, and never forged',
+  'when the subscription was interrupted, then each message is confirmed only by its own id',
+  async (t) => {
+    t.same(confirmedOf(received(run(6, 8), [at(1, 8)], false)), []);
+    t.same(offsets(confirmedOf(received(run(6, 8), run(6, 7), false))), [6, 7]);
+  },
+);
+
+t.test(
+  'when any messages are received, then the confirmed ones are in order, without a hole, and never forged',
   async (t) => {
     const arrivals = fc.array(
       fc.record({ offset: fc.integer({ min: 4, max: 14 }), nonce: fc.nat(2) }),
@@ -94,21 +100,31 @@ t.test(
   },
 );
 
-t.test('when the log has more, then it is lost, on its way, or behind one in doubt', async (t) => {
-  t.equal(missing(received([], []), topAt(1, 5)), 'Nothing');
-  t.equal(missing(received(run(6, 7), []), topAt(1, 7)), 'Waiting');
-  t.equal(missing(received(run(6, 7), []), topAt(1, 8)), 'Coming');
-  t.equal(missing(received([at(1, 6), at(1, 8)], []), topAt(1, 8)), 'Lost', 'a later one is here');
-  t.equal(missing(received([at(1, 6), at(1, 7), OTHER_7], []), topAt(1, 8)), 'Lost', 'two');
-});
+t.test(
+  'when the log has more than the channel, then the rest is lost, on its way, or behind a message in doubt',
+  async (t) => {
+    t.equal(missing(received([], []), topAt(1, 5)), 'Nothing');
+    t.equal(missing(received(run(6, 7), []), topAt(1, 7)), 'Waiting');
+    t.equal(missing(received(run(6, 7), []), topAt(1, 8)), 'Coming');
+    t.equal(
+      missing(received([at(1, 6), at(1, 8)], []), topAt(1, 8)),
+      'Lost',
+      'a later one is here',
+    );
+    t.equal(missing(received([at(1, 6), at(1, 7), OTHER_7], []), topAt(1, 8)), 'Lost', 'two');
+  },
+);
 
-t.test('when no position is known, then it begins with what ends at the top', async (t) => {
-  const received = [at(1, 4), at(1, 6), at(1, 7), at(1, 8)];
-  t.same(offsets(endingAt(received, topAt(1, 8), false, true)), [6, 7, 8]);
-  t.same(offsets(endingAt(received, topAt(1, 8), false, false)), [8], 'hearing was interrupted');
-  t.same(offsets(endingAt(received, topAt(1, 9), false, true)), [], 'the top was not heard');
-  t.same(offsets(endingAt(received, topAt(1, 8, { nonce: 1 }), false, true)), [], 'a forged one');
-});
+t.test(
+  "when no position is known, then the channel begins with the messages that end at the log's last one",
+  async (t) => {
+    const received = [at(1, 4), at(1, 6), at(1, 7), at(1, 8)];
+    t.same(offsets(endingAt(received, topAt(1, 8), false, true)), [6, 7, 8]);
+    t.same(offsets(endingAt(received, topAt(1, 8), false, false)), [8], 'hearing was interrupted');
+    t.same(offsets(endingAt(received, topAt(1, 9), false, true)), [], 'the top was not heard');
+    t.same(offsets(endingAt(received, topAt(1, 8, { nonce: 1 }), false, true)), [], 'a forged one');
+  },
+);
 
 t.test('when the log went back or is another epoch, then it has changed', async (t) => {
   t.notOk(hasChanged(topAt(1, 6), topAt(1, 5)));
@@ -120,7 +136,7 @@ t.test('when the log went back or is another epoch, then it has changed', async 
 });
 
 t.test(
-  'when an id is outside the log, or of another log, then it is no place of this one',
+  'when an id is outside the log, or of another log, then it is no position of this log',
   async (t) => {
     const { id } = at(1, 6);
     t.ok(isOfLog(id, 1, false));

@@ -23,7 +23,7 @@ t.test(
 );
 
 t.test(
-  'when another pod has found the new epoch, then a pod that has just started tells it too',
+  'when another pod has found the new epoch, then a pod that has just started knows it too',
   async (t) => {
     const known = epochs({ now: () => AT });
     known.read('r', { top: { ...position(2), id: null }, renewedMs: AT - 9_000 });
@@ -56,7 +56,7 @@ t.test(
   },
 );
 
-t.test('when more rooms are known than fit, then nothing is known of the first', async (t) => {
+t.test('when more rooms are known than fit, then the first one is forgotten', async (t) => {
   const known = epochs({ now: () => AT });
   for (const tag of [1, 2]) for (let i = 0; i <= 16_384; i++) known.reached(`r${i}`, position(tag));
   t.equal(known.missed('r0', since(AT)), undefined);

@@ -32,7 +32,7 @@ t.test('when an echo comes, then its 20 bits and the text behind its id identify
 });
 
 t.test(
-  'when there are more than are remembered, then the first are known to be one of them',
+  'when there are more messages than fit, then the oldest are found as forgotten ones',
   async (t) => {
     const clock = virtualClock();
     const known = fallbackDedup({ clock });

@@ -23,7 +23,7 @@ const stage = () => {
   return { clock, pulse, send, take: (text: string) => pulse.take(Buffer.from(text, 'latin1')) };
 };
 
-t.test('when a probe comes round, then it is taken once, with the time it took', async (t) => {
+t.test('when a probe comes back, then it counts once, with its round-trip time', async (t) => {
   const { clock, send, take } = stage();
   clock.advance(1_000);
   const [first, second] = [send(), send()];
@@ -33,7 +33,7 @@ t.test('when a probe comes round, then it is taken once, with the time it took',
   t.match(take(first), { number: 1, sentAt: 1_000, seconds: 0.25 });
 });
 
-t.test('when a probe was not sent so, then it is not taken, whatever it says', async (t) => {
+t.test('when a probe has not the text that was sent, then it does not count', async (t) => {
   const { clock, pulse, send, take } = stage();
   clock.advance(1_000);
   const sent = send();
@@ -69,14 +69,14 @@ t.test('when a probe was not sent so, then it is not taken, whatever it says', a
   t.match(take(sent), { number: 1, seconds: 0 }, 'the probe itself still is');
 });
 
-t.test('when nothing comes round for long, then the latest probes are known', async (t) => {
+t.test('when no probe comes back for long, then only the latest ones are remembered', async (t) => {
   const { send, take } = stage();
   const texts = Array.from({ length: 200 }, send);
   t.equal(take(texts[0] ?? ''), undefined);
   t.match(take(texts[199] ?? ''), { number: 200 });
 });
 
-t.test('when no probe comes back, then the reason is what Redis did last', async (t) => {
+t.test('when no probe comes back, then the reason is the result of the last one', async (t) => {
   const clock = virtualClock();
   const oom = left({ _tag: 'OutOfMemory', detail: 'OOM command not allowed' } as const);
   let answer$: ReturnType<RedisPort['probe']> = NEVER;

@@ -67,7 +67,7 @@ t.test('when the client reconnects by itself, then no reconnect is asked for', a
   t.same(play({ 0: ['Ready', 'Returned'], 200: ['Lost'] }, 9_000), ['0 Up', '2000 Degraded']);
 });
 
-t.test('when a loss is shorter than two probes, then it is no outage', async (t) => {
+t.test('when no probe comes back for less than 2 s, then it is no outage', async (t) => {
   t.same(
     play(
       {

@@ -46,20 +46,23 @@ const byHand = <A>(): { readonly give: (answer: A) => void; readonly reply$: Red
 
 const PAGE: Page = { top: topAt(1, 7), first: 1, entries: [at(1, 6), at(1, 7)] };
 
-t.test('when the log is asked where it stands, then the answer bears where we stood', async (t) => {
-  const { give, reply$ } = byHand<LogPosition | undefined>();
-  const w = world({ position: () => reply$ });
-  w.buffer.add(at(1, 7));
-  w.questions.ask();
-  t.equal(w.buffer.countAsked(), 1, 'what waits now is what the answer is about');
-  w.order.advance(at(1, 6));
-  give(topAt(1, 7));
-  t.match(w.inputs, [{ _tag: 'LogTop', asked: { offset: 5 }, top: { offset: 7 } }]);
-  t.equal(w.inputs.length, 1);
-});
+t.test(
+  "when the log is asked for its position, then the input has the channel's position at that time",
+  async (t) => {
+    const { give, reply$ } = byHand<LogPosition | undefined>();
+    const w = world({ position: () => reply$ });
+    w.buffer.add(at(1, 7));
+    w.questions.ask();
+    t.equal(w.buffer.countAsked(), 1, 'what waits now is what the answer is about');
+    w.order.advance(at(1, 6));
+    give(topAt(1, 7));
+    t.match(w.inputs, [{ _tag: 'LogTop', asked: { offset: 5 }, top: { offset: 7 } }]);
+    t.equal(w.inputs.length, 1);
+  },
+);
 
 t.test(
-  'when the log is read, then from our position on; at first only where it stands',
+  "when the log is read, then from the channel's position on; the first read asks for the position only",
   async (t) => {
     const { give, reply$ } = byHand<Page>();
     const w = world({ page: () => reply$ });
@@ -73,7 +76,7 @@ t.test(
   },
 );
 
-t.test('when a read takes too long, then it has failed, once', async (t) => {
+t.test('when a read takes too long, then it fails, once', async (t) => {
   const w = world();
   w.questions.read(false);
   w.clock.advance(LONG * TIMEOUT_MS - 1);
@@ -82,23 +85,26 @@ t.test('when a read takes too long, then it has failed, once', async (t) => {
   t.match(w.inputs, [{ _tag: 'ReadFailed', error: { _tag: 'Unreachable' } }]);
 });
 
-t.test('when a poll finds that the channel has moved, then its page is worthless', async (t) => {
-  for (const moves of ['nothing', 'position', 'buffer'] as const) {
-    const { give, reply$ } = byHand<Page>();
-    const w = world({ page: () => reply$ });
+t.test(
+  'when the channel has moved during a poll, then the page of the poll is dropped',
+  async (t) => {
+    for (const moves of ['nothing', 'position', 'buffer'] as const) {
+      const { give, reply$ } = byHand<Page>();
+      const w = world({ page: () => reply$ });
+      w.questions.check();
+      if (moves === 'position') w.order.advance(at(1, 6));
+      if (moves === 'buffer') w.buffer.add(at(1, 6));
+      give(PAGE);
+      t.match(w.inputs, [{ _tag: moves === 'nothing' ? 'PageRead' : 'CheckEnded' }], moves);
+    }
+    const w = world();
     w.questions.check();
-    if (moves === 'position') w.order.advance(at(1, 6));
-    if (moves === 'buffer') w.buffer.add(at(1, 6));
-    give(PAGE);
-    t.match(w.inputs, [{ _tag: moves === 'nothing' ? 'PageRead' : 'CheckEnded' }], moves);
-  }
-  const w = world();
-  w.questions.check();
-  w.clock.advance(TIMEOUT_MS);
-  t.match(w.inputs, [{ _tag: 'CheckEnded' }], 'nor is a poll without an answer a failure');
-});
+    w.clock.advance(TIMEOUT_MS);
+    t.match(w.inputs, [{ _tag: 'CheckEnded' }], 'nor is a poll without an answer a failure');
+  },
+);
 
-t.test('when an epoch is renewed, then the answer bears where we were in it', async (t) => {
+t.test("when an epoch is renewed, then the input has the channel's position in it", async (t) => {
   const { give, reply$ } = byHand<LogPosition>();
   const w = world({ renew: (old) => (old === 1 ? reply$ : NEVER) });
   w.questions.renew(1);
@@ -121,7 +127,7 @@ t.test(
   },
 );
 
-t.test('when Redis refuses, then the input bears the error', async (t) => {
+t.test('when Redis refuses, then the input has the error', async (t) => {
   const error = { _tag: 'WrongType', detail: 'refused' } as const;
   const refused$ = new Subject<Either<RedisError, never>>();
   const w = world({ page: () => refused$, position: () => refused$ });

@@ -31,7 +31,7 @@ for (const [what, top, expected] of [
 }
 
 t.test(
-  'when messages come while a channel is subscribed again, then they are delivered behind its gap',
+  'when messages come while a channel is subscribed again, then they are delivered after its gap',
   async (t) => {
     const b = open();
     const { answer$, give } = byHand();
@@ -48,7 +48,7 @@ t.test(
 );
 
 t.test(
-  'when hearing was interrupted, then what the log no longer tells is not believed by what is heard behind it',
+  'when the subscription was interrupted, then a trimmed message is not confirmed by later ones',
   async (t) => {
     // 6 and 7 were said meanwhile; somebody else's stand in their places
     for (const forged of ['before the tear', 'behind it'] as const) {
@@ -70,7 +70,7 @@ t.test(
 );
 
 t.test(
-  'when the log is known again after an outage, then what was heard before its top is not believed by that',
+  'when the log is known again after an outage, then its position does not confirm earlier messages',
   async (t) => {
     const b = bench();
     const { answer$, give } = byHand();
@@ -96,18 +96,21 @@ t.test(
   },
 );
 
-t.test('when a channel is on the pod alone, then no id shows the log before the gap', async (t) => {
-  const b = bench();
-  const { answer$, give } = byHand();
-  b.top$ = answer$;
-  b.push({ _tag: 'Degraded' });
-  b.push({ _tag: 'Subscribed' });
-  b.receive(at(1, 5, { outside: true }), at(1, 6));
-  b.publishOnPod(at(77, 0, { outside: true }));
-  t.same(b.events, ['Opened 77:0 pod', '77:0 outside']);
-  give(topAt(1, 6));
-  t.same(b.events.slice(2), ['Gap broker_outage 1:5', '1:5 outside', '1:6']);
-});
+t.test(
+  'when a channel is open on the pod only, then no id has a position of the log before the gap',
+  async (t) => {
+    const b = bench();
+    const { answer$, give } = byHand();
+    b.top$ = answer$;
+    b.push({ _tag: 'Degraded' });
+    b.push({ _tag: 'Subscribed' });
+    b.receive(at(1, 5, { outside: true }), at(1, 6));
+    b.publishOnPod(at(77, 0, { outside: true }));
+    t.same(b.events, ['Opened 77:0 pod', '77:0 outside']);
+    give(topAt(1, 6));
+    t.same(b.events.slice(2), ['Gap broker_outage 1:5', '1:5 outside', '1:6']);
+  },
+);
 
 t.test(
   'when the log does not answer, then it is asked again, and only messages in doubt wait',
@@ -162,7 +165,7 @@ t.test('when too many messages wait, then the rest is dropped and a gap comes', 
 });
 
 t.test(
-  'when an echo comes, then it takes its position and only members who joined since get it',
+  'when an echo comes, then it takes its offset, and only members who joined since get it',
   async (t) => {
     const b = open(({ id }) => id.offset === 7);
     b.publish(at(1, 6), at(1, 7), at(1, 8));

@@ -28,7 +28,7 @@ t.test('when a channel is subscribed again, then it reads page by page', async (
 });
 
 t.test(
-  'when a message is no news, then all of it is read all the same, as it is counted',
+  'when a message is a repeat, then all of it is decoded, as an invalid one is counted',
   async (t) => {
     const b = logged();
     const read: string[] = [];
@@ -46,7 +46,7 @@ t.test(
 );
 
 t.test(
-  'when the log does not hold a message, then all of it is read, and it is passed on as what that says',
+  'when the log does not have a message, then all of it is decoded before it is passed on as foreign',
   async (t) => {
     const b = logged();
     b.whole = ({ id }) => {
@@ -67,15 +67,18 @@ t.test('when the log lost a part of a hole, then a gap comes, and then the rest'
   t.same(b.events, ['Gap expired 1:7', '1:8', '1:9', '1:10']);
 });
 
-t.test('when Redis grew past our position anew, then the entry there shows it', async (t) => {
-  const b = logged();
-  b.push({ _tag: 'Unsubscribed' });
-  b.entry = ({ tag }, offset) => at(tag, offset, { nonce: 9 });
-  b.top$ = of(right(topAt(1, 9, { nonce: 9 })));
-  b.push({ _tag: 'Subscribed' });
-  t.equal(b.renewals, 1);
-  t.same(b.events, [`Gap log_lost ${FRESH}:0`]);
-});
+t.test(
+  "when Redis went back and grew past the channel's position, then the entry there shows it",
+  async (t) => {
+    const b = logged();
+    b.push({ _tag: 'Unsubscribed' });
+    b.entry = ({ tag }, offset) => at(tag, offset, { nonce: 9 });
+    b.top$ = of(right(topAt(1, 9, { nonce: 9 })));
+    b.push({ _tag: 'Subscribed' });
+    t.equal(b.renewals, 1);
+    t.same(b.events, [`Gap log_lost ${FRESH}:0`]);
+  },
+);
 
 t.test('when a new epoch begins, then it is delivered from its start', async (t) => {
   const b = logged();
@@ -88,7 +91,7 @@ t.test('when a new epoch begins, then it is delivered from its start', async (t)
 });
 
 t.test(
-  'when a message passed as foreign has an offset after all, then members who joined since get it',
+  'when the log has a message that was delivered as foreign, then only members who joined since get it',
   async (t) => {
     const b = logged();
     b.top$ = of(right(topAt(1, 5)));
@@ -101,34 +104,40 @@ t.test(
   },
 );
 
-t.test('when another message has the id of one that passed, then it is no repeat', async (t) => {
-  const b = logged();
-  b.receive(at(1, 6, { bytes: 11 }));
-  t.same(b.events, ['foreign 1:6']);
-  b.publish(at(1, 6), at(1, 7));
-  t.same(b.events, ['foreign 1:6', '1:6', '1:7']);
-});
+t.test(
+  'when another message has the id of a foreign one that was delivered, then it is no repeat',
+  async (t) => {
+    const b = logged();
+    b.receive(at(1, 6, { bytes: 11 }));
+    t.same(b.events, ['foreign 1:6']);
+    b.publish(at(1, 6), at(1, 7));
+    t.same(b.events, ['foreign 1:6', '1:6', '1:7']);
+  },
+);
 
-t.test('when an old epoch comes back, then it goes on where it was left', async (t) => {
-  const b = logged();
-  b.publish(at(1, 6));
-  b.push({ _tag: 'Unsubscribed' });
-  b.top$ = of(right(topAt(2, 1)));
-  b.push({ _tag: 'Subscribed' });
-  b.publish(at(2, 2));
-  b.push({ _tag: 'Unsubscribed' });
-  b.top$ = of(right(topAt(1, 8)));
-  b.push({ _tag: 'Subscribed' });
-  b.publish(at(1, 9));
-  t.same(b.events, [
-    ...['1:6', 'Gap log_lost 2:0', '2:1', '2:2'],
-    ...['Gap log_lost 1:6', '1:7', '1:8', '1:9'],
-  ]);
-  b.push({ _tag: 'Unsubscribed' });
-  b.top$ = of(right(topAt(2, 2)));
-  b.push({ _tag: 'Subscribed' });
-  t.same(b.events.slice(8), ['Gap log_lost 2:2'], 'and again');
-});
+t.test(
+  'when an old epoch comes back, then the channel goes on at its last position there',
+  async (t) => {
+    const b = logged();
+    b.publish(at(1, 6));
+    b.push({ _tag: 'Unsubscribed' });
+    b.top$ = of(right(topAt(2, 1)));
+    b.push({ _tag: 'Subscribed' });
+    b.publish(at(2, 2));
+    b.push({ _tag: 'Unsubscribed' });
+    b.top$ = of(right(topAt(1, 8)));
+    b.push({ _tag: 'Subscribed' });
+    b.publish(at(1, 9));
+    t.same(b.events, [
+      ...['1:6', 'Gap log_lost 2:0', '2:1', '2:2'],
+      ...['Gap log_lost 1:6', '1:7', '1:8', '1:9'],
+    ]);
+    b.push({ _tag: 'Unsubscribed' });
+    b.top$ = of(right(topAt(2, 2)));
+    b.push({ _tag: 'Subscribed' });
+    t.same(b.events.slice(8), ['Gap log_lost 2:2'], 'and again');
+  },
+);
 
 t.test('when an epoch comes back as it was before, then a new epoch begins', async (t) => {
   const b = logged();
@@ -143,7 +152,7 @@ t.test('when an epoch comes back as it was before, then a new epoch begins', asy
 });
 
 t.test(
-  'when an epoch comes back with another message at our position, then a new epoch begins',
+  "when an epoch comes back with another message at the channel's position, then a new epoch begins",
   async (t) => {
     const b = logged();
     b.publish(at(1, 6), at(2, 1));
@@ -157,7 +166,7 @@ t.test(
 );
 
 t.test(
-  'when Redis is reached after an outage, then the channel is not settled until the log was read',
+  'when Redis is reached after an outage, then the channel is not synced until the log was read',
   async (t) => {
     const b = logged();
     const { answer$, give } = byHand();
@@ -174,7 +183,7 @@ t.test(
   },
 );
 
-t.test('when an echo is read from the log, then it takes its position too', async (t) => {
+t.test('when an echo is read from the log, then it takes its offset too', async (t) => {
   const b = logged(({ id }) => id.offset === 7);
   b.top$ = of(right(topAt(1, 8)));
   b.receive(at(1, 8));
@@ -228,17 +237,20 @@ t.test('when messages did not fit in the buffer, then they are read from the log
   );
 });
 
-t.test('when a message is ahead, then it waits for the offsets between', async (t) => {
-  const b = logged();
-  b.top$ = of(right(topAt(1, 8)));
-  b.receive(at(1, 8, { outside: true }));
-  b.clock.advance(300);
-  b.publish(at(1, 9));
-  t.same(b.events, ['1:6', '1:7', '1:8', '1:8 outside', '1:9']);
-});
+t.test(
+  'when a message is ahead of the next offset, then it waits for the messages between',
+  async (t) => {
+    const b = logged();
+    b.top$ = of(right(topAt(1, 8)));
+    b.receive(at(1, 8, { outside: true }));
+    b.clock.advance(300);
+    b.publish(at(1, 9));
+    t.same(b.events, ['1:6', '1:7', '1:8', '1:8 outside', '1:9']);
+  },
+);
 
 t.test(
-  'when a poll reads the log and is answered later, then what it has more is delivered',
+  'when the log has more messages at a poll, then they are delivered when the answer comes',
   async (t) => {
     const b = open();
     b.clock.advance(60_000);
@@ -256,7 +268,7 @@ t.test(
 );
 
 t.test(
-  "when another program's message waits for the log, then what came behind it waits too",
+  'when a foreign message waits for the log, then messages received after it wait too',
   async (t) => {
     const b = open();
     const first = byHand();
@@ -277,7 +289,7 @@ t.test(
 );
 
 t.test(
-  'when the question about a message fails, then what came behind it waits no longer',
+  'when the question about a message fails, then messages received after it wait no longer',
   async (t) => {
     const b = open();
     b.top$ = NEVER;
@@ -295,7 +307,7 @@ t.test(
 );
 
 t.test(
-  'when a neighbour floods a channel, then all pods have one order, and none waits long',
+  'when another program floods a channel, then all pods have one order, and no message waits long',
   async (t) => {
     for (let seed = 1; seed <= 40; seed++) {
       let state = seed;

@@ -23,7 +23,7 @@ t.test(
 );
 
 t.test(
-  'when the next message comes, then it passes without a read, and a repeat is dropped by its id',
+  'when the next message comes, then it is delivered without a question, and a repeat is dropped by its id',
   async (t) => {
     const b = open();
     b.publish(at(1, 6), at(1, 7));
@@ -65,14 +65,17 @@ t.test('when the log confirms a hole, then one gap comes for all messages that w
   t.equal(b.reads, 1);
 });
 
-t.test('when a foreign message comes, then it passes once, under our position', async (t) => {
-  const b = open();
-  b.publish(at(1, 6));
-  b.receive(at(44, 123_456), at(1, 900), at(44, 123_456));
-  b.publish(at(1, 7));
-  t.same(b.events, ['1:6', 'foreign 44:123456', 'foreign 1:900', '1:7']);
-  t.equal(b.reads, 0);
-});
+t.test(
+  "when a foreign message comes, then it is delivered once, at the channel's position",
+  async (t) => {
+    const b = open();
+    b.publish(at(1, 6));
+    b.receive(at(44, 123_456), at(1, 900), at(44, 123_456));
+    b.publish(at(1, 7));
+    t.same(b.events, ['1:6', 'foreign 44:123456', 'foreign 1:900', '1:7']);
+    t.equal(b.reads, 0);
+  },
+);
 
 t.test(
   'when a message claims the next offset, then the log decides, and the real one is delivered',
@@ -112,7 +115,7 @@ t.test(
 );
 
 t.test(
-  'when our own publish was answered, then its message and all before it pass without a question',
+  'when a publish of this pod was answered, then its message and all before need no question',
   async (t) => {
     const b = open();
     b.underWay = ({ id }) => id.nonce === 3;
@@ -129,7 +132,7 @@ t.test(
 );
 
 t.test(
-  'when our own publish failed, then the log is asked about the message that was received',
+  'when a publish of this pod failed, then the log is asked about the message that was received',
   async (t) => {
     const b = open();
     b.underWay = () => true;
@@ -140,7 +143,7 @@ t.test(
   },
 );
 
-t.test('when our own publish found another epoch, then the log is read', async (t) => {
+t.test('when a publish of this pod found another epoch, then the log is read', async (t) => {
   const b = open();
   b.top$ = of(right(topAt(2, 1)));
   b.push({ _tag: 'Placed', ids: [at(2, 1)] });
@@ -149,7 +152,7 @@ t.test('when our own publish found another epoch, then the log is read', async (
 });
 
 t.test(
-  'when an answer overtakes the pushes, then it waits for them, and no gap comes',
+  'when an answer overtakes the pushes, then the channel waits for them, and no gap comes',
   async (t) => {
     const b = open();
     b.top$ = of(right(topAt(1, 9)));
@@ -189,7 +192,7 @@ t.test('when a message shows another epoch, then only the log can begin it', asy
 });
 
 t.test(
-  'when presence comes, then its id has our position and time, whatever was written into it',
+  "when presence comes, then its id gets the channel's position and time, whatever was written into it",
   async (t) => {
     const b = open();
     b.receive(at(1, 5, { outside: true, ms: 900_000 }), at(1, 800, { outside: true, nonce: 1 }));
@@ -219,7 +222,7 @@ t.test(
 );
 
 t.test(
-  'when Redis went back and grew past our position, then another id at a known offset shows it',
+  "when Redis went back and grew past the channel's position, then another id at a known offset shows it",
   async (t) => {
     const b = open();
     b.publish(at(1, 6), at(1, 7));

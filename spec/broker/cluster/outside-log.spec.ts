@@ -41,11 +41,14 @@ for (const pass of ['passOurs', 'passForeign', 'passLocal'] as const)
   });
 
 for (const pass of ['passOurs', 'passForeign'] as const)
-  t.test(`when a message claims a position (${pass}), then it gets the channel's`, async (t) => {
-    const w = world();
-    w.outside[pass](at(7, 99, { outside: true }));
-    t.match(w.delivered[0]?.publication.id, { tag: 1, offset: 5, ms: 5, outside: true });
-  });
+  t.test(
+    `when a message claims a position (${pass}), then its id gets the position of the channel`,
+    async (t) => {
+      const w = world();
+      w.outside[pass](at(7, 99, { outside: true }));
+      t.match(w.delivered[0]?.publication.id, { tag: 1, offset: 5, ms: 5, outside: true });
+    },
+  );
 
 t.test('when two foreign messages have the same 20 bits, then their ids differ', async (t) => {
   const w = world();

@@ -38,7 +38,7 @@ const world = () => {
   return { dedup, delivered, answers, fallback, waiting };
 };
 
-t.test('when Redis did not take a message, then its members on the pod get it', async (t) => {
+t.test('when Redis did not accept a message, then the members on this pod get it', async (t) => {
   const { dedup, delivered, answers, fallback, waiting } = world();
   fallback.one(waiting('a'), 7, false);
   const [result] = answers;
@@ -49,7 +49,7 @@ t.test('when Redis did not take a message, then its members on the pod get it', 
   t.equal(dedup.size(), 0, 'it cannot come back');
 });
 
-t.test('when the call may have run, then its echo is known', async (t) => {
+t.test('when the call may have run, then its echo is recognised', async (t) => {
   const { dedup, answers, fallback, waiting } = world();
   const one = waiting('a');
   fallback.one(one, 7, true);
@@ -74,22 +74,25 @@ t.test(
   },
 );
 
-t.test('when a call ends, then only messages that did not come back fall back', async (t) => {
-  const { delivered, answers, fallback, waiting } = world();
-  const call: Call = {
-    id: 'c1',
-    batch: [waiting('a'), waiting('b')],
-    nonces: [7, 8],
-    tag: 1,
-    until: 0,
-    received: new Map([[0, 'id of the log']]),
-    end: Subscription.EMPTY,
-    attempt: Subscription.EMPTY,
-    first: undefined,
-  };
-  fallback.call(call, true);
-  const [log, pod] = answers.map(right);
-  t.same(log, { id: 'id of the log', duplicate: false, scope: 'cluster' });
-  t.equal(pod?.scope, 'pod');
-  t.same(delivered, [`r ${pod?.id}`]);
-});
+t.test(
+  'when a call ends, then only the messages that were not received on the channel fall back',
+  async (t) => {
+    const { delivered, answers, fallback, waiting } = world();
+    const call: Call = {
+      id: 'c1',
+      batch: [waiting('a'), waiting('b')],
+      nonces: [7, 8],
+      tag: 1,
+      until: 0,
+      received: new Map([[0, 'id of the log']]),
+      end: Subscription.EMPTY,
+      attempt: Subscription.EMPTY,
+      first: undefined,
+    };
+    fallback.call(call, true);
+    const [log, pod] = answers.map(right);
+    t.same(log, { id: 'id of the log', duplicate: false, scope: 'cluster' });
+    t.equal(pod?.scope, 'pod');
+    t.same(delivered, [`r ${pod?.id}`]);
+  },
+);

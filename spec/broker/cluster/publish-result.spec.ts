@@ -30,8 +30,11 @@ t.test('when Redis answered for fewer messages, then the rest are unavailable', 
   t.match(left(resultOf(undefined)), { _tag: 'Unavailable', detail: /no answer for this message/ });
 });
 
-t.test('when Redis took no message, then the answer names the pod or the reason', async (t) => {
-  t.same(right(onPod('id')), { id: 'id', duplicate: false, scope: 'pod' });
-  t.match(left(CLOSED), { _tag: 'Unavailable', detail: /another instance takes it$/ });
-  t.match(left(FULL), { _tag: 'Unavailable', detail: /send this one again later$/ });
-});
+t.test(
+  'when Redis accepted no message, then the answer is the scope `pod` or the reason',
+  async (t) => {
+    t.same(right(onPod('id')), { id: 'id', duplicate: false, scope: 'pod' });
+    t.match(left(CLOSED), { _tag: 'Unavailable', detail: /another instance takes it$/ });
+    t.match(left(FULL), { _tag: 'Unavailable', detail: /send this one again later$/ });
+  },
+);

@@ -122,7 +122,7 @@ const placed = (size: number): readonly Outcome[] =>
   Array.from({ length: size }, () => ({ _tag: 'Placed', id: 'x' }));
 
 t.test(
-  'when a probe was under way as a publish failed, then its return proves nothing',
+  'when a probe was sent before a publish failed, then its return does not end the fallback',
   async (t) => {
     const { lines, scopes, publish, calls } = stub();
     publish();
@@ -169,7 +169,7 @@ t.test('when a call has a deadline, then it is in the time of Redis', async (t) 
 });
 
 t.test(
-  'when a call is late by a wrong clock, then it is tried once more, then falls back',
+  'when a call is late because of a wrong clock, then it is tried once more, and then falls back',
   async (t) => {
     const s = stub();
     s.answer$ = of(refused('Late'));
@@ -227,7 +227,7 @@ t.test(
 );
 
 t.test(
-  'when Redis does not answer a publish that came on the channel, then it is acked, and the channel is told',
+  'when a publish has no answer but came on the channel, then it is acked, and the channel expects its id',
   async (t) => {
     const s = stub();
     s.answer$ = NEVER;
@@ -244,7 +244,7 @@ t.test(
 );
 
 t.test(
-  'when no connection comes, then each draft falls back at its time limit, in order',
+  'when there is no connection for long, then each draft falls back at its time limit, in order',
   async (t) => {
     const s = stub();
     s.answer$ = of(left(lost));
@@ -319,7 +319,7 @@ t.test(
 );
 
 t.test(
-  'when Redis refused a call before it began, then it has not run; of others the log is asked',
+  'when Redis refused a call before it began, then it has not run; about others the log is asked',
   async (t) => {
     for (const [error, mayHaveRun] of [
       [{ _tag: 'ReadOnly', detail: '' }, false],

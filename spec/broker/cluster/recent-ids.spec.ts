@@ -19,7 +19,7 @@ t.test('when an id was added, then its message is known, and no other of its off
 });
 
 t.test(
-  'when another id of the epoch stood at an offset, then a message contradicts it',
+  'when a message has the offset of another id of its epoch, then it contradicts that id',
   async (t) => {
     const seen = recentIds();
     t.notOk(seen.contradicts(at(1, 7)), 'nothing is known of the offset');

@@ -3,7 +3,7 @@ import t from 'tap';
 import { redisTime } from '../../../lib/broker/cluster/redis-time.js';
 import { virtualClock } from '../../support/virtual-clock.js';
 
-t.test('when no probe was answered, then the time is our own', async (t) => {
+t.test("when no probe was answered, then the time is that of the pod's clock", async (t) => {
   const clock = virtualClock();
   const time = redisTime(clock, () => undefined);
   t.equal(time.known(), undefined);
@@ -11,7 +11,7 @@ t.test('when no probe was answered, then the time is our own', async (t) => {
 });
 
 t.test(
-  'when an outage makes the clock of Redis unknown, then the last difference counts on',
+  'when an outage makes the clock of Redis unknown, then the last difference is still used',
   async (t) => {
     const clock = virtualClock();
     let ahead: number | undefined = 5_000;

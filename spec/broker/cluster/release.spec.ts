@@ -58,7 +58,7 @@ t.test(
 );
 
 t.test(
-  'when a foreign message stands between two, then it is delivered at its place',
+  'when a foreign message was received between two others, then it is delivered between them',
   async (t) => {
     const w = world(at(1, 6), at(44, 900), at(1, 7));
     w.confirm(at(1, 7));
@@ -68,33 +68,39 @@ t.test(
   },
 );
 
-t.test('when the log was not asked about a message, then what came behind it waits', async (t) => {
-  const w = world(at(1, 6));
-  w.buffer.add(at(44, 900));
-  w.buffer.add(at(1, 7));
-  w.confirm(at(1, 6), at(1, 7));
-  t.ok(w.confirmed(true, topAt(1, 7), false));
-  t.equal(w.delivered(), '6');
-  t.equal(w.waits(), '900 7');
-  t.ok(w.confirmed(true, undefined, true), 'the question failed: nothing waits behind it');
-  t.equal(w.delivered(), '6 7');
-});
+t.test(
+  'when the log was not asked about a message, then messages received after it wait',
+  async (t) => {
+    const w = world(at(1, 6));
+    w.buffer.add(at(44, 900));
+    w.buffer.add(at(1, 7));
+    w.confirm(at(1, 6), at(1, 7));
+    t.ok(w.confirmed(true, topAt(1, 7), false));
+    t.equal(w.delivered(), '6');
+    t.equal(w.waits(), '900 7');
+    t.ok(w.confirmed(true, undefined, true), 'the question failed: nothing waits behind it');
+    t.equal(w.delivered(), '6 7');
+  },
+);
 
-t.test('when a page has what was not received, then its copy is delivered', async (t) => {
-  const w = world(at(1, 8));
-  w.confirm(at(1, 8));
-  t.equal(w.fill(pageOf(5, 8), true, false), 'Top');
-  t.equal(w.delivered(), '6 7 8');
-});
+t.test(
+  'when a page has a message that was not received, then the copy of the page is delivered',
+  async (t) => {
+    const w = world(at(1, 8));
+    w.confirm(at(1, 8));
+    t.equal(w.fill(pageOf(5, 8), true, false), 'Top');
+    t.equal(w.delivered(), '6 7 8');
+  },
+);
 
-t.test('when a page ends before the top, then there is more', async (t) => {
+t.test("when a page ends before the log's last message, then there is more to read", async (t) => {
   const w = world();
   t.equal(w.fill(pageOf(5, 7, 9), true, false), 'More');
   t.equal(w.delivered(), '6 7');
 });
 
 t.test(
-  'when pushes are awaited, then what may be on its way is not taken from the page',
+  'when pushes are awaited, then messages that may be on their way are not taken from the page',
   async (t) => {
     const w = world(at(1, 6));
     w.confirm(at(1, 6));
@@ -105,12 +111,15 @@ t.test(
   },
 );
 
-t.test('when the log has spoken, then what it does not have passes as foreign', async (t) => {
-  const w = world(at(1, 6, { nonce: 1 }), at(44, 3));
-  w.conclude();
-  t.equal(w.delivered(), '– –');
-  t.equal(w.waits(), '');
-});
+t.test(
+  'when the log has answered, then the messages that it does not have are delivered as foreign',
+  async (t) => {
+    const w = world(at(1, 6, { nonce: 1 }), at(44, 3));
+    w.conclude();
+    t.equal(w.delivered(), '– –');
+    t.equal(w.waits(), '');
+  },
+);
 
 t.test('when a message came after the question, then it waits for the next answer', async (t) => {
   const w = world(at(44, 3));
@@ -121,12 +130,19 @@ t.test('when a message came after the question, then it waits for the next answe
   t.equal(w.buffer.countAsked(), 0);
 });
 
-t.test('when there is a hole, then it goes on before what the log has', async (t) => {
-  const w = world(at(1, 8), at(1, 9));
-  t.match(w.beginning(at(1, 7), topAt(1, 9), true), { tag: 1, offset: 6, id: null });
-  t.match(w.beginning(undefined, topAt(1, 9), true), { offset: 7, id: null }, 'what was received');
-  t.match(w.beginning(undefined, topAt(1, 20), true), topAt(1, 20), 'or behind its top');
-});
+t.test(
+  'when there is a hole, then the channel goes on just before the first message that the log has',
+  async (t) => {
+    const w = world(at(1, 8), at(1, 9));
+    t.match(w.beginning(at(1, 7), topAt(1, 9), true), { tag: 1, offset: 6, id: null });
+    t.match(
+      w.beginning(undefined, topAt(1, 9), true),
+      { offset: 7, id: null },
+      'what was received',
+    );
+    t.match(w.beginning(undefined, topAt(1, 20), true), topAt(1, 20), 'or behind its top');
+  },
+);
 
 t.test(
   'when any part was received in any order, then the log fills the rest, in order, once',

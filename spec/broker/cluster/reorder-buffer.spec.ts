@@ -10,7 +10,7 @@ const at = (offset: number, bytes = 10): Publication => {
 };
 
 t.test(
-  'when messages wait, then they are in order, and those before the question are known',
+  'when messages wait, then they are in order, and the number that came before the question is known',
   async (t) => {
     const waiting = reorderBuffer();
     waiting.add(at(1));
@@ -48,13 +48,10 @@ t.test(
   },
 );
 
-t.test(
-  'when something did not fit, then nothing behind it is kept until that is dealt with',
-  async (t) => {
-    const waiting = reorderBuffer();
-    for (let offset = 1; offset <= 41; offset++) waiting.add(at(offset, 100_000));
-    waiting.add(at(42, 200_000));
-    waiting.add(at(42, 10));
-    t.equal(waiting.size(), 41);
-  },
-);
+t.test('when a message did not fit, then no later one is kept until `clearFull`', async (t) => {
+  const waiting = reorderBuffer();
+  for (let offset = 1; offset <= 41; offset++) waiting.add(at(offset, 100_000));
+  waiting.add(at(42, 200_000));
+  waiting.add(at(42, 10));
+  t.equal(waiting.size(), 41);
+});

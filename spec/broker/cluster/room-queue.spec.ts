@@ -258,43 +258,40 @@ const anyConditions: fc.Arbitrary<Conditions> = fc.record({
   lastProbe: fc.nat(9),
 });
 
-t.test(
-  'when any inputs come, then each call begins once, ends once, and is told apart',
-  async (t) => {
-    fc.assert(
-      fc.property(fc.array(fc.tuple(anyInput, anyConditions), { maxLength: 40 }), (inputs) => {
-        let queue = START;
-        /** Whether a try of the call may have run, by the errors that came. */
-        let unsure = false;
-        for (const [input, conditions] of inputs) {
-          const [after, effect] = step(queue, input, conditions);
-          const had = CALLING.has(queue._tag);
-          const has = CALLING.has(after._tag);
-          if (input._tag === 'Failed' && queue._tag === 'Sending') {
-            if (input.error._tag === 'Late') unsure = false;
-            else if (mayHaveRun(input.error)) unsure = true;
-          }
-          if (input._tag === 'TimedOut' && queue._tag === 'Sending') unsure = true;
-          if (effect._tag === 'Send' && (had || !has)) return false;
-          if (OF_CALL.has(effect._tag) && !had) return false;
-          if (had !== has && effect._tag !== 'Send' && !ENDS.has(effect._tag)) return false;
-          if (had && has && ENDS.has(effect._tag)) return false;
-          if ('isUnsure' in effect && effect.isUnsure !== unsure) return false;
-          if (effect._tag === 'GiveUp' && after._tag !== 'Fallback') return false;
-          if (effect._tag === 'Send' || effect._tag === 'Ask')
-            if (conditions.link._tag !== 'Usable' || after._tag !== 'Sending') return false;
-          if (queue._tag === 'Fallback' && after !== queue)
-            if (input._tag !== 'RouteChanged' && input._tag !== 'ProbeReturned') return false;
-          if (!has) unsure = false;
-          queue = after;
+t.test('when any inputs come, then each call begins once and ends once', async (t) => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(anyInput, anyConditions), { maxLength: 40 }), (inputs) => {
+      let queue = START;
+      /** Whether a try of the call may have run, by the errors that came. */
+      let unsure = false;
+      for (const [input, conditions] of inputs) {
+        const [after, effect] = step(queue, input, conditions);
+        const had = CALLING.has(queue._tag);
+        const has = CALLING.has(after._tag);
+        if (input._tag === 'Failed' && queue._tag === 'Sending') {
+          if (input.error._tag === 'Late') unsure = false;
+          else if (mayHaveRun(input.error)) unsure = true;
         }
-        // whatever came: time ends the call, the outage's end the fallback, and nothing is left
-        for (const last of [TIMED_OUT, { _tag: 'RouteChanged' }, head('None')] as const)
-          [queue] = step(queue, last, UP);
-        return queue === START;
-      }),
-      { numRuns: 2_000 },
-    );
-    t.pass();
-  },
-);
+        if (input._tag === 'TimedOut' && queue._tag === 'Sending') unsure = true;
+        if (effect._tag === 'Send' && (had || !has)) return false;
+        if (OF_CALL.has(effect._tag) && !had) return false;
+        if (had !== has && effect._tag !== 'Send' && !ENDS.has(effect._tag)) return false;
+        if (had && has && ENDS.has(effect._tag)) return false;
+        if ('isUnsure' in effect && effect.isUnsure !== unsure) return false;
+        if (effect._tag === 'GiveUp' && after._tag !== 'Fallback') return false;
+        if (effect._tag === 'Send' || effect._tag === 'Ask')
+          if (conditions.link._tag !== 'Usable' || after._tag !== 'Sending') return false;
+        if (queue._tag === 'Fallback' && after !== queue)
+          if (input._tag !== 'RouteChanged' && input._tag !== 'ProbeReturned') return false;
+        if (!has) unsure = false;
+        queue = after;
+      }
+      // whatever came: time ends the call, the outage's end the fallback, and nothing is left
+      for (const last of [TIMED_OUT, { _tag: 'RouteChanged' }, head('None')] as const)
+        [queue] = step(queue, last, UP);
+      return queue === START;
+    }),
+    { numRuns: 2_000 },
+  );
+  t.pass();
+});

@@ -8,16 +8,19 @@ import { type SequenceWorld, sequenceWorld } from '../../support/sequence-world.
 const offsetsIn = ({ delivered }: SequenceWorld): readonly (number | undefined)[] =>
   delivered.map(({ offset }) => offset);
 
-t.test('when the next is confirmed, then it is delivered; any other is in doubt', async (t) => {
-  const w = sequenceWorld();
-  t.notOk(w.order.acceptInOrder(at(1, 6)), 'no word of the log');
-  t.ok(w.order.confirm(1, 6, at(1, 6).idText));
-  t.notOk(w.order.acceptInOrder(at(1, 6, { nonce: 1 })), 'another id');
-  t.notOk(w.order.acceptInOrder(at(1, 7)), 'not the next');
-  t.ok(w.order.acceptInOrder(at(1, 6)));
-  t.same(offsetsIn(w), [6]);
-  t.match(w.order.position(), topAt(1, 6));
-});
+t.test(
+  'when the next message is confirmed, then it is delivered; any other is in doubt',
+  async (t) => {
+    const w = sequenceWorld();
+    t.notOk(w.order.acceptInOrder(at(1, 6)), 'no word of the log');
+    t.ok(w.order.confirm(1, 6, at(1, 6).idText));
+    t.notOk(w.order.acceptInOrder(at(1, 6, { nonce: 1 })), 'another id');
+    t.notOk(w.order.acceptInOrder(at(1, 7)), 'not the next');
+    t.ok(w.order.acceptInOrder(at(1, 6)));
+    t.same(offsetsIn(w), [6]);
+    t.match(w.order.position(), topAt(1, 6));
+  },
+);
 
 t.test('when a message was delivered, then its repeat is dropped', async (t) => {
   const w = sequenceWorld();
@@ -47,18 +50,21 @@ t.test(
   },
 );
 
-t.test('when no log holds a message, then it passes once and moves nothing', async (t) => {
-  const w = sequenceWorld();
-  const foreign = at(44, 900);
-  w.order.passThrough(foreign);
-  w.order.passThrough(foreign);
-  t.match(w.delivered, [{ _tag: 'Published', offset: undefined, top: topAt(1, 5) }]);
-  t.match(w.delivered[0]?.publication.id, { tag: 1, offset: 5, outside: true });
-  t.equal(w.delivered.length, 1);
-});
+t.test(
+  'when no log has a message, then it is delivered once, and the position stays',
+  async (t) => {
+    const w = sequenceWorld();
+    const foreign = at(44, 900);
+    w.order.passThrough(foreign);
+    w.order.passThrough(foreign);
+    t.match(w.delivered, [{ _tag: 'Published', offset: undefined, top: topAt(1, 5) }]);
+    t.match(w.delivered[0]?.publication.id, { tag: 1, offset: 5, outside: true });
+    t.equal(w.delivered.length, 1);
+  },
+);
 
 t.test(
-  'when the log has a passed message after all, then it is an echo for who had it',
+  'when the log has a foreign message after all, then it is an echo for members who had it',
   async (t) => {
     const w = sequenceWorld();
     w.order.passThrough(at(1, 6));
@@ -69,7 +75,7 @@ t.test(
 );
 
 t.test(
-  'when presence shows a place beyond ours, then it waits; else it passes at our place',
+  "when presence is ahead of the channel, then it waits; else it is delivered at the channel's position",
   async (t) => {
     const w = sequenceWorld();
     t.notOk(w.order.acceptInOrder(at(1, 6, { outside: true })));
@@ -79,16 +85,19 @@ t.test(
   },
 );
 
-t.test('when an epoch comes back, then it goes on from where it was left', async (t) => {
-  const w = sequenceWorld();
-  w.order.advance(at(1, 6));
-  w.order.beginAt(topAt(2, 0));
-  t.match(w.order.positionIn(topAt(1, 9)), topAt(1, 6));
-  t.match(w.order.positionIn(topAt(3, 9)), { tag: 3, offset: 0, id: null }, 'an unknown one');
-  t.notOk(w.order.confirm(1, 7, at(1, 7).idText), 'what is said of another epoch does not count');
-});
+t.test(
+  'when an epoch comes back, then the channel goes on from its last position there',
+  async (t) => {
+    const w = sequenceWorld();
+    w.order.advance(at(1, 6));
+    w.order.beginAt(topAt(2, 0));
+    t.match(w.order.positionIn(topAt(1, 9)), topAt(1, 6));
+    t.match(w.order.positionIn(topAt(3, 9)), { tag: 3, offset: 0, id: null }, 'an unknown one');
+    t.notOk(w.order.confirm(1, 7, at(1, 7).idText), 'what is said of another epoch does not count');
+  },
+);
 
-t.test('when many epochs are left, then the last eight are remembered', async (t) => {
+t.test('when there were many epochs, then the last eight are remembered', async (t) => {
   const w = sequenceWorld();
   for (let tag = 2; tag <= 12; tag++) w.order.beginAt(topAt(tag, 3));
   t.equal(w.order.positionIn(topAt(4, 9)).offset, 3);
@@ -96,7 +105,7 @@ t.test('when many epochs are left, then the last eight are remembered', async (t
 });
 
 t.test(
-  'when the log stood beyond a message that it does not have, then the message is foreign',
+  'when the log was beyond a message that it does not have, then the message is foreign',
   async (t) => {
     const w = sequenceWorld();
     const top = topAt(1, 8);
@@ -137,6 +146,6 @@ t.test(
   },
 );
 
-t.test('when a message is the next, then the place before it has no id', async (t) => {
+t.test('when a position is just before a message, then it has no id', async (t) => {
   t.same(positionBefore(at(1, 6)), { tag: 1, offset: 5, ms: 6, id: null });
 });

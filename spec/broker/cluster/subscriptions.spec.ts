@@ -43,7 +43,7 @@ const stub = (): Stub => {
 const DONE = right<RedisError, void>(undefined);
 
 t.test(
-  'when an answer belongs to a command from before a loss, then it confirms nothing',
+  'when an answer belongs to a command of a lost connection, then it confirms nothing',
   async (t) => {
     const { clock, registry, sent, answers, events, sink } = stub();
     registry.accept({ _tag: 'Ready' });

@@ -49,14 +49,17 @@ t.test('when an answer comes in time, then it is the only one', async (t) => {
   t.notOk(answer$.observed);
 });
 
-t.test('when who asked has gone, or its life has ended, then nothing is told', async (t) => {
-  const { clock, life, outcomes, ask } = answers();
-  const answer$ = new Subject<Either<RedisError, number>>();
-  ask('a', answer$).unsubscribe();
-  t.notOk(answer$.observed);
-  ask('b', answer$);
-  life.unsubscribe();
-  t.equal(clock.pending(), 0);
-  clock.advance(5_000);
-  t.same(outcomes, []);
-});
+t.test(
+  'when the question is unsubscribed, or its life has ended, then no answer is emitted',
+  async (t) => {
+    const { clock, life, outcomes, ask } = answers();
+    const answer$ = new Subject<Either<RedisError, number>>();
+    ask('a', answer$).unsubscribe();
+    t.notOk(answer$.observed);
+    ask('b', answer$);
+    life.unsubscribe();
+    t.equal(clock.pending(), 0);
+    clock.advance(5_000);
+    t.same(outcomes, []);
+  },
+);

@@ -6,20 +6,23 @@ import { at, topAt } from '../../support/channel-world.js';
 
 const MAX_PASSED = 4_096;
 
-t.test('when a message is named, then its id is outside the log, at the place given', async (t) => {
-  const foreign = unlogged();
-  const position = topAt(1, 9);
-  t.match(foreign.name(at(44, 900, { nonce: 5 }), position, false), {
-    tag: 1,
-    offset: 9,
-    ms: position.ms,
-    outside: true,
-    global: false,
-  });
-  t.match(foreign.name(at(44, 901), position, true), { outside: true, global: true });
-});
+t.test(
+  'when a message gets an id, then the id is outside the log, at the given position',
+  async (t) => {
+    const foreign = unlogged();
+    const position = topAt(1, 9);
+    t.match(foreign.name(at(44, 900, { nonce: 5 }), position, false), {
+      tag: 1,
+      offset: 9,
+      ms: position.ms,
+      outside: true,
+      global: false,
+    });
+    t.match(foreign.name(at(44, 901), position, true), { outside: true, global: true });
+  },
+);
 
-t.test('when a message was passed on, then it has no second id', async (t) => {
+t.test('when a message was delivered, then it gets no second id', async (t) => {
   const foreign = unlogged();
   const one = at(44, 900);
   foreign.passed(one, 'as');
@@ -27,17 +30,24 @@ t.test('when a message was passed on, then it has no second id', async (t) => {
   t.ok(foreign.name(at(44, 900, { nonce: 1 }), topAt(1, 9), false));
 });
 
-t.test('when thousands are named at one place, then no two ids are the same', async (t) => {
-  const foreign = unlogged();
-  // of so many about fifteen draw the same 20 bits
-  const names = Array.from({ length: 4_000 }, (_, i) => {
-    const id = foreign.name(at(44, 1 + i), topAt(1, 9), false);
-    return id === undefined ? '' : formatId(id);
-  });
-  t.equal(new Set(names).size, 4_000);
-  const next = at(44, 5_000);
-  t.equal(foreign.name(next, topAt(1, 10), false)?.nonce, nonceOf(next.idText), 'a place further');
-});
+t.test(
+  'when thousands of messages get ids at one position, then no two ids are the same',
+  async (t) => {
+    const foreign = unlogged();
+    // of so many about fifteen draw the same 20 bits
+    const names = Array.from({ length: 4_000 }, (_, i) => {
+      const id = foreign.name(at(44, 1 + i), topAt(1, 9), false);
+      return id === undefined ? '' : formatId(id);
+    });
+    t.equal(new Set(names).size, 4_000);
+    const next = at(44, 5_000);
+    t.equal(
+      foreign.name(next, topAt(1, 10), false)?.nonce,
+      nonceOf(next.idText),
+      'a place further',
+    );
+  },
+);
 
 t.test('when the log has the message after all, then its id is recalled once', async (t) => {
   const foreign = unlogged();
@@ -49,11 +59,14 @@ t.test('when the log has the message after all, then its id is recalled once', a
   t.equal(foreign.recall(one), undefined);
 });
 
-t.test('when more are passed on than are kept, then the oldest is forgotten', async (t) => {
-  const foreign = unlogged();
-  const all = Array.from({ length: MAX_PASSED + 1 }, (_, i) => at(44, 1 + i));
-  for (const one of all) foreign.passed(one, one.idText);
-  t.equal(foreign.recall(all[0]!), undefined);
-  t.equal(foreign.recall(all[1]!), all[1]?.idText);
-  t.equal(foreign.recall(all[MAX_PASSED]!), all[MAX_PASSED]?.idText);
-});
+t.test(
+  'when more messages are delivered than are remembered, then the oldest is forgotten',
+  async (t) => {
+    const foreign = unlogged();
+    const all = Array.from({ length: MAX_PASSED + 1 }, (_, i) => at(44, 1 + i));
+    for (const one of all) foreign.passed(one, one.idText);
+    t.equal(foreign.recall(all[0]!), undefined);
+    t.equal(foreign.recall(all[1]!), all[1]?.idText);
+    t.equal(foreign.recall(all[MAX_PASSED]!), all[MAX_PASSED]?.idText);
+  },
+);

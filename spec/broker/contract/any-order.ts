@@ -15,7 +15,7 @@ import {
 
 export const anyOrderContract = (t: Test, build: () => Cluster): void => {
   t.test(
-    'when anybody publishes, joins and leaves, then each listener has one order without holes from Opened on',
+    'when clients publish, join and leave, then each subscriber gets one order without holes from Opened on',
     async (t) => {
       const step = fc.oneof(
         {

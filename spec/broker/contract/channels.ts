@@ -99,7 +99,7 @@ export const channelContract = (t: Test, build: () => Cluster): void => {
   });
 
   t.test(
-    'when a room has no member for a while, then a joiner who comes back finds no gap',
+    'when a room has had no member for a while, then a joiner who comes back gets no gap',
     async (t) => {
       const b = brokersOf(build());
       const first = b.listen('r');

@@ -73,7 +73,7 @@ export const podsContract = (t: Test, build: () => Cluster): void => {
     },
   );
 
-  t.test('when somebody subscribes to status$, then it gets the last status', async (t) => {
+  t.test('when status$ is subscribed, then it emits the last status at once', async (t) => {
     const b = brokersOf(build());
     b.settle();
     for (const broker of b.brokers) {

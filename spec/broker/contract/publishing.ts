@@ -152,7 +152,7 @@ export const publishingContract = (t: Test, build: () => Cluster): void => {
     },
   );
 
-  t.test('when a key comes twice in one moment, then it is stored once', async (t) => {
+  t.test('when a key comes twice in one moment, then its message is stored once', async (t) => {
     const b = brokersOf(build());
     const listener = b.listen('r');
     b.settle();

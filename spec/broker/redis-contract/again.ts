@@ -126,7 +126,7 @@ export const asksAgain = async (
   );
 
   await test.test(
-    `${name}: when another message has the same 20 bits, then it is not taken for ours`,
+    `${name}: when another message has the same 20 bits, then it is not taken for the message of the call`,
     async (t) => {
       const bus = await open(1_000);
       const publishing = call(bus, 'bits', [text('bits', 'ours')]);
@@ -188,7 +188,7 @@ export const asksAgain = async (
   );
 
   await test.test(
-    `${name}: when the log kept too little to judge, then the answer says so, except for keys`,
+    `${name}: when the log is too short to show whether a call ran, then the answer says so, except for keys`,
     async (t) => {
       const bus = await open(1_000);
       const publishing = call(bus, 'much', [text('much', 'a')]);

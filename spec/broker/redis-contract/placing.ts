@@ -214,7 +214,7 @@ export const placing = async (test: Test, { at, a, b }: TwoPods): Promise<void> 
   });
 
   await test.test(
-    'when a pod has had another epoch, then all are told when that was found',
+    'when a pod has had another epoch, then all pods read when the new one was found',
     async (t) => {
       await publishAll(a.bus, 'other-epoch', texts(1, 'o'));
       const { tag } = await right(a.bus.top('other-epoch', 21));

@@ -75,7 +75,7 @@ export const podsOf = async (test: Test, { open, at, a, b }: TwoPods): Promise<v
   );
 
   await test.test(
-    'when a word is kept, then a pod that did not hear it recalls it with its age',
+    'when a command is kept, then a pod that did not receive it reads it with its age',
     async (t) => {
       await right(a.bus.control('not kept'));
       const kept = (name: string, isOver = false) => ({ name, ms: 60_000, isOver });

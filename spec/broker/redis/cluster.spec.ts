@@ -101,7 +101,7 @@ t.test('Cluster', async (t) => {
   );
 
   await t.test(
-    'when one node freezes, then its channels are dropped until it thaws, and the others go on',
+    'when one node freezes, then its channels are dropped until it answers again, and the others go on',
     async (t) => {
       const a = await ready(open());
       const rooms = texts(12, 'ice');

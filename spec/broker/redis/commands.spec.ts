@@ -109,11 +109,14 @@ t.test('when Redis takes no writes, then a page is read by a script without writ
   }
 });
 
-t.test('when a new epoch would be needed, then the refusal is the answer', async (t) => {
-  const w = world({ page: OOM, peek: OOM, peekAnywhere: 0 });
-  t.equal(await w.answerOf(w.commands.page('r', 1, 10, 5)), 'OutOfMemory');
-  t.equal(await w.answerOf(w.commands.peek('r', 1, 10)), NO_LOG, 'a read that makes none');
-});
+t.test(
+  'when Redis takes no writes and a read would need a new epoch, then the read fails with the refusal',
+  async (t) => {
+    const w = world({ page: OOM, peek: OOM, peekAnywhere: 0 });
+    t.equal(await w.answerOf(w.commands.page('r', 1, 10, 5)), 'OutOfMemory');
+    t.equal(await w.answerOf(w.commands.peek('r', 1, 10)), NO_LOG, 'a read that makes none');
+  },
+);
 
 t.test('when a replica or a wrong type refuses a read, then nothing else is tried', async (t) => {
   for (const [message, tag] of [

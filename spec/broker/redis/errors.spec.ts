@@ -12,22 +12,25 @@ import {
 
 const replyError = (text: string): Error => Object.assign(new Error(text), { name: 'ReplyError' });
 
-t.test('when Redis itself refuses, then its first word says why', async (t) => {
-  for (const [text, _tag] of [
-    ['READONLY You cannot write', 'ReadOnly'],
-    ['OOM command not allowed', 'OutOfMemory'],
-    ['LOADING Redis is loading', 'Loading'],
-    ['WRONGTYPE Operation', 'WrongType'],
-    ['NOPERM this user', 'NoPermission'],
-    ['BUSY a script', 'Busy'],
-    ['CLUSTERDOWN Hash slot', 'Refused'],
-    ['ERR unknown command', 'Other'],
-    ["ERR The user executing the script can't run", 'NoPermission'],
-  ] as const)
-    t.same(errorOf(replyError(text)), { _tag, detail: text });
-});
+t.test(
+  'when Redis refuses a command, then the first word of its error gives the tag',
+  async (t) => {
+    for (const [text, _tag] of [
+      ['READONLY You cannot write', 'ReadOnly'],
+      ['OOM command not allowed', 'OutOfMemory'],
+      ['LOADING Redis is loading', 'Loading'],
+      ['WRONGTYPE Operation', 'WrongType'],
+      ['NOPERM this user', 'NoPermission'],
+      ['BUSY a script', 'Busy'],
+      ['CLUSTERDOWN Hash slot', 'Refused'],
+      ['ERR unknown command', 'Other'],
+      ["ERR The user executing the script can't run", 'NoPermission'],
+    ] as const)
+      t.same(errorOf(replyError(text)), { _tag, detail: text });
+  },
+);
 
-t.test('when no answer of Redis came, then it may have been done', async (t) => {
+t.test('when no answer of Redis came, then the call may have run', async (t) => {
   t.match(errorOf(new Error('ECONNRESET')), { _tag: 'Unreachable', detail: 'ECONNRESET' });
   t.match(errorOf('text'), { _tag: 'Unreachable', detail: 'text' });
   t.match(errorOf(new AggregateError([new Error('connect ECONNREFUSED ::1:1')], '')), {
@@ -40,7 +43,7 @@ t.test('when no answer of Redis came, then it may have been done', async (t) => 
 });
 
 t.test(
-  'when a command inside a script fails, then that is told, unless the script took all back',
+  'when a command inside a script fails, then the error shows it, unless the script undid everything',
   async (t) => {
     const inside = `OOM x script: ${'a'.repeat(40)}, on @user_script:1.`;
     t.match(errorOf(replyError(inside)), { _tag: 'OutOfMemory', inside: true });

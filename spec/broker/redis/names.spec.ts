@@ -74,7 +74,7 @@ t.test('a Cluster, with a prefix', async (t) => {
 });
 
 t.test(
-  'when two services on one Redis have a prefix each, then neither hears the other',
+  'when two services on one Redis have a prefix each, then neither receives messages of the other',
   async (t) => {
     const server = await startRedis();
     const open = (prefix: string) => ready(standaloneRedis(options({ url: server.url, prefix })));
@@ -103,7 +103,7 @@ const chats = (client: Client): readonly unknown[] =>
   client.all({ type: 'chat' }).map(({ data }) => data);
 
 t.test(
-  'when pods of two services share a Redis, then nobody hears or closes the other',
+  'when pods of two services share a Redis, then no pod receives messages or commands of the other service',
   async (t) => {
     const server = await startRedis();
     const pod = (serverId: string, redisPrefix: string): Promise<Pod> =>

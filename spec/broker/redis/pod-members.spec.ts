@@ -78,7 +78,7 @@ t.test('when the lease of a pod has ended, then its count is kept and not counte
   t.same(await w.members(1), [5, 'members members of r own 1', 'lease pods'], 'it has returned');
 });
 
-t.test('when a count is of a pod that nobody knows, then the leases are read', async (t) => {
+t.test('when a count is of an unknown pod, then the leases are read', async (t) => {
   const w = world();
   await w.members(1);
   w.counts = { new: '4' };

@@ -21,37 +21,49 @@ const reasonOf = async (over: Partial<RedisClientOptions>, cluster = false): Pro
   return `${ready ? 'ready! ' : ''}${event._tag === 'Lost' ? event.detail : ''}`;
 };
 
-t.test('when Redis refuses, then its own words are told, and what to do', async (t) => {
-  const server = await startRedis({ password: 'hunter2' });
-  const { port } = server;
-  const sentinels = [{ host: '127.0.0.1', port }];
-  const url = `redis://:hunter2@127.0.0.1:${port}`;
-  t.match(await reasonOf({ url: `${url}/16` }), /^ERR DB index is out of range \(REDIS_URL names/);
-  t.match(await reasonOf({ url: `${url}/999999999` }), /^ERR .*out of range/);
-  t.match(
-    await reasonOf({ url: `redis://127.0.0.1:${port}` }),
-    /^NOAUTH .* \(this Redis needs a password/,
-  );
-  t.match(await reasonOf({ url: `redis://:other@127.0.0.1:${port}` }), /^WRONGPASS .*REDIS_URL\)$/);
-  t.match(await reasonOf({ url: `redis://a:other@127.0.0.1:${port}` }), /^WRONGPASS /);
-  t.match(await reasonOf({ url }, true), /cluster support disabled \(.*set REDIS_CLUSTER=false\)/);
-  t.match(await reasonOf({ url: '', sentinels, sentinelName: 'm' }), /because NOAUTH/);
-  await server.stop();
+t.test(
+  'when Redis refuses the connection, then the reason has the error of Redis and what to do',
+  async (t) => {
+    const server = await startRedis({ password: 'hunter2' });
+    const { port } = server;
+    const sentinels = [{ host: '127.0.0.1', port }];
+    const url = `redis://:hunter2@127.0.0.1:${port}`;
+    t.match(
+      await reasonOf({ url: `${url}/16` }),
+      /^ERR DB index is out of range \(REDIS_URL names/,
+    );
+    t.match(await reasonOf({ url: `${url}/999999999` }), /^ERR .*out of range/);
+    t.match(
+      await reasonOf({ url: `redis://127.0.0.1:${port}` }),
+      /^NOAUTH .* \(this Redis needs a password/,
+    );
+    t.match(
+      await reasonOf({ url: `redis://:other@127.0.0.1:${port}` }),
+      /^WRONGPASS .*REDIS_URL\)$/,
+    );
+    t.match(await reasonOf({ url: `redis://a:other@127.0.0.1:${port}` }), /^WRONGPASS /);
+    t.match(
+      await reasonOf({ url }, true),
+      /cluster support disabled \(.*set REDIS_CLUSTER=false\)/,
+    );
+    t.match(await reasonOf({ url: '', sentinels, sentinelName: 'm' }), /because NOAUTH/);
+    await server.stop();
 
-  const open = await startRedis();
-  const at = [{ host: '127.0.0.1', port: open.port }];
-  t.match(
-    await reasonOf({ url: '', sentinels: at, sentinelName: 'm' }),
-    /a Redis that is no Sentinel/,
-  );
-  await open.stop();
-  const port2 = await freePort();
-  const refused = await reasonOf({ url: `redis://127.0.0.1:${port2}` });
-  t.match(
-    refused,
-    /ECONNREFUSED .*\(nothing listens there: .* check host and port in REDIS_URL\)$/,
-  );
-});
+    const open = await startRedis();
+    const at = [{ host: '127.0.0.1', port: open.port }];
+    t.match(
+      await reasonOf({ url: '', sentinels: at, sentinelName: 'm' }),
+      /a Redis that is no Sentinel/,
+    );
+    await open.stop();
+    const port2 = await freePort();
+    const refused = await reasonOf({ url: `redis://127.0.0.1:${port2}` });
+    t.match(
+      refused,
+      /ECONNREFUSED .*\(nothing listens there: .* check host and port in REDIS_URL\)$/,
+    );
+  },
+);
 
 t.test('when an address cannot be reached, then the reason says what to do', async (t) => {
   for (const [detail, advice] of [
@@ -94,7 +106,7 @@ t.test(
   },
 );
 
-t.test('when Redis has as many clients as it takes, then it says so', async (t) => {
+t.test('when Redis has as many clients as it takes, then the reason says so', async (t) => {
   const server = await startRedis({ config: [['maxclients', 1]] });
   const holder = watch(standaloneRedis(options({ url: server.url })));
   for (let i = 0; i < 5; i++)
@@ -103,50 +115,56 @@ t.test('when Redis has as many clients as it takes, then it says so', async (t) 
   await server.stop();
 });
 
-t.test('when the scheme is not what the port speaks, then the likely cause is told', async (t) => {
-  const plain = await startRedis();
-  const secure = await startRedis({ tls: true });
-  const at = (port: number) => [{ host: '127.0.0.1', port }];
-  for (const cluster of [false, true]) {
-    const asTls = await reasonOf({ url: `rediss://127.0.0.1:${plain.port}` }, cluster);
-    t.match(asTls, /write redis:\/\/ in REDIS_URL/, `a Cluster: ${cluster}`);
-    const asPlain = await reasonOf({ url: `redis://127.0.0.1:${secure.port}` }, cluster);
-    t.match(asPlain, /write rediss:\/\/ in REDIS_URL/, `a Cluster: ${cluster}`);
-  }
-  t.match(
-    await reasonOf({ url: `redis://h`, sentinels: at(secure.port), sentinelName: 'm' }),
-    /write rediss:\/\/ in REDIS_URL/,
-  );
-  t.match(
-    await reasonOf({ url: `rediss://h`, sentinels: at(plain.port), sentinelName: 'm' }),
-    /write redis:\/\/ in REDIS_URL/,
-  );
-  t.match(
-    await reasonOf({ url: `rediss://127.0.0.1:${secure.port}` }),
-    /certificate.*NODE_EXTRA_CA_CERTS/,
-  );
-  await secure.stop();
+t.test(
+  'when the port does not use the protocol of the scheme, then the reason names the likely cause',
+  async (t) => {
+    const plain = await startRedis();
+    const secure = await startRedis({ tls: true });
+    const at = (port: number) => [{ host: '127.0.0.1', port }];
+    for (const cluster of [false, true]) {
+      const asTls = await reasonOf({ url: `rediss://127.0.0.1:${plain.port}` }, cluster);
+      t.match(asTls, /write redis:\/\/ in REDIS_URL/, `a Cluster: ${cluster}`);
+      const asPlain = await reasonOf({ url: `redis://127.0.0.1:${secure.port}` }, cluster);
+      t.match(asPlain, /write rediss:\/\/ in REDIS_URL/, `a Cluster: ${cluster}`);
+    }
+    t.match(
+      await reasonOf({ url: `redis://h`, sentinels: at(secure.port), sentinelName: 'm' }),
+      /write rediss:\/\/ in REDIS_URL/,
+    );
+    t.match(
+      await reasonOf({ url: `rediss://h`, sentinels: at(plain.port), sentinelName: 'm' }),
+      /write redis:\/\/ in REDIS_URL/,
+    );
+    t.match(
+      await reasonOf({ url: `rediss://127.0.0.1:${secure.port}` }),
+      /certificate.*NODE_EXTRA_CA_CERTS/,
+    );
+    await secure.stop();
 
-  const bus = open({ url: plain.url });
-  await bus.next('Ready', 0);
-  await plain.command('CLIENT', 'KILL', 'TYPE', 'normal').catch(() => undefined);
-  const lost = await bus.next('Lost', 0);
-  t.notMatch(lost, { detail: /rediss/ }, 'a connection that stood has the right scheme');
-  await bus.close();
-  await plain.stop();
-});
-
-t.test("when a Cluster's node is taken for a Redis alone, then it is named", async (t) => {
-  const node = await startRedis({ config: [['cluster-enabled', 'yes']] });
-  t.equal(
-    await reasonOf({ url: node.url }),
-    'this Redis is a node of a Cluster: set REDIS_CLUSTER=true',
-  );
-  await node.stop();
-});
+    const bus = open({ url: plain.url });
+    await bus.next('Ready', 0);
+    await plain.command('CLIENT', 'KILL', 'TYPE', 'normal').catch(() => undefined);
+    const lost = await bus.next('Lost', 0);
+    t.notMatch(lost, { detail: /rediss/ }, 'a connection that stood has the right scheme');
+    await bus.close();
+    await plain.stop();
+  },
+);
 
 t.test(
-  'when a Sentinel does not know the master, or is taken for one, then it is named',
+  'when REDIS_URL names a node of a Cluster without REDIS_CLUSTER, then the reason says so',
+  async (t) => {
+    const node = await startRedis({ config: [['cluster-enabled', 'yes']] });
+    t.equal(
+      await reasonOf({ url: node.url }),
+      'this Redis is a node of a Cluster: set REDIS_CLUSTER=true',
+    );
+    await node.stop();
+  },
+);
+
+t.test(
+  'when a Sentinel does not know the master, or REDIS_URL names a Sentinel, then the reason says so',
   async (t) => {
     const sentinel = await startRedis({ sentinel: true });
     const sentinels = [{ host: '127.0.0.1', port: sentinel.port }];
@@ -159,7 +177,7 @@ t.test(
   },
 );
 
-t.test('when the reason becomes another one, then that is told too, once', async (t) => {
+t.test('when the reason changes, then the new one is reported too, once', async (t) => {
   const port = await freePort();
   const bus = open({ url: `redis://:hunter2@127.0.0.1:${port}` });
   await bus.next('Lost', 0);
@@ -173,15 +191,18 @@ t.test('when the reason becomes another one, then that is told too, once', async
   await server.stop();
 });
 
-t.test('when Redis loads its data, then it is not waited for without a word', async (t) => {
-  t.match(unfit('loading:1\r\n', false), /^LOADING/);
-  t.equal(unfit('redis_mode:standalone\r\nloading:0\r\nrole:master\r\n', true), undefined);
-  t.match(unfit('redis_mode:standalone\r\nrole:slave\r\n', true), /now a replica/);
-  t.equal(unfit('redis_mode:standalone\r\nrole:slave\r\n', false), undefined, 'READONLY tells');
-  t.equal(unfit('', true), undefined);
-});
+t.test(
+  'when Redis loads its data, or is a replica, then the connection is given up with a reason',
+  async (t) => {
+    t.match(unfit('loading:1\r\n', false), /^LOADING/);
+    t.equal(unfit('redis_mode:standalone\r\nloading:0\r\nrole:master\r\n', true), undefined);
+    t.match(unfit('redis_mode:standalone\r\nrole:slave\r\n', true), /now a replica/);
+    t.equal(unfit('redis_mode:standalone\r\nrole:slave\r\n', false), undefined, 'READONLY tells');
+    t.equal(unfit('', true), undefined);
+  },
+);
 
-t.test('when what answers is no Redis, then that is told', async (t) => {
+t.test('when a server that is no Redis answers, then the reason says so', async (t) => {
   const server = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
   const port = await freePort();
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));

@@ -5,7 +5,7 @@ import t from 'tap';
 import { outcomesOf, pageIn, recalledOf, topOf } from '../../../lib/broker/redis/replies.js';
 
 t.test(
-  'when outcomes come, then each is placed, a duplicate, or a key of another message',
+  'when the script answers, then each message is placed, a duplicate, or has a key of another message',
   async (t) => {
     t.same(outcomesOf(['pa', 'db', 'k'], 3), {
       _tag: 'Right',
@@ -26,7 +26,7 @@ t.test('when a log has no message, then its position has no id', async (t) => {
   t.same(topOf([1, 2, 5, 'x']), { _tag: 'Right', right: { tag: 1, offset: 2, ms: 5, id: 'x' } });
 });
 
-t.test('when a page has no time before it, then it is not known', async (t) => {
+t.test('when a page has no `beforeMs`, then that time is unknown', async (t) => {
   t.match(pageIn([1, 2, 5, 'x', 3, -1, -1], 1), { right: { first: 3, entries: [] } });
   const page = pageIn([1, 2, 5, 'x', 3, 7, 8], 1);
   t.match(page, { right: { beforeMs: 7, renewedMs: 8 } });
@@ -43,7 +43,7 @@ t.test('when commands are recalled, then each has its age', async (t) => {
   t.match(recalledOf(['a', 5]), { left: { _tag: 'Other' } });
 });
 
-t.test('when anything else comes, then it is an error and nothing throws', async (t) => {
+t.test('when a reply has any other form, then it is an error and nothing throws', async (t) => {
   const reply = fc.oneof(fc.anything(), fc.array(fc.oneof(fc.integer(), fc.string())));
   fc.assert(
     fc.property(reply, (came) =>

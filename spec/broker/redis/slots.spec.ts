@@ -30,7 +30,7 @@ t.test(
   },
 );
 
-t.test('when an error is a MOVED, then it names the new owner', async (t) => {
+t.test('when an error is MOVED, then the new owner is read from it', async (t) => {
   t.equal(movedTo(new Error('MOVED 866 10.0.0.2:7001'), '10.0.0.1:7000'), '10.0.0.2:7001');
   t.equal(movedTo(new Error('MOVED 866 :7001'), '10.0.0.1:7000'), '10.0.0.1:7001');
   t.equal(movedTo(new Error('CLUSTERDOWN'), '10.0.0.1:7000'), undefined);

@@ -171,40 +171,35 @@ t.test('one Redis alone', async (t) => {
     await server.stop();
   });
 
-  await t.test(
-    'when an epoch in Redis is none that can be, then the log begins anew',
-    async (t) => {
-      const server = await startRedis();
-      const a = await ready(standaloneRedis(options({ url: server.url })));
-      for (const [i, epoch] of ['0', '-1', '1.5', '4095', '5000', 'x'].entries()) {
-        const [room, other] = [`said-${i}`, `read-${i}`];
-        for (const name of [room, other])
-          await server.command(
-            'HSET',
-            `{${channelOf(name)}}:pos`,
-            'e',
-            epoch,
-            'o',
-            '7',
-            't',
-            '1',
-            'i',
-            'z',
-          );
-        t.same(await right(a.bus.position(other)), undefined, `${epoch}: no log`);
-        t.match(await right(a.bus.top(other, 77)), { tag: 77, offset: 0 });
-        const drafts = [draft(room, '"x":1}')];
-        const outcomes = await right(
-          a.bus.publish(room, drafts, [0], 78, later(), { id: `c-${i}` }),
+  await t.test('when the epoch in Redis is not valid, then a new epoch begins', async (t) => {
+    const server = await startRedis();
+    const a = await ready(standaloneRedis(options({ url: server.url })));
+    for (const [i, epoch] of ['0', '-1', '1.5', '4095', '5000', 'x'].entries()) {
+      const [room, other] = [`said-${i}`, `read-${i}`];
+      for (const name of [room, other])
+        await server.command(
+          'HSET',
+          `{${channelOf(name)}}:pos`,
+          'e',
+          epoch,
+          'o',
+          '7',
+          't',
+          '1',
+          'i',
+          'z',
         );
-        t.match(parseId(String(Reflect.get(outcomes[0] ?? {}, 'id'))), {
-          value: { tag: 78, offset: 1 },
-        });
-      }
-      await a.close();
-      await server.stop();
-    },
-  );
+      t.same(await right(a.bus.position(other)), undefined, `${epoch}: no log`);
+      t.match(await right(a.bus.top(other, 77)), { tag: 77, offset: 0 });
+      const drafts = [draft(room, '"x":1}')];
+      const outcomes = await right(a.bus.publish(room, drafts, [0], 78, later(), { id: `c-${i}` }));
+      t.match(parseId(String(Reflect.get(outcomes[0] ?? {}, 'id'))), {
+        value: { tag: 78, offset: 1 },
+      });
+    }
+    await a.close();
+    await server.stop();
+  });
 
   await t.test('when a master became a replica, then the error is typed', async (t) => {
     const master = await startRedis();
@@ -239,7 +234,7 @@ t.test('one Redis alone', async (t) => {
       t.strictSame(a.tags(), ['Lost', 'Ready']);
 
       await t.test(
-        'when the connection is killed under load, then calls under way fail at once, and it comes back',
+        'when the connection is killed under load, then open calls fail at once, and it is opened again',
         async (t) => {
           const from = a.events.length;
           const publishing = Promise.all(
@@ -269,7 +264,7 @@ t.test('one Redis alone', async (t) => {
       );
 
       await t.test(
-        'when its subscriber is killed, then Lost and Ready come, and channels can be subscribed again',
+        'when the subscriber connection is killed, then Lost and Ready come, and channels are subscribed again',
         async (t) => {
           const from = a.events.length;
           await right(a.bus.subscribe([channelOf('killed')]));

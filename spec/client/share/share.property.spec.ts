@@ -195,11 +195,13 @@ const run = async (commands: readonly Command[], seed: number): Promise<void> =>
 };
 
 t.setTimeout(0);
-t.test('when anything happens to tabs, then each shows each message once, and one leads', (t) =>
-  fc
-    .assert(fc.asyncProperty(fc.array(command, { minLength: 5, maxLength: 40 }), fc.nat(), run), {
-      numRuns: Number(process.env['SHARE_RUNS'] ?? 15),
-      endOnFailure: process.env['SHARE_SHRINK'] === undefined,
-    })
-    .then(() => t.pass('as promised')),
+t.test(
+  'when anything happens to tabs, then each tab gets each message once, and one tab leads',
+  (t) =>
+    fc
+      .assert(fc.asyncProperty(fc.array(command, { minLength: 5, maxLength: 40 }), fc.nat(), run), {
+        numRuns: Number(process.env['SHARE_RUNS'] ?? 15),
+        endOnFailure: process.env['SHARE_SHRINK'] === undefined,
+      })
+      .then(() => t.pass('as promised')),
 );

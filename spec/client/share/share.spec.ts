@@ -36,7 +36,7 @@ for (const [how, end] of [
   ['freezes without an event', (tab: Tab) => tab.freeze()],
 ] as const)
   t.test(
-    `when the leader ${how}, then another tab leads, and nothing is lost or twice`,
+    `when the leader ${how}, then another tab leads, and no message is lost or comes twice`,
     async (t) => {
       const w = browserWorld(t, { stepMs: 80 });
       const tabs = [await w.tab()];

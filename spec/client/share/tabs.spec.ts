@@ -9,7 +9,7 @@ import { until } from '../../support/redis.js';
 
 t.setTimeout(120_000);
 t.test(
-  'when ten tabs share and leaders go under load, then each gets each message once',
+  'when ten tabs share a connection and leaders end under load, then each tab gets each message once',
   async (t) => {
     const pod = await startPod(t, { access: { authEnabled: false } });
     const locks = lockManager();

@@ -94,7 +94,7 @@ t.test('when all logs exceed their bound, then the oldest messages are dropped',
   }
 });
 
-t.test('when messages grow too old, then they are dropped one by one', async (t) => {
+t.test('when messages become too old, then they are dropped one by one', async (t) => {
   const { clock, log, append, topOf } = bench();
   for (let i = 0; i < 5; i += 1) {
     append('r');

@@ -253,7 +253,7 @@ for (const [title, cursor, members, tail, expected] of [
     t.same(short(next(cursor, members, { from: () => tail }, most)), expected);
   });
 
-t.test('when the page is read anew for its epoch, then it is so once', async (t) => {
+t.test('when a page was read for the epoch before, then it is read again, once', async (t) => {
   const [cursor] = next(
     reading(6, { page: pageOf(1, 7) }),
     positionAt(3, 8),
@@ -266,7 +266,7 @@ t.test('when the page is read anew for its epoch, then it is so once', async (t)
 });
 
 t.test(
-  'when the log cannot be read, then a gap is told at the position of the members',
+  'when the log cannot be read, then a gap is sent at the position of the members',
   async (t) => {
     for (const cursor of [seeking(afterId(3)), reading(4)])
       t.same(short(giveUp(cursor, 'broker_outage', positionAt(7))), [
@@ -277,13 +277,16 @@ t.test(
   },
 );
 
-t.test('when a resume is later than now, then no message is left out for its time', async (t) => {
-  const msAt = (resume: Resume, brokerMs: number | undefined): Resume =>
-    seek(resume, false, 0, brokerMs).resume;
-  const since = (ms: number): Resume => ({ _tag: 'Since', ms });
-  t.same(msAt(since(5), 10), since(5));
-  t.same(msAt(since(11), 10), { ...since(10), untoldMs: 10 }, 'within the overlap: now');
-  t.same(msAt(since(11 + OVERLAP_MS), 10), since(0), 'beyond it: from the start of the log');
-  t.same(msAt(since(11), undefined), since(11), 'the clock is not known');
-  t.same(msAt(afterId(3), 0), afterId(3));
-});
+t.test(
+  'when a resume has a time in the future, then no message is left out because of its time',
+  async (t) => {
+    const msAt = (resume: Resume, brokerMs: number | undefined): Resume =>
+      seek(resume, false, 0, brokerMs).resume;
+    const since = (ms: number): Resume => ({ _tag: 'Since', ms });
+    t.same(msAt(since(5), 10), since(5));
+    t.same(msAt(since(11), 10), { ...since(10), untoldMs: 10 }, 'within the overlap: now');
+    t.same(msAt(since(11 + OVERLAP_MS), 10), since(0), 'beyond it: from the start of the log');
+    t.same(msAt(since(11), undefined), since(11), 'the clock is not known');
+    t.same(msAt(afterId(3), 0), afterId(3));
+  },
+);

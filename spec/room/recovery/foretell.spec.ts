@@ -61,14 +61,17 @@ t.test('when the log has what the joiner lacks, then no gap is sent', async (t) 
   t.equal(membership.position, NO_POSITION);
 });
 
-t.test('when the log has trimmed some of it, then the gap shows where it ends', async (t) => {
-  const { log, emitted, gaps, membership, run } = world();
-  log.first = 7;
-  run(after(4));
-  t.same(gaps, ['expired']);
-  t.same(emitted, ['expired', 'end']);
-  t.match(membership.position, { tag: 1, offset: 6 });
-});
+t.test(
+  'when the log has trimmed missed messages, then the gap has the position where the log begins',
+  async (t) => {
+    const { log, emitted, gaps, membership, run } = world();
+    log.first = 7;
+    run(after(4));
+    t.same(gaps, ['expired']);
+    t.same(emitted, ['expired', 'end']);
+    t.match(membership.position, { tag: 1, offset: 6 });
+  },
+);
 
 t.test('when the id is of another epoch, then the gap is sent at once', async (t) => {
   const { emitted, gaps, run } = world();

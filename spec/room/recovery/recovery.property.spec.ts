@@ -74,7 +74,7 @@ const faultsOf = (received: readonly ReceivedMessage[]): readonly string[] => {
 };
 
 t.test(
-  'when readers come, stall and go in any way, then nothing is missing or twice, or a gap is told where the log is short',
+  'when readers come, stall and go, then no message is missing without a gap, and none comes twice',
   async (t) => {
     for (const [logMessages, channelMs] of [
       [1_000_000, 0],

@@ -59,7 +59,7 @@ t.test('when missed messages are trimmed, then a gap comes before what is left',
   t.same(story(back, 'r'), ['gap expired', ...numbers(201, 300), 'joined 100']);
 });
 
-t.test('when there is no log, then there is a gap, unless nothing was published', async (t) => {
+t.test('when LOG_MESSAGES is 0, then there is a gap, unless nothing was published', async (t) => {
   const w = world(0);
   const speaker = w.connect({ room: 'r' });
   w.clock.advance(10);
@@ -132,7 +132,7 @@ t.test(
 );
 
 t.test(
-  'when a reader stalls, then it is sent no more, is not closed, and delays nobody',
+  'when a reader stalls, then it is sent no more, is not closed, and delays no other',
   async (t) => {
     const w = world();
     const speaker = w.connect({ room: 'r' });
@@ -160,7 +160,7 @@ t.test(
 );
 
 t.test(
-  'when messages are trimmed under a stalled reader, then the gap comes at that place and no more is missing',
+  'when messages are trimmed while a reader is stalled, then a gap comes in their place, and all others come',
   async (t) => {
     const w = world();
     const speaker = w.connect({ room: 'r' });
@@ -249,7 +249,7 @@ t.test('when a channel has a gap, then joiners that are at its end do not get it
   }
 });
 
-t.test('when a herd comes back at once, then its clients share the reads of the log', async (t) => {
+t.test('when many clients come back at once, then they share the reads of the log', async (t) => {
   const reads = { count: 0 };
   const w = world(10_000, reads);
   const speaker = w.connect({ room: 'r' });

@@ -57,7 +57,7 @@ t.test('when the tail is full, then the oldest messages go', async (t) => {
   t.equal(byBytes.from(1, 2)?.count, 2);
 });
 
-t.test('when the tail is cleared, then it is empty and counts from nothing', async (t) => {
+t.test('when the tail is cleared, then it is empty and its bytes count from 0', async (t) => {
   const tail = deliveryTail({ messages: 2, bytes: 6 }, LARGE);
   tail.add([delivery(1), delivery(2)]);
   tail.clear();
