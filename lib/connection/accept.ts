@@ -133,7 +133,8 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
     };
 
     const cutOff = (request: IncomingMessage, socket: Socket): void => {
-      const reason = 'an upgrade behind a request that waits for its answer';
+      const reason =
+        'an upgrade came before the answer to an earlier request; send the upgrade on a new connection';
       const requester = (): Requester => requesterOf(request, socket, addressOf);
       emit({ _tag: 'HandshakeRefused', status: 400, reason, requester });
       socket.destroy();

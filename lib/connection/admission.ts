@@ -140,8 +140,7 @@ export const admissionControl = (deps: AdmissionControlDeps): AdmissionControl =
 
 /**
  * Emits when the client goes while the socket is not read, as far as Node notices that. Node does not notice
- * it when frames came before the client's end, or when they fill its buffer. Such a client counts until it is
- * answered.
+ * it while frames of the client wait to be read. Such a client counts until it is answered.
  */
 const goneOf = (socket: Socket, isTaken: UpgradeOffer['isTaken']): Observable<void> =>
   new Observable<void>((subscriber) => {

@@ -33,7 +33,7 @@ export const infoOf = (connection: ConnectionState): ConnectionInfo => {
   return connection.info;
 };
 
-/** Rooms that the connection is in, or has asked to join. */
+/** Rooms that the connection is in, or has asked to join; without the global log. */
 export const roomsOf = ({ memberships }: ConnectionState): readonly Room[] =>
   [...memberships.keys()].filter((room) => room !== GLOBAL);
 

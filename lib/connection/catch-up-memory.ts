@@ -1,12 +1,13 @@
 /**
- * What pods know of clients that resumed with one id, and lost their connection after the catch-up of the
- * room and before that of the global log (`catch-ups.ts`). Kept is the last command on each group of such
+ * What a pod knows of clients that resumed with one id, and may lose their connection between the catch-up of
+ * the room and that of the global log (`catch-ups.ts`). Kept is the last command on each group of such
  * clients, bounded by number and age.
  *
  * A command has two times, `since` and `untold` (`broker/control-command.ts`). `since` is used for as long as
  * a log reaches back, `untold` for as long as the position of a log lives. A client whose id is older than
- * that may be unknown to all pods. While clients of a group catch up, their pod repeats its command. So when
- * the pod dies, these clients have no id that is much later than its last command.
+ * `keepMs` may be unknown to all pods. While clients of a group catch up, their pod repeats its command every
+ * `REPEAT_MS`. So when the pod dies, no id of these clients is more than `RUNS_MS` later than its last
+ * command.
  */
 import type { Clock } from '../clock.js';
 import type { CatchUp, CatchUpsLost } from '../broker/control-command.js';
@@ -85,7 +86,7 @@ export const catchUpMemory = (deps: CatchUpMemoryDeps): CatchUpMemory => {
 
   /**
    * Whether the id is so old that a command on it may have been forgotten: then any loss counts as one for
-   * which no `gap` was sent. The margin: an id may be later than its last command, whose pod has died.
+   * which no `gap` was sent. The margin: an id may be later than the last command about it, whose pod died.
    */
   const isTooOld = ({ ms }: MessageId): boolean => {
     const now = brokerMs();

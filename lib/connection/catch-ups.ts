@@ -47,7 +47,7 @@ export interface CatchUps extends Pick<CatchUpMemory, 'apply' | 'size'> {
 }
 
 export interface Running {
-  /** The client was sent both logs. Some of it may still be on its way, so the client can still be cut. */
+  /** The client was sent both logs. Messages may still be on their way, so the client can still be cut. */
   readonly sent: () => void;
   /** The client has gone. It was sent the room up to this offset. */
   readonly cut: (until: number) => void;

@@ -45,7 +45,7 @@ export type Command =
       readonly _tag: 'Join';
       readonly room: Room;
       readonly membership: Membership;
-      /** The connection has joined before, and is answered again. */
+      /** The connection has asked to join before. Each join is answered. */
       readonly isMember: boolean;
       readonly resume: Resume | undefined;
       /** The join waits until this emits: the URL's room catches up before the global log. */

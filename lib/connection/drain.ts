@@ -1,7 +1,7 @@
 /**
  * The drain of a pod that shuts down. Every client is sent `draining` with a time of its own, and is closed
- * with 1001 at that time. The times are spread over the first 70 % of the drain. A client gets messages until
- * then. Both go in batches: 50,000 at once would block the loop for a second.
+ * with 1001 at that time. Until that time it gets messages. The times are spread over the first 70 % of the
+ * drain. `draining` and closes are sent in batches: 50,000 at once would block the event loop for a second.
  */
 import {
   concat,

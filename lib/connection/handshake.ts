@@ -44,7 +44,7 @@ const UPGRADES = /(?:^|,)\s*upgrade\s*(?:,|$)/i;
  */
 const targetOf = ({ url = '' }: IncomingMessage): string => url.replace(SCHEME_AND_HOST, '');
 
-/** The target for logs and hooks: without the value of `token`, however its name is encoded. */
+/** The target for hooks: without the value of `token`, however its name is encoded. */
 export const targetWithoutToken = (request: IncomingMessage): string => {
   const target = targetOf(request);
   const cut = target.indexOf('?');

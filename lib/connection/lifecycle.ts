@@ -36,7 +36,7 @@ export const step = (phase: Phase, event: EndEvent): Phase => {
     : { _tag, by: 'peer', code: null };
 };
 
-/** `why`: the close that is sent here; ws has sent its own. */
+/** `why`: the close to send; absent when ws has sent one by itself, and when the socket broke or closed. */
 const advance = (connection: ConnectionState, event: EndEvent, why?: Close): void => {
   const before = connection.phase;
   connection.phase = step(before, event);

@@ -104,8 +104,8 @@ const newMembership = (connection: ConnectionState, room: Room, resume?: Resume)
 });
 
 /**
- * The position before the join. It is never later than the client's id, or the client would resume from a
- * later one the next time. For a log that resumes by time only the time is known.
+ * The position before the join. It is never later than the client's id: otherwise the client would resume too
+ * late the next time. For a log that resumes by time only the time is known.
  */
 const startPosition = (resume: Resume | undefined): Position => {
   if (resume === undefined) return NO_POSITION;

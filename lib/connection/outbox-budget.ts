@@ -1,7 +1,7 @@
 /**
  * Unsent bytes of all outboxes of a pod: a gauge and a bound. Each outbox has a bound of its own, but ten
  * thousand readers that stop together would hold ten thousand times that. Beyond `most`, the connections with
- * the fullest outboxes are closed, like that of any slow reader.
+ * the fullest outboxes are closed with 1013, as those of other slow readers.
  */
 
 /** An outbox, as the budget sees it. */

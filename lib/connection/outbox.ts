@@ -36,7 +36,7 @@ export class Outbox extends BoundedBuffer<Batch> implements Holder {
   constructor(
     private readonly deps: OutboxDeps,
     private readonly socket: Socket,
-    /** The reader is too slow: the connection is closed with 1013. Its unsent frames have been dropped. */
+    /** The reader is too slow: closes the connection with 1013, which drops its unsent frames. */
     private readonly tooSlow: () => void,
   ) {
     super();

@@ -19,7 +19,9 @@ export const tooFast = (
   retryInMs: number,
 ): Refusal => ({
   code: 'rate_limited',
-  text: `expected at most ${rateLimitPerSecond} messages and ${rateLimitBytes} bytes a second, got more`,
+  text:
+    `send at most ${rateLimitPerSecond} messages and ${rateLimitBytes} bytes a second; ` +
+    'send this message again after data.retry_in_ms',
   ref,
   retryInMs,
 });

@@ -1,13 +1,13 @@
 /**
  * The state of one connection: one plain object, and no behaviour. A pod holds 10,000 of them, so every
- * object and closure counts: as closures, an idle connection took 4 kB more. Modules of functions work on the
+ * object and closure counts: as closures, an idle connection took 5 kB more. Modules of functions work on the
  * state:
  *
  *   WebSocket ─► pace ─► inbound ─► dispatch ─► memberships, publishing, session ─► command$ (connect)
  *   socket ◄─── outbox ◄─────────── sender ◄─── control-id, refusals                 lifecycle: the end
  *
- * `socket-connection.ts` adds the methods, one line each. To use a module that imports it, a module calls a
- * method: so no import is circular.
+ * `socket-connection.ts` adds the methods, one line each. A module that needs a module by which it is
+ * imported calls a method of the state instead: so no import is circular.
  */
 import type { Socket } from 'node:net';
 import type { Observable, Subject, Subscriber } from 'rxjs';
@@ -110,7 +110,7 @@ export abstract class ConnectionState implements Connection {
   identity: Identity;
   /** Only of an identity that expires. */
   tokenSession: TokenSession | undefined = undefined;
-  /** Emits when the URL's room has caught up. The join of the global log waits for it. */
+  /** Emits when the URL's room has `joined` or `left`. The join of the global log waits for it. */
   firstRoom$: Subject<void> | undefined = undefined;
   catchingUp: Running | undefined = undefined;
 

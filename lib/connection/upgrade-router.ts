@@ -125,7 +125,7 @@ const isTouched = (
   socket.destroyed ||
   !socket.writable ||
   (written !== undefined && socket.bytesWritten !== written) ||
-  // Node leaves it neither flowing nor paused
+  // Node passes the socket on neither flowing nor paused
   socket.readableFlowing !== null ||
   pendingResponse(socket)?.req === request;
 

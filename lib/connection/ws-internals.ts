@@ -1,6 +1,6 @@
 /**
  * What depends on how ws and Node work inside: private fields, as neither has a public function for this,
- * and what ws calls. The version of ws is pinned, and specs go red when a field changes:
+ * and a method that ws calls. The version of ws is pinned, and specs go red when a field changes:
  * `ws-internals.spec.ts`, `spec/limits.spec.ts` ("half a message") and `spec/fuzz/corpus`.
  */
 import { ServerResponse } from 'node:http';
