@@ -1,5 +1,6 @@
 /**
- * Full jitter: a wait between 0 and a bound that doubles with each failure, so clients do not come at once.
+ * Full jitter: a wait between 0 and a bound that doubles with each failure. So clients do not all come back
+ * at the same time.
  */
 const FIRST_MS = 250;
 const MOST_MS = 30_000;

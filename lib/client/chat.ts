@@ -21,7 +21,7 @@ export interface Chat {
   close(): void;
 }
 
-/** A client. Connects when a room is used first. */
+/** A client. It connects at the first use of a room. */
 export const connect = (options: ConnectOptions): Chat => {
   const { url, token = () => '', clock = platformClock, page$ = pageEvents(), share } = options;
   const WebSocket = webSocketClass(options);

@@ -137,15 +137,18 @@ export const onToken =
             }),
       {
         ...state,
-        // a token of less than a minute is replaced after half of its time. A token that has ended, or names
-        // no end, is not replaced: the server decides about it
+        // a token of less than a minute is replaced after half of its time. With a token that has ended, or
+        // names no end, the client waits for the server: for a close, or for `token_expiring`
         refreshAt:
           left > 0 ? nowMs + Math.max(left - REFRESH_BEFORE_MS, left / 2, 1_000) : Infinity,
       },
     );
   };
 
-/** Rule: the old connection of a handover is closed when the second one has all rooms and no ack is due. */
+/**
+ * Rule: the old connection of a handover is closed when the second one has an answer to each join, and no ack
+ * is due on the old one.
+ */
 export const handover: Change = (state) => {
   const [first, second] = state.connections;
   return !second?.session ||

@@ -1,6 +1,7 @@
 /**
  * The frames of the protocol as the client reads and writes them (docs/protocol.md, sections 2 to 6). The
- * server's own types are used; a frame that is none of them is skipped, so a newer server breaks no client.
+ * server's own types are used. A text that is no JSON object with an `id` is skipped. A frame of an unknown
+ * type is delivered as a message of its room.
  */
 import type { MessageType } from '../protocol/system-event.js';
 import type { ErrorCode, SystemEvent } from '../protocol/system-event.js';
@@ -37,13 +38,13 @@ export const has = (data: unknown, key: string): boolean =>
 
 const isMessage = (frame: unknown): frame is Message => has(frame, 'id');
 export const isError = (data: unknown): data is ErrorData => has(data, 'code');
-/** Whether it may be the server's own: `received.ts` knows its events. */
+/** Whether the data names an event: one of the server (`received.ts` has them), or one of the application. */
 export const isControl = (data: unknown): data is SystemEvent => has(data, 'event');
-/** Of a member's connection. */
+/** Whether the data names a connection, as the server's report of a join or a leave does. */
 export const isPresence = (data: unknown): data is { readonly connection_id: string } =>
   has(data, 'connection_id');
 
-/** Undefined for what is no frame of the protocol. */
+/** Undefined for a text that is no JSON object with an `id`. */
 export const readFrame = (text: unknown): Message | undefined => {
   try {
     const frame: unknown = JSON.parse(String(text));
@@ -59,5 +60,5 @@ export const frame = (type: string, rest: object = {}): string => JSON.stringify
 export const chatFrame = (id: string, room: string, data: unknown): string => {
   const text = frame('chat', { id, room, data });
   if ('data' in JSON.parse(text)) return text;
-  throw new TypeError('data: JSON cannot represent it');
+  throw new TypeError('data: pass a JSON value');
 };

@@ -1,6 +1,6 @@
 /**
- * A stream as an async iterator, for `for await`. What the loop has not taken waits, up to a bound: then the
- * iteration ends with an error, as a loop that cannot follow would lose messages or fill the memory.
+ * A stream as an async iterator, for `for await`. What the loop has not taken waits, up to a bound. Beyond it
+ * the iteration ends with an error, as a loop that cannot follow would lose messages or fill the memory.
  *
  * Source: it subscribes to the stream until the loop ends.
  */
@@ -9,7 +9,7 @@ import type { Observable } from 'rxjs';
 const MAX_WAITING = 4_096;
 const TOO_SLOW = `more than ${MAX_WAITING} messages wait: take them faster, or subscribe`;
 
-/** A generator alone would end a loop that waits only with the next value. */
+/** The `return` of a generator waits for its pending `next`: so this iterator ends that `next` first. */
 export const eachOf = <A>(stream$: Observable<A>): AsyncIterableIterator<A, void, undefined> => {
   let end = (): void => undefined;
   const values = each(stream$, (ending) => {

@@ -28,7 +28,7 @@ export interface ConnectOptions {
    * use ends (for a token of less than a minute: after half of its time).
    */
   readonly token?: TokenSource | undefined;
-  /** The class of WebSockets. By default that of the platform; Node 20 has none, so give it that of `ws`. */
+  /** The class of WebSockets; by default that of the platform. Node 20 has none: pass that of `ws`. */
   readonly WebSocket?: WebSocketClass | undefined;
   /** For `room.history()`; by default that of the platform. */
   readonly fetch?: Fetch | undefined;
@@ -36,8 +36,8 @@ export interface ConnectOptions {
   readonly publishTimeoutMs?: number | undefined;
   readonly clock?: ClientClock | undefined;
   /**
-   * All tabs of a browser with the same `url` use one socket; with a text, those with the same text: the id
-   * of the user, when tabs may have different users.
+   * True: all tabs of a browser with the same `url` use one socket. With a text, only the tabs that also have
+   * the same text: pass the id of the user when tabs may have different users.
    */
   readonly share?: boolean | string | undefined;
   /** For `share`; by default `navigator.locks`. */
@@ -55,5 +55,5 @@ export const webSocketClass = ({
   WebSocket = platform.WebSocket,
 }: ConnectOptions): WebSocketClass => {
   if (WebSocket) return WebSocket;
-  throw new TypeError("WebSocket: none here; pass that of 'ws'");
+  throw new TypeError("WebSocket: the platform has none; pass that of 'ws'");
 };

@@ -8,8 +8,8 @@
  *
  * A message that was sent twice has the same id, so the server takes it once (docs/protocol.md, section 14).
  * The messages of a room stay in order: a message is not sent on a connection while an earlier one of its
- * room has no answer on another one. As many as the server takes in a second may be without an answer: a pod
- * that has stood still reads all of them at once, and would refuse more.
+ * room has no answer on another connection. At most as many as the server takes in a second are without an
+ * answer: a pod that has stood still reads all of them at once, and would refuse more.
  */
 import { paced } from './pace.js';
 import {
@@ -56,11 +56,11 @@ export const expire: Change = (state) => {
     ? wake(state, next)
     : settled(state, ({ until }) => until <= state.nowMs, {
         code: 'timeout',
-        message: 'no ack in time; it may have been sent',
+        message: 'no ack in time; the message may have arrived',
       });
 };
 
-/** Rule: sends what may be sent; what can never be sent is refused. */
+/** Rule: sends what may be sent. What the server would not take is refused. */
 export const deliver: Change = (state) => {
   /** Rooms with an earlier message that has to wait. */
   const blocked = new Set<string>();

@@ -34,7 +34,7 @@ export const pageEvents = (window: object = globalThis): Observable<PageEvent> =
           );
         on({ type: VISIBILITY });
         for (const type of [...EVENTS, VISIBILITY]) {
-          // capturing, the window gets the events of its document, too
+          // true: captures, so the window gets the events of its document, too
           window.addEventListener(type, on, true);
           out.add(() => window.removeEventListener(type, on, true));
         }

@@ -26,7 +26,7 @@ import {
 } from './state.js';
 import type { SystemEvent } from '../protocol/system-event.js';
 
-/** The second socket is opened in this part of the time that is left to the first one. */
+/** The second socket is opened at a random time in this first part of `reconnect_in_ms`. */
 const HANDOVER = 0.5;
 /** How many ids of its own connections a client remembers, as the server may report their end late. */
 const MAX_OWN_IDS = 8;
@@ -48,8 +48,8 @@ export const received =
   };
 
 /**
- * Not after the last message of its epoch, which may be back after another one; or outside the log, and
- * known.
+ * A message of the log is repeated when it is not after the last one of its epoch. (An epoch may come back
+ * after another one.) A message outside the log is repeated when its id or its `ref` is known.
  */
 const isRepeat = ({ lasts, outside }: RoomState, { id, ref = id }: Message): boolean =>
   isOutside(id) ? outside.includes(id) || outside.includes(ref) : id <= (lasts[tagIn(id)] ?? '');
@@ -114,7 +114,7 @@ const controlled = (
         connections: state.connections.slice(0, 1),
         retryAt: later(state),
       };
-      // a gap of the visit before is none of the next one
+      // in a room that is being left, the gap belongs to the earlier use: the next use gets no gap from it
       return isFirst && connection.rooms.get(event.room ?? GLOBAL)?._tag !== 'Leaving'
         ? emit(alone, event.room ?? GLOBAL, { _tag: 'Gap', reason: event.reason, id })
         : alone;
@@ -129,7 +129,7 @@ const controlled = (
         tag === 'Joined'
           ? state
           : enrolled(state, connection, name, { _tag: 'Joined', shown: undefined });
-      // of a handover the second connection alone may have the room
+      // during a handover the room may be joined on the second connection only
       return room && (isFirst || state.connections[0]?.rooms.get(name)?._tag !== 'Joined')
         ? emit(inRoom(joined, room, { lastId: id, members }), name, {
             _tag: 'Joined',

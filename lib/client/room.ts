@@ -1,6 +1,7 @@
 /**
  * A room as an application sees it. All its streams share one use of the room: the first subscription joins
- * it, and it is left one second after the last one has ended. So a page that mounts twice joins once.
+ * it, and it is left one second after the last subscription has ended. So a component that is mounted twice
+ * joins once.
  *
  * Source: it dispatches the begin and the end of each use to the client's state machine.
  */
@@ -31,11 +32,14 @@ import type { Ack, RoomState, RoomEvent } from './state.js';
 export interface RoomOptions<T> {
   /** An id of an earlier visit: the room goes on from it. */
   readonly after?: string | undefined;
-  /** Returns the data in the application's form. When it throws, the message is an event `Undecoded`. */
+  /**
+   * Returns the data in the application's form. When it throws, the message is an event `Undecoded`; a page
+   * of `history` leaves the message out.
+   */
   readonly decode?: ((data: unknown) => T) | undefined;
 }
 
-/** Messages may have been missed, and are not in the log any more. */
+/** Messages may have been missed, and the log cannot supply them. */
 export interface Gap {
   readonly reason: GapReason;
   readonly id: string;
@@ -50,7 +54,7 @@ export type RoomNotice =
 /** A part of a room's past, the oldest message first. */
 export interface Page<T> {
   readonly messages: readonly Message<T>[];
-  /** The `before` of the page before this one; null: there is none. */
+  /** Pass it as `before` to get the page before this one; null: there is none. */
   readonly next: string | null;
 }
 
@@ -59,22 +63,23 @@ export interface Room<T = unknown> extends AsyncIterable<Message<T>> {
   readonly name: string;
   /** Chats, notifications and the application's events: in order, each once, own ones too. Not replayed. */
   readonly message$: Observable<Message<T>>;
-  /** Comes before the next message. */
+  /** A gap comes before the first message after the hole. */
   readonly gap$: Observable<Gap>;
   readonly presence$: Observable<Message>;
-  /** The number of connections in the room; replays the last one. */
+  /** How many connections were in the room at the last `joined`; replays the last number. */
   readonly members$: Observable<number>;
   /** The id to go on from at a later visit (`after`); replays the last one. */
   readonly position$: Observable<string>;
   readonly event$: Observable<RoomNotice>;
   /**
-   * Settles exactly once, over any number of connections. Rejects with a `ChatError` (a code of the server,
-   * or `queue_full`, `timeout`, `closed`), and with a TypeError for data that JSON cannot represent.
+   * The promise settles exactly once, over any number of connections. It rejects with a `ChatError` (a code
+   * of the server, or `queue_full`, `timeout`, `closed`), and with a TypeError for data that JSON cannot
+   * represent.
    */
   publish(data: T): Promise<Ack>;
   /**
-   * The room's past over HTTP: the newest messages, or those before an id. When the server refuses, it
-   * rejects with a `ChatError`, whose `code` is the HTTP status.
+   * The room's past over HTTP: the newest messages, or those before an id. When the server refuses, the
+   * promise rejects with a `ChatError`, whose `code` is the HTTP status. The global log has no such past.
    */
   history(range?: { readonly before?: string; readonly limit?: number }): Promise<Page<T>>;
   /** Shown to the members, and again after each join. */

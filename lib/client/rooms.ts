@@ -9,8 +9,8 @@
  *
  * A room has a membership on each connection. During a handover two connections receive the room. Each one
  * alone gets the messages of the log in order and without a hole, so a message is delivered when it is after
- * the last one, whichever connection it comes on. A gap ends the handover: the second connection is closed,
- * and another one resumes from what the first one has given.
+ * the last one, whichever connection it comes on. A gap on either connection ends the handover: the second
+ * connection is closed, and another one resumes from what the first one has given.
  */
 import { frame, GLOBAL } from './frames.js';
 import { paced } from './pace.js';

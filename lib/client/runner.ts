@@ -46,7 +46,7 @@ export interface RunnerDeps {
 }
 
 export interface Runner {
-  /** Complete when the client is closed. */
+  /** Completes when the client is closed. */
   readonly state$: BehaviorSubject<State>;
   /** The effects of one kind, as they are performed. */
   readonly on: <T extends Effect['_tag']>(tag: T) => Observable<Of<T>>;
@@ -116,7 +116,7 @@ export const runner = (deps: RunnerDeps): Runner => {
   );
 
   const running = merge(dispatched$, woken$, asked$, socket$, page$.pipe(map(onPage)))
-    // an effect may cause an input at once: the input waits until the effects before it are performed
+    // an effect may cause an input: the input waits until all effects of this step are performed
     .pipe(concatMap((input) => [input]))
     .subscribe((input) => {
       const state = step(state$.value, input, now(), random());

@@ -1,6 +1,6 @@
 /**
- * What the client uses of rxjs. Each other file imports it from here: a bundle that leaves rxjs to the
- * application then has one import, where one of each file would be 0.4 kB.
+ * What the client uses of rxjs. The other files import all but types from here. So the bundle that leaves
+ * rxjs to the application has one import, and is 0.4 kB smaller than with one import of each file.
  */
 export {
   asyncScheduler,

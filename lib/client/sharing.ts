@@ -1,7 +1,7 @@
 /**
  * A client with `share`: the part in `share/` is loaded, as a file of its own, so that it costs nothing
- * where it is not used. The request for the first token waits until it is there. If it cannot be loaded, the
- * client has a socket of its own.
+ * where it is not used. The first connection waits until the part is loaded. If the part cannot be loaded,
+ * the client has a socket of its own.
  */
 import { defer, filter, merge, mergeMap, Observable } from './rx.js';
 import type { ConnectOptions } from './options.js';
@@ -20,14 +20,14 @@ export const sharing = (deps: RunnerDeps, options: ConnectOptions): RunnerDeps =
     token$: defer(() => loaded).pipe(
       mergeMap((part) => {
         shared = part;
-        // the leader has the token of the server
+        // the leader asks for tokens, with `deps.token$`
         return part ? [''] : deps.token$;
       }),
     ),
-    // a hidden tab goes on when another tab leads: the socket is there, or is the leader's to open
+    // a hidden tab goes on: the socket is there, or the leader opens it
     page$: merge(
       deps.page$.pipe(filter((event) => event !== 'hidden')),
-      // it is used until the client is closed
+      // emits nothing; its end is that of the client
       new Observable<never>(() => () => shared?.leave()),
     ),
   };

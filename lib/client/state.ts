@@ -1,7 +1,6 @@
 /**
- * The whole state of a client as data, and the effects that come of a step. An input is a function of the
- * state, too (`step.ts`); `runner.ts` applies inputs and performs effects. `status.ts` draws what the
- * connection does.
+ * The whole state of a client as data, and the effects that come of a step. Inputs and rules are functions of
+ * the state (`step.ts`); `runner.ts` performs the effects. `status.ts` draws what the connection does.
  */
 import type { GapReason, SystemEvent } from '../protocol/system-event.js';
 import { GLOBAL, type Message } from './frames.js';
@@ -28,7 +27,7 @@ export interface Connection {
   readonly isDegraded?: boolean;
 }
 
-/** Who the connection is. */
+/** The data of `welcome`: who the connection is, and its limits. */
 export type Welcome = Extract<SystemEvent, { readonly event: 'welcome' }>;
 
 /** A room on one connection. */
@@ -37,7 +36,7 @@ export type Membership =
   /** `shown`: the presence that was sent on this connection. */
   | { readonly _tag: 'Joined'; readonly shown: string | undefined }
   | { readonly _tag: 'Leaving' }
-  /** `again`: when the join is sent again. */
+  /** `again`: when the join is sent again; infinite: not on this connection. */
   | { readonly _tag: 'Refused'; readonly because: Failure; readonly again: number };
 
 /** A code of the server (docs/protocol.md, section 6), or one of the client. */
@@ -51,7 +50,7 @@ export interface RoomState {
   readonly members?: number;
   /** The id to resume from. */
   readonly lastId?: string | undefined;
-  /** Of each epoch, by its tag, the id of the last message of the log that was delivered. */
+  /** By the tag of each epoch: the id of its last message that was delivered. */
   readonly lasts: Readonly<Record<string, string>>;
   /** The latest ids of messages outside the log. */
   readonly outside: readonly string[];
@@ -102,10 +101,10 @@ export interface State {
    * back, or when two tokens in a row were refused.
    */
   readonly final?: { readonly code: number; readonly because: string };
-  /** How many rooms are used. Without a use nothing connects. */
+  /** How many rooms are used. Without a use nothing connects, except the second one of a handover. */
   readonly uses: number;
   readonly pageState: Page;
-  /** When the next socket is opened: without a connection, or for a handover. */
+  /** The next socket is not opened before this time: the first one, or the second one of a handover. */
   readonly retryAt: number;
   /** Why there is no connection. */
   readonly because: string;
@@ -121,7 +120,7 @@ export interface State {
   /** The presence to be shown in each room. */
   readonly presences: ReadonlyMap<string, string>;
   readonly outbox: readonly Entry[];
-  /** How many frames may be sent at once, and when that was computed. */
+  /** The token bucket of `pace.ts`: how many frames may be sent at once, and when that was computed. */
   readonly tokens: number;
   readonly tokensAt: number;
   /** Ids of this client's latest connections: their presence is not shown. */
@@ -142,7 +141,7 @@ export interface State {
 export type RoomEvent =
   | { readonly _tag: 'Message'; readonly message: Message }
   | { readonly _tag: 'Presence'; readonly message: Message }
-  /** Messages may have been missed; comes before the next message. */
+  /** Messages may have been missed. Comes before the first message after the hole. */
   | { readonly _tag: 'Gap'; readonly reason: GapReason; readonly id: string }
   /** The room is live: every later message arrives. `recovered`: how many messages were replayed. */
   | {
@@ -150,7 +149,7 @@ export type RoomEvent =
       readonly recovered: number | undefined;
       readonly scope: 'pod' | undefined;
     }
-  /** The server refused the join, or removed this connection: `forbidden`, `failed`. */
+  /** The server refused the join, or removed this connection from the room (`forbidden`, `failed`). */
   | ({ readonly _tag: 'Refused' } & Failure);
 
 export type Effect =

@@ -4,7 +4,7 @@
  *            a room is used         welcome               draining
  *     Idle ─────────────▶ Connecting ────────▶ Live ─────────────────────▶ Draining
  *                          ▲  │ ▲               │                           │    │
- *            retryAt, or   │  │ │ 4001, once    │ ended                     │    │ the second connection
+ *            retryAt, or   │  │ │ at once       │ ended                     │    │ the second connection
  *            visible       │  │ └───────────────┤                           │    │ has all rooms
  *                          │  ▼                 ▼                           │    ▼
  *                         Waiting ◀─────────────┴── the old one has ended ◀─┘   Live
@@ -12,7 +12,8 @@
  *     each ── offline, or frozen ──▶ Offline ── online, or resumed ──▶ Connecting
  *     each ── a close code that does not come back, a second 4001, close() ──▶ Closed
  *
- * A hidden page does not try: it waits until it is visible. What the application closed stays closed.
+ * At once: after a first 4001, and after 1001 when the connection was live for 10 s. A hidden page does not
+ * try: it waits until it is visible. `Idle`: there is no connection, and no room is used.
  */
 import type { State } from './state.js';
 

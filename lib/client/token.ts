@@ -1,4 +1,4 @@
-/** The tokens of a client (RFC 7519). The client reads only when a token ends. */
+/** The tokens of a client (RFC 7519). Of a token the client reads only its end. */
 import type { Observable } from 'rxjs';
 import { has } from './frames.js';
 

@@ -7,15 +7,16 @@ export type WebSocketClass = new (url: string, protocols?: string[]) => object;
 /** Makes a WebSocket. */
 export type OpenSocket = (url: string, protocols: string[]) => object;
 
-/** The part of the events that the client uses; of `ws` the answer to a refused handshake, too. */
+/** The part of the events that the client uses. */
 interface SocketEvent {
   readonly data: unknown;
   readonly code: number;
   readonly reason: string;
-  /** Of the socket of a leader, see `share/`: when to come back. */
+  /** Only from the WebSocket of `share/`: how long to wait before the next try. */
   readonly retryInMs?: number | undefined;
 }
 
+/** The answer to a refused handshake. Only `ws` has it. */
 interface Refusal {
   readonly statusCode: number;
   readonly headers: { readonly 'retry-after'?: string };
@@ -30,7 +31,7 @@ export interface WebSocketLike {
 
 export const isWebSocket = (made: object): made is WebSocketLike => has(made, 'send');
 
-/** The close code for each status of a refused handshake. In a browser each of them is 1006. */
+/** The close code that the client uses for the status of a refused handshake. A browser has only 1006. */
 export const CLOSES: Readonly<Record<number, number>> = {
   400: 4500,
   401: 4001,
