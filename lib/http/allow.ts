@@ -20,7 +20,7 @@ export const allow = (endpoints: readonly Endpoint[], basePath: string): Allow =
     ({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}').replace('*', '{room}')}`,
   );
   const methodsOf = (path: string): string | undefined =>
-    // no path: the server as a whole (RFC 9110 §9.3.7)
+    // `*` is no path, but the server as a whole (RFC 9110 §9.3.7)
     path === '*' ? METHODS : patterns.find(({ pattern }) => pattern.test(path))?.methods;
   return {
     methodsOf,

@@ -14,13 +14,13 @@ const EXPOSED = 'Retry-After, WWW-Authenticate, Allow';
 const REQUEST_HEADERS = 'Authorization, Content-Type, X-API-Key';
 /**
  * For how many seconds a browser may remember the answer to a preflight. A page that is removed from the list
- * may go on for that long. Chromium allows two hours at most.
+ * may go on sending requests for that long. Chromium allows two hours at most.
  */
 const MAX_AGE = '600';
 
 /**
- * Headers of every answer, errors included. A page that is not allowed gets none, and its browser hides the
- * answer.
+ * Headers of every answer, errors included. For a page that is not allowed there is only `Vary`, so its
+ * browser hides the answer.
  */
 export const corsHeaders = (
   headers: IncomingHttpHeaders,
@@ -28,7 +28,7 @@ export const corsHeaders = (
 ): CorsHeaders => {
   if (allowed.includes('*'))
     return { 'Access-Control-Allow-Origin': '*', 'Access-Control-Expose-Headers': EXPOSED };
-  // a cache must not give the answer for one page to another
+  // `Vary`: a cache must not give the answer for one page to another
   const { origin } = headers;
   return origin !== undefined && isOriginAllowed(headers, allowed)
     ? {

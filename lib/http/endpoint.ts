@@ -27,7 +27,7 @@ interface Route {
   readonly path: string;
   /** The query parameters that are allowed. Absent: any, as for monitors and handshakes. */
   readonly parameters?: readonly string[];
-  /** Whether a draining pod refuses it before all other checks. */
+  /** Whether a draining pod refuses the requests, before it checks the token. */
   readonly refusedWhileDraining?: true;
 }
 

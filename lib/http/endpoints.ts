@@ -4,18 +4,18 @@
 import { pathDistance } from './path-distance.js';
 
 const MOST = 3;
-/** A path may have 16 KB. */
+/** A path may have 16 KB: only its first segments are compared. */
 const MAX_SEGMENTS = 16;
 
 const segmentsOf = (path: string): readonly string[] =>
   path.split('/', MAX_SEGMENTS + 1).filter((segment) => segment !== '');
 
 /**
- * What another method adds to the distance, as much as one wrong letter in four: so a misspelt path of the
- * other method is nearer than another path.
+ * Added when the method is another one, as much as one wrong letter in four: so a misspelt path of the other
+ * method is nearer than another path.
  */
 const OTHER_METHOD = 0.25;
-/** The request is below the base path, and the endpoint is not. */
+/** Added when the request is below the base path and the endpoint is not. */
 const OTHER_BASE = 0.5;
 
 /**

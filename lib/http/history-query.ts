@@ -6,7 +6,7 @@ import { isNone } from 'fp-ts/lib/Option.js';
 import { type MessageId, parseId } from '../protocol/position.js';
 import { type Problem, problem } from '../protocol/problem.js';
 
-/** The parameters of a query: a list when one came twice. */
+/** The parameters of a query. A parameter that came twice is a list. */
 export type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 /** An id in the query. */

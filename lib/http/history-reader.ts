@@ -24,7 +24,10 @@ export type HistoryReader = (
   closed: (work: () => void) => void,
 ) => ReadPage;
 
-/** The bytes of messages of one answer. An answer ends with the page that reaches this number. */
+/**
+ * The bytes of messages of one answer. Upward, an answer ends with the page that reaches this number.
+ * Downward, it has at most this number, and at least one message.
+ */
 export const ANSWER_BYTES = 4_194_304;
 /** The bytes of all open answers. */
 const ALL_BYTES = 67_108_864;
@@ -65,7 +68,7 @@ export const historyReader = (log: Log): HistoryReader => {
       got += bytes;
       const more = Math.max(got, expected, own) - own;
       if (isGone || bytesInUse + more > ALL_BYTES)
-        return left(again('messages: too much history is being read; retry'));
+        return left(again('messages: too much history is being read; retry after 1 s'));
       bytesInUse += more;
       own += more;
       return read;
@@ -79,7 +82,7 @@ interface Stretch {
   readonly more: boolean;
 }
 
-/** Why a bound is invalid: its whole id must be in the log. */
+/** Why a bound is invalid, or undefined: its whole id must be in the log. */
 export const missing = async (
   read: ReadPage,
   { name, id, text }: Bound,
@@ -94,7 +97,7 @@ export const missing = async (
       );
 };
 
-/** The messages from offset `from` to offset `to`. */
+/** The messages from offset `from` to offset `to`, up to the page that reaches `most`. */
 export const upward = async (
   read: ReadPage,
   from: number,

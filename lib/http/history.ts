@@ -1,8 +1,6 @@
 /**
  * A room over HTTP: `GET …/rooms/{room}/messages` and `GET …/rooms/{room}` (docs/protocol.md, section 15.5).
- * It reads the pages of the log and skips entries that are missing in the middle: a client sees the hole in
- * the offsets of the ids. An answer is bounded; its `next` is the id to go on with. The memory of all open
- * answers is bounded too.
+ * An answer is bounded; its `next` is the id to go on with. `history-reader.ts` reads the log.
  */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
 import { firstValueFrom, forkJoin } from 'rxjs';
@@ -77,7 +75,7 @@ export const historyHandler = ({
       );
       if (isLeft(ends)) return left(UNREADABLE);
       if (others === undefined)
-        return left(again('members: the other pods cannot be asked right now; retry'));
+        return left(again('members: the other pods cannot be asked right now; retry after 1 s'));
       return right({ room, members: own + others, position: ends.right.top.id });
     },
   };

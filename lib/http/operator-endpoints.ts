@@ -68,6 +68,6 @@ export const operatorEndpoints = ({
 
 const UNTOLD = problem(
   503,
-  'the other pods could not be reached, only connections of this pod were closed; send the request again',
+  'the other pods could not be reached, so only connections of this pod were closed; send the request again',
   AGAIN,
 );

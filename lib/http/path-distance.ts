@@ -1,7 +1,6 @@
 /**
- * How far the path of a request that no endpoint has is from the path of an endpoint: the least cost to
- * change one into the other, segment by segment (the edit distance of the segments, and inside of a segment
- * that of its letters).
+ * How far an unknown path is from the path of an endpoint: the least cost to change one into the other,
+ * segment by segment (the edit distance of the segments, and inside of a segment that of its letters).
  */
 
 /**
@@ -38,7 +37,7 @@ const between = (asked: string, own: string): number => {
   return share <= MISSPELT ? share : OTHER_TEXT;
 };
 
-/** `own`: the segments of an endpoint, a parameter as `{name}`. 0: the same path, but for parameters. */
+/** `own`: the segments of an endpoint, a parameter as `{name}`. 0: the same path, without parameters. */
 export const pathDistance = (asked: readonly string[], own: readonly string[]): number => {
   const missing = (segment: string): number => (isParameter(segment) ? 0 : ONE_MORE);
   let above = [0];

@@ -9,8 +9,8 @@ import { type Problem, problem } from '../protocol/problem.js';
 
 export interface RequestBodies {
   /**
-   * Reads a body and passes it to a function. `Left` when it could not be read; undefined when its client has
-   * gone, so no answer is needed.
+   * Reads a body and passes it to a function. `Left`: why the body could not be read; undefined when the
+   * client has gone, so no answer is needed.
    */
   readonly read: <A>(
     request: IncomingMessage,

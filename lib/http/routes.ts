@@ -111,7 +111,7 @@ export const routes =
         emit({ _tag: 'OriginRefused', origin: originText(origin) });
       done();
     });
-    // before the body is read. `GET *` names no path, and is routed to `/`
+    // runs before the body is read. `*` is no path, but the framework routes it to `/`
     http.addHook('onRequest', async (request, reply) =>
       request.is404 || request.raw.url === '*' ? unknown(request, reply) : undefined,
     );

@@ -92,7 +92,7 @@ export const httpServer = (
       response.shouldKeepAlive = false;
     }
     of.latest = response;
-    // the rest of the request has a time limit of its own
+    // the body has a time limit of its own
     if (hasBody(request)) of.bodyMs = limits.handshakeTimeoutMs;
     if (of.count === 1) wait(socket, of);
     response.once('close', () => {
@@ -170,8 +170,8 @@ interface InFlight {
   /** The last answer that the socket waits for. */
   latest: ServerResponse | undefined;
   /**
-   * The time limit of a body, when a request since the socket was last idle had one; else 0. It is added to
-   * `ANSWER_MS`.
+   * The time limit of a body, when a request since the socket was last idle has a body; else 0. It is added
+   * to `ANSWER_MS`.
    */
   bodyMs: number;
   patience: Subscription;
@@ -185,7 +185,7 @@ const ANSWER_MS = 30_000;
 
 /** All methods that any path allows. */
 export const METHODS = 'GET, HEAD, POST, DELETE';
-const NO_TUNNEL = problem(405, 'method: expected one of this service, got CONNECT', {
+const NO_TUNNEL = problem(405, `method: expected ${METHODS}, got CONNECT`, {
   Allow: METHODS,
 });
 const MALFORMED = problem(400, 'expected an HTTP/1.1 request, got something else');
