@@ -1,6 +1,6 @@
 /**
- * The last messages of rooms, for readers that go on from an id (docs/protocol.md, section 13). Only reads:
- * the broker appends a message when it publishes it. Every implementation passes the contract suite in
+ * Reads the last messages of rooms, for readers that go on from an id (docs/protocol.md, section 13). The
+ * broker appends a message when it publishes it. Every implementation passes the contract suite in
  * `spec/history/contract.ts`. Answers never error: a failure is a value.
  */
 import type { Either } from 'fp-ts/lib/Either.js';
@@ -23,8 +23,8 @@ export interface LogError {
 export interface Log {
   /**
    * Entries from offset `from` (inclusive) upward: at most `most` of them, and at most 256 KiB unless the
-   * first one alone is larger. With `most` 0 only the log's position. `NO_LOG` when there is no log. Emits
-   * once and completes.
+   * first one alone is larger. With `most` 0 there are no entries. `NO_LOG` when there is no log. Emits once
+   * and completes.
    */
   page(room: Room, from: number, most: number): Observable<Either<LogError, Page>>;
 }

@@ -12,7 +12,7 @@ import {
 import { LAG_MS, OVERLAP_MS, type Resume, untoldOf } from '../protocol/resume.js';
 import type { Page } from './page.js';
 
-/** The log has nothing after the resume point, so there is nothing to read. */
+/** Whether the log has nothing after the resume point, so there is nothing to read. */
 export const isAtTop = (resume: Resume, top: LogPosition, global: boolean): boolean => {
   if (resume._tag === 'Since') return top.offset === 0 || timeOf(top) < resume.ms - OVERLAP_MS;
   const { id, text } = resume;

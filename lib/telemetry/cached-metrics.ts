@@ -9,7 +9,7 @@
  * of up to 5 ms take at most a 20th of the process's time.
  */
 const REST = 20;
-/** Burst allowance: about 100 scrapes in a row are rendered fresh before the cache applies. */
+/** Burst allowance: about 100 renderings of 0.5 ms in a row before the cache applies. */
 const CREDIT_MS = 1_000;
 /** The longest age of a cached text, even after a slow rendering. */
 const MAX_AGE_MS = 100;

@@ -185,7 +185,8 @@ const HINTS: Readonly<Partial<Record<Denial['_tag'], { readonly expected: string
       'a token as Authorization: Bearer TOKEN, ?token=TOKEN or the subprotocol bearer.TOKEN, or a key as X-API-Key',
   },
   Untrusted: {
-    expected: 'a signature by a key of this service: JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL',
+    expected:
+      'a signature with HS256, RS256, ES256 or EdDSA by a key of this service: JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL',
   },
   Expired: { expected: `a token whose exp is in the future; ${CLOCKS}` },
   NotYetValid: { expected: `nbf and iat at most 30 s in the future; ${CLOCKS}` },

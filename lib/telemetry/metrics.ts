@@ -57,7 +57,7 @@ export const metrics = (
   );
   const publishErrors = counter(
     'realtime_redis_publish_errors',
-    'Messages that the broker did not take: they reached the members on this pod only',
+    'Publishes that the broker did not take in time; in a reported outage the pod sends it none',
   );
   const delivery = histogram(
     'realtime_delivery_seconds',
@@ -195,7 +195,7 @@ export const metrics = (
         return rejected.inc({ code: 'broker_payload' });
       case 'Refused':
       case 'NamesakeFound':
-      // the answer to the request is counted; the reason is in the log
+      // of a denied request the answer is counted
       case 'Denied':
       case 'OriginRefused':
       case 'KeysUnsafe':

@@ -37,7 +37,7 @@ const entryOf = (line: string): Entry | undefined => {
 const isObject = (value: unknown): value is Entry =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** JSON in one line: a value from outside cannot begin a new line. */
+/** The value on one line: a value from outside cannot begin a new line. */
 const textOf = (value: unknown): string => {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   return /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(text) ? JSON.stringify(text) : text;

@@ -2,7 +2,7 @@
 import type { HubEvent } from '../hub-event.js';
 import { GLOBAL, type Room } from '../protocol/position.js';
 
-/** The answer of `GET …/ws/stats`. Counts are of this pod, since its start. */
+/** Of this pod: `connections` and `rooms` now, messages since its start. */
 export interface Stats {
   readonly connections: number;
   readonly rooms: number;

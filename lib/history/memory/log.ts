@@ -27,7 +27,7 @@ export interface MemoryLog {
   append(room: Room, publication: Publication, before: LogPosition): void;
   /** `Log.page` for a room with the position `top`. */
   page(room: Room, top: LogPosition, from: number, most: number): Page;
-  /** The epoch has ended. */
+  /** Drops the log of a room whose epoch has ended. */
   forget(room: Room): void;
   /** The bytes of all logs. */
   size(): number;
@@ -53,7 +53,7 @@ export const memoryLog = ({ wall, messages, ttlMs }: MemoryLogOptions): MemoryLo
   const shelves = new Map<Room, Shelf>();
   const chunks = chunkStore();
 
-  /** Chunks of a room are in the order of age: the oldest chunk of all is the first one of its room. */
+  /** Drops the first chunk of a room. */
   const dropHead = (shelf: Shelf): void => {
     const { head } = shelf;
     const { room, next } = head;
@@ -68,7 +68,7 @@ export const memoryLog = ({ wall, messages, ttlMs }: MemoryLogOptions): MemoryLo
     shelf.first = next.first;
   };
 
-  /** Drops the oldest chunk. Returns false when there is none. */
+  /** Drops the oldest chunk of all, which is the first one of its room. Returns false when there is none. */
   const dropOldest = (): boolean => {
     const shelf = shelves.get(chunks.oldest()?.room ?? '');
     if (shelf !== undefined) dropHead(shelf);
@@ -111,7 +111,7 @@ export const memoryLog = ({ wall, messages, ttlMs }: MemoryLogOptions): MemoryLo
     return shelf;
   };
 
-  /** Drops the oldest chunks of all rooms until there is space. */
+  /** As `shelfFor`, but drops the oldest chunks of all rooms until there is space. */
   const shelfWith = (room: Room, offset: number, ms: number, length: number): Shelf | undefined => {
     const before = chunks.size();
     let shelf = shelfFor(room, offset, ms, length);
