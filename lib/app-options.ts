@@ -75,7 +75,7 @@ const OPTIONS: ReadonlySet<string> = new Set<keyof AppOptions>([
   'onEvent',
 ]);
 const HOOKS: readonly (keyof Hooks)[] = ['onConnect', 'onMessage', 'onDisconnect'];
-/** Of a configuration that was made by hand, one of these is missing. */
+/** In a configuration that was made by hand, one of these may be missing. */
 const CONFIG_PARTS: readonly (keyof Config)[] = ['server', 'access', 'limits', 'broker', 'log'];
 
 export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>

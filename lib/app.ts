@@ -85,7 +85,7 @@ export const app = (options: AppOptions): App => {
     const { basePath } = config.server;
     if (lent !== undefined && isTaken(lent, basePath))
       throw new Error(
-        `another app uses ${basePath || 'the root'} of this server: give one of the two another BASE_PATH, or stop it`,
+        `another app uses ${basePath || 'the root'} of this server: give one of the two another BASE_PATH, or stop that app`,
       );
     startedAt = clock.scheduler.now();
     const broker = makeBroker?.({ config, clock }) ?? brokerOf(config, clock);

@@ -81,7 +81,7 @@ export const composition = ({
   const events = multicastSet<HubEvent>({ slice: Number.POSITIVE_INFINITY, turn: clock.turn });
   const shutdown$ = new Subject<void>();
   const deadline$ = new Subject<void>();
-  /** Replayed: the drain may begin after it. */
+  /** Replayed, as the drain may begin after the hurry. */
   const hurry$ = new ReplaySubject<void>(1);
   const connections = new Set<Connection>();
   const backlog = new OutboxBudget(config.limits.outboxTotalBytes);
