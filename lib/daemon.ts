@@ -44,10 +44,10 @@ const HEAP_GROWTH = '--heap-growing-percent=15';
 const NO_PRETENURING = '--no-allocation-site-pretenuring';
 
 /**
- * Node 20 compiles a function for speed late: its work is spread over many small functions, so a pod with a
- * thousand messages a second runs slow code for a minute. With this flag functions are compiled earlier: two
- * pods on Redis deliver 14% more for each second of CPU in the first seconds, and 3% more after half a minute.
- * Later versions of Node have a compiler of their own for this time.
+ * Node 20 compiles a function for speed late: the work of a pod is spread over many small functions, so a pod
+ * with a thousand messages a second runs slow code for a minute. With this flag functions are compiled
+ * earlier: two pods on Redis deliver 14% more for each second of CPU in the first seconds, and 3% more after
+ * half a minute. Later versions of Node have a compiler of their own for this time.
  */
 const EARLY_TURBOFAN = '--interrupt-budget=40000';
 

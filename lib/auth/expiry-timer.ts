@@ -1,8 +1,8 @@
 /**
- * One timer for all tokens of a pod, set to the next token that expires. It checks the wall clock at least
- * every ten seconds: tokens expire by that clock, and an operator may set it. So no timer is longer than Node
- * allows (2³¹ ms). A check goes through all tokens: 10,000 take 0.1 ms. The next check is at least 20 ms
- * later, unless a token is added that expires before that.
+ * One timer for all tokens of a pod, set to the next token that expires, but at most ten seconds long: tokens
+ * expire by the wall clock, which an operator may set, and no timer of Node is longer than 2³¹ ms. A check
+ * goes through all tokens: 10,000 take 0.1 ms. The next check is at least 20 ms later, unless a token is
+ * added that expires before that.
  */
 import type { Subscription } from 'rxjs';
 import type { Clock } from '../clock.js';

@@ -89,7 +89,7 @@ export const jwtVerifier = ({
   };
 };
 
-/** A request with an API key and no token. */
+/** The identity of a request with an API key and no token. */
 const PROGRAM: Identity = {
   userId: null,
   rights: { join: 'all', publish: 'all', global: true, admin: true },

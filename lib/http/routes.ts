@@ -95,7 +95,7 @@ export const routes =
         : refuse(wrong);
     };
 
-    // the endpoint reads its body: the framework's parser would change it, or refuse what `protocol/` accepts
+    // an endpoint reads the body itself: the framework would change it, or refuse what `protocol/` accepts
     http.removeAllContentTypeParsers();
     http.addContentTypeParser('*', (_request, _payload, done) => done(null));
     http.addHook('onSend', async (request, reply) => {

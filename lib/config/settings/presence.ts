@@ -13,6 +13,6 @@ export const presence = {
     'PRESENCE_MAX_ROOM',
     256,
     count(0),
-    'Rooms with more connections send no joins and leaves.',
+    'Rooms with more connections than this send no joins and leaves.',
   ),
 };
