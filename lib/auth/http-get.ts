@@ -8,7 +8,7 @@ import { Observable } from 'rxjs';
 
 const MAX_BYTES = 262_144;
 
-/** When a host name has several addresses and none connects, Node's error has no text: its parts have. */
+/** Node's error about several addresses has no text: then the error of the first address is taken. */
 const firstOf = (error: Error): unknown =>
   error instanceof AggregateError ? error.errors[0] : error;
 

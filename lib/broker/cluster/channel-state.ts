@@ -9,7 +9,7 @@
  *
  * `phase` says what the channel does. A change of phase ends the question or the wait of the phase before.
  *
- *            message in doubt           the log is further
+ *            in doubt, or a poll        the log is further
  *     Live ───────────────────▶ Asking ───────────────────▶ Awaiting
  *     ▲ ▲ ▲    nothing missing   │ │                          │    │
  *     │ │ └──────────────────────┘ │ missing, or changed      │    │

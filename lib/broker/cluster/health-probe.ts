@@ -40,7 +40,7 @@ export interface HealthProbe {
    * that the answer took to arrive.
    */
   readonly ahead: () => number | undefined;
-  /** The error with which Redis answered the last probe; undefined when it answered with its time, or not. */
+  /** The error with which Redis answered the last probe; undefined: it gave its time, or no answer. */
   readonly refusal: () => RedisError | undefined;
   /** Why no probe comes back, for operators. */
   readonly whyNotBack: () => string;

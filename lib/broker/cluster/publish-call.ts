@@ -46,7 +46,7 @@ export interface PublishCallDeps {
   /** How long a message waits for Redis before it goes to this pod's members. */
   readonly timeoutMs: number;
   readonly probe: Pick<HealthProbe, 'ahead'>;
-  /** An id outside the log, with the offset and the time of the room on this pod. */
+  /** An id outside the log, with the offset of the room on this pod. */
   readonly idOutside: (room: Room, nonce: number) => MessageId;
 }
 
@@ -60,8 +60,8 @@ export interface PublishCalls {
 }
 
 /**
- * A call ends when the time of its first message is over. But it has at least this part of the timeout: when
- * its messages have waited for long, the queue was busy or the event loop stalled, and that is no outage.
+ * A call ends when the time of its first message is over. When that message has waited long behind earlier
+ * calls, the call has at least this part of the timeout: a busy queue or a stalled event loop is no outage.
  */
 const LEAST = 0.25;
 /** Redis's clock may have been set back by this much between the probe and the call. */

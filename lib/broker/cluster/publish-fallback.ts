@@ -12,7 +12,7 @@ import { onPod, resultOf } from './publish-result.js';
 export interface PublishFallbackDeps {
   readonly dedup: FallbackDedup;
   readonly keys: FallbackKeys;
-  /** An id outside the log, with the offset and the time of the room on this pod. */
+  /** An id outside the log, with the offset of the room on this pod. */
   readonly idOutside: (room: Room, nonce: number) => MessageId;
   /** Sends a message to this pod's members of its room. */
   readonly deliver: (room: Room, publication: Publication) => void;

@@ -32,8 +32,8 @@ export type RoomQueue =
 
 export type Input =
   /**
-   * The first message: `None`: no message waits. `Known`: this pod knows its key. `New`: neither; it may wait
-   * for `leftMs` more.
+   * The first message that waits. `None`: there is none. `Known`: this pod knows its key. `New`: any other;
+   * it may wait for `leftMs` more.
    */
   | { readonly _tag: 'Head'; readonly head: 'None' | 'Known' | 'New'; readonly leftMs: number }
   /** The call ran. */

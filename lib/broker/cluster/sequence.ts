@@ -62,7 +62,7 @@ export interface Sequence {
   positionIn(position: LogPosition): LogPosition;
   /** Delivers a message that is the next one in the order. */
   readonly advance: (publication: Publication) => void;
-  /** Delivers a message that a pod sent outside the log, once, at any position. */
+  /** Delivers a message that reaches the members on this pod only, once. */
   passUnlogged(publication: Publication): void;
   /** Handles a message that the log does not have. */
   passThrough(publication: Publication): void;

@@ -35,7 +35,7 @@ export interface UpkeepDeps {
   readonly channels: Channels;
   /** Whether the pod is connected to Redis. */
   readonly ready: () => boolean;
-  /** The answer to the PUBLISH of a probe, or none in time. The probe itself comes back on the channel. */
+  /** The answer to a probe's PUBLISH; `Unreachable` without one. The probe itself comes back on the channel. */
   readonly answered: (answer: Either<RedisError, number>) => void;
 }
 

@@ -1,7 +1,6 @@
 /**
- * The scripts as functions of the port. They are the same for one Redis, Sentinel and a Cluster, which differ
- * in how a script reaches its node (`client.ts`) and in how a channel is subscribed. Members of other pods:
- * `pod-members.ts`. Replies: `replies.ts`.
+ * The scripts as functions of the port, for one Redis, Sentinel and a Cluster (`sharded`). Members of other
+ * pods: `pod-members.ts`. Replies: `replies.ts`.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import { map } from 'rxjs';

@@ -70,7 +70,10 @@ export const redisConnections = (
         scheduler: clock.scheduler,
         with: () =>
           throwError(
-            () => new Error(`Redis did not answer: no connection was ready within ${READY_MS} ms`),
+            () =>
+              new Error(
+                `Redis did not answer within ${READY_MS} ms: it is frozen or busy, or the network to it is cut`,
+              ),
           ),
       }),
       tap(({ _tag }) => {
@@ -93,8 +96,8 @@ export const redisConnections = (
 const lost = (detail: string): RedisEvent => ({ _tag: 'Lost', detail });
 
 /**
- * `Lost` is emitted once until the next `Ready`. `Refused` is emitted when its reason differs from the last
- * one, that of `Lost` included.
+ * `Lost` is emitted once until the next `Ready`. In between, `Refused` is emitted when its reason differs
+ * from the last one, that of `Lost` included.
  */
 const withoutRepeats = (): MonoTypeOperatorFunction<RedisEvent> => (source$) =>
   defer(() => {

@@ -26,7 +26,7 @@ const CODES: ReadonlyMap<string, RedisError['_tag']> = new Map([
   ['CROSSSLOT', 'Refused'],
 ]);
 
-/** When a host name has several addresses and none connects, Node's error has no text: its parts have. */
+/** The text of an error. Node's error about several addresses has none: then it is that of the first one. */
 export const textOf = (error: Error): string => {
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
   return first instanceof Error ? first.message : error.message;
@@ -61,7 +61,7 @@ export const errorOf = (thrown: unknown): RedisError => {
 export const isReply = (thrown: unknown): thrown is Error =>
   thrown instanceof Error && thrown.name === 'ReplyError';
 
-/** An answer of another form than expected: a proxy, or a server that is no Redis. */
+/** An answer of another form: of a proxy, of a server that is no Redis, or of another program's key. */
 export const unexpectedReply = (reply: unknown, expected: string): E.Either<RedisError, never> =>
   E.left({
     _tag: 'Other',

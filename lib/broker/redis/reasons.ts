@@ -58,7 +58,7 @@ const schemeAdvice = (detail: string, isTls: boolean): string | undefined => {
   if (isTls && /ETIMEDOUT|timed out|timeout|closed|ECONNRESET|before secure TLS/.test(detail))
     return `${detail} (no TLS handshake: check host and port; if the port speaks plain Redis, write redis:// in REDIS_URL)`;
   if (!isTls && /ECONNRESET|EPIPE|closed/.test(detail))
-    return `${detail} (before Redis sent anything: if the port speaks TLS, write rediss:// in REDIS_URL)`;
+    return `${detail} (before Redis sent anything: check host and port; if the port speaks TLS, write rediss:// in REDIS_URL)`;
   return undefined;
 };
 

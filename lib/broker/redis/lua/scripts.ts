@@ -1,7 +1,7 @@
 /**
- * The scripts that run inside Redis: members, probe, leases, and those of a log (`log.ts`). All keys of a
- * script hash with one channel, so the scripts run on a Cluster too, where PUBLISH is SPUBLISH. They need
- * Redis 7 or a compatible server.
+ * The scripts that run inside Redis: members, probe, leases, control commands, and those of a log (`log.ts`).
+ * All keys of a script hash with one channel, so the scripts run on a Cluster too, where PUBLISH is SPUBLISH.
+ * They need Redis 7 or a compatible server.
  *
  * With `#!lua` Redis refuses the whole script (READONLY, OOM, MISCONF, NOREPLICAS) before its first line: a
  * refused script has done nothing.
