@@ -4,7 +4,7 @@
  * the left of that address may come from the client.
  *
  * ipaddr.js parses and compares addresses. `@fastify/proxy-addr` is not used for the header: it returns a hop
- * that is no address (`unknown`) unchanged, refuses an address with a port, and throws for a block of /0.
+ * that is no address (`unknown`), or that has a port, unchanged, and throws for a block of /0.
  */
 import ipaddr from 'ipaddr.js';
 import type { IncomingMessage } from 'node:http';
