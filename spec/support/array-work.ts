@@ -1,7 +1,8 @@
 /**
- * What searching through arrays costs while something runs: elements that `indexOf` and `splice` may look at or move.
- * rxjs leaves a Subject, or a parent subscription, by both, so leaving one of n costs n; that must not be where many
- * leave. Counted, not timed: a slow machine changes nothing.
+ * What searching through arrays costs while `run` runs: the number of elements that `indexOf` and `splice`
+ * may read or move. rxjs removes a subscriber from a Subject or from a parent subscription with both, so to
+ * leave one of n costs n. This must not happen where many leave. The work is counted, not timed, so a slow
+ * machine changes nothing.
  */
 export const arrayWork = (run: () => void): number => {
   let elements = 0;

@@ -1,6 +1,6 @@
 /**
- * A browser in virtual time: tabs with an event loop of their own, which share Web Locks and BroadcastChannel. A
- * tab can freeze without an event (what comes waits until it wakes), and die.
+ * A browser in virtual time: tabs with an event loop of their own, which share Web Locks and
+ * BroadcastChannel. A tab can freeze without an event (events wait until it wakes), and it can die.
  */
 import { Subject, type Subscription } from 'rxjs';
 import type { ClientClock, PageEvent } from '../../lib/client/index.js';
@@ -9,14 +9,14 @@ import type { WebSocketClass } from '../../lib/client/web-socket-class.js';
 
 type Task = () => void;
 
-/** What a page has of the browser. */
+/** The parts of the browser that a page uses. */
 export interface BrowserTab {
   readonly clock: ClientClock;
   readonly page$: Subject<PageEvent>;
   readonly locks: Locks;
   readonly BroadcastChannel: BroadcastChannelClass;
   readonly webSocket: (of: WebSocketClass) => WebSocketClass;
-  /** Nothing runs until it wakes. */
+  /** Nothing of the tab runs until it wakes. */
   freeze(): void;
   wake(): void;
   kill(): void;
@@ -51,7 +51,7 @@ export const browser = (clock: ClientClock): Browser => {
   };
   const aborted = (): Error => new DOMException('the lock', 'AbortError');
 
-  /** The next in the queue holds the lock, even if its page is frozen. */
+  /** The next request in the queue gets the lock, even if its page is frozen. */
   const grant = (name: string): void => {
     const lock = lockOf(name);
     const next = lock.queue.shift();

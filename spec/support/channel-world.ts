@@ -1,4 +1,4 @@
-/** One ordered channel of a pod in virtual time, over a log whose answers a spec writes down. */
+/** One ordered channel of a pod in virtual time, over a log whose answers the spec gives. */
 import { left, map as mapRight, right } from 'fp-ts/lib/Either.js';
 import { map, Observable, of, Subject } from 'rxjs';
 import { type RawEvent } from '../../lib/broker/cluster/channel-events.js';
@@ -14,7 +14,7 @@ import { type VirtualClock, virtualClock } from './virtual-clock.js';
 
 export const FRESH = 999;
 
-/** The message at `tag:offset`; `nonce` tells two of one place apart. */
+/** The message at `tag:offset`. `nonce` makes two different messages of one position. */
 export const at = (
   tag: number,
   offset: number,
@@ -41,24 +41,24 @@ interface Bench {
   readonly clock: VirtualClock;
   readonly events: string[];
   readonly settled: boolean[];
-  /** How often the log was read, and how often it was asked where it stands. */
+  /** How often the log was read, and how often it was asked for its position. */
   reads: number;
   asks: number;
-  /** Of ours: their script has not answered yet. */
+  /** Whether the message is of this pod and its script has not answered yet. */
   underWay: (publication: Publication) => boolean;
-  /** What a message is, once all of it is read. */
+  /** The message when all of it is decoded; undefined: it is not valid. */
   whole: (publication: Publication) => Publication | undefined;
   renewals: number;
-  /** Where the log stands, and what it holds: nothing, unless `first` says from where on. */
+  /** The position of the log, and its messages: none, unless `first` is the first offset that it has. */
   top$: RedisReply<LogPosition>;
   first: number;
   entry: (top: LogPosition, offset: number) => Publication;
   renewed$: RedisReply<LogPosition>;
-  /** Pushed, whatever the log says. */
+  /** The messages are pushed, whatever the log has. */
   receive(...publications: readonly Publication[]): void;
-  /** Placed by the script: the log stands there, and each is pushed. */
+  /** The script appends the messages: the log has their position, and each is pushed. */
   publish(...publications: readonly Publication[]): void;
-  /** On this pod alone. */
+  /** A message of the fallback: it reaches this pod only. */
   publishOnPod(publication: Publication): void;
   push(event: RawEvent): void;
   close(): void;
@@ -67,13 +67,13 @@ interface Bench {
 export const name = ({ id }: Publication): string =>
   `${id.tag}:${id.offset}${id.outside ? ' outside' : ''}${id.nonce === 0 ? '' : `#${id.nonce}`}`;
 
-/** The id that a message had before it was told in our words. */
+/** The id that a message had before it was reissued. */
 const retold = new Map<string, MessageId>();
 
 const publicationText = (publication: Publication, top: LogPosition): string => {
   const own = retold.get(publication.idText);
   if (own === undefined) return name(publication);
-  // under our place, whatever place it showed
+  // at the channel's position, whatever position its id had
   const { tag, offset, ms, outside } = publication.id;
   const isHere = outside && tag === top.tag && offset === top.offset && ms === top.ms;
   const was = name(new Publication(own, formatId(own), '', publication.frame, undefined));
@@ -177,7 +177,7 @@ export const bench = (echo: (publication: Publication) => boolean = () => false)
   return self;
 };
 
-/** Opened at 1:5, and past the time in which what came before is still on its way. */
+/** Opened at 1:5. The time is over in which earlier messages may still be on their way. */
 export const open = (echo?: (publication: Publication) => boolean): Bench => {
   const b = bench(echo);
   b.push({ _tag: 'Subscribed' });
@@ -188,7 +188,7 @@ export const open = (echo?: (publication: Publication) => boolean): Bench => {
   return b;
 };
 
-/** An answer that is given by hand. */
+/** An answer that the spec gives when it wants to. */
 export const byHand = (): {
   readonly answer$: RedisReply<LogPosition>;
   readonly give: (top: LogPosition) => void;

@@ -1,7 +1,7 @@
 /**
- * Debian's Chromium for specs and benches, and what serves its pages. It is started with its own defaults, not
- * with those of a test driver: timers of hidden pages are throttled, a page that another one covers is hidden,
- * and the back/forward cache is on.
+ * Debian's Chromium for specs and benches, and a server for its pages. Chromium starts with its own defaults,
+ * not with those of a test driver: timers of hidden pages are throttled, a page that another one covers is
+ * hidden, and the back/forward cache is on.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,7 +15,7 @@ import { HOST, until } from './redis.js';
 const ROOT = join(import.meta.dirname, '../..');
 const FLAGS = [
   '--headless',
-  // root may not sandbox
+  // the sandbox does not work for root
   '--no-sandbox',
   '--no-first-run',
   '--disable-gpu',
@@ -80,7 +80,9 @@ export const startChromium = async (): Promise<Chromium> => {
   };
 };
 
-/** Puts an empty page before this one, so that this one is hidden; what it returns shows the page again. */
+/**
+ * Puts an empty page before this one, so that this one is hidden. The returned function shows the page again.
+ */
 export const hide = async (page: Page): Promise<() => Promise<void>> => {
   const cover = await page.context().newPage();
   await cover.bringToFront();
@@ -96,12 +98,12 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 export interface PageServer {
-  /** `http://127.0.0.1:PORT`: what a pod has to allow. */
+  /** `http://127.0.0.1:PORT`, for `ALLOWED_ORIGINS` of a pod. */
   readonly origin: string;
   readonly stop: () => void;
 }
 
-/** Serves the client as it is built below `/client/`, and these: files of the repository, or texts. */
+/** Serves the built client below `/client/`, and `pages`: files of the repository, or texts. */
 export const servePages = async (
   pages: Readonly<Record<string, string | (() => string)>>,
 ): Promise<PageServer> => {

@@ -15,7 +15,7 @@ export interface World {
   readonly page$: Subject<PageEvent>;
   readonly chat: Chat;
   readonly statuses: Status[];
-  /** What came of a room, in order: the data of messages, and gaps. */
+  /** What a room emitted, in order: the data of messages, and gaps. */
   readonly watch: (room: string, after?: string) => { readonly seen: unknown[]; stop(): void };
 }
 

@@ -1,6 +1,6 @@
 /**
- * A client over `ws`, as polite as a browser: it remembers all that it was sent, and waits for a message with a bound.
- * What a polite library refuses to send is `raw-client.ts`'s.
+ * A client over `ws` that sends only what a library sends. It keeps all messages that it got, and waits for a
+ * message with a time limit. Everything that a library refuses to send is sent by `raw-client.ts`.
  */
 import { isNone } from 'fp-ts/lib/Option.js';
 import { EventEmitter, once } from 'node:events';
@@ -8,7 +8,7 @@ import { WebSocket } from 'ws';
 import { type MessageId, parseId } from '../../lib/index.js';
 import { asUser, newUser } from './credentials.js';
 
-/** A message as it came. */
+/** A message as the client got it. */
 export interface Message {
   readonly id: string;
   readonly type: string;
@@ -18,7 +18,7 @@ export interface Message {
   readonly timestamp: string;
 }
 
-/** What the id of a message carries. */
+/** The parts of a message's id. */
 export const positionOf = ({ id }: Message): MessageId => {
   const read = parseId(id);
   if (isNone(read)) throw new Error(`no UUIDv7: ${id}`);
@@ -27,25 +27,28 @@ export const positionOf = ({ id }: Message): MessageId => {
 
 export const offsetOf = (message: Message): number => positionOf(message).offset;
 
-/** What a message must look like: fields not named do not matter, one that is undefined must be absent, a RegExp tests text. */
+/**
+ * What a message must have: fields that are not named do not matter, a field that is undefined must be
+ * absent, a RegExp is matched with a text.
+ */
 export type Pattern = Readonly<Record<string, unknown>>;
 
 export interface Client {
-  /** What `welcome` called it. */
+  /** The `connection_id` of `welcome`. */
   readonly id: string;
-  /** The user that it is; null where nobody is asked. */
+  /** The user id; null where no token is required. */
   readonly userId: string | null;
-  /** The `from` of what it says: its user's, else its own id. */
+  /** The `from` of its messages: the user id, else the connection id. */
   readonly name: string;
-  /** All that it was sent, in order. */
+  /** All messages that it got, in order. */
   readonly messages: readonly Message[];
-  /** All of it that looks so. */
+  /** All messages that match. */
   readonly all: (pattern: Pattern) => readonly Message[];
-  /** The first message that looks so and was not returned before; waits for it. Throws when it does not come. */
+  /** Waits for the first message that matches and was not returned before. Throws when none comes. */
   readonly received: (pattern: Pattern, ms?: number) => Promise<Message>;
-  /** An object becomes JSON, text and bytes go as they are. */
+  /** An object becomes JSON; text and bytes are sent as they are. */
   readonly send: (message: object | string) => void;
-  /** All that the server has said to it so far has arrived. */
+  /** Resolves when everything that the server has sent so far has arrived. */
   readonly caughtUp: () => Promise<void>;
   /** Begins to close and waits for the end. */
   readonly close: (code?: number) => Promise<number>;
@@ -63,7 +66,7 @@ export interface ConnectOptions {
 
 const PATIENCE_MS = 5_000;
 
-/** Connects and waits until `welcome` and a `joined` of each log that it is in were heard. */
+/** Connects, and waits for `welcome` and for a `joined` of each log that the URL names. */
 export const connect = async (url: string, options: ConnectOptions = {}): Promise<Client> => {
   const { headers, protocols = [], as } = options;
   const isKnown = /[?&]token=/.test(url) || protocols.some((offer) => offer.startsWith('bearer.'));
@@ -84,10 +87,10 @@ export const connect = async (url: string, options: ConnectOptions = {}): Promis
     news.emit('news');
   });
   await once(socket, 'open');
-  // a server that cuts is not an error of the client's
+  // when the server cuts the connection, that is no error of the client
   socket.on('error', () => undefined);
 
-  /** Looks now and after all that comes; undefined when it does not come in time. */
+  /** Calls `look` now and after each message; undefined when it finds nothing in time. */
   const seen = async <A>(look: () => A | undefined, ms: number): Promise<A | undefined> => {
     const signal = AbortSignal.timeout(ms);
     for (;;) {

@@ -35,7 +35,7 @@ export const channelWorld = (room = 'r', isDegraded = false) => {
   };
   const members = clusterChannel(room, {
     redis: { page, renew } as unknown as RedisPort,
-    // so that the first tag that is drawn is the old one
+    // so the first tag that is drawn equals the old one
     clock: { ...clock, random: () => 0 },
     timeoutMs: 2_000,
     readEveryMs: 60_000,

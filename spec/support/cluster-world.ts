@@ -1,4 +1,7 @@
-/** Several pods of the cluster broker on one model of Redis, in virtual time, and what is wrong with what they emitted. */
+/**
+ * Several pods of the cluster broker on one model of Redis, in virtual time, and the faults in what they
+ * emitted.
+ */
 import { type Either, isRight } from 'fp-ts/lib/Either.js';
 import { isSome } from 'fp-ts/lib/Option.js';
 import { type Subscription } from 'rxjs';
@@ -18,12 +21,12 @@ import { type ModelRedis } from './model-redis-port.js';
 import { modelRedis } from './model-redis.js';
 import { type VirtualClock, virtualClock } from './virtual-clock.js';
 
-/** One subscription of a pod to a room's channel, and all that it was told. */
+/** One subscription of a pod to a room's channel, and all events that it got. */
 interface Listener {
   readonly room: Room;
   readonly events: ChannelEvent[];
   readonly subscription: Subscription;
-  /** What this pod had said on the pod alone when each event came. */
+  /** How many messages of the fallback this pod had delivered when each event came. */
   readonly since: number;
 }
 
@@ -94,7 +97,7 @@ export const join = ({ clock }: World, pod: Pod, room: Room): Listener => {
   return listener;
 };
 
-/** How many drafts were made: each says another number. */
+/** How many drafts were made. Each draft has another number as its data. */
 export let count = 0;
 export const countFromZero = (): void => {
   count = 0;
@@ -154,7 +157,7 @@ export const tagsOf = ({ events }: Listener): readonly string[] =>
 
 export const statusOf = ({ statuses }: Pod): string | undefined => statuses.at(-1)?._tag;
 
-/** What is wrong with what the pods were told; empty when nothing is. */
+/** The faults in the events that the pods got; empty: none. */
 export const faultsOf = ({ pods, redis }: World): readonly string[] => {
   const faults: string[] = [];
   const positions: ReadonlyMap<string, number>[] = [];
@@ -185,16 +188,17 @@ export const faultsOf = ({ pods, redis }: World): readonly string[] => {
         if (redis.placed.get(idText)?.room !== listener.room)
           faults.push(`${who}: another room's message`);
         order.set(`${listener.room} ${idText}`, order.size);
-        // of an epoch that is over, and still on its way: it passes as it is
+        // a message of an epoch that has ended, still on its way: it is delivered unchanged
         const epochs = redis.epochs(listener.room);
         if (id.tag !== tag && epochs.lastIndexOf(id.tag) < epochs.lastIndexOf(tag)) continue;
-        // of a history that Redis lost, likewise
+        // the same holds for messages that Redis lost
         if (redis.lost.has(idText) && id.offset !== offset + 1) continue;
         if (id.tag === tag && id.offset === offset + 1) {
           offset = id.offset;
           gap = false;
         } else if (!gap) {
-          // what fell back and ran all the same was said already, and its place is passed in silence
+          // a message of the fallback that ran in Redis after all was delivered already: its offset passes
+          // without an event
           const missing = [...redis.placed].filter(([placed, { room }]) => {
             const at = parseId(placed);
             return (
@@ -250,7 +254,10 @@ export const faultsOf = ({ pods, redis }: World): readonly string[] => {
   return faults;
 };
 
-/** Whether the log has what a listener neither got nor was told of, though nothing is on its way. */
+/**
+ * Whether the log has messages that a listener did not get and for which it got no gap, though nothing is on
+ * its way.
+ */
 export const isSilentlyBehind = ({ redis, pods }: World, { room, events }: Listener): boolean => {
   const pod = pods.find(({ listeners }) => listeners.some((each) => each.events === events));
   const onPod = new Set(

@@ -1,7 +1,8 @@
 /**
- * A cluster in virtual time inside one process: pods as they are deployed on one model of Redis, people who chat, and the
- * weather, all drawn by one seed. The same seed gives the same run, to the last byte. While the faults last what clients are
- * told is judged by the invariants; then all heals, and everybody must be where the log is, and go, and nothing be left.
+ * A cluster in virtual time inside one process: pods with their real code on one model of Redis, clients that
+ * chat, and faults, all drawn by one seed. The same seed gives the same run, to the last byte. While the
+ * faults last, the invariants judge what clients get. Then all faults end, every client must have the
+ * position of the log, all clients leave, and nothing may be left.
  *
  *   0 ── talk ── 2 s ── faults ── 14 s: heal ── talk ends ── 20 s: judged ── all go ── all pods drain ── nothing is left
  */
@@ -19,7 +20,7 @@ import { virtualClock } from './virtual-clock.js';
 
 export interface RunOptions {
   readonly seed: number;
-  /** Told everything, as it happens. */
+  /** Gets a line for each event, as it happens. */
   readonly note?: (line: string) => void;
 }
 
@@ -29,10 +30,10 @@ export interface Outcome {
   readonly violations: readonly Violation[];
   readonly found: number;
   readonly counts: Counts;
-  /** Of all that everybody was told, and when. */
+  /** A hash of everything that clients got, and when. */
   readonly hash: string;
   readonly faults: ReadonlyMap<string, number>;
-  /** What a neighbour on Redis did. */
+  /** How often the other program on Redis did what. */
   readonly tricks: ReadonlyMap<string, number>;
 }
 
@@ -47,7 +48,7 @@ const PING_MS = 4_000;
 const PONG_MS = 6_000;
 const LINGER_MS = 1_000;
 const DRAIN_MS = 3_000;
-/** Between two things that a neighbour says, at most. */
+/** The longest time between two messages of the other program. */
 const MEDDLE_MS = 150;
 
 export const runSeed = ({ seed, note: trace }: RunOptions): Outcome => {
@@ -102,7 +103,7 @@ export const runSeed = ({ seed, note: trace }: RunOptions): Outcome => {
       }),
   );
 
-  /** Whether a probe could go round: by this a pod's status is judged. */
+  /** Records whether a probe could come back: the status of each pod is judged by this. */
   const look = (): void => {
     for (const pod of pods) {
       const bus = pod.bus();
@@ -206,7 +207,7 @@ const STATUS = {
   Gone: 'gone',
 } as const;
 
-/** FNV-1a over what was told, 32 bits. */
+/** FNV-1a over everything that clients got, 32 bits. */
 const fnv = (): {
   readonly add: (at: number, text: string) => void;
   readonly read: () => string;

@@ -8,7 +8,7 @@ export const pem = (
   type: 'rsa' | 'ec' | 'ed25519',
   options: { readonly modulusLength?: number; readonly namedCurve?: string } = {},
 ): { readonly publicKey: string; readonly privateKey: string } =>
-  // its overloads know each type by itself
+  // the overloads of `generateKeyPairSync` need each type as a literal
   generateKeyPairSync(type as 'rsa', {
     ...(options as { readonly modulusLength: number }),
     publicKeyEncoding: { type: 'spki', format: 'pem' },

@@ -32,6 +32,6 @@ export const frames = (count: number, from = 0): readonly Buffer[] =>
 export const upTo = (count: number): readonly number[] =>
   Array.from({ length: count }, (_, i) => i);
 
-/** Nothing of it is left in the hub, and no timer. */
+/** Whether no connection, no room and no timer is left. */
 export const isGone = (w: World): boolean =>
   w.connections.size === 0 && w.occupied().size === 0 && w.clock.pending() === 0;

@@ -1,6 +1,7 @@
 /**
- * What the specs' pods ask for and their clients show. Nothing, unless `SPEC_AUTH=true`: then every pod that is not told
- * otherwise asks for a token, every client is a user of its own who may do everything, and HTTP is asked as a program.
+ * The tokens of specs. By default there are none. With `SPEC_AUTH=true` every pod requires a token unless its
+ * spec sets something else, every client is a user of its own with all rights, and HTTP requests are those of
+ * a program.
  */
 import { SECRET, tokenOf } from './tokens.js';
 
@@ -10,7 +11,7 @@ const IS_GUARDED = process.env['SPEC_AUTH'] === 'true';
 
 const API_KEY = 'the-key-of-the-specs-0123456789abcdef';
 
-/** A pod's configuration of it. */
+/** The configuration of access for a pod. */
 export const ACCESS = IS_GUARDED
   ? { authEnabled: true, jwtSecret: SECRET, apiKeys: [API_KEY] }
   : {};
@@ -19,7 +20,7 @@ const ACCESS_ENV: Headers = IS_GUARDED
   ? { AUTH_ENABLED: 'true', JWT_SECRET: SECRET, API_KEYS: API_KEY }
   : {};
 
-/** The environment of a pod that is a process, where it says nothing of access itself. */
+/** The environment of a pod that is a process, unless it sets access itself. */
 export const withAccess = (env: Headers): Headers =>
   Object.keys(env).some((name) => /^(AUTH_|JWT_|API_)/.test(name))
     ? env
@@ -27,19 +28,19 @@ export const withAccess = (env: Headers): Headers =>
 
 let users = 0;
 
-/** A user of that name; null where nobody is asked. */
+/** A user of that name; null where no token is required. */
 export const userOf = (name: string): string | null => (IS_GUARDED ? name : null);
 
-/** Somebody whom nobody has heard of, in whichever process. */
+/** A user id that no process has used before. */
 export const newUser = (): string | null => userOf(`user ${process.pid}-${++users}`);
 
-/** What a user shows at the door, beside what it shows already. */
+/** The headers of a user, in addition to the given ones. */
 export const asUser = (user: string | null, headers: Headers = {}): Headers =>
   user === null || bears(headers)
     ? headers
     : { Authorization: `Bearer ${tokenOf({ sub: user })}`, ...headers };
 
-/** What a program shows that asks over HTTP. */
+/** The headers of a program that uses HTTP. */
 export const asProgram = (headers: Headers = {}): Headers =>
   !IS_GUARDED || bears(headers) ? headers : { 'X-API-Key': API_KEY, ...headers };
 

@@ -1,10 +1,10 @@
-/** What the documents promise word for word, for the specs that try it. */
+/** Texts of the documents that specs run or check. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const SECURITY = join(import.meta.dirname, '../../docs/security.md');
 
-/** The Redis user of docs/security.md: who may do what a pod does, and no more. */
+/** The Redis user of docs/security.md: it has the rights that a pod needs, and no more. */
 export const aclOf = (kind: 'standalone' | 'Cluster'): string => {
   const lines = readFileSync(SECURITY, 'utf8')
     .split('\n')
@@ -15,10 +15,10 @@ export const aclOf = (kind: 'standalone' | 'Cluster'): string => {
   return line;
 };
 
-/** Its name and password, as they stand in an address. */
+/** Its name and password, as in a URL. */
 export const ACL_USER = 'chat:secret';
 
-/** The same address, as that user. */
+/** The URL with that user. */
 export const asUser = (url: string): string => url.replace('redis://', `redis://${ACL_USER}@`);
 
 /** The flags of node's permission model. */
@@ -31,20 +31,20 @@ export const permissionsIn = (): readonly string[] => {
   return flags.split(' ');
 };
 
-/** What a document links to beside it: files, without the place in them. Links in code are none. */
+/** The files that a document links to, without the fragment. Links in code do not count. */
 export const linksIn = (text: string): readonly string[] =>
   [...withoutCode(text).matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, target = '']) => {
     const path = target.replace(/#.*/, '');
     return path === '' || /^[a-z]+:/i.test(path) ? [] : [path];
   });
 
-/** The same with the place in them: `#heading` alone is a place in the document itself. */
+/** The links with a fragment: `#heading` alone is in the document itself. */
 export const anchorsIn = (text: string): readonly (readonly [path: string, anchor: string])[] =>
   [...withoutCode(text).matchAll(/\]\(([^)\s#:]*)#([^)\s]+)\)/g)].map(
     ([, path = '', anchor = '']) => [path, anchor],
   );
 
-/** The places that the headings of a document make, by the rule of GitHub. */
+/** The fragments of the headings of a document, by the rule of GitHub. */
 export const headingsIn = (text: string): readonly string[] =>
   [...text.replaceAll(/^```[\s\S]*?^```/gm, '').matchAll(/^#+ (.+)$/gm)].map(([, title = '']) =>
     title

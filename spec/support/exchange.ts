@@ -1,4 +1,4 @@
-/** A request that an endpoint handles, and what it answers: without a server. */
+/** A request to an endpoint and its answer, without a server. */
 import type { Endpoint, Exchange } from '../../lib/http/endpoint.js';
 import type { Problem } from '../../lib/protocol/problem.js';
 import { type RequestParts, requestOf } from './requests.js';
@@ -7,7 +7,7 @@ export interface Answered {
   status: number;
   type: string | undefined;
   body: unknown;
-  /** Of a refusal. */
+  /** The headers of a refusal. */
   headers: Readonly<Record<string, string>> | undefined;
   hijacked: boolean;
 }
@@ -70,7 +70,7 @@ export const endpointAt = (endpoints: readonly Endpoint[], name: string): Endpoi
   return found;
 };
 
-/** Calls the handler; `given` is what `auth` gives it. An object that is returned is the body. */
+/** Calls the handler; `given` is the result of `auth`. A returned object is the body. */
 export const handled = async (
   endpoint: Endpoint,
   { exchange, answered }: PlayedExchange,

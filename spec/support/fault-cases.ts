@@ -1,4 +1,4 @@
-/** The faults of a broker that `npm run faults` measures, each with its time and its cure. */
+/** The faults of a broker that `npm run faults` measures, each with its times and its end. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { channelOf } from '../../lib/broker/redis/port.js';
 import { slotOf } from '../../lib/broker/redis/slots.js';
@@ -8,7 +8,10 @@ import { freePort, startRedis, until, urlOf } from './redis.js';
 
 interface Broker {
   readonly env: Readonly<Record<string, string>>;
-  /** Does the fault and answers when it was done and when the broker was back, as `performance.now()` says it. */
+  /**
+   * Causes the fault. Resolves with the times at which it began and at which the broker was back, as
+   * `performance.now()`.
+   */
   readonly fault: (
     connectedAt: number,
   ) => Promise<{ readonly hitAt: number; readonly backAt: number }>;
@@ -17,10 +20,10 @@ interface Broker {
 
 export interface FaultCase {
   readonly name: string;
-  /** Long enough to be told; else it is a hiccup. */
+  /** Whether the fault lasts so long that clients get `degraded`. */
   readonly isOutage: boolean;
   readonly degradedBarMs?: number;
-  /** Messages said in 50 ms. */
+  /** Messages that are sent in each 50 ms. */
   readonly sentPerTick?: number;
   readonly start: () => Promise<Broker>;
 }
@@ -71,7 +74,7 @@ export const FAULTS: readonly FaultCase[] = [
   {
     name: 'Redis started 6 s after the clients',
     isOutage: true,
-    // three seconds are `starting`, and what follows is told at the next look
+    // the pod is `starting` for 3 s; the status after that is read at the next check
     degradedBarMs: 3_500,
     start: async () => {
       const port = await freePort();

@@ -1,6 +1,7 @@
 /**
- * Faults done to real processes under a steady load: three pods as `node dist/main.js`, a Redis of its own for each
- * fault, 36 clients in 10 rooms and the global log, 200 messages a second. A row says what the clients were told.
+ * Faults of real processes under a steady load: three pods as `node dist/main.js`, a Redis of its own for
+ * each fault, 36 clients in 10 rooms and the global log, 200 messages a second. A row shows what the clients
+ * got.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type FaultCase, now, ROOMS } from './fault-cases.js';
@@ -17,22 +18,28 @@ import {
 export interface Row {
   readonly name: string;
   readonly clients: number;
-  /** How long the broker was away; undefined: it never was. */
+  /** How long the broker could not be reached; undefined: it always could. */
   readonly outageMs: number | undefined;
-  /** Clients that were told, and how long after the fault (of `restored`: after the broker's return) the last of them. */
+  /**
+   * Clients that got the event, and after what time the last of them: after the fault, for `restored` after
+   * the return of the broker.
+   */
   readonly degraded: Latest;
   readonly restored: Latest;
-  /** Clients that were told `degraded` again after `restored`, and twice without it. */
+  /** Clients that got `degraded` again after `restored`, or twice without it. */
   readonly flaps: number;
   readonly repeated: number;
   readonly verdict: Verdict;
-  /** `gap`s told, by their reasons; and how many clients were told one at least, the last how long after the return. */
+  /**
+   * The number of `gap`s by reason; how many clients got at least one, and how long after the return the last
+   * one came.
+   */
   readonly gaps: Readonly<Record<string, number>>;
   readonly gapReceived: Latest;
-  /** Of what was said while `degraded` was told: how many, and the longest wait for the ack. */
+  /** Of the messages sent between `degraded` and the return: how many, and the longest wait for an ack. */
   readonly sentDegraded: number;
   readonly slowestDegradedMs: number;
-  /** From a message to its ack, of all: the middle, of a hundred the slowest, the slowest. */
+  /** The time from a message to its ack: the median, the slowest of a hundred, the slowest. */
   readonly ackMs: readonly [number, number, number];
   readonly closed: number;
   readonly podsEnded: number;
@@ -94,7 +101,7 @@ export const suffer = async ({ name, start, sentPerTick = A_TICK }: FaultCase): 
   }
 };
 
-/** Messages each 50 ms, each from another client, one in twenty to everybody. */
+/** Sends messages each 50 ms, each from another client, one in twenty to everybody. */
 const steady = (
   watchers: readonly Watcher[],
   sentPerTick: number,
@@ -155,7 +162,7 @@ const ackTimes = (sent: readonly SentMessage[]): Row['ackMs'] => {
   return [at(0.5), at(0.99), at(1)];
 };
 
-/** How many were told these two of the broker's states one after the other. */
+/** How many clients got these two events one after the other. */
 export const count = (
   byWatcher: readonly (readonly StatusEvent[])[],
   [first, second]: readonly [string, string],
@@ -177,7 +184,7 @@ const latest = (
   };
 };
 
-/** Sent after its sender had got `degraded`, and before the broker was back. */
+/** Whether a message was sent after its sender had got `degraded`, and before the broker was back. */
 const isDegraded = (
   { from, at }: SentMessage,
   watchers: readonly Watcher[],
@@ -189,7 +196,7 @@ const isDegraded = (
   return since !== undefined && at > since && at < backAt;
 };
 
-/** Runs them, so many at a time. */
+/** Runs all cases, this many at a time. */
 export const sufferAll = async (
   cases: readonly FaultCase[],
   atOnce: number,

@@ -1,4 +1,4 @@
-/** A pod that asks for a token, and who knocks at it. */
+/** A pod that requires a token, and handshakes with it. */
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import { type AddressInfo } from 'node:net';
@@ -18,7 +18,7 @@ export const bearer = (token: string): Record<string, string> => ({
   Authorization: `Bearer ${token}`,
 });
 
-/** What a handshake is answered. */
+/** The answer to a handshake. */
 export const knock = async (
   pod: Doors,
   path: string,
@@ -39,23 +39,23 @@ export const ask = async (
   return { status: answer.status, headers: answer.headers, body: await answer.text() };
 };
 
-/** Frames of one's own that nobody may take twice. */
+/** A frame with a chat; its data shows whether it was handled twice. */
 export const chat = (data: unknown): Buffer => frame(TEXT, JSON.stringify({ type: 'chat', data }));
 
-/** The `data` of all that it was sent. */
+/** The `data` of all chats that the client got. */
 export const received = (
   client: RawClient,
 ): readonly { readonly event?: string; readonly code?: string }[] =>
   client.texts().map((text) => (JSON.parse(text) as { readonly data: object }).data);
 
-// while nobody knows yet who it is
+// while the identity is not known yet
 
 const ES256 = pairFor('ES256');
 
 export const byKey = (claims: object = {}): string =>
   tokenOf(claims, { alg: 'ES256', key: ES256.privateKey, header: { kid: 'k1' } });
 
-/** A pod whose keys are elsewhere, and that place: it answers when it is told to. */
+/** A pod whose keys come from a server of their own, and that server: it answers when the spec says so. */
 export const farKeys = async (
   t: Test,
   overrides: Overrides = {},

@@ -20,7 +20,7 @@ export const post = (pod: Pod, body: unknown): Promise<HttpAnswer> =>
     JSON.stringify(body),
   );
 
-/** Does with a chat what its data says. */
+/** A hook that does with a chat what the data of the chat says. */
 export const obedient =
   (asked: (readonly [Incoming, Sender])[] = []): NonNullable<Hooks['onMessage']> =>
   (message, from) => {

@@ -11,7 +11,7 @@ export const JSON_TYPE = { 'Content-Type': 'application/json' };
 
 export const MIB = 1_048_576;
 
-/** One request on a socket of its own; an object becomes JSON, text and bytes go as they are. */
+/** One request on a socket of its own. An object becomes JSON; text and bytes are sent as they are. */
 export const post = (
   { port }: Pick<Pod, 'port'>,
   body: unknown,
@@ -42,7 +42,7 @@ export const receivedBy = ({ messages }: Client): readonly Message[] =>
 
 export const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
 
-/** Posts what is fine, and sees that everybody hears it, and nothing was heard before. */
+/** Posts a valid message, and checks that every client gets it and got nothing before it. */
 export const onlyThisIsReceived = async (
   t: Test,
   pod: Pod,

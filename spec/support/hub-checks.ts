@@ -1,4 +1,4 @@
-/** Worlds of one hub, messages from outside, and what must hold of every member at the end. */
+/** Messages that come to a hub from outside its sockets, and checks of what each member got at the end. */
 import { isRight } from 'fp-ts/lib/Either.js';
 import { type Test } from 'tap';
 import type { Broker } from '../../lib/broker/index.js';
@@ -23,7 +23,7 @@ export const scripted = (
 
 export const offsetOf = (id: unknown): number => (id === null ? 0 : idOf(id as string).offset);
 
-/** A message from outside any socket. */
+/** Publishes a message that comes from no socket. */
 export const publish = (
   { broker, clock }: HubWorld & { readonly broker: Broker },
   room: Room,
@@ -34,8 +34,8 @@ export const publish = (
 };
 
 /**
- * What is wrong with what a peer was told of a room: from the position of `joined` on, every message once and in order,
- * until it left. `upTo` is how far who is still in must have come.
+ * The faults in what a peer got of a room: from the position of `joined` on every message once and in order,
+ * until it left. `upTo`: the offset that a member who is still in must have reached.
  */
 export const faultsOf = (peer: Peer, room: Room, upTo: number | undefined): readonly string[] => {
   const who = `${peer.connection.id} in "${room}"`;
@@ -67,7 +67,7 @@ export const faultsOf = (peer: Peer, room: Room, upTo: number | undefined): read
   return faults;
 };
 
-/** Everybody is gone, and the rooms have lingered: what is left. */
+/** Closes all connections, waits until the rooms have ended, and returns what is left. */
 export const leftovers = async (
   t: Test,
   world: HubWorld & { readonly broker: Broker },

@@ -1,4 +1,4 @@
-/** A pod's hub in virtual time, and a world that has only this one, with peers on played sockets. */
+/** A pod's hub in virtual time, with a local broker and with peers on played sockets. */
 import { isLeft } from 'fp-ts/lib/Either.js';
 import { BehaviorSubject, Subject, Subscription } from 'rxjs';
 import { NO_AUTH } from '../../lib/auth/from-config.js';
@@ -17,7 +17,7 @@ import { NO_EPOCH, type Position, type Room } from '../../lib/protocol/position.
 import { type Peer, peer, type PeerOptions } from './peer.js';
 import { type VirtualClock, virtualClock } from './virtual-clock.js';
 
-/** A hub that runs, whatever takes its connections. */
+/** A running hub; connections are added by the spec. */
 export interface PodHub {
   readonly config: Config;
   readonly connections: Set<Connection>;
@@ -30,7 +30,7 @@ export interface PodHub {
   readonly isOpen: () => boolean;
   /** Whether the hub has completed. */
   readonly hasEnded: () => boolean;
-  /** Members by room, as the hub tells it; rooms with none are not there. */
+  /** Members by room, from the events `Occupied`; rooms without members are not in the map. */
   readonly occupied: () => ReadonlyMap<Room, number>;
 }
 

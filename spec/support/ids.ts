@@ -1,4 +1,4 @@
-/** Ids of messages, read or an error. */
+/** Reads the id of a message; throws when it is none. */
 import { isNone } from 'fp-ts/lib/Option.js';
 import { type MessageId, parseId } from '../../lib/protocol/position.js';
 

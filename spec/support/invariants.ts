@@ -1,11 +1,12 @@
 /**
- * What must be true of all that clients were told, whatever happened to pods and Redis, in one place for specs, soak and
- * chaos: facts in as they come, violations of the invariants I1–I12 out. Memory is a few numbers a message and a client's
- * stay in a room, whoever heard what: hundreds of thousands of messages to a hundred clients are fine.
+ * The rules for everything that clients get, whatever happens to pods and Redis, in one place for specs, soak
+ * and chaos: facts go in as they come, violations of the invariants I1–I12 come out. A message takes a few
+ * numbers of memory, and so does a client's stay in a room, however many clients got what: hundreds of
+ * thousands of messages to a hundred clients are fine.
  *
  *   frames ─▶ message (a text, read once) ─▶ stay: next, repeat, hole, gap   I1 I2 I6
  *                                       ├──▶ order: one for all              I3
- *                                       └──▶ sent: whose, once, acked        I4 I5 I7
+ *                                       └──▶ sent: by whom, once, acked      I4 I5 I7
  *   facts of the ground ─▶ which gaps are due, whether a status is true      gap I12
  *   held, left, ended                                                        I8 I10 I11
  */

@@ -1,4 +1,4 @@
-/** Tokens and keys, judged by the rights that a config gives. */
+/** Verifies tokens and keys with the access that a configuration gives. */
 import * as E from 'fp-ts/lib/Either.js';
 import { firstValueFrom, NEVER } from 'rxjs';
 import { authOf } from '../../lib/auth/from-config.js';

@@ -1,6 +1,7 @@
 /**
- * Connections to Redis that break while Redis is well: of one pod or of all, those that hear, those that ask, or both, ten
- * times in two seconds, on each kind of Redis. No outage: nobody may be told one, and each ack is for all pods.
+ * Connections to Redis that break while Redis works: of one pod or of all, those for subscriptions, those for
+ * commands, or both, ten times in two seconds, on each kind of Redis. This is no outage: no client may get
+ * `degraded`, and each ack must be without `scope`.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type FaultCase } from './fault-cases.js';
@@ -12,7 +13,7 @@ interface Topology {
   readonly name: string;
   readonly start: () => Promise<{
     readonly env: Readonly<Record<string, string>>;
-    /** Those that pods connect to. */
+    /** The nodes that pods connect to. */
     readonly nodes: readonly RedisServer[];
     readonly stop: () => Promise<void>;
   }>;
@@ -55,7 +56,7 @@ const APART_MS = 200;
 const fieldOf = (line: string, name: string): string =>
   new RegExp(`(?:^| )${name}=(\\S*)`).exec(line)?.[1] ?? '';
 
-/** Of pods whose name begins so. */
+/** Kills the connections of the pods whose name begins with `pods`. */
 const kill = async (node: RedisServer, which: Which, pods: string): Promise<void> => {
   const clients = String(await node.command('CLIENT', 'LIST')).split('\n');
   const chosen = clients.filter((line) => {
@@ -66,7 +67,7 @@ const kill = async (node: RedisServer, which: Which, pods: string): Promise<void
   for (const line of chosen) await node.command('CLIENT', 'KILL', 'ID', fieldOf(line, 'id'));
 };
 
-/** `times` kills, each time others. */
+/** `times` kills, each time of other connections. */
 export const kills = ({
   times,
   sentPerTick,

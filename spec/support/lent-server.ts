@@ -1,4 +1,4 @@
-/** A server that a program lends to an app, and clients that ask it for a WebSocket. */
+/** A server that a program lends to an app, and clients that open a WebSocket there. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -16,7 +16,7 @@ export interface Lent {
   readonly asked: string[];
 }
 
-/** A program's server; it answers everything with 418, and the body that came. */
+/** The server of a program. It answers every request with 418 and the body of the request. */
 export const lent = async (t: Test, server: Server = createServer()): Promise<Lent> => {
   const asked: string[] = [];
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
@@ -71,7 +71,7 @@ export const embed = async (
   };
 };
 
-/** A WebSocket that keeps what came first and how it ended. */
+/** A WebSocket that keeps its first message and its end. */
 export const visitor = async (
   t: Test,
   port: number,

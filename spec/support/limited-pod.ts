@@ -1,4 +1,4 @@
-/** A pod with limits, and the check that it stands as before. */
+/** A pod with limits, and the check that it works as before. */
 import { randomUUID } from 'node:crypto';
 import { type Test } from 'tap';
 import { type Client } from './client.js';
@@ -15,7 +15,7 @@ export const podWith = async (
   return { pod, healthy: await pod.connect('/ws/general') };
 };
 
-/** Nothing was harmed and nothing is left: the healthy client receives, and is alone. */
+/** Checks that the healthy client receives messages and is the only one left. */
 export const isUnharmed = async (
   t: Test,
   pod: Pod,
@@ -32,7 +32,7 @@ export const isUnharmed = async (
   await until(`${what}: nobody else is left`, () => pod.connections() === 1);
 };
 
-/** A raw socket that has shaken hands and was told that it is in the room. */
+/** A raw socket after its handshake and its `joined` of the room. */
 export const member = async (pod: Pod): Promise<RawClient> => {
   const client = await pod.raw();
   client.write(handshakeOf(`${BASE}/ws/general`));

@@ -1,7 +1,8 @@
 /**
- * The port `Bus` on a model of Redis, in virtual time. Each pod has two connections, one for commands and one that hears,
- * each in order by itself and not with the other, so an answer can come before what was published earlier. Connections
- * break, hang and come back with backoff; a command whose connection broke may have run.
+ * `RedisPort` on a model of Redis, in virtual time. Each pod has two connections, one for commands and one
+ * for subscriptions. Each is in order by itself, but not with the other, so an answer can come before a
+ * message that was published earlier. Connections break, hang and come back with backoff. A command whose
+ * connection broke may have run.
  */
 import { left, type Either } from 'fp-ts/lib/Either.js';
 import { Observable, Subject, type Subscription } from 'rxjs';
@@ -20,34 +21,40 @@ import { type Pipe, pipe } from './pipe.js';
 export interface ModelBus extends RedisPort {
   /** The connections break now. */
   cut(): void;
-  /** Redis closes one connection, or both. The session goes with either; what was sent on the other may still arrive. */
+  /**
+   * Redis closes one connection, or both. The session ends with either; commands sent on the other one may
+   * still arrive.
+   */
   breakOff(which: 'subscriber' | 'publisher' | 'both'): void;
-  /** Nothing passes either way, and nothing says so, until healed. */
+  /** Nothing passes in either direction, without an error, until it is switched off. */
   blackHole(on: boolean): void;
-  /** Commands arrive and are done, their answers wait until healed. */
+  /** Commands arrive and run; their answers wait until it is switched off. */
   holdAnswers(on: boolean): void;
-  /** What is published does not come, though the connection answers: a stale subscriber. */
+  /** Pushes do not arrive, though the connection answers: a stale subscriber. */
   deafen(on: boolean): void;
-  /** Whether a probe could go round, as far as this pod's connections go. */
+  /** Whether a probe could come back, as far as the connections of this pod matter. */
   isClear(): boolean;
   /** Redis (a Cluster's node) forgot these subscriptions. */
   drop(channels: readonly string[]): void;
-  /** A packet takes up to so long one way. */
+  /** A packet takes up to this long in one direction. */
   slow(ms: number): void;
   /** These channels are refused by the ACL. */
   readonly denied: Set<string>;
   /** Commands sent so far, by name. */
   readonly sent: Map<string, number>;
-  /** Ends without a word, as `kill -9` does: what was sent arrives, and Redis sees the end a while later. */
+  /**
+   * The process ends as with `kill -9`: commands that were sent arrive, and Redis notices the end a while
+   * later.
+   */
   kill(): void;
 }
 
-/** Redis sees the end of a process that was killed at most so long after it. */
+/** Redis notices the end of a killed process at most this much later. */
 const KILLED_MS = 50;
 
-/** As `lib/broker/redis/connection.ts` has it. */
+/** The same as in `lib/broker/redis/connection.ts`. */
 const AT_ONCE_MS = 10;
-/** What was sent on a connection that the pod gave up comes to Redis so much later. */
+/** Commands on a connection that the pod gave up reach Redis this much later. */
 const STRAGGLING_MS = 200;
 
 const LOST: Either<RedisError, never> = left({ _tag: 'Unreachable', detail: 'no connection' });

@@ -19,7 +19,7 @@ export const topOf = ({ tag, offset, ms, id }: Log): LogPosition => ({ tag, offs
 export const modelPages = ({ now, logMessages, logTtlMs, trimmed }: PagesOptions) => {
   const publications = new Map<string, Publication>();
 
-  /** What can be read of a log: neither too many nor too old. */
+  /** The entries that readers get: within the bounds of number and age. */
   const kept = (room: Room, { tag, offset, entries }: Log): readonly Entry[] => {
     const oldest = now() - logTtlMs;
     const some = entries.filter(

@@ -1,4 +1,4 @@
-/** What the model of Redis takes, what it answers, and how a spec breaks it. */
+/** The commands of the model of Redis, its answers, and how a spec breaks it. */
 import { type Either } from 'fp-ts/lib/Either.js';
 import {
   type CallOf,
@@ -39,7 +39,7 @@ export interface Key {
 export interface Peer {
   readonly channels: Set<string>;
   push(channel: string, payload: Buffer): void;
-  /** Redis closed it. */
+  /** Redis closed the connection. */
   broken(): void;
 }
 
@@ -49,7 +49,7 @@ export interface ModelRedis {
   // what connections do
   readonly peers: Set<Peer>;
   isUp(): boolean;
-  /** Runs a command now, or when Redis thaws; never when it is down. */
+  /** Runs a command now, or when Redis is no longer frozen; never when it is down. */
   run(command: () => void): void;
   now(): number;
   publish(
@@ -60,7 +60,7 @@ export interface ModelRedis {
     deadline: number,
     call?: CallOf,
   ): Reply<readonly Outcome[]>;
-  /** Reads alone, and so whatever it refuses. */
+  /** It only reads, so it also runs while Redis refuses writes. */
   standing(room: Room): Reply<LogPosition | undefined>;
   top(room: Room, tag: number): Reply<LogPosition>;
   page(room: Room, from: number, most: number, tag: number, known?: number): Reply<Page>;
@@ -71,11 +71,14 @@ export interface ModelRedis {
   /** A pod gives its lease back. */
   resign(serverId: string): void;
   send(channel: string, payload: Buffer): Reply<void>;
-  /** Keeps what was said to all pods. */
+  /** Keeps a command that was sent to all pods. */
   keep(text: string, as: Pick<Kept, 'name' | 'isOver'>): void;
   recall(ms: number): Reply<readonly Recalled[]>;
   // faults
-  /** Connections break, and what was written within so many ms is gone: `appendfsync everysec` loses up to 1,000. */
+  /**
+   * Connections break, and the writes of the last `lostMs` are gone: `appendfsync everysec` loses up to 1,000
+   * ms.
+   */
   crash(lostMs?: number): void;
   start(): void;
   freeze(): void;
@@ -83,35 +86,35 @@ export interface ModelRedis {
   isFrozen(): boolean;
   /** All data is gone. */
   wipe(): void;
-  /** Another one, empty, stands in its place, or the first one again; connections break. */
+  /** Another Redis, empty, takes its place, or the first one again; connections break. */
   swap(to: 'other' | 'first'): void;
   /** A replica that lacks a log's last messages became the master; connections break when `cut`. */
   failover(count: number, cut: boolean): void;
-  /** A replica that is so many ms behind became the master; connections break when `cut`. */
+  /** A replica that was this many ms behind became the master; connections break when `cut`. */
   promote(behindMs: number, cut: boolean): void;
-  /** Every writing command is answered so; undefined: none. */
+  /** Every command that writes is refused with this error; undefined: none is. */
   refuse(tag: RedisError['_tag'] | undefined): void;
   refuses(): boolean;
   /** This room's key is of the wrong type. */
   spoil(room: Room): void;
   jump(ms: number): void;
-  // what a checker asks
-  /** Every message that ever had a place, also in logs that are lost. */
+  // for checkers
+  /** Every message that ever had an offset, also in lost logs. */
   readonly placed: Map<string, { readonly room: Room; readonly rest: string }>;
-  /** Ids that were taken back. */
+  /** Ids of messages that Redis has lost. */
   readonly lost: Set<string>;
   /** The tags of a room's epochs, in order. */
   epochs(room: Room): readonly number[];
   entries(room: Room): readonly Entry[];
-  /** The same as they were published. */
+  /** The messages of the log, as they were published. */
   texts(room: Room): readonly string[];
   rooms(): readonly Room[];
-  /** Where a log stands; undefined: there is none. */
+  /** The position of a log; undefined: there is none. */
   position(room: Room): LogPosition | undefined;
   subscribers(channel: string): number;
 }
 
-/** What happens to logs, as it happens. */
+/** Called when something happens to a log. */
 export interface Witnessed {
   readonly epoch?: (room: Room, tag: number) => void;
   readonly trimmed?: (room: Room, tag: number, first: number) => void;

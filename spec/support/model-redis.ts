@@ -1,7 +1,8 @@
 /**
- * A model of one Redis in virtual time: logs, keys, channels, its own clock. A command runs whole or not at all, one after
- * the other; what is pushed to a connection arrives in order. It can crash, be wiped, freeze, refuse, and lose what it
- * wrote last: the tail since the last fsync, or what a replica that became the master had not got.
+ * A model of one Redis in virtual time: logs, keys, channels, its own clock. A command runs as a whole or not
+ * at all, one after the other; pushes to a connection arrive in order. It can crash, be emptied, freeze,
+ * refuse, and lose its last writes: those since the last fsync, or those that the replica that became the
+ * master did not have.
  */
 import { left, right } from 'fp-ts/lib/Either.js';
 import { isSome } from 'fp-ts/lib/Option.js';
@@ -33,7 +34,7 @@ const LEASE_MS = 10_000;
 
 const KEY_TTL_MS = 300_000;
 
-/** As `lib/broker/redis/commands.ts` has it, with a timeout of 2 s. */
+/** The same as in `lib/broker/redis/commands.ts`, with a timeout of 2 s. */
 const MARK_MS = 8_000;
 
 const PROVING_MESSAGES = 1_000;
@@ -48,7 +49,10 @@ export const modelRedis = (
   let inbox: (() => void)[] = [];
   let logs = new Map<Room, Log>();
   let keys = new Map<Room, Map<string, Key>>();
-  /** What calls were answered that the log cannot tell; and calls that a later try has settled, until their deadlines. */
+  /**
+   * The answers of calls that the log cannot show; and the calls that a later try has settled, until their
+   * deadlines.
+   */
   let marks = new Map<string, { readonly outcomes: readonly Outcome[]; readonly until: number }>();
   let fences = new Map<string, number>();
   let counts = new Map<Room, Map<string, number>>();
@@ -85,7 +89,7 @@ export const modelRedis = (
     return log;
   };
 
-  /** Who had another epoch has found this one. */
+  /** A pod that had another epoch has found this one. */
   const found = (log: Log, known: number | undefined): Log => {
     const { renewedMs } = log;
     if (known === undefined || known === log.tag) return log;
@@ -129,7 +133,7 @@ export const modelRedis = (
       if (log.entries.at(-1) === entry) log.entries.pop();
       Object.assign(log, { offset, ms, id });
     });
-    // as in Redis, one more than is read: it says when the youngest that was let go was said
+    // as in Redis, one entry more than readers get: it shows when the youngest trimmed message was published
     if (log.entries.length > logMessages + 1)
       log.entries.splice(0, log.entries.length - logMessages - 1);
     if (log.entries.length > logMessages) trimmed?.(room, log.tag, log.offset - logMessages + 1);
@@ -158,7 +162,7 @@ export const modelRedis = (
     return { _tag: 'Placed', id };
   };
 
-  /** What became of a call that may have run; undefined: it did not. */
+  /** The answer of a call that may have run; undefined: it did not run. */
   const askedAgain = (
     room: Room,
     drafts: readonly Draft[],
@@ -199,7 +203,7 @@ export const modelRedis = (
 
   const { kept, pageOf } = modelPages({ now, logMessages, logTtlMs, trimmed });
 
-  /** What the one has that does not stand here now. */
+  /** The data of the Redis that is not in use now. */
   let aside: { readonly logs: typeof logs; readonly keys: typeof keys } | undefined;
 
   const breakAll = (): void => {
@@ -207,7 +211,7 @@ export const modelRedis = (
     peers.clear();
   };
 
-  /** Reading a log makes its epoch where there is none, which is writing. */
+  /** A read makes an epoch when the log has none, and this is a write. */
   const reading = <A>(room: Room, tag: number, read: (log: Log) => A): Reply<A> => {
     const error = spoilt.has(room) || !logs.has(room) ? refusal(room) : undefined;
     return error === undefined ? right(read(logOf(room, tag))) : left(error);

@@ -1,6 +1,7 @@
 /**
- * A client of one room in virtual time that keeps ids, is cut after so many frames and comes back with them. What it is sent
- * is judged at once: a gap that is not due, and a message of before what it may be sent again, are faults.
+ * A client of one room in virtual time that keeps ids, is cut after a number of frames, and comes back with
+ * its ids. What it gets is judged at once: a gap that is not due is a fault, and so is a repeat from before
+ * the allowed time.
  */
 import { GLOBAL, NO_EPOCH, type Room } from '../../lib/protocol/position.js';
 import { LAG_MS, OVERLAP_MS } from '../../lib/protocol/resume.js';
@@ -10,18 +11,21 @@ import { type Frame, idOf, recordOf } from './invariants/frame.js';
 import { type ModelRedis } from './model-redis-port.js';
 import type { VirtualClock } from './virtual-clock.js';
 
-/** What is known of those who came with one id after long, whoever they were. */
+/** What is known of all clients that came with one id after a long absence. */
 export interface Absences {
-  /** The times that they came with. */
+  /** The times of their ids. */
   readonly since: number[];
-  /** The same, of those who were told no gap before the room's messages: of what the log let go since, others of their ids hear. */
+  /**
+   * The same for clients that got no gap before the messages of the room: other clients with their ids get a
+   * gap for messages that the log has trimmed since.
+   */
   readonly untold: Set<{ readonly ms: number }>;
 }
 
 export interface SentMessage {
   readonly room: Room;
   readonly text: string;
-  /** When it was acknowledged, and where it stands. */
+  /** When the message was acknowledged, and its offset. */
   readonly at: number;
   readonly offset: number;
 }
@@ -32,9 +36,9 @@ export interface OneIdClient {
   readonly isThere: () => boolean;
   readonly cuts: () => number;
   readonly repeats: () => number;
-  /** Gaps of what it had, told as another client with its id may lack it. */
+  /** Gaps for messages that it had: another client with the same id may lack them. */
   readonly gapsForOthers: () => number;
-  /** What it is owed and did not get. */
+  /** A message that it should have got and did not get. */
   readonly missing: (sent: Iterable<SentMessage>) => SentMessage | undefined;
 }
 
@@ -49,7 +53,10 @@ export interface OneIdClientDeps {
   readonly note: (text: () => string) => void;
 }
 
-/** From here on a client of one id is remembered (`lib/connection/catch-ups.ts`); a little less, as its handshake takes a while. */
+/**
+ * After an absence of this length a client of one id is remembered (`lib/connection/catch-ups.ts`). A little
+ * less than there, as its handshake takes a while.
+ */
 const LONG_MS = 19_000;
 
 export const oneIdClient = (deps: OneIdClientDeps): OneIdClient => {
@@ -60,9 +67,15 @@ export const oneIdClient = (deps: OneIdClientDeps): OneIdClient => {
   const wholeIds = new Set<string>();
   const lastIds = new Map<boolean, string>();
   const excused = new Map<Room, number>();
-  /** A gap was told, and nothing of the log has come since: what the log lets go until then is behind that gap too. */
+  /**
+   * Rooms in which a gap came, and no message of the log since: the gap also covers what the log trims until
+   * the next message.
+   */
   const openGaps = new Set<Room>();
-  /** Offsets that it was sent, and where the logs stood when it came first: it is owed what comes after. */
+  /**
+   * The offsets that it got, and the positions of the logs when it first came: it must get all messages after
+   * these.
+   */
   const had = new Map<Room, Set<number>>();
   const floors = new Map<Room, number>();
   let lastId: string | undefined;
@@ -72,11 +85,11 @@ export const oneIdClient = (deps: OneIdClientDeps): OneIdClient => {
   let cuts = 0;
   let repeats = 0;
   let gapsForOthers = 0;
-  /** Of this connection, unless a gap was told in time. */
+  /** Of this connection, unless a gap came in time. */
   let absence: { readonly ms: number } | undefined;
   let link: Link | undefined;
 
-  /** The first offset that can still be had. */
+  /** The first offset that the log still has. */
   const firstOf = (room: Room): number =>
     redis.entries(room)[0]?.offset ?? (redis.position(room)?.offset ?? 0) + 1;
 
@@ -111,9 +124,10 @@ export const oneIdClient = (deps: OneIdClientDeps): OneIdClient => {
   };
 
   /**
-   * Another client with this id may lack what was let go: the id's own entry is gone, or what was said after the id's time, or
-   * after the time that a client who catches up came with. By the id alone nobody can tell the two, and a gap too many is
-   * better than one too few.
+   * Whether another client with this id may lack trimmed messages: the entry of the id itself is gone, or
+   * messages were trimmed that came after the time of the id, or after the time with which a client that
+   * catches up came. The id alone does not show which client it is, and a gap too many is better than one too
+   * few.
    */
   const isAmbiguous = (room: Room): boolean => {
     const all = broughtIds();
@@ -172,11 +186,11 @@ export const oneIdClient = (deps: OneIdClientDeps): OneIdClient => {
 
   const beAbsent = (): void => {
     absence = undefined;
-    // an id of no epoch is none: with it the other one is alone
+    // an id that names no epoch counts as none, so the client brings one id
     const [one, other] = broughtIds().filter(({ tag }) => tag !== NO_EPOCH);
     if (one === undefined || other !== undefined) return;
     const isLong = clock.wall() - one.ms >= LONG_MS;
-    // who is sent again what they were is remembered too
+    // clients that get these messages again are remembered too
     if (!isLong && absences.since.length === 0) return;
     if (isLong) absences.since.push(one.ms);
     absence = { ms: one.ms };

@@ -1,7 +1,8 @@
 /**
- * One client in virtual time that is cut again and again, at a frame that chance picks, and comes back with the id that it
- * kept: of whatever it was sent last, or of each log. Others say things in its room and to everybody meanwhile, on two pods
- * of one model of Redis. What it got in the end is compared with what was acknowledged.
+ * One client in virtual time that is cut again and again, at a random frame, and comes back with the id that
+ * it kept: the last one of any kind, or one for each log. Other clients publish in its room and to everybody
+ * meanwhile, on two pods of one model of Redis. At the end the messages that it got are compared with the
+ * acknowledged ones.
  */
 import { GLOBAL, type Room } from '../../lib/protocol/position.js';
 import { type ClusterPod, clusterPod } from './cluster/pod.js';
@@ -13,7 +14,7 @@ import { virtualClock } from './virtual-clock.js';
 
 export interface OneIdOptions {
   readonly seed: number;
-  /** Which ids it keeps and brings. */
+  /** How many ids it keeps and brings. */
   readonly ids: 'one' | 'two';
   readonly note?: (line: string) => void;
 }
@@ -21,14 +22,14 @@ export interface OneIdOptions {
 export interface OneIdOutcome {
   readonly cuts: number;
   readonly repeats: number;
-  /** Gaps of what it had, told as another client with its id may lack it. */
+  /** Gaps for messages that it had: another client with the same id may lack them. */
   readonly gapsForOthers: number;
   readonly faults: readonly string[];
 }
 
 const HOME = 'ant';
 const PODS = ['pod-1', 'pod-2'] as const;
-/** Longer than a run: what is trimmed is so by number. */
+/** Longer than a run, so messages are trimmed by number only. */
 const LONG_TTL_MS = 86_400_000;
 
 export const runOneId = ({ seed, ids, note: trace }: OneIdOptions): OneIdOutcome => {
@@ -63,10 +64,10 @@ export const runOneId = ({ seed, ids, note: trace }: OneIdOptions): OneIdOutcome
       }),
   );
   const sent = new Map<string, SentMessage>();
-  /** In some runs a pod is killed while the client is away, and another of its name comes. */
+  /** In some runs a pod is killed while the client is away, and another pod of the same name starts. */
   const replaces = random() < 0.4;
 
-  // those who speak
+  // the publishers
 
   const speaker = (pod: ClusterPod, room: Room, paceMs: number): void => {
     let count = 0;
@@ -122,7 +123,7 @@ export const runOneId = ({ seed, ids, note: trace }: OneIdOptions): OneIdOutcome
     });
   const often = clientOf('often away', ids);
   const seldom = clientOf('never away for long', 'one');
-  /** It is cut when the other one was, so that it has that one's ids, and is back within seconds. */
+  /** This client is cut when the other one was, so it has the ids of that one, and is back within seconds. */
   const comeAgain = (cutAfter: number): void => {
     seldom.cut();
     clock.advance(random() * 3_000);
@@ -139,7 +140,7 @@ export const runOneId = ({ seed, ids, note: trace }: OneIdOptions): OneIdOutcome
   comeAgain(Number.POSITIVE_INFINITY);
   for (let i = 0; i < 12; i++) {
     often.connect(one(pods, random), 1 + Math.floor(random() ** 3 * 300));
-    // until it was cut, or for a while
+    // until it is cut, or for a while
     for (let waited = 0; often.isThere() && waited < 20_000; waited += 100) clock.advance(100);
     often.cut();
     if (random() < 0.3) comeAgain(1 + Math.floor(random() ** 3 * 300));

@@ -11,9 +11,9 @@ export interface PageLog extends Log {
   top: LogPosition;
   /** The oldest offset that can be read. */
   first: number;
-  /** A page ends after so many messages, as large ones do. */
+  /** A page ends after this many messages, as with large messages. */
   most: number;
-  /** What a read answers; by default the page, at once. */
+  /** The answer of a read; by default the page, at once. */
   answer: (page: Page) => ReturnType<Log['page']>;
   /** The offsets that were asked for. */
   readonly reads: number[];
@@ -49,6 +49,6 @@ export const after = (offset: number, tag = 1): Resume => {
   return resume;
 };
 
-/** What a read of a log answers that cannot be read. */
+/** The answer of a log that cannot be read. */
 export const failing = (_tag: LogError['_tag']) => (): ReturnType<Log['page']> =>
   of(left({ _tag, detail: 'refused' }));

@@ -1,6 +1,6 @@
 /**
- * A client in virtual time: the connection is the real one, its WebSocket and socket are played. What it was sent is
- * read from the very bytes that went to the socket.
+ * A client in virtual time: the connection is real code, its WebSocket and socket are played. The messages
+ * that it got are read from the bytes that were written to the socket.
  */
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
@@ -25,7 +25,7 @@ export interface ReceivedMessage {
   readonly timestamp: string;
 }
 
-/** What a room's members share is read once. */
+/** A batch that several members share is decoded once. */
 const read = new WeakMap<Buffer, readonly ReceivedMessage[]>();
 const readTexts = new WeakMap<Buffer, readonly string[]>();
 
@@ -65,7 +65,7 @@ export class PlayedSocket {
   bytesRead = 0;
   readonly remoteAddress = '192.0.2.1';
   readonly chunks: Buffer[] = [];
-  /** Seen of each write, as it happens. */
+  /** Called at each write. */
   onWrite: (() => void) | undefined;
   /** Gets what the kernel has taken, in order. */
   onTaken: ((bytes: Buffer) => void) | undefined;
@@ -91,13 +91,13 @@ export class PlayedSocket {
     this.stalled = true;
   }
 
-  /** Takes what is there, and whatever comes. */
+  /** Takes everything that waits, and all later writes at once. */
   takeAll(): void {
     this.stalled = false;
     this.takeSome();
   }
 
-  /** Takes what is there, and no more. */
+  /** Takes everything that waits, and no later write. */
   takeSome(): void {
     this.writableLength = 0;
     for (const { bytes, taken } of this.waiting.splice(0)) {
@@ -107,17 +107,17 @@ export class PlayedSocket {
   }
 }
 
-/** ws as far as a connection uses it. */
+/** The part of ws that a connection uses. */
 export class PlayedWebSocket extends EventEmitter {
   isPaused = false;
   pings = 0;
   pauses = 0;
-  /** The first close that was said to the peer. */
+  /** The first close frame to the peer. */
   closeFrame: { readonly code: number; readonly reason: string } | undefined;
   ended = false;
-  /** Does not answer a close, as a peer that is gone. */
+  /** While true, it does not answer a close, like a peer that has disappeared. */
   mute = false;
-  /** As ws keeps it; see `midMessage`. */
+  /** The private field of ws that `isMidMessage` reads. */
   _receiver = { _state: 0, _bufferedBytes: 0, _fragments: [], _fragmented: 0 };
   private readonly unread: Buffer[] = [];
 
@@ -128,7 +128,7 @@ export class PlayedWebSocket extends EventEmitter {
     super();
   }
 
-  /** Bytes came in: read at once, or when the socket is read again. */
+  /** A frame arrives: it is read at once, or when the socket is read again. */
   arrive(frame: Buffer): void {
     if (this.ended) return;
     this.socket.bytesRead += frame.length + 6;
@@ -136,7 +136,7 @@ export class PlayedWebSocket extends EventEmitter {
     else this.emit('message', frame, false);
   }
 
-  /** All of it in one read of the socket: what is behind the pause still comes. */
+  /** All frames in one read of the socket: those after a pause still come. */
   arriveTogether(frames: readonly Buffer[]): void {
     for (const frame of frames) {
       if (this.ended) return;
@@ -188,15 +188,15 @@ export interface Peer {
   readonly connection: Connection;
   readonly webSocket: PlayedWebSocket;
   readonly socket: PlayedSocket;
-  /** All that it was sent, in order. */
+  /** All messages that it got, in order. */
   received(): readonly ReceivedMessage[];
-  /** The `data` of what it was told by the server, of one event or of all. */
+  /** The `data` of system messages, of one event or of all. */
   events(event?: string): readonly Readonly<Record<string, unknown>>[];
   /** The `data` of errors. */
   errors(): readonly Readonly<Record<string, unknown>>[];
   /** Chats of a room; '' is the global log. */
   chats(room: Room): readonly ReceivedMessage[];
-  /** The data of the same. */
+  /** The data of these. */
   texts(room: Room): readonly unknown[];
   /** Presence messages of a room, as `name status`. */
   presence(room: Room): readonly string[];
@@ -204,9 +204,9 @@ export interface Peer {
   join(room: Room, id?: string): void;
   leave(room: Room, id?: string): void;
   chat(room: Room, data: unknown, id?: string): void;
-  /** The peer is gone. */
+  /** The peer disappears. */
   go(): void;
-  /** The code with which the server closed it. */
+  /** The code with which the server closed the connection. */
   code(): number | undefined;
 }
 
@@ -215,7 +215,7 @@ export interface PeerOptions {
   readonly room?: Room;
   /** The query's `last_id`. */
   readonly lastId?: string;
-  /** What its token says of rights and their end; by default it may do everything, for ever. */
+  /** The rights of its token, and when it expires; by default all rights, for ever. */
   readonly limited?: Partial<Pick<Identity, 'rights' | 'expiresAt'>>;
 }
 

@@ -3,17 +3,17 @@ import type { Clock } from '../../lib/clock.js';
 
 export interface Pipe {
   send(arrive: () => void): void;
-  /** What is on its way does not arrive. */
+  /** Packets on their way do not arrive. */
   close(): void;
-  /** What is on its way arrives so much later. */
+  /** Packets on their way arrive this much later. */
   delay(ms: number): void;
 }
 
 export interface PipeOptions {
-  /** Of whom it arrives at: one that stands still takes nothing. */
+  /** The clock of the receiver: a process that stands still takes nothing. */
   readonly clock: Clock;
   readonly delayMs: () => number;
-  /** Nothing passes now: `deliver` is to be called when it does again. */
+  /** Whether nothing passes now; then `deliver` must be called when the pipe is open again. */
   readonly blocked?: (deliver: () => void) => boolean;
 }
 

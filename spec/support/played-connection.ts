@@ -1,4 +1,4 @@
-/** A connection as far as the heartbeat and the drain use it, in virtual time. */
+/** The part of a connection that the heartbeat and the drain use, in virtual time. */
 import type { Connection } from '../../lib/connection/connection.js';
 import type { Close } from '../../lib/protocol/close-codes.js';
 import type { SystemEvent } from '../../lib/protocol/system-event.js';
@@ -15,7 +15,7 @@ export interface Played {
   messagesRead: number;
   midMessage: boolean;
   isPaused: boolean;
-  /** Answers a ping after so long; undefined: never. */
+  /** After how many ms it answers a ping; undefined: never. */
   answersIn: number | undefined;
   readonly pings: number[];
   readonly sent: { readonly at: number; readonly control: SystemEvent }[];

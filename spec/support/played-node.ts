@@ -1,11 +1,11 @@
-/** A master of a Redis Cluster, as far as a sharded subscriber uses its connection. */
+/** The part of a master of a Redis Cluster that a sharded subscriber uses. */
 import { EventEmitter } from 'node:events';
 
-/** A connection of ioredis, as far as the subscriber uses it. */
+/** The part of a connection of ioredis that the subscriber uses. */
 export class PlayedNode extends EventEmitter {
   status = 'connecting';
   readonly commands: string[] = [];
-  /** What SSUBSCRIBE is refused with, once. */
+  /** The error with which the next SSUBSCRIBE is refused. */
   refuses: Error | undefined;
   isFrozen = false;
   slots: unknown = [[0, 16_383, ['', 7_000]]];

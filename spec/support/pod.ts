@@ -50,7 +50,7 @@ export const ask = (question: HttpQuestion, body?: string | Buffer): Promise<Htt
       .end(body);
   });
 
-/** One of a program that may ask for everything. */
+/** One request of a program with all rights. */
 export const http = (
   port: number,
   path: string,
@@ -58,7 +58,7 @@ export const http = (
   headers: Readonly<Record<string, string>> = {},
 ): Promise<HttpAnswer> => ask({ port, path, method, headers: asProgram(headers) });
 
-/** What a pod is to a spec, wherever it runs. */
+/** How a spec reaches a pod, in this process or in another. */
 export interface Doors {
   readonly port: number;
   readonly get: (
@@ -66,9 +66,9 @@ export interface Doors {
     method?: string,
     headers?: Readonly<Record<string, string>>,
   ) => Promise<HttpAnswer>;
-  /** To a path below the base path: `/ws/general`. */
+  /** Connects to a path below the base path: `/ws/general`. */
   readonly connect: (path: string, options?: ConnectOptions) => Promise<Client>;
-  /** A socket with nothing said. It ends with the test. */
+  /** A socket on which nothing was sent. It ends with the test. */
   readonly raw: () => Promise<RawClient>;
 }
 
@@ -90,7 +90,7 @@ const doors = (t: Test, port: number): Doors => ({
 export interface Pod extends Doors {
   readonly app: App;
   readonly connections: () => number;
-  /** A metric's value by its name with its labels, as they stand in the text; 0 when there is no such line. */
+  /** The value of a metric, by name and labels as in the text of `/metrics`; 0 when there is no such line. */
   readonly metric: (line: string) => Promise<number>;
   readonly events: readonly HubEvent[];
 }
@@ -128,7 +128,7 @@ export const startPod = async (
 
 export interface Running {
   readonly pid: number;
-  /** The port it said that it listens on; throws when it ends before. */
+  /** The port of the line `listening`; throws when the process ends before. */
   readonly port: () => Promise<number>;
   readonly stdout: () => string;
   readonly stderr: () => string;
@@ -138,14 +138,14 @@ export interface Running {
   readonly ended: (ms?: number) => Promise<number | string>;
 }
 
-/** A node process with nothing in its environment but what is given; it ends with the test. */
+/** A process of Node whose environment has only `env`; it ends with the test. */
 export const run = (
   t: Test,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
   port: RegExp,
 ): Running => {
-  // tap would have its own modules loaded into it: that is not how its users start it
+  // tap would load its own modules into the process, which users do not have
   const child: ChildProcess = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, ...args], {
     cwd: ROOT,
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
@@ -156,7 +156,7 @@ export const run = (
   let end: number | string | undefined;
   child.stdout?.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  // not `exit`: the last lines come later
+  // not `exit`: the last lines of output come later
   child.once('close', (code, signal) => (end = code ?? signal ?? ''));
   t.teardown(async () => {
     child.kill('SIGKILL');
@@ -182,7 +182,7 @@ export const run = (
   };
 };
 
-/** `node dist/main.js`, as `npm start` does it; `flags` are node's. */
+/** `node dist/main.js`, as `npm start` runs it; `flags` are those of Node. */
 export const runMain = async (
   t: Test,
   env: Readonly<Record<string, string>>,
@@ -197,7 +197,7 @@ export const runMain = async (
   );
 };
 
-/** The same, ready. */
+/** The same, when `/ready` answers 200. */
 export const startProcess = async (
   t: Test,
   env: Readonly<Record<string, string>>,
@@ -211,7 +211,10 @@ export const startProcess = async (
 
 export const doorsOf = doors;
 
-/** Builds `dist/`, bundles of the client included, when it is older than `lib/`. Spec files run side by side: one builds, the others wait for it. */
+/**
+ * Builds `dist/`, with the bundles of the client, when it is older than `lib/`. Spec files run side by side:
+ * one builds, the others wait for it.
+ */
 export const build = async (): Promise<void> => {
   const lock = join(ROOT, 'dist/.building');
   const isFresh = (): boolean => newest(join(ROOT, 'lib')) < modified(BUILT);
@@ -220,7 +223,7 @@ export const build = async (): Promise<void> => {
     'the build',
     async () => {
       if (isFresh()) return true;
-      // a lock that nobody took away belongs to a process that was ended
+      // a lock that was not removed belongs to a process that was killed
       if (modified(lock) > 0 && Date.now() - modified(lock) > 60_000) rmSync(lock, { force: true });
       try {
         closeSync(openSync(lock, 'wx'));
@@ -230,7 +233,7 @@ export const build = async (): Promise<void> => {
       try {
         const started = new Date();
         await compile();
-        // nothing new to write leaves the file as old as it was
+        // when the build changes nothing, the file keeps its old time
         utimesSync(BUILT, started, started);
       } finally {
         rmSync(lock, { force: true });

@@ -1,4 +1,4 @@
-/** Several pods on one broker, a crowd of watched clients, and what must hold of all of them. */
+/** Several pods on one broker, many watched clients, and the checks of what they got. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Test as Tap } from 'tap';
 import { type Pod, startPod } from './pod.js';
@@ -49,7 +49,7 @@ export const crowd = async (
   }
 };
 
-/** So many messages, in waves from all, to each one's rooms in turn, a few to everybody. */
+/** Sends this many messages, in waves from all clients, to the rooms of each in turn, a few to everybody. */
 export const sendInWaves = async (
   { watchers }: Witness,
   messages: number,
@@ -70,7 +70,7 @@ export const sendInWaves = async (
   }
 };
 
-/** Room channels that somebody is subscribed to; in a Cluster over all nodes. */
+/** The channels of rooms with subscribers; on a Cluster over all nodes. */
 export const occupied = async (
   nodes: readonly RedisServer[],
   sharded: boolean,
@@ -83,7 +83,7 @@ export const occupied = async (
   return lists.flatMap((list) => (Array.isArray(list) ? list.map(String) : [])).sort();
 };
 
-/** How many have it right: who was in the room when it was said, and only they. */
+/** Checks that a message reached every client that was in the room when it was sent, and only these. */
 const expectAll = (t: Tap, { watchers, sent }: Witness): void => {
   const members = new Map<string, number>();
   for (const { ears } of watchers)

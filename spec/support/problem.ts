@@ -1,4 +1,7 @@
-/** What every refusal over HTTP must be: a problem (RFC 9457) that no cache keeps and no browser guesses at. */
+/**
+ * Checks that a refusal over HTTP is a problem (RFC 9457) that no cache keeps and whose type no browser
+ * guesses.
+ */
 import type { Test } from 'tap';
 import type { HttpAnswer } from './pod.js';
 

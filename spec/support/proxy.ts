@@ -1,7 +1,8 @@
 /**
- * A TCP proxy that goes wrong on demand: what stands between a pod and its Redis, or a client and its pod. Each link is two
- * ways, up (to the target) and down; each way has a fault of its own, which changes while bytes flow and never reorders
- * or loses them, but for `Lost`, `Cut` and the pushes. A way holds a bounded number of bytes, then it stops reading.
+ * A TCP proxy that fails on demand, between a pod and its Redis or between a client and its pod. Each link
+ * has two directions, up (to the target) and down. Each direction has a fault of its own, which changes while
+ * bytes flow, and which never reorders or loses bytes, except `Lost`, `Cut` and the faults of pushes. A
+ * direction keeps a bounded number of bytes; then the proxy stops reading.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
@@ -11,17 +12,20 @@ import { framesOf } from './resp.js';
 export type Way =
   | { readonly _tag: 'Open' }
   | { readonly _tag: 'Delayed'; readonly ms: number }
-  /** A black hole: nothing comes through, nobody is told; the end of a socket neither. All of it comes when it is over. */
+  /**
+   * A black hole: no byte and no end of a socket passes, and neither side is informed. When it is over,
+   * everything passes.
+   */
   | { readonly _tag: 'Stalled' }
-  /** As if it had been said into the void: what came meanwhile never arrives. */
+  /** Bytes that come meanwhile never arrive. */
   | { readonly _tag: 'Lost' }
-  /** A thin line. */
+  /** A slow link. */
   | { readonly _tag: 'Trickle'; readonly bytesPerSecond: number }
-  /** So many bytes more, then both ends see a reset. */
+  /** After this many bytes more, both ends see a reset. */
   | { readonly _tag: 'Cut'; readonly afterBytes: number }
-  /** Redis speaks: what it pushes (pub/sub) vanishes, answers pass. */
+  /** The bytes are of Redis: its pushes (pub/sub) are lost, its replies pass. */
   | { readonly _tag: 'PushesLost' }
-  /** Each message that it pushes comes a second time, so much later. */
+  /** Each push comes a second time, this much later. */
   | { readonly _tag: 'PushesTwice'; readonly ms: number };
 
 export interface Ways {
@@ -30,35 +34,35 @@ export interface Ways {
 }
 
 export interface Link {
-  /** A way that is not named stays as it is. */
+  /** A direction that is not named stays as it is. */
   readonly set: (ways: Ways) => void;
   /** Both ends see a reset. */
   readonly reset: () => void;
-  /** The target hears that whoever connected will say no more, and may go on itself. */
+  /** Sends FIN to the target, as if the client would send no more. The target may go on sending. */
   readonly halfClose: () => void;
-  /** The port that whoever connected has on its side. */
+  /** The port of the client. */
   readonly from: number;
 }
 
 export interface Proxy {
   readonly port: number;
-  /** Those open now. */
+  /** The links that are open now. */
   readonly links: () => readonly Link[];
-  /** For the links there are and those to come. */
+  /** For all links, also later ones. */
   readonly set: (ways: Ways) => void;
-  /** All ways open. */
+  /** Ends all faults. */
   readonly heal: () => void;
   readonly reset: () => void;
-  /** Nobody listens: whoever connects is refused, the links there are stay. */
+  /** Stops listening: new connections are refused, open links stay. */
   readonly refuse: () => Promise<void>;
   readonly accept: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
 export interface ProxyOptions {
-  /** Asked for each link. */
+  /** Called for each link. */
   readonly to: () => number;
-  /** The target is a Redis: its bytes are taken apart into answers and pushes. */
+  /** The target is a Redis: its bytes are split into replies and pushes. */
   readonly redis?: boolean;
 }
 
@@ -100,7 +104,7 @@ export const proxy = async ({ to, redis = false }: ProxyOptions): Promise<Proxy>
   const refuse = async (): Promise<void> => {
     const listening = server;
     server = undefined;
-    // `close` answers when the last link has ended: what matters here is that nobody listens from now on
+    // `close` calls back when the last link has ended; here only the end of listening matters
     listening?.close();
     await Promise.resolve();
   };
@@ -147,11 +151,14 @@ const link = (near: Socket, far: Socket, redis: boolean, gone: () => void): Link
   };
 };
 
-/** RST alone: `resetAndDestroy` says FIN first, and a peer that has read that hears of no reset. Node's own flag for it. */
+/**
+ * Sends only RST. `resetAndDestroy` sends FIN first, and a peer that has read it notices no reset. It is a
+ * private flag of Node.
+ */
 const cutOff = (socket: Socket): void =>
   void Object.assign(socket, { resetAndClosing: true }).destroy();
 
-/** Bytes, or how the sender ended. */
+/** Bytes, or the end of the sender. */
 interface Item {
   readonly bytes: Buffer | 'end' | 'reset';
   readonly due: number;
@@ -166,7 +173,7 @@ const way = (from: Socket, to: Socket, redis: boolean, reset: () => void): Direc
   let now: Way = OPEN;
   let queue: Item[] = [];
   let queued = 0;
-  /** Of `Cut`, what may still pass. */
+  /** How many bytes may still pass before a `Cut`. */
   let left = Number.POSITIVE_INFINITY;
   let timer: NodeJS.Timeout | undefined;
   let ended = false;

@@ -1,4 +1,4 @@
-/** The publish queue of one room in virtual time, with a Redis that is answered by hand. */
+/** The publish queue of one room in virtual time, with a Redis whose answers the spec gives. */
 import { type Either, isRight, right as rightOf } from 'fp-ts/lib/Either.js';
 import { NEVER, Subject } from 'rxjs';
 import { fallbackDedup } from '../../lib/broker/cluster/fallback-dedup.js';
@@ -16,7 +16,7 @@ type Reply = Either<RedisError, readonly Outcome[]>;
 export const outcomes = (...ids: readonly string[]): Reply =>
   rightOf(ids.map((id) => ({ _tag: 'Placed', id }) as const));
 
-/** The queue of room `r` on one runner; calls are answered by hand. */
+/** The queue of room `r` on one runner; the spec answers its calls. */
 export const queueWorld = () => {
   const clock = virtualClock();
   const replies: Subject<Reply>[] = [];

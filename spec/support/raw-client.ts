@@ -1,6 +1,6 @@
 /**
- * A TCP socket that says what it is told to, byte for byte, and reads what comes back: an HTTP answer, then frames
- * (RFC 6455 §5.2). For what polite clients refuse to send, and for readers that stop reading.
+ * A TCP socket that sends any bytes, and reads the answer: an HTTP answer, then frames (RFC 6455 §5.2). For
+ * bytes that libraries refuse to send, and for readers that stop reading.
  */
 import { once } from 'node:events';
 import { connect as tcp, type Socket } from 'node:net';
@@ -9,9 +9,9 @@ import { until } from './redis.js';
 
 export interface Answer {
   readonly status: number;
-  /** Names in lower case; of a name given twice the last. */
+  /** By name in lower case; when a name comes twice, the last value. */
   readonly headers: ReadonlyMap<string, string>;
-  /** What followed the head, up to its Content-Length. */
+  /** The body, up to its Content-Length. */
   readonly body: string;
 }
 
@@ -25,20 +25,20 @@ export interface RawClient {
   readonly write: (bytes: string | Buffer) => void;
   /** The HTTP answer; throws when none comes. */
   readonly answer: (ms?: number) => Promise<Answer>;
-  /** The frames that came so far. */
+  /** The frames so far. */
   readonly frames: () => readonly Frame[];
-  /** The texts among them. */
+  /** The texts of text frames. */
   readonly texts: () => readonly string[];
-  /** The code of the close frame that came, or undefined. */
+  /** The code of the close frame, if one came. */
   readonly closeCode: () => number | undefined;
   /** Whether the server has ended the socket, in whichever way. */
   readonly isEnded: () => boolean;
   readonly ended: (ms?: number) => Promise<void>;
-  /** Whether nothing can be said to it any more. */
+  /** Whether nothing can be sent any more. */
   readonly isClosed: () => boolean;
-  /** All that came so far, as text. */
+  /** All bytes so far, as text. */
   readonly text: () => string;
-  /** Stops and begins to read: what is not read fills the kernel, then the server. */
+  /** Stops and begins to read. Unread bytes fill the kernel, then the server. */
   readonly pause: () => void;
   readonly resume: () => void;
   readonly destroy: () => void;
@@ -48,7 +48,7 @@ const HOST = '127.0.0.1';
 const PATIENCE_MS = 5_000;
 
 export interface RawOptions {
-  /** Its own side stays open when the server's has ended. */
+  /** Its own side stays open when the server has ended its side. */
   readonly allowHalfOpen?: boolean;
 }
 
@@ -144,7 +144,7 @@ export interface FrameOptions {
   /** The reserved bits as one number, 4 is RSV1. */
   readonly rsv?: number;
   readonly masked?: boolean;
-  /** What the header claims in place of the payload's length. */
+  /** The length in the header, in place of that of the payload. */
   readonly claims?: bigint;
 }
 
@@ -155,7 +155,7 @@ export const CLOSING = 8;
 export const PING = 9;
 export const PONG = 10;
 
-/** A client's frame. The mask is four zeros, so the payload stands there as it is. */
+/** A frame of a client. The mask is four zeros, so the payload is readable in it. */
 export const frame = (
   opcode: number,
   payload: string | Buffer = '',
@@ -180,7 +180,9 @@ export const closeFrame = (code: number, reason: string | Buffer = ''): Buffer =
 /** The key of RFC 6455's own example. */
 export const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 
-/** A handshake that is right, of a user of its own, but for what is replaced; a header that is undefined is left out. */
+/**
+ * A valid handshake of a new user, except for the replaced headers; a header that is undefined is left out.
+ */
 export const handshakeOf = (
   path: string,
   headers: Readonly<Record<string, string | undefined>> = {},
@@ -198,7 +200,7 @@ export const handshakeOf = (
   return `${line}\r\n${linesOf(all)}\r\n`;
 };
 
-/** Headers as they stand on the wire. */
+/** Headers in the form of HTTP/1.1. */
 export const linesOf = (headers: Readonly<Record<string, string | undefined>>): string =>
   Object.entries(headers)
     .flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${value}\r\n`]))

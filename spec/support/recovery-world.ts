@@ -1,4 +1,4 @@
-/** A hub over a log that takes its time, and what a client was sent of its recovery, in short. */
+/** A hub over a slow log, and a short form of what a client got of its recovery. */
 import { delay, tap } from 'rxjs';
 import type { Broker } from '../../lib/broker/index.js';
 import { localBroker } from '../../lib/broker/local.js';
@@ -10,14 +10,14 @@ export interface Reads {
   count: number;
 }
 
-/** The embedded broker, whose log takes its time. */
+/** The local broker with a slow log. */
 export const slowLog =
   (reads: Reads, logMessages = 1_000, channelMs = 0) =>
   (clock: VirtualClock): Broker => {
     const broker = localBroker({ clock, positionTtlMs: 86_400_000, logMessages });
     return {
       ...broker,
-      // as with many pods: what the log has may not have been heard yet
+      // as with many pods: the log may have messages that the channel has not received yet
       channel: (room) => broker.channel(room).pipe(delay(channelMs, clock.scheduler)),
       log: {
         page: (...asked) =>
@@ -34,7 +34,7 @@ export const slowLog =
 export const world = (logMessages?: number, reads: Reads = { count: 0 }): HubWorld =>
   hubWorld({ broker: slowLog(reads, logMessages) });
 
-/** What a client heard of a room and of its recovery, in short. */
+/** What a client got of a room and of its recovery, in short. */
 export const story = (peer: Peer, room: string): readonly string[] =>
   peer.received().flatMap(({ type, data, room: of }) => {
     if (type === 'chat') return (of ?? '') === room ? [String(data)] : [];

@@ -16,12 +16,12 @@ import {
 
 export interface RedisCluster {
   readonly nodes: readonly RedisServer[];
-  /** Of the first node. */
+  /** The URL of the first node. */
   readonly url: string;
   readonly ownerOf: (slot: number) => Promise<RedisServer>;
   /** Moves a slot with its keys, while it is in use. */
   readonly moveSlot: (slot: number, to: RedisServer) => Promise<void>;
-  /** Waits until all nodes say that the Cluster is whole. */
+  /** Waits until all nodes report a complete Cluster. */
   readonly whole: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }

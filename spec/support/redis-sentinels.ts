@@ -5,13 +5,13 @@ import { HOST, type RedisServer, startRedis, until } from './redis.js';
 
 export interface SentinelTrio {
   readonly name: string;
-  /** Who one is to its nodes. */
+  /** A URL with the user and password for its nodes. */
   readonly url: string;
   /** `host:port` each. */
   readonly addresses: readonly string[];
   readonly sentinels: readonly RedisServer[];
   readonly nodes: readonly [RedisServer, RedisServer];
-  /** The node that the Sentinels call master now. */
+  /** The node that the Sentinels name as the master now. */
   readonly master: () => Promise<RedisServer>;
   readonly stop: () => Promise<void>;
 }
@@ -21,7 +21,7 @@ export const list = (value: unknown): readonly unknown[] => (Array.isArray(value
 export const text = (value: unknown): string =>
   typeof value === 'string' ? value : JSON.stringify(value);
 
-/** Three Sentinels, a master and a replica; a master that is gone is replaced after a second. */
+/** Three Sentinels, a master and a replica; a master that does not answer is replaced after a second. */
 export const startSentinels = async (): Promise<SentinelTrio> => {
   const name = 'chat';
   const first = await startRedis();

@@ -1,7 +1,7 @@
 /**
- * Real Redis servers for specs and benches: alone, three Sentinels over a master and its replica, three nodes of a
- * Cluster. All on 127.0.0.1, without files beyond a temporary folder, and gone when this process is. With `SPEC_ACL=true` a
- * pod is the user of docs/security.md there, who may do what a pod does and no more.
+ * Real Redis servers for specs and benches: alone, three Sentinels over a master and its replica, three nodes
+ * of a Cluster. All listen on 127.0.0.1, write only to a temporary folder, and end with this process. With
+ * `SPEC_ACL=true` a pod has the Redis user of docs/security.md, with the rights that a pod needs and no more.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -22,9 +22,9 @@ const BUS_OFFSET = 10_000;
 
 export interface RedisServer {
   readonly port: number;
-  /** With TLS `rediss:`; of the default user, or of the least one where specs are told to be it. */
+  /** With TLS `rediss:`. The user is the default one, or the one of docs/security.md with `SPEC_ACL=true`. */
   readonly url: string;
-  /** The authority of the server's own certificate, with TLS. */
+  /** With TLS: the authority of the server's certificate. */
   readonly ca: string | undefined;
   /** One command on a connection of its own. */
   readonly command: (...args: readonly [string, ...(string | number)[]]) => Promise<unknown>;
@@ -32,7 +32,7 @@ export interface RedisServer {
   readonly thaw: () => void;
   /** SIGKILL. */
   readonly kill: () => Promise<void>;
-  /** On the same port: with its append-only file, or empty. */
+  /** Restarts it on the same port: with its append-only file, or empty. */
   readonly restart: (empty?: boolean) => Promise<void>;
   readonly stop: () => Promise<void>;
 }
@@ -50,7 +50,7 @@ export interface RedisServerOptions {
   readonly sentinel?: boolean;
 }
 
-/** Polls until it is true; for what Redis tells nobody of. Throws after `ms`. */
+/** Polls until it is true, for changes of Redis that cause no event. Throws after `ms`. */
 export const until = async (
   what: string,
   is: () => boolean | Promise<boolean>,
@@ -70,7 +70,7 @@ const isFree = (port: number): Promise<boolean> =>
     server.listen(port, HOST, () => server.close(() => resolve(true)));
   });
 
-/** A port that nobody has, nor the one 10,000 above it, where a Cluster's node talks to the others. */
+/** A free port. The port 10,000 above it is free too: there a node of a Cluster talks to the others. */
 export const freePort = async (): Promise<number> => {
   for (;;) {
     const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
@@ -78,7 +78,7 @@ export const freePort = async (): Promise<number> => {
   }
 };
 
-// ending with this process
+// the server ends with this process
 
 const processes = new Set<ChildProcess>();
 
@@ -108,12 +108,12 @@ const run = (args: readonly string[], cwd: string): ChildProcess => {
 
 const ended = (child: ChildProcess): Promise<void> => {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
-  // a server keeps no process alive, waiting for its end does
+  // the server does not keep this process alive; waiting for its end does
   child.ref();
   return new Promise((resolve) => child.once('exit', () => resolve()));
 };
 
-/** A certificate of 127.0.0.1 that is its own authority. */
+/** A self-signed certificate for 127.0.0.1. */
 export const certificate = (cwd: string): string => {
   const key = join(cwd, 'key.pem');
   const cert = join(cwd, 'cert.pem');
@@ -141,10 +141,10 @@ export const certificate = (cwd: string): string => {
 
 export const IS_LEAST = process.env['SPEC_ACL'] === 'true';
 
-/** Whoever looks behind a pod's back may do everything. */
+/** The default user, for specs that look into Redis, has all rights. */
 export const OTHERS = 'user default on nopass ~* &* +@all';
 
-/** Where a pod finds a Redis that is, or will be, on a port. */
+/** The URL of a Redis that listens, or will listen, on a port. */
 export const urlOf = (port: number, user = IS_LEAST ? ACL_USER : undefined): string =>
   `redis://${user === undefined ? '' : `${user}@`}${HOST}:${port}`;
 

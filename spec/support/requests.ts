@@ -1,4 +1,4 @@
-/** Requests as Node's parser would hand them over, without a socket. */
+/** Requests as the parser of Node makes them, without a socket. */
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 

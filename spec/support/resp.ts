@@ -1,14 +1,17 @@
 /**
- * What Redis sends (RESP2 and RESP3), cut where its answers and pushes end: a proxy that loses a push must not lose half
- * of one. Incremental; what is not whole yet waits.
+ * Splits the bytes of Redis (RESP2 and RESP3) at the ends of its replies and pushes: a proxy that loses a
+ * push must lose all of it. Incremental: bytes of an incomplete value wait.
  */
 export interface RespFrame {
   readonly bytes: Buffer;
-  /** A pub/sub message; not the answer to SUBSCRIBE, which comes the same way. */
+  /** Whether it is a pub/sub message. The reply to SUBSCRIBE, which has the same form, is none. */
   readonly isPush: boolean;
 }
 
-/** A splitter of one stream of bytes. What waits is joined when there may be enough of it: each byte is copied a few times at most. */
+/**
+ * Splits one stream of bytes. Waiting bytes are joined when a value may be complete: each byte is copied a
+ * few times at most.
+ */
 export const framesOf = (): ((chunk: Buffer) => readonly RespFrame[]) => {
   let waiting: Buffer[] = [];
   let length = 0;
@@ -37,7 +40,10 @@ export const framesOf = (): ((chunk: Buffer) => readonly RespFrame[]) => {
 /** `message` and `smessage`, as an array (RESP2) or a push (RESP3). */
 const PUSH = /^[*>]3\r\n\$[78]\r\ns?message\r\n/;
 
-/** Where the value that begins at `at` ends; beyond the bytes when it is not there as a whole: at least there. */
+/**
+ * The end of the value that begins at `at`. When the value is incomplete: a position beyond the bytes, at
+ * which it ends at the earliest.
+ */
 const endOf = (bytes: Buffer, at: number): number => {
   const line = bytes.indexOf('\r\n', at);
   if (line < 0) return bytes.length + 1;

@@ -1,4 +1,4 @@
-/** A hub in virtual time whose tokens are judged as a spec says, and one user of it. */
+/** A hub in virtual time whose tokens have the rights that a spec gives, and one user of it. */
 import { left, right } from 'fp-ts/lib/Either.js';
 import { type Observable, of } from 'rxjs';
 import {
@@ -26,7 +26,7 @@ type Outcome =
   | { readonly _tag: 'Left'; readonly left: Denial }
   | { readonly _tag: 'Right'; readonly right: Identity };
 
-/** An access that knows what it was told beforehand, after a while. */
+/** An `Auth` that answers with what the spec prepared, after a delay. */
 const prepared = (): Auth & {
   readonly next: Outcome[];
   answer: (outcome: Outcome) => Observable<Outcome>;

@@ -1,6 +1,6 @@
 /**
- * A broker that takes its time and does what a spec tells it to: opens, answers, fails and breaks. It keeps nothing of a
- * room but its top, and that only once something was published there.
+ * A slow broker that does what a spec sets: opens, answers, fails and breaks. It keeps only the position of a
+ * room, from the first publish on.
  */
 import { type Either, right } from 'fp-ts/lib/Either.js';
 import { BehaviorSubject, map, NEVER, Observable, of, type Subscriber, timer } from 'rxjs';
@@ -16,13 +16,13 @@ import { drawNonce, GLOBAL, type Room, type LogPosition } from '../../lib/protoc
 import type { VirtualClock } from './virtual-clock.js';
 
 export interface ScriptBroker extends Broker {
-  /** How long a subscription, a publish and a count take; below 0 they are never answered. */
+  /** How long a subscription, a publish and a count take, ms; below 0 they are never answered. */
   openMs: number;
   publishMs: number;
   membersMs: number;
-  /** What every publish is answered, in place of being placed. */
+  /** The error of every publish; undefined: publishes succeed. */
   refuse: PublishError | undefined;
-  /** Connections of other pods. */
+  /** The numbers of members on other pods. */
   readonly others: Map<Room, number>;
   readonly status$: BehaviorSubject<BrokerStatus>;
   /** Channels that are subscribed now, and how often one was. */
@@ -31,9 +31,9 @@ export interface ScriptBroker extends Broker {
   /** Publishes that wait for an answer. */
   underway(): number;
   top(room: Room): LogPosition;
-  /** Says something on a room's channel. */
+  /** Emits an event on the channel of a room. */
   push(room: Room, event: ChannelEvent): void;
-  /** The channel says that the room cannot be had, and ends. */
+  /** The channel emits `Failed`, and ends. */
   fail(room: Room): void;
   /** The channel's stream errors, which no broker should ever do: a bug. */
   break(room: Room, error: Error): void;
@@ -136,7 +136,7 @@ export const scriptBroker = (clock: VirtualClock): ScriptBroker => {
         subscriber.add(() => {
           underway -= 1;
         });
-        // in the order of the calls, however the time that they take is changed
+        // in the order of the calls, also when a spec changes the delay
         last = Math.max(last, scheduler.now() + self.publishMs);
         const answer = (): void => {
           if (self.broken.has(draft.room)) return subscriber.error(new Error('a broken broker'));

@@ -1,4 +1,4 @@
-/** The order of one channel, which stands at 1:5, and what it has delivered. */
+/** The order of one channel at the position 1:5, and what it has delivered. */
 import { right } from 'fp-ts/lib/Either.js';
 import { type Delivered } from '../../lib/broker/cluster/channel-events.js';
 import { type Sequence, sequence } from '../../lib/broker/cluster/sequence.js';
@@ -13,7 +13,7 @@ export interface SequenceWorld {
   readonly delivered: Delivered[];
 }
 
-/** One second in which late messages come. */
+/** For one second, late messages may come. */
 export const sequenceWorld = (
   echoOf: (publication: Publication) => string | undefined = () => undefined,
 ): SequenceWorld => {

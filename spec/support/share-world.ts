@@ -12,7 +12,7 @@ import { browser, type BrowserTab } from './browser.js';
 export interface Tab extends BrowserTab {
   readonly chat: Chat;
   readonly statuses: Status[];
-  /** What came of a room, in order: the data of messages, and gaps. */
+  /** What a room emitted, in order: the data of messages, and gaps. */
   readonly watch: (room: string, after?: string) => unknown[];
   readonly publish: (room: string, data: unknown) => Promise<unknown>;
 }
@@ -27,7 +27,7 @@ export interface ShareWorld {
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** Promises that wait for nothing else have run. */
+/** Lets all settled promises run their callbacks. */
 const settled = async (): Promise<void> => {
   for (let i = 0; i < 12; i++) await Promise.resolve();
 };
@@ -60,7 +60,7 @@ export const browserWorld = (
       const statuses: Status[] = [];
       chat.status$.subscribe((status) => statuses.push(status));
       t.teardown(() => chat.close());
-      // the part is loaded in real time
+      // the module is loaded in real time
       await import('../../lib/client/share/share.js');
       for (let i = 0; i < 3; i++) await turn();
       return {

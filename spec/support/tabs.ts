@@ -1,6 +1,6 @@
 /**
- * Ten tabs of one browser share a connection, and their leader is killed again and again under load: its tab is
- * closed, its process crashes, or it is frozen for a while. Whoever was killed is replaced by a new tab.
+ * Ten tabs of one browser share a connection, and their leader is killed again and again under load: its tab
+ * is closed, its process crashes, or it is frozen for a while. A new tab replaces each killed one.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
@@ -31,13 +31,16 @@ interface Seen {
 export interface TabsReport {
   readonly published: number;
   readonly kills: Readonly<Record<Kill, number>>;
-  /** Tabs that were judged: those closed, and those there at the end. A crash takes what its tab has shown. */
+  /**
+   * Tabs that were judged: those that were closed, and those that are there at the end. Of a crashed tab
+   * nothing is known.
+   */
   readonly judged: number;
   readonly missing: number;
   readonly twice: number;
   readonly disordered: number;
   readonly gaps: number;
-  /** The most connections at the pods when all tabs were level again after a kill. */
+  /** The most connections at the pods when all tabs had all messages again after a kill. */
   readonly connections: number;
   /** From each kill until all other tabs had shown a message that was published after it, ms. */
   readonly silences: readonly number[];
@@ -148,7 +151,7 @@ export const killLeaders = async (t: Test, options: TabsOptions): Promise<TabsRe
       crash: async (leader) => {
         const crashed = leader.waitForEvent('crash', { timeout: PATIENCE_MS });
         const cdp = await leader.context().newCDPSession(leader);
-        // it never answers
+        // a tab that crashes never answers
         cdp.send('Page.crash').catch(() => undefined);
         await crashed;
         return undefined;

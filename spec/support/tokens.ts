@@ -1,4 +1,4 @@
-/** Tokens made by hand, so that they can be wrong in any way: header and claims as they are to be signed, or as text. */
+/** Tokens that can be wrong in any way: header and claims are objects to sign, or any text. */
 import { createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 
 /** Seconds since 1970, so many from now. */
@@ -31,10 +31,10 @@ export const jwkOf = (key: KeyObject, kid?: string): object => ({
 type Part = object | string;
 
 export interface Making {
-  /** Beside `alg`, or the whole text. */
+  /** Fields beside `alg`, or the whole text. */
   readonly header?: Part;
   readonly alg?: string;
-  /** A secret for HMAC, a private key for the rest. */
+  /** A secret for HMAC, a private key for the other algorithms. */
   readonly key?: string | KeyObject;
 }
 
@@ -52,7 +52,7 @@ const signatureOf = (input: string, alg: string, key: string | KeyObject): Buffe
   return sign(digest, Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' });
 };
 
-/** Any claims whatever, signed in any way. */
+/** A token with any claims, signed in any way. */
 export const signed = (claims: Part, making: Making = {}): string => {
   const { header = {}, alg = 'HS256', key = SECRET } = making;
   const head = typeof header === 'string' ? header : { alg, typ: 'JWT', ...header };
@@ -60,6 +60,6 @@ export const signed = (claims: Part, making: Making = {}): string => {
   return `${input}.${signatureOf(input, alg, key).toString('base64url')}`;
 };
 
-/** A good token for an hour, but for what is replaced; a claim that is undefined is left out. */
+/** A valid token for an hour, except for the replaced claims; a claim that is undefined is left out. */
 export const tokenOf = (claims: object = {}, making: Making = {}): string =>
   signed({ sub: 'alice', exp: inSeconds(3600), ...claims }, making);

@@ -1,14 +1,16 @@
-/** What was written last, and how to take it back: a Redis that crashes, or a replica that is behind, has lost it. */
+/**
+ * The last writes, and how to undo them: a Redis that crashes, or a replica that is behind, has lost them.
+ */
 
-/** What was written longer ago is on the disk and on every replica. */
+/** Older writes are on the disk and on every replica. */
 const UNSAFE_MS = 1_000;
 
 export interface UndoJournal {
-  /** Something was written now: `undo` takes it back. */
+  /** Notes a write; `undo` undoes it. */
   wrote(undo: () => void): void;
-  /** Takes back what was written within so many ms. */
+  /** Undoes the writes of the last `ms`. */
   takeBack(ms: number): void;
-  /** From now on nothing before this is taken back. */
+  /** From now on no earlier write is undone. */
   forget(): void;
 }
 

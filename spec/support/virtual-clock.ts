@@ -1,7 +1,7 @@
 /**
- * Time and chance of a whole cluster inside one process: nothing waits for real, and the same seed gives the same run.
- * What is to come stands in a heap, as rxjs' own virtual scheduler sorts all of it for each timer. `turn` runs at the end
- * of the instant, after everything that is due then.
+ * Time and chance of a whole cluster inside one process: nothing waits in real time, and the same seed gives
+ * the same run. Timers are in a heap, as the virtual scheduler of rxjs sorts all of them for each timer.
+ * `turn` runs at the end of the instant, after everything that is due then.
  */
 import { type SchedulerAction, type SchedulerLike, Subscription } from 'rxjs';
 import type { Clock } from '../../lib/clock.js';
@@ -9,47 +9,47 @@ import type { Clock } from '../../lib/clock.js';
 export interface VirtualClock extends Clock {
   /** Lets so many ms pass. */
   advance(ms: number): void;
-  /** What is still going to happen. */
+  /** The number of timers and turns that wait. */
   pending(): number;
-  /** Steps the wall clock, as an operator or NTP does; the monotonic one goes on. */
+  /** Steps the wall clock, as an operator or NTP does; the monotonic clock goes on. */
   jump(ms: number): void;
-  /** The process stands still for so long: timers that became due meanwhile run late, once. */
+  /** The process stands still for this long: timers that become due meanwhile run late, once. */
   stall(ms: number): void;
   /** The clock of a process of its own in the same world. */
   process(): ProcessClock;
 }
 
-/** One process' time: the world's, but it can stand still, be wrong, and end. */
+/** The time of one process: that of the world, but it can stand still, be wrong, and end. */
 export interface ProcessClock extends Clock {
   jump(ms: number): void;
-  /** SIGSTOP: nothing of it runs until `thaw`; what became due meanwhile runs then, in order. */
+  /** SIGSTOP: nothing of it runs until `thaw`; timers that became due meanwhile then run, in order. */
   freeze(): void;
   thaw(): void;
   /** SIGKILL: nothing of it runs ever again. */
   kill(): void;
-  /** What is still going to happen in it. */
+  /** The number of its timers and turns that wait. */
   pending(): number;
 }
 
 /** 2023-11-14T22:13:20Z */
 const EPOCH = 1_700_000_000_000;
 
-/** What runs in one instant; more is work that makes itself. */
+/** The most steps in one instant: more of them are an endless loop. */
 const MAX_STEPS = 1_000_000;
 
-/** Whether what a process had in mind is done. */
+/** Whether the work of a process runs. */
 interface Life {
   state: 'running' | 'frozen' | 'dead';
-  /** What became due while it was frozen. */
+  /** The work that became due while the process was frozen. */
   readonly late: (() => void)[];
   pending: number;
   skew: number;
 }
 
-/** Something that is to happen; cancelled when it has no work any more. */
+/** Work that is due at a time; without `work` it is cancelled. */
 interface Due {
   readonly at: number;
-  /** Of what is due at once, the first that was asked for comes first. */
+  /** Work that is due at the same time runs in the order in which it was scheduled. */
   readonly nth: number;
   readonly life: Life;
   work: (() => void) | undefined;
@@ -98,7 +98,7 @@ class Heap {
   }
 }
 
-/** A piece of work of the scheduler's, as rxjs wants it: it may ask to run again. */
+/** A piece of work of the scheduler, in the form of rxjs: it may schedule itself again. */
 class Action<T> extends Subscription implements SchedulerAction<T> {
   private due: Due | undefined = undefined;
   private state: T | undefined = undefined;

@@ -1,4 +1,7 @@
-/** A bus that is watched: what it said, in order, and short words for asking it. For specs of what runs on a real Redis. */
+/**
+ * A Redis port whose events are recorded in order, and short functions for its commands. For specs that use a
+ * real Redis.
+ */
 import * as E from 'fp-ts/lib/Either.js';
 import * as O from 'fp-ts/lib/Option.js';
 import { firstValueFrom, type Subscription } from 'rxjs';
@@ -20,7 +23,7 @@ export const HOUR = 3_600_000;
 export interface Watched {
   readonly bus: RedisPort;
   readonly events: RedisEvent[];
-  /** What a channel brought, as text. */
+  /** The messages of a channel, as text. */
   readonly received: (channel: string) => readonly string[];
   readonly tags: () => readonly string[];
   /** Waits for the next event of a kind, from now on or from the beginning. */

@@ -1,7 +1,7 @@
 /**
- * A pod in a process of its own that is looked at while others misbehave there. It has two residents in the room `general`: one
- * speaks all the time, the other listens, and must hear every word. When guests have gone, the process must have as many sockets,
- * connections and rooms as before.
+ * A pod in a process of its own that is checked while other clients misbehave. It has two residents in the
+ * room `general`: one publishes all the time, the other must get every message. When the other clients have
+ * gone, the process must have as many sockets, connections and rooms as before.
  */
 import { readdirSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -14,21 +14,24 @@ import { until } from './redis.js';
 
 export interface WatchedPod {
   readonly running: Running;
-  /** For guests: what comes in here is ended by `clear`. */
+  /** For the other clients: their connections are ended by `clear`. */
   readonly doors: Doors;
-  /** What the listener heard that is not the speaker's talk. */
+  /** The messages that the listener got and that are not of the publisher. */
   readonly received: () => readonly Message[];
-  /** The listener has heard what was said until now, and the next word. */
+  /** Resolves when the listener has got all messages until now, and the next one. */
   readonly settled: () => Promise<void>;
-  /** Sends the guests away; what is left behind, or went wrong for the residents, since the last time: none is well. */
+  /**
+   * Closes the other clients. Resolves with what is left, or went wrong for the residents, since the last
+   * call: an empty list is well.
+   */
   readonly clear: () => Promise<readonly string[]>;
-  /** As they are now. */
+  /** The metrics now. */
   readonly metrics: () => Promise<string>;
-  /** `rejected 400`, `closes 1009`: how often so far. */
+  /** Counters by name and code, such as `rejected 400` and `closes 1009`. */
   readonly counters: () => Promise<ReadonlyMap<string, number>>;
-  /** Bytes that are left after collections, once the log has forgotten the talk: it is interrupted for that. */
+  /** Bytes of heap after collections, when the log has dropped the messages; the publisher pauses for it. */
   readonly heap: () => Promise<number>;
-  /** Ends it in order; what it said on stderr, logged as an error, or how else it ended. */
+  /** Ends it in order. Resolves with its lines on stderr, its errors in the log, and an unusual end. */
   readonly end: () => Promise<readonly string[]>;
 }
 
@@ -41,20 +44,20 @@ const RESIDENTS = 2;
 const LEFT_MS = 4_000;
 const LOG_TTL_MS = 2_000;
 const ERROR = 50;
-/** For so long at most one rendering of the metrics is told to all. */
+/** Within this time one rendering of the metrics may be served to all requests. */
 const SHARED_MS = 110;
 
 export const watchedPod = async (
   t: Test,
   env: Readonly<Record<string, string>> = {},
-  /** What a resident shows at the door. */
+  /** The headers of a resident. */
   headers: Readonly<Record<string, string>> = {},
 ): Promise<WatchedPod> => {
   const report = join(tmpdir(), `heap-${process.pid}-${Math.random().toString(36).slice(2)}`);
   t.teardown(() => rmSync(report, { force: true }));
   const pod = await startProcess(
     t,
-    // what was said is forgotten soon, so that memory can be compared
+    // messages leave the log soon, so that memory can be compared
     {
       LOG_LEVEL: 'trace',
       LOG_TTL_MS: `${LOG_TTL_MS}`,
@@ -124,7 +127,7 @@ export const watchedPod = async (
     heap: async () => {
       talk.pause();
       await sleep(LOG_TTL_MS + 200);
-      // its log goes with a look at it
+      // a read drops the old messages of its log
       await pod.doors.get('/metrics');
       rmSync(report, { force: true });
       pod.signal('SIGUSR2');
@@ -182,9 +185,9 @@ const countersIn = (text: string): ReadonlyMap<string, number> =>
   );
 
 interface Talk {
-  /** All that was said so far was heard, each word once and in order, and one more. */
+  /** Resolves when all messages so far have arrived, each once and in order, and one more. */
   readonly allReceived: () => Promise<void>;
-  /** Since the last time. */
+  /** The faults since the last call. */
   readonly faults: () => readonly string[];
   readonly others: () => readonly Message[];
   readonly pause: () => void;

@@ -1,7 +1,7 @@
 /**
- * Clients that write down everything they are told, on whichever pod, and what they said themselves. What must be true
- * of that is in `invariants.ts`. Sockets of `ws`, made for many: a message that another client heard before is not parsed
- * again, its text is compared.
+ * Clients that record everything that they get, on any pod, and what they sent. The rules for it are in
+ * `invariants.ts`. They are sockets of `ws`, for many clients: a message that another client got before is
+ * not parsed again, its text is compared.
  */
 import { randomBytes } from 'node:crypto';
 import { WebSocket } from 'ws';
@@ -12,7 +12,7 @@ import { until } from './redis.js';
 import { checker } from './invariants.js';
 import { isControl } from './invariants/frame.js';
 
-/** A message as the first client got it; each client after it must get the same text. */
+/** A message as the first client got it; each later client must get the same text. */
 interface ReceivedMessage {
   readonly idText: string;
   readonly id: MessageId;
@@ -55,18 +55,21 @@ export interface Verdict {
   readonly refused: number;
   readonly unanswered: number;
   readonly delivered: number;
-  /** Offsets that are missing, behind a `gap`. */
+  /** Offsets that are missing after a `gap`. */
   readonly missingWithGap: number;
   readonly missingWithoutGap: number;
   readonly doubled: number;
-  /** Messages outside the log whose id shows an earlier place than was reached: a resume from there repeats, it loses nothing. */
+  /**
+   * Messages outside the log whose position is earlier than the client's: a resume from there repeats
+   * messages and loses none.
+   */
   readonly behind: number;
-  /** The first few faults of any kind, in words. None: all is well. */
+  /** The texts of the first few faults; none: all is well. */
   readonly faults: readonly string[];
   readonly faultCount: number;
 }
 
-/** What is told of the pod: `degraded`, `restored`; `gap` too, with its reason and room. */
+/** A status event: `degraded` or `restored`; `gap` too, with its reason and room. */
 export interface StatusEvent {
   readonly event: string;
   readonly reason: string | undefined;
@@ -74,17 +77,17 @@ export interface StatusEvent {
   readonly at: number;
 }
 
-/** A client that writes down. */
+/** A client that records what it gets. */
 export interface Watcher {
   readonly who: string;
   readonly pod: string;
-  /** What `welcome` called it. */
+  /** The `connection_id` of `welcome`. */
   readonly id: string;
-  /** The stays in rooms, the global log's with the empty name; those that ended too. */
+  /** The stays in rooms (the global log has the empty name), those that have ended too. */
   readonly ears: readonly Ear[];
   readonly statusEvents: readonly StatusEvent[];
   readonly closeCode: () => number | undefined;
-  /** Members, as the last `joined` of the room told. */
+  /** The number of members in the last `joined` of the room. */
   readonly members: (room: string) => number | undefined;
   readonly publish: (room: string) => SentMessage;
   readonly join: (room: string) => Promise<void>;
@@ -98,9 +101,9 @@ export interface Witness {
   readonly watchers: readonly Watcher[];
   readonly sent: ReadonlyMap<number, SentMessage>;
   readonly messages: ReadonlyMap<string, ReceivedMessage>;
-  /** Another program publishes this id: whoever hears it hears no ghost. */
+  /** Another program publishes this id, so a message with it is no fault. */
   readonly expect: (idText: string) => void;
-  /** Everything said is answered, and nothing was heard for `ms`. */
+  /** Resolves when every message is answered, and nothing has come for `ms`. */
   readonly quiet: (ms?: number, patienceMs?: number) => Promise<void>;
   readonly verdict: () => Verdict;
   readonly close: () => Promise<void>;
@@ -115,13 +118,13 @@ interface Frame {
 }
 
 const HOST = '127.0.0.1';
-/** Where the id stands in a message of ours. */
+/** The position of the id in a message of the service. */
 const ID_AT = [7, 43] as const;
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 export const witness = (path = '/api/chat-api/ws'): Witness => {
-  /** Two witnesses of one Redis do not take each other's messages for their own, nor share a key. */
+  /** Marks the messages of this witness: two witnesses on one Redis share no message and no key. */
   const mark = randomBytes(4).toString('hex');
   const sent = new Map<number, SentMessage>();
   const messages = new Map<string, ReceivedMessage>();
@@ -129,7 +132,7 @@ export const witness = (path = '/api/chat-api/ws'): Witness => {
   const check = checker();
   let receivedAt = 0;
 
-  /** Every second one is an idempotency key whoever says it, as it is a UUID. */
+  /** Every second one is a UUID, so it is an idempotency key for every client. */
   const refOf = (n: number): string =>
     n % 2 === 0 ? `${mark} ${n}` : `${mark}-0000-4000-8000-${n.toString(16).padStart(12, '0')}`;
   const numbers = new Map<string, number>();
@@ -219,7 +222,7 @@ export const witness = (path = '/api/chat-api/ws'): Witness => {
     socket.on('error', (error) => (failure = error));
     socket.on('close', (why) => {
       code = why;
-      // what broke a socket is not known here
+      // it is not known here what broke a socket
       checked.closed(why, why === 1006 || why === 1000 ? 'unknown' : undefined, performance.now());
     });
 

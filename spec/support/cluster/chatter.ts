@@ -1,7 +1,8 @@
 /**
- * Somebody who chats, as the protocol's page asks of a client: goes on from the last id of each log, says again under the
- * same `id` what was not acknowledged, obeys close codes, waits longer each time before it comes back. And as people are: it
- * comes and goes, reads slowly or not at all, loses its network. All that happens to it is told the checker.
+ * A client that follows docs/protocol.md: it resumes from the last id of each log, sends again under the same
+ * `id` what had no ack, follows the table of close codes, and waits longer before each attempt to connect. It
+ * also behaves as people do: it comes and goes, reads slowly or not at all, and loses its network. The
+ * checker gets everything that happens to it.
  */
 import { type Room, GLOBAL } from '../../../lib/protocol/position.js';
 import type { Checker, Ears } from '../invariants.js';
@@ -13,27 +14,30 @@ import type { ClusterPod } from './pod.js';
 export interface ChatterOptions {
   readonly name: string;
   readonly user: string | null;
-  /** Where it is at home: the room of its URL. */
+  /** The room of its URL. */
   readonly home: Room | undefined;
   readonly rooms: readonly Room[];
   readonly clock: VirtualClock;
   readonly pods: readonly ClusterPod[];
   readonly checker: Checker;
-  /** Between two things that it does, on average. */
+  /** The average time between two actions, ms. */
   readonly paceMs: number;
-  /** Who does not answer for longer may be cut: it may be pinged only just before it is overdue. */
+  /**
+   * A client that does not answer for longer than this may be cut: perhaps it was pinged just before it would
+   * be overdue.
+   */
   readonly slackMs: number;
   readonly note: (text: () => string) => void;
-  /** Everything that it is told, in a few numbers. */
+  /** Gets a short text for each message. */
   readonly trace: (text: string) => void;
 }
 
 export interface Chatter {
   readonly name: string;
   readonly start: () => void;
-  /** It says no more, and reads. */
+  /** From now on it only reads. */
   readonly hush: () => void;
-  /** It goes, and does not come back. */
+  /** It closes, and does not connect again. */
   readonly end: () => void;
   readonly isConnected: () => boolean;
 }
@@ -51,15 +55,15 @@ interface Here {
   readonly ears: Ears;
   readonly joined: Set<Room>;
   readonly asked: Set<Room>;
-  /** Since when it does not answer; what closes it then is no wonder. */
+  /** Since when it does not answer: from then on, a close by the server is no fault. */
   silentAt: number | undefined;
-  /** Until when what closes it is no wonder, as it was silent for long. */
+  /** Until then a close by the server is no fault, as the client was silent for long. */
   excusedUntil: number;
   comeBackAt: number | undefined;
 }
 
 const UUID_ZEROS = '0000-4000-8000-';
-/** A cut that was under way when it began to read again. */
+/** How long a cut may be under way after the client has begun to read again. */
 const EXCUSED_MS = 1_000;
 const MAX_WAIT_MS = 3_000;
 const COME_BACK = new Set([1001, 1006, 1011, 1013]);
@@ -69,7 +73,7 @@ export const chatter = (options: ChatterOptions): Chatter => {
   const { scheduler, random } = clock;
   const lastIds = new Map<Room, string>();
   const unacked = new Map<string, Unacked>();
-  /** Rooms that it wants to be in, without its home. */
+  /** The rooms that it wants to be in, without the room of its URL. */
   const wanted = new Set<Room>();
   let here: Here | undefined;
   let hushed = false;
@@ -142,7 +146,7 @@ export const chatter = (options: ChatterOptions): Chatter => {
     link.send(JSON.stringify({ type: 'join', room, data: { last_id: lastId } }));
   };
 
-  // what it is told
+  // messages of the server
 
   const receive = (at: Here, text: string): void => {
     trace(`${idTextOf(text)}${text.length}`);
@@ -175,13 +179,13 @@ export const chatter = (options: ChatterOptions): Chatter => {
     }
   };
 
-  /** The last id of each log: an id says by a bit of its own whether it is the global one's. */
+  /** Keeps the last id of each log: a bit of the id shows whether it is of the global log. */
   const keep = (idText: string, room: Room | undefined): void => {
     const isGlobal = idOf(idText)?.global === true;
     lastIds.set(room ?? (isGlobal ? GLOBAL : (home ?? GLOBAL)), idText);
   };
 
-  /** Why the socket broke, if it was not the server's doing. */
+  /** Why the socket broke; undefined: the server closed it. */
   const causeOf = ({ pod, silentAt, excusedUntil, comeBackAt }: Here): string | undefined => {
     if (!pod.isOpen()) return 'its pod';
     if (comeBackAt !== undefined) return 'a drain';
@@ -199,7 +203,7 @@ export const chatter = (options: ChatterOptions): Chatter => {
     if (COME_BACK.has(code ?? 1006)) comeBack(code === 1001);
   };
 
-  // what it does
+  // actions
 
   const send = (at: Here, { ref, room, data, keyed }: Unacked): void => {
     at.ears.sent({ room, ref, data, keyed }, now());
@@ -217,7 +221,7 @@ export const chatter = (options: ChatterOptions): Chatter => {
       ? `${hex(name, 8)}-${UUID_ZEROS}${count.toString(16).padStart(12, '0')}`
       : label;
     const message = { ref, room, data: { label }, keyed: user !== null || uuid };
-    // what is no key is not said again: it would be another message
+    // an `id` that is no key is not sent again: it would be another message
     if (message.keyed) unacked.set(ref, message);
     send(at, message);
   };
@@ -232,7 +236,7 @@ export const chatter = (options: ChatterOptions): Chatter => {
     for (const [ref, each] of unacked) if (each.room === room) unacked.delete(ref);
     note(() => `${name} leaves ${room}`);
     at.link.send(JSON.stringify({ type: 'leave', room }));
-    // or the answer to the leave may be taken for one to the next join
+    // otherwise the answer to the leave could be taken for one to the next join
     resting.add(room);
     later(1_000, () => resting.delete(room));
   };
@@ -246,7 +250,7 @@ export const chatter = (options: ChatterOptions): Chatter => {
   };
 
   const go = (at: Here, how: 'close' | 'cut' | 'vanish', awayMs: number): void => {
-    // and whether its last words were heard it does not learn
+    // and it does not learn whether its last messages arrived
     if (random() < 0.5) speak(at);
     if (random() < 0.5) return later(random() * 12, () => depart(at, how, awayMs));
     depart(at, how, awayMs);
@@ -317,6 +321,6 @@ export const chatter = (options: ChatterOptions): Chatter => {
   };
 };
 
-/** A name as so many hexadecimal digits. */
+/** A hash of a name, with this many hexadecimal digits. */
 const hex = (name: string, digits: number): string =>
   Buffer.from(name).toString('hex').padEnd(digits, '0').slice(0, digits);

@@ -1,6 +1,6 @@
 /**
- * A client's WebSocket in virtual time, from its own end to the pod's: bytes arrive in order and after a while, a reader
- * may stop, either side may vanish. The pod's end is what a connection holds.
+ * A client's WebSocket in virtual time, with both ends: bytes arrive in order and after a delay, a reader may
+ * stop, either side may disappear. A connection of the pod has the pod's end.
  */
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
@@ -8,10 +8,10 @@ import type { Clock } from '../../../lib/clock.js';
 import { PlayedSocket, PlayedWebSocket, textsIn } from '../peer.js';
 import { type Pipe, pipe } from '../pipe.js';
 
-/** What a client hears of its socket. */
+/** What a client gets from its socket. */
 export interface LinkEvents {
   readonly text: (text: string) => void;
-  /** The last. Without a code the socket broke. */
+  /** The last event. Without a code the socket broke. */
   readonly closed: (code: number | undefined) => void;
 }
 
@@ -19,16 +19,16 @@ export interface Link {
   readonly webSocket: WebSocket;
   readonly socket: Socket;
   readonly send: (text: string) => void;
-  /** The client reads nothing until `read`; nor does it answer pings. */
+  /** The client reads nothing until `read`, and so answers no pings. */
   readonly stall: () => void;
   readonly read: () => void;
-  /** The client says goodbye. */
+  /** The client sends a close frame. */
   readonly close: () => void;
   /** The client's socket breaks, and both sides see it. */
   readonly cut: () => void;
-  /** The client is gone, and nobody says so. */
+  /** The client disappears: no FIN and no reset is sent. */
   readonly vanish: () => void;
-  /** The pod's process has ended: its kernel says so. */
+  /** The pod's process has ended: its kernel resets the socket. */
   readonly reset: () => void;
 }
 
@@ -90,7 +90,7 @@ export const link = ({ pod, network, delayMs, events }: LinkOptions): Link => {
     if (state === 'gone') return;
     state = 'gone';
     events.closed(code);
-    // the answer to a close, or the end of a socket
+    // the answer to a close, or the end of the socket
     up.send(() => webSocket.end());
   };
 
@@ -130,7 +130,7 @@ export const link = ({ pod, network, delayMs, events }: LinkOptions): Link => {
       const waiting = unread;
       unread = [];
       for (const work of waiting) arrive(work);
-      // the pod's kernel hears that there is room again
+      // the pod's kernel has free space again
       up.send(() => socket.takeAll());
     },
     close: () => closed(1000),

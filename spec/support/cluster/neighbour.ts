@@ -1,7 +1,8 @@
 /**
- * A program that may publish on the rooms' channels and on nothing else, and means ill or is broken: it
- * forges places, epochs and times, says again what was said, and sends what is no message. Whatever it
- * does, members hear it as a stranger's or not at all, and nothing that the pods said is touched by it.
+ * A program that may publish on the channels of rooms and do nothing else, and that is malicious or broken:
+ * it forges positions, epochs and times, repeats messages, and sends payloads that are no messages. Whatever
+ * it does, members get its messages as those of another program or not at all, and messages of the pods are
+ * not affected.
  */
 import { channelOf } from '../../../lib/broker/redis/port.js';
 import {
@@ -18,21 +19,21 @@ export interface NeighbourOptions {
   readonly clock: VirtualClock;
   readonly redis: ModelRedis;
   readonly rooms: readonly Room[];
-  /** Told each id that it forges. */
+  /** Called with each id that it forges. */
   readonly forged: (idText: string) => void;
   readonly note: (text: () => string) => void;
 }
 
 export interface Neighbour {
-  /** Says one thing. */
+  /** Publishes one payload. */
   readonly speak: () => void;
-  /** How often it did what. */
+  /** How often it did each of its tricks. */
   readonly spoke: ReadonlyMap<string, number>;
 }
 
 interface Trick {
   readonly name: string;
-  /** The id that it writes, from where the log stands. */
+  /** The id that it writes, given the position of the log. */
   readonly id: (top: LogPosition, random: () => number) => Partial<MessageId>;
   readonly type?: string;
   readonly more?: string;
@@ -89,7 +90,7 @@ const TRICKS: readonly Trick[] = [
 
 const GARBAGE = ['', 'null', '[]', '{"id":1}', '{"id":"\ud800"', '['.repeat(9_000)];
 
-/** All that it does, so that a spec can see that it did. */
+/** All its tricks, so that a spec can check that each was used. */
 export const TRICK_NAMES: readonly string[] = [
   ...TRICKS.map(({ name }) => name),
   'what was said, again',

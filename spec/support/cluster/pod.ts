@@ -1,6 +1,6 @@
 /**
- * A pod as it is deployed, in virtual time: hub, broker, heartbeat and drain are the real ones, its sockets and its bus are
- * played. It is started, killed, frozen, drained, and started again under the same name.
+ * A pod in virtual time: hub, broker, heartbeat and drain are the real code; sockets and the connections to
+ * Redis are played. It can be started, killed, frozen, drained, and started again under the same name.
  */
 import { Subscription } from 'rxjs';
 import { ANONYMOUS } from '../../../lib/auth/from-config.js';
@@ -31,16 +31,16 @@ export interface ClusterPod {
   readonly isUp: () => boolean;
   readonly isOpen: () => boolean;
   readonly isFrozen: () => boolean;
-  /** Undefined: nobody is there, or it is going away. */
+  /** Undefined: the pod does not run, or it drains. */
   readonly call: (call: Call) => Link | undefined;
   readonly bus: () => ModelBus | undefined;
   readonly start: () => void;
   readonly kill: () => void;
   readonly drain: () => void;
   readonly freeze: (on: boolean) => void;
-  /** Its wall clock is wrong from now on. */
+  /** From now on its wall clock is wrong by this much. */
   readonly jump: (ms: number) => void;
-  /** What it holds that it should not when nobody uses it. */
+  /** What is in its memory and should not be when no client uses it. */
   readonly holdings: () => Readonly<Record<string, number>>;
 }
 
@@ -51,9 +51,9 @@ export interface ClusterPodOptions {
   readonly config: DeepPartial<Config>;
   readonly delayMs: () => number;
   readonly status: (status: BrokerStatus['_tag'] | 'Draining' | 'Gone') => void;
-  /** The most that one connection's outbox held, when a life ends. */
+  /** Called when a life of the pod ends, with the most messages that one outbox had. */
   readonly outboxPeak: (messages: number, bound: number) => void;
-  /** What is left when it has ended by itself. */
+  /** Called with what is left when it has ended in order. */
   readonly left: (what: string, count: number) => void;
   readonly failed: (detail: string) => void;
 }
@@ -69,7 +69,7 @@ interface Life {
   frozen: boolean;
 }
 
-/** As in the app: what is left of the drain when whoever is still there is cut. */
+/** As in `shutdown.ts`: after this part of the drain the remaining connections are cut. */
 const LAST_CALL = 0.9;
 const EMPTY_CHECK_MS = 10;
 
@@ -123,7 +123,7 @@ export const clusterPod = (options: ClusterPodOptions): ClusterPod => {
     life = undefined;
   };
 
-  /** As `stop` of the app. */
+  /** Does what `stop` of the app does. */
   const leave = (): void => {
     if (life?.state !== 'open') return;
     const mine = life;
@@ -154,7 +154,7 @@ export const clusterPod = (options: ClusterPodOptions): ClusterPod => {
       complete: () => {
         hub.running.unsubscribe();
         beside.unsubscribe();
-        // sockets that were cut end with the turn; a close that is under way is given up after its 2 s
+        // sockets that were cut end with the turn; a close that is not answered is given up after 2 s
         world.scheduler.schedule(() => {
           if (!hub.hasEnded()) left(`hub of ${name} running`, 1);
           left(`connections of ${name}`, hub.connections.size);
@@ -214,7 +214,7 @@ export const clusterPod = (options: ClusterPodOptions): ClusterPod => {
       return {
         connections: life.hub.connections.size,
         'occupied rooms': life.hub.occupied().size,
-        // its probe, the global channel, and that of operators
+        // its own channel for probes, the global channel, and `realtime:control`
         channels: channels - OWN_CHANNELS,
         rooms,
         queues,

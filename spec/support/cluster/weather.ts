@@ -1,6 +1,6 @@
 /**
- * The faults of a seed: which, when, for how long. Each knows what it means: whether Redis can be had from which pod, and
- * whether anything is forgotten, so that what is told is judged by what was the case.
+ * The faults of a seed: which, when, for how long. Each knows what it means: from which pods Redis can be
+ * reached, and whether anything is forgotten. So what clients get is judged by what was the case.
  */
 import { type ModelRedis } from '../model-redis-port.js';
 import type { Checker, Fault } from '../invariants.js';
@@ -8,8 +8,8 @@ import type { VirtualClock } from '../virtual-clock.js';
 import type { ClusterPod } from './pod.js';
 
 /**
- * `calm`: nothing is lost and Redis can be had, so no `gap` may be told. `outage`: it cannot be had for a while.
- * `loss`: it forgets.
+ * `calm`: nothing is lost and Redis can be reached, so no `gap` may come. `outage`: Redis cannot be reached
+ * for a while. `loss`: Redis forgets something.
  */
 export type Climate = 'calm' | 'outage' | 'loss';
 
@@ -20,31 +20,31 @@ export interface WeatherDeps {
   readonly pods: readonly ClusterPod[];
   readonly checker: Checker;
   readonly note: (text: () => string) => void;
-  /** Told after each change, to see whether probes can go round. */
+  /** Called after each change, to check whether probes can come back. */
   readonly changed: () => void;
 }
 
 export interface Weather {
-  /** One fault now, and its end after a while. */
+  /** Begins one fault now, and ends it after a while. */
   readonly strike: () => void;
-  /** All is over: what is down comes up. */
+  /** Ends all faults: what is down comes up. */
   readonly heal: () => void;
   readonly isMurky: (pod: string) => boolean;
-  /** How often each came. */
+  /** How often each fault came. */
   readonly struck: ReadonlyMap<string, number>;
 }
 
 interface Kind {
   readonly name: string;
   readonly climates: readonly Climate[];
-  /** Whether it concerns one pod; else all. */
+  /** Whether the fault is about one pod; else about all. */
   readonly one: boolean;
   readonly unreachable?: boolean;
   readonly forgets?: boolean;
-  /** Whether a probe can go round meanwhile is not known. */
+  /** During the fault it is not known whether a probe can come back. */
   readonly murky?: boolean;
   readonly ms: readonly [number, number];
-  /** Begins; answers how to end it. */
+  /** Begins the fault; returns a function that ends it. */
   readonly begin: (deps: WeatherDeps, pod: ClusterPod, ms: number) => () => void;
 }
 
@@ -79,7 +79,7 @@ const KINDS: readonly Kind[] = [
     name: 'a pod stands still',
     climates: ALL,
     one: true,
-    // while it stands, it cannot have Redis either
+    // while the process stands still, it cannot reach Redis either
     unreachable: true,
     ms: [100, 6_000],
     begin: (_, pod) => {
@@ -108,7 +108,7 @@ const KINDS: readonly Kind[] = [
     },
   },
   {
-    // no outage: nobody is told one, and what is said meanwhile reaches all
+    // no outage: no client may get `degraded`, and messages of this time reach all
     name: 'a connection of a pod to Redis breaks, again and again',
     climates: ALL,
     one: true,
@@ -145,7 +145,7 @@ const KINDS: readonly Kind[] = [
       const bus = pod.bus();
       let isOver = false;
       bus?.slow(ms * (0.1 + clock.random() * 0.3));
-      // what is on its way comes in order, and the last of it before the end
+      // messages on their way come in order, and the last of them before the end
       clock.scheduler.schedule(() => {
         isOver = true;
         bus?.slow(2);
@@ -249,7 +249,7 @@ const KINDS: readonly Kind[] = [
     one: false,
     ms: [1_000, 1_000],
     begin: ({ redis, clock }) => {
-      // five of them together are less than a key or a message lives
+      // five of these pauses together are shorter than the life of a key or a message
       redis.jump(clock.random() * 50_000);
       return nothing;
     },
@@ -305,7 +305,7 @@ const KINDS: readonly Kind[] = [
     },
   },
   {
-    // behind a proxy that keeps its connections
+    // as behind a proxy that keeps its connections
     name: 'Redis fails over unseen',
     climates: LOSS,
     one: false,
@@ -318,7 +318,7 @@ const KINDS: readonly Kind[] = [
   },
 ];
 
-/** All that can happen, so that a spec can see that it did. */
+/** The names of all faults, so that a spec can check that each came. */
 export const FAULT_NAMES: readonly string[] = KINDS.map(({ name }) => name);
 
 export const weather = (deps: WeatherDeps): Weather => {
@@ -327,7 +327,10 @@ export const weather = (deps: WeatherDeps): Weather => {
   const struck = new Map<string, number>();
   const under = new Set<() => void>();
   const murky = new Set<string>();
-  /** A fault of the whole of Redis is one at a time, as is one of a pod's bus: what ends one must not end another. */
+  /**
+   * At most one fault of the whole of Redis at a time, and one of each pod's connections: the end of one
+   * fault must not end another.
+   */
   const busy = new Set<string>();
 
   const strike = (): void => {

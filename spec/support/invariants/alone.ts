@@ -1,21 +1,21 @@
 /**
- * What was said on one pod alone, and is in no log: to be had by whoever was there, and told as a gap to whoever comes to that
- * pod with an id of before it. A pod that ends takes what it knew of it along.
+ * Messages of the fallback: they reached one pod only and are in no log. The members on that pod must get
+ * them. A client that comes to that pod with an older id must get a gap. A pod that ends forgets them.
  */
 import type { MessageId, Room } from '../../../lib/protocol/position.js';
 import type { Resumed } from './stay.js';
 import type { SentMessage } from './message.js';
 
 export interface Alone {
-  /** It was heard on this pod outside the log, or acknowledged with `scope: "pod"`. */
+  /** The message was received on this pod outside the log, or acknowledged with `scope: "pod"`. */
   readonly sent: (pod: string, message: SentMessage, id: MessageId, at: number) => void;
   readonly received: (client: string, message: SentMessage) => void;
-  /** Comes in without an id, or was told a gap: what was said before is nothing that it missed unsaid. */
+  /** The client joins without an id, or got a gap: it does not miss earlier messages in silence. */
   readonly began: (client: string, room: Room, at: number) => void;
   readonly ended: (pod: string) => void;
-  /** What somebody who goes on from there, and asked then, has missed on this pod. */
+  /** A message that a client with this resume has missed on this pod. */
   readonly missed: (asked: Asked) => SentMessage | undefined;
-  /** Whether something may have been said there behind what somebody goes on from. */
+  /** Whether this pod may have had such a message after the point from which a client resumes. */
   readonly mayHave: (asked: Asked) => boolean;
 }
 
@@ -33,7 +33,7 @@ interface Spoken {
   readonly at: number;
 }
 
-/** Sayings of a room that may have been said on a pod alone though nobody was told so: no ack came. */
+/** Messages of a room that may have reached one pod only though no ack says so: they have no ack. */
 export type Unanswered = (pod: string, room: Room) => boolean;
 
 export const alone = (isUnanswered: Unanswered): Alone => {
@@ -65,7 +65,7 @@ export const alone = (isUnanswered: Unanswered): Alone => {
         (spoken) =>
           spoken.at < at &&
           spoken.at > (begun.get(`${client} ${room}`) ?? 0) &&
-          // what Redis did all the same is read in the log
+          // a message that Redis did place comes from the log
           spoken.message.logged === undefined &&
           isBehind(resumed, spoken.id) &&
           had.get(client)?.has(spoken.message) !== true,
@@ -77,7 +77,7 @@ export const alone = (isUnanswered: Unanswered): Alone => {
   };
 };
 
-/** It was said at that place or behind it. Of two epochs nobody can tell. */
+/** Whether the message came at that position or after it. Positions of two epochs cannot be compared. */
 const isBehind = (resumed: Resumed, id: MessageId): boolean =>
   resumed._tag === 'After'
     ? resumed.id.tag === id.tag && resumed.id.offset <= id.offset

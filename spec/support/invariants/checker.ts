@@ -1,4 +1,4 @@
-/** What the checker of the invariants is told, and what it answers. */
+/** The input and output of the checker of the invariants. */
 import { type Room } from '../../../lib/protocol/position.js';
 import { type Frame } from './frame.js';
 import { type Fault, type Ground } from './ground.js';
@@ -8,19 +8,22 @@ import { type Violation } from './violation.js';
 import { type ReceivedMessage } from './message.js';
 
 export interface CheckerOptions {
-  /** All faults, epochs and trims are told: then a `gap` that is not due is a violation too, and so is a lost epoch. */
+  /**
+   * The checker gets all faults, epochs and trims: then a `gap` that is not due is a violation too, and so is
+   * a lost epoch.
+   */
   readonly knowsGround?: boolean;
-  /** What the log keeps: what is younger and acknowledged stands in it. */
+  /** The bounds of the log: an acknowledged message within them must be in the log. */
   readonly retention?: { readonly messages: number; readonly ms: number };
   /** How long a pod's status may be wrong. */
   readonly lateMs?: { readonly degraded: number; readonly ready: number };
-  /** Clients that stop reading: what a pod sent them arrives much later. */
+  /** Clients that stop reading: the pod's messages reach them much later. */
   readonly isSlow?: (client: string) => boolean;
 }
 
 /** A client connects. `lastId` as in the query: an id, or two as `ROOM,GLOBAL`. */
 export interface Opening {
-  /** Who it is, over all its connections. */
+  /** The name of the client, over all its connections. */
   readonly client: string;
   readonly user: string | null;
   readonly pod: string;
@@ -29,23 +32,29 @@ export interface Opening {
   readonly lastId?: string | undefined;
 }
 
-/** One connection of a client, and all that it is told. */
+/** One connection of a client, and everything that it gets. */
 export interface Ears {
-  /** The text of a frame; answers what it was: a message of a room, or what the server says to this connection. */
+  /**
+   * The client got a frame with this text. Returns what it was: a message of a room, or a message of the
+   * server to this connection.
+   */
   readonly received: (text: string, at: number) => ReceivedMessage | Frame;
-  /** It says something: `data` is like no other's, and the same with the same `ref`. */
+  /**
+   * The client sends a message. No other message has the same `data`; when it sends the message again, `data`
+   * and `ref` are the same.
+   */
   readonly sent: (
     what: {
       readonly room: Room;
       readonly ref?: string | undefined;
       readonly data: unknown;
-      /** Whether `ref` is an idempotency key: a user's always is, else a UUID. */
+      /** Whether `ref` is an idempotency key: any `ref` of a user is one, else only a UUID. */
       readonly keyed?: boolean;
     },
     at: number,
   ) => void;
   readonly joins: (room: Room, lastId: string | undefined, at: number) => void;
-  /** `cause`: what it was that closed it, if it was not the server. */
+  /** `cause`: what closed the connection; undefined: the server. */
   readonly closed: (code: number | undefined, cause: string | undefined, at: number) => void;
 }
 
@@ -69,25 +78,28 @@ export interface Verdict {
 
 export interface Checker extends Pick<Ground, 'epoch' | 'trimmed' | 'probes' | 'status'> {
   readonly connected: (opening: Opening) => Ears;
-  /** Another program published this id: whoever hears it hears no ghost. */
+  /** Another program published this id, so a message with it is no violation. */
   readonly foreignId: (idText: string) => void;
-  /** A fault begins; the answer ends it. */
+  /** A fault begins; the returned function ends it. */
   readonly fault: (fault: Fault, at: number) => (at: number) => void;
-  /** The last fault is over: from so long after it everything must be well. */
+  /** The last fault is over: the final state is judged some time after it. */
   readonly healed: (at: number) => void;
-  /** Messages that had a place at some time, whoever heard them, as they stand on the room's channel. */
+  /** Messages that had an offset at some time, whoever got them, as texts of the room's channel. */
   readonly placed: (texts: readonly string[]) => void;
-  /** What a room's log holds in the end. */
+  /** What the log of a room has at the end. */
   readonly log: (content: LogContent) => void;
-  /** Something that has a bound was seen to hold so much. */
+  /** Something with a bound had this number. */
   readonly holds: (what: string, count: number, bound: number, at: number) => void;
-  /** Something that should be gone is there. */
+  /** Something is left that should be gone. */
   readonly left: (what: string, count: number, at: number) => void;
-  /** A process ended, or something was thrown that nobody caught. */
+  /** A process ended, or an exception was not caught. */
   readonly ended: (what: string, at: number) => void;
-  /** Judges all that was told so far. What was said after `settled` need not be answered. */
+  /** Judges all facts so far. Messages sent after `settled` need no answer. */
   readonly verdict: (when: { readonly at: number; readonly settled: number }) => Verdict;
-  /** What was found as it came, without a verdict's own: the first few, and how many. */
+  /**
+   * The violations that were found as facts came, without those of a verdict: the first few, and the number
+   * of all.
+   */
   readonly violations: () => readonly Violation[];
   readonly found: () => number;
 }

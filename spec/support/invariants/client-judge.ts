@@ -1,4 +1,4 @@
-/** What one connection is told, judged as it comes. */
+/** Judges what one connection gets, as it comes. */
 import { GLOBAL, type MessageId, NO_EPOCH, type Room } from '../../../lib/protocol/position.js';
 import {
   type Frame,
@@ -17,7 +17,7 @@ import { type Ears, type Opening } from './checker.js';
 import { type CheckerMemory, type Open } from './memory.js';
 import { resumedAfter, resumesIn } from './resumed.js';
 
-/** With these a server may close a connection that did nothing wrong. */
+/** The codes with which the server may close a connection that did nothing wrong. */
 const BLAMELESS = new Set([1000, 1001, 1013, 4001, 4503]);
 
 const isOwn = ({ type, from }: Frame): boolean => type === 'presence' && from === 'server';
@@ -235,7 +235,7 @@ export const clientJudge = (memory: CheckerMemory): ((opening: Opening) => Ears)
           handleControl(frame, at);
           return frame;
         }
-        // another program may write its JSON in another order
+        // another program may write the fields in another order
         const same = messages.get(frame.id);
         if (same !== undefined && same.text !== text)
           add('I5', `heard ${frame.id} with another text than others`, at, frame.room ?? GLOBAL);
@@ -251,7 +251,7 @@ export const clientJudge = (memory: CheckerMemory): ((opening: Opening) => Ears)
           frame.type === 'chat'
         )
           add('I5', `heard ${frame.id}, which nobody said`, at, message.room);
-        // a pod tells it in its own words
+        // a pod encodes it again
         if (foreignIds.has(frame.id))
           add('I5', `heard ${frame.id}, which another program wrote`, at, message.room);
         receive(message, at);

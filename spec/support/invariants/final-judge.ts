@@ -1,4 +1,4 @@
-/** What is judged in the end: stays, sent messages and logs, when all is settled. */
+/** What is judged at the end, when all is settled: stays, sent messages and logs. */
 import { type Room } from '../../../lib/protocol/position.js';
 import { type Frame, idTextOf, positionText } from './frame.js';
 import { type LogContent } from './order.js';
@@ -37,7 +37,7 @@ export const finalJudge = (memory: CheckerMemory, retention: CheckerOptions['ret
     messageOf,
   } = memory;
 
-  /** Where the log is not told, it stands at least where somebody has come to. */
+  /** When the log is not known, it has at least the offset that some client has reached. */
   const furthest = (
     room: Room,
   ): { readonly tag: number; readonly offset: number; readonly id: string | null } | undefined => {
@@ -59,7 +59,7 @@ export const finalJudge = (memory: CheckerMemory, retention: CheckerOptions['ret
     const position = member.position();
     if (log === undefined || position === undefined || earth.healedAt() === undefined) return;
     if (position.tag !== log.tag) {
-      // of an epoch in which nothing was said yet it hears with the first message
+      // a client learns of an epoch without messages only with its first message
       if (log.offset === 0) return;
       add('I9', `stands at ${positionText(position)}, the log at ${positionText(log)}`);
     } else if (position.offset < log.offset) {
@@ -112,7 +112,7 @@ export const finalJudge = (memory: CheckerMemory, retention: CheckerOptions['ret
 
   const isOpen = (connection: unknown): boolean => [...open].some((each) => each === connection);
 
-  /** What is acknowledged is in the log, and what is late is not called unanswered. */
+  /** An acknowledged message must be in the log. A late one does not count as unanswered. */
   const judgeSent = (sent: SentMessage, settled: number, at: number): void => {
     const { client, room, acks, data, refused, lastAt, ref, on } = sent;
     const add = (tag: Violation['tag'], text: string): void =>
@@ -156,9 +156,12 @@ export const finalJudge = (memory: CheckerMemory, retention: CheckerOptions['ret
     }
   };
 
-  /** Whoever has joined gets all that is said from then on: what was said later cannot stand before the place told. */
+  /**
+   * A member gets all messages from its join on: a later message cannot have an offset before the position in
+   * `joined`.
+   */
   const judgeBases = (at: number): void => {
-    // what was said later may stand before what Redis forgot
+    // a later message may have a lower offset than one that Redis forgot
     if (!knowsGround || earth.forgot()) return;
     const latest = new Map<string, Latest>();
     for (const { logged, sends, firstAt, data } of sentMessages.all) {

@@ -1,4 +1,4 @@
-/** What clients are told, read once: a message that somebody was told before is compared with what they were told. */
+/** Reads what clients get, once: the text of a message that another client got before is only compared. */
 import * as O from 'fp-ts/lib/Option.js';
 import { isSystemEvent } from '../../../lib/protocol/system-event.js';
 import { GLOBAL, type MessageId, parseId, type Room } from '../../../lib/protocol/position.js';
@@ -9,12 +9,12 @@ export interface Frame {
   readonly room?: string | undefined;
   readonly from: string;
   readonly data?: unknown;
-  /** The id that another program gave it. */
+  /** The id that another program gave the message. */
   readonly ref?: string;
   readonly timestamp?: string;
 }
 
-/** Where the id stands in a message of ours. */
+/** The position of the id in a message of the service. */
 const ID_AT = [7, 43] as const;
 
 export const idTextOf = (text: string): string => text.slice(...ID_AT);
@@ -39,7 +39,7 @@ export const recordOf = (data: unknown): Readonly<Record<string, unknown>> =>
 
 export const textIn = (value: unknown): string => (typeof value === 'string' ? value : '');
 
-/** Said by the server to one connection: no message of a room. */
+/** Whether the server sends it to one connection: it is no message of a room. */
 export const isControl = ({ type, data }: Frame): boolean =>
   type === 'error' ||
   type === 'pong' ||

@@ -1,6 +1,7 @@
 /**
- * What really happened below the pods, as far as a run knows it: faults, epochs, what was trimmed, whether probes could go
- * round, and what pods said of themselves meanwhile. By this a `gap` is due or not, and a status is true or not.
+ * What really happened to Redis and the pods, as far as a run knows it: faults, epochs, trimmed messages,
+ * whether probes could come back, and the status that pods reported. It decides whether a `gap` is due and
+ * whether a status is true.
  */
 import type { GapReason } from '../../../lib/protocol/system-event.js';
 import type { MessageId, Room } from '../../../lib/protocol/position.js';
@@ -9,13 +10,13 @@ import type { Findings } from './violation.js';
 
 export interface Fault {
   readonly name: string;
-  /** Pods that it concerns; absent: all. */
+  /** The pods that the fault is about; absent: all. */
   readonly pods?: readonly string[];
-  /** Redis cannot be had, or not in time. */
+  /** Redis cannot be reached, or not in time. */
   readonly unreachable?: boolean;
   /** Redis forgets something: messages, positions or keys. */
   readonly forgets?: boolean;
-  /** It drops whole keys: a log may be short of what nobody trimmed. */
+  /** Redis drops whole keys: a log may lack messages that were not trimmed. */
   readonly evicts?: boolean;
   /** It refuses rights: rooms may fail. */
   readonly denies?: boolean;
@@ -26,21 +27,21 @@ interface Lasting extends Fault {
   until: number;
 }
 
-/** A gap as it was told, with what the client had asked and had. */
+/** A gap that a client got, with the position that it resumed from and what it had. */
 export interface GapSent {
   readonly client: string;
   readonly pod: string;
   readonly room: Room;
   readonly reason: string;
   readonly at: number;
-  /** The epoch that its own id is of, if that is of this log: who goes on from here goes on in that one. */
+  /** The epoch of the gap's id, if the id is of this log: the client resumes in that epoch. */
   readonly to: number | undefined;
-  /** Told before `joined`: then it is about the id that was given. */
+  /** The gap came before `joined`: then it is about the id that the client brought. */
   readonly resumed: MessageId | 'since' | undefined;
   readonly position: Position | undefined;
-  /** The stay in the room was of this pod alone, as Redis could not be had. */
+  /** The room was open on this pod only, as Redis could not be reached. */
   readonly onPod: boolean;
-  /** When the room was asked for. */
+  /** When the join was sent. */
   readonly since: number;
 }
 
@@ -52,16 +53,16 @@ export interface Ground {
   readonly trimmed: (room: Room, tag: number, first: number) => void;
   readonly isTrimmed: (room: Room, tag: number, offset: number) => boolean;
   readonly forgot: () => boolean;
-  /** Whether Redis may have forgotten later what it had then. */
+  /** Whether Redis may have forgotten, after this time, what it had then. */
   readonly forgotSince: (at: number) => boolean;
   /** Whether Redis refused rights to a pod at some time between two moments. */
   readonly denied: (pod: string, from: number, to: number) => boolean;
   readonly names: () => readonly string[];
-  /** Whether Redis could not be had from a pod at some time between two moments. */
+  /** Whether a pod could not reach Redis at some time between two moments. */
   readonly outage: (pod: string, from: number, to: number) => boolean;
-  /** Why a gap is not due; undefined: it is. */
+  /** Why a gap is not due; undefined: it is due. */
   readonly undue: (gap: GapSent) => string | undefined;
-  /** Probes of a pod can go round, cannot, or it is not known (`undefined`). */
+  /** Whether probes of a pod can come back; `undefined`: it is not known. */
   readonly probes: (pod: string, can: boolean | undefined, at: number) => void;
   readonly status: (pod: string, status: Status, at: number) => void;
   readonly judge: (at: number) => void;
@@ -71,11 +72,11 @@ export type Status = 'starting' | 'ready' | 'degraded' | 'draining' | 'gone';
 
 export interface GroundOptions {
   readonly findings: Findings;
-  /** How long a status may be wrong: told within 3 s, ready again within 2 s. */
+  /** How long a status may be wrong: `degraded` within 3 s, ready again within 2 s. */
   readonly lateMs: { readonly degraded: number; readonly ready: number };
 }
 
-/** A fault may show so long after its end: the log is asked again with backoff. */
+/** A fault may show this long after its end: the log is asked again with backoff. */
 const AFTERMATH_MS = 6_000;
 
 interface Health {
@@ -134,7 +135,7 @@ export const ground = ({ findings, lateMs }: GroundOptions): Ground => {
         return expired(room, id ?? position);
       case 'log_lost': {
         const tag = id?.tag ?? position?.tag;
-        // of a room where nobody spoke no log has told us of the other one, but the gap does
+        // the other epoch has no message, so no log shows it; the gap does
         return tag === undefined || to !== tag || hasOther(room, tag, at)
           ? undefined
           : 'the epoch is the same';

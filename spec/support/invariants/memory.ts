@@ -13,7 +13,9 @@ import { type CheckerOptions } from './checker.js';
 export interface Open {
   readonly client: string;
   readonly pod: string;
-  /** Stays in a room, the present one first; a join behind a leave waits for its end. */
+  /**
+   * The stays in a room, the present one first. A join after a leave waits for the end of the stay before.
+   */
   readonly stays: Map<Room, Stay[]>;
   degraded: boolean;
 }
@@ -26,7 +28,7 @@ export interface Base {
   readonly joinedAt: number;
 }
 
-/** All that the judges of one run share. */
+/** Everything that the judges of one run share. */
 export const checkerMemory = ({
   knowsGround = false,
   lateMs = { degraded: 3_000, ready: 2_000 },
@@ -45,7 +47,7 @@ export const checkerMemory = ({
   const orders = new Map<Room, Order>();
   const logs = new Map<Room, LogContent>();
   const open = new Set<Open>();
-  /** Ended, and not yet judged. */
+  /** Stays that have ended and are not judged yet. */
   const past: Stay[] = [];
   const bases: Base[] = [];
   /** How far each client came in each room and epoch. */
@@ -58,7 +60,10 @@ export const checkerMemory = ({
     missedWithGap: 0,
     recovered: 0,
   };
-  /** Where each client stood in the global log, which nobody leaves, when its last connection ended. */
+  /**
+   * The position of each client in the global log when its last connection ended. No client leaves the global
+   * log.
+   */
   const leftGlobal = new Map<string, Position>();
   const gaps: Record<string, number> = {};
   const closes: Record<string, number> = {};
@@ -78,7 +83,7 @@ export const checkerMemory = ({
   ): ReceivedMessage | undefined => {
     const id = idOf(idText);
     if (id === undefined) return undefined;
-    // a message of an epoch that is over comes as one too, and then its sender is known
+    // a message of an epoch that has ended comes as a foreign one too, and then its sender is known
     const isForeign = foreignIds.has(idText) || (ref !== undefined && foreignIds.has(ref));
     const message: ReceivedMessage = {
       n: messages.size,

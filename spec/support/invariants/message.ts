@@ -3,7 +3,7 @@ import type { MessageId, Room } from '../../../lib/protocol/position.js';
 
 /** A message that members share: each of them receives the same text. */
 export interface ReceivedMessage {
-  /** Its number among all messages, so that what is kept of a delivery is a number. */
+  /** The number of the message: of each delivery only this number is kept. */
   readonly n: number;
   readonly idText: string;
   readonly id: MessageId;
@@ -11,9 +11,9 @@ export interface ReceivedMessage {
   readonly text: string;
   readonly type: string;
   readonly sent: SentMessage | undefined;
-  /** Another program's: it has no part in the offsets. */
+  /** It is of another program and has no offset. */
   readonly isForeign: boolean;
-  /** A client's message that no log holds any more: told as another program's. */
+  /** It is of a client, and no log has it any more: it comes like that of another program. */
   readonly stray: boolean;
 }
 
@@ -37,14 +37,14 @@ export interface SentMessage {
   readonly keyed: boolean;
   readonly firstAt: number;
   lastAt: number;
-  /** The names under which it may be heard: a client without a user has another with each connection. */
+  /** The `from` values that it may have: a client without a user id has another one with each connection. */
   readonly froms: Set<string>;
   readonly pods: Set<string>;
   sends: number;
-  /** The connection over which it was said last. */
+  /** The connection that sent it last. */
   on: unknown;
   readonly acks: Ack[];
   refused: string | undefined;
-  /** The id under which it stands in the log. */
+  /** The message in the log. */
   logged: ReceivedMessage | undefined;
 }

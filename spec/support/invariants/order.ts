@@ -1,18 +1,18 @@
 /**
- * One room as all its receivers saw it: which message stands at which position, and one order for all.
- * What is kept is a number a message and one a pair of neighbours, however many heard it.
+ * One room as all its receivers saw it: which message has which offset, and one order for all. A message
+ * takes one number, and so does a pair of neighbours, however many clients got it.
  */
 import type { Room } from '../../../lib/protocol/position.js';
 import { positionText, roomText } from './frame.js';
 import type { Findings } from './violation.js';
 import type { ReceivedMessage } from './message.js';
 
-/** What the log of a room holds in the end. */
+/** What the log of a room has at the end. */
 export interface LogContent {
   readonly room: Room;
   readonly tag: number;
   readonly offset: number;
-  /** The id at the top; null when it holds none. */
+  /** The id of the last message; null: none. */
   readonly id: string | null;
   /** The oldest offset that can be read. */
   readonly first: number;
@@ -22,19 +22,25 @@ export interface LogContent {
 
 export interface Order {
   readonly room: Room;
-  /** This tag is of an epoch of the log, now. */
+  /** The log has an epoch with this tag, now. */
   readonly sawTag: (tag: number) => void;
   readonly isEpoch: (tag: number) => boolean;
   /** Whether an epoch is over: another began after it. */
   readonly isOlder: (tag: number, than: number) => boolean;
   readonly saw: (message: ReceivedMessage) => void;
-  /** What was heard there last. */
+  /** The message that was received last with this offset. */
   readonly at: (tag: number, offset: number) => ReceivedMessage | undefined;
-  /** All that was ever heard there: what Redis lost gives its place to another before the epoch ends. */
+  /**
+   * All messages that were ever received with this offset: when Redis loses a message, another one gets its
+   * offset before the epoch ends.
+   */
   readonly allAt: (tag: number, offset: number) => readonly ReceivedMessage[];
-  /** The furthest that anyone heard of, in the last epoch. */
+  /** The message with the highest offset that was received in the last epoch. */
   readonly furthest: () => ReceivedMessage | undefined;
-  /** Heard right after one another; `next`: and their offsets follow on each other, with nothing told in between. */
+  /**
+   * A client received the two messages one directly after the other. `next`: their offsets are consecutive,
+   * and nothing came between.
+   */
   readonly follows: (
     before: ReceivedMessage,
     after: ReceivedMessage,
@@ -42,7 +48,7 @@ export interface Order {
     client: string,
     at: number,
   ) => void;
-  /** What the log says in the end. */
+  /** The messages that the log has at the end. */
   readonly holds: (messages: readonly ReceivedMessage[], at: number) => void;
   readonly judge: (at: number) => void;
 }
@@ -53,12 +59,12 @@ const PAIR = 2 ** 26;
 export const order = (room: Room, findings: Findings): Order => {
   const tags = new Map<number, number>();
   const positions = new Map<number, Map<number, ReceivedMessage>>();
-  /** Those that gave their position to another. */
+  /** The messages whose offset another one got later. */
   const replaced = new Map<string, readonly ReceivedMessage[]>();
   let last: ReceivedMessage | undefined;
   const messages = new Map<number, ReceivedMessage>();
   const pairs = new Set<number>();
-  /** The message before each, where offsets follow on each other. */
+  /** The message before each, for consecutive offsets. */
   const befores = new Map<number, ReceivedMessage>();
 
   const add = (tag: 'I1' | 'I3', text: string, at: number, client?: string): void =>
@@ -145,7 +151,7 @@ const nameOf = (message: ReceivedMessage | undefined): string =>
     ? '?'
     : `${message.sent?.data ?? message.idText} at ${positionText(message.id)}`;
 
-/** Those that no order puts right: each of them comes after another of them. */
+/** The messages that no order fits: each of them comes after another of them. */
 const circleIn = (pairs: ReadonlySet<number>): readonly number[] => {
   const after = new Map<number, number[]>();
   const befores = new Map<number, number>();

@@ -1,4 +1,4 @@
-/** Histories of two clients in a room, played to the checker of invariants. */
+/** Histories of two clients in a room, as input of the checker. */
 import { formatId, type MessageId } from '../../../lib/protocol/position.js';
 import { type Checker, checker, type CheckerOptions, type Ears } from '../invariants.js';
 
@@ -62,9 +62,9 @@ export interface Play {
   readonly alice: Ears;
   readonly bob: Ears;
   readonly open: (client: string, over?: { pod?: string; lastId?: string }) => Ears;
-  /** What was said before then should have been answered. */
+  /** Messages before this time should have been answered. */
   readonly settle: (at: number) => void;
-  /** Alice says message `n`. */
+  /** Alice sends message `n`. */
   readonly send: (n: number, room?: string) => void;
 }
 
@@ -104,7 +104,7 @@ export const found = (
     );
 };
 
-/** Says and hears so many messages. */
+/** Alice sends these messages, and both receive them. */
 export const chats = ({ send, alice, bob }: Play, from: number, to: number): void => {
   for (let n = from; n <= to; n++) {
     send(n);
@@ -124,7 +124,7 @@ export const logOf = (ns: readonly number[], over: Partial<MessageId> = {}) => (
 
 export const pod = { outside: true, nonce: 99_999 } as const;
 
-/** Alice says message 2 on pod a alone; Bob comes there after that with this id. */
+/** Alice's message 2 reaches pod a only; Bob connects to that pod later with this id. */
 export const comesTo = (play: Play, lastId: string): Ears => {
   const { alice, bob, check, send } = play;
   chats(play, 1, 1);

@@ -1,4 +1,4 @@
-/** Where a client goes on, by the ids that it brings. */
+/** Where a client resumes, by the ids that it brings. */
 import { NO_EPOCH } from '../../../lib/protocol/position.js';
 import { LAG_MS, OVERLAP_MS } from '../../../lib/protocol/resume.js';
 import { idOf } from './frame.js';
@@ -16,7 +16,7 @@ export const resumedAfter = (
     : { _tag: 'After', id, message: message?.id.outside === true ? undefined : message };
 };
 
-/** The query may carry two ids, one for each log; one alone is of the log that it says, and the other goes by its time. */
+/** The query may have two ids, one for each log. With one id, the other log resumes by its time. */
 export const resumesIn = (
   text: string | undefined,
   messages: ReadonlyMap<string, ReceivedMessage>,
@@ -27,7 +27,7 @@ export const resumesIn = (
     afters.find((each) => each?._tag === 'After' && each.id.global === global);
   const [room, global] = [of(false), of(true)];
   if (room !== undefined && global !== undefined) return { room, global };
-  // of two of one log the later one counts
+  // of two ids of one log the later one counts
   const alone = resumedAfter(
     [...texts]
       .filter((each) => idOf(each))
@@ -35,7 +35,7 @@ export const resumesIn = (
       .at(-1),
     messages,
   );
-  // one that names no log may have a time
+  // an id that names no log may have a time
   const ms = alone?._tag === 'After' ? alone.id.ms : (idOf(texts[0] ?? '')?.ms ?? 0);
   if (ms === 0) return { room: undefined, global: undefined };
   const since: Resumed = { _tag: 'Since', ms: ms - OVERLAP_MS, dueMs: ms - LAG_MS };

@@ -1,4 +1,7 @@
-/** What clients said, and what became of it: who may be heard with it, its acks, and where it stands. */
+/**
+ * The messages that clients sent, and their fate: which `from` they may have, their acks, and where they are
+ * in the log.
+ */
 import { GLOBAL, type Room } from '../../../lib/protocol/position.js';
 import { idOf, roomText } from './frame.js';
 import type { Findings } from './violation.js';
@@ -33,9 +36,9 @@ export interface SentMessages {
   readonly add: (sending: Sending) => SentMessage;
   readonly acked: (answered: Answered) => SentMessage | undefined;
   readonly refused: (client: string, ref: string, code: string, at: number) => void;
-  /** Whose message this is. */
+  /** The sent message with this data. */
   readonly of: (data: unknown) => SentMessage | undefined;
-  /** A message was heard, or stands in the log, for the first time. */
+  /** A message was received, or found in the log, for the first time. */
   readonly appeared: (message: ReceivedMessage, at: number) => void;
 }
 
@@ -108,7 +111,7 @@ export const trackSent = ({ findings, forgot }: SentMessagesDeps): SentMessages 
         before !== undefined &&
         sent.keyed &&
         before.idText !== idText &&
-        // what was said on one pod is known to that pod only
+        // the key of a message of the fallback is known to its pod only
         !(before.onPod || onPod) &&
         !forgot(sent.room)
       )

@@ -1,6 +1,6 @@
 /**
- * One client's stay in one room over one connection: where it has come to, whether what it hears is the next, a repeat,
- * behind a hole, or of an epoch that is over. Holds a few numbers and what it heard outside the log.
+ * One client's stay in one room over one connection: its position, and whether a message is the next one, a
+ * repeat, after a hole, or of an epoch that has ended. It keeps a few numbers, and what came outside the log.
  */
 import type { MessageId, Room } from '../../../lib/protocol/position.js';
 import { type Position, positionText, roomText } from './frame.js';
@@ -8,14 +8,14 @@ import type { Order } from './order.js';
 import type { Findings, Tag } from './violation.js';
 import type { SentMessage, ReceivedMessage } from './message.js';
 
-/** Where it asked to go on from: after an id, or after a time. */
+/** Where it resumes: after an id, or after a time. */
 export type Resumed =
   | {
       readonly _tag: 'After';
       readonly id: MessageId;
       readonly message: ReceivedMessage | undefined;
     }
-  /** What was trimmed before `dueMs` is no loss: the client had it. */
+  /** Messages trimmed before `dueMs` are no loss: the client had them. */
   | { readonly _tag: 'Since'; readonly ms: number; readonly dueMs: number };
 
 export interface StayDeps {
@@ -29,20 +29,23 @@ export interface StayDeps {
   /** How far the client came in each epoch of the room, over all its connections. */
   readonly reached: Map<number, number>;
   readonly isTrimmed: (tag: number, offset: number) => boolean;
-  /** Where it had come to when it was cut, in a room that it never leaves. */
+  /** Its position when its connection ended, for the global log. */
   readonly left: Position | undefined;
 }
 
 /** Counted over all stays. */
 export interface DeliveryCounts {
   delivered: number;
-  /** Heard again after a reconnect that asked for it. */
+  /** Messages that came again after a resume. */
   repeats: number;
-  /** Of an epoch that is over, on their way when it ended. */
+  /** Messages of an epoch that has ended, which were on their way. */
   strays: number;
-  /** Outside the log and under an earlier place than was reached: a resume from there repeats, it loses nothing. */
+  /**
+   * Messages outside the log whose position is earlier than the client's: a resume from there repeats
+   * messages and loses none.
+   */
   behind: number;
-  /** Offsets that were passed over behind a `gap`. */
+  /** Offsets that are missing after a `gap`. */
   missedWithGap: number;
   recovered: number;
 }
@@ -60,19 +63,19 @@ export interface Stay {
   readonly resumed: Resumed | undefined;
   readonly askedAt: number;
   readonly joinedAt: () => number | undefined;
-  /** `joined` came with `scope: "pod"`, and nothing of the log since. */
+  /** Whether `joined` came with `scope: "pod"`, and no message of the log since. */
   readonly onPod: () => boolean;
-  /** The place that `joined` showed. */
+  /** The position in `joined`. */
   readonly base: () => Position | undefined;
   readonly position: () => Position | undefined;
-  /** A gap was told, and no message of the log came since. */
+  /** Whether a gap came, and no message of the log since. */
   readonly isLoose: () => boolean;
   readonly last: () => ReceivedMessage | undefined;
   readonly gapAt: () => number | undefined;
   readonly received: (message: ReceivedMessage, at: number) => void;
-  /** A frame of the server's own that shows the place. */
+  /** A control message that shows the position. */
   readonly shown: (id: MessageId, at: number) => void;
-  /** `id`: where it goes on, unless the frame shows another log's place. */
+  /** `id`: the position after the gap; undefined when the frame has a position of another log. */
   readonly gap: (id: MessageId | undefined, reason: string, at: number) => void;
   readonly joined: (
     id: MessageId,
@@ -81,37 +84,40 @@ export interface Stay {
     at: number,
   ) => void;
   readonly hasReceived: (sent: SentMessage) => boolean;
-  /** Said on this pod alone: it is to be heard here. */
+  /** A message of the fallback on this pod: this stay must get it. */
   readonly owe: (sent: SentMessage, at: number) => void;
   readonly owed: () => ReadonlySet<SentMessage>;
-  /** Whether anything can be found in the end that was not found yet. */
+  /** Whether something can still be found at the end. */
   readonly isOpen: () => boolean;
-  /** Judges what was passed over, when all is known. */
+  /** Judges the holes, when all is known. */
   readonly judge: (at: number) => void;
-  /** What the log has and this stay should have got. */
+  /** Reports messages that the log has and that this stay should have got. */
   readonly missing: (hole: Hole, at: number, what: string) => void;
 }
 
-/** How many words are known again by the whole id. */
+/** How many messages are recognised by the whole id. */
 const RECENT = 256;
-/** A hole is searched for what fills it so far. */
+/** A hole is searched up to this many offsets. */
 const SEARCHED = 4_096;
 
 export const stay = (deps: StayDeps): Stay => {
   const { client, pod, order, findings, resumed, askedAt, counts, reached } = deps;
   const { room } = order;
-  /** Heard outside the log: what was said on the pod. */
+  /** The messages of the fallback that the client got. */
   const outside = new Set<SentMessage>();
   const owed = new Set<SentMessage>();
-  /** Places of other epochs that it was shown: who goes on from one that never was is told `gap`, so that loses nothing. */
+  /**
+   * Positions of other epochs that it got. A resume from a position that never existed gets `gap`, so it
+   * loses nothing.
+   */
   const others: { readonly id: Position; readonly from: Position; readonly at: number }[] = [];
   const tops = new Map<number, number>();
-  /** Numbers of the words heard last. */
+  /** The numbers of the last messages. */
   const recent = new Set<number>();
-  /** What was passed over, and how that showed: what fills it may be known only later. */
+  /** The holes, and how they were noticed. Which messages belong there may be known only later. */
   const holes: { readonly hole: Hole; readonly at: number; readonly what: string }[] = [];
   const after = resumed?._tag === 'After' ? resumed : undefined;
-  /** How far the client came in each epoch before. */
+  /** The offset that the client had reached in each epoch before this stay. */
   const cameTo = new Map(reached);
   let position: Position | undefined = after?.id;
   let base: Position | undefined;
@@ -151,7 +157,8 @@ export const stay = (deps: StayDeps): Stay => {
     const again = recent.has(message.n);
     recent.add(message.n);
     if (recent.size > RECENT) for (const oldest of recent) if (recent.delete(oldest)) break;
-    // what waited for a log that does not answer is let go at once, behind one gap: Redis may have gone back meanwhile
+    // messages that waited for a log without an answer are dropped at once, after one gap: Redis may have
+    // gone back meanwhile
     const letGo = gapAt === at && !again;
     if (top !== undefined && offset <= top) {
       if (letGo) {
@@ -168,7 +175,7 @@ export const stay = (deps: StayDeps): Stay => {
     } else if (offset <= position.offset) {
       found('I2', `heard ${positionText(id)}, which it had passed`, at);
     } else if (offset > position.offset + 1) {
-      // what was said on the pod before is passed over in silence
+      // earlier messages of the fallback pass without an event
       pass({ tag, from: position.offset + 1, to: offset - 1 }, `heard ${positionText(id)}`, at);
     } else next = true;
     if (sent !== undefined && outside.has(sent) && sent.sends === 1)
@@ -202,20 +209,21 @@ export const stay = (deps: StayDeps): Stay => {
     position !== undefined && tag === position.tag && offset < position.offset;
 
   const onThePod = (message: ReceivedMessage, sent: SentMessage, at: number): void => {
-    // said again on another pod, it is another message to Redis: what the first became may come as a stray
+    // when it is sent again on another pod, Redis takes it for another message; the first one may come as a
+    // foreign one
     const isResaid = message.stray && sent.sends > 1;
     if (outside.has(sent) && !isResaid) found('I2', `heard ${sent.data} twice outside the log`, at);
     if (sent.logged !== undefined && sent.logged === last && sent.sends === 1)
       found('I2', `heard ${sent.data} twice: in the log, and outside it`, at);
     outside.add(sent);
     owed.delete(sent);
-    // who came from a pod that was further has heard already what its members here hear later
+    // a client that came from a pod that was further already has what the members here get later
     if (isBehind(message.id)) return;
     if (before !== undefined) order.follows(before, message, false, client, at);
     before = message;
   };
 
-  /** Of what a time repeats to the client, something is trimmed: it has had it, or was told. */
+  /** Whether a message that was trimmed is one that the client had, or for which it got a gap. */
   const isRepeat = (tag: number, offset: number): boolean =>
     resumed?._tag === 'Since' && offset <= (cameTo.get(tag) ?? 0) && deps.isTrimmed(tag, offset);
 
@@ -256,7 +264,7 @@ export const stay = (deps: StayDeps): Stay => {
     shown,
     gap: (id, reason, at) => {
       if (reason === 'log_lost' && id !== undefined) order.sawTag(id.tag);
-      // tags are drawn, 4,094 there are: one may come again, and begins at 0 then
+      // tags are drawn from 4,094: one may come again, and its offsets then begin at 0
       if (reason === 'log_lost' && id?.offset === 0) tops.delete(id.tag);
       gapAt = at;
       loose = true;

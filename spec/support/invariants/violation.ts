@@ -1,18 +1,18 @@
 /**
- * What was found, as data. The invariants:
+ * The violations that were found, as data. The invariants:
  *
- *   I1  no silent gap: of a room's epoch a client gets one offset after the other, or is told `gap`
- *   I2  nothing twice, by the whole id; said once, heard once
+ *   I1  no silent gap: in an epoch of a room a client gets one offset after the other, or a `gap`
+ *   I2  no message twice, by the whole id
  *   I3  one order for all
- *   I4  what was acknowledged stands in the log for as long as the log reaches, unless Redis itself forgot
- *   I5  nothing is delivered that was not said by that user; the id is the server's
+ *   I4  an acknowledged message is in the log while the log reaches back to it, unless Redis forgot it
+ *   I5  each message was sent by the user in `from`; its id is one of the server
  *   I6  no message crosses rooms
- *   I7  the same key is the same id
- *   I8  what has a bound keeps it
- *   I9  after all has healed everybody is where the log is, and is answered; nobody is cut without a cause
- *   I10 when all have gone nothing is left
+ *   I7  the same key has the same id
+ *   I8  every bound is kept
+ *   I9  after all faults every client has the position of the log, and its answers; no cut without a cause
+ *   I10 when all clients have left, nothing is left
  *   I11 no input ends a process
- *   I12 what is said of a pod's health is true
+ *   I12 the status that a pod reports is true
  */
 import type { Room } from '../../../lib/protocol/position.js';
 
@@ -29,7 +29,7 @@ export type Tag =
   | 'I10'
   | 'I11'
   | 'I12'
-  /** Told `gap` where nothing had to be missed. */
+  /** A `gap` came though no message can be missing. */
   | 'gap';
 
 export interface Violation {
@@ -44,7 +44,7 @@ export interface Findings {
   readonly add: (violation: Violation) => void;
   readonly list: readonly Violation[];
   readonly count: () => number;
-  /** Forgets what was found since; what stood there then is `now`. */
+  /** Forgets the violations that were found since then. */
   readonly rewind: (to: Mark) => void;
   readonly now: () => Mark;
 }
@@ -54,7 +54,7 @@ interface Mark {
   readonly count: number;
 }
 
-/** The first are kept, all are counted: one fault may be found a hundred thousand times. */
+/** The first ones are kept, all are counted: one fault may be found a hundred thousand times. */
 const KEPT = 200;
 
 export const findings = (): Findings => {
