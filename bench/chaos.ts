@@ -1,7 +1,7 @@
 /**
- * `npm run chaos -- [minutes] [seed]`: faults drawn by the seed, one at a time and in pairs, done to three real pods and a
- * real Redis under load, and everything that clients were told checked. Two acts: one Redis whose every write is on disk
- * before it is answered, reached through proxies; then three Sentinels.
+ * `npm run chaos -- [minutes] [seed]`: faults drawn by the seed, one at a time and in pairs, on three real
+ * pods and a real Redis under load. Everything that clients get is checked. Three acts: one Redis that writes
+ * to disk before each answer, reached through proxies; the same with logs of one message; three Sentinels.
  */
 import { createWriteStream } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -37,7 +37,7 @@ if (!(minutes > 0) || !Number.isInteger(seed)) {
   process.exit(2);
 }
 
-/** Of ten minutes; a shorter run hits what it comes to. */
+/** How often each fault must come in ten minutes or more; a shorter run has no minimum. */
 const TIMES = minutes >= 10 && ONLY === '' ? 5 : 0;
 const PONG_MS = 8_000;
 type Act = 'alone' | 'bounds' | 'sentinel';
@@ -50,14 +50,14 @@ const ENV = {
   LOG_TTL_MS: '3600000',
   PING_INTERVAL_MS: '3000',
   PONG_TIMEOUT_MS: String(PONG_MS),
-  // what floods is few and large
+  // a flood is few and large messages
   RATE_LIMIT_BYTES: '8000000',
 };
 
 const beganAt = performance.now();
 const log = (line: string): void =>
   console.error(`${((performance.now() - beganAt) / 1_000).toFixed(1).padStart(6)} ${line}`);
-/** One line for all that happens to each client: 100 MB in ten minutes. */
+/** A line for each event of each client: 100 MB in ten minutes. */
 const file = TRACE === '' ? undefined : createWriteStream(TRACE);
 const trace = file && ((line: string): void => void file.write(`${line}\n`));
 const lag = monitorEventLoopDelay({ resolution: 10 });
@@ -108,9 +108,9 @@ const stopPods = async (pods: Stage['pods']): Promise<void> => {
   }
 };
 
-/** One Redis behind proxies, and another one to stand in its place. */
+/** One Redis behind proxies, and another one that can take its place. */
 const oneRedis = async (env: Readonly<Record<string, string>>): Promise<Stage> => {
-  // a right can be taken from the pods, and we keep all of ours
+  // rights can be taken from the pods, and the bench keeps all of its own
   const acl = [OTHERS, aclOf('standalone')];
   const config = [['enable-debug-command', 'local']] as const;
   const first = await startRedis({ appendonly: true, appendfsync: 'always', acl, config });
@@ -141,7 +141,7 @@ const alone = async () =>
     ...oddities,
   ]);
 
-/** As little as there can be of what is kept. */
+/** The smallest bounds: logs of one message, rooms that linger for a millisecond. */
 const bounds = async () =>
   run('bounds', await oneRedis({ ...ENV, LOG_MESSAGES: '1', ROOM_LINGER_MS: '1' }), boundFaults);
 

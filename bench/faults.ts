@@ -1,4 +1,4 @@
-/** `npm run faults`: the faults of `spec/support/faults.ts` one after the other, and a table of what clients were told. */
+/** `npm run faults`: the faults of `spec/support/fault-cases.ts`, and a table of what clients got. */
 import { FAULTS } from '../spec/support/fault-cases.js';
 import { sufferAll } from '../spec/support/faults.js';
 import { tableOf } from '../spec/support/fault-table.js';

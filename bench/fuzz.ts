@@ -1,6 +1,7 @@
 /**
- * `npm run fuzz -- SECONDS [SEED]`: random handshakes, frames, messages, requests and Redis payloads thrown at the built service,
- * then what it answered and whether it is well. What it does not take well goes into the corpus, which `npm test` throws again.
+ * `npm run fuzz -- SECONDS [SEED]`: sends random handshakes, frames, messages, requests and Redis payloads to
+ * the built service, and checks its answers and its state. Input that it does not handle well is added to the
+ * corpus, which `npm test` sends again.
  */
 import { campaign } from '../spec/fuzz/campaign.js';
 import { save } from '../spec/fuzz/corpus.js';

@@ -1,6 +1,7 @@
 /**
- * `npm run herd`: 5,000 clients of 10 rooms come back in the same moment, with the ids of what they heard last, on one pod
- * and on three; compared with 500. Recovery shares its reads: ten times the clients may not cost Redis ten times the reads.
+ * `npm run herd`: 5,000 clients of 10 rooms connect in the same moment with the ids of their last messages,
+ * on one pod and on three; compared with 500. Clients that resume share the reads of the log: ten times the
+ * clients must not cost Redis ten times the reads.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -23,12 +24,12 @@ if (!(MANY > 0) || !(FEW > 0)) {
 
 const ROOMS: readonly Room[] = Array.from({ length: 10 }, (_, i) => `room-${i}`);
 const LOGGED = 200;
-/** How far back the last id of a client lies, at most. */
+/** How many messages ago the last id of a client is, at most. */
 const BEHIND = 100;
 const LIVE_PER_SECOND = Number(process.env['LIVE'] ?? 20);
 const NEVER_MS = 2 ** 31 - 1;
 const PROCESSES = 2;
-/** One publisher says it all. */
+/** One publisher sends all messages. */
 const TALKATIVE = { RATE_LIMIT_PER_SECOND: '100000', RATE_LIMIT_BURST: '100000' };
 const BARS = { reads: 1.5, p99Ms: 10_000, lagMs: 200 };
 
@@ -103,7 +104,7 @@ const herd = async (clients: number, podCount: number): Promise<Row> => {
       return prepared;
     }),
   );
-  // the room of a herd is closed at first: nobody is in it
+  // the room of a herd has no member at first
   const stats = async (): Promise<ReadonlyMap<string, number>> => {
     const text = String(await redis.command('INFO', 'commandstats'));
     return new Map(

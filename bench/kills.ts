@@ -1,12 +1,13 @@
 /**
- * `npm run kills`: 10,000 messages said on three pods while connections to Redis are killed five times a second, on each kind
- * of Redis; a table of what clients were told. Each ack must be for all pods. `npm run kills -- Sentinel`: that one alone.
+ * `npm run kills`: 10,000 messages on three pods while connections to Redis are killed five times a second,
+ * on each kind of Redis; a table of what clients got. Each ack must be without `scope`. `npm run kills --
+ * Sentinel`: this kind only.
  */
 import { sufferAll } from '../spec/support/faults.js';
 import { tableOf } from '../spec/support/fault-table.js';
 import { kills } from '../spec/support/kills.js';
 
-/** With what is said before and after the kills. */
+/** The kills; with the messages before and after them there are 10,000 messages. */
 const TIMES = 50;
 const SENT_PER_TICK = 50;
 

@@ -27,7 +27,7 @@ const PROCESSES = 4;
 const ROOMS: readonly Room[] = Array.from({ length: 10 }, (_, i) => `room-${i}`);
 const MESSAGES_PER_SECOND = Number(process.env['RATE'] ?? 20);
 const PATIENCE_MS = 180_000;
-/** A window of a second is measured by a clock that runs late: so much more than the rate is no fault. */
+/** A timer may be late, so a window of a second may have this much more than the rate. */
 const TOLERANCE = 1.05;
 
 const log = (line: string): void => console.error(line);
@@ -48,7 +48,7 @@ const nginx = await startNginx({
       name: 'chat',
       ports: lost.map(({ port }) => port),
       perSecond: PER_SECOND,
-      // nobody waits longer than the client does for its first frame (15 s)
+      // no client waits longer than the 15 s for its first frame
       burst: PER_SECOND * 10,
       doors: PROCESSES,
     },
@@ -93,7 +93,7 @@ const load = setInterval(() => {
 }, 1_000 / MESSAGES_PER_SECOND);
 await sleep(2_000);
 
-/** What the pods have accepted, second by second. */
+/** The number of connections that the pods have accepted. */
 const accepted = async (): Promise<number> => {
   const counts = await Promise.all(
     lost.map((pod) =>

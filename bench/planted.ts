@@ -1,6 +1,7 @@
 /**
- * `npm run planted`: tests the tests. Each bug of `planted/bugs.ts` is planted in a copy of the tree, and seeds of the
- * cluster in virtual time are run there until one finds it. `npm run planted -- epoch` takes those whose name has the word.
+ * `npm run planted`: tests the tests. Each bug of `planted/bugs.ts` is planted into a copy of the tree, and
+ * seeds of the cluster in virtual time run there until one finds it. `npm run planted -- epoch` takes the
+ * bugs with that text in their names.
  */
 import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
@@ -20,7 +21,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SEEDS = Number(process.env['PLANTED_SEEDS'] ?? 200);
 const COPIED = ['lib', 'spec/support', 'bench/planted', 'config', 'package.json', 'tsconfig.json'];
 
-/** A copy of the tree with the bug in it. Throws where a place is not found, or found twice. */
+/** Makes a copy of the tree with the bug. Throws when the text to replace is not found, or is found twice. */
 const plant = async (into: string, { name, changes }: Bug): Promise<void> => {
   for (const path of COPIED) await cp(join(ROOT, path), join(into, path), { recursive: true });
   await symlink(join(ROOT, 'node_modules'), join(into, 'node_modules'));
@@ -46,7 +47,7 @@ const hunt = async (bug: Bug): Promise<Found> => {
       ['--import', 'tsx', join(into, 'bench/planted/hunt.ts'), `${SEEDS}`],
       { cwd: into, timeout: 300_000 },
     );
-    // the last line is the last seed that was begun, or what was found
+    // the last line is the last seed that began, or the result
     const { stdout: output } = await hunted.catch(
       (error: unknown) => error as { readonly stdout: string },
     );

@@ -1,8 +1,9 @@
 /**
- * `npm run revoke -- [revocations]`: how long somebody goes on hearing a room after the right to it was taken. Three pods on
- * one Redis ask for tokens; each user has a connection on every one of them, in a room where somebody says `RATE` messages a
- * second. Three ways to end it: a refresh with fewer rooms (from its sending), an operator's word on one pod (from its 202),
- * the token's own end (from `exp`), each up to the last message that comes to the client. 99 of 100 must be within 100 ms.
+ * `npm run revoke -- [revocations]`: for how long a client still gets messages of a room after it lost the
+ * right to it. Three pods on one Redis require tokens; each user has a connection on every pod, in a room
+ * with `RATE` messages a second. There are three ways: a refresh with fewer rooms (timed from its sending), a
+ * disconnect by an operator on one pod (from its 202), the end of the token (from `exp`); each up to the last
+ * message that comes to the client. 99 of 100 must be within 100 ms.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -23,16 +24,16 @@ const PODS = ['pod-1', 'pod-2', 'pod-3'] as const;
 const ROOMS = Array.from({ length: 10 }, (_, i) => `room-${i}`);
 const BAR_MS = 100;
 const TICK_MS = 5;
-/** Of each way, with a connection on every pod. */
+/** Users of each way, each with a connection on every pod. */
 const USERS_A_ROUND = 4;
-/** Within it revocations of a round are spread. */
+/** The revocations of a round are spread over this time. */
 const SPREAD_MS = 1_000;
 const SETTLE_MS = 500;
 const API_KEY = 'an-operator-of-the-bench-0123456789';
 
 const WAYS = ['refresh', 'operator', 'expiry'] as const;
 type Way = (typeof WAYS)[number];
-/** How it goes for whoever is revoked so. */
+/** How the connections of the user end, by the way of the revocation. */
 const GOES = { refresh: 'left', operator: 4503, expiry: 4001 } as const;
 
 interface Sample {
@@ -97,7 +98,9 @@ await sleep(1_000);
 const faults: string[] = [];
 const samples: Sample[] = [];
 
-/** Takes the right from all connections of a user; the moment of each, as `performance.now()` has it. */
+/**
+ * Takes the right from all connections of a user; resolves with the moment for each, as `performance.now()`.
+ */
 const revoke = async (
   way: Way,
   user: readonly Visitor[],

@@ -71,7 +71,7 @@ for (const side of SIDES) {
 const viewers = SIDES.map((side) =>
   Array.from({ length: CLIENTS }, () => viewer(side, portOf(side))),
 );
-/** They publish, and see how long a silence is that has nothing to do with restarts. */
+/** The publishers. They also show how long a silence is without any restart. */
 const publishers = [
   viewer('handover', stayingOf('handover')),
   viewer('socket.io', stayingOf('socket.io')),
@@ -94,7 +94,7 @@ const shown = async (index: number): Promise<Verdict> => {
   if (record) records.set(index, record);
   const last = records.get(index);
   if (!last) throw new Error('a page has crashed before it showed anything');
-  // of a page that has crashed: up to the last message that it showed
+  // a page that has crashed is judged up to the last message that it showed
   const to = record ? now : (last.numbers.at(-1) ?? -1) + 1;
   return verdictOf(last, to);
 };

@@ -1,4 +1,4 @@
-/** `npm run seed -- 123`: one run of the cluster in virtual time, told line by line, then what was found. */
+/** `npm run seed -- 123`: one run of the cluster in virtual time, line by line, then what was found. */
 import { runSeed } from '../spec/support/cluster.js';
 
 const [argument] = process.argv.slice(2);

@@ -1,8 +1,8 @@
 /**
- * `npm run storm -- [minutes] [logMessages]`: clients that come back again and again on any of three pods, away for up to
- * 30 s each time, while their rooms get 1,000 messages a second. With a log that reaches all the way nothing may be
- * missing, doubled or told as a gap; with a short one a gap is told exactly where the log was trimmed. Without
- * `logMessages` both.
+ * `npm run storm -- [minutes] [logMessages]`: clients that come back again and again to any of three pods,
+ * away for up to 30 s each time, while their rooms get 1,000 messages a second. With a log that has all
+ * messages, no message may be missing or come twice, and no gap may come. With a short log, a gap must come
+ * exactly when the log was trimmed. Without `logMessages` both.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,13 +25,15 @@ if (!(minutes > 0) || (logText !== undefined && !(Number(logText) > 0))) {
 
 const PODS = 3;
 const ROOMS: readonly Room[] = Array.from({ length: 5 }, (_, i) => `room-${i}`);
-/** Clients say at most 100 a second. */
+/** A client may send at most 100 messages a second. */
 const TALKERS = 20;
 const TICK_MS = 20;
 const STAY_MS = 10_000;
 const AWAY_MS = 30_000;
 const GLOBAL_SHARE = 0.01;
-/** What a pod has read when it says `gap` may be so much further than what a client had heard. */
+/**
+ * The log that a pod has read when it sends `gap` may be this much further than the client's last message.
+ */
 const AHEAD = 100;
 
 interface Report {
@@ -49,7 +51,7 @@ const any = <A>(of: readonly A[]): A => {
   return found;
 };
 
-/** Which resumes had to be told a gap, from offsets alone. */
+/** Which resumes must get a gap, from the offsets alone. */
 const gapsDue = (logMessages: number) => {
   const tops = new Map<Room, number>();
   const asked = new Map<string, number>();
@@ -82,12 +84,14 @@ const gapsDue = (logMessages: number) => {
           counts.resumes++;
           const key = keyOf(fact, room);
           const hasGap = withGap.has(key);
-          // the log's start is no entry: it can be gone on from while the first one is there
+          // a resume from the beginning of the log needs no entry: it is complete while the first message is
+          // there
           const at = Math.max(1, last.offset);
           const wasGone = at < firstAt(asked.get(key) ?? 0);
           const isGone = at < firstAt(position.offset);
           if (wasGone && hasGap) counts.due++;
-          // pages that a herd shares outlive what is trimmed of the log: whether something is missing is the checker's
+          // pages that clients share still have messages that the log has trimmed: the checker decides
+          // whether something is missing
           else if (wasGone) counts.spared++;
           else if (!isGone && hasGap) {
             counts.undue++;

@@ -1,7 +1,7 @@
 /**
- * The specs of `npm run test:fast`, one path a line: all but those that start a process and those that take long. The first
- * kind is read from the imports, followed through `spec/` and `lib/`, so a new spec is in its half by itself. The second
- * kind is a long property, named `*.property.spec.ts`, or stands in `LONG`.
+ * Prints the specs of `npm run test:fast`, one path a line: all except those that start a process and those that take long.
+ * A spec starts a process when its imports, followed through `spec/` and `lib/`, reach `node:child_process`. A spec that
+ * takes long is named `*.property.spec.ts`, or is in `LONG`.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

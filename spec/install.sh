@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs these packages of the distribution, as root on Debian or Ubuntu.
-# The specs start servers of their own on free ports (a Sentinel is `redis-server --sentinel`), so a package that
-# starts a service would only be in their way: policy-rc.d says no to that while it is being installed.
+# The specs start servers of their own on free ports (a Sentinel is `redis-server --sentinel`). A service that a package
+# starts would disturb them, so policy-rc.d forbids that during the installation.
 set -u
 [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || exit 1
 echo "missing here: $*; installing from the distribution"

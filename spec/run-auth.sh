@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What `npm run test:auth` runs: the core and the recovery once more, with pods that ask for a token (spec/support/credentials.ts)
-# and are the least Redis user of docs/security.md. What is about the door itself is in spec/access*, whatever is asked here.
+# What `npm run test:auth` runs: the core and recovery specs once more, with pods that require a token
+# (spec/support/credentials.ts) and have the Redis user of docs/security.md. The specs of access itself are spec/access*.
 cd "$(dirname "$0")/.." || exit 1
 export SPEC_AUTH=true SPEC_ACL=true
 exec bash spec/run.sh \

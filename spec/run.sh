@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # What `npm test` runs: types, lint, format, layers, dead code, the package (not with --fast), then the specs. With
-# arguments only these specs, or whatever tap takes: `npm test -- spec/config/index.spec.ts`. The last line counts what
-# tap counted.
+# arguments, which go to tap, only these specs: `npm test -- spec/config/index.spec.ts`. The last line has tap's counts.
 set -u -o pipefail
 cd "$(dirname "$0")/.." || exit 1
 export PATH="$PWD/node_modules/.bin:$PATH" FORCE_COLOR=0
@@ -14,7 +13,7 @@ fi
 
 have() { command -v "$1" >/dev/null; }
 
-# The distribution's packages of what the specs start, one a line: those that are missing here.
+# Prints the packages of the distribution that the specs need and that are missing, one a line.
 missing_packages() {
   { have redis-server && have redis-cli; } || echo redis-server
   # the page of spec/browser
@@ -22,7 +21,7 @@ missing_packages() {
   # the clients in examples/go and examples/python
   have go || echo golang-go
   [ -d /usr/share/gocode/src/github.com/gorilla/websocket ] || echo golang-github-gorilla-websocket-dev
-  # of another python3 in PATH the distribution's packages are not known
+  # another python3 in PATH does not find the packages of the distribution
   /usr/bin/python3 -c 'import websockets' 2>/dev/null || echo python3-websockets
 }
 
@@ -46,8 +45,9 @@ check() {
   "$@" </dev/null || failed+=("$name")
 }
 
-# The lint takes as long as the other checks together, so it runs beside them. In the fast half types and lint go by what
-# has changed since the last run: a change of a type may leave another file's lint as it was, which the whole half finds.
+# The lint takes as long as the other checks together, so it runs beside them. With --fast, types and lint check only what
+# has changed since the last run. A changed type may cause a fault in the lint of an unchanged file: only the whole run
+# finds it.
 if [ $# -eq 0 ]; then
   types=() lint=()
   if [ "$fast" = yes ]; then

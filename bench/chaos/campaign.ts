@@ -1,4 +1,4 @@
-/** Faults one after the other over a crowd, and what is found in the end. */
+/** Faults one after the other while clients chat, and what is found at the end. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { channelOf } from '../../lib/broker/redis/port.js';
 import { GLOBAL, type Room } from '../../lib/protocol/position.js';
@@ -14,7 +14,7 @@ import { type Fault, type Measure, now, type Outcome, SLOW } from './fault.js';
 import { plan } from './plan.js';
 import type { Stage } from './stage.js';
 
-/** All that is known of one kind of fault. */
+/** The results of one kind of fault. */
 export interface Suffered {
   readonly fault: Fault;
   alone: number;
@@ -28,7 +28,7 @@ export interface Report {
   readonly suffered: readonly Suffered[];
   readonly verdict: Verdict;
   readonly counts: ReturnType<Crowd['counts']>;
-  /** What was found besides the invariants. */
+  /** Faults that are no violations of the invariants. */
   readonly wrongs: readonly string[];
   readonly closes: Readonly<Record<string, number>>;
   readonly unexpected: number;
@@ -39,23 +39,26 @@ export interface Campaign {
   readonly stage: Stage;
   readonly faults: readonly Fault[];
   readonly ms: number;
-  /** How often each is to be hit at least. */
+  /** How often each fault must come at least. */
   readonly times: number;
   readonly chance: Chance;
   readonly clients: number;
-  /** How many of the clients keep the last id alone, of whatever they were told. */
+  /** How many of the clients keep only the last id of any kind. */
   readonly keepOne: number;
   readonly perSecond: number;
   readonly log: (line: string) => void;
   readonly trace: ((line: string) => void) | undefined;
-  /** What each log keeps. Where that is little nobody knows which gap is due: what is missing unsaid, and what is heard twice, is known. */
+  /**
+   * How many messages each log keeps. When these are few, it is not known which gap is due; missing messages
+   * without a gap and repeats are found all the same.
+   */
   readonly logMessages: number;
 }
 
 const ROOMS: readonly Room[] = Array.from({ length: 8 }, (_, i) => `room-${i}`);
-/** I9: after heal, everybody is at the top. */
+/** I9: within this time after the faults, all clients have the position of the log. */
 const LEVEL_MS = 2_000;
-/** A pod is ready before its last room is: one that fell back waits for the next probe. */
+/** A pod is ready before its last room is: a room in the fallback waits for the next probe. */
 const PINNED_MS = 1_000;
 const READY_MS = 10_000;
 const LINGER_MS = 5_000;
@@ -180,7 +183,7 @@ export const campaign = async (options: Campaign): Promise<Report> => {
 
 const msOf = (ms: number): string => (ms === Infinity ? 'never' : `${(ms / 1_000).toFixed(2)} s`);
 
-/** I10: nothing is left when nobody is. */
+/** I10: nothing is left when all clients have left. */
 const drained = async ({ pods, redis }: Stage, wrong: (text: string) => void): Promise<void> => {
   await sleep(LINGER_MS + 2_000);
   for (const pod of pods) {
@@ -206,7 +209,7 @@ const drained = async ({ pods, redis }: Stage, wrong: (text: string) => void): P
   }
 };
 
-/** What a room's log holds, as Redis has it. */
+/** The content of a room's log in Redis. */
 export const logOf = async (redis: RedisServer, room: Room): Promise<LogContent> => {
   const channel = channelOf(room);
   const pos = await redis.command('HMGET', `{${channel}}:pos`, 'e', 'o', 'i');

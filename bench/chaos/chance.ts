@@ -1,4 +1,6 @@
-/** Draws from a seed: what is drawn is the same each time, when it happens is not (mulberry32). */
+/**
+ * Random numbers from a seed (mulberry32): the same seed gives the same numbers; the times of events differ.
+ */
 export interface Chance {
   /** In [0, 1). */
   readonly real: () => number;

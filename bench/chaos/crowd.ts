@@ -1,6 +1,6 @@
 /**
- * Wanderers in rooms, who talk at a steady rate, come and go, and change rooms: the load under which things go wrong. What
- * is rare of what they are told is kept, to be measured afterwards.
+ * Wanderers in rooms, which publish at a steady rate, connect and leave, and change rooms: the load for the
+ * faults. Rare events that they get are kept, to be measured afterwards.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GLOBAL, type Room } from '../../lib/protocol/position.js';
@@ -24,13 +24,13 @@ export interface Ack {
   readonly ms: number;
   readonly pod: string;
   readonly onPod: boolean;
-  /** The pod had the message already, and answers what it answered then. */
+  /** The pod had the message already, and gives the answer of that time again. */
   readonly duplicate: boolean;
 }
 
 export interface Crowd {
   readonly wanderers: readonly Wanderer[];
-  /** One more, that only faults command. */
+  /** Adds a client that only faults control. */
   readonly hire: (
     who: string,
     rooms: readonly Room[],
@@ -38,7 +38,7 @@ export interface Crowd {
     keepsOne?: boolean,
   ) => Wanderer;
   readonly dismiss: (wanderer: Wanderer) => Promise<void>;
-  /** From now on, until the answer is called, these connections are closed by a fault. */
+  /** From now on, until the returned function is called, a fault closes these connections. */
   readonly blame: (cause: string, is: (who: string, pod: string) => boolean) => () => void;
   readonly rare: readonly Rare[];
   readonly acks: readonly Ack[];
@@ -48,30 +48,33 @@ export interface Crowd {
     readonly resent: number;
     readonly duplicates: number;
   };
-  /** Redis forgets everything: what is said again from now on may be stored again. */
+  /** Redis forgets everything: a message that is sent again may be stored again. */
   readonly wiped: () => void;
-  /** Stored under two ids although Redis had its key; told of a lost epoch that was not lost. */
+  /**
+   * Messages that were stored under two ids although Redis had the key; and `log_lost` though no epoch was
+   * lost.
+   */
   readonly wrongs: readonly string[];
-  /** Drops what is older than this of `acks`. */
+  /** Drops the `acks` that are older than this. */
   readonly forget: (before: number) => void;
   readonly rooms: readonly Room[];
-  /** Begins to talk and to move. */
+  /** The clients begin to publish and to move. */
   readonly go: () => void;
-  /** Nobody talks, moves or breaks off. */
+  /** No client publishes, moves or breaks its connection. */
   readonly still: () => void;
   /**
-   * Each who is in is as far as the furthest was when this was asked, in each room; with `all`, all are in. Answers who is
-   * not, in words.
+   * Waits until each connected client has reached, in each room, the highest offset of now; with `all`, until
+   * all clients are connected too. Resolves with texts about those that are not.
    */
   readonly level: (ms: number, all?: boolean) => Promise<readonly string[]>;
-  /** Everything said is answered; what is not. */
+  /** Waits until every message is answered; resolves with those that are not. */
   readonly answered: (ms: number) => Promise<readonly SentMessage[]>;
   readonly stop: () => Promise<void>;
 }
 
 export interface CrowdOptions {
   readonly count: number;
-  /** How many of them keep the last id alone. */
+  /** How many of them keep only the last id. */
   readonly keepOne: number;
   readonly rooms: readonly Room[];
   readonly doors: readonly Door[];
@@ -79,18 +82,18 @@ export interface CrowdOptions {
   readonly chance: Chance;
   readonly checker: Checker;
   readonly mark: string;
-  /** Told all that happens, in words. */
+  /** Gets a line for each event. */
   readonly trace: ((line: string) => void) | undefined;
 }
 
 const TICK_MS = 20;
-/** Somebody changes a room, and somebody's line breaks, each so often. */
+/** How often a client changes a room, and how often the connection of one breaks. */
 const MOVE_MS = 300;
 const BREAK_MS = 800;
 const AWAY_MS = 4_000;
 const MOST_ROOMS = 4;
 const GLOBAL_SHARE = 0.03;
-/** A fault shows so long after its end. */
+/** A fault may show for this long after its end. */
 const AFTERMATH_MS = 15_000;
 
 export const crowd = (options: CrowdOptions): Crowd => {
@@ -141,7 +144,7 @@ export const crowd = (options: CrowdOptions): Crowd => {
         positions.get(fact.who)?.delete(fact.room);
         return;
       case 'Gap':
-        // right after a loss it may be told at the place that the others still have
+        // right after a loss, `joined` may have the position that the others still have
         if (
           fact.position !== undefined &&
           fact.reason === 'log_lost' &&
@@ -190,7 +193,7 @@ export const crowd = (options: CrowdOptions): Crowd => {
     everybody.set(who, hired);
     return hired;
   };
-  // who does what when is not the seed's: it is drawn as it happens
+  // when each client acts does not follow from the seed: it is drawn as it happens
   const any = <A>(of: readonly A[]): A | undefined => of[Math.floor(Math.random() * of.length)];
   const wanderers = Array.from({ length: options.count }, (_, i) => {
     const keepsOne = i < options.keepOne;
@@ -272,7 +275,7 @@ export const crowd = (options: CrowdOptions): Crowd => {
     wiped: () => {
       wipes += 1;
       wipedAt = performance.now();
-      // the next epochs are seen when somebody is told of them, which is too late for the checker: no tag is 0
+      // the checker learns of the next epochs from clients, which is too late: no tag is 0
       for (const room of [GLOBAL, ...rooms]) checker.epoch(room, 0, performance.now());
     },
     wrongs,

@@ -1,4 +1,4 @@
-/** A thing that goes wrong, and how what clients notice of it is measured. */
+/** A fault, and how its effect on clients is measured. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Chance } from './chance.js';
 import type { Checker, Fault as Cause } from '../../spec/support/invariants.js';
@@ -11,11 +11,11 @@ export interface Scene {
   readonly crowd: Crowd;
   readonly chance: Chance;
   readonly checker: Checker;
-  /** No other fault at the same time: bars of time hold. */
+  /** No other fault comes at the same time, so the bounds of time hold. */
   readonly alone: boolean;
 }
 
-/** `ms` is Infinity where it never happened. */
+/** `ms` is Infinity when it never happened. */
 export interface Measure {
   readonly what: string;
   readonly ms: number;
@@ -24,29 +24,29 @@ export interface Measure {
 
 export interface Outcome {
   readonly measures?: readonly Measure[];
-  /** What must not have been, whatever else went wrong. */
+  /** What must not happen, whatever else fails. */
   readonly wrongs?: readonly string[];
-  /** What must not have been when nothing else went wrong. */
+  /** What must not happen when nothing else fails. */
   readonly wrongsAlone?: readonly string[];
-  /** Numbers worth telling. */
+  /** Numbers for the report. */
   readonly counts?: Readonly<Record<string, number>>;
 }
 
-/** What a fault takes for itself: two that take different things may happen at once. */
+/** What a fault needs for itself: two faults that need different things may come at once. */
 export type Claim = 'redis' | 'line' | 'pod' | 'clients';
 
 export interface Fault {
-  /** Its row in the table of failures. */
+  /** Its row in the table of faults. */
   readonly row: string;
   readonly what: string;
   readonly claims: readonly Claim[];
-  /** Roughly how long, for the plan. */
+  /** How long it takes, about; for the plan. */
   readonly ms: number;
   readonly isPossible?: (stage: Stage) => boolean;
   readonly act: (scene: Scene) => Promise<Outcome>;
 }
 
-/** Tells the checker what is wrong with Redis while something is done. */
+/** Reports a fault of Redis to the checker while a function runs. */
 export const during = async <A>(
   { checker }: Scene,
   cause: Cause,
@@ -62,10 +62,10 @@ export const during = async <A>(
 
 export const now = (): number => performance.now();
 
-/** How much longer than its bar something is waited for. */
+/** The wait for something is this many times its bound. */
 const PATIENCE = 2;
 
-/** Polls; answers after how long it was true, Infinity when it was not within twice the bar. */
+/** Polls; resolves with the time after which it was true, Infinity when it was not within twice the bound. */
 export const within = async (
   from: number,
   barMs: number,
@@ -78,7 +78,7 @@ export const within = async (
   }
 };
 
-/** Those who are in on these pods since before a moment. */
+/** The clients that have been connected to these pods since before a moment. */
 export const stayed = (
   { crowd }: Scene,
   pods: readonly StagePod[],
@@ -90,7 +90,7 @@ export const stayed = (
   );
 };
 
-/** After how long the last of those who stayed was told. */
+/** The time until the last of the clients that stayed got the event. */
 export const notified = async (
   scene: Scene,
   what: Measure['what'],
@@ -116,7 +116,10 @@ export const isNotifiedOf =
   (rare: Rare): boolean =>
     rare._tag === 'Notified' && rare.event === event;
 
-/** After how long each of these pods had acknowledged something for the whole cluster that was said after a moment. */
+/**
+ * The time until each of these pods had acknowledged, without `scope`, a message that was sent after a
+ * moment.
+ */
 export const deliveredAgain = async (
   { crowd }: Scene,
   pods: readonly StagePod[],
@@ -147,21 +150,21 @@ export const acked = (crowd: Crowd, from: number, to: number, pod?: string): rea
   );
 
 /**
- * How many messages did not get further than their pod. A repeat is answered as the first time: that may have been in the
- * fault before.
+ * How many messages reached their pod only. A repeat gets the answer of the first time, which may have been
+ * during the fault.
  */
 export const keptOnPod = (crowd: Crowd, from: number, to: number): number =>
   acked(crowd, from, to).filter(({ onPod, duplicate }) => onPod && !duplicate).length;
 
-/** The slowest but one in a hundred. */
+/** The 99th percentile. */
 export const p99 = (values: readonly number[]): number => {
   const sorted = [...values].sort((one, other) => one - other);
   return sorted[Math.ceil(sorted.length * 0.99) - 1] ?? 0;
 };
 
 /**
- * After how long the last but one in a hundred of these was in again with all its rooms. Who broke off by itself more than
- * `ownBreaks` times meanwhile was away for another reason.
+ * The time until 99 of 100 of these clients were back in all their rooms. A client that broke its own
+ * connection more than `ownBreaks` times meanwhile does not count.
  */
 export const back = async (
   { crowd }: Scene,

@@ -1,8 +1,11 @@
-/** Which fault comes when: drawn from the seed, so that a run can be drawn again. */
+/** Which fault comes when, drawn from the seed: the same seed gives the same plan. */
 import type { Chance } from './chance.js';
 import type { Fault } from './fault.js';
 
-/** Rounds without end; in each, every fault once: in the first one at a time, then in pairs, and so on by turns. */
+/**
+ * Rounds without end. Each round has every fault once: every fifth round, from the first on, one at a time;
+ * the others in pairs.
+ */
 export function* plan(faults: readonly Fault[], chance: Chance): Generator<readonly Fault[]> {
   for (let round = 0; ; round++) {
     const left = [...chance.some(faults, faults.length)];

@@ -1,4 +1,4 @@
-/** What a campaign found, as tables. */
+/** The results of a campaign, as tables. */
 import type { Report, Suffered } from './campaign.js';
 import type { Measure } from './fault.js';
 
@@ -11,7 +11,7 @@ const table = (rows: readonly (readonly (string | number)[])[]): string => {
     .join('\n');
 };
 
-/** Over its bar with nothing else going wrong. */
+/** Whether it took longer than its bound, with no other fault at the same time. */
 export const isLate = ({ ms, barMs, alone }: Measure & { readonly alone: boolean }): boolean =>
   alone && ms > barMs;
 
@@ -61,14 +61,14 @@ const faultTable = ({ suffered }: Report): string =>
     }),
   ]);
 
-/** Deliveries that are missing and of which nobody was told: violations of I1, I3, I4 and I9. */
+/** Missing deliveries without a gap: violations of I1, I3, I4 and I9. */
 const unsaid = ({ verdict }: Report): number =>
   verdict.violations.filter(({ tag }) => ['I1', 'I3', 'I4', 'I9'].includes(tag)).length;
 
 const doubled = ({ verdict }: Report): number =>
   verdict.violations.filter(({ tag }) => tag === 'I2' || tag === 'I7').length;
 
-/** All acts in numbers. */
+/** The numbers of all acts. */
 export const totals = (reports: readonly Report[]): string =>
   table([
     ['', ...reports.map(({ name }) => name)],
@@ -109,7 +109,7 @@ export const totals = (reports: readonly Report[]): string =>
     ).map(([what, of]) => [what, ...reports.map(of)]),
   ]);
 
-/** One act, with the first violations in words. */
+/** One act, with the texts of the first violations. */
 export const textOf = (report: Report): string => {
   const { verdict, wrongs } = report;
   const found = verdict.violations
@@ -128,7 +128,7 @@ export const textOf = (report: Report): string => {
   ].join('\n');
 };
 
-/** Why a run failed; none: it is well. */
+/** Why a run failed; empty: it did not. */
 export const failures = (reports: readonly Report[], times: number): readonly string[] =>
   reports.flatMap(({ name, verdict, wrongs, suffered, unexpected }) => {
     const late = suffered.flatMap(({ fault, measures }) =>

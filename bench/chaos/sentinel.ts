@@ -3,16 +3,16 @@ import { type RedisServer, startRedis, until } from '../../spec/support/redis.js
 
 export interface Trio {
   readonly name: string;
-  /** Who one is to its nodes. */
+  /** A URL with the user and password for its nodes. */
   readonly url: string;
   /** `host:port` each. */
   readonly addresses: readonly string[];
   readonly master: () => Promise<RedisServer>;
-  /** Started again as a replica of the present master, and in step with it. */
+  /** Starts a node again as a replica of the present master, and waits until it has all data. */
   readonly revive: (node: RedisServer) => Promise<void>;
-  /** Every node but the master is in step with it. */
+  /** Waits until every replica has all data of the master. */
   readonly inStep: () => Promise<void>;
-  /** Replicas hear of the master no more; the Sentinels see to it in ten seconds. */
+  /** Cuts the replicas off from the master; the Sentinels repair that in ten seconds. */
   readonly detach: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
@@ -67,7 +67,7 @@ export const trio = async (): Promise<Trio> => {
       sentinels.map((each) => each.command('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME)),
     );
     const ports = replies.map((reply) => (Array.isArray(reply) ? Number(reply[1]) : 0));
-    // one of them may not know yet of a failover that the two others have made
+    // one of them may not know yet of a failover that the other two have made
     const isNamed =
       (most: number) =>
       ({ port }: RedisServer) =>
@@ -77,7 +77,7 @@ export const trio = async (): Promise<Trio> => {
       throw new Error(`expected the Sentinels to name a master, got ${ports.join(', ')}`);
     return found;
   };
-  /** Sentinel would see to it too, after ten seconds. */
+  /** Sentinel would do this too, after ten seconds. */
   const inStep = async (): Promise<void> => {
     const isInStep = async (node: RedisServer): Promise<boolean> => {
       const { port } = await master();

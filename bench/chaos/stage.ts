@@ -1,6 +1,6 @@
 /**
- * What chaos happens to: three pods as `npm start` starts them, each with a proxy of its own to each Redis and one that
- * clients may take to it. A pod keeps its name and its port, however often it is killed.
+ * The pods of chaos: three, as `npm start` starts them, each with a proxy of its own to each Redis, and one
+ * for clients. A pod keeps its name and its port, however often it is killed.
  */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,9 +13,9 @@ import type { Door } from './wanderer.js';
 
 export interface Stage {
   readonly pods: readonly StagePod[];
-  /** The master, where there are several. */
+  /** The master, when there are several nodes. */
   readonly redis: () => Promise<RedisServer>;
-  /** Another Redis, empty, stands where the first one stood; absent where there is none. */
+  /** Another Redis, empty, takes the place of the first one, or the reverse; absent: there is none. */
   readonly swap?: (to: 'first' | 'other') => void;
   readonly stop: () => Promise<void>;
 }
@@ -23,31 +23,31 @@ export interface Stage {
 export interface StagePod {
   readonly name: string;
   readonly port: number;
-  /** To the pod at once, and through a proxy. */
+  /** Directly to the pod, and through a proxy. */
   readonly near: Door;
   readonly far: Door;
   readonly door: Proxy;
-  /** To Redis; none where the pod finds it by Sentinel. */
+  /** The proxy to Redis; none when the pod finds it by Sentinel. */
   readonly line: Proxy | undefined;
   readonly start: () => Promise<void>;
   readonly kill: () => Promise<void>;
   readonly signal: (name: NodeJS.Signals) => void;
   readonly running: () => Running;
-  /** `/ready`'s word; undefined when nobody answers. */
+  /** The status of `/ready`; undefined without an answer. */
   readonly ready: () => Promise<string | undefined>;
   readonly isReady: (status: string, ms: number) => Promise<void>;
-  /** What it takes for the time, in Unix seconds. */
+  /** Its wall clock, in Unix seconds. */
   readonly wall: () => Promise<number>;
-  /** Its own connections in a room. */
+  /** The number of its connections in a room. */
   readonly members: (room: string) => Promise<number>;
   readonly metrics: () => Promise<ReadonlyMap<string, number>>;
-  /** Steps the wall clock of the pod, in seconds off the true one; undefined where libfaketime is not installed. */
+  /** Sets the wall clock of the pod off by this many seconds; undefined without libfaketime. */
   readonly clock: ((seconds: number) => void) | undefined;
-  /** Ends that nobody asked for: how, and what it said. */
+  /** Unexpected ends of the process: how it ended, and its output. */
   readonly deaths: readonly string[];
 }
 
-/** Where Debian's package libfaketime puts it. */
+/** Where the Debian package libfaketime installs it. */
 const FAKETIME = [
   '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1',
   '/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1',
@@ -60,12 +60,12 @@ const LISTENING = /"port":(\d+),"msg":"listening"/;
 
 export interface PodOptions {
   readonly name: string;
-  /** Where Redis is, for a pod that has a line to it. */
+  /** The port of Redis, for a pod with a proxy to it. */
   readonly redisPort?: () => number;
   readonly env: Readonly<Record<string, string>>;
-  /** Who it is to Redis, `name:password`; absent: nobody in particular. */
+  /** Its Redis user, `name:password`; absent: the default one. */
   readonly user?: string;
-  /** Its clock can be stepped. */
+  /** Whether its clock can be set. */
   readonly stepped?: boolean;
 }
 

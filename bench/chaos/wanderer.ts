@@ -1,7 +1,8 @@
 /**
- * A client as the protocol's page asks for one: it comes back on any pod with the last id of each log, after a random
- * wait that doubles, and says again, under its own `id`, what was not acknowledged. It judges nothing: every frame goes to
- * the checker of `spec/support/invariants.ts`, and what it does and is told is a `Fact` besides.
+ * A client that follows docs/protocol.md: it connects again to any pod with the last id of each log, after a
+ * random wait that doubles, and sends again, under its own `id`, every message without an ack. It judges
+ * nothing: every frame goes to the checker of `spec/support/invariants.ts`. What it does and gets is also
+ * reported as a `Fact`.
  */
 import { randomUUID } from 'node:crypto';
 import { WebSocket } from 'ws';
@@ -17,7 +18,7 @@ export interface Door {
   readonly port: number;
 }
 
-/** What happens to wanderers. `at` is `performance.now()`; `life` counts a wanderer's connections. */
+/** The events of wanderers. `at` is `performance.now()`; `life` counts the connections of a wanderer. */
 export type Fact =
   | (Base & { readonly _tag: 'Opened'; readonly connection: string })
   | (Base & { readonly _tag: 'Asks'; readonly room: Room; readonly lastId: string | undefined })
@@ -26,7 +27,7 @@ export type Fact =
       readonly _tag: 'Joined';
       readonly room: Room;
       readonly position: Position;
-      /** The id that it asked to go on from. */
+      /** The id from which it resumed. */
       readonly resumed: string | undefined;
       readonly recovered: number | undefined;
       readonly onPod: boolean;
@@ -39,7 +40,7 @@ export type Fact =
       readonly reason: string;
       /** Undefined: the id is of the other log, that of the URL's room. */
       readonly position: Position | undefined;
-      /** It was in the room already. */
+      /** Whether it was in the room already. */
       readonly isLive: boolean;
     })
   | (Base & { readonly _tag: 'Sent'; readonly sent: SentMessage })
@@ -60,7 +61,7 @@ export type Fact =
   | (Base & {
       readonly _tag: 'Closed';
       readonly code: number;
-      /** What was done to it; undefined: the server's doing. */
+      /** What closed the connection; undefined: the server. */
       readonly cause: string | undefined;
     });
 
@@ -82,39 +83,42 @@ export interface SentMessage {
   readonly ref: string;
   readonly room: Room;
   readonly data: unknown;
-  /** When it was said first, and last. */
+  /** When it was sent first, and last. */
   readonly at: number;
   lastAt: number;
-  /** The pod that it was said to last. */
+  /** The pod to which it was sent last. */
   pod: string;
   times: number;
 }
 
 export interface Wanderer {
   readonly who: string;
-  /** It keeps the last id alone, of whatever it was told, and is in one room. */
+  /** It keeps only the last id of any kind, and is in one room. */
   readonly keepsOne: boolean;
-  /** In with all its rooms, now. */
+  /** Whether it is in all its rooms now. */
   readonly isIn: () => boolean;
-  /** The pod that it is in on. */
+  /** The pod that it is connected to. */
   readonly pod: () => string | undefined;
-  /** When its present connection was in with all rooms; undefined while it is not. */
+  /** Since when its present connection is in all rooms; undefined while it is not. */
   readonly inSince: () => number | undefined;
   /** The rooms that it wants to be in. */
   readonly rooms: () => readonly Room[];
   readonly unanswered: () => readonly SentMessage[];
-  /** Undefined when it is not in that room now. */
+  /** Publishes; undefined when it is not in that room now. */
   readonly publish: (room: Room, pad?: number) => SentMessage | undefined;
   readonly join: (room: Room) => void;
   readonly leave: (room: Room) => void;
-  /** Its line breaks; it comes back after so long, else after its own wait. */
+  /** Breaks its connection; it connects again after `ms`, else after its own wait. */
   readonly breakOff: (ms?: number) => void;
   /** Stops and begins to read its socket. */
   readonly pause: () => void;
   readonly resume: () => void;
-  /** The ports of its socket, its own and the other's: by its own alone two that go elsewhere are one. */
+  /**
+   * The ports of its socket, its own and that of the peer: two sockets to different peers may have the same
+   * own port.
+   */
   readonly ports: () => Ports;
-  /** For good. */
+  /** Closes for good. */
   readonly stop: () => Promise<void>;
 }
 
@@ -122,18 +126,18 @@ export interface WandererOptions {
   readonly who: string;
   readonly keepsOne?: boolean;
   readonly rooms: readonly Room[];
-  /** Asked for each connection; `not`: the pod that did not let it in, as a load balancer would know too. */
+  /** Called for each connection; `not`: the pod that refused it, which a load balancer would know too. */
   readonly door: (not: string | undefined) => Door;
   readonly checker: Checker;
   readonly emit: (fact: Fact) => void;
-  /** Why a connection may have been closed by something else than the server. */
+  /** What may have closed a connection, if it was not the server. */
   readonly blame: (who: string, pod: string) => string | undefined;
-  /** What sent messages bear, so that two runs on one Redis are not taken for one. */
+  /** A mark in all messages that it sends: it distinguishes two runs on one Redis. */
   readonly mark: string;
   readonly next: () => number;
 }
 
-/** The cause of a close that was its own doing. */
+/** The cause of a close by the client itself. */
 export const OWN = 'its own';
 
 type Data = Readonly<Record<string, unknown>>;
@@ -142,12 +146,12 @@ const HOST = '127.0.0.1';
 const BASE_PATH = '/api/chat-api/ws';
 const HANDSHAKE_MS = 5_000;
 const BACKOFF = { firstMs: 500, mostMs: 5_000 };
-/** A connection that held so long starts counting tries anew. */
+/** After a connection of this length, tries are counted from 0 again. */
 const STEADY_MS = 3_000;
-/** After `unavailable`, after a room that failed. */
+/** The wait after `unavailable`, and after a room that failed. */
 const RETRY_MS = 300;
 const ABNORMAL = 1006;
-/** Why it was told `left`. */
+/** The reason of a `left` that it asked for. */
 const ASKED = 'asked';
 
 export const wanderer = (options: WandererOptions): Wanderer => {
@@ -155,7 +159,7 @@ export const wanderer = (options: WandererOptions): Wanderer => {
   const user = userOf(who);
   const wanted = new Set<Room>(options.rooms);
   const lastIds = new Map<Room, string>();
-  /** Of whatever room, and of none. */
+  /** The last id of all logs. */
   let lastOfAll: string | undefined;
   const unanswered = new Map<string, SentMessage>();
   const timers = new Set<NodeJS.Timeout>();
@@ -165,10 +169,13 @@ export const wanderer = (options: WandererOptions): Wanderer => {
   let life = 0;
   let failures = 0;
   let inSince: number | undefined;
-  /** Of the present connection. */
+  /** Whether `welcome` has come on the present connection. */
   let welcome = false;
   let here = new Set<Room>();
-  /** Joins under way, by what each is called; the URL's have no name. A second one would have what came meanwhile said again. */
+  /**
+   * The joins without an answer, with their `ref`; that of the URL has none. A second join would repeat the
+   * messages that came meanwhile.
+   */
   let asked = new Map<Room, string>();
   let resumed = new Map<Room, string | undefined>();
   let own: string | undefined;
@@ -187,7 +194,10 @@ export const wanderer = (options: WandererOptions): Wanderer => {
   };
   const isWanted = (room: Room): boolean => room === GLOBAL || wanted.has(room);
 
-  /** The URL's: with an id of the global log alone, a room that nothing is known of would be read from a minute ago. */
+  /**
+   * The room of the URL. With an id of the global log alone, a room without an id would be read from a minute
+   * ago.
+   */
   const firstRoom = (): Room => {
     const rooms = [...wanted];
     if (keepsOne) return rooms[0] ?? GLOBAL;
@@ -277,7 +287,7 @@ export const wanderer = (options: WandererOptions): Wanderer => {
           connection: textIn(fields['connection_id']),
         });
         for (const other of wanted) if (other !== first) ask(other);
-        // given up since the URL named it
+        // it was given up since the URL named it
         if (!isWanted(first)) goOutOf(first);
         return;
       case 'joined':
@@ -286,9 +296,9 @@ export const wanderer = (options: WandererOptions): Wanderer => {
         here.delete(room);
         options.emit({ ...base(), _tag: 'Left', room, reason: textIn(fields['reason']) });
         if (fields['reason'] !== ASKED) asked.delete(room);
-        // what it waited for, it may not want any more
+        // it may not want the room any more
         lookAround();
-        // it was asked to leave and is wanted again, or the room failed
+        // it left the room and wants it again, or the room failed
         return askLater(room);
       case 'ack':
         return acked(textIn(fields['ref']), fields);
@@ -360,7 +370,7 @@ export const wanderer = (options: WandererOptions): Wanderer => {
     const { times } = sent;
     const ms = fields['retry_in_ms'];
     later(typeof ms === 'number' ? ms : RETRY_MS, () => {
-      // unless another connection said it meanwhile
+      // unless another connection has sent it meanwhile
       if (unanswered.has(ref) && sent.times === times && here.has(sent.room)) transmit(sent);
     });
   };
@@ -447,7 +457,7 @@ export const wanderer = (options: WandererOptions): Wanderer => {
     leave: (room) => {
       if (!wanted.delete(room)) return;
       lastIds.delete(room);
-      // also while the join is under way; the URL's is left with the welcome
+      // also before the join is answered; the room of the URL is left after `welcome`
       if (welcome) goOutOf(room);
     },
     breakOff: (ms) => {
@@ -484,6 +494,6 @@ export interface Ports {
   readonly remotePort?: number;
 }
 
-/** ws keeps its socket to itself; its ports are what a proxy knows a link by. */
+/** ws keeps its socket private. By its ports a proxy recognises the link. */
 const portsOf = (socket: WebSocket | undefined): Ports =>
   (socket as unknown as { readonly _socket?: Ports } | undefined)?._socket ?? {};

@@ -1,6 +1,6 @@
 /**
- * A process of clients that all resume at once. Made for many: sockets without a library, as 5,000 handshakes of one would
- * take the second core from the pods. Is told what to do by `bench/herd.ts`, and answers with what it saw.
+ * A process of clients that all resume at once. It uses sockets without a library: 5,000 handshakes of a
+ * library would take the second core from the pods. `bench/herd.ts` sends it orders, and gets its results.
  */
 import { connect, type Socket } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -9,7 +9,7 @@ import { GLOBAL, type Room } from '../../lib/protocol/position.js';
 import { idOf } from '../../spec/support/invariants/frame.js';
 import { frame, handshakeOf, PONG } from '../../spec/support/raw-client.js';
 
-/** What a client goes on from: an id of its room and one of the global log. */
+/** Where a client resumes: an id of its room and one of the global log. */
 export interface Origin {
   readonly room: Room;
   readonly roomId: string;
@@ -23,7 +23,7 @@ export type Order =
       readonly origins: readonly Origin[];
     }
   | { readonly _tag: 'Go' }
-  /** Where the logs stand in the end: who is not there misses something. */
+  /** The positions of the logs at the end: a client that has not reached them misses messages. */
   | { readonly _tag: 'Judge'; readonly tops: Readonly<Record<Room, number>> };
 
 export type Answer =
@@ -53,7 +53,7 @@ interface Sheep {
 const HOST = '127.0.0.1';
 const BASE = '/api/chat-api/ws';
 const PATIENCE_MS = 60_000;
-/** Opened in one turn of the loop. */
+/** How many are opened in one turn of the event loop. */
 const AT_ONCE = 50;
 
 const counts = { gaps: 0, missing: 0, twice: 0, replayed: 0, live: 0, closed: 0, refused: 0 };

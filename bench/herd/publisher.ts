@@ -1,9 +1,9 @@
-/** Somebody who talks in all rooms, so that there is something to go on from. */
+/** A client that publishes in all rooms, so that there are messages to resume from. */
 import { WebSocket } from 'ws';
 import { GLOBAL, type Room } from '../../lib/protocol/position.js';
 
 export interface Publisher {
-  /** To each of these rooms; resolves when all are acknowledged. */
+  /** Publishes to each of these rooms; resolves when all messages are acknowledged. */
   readonly publish: (rooms: readonly Room[], data?: unknown) => Promise<void>;
   readonly stop: () => void;
 }

@@ -1,4 +1,5 @@
-// churn: `conns` slots, each of which connects, becomes a member, says goodbye, and connects again as fast as the server lets it.
+// churn: `conns` slots, each of which connects, becomes a member, closes with a close frame, and connects
+// again at once.
 #include "load.h"
 #include <stdio.h>
 #include <stdlib.h>

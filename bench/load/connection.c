@@ -1,5 +1,6 @@
-// One WebSocket client: dial, upgrade, frames in (several in one segment, or one over many), frames out, four ways to go.
-// What is not checked, because no server under test sends it: fragmented or compressed messages, Sec-WebSocket-Accept.
+// One WebSocket client: dial, upgrade, frames in (several in one segment, or one over several), frames out,
+// four ways to end. Not checked, because no server under test sends it: fragmented or compressed messages,
+// Sec-WebSocket-Accept.
 #include "load.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -47,7 +48,7 @@ static void ended(Connection *c) {
   if (on.gone) on.gone(c, was);
 }
 
-static void lost(Connection *c) { // the peer went, or the network did
+static void lost(Connection *c) { // the peer or the network has gone
   if (c->phase == CONNECTING || c->phase == UPGRADING) tally.failed++;
   else if (!c->close_code) tally.closes[1006]++;
   ended(c);
@@ -56,7 +57,7 @@ static void lost(Connection *c) { // the peer went, or the network did
 static void put(Connection *c, const void *bytes, size_t n) {
   if (!c->out_bytes) {
     ssize_t taken = send(c->fd, bytes, n, MSG_NOSIGNAL);
-    if (taken < 0 && errno != EAGAIN) return; // the read side will say so
+    if (taken < 0 && errno != EAGAIN) return; // the next read reports it
     if (taken > 0) bytes = (const uint8_t *)bytes + taken, n -= (size_t)taken;
     if (!n) return;
   }
@@ -69,7 +70,7 @@ static void put(Connection *c, const void *bytes, size_t n) {
   watch(c, true);
 }
 
-// A client must mask; a key of four zeros is a key, and leaves the text as it is.
+// A client must mask. A key of four zeros is valid and leaves the text unchanged.
 void say(Connection *c, int opcode, const void *payload, size_t n) {
   static uint8_t frame[1 << 18];
   size_t head = 2;

@@ -1,4 +1,4 @@
-// What a client says in each server's language, and how it knows that it is a member of its room.
+// What a client sends to each kind of server, and how it knows that it is a member of its room.
 #include "load.h"
 #include <stdio.h>
 #include <string.h>

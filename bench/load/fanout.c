@@ -1,6 +1,6 @@
-// fanout: publishers at a fixed rate, whatever the server does with it (open loop). A message's time runs from when it
-// was due, so neither a slow server nor a late client can hide behind the other. Every publisher numbers its messages and
-// every member checks the numbers: a total that is right by a loss and a repeat does not pass.
+// fanout: publishers at a fixed rate, whatever the server does (open loop). The latency of a message counts
+// from when it was due, so neither a slow server nor a late client is hidden. Every publisher numbers its
+// messages and every member checks the numbers: a loss and a repeat together do not make a right total.
 #include "load.h"
 #include <stdio.h>
 #include <stdlib.h>

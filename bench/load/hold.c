@@ -1,6 +1,6 @@
-// hold: many connections that do nothing, in several processes, because one may not open enough files. When all are
-// there it prints a line and waits for a word on its standard input: `say` publishes one global message and counts it at every
-// connection, `end` lets go.
+// hold: many connections that do nothing, in several processes, because one process may not open enough
+// files. When all are open it prints a line and reads commands from its standard input: `say` publishes one
+// global message and counts it at every connection, `end` closes all.
 #include "load.h"
 #include <stdio.h>
 #include <stdlib.h>

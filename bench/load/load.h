@@ -1,5 +1,5 @@
-// load: one thread on epoll that plays many WebSocket clients, so that the service and its peers are measured by the
-// same hand. Nothing here knows how a server works inside: it counts what comes out of sockets.
+// load: one thread on epoll that plays many WebSocket clients, so that the service and its peers are measured
+// by the same client. Nothing here depends on the inside of a server: it counts what comes out of sockets.
 #ifndef LOAD_H
 #define LOAD_H
 #define _GNU_SOURCE
@@ -45,7 +45,7 @@ typedef struct Connection {
   int joined[4];  // visitors: rooms joined by message
 } Connection;
 
-// What a mode wants to hear of. Any may be NULL.
+// The events of a mode. Any may be NULL.
 typedef struct {
   void (*opened)(Connection *c);
   void (*ready)(Connection *c);
@@ -71,7 +71,7 @@ uint32_t closes_seen(void);
 // --- languages (dialect.c) ------------------------------------------------------------------------------------------
 typedef struct {
   const char *name;
-  uint8_t ready_with_room, ready_without; // what must have been heard before a connection counts as a member
+  uint8_t ready_with_room, ready_without; // what must have come before a connection counts as a member
   void (*path)(char *out, size_t size, const char *room);
   size_t (*publish)(char *out, size_t size, const char *payload, bool global);
   bool (*heard)(Connection *c, const uint8_t *text, size_t bytes); // true: it was the protocol's own, not a message

@@ -1,6 +1,6 @@
-// stalled: `conns` members who stop reading as soon as they are members. Who is cut cannot see it, as the word is behind
-// what it does not read: so each comes back after some `patience` seconds, not
-// all at once, and the server never has peace.
+// stalled: `conns` members that stop reading as soon as they are members. A member that is cut cannot notice
+// it, as the close frame is after the bytes that it does not read. So each connects again after about
+// `patience` seconds, not all at once, and the server always has some of them.
 #include "load.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
-// visitors: a crowd of about `conns` that behaves as people and networks do, `rate` deeds a second: come (with a room or
-// without), give up in the middle of coming, join, leave, chat, say nonsense, say goodbye, hang up, be cut off. Half of the rooms
-// are the same few hundred, the other half is never heard of again. Speaks to this service only.
+// visitors: about `conns` clients that behave as people and networks do, with `rate` actions a second:
+// connect (with a room or without), give up during the handshake, join, leave, chat, send invalid messages,
+// close in order, close without a close frame, reset. Half of the rooms are the same few hundred, the others
+// are used once. It speaks to this service only.
 #include "load.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@ static Connection *connections;
 static int open_now, new_rooms;
 static uint64_t state;
 
-static uint32_t below(uint32_t n) { // xorshift: the same seed, the same crowd
+static uint32_t below(uint32_t n) { // xorshift: the same seed gives the same actions
   state ^= state << 13, state ^= state >> 7, state ^= state << 17;
   return (uint32_t)((state >> 32) % n);
 }
@@ -104,7 +105,7 @@ int visitors(void) {
     for (int burst = 0; done < due && burst < 100; done++, burst++) deed(connections + below((uint32_t)opt.conns));
     turn(now + 5000);
   }
-  for (int i = 0; i < opt.conns; i++) { // all go, each in its own way
+  for (int i = 0; i < opt.conns; i++) { // all end, each in its own way
     Connection *c = connections + i;
     uint32_t way = below(3);
     if (c->phase != OPEN || way == 0) vanish(c);

@@ -1,6 +1,7 @@
-// Two versions of the service at the same time: this one, and the one in another directory (with its dist/). What else the machine
-// does meets both alike, so a ratio differs by 2 % from run to run, where turns differ by 10 %. Who starts first is a little better off, so
-// the order changes with each turn, and the result is the geometric mean of the two orders' medians.
+// Two versions of the service at the same time: this one, and the one in another directory (with its dist/).
+// Other work of the machine disturbs both alike, so a ratio differs by 2 % from run to run; with turns it
+// differs by 10 %. The version that starts first is a little better off, so the order changes with each turn,
+// and the result is the geometric mean of the medians of the two orders.
 import { resolve } from 'node:path';
 import { load } from '../support/load.mjs';
 import { figure, machine, median, note, table } from '../support/report.mjs';

@@ -1,4 +1,4 @@
-// Coming and going: how many connections a second of the server's CPU are taken, made a member of a room, and closed properly.
+// How many connections a second of the server's CPU gives: connect, join a room, close in order.
 import { load } from '../support/load.mjs';
 import { figure, machine, median, note, table } from '../support/report.mjs';
 import { contenders } from '../support/server.mjs';

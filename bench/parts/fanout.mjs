@@ -1,5 +1,6 @@
-// Deliveries for a second of the server's CPU, beside ws and socket.io in one run. The machine is never quiet, so the servers take
-// turns, REPEATS times over, and medians are compared: the ratio is the result, the absolute numbers are its background.
+// Deliveries in a second of the server's CPU, beside ws and socket.io in one run. The machine is never quiet,
+// so the servers take turns, REPEATS times, and medians are compared: the ratio is the result, the absolute
+// numbers are only its background.
 import { load } from '../support/load.mjs';
 import { figure, machine, median, note, table } from '../support/report.mjs';
 import { contenders } from '../support/server.mjs';
@@ -32,7 +33,7 @@ for (let turn = 1; turn <= repeats; turn++) {
   for (const name of names) {
     note(`turn ${turn} of ${repeats}: ${name}`);
     for (const { title, ...options } of loads) {
-      const server = await contenders[name](); // a fresh one: a load that drowns a server is not to be paid by the next
+      const server = await contenders[name](); // a fresh one: an overload must not affect the next load
       results
         .get(title)
         .get(name)

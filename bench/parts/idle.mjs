@@ -1,5 +1,6 @@
-// What an idle connection costs in resident memory. A fresh process grows for reasons of its own (compiled code, heap that is
-// taken and kept), so each server first serves 500 connections that leave again, and is compared with itself after that.
+// What an idle connection takes of resident memory. A fresh process grows for other reasons (compiled code,
+// heap that is kept), so each server first serves 500 connections that leave again, and is compared with
+// itself after that.
 import { setTimeout as after } from 'node:timers/promises';
 import { hold } from '../support/load.mjs';
 import { figure, machine, note, table } from '../support/report.mjs';

@@ -1,4 +1,5 @@
-// A reader that stops reading is cut and leaves nothing behind; a reader that keeps up is never cut, however much comes at once.
+// A reader that stops reading is cut and its memory is freed; a reader that keeps up is never cut, however
+// much comes at once.
 import { connect } from 'node:net';
 import { setTimeout as after } from 'node:timers/promises';
 import WebSocket from 'ws';
@@ -15,10 +16,10 @@ machine();
 const server = await pod();
 const path = (room) => `/api/chat-api/ws/${room}`;
 
-/** Connections that a room was told to be offline. */
+/** Connections whose `offline` the room got. */
 const offline = new Set();
 
-/** A member that reads. `chats` counts; resolves when it was told `joined`. */
+/** A member that reads. `chats` counts its messages; resolves when `joined` has come. */
 const member = async (room) => {
   const socket = new WebSocket(`ws://127.0.0.1:${server.port}${path(room)}`, {
     perMessageDeflate: false,
@@ -41,8 +42,9 @@ const member = async (room) => {
 const chat = (size) => JSON.stringify({ type: 'chat', data: { content: 'x'.repeat(size) } });
 
 /**
- * A raw socket that joins and then never reads, until `read` is called: it gives the close code at the end, if there is one.
- * `givenUp` resolves when the room is told that this member is offline: a counter of closes may wait for the socket's end.
+ * A raw socket that joins and then does not read until `read` is called, which resolves with the close code,
+ * if there is one. `givenUp` resolves when the room gets the `offline` of this member: the counter of closes
+ * may wait for the end of the socket.
  */
 const stalled = async (room) => {
   const socket = connect(server.port, '127.0.0.1');
@@ -112,7 +114,7 @@ const round = async () => {
   const closed = await closes(1013);
   const joined = await connections();
   const sleeper = await stalled('busy'); // never reads again
-  const waker = await stalled('busy'); // reads on as soon as it has been given up
+  const waker = await stalled('busy'); // reads on as soon as the pod has closed it
   const began = Date.now();
   let cut;
   let sent = 0;
@@ -195,7 +197,7 @@ for (const [publishers, size] of [
     reader.chats >= BURST || reader.closed !== undefined ? true : undefined,
   ).catch(() => undefined);
   const took = Date.now() - began;
-  await after(300); // one too many would come now
+  await after(300); // a repeat would come now
   console.log(
     `burst of ${figure(BURST)} × ${figure(size)} bytes from ${publishers}: the reader got ${figure(reader.chats)} in ${figure(took)} ms, ${reader.closed === undefined ? 'still open' : `closed with ${reader.closed}`}`,
   );

@@ -1,5 +1,5 @@
-// Does anything stay behind? A crowd comes, joins, talks, leaves and breaks off for minutes; then all are gone, and heap, files,
-// handles, rooms, connections and Redis subscriptions have to be what they were before.
+// Is anything left? Clients connect, join, chat, leave and break off for minutes; then all are gone, and
+// heap, files, handles, rooms, connections and Redis subscriptions must be what they were before.
 import { setTimeout as after } from 'node:timers/promises';
 import { load } from '../support/load.mjs';
 import { figure, machine, note, table, verdict } from '../support/report.mjs';

@@ -1,5 +1,6 @@
-// Five hundred readers stop in a busy room, and come back whenever they are cut. What waits for all of them stays within
-// OUTBOX_TOTAL_BYTES, and those who read notice little: their p99 beside what it was before, pair by pair, medians of five.
+// Five hundred readers stop in a busy room, and connect again whenever they are cut. The bytes that wait for
+// all of them stay within OUTBOX_TOTAL_BYTES, and the other readers notice little: their p99 is compared with
+// that of before, pair by pair, medians of five.
 import { setTimeout as after } from 'node:timers/promises';
 import { load } from '../support/load.mjs';
 import { figure, machine, median, note, table, verdict } from '../support/report.mjs';

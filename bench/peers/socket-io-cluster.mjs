@@ -27,7 +27,7 @@ io.on('connection', (socket) => {
 
 process.once('SIGTERM', async () => {
   await io.close();
-  // the sessions are being written to Redis
+  // socket.io is writing the sessions to Redis
   await sleep(500);
   process.exit(0);
 });

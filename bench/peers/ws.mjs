@@ -1,4 +1,4 @@
-// The smallest honest room on `ws`: no envelope, no log, no limits; every member gets the text through `send`.
+// The smallest honest room on `ws`: no envelope, no log, no limits; every member gets the text by one `send`.
 import { WebSocket, WebSocketServer } from 'ws';
 
 const rooms = new Map();

@@ -1,4 +1,7 @@
-/** Bugs that a cluster may have, each as a change of a few places of the source. A place that is not there is an error. */
+/**
+ * Bugs that a cluster may have, each as a change of a few texts of the source. A text that is not found is an
+ * error.
+ */
 export interface Bug {
   readonly name: string;
   readonly changes: readonly {
@@ -14,7 +17,7 @@ const MODEL = 'spec/support/model-redis.ts';
 
 export const BUGS: readonly Bug[] = [
   {
-    // the offset in one command, the log and the channel in another: another pod comes between
+    // the offset is taken in one command, log and channel follow in another: another pod comes between
     name: 'two-step publish',
     changes: [
       {
@@ -41,7 +44,7 @@ export const BUGS: readonly Bug[] = [
     ],
   },
   {
-    // the log is read, and only a while later the joiner hears what is said
+    // the log is read, and only a while later the joiner gets new messages
     name: 'history-first join',
     changes: [
       {
@@ -108,7 +111,7 @@ export const BUGS: readonly Bug[] = [
     ],
   },
   {
-    // and at no other time: one of them alone makes up for the others within seconds
+    // and at no other time: one read alone would repair the others within seconds
     name: 'no position check after resubscribe',
     changes: [
       {
@@ -170,7 +173,7 @@ export const BUGS: readonly Bug[] = [
     ],
   },
   {
-    // what is connected is well
+    // an open connection counts as healthy
     name: 'health without probe',
     changes: [
       {
@@ -181,7 +184,7 @@ export const BUGS: readonly Bug[] = [
     ],
   },
   {
-    // eats what is said after a failover
+    // loses the messages after a failover
     name: 'repeats dropped by offset',
     changes: [
       {

@@ -1,6 +1,6 @@
 /**
- * Runs seeds in the tree that it stands in, up to the first that finds something; says which, as a line of JSON. Before
- * each it says what it means should it never end.
+ * Runs seeds in its own tree, up to the first one that finds something, and prints it as a line of JSON.
+ * Before each seed it prints what it means if the seed never ends.
  */
 import { runSeed } from '../../spec/support/cluster.js';
 

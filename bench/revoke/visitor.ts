@@ -1,4 +1,6 @@
-/** A connection of a user in a room where somebody talks, and in one where nobody does: it notes when it last heard. */
+/**
+ * A connection of a user in a room with messages and in a room without. It notes when the last message came.
+ */
 import { WebSocket } from 'ws';
 import { BASE } from '../../spec/support/pod.js';
 import { until } from '../../spec/support/redis.js';
@@ -7,17 +9,17 @@ import { inSeconds, tokenOf } from '../../spec/support/tokens.js';
 export interface Visitor {
   readonly pod: string;
   readonly user: string;
-  /** Comes, or comes back, with a token that allows everything; in both rooms when it resolves. */
+  /** Connects, also again, with a token that allows everything; resolves when it is in both rooms. */
   readonly enter: () => Promise<void>;
-  /** Another token in place of the one it has. */
+  /** Sends a `refresh` with these claims. */
   readonly refresh: (claims: object) => void;
-  /** In the room where somebody talks, or how it went: by `left` or by a close code. */
+  /** Whether it is in the room with messages; else how it ended: `left`, or a close code. */
   readonly standing: () => 'in' | 'left' | number;
-  /** When it last heard somebody there, as `performance.now()` has it. */
+  /** When the last message of that room came, as `performance.now()`. */
   readonly receivedAt: () => number;
   readonly publish: (text: string) => void;
   readonly go: () => void;
-  /** What must not be: heard behind `left`, an error, out of the room that it may stay in. */
+  /** Faults: a message after `left`, an error, or the end of the room that it may stay in. */
   readonly faults: readonly string[];
 }
 
@@ -28,10 +30,10 @@ export interface VisitorOptions {
   readonly room: string;
 }
 
-/** The room where nobody talks. */
+/** The room without messages. */
 export const LOBBY = 'lobby';
 
-/** Where `chat` begins in a message of ours: to parse each would cost more than all pods. */
+/** Where `chat` begins in a message of the service: parsing each message would cost more than all pods. */
 const TYPE_AT = 53;
 const CHAT = 'chat'.charCodeAt(0);
 const ENTER_MS = 10_000;
@@ -78,7 +80,7 @@ export const visitor = ({ pod, port, user, room }: VisitorOptions): Visitor => {
     });
     socket = opening;
     opening.on('open', () => send({ type: 'join', room: LOBBY }));
-    // its first chat may come with the very bytes of `joined`, in this order
+    // the first chat may come in the same bytes as `joined`, after it
     opening.on('message', receive);
     opening.on('error', (error) => faults.push(`${user} on ${pod}: ${error.message}`));
     opening.on('close', (code) => (standing = code));

@@ -10,7 +10,7 @@ export interface Server {
   readonly stop: () => Promise<void>;
 }
 
-/** On a machine with too much to do a pod may take longer than specs allow. */
+/** On a busy machine a pod may take longer than specs allow. */
 export const started = async ({ start, running, isReady }: StagePod): Promise<void> => {
   await start().catch(() => running().port());
   await isReady('ready', 30_000);

@@ -19,7 +19,7 @@ export interface ViewerRecord {
   readonly times: number[];
   /** How late the latest message was, ms. */
   late: number;
-  /** How often it was told that messages are missing. */
+  /** How many gaps it got. */
   gaps: number;
   /** Connections. */
   opened: number;
@@ -83,7 +83,7 @@ const socketIoViewer = (port: number): Viewer => {
   const record = newRecord();
   const socket = io(`http://127.0.0.1:${port}`, { transports: ['websocket'], forceNew: true });
   socket.on('connect', () => {
-    // a connection that is not recovered is told so: messages are missing
+    // a connection that is not recovered is marked so: messages are missing
     if (record.opened++ > 0 && !socket.recovered) record.gaps++;
   });
   socket.on('chat', (message) => take(record, message));

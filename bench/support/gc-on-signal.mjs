@@ -1,5 +1,6 @@
-// Loaded in front of a server (`node --expose-gc --import …`): on SIGUSR2 collects garbage and writes what is left to the file
-// GC_REPORT, so that memory is compared after a collection and nothing of this has to be in the service.
+// Loaded into a server (`node --expose-gc --import …`): on SIGUSR2 it collects garbage and writes the
+// remaining bytes to the file GC_REPORT. So memory is compared after a collection, and the service needs no
+// code for it.
 import { renameSync, writeFileSync } from 'node:fs';
 import { setTimeout as after } from 'node:timers/promises';
 
@@ -8,7 +9,7 @@ const { GC_REPORT: file } = process.env;
 process.on('SIGUSR2', async () => {
   for (let i = 0; i < 3; i++) {
     globalThis.gc();
-    await after(20, undefined, { ref: false }); // what a collection sets free runs its callbacks in a later turn
+    await after(20, undefined, { ref: false }); // callbacks of freed objects run in a later turn
   }
   globalThis.gc();
   writeFileSync(`${file}.part`, JSON.stringify(process.memoryUsage()));

@@ -29,7 +29,10 @@ const begin = (mode, servers, options, stdin) => {
 /** One run of `fanout`, `churn` or `visitors`, and its result. */
 export const load = (mode, servers, options) => begin(mode, servers, options, 'ignore').next();
 
-/** Holds connections until `end`; `connected` is what it has by now, `publish` counts one global message. */
+/**
+ * Holds connections until `end`; `connected` is the number so far, `publish` sends one global message and
+ * counts it.
+ */
 export const hold = async (servers, options) => {
   const { child, next } = begin('hold', servers, options, 'pipe');
   const command = (text) => {

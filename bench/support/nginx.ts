@@ -15,7 +15,10 @@ export interface Upstream {
   readonly perSecond?: number;
   /** How many may wait; the next one is refused with 503. */
   readonly burst?: number;
-  /** Ports of its own: from one address, each has some 28,000 connections, those that have just ended included. */
+  /**
+   * How many ports it has: from one address, each has some 28,000 connections, those that have just ended
+   * included.
+   */
   readonly doors?: number;
 }
 

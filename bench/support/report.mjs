@@ -8,7 +8,7 @@ export const median = (values) => {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 };
 
-/** 12,345; small numbers with `digits` behind the point. */
+/** 12,345; small numbers with `digits` decimals. */
 export const figure = (value, digits = 0) =>
   Number.isFinite(value)
     ? value.toLocaleString('en-US', {

@@ -20,7 +20,7 @@ process.on('exit', () => {
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130));
 
-// Below the ports that the kernel hands out to clients: a hundred thousand of them are about to be taken.
+// Below the ports that the kernel gives to clients: the bench is about to use a hundred thousand of these.
 let nextPort = Number(process.env.BENCH_PORT ?? 18_000 + (process.pid % 200) * 50);
 const freePort = async () => {
   for (;;) {
@@ -34,7 +34,7 @@ const freePort = async () => {
   }
 };
 
-/** Resolves with the first value that is not undefined; fails with what `what` was waited for. */
+/** Resolves with the first value that is not undefined; fails with the text `what`. */
 export const until = async (what, seconds, ask) => {
   for (const end = Date.now() + seconds * 1000; Date.now() < end; await after(50)) {
     const answer = await ask();
@@ -46,7 +46,7 @@ export const until = async (what, seconds, ask) => {
 const start = (name, command, args, env) => {
   const logFile = join(scratch, `${name}.log`);
   const log = openSync(logFile, 'a');
-  const { PATH, HOME } = process.env; // nothing else: no stray REDIS_URL
+  const { PATH, HOME } = process.env; // nothing else, such as a REDIS_URL of the shell
   const child = spawn(command, args, {
     cwd: root,
     env: { PATH, HOME, ...env },
@@ -91,7 +91,7 @@ const accepts = (port) =>
 const http = (url) =>
   fetch(url, { signal: AbortSignal.timeout(5000), headers: { connection: 'close' } });
 
-// Collects garbage in the server, then says what is left, in bytes.
+// Collects garbage in the server; resolves with the remaining bytes.
 const memory = (server, report) => async () => {
   rmSync(report, { force: true });
   process.kill(server.pid, 'SIGUSR2');
@@ -124,8 +124,8 @@ const UNLIMITED = {
 };
 
 /**
- * A pod of the service, ready. Publishing is not limited; everything else is as it comes unless `env` says otherwise. `directory` has
- * the `dist/` of another version.
+ * A pod of the service, ready. Publishing is not limited; all other settings are the defaults unless `env`
+ * has others. `directory` has the `dist/` of another version.
  */
 export const pod = async (env = {}, directory = root) => {
   const server = await nodeServer('pod', join(directory, 'dist/main.js'), {
@@ -155,7 +155,7 @@ const peer = (name, file) => async () => {
   return answers(server, () => accepts(server.port));
 };
 
-/** What is compared: name → how to start it. */
+/** The servers that are compared: name → how to start it. */
 export const contenders = {
   'chat-api': pod,
   ws: peer('ws', 'ws.mjs'),

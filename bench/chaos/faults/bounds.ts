@@ -1,4 +1,4 @@
-/** What may not go wrong where a log keeps one message and a room lingers for a millisecond. */
+/** Faults with logs of one message and rooms that linger for a millisecond. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { deliveredAgain, during, type Fault, now, stayed } from '../fault.js';
 

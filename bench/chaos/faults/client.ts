@@ -1,4 +1,4 @@
-/** What goes wrong between clients and pods, and with clients. */
+/** Faults of clients, and of the links between clients and pods. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { STALLED, type Link, LOST } from '../../../spec/support/proxy.js';
 import { back, type Fault, now, type Outcome, type Scene, SLOW, within } from '../fault.js';
@@ -10,7 +10,7 @@ const SLOW_BAR = 10_000;
 const RECOVERED_BAR = 10_000;
 const FLOOD_BYTES = 60_000;
 const FLOODERS = 3;
-/** Contract section 3: a close that the peer does not answer within 2 s is followed by cutting the socket. */
+/** When the peer does not answer a close within 2 s, the socket is cut. */
 const GRACE_MS = 2_000;
 let hired = 0;
 
@@ -27,7 +27,7 @@ const isIn = (each: Wanderer): Promise<number> => within(now(), 10_000, () => ea
 const closedBySlow = async (pod: StagePod): Promise<number> =>
   (await pod.metrics()).get('realtime_closes{code="1013"}') ?? 0;
 
-/** A reader that does not keep up, in a room that floods; `cure` gives it its line back when the pod has let it go. */
+/** A reader that does not keep up in a flooded room; `cure` restores its link when the pod has closed it. */
 const slow = async (scene: Scene, ail: (victim: Wanderer) => () => void): Promise<Outcome> => {
   const { stage, crowd, chance } = scene;
   const pod = chance.one(stage.pods);

@@ -1,4 +1,4 @@
-/** What goes wrong with a master that Sentinels watch. */
+/** Faults of a master that Sentinels watch. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type RedisServer, until as polled } from '../../../spec/support/redis.js';
 import {
@@ -17,9 +17,9 @@ const KILLED_BAR = 3_000;
 const FROZEN_BAR = 4_000;
 const FROZEN_MS = 12_000;
 const LAG_MS = 1_000;
-/** From another master to delivery: contract, section 5. */
+/** The time from the new master to delivery. */
 const PODS_BAR = 2_000;
-/** What was said right before may have been answered by the old one. */
+/** Messages sent right before may have been answered by the old master. */
 const BEFORE_MS = 100;
 
 const isPromoted = async (now: RedisServer, before: RedisServer): Promise<boolean> => {
@@ -42,7 +42,7 @@ export const failoverFaults = ({ master, revive, inStep, detach }: Trio): readon
     const node = await master();
     const { crowd } = scene;
     const gapsBefore = crowd.rare.length;
-    // a replica is behind by what the master answered last
+    // a replica lacks the last messages that the master answered
     crowd.wiped();
     const hitAt = now();
     lastAt = hitAt;
@@ -63,7 +63,7 @@ export const failoverFaults = ({ master, revive, inStep, detach }: Trio): readon
         .slice(gapsBefore)
         .filter((rare) => rare._tag === 'Gap' && rare.reason === 'log_lost').length;
       return {
-        // how long Sentinel takes is not ours
+        // the time that Sentinel takes is not that of the service
         measures: [
           { ...again, ms: again.ms + BEFORE_MS, barMs: Math.max(barMs, promotedMs + PODS_BAR) },
         ],

@@ -1,4 +1,4 @@
-/** What goes wrong between pods and Redis: their proxies. */
+/** Faults between pods and Redis, made by their proxies. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { STALLED, OPEN, type Ways } from '../../../spec/support/proxy.js';
 import {
@@ -18,7 +18,7 @@ import type { StagePod } from '../stage.js';
 const HIT_MS = 4_500;
 const DEGRADED_BAR = 3_000;
 const RESTORED_BAR = 2_000;
-/** `starting` lasts 3 s; looked at from outside, a moment longer. */
+/** `starting` lasts 3 s; seen from outside, a moment longer. */
 const STARTING_BAR = 3_500;
 /** BROKER_TIMEOUT_MS. */
 const TIMEOUT_MS = 2_000;
@@ -29,7 +29,7 @@ const set = (pods: readonly StagePod[], ways: Ways): void => {
 
 const namesOf = (pods: readonly StagePod[]): readonly string[] => pods.map(({ name }) => name);
 
-/** Silent for long enough to be told, then as before. */
+/** Silent for so long that clients get `degraded`, then as before. */
 const silent = (scene: Scene, pods: readonly StagePod[], ways: Ways) =>
   during(scene, { name: 'silent', pods: namesOf(pods), unreachable: true }, async () => {
     const hitAt = now();
@@ -130,7 +130,7 @@ export const lineFaults: readonly Fault[] = [
         set(stage.pods, { down: OPEN });
         await sleep(2 * ms + 100);
       });
-      // beyond BROKER_TIMEOUT_MS it is an outage, and said to be one
+      // beyond BROKER_TIMEOUT_MS it is an outage, and is reported as one
       const isOutage = ms >= TIMEOUT_MS;
       const barMs = isOutage ? TIMEOUT_MS + 250 : 2 * ms + 50;
       const acks = acked(crowd, isOutage ? hitAt : hitAt + ms, end - barMs);
@@ -204,7 +204,7 @@ export const lineFaults: readonly Fault[] = [
       return during(scene, { name: 'F10', pods: [pod.name], unreachable: true }, async () => {
         pod.signal('SIGSTOP');
         const hitAt = now();
-        // to its own channel: the others have nothing to do with it
+        // to its own channel only: the other pods are not affected
         const junk = 'x'.repeat(130_000);
         for (let i = 0; i < 64; i++)
           await redis.command(

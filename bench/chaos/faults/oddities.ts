@@ -1,4 +1,7 @@
-/** What an operator or a neighbour does to Redis while it runs: rights, memory, pauses, connections, words on our channels. */
+/**
+ * What an operator or another program does to Redis while it runs: rights, memory, pauses, connections,
+ * payloads on the channels.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { channelOf } from '../../../lib/broker/redis/port.js';
 import { formatId, GLOBAL, parseId, type Room } from '../../../lib/protocol/position.js';
@@ -18,7 +21,7 @@ const USER = ACL_USER.split(':')[0] ?? '';
 const HURT_MS = 3_000;
 const EVICTED_MS = 100;
 
-/** Rights that are taken, and how they are given back. */
+/** Rights that are taken from the pods, and how they are given back. */
 const RIGHTS: Readonly<Record<string, readonly [readonly string[], readonly string[]]>> = {
   publish: [['-publish'], ['+publish']],
   xadd: [['-xadd'], ['+xadd']],
@@ -29,7 +32,7 @@ const RIGHTS: Readonly<Record<string, readonly [readonly string[], readonly stri
 
 const redisOf = ({ stage }: Scene) => stage.redis();
 
-/** Something is done to Redis for a while; afterwards what is said reaches everybody again. */
+/** Does something to Redis for a while; afterwards messages must reach all clients again. */
 const hurt = async (
   scene: Scene,
   cause: Parameters<typeof during>[1],
@@ -82,7 +85,7 @@ const eviction = (policy: string): Fault => ({
     const outcome = await hurt(scene, { name: 'E1', forgets, evicts: forgets }, async () => {
       await redis.command('CONFIG', 'SET', 'maxmemory-policy', policy);
       await redis.command('CONFIG', 'SET', 'maxmemory', Math.floor(Number(used) * 0.9));
-      // keys of messages go one by one meanwhile
+      // Redis evicts the keys of messages one by one meanwhile
       const until = now() + HURT_MS;
       while (now() < until) {
         if (forgets) scene.crowd.wiped();
@@ -108,7 +111,7 @@ const pause = (mode: 'WRITE' | 'ALL'): Fault => ({
     }),
 });
 
-/** Ids of a pod's connections, by what they are for. */
+/** Ids of a pod's connections, by their purpose. */
 const connectionsOf = async (
   scene: Scene,
   pod: string,
@@ -160,7 +163,10 @@ const kills = (what: string, types: readonly ('pubsub' | 'normal')[]): Fault => 
 
 const hex = (id: string): string => id.toUpperCase();
 
-/** What a neighbour says on a room's channel: texts that are no messages, and messages with places that nobody gave. */
+/**
+ * Payloads of another program on the channel of a room: texts that are no messages, and messages with
+ * invented positions.
+ */
 const inventions = (
   room: Room,
   last: string,

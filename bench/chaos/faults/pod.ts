@@ -1,10 +1,10 @@
-/** What goes wrong with a pod. */
+/** Faults of a pod. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { back, type Fault, now, stayed } from '../fault.js';
 
 const RECONNECT_BAR = 5_000;
 const STALL_MS = 5_000;
-/** libfaketime looks at its file once a second. */
+/** libfaketime reads its file once a second. */
 const JUMP_MS = 2_500;
 
 export const podFaults: readonly Fault[] = [
@@ -46,7 +46,7 @@ export const podFaults: readonly Fault[] = [
       await sleep(STALL_MS);
       pod.signal('SIGCONT');
       await sleep(1_000);
-      // nobody's socket is closed: what is closed is unexpected
+      // no socket is closed by this fault, so every close is unexpected
       return {};
     },
   },

@@ -1,4 +1,4 @@
-/** What goes wrong with Redis itself. */
+/** Faults of Redis itself. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   keptOnPod,
@@ -14,7 +14,7 @@ import {
 const AGAIN_BAR = 2_000;
 const GAP_BAR = 2_000;
 
-/** All pods say `ready`. */
+/** All pods are `ready`. */
 const readyAgain = async ({ stage }: Scene, from: number) => ({
   what: '/ready ready',
   ms: Math.max(
@@ -65,7 +65,7 @@ export const redisFaults: readonly Fault[] = [
           return now();
         },
       );
-      // what was said until the old one was gone is forgotten too
+      // messages sent until the old one was gone are forgotten too
       crowd.wiped();
       const gap = await notified(
         scene,
