@@ -39,7 +39,7 @@ export interface QueueRunnerDeps extends PublishCallDeps, PublishFallbackDeps {
   readonly ready: () => boolean;
   /** The log may have messages that were sent to no pod. */
   readonly recheck: (room: Room) => void;
-  /** Messages were acked because they came on the room's channel. Redis did not answer. */
+  /** Messages were acked that had come on the room's channel. Perhaps no answer of Redis names them. */
   readonly ackedByPush: (room: Room, ids: readonly string[]) => void;
   readonly failed: (error: RedisError, messages: number) => void;
   /** The script gave the call's messages these ids. An empty list: it gave none, or the call has ended. */

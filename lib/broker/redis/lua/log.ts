@@ -8,7 +8,7 @@
  *                         i  the id of the last message
  *                         a  ms: no entry of the log is older, except the one that readers do not get
  *                         b  tag, offset and ms of the last trimmed message, when all entries were too old
- *                         r  ms: by then, a pod that knew another epoch had found this one
+ *                         r  ms: when a pod that knew another epoch found this one
  *   {channel}:log       stream: the entry OFFSET-0 is the payload as it was published
  *   {channel}:key:KEY   an idempotency key: the id of its message, then the digest of its data
  *
