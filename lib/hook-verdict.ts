@@ -40,7 +40,9 @@ export const verdictOf = (
   answerOf(() => hook(message, sender), clock).pipe(
     map(readVerdict),
     defaultIfEmpty(
-      unusable(new TypeError('the hook ended without a message, a rejection or null')),
+      unusable(
+        new TypeError('the stream of the hook is empty: emit a message, a rejection or null'),
+      ),
     ),
     catchError((error: unknown) =>
       of<Verdict>({ _tag: 'Failed', how: error instanceof HookLate ? 'late' : 'threw', error }),

@@ -1,5 +1,5 @@
 /**
- * The hooks of an application, and what they get. Hooks run in the connection's stream, one message after the
+ * The hooks of an application, and what they get. The messages of a connection pass `onMessage` one after the
  * other. A hook that throws, rejects, takes longer than a second or gives an invalid answer affects only its
  * message (`unavailable` to the sender: docs/protocol.md, section 6).
  */

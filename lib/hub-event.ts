@@ -71,9 +71,9 @@ export type HubEvent =
   | { readonly _tag: 'Received'; readonly messages: number }
   | { readonly _tag: 'Rejected'; readonly code: ErrorCode }
   /**
-   * A batch was passed to the outboxes of all members of a room. `acceptedAt`: Unix ms of the messages.
-   * `handedAt`: when the last outbox had the batch. An idle socket has the batch then; in the outbox of a
-   * slow reader the batch waits.
+   * A batch was passed to the outboxes of all members of a room. `acceptedAt`: the times in the ids of its
+   * messages, Unix ms. `handedAt`: when the last outbox had the batch. An idle socket has the batch then; in
+   * the outbox of a slow reader the batch waits.
    */
   | {
       readonly _tag: 'Delivered';

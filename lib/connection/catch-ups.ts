@@ -35,7 +35,7 @@ import {
 } from './catch-up-memory.js';
 
 export interface CatchUps extends Pick<CatchUpMemory, 'apply' | 'size'> {
-  /** How a client with these ids resumes, with what the pods remember taken into account. */
+  /** How a client with these ids resumes, by what the pods remember. */
   readonly resumesOf: (room: Room | undefined, resumes: Resumes) => Resumes;
   /** Whether a client must be remembered while it catches up: it brought one id, and was away for long. */
   readonly isLong: (resumes: Resumes) => boolean;

@@ -17,8 +17,8 @@ import type { Membership } from './connection.js';
 import type { ConnectionState } from './state.js';
 
 /**
- * `about`: the membership whose log the message is of. By default that of the URL's room, else that of the
- * global log.
+ * `about`: the membership to whose log the message belongs. By default that of the URL's room, else that of
+ * the global log.
  */
 export const nextControlId = (connection: ConnectionState, about?: Membership): MessageId => {
   const { memberships, admission } = connection;

@@ -4,9 +4,10 @@
  * too long are emitted. Pings start in random phase, so clients that connected together are not pinged
  * together.
  *
- * Two kinds of time do not count as silence. In the first, the socket was not read, as publishes or a hook
- * were under way. In the second, the process did not run (a long garbage collection, a stopped machine). What
- * the client sent in that time waits in the kernel. No client counts as silent before those bytes were read.
+ * Two kinds of time do not count as silence. In the first, the socket was not read, as earlier frames had to
+ * wait (`pace.ts`). In the second, the process did not run (a long garbage collection, a stopped machine).
+ * What the client sent in such a time waits in the kernel. No client counts as silent before these bytes were
+ * read.
  */
 import { interval, map, mergeMap, type Observable } from 'rxjs';
 import type { Clock } from '../clock.js';

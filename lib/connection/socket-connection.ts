@@ -1,7 +1,7 @@
 /**
- * A connection on a socket: the methods of its state (`state.ts`), one line each, and the events of ws that
- * they belong to. Only this file and `inbound.ts` listen to the WebSocket; only this file, `lifecycle.ts` and
- * the outbox write to the socket.
+ * A connection on a socket: the methods of its state (`state.ts`), which call the modules, and the events of
+ * ws. Only this file and `inbound.ts` listen to the WebSocket; only this file, `lifecycle.ts` and the outbox
+ * write to the socket.
  */
 import type { Socket } from 'node:net';
 import type { Observable } from 'rxjs';

@@ -6,8 +6,8 @@
  *   WebSocket ─► pace ─► inbound ─► dispatch ─► memberships, publishing, session ─► command$ (connect)
  *   socket ◄─── outbox ◄─────────── sender ◄─── control-id, refusals                 lifecycle: the end
  *
- * `socket-connection.ts` adds the methods, one line each. A module that needs a module by which it is
- * imported calls a method of the state instead: so no import is circular.
+ * `socket-connection.ts` adds the methods. A module that needs a module by which it is imported calls a
+ * method of the state instead: so no import is circular.
  */
 import type { Socket } from 'node:net';
 import type { Observable, Subject, Subscriber } from 'rxjs';
@@ -51,7 +51,7 @@ export interface Admission {
   readonly resumes: Resumes;
   /** Kept only for hooks, as it takes 1 kB or more. */
   readonly handshake?: Handshake | undefined;
-  /** The client's address, when trusted proxies are configured. Otherwise it is the address of the socket. */
+  /** The client's address behind trusted proxies. Undefined without them: then it is that of the socket. */
   readonly address?: string | undefined;
 }
 

@@ -1,6 +1,5 @@
 /**
- * Upgrades of an HTTP server that several apps and other listeners of the program may share. It listens to
- * the server's `upgrade` event.
+ * The server's `upgrade` events: several apps and other listeners of the program may share the HTTP server.
  *
  *   upgrade ─┬─ below an app's base path ─┬─ no other listener ─► that app
  *            │                            └─ others ─ end of the turn ─ taken? ─ no ─► that app

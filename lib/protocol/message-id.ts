@@ -14,8 +14,8 @@
  */
 
 /**
- * A position in a log: the tag of its epoch (1–4094), the offset of a message (0: before the first), its Unix
- * ms.
+ * A position in a log: the tag of its epoch (1–4094; 0 and 4095 are of no log), the offset of a message (0:
+ * before the first), its Unix ms.
  */
 export interface Position {
   readonly tag: number;

@@ -27,7 +27,7 @@ export const isTimeOfOtherLog = ({
 /** A position in no log: a tag is never 0. */
 export const NO_POSITION: Position = Object.freeze({ tag: 0, offset: 0, ms: 0 });
 
-/** A position with the id of the message there; `id` is null in a log without a message. */
+/** A position with the id of the message there; `id` is null when there is none, or it is not known. */
 export interface LogPosition extends Position {
   readonly id: string | null;
 }
@@ -63,7 +63,7 @@ let head = '';
 
 const headOf = (ms: number): string => {
   if (ms !== headMs) {
-    // 24 bits each, as below
+    // two halves of 24 bits, as in `formatId`
     const early = Math.floor(ms / 0x1000000);
     const late = Math.floor(ms - early * 0x1000000);
     const digits = hex(early >> 12) + hex(early) + hex(late >> 12) + hex(late);

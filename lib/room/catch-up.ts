@@ -1,7 +1,7 @@
 /**
  * How a joiner with a `last_id` gets what it missed: from the log, or, when the log cannot be read, a `gap`.
  * Messages that no log has (they reached the members on this pod only, or are of an earlier epoch) are a
- * `gap` too. That gap is sent first. It is sent again when more such messages came while the joiner caught
+ * `gap` too. That gap is sent first. Another one is sent when more such messages came while the joiner caught
  * up.
  */
 import { defer, type Observable, of, tap } from 'rxjs';

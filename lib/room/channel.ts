@@ -54,7 +54,7 @@ export interface RoomChannel {
   ) => OperatorFunction<ChannelEvent, Delivery>;
   /** A message of the server to all members but `except` (ids of connections). */
   readonly system: (event: SystemEvent, except?: readonly string[]) => Delivery;
-  /** A `gap` for all members. */
+  /** A `gap` for all members; `expired` only for those that are behind the position. */
   readonly gap: (reason: GapReason) => Delivery;
   /** Whether nothing is missing after `resume`, while the log cannot be read. */
   readonly isAtTop: (resume: Resume, position: LogPosition) => boolean;
@@ -65,7 +65,7 @@ export interface RoomChannelDeps {
   readonly clock: Clock;
   readonly members: Pick<FanOut, 'expectLocal' | 'lastReceiver' | 'beginAt'>;
   readonly globalPosition: () => Position;
-  /** Called when all members are sent a `gap`. */
+  /** Called for each `gap` of this channel. */
   readonly gapSent: (reason: GapReason) => void;
   /** The log has begun a new epoch. */
   readonly epochChanged: () => void;

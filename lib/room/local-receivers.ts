@@ -7,8 +7,8 @@
 import { BoundedMap } from '../bounded-map.js';
 
 /**
- * `known`: exactly the members with a greater `joinSeq` do not have the message. Else later members may have
- * it or not.
+ * `known`: exactly the members with a greater `joinSeq` do not have the message. Otherwise each of these
+ * members may have it or not.
  */
 export interface LastReceiver {
   readonly joinSeq: number;

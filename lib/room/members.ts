@@ -80,7 +80,7 @@ class RoomMembers implements Members {
     return this.states.has(membership);
   }
 
-  /** As members are sent it: undefined for the whole cluster. */
+  /** The `scope` of answers to members; undefined when messages reach all pods. */
   private scope(): 'pod' | undefined {
     const { channel, status } = this.deps;
     return channel.scope() === 'pod' || status()._tag === 'Degraded' ? 'pod' : undefined;

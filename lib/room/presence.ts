@@ -2,7 +2,7 @@
  * Presence of a room: how many connections other pods have in it, whether members are sent joins and leaves,
  * and the announcements themselves.
  *
- *   online, offline ─► batchThrottle (200 ms, a herd costs few writes) ─► broker.publish
+ *   online, offline ─► batchThrottle (200 ms: many joins cost few writes) ─► broker.publish
  *   a count changed ─► on or off? ─► `joined` to all members, with the new `presence`
  */
 import { isRight } from 'fp-ts/lib/Either.js';

@@ -1,6 +1,6 @@
 /**
  * `groupBy` for many short-lived groups. rxjs passes each value through a Subject with two observers, one of
- * them the duration: 2 µs a message. It finds the end of a group in O(groups), and takes 3 kB more for each
+ * them the duration: 2 µs a message. rxjs finds the end of a group in O(groups), and takes 3 kB more for each
  * group. Here a group is one object with one observer, and it ends by itself when it has been empty for
  * `lingerMs`.
  */

@@ -1,6 +1,6 @@
 /**
  * A Subject for one subscriber. The Subject of rxjs makes a closure and a list of its observers for each
- * value. As each message passes one, that is 80 bytes a message.
+ * value: 80 bytes for each message that passes.
  */
 import { Observable, type Subscriber } from 'rxjs';
 
