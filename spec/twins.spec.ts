@@ -57,7 +57,6 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   // the two machines of tabs that share a socket: what their applications see
   'client/share/browser.ts': 'client/share/share.spec.ts',
   'client/share/client-socket.ts': 'client/share/share.spec.ts',
-  'client/share/feed.ts': 'client/share/share.spec.ts',
   'client/share/from-client.ts': 'client/share/share.spec.ts',
   'client/share/from-server.ts': 'client/share/share.spec.ts',
   'client/share/leader.ts': 'client/share/share.spec.ts',
@@ -66,7 +65,6 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'client/share/leader-state.ts': 'client/share/share.spec.ts',
   'client/share/messages.ts': 'client/share/share.spec.ts',
   'client/share/real-socket.ts': 'client/share/share.spec.ts',
-  'client/share/tab.ts': 'client/share/share.spec.ts',
   'client/share/tab-runner.ts': 'client/share/share.spec.ts',
   'client/share/tab-state.ts': 'client/share/share.spec.ts',
   'client/share/tend.ts': 'client/share/share.spec.ts',
