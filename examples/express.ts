@@ -24,7 +24,7 @@ const refusalOf = (error: unknown): readonly [status: number, text: string] => {
   return [text.startsWith('key:') ? 409 : 503, text];
 };
 
-/** Without it Express answers with the stack of the error: a body that is not JSON, a fault in a route. */
+/** Express itself would answer with the stack of the error: a body that is not JSON, a fault in a route. */
 const withoutStack: ErrorRequestHandler = (error: unknown, _request, response, _next) => {
   const isBody = error instanceof Error && 'type' in error; // from express.json()
   response.status(isBody ? 400 : 500).json({ error: isBody ? error.message : 'internal error' });

@@ -11,7 +11,7 @@
  *   > {"type":"chat","data":{"content":"darn"}}
  *
  * A hook may also answer with a promise or an Observable, within one second. When the hook takes longer or throws, the
- * sender of that message hears `unavailable`, and no other message is affected.
+ * sender of that message gets `unavailable`, and no other message is affected.
  */
 // in your own program: from 'chat-api'
 import { app, configOrThrow, type Hooks, reject } from '../lib/index.js';

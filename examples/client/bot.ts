@@ -30,7 +30,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 for await (const { id, data } of room) {
   const command = typeof data === 'string' ? COMMANDS[data] : undefined;
   if (command === undefined) continue;
-  // not awaited: while the server is away, the bot reads on after the reconnect
+  // not awaited: the bot reads on while an answer waits for its ack
   Promise.resolve(command())
     .then((text) => room.publish({ re: id, text }))
     .catch((error: unknown) => process.stderr.write(`${String(error)}\n`));

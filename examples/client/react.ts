@@ -22,7 +22,7 @@ export const useObservable = <A>(value$: Observable<A>, first: A): A => {
   return value;
 };
 
-/** A message, or a hole: show it between the messages, and load the page's data again. */
+/** A message, or a gap: show the gap between the messages, and load the data of the page again. */
 export type Entry<T> = Message<T> | Gap;
 
 const MAX_ENTRIES = 500;

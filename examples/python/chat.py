@@ -5,7 +5,7 @@ resumes, shows each message once, reports gaps, and sends a message again until 
     python3 chat.py ws://127.0.0.1:8000/api/chat-api/ws general     # publishes each line that is typed
 """
 import asyncio, collections, contextlib, json, random, sys, threading, time, uuid, websockets
-# Statuses of handshakes (1.2) and close codes (7) that the same client would get again, as from 4500 on.
+# Statuses of handshakes (1.2) and close codes (7) after which the client ends. It ends from code 4500 on, too.
 FINAL = {400, 401, 403, 404, 405, 426, 1000, 1002, 1003, 1007, 1008, 1009}
 LATER = {"rate_limited", "unavailable", "failed"}  # 5, 6: the same may succeed later
 
@@ -26,11 +26,11 @@ class Chat:
 
     async def flush(self, after_s=0):
         await asyncio.sleep(after_s)
-        async with self.order:  # two flushes at once would mix up the order
+        async with self.order:  # two flushes at once would change the order
             for id, (message, _) in list(self.pending.items()):
                 if message["room"] in self.joined and id not in self.sent:
                     self.sent.add(id)
-                    with contextlib.suppress(websockets.ConnectionClosed):  # then it is sent on the next one
+                    with contextlib.suppress(websockets.ConnectionClosed):  # then the next connection sends it
                         await self.socket.send(json.dumps(message))
 
     async def run(self):  # reconnects for ever; raises only what the same client would get again

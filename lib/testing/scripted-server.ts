@@ -19,7 +19,7 @@ export interface ScriptedServer {
   readonly accept$: Observable<ServerSocket>;
   /** Every message of every room, as it is published. */
   readonly message$: Observable<Message>;
-  /** Publishes a message as another client. */
+  /** Publishes a chat as another client. */
   publish(room: string, data: unknown, from?: string): Message;
   /** Connections are broken, with no close frame. */
   cut(): void;
@@ -32,7 +32,7 @@ export interface ScriptedServer {
   /** Connections get `draining`, and are closed with 1001 after this many ms. */
   drain(ms: number): void;
   setDegraded(isDegraded: boolean): void;
-  /** While set, joins of the room and publishes to it get this error. */
+  /** Joins of the room and publishes to it get this error; `undefined`: no more. */
   refuse(room: string, code: string | undefined): void;
   /** The presence of a connection is sent to a room. */
   announce(room: string, connectionId: string, status: 'online' | 'offline'): void;
@@ -52,6 +52,6 @@ export interface ScriptedServerOptions {
   readonly clock: ClientClock;
   /** How long a frame takes; 1 ms by default. */
   readonly latencyMs?: number;
-  /** Messages a second that a connection may send, as in `welcome`. */
+  /** `limits.rate` of `welcome`, 100 by default. The server does not enforce it. */
   readonly rate?: number;
 }

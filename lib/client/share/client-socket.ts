@@ -12,7 +12,7 @@ export class ClientSocket {
   readonly #listeners = new Map<string, Listener>();
   /**
    * What came before the client listened: a leader in the same tab answers while the socket is made. The
-   * client listens in the same turn, so this has the answer to the opening, and no more.
+   * client listens in the same turn, so only the answer to the opening waits here.
    */
   #early: (readonly [Kind, Parameters<Listener>[0]])[] = [];
   #isClosed = false;

@@ -4,13 +4,13 @@
  *
  *   a tab joins ─┬─ nobody is in the room ───────────── First: what the server replays is the tab's
  *                ├─ the latest messages have the rest ─ Count: they are given again, then the answer
- *                └─ it is further behind ────────────── Rewind: the server goes back to the tab's position, in the
- *                                                       same stream: what members had is for this tab alone
+ *                └─ it is further behind ────────────── Rewind: the server goes back to the tab's position,
+ *                                                       in the same stream. What members had is for this tab
  *
- * `head` is the position that members have. A message that is not after it is repeated. During a Rewind the
- * messages are in the order "new ones, repeated ones, new ones": the joiner gets them from the first repeated
- * one on. A gap of a Rewind is the joiner's: it is the members' too only if the next message is not the one
- * after `head`.
+ * `head` is the position that members have. A message that is not after `head` is a repeated one. During a
+ * Rewind the messages are in the order "new ones, repeated ones, new ones": the joiner gets them from the
+ * first repeated one on. A gap of a Rewind is the joiner's. The members get it too only if the next message
+ * is not the one after `head`.
  */
 import { type Position, readId } from '../../protocol/message-id.js';
 import type { Message } from '../frames.js';
@@ -172,7 +172,7 @@ const missedBy = (feed: Feed, { lastId }: Joiner): readonly string[] => {
     .map(({ text }) => text);
 };
 
-/** What a Rewind without a repeated message has brought: from its gap on, or all that the joiner has not. */
+/** What came during a Rewind that repeated no message: from its last gap on, or all when it had no gap. */
 const restOf = (prefix: readonly Prefix[]): readonly string[] => {
   const gap = prefix.findLastIndex(({ isGap }) => isGap);
   return prefix.slice(Math.max(gap, 0)).map(({ text }) => text);

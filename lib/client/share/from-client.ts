@@ -11,7 +11,7 @@ interface ClientFrame {
   readonly data?: { readonly last_id?: string; readonly status?: string };
 }
 
-/** Another tab has the same library: only that it is a frame is checked. */
+/** The tab has the same library: so only the `type` of its frame is checked. */
 const isClientFrame = (value: unknown): value is ClientFrame => has(value, 'type');
 
 export const fromClient = (state: LeaderState, socket: string, text: string): LeaderState => {

@@ -25,7 +25,7 @@ import { deliver } from './to-tabs.js';
 
 /** How many of its connections' ids a leader knows. */
 const MAX_OWN_IDS = 8;
-/** A join that the server refused for now is sent again after this long. */
+/** When a join was refused for now, without `retry_in_ms`: it is sent again after one to two times this. */
 const AGAIN_MS = 1_000;
 
 export const fromServer =
@@ -136,7 +136,7 @@ const refused = (
   if (ref === undefined || !feed?.asked)
     return answered(state, upstream, ref, JSON.stringify(message));
   const { name, asked, joiners, isIn } = feed;
-  // the room is there: only the replay, or the count, has to wait
+  // the connection is in the room: only the replay, or the count, has to wait
   if (isIn && (code === 'rate_limited' || code === 'unavailable'))
     return withFeed(state, number, name, {
       asked: undefined,

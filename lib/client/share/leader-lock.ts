@@ -1,6 +1,6 @@
 /**
- * The locks of a tab: its own, and the one of the leader. The callbacks and promises of Web
- * Locks become calls.
+ * The locks of a tab: its own, and the one of the leader. The callbacks and promises of Web Locks become
+ * calls.
  */
 import type { Locks } from './browser.js';
 
@@ -39,7 +39,8 @@ export const tabLocks = ({ locks, name, tab, ...on }: TabLockDeps): TabLocks => 
     new Promise((resolve) => keep(resolve));
 
   /**
-   * Waits for the leader's lock. A lock that is granted after the stay of the tab has ended is given back at once.
+   * Waits for the leader's lock. When the lock is granted after the stay of the tab has ended, it is given
+   * back at once.
    */
   const wait = (): void => {
     const { signal } = stay;

@@ -36,7 +36,7 @@ export interface Asked {
   readonly joiners: readonly Joiner[];
   /** Of a Rewind: what came before the first message that is repeated. */
   readonly prefix: readonly Prefix[];
-  /** Of a Rewind: messages are repeated. */
+  /** Of a Rewind: the first repeated message has come. */
   readonly isTaking?: boolean;
 }
 
@@ -62,7 +62,7 @@ export interface Feed {
   /** Members that have more than `head`, and what they have. */
   readonly ahead: ReadonlyMap<string, Position>;
   readonly asked?: Asked | undefined;
-  /** The next join is sent at this time: the server has refused the last one for now. */
+  /** The next join is not sent before this time: the server has refused the last one for now. */
   readonly askAt: number;
   /** The last position of the log that members have. */
   readonly head?: Position | undefined;
@@ -94,11 +94,11 @@ export interface Upstream {
   readonly rate: number;
   readonly tokens: number;
   readonly tokensAt: number;
-  /** Which socket has sent a message that has no answer. */
+  /** By the id of each message that has no answer: the socket that has sent it. */
   readonly refs: ReadonlyMap<string, string>;
 }
 
-/** How many frames a tab was sent and how many it has got: one that is frozen is sent no more. */
+/** How many frames a tab was sent, and how many of them it has got: a frozen tab is sent no more. */
 export interface Flow {
   readonly sent: number;
   readonly got: number;
@@ -112,9 +112,9 @@ export interface LeaderState {
   /** A token is asked for from this time on. */
   readonly askAt: number;
   readonly isAsking?: boolean;
-  /** How many requests for a token have failed. */
+  /** How many requests for a token have failed in a row. */
   readonly refusals: number;
-  /** A token takes the place of the one in use. */
+  /** A token is to take the place of the one in use. */
   readonly isRefresh?: boolean;
   /** Ids of the latest connections: their presence is not shown. */
   readonly ownIds: readonly string[];

@@ -1,7 +1,7 @@
 /**
  * One step of a leader: pure. The inputs are messages of tabs, frames of the server and tokens; the rules
- * follow. To a tab's client its socket is a connection of its own: `welcome`, its rooms from its own
- * positions, its acks.
+ * follow. The client of a tab sees its socket as a connection of its own: it gets a `welcome`, its rooms from
+ * its own positions, and its acks.
  */
 import { GLOBAL } from '../frames.js';
 import {
@@ -74,7 +74,7 @@ export const gone =
     tabs: new Map([...state.tabs].filter(([id]) => id !== tab)),
   });
 
-/** Rule: what has gone is in no room. */
+/** Rule: sockets of tabs that have gone are in no room, and get no answers. */
 const prune =
   ({ sockets: before }: LeaderState): LeaderChange =>
   (state) => {

@@ -5,8 +5,8 @@
  *   all tabs, one channel:             who ──▶ lead
  *   one tab and its leader, a channel: open, send, close, got, ping ──▶ ready, frame, end, pong
  *
- * A frame of a tab has the time at which it was sent: a leader that was frozen would otherwise send what
- * others have long sent in its place.
+ * A message to the leader has the time at which it was sent: so a leader that was frozen recognises old
+ * messages. Another leader has sent them to the server long ago.
  */
 
 /** On the channel of all tabs. */
@@ -21,7 +21,7 @@ export type ToLeader =
   | { readonly _tag: 'Open'; readonly socket: string; readonly lastId: string | undefined }
   | { readonly _tag: 'Send'; readonly socket: string; readonly text: string }
   | { readonly _tag: 'Close'; readonly socket: string }
-  /** So many frames have come. */
+  /** How many frames have come since the last `Got`. */
   | { readonly _tag: 'Got'; readonly frames: number }
   | { readonly _tag: 'Ping' };
 
@@ -47,7 +47,7 @@ export interface Dated {
 const tagOf = (value: unknown): unknown =>
   typeof value === 'object' && value !== null && '_tag' in value ? value._tag : undefined;
 
-// the channels have the version of these messages in their names: only their own kind is on them
+// the name of a channel has the version of these messages: no others are on it
 
 export const isAnnouncement = (value: unknown): value is Announcement =>
   ['Who', 'Lead'].includes(String(tagOf(value)));

@@ -24,7 +24,7 @@ export const realSocket = (deps: RealSocketDeps): RealSocket => {
   };
   const to = lastId ? `${url}${url.includes('?') ? '&' : '?'}last_id=${lastId}` : url;
   const ws = open(to, ['realtime.v1', ...(token ? [`bearer.${token}`] : [])]);
-  if (!isWebSocket(ws)) throw new TypeError('WebSocket: no WebSocket');
+  if (!isWebSocket(ws)) throw new TypeError('WebSocket: pass a class of WebSockets');
   ws.addEventListener('message', ({ data }) => {
     if (!isOver) received(String(data));
   });

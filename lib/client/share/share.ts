@@ -20,13 +20,16 @@ const platform: {
   readonly BroadcastChannel?: BroadcastChannelClass;
 } = globalThis;
 
-/** What takes the place of the client's own. */
+/** What takes the place of the client's own `open`. */
 export interface Shared extends Pick<RunnerDeps, 'open'> {
-  /** The client is closed. */
+  /** To be called when the client is closed. */
   readonly leave: () => void;
 }
 
-/** Undefined: the platform lacks what it takes, and the client has a socket of its own. */
+/**
+ * Undefined when the platform has no Web Locks or BroadcastChannel, or does not allow the page to use locks:
+ * then the client has a socket of its own.
+ */
 export const share = async (
   deps: RunnerDeps,
   options: ConnectOptions,

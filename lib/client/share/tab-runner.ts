@@ -39,7 +39,7 @@ export interface TabRunner {
 }
 
 export interface TabDeps extends RunnerDeps {
-  /** Tabs of one name share. */
+  /** Tabs with the same name share a socket. */
   readonly name: string;
   readonly locks: Locks;
   readonly BroadcastChannel: BroadcastChannelClass;
@@ -90,7 +90,7 @@ export const tabRunner = (deps: TabDeps): TabRunner => {
 
   const channel = (of: string, received: (data: unknown) => void): Channel => {
     const made = new BroadcastChannel(of);
-    if (!isChannel(made)) throw new TypeError('BroadcastChannel: not that of the platform');
+    if (!isChannel(made)) throw new TypeError('BroadcastChannel: pass the class of the platform');
     made.addEventListener('message', ({ data }) => received(data));
     return made;
   };
@@ -102,7 +102,7 @@ export const tabRunner = (deps: TabDeps): TabRunner => {
     else welcome(data.tab);
   };
 
-  /** A tab looks for the leader: it is this one. */
+  /** A tab looks for the leader: if this tab leads, it answers. */
   const welcome = (other: string): void => {
     const { leader: id, since } = state;
     if (!leader || id === undefined) return;

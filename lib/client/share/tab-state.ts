@@ -7,7 +7,7 @@ export interface TabState {
   /** The leader, and when it was elected. */
   readonly leader?: string | undefined;
   readonly since: number;
-  /** It hears this tab. */
+  /** The leader listens to this tab. */
   readonly isReady: boolean;
   /** The sockets of the client: whether the leader knows them, and from where the global log goes on. */
   readonly sockets: ReadonlyMap<string, OpenSocket>;
@@ -32,7 +32,7 @@ export interface OpenSocket {
 export type TabEffect =
   /** Takes the tab's own lock, and waits for the leader's. */
   | { readonly _tag: 'Enter' }
-  /** Gives both back, and closes the channels. */
+  /** Gives both locks back, and closes the channels. */
   | { readonly _tag: 'Exit' }
   | { readonly _tag: 'Who' }
   /** Opens the channel to a leader. */

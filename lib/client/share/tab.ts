@@ -10,9 +10,11 @@
  *                                                         │ the lock was stolen, or this tab has slept
  *                                                         └──▶ Looking
  *
- * Two locks: one for the leader, which all tabs wait for; one for each tab, by which the leader knows that a
- * tab has gone. A leader that holds its lock and answers nothing for 5 s is frozen: the lock is stolen. When
- * the leader changes, the tab's sockets end with 1001, and its client comes back and resumes, as after a
+ * In the state, the `phase` of Looking, Following and Leading is `In`.
+ *
+ * Two kinds of locks: one for the leader, which all tabs wait for; one for each tab, by which the leader knows
+ * that a tab has gone. A leader that holds its lock and answers nothing for 5 s is frozen: the lock is stolen.
+ * When the leader changes, the tab's sockets end with 1001, and its client comes back and resumes, as after a
  * drain.
  */
 import type { ToLeader, ToTab } from './messages.js';
@@ -22,7 +24,7 @@ import type { OpenSocket, TabChange, TabEffect, TabState } from './tab-state.js'
 const SILENT_MS = 10_000;
 /** The leader answers in this time, or its lock is stolen. */
 const ANSWER_MS = 5_000;
-/** A timer that is so late has slept: what was due is judged anew. */
+/** When a timer is later than this, the tab has slept: what was due is judged anew. */
 const LATE_MS = 2_000;
 /** A message of a tab that is older has waited in a frozen leader. */
 export const STALE_MS = 10_000;
@@ -39,7 +41,7 @@ const toLeader = (state: TabState, message: ToLeader): TabState =>
     ? state
     : effect(state, { _tag: 'ToLeader', leader: state.leader, message });
 
-/** An answer is due, a little later in each tab: one steals first. */
+/** An answer is due. The time differs from tab to tab, so that one tab steals before the others. */
 const due = (state: TabState): TabState => {
   const dueAt = state.nowMs + ANSWER_MS * (1 + state.chance / 5);
   return { ...state, dueAt, wakeAt: dueAt, isLate: false };
@@ -72,7 +74,7 @@ export const closeSocket =
 export const entered: TabChange = (state) =>
   state.phase === 'Entering' ? due(effect({ ...state, phase: 'In' }, { _tag: 'Who' })) : state;
 
-/** The page is frozen or hidden in the cache, or the client is closed. */
+/** The page is frozen or in the back/forward cache, or the client is closed. */
 export const exited: TabChange = (state) =>
   state.phase === 'Out'
     ? state
@@ -160,7 +162,7 @@ export const fromLeader =
     }
   };
 
-/** Rule: the leader that listens knows all sockets. */
+/** Rule: a leader that listens is told of all sockets. */
 const open: TabChange = (state) =>
   state.phase === 'In' && state.isReady
     ? [...state.sockets]

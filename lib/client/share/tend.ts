@@ -1,4 +1,4 @@
-/** Rule: joins rooms for tabs, leaves those that no tab is in, and shows their presence. Pure. */
+/** Rule: joins rooms for tabs, leaves rooms that no tab is in, and sends the presence of tabs. Pure. */
 import { frame, GLOBAL } from '../frames.js';
 import { isCovered } from './feed.js';
 import {

@@ -4,7 +4,7 @@
 import { effect, type LeaderState } from './leader-state.js';
 import type { ToTab } from './messages.js';
 
-/** Ends sockets of tabs: their clients come back by the close code. */
+/** Ends sockets of tabs. The close code tells their clients whether to come back. */
 export const endSockets = (
   state: LeaderState,
   ids: readonly string[],
@@ -40,7 +40,8 @@ const byTab = (
 const MAX_BEHIND = 4_096;
 
 /**
- * Gives a frame to sockets of tabs. A tab that takes none has its sockets ended: what it missed is resumed.
+ * Gives a frame to sockets of tabs. The sockets of a tab that is too far behind are ended: the tab resumes
+ * later.
  */
 export const deliver = (state: LeaderState, ids: readonly string[], text: string): LeaderState =>
   byTab(state, ids).reduce((at, [tab, sockets]) => {

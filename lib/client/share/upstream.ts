@@ -18,7 +18,7 @@ import {
 } from './leader-state.js';
 import { endSockets } from './to-tabs.js';
 
-/** The connection that new sockets of tabs use: opened if there is none. */
+/** The connection that new sockets of tabs use: opened when there is none, or the last one drains. */
 export const current = (
   state: LeaderState,
   opener: Joiner,
@@ -95,7 +95,7 @@ export const tokenFailed: LeaderChange = (state) => ({
   askAt: state.nowMs + fullJitterMs(state.refusals, state.chance),
 });
 
-/** A connection has ended: the sockets of the tabs on it end in the same way, and come back at one time. */
+/** A connection has ended: the sockets of tabs on it end with its code, and come back at the same time. */
 export const ended =
   (number: number, code: number, reason: string, retryInMs?: number): LeaderChange =>
   (state) => {
