@@ -15,7 +15,7 @@ export interface Connection {
   readonly session?: Welcome;
   /** When `welcome` came; infinite before that. */
   readonly liveAt: number;
-  /** The rooms on this connection. */
+  /** The rooms on this connection; undefined: left. */
   readonly rooms: ReadonlyMap<string, Membership | undefined>;
   /** When it has been silent for too long. */
   readonly silentAt: number;
