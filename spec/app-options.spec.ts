@@ -1,4 +1,4 @@
-/** What an app is made of, and what is no app whatever the types say. */
+/** The options of an app, and wrong ones, also where types would forbid them. */
 import { createServer } from 'node:http';
 import t from 'tap';
 import { optionsFlaw } from '../lib/app-options.js';

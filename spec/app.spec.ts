@@ -1,4 +1,7 @@
-/** What a program that embeds the service can rely on: its server is given back, `stop` is one, `publish` says no in words. */
+/**
+ * What a program that embeds the service can rely on: its server is released, `stop` ends everything once,
+ * `publish` rejects with a reason.
+ */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';

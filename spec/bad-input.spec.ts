@@ -1,7 +1,7 @@
 /**
- * Input that is wrong, hostile or merely odd, row by row as it is numbered. Each family has a pod of its own, a process as
- * users start it; `bad-input/stage.ts` and `support/watched-pod.ts` say what is looked at besides the answer. Where a row and the contract differ the
- * contract holds. `ROWS=R04 npm test -- spec/bad-input.spec.ts` plays some alone.
+ * Input that is wrong, hostile or unusual, by the numbers of its rows. Each family of rows has a pod of its
+ * own, a process as users start it. What is checked besides the answer is in `bad-input/stage.ts` and
+ * `support/watched-pod.ts`. `ROWS=R04 npm test -- spec/bad-input.spec.ts` runs some rows only.
  */
 import t from 'tap';
 import { ACCESS } from './bad-input/access.js';

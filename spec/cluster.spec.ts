@@ -1,7 +1,8 @@
 /**
- * Many short lives of a cluster, each drawn by a seed: pods, people and faults in virtual time. What clients are told is
- * judged by the invariants; after the faults everybody is where the log is, and when all have gone nothing is left.
- * `CLUSTER_SEEDS=20000` runs more, `CLUSTER_FIRST=1001` others; `npm run seed -- 123` tells one of them line by line.
+ * Many short runs of a cluster in virtual time, each drawn by a seed: pods, clients and faults. The
+ * invariants judge what clients get. After the faults every client must have the position of the log, and
+ * when all have left, nothing may be left. `CLUSTER_SEEDS=20000` runs more seeds, `CLUSTER_FIRST=1001`
+ * others; `npm run seed -- 123` shows one of them line by line.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import t from 'tap';

@@ -1,4 +1,7 @@
-/** Every command in README and docs: run as it stands, or named here with the reason why it is not. */
+/**
+ * Every command in README and docs: it runs as it is written, or is listed here with the reason why it does
+ * not run.
+ */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -1,4 +1,4 @@
-/** `onConnect` and `onDisconnect`, and what they are told of a connection. */
+/** `onConnect` and `onDisconnect`, and the connection that they get. */
 import { of } from 'rxjs';
 import t from 'tap';
 import { type ConnectionInfo } from '../lib/index.js';

@@ -1,4 +1,7 @@
-/** Hooks on a real pod: what an application may say of connections and messages, and that a failing one harms one message alone. */
+/**
+ * Hooks on a real pod: what an application may do with connections and messages, and that a failed hook
+ * affects one message only.
+ */
 import { map, timer } from 'rxjs';
 import t from 'tap';
 import { type Incoming, type Notice, reject, type Sender } from '../lib/index.js';

@@ -21,7 +21,9 @@ const exported = (): readonly ts.Symbol[] => {
   return checker.getExportsOfModule(module).map(target);
 };
 
-/** The types of ours that a declaration names where its user sees them: not in a function's body. */
+/**
+ * The types of the package that a declaration names where its user sees them: not in the body of a function.
+ */
 const namedIn = (node: ts.Node): readonly ts.Symbol[] => {
   if (ts.isBlock(node) || ts.isJSDoc(node)) return [];
   if (ts.isArrowFunction(node))

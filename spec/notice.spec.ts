@@ -1,4 +1,7 @@
-/** What a program says to a room, and the draft that it becomes. `app.spec.ts` has what `publish` answers. */
+/**
+ * A message that a program publishes, and the draft that it becomes. The results of `publish` are in
+ * `app.spec.ts`.
+ */
 import { isLeft, isRight } from 'fp-ts/lib/Either.js';
 import t from 'tap';
 import { type Notice, noticeDraft } from '../lib/notice.js';

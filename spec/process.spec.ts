@@ -1,4 +1,7 @@
-/** The service as its users start it, `node dist/main.js`: exit codes, signals, what it says at its start and its end. */
+/**
+ * The service as its users start it, `node dist/main.js`: exit codes, signals, and its output at the start
+ * and the end.
+ */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** What a program publishes: what is refused, and what it is told. */
+/** What a program publishes: which messages are refused, and with which errors. */
 import t from 'tap';
 import { type Notice } from '../lib/index.js';
 import { startPod } from './support/pod.js';

@@ -1,4 +1,4 @@
-/** The proxy of the failure specs does to TCP what it says, and nothing else. */
+/** The proxy of the failure specs does to TCP what its faults name, and nothing else. */
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';

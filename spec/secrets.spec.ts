@@ -1,6 +1,6 @@
 /**
- * What nobody may read anywhere: the password of Redis, what messages say, and what a wrong configuration holds. Of tokens and keys
- * `access.spec.ts` sees to it.
+ * Secrets that no output may show: the password of Redis, the data of messages, and the values of a wrong
+ * configuration. Tokens and keys are in `access.spec.ts`.
  */
 import t, { type Test } from 'tap';
 import { refusingRedis } from './bad-input/refusing-redis.js';

@@ -1,4 +1,4 @@
-/** How a pod goes away: nobody left, the deadline, a hurry before or during the drain. */
+/** How a pod shuts down: no client is left, the deadline, a hurry before or during the drain. */
 import { ReplaySubject } from 'rxjs';
 import t from 'tap';
 import type { Connection } from '../lib/connection/connection.js';

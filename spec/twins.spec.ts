@@ -1,7 +1,7 @@
 /**
- * Each file of `lib/` with behaviour has a spec of the same path, and no file of `spec/` is longer than a
- * reader's patience. The files without a spec of their own stand below: `TABLES` are types, texts or values
- * only; `ELSEWHERE` names the spec that goes through the file.
+ * Each file of `lib/` with behaviour has a spec of the same path, and no file of `spec/` is over 400 lines.
+ * The files without a spec of their own are listed below: `TABLES` are types, texts or values only;
+ * `ELSEWHERE` names the spec that tests the file.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

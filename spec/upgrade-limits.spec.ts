@@ -1,4 +1,4 @@
-/** Upgrades that are refused, offers that nobody takes, peers that vanish: no socket is left. */
+/** Upgrades that are refused, offers that no listener takes, peers that disappear: no socket is left. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';

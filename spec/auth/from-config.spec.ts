@@ -1,4 +1,4 @@
-/** Which keys judge a token, and which keys of programs there are: as the config says. */
+/** Which keys verify a token, and which API keys are known, by the configuration. */
 import { BehaviorSubject } from 'rxjs';
 import t from 'tap';
 import { accessWith, bySecret, judge, type Judged, outcomeOf } from '../support/judging.js';

@@ -1,6 +1,7 @@
 /**
- * Who may speak to everybody: each policy of `GLOBAL_PUBLISH`, whoever somebody may be, each thing a token may say of it, on a
- * socket and over HTTP. The policy is about clients; over HTTP speaks who may publish there, unless its token forbids it.
+ * Who may publish to everybody: each policy of `GLOBAL_PUBLISH`, each kind of client, each claim about it, on
+ * a socket and over HTTP. The policy is about clients. Over HTTP every program that may publish may publish
+ * to everybody, unless its token forbids it.
  */
 import t from 'tap';
 import { BASE, startPod } from '../support/pod.js';
@@ -22,7 +23,7 @@ interface Row {
 
 const bearer = (claims: object): Row['headers'] => ({ Authorization: `Bearer ${tokenOf(claims)}` });
 
-/** What a token may say, and whether a user may then where the policy lets users. */
+/** The claim `rooms`, and whether it allows a user to publish to everybody where the policy allows users. */
 const CLAIMS: readonly (readonly [what: string, claims: object, may: boolean])[] = [
   ['no rooms', {}, true],
   ['rooms, global true', { rooms: { join: true, global: true } }, true],

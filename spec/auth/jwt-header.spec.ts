@@ -1,4 +1,4 @@
-/** The form and the header of a token that nobody believes yet. */
+/** The form and the header of a token, before its signature is checked. */
 import { isLeft } from 'fp-ts/lib/Either.js';
 import fc from 'fast-check';
 import t from 'tap';

@@ -1,4 +1,7 @@
-/** Whom a token or a key makes somebody: bad-input rows A02–A14, the claims, and which keys may have signed. */
+/**
+ * Which tokens are valid, and for which user: rows A02–A14 of the bad input, the claims, and which keys may
+ * have signed.
+ */
 import * as fc from 'fast-check';
 import * as E from 'fp-ts/lib/Either.js';
 import t from 'tap';

@@ -1,4 +1,7 @@
-/** A: tokens and rights at the door of a process, and what comes while nobody knows yet who it is. Tokens as such: `access/tokens.spec.ts`. */
+/**
+ * A: tokens and rights in handshakes with a process, and frames that come before the identity is known. The
+ * tokens themselves are in `auth/jwt.spec.ts`.
+ */
 import { BASE } from '../support/pod.js';
 import { handshakeOf } from '../support/raw-client.js';
 import { inSeconds, jwkOf, pairFor, SECRET, signed } from '../support/tokens.js';
@@ -181,7 +184,8 @@ export const ACCESS: readonly Row[] = [
     row: 'A20',
     sent: 'a wrong secret, an unknown kid, a wrong key that begins right',
     due: 'the same answer',
-    // compared in constant time: `access/api-keys.ts`, jose; what can be seen is that nothing tells them apart
+    // keys are compared in constant time (`auth/api-keys.ts`, jose); here it is only checked that all get the
+    // same answer
     counted: { 'rejected 401': 4 },
     play: async (stage) => {
       const answers = await Promise.all(

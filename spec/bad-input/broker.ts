@@ -1,4 +1,4 @@
-/** R: what somebody else publishes or leaves in Redis, and what Redis itself answers. */
+/** R: payloads and keys of other programs in Redis, and errors of Redis itself. */
 import { channelOf, GLOBAL_CHANNEL } from '../../lib/broker/redis/port.js';
 import { formatId } from '../../lib/protocol/position.js';
 import { type Message, positionOf } from '../support/client.js';

@@ -36,7 +36,7 @@ export function http(method: string, path: string, headers: Headers, due: number
   };
 }
 
-/** Where the keys of tokens are read, on a pod that has none of its own: it answers when it is told to. */
+/** The server of `JWT_JWKS_URL` for a pod without keys of its own: it answers when the spec says so. */
 export interface FarKeys {
   readonly env: Readonly<Record<string, string>>;
   readonly rows: readonly Row[];

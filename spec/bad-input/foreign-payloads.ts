@@ -7,7 +7,7 @@ import { type Stage } from './row.js';
 
 export const GENERAL = channelOf('general');
 
-/** An id that no log of ours has. */
+/** An id that no log of the service has. */
 const newId = (): string => {
   const hex = `${Date.now().toString(16).padStart(12, '0')}7${randomBytes(10).toString('hex').slice(0, 3)}8${randomBytes(8).toString('hex').slice(0, 15)}`;
   return [
@@ -86,7 +86,7 @@ export const MALFORMED: readonly (readonly [
   ['R08', 'a rounded integer', () => foreign({ data: 'big' }).replace('"big"', '9007199254740993')],
 ];
 
-/** What the listener hears of a payload that is a message. */
+/** What the listener gets of a payload that is a message. */
 export const DELIVERED: readonly (readonly [row: string, sent: string, payload: () => string])[] = [
   ['R02', 'more fields', () => foreign({ more: [1] })],
   [
@@ -110,17 +110,23 @@ export const publish = async (
 
 export type Foreign = Message & { readonly ref?: string };
 
-/** What members are to hear of another program's message: the known fields, its own id as `ref`. */
+/** What members must get of another program's message: the known fields, its own id as `ref`. */
 export const rebuiltOf = ({ id, type, room, from, data, timestamp }: Foreign): string =>
   JSON.stringify({ ref: id, type, room, from, data, timestamp });
 
-/** The same of what was heard, under an id of ours outside the log; a field too many shows. */
+/**
+ * The same fields of the message that came, under an id of the pod outside the log; an unknown field would
+ * show.
+ */
 export const rebuilt = (message: Foreign): string => {
   const { id, ref, ...fields } = message;
   return positionOf(message).outside ? JSON.stringify({ ref, ...fields }) : `under ${id}`;
 };
 
-/** What was heard beside the residents' talk and what comes and goes, while something was done. */
+/**
+ * The messages that the listener got while a function ran, without those of the residents and without
+ * presence.
+ */
 export const receivedDuring = async (
   stage: Stage,
   work: () => Promise<unknown>,

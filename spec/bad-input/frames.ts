@@ -45,7 +45,7 @@ const endOf = async (client: RawClient): Promise<string> => {
   return `closed ${code}`;
 };
 
-/** What was said in the room by others than the residents, since the row began. */
+/** The messages of others than the residents in the room, since the row began. */
 const receivedSince = (stage: Stage): (() => readonly unknown[]) => {
   const before = stage.received().length;
   return () =>
@@ -69,7 +69,7 @@ const closes = (row: string, sent: string, bytes: Buffer, code: number): Row => 
   },
 });
 
-/** Well-formed, however it comes: everybody hears it. */
+/** A valid message, in whatever frames it comes: every member gets it. */
 const passes = (row: string, sent: string, bytes: Buffer, text: string, pong?: string): Row => ({
   row,
   sent,

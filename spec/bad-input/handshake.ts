@@ -14,7 +14,7 @@ const GENERAL = `${BASE}/ws/general`;
 /** RFC 6455 §1.3, of the key above. */
 const ACCEPT = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=';
 
-/** What of a refusal is worth a look, in the order in which it is told. */
+/** The headers of a refusal that are checked, in the order in which they are shown. */
 const SHOWN_HEADERS = [
   'allow',
   'upgrade',
@@ -23,7 +23,9 @@ const SHOWN_HEADERS = [
   'retry-after',
 ];
 
-/** Says some bytes on a socket of their own and tells the answer: its status, and the headers that matter. */
+/**
+ * Sends bytes on a socket of their own; resolves with the status of the answer and the headers that matter.
+ */
 const sendBytes =
   (bytes: string | Buffer): Row['play'] =>
   async (stage) => {
@@ -93,11 +95,11 @@ const VERSION = '426, upgrade: websocket, sec-websocket-version: 13';
 const UPGRADE = '426, upgrade: websocket';
 const ALLOW = '405, allow: GET';
 const LONG = 'x'.repeat(17_000);
-/** As many as node reads; it drops those behind them, so what is needed stands before. */
+/** As many headers as Node reads. It drops later ones, so the needed headers come first. */
 const tiny = (name: (i: number) => string): Headers =>
   Object.fromEntries(Array.from({ length: 2_000 }, (_, i) => [name(i), '']));
 
-/** More than Node counts unless it is told to, in less than its 16 KB. */
+/** More headers than Node counts by default, in less than its 16 KB. */
 const MANY = tiny((i) => i.toString(36));
 
 const badRoom = (row: string, sent: string, name: string): Row =>

@@ -15,7 +15,7 @@ const request = (line: string, headers: readonly string[] = [], body = ''): stri
 const post = (body: string, headers: readonly string[] = [JSON_TYPE]): string =>
   request(`POST ${MESSAGES}`, [...headers, `Content-Length: ${Buffer.byteLength(body)}`], body);
 
-/** The answer in a few words: status, what is allowed, and whether the connection ends. */
+/** The answer in short: status, `Allow`, and whether the connection ends. */
 const answerOf = async (client: RawClient): Promise<string> => {
   const { status, headers, body } = await client.answer();
   if (status >= 400 && !isProblem(status, headers, body)) return `${status}, no problem: ${body}`;

@@ -56,7 +56,7 @@ export const knock = async (stage: Stage, path: string, headers: Headers): Promi
 
 export const UNKNOWN = '401, Bearer';
 
-/** Why somebody is not let in: for the operator, and nobody else. */
+/** Why a handshake is refused: the log has the reason, the client does not get it. */
 export const REASONS = [
   'Missing',
   'Malformed',

@@ -10,7 +10,7 @@ import { once, type Row, type Stage } from './row.js';
 /** Of the pod. */
 export const ENV = { RATE_LIMIT_BURST: '2000', RATE_LIMIT_BYTES: '100000000' };
 
-/** Stands in values that nobody may be shown again. */
+/** A text in values that no answer may repeat. */
 export const SECRET = 'hunter2';
 
 interface Refusal {
@@ -55,7 +55,7 @@ export const refused = (row: string, sent: string, text: string, due: string): R
 
 const FIELDS = ['id', 'type', 'room', 'from', 'data', 'timestamp'];
 
-/** Says a text and answers what the listener hears of it. */
+/** Sends a text; resolves with what the listener gets of it. */
 export const deliveredOf = async (stage: Stage, client: Client, text: string): Promise<Message> => {
   const before = stage.received().length;
   const found = (): Message | undefined =>
@@ -68,7 +68,7 @@ export const deliveredOf = async (stage: Stage, client: Client, text: string): P
   return found()!;
 };
 
-/** What passes: everybody hears the six fields of the server's making, and an equal JSON value. */
+/** A message that passes: every member gets the six fields of the server, and an equal JSON value. */
 export const passes = (row: string, sent: string, text: string, data?: unknown): Row => ({
   row,
   sent,
@@ -91,7 +91,7 @@ export const badValue = (row: string, sent: string, json: string): Row =>
 
 export const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
 
-/** What comes back for some `last_id` in a `join`: the gap that is told, then what was replayed. */
+/** The answer to a `last_id` in a `join`: the gap, then the replayed messages. */
 export const resumed = (
   sent: string,
   due: string | RegExp,

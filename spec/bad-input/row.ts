@@ -3,20 +3,20 @@ import type { Message } from '../support/client.js';
 import type { Doors } from '../support/pod.js';
 import type { RawClient } from '../support/raw-client.js';
 
-/** Where it is played: a pod, and somebody who listens there all the time. */
+/** Where a row runs: a pod, and a client that listens there all the time. */
 export interface Stage extends Doors {
   /** Its log so far. */
   readonly log: () => string;
-  /** A raw socket that has shaken hands, and was told that it is in the room of the path. */
+  /** A raw socket after its handshake and its `joined` of the room in the path. */
   readonly member: (
     path?: string,
     headers?: Readonly<Record<string, string>>,
   ) => Promise<RawClient>;
-  /** What the listener heard that is not the speaker's talk. */
+  /** The messages that the listener got and that are not of the publisher. */
   readonly received: () => readonly Message[];
   /** The metrics as they are now. */
   readonly metrics: () => Promise<string>;
-  /** The listener has heard what was said until now, and the next word. */
+  /** Resolves when the listener has got all messages until now, and the next one. */
   readonly settled: () => Promise<void>;
 }
 
@@ -24,13 +24,13 @@ export interface Row {
   /** Its number: the letter is the family's. */
   readonly row: string;
   readonly sent: string;
-  /** What must come back, in the words in which `play` tells it. */
+  /** The expected result, in the form in which `play` returns it. */
   readonly due: string | RegExp;
-  /** Where the contract says otherwise than the list of bad input: what of it holds. */
+  /** Set where the protocol differs from the list of bad input: the rule that holds. */
   readonly contract?: string;
   /** Which of `realtime_rejected{code}` and `realtime_closes{code}` rise, by how much; no other may. */
   readonly counted?: Counted;
-  /** Sends it, waits for the answer, and says in a few words what came. */
+  /** Sends the input, waits for the answer, and resolves with a short form of it. */
   readonly play: (stage: Stage) => Promise<string>;
 }
 

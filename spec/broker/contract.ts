@@ -1,6 +1,6 @@
 /**
- * What every broker promises, whatever carries its messages. A broker is let in by running this: the hub knows no more
- * of it than what stands here.
+ * What every broker promises, whatever carries its messages. A new broker has to pass it: the hub relies on
+ * nothing else.
  */
 import { type Test } from 'tap';
 import { anyOrderContract } from './contract/any-order.js';

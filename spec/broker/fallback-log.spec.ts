@@ -1,4 +1,6 @@
-/** What was said on one pod alone is in no log: whoever comes back to the pod with an id of before it is told `gap`. */
+/**
+ * No log has the messages of the fallback: a client that comes back to the pod with an older id gets `gap`.
+ */
 import { isSome } from 'fp-ts/lib/Option.js';
 import { delay } from 'rxjs';
 import t from 'tap';

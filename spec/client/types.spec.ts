@@ -1,4 +1,4 @@
-/** What the compiler says of an application's code: this file holds when it compiles. */
+/** The types of the client in the code of an application: this spec passes when it compiles. */
 import { expectTypeOf } from 'expect-type';
 import { useEffect } from 'react';
 import { from, type Observable } from 'rxjs';

@@ -1,4 +1,4 @@
-/** How texts become values, and what a fault says of a text that is nearly one. */
+/** How texts become values, and the fault for a text that is almost valid. */
 import t from 'tap';
 import { faultLine, readConfig } from '../../lib/config/index.js';
 import { left, read } from '../support/config.js';

@@ -1,4 +1,7 @@
-/** `ALLOWED_ORIGINS`: which values are taken, and how a fault says to write one that is nearly right. */
+/**
+ * `ALLOWED_ORIGINS`: which values are accepted, and how a fault shows the right form of one that is almost
+ * valid.
+ */
 import t from 'tap';
 import { faultLine, readConfig } from '../../lib/config/index.js';
 import { left, read } from '../support/config.js';

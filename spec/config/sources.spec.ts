@@ -1,4 +1,4 @@
-/** Files: what is no JSON, no object, or no key of ours. */
+/** Files that are no JSON, no object, or have unknown keys. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';

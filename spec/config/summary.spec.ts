@@ -1,4 +1,4 @@
-/** What the log says of a configuration. */
+/** What the log has of a configuration. */
 import { isLeft } from 'fp-ts/lib/Either.js';
 import t from 'tap';
 import { brokerText, urlText } from '../../lib/config/summary.js';

@@ -1,4 +1,4 @@
-/** Variables that look like ours and are not. */
+/** Variables that look like those of the service and are none. */
 import * as E from 'fp-ts/lib/Either.js';
 import t from 'tap';
 import { readConfig } from '../../lib/config/index.js';

@@ -1,4 +1,4 @@
-/** A refusal on a socket that no HTTP response stands for. */
+/** A refusal on a socket without an HTTP response. */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import t, { type Test } from 'tap';

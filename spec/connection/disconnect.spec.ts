@@ -1,4 +1,4 @@
-/** Operators' words (contract section 2, A18): who is disconnected, on whichever pod, and who is not. */
+/** Disconnects by operators (row A18): which connections are closed, on any pod, and which are not. */
 import t, { type Test } from 'tap';
 import { CONTROL_CHANNEL } from '../../lib/broker/redis/port.js';
 import type { Disconnect } from '../../lib/broker/control-command.js';

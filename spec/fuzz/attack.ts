@@ -1,5 +1,5 @@
 /**
- * What fuzzing throws at a pod, as data: so that it can be written down in the corpus and thrown again. Bytes stand as
+ * What fuzzing sends to a pod, as data: so it can be written into the corpus and sent again. Bytes are
  * latin1, one character each.
  */
 import { connect } from 'node:net';

@@ -1,6 +1,6 @@
 /**
- * What every log promises, wherever it is kept: in a pod's memory, in Redis, or in the model of Redis. Readers know no
- * more of it than what stands here.
+ * What every log promises, wherever it is kept: in the memory of a pod, in Redis, or in the model of Redis.
+ * Readers rely on nothing else.
  */
 import fc from 'fast-check';
 import { type Either, isLeft } from 'fp-ts/lib/Either.js';
@@ -12,7 +12,7 @@ import { GLOBAL, type Room } from '../../lib/protocol/position.js';
 import { idOf } from '../support/invariants/frame.js';
 import { keyIn } from '../support/keys.js';
 
-/** A log, what is said into it, and its time. */
+/** A log, the messages published into it, and its clock. */
 export interface World {
   /** Says all in one go; answers the ids. */
   readonly append: (room: Room, drafts: readonly Draft[]) => Promise<readonly string[]>;
@@ -41,7 +41,7 @@ const MANY = 1_000;
 
 let drawn = 0;
 
-/** A message that nobody has said before. */
+/** A new message. */
 export const draft = (room: Room, over: Partial<DraftFields> = {}): Draft => {
   drawn += 1;
   const made = draftOf({ room, type: 'chat', from: 'a', data: `said ${drawn}`, at: 0, ...over });

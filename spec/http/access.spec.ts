@@ -1,4 +1,7 @@
-/** What HTTP takes from whom when a token is asked for (contract section 7, P04), and that a user is disconnected everywhere (A18). */
+/**
+ * Who may use which endpoint when a token is required (row P04), and that a user is disconnected on all pods
+ * (A18).
+ */
 import t, { type Test } from 'tap';
 import { ask, BASE, type HttpAnswer, type Pod, startPod } from '../support/pod.js';
 import { startRedis } from '../support/redis.js';

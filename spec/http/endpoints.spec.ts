@@ -1,4 +1,4 @@
-/** What is said of a path that nobody has, of a slash too many, and of a message that is too big. */
+/** The answers to an unknown path, to a slash too many, and to a message that is too big. */
 import t from 'tap';
 import { unknownPath } from '../../lib/http/endpoints.js';
 import { BASE, startPod } from '../support/pod.js';

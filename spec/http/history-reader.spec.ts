@@ -51,7 +51,7 @@ t.test(
   },
 );
 
-/** What stands at an offset of a log. */
+/** The message at an offset of a log. */
 const entryAt = (offset: number) =>
   publicationOf(draft('r', { data: offset }), {
     tag: 1,

@@ -12,7 +12,10 @@ import { virtualClock } from '../support/virtual-clock.js';
 
 const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
 
-/** `/big` is more than a kernel takes for a peer that reads nothing; `/wait` is answered when the spec says so. */
+/**
+ * `/big` is more than a kernel buffers for a peer that reads nothing; `/wait` is answered when the spec says
+ * so.
+ */
 type Overrides = NonNullable<Parameters<typeof configOf>[0]>;
 
 const serverWith = async (t: Test, overrides: Overrides = {}) => {

@@ -1,4 +1,4 @@
-/** Histories that break the invariants of delivery: I1 to I3, and what the checker says of each. */
+/** Histories that break the invariants of delivery, I1 to I3, and what the checker finds in each. */
 import {
   ack,
   chat,

@@ -1,6 +1,6 @@
 /**
- * Histories that break the invariants of acks, logs, rooms, limits and health: I4 to I12 and gaps, and what the
- * checker says of each.
+ * Histories that break the invariants of acks, logs, rooms, limits and health, I4 to I12 and gaps, and what
+ * the checker finds in each.
  */
 import {
   ack,

@@ -1,6 +1,6 @@
 /**
- * Many pods are one service on one Redis, behind Sentinel and on a Cluster: one order, and nobody gets what is
- * not theirs.
+ * Many pods are one service on one Redis, behind Sentinel and on a Cluster: one order, and no client gets
+ * messages of other rooms.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';

@@ -32,7 +32,7 @@ const foreign = (room: string, over: Record<string, unknown> = {}): Record<strin
   ...over,
 });
 
-/** What a watcher heard in a room, as it came. */
+/** The messages that a watcher got in a room, as they came. */
 const textsOf = ({ ears }: Watcher, room: string): readonly string[] =>
   ears
     .filter((ear) => ear.room === room)
@@ -46,7 +46,7 @@ const deliveredOf = (text: string): string => {
   return JSON.stringify({ type, room, from, data, timestamp, ref: id });
 };
 
-/** The same of what was heard. */
+/** The same of the messages that came. */
 const withoutId = (text: string): string => {
   const { id: _, ...rest } = JSON.parse(text) as Record<string, unknown>;
   return JSON.stringify(rest);
@@ -63,7 +63,7 @@ t.test('when another program publishes on a channel', async (t) => {
   const [a] = watchers;
   const dropped = (): Promise<readonly number[]> =>
     Promise.all(pods.map((pod) => pod.metric('realtime_rejected{code="broker_payload"}')));
-  /** One more message, and everybody has heard it: so what was published before has passed. */
+  /** Publishes one more message and waits until every client has it: so all earlier messages have passed. */
   const talk = async (): Promise<void> => {
     const sent = a?.publish('x');
     const hasReceived = ({ ears }: Watcher): boolean =>

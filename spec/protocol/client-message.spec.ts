@@ -8,7 +8,7 @@ import { type Refusal } from '../../lib/protocol/system-event.js';
 import { formatId, GLOBAL } from '../../lib/protocol/position.js';
 import { decode, draft, ID, left, nested, nestedObjects, right } from '../support/messages.js';
 
-/** Row of the table, what comes, the code, and what the text says of it. */
+/** The row of the table, the message, the code of the refusal, and its text. */
 const REFUSED: readonly (readonly [
   row: string,
   message: unknown,

@@ -1,4 +1,4 @@
-/** `degraded` and `restored`: who is told of an outage, and when. */
+/** `degraded` and `restored`: which connections get them, and when. */
 import t from 'tap';
 import { leftovers, scripted } from '../support/hub-checks.js';
 

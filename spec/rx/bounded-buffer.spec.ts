@@ -127,7 +127,7 @@ marbles(
   },
 );
 
-/** An outbox whose kernel says so many times that it has taken everything, then that it has not. */
+/** An outbox whose kernel is idle this many times, and then is not. */
 const bench = (bound = { messages: 256, bytes: 1_048_576 }) => {
   const consumer = { idles: 0, overflows: 0, now: 0, handed: new Array<string>() };
   let callback: (() => void) | undefined;

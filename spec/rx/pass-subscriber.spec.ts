@@ -1,4 +1,4 @@
-/** `PassSubscriber`: hands values on, and says how it ended. */
+/** `PassSubscriber` passes values on, and reports how the stream ended. */
 import { Observable, Subject, type Subscriber } from 'rxjs';
 import t from 'tap';
 import { PassSubscriber } from '../../lib/rx/pass-subscriber.js';

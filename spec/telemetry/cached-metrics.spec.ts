@@ -1,4 +1,7 @@
-/** What is rendered for a stranger who asks without end: once in a while, the same for all, and what is true now for who asks seldom. */
+/**
+ * Metrics that are requested without a pause are rendered once in a while, the same for all; metrics that are
+ * requested seldom are fresh.
+ */
 import t from 'tap';
 import { cachedRender } from '../../lib/telemetry/cached-metrics.js';
 import { startPod } from '../support/pod.js';

@@ -1,4 +1,4 @@
-/** What counts and logs the hub's events may fail: nobody else misses anything, and the process goes on. */
+/** A fold of the hub's events may fail: the other folds miss nothing, and the process goes on. */
 import { pino } from 'pino';
 import t from 'tap';
 import type { HubEvent } from '../../lib/hub-event.js';

@@ -1,4 +1,4 @@
-/** What `GET …/ws/stats` says: a fold of what the hub emits. */
+/** The answer of `GET …/ws/stats`: a fold of the hub's events. */
 import t from 'tap';
 import type { HubEvent } from '../../lib/hub-event.js';
 import { GLOBAL } from '../../lib/protocol/position.js';

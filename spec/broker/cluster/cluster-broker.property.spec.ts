@@ -1,4 +1,7 @@
-/** Any interleaving of publishes, joins, leaves and faults: no message twice, no hole that is not told, no receipt that lies. */
+/**
+ * Any interleaving of publishes, joins, leaves and faults: no message comes twice, no hole without a gap,
+ * every receipt is true.
+ */
 import fc from 'fast-check';
 import t from 'tap';
 import { channelOf, podChannel } from '../../../lib/broker/redis/port.js';

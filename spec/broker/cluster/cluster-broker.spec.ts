@@ -1,6 +1,6 @@
 /**
- * Several pods on one model of Redis, in virtual time: whatever happens in whatever order, the members of a room see one
- * order, nothing twice, no hole that is not told, and every receipt says the truth.
+ * Several pods on one model of Redis, in virtual time: whatever happens in whatever order, the members of a
+ * room get one order, no message twice, no hole without a gap, and every receipt is true.
  */
 import { isRight } from 'fp-ts/lib/Either.js';
 import t from 'tap';

@@ -1,4 +1,7 @@
-/** The logs of rooms for readers: a page in time, or an error that says whether it passes. */
+/**
+ * The logs of rooms for readers: a page within the time limit, or an error that shows whether it passes by
+ * itself.
+ */
 import { left as leftOf, right as rightOf } from 'fp-ts/lib/Either.js';
 import { NEVER, of } from 'rxjs';
 import t from 'tap';

@@ -1,4 +1,7 @@
-/** Operators' words on the channel: what is one, and what becomes of them when Redis does not take them. */
+/**
+ * Control commands on their channel: which payloads are valid, and what happens when Redis does not accept
+ * one.
+ */
 import fc from 'fast-check';
 import { isLeft, right } from 'fp-ts/lib/Either.js';
 import t from 'tap';

@@ -1,4 +1,4 @@
-/** A log that began anew is told to whoever goes on from a time of before that. */
+/** A client that resumes from a time before a new epoch gets a gap. */
 import t from 'tap';
 import { epochs } from '../../../lib/broker/cluster/epochs.js';
 import { type Resume, resumeAfter } from '../../../lib/protocol/resume.js';

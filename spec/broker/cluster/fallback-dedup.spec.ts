@@ -1,4 +1,4 @@
-/** What this pod has said already is known when Redis says it after all, however much there was of it. */
+/** Echoes of messages that this pod has delivered are recognised, however many there were. */
 import { isRight } from 'fp-ts/lib/Either.js';
 import t from 'tap';
 import { fallbackDedup, FORGOTTEN } from '../../../lib/broker/cluster/fallback-dedup.js';

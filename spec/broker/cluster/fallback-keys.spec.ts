@@ -1,4 +1,7 @@
-/** Keys of what was said on this pod alone: as many are known as of a pod without Redis, and nobody's flood lets go another's. */
+/**
+ * The keys of messages of the fallback: as many are kept as by a pod without Redis, and a flood of one user's
+ * keys does not push out those of others.
+ */
 import { isRight } from 'fp-ts/lib/Either.js';
 import t from 'tap';
 import { fallbackKeys } from '../../../lib/broker/cluster/fallback-keys.js';

@@ -10,7 +10,10 @@ import {
 } from '../../../lib/broker/cluster/health.js';
 import { virtualClock } from '../../support/virtual-clock.js';
 
-/** Runs a script of inputs, by the ms at which they come, and tells each change of phase and each asked reconnect. */
+/**
+ * Runs a script of inputs, by the ms at which they come; returns each change of phase and each request to
+ * reconnect.
+ */
 const play = (
   script: Readonly<Record<number, readonly Input['_tag'][]>>,
   until: number,

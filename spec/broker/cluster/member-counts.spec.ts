@@ -1,4 +1,4 @@
-/** How many members the other pods have: told and asked at a bounded rate. */
+/** How many members the other pods have: counts are written and read at a bounded rate. */
 import t from 'tap';
 import { type Room } from '../../../lib/protocol/position.js';
 import { join, podOf, world } from '../../support/cluster-world.js';

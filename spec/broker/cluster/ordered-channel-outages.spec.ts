@@ -1,4 +1,7 @@
-/** A channel whose subscription or whose log is interrupted: what was missed is told, what waits is bounded. */
+/**
+ * A channel whose subscription or log is interrupted: missing messages cause a gap, and the messages that
+ * wait are bounded.
+ */
 import { right } from 'fp-ts/lib/Either.js';
 import { NEVER, of } from 'rxjs';
 import t from 'tap';

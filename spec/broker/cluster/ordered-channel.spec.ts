@@ -1,4 +1,6 @@
-/** One order for a channel, and what is believed of it: the log says which message stands where. */
+/**
+ * One order for a channel, and which messages are confirmed: the log shows which message has which offset.
+ */
 import { right } from 'fp-ts/lib/Either.js';
 import { of } from 'rxjs';
 import t from 'tap';

@@ -19,7 +19,7 @@ export interface Cluster {
   readonly settleMs: number;
   /** What carries a pod's messages breaks, and comes back by itself; absent where nothing does. */
   readonly breakOff?: (pod: number) => void;
-  /** What the brokers hold for rooms at this moment: 0 when nobody uses them. */
+  /** What the brokers keep for rooms at this moment: 0 when no room is used. */
   readonly retained: () => number;
 }
 

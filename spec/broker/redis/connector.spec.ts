@@ -1,4 +1,4 @@
-/** What a TLS handshake with Redis says of the host: a server that notes it and answers nothing. */
+/** Which host name a TLS handshake with Redis has: a server notes it and answers nothing. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';

@@ -1,4 +1,4 @@
-/** Why a Redis cannot be had: what the bus tells, on real servers that refuse. */
+/** Why a Redis cannot be used: the reasons for the log, on real servers that refuse. */
 import dns from 'node:dns';
 import { createServer } from 'node:net';
 import t from 'tap';

@@ -40,7 +40,7 @@ logContract(t, {
   },
 });
 
-/** A log by itself, and somebody who says messages of so many bytes into a room. */
+/** A log by itself, and a function that publishes messages of this many bytes into a room. */
 const bench = (messages = 1_000) => {
   const clock = virtualClock();
   const log = memoryLog({ wall: clock.wall, messages, ttlMs: HOUR });

@@ -31,7 +31,7 @@ const positionAt = (offset: number, tag = TAG): LogPosition => ({
   id: offset === 0 ? null : entry(offset, tag).idText,
 });
 
-/** A page with the entries from `first` to `last`, of a log that stands at `top`. */
+/** A page with the entries from `first` to `last`, of a log with the position `top`. */
 const pageOf = (first: number, last: number, top = last, tag = TAG, askedAt = 10): SharedPage => {
   const entries = Array.from({ length: Math.max(0, last - first + 1) }, (_, i) =>
     entry(first + i, tag),

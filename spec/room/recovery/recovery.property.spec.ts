@@ -46,14 +46,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 interface Reader {
   peer: Peer | undefined;
-  /** All that it heard of the room on all its connections. */
+  /** All messages of the room that it got, on all its connections. */
   readonly received: ReceivedMessage[];
   seen: number;
   /** Where it asked to go on. */
   asked: string | undefined;
 }
 
-/** Offsets without holes from connection to connection, unless a gap was said; no id twice. */
+/** Offsets without holes from connection to connection, unless a gap came; no id twice. */
 const faultsOf = (received: readonly ReceivedMessage[]): readonly string[] => {
   const faults: string[] = [];
   const ids = new Set<string>();
