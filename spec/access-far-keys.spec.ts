@@ -1,4 +1,7 @@
-/** Handshakes that wait for keys on another server: their order, their end, their places. */
+/**
+ * Handshakes that wait for the keys of another server: their order, their end, and that they count as
+ * connections.
+ */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';

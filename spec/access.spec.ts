@@ -1,6 +1,6 @@
 /**
- * Who may connect, speak, and how much, on real sockets: bad-input rows A01–A20, H24, H28, J18. Tokens themselves are judged
- * in `access/tokens.spec.ts`.
+ * Who may connect and publish, and how much, on real sockets: bad-input rows A01–A20, H24, H28, J18. The
+ * tokens themselves are in `auth/jwt.spec.ts`.
  */
 import t from 'tap';
 import { ask, bearer, guarded, received, knock } from './support/guarded-pod.js';

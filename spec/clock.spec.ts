@@ -1,4 +1,4 @@
-/** The process' own time and turns. */
+/** The real time and turns of the process. */
 import t from 'tap';
 import { systemClock } from '../lib/clock.js';
 

@@ -1,4 +1,7 @@
-/** The client that docs/protocol.md gives away: two pods, connections that are cut all the time, nothing lost, nothing twice. */
+/**
+ * The client to copy of docs/protocol.md: two pods, connections that are cut all the time, no message lost,
+ * none twice.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';

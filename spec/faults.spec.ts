@@ -1,4 +1,4 @@
-/** What clients live through when Redis fails: real processes, real faults (`support/faults.ts`), the contract's bars. */
+/** What clients get when Redis fails: real processes, real faults (`support/faults.ts`), bounds of time. */
 import t from 'tap';
 import { FAULTS } from './support/fault-cases.js';
 import { type Row, sufferAll } from './support/faults.js';

@@ -1,4 +1,7 @@
-/** Random attacks for a few seconds, and the corpus: what was not taken well once, or is known to have ended servers. */
+/**
+ * Random attacks for a few seconds, and the corpus: attacks that a pod once did not handle well, or that are
+ * known to end servers.
+ */
 import t from 'tap';
 import { campaign, frontOf, survives } from './fuzz/campaign.js';
 import { corpus, save } from './fuzz/corpus.js';

@@ -54,7 +54,7 @@ const GOOD: Readonly<Record<string, (play: Play) => void>> = {
     again.received(gap(1, 'broker_outage'), 410);
     again.received(joined(1, {}, { recovered: 0 }), 410);
     again.closed(undefined, 'itself', 420);
-    // and that gap is the last it need be told of it
+    // and no later gap is due for it
     const once = { client: 'bob', user: 'bob', pod: 'a', at: 430, room: 'r' };
     const more = play.check.connected({ ...once, lastId: idAt(1, { outside: true, nonce: 9 }) });
     more.received(joined(1, {}, { recovered: 0 }), 440);

@@ -1,7 +1,7 @@
 /**
- * The contract's sections 3 and 4 on real sockets: what is bounded, and what happens at the bound. After each case a second
- * client must still receive, and the pod must have as many connections as before. Single frames and handshakes that are
- * wrong are `bad-input.spec.ts`'s.
+ * The limits on real sockets: what is bounded, and what happens beyond the bound. After each case a second
+ * client must still receive messages, and the pod must have as many connections as before. Single wrong
+ * frames and handshakes are in `bad-input.spec.ts`.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';

@@ -1,6 +1,6 @@
 /**
- * The client that keeps one id, over real sockets: two pods on a real Redis, 200 cuts at frames that chance picks. It comes
- * back to either pod with the id of whatever it was sent last.
+ * The client that keeps one id, over real sockets: two pods on a real Redis, 200 cuts at random frames. It
+ * comes back to either pod with the id of the last message of any kind.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';

@@ -1,7 +1,7 @@
 /**
- * The client that keeps one id: of whatever it was sent last. It is cut at any frame, comes back to any pod with that id
- * alone, and still gets everything of its room and of the global log, or a `gap` that is due.
- * `ONE_ID_SEEDS=5000` runs more seeds, `ONE_ID_FIRST=1001` others.
+ * The client that keeps one id, that of the last message of any kind. It is cut at any frame, comes back to
+ * any pod with that id alone, and still gets every message of its room and of the global log, or a `gap` that
+ * is due. `ONE_ID_SEEDS=5000` runs more seeds, `ONE_ID_FIRST=1001` others.
  */
 import t from 'tap';
 import { runOneId } from './support/one-id.js';

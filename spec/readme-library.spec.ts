@@ -1,4 +1,7 @@
-/** README's code for programs that embed the service, in an empty project that has the package: its types hold, and it runs. */
+/**
+ * The code of README for programs that embed the service, in an empty project with the package: it compiles
+ * and runs.
+ */
 import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';

@@ -1,4 +1,4 @@
-/** Where a request comes from, and how many may come from there. */
+/** The address of a client, and how many connections an address may have. */
 import * as fc from 'fast-check';
 import t from 'tap';
 import { clientAddress } from '../../lib/auth/client-address.js';

@@ -1,4 +1,4 @@
-/** At most so many connections of one name. */
+/** A limit of the connections of one name. */
 import fc from 'fast-check';
 import t from 'tap';
 import { connectionQuota } from '../../lib/auth/connection-quota.js';

@@ -1,4 +1,4 @@
-/** One timer for all that ends. */
+/** One timer for all tokens. */
 import t from 'tap';
 import { ExpiryTimer, type Waiter } from '../../lib/auth/expiry-timer.js';
 import { virtualClock, type VirtualClock } from '../support/virtual-clock.js';

@@ -1,6 +1,7 @@
 /**
- * Why tokens are not judged by `jwtVerify`, and keys not by `createLocalJWKSet`: what jose takes or refuses otherwise than this
- * service. The tables are in docs/architecture.md, "Libraries". A row that is red here may be a reason that has gone.
+ * Why tokens are not verified by `jwtVerify`, and keys not chosen by `createLocalJWKSet`: what jose accepts
+ * or refuses differently. The tables are in docs/architecture.md, "Libraries". When a test fails here, jose
+ * has changed, and the reason may no longer hold.
  */
 import {
   createLocalJWKSet,

@@ -1,4 +1,4 @@
-/** What a connection may do, from its first moment to its token's last, in virtual time. */
+/** The rights of a connection, from its first token to the end of its last one, in virtual time. */
 import { left } from 'fp-ts/lib/Either.js';
 import { delay, of } from 'rxjs';
 import t from 'tap';

@@ -1,4 +1,4 @@
-/** A server of keys that is slow, wrong, or gone, and who knocks meanwhile. */
+/** A server of keys that is slow, wrong or gone, and the handshakes meanwhile. */
 import { once as event } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { type AddressInfo } from 'node:net';

@@ -1,4 +1,4 @@
-/** A pod that asks for tokens, and the requests that knock at it. */
+/** A pod that requires tokens, and handshakes with it. */
 import { BASE } from '../support/pod.js';
 import { handshakeOf } from '../support/raw-client.js';
 import { inSeconds, pairFor, pemOf, SECRET, tokenOf } from '../support/tokens.js';

@@ -1,4 +1,4 @@
-/** J: messages in frames that are well. */
+/** J: messages in valid frames. */
 import { randomUUID } from 'node:crypto';
 import { BINARY, frame, TEXT } from '../support/raw-client.js';
 import { until } from '../support/redis.js';

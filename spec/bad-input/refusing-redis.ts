@@ -1,6 +1,6 @@
 /**
- * Stands before a Redis and answers some commands in its place: those that name a text, with an error of Redis's that is hard
- * to bring about. Everything else passes, in order.
+ * A proxy before a Redis. Commands that contain a given text get an error that is hard to cause in a real
+ * Redis. Everything else passes, in order.
  */
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';

@@ -1,4 +1,4 @@
-/** Where a family's rows are played: a pod of their own, that must have counted what was refused, and nothing else. */
+/** The pod of a family of rows. It must have counted what was refused, and nothing else. */
 import { BASE } from '../support/pod.js';
 import { handshakeOf } from '../support/raw-client.js';
 import { until } from '../support/redis.js';

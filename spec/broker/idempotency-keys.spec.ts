@@ -1,4 +1,7 @@
-/** The idempotency keys that a pod has seen: whose they are, how long they live, who loses them first. */
+/**
+ * The idempotency keys that a pod remembers: their owners, how long they live, and which ones are forgotten
+ * first.
+ */
 import t from 'tap';
 import { idempotencyKeys } from '../../lib/broker/idempotency-keys.js';
 import { KEY_TTL_MS } from '../../lib/protocol/idempotency-key.js';

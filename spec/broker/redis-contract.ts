@@ -1,6 +1,6 @@
 /**
- * The table of what every bus on a real Redis must do, whatever kind of Redis it is. Nothing here waits for a fixed time:
- * only for what must happen, with a bound.
+ * What every client of a real Redis must do, whatever kind of Redis it is. Nothing here waits for a fixed
+ * time, only for an event, with a time limit.
  */
 import { type Test } from 'tap';
 import { until } from '../support/redis.js';

@@ -1,4 +1,4 @@
-/** What users of other clients complain of, each as a spec. The number is that of the complaint in the field's list. */
+/** Complaints of users of other clients, each as a spec, with a number. */
 import t from 'tap';
 import { joins, tags, world, type World } from '../support/client-world.js';
 

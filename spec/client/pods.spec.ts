@@ -1,4 +1,7 @@
-/** The client against three pods on one Redis: connections are cut, one pod drains, nothing is lost or doubled. */
+/**
+ * The client against three pods on one Redis: connections are cut, one pod drains, and no message is lost or
+ * comes twice.
+ */
 import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';

@@ -1,4 +1,4 @@
-/** The bugs of `npm run planted` can be planted: each place that is to be changed is there, once. */
+/** The bugs of `npm run planted` can be planted: each text to replace is in the source, once. */
 import { readFile } from 'node:fs/promises';
 import t from 'tap';
 import { BUGS } from '../../bench/planted/bugs.js';

@@ -1,4 +1,4 @@
-/** Who asked for what was refused, for the log: no query, no token, no more than a line. */
+/** The sender of a refused request, for the log: no query, no token, a bounded length. */
 import fc from 'fast-check';
 import t from 'tap';
 import { originText, requesterOf } from '../../lib/connection/requester.js';

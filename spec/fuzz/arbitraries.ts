@@ -1,4 +1,4 @@
-/** What may be thrown at a pod: what is right, changed a little in many ways, and now and then sheer noise. */
+/** Attacks: valid input, changed a little in many ways, and sometimes pure noise. */
 import fc, { type Arbitrary } from 'fast-check';
 import { BASE } from '../support/pod.js';
 import { type Attack } from './attack.js';

@@ -1,6 +1,7 @@
 /**
- * Attacks on a pod, a crowd at a time, drawn from a seed: after each crowd the pod is looked at (`support/watched-pod.ts`). When it
- * did not take one well, a fresh pod is asked which attack it was, and how small it can be.
+ * Attacks on a pod, in groups, drawn from a seed. After each group the pod is checked
+ * (`support/watched-pod.ts`). When it did not handle a group well, a fresh pod shows which attack it was, and
+ * how small it can be made.
  */
 import fc from 'fast-check';
 import { Redis } from 'ioredis';

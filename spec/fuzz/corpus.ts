@@ -1,4 +1,4 @@
-/** Attacks that a pod did not take well once, or that are worth to be thrown again each time: one file each. */
+/** Attacks that a pod once did not handle well, or that are worth sending each time: one file each. */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** Random texts and JSON values, and what becomes of them when they are broken. */
+/** Random texts and JSON values, and broken forms of them. */
 import fc, { type Arbitrary } from 'fast-check';
 
 // words that programs fall for

@@ -1,4 +1,7 @@
-/** The model's log keeps the contract of all logs: what is tried on it in virtual time holds on a real Redis. */
+/**
+ * The log of the model passes the contract of all logs: so what specs show on it in virtual time holds on a
+ * real Redis.
+ */
 import { firstValueFrom } from 'rxjs';
 import t from 'tap';
 import { drawTag } from '../../lib/protocol/position.js';

@@ -1,4 +1,4 @@
-/** What `GET /history` answers, whatever holds the log. */
+/** The answers of `GET …/messages`, wherever the log is. */
 import { type Test } from 'tap';
 import { formatId, parseId } from '../../lib/protocol/position.js';
 import { type Message } from '../support/client.js';

@@ -1,4 +1,4 @@
-/** A room and its messages over HTTP (contract section 2), on the wire: a pod alone, and pods over a real Redis. */
+/** A room and its messages over HTTP, on the wire: a pod alone, and pods over a real Redis. */
 import t from 'tap';
 import { asProgram } from '../support/credentials.js';
 import { startPod } from '../support/pod.js';

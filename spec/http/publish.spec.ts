@@ -1,4 +1,7 @@
-/** Messages from outside a socket, `POST …/messages` (contract section 2), on the wire: what passes, what is refused, and what it costs. */
+/**
+ * Messages over HTTP, `POST …/messages`, on the wire: which ones pass, which ones are refused, and what they
+ * cost.
+ */
 import t from 'tap';
 import {
   accepted,

@@ -1,4 +1,7 @@
-/** How long a socket is waited for, and for how many answers: in virtual time, on real sockets. */
+/**
+ * How long the server waits for a socket, and how many answers it may wait for: in virtual time, on real
+ * sockets.
+ */
 import type { AddressInfo } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { isLeft } from 'fp-ts/lib/Either.js';

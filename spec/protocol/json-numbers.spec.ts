@@ -1,4 +1,4 @@
-/** Integers that would come out as other integers. */
+/** Integers that would change their value. */
 import fc from 'fast-check';
 import t from 'tap';
 import { withoutInexact } from '../../lib/protocol/json-numbers.js';

@@ -1,4 +1,4 @@
-/** Numbers of any form: none comes out as another integer, from a socket, a request or Redis. */
+/** Numbers of any form, from a socket, a request or Redis: no integer changes its value. */
 import fc from 'fast-check';
 import { type Either, isLeft, isRight } from 'fp-ts/lib/Either.js';
 import t from 'tap';

@@ -1,4 +1,4 @@
-/** Where a connection goes on in each of its two logs. */
+/** Where a connection resumes in each of its two logs. */
 import fc from 'fast-check';
 import t from 'tap';
 import { formatId, type MessageId, NO_EPOCH } from '../../lib/protocol/position.js';

@@ -1,4 +1,4 @@
-/** What of a batch a member is sent: all, some or nothing. */
+/** Which part of a batch a member is sent: all, some or none. */
 import t from 'tap';
 import type { Connection, Membership } from '../../lib/connection/connection.js';
 import { frameOf } from '../../lib/protocol/frame.js';

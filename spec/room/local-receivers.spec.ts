@@ -1,4 +1,4 @@
-/** Which members have a message that reached this pod alone. */
+/** Which members have a message that reached this pod only. */
 import t from 'tap';
 import { LocalReceivers } from '../../lib/room/local-receivers.js';
 

@@ -1,4 +1,6 @@
-/** What the hub's events are as log lines: at `debug` each connection's life and each refusal, nothing of a message. */
+/**
+ * The hub's events as log lines: at `debug` each connection and each refusal, never the data of a message.
+ */
 import { pino } from 'pino';
 import t from 'tap';
 import { originText } from '../../lib/connection/requester.js';

@@ -1,4 +1,4 @@
-/** Instruments by the service's rules: each counter has the name of the contract and one with `_total`. */
+/** Instruments by the rules of the service: each counter has its own name and one with `_total`. */
 import t from 'tap';
 import { instruments } from '../../lib/telemetry/instruments.js';
 

@@ -1,4 +1,4 @@
-/** Bits of what was too much to be remembered. */
+/** A Bloom filter of texts that were too many to keep. */
 import fc from 'fast-check';
 import t from 'tap';
 import { bloomFilter } from '../../../lib/broker/cluster/bloom.js';

@@ -1,4 +1,4 @@
-/** Which of the messages that wait are believed. The rows are those of the drawing in `confirmation.ts`. */
+/** Which of the waiting messages are confirmed. The rows are those of the drawing in `confirmation.ts`. */
 import fc from 'fast-check';
 import t from 'tap';
 import {

@@ -1,4 +1,4 @@
-/** What comes on the pod's own channel: only a probe that is under way is believed, and once. */
+/** Payloads on the pod's own channel: only a probe that is under way counts, and once. */
 import { left, right } from 'fp-ts/lib/Either.js';
 import { NEVER, of } from 'rxjs';
 import t from 'tap';

@@ -1,4 +1,4 @@
-/** Ids that a pod gives by itself, outside the log. */
+/** Ids that a pod makes itself, outside the log. */
 import t from 'tap';
 import { localIds } from '../../../lib/broker/cluster/local-ids.js';
 import { GLOBAL, type LogPosition, type Room } from '../../../lib/protocol/position.js';

@@ -1,4 +1,4 @@
-/** A channel whose log holds what it missed: the log is read, and its messages come in their order. */
+/** A channel whose log has the missed messages: the log is read, and they come in order. */
 import { right } from 'fp-ts/lib/Either.js';
 import { NEVER, Observable, of } from 'rxjs';
 import t from 'tap';

@@ -1,4 +1,4 @@
-/** Messages that Redis did not take: they reach this pod's members of their room. */
+/** Messages that Redis did not accept: they reach the members on this pod. */
 import { Subscription } from 'rxjs';
 import t from 'tap';
 import { fallbackDedup } from '../../../lib/broker/cluster/fallback-dedup.js';

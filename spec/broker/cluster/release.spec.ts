@@ -1,4 +1,4 @@
-/** What leaves the reorder buffer, in which order, and what stays there. */
+/** Which messages leave the reorder buffer, in which order, and which stay there. */
 import fc from 'fast-check';
 import t from 'tap';
 import { reorderBuffer } from '../../../lib/broker/cluster/reorder-buffer.js';

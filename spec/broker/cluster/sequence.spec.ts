@@ -1,4 +1,4 @@
-/** Where a channel is in its room's order, and what a message is, seen from there. */
+/** The position of a channel in its room's order, and how it judges each message. */
 import fc from 'fast-check';
 import t from 'tap';
 import { positionBefore } from '../../../lib/broker/cluster/sequence.js';

@@ -1,4 +1,4 @@
-/** What is passed on though no log holds it: once, under an id of its own, bounded. */
+/** Messages that are delivered though no log has them: once, under an id of their own, bounded. */
 import t from 'tap';
 import { unlogged } from '../../../lib/broker/cluster/unlogged.js';
 import { formatId, nonceOf } from '../../../lib/protocol/position.js';

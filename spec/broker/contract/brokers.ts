@@ -1,4 +1,4 @@
-/** The brokers of a cluster under the contract, and what their subscribers were given. */
+/** The brokers of a cluster that run the contract, and what their subscribers got. */
 import { type Either, isLeft } from 'fp-ts/lib/Either.js';
 import { type Subscription } from 'rxjs';
 import {

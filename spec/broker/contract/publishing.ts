@@ -1,4 +1,4 @@
-/** The contract of a publish: one receipt, one place, one order. */
+/** The contract of a publish: one receipt, one position, one order. */
 import { isRight } from 'fp-ts/lib/Either.js';
 import { type Test } from 'tap';
 import { idOf } from '../../support/ids.js';

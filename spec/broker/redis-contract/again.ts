@@ -1,6 +1,6 @@
 /**
- * What a call that is asked for again is answered, on a bus of any kind: on each Redis, and on the model of one. Nothing of
- * it is done twice, and what was sent first and comes last does nothing.
+ * The answer to a call that is sent again, on each kind of Redis and on the model of one. Nothing of it is
+ * done twice, and a first try that arrives last does nothing.
  */
 import type { Test } from 'tap';
 import type { Again, RedisPort, Outcome } from '../../../lib/broker/redis/port.js';

@@ -1,4 +1,4 @@
-/** Subscriptions and questions: many at once, none in vain. */
+/** Subscriptions and questions, also many at once. */
 import { type Test } from 'tap';
 import { channelOf } from '../../../lib/broker/redis/port.js';
 import { until } from '../../support/redis.js';

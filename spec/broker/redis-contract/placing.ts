@@ -1,4 +1,4 @@
-/** What Redis places: one order, one id, one place for a key, one epoch. */
+/** What the publish script does: one order, one id, one message for a key, one epoch. */
 import * as O from 'fp-ts/lib/Option.js';
 import { type Test } from 'tap';
 import { channelOf, type RedisPort } from '../../../lib/broker/redis/port.js';

@@ -1,4 +1,4 @@
-/** What Redis refuses, and what a break or a freeze of it does. */
+/** Refusals of Redis, and the effects of a broken connection and of a freeze. */
 import { firstValueFrom, lastValueFrom } from 'rxjs';
 import { type Test } from 'tap';
 import { channelOf } from '../../../lib/broker/redis/port.js';

@@ -1,4 +1,4 @@
-/** The bus on each kind of Redis: the table of all, then what each kind has alone. */
+/** The client of each kind of Redis: the common contract, then what only one kind has. */
 import t from 'tap';
 import { type RedisClientOptions } from '../../../lib/broker/redis/options.js';
 import { channelOf, type RedisPort } from '../../../lib/broker/redis/port.js';

@@ -1,6 +1,6 @@
 /**
- * With `REDIS_PREFIX`: all that a bus must do, as the user of docs/security.md who has nothing but the prefix; and two
- * services on one Redis.
+ * With `REDIS_PREFIX`: the contract of all Redis clients, as the user of docs/security.md with the rights for
+ * that prefix only; and two services on one Redis.
  */
 import t from 'tap';
 import { channelOf, CONTROL_CHANNEL } from '../../../lib/broker/redis/port.js';

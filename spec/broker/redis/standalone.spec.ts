@@ -1,4 +1,4 @@
-/** One Redis alone: what a break, a freeze or an ACL does to its client. */
+/** One Redis: how its client handles broken connections, a freeze and an ACL. */
 import { createServer } from 'node:net';
 import { firstValueFrom, lastValueFrom } from 'rxjs';
 import t from 'tap';

@@ -1,4 +1,7 @@
-/** Tabs with real channels against a real server: ten clients of this process share one socket, leaders go. */
+/**
+ * Tabs with real channels against a real server: ten clients of this process share one socket, and leaders
+ * end.
+ */
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import { WebSocket } from 'ws';
