@@ -204,7 +204,7 @@ t.test(
         [`/ws/*?token=${token}`, {}],
         [`/ws/r?token=${token}&last_id=${token}`, {}],
         [`/ws/r?token=${token}&token=x`, {}],
-        // where a short text stands in place of a room's name it is one
+        // where the name of a room is expected, a short text is one
         [`/ws/${token.length < 32 ? 'r' : token}`, {}],
         ['/ws/r', { 'Sec-WebSocket-Protocol': `realtime.v1, bearer.${token}` }],
         ['/ws/r', { 'Sec-WebSocket-Protocol': `bearer.${token},,` }],

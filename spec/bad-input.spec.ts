@@ -47,7 +47,8 @@ const families = await Promise.all([
 ]);
 // by themselves: the keys of tokens come from this process, within a time that a busy machine does not keep
 const far = await family(keys.rows, keys.env, { headers: RESIDENT });
-// by itself: what stands before its Redis is this process, and while that is busy with others the pod sees an outage
+// alone: the proxy before its Redis is in this process, and while that is busy with other rows the pod sees
+// an outage
 const broker = await family(brokerRows(redis, refusing), { REDIS_URL: refusing.url });
 
 refusing.stop();

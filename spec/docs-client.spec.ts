@@ -75,7 +75,7 @@ t.test(
         random: () => 0.05,
       });
     });
-    // who has not joined yet hears nothing of what is said before
+    // a client gets no message from before its join
     for (const room of rooms) room.publish(HERE);
     await until('all have joined', () => here.size === CLIENTS, 10_000);
     let sent = 0;

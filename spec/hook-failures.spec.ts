@@ -111,7 +111,7 @@ t.test(
     const alice = await pod.connect('/ws/r');
     const names = Object.keys(answers);
     for (const name of names) {
-      // whoever has a `then` is a promise, and one that throws is no answer at all
+      // an object with a `then` is a promise, and one whose `then` throws is no answer at all
       const why = name === 'a then that throws' ? /failed while/ : /its answer is not valid/;
       alice.send({ type: 'chat', id: name, data: name });
       t.match(

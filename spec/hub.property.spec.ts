@@ -210,7 +210,7 @@ t.test(
         const placed = new Map<Room, number>();
         const world = hubWorld({ broker: local, seed });
         const peers = run(world, all, () => undefined);
-        // a room's offset is what everybody who hears everything has come to
+        // the offset of a room is the one that every member without losses has reached
         const tops = ROOMS.map((name): readonly [Room, number] => {
           let top = 0;
           world.broker

@@ -26,7 +26,7 @@ t.test(
         startPod(t, {
           server: { serverId },
           broker: { redisUrl: redis.url },
-          // more than is said here, so that no gap is due
+          // more than the messages of this spec, so that no gap is due
           log: { logMessages: 100_000 },
         }),
       ),

@@ -10,7 +10,7 @@ const ROOT = join(import.meta.dirname, '..');
 
 const chats = async (t: Test, env: Readonly<Record<string, string>>): Promise<void> => {
   const flags = permissionsIn().map((flag) => flag.replace('$PWD', ROOT));
-  // what a linked node_modules points to; node 20 aborts when it is told one path twice
+  // the target of a linked node_modules; Node 20 aborts when a path is given twice
   const modules = join(ROOT, 'node_modules');
   const real = realpathSync(modules);
   if (real !== modules) flags.push(`--allow-fs-read=${real}/`);

@@ -106,7 +106,7 @@ t.test(
     const clients = await Promise.all(
       Array.from({ length: 8 }, () => pod.doors.connect('/ws/general')),
     );
-    // a socket that was opened before the signal and never says a thing must not hold the exit up
+    // a socket that was opened before the signal and sends nothing must not delay the exit
     await pod.doors.raw();
 
     const started = performance.now();

@@ -145,7 +145,7 @@ t.test('when a link is cut after so many bytes, then both ends see a reset', asy
   await both({ client, target }, 'hello');
   between.set({ up: { _tag: 'Cut', afterBytes: 3 } });
   client.socket.write('abcdef');
-  // libuv tells who has bytes and a reset to read of the bytes, then of an end
+  // when bytes and a reset wait, libuv reports the bytes, then an end
   await until('both', () => client.end() === 'reset' && target.end() !== undefined);
   t.ok('helloabc'.startsWith(target.text()), 'no byte beyond');
   t.equal(between.links().length, 0);

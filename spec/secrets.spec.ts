@@ -105,10 +105,10 @@ t.test(
       client.send(text);
       await client.caughtUp();
       const errors = client.all({ type: 'error' }).map((message) => JSON.stringify(message));
-      // its sender is told on purpose which room it has not joined
+      // the error names on purpose the room that the sender has not joined
       if (text !== NOT_JOINED) shown.push(...errors);
       await client.close();
-      // a field's name is said on purpose: a typo is found by it
+      // the error names the field on purpose: this shows a typo
       if (text === UNKNOWN_FIELD) continue;
       const posted = await fetch(`http://127.0.0.1:${doors.port}${BASE}/messages`, {
         method: 'POST',

@@ -72,11 +72,11 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'client/share/upstream.ts': 'client/share/share.spec.ts',
   'testing/room-log.ts': 'testing/server.spec.ts',
   'testing/server-socket.ts': 'testing/server.spec.ts',
-  // only a Redis can say whether a script is right
+  // only a Redis can show whether a script is right
   'broker/redis/lua/publish.ts': 'broker/redis/client.spec.ts',
   'broker/redis/lua/log.ts': 'history/redis.spec.ts',
   'broker/redis/lua/scripts.ts': 'broker/redis/client.spec.ts',
-  // only a server and a socket can say whether an answer arrives
+  // only a server and a socket can show whether an answer arrives
   'connection/accept.ts': 'limits.spec.ts',
   'http/own-server.ts': 'http/server.spec.ts',
   // the parts of a pod together: what an embedding program or an operator does

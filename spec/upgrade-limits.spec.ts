@@ -17,7 +17,7 @@ t.test(
     const { pod, healthy } = await podWith(t);
     const refused: Socket[] = [];
     for (const path of ['/health', '/nowhere', '/metrics']) {
-      // it never ends its side, and says a byte now and then
+      // it never ends its side, and sends a byte from time to time
       const socket = connect({ port: pod.port, host: '127.0.0.1', allowHalfOpen: true });
       t.teardown(() => socket.destroy());
       socket.on('error', () => refused.push(socket));
@@ -45,7 +45,7 @@ t.test(
       [
         `POST ${BASE}/messages HTTP/1.1`,
         linesOf(asProgram({ Host: 'x' })).trimEnd(),
-        // as curl --http2 says it
+        // as curl --http2 sends it
         'Connection: Upgrade, HTTP2-Settings',
         `Upgrade: ${offer}`,
         'HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA',

@@ -34,7 +34,7 @@ t.test(
       [['[2001:db8:1::1]:443'], '2001:db8:1:0::/64'],
       // nobody but proxies: the one furthest away
       [['10.3.3.3, 10.2.2.2'], '10.3.3.3'],
-      // what no proxy of ours wrote: the one that passed it on
+      // no valid address in the header: the address of the proxy that passed the request on
       [[], '10.1.1.1'],
       [[''], '10.1.1.1'],
       [['unknown'], '10.1.1.1'],

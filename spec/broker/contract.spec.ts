@@ -20,7 +20,7 @@ const cluster = (pods: number): Cluster => {
   return {
     clock,
     brokers,
-    // a count may be told a second late
+    // a count may be a second late
     settleMs: 3_000,
     breakOff: (pod) => buses[pod]?.breakOff('both'),
     retained: () =>

@@ -37,7 +37,7 @@ t.test(
     w.clock.advance(100);
     w.server.drain(5_000);
     w.clock.advance(20);
-    // whoever joins from now on is behind
+    // a client that joins from now on is behind
     w.server.lose('r');
     w.clock.advance(6_000);
     w.server.publish('r', 2);

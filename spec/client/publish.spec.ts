@@ -93,7 +93,7 @@ t.test(
 t.test(
   'when a server gives no answers, then it is sent no more than it takes in a second, and the rest later',
   async (t) => {
-    // a pod that has stood still reads all that was sent at once
+    // a pod that stood still reads everything at once
     const w = world(t, {}, { rate: 10 });
     const { seen } = w.watch('r');
     w.clock.advance(100);

@@ -49,7 +49,7 @@ t.test(
   async (t) => {
     const w = leaving(t);
     const { seen } = w.watch('r');
-    // the server has not heard of the leave yet
+    // the leave has not reached the server yet
     w.server.publish('r', 'before the leave');
     w.clock.advance(60);
     w.server.publish('r', 'still before');

@@ -107,7 +107,7 @@ t.test('when a value has not the form of its variable, then that is the only fau
         'proxy',
         '10.0.0.0/8/8',
         '10.0.0.1,',
-        // whoever is in it could say what its address is
+        // every host in it could choose its own address
         '0.0.0.0/0',
         '::/0',
         '10.0.0.1,0.0.0.0/0',

@@ -230,7 +230,7 @@ t.test(
     clock.advance(500_000);
     t.equal(sent.length, 5, 'what runs for long is said again');
     t.equal(since(other, resumed(clock, 10, { offset: 90 })), from);
-    // the pod is dead from here: it says nothing
+    // from here on the pod is dead: it sends nothing
     other.apply({
       _tag: 'CatchUp',
       pod: 'dead',
@@ -371,7 +371,7 @@ t.test(
       ...{ since: from, untold: from, ageMs: 119_000 },
     });
     clock.advance(600_000 - 118_000);
-    // what was said right after the word is in the log still, and not in the minute before the id
+    // messages right after the command are still in the log, and not within the minute before the id
     t.equal(since(stopped, id), from);
     clock.advance(idMs + 86_400_000 - 60_000 - clock.wall());
     t.match(

@@ -70,7 +70,7 @@ t.test(
 t.test(
   'when one read brings 1,600 messages during a slow hook, then they are handled in order, on a flat stack',
   async (t) => {
-    // 64 kB of the shortest that a client can say
+    // 64 kB of the shortest messages of a client
     const MANY = 1_600;
     const w: World = world({
       onMessage: (message) =>

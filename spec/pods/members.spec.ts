@@ -151,7 +151,7 @@ t.test('when clients of two pods share a room', async (t) => {
       for (const client of [a, b, c])
         t.equal(client.all(coming(client, 'online')).length, 0, 'nobody hears of their own coming');
       t.equal(a.all({ type: 'presence', from: 'server' }).length, 3, 'each once');
-      // b's coming may be told when c is there already
+      // the `online` of b may come when c is there already
       for (const client of [a, c])
         for (const [who, status] of [
           [b, 'online'],

@@ -176,7 +176,7 @@ t.test(
     });
     t.equal(many.size(), 0);
     t.ok(work <= MANY, `expected no search through the members, got ${work} elements looked at`);
-    // that the count would tell: rxjs' own Subject searches its observers
+    // a check that the count would show it: the Subject of rxjs searches its observers
     const FEW = 1_000;
     const subject$ = new Subject<number>();
     const subscriptions = Array.from({ length: FEW }, () => subject$.subscribe()).reverse();

@@ -53,7 +53,7 @@ t.test(
 t.test(
   'when the subscription was interrupted, then a trimmed message is not confirmed by later ones',
   async (t) => {
-    // 6 and 7 were said meanwhile; somebody else's stand in their places
+    // 6 and 7 were published meanwhile; forged messages have their offsets
     for (const forged of ['before the tear', 'behind it'] as const) {
       const b = open();
       const { answer$, give } = byHand();

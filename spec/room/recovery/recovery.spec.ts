@@ -236,7 +236,7 @@ t.test('when a channel has a gap, then joiners that are at its end do not get it
     const speaker = w.connect({ room: 'r' });
     w.clock.advance(50);
     for (let i = 1; i <= 5; i++) speaker.chat('r', i);
-    // the fifth was heard on another pod, nothing here yet
+    // the fifth message was received on another pod, and not here yet
     const back = w.connect({ room: 'r', lastId });
     w.clock.advance(10);
     t.same(story(back, 'r'), ['joined 0']);
