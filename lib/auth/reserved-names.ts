@@ -19,8 +19,12 @@ export const looksEmpty = (name: string): boolean => seenOf(name) === '';
 
 const seenOf = (name: string): string => name.normalize('NFKD').replaceAll(UNSEEN, '');
 
+/** Before lower case, too: a capital may look like a letter that its small letter does not look like. */
 const skeletonOf = (name: string): string =>
-  Array.from(seenOf(name).toLowerCase(), latinOf).join('');
+  Array.from(
+    seenOf(name),
+    (character) => LATIN.get(character) ?? Array.from(character.toLowerCase(), latinOf).join(''),
+  ).join('');
 
 /**
  * Characters that look like the letters of the reserved names, and that NFKD and lower case do not make into

@@ -15,6 +15,7 @@ t.test('when a name is reserved, or looks like a reserved one, then it is refuse
     'ser\u200bver',
     '\u202eapi',
     'apı',
+    '\u054ferver',
   ])
     t.ok(looksReserved(name), name);
 });

@@ -132,6 +132,19 @@ t.test('what only Redis does', async (t) => {
   );
 
   await t.test(
+    'when a log was lost, then the position of its empty epoch lives as long as any other',
+    async (t) => {
+      const lives = async (): Promise<number> => Number(await command('PTTL', pos('lost')));
+      await right(a.bus.page('lost', 1, 1, 7));
+      t.ok((await lives()) <= 600_000, 'nothing was lost yet');
+      await right(a.bus.page('lost', 1, 1, 8, 6));
+      t.ok((await lives()) > 600_000, 'a pod knew epoch 6');
+      await right(a.bus.page('lost', 1, 1, 9));
+      t.ok((await lives()) > 600_000);
+    },
+  );
+
+  await t.test(
     'when a call brings any number of messages, then the count of the log is exact',
     async (t) => {
       const b = await open({ logMessages: 7 });

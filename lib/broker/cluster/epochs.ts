@@ -18,8 +18,8 @@ export interface Epochs {
   /** The log of a room has this position now. */
   readonly reached: (room: Room, position: Position) => void;
   /**
-   * The room is not open here any more. When its epoch has no message, the room is forgotten: Redis keeps the
-   * position for a short time only.
+   * The room is not open here any more. When its epoch has no message, the tag is forgotten: Redis keeps such
+   * a position for a short time only, and the next epoch is no loss.
    */
   readonly closed: (room: Room, position: Position) => void;
   /** What a client has missed because the log began an epoch after the client's time; undefined: nothing. */
@@ -27,7 +27,8 @@ export interface Epochs {
 }
 
 interface Known {
-  readonly tag: number;
+  /** Undefined: the epoch had no message when the room was closed. */
+  readonly tag: number | undefined;
   readonly turned: Missed | undefined;
 }
 
@@ -39,7 +40,7 @@ export const epochs = ({ now }: { readonly now: () => number }): Epochs => {
   /** In the order in which rooms were opened or began a new epoch. */
   const rooms = new BoundedMap<Room, Known>(MAX_ROOMS);
 
-  const set = (room: Room, tag: number, renewedMs: number | undefined): void => {
+  const set = (room: Room, tag: number | undefined, renewedMs: number | undefined): void => {
     rooms.delete(room);
     const turned =
       renewedMs === undefined ? undefined : { at: renewedMs, reason: 'log_lost' as const };
@@ -48,7 +49,8 @@ export const epochs = ({ now }: { readonly now: () => number }): Epochs => {
 
   const reached = (room: Room, tag: number): void => {
     const before = rooms.get(room);
-    if (tag !== before?.tag) set(room, tag, before && now());
+    if (tag === before?.tag) return;
+    set(room, tag, before?.tag === undefined ? before?.turned?.at : now());
   };
 
   return {
@@ -61,7 +63,10 @@ export const epochs = ({ now }: { readonly now: () => number }): Epochs => {
     },
     reached: (room, { tag }) => reached(room, tag),
     closed: (room, { offset }) => {
-      if (offset === 0) rooms.delete(room);
+      const known = rooms.get(room);
+      if (offset > 0 || known === undefined) return;
+      if (known.turned === undefined) rooms.delete(room);
+      else set(room, undefined, known.turned.at);
     },
     missed: (room, resume) => {
       const turned = rooms.get(room)?.turned;

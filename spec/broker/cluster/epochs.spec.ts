@@ -78,6 +78,22 @@ t.test(
 );
 
 t.test(
+  'when a log was lost and its room is closed before the next message, then the loss stays known',
+  async (t) => {
+    let now = AT;
+    const known = epochs({ now: () => now });
+    known.reached('r', position(1));
+    known.reached('r', position(2));
+    known.closed('r', position(2));
+    t.match(known.missed('r', since(AT - 1)), { reason: 'log_lost' });
+    now = AT + 3_600_000;
+    known.reached('r', position(3));
+    t.match(known.missed('r', since(AT - 1)), { reason: 'log_lost' });
+    t.equal(known.missed('r', since(AT + 6_000)), undefined, 'the empty epoch was no loss');
+  },
+);
+
+t.test(
   'when another pod finds the same loss a little later, then it is no other loss',
   async (t) => {
     const known = epochs({ now: () => AT });

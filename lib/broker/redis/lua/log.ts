@@ -22,7 +22,7 @@ import { NO_EPOCH } from '../../../protocol/position.js';
 /**
  * A position without a message lives this long after its last use: a client that joins rooms by the hundred
  * thousand and publishes nothing must not fill Redis. A pod that has the room open uses its position every
- * minute.
+ * minute. A position with `r` lives longer: a client may come that misses messages of the epoch before.
  */
 const EMPTY_POSITION_TTL_MS = 600_000;
 
@@ -89,7 +89,7 @@ if had and had ~= tag then
   renewed = now
   redis.call('HSET', KEYS[1], 'r', renewed)
 end
-redis.call('PEXPIRE', KEYS[1], ${lives('ARGV[2]')})`;
+redis.call('PEXPIRE', KEYS[1], renewed and ARGV[2] or ${lives('ARGV[2]')})`;
 
 /**
  * KEYS: pos, log. ARGV: tag for a new epoch, ms that the position lives, the tag to replace. Answers tag,
