@@ -110,7 +110,7 @@ t.test('when a user has as many connections as allowed, then the next one gets 4
 });
 
 t.test(
-  'when an address has as many connections as allowed, then the next one gets 429, also behind our proxies',
+  'when an address has as many connections as allowed, then the next one gets 429, also behind trusted proxies',
   async (t) => {
     const from = (address: string): Record<string, string> => ({ 'X-Forwarded-For': address });
     const limits = { maxConnectionsPerAddress: 1 };

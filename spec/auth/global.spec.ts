@@ -38,9 +38,9 @@ let refs = 0;
 const USERS: readonly Policy[] = ['any', 'users'];
 
 const ROWS: readonly Row[] = [
-  { who: 'anybody, nobody is asked', isAuthOn: false, headers: {}, socket: ['any'], http: 202 },
+  { who: 'any client, no tokens', isAuthOn: false, headers: {}, socket: ['any'], http: 202 },
   {
-    who: 'a token, nobody is asked',
+    who: 'a token, no tokens required',
     isAuthOn: false,
     headers: bearer({ rooms: { global: false } }),
     socket: ['any'],
@@ -73,47 +73,50 @@ const ROWS: readonly Row[] = [
 
 for (const policy of POLICIES)
   for (const isAuthOn of [true, false])
-    t.test(`GLOBAL_PUBLISH=${policy}, ${isAuthOn ? 'tokens' : 'nobody is asked'}`, async (t) => {
-      const pod = await startPod(t, {
-        access: {
-          globalPublish: policy,
-          authEnabled: isAuthOn,
-          ...(isAuthOn ? { jwtSecret: SECRET, apiKeys: [KEY] } : {}),
-        },
-      });
-      const everybody = await pod.connect('/ws', { headers: isAuthOn ? bearer({}) : {} });
-      const received = (): readonly unknown[] =>
-        everybody.all({ type: 'chat', room: undefined }).map(({ data }) => data);
-      const due: unknown[] = [];
-      for (const row of ROWS.filter((one) => one.isAuthOn === isAuthOn)) {
-        const { who, headers, socket, http } = row;
-        if (http !== 401) {
-          const client = await pod.connect('/ws', { headers });
-          for (const [room, data] of [
-            ['', `${who}: ''`],
-            [null, `${who}: null`],
-            [undefined, `${who}: no room`],
-          ] as const) {
-            const ref = `m${++refs}`;
-            client.send({ type: 'chat', room, data, id: ref });
-            const { type, data: answer } = await client.received({ data: { ref } });
-            const result = type === 'error' ? (answer as { readonly code: string }).code : 'ack';
-            const may = socket.includes(policy);
-            t.equal(result, may ? 'ack' : 'forbidden', data);
-            if (may) due.push(data);
+    t.test(
+      `when GLOBAL_PUBLISH is ${policy} ${isAuthOn ? 'with' : 'without'} tokens, then it decides who may publish`,
+      async (t) => {
+        const pod = await startPod(t, {
+          access: {
+            globalPublish: policy,
+            authEnabled: isAuthOn,
+            ...(isAuthOn ? { jwtSecret: SECRET, apiKeys: [KEY] } : {}),
+          },
+        });
+        const everybody = await pod.connect('/ws', { headers: isAuthOn ? bearer({}) : {} });
+        const received = (): readonly unknown[] =>
+          everybody.all({ type: 'chat', room: undefined }).map(({ data }) => data);
+        const due: unknown[] = [];
+        for (const row of ROWS.filter((one) => one.isAuthOn === isAuthOn)) {
+          const { who, headers, socket, http } = row;
+          if (http !== 401) {
+            const client = await pod.connect('/ws', { headers });
+            for (const [room, data] of [
+              ['', `${who}: ''`],
+              [null, `${who}: null`],
+              [undefined, `${who}: no room`],
+            ] as const) {
+              const ref = `m${++refs}`;
+              client.send({ type: 'chat', room, data, id: ref });
+              const { type, data: answer } = await client.received({ data: { ref } });
+              const result = type === 'error' ? (answer as { readonly code: string }).code : 'ack';
+              const may = socket.includes(policy);
+              t.equal(result, may ? 'ack' : 'forbidden', data);
+              if (may) due.push(data);
+            }
+            await client.close();
           }
-          await client.close();
+          for (const body of [{ room: null, data: who }, [{ room: '', data: who }]]) {
+            const { status } = await fetch(`http://127.0.0.1:${pod.port}${BASE}/messages`, {
+              method: 'POST',
+              headers: { 'Content-Type': 'application/json', Connection: 'close', ...headers },
+              body: JSON.stringify(body),
+            });
+            t.equal(status, http, `${who} over HTTP`);
+            if (http === 202) due.push(who);
+          }
         }
-        for (const body of [{ room: null, data: who }, [{ room: '', data: who }]]) {
-          const { status } = await fetch(`http://127.0.0.1:${pod.port}${BASE}/messages`, {
-            method: 'POST',
-            headers: { 'Content-Type': 'application/json', Connection: 'close', ...headers },
-            body: JSON.stringify(body),
-          });
-          t.equal(status, http, `${who} over HTTP`);
-          if (http === 202) due.push(who);
-        }
-      }
-      await everybody.caughtUp();
-      t.strictSame(received(), due, 'everybody heard them, and nobody else');
-    });
+        await everybody.caughtUp();
+        t.strictSame(received(), due, 'everybody heard them, and nobody else');
+      },
+    );

@@ -73,7 +73,7 @@ t.test(
   },
 );
 
-t.test('when nobody waits for the answer, then the server sees the socket close', async (t) => {
+t.test('when the answer is unsubscribed, then the socket to the server is closed', async (t) => {
   const { server, url } = await serve(t, () => undefined);
   const running = httpGet(url).subscribe({ error: () => t.fail('an error after the end') });
   const [request] = (await once(server, 'request')) as unknown as readonly [IncomingMessage];

@@ -2,7 +2,7 @@
 import t from 'tap';
 import { cutAfterOne, joins, tags, world } from '../support/client-world.js';
 
-t.test('when nobody uses a room, then nothing connects', async (t) => {
+t.test('when no room is used, then the client does not connect', async (t) => {
   const w = world(t);
   w.chat.room('r');
   w.clock.advance(60_000);

@@ -351,7 +351,7 @@ t.test(
 );
 
 t.test(
-  'when a pod has died, then its last command counts for later ids while the log has what they lack',
+  'when a pod has died, then its last command counts for later ids while the log has what their clients lack',
   async (t) => {
     const clock = virtualClock(1);
     const from = clock.wall() - AWAY_MS;

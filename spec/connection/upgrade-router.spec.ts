@@ -30,7 +30,7 @@ const H2C = (method: string, path: string, body = ''): string =>
   ].join('\r\n');
 
 t.test(
-  'when nobody takes an upgrade, then it is answered as a request, body and all',
+  'when no listener takes an upgrade, then it is answered as a request, with its body',
   async (t) => {
     const { server, doors, asked } = await lent(t);
     await embed(t, server);

@@ -217,7 +217,7 @@ t.test('when another program publishes on a channel', async (t) => {
     },
   );
 
-  await t.test('when a channel is not of a room, then nobody gets its messages', async (t) => {
+  await t.test('when a channel is not of a room, then no client gets its messages', async (t) => {
     const before = await dropped();
     for (const channel of [
       'realtime:',

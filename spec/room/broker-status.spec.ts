@@ -3,7 +3,7 @@ import t from 'tap';
 import { leftovers, scripted } from '../support/hub-checks.js';
 
 t.test(
-  'when the broker fails and returns, then each connection is sent so once; a new one after `welcome`',
+  'when the broker fails and returns, then each connection gets both events once; a new one after `welcome`',
   async (t) => {
     const w = scripted();
     const [a, b] = [w.connect({ room: 'r' }), w.connect()];

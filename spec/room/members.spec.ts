@@ -206,7 +206,7 @@ t.test(
 );
 
 t.test(
-  'when the broker refuses a publish, then the sender gets an error and nobody gets the message',
+  'when the broker refuses a publish, then the sender gets an error and no member gets the message',
   async (t) => {
     const w = scripted();
     const a = w.connect({ room: 'r' });

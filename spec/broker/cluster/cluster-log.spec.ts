@@ -39,7 +39,7 @@ t.test('when the pod has a channel of the room, then a lost epoch is made anew',
   t.same(answers, [rightOf(PAGE)]);
 });
 
-t.test('when nobody here is in the room, then the read makes no epoch', async (t) => {
+t.test('when no member on this pod is in the room, then the read makes no epoch', async (t) => {
   const { asked, answers } = world(undefined, false);
   t.same(asked, [['peek', 'r', 5, 10]]);
   t.same(answers, [rightOf(NO_LOG)]);

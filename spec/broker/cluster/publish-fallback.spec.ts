@@ -59,7 +59,7 @@ t.test('when the call may have run, then its echo is recognised', async (t) => {
 });
 
 t.test(
-  'when a key is used again in the fallback, then nobody gets the message again',
+  'when a key is used again in the fallback, then no member gets the message again',
   async (t) => {
     const { delivered, answers, fallback, waiting } = world();
     fallback.one(waiting('a', 'alice:1'), 7, false);

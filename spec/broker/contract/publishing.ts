@@ -40,7 +40,7 @@ export const publishingContract = (t: Test, build: () => Cluster): void => {
     },
   );
 
-  t.test('when nobody subscribes to the answer, then nothing is published', async (t) => {
+  t.test('when the answer is not subscribed, then nothing is published', async (t) => {
     const b = brokersOf(build());
     const listener = b.listen('r');
     b.settle();

@@ -182,7 +182,7 @@ t.test(
 );
 
 t.test(
-  'when the log was lost during a rewind and no gap says so, then the members go on anew',
+  'when the log was lost during a rewind and no gap came, then the sockets of the members end',
   async (t) => {
     const from = leading({ members: ['a'], head: readOf(7) });
     const rewind = [ask(asked('Rewind', 'b', idAt(1))), message(1, 2)];
