@@ -9,12 +9,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { type Bug, BUGS } from './planted/bugs.js';
+import { type Bug, SERVER_BUGS } from './planted/bugs.js';
+import { CLIENT_BUGS } from './planted/client-bugs.js';
 
 interface Found {
   readonly seed?: number;
   readonly tag?: string;
   readonly text?: string;
+}
+
+interface Hunt {
+  readonly bug: Bug;
+  /** Whose bug it is: seeds of the cluster alone find it, or those with applications on the client library. */
+  readonly who: 'server' | 'client';
 }
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -38,14 +45,14 @@ const plant = async (into: string, { name, changes }: Bug): Promise<void> => {
   }
 };
 
-const hunt = async (bug: Bug): Promise<Found> => {
+const hunt = async ({ bug, who }: Hunt): Promise<Found> => {
   const into = await mkdtemp(join(tmpdir(), 'planted-'));
   try {
     await plant(into, bug);
     const hunted = promisify(execFile)(
       process.execPath,
-      ['--import', 'tsx', join(into, 'bench/planted/hunt.ts'), `${SEEDS}`],
-      { cwd: into, timeout: 300_000 },
+      ['--import', 'tsx', join(into, 'bench/planted/hunt.ts'), `${SEEDS}`, who],
+      { cwd: into, timeout: 600_000 },
     );
     // the last line is the last seed that began, or the result
     const { stdout: output } = await hunted.catch(
@@ -58,14 +65,20 @@ const hunt = async (bug: Bug): Promise<Found> => {
 };
 
 const [wanted = ''] = process.argv.slice(2);
-const none: Bug = { name: 'none', changes: [] };
-const chosen = [none, ...BUGS].filter(({ name }) => name.includes(wanted));
+const hunts: readonly Hunt[] = [
+  { bug: { name: 'none', changes: [] }, who: 'server' },
+  ...SERVER_BUGS.map((bug) => ({ bug, who: 'server' }) as const),
+  { bug: { name: 'client: none', changes: [] }, who: 'client' },
+  ...CLIENT_BUGS.map((bug) => ({ bug, who: 'client' }) as const),
+];
 let missed = 0;
 console.log('| bug | seed | invariant | what was found |\n| --- | --- | --- | --- |');
-for (const bug of chosen) {
-  const { seed, tag = '', text = '' } = await hunt(bug);
-  if ((seed === undefined) !== (bug === none)) missed++;
-  const where = seed === undefined ? `${bug === none ? 'none' : 'NOT FOUND'} in ${SEEDS}` : seed;
+for (const each of hunts.filter(({ bug }) => bug.name.includes(wanted))) {
+  const { bug } = each;
+  const isBug = bug.changes.length > 0;
+  const { seed, tag = '', text = '' } = await hunt(each);
+  if ((seed === undefined) === isBug) missed++;
+  const where = seed === undefined ? `${isBug ? 'NOT FOUND' : 'none'} in ${SEEDS}` : seed;
   console.log(`| ${bug.name} | ${where} | ${tag} | ${text.replaceAll('|', '\\|')} |`);
 }
 process.exitCode = missed > 0 ? 1 : 0;

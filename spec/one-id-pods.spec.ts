@@ -1,99 +1,133 @@
 /**
- * The client that keeps one id, over real sockets: two pods on a real Redis, 200 cuts at random frames. It
- * comes back to either pod with the id of the last message of any kind.
+ * The client that keeps one id, over real sockets: the twenty lines of `support/twenty-line-client.ts` against two pods on a
+ * real Redis, cut at frames that chance picks. It comes back to either pod with the id of whatever it was sent last.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
 import { asUser, newUser } from './support/credentials.js';
 import { type Frame, idOf, recordOf } from './support/invariants/frame.js';
-import { BASE, startPod } from './support/pod.js';
+import { BASE, type Pod, startPod } from './support/pod.js';
 import { startRedis, until } from './support/redis.js';
+import { TwentyLineClient } from './support/twenty-line-client.js';
 
-const CUTS = 200;
+const CUTS = 100;
 const OVERLAP_MS = 60_000;
+/** The pauses of the client are so much shorter here: 1 s is 2 ms, 30 s are 60 ms. */
+const HURRY = 500;
 const ROOM = 'cut';
 const user = newUser();
 
+const twoPods = async (t: Test): Promise<readonly Pod[]> => {
+  const redis = await startRedis();
+  t.teardown(redis.stop);
+  return Promise.all(
+    ['one', 'two'].map((serverId) =>
+      startPod(t, {
+        server: { serverId },
+        broker: { redisUrl: redis.url },
+        // more than is said here, so that no gap is due
+        log: { logMessages: 100_000 },
+      }),
+    ),
+  );
+};
+
+/** Members of both pods publish in the room and to everybody, until they are stopped. Each ack is noted. */
+const publishers = (pods: readonly Pod[], acked: string[]): (() => Promise<unknown>) => {
+  const publishing = new AbortController();
+  const all = pods.flatMap((pod, i) =>
+    [ROOM, ''].map(async (room) => {
+      const publisher = await pod.connect(`/ws/${ROOM}`);
+      for (let n = 0; !publishing.signal.aborted; n++) {
+        const id = `${i} ${room} ${n}`;
+        publisher.send({ type: 'chat', room, id, data: id });
+        await publisher.received({ data: { event: 'ack', ref: id } });
+        acked.push(id);
+        await sleep(Math.random() * 10);
+      }
+    }),
+  );
+  return () => {
+    publishing.abort();
+    return Promise.all(all);
+  };
+};
+
+/** A socket to either pod. After so many frames it is cut, and nothing behind them is received. */
+const cuttable = (pods: readonly Pod[], framesOf: () => number) =>
+  class extends WebSocket {
+    constructor(url: string) {
+      const { port } = pods[Math.floor(Math.random() * pods.length)]!;
+      super(url.replace('pod', `127.0.0.1:${port}`), { headers: asUser(user) });
+      let left = framesOf();
+      const emit = this.emit.bind(this);
+      this.emit = (type: string, ...rest: unknown[]) => {
+        if (type !== 'message') return emit(type, ...rest);
+        if (left === 0) return false;
+        left -= 1;
+        emit(type, ...rest);
+        if (left === 0) this.terminate();
+        return true;
+      };
+    }
+  };
+
 t.test(
-  'when a client of one id is cut 200 times, then it gets every message, and no gap',
+  'when the twenty-line client is cut 100 times, then it gets every message, in order, and no gap',
   async (t) => {
     t.setTimeout(240_000);
-    const redis = await startRedis();
-    t.teardown(redis.stop);
-    const pods = await Promise.all(
-      ['one', 'two'].map((serverId) =>
-        startPod(t, {
-          server: { serverId },
-          broker: { redisUrl: redis.url },
-          // more than the messages of this spec, so that no gap is due
-          log: { logMessages: 100_000 },
-        }),
-      ),
-    );
+    const pods = await twoPods(t);
     const acked: string[] = [];
-    const talking = new AbortController();
-    const speakers = pods.flatMap((pod, i) =>
-      [ROOM, ''].map(async (room) => {
-        const speaker = await pod.connect(`/ws/${ROOM}`);
-        for (let n = 0; !talking.signal.aborted; n++) {
-          const id = `${i} ${room} ${n}`;
-          speaker.send({ type: 'chat', room, id, data: id });
-          await speaker.received({ data: { event: 'ack', ref: id } });
-          acked.push(id);
-          await sleep(Math.random() * 10);
-        }
-      }),
-    );
+    const stop = publishers(pods, acked);
 
-    const got = new Map<string, number>();
-    const gaps: unknown[] = [];
+    const got = new Set<string>();
     const seen = new Set<string>();
-    let lastId = '';
-    let oldRepeats = 0;
-    let begun = 0;
+    const gaps: unknown[] = [];
+    /** Of each log the last id that was new. */
+    const lasts = new Map<boolean, string>();
+    let [cuts, cameAt, oldRepeats, disordered] = [0, 0, 0, 0];
+    let begun: number | undefined;
+    let isOver = false;
 
-    const stay = (frames: number): Promise<void> =>
-      new Promise((done) => {
-        const { port } = pods[Math.floor(Math.random() * pods.length)]!;
-        const url = `ws://127.0.0.1:${port}${BASE}/ws/${ROOM}?last_id=${lastId}`;
-        const socket = new WebSocket(url, { headers: asUser(user) });
-        const cameAt = Date.now();
-        let left = frames;
-        socket.on('error', () => undefined);
-        socket.on('close', () => done());
-        socket.on('message', (bytes: Buffer) => {
-          if (left === 0) return;
-          left -= 1;
-          const frame = JSON.parse(bytes.toString()) as Frame;
-          lastId = frame.id;
-          if (recordOf(frame.data)['event'] === 'gap') gaps.push(frame.data);
-          if (recordOf(frame.data)['event'] === 'joined' && begun === 0) begun = acked.length;
-          if (frame.type === 'chat') {
-            const text = String(frame.data);
-            got.set(text, (got.get(text) ?? 0) + 1);
-            const ms = idOf(frame.id)?.ms ?? 0;
-            if (seen.has(frame.id) && ms < cameAt - OVERLAP_MS - 1_000) oldRepeats += 1;
-            seen.add(frame.id);
-          }
-          if (left === 0) socket.terminate();
-        });
-      });
-
-    for (let i = 0; i < CUTS; i++) {
-      await stay(1 + Math.floor(Math.random() ** 3 * 200));
-      await sleep(Math.random() * 60);
-    }
-    talking.abort();
-    await Promise.all(speakers);
-    const end = stay(Number.POSITIVE_INFINITY);
+    const client = new TwentyLineClient(
+      `ws://pod${BASE}/ws/${ROOM}`,
+      ({ id: text, type, data }: Frame) => {
+        const { event } = recordOf(data);
+        if (event === 'gap') gaps.push(data);
+        if (event === 'joined') begun ??= acked.length;
+        const id = idOf(text);
+        if (type !== 'chat' || id === undefined) return;
+        got.add(String(data));
+        if (seen.has(text)) {
+          if (id.ms < cameAt - OVERLAP_MS - 1_000) oldRepeats += 1;
+          return;
+        }
+        seen.add(text);
+        if (text < (lasts.get(id.global) ?? '')) disordered += 1;
+        lasts.set(id.global, text);
+      },
+      {
+        WebSocket: cuttable(pods, () => {
+          cameAt = Date.now();
+          cuts += 1;
+          return cuts > CUTS ? Number.POSITIVE_INFINITY : 1 + Math.floor(Math.random() ** 3 * 200);
+        }),
+        setTimeout: (work, ms) => isOver || setTimeout(work, ms / HURRY),
+      },
+    );
+    client.connect();
+    await until('it was cut often', () => cuts > CUTS, 180_000);
+    await stop();
     // after the second `joined`, which comes with the first pong at the latest
-    const [from, all] = [begun + 20, acked.length];
+    const [from, all] = [(begun ?? 0) + 20, acked.length];
     const missing = (): readonly string[] => acked.slice(from, all).filter((id) => !got.has(id));
     await until('everything has come', () => missing().length === 0, 10_000).catch(() => undefined);
+    isOver = true;
     t.same(missing(), [], `of ${all - from} acknowledged`);
+    t.ok(all - from > CUTS, 'and there was much to lose');
     t.same(gaps, []);
     t.equal(oldRepeats, 0, 'repeats are of the last minute');
-    void end;
+    t.equal(disordered, 0, 'what is new comes in the order of its log');
   },
 );

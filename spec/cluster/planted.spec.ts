@@ -1,13 +1,15 @@
 /** The bugs of `npm run planted` can be planted: each text to replace is in the source, once. */
 import { readFile } from 'node:fs/promises';
 import t from 'tap';
-import { BUGS } from '../../bench/planted/bugs.js';
+import { SERVER_BUGS } from '../../bench/planted/bugs.js';
+import { CLIENT_BUGS } from '../../bench/planted/client-bugs.js';
 
 const ROOT = new URL('../../', import.meta.url);
 
-t.equal(BUGS.length, 13);
+t.equal(SERVER_BUGS.length, 13);
+t.equal(CLIENT_BUGS.length, 13);
 
-for (const { name, changes } of BUGS)
+for (const { name, changes } of [...SERVER_BUGS, ...CLIENT_BUGS])
   t.test(name, async (t) => {
     for (const { file, from } of changes) {
       const text = await readFile(new URL(file, ROOT), 'utf8');
