@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 const LONG = [
   // the cluster in virtual time: a hundred seeds or more
   'spec/cluster.spec.ts',
+  'spec/cluster/client.spec.ts',
   'spec/one-id.spec.ts',
 ];
 

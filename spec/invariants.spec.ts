@@ -15,6 +15,7 @@ import {
   type Play,
   pod,
 } from './support/invariants/play.js';
+import { APPLICATIONS, GOOD_APPLICATIONS } from './invariants/application.js';
 import { DELIVERY } from './invariants/delivery.js';
 import { OUTCOMES } from './invariants/outcomes.js';
 
@@ -128,10 +129,10 @@ const GOOD: Readonly<Record<string, (play: Play) => void>> = {
   },
 };
 
-for (const [name, play] of Object.entries(GOOD))
+for (const [name, play] of Object.entries({ ...GOOD, ...GOOD_APPLICATIONS }))
   t.test(`when a history has ${name}, then nothing is found`, async (t) => t.same(found(play), []));
 
-const BROKEN = { ...DELIVERY, ...OUTCOMES };
+const BROKEN = { ...DELIVERY, ...OUTCOMES, ...APPLICATIONS };
 
 for (const [name, [expected, play]] of Object.entries(BROKEN))
   t.test(`when a history has ${name}, then it is found`, async (t) => {

@@ -5,11 +5,15 @@
  * position of the log, all clients leave, and nothing may be left.
  *
  *   0 ── talk ── 2 s ── faults ── 14 s: heal ── talk ends ── 20 s: judged ── all go ── all pods drain ── nothing is left
+ *
+ * `runClientSeed` puts applications on the client library among them. They are judged at 100 s, as a client notices a dead
+ * connection after 35 s, and then may wait for 30 s.
  */
 import type { Config, DeepPartial } from '../../lib/config/index.js';
 import { channelOf } from '../../lib/broker/redis/port.js';
 import { GLOBAL, type Room } from '../../lib/protocol/position.js';
 import { payloadOf } from '../../lib/protocol/payload.js';
+import { type Application, application } from './cluster/application.js';
 import { type Chatter, chatter } from './cluster/chatter.js';
 import { type ClusterPod, clusterPod } from './cluster/pod.js';
 import { neighbour } from './cluster/neighbour.js';
@@ -39,10 +43,20 @@ export interface Outcome {
 
 const PODS = ['pod-1', 'pod-2', 'pod-3'] as const;
 const CLIENTS = 20;
+const APPLICATIONS = 8;
+/** Beside the applications. */
+const OTHERS = 6;
 const ROOMS: readonly Room[] = ['ant', 'bee', 'cat', 'dog'];
 const FAULTS_MS = [2_000, 13_500] as const;
+/** A deploy begins in this part of the faults. */
+const DEPLOY_SPREAD_MS = 5_000;
 const HEAL_MS = 14_000;
 const JUDGE_MS = 20_000;
+const JUDGE_APPLICATIONS_MS = 100_000;
+/** Promises of applications settle between two slices. */
+const SLICE_MS = 50;
+/** From the end of a publish to the last `then` of the application. */
+const MICROTASKS = 8;
 /** Heartbeats are shorter than in production, as a run is. */
 const PING_MS = 4_000;
 const PONG_MS = 6_000;
@@ -51,7 +65,29 @@ const DRAIN_MS = 3_000;
 /** The longest time between two messages of the other program. */
 const MEDDLE_MS = 150;
 
-export const runSeed = ({ seed, note: trace }: RunOptions): Outcome => {
+export const runSeed = (options: RunOptions): Outcome => {
+  const run = life(options, CLIENTS, 0);
+  for (;;) {
+    const next = run.next();
+    if (next.done === true) return next.value;
+  }
+};
+
+export const runClientSeed = async (options: RunOptions): Promise<Outcome> => {
+  const run = life(options, OTHERS, APPLICATIONS);
+  for (;;) {
+    const next = run.next();
+    if (next.done === true) return next.value;
+    // a macrotask would give the core away, and take long where others want it
+    for (let i = 0; i < MICROTASKS; i++) await Promise.resolve();
+  }
+};
+
+function* life(
+  { seed, note: trace }: RunOptions,
+  chatters: number,
+  applications: number,
+): Generator<undefined, Outcome> {
   const clock = virtualClock(seed);
   const { scheduler, random } = clock;
   const hash = fnv();
@@ -69,6 +105,8 @@ export const runSeed = ({ seed, note: trace }: RunOptions): Outcome => {
       pingIntervalMs: PING_MS,
       pongTimeoutMs: PONG_MS,
       sendBufferMessages,
+      // a client keeps to what the server says that it takes
+      ...(applications > 0 ? { rateLimitPerSecond: 20, rateLimitBurst: 40 } : {}),
     },
   };
 
@@ -119,7 +157,7 @@ export const runSeed = ({ seed, note: trace }: RunOptions): Outcome => {
   const beside = neighbour({ clock, redis, rooms: ROOMS, forged: checker.foreignId, note });
   const paceMs = 700 + random() * 1_200;
   const people = Array.from(
-    { length: CLIENTS },
+    { length: chatters },
     (_, i): Chatter =>
       chatter({
         name: `c${i + 1}`,
@@ -136,11 +174,31 @@ export const runSeed = ({ seed, note: trace }: RunOptions): Outcome => {
       }),
   );
 
+  const apps = Array.from(
+    { length: applications },
+    (_, i): Application =>
+      application({
+        name: `app${i + 1}`,
+        user: i % 3 === 0 ? null : `app-user-${i}`,
+        rooms: ROOMS,
+        clock,
+        pods,
+        checker,
+        paceMs,
+        slackMs: (PONG_MS - PING_MS) / 2,
+        note,
+        trace: (text) => hash.add(now(), text),
+      }),
+  );
+  const everybody = [...people, ...apps];
+
   for (const pod of pods) scheduler.schedule(() => pod.start(), random() * 300);
-  for (const each of people) scheduler.schedule(each.start, 200 + random() * 1_000);
+  for (const each of everybody) scheduler.schedule(each.start, 200 + random() * 1_000);
   const [from, to] = FAULTS_MS;
   const strikes = 1 + Math.floor(random() * 5);
   for (let i = 0; i < strikes; i++) scheduler.schedule(sky.strike, from + random() * (to - from));
+  if (applications > 0 && random() < 0.4)
+    scheduler.schedule(sky.deploy, from + random() * DEPLOY_SPREAD_MS);
   scheduler.schedule(look, 3_000);
   const isBeset = random() < 0.5;
   const meddle = (): void => {
@@ -150,13 +208,21 @@ export const runSeed = ({ seed, note: trace }: RunOptions): Outcome => {
   };
   if (isBeset) scheduler.schedule(meddle, FAULTS_MS[0]);
 
-  clock.advance(HEAL_MS);
+  function* until(ms: number): Generator<undefined, void> {
+    const slice = applications > 0 ? SLICE_MS : ms;
+    while (now() < ms) {
+      clock.advance(Math.min(slice, ms - now()));
+      yield;
+    }
+  }
+
+  yield* until(HEAL_MS);
   sky.heal();
   note(() => '*** healed');
   checker.healed(now());
   const hushed = now() + random() * 3_000 - 1_500;
-  for (const each of people) scheduler.schedule(each.hush, Math.max(0, hushed - now()));
-  clock.advance(JUDGE_MS - HEAL_MS);
+  for (const each of everybody) scheduler.schedule(each.hush, Math.max(0, hushed - now()));
+  yield* until(applications > 0 ? JUDGE_APPLICATIONS_MS : JUDGE_MS);
 
   for (const room of [GLOBAL, ...ROOMS]) {
     const top = redis.position(room);
@@ -173,10 +239,11 @@ export const runSeed = ({ seed, note: trace }: RunOptions): Outcome => {
   }
   checker.placed([...redis.placed].map(([id, { rest }]) => payloadOf(id, rest)));
   note(() => '*** judged');
+  for (const each of apps) each.judge();
   const verdict = checker.verdict({ at: now(), settled: now() - 2_000 });
   const judged = checker.found();
 
-  for (const each of people) each.end();
+  for (const each of everybody) each.end();
   clock.advance(LINGER_MS + PONG_MS + 1_000);
   for (const pod of pods)
     for (const [what, count] of Object.entries(pod.holdings()))
@@ -197,7 +264,7 @@ export const runSeed = ({ seed, note: trace }: RunOptions): Outcome => {
     faults: sky.struck,
     tricks: beside.spoke,
   };
-};
+}
 
 const STATUS = {
   Starting: 'starting',

@@ -12,6 +12,7 @@
  */
 import { type Frame, idTextOf } from './invariants/frame.js';
 import type { Checker, CheckerOptions } from './invariants/checker.js';
+import { applicationJudge } from './invariants/application-judge.js';
 import { checkerMemory } from './invariants/memory.js';
 import { clientJudge } from './invariants/client-judge.js';
 import { finalJudge } from './invariants/final-judge.js';
@@ -21,6 +22,8 @@ import type { Violation } from './invariants/violation.js';
 
 export type { Fault, LogContent, Violation };
 export type {
+  ApplicationEars,
+  ApplicationStay,
   Checker,
   CheckerOptions,
   Counts,
@@ -51,6 +54,7 @@ export const checker = ({ retention, ...options }: CheckerOptions = {}): Checker
 
   return {
     connected: clientJudge(memory),
+    application: applicationJudge(memory),
     violations: () => found.list,
     found: found.count,
     foreignId: (idText) => void foreignIds.add(idText),

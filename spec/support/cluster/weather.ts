@@ -27,6 +27,8 @@ export interface WeatherDeps {
 export interface Weather {
   /** Begins one fault now, and ends it after a while. */
   readonly strike: () => void;
+  /** Replaces every pod, one after the other. */
+  readonly deploy: () => void;
   /** Ends all faults: what is down comes up. */
   readonly heal: () => void;
   readonly isMurky: (pod: string) => boolean;
@@ -52,6 +54,9 @@ const ALL: readonly Climate[] = ['calm', 'outage', 'loss'];
 const HARD: readonly Climate[] = ['outage', 'loss'];
 const LOSS: readonly Climate[] = ['loss'];
 const nothing = (): void => undefined;
+const DRAIN = 'a pod is drained';
+/** From one pod of a deploy to the next. */
+const DEPLOY_MS = 3_500;
 const BREAKABLE = ['subscriber', 'publisher', 'both'] as const;
 
 const KINDS: readonly Kind[] = [
@@ -66,7 +71,7 @@ const KINDS: readonly Kind[] = [
     },
   },
   {
-    name: 'a pod is drained',
+    name: DRAIN,
     climates: ALL,
     one: true,
     ms: [3_500, 6_000],
@@ -333,9 +338,9 @@ export const weather = (deps: WeatherDeps): Weather => {
    */
   const busy = new Set<string>();
 
-  const strike = (): void => {
-    const kind = kinds[Math.floor(clock.random() * kinds.length)];
-    const pod = pods[Math.floor(clock.random() * pods.length)];
+  const one = <A>(of: readonly A[]): A | undefined => of[Math.floor(clock.random() * of.length)];
+
+  const begin = (kind: Kind | undefined, pod: ClusterPod | undefined): void => {
     if (kind === undefined || pod === undefined) return;
     const whom = kind.one ? pod.name : 'Redis';
     const [least, most] = kind.ms;
@@ -364,7 +369,11 @@ export const weather = (deps: WeatherDeps): Weather => {
   };
 
   return {
-    strike,
+    strike: () => begin(one(kinds), one(pods)),
+    deploy: () => {
+      const drain = kinds.find(({ name }) => name === DRAIN);
+      pods.forEach((pod, i) => clock.scheduler.schedule(() => begin(drain, pod), i * DEPLOY_MS));
+    },
     struck,
     isMurky: (pod) => murky.has(pod),
     heal: () => {

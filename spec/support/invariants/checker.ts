@@ -58,6 +58,40 @@ export interface Ears {
   readonly closed: (code: number | undefined, cause: string | undefined, at: number) => void;
 }
 
+/** What an application on the client library gets of one use of a room. `shown`: its position, when a turn has ended. */
+export interface ApplicationStay {
+  readonly received: (text: string, at: number) => void;
+  readonly gap: (idText: string, reason: string, at: number) => void;
+  readonly joined: (idText: string, at: number) => void;
+  readonly shown: (idText: string, at: number) => void;
+  /** It does not listen any more. */
+  readonly ended: () => void;
+}
+
+/** How a publish ended: as the server's ack, or with a code. */
+export type Settled =
+  | {
+      readonly id?: string | undefined;
+      readonly duplicate: boolean;
+      readonly scope?: 'pod' | undefined;
+    }
+  | { readonly code: string };
+
+/** One application over all its connections; those are judged besides, as any client's. */
+export interface ApplicationEars {
+  /** `after`: where the room goes on, as its position says. */
+  readonly uses: (room: Room, after: string | undefined, at: number) => ApplicationStay;
+  readonly published: (
+    room: Room,
+    data: unknown,
+    at: number,
+  ) => (settled: Settled, at: number) => void;
+  /** A gap came on one of its connections. */
+  readonly gapCame: (idText: string) => void;
+  readonly judge: (at: number) => void;
+  readonly found: (tag: Violation['tag'], text: string, at: number) => void;
+}
+
 export interface Counts extends DeliveryCounts {
   readonly sent: number;
   readonly resent: number;
@@ -78,6 +112,7 @@ export interface Verdict {
 
 export interface Checker extends Pick<Ground, 'epoch' | 'trimmed' | 'probes' | 'status'> {
   readonly connected: (opening: Opening) => Ears;
+  readonly application: (client: string) => ApplicationEars;
   /** Another program published this id, so a message with it is no violation. */
   readonly foreignId: (idText: string) => void;
   /** A fault begins; the returned function ends it. */

@@ -37,9 +37,14 @@ export const checkerMemory = ({
   const found = findings();
   const earth = ground({ findings: found, lateMs });
   const sentMessages = trackSent({ findings: found, forgot: () => !knowsGround || earth.forgot() });
+  // without an ack of that pod it may have it alone, whatever became of it on another
   const onPods = alone((pod, room) =>
     sentMessages.all.some(
-      (each) => each.room === room && each.acks.length === 0 && each.pods.has(pod) && !each.logged,
+      ({ room: where, pods, acks, sends, logged }) =>
+        where === room &&
+        pods.has(pod) &&
+        acks.every((ack) => ack.pod !== pod) &&
+        (sends > 1 || logged === undefined),
     ),
   );
   const messages = new Map<string, ReceivedMessage>();
