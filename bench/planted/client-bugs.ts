@@ -65,7 +65,11 @@ export const CLIENT_BUGS: readonly Bug[] = [
     // what is said in the new epoch is taken for old
     name: 'client: repeats known by the id alone',
     changes: [
-      { file: RECEIVED, from: 'tagIn(last) === tagIn(id) && id <= last', to: 'id <= last' },
+      {
+        file: RECEIVED,
+        from: ": id <= (lasts[tagIn(id)] ?? '')",
+        to: ': Object.values(lasts).some((last) => id <= last)',
+      },
     ],
   },
   {
@@ -99,17 +103,6 @@ export const CLIENT_BUGS: readonly Bug[] = [
         file: RECEIVED,
         from: ' || isRepeat(room, message)) return state;\n',
         to: ' || !isFirst || isRepeat(room, message))\n    return state;\n',
-      },
-    ],
-  },
-  {
-    name: 'client: the position of the second connection',
-    changes: [
-      { file: RECEIVED, from: 'return room && isFirst\n', to: 'return room\n' },
-      {
-        file: RECEIVED,
-        from: 'const lastId = isFirst ? id : room.lastId;',
-        to: 'const lastId = id;',
       },
     ],
   },

@@ -127,6 +127,11 @@ export const application = (options: ApplicationOptions): Application => {
     handle.members$
       .subscribe(() => position === undefined || stay.joined(position, now()))
       .unsubscribe();
+    // what came while it was not used is gone, and its gaps too
+    if (room === GLOBAL && position !== undefined) {
+      ears.gapCame(position);
+      stay.gap(position, 'not used', now());
+    }
     subscription.add(stay.ended);
     const { publish, setPresence } = handle;
     uses.set(room, { subscription, publish, setPresence });

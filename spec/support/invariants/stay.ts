@@ -268,7 +268,8 @@ export const stay = (deps: StayDeps): Stay => {
     joinedAt: () => joinedAt,
     onPod: () => onPod,
     base: () => base,
-    position: () => position,
+    // an application learns behind a gap only where the next message stands
+    position: () => (overMany && loose ? undefined : position),
     isLoose: () => loose,
     last: () => last,
     gapAt: () => gapAt,
