@@ -33,7 +33,7 @@ const INTERNAL = [
   'isHidden',
   'isPinged',
   'isTokenRefused',
-  'last',
+  'lasts',
   'lastId',
   'liveAt',
   'nowMs',

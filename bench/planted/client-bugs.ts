@@ -52,8 +52,8 @@ export const CLIENT_BUGS: readonly Bug[] = [
     changes: [
       {
         file: OUTBOX,
-        from: 'if (!connection || blocked.has(room) || ',
-        to: 'if (!connection || ',
+        from: 'if (!connection || blocked.has(room)) {',
+        to: 'if (!connection) {',
       },
     ],
   },
@@ -77,10 +77,8 @@ export const CLIENT_BUGS: readonly Bug[] = [
     changes: [
       {
         file: RECEIVED,
-        from: `      return isFirst
-        ? emit(alone, event.room ?? GLOBAL, { _tag: 'Gap', reason: event.reason, id })
-        : alone;`,
-        to: '      return alone;',
+        from: "return isFirst && connection.rooms.get(event.room ?? GLOBAL)?._tag !== 'Leaving'",
+        to: 'return state.nowMs < 0',
       },
     ],
   },

@@ -76,12 +76,11 @@ export const deliver: Change = (state) => {
     const membership = at.connections[0]?.rooms.get(room);
     if (!connection && membership?._tag === 'Refused' && membership.again === Infinity)
       return settled(at, isOf, membership.because);
-    const { message_bytes: most = 0, rate = 0 } = connection?.session?.limits ?? {};
-    const isSent = (one: Entry): boolean => one.sentOn === connection?.socket;
-    if (!connection || blocked.has(room) || at.outbox.filter(isSent).length >= rate) {
+    if (!connection || blocked.has(room)) {
       blocked.add(room);
       return at;
     }
+    const most = connection.session?.limits.message_bytes ?? 0;
     if (new TextEncoder().encode(text).length > most)
       return settled(at, isOf, {
         code: 'invalid_message',

@@ -18,6 +18,8 @@ export const paced = (
 ): State => {
   const { nowMs } = state;
   const rate = session?.limits.rate ?? 1;
+  // a pod that has stood still reads at once all that was sent, and would refuse more than this
+  if (state.outbox.filter(({ sentOn }) => sentOn === socket).length >= rate) return state;
   const perMs = (rate * PART) / 1_000;
   const tokens = Math.min(rate, state.tokens + (nowMs - state.tokensAt) * perMs);
   return tokens < 1

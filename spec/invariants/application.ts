@@ -21,8 +21,8 @@ export const GOOD_APPLICATIONS: Readonly<Record<string, (play: Play) => void>> =
   'every message for an application, and an answer to its publish': (play) => {
     const { ears, stay } = shown(play, 2);
     stay.received(chat(1), 300);
-    stay.shown(idAt(2), 300);
     stay.received(chat(2), 301);
+    stay.shown(idAt(2), 301);
     play.bob.sent({ room: 'r', ref: '9', data: { n: 9 } }, 310);
     const settled = ears.published('r', { n: 9 }, 310);
     play.bob.received(ack(9, { as: 3 }), 320);
@@ -32,9 +32,9 @@ export const GOOD_APPLICATIONS: Readonly<Record<string, (play: Play) => void>> =
   'a pod that is behind, and brings back what the application had': (play) => {
     const { ears, stay } = shown(play, 4);
     for (const n of [1, 2, 3]) stay.received(chat(n), 300 + n);
-    const told = gap(1, 'broker_outage');
-    ears.gapCame(idTextOf(told));
-    stay.gap(idTextOf(told), 'broker_outage', 310);
+    const sentGap = gap(1, 'broker_outage');
+    ears.gapCame(idTextOf(sentGap));
+    stay.gap(idTextOf(sentGap), 'broker_outage', 310);
     stay.received(chat(4), 320);
     play.check.log(logOf([1, 2, 3, 4]));
     play.check.healed(400);
