@@ -60,6 +60,22 @@ const GOOD: Readonly<Record<string, (play: Play) => void>> = {
     const more = play.check.connected({ ...once, lastId: idAt(1, { outside: true, nonce: 9 }) });
     more.received(joined(1, {}, { recovered: 0 }), 440);
   },
+  'two tries of which one is answered: the other may be on the pod alone': (play) => {
+    const { alice, bob, open, send } = play;
+    chats(play, 1, 1);
+    bob.closed(undefined, 'itself', 300);
+    send(2);
+    alice.closed(undefined, 'itself', 310);
+    const back = open('alice', { lastId: idAt(1) });
+    back.received(joined(1, {}, { recovered: 0 }), 320);
+    back.sent({ room: 'r', ref: '2', data: { n: 2 } }, 330);
+    back.received(chat(2), 340);
+    back.received(ack(2), 340);
+    const again = open('bob', { lastId: idAt(1) });
+    again.received(gap(1, 'broker_outage'), 350);
+    again.received(chat(2), 350);
+    again.received(joined(2, {}, { recovered: 1 }), 350);
+  },
   'one id alone: the other log comes again': (play) => {
     const { open, check, alice } = play;
     const global = { global: true };

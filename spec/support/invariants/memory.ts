@@ -37,13 +37,12 @@ export const checkerMemory = ({
   const found = findings();
   const earth = ground({ findings: found, lateMs });
   const sentMessages = trackSent({ findings: found, forgot: () => !knowsGround || earth.forgot() });
-  // without an ack of that pod it may have it alone, whatever became of it on another
+  // a pod that answered fewer times than it was sent to may have it alone, whatever became of it elsewhere
   const onPods = alone((pod, room) =>
     sentMessages.all.some(
       ({ room: where, pods, acks, sends, logged }) =>
         where === room &&
-        pods.has(pod) &&
-        acks.every((ack) => ack.pod !== pod) &&
+        acks.filter((ack) => ack.pod === pod).length < (pods.get(pod) ?? 0) &&
         (sends > 1 || logged === undefined),
     ),
   );

@@ -72,7 +72,7 @@ export const trackSent = ({ findings, forgot }: SentMessagesDeps): SentMessages 
         firstAt: at,
         lastAt: at,
         froms: new Set(),
-        pods: new Set(),
+        pods: new Map<string, number>(),
         sends: 0,
         on,
         acks: [],
@@ -88,7 +88,7 @@ export const trackSent = ({ findings, forgot }: SentMessagesDeps): SentMessages 
       sent.lastAt = at;
       sent.on = on;
       sent.froms.add(from);
-      sent.pods.add(pod);
+      sent.pods.set(pod, (sent.pods.get(pod) ?? 0) + 1);
       return sent;
     },
     acked: ({ client, pod, ref, idText, onPod, duplicate, at }) => {
