@@ -45,3 +45,18 @@ t.test('when frames are long, then fewer are sent, as the server limits bytes to
   const [next] = burst({ ...then, nowMs: then.wakeAt }, text);
   t.equal(next, 1);
 });
+
+t.test(
+  'when a second of messages has no answer on a connection, then no frame goes there',
+  async (t) => {
+    const sentOn = (socket: number): State['outbox'] =>
+      Array.from({ length: 100 }, (_, i) => ({
+        ...{ ref: `${i}`, room: 'r', text: '', until: Infinity },
+        sentOn: socket,
+      }));
+    const free = { ...START, tokens: Infinity };
+    t.equal(burst({ ...free, outbox: sentOn(0) })[0], 0);
+    t.equal(burst({ ...free, outbox: sentOn(0).slice(1) })[0], 100);
+    t.equal(burst({ ...free, outbox: sentOn(1) })[0], 100, 'they are of another connection');
+  },
+);
