@@ -1,7 +1,7 @@
 /**
- * `npm run planted`: tests the tests. Each bug of `planted/bugs.ts` is planted into a copy of the tree, and
- * seeds of the cluster in virtual time run there until one finds it. `npm run planted -- epoch` takes the
- * bugs with that text in their names.
+ * `npm run planted`: tests the tests. Each bug of `planted/bugs.ts` and `planted/client-bugs.ts` is planted
+ * into a copy of the tree, and seeds of the cluster in virtual time run there until one finds it.
+ * `npm run planted -- epoch` takes the bugs with that text in their names.
  */
 import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
@@ -20,7 +20,7 @@ interface Found {
 
 interface Hunt {
   readonly bug: Bug;
-  /** Whose bug it is: seeds of the cluster alone find it, or those with applications on the client library. */
+  /** `client`: seeds with applications on the client library find the bug. */
   readonly who: 'server' | 'client';
 }
 

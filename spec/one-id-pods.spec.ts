@@ -1,6 +1,7 @@
 /**
- * The client that keeps one id, over real sockets: the twenty lines of `support/twenty-line-client.ts` against two pods on a
- * real Redis, cut at frames that chance picks. It comes back to either pod with the id of whatever it was sent last.
+ * The client of one id, over real sockets: the twenty lines of `support/twenty-line-client.ts` against two
+ * pods on a real Redis. The connection is cut after a random number of frames. The client comes back to
+ * either pod with the id of the last frame.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
@@ -13,7 +14,7 @@ import { TwentyLineClient } from './support/twenty-line-client.js';
 
 const CUTS = 100;
 const OVERLAP_MS = 60_000;
-/** The pauses of the client are so much shorter here: 1 s is 2 ms, 30 s are 60 ms. */
+/** The pauses of the client are shorter by this factor: 1 s is 2 ms, 30 s are 60 ms. */
 const HURRY = 500;
 const ROOM = 'cut';
 const user = newUser();
@@ -26,14 +27,14 @@ const twoPods = async (t: Test): Promise<readonly Pod[]> => {
       startPod(t, {
         server: { serverId },
         broker: { redisUrl: redis.url },
-        // more than is said here, so that no gap is due
+        // more than is published here, so that no gap is due
         log: { logMessages: 100_000 },
       }),
     ),
   );
 };
 
-/** Members of both pods publish in the room and to everybody, until they are stopped. Each ack is noted. */
+/** Members on both pods publish to the room and to everybody, until they are stopped. Each ack is noted. */
 const publishers = (pods: readonly Pod[], acked: string[]): (() => Promise<unknown>) => {
   const publishing = new AbortController();
   const all = pods.flatMap((pod, i) =>
@@ -54,7 +55,7 @@ const publishers = (pods: readonly Pod[], acked: string[]): (() => Promise<unkno
   };
 };
 
-/** A socket to either pod. After so many frames it is cut, and nothing behind them is received. */
+/** A socket to either pod. It is cut after `framesOf()` frames, and later frames are not received. */
 const cuttable = (pods: readonly Pod[], framesOf: () => number) =>
   class extends WebSocket {
     constructor(url: string) {
@@ -84,7 +85,7 @@ t.test(
     const got = new Set<string>();
     const seen = new Set<string>();
     const gaps: unknown[] = [];
-    /** Of each log the last id that was new. */
+    /** The last new id of each log. */
     const lasts = new Map<boolean, string>();
     let [cuts, cameAt, oldRepeats, disordered] = [0, 0, 0, 0];
     let begun: number | undefined;

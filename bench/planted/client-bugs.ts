@@ -1,4 +1,4 @@
-/** Bugs that a client library may have. Seeds with applications on it find them. */
+/** Bugs that a client library may have. Seeds with applications on the client library find them. */
 import type { Bug } from './bugs.js';
 
 const RECEIVED = 'lib/client/received.ts';
@@ -18,7 +18,7 @@ export const CLIENT_BUGS: readonly Bug[] = [
     ],
   },
   {
-    // as if another visit had begun
+    // the server takes it for another message
     name: 'client: sent again under another id',
     changes: [
       {
@@ -47,7 +47,7 @@ export const CLIENT_BUGS: readonly Bug[] = [
     ],
   },
   {
-    // what waits for its room is overtaken
+    // a later message is sent while an earlier one of its room waits
     name: 'client: order of a room not kept',
     changes: [
       {
@@ -62,7 +62,7 @@ export const CLIENT_BUGS: readonly Bug[] = [
     changes: [{ file: RECEIVED, from: ' || isRepeat(room, message)) return', to: ') return' }],
   },
   {
-    // what is said in the new epoch is taken for old
+    // a message of the new epoch is taken for a repeat
     name: 'client: repeats known by the id alone',
     changes: [
       {
@@ -83,7 +83,7 @@ export const CLIENT_BUGS: readonly Bug[] = [
     ],
   },
   {
-    // the second connection may lack what the first one had
+    // the second connection may lack messages that the first one got
     name: 'client: a gap of a handover taken for none',
     changes: [
       {
@@ -94,7 +94,7 @@ export const CLIENT_BUGS: readonly Bug[] = [
     ],
   },
   {
-    // what came there alone is taken for had
+    // a message that came on the second connection only is lost
     name: 'client: messages of the second connection dropped',
     changes: [
       {

@@ -1,7 +1,7 @@
 /**
  * Runs seeds in its own tree, up to the first one that finds something, and prints it as a line of JSON.
- * Before each seed it prints what it means if the seed never ends. `client`: seeds with
- * applications on the client library.
+ * Before each seed it prints what it means if the seed never ends. `client`: seeds with applications on the
+ * client library.
  */
 import { runClientSeed, runSeed } from '../../spec/support/cluster.js';
 

@@ -1,7 +1,8 @@
 /**
- * Short lives of a cluster with applications on the client library, each drawn by a seed: client, network and pods together.
- * What applications are shown, messages, gaps and answers to publishes, is judged by the invariants. `CLIENT_SEEDS=1000` runs
- * more, `CLIENT_FIRST=61` others; `npm run seed -- client 123` tells one of them line by line.
+ * Runs of a cluster with applications on the client library, each drawn by a seed: client, network and pods
+ * together. The invariants judge what applications get: messages, gaps and answers to publishes.
+ * `CLIENT_SEEDS=1000` runs more seeds, `CLIENT_FIRST=61` others; `npm run seed -- client 123` prints one of
+ * them line by line.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import t from 'tap';
@@ -41,7 +42,7 @@ t.test(
       for (const [name, count] of Object.entries(counts.gaps)) sum(`gap ${name}`, count);
       for (const [name, count] of Object.entries(counts.closes)) sum(`close ${name}`, count);
       for (const name of ['resent', 'ackedOnPod', 'recovered'] as const) sum(name, counts[name]);
-      // tap is alive, too
+      // tap needs a turn of the event loop, too
       await turn();
     }
     const ms = (performance.now() - startedAt) / SEEDS;

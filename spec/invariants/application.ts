@@ -1,4 +1,4 @@
-/** Histories of what an application on the client library is shown, and what the checker says of each. */
+/** Histories of what an application on the client library gets, and what the checker finds in each. */
 import { ack, chat, chats, gap, idAt, logOf, type Play } from '../support/invariants/play.js';
 import type { ApplicationEars, ApplicationStay } from '../support/invariants.js';
 import { idTextOf } from '../support/invariants/frame.js';
@@ -8,7 +8,7 @@ interface Shown {
   readonly stay: ApplicationStay;
 }
 
-/** Bob's application, which uses the room from its beginning; the connections get messages 1 to `n`. */
+/** Bob's application uses the room from its beginning; its connections get messages 1 to `n`. */
 const shown = (play: Play, n: number): Shown => {
   const ears = play.check.application('bob');
   const stay = ears.uses('r', undefined, 150);

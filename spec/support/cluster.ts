@@ -6,7 +6,7 @@
  *
  *   0 ── talk ── 2 s ── faults ── 14 s: heal ── talk ends ── 20 s: judged ── all go ── all pods drain ── nothing is left
  *
- * `runClientSeed` puts applications on the client library among them. They are judged at 100 s, as a client notices a dead
+ * `runClientSeed` adds applications on the client library. They are judged at 100 s: a client notices a dead
  * connection after 35 s, and then may wait for 30 s.
  */
 import type { Config, DeepPartial } from '../../lib/config/index.js';
@@ -44,18 +44,18 @@ export interface Outcome {
 const PODS = ['pod-1', 'pod-2', 'pod-3'] as const;
 const CLIENTS = 20;
 const APPLICATIONS = 8;
-/** Beside the applications. */
+/** How many clients without the library there are beside the applications. */
 const OTHERS = 6;
 const ROOMS: readonly Room[] = ['ant', 'bee', 'cat', 'dog'];
 const FAULTS_MS = [2_000, 13_500] as const;
-/** A deploy begins in this part of the faults. */
+/** A deploy begins within this time after the first fault. */
 const DEPLOY_SPREAD_MS = 5_000;
 const HEAL_MS = 14_000;
 const JUDGE_MS = 20_000;
 const JUDGE_APPLICATIONS_MS = 100_000;
-/** Promises of applications settle between two slices. */
+/** The promises of applications settle between two slices of the virtual time. */
 const SLICE_MS = 50;
-/** From the end of a publish to the last `then` of the application. */
+/** How many microtasks there are from the answer to the last `then` of the application. */
 const MICROTASKS = 8;
 /** Heartbeats are shorter than in production, as a run is. */
 const PING_MS = 4_000;
@@ -78,7 +78,7 @@ export const runClientSeed = async (options: RunOptions): Promise<Outcome> => {
   for (;;) {
     const next = run.next();
     if (next.done === true) return next.value;
-    // a macrotask would give the core away, and take long where others want it
+    // a macrotask would yield the core to other processes, and take long on a busy machine
     for (let i = 0; i < MICROTASKS; i++) await Promise.resolve();
   }
 };
@@ -105,7 +105,7 @@ function* life(
       pingIntervalMs: PING_MS,
       pongTimeoutMs: PONG_MS,
       sendBufferMessages,
-      // a client keeps to what the server says that it takes
+      // applications publish in bursts: the client must stay below this rate
       ...(applications > 0 ? { rateLimitPerSecond: 20, rateLimitBurst: 40 } : {}),
     },
   };

@@ -1,12 +1,13 @@
 /**
- * The client that many write first: it keeps the id of whatever came last, and comes back with it. It loses nothing, as
- * `spec/one-id-pods.spec.ts` shows. It is no advice: it waits longer and longer for ever, comes back to who refuses it, shows
- * repeats, and what it sends when the connection breaks may be lost. `docs/protocol.md`, section 12, has a client to copy.
+ * The client that many write first: it keeps the id of the last frame, and comes back with this id. It loses
+ * no message, as `spec/one-id-pods.spec.ts` shows. Do not copy it: its pauses never become shorter again, it
+ * comes back after a refusal, it shows repeats, and a message that it sends while the connection breaks may
+ * be lost. `docs/protocol.md`, section 12, has a client to copy.
  */
 import type { WebSocket } from 'ws';
 import type { Frame } from './invariants/frame.js';
 
-/** What it uses of the platform. */
+/** What the client uses of the platform. */
 export interface Platform {
   readonly WebSocket: new (url: string) => Pick<WebSocket, 'onmessage' | 'onclose' | 'onerror'>;
   readonly setTimeout: (work: () => void, ms: number) => unknown;

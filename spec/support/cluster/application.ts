@@ -1,7 +1,7 @@
 /**
- * An application on the client library, in virtual time: `connect()` as it is, over the virtual network. Its user does what
- * users do: opens rooms and comes back to them, publishes, hides the page, shuts the lid, loses the network. What it is shown
- * is told the checker: messages, gaps, positions, and how each publish ended.
+ * An application on the client library, in virtual time: `connect()` over the virtual network. Its user opens
+ * rooms and comes back to them, publishes, hides the page, shuts the lid and loses the network. The checker
+ * gets what the application gets: messages, gaps, positions, and how each publish ended.
  */
 import { Subject, Subscription } from 'rxjs';
 import { ChatError, connect, type PageEvent, type Status } from '../../../lib/client/index.js';
@@ -19,7 +19,7 @@ export interface ApplicationOptions {
   readonly clock: VirtualClock;
   readonly pods: readonly ClusterPod[];
   readonly checker: Checker;
-  /** Between two things that it does, on average. */
+  /** The mean time between two actions. */
   readonly paceMs: number;
   readonly slackMs: number;
   readonly note: (text: () => string) => void;
@@ -28,9 +28,9 @@ export interface ApplicationOptions {
 
 export interface Application {
   readonly start: () => void;
-  /** It publishes no more, its page is shown, and it reads. */
+  /** Ends the publishes; its page is visible, and it reads. */
   readonly hush: () => void;
-  /** Everything has settled: judges what it was shown. */
+  /** Judges what it got, when everything has settled. */
   readonly judge: () => void;
   readonly end: () => void;
 }
@@ -41,7 +41,7 @@ interface Use {
   readonly setPresence: (status: 'online' | 'away') => void;
 }
 
-/** A room is left a second after its last subscription. */
+/** The client leaves a room this long after the last subscription has ended. */
 const LINGER_MS = 1_000;
 
 export const application = (options: ApplicationOptions): Application => {
@@ -61,10 +61,10 @@ export const application = (options: ApplicationOptions): Application => {
     page$,
     publishTimeoutMs: random() < 0.3 ? 4_000 : undefined,
   });
-  /** Where it left a room. */
+  /** The last position in each room. */
   const positions = new Map<Room, string>();
   const uses = new Map<Room, Use>();
-  /** Rooms that it has just left. */
+  /** Rooms whose subscription has ended, and which the client has not left yet. */
   const resting = new Set<Room>();
   const statuses: Status[] = [];
   let isAsleep = false;
@@ -98,7 +98,7 @@ export const application = (options: ApplicationOptions): Application => {
       }),
     );
     const stay = ears.uses(room, position, now());
-    // the message of a position comes behind it
+    // `position$` emits before the message of that position
     moved$.subscribe((id) => clock.turn(() => subscription.closed || stay.shown(id, now())));
     subscription.add(
       handle.message$.subscribe((message) => {
@@ -123,11 +123,11 @@ export const application = (options: ApplicationOptions): Application => {
         if (sockets.connectionIds.has(id)) ears.found('I6', 'got its own presence', now());
       }),
     );
-    // it was there already: of another use, or as each connection has the global log
+    // the room is joined already: by another use, or as each connection is in the global log
     handle.members$
       .subscribe(() => position === undefined || stay.joined(position, now()))
       .unsubscribe();
-    // what came while it was not used is gone, and its gaps too
+    // messages and gaps that came while nobody used the log are gone
     if (room === GLOBAL && position !== undefined) {
       ears.gapCame(position);
       stay.gap(position, 'not used', now());
@@ -142,7 +142,7 @@ export const application = (options: ApplicationOptions): Application => {
     uses.get(room)?.subscription.unsubscribe();
     uses.delete(room);
     resting.add(room);
-    // a use that goes on ignores where the next one wants to begin
+    // the next use goes on where the client is: it would ignore `after`
     later(LINGER_MS + 10, () => resting.delete(room));
   };
 
@@ -179,7 +179,7 @@ export const application = (options: ApplicationOptions): Application => {
     later(ms, () => page$.next(end));
   };
 
-  /** The lid is shut: nothing of it runs. */
+  /** The lid is shut: no code of the client runs. */
   const sleep = (ms: number): void => {
     shows(() => `sleeps for ${Math.round(ms)} ms`);
     isAsleep = true;

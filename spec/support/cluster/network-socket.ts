@@ -1,6 +1,6 @@
 /**
- * The WHATWG WebSocket over the virtual network, for the client library: each of one client's connections goes to a pod that
- * chance picks, as behind a load balancer. What passes is told the checker, as of any client.
+ * The WHATWG WebSocket over the virtual network, for the client library. Each connection goes to a random
+ * pod, as behind a load balancer. The checker gets every frame, as for any client.
  */
 import type { WebSocketClass } from '../../../lib/client/index.js';
 import type { ApplicationEars, Checker, Ears } from '../invariants.js';
@@ -13,14 +13,14 @@ export interface NetworkOptions {
   readonly name: string;
   readonly user: string | null;
   readonly clock: VirtualClock;
-  /** The client's own process: it gets events when that runs. */
+  /** The process of the client: events wait while it does not run. */
   readonly process: ProcessClock;
   readonly pods: readonly ClusterPod[];
   readonly checker: Checker;
   readonly ears: ApplicationEars;
-  /** Who does not answer for longer may be cut: it may be pinged only just before it is overdue. */
+  /** A client that answers no ping for longer than this may be cut. */
   readonly slackMs: number;
-  /** Refused handshakes can be read, as with `ws`; a browser has code 1006 for all. */
+  /** The client can read refused handshakes, as with `ws`. In a browser each of them is code 1006. */
   readonly readsRefusals: boolean;
   readonly note: (text: () => string) => void;
 }
@@ -28,13 +28,13 @@ export interface NetworkOptions {
 /** All sockets of one client. */
 export interface Network {
   readonly WebSocket: WebSocketClass;
-  /** Ids of its connections. */
+  /** The ids of its connections. */
   readonly connectionIds: ReadonlySet<string>;
-  /** Its sockets break, and both sides see it. */
+  /** Breaks its sockets; both sides notice it. */
   readonly cut: () => void;
-  /** Nothing passes any more, and nobody is told so. */
+  /** Nothing passes any more, and neither side notices it. */
   readonly vanish: () => void;
-  /** Nothing is read, and no ping is answered. */
+  /** The client reads nothing, and answers no ping. */
   readonly stall: () => void;
   readonly read: () => void;
 }
@@ -49,7 +49,7 @@ type Listener = (event: Event) => void;
 type Refused = (request: unknown, response: object) => void;
 
 const HANDSHAKE_MS = 10;
-/** A cut that was under way when it began to read again. */
+/** The pod may have cut the connection shortly before the client began to read again. */
 const EXCUSED_MS = 1_000;
 
 class NetworkSocket {
@@ -164,7 +164,7 @@ class NetworkSocket {
     this.emit('open', {});
   }
 
-  /** Nobody is there, or the pod drains and says so. */
+  /** No pod answers, or a draining pod refuses with 503. */
   private refuse(isDraining: boolean): void {
     this.state = 'closed';
     this.open.delete(this);
@@ -195,7 +195,7 @@ class NetworkSocket {
     this.emit('close', { code: code ?? 1006, reason: '' });
   }
 
-  /** Why the socket broke, if it was not the server's doing. */
+  /** Why the socket broke, unless the server closed it. */
   private cause(): string | undefined {
     if (this.pod?.isOpen() !== true) return 'its pod';
     if (this.isDraining) return 'a drain';

@@ -55,7 +55,7 @@ const HARD: readonly Climate[] = ['outage', 'loss'];
 const LOSS: readonly Climate[] = ['loss'];
 const nothing = (): void => undefined;
 const DRAIN = 'a pod is drained';
-/** From one pod of a deploy to the next. */
+/** The time from one pod of a deploy to the next. */
 const DEPLOY_MS = 3_500;
 const BREAKABLE = ['subscriber', 'publisher', 'both'] as const;
 

@@ -1,6 +1,7 @@
 /**
- * What an application on the client library is shown, judged over all its connections: of each use of a room every message
- * once, in order, none missing without a gap; and each publish settles once, as the server answered.
+ * Judges what an application on the client library gets, over all its connections. In each use of a room it
+ * gets every message once, in order, and none is missing without a gap. Each publish settles once, with the
+ * answer of the server.
  */
 import { GLOBAL, NO_EPOCH, type Room } from '../../../lib/protocol/position.js';
 import type { ApplicationEars, ApplicationStay, Settled } from './checker.js';
@@ -19,14 +20,14 @@ interface Publish {
   readonly results: Settled[];
 }
 
-/** A client may give these by itself. */
+/** Codes of the client itself. */
 const OWN_CODES: ReadonlySet<string> = new Set(['timeout', 'queue_full', 'closed']);
 
 export const applicationJudge =
   (memory: CheckerMemory): ((client: string) => ApplicationEars) =>
   (client) => {
     const { found, earth, sentMessages, messages, open, past, deliveries, orderOf } = memory;
-    /** As a connection of it, to no pod. */
+    /** The application counts as one more connection, to no pod. */
     const here: Open = { client, pod: `${client}'s library`, stays: new Map(), degraded: false };
     const gapIds = new Set<string>();
     const publishes: Publish[] = [];
@@ -115,7 +116,7 @@ export const applicationJudge =
         add('I4', `was told that ${data} is ${id}, which no connection was told`, at, room);
     };
 
-    /** What it published stands in the log in the order in which it did. */
+    /** Its publishes have the same order in the log. */
     const judgeOrder = (at: number): void => {
       if (earth.forgot()) return;
       const lasts = new Map<string, SentMessage>();
@@ -129,7 +130,8 @@ export const applicationJudge =
         if (last?.logged !== undefined && last.logged.id.offset > logged.id.offset)
           add(
             'I3',
-            `published ${last.data} before ${data}, which stand at ${positionText(last.logged.id)} and ${positionText(logged.id)}`,
+            `published ${last.data} before ${data}, which stand at ` +
+              `${positionText(last.logged.id)} and ${positionText(logged.id)}`,
             at,
             room,
           );

@@ -58,17 +58,20 @@ export interface Ears {
   readonly closed: (code: number | undefined, cause: string | undefined, at: number) => void;
 }
 
-/** What an application on the client library gets of one use of a room. `shown`: its position, when a turn has ended. */
+/**
+ * What an application on the client library gets in one use of a room. `shown`: its position, after the
+ * messages of the same turn.
+ */
 export interface ApplicationStay {
   readonly received: (text: string, at: number) => void;
   readonly gap: (idText: string, reason: string, at: number) => void;
   readonly joined: (idText: string, at: number) => void;
   readonly shown: (idText: string, at: number) => void;
-  /** It does not listen any more. */
+  /** Its subscriptions have ended. */
   readonly ended: () => void;
 }
 
-/** How a publish ended: as the server's ack, or with a code. */
+/** How a publish ended: with the server's ack, or with a code. */
 export type Settled =
   | {
       readonly id?: string | undefined;
@@ -77,9 +80,9 @@ export type Settled =
     }
   | { readonly code: string };
 
-/** One application over all its connections; those are judged besides, as any client's. */
+/** One application over all its connections. Each connection is judged as well, as that of any client. */
 export interface ApplicationEars {
-  /** `after`: where the room goes on, as its position says. */
+  /** `after`: the position at which the room goes on. */
   readonly uses: (room: Room, after: string | undefined, at: number) => ApplicationStay;
   readonly published: (
     room: Room,

@@ -37,7 +37,7 @@ export const checkerMemory = ({
   const found = findings();
   const earth = ground({ findings: found, lateMs });
   const sentMessages = trackSent({ findings: found, forgot: () => !knowsGround || earth.forgot() });
-  // a pod that answered fewer times than it was sent to may have it alone, whatever became of it elsewhere
+  // a pod that has not acked every try may have the message in its fallback, even if another try was logged
   const onPods = alone((pod, room) =>
     sentMessages.all.some(
       ({ room: where, pods, acks, sends, logged }) =>

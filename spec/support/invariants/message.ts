@@ -39,7 +39,7 @@ export interface SentMessage {
   lastAt: number;
   /** The `from` values that it may have: a client without a user id has another one with each connection. */
   readonly froms: Set<string>;
-  /** How often it was sent to each pod. */
+  /** How many times it was sent to each pod. */
   readonly pods: Map<string, number>;
   sends: number;
   /** The connection that sent it last. */

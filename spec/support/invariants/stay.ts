@@ -32,8 +32,8 @@ export interface StayDeps {
   /** Its position when its connection ended, for the global log. */
   readonly left: Position | undefined;
   /**
-   * As an application sees it, over many connections: what was said on one pod alone may come again from another, a pod may be
-   * behind another, and behind a gap the same offset may be another message's.
+   * The stay of an application, over many connections. A message of the fallback may come again from another
+   * pod, a pod may be behind another, and after a gap an offset may belong to another message.
    */
   readonly overMany?: boolean;
 }
@@ -96,7 +96,10 @@ export interface Stay {
   readonly isOpen: () => boolean;
   /** Judges the holes, when all is known. */
   readonly judge: (at: number) => void;
-  /** Reports messages that the log has and that this stay should have got. `had`: the last id before the hole. */
+  /**
+   * Reports messages that the log has and that this stay should have got. `had`: the last id of the epoch at
+   * that time, for an application.
+   */
   readonly missing: (hole: Hole, at: number, what: string, had?: string) => void;
 }
 
@@ -184,7 +187,7 @@ export const stay = (deps: StayDeps): Stay => {
     } else if (tag !== position.tag) {
       found('I1', `heard ${positionText(id)} of another epoch without a gap`, at);
     } else if (offset <= position.offset) {
-      // of a handover, the pod that takes over may be behind that on which the room was joined first
+      // in a handover, the second pod may be behind the first one
       const isEarly = overMany && !(after?.id.tag === tag && offset <= after.id.offset);
       if (!isEarly) found('I2', `heard ${positionText(id)}, which it had passed`, at);
     } else if (offset > position.offset + 1) {
@@ -268,7 +271,7 @@ export const stay = (deps: StayDeps): Stay => {
     joinedAt: () => joinedAt,
     onPod: () => onPod,
     base: () => base,
-    // an application learns behind a gap only where the next message stands
+    // after a gap an application learns its position from the next message
     position: () => (overMany && loose ? undefined : position),
     isLoose: () => loose,
     last: () => last,
