@@ -9,14 +9,15 @@ import type { Join, Leave, MemberState, Publish } from './member-state.js';
 import type { HubEvent } from '../hub-event.js';
 import { GLOBAL, type Room } from '../protocol/position.js';
 import type { GapReason, SystemEvent } from '../protocol/system-event.js';
+import { consume } from '../rx/consume.js';
 import { statusEvent } from './broker-status.js';
 import { catchUp } from './catch-up.js';
 import type { RoomChannel } from './channel.js';
 import type { FanOut } from './fan-out.js';
+import { joinedEvent } from './joined-event.js';
 import { type CaughtUp, joining } from './joining.js';
 import type { Presence } from './presence.js';
 import type { Recovered, Recovery } from './recovery/recovery.js';
-import { submit, submitAll } from './submit.js';
 
 export interface Members {
   /** The rest of a command's work; undefined when the command is done. */
@@ -96,21 +97,11 @@ class RoomMembers implements Members {
   }
 
   private sendJoined({ membership, resume, ref }: Join, recovered: Recovered | undefined): void {
-    const { room, fanOut, presence } = this.deps;
     membership.unansweredJoins--;
-    membership.connection.send(
-      {
-        event: 'joined',
-        room: room === GLOBAL ? undefined : room,
-        position: (recovered?.at ?? fanOut.position()).id,
-        members: fanOut.size() + presence.others(),
-        presence: presence.isOn(),
-        recovered: resume === undefined ? undefined : (recovered?.messages ?? 0),
-        scope: this.scope(),
-        ref,
-      },
-      membership,
-    );
+    const { id } = recovered?.at ?? this.deps.fanOut.position();
+    const messages = resume === undefined ? undefined : (recovered?.messages ?? 0);
+    const event = joinedEvent(this.deps, id, this.scope(), { recovered: messages, ref });
+    membership.connection.send(event, membership);
   }
 
   // join
@@ -219,31 +210,39 @@ class RoomMembers implements Members {
   }
 
   reviewPresence(newcomer?: string): void {
-    const { room, fanOut, presence, channel, broadcast } = this.deps;
+    const { fanOut, presence, channel, broadcast } = this.deps;
     if (!presence.review()) return;
     // a new member gets `presence` in its own `joined`
     if (fanOut.size() <= (newcomer === undefined ? 0 : 1)) return;
-    broadcast(
-      {
-        event: 'joined',
-        room,
-        position: channel.position().id,
-        members: fanOut.size() + presence.others(),
-        presence: presence.isOn(),
-        scope: this.scope(),
-      },
-      newcomer === undefined ? undefined : [newcomer],
-    );
+    const event = joinedEvent(this.deps, channel.position().id, this.scope());
+    broadcast(event, newcomer === undefined ? undefined : [newcomer]);
   }
 
   // publish
 
   private publish(command: Publish): Observable<unknown> | undefined {
     const { membership } = command;
-    if (!membership.isJoining) return submit(this.deps.broker, command);
-    const state = this.states.get(membership);
+    const state = membership.isJoining ? this.states.get(membership) : undefined;
     if (state?._tag !== 'Joining') return submit(this.deps.broker, command);
     state.queued.push(command);
     return undefined;
   }
 }
+
+/** Passes the broker's answer to the sender. Undefined when the broker has answered at once. */
+export const submit = (
+  broker: Pick<Broker, 'publish' | 'publishNow'>,
+  { draft, reply }: Publish,
+): Observable<never> | undefined => {
+  const now = broker.publishNow?.(draft);
+  // an exception of `reply` is an error of the room, and does not end the process
+  if (now === undefined) return broker.publish(draft).pipe(consume(reply));
+  reply(now);
+  return undefined;
+};
+
+/** The publishes that waited, in their order. */
+export const submitAll = (
+  broker: Pick<Broker, 'publish' | 'publishNow'>,
+  queued: readonly Publish[],
+): readonly Observable<never>[] => queued.flatMap((publish) => submit(broker, publish) ?? []);
