@@ -80,15 +80,18 @@ export const exited: TabChange = (state) =>
     ? state
     : effect({ ...unled(state, () => true), phase: 'Out', dueAt: Infinity }, { _tag: 'Exit' });
 
-/** Without a leader: its sockets end, and the client comes back. */
+/** Without a leader: its sockets end, and the client comes back at once, as the server has not failed. */
 const unled = (state: TabState, isOf = ({ isOpen }: OpenSocket): boolean => isOpen): TabState => {
   const ids = [...state.sockets].filter(([, socket]) => isOf(socket)).map(([id]) => id);
-  return ids.reduce<TabState>((at, socket) => endedSocket(at, socket, 1001, 'another tab leads'), {
-    ...state,
-    leader: undefined,
-    isReady: false,
-    got: 0,
-  });
+  return ids.reduce<TabState>(
+    (at, socket) => endedSocket(at, socket, 1001, 'another tab leads', 0),
+    {
+      ...state,
+      leader: undefined,
+      isReady: false,
+      got: 0,
+    },
+  );
 };
 
 const endedSocket = (

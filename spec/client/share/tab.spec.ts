@@ -93,11 +93,11 @@ t.test(
 );
 
 t.test(
-  'when another tab leads, then the sockets end with 1001, and only a later leader counts',
+  'when another tab leads, then the sockets end with 1001 and come back at once, and only a later leader counts',
   async (t) => {
     const later = steps(...FOLLOWING, [4, announced('c 9', 9)]);
     t.match(later.effects, [
-      { _tag: 'Ended', socket: 's', code: 1001 },
+      { _tag: 'Ended', socket: 's', code: 1001, retryInMs: 0 },
       { _tag: 'Follow', leader: 'c 9' },
       { _tag: 'Who' },
     ]);
