@@ -26,7 +26,7 @@ export const sharing = (deps: RunnerDeps, options: ConnectOptions): RunnerDeps =
     ),
     // a hidden tab goes on: the socket is there, or the leader opens it
     page$: merge(
-      deps.page$.pipe(filter((event) => !shared || event !== 'hidden')),
+      deps.page$.pipe(filter((event) => event !== 'hidden')),
       // emits nothing; its end is that of the client
       new Observable<never>(() => () => shared?.leave()),
     ),
