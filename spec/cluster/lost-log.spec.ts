@@ -24,6 +24,11 @@ const STOOD_STILL_MS = 5_000;
 const CASES: readonly Case[] = [
   { title: 'its clock is right', jumpMs: 0, oldPod: 'lives', clientMs: 400 },
   { title: 'its clock is an hour back', jumpMs: -HOUR_MS, oldPod: 'lives', clientMs: 400 },
+  // the old pod has not found the new epoch yet
+  { title: 'its clock is right', jumpMs: 0, oldPod: 'stands still', clientMs: 3_000 },
+  { title: 'its clock is an hour back', jumpMs: -HOUR_MS, oldPod: 'stands still', clientMs: 3_000 },
+  { title: 'its clock is right', jumpMs: 0, oldPod: 'is gone', clientMs: 3_000 },
+  { title: 'its clock is an hour back', jumpMs: -HOUR_MS, oldPod: 'is gone', clientMs: 3_000 },
 ];
 
 /** The gaps that the client gets, as the logs and reasons. */

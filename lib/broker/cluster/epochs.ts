@@ -1,12 +1,14 @@
 /**
  * When the log of a room began its last epoch. A client that resumes by an earlier time is sent `gap`, as the
  * time does not show which epoch its messages are of. A pod finds a new epoch itself, or reads in Redis that
- * another pod found it: so a pod that has just started knows it too. The number of rooms is bounded: the room
- * whose opening or new epoch is the longest ago is forgotten.
+ * another pod found it: so a pod that has just started knows it too. When no pod has found it yet, a pod that
+ * has just started may find the global log without a message. That log is as old as the service, so a client
+ * with an earlier time has seen another one. The number of rooms is bounded: the room whose opening or new
+ * epoch is the longest ago is forgotten.
  */
 import { BoundedMap } from '../../bounded-map.js';
 import type { Page } from '../../history/page.js';
-import { type Position, type Room } from '../../protocol/position.js';
+import { GLOBAL, type Position, type Room, timeOf } from '../../protocol/position.js';
 import { LAG_MS, OVERLAP_MS, type Resume, untoldOf } from '../../protocol/resume.js';
 import type { Missed } from '../fallback-log.js';
 
@@ -30,6 +32,8 @@ interface Known {
   /** Undefined: the epoch had no message when the room was closed. */
   readonly tag: number | undefined;
   readonly turned: Missed | undefined;
+  /** The global log began then. It is no loss when the service began then, too. */
+  readonly begun?: Missed;
 }
 
 /** 3 MB. */
@@ -55,7 +59,10 @@ export const epochs = ({ now }: { readonly now: () => number }): Epochs => {
 
   return {
     tagOf: (room) => rooms.get(room)?.tag,
-    read: (room, { top: { tag }, renewedMs }) => {
+    read: (room, { top, renewedMs }) => {
+      const { tag } = top;
+      if (room === GLOBAL && top.offset === 0 && !rooms.has(room))
+        rooms.put(room, { tag, turned: undefined, begun: { at: timeOf(top), reason: 'log_lost' } });
       reached(room, tag);
       const known = rooms.get(room)?.turned?.at ?? Number.NEGATIVE_INFINITY;
       // other pods find the same loss a little later
@@ -69,12 +76,13 @@ export const epochs = ({ now }: { readonly now: () => number }): Epochs => {
       else set(room, undefined, known.turned.at);
     },
     missed: (room, resume) => {
-      const turned = rooms.get(room)?.turned;
-      if (turned === undefined || resume._tag === 'After') return undefined;
+      const { turned, begun } = rooms.get(room) ?? {};
+      if (resume._tag === 'After') return undefined;
       const untoldMs = untoldOf(resume);
       // a time in the future is of a clock that the Redis before had: it may be earlier than the epoch
       const isForeign = untoldMs > now() + OVERLAP_MS;
-      return isForeign || untoldMs <= turned.at + LAG_MS ? turned : undefined;
+      if (turned !== undefined && (isForeign || untoldMs <= turned.at + LAG_MS)) return turned;
+      return begun !== undefined && (isForeign || untoldMs < begun.at) ? begun : undefined;
     },
   };
 };

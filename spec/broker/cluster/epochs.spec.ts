@@ -94,6 +94,29 @@ t.test(
 );
 
 t.test(
+  'when a new pod finds the global log without a message, then an id from before that log gets the gap',
+  async (t) => {
+    const known = epochs({ now: () => AT + 9_000 });
+    for (const room of ['', 'r']) known.read(room, { top: { ...position(2), id: null } });
+    const gap = known.missed('', since(AT - 1));
+    t.match(gap, { reason: 'log_lost', at: AT });
+    t.equal(known.missed('', since(AT - 2)), gap, 'the same one, so it is sent once');
+    t.match(known.missed('', since(AT + 3_600_000)), { reason: 'log_lost' }, 'a clock set back');
+    t.equal(known.missed('', since(AT)), undefined, 'the service may have begun with that log');
+    t.equal(
+      known.missed('r', since(AT - 1)),
+      undefined,
+      'the position of an empty room may expire',
+    );
+    known.reached('', position(3));
+    t.match(known.missed('', since(AT + 9_000)), { reason: 'log_lost' }, 'a later loss');
+    const later = epochs({ now: () => AT });
+    later.read('', { top: { ...position(2), offset: 1, id: null } });
+    t.equal(later.missed('', since(AT - 1)), undefined, 'its begin is not known');
+  },
+);
+
+t.test(
   'when another pod finds the same loss a little later, then it is no other loss',
   async (t) => {
     const known = epochs({ now: () => AT });
