@@ -33,10 +33,14 @@ export interface Nginx {
   readonly stop: () => Promise<void>;
 }
 
+/**
+ * `max_fails=0`: nginx would take a pod that has failed once for live again only when a request to it ends, and a
+ * WebSocket ends late. Until then the pod gets one connection in `fail_timeout`, the others 502.
+ */
 const upstreamOf = ({ name, ports, perSecond }: Upstream): string => `
   ${perSecond === undefined ? '' : `limit_req_zone $server_name zone=${name}:1m rate=${perSecond}r/s;`}
   upstream ${name} {
-    ${ports.map((port) => `server ${HOST}:${port} max_fails=1 fail_timeout=1s;`).join('\n    ')}
+    ${ports.map((port) => `server ${HOST}:${port} max_fails=0;`).join('\n    ')}
   }`;
 
 const serverOf = ({ name, perSecond, burst = 0 }: Upstream, ports: readonly number[]): string => `
