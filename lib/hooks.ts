@@ -34,7 +34,7 @@ export interface ConnectionInfo extends Handshake {
   readonly claims: Claims | null;
   /**
    * The rooms that the connection is in or has asked to join: the URL's room from `onConnect` on, never the
-   * global log. In `onDisconnect`: the rooms in which the connection was when it ended.
+   * global log. In `onDisconnect`: the same rooms at the moment when the connection ended.
    */
   readonly rooms: () => readonly Room[];
   /** Sends a `notification` to this connection only; no log has it. `data` is any JSON value. */
@@ -53,7 +53,7 @@ export type Sender = ConnectionInfo | HttpSender | ProgramSender;
 /** `POST …/messages`. */
 export interface HttpSender {
   readonly via: 'http';
-  /** The user of the request's token; null for an API key, or when authentication is off. */
+  /** The user of the request's token; null without a token, or when authentication is off. */
   readonly userId: string | null;
 }
 

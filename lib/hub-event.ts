@@ -82,7 +82,7 @@ export type HubEvent =
       readonly acceptedAt: readonly number[];
       readonly handedAt: number;
     }
-  /** `members` connections were sent a `gap`. */
+  /** A `gap` was sent to a room's `members` connections, or only to those of them that may lack messages. */
   | {
       readonly _tag: 'GapSent';
       /** The empty name is the global log. */
@@ -91,8 +91,8 @@ export type HubEvent =
       readonly members: number;
     }
   /**
-   * A client with a `last_id` is live again, after this many messages of the log. `result`: its first gap, if
-   * any.
+   * A client with a `last_id` is live again, after this many messages of the log. `result`: the reason of a
+   * gap, if there was one; that of the log goes first.
    */
   | {
       readonly _tag: 'Recovered';

@@ -19,7 +19,10 @@ export const looksEmpty = (name: string): boolean => seenOf(name) === '';
 
 const seenOf = (name: string): string => name.normalize('NFKD').replaceAll(UNSEEN, '');
 
-/** Before lower case, too: a capital may look like a letter that its small letter does not look like. */
+/**
+ * Lookalikes are replaced before lower case and after it: a capital may look like a letter that its small
+ * form does not look like.
+ */
 const skeletonOf = (name: string): string =>
   Array.from(
     seenOf(name),

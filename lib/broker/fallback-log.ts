@@ -25,7 +25,7 @@ export interface Missed {
 export interface FallbackLog {
   /** A message reached the members on this pod only. */
   readonly add: (room: Room, id: MessageId, idText: string) => void;
-  /** What a client that resumes from there has missed; undefined: nothing. */
+  /** What a client with this resume has missed; undefined: nothing. */
   readonly missed: (room: Room, resume: Resume) => Missed | undefined;
   /** The number of rooms with a known last message. */
   readonly size: () => number;

@@ -48,9 +48,9 @@ interface Owner {
 }
 
 /**
- * A linked queue. A Map would search its first entry behind all deleted entries, which took 37 µs a key, and
- * at times 11 ms. Levels are powers of two: an owner seldom changes its level, and the owner with the most
- * keys is known to a factor of two.
+ * A linked queue. A Map would look for its first entry past all deleted entries, which took 37 µs a key,
+ * and at times 11 ms. Levels are powers of two: an owner seldom changes its level, and the owner with the
+ * most keys is known to a factor of two.
  */
 export const idempotencyKeys = ({ scheduler }: Clock): IdempotencyKeys => {
   const seen = new Map<string, Entry>();

@@ -139,8 +139,8 @@ export interface Broker {
    */
   readonly publishNow?: (draft: Draft) => Either<PublishError, Receipt> | undefined;
   /**
-   * What a client that resumes from there has missed and no log has: messages that reached the members on
-   * this pod only, or of an earlier epoch. Undefined: nothing. Absent when the broker has no such messages.
+   * What a client with this resume has missed and no log has: messages that reached the members on this pod
+   * only, or of an earlier epoch. Undefined: nothing. Absent when the broker has no such messages.
    */
   readonly missedHere?: (room: Room, resume: Resume) => Missed | undefined;
   /**
@@ -149,8 +149,8 @@ export interface Broker {
    */
   members(room: Room, own: number): Observable<number>;
   /**
-   * How many connections the other pods have in a room; only reads. Emits once and completes. Undefined when
-   * Redis does not answer and the number is not known.
+   * How many connections the other pods have in a room. Writes no count of this pod. Emits once and
+   * completes. Undefined when Redis does not answer and the number is not known.
    */
   membersElsewhere(room: Room): Observable<number | undefined>;
   /** The commands to all pods, from any pod. This pod's own commands are among them. */

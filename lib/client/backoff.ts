@@ -5,6 +5,6 @@
 const FIRST_MS = 250;
 const MOST_MS = 30_000;
 
-/** The wait after this many failures in a row (0: the first), in ms. `chance`: in [0, 1). */
+/** The wait after a failure, in ms. `failures`: how many came before it in a row. `chance`: in [0, 1). */
 export const fullJitterMs = (failures: number, chance: number): number =>
   chance * Math.min(MOST_MS, FIRST_MS * 2 ** failures);

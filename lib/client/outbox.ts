@@ -23,7 +23,7 @@ import {
   wake,
 } from './state.js';
 
-/** How many publishes wait at most. */
+/** How many publishes may be without an answer. */
 const MAX_WAITING = 256;
 
 export const settled = (

@@ -101,7 +101,10 @@ export interface State {
    * back, or when two tokens in a row were refused.
    */
   readonly final?: { readonly code: number; readonly because: string };
-  /** How many rooms are used. Without a use nothing connects, except the second one of a handover. */
+  /**
+   * How many rooms are used. When it is 0, no connection is opened, except the
+   * second one of a handover.
+   */
   readonly uses: number;
   readonly pageState: Page;
   /** The next socket is not opened before this time: the first one, or the second one of a handover. */

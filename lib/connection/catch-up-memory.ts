@@ -86,7 +86,8 @@ export const catchUpMemory = (deps: CatchUpMemoryDeps): CatchUpMemory => {
 
   /**
    * Whether the id is so old that a command on it may have been forgotten: then any loss counts as one for
-   * which no `gap` was sent. The margin: an id may be later than the last command about it, whose pod died.
+   * which no `gap` was sent. The margin of `RUNS_MS`: when a pod has died, ids of its clients may be later
+   * than its last command about them.
    */
   const isTooOld = ({ ms }: MessageId): boolean => {
     const now = brokerMs();

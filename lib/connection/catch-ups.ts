@@ -40,8 +40,8 @@ export interface CatchUps extends Pick<CatchUpMemory, 'apply' | 'size'> {
   /** Whether a client must be remembered while it catches up: it brought one id, and was away for long. */
   readonly isLong: (resumes: Resumes) => boolean;
   /**
-   * A client begins to catch up. `isGapSent`: it was sent a gap of the global log. Undefined when the client
-   * need not be remembered.
+   * A client begins to catch up. `isGapSent`: the client was sent a gap of the global log. Returns
+   * undefined when the client need not be remembered.
    */
   readonly begin: (room: Room, resumes: Resumes, isGapSent: boolean) => Running | undefined;
 }

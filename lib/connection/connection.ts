@@ -17,7 +17,7 @@ import type { Resume } from '../protocol/resume.js';
  * A connection in a room. `position`: of the last message of the room's log that was sent to the connection.
  * The ids of control messages about this room contain it. Before the join has given a position, it is the
  * position of the id that the client brought for this log. When the log resumes by a time, only its `ms` is
- * set, to that time. When the log does not resume, it is `NO_POSITION`.
+ * set, to `untoldOf` of the resume. When the log does not resume, it is `NO_POSITION`.
  */
 export interface Membership {
   readonly connection: Connection;
@@ -48,7 +48,10 @@ export type Command =
       /** The connection has asked to join before. Each join is answered. */
       readonly isMember: boolean;
       readonly resume: Resume | undefined;
-      /** The join waits until this emits: the URL's room catches up before the global log. */
+      /**
+       * The join waits until this emits: the global log until the URL's room has caught up, or the URL's
+       * room until the `gap` of the global log was sent.
+       */
       readonly after$?: Observable<unknown> | undefined;
       /**
        * Called once, when the wait has begun. `isGapSent`: the log as it is at that moment lacked messages,

@@ -62,7 +62,10 @@ export class Outbox extends BoundedBuffer<Batch> implements Holder {
     backlog.changed(this, more);
   }
 
-  /** Emits once and completes when the kernel has taken everything. Never after `end`. */
+  /**
+   * Emits once and completes when the kernel has taken everything. Unsubscribe at `end`: it may emit after
+   * that.
+   */
   get taken$(): Observable<void> {
     return new Observable((waiter) => {
       this.waiters ??= new Set();
@@ -108,8 +111,8 @@ export class Outbox extends BoundedBuffer<Batch> implements Holder {
   }
 
   /**
-   * Not by the callback of the write: it runs after the turn, so a burst to a client that keeps up would
-   * close its connection.
+   * Read from the socket, not known from the callback of the write. The callback runs after the turn, so a
+   * burst would close the connection of a client that keeps up.
    */
   idle(): boolean {
     return this.socket.writableLength === 0;

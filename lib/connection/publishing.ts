@@ -104,7 +104,7 @@ const publishReplaced = (
   const { ref } = message;
   const membership = connection.memberships.get(room);
   if (membership === undefined) {
-    // the client may have left the room that it named while the hook ran. For any other room, the fault is
+    // while the hook ran, the client may have left the room that it named. For any other room, the fault is
     // the hook's
     if (room === (message.room ?? defaultRoom(connection)))
       return refuse(connection, notAMember(room, ref));

@@ -139,9 +139,9 @@ const whenAnswered = (socket: Socket, work: () => void): void => {
 
 /**
  * An upgrade that no listener takes is answered as a plain request (RFC 9110 §7.8); `curl --http2` offers one
- * with every request. Node has handed over the socket and took the body for another protocol. So the server
- * gets the request once more, without the offer: limits, times, body and answer are those of any request. It
- * is the last request on its socket.
+ * with every request. Node has handed over the socket, and has not read the body: it treats those bytes as
+ * another protocol's. So the server gets the request once more, without the offer: limits, times, body and
+ * answer are those of any request. It is the last request on its socket.
  */
 const asRequest = (server: Server, clock: Clock, { request, socket, head }: UpgradeOffer): void => {
   const { method = '', url = '', httpVersion, rawHeaders } = request;

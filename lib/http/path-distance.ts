@@ -4,7 +4,8 @@
  */
 
 /**
- * A segment in which no more than half of the letters differ is a misspelling; another one is another word.
+ * A segment in which no more than half of the letters differ is a misspelling. Any other segment is a
+ * different word.
  */
 const MISSPELT = 0.5;
 const OTHER_TEXT = 1.2;
@@ -37,7 +38,10 @@ const between = (asked: string, own: string): number => {
   return share <= MISSPELT ? share : OTHER_TEXT;
 };
 
-/** `own`: the segments of an endpoint, a parameter as `{name}`. 0: the same path, without parameters. */
+/**
+ * `own`: the segments of an endpoint, a parameter as `{name}`. 0: the same path, or the endpoint's path
+ * with its parameters left out.
+ */
 export const pathDistance = (asked: readonly string[], own: readonly string[]): number => {
   const missing = (segment: string): number => (isParameter(segment) ? 0 : ONE_MORE);
   let above = [0];

@@ -36,8 +36,9 @@ export interface Resumes {
  */
 export const OVERLAP_MS = 60_000;
 /**
- * While a member gets both logs live, one is never behind the other by more than this. So when a log still
- * has all messages from this long before the time of an id, the client has missed none.
+ * While a member gets both logs live, one is never behind the other by more than this. So a client has
+ * missed no trimmed message when the log still has all messages from the time in its id, minus `LAG_MS`,
+ * on.
  */
 export const LAG_MS = 5_000;
 

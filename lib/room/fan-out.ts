@@ -37,7 +37,7 @@ export interface FanOut {
   lastReceiver(id: string): LastReceiver;
   /** The position of the members. */
   position(): LogPosition;
-  /** The channel begins at this position. Without members, it is also the position of the members. */
+  /** The channel begins at this position. While the room has no members, `position` becomes this one too. */
   beginAt(top: LogPosition): void;
 }
 

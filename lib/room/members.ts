@@ -20,7 +20,7 @@ import type { Presence } from './presence.js';
 import type { Recovered, Recovery } from './recovery/recovery.js';
 
 export interface Members {
-  /** The rest of a command's work; undefined when the command is done. */
+  /** The rest of a command's work; undefined when there is none, or when a publish waits for the join. */
   readonly handle: (command: Command) => Observable<unknown> | undefined;
   /** All members, and all who are joining. */
   readonly all: () => readonly Membership[];

@@ -24,7 +24,7 @@ export interface MulticastSet<T> {
   subscribe(taker: Sink<T>): Subscription;
   /** The number of subscribers. */
   size(): number;
-  /** Whether a value is being delivered: a subscriber that is added now gets it. */
+  /** Whether a value is being delivered in slices: a subscriber that is added now gets it. */
   busy(): boolean;
   deliver(value: T): Observable<never>;
 }

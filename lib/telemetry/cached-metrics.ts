@@ -5,8 +5,9 @@
  */
 
 /**
- * After a rendering, no other begins for 20 times its duration, at most 100 ms (`MAX_AGE_MS`): so renderings
- * of up to 5 ms take at most a 20th of the process's time.
+ * Each rendering costs a rest of 20 times its duration. When the credit (`CREDIT_MS`) is used up, no
+ * rendering begins before the rests are over, or before the text is 100 ms old (`MAX_AGE_MS`): so
+ * renderings of up to 5 ms take at most a 20th of the process's time.
  */
 const REST = 20;
 /** Burst allowance: about 100 renderings of 0.5 ms in a row before the cache applies. */

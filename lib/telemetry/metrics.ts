@@ -57,7 +57,7 @@ export const metrics = (
   );
   const publishErrors = counter(
     'realtime_redis_publish_errors',
-    'Publishes that the broker did not take in time; in a reported outage the pod sends it none',
+    'Publishes that the broker did not take in time; in a reported outage none is sent to the broker or counted',
   );
   const delivery = histogram(
     'realtime_delivery_seconds',

@@ -67,7 +67,7 @@ export const roomLog = (room: string): RoomLog => {
       messages = [];
     },
     trim: (keep) => {
-      messages = messages.slice(messages.length - keep);
+      messages = messages.slice(Math.max(0, messages.length - keep));
     },
   };
 };

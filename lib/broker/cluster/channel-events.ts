@@ -1,6 +1,6 @@
 /**
- * What goes into the state machine of a channel (`channel-state.ts`), and what comes out of it as data.
- * Inputs that come from outside are in `RawEvent`; the others are results of effects.
+ * What the broker gives a channel (`RawEvent`); what goes into the channel's state machine,
+ * `channel-state.ts` (`Input`); and what comes out of it, as data (`Effect`).
  */
 import type { Page } from '../../history/page.js';
 import type { LogPosition, MessageId } from '../../protocol/position.js';

@@ -1,14 +1,14 @@
 /**
  * Which of the messages that wait are confirmed. Any program that may publish on a channel can write any
  * offset into an id. So an offset is confirmed when the log has the same id at this offset, or when the
- * script of a publish answered with this id. One confirmed id also confirms all messages before it: Redis
- * pushes in order, so all of the script's messages before a confirmed one were received. So when only one
- * message was received with an offset, it is the script's.
+ * script of a publish answered with this id. One confirmed id also confirms all messages before it, when
+ * one message was received for each offset: Redis pushes in order, so all of the script's messages before a
+ * confirmed one were received. So when only one message was received with an offset, it is the script's.
  *
  *   known   received                       the log says     confirmed
  *     5     6 7 8                          8, that id       6 7 8
- *     5     6 7 9                          9, that id       6 7     8 was not received: the page is read
- *     5     6 7 7' 8                       8, that id       6       the page shows which 7 is the right one
+ *     5     6 7 9                          9, that id       –       8 was not received: the page is read
+ *     5     6 7 7' 8                       8, that id       –       the page shows which 7 is the right one
  *     5     6 7                            8               –       8 is on its way
  *     5     6                              5               –       6 is not the log's: another program's
  *

@@ -17,7 +17,7 @@ import { orTimeout } from './timeout.js';
 
 export interface MemberCounts {
   members(room: Room, own: number): Observable<number>;
-  /** Only reads. Undefined when the number is not known and Redis does not answer. */
+  /** Writes no count of this pod. Undefined when the number is not known and Redis does not answer. */
   membersElsewhere(room: Room): Observable<number | undefined>;
   /** Redis may have lost the counts: those of all rooms are written again, spread over a second. */
   again(): void;

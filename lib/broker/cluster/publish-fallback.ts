@@ -20,8 +20,8 @@ export interface PublishFallbackDeps {
 
 export interface PublishFallback {
   /**
-   * A message whose key was used in an earlier fallback is answered as a duplicate of that message, or with
-   * `KeyReused`. `isUnsure`: its call may have run in Redis all the same.
+   * When an earlier message of the fallback had the same key, this one is only answered: as a duplicate of
+   * the earlier one, or with `KeyReused`. `isUnsure`: its call may have run in Redis all the same.
    */
   one(waiting: Waiting, nonce: number, isUnsure: boolean): void;
   /** All messages of a call. Those that came on the room's channel were placed. */

@@ -12,11 +12,11 @@ import { positionBefore, type Sequence } from './sequence.js';
 
 export interface Release {
   /**
-   * Delivers confirmed messages in the order in which they were received, up to a message in doubt: so all
-   * pods deliver another program's message at the same position. `isComplete`: everything that was pushed was
-   * received. `top`: the log's last answer; undefined while there is none. `overtakes`: the log did not
-   * answer, so confirmed messages do not wait behind a message in doubt. Returns false when nothing was
-   * confirmed.
+   * Delivers confirmed messages in the order of offsets, each where it was received or later, up to a
+   * message in doubt: so all pods deliver another program's message at the same position. `isComplete`:
+   * everything that was pushed was received. `top`: the log's last answer; undefined while there is none.
+   * `overtakes`: confirmed messages do not wait behind a message in doubt, as the log did not answer, or as
+   * a page is filled in that waits for no push. Returns false when nothing was confirmed.
    */
   confirmed(isComplete: boolean, top: LogPosition | undefined, overtakes: boolean): boolean;
   /**

@@ -141,7 +141,7 @@ export const sequence = (deps: SequenceDeps): Sequence => {
       }
       const isOver =
         seen.has(publication) || (isBefore(publication) && clock.scheduler.now() < lateUntil);
-      // an invalid message is counted though it would not be delivered
+      // a repeat is not delivered; it is decoded only so that an invalid one is counted as dropped
       if (isOver) decodeFully(publication);
       return isOver;
     },

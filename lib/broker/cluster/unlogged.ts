@@ -37,8 +37,8 @@ export const unlogged = (): Unlogged => {
       at = position;
       const { tag, offset, ms } = position;
       let nonce = nonceOf(publication.idText);
-      // of a thousand messages at one position two would have one nonce, so it counts on. All pods receive
-      // the messages in one order, so all count alike
+      // of a thousand messages at one position two would have one nonce, so a nonce that is taken is
+      // counted up. All pods receive the messages in one order, so all count alike
       while (taken.has(nonce)) nonce = nextNonce(nonce);
       if (taken.size < MAX_PASSED) taken.add(nonce);
       return { tag, offset, ms, global: isGlobal, outside: true, nonce };

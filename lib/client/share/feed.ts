@@ -9,8 +9,8 @@
  *
  * `head` is the position that members have. A message that is not after `head` is a repeated one. During a
  * Rewind the messages are in the order "new ones, repeated ones, new ones": the joiner gets them from the
- * first repeated one on. A gap of a Rewind is the joiner's. The members get it too only if the next message
- * is not the one after `head`.
+ * first repeated one on. A gap of a Rewind is the joiner's. The members get it too when the next message,
+ * or the answer, shows that they missed messages. A gap `broker_outage` is for all at once.
  */
 import { type Position, readId } from '../../protocol/message-id.js';
 import type { Message } from '../frames.js';
@@ -74,8 +74,9 @@ export const onMessage = (
     !isHole || feed.members.length === 0
       ? state
       : feed.gap === undefined
-        ? // another epoch has begun, and only the joiner resumed from it: each goes on from its own position
-          endSockets(state, feed.members, 1013, 'the room goes on elsewhere')
+        ? // another epoch has begun, and the joiner resumed inside it, so no gap came. The members' sockets
+          // end: each member resumes from its own position
+          endSockets(state, feed.members, 1013, 'the room has a new epoch')
         : deliver(state, feed.members, feed.gap);
   const members = isHole && feed.gap === undefined ? [] : feed.members;
   const ahead = new Map([...feed.ahead].filter(([, position]) => isNotAfter(read, position)));

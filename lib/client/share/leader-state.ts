@@ -1,7 +1,7 @@
 /**
- * The state of a leader as data: the sockets of the tabs, the connection to the server behind them, and what
- * it knows of each room. As in the client's own machine an input is a function of the state, and effects are
- * performed after a step.
+ * The state of a leader as data: the sockets of the tabs, the connection to the server behind them, and
+ * what the leader knows of each room. As in the client's own machine an input is a function of the state,
+ * and effects are performed after a step.
  *
  *   tabs' sockets ──▶ Upstream: the connection to the server (two while a pod drains)
  *                       └─ Feed: a room on it (`feed.ts`): who is in it, who joins, its latest messages
@@ -69,7 +69,7 @@ export interface Feed {
   /** The latest messages after `from`. */
   readonly recent: readonly Recent[];
   readonly from?: Position | undefined;
-  /** A gap of a Rewind: it is the members' as well if they miss what is before the next message. */
+  /** A gap of a Rewind. The members get it too when they missed messages. */
   readonly gap?: string | undefined;
   /** The presence that tabs set, and the one that was sent. */
   readonly statuses: ReadonlyMap<string, string>;

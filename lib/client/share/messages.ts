@@ -47,7 +47,7 @@ export interface Dated {
 const tagOf = (value: unknown): unknown =>
   typeof value === 'object' && value !== null && '_tag' in value ? value._tag : undefined;
 
-// the name of a channel has the version of these messages: no others are on it
+// the name of a channel has the version of these messages: messages of another version are not on it
 
 export const isAnnouncement = (value: unknown): value is Announcement =>
   ['Who', 'Lead'].includes(String(tagOf(value)));

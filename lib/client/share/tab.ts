@@ -80,11 +80,14 @@ export const exited: TabChange = (state) =>
     ? state
     : effect({ ...unled(state, () => true), phase: 'Out', dueAt: Infinity }, { _tag: 'Exit' });
 
-/** Without a leader: its sockets end, and the client comes back at once, as the server has not failed. */
+/**
+ * The tab has no leader any more: the sockets that `isOf` selects end. The client comes back at once, as
+ * the server has not failed.
+ */
 const unled = (state: TabState, isOf = ({ isOpen }: OpenSocket): boolean => isOpen): TabState => {
   const ids = [...state.sockets].filter(([, socket]) => isOf(socket)).map(([id]) => id);
   return ids.reduce<TabState>(
-    (at, socket) => endedSocket(at, socket, 1001, 'another tab leads', 0),
+    (at, socket) => endedSocket(at, socket, 1001, 'the leading tab has changed', 0),
     {
       ...state,
       leader: undefined,

@@ -154,7 +154,7 @@ export const watch: LeaderChange = (state) =>
 export const alive = (state: LeaderState, number: number): LeaderState =>
   withUpstream(state, number, { silentAt: state.nowMs + SILENT_MS, isPinged: false });
 
-/** How many frames wait at most. */
+/** When so many frames wait, a tab that sends one more message loses its socket (1013). */
 const MAX_QUEUE = 1_024;
 
 /** Whether no more frames may wait. */

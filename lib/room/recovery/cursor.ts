@@ -130,7 +130,7 @@ export const next = (
   const slice =
     page?.slice(offset, Math.min(left, most.messages), most.bytes) ?? tail.from(at.tag, offset);
   if (slice === undefined) {
-    // the page was the log's tail and is outdated now; full pages in the middle never change
+    // the page was the end of the log and is outdated now; full pages in the middle never change
     const isEnd = page !== undefined && page.top.offset < offset;
     return [cursor, read(offset, isEnd ? page : undefined)];
   }

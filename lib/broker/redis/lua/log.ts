@@ -22,7 +22,8 @@ import { NO_EPOCH } from '../../../protocol/position.js';
 /**
  * A position without a message lives this long after its last use: a client that joins rooms by the hundred
  * thousand and publishes nothing must not fill Redis. A pod that has the room open uses its position every
- * minute. A position with `r` lives longer: a client may come that misses messages of the epoch before.
+ * minute. A page or a new epoch gives a position with `r` its full life, as a client may come that misses
+ * messages of the epoch before. A publish that logs nothing shortens it again, until the next page is read.
  */
 const EMPTY_POSITION_TTL_MS = 600_000;
 

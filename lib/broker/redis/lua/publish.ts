@@ -116,10 +116,11 @@ end`;
  *
  * The log is trimmed to its number of messages once in each call. The youngest of the trimmed messages stays:
  * readers do not get it, and its id shows when it was published. A message is too old after `ttl`. The key of
- * a log that is not written to expires an eighth of `ttl` later. Until then, the next call finds a log whose
- * messages are all too old. The age is checked only when the oldest entry may be a sixteenth too old; readers
- * skip what is too old. A log that is ahead of its position belongs to another epoch (made by an older
- * version of the service). It is removed and begins again, as it would refuse every message.
+ * a log that is not written to expires `ttl` and an eighth of it after the last write. In that last eighth,
+ * a call finds a log whose messages are all too old. The age is checked only when the oldest entry may be a
+ * sixteenth too old; readers skip what is too old. A log that is ahead of its position belongs to another
+ * epoch (made by an older version of the service). It is removed and begins again, as it would refuse every
+ * message.
  */
 const publishScript = (
   before: string,

@@ -1,7 +1,8 @@
 /**
  * The scripts that run inside Redis: members, probe, leases, control commands, and those of a log (`log.ts`).
- * All keys of a script hash with one channel, so the scripts run on a Cluster too, where PUBLISH is SPUBLISH.
- * They need Redis 7 or a compatible server.
+ * All keys of a script hash with one channel, so the scripts run on a Cluster too, where PUBLISH is
+ * SPUBLISH. Only `positions` has keys of several channels, and a Cluster does not use it. They need Redis 7
+ * or a compatible server.
  *
  * With `#!lua` Redis refuses the whole script (READONLY, OOM, MISCONF, NOREPLICAS) before its first line: a
  * refused script has done nothing.
@@ -61,11 +62,11 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
 
 /**
- * KEYS: members. ARGV: this pod; its count ('': it only reads); ms that the hash lives; '1' to renew that
- * time though nothing has changed; then the pods that have gone. Answers the hash, flat. The hash expires
- * when no pod writes to it any more: nothing else would remove the counts of a room whose last pod has died.
- * Rooms are read all the time, so an unchanged count is not written again: it would go to replicas and to the
- * append-only file.
+ * KEYS: members. ARGV: this pod; its count ('': it stays as it is); ms that the hash lives; '1' to renew
+ * that time though nothing has changed; then the pods that have gone. Answers the hash, flat. The hash
+ * expires when no pod writes to it any more: nothing else would remove the counts of a room whose last pod
+ * has died. Rooms are read all the time, so an unchanged count is not written again: it would go to
+ * replicas and to the append-only file.
  */
 const MEMBERS = `
 local own = redis.call('HMGET', KEYS[1], ARGV[1])[1] or '0'
