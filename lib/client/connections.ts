@@ -24,6 +24,8 @@ export const FIRST_FRAME_MS = 15_000;
  */
 export const SILENT_MS = 25_000;
 export const SERVER_ANSWER_MS = 10_000;
+/** A server that goes away after this time has drained: it spreads its closes, so the client needs no wait. */
+export const DRAINED_MS = 1_000;
 const REFRESH_BEFORE_MS = 30_000;
 
 /** A socket has ended. The close table says whether the client reconnects (docs/protocol.md, section 7). */
@@ -33,12 +35,13 @@ export const ended =
     const { connections, nowMs } = state;
     const connection = connections.find((one) => one.socket === socket);
     if (!connection) return state;
-    const isStable = nowMs - connection.liveAt >= STABLE_MS;
+    const liveMs = nowMs - connection.liveAt;
+    const isStable = liveMs >= STABLE_MS;
     const failures = isStable ? 0 : state.failures;
     const wasRefused = !isStable && !!state.isTokenRefused;
     const isRefused = code === TOKEN_EXPIRED;
     if (!comesBack(code) || (isRefused && wasRefused)) return closed(code, because)(state);
-    const isAtOnce = isRefused || (isStable && code === GOING_AWAY);
+    const isAtOnce = isRefused || (liveMs >= DRAINED_MS && code === GOING_AWAY);
     return {
       ...state,
       connections: connections.filter((one) => one !== connection),

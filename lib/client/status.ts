@@ -12,7 +12,7 @@
  *     each ── offline, or frozen ──▶ Offline ── online, or resumed ──▶ Connecting
  *     each ── a close code that does not come back, a second 4001, close() ──▶ Closed
  *
- * At once: after a first 4001, and after 1001 when the connection was live for 10 s. A hidden page does not
+ * At once: after a first 4001, and after 1001 when the connection was live for 1 s. A hidden page does not
  * try: it waits until it is visible. `Idle`: there is no connection, and no room is used.
  */
 import type { State } from './state.js';

@@ -254,6 +254,21 @@ t.test(
 );
 
 t.test(
+  'when pod after pod drains within 10 s of Live, then each close with 1001 is followed by a new connection at once',
+  async (t) => {
+    const w = world(t);
+    w.watch('r');
+    for (let pod = 1; pod <= 12; pod++) {
+      w.clock.advance(2_000);
+      t.equal(tags(w).at(-1), 'Live');
+      w.server.sockets.at(-1)?.end(1001, 'pod going away');
+      w.clock.advance(50);
+      t.same([pod, tags(w).at(-1)], [pod, 'Live']);
+    }
+  },
+);
+
+t.test(
   'when a server accepts and closes at once, then the client does not try without a pause',
   async (t) => {
     for (const code of [1001, 4001, 1013]) {

@@ -1,7 +1,13 @@
 /** The connections of a leader to the server: how they begin and end, and what is sent on them. Pure. */
 import { comesBack, GOING_AWAY, TOKEN_EXPIRED } from '../../protocol/close-codes.js';
 import { fullJitterMs } from '../backoff.js';
-import { FIRST_FRAME_MS, SERVER_ANSWER_MS, SILENT_MS, STABLE_MS } from '../connections.js';
+import {
+  DRAINED_MS,
+  FIRST_FRAME_MS,
+  SERVER_ANSWER_MS,
+  SILENT_MS,
+  STABLE_MS,
+} from '../connections.js';
 import { frame, GLOBAL } from '../frames.js';
 import { CHARACTERS, PART } from '../pace.js';
 import {
@@ -101,9 +107,10 @@ export const ended =
   (state) => {
     const upstream = upstreamOf(state, number);
     if (!upstream) return state;
-    const isStable = state.nowMs - upstream.liveAt >= STABLE_MS;
+    const liveMs = state.nowMs - upstream.liveAt;
+    const isStable = liveMs >= STABLE_MS;
     const failures = isStable ? 0 : state.failures;
-    const isAtOnce = code === TOKEN_EXPIRED || (isStable && code === GOING_AWAY);
+    const isAtOnce = code === TOKEN_EXPIRED || (liveMs >= DRAINED_MS && code === GOING_AWAY);
     const wait = retryInMs ?? (isAtOnce ? undefined : fullJitterMs(failures, state.chance));
     const ids = [...state.sockets].flatMap(([id, one]) => (one.upstream === number ? [id] : []));
     return endSockets(
