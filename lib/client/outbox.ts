@@ -45,7 +45,7 @@ export const published =
       ? next
       : settled(next, (one) => one === entry, {
           code: 'queue_full',
-          message: `${MAX_WAITING} messages wait: publish again later`,
+          message: `${MAX_WAITING} messages have no answer: publish again later`,
         });
   };
 

@@ -30,7 +30,10 @@ import type { SystemEvent } from '../protocol/system-event.js';
 const HANDOVER = 0.5;
 /** How many ids of its own connections a client remembers, as the server may report their end late. */
 const MAX_OWN_IDS = 8;
-/** How many ids outside the log are remembered, to know a repeat on another connection. */
+/**
+ * How many ids outside the log are remembered, to know a repeat on another connection. Each message has two:
+ * its `id`, and its `ref` (or the `id` again).
+ */
 const MAX_OUTSIDE = 64;
 
 export const received =

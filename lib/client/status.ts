@@ -9,7 +9,7 @@
  *                          │  ▼                 ▼                           │    ▼
  *                         Waiting ◀─────────────┴── the old one has ended ◀─┘   Live
  *
- *     each ── offline, or frozen ──▶ Offline ── online, or resumed ──▶ Connecting
+ *     each, while a room is used ── offline, or frozen ──▶ Offline ── online, or resumed ──▶ Connecting
  *     each ── a close code that does not come back, a second 4001, close() ──▶ Closed
  *
  * At once: after a first 4001, and after 1001 when the connection was live for 1 s. A hidden page does not

@@ -3,9 +3,9 @@
  *
  *   layers ──convict──► raw values ──formats──► valid values ──relations──► Config, or every fault
  *
- * convict only merges the layers and the variables. Its own formats would coerce a value by the type of
- * its default, and its `validate` puts all faults into one text, with secrets. So convict has one format that
- * changes no value, and `Setting.read` checks each value.
+ * convict only merges the layers and the variables. convict's own formats would coerce a value by the type
+ * of the setting's default, and convict's `validate` puts all faults into one text, with secrets. So
+ * convict has one format that changes no value, and `Setting.read` checks each value.
  */
 import convict from 'convict';
 import * as E from 'fp-ts/lib/Either.js';

@@ -99,7 +99,10 @@ const distance = (from: string, to: string): number => {
 /** A longer name is no misspelling, and would take time. */
 const MAX_LENGTH = 64;
 
-/** The known name that shares the most parts with a name of the same family; of several, the nearest one. */
+/**
+ * For a name that begins with a part in `FAMILIES`: the known name that shares the most parts with it; of
+ * several, the nearest one. Undefined for any other name.
+ */
 const nearest = (name: string): string | undefined => {
   const written = name.toUpperCase();
   const [family = '', ...more] = written.split('_');

@@ -1,8 +1,10 @@
 /**
  * HTTP upgrades become connections.
  *
- *   upgrade ─► handshake ─► admission control ─► the room allowed? ─► 101 ─► Connection
- *                  └──────────────┴──────────────────────┴─► a problem (RFC 9457), and no upgrade
+ *   upgrade ─► handshake ─► pod, address, identity (admission.ts) ─► the room allowed? ─► for the user? ─► 101
+ *                  └─────────────────┴─────────────────────────────────────┴───────────────────┴─► a problem
+ *
+ * A problem (RFC 9457) ends the request. After 101 there is a Connection.
  *
  * Until the answer the socket is not read: early frames wait in the kernel. The stream ends with its
  * subscription: the hub's `takeUntil(shutdown$)` closes it. From then until the end of the app every upgrade

@@ -3,8 +3,8 @@
  * with an id of its room. It catches up in the room first, then in the global log. When its connection breaks
  * between the two, it has a new id of the room, and the id does not show how far behind the client is in the
  * global log. So pods remember how far, and inform the other pods: a client with such an id resumes the
- * global log from where those clients were. Other clients with an id of the same part of the room get some
- * global messages twice, under the same ids.
+ * global log from where those clients were. Other clients with an id of the same part of the room's log get
+ * some global messages twice, under the same ids.
  *
  * When the global log has trimmed messages that such a client needs, the client is sent a `gap` before its
  * room sends anything, so also before its next global message. So a client with an id of that part of the

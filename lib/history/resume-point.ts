@@ -103,8 +103,8 @@ const startSince = (
 };
 
 /**
- * Whether the log has trimmed messages later than `LAG_MS` before `ms`, the time up to which the client has
- * the log. Earlier messages are no loss: the client has them, or they are too old anyway.
+ * `ms`: the client has the log up to this time. Whether the log has trimmed a message of `ms - LAG_MS` or
+ * later. Earlier messages are no loss: the client has them, or they are too old anyway.
  */
 export const isMissed = (
   ms: number,

@@ -11,8 +11,8 @@ const segmentsOf = (path: string): readonly string[] =>
   path.split('/', MAX_SEGMENTS + 1).filter((segment) => segment !== '');
 
 /**
- * Added when the method is another one, as much as one wrong letter in four: so a misspelt path of the other
- * method is nearer than another path.
+ * Added when the method differs: the cost of one wrong letter in four. It is small, so an endpoint of
+ * another method with a similar path is nearer than one with a different path.
  */
 const OTHER_METHOD = 0.25;
 /** Added when the request is below the base path and the endpoint is not. */

@@ -195,7 +195,7 @@ export const metrics = (
         return rejected.inc({ code: 'broker_payload' });
       case 'Refused':
       case 'NamesakeFound':
-      // of a denied request the answer is counted
+      // a denied request is counted by its answer: `HandshakeRefused`, `RequestRefused` or `Rejected`
       case 'Denied':
       case 'OriginRefused':
       case 'KeysUnsafe':

@@ -79,8 +79,8 @@ export const isCatchingUp = ({ phase }: ChannelState): boolean =>
   (phase._tag === 'Pausing' && phase.before === 'Reading');
 
 /**
- * Whether no push can have been missed: when the log has more messages than were received, their pushes are
- * awaited before the log is read.
+ * Whether pushes are awaited before the log is read, when the log has more messages than were received.
+ * They are when none can have been missed, for `COMING_MS` at most.
  */
 export const isAwaitingFirst = (
   { mayHaveMissed, awaitingSince }: ChannelState,

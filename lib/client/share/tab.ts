@@ -3,12 +3,13 @@
  *
  *            a socket is wanted        its own lock is held           "Lead"
  *     Out ────────────────────▶ Entering ──────────────▶ Looking ───────────────▶ Following
- *      ▲                                                  │  ▲  no answer: ask     │  │
- *      │                                 the leader's     │  │  again, then steal ◀┘  │ the leader's
- *      │                                 lock is held     ▼  │                        │ lock is held
- *      └── frozen, in the cache, closed ── each          Leading ◀────────────────────┘
- *                                                         │ the lock was stolen, or this tab has slept
- *                                                         └──▶ Looking
+ *      ▲                                                  │  ▲                       │
+ *      │                                 the leader's     │  │ the lock was stolen,  │ the leader's
+ *      │                                 lock is held     ▼  │ or this tab has slept │ lock is held
+ *      └── frozen, in the cache, closed ── each          Leading ◀───────────────────┘
+ *
+ * Looking and Following: when the leader does not answer in time, the tab steals the lock. A tab that has
+ * slept itself asks once more before that.
  *
  * In the state, the `phase` of Looking, Following and Leading is `In`.
  *

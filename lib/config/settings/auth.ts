@@ -46,6 +46,6 @@ export const access = {
     'GLOBAL_PUBLISH',
     'any',
     oneOf('any', 'users', 'server'),
-    'Which clients may send to everyone on a socket: any, users (with a token), or server (none).',
+    'Which clients may send to everyone over their socket: any, users (with a token), or server (none).',
   ),
 };
