@@ -90,7 +90,7 @@ const joinedFirst: Input = (state) =>
   joined(0)(ask({ ...asked('First', 'a'), joiners: [] })(state));
 
 const readOf = (offset: number): NonNullable<Feed['head']> =>
-  ({ tag: 1, offset, ms: 0 }) as NonNullable<Feed['head']>;
+  ({ tag: 1, offset, ms: 0 });
 
 /** What each tab was sent, in order. */
 const sent = (
@@ -101,7 +101,7 @@ const sent = (
   for (const one of inputs.reduce((at, input) => input(at), state).effects)
     if (one._tag === 'ToTab')
       (all[one.tab] ??= []).push(
-        one.message._tag === 'Frame' ? one.message.text : `${one.message._tag}`,
+        one.message._tag === 'Frame' ? one.message.text : one.message._tag,
       );
   return all;
 };
