@@ -89,8 +89,7 @@ const ask =
 const joinedFirst: Input = (state) =>
   joined(0)(ask({ ...asked('First', 'a'), joiners: [] })(state));
 
-const readOf = (offset: number): NonNullable<Feed['head']> =>
-  ({ tag: 1, offset, ms: 0 });
+const readOf = (offset: number): NonNullable<Feed['head']> => ({ tag: 1, offset, ms: 0 });
 
 /** What each tab was sent, in order. */
 const sent = (
