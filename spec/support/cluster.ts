@@ -156,6 +156,17 @@ function* life(
   const sky = weather({ climate, clock, redis, pods, checker, note, changed: () => look() });
   const beside = neighbour({ clock, redis, rooms: ROOMS, forged: checker.foreignId, note });
   const paceMs = 700 + random() * 1_200;
+  const shared = {
+    rooms: ROOMS,
+    clock,
+    pods,
+    checker,
+    paceMs,
+    slackMs: (PONG_MS - PING_MS) / 2,
+    note,
+    trace: (text: string) => hash.add(now(), text),
+  };
+
   const people = Array.from(
     { length: chatters },
     (_, i): Chatter =>
@@ -163,14 +174,7 @@ function* life(
         name: `c${i + 1}`,
         user: i % 3 === 0 ? null : `user-${i % 3 === 1 ? i : 'twin'}`,
         home: i % 7 === 6 ? undefined : ROOMS[i % ROOMS.length],
-        rooms: ROOMS,
-        clock,
-        pods,
-        checker,
-        paceMs,
-        slackMs: (PONG_MS - PING_MS) / 2,
-        note,
-        trace: (text) => hash.add(now(), text),
+        ...shared,
       }),
   );
 
@@ -180,14 +184,7 @@ function* life(
       application({
         name: `app${i + 1}`,
         user: i % 3 === 0 ? null : `app-user-${i}`,
-        rooms: ROOMS,
-        clock,
-        pods,
-        checker,
-        paceMs,
-        slackMs: (PONG_MS - PING_MS) / 2,
-        note,
-        trace: (text) => hash.add(now(), text),
+        ...shared,
       }),
   );
   const everybody = [...people, ...apps];

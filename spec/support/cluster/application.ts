@@ -6,25 +6,11 @@
 import { Subject, Subscription } from 'rxjs';
 import { ChatError, connect, type PageEvent, type Status } from '../../../lib/client/index.js';
 import { GLOBAL, type Room } from '../../../lib/protocol/position.js';
-import type { Checker } from '../invariants.js';
 import { recordOf, textIn } from '../invariants/frame.js';
-import type { VirtualClock } from '../virtual-clock.js';
+import type { ChatterOptions } from './chatter.js';
 import { network } from './network-socket.js';
-import type { ClusterPod } from './pod.js';
 
-export interface ApplicationOptions {
-  readonly name: string;
-  readonly user: string | null;
-  readonly rooms: readonly Room[];
-  readonly clock: VirtualClock;
-  readonly pods: readonly ClusterPod[];
-  readonly checker: Checker;
-  /** The mean time between two actions. */
-  readonly paceMs: number;
-  readonly slackMs: number;
-  readonly note: (text: () => string) => void;
-  readonly trace: (text: string) => void;
-}
+export type ApplicationOptions = Omit<ChatterOptions, 'home'>;
 
 export interface Application {
   readonly start: () => void;
