@@ -168,7 +168,7 @@ const ADMIN: Rights = { ...ALL, admin: true };
 
 const rightsOf = (rooms: Claims['rooms'], scope: string | undefined): Rights => {
   const admin = scope?.split(' ').includes('admin') === true;
-  // most tokens have no claim `rooms`: they share one object
+  // most tokens have no claim `rooms`: their rights are one shared object
   if (rooms === undefined) return admin ? ADMIN : ALL;
   const join = roomsOf(rooms.join);
   const publish = rooms.publish === undefined ? join : roomsOf(rooms.publish);

@@ -1,7 +1,7 @@
 /**
  * The address of the client of a request: that of the socket's peer. When the peer is a trusted proxy,
- * `X-Forwarded-For` is read from its end, up to the first address that is not a trusted proxy. Everything to
- * the left of that address may come from the client.
+ * `X-Forwarded-For` is read from its end, up to the first address that is not a trusted proxy, or up to a text
+ * that is no address. Everything further to the left may come from the client.
  *
  * ipaddr.js parses and compares addresses. `@fastify/proxy-addr` is not used for the header: it returns a hop
  * that is no address (`unknown`), or that has a port, unchanged, and throws for a block of /0.
@@ -26,7 +26,7 @@ export const clientAddress = (
     let at = own;
     for (const hop of hops.reverse()) {
       const address = addressIn(hop.trim());
-      // a trusted proxy writes nothing but addresses, so the walk ends here
+      // a trusted proxy writes only addresses, so this text may come from the client
       if (address === undefined) break;
       at = address;
       if (!isProxy(address)) break;

@@ -108,7 +108,7 @@ const includes = (rooms: Rooms, room: Room): boolean =>
 export const problemOf = (denial: Denial): Problem => {
   switch (denial._tag) {
     case 'Ambiguous':
-      return problem(400, `${denial.what}: expected one, got different ones`);
+      return problem(400, `${denial.what}: the request has different values; send one`);
     case 'Unavailable':
       return UNJUDGED;
     default:

@@ -1,13 +1,14 @@
 /**
  * Names that no user may have. `from` is `server` for messages of the server itself and `api` for those of
- * programs. A user id that looks like one of them to a reader is refused too.
+ * programs over HTTP. A user id that looks like one of these names is refused too, as far as `LOOKALIKES`
+ * lists its characters.
  */
 
 const RESERVED: ReadonlySet<string> = new Set(['server', 'api']);
 
 /**
- * Whether a name is reserved or looks reserved: by case, width, accents, invisible characters, or letters of
- * other scripts.
+ * Whether a name is reserved, or differs from a reserved name only in case, width, accents, invisible
+ * characters, or similar characters (`LOOKALIKES`).
  */
 export const looksReserved = (name: string): boolean => RESERVED.has(skeletonOf(name));
 
@@ -31,7 +32,7 @@ const skeletonOf = (name: string): string =>
 
 /**
  * Characters that look like the letters of the reserved names, and that NFKD and lower case do not make into
- * these letters (Unicode TS 39, `confusables.txt`). Written by hand, as no maintained package has that table.
+ * these letters (UTS #39, `confusables.txt`). Written by hand, as no maintained package has that table.
  */
 const LOOKALIKES: Readonly<Record<string, string>> = {
   a: '\u0251\u03b1\u0430\u1d00\u237a\u2c81\uab7a\ua4ee',

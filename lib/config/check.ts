@@ -71,7 +71,7 @@ interface Reading {
  */
 const MAY_END_BLANK: ReadonlySet<string> = new Set(['JWT_PUBLIC_KEY', 'JWT_SECRET']);
 
-/** Blanks around a value are refused: nobody sees them, and they would be part of the secret or the name. */
+/** Blanks around a value are refused: nobody sees them, and they would be part of the value. */
 const readBy = ({ read, env }: Setting<unknown>, raw: unknown): E.Either<string, unknown> =>
   typeof raw === 'string' && raw !== raw.trim() && !MAY_END_BLANK.has(env)
     ? E.left('a value without blanks or line ends around it')

@@ -1,7 +1,7 @@
 /**
- * The formats of configuration values. convict's own formats accept too much (`12abc` is 12, an empty number
- * is NaN, `PRESENCE_EVENTS=off` is true). So each format here reads one form and refuses all others. A format
- * takes text, as in the environment, or the JSON value of a file. `Left` says what is expected.
+ * The formats of configuration values. convict's own formats accept too much (`12abc` is 12,
+ * `PRESENCE_EVENTS=off` is true). The formats here refuse every form that they do not know. A format takes
+ * text, as in the environment, or the JSON value of a file. `Left` says what is expected.
  */
 import { isIP } from 'node:net';
 import * as E from 'fp-ts/lib/Either.js';

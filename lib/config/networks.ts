@@ -33,7 +33,7 @@ export const isIn = (networks: readonly string[]): ((address: Address) => boolea
 /** The bits of an IPv4 /8 in the form of IPv6. */
 const MIN_MAPPED_BITS = MAPPED_BITS + 8;
 const MIN_IPV6_BITS = 16;
-/** fc00::/7 and fe80::/10, which do not exist on the Internet. */
+/** fc00::/7 and fe80::/10, which are not routed on the Internet. */
 const PRIVATE_BITS: Readonly<Record<string, number>> = { uniqueLocal: 7, linkLocal: 10 };
 
 /**

@@ -100,8 +100,8 @@ const distance = (from: string, to: string): number => {
 const MAX_LENGTH = 64;
 
 /**
- * For a name that begins with a part in `FAMILIES`: the known name that shares the most parts with it; of
- * several, the nearest one. Undefined for any other name.
+ * For a name that begins with a part in `FAMILIES`: the name that `ELSEWHERE` gives, else the known name that
+ * shares the most parts with it; of several, the nearest one. Undefined for any other name.
  */
 const nearest = (name: string): string | undefined => {
   const written = name.toUpperCase();

@@ -63,6 +63,6 @@ t.test('when a request has credentials, then they are read from the accepted fie
   for (const [what, request, expected] of rows) t.equal(borne(request), expected, what);
   for (const what of ['token', 'X-API-Key'] as const) {
     const { status, detail } = problemOf({ _tag: 'Ambiguous', what });
-    t.strictSame([status, detail], [400, `${what}: expected one, got different ones`]);
+    t.strictSame([status, detail], [400, `${what}: the request has different values; send one`]);
   }
 });
