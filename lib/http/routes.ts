@@ -142,7 +142,7 @@ const unknownParameter = (
   if (known === undefined) return undefined;
   const unknown = Object.keys(query).find((name) => name !== CREDENTIAL && !known.includes(name));
   if (unknown === undefined) return undefined;
-  const some = known.length === 0 ? 'there are none here' : `there are ${known.join(', ')}`;
+  const some = known.length === 0 ? 'it takes none' : `it takes only ${known.join(', ')}`;
   return problem(400, `${named(unknown)}: no parameter of this endpoint; ${some}`);
 };
 

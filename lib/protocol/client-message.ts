@@ -119,7 +119,8 @@ const messageOf = (
       return E.right({ type, room: room.right, ref });
     default: {
       const token = Envelope.is(data) ? data['token'] : undefined;
-      if (typeof token !== 'string' || token === '') return wrong('data.token', 'a token', token);
+      if (typeof token !== 'string' || token === '')
+        return wrong('data.token', 'a string that is not empty', token);
       return E.right({ type: 'refresh', token, ref });
     }
   }

@@ -6,7 +6,8 @@
  *   rand_a  12 bit  tag of the log's epoch, never 0
  *   rand_b  40 bit  offset in the room: 1, 2, 3 … without holes; 0 before the first message
  *            1 bit  of the global log
- *            1 bit  outside the log: control, presence, messages that reached the members on one pod only
+ *            1 bit  outside the log: control messages, errors, presence, foreign messages, and messages that
+ *                   reached the members on one pod only
  *           20 bit  chosen by the publishing pod, which recognises its own message by them
  *
  * Within one epoch of a log, the ids of its messages sort as strings in the order of delivery, because the
@@ -36,8 +37,8 @@ export const GLOBAL_BIT = 0x200000;
 export const OUTSIDE_BIT = 0x100000;
 
 /**
- * The tag of an id's epoch, as text. Of two ids of one log and with one tag the later one is the greater
- * text.
+ * The tag of an id's epoch, as text. Of two messages in one log, with one tag, the later one has the greater
+ * id.
  */
 export const tagIn = (text: string): string => text.slice(15, 18);
 

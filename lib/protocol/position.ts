@@ -157,7 +157,8 @@ export const drawTag = (random: () => number): number => 1 + Math.floor(random()
 export const drawNonce = (random: () => number): number => Math.floor(random() * NONCES);
 
 /**
- * The next nonce. Half a million consecutive nonces differ; of a thousand random nonces, two would be equal.
+ * The next nonce. Half a million consecutive nonces differ; of a thousand random nonces, two are probably
+ * equal.
  */
 export const nextNonce = (nonce: number): number => (nonce + 1) % NONCES;
 

@@ -138,7 +138,7 @@ const postOf = (
   if (unknown !== undefined)
     return refuse(
       'invalid_message',
-      `${named(unknown)}: no field of a message; there are room, type, data and id`,
+      `${named(unknown)}: no field of a message; a message has room, type, data and id`,
     );
   const ref = refOf(fields);
   if (E.isLeft(ref)) return ref;

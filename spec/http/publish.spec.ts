@@ -84,7 +84,7 @@ t.test(
 /** What is wrong with one message, whether alone or in a list. */
 const WRONG: readonly (readonly [json: string, detail: string])[] = [
   ['{}', 'room: name the room, or null for everybody'],
-  ['{"romm":"r","data":1}', 'romm: no field of a message; there are room, type, data and id'],
+  ['{"romm":"r","data":1}', 'romm: no field of a message; a message has room, type, data and id'],
   ['{"room":"r","data":1,"from":"x"}', 'from: no field of a message'],
   ['{"room":"r","data":1,"__proto__":{}}', '__proto__: no field of a message'],
   ['{"room":"r","data":1,"secret-x secret-x":1}', 'a field with a name of 17 characters: no field'],
@@ -345,11 +345,11 @@ t.test('when a parameter is unknown, then the request is 400 and names it', asyn
     [
       'GET',
       '/rooms/r/messages?limt=5',
-      'limt: no parameter of this endpoint; there are after, before, limit',
+      'limt: no parameter of this endpoint; it takes only after, before, limit',
     ],
-    ['GET', '/rooms/r?limit=5', 'limit: no parameter of this endpoint; there are none here'],
+    ['GET', '/rooms/r?limit=5', 'limit: no parameter of this endpoint; it takes none'],
     ['HEAD', '/rooms/r?x', undefined],
-    ['GET', '/ws/stats?rom=r', 'rom: no parameter of this endpoint; there are room'],
+    ['GET', '/ws/stats?rom=r', 'rom: no parameter of this endpoint; it takes only room'],
     ['POST', '/messages?room=r', 'room: no parameter'],
     ['DELETE', `/connections/${id}?force=1`, 'force: no parameter'],
     ['DELETE', '/users/alice/connections?all', 'all: no parameter'],

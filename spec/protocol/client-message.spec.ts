@@ -78,7 +78,7 @@ const REFUSED: readonly (readonly [
     'a refresh with a number',
     { type: 'refresh', data: { token: 5 } },
     'invalid_message',
-    'data.token: expected a token, got a number',
+    'data.token: expected a string that is not empty, got a number',
   ],
   [
     'a refresh with nothing',

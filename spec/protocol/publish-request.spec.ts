@@ -48,7 +48,7 @@ t.test('when a body is no message and no list, then the error text names its kin
 
 t.test('when a field is wrong, then the error text names the message and the field', async (t) => {
   for (const [fields, text] of [
-    [{ romm: 'r' }, /romm: no field of a message; there are room, type, data and id$/],
+    [{ romm: 'r' }, /romm: no field of a message; a message has room, type, data and id$/],
     [{ type: 5 }, /type: expected a string, got a number$/],
     [{ type: 'presence' }, /type: send chat, notification or system$/],
     [{ room: undefined }, /room: name the room, or null for everybody$/],
