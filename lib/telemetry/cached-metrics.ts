@@ -5,9 +5,9 @@
  */
 
 /**
- * Each rendering costs a rest of 20 times its duration. When the credit (`CREDIT_MS`) is used up, no
- * rendering begins before the rests are over, or before the text is 100 ms old (`MAX_AGE_MS`): so
- * renderings of up to 5 ms take at most a 20th of the process's time.
+ * Each rendering costs a rest of 20 times its duration. When the credit (`CREDIT_MS`) is used up, the next
+ * rendering begins when the rests are over, or when the text is 100 ms old (`MAX_AGE_MS`), whichever is
+ * earlier. So renderings of up to 5 ms take at most a 20th of the process's time.
  */
 const REST = 20;
 /** Burst allowance: about 100 renderings of 0.5 ms in a row before the cache applies. */

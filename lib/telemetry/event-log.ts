@@ -28,7 +28,7 @@ export const eventLog = (
     for (const [name, { at }] of logged) if (now() - at >= QUIET_MS) logged.delete(name);
   };
 
-  /** `about`: distinguishes events of one kind. Beyond the bound all reasons of a kind count as one. */
+  /** `about`: distinguishes events of one kind. Beyond the bound the new reasons of a kind count as one. */
   const rarely = (kind: string, detail: object, about = ''): void => {
     if (logged.size >= MAX_REASONS) forget();
     const name = logged.size < MAX_REASONS || logged.has(kind + about) ? kind + about : kind;

@@ -47,12 +47,12 @@ export const metrics = (
   let sent = 0;
   counterOf(
     'realtime_messages_received',
-    'Messages of clients, and of programs over HTTP, that passed all checks',
+    'Messages of clients that passed all checks, and messages over HTTP that the broker took',
     () => received,
   );
   counterOf(
     'realtime_messages_sent',
-    'Messages that members were sent, counted once for each member',
+    'Messages to rooms, times the members of the room on this pod, and messages of replays',
     () => sent,
   );
   const publishErrors = counter(
@@ -92,7 +92,7 @@ export const metrics = (
   );
   const gaps = counter(
     'realtime_gaps',
-    'Connections that were sent a gap, as messages may be missing',
+    'Gaps: 1 for a gap of one client, the members on this pod for a gap of a whole room',
   );
   const keysUnavailable = counter(
     'realtime_keys_unavailable',
