@@ -63,7 +63,7 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
     const asksHooks = hasHooks(deps.hooks);
     const control = admissionControl({ access, clock, config, connections, draining, addressOf });
 
-    // ws refuses a request that our own checks have let pass
+    // ws refuses a request that passed the checks of this service: an invalid Sec-WebSocket-Protocol
     webSockets.on('wsClientError', (_error: Error, stream: Duplex, request: IncomingMessage) => {
       if (stream instanceof Socket)
         refuse(
@@ -154,7 +154,7 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
     return () => {
       isOpen = false;
       control.close();
-      // ends with the app, not with the connections
+      // until the app has ended, later upgrades are refused
       deps.ended$.pipe(take(1)).subscribe(leaveServer);
     };
   });

@@ -1,10 +1,10 @@
 /**
  * Whether the pod accepts one more client, decided before the 101:
  *
- *   is a connection free on the pod? ─► for the address? ─► who is it? ─► for the user?
+ *   one more on the pod? ─► of the address? ─► who is it? ─► of the user?
  *
- * A client counts as a connection while its identity is looked up. The look-up ends with an answer, after
- * `HANDSHAKE_TIMEOUT_MS`, at the shutdown, or when the client goes.
+ * A client counts as a connection while its identity is looked up. When clients need credentials, the look-up
+ * ends with an answer, after `HANDSHAKE_TIMEOUT_MS`, at the shutdown, or when the client goes.
  */
 import { type Either, left, mapLeft, right } from 'fp-ts/lib/Either.js';
 import type { IncomingMessage } from 'node:http';
@@ -49,7 +49,7 @@ export interface AdmissionControl {
     request: IncomingMessage,
     socket: Socket,
   ) => Either<Problem, Release | undefined>;
-  /** The identity, or why there is none. Emits once; not at all when the client goes before. */
+  /** The identity, or why there is none. Emits once; not at all when the client goes first. */
   readonly identify: (offer: UpgradeOffer) => Observable<Either<Problem, Identity>>;
   /**
    * Counts one connection for the user until the socket closes. When the user may have no more: the reason.

@@ -1,12 +1,11 @@
-/** An error on a socket that has no HTTP response: an upgrade, or bytes that are no request. */
+/** Answers with an error on a socket that has no HTTP response: an upgrade, or bytes that are no request. */
 import type { Socket } from 'node:net';
 import type { SchedulerLike } from 'rxjs';
 import { type Problem, renderProblem } from '../protocol/problem.js';
 
-/** A peer that does not read its answer within this time is disconnected. */
+/** A socket that is not closed within this time is destroyed. */
 const PATIENCE_MS = 2_000;
 
-/** Answers, and ends the socket. */
 export const answerSocket = (socket: Socket, problem: Problem, scheduler: SchedulerLike): void => {
   const { headers, body } = renderProblem(problem);
   const lines = Object.entries({ Connection: 'close', ...headers });

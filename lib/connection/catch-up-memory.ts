@@ -1,7 +1,7 @@
 /**
  * What a pod knows of clients that resumed with one id, and may lose their connection between the catch-up of
- * the room and that of the global log (`catch-ups.ts`). Kept is the last command on each group of such
- * clients, bounded by number and age.
+ * the room and that of the global log (`catch-ups.ts`). The last command about each group of such clients is
+ * kept, bounded by number and age.
  *
  * A command has two times, `since` and `untold` (`broker/control-command.ts`). `since` is used for as long as
  * a log reaches back, `untold` for as long as the position of a log lives. A client whose id is older than
@@ -43,7 +43,7 @@ export interface CatchUpMemoryDeps {
 
 /** The tag of a command about ids of any epoch: tags of epochs begin at 1. */
 export const ANY_EPOCH = 0;
-/** How often a pod repeats the command on a group whose clients catch up. */
+/** How often a pod repeats the command about a group whose clients catch up. */
 export const REPEAT_MS = 120_000;
 /**
  * While a client catches up, its ids are at most this much later than the last command about it: the pod
@@ -73,19 +73,22 @@ export const catchUpMemory = (deps: CatchUpMemoryDeps): CatchUpMemory => {
   const { scheduler } = deps.clock;
   /** By room and name, in the order of their arrival. */
   const kept = new Map<string, Kept>();
-  /** Of all forgotten commands, of any room: the earliest times, and when the last command was sent. */
+  /**
+   * Of all commands that were forgotten before `keepMs`, of any room: the earliest times, and when the last
+   * command was sent.
+   */
   let forgotten: (Behind & { readonly at: number }) | undefined;
 
   const ageOf = ({ at }: Pick<Kept, 'at'>): number => scheduler.now() - at;
 
-  /** Whether an id is at most `ms` later than a command. */
+  /** Whether an id is at most `ms` later than a command; true while the broker's time is not known. */
   const isBy = (id: MessageId, each: Pick<Kept, 'at'>, ms: number): boolean => {
     const now = brokerMs();
     return now === undefined || id.ms <= now - ageOf(each) + ms;
   };
 
   /**
-   * Whether the id is so old that a command on it may have been forgotten: then any loss counts as one for
+   * Whether the id is so old that a command about it may have been forgotten: then any loss counts as one for
    * which no `gap` was sent. The margin of `RUNS_MS`: when a pod has died, ids of its clients may be later
    * than its last command about them.
    */

@@ -132,7 +132,7 @@ export const catchUps = (deps: CatchUpsDeps): CatchUps => {
     resumesOf: (room, resumes) => {
       const id = aloneIn(resumes);
       if (room === undefined || id === undefined) return resumes;
-      // a client with a global message has all of its room, which comes first
+      // the room is replayed first: a client with an id of the global log has all of its room
       if (id.global) return resumes;
       const behind = memory.behind(room, id);
       if (behind === undefined) return resumes;
@@ -147,7 +147,7 @@ export const catchUps = (deps: CatchUpsDeps): CatchUps => {
         since: replaysFrom(resumes),
         untold: isGapSent ? undefined : earliestMs(resumes),
       };
-      // with the global log's id, or one that names no log, it is not known yet where the room begins
+      // an id of the global log, or one that names no log, does not show the client's position in the room
       const isOfRoom = id !== undefined && !id.global;
       const tag = isOfRoom ? id.tag : ANY_EPOCH;
       const offset = isOfRoom ? id.offset : 0;

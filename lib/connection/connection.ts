@@ -26,13 +26,13 @@ export interface Membership {
   /** Number of the join among all joins of the room; 0 before it completes. */
   joinSeq: number;
   /**
-   * Whether a join is under way: publishes wait in the room. The room sets it, so that a message need not
-   * ask.
+   * Whether a join is under way: publishes wait in the room. The room sets the flag, so that a
+   * publish looks up the state of the membership only during a join.
    */
   isJoining: boolean;
   /**
-   * Whether the connection may publish there by its present rights. Stored, so that a message need not match
-   * patterns.
+   * Whether the connection may publish there by its present rights. Stored, so that patterns are not matched
+   * for each message.
    */
   mayPublish: boolean;
   /** Joins without an answer. */

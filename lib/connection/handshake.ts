@@ -106,13 +106,13 @@ const protocolFault = (request: IncomingMessage): Problem | undefined => {
     });
   }
   if (!KEY.test(headers['sec-websocket-key'] ?? ''))
-    return problem(400, 'Sec-WebSocket-Key: expected 16 bytes in base64, got something else');
+    return problem(400, 'Sec-WebSocket-Key: send 16 bytes in base64');
   return undefined;
 };
 
 /**
- * The fault in the `Host` of any request (RFC 9112 §3.2). Of two `Host` headers, a proxy may use the other
- * one. The name itself is not checked: only proxies know the names that lead here.
+ * The fault in the `Host` of any request (RFC 9112 §3.2). Of two `Host` headers, a proxy may use another one
+ * than this service. The name itself is not checked: only proxies know the names that lead here.
  */
 export const hostFault = ({
   headers,
@@ -127,7 +127,7 @@ export const hostFault = ({
     (name, at) => at % 2 === 0 && name.length === 4 && name.toLowerCase() === 'host',
   );
   // `headers` has only the first one
-  return hosts.length > 1 ? problem(400, 'Host: expected one, got several') : undefined;
+  return hosts.length > 1 ? problem(400, 'Host: send the header once') : undefined;
 };
 
 const HOSTLESS = problem(400, 'Host: send the header');
@@ -175,6 +175,6 @@ const roomInPath = (rest: string): E.Either<Problem, Room | undefined> => {
           problem(400, room.endsWith('/') || room === '' ? SLASH : `room: a name has ${ROOM_RULE}`),
         );
   } catch {
-    return E.left(problem(400, 'room: expected percent-encoded UTF-8, got something else'));
+    return E.left(problem(400, 'room: send percent-encoded UTF-8'));
   }
 };

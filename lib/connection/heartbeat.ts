@@ -1,5 +1,5 @@
 /**
- * One clock for all connections: a timer each would cost 0.9 kB and 0.7 µs a message. Every tick checks each
+ * One timer for all connections: a timer each would cost 0.9 kB and 0.7 µs a message. Every tick checks each
  * connection: those that sent bytes are alive, those that are due are pinged, and those that were silent for
  * too long are emitted. Pings start in random phase, so clients that connected together are not pinged
  * together.

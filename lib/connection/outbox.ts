@@ -1,7 +1,7 @@
 /**
- * All messages to one connection, those of its rooms and control messages: merges them in order, bounds them
- * and writes them. One write is in flight. Messages that the kernel has not taken count as waiting. One
- * message too many closes the connection with 1013 (docs/protocol.md, sections 7 and 8).
+ * Merges all messages to one connection, those of its rooms and control messages, in order, bounds them and
+ * writes them. One write is in flight. Messages that the kernel has not taken count as waiting. One message
+ * too many closes the connection with 1013 (docs/protocol.md, sections 7 and 8).
  */
 import type { Socket } from 'node:net';
 import { Observable, type Subscriber } from 'rxjs';
@@ -63,8 +63,8 @@ export class Outbox extends BoundedBuffer<Batch> implements Holder {
   }
 
   /**
-   * Emits once and completes when the kernel has taken everything. Unsubscribe at `end`: it may emit after
-   * that.
+   * Emits once and completes when the kernel has taken everything. To be subscribed only while messages wait.
+   * Unsubscribe at `end`: it may emit after that.
    */
   get taken$(): Observable<void> {
     return new Observable((waiter) => {
@@ -89,7 +89,7 @@ export class Outbox extends BoundedBuffer<Batch> implements Holder {
     return this.messages + messages <= bound.messages && this.bytes + bytes <= bound.bytes;
   }
 
-  /** Whether the reader takes what it is sent: no write is in flight for longer than `STALL_MS`. */
+  /** Whether the reader takes what it is sent: no write has been in flight for `STALL_MS`. */
   keepsUp(): boolean {
     return this.since === 0 || this.now() - this.since < STALL_MS;
   }

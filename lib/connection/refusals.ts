@@ -46,14 +46,16 @@ export const globalLeave = (ref: Ref): Refusal => ({
 
 export const joinsTooOften = (ref: Ref, retryInMs: number): Refusal => ({
   code: 'rate_limited',
-  text: 'last_id: this connection is in the room; a replay may be asked for once a second',
+  text: 'data.last_id: this connection asks for too many replays; join again after data.retry_in_ms',
   ref,
   retryInMs,
 });
 
 export const joinsUnanswered = (ref: Ref): Refusal => ({
   code: 'rate_limited',
-  text: `room: ${MAX_UNANSWERED_JOINS} joins of this room have no answer yet; read the answers before you join again`,
+  text:
+    `room: ${MAX_UNANSWERED_JOINS} joins of this room have no answer yet; ` +
+    'read the answers before you join again',
   ref,
   retryInMs: JOIN_RETRY_MS,
 });
@@ -74,7 +76,8 @@ const GLOBAL_FORBIDDEN = {
   server: 'clients may not publish to everyone here',
   users: 'only users with a token may publish to everyone here',
   token:
-    'the token does not allow to publish to everyone; send refresh with a token whose claim rooms.global is true',
+    'the token does not allow to publish to everyone; ' +
+    'send refresh with a token whose claim rooms.global is true',
 } as const;
 
 export const globalForbidden = (why: keyof typeof GLOBAL_FORBIDDEN, ref: Ref): Refusal => ({

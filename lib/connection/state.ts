@@ -1,7 +1,7 @@
 /**
  * The state of one connection: one plain object, and no behaviour. A pod holds 10,000 of them, so every
- * object and closure counts: as closures, an idle connection took 5 kB more. Modules of functions work on the
- * state:
+ * object and closure counts: with closures, an idle connection took 5 kB more. Modules of functions work on
+ * the state:
  *
  *   WebSocket ─► pace ─► inbound ─► dispatch ─► memberships, publishing, session ─► command$ (connect)
  *   socket ◄─── outbox ◄─────────── sender ◄─── control-id, refusals                 lifecycle: the end

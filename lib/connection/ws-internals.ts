@@ -17,8 +17,8 @@ export const isMidMessage = (webSocket: WebSocket): boolean => {
 };
 
 /**
- * The answer to an earlier request that the socket waits for. A second answer would overtake the first. Node
- * throws when it is asked to send both, which would end the process.
+ * The answer to an earlier request that the socket waits for. An answer to the upgrade would overtake it.
+ * When Node is asked to send both, it throws, which would end the process.
  */
 export const pendingResponse = (socket: Socket): ServerResponse | undefined => {
   const response: unknown = Reflect.get(socket, '_httpMessage');
