@@ -51,8 +51,8 @@ export const catchUp = (deps: CatchUpDeps): CatchUp => {
   const { room, broker, channel, fanOut, recovery, isPodOnly, sendGap, emit } = deps;
 
   /**
-   * Messages of other pods are not known at the moment: the joiner is sent a gap, unless nothing can be
-   * missing.
+   * Messages of other pods are not known at the moment: the joiner is sent a gap, unless it has been sent
+   * one, or nothing can be missing.
    */
   const onPodAlone = (
     membership: Membership,

@@ -53,7 +53,7 @@ export interface FanOutDeps {
   readonly overflow: () => Delivery;
 }
 
-/** How many members get a batch within one turn: 512 writes of 5 µs keep the event loop for 2.5 ms. */
+/** How many members get a batch within one turn: 512 writes of 5 µs block the event loop for 2.5 ms. */
 const SLICE = 512;
 /**
  * The largest batch that a member is sent in a turn: a larger one may not fit in the kernel's buffer, even

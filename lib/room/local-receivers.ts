@@ -44,6 +44,7 @@ export class LocalReceivers {
     for (const [id, last] of this.last) if (last > joinSeq) this.last.put(id, joinSeq);
   }
 
+  /** An empty id: the id is not known any more (`Echoed`). */
   of(id: string): LastReceiver {
     const joinSeq = this.last.get(id);
     if (joinSeq !== undefined) return { joinSeq, known: true };

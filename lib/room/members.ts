@@ -48,7 +48,7 @@ export interface MembersDeps {
 
 export const roomMembers = (deps: MembersDeps): Members => new RoomMembers(deps);
 
-/** A class, as each room has one: with closures it takes 2 kB more, and each message loads more of it. */
+/** A class, as each room has one: with closures it takes 2 kB more, and each message loads more memory. */
 class RoomMembers implements Members {
   private readonly states = new Map<Membership, MemberState>();
   private readonly caughtUp: CaughtUp;

@@ -11,7 +11,7 @@ export class BareSubscriber<T> extends Subscriber<T> {
     private readonly failed: (reason: unknown) => void,
     private readonly ended: () => void,
   ) {
-    // rxjs 8 makes this constructor internal. A direct subclass is the only observer that rxjs does not wrap
+    // rxjs 8 makes this constructor internal. rxjs wraps every observer that is not a Subscriber
     // eslint-disable-next-line @typescript-eslint/no-deprecated
     super();
   }

@@ -58,7 +58,7 @@ export abstract class BoundedBuffer<T extends Weighed> implements NextObserver<T
     this.bytes += value.bytes.length;
   }
 
-  /** The value in flight is taken. */
+  /** To be called when the value in flight may have been taken: `idle` decides. */
   taken(): void {
     if (this.inFlight === undefined || !this.idle()) return;
     this.messages -= this.inFlight.count;

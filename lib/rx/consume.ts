@@ -5,7 +5,7 @@
 import { Observable, type OperatorFunction } from 'rxjs';
 import { BareSubscriber } from './bare-subscriber.js';
 
-/** Emits no value. An exception of `take` is the stream's error. */
+/** An exception of `take` is the stream's error. */
 export const consume =
   <T>(take: (value: T) => void): OperatorFunction<T, never> =>
   (source$) =>

@@ -7,7 +7,7 @@ import { Subscriber } from 'rxjs';
 
 export abstract class LinkSubscriber<T, R> extends Subscriber<T> {
   constructor(protected readonly out: Subscriber<R>) {
-    // rxjs 8 makes this constructor internal. A direct subclass is the only observer that rxjs does not wrap
+    // rxjs 8 makes this constructor internal. rxjs wraps every observer that is not a Subscriber
     // eslint-disable-next-line @typescript-eslint/no-deprecated
     super();
   }

@@ -3,8 +3,8 @@
  * would keep alive the 8 KiB buffer that it shares with other frames. A chunk has 1 KiB in a quiet room and
  * 64 KiB in a busy one. It is dropped as a whole when its last message is too old, or when the room has
  * enough messages after it. When all logs together are too large, the oldest chunk is dropped. An append
- * costs 0.2 µs and no timer. A message that is too old is skipped at once. Its chunk is dropped when the next
- * chunk is opened, a page is read, or the size is asked for.
+ * costs 0.2 µs and no timer. No page has a message that is too old. Chunks that are too old are dropped when
+ * the next chunk is opened, a page is read, or the size is asked for.
  */
 import type { Publication } from '../../protocol/publication.js';
 import { type Room, type LogPosition, timeOf } from '../../protocol/position.js';

@@ -1,7 +1,7 @@
 /**
- * Runs the cursor of one joiner (cursor.ts): reads pages, sends slices, waits for the reader and for a log
- * that does not answer. The next slice is sent when the client has taken the last one, so a long recovery
- * does not overflow the outbox.
+ * Runs the cursor of one joiner (cursor.ts): reads pages, sends slices, and asks a log that does not answer
+ * again. The next slice is sent when the client has taken the last one, so a long recovery does not overflow
+ * the outbox.
  *
  * Source: it subscribes to the pages and to the outbox, and ends with its subscriber.
  */
@@ -38,7 +38,7 @@ export interface ReaderDeps {
   readonly turns: TurnQueue;
   /** The bound of one slice. */
   readonly most: Bound;
-  /** For how long the reader asks a log again that does not answer. */
+  /** For how long a log that does not answer is asked again. */
   readonly timeoutMs: number;
   /** The position of the members. */
   readonly position: () => LogPosition;

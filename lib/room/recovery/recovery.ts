@@ -65,7 +65,7 @@ export interface Recovery {
   readonly close: () => void;
 }
 
-/** What one reader is sent at once; never more than half of its send buffer. */
+/** What one joiner is sent at once; at most half of its send buffer, rounded up. */
 const SLICE = { messages: 128, bytes: 65_536 };
 /** Slices of a room in one turn: about 1 ms. */
 const SLICES = 64;
