@@ -87,4 +87,5 @@ const isServer = (given: unknown): boolean => given instanceof NetServer;
 const NO_CONFIG =
   'config: expected a configuration from configOrThrow(), or the `right` of configOf() or readConfig()';
 const NO_SERVER =
-  'server: expected an HTTP server: createServer(app) with Express, app.server with Fastify, app.getHttpServer() with Nest';
+  'server: expected an HTTP server: createServer(app) with Express, app.server with Fastify, ' +
+  'app.getHttpServer() with Nest';

@@ -21,7 +21,7 @@ export interface App {
   /**
    * Connects to the broker and accepts connections. With its own server the app listens on the configured
    * address and resolves with it; with a lent server it resolves with null. A second call returns the same
-   * start. When it rejects, nothing is left running, and it may be called again.
+   * start. When it rejects, nothing is left running, and it may be called again. After `stop()` it rejects.
    */
   readonly start: () => Promise<AddressInfo | null>;
   /**
@@ -85,7 +85,8 @@ export const app = (options: AppOptions): App => {
     const { basePath } = config.server;
     if (lent !== undefined && isTaken(lent, basePath))
       throw new Error(
-        `another app uses ${basePath || 'the root'} of this server: give one of the two another BASE_PATH, or stop that app`,
+        `another app uses ${basePath || 'the root'} of this server: ` +
+          'give one of the two another BASE_PATH, or stop that app',
       );
     startedAt = clock.scheduler.now();
     const broker = makeBroker?.({ config, clock }) ?? brokerOf(config, clock);

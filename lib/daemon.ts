@@ -111,7 +111,7 @@ const misconfigured = (faults: readonly Fault[], { complain, isTerminal }: World
   return EX_CONFIG;
 };
 
-/** The exit code when the service cannot start. */
+/** Starts the service. Resolves with the exit code when it cannot start, else with undefined. */
 const started = async (chat: App, logger: Logger, config: Config): Promise<number | undefined> => {
   const { host, port } = config.server;
   try {

@@ -16,7 +16,7 @@ export type MaybeAsync<A> = A | PromiseLike<A> | Observable<A>;
 export interface Handshake {
   /** Path and query of the request. `token=***` stands for `token` and its value. */
   readonly url: string;
-  /** Names in lower case, as in Node. They contain cookies and credentials: do not log them. */
+  /** With names in lower case, as in Node. Headers contain cookies and credentials: do not log them. */
   readonly headers: Readonly<IncomingHttpHeaders>;
   /** The address of the client: the socket's, or, behind `TRUSTED_PROXIES`, the one that the proxies name. */
   readonly address: string;
@@ -92,7 +92,7 @@ export interface Hooks {
   readonly onConnect?: (connection: ConnectionInfo) => MaybeAsync<void>;
   /**
    * Called with every chat, from a socket, HTTP or the program, and with every presence of a client. Pass the
-   * message on as it is or changed, drop it with null (the sender gets an `ack`), or answer with
+   * message on as it is or changed, drop it with null (the sender gets no error), or answer with
    * `reject(text)`. `from.via` says where the message came from. Not called for messages of the server
    * (`notification`, `system`), nor for messages of other pods. The hook counts as failed when its answer has
    * no room or no `data`. For a message of a socket it also counts as failed when the answer has a room that

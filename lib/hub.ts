@@ -1,5 +1,5 @@
 /**
- * THE PIPELINE. Every message of the pod goes this way, and this is all of it:
+ * THE PIPELINE. Every command of a connection goes this way, and this is all of it:
  *
  *   connection$ ─takeUntil(shutdown$)─merge(command$)─┐
  *                                                     ├─takeUntil(deadline$)─groupBy(room)─merge(room)─► ends
@@ -20,9 +20,9 @@ import { mergeMapSet } from './rx/merge-map-set.js';
 import { room, type RoomDeps } from './room/room.js';
 
 export interface HubDeps extends RoomDeps {
-  /** From then on no connection is accepted. */
+  /** When it emits, no more connections are accepted. */
   readonly shutdown$: Observable<unknown>;
-  /** Then everything ends. */
+  /** When it emits, everything ends. */
   readonly deadline$: Observable<unknown>;
 }
 

@@ -1,7 +1,7 @@
 /**
- * The streams of a running pod. Each emits its own events, and all of them run as long as the pod:
+ * The streams of a running pod. All of them run as long as the pod:
  *
- *   the broker's status ─▶ what rooms send about it
+ *   the broker's status ─▶ the event `StatusChanged`, and the status that rooms read
  *   control commands of all pods ─▶ connections that must end, and the memory of catch-ups
  *   this pod's control commands ─▶ the broker
  *   heartbeat ─▶ connections that are silent, or stop within a message, are ended
