@@ -12,7 +12,7 @@ export type Refuse = (
   more?: Readonly<Record<string, unknown>>,
 ) => FastifyReply;
 
-/** How long an unwanted body is still read. */
+/** How long an unwanted body is still read at most. */
 const LINGER_MS = 1_000;
 
 export const refusing =

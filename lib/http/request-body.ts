@@ -1,7 +1,7 @@
 /**
- * Bodies of requests. They are read here from the socket: the parsers of the framework refuse or change some
- * of what `protocol/` must see and judge (`__proto__`, depth, lone surrogates). All open bodies are bounded
- * together; each counts until its answer is known.
+ * Bodies of requests. They are read here from the socket: the parser of the framework refuses `__proto__`,
+ * and gives only values, while `protocol/` checks the text too. All open bodies are bounded together; each
+ * counts until its answer is known.
  */
 import { type Either, left, right } from 'fp-ts/lib/Either.js';
 import type { IncomingMessage, ServerResponse } from 'node:http';

@@ -1,7 +1,7 @@
 /**
  * Where a text stops being JSON. The message of Node's parser differs between versions, has no position for
- * short texts, and quotes the text with its secrets. Reads the text once; a list instead of recursion, as a
- * text may open any number of arrays.
+ * short texts, and quotes the text with its secrets. The text is read once, with a list instead of
+ * recursion, as it may open any number of arrays.
  */
 
 const BLANK = /[\t\n\r ]*/y;

@@ -2,7 +2,7 @@
 import type { HubEvent } from '../hub-event.js';
 import { GLOBAL, type Room } from '../protocol/position.js';
 
-/** Of this pod: `connections` and `rooms` now, messages since its start. */
+/** The numbers of this pod: `connections` and `rooms` now, messages since its start, without replays. */
 export interface Stats {
   readonly connections: number;
   readonly rooms: number;

@@ -26,7 +26,7 @@ export const broker = {
     'REDIS_SENTINELS',
     '',
     sentinels,
-    'Sentinels as host:port, comma separated. Need REDIS_SENTINEL_NAME.',
+    'Sentinels as host:port, comma separated. REDIS_SENTINEL_NAME is needed too.',
   ),
   redisSentinelName: setting(
     'REDIS_SENTINEL_NAME',
