@@ -2,12 +2,12 @@
  * How a pod shuts down:
  *
  *   Running ──shutDown──► Draining ──no connection and no open request────► Ended
- *                            │  │                                           ▲
- *                            │  └──90 % of DRAIN_MS: deadline───────────────┤
- *                            └──hurry: all connections are closed───────────┘
+ *                            │  ▲ │                                         ▲
+ *                            │  │ └──90 % of DRAIN_MS: deadline─────────────┘
+ *                            └──┘ hurry: all connections are closed
  *
- * A request is open until its answer is sent. After `hurry` the drain ends in the same two ways. A hurry that
- * came before the drain is remembered: then no client is sent `draining`.
+ * A request is open until its answer is sent. A hurry that came before the drain is remembered: then no
+ * client is sent `draining`.
  */
 import {
   concat,

@@ -1,14 +1,13 @@
 /**
  * HTTP upgrades become connections.
  *
- *   upgrade ─► handshake ─► pod, address, identity (admission.ts) ─► the room allowed? ─► for the user? ─► 101
- *                  └─────────────────┴─────────────────────────────────────┴───────────────────┴─► a problem
+ *   upgrade ─► handshake ─► pod, address, identity (admission.ts) ─► room allowed? ─► for the user? ─► 101
+ *                  └─────────────────┴───────────────────────────────────┴────────────────┴─► a problem
  *
  * A problem (RFC 9457) ends the request. After 101 there is a Connection.
  *
- * Until the answer the socket is not read: early frames wait in the kernel. The stream ends with its
- * subscription: the hub's `takeUntil(shutdown$)` closes it. From then until the end of the app every upgrade
- * is refused with 503.
+ * Until the answer the socket is not read: early frames wait in the kernel. The stream never completes: at
+ * the shutdown the hub unsubscribes. From then until the end of the app every upgrade is refused with 503.
  *
  * Source: it makes a stream of the server's `upgrade` events, and subscribes to the look-up of each identity.
  */

@@ -54,8 +54,8 @@ export type Command =
        */
       readonly after$?: Observable<unknown> | undefined;
       /**
-       * Called once, when the wait has begun. `isGapSent`: the log as it is at that moment lacked messages,
-       * and a gap was sent.
+       * Called once, when the wait has begun. `isGapSent`: messages were missing at that moment, and a gap
+       * was sent.
        */
       readonly looked?: ((isGapSent: boolean) => void) | undefined;
       readonly ref: string | undefined;

@@ -25,7 +25,7 @@ export const nextControlId = (connection: ConnectionState, about?: Membership): 
   const everybody = memberships.get(GLOBAL);
   const defaultRoom = admission.room === undefined ? undefined : memberships.get(admission.room);
   const log = about ?? defaultRoom ?? everybody;
-  // counted, not random: of a thousand random nonces at one position two would be equal
+  // counted, not random: of a thousand random nonces at one position, two are probably equal
   const counted = nextNonce(connection.nonce);
   connection.nonce = counted;
   const global = log === undefined || log.room === GLOBAL;

@@ -11,8 +11,8 @@ import type { Page } from './page.js';
 export { NO_LOG, type Page, PAGE_BYTES } from './page.js';
 
 /**
- * `Unreachable`: try again, it may pass by itself. `Unreadable`: an operator must repair the log (its type,
- * or a right).
+ * `Unreachable`: try again, the failure may pass by itself. `Unreadable`: an operator must repair the log
+ * (its type, or a right).
  */
 export interface LogError {
   readonly _tag: 'Unreachable' | 'Unreadable';

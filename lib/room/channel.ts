@@ -32,8 +32,8 @@ type Of<T extends ChannelEvent['_tag']> = Extract<ChannelEvent, { readonly _tag:
 export type RoomEvent = Of<'Opened'> | Of<'Counted'> | Of<'Failed'>;
 
 /**
- * The broker cannot open this room. That is no bug: the members get `left` with the reason `failed`, and the
- * next join tries again.
+ * The broker cannot open this room, or refuses its channel from now on. That is no bug: the members get
+ * `left` with the reason `failed`, and the next join tries again.
  */
 export class ChannelRefused extends Error {
   constructor(readonly reason: PublishError) {

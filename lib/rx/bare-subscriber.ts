@@ -11,7 +11,7 @@ export class BareSubscriber<T> extends Subscriber<T> {
     private readonly failed: (reason: unknown) => void,
     private readonly ended: () => void,
   ) {
-    // rxjs 8 makes this constructor internal. rxjs wraps every observer that is not a Subscriber
+    // rxjs 8 makes this constructor internal. It is called all the same: rxjs wraps all other observers
     // eslint-disable-next-line @typescript-eslint/no-deprecated
     super();
   }

@@ -7,7 +7,7 @@ import { Subscriber } from 'rxjs';
 
 export abstract class LinkSubscriber<T, R> extends Subscriber<T> {
   constructor(protected readonly out: Subscriber<R>) {
-    // rxjs 8 makes this constructor internal. rxjs wraps every observer that is not a Subscriber
+    // rxjs 8 makes this constructor internal. It is called all the same: rxjs wraps all other observers
     // eslint-disable-next-line @typescript-eslint/no-deprecated
     super();
   }
