@@ -3,7 +3,7 @@
  * Pure; `queue-runner.ts` performs it.
  *
  *   Late ─────────▶ AskAfterProbe: the clock of Redis is read again. The second time: GiveUp
- *   Unreachable ──▶ AskLater: the connection broke, and this try may have run
+ *   Unreachable ──▶ AskLater: no answer came, and this try may have run
  *   odd ──────────▶ Ask: another error; this try may have run, and the log shows whether it did. GiveUp the
  *                     second time, or when the log does not reach back to the first try
  *   refused ──────▶ GiveUp: an error that shows that this try did not run
@@ -14,8 +14,9 @@ export interface Tries {
   readonly count: number;
   /** A try may have run: the next one asks whether it did. */
   readonly isUnsure: boolean;
-  /** A `Late` answer came before. A second one shows nothing new; the same holds for an odd one. */
+  /** A `Late` answer came before: a second one shows nothing new. */
   readonly wasLate: boolean;
+  /** An odd error came before: a second one shows nothing new. */
   readonly wasOdd: boolean;
 }
 

@@ -31,7 +31,7 @@ export type RawEvent =
   /** From now on every message is received. Emitted again after each `Unsubscribed`. */
   | { readonly _tag: 'Subscribed' }
   | { readonly _tag: 'Unsubscribed' }
-  /** An outage began: a channel that is not open yet opens without the log, with the scope `pod`. */
+  /** There is an outage: a channel that is not open yet opens without the log, with the scope `pod`. */
   | { readonly _tag: 'Degraded' }
   /**
    * An outage ended. Everything that was pushed since this time was received. Earlier pushes may be lost,
@@ -94,7 +94,7 @@ export type Input =
   | { readonly _tag: 'Elapsed' }
   | { readonly _tag: 'Subscribed' }
   | { readonly _tag: 'Unsubscribed' }
-  /** An outage began, or the channel did not open in time. */
+  /** There is an outage, or the channel did not open in time. */
   | { readonly _tag: 'Degraded' }
   /** Everything that was pushed since this time was received; earlier pushes may be missing. */
   | { readonly _tag: 'Recovered'; readonly since: number }

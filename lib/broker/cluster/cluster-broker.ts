@@ -141,7 +141,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
     answered: (answer) => {
       if (E.isLeft(answer)) {
         const { _tag, detail } = answer.left;
-        // not for `Unreachable` and `Late`: `ConnectionLost` reports these, or the next probe is answered
+        // when no answer came, the next probe is answered, or the connection breaks (`ConnectionLost`)
         if (_tag !== 'Unreachable' && _tag !== 'Late') emit({ _tag: 'Refused', detail });
         if (_tag === 'ReadOnly') input$.next({ _tag });
       }

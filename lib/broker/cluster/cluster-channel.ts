@@ -36,7 +36,7 @@ export interface ClusterChannelDeps {
   /** The position of a log. Always answers, within `LONG * timeoutMs` (`log-questions.ts`). */
   readonly position: (room: Room) => RedisReply<LogPosition | undefined>;
   readonly isDegraded: () => boolean;
-  /** A channel is about to reach a position of the room's log. */
+  /** A channel is about to reach this position. */
   readonly reached: (room: Room, position: LogPosition) => void;
   readonly emit: (event: BrokerEvent) => void;
   /** Emits when the broker is closed: its channels end. */
@@ -68,7 +68,7 @@ export const clusterChannel = (room: Room, deps: ClusterChannelDeps): Observable
         case 'Published':
         case 'Echoed':
           moved(event.top);
-          // the log has the message: when it is a publish of this pod that has no answer yet, it has
+          // the log has the message: when a publish of this pod without an answer sent it, the publish has
           // succeeded
           if (event.offset !== undefined) publisher.received(room, event.publication);
           return;
@@ -138,7 +138,7 @@ export const clusterChannel = (room: Room, deps: ClusterChannelDeps): Observable
   });
 };
 
-/** Reports the pattern, not the room: there are many rooms, and the right that is missing is one. */
+/** Reports the pattern, not the room: there are many rooms, and all need the same right. */
 export const channelDenied = (pattern: string, detail: string): BrokerEvent => ({
   _tag: 'Refused',
   detail,

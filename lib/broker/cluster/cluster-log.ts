@@ -1,4 +1,4 @@
-/** The logs of rooms for readers: a page in time, or an error of the log. */
+/** The logs of rooms for readers: a page, or an error, within `timeoutMs`. */
 import { mapLeft } from 'fp-ts/lib/Either.js';
 import { map } from 'rxjs';
 import type { Clock } from '../../clock.js';

@@ -114,8 +114,8 @@ export const missing = (received: Weighed, top: LogPosition): Missing => {
 
 /**
  * The messages with consecutive offsets up to the log's last message, when one message was received for each
- * offset. A channel begins with them when it has no position yet. When the channel was unsubscribed for a
- * while, only the last message counts.
+ * offset. After a gap the channel goes on with them. When the channel was unsubscribed for a while, only the
+ * last message counts.
  */
 export const endingAt = (
   queue: readonly Publication[],

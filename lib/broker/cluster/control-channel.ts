@@ -73,7 +73,7 @@ export const controlChannel = ({
       return redis.recall(keepMs).pipe(
         orTimeout(timeoutMs, clock.scheduler),
         mergeMap((answer) => {
-          // clients whose catch-up the pod does not know would miss messages without a `gap`
+          // asked again: clients whose catch-up the pod does not know would miss messages without a `gap`
           if (isLeft(answer))
             return timer(backoffMs(failures, clock.random), clock.scheduler).pipe(
               mergeMap(() => recalled(failures + 1)),

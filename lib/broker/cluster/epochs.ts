@@ -79,7 +79,7 @@ export const epochs = ({ now }: { readonly now: () => number }): Epochs => {
       const { turned, begun } = rooms.get(room) ?? {};
       if (resume._tag === 'After') return undefined;
       const untoldMs = untoldOf(resume);
-      // a time in the future is of the clock of an earlier Redis: it may lie before the epoch
+      // a time in the future is of the clock of an earlier Redis: its message may be older than the epoch
       const isForeign = untoldMs > now() + OVERLAP_MS;
       if (turned !== undefined && (isForeign || untoldMs <= turned.at + LAG_MS)) return turned;
       return begun !== undefined && (isForeign || untoldMs < begun.at) ? begun : undefined;

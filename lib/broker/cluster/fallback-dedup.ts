@@ -2,9 +2,9 @@
  * Messages that members of this pod already have, though their publish failed: the publish may have run in
  * Redis all the same. When Redis then delivers such a message (an echo), it is not delivered twice. The nonce
  * of the id has 19 bits, so it alone would be equal by chance once in half a million messages: a digest of
- * the bytes after the id must be equal too. Each is kept for as long as a log may still return it. Their
- * number is bounded: the oldest ones go to a Bloom filter (`bloom.ts`), and a message that the filter finds
- * becomes a gap, so that it is not delivered twice.
+ * the bytes after the id must be equal too. A message is remembered for as long as a log may still return it.
+ * The number is bounded: the oldest messages go to a Bloom filter (`bloom.ts`), and a message that the filter
+ * finds becomes a gap, so that it is not delivered twice.
  */
 import { BoundedMap } from '../../bounded-map.js';
 import { createHash } from 'node:crypto';
@@ -41,8 +41,8 @@ interface Echo {
 
 const LEAST_MS = 600_000;
 /**
- * A message is remembered for this much longer than the log keeps it: clocks differ, and a page may have been
- * read just before.
+ * A message is remembered for this much longer than the log keeps it: clocks differ, and a page is delivered
+ * some time after it was read.
  */
 const MARGIN_MS = 60_000;
 /** 17 MB. */

@@ -56,7 +56,7 @@ const MAX_UNDER_WAY = 128;
 
 const NOT_ANSWERED = 'Redis did not answer: it is frozen or busy, or the network to it is cut';
 const NOT_DELIVERED =
-  'Redis answers, but does not deliver what this pod publishes to its own channel: check that all connections to its address reach one master, and that its user may subscribe to realtime:pod:*';
+  'Redis answers, but does not deliver what this pod publishes to its own channel: check that all connections to its address reach one master, and that the user of this pod may subscribe to realtime:pod:*';
 
 export const healthProbe = ({
   redis,

@@ -47,7 +47,7 @@ export interface OrderedChannelDeps
   readonly isUnderWay: (publication: Publication) => boolean;
   /** Whether the position is checked against the log since the last subscription. */
   readonly synced: (yes: boolean) => void;
-  /** The channel's position while no log is known: an epoch that is this pod's own. */
+  /** The channel's position while no log is known: in an epoch of the pod's own. */
   readonly podPosition: () => LogPosition;
 }
 

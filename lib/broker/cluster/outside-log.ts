@@ -11,7 +11,7 @@ import type { Delivered } from './channel-events.js';
 import { unlogged } from './unlogged.js';
 
 export interface OutsideLogDeps {
-  /** The id under which members of this pod have a message whose publish seemed to fail. Changes nothing. */
+  /** The id under which members of this pod have a message whose publish seemed to fail. */
   readonly echoOf: (publication: Publication) => string | undefined;
   /** Receives what members get, in order. */
   readonly deliver: (event: Delivered) => void;
@@ -74,7 +74,7 @@ export const outsideLog = (
     },
     passForeign: (publication) => {
       const id = foreign.name(publication, position(), isGlobal);
-      // members got this message already, when its publish failed
+      // members have this message: it was received before, or its publish seemed to fail
       if (id === undefined || echoOf(publication) !== undefined) return;
       const own = reissue(publication, id, true);
       if (isLeft(own)) return dropped(own.left);

@@ -20,7 +20,7 @@ import type { PublishResult } from './publish-result.js';
 /** A message that has no answer yet. */
 export interface Waiting {
   readonly draft: Draft;
-  /** Monotonic. Earlier messages of the room go first, so the message may wait longer. */
+  /** The end of its time, monotonic. It may wait longer, as earlier messages of the room go first. */
   readonly until: number;
   readonly answer: (result: PublishResult) => void;
 }

@@ -33,7 +33,7 @@ export interface Publisher {
   answered(): void;
   /** `route` has changed. */
   routeChanged(): void;
-  /** Rooms that wait, that have a call under way, or that are in Fallback. */
+  /** Rooms with messages that wait, with a call under way, or in Fallback. */
   size(): number;
   /** Messages that have no answer yet. */
   waiting(): number;

@@ -59,13 +59,13 @@ export interface RunningQueue {
 }
 
 export interface QueueRunner {
-  /** Looks at the messages that wait, until none waits or a call is under way. */
+  /** Looks at the messages that wait, until there is none, a call is under way, or the head must wait. */
   flush(queue: RunningQueue): void;
   accept(queue: RunningQueue, input: Input): void;
 }
 
 const MAX_BATCH = 64;
-/** A try whose connection broke waits a tenth of the usual backoff, only to prevent a busy loop. */
+/** The next try after a broken connection waits a tenth of the usual backoff, against a busy loop. */
 const RETRY = 0.1;
 
 export const newQueue = (room: Room): RunningQueue => ({

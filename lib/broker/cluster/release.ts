@@ -16,7 +16,7 @@ export interface Release {
    * message in doubt: so all pods deliver another program's message at the same position. `isComplete`:
    * everything that was pushed was received. `top`: the log's last answer; undefined while there is none.
    * `overtakes`: confirmed messages do not wait behind a message in doubt, as the log did not answer, or as
-   * a page is filled in that waits for no push. Returns false when nothing was confirmed.
+   * a page is filled in that waits for no push. Returns whether it delivered a confirmed message.
    */
   confirmed(isComplete: boolean, top: LogPosition | undefined, overtakes: boolean): boolean;
   /**
@@ -26,7 +26,7 @@ export interface Release {
    */
   fill(page: Page, isComplete: boolean, awaits: boolean): 'Top' | 'More' | Missing;
   /**
-   * The log has decided about all messages that waited when it was asked: those it does not have are foreign.
+   * The log has decided about all messages that waited when it was asked: those that it lacks are foreign.
    */
   conclude(): void;
   /**
