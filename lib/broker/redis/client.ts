@@ -1,6 +1,6 @@
 /**
  * The Redis port over sessions: what one Redis, Sentinel and a Cluster have in common. The client is
- * connected while `event$` is subscribed. Until a session is ready, every answer is `Unreachable` at once:
+ * connected while `event$` is subscribed. While no session is ready, every answer is `Unreachable` at once:
  * nothing waits here.
  *
  * Source: it makes a stream of the callbacks of the sessions, and ends with its subscriber.

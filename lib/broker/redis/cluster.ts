@@ -33,7 +33,7 @@ export const clusterRedis = (options: RedisClientOptions): RedisPort => {
       // commands that are late
       enableOfflineQueue: true,
       clusterRetryStrategy: () => null,
-      // a publish whose connection broke may have run: only commands that Redis refused are sent again
+      // a publish whose connection broke may have run: ioredis does not send it again
       retryDelayOnFailover: 0,
       retryDelayOnClusterDown: 0,
       slotsRefreshInterval: REFRESH_MS,

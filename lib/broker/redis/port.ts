@@ -28,7 +28,7 @@ export type RedisEvent =
   | { readonly _tag: 'Message'; readonly channel: string; readonly payload: Buffer };
 
 /**
- * Why Redis did not execute a command. `Late`: the script ran after its deadline and did nothing.
+ * Why a command has no result. `Late`: the script ran after its deadline and did nothing.
  * `Unreachable`: there was no connection, or it broke, or no answer came in time. `Untold`: a call was sent
  * again, and the log does not reach back to the first try. `Refused`: Redis or a Cluster takes no such
  * command right now. `Other`: an unknown error of Redis. The other tags are Redis's own error codes.

@@ -10,8 +10,14 @@ const USE_CLUSTER = 'this Redis is a node of a Cluster: set REDIS_CLUSTER=true';
 const ADVICE: readonly (readonly [about: RegExp, advice: string])[] = [
   [/cluster support disabled/, 'this Redis is no Cluster: set REDIS_CLUSTER=false'],
   [/^(MOVED|ASK|CROSSSLOT) /, USE_CLUSTER],
-  [/unknown command .?sentinel/i, 'REDIS_SENTINELS names a Redis that is no Sentinel'],
-  [/DB index is out of range/, 'REDIS_URL names a database that this Redis does not have'],
+  [
+    /unknown command .?sentinel/i,
+    'REDIS_SENTINELS names a Redis that is no Sentinel: write the addresses of Sentinels there',
+  ],
+  [
+    /DB index is out of range/,
+    'REDIS_URL names a database that this Redis does not have: write a lower number',
+  ],
   [/^NOAUTH/, 'this Redis needs a password: write it in REDIS_URL, with the user if there is one'],
   [/^WRONGPASS/, 'check the user and the password in REDIS_URL'],
   [
@@ -23,7 +29,10 @@ const ADVICE: readonly (readonly [about: RegExp, advice: string])[] = [
     'set NODE_EXTRA_CA_CERTS to the file of the authority that made the certificate',
   ],
   [/does not match certificate/, 'write the name of the certificate as the host in REDIS_URL'],
-  [/Unknown RESP type|Protocol error/, 'the server at this address is no Redis, or expects TLS'],
+  [
+    /Unknown RESP type|Protocol error/,
+    'the server there is no Redis, or expects TLS: check host and port, or write rediss:// in REDIS_URL',
+  ],
   [/No such master/, 'check REDIS_SENTINEL_NAME'],
   [/max number of clients/, 'raise maxclients of this Redis, or connect fewer clients to it'],
 ];
@@ -34,7 +43,7 @@ const ADDRESS: readonly (readonly [about: RegExp, finding: string])[] = [
   [/\bENOTFOUND\b/, 'the name of the host is not known:'],
   [/\bEAI_AGAIN\b/, 'the name server did not answer: try an IP address, or'],
   [/\bETIMEDOUT\b/, 'no answer from there, as behind a firewall:'],
-  [/\b(EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|EADDRNOTAVAIL)\b/, 'no way to that address:'],
+  [/\b(EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|EADDRNOTAVAIL)\b/, 'no route to that address:'],
 ];
 
 const addressAdvice = (detail: string): string | undefined => {

@@ -74,8 +74,8 @@ t.test('when an address cannot be reached, then the reason says what to do', asy
     ['getaddrinfo ENOTFOUND redis', /\(the name of the host is not known: .* REDIS_URL\)$/],
     ['getaddrinfo EAI_AGAIN redis', /\(the name server did not answer: .* REDIS_URL\)$/],
     ['connect ETIMEDOUT', /\(no answer from there, as behind a firewall: .* REDIS_URL\)$/],
-    ['connect EHOSTUNREACH 10.0.0.1:6379', /\(no way to that address: .* REDIS_URL\)$/],
-    ['connect ENETUNREACH 10.0.0.1:6379', /\(no way to that address: .* REDIS_URL\)$/],
+    ['connect EHOSTUNREACH 10.0.0.1:6379', /\(no route to that address: .* REDIS_URL\)$/],
+    ['connect ENETUNREACH 10.0.0.1:6379', /\(no route to that address: .* REDIS_URL\)$/],
     [
       'All sentinels are unreachable. Last error: connect ECONNREFUSED 127.0.0.1:1',
       /check host and port in REDIS_SENTINELS\)$/,

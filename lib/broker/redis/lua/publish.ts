@@ -30,8 +30,8 @@ if pos[6] and ARGV[8] ~= '' and string.find(pos[6], ' ' .. ARGV[8] .. ' ', 1, tr
 
 /**
  * An entry is recognised by the pod's 20 bits and the bytes after the id. The log is read backwards, to the
- * offset that the pod knew before the call. When that offset is of another epoch, it is read back to entries
- * that are older than the call. When a key of the call does not exist, the call did not run either. `isTold`
+ * offset that the pod knew before the call. When that offset is of another epoch, the log is read back to
+ * entries that are older than the call. When a key of the call does not exist, the call did not run. `isTold`
  * (the answer is known): a message that is not found was not published.
  */
 const SEARCH = `${ENTRIES}
@@ -118,9 +118,9 @@ end`;
  * readers do not get it, and its id shows when it was published. A message is too old after `ttl`. The key of
  * a log that is not written to expires `ttl` and an eighth of it after the last write. In that last eighth,
  * a call finds a log whose messages are all too old. The age is checked only when the oldest entry may be a
- * sixteenth too old; readers skip what is too old. A log that is ahead of its position belongs to another
- * epoch (made by an older version of the service). It is removed and begins again, as it would refuse every
- * message.
+ * sixteenth of `ttl` too old; readers skip what is too old. A log that is ahead of its position belongs to
+ * another epoch (made by an older version of the service). It is removed and begins again, as it would refuse
+ * every message.
  */
 const publishScript = (
   before: string,
