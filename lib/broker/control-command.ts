@@ -137,7 +137,7 @@ export const decodeControlCommand = (payload: Buffer): Either<string, ReceivedCo
   const decoded = DisconnectCodec.decode(parsed);
   if (isLeft(decoded))
     return left(
-      'control: expected {"type":"disconnect"} with either "connection" or "user", got something else',
+      'control: write {"type":"disconnect"} with either "connection" or "user", an id of 1 to 255 characters',
     );
   const { by, connection, user } = decoded.right;
   return connection === undefined
@@ -158,5 +158,7 @@ const catchUpOf = ({
   const command = { _tag: 'CatchUp', pod, room, tag, from, until, since } as const;
   return isRoomName(room) && tag < NO_EPOCH && pod !== '' && pod.length <= MAX_POD
     ? right({ command: untold === undefined ? command : { ...command, untold }, by })
-    : left('control: expected a catch_up with a room, an epoch and a pod, got something else');
+    : left(
+        `control: a catch_up needs a room name, a tag < ${NO_EPOCH} and a pod of 1 to ${MAX_POD} characters`,
+      );
 };

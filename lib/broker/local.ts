@@ -1,8 +1,8 @@
 /**
  * The local broker: one pod is complete by itself. Positions, logs and idempotency keys are in memory, each
  * with a bound. A position is kept while its room has members. Without members it is kept for `positionTtlMs`
- * after the last message (10 minutes when there was none), or until too many other rooms were used after it.
- * A log is kept no longer than its position.
+ * after the last message (at most 10 minutes when there was none), or until too many other rooms were used
+ * after it. A log is kept no longer than its position.
  */
 import { type Either, left, right } from 'fp-ts/lib/Either.js';
 import { defer, EMPTY, NEVER, Observable, of, Subject, type Subscriber } from 'rxjs';
