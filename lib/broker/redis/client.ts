@@ -32,7 +32,7 @@ import { redisConnections } from './connection.js';
 /** What a session can do when it is ready. */
 export interface Session {
   readonly redis: Redis | Cluster;
-  /** Called before each command: what one turn of the event loop sends is one write. */
+  /** Called before each command of `redis`: the commands of one turn of the event loop are one write. */
   readonly hold: () => void;
   /** A command was not answered. */
   readonly unanswered?: () => void;

@@ -26,7 +26,7 @@ const CODES: ReadonlyMap<string, RedisError['_tag']> = new Map([
   ['CROSSSLOT', 'Refused'],
 ]);
 
-/** The text of an error. Node's error about several addresses has none: then it is that of the first one. */
+/** The text of an error. Node's error about several addresses has none: that of the first address is used. */
 export const textOf = (error: Error): string => {
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
   return first instanceof Error ? first.message : error.message;

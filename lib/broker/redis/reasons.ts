@@ -122,7 +122,8 @@ export const reasons = (otherwise: string, isTls: boolean): Reasons => {
 export const unfit = (info: string, byName: boolean): string | undefined => {
   const field = (name: string): string | undefined =>
     new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1];
-  if (field('loading') === '1') return 'LOADING Redis is loading the dataset in memory';
+  if (field('loading') === '1')
+    return 'LOADING Redis is loading the dataset in memory: wait until it is done';
   if (field('redis_mode') === 'cluster') return USE_CLUSTER;
   if (field('redis_mode') === 'sentinel')
     return 'REDIS_URL names a Sentinel: write its address in REDIS_SENTINELS';
