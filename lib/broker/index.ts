@@ -140,7 +140,7 @@ export interface Broker {
   readonly publishNow?: (draft: Draft) => Either<PublishError, Receipt> | undefined;
   /**
    * What a client with this resume has missed and no log has: messages that reached the members on this pod
-   * only, or of an earlier epoch. Undefined: nothing. Absent when the broker has no such messages.
+   * only, or messages of an earlier epoch. Undefined: nothing. Absent when the broker has no such messages.
    */
   readonly missedHere?: (room: Room, resume: Resume) => Missed | undefined;
   /**

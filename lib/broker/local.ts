@@ -52,8 +52,8 @@ interface LocalRoom {
 /** How many positions are kept: about 25 MB. Only those of rooms without members are forgotten. */
 const MAX_POSITIONS = 100_000;
 /**
- * How many of these are of rooms without members and without a message, and for how long: else a client that
- * joins many rooms would push out the positions of used ones.
+ * How many positions of rooms without members and without a message are kept, and for how long: else a
+ * client that joins many rooms would push out the positions of used ones.
  */
 const MAX_EMPTY = 10_000;
 const EMPTY_TTL_MS = 600_000;

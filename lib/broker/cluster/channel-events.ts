@@ -34,8 +34,8 @@ export type RawEvent =
   /** There is an outage: a channel that is not open yet opens without the log, with the scope `pod`. */
   | { readonly _tag: 'Degraded' }
   /**
-   * An outage ended. Everything that was pushed since this time was received. Earlier pushes may be lost,
-   * even on a connection that did not break.
+   * A probe came back in an outage. `since`: when the probe was sent. Everything that was pushed since then
+   * was received. Earlier pushes may be lost, even on a connection that did not break.
    */
   | { readonly _tag: 'Recovered'; readonly since: number }
   /** Asks the log whether a quiet channel still has the log's position. */

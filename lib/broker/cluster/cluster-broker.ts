@@ -60,7 +60,7 @@ export interface ClusterBroker extends Broker {
 }
 
 const DAY_MS = 86_400_000;
-/** An open room uses its position about this often: a position without a message lives 10 minutes. */
+/** The log of an open room is read about this often: so Redis keeps a position that has no message. */
 const READ_MS = 60_000;
 
 export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {

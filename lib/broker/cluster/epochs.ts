@@ -31,6 +31,7 @@ export interface Epochs {
 interface Known {
   /** Undefined: the epoch had no message when the room was closed. */
   readonly tag: number | undefined;
+  /** The epoch replaced another one then. */
   readonly turned: Missed | undefined;
   /** The global log began then. It is no loss when the service began then, too. */
   readonly begun?: Missed;

@@ -65,8 +65,8 @@ const RECONNECT_MS = 1_300;
  */
 const CHECK_MS = 1_000;
 /**
- * A replica answers every command that writes with READONLY; one reconnect is enough until the new
- * connection can be there.
+ * A replica answers every command that writes with READONLY: at most one new connection is asked for in this
+ * time.
  */
 const READ_ONLY_MS = 500;
 

@@ -100,7 +100,7 @@ export const sequence = (deps: SequenceDeps): Sequence => {
       ? advanced(publication)
       : undefined;
 
-  /** In one history the ms go up with the offsets. */
+  /** Whether the message is older than the channel: in one history the ms go up with the offsets. */
   const isBefore = (publication: Publication): boolean =>
     publication.id.offset <= known.offset &&
     publication.id.ms <= known.ms &&
