@@ -26,7 +26,7 @@ export interface ChannelState {
   readonly subscribed: boolean;
   /** Messages may have been pushed and not received since the last read. */
   readonly mayHaveMissed: boolean;
-  /** Since when pushes have been on their way. */
+  /** Since when pushes are awaited. */
   readonly awaitingSince: number | undefined;
   /** When the log was read last. */
   readonly readAt: number;

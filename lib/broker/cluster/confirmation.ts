@@ -12,9 +12,9 @@
  *     5     6 7                            8               –       8 is on its way
  *     5     6                              5               –       6 is not the log's: another program's
  *
- * This does not hold when the channel was unsubscribed for a while. The script's message may have been pushed
- * in that time, and the message that was received with its offset may be another program's. Then each offset
- * needs the confirmation of its own id.
+ * When the channel was unsubscribed for a while, each offset needs the confirmation of its own id. The
+ * script's message may have been pushed in that time, and the message that was received with its offset may
+ * be another program's.
  */
 import type { Publication } from '../../protocol/publication.js';
 import type { MessageId, LogPosition } from '../../protocol/position.js';

@@ -18,7 +18,7 @@ export interface FallbackDedup {
   remember(room: Room, nonce: number, rest: string, as: string): void;
   /**
    * The id under which members have this echo; `FORGOTTEN` for a message that may be a forgotten one.
-   * Costs nothing while nothing is remembered: without an outage nothing is.
+   * Without an outage nothing is remembered, and this costs nothing.
    */
   find(room: Room, publication: Publication): string | undefined;
   size(): number;
@@ -30,7 +30,7 @@ export interface FallbackDedupDeps {
   readonly logTtlMs?: number;
 }
 
-/** The id of an echo when too much was forgotten to know it. */
+/** Stands for the id of an echo that may have been forgotten. */
 export const FORGOTTEN = '';
 
 interface Echo {

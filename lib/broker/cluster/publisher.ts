@@ -23,7 +23,7 @@ import type { Input } from './room-queue.js';
 
 export interface Publisher {
   readonly publish: (draft: Draft) => Observable<PublishResult>;
-  /** This message came on the room's channel: if it is one of an open call, the call has run. */
+  /** This message came on the room's channel: if an open call sent it, the call has run. */
   received(room: Room, publication: Publication): void;
   /** Whether an open call of the room may have sent this message. */
   isUnderWay(room: Room, id: MessageId): boolean;

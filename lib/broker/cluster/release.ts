@@ -46,7 +46,7 @@ export const release = (room: Room, sequence: Sequence, buffer: ReorderBuffer): 
     const asked = buffer.countAsked();
     const run = sequence.confirmed(queue, isComplete);
     if (run.length === 0 && (top === undefined || asked === 0)) return false;
-    // mostly all that waits is confirmed, in order
+    // the usual case: all that waits is confirmed and in order
     if (run.length === queue.length && run.every((one, i) => one === queue[i])) {
       buffer.replace([], 0);
       run.forEach(sequence.advance);
