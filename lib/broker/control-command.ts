@@ -67,7 +67,7 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** Whether a text may be the id of a connection or of a user. */
 export const isTarget = (id: string): boolean => WHOM.test(id);
 
-/** Whether a text may be an id of this kind. Hexadecimal digits have no case. */
+/** Whether a text may be an id of this kind. A UUID may be in upper or lower case. */
 export const isTargetId = (whom: Disconnect['whom'], id: string): boolean =>
   whom === 'connection' ? UUID.test(id) : isTarget(id);
 

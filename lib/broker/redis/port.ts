@@ -28,10 +28,11 @@ export type RedisEvent =
   | { readonly _tag: 'Message'; readonly channel: string; readonly payload: Buffer };
 
 /**
- * Why a command has no result. `Late`: the script ran after its deadline and did nothing.
- * `Unreachable`: there was no connection, or it broke, or no answer came in time. `Untold`: a call was sent
- * again, and the log does not reach back to the first try. `Refused`: Redis or a Cluster takes no such
- * command right now. `Other`: an unknown error of Redis. The other tags are Redis's own error codes.
+ * Why a command has no result. `Late`: the script did nothing, as its deadline was over, or as a later try of
+ * the call came first. `Unreachable`: there was no connection, or it broke, or no answer came in time.
+ * `Untold`: a call was sent again, and the log does not reach back to the first try. `Refused`: Redis or a
+ * Cluster takes no such command right now. `Other`: an unknown error of Redis. The other tags are Redis's own
+ * error codes.
  */
 export interface RedisError {
   readonly _tag:

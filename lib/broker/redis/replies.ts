@@ -22,8 +22,8 @@ export const recalledOf = (reply: unknown): E.Either<RedisError, readonly Recall
 };
 
 /**
- * A number that this service can have written. Redis returns no such number for a text, or for a number that
- * is too large.
+ * A number that this service can have written. Another program may have written a text, or a number that is
+ * too large.
  */
 const isCount = (value: unknown): value is number =>
   Number.isSafeInteger(value) && Number(value) >= 0;

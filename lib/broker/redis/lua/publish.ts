@@ -12,8 +12,8 @@
  *
  * A connection that breaks does not show whether the call ran, and a call that was sent may still reach
  * Redis. So the pod sends the call again. The tail of the log, the keys and the mark show whether it ran; if
- * it did, the answer is the first one. If it did not, it runs now, and its id stays in `f` until its
- * deadline: when the first try arrives later, it finds its id there and does nothing.
+ * it did, the answer is the first one. If it did not, the call runs now, and its id stays in `f` until its
+ * deadline: when the first try arrives later, the script finds the id there and does nothing.
  */
 import { GLOBAL_BIT, OUTSIDE_BIT } from '../../../protocol/position.js';
 import { ENTRIES, lives, ONLY_EPOCH } from './log.js';
@@ -78,7 +78,7 @@ if not hasRun and now > tonumber(ARGV[2]) then return 0 end`;
 const FOUND = `if mine[i] then answers[#answers + 1] = 'p' .. mine[i]
   else`;
 
-/** The deadline of the first try was computed with an earlier answer of Redis's clock. */
+/** The first try may have a later deadline, as it was computed with an earlier answer of Redis's clock. */
 const FENCE_MARGIN_MS = 2_000;
 
 const FENCE_IN = `

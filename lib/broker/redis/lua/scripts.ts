@@ -1,8 +1,8 @@
 /**
- * The scripts that run inside Redis: members, probe, leases, control commands, and those of a log (`log.ts`).
- * All keys of a script hash with one channel, so the scripts run on a Cluster too, where PUBLISH is
- * SPUBLISH. Only `positions` has keys of several channels, and a Cluster does not use it. The scripts need
- * Redis 7 or a compatible server.
+ * The scripts that run inside Redis: members, probe, leases, control commands, and those of a log (`log.ts`,
+ * `publish.ts`). All keys of a script hash with one channel, so the scripts run on a Cluster too, where
+ * PUBLISH is SPUBLISH. Only `positions` has keys of several channels, and a Cluster does not use it. The
+ * scripts need Redis 7 or a compatible server.
  *
  * With `#!lua` Redis refuses the whole script (READONLY, OOM, MISCONF, NOREPLICAS) before its first line: a
  * refused script has done nothing.
