@@ -15,7 +15,7 @@ export interface UnverifiedJwt {
 
 export type Algorithm = 'HS256' | 'RS256' | 'ES256' | 'EdDSA';
 
-/** docs/protocol.md, section 2.2. */
+/** docs/protocol.md, section 2.1. */
 const MAX_BYTES = 4_096;
 /**
  * Three parts in base64url, none of them empty. An encrypted token has five parts, and an unsigned one has an

@@ -1,6 +1,6 @@
 /**
- * Which pages may read the answers (CORS, Fetch §3.2): those of `ALLOWED_ORIGINS` and the service's own, as
- * in the handshake. Pages send a token in a header, never a cookie, so credentials are not allowed.
+ * Which pages may read the answers (CORS, the Fetch standard): those of `ALLOWED_ORIGINS` and the service's
+ * own, as in the handshake. Pages send a token in a header, never a cookie, so credentials are not allowed.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { ORIGIN_REFUSED } from '../connection/handshake.js';

@@ -1,6 +1,6 @@
 /**
- * A room over HTTP: `GET …/rooms/{room}/messages` and `GET …/rooms/{room}` (docs/protocol.md, section 15.5).
- * An answer is bounded; its `next` is the id to go on with. `history-reader.ts` reads the log.
+ * A room over HTTP: `GET …/rooms/{room}/messages` and `GET …/rooms/{room}` (docs/protocol.md, sections 15.1
+ * and 15.5). An answer is bounded; its `next` is the id to go on with. `history-reader.ts` reads the log.
  */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
 import { firstValueFrom, forkJoin } from 'rxjs';
