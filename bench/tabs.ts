@@ -1,5 +1,5 @@
 /** `npm run tabs`: ten tabs of Chromium share a connection, and their leader is killed 200 times under load. */
-import { killLeaders } from '../spec/support/tabs.js';
+import { killLeaders } from './tabs/leaders.js';
 
 const [killsText = '200', tabsText = '10'] = process.argv.slice(2);
 const [kills, tabs] = [Number(killsText), Number(tabsText)];

@@ -4,10 +4,10 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
-import { servePages, startChromium } from './chromium.js';
-import { BASE, build, type Pod, startPod } from './pod.js';
-import { proxy } from './proxy.js';
-import { startRedis, until } from './redis.js';
+import { servePages, startChromium } from '../../spec/support/chromium.js';
+import { BASE, build, type Pod, startPod } from '../../spec/support/pod.js';
+import { proxy } from '../../spec/support/proxy.js';
+import { startRedis, until } from '../../spec/support/redis.js';
 
 interface Test {
   readonly teardown: (work: () => unknown) => void;
@@ -67,7 +67,7 @@ export const killLeaders = async (t: Test, options: TabsOptions): Promise<TabsRe
   await build();
   const redis = await startRedis({});
   t.teardown(redis.stop);
-  const site = await servePages({ '/': 'spec/browser/tabs.html' });
+  const site = await servePages({ '/': 'bench/tabs/page.html' });
   t.teardown(site.stop);
   const pods: readonly Pod[] = await Promise.all(
     ['p1', 'p2', 'p3'].map((serverId) =>
