@@ -5,12 +5,9 @@
 import { get as getPlain } from 'node:http';
 import { get as getTls } from 'node:https';
 import { Observable } from 'rxjs';
+import { firstError } from '../first-error.js';
 
 const MAX_BYTES = 262_144;
-
-/** Node's error about several addresses has no text: then the error of the first address is taken. */
-const firstOf = (error: Error): unknown =>
-  error instanceof AggregateError ? error.errors[0] : error;
 
 /** Emits once, or errors with a text for the operator. Unsubscribing aborts the request. */
 export const httpGet = (url: string): Observable<string> =>
@@ -41,6 +38,6 @@ export const httpGet = (url: string): Observable<string> =>
         });
       },
     );
-    request.on('error', (error) => subscriber.error(firstOf(error)));
+    request.on('error', (error) => subscriber.error(firstError(error)));
     return () => request.destroy();
   });

@@ -4,6 +4,7 @@
  */
 import * as E from 'fp-ts/lib/Either.js';
 import { Observable } from 'rxjs';
+import { firstError } from '../../first-error.js';
 import type { RedisReply, RedisError } from './port.js';
 
 /** The error codes of Redis. */
@@ -26,11 +27,8 @@ const CODES: ReadonlyMap<string, RedisError['_tag']> = new Map([
   ['CROSSSLOT', 'Refused'],
 ]);
 
-/** The text of an error. Node's error about several addresses has none: that of the first address is used. */
-export const textOf = (error: Error): string => {
-  const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
-  return first instanceof Error ? first.message : error.message;
-};
+/** The text of an error. */
+export const textOf = (error: Error): string => firstError(error).message;
 
 /** The publish script puts it before an error after which it has undone all its writes. */
 const UNDONE = 'UNDONE ';

@@ -1,0 +1,7 @@
+/**
+ * Node's error about several addresses has no text of its own: then it is the error of the first address.
+ */
+export const firstError = (error: Error): Error => {
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
+  return first instanceof Error ? first : error;
+};
