@@ -70,6 +70,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'client/share/tend.ts': 'client/share/share.spec.ts',
   'client/share/to-tabs.ts': 'client/share/share.spec.ts',
   'client/share/upstream.ts': 'client/share/share.spec.ts',
+  'testing/history.ts': 'testing/server.spec.ts',
   'testing/room-log.ts': 'testing/server.spec.ts',
   'testing/server-socket.ts': 'testing/server.spec.ts',
   // only a Redis can show whether a script is right

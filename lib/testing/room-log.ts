@@ -1,5 +1,6 @@
 /** The log of one room of the scripted server: its messages with their ids, and what a client missed. */
 import type { Message } from '../client/frames.js';
+import type { Page } from '../client/room.js';
 import { formatId } from '../protocol/position.js';
 import { readId } from '../protocol/message-id.js';
 import type { GapReason } from '../protocol/system-event.js';
@@ -11,11 +12,10 @@ export interface RoomLog {
   controlId(now: number): string;
   /** The id of the last message. */
   lastId(): string | undefined;
-  /**
-   * What a client gets that resumes from an id. With an id of a lost log it gets all messages of the new
-   * epoch; the service sends only those that come after its join.
-   */
+  /** What a client gets that resumes from an id. With an id of a lost log it gets only the gap. */
   after(id: string): { readonly gap: GapReason | undefined; readonly messages: readonly Message[] };
+  /** A part of the log, as HTTP answers it: the last messages, or those before an id. */
+  page(before: string | null, limit: number): Page<unknown>;
   /** All messages are lost, as by a Redis that restarts empty. */
   lose(): void;
   /** Only the last messages stay. */
@@ -54,12 +54,18 @@ export const roomLog = (room: string): RoomLog => {
     after: (id) => {
       const from = readId(id);
       if (from === undefined) return { gap: 'unknown_id', messages: [] };
-      if (from.tag !== tag) return { gap: 'log_lost', messages: [...messages] };
+      if (from.tag !== tag) return { gap: 'log_lost', messages: [] };
       // an id of another room. Ids outside the log are not remembered, so they are not checked
       if (!from.outside && !issued.has(id)) return { gap: 'unknown_id', messages: [] };
       const first = offset - messages.length + 1;
       const gap = from.offset < first - 1 ? 'expired' : undefined;
       return { gap, messages: messages.filter((one) => offsetOf(one.id) > from.offset) };
+    },
+    page: (before, limit) => {
+      const end = before === null ? Infinity : offsetOf(before);
+      const earlier = messages.filter((one) => offsetOf(one.id) < end);
+      const page = earlier.slice(-limit);
+      return { messages: page, next: (page.length < earlier.length && page[0]?.id) || null };
     },
     lose: () => {
       tag += 1;

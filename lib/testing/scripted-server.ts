@@ -1,7 +1,7 @@
 /** What a spec can ask of the server in memory (`server.ts`). */
 import type { Observable } from 'rxjs';
 import type { Message } from '../client/frames.js';
-import type { ClientClock } from '../client/options.js';
+import type { ClientClock, Fetch } from '../client/options.js';
 import type { WebSocketClass } from '../client/web-socket-class.js';
 import type { LeaveReason } from '../protocol/system-event.js';
 import type { Frame, ServerSocket } from './server-socket.js';
@@ -9,6 +9,8 @@ import type { Frame, ServerSocket } from './server-socket.js';
 export interface ScriptedServer {
   /** To be given to `connect` as `WebSocket`. */
   readonly WebSocket: WebSocketClass;
+  /** To be given to `connect` as `fetch`: then `room.history()` reads the logs of this server. */
+  readonly fetch: Fetch;
   /** All connections, the first one first. */
   readonly sockets: readonly ServerSocket[];
   /** The connections that are open. */
@@ -19,11 +21,11 @@ export interface ScriptedServer {
   readonly accept$: Observable<ServerSocket>;
   /** Every message of every room, as it is published. */
   readonly message$: Observable<Message>;
-  /** Publishes a chat as another client. */
+  /** Publishes a chat as another client, whose name is `from`. `room`: the empty name is the global log. */
   publish(room: string, data: unknown, from?: string): Message;
-  /** Connections are broken, with no close frame. */
+  /** All open connections are broken, with no close frame: the client sees code 1006. */
   cut(): void;
-  /** Connections are closed with a code. */
+  /** All open connections are closed with a code (docs/protocol.md, section 7) and a reason. */
   close(code: number, reason?: string): void;
   /** While false, no connection can be opened. */
   setUp(isUp: boolean): void;
@@ -31,14 +33,15 @@ export interface ScriptedServer {
   setSilent(isSilent: boolean): void;
   /** Connections get `draining`, and are closed with 1001 after this many ms. */
   drain(ms: number): void;
+  /** Connections get `degraded` or `restored`. While true, `joined` and `ack` have `scope: "pod"`. */
   setDegraded(isDegraded: boolean): void;
-  /** Joins of the room and publishes to it get this error; `undefined`: no more. */
+  /** Joins of the room and publishes to it get this error code, such as `forbidden`; `undefined`: no more. */
   refuse(room: string, code: string | undefined): void;
-  /** The presence of a connection is sent to a room. */
+  /** The members get the server's report of a connection that joined or left; `connectionId` is any text. */
   announce(room: string, connectionId: string, status: 'online' | 'offline'): void;
-  /** Connections get `token_expiring`. */
+  /** Connections get `token_expiring`: the client asks its `token` function again. */
   expire(): void;
-  /** Connections are removed from a room. */
+  /** All connections are removed from a room; `reason` is `forbidden`, or `failed`: then the client joins again. */
   remove(room: string, reason: LeaveReason): void;
   /** While false, publishes are taken and not acked. */
   setAcks(areSent: boolean): void;

@@ -1,14 +1,14 @@
 /**
  * A server in memory for specs of an application and of the client. It answers join, leave, chat and ping as
- * the service does (docs/protocol.md), but `left` has no `ref`, `ack` has no `scope`, and after a lost log a
- * client also gets the messages of the new epoch. Any `id` is an idempotency key, for ever and whatever the
- * data. The server ignores presence and refresh, and checks no tokens and no limits. A spec can cut
+ * the service does (docs/protocol.md), but `left` has no `ref`. Any `id` is an idempotency key, for
+ * ever and whatever the data. `fetch` answers `room.history()`. The server ignores presence and refresh, and checks no tokens and no limits. A spec can cut
  * connections, lose messages, drain, refuse or be silent. All of it happens in the time of the clock that
  * is given.
  */
 import { Subject } from 'rxjs';
 import type { Message } from '../client/frames.js';
 import type { ScriptedServer, ScriptedServerOptions } from './scripted-server.js';
+import { historyOf } from './history.js';
 import { type RoomLog, roomLog } from './room-log.js';
 import { type Frame, serverSocket, type ServerSocket, socketClass } from './server-socket.js';
 
@@ -98,7 +98,14 @@ export const scriptedServer = (options: ScriptedServerOptions): ScriptedServer =
     const id = known ?? deliver(room, data, socket.connectionId, 'chat').id;
     if (typeof ref !== 'string') return;
     answers.set(key, id);
-    if (areAcksSent) control(socket, '', { event: 'ack', ref, id, duplicate: known !== undefined });
+    if (areAcksSent)
+      control(socket, '', {
+        event: 'ack',
+        ref,
+        id,
+        duplicate: known !== undefined,
+        ...(isDegraded ? { scope: 'pod' } : {}),
+      });
   };
 
   const received = (socket: ServerSocket, frame: Frame): void => {
@@ -162,6 +169,7 @@ export const scriptedServer = (options: ScriptedServerOptions): ScriptedServer =
 
   return {
     WebSocket,
+    fetch: historyOf(logOf),
     sockets,
     open,
     frame$,
@@ -200,7 +208,7 @@ export const scriptedServer = (options: ScriptedServerOptions): ScriptedServer =
             type: 'presence',
             room,
             from: 'server',
-            data: { connection_id: connectionId, status },
+            data: { user_id: null, connection_id: connectionId, status },
             timestamp: new Date(wall()).toISOString(),
           });
     },

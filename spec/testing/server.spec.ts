@@ -1,5 +1,6 @@
 /** The server in memory answers as the service does, and does what a spec asks of it. */
 import t, { type Test } from 'tap';
+import { connect } from '../../lib/client/index.js';
 import { scriptedServer, virtualClock } from '../../lib/testing/index.js';
 
 interface Socket {
@@ -62,8 +63,9 @@ t.test(
     send({ type: 'join', room: 'r', data: { last_id: id } });
     t.same(events().slice(6), ['gap', 'chat', 'joined']);
     server.lose('r');
+    server.publish('r', 4);
     send({ type: 'join', room: 'r', data: { last_id: id } });
-    t.same(events().slice(9), ['gap', 'joined']);
+    t.same(events().slice(9), ['chat', 'gap', 'joined'], 'the message came live, and once');
     send({ type: 'join', room: 'q', data: { last_id: server.publish('z', 4).id } });
     t.match(frames.at(-2), { data: { event: 'gap', reason: 'unknown_id' } });
   },
@@ -72,7 +74,7 @@ t.test(
 t.test(
   'when the application of a spec makes the server fail, then it fails as asked',
   async (t) => {
-    const { events, send, closes, connect, server, clock } = open(t);
+    const { events, send, frames, closes, connect, server, clock } = open(t);
     server.refuse('r', 'forbidden');
     send({ type: 'join', room: 'r' });
     server.refuse('r', undefined);
@@ -82,10 +84,12 @@ t.test(
     server.setDegraded(true);
     clock.advance(10);
     t.same(events().slice(2), ['error', 'joined', 'left', 'degraded']);
+    send({ type: 'chat', room: '', id: 'x', data: 1 });
+    t.match(frames.at(-1), { data: { event: 'ack', scope: 'pod' } });
     server.setDegraded(false);
     server.drain(1_000);
     clock.advance(2_000);
-    t.same([events().slice(6), closes], [['restored', 'draining'], [1001]]);
+    t.same([events().slice(8), closes], [['restored', 'draining'], [1001]]);
     server.setUp(false);
     connect();
     t.same(closes, [1001, 1006]);
@@ -98,5 +102,25 @@ t.test(
     server.cut();
     clock.advance(10);
     t.equal(closes.length, 3);
+  },
+);
+
+t.test(
+  'when a client asks for history, then `fetch` of the server answers from the log',
+  async (t) => {
+    const clock = virtualClock();
+    const server = scriptedServer({ clock });
+    const { WebSocket, fetch } = server;
+    const chat = connect({ url: 'ws://any/ws', WebSocket, fetch, clock });
+    t.teardown(() => chat.close());
+    for (const data of [1, 2, 3]) server.publish('r', data);
+    const { messages, next } = await chat.room('r').history({ limit: 2 });
+    t.same(
+      messages.map(({ data }) => data),
+      [2, 3],
+    );
+    const first = await chat.room('r').history({ before: next ?? '' });
+    t.match(first, { messages: [{ data: 1 }], next: null });
+    await t.rejects(chat.global.history(), { name: 'ChatError', code: '404' });
   },
 );
