@@ -38,9 +38,15 @@ export const connect = (options: ConnectOptions): Chat => {
   return {
     status$: run.state$.pipe(
       map(statusOf),
-      distinctUntilChanged((one, two) => JSON.stringify(one) === JSON.stringify(two)),
+      distinctUntilChanged(Object.is, (status) => JSON.stringify(status)),
     ),
-    room: (name, given = {}) => open(name, typeof given === 'function' ? { decode: given } : given),
+    room: (name, given = {}) => {
+      const chosen = typeof given === 'function' ? { decode: given } : given;
+      const { after } = chosen;
+      if (!name || typeof name !== 'string' || (after && after.length !== 36))
+        throw new TypeError('room: pass a name, or use chat.global; after: pass an id');
+      return open(name, chosen);
+    },
     global: open('', {}),
     close: () => run.dispatch(closed(1000, 'closed by close()')),
   };

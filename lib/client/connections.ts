@@ -5,6 +5,7 @@ import { frame, GLOBAL } from './frames.js';
 import {
   type Change,
   effect,
+  later,
   type Page,
   type PageEvent,
   patched,
@@ -27,6 +28,8 @@ export const SERVER_ANSWER_MS = 10_000;
 /** A server that goes away after this time has drained: it spreads its closes, so the client needs no wait. */
 export const DRAINED_MS = 1_000;
 const REFRESH_BEFORE_MS = 30_000;
+/** A refresh that failed is tried again after one to two times this time. */
+const REFRESH_AGAIN_MS = 4_000;
 
 /** A socket has ended. The close table says whether the client reconnects (docs/protocol.md, section 7). */
 export const ended =
@@ -58,7 +61,8 @@ export const closed =
 
 const IN: Page = { out: undefined };
 const FROZEN: Page = { out: 'frozen' };
-const PAGE: Readonly<Record<PageEvent, Page>> = {
+/** What each event of a page changes. */
+export const PAGE: Readonly<Record<PageEvent, Page>> = {
   online: IN,
   offline: { out: 'offline' },
   visible: { isHidden: false },
@@ -147,6 +151,19 @@ export const onToken =
       },
     );
   };
+
+/**
+ * No token came. A connection that waits for one ends, so the status names the cause and the backoff counts.
+ * The connection with a token goes on, and asks again while its token is good.
+ */
+export const onNoToken =
+  (because: string): Change =>
+  (state) =>
+    ended(
+      state.connections.find(({ hasToken }) => !hasToken)?.socket ?? -1,
+      1006,
+      `token: ${because}`,
+    )({ ...state, refreshAt: Math.max(state.refreshAt, later(state, REFRESH_AGAIN_MS)) });
 
 /**
  * Rule: the old connection of a handover is closed when the second one has an answer to each join, and no ack

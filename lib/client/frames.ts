@@ -25,6 +25,35 @@ export interface Message<T = unknown> {
   readonly ref?: string;
 }
 
+/** The server's report: a connection has joined or left the room, or its socket has broken. */
+export interface ConnectionPresence
+  extends Message<{
+    readonly connection_id: string;
+    /** Null without a token. */
+    readonly user_id: string | null;
+    readonly status: 'online' | 'offline';
+  }> {
+  readonly type: 'presence';
+}
+
+/** What a member says of itself, by `setPresence`; `from` is the member. Other clients may add fields. */
+export interface MemberPresence
+  extends Message<{
+    readonly connection_id?: undefined;
+    readonly status: 'online' | 'away';
+    readonly [field: string]: unknown;
+  }> {
+  readonly type: 'presence';
+}
+
+/** Only the report of the server has a `connection_id` in its data. */
+export type Presence = ConnectionPresence | MemberPresence;
+
+/** Any message of the server. */
+export type Received =
+  | Presence
+  | (Message & { readonly type: Exclude<Message['type'], 'presence'> });
+
 export interface ErrorData {
   readonly code: ErrorCode;
   readonly message: string;
@@ -33,10 +62,9 @@ export interface ErrorData {
 }
 
 /** Only the fields that the client uses are checked; the others are as the server sent them. */
-export const has = (data: unknown, key: string): boolean =>
-  typeof data === 'object' && data !== null && key in data;
+export const has = (data: unknown, key: string): boolean => key in Object(data);
 
-const isMessage = (frame: unknown): frame is Message => has(frame, 'id');
+const isMessage = (frame: unknown): frame is Received => has(frame, 'id');
 export const isError = (data: unknown): data is ErrorData => has(data, 'code');
 /** Whether the data names an event: one of the server (`received.ts` has them), or one of the application. */
 export const isControl = (data: unknown): data is SystemEvent => has(data, 'event');
@@ -45,7 +73,7 @@ export const isPresence = (data: unknown): data is { readonly connection_id: str
   has(data, 'connection_id');
 
 /** Undefined for a text that is no JSON object with an `id`. */
-export const readFrame = (text: unknown): Message | undefined => {
+export const readFrame = (text: unknown): Received | undefined => {
   try {
     const frame: unknown = JSON.parse(String(text));
     return isMessage(frame) ? frame : undefined;
@@ -54,9 +82,12 @@ export const readFrame = (text: unknown): Message | undefined => {
   }
 };
 
-export const frame = (type: string, rest: object = {}): string => JSON.stringify({ type, ...rest });
+export const frame = (type: string, rest?: object): string => JSON.stringify({ type, ...rest });
 
-/** Throws a TypeError for data that JSON cannot represent. */
+/**
+ * Throws a TypeError for data that is no JSON value, such as undefined or a function. What is inside of the data is
+ * not looked at: JSON leaves out or changes what it cannot hold, and a check would cost 60 bytes.
+ */
 export const chatFrame = (id: string, room: string, data: unknown): string => {
   const text = frame('chat', { id, room, data });
   if ('data' in JSON.parse(text)) return text;

@@ -1,6 +1,6 @@
 /** The client library: `chat-api/client`. */
 export { type Chat, connect } from './chat.js';
-export type { Message } from './frames.js';
+export type { ConnectionPresence, MemberPresence, Message, Presence } from './frames.js';
 export type { ClientClock, ConnectOptions, Fetch } from './options.js';
 export {
   ChatError,

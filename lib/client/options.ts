@@ -3,7 +3,7 @@ import type { Observable, SchedulerLike } from 'rxjs';
 import type { PageEvent } from './state.js';
 import type { BroadcastChannelClass, Locks } from './share/browser.js';
 import type { TokenSource } from './token.js';
-import type { WebSocketClass } from './web-socket-class.js';
+import { type WebSocketClass, WHICH_CLASS } from './web-socket-class.js';
 
 /** Time and chance, so that an application's specs can run in virtual time. */
 export interface ClientClock {
@@ -55,5 +55,5 @@ export const webSocketClass = ({
   WebSocket = platform.WebSocket,
 }: ConnectOptions): WebSocketClass => {
   if (WebSocket) return WebSocket;
-  throw new TypeError("WebSocket: the platform has none; pass that of 'ws'");
+  throw new TypeError(WHICH_CLASS);
 };

@@ -56,7 +56,7 @@ export const expire: Change = (state) => {
     ? wake(state, next)
     : settled(state, ({ until }) => until <= state.nowMs, {
         code: 'timeout',
-        message: 'no ack in time; the message may have arrived',
+        message: 'no ack; it may have arrived',
       });
 };
 

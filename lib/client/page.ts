@@ -2,6 +2,7 @@
  * What happens to a browser's page: network, visibility, freezing, the back/forward cache. Nothing in Node.
  */
 import { EMPTY, Observable } from './rx.js';
+import { PAGE } from './connections.js';
 import { has } from './frames.js';
 import type { PageEvent } from './state.js';
 
@@ -15,25 +16,16 @@ interface Window {
 
 const isWindow = (value: object): value is Window => has(value, 'addEventListener');
 
-const EVENTS: readonly PageEvent[] = [
-  'online',
-  'offline',
-  'freeze',
-  'resume',
-  'pagehide',
-  'pageshow',
-];
+const isPageEvent = (type: string): type is PageEvent => type in PAGE;
 const VISIBILITY = 'visibilitychange';
 
 export const pageEvents = (window: object = globalThis): Observable<PageEvent> =>
   isWindow(window)
     ? new Observable((out) => {
         const on: Listener = ({ type }) =>
-          out.next(
-            EVENTS.find((one) => one === type) ?? window.document?.visibilityState ?? 'visible',
-          );
+          out.next(isPageEvent(type) ? type : (window.document?.visibilityState ?? 'visible'));
         on({ type: VISIBILITY });
-        for (const type of [...EVENTS, VISIBILITY]) {
+        for (const type of [...Object.keys(PAGE), VISIBILITY]) {
           // true: captures, so the window gets the events of its document, too
           window.addEventListener(type, on, true);
           out.add(() => window.removeEventListener(type, on, true));

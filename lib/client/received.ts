@@ -9,6 +9,7 @@ import {
   isPresence,
   type Message,
   readFrame,
+  type Received,
 } from './frames.js';
 import { settled } from './outbox.js';
 import { inRoom } from './rooms.js';
@@ -57,15 +58,15 @@ export const received =
 const isRepeat = ({ lasts, outside }: RoomState, { id, ref = id }: Message): boolean =>
   isOutside(id) ? outside.includes(id) || outside.includes(ref) : id <= (lasts[tagIn(id)] ?? '');
 
-const delivered = (state: State, connection: Connection, message: Message): State => {
-  const { id, ref = id, type, data, room: name = GLOBAL } = message;
+const delivered = (state: State, connection: Connection, message: Received): State => {
+  const { id, ref = id, data, room: name = GLOBAL } = message;
   const room = state.rooms.get(name);
   if (!room) return state;
   const { outside } = room;
   const tag = connection.rooms.get(name)?._tag;
   const isFirst = connection === state.connections[0];
   const lastId = isFirst ? id : room.lastId;
-  if (type === 'presence') {
+  if (message.type === 'presence') {
     if (!isFirst || tag !== 'Joined') return state;
     const next = inRoom(state, room, { lastId });
     return isPresence(data) && state.ownIds.includes(data.connection_id)
@@ -82,7 +83,7 @@ const delivered = (state: State, connection: Connection, message: Message): Stat
 const controlled = (
   state: State,
   connection: Connection,
-  message: Message,
+  message: Received,
   event: SystemEvent,
 ): State => {
   const { nowMs, chance, ownIds } = state;
@@ -151,7 +152,7 @@ const controlled = (
         state,
         connection,
         name,
-        { code, message: 'the server ended the membership' },
+        { code, message: 'removed by the server' },
         code === 'failed' ? later(state) : Infinity,
       );
     }

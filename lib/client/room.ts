@@ -20,7 +20,7 @@ import {
   timer,
 } from './rx.js';
 import type { GapReason } from '../protocol/system-event.js';
-import { chatFrame, has, type Message } from './frames.js';
+import { chatFrame, has, type Message, type Presence } from './frames.js';
 import { eachOf } from './iterate.js';
 import type { ClientClock, ConnectOptions } from './options.js';
 import { published } from './outbox.js';
@@ -65,7 +65,8 @@ export interface Room<T = unknown> extends AsyncIterable<Message<T>> {
   readonly message$: Observable<Message<T>>;
   /** A gap comes before the first message after the hole. */
   readonly gap$: Observable<Gap>;
-  readonly presence$: Observable<Message>;
+  /** Joins and leaves of other connections, and what members say of themselves. */
+  readonly presence$: Observable<Presence>;
   /** How many connections were in the room at the last `joined`; replays the last number. */
   readonly members$: Observable<number>;
   /** The id to go on from at a later visit (`after`); replays the last one. */

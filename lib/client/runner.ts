@@ -15,6 +15,7 @@
  */
 import {
   BehaviorSubject,
+  catchError,
   concatMap,
   distinctUntilChanged,
   EMPTY,
@@ -23,16 +24,21 @@ import {
   merge,
   mergeMap,
   type Observable,
-  retry,
   Subject,
   switchMap,
   takeUntil,
   timer,
 } from './rx.js';
 import type { ClientClock } from './options.js';
-import { onPage, onToken } from './connections.js';
-import { fullJitterMs } from './backoff.js';
-import { type Change, type Effect, type PageEvent, START, type State } from './state.js';
+import { onNoToken, onPage, onToken } from './connections.js';
+import {
+  type Change,
+  type Effect,
+  LONGEST_MS,
+  type PageEvent,
+  START,
+  type State,
+} from './state.js';
 import { step } from './step.js';
 import type { OpenSocket } from './web-socket-class.js';
 import { webSocketInputs } from './web-socket.js';
@@ -76,7 +82,9 @@ export const runner = (deps: RunnerDeps): Runner => {
   };
 
   const woken$ = state$.pipe(
-    switchMap(({ wakeAt }) => (wakeAt < Infinity ? timer(wakeAt - now(), scheduler) : EMPTY)),
+    switchMap(({ wakeAt }) =>
+      wakeAt < Infinity ? timer(Math.min(wakeAt - now(), LONGEST_MS), scheduler) : EMPTY,
+    ),
     map(() => WOKEN),
   );
 
@@ -86,11 +94,11 @@ export const runner = (deps: RunnerDeps): Runner => {
     switchMap((isAsking) =>
       isAsking
         ? token$.pipe(
-            retry({ delay: (_, count) => timer(fullJitterMs(count, random()), scheduler) }),
+            map(onToken),
+            catchError((thrown: unknown) => [onNoToken(String(thrown))]),
           )
         : EMPTY,
     ),
-    map(onToken),
   );
 
   const socket$ = on('Connect').pipe(

@@ -3,7 +3,7 @@
  * the state (`step.ts`); `runner.ts` performs the effects. `status.ts` draws what the connection does.
  */
 import type { GapReason, SystemEvent } from '../protocol/system-event.js';
-import { GLOBAL, type Message } from './frames.js';
+import { GLOBAL, type Message, type Presence } from './frames.js';
 
 /** The number of a socket: no two sockets of a client have the same. */
 export type SocketNumber = number;
@@ -143,7 +143,7 @@ export interface State {
 /** What an application gets of a room. */
 export type RoomEvent =
   | { readonly _tag: 'Message'; readonly message: Message }
-  | { readonly _tag: 'Presence'; readonly message: Message }
+  | { readonly _tag: 'Presence'; readonly message: Presence }
   /** Messages may have been missed. Comes before the first message after the hole. */
   | { readonly _tag: 'Gap'; readonly reason: GapReason; readonly id: string }
   /** The room is live: every later message arrives. `recovered`: how many messages were replayed. */
@@ -209,6 +209,9 @@ export const enrolled = (
   room: string,
   membership?: Membership,
 ): State => patched(state, socket, { rooms: new Map(rooms).set(room, membership) });
+
+/** The longest time that a timer of the platform can wait. A timer for a longer time would run at once. */
+export const LONGEST_MS = 2 ** 31 - 1;
 
 /** When to try again what the server may accept later: after one to two times `ms`. */
 export const later = ({ nowMs, chance }: State, ms = 1_000): number => nowMs + ms * (1 + chance);

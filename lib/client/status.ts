@@ -52,5 +52,9 @@ export const statusOf = ({
   if (first) return { _tag: 'Connecting' };
   if (!uses) return { _tag: 'Idle' };
   if (page.out) return { _tag: 'Offline', because: page.out };
-  return { _tag: 'Waiting', retryAt, because: page.isHidden ? 'hidden' : because };
+  return {
+    _tag: 'Waiting',
+    retryAt: Math.ceil(retryAt),
+    because: page.isHidden ? 'hidden' : because,
+  };
 };

@@ -31,6 +31,9 @@ export interface WebSocketLike {
 
 export const isWebSocket = (made: object): made is WebSocketLike => has(made, 'send');
 
+/** What the error says when there is no class, or another one. */
+export const WHICH_CLASS = "WebSocket: pass that of 'ws'";
+
 /** The close code that the client uses for the status of a refused handshake. A browser has only 1006. */
 export const CLOSES: Readonly<Record<number, number>> = {
   400: 4500,

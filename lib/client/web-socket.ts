@@ -6,7 +6,7 @@
  */
 import { Observable } from './rx.js';
 import { ended } from './connections.js';
-import { CLOSES, isWebSocket, type OpenSocket } from './web-socket-class.js';
+import { CLOSES, isWebSocket, type OpenSocket, WHICH_CLASS } from './web-socket-class.js';
 import { received } from './received.js';
 import type { Change, SocketNumber } from './state.js';
 
@@ -27,7 +27,7 @@ export const webSocketInputs = (deps: SocketDeps): Observable<Change> =>
     };
     try {
       const ws = open(url, protocols);
-      if (!isWebSocket(ws)) return;
+      if (!isWebSocket(ws)) throw new TypeError(WHICH_CLASS);
       ws.addEventListener('message', ({ data }) => out.next(received(socket, data)));
       ws.addEventListener('close', ({ code, reason, retryInMs }) =>
         end(code, reason || `code ${code}`, retryInMs),
@@ -36,11 +36,7 @@ export const webSocketInputs = (deps: SocketDeps): Observable<Change> =>
       ws.addEventListener('error', () => undefined);
       ws.on?.('unexpected-response', (_, { statusCode, headers }) => {
         const seconds = Number(headers['retry-after']);
-        end(
-          CLOSES[statusCode] ?? 1006,
-          `HTTP ${statusCode}`,
-          seconds ? seconds * 1_000 : undefined,
-        );
+        end(CLOSES[statusCode] ?? 1006, `HTTP ${statusCode}`, seconds * 1_000 || undefined);
       });
       out.add(send$.subscribe((text) => ws.send(text)));
       out.add(() => ws.close(1000));

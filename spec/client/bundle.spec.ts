@@ -21,6 +21,13 @@ for (const [file, limit] of [
       await build();
       const text = readFileSync(join(DIST, file));
       t.ok(gzipSync(text, { level: 9 }).length <= limit);
+      // Node prints the whole line of an uncaught error
+      t.ok(
+        text
+          .toString()
+          .split('\n')
+          .every((line) => line.length <= 500),
+      );
       t.notMatch(text.toString(), /from"node:|require\(/);
       const { connect, ChatError } = (await import(
         pathToFileURL(join(DIST, file)).href

@@ -11,6 +11,7 @@ import {
   type Gap,
   type Message,
   type Page,
+  type Presence,
   type Room,
   type RoomNotice,
   type Status,
@@ -115,6 +116,13 @@ const events = (chat: Chat): void => {
   chat.room('general').gap$.subscribe(({ reason }: Gap) => {
     // @ts-expect-error -- a reason that there is not
     if (reason === 'lost') return;
+  });
+  chat.room('general').presence$.subscribe(({ type, data }: Presence) => {
+    expectTypeOf(type).toEqualTypeOf<'presence'>();
+    if (data.connection_id === undefined)
+      expectTypeOf(data.status).toEqualTypeOf<'online' | 'away'>();
+    else expectTypeOf(data.status).toEqualTypeOf<'online' | 'offline'>();
+    if (data.connection_id !== undefined) expectTypeOf(data.user_id).toEqualTypeOf<string | null>();
   });
   expectTypeOf<ChatError['code']>().toEqualTypeOf<string>();
 };

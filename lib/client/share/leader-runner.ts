@@ -9,6 +9,7 @@
  * Source: it subscribes to requests for a token, and uses the WebSockets, until it is stopped.
  */
 import type { RunnerDeps } from '../runner.js';
+import { LONGEST_MS } from '../state.js';
 import { fromServer } from './from-server.js';
 import { fromTab, gone, leaderStep } from './leader.js';
 import { LEADER, type LeaderChange, type LeaderEffect } from './leader-state.js';
@@ -51,7 +52,7 @@ export const leaderRunner = (deps: LeaderDeps): LeaderRunner => {
     if (state.wakeAt < Infinity && !isStopped)
       timer = scheduler.schedule(
         () => dispatch((at) => at),
-        Math.max(0, state.wakeAt - state.nowMs),
+        Math.min(Math.max(0, state.wakeAt - state.nowMs), LONGEST_MS),
       );
   };
 

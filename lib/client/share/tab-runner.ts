@@ -12,6 +12,7 @@
  */
 import { newRef } from '../ref.js';
 import type { RunnerDeps } from '../runner.js';
+import { LONGEST_MS } from '../state.js';
 import type { OpenSocket } from '../web-socket-class.js';
 import { type BroadcastChannelClass, type Channel, isChannel, type Locks } from './browser.js';
 import { ClientSocket } from './client-socket.js';
@@ -75,7 +76,7 @@ export const tabRunner = (deps: TabDeps): TabRunner => {
     if (state.wakeAt < Infinity)
       timer = scheduler.schedule(
         () => dispatch((at) => at),
-        Math.max(0, state.wakeAt - state.nowMs),
+        Math.min(Math.max(0, state.wakeAt - state.nowMs), LONGEST_MS),
       );
   };
 
