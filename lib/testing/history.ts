@@ -4,14 +4,15 @@ import type { RoomLog } from './room-log.js';
 
 const LIMIT = 100;
 
+const answer = (status: number, body: unknown): ReturnType<Fetch> =>
+  Promise.resolve({ status, json: () => Promise.resolve(body) });
+
 export const historyOf =
   (logOf: (room: string) => RoomLog): Fetch =>
-  async (url) => {
+  (url) => {
     const { pathname, searchParams } = new URL(url);
     const room = /\/rooms\/([^/]+)\/messages$/.exec(pathname)?.[1];
-    if (room === undefined)
-      return { status: 404, json: async () => ({ detail: `nothing is at ${pathname}` }) };
+    if (room === undefined) return answer(404, { detail: `nothing is at ${pathname}` });
     const limit = Number(searchParams.get('limit') ?? LIMIT);
-    const page = logOf(decodeURIComponent(room)).page(searchParams.get('before'), limit);
-    return { status: 200, json: async () => page };
+    return answer(200, logOf(decodeURIComponent(room)).page(searchParams.get('before'), limit));
   };

@@ -41,7 +41,7 @@ export interface ScriptedServer {
   announce(room: string, connectionId: string, status: 'online' | 'offline'): void;
   /** Connections get `token_expiring`: the client asks its `token` function again. */
   expire(): void;
-  /** All connections are removed from a room; `reason` is `forbidden`, or `failed`: then the client joins again. */
+  /** All connections are removed from a room: `forbidden`, or `failed`, after which a client joins again. */
   remove(room: string, reason: LeaveReason): void;
   /** While false, publishes are taken and not acked. */
   setAcks(areSent: boolean): void;
