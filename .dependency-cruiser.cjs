@@ -1,6 +1,6 @@
 // Layers: a folder (or a file at the top of lib) imports its own layer and lower ones. docs/architecture.md draws them.
 const LAYERS = [
-  ['base', ['rx/', 'bounded-map', 'clock', 'version', 'signals']],
+  ['base', ['rx/', 'bounded-map', 'clock', 'first-error', 'version', 'signals']],
   ['protocol', ['protocol/']],
   // nothing of the service imports the two: see below
   ['client', ['client/']],
