@@ -85,8 +85,8 @@ export const readFrame = (text: unknown): Received | undefined => {
 export const frame = (type: string, rest?: object): string => JSON.stringify({ type, ...rest });
 
 /**
- * Throws a TypeError for data that is no JSON value, such as undefined or a function. What is inside of the data is
- * not looked at: JSON leaves out or changes what it cannot hold, and a check would cost 60 bytes.
+ * Throws a TypeError for data that is no JSON value, such as undefined or a function. What is inside of the
+ * data is not looked at: JSON leaves out or changes what it cannot hold, and a check would cost 60 bytes.
  */
 export const chatFrame = (id: string, room: string, data: unknown): string => {
   const text = frame('chat', { id, room, data });

@@ -91,7 +91,7 @@ t.test(
 );
 
 t.test('when the class makes no WebSockets, then the client is closed and says why', async (t) => {
-  const w = world(t, { WebSocket: class {} });
+  const w = world(t, { WebSocket: String });
   w.watch('r');
   w.clock.advance(2);
   t.match(w.statuses.at(-1), {
