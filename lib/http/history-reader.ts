@@ -42,8 +42,8 @@ export const historyReader = (log: Log): HistoryReader => {
 
   /**
    * Pages of one room for one answer, all of the epoch of the first page. The first page with messages shows
-   * how much memory the answer will need. So much is reserved until the answer is sent. So of many requests
-   * that come at once, some are refused at the start; else all could fail in the middle.
+   * how much memory the answer will need. This memory is reserved until the answer is sent. So of many
+   * requests that come at once, some are refused at the start; else all could fail in the middle.
    */
   return (room, limit, closed) => {
     let tag: number | undefined;

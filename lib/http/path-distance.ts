@@ -1,6 +1,6 @@
 /**
- * How far an unknown path is from the path of an endpoint: the least cost to change one into the other,
- * segment by segment (the edit distance of the segments, and inside of a segment that of its letters).
+ * How far an unknown path is from the path of an endpoint: the least cost to change one into the other. It is
+ * an edit distance of segments; the cost to replace a segment comes from the edit distance of its letters.
  */
 
 /**

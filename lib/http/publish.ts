@@ -139,7 +139,7 @@ const NOT_TO_ALL =
 
 type Result = E.Either<PublishError, Omit<Receipt, 'id'> & { readonly id: string | null }>;
 
-/** Accepted and dropped by a hook. */
+/** The result of a message that a hook dropped: the request is accepted all the same. */
 const DROPPED: Result = E.right({ id: null, duplicate: false, scope: 'cluster' });
 
 const ENDED: Result = E.left({ _tag: 'Unavailable', detail: 'the pod has ended' });
@@ -162,7 +162,7 @@ const answerOf = (results: readonly Result[], isList: boolean): E.Either<Refused
 };
 
 /**
- * A message that the broker could not take may be sent again: that answer takes precedence over other faults.
+ * A message that the broker could not take may be sent again. So 503 takes precedence over 409.
  */
 const refusedOf = (results: readonly Result[], isList: boolean): Refused => {
   const isMissing = results.some(

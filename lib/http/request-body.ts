@@ -61,7 +61,7 @@ export const unreadable = ({ headers }: IncomingMessage): Problem | undefined =>
   return Number(headers['content-length'] ?? 0) > MOST ? TOO_LARGE : undefined;
 };
 
-/** JSON has one charset (RFC 8259 §8.1): a request that names another one has other bytes. */
+/** JSON has one charset (RFC 8259 §8.1): a body in another charset is not JSON. */
 const isJson = (contentType: string): boolean => {
   const [type = '', ...parameters] = contentType.toLowerCase().split(';');
   return (
@@ -103,7 +103,7 @@ const read = (
     };
     const end = (): void => settle(right(Buffer.concat(chunks)));
     const gone = (): void => settle(left(undefined));
-    // a body that breaks off emits `error`; the work ends at `close`
+    // a body that breaks off emits `error`; the read ends at `close`
     request.on('error', () => undefined);
     if (request.destroyed) return gone();
     // the announced length is reserved at once. So of many requests that come together, some are refused at

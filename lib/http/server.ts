@@ -170,8 +170,8 @@ interface InFlight {
   /** The last answer that the socket waits for. */
   latest: ServerResponse | undefined;
   /**
-   * The time limit of a body, when a request since the socket was last idle has a body; else 0. It is added
-   * to `ANSWER_MS`.
+   * The time limit of a body, when one of the requests that came since the socket was last idle has a body;
+   * else 0. It is added to `ANSWER_MS`.
    */
   bodyMs: number;
   patience: Subscription;
