@@ -77,7 +77,12 @@ export const roomPositions = <Opener>({
     find,
     use: (room, tag) => {
       const position = find(room) ?? {
-        top: { tag: tag ?? drawTag(clock.random), offset: 0, ms: clock.wall(), id: null },
+        top: {
+          tag: tag ?? drawTag(clock.random),
+          offset: 0,
+          ms: Math.floor(clock.wall()),
+          id: null,
+        },
         opener: undefined,
       };
       // to the end of the map: so the first entry is the room that was not used for longest

@@ -49,7 +49,8 @@ const DONE: Reply = { _tag: 'Done' };
 
 export const exchange = (options: ExchangeOptions): Exchange => {
   const { clock, positionTtlMs, logMessages, logTtlMs } = options;
-  const log = memoryLog({ wall: clock.wall, messages: logMessages, ttlMs: logTtlMs });
+  const now = (): number => Math.floor(clock.wall());
+  const log = memoryLog({ wall: now, messages: logMessages, ttlMs: logTtlMs });
   const keys = idempotencyKeys(clock);
   /** When a worker found that a room has another epoch than it knew. */
   const renewedMs = new Map<Room, number>();
@@ -63,7 +64,7 @@ export const exchange = (options: ExchangeOptions): Exchange => {
   });
   const channels = new Map<string, Subscribers>();
   const counts = workerCounts();
-  const commands = keptCommands(clock.wall);
+  const commands = keptCommands(now);
 
   const push = (channel: string, payload: Buffer): void => {
     for (const worker of channels.get(channel) ?? []) worker.push(channel, payload);
@@ -74,7 +75,8 @@ export const exchange = (options: ExchangeOptions): Exchange => {
     channels.set(channel, subscribers);
     subscribers.add(worker);
     const room = roomIn(channel);
-    if (room !== undefined) rooms.use(room).opener = subscribers;
+    const position = room === undefined ? undefined : rooms.find(room);
+    if (position !== undefined) position.opener = subscribers;
   };
 
   const unsubscribe = (worker: Subscriber, channel: string): void => {
@@ -88,35 +90,42 @@ export const exchange = (options: ExchangeOptions): Exchange => {
     rooms.closed(room, position);
   };
 
-  const place = (state: RoomPosition<Subscribers>, draft: Draft, nonce: number): Outcome => {
+  /** Uses the position of a room. A room without an epoch begins one with `tag`. */
+  const using = (
+    room: Room,
+    tag: number,
+    use: (position: RoomPosition<Subscribers>) => Reply,
+  ): Reply => {
+    const known = rooms.find(room);
+    const position = known?.opener === undefined ? rooms.use(room, tag) : known;
+    position.opener ??= channels.get(channelOf(room));
+    const reply = use(position);
+    rooms.closed(room, position);
+    return reply;
+  };
+
+  const place = (position: RoomPosition<Subscribers>, draft: Draft, nonce: number): Outcome => {
     const { room, key, digest, logged } = draft;
     const before = key === undefined ? undefined : keys.get(room, key);
     if (before !== undefined)
       return before.digest === digest
         ? { _tag: 'Duplicate', id: before.id }
         : { _tag: 'KeyReused' };
-    const { top } = state;
+    const { top } = position;
     const publication = publicationOf(draft, {
       tag: top.tag,
       offset: top.offset + (logged ? 1 : 0),
-      ms: Math.max(top.ms, clock.wall()),
+      ms: Math.max(top.ms, now()),
       global: room === GLOBAL,
       outside: !logged,
       nonce,
     });
     const { id, idText, payload } = publication;
-    state.top = logged ? new LastMessage(id) : { ...plain(top), ms: id.ms };
+    position.top = logged ? new LastMessage(id) : { ...plain(top), ms: id.ms };
     if (logged) log.append(room, publication, top);
     if (key !== undefined) keys.set(room, key, { id: idText, digest });
     push(channelOf(room), payload);
     return { _tag: 'Placed', id: idText };
-  };
-
-  /** The position of a room that a worker reads. */
-  const read = (room: Room, tag: number): RoomPosition<Subscribers> => {
-    const state = rooms.use(room, tag);
-    rooms.closed(room, state);
-    return state;
   };
 
   const pageOf = (room: Room, { top }: RoomPosition<Subscribers>, from: number, most: number) =>
@@ -124,18 +133,18 @@ export const exchange = (options: ExchangeOptions): Exchange => {
 
   /** A worker knew another epoch of the room than the one that it finds. */
   const foundEpoch = (room: Room, { tag }: LogPosition, known: number | undefined): void => {
-    if (known !== undefined && known !== tag) renewedMs.set(room, clock.wall());
+    if (known !== undefined && known !== tag) renewedMs.set(room, now());
   };
 
-  const renew = (room: Room, old: number, tag: number): Reply => {
-    const state = rooms.use(room, tag);
-    if (state.top.tag === old) {
-      log.forget(room);
-      state.top = { tag, offset: 0, ms: Math.max(state.top.ms, clock.wall()), id: null };
-    }
-    foundEpoch(room, state.top, old);
-    return { _tag: 'Position', position: plain(state.top) };
-  };
+  const renew = (room: Room, old: number, tag: number): Reply =>
+    using(room, tag, (position) => {
+      if (position.top.tag === old) {
+        log.forget(room);
+        position.top = { tag, offset: 0, ms: Math.max(position.top.ms, now()), id: null };
+      }
+      foundEpoch(room, position.top, old);
+      return { _tag: 'Position', position: plain(position.top) };
+    });
 
   const answer = (from: Subscriber, request: Request): Reply => {
     switch (request._tag) {
@@ -147,24 +156,27 @@ export const exchange = (options: ExchangeOptions): Exchange => {
         return DONE;
       case 'Publish': {
         const { room, drafts, nonces, tag, deadline } = request;
-        if (clock.wall() > deadline) return { _tag: 'Late' };
-        const state = rooms.use(room, tag);
-        return {
+        if (now() > deadline) return { _tag: 'Late' };
+        return using(room, tag, (position) => ({
           _tag: 'Outcomes',
-          outcomes: drafts.map((draft, i) => place(state, draft, nonces[i] ?? 0)),
-        };
+          outcomes: drafts.map((draft, i) => place(position, draft, nonces[i] ?? 0)),
+        }));
       }
       case 'Position': {
         const state = rooms.find(request.room);
         return { _tag: 'Position', position: state && plain(state.top) };
       }
       case 'Top':
-        return { _tag: 'Position', position: plain(read(request.room, request.tag).top) };
+        return using(request.room, request.tag, ({ top }) => ({
+          _tag: 'Position',
+          position: plain(top),
+        }));
       case 'Page': {
         const { room, from: first, most, tag, known } = request;
-        const state = read(room, tag);
-        foundEpoch(room, state.top, known);
-        return pageOf(room, state, first, most);
+        return using(room, tag, (position) => {
+          foundEpoch(room, position.top, known);
+          return pageOf(room, position, first, most);
+        });
       }
       case 'Peek': {
         const state = rooms.find(request.room);
@@ -181,7 +193,7 @@ export const exchange = (options: ExchangeOptions): Exchange => {
         };
       case 'Probe':
         push(request.channel, Buffer.from(request.text));
-        return { _tag: 'Number', value: clock.wall() };
+        return { _tag: 'Number', value: now() };
       case 'Lease':
         return { _tag: 'Names', names: counts.joined(from.name) };
       case 'Control':
