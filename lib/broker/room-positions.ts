@@ -1,7 +1,7 @@
 /**
  * The positions of rooms in memory, with a bound. A position is kept while its room is open. A position of a
- * closed room is kept for `positionTtlMs` after the last message (at most 10 minutes when there was none), or until
- * too many other rooms were used after it.
+ * closed room is kept for `positionTtlMs` after the last message (at most 10 minutes when there was none), or
+ * until too many other rooms were used after it.
  */
 import type { Clock } from '../clock.js';
 import { drawTag, type LogPosition, type Room } from '../protocol/position.js';

@@ -62,11 +62,13 @@ export type FleetEffect =
   /** Wait before a new worker is started in the slot: the longer, the more failures in a row. */
   | { readonly _tag: 'Wait'; readonly slot: number; readonly failures: number }
   | { readonly _tag: 'Finish'; readonly code: number }
-  | {
-      readonly _tag: 'Log';
-      readonly what: 'replaced' | 'reloaded' | 'reload_stopped';
-      readonly worker: number;
-    };
+  | FleetReport;
+
+/** What the operator reads in the log. */
+export type FleetReport =
+  | { readonly _tag: 'Replaced'; readonly worker: number; readonly code: number }
+  | { readonly _tag: 'Reloaded'; readonly worker: number }
+  | { readonly _tag: 'ReloadStopped'; readonly worker: number };
 
 export type Stepped = readonly [FleetState, readonly FleetEffect[]];
 
@@ -163,7 +165,7 @@ const ended = (
   if (at === -1) {
     if (reload?.draining === worker) return reloadNext({ ...left, reload: undefined }, reload.rest);
     if (reload?.worker === worker)
-      return [{ ...left, reload: undefined }, [{ _tag: 'Log', what: 'reload_stopped', worker }]];
+      return [{ ...left, reload: undefined }, [{ _tag: 'ReloadStopped', worker }]];
     return [left, []];
   }
   if (!state.hasListened) return stop(without(left, at), code === 0 ? 1 : code);
@@ -172,7 +174,7 @@ const ended = (
   if (reload?.slot === at && reload.worker !== worker && reload.draining === undefined)
     return [withSlot(left, at, { _tag: 'Starting', worker: reload.worker, failures: 0 }), []];
   const isStable = slot?._tag === 'Running' && now - slot.since >= STABLE_MS;
-  const log: FleetEffect = { _tag: 'Log', what: 'replaced', worker };
+  const log: FleetEffect = { _tag: 'Replaced', worker, code };
   const open = reload?.slot === at ? { ...left, reload: undefined } : left;
   if (isStable) {
     const [forked, effects] = fork(open, at, 0);
@@ -202,10 +204,7 @@ const fork = (state: FleetState, at: number, failures: number): Stepped => {
 
 const reloadNext = (state: FleetState, [slot, ...rest]: readonly number[]): Stepped => {
   if (slot === undefined)
-    return [
-      { ...state, reload: undefined },
-      [{ _tag: 'Log', what: 'reloaded', worker: state.next - 1 }],
-    ];
+    return [{ ...state, reload: undefined }, [{ _tag: 'Reloaded', worker: state.next - 1 }]];
   const worker = state.next;
   return [
     { ...state, next: worker + 1, reload: { slot, worker, rest, draining: undefined } },

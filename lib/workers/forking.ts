@@ -59,9 +59,7 @@ const endedOf = (forked: Worker): Observable<number> =>
 const frameOf = (event: unknown): unknown => (Array.isArray(event) ? event[0] : event);
 
 /** The starter of this process; undefined when it is no worker. */
-export const starterOf = (
-  process: NodeJS.Process,
-): Starter | undefined => {
+export const starterOf = (process: NodeJS.Process): Starter | undefined => {
   const worker = Number(process.env[NUMBER]);
   if (cluster.isPrimary || !Number.isInteger(worker)) return undefined;
   return {

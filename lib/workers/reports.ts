@@ -2,7 +2,17 @@
  * One report of all workers: a worker that is asked for its metrics or stats asks the program that started
  * it, which asks every worker. A worker that does not answer in time is left out.
  */
-import { filter, map, type Observable, Subject, take, takeUntil, timer, toArray } from 'rxjs';
+import {
+  defer,
+  filter,
+  map,
+  type Observable,
+  Subject,
+  take,
+  takeUntil,
+  timer,
+  toArray,
+} from 'rxjs';
 import type { Clock } from '../clock.js';
 import type { About, ToWorker } from './frames.js';
 
@@ -25,18 +35,19 @@ export const reports = ({ scheduler }: Clock): Reports => {
   const answer$ = new Subject<{ readonly question: number; readonly part: unknown }>();
   let questions = 0;
   return {
-    ask: (about, workers) => {
-      questions += 1;
-      const question = questions;
-      const parts = answer$.pipe(
-        filter((answer) => answer.question === question),
-        map(({ part }) => part),
-        take(workers.length),
-        takeUntil(timer(ANSWER_MS, scheduler)),
-        toArray(),
-      );
-      return new (class {})() && parts;
-    },
+    ask: (about, workers) =>
+      defer(() => {
+        questions += 1;
+        const question = questions;
+        for (const { send } of workers) send({ _tag: 'PartAsked', question, about });
+        return answer$.pipe(
+          filter((answer) => answer.question === question),
+          map(({ part }) => part),
+          take(workers.length),
+          takeUntil(timer(ANSWER_MS, scheduler)),
+          toArray(),
+        );
+      }),
     answered: (question, part) => answer$.next({ question, part }),
   };
 };
