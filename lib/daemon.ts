@@ -139,6 +139,7 @@ const ofFleet = async (
   logger: Logger,
   { fork, reload$, stopped }: World,
 ): Promise<number> => {
+  for (const warning of warningsOf(config)) logger.warn({ host: config.server.host }, warning);
   const code = await fleet({
     config,
     count,
@@ -176,7 +177,9 @@ const started = async (
     const bound = (await chat.start())?.port ?? port;
     starter?.send({ _tag: 'Listening', port: bound });
     logger.info({ url: urlText(host, bound), host, port: bound }, 'listening');
-    for (const warning of warningsOf(config)) logger.warn({ host }, warning);
+    // the process that started a worker has logged them
+    if (starter === undefined)
+      for (const warning of warningsOf(config)) logger.warn({ host }, warning);
     return undefined;
   } catch (error) {
     const { code, hint } = listenFault(error);

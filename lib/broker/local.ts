@@ -1,5 +1,40 @@
 /**
  * The local broker: one pod is complete by itself. Positions, logs and idempotency keys are in memory, each
+ * with a bound. A log is kept no longer than its position (`room-positions.ts`).
+ */
+import { type Either, left, right } from 'fp-ts/lib/Either.js';
+import { defer, EMPTY, NEVER, Observable, of, Subject, type Subscriber } from 'rxjs';
+import type { Clock } from '../clock.js';
+import { type Draft, type Publication, publicationOf } from '../protocol/publication.js';
+import { NO_LOG } from '../history/index.js';
+import { memoryLog } from '../history/memory/log.js';
+import { drawNonce, GLOBAL, LastMessage } from '../protocol/position.js';
+import type { Broker, BrokerStatus, ChannelEvent, PublishError, Receipt } from './index.js';
+import { idempotencyKeys } from './idempotency-keys.js';
+import { roomPositions } from './room-positions.js';
+import type { ControlCommand } from './control-command.js';
+
+/** The options of the local broker. */
+export interface LocalBrokerOptions {
+  readonly clock: Clock;
+  readonly positionTtlMs: number;
+  /** How many of a room's messages its log keeps (default: 1,000; 0: none), and for how long (10 minutes). */
+  readonly logMessages?: number;
+  readonly logTtlMs?: number;
+}
+
+/** The usual receipt. Its id is written only when it is read, as most senders do not ask for it. */
+class Placed implements Receipt {
+  readonly duplicate = false;
+  readonly scope = 'cluster';
+
+  constructor(private readonly publication: Publication) {}
+
+  get id(): string {
+    return this.publication.idText;
+  }
+}
+
 /** The broker of a single pod, with positions and logs in memory. It can be used as it is, or wrapped. */
 export const localBroker = ({
   clock,

@@ -54,7 +54,7 @@ export const ownServer = ({ broker, moderate, ...deps }: OwnServerDeps): OwnServ
     listen: async () => {
       const { port, host } = config.server;
       // the types of the framework do not have `reusePort`
-      const options = { port, host, backlog: BACKLOG, reusePort: isShared && port !== 0 };
+      const options = { port, host, backlog: BACKLOG, reusePort: isShared };
       await http.listen(options);
       const address = http.server.address();
       return typeof address === 'object' ? address : null;

@@ -11,6 +11,7 @@ import type { Clock } from '../clock.js';
 import type { Config } from '../config/index.js';
 import { backoffMs } from '../rx/backoff.js';
 import { fleetMetrics } from '../telemetry/fleet-metrics.js';
+import { freePort } from './free-port.js';
 import type { Fork } from './forking.js';
 import {
   type FleetEffect,
@@ -56,6 +57,7 @@ export const fleet = async ({
 }: FleetOptions): Promise<number> => {
   const { scheduler } = clock;
   const { log, server } = config;
+  const port = server.port === 0 ? await freePort(server.host) : server.port;
   const workers = new Map<number, ForkedWorker>();
   const input$ = new Subject<FleetInput>();
   const life = new Subscription();
@@ -79,7 +81,7 @@ export const fleet = async ({
   const start = (worker: number): void => {
     const forked = forkedWorker({
       name: `${server.serverId}-${worker}`,
-      forked: fork(worker, { SERVER_ID: server.serverId }),
+      forked: fork(worker, { SERVER_ID: server.serverId, PORT: String(port) }),
       exchange: shared,
       clock,
       listening: (port) => {

@@ -42,8 +42,6 @@ interface Member {
   readonly numbers: number[];
   gaps: number;
   isJoined: boolean;
-  server: string;
-  status: string;
 }
 
 /** The processes that a process has started. */
@@ -78,11 +76,8 @@ export const killWorkers = async (
       numbers: [],
       gaps: 0,
       isJoined: false,
-      server: '',
-      status: '',
     };
     chat.status$.subscribe((status) => {
-      member.status = status._tag;
       if (status._tag === 'Live') seen.add(status.serverId);
     });
     const room = chat.room<number>(member.room);
@@ -137,16 +132,7 @@ export const killWorkers = async (
     await until('reloaded', () => running.stdout().includes('reloaded: '), 60_000);
   }
   clearInterval(publisher);
-  await until('every publish is settled', () => open === 0, 8_000).catch((e) => {
-    console.log(
-      open,
-      chats
-        .map(({ member, chat }) => member.room + ':' + member.status + ':' + member.numbers.length)
-        .join(' '),
-    );
-    console.log(running.stdout());
-    throw e;
-  });
+  await until('every publish is settled', () => open === 0, 60_000);
   const expected = (room: string): number => acknowledged.get(room)?.length ?? 0;
   await until(
     'all have all',
