@@ -109,9 +109,9 @@ export const daemon = async (world: World): Promise<number> => {
 /** Runs one pod. */
 const ofPod = async (config: Config, world: World): Promise<number> => {
   const { starter, stopped } = world;
-  const ended = new ReplaySubject<string>(1);
-  void stopped.then((signal) => ended.next(signal));
-  const end = firstValueFrom(ended);
+  const ended$ = new ReplaySubject<string>(1);
+  void stopped.then((signal) => ended$.next(signal));
+  const end = firstValueFrom(ended$);
   const logger = loggerOf(starter === undefined ? config : workerConfig(config, starter));
   const onEvent = eventLog(
     logger,
@@ -121,7 +121,7 @@ const ofPod = async (config: Config, world: World): Promise<number> => {
   const chat =
     starter === undefined
       ? app({ config, onEvent })
-      : worker({ config, starter, onEvent, onDrain: () => ended.next('drain') });
+      : worker({ config, starter, onEvent, onDrain: () => ended$.next('drain') });
   // when a signal came while the modules were loaded, the service does not begin to listen
   const early = await Promise.race([end, Promise.resolve(undefined)]);
   // a signal ends the service even while the start still waits for its address

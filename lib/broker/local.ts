@@ -50,7 +50,7 @@ export const localBroker = ({
   const rooms = roomPositions<Subscriber<ChannelEvent>>({
     clock,
     positionTtlMs,
-    forgotten: log.forget,
+    forgotten: (room) => log.forget(room),
   });
 
   const publish = (draft: Draft): Either<PublishError, Receipt> => {

@@ -132,15 +132,15 @@ const withSlot = (state: FleetState, at: number, slot: Slot): FleetState => ({
 
 const listening = (state: FleetState, worker: number, now: number): Stepped => {
   const { reload } = state;
-  const heard = { ...state, hasListened: true };
+  const after = { ...state, hasListened: true };
   const at = state.slots.findIndex((slot) => isOf(slot, worker));
   const running: Slot = { _tag: 'Running', worker, since: now, failures: 0 };
   if (reload?.worker !== worker) {
     const failures = state.slots[at]?.failures ?? 0;
-    return at === -1 ? [heard, []] : [withSlot(heard, at, { ...running, failures }), []];
+    return at === -1 ? [after, []] : [withSlot(after, at, { ...running, failures }), []];
   }
   const old = state.slots[reload.slot];
-  const next = withSlot(heard, reload.slot, running);
+  const next = withSlot(after, reload.slot, running);
   // the old worker ended by itself while the new one started
   if (old === undefined || old._tag === 'Waiting' || old.worker === worker)
     return reloadNext({ ...next, reload: undefined }, reload.rest);

@@ -4,7 +4,7 @@
  *
  * Source: it subscribes to the workers' processes; all subscriptions end with the fleet.
  */
-import { mergeMap, type Observable, Subject, Subscription, timer } from 'rxjs';
+import { delay, mergeMap, type Observable, Subject, Subscription, timer } from 'rxjs';
 import { exchange } from '../broker/exchange/exchange.js';
 import { brokerNameOf } from '../broker/from-config.js';
 import type { Clock } from '../clock.js';
@@ -139,13 +139,9 @@ export const fleet = async ({
     };
     life.add(input$.subscribe(take));
     life.add(reload$.subscribe(() => input$.next({ _tag: 'Reload' })));
-    life.add(
-      stop$.subscribe(() => {
-        input$.next({ _tag: 'Stop' });
-        const end$ = timer(server.drainMs + ENDING_MS, scheduler);
-        life.add(end$.subscribe(() => input$.next({ _tag: 'Deadline' })));
-      }),
-    );
+    const deadline$ = stop$.pipe(delay(server.drainMs + ENDING_MS, scheduler));
+    life.add(stop$.subscribe(() => input$.next({ _tag: 'Stop' })));
+    life.add(deadline$.subscribe(() => input$.next({ _tag: 'Deadline' })));
     effects.forEach(perform);
   });
 };

@@ -1,10 +1,12 @@
 /**
  * One worker from the side of the fleet: its session at the exchange, its reports, and its end. What the
  * worker has not read yet is bounded: a worker that stands still is killed, and its clients resume at another.
+ *
+ * Source: it subscribes to the frames and the end of the process; all subscriptions end with the process.
  */
 import { type Observable, Subscription } from 'rxjs';
 import type { Exchange } from '../broker/exchange/exchange.js';
-import type { Told } from '../broker/exchange/frames.js';
+import type { Answered } from '../broker/exchange/frames.js';
 import { workerSession } from '../broker/exchange/worker-session.js';
 import type { Clock } from '../clock.js';
 import { type About, FromWorker, type ToWorker } from './frames.js';
@@ -52,7 +54,7 @@ export const forkedWorker = ({
   const life = new Subscription();
   let unsent = 0;
 
-  const tell = (frame: Told): void => {
+  const pass = (frame: Answered): void => {
     const bytes = bytesOf(frame);
     unsent += bytes;
     forked.send(frame, () => {
@@ -64,7 +66,7 @@ export const forkedWorker = ({
     forked.kill();
   };
   const session =
-    exchange === undefined ? undefined : workerSession({ exchange, clock, name, send: tell });
+    exchange === undefined ? undefined : workerSession({ exchange, clock, name, send: pass });
 
   const take = (frame: FromWorker): void => {
     if (frame._tag === 'Listening') listening(frame.port);
@@ -100,7 +102,7 @@ export const forkedWorker = ({
 };
 
 /** An answer counts as its page, or as about as much as its object takes. */
-const bytesOf = ({ events }: Told): number => {
+const bytesOf = ({ events }: Answered): number => {
   let bytes = 0;
   for (const event of events) {
     if (event._tag === 'Message') bytes += event.payload.length;

@@ -1,8 +1,6 @@
 /**
  * The processes of workers, by Node's cluster module. A worker runs this same program. Frames travel on the
  * channel between the two processes, encoded by structured clone.
- *
- * Source: it makes streams of the events of processes.
  */
 import cluster, { type Worker } from 'node:cluster';
 import { fromEvent, map, merge, Observable, share, take } from 'rxjs';
@@ -11,14 +9,14 @@ import { fromEvent, map, merge, Observable, share, take } from 'rxjs';
 export interface Starter {
   /** The number of this worker among all that the program has started. */
   readonly worker: number;
-  readonly send: (frame: unknown) => void;
+  readonly send: (frame: object) => void;
   readonly frame$: Observable<unknown>;
 }
 
 /** A worker, as the program that started it sees it. */
 export interface Forked {
   /** `written` is called when the worker's side of the channel has the frame. */
-  readonly send: (frame: unknown, written?: () => void) => void;
+  readonly send: (frame: object, written?: () => void) => void;
   readonly frame$: Observable<unknown>;
   /** Emits the exit code once: 1 when a signal ended the process. */
   readonly ended$: Observable<number>;
@@ -36,7 +34,7 @@ export const forkProcess: Fork = (worker, env) => {
   const forked = cluster.fork({ ...env, [NUMBER]: String(worker) });
   return {
     send: (frame, written) => {
-      if (forked.isConnected()) forked.send(Object(frame), () => written?.());
+      if (forked.isConnected()) forked.send(frame, () => written?.());
     },
     frame$: fromEvent(forked, 'message').pipe(map(frameOf)),
     ended$: endedOf(forked),

@@ -1,5 +1,9 @@
-/** A worker: a pod whose process was started by `fleet.ts`. */
-import { filter, take } from 'rxjs';
+/**
+ * A worker: a pod whose process was started by `fleet.ts`.
+ *
+ * Source: it subscribes to the frames of that process, until its own process ends.
+ */
+import { filter, Subscription } from 'rxjs';
 import { type WorkerApp, workerApp } from '../app.js';
 import { brokerNameOf } from '../broker/from-config.js';
 import { clusterBroker } from '../broker/cluster/cluster-broker.js';
@@ -59,15 +63,10 @@ export const worker = ({ config, starter, onEvent, onDrain }: WorkerOptions): Wo
     },
     reports,
   );
-  const frame$ = starter.frame$.pipe(filter(ToWorker.is));
-  frame$.subscribe((frame) => {
-    if (frame._tag !== 'Drain') reports.take(frame);
-  });
-  frame$
-    .pipe(
-      filter(({ _tag }) => _tag === 'Drain'),
-      take(1),
-    )
-    .subscribe(onDrain);
+  new Subscription().add(
+    starter.frame$
+      .pipe(filter(ToWorker.is))
+      .subscribe((frame) => (frame._tag === 'Drain' ? onDrain() : reports.take(frame))),
+  );
   return pod;
 };

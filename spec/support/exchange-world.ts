@@ -39,13 +39,13 @@ export const exchangeWorld = (
     exchange: shared,
     worker: (name) => {
       const frame$ = new Subject<unknown>();
-      let held: (() => void)[] | undefined;
+      let paused: (() => void)[] | undefined;
       const way = pipe({
         clock,
         delayMs: () => 2,
         blocked: (deliver) => {
-          held?.push(deliver);
-          return held !== undefined;
+          paused?.push(deliver);
+          return paused !== undefined;
         },
       });
       const back = pipe({ clock, delayMs: () => 2 });
@@ -73,8 +73,8 @@ export const exchangeWorld = (
         port,
         session,
         hold: (on) => {
-          const waiting = held ?? [];
-          held = on ? waiting : undefined;
+          const waiting = paused ?? [];
+          paused = on ? waiting : undefined;
           if (!on) for (const deliver of waiting) deliver();
         },
       };

@@ -94,7 +94,7 @@ t.test('when a worker publishes, then every subscribed worker gets the message',
   clock.advance(1);
   for (const i of [0, 1])
     t.match(at(i).sent.at(-1), {
-      _tag: 'Told',
+      _tag: 'Answered',
       events: [{ _tag: 'Answer' }, { _tag: 'Message', payload: Buffer.from('command') }],
     });
 });

@@ -16,6 +16,7 @@ import {
   of,
   ReplaySubject,
   type Subscriber,
+  Subscription,
   switchMap,
   takeUntil,
   tap,
@@ -31,7 +32,7 @@ import {
   type RedisPort,
   type RedisReply,
 } from '../redis/port.js';
-import { type Asked, type Reply, type Request, Told } from './frames.js';
+import { type Asked, type Reply, type Request, Answered } from './frames.js';
 
 /** One end of the link between a worker and the exchange. */
 export interface Link {
@@ -66,6 +67,8 @@ export const exchangePort = ({ link, clock, serverId }: ExchangePortOptions): Re
   const closed$ = new ReplaySubject<void>(1);
   let requests: Asked['requests'] = [];
   let calls = 0;
+  /** Publishes that are under way. */
+  const life = new Subscription();
   let isClosed = false;
 
   const flush = (): void => {
@@ -94,7 +97,7 @@ export const exchangePort = ({ link, clock, serverId }: ExchangePortOptions): Re
     );
 
   const take = (frame: unknown, emit: (event: RedisEvent) => void): void => {
-    if (!Told.is(frame)) return;
+    if (!Answered.is(frame)) return;
     for (const event of frame.events) {
       if (event._tag === 'Message') emit(event);
       else {
@@ -123,7 +126,7 @@ export const exchangePort = ({ link, clock, serverId }: ExchangePortOptions): Re
     forgetOld();
     publishings.delete(id);
     publishings.set(id, { reply$, sentAt: scheduler.now() });
-    asking(request, outcomesIn).subscribe(reply$);
+    life.add(asking(request, outcomesIn).subscribe(reply$));
     return reply$;
   };
 
@@ -179,6 +182,7 @@ export const exchangePort = ({ link, clock, serverId }: ExchangePortOptions): Re
     close: () =>
       defer(() => {
         isClosed = true;
+        life.unsubscribe();
         closed$.next();
         return EMPTY;
       }),

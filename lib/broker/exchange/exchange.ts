@@ -104,7 +104,7 @@ export const exchange = (options: ExchangeOptions): Exchange => {
     return reply;
   };
 
-  const place = (position: RoomPosition<Subscribers>, draft: Draft, nonce: number): Outcome => {
+  const placed = (position: RoomPosition<Subscribers>, draft: Draft, nonce: number): Outcome => {
     const { room, key, digest, logged } = draft;
     const before = key === undefined ? undefined : keys.get(room, key);
     if (before !== undefined)
@@ -159,7 +159,7 @@ export const exchange = (options: ExchangeOptions): Exchange => {
         if (now() > deadline) return { _tag: 'Late' };
         return using(room, tag, (position) => ({
           _tag: 'Outcomes',
-          outcomes: drafts.map((draft, i) => place(position, draft, nonces[i] ?? 0)),
+          outcomes: drafts.map((draft, i) => placed(position, draft, nonces[i] ?? 0)),
         }));
       }
       case 'Position': {
@@ -211,7 +211,7 @@ export const exchange = (options: ExchangeOptions): Exchange => {
       counts.left(worker.name);
       for (const channel of [...channels.keys()]) unsubscribe(worker, channel);
     },
-    logBytes: log.size,
+    logBytes: () => log.size(),
   };
 };
 

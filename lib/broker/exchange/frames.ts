@@ -5,10 +5,11 @@
  */
 import * as t from 'io-ts';
 
+const isBytes = (value: unknown): value is Buffer => Buffer.isBuffer(value);
 const Bytes = new t.Type<Buffer>(
   'Bytes',
-  Buffer.isBuffer,
-  (value, context) => (Buffer.isBuffer(value) ? t.success(value) : t.failure(value, context)),
+  isBytes,
+  (value, context) => (isBytes(value) ? t.success(value) : t.failure(value, context)),
   t.identity,
 );
 
@@ -113,8 +114,8 @@ export const Asked = t.type({
 export type Asked = t.TypeOf<typeof Asked>;
 
 /** To a worker, in the order in which the exchange did it: answers, and messages of channels. */
-export const Told = t.type({
-  _tag: t.literal('Told'),
+export const Answered = t.type({
+  _tag: t.literal('Answered'),
   events: t.array(
     t.union([
       t.type({ _tag: t.literal('Answer'), call: t.number, reply: Reply }),
@@ -122,4 +123,4 @@ export const Told = t.type({
     ]),
   ),
 });
-export type Told = t.TypeOf<typeof Told>;
+export type Answered = t.TypeOf<typeof Answered>;

@@ -4,14 +4,14 @@
  */
 import type { Clock } from '../../clock.js';
 import type { Exchange, Subscriber } from './exchange.js';
-import { Asked, type Told } from './frames.js';
+import { Asked, type Answered } from './frames.js';
 
 export interface WorkerSessionOptions {
   readonly exchange: Exchange;
   readonly clock: Clock;
   /** The name of the worker: its `SERVER_ID`. */
   readonly name: string;
-  readonly send: (frame: Told) => void;
+  readonly send: (frame: Answered) => void;
 }
 
 export interface WorkerSession {
@@ -27,15 +27,15 @@ export const workerSession = ({
   name,
   send,
 }: WorkerSessionOptions): WorkerSession => {
-  let events: Told['events'] = [];
+  let events: Answered['events'] = [];
   let hasEnded = false;
 
   const flush = (): void => {
     const all = events;
     events = [];
-    if (!hasEnded) send({ _tag: 'Told', events: all });
+    if (!hasEnded) send({ _tag: 'Answered', events: all });
   };
-  const add = (event: Told['events'][number]): void => {
+  const add = (event: Answered['events'][number]): void => {
     if (events.push(event) === 1) clock.turn(flush);
   };
 

@@ -1,7 +1,7 @@
 /** Frames between a worker and the exchange survive the encoding of Node's channel between processes. */
 import { deserialize, serialize } from 'node:v8';
 import t from 'tap';
-import { Asked, Told } from '../../../lib/broker/exchange/frames.js';
+import { Asked, Answered } from '../../../lib/broker/exchange/frames.js';
 
 const copy = (frame: unknown): unknown => deserialize(serialize(frame));
 
@@ -33,18 +33,20 @@ t.test('when a frame is encoded and decoded, then it has the same values', async
       },
     ],
   };
-  const told: Told = {
-    _tag: 'Told',
+  const answered: Answered = {
+    _tag: 'Answered',
     events: [{ _tag: 'Message', channel: 'c', payload: Buffer.from('é') }],
   };
   t.ok(Asked.is(copy(asked)));
   t.strictSame(copy(asked), asked);
-  t.ok(Told.is(copy(told)));
-  t.strictSame(copy(told), told);
+  t.ok(Answered.is(copy(answered)));
+  t.strictSame(copy(answered), answered);
 });
 
 t.test('when a field is missing or of another type, then it is no frame', async (t) => {
   t.notOk(Asked.is({ _tag: 'Asked', requests: [{ call: 1, request: { _tag: 'Peek', room: 1 } }] }));
-  t.notOk(Told.is({ _tag: 'Told', events: [{ _tag: 'Message', channel: 'c', payload: 'text' }] }));
-  t.notOk(Told.is({ _tag: 'Asked', requests: [] }));
+  t.notOk(
+    Answered.is({ _tag: 'Answered', events: [{ _tag: 'Message', channel: 'c', payload: 'text' }] }),
+  );
+  t.notOk(Answered.is({ _tag: 'Asked', requests: [] }));
 });

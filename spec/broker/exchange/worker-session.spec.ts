@@ -1,7 +1,7 @@
 /** What one turn of the event loop brings goes to a worker in one frame, in order. */
 import t from 'tap';
 import { exchange } from '../../../lib/broker/exchange/exchange.js';
-import type { Told } from '../../../lib/broker/exchange/frames.js';
+import type { Answered } from '../../../lib/broker/exchange/frames.js';
 import { workerSession } from '../../../lib/broker/exchange/worker-session.js';
 import { virtualClock } from '../../support/virtual-clock.js';
 
@@ -9,7 +9,7 @@ const DAY_MS = 86_400_000;
 
 const made = () => {
   const clock = virtualClock();
-  const frames: Told[] = [];
+  const frames: Answered[] = [];
   const session = workerSession({
     exchange: exchange({ clock, positionTtlMs: DAY_MS, logMessages: 10, logTtlMs: DAY_MS }),
     clock,
