@@ -26,6 +26,7 @@ const LAYERS = [
       'shutdown',
       'app-options',
       'app',
+      'workers/',
       'daemon',
       'main',
       'index',

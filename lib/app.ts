@@ -11,7 +11,7 @@ import type { Receipt } from './broker/index.js';
 import { systemClock } from './clock.js';
 import { type Composition, composition } from './composition.js';
 import { isTaken } from './connection/upgrade-router.js';
-import type { Readiness } from './http/routes.js';
+import type { Readiness, Whole } from './http/routes.js';
 import { type Announcement, type Notice, noticeDraft, type Published } from './notice.js';
 import type { Room } from './protocol/position.js';
 import { type Stats, stats } from './telemetry/stats.js';
@@ -50,6 +50,14 @@ export interface App {
   readonly metrics: () => Promise<string>;
 }
 
+/** A service, and what it reports when it is a worker of a larger one. */
+export interface WorkerApp extends App {
+  /** The stats of this pod, with the names of its rooms. */
+  readonly statsPart: (room?: Room) => Stats & { readonly room_names: readonly Room[] };
+  /** The metrics as data. Empty before `start()`. */
+  readonly metricsPart: () => Promise<readonly object[]>;
+}
+
 /**
  * Makes an app. It does nothing before `start()`: no connection, no timer, nothing that keeps the process
  * alive.
@@ -59,6 +67,12 @@ export interface App {
  *   process.once('SIGTERM', () => void chat.stop());
  */
 export const app = (options: AppOptions): App => {
+  const { start, stop, publish, stats: now, readiness, metrics } = workerApp(options, undefined);
+  return { start, stop, publish, stats: now, readiness, metrics };
+};
+
+/** `app` for a worker. `whole`: the reports of all workers. */
+export const workerApp = (options: AppOptions, whole: Whole | undefined): WorkerApp => {
   const flaw = optionsFlaw(options);
   if (flaw !== undefined) throw new TypeError(flaw);
   const {
@@ -91,7 +105,7 @@ export const app = (options: AppOptions): App => {
     startedAt = clock.scheduler.now();
     const broker = makeBroker?.({ config, clock }) ?? brokerOf(config, clock);
     brokerName = broker.name;
-    const begun = composition({ config, hooks, clock, broker, lent, counts, onEvent });
+    const begun = composition({ config, hooks, clock, broker, lent, counts, whole, onEvent });
     running = begun;
     try {
       return await begun.address;
@@ -145,6 +159,8 @@ export const app = (options: AppOptions): App => {
     stats: counts.now,
     readiness: () => running?.readiness() ?? (stopped === undefined ? 'starting' : 'draining'),
     metrics: async () => running?.metrics() ?? '',
+    statsPart: (room) => ({ ...counts.now(room), room_names: counts.roomNames() }),
+    metricsPart: async () => running?.metricsJson() ?? [],
   };
 };
 

@@ -29,7 +29,7 @@ import { hookModeration } from './hook-moderation.js';
 import { hasHooks, type Hooks } from './hooks.js';
 import type { HubEvent } from './hub-event.js';
 import { ownServer } from './http/own-server.js';
-import type { Readiness } from './http/routes.js';
+import type { Readiness, Whole } from './http/routes.js';
 import { NO_EPOCH, type Position } from './protocol/position.js';
 import { podStreams } from './pod-streams.js';
 import { type ProgramPublish, programPublish } from './program-publish.js';
@@ -50,6 +50,8 @@ export interface CompositionOptions {
   /** A lent server; without it the service has its own. */
   readonly lent: Server | undefined;
   readonly counts: StatsFold;
+  /** Undefined: the service is no worker of a larger one. */
+  readonly whole: Whole | undefined;
   readonly onEvent: ((event: HubEvent) => void) | undefined;
 }
 
@@ -66,6 +68,7 @@ export interface Composition {
   readonly publish: ProgramPublish;
   readonly readiness: () => Readiness;
   readonly metrics: Metrics['text'];
+  readonly metricsJson: Metrics['json'];
 }
 
 export const composition = ({
@@ -75,6 +78,7 @@ export const composition = ({
   broker,
   lent,
   counts,
+  whole,
   onEvent,
 }: CompositionOptions): Composition => {
   // no Subject: it would cost 1 µs a message
@@ -127,6 +131,7 @@ export const composition = ({
           emit,
           readiness,
           stats: counts,
+          whole,
           metrics: measures,
         })
       : undefined;
@@ -210,5 +215,6 @@ export const composition = ({
     publish: programPublish(broker, moderate, deadline$),
     readiness,
     metrics: measures.text,
+    metricsJson: measures.json,
   };
 };

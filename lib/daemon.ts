@@ -1,6 +1,7 @@
 /** The service as a process: environment → config → app → exit code. */
 import { isLeft } from 'fp-ts/lib/Either.js';
 import { fileURLToPath } from 'node:url';
+import { firstValueFrom, from, type Observable, ReplaySubject } from 'rxjs';
 import { setFlagsFromString } from 'node:v8';
 import { destination, type DestinationStream, type Logger, pino } from 'pino';
 import { type App, app } from './app.js';
@@ -13,6 +14,10 @@ import { warningsOf } from './config/warnings.js';
 import { eventLog } from './telemetry/event-log.js';
 import { pretty } from './telemetry/pretty.js';
 import { VERSION } from './version.js';
+import { fleet } from './workers/fleet.js';
+import { fleetLog } from './workers/fleet-log.js';
+import type { Fork, Starter } from './workers/forking.js';
+import { worker, workerConfig } from './workers/worker.js';
 
 /** What the service sees of the process. */
 export interface World {
@@ -26,6 +31,14 @@ export interface World {
   readonly complain: (line: string) => void;
   /** Resolves with the signal that ends the service. */
   readonly stopped: Promise<string>;
+  /** Undefined: this process is no worker. */
+  readonly starter: Starter | undefined;
+  /** Starts a worker. */
+  readonly fork: Fork;
+  /** The operator wants new workers in place of the old ones. */
+  readonly reload$: Observable<unknown>;
+  /** How many processes can run at the same time. */
+  readonly cores: number;
 }
 
 /** sysexits.h: EX_CONFIG. */
@@ -73,6 +86,10 @@ export const daemon = async (world: World): Promise<number> => {
   }
 
   const config = read.right;
+  const { starter, cores } = world;
+  if (starter !== undefined) return ofPod(config, world);
+  const { workers } = config.server;
+  const count = workers === 'auto' ? cores : workers;
   const logger = loggerOf(config);
   logger.info(
     {
@@ -81,22 +98,59 @@ export const daemon = async (world: World): Promise<number> => {
       broker: brokerText(config),
       auth: config.access.authEnabled,
       base_path: config.server.basePath,
+      ...(count === 1 ? {} : { workers: count }),
     },
     'starting',
   );
   for (const line of warnings) logger.warn(line);
-  const chat = app({
-    config,
-    onEvent: eventLog(logger, () => systemClock.scheduler.now(), brokerText(config) !== 'embedded'),
-  });
+  return count === 1 ? ofPod(config, world) : ofFleet(config, count, logger, world);
+};
+
+/** Runs one pod. */
+const ofPod = async (config: Config, world: World): Promise<number> => {
+  const { starter, stopped } = world;
+  const ended$ = new ReplaySubject<string>(1);
+  void stopped.then((signal) => ended$.next(signal));
+  const end = firstValueFrom(ended$);
+  const logger = loggerOf(starter === undefined ? config : workerConfig(config, starter));
+  const onEvent = eventLog(
+    logger,
+    () => systemClock.scheduler.now(),
+    brokerText(config) !== 'embedded',
+  );
+  const chat =
+    starter === undefined
+      ? app({ config, onEvent })
+      : worker({ config, starter, onEvent, onDrain: () => ended$.next('drain') });
   // when a signal came while the modules were loaded, the service does not begin to listen
-  const early = await Promise.race([world.stopped, Promise.resolve(undefined)]);
+  const early = await Promise.race([end, Promise.resolve(undefined)]);
   // a signal ends the service even while the start still waits for its address
   const failure =
     early === undefined
-      ? await Promise.race([started(chat, logger, config), world.stopped.then(() => undefined)])
+      ? await Promise.race([started(chat, logger, config, starter), end.then(() => undefined)])
       : undefined;
-  return failure ?? drained(chat, logger, await world.stopped);
+  return failure ?? drained(chat, logger, await end);
+};
+
+/** Runs the workers of this command. */
+const ofFleet = async (
+  config: Config,
+  count: number,
+  logger: Logger,
+  { fork, reload$, stopped }: World,
+): Promise<number> => {
+  for (const warning of warningsOf(config)) logger.warn({ host: config.server.host }, warning);
+  const code = await fleet({
+    config,
+    count,
+    clock: systemClock,
+    fork,
+    reload$,
+    stop$: from(stopped),
+    onEvent: fleetLog(logger),
+  });
+  logger.info('ended');
+  return code;
 };
 
 /**
@@ -112,12 +166,20 @@ const misconfigured = (faults: readonly Fault[], { complain, isTerminal }: World
 };
 
 /** Starts the service. Resolves with the exit code when it cannot start, else with undefined. */
-const started = async (chat: App, logger: Logger, config: Config): Promise<number | undefined> => {
+const started = async (
+  chat: App,
+  logger: Logger,
+  config: Config,
+  starter: Starter | undefined,
+): Promise<number | undefined> => {
   const { host, port } = config.server;
   try {
     const bound = (await chat.start())?.port ?? port;
+    starter?.send({ _tag: 'Listening', port: bound });
     logger.info({ url: urlText(host, bound), host, port: bound }, 'listening');
-    for (const warning of warningsOf(config)) logger.warn({ host }, warning);
+    // the process that started a worker has logged them
+    if (starter === undefined)
+      for (const warning of warningsOf(config)) logger.warn({ host }, warning);
     return undefined;
   } catch (error) {
     const { code, hint } = listenFault(error);

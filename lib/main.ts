@@ -4,7 +4,7 @@
  * modules are loaded, which takes 200 ms: a signal that comes in that time is remembered, and ends the
  * process in order. Only this file and the default of SERVER_ID read `process`.
  */
-import { constants } from 'node:os';
+import { availableParallelism, constants } from 'node:os';
 import { type Meaning, signals } from './signals.js';
 
 /** A shell reports 128 plus the number of the signal for a process that a signal has ended. */
@@ -21,6 +21,8 @@ const stopped = new Promise<string>((resolve) => {
 });
 
 const { daemon } = await import('./daemon.js');
+const { forkProcess, starterOf } = await import('./workers/forking.js');
+const { fromEvent } = await import('rxjs');
 process.exit(
   await daemon({
     env: process.env,
@@ -29,5 +31,10 @@ process.exit(
     isTerminal: process.stdout.isTTY,
     complain: (line) => void process.stderr.write(`${line}\n`),
     stopped,
+    starter: starterOf(process),
+    fork: forkProcess,
+    // without workers, SIGHUP ends the process, as is usual
+    reload$: fromEvent(process, 'SIGHUP'),
+    cores: availableParallelism(),
   }),
 );

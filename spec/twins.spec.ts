@@ -38,6 +38,7 @@ const TABLES: ReadonlySet<string> = new Set([
   'testing/index.ts',
   'testing/scripted-server.ts',
   'version.ts',
+  'workers/frames.ts',
 ]);
 
 /** What is gone through by the spec of something larger, and why not by one of its own. */
@@ -84,6 +85,14 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'composition.ts': 'app.spec.ts',
   'daemon.ts': 'process.spec.ts',
   'main.ts': 'process.spec.ts',
+  // only processes can show how they are started, and what they leave
+  'workers/fleet-log.ts': 'workers.spec.ts',
+  'workers/forked-worker.ts': 'workers/fleet.spec.ts',
+  'workers/forking.ts': 'workers.spec.ts',
+  'workers/free-port.ts': 'workers.spec.ts',
+  'workers/worker.ts': 'workers.spec.ts',
+  'telemetry/fleet-metrics.ts': 'telemetry/whole-metrics.spec.ts',
+  'telemetry/whole-stats.ts': 'workers/whole.spec.ts',
 };
 
 const filesIn = (folder: string, ending: string): readonly string[] =>

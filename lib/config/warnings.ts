@@ -21,10 +21,6 @@ export const warningsOf = ({ server, access, broker }: Config): readonly string[
       'JWT_JWKS_URL is not https: anyone on the network path can sign tokens; use https',
     ],
     [
-      server.workers !== 1,
-      `WORKERS is ${server.workers} and has no effect: this version runs one worker a process; for more cores run more pods with one REDIS_URL`,
-    ],
-    [
       database > 0 && broker.redisPrefix === '',
       `REDIS_URL names database ${database} without a REDIS_PREFIX: channels have no databases, so services on ` +
         'other databases of this Redis share its channels; set a REDIS_PREFIX for each',

@@ -4,6 +4,7 @@
  */
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { platform } from 'node:os';
 import { historyHandler } from './history.js';
 import { publishHandler, type PublishHandlerDeps } from './publish.js';
 import { routes, type RoutesDeps } from './routes.js';
@@ -31,8 +32,16 @@ export interface OwnServerDeps extends Omit<RoutesDeps, 'history' | 'publishing'
  */
 const BACKLOG = 4_096;
 
+/**
+ * Each worker has a listener of its own on the shared port, and the kernel chooses. Where Node cannot do that
+ * (before 22.12, and on other systems), the program that started the workers accepts and hands out the
+ * connections in turn.
+ */
+const CAN_SHARE = platform() === 'linux';
+
 export const ownServer = ({ broker, moderate, ...deps }: OwnServerDeps): OwnServer => {
-  const { config, clock, emit } = deps;
+  const { config, clock, emit, whole } = deps;
+  const isShared = CAN_SHARE && whole !== undefined;
   const { http, requests, leave } = httpServer(config, clock, emit);
   routes({
     ...deps,
@@ -44,7 +53,9 @@ export const ownServer = ({ broker, moderate, ...deps }: OwnServerDeps): OwnServ
     server: http.server,
     listen: async () => {
       const { port, host } = config.server;
-      await http.listen({ port, host, backlog: BACKLOG });
+      // the types of the framework do not have `reusePort`
+      const options = { port, host, backlog: BACKLOG, reusePort: isShared };
+      await http.listen(options);
       const address = http.server.address();
       return typeof address === 'object' ? address : null;
     },

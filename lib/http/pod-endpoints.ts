@@ -3,7 +3,8 @@ import type { Clock } from '../clock.js';
 import type { Config } from '../config/index.js';
 import { cachedRender } from '../telemetry/cached-metrics.js';
 import type { Metrics } from '../telemetry/metrics.js';
-import type { StatsFold } from '../telemetry/stats.js';
+import type { Room } from '../protocol/position.js';
+import type { Stats, StatsFold } from '../telemetry/stats.js';
 import { type Endpoint, isRoom, NO_ROOM } from './endpoint.js';
 import { frontPage } from './front-page.js';
 
@@ -13,12 +14,23 @@ import { frontPage } from './front-page.js';
  */
 export type Readiness = 'starting' | 'ready' | 'degraded' | 'draining';
 
+/** The reports of all workers of one command (`WORKERS`). */
+export interface Whole {
+  /** The `SERVER_ID` of all workers together. */
+  readonly serverId: string;
+  readonly metrics: () => Promise<string>;
+  /** `own`: the stats of the worker that answers, of the same room. */
+  readonly stats: (own: Stats, room?: Room) => Promise<Stats>;
+}
+
 export interface PodEndpointsDeps {
   readonly config: Config;
   readonly clock: Clock;
   readonly stats: StatsFold;
   readonly metrics: Metrics;
   readonly readiness: () => Readiness;
+  /** Undefined: this pod is no worker. */
+  readonly whole?: Whole | undefined;
 }
 
 export const podEndpoints = ({
@@ -27,10 +39,11 @@ export const podEndpoints = ({
   stats,
   metrics,
   readiness,
+  whole,
 }: PodEndpointsDeps): readonly Endpoint[] => {
   const { basePath, serverId, readyRequiresBroker } = config.server;
   const page = frontPage(basePath);
-  const scrape = cachedRender(metrics.text, () => clock.scheduler.now());
+  const scrape = cachedRender(whole?.metrics ?? metrics.text, () => clock.scheduler.now());
   return [
     {
       method: 'GET',
@@ -38,7 +51,7 @@ export const podEndpoints = ({
       auth: 'none',
       handler: () => ({
         status: 'healthy',
-        server_id: serverId,
+        server_id: whole?.serverId ?? serverId,
         timestamp: Math.floor(clock.wall() / 1000),
       }),
     },
@@ -70,8 +83,9 @@ export const podEndpoints = ({
       parameters: ['room'],
       auth: 'token',
       handler: ({ query: { room }, refuse }) => {
-        if (room === undefined) return stats.now();
-        return isRoom(room) ? stats.now(room) : refuse(NO_ROOM);
+        if (room !== undefined && !isRoom(room)) return refuse(NO_ROOM);
+        const own = stats.now(room);
+        return whole === undefined ? own : whole.stats(own, room);
       },
     },
   ];

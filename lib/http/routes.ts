@@ -27,7 +27,7 @@ import { unreadable } from './request-body.js';
 import { roomEndpoints } from './room-endpoints.js';
 import { socketEndpoints } from './socket-endpoints.js';
 
-export type { Readiness } from './pod-endpoints.js';
+export type { Readiness, Whole } from './pod-endpoints.js';
 
 export interface RoutesDeps extends PodEndpointsDeps {
   readonly access: Auth;

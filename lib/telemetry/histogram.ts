@@ -7,12 +7,40 @@ export interface Histogram {
   readonly observe: (seconds: number) => void;
   /** The text format: buckets, sum and count. */
   readonly text: () => string;
+  /** The same as prom-client represents it, to be added up with those of other processes. */
+  readonly json: () => HistogramJson;
+}
+
+export interface HistogramJson {
+  readonly name: string;
+  readonly help: string;
+  readonly type: 'histogram';
+  readonly aggregator: 'sum';
+  readonly values: readonly {
+    readonly metricName: string;
+    readonly labels: Readonly<Record<string, number | string>>;
+    readonly value: number;
+  }[];
 }
 
 /** `bounds`: the upper bounds of the buckets, ascending. */
 export const histogram = (name: string, help: string, bounds: readonly number[]): Histogram => {
   const counts = new Float64Array(bounds.length + 1);
   let sum = 0;
+
+  const valuesNow = (): HistogramJson['values'] => {
+    let count = 0;
+    const buckets = [...counts].map((own, i) => {
+      count += own;
+      return { metricName: `${name}_bucket`, labels: { le: bounds[i] ?? '+Inf' }, value: count };
+    });
+    return [
+      ...buckets,
+      { metricName: `${name}_sum`, labels: {}, value: sum },
+      { metricName: `${name}_count`, labels: {}, value: count },
+    ];
+  };
+
   return {
     observe: (seconds) => {
       let i = 0;
@@ -21,19 +49,11 @@ export const histogram = (name: string, help: string, bounds: readonly number[])
       sum += seconds;
     },
     text: () => {
-      let count = 0;
-      const buckets = [...counts].map((own, i) => {
-        count += own;
-        return `${name}_bucket{le="${bounds[i] ?? '+Inf'}"} ${count}`;
-      });
-      return [
-        `# HELP ${name} ${help}`,
-        `# TYPE ${name} histogram`,
-        ...buckets,
-        `${name}_sum ${sum}`,
-        `${name}_count ${count}`,
-        '',
-      ].join('\n');
+      const lines = valuesNow().map(({ metricName, labels: { le }, value }) =>
+        le === undefined ? `${metricName} ${value}` : `${metricName}{le="${le}"} ${value}`,
+      );
+      return [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`, ...lines, ''].join('\n');
     },
+    json: () => ({ name, help, type: 'histogram', aggregator: 'sum', values: valuesNow() }),
   };
 };

@@ -1,11 +1,17 @@
 /** Makes the instruments of Prometheus in one registry, by the service's rules for names. */
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { type Aggregator, Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 
 export interface Instruments {
   readonly registry: Registry;
-  readonly gauge: (name: string, help: string) => Gauge;
+  /** `aggregator`: how the values of several processes become one (default: their sum). */
+  readonly gauge: (name: string, help: string, aggregator?: Aggregator) => Gauge;
   /** A gauge that is read at each scrape. */
-  readonly gaugeOf: (name: string, help: string, now: () => number) => void;
+  readonly gaugeOf: (
+    name: string,
+    help: string,
+    now: () => number,
+    aggregator?: Aggregator,
+  ) => void;
   readonly counter: (name: string, help: string) => Counter;
   /** A counter with one label. */
   readonly labelled: (name: string, help: string, label: string) => Counter;
@@ -42,11 +48,12 @@ export const instruments = (): Instruments => {
 
   return {
     registry,
-    gauge: (name, help) => new Gauge({ name, help, registers }),
-    gaugeOf: (name, help, now) => {
+    gauge: (name, help, aggregator = 'sum') => new Gauge({ name, help, aggregator, registers }),
+    gaugeOf: (name, help, now, aggregator = 'sum') => {
       new Gauge({
         name,
         help,
+        aggregator,
         registers,
         collect() {
           this.set(now());

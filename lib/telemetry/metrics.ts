@@ -15,6 +15,8 @@ export interface Metrics {
   /** The text format, and its content type. */
   readonly text: () => Promise<string>;
   readonly contentType: string;
+  /** The metrics as data, to be added up with those of other processes (`whole-metrics.ts`). */
+  readonly json: () => Promise<readonly object[]>;
   /** Counts one event. */
   readonly fold: (event: HubEvent) => void;
 }
@@ -34,6 +36,7 @@ export const metrics = (
     name: 'realtime_build_info',
     help: 'The version of the service; the value is always 1. The version of Node is in nodejs_version_info',
     labelNames: ['version'],
+    aggregator: 'first',
     registers,
   }).set({ version: VERSION }, 1);
   const opened = new Counter({
@@ -78,7 +81,7 @@ export const metrics = (
     'realtime_broker_connections_lost',
     'Connections to the broker that broke or were refused',
   );
-  const brokerUp = gauge('realtime_broker_up', 'Whether messages reach all pods: 1 or 0');
+  const brokerUp = gauge('realtime_broker_up', 'Whether messages reach all pods: 1 or 0', 'min');
   const probe = new Histogram({
     name: 'realtime_broker_probe_seconds',
     help: 'Round trip of a probe through the broker',
@@ -116,6 +119,7 @@ export const metrics = (
       backlog.peak = 0;
       return peak;
     },
+    'max',
   );
   gaugeOf('realtime_send_buffer_bytes', 'Unsent bytes of all connections now', () => backlog.bytes);
   if (logBytes !== undefined)
@@ -207,6 +211,7 @@ export const metrics = (
 
   return {
     text: async () => `${await registry.metrics()}${delivery.text()}`,
+    json: async () => [...(await registry.getMetricsAsJSON()), delivery.json()],
     contentType: registry.contentType,
     fold,
   };

@@ -17,6 +17,8 @@ export interface Stats {
 
 export interface StatsFold {
   readonly now: (room?: Room) => Stats;
+  /** The rooms with members on this pod. */
+  readonly roomNames: () => readonly Room[];
   /** Counts one event. */
   readonly fold: (event: HubEvent) => void;
 }
@@ -56,6 +58,7 @@ export const stats = ({ serverId, broker, uptimeS }: StatsOptions): StatsFold =>
       broker: broker(),
       ...(room === undefined ? {} : { room: { name: room, connections: members.get(room) ?? 0 } }),
     }),
+    roomNames: () => [...members.keys()],
     fold,
   };
 };

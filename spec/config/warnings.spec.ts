@@ -17,17 +17,6 @@ t.test('when a database is named without a prefix, then there is a warning', asy
   );
 });
 
-t.test('when WORKERS is more than 1, then there is a warning', async (t) => {
-  const warned = (env: Readonly<Record<string, string>>): string =>
-    warningsOf(read(env)).join('\n');
-  for (const given of ['2', '1024', 'auto'])
-    t.match(
-      warned({ WORKERS: given }),
-      new RegExp(`^WORKERS is ${given} and has no effect: .* one worker a process`),
-    );
-  t.equal(warned({ WORKERS: '1' }) + warned({ WORKERS: '' }), '');
-});
-
 t.test('when a configuration is unsafe, then the warning names the variable', async (t) => {
   const warned = (env: Readonly<Record<string, string>>): string =>
     warningsOf(read(env)).join('\n');

@@ -25,6 +25,7 @@ const world = (readyRequiresBroker = false) => {
     clock,
     stats: {
       now: (name) => (name === undefined ? STATS : { ...STATS, room: { name, connections: 2 } }),
+      roomNames: () => [],
       fold: () => undefined,
     },
     metrics: {
@@ -32,6 +33,7 @@ const world = (readyRequiresBroker = false) => {
         self.renders += 1;
         return 'metrics';
       },
+      json: async () => [],
       contentType: 'text/metrics',
       fold: () => undefined,
     },

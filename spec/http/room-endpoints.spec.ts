@@ -44,6 +44,7 @@ const world = (answer: Either<Problem, Buffer> = right(Buffer.from('[]'))) => {
   const stats = {
     now: (name?: string) =>
       ({ room: name === 'r' ? { name, connections: 3 } : undefined }) as never,
+    roomNames: () => [],
     fold: () => undefined,
   };
   const config = configWith({

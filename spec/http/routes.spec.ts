@@ -25,6 +25,7 @@ const world = () => {
       text: async () => {
         throw new Error('a bug');
       },
+      json: async () => [],
       contentType: 'text/plain',
       fold: () => undefined,
     },

@@ -34,6 +34,8 @@ import { upkeep } from './upkeep.js';
 
 export interface ClusterBrokerDeps {
   readonly redis: RedisPort;
+  /** The name in `stats`; the default is `redis`. */
+  readonly name?: string;
   readonly clock: Clock;
   readonly serverId: string;
   /** `BROKER_TIMEOUT_MS`. */
@@ -212,7 +214,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
   life.add(redis.event$.pipe(channelSubscriptions.messages).subscribe(accept));
 
   return {
-    name: 'redis',
+    name: deps.name ?? 'redis',
     status$: status$.asObservable(),
     event$: event$.asObservable(),
     clockMs: time.known,

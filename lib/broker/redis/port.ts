@@ -7,7 +7,7 @@ import type { Either } from 'fp-ts/lib/Either.js';
 import type { Observable } from 'rxjs';
 import type { Draft } from '../../protocol/publication.js';
 import type { Page } from '../../history/page.js';
-import type { Room, LogPosition } from '../../protocol/position.js';
+import { GLOBAL, type Room, type LogPosition } from '../../protocol/position.js';
 
 /** The events of Redis. The stream does not complete before `close` and never errors. */
 export type RedisEvent =
@@ -187,4 +187,10 @@ const ROOM_PREFIX = 'realtime:room:';
 /** docs/operations.md, keys and channels. */
 export const channelOf = (room: Room): string =>
   room === '' ? GLOBAL_CHANNEL : ROOM_PREFIX + room;
+/** The room of a channel; undefined for the channel of a pod, and for the channel of control commands. */
+export const roomIn = (channel: string): Room | undefined => {
+  if (channel === GLOBAL_CHANNEL) return GLOBAL;
+  return channel.startsWith(ROOM_PREFIX) ? channel.slice(ROOM_PREFIX.length) : undefined;
+};
+
 export const podChannel = (serverId: string): string => `realtime:pod:${serverId}`;

@@ -71,7 +71,7 @@ export const server = {
     'WORKERS',
     1,
     workers,
-    'Workers of a process, or auto. Without effect in this version, which runs one: run more pods.',
+    'How many pods this command runs on one port, or auto: one for each core. Limits hold for each pod.',
   ),
   maxConnections: setting(
     'MAX_CONNECTIONS',

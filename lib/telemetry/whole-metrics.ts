@@ -1,0 +1,13 @@
+/**
+ * The metrics of several processes as one text. Counters and histograms are added up. Gauges are added up, or
+ * combined as their `aggregator` says.
+ */
+import { AggregatorRegistry } from 'prom-client';
+import * as t from 'io-ts';
+
+/** The metrics of one process (`Metrics.json`). */
+const Part = t.array(t.type({ name: t.string, aggregator: t.string, type: t.string }));
+
+/** A part that is none (its process has another version) is left out. */
+export const wholeMetrics = async (parts: readonly unknown[]): Promise<string> =>
+  AggregatorRegistry.aggregate(parts.filter(Part.is)).metrics();

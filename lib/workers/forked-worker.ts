@@ -1,0 +1,115 @@
+/**
+ * One worker from the side of the fleet: its session at the exchange, its reports, and its end. What the
+ * worker has not read yet is bounded: a worker that stands still is killed, and its clients resume at another.
+ *
+ * Source: it subscribes to the frames and the end of the process; all subscriptions end with the process.
+ */
+import { type Observable, Subscription } from 'rxjs';
+import type { Exchange } from '../broker/exchange/exchange.js';
+import type { Answered } from '../broker/exchange/frames.js';
+import { workerSession } from '../broker/exchange/worker-session.js';
+import type { Clock } from '../clock.js';
+import { type About, FromWorker, type ToWorker } from './frames.js';
+import type { Forked } from './forking.js';
+
+export interface ForkedWorkerOptions {
+  /** Its `SERVER_ID`. */
+  readonly name: string;
+  readonly forked: Forked;
+  /** Undefined: the workers use Redis. */
+  readonly exchange: Exchange | undefined;
+  readonly clock: Clock;
+  readonly listening: (port: number) => void;
+  readonly ended: (code: number) => void;
+  /** The worker has not read so many bytes, and is killed. */
+  readonly stalled: (bytes: number) => void;
+  /** Emits the reports of all workers once. */
+  readonly wholeAsked: (about: About) => Observable<unknown[]>;
+  /** The worker has answered a question of `reports.ts`. */
+  readonly answered: (question: number, part: unknown) => void;
+}
+
+export interface ForkedWorker {
+  readonly send: (frame: ToWorker) => void;
+  readonly drain: () => void;
+  readonly kill: () => void;
+  /** Bytes of messages that the worker has not read yet. */
+  readonly unsentBytes: () => number;
+}
+
+/** Twice what Redis allows a subscriber (`client-output-buffer-limit pubsub`, 32 MB). */
+const MAX_UNSENT_BYTES = 67_108_864;
+
+export const forkedWorker = ({
+  name,
+  forked,
+  exchange,
+  clock,
+  listening,
+  ended,
+  stalled,
+  wholeAsked,
+  answered,
+}: ForkedWorkerOptions): ForkedWorker => {
+  const life = new Subscription();
+  let unsent = 0;
+
+  const pass = (frame: Answered): void => {
+    const bytes = bytesOf(frame);
+    unsent += bytes;
+    forked.send(frame, () => {
+      unsent -= bytes;
+    });
+    if (unsent <= MAX_UNSENT_BYTES) return;
+    stalled(unsent);
+    unsent = 0;
+    forked.kill();
+  };
+  const session =
+    exchange === undefined ? undefined : workerSession({ exchange, clock, name, send: pass });
+
+  const take = (frame: FromWorker): void => {
+    if (frame._tag === 'Listening') listening(frame.port);
+    else if (frame._tag === 'Part') answered(frame.question, frame.part);
+    else {
+      const { question, about } = frame;
+      life.add(
+        wholeAsked(about).subscribe((parts) => forked.send({ _tag: 'Whole', question, parts })),
+      );
+    }
+  };
+
+  life.add(
+    forked.frame$.subscribe((frame) => {
+      if (FromWorker.is(frame)) take(frame);
+      else session?.take(frame);
+    }),
+  );
+  life.add(
+    forked.ended$.subscribe((code) => {
+      life.unsubscribe();
+      session?.end();
+      ended(code);
+    }),
+  );
+
+  return {
+    send: (frame) => forked.send(frame),
+    drain: () => forked.send({ _tag: 'Drain' }),
+    kill: forked.kill,
+    unsentBytes: () => unsent,
+  };
+};
+
+/** An answer counts as its page, or as about as much as its object takes. */
+const bytesOf = ({ events }: Answered): number => {
+  let bytes = 0;
+  for (const event of events) {
+    if (event._tag === 'Message') bytes += event.payload.length;
+    else if (event.reply._tag === 'Page')
+      for (const { length } of event.reply.page.frames) bytes += length;
+    bytes += EVENT_BYTES;
+  }
+  return bytes;
+};
+const EVENT_BYTES = 64;

@@ -1,0 +1,70 @@
+/**
+ * The processes of workers, by Node's cluster module. A worker runs this same program. Frames travel on the
+ * channel between the two processes, encoded by structured clone.
+ */
+import cluster, { type Worker } from 'node:cluster';
+import { fromEvent, map, merge, Observable, share, take } from 'rxjs';
+
+/** The program that started this worker, as the worker sees it. */
+export interface Starter {
+  /** The number of this worker among all that the program has started. */
+  readonly worker: number;
+  readonly send: (frame: object) => void;
+  readonly frame$: Observable<unknown>;
+}
+
+/** A worker, as the program that started it sees it. */
+export interface Forked {
+  /** `written` is called when the worker's side of the channel has the frame. */
+  readonly send: (frame: object, written?: () => void) => void;
+  readonly frame$: Observable<unknown>;
+  /** Emits the exit code once: 1 when a signal ended the process. */
+  readonly ended$: Observable<number>;
+  readonly kill: () => void;
+}
+
+export type Fork = (worker: number, env: Readonly<Record<string, string>>) => Forked;
+
+const NUMBER = 'CHAT_API_WORKER';
+
+/** Starts a worker. It gets the environment of this process and `env`. */
+export const forkProcess: Fork = (worker, env) => {
+  // frames have bytes, which JSON cannot hold
+  cluster.setupPrimary({ serialization: 'advanced' });
+  const forked = cluster.fork({ ...env, [NUMBER]: String(worker) });
+  return {
+    send: (frame, written) => {
+      if (forked.isConnected()) forked.send(frame, () => written?.());
+    },
+    frame$: fromEvent(forked, 'message').pipe(map(frameOf)),
+    ended$: endedOf(forked),
+    kill: () => void forked.process.kill('SIGKILL'),
+  };
+};
+
+const endedOf = (forked: Worker): Observable<number> =>
+  merge(
+    new Observable<number>((subscriber) => {
+      const onExit = (code: number | null): void => subscriber.next(code ?? 1);
+      forked.on('exit', onExit);
+      return () => forked.off('exit', onExit);
+    }),
+    // the process could not be started
+    fromEvent(forked.process, 'error').pipe(map(() => 1)),
+  ).pipe(take(1), share());
+
+/** With `fromEvent`, an event of several values is a list of them: the frame comes first. */
+const frameOf = (event: unknown): unknown => (Array.isArray(event) ? event[0] : event);
+
+/** The starter of this process; undefined when it is no worker. */
+export const starterOf = (process: NodeJS.Process): Starter | undefined => {
+  const worker = Number(process.env[NUMBER]);
+  if (cluster.isPrimary || !Number.isInteger(worker)) return undefined;
+  return {
+    worker,
+    send: (frame) => {
+      if (process.connected) process.send?.(frame);
+    },
+    frame$: fromEvent(process, 'message').pipe(map(frameOf)),
+  };
+};

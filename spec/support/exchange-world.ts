@@ -1,0 +1,83 @@
+/** Workers and their exchange in virtual time. Frames are encoded and decoded as between two processes. */
+import { deserialize, serialize } from 'node:v8';
+import { Subject } from 'rxjs';
+import { exchange, type Exchange } from '../../lib/broker/exchange/exchange.js';
+import { exchangePort } from '../../lib/broker/exchange/exchange-port.js';
+import { type WorkerSession, workerSession } from '../../lib/broker/exchange/worker-session.js';
+import type { RedisPort } from '../../lib/broker/redis/port.js';
+import { pipe } from './pipe.js';
+import type { VirtualClock } from './virtual-clock.js';
+
+export interface ExchangeWorld {
+  readonly exchange: Exchange;
+  readonly worker: (name: string) => WorldWorker;
+}
+
+export interface WorldWorker {
+  readonly port: RedisPort;
+  readonly session: WorkerSession;
+  /** The exchange does not run: its process stands still. */
+  readonly hold: (on: boolean) => void;
+}
+
+const copy = (frame: unknown): unknown => deserialize(serialize(frame));
+
+export interface ExchangeWorldOptions {
+  readonly logMessages?: number;
+  readonly logTtlMs?: number;
+  readonly positionTtlMs?: number;
+}
+
+const DAY_MS = 86_400_000;
+
+export const exchangeWorld = (
+  clock: VirtualClock,
+  { logMessages = 1_000, logTtlMs = 600_000, positionTtlMs = DAY_MS }: ExchangeWorldOptions = {},
+): ExchangeWorld => {
+  const shared = exchange({ clock, positionTtlMs, logMessages, logTtlMs });
+  return {
+    exchange: shared,
+    worker: (name) => {
+      const frame$ = new Subject<unknown>();
+      let paused: (() => void)[] | undefined;
+      const way = pipe({
+        clock,
+        delayMs: () => 2,
+        blocked: (deliver) => {
+          paused?.push(deliver);
+          return paused !== undefined;
+        },
+      });
+      const back = pipe({ clock, delayMs: () => 2 });
+      const session = workerSession({
+        exchange: shared,
+        clock,
+        name,
+        send: (frame) => {
+          const copied = copy(frame);
+          back.send(() => frame$.next(copied));
+        },
+      });
+      const port = exchangePort({
+        clock,
+        serverId: name,
+        link: {
+          frame$,
+          send: (frame) => {
+            const copied = copy(frame);
+            way.send(() => session.take(copied));
+          },
+        },
+      });
+      return {
+        port,
+        session,
+        hold: (on) => {
+          const waiting = paused ?? [];
+          paused = on ? waiting : undefined;
+          if (!on) for (const deliver of waiting) deliver();
+        },
+      };
+    },
+  };
+};
