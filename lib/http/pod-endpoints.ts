@@ -1,11 +1,10 @@
-/** A pod's reports on itself: health, readiness, metrics, stats, and the page at `/`. */
+/** A pod's reports on itself: health, readiness, metrics, stats. */
 import type { Clock } from '../clock.js';
 import type { Config } from '../config/index.js';
 import { cachedRender } from '../telemetry/cached-metrics.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import type { StatsFold } from '../telemetry/stats.js';
 import { type Endpoint, isRoom, NO_ROOM } from './endpoint.js';
-import { frontPage } from './front-page.js';
 
 /**
  * The status of `GET /ready`. `degraded`: messages reach the members on this pod only. `draining`: no new
@@ -29,7 +28,6 @@ export const podEndpoints = ({
   readiness,
 }: PodEndpointsDeps): readonly Endpoint[] => {
   const { basePath, serverId, readyRequiresBroker } = config.server;
-  const page = frontPage(basePath);
   const scrape = cachedRender(metrics.text, () => clock.scheduler.now());
   return [
     {
@@ -41,12 +39,6 @@ export const podEndpoints = ({
         server_id: serverId,
         timestamp: Math.floor(clock.wall() / 1000),
       }),
-    },
-    {
-      method: 'GET',
-      path: '/',
-      auth: 'none',
-      handler: ({ reply }) => reply.type('text/html; charset=utf-8').send(page),
     },
     {
       method: 'GET',

@@ -1,0 +1,161 @@
+/** One client of the page: a connection, a room, and the pane that shows them. */
+import { type Chat, connect, type Room } from 'chat-api/client';
+import { diagnosis } from './diagnosis.js';
+import { line } from './line.js';
+import * as pane from './pane-state.js';
+import { paneView, type Who } from './pane-view.js';
+
+export interface PaneOptions {
+  readonly section: HTMLElement;
+  readonly number: number;
+  /** `wss://host/api/chat-api/ws`. */
+  readonly url: string;
+  /** The address of the HTTP endpoints. */
+  readonly base: string;
+  readonly isTokenRequired: boolean;
+  readonly who: Who;
+  /** This pane has a connection under this name. */
+  readonly onNamed: (connectionId: string, name: string) => void;
+}
+
+export interface Pane {
+  /** Another pane of the page has this name. */
+  readonly named: (connectionId: string, name: string) => void;
+}
+
+const HISTORY = 30;
+const TICK_MS = 250;
+
+interface Data {
+  readonly name: string;
+  readonly content: string;
+}
+
+export const openPane = (options: PaneOptions): Pane => {
+  const { section, number, url, base, isTokenRequired, onNamed } = options;
+  const cable = line(
+    (to, protocols) => new WebSocket(to, protocols),
+    (work) => setTimeout(work),
+  );
+  let who = options.who;
+  let state = pane.emptyPane(isTokenRequired);
+  let chat: Chat | undefined;
+  let room: Room<Data> | undefined;
+  let leave = (): void => undefined;
+  let isLoading = false;
+  let isAway = false;
+  let problem = '';
+  let sent = 0;
+
+  const render = (): void =>
+    view.show({ state, isBroken: cable.isBroken(), isLoading, room: who.room, problem });
+  const step = (change: pane.Step): void => {
+    state = change(state);
+    render();
+  };
+
+  const explain = async (): Promise<void> => {
+    const { token } = who;
+    const found = await diagnosis(fetch.bind(window), base, token);
+    if (state.status._tag !== 'Waiting' || cable.isBroken() || token !== who.token) return;
+    problem = found;
+    render();
+  };
+
+  const open = (): Chat => {
+    const { token } = who;
+    const opened = connect({
+      url,
+      WebSocket: cable.WebSocket,
+      ...(isTokenRequired ? { token: () => token } : {}),
+    });
+    opened.status$.subscribe((status) => {
+      // the last status of a client that was replaced
+      if (chat !== undefined && chat !== opened) return;
+      if (status._tag === 'Live') onNamed(status.connectionId, status.userId ?? who.name);
+      if (status._tag === 'Live' || cable.isBroken()) problem = '';
+      step(pane.onStatus(status, Date.now()));
+      if (status._tag === 'Waiting' && status.because !== 'hidden' && !cable.isBroken())
+        void explain();
+    });
+    return opened;
+  };
+
+  const join = (client: Chat): void => {
+    leave();
+    const joined = client.room<Data>(who.room);
+    const subscriptions = [
+      joined.message$.subscribe((message) => step(pane.onMessage(message))),
+      joined.event$.subscribe((notice) => step(pane.onNotice(notice, Date.now()))),
+      joined.members$.subscribe((members) => step(pane.onMembers(members))),
+    ];
+    room = joined;
+    leave = () => subscriptions.forEach((subscription) => subscription.unsubscribe());
+    if (isAway) joined.setPresence('away');
+    isLoading = true;
+    const loaded = (change: pane.Step): void => {
+      if (room !== joined) return;
+      isLoading = false;
+      step(change);
+    };
+    joined.history({ limit: HISTORY }).then(
+      ({ messages }) => loaded(pane.onHistory(messages)),
+      // without it the room goes on from now: what refuses the history refuses the join too, and says why
+      () => loaded((same) => same),
+    );
+  };
+
+  const enter = (next: Who): void => {
+    const isOther = next.room !== who.room || next.token !== who.token;
+    const isOtherToken = next.token !== who.token;
+    who = next;
+    if (isTokenRequired && who.token === '') {
+      problem = 'Paste a token first.';
+      return render();
+    }
+    problem = '';
+    if (state.status._tag === 'Live')
+      onNamed(state.status.connectionId, state.status.userId ?? who.name);
+    if (chat !== undefined && !isOther) return render();
+    if (isOther) step(pane.inAnotherRoom);
+    if (isOtherToken || chat === undefined) {
+      leave();
+      const old = chat;
+      chat = undefined;
+      old?.close();
+      chat = open();
+    }
+    join(chat);
+  };
+
+  const view = paneView(section, who, number, {
+    enter,
+    send: (content) => {
+      if (room === undefined) {
+        problem = 'Join a room first.';
+        return render();
+      }
+      const own = ++sent;
+      step(pane.onPublish(own, content, Date.now()));
+      room.publish({ name: who.name, content }).then(
+        (ack) => step(pane.onAck(own, ack, Date.now())),
+        (error: unknown) =>
+          step(pane.onRefused(own, error instanceof Error ? error.message : String(error))),
+      );
+    },
+    setBroken: (isBroken) => {
+      if (isBroken) cable.break();
+      else cable.mend();
+      problem = '';
+      render();
+    },
+    setAway: (next) => {
+      isAway = next;
+      room?.setPresence(next ? 'away' : 'online');
+    },
+  });
+  setInterval(() => view.tick(Date.now()), TICK_MS);
+  if (isTokenRequired) render();
+  else enter(who);
+  return { named: (connectionId, name) => step(pane.named(connectionId, name)) };
+};
