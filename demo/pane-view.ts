@@ -71,10 +71,16 @@ const entryElement = (entry: Entry): HTMLElement => {
   return item;
 };
 
+export interface PaneElements {
+  readonly section: HTMLElement;
+  readonly number: number;
+  readonly who: Who;
+  /** Then the pane asks for a token in place of a name. */
+  readonly isTokenRequired: boolean;
+}
+
 export const paneView = (
-  section: HTMLElement,
-  who: Who,
-  number: number,
+  { section, number, who, isTokenRequired }: PaneElements,
   actions: PaneActions,
 ): PaneView => {
   const title = find(section, 'h2');
@@ -84,6 +90,7 @@ export const paneView = (
   const members = find(section, '.members');
   const latency = find(section, '.latency');
   const pod = find(section, '.pod');
+  const facts = find(section, '.facts');
   const problem = find(section, '.problem');
   const breaking = find(section, '.break');
   const back = find(section, '.back');
@@ -102,6 +109,8 @@ export const paneView = (
   title.id = `pane-${number}`;
   section.setAttribute('aria-labelledby', title.id);
   name.value = who.name;
+  name.required = !isTokenRequired;
+  token.required = isTokenRequired;
   room.value = who.room;
 
   const isPressed = (button: HTMLElement): boolean =>
@@ -146,7 +155,7 @@ export const paneView = (
       else list.insertBefore(item, at);
       item.hidden = onlyBack && !returned.has(entry.key);
       const ms = state.acks.get(entry.key);
-      if (ms !== undefined) write(find(item, '.ack'), `ack after ${duration(ms)}`);
+      if (ms !== undefined) write(find(item, '.ack'), `ack ${duration(ms)}`);
     }
   };
 
@@ -159,7 +168,9 @@ export const paneView = (
     write(text, now);
     const count = memberCount(state);
     write(members, count === undefined ? '' : `${counted(count, 'member')}`);
-    write(latency, state.latencyMs === undefined ? '' : `ack in ${duration(state.latencyMs)}`);
+    write(latency, state.latencyMs === undefined ? '' : `ack ${duration(state.latencyMs)}`);
+    // without a connection nobody knows them
+    facts.hidden = tone === 'bad';
     write(pod, state.status._tag === 'Live' ? `pod ${state.status.serverId}` : '');
     write(problem, shown.problem);
     problem.hidden = shown.problem === '';
@@ -180,7 +191,9 @@ export const paneView = (
     );
     waiting.hidden = onlyBack || state.waiting.length === 0;
     if (isAtEnd) scroll.scrollTop = scroll.scrollHeight;
-    write(title, `Client ${number}: ${name.value} in ${shown.room}`);
+    const { status } = state;
+    const user = (status._tag === 'Live' && status.userId) || name.value;
+    write(title, `Client ${number}: ${user} in ${shown.room}`);
   };
 
   return {

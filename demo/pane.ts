@@ -3,17 +3,13 @@ import { type Chat, connect, type Room } from 'chat-api/client';
 import { diagnosis } from './diagnosis.js';
 import { line } from './line.js';
 import * as pane from './pane-state.js';
-import { paneView, type Who } from './pane-view.js';
+import { type PaneElements, paneView, type Who } from './pane-view.js';
 
-export interface PaneOptions {
-  readonly section: HTMLElement;
-  readonly number: number;
+export interface PaneOptions extends PaneElements {
   /** `wss://host/api/chat-api/ws`. */
   readonly url: string;
   /** The address of the HTTP endpoints. */
   readonly base: string;
-  readonly isTokenRequired: boolean;
-  readonly who: Who;
   /** This pane has a connection under this name. */
   readonly onNamed: (connectionId: string, name: string) => void;
 }
@@ -26,13 +22,14 @@ export interface Pane {
 const HISTORY = 30;
 const TICK_MS = 250;
 
+/** What the page publishes. With tokens `from` is the name. */
 interface Data {
-  readonly name: string;
+  readonly name?: string;
   readonly content: string;
 }
 
 export const openPane = (options: PaneOptions): Pane => {
-  const { section, number, url, base, isTokenRequired, onNamed } = options;
+  const { url, base, isTokenRequired, onNamed } = options;
   const cable = line(
     (to, protocols) => new WebSocket(to, protocols),
     (work) => setTimeout(work),
@@ -109,10 +106,6 @@ export const openPane = (options: PaneOptions): Pane => {
     const isOther = next.room !== who.room || next.token !== who.token;
     const isOtherToken = next.token !== who.token;
     who = next;
-    if (isTokenRequired && who.token === '') {
-      problem = 'Paste a token first.';
-      return render();
-    }
     problem = '';
     if (state.status._tag === 'Live')
       onNamed(state.status.connectionId, state.status.userId ?? who.name);
@@ -128,7 +121,7 @@ export const openPane = (options: PaneOptions): Pane => {
     join(chat);
   };
 
-  const view = paneView(section, who, number, {
+  const view = paneView(options, {
     enter,
     send: (content) => {
       if (room === undefined) {
@@ -137,7 +130,7 @@ export const openPane = (options: PaneOptions): Pane => {
       }
       const own = ++sent;
       step(pane.onPublish(own, content, Date.now()));
-      room.publish({ name: who.name, content }).then(
+      room.publish({ ...(isTokenRequired ? {} : { name: who.name }), content }).then(
         (ack) => step(pane.onAck(own, ack, Date.now())),
         (error: unknown) =>
           step(pane.onRefused(own, error instanceof Error ? error.message : String(error))),

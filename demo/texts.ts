@@ -18,7 +18,7 @@ export const statusText = (status: Status, isBroken: boolean): StatusText => {
     case 'Live':
       return status.degraded
         ? { tone: 'busy', text: 'Live on one pod only: Redis does not answer' }
-        : { tone: 'good', text: 'Live' };
+        : { tone: 'good', text: status.userId === null ? 'Live' : `Live as ${status.userId}` };
     case 'Draining':
       return { tone: 'good', text: 'Live, moving to another pod' };
     case 'Waiting':
