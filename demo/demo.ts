@@ -23,7 +23,7 @@ const sections = ['alice', 'bob'].flatMap((name) => {
 });
 main?.append(...sections.map(({ section }) => section));
 show('.access, .pane .token', isTokenRequired);
-show('.pane .name, .hint', !isTokenRequired);
+show('.pane .name, .hint, .stats', !isTokenRequired);
 for (const [index, { name, section }] of sections.entries())
   panes.push(
     openPane({

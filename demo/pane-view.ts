@@ -1,5 +1,6 @@
 /** The elements of a pane: what the user does becomes calls, and a state becomes what is shown. */
-import { cameBack, type Entry, memberCount, outageText, type PaneState } from './pane-state.js';
+import { cameBack, type Entry, memberCount, type PaneState } from './pane-state.js';
+import { outageText } from './room-events.js';
 import { counted, duration, nextTry, statusText } from './texts.js';
 
 /** What the user does. */
@@ -167,7 +168,7 @@ export const paneView = (
     dot.className = `dot ${tone}`;
     write(text, now);
     const count = memberCount(state);
-    write(members, count === undefined ? '' : `${counted(count, 'member')}`);
+    write(members, count === undefined ? '' : counted(count, 'member'));
     write(latency, state.latencyMs === undefined ? '' : `ack ${duration(state.latencyMs)}`);
     // without a connection nobody knows them
     facts.hidden = tone === 'bad';

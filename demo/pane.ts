@@ -4,6 +4,8 @@ import { diagnosis } from './diagnosis.js';
 import { line } from './line.js';
 import * as pane from './pane-state.js';
 import { type PaneElements, paneView, type Who } from './pane-view.js';
+import * as publishing from './publishing.js';
+import * as roomEvents from './room-events.js';
 
 export interface PaneOptions extends PaneElements {
   /** `wss://host/api/chat-api/ws`. */
@@ -82,9 +84,9 @@ export const openPane = (options: PaneOptions): Pane => {
     leave();
     const joined = client.room<Data>(who.room);
     const subscriptions = [
-      joined.message$.subscribe((message) => step(pane.onMessage(message))),
-      joined.event$.subscribe((notice) => step(pane.onNotice(notice, Date.now()))),
-      joined.members$.subscribe((members) => step(pane.onMembers(members))),
+      joined.message$.subscribe((message) => step(roomEvents.onMessage(message))),
+      joined.event$.subscribe((notice) => step(roomEvents.onNotice(notice, Date.now()))),
+      joined.members$.subscribe((members) => step(roomEvents.onMembers(members))),
     ];
     room = joined;
     leave = () => subscriptions.forEach((subscription) => subscription.unsubscribe());
@@ -96,7 +98,7 @@ export const openPane = (options: PaneOptions): Pane => {
       step(change);
     };
     joined.history({ limit: HISTORY }).then(
-      ({ messages }) => loaded(pane.onHistory(messages)),
+      ({ messages }) => loaded(roomEvents.onHistory(messages)),
       // without it the room goes on from now: what refuses the history refuses the join too, and says why
       () => loaded((same) => same),
     );
@@ -129,11 +131,11 @@ export const openPane = (options: PaneOptions): Pane => {
         return render();
       }
       const own = ++sent;
-      step(pane.onPublish(own, content, Date.now()));
+      step(publishing.onPublish(own, content, Date.now()));
       room.publish({ ...(isTokenRequired ? {} : { name: who.name }), content }).then(
-        (ack) => step(pane.onAck(own, ack, Date.now())),
+        (ack) => step(publishing.onAck(own, ack, Date.now())),
         (error: unknown) =>
-          step(pane.onRefused(own, error instanceof Error ? error.message : String(error))),
+          step(publishing.onRefused(own, error instanceof Error ? error.message : String(error))),
       );
     },
     setBroken: (isBroken) => {
@@ -150,5 +152,5 @@ export const openPane = (options: PaneOptions): Pane => {
   setInterval(() => view.tick(Date.now()), TICK_MS);
   if (isTokenRequired) render();
   else enter(who);
-  return { named: (connectionId, name) => step(pane.named(connectionId, name)) };
+  return { named: (connectionId, name) => step(roomEvents.named(connectionId, name)) };
 };
