@@ -2,6 +2,8 @@
 import type { Message, Status } from '../../lib/client/index.js';
 import { emptyPane, onStatus, type PaneState, type Step } from '../../demo/pane-state.js';
 
+type Live = Extract<Status, { readonly _tag: 'Live' }>;
+
 let made = 0;
 
 /** A chat of alice, unless the parts say something else; each has an id of its own. */
@@ -15,7 +17,7 @@ export const messageOf = (parts: Partial<Message> = {}): Message => ({
   ...parts,
 });
 
-export const liveAs = (connectionId: string, userId: string | null = null): Status => ({
+export const liveAs = (connectionId: string, userId: string | null = null): Live => ({
   _tag: 'Live',
   connectionId,
   userId,
@@ -23,7 +25,11 @@ export const liveAs = (connectionId: string, userId: string | null = null): Stat
   degraded: false,
 });
 
-export const WAITING: Status = { _tag: 'Waiting', retryAt: 5_000, because: 'code 1006' };
+export const WAITING: Extract<Status, { readonly _tag: 'Waiting' }> = {
+  _tag: 'Waiting',
+  retryAt: 5_000,
+  because: 'code 1006',
+};
 
 export const after = (state: PaneState, ...steps: readonly Step[]): PaneState =>
   steps.reduce((before, step) => step(before), state);
