@@ -172,7 +172,7 @@ export const paneView = (
     write(latency, state.latencyMs === undefined ? '' : `ack ${duration(state.latencyMs)}`);
     // without a connection nobody knows them
     facts.hidden = tone === 'bad';
-    write(pod, state.status._tag === 'Live' ? `pod ${state.status.serverId}` : '');
+    write(pod, state.status._tag === 'Live' ? `on ${state.status.serverId}` : '');
     write(problem, shown.problem);
     problem.hidden = shown.problem === '';
     write(breaking, isBroken ? 'Mend the line' : 'Break the line');

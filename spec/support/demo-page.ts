@@ -54,7 +54,7 @@ const paneOf = (root: Locator): DemoPane => {
         .getByRole('status')
         .filter({ hasText: /^\s*Live/ })
         .waitFor({ timeout: LIVE_MS }),
-    fill: (label, text) => root.getByLabel(label).fill(text),
+    fill: (label, text) => root.getByLabel(label, { exact: true }).fill(text),
     texts: () => root.locator(TEXTS).allTextContents(),
   };
 };
