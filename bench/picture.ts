@@ -6,7 +6,7 @@ import { startChromium } from '../spec/support/chromium.js';
 import { openDemo, playDemo } from '../spec/support/demo-page.js';
 
 const PICTURE = join(import.meta.dirname, '../docs/demo.png');
-const SIZE = { width: 1120, height: 680 };
+const SIZE = { width: 1120, height: 690 };
 
 const chat = app({ config: configOrThrow({ server: { port: 0, serverId: 'pod-1' } }) });
 const address = await chat.start();

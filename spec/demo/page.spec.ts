@@ -182,13 +182,18 @@ t.test('when the page stands below another path, then it works there', async (t)
 });
 
 t.test('when a message is HTML, then it is shown as text', async (t) => {
-  const { panes, pod, complaints } = await stage(t);
+  const { page, panes, pod, complaints } = await stage(t);
   await panes[0].live();
   const html = '<img src=x onerror=alert(1)>';
   await pod.app.publish({ room: 'general', type: 'chat', data: { name: html, content: html } });
   await panes[0].shows(html);
   t.equal(await panes[0].root.locator('img').count(), 0);
   t.same(complaints, []);
+  // if it were in the page all the same, the CSP would not run it
+  const injected = `document.body.append(Object.assign(document.createElement('script'), { textContent: 'ran = 1' }))`;
+  await page.evaluate(injected);
+  t.equal(await page.evaluate('typeof ran'), 'undefined');
+  t.match(complaints, [/inline script.*default-src 'self'/s]);
 });
 
 t.test('when the page is used with the keyboard alone, then two panes chat', async (t) => {
