@@ -59,9 +59,7 @@ export interface PaneState {
   readonly ownIds: readonly string[];
   /** By connection id: the names that were written. */
   readonly names: ReadonlyMap<string, string>;
-  /** How many members `joined` has counted, and how many came or left since. */
   readonly members: number | undefined;
-  readonly since: number;
   readonly outage: Outage | undefined;
   readonly notes: number;
 }
@@ -81,7 +79,6 @@ export const emptyPane = (hasUsers: boolean): PaneState => ({
   ownIds: [],
   names: new Map(),
   members: undefined,
-  since: 0,
   outage: undefined,
   notes: 0,
 });
@@ -112,9 +109,6 @@ export const isOpen = (
 /** The connection of a status; undefined: there is none. */
 export const connectionOf = (status: Status): string | undefined =>
   status._tag === 'Live' || status._tag === 'Draining' ? status.connectionId : undefined;
-
-export const memberCount = ({ members, since }: PaneState): number | undefined =>
-  members === undefined ? undefined : Math.max(1, members + since);
 
 /** What came back after the last outage. */
 export const cameBack = ({ entries, outage }: PaneState): readonly MessageEntry[] =>

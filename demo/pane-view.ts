@@ -1,5 +1,5 @@
 /** The elements of a pane: what the user does becomes calls, and a state becomes what is shown. */
-import { cameBack, type Entry, memberCount, type PaneState } from './pane-state.js';
+import { cameBack, type Entry, type PaneState } from './pane-state.js';
 import { outageText } from './room-events.js';
 import { counted, duration, nextTry, statusText } from './texts.js';
 
@@ -167,7 +167,7 @@ export const paneView = (
     const { tone, text: now } = statusText(state.status, isBroken);
     dot.className = `dot ${tone}`;
     write(text, now);
-    const count = memberCount(state);
+    const { members: count } = state;
     write(members, count === undefined ? '' : counted(count, 'member'));
     write(latency, state.latencyMs === undefined ? '' : `ack ${duration(state.latencyMs)}`);
     // without a connection nobody knows them

@@ -2,6 +2,7 @@
 import { type Chat, connect, type Room } from 'chat-api/client';
 import { diagnosis } from './diagnosis.js';
 import { line } from './line.js';
+import { membersOf } from './members.js';
 import * as pane from './pane-state.js';
 import { type PaneElements, paneView, type Who } from './pane-view.js';
 import * as publishing from './publishing.js';
@@ -23,6 +24,8 @@ export interface Pane {
 
 const HISTORY = 30;
 const TICK_MS = 250;
+/** With Redis a count may be a second old. */
+const COUNT_AFTER_MS = [100, 1_500];
 
 /** What the page publishes. With tokens `from` is the name. */
 interface Data {
@@ -45,6 +48,7 @@ export const openPane = (options: PaneOptions): Pane => {
   let isAway = false;
   let problem = '';
   let sent = 0;
+  let counting: readonly ReturnType<typeof setTimeout>[] = [];
 
   const render = (): void =>
     view.show({ state, isBroken: cable.isBroken(), isLoading, room: who.room, problem });
@@ -85,7 +89,10 @@ export const openPane = (options: PaneOptions): Pane => {
     const joined = client.room<Data>(who.room);
     const subscriptions = [
       joined.message$.subscribe((message) => step(roomEvents.onMessage(message))),
-      joined.event$.subscribe((notice) => step(roomEvents.onNotice(notice, Date.now()))),
+      joined.event$.subscribe((notice) => {
+        step(roomEvents.onNotice(notice, Date.now()));
+        if (notice._tag === 'Presence') count();
+      }),
       joined.members$.subscribe((members) => step(roomEvents.onMembers(members))),
     ];
     room = joined;
@@ -101,6 +108,18 @@ export const openPane = (options: PaneOptions): Pane => {
       ({ messages }) => loaded(roomEvents.onHistory(messages)),
       // without it the room goes on from now: what refuses the history refuses the join too, and says why
       () => loaded((same) => same),
+    );
+  };
+
+  const count = (): void => {
+    for (const timer of counting) clearTimeout(timer);
+    counting = COUNT_AFTER_MS.map((ms) =>
+      setTimeout(() => {
+        const asked = who;
+        void membersOf(fetch.bind(window), { base, ...who }).then((members) => {
+          if (members !== undefined && who === asked) step(roomEvents.onMembers(members));
+        });
+      }, ms),
     );
   };
 

@@ -78,7 +78,7 @@ export const onNotice =
   (state) => {
     switch (notice._tag) {
       case 'Joined':
-        return joined({ ...state, since: 0 }, notice.scope, nowMs);
+        return joined(state, notice.scope, nowMs);
       case 'Refused':
         return noted(state, `The room refuses: ${notice.message} (${notice.code})`, 'Warning');
       case 'Gap': {
@@ -118,8 +118,6 @@ export const outageText = ({ sinceMs, endMs, back, sent, gaps }: Outage): string
   return parts.join(' · ');
 };
 
-const CHANGES: Readonly<Record<string, number>> = { online: 1, offline: -1 };
-
 const presence = (state: PaneState, { from, data }: Message): PaneState => {
   const status = textField(data, 'status');
   const connectionId = textField(data, 'connection_id');
@@ -127,10 +125,8 @@ const presence = (state: PaneState, { from, data }: Message): PaneState => {
   const isOwn = state.ownIds.includes(id);
   const name = state.names.get(connectionId ?? from) ?? nameOfId(id);
   // of the server: somebody came or left. Else a member says how it is
-  if (from === 'server' && connectionId !== undefined && status !== undefined) {
-    const next = { ...state, since: state.since + (CHANGES[status] ?? 0) };
-    return noted(next, `${name} ${status === 'online' ? 'came' : 'left'}`);
-  }
+  if (from === 'server' && connectionId !== undefined)
+    return noted(state, `${name} ${status === 'online' ? 'came' : 'left'}`);
   const how = status === 'away' ? 'away' : 'back';
   return noted(state, isOwn ? `You are ${how}` : `${name} is ${how}`);
 };

@@ -10,8 +10,10 @@ export interface DemoPane {
   readonly live: () => Promise<void>;
   readonly press: (button: string | RegExp) => Promise<void>;
   readonly fill: (label: string, text: string) => Promise<void>;
-  /** The texts of the messages and notes that are to be seen, in order. */
-  readonly texts: () => Promise<readonly string[]>;
+  /** The texts of the messages that are to be seen, in order. */
+  readonly messages: () => Promise<readonly string[]>;
+  /** The notes between them. Presence has no order among messages. */
+  readonly notes: () => Promise<readonly string[]>;
 }
 
 export interface DemoPage {
@@ -34,10 +36,6 @@ export interface DemoOptions {
 /** A socket opens within this time, after three failed tries too. */
 const LIVE_MS = 20_000;
 
-const TEXTS = ['.message .text', '.note', '.warning']
-  .map((selector) => `.entries ${selector}:visible`)
-  .join(', ');
-
 const paneOf = (root: Locator): DemoPane => {
   const press = (name: string | RegExp): Promise<void> =>
     root.getByRole('button', { name }).click();
@@ -55,7 +53,8 @@ const paneOf = (root: Locator): DemoPane => {
         .filter({ hasText: /^\s*Live/ })
         .waitFor({ timeout: LIVE_MS }),
     fill: (label, text) => root.getByLabel(label, { exact: true }).fill(text),
-    texts: () => root.locator(TEXTS).allTextContents(),
+    messages: () => root.locator('.entries .message .text:visible').allTextContents(),
+    notes: () => root.locator('.entries .note:visible').allTextContents(),
   };
 };
 
