@@ -123,7 +123,7 @@ module.exports = {
       name: 'lib does not know its specs',
       severity: 'error',
       from: { path: '^lib/' },
-      to: { path: '^(spec|bench|examples)/' },
+      to: { path: '^(spec|bench|examples|demo)/' },
     },
     {
       name: 'what lib imports is installed in production',

@@ -1,6 +1,6 @@
 /**
- * Builds `dist` with TypeScript, and the client's bundles with esbuild (`build-client.mjs`): both are there with the
- * development dependencies alone.
+ * Builds `dist` with TypeScript, and with esbuild the client's bundles (`build-client.mjs`) and the demo page
+ * (`build-demo.mjs`): both are there with the development dependencies alone.
  *
  *   node build.mjs                   builds; without TypeScript it fails
  *   node build.mjs --after-install   without TypeScript there is nothing to build with, and that is no error
@@ -16,8 +16,8 @@ import { join } from 'node:path';
 const ROOT = import.meta.dirname;
 const TSC = join(ROOT, 'node_modules/typescript/bin/tsc');
 const DIST = join(ROOT, 'dist');
-/** The bundles have no source of their own. */
-const isBundle = (name) => name.startsWith('client/client');
+/** The bundles, and the demo page, have no source in `lib`. */
+const isBundle = (name) => name.startsWith('client/client') || name.startsWith('demo/');
 const mode = process.argv[2];
 
 const build = async () => {
@@ -28,6 +28,8 @@ const build = async () => {
   if (status !== 0) return status ?? 1;
   removeStale();
   const { bundleClient } = await import('./build-client.mjs');
+  const { buildDemo } = await import('./build-demo.mjs');
+  await buildDemo();
   // a build tells the sizes; a start or an install is not ended by them
   const isWithin = await bundleClient({ isQuiet: mode !== undefined });
   return isWithin || mode !== undefined ? 0 : 1;

@@ -18,7 +18,9 @@ const ROOT = join(import.meta.dirname, '..');
 const DOCUMENTS = [
   'README.md',
   'CONTRIBUTING.md',
-  ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`),
+  ...readdirSync(join(ROOT, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
 ];
 
 const textOf = (name: string): string => readFileSync(join(ROOT, name), 'utf8');
@@ -190,8 +192,8 @@ t.test('when a script is named, then package.json has it', async (t) => {
       t.ok(Object.hasOwn(scripts, script), `${name}: npm run ${script}`);
 });
 
-t.test('when a browser opens the address, then a page names the endpoints', async (t) => {
-  const { get } = await startPod(t, { server: { basePath: '/chat' } });
+t.test('when there is no demo page, then the page at / names the endpoints', async (t) => {
+  const { get } = await startPod(t, { server: { basePath: '/chat', demoPage: false } });
   const { status, headers, body } = await get('/');
   t.equal(status, 200);
   t.match(headers['content-type'], 'text/html');

@@ -118,7 +118,11 @@ t.test(
           'README.md',
           'config/default.json',
           'config/production.json',
+          'dist/demo/demo.css',
+          'dist/demo/icon.svg',
+          'dist/demo/index.html',
           'docs/client.md',
+          'docs/demo.png',
           'docs/operations.md',
           'docs/protocol.md',
           'docs/security.md',
@@ -126,6 +130,7 @@ t.test(
         ]);
         for (const name of names) {
           const source = name
+            .replace(/^dist\/(?=demo\/)/, '')
             .replace(/^dist/, 'lib')
             // the bundles of the client
             .replace(/client\/client[a-z-]*(?=\.)/, 'client/index')

@@ -58,6 +58,7 @@ if [ $# -eq 0 ]; then
   eslint "${lint[@]}" . </dev/null >"$linted" 2>&1 &
   linting=$!
   check 'types' tsc "${types[@]}"
+  check 'types of the demo page' tsc -p demo
   check 'format' biome ci --colors=off .
   check 'layers' depcruise --no-progress lib spec
   check 'dead code' knip --no-progress --no-config-hints

@@ -1,4 +1,4 @@
-/** The page at `/`, for a person who opens the address that the start has printed. */
+/** The page at `/` where there is no demo page: what the service is, and where its endpoints are. */
 import { VERSION } from '../version.js';
 
 export const frontPage = (basePath: string): string => `<!doctype html>

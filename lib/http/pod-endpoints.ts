@@ -1,4 +1,4 @@
-/** A pod's reports on itself: health, readiness, metrics, stats, and the page at `/`. */
+/** A pod's reports on itself: health, readiness, metrics, stats. */
 import type { Clock } from '../clock.js';
 import type { Config } from '../config/index.js';
 import { cachedRender } from '../telemetry/cached-metrics.js';
@@ -6,7 +6,6 @@ import type { Metrics } from '../telemetry/metrics.js';
 import type { Room } from '../protocol/position.js';
 import type { Stats, StatsFold } from '../telemetry/stats.js';
 import { type Endpoint, isRoom, NO_ROOM } from './endpoint.js';
-import { frontPage } from './front-page.js';
 
 /**
  * The status of `GET /ready`. `degraded`: messages reach the members on this pod only. `draining`: no new
@@ -42,7 +41,6 @@ export const podEndpoints = ({
   whole,
 }: PodEndpointsDeps): readonly Endpoint[] => {
   const { basePath, serverId, readyRequiresBroker } = config.server;
-  const page = frontPage(basePath);
   const scrape = cachedRender(whole?.metrics ?? metrics.text, () => clock.scheduler.now());
   return [
     {
@@ -54,12 +52,6 @@ export const podEndpoints = ({
         server_id: whole?.serverId ?? serverId,
         timestamp: Math.floor(clock.wall() / 1000),
       }),
-    },
-    {
-      method: 'GET',
-      path: '/',
-      auth: 'none',
-      handler: ({ reply }) => reply.type('text/html; charset=utf-8').send(page),
     },
     {
       method: 'GET',

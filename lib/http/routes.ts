@@ -16,6 +16,7 @@ import { type Problem, problem } from '../protocol/problem.js';
 import { allow } from './allow.js';
 import { authorized } from './authorize.js';
 import { corsHeaders, isPreflight, preflightFault, preflightHeaders } from './cors.js';
+import { demoEndpoints } from './demo-page.js';
 import { AGAIN, type Endpoint, type Exchange } from './endpoint.js';
 import type { HistoryHandler } from './history.js';
 import type { Query } from './history-query.js';
@@ -47,6 +48,7 @@ export const routes =
       ...roomEndpoints(deps),
       ...operatorEndpoints({ basePath, publishing, sendControl }),
       ...socketEndpoints(basePath),
+      ...demoEndpoints({ config }),
     ];
     const { methodsOf, problemOf } = allow(endpoints, basePath);
     const refuseWith = refusing(clock);

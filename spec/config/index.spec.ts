@@ -62,9 +62,14 @@ t.test(
 );
 
 t.test(
-  'when NODE_ENV is production, then the pod listens on all addresses; default.json repeats the schema',
+  'when NODE_ENV is production, then the pod listens on all addresses and has no demo page; default.json repeats the schema',
   async (t) => {
     t.strictSame(right(readConfig({}, CONFIG)), right(configOf()));
+    const isDemo = (env: Readonly<Record<string, string>>): boolean =>
+      right(readConfig(env, CONFIG)).server.demoPage;
+    t.equal(isDemo({}), true);
+    t.equal(isDemo({ NODE_ENV: 'production' }), false);
+    t.equal(isDemo({ NODE_ENV: 'production', DEMO_PAGE: 'true' }), true);
     t.equal(right(readConfig({ NODE_ENV: 'production' }, CONFIG)).server.host, '0.0.0.0');
     t.equal(
       right(readConfig({ NODE_ENV: 'production', HOST: '127.0.0.2' }, CONFIG)).server.host,

@@ -89,6 +89,7 @@ t.test('when a value has not the form of its variable, then that is the only fau
       good: ['/x', '/a/b-c/v1.2'],
       bad: ['x', '/', '/x/', '//x', '/a/../b', '/a b', '/a?b'],
     },
+    DEMO_PAGE: { good: ['true', 'false', '1', '0'], bad: ['on', 'demo'] },
     TRUSTED_PROXIES: {
       good: [
         '10.0.0.1',

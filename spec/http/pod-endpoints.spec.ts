@@ -2,7 +2,6 @@
 import t from 'tap';
 import { podEndpoints, type Readiness } from '../../lib/http/pod-endpoints.js';
 import type { Stats } from '../../lib/telemetry/stats.js';
-import { VERSION } from '../../lib/version.js';
 import { endpointAt, exchangeOf, handled } from '../support/exchange.js';
 import { configWith } from '../support/hub-world.js';
 import { virtualClock } from '../support/virtual-clock.js';
@@ -48,7 +47,7 @@ t.test('when a pod endpoint is requested, then no token is needed, except for st
   const { endpoints } = world();
   t.same(
     endpoints.map(({ path, auth }) => `${path} ${auth}`),
-    ['/health none', '/ none', '/ready none', '/metrics none', '/b/ws/stats token'],
+    ['/health none', '/ready none', '/metrics none', '/b/ws/stats token'],
   );
 });
 
@@ -77,13 +76,6 @@ t.test('when a pod takes no connections, then it is not ready', async (t) => {
   const serving = ['starting 503', 'ready 200', 'degraded 200', 'draining 503'];
   t.same(await answers(false), serving);
   t.same(await answers(true), serving.with(2, 'degraded 503'), 'READY_REQUIRES_BROKER');
-});
-
-t.test('when a browser opens the address, then the page names the base path', async (t) => {
-  const { type, body } = await world().get('/');
-  t.equal(type, 'text/html; charset=utf-8');
-  t.match(body, /\/b\/ws\/general/);
-  t.match(body, VERSION);
 });
 
 t.test('when metrics are read, then they have the content type of Prometheus', async (t) => {

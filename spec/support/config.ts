@@ -52,6 +52,7 @@ export const DEFAULTS = {
   READY_REQUIRES_BROKER: 'false',
   ALLOWED_ORIGINS: '',
   BASE_PATH: '/api/chat-api',
+  DEMO_PAGE: 'true',
   TRUSTED_PROXIES: '',
   HTTP_KEEP_ALIVE_MS: '75000',
   AUTH_ENABLED: 'false',

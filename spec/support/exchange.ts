@@ -7,7 +7,7 @@ export interface Answered {
   status: number;
   type: string | undefined;
   body: unknown;
-  /** The headers of a refusal. */
+  /** The headers of a refusal, or those that the handler sets. */
   headers: Readonly<Record<string, string>> | undefined;
   hijacked: boolean;
 }
@@ -32,6 +32,10 @@ export const exchangeOf = (
     raw: parts.raw ?? {},
     code: (status: number) => {
       answered.status = status;
+      return reply;
+    },
+    headers: (headers: Readonly<Record<string, string>>) => {
+      answered.headers = headers;
       return reply;
     },
     type: (type: string) => {

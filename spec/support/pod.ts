@@ -217,7 +217,8 @@ export const doorsOf = doors;
  */
 export const build = async (): Promise<void> => {
   const lock = join(ROOT, 'dist/.building');
-  const isFresh = (): boolean => newest(join(ROOT, 'lib')) < modified(BUILT);
+  const isFresh = (): boolean =>
+    ['lib', 'demo'].every((folder) => newest(join(ROOT, folder)) < modified(BUILT));
   mkdirSync(join(ROOT, 'dist'), { recursive: true });
   await until(
     'the build',

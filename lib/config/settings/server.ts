@@ -112,6 +112,12 @@ export const server = {
     ),
     'The path before /ws, /messages and /rooms.',
   ),
+  demoPage: setting(
+    'DEMO_PAGE',
+    true,
+    boolean,
+    'Whether / is the demo page; false with NODE_ENV=production (config/production.json).',
+  ),
   trustedProxies: setting(
     'TRUSTED_PROXIES',
     '',
