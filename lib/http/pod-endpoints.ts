@@ -6,12 +6,10 @@ import type { Metrics } from '../telemetry/metrics.js';
 import type { StatsFold } from '../telemetry/stats.js';
 import { type Endpoint, isRoom, NO_ROOM } from './endpoint.js';
 import { frontPage } from './front-page.js';
+import { FRONT_PAGE } from './document-operations.js';
+import { HEALTH, METRICS, READY, type Readiness, STATS } from './pod-operations.js';
 
-/**
- * The status of `GET /ready`. `degraded`: messages reach the members on this pod only. `draining`: no new
- * connections.
- */
-export type Readiness = 'starting' | 'ready' | 'degraded' | 'draining';
+export type { Readiness };
 
 export interface PodEndpointsDeps {
   readonly config: Config;
@@ -36,6 +34,7 @@ export const podEndpoints = ({
       method: 'GET',
       path: '/health',
       auth: 'none',
+      operation: HEALTH,
       handler: () => ({
         status: 'healthy',
         server_id: serverId,
@@ -46,12 +45,14 @@ export const podEndpoints = ({
       method: 'GET',
       path: '/',
       auth: 'none',
+      operation: FRONT_PAGE,
       handler: ({ reply }) => reply.type('text/html; charset=utf-8').send(page),
     },
     {
       method: 'GET',
       path: '/ready',
       auth: 'none',
+      operation: READY,
       handler: ({ reply }) => {
         const status = readiness();
         const fit = status === 'ready' || (status === 'degraded' && !readyRequiresBroker);
@@ -62,6 +63,7 @@ export const podEndpoints = ({
       method: 'GET',
       path: '/metrics',
       auth: 'none',
+      operation: METRICS,
       handler: async ({ reply }) => reply.type(metrics.contentType).send(await scrape()),
     },
     {
@@ -69,6 +71,7 @@ export const podEndpoints = ({
       path: `${basePath}/ws/stats`,
       parameters: ['room'],
       auth: 'token',
+      operation: STATS,
       handler: ({ query: { room }, refuse }) => {
         if (room === undefined) return stats.now();
         return isRoom(room) ? stats.now(room) : refuse(NO_ROOM);

@@ -6,7 +6,7 @@ import type { Endpoint } from '../../lib/http/endpoint.js';
 const endpoint = (method: Endpoint['method'], path: string): Endpoint => ({
   method,
   path,
-  auth: 'none',
+  auth: 'none', operation: undefined,
   handler: () => undefined,
 });
 
