@@ -172,7 +172,10 @@ const SECURITY_SCHEMES = {
 const operations = (): AsyncApi['operations'] => {
   const channel = { $ref: '#/channels/room' };
   const message = (name: string): Ref => ({ $ref: `#/channels/room/messages/${name}` });
-  const operation = ({ name, summary, answers }: Frame, action: 'send' | 'receive') => [
+  const operation = (
+    { name, summary, answers }: Frame,
+    action: AsyncApiOperation['action'],
+  ): readonly [string, AsyncApiOperation] => [
     `${action}${name.charAt(0).toUpperCase()}${name.slice(1)}`,
     {
       action,

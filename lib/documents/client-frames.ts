@@ -35,7 +35,7 @@ export const Presence = t.intersection([
 export const Ping = t.intersection([
   t.type({ type: t.literal('ping') }),
   t.partial({ data: maybe(JsonValue) }),
-  Addressed,
+  Named,
 ]);
 export const Join = t.intersection([
   t.type({ type: t.literal('join') }),

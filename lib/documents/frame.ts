@@ -1,11 +1,9 @@
 /** One message on the wire as the documents describe it. */
-import * as t from 'io-ts';
+import type * as t from 'io-ts';
 
 export interface FrameExample {
   readonly name: string;
   readonly payload: unknown;
-  /** Of a client's message: the answer to this very message, as it is on a quiet pod. */
-  readonly answer?: unknown;
 }
 
 export interface Frame {

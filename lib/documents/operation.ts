@@ -18,7 +18,7 @@ export interface OperationExample {
   readonly name: string;
   readonly summary: string;
   readonly path?: Readonly<Record<string, string>>;
-  readonly query?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string | number>>;
   readonly body?: unknown;
   readonly status: number;
   readonly answer?: unknown;

@@ -5,6 +5,7 @@
 import type { AsyncApi, MessageObject } from './asyncapi.js';
 import { type Html, html, prose } from './html.js';
 import type { OpenApi, OperationObject, ParameterObject } from './openapi-types.js';
+import { examplesOf, jsonText, pre } from './page-examples.js';
 import { kindOf, schemaTable, table } from './page-schema.js';
 
 export const docsPage = (http: OpenApi, sockets: AsyncApi): string =>
@@ -122,11 +123,7 @@ const endpoint = (path: string, method: string, operation: OperationObject): Htm
 ${description === undefined ? '' : html`<p>${prose(description)}</p>`}
 <p>${operation.security.length === 0 ? 'No token is needed.' : 'Needs a token.'}</p>
 ${parameters.length === 0 ? '' : parameterTable(parameters)}
-${bodies.map(({ schema }) => html`<h4>Body</h4>${schemaTable(schema, 'The body')}`)}
-${bodies.flatMap(({ examples = {} }) =>
-  Object.values(examples).map(({ summary, value }) => html`<p>${summary}</p>\n${json(value)}`),
-)}
-<h4>Answers</h4>
+${bodies.map(({ schema }) => html`<h4>Body</h4>\n${schemaTable(schema, 'The body')}`)}
 ${table(
   `Answers of ${method} ${path}`,
   ['status', 'meaning', 'body'],
@@ -139,15 +136,11 @@ ${table(
   ]),
 )}
 ${Object.entries(responses).flatMap(([status, { content = {} }]) =>
-  Object.values(content).flatMap(({ schema, examples = {} }) => [
-    schema.properties === undefined || schema.$ref !== undefined
-      ? html``
-      : schemaTable(schema, `The body of ${status}`),
-    ...Object.values(examples).map(
-      ({ summary, value }) => html`<p>${status}: ${summary}</p>\n${json(value)}`,
-    ),
-  ]),
+  Object.values(content).map(({ schema }) =>
+    schema.properties === undefined ? '' : schemaTable(schema, `The body of ${status}`),
+  ),
 )}
+${examplesOf(path, method, operation)}
 </section>`;
 };
 
@@ -166,9 +159,6 @@ const message = ({ name, summary, payload, examples }: MessageObject): Html => h
 <section aria-labelledby="message-${name}">
 <h4 id="message-${name}">${name}</h4>
 <p>${prose(summary)}</p>
-${examples.map(({ payload }) => json(payload))}
+${examples.map(({ payload }) => pre(jsonText(payload)))}
 ${schemaTable(payload, `Fields of ${name}`)}
 </section>`;
-
-const json = (value: unknown): Html =>
-  html`<pre tabindex="0"><code>${JSON.stringify(value, undefined, 2)}</code></pre>`;

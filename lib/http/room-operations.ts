@@ -84,7 +84,7 @@ export const HISTORY: Operation = {
       name: 'newest',
       summary: 'The newest two messages.',
       path: { room: 'general' },
-      query: { limit: '2' },
+      query: { limit: 2 },
       status: 200,
     },
     {
