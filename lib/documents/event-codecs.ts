@@ -73,10 +73,8 @@ export const Gap = t.intersection([
   }),
   t.partial(Room),
 ]);
-export const BrokerStatus = t.type({
-  event: t.keyof({ degraded: null, restored: null }),
-  since: Timestamp,
-});
+export const Degraded = t.type({ event: t.literal('degraded'), since: Timestamp });
+export const Restored = t.type({ event: t.literal('restored'), since: Timestamp });
 export const Draining = t.type({ event: t.literal('draining'), reconnect_in_ms: Count });
 export const TokenExpiring = t.type({ event: t.literal('token_expiring'), expires_at: Timestamp });
 
@@ -87,7 +85,8 @@ export const Event: t.Type<SystemEvent> = t.union([
   Left,
   Ack,
   Gap,
-  BrokerStatus,
+  Degraded,
+  Restored,
   Draining,
   TokenExpiring,
 ]);

@@ -200,9 +200,20 @@ const merged = (schemas: readonly JsonSchema[]): JsonSchema =>
         (all, one) => ({
           ...all,
           ...one,
-          properties: { ...all.properties, ...one.properties },
-          required: [...(all.required ?? []), ...(one.required ?? [])],
+          properties: bothFields(all.properties ?? {}, one.properties ?? {}),
+          required: [...new Set([...(all.required ?? []), ...(one.required ?? [])])],
         }),
         { required: [] },
       )
     : { allOf: schemas };
+
+/** A field of both has to be valid by both. */
+const bothFields = (one: Schemas, other: Schemas): Schemas => ({
+  ...one,
+  ...Object.fromEntries(
+    Object.entries(other).map(([name, schema]) => {
+      const before = one[name];
+      return [name, before === undefined ? schema : { allOf: [before, schema] }];
+    }),
+  ),
+});

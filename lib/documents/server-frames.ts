@@ -4,12 +4,13 @@ import type { SystemEvent } from '../protocol/system-event.js';
 import { ERROR_CODES, meanings } from './error-codes.js';
 import {
   Ack,
-  BrokerStatus,
+  Degraded,
   Draining,
   Gap,
   Joined,
   Left,
   Ref,
+  Restored,
   Room,
   TokenExpiring,
   Welcome,
@@ -17,6 +18,7 @@ import {
 import type { Frame } from './frame.js';
 import { component, described, maybe } from './json-schema.js';
 import {
+  ApplicationEvent,
   Count,
   EXAMPLE_CONNECTION,
   EXAMPLE_ID,
@@ -56,9 +58,7 @@ const PresenceData = t.intersection([
   t.type({ status: t.keyof({ online: null, offline: null, away: null }) }),
   t.partial({ user_id: maybe(t.union([t.string, t.null])), connection_id: maybe(t.string) }),
 ]);
-const AppEvent = t.type({
-  event: described(t.string, { description: 'A name that is not one of the server’s.' }),
-});
+const AppEvent = t.type({ event: ApplicationEvent });
 const ErrorCodes = t.keyof(ERROR_CODES);
 const ErrorData = t.intersection([
   t.type({
@@ -166,11 +166,11 @@ export const SERVER_FRAMES: readonly Frame[] = [
     room: 'general',
     reason: 'log_lost',
   }),
-  event('Messages reach the members on this pod only.', BrokerStatus, {
+  event('Messages reach the members on this pod only.', Degraded, {
     event: 'degraded',
     since: EXAMPLE_TIME,
   }),
-  event('Messages reach all members again.', BrokerStatus, {
+  event('Messages reach all members again.', Restored, {
     event: 'restored',
     since: EXAMPLE_TIME,
   }),

@@ -5,6 +5,7 @@ import * as t from 'io-ts';
 import { refOf } from '../protocol/client-message.js';
 import { flawIn, MAX_DEPTH } from '../protocol/json.js';
 import { isRoomName, parseId } from '../protocol/position.js';
+import { isSystemEvent, SYSTEM_EVENTS } from '../protocol/system-event.js';
 import { component, judgedBy } from './json-schema.js';
 
 /** A codec of texts for which `is` holds. */
@@ -84,4 +85,15 @@ export const Count = judgedBy(
   'Count',
   (value): value is number => t.number.is(value) && Number.isInteger(value) && value >= 0,
   { type: 'integer', minimum: 0 },
+);
+
+/** The `data.event` of a `system` message of a program. */
+export const ApplicationEvent = component(
+  'ApplicationEvent',
+  textWhere('ApplicationEvent', (text) => !isSystemEvent(text)),
+  {
+    type: 'string',
+    description: 'Any name but those of the server’s own events.',
+    not: { enum: SYSTEM_EVENTS },
+  },
 );

@@ -3,7 +3,7 @@ import * as t from 'io-ts';
 import type { Answer, Operation } from '../documents/operation.js';
 
 const page = (description: string): Readonly<Record<number, Answer>> => ({
-  200: { description, mediaType: 'text/html; charset=utf-8', codec: t.string },
+  200: { description, mediaType: 'text/html', codec: t.string },
 });
 
 export const FRONT_PAGE: Operation = {

@@ -4,6 +4,7 @@ import { isTargetId, TARGET_RULES } from '../broker/control-command.js';
 import { closed, component, described, judgedBy, maybe } from '../documents/json-schema.js';
 import type { Operation } from '../documents/operation.js';
 import {
+  ApplicationEvent,
   ConnectionId,
   EXAMPLE_CONNECTION,
   EXAMPLE_ID,
@@ -13,7 +14,6 @@ import {
   RoomName,
 } from '../documents/values.js';
 import { MAX_PUBLISH_REQUESTS } from '../protocol/publish-request.js';
-import { SYSTEM_EVENTS } from '../protocol/system-event.js';
 import type { Accepted } from './publish.js';
 
 const Common = t.intersection([
@@ -44,10 +44,7 @@ const PublishRequest = component(
         t.type({
           type: t.literal('system'),
           data: t.type({
-            event: described(t.string, {
-              description: 'A name that is not one of the server’s.',
-              not: { enum: SYSTEM_EVENTS },
-            }),
+            event: ApplicationEvent,
           }),
         }),
       ]),
@@ -55,7 +52,7 @@ const PublishRequest = component(
   ]),
 );
 
-const PublishBody = t.union([
+export const PublishBody = t.union([
   PublishRequest,
   described(t.array(PublishRequest), {
     description: 'Messages to any rooms. All are checked before the first one is sent.',

@@ -84,7 +84,7 @@ export const METRICS: Operation = {
   answers: {
     200: {
       description: 'In the text format of Prometheus.',
-      mediaType: 'text/plain; version=0.0.4; charset=utf-8',
+      mediaType: 'text/plain',
       codec: t.string,
     },
   },

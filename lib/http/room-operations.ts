@@ -70,7 +70,6 @@ export const HISTORY: Operation = {
   answers: {
     200: {
       description: 'The messages. `next` is null at the end.',
-      mediaType: 'application/json; charset=utf-8',
       codec: t.type({
         messages: t.array(LoggedMessage),
         next: t.union([MessageId, t.null]),

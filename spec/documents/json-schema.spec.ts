@@ -45,6 +45,7 @@ const CODECS: Readonly<Record<string, c.Mixed>> = {
   type: c.type({ a: c.string }),
   partial: c.partial({ a: c.string, b: c.number }),
   intersection: c.intersection([c.type({ a: c.string }), c.partial({ b: maybe(c.number) })]),
+  sameField: c.intersection([c.type({ a: c.string }), c.type({ a: c.literal('a') })]),
   union: c.union([c.string, c.type({ a: c.number }), c.null]),
   component: component('A', c.type({ a: component('B', c.string) })),
   componentInText: described(component('A', c.string), { description: 'text' }),

@@ -6,7 +6,8 @@ import type { Endpoint } from '../../lib/http/endpoint.js';
 const endpoint = (method: Endpoint['method'], path: string): Endpoint => ({
   method,
   path,
-  auth: 'none', operation: undefined,
+  auth: 'none',
+  operation: undefined,
   handler: () => undefined,
 });
 
