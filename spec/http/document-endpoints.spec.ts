@@ -23,7 +23,9 @@ const read = async ({ get }: Pod, path: string): Promise<unknown> => {
 for (const [form, overrides] of Object.entries(FORMS))
   t.test(`when the service runs ${form}, then its documents are valid`, async (t) => {
     const pod = await startPod(t, overrides);
-    const openApi = await new Validator().validate(JSON.stringify(await read(pod, '/openapi.json')));
+    const openApi = await new Validator().validate(
+      JSON.stringify(await read(pod, '/openapi.json')),
+    );
     t.ok(openApi.valid, JSON.stringify(openApi.errors));
     const { document, diagnostics } = await new Parser().parse(
       JSON.stringify(await read(pod, '/asyncapi.json')),
