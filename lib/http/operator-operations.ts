@@ -149,7 +149,7 @@ export const PUBLISH: Operation = {
       answer: {
         status: 400,
         title: 'Bad Request',
-        detail: 'romm: no field of a message; there are room, type, data and id',
+        detail: 'romm: no field of a message; a message has room, type, data and id',
       },
     },
   ],

@@ -64,11 +64,11 @@ for (const [width, scheme] of [
         ),
       );
       t.ok(requests.includes(`${ORIGIN}/docs/style.css`));
-      const [content, screen] = (await page.evaluate(
+      const [content, screen] = await page.evaluate<readonly [number, number]>(
         '[document.documentElement.scrollWidth, innerWidth]',
-      )) as readonly [number, number];
+      );
       t.ok(content <= screen, `the page does not scroll sideways: ${content} of ${screen}`);
-      for (const contrast of (await page.evaluate(CONTRASTS)) as readonly number[])
+      for (const contrast of await page.evaluate<readonly number[]>(CONTRASTS))
         t.ok(contrast >= 4.5, `contrast ${contrast}`);
       await page.close();
     },

@@ -15,7 +15,7 @@ t.test('when a value has a kind, then it is named in words', async (t) => {
     [{ $ref: '#/components/schemas/A' }, '<a href="#value-A">A</a>'],
     [{}, 'any JSON value'],
   ] as const;
-  for (const [schema, words] of rows) t.equal(kindOf(schema).text, words);
+  for (const [schema, text] of rows) t.equal(kindOf(schema).text, text);
 });
 
 t.test('when an object has inner fields, then each is a row with its path', async (t) => {
