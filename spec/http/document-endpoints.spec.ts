@@ -13,19 +13,17 @@ const FORMS = {
   'at another path': { server: { basePath: '/chat' } },
 } as const;
 
-const read = async ({ get }: Pod, path: string): Promise<unknown> => {
+const read = async ({ get }: Pod, path: string): Promise<Record<string, unknown>> => {
   const { status, headers, body } = await get(path, 'GET', { Accept: 'application/json' });
   t.equal(status, 200, path);
   t.equal(headers['content-type'], 'application/json; charset=utf-8');
-  return JSON.parse(body) as unknown;
+  return JSON.parse(body) as Record<string, unknown>;
 };
 
 for (const [form, overrides] of Object.entries(FORMS))
   t.test(`when the service runs ${form}, then its documents are valid`, async (t) => {
     const pod = await startPod(t, overrides);
-    const openApi = await new Validator().validate(
-      JSON.stringify(await read(pod, '/openapi.json')),
-    );
+    const openApi = await new Validator().validate(await read(pod, '/openapi.json'));
     t.ok(openApi.valid, JSON.stringify(openApi.errors));
     const { document, diagnostics } = await new Parser().parse(
       JSON.stringify(await read(pod, '/asyncapi.json')),
