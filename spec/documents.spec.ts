@@ -226,7 +226,7 @@ t.test('when an example of AsyncAPI is sent, then it is answered as documented',
     t.equal(names.length, 1, `${names.join(' ')}: ${JSON.stringify(message)}`);
     for (const name of names) seen.add(name);
   }
-  // an outage has a spec of its own
+  // of an outage: `spec/documents/server-frames.spec.ts` encodes these two
   t.same(
     Object.keys(judges).filter((name) => !seen.has(name)),
     ['degraded', 'restored'],
