@@ -6,6 +6,7 @@ const LAYERS = [
   ['client', ['client/']],
   ['testing', ['testing/']],
   ['config', ['config/']],
+  ['documents', ['documents/']],
   ['history', ['history/']],
   ['broker', ['broker/']],
   ['auth', ['auth/']],

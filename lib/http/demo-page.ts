@@ -8,6 +8,7 @@ import { readFile } from 'node:fs/promises';
 import type { Config } from '../config/index.js';
 import { problem } from '../protocol/problem.js';
 import { VERSION } from '../version.js';
+import { FRONT_PAGE } from './document-operations.js';
 import type { Endpoint } from './endpoint.js';
 import { frontPage } from './front-page.js';
 
@@ -51,6 +52,7 @@ export const demoEndpoints = ({ config, dist = DIST }: DemoPageDeps): readonly E
     method: 'GET',
     path: '/',
     auth: 'none',
+    operation: FRONT_PAGE,
     handler: async ({ reply }) => {
       const html = await page();
       return reply.headers(HEADERS).type('text/html; charset=utf-8').send(html);
@@ -60,6 +62,7 @@ export const demoEndpoints = ({ config, dist = DIST }: DemoPageDeps): readonly E
     method: 'GET',
     path: `${basePath}/demo/:file`,
     auth: 'none',
+    operation: undefined,
     handler: async ({ params, reply, refuse }) => {
       const known = FILES.get(params['file']);
       const text = known && (await fileOf(known.path));

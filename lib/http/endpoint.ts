@@ -7,6 +7,7 @@
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Identity } from '../auth/index.js';
+import type { Operation } from '../documents/operation.js';
 import type { Problem } from '../protocol/problem.js';
 import { isRoomName, type Room, ROOM_RULE } from '../protocol/position.js';
 import { problem } from '../protocol/problem.js';
@@ -29,6 +30,8 @@ interface Route {
   readonly parameters?: readonly string[];
   /** Whether a draining pod refuses the requests, before it checks the token. */
   readonly refusedWhileDraining?: true;
+  /** What `/openapi.json` has beside the row itself. Undefined: a file of a page, which it does not list. */
+  readonly operation: Operation | undefined;
 }
 
 export type Endpoint = Route &

@@ -16,6 +16,7 @@ ws.onopen = () =&gt; ws.send(JSON.stringify({ type: 'chat', data: { content: 'hi
 <li>publish: <code>POST ${basePath}/messages</code></li>
 <li>a room's last messages: <code>${basePath}/rooms/{room}/messages</code></li>
 <li><a href="${basePath}/ws/stats">${basePath}/ws/stats</a></li>
+<li><a href="/docs">/docs</a>: the HTTP API and the messages</li>
 <li><a href="/health">/health</a>, <a href="/ready">/ready</a>, <a href="/metrics">/metrics</a></li>
 </ul>
 </html>

@@ -48,4 +48,5 @@ const boundOf = (name: Bound['name'], came: Query[string]): Either<Problem, Boun
     : right({ name, id: id.value, text: came.toLowerCase() });
 };
 
-const LIMIT = { usual: 100, most: 1_000 };
+/** The `limit` of a request. */
+export const LIMIT = { usual: 100, most: 1_000 };

@@ -5,6 +5,7 @@ import { type Disconnect, isTargetId, TARGET_RULES } from '../broker/control-com
 import type { Broker } from '../broker/index.js';
 import { problem } from '../protocol/problem.js';
 import { AGAIN, type Endpoint, type Exchange } from './endpoint.js';
+import { DISCONNECT_CONNECTION, DISCONNECT_USER, PUBLISH } from './operator-operations.js';
 import type { PublishHandler } from './publish.js';
 import { requestBodies, unreadable } from './request-body.js';
 
@@ -37,6 +38,7 @@ export const operatorEndpoints = ({
       parameters: [],
       refusedWhileDraining: true,
       auth: 'operator',
+      operation: PUBLISH,
       handler: async ({ request, reply, refuse }, who) => {
         const wrong = unreadable(request.raw);
         if (wrong !== undefined) return refuse(wrong);
@@ -54,6 +56,7 @@ export const operatorEndpoints = ({
       path: `${basePath}/connections/:id`,
       parameters: [],
       auth: 'operator',
+      operation: DISCONNECT_CONNECTION,
       handler: disconnect('connection'),
     },
     {
@@ -61,6 +64,7 @@ export const operatorEndpoints = ({
       path: `${basePath}/users/:id/connections`,
       parameters: [],
       auth: 'operator',
+      operation: DISCONNECT_USER,
       handler: disconnect('user'),
     },
   ];

@@ -6,12 +6,9 @@ import type { Metrics } from '../telemetry/metrics.js';
 import type { Room } from '../protocol/position.js';
 import type { Stats, StatsFold } from '../telemetry/stats.js';
 import { type Endpoint, isRoom, NO_ROOM } from './endpoint.js';
+import { HEALTH, METRICS, READY, type Readiness, STATS } from './pod-operations.js';
 
-/**
- * The status of `GET /ready`. `degraded`: messages reach the members on this pod only. `draining`: no new
- * connections.
- */
-export type Readiness = 'starting' | 'ready' | 'degraded' | 'draining';
+export type { Readiness };
 
 /** The reports of all workers of one command (`WORKERS`). */
 export interface Whole {
@@ -47,6 +44,7 @@ export const podEndpoints = ({
       method: 'GET',
       path: '/health',
       auth: 'none',
+      operation: HEALTH,
       handler: () => ({
         status: 'healthy',
         server_id: whole?.serverId ?? serverId,
@@ -57,6 +55,7 @@ export const podEndpoints = ({
       method: 'GET',
       path: '/ready',
       auth: 'none',
+      operation: READY,
       handler: ({ reply }) => {
         const status = readiness();
         const fit = status === 'ready' || (status === 'degraded' && !readyRequiresBroker);
@@ -67,6 +66,7 @@ export const podEndpoints = ({
       method: 'GET',
       path: '/metrics',
       auth: 'none',
+      operation: METRICS,
       handler: async ({ reply }) => reply.type(metrics.contentType).send(await scrape()),
     },
     {
@@ -74,6 +74,7 @@ export const podEndpoints = ({
       path: `${basePath}/ws/stats`,
       parameters: ['room'],
       auth: 'token',
+      operation: STATS,
       handler: ({ query: { room }, refuse }) => {
         if (room !== undefined && !isRoom(room)) return refuse(NO_ROOM);
         const own = stats.now(room);

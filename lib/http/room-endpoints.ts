@@ -5,6 +5,7 @@ import type { Config } from '../config/index.js';
 import type { StatsFold } from '../telemetry/stats.js';
 import type { Endpoint } from './endpoint.js';
 import type { HistoryHandler } from './history.js';
+import { HISTORY, ROOM } from './room-operations.js';
 
 export interface RoomEndpointsDeps {
   readonly config: Config;
@@ -24,6 +25,7 @@ export const roomEndpoints = ({
       path: `${basePath}/rooms/:room`,
       parameters: [],
       auth: 'room',
+      operation: ROOM,
       handler: async ({ refuse }, room) => {
         const own = stats.now(room).room?.connections ?? 0;
         const state = await history.state(room, own);
@@ -35,6 +37,7 @@ export const roomEndpoints = ({
       path: `${basePath}/rooms/:room/messages`,
       parameters: ['after', 'before', 'limit'],
       auth: 'room',
+      operation: HISTORY,
       handler: async ({ query, reply, refuse }, room) => {
         const messages = await history.messages(room, query, closedWith(reply));
         if (isLeft(messages)) return refuse(messages.left);

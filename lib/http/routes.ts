@@ -17,6 +17,7 @@ import { allow } from './allow.js';
 import { authorized } from './authorize.js';
 import { corsHeaders, isPreflight, preflightFault, preflightHeaders } from './cors.js';
 import { demoEndpoints } from './demo-page.js';
+import { documentEndpoints } from './document-endpoints.js';
 import { AGAIN, type Endpoint, type Exchange } from './endpoint.js';
 import type { HistoryHandler } from './history.js';
 import type { Query } from './history-query.js';
@@ -42,13 +43,17 @@ export const routes =
   (deps: RoutesDeps) =>
   (http: FastifyInstance): void => {
     const { config, clock, access, emit, readiness, publishing, sendControl } = deps;
-    const { allowedOrigins, basePath, trustedProxies } = config.server;
-    const endpoints: readonly Endpoint[] = [
+    const { allowedOrigins, basePath, port, trustedProxies } = config.server;
+    const documented: readonly Endpoint[] = [
       ...podEndpoints(deps),
       ...roomEndpoints(deps),
       ...operatorEndpoints({ basePath, publishing, sendControl }),
       ...socketEndpoints(basePath),
       ...demoEndpoints({ config }),
+    ];
+    const endpoints = [
+      ...documented,
+      ...documentEndpoints({ endpoints: documented, basePath, port, isSecured: access.enabled }),
     ];
     const { methodsOf, problemOf } = allow(endpoints, basePath);
     const refuseWith = refusing(clock);

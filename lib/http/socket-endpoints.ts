@@ -3,13 +3,21 @@ import type { FastifyReply } from 'fastify';
 import { SLASH } from '../connection/handshake.js';
 import { problem } from '../protocol/problem.js';
 import { type Endpoint, type Exchange, isRoom, NO_ROOM } from './endpoint.js';
+import { SOCKET, SOCKET_OF_ROOM } from './socket-operations.js';
 
 export const socketEndpoints = (basePath: string): readonly Endpoint[] => [
-  { method: 'GET', path: `${basePath}/ws`, auth: 'none', handler: upgradeRequired },
+  {
+    method: 'GET',
+    path: `${basePath}/ws`,
+    auth: 'none',
+    operation: SOCKET,
+    handler: upgradeRequired,
+  },
   {
     method: 'GET',
     path: `${basePath}/ws/*`,
     auth: 'none',
+    operation: SOCKET_OF_ROOM,
     handler: (exchange) => {
       const rest = exchange.params['*'];
       if (isRoom(rest)) return upgradeRequired(exchange);

@@ -82,7 +82,8 @@ export type SystemEvent =
   | { readonly event: 'draining'; readonly reconnect_in_ms: number }
   | { readonly event: 'token_expiring'; readonly expires_at: string };
 
-const EVENTS: ReadonlySet<unknown> = new Set<SystemEvent['event']>([
+/** All values of `data.event` that are the server's. */
+export const SYSTEM_EVENTS: readonly SystemEvent['event'][] = [
   'welcome',
   'joined',
   'left',
@@ -92,7 +93,9 @@ const EVENTS: ReadonlySet<unknown> = new Set<SystemEvent['event']>([
   'restored',
   'draining',
   'token_expiring',
-]);
+];
+
+const EVENTS: ReadonlySet<unknown> = new Set(SYSTEM_EVENTS);
 
 /** Whether a `data.event` is reserved for the server. */
 export const isSystemEvent = (event: unknown): boolean => EVENTS.has(event);

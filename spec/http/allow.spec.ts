@@ -7,6 +7,7 @@ const endpoint = (method: Endpoint['method'], path: string): Endpoint => ({
   method,
   path,
   auth: 'none',
+  operation: undefined,
   handler: () => undefined,
 });
 

@@ -10,7 +10,7 @@ t.test('when a base path is set, then every address of the service begins with i
     for (const path of ['/ws/general', '/ws/{room}', '/messages', '/ws/stats'])
       t.ok(page.includes(`${basePath}${path}`), `${basePath}${path}`);
     const links = [...page.matchAll(/href="(\/[^"]*)"/g)].map(([, link]) => link);
-    t.same(links, [`${basePath}/ws/stats`, '/health', '/ready', '/metrics']);
+    t.same(links, [`${basePath}/ws/stats`, '/docs', '/health', '/ready', '/metrics']);
   }
 });
 

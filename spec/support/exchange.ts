@@ -42,6 +42,7 @@ export const exchangeOf = (
       answered.type = type;
       return reply;
     },
+    header: () => reply,
     send: (body: unknown) => {
       answered.body = body;
       return reply;

@@ -1,0 +1,44 @@
+/** The table of error codes and what each one means (docs/protocol.md, section 6), and of refused requests. */
+import type { ErrorCode, GapReason, LeaveReason } from '../protocol/system-event.js';
+
+export interface ErrorMeaning {
+  readonly reason: string;
+  /** Whether the same message, sent again, may be accepted. */
+  readonly again: boolean;
+}
+
+const fix = (reason: string): ErrorMeaning => ({ reason, again: false });
+const again = (reason: string): ErrorMeaning => ({ reason, again: true });
+
+export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorMeaning>> = {
+  invalid_json: fix('The frame is not JSON. The text names the line and the column.'),
+  invalid_message: fix('A field is missing, of the wrong kind, or its value is not allowed.'),
+  unknown_type: fix('No message has this type.'),
+  not_a_member: fix('The client has not joined the room.'),
+  invalid_room: fix('No room can have this name, or the global log was to be left.'),
+  forbidden: fix('The type is the server’s, or the token does not give the right.'),
+  rate_limited: again('Too many messages or bytes. `retry_in_ms` says when to send it again.'),
+  too_many_rooms: fix('The connection is in as many rooms as it may.'),
+  rejected: fix('The application refused the message. The text is the application’s.'),
+  unavailable: again('A hook or the broker failed. Send the message again with the same `id`.'),
+};
+
+export const GAP_REASONS: Readonly<Record<GapReason, string>> = {
+  expired: 'The log no longer reaches back to the last message of the client.',
+  log_lost: 'The log was lost, and a new epoch begins.',
+  unknown_id: 'The log has no message with this `last_id`.',
+  broker_outage: 'The log moved on while this pod was cut off from Redis.',
+  too_many: 'More messages came at once than the pod can hold.',
+};
+
+export const LEAVE_REASONS: Readonly<Record<LeaveReason, string>> = {
+  asked: 'The client asked for it.',
+  forbidden: 'The token does not allow the room any more.',
+  failed: 'The server cannot open the room. Join it again later.',
+};
+
+/** A closed set of texts as one text, with the meaning of each. */
+export const meanings = (table: Readonly<Record<string, string>>): string =>
+  Object.entries(table)
+    .map(([name, meaning]) => `\`${name}\`: ${meaning}`)
+    .join(' ');

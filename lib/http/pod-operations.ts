@@ -1,0 +1,117 @@
+/**
+ * What the documents have on the reports of a pod. The codecs of answers have the types of the code that
+ * answers: a field that only one of the two has does not compile.
+ */
+import * as t from 'io-ts';
+import { component, described } from '../documents/json-schema.js';
+import type { Operation } from '../documents/operation.js';
+import { Count, RoomName } from '../documents/values.js';
+import type { Stats } from '../telemetry/stats.js';
+
+const READINESS = { starting: null, ready: null, degraded: null, draining: null } as const;
+/**
+ * The status of `GET /ready`. `degraded`: messages reach the members on this pod only. `draining`: no new
+ * connections.
+ */
+export type Readiness = keyof typeof READINESS;
+const ReadyAnswer = t.type({ status: t.keyof(READINESS) });
+
+const StatsAnswer: t.Type<Stats> = component(
+  'Stats',
+  t.intersection([
+    t.type({
+      connections: Count,
+      rooms: Count,
+      server_id: t.string,
+      uptime_s: described(t.number, { minimum: 0 }),
+      messages_received: Count,
+      messages_sent: Count,
+      broker: described(t.string, { description: '`local` or `redis`.' }),
+    }),
+    t.partial({ room: t.type({ name: RoomName, connections: Count }) }),
+  ]),
+);
+
+export const HEALTH: Operation = {
+  id: 'getHealth',
+  tag: 'pod',
+  summary: 'Whether the process lives.',
+  answers: {
+    200: {
+      description: 'It does.',
+      codec: t.type({
+        status: t.literal('healthy'),
+        server_id: t.string,
+        timestamp: described(Count, { description: 'Unix seconds.' }),
+      }),
+    },
+  },
+  examples: [
+    {
+      name: 'healthy',
+      summary: 'The process lives.',
+      status: 200,
+      answer: { status: 'healthy', server_id: 'pod-1', timestamp: 1_795_232_395 },
+    },
+  ],
+};
+
+export const READY: Operation = {
+  id: 'getReadiness',
+  tag: 'pod',
+  summary: 'Whether a load balancer should send clients to this pod.',
+  answers: {
+    200: {
+      description: '`ready`, or `degraded`: messages reach the members on this pod only.',
+      codec: ReadyAnswer,
+    },
+    503: {
+      description:
+        '`starting`, `draining`; with `READY_REQUIRES_BROKER` also `degraded`. This answer is no problem.',
+      codec: ReadyAnswer,
+      headers: {},
+    },
+  },
+  examples: [
+    { name: 'ready', summary: 'The pod is ready.', status: 200, answer: { status: 'ready' } },
+  ],
+};
+
+export const METRICS: Operation = {
+  id: 'getMetrics',
+  tag: 'pod',
+  summary: 'The metrics of this pod for Prometheus.',
+  answers: {
+    200: {
+      description: 'In the text format of Prometheus.',
+      mediaType: 'text/plain',
+      codec: t.string,
+    },
+  },
+  examples: [{ name: 'scrape', summary: 'Read the metrics.', status: 200 }],
+};
+
+export const STATS: Operation = {
+  id: 'getStats',
+  tag: 'sockets',
+  summary: 'The counts of this pod, and with `room` those of a room on it.',
+  parameters: { room: RoomName },
+  answers: { 200: { description: 'The counts.', codec: StatsAnswer } },
+  examples: [
+    {
+      name: 'all',
+      summary: 'The counts of the pod.',
+      status: 200,
+      answer: {
+        connections: 3,
+        rooms: 1,
+        server_id: 'pod-1',
+        uptime_s: 61,
+        messages_received: 5,
+        messages_sent: 15,
+        broker: 'local',
+      },
+    },
+    { name: 'ofRoom', summary: 'With those of a room.', query: { room: 'general' }, status: 200 },
+  ],
+};

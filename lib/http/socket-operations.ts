@@ -1,0 +1,44 @@
+/** What the documents have on the addresses of WebSockets, requested over HTTP. */
+import type { Operation } from '../documents/operation.js';
+import { RoomName } from '../documents/values.js';
+
+const socket = (id: string, room: string | undefined): Operation => ({
+  id,
+  tag: 'sockets',
+  summary: 'A WebSocket. The messages on it are in `/asyncapi.json`.',
+  description:
+    'The handshake takes `token`, `last_id` and `room` in the query, and the subprotocols `realtime.v1` and ' +
+    '`bearer.TOKEN`. A browser does not show the status of a refusal.',
+  ...(room === undefined ? {} : { parameters: { room: RoomName } }),
+  answers: {
+    101: { description: 'The handshake was accepted.' },
+    400: { description: 'The room, `last_id` or a header of the handshake is not valid.' },
+    401: { description: 'No token, or a token that is not valid.' },
+    403: { description: 'The `Origin` or the room is not allowed.' },
+    426: {
+      description: 'The request asks for no WebSocket.',
+      headers: { Upgrade: '`websocket`.' },
+    },
+    429: {
+      description: 'Too many connections of this user or this address.',
+      headers: { 'Retry-After': 'Seconds to wait before the next try.' },
+    },
+    503: { description: 'The pod is full or is shutting down.' },
+  },
+  examples: [
+    {
+      name: 'withoutUpgrade',
+      summary: 'A plain request.',
+      ...(room === undefined ? {} : { path: { room } }),
+      status: 426,
+      answer: {
+        status: 426,
+        title: 'Upgrade Required',
+        detail: 'Upgrade: this endpoint takes WebSocket connections only; send Upgrade: websocket',
+      },
+    },
+  ],
+});
+
+export const SOCKET = socket('connect', undefined);
+export const SOCKET_OF_ROOM = socket('connectToRoom', 'general');
