@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
 import { servePages, startChromium } from '../spec/support/chromium.js';
+import { startNginx } from '../spec/support/nginx.js';
 import { BASE } from '../spec/support/pod.js';
 import { startRedis, until } from '../spec/support/redis.js';
 import { pod, type Server, socketIo } from './rolling/cluster.js';
@@ -15,7 +16,6 @@ import {
   viewer,
   type ViewerRecord,
 } from './rolling/side.js';
-import { startNginx } from './support/nginx.js';
 
 const [roundsText = '10', clientsText = '20'] = process.argv.slice(2);
 const ROUNDS = Number(roundsText);
@@ -49,13 +49,10 @@ const peers = await Promise.all(NAMES.map(() => socketIo(redis.url)));
 const restarted = (servers: readonly Server[]): readonly Server[] => servers.slice(0, 3);
 const staying = (servers: readonly Server[]): number => servers.at(-1)?.port ?? 0;
 const nginx = await startNginx({
-  upstreams: [
-    { name: 'chat', ports: restarted(pods).map(({ port }) => port) },
-    { name: 'peer', ports: restarted(peers).map(({ port }) => port) },
-  ],
+  pods: restarted(pods).map(({ port }) => port),
+  peers: restarted(peers).map(({ port }) => port),
 });
-const portOf = (side: SideName): number =>
-  nginx.portsOf(side === 'socket.io' ? 'peer' : 'chat')[0] ?? 0;
+const portOf = (side: SideName): number => (side === 'socket.io' ? nginx.peerPort : nginx.port);
 const stayingOf = (side: SideName): number => staying(side === 'socket.io' ? peers : pods);
 
 const chromium = await startChromium();
