@@ -106,10 +106,13 @@ await until(
 await sleep(1_000);
 
 let restarts = 0;
+/** How pods ended. */
+const ends: (number | string)[] = [];
 for (let round = 1; round <= ROUNDS; round++) {
   for (let index = 0; index < 3; index++)
     for (const servers of [pods, peers]) {
-      await servers[index]?.restart();
+      const how = await servers[index]?.restart();
+      if (servers === pods) ends.push(how ?? '');
       restarts++;
       await sleep(REST_MS);
     }
@@ -135,6 +138,7 @@ const worst = (verdicts: readonly Verdict[]): Verdict => {
     disordered: sum(({ disordered }) => disordered),
     gaps: sum(({ gaps }) => gaps),
     opened: sum(({ opened }) => opened),
+    cut: sum(({ cut }) => cut),
     silenceMs: most(({ silenceMs }) => silenceMs),
     lateMs: most(({ lateMs }) => lateMs),
   };
@@ -170,6 +174,7 @@ const HEAD: readonly (readonly [string, (row: Row) => string | number])[] = [
   ['twice', ({ verdict }) => verdict.twice],
   ['out of order', ({ verdict }) => verdict.disordered],
   ['gaps', ({ verdict }) => verdict.gaps],
+  ['closes with 1006', ({ side, verdict }) => (side.startsWith('socket.io') ? '-' : verdict.cut)],
   ['largest silence, ms', ({ verdict }) => verdict.silenceMs],
   ['latest message, ms', ({ verdict }) => verdict.lateMs],
 ];
@@ -184,6 +189,11 @@ for (const cells of [
 ])
   console.log(`| ${cells.join(' | ')} |`);
 
+const wrongEnds = ends.filter((end) => end !== 0);
+console.log(
+  `${ends.length} pods were ended by SIGTERM, ${ends.length - wrongEnds.length} with exit code 0`,
+);
+
 for (const one of [...viewers.flat(), ...publishers]) one.stop();
 await chromium.stop();
 await nginx.stop();
@@ -191,12 +201,15 @@ for (const server of [...pods, ...peers]) await server.stop();
 await redis.stop();
 site.stop();
 
-const faults = rows
-  .filter(({ side }) => side.startsWith('chat-api'))
-  .flatMap(({ side, who, verdict }) =>
-    (['missing', 'twice', 'disordered', 'gaps'] as const)
-      .filter((what) => verdict[what] > 0)
-      .map((what) => `${side}, ${who}: ${what} ${verdict[what]}, expected 0`),
-  );
+const faults = [
+  ...wrongEnds.map((end) => `a pod ended with ${end}, expected 0`),
+  ...rows
+    .filter(({ side }) => side.startsWith('chat-api'))
+    .flatMap(({ side, who, verdict }) =>
+      (['missing', 'twice', 'disordered', 'gaps', 'cut'] as const)
+        .filter((what) => verdict[what] > 0)
+        .map((what) => `${side}, ${who}: ${what} ${verdict[what]}, expected 0`),
+    ),
+];
 console.log(faults.length === 0 ? 'verdict: ok' : `verdict: FAILED\n${faults.join('\n')}`);
 process.exit(faults.length === 0 ? 0 : 1);

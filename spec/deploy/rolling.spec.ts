@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { WebSocket } from 'ws';
 import { connect } from '../../lib/client/index.js';
+import { asProgram } from '../support/credentials.js';
 import { startNginxPods } from '../support/nginx-pods.js';
 import { ask, BASE } from '../support/pod.js';
 import { HOST, until } from '../support/redis.js';
@@ -39,11 +40,16 @@ t.test('when pods are restarted in turn, then clients that resume miss nothing',
   let published = 0;
   const refused: unknown[] = [];
   const byHttp = async (data: number): Promise<void> => {
-    const headers = { 'Content-Type': 'application/json' };
+    const headers = asProgram({ 'Content-Type': 'application/json' });
     const path = `${BASE}/messages`;
     const body = JSON.stringify({ room: 'general', data, id: `n${data}` });
-    const { status } = await ask({ port: nginx.port, path, method: 'POST', headers }, body);
-    if (status !== 202) refused.push(status);
+    // nginx sends no POST to a second pod: a program asks again when a pod that drains has refused
+    for (let tries = 0; tries < 3; tries++) {
+      const { status } = await ask({ port: nginx.port, path, method: 'POST', headers }, body);
+      if (status === 202) return;
+      if (status !== 503) refused.push(status);
+    }
+    refused.push(503);
   };
   const publish = (): void => {
     const n = published++;
@@ -53,7 +59,10 @@ t.test('when pods are restarted in turn, then clients that resume miss nothing',
   const load = setInterval(publish, EVERY_MS);
   t.teardown(() => clearInterval(load));
   await until('all receive', () => shown.every(({ length }) => length > 0));
-  const firsts = shown.map(([first]) => Number(first));
+  // what was published before all were there is not judged
+  const from = published;
+  const judged = (numbers: readonly unknown[]): readonly number[] =>
+    numbers.map(Number).filter((n) => n >= from);
 
   for (const pod of pods) {
     t.equal(await pod.drain(), 0, `${pod.name} ends with 0`);
@@ -61,14 +70,16 @@ t.test('when pods are restarted in turn, then clients that resume miss nothing',
     await sleep(300);
   }
   clearInterval(load);
-  const isComplete = (numbers: readonly unknown[], i: number): boolean =>
-    new Set(numbers).size >= published - (firsts[i] ?? 0);
-  await until('everything was shown', () => shown.every(isComplete), 5_000).catch(() => undefined);
+  const expected = Array.from({ length: published - from }, (_, i) => from + i);
+  await until('everything was shown', () =>
+    shown.every((numbers) => new Set(judged(numbers)).size === expected.length),
+  ).catch(() => undefined);
 
-  for (const [i, numbers] of shown.entries()) {
-    const expected = published - (firsts[i] ?? 0);
-    t.strictSame([new Set(numbers).size, numbers.length], [expected, expected]);
-  }
+  for (const numbers of shown)
+    t.strictSame(
+      [...judged(numbers)].sort((one, other) => one - other),
+      expected,
+    );
   t.strictSame([gaps, refused], [0, []], 'no gap, no publish refused');
   t.strictSame(
     closes.filter((code) => code === 1006),
