@@ -83,8 +83,15 @@ export const startNginxPods = async (options: NginxPodsOptions = {}): Promise<Ng
   });
   const shared = { REDIS_URL: redis.url, TRUSTED_PROXIES: '127.0.0.1', ...env };
   const pods = ports.map((port, i) => namedPod(`pod-${i + 1}`, port, shared));
-  await Promise.all(pods.map(({ start }) => start()));
-  const nginx = await startNginx({ ...options.nginx, pods: ports });
+  const begin = async (): Promise<Nginx> => {
+    await Promise.all(pods.map(({ start }) => start()));
+    return startNginx({ ...options.nginx, pods: ports });
+  };
+  const nginx = await begin().catch(async (error: unknown) => {
+    for (const pod of pods) await pod.kill().catch(() => undefined);
+    await redis.stop();
+    throw error;
+  });
   return {
     redis,
     pods,
