@@ -79,7 +79,7 @@ for (const { metric, expression, value, isKept } of verdicts) {
 }
 console.log('\nmetrics');
 for (const metric of metrics.all())
-  console.log(`  ${metric.name.padEnd(24, '.')} ${summaryOf(metric)}`);
+  if (metric.hasSamples()) console.log(`  ${metric.name.padEnd(24, '.')} ${summaryOf(metric)}`);
 for (const [text, count] of errors) console.log(`\n${count} times: ${text}`);
 const crossed = verdicts.filter(({ isKept }) => !isKept).map(({ metric }) => metric);
 if (crossed.length > 0) log(`thresholds on metrics '${crossed.join(', ')}' have been crossed`);

@@ -18,6 +18,7 @@ missing_packages() {
   { have redis-server && have redis-cli; } || echo redis-server
   # spec/deploy
   PATH="$PATH:/usr/sbin" have nginx || echo nginx-light
+  /usr/bin/python3 -c 'import pip' 2>/dev/null || echo python3-pip
   # the page of spec/browser
   have chromium || echo chromium
   # the clients in examples/go and examples/python

@@ -9,6 +9,7 @@ export interface Metric {
   /** Whether the values are times. */
   readonly isTime: boolean;
   readonly add: (value: number | boolean, tags?: Tags) => void;
+  readonly hasSamples: () => boolean;
   /** A number of the samples with these tags: `p(95)`, `avg`, `rate`, `count`, `value`; undefined without samples. */
   readonly value: (aggregate: string, tags?: Tags) => number | undefined;
 }
@@ -77,6 +78,7 @@ export const metricsSince = (began: number): Metrics => {
       name,
       kind,
       isTime,
+      hasSamples: () => samples.length > 0,
       add: (value, tags = NO_TAGS) => {
         samples.push({ value: Number(value), tags });
       },
