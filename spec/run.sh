@@ -61,6 +61,7 @@ if [ $# -eq 0 ]; then
   eslint "${lint[@]}" . </dev/null >"$linted" 2>&1 &
   linting=$!
   check 'types' tsc "${types[@]}"
+  check 'types of the load tests' tsc -p deploy/k6
   check 'format' biome ci --colors=off .
   check 'layers' depcruise --no-progress lib spec
   check 'dead code' knip --no-progress --no-config-hints

@@ -29,7 +29,6 @@ const given = Object.fromEntries(
 );
 
 let orders: Order[] = [];
-let isStopping = false;
 process.on('message', (order: Order) => {
   orders.push(order);
 });
@@ -85,22 +84,20 @@ const restartAll = async (): Promise<void> => {
 };
 
 let restarting: Promise<void> | undefined;
-while (!isStopping) {
-  const due = orders;
-  orders = [];
-  if (due.includes('stop') || due.includes('hurry')) isStopping = true;
-  if (due.includes('restart'))
+const isOrdered = (what: Order): boolean => orders.includes(what);
+while (!isOrdered('stop') && !isOrdered('hurry')) {
+  if (isOrdered('restart'))
     restarting ??= restartAll()
       .catch((error: unknown) => print(String(error)))
       .finally(() => (restarting = undefined));
-  if (isStopping) break;
+  orders = orders.filter((order) => order !== 'restart');
   await show();
   await sleep(EVERY_MS);
 }
 
 print('stopping: the pods drain (once more Ctrl-C ends them at once) …');
 const hurry = setInterval(() => {
-  if (!orders.includes('hurry')) return;
+  if (!isOrdered('hurry')) return;
   for (const { running } of pods) running().signal('SIGKILL');
 }, 100);
 await restarting;

@@ -84,7 +84,7 @@ export const httpModule = (user: User): Readonly<Record<string, unknown>> => {
         selector
           .split('.')
           .filter((name) => name !== '')
-          .reduce(field, JSON.parse(answer.body) as unknown),
+          .reduce<unknown>(field, JSON.parse(answer.body)),
     };
   };
 

@@ -91,7 +91,7 @@ const planOf = (fields: Fields, where: string): Plan => {
 
 const scenarioOf = ([name, fields]: readonly [string, Fields]): Scenario => ({
   name,
-  exec: String(fields['exec'] ?? 'default'),
+  exec: typeof fields['exec'] === 'string' ? fields['exec'] : 'default',
   plan: planOf(fields, `scenario ${name}`),
   startMs: msOf(fields['startTime'] ?? '0s'),
   graceMs: msOf(fields['gracefulRampDown'] ?? fields['gracefulStop'] ?? '30s'),

@@ -38,11 +38,13 @@ const installTools = async (): Promise<void> => {
   rmSync(folder, { recursive: true, force: true });
 };
 
+/** What a checker reports; nothing when it finds nothing. */
 const check = async (tool: string, ...args: readonly string[]): Promise<string> => {
-  const [command, ...first] =
-    tool === 'hadolint' ? [join(TOOLS, 'bin', tool)] : [PYTHON, join(TOOLS, 'bin', tool)];
+  const program = join(TOOLS, 'bin', tool);
+  const isBinary = tool === 'hadolint';
   const env = { ...process.env, PYTHONPATH: TOOLS };
-  return execute(command ?? '', [...first, ...args], { env }).then(
+  const [command, given] = isBinary ? [program, args] : [PYTHON, [program, ...args]];
+  return execute(command, given, { env }).then(
     () => '',
     (error: unknown) => {
       const { stdout = '', stderr = '' } = error as Readonly<Record<string, string>>;

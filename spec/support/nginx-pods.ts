@@ -97,7 +97,9 @@ export const startNginxPods = async (options: NginxPodsOptions = {}): Promise<Ng
     pods,
     nginx,
     stop: async () => {
-      await Promise.all(pods.map(({ running, drain }) => running().hasEnded() || drain()));
+      await Promise.all(
+        pods.filter(({ running }) => !running().hasEnded()).map(({ drain }) => drain()),
+      );
       await nginx.stop();
       await redis.stop();
     },
