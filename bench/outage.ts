@@ -6,12 +6,12 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Room } from '../lib/protocol/position.js';
-import { startRedis } from '../spec/support/redis.js';
+import { startNginx } from '../spec/support/nginx.js';
+import { freePort, startRedis } from '../spec/support/redis.js';
 import { stagePod } from './chaos/stage.js';
 import { started } from './rolling/cluster.js';
 import { publisher } from './herd/publisher.js';
 import type { Answer, Order } from './outage/clients.js';
-import { startNginx } from './support/nginx.js';
 
 const [clientsText = '10000', rateText = '1000'] = process.argv.slice(2);
 const CLIENTS = Number(clientsText);
@@ -43,16 +43,12 @@ await Promise.all(pods.map(started));
 const lost = pods.slice(0, 3);
 const nginx = await startNginx({
   workers: PROCESSES,
-  upstreams: [
-    {
-      name: 'chat',
-      ports: lost.map(({ port }) => port),
-      perSecond: PER_SECOND,
-      // no client waits longer than the 15 s for its first frame
-      burst: PER_SECOND * 10,
-      doors: PROCESSES,
-    },
-  ],
+  pods: lost.map(({ port }) => port),
+  // one for each process of clients
+  ports: await Promise.all(Array.from({ length: PROCESSES }, freePort)),
+  perSecond: PER_SECOND,
+  // no client waits longer than the 15 s for its first frame
+  burst: PER_SECOND * 10,
 });
 
 const children = Array.from({ length: PROCESSES }, () =>
@@ -76,7 +72,7 @@ const each = Math.ceil(CLIENTS / PROCESSES);
 const began = performance.now();
 await answers('Joined', (i) => ({
   _tag: 'Connect',
-  port: nginx.portsOf('chat')[i] ?? 0,
+  port: nginx.ports[i] ?? 0,
   rooms: ROOMS,
   clients: Math.min(each, CLIENTS - i * each),
   perSecond: (PER_SECOND * 0.9) / PROCESSES,

@@ -13,5 +13,5 @@ if [ "${#packages[@]}" -gt 0 ]; then
     exit 1
   }
 fi
-bash bench/install-peers.sh
+[ "${SKIP_PEERS:-}" != "" ] || bash bench/install-peers.sh
 [ "${SKIP_BUILD:-}" != "" ] || npm run --silent build

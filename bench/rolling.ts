@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
 import { servePages, startChromium } from '../spec/support/chromium.js';
+import { startNginx } from '../spec/support/nginx.js';
 import { BASE } from '../spec/support/pod.js';
 import { startRedis, until } from '../spec/support/redis.js';
 import { pod, type Server, socketIo } from './rolling/cluster.js';
@@ -15,7 +16,6 @@ import {
   viewer,
   type ViewerRecord,
 } from './rolling/side.js';
-import { startNginx } from './support/nginx.js';
 
 const [roundsText = '10', clientsText = '20'] = process.argv.slice(2);
 const ROUNDS = Number(roundsText);
@@ -49,13 +49,10 @@ const peers = await Promise.all(NAMES.map(() => socketIo(redis.url)));
 const restarted = (servers: readonly Server[]): readonly Server[] => servers.slice(0, 3);
 const staying = (servers: readonly Server[]): number => servers.at(-1)?.port ?? 0;
 const nginx = await startNginx({
-  upstreams: [
-    { name: 'chat', ports: restarted(pods).map(({ port }) => port) },
-    { name: 'peer', ports: restarted(peers).map(({ port }) => port) },
-  ],
+  pods: restarted(pods).map(({ port }) => port),
+  peers: restarted(peers).map(({ port }) => port),
 });
-const portOf = (side: SideName): number =>
-  nginx.portsOf(side === 'socket.io' ? 'peer' : 'chat')[0] ?? 0;
+const portOf = (side: SideName): number => (side === 'socket.io' ? nginx.peerPort : nginx.port);
 const stayingOf = (side: SideName): number => staying(side === 'socket.io' ? peers : pods);
 
 const chromium = await startChromium();
@@ -109,10 +106,13 @@ await until(
 await sleep(1_000);
 
 let restarts = 0;
+/** How pods ended. */
+const ends: (number | string)[] = [];
 for (let round = 1; round <= ROUNDS; round++) {
   for (let index = 0; index < 3; index++)
     for (const servers of [pods, peers]) {
-      await servers[index]?.restart();
+      const how = await servers[index]?.restart();
+      if (servers === pods) ends.push(how ?? '');
       restarts++;
       await sleep(REST_MS);
     }
@@ -138,6 +138,7 @@ const worst = (verdicts: readonly Verdict[]): Verdict => {
     disordered: sum(({ disordered }) => disordered),
     gaps: sum(({ gaps }) => gaps),
     opened: sum(({ opened }) => opened),
+    cut: sum(({ cut }) => cut),
     silenceMs: most(({ silenceMs }) => silenceMs),
     lateMs: most(({ lateMs }) => lateMs),
   };
@@ -173,6 +174,7 @@ const HEAD: readonly (readonly [string, (row: Row) => string | number])[] = [
   ['twice', ({ verdict }) => verdict.twice],
   ['out of order', ({ verdict }) => verdict.disordered],
   ['gaps', ({ verdict }) => verdict.gaps],
+  ['closes with 1006', ({ side, verdict }) => (side.startsWith('socket.io') ? '-' : verdict.cut)],
   ['largest silence, ms', ({ verdict }) => verdict.silenceMs],
   ['latest message, ms', ({ verdict }) => verdict.lateMs],
 ];
@@ -187,6 +189,11 @@ for (const cells of [
 ])
   console.log(`| ${cells.join(' | ')} |`);
 
+const wrongEnds = ends.filter((end) => end !== 0);
+console.log(
+  `${ends.length} pods were ended by SIGTERM, ${ends.length - wrongEnds.length} with exit code 0`,
+);
+
 for (const one of [...viewers.flat(), ...publishers]) one.stop();
 await chromium.stop();
 await nginx.stop();
@@ -194,12 +201,15 @@ for (const server of [...pods, ...peers]) await server.stop();
 await redis.stop();
 site.stop();
 
-const faults = rows
-  .filter(({ side }) => side.startsWith('chat-api'))
-  .flatMap(({ side, who, verdict }) =>
-    (['missing', 'twice', 'disordered', 'gaps'] as const)
-      .filter((what) => verdict[what] > 0)
-      .map((what) => `${side}, ${who}: ${what} ${verdict[what]}, expected 0`),
-  );
+const faults = [
+  ...wrongEnds.map((end) => `a pod ended with ${end}, expected 0`),
+  ...rows
+    .filter(({ side }) => side.startsWith('chat-api'))
+    .flatMap(({ side, who, verdict }) =>
+      (['missing', 'twice', 'disordered', 'gaps', 'cut'] as const)
+        .filter((what) => verdict[what] > 0)
+        .map((what) => `${side}, ${who}: ${what} ${verdict[what]}, expected 0`),
+    ),
+];
 console.log(faults.length === 0 ? 'verdict: ok' : `verdict: FAILED\n${faults.join('\n')}`);
 process.exit(faults.length === 0 ? 0 : 1);

@@ -16,6 +16,9 @@ have() { command -v "$1" >/dev/null; }
 # Prints the packages of the distribution that the specs need and that are missing, one a line.
 missing_packages() {
   { have redis-server && have redis-cli; } || echo redis-server
+  # spec/deploy
+  PATH="$PATH:/usr/sbin" have nginx || echo nginx-light
+  /usr/bin/python3 -c 'import pip' 2>/dev/null || echo python3-pip
   # the page of spec/browser
   have chromium || echo chromium
   # the clients in examples/go and examples/python
@@ -59,6 +62,7 @@ if [ $# -eq 0 ]; then
   linting=$!
   check 'types' tsc "${types[@]}"
   check 'types of the demo page' tsc -p demo
+  check 'types of the load tests' tsc -p deploy/k6
   check 'format' biome ci --colors=off .
   check 'layers' depcruise --no-progress lib spec
   check 'dead code' knip --no-progress --no-config-hints

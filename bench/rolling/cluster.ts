@@ -5,8 +5,8 @@ import { type StagePod, stagePod } from '../chaos/stage.js';
 
 export interface Server {
   readonly port: number;
-  /** SIGTERM, its end, a new start. */
-  readonly restart: () => Promise<void>;
+  /** SIGTERM, its end, a new start. Resolves with the exit code, or the signal that ended it. */
+  readonly restart: () => Promise<number | string>;
   readonly stop: () => Promise<void>;
 }
 
@@ -25,8 +25,9 @@ export const pod = async (name: string, env: Readonly<Record<string, string>>): 
     port,
     restart: async () => {
       signal('SIGTERM');
-      await running().ended(30_000);
+      const end = await running().ended(30_000);
       await begin();
+      return end;
     },
     stop: async () => {
       await kill();
@@ -45,16 +46,19 @@ export const socketIo = async (redisUrl: string): Promise<Server> => {
     await now.port().catch(() => now.port());
   };
   await begin();
-  const end = async (signal: NodeJS.Signals): Promise<void> => {
+  const end = (signal: NodeJS.Signals): Promise<number | string> => {
     now.signal(signal);
-    await now.ended(30_000);
+    return now.ended(30_000);
   };
   return {
     port,
     restart: async () => {
-      await end('SIGTERM');
+      const how = await end('SIGTERM');
       await begin();
+      return how;
     },
-    stop: () => end('SIGKILL'),
+    stop: async () => {
+      await end('SIGKILL');
+    },
   };
 };

@@ -23,6 +23,8 @@ export interface ViewerRecord {
   gaps: number;
   /** Connections. */
   opened: number;
+  /** How many of them ended without a close frame: 1006. */
+  cut: number;
 }
 
 export interface Viewer {
@@ -46,7 +48,14 @@ interface SocketIoModule {
 
 const peers = createRequire(new URL('../peers/package.json', import.meta.url));
 
-const newRecord = (): ViewerRecord => ({ numbers: [], times: [], late: 0, gaps: 0, opened: 0 });
+const newRecord = (): ViewerRecord => ({
+  numbers: [],
+  times: [],
+  late: 0,
+  gaps: 0,
+  opened: 0,
+  cut: 0,
+});
 
 const take = (record: ViewerRecord, { n, at }: Numbered): void => {
   const now = Date.now();
@@ -61,6 +70,9 @@ const chatViewer = (port: number, isDeaf: boolean): Viewer => {
     constructor(url: string, protocols?: string[]) {
       super(url, protocols, { perMessageDeflate: false });
       this.on('error', () => undefined);
+      this.on('close', (code) => {
+        if (code === 1006) record.cut++;
+      });
       record.opened++;
     }
 
@@ -104,13 +116,14 @@ export interface Verdict {
   readonly disordered: number;
   readonly gaps: number;
   readonly opened: number;
+  readonly cut: number;
   readonly silenceMs: number;
   readonly lateMs: number;
 }
 
 /** From the first message that the viewer has shown to the last one that was published. */
 export const verdictOf = (record: ViewerRecord, published: number): Verdict => {
-  const { numbers, times, late, gaps, opened } = record;
+  const { numbers, times, late, gaps, opened, cut } = record;
   const [first = 0] = numbers;
   const seen = new Set(numbers);
   const after = (list: readonly number[], is: (now: number, before: number) => boolean): number =>
@@ -121,6 +134,7 @@ export const verdictOf = (record: ViewerRecord, published: number): Verdict => {
     disordered: after([...seen], (now, before) => now < before),
     gaps,
     opened,
+    cut,
     silenceMs: times.slice(1).reduce((most, at, i) => Math.max(most, at - (times[i] ?? at)), 0),
     lateMs: late,
   };

@@ -3,18 +3,22 @@ import t from 'tap';
 import { cameBack, onStatus } from '../../demo/pane-state.js';
 import { onPublish } from '../../demo/publishing.js';
 import { named, onHistory, onMembers, onMessage, onNotice } from '../../demo/room-events.js';
-import type { RoomNotice } from '../../lib/client/index.js';
+import type { MemberPresence, RoomNotice } from '../../lib/client/index.js';
 import { after, livePane, liveAs, messageOf, textsOf, WAITING } from '../support/demo-messages.js';
 
 const JOINED: RoomNotice = { _tag: 'Joined', recovered: undefined, scope: undefined };
 
+const { id, timestamp } = messageOf();
+
 const cameOrLeft = (status: 'online' | 'offline', connection_id = 'c9'): RoomNotice => ({
   _tag: 'Presence',
-  message: messageOf({
+  message: {
+    id,
+    timestamp,
     type: 'presence',
     from: 'server',
     data: { user_id: null, connection_id, status },
-  }),
+  },
 });
 
 t.test(
@@ -112,7 +116,13 @@ t.test('when there are tokens, then the name is the user, whatever the sender wr
 });
 
 t.test('when members come and go, then the pane says who', async (t) => {
-  const away = messageOf({ from: 'c9', data: { status: 'away' } });
+  const away: MemberPresence = {
+    id,
+    timestamp,
+    type: 'presence',
+    from: 'c9',
+    data: { status: 'away' },
+  };
   const state = after(
     livePane(),
     onMembers(2),
@@ -127,10 +137,10 @@ t.test('when members come and go, then the pane says who', async (t) => {
 });
 
 t.test('when the own presence comes back, then it is said of oneself', async (t) => {
-  const own = {
+  const own: RoomNotice = {
     _tag: 'Presence',
-    message: messageOf({ from: 'c1', data: { status: 'away' } }),
-  } as const;
+    message: { id, timestamp, type: 'presence', from: 'c1', data: { status: 'away' } },
+  };
   t.same(textsOf(after(livePane(), onNotice(own, 0))), ['You are away']);
 });
 
