@@ -1,5 +1,5 @@
 /**
- * `npm run schemathesis -- [requests an operation] [seed]`: the whole form of `spec/schemathesis.spec.ts`. Ends with 1
+ * `npm run schemathesis -- [requests an operation] [seed]`: needs PyPI, so it is no spec. Ends with 1
  * when schemathesis has found something.
  */
 import { startPod } from '../spec/support/pod.js';
