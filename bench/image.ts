@@ -134,7 +134,7 @@ for (const { name: instruction, rest } of steps) {
         throw new Error(`${instruction} is not known here`);
     }
   }
-  if (stage !== undefined) stages.set(name, stage);
+  stages.set(name, stage);
 }
 
 const image = stages.get('image');
@@ -152,15 +152,14 @@ const healthCode = async (): Promise<unknown> => (await once(start(image.health)
 
 const service = start(image.command);
 let output = '';
-let code: number | null | undefined;
 service.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-service.once('close', (status) => (code = status));
-await until('it listens', () => output.includes('"listening"') || code !== undefined, 30_000);
+const hasEnded = (): boolean => service.exitCode !== null || service.signalCode !== null;
+await until('it listens', () => output.includes('"listening"') || hasEnded(), 30_000);
 const node = /"node":"([^"]+)"/.exec(output)?.[1] ?? '?';
 const healthy = await healthCode();
 service.kill('SIGTERM');
-await until('it ends', () => code !== undefined, 20_000).catch(() => service.kill('SIGKILL'));
-const ended = code;
+await until('it ends', hasEnded, 20_000).catch(() => service.kill('SIGKILL'));
+const ended = service.exitCode ?? service.signalCode;
 const afterwards = await healthCode();
 const size = execFileSync('du', ['-sm', image.folder], { encoding: 'utf8' }).split('\t')[0] ?? '';
 
