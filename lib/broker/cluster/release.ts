@@ -55,7 +55,6 @@ export const release = (room: Room, sequence: Sequence, buffer: ReorderBuffer): 
     const due = new Set(run);
     const rest: Publication[] = [];
     let next = 0;
-    let before = 0;
     let isBlocked = false;
     for (const [i, publication] of queue.entries()) {
       if (!isBlocked && due.has(publication)) {
@@ -64,6 +63,8 @@ export const release = (room: Room, sequence: Sequence, buffer: ReorderBuffer): 
         // with it
         for (let one = run[next]; one !== undefined && !due.has(one); one = run[++next])
           sequence.advance(one);
+        // it waits for one with a lower offset that was received after it
+        if (run.indexOf(publication) >= next) rest.push(publication);
         continue;
       }
       if (!isBlocked && publication.id.outside && sequence.acceptInOrder(publication)) continue;
@@ -72,10 +73,12 @@ export const release = (room: Room, sequence: Sequence, buffer: ReorderBuffer): 
         continue;
       }
       rest.push(publication);
-      if (i < asked) before++;
       isBlocked ||= !overtakes && sequence.isBlocking(publication);
     }
-    buffer.replace(rest, before);
+    const advanced = new Set(run.slice(0, next));
+    const waiting = rest.filter((publication) => !advanced.has(publication));
+    const before = new Set(queue.slice(0, asked));
+    buffer.replace(waiting, waiting.filter((publication) => before.has(publication)).length);
     return next > 0;
   };
 

@@ -58,6 +58,20 @@ t.test(
 );
 
 t.test(
+  'when a confirmed message waits for a lower one behind a message in doubt, then both stay in the buffer',
+  async (t) => {
+    const w = world(at(1, 7), at(1, 9), at(1, 6));
+    w.confirm(at(1, 6), at(1, 7));
+    t.notOk(w.confirmed(true, undefined, false));
+    t.equal(w.delivered(), '');
+    t.equal(w.waits(), '7 9 6');
+    t.ok(w.confirmed(true, undefined, true), 'the log did not answer');
+    t.equal(w.delivered(), '6 7');
+    t.equal(w.waits(), '9');
+  },
+);
+
+t.test(
   'when a foreign message was received between two others, then it is delivered between them',
   async (t) => {
     const w = world(at(1, 6), at(44, 900), at(1, 7));
