@@ -31,6 +31,9 @@ const NOT_RUN: readonly (readonly [command: RegExp, why: string])[] = [
   [/^NODE_ENV=production node dist\/main\.js$/, 'spec/process.spec.ts starts it'],
   [/^node --experimental-permission /, 'spec/permissions.spec.ts runs it'],
   [/^node (-p|--env-file=)/, 'the next test runs it'],
+  [/^(docker|kubectl|k6|nginx|kill|systemctl)\b/, 'spec/deploy checks and runs its files'],
+  [/^npm run (cluster|k6|workers|dashboards|image|rolling)\b/, 'spec/deploy runs a small form'],
+  [/^WORKERS=auto npm start$/, 'spec/workers.spec.ts starts it'],
   [/^npx wscat /, 'a package that is not ours, and it waits for a person'],
 ];
 
