@@ -32,6 +32,7 @@ const INTERNAL = [
   'isDraining',
   'isHidden',
   'isPinged',
+  'isSent',
   'isTokenRefused',
   'lasts',
   'lastId',

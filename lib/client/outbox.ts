@@ -45,7 +45,7 @@ export const published =
       ? next
       : settled(next, (one) => one === entry, {
           code: 'queue_full',
-          message: `${MAX_WAITING} messages have no answer: publish again later`,
+          message: `${MAX_WAITING} messages wait: publish again later`,
         });
   };
 
@@ -84,7 +84,7 @@ export const deliver: Change = (state) => {
     if (new TextEncoder().encode(text).length > most)
       return settled(at, isOf, {
         code: 'invalid_message',
-        message: `data: the message has more than ${most} bytes`,
+        message: `data: more than ${most} bytes`,
       });
     const next = paced(at, connection, text, (then) => ({
       ...then,

@@ -90,7 +90,10 @@ const controlled = (
   const { id } = message;
   const { socket } = connection;
   const isFirst = connection === state.connections[0];
-  const room = state.rooms.get(('room' in event && event.room) || GLOBAL);
+  const name = ('room' in event && event.room) || GLOBAL;
+  const room = state.rooms.get(name);
+  const tag = connection.rooms.get(name)?._tag;
+  const isLeaving = tag === 'Leaving';
   switch (event.event) {
     case 'welcome': {
       const ids = [...ownIds, event.connection_id].slice(-MAX_OWN_IDS);
@@ -119,15 +122,15 @@ const controlled = (
         retryAt: later(state),
       };
       // in a room that is being left, the gap belongs to the earlier use: the next use gets no gap from it
-      return isFirst && connection.rooms.get(event.room ?? GLOBAL)?._tag !== 'Leaving'
-        ? emit(alone, event.room ?? GLOBAL, { _tag: 'Gap', reason: event.reason, id })
+      return isFirst && !isLeaving
+        ? emit(alone, name, { _tag: 'Gap', reason: event.reason, id })
         : alone;
     }
     case 'joined': {
-      const { recovered, scope, members, room: name = GLOBAL } = event;
-      const tag = connection.rooms.get(name)?._tag;
-      // this `joined` answers the join of an earlier use of the room
-      if (tag === 'Leaving') return state;
+      const { recovered, scope, members } = event;
+      // it answers the join of an earlier use; or the server has put the client into the room, which the
+      // client then does not leave
+      if (isLeaving || (!room && !tag)) return state;
       // it comes again when the presence of the room is switched
       const joined =
         tag === 'Joined'
@@ -143,11 +146,10 @@ const controlled = (
         : joined;
     }
     case 'left': {
-      const { reason: code, room: name } = event;
-      const isLeaving = connection.rooms.get(name)?._tag === 'Leaving';
-      if (code === 'asked') return isLeaving ? enrolled(state, connection, name) : state;
-      // the answer to the leave still comes
-      if (isLeaving) return state;
+      const { reason: code } = event;
+      // in a room that is being left, the answer to the leave still comes
+      if (isLeaving !== (code === 'asked')) return state;
+      if (isLeaving) return enrolled(state, connection, name);
       return out(
         state,
         connection,

@@ -18,7 +18,6 @@ import {
   type Change,
   enrolled,
   type RoomState,
-  send,
   type SocketNumber,
   type State,
   wake,
@@ -69,14 +68,15 @@ const tended = (state: State, name: string, socket: SocketNumber): State => {
   if (!connection) return state;
   const room = state.rooms.get(name);
   const membership = connection.rooms.get(name);
+  if (membership?._tag === 'Leaving' ? !membership.isSent : membership?._tag === 'Joined' && !room)
+    return paced(
+      enrolled(state, connection, name, { _tag: 'Leaving' }),
+      connection,
+      frame('leave', { room: name }),
+      (at) => enrolled(at, connection, name, { _tag: 'Leaving', isSent: true }),
+    );
   if (membership?._tag === 'Joined') {
     const status = state.presences.get(name);
-    if (!room)
-      return send(
-        enrolled(state, connection, name, { _tag: 'Leaving' }),
-        socket,
-        frame('leave', { room: name }),
-      );
     return status === membership.shown
       ? state
       : paced(state, connection, frame('presence', { room: name, data: { status } }), (at) =>

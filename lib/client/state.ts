@@ -35,7 +35,8 @@ export type Membership =
   | { readonly _tag: 'Joining'; readonly ref: string }
   /** `shown`: the presence that was sent on this connection. */
   | { readonly _tag: 'Joined'; readonly shown: string | undefined }
-  | { readonly _tag: 'Leaving' }
+  /** `isSent`: the leave was sent; before that, it waits for the rate limit. */
+  | { readonly _tag: 'Leaving'; readonly isSent?: boolean }
   /** `again`: when the join is sent again; infinite: not on this connection. */
   | { readonly _tag: 'Refused'; readonly because: Failure; readonly again: number };
 

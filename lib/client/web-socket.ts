@@ -36,7 +36,11 @@ export const webSocketInputs = (deps: SocketDeps): Observable<Change> =>
       ws.addEventListener('error', () => undefined);
       ws.on?.('unexpected-response', (_, { statusCode, headers }) => {
         const seconds = Number(headers['retry-after']);
-        end(CLOSES[statusCode] ?? 1006, `HTTP ${statusCode}`, seconds * 1_000 || undefined);
+        end(
+          CLOSES[statusCode] ?? 1006,
+          `HTTP ${statusCode}`,
+          seconds > 0 ? seconds * 1_000 : undefined,
+        );
       });
       out.add(send$.subscribe((text) => ws.send(text)));
       out.add(() => ws.close(1000));

@@ -322,3 +322,45 @@ t.test(
     t.match(await small, { duplicate: false });
   },
 );
+
+t.test(
+  'when many rooms are left at once, then the leaves keep the rate limit, and a new visit is live',
+  async (t) => {
+    const w = world(t, {}, { rate: 10 });
+    w.watch('');
+    const names = Array.from({ length: 40 }, (_, i) => `r${i}`);
+    const visits = names.map((name) => w.watch(name));
+    w.clock.advance(10_000);
+    for (const { stop } of visits) stop();
+    w.clock.advance(1_010);
+    t.ok(framesOf(w).filter((one) => one.startsWith('leave')).length <= 10);
+    // the leave of the last room waits
+    const { seen } = w.watch('r39');
+    w.server.publish('r39', 'before the leave');
+    w.clock.advance(10_000);
+    w.server.publish('r39', 1);
+    w.clock.advance(10);
+    t.same(seen, [1]);
+    t.equal(framesOf(w).filter((one) => one.startsWith('leave')).length, 40);
+    t.same([...(w.server.open()[0]?.rooms ?? [])], ['', 'r39']);
+  },
+);
+
+t.test(
+  'when the server puts a client into a room, then the client does not leave it',
+  async (t) => {
+    const w = world(t);
+    w.watch('');
+    w.clock.advance(100);
+    const { id } = w.server.publish('r', 0);
+    const data = { event: 'joined', room: 'r', position: id, members: 1, presence: true };
+    w.server.open()[0]?.send({ id, type: 'system', room: 'r', from: 'server', data });
+    w.clock.advance(1_000);
+    t.same(framesOf(w), []);
+    const { seen } = w.watch('r');
+    w.clock.advance(100);
+    w.server.publish('r', 1);
+    w.clock.advance(100);
+    t.same([seen, framesOf(w)], [[1], ['join r']]);
+  },
+);

@@ -41,6 +41,7 @@ t.test(
     t.match(await after(401), { isTokenRefused: true, retryAt: 1_000, final: undefined });
     t.match(await after(429, { 'Retry-After': '7' }), { retryAt: 8_000, because: 'HTTP 429' });
     t.match(await after(503, { 'Retry-After': '2' }), { retryAt: 3_000 });
+    t.match(await after(503, { 'Retry-After': '-1' }), { retryAt: 1_125 }, 'no time to wait');
     t.match(await after(502), { retryAt: 1_125, final: undefined });
   },
 );

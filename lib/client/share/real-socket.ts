@@ -33,7 +33,11 @@ export const realSocket = (deps: RealSocketDeps): RealSocket => {
   ws.addEventListener('error', () => undefined);
   ws.on?.('unexpected-response', (_, { statusCode, headers }) => {
     const seconds = Number(headers['retry-after']);
-    end(CLOSES[statusCode] ?? 1006, `HTTP ${statusCode}`, seconds ? seconds * 1_000 : undefined);
+    end(
+      CLOSES[statusCode] ?? 1006,
+      `HTTP ${statusCode}`,
+      seconds > 0 ? seconds * 1_000 : undefined,
+    );
   });
   return {
     send: (text) => ws.send(text),
