@@ -16,6 +16,8 @@ have() { command -v "$1" >/dev/null; }
 # Prints the packages of the distribution that the specs need and that are missing, one a line.
 missing_packages() {
   { have redis-server && have redis-cli; } || echo redis-server
+  # the dashboards and alerts of deploy/; it has promtool too
+  have prometheus || echo prometheus
   # the page of spec/browser
   have chromium || echo chromium
   # the clients in examples/go and examples/python
