@@ -16,7 +16,7 @@ const LAYERS = [
   ['telemetry', ['telemetry/']],
   ['http', ['http/']],
   // the commands beside the service
-  ['cli', ['cli/']],
+  ['commands', ['cli/']],
   [
     'process',
     [
