@@ -16,6 +16,8 @@ const LAYERS = [
   ['hub', ['hub']],
   ['telemetry', ['telemetry/']],
   ['http', ['http/']],
+  // the commands beside the service
+  ['commands', ['cli/']],
   [
     'process',
     [
@@ -69,7 +71,7 @@ module.exports = {
       from: { path: '^lib/broker/cluster/' },
       to: { path: '^lib/broker/redis/', pathNot: ['^lib/broker/redis/port\\.ts$'] },
     },
-    only('ws', '^lib/connection/', '(@types/)?ws'),
+    only('ws', '^lib/(connection/|cli/watch\\.ts$)', '(@types/)?ws'),
     only('jose', '^lib/auth/', 'jose'),
     only('ioredis', '^lib/broker/redis/', 'ioredis'),
     {
@@ -117,7 +119,7 @@ module.exports = {
     {
       name: 'the service does not import the client',
       severity: 'error',
-      from: { path: '^lib/', pathNot: ['^lib/(client|testing)/'] },
+      from: { path: '^lib/', pathNot: ['^lib/(client|testing|cli)/'] },
       to: { path: '^lib/(client|testing)/' },
     },
     {

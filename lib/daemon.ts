@@ -1,15 +1,13 @@
 /** The service as a process: environment → config → app → exit code. */
 import { isLeft } from 'fp-ts/lib/Either.js';
-import { fileURLToPath } from 'node:url';
 import { firstValueFrom, from, type Observable, ReplaySubject } from 'rxjs';
 import { setFlagsFromString } from 'node:v8';
 import { destination, type DestinationStream, type Logger, pino } from 'pino';
 import { type App, app } from './app.js';
 import { systemClock } from './clock.js';
-import { type Config, type Fault, faultLine, readConfig } from './config/index.js';
-import { withDotEnv } from './config/dot-env.js';
+import { type Config, type Fault, faultLine } from './config/index.js';
+import { configOfProcess } from './config/of-process.js';
 import { brokerText, urlText } from './config/summary.js';
-import { unknownVariables } from './config/unknown-variables.js';
 import { warningsOf } from './config/warnings.js';
 import { eventLog } from './telemetry/event-log.js';
 import { pretty } from './telemetry/pretty.js';
@@ -72,13 +70,7 @@ const v8Flags = (nodeVersion: string): readonly string[] =>
 /** Runs the service. Resolves with the exit code of the process when the service has ended. */
 export const daemon = async (world: World): Promise<number> => {
   for (const flag of v8Flags(world.nodeVersion)) setFlagsFromString(flag);
-  const dotEnv = withDotEnv(world.env, world.directory);
-  const read = isLeft(dotEnv)
-    ? dotEnv
-    : readConfig(dotEnv.right.env, fileURLToPath(new URL('../config', import.meta.url)));
-  const warnings = isLeft(dotEnv)
-    ? []
-    : [...dotEnv.right.warnings, ...unknownVariables(dotEnv.right.env)];
+  const { config: read, warnings } = configOfProcess(world.env, world.directory);
   if (isLeft(read)) {
     // a missing variable may be set under another name, or in a line that is no assignment
     for (const line of warnings) world.complain(line);
@@ -123,7 +115,7 @@ const ofPod = async (config: Config, world: World): Promise<number> => {
       ? app({ config, onEvent })
       : worker({ config, starter, onEvent, onDrain: () => ended$.next('drain') });
   // when a signal came while the modules were loaded, the service does not begin to listen
-  const early = await Promise.race([end, Promise.resolve(undefined)]);
+  const early = await Promise.race([stopped, Promise.resolve(undefined)]);
   // a signal ends the service even while the start still waits for its address
   const failure =
     early === undefined

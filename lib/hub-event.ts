@@ -19,6 +19,15 @@ export interface Peer {
   readonly room: Room | undefined;
 }
 
+/** What a connection did until its end. */
+export interface Life {
+  readonly seconds: number;
+  /** Text frames that were read, those that were refused too. */
+  readonly messagesIn: number;
+  /** Text frames that were passed to the socket: messages of rooms, answers and control messages. */
+  readonly messagesOut: number;
+}
+
 /**
  * The client of a refused request. Its texts come from the client: they go to the log as JSON, and nowhere
  * else.
@@ -44,6 +53,7 @@ export type HubEvent =
       readonly code: number | null;
       readonly peerCode: number;
       readonly peer: () => Peer;
+      readonly life: () => Life;
     }
   /** A handshake was refused with this HTTP status. */
   | {

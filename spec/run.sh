@@ -19,6 +19,8 @@ missing_packages() {
   # spec/deploy
   PATH="$PATH:/usr/sbin" have nginx || echo nginx-light
   /usr/bin/python3 -c 'import pip' 2>/dev/null || echo python3-pip
+  # the dashboards and alerts of deploy/; it has promtool too
+  have prometheus || echo prometheus
   # the page of spec/browser
   have chromium || echo chromium
   # the clients in examples/go and examples/python

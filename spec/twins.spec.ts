@@ -90,6 +90,13 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   // only a server and a socket can show whether an answer arrives
   'connection/accept.ts': 'limits.spec.ts',
   'http/own-server.ts': 'http/server.spec.ts',
+  // the commands as people run them
+  'auth/development-token.ts': 'cli/cli.spec.ts',
+  'cli/check.ts': 'cli/cli.spec.ts',
+  'cli/index.ts': 'cli/cli.spec.ts',
+  'cli/redis-check.ts': 'cli/redis.spec.ts',
+  'cli/terminal.ts': 'cli/cli.spec.ts',
+  'cli/token.ts': 'cli/cli.spec.ts',
   // the parts of a pod together: what an embedding program or an operator does
   'composition.ts': 'app.spec.ts',
   'daemon.ts': 'process.spec.ts',

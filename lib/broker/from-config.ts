@@ -15,10 +15,25 @@ import type { RedisClientOptions } from './redis/options.js';
 export const brokerNameOf = ({ broker }: Config): 'local' | 'redis' =>
   broker.redisUrl === '' && broker.redisSentinels.length === 0 ? 'local' : 'redis';
 
+/** How the configuration reaches Redis. */
+export const redisOptionsOf = (
+  { broker, log, server }: Config,
+  clock: Clock,
+): RedisClientOptions => ({
+  url: broker.redisUrl,
+  sentinels: broker.redisSentinels,
+  sentinelName: broker.redisSentinelName,
+  prefix: broker.redisPrefix,
+  serverId: server.serverId,
+  timeoutMs: broker.brokerTimeoutMs,
+  positionTtlMs: log.logPositionTtlMs,
+  logMessages: log.logMessages,
+  logTtlMs: log.logTtlMs,
+  clock,
+});
+
 export const brokerOf = (config: Config, clock: Clock): Broker => {
   const { broker, log, server } = config;
-  const { serverId } = server;
-  const timeoutMs = broker.brokerTimeoutMs;
   if (brokerNameOf(config) === 'local') {
     return localBroker({
       clock,
@@ -27,24 +42,13 @@ export const brokerOf = (config: Config, clock: Clock): Broker => {
       logTtlMs: log.logTtlMs,
     });
   }
-  const options: RedisClientOptions = {
-    url: broker.redisUrl,
-    sentinels: broker.redisSentinels,
-    sentinelName: broker.redisSentinelName,
-    prefix: broker.redisPrefix,
-    serverId,
-    timeoutMs,
-    positionTtlMs: log.logPositionTtlMs,
-    logMessages: log.logMessages,
-    logTtlMs: log.logTtlMs,
-    clock,
-  };
+  const options = redisOptionsOf(config, clock);
   const redis = broker.redisCluster ? clusterRedis(options) : standaloneRedis(options);
   return clusterBroker({
     redis,
     clock,
-    serverId,
-    timeoutMs,
+    serverId: server.serverId,
+    timeoutMs: broker.brokerTimeoutMs,
     logTtlMs: log.logTtlMs,
     positionTtlMs: log.logPositionTtlMs,
   });

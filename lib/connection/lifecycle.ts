@@ -10,7 +10,7 @@
  * rooms are left, and `command$` completes.
  */
 import { hasHooks } from '../hooks.js';
-import type { Peer } from '../hub-event.js';
+import type { Life, Peer } from '../hub-event.js';
 import { type Close, protocolClose } from '../protocol/close-codes.js';
 import { GLOBAL } from '../protocol/position.js';
 import { infoOf, notifyHook, roomsOf } from './application.js';
@@ -66,7 +66,13 @@ export const onSocketClosed = (connection: ConnectionState, peerCode: number): v
   connections.delete(connection);
   const { phase } = connection;
   const code = phase._tag === 'Open' ? null : phase.code;
-  emit({ _tag: 'Disconnected', code, peerCode, peer: () => peerOf(connection) });
+  emit({
+    _tag: 'Disconnected',
+    code,
+    peerCode,
+    peer: () => peerOf(connection),
+    life: () => lifeOf(connection),
+  });
   const { onDisconnect } = hooks;
   if (onDisconnect !== undefined)
     notifyHook(connection, 'onDisconnect', () => onDisconnect(infoOf(connection), code));
@@ -78,6 +84,12 @@ export const peerOf = ({ id, userId, admission, socket }: ConnectionState): Peer
   userId,
   address: admission.address ?? socket.remoteAddress ?? '',
   room: admission.room,
+});
+
+const lifeOf = ({ deps, openedAt, messagesRead, outbox }: ConnectionState): Life => ({
+  seconds: Math.round(deps.clock.scheduler.now() - openedAt) / 1_000,
+  messagesIn: messagesRead,
+  messagesOut: outbox.written,
 });
 
 const leaveAll = (connection: ConnectionState): void => {

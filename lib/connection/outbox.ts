@@ -24,6 +24,8 @@ export interface OutboxDeps {
 
 /** A class, as a pod has 10,000 outboxes: with closures, each takes 1.5 kB more. */
 export class Outbox extends BoundedBuffer<Batch> implements Holder {
+  /** Frames that were passed to the socket. */
+  written = 0;
   private waiters: Set<Subscriber<void>> | undefined = undefined;
   /** Its bytes, as counted in the pod's budget. */
   private counted = 0;
@@ -102,8 +104,10 @@ export class Outbox extends BoundedBuffer<Batch> implements Holder {
     return this.deps.now();
   }
 
-  take({ bytes }: Batch): void {
-    if (this.socket.writable) this.socket.write(bytes, this.wasTaken);
+  take({ count, bytes }: Batch): void {
+    if (!this.socket.writable) return;
+    this.written += count;
+    this.socket.write(bytes, this.wasTaken);
   }
 
   overflow(): void {

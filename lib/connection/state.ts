@@ -88,6 +88,8 @@ export abstract class ConnectionState implements Connection {
     incompleteSince: -1,
   };
   messagesRead = 0;
+  /** Monotonic ms. Whole: a fraction would be an object of its own. */
+  readonly openedAt: number;
   readonly memberships = new Map<Room, Membership>();
   readonly bucket: TokenBucket;
   /** The rate of joins that ask for a replay; undefined before the first one. */
@@ -121,6 +123,7 @@ export abstract class ConnectionState implements Connection {
     readonly admission: Admission,
   ) {
     this.id = deps.newId();
+    this.openedAt = Math.trunc(deps.clock.scheduler.now());
     this.identity = admission.identity;
     this.userId = admission.identity.userId;
     this.bucket = new TokenBucket(deps.config.limits, deps.clock.scheduler.now());

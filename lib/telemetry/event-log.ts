@@ -72,7 +72,9 @@ export const eventLog = (
           const by = event.code === null ? 'client' : 'server';
           const code = event.code ?? event.peerCode;
           const of = { connection: id, user: userId, address, room };
-          logger.debug({ ...of, code, by }, 'connection: closed');
+          const { seconds, messagesIn, messagesOut } = event.life();
+          const life = { seconds, messages_in: messagesIn, messages_out: messagesOut };
+          logger.debug({ ...of, code, by, ...life }, 'connection: closed');
         }
         return;
       case 'HandshakeRefused':

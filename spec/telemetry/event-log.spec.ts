@@ -63,7 +63,7 @@ t.test('when the level is info, then the address of a peer is not computed', asy
   const { lines, record } = journalAt('info');
   const peer = (): never => t.fail('asked') as never;
   record({ _tag: 'Connected', peer });
-  record({ _tag: 'Disconnected', code: null, peerCode: 1006, peer });
+  record({ _tag: 'Disconnected', code: null, peerCode: 1006, peer, life: peer });
   record({ _tag: 'HandshakeRefused', status: 403, reason: 'no', requester: peer });
   t.strictSame(lines, []);
 });
@@ -243,3 +243,26 @@ t.test(
     );
   },
 );
+
+t.test('when a connection ends, then its line has seconds and counts both ways', async (t) => {
+  const { lines, record } = journalAt('debug');
+  const onEvent = (event: HubEvent): void => record(event);
+  const pod = await startPod(t, {}, { onEvent });
+  const client = await pod.connect('/ws/general');
+  await client.caughtUp();
+  const before = lines.length;
+  for (const data of [1, 2, 3]) client.send({ type: 'chat', data });
+  // a refused frame was read, and its error was sent
+  client.send('{');
+  await client.received({ type: 'error' });
+  await client.caughtUp();
+  t.equal(lines.length, before, 'no line for a message');
+  const got = client.messages.length;
+  await client.close();
+  await until('it has gone', () => lines.some(({ msg }) => msg === 'connection: closed'));
+  const closed = lines.find(({ msg }) => msg === 'connection: closed');
+  // `caughtUp` sends a ping each time
+  t.match(closed, { messages_in: 6, messages_out: got });
+  const seconds = Number(closed?.['seconds']);
+  t.ok(seconds >= 0 && seconds < 30, `${seconds} s`);
+});
