@@ -121,11 +121,15 @@ t.test(
           'dist/demo/demo.css',
           'dist/demo/icon.svg',
           'dist/demo/index.html',
+          'docs/cli.md',
           'docs/client.md',
+          'docs/dashboards.md',
           'docs/demo.png',
+          'docs/deployment.md',
           'docs/operations.md',
           'docs/protocol.md',
           'docs/security.md',
+          'docs/workers.md',
           'package.json',
         ]);
         for (const name of names) {
