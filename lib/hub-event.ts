@@ -55,7 +55,7 @@ export type HubEvent =
       readonly peer: () => Peer;
       readonly life: () => Life;
     }
-  /** A handshake was refused with this HTTP status. */
+  /** A handshake was refused with this HTTP status; or, with 400, its socket was ended without an answer. */
   | {
       readonly _tag: 'HandshakeRefused';
       readonly status: number;
@@ -102,7 +102,8 @@ export type HubEvent =
     }
   /**
    * A client with a `last_id` is live again, after this many messages of the log. `result`: the reason of a
-   * gap, if there was one; that of the log goes first.
+   * gap, if there was one. Of several gaps, the one that was sent before the wait for another room counts,
+   * else that of the log.
    */
   | {
       readonly _tag: 'Recovered';

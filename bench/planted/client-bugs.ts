@@ -77,7 +77,7 @@ export const CLIENT_BUGS: readonly Bug[] = [
     changes: [
       {
         file: RECEIVED,
-        from: "return isFirst && connection.rooms.get(event.room ?? GLOBAL)?._tag !== 'Leaving'",
+        from: 'return isFirst && !isLeaving',
         to: 'return state.nowMs < 0',
       },
     ],

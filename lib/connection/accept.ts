@@ -1,7 +1,7 @@
 /**
  * HTTP upgrades become connections.
  *
- *   upgrade ─► handshake ─► pod, address, identity (admission.ts) ─► room allowed? ─► for the user? ─► 101
+ *   upgrade ─► handshake ─► pod, address, identity (admission.ts) ─► room allowed? ─► user's limit? ─► 101
  *                  └─────────────────┴───────────────────────────────────┴────────────────┴─► a problem
  *
  * A problem (RFC 9457) ends the request. After 101 there is a Connection.

@@ -49,8 +49,8 @@ export type Command =
       readonly isMember: boolean;
       readonly resume: Resume | undefined;
       /**
-       * The join waits until this emits: the global log until the URL's room has caught up, or the URL's
-       * room until the `gap` of the global log was sent.
+       * The join waits until this emits: the global log until the URL's room has caught up, or the URL's room
+       * until the global log was checked for a `gap`, and the `gap`, if any, was sent.
        */
       readonly after$?: Observable<unknown> | undefined;
       /**
@@ -95,7 +95,7 @@ export interface Connection {
   revoke(): void;
   /** Closes it with a code. A peer that does not answer within 2 s is cut. Only the first call counts. */
   close(why: Close): void;
-  /** Ends the socket without a close frame: the peer was silent for too long. */
+  /** Ends the socket without a close frame: the peer was silent for too long, or the app ends. */
   terminate(): void;
   ping(): void;
   /** Bytes received so far. When the number grows, the client is alive. */

@@ -65,8 +65,8 @@ const WITHOUT_POSITION = { tag: NO_EPOCH, offset: 0, outside: true } as const;
 const hasPosition = ({ position }: Membership): boolean => position.tag !== NO_POSITION.tag;
 
 /**
- * The id that the client brought; of two, the room's. Before a log has given a position, the new id must
- * resume like that one.
+ * The id that the client brought; of two, the room's. Before a log has given a position, the id of a control
+ * message must resume like the id that the client brought.
  */
 const broughtId = ({ room, global }: Resumes): MessageId | undefined =>
   room?._tag === 'After' ? room.id : global?._tag === 'After' ? global.id : undefined;

@@ -64,7 +64,7 @@ export const ORIGIN_REFUSED = problem(
   'Origin: pages of this origin may not use the service; its operator can add it to ALLOWED_ORIGINS',
 );
 
-/** All that is checked before the identity is known. */
+/** What is checked in the request itself, before the identity is known. */
 export const handshake = (
   request: IncomingMessage,
   config: Config,
@@ -76,7 +76,7 @@ export const handshake = (
   return askedBy(targetOf(request), config.server.basePath);
 };
 
-/** The check that needs the identity: whether it may join the room. */
+/** Whether the identity may join the room. */
 export const admission = (
   { room, resumes }: RoomAndResumes,
   identity: Identity,

@@ -115,7 +115,7 @@ export class Outbox extends BoundedBuffer<Batch> implements Holder {
   }
 
   /**
-   * Read from the socket, not known from the callback of the write. The callback runs after the turn, so a
+   * The socket shows it, not the callback of the write: the callback runs after the turn, so a
    * burst would close the connection of a client that keeps up.
    */
   idle(): boolean {

@@ -6,9 +6,9 @@
  *            └─ below none ─┬─ no other listener ─► answered as a plain request (RFC 9110 §7.8)
  *                           └─ others ─► left alone
  *
- * Other listeners come first, in whatever order they were added: a listener that takes the socket keeps it.
- * Node passes every upgrade to every listener, and does not show whether one of them has taken it. The signs
- * are a written byte, a reader on the socket, an assigned response, or the end of the socket.
+ * Other listeners have precedence, in whatever order they were added: a listener that takes the socket keeps
+ * it. Node passes every upgrade to every listener, and does not show whether one of them has taken it. The
+ * signs are a written byte, a reader on the socket, an assigned response, or the end of the socket.
  */
 import type { IncomingMessage, Server } from 'node:http';
 import { Socket } from 'node:net';

@@ -97,7 +97,7 @@ export const reissued = (
     return E.left('from: "server" is reserved in a presence; write another name');
   const named = room === GLOBAL ? '' : `"room":"${room}",`;
   const rest = `"type":"${type}",${named}"from":${JSON.stringify(from)},"data":${JSON.stringify(data)},"timestamp":"${timestamp}"`;
-  // the bytes of `ref` are not counted: all others may be as many as those of a pod's message
+  // the bytes of `ref` are not counted: without them, the message has the same limit as a pod's message
   return oversize(`${rest}}`) === undefined
     ? E.right(
         new Publication(

@@ -202,8 +202,9 @@ const HEAD = /^\{"id":"([0-9a-f-]{36})","type":"([a-z]{1,16})",/;
 const HEAD_BYTES = 80;
 
 /**
- * Reads an entry of a log. A pod has written the entry, so only its head is read: 1 µs. None when the head
- * does not have the form of a pod's message.
+ * Reads only the head of a payload: 1 µs. That is enough for an entry of a log, which a pod has written. A
+ * payload of a channel is checked further (`channel-payload.ts`). None when the head does not have the form
+ * of a pod's message.
  */
 export const parseStored = (frame: Buffer): O.Option<Publication> => {
   const [, idText = '', type = ''] =

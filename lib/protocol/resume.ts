@@ -86,7 +86,7 @@ const resumesAlone = (one: After | undefined): Resumes => {
 export const untoldOf = ({ ms, untoldMs }: Extract<Resume, { readonly _tag: 'Since' }>): number =>
   untoldMs ?? ms;
 
-/** The earliest time up to which the client has one of its logs, Unix ms; infinite without an id. */
+/** The time up to which the client has the log that is further behind, Unix ms; infinite without an id. */
 export const replaysFrom = ({ room, global }: Resumes): number =>
   Math.min(
     ...[room, global].map((resume) => (resume?._tag === 'Since' ? resume.ms : timeIn(resume))),

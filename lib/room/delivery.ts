@@ -47,7 +47,7 @@ export interface RoomBatch extends Batch {
   readonly partial: boolean;
 }
 
-/** One pass, as in a small room this runs for each message. `position`: that of the members. */
+/** `position`: that of the members. */
 export const roomBatch = (items: readonly Delivery[], position: LogPosition): RoomBatch => {
   let top = items[0]?.top ?? position;
   let first: Delivery | undefined;

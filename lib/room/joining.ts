@@ -33,7 +33,7 @@ export const joining = ({ channel, opened$, counted$, catchUp }: JoiningDeps): C
   const isOpen = (): boolean => channel.scope() !== undefined;
   const open$ = defer(() => (isOpen() ? of(undefined) : opened$));
   const known$ = counted$.pipe(take(1));
-  // the usual case has no operator of its own: most joins come when the channel is open
+  // most joins come when the channel is open: these need no `switchMap`
   const othersKnown$ = defer(() => (isOpen() ? known$ : opened$.pipe(switchMap(() => known$))));
 
   const inTurn = (

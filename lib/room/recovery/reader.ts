@@ -1,7 +1,7 @@
 /**
- * Runs the cursor of one joiner (cursor.ts): reads pages, sends slices, and asks a log that does not answer
- * again. The next slice is sent when the client has taken the last one, so a long recovery does not overflow
- * the outbox.
+ * Runs the cursor of one joiner (cursor.ts): reads pages, sends slices, and repeats a read that the log did
+ * not answer. The next slice is sent when the client has taken the last one, so a long recovery does not
+ * overflow the outbox.
  *
  * Source: it subscribes to the pages and to the outbox, and ends with its subscriber.
  */
