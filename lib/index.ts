@@ -55,7 +55,7 @@ export type {
   LeaveReason,
   MessageType,
 } from './protocol/system-event.js';
-export type { Requester, HubEvent, Peer } from './hub-event.js';
+export type { Life, Requester, HubEvent, Peer } from './hub-event.js';
 export {
   type ConnectionInfo,
   type Handshake,
