@@ -5,13 +5,13 @@
 import { type Either, left, right } from 'fp-ts/lib/Either.js';
 import { defer, EMPTY, NEVER, Observable, of, Subject, type Subscriber } from 'rxjs';
 import type { Clock } from '../clock.js';
-import { type Draft, type Publication, publicationOf } from '../protocol/publication.js';
+import type { Draft, Publication } from '../protocol/publication.js';
 import { NO_LOG } from '../history/index.js';
 import { memoryLog } from '../history/memory/log.js';
-import { drawNonce, GLOBAL, LastMessage } from '../protocol/position.js';
+import { drawNonce } from '../protocol/position.js';
 import type { Broker, BrokerStatus, ChannelEvent, PublishError, Receipt } from './index.js';
 import { idempotencyKeys } from './idempotency-keys.js';
-import { roomPositions } from './room-positions.js';
+import { publicationAt, roomPositions } from './room-positions.js';
 import type { ControlCommand } from './control-command.js';
 
 /** The options of the local broker. */
@@ -55,39 +55,24 @@ export const localBroker = ({
 
   const publish = (draft: Draft): Either<PublishError, Receipt> => {
     const { room, key } = draft;
-    const before = key === undefined ? undefined : keys.get(room, key);
-    if (before !== undefined) {
-      return before.digest === draft.digest
-        ? right({ id: before.id, duplicate: true, scope: 'cluster' })
+    const first = key === undefined ? undefined : keys.get(room, key);
+    if (first !== undefined) {
+      return first.digest === draft.digest
+        ? right({ id: first.id, duplicate: true, scope: 'cluster' })
         : left({ _tag: 'KeyReused' });
     }
     // an open room is not forgotten, so it need not count as just used
     const known = rooms.find(room);
     const state = known?.opener === undefined ? rooms.use(room) : known;
-    const { top } = state;
-    const { tag } = top;
-    const offset = top.offset + (draft.logged ? 1 : 0);
-    const ms = Math.max(top.ms, clock.wall());
-    const nonce = drawNonce(clock.random);
-    const global = room === GLOBAL;
-    // written out, here and in later steps: a spread costs 2 µs when objects of several shapes come along
-    const publication = publicationOf(draft, {
-      tag,
-      offset,
-      ms,
-      global,
-      outside: !draft.logged,
-      nonce,
-    });
-    const next = draft.logged ? new LastMessage(publication.id) : { tag, offset, ms, id: top.id };
-    state.top = next;
-    if (draft.logged) log.append(room, publication, top);
+    const before = state.top;
+    const publication = publicationAt(state, draft, drawNonce(clock.random), clock.wall());
+    if (draft.logged) log.append(room, publication, before);
     if (key !== undefined) keys.set(room, key, { id: publication.idText, digest: draft.digest });
     state.opener?.next({
       _tag: 'Published',
       publication,
-      offset: draft.logged ? offset : undefined,
-      top: next,
+      offset: draft.logged ? publication.id.offset : undefined,
+      top: state.top,
     });
     return right(new Placed(publication));
   };

@@ -4,7 +4,8 @@
  * until too many other rooms were used after it.
  */
 import type { Clock } from '../clock.js';
-import { drawTag, type LogPosition, type Room } from '../protocol/position.js';
+import { drawTag, GLOBAL, LastMessage, type LogPosition, type Room } from '../protocol/position.js';
+import { type Draft, type Publication, publicationOf } from '../protocol/publication.js';
 
 /** The position of a room, and who has the room open. */
 export interface RoomPosition<Opener> {
@@ -13,7 +14,7 @@ export interface RoomPosition<Opener> {
 }
 
 export interface RoomPositions<Opener> {
-  /** The position of a room, unless its epoch has ended. Costs a look into one map. */
+  /** The position of a room, unless its epoch has ended. For an open room this costs a look into one map. */
   readonly find: (room: Room) => RoomPosition<Opener> | undefined;
   /** As `find`; a room without an epoch begins one with `tag` (by default a drawn one). */
   readonly use: (room: Room, tag?: number) => RoomPosition<Opener>;
@@ -27,6 +28,27 @@ export interface RoomPositionsOptions {
   /** The epoch of a room has ended. */
   readonly forgotten: (room: Room) => void;
 }
+
+/**
+ * Gives a message the next position of its room. `wallMs`: Unix ms; time does not go back within a room. The
+ * caller appends the message to the log and delivers it.
+ */
+export const publicationAt = (
+  position: RoomPosition<unknown>,
+  draft: Draft,
+  nonce: number,
+  wallMs: number,
+): Publication => {
+  const { room, logged } = draft;
+  const { tag, offset: last, ms: lastMs, id } = position.top;
+  const offset = last + (logged ? 1 : 0);
+  const ms = Math.max(lastMs, wallMs);
+  const global = room === GLOBAL;
+  // written out, here and in later steps: a spread costs 2 µs when objects of several shapes come along
+  const publication = publicationOf(draft, { tag, offset, ms, global, outside: !logged, nonce });
+  position.top = logged ? new LastMessage(publication.id) : { tag, offset, ms, id };
+  return publication;
+};
 
 /** How many positions are kept: about 25 MB. Only those of closed rooms are forgotten. */
 const MAX_POSITIONS = 100_000;

@@ -9,11 +9,11 @@
 import type { Clock } from '../../clock.js';
 import { NO_LOG, type Page } from '../../history/page.js';
 import { memoryLog } from '../../history/memory/log.js';
-import { GLOBAL, LastMessage, type LogPosition, type Room } from '../../protocol/position.js';
-import { type Draft, publicationOf } from '../../protocol/publication.js';
+import type { LogPosition, Room } from '../../protocol/position.js';
+import type { Draft } from '../../protocol/publication.js';
 import { idempotencyKeys } from '../idempotency-keys.js';
 import { channelOf, CONTROL_CHANNEL, type Outcome, roomIn } from '../redis/port.js';
-import { type RoomPosition, roomPositions } from '../room-positions.js';
+import { publicationAt, type RoomPosition, roomPositions } from '../room-positions.js';
 import type { Reply, Request } from './frames.js';
 import { keptCommands } from './kept-commands.js';
 import { workerCounts } from './worker-counts.js';
@@ -106,23 +106,13 @@ export const exchange = (options: ExchangeOptions): Exchange => {
 
   const placed = (position: RoomPosition<Subscribers>, draft: Draft, nonce: number): Outcome => {
     const { room, key, digest, logged } = draft;
-    const before = key === undefined ? undefined : keys.get(room, key);
-    if (before !== undefined)
-      return before.digest === digest
-        ? { _tag: 'Duplicate', id: before.id }
-        : { _tag: 'KeyReused' };
-    const { top } = position;
-    const publication = publicationOf(draft, {
-      tag: top.tag,
-      offset: top.offset + (logged ? 1 : 0),
-      ms: Math.max(top.ms, now()),
-      global: room === GLOBAL,
-      outside: !logged,
-      nonce,
-    });
-    const { id, idText, payload } = publication;
-    position.top = logged ? new LastMessage(id) : { ...plain(top), ms: id.ms };
-    if (logged) log.append(room, publication, top);
+    const first = key === undefined ? undefined : keys.get(room, key);
+    if (first !== undefined)
+      return first.digest === digest ? { _tag: 'Duplicate', id: first.id } : { _tag: 'KeyReused' };
+    const before = position.top;
+    const publication = publicationAt(position, draft, nonce, now());
+    const { idText, payload } = publication;
+    if (logged) log.append(room, publication, before);
     if (key !== undefined) keys.set(room, key, { id: idText, digest });
     push(channelOf(room), payload);
     return { _tag: 'Placed', id: idText };
