@@ -1,55 +1,70 @@
 /**
- * The broker that a configuration asks for: the local one, or a cluster over one Redis, Sentinel or a
- * Cluster.
+ * The broker that a configuration asks for: the local one, or a cluster over one Redis, Sentinel, a Cluster,
+ * or the exchange of the workers of one command.
  */
 import type { Clock } from '../clock.js';
 import type { Config } from '../config/index.js';
 import type { Broker } from './index.js';
 import { localBroker } from './local.js';
 import { clusterBroker } from './cluster/cluster-broker.js';
+import { type Exchange, exchange } from './exchange/exchange.js';
+import { exchangePort, type Link } from './exchange/exchange-port.js';
 import { standaloneRedis } from './redis/standalone.js';
 import { clusterRedis } from './redis/cluster.js';
 import type { RedisClientOptions } from './redis/options.js';
+import type { RedisPort } from './redis/port.js';
 
 /** The name of the broker in `stats`, before there is a broker. */
 export const brokerNameOf = ({ broker }: Config): 'local' | 'redis' =>
   broker.redisUrl === '' && broker.redisSentinels.length === 0 ? 'local' : 'redis';
 
-/** How the configuration reaches Redis. */
-export const redisOptionsOf = (
-  { broker, log, server }: Config,
-  clock: Clock,
-): RedisClientOptions => ({
-  url: broker.redisUrl,
-  sentinels: broker.redisSentinels,
-  sentinelName: broker.redisSentinelName,
-  prefix: broker.redisPrefix,
-  serverId: server.serverId,
-  timeoutMs: broker.brokerTimeoutMs,
+/** How much of the logs is kept, and for how long. */
+const logOptionsOf = ({ log }: Config) => ({
   positionTtlMs: log.logPositionTtlMs,
   logMessages: log.logMessages,
   logTtlMs: log.logTtlMs,
+});
+
+/** How the configuration reaches Redis. */
+export const redisOptionsOf = (config: Config, clock: Clock): RedisClientOptions => ({
+  url: config.broker.redisUrl,
+  sentinels: config.broker.redisSentinels,
+  sentinelName: config.broker.redisSentinelName,
+  prefix: config.broker.redisPrefix,
+  serverId: config.server.serverId,
+  timeoutMs: config.broker.brokerTimeoutMs,
+  ...logOptionsOf(config),
   clock,
 });
 
-export const brokerOf = (config: Config, clock: Clock): Broker => {
-  const { broker, log, server } = config;
-  if (brokerNameOf(config) === 'local') {
-    return localBroker({
-      clock,
-      positionTtlMs: log.logPositionTtlMs,
-      logMessages: log.logMessages,
-      logTtlMs: log.logTtlMs,
-    });
-  }
-  const options = redisOptionsOf(config, clock);
-  const redis = broker.redisCluster ? clusterRedis(options) : standaloneRedis(options);
-  return clusterBroker({
+const clusterOver = (redis: RedisPort, config: Config, clock: Clock, name: string): Broker =>
+  clusterBroker({
     redis,
+    name,
     clock,
-    serverId: server.serverId,
-    timeoutMs: broker.brokerTimeoutMs,
-    logTtlMs: log.logTtlMs,
-    positionTtlMs: log.logPositionTtlMs,
+    serverId: config.server.serverId,
+    timeoutMs: config.broker.brokerTimeoutMs,
+    ...logOptionsOf(config),
   });
+
+export const brokerOf = (config: Config, clock: Clock): Broker => {
+  if (brokerNameOf(config) === 'local') return localBroker({ clock, ...logOptionsOf(config) });
+  const options = redisOptionsOf(config, clock);
+  const redis = config.broker.redisCluster ? clusterRedis(options) : standaloneRedis(options);
+  return clusterOver(redis, config, clock, 'redis');
 };
+
+/** The exchange of the workers of this configuration. Undefined: the workers use Redis. */
+export const exchangeOf = (config: Config, clock: Clock): Exchange | undefined =>
+  brokerNameOf(config) === 'local' ? exchange({ clock, ...logOptionsOf(config) }) : undefined;
+
+/** The broker of a worker. `link`: the way to the exchange. */
+export const workerBrokerOf = (config: Config, clock: Clock, link: Link): Broker =>
+  brokerNameOf(config) === 'local'
+    ? clusterOver(
+        exchangePort({ link, clock, serverId: config.server.serverId }),
+        config,
+        clock,
+        'workers',
+      )
+    : brokerOf(config, clock);

@@ -5,8 +5,7 @@
  * Source: it subscribes to the workers' processes; all subscriptions end with the fleet.
  */
 import { delay, mergeMap, type Observable, Subject, Subscription, timer } from 'rxjs';
-import { exchange } from '../broker/exchange/exchange.js';
-import { brokerNameOf } from '../broker/from-config.js';
+import { exchangeOf } from '../broker/from-config.js';
 import type { Clock } from '../clock.js';
 import type { Config } from '../config/index.js';
 import { backoffMs } from '../rx/backoff.js';
@@ -56,20 +55,12 @@ export const fleet = async ({
   onEvent,
 }: FleetOptions): Promise<number> => {
   const { scheduler } = clock;
-  const { log, server } = config;
+  const { server } = config;
   const port = server.port === 0 ? await freePort(server.host) : server.port;
   const workers = new Map<number, ForkedWorker>();
   const input$ = new Subject<FleetInput>();
   const life = new Subscription();
-  const shared =
-    brokerNameOf(config) === 'local'
-      ? exchange({
-          clock,
-          positionTtlMs: log.logPositionTtlMs,
-          logMessages: log.logMessages,
-          logTtlMs: log.logTtlMs,
-        })
-      : undefined;
+  const shared = exchangeOf(config, clock);
   const asked = reports(clock);
   const metrics = fleetMetrics({
     workers: () => workers.size,
