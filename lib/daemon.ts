@@ -1,12 +1,12 @@
 /** The service as a process: environment → config → app → exit code. */
 import { isLeft } from 'fp-ts/lib/Either.js';
-import { firstValueFrom, from, type Observable, ReplaySubject } from 'rxjs';
+import { from, type Observable } from 'rxjs';
 import { setFlagsFromString } from 'node:v8';
 import { destination, type DestinationStream, type Logger, pino } from 'pino';
 import { type App, app } from './app.js';
 import { systemClock } from './clock.js';
 import { type Config, type Fault, faultLine } from './config/index.js';
-import { configOfProcess } from './config/of-process.js';
+import { configOfProcess, EX_CONFIG } from './config/of-process.js';
 import { brokerText, urlText } from './config/summary.js';
 import { warningsOf } from './config/warnings.js';
 import { eventLog } from './telemetry/event-log.js';
@@ -15,7 +15,7 @@ import { VERSION } from './version.js';
 import { fleet } from './workers/fleet.js';
 import { fleetLog } from './workers/fleet-log.js';
 import type { Fork, Starter } from './workers/forking.js';
-import { worker, workerConfig } from './workers/worker.js';
+import { drainOf, worker, workerConfig } from './workers/worker.js';
 
 /** What the service sees of the process. */
 export interface World {
@@ -38,9 +38,6 @@ export interface World {
   /** How many processes can run at the same time. */
   readonly cores: number;
 }
-
-/** sysexits.h: EX_CONFIG. */
-const EX_CONFIG = 78;
 
 /**
  * V8 lets the heap grow to about twice its live size before it collects: with 10,000 idle connections that is
@@ -78,8 +75,13 @@ export const daemon = async (world: World): Promise<number> => {
   }
 
   const config = read.right;
-  const { starter, cores } = world;
-  if (starter !== undefined) return ofPod(config, world);
+  const { starter, cores, stopped } = world;
+  if (starter !== undefined) {
+    const logger = loggerOf(workerConfig(config, starter));
+    const chat = worker({ config, starter, onEvent: eventsTo(logger, config) });
+    const ended = Promise.race([stopped, drainOf(starter)]);
+    return ofPod({ chat, logger, config, starter, stopped, ended });
+  }
   const { workers } = config.server;
   const count = workers === 'auto' ? cores : workers;
   const logger = loggerOf(config);
@@ -95,33 +97,35 @@ export const daemon = async (world: World): Promise<number> => {
     'starting',
   );
   for (const line of warnings) logger.warn(line);
-  return count === 1 ? ofPod(config, world) : ofFleet(config, count, logger, world);
+  if (count > 1) return ofFleet(config, count, logger, world);
+  const chat = app({ config, onEvent: eventsTo(logger, config) });
+  return ofPod({ chat, logger, config, starter, stopped, ended: stopped });
 };
 
+const eventsTo = (logger: Logger, config: Config): ReturnType<typeof eventLog> =>
+  eventLog(logger, () => systemClock.scheduler.now(), brokerText(config) !== 'embedded');
+
+interface PodProcess {
+  readonly chat: App;
+  readonly logger: Logger;
+  readonly config: Config;
+  readonly starter: Starter | undefined;
+  readonly stopped: World['stopped'];
+  /** As `stopped`; for a worker also when the fleet ends it. */
+  readonly ended: Promise<string>;
+}
+
 /** Runs one pod. */
-const ofPod = async (config: Config, world: World): Promise<number> => {
-  const { starter, stopped } = world;
-  const ended$ = new ReplaySubject<string>(1);
-  void stopped.then((signal) => ended$.next(signal));
-  const end = firstValueFrom(ended$);
-  const logger = loggerOf(starter === undefined ? config : workerConfig(config, starter));
-  const onEvent = eventLog(
-    logger,
-    () => systemClock.scheduler.now(),
-    brokerText(config) !== 'embedded',
-  );
-  const chat =
-    starter === undefined
-      ? app({ config, onEvent })
-      : worker({ config, starter, onEvent, onDrain: () => ended$.next('drain') });
+const ofPod = async (pod: PodProcess): Promise<number> => {
+  const { chat, logger, stopped, ended } = pod;
   // when a signal came while the modules were loaded, the service does not begin to listen
   const early = await Promise.race([stopped, Promise.resolve(undefined)]);
   // a signal ends the service even while the start still waits for its address
   const failure =
     early === undefined
-      ? await Promise.race([started(chat, logger, config, starter), end.then(() => undefined)])
+      ? await Promise.race([started(pod), ended.then(() => undefined)])
       : undefined;
-  return failure ?? drained(chat, logger, await end);
+  return failure ?? drained(chat, logger, await ended);
 };
 
 /** Runs the workers of this command. */
@@ -158,12 +162,12 @@ const misconfigured = (faults: readonly Fault[], { complain, isTerminal }: World
 };
 
 /** Starts the service. Resolves with the exit code when it cannot start, else with undefined. */
-const started = async (
-  chat: App,
-  logger: Logger,
-  config: Config,
-  starter: Starter | undefined,
-): Promise<number | undefined> => {
+const started = async ({
+  chat,
+  logger,
+  config,
+  starter,
+}: PodProcess): Promise<number | undefined> => {
   const { host, port } = config.server;
   try {
     const bound = (await chat.start())?.port ?? port;

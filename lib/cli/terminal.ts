@@ -2,6 +2,7 @@
 import * as E from 'fp-ts/lib/Either.js';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { type Fault, faultLine } from '../config/index.js';
+import { EX_CONFIG } from '../config/of-process.js';
 
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -19,8 +20,6 @@ export interface Terminal {
 
 /** sysexits.h: the command was written wrongly. */
 export const EX_USAGE = 64;
-/** sysexits.h: the configuration is wrong. */
-export const EX_CONFIG = 78;
 
 interface Parsing<T> {
   readonly args: string[];

@@ -4,9 +4,9 @@ import { firstValueFrom } from 'rxjs';
 import { type Claimed, developmentToken } from '../auth/development-token.js';
 import { jwtVerifier } from '../auth/jwt.js';
 import { systemClock } from '../clock.js';
-import { configOfProcess } from '../config/of-process.js';
+import { configOfProcess, EX_CONFIG } from '../config/of-process.js';
 import { isRoomName } from '../protocol/position.js';
-import { EX_CONFIG, misconfigured, misused, optionsIn, type Terminal } from './terminal.js';
+import { misconfigured, misused, optionsIn, type Terminal } from './terminal.js';
 
 const OPTIONS = {
   sub: { type: 'string' },

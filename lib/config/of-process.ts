@@ -8,6 +8,9 @@ import { readConfig } from './index.js';
 import type { Config } from './schema.js';
 import { unknownVariables } from './unknown-variables.js';
 
+/** sysexits.h: the exit code for a configuration that is wrong. */
+export const EX_CONFIG = 78;
+
 export interface ProcessConfig {
   readonly config: E.Either<readonly Fault[], Config>;
   /** A text for each line of `.env` and each variable that has no effect. */

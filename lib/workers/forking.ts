@@ -2,8 +2,8 @@
  * The processes of workers, by Node's cluster module. A worker runs this same program. Frames travel on the
  * channel between the two processes, encoded by structured clone.
  */
-import cluster, { type Worker } from 'node:cluster';
-import { fromEvent, map, merge, Observable, share, take } from 'rxjs';
+import cluster from 'node:cluster';
+import { fromEvent, merge, type Observable, take } from 'rxjs';
 
 /** The program that started this worker, as the worker sees it. */
 export interface Starter {
@@ -27,6 +27,9 @@ export type Fork = (worker: number, env: Readonly<Record<string, string>>) => Fo
 
 const NUMBER = 'CHAT_API_WORKER';
 
+/** A message of Node has a handle of a socket too, which is not used. */
+const first = (frame: unknown): unknown => frame;
+
 /** Starts a worker. It gets the environment of this process and `env`. */
 export const forkProcess: Fork = (worker, env) => {
   // frames have bytes, which JSON cannot hold
@@ -36,25 +39,15 @@ export const forkProcess: Fork = (worker, env) => {
     send: (frame, written) => {
       if (forked.isConnected()) forked.send(frame, () => written?.());
     },
-    frame$: fromEvent(forked, 'message').pipe(map(frameOf)),
-    ended$: endedOf(forked),
+    frame$: fromEvent(forked, 'message', first),
+    ended$: merge(
+      fromEvent(forked, 'exit', (code: number | null) => code ?? 1),
+      // the process could not be started
+      fromEvent(forked.process, 'error', () => 1),
+    ).pipe(take(1)),
     kill: () => void forked.process.kill('SIGKILL'),
   };
 };
-
-const endedOf = (forked: Worker): Observable<number> =>
-  merge(
-    new Observable<number>((subscriber) => {
-      const onExit = (code: number | null): void => subscriber.next(code ?? 1);
-      forked.on('exit', onExit);
-      return () => forked.off('exit', onExit);
-    }),
-    // the process could not be started
-    fromEvent(forked.process, 'error').pipe(map(() => 1)),
-  ).pipe(take(1), share());
-
-/** With `fromEvent`, an event of several values is a list of them: the frame comes first. */
-const frameOf = (event: unknown): unknown => (Array.isArray(event) ? event[0] : event);
 
 /** The starter of this process; undefined when it is no worker. */
 export const starterOf = (process: NodeJS.Process): Starter | undefined => {
@@ -65,6 +58,6 @@ export const starterOf = (process: NodeJS.Process): Starter | undefined => {
     send: (frame) => {
       if (process.connected) process.send?.(frame);
     },
-    frame$: fromEvent(process, 'message').pipe(map(frameOf)),
+    frame$: fromEvent(process, 'message', first),
   };
 };

@@ -2,7 +2,7 @@
  * What a worker answers for all workers: it asks the program that started it for the reports of all. When
  * that takes too long, the worker answers with its own report alone.
  */
-import { filter, firstValueFrom, map, of, Subject, timeout } from 'rxjs';
+import { filter, firstValueFrom, map, Subject, timeout } from 'rxjs';
 import type { Clock } from '../clock.js';
 import type { Whole } from '../http/routes.js';
 import { wholeMetrics } from '../telemetry/whole-metrics.js';
@@ -31,11 +31,14 @@ export const whole = ({ clock, serverId, send, own }: WholeOptions): WholeOfWork
   const ask = async (about: About): Promise<readonly unknown[]> => {
     questions += 1;
     const question = questions;
-    const alone = await own(about);
     const parts$ = whole$.pipe(
       filter((frame) => frame.question === question),
       map(({ parts }): readonly unknown[] => parts),
-      timeout({ first: ANSWER_MS, scheduler: clock.scheduler, with: () => of([alone]) }),
+      timeout({
+        first: ANSWER_MS,
+        scheduler: clock.scheduler,
+        with: () => own(about).then((part) => [part]),
+      }),
     );
     const parts = firstValueFrom(parts$);
     send({ _tag: 'WholeAsked', question, about });
