@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { withAccess } from '../../spec/support/credentials.js';
-import { BASE, build, http, run, type Running } from '../../spec/support/pod.js';
+import { BASE, build, http, readinessAt, run, type Running } from '../../spec/support/pod.js';
 import { type Proxy, proxy } from '../../spec/support/proxy.js';
 import { freePort, type RedisServer, until, urlOf } from '../../spec/support/redis.js';
 import type { Door } from './wanderer.js';
@@ -119,14 +119,7 @@ export const stagePod = async (options: PodOptions): Promise<StagePod> => {
     wanted = true;
     void watch(now);
   };
-  const ready = async (): Promise<string | undefined> => {
-    try {
-      const { body } = await http(port, '/ready');
-      return (JSON.parse(body) as { readonly status?: string }).status;
-    } catch {
-      return undefined;
-    }
-  };
+  const ready = (): Promise<string | undefined> => readinessAt(port);
   return {
     name,
     port,

@@ -101,7 +101,7 @@ export type BrokerEvent =
  * `spec/broker/contract.ts` of the source.
  */
 export interface Broker {
-  /** `local` or `redis`: its name in `stats`. */
+  /** Its name in `stats`: `local`, `redis`, `workers`, or that of an implementation of your own. */
   readonly name: string;
   /** Emits the present status on subscription, then each change. */
   readonly status$: Observable<BrokerStatus>;

@@ -2,7 +2,7 @@
 import * as t from 'io-ts';
 import type { Frame } from './frame.js';
 import { component, described, judgedBy, maybe } from './json-schema.js';
-import { JsonValue, MessageId, OwnId, RoomName } from './values.js';
+import { EXAMPLE_ID, JsonValue, MessageId, OwnId, RoomName } from './values.js';
 
 const RoomOfClient = component('RoomOfClient', t.union([RoomName, t.literal(''), t.null]), {
   description:
@@ -109,7 +109,7 @@ export const CLIENT_FRAMES: readonly Frame[] = [
         payload: {
           type: 'join',
           room: 'resumed',
-          data: { last_id: '01a1fc30-7295-73ec-8000-0000004f7cd8' },
+          data: { last_id: EXAMPLE_ID },
         },
       },
     ],

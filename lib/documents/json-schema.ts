@@ -75,7 +75,7 @@ export const maybe = <A>(codec: t.Type<A>): t.Type<A | undefined> => t.union([co
 
 /** An object without further fields: an unknown one is an error. Other objects may have any. */
 export const closed = <A>(codec: t.Type<A>): t.Type<A> =>
-  new Described(codec, { additionalProperties: false }, undefined);
+  described(codec, { additionalProperties: false });
 
 type Known =
   | Described<unknown>

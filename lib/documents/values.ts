@@ -4,7 +4,7 @@ import * as O from 'fp-ts/lib/Option.js';
 import * as t from 'io-ts';
 import { refOf } from '../protocol/client-message.js';
 import { flawIn, MAX_DEPTH } from '../protocol/json.js';
-import { isRoomName, parseId } from '../protocol/position.js';
+import { isRoomName, parseId, ROOM_NAME } from '../protocol/position.js';
 import { isSystemEvent, SYSTEM_EVENTS } from '../protocol/system-event.js';
 import { component, judgedBy } from './json-schema.js';
 
@@ -20,7 +20,7 @@ export const EXAMPLE_TIME = '2026-11-21T03:39:55.924Z';
 export const RoomName = component('RoomName', textWhere('RoomName', isRoomName), {
   type: 'string',
   description: 'The name of a room. `stats` is reserved.',
-  pattern: '^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$',
+  pattern: ROOM_NAME.source,
   not: { const: 'stats' },
 });
 

@@ -26,7 +26,10 @@ const StatsAnswer: t.Type<Stats> = component(
       uptime_s: described(t.number, { minimum: 0 }),
       messages_received: Count,
       messages_sent: Count,
-      broker: described(t.string, { description: '`local` or `redis`.' }),
+      broker: described(t.string, {
+        description:
+          '`local`, `redis`, `workers`, or the name of an own broker of the application.',
+      }),
     }),
     t.partial({ room: t.type({ name: RoomName, connections: Count }) }),
   ]),

@@ -170,7 +170,8 @@ export const nonceOf = (text: string): number => {
   return ((hash >>> 20) ^ hash) & (NONCES - 1);
 };
 
-const ROOM_NAME = /^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$/;
+/** What a room's name looks like, but for reserved names. */
+export const ROOM_NAME = /^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$/;
 const RESERVED = new Set(['stats']);
 
 /**

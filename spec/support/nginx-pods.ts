@@ -1,7 +1,7 @@
 /** Pods and Redis behind nginx with `deploy/nginx.conf`, as plain processes: `npm run cluster`, and specs. */
 import { withAccess } from './credentials.js';
 import { type Nginx, type NginxOptions, startNginx } from './nginx.js';
-import { build, http, run, type Running } from './pod.js';
+import { build, readinessAt, run, type Running } from './pod.js';
 import { freePort, type RedisServer, startRedis, until } from './redis.js';
 
 export interface NamedPod {
@@ -43,14 +43,7 @@ const namedPod = (name: string, port: number, env: Readonly<Record<string, strin
     if (now === undefined) throw new Error(`${name} has never run`);
     return now;
   };
-  const readiness = async (): Promise<string | undefined> => {
-    try {
-      const { body } = await http(port, '/ready');
-      return (JSON.parse(body) as { readonly status?: string }).status;
-    } catch {
-      return undefined;
-    }
-  };
+  const readiness = (): Promise<string | undefined> => readinessAt(port);
   return {
     name,
     port,

@@ -58,6 +58,16 @@ export const http = (
   headers: Readonly<Record<string, string>> = {},
 ): Promise<HttpAnswer> => ask({ port, path, method, headers: asProgram(headers) });
 
+/** The status of a pod's `GET /ready`; undefined when it does not answer. */
+export const readinessAt = async (port: number): Promise<string | undefined> => {
+  try {
+    const { body } = await http(port, '/ready');
+    return (JSON.parse(body) as { readonly status?: string }).status;
+  } catch {
+    return undefined;
+  }
+};
+
 /** How a spec reaches a pod, in this process or in another. */
 export interface Doors {
   readonly port: number;

@@ -63,8 +63,8 @@ export const release = (room: Room, sequence: Sequence, buffer: ReorderBuffer): 
         // with it
         for (let one = run[next]; one !== undefined && !due.has(one); one = run[++next])
           sequence.advance(one);
-        // it waits for one with a lower offset that was received after it
-        if (run.indexOf(publication) >= next) rest.push(publication);
+        // it stays while one with a lower offset, which was received after it, is not delivered
+        rest.push(publication);
         continue;
       }
       if (!isBlocked && publication.id.outside && sequence.acceptInOrder(publication)) continue;
