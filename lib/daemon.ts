@@ -12,7 +12,6 @@ import { warningsOf } from './config/warnings.js';
 import { eventLog } from './telemetry/event-log.js';
 import { pretty } from './telemetry/pretty.js';
 import { VERSION } from './version.js';
-import { fleet } from './workers/fleet.js';
 import { fleetLog } from './workers/fleet-log.js';
 import type { Fork, Starter } from './workers/forking.js';
 import { drainOf, worker, workerConfig } from './workers/worker.js';
@@ -135,6 +134,8 @@ const ofFleet = async (
   logger: Logger,
   { fork, reload$, stopped }: World,
 ): Promise<number> => {
+  // a single pod does not need it
+  const { fleet } = await import('./workers/fleet.js');
   for (const warning of warningsOf(config)) logger.warn({ host: config.server.host }, warning);
   const code = await fleet({
     config,

@@ -1,10 +1,7 @@
 /**
  * `GET /openapi.json`, `GET /asyncapi.json` and `GET /docs`, from the table of endpoints. They are made at the
- * first request: most pods are never asked.
+ * first request, and their modules are loaded then: most pods are never asked.
  */
-import { asyncApi } from '../documents/asyncapi.js';
-import { openApi } from '../documents/openapi.js';
-import { docsPage } from '../documents/page.js';
 import { ICON, STYLE } from '../documents/page-style.js';
 import { ASYNCAPI, DOCS, OPENAPI } from './document-operations.js';
 import type { Endpoint } from './endpoint.js';
@@ -33,34 +30,41 @@ export const documentEndpoints = ({
       path: '/openapi.json',
       auth: 'none',
       operation: OPENAPI,
-      handler: ({ reply }) => reply.type(JSON_TYPE).send(openApiText()),
+      handler: async ({ reply }) => reply.type(JSON_TYPE).send((await texts()).openApi),
     },
     {
       method: 'GET',
       path: '/asyncapi.json',
       auth: 'none',
       operation: ASYNCAPI,
-      handler: ({ reply }) => reply.type(JSON_TYPE).send(asyncApiText()),
+      handler: async ({ reply }) => reply.type(JSON_TYPE).send((await texts()).asyncApi),
     },
     {
       method: 'GET',
       path: '/docs',
       auth: 'none',
       operation: DOCS,
-      handler: ({ reply }) =>
+      handler: async ({ reply }) =>
         reply
           .header('Content-Security-Policy', POLICY)
           .type('text/html; charset=utf-8')
-          .send(page()),
+          .send((await texts()).page),
     },
     asset('/docs/style.css', 'text/css; charset=utf-8', STYLE),
     asset('/docs/icon.svg', 'image/svg+xml', ICON),
   ];
-  const ofHttp = once(() => openApi({ routes: [...endpoints, ...own], isSecured }));
-  const ofSockets = once(() => asyncApi({ basePath, host: `localhost:${port}`, isSecured }));
-  const openApiText = once(() => JSON.stringify(ofHttp()));
-  const asyncApiText = once(() => JSON.stringify(ofSockets()));
-  const page = once(() => docsPage(ofHttp(), ofSockets()));
+  const texts = once(async () => {
+    const { asyncApi } = await import('../documents/asyncapi.js');
+    const { openApi } = await import('../documents/openapi.js');
+    const { docsPage } = await import('../documents/page.js');
+    const ofHttp = openApi({ routes: [...endpoints, ...own], isSecured });
+    const ofSockets = asyncApi({ basePath, host: `localhost:${port}`, isSecured });
+    return {
+      openApi: JSON.stringify(ofHttp),
+      asyncApi: JSON.stringify(ofSockets),
+      page: docsPage(ofHttp, ofSockets),
+    };
+  });
   return own;
 };
 
