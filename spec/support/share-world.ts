@@ -34,10 +34,10 @@ const settled = async (): Promise<void> => {
 
 export const browserWorld = (
   t: Pick<Test, 'teardown'>,
-  { seed = 1, latencyMs = 1, stepMs = 10 } = {},
+  { seed = 1, latencyMs = 1, stepMs = 10, rate = 100 } = {},
 ): ShareWorld => {
   const clock = virtualClock(seed);
-  const server = scriptedServer({ clock, latencyMs });
+  const server = scriptedServer({ clock, latencyMs, rate });
   const tabs = browser(clock);
   const roomOf = (chat: Chat, name: string, after?: string) =>
     name === '' ? chat.global : chat.room(name, { after });

@@ -52,7 +52,7 @@ export const fromClient = (state: LeaderState, socket: string, text: string): Le
     default: {
       if (isFull(upstream)) return endSockets(state, [socket], 1013, 'too many frames wait');
       const refs = id === undefined ? upstream.refs : new Map(upstream.refs).set(id, socket);
-      return queued(withUpstream(state, number, { refs }), number, text);
+      return queued(withUpstream(state, number, { refs }), number, text, id);
     }
   }
 };

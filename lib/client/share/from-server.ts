@@ -110,18 +110,17 @@ const controlled = (
 /** The answer to a message of a tab. */
 const answered = (
   state: LeaderState,
-  { number, refs }: Upstream,
+  { number, refs, unanswered }: Upstream,
   ref: string | undefined,
   text: string,
 ): LeaderState => {
-  const socket = ref === undefined ? undefined : refs.get(ref);
-  return socket === undefined
-    ? state
-    : deliver(
-        withUpstream(state, number, { refs: new Map([...refs].filter(([of]) => of !== ref)) }),
-        [socket],
-        text,
-      );
+  if (ref === undefined) return state;
+  const socket = refs.get(ref);
+  const next = withUpstream(state, number, {
+    refs: new Map([...refs].filter(([of]) => of !== ref)),
+    unanswered: new Map([...unanswered].filter(([of]) => of !== ref)),
+  });
+  return socket === undefined ? next : deliver(next, [socket], text);
 };
 
 const refused = (

@@ -89,13 +89,21 @@ export interface Upstream {
   readonly silentAt: number;
   readonly isPinged?: boolean;
   readonly feeds: ReadonlyMap<string, Feed>;
-  /** Frames that wait for the rate limit. */
-  readonly queue: readonly string[];
+  /** Frames that wait for the rate limit, or for answers. */
+  readonly queue: readonly Queued[];
   readonly rate: number;
   readonly tokens: number;
   readonly tokensAt: number;
   /** By the id of each message that has no answer: the socket that has sent it. */
   readonly refs: ReadonlyMap<string, string>;
+  /** By the id of each message that was sent and has no answer: when it was sent. */
+  readonly unanswered: ReadonlyMap<string, number>;
+}
+
+export interface Queued {
+  readonly text: string;
+  /** The id of a message: the server answers it. */
+  readonly ref?: string | undefined;
 }
 
 /** How many frames a tab was sent, and how many of them it has got: a frozen tab is sent no more. */

@@ -52,6 +52,7 @@ export const current = (
     tokens: Infinity,
     tokensAt: 0,
     refs: new Map(),
+    unanswered: new Map(),
   };
   const upstreams = [...state.upstreams, upstream];
   return [
@@ -167,26 +168,49 @@ const MAX_QUEUE = 1_024;
 /** Whether no more frames may wait. */
 export const isFull = ({ queue }: Upstream): boolean => queue.length >= MAX_QUEUE;
 
-/** A frame waits for the server. */
-export const queued = (state: LeaderState, number: number, text: string): LeaderState => {
+/** A frame waits for the server. `ref`: the id of a message, which the server answers. */
+export const queued = (
+  state: LeaderState,
+  number: number,
+  text: string,
+  ref?: string,
+): LeaderState => {
   const { queue = [] } = upstreamOf(state, number) ?? {};
-  return withUpstream(state, number, { queue: [...queue, text] });
+  return withUpstream(state, number, { queue: [...queue, { text, ref }] });
 };
 
-/** Rule: sends what waits, below the server's rate limit. */
+/** A message that has no answer after this time does not hold others back any more. */
+const UNANSWERED_MS = 60_000;
+
+/**
+ * Rule: sends what waits, below the server's rate limit. A pod that stood still reads all that was sent at
+ * once. So at most one second of messages, of all tabs together, is without an answer: the next ones wait.
+ */
 export const flush: LeaderChange = (state) =>
-  state.upstreams.reduce((at, { number, queue, rate, tokens: before, tokensAt, welcome }) => {
+  state.upstreams.reduce((at, { number, queue, rate, welcome, ...upstream }) => {
     if (welcome === undefined || queue.length === 0) return at;
+    const { nowMs } = at;
     const perMs = (rate * PART) / 1_000;
-    let tokens = Math.min(rate, before + (at.nowMs - tokensAt) * perMs);
+    const waiting = [...upstream.unanswered].filter(([, since]) => since + UNANSWERED_MS > nowMs);
+    const unanswered = new Map(waiting);
+    let tokens = Math.min(rate, upstream.tokens + (nowMs - upstream.tokensAt) * perMs);
     let sent = 0;
-    for (; sent < queue.length && tokens >= 1; sent++)
-      tokens -= 1 + (queue[sent]?.length ?? 0) / CHARACTERS;
+    for (const { text, ref } of queue) {
+      if (tokens < 1 || unanswered.size >= rate) break;
+      if (ref !== undefined) unanswered.set(ref, nowMs);
+      tokens -= 1 + text.length / CHARACTERS;
+      sent++;
+    }
     const next = effect(
-      withUpstream(at, number, { queue: queue.slice(sent), tokens, tokensAt: at.nowMs }),
+      withUpstream(at, number, { queue: queue.slice(sent), unanswered, tokens, tokensAt: nowMs }),
       ...queue
         .slice(0, sent)
-        .map((text) => ({ _tag: 'Upstream', upstream: number, text }) as const),
+        .map(({ text }) => ({ _tag: 'Upstream', upstream: number, text }) as const),
     );
-    return sent < queue.length ? wake(next, at.nowMs + Math.ceil((1 - tokens) / perMs)) : next;
+    if (sent === queue.length) return next;
+    const [oldest = nowMs] = unanswered.values();
+    return wake(
+      next,
+      tokens < 1 ? nowMs + Math.ceil((1 - tokens) / perMs) : oldest + UNANSWERED_MS,
+    );
   }, state);

@@ -43,6 +43,7 @@ const leading = (feed: Partial<Feed>): LeaderState => ({
       tokens: 100,
       tokensAt: 0,
       refs: new Map(),
+      unanswered: new Map(),
     },
   ],
 });

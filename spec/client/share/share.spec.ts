@@ -1,6 +1,6 @@
 /** One socket for all tabs of a browser, in virtual time: what the applications of the tabs see. */
 import t from 'tap';
-import { browserWorld, liveSockets, type Tab } from '../../support/share-world.js';
+import { browserWorld, liveSockets, type ShareWorld, type Tab } from '../../support/share-world.js';
 
 t.test('when tabs share, then one socket serves all of them', async (t) => {
   const w = browserWorld(t);
@@ -80,3 +80,61 @@ for (const [how, end] of [
       t.equal(first.length, sent + 1);
     },
   );
+
+/** How many chats the server has received. */
+const chats = ({ server }: ShareWorld): number =>
+  server.sockets.flatMap(({ frames }) => frames).filter(({ type }) => type === 'chat').length;
+
+t.test(
+  'when a server gives no answers, then all tabs together send no more than it takes in a second',
+  async (t) => {
+    // a pod that stood still reads everything at once
+    const w = browserWorld(t, { rate: 10 });
+    const tabs = [await w.tab(), await w.tab(), await w.tab()];
+    const [seen] = tabs.map((tab) => tab.watch('r'));
+    await w.advance(2_000);
+    w.server.setAcks(false);
+    const answers = tabs.flatMap((tab) => numbers(1, 10).map((i) => tab.publish('r', i)));
+    await w.advance(20_000);
+    t.equal(chats(w), 10);
+    w.server.setAcks(true);
+    w.server.cut();
+    await w.advance(20_000);
+    t.equal((await Promise.all(answers)).length, 30);
+    t.equal(seen?.length, 30);
+  },
+);
+
+t.test('when answers are late, then each answer lets the next message go', async (t) => {
+  const w = browserWorld(t, { rate: 10, latencyMs: 1_000 });
+  const tabs = [await w.tab(), await w.tab(), await w.tab()];
+  tabs.forEach((tab) => tab.watch('r'));
+  await w.advance(10_000);
+  const answers = tabs.flatMap((tab) => numbers(1, 10).map((i) => tab.publish('r', i)));
+  await w.advance(1_900);
+  t.equal(chats(w), 10);
+  await w.advance(8_000);
+  t.equal((await Promise.all(answers)).length, 30);
+});
+
+t.test(
+  'when a message gets no answer, then it holds the others for no more than 60 s',
+  async (t) => {
+    const w = browserWorld(t, { rate: 10 });
+    const tab = await w.tab({ publishTimeoutMs: 600_000 });
+    tab.watch('r');
+    const other = await w.tab({ publishTimeoutMs: 600_000 });
+    other.watch('r');
+    await w.advance(2_000);
+    w.server.setAcks(false);
+    const lost = numbers(1, 10).map((i) => tab.publish('r', i).catch(() => undefined));
+    await w.advance(1_000);
+    w.server.setAcks(true);
+    const answer = other.publish('r', 'next');
+    await w.advance(58_000);
+    t.equal(chats(w), 10);
+    await w.advance(2_000);
+    await answer;
+    t.equal(lost.length, 10);
+  },
+);
