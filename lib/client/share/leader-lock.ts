@@ -2,6 +2,7 @@
  * The locks of a tab: its own, and the one of the leader. The callbacks and promises of Web Locks become
  * calls.
  */
+import type { ClientClock } from '../options.js';
 import type { Locks } from './browser.js';
 
 export interface TabLocks {
@@ -10,13 +11,15 @@ export interface TabLocks {
   steal(): void;
   /** Gives the leader's lock to another tab, and waits for it again. */
   resign(): void;
-  exit(): void;
+  /** Gives both locks back, that of the leader after `keepMs`. */
+  exit(keepMs: number): void;
   /** Calls when a tab has gone. */
   whenGone(tab: string, gone: () => void): void;
 }
 
 export interface TabLockDeps {
   readonly locks: Locks;
+  readonly scheduler: ClientClock['scheduler'];
   readonly name: string;
   readonly tab: string;
   readonly entered: () => void;
@@ -27,7 +30,7 @@ export interface TabLockDeps {
 /** The name of a tab's own lock. */
 const ofTab = (name: string, tab: string): string => `${name} ${tab}`;
 
-export const tabLocks = ({ locks, name, tab, ...on }: TabLockDeps): TabLocks => {
+export const tabLocks = ({ locks, scheduler, name, tab, ...on }: TabLockDeps): TabLocks => {
   /** Ends what this stay of the tab waits for. */
   let stay = new AbortController();
   /** Each gives a held lock back. */
@@ -92,10 +95,11 @@ export const tabLocks = ({ locks, name, tab, ...on }: TabLockDeps): TabLocks => 
       lead();
       wait();
     },
-    exit: () => {
+    exit: (keepMs) => {
       stay.abort();
       own();
-      lead();
+      if (keepMs > 0) scheduler.schedule(lead, keepMs);
+      else lead();
       isWaiting = false;
     },
     whenGone: (other, gone) => {

@@ -24,11 +24,13 @@ export interface LeaderRunner {
 }
 
 export interface LeaderDeps extends Pick<RunnerDeps, 'url' | 'open' | 'token$' | 'clock'> {
+  /** The tab that leads. */
+  readonly tab: string;
   readonly toTab: (tab: string, message: ToTab) => void;
 }
 
 export const leaderRunner = (deps: LeaderDeps): LeaderRunner => {
-  const { url, open, token$, toTab } = deps;
+  const { url, open, token$, tab, toTab } = deps;
   const { scheduler, wall, random } = deps.clock;
   const sockets = new Map<number, RealSocket>();
   const inputs: LeaderChange[] = [];
@@ -38,6 +40,9 @@ export const leaderRunner = (deps: LeaderDeps): LeaderRunner => {
   let timer = scheduler.schedule(() => undefined);
   let asked = timer;
 
+  /** The own tab comes last: what it gets may close its client, and end the leader. */
+  const isOwn = (effect: LeaderEffect): boolean => effect._tag === 'ToTab' && effect.tab === tab;
+
   const dispatch = (input: LeaderChange): void => {
     inputs.push(input);
     if (isRunning) return;
@@ -45,7 +50,11 @@ export const leaderRunner = (deps: LeaderDeps): LeaderRunner => {
     for (let next = inputs.shift(); next && !isStopped; next = inputs.shift()) {
       state = leaderStep(state, next, Math.max(state.nowMs, wall()), random());
       // the effects may cause inputs, which wait
-      for (const effect of state.effects) perform(effect);
+      for (const effect of [
+        ...state.effects.filter((one) => !isOwn(one)),
+        ...state.effects.filter(isOwn),
+      ])
+        perform(effect);
     }
     isRunning = false;
     timer.unsubscribe();

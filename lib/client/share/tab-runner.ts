@@ -27,6 +27,7 @@ import {
   entered,
   exited,
   fromLeader,
+  left,
   openSocket,
   sendText,
   STALE_MS,
@@ -82,6 +83,7 @@ export const tabRunner = (deps: TabDeps): TabRunner => {
 
   const locks = tabLocks({
     locks: deps.locks,
+    scheduler,
     name,
     tab,
     entered: () => dispatch(entered),
@@ -148,7 +150,7 @@ export const tabRunner = (deps: TabDeps): TabRunner => {
         unlead();
         unfollow();
         common?.close();
-        return locks.exit();
+        return locks.exit(effect.keepMs);
       case 'Who':
         return announce({ _tag: 'Who', tab });
       case 'Follow': {
@@ -166,6 +168,7 @@ export const tabRunner = (deps: TabDeps): TabRunner => {
         unfollow();
         leader = leaderRunner({
           ...deps,
+          tab,
           toTab: (to, message) =>
             to === tab
               ? dispatch(fromLeader(effect.leader, message))
@@ -209,7 +212,7 @@ export const tabRunner = (deps: TabDeps): TabRunner => {
       return socket;
     },
     leave: () => {
-      dispatch(exited);
+      dispatch(left);
       life.unsubscribe();
     },
   };

@@ -11,6 +11,8 @@ export interface TabState {
   readonly isReady: boolean;
   /** The sockets of the client: whether the leader knows them, and from where the global log goes on. */
   readonly sockets: ReadonlyMap<string, OpenSocket>;
+  /** The leader has ended sockets with a code that may close clients, and no socket was opened since. */
+  readonly isEnded?: boolean;
   readonly receivedAt: number;
   /** When an answer of the leader is due. */
   readonly dueAt: number;
@@ -32,8 +34,8 @@ export interface OpenSocket {
 export type TabEffect =
   /** Takes the tab's own lock, and waits for the leader's. */
   | { readonly _tag: 'Enter' }
-  /** Gives both locks back, and closes the channels. */
-  | { readonly _tag: 'Exit' }
+  /** Closes the channels and gives both locks back, that of the leader after `keepMs`. */
+  | { readonly _tag: 'Exit'; readonly keepMs: number }
   | { readonly _tag: 'Who' }
   /** Opens the channel to a leader. */
   | { readonly _tag: 'Follow'; readonly leader: string }

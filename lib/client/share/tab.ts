@@ -18,6 +18,7 @@
  * When the leader changes, the tab's sockets end with 1001, and its client comes back and resumes, as after a
  * drain.
  */
+import { comesBack, TOKEN_EXPIRED } from '../../protocol/close-codes.js';
 import type { ToLeader, ToTab } from './messages.js';
 import type { OpenSocket, TabChange, TabEffect, TabState } from './tab-state.js';
 
@@ -29,6 +30,8 @@ const ANSWER_MS = 5_000;
 const LATE_MS = 2_000;
 /** A message of a tab that is older has waited in a frozen leader. */
 export const STALE_MS = 10_000;
+/** In this time all tabs get the close code with which the server has closed their clients. */
+const LAST_CODE_MS = 1_000;
 /** After so many frames the leader hears that they have come. */
 const ACK_EVERY = 64;
 
@@ -53,7 +56,7 @@ export const openSocket =
   (socket: string, lastId: string | undefined): TabChange =>
   (state) => {
     const sockets = new Map(state.sockets).set(socket, { lastId, isOpen: false });
-    const next = { ...state, sockets };
+    const next = { ...state, sockets, isEnded: false };
     return state.phase === 'Out' ? effect({ ...next, phase: 'Entering' }, { _tag: 'Enter' }) : next;
   };
 
@@ -75,11 +78,22 @@ export const closeSocket =
 export const entered: TabChange = (state) =>
   state.phase === 'Entering' ? due(effect({ ...state, phase: 'In' }, { _tag: 'Who' })) : state;
 
-/** The page is frozen or in the back/forward cache, or the client is closed. */
-export const exited: TabChange = (state) =>
+/** The page is frozen or in the back/forward cache. */
+export const exited: TabChange = (state) => out(state, 0);
+
+/**
+ * The client is closed. When the server has closed it, the other tabs get that code before one of them leads:
+ * it would connect again.
+ */
+export const left: TabChange = (state) => out(state, state.isEnded ? LAST_CODE_MS : 0);
+
+const out = (state: TabState, keepMs: number): TabState =>
   state.phase === 'Out'
     ? state
-    : effect({ ...unled(state, () => true), phase: 'Out', dueAt: Infinity }, { _tag: 'Exit' });
+    : effect(
+        { ...unled(state, () => true), phase: 'Out', dueAt: Infinity },
+        { _tag: 'Exit', keepMs },
+      );
 
 /**
  * The tab has no leader any more: the sockets that `isOf` selects end. The client comes back at once, as
@@ -164,7 +178,11 @@ export const fromLeader =
         const { sockets, code, reason, retryInMs } = message;
         return sockets
           .filter((socket) => state.sockets.has(socket))
-          .reduce((at, socket) => endedSocket(at, socket, code, reason, retryInMs), state);
+          .reduce<TabState>((at, socket) => endedSocket(at, socket, code, reason, retryInMs), {
+            ...state,
+            // a second 4001 closes a client
+            isEnded: !comesBack(code) || code === TOKEN_EXPIRED,
+          });
       }
     }
   };

@@ -138,3 +138,31 @@ t.test(
     t.equal(lost.length, 10);
   },
 );
+
+for (const [what, code, times] of [
+  ['for ever', 4503, 1],
+  ['twice in a row as the token was refused', 4001, 2],
+] as const)
+  t.test(
+    `when the server closes the connection ${what}, then the clients of all tabs are closed`,
+    async (t) => {
+      const w = browserWorld(t);
+      const tabs = [await w.tab(), await w.tab(), await w.tab()];
+      tabs.forEach((tab) => tab.watch('r'));
+      await w.advance(500);
+      for (let i = 0; i < times; i++) {
+        w.server.close(code, 'told so');
+        await w.advance(500);
+      }
+      for (const { statuses } of tabs)
+        t.same(statuses.at(-1), { _tag: 'Closed', code, because: 'told so' });
+      await w.advance(60_000);
+      t.equal(w.server.sockets.length, times, 'no tab connects again');
+      const next = await w.tab();
+      const seen = next.watch('r');
+      await w.advance(500);
+      w.server.publish('r', 'later');
+      await w.advance(50);
+      t.same(seen, ['later'], 'the lock of the leader is free');
+    },
+  );

@@ -8,6 +8,7 @@ import {
   entered,
   exited,
   fromLeader,
+  left,
   openSocket,
   sendText,
   tabStep,
@@ -153,5 +154,21 @@ t.test(
     t.equal(out.wakeAt, Infinity);
     t.strictSame(tags(tabStep(out, exited, 5, 0)), []);
     t.strictSame(tags(tabStep(out, elected, 5, 0)), [], 'a lock that comes too late');
+  },
+);
+
+t.test(
+  'when the server has closed the client of the leading tab, then the tab keeps the lock for 1 s',
+  async (t) => {
+    const leading = [...LOOKING, [2, elected]] as const;
+    const end = (code: number): TabChange =>
+      fromLeader('b 2', { _tag: 'End', sockets: ['s'], code, reason: 'r', retryInMs: undefined });
+    const keepMs = (...inputs: readonly (readonly [number, TabChange])[]): unknown =>
+      steps(...leading, ...inputs).effects.map((one) => one._tag === 'Exit' && one.keepMs);
+    t.strictSame(keepMs([3, end(4503)], [3, left]), [1_000]);
+    t.strictSame(keepMs([3, end(4001)], [3, left]), [1_000]);
+    t.strictSame(keepMs([3, end(1006)], [3, left]), [0]);
+    t.strictSame(keepMs([3, end(4503)], [3, exited]), [0], 'a page that freezes');
+    t.strictSame(keepMs([3, end(4001)], [4, openSocket('s2', undefined)], [5, left]), [false, 0]);
   },
 );
