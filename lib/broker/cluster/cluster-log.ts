@@ -30,6 +30,8 @@ const PASSING: ReadonlySet<RedisError['_tag']> = new Set([
   'Busy',
   'ReadOnly',
   'Late',
+  // of a Cluster that moves slots or has lost a master
+  'Refused',
 ]);
 
 const logErrorOf = ({ _tag, detail }: RedisError): LogError => ({

@@ -8,10 +8,14 @@ import { BoundedMap } from '../../bounded-map.js';
 import { type LogPosition, type MessageId, NONCES } from '../../protocol/position.js';
 import type { Publication } from '../../protocol/publication.js';
 import type { Delivered } from './channel-events.js';
+import { FORGOTTEN } from './fallback-dedup.js';
 import { unlogged } from './unlogged.js';
 
 export interface OutsideLogDeps {
-  /** The id under which members of this pod have a message whose publish seemed to fail. */
+  /**
+   * The id under which members of this pod have a message whose publish seemed to fail; `FORGOTTEN` when some
+   * members may have it.
+   */
   readonly echoOf: (publication: Publication) => string | undefined;
   /** Receives what members get, in order. */
   readonly deliver: (event: Delivered) => void;
@@ -74,12 +78,23 @@ export const outsideLog = (
     },
     passForeign: (publication) => {
       const id = foreign.name(publication, position(), isGlobal);
-      // members have this message: it was received before, or its publish seemed to fail
-      if (id === undefined || echoOf(publication) !== undefined) return;
+      // members have this message: it was received before
+      if (id === undefined) return;
+      const as = echoOf(publication);
+      // members have this message: its publish seemed to fail
+      if (as !== undefined && as !== FORGOTTEN) return;
       const own = reissue(publication, id, true);
       if (isLeft(own)) return dropped(own.left);
       foreign.passed(publication, own.right.idText);
-      deliver(own.right);
+      if (as === undefined) return deliver(own.right);
+      // some members may have it: a gap, as neither a loss nor a repeat may be silent
+      deps.deliver({
+        _tag: 'Echoed',
+        publication: own.right,
+        offset: undefined,
+        top: position(),
+        as,
+      });
     },
     passLocal: (publication) => {
       if (isNew(publication)) deliver(publication);

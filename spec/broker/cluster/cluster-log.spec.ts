@@ -59,7 +59,7 @@ t.test('when an error passes by itself, then it is not reported to the operator'
     const { answers } = world(of(leftOf({ _tag, detail: 'no' })));
     return (answers[0] as { readonly left: { readonly _tag: string } }).left._tag;
   };
-  for (const tag of ['Unreachable', 'Loading', 'Busy', 'ReadOnly', 'Late'] as const)
+  for (const tag of ['Unreachable', 'Loading', 'Busy', 'ReadOnly', 'Late', 'Refused'] as const)
     t.equal(tagOf(tag), 'Unreachable', tag);
   for (const tag of ['WrongType', 'NoPermission', 'OutOfMemory', 'Other'] as const)
     t.equal(tagOf(tag), 'Unreadable', tag);

@@ -1,6 +1,7 @@
 import { left, right } from 'fp-ts/lib/Either.js';
 import t from 'tap';
 import type { Delivered } from '../../../lib/broker/cluster/channel-events.js';
+import { FORGOTTEN } from '../../../lib/broker/cluster/fallback-dedup.js';
 import { type OutsideLog, outsideLog } from '../../../lib/broker/cluster/outside-log.js';
 import { formatId } from '../../../lib/protocol/position.js';
 import { Publication } from '../../../lib/protocol/publication.js';
@@ -13,13 +14,13 @@ interface World {
 }
 
 /** The channel of a room, at 1:5. */
-const world = ({ isValid = true, echo = false } = {}): World => {
+const world = ({ isValid = true, as }: { isValid?: boolean; as?: string } = {}): World => {
   const delivered: Delivered[] = [];
   const dropped: string[] = [];
   const outside = outsideLog({
     isGlobal: false,
     position: () => topAt(1, 5),
-    echoOf: ({ idText }) => (echo ? idText : undefined),
+    echoOf: () => as,
     deliver: (event) => delivered.push(event),
     reissue: ({ type, frame }, id) =>
       isValid
@@ -69,9 +70,20 @@ t.test('when a message is not valid, then it is dropped, and the reason is repor
 t.test(
   'when members have the message of a publish that seemed to fail, then it does not come again',
   async (t) => {
-    const w = world({ echo: true });
+    const w = world({ as: 'an id' });
     w.outside.passForeign(at(7, 99));
     t.same(w.delivered, []);
+  },
+);
+
+t.test(
+  'when some members may have a foreign message, then the room gets a gap for it, once',
+  async (t) => {
+    const w = world({ as: FORGOTTEN });
+    w.outside.passForeign(at(7, 99));
+    w.outside.passForeign(at(7, 99));
+    t.match(w.delivered, [{ _tag: 'Echoed', offset: undefined, top: topAt(1, 5), as: FORGOTTEN }]);
+    t.equal(w.delivered.length, 1);
   },
 );
 
