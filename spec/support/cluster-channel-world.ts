@@ -34,7 +34,7 @@ export const channelWorld = (room = 'r', isDegraded = false) => {
     return of(rightOf(self.top));
   };
   const members = clusterChannel(room, {
-    redis: { page, renew } as unknown as RedisPort,
+    redis: { page, renew, subscribeCommand: 'subscribe' } as unknown as RedisPort,
     // so the first tag that is drawn equals the old one
     clock: { ...clock, random: () => 0 },
     timeoutMs: 2_000,

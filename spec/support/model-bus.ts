@@ -183,6 +183,7 @@ export const modelBus = (
     event$,
     denied,
     sent,
+    subscribeCommand: 'subscribe',
     subscribe: (channels) =>
       command('subscribe', true, (peer) => {
         if (channels.some((channel) => denied.has(channel)))

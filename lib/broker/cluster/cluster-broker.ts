@@ -194,6 +194,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
   );
   life.add(
     systemChannels({
+      redis,
       subscriptions: channelSubscriptions,
       clock,
       serverId,

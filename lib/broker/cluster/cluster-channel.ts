@@ -130,7 +130,7 @@ export const clusterChannel = (room: Room, deps: ClusterChannelDeps): Observable
         unsubscribed: () => raw$.next({ _tag: 'Unsubscribed' }),
         denied: (detail) => {
           // `system-channels.ts` reports the global channel
-          if (room !== GLOBAL) emit(channelDenied(channelOf('*'), detail));
+          if (room !== GLOBAL) emit(channelDenied(redis, channelOf('*'), detail));
           raw$.next({ _tag: 'Denied', detail });
         },
       }),
@@ -139,11 +139,11 @@ export const clusterChannel = (room: Room, deps: ClusterChannelDeps): Observable
 };
 
 /** Reports the pattern, not the room: there are many rooms, and all need the same right. */
-export const channelDenied = (pattern: string, detail: string): BrokerEvent => ({
-  _tag: 'Refused',
-  detail,
-  right: `+subscribe &${pattern}`,
-});
+export const channelDenied = (
+  { subscribeCommand }: Pick<RedisPort, 'subscribeCommand'>,
+  pattern: string,
+  detail: string,
+): BrokerEvent => ({ _tag: 'Refused', detail, right: `+${subscribeCommand} &${pattern}` });
 
 /** A tag for a new epoch, other than the old one. */
 const otherTag = (old: number, random: () => number): number => {

@@ -6,13 +6,14 @@
 import { Subscription } from 'rxjs';
 import type { Clock } from '../../clock.js';
 import type { BrokerEvent } from '../index.js';
-import { CONTROL_CHANNEL, GLOBAL_CHANNEL, podChannel } from '../redis/port.js';
+import { CONTROL_CHANNEL, GLOBAL_CHANNEL, podChannel, type RedisPort } from '../redis/port.js';
 import type { HealthProbe, Returned } from './health-probe.js';
 import { namesakes } from './namesake.js';
 import { channelDenied } from './cluster-channel.js';
 import type { Sink, Subscriptions } from './subscriptions.js';
 
 export interface SystemChannelsDeps {
+  readonly redis: Pick<RedisPort, 'subscribeCommand'>;
   readonly subscriptions: Subscriptions;
   readonly clock: Clock;
   readonly serverId: string;
@@ -33,7 +34,7 @@ export const systemChannels = (deps: SystemChannelsDeps): Subscription => {
     all.add(
       deps.subscriptions.open(channel, {
         ...sink,
-        denied: (detail) => emit(channelDenied(channel, detail)),
+        denied: (detail) => emit(channelDenied(deps.redis, channel, detail)),
       }),
     );
   open(podChannel(deps.serverId), {

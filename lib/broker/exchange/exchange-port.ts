@@ -132,6 +132,7 @@ export const exchangePort = ({ link, clock, serverId }: ExchangePortOptions): Re
 
   return {
     event$,
+    subscribeCommand: 'subscribe',
     subscribe: (channels) => asking({ _tag: 'Subscribe', channels: [...channels] }, doneIn),
     unsubscribe: (channels) => asking({ _tag: 'Unsubscribe', channels: [...channels] }, doneIn),
     publish: (room, drafts, nonces, tag, deadline, call) => {

@@ -34,7 +34,7 @@ export interface Session {
   readonly redis: Redis | Cluster;
   /** Called before each command of `redis`: the commands of one turn of the event loop are one write. */
   readonly hold: () => void;
-  /** A command was not answered. */
+  /** Called when the connection broke, or the time was over, before a command was answered. */
   readonly unanswered?: () => void;
   readonly subscribe: (channels: readonly string[]) => Promise<unknown>;
   readonly unsubscribe: (channels: readonly string[]) => Promise<unknown>;
@@ -138,6 +138,7 @@ export const redisClient = (
 
   return {
     ...calls,
+    subscribeCommand: sharded ? 'ssubscribe' : 'subscribe',
     event$: defer(() =>
       session === undefined ? session$ : merge(of<RedisEvent>({ _tag: 'Ready' }), session$),
     ),

@@ -96,6 +96,8 @@ export type RedisReply<A> = Observable<Either<RedisError, A>>;
 
 export interface RedisPort {
   readonly event$: Observable<RedisEvent>;
+  /** The command that subscribes to a channel: a user of Redis needs the right to it. */
+  readonly subscribeCommand: 'subscribe' | 'ssubscribe';
   /** Redis has confirmed the subscriptions when the answer comes. */
   subscribe(channels: readonly string[]): RedisReply<void>;
   unsubscribe(channels: readonly string[]): RedisReply<void>;

@@ -10,7 +10,7 @@ import { virtualClock } from '../../support/virtual-clock.js';
 
 const OWN = 'realtime:pod:pod-1';
 
-const world = () => {
+const world = (subscribeCommand: 'subscribe' | 'ssubscribe' = 'subscribe') => {
   const clock = virtualClock();
   const sinks = new Map<string, Sink>();
   const events: BrokerEvent[] = [];
@@ -26,6 +26,7 @@ const world = () => {
   };
   const probe = healthProbe({ redis, clock, timeoutMs: 2_000 });
   const all = systemChannels({
+    redis: { subscribeCommand },
     subscriptions: {
       open: (channel, sink) => {
         sinks.set(channel, sink);
@@ -100,4 +101,7 @@ t.test('when Redis refuses a channel, then the missing right is named', async (t
     { right: '+subscribe &realtime:global' },
     { right: '+subscribe &realtime:control' },
   ]);
+  const ofCluster = world('ssubscribe');
+  ofCluster.sinks.get('realtime:global')?.denied('NOPERM');
+  t.match(ofCluster.events, [{ right: '+ssubscribe &realtime:global' }]);
 });
