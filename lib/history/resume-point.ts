@@ -103,8 +103,8 @@ const startSince = (
 };
 
 /**
- * `ms`: the client has the log up to this time. Whether the log has trimmed a message of `ms - LAG_MS` or
- * later. Earlier messages are no loss: the client has them, or they are too old anyway.
+ * Whether the log has trimmed a message that the client may miss: one of `ms - LAG_MS` or later. The client
+ * has all messages up to `ms`. Messages before `ms - LAG_MS` are no loss.
  */
 export const isMissed = (
   ms: number,

@@ -1,7 +1,7 @@
 /**
- * Delivers from the reorder buffer: messages that are confirmed, messages that a page of the log fills in,
- * and messages that the log does not have. It has no state of its own: the order is in `sequence.ts`, the
- * messages are in `reorder-buffer.ts`.
+ * Delivers confirmed messages from the reorder buffer, messages of a page of the log, and messages that wait
+ * in the reorder buffer but are not in the log. `Release` has no state of its own: the order is in
+ * `sequence.ts`, the messages are in `reorder-buffer.ts`.
  */
 import type { Page } from '../../history/page.js';
 import { GLOBAL, type LogPosition, type Room } from '../../protocol/position.js';

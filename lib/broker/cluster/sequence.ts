@@ -173,10 +173,11 @@ export const sequence = (deps: SequenceDeps): Sequence => {
     advance,
     passUnlogged: outside.passLocal,
     passThrough: (pushed) => {
-      // no log confirms it, so all of it is decoded: when a name is twice in its JSON, the last one counts
+      // no log confirms this message, so all of it is decoded. A name may be twice in its JSON: the last one
+      // counts
       const publication = decodeFully(pushed);
       if (publication === undefined) return;
-      // a pod's message: its position is replaced by this channel's, and its content claims no position
+      // a pod's presence message: it gets the position of this channel
       if (outside.isOurs(publication)) outside.passOurs(publication);
       // an older message of this epoch is not delivered again, unless another message was received with its
       // offset

@@ -1,7 +1,8 @@
 /**
- * What a worker asks the exchange, what the exchange answers, and the messages that it sends to subscribers.
- * The frames travel on the channel that Node gives a process and its child (structured clone, in order,
- * without loss while both live). One batch is what one side has to send in one turn of the event loop.
+ * The frames between a worker and the exchange: requests of the worker, answers of the exchange, and messages
+ * that the exchange sends to subscribers. The frames travel on the channel that Node opens between a process
+ * and its child (structured clone, in order, without loss while both live). A frame has everything that one
+ * side has to send in one turn of the event loop.
  */
 import * as t from 'io-ts';
 
@@ -106,14 +107,14 @@ export const Reply = t.union([
 ]);
 export type Reply = t.TypeOf<typeof Reply>;
 
-/** From a worker. `call` numbers the requests of a worker; a request is answered once. */
+/** From a worker. `call` is the number of a request; each request gets one answer. */
 export const Asked = t.type({
   _tag: t.literal('Asked'),
   requests: t.array(t.type({ call: t.number, request: Request })),
 });
 export type Asked = t.TypeOf<typeof Asked>;
 
-/** To a worker, in the order in which the exchange did it: answers, and messages of channels. */
+/** To a worker: answers, and messages of channels, in the order in which the exchange made them. */
 export const Answered = t.type({
   _tag: t.literal('Answered'),
   events: t.array(

@@ -105,7 +105,7 @@ export const whereOf = (
   attempt: number,
 ): ConnectionSettings => {
   const [{ host, port, tls: isTls }] = redisAddresses(url);
-  // this code checks INFO itself: ioredis waits, without a message, while Redis loads its data
+  // `standalone.ts` checks INFO in place of ioredis, which waits without a message while Redis loads its data
   if (sentinels.length === 0) return { host, port, enableReadyCheck: false };
   const from = attempt % sentinels.length;
   return {

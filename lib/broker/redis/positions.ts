@@ -1,8 +1,8 @@
 /**
- * The positions of logs, read in one call for all rooms that need one in this turn of the event loop. Each
- * message of another pod needs one (`broker/cluster/log-questions.ts`), and a call costs Node more than it
- * costs Redis. On a Cluster a script has keys of one slot, so each room is a call there. A call for one room
- * uses no script, as a script takes Redis three times as long.
+ * The positions of logs, read in one call for all rooms whose position is asked for in one turn of the event
+ * loop. Each message of another pod causes such a question (`broker/cluster/log-questions.ts`), and a call
+ * costs Node more than it costs Redis. On a Cluster a script has keys of one slot, so there each room has a
+ * call of its own. A call for one room uses no script, as a script takes Redis three times as long.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import { Observable } from 'rxjs';

@@ -25,7 +25,7 @@ export interface RedisFacts {
   readonly node: string;
   /** How far the clock of Redis is ahead of this machine's, in ms; undefined without the right to ask. */
   readonly aheadMs: number | undefined;
-  /** The ACL rules that are missing, such as `+xadd` or `&realtime:*`. */
+  /** The ACL rules that are missing, such as `+xadd` or `&realtime:room:*`. */
   readonly missing: readonly string[];
 }
 
@@ -178,6 +178,6 @@ const rulesFor = (refusal: string, [name, ...args]: Command, prefix: string): re
   return [name === 'cluster' ? `+cluster|${args[0] ?? ''}` : `+${name}`];
 };
 
-/** Of `realtime:room:check` and of the channel of a pod, whose last part is any: `realtime:room:*`. */
+/** The pattern that allows a channel: `realtime:room:*` for `realtime:room:check`, and the same for pods. */
 const patternOf = (channel: string, prefix: string): string =>
   `${prefix}${channel.slice(prefix.length).replace(/^(realtime:(?:room|pod):).*$/, '$1*')}`;

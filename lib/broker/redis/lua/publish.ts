@@ -7,8 +7,9 @@
  *   {channel}:call:ID    the answer of a call, where the log cannot show it later
  *
  * All reads come before all writes, and all writes before the publish: so the log has what was published.
- * When Redis refuses a write (the user has lost a right), the writes before it are undone, and the error
- * begins with UNDONE. Any other error of a command inside the script may come after a write.
+ * When Redis refuses a write (the user has lost a right), the script undoes the writes before it, and the
+ * error begins with UNDONE. Where the script cannot undo them, and for every other error of a command inside
+ * the script, writes may remain.
  *
  * A connection that breaks does not show whether the call ran, and a call that was sent may still reach
  * Redis. So the pod sends the call again. The tail of the log, the keys and the mark show whether it ran; if
