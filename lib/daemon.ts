@@ -174,7 +174,7 @@ const started = async ({
     const bound = (await chat.start())?.port ?? port;
     starter?.send({ _tag: 'Listening', port: bound });
     logger.info({ url: urlText(host, bound), host, port: bound }, 'listening');
-    // the process that started a worker has logged them
+    // the warnings of a worker were logged by the process that started it
     if (starter === undefined)
       for (const warning of warningsOf(config)) logger.warn({ host }, warning);
     return undefined;

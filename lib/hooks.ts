@@ -18,7 +18,10 @@ export interface Handshake {
   readonly url: string;
   /** With names in lower case, as in Node. Headers contain cookies and credentials: do not log them. */
   readonly headers: Readonly<IncomingHttpHeaders>;
-  /** The address of the client: the socket's, or, behind `TRUSTED_PROXIES`, the one that the proxies name. */
+  /**
+   * The address of the client: the socket's, or, behind `TRUSTED_PROXIES`, the one that the proxies name. Of
+   * an IPv6 address only its block, such as `2001:db8:1:2::/64`.
+   */
   readonly address: string;
 }
 

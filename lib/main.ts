@@ -51,7 +51,7 @@ const runService = async (): Promise<number> => {
     stopped,
     starter: starterOf(process),
     fork: forkProcess,
-    // without workers, SIGHUP ends the process, as is usual
+    // only workers need it: without them nobody subscribes, and SIGHUP ends the process, as is usual
     reload$: fromEvent(process, 'SIGHUP'),
     cores: availableParallelism(),
   });

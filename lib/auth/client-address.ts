@@ -1,7 +1,8 @@
 /**
  * The address of the client of a request: that of the socket's peer. When the peer is a trusted proxy,
- * `X-Forwarded-For` is read from its end, up to the first address that is not a trusted proxy, or up to a text
- * that is no address. Everything further to the left may come from the client.
+ * `X-Forwarded-For` is read from its end, up to the first address that is not a trusted proxy, or up to a
+ * text that is no address. Everything further to the left may come from the client. The result for an IPv6
+ * address is its /64 block (`groupOf`).
  *
  * ipaddr.js parses and compares addresses. `@fastify/proxy-addr` is not used for the header: it returns a hop
  * that is no address (`unknown`), or that has a port, unchanged, and throws for a block of /0.

@@ -25,7 +25,7 @@ const logOptionsOf = ({ log }: Config) => ({
   logTtlMs: log.logTtlMs,
 });
 
-/** How the configuration reaches Redis. */
+/** The options with which a pod of this configuration connects to Redis. */
 export const redisOptionsOf = (config: Config, clock: Clock): RedisClientOptions => ({
   url: config.broker.redisUrl,
   sentinels: config.broker.redisSentinels,

@@ -21,8 +21,8 @@ export const summaryOf = (findings: readonly Finding[]): string => {
 };
 
 /**
- * Files that a pod opens beside its clients: Redis, the address, HTTP requests that come in between, and those
- * of Node itself.
+ * Files that a pod has open besides the sockets of its clients: connections to Redis, the listening socket,
+ * connections of HTTP requests, and those of Node itself.
  */
 const OTHER_FILES = 200;
 
@@ -48,7 +48,10 @@ export const openFilesFinding = (
       };
 };
 
-/** Nothing of the service depends on less: a message takes its time from Redis, and a token has 30 s of leeway. */
+/**
+ * A smaller difference is no warning: messages take their time from Redis, and `nbf` and `iat` of a token
+ * have 30 s of leeway. `exp` has none: it counts to the millisecond.
+ */
 const SKEW_MS = 1_000;
 
 export const skewFinding = (node: string, aheadMs: number): Finding => {

@@ -30,7 +30,7 @@ export const redisFindings = async (given: Config, name: string): Promise<readon
   const facts = await redisFacts(redisOptionsOf(config, systemClock), config.broker.redisCluster);
   const failures = facts.filter(isLeft).map(({ left }) => left);
   const found = facts.flatMap((fact) => (isLeft(fact) ? [] : [fact.right]));
-  // on a Cluster some nodes may be down; without any, the broker cannot add anything
+  // on a Cluster some nodes may be down; when no node answered, a probe would show nothing more
   if (found.length === 0)
     return failures.map((text) => ({ level: 'failed', about: 'Redis', text }));
   const rights = found.map(({ node, missing }) => rightsFinding(node, missing));

@@ -58,7 +58,8 @@ const withoutAnyKey = (access: Part<'access'>): readonly Misfit[] => {
       apiKeys?.length === 0,
     'access',
     'authEnabled',
-    'false, or a value of JWT_SECRET, JWT_PUBLIC_KEY, JWT_JWKS_URL or API_KEYS: without a key no client can connect',
+    'false, or one of JWT_SECRET, JWT_PUBLIC_KEY, JWT_JWKS_URL and API_KEYS set too: without a key no ' +
+      'client can connect',
   );
 };
 

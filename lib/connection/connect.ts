@@ -70,9 +70,8 @@ const welcome = (connection: ConnectionState): void => {
 };
 
 /**
- * The gap of the global log is sent before the room sends anything. So every client with an id of the room's
- * replay was sent the gap, and another client that brings the same id need not be sent it again
- * (catch-ups.ts).
+ * The gap of the global log is sent before the room sends anything. So a client that resumes with an id of
+ * the room's replay was sent the gap before, and is not sent it again (catch-ups.ts).
  */
 const joinForetold = (
   connection: ConnectionState,

@@ -156,7 +156,7 @@ const asRequest = (server: Server, clock: Clock, { request, socket, head }: Upgr
   // not at once: the parser that would read the socket is still running
   clock.turn(() => {
     socket.off('error', destroy);
-    // the timeout of an earlier answer: the server sets its own
+    // removes the timeout that an earlier answer has left: the server sets a new one
     socket.setTimeout(0);
     // the event at which the server begins to read requests; HTTPS and HTTP/2 have one of their own
     if (!socket.destroyed)

@@ -11,7 +11,7 @@ const RoomOfClient = component('RoomOfClient', t.union([RoomName, t.literal(''),
 const Addressed = t.partial({ room: maybe(RoomOfClient), id: maybe(OwnId) });
 const Named = t.partial({ id: maybe(OwnId) });
 
-/** Texts that count as absent: clients send them before they have an id. */
+/** Values that count as absent: clients send them before they have an id. */
 const NoId = t.union([t.literal(''), t.literal('undefined'), t.literal('null'), t.null]);
 const LastId = component('LastId', t.union([MessageId, NoId]), {
   description: 'The id of the last message that the client has of the room.',

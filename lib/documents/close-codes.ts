@@ -1,4 +1,4 @@
-/** The close codes as the documents list them: the table of the server, and what a client sees alone. */
+/** The close codes as the documents list them: the table of the server, and 1006, which only a client sees. */
 import { CLOSE, comesBack } from '../protocol/close-codes.js';
 
 export interface CloseMeaning {

@@ -1,4 +1,4 @@
-/** The table of error codes and what each one means (docs/protocol.md, section 6), and of refused requests. */
+/** What each error code (docs/protocol.md, section 6), and each reason of a `gap` or a `left`, means. */
 import type { ErrorCode, GapReason, LeaveReason } from '../protocol/system-event.js';
 
 export interface ErrorMeaning {
@@ -27,7 +27,9 @@ export const GAP_REASONS: Readonly<Record<GapReason, string>> = {
   expired: 'The log no longer reaches back to the last message of the client.',
   log_lost: 'The log was lost, and a new epoch begins.',
   unknown_id: 'The log has no message with this `last_id`.',
-  broker_outage: 'The log moved on while this pod was cut off from Redis.',
+  broker_outage:
+    'The log moved on while this pod was cut off from Redis, or a message after the `last_id` reached the ' +
+    'members on this pod only.',
   too_many: 'More messages came at once than the pod can hold.',
 };
 

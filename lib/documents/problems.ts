@@ -51,7 +51,8 @@ export const problemsOf = (
 ): Readonly<Record<string, Answer>> => {
   const { operation, path, parameters, auth } = route;
   const statuses = new Set([
-    // a query without parameters of its own refuses any parameter
+    // an endpoint with a list of parameters, even an empty one, refuses all others; a name in the path may be
+    // invalid
     ...(parameters !== undefined || /[:*]/.test(path) ? [400] : []),
     // two different tokens are 400
     ...(isSecured && auth !== 'none' ? [400, 401, 503] : []),

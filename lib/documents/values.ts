@@ -1,4 +1,7 @@
-/** Codecs of the values that messages and requests are made of. Each asks the function that the server asks. */
+/**
+ * Codecs of the values that messages and requests are made of. The names of rooms and events, the ids of
+ * messages and JSON values are checked by the server's own functions.
+ */
 import * as E from 'fp-ts/lib/Either.js';
 import * as O from 'fp-ts/lib/Option.js';
 import * as t from 'io-ts';

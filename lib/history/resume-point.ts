@@ -103,8 +103,8 @@ const startSince = (
 };
 
 /**
- * Whether the log has trimmed a message that the client may miss: one of `ms - LAG_MS` or later. The client
- * has all messages up to `ms`. Messages before `ms - LAG_MS` are no loss.
+ * Whether the log has trimmed a message that the client may miss: one of `ms - LAG_MS` or later. `ms` is the
+ * time of an id. The client may have this log only up to `LAG_MS` before that time (`protocol/resume.ts`).
  */
 export const isMissed = (
   ms: number,

@@ -1,6 +1,6 @@
 /**
- * The demo page at `/`: two clients that chat, on the client library as it is built. With `DEMO_PAGE=false`, or
- * without the built files (as in a bundle of an application), `/` is the front page.
+ * The demo page at `/`: two clients that chat, on the client library as it is built. With `DEMO_PAGE=false`,
+ * or without the built files (as in a bundle of an application), `/` is the front page.
  *
  * The page runs nothing that is written in its HTML, and loads nothing from another origin (CSP).
  */
@@ -12,7 +12,7 @@ import { FRONT_PAGE } from './document-operations.js';
 import type { Endpoint } from './endpoint.js';
 import { frontPage } from './front-page.js';
 
-/** The built files are below `dist/`, beside `lib/` too, where specs run. */
+/** The built files. The path is right from `dist/http/`, and from `lib/http/`, where specs run. */
 const DIST = new URL('../../dist/', import.meta.url);
 
 /** What the page loads, below `BASE_PATH/demo/`. */

@@ -60,7 +60,7 @@ const SLICE = 512;
  * when the reader keeps up.
  */
 const BATCH = { messages: 128, bytes: 65_536 };
-/** For fewer members than this, a delivery takes less time than can be measured. */
+/** With fewer members than this, the rest after a delivery is shorter than a timer can wait. */
 const FEW = 64;
 /** What may wait in a room for its delivery. */
 const QUEUE_BOUND = { messages: 65_536, bytes: 64 * 1024 * 1024 };

@@ -39,7 +39,7 @@ export interface Coalesce<T, B> {
    * Whether the next delivery should wait a little, so that readers who keep up can take what they were sent.
    */
   hold(messages: number, bytes: number): boolean;
-  /** Whether a delivery takes less than a timer can measure: then it is not timed. Absent: false. */
+  /** Whether the rest after a delivery is always too short for a timer: then it is not timed. Absent: false. */
   brief?(): boolean;
   overflow(dropped: number): T;
 }

@@ -10,7 +10,7 @@ export interface Stats {
   readonly uptime_s: number;
   readonly messages_received: number;
   readonly messages_sent: number;
-  /** `local`, `redis`, or the name of the application's own broker. */
+  /** `local`, `redis`, `workers`, or the name of the application's own broker. */
   readonly broker: string;
   readonly room?: { readonly name: Room; readonly connections: number };
 }

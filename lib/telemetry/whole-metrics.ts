@@ -8,6 +8,6 @@ import * as t from 'io-ts';
 /** The metrics of one process (`Metrics.json`). */
 const Part = t.array(t.type({ name: t.string, aggregator: t.string, type: t.string }));
 
-/** A part that is none (its process has another version) is left out. */
+/** A part in another form (from a process of another version) is left out. */
 export const wholeMetrics = async (parts: readonly unknown[]): Promise<string> =>
   AggregatorRegistry.aggregate(parts.filter(Part.is)).metrics();

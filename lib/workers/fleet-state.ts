@@ -4,6 +4,9 @@
  *   Starting ──listening──▶ Running ──ended──▶ Waiting ──due──▶ Starting
  *      └──ended────────────────────────────────▲
  *
+ * A worker that ran for at least a second (`STABLE_MS`) does not wait: its slot goes from Running to
+ * Starting.
+ *
  * Reload (SIGHUP) replaces the workers one after the other: a new one starts beside the old one; when the new
  * one listens, the old one drains; when the old one has ended, the next slot is replaced. A new worker that
  * ends before it listens stops the reload, and the old workers go on.

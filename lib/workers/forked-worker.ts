@@ -1,6 +1,7 @@
 /**
  * One worker from the side of the fleet: its session at the exchange, its reports, and its end. What the
- * worker has not read yet is bounded: a worker that stands still is killed, and its clients resume at another.
+ * worker has not read yet is bounded: a worker that stands still is killed, and its clients resume at
+ * another.
  *
  * Source: it subscribes to the frames and the end of the process; all subscriptions end with the process.
  */
@@ -21,7 +22,7 @@ export interface ForkedWorkerOptions {
   readonly clock: Clock;
   readonly listening: (port: number) => void;
   readonly ended: (code: number) => void;
-  /** The worker has not read so many bytes, and is killed. */
+  /** Too many bytes wait for the worker to read them: the worker is killed. */
   readonly stalled: (bytes: number) => void;
   /** Emits the reports of all workers once. */
   readonly wholeAsked: (about: About) => Observable<unknown[]>;
@@ -101,7 +102,7 @@ export const forkedWorker = ({
   };
 };
 
-/** An answer counts as its page, or as about as much as its object takes. */
+/** The bytes of messages and of entries of pages, and `EVENT_BYTES` for each event: about what its object takes. */
 const bytesOf = ({ events }: Answered): number => {
   let bytes = 0;
   for (const event of events) {

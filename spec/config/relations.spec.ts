@@ -57,7 +57,7 @@ t.test(
 t.test('when AUTH_ENABLED is true, then a key to verify tokens is required', async (t) => {
   const on = { AUTH_ENABLED: 'true' };
   t.match(left(readConfig(on, undefined)).map(faultLine), [
-    /^AUTH_ENABLED=true: expected false, or a value of JWT_SECRET, .*API_KEYS: /,
+    /^AUTH_ENABLED=true: expected false, or one of JWT_SECRET, .*API_KEYS set too: /,
   ]);
   for (const keys of [
     { JWT_SECRET: '#'.repeat(32) },

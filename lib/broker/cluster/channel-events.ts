@@ -70,9 +70,9 @@ export type Input =
   /** The result of `Compare`. */
   | { readonly _tag: 'Compared'; readonly top: LogPosition; readonly missing: Missing }
   /**
-   * `known`: how far this channel was in the epoch of the page. `furthest`: the last position that was known
-   * of the log when it was asked. `isContradicted`: the page has another message at the offset of a
-   * known id (`confirmed-ids.ts`).
+   * `known`: when the page is of another epoch than the channel, how far the channel was in that epoch.
+   * `furthest`: the last position that was known of the log when it was asked. `isContradicted`: the page has
+   * another message at the offset of a known id (`confirmed-ids.ts`).
    */
   | {
       readonly _tag: 'PageRead';

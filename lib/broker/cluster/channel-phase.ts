@@ -79,8 +79,8 @@ export const isCatchingUp = ({ phase }: ChannelState): boolean =>
   (phase._tag === 'Pausing' && phase.before === 'Reading');
 
 /**
- * The log has messages that were not received. Whether the channel waits for their pushes before it reads
- * the log: yes when no push can have been missed, for `COMING_MS` at most.
+ * The log has messages that were not received. Whether the channel waits for their pushes before it delivers
+ * them from the page that it has read: yes when no push can have been missed, for `COMING_MS` at most.
  */
 export const isAwaitingFirst = (
   { mayHaveMissed, awaitingSince }: ChannelState,

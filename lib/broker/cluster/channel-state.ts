@@ -16,12 +16,13 @@
  *     │ └─────── all received ─────┼──────────────────────────┘    │ 250 ms
  *     │                            ▼                               │
  *     │     at the log's top     Reading ◀─────────────────────────┘
- *     └─────────────────────────── │ ▲
- *             the log went back    ▼ │ the new epoch: Gap
+ *     └─────────────────────────── │
+ *             the log went back    ▼
  *                                Renewing
  *
  *     Asking, Reading: no answer ───────────▶ Pausing ──▶ the same again
  *     Reading: more than one page ──────────▶ Pausing ──▶ the next page
+ *     Renewing: the new epoch, Gap ─────────▶ Live, Awaiting or Reading, as from Asking
  *     Live: a poll, once a minute ──────────▶ Checking ─▶ its page, as in Reading
  *     any: subscribed, or recovered ────────▶ Reading
  *     any: unsubscribed ────────────────────▶ Live, and messages may have been missed

@@ -5,7 +5,7 @@
  * three.
  *
  *   Redis ─▶ subscriptions ─▶ room channels ─▶ members        publish ─▶ publisher ─▶ Redis, or this pod only
- *     └────▶ probe ─▶ health ─▶ status: the route of the publisher, and what the channels expect of Redis
+ *     └────▶ probe ─▶ health ─▶ status: the route of the publisher; whether channels open without the log
  */
 import * as E from 'fp-ts/lib/Either.js';
 import { BehaviorSubject, defer, map, merge, startWith, Subject, Subscription } from 'rxjs';
@@ -85,7 +85,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
   const channelSubscriptions = subscriptions({ redis, clock });
   const dedup = fallbackDedup(deps);
   const keys = fallbackKeys({ clock });
-  const time = redisTime(clock, probe.ahead);
+  const time = redisTime(clock, probe);
   const podOnly = fallbackLog({ now: time.now });
   const knownEpochs = epochs({ now: time.nowOrLatest });
   const counts = memberCounts({ redis, clock, ready: () => ready, changed: channels.count });
@@ -143,7 +143,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
     answered: (answer) => {
       if (E.isLeft(answer)) {
         const { _tag, detail } = answer.left;
-        // when no answer came, the next probe is answered, or the connection breaks (`ConnectionLost`)
+        // no answer is not reported: the next probe is answered, or `ConnectionLost` reports the connection
         if (_tag !== 'Unreachable' && _tag !== 'Late') emit({ _tag: 'Refused', detail });
         if (_tag === 'ReadOnly') input$.next({ _tag });
       }

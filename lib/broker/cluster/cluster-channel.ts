@@ -68,8 +68,7 @@ export const clusterChannel = (room: Room, deps: ClusterChannelDeps): Observable
         case 'Published':
         case 'Echoed':
           moved(event.top);
-          // the log has the message: when a publish of this pod without an answer sent it, the publish has
-          // succeeded
+          // the log has the message: if a publish that has no answer yet sent it, that publish has succeeded
           if (event.offset !== undefined) publisher.received(room, event.publication);
           return;
         case 'Opened':

@@ -64,8 +64,8 @@ export const controlChannel = ({
   let self: string | undefined;
 
   /**
-   * The catch-ups that Redis keeps. The age of each is counted from when Redis was asked, not from when it
-   * answered: so no catch-up seems younger than a command that was received after it.
+   * The catch-ups that Redis keeps. The time since Redis was asked is added to each age that it answers: so
+   * no catch-up seems younger than a command that was received after it.
    */
   const recalled = (failures: number): Observable<CatchUp | CatchUpsLost> =>
     defer(() => {

@@ -3,8 +3,8 @@
  * time does not show which epoch its messages are of. A pod finds a new epoch itself, or reads in Redis that
  * another pod found it: so a pod that has just started knows it too. When no pod has found it yet, a pod that
  * has just started may find the global log without a message. That log is as old as the service, so a client
- * with an earlier time has seen another one. The number of rooms is bounded: the room whose opening or new
- * epoch is the longest ago is forgotten.
+ * with an earlier time has seen another one. The number of rooms is bounded: the room whose first
+ * opening or last new epoch is the longest ago is forgotten.
  */
 import { BoundedMap } from '../../bounded-map.js';
 import type { Page } from '../../history/page.js';
@@ -42,7 +42,7 @@ const MAX_ROOMS = 16_384;
 
 /** `now`: Unix ms of Redis's clock, never before a position that this pod received. */
 export const epochs = ({ now }: { readonly now: () => number }): Epochs => {
-  /** In the order in which rooms were opened or began a new epoch. */
+  /** In the order in which rooms were first opened, or last began a new epoch. */
   const rooms = new BoundedMap<Room, Known>(MAX_ROOMS);
 
   const set = (room: Room, tag: number | undefined, renewedMs: number | undefined): void => {

@@ -40,6 +40,8 @@ export interface HealthProbe {
    * that the answer took to arrive.
    */
   readonly ahead: () => number | undefined;
+  /** `ahead`, as it was last known: `forget` does not change it. */
+  readonly lastAhead: () => number | undefined;
   /** The error with which Redis answered the last probe; undefined: it gave its time, or no answer. */
   readonly refusal: () => RedisError | undefined;
   /** Why no probe comes back, for operators. */
@@ -76,6 +78,7 @@ export const healthProbe = ({
   const underWay = new BoundedMap<string, Omit<Returned, 'seconds'>>(MAX_UNDER_WAY);
   let sent = 0;
   let ahead: number | undefined;
+  let lastAhead: number | undefined;
   let refusal: RedisError | undefined;
   let isAnswered = false;
   const sendNew$ = defer(() => {
@@ -89,7 +92,7 @@ export const healthProbe = ({
     tap((answer) => {
       refusal = isLeft(answer) && answer.left._tag !== 'Unreachable' ? answer.left : undefined;
       isAnswered = isRight(answer);
-      if (isRight(answer)) ahead = answer.right - clock.scheduler.now();
+      if (isRight(answer)) lastAhead = ahead = answer.right - clock.scheduler.now();
     }),
   );
   return {
@@ -105,6 +108,7 @@ export const healthProbe = ({
     },
     isOwn: (payload) => payload.toString('latin1', 0, life.length + 1) === `${life} `,
     ahead: () => ahead,
+    lastAhead: () => lastAhead,
     refusal: () => refusal,
     whyNotBack: () => refusal?.detail ?? (isAnswered ? NOT_DELIVERED : NOT_ANSWERED),
     forget: () => {

@@ -42,7 +42,7 @@ export const localIds = (
     isOwn: (position) => own.has(position),
     idOutside: (room, nonce) => {
       const { tag, offset, ms } = positionOf(room) ?? podPosition();
-      // the later time of a member's two logs: on this pod both have caught up
+      // the later time of a member's two logs: members of this pod have both logs up to the pod's positions
       const later = Math.max(ms, positionOf(GLOBAL)?.ms ?? ms);
       return { tag, offset, ms: later, global: room === GLOBAL, outside: true, nonce };
     },

@@ -1,10 +1,11 @@
 /** The time by the clock of Redis, which dates messages: estimated from the answers to probes. */
 import type { Clock } from '../../clock.js';
+import type { HealthProbe } from './health-probe.js';
 
 export interface RedisTime {
-  /** Unix ms by the clock of Redis; undefined while `ahead` is. */
+  /** Unix ms by the clock of Redis; undefined while no probe was answered on the present connection. */
   readonly known: () => number | undefined;
-  /** Unix ms by the clock of Redis as last known; by the pod's own clock before that. */
+  /** Unix ms by the clock of Redis as last known; by the pod's own clock before the first answer. */
   readonly now: () => number;
   /** A position with this time was received. */
   readonly seen: (ms: number) => void;
@@ -12,25 +13,16 @@ export interface RedisTime {
   readonly nowOrLatest: () => number;
 }
 
-/**
- * `ahead`: how far the clock of Redis is ahead of this pod's monotonic one; undefined while no probe was
- * answered since the last connection was lost.
- */
 export const redisTime = (
   { scheduler, wall }: Clock,
-  ahead: () => number | undefined,
+  { ahead, lastAhead }: Pick<HealthProbe, 'ahead' | 'lastAhead'>,
 ): RedisTime => {
-  let lastAhead: number | undefined;
   let latestMs = 0;
-  const now = (): number => {
-    lastAhead = ahead() ?? lastAhead;
-    return lastAhead === undefined ? wall() : scheduler.now() + lastAhead;
-  };
+  const after = (lead: number | undefined): number | undefined =>
+    lead === undefined ? undefined : scheduler.now() + lead;
+  const now = (): number => after(lastAhead()) ?? wall();
   return {
-    known: () => {
-      const lead = ahead();
-      return lead === undefined ? undefined : scheduler.now() + lead;
-    },
+    known: () => after(ahead()),
     now,
     seen: (ms) => {
       if (ms > latestMs) latestMs = ms;

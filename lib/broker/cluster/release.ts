@@ -12,17 +12,19 @@ import { positionBefore, type Sequence } from './sequence.js';
 
 export interface Release {
   /**
-   * Delivers confirmed messages in the order of offsets, each where it was received or later, up to a
-   * message in doubt: so all pods deliver another program's message at the same position. `isComplete`:
-   * everything that was pushed was received. `top`: the log's last answer; undefined while there is none.
-   * `overtakes`: confirmed messages do not wait behind a message in doubt, as the log did not answer, or as
-   * a page is filled in that waits for no push. Returns whether it delivered a confirmed message.
+   * Delivers confirmed messages in the order of offsets, up to a message in doubt. A confirmed message keeps
+   * its place among the messages that were received, or comes later: so all pods deliver another program's
+   * message at the same position. `isComplete`: everything that was pushed was received. `top`: the log's
+   * position, by its answer: messages that the log lacks are delivered as foreign ones. When `top` is
+   * undefined, these messages wait on. `overtakes`: confirmed messages do not wait behind a message in doubt,
+   * because the log did not answer, or because a page is filled in and no push is awaited. Returns whether it
+   * delivered a confirmed message.
    */
   confirmed(isComplete: boolean, top: LogPosition | undefined, overtakes: boolean): boolean;
   /**
    * Delivers the messages of a page up to its end. `awaits`: it stops at a message whose push may be on its
-   * way, as only the push shows its place among messages outside the log. Returns where it stopped: `Lost`
-   * and `Coming` are holes.
+   * way, as only the push shows its place among messages outside the log. Returns where it stopped:
+   * `Coming` is a message whose push may be on its way, `Lost` is a hole.
    */
   fill(page: Page, isComplete: boolean, awaits: boolean): 'Top' | 'More' | Missing;
   /**

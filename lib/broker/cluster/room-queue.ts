@@ -11,7 +11,7 @@
  *    │   connection       │                             │
  *    │ time passed        │ refused, or time passed (from Sending too)
  *    ▼                    ▼                             ▼
- *   Fallback ── a probe that was sent after the failure returned, or the outage ended ──▶ Idle
+ *   Fallback ── a probe returned that was sent after the failure, or the outage ended ──▶ Idle
  *
  * Awaiting, Reconnecting: there is no connection. Pausing: the next try waits for a moment, or for a probe.
  * Sending, Pausing and Reconnecting hold one call. When a try of the call has broken off, the call may have

@@ -173,8 +173,8 @@ export const sequence = (deps: SequenceDeps): Sequence => {
     advance,
     passUnlogged: outside.passLocal,
     passThrough: (pushed) => {
-      // no log confirms this message, so all of it is decoded. A name may be twice in its JSON: the last one
-      // counts
+      // no log confirms this message, so all of it is decoded: a field of its head may come again later in its
+      // JSON, and the last one counts
       const publication = decodeFully(pushed);
       if (publication === undefined) return;
       // a pod's presence message: it gets the position of this channel

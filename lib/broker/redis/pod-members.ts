@@ -24,8 +24,8 @@ const LEASE_KEPT_MS = 60_000;
 const MEMBERS_TTL_MS = 600_000;
 const MEMBERS_KEPT = 1 / 16;
 /**
- * A list of pods that is older than this is asked for again before the count of a pod whose lease has ended
- * is left out.
+ * When the lease of a pod has ended, its count is left out only if the list of pods is not older than this.
+ * Redis is asked for an older list again first.
  */
 const PODS_FRESH_MS = 1_000;
 

@@ -32,9 +32,9 @@ export interface RedisFacts {
 type Command = readonly [name: string, ...args: readonly string[]];
 
 /**
- * The rights of docs/security.md that the connection itself does not use: a command of each. The first channel
- * is the check's own, so nobody gets what is published there. The first key is the check's own, and the others
- * do not exist.
+ * The rights of docs/security.md that the connection itself does not use: a command of each. The first
+ * channel is the check's own, so nobody gets what is published there. The first key is the check's own, and
+ * the others do not exist.
  */
 const commandsOf = (
   [key, ...keys]: readonly [string, ...string[]],
@@ -111,7 +111,7 @@ const factsAt = async (
       missing: aheadMs === undefined ? ['+time', ...missing] : missing,
     });
   } catch (thrown) {
-    // what ioredis rejects with when the socket broke hides why it broke
+    // when the socket breaks, ioredis rejects with a text that hides the reason
     if (thrown instanceof Error && thrown.message !== CLOSED) reason.add(thrown);
     return E.left(`${node}: ${reason.why().detail}`);
   } finally {

@@ -93,3 +93,16 @@ t.test('when no probe comes back, then the reason is the result of the last one'
   t.match(whyAfter(NEVER, 1_300), /^Redis did not answer/, 'it did before');
   t.equal(whyAfter(of(oom), 0), 'OOM command not allowed');
 });
+
+t.test(
+  'when the connection is lost, then the clock of Redis is unknown, and its last difference is kept',
+  async (t) => {
+    const { clock, pulse, send } = stage();
+    clock.advance(1_000);
+    t.equal(pulse.lastAhead(), undefined);
+    send();
+    t.same([pulse.ahead(), pulse.lastAhead()], [-1_000, -1_000]);
+    pulse.forget();
+    t.same([pulse.ahead(), pulse.lastAhead()], [undefined, -1_000]);
+  },
+);

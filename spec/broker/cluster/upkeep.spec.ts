@@ -54,6 +54,7 @@ t.test(
         take: () => undefined,
         isOwn: () => false,
         ahead: () => undefined,
+        lastAhead: () => undefined,
         refusal: () => undefined,
         whyNotBack: () => '',
         forget: () => undefined,

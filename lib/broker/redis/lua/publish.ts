@@ -4,7 +4,7 @@
  * and entries are those of `log.ts`. In addition:
  *
  *   {channel}:pos        f  calls that a later try of the same call has settled, each with its deadline
- *   {channel}:call:ID    the answer of a call, where the log cannot show it later
+ *   {channel}:call:ID    the mark of a call: its answer, where the log cannot show it later
  *
  * All reads come before all writes, and all writes before the publish: so the log has what was published.
  * When Redis refuses a write (the user has lost a right), the script undoes the writes before it, and the
