@@ -46,7 +46,6 @@ const INTERNAL = [
   'presences',
   'protocols',
   'refreshAt',
-  'result',
   'rooms',
   'send\\$',
   'sentOn',
@@ -56,11 +55,13 @@ const INTERNAL = [
   'socket',
   'state\\$',
   'text',
+  'to',
   'tokens',
   'tokensAt',
   'until',
   'uses',
   'wakeAt',
+  'what',
 ];
 
 const MANGLED = new RegExp(`^(${INTERNAL.join('|')})$`);

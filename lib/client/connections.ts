@@ -4,6 +4,7 @@ import { fullJitterMs } from './backoff.js';
 import { frame, GLOBAL } from './frames.js';
 import {
   type Change,
+  connectionOf,
   effect,
   later,
   type Page,
@@ -33,10 +34,10 @@ const REFRESH_AGAIN_MS = 4_000;
 
 /** A socket has ended. The close table says whether the client reconnects (docs/protocol.md, section 7). */
 export const ended =
-  (socket: SocketNumber, code: number, because: string, retryInMs?: number): Change =>
+  (socket: SocketNumber | undefined, code: number, because: string, retryInMs?: number): Change =>
   (state) => {
     const { connections, nowMs } = state;
-    const connection = connections.find((one) => one.socket === socket);
+    const connection = connectionOf(state, socket);
     if (!connection) return state;
     const liveMs = nowMs - connection.liveAt;
     const isStable = liveMs >= STABLE_MS;
@@ -97,9 +98,9 @@ export const dial: Change = (state) => {
       ...connections,
       {
         socket: counter,
+        silentAt: Infinity,
         liveAt: Infinity,
         rooms: new Map(),
-        silentAt: Infinity,
       },
     ],
   };
@@ -138,9 +139,7 @@ export const onToken =
             : at
           : effect(patched(at, socket, { hasToken: true, silentAt: nowMs + FIRST_FRAME_MS }), {
               _tag: 'Connect',
-              socket,
-              token,
-              lastId: rooms.get(GLOBAL)?.lastId,
+              what: { socket, token, lastId: rooms.get(GLOBAL)?.lastId },
             }),
       {
         ...state,
@@ -160,7 +159,7 @@ export const onNoToken =
   (because: string): Change =>
   (state) =>
     ended(
-      state.connections.find(({ hasToken }) => !hasToken)?.socket ?? -1,
+      state.connections.find(({ hasToken }) => !hasToken)?.socket,
       1006,
       `token: ${because}`,
     )({ ...state, refreshAt: Math.max(state.refreshAt, later(state, REFRESH_AGAIN_MS)) });

@@ -15,10 +15,10 @@ import { paced } from './pace.js';
 import {
   type Ack,
   type Change,
+  connectionOf,
   effect,
   type Entry,
   type Failure,
-  isOpen,
   type State,
   wake,
 } from './state.js';
@@ -26,24 +26,26 @@ import {
 /** How many publishes may be without an answer. */
 const MAX_WAITING = 256;
 
+const answered = (state: State, ref: string, result: Ack | Failure): State =>
+  effect(state, { _tag: 'Settle', to: ref, what: result });
+
 export const settled = (
   state: State,
   isOf: (entry: Entry) => boolean,
   result: Ack | Failure,
 ): State =>
-  effect(
-    { ...state, outbox: state.outbox.filter((entry) => !isOf(entry)) },
-    ...state.outbox.filter(isOf).map(({ ref }) => ({ _tag: 'Settle', ref, result }) as const),
-  );
+  state.outbox.filter(isOf).reduce<State>((at, { ref }) => answered(at, ref, result), {
+    ...state,
+    outbox: state.outbox.filter((entry) => !isOf(entry)),
+  });
 
 export const published =
   (ref: string, room: string, text: string, timeoutMs: number): Change =>
   (state) => {
     const entry: Entry = { ref, room, text, until: state.nowMs + timeoutMs };
-    const next = { ...state, outbox: [...state.outbox, entry] };
     return state.outbox.length < MAX_WAITING
-      ? next
-      : settled(next, (one) => one === entry, {
+      ? { ...state, outbox: [...state.outbox, entry] }
+      : answered(state, ref, {
           code: 'queue_full',
           message: `${MAX_WAITING} messages wait: publish again later`,
         });
@@ -68,7 +70,7 @@ export const deliver: Change = (state) => {
     const { room, text, sentOn } = entry;
     // the second connection of a handover first: what is sent on the old one delays its end
     const connection = at.connections.findLast(({ rooms }) => rooms.get(room)?._tag === 'Joined');
-    if (isOpen(at, sentOn)) {
+    if (connectionOf(at, sentOn)) {
       if (sentOn !== connection?.socket) blocked.add(room);
       return at;
     }

@@ -1,7 +1,7 @@
 /**
  * What happens to a browser's page: network, visibility, freezing, the back/forward cache. Nothing in Node.
  */
-import { EMPTY, Observable } from './rx.js';
+import { Observable } from './rx.js';
 import { PAGE } from './connections.js';
 import { has } from './frames.js';
 import type { PageEvent } from './state.js';
@@ -20,15 +20,14 @@ const isPageEvent = (type: string): type is PageEvent => type in PAGE;
 const VISIBILITY = 'visibilitychange';
 
 export const pageEvents = (window: object = globalThis): Observable<PageEvent> =>
-  isWindow(window)
-    ? new Observable((out) => {
-        const on: Listener = ({ type }) =>
-          out.next(isPageEvent(type) ? type : (window.document?.visibilityState ?? 'visible'));
-        on({ type: VISIBILITY });
-        for (const type of [...Object.keys(PAGE), VISIBILITY]) {
-          // true: captures, so the window gets the events of its document, too
-          window.addEventListener(type, on, true);
-          out.add(() => window.removeEventListener(type, on, true));
-        }
-      })
-    : EMPTY;
+  new Observable((out) => {
+    if (!isWindow(window)) return;
+    const on: Listener = ({ type }) =>
+      out.next(isPageEvent(type) ? type : (window.document?.visibilityState ?? 'visible'));
+    on({ type: VISIBILITY });
+    for (const type of [...Object.keys(PAGE), VISIBILITY]) {
+      // true: captures, so the window gets the events of its document, too
+      window.addEventListener(type, on, true);
+      out.add(() => window.removeEventListener(type, on, true));
+    }
+  });

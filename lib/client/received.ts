@@ -16,10 +16,12 @@ import { inRoom } from './rooms.js';
 import {
   type Change,
   type Connection,
+  connectionOf,
   emit,
   enrolled,
   type Failure,
   later,
+  type Membership,
   patched,
   type RoomState,
   type SocketNumber,
@@ -42,13 +44,14 @@ export const received =
   (before) => {
     const silentAt = before.nowMs + SILENT_MS;
     const state = patched(before, socket, { silentAt, isPinged: false });
-    const connection = state.connections.find((one) => one.socket === socket);
+    const connection = connectionOf(state, socket);
     const message = readFrame(text);
     if (!connection || !message) return state;
     const { type, data } = message;
     if (type === 'error') return isError(data) ? refused(state, connection, data) : state;
-    if (type === 'system' && isControl(data)) return controlled(state, connection, message, data);
-    return type === 'pong' ? state : delivered(state, connection, message);
+    return type === 'pong'
+      ? state
+      : taken(state, connection, message, type === 'system' && isControl(data) ? data : {});
   };
 
 /**
@@ -58,13 +61,16 @@ export const received =
 const isRepeat = ({ lasts, outside }: RoomState, { id, ref = id }: Message): boolean =>
   isOutside(id) ? outside.includes(id) || outside.includes(ref) : id <= (lasts[tagIn(id)] ?? '');
 
-const delivered = (state: State, connection: Connection, message: Received): State => {
-  const { id, ref = id, data, room: name = GLOBAL } = message;
-  const room = state.rooms.get(name);
+const delivered = (
+  state: State,
+  message: Received,
+  room: RoomState | undefined,
+  tag: Membership['_tag'] | undefined,
+  isFirst: boolean,
+): State => {
   if (!room) return state;
-  const { outside } = room;
-  const tag = connection.rooms.get(name)?._tag;
-  const isFirst = connection === state.connections[0];
+  const { name, outside } = room;
+  const { id, ref = id, data } = message;
   const lastId = isFirst ? id : room.lastId;
   if (message.type === 'presence') {
     if (!isFirst || tag !== 'Joined') return state;
@@ -80,17 +86,17 @@ const delivered = (state: State, connection: Connection, message: Received): Sta
   return emit(inRoom(state, room, change), name, { _tag: 'Message', message });
 };
 
-const controlled = (
+/** A message, or an event of the server: its own room field names the room, too. */
+const taken = (
   state: State,
   connection: Connection,
   message: Received,
-  event: SystemEvent,
+  event: SystemEvent | { readonly event?: undefined },
 ): State => {
   const { nowMs, chance, ownIds } = state;
-  const { id } = message;
+  const { id, room: name = GLOBAL } = message;
   const { socket } = connection;
   const isFirst = connection === state.connections[0];
-  const name = ('room' in event && event.room) || GLOBAL;
   const room = state.rooms.get(name);
   const tag = connection.rooms.get(name)?._tag;
   const isLeaving = tag === 'Leaving';
@@ -159,8 +165,8 @@ const controlled = (
       );
     }
     default:
-      // an event of the application
-      return delivered(state, connection, message);
+      // an event of the application, or no event
+      return delivered(state, message, room, tag, isFirst);
   }
 };
 

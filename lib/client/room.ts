@@ -8,12 +8,10 @@
 import {
   defer,
   distinctUntilChanged,
-  EMPTY,
   filter,
   firstValueFrom,
   map,
   merge,
-  mergeMap,
   Observable,
   observable,
   share,
@@ -117,14 +115,7 @@ export const rooms = (
 
   const begin = (name: string, after: string | undefined): Observable<RoomEvent> => {
     const used$ = new Observable<RoomEvent>((out) => {
-      out.add(
-        on('Emit')
-          .pipe(
-            filter(({ room }) => room === name),
-            map(({ event }) => event),
-          )
-          .subscribe(out),
-      );
+      out.add(on('Emit', name).subscribe(out));
       out.add(() => {
         uses.delete(name);
         dispatch(unuse(name));
@@ -149,15 +140,12 @@ export const rooms = (
         filter((event): event is Extract<Decoded<T>, { readonly _tag: K }> => event._tag === tag),
       );
     /** What the state knows of the room, while the room is used. */
-    const latest = <A>(pick: (room: RoomState) => A | undefined): Observable<A> =>
+    const latest = <A>(pick: (room?: RoomState) => A | undefined): Observable<A> =>
       merge(
         use$,
         state$.pipe(
-          mergeMap(({ rooms: known }) => {
-            const room = known.get(name);
-            const value = room && pick(room);
-            return value === undefined ? [] : [value];
-          }),
+          map(({ rooms: known }) => pick(known.get(name))),
+          filter((value) => value !== undefined),
           distinctUntilChanged(),
         ),
       );
@@ -168,23 +156,20 @@ export const rooms = (
       message$,
       gap$: only('Gap'),
       presence$: only('Presence').pipe(map(({ message }) => message)),
-      members$: latest(({ members }) => members),
-      position$: latest(({ lastId }) => lastId),
+      members$: latest((room) => room?.members),
+      position$: latest((room) => room?.lastId),
       event$: decoded$.pipe(filter((event): event is RoomNotice => event._tag !== 'Message')),
       publish: async (data) => {
         const ref = newRef(random);
         const text = chatFrame(ref, name, data);
         const result = await firstValueFrom(
           merge(
-            on('Settle').pipe(
-              filter((effect) => effect.ref === ref),
-              map(({ result }) => result),
-            ),
+            on('Settle', ref),
             // the room is used until the answer is there
             use$,
             defer(() => {
               dispatch(published(ref, name, text, timeoutMs));
-              return EMPTY;
+              return [];
             }),
           ),
           { defaultValue: { code: 'closed', message: 'the client is closed' } },

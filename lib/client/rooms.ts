@@ -16,7 +16,9 @@ import { frame, GLOBAL } from './frames.js';
 import { paced } from './pace.js';
 import {
   type Change,
+  connectionOf,
   enrolled,
+  fresh,
   type RoomState,
   type SocketNumber,
   type State,
@@ -33,18 +35,21 @@ export const use =
   (name: string, after: string | undefined): Change =>
   (state) => {
     const known = state.rooms.get(name);
-    const fresh = { name, outside: [], lasts: {}, lastId: after };
     // the state of the global log is kept: its messages came also while nobody used it
-    return inRoom({ ...state, uses: state.uses + 1 }, known?.lastId ? known : fresh, {});
+    return inRoom(
+      { ...state, uses: state.uses + 1 },
+      known?.lastId ? known : fresh(name, after),
+      {},
+    );
   };
 
 export const unuse =
   (name: string): Change =>
-  (state) => ({
-    ...state,
-    uses: state.uses - 1,
-    rooms: new Map([...state.rooms].filter(([of]) => of === GLOBAL || of !== name)),
-  });
+  (state) => {
+    const rooms = new Map(state.rooms);
+    if (name !== GLOBAL) rooms.delete(name);
+    return { ...state, uses: state.uses - 1, rooms };
+  };
 
 export const presence =
   (name: string, status: string): Change =>
@@ -64,7 +69,7 @@ export const tend: Change = (state) =>
   );
 
 const tended = (state: State, name: string, socket: SocketNumber): State => {
-  const connection = state.connections.find((one) => one.socket === socket);
+  const connection = connectionOf(state, socket);
   if (!connection) return state;
   const room = state.rooms.get(name);
   const membership = connection.rooms.get(name);

@@ -16,9 +16,7 @@
 import {
   BehaviorSubject,
   catchError,
-  concatMap,
   distinctUntilChanged,
-  EMPTY,
   filter,
   map,
   merge,
@@ -33,7 +31,10 @@ import type { ClientClock } from './options.js';
 import { onNoToken, onPage, onToken } from './connections.js';
 import {
   type Change,
+  connectionOf,
   type Effect,
+  type EffectOf,
+  type Effects,
   LONGEST_MS,
   type PageEvent,
   START,
@@ -54,12 +55,10 @@ export interface RunnerDeps {
 export interface Runner {
   /** Completes when the client is closed. */
   readonly state$: BehaviorSubject<State>;
-  /** The effects of one kind, as they are performed. */
-  readonly on: <T extends Effect['_tag']>(tag: T) => Observable<Of<T>>;
+  /** What the effects of one kind have for this socket, room or `ref`, as they are performed. */
+  readonly on: <T extends keyof Effects>(tag: T, to?: Effect['to']) => Observable<Effects[T]>;
   readonly dispatch: (input: Change) => void;
 }
-
-type Of<T extends Effect['_tag']> = Extract<Effect, { readonly _tag: T }>;
 
 const WOKEN: Change = (state) => state;
 
@@ -69,8 +68,11 @@ export const runner = (deps: RunnerDeps): Runner => {
   const dispatched$ = new Subject<Change>();
   const effect$ = new Subject<Effect>();
   const state$ = new BehaviorSubject(START);
-  const on = <T extends Effect['_tag']>(tag: T): Observable<Of<T>> =>
-    effect$.pipe(filter((effect): effect is Of<T> => effect._tag === tag));
+  const on = <T extends keyof Effects>(tag: T, to?: Effect['to']): Observable<Effects[T]> =>
+    effect$.pipe(
+      filter((effect): effect is Effect & EffectOf<T> => effect._tag === tag && effect.to === to),
+      map(({ what }) => what),
+    );
 
   // the wall clock jumps when a page has slept; when it was set back, time stands still for that moment
   let last = 0;
@@ -83,7 +85,7 @@ export const runner = (deps: RunnerDeps): Runner => {
 
   const woken$ = state$.pipe(
     switchMap(({ wakeAt }) =>
-      wakeAt < Infinity ? timer(Math.min(wakeAt - now(), LONGEST_MS), scheduler) : EMPTY,
+      wakeAt < Infinity ? timer(Math.min(wakeAt - now(), LONGEST_MS), scheduler) : [],
     ),
     map(() => WOKEN),
   );
@@ -97,7 +99,7 @@ export const runner = (deps: RunnerDeps): Runner => {
             map(onToken),
             catchError((thrown: unknown) => [onNoToken(String(thrown))]),
           )
-        : EMPTY,
+        : [],
     ),
   );
 
@@ -109,23 +111,14 @@ export const runner = (deps: RunnerDeps): Runner => {
         // in a subprotocol the token is in no URL and no access log
         protocols: ['realtime.v1', ...(token ? [`bearer.${token}`] : [])],
         socket,
-        send$: on('Send').pipe(
-          filter((effect) => effect.socket === socket),
-          map(({ text }) => text),
-        ),
-      }).pipe(
-        takeUntil(
-          state$.pipe(
-            filter(({ connections }) => connections.every((one) => one.socket !== socket)),
-          ),
-        ),
-      ),
+        send$: on('Send', socket),
+      }).pipe(takeUntil(state$.pipe(filter((state) => !connectionOf(state, socket))))),
     ),
   );
 
   const running = merge(dispatched$, woken$, asked$, socket$, page$.pipe(map(onPage)))
     // an effect may cause an input: the input waits until all effects of this step are performed
-    .pipe(concatMap((input) => [input]))
+    .pipe(mergeMap((input) => [input], 1))
     .subscribe((input) => {
       const state = step(state$.value, input, now(), random());
       state$.next(state);

@@ -156,17 +156,29 @@ export type RoomEvent =
   /** The server refused the join, or removed this connection from the room (`forbidden`, `failed`). */
   | ({ readonly _tag: 'Refused' } & Failure);
 
-export type Effect =
+/** The kinds of effects. All have one form, which saves bytes. */
+export interface Effects {
   /** `lastId`: the id to resume the global log from. A socket ends when its connection leaves the state. */
-  | {
-      readonly _tag: 'Connect';
-      readonly socket: SocketNumber;
-      readonly token: string;
-      readonly lastId: string | undefined;
-    }
-  | { readonly _tag: 'Send'; readonly socket: SocketNumber; readonly text: string }
-  | { readonly _tag: 'Emit'; readonly room: string; readonly event: RoomEvent }
-  | { readonly _tag: 'Settle'; readonly ref: string; readonly result: Ack | Failure };
+  readonly Connect: {
+    readonly socket: SocketNumber;
+    readonly token: string;
+    readonly lastId: string | undefined;
+  };
+  /** `to` a socket. */
+  readonly Send: string;
+  /** `to` a room. */
+  readonly Emit: RoomEvent;
+  /** `to` the `ref` of a publish. */
+  readonly Settle: Ack | Failure;
+}
+
+export interface EffectOf<Tag extends keyof Effects> {
+  readonly _tag: Tag;
+  readonly to?: SocketNumber | string;
+  readonly what: Effects[Tag];
+}
+
+export type Effect = { readonly [Tag in keyof Effects]: EffectOf<Tag> }[keyof Effects];
 
 /** An input, a rule, or a part of one. */
 export type Change = (state: State) => State;
@@ -178,19 +190,21 @@ export const wake = (state: State, at: number): State => ({
 });
 
 /** This is done after the step. */
-export const effect = (state: State, ...effects: readonly Effect[]): State => ({
+export const effect = (state: State, one: Effect): State => ({
   ...state,
-  effects: [...state.effects, ...effects],
+  effects: [...state.effects, one],
 });
 
 export const send = (state: State, socket: SocketNumber, text: string): State =>
-  effect(state, { _tag: 'Send', socket, text });
+  effect(state, { _tag: 'Send', to: socket, what: text });
 
 export const emit = (state: State, room: string, event: RoomEvent): State =>
-  effect(state, { _tag: 'Emit', room, event });
+  effect(state, { _tag: 'Emit', to: room, what: event });
 
-export const isOpen = ({ connections }: State, socket: SocketNumber | undefined): boolean =>
-  connections.some((one) => one.socket === socket);
+export const connectionOf = (
+  { connections }: State,
+  socket: SocketNumber | undefined,
+): Connection | undefined => connections.find((one) => one.socket === socket);
 
 /** Changes one connection. */
 export const patched = (
@@ -212,10 +226,18 @@ export const enrolled = (
 ): State => patched(state, socket, { rooms: new Map(rooms).set(room, membership) });
 
 /** The longest time that a timer of the platform can wait. A timer for a longer time would run at once. */
-export const LONGEST_MS = 2 ** 31 - 1;
+export const LONGEST_MS = 2_000_000_000;
 
 /** When to try again what the server may accept later: after one to two times `ms`. */
 export const later = ({ nowMs, chance }: State, ms = 1_000): number => nowMs + ms * (1 + chance);
+
+/** A room of which nothing is known but where it goes on. */
+export const fresh = (name: string, lastId?: string): RoomState => ({
+  name,
+  lastId,
+  outside: [],
+  lasts: {},
+});
 
 export const START: State = {
   connections: [],
@@ -226,7 +248,7 @@ export const START: State = {
   failures: 0,
   refreshAt: Infinity,
   // every connection is in the global log
-  rooms: new Map([[GLOBAL, { name: GLOBAL, outside: [], lasts: {} }]]),
+  rooms: new Map([[GLOBAL, fresh(GLOBAL)]]),
   presences: new Map(),
   outbox: [],
   tokens: 0,

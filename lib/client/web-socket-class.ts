@@ -34,11 +34,12 @@ export const isWebSocket = (made: object): made is WebSocketLike => has(made, 's
 /** What the error says when there is no class, or another one. */
 export const WHICH_CLASS = "WebSocket: pass that of 'ws'";
 
-/** The close code that the client uses for the status of a refused handshake. A browser has only 1006. */
+/**
+ * The close code that the client uses for the status of a refused handshake; for another status, and in a
+ * browser, it is 1006.
+ */
 export const CLOSES: Readonly<Record<number, number>> = {
   400: 4500,
   401: 4001,
   403: 4513,
-  429: 4029,
-  503: 1013,
 };
