@@ -112,6 +112,8 @@ export const rooms = (
   // the endpoint of WebSockets is beside those of HTTP
   const base = url.replace(/^ws/, 'http').replace(/\/ws\/?(\?.*)?$/, '');
   const uses = new Map<string, Observable<RoomEvent>>();
+  /** Who takes the messages of which room. */
+  const takers = new Map<object, string>();
 
   const begin = (name: string, after: string | undefined): Observable<RoomEvent> => {
     const used$ = new Observable<RoomEvent>((out) => {
@@ -149,7 +151,20 @@ export const rooms = (
           distinctUntilChanged(),
         ),
       );
-    const message$ = only('Message').pipe(map(({ message }) => message));
+    const message$ = new Observable<Message<T>>((out) => {
+      // nobody else takes the messages: what came after `after` is replayed. In two steps, as the room is left
+      if (after && ![...takers.values()].includes(name)) {
+        dispatch(unuse(name, after, 0));
+        dispatch(use(name, after, 0));
+      }
+      takers.set(out, name);
+      out.add(() => takers.delete(out));
+      out.add(
+        only('Message')
+          .pipe(map(({ message }) => message))
+          .subscribe(out),
+      );
+    });
 
     return {
       name,

@@ -32,23 +32,24 @@ export const inRoom = (state: State, room: RoomState, change: Partial<RoomState>
 });
 
 export const use =
-  (name: string, after: string | undefined): Change =>
+  (name: string, after: string | undefined, count = 1): Change =>
   (state) => {
     const known = state.rooms.get(name);
     // the state of the global log is kept: its messages came also while nobody used it
     return inRoom(
-      { ...state, uses: state.uses + 1 },
+      { ...state, uses: state.uses + count },
       known?.lastId ? known : fresh(name, after),
       {},
     );
   };
 
+/** The room is forgotten, so it is left; except when the use that follows goes on from its position. */
 export const unuse =
-  (name: string): Change =>
+  (name: string, after?: string, count = 1): Change =>
   (state) => {
     const rooms = new Map(state.rooms);
-    if (name !== GLOBAL) rooms.delete(name);
-    return { ...state, uses: state.uses - 1, rooms };
+    if (name !== GLOBAL && (!after || rooms.get(name)?.lastId !== after)) rooms.delete(name);
+    return { ...state, uses: state.uses - count, rooms };
   };
 
 export const presence =
@@ -73,7 +74,8 @@ const tended = (state: State, name: string, socket: SocketNumber): State => {
   if (!connection) return state;
   const room = state.rooms.get(name);
   const membership = connection.rooms.get(name);
-  if (membership?._tag === 'Leaving' ? !membership.isSent : membership?._tag === 'Joined' && !room)
+  const again = membership?._tag === 'Refused' ? membership.again : 0;
+  if (membership?._tag === 'Leaving' ? !membership.isSent : membership && !room && !again)
     return paced(
       enrolled(state, connection, name, { _tag: 'Leaving' }),
       connection,
@@ -88,7 +90,6 @@ const tended = (state: State, name: string, socket: SocketNumber): State => {
           enrolled(at, connection, name, { _tag: 'Joined', shown: status }),
         );
   }
-  const again = membership?._tag === 'Refused' ? membership.again : 0;
   if (!room) return again ? enrolled(state, connection, name) : state;
   if (state.nowMs < again) return wake(state, again);
   if (membership && !again) return state;
