@@ -12,7 +12,7 @@ import type { RunnerDeps } from '../runner.js';
 import { LONGEST_MS } from '../state.js';
 import { fromServer } from './from-server.js';
 import { fromTab, gone, leaderStep } from './leader.js';
-import { LEADER, type LeaderChange, type LeaderEffect } from './leader-state.js';
+import { LEADER, type LeaderChange, type LeaderEffect, type LeaderState } from './leader-state.js';
 import type { ToLeader, ToTab } from './messages.js';
 import { type RealSocket, realSocket } from './real-socket.js';
 import { ended, onToken, tokenFailed } from './upstream.js';
@@ -27,21 +27,25 @@ export interface LeaderDeps extends Pick<RunnerDeps, 'url' | 'open' | 'token$' |
   /** The tab that leads. */
   readonly tab: string;
   readonly toTab: (tab: string, message: ToTab) => void;
+  /** How many requests for a token failed in a row when this tab led before. */
+  readonly refusals: number;
+  readonly resign: (refusals: number) => void;
 }
 
 export const leaderRunner = (deps: LeaderDeps): LeaderRunner => {
-  const { url, open, token$, tab, toTab } = deps;
+  const { url, open, token$, tab, toTab, refusals, resign } = deps;
   const { scheduler, wall, random } = deps.clock;
   const sockets = new Map<number, RealSocket>();
   const inputs: LeaderChange[] = [];
-  let state = LEADER;
+  let state: LeaderState = { ...LEADER, refusals };
   let isRunning = false;
   let isStopped = false;
   let timer = scheduler.schedule(() => undefined);
   let asked = timer;
 
-  /** The own tab comes last: what it gets may close its client, and end the leader. */
-  const isOwn = (effect: LeaderEffect): boolean => effect._tag === 'ToTab' && effect.tab === tab;
+  /** What may end the leader is performed last: the own tab, whose client may be closed by what it gets. */
+  const isLast = (effect: LeaderEffect): boolean =>
+    effect._tag === 'Resign' || (effect._tag === 'ToTab' && effect.tab === tab);
 
   const dispatch = (input: LeaderChange): void => {
     inputs.push(input);
@@ -51,8 +55,8 @@ export const leaderRunner = (deps: LeaderDeps): LeaderRunner => {
       state = leaderStep(state, next, Math.max(state.nowMs, wall()), random());
       // the effects may cause inputs, which wait
       for (const effect of [
-        ...state.effects.filter((one) => !isOwn(one)),
-        ...state.effects.filter(isOwn),
+        ...state.effects.filter((one) => !isLast(one)),
+        ...state.effects.filter(isLast),
       ])
         perform(effect);
     }
@@ -73,7 +77,7 @@ export const leaderRunner = (deps: LeaderDeps): LeaderRunner => {
         asked.unsubscribe();
         asked = token$.subscribe({
           next: (token) => dispatch(onToken(token)),
-          error: () => dispatch(tokenFailed),
+          error: (thrown: unknown) => dispatch(tokenFailed(String(thrown))),
         });
         return;
       case 'Connect':
@@ -83,6 +87,9 @@ export const leaderRunner = (deps: LeaderDeps): LeaderRunner => {
       case 'Disconnect':
         sockets.get(effect.upstream)?.close();
         sockets.delete(effect.upstream);
+        return;
+      case 'Resign':
+        return resign(effect.refusals);
     }
   };
 

@@ -143,7 +143,9 @@ export type LeaderEffect =
       readonly lastId: string | undefined;
     }
   | { readonly _tag: 'Upstream'; readonly upstream: number; readonly text: string }
-  | { readonly _tag: 'Disconnect'; readonly upstream: number };
+  | { readonly _tag: 'Disconnect'; readonly upstream: number }
+  /** Another tab is to lead: that many requests for a token have failed in a row. */
+  | { readonly _tag: 'Resign'; readonly refusals: number };
 
 export type LeaderChange = (state: LeaderState) => LeaderState;
 

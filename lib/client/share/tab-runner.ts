@@ -62,6 +62,8 @@ export const tabRunner = (deps: TabDeps): TabRunner => {
   let followed: Channel | undefined;
   const led = new Map<string, Channel>();
   let leader: LeaderRunner | undefined;
+  /** How many requests for a token had failed when this tab resigned. */
+  let refusals = 0;
 
   const dispatch = (input: TabChange): void => {
     inputs.push(input);
@@ -173,7 +175,13 @@ export const tabRunner = (deps: TabDeps): TabRunner => {
             to === tab
               ? dispatch(fromLeader(effect.leader, message))
               : led.get(to)?.postMessage(message),
+          refusals,
+          resign: (failed) => {
+            refusals = failed;
+            dispatch(deposed);
+          },
         });
+        refusals = 0;
         return announce({ _tag: 'Lead', leader: effect.leader, since: effect.since });
       }
       case 'Resign':

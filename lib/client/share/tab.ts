@@ -129,8 +129,9 @@ export const announced =
   (leader: string, since: number): TabChange =>
   (state) => {
     if (state.phase !== 'In' || state.leader === leader) return state;
-    // a leader that was frozen does not know yet that there is another one
-    if (state.leader !== undefined && since <= state.since) return state;
+    // a leader that was frozen does not know yet that there is another one. Two in one ms: the one before
+    // has resigned
+    if (state.leader !== undefined && since < state.since) return state;
     if (isLeading(state)) return state;
     const next = { ...unled(state), leader, since };
     return due(effect(next, { _tag: 'Follow', leader }, { _tag: 'Who' }));
@@ -147,7 +148,7 @@ export const elected: TabChange = (state) => {
   return effect(next, { _tag: 'Lead', leader, since });
 };
 
-/** The lock was stolen, or this tab was frozen while it led. */
+/** The lock was stolen, or this tab was frozen while it led, or it gets no token. */
 export const deposed: TabChange = (state) =>
   isLeading(state) ? due(effect(unled(state), { _tag: 'Resign' }, { _tag: 'Who' })) : state;
 

@@ -56,7 +56,8 @@ export const current = (
   };
   const upstreams = [...state.upstreams, upstream];
   return [
-    { ...state, counter: number + 1, upstreams, askAt: Math.min(state.askAt, state.nowMs) },
+    // after a failed request the next one waits, whoever opens a connection
+    { ...state, counter: number + 1, upstreams, askAt: state.askAt < Infinity ? state.askAt : 0 },
     number,
     true,
   ];
@@ -94,13 +95,30 @@ export const onToken =
       { ...state, isAsking: false, isRefresh: false, refusals: 0, askAt: Infinity },
     );
 
-/** A request for a token has failed: another one is made. */
-export const tokenFailed: LeaderChange = (state) => ({
-  ...state,
-  isAsking: false,
-  refusals: state.refusals + 1,
-  askAt: state.nowMs + fullJitterMs(state.refusals, state.chance),
-});
+/** After so many failed requests in a row another tab leads: its `token` function may not fail. */
+const MAX_REFUSALS = 3;
+
+/**
+ * A request for a token has failed: the connections that wait for one end, and another request is made. The
+ * connection with a token goes on.
+ */
+export const tokenFailed =
+  (because: string): LeaderChange =>
+  (state) => {
+    const refusals = state.refusals + 1;
+    const wait = fullJitterMs(state.refusals, state.chance);
+    const next = state.upstreams
+      .filter(({ hasToken }) => !hasToken)
+      .reduce<LeaderState>((at, { number }) => ended(number, 1006, `token: ${because}`, wait)(at), {
+        ...state,
+        isAsking: false,
+        refusals,
+        askAt: state.nowMs + wait,
+      });
+    return refusals < MAX_REFUSALS || next.upstreams.length > 0
+      ? next
+      : effect(next, { _tag: 'Resign', refusals });
+  };
 
 /** A connection has ended: the sockets of tabs on it end with its code, and come back at the same time. */
 export const ended =

@@ -166,3 +166,60 @@ for (const [what, code, times] of [
       t.same(seen, ['later'], 'the lock of the leader is free');
     },
   );
+
+const failing = (asked: number[], clock: { readonly wall: () => number }) => () => {
+  asked.push(clock.wall());
+  return Promise.reject(new Error('logged out'));
+};
+
+t.test('when the leader gets no token three times, then another tab leads', async (t) => {
+  const w = browserWorld(t);
+  const [one, two]: number[][] = [[], []];
+  const tabs = [
+    await w.tab({ token: failing(one!, w.clock) }),
+    await w.tab({ token: failing(two!, w.clock) }),
+    await w.tab({ token: () => 'good' }),
+  ];
+  const seen = tabs.map((tab) => tab.watch('r'));
+  await w.advance(15_000);
+  t.same([one?.length, two?.length], [3, 3]);
+  t.match(
+    tabs[2]?.statuses.find(({ _tag }) => _tag === 'Waiting'),
+    { because: 'token: Error: logged out' },
+    'the status of each tab names the cause',
+  );
+  w.server.publish('r', 1);
+  await w.advance(50);
+  t.same(seen, [[1], [1], [1]]);
+  t.same(
+    w.server.sockets.map(({ protocols }) => protocols[1]),
+    ['bearer.good'],
+  );
+});
+
+t.test(
+  'when no tab gets a token, then each tab asks as rarely as a client with a socket of its own',
+  async (t) => {
+    const w = browserWorld(t, { stepMs: 50 });
+    const asked: number[] = [];
+    for (let i = 0; i < 3; i++) (await w.tab({ token: failing(asked, w.clock) })).watch('r');
+    const start = w.clock.wall();
+    await w.advance(600_000);
+    const until = (ms: number): number => asked.filter((at) => at < start + ms).length;
+    t.ok(until(600_000) - until(300_000) <= 3 * 30, `${until(300_000)}, then ${until(600_000)}`);
+    t.ok(until(600_000) - until(300_000) >= 3 * 10, 'and they go on');
+  },
+);
+
+t.test('when the only tab gets its token after four failures, then it goes on', async (t) => {
+  const w = browserWorld(t);
+  let asked = 0;
+  const token = (): Promise<string> =>
+    ++asked < 5 ? Promise.reject(new Error('no network')) : Promise.resolve('good');
+  const tab = await w.tab({ token });
+  const seen = tab.watch('r');
+  await w.advance(20_000);
+  w.server.publish('r', 1);
+  await w.advance(50);
+  t.same([asked, seen], [5, [1]]);
+});

@@ -102,8 +102,13 @@ t.test(
       { _tag: 'Follow', leader: 'c 9' },
       { _tag: 'Who' },
     ]);
-    t.strictSame(tags(steps(...FOLLOWING, [4, announced('c 0', 0)])), [], 'a frozen one that woke');
-    t.equal(steps(...FOLLOWING, [4, announced('c 0', 0)]).leader, 'a 0');
+    const woken = steps(...FOLLOWING, [4, announced('c -1', -1)]);
+    t.strictSame([tags(woken), woken.leader], [[], 'a 0'], 'a frozen one that woke');
+    t.equal(
+      steps(...FOLLOWING, [4, announced('c 0', 0)]).leader,
+      'c 0',
+      'a 0 has resigned at once',
+    );
     const old = steps(
       ...FOLLOWING,
       [4, announced('c 9', 9)],
