@@ -51,16 +51,18 @@ export const leaderRunner = (deps: LeaderDeps): LeaderRunner => {
     inputs.push(input);
     if (isRunning) return;
     isRunning = true;
-    for (let next = inputs.shift(); next && !isStopped; next = inputs.shift()) {
-      state = leaderStep(state, next, Math.max(state.nowMs, wall()), random());
-      // the effects may cause inputs, which wait
-      for (const effect of [
-        ...state.effects.filter((one) => !isLast(one)),
-        ...state.effects.filter(isLast),
-      ])
-        perform(effect);
+    try {
+      for (let next = inputs.shift(); next && !isStopped; next = inputs.shift()) {
+        state = leaderStep(state, next, Math.max(state.nowMs, wall()), random());
+        const { effects } = state;
+        // the effects may cause inputs, which wait
+        effects.filter((one) => !isLast(one)).forEach(perform);
+        effects.filter(isLast).forEach(perform);
+      }
+    } finally {
+      // what the browser throws ends this run only
+      isRunning = false;
     }
-    isRunning = false;
     timer.unsubscribe();
     if (state.wakeAt < Infinity && !isStopped)
       timer = scheduler.schedule(

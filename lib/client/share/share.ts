@@ -12,7 +12,7 @@
  */
 import type { ConnectOptions } from '../options.js';
 import type { RunnerDeps } from '../runner.js';
-import type { BroadcastChannelClass, Locks } from './browser.js';
+import { type BroadcastChannelClass, isChannel, type Locks } from './browser.js';
 import { tabRunner } from './tab-runner.js';
 
 const platform: {
@@ -27,7 +27,7 @@ export interface Shared extends Pick<RunnerDeps, 'open'> {
 }
 
 /**
- * Undefined when the platform has no Web Locks or BroadcastChannel, or does not allow the page to use locks:
+ * Undefined when the platform has no Web Locks or BroadcastChannel, or does not allow the page to use them:
  * then the client has a socket of its own.
  */
 export const share = async (
@@ -37,7 +37,8 @@ export const share = async (
   const { locks = platform.navigator?.locks, BroadcastChannel = platform.BroadcastChannel } =
     options;
   const name = `chat-api 1 ${options.url} ${options.share === true ? '' : options.share}`;
-  if (!locks || !BroadcastChannel || !(await isAllowed(locks, name))) return undefined;
+  if (!locks || !BroadcastChannel || !canOpen(BroadcastChannel, name)) return undefined;
+  if (!(await isAllowed(locks, name))) return undefined;
   return tabRunner({ ...deps, name, locks, BroadcastChannel });
 };
 
@@ -49,3 +50,14 @@ const isAllowed = (locks: Locks, name: string): Promise<boolean> =>
       () => true,
       () => false,
     );
+
+/** A page whose storage is blocked has the class, and may not be allowed to use it. */
+const canOpen = (Made: BroadcastChannelClass, name: string): boolean => {
+  try {
+    const channel = new Made(`${name} allowed`);
+    if (isChannel(channel)) channel.close();
+    return true;
+  } catch {
+    return false;
+  }
+};

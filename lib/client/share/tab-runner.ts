@@ -69,12 +69,16 @@ export const tabRunner = (deps: TabDeps): TabRunner => {
     inputs.push(input);
     if (isRunning) return;
     isRunning = true;
-    for (let next = inputs.shift(); next; next = inputs.shift()) {
-      state = tabStep(state, next, Math.max(state.nowMs, wall()), random());
-      // the effects may cause inputs, which wait
-      for (const effect of state.effects) perform(effect);
+    try {
+      for (let next = inputs.shift(); next; next = inputs.shift()) {
+        state = tabStep(state, next, Math.max(state.nowMs, wall()), random());
+        // the effects may cause inputs, which wait
+        state.effects.forEach(perform);
+      }
+    } finally {
+      // what the browser throws ends this run only
+      isRunning = false;
     }
-    isRunning = false;
     timer.unsubscribe();
     if (state.wakeAt < Infinity)
       timer = scheduler.schedule(

@@ -223,3 +223,19 @@ t.test('when the only tab gets its token after four failures, then it goes on', 
   await w.advance(50);
   t.same([asked, seen], [5, [1]]);
 });
+
+class Denied {
+  readonly channel = ((): never => {
+    throw new DOMException('The operation is insecure.', 'SecurityError');
+  })();
+}
+
+t.test('when BroadcastChannel is not allowed, then the tab has a socket of its own', async (t) => {
+  const w = browserWorld(t);
+  const tabs = [await w.tab({ BroadcastChannel: Denied }), await w.tab()];
+  const seen = tabs.map((tab) => tab.watch('r'));
+  await w.advance(500);
+  w.server.publish('r', 1);
+  await w.advance(50);
+  t.same([liveSockets(w), ...seen], [2, [1], [1]]);
+});
