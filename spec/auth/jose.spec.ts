@@ -10,7 +10,7 @@ import {
   jwtVerify,
   type JWTVerifyOptions,
 } from 'jose';
-import { createSecretKey, generateKeyPairSync } from 'node:crypto';
+import { createPublicKey, createSecretKey, generateKeyPairSync, verify } from 'node:crypto';
 import t from 'tap';
 import { inSeconds, jwkOf, pairFor, SECRET, signed, tokenOf } from '../support/tokens.js';
 
@@ -97,5 +97,16 @@ t.test('when anybody could sign for a key, then jose uses the key all the same',
   const jwk = { kty: 'OKP', crv: 'Ed25519', x: point.toString('base64url') };
   const [head, body] = tokenOf({}, { header: { alg: 'EdDSA' } }).split('.');
   const signature = Buffer.concat([point, Buffer.alloc(32)]).toString('base64url');
-  t.equal(await answerOf([jwk], 'EdDSA', `${head}.${body}.${signature}`), 'taken');
+  // jose leaves that to OpenSSL: 3.0 of Node 20 takes such a key, 3.5 of Node 24 refuses it
+  const key = createPublicKey({ key: jwk, format: 'jwk' });
+  const isGood = verify(
+    null,
+    Buffer.from(`${head}.${body}`),
+    key,
+    Buffer.from(signature, 'base64url'),
+  );
+  t.equal(
+    await answerOf([jwk], 'EdDSA', `${head}.${body}.${signature}`),
+    isGood ? 'taken' : 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED',
+  );
 });
