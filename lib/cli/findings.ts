@@ -49,8 +49,8 @@ export const openFilesFinding = (
 };
 
 /**
- * A smaller difference is no warning: messages take their time from Redis, and `nbf` and `iat` of a token
- * have 30 s of leeway. `exp` has none: it counts to the millisecond.
+ * A smaller difference is no warning: the times of messages are those of Redis, and `nbf` and `iat` of a
+ * token have 30 s of leeway. `exp` has none: it counts to the millisecond.
  */
 const SKEW_MS = 1_000;
 

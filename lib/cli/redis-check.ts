@@ -21,7 +21,7 @@ import { systemClock } from '../clock.js';
 import type { Config } from '../config/index.js';
 import { type Finding, rightsFinding, skewFinding } from './findings.js';
 
-/** A pod calls an outage after 3 s; a Cluster needs a moment more for its first connection. */
+/** A pod reports an outage after 3 s; a Cluster needs a moment more for its first connection. */
 const PROBE_MS = 5_000;
 
 /** `name`: the broker as the log calls it. */

@@ -90,8 +90,8 @@ export const catchUps = (deps: CatchUpsDeps): CatchUps => {
   const pod = Math.floor(clock.random() * 2 ** 48).toString(36);
   const memory = catchUpMemory(deps);
   /**
-   * The groups that are still catching up, by room and epoch. The last command of a group is about its
-   * clients whose connections broke.
+   * The groups that are still catching up, by room and epoch. When connections of a group broke, its last
+   * command is about these clients. Otherwise its last command makes all pods forget the group.
    */
   const own = new Map<string, Own>();
   let count = 0;

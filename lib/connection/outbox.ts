@@ -115,8 +115,8 @@ export class Outbox extends BoundedBuffer<Batch> implements Holder {
   }
 
   /**
-   * The socket shows it, not the callback of the write: the callback runs after the turn, so a
-   * burst would close the connection of a client that keeps up.
+   * Whether the kernel has taken everything. The socket shows that. The callback of the write is not used, as
+   * it runs after the turn: with it, a burst would close the connection of a client that keeps up.
    */
   idle(): boolean {
     return this.socket.writableLength === 0;

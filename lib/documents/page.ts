@@ -1,6 +1,6 @@
 /**
- * The page at `/docs`: both documents as HTML, without scripts. A person reads it, a browser without a network
- * shows it, and `curl` prints it.
+ * The page at `/docs`: both documents as HTML, without scripts. A person reads it, a browser without access to
+ * the Internet shows it, and `curl` prints it.
  */
 import type { AsyncApi, MessageObject } from './asyncapi.js';
 import { type Html, html, prose } from './html.js';

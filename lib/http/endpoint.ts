@@ -1,9 +1,9 @@
 /**
  * One endpoint as data: method, path, who may use it, and its handler. `auth` decides what the handler gets:
  *
- *   none             ─► only the request
- *   token, operator  ─► and the identity
- *   room             ─► and the room of the path, which the identity may join
+ *   none             ─► the request alone
+ *   token, operator  ─► the request and the identity
+ *   room             ─► the request and the room of the path, which the identity may join
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Identity } from '../auth/index.js';

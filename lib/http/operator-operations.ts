@@ -93,7 +93,8 @@ export const PUBLISH: Operation = {
     202: { description: 'Accepted.', codec: AcceptedAnswer },
     409: {
       description:
-        'An `id` was used for other data. The other messages of a list are sent: see `ids` of the problem.',
+        'An `id` was used for other data. The other messages of a list are sent: see `ids` of the problem. ' +
+        'When two messages of one list use the same `id` for different data, nothing is sent.',
     },
     422: { description: 'The application refused a message. Nothing was sent.' },
   },
@@ -180,7 +181,7 @@ const disconnect = (
   parameters: { id: codec },
   answers: {
     202: {
-      description: 'The command was sent. It does not show whether there was such a connection.',
+      description: 'The command was sent. 202 does not show whether there was such a connection.',
       codec: t.type({ status: t.literal('accepted') }),
     },
     503: { description: 'The other pods could not be reached.' },

@@ -64,8 +64,8 @@ export const HISTORY: Operation = {
   tag: 'rooms',
   summary: 'The last messages of a room, oldest first.',
   description:
-    'With neither bound the newest messages. Put `next` into the bound that the request had (`after` when ' +
-    'it had both, `before` when it had none).',
+    'Without `after` and `before`: the newest messages. To go on, send `next` as the parameter that the ' +
+    'request had: as `after` when it had both, as `before` when it had neither.',
   parameters: { room: RoomName, after: MessageId, before: MessageId, limit: Limit },
   answers: {
     200: {

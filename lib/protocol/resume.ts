@@ -37,8 +37,8 @@ export interface Resumes {
 export const OVERLAP_MS = 60_000;
 /**
  * While a member gets both logs live, one is never behind the other by more than this. So a client has
- * missed no trimmed message when the log still has all messages from the time in its id, minus `LAG_MS`,
- * on.
+ * missed no trimmed message when the log still has every message that is not older than the time in the
+ * client's id minus `LAG_MS`.
  */
 export const LAG_MS = 5_000;
 
