@@ -29,7 +29,10 @@ const MAX_KEYS = 100_000;
 /** Level 7 is 128 keys: an owner with fewer keys does not count as a flood. */
 const FLOOD_LEVEL = 7;
 
-/** A key is in two queues, as all keys live equally long: in the queue of all keys, and in its owner's. */
+/**
+ * A key is in two queues: in that of all keys, and in its owner's. All keys live equally long, so the first key
+ * of a queue expires first.
+ */
 interface Entry extends Keyed {
   readonly name: string;
   readonly until: number;

@@ -16,16 +16,16 @@ import type { CatchUpsLost, ControlCommand } from './control-command.js';
 
 /**
  * The events of a room's channel, in order. `Opened` comes first: from then on every message arrives. Its
- * `top` is the log's position; with `scope: 'pod'` only members of this pod are reached for now. `Gap`:
- * messages may have been missed, and the channel goes on from `top`. `Counted`: how many connections the
- * other pods have in the room, when that has changed. `Failed` is the last event: the room cannot be opened,
- * or its channel is refused from now on.
+ * `top` is the log's position. With `scope: 'pod'` it is a position of the pod's own, and only members of this
+ * pod are reached for now. `Gap`: messages may have been missed, and the channel goes on from `top`.
+ * `Counted`: how many connections the other pods have in the room, when that has changed. `Failed` is the last
+ * event: the room cannot be opened, or its channel is refused from now on.
  */
 export type ChannelEvent =
   | { readonly _tag: 'Opened'; readonly top: LogPosition; readonly scope: Scope }
   /**
    * A message. `offset` is its offset in the log; undefined: the message is outside the log. `top` is the
-   * channel's position after the message. A message outside the log does not change it.
+   * channel's position after the message. A message outside the log changes at most the `ms` of `top`.
    */
   | {
       readonly _tag: 'Published';

@@ -96,7 +96,8 @@ export const positionAfter = ({ id: { tag, offset, ms }, idText }: Publication):
 
 export interface PageCache {
   /**
-   * The page that has this offset, or the last page when no page has it. Emits once and completes; never
+   * The page that has this offset. When no page has it: the page that begins with the first message after the
+   * offset; after the log's last message, the last page or an empty one. Emits once and completes; never
    * errors.
    */
   readonly at: (offset: number) => Observable<Either<LogError, SharedPage>>;

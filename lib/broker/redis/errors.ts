@@ -30,7 +30,7 @@ const CODES: ReadonlyMap<string, RedisError['_tag']> = new Map([
 /** The text of an error. */
 export const textOf = (error: Error): string => firstError(error).message;
 
-/** The publish script begins an error with this mark when it has undone all its writes. */
+/** The publish script begins an error with this mark when Redis has nothing of the call's messages and keys. */
 const UNDONE = 'UNDONE ';
 /** Redis adds it to the error of a command inside a script. */
 const INSIDE = /script: [0-9a-f]{40}, on @user_script:/;

@@ -25,7 +25,7 @@ const MEMBERS_TTL_MS = 600_000;
 const MEMBERS_KEPT = 1 / 16;
 /**
  * When the lease of a pod has ended, its count is left out only if the list of pods is not older than this.
- * Redis is asked for an older list again first.
+ * When the list is older, Redis is first asked for a new one.
  */
 const PODS_FRESH_MS = 1_000;
 

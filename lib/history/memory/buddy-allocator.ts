@@ -1,7 +1,7 @@
 /**
  * One reservation of memory that is lent in blocks (a buddy allocator). The system gives real memory only to
- * the parts that were used. With a buffer of its own for each block, V8 would collect its whole heap as logs
- * grow, as it counts new buffers: 2 µs a message.
+ * the parts that were used. With a buffer of its own for each block, V8 would collect its whole heap again
+ * and again while logs grow, because it counts new buffers. That would cost 2 µs a message.
  */
 
 /** Bytes of the smallest block. */
