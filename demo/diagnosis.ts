@@ -1,6 +1,6 @@
 /**
- * Why a connection cannot be opened. A browser shows a page only that it failed, so the page asks an endpoint
- * beside it over HTTP.
+ * Why a connection cannot be opened. A browser tells a page only that the connection failed. So the
+ * page asks an HTTP endpoint of the service.
  */
 
 export type Ask = (

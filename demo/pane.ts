@@ -106,7 +106,8 @@ export const openPane = (options: PaneOptions): Pane => {
     };
     joined.history({ limit: HISTORY }).then(
       ({ messages }) => loaded(roomEvents.onHistory(messages)),
-      // without it the room goes on from now: what refuses the history refuses the join too, and says why
+      // the pane then begins with new messages. Where the room is forbidden, the join is refused too, with
+      // the reason
       () => loaded((same) => same),
     );
   };

@@ -111,7 +111,11 @@ export const outageText = ({ sinceMs, endMs, back, sent, gaps }: Outage): string
   if (endMs === undefined) return '';
   const parts = [
     `Back after ${duration(endMs - sinceMs)}`,
-    back === 0 ? 'nothing was missed' : `${counted(back, 'message')} came back`,
+    ...(back > 0
+      ? [`${counted(back, 'message')} came back`]
+      : gaps.length > 0
+        ? []
+        : ['nothing was missed']),
     ...(sent === 0 ? [] : [`${counted(sent, 'message')} of yours sent`]),
     ...gaps.map((reason) => `gap: ${reason}`),
   ];

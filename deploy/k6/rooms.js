@@ -17,7 +17,7 @@ const RAMP = chat.numberOf('RAMP', 30);
 const HOLD = chat.numberOf('HOLD', 60);
 const SESSION_MS = chat.numberOf('SESSION', 20) * 1000;
 const EVERY_MS = chat.numberOf('EVERY', 10) * 1000;
-/** What is sent later has no time for its `ack`. */
+/** In this last part of a session nothing is sent, as its `ack` could come too late. */
 const QUIET_MS = 2000;
 
 /** @type {import('k6/options').Options} */

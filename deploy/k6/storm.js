@@ -4,7 +4,7 @@
  *
  *   k6 run -e BASE_URL=http://127.0.0.1:8000 deploy/k6/storm.js
  *
- * USERS, ROOM_SIZE, STORMS, EVERY (s between two storms) and RATE (messages a second) change it.
+ * USERS, ROOM_SIZE, ARRIVAL (s), STORMS, EVERY (s between two storms) and RATE (messages a second) change it.
  */
 import { check, fail, sleep } from 'k6';
 import http from 'k6/http';
@@ -17,7 +17,7 @@ const ROOMS = Math.ceil(USERS / chat.numberOf('ROOM_SIZE', 30));
 const STORMS = chat.numberOf('STORMS', 3);
 const EVERY_MS = chat.numberOf('EVERY', 20) * 1000;
 const RATE = chat.numberOf('RATE', 20);
-/** In which the users come at the beginning. */
+/** In this time, in seconds, the users come at the beginning. */
 const ARRIVAL_S = chat.numberOf('ARRIVAL', 10);
 const PUBLISHERS = 5;
 const LENGTH_S = ARRIVAL_S + 5 + ((STORMS + 1) * EVERY_MS) / 1000;
@@ -72,7 +72,7 @@ export const publish = () => {
 };
 
 /**
- * A connection until a moment; the id of the last message, for the next connection.
+ * Keeps a connection open until the time `until`. Returns the id of the last message, for the next connection.
  * @type {(room: string, lastId: string | undefined, from: number, until: number) => string | undefined}
  */
 const stay = (room, lastId, from, until) => {

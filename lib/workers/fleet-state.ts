@@ -4,8 +4,8 @@
  *   Starting ──listening──▶ Running ──ended──▶ Waiting ──due──▶ Starting
  *      └──ended────────────────────────────────▲
  *
- * A worker that ran for at least a second (`STABLE_MS`) does not wait: its slot goes from Running to
- * Starting.
+ * When the worker that ended had run for at least a second (`STABLE_MS`), its successor does not wait: the
+ * slot goes from Running to Starting.
  *
  * Reload (SIGHUP) replaces the workers one after the other: a new one starts beside the old one; when the new
  * one listens, the old one drains; when the old one has ended, the next slot is replaced. A new worker that
