@@ -204,7 +204,7 @@ export const composition = ({
           clock,
           drainMs: config.server.drainMs,
           connections,
-          requests: () => own?.requests() ?? 0,
+          http: own,
           hurry$,
         }),
       );

@@ -6,7 +6,7 @@ import { shutdown } from '../lib/shutdown.js';
 import { virtualClock } from './support/virtual-clock.js';
 
 /** One connection that goes `afterMs` after its close; undefined: never. */
-const ground = (afterMs: number | undefined, requests = 0) => {
+const ground = (afterMs: number | undefined, requests = 0, sockets = 0) => {
   const clock = virtualClock();
   const hurry$ = new ReplaySubject<void>(1);
   const seen: string[] = [];
@@ -23,11 +23,20 @@ const ground = (afterMs: number | undefined, requests = 0) => {
   } as unknown as Connection;
   connections.add(connection);
   let endedAt: number | undefined;
+  let refusesAt: number | undefined;
+  const open = { requests, sockets };
+  const http = {
+    requests: () => open.requests,
+    sockets: () => open.sockets,
+    stopListening: () => {
+      refusesAt = at();
+    },
+  };
   const begin = () =>
-    shutdown({ clock, drainMs: 1_000, connections, requests: () => requests, hurry$ }).subscribe(
+    shutdown({ clock, drainMs: 1_000, connections, http, hurry$ }).subscribe(
       () => (endedAt = at()),
     );
-  return { clock, hurry$, seen, begin, endedAt: () => endedAt };
+  return { clock, hurry$, seen, open, begin, endedAt: () => endedAt, refusesAt: () => refusesAt };
 };
 
 t.test('when the last connection has gone, then the drain ends', async (t) => {
@@ -68,3 +77,32 @@ t.test('when hurry comes during the drain, then all connections are closed at on
   t.strictSame(seen, ['draining', 'close later']);
   t.ok((endedAt() ?? 1_000) < 60, `${endedAt()}`);
 });
+
+t.test('when the drain ends, then open sockets have 50 ms for a request on its way', async (t) => {
+  const unused = ground(5, 0, 1);
+  unused.begin();
+  unused.clock.advance(850);
+  const waited = (unused.endedAt() ?? 0) - (unused.refusesAt() ?? 0);
+  t.ok(waited >= 50 && waited < 70, `${waited}`);
+
+  const busy = ground(5, 0, 1);
+  busy.begin();
+  while (busy.refusesAt() === undefined) busy.clock.advance(1);
+  busy.open.requests = 1;
+  busy.clock.advance(70);
+  t.equal(busy.endedAt(), undefined, 'the request is answered');
+  busy.open.requests = 0;
+  busy.open.sockets = 0;
+  busy.clock.advance(20);
+  t.not(busy.endedAt(), undefined);
+});
+
+t.test(
+  'when a client stays until the deadline, then no request begins just before it',
+  async (t) => {
+    const { clock, begin, refusesAt, endedAt } = ground(undefined, 0, 1);
+    begin();
+    clock.advance(1_000);
+    t.same([refusesAt(), endedAt()], [850, 900]);
+  },
+);

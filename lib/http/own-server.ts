@@ -8,17 +8,13 @@ import { platform } from 'node:os';
 import { historyHandler } from './history.js';
 import { publishHandler, type PublishHandlerDeps } from './publish.js';
 import { routes, type RoutesDeps } from './routes.js';
-import { httpServer } from './server.js';
+import { type HttpServer, httpServer } from './server.js';
 import type { Broker } from '../broker/index.js';
 
-export interface OwnServer {
+export interface OwnServer extends Omit<HttpServer, 'http'> {
   readonly server: Server;
   /** The address that the server listens on; null when it is no TCP address. */
   readonly listen: () => Promise<AddressInfo | null>;
-  /** The number of requests without an answer. */
-  readonly requests: () => number;
-  /** The shutdown begins: from now on each socket is closed after its last answer. */
-  readonly leave: () => void;
   readonly close: () => Promise<void>;
 }
 
@@ -42,7 +38,7 @@ const CAN_SHARE = platform() === 'linux';
 export const ownServer = ({ broker, moderate, ...deps }: OwnServerDeps): OwnServer => {
   const { config, clock, emit, whole } = deps;
   const isShared = CAN_SHARE && whole !== undefined;
-  const { http, requests, leave } = httpServer(config, clock, emit);
+  const { http, ...rest } = httpServer(config, clock, emit);
   routes({
     ...deps,
     history: historyHandler(broker),
@@ -50,6 +46,7 @@ export const ownServer = ({ broker, moderate, ...deps }: OwnServerDeps): OwnServ
     sendControl: (command) => broker.sendControl(command),
   })(http);
   return {
+    ...rest,
     server: http.server,
     listen: async () => {
       const { port, host } = config.server;
@@ -59,8 +56,6 @@ export const ownServer = ({ broker, moderate, ...deps }: OwnServerDeps): OwnServ
       const address = http.server.address();
       return typeof address === 'object' ? address : null;
     },
-    requests,
-    leave,
     close: () => http.close(),
   };
 };

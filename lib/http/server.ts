@@ -4,7 +4,7 @@
  */
 import fastify, { type FastifyInstance } from 'fastify';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { Socket } from 'node:net';
+import { Server as TcpServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Subscription } from 'rxjs';
 import type { Clock } from '../clock.js';
@@ -27,6 +27,13 @@ export interface HttpServer {
    * may be sending one.
    */
   readonly leave: () => void;
+  /** The number of open sockets, with those of clients. */
+  readonly sockets: () => number;
+  /**
+   * From now on new sockets are refused, so a proxy sends their requests to another pod. Open sockets are
+   * still answered: a request may be on its way on each of them.
+   */
+  readonly stopListening: () => void;
 }
 
 export const httpServer = (
@@ -105,6 +112,7 @@ export const httpServer = (
     });
     return true;
   };
+  const open = new Set<Socket>();
   const http = fastify({
     serverFactory: (handler) => {
       const take = (request: IncomingMessage, response: ServerResponse): void => {
@@ -132,6 +140,10 @@ export const httpServer = (
       // client need not send the body
       return (
         server
+          .on('connection', (socket) => {
+            open.add(socket);
+            socket.once('close', () => open.delete(socket));
+          })
           .on('checkContinue', take)
           // an `error` event without a listener would end the process
           .on('connect', (_request: IncomingMessage, stream: Duplex) => {
@@ -161,7 +173,14 @@ export const httpServer = (
       refuseSocket(socket, PARSER[error.code] ?? MALFORMED);
     },
   });
-  return { http, requests: () => owed.size, leave };
+  return {
+    http,
+    requests: () => owed.size,
+    leave,
+    sockets: () => open.size,
+    // the method of HTTP servers would close the sockets that wait for a request, too
+    stopListening: () => void TcpServer.prototype.close.call(http.server),
+  };
 };
 
 /** The answers that one socket waits for, and the time limit of the first one. */

@@ -1,4 +1,5 @@
 /** Bodies of requests: their size, their pace, their end, and how many at once. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { accepted, chunk, head, MIB, PATH, post, receivedBy } from '../support/http-publishing.js';
 import { BASE, type HttpAnswer, startPod } from '../support/pod.js';
@@ -158,6 +159,20 @@ t.test('when a pod shuts down, then a publish gets 503 with Retry-After', async 
   isProblem(t, answer, 503, 'the server is shutting down');
   t.equal(answer.headers['retry-after'], '1');
   t.equal(receivedBy(client).length, 0);
+  await stopped;
+});
+
+t.test('when a publish is on its way as a pod ends, then it gets 503, and not a cut', async (t) => {
+  const pod = await startPod(t, { server: { drainMs: 10_000 } });
+  const proxy = await pod.raw();
+  proxy.write('GET /health HTTP/1.1\r\nHost: h\r\n\r\n');
+  t.equal((await proxy.answer()).status, 200);
+  const stopped = pod.app.stop();
+  await sleep(20);
+  await t.rejects(pod.raw(), { code: 'ECONNREFUSED' }, 'a proxy asks another pod');
+  proxy.write(`${head(['Content-Length: 1'])}1`);
+  await proxy.ended();
+  t.match(proxy.text(), /HTTP\/1.1 503 [^]*connection: close/i);
   await stopped;
 });
 

@@ -26,7 +26,11 @@ const serverWith = async (t: Test, overrides: Overrides = {}) => {
   if (isLeft(config)) throw new Error(JSON.stringify(config.left));
   const clock = virtualClock();
   const events: HubEvent[] = [];
-  const { http, requests, leave } = httpServer(config.right, clock, (event) => events.push(event));
+  const { http, requests, leave, sockets, stopListening } = httpServer(
+    config.right,
+    clock,
+    (event) => events.push(event),
+  );
   const waiting: (() => void)[] = [];
   http.get('/big', () => Buffer.alloc(32_000_000));
   http.post('/body', () => 'done');
@@ -40,6 +44,8 @@ const serverWith = async (t: Test, overrides: Overrides = {}) => {
     waiting,
     requests,
     leave,
+    openSockets: sockets,
+    stopListening,
     open: async (options?: RawOptions): Promise<RawClient> => {
       const client = await raw(port, options);
       t.teardown(client.destroy);
@@ -211,4 +217,19 @@ t.test('when the pod leaves, then the last answer on each socket closes it', asy
   t.match(idle.text(), /connection: close/i);
   await until('no socket is left', async () => (await sockets()) === 0);
   t.equal(requests(), 0);
+});
+
+t.test('when the pod stops listening, then open sockets are still answered', async (t) => {
+  const { open, leave, openSockets, stopListening } = await serverWith(t);
+  const [used, fresh] = [await open(), await open()];
+  used.write(get('/none'));
+  await used.answer();
+  leave();
+  stopListening();
+  await t.rejects(open(), { code: 'ECONNREFUSED' });
+  t.equal(openSockets(), 2);
+  for (const client of [used, fresh]) client.write(get('/none'));
+  await Promise.all([used.ended(), fresh.ended()]);
+  t.same([answersIn(used), answersIn(fresh)], [2, 1]);
+  await until('no socket is left', () => openSockets() === 0);
 });
