@@ -7,8 +7,8 @@
  *   locks ────┤           (wakeAt)   └─▶ locks
  *   timer ────┘
  *
- * Source: it uses the channels and locks of the browser, and subscribes to the events of the page, until the
- * client is closed.
+ * Source: it uses the channels and locks of the browser, and subscribes to the events of the page, from the
+ * first socket of the client until the client is closed or the page is frozen.
  */
 import { newRef } from '../ref.js';
 import type { RunnerDeps } from '../runner.js';
@@ -57,6 +57,8 @@ export const tabRunner = (deps: TabDeps): TabRunner => {
   let opened = 0;
   let isRunning = false;
   let timer = scheduler.schedule(() => undefined);
+  /** The events of the page, while the tab is in. */
+  let life = timer;
   /** The channel of all tabs; that to the leader which is followed; those to the tabs that are led. */
   let common: Channel | undefined;
   let followed: Channel | undefined;
@@ -151,8 +153,12 @@ export const tabRunner = (deps: TabDeps): TabRunner => {
     switch (effect._tag) {
       case 'Enter':
         common = channel(name, onAnnouncement);
+        life = page$.subscribe((event) => {
+          if (event === 'freeze' || event === 'pagehide') dispatch(exited);
+        });
         return locks.enter();
       case 'Exit':
+        life.unsubscribe();
         unlead();
         unfollow();
         common?.close();
@@ -205,10 +211,6 @@ export const tabRunner = (deps: TabDeps): TabRunner => {
     }
   };
 
-  const life = page$.subscribe((event) => {
-    if (event === 'freeze' || event === 'pagehide') dispatch(exited);
-  });
-
   return {
     open: (url) => {
       const id = `${tab} ${opened++}`;
@@ -223,9 +225,6 @@ export const tabRunner = (deps: TabDeps): TabRunner => {
       dispatch(openSocket(id, new URL(url).searchParams.get('last_id') ?? undefined));
       return socket;
     },
-    leave: () => {
-      dispatch(left);
-      life.unsubscribe();
-    },
+    leave: () => dispatch(left),
   };
 };

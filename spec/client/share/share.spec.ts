@@ -239,3 +239,17 @@ t.test('when BroadcastChannel is not allowed, then the tab has a socket of its o
   await w.advance(50);
   t.same([liveSockets(w), ...seen], [2, [1], [1]]);
 });
+
+t.test('when a client is closed, then nobody listens to the page, used or not', async (t) => {
+  const w = browserWorld(t);
+  const closed = { atOnce: await w.tab(), unused: await w.tab(), used: await w.tab() };
+  closed.atOnce.chat.close();
+  await w.advance(500);
+  closed.used.watch('r');
+  await w.advance(500);
+  t.equal(closed.used.page$.observed, true);
+  closed.unused.chat.close();
+  closed.used.chat.close();
+  await w.advance(10);
+  for (const [how, { page$ }] of Object.entries(closed)) t.equal(page$.observed, false, how);
+});
