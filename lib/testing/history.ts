@@ -10,7 +10,7 @@ const answer = (status: number, body: unknown): ReturnType<Fetch> =>
 export const historyOf =
   (logOf: (room: string) => RoomLog): Fetch =>
   (url) => {
-    const { pathname, searchParams } = new URL(url);
+    const { pathname, searchParams } = new URL(url, 'http://server');
     const room = /\/rooms\/([^/]+)\/messages$/.exec(pathname)?.[1];
     if (room === undefined) return answer(404, { detail: `nothing is at ${pathname}` });
     const limit = Number(searchParams.get('limit') ?? LIMIT);

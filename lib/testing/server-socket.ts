@@ -94,7 +94,7 @@ export const serverSocket = (deps: ServerSocketDeps): ServerSocket => {
     url,
     protocols,
     connectionId: `connection-${deps.number}`,
-    lastId: new URL(url).searchParams.get('last_id') ?? undefined,
+    lastId: new URL(url, 'ws://server').searchParams.get('last_id') ?? undefined,
     rooms: new Set(),
     frames,
     isOpen: () => state === 'open',

@@ -124,3 +124,20 @@ t.test(
     await t.rejects(chat.global.history(), { name: 'ChatError', code: '404' });
   },
 );
+
+t.test(
+  'when a client has a relative URL, then the server takes it, and so does its `fetch`',
+  async (t) => {
+    const clock = virtualClock();
+    const { WebSocket, fetch, publish } = scriptedServer({ clock });
+    const chat = connect({ url: '/api/chat-api/ws', WebSocket, fetch, clock });
+    t.teardown(() => chat.close());
+    const seen: unknown[] = [];
+    chat.room('r').message$.subscribe(({ data }) => seen.push(data));
+    clock.advance(100);
+    publish('r', 1);
+    clock.advance(100);
+    t.same(seen, [1]);
+    t.match(await chat.room('r').history(), { messages: [{ data: 1 }] });
+  },
+);

@@ -18,6 +18,8 @@ import { tabRunner } from './tab-runner.js';
 const platform: {
   readonly navigator?: { readonly locks?: Locks };
   readonly BroadcastChannel?: BroadcastChannelClass;
+  readonly document?: { readonly baseURI?: string };
+  readonly location?: { readonly href?: string };
 } = globalThis;
 
 /** What takes the place of the client's own `open`. */
@@ -36,7 +38,7 @@ export const share = async (
 ): Promise<Shared | undefined> => {
   const { locks = platform.navigator?.locks, BroadcastChannel = platform.BroadcastChannel } =
     options;
-  const name = `chat-api 1 ${options.url} ${options.share === true ? '' : options.share}`;
+  const name = `chat-api 1 ${absolute(options.url)} ${options.share === true ? '' : options.share}`;
   if (!locks || !BroadcastChannel || !canOpen(BroadcastChannel, name)) return undefined;
   if (!(await isAllowed(locks, name))) return undefined;
   return tabRunner({ ...deps, name, locks, BroadcastChannel });
@@ -59,5 +61,14 @@ const canOpen = (Made: BroadcastChannelClass, name: string): boolean => {
     return true;
   } catch {
     return false;
+  }
+};
+
+/** Two pages with the same relative URL may mean two servers. */
+const absolute = (url: string): string => {
+  try {
+    return new URL(url, platform.document?.baseURI ?? platform.location?.href).href;
+  } catch {
+    return url;
   }
 };

@@ -222,7 +222,9 @@ export const tabRunner = (deps: TabDeps): TabRunner => {
         },
       );
       clientSockets.set(id, socket);
-      dispatch(openSocket(id, new URL(url).searchParams.get('last_id') ?? undefined));
+      // a relative URL is no `URL`
+      const query = new URLSearchParams(url.slice(url.indexOf('?') + 1));
+      dispatch(openSocket(id, query.get('last_id') ?? undefined));
       return socket;
     },
     leave: () => dispatch(left),

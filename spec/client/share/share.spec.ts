@@ -253,3 +253,48 @@ t.test('when a client is closed, then nobody listens to the page, used or not', 
   await w.advance(10);
   for (const [how, { page$ }] of Object.entries(closed)) t.equal(page$.observed, false, how);
 });
+
+for (const url of ['/api/chat-api/ws', '/api/chat-api/ws?a=b?c&d'])
+  t.test(`when the URL is ${url}, then tabs share a socket and resume`, async (t) => {
+    const w = browserWorld(t);
+    const tabs = [await w.tab({ url }), await w.tab({ url })];
+    const seen = tabs.map((tab) => tab.watch(''));
+    await w.advance(500);
+    w.server.publish('', 1);
+    await w.advance(50);
+    w.server.cut();
+    w.server.publish('', 2);
+    await w.advance(1_000);
+    t.same(seen, [
+      [1, 2],
+      [1, 2],
+    ]);
+    t.equal(liveSockets(w), 1);
+    t.match(
+      w.server.sockets.map(({ lastId }) => lastId),
+      [undefined, /./],
+    );
+    tabs[0]?.chat.close();
+    w.server.publish('', 3);
+    await w.advance(1_000);
+    t.same(seen[1], [1, 2, 3]);
+  });
+
+t.test(
+  'when pages of two folders have the same relative URL, then each folder has a socket',
+  async (t) => {
+    t.teardown(() => Reflect.deleteProperty(globalThis, 'location'));
+    const at = (href: string): void => void Object.assign(globalThis, { location: { href } });
+    const w = browserWorld(t);
+    for (const [page, url] of [
+      ['http://host/one/', 'ws'],
+      ['http://host/two/', 'ws'],
+      ['http://host/two/', '/two/ws'],
+    ] as const) {
+      at(page);
+      (await w.tab({ url })).watch('r');
+    }
+    await w.advance(500);
+    t.equal(liveSockets(w), 2);
+  },
+);
