@@ -21,8 +21,10 @@ const sides = [
   { name: 'with Redis', env: { REDIS_URL: redis.url } },
 ];
 let isOk = true;
-console.log('| | acknowledged | refused | missing | twice | out of order | gaps | exit |');
-console.log('|---|---|---|---|---|---|---|---|');
+console.log(
+  '| | acknowledged | refused | missing | twice | out of order | gaps | longest away, s | exit |',
+);
+console.log('|---|---|---|---|---|---|---|---|---|');
 for (const { name, env } of sides) {
   const report = await killWorkers(test, {
     workers: Number(process.env['WORKERS'] ?? 2),
@@ -33,9 +35,22 @@ for (const { name, env } of sides) {
     kills: Math.floor(seconds / every),
     everyMs: every * 1_000,
   });
-  const { acknowledged, refused, missing, twice, disordered, gaps, exitCode } = report;
-  const cells = [name, acknowledged, refused.length, missing, twice, disordered, gaps, exitCode];
+  const { acknowledged, refused, missing, twice, disordered, gaps, longestAwayMs, exitCode } =
+    report;
+  const away = (longestAwayMs / 1_000).toFixed(1);
+  const cells = [
+    name,
+    acknowledged,
+    refused.length,
+    missing,
+    twice,
+    disordered,
+    gaps,
+    away,
+    exitCode,
+  ];
   console.log(`| ${cells.join(' | ')} |`);
+  for (const text of new Set(refused)) console.log(`refused: ${text}`);
   isOk &&=
     refused.length + missing + twice + disordered + gaps === 0 &&
     exitCode === 0 &&

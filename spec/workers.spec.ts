@@ -1,6 +1,8 @@
 /** `WORKERS=2` as its users start it: one port, one order, and nothing lost when a worker is killed. */
+import { connect as dial, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import { killWorkers } from './support/killed-workers.js';
+import { childrenOf, killWorkers } from './support/killed-workers.js';
 import { http, runMain, BASE } from './support/pod.js';
 import { until } from './support/redis.js';
 
@@ -49,6 +51,31 @@ t.test('when a service has workers, then its reports are of all of them', async 
   running.signal('SIGTERM');
   t.equal(await running.ended(), 0);
 });
+
+t.test(
+  'when workers are killed before they take a connection, then it is served or closed',
+  async (t) => {
+    const running = await runMain(t, { WORKERS: '2' });
+    const port = await running.port();
+    await until('all workers run', () => running.stdout().split('worker listening').length === 3);
+    const workers = childrenOf(running.pid);
+    const clients = new Set<Socket>();
+    t.teardown(() => clients.forEach((client) => client.destroy()));
+    const settled = new Set<Socket>();
+    for (const worker of workers) process.kill(worker, 'SIGSTOP');
+    for (let i = 0; i < 6; i++) {
+      const client = dial(port, '127.0.0.1');
+      clients.add(client);
+      client.write('GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+      for (const event of ['data', 'error', 'close']) client.on(event, () => settled.add(client));
+    }
+    await until('all are connected', () => [...clients].every(({ connecting }) => !connecting));
+    await sleep(100);
+    t.equal(settled.size, 0, 'nobody answers');
+    for (const worker of workers) process.kill(worker, 'SIGKILL');
+    await until('each is served or closed', () => settled.size === clients.size, 8_000);
+  },
+);
 
 t.test('when the port is taken, then the service ends with 1, as with one pod', async (t) => {
   const first = await runMain(t, { WORKERS: '2' });

@@ -2,7 +2,7 @@
  * The processes of workers, by Node's cluster module. A worker runs this same program. Frames travel on the
  * channel between the two processes, encoded by structured clone.
  */
-import cluster from 'node:cluster';
+import cluster, { type Worker } from 'node:cluster';
 import { fromEvent, merge, type Observable, take } from 'rxjs';
 
 /** The program that started this worker, as the worker sees it. */
@@ -35,6 +35,7 @@ export const forkProcess: Fork = (worker, env) => {
   // frames have bytes, which JSON cannot hold
   cluster.setupPrimary({ serialization: 'advanced' });
   const forked = cluster.fork({ ...env, [NUMBER]: String(worker) });
+  closeUntaken(forked);
   return {
     send: (frame, written) => {
       if (forked.isConnected()) forked.send(frame, () => written?.());
@@ -48,6 +49,38 @@ export const forkProcess: Fork = (worker, env) => {
     kill: () => void forked.process.kill('SIGKILL'),
   };
 };
+
+/**
+ * A connection that Node hands to a worker stays open in this process until the worker says that it has it. A
+ * worker that is killed before that never says it, and Node keeps the connection: its client waits in
+ * vain, and the file descriptor is lost. So the last connection that was handed over is closed when the
+ * worker ends. Node hands over one at a time, and closing one that the worker has taken changes nothing.
+ * Where each worker has a listener of its own, nothing is handed over.
+ */
+const closeUntaken = (forked: Worker): void => {
+  const { process } = forked;
+  const send = process.send.bind(process);
+  let last: Handle | undefined;
+  process.send = (...sent: readonly unknown[]): boolean => {
+    const handle = sent[1];
+    if (isHandle(handle)) last = handle;
+    return Reflect.apply(send, process, sent) === true;
+  };
+  const close = (): void => last?.close();
+  // the process can end before its channel does, and Node hands over connections until then
+  forked.once('exit', close);
+  forked.once('disconnect', close);
+};
+
+interface Handle {
+  readonly close: () => void;
+}
+
+const isHandle = (value: unknown): value is Handle =>
+  typeof value === 'object' &&
+  value !== null &&
+  'close' in value &&
+  typeof value.close === 'function';
 
 /** The starter of this process; undefined when it is no worker. */
 export const starterOf = (process: NodeJS.Process): Starter | undefined => {

@@ -28,24 +28,32 @@ export interface KilledWorkersOptions {
 
 export interface KilledWorkers {
   readonly acknowledged: number;
+  /** The texts of publishes that were rejected. */
   readonly refused: readonly string[];
   readonly missing: number;
   readonly twice: number;
   readonly disordered: number;
   readonly gaps: number;
   readonly workersSeen: number;
+  /** The longest time in which a client was not live, in ms, until it was live again. */
+  readonly longestAwayMs: number;
   readonly exitCode: number | string;
 }
 
 interface Member {
   readonly room: string;
   readonly numbers: number[];
+  /** Since when the client is not live. */
+  awayAt: number | undefined;
   gaps: number;
   isJoined: boolean;
 }
 
+/** Of the client (lib/client/backoff.ts). Clients whose workers are killed again and again wait so long. */
+const LONGEST_BACKOFF_MS = 30_000;
+
 /** The processes that a process has started. */
-const childrenOf = (pid: number): readonly number[] =>
+export const childrenOf = (pid: number): readonly number[] =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
 
 class Plain extends WebSocket {
@@ -69,16 +77,25 @@ export const killWorkers = async (
   const url = `ws://127.0.0.1:${port}${BASE}/ws`;
   await until('all workers run', () => childrenOf(running.pid).length === workers, 10_000);
   const seen = new Set<string>();
+  let longestAwayMs = 0;
   const chats = Array.from({ length: clients }, (_, i) => {
     const chat = connect({ url, WebSocket: Plain });
     const member: Member = {
       room: `room-${i % rooms}`,
       numbers: [],
+      awayAt: undefined,
       gaps: 0,
       isJoined: false,
     };
     chat.status$.subscribe((status) => {
-      if (status._tag === 'Live') seen.add(status.serverId);
+      if (status._tag === 'Closed') return;
+      if (status._tag !== 'Live') {
+        member.awayAt ??= performance.now();
+        return;
+      }
+      seen.add(status.serverId);
+      longestAwayMs = Math.max(longestAwayMs, performance.now() - (member.awayAt ?? Infinity));
+      member.awayAt = undefined;
     });
     const room = chat.room<number>(member.room);
     room.message$.subscribe(({ data }) => member.numbers.push(data));
@@ -98,7 +115,7 @@ export const killWorkers = async (
   let open = 0;
   let sent = 0;
   const publisher = setInterval(() => {
-    const { room, member } = chats[sent % rooms] ?? {};
+    const { room, member } = chats[sent % chats.length] ?? {};
     if (room === undefined || member === undefined) return;
     const number = sent++;
     open++;
@@ -132,12 +149,12 @@ export const killWorkers = async (
     await until('reloaded', () => running.stdout().includes('reloaded: '), 60_000);
   }
   clearInterval(publisher);
-  await until('every publish is settled', () => open === 0, 60_000);
+  await until('every publish is settled', () => open === 0, 70_000);
   const expected = (room: string): number => acknowledged.get(room)?.length ?? 0;
   await until(
     'all have all',
     () => chats.every(({ member }) => new Set(member.numbers).size >= expected(member.room)),
-    20_000,
+    LONGEST_BACKOFF_MS + 15_000,
   ).catch(() => undefined);
   for (const { chat } of chats) chat.close();
   running.signal('SIGTERM');
@@ -158,6 +175,7 @@ export const killWorkers = async (
     }).length,
     gaps: sum(({ gaps }) => gaps),
     workersSeen: seen.size,
+    longestAwayMs: Math.round(longestAwayMs),
     exitCode,
   };
 };
