@@ -70,12 +70,15 @@ export type HubEvent =
   | { readonly _tag: 'OriginRefused'; readonly origin: string }
   /** Another listener of a lent server took a connection below the base path. */
   | { readonly _tag: 'UpgradeTaken' }
-  /** A request that is no handshake was refused with this HTTP status. */
+  /**
+   * A request that is no handshake was refused with this HTTP status; or, with 429, its socket was ended without
+   * an answer.
+   */
   | {
       readonly _tag: 'RequestRefused';
       readonly status: number;
       readonly reason: string;
-      /** Absent when the request could not be read. */
+      /** Absent when the request could not be read, and for CONNECT. */
       readonly requester: (() => Requester) | undefined;
     }
   | { readonly _tag: 'Received'; readonly messages: number }

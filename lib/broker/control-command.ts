@@ -28,9 +28,8 @@ export interface Disconnect {
  * A pod's report on a group of clients that resume in `room` with one id (`connection/catch-ups.ts`). A
  * client of the group may have an id of the epoch `tag` (0: of any epoch) with an offset from `from` to
  * `until`. `until` is null while the group is catching up, and 0 when it has caught up. Such a client may
- * have the global log only up to `since`. Before the client got the id, it was sent a `gap` for the messages
- * that the global log had trimmed. That gap does not cover messages from `untold` on, if it is set. Both
- * times are Unix ms.
+ * have the global log only up to `since`. `untold`, if it is set: some clients of the group were sent no `gap`
+ * for messages that the global log lost from this time on. Both times are Unix ms.
  */
 export interface CatchUp {
   readonly _tag: 'CatchUp';
@@ -41,7 +40,7 @@ export interface CatchUp {
   readonly from: number;
   readonly until: number | null;
   readonly since: number;
-  /** Absent: the `gap` covers all messages that the global log had trimmed. */
+  /** Absent: each client of the group was sent a `gap` for all messages that the global log had trimmed. */
   readonly untold?: number | undefined;
   /** Only of a command that was read from Redis: its age, or a little more, never less. */
   readonly ageMs?: number;

@@ -86,8 +86,8 @@ export type BrokerStatus =
 export type BrokerEvent =
   | { readonly _tag: 'ConnectionLost'; readonly detail: string }
   /**
-   * Redis answers, and refuses what a pod needs. `right`: the ACL rule that would allow it, one of a closed
-   * list.
+   * Redis answers, and refuses what a pod needs. `right`: the ACL rule that would allow it, its channel
+   * without `REDIS_PREFIX`; one of a closed list.
    */
   | { readonly _tag: 'Refused'; readonly detail: string; readonly right?: string }
   /** Another pod has the same `SERVER_ID`. */

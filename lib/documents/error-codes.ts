@@ -17,10 +17,15 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorMeaning>> = {
   not_a_member: fix('The client has not joined the room.'),
   invalid_room: fix('No room can have this name, or the global log was to be left.'),
   forbidden: fix('The type is the server’s, or the token does not give the right.'),
-  rate_limited: again('Too many messages or bytes. `retry_in_ms` says when to send it again.'),
+  rate_limited: again(
+    'Too many messages, bytes, replays or unanswered joins. `retry_in_ms` says when to send the message again.',
+  ),
   too_many_rooms: fix('The connection is in as many rooms as it may.'),
   rejected: fix('The application refused the message. The text is the application’s.'),
-  unavailable: again('A hook or the broker failed. Send the message again with the same `id`.'),
+  unavailable: again(
+    'A hook or the broker failed, or the token of a `refresh` cannot be verified now. Send the message again ' +
+      'with the same `id`.',
+  ),
 };
 
 export const GAP_REASONS: Readonly<Record<GapReason, string>> = {

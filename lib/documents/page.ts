@@ -113,6 +113,14 @@ const contents = (http: OpenApi, sockets: AsyncApi): Html => html`<nav aria-labe
 <h3><a href="#values">Values</a></h3>
 </nav>`;
 
+/** A handshake has no right of its own, but it needs a token where the service asks for one. */
+const tokenText = ({ security, responses }: OperationObject): string => {
+  if (security.length > 0) return 'Needs a token.';
+  return '401' in responses
+    ? 'Needs a token, where the service asks for one.'
+    : 'No token is needed.';
+};
+
 const endpoint = (path: string, method: string, operation: OperationObject): Html => {
   const { operationId, summary, description, parameters = [], requestBody, responses } = operation;
   const bodies = Object.values(requestBody?.content ?? {});
@@ -121,7 +129,7 @@ const endpoint = (path: string, method: string, operation: OperationObject): Htm
 <h3 id="${operationId}"><span class="method">${method}</span> <code>${path}</code></h3>
 <p>${prose(summary)}</p>
 ${description === undefined ? '' : html`<p>${prose(description)}</p>`}
-<p>${operation.security.length === 0 ? 'No token is needed.' : 'Needs a token.'}</p>
+<p>${tokenText(operation)}</p>
 ${parameters.length === 0 ? '' : parameterTable(parameters)}
 ${bodies.map(({ schema }) => html`<h4>Body</h4>\n${schemaTable(schema, 'The body')}`)}
 ${table(

@@ -94,7 +94,7 @@ export const PUBLISH: Operation = {
     409: {
       description:
         'An `id` was used for other data. The other messages of a list are sent: see `ids` of the problem. ' +
-        'When two messages of one list use the same `id` for different data, nothing is sent.',
+        'When two messages of one list to the same room use the same `id` for different data, nothing is sent.',
     },
     422: { description: 'The application refused a message. Nothing was sent.' },
   },

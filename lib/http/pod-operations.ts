@@ -70,7 +70,8 @@ export const READY: Operation = {
     },
     503: {
       description:
-        '`starting`, `draining`; with `READY_REQUIRES_BROKER` also `degraded`. This answer is no problem.',
+        '`starting`, `draining`; with `READY_REQUIRES_BROKER` also `degraded`. The body is this JSON, not a ' +
+        'problem (RFC 9457).',
       codec: ReadyAnswer,
       headers: {},
     },

@@ -4,9 +4,11 @@ import { asyncApi } from '../../lib/documents/asyncapi.js';
 import { openApi } from '../../lib/documents/openapi.js';
 import { docsPage } from '../../lib/documents/page.js';
 import { HEALTH, STATS } from '../../lib/http/pod-operations.js';
+import { SOCKET } from '../../lib/http/socket-operations.js';
 
 const http = openApi({
   routes: [
+    { method: 'GET', path: '/b/ws', auth: 'none', operation: SOCKET },
     { method: 'GET', path: '/health', auth: 'none', operation: HEALTH },
     { method: 'GET', path: '/b/ws/stats', parameters: ['room'], auth: 'token', operation: STATS },
   ],
@@ -26,6 +28,7 @@ t.test('when something is in a document, then the page shows it', async (t) => {
   for (const code of Object.keys(sockets['x-error-codes'])) t.match(page, `<code>${code}</code>`);
   t.match(page, 'Needs a token.');
   t.match(page, 'No token is needed.');
+  t.match(page, 'Needs a token, where the service asks for one.');
 });
 
 t.test('when the page has a link, then its target is there; no id is used twice', async (t) => {

@@ -9,8 +9,9 @@
  * All reads come before all writes, and all writes before the publish: so the log has what was published.
  * When Redis refuses a write (the user has lost a right) before the log has a message of the call, the script
  * undoes what it wrote of the call: the keys, the mark and the position. Then the error begins with UNDONE.
- * What was trimmed stays trimmed, and `f` stays as it was written. When the script cannot undo its writes, and
- * for every other error of a command inside the script, writes may remain.
+ * What was trimmed stays trimmed. `f` stays as it was written, unless the call began the epoch: then the whole
+ * hash of the position is removed, and `f` with it. When the script cannot undo its writes, and for every other
+ * error of a command inside the script, writes may remain.
  *
  * A connection that breaks does not show whether the call ran, and a call that was sent may still reach
  * Redis. So the pod sends the call again. The tail of the log, the keys and the mark show whether it ran; if
