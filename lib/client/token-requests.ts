@@ -7,11 +7,12 @@ import type { TokenSource } from './token.js';
 const ANSWER_MS = 10_000;
 
 /**
- * Each subscription asks; one that comes while a request is under way gets its answer. A source that ends
+ * Each subscription asks; one that comes while a request is under way gets its answer, also when nobody waited
+ * for it in between. A source that ends
  * without a token is a failed request.
  */
 export const tokensOf = (source: TokenSource, { scheduler }: ClientClock): Observable<string> =>
   defer(() => {
     const token = source();
     return typeof token === 'string' ? [token] : token;
-  }).pipe(timeout({ first: ANSWER_MS, scheduler }), first(), share());
+  }).pipe(timeout({ first: ANSWER_MS, scheduler }), first(), share({ resetOnRefCountZero: false }));

@@ -1,4 +1,5 @@
 /** Tokens: before each connection, and in place of the one in use. */
+import { map, timer } from 'rxjs';
 import t from 'tap';
 import { tags, world, type World } from '../support/client-world.js';
 
@@ -89,3 +90,22 @@ t.test(
     t.match(w.statuses.at(-1), { _tag: 'Closed', code: 4001, because: 'token expired' });
   },
 );
+
+t.test('when the network flaps while a token is asked for, then one request is made', async (t) => {
+  let asked = 0;
+  const w: World = world(t, {
+    token: () => {
+      asked++;
+      return timer(5_000, w.clock.scheduler).pipe(map(() => 'token'));
+    },
+  });
+  w.watch('r');
+  for (let i = 0; i < 10; i++) {
+    w.page$.next('offline');
+    w.clock.advance(100);
+    w.page$.next('online');
+    w.clock.advance(100);
+  }
+  w.clock.advance(5_000);
+  t.same([asked, tags(w).at(-1)], [1, 'Live']);
+});
