@@ -51,7 +51,12 @@ export const scriptedServer = (options: ScriptedServerOptions): ScriptedServer =
       id: logOf('').controlId(wall()),
       type: 'error',
       from: 'server',
-      data: { code, message: `refused: ${code}`, ref },
+      data: {
+        code,
+        message: `refused: ${code}`,
+        ref,
+        ...(code === 'rate_limited' ? { retry_in_ms: 1_000 } : {}),
+      },
       timestamp: new Date(wall()).toISOString(),
     });
 

@@ -141,3 +141,10 @@ t.test(
     t.match(await chat.room('r').history(), { messages: [{ data: 1 }] });
   },
 );
+
+t.test('when a join is refused for its rate, then the error says when to ask again', async (t) => {
+  const { frames, send, server } = open(t);
+  server.refuse('r', 'rate_limited');
+  send({ type: 'join', room: 'r', id: 'one' });
+  t.match(frames.at(-1), { data: { code: 'rate_limited', ref: 'one', retry_in_ms: 1_000 } });
+});
