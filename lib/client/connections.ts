@@ -165,16 +165,17 @@ export const onNoToken =
     )({ ...state, refreshAt: Math.max(state.refreshAt, later(state, REFRESH_AGAIN_MS)) });
 
 /**
- * Rule: the old connection of a handover is closed when the second one has an answer to each join, and no ack
- * is due on the old one.
+ * Rule: the old connection of a handover is closed when the second one has a final answer to each join, and
+ * no ack is due on the old one.
  */
 export const handover: Change = (state) => {
   const [first, second] = state.connections;
   return !second?.session ||
     state.outbox.some(({ sentOn }) => sentOn === first?.socket) ||
-    [...state.rooms.values()].some(
-      ({ name }) => (second.rooms.get(name)?._tag ?? 'Joining') === 'Joining',
-    )
+    [...state.rooms.keys()].some((name) => {
+      const on = second.rooms.get(name);
+      return on?._tag !== 'Joined' && !(on?._tag === 'Refused' && on.again === Infinity);
+    })
     ? state
     : { ...state, connections: [second] };
 };

@@ -249,4 +249,26 @@ t.test(
   },
 );
 
+// a room that the new pod cannot join yet
+t.test(
+  'when the new pod of a deploy refuses a room for a moment, then no message is late',
+  async (t) => {
+    const w = world(t);
+    const late: number[] = [];
+    w.chat.room('r').message$.subscribe(({ data }) => late.push(w.clock.wall() - Number(data)));
+    w.clock.advance(2_000);
+    w.server.refuse('r', 'unavailable');
+    w.server.drain(20_000);
+    for (let i = 0; i < 80; i++) {
+      w.clock.advance(100);
+      w.server.publish('r', w.clock.wall());
+    }
+    w.server.refuse('r', undefined);
+    w.clock.advance(20_000);
+    t.equal(late.length, 80);
+    t.ok(late.every((ms) => ms < 100));
+    t.equal(w.server.open().length, 1);
+  },
+);
+
 // 12 (one socket a browser) is not there yet; 13 (size): bundle.spec.ts
