@@ -62,9 +62,13 @@ export interface ErrorData {
 }
 
 /** Only the fields that the client uses are checked; the others are as the server sent them. */
-export const has = (data: unknown, key: string): boolean => key in Object(data);
+export const has = <K extends string>(
+  data: unknown,
+  key: K,
+): data is { readonly [P in K]: unknown } => key in Object(data);
 
-const isMessage = (frame: unknown): frame is Received => has(frame, 'id');
+const isMessage = (frame: unknown): frame is Received =>
+  has(frame, 'id') && typeof frame.id === 'string';
 export const isError = (data: unknown): data is ErrorData => has(data, 'code');
 /** Whether the data names an event: one of the server (`received.ts` has them), or one of the application. */
 export const isControl = (data: unknown): data is SystemEvent => has(data, 'event');
@@ -72,7 +76,7 @@ export const isControl = (data: unknown): data is SystemEvent => has(data, 'even
 export const isPresence = (data: unknown): data is { readonly connection_id: string } =>
   has(data, 'connection_id');
 
-/** Undefined for a text that is no JSON object with an `id`. */
+/** Undefined for a text that is no JSON object with a text as `id`. */
 export const readFrame = (text: unknown): Received | undefined => {
   try {
     const frame: unknown = JSON.parse(String(text));

@@ -12,12 +12,11 @@ export const CHARACTERS = 3_000;
 /** Sends a frame, and then changes the state; when there are no tokens, it waits until there are. */
 export const paced = (
   state: State,
-  { socket, session }: Connection,
+  { socket, perSecond: rate = 1 }: Connection,
   text: string,
   sent: Change,
 ): State => {
   const { nowMs } = state;
-  const rate = session?.limits.rate ?? 1;
   // a pod that has stood still reads at once all that was sent, and would refuse more than this
   if (state.outbox.filter(({ sentOn }) => sentOn === socket).length >= rate) return state;
   const perMs = (rate * PART) / 1_000;

@@ -48,10 +48,15 @@ export const received =
     const message = readFrame(text);
     if (!connection || !message) return state;
     const { type, data } = message;
-    if (type === 'error') return isError(data) ? refused(state, connection, data) : state;
-    return type === 'pong'
-      ? state
-      : taken(state, connection, message, type === 'system' && isControl(data) ? data : {});
+    try {
+      if (type === 'error') return isError(data) ? refused(state, connection, data) : state;
+      return type === 'pong'
+        ? state
+        : taken(state, connection, message, type === 'system' && isControl(data) ? data : {});
+    } catch {
+      // a frame with other fields than those of the protocol
+      return state;
+    }
   };
 
 /**
@@ -103,7 +108,12 @@ const taken = (
   switch (event.event) {
     case 'welcome': {
       const ids = [...ownIds, event.connection_id].slice(-MAX_OWN_IDS);
-      return patched({ ...state, ownIds: ids }, socket, { session: event, liveAt: nowMs });
+      const { rate: perSecond } = event.limits;
+      return patched({ ...state, ownIds: ids }, socket, {
+        session: event,
+        perSecond,
+        liveAt: nowMs,
+      });
     }
     case 'degraded':
     case 'restored':

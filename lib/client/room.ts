@@ -199,7 +199,7 @@ export const rooms = (
           `${base}/rooms/${encodeURIComponent(name)}/messages?limit=${limit}${from}`,
           { headers: token ? { Authorization: `Bearer ${token}` } : {} },
         );
-        const body = await answer.json();
+        const body = await answer.json().catch(() => undefined);
         if (!isPage(body)) {
           const why = isProblem(body) ? `: ${body.detail}` : '';
           throw new ChatError(`${answer.status}`, `HTTP ${answer.status}${why}`);

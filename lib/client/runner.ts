@@ -120,7 +120,7 @@ export const runner = (deps: RunnerDeps): Runner => {
     // an effect may cause an input: the input waits until all effects of this step are performed
     .pipe(mergeMap((input) => [input], 1))
     .subscribe((input) => {
-      const state = step(state$.value, input, now(), random());
+      const state = { ...step(state$.value, input, now(), random()), setBack };
       state$.next(state);
       for (const effect of state.effects) effect$.next(effect);
       if (!state.final) return;

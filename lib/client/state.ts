@@ -13,6 +13,8 @@ export interface Connection {
   readonly socket: SocketNumber;
   /** Undefined until `welcome`. */
   readonly session?: Welcome;
+  /** How many frames a second the server takes. */
+  readonly perSecond?: number;
   /** When `welcome` came; infinite before that. */
   readonly liveAt: number;
   /** The rooms on this connection; undefined: left. */
@@ -133,6 +135,8 @@ export interface State {
   readonly counter: number;
   /** Time of this step, Unix ms; never goes back. */
   readonly nowMs: number;
+  /** How far the wall clock is behind `nowMs`, as it was set back. */
+  readonly setBack: number;
   /** Chance of this step: a number in [0, 1). */
   readonly chance: number;
   /** When the next step is due, though no input comes. */
@@ -256,6 +260,7 @@ export const START: State = {
   ownIds: [],
   counter: 0,
   nowMs: 0,
+  setBack: 0,
   chance: 0,
   wakeAt: Infinity,
   effects: [],

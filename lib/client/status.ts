@@ -42,6 +42,7 @@ export const statusOf = ({
   uses,
   retryAt,
   because,
+  setBack,
 }: State): Status => {
   if (final) return { _tag: 'Closed', ...final };
   if (first?.session) {
@@ -54,7 +55,7 @@ export const statusOf = ({
   if (page.out) return { _tag: 'Offline', because: page.out };
   return {
     _tag: 'Waiting',
-    retryAt: Math.ceil(retryAt),
+    retryAt: Math.ceil(retryAt - setBack),
     because: page.isHidden ? 'hidden' : because,
   };
 };
