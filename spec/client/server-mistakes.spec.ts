@@ -1,6 +1,6 @@
 /** Mistakes of servers and of what is between, and a clock that is set back: the client goes on. */
 import t from 'tap';
-import { connect, type Message } from '../../lib/client/index.js';
+import { connect } from '../../lib/client/index.js';
 import { scriptedServer, virtualClock } from '../../lib/testing/index.js';
 import { world } from '../support/client-world.js';
 
@@ -24,7 +24,7 @@ for (const [what, frame] of Object.entries(badFrames))
     const w = world(t);
     const { seen } = w.watch('r');
     w.clock.advance(100);
-    w.server.open()[0]?.send(frame as Message);
+    w.server.open()[0]?.send(frame);
     w.clock.advance(100);
     const acked = w.chat.room('r').publish(1);
     w.clock.advance(100);

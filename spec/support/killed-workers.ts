@@ -70,6 +70,7 @@ export const killWorkers = async (
   const running = await runMain(t, {
     WORKERS: String(workers),
     RATE_LIMIT_PER_SECOND: '10000',
+    RATE_LIMIT_BURST: '10000',
     AUTH_ENABLED: 'false',
     ...env,
   });
