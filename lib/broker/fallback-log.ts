@@ -5,6 +5,7 @@
  * client that resumes from before it is sent `gap`, even if its room had no such messages.
  *
  *   an id of the same epoch: before the position, or at it ────▶ missed, except for the last message's own id
+ *   an id of the other log that has the same tag ──────────────▶ missed
  *   any other id, or a time: up to `LAG_MS` after the message ─▶ missed
  *
  * An id at the position itself does not show whether it was sent before the message or after it. A needless

@@ -1,7 +1,7 @@
 /**
- * What depends on how ws and Node work inside: private fields, as neither has a public function for this,
- * and a method that ws calls. The version of ws is pinned, and specs go red when a field changes:
- * `ws-internals.spec.ts`, `spec/limits.spec.ts` ("half a message") and `spec/fuzz/corpus`.
+ * What depends on how ws and Node work inside: private fields, as neither has a public function for this, and
+ * a method that ws calls. The version of ws is pinned, and specs go red when a field changes:
+ * `spec/connection/ws-internals.spec.ts` and `spec/fuzz/corpus`.
  */
 import { ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
