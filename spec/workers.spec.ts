@@ -48,6 +48,9 @@ t.test('when a service has workers, then its reports are of all of them', async 
   t.match(metrics.body, /^realtime_workers 3$/m);
   t.match(metrics.body, /^realtime_broker_up 1$/m);
   t.match(metrics.body, /^realtime_delivery_seconds_bucket\{le="\+Inf"\} 0$/m);
+  await until('what workers send is read', async () =>
+    /^realtime_workers_unsent_bytes 0$/m.test((await http(port, '/metrics')).body),
+  );
   running.signal('SIGTERM');
   t.equal(await running.ended(), 0);
 });

@@ -59,12 +59,8 @@ export const exchangeOf = (config: Config, clock: Clock): Exchange | undefined =
   brokerNameOf(config) === 'local' ? exchange({ clock, ...logOptionsOf(config) }) : undefined;
 
 /** The broker of a worker. `link`: the way to the exchange. */
-export const workerBrokerOf = (config: Config, clock: Clock, link: Link): Broker =>
-  brokerNameOf(config) === 'local'
-    ? clusterOver(
-        exchangePort({ link, clock, serverId: config.server.serverId }),
-        config,
-        clock,
-        'workers',
-      )
-    : brokerOf(config, clock);
+export const workerBrokerOf = (config: Config, clock: Clock, link: Link): Broker => {
+  if (brokerNameOf(config) !== 'local') return brokerOf(config, clock);
+  const port = exchangePort({ link, clock, serverId: config.server.serverId });
+  return { ...clusterOver(port, config, clock, 'workers'), unsentBytes: port.unsentBytes };
+};

@@ -1,5 +1,5 @@
 /** The metrics of the program that runs workers (`WORKERS`): they are added to those of the workers. */
-import { instruments } from './instruments.js';
+import { instruments, WORKERS_UNSENT } from './instruments.js';
 
 export interface FleetMetrics {
   readonly json: () => Promise<readonly object[]>;
@@ -22,11 +22,7 @@ export const fleetMetrics = ({
   const { registry, gaugeOf, counter } = instruments();
   gaugeOf('realtime_workers', 'Workers that run now', workers);
   const ends = counter('realtime_workers_ended', 'Workers that ended, for whatever reason');
-  gaugeOf(
-    'realtime_workers_unsent_bytes',
-    'Bytes of messages that workers have not read yet from the process that started them',
-    unsentBytes,
-  );
+  gaugeOf(...WORKERS_UNSENT, unsentBytes);
   if (logBytes !== undefined)
     gaugeOf(
       'realtime_log_bytes',

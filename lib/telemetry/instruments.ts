@@ -1,6 +1,12 @@
 /** Makes the instruments of Prometheus in one registry, by the service's rules for names. */
 import { type Aggregator, Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 
+/** Name and help of the gauge that workers and the process that started them have in common. */
+export const WORKERS_UNSENT = [
+  'realtime_workers_unsent_bytes',
+  'Bytes that workers and the process that started them have not read from each other yet',
+] as const;
+
 export interface Instruments {
   readonly registry: Registry;
   /** `aggregator`: how the values of several processes become one (default: their sum). */

@@ -7,7 +7,7 @@ import type { OutboxBudget } from '../connection/outbox-budget.js';
 import type { Broker } from '../broker/index.js';
 import type { HubEvent } from '../hub-event.js';
 import { histogram } from './histogram.js';
-import { instruments } from './instruments.js';
+import { instruments, WORKERS_UNSENT } from './instruments.js';
 import { GLOBAL } from '../protocol/position.js';
 import { VERSION } from '../version.js';
 
@@ -28,7 +28,12 @@ const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 
 export const metrics = (
   backlog: Pick<OutboxBudget, 'peak' | 'bytes'>,
-  { logBytes, remembered, waiting }: Pick<Broker, 'logBytes' | 'remembered' | 'waiting'>,
+  {
+    logBytes,
+    remembered,
+    waiting,
+    unsentBytes,
+  }: Pick<Broker, 'logBytes' | 'remembered' | 'waiting' | 'unsentBytes'>,
 ): Metrics => {
   const { registry, gauge, gaugeOf, counter, labelled, counterOf } = instruments();
   const registers = [registry];
@@ -145,6 +150,7 @@ export const metrics = (
       'Messages that the broker has not answered yet',
       waiting,
     );
+  if (unsentBytes !== undefined) gaugeOf(...WORKERS_UNSENT, unsentBytes);
   brokerUp.set(0);
   const occupied = new Set<string>();
 

@@ -9,7 +9,8 @@ import { fromEvent, merge, type Observable, take } from 'rxjs';
 export interface Starter {
   /** The number of this worker among all that the program has started. */
   readonly worker: number;
-  readonly send: (frame: object) => void;
+  /** `written` is called when the other side of the channel has the frame. */
+  readonly send: (frame: object, written?: () => void) => void;
   readonly frame$: Observable<unknown>;
 }
 
@@ -88,8 +89,8 @@ export const starterOf = (process: NodeJS.Process): Starter | undefined => {
   if (cluster.isPrimary || !Number.isInteger(worker)) return undefined;
   return {
     worker,
-    send: (frame) => {
-      if (process.connected) process.send?.(frame);
+    send: (frame, written) => {
+      if (process.connected) process.send?.(frame, undefined, undefined, () => written?.());
     },
     frame$: fromEvent(process, 'message', first),
   };

@@ -2,9 +2,8 @@
 import { deserialize, serialize } from 'node:v8';
 import { Subject } from 'rxjs';
 import { exchange, type Exchange } from '../../lib/broker/exchange/exchange.js';
-import { exchangePort } from '../../lib/broker/exchange/exchange-port.js';
+import { type ExchangePort, exchangePort } from '../../lib/broker/exchange/exchange-port.js';
 import { type WorkerSession, workerSession } from '../../lib/broker/exchange/worker-session.js';
-import type { RedisPort } from '../../lib/broker/redis/port.js';
 import { pipe } from './pipe.js';
 import type { VirtualClock } from './virtual-clock.js';
 
@@ -14,7 +13,7 @@ export interface ExchangeWorld {
 }
 
 export interface WorldWorker {
-  readonly port: RedisPort;
+  readonly port: ExchangePort;
   readonly session: WorkerSession;
   /** The exchange does not run: its process stands still. */
   readonly hold: (on: boolean) => void;
@@ -63,9 +62,12 @@ export const exchangeWorld = (
         serverId: name,
         link: {
           frame$,
-          send: (frame) => {
+          send: (frame, written) => {
             const copied = copy(frame);
-            way.send(() => session.take(copied));
+            way.send(() => {
+              written();
+              session.take(copied);
+            });
           },
         },
       });

@@ -36,9 +36,15 @@ import { type Asked, type Reply, type Request, Answered } from './frames.js';
 
 /** One end of the link between a worker and the exchange. */
 export interface Link {
-  readonly send: (frame: Asked) => void;
+  /** `written` is called when the exchange's side of the link has the frame. */
+  readonly send: (frame: Asked, written: () => void) => void;
   /** What the exchange sends. Never errors. */
   readonly frame$: Observable<unknown>;
+}
+
+export interface ExchangePort extends RedisPort {
+  /** Bytes of requests that the link has not taken yet. */
+  readonly unsentBytes: () => number;
 }
 
 export interface ExchangePortOptions {
@@ -58,15 +64,19 @@ interface Publishing {
 /** Nobody asks for the answer of a publish after this time. */
 const ASKED_AGAIN_MS = 60_000;
 
+/** As much as the exchange keeps for a worker that stands still (`workers/forked-worker.ts`). */
+const MAX_UNSENT_BYTES = 67_108_864;
+
 const ENDED: RedisError = { _tag: 'Unreachable', detail: 'the worker is closing' };
 
-export const exchangePort = ({ link, clock, serverId }: ExchangePortOptions): RedisPort => {
+export const exchangePort = ({ link, clock, serverId }: ExchangePortOptions): ExchangePort => {
   const { scheduler } = clock;
   const waiting = new Map<number, Subscriber<Reply>>();
   const publishings = new Map<string, Publishing>();
   const closed$ = new ReplaySubject<void>(1);
   let requests: Asked['requests'] = [];
   let calls = 0;
+  let unsent = 0;
   /** Publishes that are under way. */
   const life = new Subscription();
   let isClosed = false;
@@ -74,7 +84,10 @@ export const exchangePort = ({ link, clock, serverId }: ExchangePortOptions): Re
   const flush = (): void => {
     const all = requests;
     requests = [];
-    link.send({ _tag: 'Asked', requests: all });
+    const bytes = all.reduce((sum, { request }) => sum + bytesOf(request), 0);
+    link.send({ _tag: 'Asked', requests: all }, () => {
+      unsent -= bytes;
+    });
   };
 
   const ask = (request: Request): Observable<Reply> =>
@@ -82,6 +95,7 @@ export const exchangePort = ({ link, clock, serverId }: ExchangePortOptions): Re
       calls += 1;
       const call = calls;
       waiting.set(call, subscriber);
+      unsent += bytesOf(request);
       // what one turn of the event loop asks is one write
       if (requests.push({ call, request }) === 1) clock.turn(flush);
       return () => waiting.delete(call);
@@ -92,9 +106,11 @@ export const exchangePort = ({ link, clock, serverId }: ExchangePortOptions): Re
     request: Request,
     read: (reply: Reply) => Either<RedisError, A> | undefined,
   ): RedisReply<A> =>
-    defer(() =>
-      isClosed ? of(left(ENDED)) : ask(request).pipe(map((reply) => read(reply) ?? left(ODD))),
-    );
+    defer(() => {
+      if (isClosed) return of(left(ENDED));
+      if (unsent > MAX_UNSENT_BYTES) return of(left(FULL));
+      return ask(request).pipe(map((reply) => read(reply) ?? left(ODD)));
+    });
 
   const take = (frame: unknown, emit: (event: RedisEvent) => void): void => {
     if (!Answered.is(frame)) return;
@@ -178,6 +194,7 @@ export const exchangePort = ({ link, clock, serverId }: ExchangePortOptions): Re
       asking({ _tag: 'Recall', ms }, (reply) =>
         reply._tag === 'Recalled' ? right(reply.recalled) : undefined,
       ),
+    unsentBytes: () => unsent,
     // there is one link for the life of the process: nothing to open anew
     reconnect: () => undefined,
     close: () =>
@@ -190,7 +207,19 @@ export const exchangePort = ({ link, clock, serverId }: ExchangePortOptions): Re
   };
 };
 
+const FULL: RedisError = {
+  _tag: 'Unreachable',
+  detail: `the first process has not read ${MAX_UNSENT_BYTES} bytes of requests`,
+};
 const ODD: RedisError = { _tag: 'Other', detail: 'the exchange gave an answer of another kind' };
+
+/** What a request takes on the link, about. */
+const bytesOf = (request: Request): number => {
+  if (request._tag === 'Control') return REQUEST_BYTES + request.text.length;
+  if (request._tag !== 'Publish') return REQUEST_BYTES;
+  return request.drafts.reduce((sum, { rest }) => sum + rest.length, REQUEST_BYTES);
+};
+const REQUEST_BYTES = 128;
 
 const doneIn = ({ _tag }: Reply): Either<RedisError, void> | undefined =>
   _tag === 'Done' ? right(undefined) : undefined;

@@ -172,3 +172,24 @@ t.test('when the port is closed, then it asks nothing more and its stream ends',
   t.ok(subscription.closed);
   t.match(answers, [{ _tag: 'Left', left: { _tag: 'Unreachable' } }]);
 });
+
+t.test(
+  'when the exchange stands still and 64 MiB wait for it, then calls fail at once until it goes on',
+  async (t) => {
+    const { clock, one, publish } = world();
+    const long = 'x'.repeat(1_048_576);
+    one.hold(true);
+    const waiting = Array.from({ length: 65 }, (_, i) => publish(`call-${i}`, long, 1_000_000));
+    clock.advance(10);
+    t.ok(one.port.unsentBytes() > 64 * 1_048_576);
+    const refused = publish('refused', 'y');
+    t.match(refused, [{ left: { _tag: 'Unreachable', detail: /has not read/ } }]);
+    one.hold(false);
+    clock.advance(10);
+    t.equal(one.port.unsentBytes(), 0);
+    t.ok(waiting.every((answers) => answers.length === 1));
+    const taken = publish('taken', 'z');
+    clock.advance(10);
+    placed(t, taken, 'after that');
+  },
+);
