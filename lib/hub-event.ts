@@ -105,8 +105,8 @@ export type HubEvent =
     }
   /**
    * A client with a `last_id` is live again, after this many messages of the log. `result`: the reason of a
-   * gap, if there was one. Of several gaps, the one that was sent before the wait for another room counts,
-   * else that of the log.
+   * gap, if there was one. Of several gaps one counts: that of the global log which was sent before the
+   * room of the URL was replayed (`foretell`), else that of the log, else that of messages of the fallback.
    */
   | {
       readonly _tag: 'Recovered';

@@ -86,7 +86,7 @@ const stay = (room, lastId, from, until) => {
       if (type !== 'system') return;
       if (data.event === 'gap') chat.gaps.add(1);
       if (data.event !== 'joined' || data.room !== room) return;
-      // a room without a message yet: the position of its log
+      // no message has come to this user yet: it begins at the last message of the log
       if (follower.lastId() === undefined && data.position) follower.take(data.position);
       if (!isBack) return;
       recovered.add(Date.now() - from);

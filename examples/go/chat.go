@@ -30,7 +30,7 @@ func Chat(url string, header http.Header, quiet time.Duration, own <-chan Frame,
 		frames, ping, held := make(chan Frame), time.NewTicker(quiet), time.After(10*time.Second)
 		if err == nil {
 			conn.SetCloseHandler(func(got int, _ string) error { code = got; return nil })
-			conn.SetReadDeadline(time.Now().Add(quiet)) // 8: from now on 35 s after each frame
+			conn.SetReadDeadline(time.Now().Add(quiet)) // 8: for the first frame; after each frame, read sets 35 s
 			go read(conn, quiet*7/5, frames)
 		}
 		for sent, open := map[any]bool{}, err == nil; open; {

@@ -11,8 +11,8 @@
  * one listens, the old one drains; when the old one has ended, the next slot is replaced. A new worker that
  * ends before it listens stops the reload, and the old workers go on.
  *
- * When the first worker of all ends before any has listened, the configuration or the port is wrong: the
- * fleet ends with the worker's exit code.
+ * When a worker ends before any worker has listened, the configuration or the port is wrong: the fleet ends
+ * with the exit code of that worker (1 in place of 0).
  */
 
 export type Slot =
