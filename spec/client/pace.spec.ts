@@ -7,14 +7,7 @@ const connection = {
   liveAt: 0,
   silentAt: 0,
   rooms: new Map(),
-  session: {
-    event: 'welcome',
-    connection_id: 'c',
-    user_id: null,
-    server_id: 's',
-    protocol: 1,
-    limits: { message_bytes: 65_536, buffer_messages: 256, rate: 100 },
-  },
+  perSecond: 100,
 } as const;
 
 /** How many frames may be sent at a time, and when the next one may. */
