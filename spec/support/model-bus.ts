@@ -223,8 +223,9 @@ export const modelBus = (
       new Observable((out) => {
         ended = true;
         due?.unsubscribe();
+        // without a connection the lease cannot be given back
+        if (ready && event$.observed) redis.resign(serverId);
         lose('closed');
-        redis.resign(serverId);
         event$.complete();
         out.next();
         out.complete();

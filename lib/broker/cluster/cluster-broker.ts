@@ -8,7 +8,16 @@
  *     └────▶ probe ─▶ health ─▶ status: the route of the publisher; whether channels open without the log
  */
 import * as E from 'fp-ts/lib/Either.js';
-import { BehaviorSubject, defer, map, merge, startWith, Subject, Subscription } from 'rxjs';
+import {
+  BehaviorSubject,
+  defer,
+  finalize,
+  map,
+  merge,
+  startWith,
+  Subject,
+  Subscription,
+} from 'rxjs';
 import type { Clock } from '../../clock.js';
 import type { RedisEvent, RedisPort } from '../redis/port.js';
 import { openChannels } from './channels.js';
@@ -152,6 +161,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
   });
 
   const accept = (event: Exclude<RedisEvent, { readonly _tag: 'Message' }>): void => {
+    if (life.closed) return;
     switch (event._tag) {
       case 'Dropped':
         return channelSubscriptions.accept(event);
@@ -212,7 +222,8 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
     }),
   );
   life.add(care.run$.subscribe());
-  life.add(redis.event$.pipe(channelSubscriptions.messages).subscribe(accept));
+  // outlives the rest: without a subscriber Redis is disconnected, and the lease cannot be given back
+  const session = redis.event$.pipe(channelSubscriptions.messages).subscribe(accept);
 
   return {
     name: deps.name ?? 'redis',
@@ -245,7 +256,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
         control.close();
         event$.complete();
         status$.complete();
-        return redis.close();
+        return redis.close().pipe(finalize(() => session.unsubscribe()));
       }),
   };
 };

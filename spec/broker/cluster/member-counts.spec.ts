@@ -103,3 +103,18 @@ t.test('when a pod has many rooms, then it asks for at most 1,000 of them a seco
   const asked = (bus.sent.get('members') ?? 0) - before;
   t.ok(asked >= 9_500 && asked <= 10_250, `${asked} in 10 s`);
 });
+
+t.test('when a pod closes, then its lease is given back, and its members count no more', (t) => {
+  const w = world(2);
+  const [here, there] = [podOf(w, 0).broker, podOf(w, 1).broker];
+  w.clock.advance(1_000);
+  there.members('r', 5).subscribe();
+  w.clock.advance(1_500);
+  there.close().subscribe();
+  w.clock.advance(100);
+  let others: number | undefined;
+  here.membersElsewhere('r').subscribe((count) => (others = count));
+  w.clock.advance(1_500);
+  t.equal(others, 0);
+  t.end();
+});
