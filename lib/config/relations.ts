@@ -15,7 +15,6 @@ export interface Misfit {
 
 export const misfitsIn = ({ limits, log, access, broker }: PartialConfig): readonly Misfit[] => [
   ...timesThatCross(limits, log),
-  ...smallBurst(limits),
   ...withoutAnyKey(access),
   ...weakCredentials(access),
   ...ofSentinels(broker),
@@ -48,17 +47,6 @@ const timesThatCross = (
     `not less than LOG_TTL_MS, which is ${String(messages)}`,
   ),
 ];
-
-/** A client may send at once as many messages as `welcome` names for a second: so does the client library. */
-const smallBurst = (limits: Part<'limits'>): readonly Misfit[] => {
-  const { rateLimitPerSecond: rate, rateLimitBurst: burst } = limits;
-  return misfit(
-    rate !== undefined && burst !== undefined && burst < rate,
-    'limits',
-    'rateLimitBurst',
-    `not less than RATE_LIMIT_PER_SECOND, which is ${String(rate)}`,
-  );
-};
 
 const withoutAnyKey = (access: Part<'access'>): readonly Misfit[] => {
   const { authEnabled, jwtSecret, jwtPublicKey, jwtJwksUrl, apiKeys } = access;

@@ -64,7 +64,8 @@ const welcome = (connection: ConnectionState): void => {
     limits: {
       message_bytes: limits.maxMessageBytes,
       buffer_messages: limits.sendBufferMessages,
-      rate: limits.rateLimitPerSecond,
+      // a client may send so many at once, after a pause: so does the client library
+      rate: Math.min(limits.rateLimitPerSecond, limits.rateLimitBurst),
     },
   });
 };

@@ -85,7 +85,7 @@ t.test(
     const directory = t.testdir({
       'default.json': JSON.stringify({
         server: { port: 1, maxConnections: 2 },
-        limits: { rateLimitBurst: 300 },
+        limits: { rateLimitBurst: 3 },
         log: { logMessages: 4 },
       }),
       'staging.json': JSON.stringify({
@@ -96,7 +96,7 @@ t.test(
     const config = right(readConfig({ NODE_ENV: 'staging', LOG_MESSAGES: '400' }, directory));
     t.equal(config.limits.rateLimitPerSecond, 100);
     t.equal(config.server.port, 1);
-    t.equal(config.limits.rateLimitBurst, 300);
+    t.equal(config.limits.rateLimitBurst, 3);
     t.equal(config.server.maxConnections, 20);
     t.strictSame(config.server.allowedOrigins, ['https://a.example', 'https://b.example']);
     t.equal(config.log.logMessages, 400);

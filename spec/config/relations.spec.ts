@@ -8,9 +8,6 @@ t.test('when two values do not go together, then the one to change is the fault'
   t.strictSame(faults({ PONG_TIMEOUT_MS: '1000' }), ['PING_INTERVAL_MS']);
   t.equal(read({ PING_INTERVAL_MS: '999', PONG_TIMEOUT_MS: '1000' }).limits.pongTimeoutMs, 1000);
   t.strictSame(faults({ LOG_POSITION_TTL_MS: '599999' }), ['LOG_POSITION_TTL_MS']);
-  t.strictSame(faults({ RATE_LIMIT_BURST: '99' }), ['RATE_LIMIT_BURST']);
-  t.strictSame(faults({ RATE_LIMIT_PER_SECOND: '201' }), ['RATE_LIMIT_BURST']);
-  t.equal(read({ RATE_LIMIT_BURST: '100' }).limits.rateLimitBurst, 100);
   t.strictSame(faults({ REDIS_SENTINELS: 'a:1' }), ['REDIS_SENTINEL_NAME']);
   t.strictSame(faults({ REDIS_SENTINEL_NAME: 'main' }), ['REDIS_SENTINELS']);
   t.strictSame(faults({ REDIS_CLUSTER: 'true' }), ['REDIS_URL']);

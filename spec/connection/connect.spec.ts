@@ -24,6 +24,12 @@ t.test('when a connection opens, then it gets welcome and joins both logs', asyn
   t.match(w.events[0], { _tag: 'Connected' });
 });
 
+t.test('when the burst is below the rate, then welcome names the burst', async (t) => {
+  const w = world({}, { limits: { rateLimitPerSecond: 100, rateLimitBurst: 20 } });
+  const a = w.connect();
+  t.match(a.events('welcome'), [{ limits: { rate: 20 } }]);
+});
+
 t.test('when the URL names no room, then only the global log is joined', async (t) => {
   const w = world();
   const a = w.connect();

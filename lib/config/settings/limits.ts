@@ -52,7 +52,7 @@ export const limits = {
     'RATE_LIMIT_BURST',
     200,
     count(1),
-    'Messages that may come at once after a pause; not less than RATE_LIMIT_PER_SECOND.',
+    'Messages that may come at once after a pause.',
   ),
   rateLimitBytes: setting(
     'RATE_LIMIT_BYTES',
