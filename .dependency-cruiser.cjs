@@ -74,6 +74,13 @@ module.exports = {
     only('ws', '^lib/(connection/|cli/watch\\.ts$)', '(@types/)?ws'),
     only('jose', '^lib/auth/', 'jose'),
     only('ioredis', '^lib/broker/redis/', 'ioredis'),
+    only('OpenTelemetry', '^lib/telemetry/otel/', '@opentelemetry/[^/]+'),
+    {
+      name: 'the optional spans are loaded in one place',
+      severity: 'error',
+      from: { path: '^lib/', pathNot: ['^lib/telemetry/(otel/|optional-tracing\\.ts$)'] },
+      to: { path: '^lib/telemetry/otel/' },
+    },
     {
       name: 'streams import nothing of Node',
       severity: 'error',
@@ -132,7 +139,11 @@ module.exports = {
       name: 'what lib imports is installed in production',
       severity: 'error',
       from: { path: '^lib/' },
-      to: { dependencyTypes: ['npm-dev'], pathNot: ['node_modules/@types/'] },
+      // OpenTelemetry is optional: see docs/tracing.md
+      to: {
+        dependencyTypes: ['npm-dev'],
+        pathNot: ['node_modules/@types/', 'node_modules/@opentelemetry/'],
+      },
     },
     { name: 'imports resolve', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],

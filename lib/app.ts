@@ -15,6 +15,7 @@ import type { Readiness, Whole } from './http/routes.js';
 import { type Announcement, type Notice, noticeDraft, type Published } from './notice.js';
 import type { Room } from './protocol/position.js';
 import { type Stats, stats } from './telemetry/stats.js';
+import type { Tracing } from './telemetry/tracing.js';
 
 /** A chat service inside a program. */
 export interface App {
@@ -67,12 +68,20 @@ export interface WorkerApp extends App {
  *   process.once('SIGTERM', () => void chat.stop());
  */
 export const app = (options: AppOptions): App => {
-  const { start, stop, publish, stats: now, readiness, metrics } = workerApp(options, undefined);
+  const { start, stop, publish, stats: now, readiness, metrics } = workerApp(options, {});
   return { start, stop, publish, stats: now, readiness, metrics };
 };
 
-/** `app` for a worker. `whole`: the reports of all workers. */
-export const workerApp = (options: AppOptions, whole: Whole | undefined): WorkerApp => {
+/** What the service's own process adds to an app. */
+export interface ProcessParts {
+  /** The reports of all workers, when this process is one of them. */
+  readonly whole?: Whole | undefined;
+  /** Absent unless spans are made. */
+  readonly tracing?: Tracing | undefined;
+}
+
+/** `app` for the service's own process. */
+export const workerApp = (options: AppOptions, { whole, tracing }: ProcessParts): WorkerApp => {
   const flaw = optionsFlaw(options);
   if (flaw !== undefined) throw new TypeError(flaw);
   const {
@@ -105,7 +114,17 @@ export const workerApp = (options: AppOptions, whole: Whole | undefined): Worker
     startedAt = clock.scheduler.now();
     const broker = makeBroker?.({ config, clock }) ?? brokerOf(config, clock);
     brokerName = broker.name;
-    const begun = composition({ config, hooks, clock, broker, lent, counts, whole, onEvent });
+    const begun = composition({
+      config,
+      hooks,
+      clock,
+      broker,
+      lent,
+      counts,
+      whole,
+      tracing,
+      onEvent,
+    });
     running = begun;
     try {
       return await begun.address;

@@ -40,6 +40,7 @@ import { shutdown } from './shutdown.js';
 import { guarded } from './telemetry/folds.js';
 import { type Metrics, metrics } from './telemetry/metrics.js';
 import type { StatsFold } from './telemetry/stats.js';
+import type { Tracing } from './telemetry/tracing.js';
 
 export interface CompositionOptions {
   readonly config: Config;
@@ -52,6 +53,8 @@ export interface CompositionOptions {
   readonly counts: StatsFold;
   /** Undefined: the service is no worker of a larger one. */
   readonly whole: Whole | undefined;
+  /** Undefined unless spans are made. */
+  readonly tracing: Tracing | undefined;
   readonly onEvent: ((event: HubEvent) => void) | undefined;
 }
 
@@ -75,12 +78,14 @@ export const composition = ({
   config,
   hooks,
   clock,
-  broker,
+  broker: untraced,
   lent,
   counts,
   whole,
+  tracing,
   onEvent,
 }: CompositionOptions): Composition => {
+  const broker = tracing?.broker(untraced) ?? untraced;
   // no Subject: it would cost 1 µs a message
   const events = multicastSet<HubEvent>({ slice: Number.POSITIVE_INFINITY, turn: clock.turn });
   const shutdown$ = new Subject<void>();
@@ -132,6 +137,7 @@ export const composition = ({
           readiness,
           stats: counts,
           whole,
+          inSpan: tracing?.publishing(untraced),
           metrics: measures,
         })
       : undefined;
@@ -156,6 +162,7 @@ export const composition = ({
           emit,
           catchUps: pod.catchUps,
           newId: randomUUID,
+          handshakes: tracing?.handshakes,
           server,
           isLent: lent !== undefined,
           connections,
@@ -167,6 +174,7 @@ export const composition = ({
     const folds = guarded([
       { name: 'metrics', take: measures.fold },
       { name: 'stats', take: counts.fold },
+      ...(tracing === undefined ? [] : [{ name: 'spans', take: tracing.fold } as const]),
       ...(onEvent === undefined ? [] : [{ name: 'onEvent', take: onEvent } as const]),
     ]);
     const subscriptions = folds.map((take) => events.subscribe({ take }));

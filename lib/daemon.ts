@@ -2,15 +2,17 @@
 import { isLeft } from 'fp-ts/lib/Either.js';
 import { from, type Observable } from 'rxjs';
 import { setFlagsFromString } from 'node:v8';
-import { destination, type DestinationStream, type Logger, pino } from 'pino';
-import { type App, app } from './app.js';
+import { type Logger, pino } from 'pino';
+import { type App, workerApp } from './app.js';
 import { systemClock } from './clock.js';
 import { type Config, type Fault, faultLine } from './config/index.js';
 import { configOfProcess, EX_CONFIG } from './config/of-process.js';
 import { brokerText, urlText } from './config/summary.js';
 import { warningsOf } from './config/warnings.js';
 import { eventLog } from './telemetry/event-log.js';
-import { pretty } from './telemetry/pretty.js';
+import { tracingOf } from './telemetry/optional-tracing.js';
+import { log, loggerOf } from './telemetry/process-log.js';
+import type { Tracing } from './telemetry/tracing.js';
 import { VERSION } from './version.js';
 import { fleetLog } from './workers/fleet-log.js';
 import type { Fork, Starter } from './workers/forking.js';
@@ -77,9 +79,10 @@ export const daemon = async (world: World): Promise<number> => {
   const { starter, cores, stopped } = world;
   if (starter !== undefined) {
     const logger = loggerOf(workerConfig(config, starter));
-    const chat = worker({ config, starter, onEvent: eventsTo(logger, config) });
+    const tracing = await tracingTo(logger, workerConfig(config, starter), world.env);
+    const chat = worker({ config, starter, tracing, onEvent: eventsTo(logger, config) });
     const ended = Promise.race([stopped, drainOf(starter)]);
-    return ofPod({ chat, logger, config, starter, stopped, ended });
+    return ofPod({ chat, logger, config, tracing, starter, stopped, ended });
   }
   const { workers } = config.server;
   const count = workers === 'auto' ? cores : workers;
@@ -97,9 +100,25 @@ export const daemon = async (world: World): Promise<number> => {
   );
   for (const line of warnings) logger.warn(line);
   if (count > 1) return ofFleet(config, count, logger, world);
-  const chat = app({ config, onEvent: eventsTo(logger, config) });
-  return ofPod({ chat, logger, config, starter, stopped, ended: stopped });
+  const tracing = await tracingTo(logger, config, world.env);
+  const chat = workerApp({ config, onEvent: eventsTo(logger, config) }, { tracing });
+  return ofPod({ chat, logger, config, tracing, starter, stopped, ended: stopped });
 };
+
+const tracingTo = (
+  logger: Logger,
+  { server: { serverId } }: Config,
+  env: World['env'],
+): Promise<Tracing | undefined> =>
+  tracingOf(
+    env,
+    {
+      clock: systemClock,
+      serverId,
+      failed: (detail) => logger.warn({ detail }, 'tracing: spans were not sent to the collector'),
+    },
+    (line) => logger.warn(line),
+  );
 
 const eventsTo = (logger: Logger, config: Config): ReturnType<typeof eventLog> =>
   eventLog(logger, () => systemClock.scheduler.now(), brokerText(config) !== 'embedded');
@@ -108,6 +127,7 @@ interface PodProcess {
   readonly chat: App;
   readonly logger: Logger;
   readonly config: Config;
+  readonly tracing: Tracing | undefined;
   readonly starter: Starter | undefined;
   readonly stopped: World['stopped'];
   /** As `stopped`; for a worker also when the fleet ends it. */
@@ -116,7 +136,7 @@ interface PodProcess {
 
 /** Runs one pod. */
 const ofPod = async (pod: PodProcess): Promise<number> => {
-  const { chat, logger, stopped, ended } = pod;
+  const { stopped, ended } = pod;
   // when a signal came while the modules were loaded, the service does not begin to listen
   const early = await Promise.race([stopped, Promise.resolve(undefined)]);
   // a signal ends the service even while the start still waits for its address
@@ -124,7 +144,7 @@ const ofPod = async (pod: PodProcess): Promise<number> => {
     early === undefined
       ? await Promise.race([started(pod), ended.then(() => undefined)])
       : undefined;
-  return failure ?? drained(chat, logger, await ended);
+  return failure ?? drained(pod, await ended);
 };
 
 /** Runs the workers of this command. */
@@ -185,10 +205,20 @@ const started = async ({
   }
 };
 
-const drained = async (chat: App, logger: Logger, signal: string): Promise<number> => {
+/** At most this long the end waits for the collector, and never beyond `DRAIN_MS`. */
+const FLUSH_MS = 2_000;
+const MIN_FLUSH_MS = 100;
+
+const drained = async (
+  { chat, logger, config, tracing }: PodProcess,
+  signal: string,
+): Promise<number> => {
   logger.info({ signal }, 'draining');
+  const { scheduler } = systemClock;
+  const until = scheduler.now() + config.server.drainMs - MIN_FLUSH_MS;
   try {
     await chat.stop();
+    await tracing?.close(Math.min(FLUSH_MS, Math.max(MIN_FLUSH_MS, until - scheduler.now())));
     logger.info('ended');
     return 0;
   } catch (error) {
@@ -211,24 +241,3 @@ const listenFault = (error: unknown): { readonly code: string; readonly hint: st
     error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
   return { code, hint: HINTS[code] ?? String(error) };
 };
-
-const loggerOf = ({ server }: Config): Logger =>
-  pino(
-    { level: server.logLevel, base: { server_id: server.serverId } },
-    server.logFormat === 'pretty' ? prettyLog(log()) : log(),
-  );
-
-const prettyLog = (out: DestinationStream): DestinationStream => ({
-  write: (line) => out.write(pretty(line)),
-});
-
-/**
- * Standard output, written synchronously. With asynchronous writes, the process would never end when the
- * reader of its output has gone, as the rest is written again and again. Few lines are written, so this costs
- * little. A line that cannot be written is kept for the next write.
- */
-const log = (): DestinationStream =>
-  destination({ fd: 1, sync: true, maxLength: MAX_UNWRITTEN }).on('error', () => undefined);
-
-/** Bytes that are kept while a disk is full. Lines beyond them are dropped. */
-const MAX_UNWRITTEN = 1_048_576;

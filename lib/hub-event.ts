@@ -90,6 +90,8 @@ export type HubEvent =
    */
   | {
       readonly _tag: 'Delivered';
+      /** The empty name is the global log. */
+      readonly room: Room;
       readonly messages: number;
       readonly members: number;
       readonly acceptedAt: readonly number[];
@@ -112,6 +114,9 @@ export type HubEvent =
       readonly _tag: 'Recovered';
       readonly result: 'recovered' | GapReason;
       readonly messages: number;
+      readonly room: Room;
+      /** From the first look into the log until the client was live. */
+      readonly seconds: number;
     }
   /** The number of this pod's connections in the room; the empty name is the global log. */
   | { readonly _tag: 'Occupied'; readonly room: Room; readonly members: number }
@@ -125,7 +130,7 @@ export type HubEvent =
    */
   | {
       readonly _tag: 'FoldFailed';
-      readonly fold: 'metrics' | 'stats' | 'onEvent';
+      readonly fold: 'metrics' | 'stats' | 'onEvent' | 'spans';
       readonly error: unknown;
     }
   | { readonly _tag: 'StatusChanged'; readonly status: BrokerStatus }

@@ -52,9 +52,11 @@ export const podStreams = (deps: PodStreamsDeps): PodStreams => {
   );
 
   const command$ = broker.control$.pipe(
-    tap((command) =>
-      command._tag === 'Disconnect' ? disconnect(command, connections) : behind.apply(command),
-    ),
+    tap((command) => {
+      if (command._tag === 'Disconnect') disconnect(command, connections);
+      // spans are made from the events of the broker (docs/tracing.md)
+      else if (command._tag !== 'Trace') behind.apply(command);
+    }),
     ignoreElements(),
   );
 

@@ -129,6 +129,7 @@ t.test(
           'docs/operations.md',
           'docs/protocol.md',
           'docs/security.md',
+          'docs/tracing.md',
           'docs/workers.md',
           'package.json',
         ]);

@@ -29,6 +29,7 @@ const TABLES: ReadonlySet<string> = new Set([
   'config/settings/presence.ts',
   'config/settings/server.ts',
   'connection/connection.ts',
+  'connection/handshake-trace.ts',
   'connection/refusals.ts',
   'connection/state.ts',
   'documents/event-codecs.ts',
@@ -44,6 +45,7 @@ const TABLES: ReadonlySet<string> = new Set([
   'http/socket-operations.ts',
   'hub-event.ts',
   'room/member-state.ts',
+  'telemetry/tracing.ts',
   'testing/index.ts',
   'testing/scripted-server.ts',
   'version.ts',
@@ -96,6 +98,11 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'cli/redis-check.ts': 'cli/redis.spec.ts',
   'cli/terminal.ts': 'cli/cli.spec.ts',
   'cli/token.ts': 'cli/cli.spec.ts',
+  // only a collector can show what is sent
+  'telemetry/otel/handshake-spans.ts': 'tracing.spec.ts',
+  'telemetry/otel/open-telemetry.ts': 'tracing.spec.ts',
+  'telemetry/otel/trace-context.ts': 'tracing.spec.ts',
+  'telemetry/process-log.ts': 'process.spec.ts',
   // the parts of a pod together: what an embedding program or an operator does
   'composition.ts': 'app.spec.ts',
   'daemon.ts': 'process.spec.ts',

@@ -9,7 +9,7 @@ import * as t from 'io-ts';
 import { isRoomName, NO_EPOCH, type Room } from '../protocol/position.js';
 
 /** A command to all pods: of an operator, or of a pod. */
-export type ControlCommand = Disconnect | CatchUp;
+export type ControlCommand = Disconnect | CatchUp | Trace;
 
 /** Redis had no space for some commands, the last one this long ago: this pod may not know them. */
 export interface CatchUpsLost {
@@ -44,6 +44,18 @@ export interface CatchUp {
   readonly untold?: number | undefined;
   /** Only of a command that was read from Redis: its age, or a little more, never less. */
   readonly ageMs?: number;
+}
+
+/**
+ * A pod's report on messages that it has published for one HTTP request: the pods that deliver them make
+ * their spans in the trace of the request (docs/tracing.md). Sent only for a request whose span is recorded.
+ */
+export interface Trace {
+  readonly _tag: 'Trace';
+  /** The publishing pod's span, in the form of W3C Trace Context. */
+  readonly traceparent: string;
+  /** The ids of the messages. */
+  readonly ids: readonly string[];
 }
 
 /** A command as it was received. `by`: the mark of the pod that sent it; absent when no pod did. */
@@ -112,10 +124,26 @@ const CatchUpCodec = t.intersection([
   By,
 ]);
 
+/** A request has at most this many messages. */
+const MAX_IDS = 100;
+/** Version 00 of W3C Trace Context. */
+const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+const TraceCodec = t.intersection([
+  t.type({ type: t.literal('trace'), traceparent: t.string, ids: t.array(t.string) }),
+  By,
+]);
+
 /** The text of a command on the channel, sent `by` a pod. */
 export const encodeControlCommand = (command: ControlCommand, by: string): string => {
   if (command._tag === 'Disconnect')
     return JSON.stringify({ type: 'disconnect', [command.whom]: command.id, by });
+  if (command._tag === 'Trace')
+    return JSON.stringify({
+      type: 'trace',
+      traceparent: command.traceparent,
+      ids: command.ids,
+      by,
+    });
   const { _tag, ageMs: _ageMs, ...fields } = command;
   return JSON.stringify({ type: 'catch_up', ...fields, by });
 };
@@ -133,6 +161,8 @@ export const decodeControlCommand = (payload: Buffer): Either<string, ReceivedCo
   }
   const catchUp = CatchUpCodec.decode(parsed);
   if (isRight(catchUp)) return catchUpOf(catchUp.right);
+  const trace = TraceCodec.decode(parsed);
+  if (isRight(trace)) return traceOf(trace.right);
   const decoded = DisconnectCodec.decode(parsed);
   if (isLeft(decoded))
     return left(
@@ -161,3 +191,14 @@ const catchUpOf = ({
         `control: a catch_up needs a room name, a tag < ${NO_EPOCH} and a pod of 1 to ${MAX_POD} characters`,
       );
 };
+
+const traceOf = ({
+  traceparent,
+  ids,
+  by,
+}: t.TypeOf<typeof TraceCodec>): Either<string, ReceivedCommand> =>
+  TRACEPARENT.test(traceparent) && ids.length <= MAX_IDS && ids.every((id) => UUID.test(id))
+    ? right({ command: { _tag: 'Trace', traceparent, ids }, by })
+    : left(
+        `control: a trace needs a traceparent of version 00 and at most ${MAX_IDS} ids of messages`,
+      );

@@ -28,6 +28,7 @@ import { answerSocket } from './answer-socket.js';
 import { admissionControl, DRAINING, type Release } from './admission.js';
 import type { Connection } from './connection.js';
 import { admission, handshake, ORIGIN_REFUSED, targetWithoutToken } from './handshake.js';
+import type { HandshakeTrace } from './handshake-trace.js';
 import { originText, requesterOf } from './requester.js';
 import { connection } from './socket-connection.js';
 import type { Admission, ConnectionDeps } from './state.js';
@@ -35,6 +36,8 @@ import { destroy, routeUpgrades, type UpgradeOffer } from './upgrade-router.js';
 import { endOnce } from './ws-internals.js';
 
 export interface AcceptDeps extends ConnectionDeps {
+  /** Undefined unless spans are made. */
+  readonly handshakes: HandshakeTrace | undefined;
   readonly server: Server;
   /** Whether the server belongs to the embedding program. */
   readonly isLent: boolean;
@@ -54,7 +57,7 @@ const PROTOCOL = 'realtime.v1';
 
 export const accept = (deps: AcceptDeps): Observable<Connection> =>
   new Observable<Connection>((subscriber) => {
-    const { access, clock, config, connections, draining, emit, isLent, server } = deps;
+    const { access, clock, config, connections, draining, emit, handshakes, isLent, server } = deps;
     const connect = connection(deps);
     const webSockets = webSocketServer(config);
     const addressOf = clientAddress(config.server.trustedProxies);
@@ -80,6 +83,7 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
 
     const upgrade = (offer: UpgradeOffer): void => {
       const { request, socket } = offer;
+      handshakes?.begun(request);
       const asked = handshake(request, config);
       if (isLeft(asked)) return refuse(request, socket, asked.left);
       const reserved = control.reserve(request, socket);
@@ -119,7 +123,9 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
         const address = isBehindProxies
           ? addressOf(request, socket.remoteAddress ?? '')
           : undefined;
-        subscriber.next(connect(webSocket, socket, { ...admitted, address }));
+        const connected = connect(webSocket, socket, { ...admitted, address });
+        handshakes?.ended(request, 101, connected.id);
+        subscriber.next(connected);
       });
       return undefined;
     };
@@ -128,6 +134,7 @@ export const accept = (deps: AcceptDeps): Observable<Connection> =>
       const { status, detail: reason } = refusal;
       const requester = (): Requester => requesterOf(request, socket, addressOf);
       emit({ _tag: 'HandshakeRefused', status, reason, requester });
+      handshakes?.ended(request, status);
       if (refusal === ORIGIN_REFUSED)
         emit({ _tag: 'OriginRefused', origin: originText(request.headers.origin ?? '') });
       answerSocket(socket, refusal, clock.scheduler);

@@ -42,7 +42,9 @@ export const operatorEndpoints = ({
       handler: async ({ request, reply, refuse }, who) => {
         const wrong = unreadable(request.raw);
         if (wrong !== undefined) return refuse(wrong);
-        const done = await read(request.raw, reply.raw, (body) => publishing(body, who));
+        const done = await read(request.raw, reply.raw, (body) =>
+          publishing(body, who, request.headers),
+        );
         if (isLeft(done)) return done.left === undefined ? reply.hijack() : refuse(done.left);
         if (isLeft(done.right)) {
           const { problem: why, ids } = done.right.left;

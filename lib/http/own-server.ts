@@ -6,10 +6,11 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { platform } from 'node:os';
 import { historyHandler } from './history.js';
-import { publishHandler, type PublishHandlerDeps } from './publish.js';
+import { publishHandler, type PublishHandler, type PublishHandlerDeps } from './publish.js';
 import { routes, type RoutesDeps } from './routes.js';
 import { type HttpServer, httpServer } from './server.js';
 import type { Broker } from '../broker/index.js';
+import type { InPublishSpan } from '../telemetry/tracing.js';
 
 export interface OwnServer extends Omit<HttpServer, 'http'> {
   readonly server: Server;
@@ -21,6 +22,8 @@ export interface OwnServer extends Omit<HttpServer, 'http'> {
 export interface OwnServerDeps extends Omit<RoutesDeps, 'history' | 'publishing' | 'sendControl'> {
   readonly broker: Broker;
   readonly moderate: PublishHandlerDeps['moderate'];
+  /** Undefined unless spans are made. */
+  readonly inSpan: InPublishSpan | undefined;
 }
 
 /**
@@ -35,14 +38,20 @@ const BACKLOG = 4_096;
  */
 const CAN_SHARE = platform() === 'linux';
 
-export const ownServer = ({ broker, moderate, ...deps }: OwnServerDeps): OwnServer => {
+export const ownServer = ({ broker, moderate, inSpan, ...deps }: OwnServerDeps): OwnServer => {
   const { config, clock, emit, whole } = deps;
   const isShared = CAN_SHARE && whole !== undefined;
+  const publishingWith = (to: PublishHandlerDeps['broker']): PublishHandler =>
+    publishHandler({ broker: to, clock, limits: config.limits, moderate, emit });
   const { http, ...rest } = httpServer(config, clock, emit);
   routes({
     ...deps,
     history: historyHandler(broker),
-    publishing: publishHandler({ broker, clock, limits: config.limits, moderate, emit }),
+    publishing:
+      inSpan === undefined
+        ? publishingWith(broker)
+        : (body, by, headers) =>
+            inSpan(headers, (traced) => publishingWith(traced)(body, by, headers)),
     sendControl: (command) => broker.sendControl(command),
   })(http);
   return {

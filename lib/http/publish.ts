@@ -4,6 +4,7 @@
  * each room. There is no rate limit: a sender needs an API key, or a token with the scope `admin`, where the
  * service requires tokens. The bodies of open requests are bounded.
  */
+import type { IncomingHttpHeaders } from 'node:http';
 import * as E from 'fp-ts/lib/Either.js';
 import { defaultIfEmpty, firstValueFrom, forkJoin, type Observable, of } from 'rxjs';
 import { type Identity, mayPublish } from '../auth/index.js';
@@ -45,7 +46,14 @@ export interface PublishHandlerDeps {
 }
 
 /** Sends the messages of a body for a sender who may publish over HTTP. */
-export type PublishHandler = (body: Buffer, by: Identity) => Promise<E.Either<Refused, Accepted>>;
+export type Publishing = (body: Buffer, by: Identity) => Promise<E.Either<Refused, Accepted>>;
+
+/** `Publishing` of a request with these headers. */
+export type PublishHandler = (
+  body: Buffer,
+  by: Identity,
+  headers: IncomingHttpHeaders,
+) => ReturnType<Publishing>;
 
 /** The `from` of a sender without a user id. */
 const API = 'api';
@@ -56,7 +64,7 @@ export const publishHandler = ({
   limits,
   moderate,
   emit,
-}: PublishHandlerDeps): PublishHandler => {
+}: PublishHandlerDeps): Publishing => {
   const all = <A>(each: readonly Observable<A>[]): Promise<readonly A[]> =>
     firstValueFrom(forkJoin(each).pipe(defaultIfEmpty<readonly A[], readonly A[]>([])));
 

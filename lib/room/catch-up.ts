@@ -6,6 +6,7 @@
  */
 import { defer, type Observable, of, tap } from 'rxjs';
 import type { Broker } from '../broker/index.js';
+import type { Clock } from '../clock.js';
 import type { Membership } from '../connection/connection.js';
 import type { HubEvent } from '../hub-event.js';
 import type { Room } from '../protocol/position.js';
@@ -17,6 +18,7 @@ import type { Recovered, Recovery } from './recovery/recovery.js';
 
 export interface CatchUpDeps {
   readonly room: Room;
+  readonly clock: Clock;
   readonly broker: Pick<Broker, 'missedHere'>;
   readonly channel: Pick<RoomChannel, 'isAtTop'>;
   readonly fanOut: Pick<FanOut, 'position'>;
@@ -48,7 +50,7 @@ export interface CatchUp {
 }
 
 export const catchUp = (deps: CatchUpDeps): CatchUp => {
-  const { room, broker, channel, fanOut, recovery, isPodOnly, sendGap, emit } = deps;
+  const { room, clock, broker, channel, fanOut, recovery, isPodOnly, sendGap, emit } = deps;
 
   /**
    * Messages of other pods are not known at the moment: the joiner is sent a gap, unless it has been sent
@@ -79,6 +81,7 @@ export const catchUp = (deps: CatchUpDeps): CatchUp => {
     },
     run: (membership, resume, foretold) => {
       if (resume === undefined) return of(undefined);
+      const begunAt = clock.scheduler.now();
       const missed = broker.missedHere?.(room, resume);
       if (missed !== undefined && foretold === undefined) sendGap(membership, missed.reason);
       const caughtUp$ = isPodOnly()
@@ -89,7 +92,8 @@ export const catchUp = (deps: CatchUpDeps): CatchUp => {
           const more = broker.missedHere?.(room, resume);
           if (more !== undefined && more !== missed) sendGap(membership, more.reason);
           const result = foretold ?? gap ?? (missed ?? more)?.reason ?? 'recovered';
-          emit({ _tag: 'Recovered', result, messages });
+          const seconds = (clock.scheduler.now() - begunAt) / 1000;
+          emit({ _tag: 'Recovered', result, messages, room, seconds });
         }),
       );
     },

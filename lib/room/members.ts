@@ -4,6 +4,7 @@
  */
 import { defer, EMPTY, merge, mergeMap, type Observable, Subject, takeUntil, tap } from 'rxjs';
 import type { Broker, BrokerStatus } from '../broker/index.js';
+import type { Clock } from '../clock.js';
 import type { Command, Membership } from '../connection/connection.js';
 import type { Join, Leave, MemberState, Publish } from './member-state.js';
 import type { HubEvent } from '../hub-event.js';
@@ -31,6 +32,7 @@ export interface Members {
 
 export interface MembersDeps {
   readonly room: Room;
+  readonly clock: Clock;
   readonly broker: Pick<Broker, 'publish' | 'publishNow' | 'members' | 'missedHere'>;
   readonly channel: RoomChannel;
   /** Emits once, when the channel is open. */

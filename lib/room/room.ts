@@ -78,6 +78,7 @@ export const room =
           recovery.delivered(items);
           emit({
             _tag: 'Delivered',
+            room: name,
             messages: count,
             members: size,
             acceptedAt: acceptanceOf(items),
@@ -115,6 +116,7 @@ export const room =
       const opening = multicastSet<void>({ slice: Number.POSITIVE_INFINITY, turn: clock.turn });
       const members = roomMembers({
         room: name,
+        clock,
         broker,
         channel,
         opened$: firstOf(opening),

@@ -9,6 +9,7 @@ import { workerBrokerOf } from '../broker/from-config.js';
 import { systemClock } from '../clock.js';
 import type { Config } from '../config/index.js';
 import type { HubEvent } from '../hub-event.js';
+import type { Tracing } from '../telemetry/tracing.js';
 import { ToWorker } from './frames.js';
 import type { Starter } from './forking.js';
 import { whole } from './whole.js';
@@ -23,11 +24,13 @@ export interface WorkerOptions {
   /** Of the service. */
   readonly config: Config;
   readonly starter: Starter;
+  /** Undefined unless spans are made. */
+  readonly tracing: Tracing | undefined;
   readonly onEvent: (event: HubEvent) => void;
 }
 
 /** The app of a worker. */
-export const worker = ({ config, starter, onEvent }: WorkerOptions): App => {
+export const worker = ({ config, starter, tracing, onEvent }: WorkerOptions): App => {
   const clock = systemClock;
   const reports = whole({
     clock,
@@ -43,7 +46,7 @@ export const worker = ({ config, starter, onEvent }: WorkerOptions): App => {
       onEvent,
       broker: (deps) => workerBrokerOf(deps.config, clock, starter),
     },
-    reports,
+    { whole: reports, tracing },
   );
   const reporting = starter.frame$.pipe(filter(ToWorker.is)).subscribe((frame) => {
     if (frame._tag !== 'Drain') reports.take(frame);

@@ -9,6 +9,8 @@ import {
   isTargetId,
 } from '../../lib/broker/control-command.js';
 
+const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+
 const decoded = (text: string) => decodeControlCommand(Buffer.from(text));
 
 t.test('when any command is written, then it is read as that command', async (t) => {
@@ -29,6 +31,11 @@ t.test('when any command is written, then it is read as that command', async (t)
       from: fc.nat(),
       until: fc.option(fc.nat()),
       since: fc.nat(),
+    }),
+    fc.record({
+      _tag: fc.constant('Trace' as const),
+      traceparent: fc.constant(TRACEPARENT),
+      ids: fc.array(fc.uuid(), { maxLength: 100 }),
     }),
   );
   fc.assert(
@@ -81,4 +88,18 @@ t.test('when an id is a connection’s, then it is a UUID; a user’s is any sho
   t.ok(isTargetId('user', 'alice b'));
   t.notOk(isTargetId('user', 'a\n'));
   t.notOk(isTargetId('user', '\ud800'));
+});
+
+t.test('when a trace is malformed, then it is no command', async (t) => {
+  const of = (fields: object) => decoded(JSON.stringify({ type: 'trace', ...fields }));
+  const id = '01a22159-4c45-7a7d-8000-000000346488';
+  t.ok(isRight(of({ traceparent: TRACEPARENT, ids: [id] })));
+  for (const fields of [
+    { traceparent: TRACEPARENT, ids: ['x'] },
+    { traceparent: TRACEPARENT, ids: Array.from({ length: 101 }, () => id) },
+    { traceparent: `${TRACEPARENT}-x`, ids: [id] },
+  ])
+    t.match(of(fields), { left: /^control: a trace needs/ });
+  for (const fields of [{ ids: [id] }, { traceparent: TRACEPARENT, ids: id }])
+    t.ok(isLeft(of(fields)));
 });
