@@ -86,7 +86,7 @@ export const deliver: Change = (state) => {
     if (new TextEncoder().encode(text).length > most)
       return settled(at, isOf, {
         code: 'invalid_message',
-        message: `data: more than ${most} bytes`,
+        message: `message: more than ${most} bytes`,
       });
     const next = paced(at, connection, text, (then) => ({
       ...then,

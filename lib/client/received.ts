@@ -91,7 +91,7 @@ const delivered = (
   return emit(inRoom(state, room, change), name, { _tag: 'Message', message });
 };
 
-/** A message, or an event of the server: its own room field names the room, too. */
+/** A message, or an event of the server. For both, the `room` of the message names the room. */
 const taken = (
   state: State,
   connection: Connection,

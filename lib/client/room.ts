@@ -152,7 +152,8 @@ export const rooms = (
         ),
       );
     const message$ = new Observable<Message<T>>((out) => {
-      // nobody else takes the messages: what came after `after` is replayed. In two steps, as the room is left
+      // nobody else takes the messages: what came after `after` is replayed. Two inputs: the first one leaves
+      // the room, the second one joins it from `after`
       if (after && ![...takers.values()].includes(name)) {
         dispatch(unuse(name, after, 0));
         dispatch(use(name, after, 0));

@@ -129,7 +129,7 @@ export interface State {
   /** The token bucket of `pace.ts`: how many frames may be sent at once, and when that was computed. */
   readonly tokens: number;
   readonly tokensAt: number;
-  /** Ids of this client's latest connections: their presence is not shown. */
+  /** Ids of this client's latest connections: the server's reports of their joins and leaves are not shown. */
   readonly ownIds: readonly string[];
   /** Numbers sockets and joins. */
   readonly counter: number;

@@ -7,9 +7,8 @@ import type { TokenSource } from './token.js';
 const ANSWER_MS = 10_000;
 
 /**
- * Each subscription asks; one that comes while a request is under way gets its answer, also when nobody waited
- * for it in between. A source that ends
- * without a token is a failed request.
+ * Each subscription asks. One that comes while a request is under way gets the answer of this request, also
+ * when nobody was subscribed in between. A source that ends without a token is a failed request.
  */
 export const tokensOf = (source: TokenSource, { scheduler }: ClientClock): Observable<string> =>
   defer(() => {

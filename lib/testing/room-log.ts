@@ -8,7 +8,7 @@ import type { GapReason } from '../protocol/system-event.js';
 export interface RoomLog {
   /** Appends a message. */
   append(message: Omit<Message, 'id' | 'timestamp'>, now: number): Message;
-  /** An id of the room that is of no message. */
+  /** An id outside the log: for control messages, errors, pongs and the server's presence. */
   controlId(now: number): string;
   /** The id of the last message. */
   lastId(): string | undefined;

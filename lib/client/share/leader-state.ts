@@ -124,7 +124,7 @@ export interface LeaderState {
   readonly refusals: number;
   /** A token is to take the place of the one in use. */
   readonly isRefresh?: boolean;
-  /** Ids of the latest connections: their presence is not shown. */
+  /** Ids of the latest connections: the server's reports of their joins and leaves are not shown. */
   readonly ownIds: readonly string[];
   readonly counter: number;
   readonly nowMs: number;

@@ -82,8 +82,8 @@ export const entered: TabChange = (state) =>
 export const exited: TabChange = (state) => out(state, 0);
 
 /**
- * The client is closed. When the server has closed it, the other tabs get that code before one of them leads:
- * it would connect again.
+ * The client is closed. When the server has closed it, the leader's lock is kept for a second, in which the
+ * other tabs get the close code. Otherwise one of them would lead and connect again.
  */
 export const left: TabChange = (state) => out(state, state.isEnded ? LAST_CODE_MS : 0);
 
@@ -129,8 +129,8 @@ export const announced =
   (leader: string, since: number): TabChange =>
   (state) => {
     if (state.phase !== 'In' || state.leader === leader) return state;
-    // a leader that was frozen does not know yet that there is another one. Two in one ms: the one before
-    // has resigned
+    // a leader that was frozen announces itself, and does not know yet that a later one was elected. When both
+    // were elected in the same ms, the one that this tab follows has resigned
     if (state.leader !== undefined && since < state.since) return state;
     if (isLeading(state)) return state;
     const next = { ...unled(state), leader, since };

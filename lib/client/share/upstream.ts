@@ -95,12 +95,12 @@ export const onToken =
       { ...state, isAsking: false, isRefresh: false, refusals: 0, askAt: Infinity },
     );
 
-/** After so many failed requests in a row another tab leads: its `token` function may not fail. */
+/** After so many failed requests for a token in a row another tab leads: perhaps its `token` function works. */
 const MAX_REFUSALS = 3;
 
 /**
- * A request for a token has failed: the connections that wait for one end, and another request is made. The
- * connection with a token goes on.
+ * A request for a token has failed. The connections that wait for a token end, and another request is made.
+ * The connection with a token goes on.
  */
 export const tokenFailed =
   (because: string): LeaderChange =>
