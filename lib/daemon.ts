@@ -115,7 +115,8 @@ const tracingTo = (
     {
       clock: systemClock,
       serverId,
-      failed: (detail) => logger.warn({ detail }, 'tracing: spans were not sent to the collector'),
+      failed: (detail) =>
+        logger.warn({ detail }, 'tracing: a warning of OpenTelemetry; spans may be missing'),
     },
     (line) => logger.warn(line),
   );

@@ -9,7 +9,10 @@ import type { Observable } from 'rxjs';
 const MAX_WAITING = 4_096;
 const TOO_SLOW = `more than ${MAX_WAITING} messages wait: take them faster`;
 
-/** The `return` of a generator waits for its pending `next`: so the end is put first, and taken by that `next`. */
+/**
+ * The `return` of a generator waits for its pending `next`, perhaps for ever. So the `return` here replaces it:
+ * it empties the queue and adds the end, which the pending `next` takes.
+ */
 export const eachOf = <A>(stream$: Observable<A>): AsyncIterableIterator<A, void, undefined> => {
   /** Each array has one value. An empty array is the end of the stream. */
   let waiting: (readonly A[])[] = [];

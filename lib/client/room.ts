@@ -72,8 +72,8 @@ export interface Room<T = unknown> extends AsyncIterable<Message<T>> {
   readonly event$: Observable<RoomNotice>;
   /**
    * The promise settles exactly once, over any number of connections. It rejects with a `ChatError` (a code
-   * of the server, or `queue_full`, `timeout`, `closed`), and with a TypeError for data that JSON cannot
-   * represent.
+   * of the server, or `queue_full`, `timeout`, `closed`), and with a TypeError for data of which JSON makes
+   * no text, such as undefined or a function.
    */
   publish(data: T): Promise<Ack>;
   /**

@@ -31,7 +31,7 @@ export interface WebSocketLike {
 
 export const isWebSocket = (made: object): made is WebSocketLike => has(made, 'send');
 
-/** What the error says when there is no class, or another one. */
+/** The text of the error when there is no class, or when the class makes no WebSockets. */
 export const WHICH_CLASS = "WebSocket: pass that of 'ws'";
 
 /**

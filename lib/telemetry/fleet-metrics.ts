@@ -26,7 +26,7 @@ export const fleetMetrics = ({
   if (logBytes !== undefined)
     gaugeOf(
       'realtime_log_bytes',
-      "Bytes of this pod's memory that the logs of rooms use",
+      'Bytes of memory that the logs of rooms use, in the process that started the workers',
       logBytes,
     );
   return { json: async () => registry.getMetricsAsJSON(), ended: () => ends.inc() };

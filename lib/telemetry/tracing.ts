@@ -39,6 +39,6 @@ export type PublishBroker = Pick<Broker, 'publish' | 'sendControl'>;
 export interface TracingDeps {
   readonly clock: Clock;
   readonly serverId: string;
-  /** The spans of some time were not sent. */
+  /** OpenTelemetry reported a problem: spans were not sent, or a variable is wrong. */
   readonly failed: (detail: string) => void;
 }

@@ -1,7 +1,7 @@
 /**
  * A worker: a pod whose process was started by `fleet.ts`.
  *
- * Source: it subscribes to the frames of that process, until the app has stopped.
+ * Source: it subscribes to the frames from the program that started it, until the app has stopped.
  */
 import { filter, firstValueFrom, map } from 'rxjs';
 import { type App, workerApp } from '../app.js';

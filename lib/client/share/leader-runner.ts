@@ -43,7 +43,10 @@ export const leaderRunner = (deps: LeaderDeps): LeaderRunner => {
   let timer = scheduler.schedule(() => undefined);
   let asked = timer;
 
-  /** What may end the leader is performed last: the own tab, whose client may be closed by what it gets. */
+  /**
+   * What may end the leader is performed last: `Resign`, and what is sent to the own tab, as that may close the
+   * tab's client.
+   */
   const isLast = (effect: LeaderEffect): boolean =>
     effect._tag === 'Resign' || (effect._tag === 'ToTab' && effect.tab === tab);
 

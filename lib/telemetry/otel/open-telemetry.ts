@@ -25,10 +25,10 @@ import { publishSpans } from './publish-spans.js';
 /** A collector that is down fails every few seconds. */
 const QUIET_MS = 60_000;
 
-/** `processor`: by default the batches of `OTEL_BSP_*`, to the collector of `OTEL_EXPORTER_OTLP_*`. */
+/** `given`: else the batches of `OTEL_BSP_*`, to the collector of `OTEL_EXPORTER_OTLP_*`. */
 export const openTelemetry = (
   { clock, serverId, failed }: TracingDeps,
-  processor: SpanProcessor = new BatchSpanProcessor(new OTLPTraceExporter()),
+  given?: SpanProcessor,
 ): Tracing => {
   let failedAt: number | undefined;
   const fail = (text: string): void => {
@@ -41,6 +41,8 @@ export const openTelemetry = (
     { error: fail, warn: fail, info: ignore, debug: ignore, verbose: ignore },
     { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
   );
+  // after the logger is set: the exporter warns of wrong variables
+  const processor = given ?? new BatchSpanProcessor(new OTLPTraceExporter());
   const provider = new NodeTracerProvider({
     resource: defaultResource()
       .merge(
