@@ -14,6 +14,7 @@ export type {
   CatchUpsLost,
   ControlCommand,
   Disconnect,
+  Trace,
 } from './broker/control-command.js';
 export type { Missed } from './broker/fallback-log.js';
 export type {

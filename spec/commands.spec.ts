@@ -34,6 +34,7 @@ const NOT_RUN: readonly (readonly [command: RegExp, why: string])[] = [
   [/^(docker|kubectl|k6|nginx|kill|systemctl)\b/, 'spec/deploy checks and runs its files'],
   [/^npm run (cluster|k6|workers|dashboards|image|rolling)\b/, 'spec/deploy runs a small form'],
   [/^WORKERS=auto npm start$/, 'spec/workers.spec.ts starts it'],
+  [/^OTEL_EXPORTER_OTLP_ENDPOINT=\S+ npm start$/, 'spec/tracing.spec.ts starts it'],
   [/^npx wscat /, 'a package that is not ours, and it waits for a person'],
 ];
 

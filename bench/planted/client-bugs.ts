@@ -43,7 +43,7 @@ export const CLIENT_BUGS: readonly Bug[] = [
   {
     name: 'client: not sent again',
     changes: [
-      { file: OUTBOX, from: 'if (isOpen(at, sentOn)) {', to: 'if (sentOn !== undefined) {' },
+      { file: OUTBOX, from: 'if (connectionOf(at, sentOn)) {', to: 'if (sentOn !== undefined) {' },
     ],
   },
   {
