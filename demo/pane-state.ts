@@ -8,6 +8,7 @@ import type { Status } from 'chat-api/client';
 export interface MessageEntry {
   readonly _tag: 'Message';
   readonly key: string;
+  readonly from: string;
   readonly name: string;
   readonly text: string;
   /** ISO 8601, as the server set it. */
@@ -93,6 +94,9 @@ export const inAnotherRoom: Step = ({ hasUsers, status, ownIds, names, waiting, 
   latencyMs,
 });
 
+/** The pane gets another token: then it may be another user. */
+export const withAnotherToken: Step = (state) => ({ ...inAnotherRoom(state), ownIds: [] });
+
 /** The state with one more line that is no message. */
 export const noted = (state: PaneState, text: string, _tag: Note['_tag'] = 'Note'): PaneState => ({
   ...state,
@@ -118,14 +122,25 @@ export const cameBack = ({ entries, outage }: PaneState): readonly MessageEntry[
       : [],
   );
 
+/** The history may come before it is known who the user is. An entry that was own stays so. */
+const withOwn = (entries: readonly Entry[], ownIds: readonly string[]): readonly Entry[] =>
+  entries.map((entry) =>
+    entry._tag === 'Message' && !entry.isOwn && ownIds.includes(entry.from)
+      ? { ...entry, isOwn: true }
+      : entry,
+  );
+
 export const onStatus =
   (status: Status, nowMs: number): Step =>
   (state) => {
     const next = { ...state, status };
     if (status._tag === 'Live') {
       const { connectionId, userId } = status;
-      const ownIds = [...new Set([...state.ownIds, connectionId, userId ?? connectionId])];
-      return { ...next, ownIds: ownIds.slice(-MAX_IDS) };
+      const now = [connectionId, userId ?? connectionId];
+      // those of now come last, so that they stay
+      const all = new Set([...state.ownIds.filter((id) => !now.includes(id)), ...now]);
+      const ownIds = [...all].slice(-MAX_IDS);
+      return { ...next, ownIds, entries: withOwn(state.entries, ownIds) };
     }
     const hasEnded = connectionOf(state.status) !== undefined && connectionOf(status) === undefined;
     if (!hasEnded || isOpen(state.outage)) return next;

@@ -61,7 +61,7 @@ const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
 
 const entryElement = (entry: Entry): HTMLElement => {
   if (entry._tag !== 'Message') return made('li', entry._tag.toLowerCase(), entry.text);
-  const item = made('li', entry.isOwn ? 'message own' : 'message');
+  const item = made('li', 'message');
   const time = made('time', '', clock.format(new Date(entry.timestamp)));
   time.setAttribute('datetime', entry.timestamp);
   const about = made('p', 'about');
@@ -154,6 +154,7 @@ export const paneView = (
       items.set(entry.key, item);
       if (item === at) at = item.nextElementSibling;
       else list.insertBefore(item, at);
+      item.classList.toggle('own', entry._tag === 'Message' && entry.isOwn);
       item.hidden = onlyBack && !returned.has(entry.key);
       const ms = state.acks.get(entry.key);
       if (ms !== undefined) write(find(item, '.ack'), `ack ${duration(ms)}`);

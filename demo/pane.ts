@@ -132,7 +132,8 @@ export const openPane = (options: PaneOptions): Pane => {
     if (state.status._tag === 'Live')
       onNamed(state.status.connectionId, state.status.userId ?? who.name);
     if (chat !== undefined && !isOther) return render();
-    if (isOther) step(pane.inAnotherRoom);
+    if (isOtherToken) step(pane.withAnotherToken);
+    else if (isOther) step(pane.inAnotherRoom);
     if (isOtherToken || chat === undefined) {
       leave();
       const old = chat;

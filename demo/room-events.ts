@@ -30,7 +30,7 @@ const messageEntry = (
   const { id, from, data, timestamp } = message;
   const name = (state.hasUsers ? undefined : writtenName(message)) ?? nameOfId(from);
   const isOwn = state.ownIds.includes(from);
-  return { _tag: 'Message', key: id, name, text: contentOf(data), timestamp, isOwn, outage };
+  return { _tag: 'Message', key: id, from, name, text: contentOf(data), timestamp, isOwn, outage };
 };
 
 const learned = (state: PaneState, message: Message): PaneState => {

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { startChromium } from '../support/chromium.js';
 import {
@@ -170,6 +171,29 @@ t.test('when the service requires tokens, then the page says how to get one', as
   await bob.shows('hi');
   t.same(await bob.messages(), ['hi']);
 });
+
+t.test(
+  'when the history comes before the connection, then own messages stand as own',
+  async (t) => {
+    const { page, panes, pod } = await stage(t, {
+      access: { authEnabled: true, jwtSecret: SECRET },
+    });
+    const [alice] = panes;
+    await pod.app.publish({ room: 'general', from: 'alice', data: { content: 'mine' } });
+    await pod.app.publish({ room: 'general', from: 'bob', data: { content: 'of bob' } });
+    await page.routeWebSocket(/.*/, async (socket) => {
+      await sleep(1_000);
+      socket.connectToServer();
+    });
+    await alice.fill('Token', tokenOf({ sub: 'alice' }));
+    await alice.press('Join');
+    await alice.shows('of bob');
+    const own = alice.root.locator('.own .text');
+    t.same(await own.allTextContents(), [], 'the user is not known yet');
+    await alice.live();
+    t.same(await own.allTextContents(), ['mine']);
+  },
+);
 
 t.test('when the page stands below another path, then it works there', async (t) => {
   const { panes } = await stage(t, { server: { basePath: '/chat/v1' } });

@@ -6,6 +6,7 @@ import {
   inAnotherRoom,
   isOpen,
   MAX_ENTRIES,
+  MAX_IDS,
   noted,
   onStatus,
 } from '../../demo/pane-state.js';
@@ -34,6 +35,18 @@ t.test('when a client was live on two connections, then both are its own', async
   const state = after(livePane(), onStatus(WAITING, 1), onStatus(liveAs('c2', 'alice'), 2));
   t.same(state.ownIds, ['c1', 'c2', 'alice']);
   t.equal(connectionOf(state.status), 'c2');
+});
+
+t.test('when there were more connections than are kept, then the user stays', async (t) => {
+  const steps = Array.from({ length: 2 * MAX_IDS }, (_, n) =>
+    onStatus(liveAs(`c${n}`, 'alice'), n),
+  );
+  let state = emptyPane(true);
+  for (const step of steps) {
+    state = step(state);
+    t.ok(state.ownIds.includes('alice'));
+  }
+  t.equal(state.ownIds.length, MAX_IDS);
 });
 
 t.test('when the pane goes to another room, then its entries begin anew', async (t) => {

@@ -1,6 +1,12 @@
 /** What the messages and events of a room change in a pane. */
 import t from 'tap';
-import { cameBack, onStatus } from '../../demo/pane-state.js';
+import {
+  cameBack,
+  emptyPane,
+  inAnotherRoom,
+  onStatus,
+  withAnotherToken,
+} from '../../demo/pane-state.js';
 import { onPublish } from '../../demo/publishing.js';
 import { named, onHistory, onMembers, onMessage, onNotice } from '../../demo/room-events.js';
 import type { MemberPresence, RoomNotice } from '../../lib/client/index.js';
@@ -114,6 +120,29 @@ t.test('when there are tokens, then the name is the user, whatever the sender wr
   t.match(state.entries, [{ isOwn: false }]);
   t.match(after(state, onMessage(messageOf())).entries[1], { isOwn: true });
 });
+
+t.test('when the history comes before the user is known, then own messages are own', async (t) => {
+  const [own, other] = [messageOf(), messageOf({ from: 'bob' })];
+  const before = after(emptyPane(true), onHistory([own, other]));
+  t.match(before.entries, [{ isOwn: false }, { isOwn: false }]);
+  const state = after(before, onStatus(liveAs('c1', 'alice'), 0));
+  t.match(state.entries, [{ isOwn: true }, { isOwn: false }]);
+});
+
+t.test(
+  'when the pane gets the token of another user, then messages of the first are not own',
+  async (t) => {
+    const state = after(
+      livePane(true),
+      withAnotherToken,
+      onStatus(liveAs('c2', 'bob'), 0),
+      onHistory([messageOf(), messageOf({ from: 'bob' })]),
+    );
+    t.match(state.entries, [{ isOwn: false }, { isOwn: true }]);
+    const stays = after(livePane(true), inAnotherRoom, onHistory([messageOf()]));
+    t.match(stays.entries, [{ isOwn: true }], 'another room alone changes nobody');
+  },
+);
 
 t.test('when members come and go, then the pane says who', async (t) => {
   const away: MemberPresence = {
