@@ -21,6 +21,8 @@ const isBundle = (name) => name.startsWith('client/client') || name.startsWith('
 const mode = process.argv[2];
 
 const build = async () => {
+  // standard output is the log of the service that starts next
+  if (mode === '--before-start') process.stderr.write('building dist ...\n');
   const { status } = spawnSync(process.execPath, [TSC, '-p', 'tsconfig.build.json'], {
     cwd: ROOT,
     stdio: 'inherit',

@@ -1,6 +1,6 @@
 /**
  * A WebSocket that can be broken on purpose. To the client it looks as a lost network does: the socket ends
- * with 1006, and no new one can be opened until the line is mended. The server sees the socket end at once; a
+ * with 1006, and no new one can be opened until the line is mended; then the client tries at once. The server sees the socket end at once; a
  * network that is really lost shows the server nothing for up to a minute.
  */
 
@@ -35,6 +35,8 @@ const TYPES = ['open', 'message', 'error', 'close'];
 export const line = (
   open: (url: string, protocols?: string[]) => Socket,
   later: (work: () => void) => void,
+  /** The line is mended: the client has no need to wait for its next try. */
+  onMended: () => void,
 ): Line => {
   let isBroken = false;
   const sockets = new Set<LineSocket>();
@@ -93,6 +95,7 @@ export const line = (
     },
     mend: () => {
       isBroken = false;
+      onMended();
     },
   };
 };

@@ -61,6 +61,8 @@ export interface PaneState {
   /** By connection id: the names that were written. */
   readonly names: ReadonlyMap<string, string>;
   readonly members: number | undefined;
+  /** The server refuses the room. */
+  readonly isRefused: boolean;
   readonly outage: Outage | undefined;
   readonly notes: number;
 }
@@ -80,6 +82,7 @@ export const emptyPane = (hasUsers: boolean): PaneState => ({
   ownIds: [],
   names: new Map(),
   members: undefined,
+  isRefused: false,
   outage: undefined,
   notes: 0,
 });

@@ -165,7 +165,7 @@ export const paneView = (
     const { state, isBroken, isLoading } = shown;
     const isAtEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR_END_PX;
     last = shown;
-    const { tone, text: now } = statusText(state.status, isBroken);
+    const { tone, text: now } = statusText(state.status, isBroken, state.isRefused);
     dot.className = `dot ${tone}`;
     write(text, now);
     const { members: count } = state;

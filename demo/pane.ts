@@ -38,6 +38,8 @@ export const openPane = (options: PaneOptions): Pane => {
   const cable = line(
     (to, protocols) => new WebSocket(to, protocols),
     (work) => setTimeout(work),
+    // the client tries at once, as when the network is back; a live client goes on
+    () => navigator.onLine && window.dispatchEvent(new Event('online')),
   );
   let who = options.who;
   let state = pane.emptyPane(isTokenRequired);
@@ -50,8 +52,10 @@ export const openPane = (options: PaneOptions): Pane => {
   let sent = 0;
   let counting: readonly ReturnType<typeof setTimeout>[] = [];
 
-  const render = (): void =>
+  const render = (): void => {
     view.show({ state, isBroken: cable.isBroken(), isLoading, room: who.room, problem });
+    view.tick(Date.now());
+  };
   const step = (change: pane.Step): void => {
     state = change(state);
     render();
@@ -131,10 +135,12 @@ export const openPane = (options: PaneOptions): Pane => {
     problem = '';
     if (state.status._tag === 'Live')
       onNamed(state.status.connectionId, state.status.userId ?? who.name);
-    if (chat !== undefined && !isOther) return render();
+    const isClosed = state.status._tag === 'Closed';
+    if (chat !== undefined && !isOther && !isClosed) return render();
     if (isOtherToken) step(pane.withAnotherToken);
-    else if (isOther) step(pane.inAnotherRoom);
-    if (isOtherToken || chat === undefined) {
+    // a new client has no position to go on from: what it missed comes with the history
+    else if (isOther || isClosed) step(pane.inAnotherRoom);
+    if (isOtherToken || isClosed || chat === undefined) {
       leave();
       const old = chat;
       chat = undefined;
@@ -148,7 +154,7 @@ export const openPane = (options: PaneOptions): Pane => {
     enter,
     send: (content) => {
       if (room === undefined) {
-        problem = 'Join a room first.';
+        problem = 'Paste a token and press Join.';
         return render();
       }
       const own = ++sent;

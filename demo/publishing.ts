@@ -1,6 +1,7 @@
 /** From a publish to its ack. Pure. */
 import type { Ack } from 'chat-api/client';
 import { connectionOf, MAX_ENTRIES, noted, type Step } from './pane-state.js';
+import { forUser } from './texts.js';
 
 export const onPublish =
   (number: number, text: string, nowMs: number): Step =>
@@ -31,5 +32,5 @@ export const onRefused =
   (number: number, why: string): Step =>
   (state) => {
     const waiting = state.waiting.filter((entry) => entry.number !== number);
-    return noted({ ...state, waiting }, `Not sent: ${why}`, 'Warning');
+    return noted({ ...state, waiting }, `Not sent: ${forUser(why)}`, 'Warning');
   };

@@ -12,7 +12,7 @@ import {
   type PaneState,
   type Step,
 } from './pane-state.js';
-import { counted, duration } from './texts.js';
+import { counted, duration, forUser } from './texts.js';
 
 /** A connection of this page, or the sender of a message, has a name. */
 export const named =
@@ -80,7 +80,11 @@ export const onNotice =
       case 'Joined':
         return joined(state, notice.scope, nowMs);
       case 'Refused':
-        return noted(state, `The room refuses: ${notice.message} (${notice.code})`, 'Warning');
+        return noted(
+          { ...state, isRefused: true },
+          `The room refuses: ${forUser(notice.message)} (${notice.code})`,
+          'Warning',
+        );
       case 'Gap': {
         const { outage } = state;
         const text = `Messages may be missing here: the log does not have them (gap: ${notice.reason})`;
@@ -96,7 +100,8 @@ export const onNotice =
     }
   };
 
-const joined = (state: PaneState, scope: string | undefined, nowMs: number): PaneState => {
+const joined = (before: PaneState, scope: string | undefined, nowMs: number): PaneState => {
+  const state = { ...before, isRefused: false };
   const { outage, waiting } = state;
   const next =
     scope === 'pod'

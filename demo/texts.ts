@@ -9,7 +9,14 @@ export interface StatusText {
   readonly text: string;
 }
 
-export const statusText = (status: Status, isBroken: boolean): StatusText => {
+export const statusText = (
+  status: Status,
+  isBroken: boolean,
+  /** The server refuses the room. */
+  isRefused = false,
+): StatusText => {
+  if (isRefused && status._tag === 'Live')
+    return { tone: 'busy', text: `${live(status.userId)}, but not in the room` };
   switch (status._tag) {
     case 'Idle':
       return { tone: 'busy', text: 'Not connected' };
@@ -18,7 +25,7 @@ export const statusText = (status: Status, isBroken: boolean): StatusText => {
     case 'Live':
       return status.degraded
         ? { tone: 'busy', text: 'Live on one pod only: Redis does not answer' }
-        : { tone: 'good', text: status.userId === null ? 'Live' : `Live as ${status.userId}` };
+        : { tone: 'good', text: live(status.userId) };
     case 'Draining':
       return { tone: 'good', text: 'Live, moving to another pod' };
     case 'Waiting':
@@ -29,12 +36,21 @@ export const statusText = (status: Status, isBroken: boolean): StatusText => {
         text: status.because === 'offline' ? 'The browser is offline' : 'The page is frozen',
       };
     case 'Closed':
-      return { tone: 'bad', text: `Closed for good: ${status.because} (${status.code})` };
+      return {
+        tone: 'bad',
+        text: `Closed: ${status.because} (${status.code}). Press Join to connect again`,
+      };
   }
 };
 
+const live = (userId: string | null): string => (userId === null ? 'Live' : `Live as ${userId}`);
+
 const lost = (because: string): string =>
   because === 'hidden' ? 'Waits until the page is visible' : `Not connected (${because})`;
+
+/** An error of the server for a person: a program sends refresh, a person has a field for the token. */
+export const forUser = (text: string): string =>
+  text.replace('send refresh with a token', 'paste a token');
 
 /** When the next try comes; empty when none is due. */
 export const nextTry = (status: Status, nowMs: number): string =>

@@ -35,6 +35,7 @@ const NOT_RUN: readonly (readonly [command: RegExp, why: string])[] = [
   [/^npm run (cluster|k6|workers|dashboards|image|rolling)\b/, 'spec/deploy runs a small form'],
   [/^WORKERS=auto npm start$/, 'spec/workers.spec.ts starts it'],
   [/^OTEL_EXPORTER_OTLP_ENDPOINT=\S+ npm start$/, 'spec/tracing.spec.ts starts it'],
+  [/^npx chat-api token /, 'spec/cli runs it, and spec/demo as the page names it'],
   [/^npx wscat /, 'a package that is not ours, and it waits for a person'],
 ];
 

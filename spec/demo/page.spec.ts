@@ -110,6 +110,26 @@ t.test('when a line stays broken, then the pane says when the next try comes', a
   await bob.send('not yet');
   await bob.shows(/not yet — no ack yet/);
   t.equal(pod.connections(), 1);
+  await sleep(5_000);
+  await bob.press('Mend the line');
+  await bob.root.getByRole('status').filter({ hasText: 'Live' }).waitFor({ timeout: 2_000 });
+  t.equal(await bob.root.locator('.next').textContent(), '', 'no next try is due');
+});
+
+t.test('when an operator has closed the connection, then Join connects again', async (t) => {
+  const { panes, pod } = await stage(t);
+  const [alice, bob] = panes;
+  await alice.send('before');
+  await bob.shows('before');
+  const { body } = await pod.get(`${BASE}/rooms/general/messages`);
+  const [, id] = /"from":"([^"]+)"/.exec(body) ?? [];
+  await pod.get(`${BASE}/connections/${id}`, 'DELETE');
+  await alice.root.getByText(/^Closed: .*\(4503\)\. Press Join to connect again$/).waitFor();
+  await alice.press('Join');
+  await alice.live();
+  await alice.send('after');
+  await alice.shows('after');
+  t.same(await alice.messages(), ['before', 'after']);
 });
 
 t.test('when panes go to other rooms, then each shows its room alone, with its past', async (t) => {
@@ -141,6 +161,9 @@ t.test('when the service requires tokens, then the page says how to get one', as
   const { page, panes, pod } = await stage(t, { access });
   const [alice, bob] = panes;
   await page.getByRole('heading', { name: 'This service requires a token' }).waitFor();
+  await page.getByRole('link', { name: 'docs' }).waitFor();
+  await alice.send('too early');
+  await alice.root.getByText('Paste a token and press Join.').waitFor();
   await page.getByText('How to get a token').click();
   const folder = t.testdir({ '.env': `JWT_SECRET=${SECRET}\n` });
   const command = await page.locator('pre').textContent();
@@ -159,7 +182,8 @@ t.test('when the service requires tokens, then the page says how to get one', as
   await bob.root.getByText('The service refuses the token').waitFor();
   await bob.fill('Token', tokenOf({ sub: 'bob', rooms: { join: ['team-*'] } }));
   await bob.press('Join');
-  await bob.shows(/The room refuses:.*general/);
+  await bob.shows(/The room refuses:.*general; paste a token whose claim rooms.join allows it/);
+  await bob.root.getByText('Live as bob, but not in the room').waitFor();
   await bob.fill('Room', 'team-red');
   await bob.press('Join');
   await bob.root.getByText('1 member').waitFor();

@@ -175,7 +175,10 @@ t.test('when the own presence comes back, then it is said of oneself', async (t)
 
 t.test('when the room refuses, then the text of the server is shown', async (t) => {
   const refused: RoomNotice = { _tag: 'Refused', code: 'forbidden', message: 'ask for the right' };
-  t.same(textsOf(after(livePane(), onNotice(refused, 0))), [
-    'The room refuses: ask for the right (forbidden)',
-  ]);
+  const state = after(livePane(), onNotice(refused, 0));
+  t.same(textsOf(state), ['The room refuses: ask for the right (forbidden)']);
+  t.ok(state.isRefused);
+  t.notOk(after(state, onNotice(JOINED, 1)).isRefused);
+  t.notOk(after(state, inAnotherRoom).isRefused);
+  t.notOk(after(state, withAnotherToken).isRefused);
 });

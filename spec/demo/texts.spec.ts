@@ -1,6 +1,7 @@
 /** The texts of a pane. */
 import t from 'tap';
-import { counted, duration, nextTry, statusText } from '../../demo/texts.js';
+import { counted, duration, forUser, nextTry, statusText } from '../../demo/texts.js';
+import { forbidden } from '../../lib/connection/refusals.js';
 import { liveAs, WAITING } from '../support/demo-messages.js';
 
 t.test('when the status changes, then its text and its tone say what the user gets', async (t) => {
@@ -16,11 +17,35 @@ t.test('when the status changes, then its text and its tone say what the user ge
     [{ ...WAITING, because: 'hidden' }, 'bad', 'Waits until the page is visible'],
     [{ _tag: 'Offline', because: 'offline' }, 'bad', 'The browser is offline'],
     [{ _tag: 'Offline', because: 'frozen' }, 'bad', 'The page is frozen'],
-    [{ _tag: 'Closed', code: 4503, because: 'gone' }, 'bad', 'Closed for good: gone (4503)'],
+    [
+      { _tag: 'Closed', code: 4503, because: 'gone' },
+      'bad',
+      'Closed: gone (4503). Press Join to connect again',
+    ],
   ] as const)
     t.same(statusText(status, false), { tone, text });
   t.match(statusText(WAITING, true), { text: 'The line is broken' });
 });
+
+t.test('when the room refuses a live client, then the status is amber, and says so', async (t) => {
+  const refused = statusText(liveAs('c1', 'alice'), false, true);
+  t.same(refused, { tone: 'busy', text: 'Live as alice, but not in the room' });
+  t.match(
+    statusText(WAITING, false, true),
+    { tone: 'bad' },
+    'without a connection that is no news',
+  );
+});
+
+t.test(
+  'when the server asks for a refresh, then the page asks for a token in its field',
+  async (t) => {
+    const { text } = forbidden('join', 'general', undefined);
+    const shown = forUser(text);
+    t.match(shown, /; paste a token whose claim rooms.join allows it$/);
+    t.notMatch(shown, 'refresh');
+  },
+);
 
 t.test('when a next try is due, then the seconds until it are shown', async (t) => {
   t.equal(nextTry(WAITING, 3_100), 'next try in 2 s');
