@@ -17,6 +17,16 @@ const show = (selector: string, isShown: boolean): void => {
 };
 
 const panes: Pane[] = [];
+/** The numbers of the panes that were live. */
+const live = new Set<number>();
+/** When both are live, the notice leaves its place to the panes, once: its details can be opened again. */
+const onLive = (number: number): void => {
+  if (live.size === sections.length) return;
+  live.add(number);
+  if (live.size < sections.length) return;
+  show('.access h2, .access .how', false);
+  for (const details of document.querySelectorAll('details')) details.open = false;
+};
 const sections = ['alice', 'bob'].flatMap((name) => {
   const section = template?.content.firstElementChild?.cloneNode(true);
   return section instanceof HTMLElement ? [{ name, section }] : [];
@@ -34,6 +44,7 @@ for (const [index, { name, section }] of sections.entries())
       isTokenRequired,
       who: { name: isTokenRequired ? '' : name, token: '', room },
       onNamed: (connectionId, given) => {
+        onLive(index + 1);
         for (const one of panes) one.named(connectionId, given);
       },
     }),

@@ -194,6 +194,9 @@ t.test('when the service requires tokens, then the page says how to get one', as
   await alice.send('hi');
   await bob.shows('hi');
   t.same(await bob.messages(), ['hi']);
+  t.notOk(await page.locator('pre').isVisible(), 'both are live: the notice is folded');
+  const box = await page.locator('.access').boundingBox();
+  t.ok(box !== null && box.height < 60, `${box?.height} px are left of it`);
 });
 
 t.test(
