@@ -3,6 +3,7 @@
  * What the service sends is valid by the schemas of the documents.
  */
 import t, { type Test } from 'tap';
+import { needsCredentials } from '../lib/documents/access.js';
 import type { AsyncApi } from '../lib/documents/asyncapi.js';
 import type { Examples, OpenApi, OperationObject } from '../lib/documents/openapi-types.js';
 import { jsonText } from '../lib/documents/page-examples.js';
@@ -124,7 +125,7 @@ t.test('when tokens are required, then the same holds with a key, and 401 withou
   const openApi = await documentOf<OpenApi>(pod, '/openapi.json');
   for (const request of requestsIn(openApi)) {
     const bare = await send(pod, request);
-    if (request.operation.security.length > 0) {
+    if (needsCredentials(request.operation)) {
       t.equal(bare.status, 401, request.path);
       check(t, { ...request, status: '401', answer: undefined }, bare, openApi);
     }

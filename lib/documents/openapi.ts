@@ -1,6 +1,7 @@
 /** The OpenAPI 3.1 document of the service: a function of the table of routes. */
 import type * as t from 'io-ts';
 import { VERSION } from '../version.js';
+import { needOf, SECURITY_SCHEMES, securityOf } from './access.js';
 import { schemaWriter, type SchemaWriter } from './json-schema.js';
 import type {
   Content,
@@ -65,41 +66,23 @@ const TAGS: readonly { readonly name: Operation['tag']; readonly description: st
   { name: 'pages', description: 'Pages and documents for people and tools.' },
 ];
 
-const SECURITY_SCHEMES = {
-  token: {
-    type: 'http',
-    scheme: 'bearer',
-    bearerFormat: 'JWT',
-    description: 'The token of a user. To publish and to disconnect, its `scope` contains `admin`.',
-  },
-  tokenInQuery: {
-    type: 'apiKey',
-    in: 'query',
-    name: 'token',
-    description: 'The same token. Proxies write URLs into their logs: prefer the header.',
-  },
-  apiKey: {
-    type: 'apiKey',
-    in: 'header',
-    name: 'X-API-Key',
-    description: 'A key of another server. It has all rights.',
-  },
-};
-
 const operationObject = (
   writer: SchemaWriter,
   route: DocumentedRoute,
   operation: Operation,
   isSecured: boolean,
 ): OperationObject => {
-  const { id, tag, summary, description, body, examples } = operation;
+  const { id, tag, summary, body, examples } = operation;
+  const sentences = [operation.description, needOf(route, isSecured)].filter(
+    (some) => some !== undefined,
+  );
   const parameters = parametersOf(writer, route, operation);
   const bodies = examples.filter((example) => example.body !== undefined);
   return {
     operationId: id,
     tags: [tag],
     summary,
-    ...(description === undefined ? {} : { description }),
+    ...(sentences.length === 0 ? {} : { description: sentences.join(' ') }),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === undefined
       ? {}
@@ -115,10 +98,7 @@ const operationObject = (
           },
         }),
     responses: responsesOf(writer, route, operation, isSecured),
-    security:
-      isSecured && route.auth !== 'none'
-        ? Object.keys(SECURITY_SCHEMES).map((name) => ({ [name]: [] }))
-        : [],
+    security: securityOf(route, isSecured),
   };
 };
 

@@ -1,4 +1,5 @@
 /** The examples of an operation as HTML: each request with its answer, as they go over the wire. */
+import { needsCredentials } from './access.js';
 import { type Html, html } from './html.js';
 import type { Content, Examples, OperationObject } from './openapi-types.js';
 
@@ -42,6 +43,7 @@ export const examplesOf = (path: string, method: string, operation: OperationObj
     return html`<p>${summary}</p>\n${pre(
       [
         request,
+        ...(needsCredentials(operation) ? ['X-API-Key: KEY'] : []),
         ...(body === undefined ? [] : ['Content-Type: application/json', '', jsonText(body)]),
         ...(status === undefined ? [] : ['', status, jsonText(value(answer))]),
       ].join('\n'),

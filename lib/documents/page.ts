@@ -2,6 +2,7 @@
  * The page at `/docs`: both documents as HTML, without scripts. A person reads it, a browser without access to
  * the Internet shows it, and `curl` prints it.
  */
+import { ACCESS } from './access.js';
 import type { AsyncApi, MessageObject } from './asyncapi.js';
 import { type Html, html, prose } from './html.js';
 import type { OpenApi, OperationObject, ParameterObject } from './openapi-types.js';
@@ -27,6 +28,7 @@ export const docsPage = (http: OpenApi, sockets: AsyncApi): string =>
 </header>
 ${contents(http, sockets)}
 <main id="main">
+${isSecured(http) ? access : ''}
 <h2 id="http">HTTP</h2>
 ${operationsOf(http).map(({ path, method, operation }) => endpoint(path, method, operation))}
 <h2 id="websocket">WebSocket</h2>
@@ -71,6 +73,11 @@ ${schemaTable(schema, name)}`,
 </html>
 `.text;
 
+const isSecured = ({ components }: OpenApi): boolean => components.securitySchemes !== undefined;
+
+const access = html`<h2 id="access">Access</h2>
+${ACCESS.map((text) => html`<p>${prose(text)}</p>\n`)}`;
+
 interface Row {
   readonly path: string;
   readonly method: string;
@@ -99,6 +106,7 @@ const messagesOf = (
 
 const contents = (http: OpenApi, sockets: AsyncApi): Html => html`<nav aria-label="Contents">
 <h2>Contents</h2>
+${isSecured(http) ? html`<h3><a href="#access">Access</a></h3>` : ''}
 <h3><a href="#http">HTTP</a></h3>
 <ul>${operationsOf(http).map(
   ({ method, path, operation: { operationId } }) =>
@@ -113,23 +121,19 @@ const contents = (http: OpenApi, sockets: AsyncApi): Html => html`<nav aria-labe
 <h3><a href="#values">Values</a></h3>
 </nav>`;
 
-/** A handshake has no right of its own, but it needs a token where the service asks for one. */
-const tokenText = ({ security, responses }: OperationObject): string => {
-  if (security.length > 0) return 'Needs a token.';
-  return '401' in responses
-    ? 'Needs a token, where the service asks for one.'
-    : 'No token is needed.';
-};
+/** What an operation needs is in its description. A hook may ask for a token in a handshake. */
+const tokenText = ({ responses }: OperationObject): string =>
+  '401' in responses ? 'Needs a token, where the service asks for one.' : 'No token is needed.';
 
 const endpoint = (path: string, method: string, operation: OperationObject): Html => {
-  const { operationId, summary, description, parameters = [], requestBody, responses } = operation;
-  const bodies = Object.values(requestBody?.content ?? {});
+  const { operationId, summary, description, parameters = [], security, responses } = operation;
+  const bodies = Object.values(operation.requestBody?.content ?? {});
   return html`
 <section aria-labelledby="${operationId}">
 <h3 id="${operationId}"><span class="method">${method}</span> <code>${path}</code></h3>
 <p>${prose(summary)}</p>
 ${description === undefined ? '' : html`<p>${prose(description)}</p>`}
-<p>${tokenText(operation)}</p>
+${security.length > 0 ? '' : html`<p>${tokenText(operation)}</p>`}
 ${parameters.length === 0 ? '' : parameterTable(parameters)}
 ${bodies.map(({ schema }) => html`<h4>Body</h4>\n${schemaTable(schema, 'The body')}`)}
 ${table(

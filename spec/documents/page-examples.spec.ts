@@ -33,6 +33,23 @@ t.test('when an example has a request and an answer, then they are shown togethe
   );
 });
 
+t.test('when an operation needs a key, then its examples have the header', async (t) => {
+  const example = { examples: { one: { summary: 'One.', value: 1 } } };
+  const withSecurity = (security: readonly Readonly<Record<string, readonly string[]>>[]): string =>
+    examplesOf('/a', 'GET', {
+      operationId: 'a',
+      tags: [],
+      summary: '',
+      security,
+      responses: {
+        200: { description: '', content: { 'application/json': { schema: {}, ...example } } },
+      },
+    }).text;
+  t.match(withSecurity([{ apiKey: [] }]), 'GET /a\nX-API-Key: KEY\n\n200\n');
+  t.notMatch(withSecurity([{ apiKey: [] }, {}]), 'X-API-Key');
+  t.notMatch(withSecurity([]), 'X-API-Key');
+});
+
 t.test('when a value is long, then it is indented', async (t) => {
   t.equal(jsonText([1, 2]), '[1,2]');
   t.match(jsonText(Array.from({ length: 60 }, (_, at) => at)), /^\[\n {2}0,\n/);

@@ -26,9 +26,25 @@ t.test('when something is in a document, then the page shows it', async (t) => {
     t.match(page, `id="message-${name}"`);
   for (const { code } of sockets['x-close-codes']) t.match(page, `<th scope="row">${code}</th>`);
   for (const code of Object.keys(sockets['x-error-codes'])) t.match(page, `<code>${code}</code>`);
-  t.match(page, 'Needs a token.');
   t.match(page, 'No token is needed.');
-  t.match(page, 'Needs a token, where the service asks for one.');
+});
+
+t.test('when the service asks for tokens, then the page tells how to send one', async (t) => {
+  t.match(page, '<a href="#access">Access</a>');
+  t.match(page, '<h2 id="access">Access</h2>');
+  t.match(page, '<code>Authorization: Bearer TOKEN</code>');
+  t.match(page, 'Needs <code>X-API-Key</code>, or any valid token.');
+  t.match(page, 'GET /b/ws/stats\nX-API-Key: KEY\n');
+  t.notMatch(page, 'GET /health\nX-API-Key');
+  const open = docsPage(
+    openApi({
+      routes: [{ method: 'GET', path: '/b/ws', auth: 'none', operation: SOCKET }],
+      isSecured: false,
+    }),
+    asyncApi({ basePath: '/b', host: 'localhost:1', isSecured: false }),
+  );
+  t.notMatch(open, /#access|X-API-Key/);
+  t.match(open, 'Needs a token, where the service asks for one.');
 });
 
 t.test('when the page has a link, then its target is there; no id is used twice', async (t) => {

@@ -49,12 +49,15 @@ t.test(
         { Authorization: `Bearer ${tokenOf(ADMIN, { key: `${SECRET}!` })}` },
         401,
       ],
+      ['an expired token and a key', { ...bearer({ exp: inSeconds(-1) }), 'X-API-Key': KEY }, 401],
+      ['a key that nobody gave, and admin', { ...bearer(ADMIN), 'X-API-Key': `${KEY}x` }, 401],
       ['a key that nobody gave', { 'X-API-Key': `${KEY}x` }, 401],
       ['two tokens', { ...bearer(ADMIN), 'Sec-WebSocket-Protocol': `bearer.${tokenOf()}` }, 400],
       ['a token', bearer(), 'user'],
       ['a scope like it', bearer({ scope: 'administrator admin-not' }), 'user'],
       ['a scope with admin', bearer(ADMIN), 'admin'],
       ['a key', { 'X-API-Key': KEY }, 'admin'],
+      ['a token without rooms and a key', { ...bearer({ rooms: {} }), 'X-API-Key': KEY }, 'admin'],
       ['a token and a key', { ...bearer(), 'X-API-Key': KEY }, 'admin'],
     ];
     const requests: readonly (readonly [
