@@ -116,9 +116,11 @@ export const problemOf = (denial: Denial): Problem => {
   }
 };
 
-const UNAUTHORIZED = problem(401, 'token: send a valid token, or an API key in X-API-Key', {
-  'WWW-Authenticate': 'Bearer',
-});
+const UNAUTHORIZED = problem(
+  401,
+  "token: send a valid token, or one of the service's API keys in X-API-Key",
+  { 'WWW-Authenticate': 'Bearer' },
+);
 const KEYLESS =
   'token: cannot be verified now, as the public keys could not be read; try again in a second';
 const UNJUDGED = problem(503, KEYLESS, { 'Retry-After': '1' });

@@ -44,7 +44,8 @@ export const openApi = ({ routes, isSecured }: OpenApiOptions): OpenApi => {
       description:
         'Rooms, presence and messages over WebSocket, and this API over HTTP for other servers and for ' +
         'operators. The messages on a WebSocket are in `/asyncapi.json`. HEAD works where GET works. ' +
-        `Every error is a problem (RFC 9457).${isSecured ? '' : ' This service asks for no token.'}`,
+        'Another method is 405 with `Allow`. Every error is a problem (RFC 9457), except the 503 of `/ready`.' +
+        `${isSecured ? '' : ' This service asks for no token.'}`,
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/', description: 'The pod that answered this document.' }],
@@ -108,7 +109,9 @@ const parametersOf = (
   { parameters: codecs = {}, examples }: Operation,
 ): readonly ParameterObject[] => {
   const inPath = [...documentedPath(path).matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
-  return [...inPath, ...parameters].map((name): ParameterObject => {
+  // the row of a handshake allows any parameter: those that have a meaning are in the operation alone
+  const names = new Set([...inPath, ...parameters, ...Object.keys(codecs)]);
+  return [...names].map((name): ParameterObject => {
     const codec = codecs[name];
     if (codec === undefined) throw new TypeError(`${path}: give the parameter ${name} a codec`);
     const isInPath = inPath.includes(name);

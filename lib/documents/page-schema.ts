@@ -11,9 +11,9 @@ export const kindOf = (schema: JsonSchema): Html => {
 const nameOf = ({ $ref, allOf, anyOf, const: only, enum: some, type, items }: JsonSchema): Html => {
   if ($ref !== undefined) return reference($ref);
   if (only !== undefined) return code(only);
-  if (some !== undefined) return listed(some.map(code));
-  if (anyOf !== undefined) return listed(anyOf.map(kindOf));
-  if (allOf !== undefined) return html`${allOf.map(kindOf)}`;
+  if (some !== undefined) return joined(some.map(code), ' or ');
+  if (anyOf !== undefined) return joined(anyOf.map(kindOf), ' or ');
+  if (allOf !== undefined) return joined(allOf.map(kindOf), ' and ');
   if (items !== undefined) return html`list of ${kindOf(items)}`;
   return html`${NAMES[String(type)] ?? 'any JSON value'}`;
 };
@@ -34,8 +34,8 @@ const reference = ($ref: string): Html => {
   return html`<a href="#value-${name}">${name}</a>`;
 };
 
-const listed = (parts: readonly Html[]): Html =>
-  html`${parts.map((part, at) => html`${at === 0 ? '' : ' or '}${part}`)}`;
+const joined = (parts: readonly Html[], word: string): Html =>
+  html`${parts.map((part, at) => html`${at === 0 ? '' : word}${part}`)}`;
 
 const limitsOf = (schema: JsonSchema): string =>
   [

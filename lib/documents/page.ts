@@ -138,12 +138,15 @@ ${parameters.length === 0 ? '' : parameterTable(parameters)}
 ${bodies.map(({ schema }) => html`<h4>Body</h4>\n${schemaTable(schema, 'The body')}`)}
 ${table(
   `Answers of ${method} ${path}`,
-  ['status', 'meaning', 'body'],
-  Object.entries(responses).map(([status, { description, content = {} }]) => [
+  ['status', 'meaning', 'body', 'headers'],
+  Object.entries(responses).map(([status, { description, content = {}, headers = {} }]) => [
     status,
     prose(description),
     html`${Object.entries(content).map(
       ([mediaType, { schema }]) => html`${kindOf(schema)} <code>${mediaType}</code>`,
+    )}`,
+    html`${Object.entries(headers).map(
+      ([name, { description }]) => html`<code>${name}</code>: ${prose(description)} `,
     )}`,
   ]),
 )}

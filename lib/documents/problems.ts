@@ -19,7 +19,8 @@ export const Problem = component(
       ids: maybe(
         described(t.array(t.union([MessageId, t.null])), {
           description:
-            'Of a list of messages: the id of each one that was sent, null for the others.',
+            'Of a list of messages: the id of each one that was sent, null for the others. Absent: nothing of ' +
+            'the list was sent.',
         }),
       ),
     }),

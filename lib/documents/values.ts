@@ -17,6 +17,11 @@ const textWhere = (name: string, is: (text: string) => boolean): t.Type<string> 
 
 /** An id of a room, for examples. No log has it. */
 export const EXAMPLE_ID = '01a1fc30-7295-73ec-8000-0000004f7cd8';
+/** Ids of another room and of the global log, made by the same pod. */
+export const OTHER_EXAMPLE_IDS = [
+  '01a1fc30-7296-73ec-8000-0000004f7cd8',
+  '01a1fc30-7296-7a21-8000-0000006f7cd8',
+];
 export const EXAMPLE_CONNECTION = 'bc8a7a7a-8dd5-4393-84a1-dd18b149fe77';
 export const EXAMPLE_TIME = '2026-11-21T03:39:55.924Z';
 
@@ -64,8 +69,8 @@ export const OwnId = component(
   {
     type: 'string',
     description:
-      'The sender’s own name for the message: it comes back as `ref`, and is the idempotency key of the ' +
-      'message for 5 minutes. Send a new UUID with each message.',
+      'The sender’s own name for the message, and its idempotency key for 5 minutes. On a WebSocket it comes ' +
+      'back as `ref`, and of clients without a token only a UUID is a key.',
     minLength: 1,
     maxLength: 64,
     pattern: '^[^\\u0000]*$',

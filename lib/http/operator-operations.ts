@@ -10,11 +10,13 @@ import {
   EXAMPLE_ID,
   JsonValue,
   MessageId,
+  OTHER_EXAMPLE_IDS,
   OwnId,
   RoomName,
 } from '../documents/values.js';
 import { MAX_PUBLISH_REQUESTS } from '../protocol/publish-request.js';
 import type { Accepted } from './publish.js';
+import { MOST } from './request-body.js';
 
 const Common = t.intersection([
   t.type({
@@ -87,7 +89,9 @@ export const PUBLISH: Operation = {
   tag: 'messages',
   summary: 'Publishes a message, or a list of messages, to rooms on all pods.',
   description:
-    'The sender need not be a member of the rooms. `from` is `api`, or the user of the token.',
+    'The sender need not be a member of the rooms. `from` is `api`, or the user of the token. The answer to a ' +
+    'list does not tell which messages were duplicates. A problem without `ids` means that nothing of the list ' +
+    'was sent.',
   body: PublishBody,
   answers: {
     202: { description: 'Accepted.', codec: AcceptedAnswer },
@@ -95,6 +99,11 @@ export const PUBLISH: Operation = {
       description:
         'An `id` was used for other data. The other messages of a list are sent: see `ids` of the problem. ' +
         'When two messages of one list to the same room use the same `id` for different data, nothing is sent.',
+    },
+    413: {
+      description:
+        `A body over ${MOST.toLocaleString('en')} bytes (the connection is closed), or a message over ` +
+        '`MAX_MESSAGE_BYTES` (65,536 by default). Nothing is sent.',
     },
     422: { description: 'The application refused a message. Nothing was sent.' },
   },
@@ -129,7 +138,7 @@ export const PUBLISH: Operation = {
         { room: null, type: 'system', data: { event: 'maintenance' } },
       ],
       status: 202,
-      answer: { ids: [EXAMPLE_ID, EXAMPLE_ID, EXAMPLE_ID] },
+      answer: { ids: [EXAMPLE_ID, ...OTHER_EXAMPLE_IDS] },
     },
     {
       name: 'otherData',

@@ -131,7 +131,7 @@ const draftsOf = (
     const name = key === undefined ? undefined : `${room} ${keyField(key)}`;
     const before = name === undefined ? undefined : keyed.get(name);
     if (before !== undefined && before.digest !== draft.right.digest)
-      return E.left(reused(pointer));
+      return E.left(problem(409, `${pointer}${TWICE}`));
     if (name !== undefined) keyed.set(name, draft.right);
     drafts.push({ draft: draft.right, fields });
   }
@@ -193,6 +193,8 @@ const refusedBy = (fault: HookFault, pointer: string): Problem =>
 
 const reused = (pointer: string): Problem =>
   problem(409, `${pointer}id: already used for a different message; use a new id`);
+
+const TWICE = 'id: used twice in this list for different messages; nothing was sent';
 
 const UNAVAILABLE = problem(
   503,

@@ -20,7 +20,7 @@ export interface RequestBodies {
 }
 
 /** The largest body: docs/protocol.md, section 15.3. */
-const MOST = 1_048_576;
+export const MOST = 1_048_576;
 /** The most bytes of all open bodies. */
 const ALL = 33_554_432;
 /** What a request costs in addition to its body. So the bound holds for many small requests too. */

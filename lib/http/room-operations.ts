@@ -64,7 +64,8 @@ export const HISTORY: Operation = {
   tag: 'rooms',
   summary: 'The last messages of a room, oldest first.',
   description:
-    'Without `after` and `before`: the newest messages. To go on, send `next` as the parameter that the ' +
+    'The log holds the last `LOG_MESSAGES` messages (1,000 by default) of the last `LOG_TTL_MS` (10 minutes). ' +
+    'Messages to everybody have no history over HTTP: a socket with `last_id` gets them. Without `after` and `before`: the newest messages. To go on, send `next` as the parameter that the ' +
     'request had: as `after` when it had both, as `before` when it had neither.',
   parameters: { room: RoomName, after: MessageId, before: MessageId, limit: Limit },
   answers: {

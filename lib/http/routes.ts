@@ -155,6 +155,6 @@ const unknownParameter = (
 
 const DRAINING = problem(
   503,
-  'the server is shutting down; send the message again, another instance takes it',
+  'the server is shutting down; send the message again, another pod takes it',
   AGAIN,
 );

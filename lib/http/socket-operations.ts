@@ -1,15 +1,23 @@
 /** What the documents have on the addresses of WebSockets, requested over HTTP. */
+import * as t from 'io-ts';
 import type { Operation } from '../documents/operation.js';
+import { described } from '../documents/json-schema.js';
 import { RoomName } from '../documents/values.js';
+
+const LastId = described(t.string, {
+  description:
+    'The id of the last message that the client has, or two ids with a comma: of the room, and of the global ' +
+    'log. The messages after it are sent first. Empty, `undefined` and `null` count as absent.',
+});
 
 const socket = (id: string, room: string | undefined): Operation => ({
   id,
   tag: 'sockets',
   summary: 'A WebSocket. The messages on it are in `/asyncapi.json`.',
   description:
-    'The handshake takes `token`, `last_id` and `room` in the query, and the subprotocols `realtime.v1` and ' +
-    '`bearer.TOKEN`. A browser does not show the status of a refusal.',
-  ...(room === undefined ? {} : { parameters: { room: RoomName } }),
+    'The handshake takes a token in the query too, and the subprotocols `realtime.v1` and `bearer.TOKEN`. A ' +
+    'browser does not show the status of a refusal.',
+  parameters: { room: RoomName, last_id: LastId },
   answers: {
     101: { description: 'The handshake was accepted.' },
     400: { description: 'The room, `last_id` or a header of the handshake is not valid.' },

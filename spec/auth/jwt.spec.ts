@@ -268,7 +268,11 @@ t.test(
       const { status, detail, headers } = problemOf(judged.left);
       t.equal(status, 401, what);
       t.strictSame(headers, { 'WWW-Authenticate': 'Bearer' }, what);
-      t.equal(detail, 'token: send a valid token, or an API key in X-API-Key', what);
+      t.equal(
+        detail,
+        "token: send a valid token, or one of the service's API keys in X-API-Key",
+        what,
+      );
     }
     const near = tokenOf({}, { header: `{"alg":"HS256","kid":"a",${inner}}` });
     t.equal(

@@ -4,6 +4,7 @@ import t from 'tap';
 import { documentedPath, openApi } from '../../lib/documents/openapi.js';
 import type { DocumentedRoute } from '../../lib/documents/operation.js';
 import { RoomName } from '../../lib/documents/values.js';
+import { SOCKET } from '../../lib/http/socket-operations.js';
 
 const route: DocumentedRoute = {
   method: 'POST',
@@ -88,6 +89,25 @@ t.test('when a route is a file of a page, then no document lists it', async (t) 
   const { paths } = openApi({ routes: [{ ...route, operation: undefined }], isSecured: false });
   t.same(paths, {});
 });
+
+t.test(
+  'when a WebSocket has query parameters, then the document has them, with an optional token',
+  async (t) => {
+    const socket: DocumentedRoute = {
+      method: 'GET',
+      path: '/b/ws/*',
+      auth: 'none',
+      operation: SOCKET,
+    };
+    const { paths } = openApi({ routes: [socket], isSecured: true });
+    const { parameters = [], security } = paths['/b/ws/{room}']?.['get'] ?? {};
+    t.same(
+      parameters.map(({ name, in: where }) => `${where} ${name}`),
+      ['path room', 'query last_id'],
+    );
+    t.same(security, [{ token: [] }, { tokenInQuery: [] }, { apiKey: [] }, {}]);
+  },
+);
 
 t.test('when a parameter has no codec, then the program is told so', async (t) => {
   const bare = { ...route, parameters: ['after'] };

@@ -27,6 +27,7 @@ t.test('when something is in a document, then the page shows it', async (t) => {
   for (const { code } of sockets['x-close-codes']) t.match(page, `<th scope="row">${code}</th>`);
   for (const code of Object.keys(sockets['x-error-codes'])) t.match(page, `<code>${code}</code>`);
   t.match(page, 'No token is needed.');
+  t.match(page, '<code>Retry-After</code>: Seconds to wait', 'headers of answers');
 });
 
 t.test('when the service asks for tokens, then the page tells how to send one', async (t) => {

@@ -254,7 +254,12 @@ t.test(
       'so the rest may be said again',
     );
     const quarrel = [1, 1, 2].map((data) => ({ room: 'r', id: 'quarrel', data: `unsaid ${data}` }));
-    isProblem(t, await post(pod, quarrel), 409, '[2].id: already used for a different message');
+    isProblem(
+      t,
+      await post(pod, quarrel),
+      409,
+      '[2].id: used twice in this list for different messages',
+    );
     const twins = [1, 1].map((data) => ({ room: 'r', id: 'twin', data }));
     const same = accepted(await post(pod, twins)).ids;
     t.equal(same[0], same[1]);

@@ -7,7 +7,7 @@ export type PublishResult = Either<PublishError, Receipt>;
 
 export const CLOSED: PublishResult = left({
   _tag: 'Unavailable',
-  detail: 'the server is shutting down; send the message again, another instance takes it',
+  detail: 'the server is shutting down; send the message again, another pod takes it',
 });
 export const FULL: PublishResult = left({
   _tag: 'Unavailable',

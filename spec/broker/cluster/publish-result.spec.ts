@@ -34,7 +34,7 @@ t.test(
   'when Redis accepted no message, then the answer is the scope `pod` or the reason',
   async (t) => {
     t.same(right(onPod('id')), { id: 'id', duplicate: false, scope: 'pod' });
-    t.match(left(CLOSED), { _tag: 'Unavailable', detail: /another instance takes it$/ });
+    t.match(left(CLOSED), { _tag: 'Unavailable', detail: /another pod takes it$/ });
     t.match(left(FULL), { _tag: 'Unavailable', detail: /send this one again later$/ });
   },
 );
