@@ -45,7 +45,7 @@ export const openApi = ({ routes, isSecured }: OpenApiOptions): OpenApi => {
         'Rooms, presence and messages over WebSocket, and this API over HTTP for other servers and for ' +
         'operators. The messages on a WebSocket are in `/asyncapi.json`. HEAD works where GET works. ' +
         'Another method is 405 with `Allow`. Every error is a problem (RFC 9457), except the 503 of `/ready`.' +
-        `${isSecured ? '' : ' This service asks for no token.'}`,
+        (isSecured ? '' : ' This service asks for no token.'),
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/', description: 'The pod that answered this document.' }],

@@ -34,8 +34,8 @@ const reference = ($ref: string): Html => {
   return html`<a href="#value-${name}">${name}</a>`;
 };
 
-const joined = (parts: readonly Html[], word: string): Html =>
-  html`${parts.map((part, at) => html`${at === 0 ? '' : word}${part}`)}`;
+const joined = (parts: readonly Html[], between: string): Html =>
+  html`${parts.map((part, at) => html`${at === 0 ? '' : between}${part}`)}`;
 
 const limitsOf = (schema: JsonSchema): string =>
   [
