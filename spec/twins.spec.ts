@@ -76,7 +76,6 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'client/share/leader-runner.ts': 'client/share/share.spec.ts',
   'client/share/leader-state.ts': 'client/share/share.spec.ts',
   'client/share/messages.ts': 'client/share/share.spec.ts',
-  'client/share/real-socket.ts': 'client/share/share.spec.ts',
   'client/share/tab-state.ts': 'client/share/share.spec.ts',
   'client/share/tend.ts': 'client/share/share.spec.ts',
   'client/share/to-tabs.ts': 'client/share/share.spec.ts',

@@ -38,6 +38,8 @@ export const realSocket = (deps: RealSocketDeps): RealSocket => {
       `HTTP ${statusCode}`,
       seconds > 0 ? seconds * 1_000 : undefined,
     );
+    // with a listener for this event, ws leaves the connection of the handshake open
+    ws.close(1000);
   });
   return {
     send: (text) => ws.send(text),
