@@ -6,8 +6,8 @@ import type { ClientClock } from '../options.js';
 import type { Locks } from './browser.js';
 
 export interface TabLocks {
-  /** Takes the tab's own lock, then waits for the leader's. */
-  enter(): void;
+  /** Takes the tab's own lock, then waits for the leader's. `as`: the name of this stay of the tab. */
+  enter(as: string): void;
   steal(): void;
   /** Gives the leader's lock to another tab, and waits for it again. */
   resign(): void;
@@ -21,7 +21,6 @@ export interface TabLockDeps {
   readonly locks: Locks;
   readonly scheduler: ClientClock['scheduler'];
   readonly name: string;
-  readonly tab: string;
   readonly entered: () => void;
   readonly elected: () => void;
   readonly deposed: () => void;
@@ -30,7 +29,7 @@ export interface TabLockDeps {
 /** The name of a tab's own lock. */
 const ofTab = (name: string, tab: string): string => `${name} ${tab}`;
 
-export const tabLocks = ({ locks, scheduler, name, tab, ...on }: TabLockDeps): TabLocks => {
+export const tabLocks = ({ locks, scheduler, name, ...on }: TabLockDeps): TabLocks => {
   /** Ends what this stay of the tab waits for. */
   let stay = new AbortController();
   /** Each gives a held lock back. */
@@ -73,11 +72,11 @@ export const tabLocks = ({ locks, scheduler, name, tab, ...on }: TabLockDeps): T
   };
 
   return {
-    enter: () => {
+    enter: (as) => {
       stay = new AbortController();
       const { signal } = stay;
       void locks
-        .request(ofTab(name, tab), {}, () =>
+        .request(ofTab(name, as), {}, () =>
           kept((release) => {
             own = release;
             if (signal.aborted) return release();

@@ -55,6 +55,9 @@ export const tabRunner = (deps: TabDeps): TabRunner => {
   let state = newTab(newRef(random));
   const { tab } = state;
   let opened = 0;
+  /** The name of this stay of the tab: a frozen leader may hold the lock of the stay before. */
+  let stay = tab;
+  let stays = 0;
   let isRunning = false;
   let timer = scheduler.schedule(() => undefined);
   /** The events of the page, while the tab is in. */
@@ -93,7 +96,6 @@ export const tabRunner = (deps: TabDeps): TabRunner => {
     locks: deps.locks,
     scheduler,
     name,
-    tab,
     entered: () => dispatch(entered),
     elected: () => dispatch(elected),
     deposed: () => dispatch(deposed),
@@ -156,7 +158,8 @@ export const tabRunner = (deps: TabDeps): TabRunner => {
         life = page$.subscribe((event) => {
           if (event === 'freeze' || event === 'pagehide') dispatch(exited);
         });
-        return locks.enter();
+        stay = `${tab} ${stays++}`;
+        return locks.enter(stay);
       case 'Exit':
         life.unsubscribe();
         unlead();
@@ -164,11 +167,11 @@ export const tabRunner = (deps: TabDeps): TabRunner => {
         common?.close();
         return locks.exit(effect.keepMs);
       case 'Who':
-        return announce({ _tag: 'Who', tab });
+        return announce({ _tag: 'Who', tab: stay });
       case 'Follow': {
         unfollow();
         const of = effect.leader;
-        followed = channel(`${name} ${of} ${tab}`, (data) => {
+        followed = channel(`${name} ${of} ${stay}`, (data) => {
           if (isToTab(data)) dispatch(fromLeader(of, data));
         });
         return;

@@ -1,0 +1,40 @@
+/** Tabs that share a socket, when a page comes back or a server closes for good: what their applications see. */
+import t from 'tap';
+import { browserWorld, liveSockets } from '../../support/share-world.js';
+
+t.test(
+  'when a tab comes back from the bfcache while an old leader is frozen, then it gets messages again',
+  async (t) => {
+    const w = browserWorld(t);
+    const tabs = [await w.tab(), await w.tab(), await w.tab()];
+    const seen = tabs.map((tab) => tab.watch('r'));
+    await w.advance(500);
+    tabs[0]?.freeze();
+    await w.advance(30_000);
+    tabs[2]?.page$.next('pagehide');
+    await w.advance(100);
+    tabs[2]?.page$.next('pageshow');
+    await w.advance(1_000);
+    w.server.publish('r', 'hello');
+    await w.advance(60_000);
+    t.same(seen.slice(1), [['hello'], ['hello']]);
+    t.equal(tabs[2]?.statuses.at(-1)?._tag, 'Live');
+  },
+);
+
+t.test(
+  'when the server closes the second connection of a drain for ever, then the clients of all tabs are closed',
+  async (t) => {
+    const w = browserWorld(t);
+    const tabs = [await w.tab(), await w.tab(), await w.tab(), await w.tab()];
+    tabs.forEach((tab) => tab.watch('r'));
+    await w.advance(3_000);
+    w.server.drain(20_000);
+    while (w.server.sockets.length < 2) await w.advance(10);
+    await w.advance(30);
+    w.server.sockets[1]?.end(4503, 'told so');
+    await w.advance(200);
+    for (const { statuses } of tabs) t.match(statuses.at(-1), { _tag: 'Closed', code: 4503 });
+    t.equal(liveSockets(w), 0);
+  },
+);
