@@ -131,7 +131,10 @@ export const ended =
     const failures = isStable ? 0 : state.failures;
     const isAtOnce = code === TOKEN_EXPIRED || (liveMs >= DRAINED_MS && code === GOING_AWAY);
     const wait = retryInMs ?? (isAtOnce ? undefined : fullJitterMs(failures, state.chance));
-    const ids = [...state.sockets].flatMap(([id, one]) => (one.upstream === number ? [id] : []));
+    // a code that does not come back is for all tabs, those on the other connection of a handover too
+    const ids = [...state.sockets].flatMap(([id, one]) =>
+      one.upstream === number || !comesBack(code) ? [id] : [],
+    );
     return endSockets(
       {
         ...state,

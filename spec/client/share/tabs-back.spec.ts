@@ -1,4 +1,4 @@
-/** Tabs that share a socket, when a page comes back or a server closes for good: what their applications see. */
+/** Tabs that share a socket: one comes back, or the server closes for ever. What their applications see. */
 import t from 'tap';
 import { browserWorld, liveSockets } from '../../support/share-world.js';
 
