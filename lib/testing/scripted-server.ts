@@ -29,7 +29,10 @@ export interface ScriptedServer {
   close(code: number, reason?: string): void;
   /** While false, no connection can be opened. */
   setUp(isUp: boolean): void;
-  /** While true, the server sends no frame. `close`, `cut` and the end of a drain still close connections. */
+  /**
+   * While true, the server sends no frame. `close`, `cut` and the end of a drain still close connections. What
+   * was held back is sent afterwards, on the connections that are still open.
+   */
   setSilent(isSilent: boolean): void;
   /** Connections get `draining`, and are closed with 1001 after this many ms. */
   drain(ms: number): void;

@@ -22,6 +22,8 @@ export interface ServerSocket {
   readonly frames: readonly Frame[];
   readonly isOpen: () => boolean;
   send(frame: object): void;
+  /** Sends what was held back while the server was silent. */
+  release(): void;
   end(code: number, reason: string): void;
 }
 
@@ -85,11 +87,16 @@ export interface ServerSocketDeps {
 export const serverSocket = (deps: ServerSocketDeps): ServerSocket => {
   const { url, protocols, client, scheduler, latencyMs } = deps;
   const frames: Frame[] = [];
+  let buffered: string[] = [];
   let state: 'connecting' | 'open' | 'ended' = 'connecting';
 
   const later = (work: () => void): void => {
     scheduler.schedule(work, latencyMs);
   };
+  const deliver = (data: string): void =>
+    later(() => {
+      if (state === 'open') client.emit('message', { data });
+    });
   const socket: ServerSocket = {
     url,
     protocols,
@@ -99,11 +106,14 @@ export const serverSocket = (deps: ServerSocketDeps): ServerSocket => {
     frames,
     isOpen: () => state === 'open',
     send: (frame) => {
-      if (deps.isSilent()) return;
       const data = JSON.stringify(frame);
-      later(() => {
-        if (state === 'open') client.emit('message', { data });
-      });
+      // as on a stalled TCP connection: no frame is missing before a later one
+      if (deps.isSilent()) buffered.push(data);
+      else deliver(data);
+    },
+    release: () => {
+      buffered.forEach(deliver);
+      buffered = [];
     },
     end: (code, reason) => {
       if (state === 'ended') return;

@@ -188,6 +188,7 @@ export const scriptedServer = (options: ScriptedServerOptions): ScriptedServer =
     },
     setSilent: (yes) => {
       isSilent = yes;
+      if (!yes) sockets.forEach((socket) => socket.release());
     },
     drain: (ms) => {
       for (const socket of open()) {

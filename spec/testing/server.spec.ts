@@ -106,6 +106,40 @@ t.test(
 );
 
 t.test(
+  'when the scripted server was silent, then it sends what it held back, in order, before anything else',
+  async (t) => {
+    const clock = virtualClock();
+    const server = scriptedServer({ clock });
+    const chat = connect({ url: 'ws://any/ws', WebSocket: server.WebSocket, clock });
+    t.teardown(() => chat.close());
+    const seen: unknown[] = [];
+    const room = chat.room('r');
+    room.gap$.subscribe(({ reason }) => seen.push(reason));
+    room.message$.subscribe(({ data }) => seen.push(data));
+    clock.advance(10);
+    server.publish('r', 1);
+    clock.advance(10);
+    server.setSilent(true);
+    server.publish('r', 2);
+    clock.advance(10);
+    t.same(seen, [1]);
+    server.setSilent(false);
+    server.publish('r', 3);
+    clock.advance(10);
+    t.same(seen, [1, 2, 3]);
+    t.equal(server.sockets.length, 1);
+    server.setSilent(true);
+    server.publish('r', 4);
+    server.cut();
+    clock.advance(10);
+    server.setSilent(false);
+    clock.advance(5_000);
+    t.same(seen, [1, 2, 3, 4], 'what a cut connection has lost comes once, after the resume');
+    t.equal(server.sockets.length, 2);
+  },
+);
+
+t.test(
   'when a client asks for history, then `fetch` of the server answers from the log',
   async (t) => {
     const clock = virtualClock();
