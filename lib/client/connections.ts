@@ -85,7 +85,7 @@ export const onPage =
 
 /** Rule: opens a socket when one is needed, the second one of a handover too. */
 export const dial: Change = (state) => {
-  const { connections, pageState: page, retryAt, nowMs, uses, counter } = state;
+  const { connections, pageState: page, retryAt, nowMs, uses, counter, tokens } = state;
   const [first, second] = connections;
   const isDue = first ? first.isDraining && !second : uses && !page.out && !page.isHidden;
   if (!isDue) return state;
@@ -93,7 +93,8 @@ export const dial: Change = (state) => {
   return {
     ...state,
     counter: counter + 1,
-    tokens: Infinity,
+    // the old connection of a handover still sends
+    tokens: first ? tokens : Infinity,
     connections: [
       ...connections,
       {

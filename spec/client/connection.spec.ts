@@ -298,3 +298,31 @@ t.test('when the platform has no WebSocket, then the error names what to pass', 
   if ('WebSocket' in globalThis) return;
   t.throws(() => connect({ url: 'ws://server/ws' }), { message: /pass that of 'ws'/ });
 });
+
+t.test(
+  'when the second socket of a handover is tried often, then the old one sends no more than the rate',
+  async (t) => {
+    const w = world(t, {}, { rate: 100 });
+    w.watch('r');
+    w.clock.advance(100);
+    const [old] = w.server.sockets;
+    const framesOfASecond = (): number => {
+      const before = old?.frames.length ?? 0;
+      for (let i = 0; i < 200; i++) {
+        void w.chat
+          .room('r')
+          .publish(i)
+          .catch(() => undefined);
+        w.clock.advance(5);
+      }
+      return (old?.frames.length ?? 0) - before;
+    };
+    framesOfASecond();
+    w.server.setUp(false);
+    w.server.drain(20_000);
+    const seconds = Array.from({ length: 8 }, framesOfASecond);
+    t.ok(w.server.sockets.length > 2, 'the second socket was tried');
+    t.ok(Math.min(...seconds) > 50, `the client is busy: ${seconds.join(' ')}`);
+    t.ok(Math.max(...seconds) <= 100, `frames in each second: ${seconds.join(' ')}`);
+  },
+);
