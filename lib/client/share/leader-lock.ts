@@ -88,7 +88,9 @@ export const tabLocks = ({ locks, scheduler, name, ...on }: TabLockDeps): TabLoc
     },
     steal: () => {
       const { signal } = stay;
-      locks.request(name, { steal: true }, leading).catch(() => lost(signal));
+      locks
+        .request(name, { steal: true }, () => (signal.aborted ? Promise.resolve() : leading()))
+        .catch(() => lost(signal));
     },
     resign: () => {
       lead();
