@@ -84,7 +84,7 @@ export const isTargetId = (whom: Disconnect['whom'], id: string): boolean =>
 
 /** The longest `pod` of a `catch_up`. */
 const MAX_POD = 64;
-/** The longest command has an id of 255 characters, escaped or of four bytes each. */
+/** The longest command is a `trace` with 100 ids: about 4 kB. */
 const MAX_BYTES = 8_192;
 
 const Whom = new t.Type<string, string, unknown>(

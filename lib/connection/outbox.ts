@@ -91,7 +91,7 @@ export class Outbox extends BoundedBuffer<Batch> implements Holder {
     return this.messages + messages <= bound.messages && this.bytes + bytes <= bound.bytes;
   }
 
-  /** Whether the reader takes what it is sent: no write has been in flight for `STALL_MS`. */
+  /** Whether the reader takes what it is sent: no write is in flight, or it has been for less than `STALL_MS`. */
   keepsUp(): boolean {
     return this.since === 0 || this.now() - this.since < STALL_MS;
   }

@@ -121,7 +121,7 @@ ${isSecured(http) ? html`<h3><a href="#access">Access</a></h3>` : ''}
 <h3><a href="#values">Values</a></h3>
 </nav>`;
 
-/** What an operation needs is in its description. A hook may ask for a token in a handshake. */
+/** What an operation needs is in its description. Of a service without tokens, only a handshake lists a 401. */
 const tokenText = ({ responses }: OperationObject): string =>
   '401' in responses ? 'Needs a token, where the service asks for one.' : 'No token is needed.';
 
