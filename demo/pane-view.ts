@@ -22,7 +22,7 @@ export interface Shown {
   readonly isBroken: boolean;
   readonly isLoading: boolean;
   readonly room: string;
-  /** Why it does not connect; empty: it does. */
+  /** Why it does not connect, for the user; empty: it does, or the reason is not known or not needed. */
   readonly problem: string;
 }
 

@@ -1,7 +1,10 @@
 /** The texts of a pane: what the connection does, and how long something took. */
 import type { Status } from 'chat-api/client';
 
-/** How a status looks: `good` messages arrive now, `busy` the client acts, `bad` nothing arrives. */
+/**
+ * How a status looks. `good`: messages arrive; `bad`: nothing arrives; `busy`: all else, such as connecting,
+ * or one pod only.
+ */
 export type Tone = 'good' | 'busy' | 'bad';
 
 export interface StatusText {

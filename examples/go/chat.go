@@ -17,7 +17,7 @@ type Frame = map[string]any // a message (3), or its data
 var final = map[int]bool{400: true, 401: true, 403: true, 404: true, 405: true, 426: true,
 	1000: true, 1002: true, 1003: true, 1007: true, 1008: true, 1009: true}
 
-// Chat sends each message of own, a `chat` with a UUID (14), again until its answer is here. show gets answers too (5, 6).
+// Chat takes messages from `own`, each a `chat` with a UUID (14), and sends each until it is answered. `show` gets answers too (5, 6).
 func Chat(url string, header http.Header, quiet time.Duration, own <-chan Frame, show func(Frame)) error {
 	last, pending, again := [2]string{}, []Frame{}, make(chan any) // the last ids of both logs; what has no answer
 	seen, recent, shown := map[any]bool{}, [10_000]any{}, 0        // ids; the last of them, in a ring

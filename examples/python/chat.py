@@ -82,7 +82,7 @@ class Chat:
             asyncio.ensure_future(self.flush(data.get("retry_in_ms", 1000) / 1000))
         elif ref in self.pending:
             self.pending.pop(ref)[1].set_result(data)
-        elif event == "left" or ref == "join":  # the next connection tries to join again
+        elif event == "left" or ref == "join":  # in LATER, the next connection joins again; else the client ends
             raise ConnectionError(data) if why in LATER else RuntimeError(data)
 
 async def main(url, room, quiet_s=25):

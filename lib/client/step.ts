@@ -7,7 +7,10 @@ import { deliver, expire, settled } from './outbox.js';
 import { tend } from './rooms.js';
 import type { Change, State } from './state.js';
 
-/** The order matters: a connection that ends is replaced in the same step. */
+/**
+ * The order matters: when `watch` ends a connection, `dial` sets the time of the next try in the same step.
+ * When `dial` opens one, `ask` asks for its token in the same step.
+ */
 const RULES: readonly Change[] = [expire, watch, dial, ask, tend, handover, deliver];
 
 export const step = (before: State, input: Change, now: number, chance: number): State => {

@@ -204,8 +204,8 @@ export const queued = (
 const UNANSWERED_MS = 60_000;
 
 /**
- * Rule: sends what waits, below the server's rate limit. A pod that stood still reads all that was sent at
- * once. So at most one second of messages, of all tabs together, is without an answer: the next ones wait.
+ * Rule: sends what waits, below the server's rate limit. A pod that has stood still reads at once all that was
+ * sent. So at most one second of messages, of all tabs together, is without an answer: the next ones wait.
  */
 export const flush: LeaderChange = (state) =>
   state.upstreams.reduce((at, { number, queue, rate, welcome, ...upstream }) => {
