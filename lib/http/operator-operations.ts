@@ -90,8 +90,8 @@ export const PUBLISH: Operation = {
   summary: 'Publishes a message, or a list of messages, to rooms on all pods.',
   description:
     'The sender need not be a member of the rooms. `from` is `api`, or the user of the token. The answer to a ' +
-    'list does not tell which messages were duplicates. A problem without `ids` means that nothing of the list ' +
-    'was sent.',
+    'list does not tell which messages were duplicates. A problem without `ids` means that nothing of ' +
+    'the list was sent, but for 500.',
   body: PublishBody,
   answers: {
     202: { description: 'Accepted.', codec: AcceptedAnswer },
