@@ -19,7 +19,10 @@ const show = (selector: string, isShown: boolean): void => {
 const panes: Pane[] = [];
 /** The numbers of the panes that were live. */
 const live = new Set<number>();
-/** When both are live, the notice leaves its place to the panes, once: its details can be opened again. */
+/**
+ * When both are live, the notice becomes small, to give the panes space. This happens once: a user can then open
+ * its details again.
+ */
 const onLive = (number: number): void => {
   if (live.size === sections.length) return;
   live.add(number);

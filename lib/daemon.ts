@@ -207,8 +207,8 @@ const started = async ({
 };
 
 /**
- * How long the end waits for the collector: until `MIN_FLUSH_MS` before the end of `DRAIN_MS`, but for
- * `FLUSH_MS` at most. When that time is over already, for `MIN_FLUSH_MS` at most.
+ * How long the end waits until the last spans are sent (OpenTelemetry): until `MIN_FLUSH_MS` before the end
+ * of `DRAIN_MS`, but for `FLUSH_MS` at most. When that time is over already, for `MIN_FLUSH_MS` at most.
  */
 const FLUSH_MS = 2_000;
 const MIN_FLUSH_MS = 100;

@@ -1,7 +1,7 @@
 /**
  * Messages of programs and HTTP pass the application's hook before any member gets them, like messages of
- * clients (`connection/publishing.ts`). Only chats are passed to it: `notification` and `system` are the
- * server's own messages.
+ * clients (`connection/publishing.ts`). Only chats are passed to it. Clients cannot
+ * send `notification` and `system`: these come from programs only.
  */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
 import { map, type Observable, of } from 'rxjs';

@@ -96,10 +96,10 @@ export interface Hooks {
   /**
    * Called with every chat, from a socket, HTTP or the program, and with every presence of a client. Pass the
    * message on as it is or changed, drop it with null (the sender gets no error), or answer with
-   * `reject(text)`. `from.via` says where the message came from. Not called for messages of the server
-   * (`notification`, `system`), nor for messages of other pods. The hook counts as failed when its answer has
-   * no room or no `data`. For a message of a socket it also counts as failed when the answer has a room that
-   * the connection has not joined.
+   * `reject(text)`. `from.via` says where the message came from. Not called for `notification` and `system`,
+   * which come from programs only, nor for messages of other pods. The hook counts as failed when its answer
+   * has no room or no `data`. For a message of a socket it also counts as failed when the answer has a room
+   * that the connection has not joined.
    */
   readonly onMessage?: (message: Incoming, from: Sender) => MaybeAsync<Outgoing | Rejection | null>;
   /** A connection has ended. `code`: the code that the server sent; null when the server sent none. */

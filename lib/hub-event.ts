@@ -71,8 +71,8 @@ export type HubEvent =
   /** Another listener of a lent server took a connection below the base path. */
   | { readonly _tag: 'UpgradeTaken' }
   /**
-   * A request that is no handshake was refused with this HTTP status; or, with 429, its socket was ended without
-   * an answer.
+   * A request that is no handshake was refused with this HTTP status; or, with 429, its socket was ended
+   * without an answer.
    */
   | {
       readonly _tag: 'RequestRefused';
@@ -97,7 +97,10 @@ export type HubEvent =
       readonly acceptedAt: readonly number[];
       readonly handedAt: number;
     }
-  /** A `gap` was sent to a room's `members` connections, or only to those of them that may lack messages. */
+  /**
+   * A `gap` was sent. `members` is 1 when a client that joins was sent the gap. Otherwise `members` counts
+   * the connections of the room on this pod: those that lack no message may not have been sent the gap.
+   */
   | {
       readonly _tag: 'GapSent';
       /** The empty name is the global log. */

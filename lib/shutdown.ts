@@ -6,9 +6,9 @@
  *                            │  │ └──90 % of DRAIN_MS less LAST_REQUEST────┘   │    LAST_REQUEST later │
  *                            └──┘ hurry: all connections are closed            └──90 % of DRAIN_MS─────┘
  *
- * A request is open until its answer is sent. A pod that is closing takes no new sockets. A proxy may have sent
- * a request on one that is open: the request is answered (a publish with 503), where a cut would be a 502. A
- * hurry that came before the drain is remembered: then no client is sent `draining`.
+ * A request is open until its answer is sent. A pod that is closing takes no new sockets. A proxy may have
+ * sent a request on one that is open: the request is answered (a publish with 503), where a cut would be a
+ * 502. A hurry that came before the drain is remembered: then no client is sent `draining`.
  */
 import {
   concat,
@@ -48,8 +48,9 @@ export interface ShutdownOptions {
 const DEADLINE = 0.9;
 const EMPTY_CHECK_MS = 10;
 /**
- * How long a closing pod waits for requests on open sockets, as a part of the drain and at most. A proxy that
- * has sent one before the pod stopped listening needs a few milliseconds. A socket that stays unused is closed.
+ * How long a closing pod waits for requests on open sockets: for this part of the drain (`LAST_REQUEST`), but
+ * at most `LAST_REQUEST_MS`. A proxy that has sent a request before the pod stopped listening needs a few
+ * milliseconds. A socket that stays unused is closed.
  */
 const LAST_REQUEST = 0.05;
 const LAST_REQUEST_MS = 100;

@@ -17,7 +17,7 @@ const ROOMS = Math.ceil(USERS / chat.numberOf('ROOM_SIZE', 30));
 const STORMS = chat.numberOf('STORMS', 3);
 const EVERY_MS = chat.numberOf('EVERY', 20) * 1000;
 const RATE = chat.numberOf('RATE', 20);
-/** In this time, in seconds, the users come at the beginning. */
+/** The first connections of the users are spread over this time, in seconds. */
 const ARRIVAL_S = chat.numberOf('ARRIVAL', 10);
 const PUBLISHERS = 5;
 const LENGTH_S = ARRIVAL_S + 5 + ((STORMS + 1) * EVERY_MS) / 1000;

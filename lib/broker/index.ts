@@ -16,10 +16,10 @@ import type { CatchUpsLost, ControlCommand } from './control-command.js';
 
 /**
  * The events of a room's channel, in order. `Opened` comes first: from then on every message arrives. Its
- * `top` is the log's position. With `scope: 'pod'` it is a position of the pod's own, and only members of this
- * pod are reached for now. `Gap`: messages may have been missed, and the channel goes on from `top`.
- * `Counted`: how many connections the other pods have in the room, when that has changed. `Failed` is the last
- * event: the room cannot be opened, or its channel is refused from now on.
+ * `top` is the log's position. With `scope: 'pod'` it is a position of the pod's own, and only members of
+ * this pod are reached for now. `Gap`: messages may have been missed, and the channel goes on from `top`.
+ * `Counted`: how many connections the other pods have in the room, when that has changed. `Failed` is the
+ * last event: the room cannot be opened, or its channel is refused from now on.
  */
 export type ChannelEvent =
   | { readonly _tag: 'Opened'; readonly top: LogPosition; readonly scope: Scope }
@@ -162,6 +162,6 @@ export interface Broker {
    * why the command could not be sent to the other pods.
    */
   sendControl(command: ControlCommand): Observable<Either<string, void>>;
-  /** Ends the broker. Completes when the other pods no longer count this pod, or after 0.5 s. */
+  /** Ends the broker. Completes when the other pods no longer count this pod, at the latest after 0.5 s. */
   close(): Observable<void>;
 }

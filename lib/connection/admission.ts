@@ -65,7 +65,7 @@ const UNLIMITED = right(undefined);
 
 export const DRAINING = problem(
   503,
-  'the server is shutting down; connect again, you will reach another instance',
+  'the server is shutting down; connect again, another pod takes the connection',
   RETRY,
 );
 

@@ -91,7 +91,9 @@ export class Outbox extends BoundedBuffer<Batch> implements Holder {
     return this.messages + messages <= bound.messages && this.bytes + bytes <= bound.bytes;
   }
 
-  /** Whether the reader takes what it is sent: no write is in flight, or it has been for less than `STALL_MS`. */
+  /**
+   * Whether the reader takes what it is sent: no write is in flight, or it has been for less than `STALL_MS`.
+   */
   keepsUp(): boolean {
     return this.since === 0 || this.now() - this.since < STALL_MS;
   }
@@ -115,8 +117,9 @@ export class Outbox extends BoundedBuffer<Batch> implements Holder {
   }
 
   /**
-   * Whether the kernel has taken everything. The socket shows that. The callback of the write is not used, as
-   * it runs after the turn: with it, a burst would close the connection of a client that keeps up.
+   * Whether the kernel has taken everything, as the socket shows. The callback of the write (`wasTaken`) only
+   * causes the next look: it runs after the turn. A buffer that waited for the callback would close the
+   * connection of a client that keeps up, in a burst.
    */
   idle(): boolean {
     return this.socket.writableLength === 0;

@@ -124,7 +124,7 @@ const isTouched = (
   socket.destroyed ||
   !socket.writable ||
   (written !== undefined && socket.bytesWritten !== written) ||
-  // Node passes the socket on neither flowing nor paused
+  // a socket that Node has just passed on is not flowing, and not paused
   socket.readableFlowing !== null ||
   pendingResponse(socket)?.req === request;
 

@@ -50,7 +50,7 @@ const NEEDS: Readonly<Record<DocumentedRoute['auth'], string | undefined>> = {
 };
 
 const HANDSHAKE =
-  'The handshake needs `X-API-Key`, or a token; a room needs a token that may join it.';
+  'The handshake needs `X-API-Key`, or a token. A token must allow the room, if the URL names one.';
 
 /** What a request needs where the service asks for tokens, in words. */
 export const needOf = (route: DocumentedRoute, isSecured: boolean): string | undefined => {

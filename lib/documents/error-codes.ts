@@ -16,7 +16,9 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorMeaning>> = {
   unknown_type: fix('No message has this type.'),
   not_a_member: fix('The client has not joined the room.'),
   invalid_room: fix('No room can have this name, or the global log was to be left.'),
-  forbidden: fix('The type is the server’s, or the token does not give the right.'),
+  forbidden: fix(
+    'The type is the server’s, the client may not join or publish there, or the token of a `refresh` is refused.',
+  ),
   rate_limited: again(
     'Too many messages, bytes, replays or unanswered joins. `retry_in_ms` says when to send the message again.',
   ),

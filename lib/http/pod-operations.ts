@@ -84,7 +84,7 @@ export const READY: Operation = {
 export const METRICS: Operation = {
   id: 'getMetrics',
   tag: 'pod',
-  summary: 'The metrics of this pod for Prometheus.',
+  summary: 'The metrics of this pod for Prometheus. With `WORKERS`: of all workers.',
   answers: {
     200: {
       description: 'In the text format of Prometheus.',
@@ -98,7 +98,8 @@ export const METRICS: Operation = {
 export const STATS: Operation = {
   id: 'getStats',
   tag: 'sockets',
-  summary: 'The counts of this pod, and with `room` those of a room on it.',
+  summary:
+    'The counts of this pod, and with `room` those of a room on it. With `WORKERS`: of all workers.',
   parameters: { room: RoomName },
   answers: { 200: { description: 'The counts.', codec: StatsAnswer } },
   examples: [

@@ -27,7 +27,7 @@ export interface HttpServer {
    * may be sending one.
    */
   readonly leave: () => void;
-  /** The number of open sockets, with those of clients. */
+  /** The number of open sockets, WebSockets included. */
   readonly sockets: () => number;
   /**
    * From now on new sockets are refused, so a proxy sends their requests to another pod. Open sockets are

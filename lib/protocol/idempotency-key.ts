@@ -73,7 +73,7 @@ export const ownerName = (owner: KeyOwner): string => {
 
 /**
  * A key as one text, the same on all pods: `OWNER:REF`. A key of the embedding program without a colon is
- * `REF` alone, as in version 0.1: so pods of both versions agree.
+ * `REF` alone. Pods of an older build write the key so: old and new pods agree.
  */
 export const keyField = ({ owner, ref }: IdempotencyKey): string =>
   owner._tag === 'App' && !ref.includes(':') ? ref : `${ownerName(owner)}:${ref}`;

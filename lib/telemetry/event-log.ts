@@ -56,7 +56,7 @@ export const eventLog = (
             { reason: reason() },
             'broker: degraded, messages reach the members on this pod only',
           );
-        // without Redis there are no other pods to reach
+        // without Redis no line: a pod is alone, and the workers of one command are always connected
         else if (event.status._tag === 'Up' && hasBroker)
           logger.info('broker: up, messages reach all pods');
         return;

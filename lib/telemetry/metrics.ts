@@ -60,7 +60,7 @@ export const metrics = (
   );
   counterOf(
     'realtime_messages_sent',
-    'Messages to rooms, times the members of the room on this pod, and messages of replays',
+    'Messages to rooms, each counted once for each member on this pod, and messages of replays',
     () => sent,
   );
   const publishErrors = counter(

@@ -8,9 +8,12 @@ import { startNginxPods } from '../support/nginx-pods.js';
 import { HOST } from '../support/redis.js';
 
 const ROOT = join(import.meta.dirname, '../..');
-/** Thresholds of time do not count here: the machine may be busy. */
+/**
+ * Thresholds of time do not count here: the machine may be busy. `chat_accepted` is one: it misses an `ack` that
+ * comes after the end of the session.
+ */
 const TIMES =
-  /✗ (ws_connecting|chat_joined|chat_ack|chat_delivery|http_req_duration|storm_recovered)/;
+  /✗ (ws_connecting|chat_joined|chat_accepted|chat_ack|chat_delivery|http_req_duration|storm_recovered)/;
 
 interface Ended {
   readonly code: number | null;
@@ -56,7 +59,9 @@ t.test('when users chat in rooms behind nginx, then no message is lost', async (
   t.match(rooms.output, /✓ chat_lost: count==0[^]*ws_sessions\.+ \d\d/);
   t.ok([0, 99].includes(rooms.code ?? -1), `${rooms.code}`);
 
-  const storm = await k6('deploy/k6/storm.js', { ...small, STORMS: 1, EVERY: 3, ARRIVAL: 1 });
+  // at this rate some messages come while the users are away, also when they are back within milliseconds
+  const short = { STORMS: 1, EVERY: 3, ARRIVAL: 1, RATE: 200 };
+  const storm = await k6('deploy/k6/storm.js', { ...small, ...short });
   t.strictSame(crossed(storm.output), [], storm.output);
   t.match(storm.output, /✓ chat_lost: count==0[^]*storm_replayed\.+ [1-9]/);
   t.ok([0, 99].includes(storm.code ?? -1), `${storm.code}`);

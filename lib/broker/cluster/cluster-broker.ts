@@ -18,9 +18,9 @@ import {
   Subject,
   Subscription,
 } from 'rxjs';
-import type { Clock } from '../../clock.js';
-import type { RedisEvent, RedisPort } from '../redis/port.js';
+import type { RedisEvent } from '../redis/port.js';
 import { openChannels } from './channels.js';
+import type { ClusterBrokerDeps } from './cluster-broker-deps.js';
 import { clusterLog } from './cluster-log.js';
 import { redisTime } from './redis-time.js';
 import { localIds } from './local-ids.js';
@@ -40,20 +40,6 @@ import { subscriptions } from './subscriptions.js';
 import { systemChannels } from './system-channels.js';
 import { controlChannel } from './control-channel.js';
 import { upkeep } from './upkeep.js';
-
-export interface ClusterBrokerDeps {
-  readonly redis: RedisPort;
-  /** The name in `stats`; the default is `redis`. */
-  readonly name?: string;
-  readonly clock: Clock;
-  readonly serverId: string;
-  /** `BROKER_TIMEOUT_MS`. */
-  readonly timeoutMs: number;
-  /** `LOG_POSITION_TTL_MS`; the default is a day. */
-  readonly positionTtlMs?: number;
-  /** `LOG_TTL_MS`: for this long the log may still return a message that this pod has already delivered. */
-  readonly logTtlMs?: number;
-}
 
 /**
  * What the cluster broker keeps in memory. When no room is used, all counts are 0, except that there are

@@ -2,10 +2,10 @@
  * When the log of a room began its last epoch. A client that resumes by an earlier time is sent `gap`, as the
  * time does not show which epoch its messages are of. A pod finds a new epoch itself, or reads in Redis that
  * another pod found it: so a pod that has just started knows it too. When no pod has found it yet, a pod that
- * has just started may find the global log without a message. The first global log of a service is older than
- * the ids of all its clients. So a client whose time is before the beginning of this log has seen an earlier
- * global log, which is lost. The number of rooms is bounded: the room whose first opening or last new epoch is
- * the longest ago is forgotten.
+ * has just started may find an empty global log. There are two cases. The log is the first one of the
+ * service: then all ids of clients are later than its beginning. Or an earlier log was lost: then the time of
+ * a client is before the beginning of the empty log, and the client is sent `gap`. The number of rooms is
+ * bounded: the room whose first opening or last new epoch is the longest ago is forgotten.
  */
 import { BoundedMap } from '../../bounded-map.js';
 import type { Page } from '../../history/page.js';
@@ -34,7 +34,9 @@ interface Known {
   readonly tag: number | undefined;
   /** The epoch replaced another one then. */
   readonly turned: Missed | undefined;
-  /** The global log began then. Clients with an earlier time have lost an earlier log, other clients nothing. */
+  /**
+   * The global log began then. Clients with an earlier time have lost an earlier log, other clients nothing.
+   */
   readonly begun?: Missed;
 }
 

@@ -1,7 +1,7 @@
 /**
  * Which channels this pod is subscribed to, reconciled by name: the channels that have a sink against those
- * that Redis has confirmed. A Map of channels finds the sinks of each message from Redis: with one filter for
- * each channel, a message costs 200 µs at 5,000 channels. When the sink of a channel is replaced by another
+ * that Redis has confirmed. A Map of channels finds the sinks of each message from Redis. One filter for each
+ * channel would cost 200 µs a message at 5,000 channels. When the sink of a channel is replaced by another
  * within a turn, no command is sent.
  *
  * Source: it subscribes to Redis's answers to SUBSCRIBE and UNSUBSCRIBE; `close` ends them.

@@ -14,7 +14,7 @@ export const log = {
     'LOG_POSITION_TTL_MS',
     86_400_000,
     duration(1),
-    'How long the position of a room without new messages is kept. Not less than LOG_TTL_MS.',
+    'How long the position of a room that nobody uses is kept. Not less than LOG_TTL_MS.',
   ),
   databaseUrl: setting(
     'DATABASE_URL',

@@ -95,7 +95,7 @@ export const server = {
     'READY_REQUIRES_BROKER',
     false,
     boolean,
-    'Whether /ready is 503 while the broker is down. All pods then answer 503 at once, as they share the broker.',
+    'Whether /ready is 503 while the broker is down. Then all pods answer 503 together, as they share the broker.',
   ),
   allowedOrigins: setting(
     'ALLOWED_ORIGINS',
