@@ -24,10 +24,10 @@ import t, { type Test } from 'tap';
 import { build as vite } from 'vite';
 import webpack from 'webpack';
 import { BASE, build, startPod } from './support/pod.js';
+import { ROOT } from './support/root.js';
 
 t.setTimeout(600_000);
 
-const ROOT = join(import.meta.dirname, '..');
 const run = promisify(execFile);
 /** What an application with the client may weigh, gzipped: with all of rxjs that it needs. */
 const LIMIT = 16_000;

@@ -13,8 +13,8 @@ import { right } from './support/config.js';
 import { blocksIn, headingsIn, anchorsIn } from './support/docs.js';
 import { startPod } from './support/pod.js';
 import { startRedis } from './support/redis.js';
+import { ROOT } from './support/root.js';
 
-const ROOT = join(import.meta.dirname, '..');
 const DOCUMENTS = [
   'README.md',
   'CONTRIBUTING.md',

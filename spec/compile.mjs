@@ -1,7 +1,6 @@
 /**
  * Compiles lib, spec, demo, bench and examples once, into a tree like that of the project, and prints its path. A spec of
- * that tree needs no TypeScript loader, which takes longer to start than most specs take to run. What is no TypeScript is
- * linked.
+ * that tree needs no TypeScript loader, which takes longer to start than most specs take to run.
  */
 import { readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -9,6 +8,8 @@ import { build } from 'esbuild';
 
 const INTO = 'node_modules/.cache/chat-api/compiled';
 const COMPILED = ['bench', 'demo', 'examples', 'lib', 'spec'];
+/** What lib reads beside itself. By `package.json` a spec finds the folder of the project (`spec/support/root.ts`). */
+const LINKED = ['config', 'dist', 'package.json'];
 
 const filesOf = (folder) =>
   readdirSync(folder, { recursive: true })
@@ -28,7 +29,5 @@ await build({
   sourcemap: 'inline',
   logLevel: 'warning',
 });
-for (const name of readdirSync('.')) {
-  if (![...COMPILED, 'node_modules', '.git'].includes(name)) symlinkSync(resolve(name), join(INTO, name));
-}
+for (const name of LINKED) symlinkSync(resolve(name), join(INTO, name));
 process.stdout.write(`${INTO}\n`);

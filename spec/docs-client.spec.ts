@@ -11,6 +11,7 @@ import { WebSocket } from 'ws';
 import { blocksIn } from './support/docs.js';
 import { BASE, startPod } from './support/pod.js';
 import { startRedis, until } from './support/redis.js';
+import { ROOT } from './support/root.js';
 
 interface Room {
   readonly publish: (data: unknown) => void;
@@ -52,7 +53,7 @@ t.test(
     }
     t.intercept(globalThis, 'WebSocket', { value: Cuttable });
 
-    const text = readFileSync(join(import.meta.dirname, '../docs/protocol.md'), 'utf8');
+    const text = readFileSync(join(ROOT, 'docs/protocol.md'), 'utf8');
     const source = blocksIn(text, 'js').find((block) => block.includes('export const openRoom'));
     t.ok((source ?? '').split('\n').length <= 70, 'short enough to be copied');
     const file = join(t.testdir({}), 'client.mjs');

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { BASE, build, type Doors, doorsOf, type Running, run } from './support/pod.js';
 import { until } from './support/redis.js';
+import { ROOT } from './support/root.js';
 
-const EXAMPLES = join(import.meta.dirname, '../examples');
+const EXAMPLES = join(ROOT, 'examples');
 
 /** Servers that chat is put into, each with a route of its own that speaks of the chat, or to it. */
 const RECIPES: readonly {

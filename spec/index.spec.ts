@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import t from 'tap';
 import ts from 'typescript';
+import { ROOT } from './support/root.js';
 
-const ROOT = join(import.meta.dirname, '..');
 const INDEX = join(ROOT, 'lib/index.ts');
 
 const read = ts.readConfigFile(join(ROOT, 'tsconfig.json'), (path) => ts.sys.readFile(path));

@@ -6,8 +6,8 @@ import { dirname, join, normalize } from 'node:path';
 import t, { type Test } from 'tap';
 import { linksIn } from './support/docs.js';
 import { build, doorsOf, run } from './support/pod.js';
+import { ROOT } from './support/root.js';
 
-const ROOT = join(import.meta.dirname, '..');
 const QUIET = ['--no-audit', '--no-fund', '--prefer-offline'];
 
 interface Ended {

@@ -11,11 +11,12 @@ import { BASE, type Pod, startPod } from './support/pod.js';
 import { type Proxy, proxy, STALLED } from './support/proxy.js';
 import { startRedis, until } from './support/redis.js';
 import { SECRET, tokenOf } from './support/tokens.js';
+import { ROOT } from './support/root.js';
 
 // without a cache, Go compiles its standard library first
 t.setTimeout(300_000);
 
-const EXAMPLES = join(import.meta.dirname, '../examples');
+const EXAMPLES = join(ROOT, 'examples');
 /** Where Debian puts the library of the client in Go. */
 const GORILLA = '/usr/share/gocode/src/github.com/gorilla/websocket';
 const QUIET_S = 2;

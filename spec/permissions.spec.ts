@@ -5,8 +5,7 @@ import t, { type Test } from 'tap';
 import { permissionsIn } from './support/docs.js';
 import { startProcess } from './support/pod.js';
 import { startRedis } from './support/redis.js';
-
-const ROOT = join(import.meta.dirname, '..');
+import { ROOT } from './support/root.js';
 
 const chats = async (t: Test, env: Readonly<Record<string, string>>): Promise<void> => {
   const flags = permissionsIn().map((flag) => flag.replace('$PWD', ROOT));

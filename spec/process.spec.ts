@@ -14,6 +14,7 @@ import type { Client, Message } from './support/client.js';
 import { BASE, build, doorsOf, run, type Running, runMain, startProcess } from './support/pod.js';
 import { handshakeOf } from './support/raw-client.js';
 import { freePort, until } from './support/redis.js';
+import { ROOT } from './support/root.js';
 
 interface Line {
   readonly level: number;
@@ -22,7 +23,7 @@ interface Line {
 const WARN = 40;
 const FATAL = 60;
 
-const MAIN = join(import.meta.dirname, '../dist/main.js');
+const MAIN = join(ROOT, 'dist/main.js');
 
 /** What it logged. Each line must be JSON. */
 const lines = ({ stdout }: Running): readonly Line[] =>

@@ -8,8 +8,7 @@ import t from 'tap';
 import ts from 'typescript';
 import { build, doorsOf, run } from './support/pod.js';
 import { freePort, until } from './support/redis.js';
-
-const ROOT = join(import.meta.dirname, '..');
+import { ROOT } from './support/root.js';
 
 /** The program under "As a library". */
 const program = (): string => {

@@ -12,10 +12,10 @@ import t, { type Test } from 'tap';
 import type { Message } from '../lib/client/index.js';
 import { becomePage } from './support/dom.js';
 import { build } from './support/pod.js';
+import { ROOT } from './support/root.js';
 
 t.setTimeout(120_000);
 
-const ROOT = join(import.meta.dirname, '..');
 const RECIPES = join(ROOT, 'examples/client');
 
 const { document, Event } = becomePage();

@@ -6,8 +6,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { ROOT } from './support/root.js';
 
-const ROOT = join(import.meta.dirname, '..');
 const MAX_LINES = 400;
 
 /** Types, tables of values, and lists of what other files export. */
@@ -15,6 +15,7 @@ const TABLES: ReadonlySet<string> = new Set([
   'auth/index.ts',
   'broker/index.ts',
   'broker/cluster/channel-events.ts',
+  'broker/cluster/cluster-broker-deps.ts',
   'broker/redis/port.ts',
   'client/index.ts',
   'client/options.ts',

@@ -8,8 +8,9 @@ import t from 'tap';
 import { scriptedServer, virtualClock } from '../../lib/testing/index.js';
 import type * as client from '../../lib/client/index.js';
 import { build } from '../support/pod.js';
+import { ROOT } from '../support/root.js';
 
-const DIST = join(import.meta.dirname, '../../dist/client');
+const DIST = join(ROOT, 'dist/client');
 
 for (const [file, limit] of [
   ['client.js', 14_000],

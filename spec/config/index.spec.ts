@@ -12,8 +12,8 @@ import {
   readConfig,
 } from '../../lib/config/index.js';
 import { DEFAULTS, left, read, right } from '../support/config.js';
+import { ROOT } from '../support/root.js';
 
-const ROOT = join(import.meta.dirname, '../..');
 const CONFIG = join(ROOT, 'config');
 
 t.test(

@@ -14,8 +14,7 @@ import {
 } from '../support/demo-page.js';
 import { BASE, build, type Pod, startPod } from '../support/pod.js';
 import { SECRET, tokenOf } from '../support/tokens.js';
-
-const ROOT = join(import.meta.dirname, '../..');
+import { ROOT } from '../support/root.js';
 
 await build();
 const chromium = await startChromium();

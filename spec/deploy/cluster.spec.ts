@@ -1,12 +1,10 @@
 /** `npm run cluster`: everything starts, and one Ctrl-C ends everything. */
 import { spawn } from 'node:child_process';
 import { connect } from 'node:net';
-import { join } from 'node:path';
 import t from 'tap';
 import { http } from '../support/pod.js';
 import { freePort, HOST, until } from '../support/redis.js';
-
-const ROOT = join(import.meta.dirname, '../..');
+import { ROOT } from '../support/root.js';
 
 const isOpen = (port: number): Promise<boolean> =>
   new Promise((resolve) => {

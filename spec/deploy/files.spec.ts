@@ -10,11 +10,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { parse, parseAllDocuments } from 'yaml';
+import { ROOT } from '../support/root.js';
 
-const ROOT = join(import.meta.dirname, '../..');
 const DEPLOY = join(ROOT, 'deploy');
 const K8S = join(DEPLOY, 'k8s');
-const REQUIREMENTS = join(import.meta.dirname, 'requirements.txt');
+const REQUIREMENTS = join(ROOT, 'spec/deploy/requirements.txt');
 const CACHE = join(ROOT, 'node_modules/.cache/chat-api');
 const TOOLS = join(CACHE, 'deploy-tools');
 /** Another python3 in PATH may lack pip. */

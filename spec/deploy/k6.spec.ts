@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { startNginxPods } from '../support/nginx-pods.js';
+import { ROOT } from '../support/root.js';
 import { HOST } from '../support/redis.js';
 
-const ROOT = join(import.meta.dirname, '../..');
 /**
  * Thresholds of time do not count here: the machine may be busy. `chat_accepted` is one: it misses an `ack` that
  * comes after the end of the session.

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { CLOSE_CODES } from '../../lib/documents/close-codes.js';
 import { CLOSE, comesBack } from '../../lib/protocol/close-codes.js';
+import { ROOT } from '../support/root.js';
 
 t.test('when the server closes with a code, then it is listed with its reason', async (t) => {
   for (const { code, reason, comeBack } of Object.values(CLOSE))
@@ -15,7 +16,7 @@ t.test('when the server closes with a code, then it is listed with its reason', 
 });
 
 t.test('when docs/protocol.md lists a code, then the documents do, and no other', async (t) => {
-  const text = readFileSync(join(import.meta.dirname, '../../docs/protocol.md'), 'utf8');
+  const text = readFileSync(join(ROOT, 'docs/protocol.md'), 'utf8');
   const [, section = ''] = /## 7\. Close codes\n([\s\S]*?)\n## /.exec(text) ?? [];
   const inProse = [...section.matchAll(/^\| (\d{4}) \|/gm)].map(([, code]) => Number(code));
   t.same(

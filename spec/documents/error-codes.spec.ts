@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { ERROR_CODES, GAP_REASONS, meanings } from '../../lib/documents/error-codes.js';
+import { ROOT } from '../support/root.js';
 
-const PROTOCOL = readFileSync(join(import.meta.dirname, '../../docs/protocol.md'), 'utf8');
+const PROTOCOL = readFileSync(join(ROOT, 'docs/protocol.md'), 'utf8');
 
 const codesIn = (heading: string): readonly string[] => {
   const from = PROTOCOL.indexOf(heading);

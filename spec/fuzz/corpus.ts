@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Attack } from './attack.js';
+import { ROOT } from '../support/root.js';
 
-const FOLDER = join(import.meta.dirname, 'corpus');
+const FOLDER = join(ROOT, 'spec/fuzz/corpus');
 
 export const corpus = (): readonly (readonly [name: string, attacks: readonly Attack[]])[] =>
   readdirSync(FOLDER)

@@ -11,8 +11,8 @@ import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { HOST, until } from './redis.js';
+import { ROOT } from './root.js';
 
-const ROOT = join(import.meta.dirname, '../..');
 const FLAGS = [
   '--headless',
   // the sandbox does not work for root

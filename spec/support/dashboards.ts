@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import type { Prometheus } from './prometheus.js';
+import { ROOT } from './root.js';
 
-const FOLDER = join(import.meta.dirname, '../../deploy/grafana');
+const FOLDER = join(ROOT, 'deploy/grafana');
 
 interface GridPosition {
   readonly x: number;

@@ -1,8 +1,9 @@
 /** Texts of the documents that specs run or check. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ROOT } from './root.js';
 
-const SECURITY = join(import.meta.dirname, '../../docs/security.md');
+const SECURITY = join(ROOT, 'docs/security.md');
 
 /** The Redis user of docs/security.md: it has the rights that a pod needs, and no more. */
 export const aclOf = (kind: 'standalone' | 'Cluster'): string => {

@@ -17,8 +17,9 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort, HOST, until } from './redis.js';
+import { ROOT } from './root.js';
 
-const CONFIG = join(import.meta.dirname, '../../deploy/nginx.conf');
+const CONFIG = join(ROOT, 'deploy/nginx.conf');
 
 export interface NginxOptions {
   /** The ports of the pods. */

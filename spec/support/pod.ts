@@ -9,8 +9,8 @@ import { type Client, type ConnectOptions, connect } from './client.js';
 import { ACCESS, asProgram, withAccess } from './credentials.js';
 import { type RawClient, raw } from './raw-client.js';
 import { until } from './redis.js';
+import { ROOT } from './root.js';
 
-const ROOT = join(import.meta.dirname, '../..');
 const BUILT = join(ROOT, 'dist/.tsbuildinfo');
 const HOST = '127.0.0.1';
 export const BASE = '/api/chat-api';

@@ -4,8 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort, HOST, until } from './redis.js';
+import { ROOT } from './root.js';
 
-const ALERTS = join(import.meta.dirname, '../../deploy/prometheus/alerts.yml');
+const ALERTS = join(ROOT, 'deploy/prometheus/alerts.yml');
 
 export interface Prometheus {
   /** How many series have a value now; throws the text of Prometheus for an expression that it cannot read. */

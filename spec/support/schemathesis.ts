@@ -2,8 +2,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { dirname, join, resolve } from 'node:path';
+import { ROOT } from './root.js';
 
-const HOME = join(import.meta.dirname, '../schemathesis');
+const HOME = join(ROOT, 'spec/schemathesis');
 
 const run = async (command: string, args: readonly string[], cwd?: string) => {
   const env = { ...process.env, SCHEMATHESIS_HOOKS: join(HOME, 'hooks.py') };

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { systemClock } from '../../lib/clock.js';
 import { INSTALL, isTracingWanted, tracingOf } from '../../lib/telemetry/optional-tracing.js';
+import { ROOT } from '../support/root.js';
 
 const URL = 'http://127.0.0.1:4318';
 
@@ -29,7 +30,7 @@ t.test('when no collector is named, then there is no tracing, and no line', asyn
 });
 
 t.test('when the line names packages, then they have the versions of package.json', async (t) => {
-  const text = readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8');
+  const text = readFileSync(join(ROOT, 'package.json'), 'utf8');
   const { devDependencies, peerDependenciesMeta } = JSON.parse(text) as {
     readonly devDependencies: Readonly<Record<string, string>>;
     readonly peerDependenciesMeta: Readonly<Record<string, { readonly optional: boolean }>>;
