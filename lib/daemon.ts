@@ -122,7 +122,7 @@ const tracingTo = (
   );
 
 const eventsTo = (logger: Logger, config: Config): ReturnType<typeof eventLog> =>
-  eventLog(logger, () => systemClock.scheduler.now(), brokerText(config) !== 'embedded');
+  eventLog(logger, () => systemClock.scheduler.now(), brokerText(config) !== 'local');
 
 interface PodProcess {
   readonly chat: App;

@@ -82,6 +82,25 @@ t.test('when a command stands in a document, then it works', async (t) => {
   t.ok(ran >= 5, `${ran} were run`);
 });
 
+t.test('when the backend of the protocol runs, then it publishes and reads', async (t) => {
+  const pod = await startPod(t, { access: { authEnabled: false } });
+  const [program = ''] = blocksIn(textOf('docs/protocol.md'), 'python');
+  const folder = t.testdir({ 'backend.py': program.replace(':8000', `:${pod.port}`) });
+  const client = await pod.connect('/ws/general');
+  const { code, output } = await shell(`/usr/bin/python3 ${folder}/backend.py`);
+  t.equal(code, 0, output);
+  t.equal(output, "True {'content': 'hi'}\n");
+  await client.received({ type: 'chat', room: 'general', data: { content: 'hi' }, from: 'api' });
+
+  const wrong = t.testdir({
+    'wrong.py': program.replace(':8000', `:${pod.port}`).replace('"/messages"', '"/mesages"'),
+  });
+  t.match(await shell(`/usr/bin/python3 ${wrong}/wrong.py`), {
+    code: 1,
+    output: /did you mean|messages/,
+  });
+});
+
 t.test(
   'when README makes a secret, a key and a token, then the service accepts them',
   async (t) => {

@@ -306,7 +306,7 @@ t.test('when the process starts, then it reads `.env` and logs what it starts', 
 
   const people = await runMain(t, { LOG_FORMAT: 'pretty', PORT: `${await freePort()}` });
   await until('it listens', () => people.stdout().includes('listening url=http://127.0.0.1:'));
-  t.match(people.stdout(), /^\d\d:\d\d:\d\d\.\d{3} INFO {2}starting version=.*broker=embedded/);
+  t.match(people.stdout(), /^\d\d:\d\d:\d\d\.\d{3} INFO {2}starting version=.*broker=local/);
   t.notMatch(people.stdout(), /broker: up/, 'there is none');
   people.signal('SIGTERM');
   t.equal(await people.ended(), 0);

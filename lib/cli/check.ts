@@ -43,5 +43,5 @@ const INTERRUPTED = 130;
 
 const brokerFindings = async (config: Config): Promise<readonly Finding[]> =>
   brokerNameOf(config) === 'local'
-    ? [{ level: 'ok', about: 'broker', text: 'embedded: this pod is complete by itself' }]
+    ? [{ level: 'ok', about: 'broker', text: 'local: this pod is complete by itself' }]
     : redisFindings(config, brokerText(config));

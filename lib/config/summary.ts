@@ -4,13 +4,13 @@ import { type RedisAddress, readRedisUrl } from './redis-url.js';
 import type { Config } from './schema.js';
 
 /**
- * `embedded`, `redis://host:port/db`, the nodes of a Cluster, or the Sentinels and the name of the master.
+ * `local`, `redis://host:port/db`, the nodes of a Cluster, or the Sentinels and the name of the master.
  */
 export const brokerText = ({ broker }: Pick<Config, 'broker'>): string => {
   const { redisUrl, redisSentinels, redisSentinelName, redisCluster } = broker;
   const sentinels = redisSentinels.map(({ host, port }) => `${host}:${port}`).join(',');
   if (sentinels !== '') return `redis sentinel ${redisSentinelName} at ${sentinels}`;
-  if (redisUrl === '') return 'embedded';
+  if (redisUrl === '') return 'local';
   const addresses = readRedisUrl(redisUrl);
   if (isLeft(addresses)) return 'redis';
   const texts = addresses.right.map(addressText);

@@ -24,7 +24,7 @@ t.test('when the configuration is wrong, then check ends with 78 and a line a fa
 t.test('when all is well without Redis, then check ends with 0', async (t) => {
   const { code, stdout } = await commandEnded(t, ['check'], { MAX_CONNECTIONS: '10' });
   t.equal(code, 0);
-  t.match(stdout, /^ok {7}configuration: .*\nok {7}open files: .*\nok {7}broker: embedded.*\n3 ok/);
+  t.match(stdout, /^ok {7}configuration: .*\nok {7}open files: .*\nok {7}broker: local.*\n3 ok/);
 });
 
 t.test('when a configuration is unsafe, then check warns, and ends with 0', async (t) => {

@@ -13,7 +13,7 @@ const textOf = (broker: Broker): string => {
 };
 
 t.test('when the broker is named, then without user and password', async (t) => {
-  t.equal(textOf({}), 'embedded');
+  t.equal(textOf({}), 'local');
   t.equal(textOf({ redisUrl: 'redis://user:hunter2@h:6380/3' }), 'redis://h:6380/3');
   t.equal(textOf({ redisUrl: 'rediss://:hunter2@h' }), 'rediss://h:6379/0');
   t.equal(textOf({ redisUrl: 'h:1' }), 'redis://h:1/0');
