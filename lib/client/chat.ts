@@ -1,7 +1,7 @@
 /** The client as an application sees it. */
 import { closed } from './connections.js';
 import { distinctUntilChanged, map, type Observable } from './rx.js';
-import { type ConnectOptions, webSocketClass } from './options.js';
+import type { ConnectOptions } from './options.js';
 import { pageEvents } from './page.js';
 import { platformClock } from './platform-clock.js';
 import { type Room, type RoomOptions, rooms } from './room.js';
@@ -9,6 +9,7 @@ import { runner, type RunnerDeps } from './runner.js';
 import { sharing } from './sharing.js';
 import { type Status, statusOf } from './status.js';
 import { tokensOf } from './token-requests.js';
+import { type WebSocketClass, WHICH_CLASS } from './web-socket-class.js';
 
 export interface Chat {
   /** Replays the last status. Completes after `Closed`. */
@@ -21,10 +22,13 @@ export interface Chat {
   close(): void;
 }
 
+const platform: { readonly WebSocket?: WebSocketClass } = globalThis;
+
 /** A client. It connects at the first use of a room. */
 export const connect = (options: ConnectOptions): Chat => {
   const { url, token = () => '', clock = platformClock, page$ = pageEvents(), share } = options;
-  const WebSocket = webSocketClass(options);
+  const { WebSocket = platform.WebSocket } = options;
+  if (!WebSocket) throw new TypeError(WHICH_CLASS);
   const token$ = tokensOf(token, clock);
   const deps: RunnerDeps = {
     url,

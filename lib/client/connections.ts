@@ -2,6 +2,7 @@
 import { comesBack, GOING_AWAY, TOKEN_EXPIRED } from '../protocol/close-codes.js';
 import { fullJitterMs } from './backoff.js';
 import { frame, GLOBAL } from './frames.js';
+import type { SocketNumber } from './connection.js';
 import {
   type Change,
   connectionOf,
@@ -11,7 +12,6 @@ import {
   type PageEvent,
   patched,
   send,
-  type SocketNumber,
   type State,
   wake,
 } from './state.js';
@@ -175,7 +175,7 @@ export const handover: Change = (state) => {
     state.outbox.some(({ sentOn }) => sentOn === first?.socket) ||
     [...state.rooms.keys()].some((name) => {
       const on = second.rooms.get(name);
-      return on?._tag !== 'Joined' && !(on?._tag === 'Refused' && on.again === Infinity);
+      return on?._tag !== 'Joined' && on?.again !== Infinity;
     })
     ? state
     : { ...state, connections: [second] };

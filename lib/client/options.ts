@@ -3,7 +3,7 @@ import type { Observable, SchedulerLike } from 'rxjs';
 import type { PageEvent } from './state.js';
 import type { BroadcastChannelClass, Locks } from './share/browser.js';
 import type { TokenSource } from './token.js';
-import { type WebSocketClass, WHICH_CLASS } from './web-socket-class.js';
+import type { WebSocketClass } from './web-socket-class.js';
 
 /** Time and chance, so that an application's specs can run in virtual time. */
 export interface ClientClock {
@@ -47,13 +47,3 @@ export interface ConnectOptions {
   /** What happens to the page; by default the events of the browser, nothing in Node. */
   readonly page$?: Observable<PageEvent> | undefined;
 }
-
-const platform: { readonly WebSocket?: WebSocketClass } = globalThis;
-
-/** Throws a TypeError that names what to pass. */
-export const webSocketClass = ({
-  WebSocket = platform.WebSocket,
-}: ConnectOptions): WebSocketClass => {
-  if (WebSocket) return WebSocket;
-  throw new TypeError(WHICH_CLASS);
-};

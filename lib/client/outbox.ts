@@ -12,13 +12,13 @@
  * answer: a pod that has stood still reads all of them at once, and would refuse more.
  */
 import { paced } from './pace.js';
+import type { Failure } from './connection.js';
 import {
   type Ack,
   type Change,
   connectionOf,
   effect,
   type Entry,
-  type Failure,
   type State,
   wake,
 } from './state.js';
@@ -76,8 +76,7 @@ export const deliver: Change = (state) => {
     }
     const isOf = (one: Entry): boolean => one === entry;
     const membership = at.connections[0]?.rooms.get(room);
-    if (!connection && membership?._tag === 'Refused' && membership.again === Infinity)
-      return settled(at, isOf, membership.because);
+    if (!connection && membership?.again === Infinity) return settled(at, isOf, membership.because);
     if (!connection || blocked.has(room)) {
       blocked.add(room);
       return at;

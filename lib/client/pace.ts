@@ -2,7 +2,8 @@
  * How many frames the client may send: a token bucket below the server's rate limits, so that what waited in
  * an outage is not refused as `rate_limited`. Pure.
  */
-import { type Change, type Connection, send, type State, wake } from './state.js';
+import type { Connection } from './connection.js';
+import { type Change, send, type State, wake } from './state.js';
 
 /** The client stays below the server's rate, as the two clocks differ. */
 export const PART = 0.9;

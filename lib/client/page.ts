@@ -14,14 +14,12 @@ interface Window {
   readonly document?: { readonly visibilityState: 'visible' | 'hidden' };
 }
 
-const isWindow = (value: object): value is Window => has(value, 'addEventListener');
-
 const isPageEvent = (type: string): type is PageEvent => type in PAGE;
 const VISIBILITY = 'visibilitychange';
 
 export const pageEvents = (window: object = globalThis): Observable<PageEvent> =>
   new Observable((out) => {
-    if (!isWindow(window)) return;
+    if (!has<Window>(window, 'addEventListener')) return;
     const on: Listener = ({ type }) =>
       out.next(isPageEvent(type) ? type : (window.document?.visibilityState ?? 'visible'));
     on({ type: VISIBILITY });

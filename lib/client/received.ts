@@ -2,29 +2,25 @@
 import { isOutside, tagIn } from '../protocol/message-id.js';
 import { SILENT_MS } from './connections.js';
 import {
+  type ConnectionPresence,
   type ErrorData,
   GLOBAL,
-  isControl,
-  isError,
-  isPresence,
+  has,
   type Message,
   readFrame,
   type Received,
 } from './frames.js';
 import { settled } from './outbox.js';
 import { inRoom } from './rooms.js';
+import type { Connection, Failure, Membership, SocketNumber } from './connection.js';
 import {
   type Change,
-  type Connection,
   connectionOf,
   emit,
   enrolled,
-  type Failure,
   later,
-  type Membership,
   patched,
   type RoomState,
-  type SocketNumber,
   type State,
 } from './state.js';
 import type { SystemEvent } from '../protocol/system-event.js';
@@ -49,10 +45,16 @@ export const received =
     if (!connection || !message) return state;
     const { type, data } = message;
     try {
-      if (type === 'error') return isError(data) ? refused(state, connection, data) : state;
+      if (type === 'error')
+        return has<ErrorData>(data, 'code') ? refused(state, connection, data) : state;
       return type === 'pong'
         ? state
-        : taken(state, connection, message, type === 'system' && isControl(data) ? data : {});
+        : taken(
+            state,
+            connection,
+            message,
+            type === 'system' && has<SystemEvent>(data, 'event') ? data : {},
+          );
     } catch {
       // a frame with other fields than those of the protocol
       return state;
@@ -80,7 +82,8 @@ const delivered = (
   if (message.type === 'presence') {
     if (!isFirst || tag !== 'Joined') return state;
     const next = inRoom(state, room, { lastId });
-    return isPresence(data) && state.ownIds.includes(data.connection_id)
+    return has<ConnectionPresence['data']>(data, 'connection_id') &&
+      state.ownIds.includes(data.connection_id)
       ? next
       : emit(next, name, { _tag: 'Presence', message });
   }
@@ -149,9 +152,7 @@ const taken = (
       if (isLeaving || (!room && !tag)) return state;
       // it comes again when the presence of the room is switched
       const joined =
-        tag === 'Joined'
-          ? state
-          : enrolled(state, connection, name, { _tag: 'Joined', shown: undefined });
+        tag === 'Joined' ? state : enrolled(state, connection, name, { _tag: 'Joined' });
       // during a handover the room may be joined on the second connection only
       return room && (isFirst || state.connections[0]?.rooms.get(name)?._tag !== 'Joined')
         ? emit(inRoom(joined, room, { lastId: id, members }), name, {

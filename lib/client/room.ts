@@ -201,8 +201,8 @@ export const rooms = (
           { headers: token ? { Authorization: `Bearer ${token}` } : {} },
         );
         const body = await answer.json().catch(() => undefined);
-        if (!isPage(body)) {
-          const why = isProblem(body) ? `: ${body.detail}` : '';
+        if (!has<Page<unknown>>(body, 'messages')) {
+          const why = has<Problem>(body, 'detail') ? `: ${body.detail}` : '';
           throw new ChatError(`${answer.status}`, `HTTP ${answer.status}${why}`);
         }
         const { messages, next } = body;
@@ -221,8 +221,9 @@ export const rooms = (
   };
 };
 
-const isPage = (body: unknown): body is Page<unknown> => has(body, 'messages');
-const isProblem = (body: unknown): body is { readonly detail: string } => has(body, 'detail');
+interface Problem {
+  readonly detail: string;
+}
 
 type Decoded<T> = RoomNotice | { readonly _tag: 'Message'; readonly message: Message<T> };
 

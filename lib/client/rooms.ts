@@ -14,13 +14,13 @@
  */
 import { frame, GLOBAL } from './frames.js';
 import { paced } from './pace.js';
+import type { SocketNumber } from './connection.js';
 import {
   type Change,
   connectionOf,
   enrolled,
   fresh,
   type RoomState,
-  type SocketNumber,
   type State,
   wake,
 } from './state.js';
@@ -74,7 +74,7 @@ const tended = (state: State, name: string, socket: SocketNumber): State => {
   if (!connection) return state;
   const room = state.rooms.get(name);
   const membership = connection.rooms.get(name);
-  const again = membership?._tag === 'Refused' ? membership.again : 0;
+  const again = membership?.again ?? 0;
   if (membership?._tag === 'Leaving' ? !membership.isSent : membership && !room && !again)
     return paced(
       enrolled(state, connection, name, { _tag: 'Leaving' }),

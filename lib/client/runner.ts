@@ -74,18 +74,9 @@ export const runner = (deps: RunnerDeps): Runner => {
       map(({ what }) => what),
     );
 
-  // the wall clock jumps when a page has slept; when it was set back, time stands still for that moment
-  let last = 0;
-  let setBack = 0;
-  const now = (): number => {
-    setBack += Math.max(0, last - wall() - setBack);
-    last = wall() + setBack;
-    return last;
-  };
-
   const woken$ = state$.pipe(
-    switchMap(({ wakeAt }) =>
-      wakeAt < Infinity ? timer(Math.min(wakeAt - now(), LONGEST_MS), scheduler) : [],
+    switchMap(({ wakeAt, nowMs }) =>
+      wakeAt < Infinity ? timer(Math.min(wakeAt - nowMs, LONGEST_MS), scheduler) : [],
     ),
     map(() => WOKEN),
   );
@@ -105,14 +96,16 @@ export const runner = (deps: RunnerDeps): Runner => {
 
   const socket$ = on('Connect').pipe(
     mergeMap(({ socket, token, lastId }) =>
-      webSocketInputs({
-        open,
-        url: lastId ? `${url}${url.includes('?') ? '&' : '?'}last_id=${lastId}` : url,
-        // in a subprotocol the token is in no URL and no access log
-        protocols: ['realtime.v1', ...(token ? [`bearer.${token}`] : [])],
+      webSocketInputs(
         socket,
-        send$: on('Send', socket),
-      }).pipe(takeUntil(state$.pipe(filter((state) => !connectionOf(state, socket))))),
+        () =>
+          open(
+            lastId ? `${url}${url.includes('?') ? '&' : '?'}last_id=${lastId}` : url,
+            // in a subprotocol the token is in no URL and no access log
+            ['realtime.v1', ...(token ? [`bearer.${token}`] : [])],
+          ),
+        on('Send', socket),
+      ).pipe(takeUntil(state$.pipe(filter((state) => !connectionOf(state, socket))))),
     ),
   );
 
@@ -120,7 +113,7 @@ export const runner = (deps: RunnerDeps): Runner => {
     // an effect may cause an input: the input waits until all effects of this step are performed
     .pipe(mergeMap((input) => [input], 1))
     .subscribe((input) => {
-      const state = { ...step(state$.value, input, now(), random()), setBack };
+      const state = step(state$.value, input, wall(), random());
       state$.next(state);
       for (const effect of state.effects) effect$.next(effect);
       if (!state.final) return;

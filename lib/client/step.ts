@@ -13,8 +13,11 @@ import type { Change, State } from './state.js';
  */
 const RULES: readonly Change[] = [expire, watch, dial, ask, tend, handover, deliver];
 
-export const step = (before: State, input: Change, now: number, chance: number): State => {
-  const state = input({ ...before, nowMs: now, chance, wakeAt: Infinity, effects: [] });
+export const step = (before: State, input: Change, wallMs: number, chance: number): State => {
+  // the wall clock jumps when a page has slept; when it was set back, time stands still for that moment
+  const setBack = Math.max(before.setBack, before.nowMs - wallMs);
+  const nowMs = wallMs + setBack;
+  const state = input({ ...before, setBack, nowMs, chance, wakeAt: Infinity, effects: [] });
   return state.final
     ? settled({ ...state, isAsking: false }, () => true, {
         code: 'closed',

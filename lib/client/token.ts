@@ -5,14 +5,16 @@ import { has } from './frames.js';
 /** Gives a token, at once or later. */
 export type TokenSource = () => string | Promise<string> | Observable<string>;
 
-const isClaims = (value: unknown): value is { readonly exp: unknown } => has(value, 'exp');
+interface Claims {
+  readonly exp: unknown;
+}
 
 /** When a JWT ends, Unix ms; 0 when it has no end, or is no JWT. Nothing is verified. */
 export const endOf = (token: string): number => {
   try {
     const body = token.split('.')[1] ?? '';
     const claims: unknown = JSON.parse(atob(body.replaceAll('-', '+').replaceAll('_', '/')));
-    return isClaims(claims) ? Number(claims.exp) * 1_000 : 0;
+    return has<Claims>(claims, 'exp') ? Number(claims.exp) * 1_000 : 0;
   } catch {
     return 0;
   }

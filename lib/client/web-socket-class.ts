@@ -1,6 +1,4 @@
 /** The WebSocket that a client is given: its class, and what is used of its events. */
-import { has } from './frames.js';
-
 /** A class of the WHATWG WebSocket: that of a browser, of Node 22, or of `ws`. */
 export type WebSocketClass = new (url: string, protocols?: string[]) => object;
 
@@ -28,8 +26,6 @@ export interface WebSocketLike {
   addEventListener(type: string, listener: (event: SocketEvent) => void): void;
   on?(type: string, listener: (request: unknown, response: Refusal) => void): void;
 }
-
-export const isWebSocket = (made: object): made is WebSocketLike => has(made, 'send');
 
 /** The text of the error when there is no class, or when the class makes no WebSockets. */
 export const WHICH_CLASS = "WebSocket: pass that of 'ws'";

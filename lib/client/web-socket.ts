@@ -6,28 +6,25 @@
  */
 import { Observable } from './rx.js';
 import { ended } from './connections.js';
-import { CLOSES, isWebSocket, type OpenSocket, WHICH_CLASS } from './web-socket-class.js';
+import { has } from './frames.js';
+import { CLOSES, type WebSocketLike, WHICH_CLASS } from './web-socket-class.js';
 import { received } from './received.js';
-import type { Change, SocketNumber } from './state.js';
+import type { SocketNumber } from './connection.js';
+import type { Change } from './state.js';
 
-export interface SocketDeps {
-  readonly open: OpenSocket;
-  readonly url: string;
-  readonly protocols: string[];
-  readonly socket: SocketNumber;
-  readonly send$: Observable<string>;
-}
-
-export const webSocketInputs = (deps: SocketDeps): Observable<Change> =>
+export const webSocketInputs = (
+  socket: SocketNumber,
+  open: () => object,
+  send$: Observable<string>,
+): Observable<Change> =>
   new Observable((out) => {
-    const { open, url, protocols, socket, send$ } = deps;
     const end = (code: number, because: string, retryInMs?: number): void => {
       out.next(ended(socket, code, because, retryInMs));
       out.complete();
     };
     try {
-      const ws = open(url, protocols);
-      if (!isWebSocket(ws)) throw new TypeError(WHICH_CLASS);
+      const ws = open();
+      if (!has<WebSocketLike>(ws, 'send')) throw new TypeError(WHICH_CLASS);
       ws.addEventListener('message', ({ data }) => out.next(received(socket, data)));
       ws.addEventListener('close', ({ code, reason, retryInMs }) =>
         end(code, reason || `code ${code}`, retryInMs),

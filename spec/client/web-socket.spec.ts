@@ -7,8 +7,6 @@ import { WebSocket } from 'ws';
 import { START, type State } from '../../lib/client/state.js';
 import { webSocketInputs } from '../../lib/client/web-socket.js';
 
-const open = (url: string, protocols: string[]): object => new WebSocket(url, protocols);
-
 const before: State = {
   ...START,
   nowMs: 1_000,
@@ -30,7 +28,7 @@ t.test(
     const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const after = async (status: number, headers = {}): Promise<State> => {
       answer = [status, headers];
-      const inputs$ = webSocketInputs({ open, url, protocols: [], socket: 0, send$: NEVER });
+      const inputs$ = webSocketInputs(0, () => new WebSocket(url), NEVER);
       return (await firstValueFrom(inputs$))(before);
     };
     for (const [status, code] of [
@@ -47,12 +45,6 @@ t.test(
 );
 
 t.test('when no socket can be made, then the client is closed, and says why', async (t) => {
-  const inputs$ = webSocketInputs({
-    open,
-    url: 'not a URL',
-    protocols: [],
-    socket: 0,
-    send$: NEVER,
-  });
+  const inputs$ = webSocketInputs(0, () => new WebSocket('not a URL'), NEVER);
   t.match((await firstValueFrom(inputs$))(before).final, { code: 1002, because: /Invalid URL/ });
 });

@@ -11,14 +11,12 @@ interface ClientFrame {
   readonly data?: { readonly last_id?: string; readonly status?: string };
 }
 
-/** The tab has the same library: so only the `type` of its frame is checked. */
-const isClientFrame = (value: unknown): value is ClientFrame => has(value, 'type');
-
 export const fromClient = (state: LeaderState, socket: string, text: string): LeaderState => {
   const number = state.sockets.get(socket)?.upstream;
   const upstream = number === undefined ? undefined : upstreamOf(state, number);
   const read: unknown = JSON.parse(text);
-  if (number === undefined || !upstream || !isClientFrame(read)) return state;
+  // the tab has the same library: so only the `type` of its frame is checked
+  if (number === undefined || !upstream || !has<ClientFrame>(read, 'type')) return state;
   const { type, id, room: name = GLOBAL, data } = read;
   const feed = feedOf(state, number, name);
   switch (type) {

@@ -1,10 +1,9 @@
 /** A frame of the server: who of the tabs gets it, and what it changes. Pure. */
 import {
+  type ConnectionPresence,
   type ErrorData,
   GLOBAL,
-  isControl,
-  isError,
-  isPresence,
+  has,
   type Message,
   readFrame,
 } from '../frames.js';
@@ -40,13 +39,14 @@ export const fromServer =
       case 'pong':
         return state;
       case 'error':
-        return isError(data) ? refused(state, upstream, message, data) : state;
+        return has<ErrorData>(data, 'code') ? refused(state, upstream, message, data) : state;
       case 'presence':
-        return isPresence(data) && state.ownIds.includes(data.connection_id)
+        return has<ConnectionPresence['data']>(data, 'connection_id') &&
+          state.ownIds.includes(data.connection_id)
           ? state
           : deliver(state, feedOf(state, number, room).members, text);
       case 'system':
-        return isControl(data)
+        return has<SystemEvent>(data, 'event')
           ? controlled(state, upstream, message, data, text)
           : onMessage(state, number, room, message, text);
       default:

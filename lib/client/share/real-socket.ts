@@ -1,5 +1,6 @@
 /** The WebSocket of a leader: its callbacks become calls, until it has ended or is closed. */
-import { CLOSES, isWebSocket, type OpenSocket, WHICH_CLASS } from '../web-socket-class.js';
+import { has } from '../frames.js';
+import { CLOSES, type OpenSocket, type WebSocketLike, WHICH_CLASS } from '../web-socket-class.js';
 
 export interface RealSocket {
   send(text: string): void;
@@ -24,7 +25,7 @@ export const realSocket = (deps: RealSocketDeps): RealSocket => {
   };
   const to = lastId ? `${url}${url.includes('?') ? '&' : '?'}last_id=${lastId}` : url;
   const ws = open(to, ['realtime.v1', ...(token ? [`bearer.${token}`] : [])]);
-  if (!isWebSocket(ws)) throw new TypeError(WHICH_CLASS);
+  if (!has<WebSocketLike>(ws, 'send')) throw new TypeError(WHICH_CLASS);
   ws.addEventListener('message', ({ data }) => {
     if (!isOver) received(String(data));
   });
