@@ -13,8 +13,8 @@ export interface Connection {
   readonly perSecond?: number;
   /** When `welcome` came; infinite before that. */
   readonly liveAt: number;
-  /** The rooms on this connection; undefined: left. */
-  readonly rooms: ReadonlyMap<string, Membership | undefined>;
+  /** The rooms on this connection. One that was left is not there. */
+  readonly rooms: ReadonlyMap<string, Membership>;
   /** When it has been silent for too long. */
   readonly silentAt: number;
   /** It was sent a ping, and nothing has come since. */

@@ -197,7 +197,7 @@ const out = (
 const refused = (state: State, connection: Connection, error: ErrorData): State => {
   const { ref, code, retry_in_ms: ms } = error;
   for (const [name, membership] of connection.rooms)
-    if (membership?._tag === 'Joining' && membership.ref === ref)
+    if (membership._tag === 'Joining' && membership.ref === ref)
       return out(
         state,
         connection,

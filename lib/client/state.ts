@@ -180,12 +180,18 @@ export const patched = (
   ),
 });
 
+/** Changes the membership of one room; without one, the room is forgotten. */
 export const enrolled = (
   state: State,
-  { socket, rooms }: Connection,
+  { socket, rooms: before }: Connection,
   room: string,
   membership?: Membership,
-): State => patched(state, socket, { rooms: new Map(rooms).set(room, membership) });
+): State => {
+  const rooms = new Map(before);
+  if (membership) rooms.set(room, membership);
+  else rooms.delete(room);
+  return patched(state, socket, { rooms });
+};
 
 /** The longest time that a timer of the platform can wait. A timer for a longer time would run at once. */
 export const LONGEST_MS = 2_000_000_000;

@@ -1,5 +1,9 @@
 /** Rooms that are refused, left, used again, or not there. */
 import t, { type Test } from 'tap';
+import type { Connection, Membership } from '../../lib/client/connection.js';
+import { received } from '../../lib/client/received.js';
+import { tend } from '../../lib/client/rooms.js';
+import { START, type State } from '../../lib/client/state.js';
 import { cutAfterOne, joins, tags, type World, world } from '../support/client-world.js';
 
 const framesOf = (w: World): readonly string[] =>
@@ -364,3 +368,27 @@ t.test(
     t.same([seen, framesOf(w)], [[1], ['join r']]);
   },
 );
+
+t.test('when a room was left, or is refused and not used, then the state forgets it', async (t) => {
+  const limits = { message_bytes: 1, rate: 1, buffer_messages: 1 };
+  const [connection_id, user_id, server_id] = ['c', null, 's'];
+  const session = {
+    event: 'welcome',
+    protocol: 1,
+    connection_id,
+    user_id,
+    server_id,
+    limits,
+  } as const;
+  const withRoom = (membership: Membership): State => {
+    const rooms = new Map([['r', membership]]);
+    const connection: Connection = { socket: 0, session, liveAt: 0, silentAt: 0, rooms };
+    return { ...START, rooms: new Map(), connections: [connection] };
+  };
+  const roomsIn = ({ connections }: State): unknown => connections.map(({ rooms }) => [...rooms]);
+  const data = { event: 'left', reason: 'asked' };
+  const left = received(0, JSON.stringify({ id: 'x', type: 'system', room: 'r', data }));
+  t.same(roomsIn(left(withRoom({ _tag: 'Leaving', isSent: true }))), [[]]);
+  const because = { code: 'forbidden', message: 'no' };
+  t.same(roomsIn(tend(withRoom({ _tag: 'Refused', because, again: Infinity }))), [[]]);
+});
