@@ -14,7 +14,6 @@
  * Source: it subscribes to that loop, until the client is closed.
  */
 import {
-  BehaviorSubject,
   catchError,
   distinctUntilChanged,
   filter,
@@ -22,6 +21,8 @@ import {
   merge,
   mergeMap,
   type Observable,
+  ReplaySubject,
+  scan,
   Subject,
   switchMap,
   takeUntil,
@@ -53,8 +54,8 @@ export interface RunnerDeps {
 }
 
 export interface Runner {
-  /** Completes when the client is closed. */
-  readonly state$: BehaviorSubject<State>;
+  /** Replays the last one; completes when the client is closed. */
+  readonly state$: Observable<State>;
   /** What the effects of one kind have for this socket, room or `ref`, as they are performed. */
   readonly on: <T extends keyof Effects>(tag: T, to?: Effect['to']) => Observable<Effects[T]>;
   readonly dispatch: (input: Change) => void;
@@ -62,12 +63,17 @@ export interface Runner {
 
 const WOKEN: Change = (state) => state;
 
-export const runner = (deps: RunnerDeps): Runner => {
-  const { url, token$, open, page$ } = deps;
-  const { scheduler, random, wall } = deps.clock;
+export const runner = ({
+  url,
+  token$,
+  open,
+  page$,
+  clock: { scheduler, random, wall },
+}: RunnerDeps): Runner => {
   const dispatched$ = new Subject<Change>();
   const effect$ = new Subject<Effect>();
-  const state$ = new BehaviorSubject(START);
+  const state$ = new ReplaySubject<State>(1);
+  state$.next(START);
   const on = <T extends keyof Effects>(tag: T, to?: Effect['to']): Observable<Effects[T]> =>
     effect$.pipe(
       filter((effect): effect is Effect & EffectOf<T> => effect._tag === tag && effect.to === to),
@@ -111,9 +117,11 @@ export const runner = (deps: RunnerDeps): Runner => {
 
   const running = merge(dispatched$, woken$, asked$, socket$, page$.pipe(map(onPage)))
     // an effect may cause an input: the input waits until all effects of this step are performed
-    .pipe(mergeMap((input) => [input], 1))
-    .subscribe((input) => {
-      const state = step(state$.value, input, wall(), random());
+    .pipe(
+      mergeMap((input) => [input], 1),
+      scan((state, input) => step(state, input, wall(), random()), START),
+    )
+    .subscribe((state) => {
       state$.next(state);
       for (const effect of state.effects) effect$.next(effect);
       if (!state.final) return;

@@ -4,7 +4,6 @@
  */
 export {
   asyncScheduler,
-  BehaviorSubject,
   catchError,
   defer,
   distinctUntilChanged,
@@ -16,6 +15,8 @@ export {
   mergeMap,
   observable,
   Observable,
+  ReplaySubject,
+  scan,
   share,
   Subject,
   switchMap,

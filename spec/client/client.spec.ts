@@ -276,3 +276,19 @@ t.test(
     t.same(seen, [1, 2, 3]);
   },
 );
+
+t.test(
+  'when the client is closed, then a late subscriber gets the last status, and the end',
+  async (t) => {
+    const w = world(t);
+    w.watch('r');
+    w.clock.advance(100);
+    w.chat.close();
+    const seen: unknown[] = [];
+    w.chat.status$.subscribe({
+      next: (status) => seen.push(status),
+      complete: () => seen.push('end'),
+    });
+    t.same(seen, [{ _tag: 'Closed', code: 1000, because: 'closed by close()' }, 'end']);
+  },
+);
