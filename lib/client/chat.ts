@@ -1,6 +1,6 @@
 /** The client as an application sees it. */
 import { closed } from './connections.js';
-import { distinctUntilChanged, map, type Observable } from './rx.js';
+import { distinctUntilChanged, filter, map, type Observable } from './rx.js';
 import type { ConnectOptions } from './options.js';
 import { pageEvents } from './page.js';
 import { platformClock } from './platform-clock.js';
@@ -29,7 +29,7 @@ export const connect = (options: ConnectOptions): Chat => {
   const { url, token = () => '', clock = platformClock, page$ = pageEvents(), share } = options;
   const { WebSocket = platform.WebSocket } = options;
   if (!WebSocket) throw new TypeError(WHICH_CLASS);
-  const token$ = tokensOf(token, clock);
+  const token$ = tokensOf(token, clock, () => run.state$.pipe(filter(({ final }) => !!final)));
   const deps: RunnerDeps = {
     url,
     token$,

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EMPTY } from 'rxjs';
 import t from 'tap';
+import { WebSocket } from 'ws';
 import { platformClock } from '../../lib/client/platform-clock.js';
 import { tags, world } from '../support/client-world.js';
 
@@ -101,4 +102,33 @@ t.test('when the class makes no WebSockets, then the client is closed and says w
     code: 1002,
     because: "TypeError: WebSocket: pass that of 'ws'",
   });
+});
+
+t.test(
+  'when the token is no text for a subprotocol, then it is asked for again, and the status says why',
+  async (t) => {
+    const tokens = ['<!doctype html>\n<title>502</title>', 'two words', 'é'];
+    const w = world(t, { token: () => tokens.shift() ?? 'a.b-c_d' });
+    w.watch('r');
+    w.clock.advance(2);
+    t.match(w.statuses.at(-1), { _tag: 'Waiting', because: /^token: TypeError: token: / });
+    t.same(w.server.sockets, []);
+    w.clock.advance(10_000);
+    t.equal(tags(w).at(-1), 'Live');
+    t.same(
+      w.server.sockets.map(({ protocols }) => protocols),
+      [['realtime.v1', 'bearer.a.b-c_d']],
+    );
+  },
+);
+
+t.test('when the address is wrong, then the client is closed for good', async (t) => {
+  const w = world(t, {
+    WebSocket,
+    url: 'ws://two words/',
+    token: () => 'token',
+  });
+  w.watch('r');
+  w.clock.advance(2);
+  t.match(w.statuses.at(-1), { _tag: 'Closed', code: 1002 });
 });

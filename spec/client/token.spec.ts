@@ -1,5 +1,5 @@
 /** Tokens: before each connection, and in place of the one in use. */
-import { map, timer } from 'rxjs';
+import { map, Observable, timer } from 'rxjs';
 import t from 'tap';
 import { tags, world, type World } from '../support/client-world.js';
 
@@ -109,3 +109,24 @@ t.test('when the network flaps while a token is asked for, then one request is m
   w.clock.advance(5_000);
   t.same([asked, tags(w).at(-1)], [1, 'Live']);
 });
+
+t.test(
+  'when the client is closed while a token is asked for, then the request ends, and no timer is left',
+  async (t) => {
+    let isAsked = false;
+    const w = world(t, {
+      token: () =>
+        new Observable<string>(() => {
+          isAsked = true;
+          return () => {
+            isAsked = false;
+          };
+        }),
+    });
+    w.watch('r');
+    w.clock.advance(100);
+    t.ok(isAsked);
+    w.chat.close();
+    t.notOk(isAsked);
+  },
+);
