@@ -4,6 +4,7 @@
  */
 import type { GapReason } from '../protocol/system-event.js';
 import type { Connection, Failure, Membership, SocketNumber } from './connection.js';
+import type { Forward } from './forward.js';
 import { GLOBAL, type Message, type Presence } from './frames.js';
 
 export interface RoomState {
@@ -54,7 +55,7 @@ export interface Page {
   readonly isHidden?: boolean;
 }
 
-export interface State {
+export interface State extends Forward {
   /** One, or none; during a handover two, the old one first. */
   readonly connections: readonly Connection[];
   /**
@@ -91,10 +92,6 @@ export interface State {
   readonly ownIds: readonly string[];
   /** Numbers sockets and joins. */
   readonly counter: number;
-  /** Time of this step, Unix ms; never goes back. */
-  readonly nowMs: number;
-  /** How far the wall clock is behind `nowMs`, as it was set back. */
-  readonly setBack: number;
   /** Chance of this step: a number in [0, 1). */
   readonly chance: number;
   /** When the next step is due, though no input comes. */
@@ -209,8 +206,8 @@ export const fresh = (name: string, lastId?: string): RoomState => ({
 
 export const START: State = {
   connections: [],
-  pageState: {},
   retryAt: 0,
+  pageState: {},
   uses: 0,
   because: '',
   failures: 0,

@@ -2,6 +2,7 @@
  * One step of the client's state: pure. First the input; then the rules, each of which acts when its time has
  * come, or names the time at which it is to be asked again (`wakeAt`).
  */
+import { forward } from './forward.js';
 import { ask, dial, handover, watch } from './connections.js';
 import { deliver, expire, settled } from './outbox.js';
 import { tend } from './rooms.js';
@@ -14,10 +15,7 @@ import type { Change, State } from './state.js';
 const RULES: readonly Change[] = [expire, watch, dial, ask, tend, handover, deliver];
 
 export const step = (before: State, input: Change, wallMs: number, chance: number): State => {
-  // the wall clock jumps when a page has slept; when it was set back, time stands still for that moment
-  const setBack = Math.max(before.setBack, before.nowMs - wallMs);
-  const nowMs = wallMs + setBack;
-  const state = input({ ...before, setBack, nowMs, chance, wakeAt: Infinity, effects: [] });
+  const state = input({ ...forward(before, wallMs), chance, wakeAt: Infinity, effects: [] });
   return state.final
     ? settled({ ...state, isAsking: false }, () => true, {
         code: 'closed',

@@ -8,6 +8,7 @@
  *
  * Source: it subscribes to requests for a token, and uses the WebSockets, until it is stopped.
  */
+import { forward } from '../forward.js';
 import type { RunnerDeps } from '../runner.js';
 import { LONGEST_MS } from '../state.js';
 import { fromServer } from './from-server.js';
@@ -56,7 +57,8 @@ export const leaderRunner = (deps: LeaderDeps): LeaderRunner => {
     isRunning = true;
     try {
       for (let next = inputs.shift(); next && !isStopped; next = inputs.shift()) {
-        state = leaderStep(state, next, Math.max(state.nowMs, wall()), random());
+        const { nowMs, setBack } = forward(state, wall());
+        state = { ...leaderStep(state, next, nowMs, random()), setBack };
         const { effects } = state;
         // the effects may cause inputs, which wait
         effects.filter((one) => !isLast(one)).forEach(perform);

@@ -7,6 +7,7 @@
  *                       └─ Feed: a room on it (`feed.ts`): who is in it, who joins, its latest messages
  */
 import type { Position } from '../../protocol/message-id.js';
+import type { Forward } from '../forward.js';
 import type { ToTab } from './messages.js';
 
 /** A socket of a tab. */
@@ -112,7 +113,7 @@ export interface Flow {
   readonly got: number;
 }
 
-export interface LeaderState {
+export interface LeaderState extends Forward {
   readonly sockets: ReadonlyMap<string, TabSocket>;
   readonly tabs: ReadonlyMap<string, Flow>;
   readonly upstreams: readonly Upstream[];
@@ -127,7 +128,6 @@ export interface LeaderState {
   /** Ids of the latest connections: the server's reports of their joins and leaves are not shown. */
   readonly ownIds: readonly string[];
   readonly counter: number;
-  readonly nowMs: number;
   readonly chance: number;
   readonly wakeAt: number;
   readonly effects: readonly LeaderEffect[];
@@ -159,6 +159,7 @@ export const LEADER: LeaderState = {
   ownIds: [],
   counter: 0,
   nowMs: 0,
+  setBack: 0,
   chance: 0,
   wakeAt: Infinity,
   effects: [],

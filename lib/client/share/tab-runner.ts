@@ -10,6 +10,7 @@
  * Source: it uses the channels and locks of the browser, and subscribes to the events of the page, from the
  * first socket of the client until the client is closed or the page is frozen.
  */
+import { forward } from '../forward.js';
 import { newRef } from '../ref.js';
 import type { RunnerDeps } from '../runner.js';
 import { LONGEST_MS } from '../state.js';
@@ -76,7 +77,8 @@ export const tabRunner = (deps: TabDeps): TabRunner => {
     isRunning = true;
     try {
       for (let next = inputs.shift(); next; next = inputs.shift()) {
-        state = tabStep(state, next, Math.max(state.nowMs, wall()), random());
+        const { nowMs, setBack } = forward(state, wall());
+        state = { ...tabStep(state, next, nowMs, random()), setBack };
         // the effects may cause inputs, which wait
         state.effects.forEach(perform);
       }

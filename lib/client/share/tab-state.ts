@@ -1,7 +1,8 @@
 /** The state of a tab among those that share a socket, as data (`tab.ts` has the machine and its drawing). */
+import type { Forward } from '../forward.js';
 import type { ToLeader } from './messages.js';
 
-export interface TabState {
+export interface TabState extends Forward {
   readonly tab: string;
   readonly phase: 'Out' | 'Entering' | 'In';
   /** The leader, and when it was elected. */
@@ -20,7 +21,6 @@ export interface TabState {
   readonly isLate?: boolean;
   /** How many frames have come since the leader was last sent `Got`. */
   readonly got: number;
-  readonly nowMs: number;
   readonly chance: number;
   readonly wakeAt: number;
   readonly effects: readonly TabEffect[];
@@ -65,6 +65,7 @@ export const newTab = (tab: string): TabState => ({
   dueAt: Infinity,
   got: 0,
   nowMs: 0,
+  setBack: 0,
   chance: 0,
   wakeAt: Infinity,
   effects: [],

@@ -142,7 +142,9 @@ const isLeading = ({ leader, tab }: TabState): boolean => leader?.startsWith(`${
 /** The leader's lock is held. */
 export const elected: TabChange = (state) => {
   if (state.phase === 'Out') return state;
-  const { tab, nowMs: since } = state;
+  const { tab } = state;
+  // the clock may have been set back since the leader before was elected
+  const since = Math.max(state.nowMs, state.since + 1);
   const leader = `${tab} ${since}`;
   const next = { ...unled(state), leader, since, isReady: true, dueAt: Infinity };
   return effect(next, { _tag: 'Lead', leader, since });

@@ -130,6 +130,11 @@ t.test(
   },
 );
 
+t.test('when the clock was set back, then a later leader has a later time', async (t) => {
+  const behind = steps(...LOOKING, [2, announced('a 9000', 9_000)], [3, elected]);
+  t.match(behind.effects.at(-2), { _tag: 'Lead', leader: 'b 9001', since: 9_001 });
+});
+
 t.test('when frames come, then each socket shows its own, and every 64th is counted', async (t) => {
   const frame = (...sockets: readonly string[]): TabChange =>
     fromLeader('a 0', { _tag: 'Frame', sockets, text: 'f' });
