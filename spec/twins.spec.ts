@@ -73,7 +73,6 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'client/share/from-client.ts': 'client/share/share.spec.ts',
   'client/share/from-server.ts': 'client/share/share.spec.ts',
   'client/share/leader.ts': 'client/share/share.spec.ts',
-  'client/share/leader-lock.ts': 'client/share/share.spec.ts',
   'client/share/leader-runner.ts': 'client/share/share.spec.ts',
   'client/share/leader-state.ts': 'client/share/share.spec.ts',
   'client/share/messages.ts': 'client/share/share.spec.ts',

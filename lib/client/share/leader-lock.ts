@@ -13,7 +13,7 @@ export interface TabLocks {
   resign(): void;
   /** Gives both locks back, that of the leader after `keepMs`. */
   exit(keepMs: number): void;
-  /** Calls when a tab has gone. */
+  /** Calls when a tab has gone, while this tab leads. */
   whenGone(tab: string, gone: () => void): void;
 }
 
@@ -32,6 +32,8 @@ const ofTab = (name: string, tab: string): string => `${name} ${tab}`;
 export const tabLocks = ({ locks, scheduler, name, ...on }: TabLockDeps): TabLocks => {
   /** Ends what this stay of the tab waits for. */
   let stay = new AbortController();
+  /** Ends what it waits for while it leads: each time it leads, it waits for all other tabs. */
+  let reign = new AbortController();
   /** Each gives a held lock back. */
   let own = (): void => undefined;
   let lead = (): void => undefined;
@@ -63,6 +65,7 @@ export const tabLocks = ({ locks, scheduler, name, ...on }: TabLockDeps): TabLoc
   const leading = (): Promise<void> =>
     kept((release) => {
       lead = release;
+      reign = new AbortController();
       on.elected();
     });
 
@@ -93,18 +96,20 @@ export const tabLocks = ({ locks, scheduler, name, ...on }: TabLockDeps): TabLoc
         .catch(() => lost(signal));
     },
     resign: () => {
+      reign.abort();
       lead();
       wait();
     },
     exit: (keepMs) => {
       stay.abort();
+      reign.abort();
       own();
       if (keepMs > 0) scheduler.schedule(lead, keepMs);
       else lead();
       isWaiting = false;
     },
     whenGone: (other, gone) => {
-      const { signal } = stay;
+      const { signal } = reign;
       locks
         .request(ofTab(name, other), { signal }, () => {
           gone();
