@@ -71,7 +71,11 @@ const controlled = (
     case 'welcome':
       return deliver(
         withUpstream(
-          { ...state, ownIds: [...state.ownIds, event.connection_id].slice(-MAX_OWN_IDS) },
+          {
+            ...state,
+            retryAt: 0,
+            ownIds: [...state.ownIds, event.connection_id].slice(-MAX_OWN_IDS),
+          },
           number,
           { welcome: text, liveAt: state.nowMs, rate: event.limits.rate, tokensAt: state.nowMs },
         ),

@@ -118,6 +118,8 @@ export interface LeaderState extends Forward {
   readonly tabs: ReadonlyMap<string, Flow>;
   readonly upstreams: readonly Upstream[];
   readonly failures: number;
+  /** When the tabs come back after the last failure. */
+  readonly retryAt: number;
   /** A token is asked for from this time on. */
   readonly askAt: number;
   readonly isAsking?: boolean;
@@ -154,6 +156,7 @@ export const LEADER: LeaderState = {
   tabs: new Map(),
   upstreams: [],
   failures: 0,
+  retryAt: 0,
   askAt: Infinity,
   refusals: 0,
   ownIds: [],

@@ -130,7 +130,10 @@ export const ended =
     const isStable = liveMs >= STABLE_MS;
     const failures = isStable ? 0 : state.failures;
     const isAtOnce = code === TOKEN_EXPIRED || (liveMs >= DRAINED_MS && code === GOING_AWAY);
-    const wait = retryInMs ?? (isAtOnce ? undefined : fullJitterMs(failures, state.chance));
+    // a tab that was opened during a wait has tried at once: now it waits with the others
+    const left = isStable ? 0 : state.retryAt - state.nowMs;
+    const next = left > 0 ? left : fullJitterMs(failures, state.chance);
+    const wait = retryInMs ?? (isAtOnce ? undefined : next);
     // a code that does not come back is for all tabs, those on the other connection of a handover too
     const ids = [...state.sockets].flatMap(([id, one]) =>
       one.upstream === number || !comesBack(code) ? [id] : [],
@@ -139,7 +142,8 @@ export const ended =
       {
         ...state,
         upstreams: state.upstreams.filter((one) => one !== upstream),
-        failures: failures + 1,
+        failures: left > 0 ? failures : failures + 1,
+        retryAt: state.nowMs + (wait ?? 0),
       },
       ids,
       code,
