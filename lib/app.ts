@@ -45,8 +45,8 @@ export interface App {
   /** The status of `GET /ready`. `starting` before `start()`. */
   readonly readiness: () => Readiness;
   /**
-   * The metrics in Prometheus' text format, rendered at each call, which takes half a millisecond: see
-   * `docs/security.md`. Empty before `start()`.
+   * The metrics in Prometheus' text format. Each call renders them: 0.5 ms, with 10,000 connections 5 ms.
+   * Only `GET /metrics` has a cache. Empty before `start()`.
    */
   readonly metrics: () => Promise<string>;
 }

@@ -207,8 +207,8 @@ const started = async ({
 };
 
 /**
- * How long the end waits until the last spans are sent (OpenTelemetry): until `MIN_FLUSH_MS` before the end
- * of `DRAIN_MS`, but for `FLUSH_MS` at most. When that time is over already, for `MIN_FLUSH_MS` at most.
+ * After the drain, the service waits for OpenTelemetry to send the last spans. This wait ends `MIN_FLUSH_MS`
+ * before `DRAIN_MS` is over, and after `FLUSH_MS` at the latest. It may always take `MIN_FLUSH_MS`.
  */
 const FLUSH_MS = 2_000;
 const MIN_FLUSH_MS = 100;

@@ -29,8 +29,8 @@ export interface Life {
 }
 
 /**
- * The client of a refused request. Its texts come from the client: they go to the log as JSON, and nowhere
- * else.
+ * The client of a refused request. Its texts come from the client. The service writes them only into its own
+ * log lines, as JSON. `onEvent` of a program gets them too.
  */
 export interface Requester {
   readonly address: string;

@@ -68,7 +68,8 @@ const noticeFlaw = (notice: unknown): string | undefined => {
     return `${named(unknown)}: no field of a message; there are ${[...FIELDS].join(', ')}`;
   if (notice['room'] === undefined) return 'room: name the room, or null for everybody';
   const { key } = notice;
-  return typeof key === 'string' && key.length > MAX_KEY
-    ? `key: expected at most ${MAX_KEY} characters, got ${key.length}`
+  const characters = typeof key === 'string' ? Array.from(key).length : 0;
+  return characters > MAX_KEY
+    ? `key: expected at most ${MAX_KEY} characters, got ${characters}`
     : undefined;
 };

@@ -157,6 +157,30 @@ for (const [name, [expected, play]] of Object.entries(BROKEN))
     t.ok(all.length <= 3, all.join('\n'));
   });
 
+t.test(
+  'when sockets may be read in another order, then a message just after a join is not missed',
+  async (t) => {
+    const play = ({ alice, bob, check, send, ...rest }: Play): void => {
+      chats({ alice, bob, check, send, ...rest }, 1, 1);
+      bob.closed(undefined, 'itself', 300);
+      send(2);
+      const once = { client: 'bob', user: 'bob', pod: 'a', room: 'r' };
+      const again = check.connected({ ...once, at: 305, lastId: idAt(1) });
+      again.received(gap(1, 'broker_outage'), 310);
+      again.received(joined(1, {}, { recovered: 0 }), 310);
+      // this came before the gap, on another socket
+      alice.received(chat(2, { ...pod, offset: 1 }), 311);
+      alice.received(ack(2, { ...pod, offset: 1 }), 311);
+      again.closed(undefined, 'itself', 320);
+      const lastId = idAt(1, { ...pod, nonce: pod.nonce + 1 });
+      const last = check.connected({ ...once, at: 330, lastId });
+      last.received(joined(1, {}, { recovered: 0 }), 340);
+    };
+    t.match(found(play).join(), /^I1 bob r came back, and/);
+    t.same(found(play, { disorderMs: 10 }), []);
+  },
+);
+
 t.test('when an invariant exists, then one of the histories breaks it', async (t) => {
   const tags = [...Array.from({ length: 12 }, (_, i) => `I${i + 1}`), 'gap'];
   t.same(

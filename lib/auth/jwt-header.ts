@@ -1,6 +1,7 @@
 /**
  * A token before its signature is checked: size, form and header (RFC 7515). The header selects a key by
- * `kid` and one of four algorithms. Whatever else a header names (`jku`, `jwk`, `x5u`) is ignored.
+ * `kid` and one of four algorithms. A header with `crit` or `b64` is refused. All else in it
+ * (`jku`, `jwk`, `x5u`) is ignored.
  */
 import * as E from 'fp-ts/lib/Either.js';
 import * as t from 'io-ts';

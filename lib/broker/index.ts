@@ -34,9 +34,9 @@ export type ChannelEvent =
       readonly top: LogPosition;
     }
   /**
-   * A message, as in `Published`, that the members who joined earlier have already, under the id `as`, which
-   * is outside the log. When `as` is empty, that id is not known any more, and some members may lack the
-   * message.
+   * A message, as in `Published`, that was delivered before under the id `as`, which is outside the log.
+   * Those who were members then have it; members who joined later lack it. When `as` is empty, that id is not
+   * known any more, and some members may lack the message.
    */
   | {
       readonly _tag: 'Echoed';

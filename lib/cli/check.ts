@@ -43,5 +43,11 @@ const INTERRUPTED = 130;
 
 const brokerFindings = async (config: Config): Promise<readonly Finding[]> =>
   brokerNameOf(config) === 'local'
-    ? [{ level: 'ok', about: 'broker', text: 'local: this pod is complete by itself' }]
+    ? [
+        {
+          level: 'ok',
+          about: 'broker',
+          text: 'local: without Redis, each start of chat-api is a service of its own',
+        },
+      ]
     : redisFindings(config, brokerText(config));

@@ -26,7 +26,10 @@ export const FIRST_FRAME_MS = 15_000;
  */
 export const SILENT_MS = 25_000;
 export const SERVER_ANSWER_MS = 10_000;
-/** A server that goes away after this time has drained: it spreads its closes, so the client needs no wait. */
+/**
+ * When a connection was live for this long and ends with 1001, its server has drained. Such a server spreads
+ * its closes, so the client needs no wait.
+ */
 export const DRAINED_MS = 1_000;
 const REFRESH_BEFORE_MS = 30_000;
 /** A refresh that failed is tried again after one to two times this time. */

@@ -33,7 +33,7 @@ const MAX_OWN_IDS = 8;
  * How many ids outside the log are remembered, to know a repeat on another connection. Each message has two:
  * its `id`, and its `ref` (or the `id` again).
  */
-const MAX_OUTSIDE = 64;
+const MAX_OUTSIDE = 512;
 
 export const received =
   (socket: SocketNumber, text: unknown): Change =>

@@ -7,6 +7,8 @@
  *       ▲                   │                   │
  *       └─── at `again` ── Refused ◀────────────┘
  *
+ * A room that is not used any more is left from Joining, too. From Refused it goes to (none) at once.
+ *
  * A room has a membership on each connection. During a handover two connections receive the room. Each one
  * alone gets the messages of the log in order and without a hole, so a message is delivered when it is after
  * the last one, whichever connection it comes on. A gap on either connection ends the handover: the second

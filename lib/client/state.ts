@@ -88,7 +88,9 @@ export interface State extends Forward {
   /** The token bucket of `pace.ts`: how many frames may be sent at once, and when that was computed. */
   readonly tokens: number;
   readonly tokensAt: number;
-  /** Ids of this client's latest connections: the server's reports of their joins and leaves are not shown. */
+  /**
+   * Ids of this client's latest connections: the server's reports of their joins and leaves are not shown.
+   */
   readonly ownIds: readonly string[];
   /** Numbers sockets and joins. */
   readonly counter: number;
@@ -177,7 +179,7 @@ export const patched = (
   ),
 });
 
-/** Changes the membership of one room; without one, the room is forgotten. */
+/** Changes the membership of one room on one connection; without one, the connection has none there. */
 export const enrolled = (
   state: State,
   { socket, rooms: before }: Connection,
@@ -190,7 +192,7 @@ export const enrolled = (
   return patched(state, socket, { rooms });
 };
 
-/** The longest time that a timer of the platform can wait. A timer for a longer time would run at once. */
+/** No timer waits longer. The platform can wait 2^31 - 1 ms; a timer for a longer time would run at once. */
 export const LONGEST_MS = 2_000_000_000;
 
 /** When to try again what the server may accept later: after one to two times `ms`. */

@@ -9,8 +9,8 @@ import { tend } from './rooms.js';
 import type { Change, State } from './state.js';
 
 /**
- * The order matters: when `watch` ends a connection, `dial` sets the time of the next try in the same step.
- * When `dial` opens one, `ask` asks for its token in the same step.
+ * The order matters: when `watch` ends a connection, it sets `retryAt`, and `dial` sets `wakeAt` to that time
+ * in the same step. When `dial` opens one, `ask` asks for its token in the same step.
  */
 const RULES: readonly Change[] = [expire, watch, dial, ask, tend, handover, deliver];
 

@@ -31,7 +31,7 @@ type Read = E.Either<Unusable, PublicKey>;
 const ALGORITHMS = 'RS256 (2048 to 16384 bits), ES256 or EdDSA (Ed25519)';
 const EXPECTED = `public keys for ${ALGORITHMS}, as PEM, JWK or JWKS`;
 const EXPECTED_PUBLISHED = `a public key for ${ALGORITHMS} that verifies signatures`;
-const PRIVATE = `${EXPECTED}; this one is a private key, and everyone who has it can sign tokens`;
+const PRIVATE = `${EXPECTED}; this one is a private key or a shared secret: everyone who has it can sign tokens`;
 
 const foreign = (kid: string | undefined): E.Either<Unusable, never> =>
   E.left({ _tag: 'Foreign', kid, expected: EXPECTED });

@@ -71,7 +71,7 @@ export const earlier = (one: Behind, other: Behind): Behind => ({
 export const catchUpMemory = (deps: CatchUpMemoryDeps): CatchUpMemory => {
   const { brokerMs, logTtlMs, keepMs } = deps;
   const { scheduler } = deps.clock;
-  /** By room and name, in the order of their arrival. */
+  /** By the `room` and the `pod` of a command, in the order of arrival. */
   const kept = new Map<string, Kept>();
   /**
    * Of all commands that were forgotten before `keepMs`, of any room: the earliest times, and when the last

@@ -12,10 +12,11 @@
  * (`untold`). No pod knows which of these clients had those messages: so each of them is sent a `gap` when it
  * resumes.
  *
- *   look, `gap` if due ─► begin ─► Running(from, since, untold?) ─ both logs sent, 1 minute ago ─► forgotten
- *                                    └─ one was cut ─► Ended(from, until, since, untold?)
+ *   look, `gap` if due ─► begin ─► a group catches up: commands with `until` null, repeated
+ *                                    ├─ all were sent both logs, 1 minute ago ─► `until` 0: forgotten
+ *                                    └─ a client was cut ─► last command, `until` is its offset in the room
  *
- * `Ended` is kept for `LOG_POSITION_TTL_MS`.
+ * All pods keep that last command for `LOG_POSITION_TTL_MS`.
  *
  * This costs nothing when clients were away for less than `LONG_MS`, or when they bring two ids.
  */
@@ -102,8 +103,8 @@ export const catchUps = (deps: CatchUpsDeps): CatchUps => {
   ): void => send({ _tag: 'CatchUp', pod: name, room, tag, from, until, since, untold });
 
   /**
-   * A pod that does not know the broker's time (after its start, or after a broken connection) counts every
-   * absence as a long one.
+   * After its start, and after it has lost Redis, a pod does not know the broker's time. Until it does, it
+   * counts every absence as a long one.
    */
   const isLong = (resumes: Resumes): boolean => {
     const now = brokerMs();

@@ -23,7 +23,7 @@ export interface Membership {
   readonly connection: Connection;
   readonly room: Room;
   position: Position;
-  /** Number of the join among all joins of the room; 0 before it completes. */
+  /** Number of its last completed join, among those of the room on this pod; 0 before the first one. */
   joinSeq: number;
   /**
    * Whether a join is under way: publishes wait in the room. The room sets the flag, so that a

@@ -1,4 +1,7 @@
-/** The times of handshakes, for spans. It imports no types of ws: the types of the package lead here. */
+/**
+ * The times of handshakes, for spans. chat-api's public types import this file, so it imports no types of ws:
+ * a program that uses chat-api may not have @types/ws.
+ */
 import type { IncomingMessage } from 'node:http';
 
 /** Learns when a handshake begins and ends. */

@@ -1,6 +1,6 @@
 /**
- * Who sent a refused request, a handshake or any other, for the log: address, method, path, room and origin.
- * Of the query only a valid `room` is shown, as the rest may contain a token.
+ * Who sent a refused request (a handshake or any other), for the log of the service: address, method, path,
+ * room and origin. Of the query only a valid `room` is shown, as the rest may contain a token.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';

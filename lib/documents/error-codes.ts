@@ -15,7 +15,7 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorMeaning>> = {
   invalid_message: fix('A field is missing, of the wrong kind, or its value is not allowed.'),
   unknown_type: fix('No message has this type.'),
   not_a_member: fix('The client has not joined the room.'),
-  invalid_room: fix('No room can have this name, or the global log was to be left.'),
+  invalid_room: fix('No room can have this name, or the client asked to leave the global log.'),
   forbidden: fix(
     'The type is the server’s, the client may not join or publish there, or the token of a `refresh` is refused.',
   ),

@@ -15,9 +15,9 @@ import { component, judgedBy } from './json-schema.js';
 const textWhere = (name: string, is: (text: string) => boolean): t.Type<string> =>
   judgedBy(name, (value): value is string => typeof value === 'string' && is(value), {});
 
-/** An id of a room, for examples. No log has it. */
+/** The id of a message to a room, for examples. No log has this message. */
 export const EXAMPLE_ID = '01a1fc30-7295-73ec-8000-0000004f7cd8';
-/** Ids of another room and of the global log, made by the same pod. */
+/** The ids of two more messages of the same pod: one to another room, one to everybody. */
 export const OTHER_EXAMPLE_IDS = [
   '01a1fc30-7296-73ec-8000-0000004f7cd8',
   '01a1fc30-7296-7a21-8000-0000006f7cd8',
@@ -39,7 +39,7 @@ export const MessageId = component(
     type: 'string',
     description:
       'A UUIDv7 that contains the position of the message: epoch, offset, and whether it is in the global ' +
-      'log. Hexadecimal digits have no case.',
+      'log. The hexadecimal digits may be in upper or lower case.',
     pattern:
       '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$',
   },
@@ -70,7 +70,7 @@ export const OwnId = component(
     type: 'string',
     description:
       'The sender’s own name for the message, and its idempotency key for 5 minutes. On a WebSocket it comes ' +
-      'back as `ref`, and of clients without a token only a UUID is a key.',
+      'back as `ref`. There, the id of a client without a token is a key only when it is a UUID.',
     minLength: 1,
     maxLength: 64,
     pattern: '^[^\\u0000]*$',

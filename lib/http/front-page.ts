@@ -8,7 +8,7 @@ export const frontPage = (basePath: string): string => `<!doctype html>
 <link rel="icon" href="data:,">
 <h1>chat-api ${VERSION}</h1>
 <p>A chat service: rooms, presence and messages over WebSocket. To try it, open this page in two windows, and run this in the console of each:</p>
-<pre>const ws = new WebSocket(\`ws://\${location.host}${basePath}/ws/general\`);
+<pre>const ws = new WebSocket(location.origin.replace('http', 'ws') + '${basePath}/ws/general');
 ws.onmessage = ({ data }) =&gt; console.log(JSON.parse(data));
 ws.onopen = () =&gt; ws.send(JSON.stringify({ type: 'chat', data: { content: 'hi' } }));</pre>
 <ul>

@@ -91,7 +91,7 @@ export const PUBLISH: Operation = {
   description:
     'The sender need not be a member of the rooms. `from` is `api`, or the user of the token. The answer to a ' +
     'list does not tell which messages were duplicates. A problem without `ids` means that nothing of ' +
-    'the list was sent, but for 500.',
+    'the list was sent. After a 500 this is not known.',
   body: PublishBody,
   answers: {
     202: { description: 'Accepted.', codec: AcceptedAnswer },

@@ -32,9 +32,9 @@ export interface OwnServerDeps extends Omit<RoutesDeps, 'history' | 'publishing'
 const BACKLOG = 4_096;
 
 /**
- * Each worker has a listener of its own on the shared port, and the kernel chooses. Where Node cannot do that
- * (before 22.12, and on other systems), the program that started the workers accepts and hands out the
- * connections in turn.
+ * On Linux, with Node 22.12 or later, each worker has a listener of its own on the shared port, and the
+ * kernel chooses. Older Node ignores `reusePort`. There, and on other systems, the program that started the
+ * workers accepts the connections and hands them out in turn.
  */
 const CAN_SHARE = platform() === 'linux';
 

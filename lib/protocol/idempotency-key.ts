@@ -30,7 +30,8 @@ const APP: KeyOwner = { _tag: 'App' };
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /**
- * Hexadecimal digits have no case: a UUID in capitals is the same key. Any other text is compared exactly.
+ * Upper and lower case do not matter in a UUID: in capitals it is the same key. Any other text is compared
+ * exactly.
  */
 const sameKey = (ref: string): string => (UUID.test(ref) ? ref.toLowerCase() : ref);
 

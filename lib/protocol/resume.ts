@@ -16,8 +16,8 @@ export type Resume =
       readonly _tag: 'Since';
       readonly ms: number;
       /**
-       * A lost message from this time on is reported by a gap, an older one is not. Absent: `ms` is that
-       * time.
+       * Readers subtract `LAG_MS` from this time. A lost message from then on is reported by a gap, an older
+       * one is not. Absent: this time is `ms`.
        */
       readonly untoldMs?: number;
     };
@@ -82,7 +82,10 @@ const resumesAlone = (one: After | undefined): Resumes => {
   return one.id.global ? { room: since, global: one } : { room: one, global: since };
 };
 
-/** The time (Unix ms) from which on lost messages are a gap for a client that resumes by time. */
+/**
+ * The time (Unix ms) that decides about a gap, for a client that resumes by time. Lost messages count from
+ * `LAG_MS` before it.
+ */
 export const untoldOf = ({ ms, untoldMs }: Extract<Resume, { readonly _tag: 'Since' }>): number =>
   untoldMs ?? ms;
 

@@ -60,7 +60,7 @@ const SLICE = 512;
  * when the reader keeps up.
  */
 const BATCH = { messages: 128, bytes: 65_536 };
-/** With fewer members than this, the rest after a delivery is shorter than a timer can wait. */
+/** With fewer members than this, the wait after a delivery is too short for a timer. */
 const FEW = 64;
 /** What may wait in a room for its delivery. */
 const QUEUE_BOUND = { messages: 65_536, bytes: 64 * 1024 * 1024 };

@@ -2,7 +2,7 @@
  * What a joiner waits for before it is a member.
  *
  *   channel open ─► the gap that is due now ─► the other room ─► channel open ─► others counted ─► caught up
- *                   └── only of a joiner that waits for another room ──┘
+ *   └──────── only with `looked` ─────────┘    └ with `after$` ┘
  */
 import { defer, EMPTY, merge, mergeMap, type Observable, of, switchMap, take } from 'rxjs';
 import type { GapReason } from '../protocol/system-event.js';

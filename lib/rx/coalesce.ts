@@ -39,7 +39,10 @@ export interface Coalesce<T, B> {
    * Whether the next delivery should wait a little, so that readers who keep up can take what they were sent.
    */
   hold(messages: number, bytes: number): boolean;
-  /** Whether the rest after a delivery is always too short for a timer: then it is not timed. Absent: false. */
+  /**
+   * Whether the wait after a delivery is always too short for a timer. Then the time of the delivery is not
+   * measured. Absent: false.
+   */
   brief?(): boolean;
   overflow(dropped: number): T;
 }

@@ -115,7 +115,7 @@ export const eventLog = (
         // of claims come from this service, so their number is bounded
         const claim = 'expected' in detail ? detail.expected : '';
         return rarely(
-          'access: a token or a key was refused',
+          'access: refused, as no token or key was accepted',
           { reason, ...HINTS[reason], ...detail },
           `${reason} ${claim}`,
         );

@@ -30,8 +30,8 @@ export interface ScriptedServer {
   /** While false, no connection can be opened. */
   setUp(isUp: boolean): void;
   /**
-   * While true, the server sends no frame. `close`, `cut` and the end of a drain still close connections. What
-   * was held back is sent afterwards, on the connections that are still open.
+   * While true, the server sends no frame. `close`, `cut` and the end of a drain still close connections.
+   * What was held back is sent afterwards, on the connections that are still open.
    */
   setSilent(isSilent: boolean): void;
   /** Connections get `draining`, and are closed with 1001 after this many ms. */
@@ -42,7 +42,7 @@ export interface ScriptedServer {
   refuse(room: string, code: string | undefined): void;
   /** The members get the server's report of a connection that joined or left; `connectionId` is any text. */
   announce(room: string, connectionId: string, status: 'online' | 'offline'): void;
-  /** Connections get `token_expiring`: the client asks its `token` function again. */
+  /** Connections get `token_expiring`: the client asks its `token` function again after 10 to 20 s. */
   expire(): void;
   /** All connections are removed from a room: `forbidden`, or `failed`, after which a client joins again. */
   remove(room: string, reason: LeaveReason): void;

@@ -2,8 +2,9 @@
  * A server in memory for specs of an application and of the client. It answers join, leave, chat and ping as
  * the service does (docs/protocol.md), but `left` has no `ref`. Any `id` is an idempotency key, for ever and
  * whatever the data. `fetch` answers `room.history()`. The server ignores presence and refresh, and checks no
- * tokens and no limits. A spec can make it cut connections, lose messages, drain, refuse or be silent. All
- * of it happens in the time of the clock that is given.
+ * tokens and no limits. A message with `scope: "pod"` is in the log all the same. A spec can make it cut
+ * connections, lose messages, drain, refuse or be silent. All of it happens in the time of the clock that is
+ * given.
  */
 import { Subject } from 'rxjs';
 import type { Message } from '../client/frames.js';

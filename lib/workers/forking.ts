@@ -9,14 +9,16 @@ import { fromEvent, merge, type Observable, take } from 'rxjs';
 export interface Starter {
   /** The number of this worker among all that the program has started. */
   readonly worker: number;
-  /** `written` is called when the other side of the channel has the frame. */
+  /**
+   * `written` is called when the frame was written to the channel. The other side may not have read it yet.
+   */
   readonly send: (frame: object, written?: () => void) => void;
   readonly frame$: Observable<unknown>;
 }
 
 /** A worker, as the program that started it sees it. */
 export interface Forked {
-  /** `written` is called when the worker's side of the channel has the frame. */
+  /** `written` is called when the frame was written to the channel. The worker may not have read it yet. */
   readonly send: (frame: object, written?: () => void) => void;
   readonly frame$: Observable<unknown>;
   /** Emits the exit code once: 1 when a signal ended the process. */

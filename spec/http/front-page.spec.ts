@@ -27,9 +27,9 @@ t.test('when the example is copied, then it is JavaScript for that address', asy
     }
   }
   const script = new Script(code.replaceAll('&gt;', '>'));
-  script.runInNewContext({ WebSocket, location: { host: 'chat.example' } });
+  script.runInNewContext({ WebSocket, location: { origin: 'https://chat.example' } });
   sockets[0]?.onopen?.();
-  t.equal(sockets[0]?.url, 'ws://chat.example/b/ws/general');
+  t.equal(sockets[0]?.url, 'wss://chat.example/b/ws/general');
   t.same(
     sockets[0]?.sent.map((text) => JSON.parse(text) as unknown),
     [{ type: 'chat', data: { content: 'hi' } }],

@@ -2,8 +2,8 @@
  * Control commands between pods. A pod applies its own command at once, even when Redis is down, and ignores
  * it when the channel delivers it. The answer of `send` shows whether Redis accepted the command for the
  * other pods. A pod that is not subscribed at that moment does not get it: the channel is no log. So Redis
- * keeps the catch-ups of pods for a while, and each pod reads them when it has subscribed: after its start,
- * and after a broken connection.
+ * keeps the `catch_up` commands of pods for a while, and each pod reads them when it has subscribed: after
+ * its start, and after its connection to Redis was lost.
  */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
 import {
@@ -36,7 +36,7 @@ export interface ControlChannelDeps {
   readonly redis: Pick<RedisPort, 'control' | 'recall'>;
   readonly clock: Clock;
   readonly timeoutMs: number;
-  /** How long Redis keeps a catch-up: `LOG_POSITION_TTL_MS`. */
+  /** How long Redis keeps a `catch_up` command: `LOG_POSITION_TTL_MS`. */
   readonly keepMs: number;
   /** A payload of the channel was no command. */
   readonly dropped: (detail: string) => void;
@@ -64,8 +64,8 @@ export const controlChannel = ({
   let self: string | undefined;
 
   /**
-   * The catch-ups that Redis keeps. The time since Redis was asked is added to each age that it answers: so
-   * no catch-up seems younger than a command that was received after it.
+   * The `catch_up` commands that Redis keeps. The time since Redis was asked is added to each age that it
+   * answers: so no command that was read seems younger than a command that was received after it.
    */
   const recalled = (failures: number): Observable<CatchUp | CatchUpsLost> =>
     defer(() => {
@@ -73,7 +73,8 @@ export const controlChannel = ({
       return redis.recall(keepMs).pipe(
         orTimeout(timeoutMs, clock.scheduler),
         mergeMap((answer) => {
-          // asked again: clients whose catch-up the pod does not know would miss messages without a `gap`
+          // asked again: without these commands, the clients that they are about would miss messages without
+          // a `gap`
           if (isLeft(answer))
             return timer(backoffMs(failures, clock.random), clock.scheduler).pipe(
               mergeMap(() => recalled(failures + 1)),

@@ -1,6 +1,6 @@
 /**
  * The probe: a text that goes to Redis and comes back on the pod's own channel, on the way that messages
- * take. The answer to its PUBLISH has the time of Redis, from which the deadline of a publish is computed.
+ * take. The answer of its script has the time of Redis, from which the deadline of a publish is computed.
  */
 import { BoundedMap } from '../../bounded-map.js';
 import { isLeft, isRight, type Either } from 'fp-ts/lib/Either.js';

@@ -31,7 +31,7 @@ export interface Call {
   readonly nonces: readonly number[];
   readonly tag: number;
   readonly until: number;
-  /** The ids under which messages of the batch came on the room's channel, before Redis answered. */
+  /** The ids under which messages of this call came on the room's channel, before Redis answered. */
   readonly received: Map<number, string>;
   /** The timer of `until`. */
   readonly end: Subscription;

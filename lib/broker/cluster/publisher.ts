@@ -1,6 +1,6 @@
 /**
  * Publishes, room by room in order. At most one call of a room is under way; later messages wait in the
- * room's queue. So a busy room makes batches, and a quiet one waits for nothing.
+ * room's queue. So in a busy room one call has many messages, and a quiet room waits for nothing.
  *
  *   draft ─▶ the room's queue ─▶ one call of Redis ─▶ scope cluster
  *                    └─ no answer in time, or an outage ─▶ this pod's members: scope pod

@@ -1,7 +1,7 @@
 /**
  * The messages that wait for an answer of the log, in the order in which they were received. Bounded. A
- * message that did not fit is read from the log. A foreign message that did not fit is lost: a program that
- * floods a channel must not fill the pod's memory.
+ * message that did not fit is read from the log. When no log has it (presence, a foreign message), it
+ * is lost: a program that floods a channel must not fill the pod's memory.
  */
 import type { Publication } from '../../protocol/publication.js';
 

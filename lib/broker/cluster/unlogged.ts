@@ -1,7 +1,7 @@
 /**
  * Messages that are delivered though no log has them: foreign messages, and messages of an earlier epoch.
- * Each is delivered once, under an id of this pod outside the log. When the log has such a message after all,
- * members who had it do not get it again. Bounded by number.
+ * Each is delivered once, under a new id outside the log. All pods compute the same 20 bits for it. When the
+ * log has such a message after all, members who had it do not get it again. Bounded by number.
  */
 import { BoundedMap } from '../../bounded-map.js';
 import { digestOfPayload } from '../../protocol/channel-payload.js';

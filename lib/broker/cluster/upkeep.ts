@@ -35,7 +35,9 @@ export interface UpkeepDeps {
   readonly channels: Channels;
   /** Whether the pod is connected to Redis. */
   readonly ready: () => boolean;
-  /** The answer to a probe's PUBLISH; `Unreachable` without one. The probe itself comes back on the channel. */
+  /**
+   * The answer of a probe's script; `Unreachable` without one. The probe itself comes back on the channel.
+   */
   readonly answered: (answer: Either<RedisError, number>) => void;
 }
 

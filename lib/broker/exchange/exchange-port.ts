@@ -225,7 +225,8 @@ const doneIn = ({ _tag }: Reply): Either<RedisError, void> | undefined =>
   _tag === 'Done' ? right(undefined) : undefined;
 
 const outcomesIn = (reply: Reply): Either<RedisError, readonly Outcome[]> | undefined => {
-  if (reply._tag === 'Late') return left({ _tag: 'Late', detail: 'after its deadline' });
+  if (reply._tag === 'Late')
+    return left({ _tag: 'Late', detail: 'the publish reached the exchange after its deadline' });
   return reply._tag === 'Outcomes' ? right(reply.outcomes) : undefined;
 };
 

@@ -1,7 +1,7 @@
 /**
  * The life of connections. A session is all the connections that the client needs at a time: it opens,
- * becomes ready, and breaks as a whole. ioredis's own reconnecting is off: a session that is half there (a
- * publisher without its subscriber) is of no use, and a frozen peer must be dropped at once.
+ * becomes ready, and breaks as a whole. ioredis's own reconnecting is off: half a session (the connection
+ * that publishes without the one that is subscribed) is of no use, and a frozen peer must be dropped at once.
  */
 import {
   catchError,

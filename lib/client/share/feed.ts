@@ -5,12 +5,12 @@
  *   a tab joins ─┬─ nobody is in the room ───────────── First: what the server replays is the tab's
  *                ├─ the latest messages have the rest ─ Count: they are given again, then the answer
  *                └─ it is further behind ────────────── Rewind: the server goes back to the tab's position,
- *                                                       in the same stream. What members had is for this tab
+ *                                                       in the same stream. Only this tab gets what it repeats
  *
  * `head` is the position that members have. A message that is not after `head` is a repeated one. During a
  * Rewind the messages are in the order "new ones, repeated ones, new ones": the joiner gets them from the
- * first repeated one on. A gap of a Rewind is the joiner's. The members get it too when the next message,
- * or the answer, shows that they missed messages. A gap `broker_outage` is for all at once.
+ * first repeated one on. A gap of a Rewind is the joiner's. The members get it too when the next message, or
+ * the answer, shows that they missed messages. A gap `broker_outage` is for all at once.
  */
 import { type Position, readId } from '../../protocol/message-id.js';
 import type { Message } from '../frames.js';

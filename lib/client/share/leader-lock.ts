@@ -32,7 +32,7 @@ const ofTab = (name: string, tab: string): string => `${name} ${tab}`;
 export const tabLocks = ({ locks, scheduler, name, ...on }: TabLockDeps): TabLocks => {
   /** Ends what this stay of the tab waits for. */
   let stay = new AbortController();
-  /** Ends what it waits for while it leads: each time it leads, it waits for all other tabs. */
+  /** Ends the leader's requests for the locks of the other tabs. It makes them anew each time it leads. */
   let reign = new AbortController();
   /** Each gives a held lock back. */
   let own = (): void => undefined;

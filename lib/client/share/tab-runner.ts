@@ -56,7 +56,10 @@ export const tabRunner = (deps: TabDeps): TabRunner => {
   let state = newTab(newRef(random));
   const { tab } = state;
   let opened = 0;
-  /** The name of this stay of the tab: a frozen leader may hold the lock of the stay before. */
+  /**
+   * The name of this stay of the tab, and of the tab's own lock. When a stay ends, the leader gets this lock
+   * (`whenGone`). A frozen leader does not give it back, so the next stay has another name.
+   */
   let stay = tab;
   let stays = 0;
   let isRunning = false;

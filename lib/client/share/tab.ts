@@ -8,15 +8,17 @@
  *      │                                 lock is held     ▼  │ or this tab has slept │ lock is held
  *      └── frozen, in the cache, closed ── each          Leading ◀───────────────────┘
  *
+ * A leader that gets no token goes back to Looking, too, so that another tab leads.
+ *
  * Looking and Following: when the leader does not answer in time, the tab steals the lock. A tab that has
  * slept itself asks once more before that.
  *
  * In the state, the `phase` of Looking, Following and Leading is `In`.
  *
- * Two kinds of locks: one for the leader, which all tabs wait for; one for each tab, by which the leader knows
- * that a tab has gone. A leader that holds its lock and answers nothing for 5 s is frozen: the lock is stolen.
- * When the leader changes, the tab's sockets end with 1001, and its client comes back and resumes, as after a
- * drain.
+ * Two kinds of locks: one for the leader, which all tabs wait for; one for each tab, by which the leader
+ * knows that a tab has gone. A leader that holds its lock and answers nothing for 5 s is frozen: the lock is
+ * stolen. When the leader changes, the tab's sockets end with 1001, and its client comes back and resumes, as
+ * after a drain.
  */
 import { comesBack, TOKEN_EXPIRED } from '../../protocol/close-codes.js';
 import type { ToLeader, ToTab } from './messages.js';
@@ -129,8 +131,8 @@ export const announced =
   (leader: string, since: number): TabChange =>
   (state) => {
     if (state.phase !== 'In' || state.leader === leader) return state;
-    // a leader that was frozen announces itself, and does not know yet that a later one was elected. When both
-    // were elected in the same ms, the one that this tab follows has resigned
+    // a leader that was frozen announces itself, and does not know yet that a later one was elected. When
+    // both were elected in the same ms, the one that this tab follows has resigned
     if (state.leader !== undefined && since < state.since) return state;
     if (isLeading(state)) return state;
     const next = { ...unled(state), leader, since };

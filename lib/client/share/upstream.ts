@@ -95,7 +95,10 @@ export const onToken =
       { ...state, isAsking: false, isRefresh: false, refusals: 0, askAt: Infinity },
     );
 
-/** After so many failed requests for a token in a row another tab leads: perhaps its `token` function works. */
+/**
+ * After so many failed requests for a token in a row, and without a connection, another tab leads: perhaps
+ * its `token` function works.
+ */
 const MAX_REFUSALS = 3;
 
 /**
@@ -208,8 +211,9 @@ export const queued = (
 const UNANSWERED_MS = 60_000;
 
 /**
- * Rule: sends what waits, below the server's rate limit. A pod that has stood still reads at once all that was
- * sent. So at most one second of messages, of all tabs together, is without an answer: the next ones wait.
+ * Rule: sends what waits, below the server's rate limit. A pod that has stood still reads at once all that
+ * was sent. So at most one second of messages, of all tabs together, is without an answer: the next ones
+ * wait.
  */
 export const flush: LeaderChange = (state) =>
   state.upstreams.reduce((at, { number, queue, rate, welcome, ...upstream }) => {

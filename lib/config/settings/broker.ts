@@ -20,7 +20,7 @@ export const broker = {
     'REDIS_URL',
     '',
     redisUrls,
-    'redis://, rediss:// or host:port; empty: this pod alone. A Cluster: one node or more, comma separated.',
+    'redis://, rediss:// or host:port; empty: this command alone. A Cluster: one node or more, comma separated.',
   ),
   redisSentinels: setting(
     'REDIS_SENTINELS',

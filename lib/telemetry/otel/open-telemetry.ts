@@ -1,6 +1,7 @@
 /**
  * The SDK of OpenTelemetry, and the spans of a pod. This folder alone imports its packages, and only
- * `optional-tracing.ts` loads this folder. The SDK reads the standard variables `OTEL_*` of the process itself.
+ * `optional-tracing.ts` loads this folder. The SDK reads the standard variables `OTEL_*` of the process
+ * itself.
  */
 import { diag, DiagLogLevel } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
@@ -10,11 +11,7 @@ import {
   envDetector,
   resourceFromAttributes,
 } from '@opentelemetry/resources';
-import {
-  BatchSpanProcessor,
-  NodeTracerProvider,
-  type SpanProcessor,
-} from '@opentelemetry/sdk-trace-node';
+import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 import { VERSION } from '../../version.js';
 import type { Tracing, TracingDeps } from '../tracing.js';
 import { deliverySpans } from './delivery-spans.js';
@@ -25,11 +22,8 @@ import { publishSpans } from './publish-spans.js';
 /** A collector that is down fails every few seconds. */
 const QUIET_MS = 60_000;
 
-/** `given`: else the batches of `OTEL_BSP_*`, to the collector of `OTEL_EXPORTER_OTLP_*`. */
-export const openTelemetry = (
-  { clock, serverId, failed }: TracingDeps,
-  given?: SpanProcessor,
-): Tracing => {
+/** Spans go in batches (`OTEL_BSP_*`) to the collector of `OTEL_EXPORTER_OTLP_*`. */
+export const openTelemetry = ({ clock, serverId, failed }: TracingDeps): Tracing => {
   let failedAt: number | undefined;
   const fail = (text: string): void => {
     const now = clock.scheduler.now();
@@ -42,7 +36,7 @@ export const openTelemetry = (
     { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
   );
   // after the logger is set: the exporter warns of wrong variables
-  const processor = given ?? new BatchSpanProcessor(new OTLPTraceExporter());
+  const processor = new BatchSpanProcessor(new OTLPTraceExporter());
   const provider = new NodeTracerProvider({
     resource: defaultResource()
       .merge(

@@ -4,7 +4,7 @@
  *   HTTP request `publish` ─► `broker.publish`, one a message ─► command `Trace` to all pods ─► `deliver`
  *   message of a socket ────► `broker.publish`
  *
- * Comings and goings (`presence`) have no spans.
+ * Messages of type `presence` have no spans: joins, leaves, and the status that a client sends.
  */
 import {
   type Attributes,

@@ -36,7 +36,8 @@ interface Spoken {
 /** Messages of a room that may have reached one pod only though no ack says so: they have no ack. */
 export type Unanswered = (pod: string, room: Room) => boolean;
 
-export const alone = (isUnanswered: Unanswered): Alone => {
+/** `disorderMs`: a message that seems to come this long after a join may have come before it. */
+export const alone = (isUnanswered: Unanswered, disorderMs = 0): Alone => {
   const pods = new Map<string, Map<Room, Map<SentMessage, Spoken>>>();
   const had = new Map<string, Set<SentMessage>>();
   const begun = new Map<string, number>();
@@ -64,7 +65,7 @@ export const alone = (isUnanswered: Unanswered): Alone => {
       spokenIn(pod, room).find(
         (spoken) =>
           spoken.at < at &&
-          spoken.at > (begun.get(`${client} ${room}`) ?? 0) &&
+          spoken.at > (begun.get(`${client} ${room}`) ?? -Infinity) + disorderMs &&
           // a message that Redis did place comes from the log
           spoken.message.logged === undefined &&
           isBehind(resumed, spoken.id) &&

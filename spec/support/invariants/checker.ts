@@ -19,6 +19,10 @@ export interface CheckerOptions {
   readonly lateMs?: { readonly degraded: number; readonly ready: number };
   /** Clients that stop reading: the pod's messages reach them much later. */
   readonly isSlow?: (client: string) => boolean;
+  /**
+   * Sockets of one process may be read in another order than they were written to, this far apart; the default is 0.
+   */
+  readonly disorderMs?: number;
 }
 
 /** A client connects. `lastId` as in the query: an id, or two as `ROOM,GLOBAL`. */

@@ -33,18 +33,21 @@ export const checkerMemory = ({
   knowsGround = false,
   lateMs = { degraded: 3_000, ready: 2_000 },
   isSlow = () => false,
+  disorderMs = 0,
 }: CheckerOptions) => {
   const found = findings();
   const earth = ground({ findings: found, lateMs });
   const sentMessages = trackSent({ findings: found, forgot: () => !knowsGround || earth.forgot() });
   // a pod that has not acked every try may have the message in its fallback, even if another try was logged
-  const onPods = alone((pod, room) =>
-    sentMessages.all.some(
-      ({ room: where, pods, acks, sends, logged }) =>
-        where === room &&
-        acks.filter((ack) => ack.pod === pod).length < (pods.get(pod) ?? 0) &&
-        (sends > 1 || logged === undefined),
-    ),
+  const onPods = alone(
+    (pod, room) =>
+      sentMessages.all.some(
+        ({ room: where, pods, acks, sends, logged }) =>
+          where === room &&
+          acks.filter((ack) => ack.pod === pod).length < (pods.get(pod) ?? 0) &&
+          (sends > 1 || logged === undefined),
+      ),
+    disorderMs,
   );
   const messages = new Map<string, ReceivedMessage>();
   const foreignIds = new Set<string>();

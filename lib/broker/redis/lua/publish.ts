@@ -9,9 +9,9 @@
  * All reads come before all writes, and all writes before the publish: so the log has what was published.
  * When Redis refuses a write (the user has lost a right) before the log has a message of the call, the script
  * undoes what it wrote of the call: the keys, the mark and the position. Then the error begins with UNDONE.
- * What was trimmed stays trimmed. `f` stays as it was written, unless the call began the epoch: then the whole
- * hash of the position is removed, and `f` with it. When the script cannot undo its writes, and for every other
- * error of a command inside the script, writes may remain.
+ * What was trimmed stays trimmed. `f` stays as it was written, unless the call began the epoch: then the
+ * whole hash of the position is removed, and `f` with it. When the script cannot undo its writes, and for
+ * every other error of a command inside the script, writes may remain.
  *
  * A connection that breaks does not show whether the call ran, and a call that was sent may still reach
  * Redis. So the pod sends the call again. The tail of the log, the keys and the mark show whether it ran; if
@@ -100,7 +100,8 @@ if pos[6] then
 end`;
 
 /**
- * KEYS: pos, log, the key of each draft that has one, then the key of the mark if one is left. ARGV:
+ * KEYS: pos, log, the key of each draft that has one, then the key of the call's mark when it makes one.
+ * ARGV:
  *
  *   1       channel
  *   2       deadline, Unix ms
@@ -119,8 +120,8 @@ end`;
  *
  * The log is trimmed to its number of messages once in each call. The youngest of the trimmed messages stays:
  * readers do not get it, and its id shows when it was published. A message is too old after `ttl`. The key of
- * a log that is not written to expires `ttl` and an eighth of it after the last write. In that last eighth,
- * a call finds a log whose messages are all too old. The age is checked only when the oldest entry may be a
+ * a log that is not written to expires `ttl` and an eighth of it after the last write. In that last eighth, a
+ * call finds a log whose messages are all too old. The age is checked only when the oldest entry may be a
  * sixteenth of `ttl` too old; readers skip what is too old. A log that is ahead of its position belongs to
  * another epoch (made by an older version of the service). It is removed and begins again, as it would refuse
  * every message.

@@ -80,9 +80,9 @@ for i = 5, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i]) end
 return redis.call('HGETALL', KEYS[1])`;
 
 /**
- * KEYS: the lease of the pod. ARGV: its channel, the text, ms that the lease lives. Answers Redis's clock in
- * ms. It writes on purpose: a master that has become a replica still answers reads and still publishes, but
- * to nobody.
+ * KEYS: a key that only the probe writes (`…:lease`; LEASE below is another one). ARGV: the pod's channel,
+ * the text, ms that the key lives. Answers Redis's clock in ms. It writes on purpose: a master that has
+ * become a replica still answers reads and still publishes, but to nobody.
  */
 const PROBE = `
 redis.call('SET', KEYS[1], '1', 'PX', ARGV[3])
@@ -108,11 +108,12 @@ const MAX_KEPT = 4_096;
 const SWEEP_MS = 60_000;
 
 /**
- * KEYS: a hash: name → ms and text; '#' → the number of names, and when they were counted. ARGV: channel,
- * text, ms that the text is kept for pods that do not receive it ('': not kept), its name, '1' to remove what
- * is kept under the name. When the hash is full, texts that are too old are removed. When there is still no
- * space for a text, the text is not kept, and its ms is kept under '*'. The text is published even when the
- * hash cannot be written: a key of the wrong type is reported as an error after that.
+ * KEYS: a hash: name → when the text came (Unix ms), and the text; '#' → the number of names, and when they
+ * were counted. ARGV: channel, text, ms that the text is kept for pods that do not receive it ('': not kept),
+ * its name, '1' to remove what is kept under the name. When the hash is full, texts that are too old are
+ * removed. When there is still no space for a text, the text is not kept, and the time when it came is kept
+ * under '*'. The text is published even when the hash cannot be written: a key of the wrong type is reported
+ * as an error after that.
  */
 const CONTROL = `
 local function counted(at, ms)
