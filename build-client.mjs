@@ -96,7 +96,7 @@ const sharePart = {
 const TERSER = {
   module: true,
   ecma: 2022,
-  compress: { passes: 8, unsafe_arrows: true },
+  compress: { passes: 8, unsafe_arrows: true, pure_getters: true },
   format: { semicolons: false, max_line_len: 500 },
 };
 

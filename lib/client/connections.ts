@@ -43,12 +43,13 @@ export const ended =
     const connection = connectionOf(state, socket);
     if (!connection) return state;
     const liveMs = nowMs - connection.liveAt;
-    const isStable = liveMs >= STABLE_MS;
+    // a drain is no failure: the next try that fails waits as the first one does
+    const isStable = liveMs >= (code === GOING_AWAY ? DRAINED_MS : STABLE_MS);
     const failures = isStable ? 0 : state.failures;
     const wasRefused = !isStable && !!state.isTokenRefused;
     const isRefused = code === TOKEN_EXPIRED;
     if (!comesBack(code) || (isRefused && wasRefused)) return closed(code, because)(state);
-    const isAtOnce = isRefused || (liveMs >= DRAINED_MS && code === GOING_AWAY);
+    const isAtOnce = isRefused || (isStable && code === GOING_AWAY);
     return {
       ...state,
       connections: connections.filter((one) => one !== connection),
@@ -125,7 +126,8 @@ export const watch: Change = (state) =>
 /** Rule: asks for a token before each connection, and before the token in use ends. */
 export const ask: Change = (state) => {
   const { connections, refreshAt, nowMs } = state;
-  const isAsking = connections.some(({ hasToken }) => !hasToken || nowMs >= refreshAt);
+  const isAsking =
+    connections.some(({ hasToken }) => !hasToken || nowMs >= refreshAt) && connections.length;
   return wake({ ...state, isAsking }, connections[0] && !isAsking ? refreshAt : Infinity);
 };
 

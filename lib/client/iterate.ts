@@ -7,7 +7,7 @@
 import type { Observable } from 'rxjs';
 
 const MAX_WAITING = 4_096;
-const TOO_SLOW = `more than ${MAX_WAITING} messages wait: take them faster`;
+const TOO_SLOW = `${MAX_WAITING} messages wait: take them faster`;
 
 /**
  * The `return` of a generator waits for its pending `next`, perhaps for ever. So the `return` here replaces it:

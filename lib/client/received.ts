@@ -123,7 +123,9 @@ const taken = (
       return patched(state, socket, { isDegraded: event.event === 'degraded' });
     case 'draining': {
       const retryAt = nowMs + event.reconnect_in_ms * HANDOVER * chance;
-      return patched({ ...state, retryAt }, socket, { isDraining: true });
+      // the tries of a handover are counted from here: what failed before this connection does not count
+      const next = { ...state, retryAt, failures: 0, isTokenRefused: false };
+      return patched(next, socket, { isDraining: true });
     }
     case 'token_expiring':
       // comes 30 s before the end, or at once for a token with less than that. When the token itself gave an

@@ -78,7 +78,7 @@ export interface State extends Forward {
   /** The last token was refused. One more is asked for; when that is refused too, the client is closed. */
   readonly isTokenRefused?: boolean;
   /** A token is being asked for. */
-  readonly isAsking?: boolean;
+  readonly isAsking?: number | false;
   /** When a token is asked for that takes the place of the one in use. */
   readonly refreshAt: number;
   readonly rooms: ReadonlyMap<string, RoomState>;
@@ -212,19 +212,19 @@ export const START: State = {
   pageState: {},
   uses: 0,
   because: '',
-  failures: 0,
-  refreshAt: Infinity,
+  chance: 0,
+  outbox: [],
+  tokens: 0,
   // every connection is in the global log
   rooms: new Map([[GLOBAL, fresh(GLOBAL)]]),
   presences: new Map(),
-  outbox: [],
-  tokens: 0,
-  tokensAt: 0,
+  failures: 0,
   ownIds: [],
   counter: 0,
-  nowMs: 0,
   setBack: 0,
-  chance: 0,
+  nowMs: 0,
+  refreshAt: Infinity,
   wakeAt: Infinity,
   effects: [],
+  tokensAt: 0,
 };

@@ -7,7 +7,7 @@ import type { TokenSource } from './token.js';
 const ANSWER_MS = 10_000;
 
 /** What no subprotocol has (RFC 6455, section 4.1). A text with it is no token; it may be an error page. */
-const INVALID = /[^!#-'*+.\w^`|~-]/;
+const INVALID = /[^\w.-]/;
 
 /**
  * Each subscription asks. One that comes while a request is under way gets the answer of this request, also

@@ -27,6 +27,9 @@ const MAX_OWN_IDS = 8;
 /** When a join was refused for now, without `retry_in_ms`: it is sent again after one to two times this. */
 const AGAIN_MS = 1_000;
 
+/** A token is replaced one to two times this after the server has said that it ends. */
+const REFRESH_MS = 10_000;
+
 export const fromServer =
   (number: number, text: string): LeaderChange =>
   (before) => {
@@ -88,7 +91,8 @@ const controlled = (
     case 'draining':
       return deliver(withUpstream(state, number, { isDraining: true }), all(state, number), text);
     case 'token_expiring':
-      return { ...state, isRefresh: true, askAt: state.nowMs };
+      // it comes at once for a token with less than 30 s, and again after the refresh with such a token
+      return { ...state, isRefresh: true, askAt: state.nowMs + REFRESH_MS * (1 + state.chance) };
     case 'ack':
       return answered(state, upstream, event.ref, text);
     case 'gap':

@@ -57,7 +57,12 @@ export const current = (
   const upstreams = [...state.upstreams, upstream];
   return [
     // after a failed request the next one waits, whoever opens a connection
-    { ...state, counter: number + 1, upstreams, askAt: state.askAt < Infinity ? state.askAt : 0 },
+    {
+      ...state,
+      counter: number + 1,
+      upstreams,
+      askAt: state.refusals > 0 && state.askAt < Infinity ? state.askAt : 0,
+    },
     number,
     true,
   ];
@@ -191,7 +196,7 @@ export const alive = (state: LeaderState, number: number): LeaderState =>
   withUpstream(state, number, { silentAt: state.nowMs + SILENT_MS, isPinged: false });
 
 /** When so many frames wait, a tab that sends one more message loses its socket (1013). */
-const MAX_QUEUE = 1_024;
+const MAX_QUEUE = 4_096;
 
 /** Whether no more frames may wait. */
 export const isFull = ({ queue }: Upstream): boolean => queue.length >= MAX_QUEUE;

@@ -1,0 +1,70 @@
+/** What a drain of the pod must not cost: the wait after it, the token, the connection. */
+import { Subject } from 'rxjs';
+import t from 'tap';
+import { tags, world } from '../support/client-world.js';
+
+t.test(
+  'when a pod drains and no other one is there, then the next try waits as after a first failure',
+  async (t) => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const w = world(t, {}, { seed });
+      w.watch('r');
+      w.clock.advance(3_500);
+      w.server.setUp(false);
+      w.server.drain(6_000);
+      w.clock.advance(6_000);
+      while (tags(w).at(-1) !== 'Waiting') w.clock.advance(1);
+      const last = w.statuses.at(-1);
+      const wait = last?._tag === 'Waiting' ? last.retryAt - w.clock.wall() : Infinity;
+      t.ok(wait <= 500, `seed ${seed}: ${wait} ms`);
+      w.chat.close();
+    }
+  },
+);
+
+t.test(
+  'when the answer to a refresh comes as a handover begins, then the second connection gets a token',
+  async (t) => {
+    let pending: Subject<string> | undefined;
+    let isHeld = false;
+    const token = () => {
+      if (!isHeld) return 'first';
+      pending = new Subject<string>();
+      return pending;
+    };
+    const w = world(t, { token });
+    const { seen } = w.watch('r');
+    w.clock.advance(1_000);
+    isHeld = true;
+    w.server.expire();
+    w.clock.advance(20_100);
+    t.ok(pending);
+    w.server.drain(10_000);
+    w.clock.advance(2);
+    w.clock.sleep(8_000);
+    isHeld = false;
+    pending?.next('second');
+    w.clock.advance(20_000);
+    w.server.publish('r', 'after');
+    w.clock.advance(1_000);
+    t.same([tags(w).at(-1), seen], ['Live', ['after']]);
+  },
+);
+
+t.test(
+  'when a token was refused an hour ago, then the first refusal in a handover is not final',
+  async (t) => {
+    const w = world(t, { token: () => 'token' });
+    w.watch('r');
+    w.clock.advance(7);
+    w.server.close(4001, 'token expired');
+    w.clock.advance(3_600_000);
+    const count = w.server.sockets.length;
+    w.server.accept$.subscribe((socket) => {
+      if (w.server.sockets.indexOf(socket) === count) socket.end(4001, 'token expired');
+    });
+    w.server.drain(10_000);
+    w.clock.advance(30_000);
+    t.same([w.server.sockets.length > count, tags(w).at(-1)], [true, 'Live']);
+  },
+);

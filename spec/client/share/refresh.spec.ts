@@ -1,0 +1,24 @@
+/** Tabs that share a socket, and a token that is always about to end. */
+import t from 'tap';
+import { browserWorld } from '../../support/share-world.js';
+
+t.test(
+  'when each token has less than 30 s left, then the leader does not ask in a loop',
+  async (t) => {
+    const w = browserWorld(t, { latencyMs: 10 });
+    let asked = 0;
+    const token = (): string => {
+      asked++;
+      return 'token';
+    };
+    w.server.accept$.subscribe(() => w.server.expire());
+    w.server.frame$.subscribe(({ frame }) => {
+      if (frame.type === 'refresh') w.server.expire();
+    });
+    const tab = await w.tab({ token });
+    tab.watch('r');
+    await w.advance(60_000);
+    t.ok(asked >= 3 && asked <= 8, `${asked} requests in a minute`);
+    t.equal(tab.statuses.at(-1)?._tag, 'Live');
+  },
+);
