@@ -74,6 +74,8 @@ module.exports = {
     only('ws', '^lib/(connection/|cli/watch\\.ts$)', '(@types/)?ws'),
     only('jose', '^lib/auth/', 'jose'),
     only('ioredis', '^lib/broker/redis/', 'ioredis'),
+    only('pg', '^lib/history/archive/', '(@types/)?pg'),
+    only('node-pg-migrate', '^lib/history/archive/', 'node-pg-migrate'),
     only('OpenTelemetry', '^lib/telemetry/otel/', '@opentelemetry/[^/]+'),
     {
       name: 'the optional spans are loaded in one place',

@@ -16,6 +16,8 @@ have() { command -v "$1" >/dev/null; }
 # Prints the packages of the distribution that the specs need and that are missing, one a line.
 missing_packages() {
   { have redis-server && have redis-cli; } || echo redis-server
+  # spec/history/archive
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || echo postgresql
   # spec/deploy
   PATH="$PATH:/usr/sbin" have nginx || echo nginx-light
   /usr/bin/python3 -c 'import pip' 2>/dev/null || echo python3-pip

@@ -38,6 +38,7 @@ const TABLES: ReadonlySet<string> = new Set([
   'documents/openapi-types.ts',
   'documents/operation.ts',
   'documents/page-style.ts',
+  'history/archive/port.ts',
   'history/index.ts',
   'http/document-operations.ts',
   'http/endpoint.ts',
@@ -87,6 +88,10 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'broker/redis/lua/publish.ts': 'broker/redis/client.spec.ts',
   'broker/redis/lua/log.ts': 'history/redis.spec.ts',
   'broker/redis/lua/scripts.ts': 'broker/redis/client.spec.ts',
+  // only a PostgreSQL can show whether a statement is right, and what a connection does
+  'history/archive/connection.ts': 'history/archive/outage.spec.ts',
+  'history/archive/schema.ts': 'history/archive/partitions.spec.ts',
+  'history/archive/statements.ts': 'history/archive/postgres.spec.ts',
   // only a server and a socket can show whether an answer arrives
   'connection/accept.ts': 'limits.spec.ts',
   'http/own-server.ts': 'http/server.spec.ts',

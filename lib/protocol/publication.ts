@@ -83,8 +83,7 @@ export const draftOf = ({
   key,
 }: DraftFields): E.Either<Refusal, Draft> => {
   const json = JSON.stringify(data);
-  const named = room === GLOBAL ? '' : `"room":"${room}",`;
-  const rest = `"type":"${type}",${named}"from":${JSON.stringify(from)},"data":${json},"timestamp":"${isoOf(at)}"}`;
+  const rest = restOf({ room, type, from, json, at });
   const fault = oversize(rest);
   if (fault !== undefined) return fault;
   return E.right({
@@ -96,6 +95,22 @@ export const draftOf = ({
     key,
     digest: key === undefined ? '' : digestOf(type, json),
   });
+};
+
+export interface RestFields {
+  readonly room: Room;
+  readonly type: string;
+  readonly from: string;
+  /** The data as JSON text. */
+  readonly json: string;
+  /** Unix ms. */
+  readonly at: number;
+}
+
+/** The JSON of a message after its id. */
+export const restOf = ({ room, type, from, json, at }: RestFields): string => {
+  const named = room === GLOBAL ? '' : `"room":"${room}",`;
+  return `"type":"${type}",${named}"from":${JSON.stringify(from)},"data":${json},"timestamp":"${isoOf(at)}"}`;
 };
 
 const digestOf = (type: MessageType, json: string): string =>
