@@ -46,14 +46,17 @@ export const rejectOf = (schema: string, poisoned: readonly Poisoned[]): Stateme
   ],
 });
 
-/** The rows of a page, from its bound on. The first row is there however large it is. */
+/**
+ * The rows of a page, from its bound on. The first row is there however large it is. No message has the first id of a
+ * time, as that is no UUIDv7.
+ */
 export const pageOf = (schema: string, { room, direction, bound, limit }: PageQuery): Statement => {
   const isAfter = direction === 'After';
   const byPosition = bound._tag === 'Position';
   const order = `${byPosition ? 'log_offset' : 'id'} ${isAfter ? 'ASC' : 'DESC'}`;
   const where = byPosition
     ? `epoch = $3 AND log_offset ${isAfter ? '>' : '<'} $4`
-    : `id ${isAfter ? (bound._tag === 'Time' ? '>=' : '>') : '<'} $3`;
+    : `id ${isAfter ? '>' : '<'} $3`;
   const values = byPosition
     ? [bound.tag, bound.offset]
     : [bound._tag === 'Time' ? firstIdOf(bound.ms) : formatId(bound.id)];
