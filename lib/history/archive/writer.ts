@@ -53,6 +53,8 @@ const BOUND: Size = { messages: 32_768, bytes: 67_108_864 };
 const BATCH: Size = { messages: 1_000, bytes: 1_048_576 };
 /** A deadlock, or a lock that is not free, is met so many times. */
 const CONFLICTS = 3;
+/** The breaker may stay closed, as pages are read meanwhile. */
+const BREAKS = 1;
 
 const STORED: Outcome = { _tag: 'Stored' };
 const FULL: ArchiveError = { _tag: 'Unavailable', detail: 'too many messages wait to be stored' };
@@ -74,7 +76,7 @@ export const writer = ({
   /** Sends rows, again where this may help. A connection that broke may have been an old one. */
   const tried = async (
     rows: readonly ArchiveRow[],
-    conflicts = 0,
+    tries = { conflicts: CONFLICTS, breaks: BREAKS },
   ): Promise<Failure | undefined> => {
     const failure = await insert(rows);
     if (failure === undefined) {
@@ -83,10 +85,12 @@ export const writer = ({
     }
     if (failure.kind === 'BadRow' || failure.kind === 'NoPartition') return failure;
     if (failure.kind === 'Conflict')
-      return conflicts < CONFLICTS ? tried(rows, conflicts + 1) : failure;
+      return tries.conflicts === 0
+        ? failure
+        : tried(rows, { ...tries, conflicts: tries.conflicts - 1 });
     circuit.failed(failure);
-    if (circuit.refusal() !== undefined) return failure;
-    const again = await tried(rows, conflicts);
+    if (tries.breaks === 0 || circuit.refusal() !== undefined) return failure;
+    const again = await tried(rows, { ...tries, breaks: tries.breaks - 1 });
     // the first try may have stored what the second one did not
     return again === undefined || !failure.mayHaveRun ? again : { ...again, mayHaveRun: true };
   };

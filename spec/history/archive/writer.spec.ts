@@ -165,6 +165,20 @@ t.test(
   },
 );
 
+t.test(
+  'when pages are read while each INSERT breaks, then a batch is sent twice, not for ever',
+  async (t) => {
+    const w = world();
+    w.store(1, 1);
+    await w.end(BROKEN);
+    // a page was read: these failures are not in a row
+    w.current.failures = 0;
+    await w.end(BROKEN);
+    t.strictSame(w.answers, ['Unsure']);
+    t.equal(w.inserts.length, 0);
+  },
+);
+
 t.test('when PostgreSQL refuses, then an operator must act', async (t) => {
   const w = world();
   w.store(1, 1);
