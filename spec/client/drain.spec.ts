@@ -25,25 +25,25 @@ t.test(
 t.test(
   'when the answer to a refresh comes as a handover begins, then the second connection gets a token',
   async (t) => {
-    let pending: Subject<string> | undefined;
-    let isHeld = false;
+    let answer$: Subject<string> | undefined;
+    let isPaused = false;
     const token = () => {
-      if (!isHeld) return 'first';
-      pending = new Subject<string>();
-      return pending;
+      if (!isPaused) return 'first';
+      answer$ = new Subject<string>();
+      return answer$;
     };
     const w = world(t, { token });
     const { seen } = w.watch('r');
     w.clock.advance(1_000);
-    isHeld = true;
+    isPaused = true;
     w.server.expire();
     w.clock.advance(20_100);
-    t.ok(pending);
+    t.ok(answer$);
     w.server.drain(10_000);
     w.clock.advance(2);
     w.clock.sleep(8_000);
-    isHeld = false;
-    pending?.next('second');
+    isPaused = false;
+    answer$?.next('second');
     w.clock.advance(20_000);
     w.server.publish('r', 'after');
     w.clock.advance(1_000);
