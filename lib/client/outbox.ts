@@ -47,7 +47,7 @@ export const published =
       ? { ...state, outbox: [...state.outbox, entry] }
       : answered(state, ref, {
           code: 'queue_full',
-          message: `${MAX_WAITING} messages wait: publish again later`,
+          message: `${MAX_WAITING} messages wait: publish later`,
         });
   };
 
@@ -58,7 +58,7 @@ export const expire: Change = (state) => {
     ? wake(state, next)
     : settled(state, ({ until }) => until <= state.nowMs, {
         code: 'timeout',
-        message: 'no ack; it may have arrived',
+        message: 'no ack; it may have come',
       });
 };
 

@@ -94,7 +94,9 @@ const tended = (state: State, name: string, socket: SocketNumber): State => {
   }
   if (!room) return again ? enrolled(state, connection, name) : state;
   if (state.nowMs < again) return wake(state, again);
-  if (membership && !again) return state;
+  // the first connection of a handover says where the room begins: the second one goes on from there
+  const isEarly = !room.lastId && state.connections[0]?.rooms.get(name)?._tag === 'Joining';
+  if (membership ? !again : isEarly) return state;
   const ref = `join ${state.counter}`;
   const joining: Change = (at) =>
     enrolled({ ...at, counter: at.counter + 1 }, connection, name, { _tag: 'Joining', ref });

@@ -68,3 +68,29 @@ t.test(
     t.same([w.server.sockets.length > count, tags(w).at(-1)], [true, 'Live']);
   },
 );
+
+t.test(
+  'when a room is first used during a handover, then the second connection joins it after the first one',
+  async (t) => {
+    const w = world(t, {}, { latencyMs: 50 });
+    w.watch('a');
+    w.clock.advance(1_000);
+    w.server.publish('r', 'before');
+    const joins: unknown[] = [];
+    w.server.frame$.subscribe(({ frame }) => {
+      if (frame.type === 'join' && frame.room === 'r') joins.push(frame.data);
+    });
+    let hasBegun = false;
+    w.server.accept$.subscribe(() => {
+      if (hasBegun) return;
+      hasBegun = true;
+      // after the welcome of the second connection, while it joins
+      w.clock.scheduler.schedule(() => w.watch('r'), 55);
+    });
+    w.server.drain(10_000);
+    w.clock.advance(20_000);
+    const [first, second] = joins as readonly { readonly last_id?: string }[];
+    t.equal(first?.last_id, undefined);
+    t.ok(second?.last_id, 'it goes on from where the first one has joined');
+  },
+);
