@@ -77,7 +77,10 @@ export interface State extends Forward {
   readonly failures: number;
   /** The last token was refused. One more is asked for; when that is refused too, the client is closed. */
   readonly isTokenRefused?: boolean;
-  /** A token is being asked for. */
+  /**
+   * False, or the number of connections while a token is asked for: when a connection comes in the same step as
+   * an answer, the number is another one, and the token is asked for again.
+   */
   readonly isAsking?: number | false;
   /** When a token is asked for that takes the place of the one in use. */
   readonly refreshAt: number;

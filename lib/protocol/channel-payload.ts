@@ -2,8 +2,8 @@
  * Payloads of a room's channel (docs/protocol.md, section 3.4): messages of pods, or of other programs. The
  * payload does not show which. A message was sent by a pod when the log has it
  * (`broker/cluster/confirmation.ts`). A message that the log does not have is encoded again for the members
- * (`reissued`, for `broker/cluster/outside-log.ts`): with a new id and the known fields only. The
- * bytes of such a message, as they were received, are never sent.
+ * (`reissued`, for `broker/cluster/outside-log.ts`): with a new id and the known fields only. The bytes of
+ * such a message, as they were received, are never sent.
  */
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
