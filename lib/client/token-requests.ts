@@ -6,13 +6,13 @@ import type { TokenSource } from './token.js';
 /** The time limit of one request for a token. */
 const ANSWER_MS = 10_000;
 
-/** What no subprotocol has (RFC 6455, section 4.1). A text with it is no token; it may be an error page. */
+/** What no JWT has (RFC 7515, section 3.1). A text with it, such as an error page, is no token. */
 const INVALID = /[^\w.-]/;
 
 /**
  * Each subscription asks. One that comes while a request is under way gets the answer of this request, also
  * when nobody was subscribed in between, until the client is closed. A source that ends without a token is a
- * failed request, and so is one whose token no WebSocket takes.
+ * failed request, and so is one whose token is no JWT.
  */
 export const tokensOf = (
   source: TokenSource,

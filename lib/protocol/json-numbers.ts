@@ -11,8 +11,7 @@ export const FIRST_INEXACT = 2 ** 53;
 /**
  * The same JSON with each such integer replaced by one that `JSON.parse` reads as Infinity. So such an
  * integer is found only in a value that is used. It is not found in an ignored field, or in a field that a
- * later one of the same name replaces. The text
- * must be valid JSON.
+ * later one of the same name replaces. The text must be valid JSON.
  */
 export const withoutInexact = (json: string): string =>
   json.replace(TOKEN, (token) => (isInexact(token) ? BEYOND_DOUBLE : token));
