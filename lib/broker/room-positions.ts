@@ -40,13 +40,15 @@ export const publicationAt = (
   wallMs: number,
 ): Publication => {
   const { room, logged } = draft;
-  const { tag, offset: last, ms: lastMs, id } = position.top;
-  const offset = last + (logged ? 1 : 0);
-  const ms = Math.max(lastMs, wallMs);
+  const before = position.top;
+  const { tag } = before;
+  const offset = before.offset + (logged ? 1 : 0);
+  const ms = Math.max(before.ms, wallMs);
   const global = room === GLOBAL;
   // written out, here and in later steps: a spread costs 2 µs when objects of several shapes come along
   const publication = publicationOf(draft, { tag, offset, ms, global, outside: !logged, nonce });
-  position.top = logged ? new LastMessage(publication.id) : { tag, offset, ms, id };
+  // `before.id` is read only here: `LastMessage` writes the text of an id when it is read, which costs 2 µs
+  position.top = logged ? new LastMessage(publication.id) : { tag, offset, ms, id: before.id };
   return publication;
 };
 

@@ -120,15 +120,18 @@ export const flawIn = (
       if (value === null) return undefined;
       if (depth === MAX_DEPTH)
         return `expected at most ${MAX_DEPTH} arrays and objects inside each other, got more`;
-      if (escapes && !Array.isArray(value))
-        for (const key of Object.keys(value)) {
-          const flaw = flawIn(key, depth, true);
+      if (Array.isArray(value)) {
+        for (const item of value) {
+          const flaw = flawIn(item, depth + 1, escapes, large);
           if (flaw !== undefined) return flaw;
         }
-      // all values at once: to get each by its name costs 0.3 µs
-      const items: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
-      for (const item of items) {
-        const flaw = flawIn(item, depth + 1, escapes, large);
+        return undefined;
+      }
+      // `for in` makes no array, so it takes a third of the time of `Object.values`
+      for (const key in value) {
+        const flaw =
+          (escapes ? flawIn(key, depth, true) : undefined) ??
+          flawIn(Reflect.get(value, key), depth + 1, escapes, large);
         if (flaw !== undefined) return flaw;
       }
       return undefined;
