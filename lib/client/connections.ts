@@ -18,7 +18,7 @@ import {
 import { endOf } from './token.js';
 
 /** When a connection was live for this long, the next failure counts as the first one. */
-export const STABLE_MS = 10_000;
+const STABLE_MS = 10_000;
 /** A socket whose first frame does not come in this time is given up. */
 export const FIRST_FRAME_MS = 15_000;
 /**
@@ -30,10 +30,14 @@ export const SERVER_ANSWER_MS = 10_000;
  * When a connection was live for this long and ends with 1001, its server has drained. Such a server spreads
  * its closes, so the client needs no wait.
  */
-export const DRAINED_MS = 1_000;
+const DRAINED_MS = 1_000;
 const REFRESH_BEFORE_MS = 30_000;
 /** A refresh that failed is tried again after one to two times this time. */
 const REFRESH_AGAIN_MS = 4_000;
+
+/** Whether a connection that ends was no failure. A drain is none: the next try that fails waits as the first. */
+export const isStable = (code: number, liveMs: number): boolean =>
+  liveMs >= (code === GOING_AWAY ? DRAINED_MS : STABLE_MS);
 
 /** A socket has ended. The close table says whether the client reconnects (docs/protocol.md, section 7). */
 export const ended =
@@ -42,20 +46,22 @@ export const ended =
     const { connections, nowMs } = state;
     const connection = connectionOf(state, socket);
     if (!connection) return state;
-    const liveMs = nowMs - connection.liveAt;
-    // a drain is no failure: the next try that fails waits as the first one does
-    const isStable = liveMs >= (code === GOING_AWAY ? DRAINED_MS : STABLE_MS);
-    const failures = isStable ? 0 : state.failures;
-    const wasRefused = !isStable && !!state.isTokenRefused;
+    const stable = isStable(code, nowMs - connection.liveAt);
+    const failures = stable ? 0 : state.failures;
+    const wasRefused = !stable && !!state.isTokenRefused;
     const isRefused = code === TOKEN_EXPIRED;
     if (!comesBack(code) || (isRefused && wasRefused)) return closed(code, because)(state);
-    const isAtOnce = isRefused || (isStable && code === GOING_AWAY);
     return {
       ...state,
       connections: connections.filter((one) => one !== connection),
       isTokenRefused: isRefused || wasRefused,
       failures: failures + 1,
-      retryAt: nowMs + (retryInMs ?? (isAtOnce ? 0 : fullJitterMs(failures, state.chance))),
+      retryAt:
+        nowMs +
+        (retryInMs ??
+          (isRefused || (stable && code === GOING_AWAY)
+            ? 0
+            : fullJitterMs(failures, state.chance))),
       because,
     };
   };

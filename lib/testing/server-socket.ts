@@ -89,6 +89,8 @@ export const serverSocket = (deps: ServerSocketDeps): ServerSocket => {
   const frames: Frame[] = [];
   let buffered: string[] = [];
   let state: 'connecting' | 'open' | 'ended' = 'connecting';
+  /** The client has closed the open connection. */
+  let isLeft = false;
 
   const later = (work: () => void): void => {
     scheduler.schedule(work, latencyMs);
@@ -124,15 +126,19 @@ export const serverSocket = (deps: ServerSocketDeps): ServerSocket => {
       });
     },
   };
-  client.onSend = (text) =>
+  client.onSend = (text) => {
+    if (state !== 'open') return;
     later(() => {
-      if (state !== 'open') return;
+      // as on TCP, what the client sent before its close still comes
+      if (state !== 'open' && !isLeft) return;
       const frame: unknown = JSON.parse(text);
       if (!isFrame(frame)) return;
       frames.push(frame);
       deps.received(socket, frame);
     });
+  };
   client.onClose = () => {
+    isLeft = state === 'open';
     state = 'ended';
   };
   later(() => {

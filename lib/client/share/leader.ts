@@ -5,6 +5,7 @@
  */
 import { GLOBAL } from '../frames.js';
 import {
+  effect,
   type Feed,
   feedOf,
   type Joiner,
@@ -104,6 +105,16 @@ const pruned = (feed: Feed, isThere: (id: string) => boolean): Feed => {
   };
 };
 
+/** A leader that runs this much later than it planned was frozen: by now another tab may lead. */
+const FROZEN_MS = 5_000;
+
+/**
+ * A leader that was frozen while messages waited in it. Another tab may have sent these messages long ago. So
+ * they are not sent, and the leader resigns: its tabs send again what has no ack.
+ */
+const isStale = ({ upstreams, wakeAt }: LeaderState, nowMs: number): boolean =>
+  nowMs > wakeAt + FROZEN_MS && upstreams.some(({ queue }) => queue.length > 0);
+
 const RULES: readonly LeaderChange[] = [watch, hangUp, ask, tend, flush];
 
 export const leaderStep = (
@@ -112,6 +123,8 @@ export const leaderStep = (
   nowMs: number,
   chance: number,
 ): LeaderState => {
-  const state = input({ ...before, nowMs, chance, wakeAt: Infinity, effects: [] });
+  const begun: LeaderState = { ...before, nowMs, chance, wakeAt: Infinity, effects: [] };
+  if (isStale(before, nowMs)) return effect(begun, { _tag: 'Resign', refusals: before.refusals });
+  const state = input(begun);
   return [prune(before), ...RULES].reduce((at, rule) => rule(at), state);
 };

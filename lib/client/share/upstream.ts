@@ -1,13 +1,7 @@
 /** The connections of a leader to the server: how they begin and end, and what is sent on them. Pure. */
 import { comesBack, GOING_AWAY, TOKEN_EXPIRED } from '../../protocol/close-codes.js';
 import { fullJitterMs } from '../backoff.js';
-import {
-  DRAINED_MS,
-  FIRST_FRAME_MS,
-  SERVER_ANSWER_MS,
-  SILENT_MS,
-  STABLE_MS,
-} from '../connections.js';
+import { FIRST_FRAME_MS, isStable, SERVER_ANSWER_MS, SILENT_MS } from '../connections.js';
 import { frame, GLOBAL } from '../frames.js';
 import { CHARACTERS, PART } from '../pace.js';
 import {
@@ -134,12 +128,11 @@ export const ended =
   (state) => {
     const upstream = upstreamOf(state, number);
     if (!upstream) return state;
-    const liveMs = state.nowMs - upstream.liveAt;
-    const isStable = liveMs >= STABLE_MS;
-    const failures = isStable ? 0 : state.failures;
-    const isAtOnce = code === TOKEN_EXPIRED || (liveMs >= DRAINED_MS && code === GOING_AWAY);
+    const stable = isStable(code, state.nowMs - upstream.liveAt);
+    const failures = stable ? 0 : state.failures;
+    const isAtOnce = code === TOKEN_EXPIRED || (stable && code === GOING_AWAY);
     // a tab that was opened during a wait has tried at once: now it waits with the others
-    const left = isStable ? 0 : state.retryAt - state.nowMs;
+    const left = stable ? 0 : state.retryAt - state.nowMs;
     const next = left > 0 ? left : fullJitterMs(failures, state.chance);
     const wait = retryInMs ?? (isAtOnce ? undefined : next);
     // a code that does not come back is for all tabs, those on the other connection of a handover too

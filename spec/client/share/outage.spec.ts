@@ -57,3 +57,23 @@ t.test('when a tab is opened while the others wait, then it tries at once', asyn
   await w.advance(500);
   for (const tab of [first, second]) t.equal(tab.statuses.at(-1)?._tag, 'Live');
 });
+
+t.test(
+  'when a pod drains and no other one is there, then the tabs wait as after a first failure',
+  async (t) => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const w = browserWorld(t, { seed });
+      const tab = await w.tab();
+      tab.watch('r');
+      await w.advance(3_500);
+      w.server.setUp(false);
+      w.server.drain(6_000);
+      await w.advance(5_000);
+      while (w.server.open().length > 0) await w.advance(10);
+      while (retryAt(tab) <= w.clock.wall()) await w.advance(10);
+      const wait = retryAt(tab) - w.clock.wall();
+      t.ok(wait <= 500, `seed ${seed}: ${wait} ms`);
+      tab.chat.close();
+    }
+  },
+);
