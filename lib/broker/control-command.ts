@@ -29,7 +29,8 @@ export interface Disconnect {
  * client of the group may have an id of the epoch `tag` (0: of any epoch) with an offset from `from` to
  * `until`. `until` is null while the group is catching up, and 0 when it has caught up. Such a client may
  * have the global log only up to `since`. `untold`, if it is set: some clients of the group were sent no `gap`
- * for messages that the global log lost from this time on. Both times are Unix ms.
+ * for global messages that were published at this time or later. When the global log has trimmed such
+ * messages, these clients need one. Both times are Unix ms.
  */
 export interface CatchUp {
   readonly _tag: 'CatchUp';

@@ -15,7 +15,7 @@ import type { MessageId, Room } from '../protocol/position.js';
 
 /**
  * `since`: a client may have the global log only up to this time. `untold`: the client was sent no `gap` for
- * messages that were lost from this time on.
+ * trimmed messages that were published at this time or later.
  */
 export type Behind = Pick<CatchUp, 'since' | 'untold'>;
 

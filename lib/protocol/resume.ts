@@ -16,8 +16,8 @@ export type Resume =
       readonly _tag: 'Since';
       readonly ms: number;
       /**
-       * Readers subtract `LAG_MS` from this time. A lost message from then on is reported by a gap, an older
-       * one is not. Absent: this time is `ms`.
+       * Readers subtract `LAG_MS` from this time. A lost message that was published then or later is reported
+       * by a gap, an older one is not. Absent: this time is `ms`.
        */
       readonly untoldMs?: number;
     };

@@ -102,7 +102,8 @@ export const filled = (
     ];
   const { top, entries } = page;
   const { mayHaveMissed, awaitingSince = now } = state;
-  // messages that the log has trimmed may still be on their way
+  // pushes may still be on their way: `awaitPushes` waits 250 ms for those of the page's messages, and
+  // `timeoutMs` for those of trimmed messages
   if (end === 'Coming' && !mayHaveMissed && now < awaitingSince + times.timeoutMs)
     return awaitPushes(state, top, now, times);
   return [

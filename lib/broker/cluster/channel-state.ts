@@ -24,6 +24,7 @@
  *     Reading: more than one page ──────────▶ Pausing ──▶ the next page
  *     Renewing: the new epoch, Gap ─────────▶ Live, Awaiting or Reading, as from Asking
  *     Live: a poll, once a minute ──────────▶ Checking ─▶ its page, as in Reading
+ *     Reading: pushes of its page ──────────▶ Awaiting, 250 ms; then Reading
  *     Reading: pushes of trimmed messages ──▶ Awaiting, until BROKER_TIMEOUT_MS; then Reading, and Gap
  *     any: subscribed, or recovered ────────▶ Reading
  *     any: unsubscribed ────────────────────▶ Live, and messages may have been missed

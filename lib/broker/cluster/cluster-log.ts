@@ -30,7 +30,7 @@ const PASSING: ReadonlySet<RedisError['_tag']> = new Set([
   'Busy',
   'ReadOnly',
   'Late',
-  // of a Cluster that moves slots or has lost a master
+  // too few replicas, a replica without its master, or a Cluster that moves slots or has lost a master
   'Refused',
 ]);
 

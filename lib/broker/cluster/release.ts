@@ -15,10 +15,10 @@ export interface Release {
    * Delivers confirmed messages in the order of offsets, up to a message in doubt. A confirmed message keeps
    * its place among the messages that were received, or comes later: so all pods deliver another program's
    * message at the same position. `isComplete`: everything that was pushed was received. `top`: the log's
-   * position, by its answer: messages that the log lacks are delivered as foreign ones. When `top` is
-   * undefined, these messages wait on. `overtakes`: confirmed messages do not wait behind a message in doubt,
-   * because the log did not answer, or because a page is filled in and no push is awaited. Returns whether it
-   * delivered a confirmed message.
+   * position, by its answer: messages that the log lacks are delivered under ids outside the log. When `top`
+   * is undefined, these messages wait on. `overtakes`: confirmed messages do not wait behind a message in
+   * doubt, because the log did not answer, or because a page is filled in and no push is awaited. Returns
+   * whether it delivered a confirmed message.
    */
   confirmed(isComplete: boolean, top: LogPosition | undefined, overtakes: boolean): boolean;
   /**
@@ -28,7 +28,8 @@ export interface Release {
    */
   fill(page: Page, isComplete: boolean, awaits: boolean): 'Top' | 'More' | Missing;
   /**
-   * The log has decided about all messages that waited when it was asked: those that it lacks are foreign.
+   * The log has decided about all messages that waited when it was asked. Those that it lacks are delivered
+   * under ids outside the log.
    */
   conclude(): void;
   /**

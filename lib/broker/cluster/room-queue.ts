@@ -13,6 +13,9 @@
  *    ▼                    ▼                             ▼
  *   Fallback ── a probe returned that was sent after the failure, or the outage ended ──▶ Idle
  *
+ *   Idle, Awaiting ── Redis refused the command that reads its clock ──▶ Fallback
+ *   Idle ── no connection, and the head has no time left ──▶ Fallback
+ *
  * Awaiting, Reconnecting: there is no connection. Pausing: the next try waits for a moment, or for a probe.
  * Sending, Pausing and Reconnecting hold one call. When a try of the call has broken off, the call may have
  * run. In Fallback the messages go to this pod's members. During an outage (`route` is `pod`) the messages of

@@ -64,7 +64,7 @@ export interface Sequence {
   readonly advance: (publication: Publication) => void;
   /** Delivers a message that reaches the members on this pod only, once. */
   passUnlogged(publication: Publication): void;
-  /** Handles a message that the log does not have. */
+  /** Delivers a message that the log does not have, under an id outside the log. Drops a repeat. */
   passThrough(publication: Publication): void;
 }
 

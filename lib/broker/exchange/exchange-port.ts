@@ -1,8 +1,9 @@
 /**
  * The port of the cluster broker to the exchange: a worker's side. The link neither loses nor reorders, and
  * breaks only when one of the two processes ends, and then the worker ends too. So the port is ready from the
- * start, and a call that was sent has run, or will run. A publish that is sent again (its first answer came
- * too late) waits for the answer of the first try: nothing is published twice.
+ * start, and a call that was sent has run, or will run. When a publish is sent again because no answer came
+ * in time, it waits for the answer to the first try: so nothing is published twice. When that answer is
+ * `Late`, the first try did nothing, and the exchange is asked again.
  *
  * Source: it makes a stream of what comes on the link.
  */

@@ -11,7 +11,7 @@
 export interface Names {
   /** The channel's name in Redis. */
   readonly channelAt: (channel: string) => string;
-  /** The name in the port of a channel of Redis. */
+  /** The name that the port uses for a channel of Redis: without the prefix. */
   readonly channelIn: (name: Buffer) => string;
   /** A key that hashes with a channel. */
   readonly keyAt: (channel: string, part: string) => string;

@@ -36,7 +36,7 @@ const CONNECT_MS = 1_000;
  * The timeout for each Sentinel: three may have to be asked within the 3 s in which a session must be ready.
  */
 const SENTINEL_MS = 500;
-/** How long the close of a connection waits for the answer to QUIT. */
+/** How long a closed connection waits for the peer to close its side, before it is destroyed. */
 const GOODBYE_MS = 100;
 
 const NOBODY: RedisAddress = {

@@ -80,7 +80,7 @@ const unfitness = async (connection: Redis, byName: boolean): Promise<Reason | u
  */
 export const drop = (connection: Redis): void => {
   connection.disconnect();
-  // ioredis sends QUIT and waits; a frozen peer does not answer
+  // ioredis ends its side of the socket and waits; a frozen peer does not end its side
   streamOf(connection)?.destroy();
 };
 

@@ -40,9 +40,9 @@ local function id_of(ms, tag, offset, bits)
 end`;
 
 /**
- * The offset of an entry; its ms, read from the id in its payload; and the first entry of a range that is not
- * older than `since` ms. Ids go up in time, so that entry is found by bisection, in ten reads of one entry
- * each (of 1,000 entries): a log of large messages is not read as a whole.
+ * The offset of an entry; its ms, read from the id in its payload; and the first entry of a range whose ms is
+ * `since` (Unix ms) or later. Ids go up in time, so that entry is found by bisection, in ten reads of one
+ * entry each (of 1,000 entries): a log of large messages is not read as a whole.
  */
 export const ENTRIES = `
 local function offset_of(entry) return tonumber(string.match(entry[1], '^%d+')) end

@@ -80,9 +80,9 @@ for i = 5, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i]) end
 return redis.call('HGETALL', KEYS[1])`;
 
 /**
- * KEYS: a key that only the probe writes (`…:lease`; LEASE below is another one). ARGV: the pod's channel,
- * the text, ms that the key lives. Answers Redis's clock in ms. It writes on purpose: a master that has
- * become a replica still answers reads and still publishes, but to nobody.
+ * KEYS: a key that only the probe writes, `…:lease`. (The script LEASE below has another key, `…:pods`.)
+ * ARGV: the pod's channel, the text, ms that the key lives. Answers Redis's clock in ms. It writes on
+ * purpose: a master that has become a replica still answers reads and still publishes, but to nobody.
  */
 const PROBE = `
 redis.call('SET', KEYS[1], '1', 'PX', ARGV[3])
