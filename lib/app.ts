@@ -33,8 +33,8 @@ export interface App {
   readonly stop: (options?: { readonly hurry?: boolean }) => Promise<void>;
   /**
    * Sends a message to the members of a room on every pod, or to everyone. Rejects with a TypeError when the
-   * message is invalid, and with a `NotPublished` when the message was not sent: its `code` says why. The
-   * receipt is a plain object.
+   * message is invalid. Any other rejection is a `NotPublished`: its `code` says why the message was not
+   * sent. With the code `ended` it may have been sent. The receipt is a plain object.
    */
   readonly publish: {
     (notice: Announcement): Promise<Receipt>;

@@ -55,7 +55,10 @@ export type HubEvent =
       readonly peer: () => Peer;
       readonly life: () => Life;
     }
-  /** A handshake was refused with this HTTP status; or, with 400, its socket was ended without an answer. */
+  /**
+   * A handshake was refused with this HTTP status. In one case of 400 there was no answer: the upgrade came
+   * before the answer to an earlier request of its socket, and the socket was ended.
+   */
   | {
       readonly _tag: 'HandshakeRefused';
       readonly status: number;
@@ -71,8 +74,8 @@ export type HubEvent =
   /** Another listener of a lent server took a connection below the base path. */
   | { readonly _tag: 'UpgradeTaken' }
   /**
-   * A request that is no handshake was refused with this HTTP status; or, with 429, its socket was ended
-   * without an answer.
+   * A request that is no handshake was refused with this HTTP status. With 429 there was no answer: the
+   * socket had too many requests that waited for theirs, and was ended.
    */
   | {
       readonly _tag: 'RequestRefused';
@@ -99,7 +102,8 @@ export type HubEvent =
     }
   /**
    * A `gap` was sent. `members` is 1 when a client that joins was sent the gap. Otherwise `members` counts
-   * the connections of the room on this pod: those that lack no message may not have been sent the gap.
+   * the connections of the room on this pod. It can be too large: some gaps are not sent to connections that
+   * have all messages.
    */
   | {
       readonly _tag: 'GapSent';
@@ -118,7 +122,10 @@ export type HubEvent =
       readonly result: 'recovered' | GapReason;
       readonly messages: number;
       readonly room: Room;
-      /** From the first look into the log until the client was live. */
+      /**
+       * From the moment when the client began to read this log until it was live. An earlier look for a
+       * `gap` (`foretell`) and the wait for the other room do not count.
+       */
       readonly seconds: number;
     }
   /** The number of this pod's connections in the room; the empty name is the global log. */

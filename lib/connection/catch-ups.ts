@@ -8,15 +8,21 @@
  *
  * When the global log has trimmed messages that such a client needs, the client is sent a `gap` before its
  * room sends anything, so also before its next global message. So a client with an id of that part of the
- * room was sent the gap before, and is not sent it again. The log may trim more messages after that gap
- * (`untold`). No pod knows which of these clients had those messages: so each of them is sent a `gap` when it
- * resumes.
+ * room was sent the gap before, and is not sent it again. The log may also have trimmed messages that are
+ * later than this id. No pod knows which of these clients had those messages: so each of them is sent a `gap`
+ * when it resumes.
+ *
+ * `untold` in a command is a time: some clients of the group were sent no `gap` for global messages that were
+ * published at this time or later. When the log has trimmed such messages, each client with an id of that
+ * part of the room is sent a `gap`. When all clients of the group were sent one, `untold` is undefined.
  *
  *   look, `gap` if due ─► begin ─► a group catches up: commands with `until` null, repeated
- *                                    ├─ all were sent both logs, 1 minute ago ─► `until` 0: forgotten
- *                                    └─ a client was cut ─► last command, `until` is its offset in the room
+ *                                    │ all its clients have left
+ *                                    ├─ none was cut ─► `until` 0: all pods forget the group
+ *                                    └─ some were cut ─► `until`: the largest of their offsets in the room
  *
- * All pods keep that last command for `LOG_POSITION_TTL_MS`.
+ * A client leaves its group when it is cut, or 1 minute after it was sent both logs. The last command about
+ * clients that were cut is kept by all pods for `LOG_POSITION_TTL_MS`.
  *
  * This costs nothing when clients were away for less than `LONG_MS`, or when they bring two ids.
  */
@@ -79,7 +85,7 @@ interface Own {
   /** Undefined: all were sent a gap. */
   untold?: number | undefined;
   running: number;
-  /** The offset up to which cut clients had the room; undefined: none was cut. */
+  /** The largest offset up to which a client that was cut had the room; undefined: none was cut. */
   cutAt: number | undefined;
   /** The timer of its next announcement. */
   repeat: Subscription;

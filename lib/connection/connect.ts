@@ -64,7 +64,8 @@ const welcome = (connection: ConnectionState): void => {
     limits: {
       message_bytes: limits.maxMessageBytes,
       buffer_messages: limits.sendBufferMessages,
-      // a client may send so many at once, after a pause: so does the client library
+      // after a pause, the client library sends as many messages at once as this number allows for a second:
+      // so it must not be above the burst
       rate: Math.min(limits.rateLimitPerSecond, limits.rateLimitBurst),
     },
   });

@@ -78,7 +78,10 @@ export const onSocketClosed = (connection: ConnectionState, peerCode: number): v
     notifyHook(connection, 'onDisconnect', () => onDisconnect(infoOf(connection), code));
 };
 
-/** Called only when a line is logged: Node keeps the address of a socket once it was read, 0.3 kB each. */
+/**
+ * Called only when a receiver of the event asks for it, such as a log line: Node keeps the address of a
+ * socket once it was read, 0.3 kB each.
+ */
 export const peerOf = ({ id, userId, admission, socket }: ConnectionState): Peer => ({
   id,
   userId,

@@ -1,6 +1,7 @@
 /**
- * Who sent a refused request (a handshake or any other), for the log of the service: address, method, path,
- * room and origin. Of the query only a valid `room` is shown, as the rest may contain a token.
+ * Who sent a refused request (a handshake or any other), for the log of the service and for `onEvent`:
+ * address, method, path, room and origin. Of the query only a valid `room` is shown, as the rest may contain
+ * a token.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
@@ -10,7 +11,10 @@ import { isRoomName } from '../protocol/position.js';
 
 type AddressOf = (request: IncomingMessage, peer: string) => string;
 
-/** Called only when a line is logged: Node keeps the address of a socket once it was read, 0.3 kB each. */
+/**
+ * Called only when a receiver of the event asks for it, such as a log line: Node keeps the address of a
+ * socket once it was read, 0.3 kB each.
+ */
 export const requesterOf = (
   request: IncomingMessage,
   { remoteAddress = '' }: Pick<Socket, 'remoteAddress'>,
@@ -39,6 +43,9 @@ const SECRETS = /[\w.~+=%-]*[\w-]{24,}[\w.~+=%-]*/g;
 const shown = (text: string): string =>
   text.slice(0, MAX_SHOWN).replace(SECRETS, '***') + (text.length > MAX_SHOWN ? '…' : '');
 
-/** An origin is shown unchanged: it is in lower case, as browsers send it, and a token also has capitals. */
+/**
+ * A valid origin of at most `MAX_SHOWN` characters is shown unchanged. It has no capitals, and a token has
+ * some: so no token is shown. Any other text is shown as paths are.
+ */
 export const originText = (origin: string): string =>
   origin.length <= MAX_SHOWN && isOrigin(origin) ? origin : shown(origin);

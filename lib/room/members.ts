@@ -90,8 +90,8 @@ class RoomMembers implements Members {
   }
 
   /**
-   * Connections that are joining count too: many may join at once, and other pods read the number once a
-   * second.
+   * For a join the number is written once, before the joiner is a member. So connections that are joining
+   * count too. Otherwise other pods would not count the last joiners until somebody joins or leaves here.
    */
   private counted(): Observable<number> {
     const { broker, room, presence } = this.deps;
