@@ -11,7 +11,7 @@ export const socketEndpoints = (basePath: string): readonly Endpoint[] => [
     path: `${basePath}/ws`,
     auth: 'none',
     operation: SOCKET,
-    handler: upgradeRequired,
+    handler: answer,
   },
   {
     method: 'GET',
@@ -20,11 +20,19 @@ export const socketEndpoints = (basePath: string): readonly Endpoint[] => [
     operation: SOCKET_OF_ROOM,
     handler: (exchange) => {
       const rest = exchange.params['*'];
-      if (isRoom(rest)) return upgradeRequired(exchange);
+      if (isRoom(rest)) return answer(exchange);
       return exchange.refuse(/(^|\/)$/.test(String(rest)) ? SLASHED : NO_ROOM);
     },
   },
 ];
+
+/** The room of the query is checked first, as that of the path is. An empty one counts as none. */
+const answer = (exchange: Exchange): FastifyReply => {
+  const rooms = [exchange.query['room'] ?? ''].flat();
+  return rooms.every((room) => room === '' || isRoom(room))
+    ? upgradeRequired(exchange)
+    : exchange.refuse(NO_ROOM);
+};
 
 const upgradeRequired = ({ reply, refuse }: Exchange): FastifyReply =>
   refuse(

@@ -5,10 +5,14 @@ import { endpointAt, exchangeOf, handled } from '../support/exchange.js';
 
 const ENDPOINTS = socketEndpoints('/b');
 
-const get = (path: string, rest?: string, shouldKeepAlive = true) =>
+const get = (path: string, rest?: string, { query = {}, shouldKeepAlive = true } = {}) =>
   handled(
     endpointAt(ENDPOINTS, `GET ${path}`),
-    exchangeOf({ params: rest === undefined ? {} : { '*': rest }, raw: { shouldKeepAlive } }),
+    exchangeOf({
+      params: rest === undefined ? {} : { '*': rest },
+      query,
+      raw: { shouldKeepAlive },
+    }),
   );
 
 t.test('when a socket path is requested without an upgrade, then the answer is 426', async (t) => {
@@ -18,7 +22,7 @@ t.test('when a socket path is requested without an upgrade, then the answer is 4
 });
 
 t.test('when the connection is not kept alive, then the answer says that it closes', async (t) => {
-  const { headers } = await get('/b/ws', undefined, false);
+  const { headers } = await get('/b/ws', undefined, { shouldKeepAlive: false });
   t.equal(headers?.['Connection'], 'Upgrade, close');
 });
 
@@ -34,3 +38,19 @@ t.test(
       t.match(await get('/b/ws/*', rest), { status: 400, body: { detail: /^room: a name has / } });
   },
 );
+
+t.test('when the query has a room, then its name is checked before the upgrade', async (t) => {
+  for (const [room, status] of [
+    ['general', 426],
+    ['', 426],
+    ['stats', 400],
+    ['no room', 400],
+    [['general', 'a/b'], 400],
+  ] as const)
+    for (const rest of [undefined, 'general'])
+      t.match(
+        await get(rest === undefined ? '/b/ws' : '/b/ws/*', rest, { query: { room } }),
+        { status },
+        `${String(room)} ${rest ?? ''}`,
+      );
+});
