@@ -24,10 +24,12 @@ import { backoffMs } from '../../rx/backoff.js';
 import type { RedisEvent } from './port.js';
 
 /**
- * A session that is not ready in this time is given up. Three Sentinels may have to be asked, each for
- * `SENTINEL_MS`.
+ * A session that is not ready in this time is given up: 1 s for the first tries, then 3 s. While Sentinels
+ * elect another master, a try may get to the old one, which is frozen. With 1 s it costs little. With 3 s a
+ * Redis that is slow, or is asked for after three Sentinels (`SENTINEL_MS` each), has the time that it needs.
  */
-const READY_MS = 3_000;
+const readyMs = (attempt: number): number => (attempt < SHORT_TRIES ? 1_000 : 3_000);
+const SHORT_TRIES = 4;
 /**
  * A session that was ready and broke is opened again after a random part of these few ms: so not all pods
  * connect in the same moment.
@@ -64,18 +66,7 @@ export const redisConnections = (
       readyAt = undefined;
       return (short > MAX_AT_ONCE ? UNSTEADY_MS : AT_ONCE_MS) * clock.random();
     };
-    return defer(() => open(attempt)).pipe(
-      timeout({
-        first: READY_MS,
-        scheduler: clock.scheduler,
-        with: () =>
-          throwError(
-            () =>
-              new Error(
-                `Redis did not answer within ${READY_MS} ms: it is frozen or busy, or the network to it is cut`,
-              ),
-          ),
-      }),
+    return defer(() => open(attempt).pipe(answersWithin(readyMs(attempt), clock))).pipe(
       tap(({ _tag }) => {
         if (_tag === 'Ready') readyAt = clock.scheduler.now();
       }),
@@ -92,6 +83,19 @@ export const redisConnections = (
     withoutRepeats(),
   );
 };
+
+const answersWithin = (ms: number, { scheduler }: Clock): MonoTypeOperatorFunction<RedisEvent> =>
+  timeout({
+    first: ms,
+    scheduler,
+    with: () =>
+      throwError(
+        () =>
+          new Error(
+            `Redis did not answer within ${ms} ms: it is frozen or busy, or the network to it is cut`,
+          ),
+      ),
+  });
 
 const lost = (detail: string): RedisEvent => ({ _tag: 'Lost', detail });
 

@@ -33,7 +33,7 @@ export type ConnectionSettings = Omit<RedisOptions, 'replyMapping'>;
 
 const CONNECT_MS = 1_000;
 /**
- * The timeout for each Sentinel: three may have to be asked within the 3 s in which a session must be ready.
+ * The timeout for each Sentinel: three may have to be asked before a session must be ready (`connection.ts`).
  */
 const SENTINEL_MS = 500;
 /** How long a closed connection waits for the peer to close its side, before it is destroyed. */

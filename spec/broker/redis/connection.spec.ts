@@ -78,3 +78,33 @@ t.test(
     t.equal(at.length, back + 1);
   },
 );
+
+t.test(
+  'when Redis accepts connections and does not answer, then the first tries take 1 s and the later ones 3 s',
+  async (t) => {
+    const clock = virtualClock(7);
+    const at: number[] = [];
+    const details: string[] = [];
+    redisConnections(
+      () =>
+        new Observable<RedisEvent>(() => {
+          at.push(clock.scheduler.now());
+        }),
+      NEVER,
+      clock,
+    ).subscribe((event) => {
+      if (event._tag === 'Lost') details.push(event.detail);
+    });
+    clock.advance(20_000);
+    const took = at.slice(1).map((ms, i) => ms - (at[i] ?? 0));
+    t.ok(
+      took.slice(0, 3).every((ms) => ms <= 1_200),
+      took.join(', '),
+    );
+    t.ok(
+      took.slice(4).every((ms) => ms >= 3_000),
+      took.join(', '),
+    );
+    t.match(details, [/within 1000 ms/]);
+  },
+);
