@@ -76,22 +76,22 @@ const delivered = (
   isFirst: boolean,
 ): State => {
   if (!room) return state;
-  const { name, outside } = room;
   const { id, ref = id, data } = message;
-  const lastId = isFirst ? id : room.lastId;
+  // of two connections, the other one may be further: only a message of the log moves the position
+  const lastId = state.connections[1] ? room.lastId : id;
   if (message.type === 'presence') {
     if (!isFirst || tag !== 'Joined') return state;
     const next = inRoom(state, room, { lastId });
     return has<ConnectionPresence['data']>(data, 'connection_id') &&
       state.ownIds.includes(data.connection_id)
       ? next
-      : emit(next, name, { _tag: 'Presence', message });
+      : emit(next, room.name, { _tag: 'Presence', message });
   }
   if ((tag !== 'Joined' && tag !== 'Joining') || isRepeat(room, message)) return state;
   const change = isOutside(id)
-    ? { lastId, outside: [...outside, id, ref].slice(-MAX_OUTSIDE) }
+    ? { lastId, outside: [...room.outside, id, ref].slice(-MAX_OUTSIDE) }
     : { lastId: id, lasts: { ...room.lasts, [tagIn(id)]: id } };
-  return emit(inRoom(state, room, change), name, { _tag: 'Message', message });
+  return emit(inRoom(state, room, change), room.name, { _tag: 'Message', message });
 };
 
 /** A message, or an event of the server. For both, the `room` of the message names the room. */

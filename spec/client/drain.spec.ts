@@ -94,3 +94,34 @@ t.test(
     t.ok(second?.last_id, 'it goes on from where the first one has joined');
   },
 );
+
+t.test(
+  'when the pod that drains lags behind the other one in a handover, then `position$` does not go back',
+  async (t) => {
+    const w = world(t);
+    const room = w.chat.room('r');
+    const positions: string[] = [];
+    room.position$.subscribe((id) => positions.push(id));
+    w.clock.advance(100);
+    const before = w.server.publish('r', 1).id;
+    // an ack is due: so both connections stay
+    w.server.setAcks(false);
+    void room.publish(2).catch(() => undefined);
+    w.clock.advance(100);
+    w.server.drain(20_000);
+    w.clock.advance(15_000);
+    const [first, second] = w.server.sockets;
+    t.ok(second?.rooms.has('r') && first?.isOpen());
+    const last = w.server.publish('r', 3).id;
+    w.clock.advance(10);
+    first?.send({
+      id: before,
+      type: 'presence',
+      room: 'r',
+      from: 'server',
+      data: { user_id: null, connection_id: 'other', status: 'online' },
+    });
+    w.clock.advance(10);
+    t.equal(positions.at(-1), last);
+  },
+);
