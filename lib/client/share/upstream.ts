@@ -16,7 +16,7 @@ import {
   wake,
   withUpstream,
 } from './leader-state.js';
-import { endSockets } from './to-tabs.js';
+import { deliver, endSockets } from './to-tabs.js';
 
 /** The connection that new sockets of tabs use: opened when there is none, or the last one drains. */
 export const current = (
@@ -86,8 +86,14 @@ export const onToken =
               })
             : at;
         const lastId = feedOf(at, number, GLOBAL).asked?.joiners[0]?.lastId;
+        const ids = [...at.sockets].flatMap(([id, one]) => (one.upstream === number ? [id] : []));
+        // the request for a token has taken its time: a sign of life lets the tabs wait for the connection
         return effect(
-          withUpstream(at, number, { hasToken: true, silentAt: at.nowMs + FIRST_FRAME_MS }),
+          deliver(
+            withUpstream(at, number, { hasToken: true, silentAt: at.nowMs + FIRST_FRAME_MS }),
+            ids,
+            frame('pong', { id: '' }),
+          ),
           { _tag: 'Connect', upstream: number, token, lastId },
         );
       },
