@@ -4,6 +4,7 @@ import { Server as NetServer } from 'node:net';
 import type { Broker } from './broker/index.js';
 import type { Clock } from './clock.js';
 import type { Config } from './config/index.js';
+import { SCHEMA } from './config/schema.js';
 import type { Hooks } from './hooks.js';
 import type { HubEvent } from './hub-event.js';
 import { kindOf, named } from './protocol/json.js';
@@ -76,7 +77,7 @@ const OPTIONS: ReadonlySet<string> = new Set<keyof AppOptions>([
 ]);
 const HOOKS: readonly (keyof Hooks)[] = ['onConnect', 'onMessage', 'onDisconnect'];
 /** In a configuration that was made by hand, one of these may be missing. */
-const CONFIG_PARTS: readonly (keyof Config)[] = ['server', 'access', 'limits', 'broker', 'log'];
+const CONFIG_PARTS = Object.keys(SCHEMA);
 
 export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null;

@@ -39,3 +39,8 @@ t.test(
     for (const [options, text] of rows) t.match(optionsFlaw(options), text);
   },
 );
+
+t.test('when a configuration lacks one of its groups, then it is refused', async (t) => {
+  for (const group of Object.keys(config))
+    t.match(optionsFlaw({ config: { ...config, [group]: undefined } }), /^config: /, group);
+});
