@@ -1,10 +1,10 @@
 /**
  * How a pod shuts down:
  *
- *   Running ──shutDown──► Draining ──no connection and no open request──► Closing ──no socket, or───► Ended
- *                            │  ▲ │                                        ▲   │    no open request    ▲
- *                            │  │ └──90 % of DRAIN_MS less LAST_REQUEST────┘   │    LAST_REQUEST later │
- *                            └──┘ hurry: all connections are closed            └──90 % of DRAIN_MS─────┘
+ *   Running ──shutDown──► Draining ──no connection and no open request──► Closing ──no socket, or────► Ended
+ *                            │  ▲ │                                        ▲   │    no open request     ▲
+ *                            │  │ └──90 % of DRAIN_MS less lastRequestMs───┘   │    lastRequestMs later │
+ *                            └──┘ hurry: all connections are closed            └──90 % of DRAIN_MS──────┘
  *
  * A request is open until its answer is sent. A pod that is closing takes no new sockets. A proxy may have
  * sent a request on one that is open: the request is answered (a publish with 503), where a cut would be a

@@ -122,7 +122,7 @@ export interface Broker {
   readonly logBytes?: () => number;
   /** The number of publishes that have no answer yet; absent when each is answered at once. */
   readonly waiting?: () => number;
-  /** Bytes that the exchange of workers has not read yet; absent without one. */
+  /** Bytes that wait to be written to the exchange of workers; absent without one. */
   readonly unsentBytes?: () => number;
   /**
    * The channel of a room, while it is subscribed; with Redis this is a SUBSCRIBE. A room has one subscriber;

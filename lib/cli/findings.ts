@@ -1,6 +1,9 @@
 /** What `chat-api check` found, as lines for people and as an exit code. */
 export interface Finding {
-  /** `failed`: the service would not work as it is configured. `warning`: it works, and is unsafe or near a limit. */
+  /**
+   * `failed`: the service would not work as it is configured. `warning`: it works, and an operator should
+   * look at an unsafe setting, one without effect, a node that did not answer, or clocks that differ.
+   */
   readonly level: 'ok' | 'warning' | 'failed';
   readonly about: string;
   readonly text: string;
@@ -49,8 +52,8 @@ export const openFilesFinding = (
 };
 
 /**
- * A smaller difference is no warning: the times of messages are those of Redis, and `nbf` and `iat` of a
- * token have 30 s of leeway. `exp` has none: it counts to the millisecond.
+ * A smaller difference is no warning. Messages have the time of Redis, and `nbf` and `iat` of a token have
+ * 30 s of leeway. Only `exp` has none: a token may end too early or too late, by less than a second.
  */
 const SKEW_MS = 1_000;
 

@@ -160,7 +160,8 @@ const MIN_MODULUS = 2_048;
 /** OpenSSL does not verify with a longer modulus. */
 const MAX_MODULUS = 16_384;
 /**
- * NIST SP 800-56B §6.2. With a small or an even exponent, signatures can be forged from the public key alone.
+ * NIST SP 800-56B §6.2: an odd number from this one on, below 2^256. With the exponent 1 anybody can sign.
+ * With 3, a forged signature has passed verifiers that do not check all of the padding.
  */
 const MIN_EXPONENT = 65_537n;
 const MAX_EXPONENT = 2n ** 256n;

@@ -70,6 +70,16 @@ export const judgedBy = <A>(
     keywords,
   );
 
+/** A type with the same fields, none of them optional. */
+type AllRequired<T> = T extends object ? { [K in keyof T]-?: AllRequired<T[K]> } : T;
+
+/**
+ * The codec `C` as a codec of `A`: `never` unless both have the same fields. `t.Type<A>` alone accepts a
+ * codec without an optional field of `A`, or with one that `A` lacks.
+ */
+export type CodecOf<A, C extends t.Mixed> =
+  t.Type<AllRequired<t.TypeOf<C>>> extends t.Type<AllRequired<A>> ? t.Type<A> : never;
+
 /** A field that may be absent. `undefined` is a value for TypeScript only: JSON has none. */
 export const maybe = <A>(codec: t.Type<A>): t.Type<A | undefined> => t.union([codec, t.undefined]);
 

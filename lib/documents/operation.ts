@@ -13,7 +13,7 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** A request that works as it stands, and its answer. */
+/** A request that can be sent as it stands, and the answer to it. The answer may be a refusal. */
 export interface OperationExample {
   readonly name: string;
   readonly summary: string;

@@ -10,7 +10,7 @@ export const jsonText = (value: unknown): string => {
 };
 const LINE = 90;
 
-/** A text that scrolls by itself when it is wide: so the keyboard must reach it. */
+/** A text in a box. A reader scrolls the box when the text is wide. `tabindex`: with the keyboard too. */
 export const pre = (text: string): Html => html`<pre tabindex="0"><code>${text}</code></pre>\n`;
 
 export const examplesOf = (path: string, method: string, operation: OperationObject): Html => {

@@ -93,7 +93,10 @@ const fieldTable = (fields: readonly Field[], caption: string): Html =>
 const patternOf = ({ pattern }: JsonSchema): Html =>
   pattern === undefined ? html`` : html`, pattern <code>${pattern}</code>`;
 
-/** A table that scrolls by itself when the screen is narrow. */
+/**
+ * A table in a box. On a narrow screen a reader scrolls the box, and not the page. `tabindex`: with the
+ * keyboard too.
+ */
 export const table = (
   caption: string,
   heads: readonly string[],

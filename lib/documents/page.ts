@@ -121,7 +121,10 @@ ${isSecured(http) ? html`<h3><a href="#access">Access</a></h3>` : ''}
 <h3><a href="#values">Values</a></h3>
 </nav>`;
 
-/** What an operation needs is in its description. Of a service without tokens, only a handshake lists a 401. */
+/**
+ * For an operation with an empty `security`. The description of any other operation says what it needs. An
+ * operation of this kind has a 401 only when it is a handshake of a service without tokens.
+ */
 const tokenText = ({ responses }: OperationObject): string =>
   '401' in responses ? 'Needs a token, where the service asks for one.' : 'No token is needed.';
 

@@ -11,8 +11,8 @@ import type { Page } from './page.js';
 export { NO_LOG, type Page, PAGE_BYTES } from './page.js';
 
 /**
- * `Unreachable`: try again, the failure may pass by itself. `Unreadable`: an operator must repair the log
- * (its type, or a right).
+ * `Unreachable`: try again, the failure may pass by itself. `Unreadable`: an operator must act, as when the
+ * key of the log in Redis has another type, or the user of Redis lacks a right.
  */
 export interface LogError {
   readonly _tag: 'Unreachable' | 'Unreadable';

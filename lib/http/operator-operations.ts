@@ -1,7 +1,14 @@
 /** What the documents have on publishing and disconnecting over HTTP. */
 import * as t from 'io-ts';
 import { isTargetId, TARGET_RULES } from '../broker/control-command.js';
-import { closed, component, described, judgedBy, maybe } from '../documents/json-schema.js';
+import {
+  closed,
+  type CodecOf,
+  component,
+  described,
+  judgedBy,
+  maybe,
+} from '../documents/json-schema.js';
 import type { Operation } from '../documents/operation.js';
 import {
   ApplicationEvent,
@@ -68,7 +75,7 @@ const IdOrDropped = described(t.union([MessageId, t.null]), {
 const Scope = described(t.literal('pod'), {
   description: 'The broker did not accept all messages: some reached members on this pod only.',
 });
-const AcceptedAnswer: t.Type<Accepted> = component(
+const AcceptedCodec = component(
   'Accepted',
   t.union([
     t.intersection([
@@ -83,6 +90,7 @@ const AcceptedAnswer: t.Type<Accepted> = component(
     t.intersection([t.type({ ids: t.readonlyArray(IdOrDropped) }), t.partial({ scope: Scope })]),
   ]),
 );
+const AcceptedAnswer: CodecOf<Accepted, typeof AcceptedCodec> = AcceptedCodec;
 
 export const PUBLISH: Operation = {
   id: 'publish',

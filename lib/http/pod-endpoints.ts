@@ -6,7 +6,15 @@ import type { Metrics } from '../telemetry/metrics.js';
 import type { Room } from '../protocol/position.js';
 import type { Stats, StatsFold } from '../telemetry/stats.js';
 import { type Endpoint, isRoom, NO_ROOM } from './endpoint.js';
-import { HEALTH, METRICS, READY, type Readiness, STATS } from './pod-operations.js';
+import {
+  HEALTH,
+  type Health,
+  METRICS,
+  READY,
+  type Readiness,
+  type Ready,
+  STATS,
+} from './pod-operations.js';
 
 export type { Readiness };
 
@@ -45,7 +53,7 @@ export const podEndpoints = ({
       path: '/health',
       auth: 'none',
       operation: HEALTH,
-      handler: () => ({
+      handler: (): Health => ({
         status: 'healthy',
         server_id: whole?.serverId ?? serverId,
         timestamp: Math.floor(clock.wall() / 1000),
@@ -59,7 +67,7 @@ export const podEndpoints = ({
       handler: ({ reply }) => {
         const status = readiness();
         const fit = status === 'ready' || (status === 'degraded' && !readyRequiresBroker);
-        return reply.code(fit ? 200 : 503).send({ status });
+        return reply.code(fit ? 200 : 503).send({ status } satisfies Ready);
       },
     },
     {

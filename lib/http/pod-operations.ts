@@ -1,9 +1,9 @@
 /**
- * What the documents have on the reports of a pod. The codecs of answers have the types of the code that
+ * What the documents have on the reports of a pod. The codecs of JSON answers have the types of the code that
  * answers: a field that only one of the two has does not compile.
  */
 import * as t from 'io-ts';
-import { component, described } from '../documents/json-schema.js';
+import { type CodecOf, component, described } from '../documents/json-schema.js';
 import type { Operation } from '../documents/operation.js';
 import { Count, RoomName } from '../documents/values.js';
 import type { Stats } from '../telemetry/stats.js';
@@ -15,8 +15,16 @@ const READINESS = { starting: null, ready: null, degraded: null, draining: null 
  */
 export type Readiness = keyof typeof READINESS;
 const ReadyAnswer = t.type({ status: t.keyof(READINESS) });
+export type Ready = t.TypeOf<typeof ReadyAnswer>;
 
-const StatsAnswer: t.Type<Stats> = component(
+const HealthAnswer = t.type({
+  status: t.literal('healthy'),
+  server_id: t.string,
+  timestamp: described(Count, { description: 'Unix seconds.' }),
+});
+export type Health = t.TypeOf<typeof HealthAnswer>;
+
+const StatsCodec = component(
   'Stats',
   t.intersection([
     t.type({
@@ -34,20 +42,14 @@ const StatsAnswer: t.Type<Stats> = component(
     t.partial({ room: t.type({ name: RoomName, connections: Count }) }),
   ]),
 );
+const StatsAnswer: CodecOf<Stats, typeof StatsCodec> = StatsCodec;
 
 export const HEALTH: Operation = {
   id: 'getHealth',
   tag: 'pod',
   summary: 'Whether the process lives.',
   answers: {
-    200: {
-      description: 'It does.',
-      codec: t.type({
-        status: t.literal('healthy'),
-        server_id: t.string,
-        timestamp: described(Count, { description: 'Unix seconds.' }),
-      }),
-    },
+    200: { description: 'It does.', codec: HealthAnswer },
   },
   examples: [
     {

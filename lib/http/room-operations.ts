@@ -1,12 +1,12 @@
 /** What the documents have on the reads of a room. */
 import * as t from 'io-ts';
-import { component, described, judgedBy, maybe } from '../documents/json-schema.js';
+import { type CodecOf, component, described, judgedBy, maybe } from '../documents/json-schema.js';
 import type { Operation } from '../documents/operation.js';
 import { Count, EXAMPLE_ID, MessageId, RoomName, Timestamp } from '../documents/values.js';
 import type { RoomState } from './history.js';
 import { LIMIT } from './history-query.js';
 
-const RoomAnswer: t.Type<RoomState> = component(
+const RoomCodec = component(
   'RoomState',
   t.type({
     room: RoomName,
@@ -16,6 +16,7 @@ const RoomAnswer: t.Type<RoomState> = component(
     }),
   }),
 );
+const RoomAnswer: CodecOf<RoomState, typeof RoomCodec> = RoomCodec;
 
 const Limit = judgedBy('Limit', t.number.is, {
   type: 'integer',

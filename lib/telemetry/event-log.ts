@@ -9,7 +9,7 @@ import type { HubEvent } from '../hub-event.js';
 const QUIET_MS = 60_000;
 /** How many reasons are counted separately. */
 const MAX_REASONS = 256;
-/** For how long the reason of a lost connection may explain an outage. An outage is reported within 3 s. */
+/** For how long a lost connection or a refusal may explain an outage. An outage is reported within 3 s. */
 const RECENT_MS = 5_000;
 
 /** A sink for the hub's events. `now` is monotonic milliseconds. */
@@ -41,7 +41,7 @@ export const eventLog = (
     logger.warn({ ...detail, repeated: last?.since ?? 0 }, kind);
   };
 
-  /** The last reason for a lost connection to Redis. It is used for a short time only (`RECENT_MS`). */
+  /** The last reason for a lost connection or for a refusal by Redis. It counts for `RECENT_MS` only. */
   let lastFailure: { readonly reason: string; readonly at: number } | undefined;
   const reason = (): string | undefined =>
     lastFailure !== undefined && now() - lastFailure.at < RECENT_MS

@@ -15,7 +15,7 @@ export interface Fold {
 
 /** The same folds, in the same order, as functions that never throw. */
 export const guarded = (folds: readonly Fold[]): readonly ((event: HubEvent) => void)[] => {
-  /** A fold that fails with the event `FoldFailed` is not reported, as the reports would never end. */
+  /** A fold that fails while it takes a `FoldFailed` is not reported: the reports would never end. */
   const fail = (fold: FoldName, error: unknown, event: HubEvent): void => {
     if (event._tag === 'FoldFailed') return;
     for (const other of folds)

@@ -1,7 +1,7 @@
 /**
- * One worker from the side of the fleet: its session at the exchange, its reports, and its end. What the
- * worker has not read yet is bounded: a worker that stands still is killed, and its clients resume at
- * another.
+ * One worker from the side of the fleet: its session at the exchange, its reports, and its end. The bytes
+ * that wait to be written to its channel are bounded: a worker that stands still is killed, and its clients
+ * resume at another.
  *
  * Source: it subscribes to the frames and the end of the process; all subscriptions end with the process.
  */
@@ -22,7 +22,7 @@ export interface ForkedWorkerOptions {
   readonly clock: Clock;
   readonly listening: (port: number) => void;
   readonly ended: (code: number) => void;
-  /** Too many bytes wait for the worker to read them: the worker is killed. */
+  /** Too many bytes wait to be written to the worker's channel: the worker is killed. */
   readonly stalled: (bytes: number) => void;
   /** Emits the reports of all workers once. */
   readonly wholeAsked: (about: About) => Observable<unknown[]>;
@@ -34,7 +34,7 @@ export interface ForkedWorker {
   readonly send: (frame: ToWorker) => void;
   readonly drain: () => void;
   readonly kill: () => void;
-  /** Bytes of messages that the worker has not read yet. */
+  /** Bytes of messages that wait to be written to the worker's channel. */
   readonly unsentBytes: () => number;
 }
 

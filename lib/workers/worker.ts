@@ -14,7 +14,7 @@ import { ToWorker } from './frames.js';
 import type { Starter } from './forking.js';
 import { whole } from './whole.js';
 
-/** The configuration of a worker: the `SERVER_ID` of the service, and the number of the worker. */
+/** The configuration of a worker. Its `SERVER_ID` is that of the service with `-` and the worker's number. */
 export const workerConfig = (config: Config, { worker }: Starter): Config => ({
   ...config,
   server: { ...config.server, serverId: `${config.server.serverId}-${worker}` },

@@ -3,6 +3,7 @@ import * as c from 'io-ts';
 import t from 'tap';
 import {
   closed,
+  type CodecOf,
   component,
   described,
   judgedBy,
@@ -100,3 +101,19 @@ t.test('when a codec has no schema, then the program is told so', async (t) => {
   t.throws(() => schemaOf(c.undefined), /undefined is no JSON value/);
   t.same(schemaOf(judgedBy('Own', c.string.is, { type: 'string' })), { type: 'string' });
 });
+
+t.test(
+  'when a codec and a type differ in an optional field, then it is no codec of the type',
+  async (t) => {
+    const codec = c.intersection([c.type({ a: c.string }), c.partial({ b: c.string })]);
+    const same: CodecOf<{ readonly a: string; readonly b?: string }, typeof codec> = codec;
+    // @ts-expect-error -- the type has no field `b`
+    const oneMore: CodecOf<{ readonly a: string }, typeof codec> = codec;
+    // @ts-expect-error -- the codec has no field `c`
+    const lacking: CodecOf<
+      { readonly a: string; readonly b?: string; readonly c?: string },
+      typeof codec
+    > = codec;
+    t.strictSame([same, oneMore, lacking], [codec, codec, codec]);
+  },
+);

@@ -37,14 +37,14 @@ import { type Asked, type Reply, type Request, Answered } from './frames.js';
 
 /** One end of the link between a worker and the exchange. */
 export interface Link {
-  /** `written` is called when the exchange's side of the link has the frame. */
+  /** `written` is called when the frame was written to the link. The exchange may not have read it yet. */
   readonly send: (frame: Asked, written: () => void) => void;
   /** What the exchange sends. Never errors. */
   readonly frame$: Observable<unknown>;
 }
 
 export interface ExchangePort extends RedisPort {
-  /** Bytes of requests that the link has not taken yet. */
+  /** Bytes of requests that wait to be written to the link. */
   readonly unsentBytes: () => number;
 }
 

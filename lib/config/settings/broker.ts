@@ -20,7 +20,8 @@ export const broker = {
     'REDIS_URL',
     '',
     redisUrls,
-    'redis://, rediss:// or host:port; empty: this command alone. A Cluster: one node or more, comma separated.',
+    'redis://, rediss:// or host:port; of a Cluster one node or more, comma separated. ' +
+      'Empty: each start is a service of its own.',
   ),
   redisSentinels: setting(
     'REDIS_SENTINELS',

@@ -101,7 +101,7 @@ export const server = {
     'ALLOWED_ORIGINS',
     '',
     origins,
-    "Origins whose pages may connect (http://a.com:3000), comma separated. Empty: the pod's own; *: all.",
+    "Origins, beside the pod's own, whose pages may connect (http://a.com:3000), comma separated; *: all.",
   ),
   basePath: setting(
     'BASE_PATH',

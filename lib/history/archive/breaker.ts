@@ -5,23 +5,25 @@
  *   start ─▶ Probing ──────────── probe succeeded ──────────────▶ Closed
  *              ▲  │                                               │  ▲ │
  *              │  └── probe failed ──┐    2 failures in a row,    │  └─┘ a failure, then
- *     backoff  │                     ▼    or 1 without an answer  │      a success
+ *     backoff  │                     ▼    or 1 final one          │      a success
  *     is over  └─────────────────── Open ◀────────────────────────┘
  *
- * One failure is not enough: an old connection may have been cut, and the next one works. A call that was
- * sent before the breaker opened, and ends later, changes nothing.
+ * After a final failure (`FINAL` in `circuit.ts`) the next call would fail too. After any other one it may
+ * succeed: an old connection may have been cut, and the next one works. A call that was sent before the
+ * breaker opened, and ends later, changes nothing.
  */
 import type { ArchiveError } from './port.js';
 
 export type Breaker =
+  /** `failures`: calls that failed in a row. */
   | { readonly _tag: 'Closed'; readonly failures: number }
-  /** `failures` in a row: the backoff grows with them. `cause` is the last one. */
+  /** `failures`: probes that failed in a row; the backoff grows with them. `cause`: the last failure. */
   | { readonly _tag: 'Open'; readonly failures: number; readonly cause: ArchiveError }
   | { readonly _tag: 'Probing'; readonly failures: number; readonly cause: ArchiveError };
 
 export type Input =
   | { readonly _tag: 'Succeeded' }
-  /** `isFinal`: one such failure is enough. */
+  /** `isFinal`: one such failure opens the breaker. */
   | { readonly _tag: 'Failed'; readonly cause: ArchiveError; readonly isFinal: boolean }
   | { readonly _tag: 'Elapsed' }
   | { readonly _tag: 'ProbeSucceeded' }

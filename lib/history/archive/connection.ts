@@ -29,7 +29,7 @@ export interface Connections {
   readonly close: () => Promise<void>;
 }
 
-/** The server answers first when it can. */
+/** The pod waits this much longer than the server, so that a server which answers does so first. */
 const SILENCE_MS = 500;
 
 /** `size`: open connections at most. More statements wait for one. */

@@ -10,7 +10,7 @@ import type pg from 'pg';
 export const DAY_MS = 86_400_000;
 /** Today, and so many days more. */
 const DAYS_AHEAD = 2;
-/** Of this service: the first bytes of `chat-api`. */
+/** The key of the advisory lock: a number that no other program uses in this database. */
 const LOCK = '7163384647529591148';
 const MAX_MS = 2 ** 48 - 1;
 

@@ -69,7 +69,7 @@ export type ArchiveEvent =
 
 /** What waits in this process. Each number has a bound (docs/architecture.md). */
 export interface ArchiveGauges {
-  /** Messages that are not stored yet, and the bytes of their data. */
+  /** Messages that are not stored yet, and the bytes of their payloads. */
   readonly messages: number;
   readonly bytes: number;
   readonly pages: number;

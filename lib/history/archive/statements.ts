@@ -47,8 +47,8 @@ export const rejectOf = (schema: string, poisoned: readonly Poisoned[]): Stateme
 });
 
 /**
- * The rows of a page, from its bound on. The first row is there however large it is. No message has the first id of a
- * time, as that is no UUIDv7.
+ * The rows of a page, from its bound on. The first row is there however large it is. No message has the first
+ * id of a time, as that is no UUIDv7.
  */
 export const pageOf = (schema: string, { room, direction, bound, limit }: PageQuery): Statement => {
   const isAfter = direction === 'After';

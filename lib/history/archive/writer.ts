@@ -51,9 +51,12 @@ export interface Writer extends Pick<Archive, 'store'> {
 /** As much as may wait for an answer of Redis (`broker/cluster/publisher.ts`). */
 const BOUND: Size = { messages: 32_768, bytes: 67_108_864 };
 const BATCH: Size = { messages: 1_000, bytes: 1_048_576 };
-/** A deadlock, or a lock that is not free, is met so many times. */
+/** How often rows are sent again after a deadlock, or after a lock that was not free. */
 const CONFLICTS = 3;
-/** The breaker may stay closed, as pages are read meanwhile. */
+/**
+ * How often rows are sent again after a connection broke. The breaker sets no bound: a page that is read
+ * meanwhile sets its count of failures back.
+ */
 const BREAKS = 1;
 
 const STORED: Outcome = { _tag: 'Stored' };
@@ -138,7 +141,7 @@ export const writer = ({
     const poisoned = [...formless, ...refused.right];
     const lost = poisoned.length === 0 ? undefined : await setAside(poisoned);
     if (lost !== undefined) {
-      // some messages are nowhere: the calls are made again
+      // some messages are nowhere: the callers get `Unsure`, and may store them again
       circuit.failed(lost);
       answered(jobs, left(errorOf({ ...lost, mayHaveRun: true })));
       return;
