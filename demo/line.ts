@@ -1,7 +1,7 @@
 /**
  * A WebSocket that can be broken on purpose. To the client it looks as a lost network does: the socket ends
- * with 1006, and no new one can be opened until the line is mended; then the client tries at once. The server sees the socket end at once; a
- * network that is really lost shows the server nothing for up to a minute.
+ * with 1006, and no new one can be opened until the line is mended; then the client tries at once. The server
+ * sees the socket end at once; a network that is really lost shows the server nothing for up to a minute.
  */
 
 interface Event {
