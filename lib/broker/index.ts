@@ -8,6 +8,7 @@ import type { Either } from 'fp-ts/lib/Either.js';
 import type { Observable } from 'rxjs';
 import type { Draft, Publication } from '../protocol/publication.js';
 import type { GapReason } from '../protocol/system-event.js';
+import type { Archive } from '../history/archive/port.js';
 import type { Log } from '../history/index.js';
 import type { Room, LogPosition } from '../protocol/position.js';
 import type { Resume } from '../protocol/resume.js';
@@ -106,8 +107,10 @@ export interface Broker {
   /** Emits the present status on subscription, then each change. */
   readonly status$: Observable<BrokerStatus>;
   readonly event$: Observable<BrokerEvent>;
-  /** The log of each room: its last messages. */
+  /** The log of each room: its last messages. With an archive it reaches back to the epoch's first message. */
   readonly log: Log;
+  /** What keeps messages for longer than the log does; absent when nothing does. The broker closes it. */
+  readonly archive?: Archive;
   /**
    * How much this process keeps of messages that reached the members on this pod only, by kind. Each kind has
    * a bound (docs/architecture.md).
