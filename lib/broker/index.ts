@@ -107,7 +107,10 @@ export interface Broker {
   /** Emits the present status on subscription, then each change. */
   readonly status$: Observable<BrokerStatus>;
   readonly event$: Observable<BrokerEvent>;
-  /** The log of each room: its last messages. With an archive it reaches back to the epoch's first message. */
+  /**
+   * The log of each room: its last messages. With an archive: all messages of the epoch that the archive
+   * still has.
+   */
   readonly log: Log;
   /** What keeps messages for longer than the log does; absent when nothing does. The broker closes it. */
   readonly archive?: Archive;

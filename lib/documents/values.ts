@@ -16,11 +16,11 @@ const textWhere = (name: string, is: (text: string) => boolean): t.Type<string> 
   judgedBy(name, (value): value is string => typeof value === 'string' && is(value), {});
 
 /** The id of a message to a room, for examples. No log has this message. */
-export const EXAMPLE_ID = '01a1fc30-7295-73ec-8000-0000004f7cd8';
+export const EXAMPLE_ID = '01a1fc30-7295-73ec-8000-000000477cd8';
 /** The ids of two more messages of the same pod: one to another room, one to everybody. */
 export const OTHER_EXAMPLE_IDS = [
-  '01a1fc30-7296-73ec-8000-0000004f7cd8',
-  '01a1fc30-7296-7a21-8000-0000006f7cd8',
+  '01a1fc30-7296-71b7-8000-000000477cd9',
+  '01a1fc30-7296-7a21-8000-000000677cda',
 ];
 export const EXAMPLE_CONNECTION = 'bc8a7a7a-8dd5-4393-84a1-dd18b149fe77';
 export const EXAMPLE_TIME = '2026-11-21T03:39:55.924Z';

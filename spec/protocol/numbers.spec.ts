@@ -10,7 +10,7 @@ import type { Json } from '../../lib/protocol/json.js';
 import { payloadOf } from '../../lib/protocol/payload.js';
 
 const AT = Date.UTC(2026, 0, 15);
-const ID = '01a1fc30-7295-73ec-8000-0000004f7cd8';
+const ID = '01a1fc30-7295-73ec-8000-000000477cd8';
 
 const MAX_BYTES = 65_536;
 

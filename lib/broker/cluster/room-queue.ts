@@ -123,7 +123,7 @@ const RESTED: Step = [IDLE, { _tag: 'Rest' }];
 const SENT: Step = [FIRST_TRY, { _tag: 'Send', hasWaited: false }];
 const SENT_AFTER_WAIT: Step = [FIRST_TRY, { _tag: 'Send', hasWaited: true }];
 
-/** There was no connection when the head of an Awaiting queue ran out of time. */
+/** There is no connection, and the head has no time left: in Awaiting, or in Idle after a long call. */
 const NO_CONNECTION: RedisError = {
   _tag: 'Unreachable',
   detail: 'there is no connection to Redis',

@@ -22,8 +22,8 @@ const SERVER_ID = /^[A-Za-z0-9_.:-]{1,128}$/;
 
 /**
  * The default `SERVER_ID`: unique on one machine. Two containers that have the same host name, and both run
- * as process 1, need a `SERVER_ID` each. Besides `main.ts`, only this function reads the process: so programs
- * that embed the library get an id too.
+ * as process 1, need a `SERVER_ID` each. The process id is read here and not passed by `main.ts`: programs that
+ * embed the library do not run `main.ts`, and get an id too. No third file reads the process.
  */
 const ownServerId = (): string => {
   const end = `-${pid}`;
