@@ -35,7 +35,11 @@ const REFRESH_BEFORE_MS = 30_000;
 /** A refresh that failed is tried again after one to two times this time. */
 const REFRESH_AGAIN_MS = 4_000;
 
-/** Whether a connection that ends was no failure. A drain is none: the next try that fails waits as the first. */
+/**
+ * Whether the failures before this connection no longer count. Its own end is then the first failure, also
+ * when its server has drained. After a drain the next try comes at once. When this try fails, that is the
+ * second failure: the bound of the wait is 500 ms.
+ */
 export const isStable = (code: number, liveMs: number): boolean =>
   liveMs >= (code === GOING_AWAY ? DRAINED_MS : STABLE_MS);
 

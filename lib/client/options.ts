@@ -24,8 +24,9 @@ export interface ConnectOptions {
   /** The address of WebSockets, such as `wss://host/api/chat-api/ws`. */
   readonly url: string;
   /**
-   * A JWT for the connection. The client asks for one before each connection, and 30 s before the token in
-   * use ends (for a token of less than a minute: after half of its time).
+   * A JWT for connections and for `history`. The client asks for one before each connection, and 30 s before
+   * the token in use ends (for a token of less than a minute: after half of its time). With `share` the tab
+   * that leads asks: before each connection, and 10 to 20 s after the server's `token_expiring`.
    */
   readonly token?: TokenSource | undefined;
   /** The class of WebSockets; by default that of the platform. Node 20 has none: pass that of `ws`. */

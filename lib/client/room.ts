@@ -78,7 +78,8 @@ export interface Room<T = unknown> extends AsyncIterable<Message<T>> {
   publish(data: T): Promise<Ack>;
   /**
    * The room's past over HTTP: the newest messages, or those before an id. When the server refuses, the
-   * promise rejects with a `ChatError`, whose `code` is the HTTP status. The global log has no such past.
+   * promise rejects with a `ChatError`, whose `code` is the HTTP status. When the request for a token
+   * fails, or `fetch`, the promise rejects with that error. The global log has no such past.
    */
   history(range?: { readonly before?: string; readonly limit?: number }): Promise<Page<T>>;
   /** Shown to the members, and again after each join. */

@@ -78,8 +78,8 @@ export interface State extends Forward {
   /** The last token was refused. One more is asked for; when that is refused too, the client is closed. */
   readonly isTokenRefused?: boolean;
   /**
-   * False, or the number of connections while a token is asked for: when a connection comes in the same step as
-   * an answer, the number is another one, and the token is asked for again.
+   * False, or the number of connections while a token is asked for. When this value changes to a number,
+   * `runner.ts` asks. So it asks again when one step takes an answer and adds a connection.
    */
   readonly isAsking?: number | false;
   /** When a token is asked for that takes the place of the one in use. */

@@ -2,19 +2,20 @@
  * Clients that have later messages of their room than of the global log. A client that keeps one id resumes
  * with an id of its room. It catches up in the room first, then in the global log. When its connection breaks
  * between the two, it has a new id of the room, and the id does not show how far behind the client is in the
- * global log. So pods remember how far, and inform the other pods: a client with such an id resumes the
- * global log from where those clients were. Other clients with an id of the same part of the room's log get
- * some global messages twice, under the same ids.
+ * global log. So pods remember how far, and inform the other pods. They name the part of the room's log that
+ * those clients were replaying: it begins at the id that they brought, and ends at the last message that they
+ * were sent. A client with an id of this part resumes the global log from where those clients were. Other
+ * clients with such an id get some global messages twice, under the same ids.
  *
  * When the global log has trimmed messages that such a client needs, the client is sent a `gap` before its
- * room sends anything, so also before its next global message. So a client with an id of that part of the
- * room was sent the gap before, and is not sent it again. The log may also have trimmed messages that are
- * later than this id. No pod knows which of these clients had those messages: so each of them is sent a `gap`
- * when it resumes.
+ * room sends anything, so also before its next global message. So a client with an id of this part was sent
+ * the gap before, and is not sent it again. The log may also have trimmed messages that are later than this
+ * id. No pod knows which of these clients had those messages: so each of them is sent a `gap` when it
+ * resumes.
  *
  * `untold` in a command is a time: some clients of the group were sent no `gap` for global messages that were
- * published at this time or later. When the log has trimmed such messages, each client with an id of that
- * part of the room is sent a `gap`. When all clients of the group were sent one, `untold` is undefined.
+ * published at this time or later. When the log has trimmed such messages, each client with an id of this
+ * part is sent a `gap`. When all clients of the group were sent one, `untold` is undefined.
  *
  *   look, `gap` if due ─► begin ─► a group catches up: commands with `until` null, repeated
  *                                    │ all its clients have left

@@ -1,8 +1,8 @@
 /**
  * The part of the client that is loaded for `share`: one socket for all tabs of a browser. `tab.ts` and
  * `leader.ts` have the machines. A client with `share` is the client as it is, with another WebSocket: its
- * frames go to the leader, which speaks to each tab as the server would. So resuming, outboxes and handovers
- * are the client's own.
+ * frames go to the leader, which speaks to each tab as the server would. So each client resumes, makes its
+ * handovers, and keeps its publishes without an answer by itself.
  *
  *   tab:    client ─▶ ClientSocket ─▶ tab ──┐ BroadcastChannel
  *   tab:    client ─▶ ClientSocket ─▶ tab ──┤

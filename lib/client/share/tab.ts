@@ -30,7 +30,7 @@ const SILENT_MS = 10_000;
 const ANSWER_MS = 5_000;
 /** When a timer is later than this, the tab has slept: what was due is judged anew. */
 const LATE_MS = 2_000;
-/** A message of a tab that is older has waited in a frozen leader. */
+/** When a message is older than this as it comes to the leader, the leader was frozen: it resigns. */
 export const STALE_MS = 10_000;
 /** In this time all tabs get the close code with which the server has closed their clients. */
 const LAST_CODE_MS = 1_000;
