@@ -83,9 +83,7 @@ const probeFinding = async (config: Config, name: string): Promise<Finding> => {
     take(1),
     mergeMap((found) => broker.close().pipe(ignoreElements(), endWith(found))),
   );
-  // the broker is connected while it has subscribers
-  const connected$ = merge(broker.status$, broker.event$).pipe(ignoreElements());
-  return firstValueFrom(merge(found$, connected$));
+  return firstValueFrom(found$);
 };
 
 const refusalIn = (event: BrokerEvent): string | undefined =>
