@@ -82,6 +82,7 @@ export const campaign = async (options: Campaign): Promise<Report> => {
     perSecond: options.perSecond,
     chance,
     checker,
+    logMessages,
     mark,
     trace: options.trace,
   });

@@ -81,6 +81,8 @@ export interface CrowdOptions {
   readonly perSecond: number;
   readonly chance: Chance;
   readonly checker: Checker;
+  /** How many messages a log keeps. */
+  readonly logMessages: number;
   readonly mark: string;
   /** Gets a line for each event. */
   readonly trace: ((line: string) => void) | undefined;
@@ -121,16 +123,19 @@ export const crowd = (options: CrowdOptions): Crowd => {
   const receive = (who: string, { id, room, sent, idText }: ReceivedMessage): void => {
     if (id.outside) return;
     stand(who, room, id);
+    // a client that resumes by a time needs no message that its log has trimmed and that it had
+    const first = id.offset - options.logMessages + 1;
+    if (first > 1) checker.trimmed(room, id.tag, first);
     const top = furthest.get(room);
     if (top?.tag === id.tag && top.offset >= id.offset) return;
     furthest.set(room, { tag: id.tag, offset: id.offset });
     const number: unknown = sent && Reflect.get(JSON.parse(sent.data) as object, 'n');
     if (typeof number !== 'number') return;
-    const first = logged.get(number);
+    const known = logged.get(number);
     logged.set(number, idText);
-    if (first === undefined || first === idText) return;
+    if (known === undefined || known === idText) return;
     if (wipesBefore.get(number) === wipes)
-      wrongs.push(`${number} of ${room} is stored as ${first} and ${idText}`);
+      wrongs.push(`${number} of ${room} is stored as ${known} and ${idText}`);
   };
 
   const emit = (fact: Fact): void => {
