@@ -7,7 +7,7 @@ import { type App, workerApp } from './app.js';
 import { systemClock } from './clock.js';
 import { type Config, type Fault, faultLine } from './config/index.js';
 import { configOfProcess, EX_CONFIG } from './config/of-process.js';
-import { brokerText, urlText } from './config/summary.js';
+import { archiveText, brokerText, urlText } from './config/summary.js';
 import { warningsOf } from './config/warnings.js';
 import { eventLog } from './telemetry/event-log.js';
 import { tracingOf } from './telemetry/optional-tracing.js';
@@ -87,11 +87,13 @@ export const daemon = async (world: World): Promise<number> => {
   const { workers } = config.server;
   const count = workers === 'auto' ? cores : workers;
   const logger = loggerOf(config);
+  const archive = archiveText(config);
   logger.info(
     {
       version: VERSION,
       node: world.nodeVersion,
       broker: brokerText(config),
+      ...(archive === undefined ? {} : { archive }),
       auth: config.access.authEnabled,
       base_path: config.server.basePath,
       ...(count === 1 ? {} : { workers: count }),

@@ -287,7 +287,11 @@ t.test('when the process starts, then it reads `.env` and logs what it starts', 
   const running = run(
     t,
     ['-e', `process.chdir(${JSON.stringify(folder)});import(${JSON.stringify(MAIN)})`],
-    { PORT: '0', REDIS_URL: `redis://user:hunter2@127.0.0.1:${await freePort()}/0` },
+    {
+      PORT: '0',
+      REDIS_URL: `redis://user:hunter2@127.0.0.1:${await freePort()}/0`,
+      DATABASE_URL: `postgres://user:hunter2@127.0.0.1:${await freePort()}/chat`,
+    },
     /"port":(\d+),"msg":"listening"/,
   );
   const port = await running.port();
@@ -297,6 +301,7 @@ t.test('when the process starts, then it reads `.env` and logs what it starts', 
     version: '0.1.0',
     node: process.version,
     broker: /^redis:\/\/127\.0\.0\.1:\d+\/0$/,
+    archive: /^postgres:\/\/127\.0\.0\.1:\d+\/chat$/,
     auth: false,
   });
   t.match(lines(running)[1], { level: 40, msg: /^\.env, line 1: write NAME=value/ });

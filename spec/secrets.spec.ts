@@ -1,5 +1,5 @@
 /**
- * Secrets that no output may show: the password of Redis, the data of messages, and the values of a wrong
+ * Secrets that no output may show: the passwords of Redis and PostgreSQL, the data of messages, and the values of a wrong
  * configuration. Tokens and keys are in `access.spec.ts`.
  */
 import t, { type Test } from 'tap';
@@ -16,56 +16,63 @@ const showsNothing = (t: Test, pod: Running, shown: readonly string[], what: str
   t.match(pod.stdout(), '"msg":"listening"', what);
 };
 
-t.test('when Redis fails in any way, then no output shows its password', async (t) => {
-  const acl = [
-    'user default on nopass ~* &* +@all',
-    `user right on >${MARK}right ~* &* +@all`,
-    `user mute on >${MARK}mute ~* &* +@all -evalsha -eval -publish`,
-  ];
-  const redis = await startRedis({ acl });
-  t.teardown(redis.stop);
-  const nobody = await freePort();
-  const at = (user: string, port = redis.port): string => `redis://${user}@127.0.0.1:${port}`;
-  const rows: readonly (readonly [what: string, env: Readonly<Record<string, string>>])[] = [
-    ['right', { REDIS_URL: at(`right:${MARK}right`) }],
-    ['wrong', { REDIS_URL: at(`right:${MARK}wrong`) }],
-    ['of nobody', { REDIS_URL: at(`nobody:${MARK}`) }],
-    ['without a user', { REDIS_URL: at(`:${MARK}`) }],
-    ['that may not speak', { REDIS_URL: at(`mute:${MARK}mute`) }],
-    ['where nobody listens', { REDIS_URL: at(`right:${MARK}right`, nobody) }],
-    [
-      'over TLS, which Redis does not speak',
-      { REDIS_URL: at(`right:${MARK}right`).replace('redis:', 'rediss:') },
-    ],
-    ['of a Cluster that is none', { REDIS_URL: at(`right:${MARK}right`), REDIS_CLUSTER: 'true' }],
-    [
-      'behind Sentinels that are none',
-      {
-        REDIS_URL: at(`right:${MARK}right`),
-        REDIS_SENTINELS: `127.0.0.1:${nobody}`,
-        REDIS_SENTINEL_NAME: 'x',
-      },
-    ],
-  ];
-  const plays = rows.map(async ([what, env]) => {
-    const pod = await runMain(t, { LOG_LEVEL: 'trace', BROKER_TIMEOUT_MS: '300', ...env });
-    const port = await pod.port();
-    const get = async (path: string): Promise<string> => (await http(port, path)).body;
-    // `starting` lasts 3 s at most
-    await until('it has judged', async () => !(await get('/ready')).includes('starting'));
-    const shown = [
-      await get('/metrics'),
-      await get('/ready'),
-      await get(`${BASE}/ws/stats`),
-      await get(`${BASE}/rooms/a/messages`),
-      await get(`${BASE}/rooms/a`),
+t.test(
+  'when Redis or PostgreSQL fails in any way, then no output shows its password',
+  async (t) => {
+    const acl = [
+      'user default on nopass ~* &* +@all',
+      `user right on >${MARK}right ~* &* +@all`,
+      `user mute on >${MARK}mute ~* &* +@all -evalsha -eval -publish`,
     ];
-    pod.signal('SIGTERM');
-    await pod.ended();
-    showsNothing(t, pod, shown, what);
-  });
-  await Promise.all(plays);
-});
+    const redis = await startRedis({ acl });
+    t.teardown(redis.stop);
+    const nobody = await freePort();
+    const at = (user: string, port = redis.port): string => `redis://${user}@127.0.0.1:${port}`;
+    const rows: readonly (readonly [what: string, env: Readonly<Record<string, string>>])[] = [
+      ['right', { REDIS_URL: at(`right:${MARK}right`) }],
+      ['wrong', { REDIS_URL: at(`right:${MARK}wrong`) }],
+      ['of nobody', { REDIS_URL: at(`nobody:${MARK}`) }],
+      ['without a user', { REDIS_URL: at(`:${MARK}`) }],
+      ['that may not speak', { REDIS_URL: at(`mute:${MARK}mute`) }],
+      [
+        'of PostgreSQL, where nobody listens',
+        { DATABASE_URL: `postgres://u:${MARK}@127.0.0.1:${nobody}/d?options=${MARK}` },
+      ],
+      ['where nobody listens', { REDIS_URL: at(`right:${MARK}right`, nobody) }],
+      [
+        'over TLS, which Redis does not speak',
+        { REDIS_URL: at(`right:${MARK}right`).replace('redis:', 'rediss:') },
+      ],
+      ['of a Cluster that is none', { REDIS_URL: at(`right:${MARK}right`), REDIS_CLUSTER: 'true' }],
+      [
+        'behind Sentinels that are none',
+        {
+          REDIS_URL: at(`right:${MARK}right`),
+          REDIS_SENTINELS: `127.0.0.1:${nobody}`,
+          REDIS_SENTINEL_NAME: 'x',
+        },
+      ],
+    ];
+    const plays = rows.map(async ([what, env]) => {
+      const pod = await runMain(t, { LOG_LEVEL: 'trace', BROKER_TIMEOUT_MS: '300', ...env });
+      const port = await pod.port();
+      const get = async (path: string): Promise<string> => (await http(port, path)).body;
+      // `starting` lasts 3 s at most
+      await until('it has judged', async () => !(await get('/ready')).includes('starting'));
+      const shown = [
+        await get('/metrics'),
+        await get('/ready'),
+        await get(`${BASE}/ws/stats`),
+        await get(`${BASE}/rooms/a/messages`),
+        await get(`${BASE}/rooms/a`),
+      ];
+      pod.signal('SIGTERM');
+      await pod.ended();
+      showsNothing(t, pod, shown, what);
+    });
+    await Promise.all(plays);
+  },
+);
 
 t.test(
   'when messages are valid, invalid or refused by Redis, then no output shows their data',
@@ -150,7 +157,7 @@ t.test('when a configuration is invalid, then no output shows its secrets', asyn
     JWT_SECRET: `-----BEGIN PUBLIC KEY-----\n${MARK}\n-----END PUBLIC KEY-----`,
     JWT_JWKS_URL: `x://u:${MARK}@h`,
     API_KEYS: `${MARK},, ${MARK} x`,
-    DATABASE_URL: `postgres://u:${MARK}@h/d`,
+    DATABASE_URL: `postgres://u:${MARK}@h`,
     REDIS_SENTINELS: `u:${MARK}@h`,
     ALLOWED_ORIGINS: `https://u:${MARK}@h`,
   };

@@ -45,13 +45,16 @@ export const shown = (value: unknown): string => {
 };
 
 /**
- * Hides the password of a Redis URL without `@`: the text at a position where only a port is allowed, as in
- * `redis://:password`.
+ * Hides the password of a URL of Redis or PostgreSQL without `@`: the text at a position where only a port is
+ * allowed, as in `redis://:password`.
  */
 const withoutPassword = (text: string): string =>
   text.includes('@')
     ? text
-    : text.replace(/^(rediss?:\/\/[^:[\]]*:)(?!\d*(?:[/,]|$)).*/is, `$1${MASK}`);
+    : text.replace(
+        /^((?:rediss?|postgres(?:ql)?):\/\/[^:[\]]*:)(?!\d*(?:[/,]|$)).*/is,
+        `$1${MASK}`,
+      );
 
 const printable = (text: string): string => {
   const line = JSON.stringify(text).slice(1, -1);

@@ -5,6 +5,7 @@
  */
 import { isIP } from 'node:net';
 import * as E from 'fp-ts/lib/Either.js';
+import { readDatabaseUrl } from './database-url.js';
 import { BRACKETS, type Endpoint, endpointOf, isHost, withPort } from './hosts.js';
 import { isTooWide } from './networks.js';
 import { publicKeysOf } from './public-keys.js';
@@ -158,6 +159,12 @@ export const redisUrls: Format<string> = (raw) =>
             .map((part) => (part.includes('://') ? part : `redis${tls ? 's' : ''}://${part}`))
             .join(','),
         ),
+  );
+
+/** One PostgreSQL, as it is written. */
+export const databaseUrl: Format<string> = (raw) =>
+  E.Chain.chain(text(raw), (url) =>
+    url === '' ? E.right('') : E.Functor.map(readDatabaseUrl(url), () => url),
   );
 
 /** Addresses of Sentinels only: user and password of the master are in `REDIS_URL`. */

@@ -1,5 +1,6 @@
 /** A summary of the configuration for the log, without secrets. */
-import { isLeft } from 'fp-ts/lib/Either.js';
+import { isLeft, isRight } from 'fp-ts/lib/Either.js';
+import { readDatabaseUrl } from './database-url.js';
 import { type RedisAddress, readRedisUrl } from './redis-url.js';
 import type { Config } from './schema.js';
 
@@ -20,6 +21,15 @@ export const brokerText = ({ broker }: Pick<Config, 'broker'>): string => {
 /** Scheme, host, port and database; user and password are left out. */
 const addressText = ({ tls, host, port, database }: RedisAddress): string =>
   `${tls ? 'rediss' : 'redis'}://${bracketed(host)}:${port}/${database}`;
+
+/** `postgres://host:port/database`, without user, password and parameters; undefined without an archive. */
+export const archiveText = ({ log }: Pick<Config, 'log'>): string | undefined => {
+  if (log.databaseUrl === '') return undefined;
+  const address = readDatabaseUrl(log.databaseUrl);
+  return isRight(address)
+    ? `postgres://${bracketed(address.right.host)}:${address.right.port}/${address.right.database}`
+    : 'postgres';
+};
 
 const bracketed = (host: string): string =>
   host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;

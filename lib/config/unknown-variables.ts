@@ -52,7 +52,7 @@ const isShuffled = (a: string, b: string): boolean =>
 const FAMILIES: ReadonlySet<string> = new Set(
   (
     'REDIS JWT AUTH LOG RATE MAX API ' +
-    'ALLOWED TRUSTED PRESENCE OUTBOX HANDSHAKE PING PONG DRAIN BROKER ROOM'
+    'ALLOWED TRUSTED PRESENCE OUTBOX HANDSHAKE PING PONG DRAIN BROKER ROOM ARCHIVE'
   ).split(' '),
 );
 

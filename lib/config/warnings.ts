@@ -3,7 +3,7 @@ import { credentialWarnings } from './credentials.js';
 import { databaseOf } from './redis-url.js';
 import type { Config } from './schema.js';
 
-export const warningsOf = ({ server, access, broker }: Config): readonly string[] => {
+export const warningsOf = ({ server, access, broker, log }: Config): readonly string[] => {
   const { authEnabled, jwtSecret, jwtPublicKey, jwtJwksUrl, jwtAudience, apiKeys } = access;
   const hasKeys = `${jwtSecret}${jwtPublicKey}${jwtJwksUrl}` !== '' || apiKeys.length > 0;
   const database = databaseOf(broker.redisUrl);
@@ -24,6 +24,10 @@ export const warningsOf = ({ server, access, broker }: Config): readonly string[
       database > 0 && broker.redisPrefix === '',
       `REDIS_URL names database ${database} without a REDIS_PREFIX: channels have no databases, so services on ` +
         'other databases of this Redis share its channels; set a REDIS_PREFIX for each',
+    ],
+    [
+      log.archiveRetentionDays > 0 && log.databaseUrl === '',
+      'ARCHIVE_RETENTION_DAYS is set without DATABASE_URL: there is no archive, so it has no effect; set DATABASE_URL',
     ],
     [
       authEnabled && jwtJwksUrl !== '' && jwtAudience === '',

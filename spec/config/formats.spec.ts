@@ -25,13 +25,11 @@ t.test('when a value has its form, then it is read into its type', async (t) => 
     read({ REDIS_URL: 'rediss://a, b:2', REDIS_CLUSTER: 'true' }).broker.redisUrl,
     'rediss://a,rediss://b:2',
   );
+  t.equal(read({ DATABASE_URL: 'postgres://h/d' }).log.databaseUrl, 'postgres://h/d');
   t.strictSame(read({ API_KEYS: 'k1,k2' }).access.apiKeys, ['k1', 'k2']);
 });
 
 t.test('when a value needs a later version, then the fault names the version', async (t) => {
-  const [kafka, database] = left(
-    readConfig({ KAFKA_BROKERS: 'k:1', DATABASE_URL: 'postgres://u:hunter2@h/d' }, undefined),
-  ).map(faultLine);
+  const [kafka] = left(readConfig({ KAFKA_BROKERS: 'k:1' }, undefined)).map(faultLine);
   t.match(kafka, /^KAFKA_BROKERS=k:1: expected nothing: Kafka comes with a later version/);
-  t.match(database, /^DATABASE_URL=postgres:\/\/\*\*\*@h\/d: expected nothing: .*later version/);
 });

@@ -206,7 +206,11 @@ t.test('when a value has not the form of its variable, then that is the only fau
     },
     KAFKA_BROKERS: { good: [], bad: ['localhost:9092'] },
     KAFKA_TOPIC: { good: ['a.b'], bad: ['a b', 'x'.repeat(250)] },
-    DATABASE_URL: { good: [], bad: ['postgres://localhost/chat'] },
+    DATABASE_URL: {
+      good: ['postgres://localhost/chat', 'postgresql://u:p@h:1/d?sslmode=no-verify'],
+      bad: ['postgres://localhost', 'localhost/chat', 'redis://h/1', 'postgres://h/d?ssl_mode=x'],
+    },
+    ARCHIVE_RETENTION_DAYS: { good: ['0', '1', '36500'], bad: ['-1', '36501', '30d', '1.5'] },
     LOG_MESSAGES: { good: ['0', '1000000'], bad: ['1000001'] },
     PRESENCE_EVENTS: { good: ['false'], bad: ['off'] },
   };

@@ -1,7 +1,7 @@
 /** What the log has of a configuration. */
 import { isLeft } from 'fp-ts/lib/Either.js';
 import t from 'tap';
-import { brokerText, urlText } from '../../lib/config/summary.js';
+import { archiveText, brokerText, urlText } from '../../lib/config/summary.js';
 import { configOf } from '../../lib/index.js';
 
 type Broker = NonNullable<NonNullable<Parameters<typeof configOf>[0]>['broker']>;
@@ -29,6 +29,17 @@ t.test('when the broker is named, then without user and password', async (t) => 
     }),
     'redis sentinel main at s1:26379',
   );
+});
+
+t.test('when the archive is named, then without user, password and parameters', async (t) => {
+  const named = (databaseUrl: string): string | undefined => {
+    const config = configOf({ log: { databaseUrl } });
+    if (isLeft(config)) throw new Error(JSON.stringify(config.left));
+    return archiveText(config.right);
+  };
+  t.equal(named(''), undefined);
+  t.equal(named('postgresql://u:hunter2@h/d?sslmode=disable'), 'postgres://h:5432/d');
+  t.equal(named('postgres://[::1]:1/d'), 'postgres://[::1]:1/d');
 });
 
 t.test('when the pod listens on all addresses, then `url` has the loopback address', async (t) => {

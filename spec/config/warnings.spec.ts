@@ -17,6 +17,15 @@ t.test('when a database is named without a prefix, then there is a warning', asy
   );
 });
 
+t.test('when messages are kept for some days without an archive, then that is said', async (t) => {
+  const warned = (env: Readonly<Record<string, string>>): string =>
+    warningsOf(read(env)).join('\n');
+  const days = { ARCHIVE_RETENTION_DAYS: '30' };
+  t.match(warned(days), /^ARCHIVE_RETENTION_DAYS is set without DATABASE_URL: .* no effect/);
+  t.equal(warned({ ...days, DATABASE_URL: 'postgres://h/d' }), '');
+  t.equal(warned({ DATABASE_URL: 'postgres://h/d' }), '');
+});
+
 t.test('when a configuration is unsafe, then the warning names the variable', async (t) => {
   const warned = (env: Readonly<Record<string, string>>): string =>
     warningsOf(read(env)).join('\n');

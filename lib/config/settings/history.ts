@@ -1,5 +1,5 @@
 /** Settings of the log (the last messages of each room) and of the archive. */
-import { duration, text, unavailable, whole } from '../formats.js';
+import { databaseUrl, duration, whole } from '../formats.js';
 import { setting } from '../setting.js';
 
 export const log = {
@@ -19,11 +19,13 @@ export const log = {
   databaseUrl: setting(
     'DATABASE_URL',
     '',
-    unavailable(
-      text,
-      (address) => address === '',
-      'nothing: the archive in PostgreSQL comes with a later version',
-    ),
-    'PostgreSQL for the archive. Not in this version: a value stops the start.',
+    databaseUrl,
+    'PostgreSQL for the archive: postgres://user:password@host:port/database. Empty: no archive.',
+  ),
+  archiveRetentionDays: setting(
+    'ARCHIVE_RETENTION_DAYS',
+    0,
+    whole(0, 36_500),
+    'The archive removes messages of days (UTC) that ended so many days ago; 0: it keeps all.',
   ),
 };
