@@ -103,9 +103,6 @@ export const readAll = async (
     if (!more) return read;
     if (edge === undefined) throw new Error('a page without messages has more of them');
     const { id } = edge;
-    at =
-      at._tag === 'Position'
-        ? { _tag: 'Position', tag: id.tag, offset: id.offset }
-        : { _tag: 'Id', id };
+    at = at._tag === 'Position' ? { ...at, tag: id.tag, offset: id.offset } : { _tag: 'Id', id };
   }
 };

@@ -30,8 +30,17 @@ export type Outcome =
 
 /** The edge of a page. The message at the edge is not in the page. */
 export type Bound =
-  /** A place in one epoch: the page has messages of this epoch only. Offset 0 is before the first one. */
-  | { readonly _tag: 'Position'; readonly tag: number; readonly offset: number }
+  /**
+   * A place in one epoch: the page has messages of this epoch only. Offset 0 is before the first one. Two
+   * epochs of a room may have one tag by chance (1 of 4,094 pairs), and then the page has messages of both:
+   * with `sinceMs` (Unix ms), none that was published before.
+   */
+  | {
+      readonly _tag: 'Position';
+      readonly tag: number;
+      readonly offset: number;
+      readonly sinceMs?: number;
+    }
   /** The id of a message; it need not be in the archive. The page has messages of all epochs. */
   | { readonly _tag: 'Id'; readonly id: MessageId }
   /** Unix ms: `After` has messages of this ms and later, `Before` earlier ones. Of all epochs. */

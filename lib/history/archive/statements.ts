@@ -55,10 +55,10 @@ export const pageOf = (schema: string, { room, direction, bound, limit }: PageQu
   const byPosition = bound._tag === 'Position';
   const order = `${byPosition ? 'log_offset' : 'id'} ${isAfter ? 'ASC' : 'DESC'}`;
   const where = byPosition
-    ? `epoch = $3 AND log_offset ${isAfter ? '>' : '<'} $4`
+    ? `epoch = $3 AND log_offset ${isAfter ? '>' : '<'} $4 AND id >= $5`
     : `id ${isAfter ? '>' : '<'} $3`;
   const values = byPosition
-    ? [bound.tag, bound.offset]
+    ? [bound.tag, bound.offset, firstIdOf(bound.sinceMs ?? 0)]
     : [bound._tag === 'Time' ? firstIdOf(bound.ms) : formatId(bound.id)];
   return {
     text: `

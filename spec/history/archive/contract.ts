@@ -163,6 +163,27 @@ export const archiveContract = (t: Test, { pods, open }: ArchiveWorld): void => 
     },
   );
 
+  t.test('when a position has a time, then its page has no message of before', async (t) => {
+    const room = newRoom();
+    // two epochs with one tag
+    const old = messages(room, 6, { ms: NOON - DAY });
+    const young = messages(room, 3, { from: 7 });
+    await store(a, room, [...young, ...old]);
+    for (const direction of ['After', 'Before'] as const)
+      for (const limit of [1, 2, MANY]) {
+        const read = async (sinceMs: number) => {
+          const offset = direction === 'After' ? 0 : 10;
+          const bound = { _tag: 'Position', tag: 5, offset, sinceMs } as const;
+          return idsOf(await readAll(a, { room, direction, bound, limit }));
+        };
+        const all = idsOf([...old, ...young]);
+        t.strictSame(await read(NOON - DAY), all, 'that millisecond is in it');
+        t.strictSame(await read(NOON - DAY + 1), all.slice(1));
+        t.strictSame(await read(NOON), all.slice(6));
+        t.strictSame(await read(NOON + 3), []);
+      }
+  });
+
   t.test('when a message cannot be stored, then the others of its batch are stored', async (t) => {
     const room = newRoom();
     const sent = messages(room, 40);
