@@ -2,12 +2,15 @@
  * The breaker between this process and PostgreSQL, as a state machine. While it is not closed, calls are
  * answered at once, and only a probe is sent.
  *
- *   start ─▶ Probing ──────────── probe succeeded ──────────────▶ Closed
- *              ▲  │                                               │  ▲ │
- *              │  └── probe failed ──┐    2 failures in a row,    │  └─┘ a failure, then
+ *   Starting ──────────────────── probe succeeded ──────────────┐
+ *      └────────── probe failed ─────┐                            ▼
+ *            Probing ──────────── probe succeeded ──────────────▶ Closed
+ *              ▲  │                  │                            │  ▲ │
+ *              │  └── probe failed ──┤    2 failures in a row,    │  └─┘ a failure, then
  *     backoff  │                     ▼    or 1 final one          │      a success
  *     is over  └─────────────────── Open ◀────────────────────────┘
  *
+ * The failure of the first probe is an interruption too: an operator must see why nothing is stored.
  * After a final failure (`FINAL` in `circuit.ts`) the next call would fail too. After any other one it may
  * succeed: an old connection may have been cut, and the next one works. A call that was sent before the
  * breaker opened, and ends later, changes nothing.
@@ -19,7 +22,9 @@ export type Breaker =
   | { readonly _tag: 'Closed'; readonly failures: number }
   /** `failures`: probes that failed in a row; the backoff grows with them. `cause`: the last failure. */
   | { readonly _tag: 'Open'; readonly failures: number; readonly cause: ArchiveError }
-  | { readonly _tag: 'Probing'; readonly failures: number; readonly cause: ArchiveError };
+  | { readonly _tag: 'Probing'; readonly failures: number; readonly cause: ArchiveError }
+  /** The first probe has been sent. */
+  | { readonly _tag: 'Starting'; readonly cause: ArchiveError };
 
 export type Input =
   | { readonly _tag: 'Succeeded' }
@@ -46,8 +51,7 @@ const CLOSED: Breaker = { _tag: 'Closed', failures: 0 };
 
 /** It begins with a probe, which `PROBE` asks for. */
 export const START: Breaker = {
-  _tag: 'Probing',
-  failures: 0,
+  _tag: 'Starting',
   cause: { _tag: 'Unavailable', detail: 'PostgreSQL has not answered yet' },
 };
 export const PROBE: Effect = { _tag: 'Probe' };
@@ -64,8 +68,9 @@ export const step = (breaker: Breaker, input: Input): Step => {
         ? [{ ...breaker, _tag: 'Probing' }, PROBE]
         : [breaker, NOTHING];
     case 'ProbeSucceeded':
-      return breaker._tag === 'Probing' ? [CLOSED, { _tag: 'Restore' }] : [breaker, NOTHING];
+      return isProbing(breaker) ? [CLOSED, { _tag: 'Restore' }] : [breaker, NOTHING];
     case 'ProbeFailed':
+      if (breaker._tag === 'Starting') return opened(input.cause);
       if (breaker._tag !== 'Probing') return [breaker, NOTHING];
       return [
         { _tag: 'Open', failures: breaker.failures + 1, cause: input.cause },
@@ -78,12 +83,14 @@ const failed = (
   failures: number,
   { cause, isFinal }: Extract<Input, { readonly _tag: 'Failed' }>,
 ): Step =>
-  failures < MOST_FAILURES && !isFinal
-    ? [{ _tag: 'Closed', failures }, NOTHING]
-    : [
-        { _tag: 'Open', failures: 0, cause },
-        { _tag: 'Interrupt', cause },
-      ];
+  failures < MOST_FAILURES && !isFinal ? [{ _tag: 'Closed', failures }, NOTHING] : opened(cause);
+
+const opened = (cause: ArchiveError): Step => [
+  { _tag: 'Open', failures: 0, cause },
+  { _tag: 'Interrupt', cause },
+];
+
+const isProbing = ({ _tag }: Breaker): boolean => _tag === 'Probing' || _tag === 'Starting';
 
 /** What a call is answered now; undefined: it may be sent. */
 export const refusalOf = (breaker: Breaker): ArchiveError | undefined =>

@@ -30,7 +30,8 @@ const after = (...inputs: readonly Input[]): readonly [Breaker['_tag'], readonly
 };
 
 t.test('when inputs come, then the breaker is as its diagram says', async (t) => {
-  t.strictSame(after(), ['Probing', []]);
+  t.strictSame(after(), ['Starting', []]);
+  t.strictSame(after(unprobed), ['Open', ['Interrupt']], 'the first probe failed');
   t.strictSame(after(probed), ['Closed', ['Restore']]);
   t.strictSame(after(probed, failed), ['Closed', ['Restore']], 'one failure');
   t.strictSame(after(probed, failed, failed), ['Open', ['Restore', 'Interrupt']]);
@@ -39,14 +40,14 @@ t.test('when inputs come, then the breaker is as its diagram says', async (t) =>
   t.strictSame(after(probed, silent, elapsed), ['Probing', ['Restore', 'Interrupt', 'Probe']]);
   t.strictSame(
     after(unprobed, elapsed, unprobed, elapsed, unprobed, elapsed, probed),
-    ['Closed', ['Wait 0', 'Probe', 'Wait 1', 'Probe', 'Wait 2', 'Probe', 'Restore']],
+    ['Closed', ['Interrupt', 'Probe', 'Wait 0', 'Probe', 'Wait 1', 'Probe', 'Restore']],
     'the backoff grows',
   );
 });
 
 t.test('when a call ends after the breaker has opened, then it changes nothing', async (t) => {
   t.strictSame(after(probed, silent, succeeded, failed, silent, probed, unprobed)[0], 'Open');
-  t.strictSame(after(succeeded, failed, silent, elapsed), ['Probing', []]);
+  t.strictSame(after(succeeded, failed, silent, elapsed), ['Starting', []]);
 });
 
 t.test(

@@ -171,6 +171,7 @@ t.test(
     const pod = watched('late');
     t.equal((await left(pod.archive.store('late', messages('late', 1))))._tag, 'Unavailable');
     await sleep(200);
+    t.match(pod.events, [{ _tag: 'Interrupted', error: { detail: /ECONNREFUSED/ } }], 'once');
     const restored = pod.next('Restored');
     await server.start();
     await restored;
