@@ -4,6 +4,7 @@
  */
 import type { AuthEvent } from './auth/index.js';
 import type { BrokerEvent, BrokerStatus } from './broker/index.js';
+import type { ArchiveError } from './history/archive/port.js';
 import type { ErrorCode, GapReason } from './protocol/system-event.js';
 import type { Room } from './protocol/position.js';
 
@@ -144,5 +145,25 @@ export type HubEvent =
       readonly error: unknown;
     }
   | { readonly _tag: 'StatusChanged'; readonly status: BrokerStatus }
+  | ArchiveHubEvent
   | AuthEvent
   | BrokerEvent;
+
+/** What the archive reports. */
+export type ArchiveHubEvent =
+  /** The archive takes no messages until `ArchiveRestored`. `Refused`: an operator must repair it. */
+  | {
+      readonly _tag: 'ArchiveInterrupted';
+      readonly reason: ArchiveError['_tag'];
+      readonly detail: string;
+    }
+  /** Also when it answers for the first time. */
+  | { readonly _tag: 'ArchiveRestored' }
+  /** The messages of one INSERT are on disk. `seconds`: from its begin, with all that was tried again. */
+  | { readonly _tag: 'ArchiveStored'; readonly messages: number; readonly seconds: number }
+  /** A message cannot be stored. It is in the table `rejected`, and no page of the history has it. */
+  | { readonly _tag: 'ArchivePoison'; readonly id: string; readonly detail: string }
+  /** The messages of so many days were removed. */
+  | { readonly _tag: 'ArchivePruned'; readonly days: number }
+  /** Partitions were not made or not dropped. It is tried again within an hour. */
+  | { readonly _tag: 'ArchiveUpkeepFailed'; readonly detail: string };

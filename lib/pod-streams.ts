@@ -2,19 +2,21 @@
  * The streams of a running pod. All of them run as long as the pod:
  *
  *   the broker's status ─▶ the event `StatusChanged`, and the status that rooms read
+ *   the archive's events ─▶ events of the hub
  *   control commands of all pods ─▶ connections that must end, and the memory of catch-ups
  *   this pod's control commands ─▶ the broker
  *   heartbeat ─▶ connections that are silent, or stop within a message, are ended
  *   connection$ ─▶ hub
  */
-import { ignoreElements, map, mergeMap, type Observable, Subject, tap } from 'rxjs';
+import { EMPTY, ignoreElements, map, mergeMap, type Observable, Subject, tap } from 'rxjs';
 import type { ControlCommand } from './broker/control-command.js';
 import type { BrokerStatus } from './broker/index.js';
 import { type CatchUps, catchUps } from './connection/catch-ups.js';
 import type { Connection } from './connection/connection.js';
 import { disconnect } from './connection/disconnect.js';
 import { heartbeat } from './connection/heartbeat.js';
-import type { HubEvent } from './hub-event.js';
+import type { ArchiveEvent } from './history/archive/port.js';
+import type { ArchiveHubEvent, HubEvent } from './hub-event.js';
 import { hub, type HubDeps } from './hub.js';
 import { CLOSE } from './protocol/close-codes.js';
 
@@ -81,10 +83,33 @@ export const podStreams = (deps: PodStreamsDeps): PodStreams => {
     status: () => status,
     streams: (connection$) => [
       statusChange$,
+      broker.archive?.event$.pipe(map(ofArchive)) ?? EMPTY,
       command$,
       sent$,
       overdue$,
       connection$.pipe(hub({ ...deps, status: () => status })),
     ],
   };
+};
+
+/** An event of the archive as one of the hub. */
+const ofArchive = (event: ArchiveEvent): ArchiveHubEvent => {
+  switch (event._tag) {
+    case 'Interrupted':
+      return {
+        _tag: 'ArchiveInterrupted',
+        reason: event.error._tag,
+        detail: event.error.detail,
+      };
+    case 'Restored':
+      return { _tag: 'ArchiveRestored' };
+    case 'BatchStored':
+      return { ...event, _tag: 'ArchiveStored' };
+    case 'PoisonFound':
+      return { ...event, _tag: 'ArchivePoison' };
+    case 'Pruned':
+      return { ...event, _tag: 'ArchivePruned' };
+    case 'UpkeepFailed':
+      return { ...event, _tag: 'ArchiveUpkeepFailed' };
+  }
 };

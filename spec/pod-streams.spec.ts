@@ -5,6 +5,7 @@ import t from 'tap';
 import type { CatchUp, CatchUpsLost, ControlCommand } from '../lib/broker/control-command.js';
 import type { Broker, BrokerStatus } from '../lib/broker/index.js';
 import type { Connection } from '../lib/connection/connection.js';
+import type { ArchiveEvent } from '../lib/history/archive/port.js';
 import type { HubEvent } from '../lib/hub-event.js';
 import { podStreams } from '../lib/pod-streams.js';
 import { formatId, type MessageId, NO_EPOCH, type Position } from '../lib/protocol/position.js';
@@ -18,7 +19,9 @@ const world = () => {
   const status$ = new BehaviorSubject<BrokerStatus>({ _tag: 'Starting' });
   const control$ = new Subject<ControlCommand | CatchUpsLost>();
   const sent: ControlCommand[] = [];
+  const archived$ = new Subject<ArchiveEvent>();
   const broker = {
+    archive: { event$: archived$ },
     status$,
     control$,
     clockMs: clock.wall,
@@ -51,7 +54,7 @@ const world = () => {
   const events: HubEvent[] = [];
   const connection$: Observable<Connection> = NEVER;
   const run = () => merge(...pod.streams(connection$)).subscribe((event) => events.push(event));
-  return { clock, status$, control$, sent, ends, enter, pod, events, run };
+  return { clock, status$, control$, archived$, sent, ends, enter, pod, events, run };
 };
 
 t.test(
@@ -68,6 +71,26 @@ t.test(
     ]);
   },
 );
+
+t.test('when the archive reports, then the hub has the same events', async (t) => {
+  const { archived$, events, run } = world();
+  run();
+  const down = { _tag: 'Unavailable', detail: 'down' } as const;
+  archived$.next({ _tag: 'Interrupted', error: down });
+  archived$.next({ _tag: 'Restored' });
+  archived$.next({ _tag: 'BatchStored', messages: 3, seconds: 0.2 });
+  archived$.next({ _tag: 'PoisonFound', id: 'x', detail: 'no' });
+  archived$.next({ _tag: 'Pruned', days: 2 });
+  archived$.next({ _tag: 'UpkeepFailed', detail: 'no right' });
+  t.same(events.slice(1), [
+    { _tag: 'ArchiveInterrupted', reason: 'Unavailable', detail: 'down' },
+    { _tag: 'ArchiveRestored' },
+    { _tag: 'ArchiveStored', messages: 3, seconds: 0.2 },
+    { _tag: 'ArchivePoison', id: 'x', detail: 'no' },
+    { _tag: 'ArchivePruned', days: 2 },
+    { _tag: 'ArchiveUpkeepFailed', detail: 'no right' },
+  ]);
+});
 
 t.test('when an operator disconnects a user, then the connections are revoked', async (t) => {
   const { control$, ends, events, enter, run } = world();
@@ -139,8 +162,8 @@ t.test('when a client never ends a message, then it is closed with 1008', async 
 });
 
 t.test('when the streams end, then nothing is left', async (t) => {
-  const { clock, status$, control$, run } = world();
+  const { clock, status$, control$, archived$, run } = world();
   run().unsubscribe();
-  t.notOk(status$.observed || control$.observed);
+  t.notOk(status$.observed || control$.observed || archived$.observed);
   t.equal(clock.pending(), 0);
 });

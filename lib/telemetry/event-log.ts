@@ -9,6 +9,8 @@ import type { HubEvent } from '../hub-event.js';
 const QUIET_MS = 60_000;
 /** How many reasons are counted separately. */
 const MAX_REASONS = 256;
+/** PostgreSQL may take a probe, and refuse the next messages (a full disk): one line a second is enough. */
+const FLAPPING_MS = 1_000;
 /** For how long a lost connection or a refusal may explain an outage. An outage is reported within 3 s. */
 const RECENT_MS = 5_000;
 
@@ -28,18 +30,35 @@ export const eventLog = (
     for (const [name, { at }] of logged) if (now() - at >= QUIET_MS) logged.delete(name);
   };
 
-  /** `about`: distinguishes events of one kind. Beyond the bound the new reasons of a kind count as one. */
-  const rarely = (kind: string, detail: object, about = ''): void => {
+  interface Line {
+    /** Distinguishes events of one kind. Beyond the bound the new reasons of a kind count as one. */
+    readonly about?: string;
+    readonly level?: 'warn' | 'error';
+    readonly quietMs?: number;
+  }
+
+  /** Whether the line was logged. */
+  const within = (
+    kind: string,
+    detail: object,
+    { about = '', level = 'warn', quietMs = QUIET_MS }: Line,
+  ): boolean => {
     if (logged.size >= MAX_REASONS) forget();
     const name = logged.size < MAX_REASONS || logged.has(kind + about) ? kind + about : kind;
     const last = logged.get(name);
-    if (last !== undefined && now() - last.at < QUIET_MS) {
+    if (last !== undefined && now() - last.at < quietMs) {
       last.since++;
-      return;
+      return false;
     }
     logged.set(name, { at: now(), since: 0 });
-    logger.warn({ ...detail, repeated: last?.since ?? 0 }, kind);
+    logger[level]({ ...detail, repeated: last?.since ?? 0 }, kind);
+    return true;
   };
+  const rarely = (kind: string, detail: object, about = ''): void =>
+    void within(kind, detail, { about });
+
+  /** Whether the line of the last interruption was left out: then that of its end is left out too. */
+  let isSilent = false;
 
   /** The last reason for a lost connection or for a refusal by Redis. It counts for `RECENT_MS` only. */
   let lastFailure: { readonly reason: string; readonly at: number } | undefined;
@@ -157,6 +176,28 @@ export const eventLog = (
           'broker: a payload was dropped',
           { detail: event.detail },
           event.detail.split(', got ', 1)[0],
+        );
+      case 'ArchiveInterrupted': {
+        const { reason, detail } = event;
+        const line = 'archive: it takes no messages, clients get unavailable';
+        isSilent = !within(line, { reason, detail }, { quietMs: FLAPPING_MS });
+        return;
+      }
+      case 'ArchiveRestored':
+        if (!isSilent) logger.info('archive: up, messages are stored');
+        return;
+      case 'ArchivePoison':
+        return void within(
+          'archive: a message cannot be stored; it is in the table rejected, and not in the history',
+          { id: event.id, detail: event.detail },
+          { about: event.detail, level: 'error' },
+        );
+      case 'ArchivePruned':
+        return logger.info({ days: event.days }, 'archive: messages of old days were removed');
+      case 'ArchiveUpkeepFailed':
+        return rarely(
+          'archive: partitions were not made or not dropped; it is tried again within an hour',
+          { detail: event.detail },
         );
       case 'GapSent':
         logger.debug(

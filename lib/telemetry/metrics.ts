@@ -6,6 +6,7 @@ import { Counter, Gauge, Histogram } from 'prom-client';
 import type { OutboxBudget } from '../connection/outbox-budget.js';
 import type { Broker } from '../broker/index.js';
 import type { HubEvent } from '../hub-event.js';
+import { archiveMetrics } from './archive-metrics.js';
 import { histogram } from './histogram.js';
 import { instruments, WORKERS_UNSENT } from './instruments.js';
 import { GLOBAL } from '../protocol/position.js';
@@ -33,9 +34,11 @@ export const metrics = (
     remembered,
     waiting,
     unsentBytes,
-  }: Pick<Broker, 'logBytes' | 'remembered' | 'waiting' | 'unsentBytes'>,
+    archive,
+  }: Pick<Broker, 'logBytes' | 'remembered' | 'waiting' | 'unsentBytes' | 'archive'>,
 ): Metrics => {
-  const { registry, gauge, gaugeOf, counter, labelled, counterOf } = instruments();
+  const made = instruments();
+  const { registry, gauge, gaugeOf, counter, labelled, counterOf } = made;
   const registers = [registry];
   new Gauge({
     name: 'realtime_build_info',
@@ -151,6 +154,7 @@ export const metrics = (
       waiting,
     );
   if (unsentBytes !== undefined) gaugeOf(...WORKERS_UNSENT, unsentBytes);
+  const archived = archive === undefined ? undefined : archiveMetrics(made, archive);
   brokerUp.set(0);
   const occupied = new Set<string>();
 
@@ -212,6 +216,13 @@ export const metrics = (
         return;
       case 'ProbeReturned':
         return probe.observe(event.seconds);
+      case 'ArchiveInterrupted':
+      case 'ArchiveRestored':
+      case 'ArchiveStored':
+      case 'ArchivePoison':
+      case 'ArchivePruned':
+      case 'ArchiveUpkeepFailed':
+        return archived?.(event);
     }
   };
 

@@ -266,3 +266,53 @@ t.test('when a connection ends, then its line has seconds and counts both ways',
   const seconds = Number(closed?.['seconds']);
   t.ok(seconds >= 0 && seconds < 30, `${seconds} s`);
 });
+
+t.test('when the archive is interrupted and restored, then both have a line', async (t) => {
+  let now = 0;
+  const { lines, record } = journalAt('info', true, () => now);
+  const interrupt = (detail: string): void =>
+    record({ _tag: 'ArchiveInterrupted', reason: 'Unavailable', detail });
+  record({ _tag: 'ArchiveRestored' });
+  interrupt('ECONNREFUSED');
+  record({ _tag: 'ArchiveRestored' });
+  t.match(lines, [
+    { level: 30, msg: /^archive: up/ },
+    { level: 40, msg: /^archive: .*unavailable$/, reason: 'Unavailable', detail: 'ECONNREFUSED' },
+    { level: 30, msg: /^archive: up/ },
+  ]);
+  // a full disk: probes succeed, and messages fail
+  for (let i = 0; i < 15; i++) {
+    interrupt('53100');
+    now += 100;
+    record({ _tag: 'ArchiveRestored' });
+  }
+  t.equal(lines.length, 5, 'one pair a second');
+  t.match(lines[3], { detail: '53100', repeated: 10 });
+  now += 5_000;
+  interrupt('ECONNREFUSED');
+  t.match(lines[5], { level: 40, detail: 'ECONNREFUSED', repeated: 4 }, 'each outage has a line');
+});
+
+t.test('when messages are stored, then no batch has a line', async (t) => {
+  const { lines, record } = journalAt('trace');
+  record({ _tag: 'ArchiveStored', messages: 3, seconds: 0.1 });
+  t.strictSame(lines, []);
+});
+
+t.test('when a message is poison, then an error has its id and where it is', async (t) => {
+  const { lines, record } = journalAt('info');
+  const detail = 'invalid byte sequence (22021)';
+  for (const id of ['a', 'b']) record({ _tag: 'ArchivePoison', id, detail });
+  t.match(lines, [{ level: 50, id: 'a', detail, msg: /in the table rejected/ }]);
+  t.equal(lines.length, 1, 'once a minute for each reason');
+});
+
+t.test('when old days are removed or upkeep fails, then each has a line', async (t) => {
+  const { lines, record } = journalAt('info');
+  record({ _tag: 'ArchivePruned', days: 2 });
+  record({ _tag: 'ArchiveUpkeepFailed', detail: 'permission denied (42501)' });
+  t.match(lines, [
+    { level: 30, days: 2 },
+    { level: 40, detail: 'permission denied (42501)', msg: /within an hour/ },
+  ]);
+});
