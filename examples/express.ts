@@ -39,7 +39,7 @@ routes.post('/orders', async (request, response) => {
   const order: unknown = request.body;
   const key = idOf(order);
   if (key === undefined) return response.status(400).json({ error: 'id: give the order an id' });
-  // a caller that sends the order again gets the first answer again; members get one message
+  // a caller that sends the order again gets the same id, with `duplicate` true; members get one message
   const receipt = await chat.publish({ room: 'orders', data: order, key }).catch(refusalOf);
   if ('id' in receipt) return response.status(202).json(receipt);
   const [status, error] = receipt;

@@ -39,7 +39,7 @@ http.get('/chat-stats', () => chat.stats());
 http.post('/orders', async ({ body: order }, reply) => {
   const key = idOf(order);
   if (key === undefined) return reply.code(400).send({ error: 'id: give the order an id' });
-  // a caller that sends the order again gets the first answer again; members get one message
+  // a caller that sends the order again gets the same id, with `duplicate` true; members get one message
   const receipt = await chat.publish({ room: 'orders', data: order, key }).catch(refusalOf);
   if ('id' in receipt) return reply.code(202).send(receipt);
   const [status, error] = receipt;

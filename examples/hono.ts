@@ -32,7 +32,7 @@ routes.post('/orders', async (context) => {
   const order: unknown = await context.req.json().catch(() => undefined);
   const key = idOf(order);
   if (key === undefined) return context.json({ error: 'send an order in JSON with an id' }, 400);
-  // a caller that sends the order again gets the first answer again; members get one message
+  // a caller that sends the order again gets the same id, with `duplicate` true; members get one message
   const receipt = await chat.publish({ room: 'orders', data: order, key }).catch(refusalOf);
   if ('id' in receipt) return context.json(receipt, 202);
   const [status, error] = receipt;

@@ -88,7 +88,7 @@ class Pages {
   order(@Body() order: unknown): Promise<Published> {
     const key = idOf(order);
     if (key === undefined) throw new HttpException('id: give the order an id', 400);
-    // a caller that sends the order again gets the first answer again; members get one message
+    // a caller that sends the order again gets the same id, with `duplicate` true; members get one message
     return this.chat.order(order, key);
   }
 }

@@ -34,7 +34,7 @@ export class ChatService implements OnDestroy {
   }
 }
 
-/** The messages so far: `message$` itself replays nothing to a component that comes later. */
+/** The messages since the subscription. A component that comes later begins with an empty list. */
 export const list = <A>(value$: Observable<A>, max = 500): Observable<readonly A[]> =>
   value$.pipe(
     scan((all: readonly A[], next) => [...all, next].slice(-max), []),
