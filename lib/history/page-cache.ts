@@ -30,6 +30,7 @@ export class SharedPage {
   readonly top: LogPosition;
   readonly first: number;
   readonly beforeMs: number | undefined;
+  readonly renewedMs: number | undefined;
   readonly entries: readonly Publication[];
   private frames: Buffer | undefined = undefined;
   private readonly starts: number[] = [];
@@ -37,13 +38,14 @@ export class SharedPage {
   constructor(
     /** The offset that was asked for. */
     readonly from: number,
-    { top, first, beforeMs, entries }: Page,
+    { top, first, beforeMs, renewedMs, entries }: Page,
     /** When the page was asked for, by the clock's scheduler. */
     readonly askedAt: number,
   ) {
     this.top = top;
     this.first = first;
     this.beforeMs = beforeMs;
+    this.renewedMs = renewedMs;
     this.entries = entries;
   }
 

@@ -31,7 +31,7 @@ const lastOf = (top: LogPosition): Pick<LogPosition, 'ms' | 'id'> => ({
  * outside the log, the entry must not be later than the id. An id with `TIME_OF_OTHER_LOG` has a time of the
  * other log, which says nothing about this entry.
  */
-const bears = (
+export const bears = (
   id: MessageId,
   text: string,
   entry: { readonly ms: number; readonly id: string | null } | undefined,

@@ -91,6 +91,7 @@ export const room =
         room: name,
         clock,
         log: broker.log,
+        archive: broker.archive,
         bound,
         timeoutMs: config.broker.brokerTimeoutMs,
         position: () => fanOut.position(),

@@ -7,6 +7,9 @@
  *      │ └ Read                  │  └ more(page)      Read: page and tail do not have the next message
  *      └──────────────► Gap, Met ◄┘                    the log cannot give it
  *
+ * With an archive, a joiner whose epoch has ended first gets the rest of it: Seeking ── Epochs ── entered ──►
+ * Reading, from the first message of the present epoch on.
+ *
  * A cursor goes no further than the members: what the log has beyond their position reaches the joiner with
  * them, in their order. A slice costs one object; nothing is allocated for each message.
  */
@@ -26,6 +29,8 @@ export interface Seeking {
   readonly isGlobal: boolean;
   /** When the joiner came, by the clock's scheduler. */
   readonly startedAt: number;
+  /** Whether an archive may have the messages of epochs that have ended. */
+  readonly isArchived: boolean;
 }
 
 export interface Reading {
@@ -51,6 +56,8 @@ export type Move =
   | { readonly _tag: 'Read'; readonly offset: number; readonly stale: SharedPage | undefined }
   /** The log is behind the members: read the page of the next message again, later. */
   | { readonly _tag: 'Retry'; readonly offset: number; readonly stale: SharedPage }
+  /** Send what the archive has after the joiner's id of the epochs that have ended before this page. */
+  | { readonly _tag: 'Epochs'; readonly page: SharedPage }
   /** Go on when the joiner has taken what it was sent; at once if it has. */
   | { readonly _tag: 'Wait' }
   /** Go on in a later turn, so that other joiners are served between two slices. */
@@ -66,7 +73,14 @@ export const seek = (
   isGlobal: boolean,
   startedAt: number,
   brokerMs: number | undefined,
-): Seeking => ({ _tag: 'Seeking', resume: notLater(resume, brokerMs), isGlobal, startedAt });
+  isArchived = false,
+): Seeking => ({
+  _tag: 'Seeking',
+  resume: notLater(resume, brokerMs),
+  isGlobal,
+  startedAt,
+  isArchived,
+});
 
 /** The log cannot give the rest: a gap, and the joiner goes on with new messages. */
 export const giveUp = (cursor: Cursor, reason: GapReason, position: LogPosition): Step => {
@@ -76,14 +90,17 @@ export const giveUp = (cursor: Cursor, reason: GapReason, position: LogPosition)
 
 /** `page` may show where to begin. */
 export const begin = (cursor: Seeking, page: SharedPage, position: LogPosition): Step => {
-  const { resume, isGlobal, startedAt } = cursor;
+  const { resume, isGlobal, startedAt, isArchived } = cursor;
   const point = resumePointIn(resume, page, isGlobal);
   switch (point._tag) {
     case 'Earlier':
       return [cursor, read(point.offset)];
     case 'Lost':
       // a page that was read before the joiner came may lack what another pod has just published
-      if (page.askedAt >= startedAt) return giveUp(cursor, point.gap, position);
+      if (page.askedAt >= startedAt)
+        return isArchived && point.gap === 'log_lost'
+          ? [cursor, { _tag: 'Epochs', page }]
+          : giveUp(cursor, point.gap, position);
       return [cursor, read(firstOffset(resume, page.top), page)];
     case 'From': {
       const from = reading(resume, positionBefore(page, point.offset), point.offset, page);
@@ -92,6 +109,17 @@ export const begin = (cursor: Seeking, page: SharedPage, position: LogPosition):
         : [from, { _tag: 'Gap', reason: point.gap }, { _tag: 'Wait' }];
     }
   }
+};
+
+/**
+ * The joiner has the rest of the epochs before that of the page. When Redis lost the present epoch's
+ * predecessor, messages may have been delivered that the archive does not have.
+ */
+export const entered = (cursor: Seeking, page: SharedPage): Step => {
+  const from = reading(cursor.resume, { ...page.top, offset: 0, id: null }, 1, undefined);
+  return page.renewedMs === undefined
+    ? [from, { _tag: 'Wait' }]
+    : [from, { _tag: 'Gap', reason: 'log_lost' }, { _tag: 'Wait' }];
 };
 
 /** `page` may have the next message. */

@@ -26,7 +26,7 @@ export const foretell = (
   new Observable((out) => {
     const { isGlobal, clock, pages, timeoutMs, position, brokerMs } = deps;
     const { scheduler } = clock;
-    const seeking = seek(resume, isGlobal, scheduler.now(), brokerMs());
+    const seeking = seek(resume, isGlobal, scheduler.now(), brokerMs(), deps.archive !== undefined);
 
     const end = (reason: GapReason | undefined): void => {
       if (reason !== undefined) deps.gap(membership, reason);
@@ -48,6 +48,7 @@ export const foretell = (
         if (move.stale !== undefined) pages.drop(move.stale);
         return read(move.offset);
       }
+      // with an archive, what comes first is not known before it is read
       if (move?._tag !== 'Gap') return end(undefined);
       // the id of the gap shows the position after it
       if (cursor._tag === 'Reading' && cursor.page !== undefined) membership.position = cursor.at;

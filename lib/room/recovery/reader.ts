@@ -9,15 +9,27 @@ import { isLeft } from 'fp-ts/lib/Either.js';
 import { Observable } from 'rxjs';
 import type { Clock } from '../../clock.js';
 import type { Membership } from '../../connection/connection.js';
+import type { Archive } from '../../history/archive/port.js';
 import type { LogError } from '../../history/index.js';
-import type { PageCache } from '../../history/page-cache.js';
+import type { PageCache, SharedPage } from '../../history/page-cache.js';
 import { firstOffset, isAtTop } from '../../history/resume-point.js';
-import type { LogPosition } from '../../protocol/position.js';
+import type { LogPosition, Room } from '../../protocol/position.js';
 import type { Resume } from '../../protocol/resume.js';
 import type { GapReason } from '../../protocol/system-event.js';
 import { backoffMs } from '../../rx/backoff.js';
 import type { Bound } from '../../rx/coalesce.js';
-import { begin, type Cursor, giveUp, more, type Move, next, seek, type Step } from './cursor.js';
+import {
+  begin,
+  type Cursor,
+  entered,
+  giveUp,
+  more,
+  type Move,
+  next,
+  seek,
+  type Step,
+} from './cursor.js';
+import { oldEpochs } from './old-epochs.js';
 import type { Tail } from './tail.js';
 import type { TurnQueue } from './turn-queue.js';
 
@@ -31,7 +43,10 @@ export interface Recovered {
 }
 
 export interface ReaderDeps {
+  readonly room: Room;
   readonly isGlobal: boolean;
+  /** Has the messages of epochs that have ended; undefined: nothing has them. */
+  readonly archive: Pick<Archive, 'page'> | undefined;
   readonly clock: Clock;
   readonly pages: PageCache;
   readonly tail: Tail;
@@ -49,17 +64,19 @@ export interface ReaderDeps {
 
 /** Emits once, in the turn in which the joiner is to become a member, and completes. */
 export const reader = (
-  { isGlobal, clock, pages, tail, turns, most, timeoutMs, position, brokerMs, ...deps }: ReaderDeps,
+  deps: ReaderDeps,
   membership: Membership,
   resume: Resume,
   /** The reason of the gap that `foretell` has sent: then no other gap is sent before the first message. */
   foretold?: GapReason,
 ): Observable<Recovered> =>
   new Observable((out) => {
+    const { isGlobal, archive, clock, pages, tail, turns, most, timeoutMs, position, brokerMs } =
+      deps;
     const { scheduler } = clock;
     const { outbox } = membership.connection;
     const startedAt = scheduler.now();
-    let cursor: Cursor = seek(resume, isGlobal, startedAt, brokerMs());
+    let cursor: Cursor = seek(resume, isGlobal, startedAt, brokerMs(), archive !== undefined);
     let messages = 0;
     let gap: GapReason | undefined;
     let failures = 0;
@@ -86,6 +103,8 @@ export const reader = (
         case 'Retry':
           pages.drop(move.stale);
           return failed('Unreachable', move.offset);
+        case 'Epochs':
+          return sendEpochs(move.page);
         case 'Wait':
           return advance();
         case 'Yield':
@@ -100,6 +119,20 @@ export const reader = (
       if (out.closed || cursor._tag === 'Seeking') return;
       if (outbox.messages > 0) out.add(outbox.taken$.subscribe(() => turns.push(advance)));
       else run(next(cursor, position(), tail, most));
+    };
+
+    const sendEpochs = (page: SharedPage): void => {
+      const from = cursor;
+      if (archive === undefined || resume._tag !== 'After' || from._tag !== 'Seeking') return;
+      const old$ = oldEpochs({ ...deps, archive }, membership, resume, page.top.tag);
+      out.add(
+        old$.subscribe((old) => {
+          messages += old.messages;
+          if (old._tag === 'Lost') return run(giveUp(from, old.reason, position()));
+          gap ??= old.gap;
+          run(entered(from, page));
+        }),
+      );
     };
 
     const read = (offset: number): void => {

@@ -12,6 +12,7 @@
 import { type Observable, Subscription, using } from 'rxjs';
 import type { Clock } from '../../clock.js';
 import type { Membership } from '../../connection/connection.js';
+import type { Archive } from '../../history/archive/port.js';
 import type { Log } from '../../history/index.js';
 import { pageCache } from '../../history/page-cache.js';
 import { GLOBAL, type LogPosition, type Room } from '../../protocol/position.js';
@@ -30,6 +31,8 @@ export interface RecoveryDeps {
   readonly room: Room;
   readonly clock: Clock;
   readonly log: Log;
+  /** Has the messages of epochs that have ended; undefined: nothing has them. */
+  readonly archive: Pick<Archive, 'page'> | undefined;
   /** A connection's send buffer. */
   readonly bound: Bound;
   /** For how long a log that does not answer is asked again. */
@@ -81,7 +84,7 @@ export const recovery = ({ room, clock, log, bound, ...deps }: RecoveryDeps): Re
   const pages = pageCache(log, room, clock);
   const tail = deliveryTail(TAIL, most);
   const turns = turnQueue(clock, SLICES);
-  const readerDeps = { ...deps, isGlobal: room === GLOBAL, clock, pages, tail, turns, most };
+  const readerDeps = { ...deps, room, isGlobal: room === GLOBAL, clock, pages, tail, turns, most };
   let readers = 0;
   /** Whether a joiner recovers, or did so less than `LINGER_MS` ago. */
   let remembers = false;

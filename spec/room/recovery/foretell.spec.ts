@@ -31,6 +31,8 @@ const world = () => {
   const run = (resume: Resume) =>
     foretell(
       {
+        room: 'r',
+        archive: undefined,
         isGlobal: false,
         clock,
         pages,

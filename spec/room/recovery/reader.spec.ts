@@ -38,6 +38,8 @@ const world = () => {
   const run = (resume: Resume, foretold?: GapReason) =>
     reader(
       {
+        room: 'r',
+        archive: undefined,
         isGlobal: false,
         clock,
         pages: pageCache(log, 'r', clock),

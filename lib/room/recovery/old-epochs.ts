@@ -1,0 +1,165 @@
+/**
+ * The messages of epochs that have ended, from the archive: for a joiner whose id is of such an epoch. They
+ * are sent as the reader sends its slices, each when the client has taken the last one.
+ *
+ *   Found ── the archive has the id's message ──▶ pages after the id, up to the present epoch ──▶ done
+ *     │ ── it was removed by retention ──▶ gap `expired`, then the same
+ *     └─ the archive does not know the id, or does not answer ──▶ a reason for a gap
+ *
+ * Source: it subscribes to pages of the archive and to the outbox, and ends with its subscriber.
+ */
+import { type Either, isLeft } from 'fp-ts/lib/Either.js';
+import { Observable } from 'rxjs';
+import type { Clock } from '../../clock.js';
+import type { Membership } from '../../connection/connection.js';
+import type { Archive, ArchiveError, ArchivePage, Bound } from '../../history/archive/port.js';
+import { positionAfter, type Slice } from '../../history/page-cache.js';
+import { bears } from '../../history/resume-point.js';
+import { framesOf } from '../../protocol/frame.js';
+import type { Room } from '../../protocol/position.js';
+import type { Publication } from '../../protocol/publication.js';
+import type { Resume } from '../../protocol/resume.js';
+import type { GapReason } from '../../protocol/system-event.js';
+import { backoffMs } from '../../rx/backoff.js';
+import type { Bound as SliceBound } from '../../rx/coalesce.js';
+import type { TurnQueue } from './turn-queue.js';
+
+export interface OldEpochsDeps {
+  readonly archive: Pick<Archive, 'page'>;
+  readonly room: Room;
+  readonly clock: Clock;
+  readonly turns: TurnQueue;
+  /** The bound of one slice. */
+  readonly most: SliceBound;
+  /** For how long an archive that does not answer is asked again. */
+  readonly timeoutMs: number;
+  readonly gap: (membership: Membership, reason: GapReason) => void;
+}
+
+export type OldEpochs =
+  /** The joiner has everything before the present epoch. `gap`: except what this gap has reported. */
+  | { readonly _tag: 'Sent'; readonly messages: number; readonly gap: GapReason | undefined }
+  /** The rest cannot be given. */
+  | { readonly _tag: 'Lost'; readonly messages: number; readonly reason: GapReason };
+
+type After = Extract<Resume, { readonly _tag: 'After' }>;
+
+const DAY_MS = 86_400_000;
+
+/** What the archive shows about an id of an epoch that has ended. */
+const gapAt = (
+  { id, text }: After,
+  [entry]: readonly Publication[],
+  nowMs: number,
+): { readonly isLost: boolean; readonly gap: GapReason | undefined } => {
+  // a place before the first message, of which there may be none. Retention is a whole number of days
+  if (id.offset === 0) {
+    const isWhole = entry === undefined ? nowMs - id.ms < DAY_MS : entry.id.offset === 1;
+    return { isLost: false, gap: isWhole ? undefined : 'expired' };
+  }
+  if (entry === undefined) return { isLost: true, gap: 'log_lost' };
+  const { idText, id: first } = entry;
+  if (first.offset > id.offset)
+    return first.ms >= id.ms
+      ? { isLost: false, gap: 'expired' }
+      : { isLost: true, gap: 'log_lost' };
+  return bears(id, text, { ms: first.ms, id: idText })
+    ? { isLost: false, gap: undefined }
+    : { isLost: true, gap: 'unknown_id' };
+};
+
+/** The first messages, as many as one slice may have, and at least one. */
+const sliceOf = (
+  messages: readonly [Publication, ...(readonly Publication[])],
+  most: SliceBound,
+): Slice => {
+  let bytes = 0;
+  const within = messages.findIndex(({ frame }, i) => {
+    bytes += frame.length;
+    return i > 0 && (i >= most.messages || bytes > most.bytes);
+  });
+  const some = within < 0 ? messages : messages.slice(0, within);
+  return {
+    count: some.length,
+    bytes: framesOf(some.map(({ frame }) => frame)),
+    last: positionAfter(some.at(-1) ?? messages[0]),
+  };
+};
+
+/** Emits once and completes. `presentTag`: the tag of the present epoch. */
+export const oldEpochs = (
+  { archive, room, clock, turns, most, timeoutMs, ...deps }: OldEpochsDeps,
+  membership: Membership,
+  resume: After,
+  presentTag: number,
+): Observable<OldEpochs> =>
+  new Observable((out) => {
+    const { scheduler } = clock;
+    const { outbox } = membership.connection;
+    const current: { messages: number; gap: GapReason | undefined; failures: number } = {
+      messages: 0,
+      gap: undefined,
+      failures: 0,
+    };
+
+    const end = (result: OldEpochs): void => {
+      out.next(result);
+      out.complete();
+    };
+    const lost = (reason: GapReason): void =>
+      end({ _tag: 'Lost', messages: current.messages, reason });
+    const sent = (): void => end({ _tag: 'Sent', messages: current.messages, gap: current.gap });
+
+    const read = (bound: Bound, limit: number, use: (page: ArchivePage) => void): void => {
+      const startedAt = scheduler.now();
+      const again = (): void => {
+        out.add(archive.page({ room, direction: 'After', bound, limit }).subscribe(take));
+      };
+      const take = (answer: Either<ArchiveError, ArchivePage>): void => {
+        if (!isLeft(answer)) return use(answer.right);
+        const waitMs = backoffMs(current.failures++, clock.random);
+        if (scheduler.now() + waitMs - startedAt > timeoutMs) lost('broker_outage');
+        else out.add(scheduler.schedule(again, waitMs));
+      };
+      again();
+    };
+
+    const after = (bound: Bound): void =>
+      read(bound, most.messages, ({ entries, more }) => {
+        current.failures = 0;
+        const present = entries.findIndex(({ id }) => id.tag === presentTag);
+        const old = present < 0 ? entries : entries.slice(0, present);
+        send(old, present < 0 && more);
+      });
+
+    const send = (messages: readonly Publication[], hasMore: boolean): void => {
+      const [first, ...rest] = messages;
+      if (out.closed) return;
+      if (first === undefined) return sent();
+      if (outbox.messages > 0) {
+        out.add(outbox.taken$.subscribe(() => turns.push(() => send(messages, hasMore))));
+        return;
+      }
+      const slice = sliceOf([first, ...rest], most);
+      membership.position = slice.last;
+      outbox.send(slice);
+      current.messages += slice.count;
+      const left = messages.slice(slice.count);
+      const last = messages[slice.count - 1]?.id ?? first.id;
+      if (left.length === 0 && !hasMore) return sent();
+      turns.push(() => {
+        if (left.length > 0) send(left, hasMore);
+        else if (!out.closed) after({ _tag: 'Id', id: last });
+      });
+    };
+
+    const { id } = resume;
+    const bound = { _tag: 'Position', tag: id.tag, offset: Math.max(0, id.offset - 1) } as const;
+    read(bound, 1, ({ entries }) => {
+      const { isLost, gap } = gapAt(resume, entries, clock.wall());
+      if (isLost) return lost(gap ?? 'log_lost');
+      current.gap = gap;
+      if (gap !== undefined) deps.gap(membership, gap);
+      after({ _tag: 'Id', id });
+    });
+  });
