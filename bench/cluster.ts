@@ -1,6 +1,6 @@
 /**
- * `npm run cluster`: three pods behind nginx with `deploy/nginx.conf`, and Redis, to try things out. One Ctrl-C stops
- * all. Everything runs in a session of its own (`cluster/stage.ts`), so that the terminal's Ctrl-C reaches this process
+ * `npm run cluster`: three pods behind nginx with `deploy/nginx.conf`, and Redis, to try things out. With `--postgres`
+ * there is a PostgreSQL too, and the pods archive. One Ctrl-C stops all. Everything runs in a session of its own (`cluster/stage.ts`), so that the terminal's Ctrl-C reaches this process
  * alone: pods drain before nginx and Redis end.
  */
 import { fork } from 'node:child_process';
@@ -11,7 +11,14 @@ export type Order = 'stop' | 'hurry' | 'restart';
 /** One Ctrl-C comes twice: from the terminal and from npm. */
 const ONCE_MS = 500;
 
-const stage = fork(new URL('./cluster/stage.ts', import.meta.url), {
+const [flag, ...more] = process.argv.slice(2);
+if ((flag !== undefined && flag !== '--postgres') || more.length > 0) {
+  console.error('usage: npm run cluster [-- --postgres]');
+  process.exit(2);
+}
+
+const args = flag === undefined ? [] : [flag];
+const stage = fork(new URL('./cluster/stage.ts', import.meta.url), args, {
   execArgv: ['--import', 'tsx'],
   detached: true,
   stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

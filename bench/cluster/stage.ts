@@ -3,6 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { envExample } from '../../lib/config/index.js';
 import { startNginxPods } from '../../spec/support/nginx-pods.js';
 import { BASE } from '../../spec/support/pod.js';
+import {
+  isPostgresInstalled,
+  type PostgresServer,
+  startPostgres,
+} from '../../spec/support/postgres.js';
 import type { Order } from '../cluster.js';
 import { type Look, lookAt, table } from './view.js';
 
@@ -35,9 +40,20 @@ process.on('message', (order: Order) => {
 // the terminal is gone
 process.once('disconnect', () => orders.push('stop'));
 
+/** A PostgreSQL that ends with this process; its messages are gone then. */
+const postgresWanted = async (): Promise<PostgresServer | undefined> => {
+  if (!process.argv.includes('--postgres')) return undefined;
+  if (!isPostgresInstalled()) {
+    print('--postgres needs PostgreSQL; on Debian and Ubuntu: sudo apt-get install postgresql');
+    process.exit(1);
+  }
+  return startPostgres({ fsync: true });
+};
+const postgres = await postgresWanted();
+
 print('starting Redis, three pods and nginx …');
 const { redis, pods, stop } = await startNginxPods({
-  env: given,
+  env: postgres === undefined ? given : { ...given, DATABASE_URL: postgres.url },
   podPorts: PODS.map((pod) => PORT + pod),
   redisPort: PORT + 4,
   nginx: { ports: [PORT], workers: 2, perSecond: 1_000, burst: 10_000 },
@@ -49,6 +65,7 @@ for (const line of [
   '',
   `  nginx      http://127.0.0.1:${PORT}   ws://127.0.0.1:${PORT}${BASE}/ws/general`,
   `  Redis      ${redis.url}   redis-cli -p ${redis.port} psubscribe 'realtime:*'`,
+  ...(postgres === undefined ? [] : [`  PostgreSQL ${postgres.url}   psql ${postgres.url}`]),
   `  load test  npm run k6 -- -e BASE_URL=http://127.0.0.1:${PORT} deploy/k6/rooms.js`,
   '',
   `Ctrl-C stops all.${isTerminal ? ' r and Enter: restart the pods one after the other.' : ''}`,
@@ -102,6 +119,7 @@ const hurry = setInterval(() => {
 }, 100);
 await restarting;
 await stop();
+await postgres?.stop();
 clearInterval(hurry);
 print('stopped');
 process.exit(0);
