@@ -1,10 +1,10 @@
 #!/bin/bash
-# npm run bench -- PART [ARGUMENT]...   fanout, idle, churn, hundredk, soak [MINUTES], slow, stalled, beside DIRECTORY [LOAD]; without a part: fanout idle slow.
+# npm run bench -- PART [ARGUMENT]...   fanout, idle, churn, hundredk, soak [MINUTES], slow, stalled, workers, nodes, beside DIRECTORY [LOAD]; without a part: fanout idle slow.
 # Builds what it needs: the service, the load generator, the peers. bench/README.md says what each part measures.
 set -eu
 cd "$(dirname "$0")/.."
 
-parts="fanout idle churn hundredk soak slow stalled beside"
+parts="fanout idle churn hundredk soak slow stalled workers nodes beside"
 usage() {
   echo "usage: bench/run.sh [$(echo "$parts" | tr ' ' '|')] [ARGUMENT]..." >&2
   exit 2

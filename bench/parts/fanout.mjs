@@ -3,23 +3,12 @@
 // numbers are only its background.
 import { load } from '../support/load.mjs';
 import { figure, machine, median, note, table } from '../support/report.mjs';
+import { LOADS as loads } from '../support/loads.mjs';
 import { contenders } from '../support/server.mjs';
 
 const repeats = Number(process.env.REPEATS ?? 5);
 const seconds = Number(process.env.SECONDS_EACH ?? 4);
 const names = (process.env.CONTENDERS ?? Object.keys(contenders).join()).split(',');
-
-const loads = [
-  { title: '1 room of 1,000, 300 messages/s', conns: 1000, rooms: 1, publishers: 10, rate: 300 },
-  { title: '1 room of 1,000, 1,000 messages/s', conns: 1000, rooms: 1, publishers: 10, rate: 1000 },
-  {
-    title: '500 rooms of 2, 5,000 messages/s',
-    conns: 1000,
-    rooms: 500,
-    publishers: 1000,
-    rate: 5000,
-  },
-];
 
 machine('ws', 'socket.io');
 console.log(

@@ -100,16 +100,14 @@ const memory = (server, report) => async () => {
   );
 };
 
-const nodeServer = async (name, file, env) => {
+const nodeServer = async (name, file, env, node = process.execPath) => {
   const port = await freePort();
   const report = join(scratch, `${name}-${port}.memory.json`);
   const own = { NODE_ENV: 'production', HOST: '127.0.0.1', PORT: String(port), GC_REPORT: report };
-  const server = start(
-    `${name}-${port}`,
-    process.execPath,
-    ['--expose-gc', '--import', collector, file],
-    { ...own, ...env },
-  );
+  const server = start(`${name}-${port}`, node, ['--expose-gc', '--import', collector, file], {
+    ...own,
+    ...env,
+  });
   return Object.assign(server, {
     port,
     url: `http://127.0.0.1:${port}`,
@@ -125,14 +123,11 @@ const UNLIMITED = {
 
 /**
  * A pod of the service, ready. Publishing is not limited; all other settings are the defaults unless `env`
- * has others. `directory` has the `dist/` of another version.
+ * has others. `directory` has the `dist/` of another version; `node` is the program of another Node.
  */
-export const pod = async (env = {}, directory = root) => {
-  const server = await nodeServer('pod', join(directory, 'dist/main.js'), {
-    LOG_LEVEL: 'warn',
-    ...UNLIMITED,
-    ...env,
-  });
+export const pod = async (env = {}, directory = root, node = process.execPath) => {
+  const all = { LOG_LEVEL: 'warn', ...UNLIMITED, ...env };
+  const server = await nodeServer('pod', join(directory, 'dist/main.js'), all, node);
   server.dialect = 'chat';
   server.metrics = async () => {
     const text = await (await http(`${server.url}/metrics`)).text();
