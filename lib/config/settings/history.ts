@@ -26,6 +26,6 @@ export const log = {
     'ARCHIVE_RETENTION_DAYS',
     0,
     whole(0, 36_500),
-    'The archive removes messages of days (UTC) that ended so many days ago; 0: it keeps all.',
+    'The archive removes the messages of a day (UTC) when this many days have passed since its end; 0: never.',
   ),
 };
