@@ -6,10 +6,11 @@ import { ENDED, NotPublished, notPublished } from './not-published.js';
 import { isLeft } from 'fp-ts/lib/Either.js';
 import type { AddressInfo } from 'node:net';
 import { type AppOptions, optionsFlaw } from './app-options.js';
-import { brokerNameOf, brokerOf } from './broker/from-config.js';
+import { archivedOf, brokerNameOf, brokerOf } from './broker/from-config.js';
 import type { Receipt } from './broker/index.js';
 import { systemClock } from './clock.js';
 import { type Composition, composition } from './composition.js';
+import { archiveOf } from './history/archive/from-config.js';
 import { isTaken } from './connection/upgrade-router.js';
 import type { Readiness, Whole } from './http/routes.js';
 import { type Announcement, type Notice, noticeDraft, type Published } from './notice.js';
@@ -112,7 +113,14 @@ export const workerApp = (options: AppOptions, { whole, tracing }: ProcessParts)
           'give one of the two another BASE_PATH, or stop that app',
       );
     startedAt = clock.scheduler.now();
-    const broker = makeBroker?.({ config, clock }) ?? brokerOf(config, clock);
+    // without an archive all of this happens in the call of `start`
+    const archive = config.log.databaseUrl === '' ? undefined : await archiveOf(config, clock);
+    if (stopped !== undefined) {
+      archive?.close().subscribe();
+      throw new Error(ENDED);
+    }
+    const unarchived = makeBroker?.({ config, clock }) ?? brokerOf(config, clock);
+    const broker = archivedOf(unarchived, archive, config, clock);
     brokerName = broker.name;
     const begun = composition({
       config,

@@ -4,6 +4,8 @@
  */
 import type { Clock } from '../clock.js';
 import type { Config } from '../config/index.js';
+import type { Archive } from '../history/archive/port.js';
+import { archivedBroker } from './archived/archived-broker.js';
 import type { Broker } from './index.js';
 import { localBroker } from './local.js';
 import { clusterBroker } from './cluster/cluster-broker.js';
@@ -53,6 +55,17 @@ export const brokerOf = (config: Config, clock: Clock): Broker => {
   const redis = config.broker.redisCluster ? clusterRedis(options) : standaloneRedis(options);
   return clusterOver(redis, config, clock, 'redis');
 };
+
+/** The broker itself without an archive. */
+export const archivedOf = (
+  broker: Broker,
+  archive: Archive | undefined,
+  config: Config,
+  clock: Clock,
+): Broker =>
+  archive === undefined
+    ? broker
+    : archivedBroker({ broker, archive, clock, timeoutMs: config.broker.brokerTimeoutMs });
 
 /** The exchange of the workers of this configuration. Undefined: the workers use Redis. */
 export const exchangeOf = (config: Config, clock: Clock): Exchange | undefined =>

@@ -3,7 +3,7 @@
  * this process. PostgreSQL refuses to run as root: then it runs as the user `postgres`, which the package makes.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -15,8 +15,12 @@ const USER = 'postgres';
 export interface PostgresServer {
   readonly port: number;
   readonly url: string;
-  /** One statement on a connection of its own. */
-  readonly query: (text: string, values?: readonly unknown[]) => Promise<readonly Row[]>;
+  /** One statement on a connection of its own. `database`: the URL of another database. */
+  readonly query: (
+    text: string,
+    values?: readonly unknown[],
+    database?: string,
+  ) => Promise<readonly Row[]>;
   /** SIGSTOP to all of its processes. */
   readonly freeze: () => void;
   readonly thaw: () => void;
@@ -35,6 +39,9 @@ export interface PostgresOptions {
   /** More of postgresql.conf. */
   readonly config?: Readonly<Record<string, string | number>>;
 }
+
+/** Whether Debian's package is there. */
+export const isPostgresInstalled = (): boolean => existsSync(PACKAGED);
 
 const binary = (name: string): string => {
   const versions = readdirSync(PACKAGED).sort((a, b) => Number(b) - Number(a));
@@ -108,8 +115,8 @@ export const startPostgres = async ({
   };
   const url = `postgres://${USER}@${HOST}:${port}/postgres`;
 
-  const query: PostgresServer['query'] = async (text, values = []) => {
-    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+  const query: PostgresServer['query'] = async (text, values = [], database = url) => {
+    const client = new pg.Client({ connectionString: database, connectionTimeoutMillis: 5_000 });
     // a server that is killed ends the connection
     client.on('error', () => undefined);
     await client.connect();
