@@ -30,8 +30,8 @@ export const check = async (args: readonly string[], terminal: Terminal): Promis
     ),
     openFilesFinding(terminal.openFiles, config.server.maxConnections),
   ]);
-  // a Redis that does not answer takes seconds: a signal ends the check
-  const found = await Promise.race([brokerFindings(config), terminal.stopped]);
+  // a server that does not answer takes seconds: a signal ends the check
+  const found = await Promise.race([serverFindings(config), terminal.stopped]);
   if (typeof found === 'string') return INTERRUPTED;
   add(found);
   terminal.print(summaryOf(findings));
@@ -40,6 +40,18 @@ export const check = async (args: readonly string[], terminal: Terminal): Promis
 
 /** What a shell reports for SIGINT. */
 const INTERRUPTED = 130;
+
+const serverFindings = async (config: Config): Promise<readonly Finding[]> => {
+  const found = await Promise.all([brokerFindings(config), archiveFindings(config)]);
+  return found.flat();
+};
+
+const archiveFindings = async (config: Config): Promise<readonly Finding[]> => {
+  if (config.log.databaseUrl === '') return [];
+  // PostgreSQL's modules take 0.1 s to load
+  const { databaseFindings } = await import('./database-check.js');
+  return databaseFindings(config);
+};
 
 const brokerFindings = async (config: Config): Promise<readonly Finding[]> =>
   brokerNameOf(config) === 'local'

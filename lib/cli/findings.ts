@@ -57,19 +57,20 @@ export const openFilesFinding = (
  */
 const SKEW_MS = 1_000;
 
-export const skewFinding = (node: string, aheadMs: number): Finding => {
+/** `server`: whose clock it is. `why`: what the two clocks decide. */
+export const skewFinding = (server: string, aheadMs: number, why: string): Finding => {
   const about = 'clock';
   const shown =
     Math.abs(aheadMs) < 1_000
       ? `${Math.round(Math.abs(aheadMs))} ms`
       : `${(Math.abs(aheadMs) / 1_000).toFixed(1)} s`;
-  const text = `Redis at ${node} is ${shown} ${aheadMs < 0 ? 'behind' : 'ahead of'} this machine`;
+  const text = `${server} is ${shown} ${aheadMs < 0 ? 'behind' : 'ahead of'} this machine`;
   return Math.abs(aheadMs) < SKEW_MS
     ? { level: 'ok', about, text }
     : {
         level: 'warning',
         about,
-        text: `${text}: times of messages are those of Redis, exp of tokens counts by this machine; run a time service (NTP) on both`,
+        text: `${text}: ${why}; run a time service (NTP) on both`,
       };
 };
 

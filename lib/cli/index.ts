@@ -6,7 +6,7 @@ import { EX_USAGE, type Terminal } from './terminal.js';
 
 const USAGE = `Usage:
   chat-api                              starts the service
-  chat-api check                        checks the configuration, Redis, clocks and limits
+  chat-api check                        checks the configuration, Redis, PostgreSQL, clocks and limits
   chat-api token --sub USER [--rooms PATTERNS] [--publish PATTERNS] [--global] [--admin] [--expires 1h]
                                         prints a token for development, signed with JWT_SECRET
   chat-api watch ROOM [--url URL] [--token TOKEN]

@@ -24,6 +24,8 @@ import { type Finding, rightsFinding, skewFinding } from './findings.js';
 /** A pod reports an outage after 3 s; a Cluster needs a moment more for its first connection. */
 const PROBE_MS = 5_000;
 
+const CLOCKS = 'times of messages are those of Redis, exp of tokens counts by this machine';
+
 /** `name`: the broker as the log calls it. */
 export const redisFindings = async (given: Config, name: string): Promise<readonly Finding[]> => {
   const config = underAnotherId(given);
@@ -39,7 +41,7 @@ export const redisFindings = async (given: Config, name: string): Promise<readon
     ...failures.map((text): Finding => ({ level: 'warning', about: 'Redis', text })),
     ...rights,
     ...found.flatMap(({ node, aheadMs }) =>
-      aheadMs === undefined ? [] : [skewFinding(node, aheadMs)],
+      aheadMs === undefined ? [] : [skewFinding(`Redis at ${node}`, aheadMs, CLOCKS)],
     ),
     ...(isAllowed ? [await probeFinding(config, name)] : []),
   ];

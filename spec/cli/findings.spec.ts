@@ -40,8 +40,11 @@ t.test(
 );
 
 t.test('when clocks differ by a second or more, then that is a warning', async (t) => {
-  t.match(skewFinding('h:1', 999), { level: 'ok', text: /999 ms ahead of/ });
-  t.match(skewFinding('h:1', -2_345), { level: 'warning', text: /is 2\.3 s behind this .*NTP/ });
+  t.match(skewFinding('Redis', 999, 'why'), { level: 'ok', text: /^Redis is 999 ms ahead of/ });
+  t.match(skewFinding('Redis', -2_345, 'why'), {
+    level: 'warning',
+    text: /is 2\.3 s behind this machine: why; .*NTP/,
+  });
 });
 
 t.test('when rights are missing, then the line has the rules to add', async (t) => {

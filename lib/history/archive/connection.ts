@@ -78,16 +78,19 @@ export const connections = (
       }
     },
     session: async (ms, run) => {
-      const client = new pg.Client(optionsOf(ms));
-      client.on('error', () => undefined);
       try {
-        await client.connect();
-        return right(await run(client));
+        // throws when a file of `sslrootcert` or the like cannot be read
+        const client = new pg.Client(optionsOf(ms));
+        client.on('error', () => undefined);
+        try {
+          await client.connect();
+          return right(await run(client));
+        } finally {
+          // a server that stands still does not answer the farewell
+          void client.end().catch(() => undefined);
+        }
       } catch (error) {
         return left(failureOf(error, false));
-      } finally {
-        // a server that stands still does not answer the farewell
-        void client.end().catch(() => undefined);
       }
     },
     close: async () => {

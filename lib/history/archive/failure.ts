@@ -1,4 +1,5 @@
 /** What an error of PostgreSQL, or of the connection to it, means for the statement and for the next ones. */
+import { advised } from './advice.js';
 import type { ArchiveError } from './port.js';
 
 export interface Failure {
@@ -52,7 +53,7 @@ const codeOf = (error: unknown): string | undefined => {
 };
 
 const detailOf = (detail: string, code: string | undefined): string =>
-  code === undefined || detail.includes(code) ? detail : `${detail} (${code})`;
+  advised(code === undefined || detail.includes(code) ? detail : `${detail} (${code})`);
 
 const kindOf = (code: string, detail: string): Failure['kind'] => {
   if (code === '57014') return 'Cancelled';

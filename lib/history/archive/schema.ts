@@ -44,6 +44,8 @@ const MIGRATIONS: Readonly<Record<string, (pgm: MigrationBuilder, schema: string
   },
 };
 
+export const MIGRATION_NAMES: readonly string[] = Object.keys(MIGRATIONS);
+
 /** The runner wants a file of migrations: it gets this one, and the list above in its place. */
 const FOLDER = import.meta.dirname;
 const OTHER_FILES = '(?!schema\\.[jt]s$).*';
@@ -60,7 +62,7 @@ export const migrate = async (
       'SELECT to_regnamespace($1) IS NOT NULL AS exists',
       [`"${schema}"`],
     );
-    await runner({
+    await run({
       dbClient: client,
       dir: FOLDER,
       ignorePattern: OTHER_FILES,
@@ -76,6 +78,23 @@ export const migrate = async (
   });
   return isLeft(done) ? done.left : undefined;
 };
+
+/**
+ * When the runner cannot read or make its table, it puts the error into the text of another one, with the
+ * stack and without the code. A table that is there and that the role may not see is `already exists`.
+ */
+const run = async (options: RunnerOption): Promise<void> => {
+  try {
+    await runner(options);
+  } catch (error) {
+    const text = error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : '';
+    if (!text.startsWith('Unable to ensure migrations table: ')) throw error;
+    const isRight = /permission denied|already exists/.test(text);
+    throw Object.assign(new Error(text), isRight ? { code: NO_RIGHT } : {});
+  }
+};
+
+const NO_RIGHT = '42501';
 
 /** In place of files, the list of migrations. */
 const strategiesOf = (schema: string): NonNullable<RunnerOption['migrationLoaderStrategies']> => [
