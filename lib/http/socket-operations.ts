@@ -10,6 +10,10 @@ const LastId = described(t.string, {
     'log. The messages after it are sent first. Empty, `undefined` and `null` count as absent.',
 });
 
+const RoomOfQuery = described(t.union([RoomName, t.literal('')]), {
+  description: 'The name of a room. Empty counts as absent.',
+});
+
 const socket = (id: string, room: string | undefined): Operation => ({
   id,
   tag: 'sockets',
@@ -17,7 +21,7 @@ const socket = (id: string, room: string | undefined): Operation => ({
   description:
     'The handshake takes a token in the query too, and the subprotocols `realtime.v1` and `bearer.TOKEN`. A ' +
     'browser does not show the status of a refusal.',
-  parameters: { room: RoomName, last_id: LastId },
+  parameters: { room: room === undefined ? RoomOfQuery : RoomName, last_id: LastId },
   answers: {
     101: { description: 'The handshake was accepted.' },
     400: { description: 'The room, `last_id` or a header of the handshake is not valid.' },
