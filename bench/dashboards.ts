@@ -1,6 +1,7 @@
 /**
- * `npm run dashboards [SECONDS]`: two pods on one Redis under load, and Debian's Prometheus, which scrapes them.
- * Every expression of the dashboards and alerts in `deploy/` is asked. Ends with 1 when one has no data.
+ * `npm run dashboards [SECONDS]`: two pods on one Redis and one PostgreSQL under load, and Debian's Prometheus, which
+ * scrapes them. Every expression of the dashboards and alerts in `deploy/` is asked. Ends with 1 when one
+ * has no data.
  */
 import { checkRules, startPrometheus } from '../spec/support/prometheus.js';
 import {
@@ -12,6 +13,7 @@ import {
   withoutData,
 } from '../spec/support/dashboards.js';
 import { startProcess } from '../spec/support/pod.js';
+import { startPostgres } from '../spec/support/postgres.js';
 import { startRedis } from '../spec/support/redis.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -25,7 +27,9 @@ const ask = async (): Promise<boolean> => {
   process.stdout.write(checkRules());
   const redis = await startRedis();
   t.teardown(() => redis.stop());
-  const env = { REDIS_URL: redis.url, AUTH_ENABLED: 'false' };
+  const postgres = await startPostgres();
+  t.teardown(() => postgres.stop());
+  const env = { REDIS_URL: redis.url, DATABASE_URL: postgres.url, AUTH_ENABLED: 'false' };
   const pods = await Promise.all([1, 2].map(() => startProcess(t, env)));
   const ports = pods.map(({ doors }) => doors.port);
   const prometheus = await startPrometheus(ports);

@@ -15,6 +15,7 @@ import {
 } from './support/dashboards.js';
 import { startProcess } from './support/pod.js';
 import { checkRules, startPrometheus } from './support/prometheus.js';
+import { startPostgres } from './support/postgres.js';
 import { startRedis } from './support/redis.js';
 
 t.test(
@@ -59,7 +60,9 @@ t.test(
     t.match(checkRules(), /SUCCESS: \d+ rules found/);
     const redis = await startRedis();
     t.teardown(() => redis.stop());
-    const env = { REDIS_URL: redis.url, AUTH_ENABLED: 'false' };
+    const postgres = await startPostgres();
+    t.teardown(() => postgres.stop());
+    const env = { REDIS_URL: redis.url, DATABASE_URL: postgres.url, AUTH_ENABLED: 'false' };
     const pod = await startProcess(t, env);
     const prometheus = await startPrometheus([pod.doors.port]);
     t.teardown(() => prometheus.stop());
