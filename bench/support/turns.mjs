@@ -12,7 +12,7 @@ const seconds = Number(process.env.SECONDS_EACH ?? 4);
 export const turns = async (loads, kinds) => {
   const names = Object.keys(kinds);
   console.log(
-    `128 bytes a message, ${seconds} s after 2 s of warm-up, ${repeats} turns of each, medians`,
+    `128 bytes a message, ${seconds} s after 6 s of warm-up, ${repeats} turns of each, medians`,
   );
   for (const { title, ...options } of loads) {
     const results = new Map(names.map((name) => [name, []]));

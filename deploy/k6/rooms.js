@@ -1,6 +1,6 @@
 /**
- * 1,500 users in rooms of 30. Each sends a message every 10 s, leaves after 20 s, and connects again at once. Every
- * message must come, once and in order.
+ * 1,500 users in rooms of 30. Each sends a message every 10 s and leaves after 20 s. Within a second it publishes
+ * over HTTP and connects again. Every message must come, once and in order.
  *
  *   k6 run -e BASE_URL=http://127.0.0.1:8000 deploy/k6/rooms.js
  *
