@@ -21,7 +21,9 @@ export const turns = async (loads, kinds) => {
         note(`${title}: turn ${turn} of ${repeats}: ${name}`);
         const server = await kinds[name]();
         const pids = (server.pids ?? [server.pid]).join();
-        results.get(name).push(await load('fanout', [server], { ...options, seconds, warmup: 6, pids }));
+        results
+          .get(name)
+          .push(await load('fanout', [server], { ...options, seconds, warmup: 6, pids }));
         await server.stop();
       }
     const of = (name, field) => median(results.get(name).map((result) => result[field]));
