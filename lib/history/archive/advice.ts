@@ -12,7 +12,7 @@ const ADVICE: readonly (readonly [about: RegExp, advice: string])[] = [
   [/\(28000\)/, 'check the user in DATABASE_URL, or make it with CREATE ROLE … LOGIN'],
   [/\(3D000\)/, 'check the database in DATABASE_URL, or make it with CREATE DATABASE'],
   [/\(42501\)/, 'run chat-api check: it has the statements that give the role its rights'],
-  [/\(53300\)/, 'raise max_connections of PostgreSQL: each pod opens up to 7'],
+  [/\(53300\)/, 'raise max_connections of PostgreSQL: each pod opens up to 8'],
   [/\((53100|53200)\)/, 'PostgreSQL has no more disk or memory'],
   [/\(57014\)/, 'the statement took too long: look for locks, and for a slow disk'],
   [/\(57P03\)/, 'PostgreSQL starts, or stops: wait until it answers'],
