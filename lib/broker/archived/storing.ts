@@ -8,7 +8,7 @@
  */
 import { type Either, isLeft, isRight, left, right } from 'fp-ts/lib/Either.js';
 import { isNone } from 'fp-ts/lib/Option.js';
-import { map, type Observable, of, switchMap, timer } from 'rxjs';
+import { defer, map, type Observable, of, switchMap, timer } from 'rxjs';
 import type { Clock } from '../../clock.js';
 import type { Archive, ArchiveError } from '../../history/archive/port.js';
 import type { Log } from '../../history/index.js';
@@ -46,7 +46,9 @@ export const stored = (
   // the broker has given the id
   if (isNone(id)) return of(right(undefined));
   const own = publicationOf(draft, id.value);
-  const message$ = receipt.duplicate ? firstOf(deps, draft, own) : of<Found>(right(own));
+  const message$ = receipt.duplicate
+    ? defer(() => firstOf(deps, draft, own))
+    : of<Found>(right(own));
   const store$ = message$.pipe(
     switchMap((found): Observable<Either<ArchiveError, unknown>> => {
       if (isLeft(found)) return of(found);
@@ -70,10 +72,10 @@ const retried = (
 ): Observable<Either<ArchiveError, unknown>> =>
   store$.pipe(
     switchMap((answer) => {
-      const waitMs = backoffMs(failures, clock.random);
-      return isRight(answer) || clock.scheduler.now() + waitMs > until
+      const leftMs = until - clock.scheduler.now();
+      return isRight(answer) || leftMs <= 0
         ? of(answer)
-        : timer(waitMs, clock.scheduler).pipe(
+        : timer(Math.min(backoffMs(failures, clock.random), leftMs), clock.scheduler).pipe(
             switchMap(() => retried(store$, clock, until, failures + 1)),
           );
     }),

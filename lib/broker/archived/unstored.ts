@@ -21,6 +21,7 @@ import {
   from,
   ignoreElements,
   merge,
+  observeOn,
   type Observable,
   Subject,
   takeUntil,
@@ -107,7 +108,11 @@ export const unstoredMessages = ({ archive, clock, closed$ }: UnstoredDeps): Uns
 
   merge(
     archive.event$.pipe(filter(({ _tag }) => _tag === 'Restored')),
-    kept$.pipe(exhaustMap(() => timer(AGAIN_MS, clock.scheduler))),
+    // a flush that leaves some asks for the next one before this timer has completed
+    kept$.pipe(
+      observeOn(clock.scheduler),
+      exhaustMap(() => timer(AGAIN_MS, clock.scheduler)),
+    ),
   )
     .pipe(
       exhaustMap(() => flush$),
