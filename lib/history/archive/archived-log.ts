@@ -8,7 +8,8 @@
  *                                                                      └─ old ───▶ `first` after it
  *
  * The log is read first, because it may trim messages between the two reads. So everything below the seam is
- * asked for, and a message that is trimmed later is in the log's page already.
+ * asked for, and a message that is trimmed later is in the log's page already. A page that begins after the
+ * log's first message is the log's own, and so is its `first`.
  */
 import {
   chain,
@@ -37,10 +38,11 @@ export interface ArchivedLogDeps {
 }
 
 /**
- * Each pod that publishes in a room stores again within 10 s what could not be stored. What is missing after
- * that is gone, and readers should not wait longer: a message may be in the log for minutes.
+ * A publish stores for `BROKER_TIMEOUT_MS` (2 s), and at most 10 s later the pod stores again
+ * (`broker/archived/unstored.ts`). What is missing then is probably gone. The life of messages in the log would
+ * be 10 minutes, and so long would each reader wait for a message that is gone.
  */
-const YOUNG_MS = 10_000;
+const YOUNG_MS = 15_000;
 /** Rooms whose marks are kept. */
 const ROOMS = 4_096;
 /** Rows that are read to find the oldest message: other epochs with the same tag may have its offset too. */
@@ -130,7 +132,7 @@ export const archivedLog = ({ log, archive, clock, youngMs = YOUNG_MS }: Archive
     if (marks === undefined) return of(right([]));
     const { from, most, seam } = asked;
     const { oldest, last } = marks;
-    const { ms } = last.offset < from ? last : oldest.offset < from ? oldest : START;
+    const { ms } = last.offset <= from ? last : oldest.offset <= from ? oldest : START;
     // one more than can be used: a page may end between two messages of one offset
     const limit = Math.min(most, seam - from) + 1;
     return query(asked, from - 1, ms, limit).pipe(map(mapRight((found) => ofEpoch(found, asked))));
