@@ -35,7 +35,8 @@ export interface App {
   /**
    * Sends a message to the members of a room on every pod, or to everyone. Rejects with a TypeError when the
    * message is invalid. Any other rejection is a `NotPublished`: its `code` says why the message was not
-   * sent. With the code `ended` it may have been sent. The receipt is a plain object.
+   * accepted. With the code `ended` it may have been sent. With `unavailable` it may have been sent too, when
+   * there is an archive. The receipt is a plain object.
    */
   readonly publish: {
     (notice: Announcement): Promise<Receipt>;

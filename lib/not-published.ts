@@ -6,8 +6,9 @@ import type { Ended } from './program-publish.js';
 /**
  * - `not_started`, `ended`: the app does not run.
  * - `key_reused`: the key was used for other data within 5 minutes. Use a new key.
- * - `unavailable`: the broker could not take the message, mostly because too many messages wait for Redis.
- *   Publish again later, with the same `key`.
+ * - `unavailable`: the broker or the archive did not take the message. Mostly too many messages wait for
+ *   Redis, or PostgreSQL does not answer. With an archive, members may have the message. Publish again later,
+ *   with the same `key`.
  * - `rejected`: the hook `onMessage` refused the message; `message` is its text.
  * - `hook_failed`: the hook `onMessage` threw, did not answer within 1 s, or gave an invalid answer. `cause`
  *   is what the hook threw, or an error of this service that says what was wrong.
@@ -21,9 +22,9 @@ export type NotPublishedCode =
   | 'hook_failed';
 
 /**
- * The error for a message that was not sent. With the code `ended` it may have been sent, when the app ended
- * before the broker answered. When the message itself is invalid, `publish` rejects with a `TypeError`
- * instead.
+ * The error for a message that was not accepted. With the code `ended` it may have been sent, when the app
+ * ended before the broker answered. With `unavailable` it may have been sent too, when there is an archive.
+ * When the message itself is invalid, `publish` rejects with a `TypeError` instead.
  */
 export class NotPublished extends Error {
   override readonly name = 'NotPublished';

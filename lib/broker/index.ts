@@ -68,15 +68,16 @@ export interface Receipt {
 
 /**
  * Why a message was not accepted. `KeyReused`: its idempotency key was used for other data. `Unavailable`:
- * neither the broker nor this pod could take it.
+ * neither the broker nor this pod could take it, or the archive did not store it. In the latter case members
+ * may have it.
  */
 export type PublishError =
   | { readonly _tag: 'KeyReused' }
   | { readonly _tag: 'Unavailable'; readonly detail: string };
 
 /**
- * Whether messages reach all pods. `since` is Unix ms. `Starting` lasts until the first probe came back, but
- * at most 3 s.
+ * Whether messages reach all pods. `since` is Unix ms. `Starting` lasts until the first probe came back, and
+ * until the archive, if there is one, has answered. It lasts at most 3 s.
  */
 export type BrokerStatus =
   | { readonly _tag: 'Starting' }
@@ -138,7 +139,8 @@ export interface Broker {
   /**
    * Gives a message its position and sends it to all members. Emits once and completes. Publishes of a room
    * are answered in the order of the calls, and their messages arrive in that order. A publish that is
-   * refused, as too many wait or the broker is closed, is answered at once.
+   * refused, as too many wait or the broker is closed, is answered at once. With an archive, it is answered
+   * after the earlier publishes of its room.
    */
   publish(draft: Draft): Observable<Either<PublishError, Receipt>>;
   /**
@@ -168,6 +170,9 @@ export interface Broker {
    * why the command could not be sent to the other pods.
    */
   sendControl(command: ControlCommand): Observable<Either<string, void>>;
-  /** Ends the broker. Completes when the other pods no longer count this pod, at the latest after 0.5 s. */
+  /**
+   * Ends the broker. Completes when the other pods no longer count this pod, at the latest after 0.5 s. With
+   * an archive, it then waits until the waiting messages are stored, or the archive does not answer.
+   */
   close(): Observable<void>;
 }

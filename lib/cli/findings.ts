@@ -2,7 +2,7 @@
 export interface Finding {
   /**
    * `failed`: the service would not work as it is configured. `warning`: it works, and an operator should
-   * look at an unsafe setting, one without effect, a node that did not answer, or clocks that differ.
+   * look at something, such as an unsafe setting, one without effect, or clocks that differ.
    */
   readonly level: 'ok' | 'warning' | 'failed';
   readonly about: string;
@@ -24,8 +24,8 @@ export const summaryOf = (findings: readonly Finding[]): string => {
 };
 
 /**
- * Files that a pod has open besides the sockets of its clients: connections to Redis, the listening socket,
- * connections of HTTP requests, and those of Node itself.
+ * Files that a pod has open besides the sockets of its clients: connections to Redis and PostgreSQL, the
+ * listening socket, connections of HTTP requests, and those of Node itself.
  */
 const OTHER_FILES = 200;
 

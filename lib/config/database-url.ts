@@ -22,7 +22,10 @@ const DEFAULT_PORT = 5_432;
 const SHAPE =
   /^postgres(?:ql)?:\/\/(?:([^@:/?#\s]*)(?::([^@/?#\s]*))?@)?(\[[^\]]*\]|[^@:/?#,[\]\s]*)(?::(\d*))?(\/[^?#@\s]*)?(?:\?([^#@\s]*))?$/i;
 
-/** What `pg` takes from the query, of that which operators need. Any other parameter would have no effect. */
+/**
+ * The parameters of the query that operators need. Any other is refused. A misspelt one would have no effect.
+ * `host` would replace the host of the URL, and `statement_timeout` that of this service.
+ */
 const PARAMETERS: Readonly<Record<string, RegExp>> = {
   sslmode: /^(?:disable|prefer|require|verify-ca|verify-full|no-verify)$/,
   sslrootcert: /./,

@@ -19,8 +19,8 @@ export const Problem = component(
       ids: maybe(
         described(t.array(t.union([MessageId, t.null])), {
           description:
-            'Of a list of messages: the id of each one that was sent, null for the others. Absent: nothing of ' +
-            'the list was sent. After a 500 this is not known.',
+            'Of a list of messages: the id of each one that was accepted, null for the others. Absent: ' +
+            'nothing of the list was sent. After a 500 this is not known.',
         }),
       ),
     }),

@@ -50,7 +50,10 @@ type Read = Pick<Page, 'top' | 'first' | 'beforeMs' | 'entries'>;
 export type ResumePoint =
   /** The client needs the messages from this offset on; with `gap`, it misses others that are gone. */
   | { readonly _tag: 'From'; readonly offset: number; readonly gap: GapReason | undefined }
-  /** The log does not know such an id: the client gets new messages only. */
+  /**
+   * The log does not know such an id: the client gets new messages only. But with `log_lost`, and an
+   * archive that knows the id, it gets what the archive and the log have after the id.
+   */
   | { readonly _tag: 'Lost'; readonly gap: GapReason }
   /** The page of this offset must be read too. */
   | { readonly _tag: 'Earlier'; readonly offset: number };

@@ -31,7 +31,10 @@ export type Accepted =
   | { readonly id: string | null; readonly duplicate?: true; readonly scope?: 'pod' }
   | { readonly ids: readonly (string | null)[]; readonly scope?: 'pod' };
 
-/** `ids`, for a list: the id of each message that was sent; null for each message that was not sent. */
+/**
+ * `ids`, for a list: the id of each message that was accepted. It is null for one that was refused, and for
+ * one that a hook dropped.
+ */
 export interface Refused {
   readonly problem: Problem;
   readonly ids?: readonly (string | null)[];
@@ -170,7 +173,7 @@ const answerOf = (results: readonly Result[], isList: boolean): E.Either<Refused
 };
 
 /**
- * A message that the broker could not take may be sent again. So 503 takes precedence over 409.
+ * A message that the broker or the archive did not take may be sent again. So 503 takes precedence over 409.
  */
 const refusedOf = (results: readonly Result[], isList: boolean): Refused => {
   const isMissing = results.some(
@@ -198,7 +201,7 @@ const TWICE = 'id: used twice in this list for different messages; nothing was s
 
 const UNAVAILABLE = problem(
   503,
-  'the broker did not take the message; send it again with the same id',
+  'the message was not accepted, but members may have it; send it again with the same id',
   {
     'Retry-After': '1',
   },

@@ -66,8 +66,10 @@ export const HISTORY: Operation = {
   summary: 'The last messages of a room, oldest first.',
   description:
     'The log holds the last `LOG_MESSAGES` messages (1,000 by default) of the last `LOG_TTL_MS` (10 minutes). ' +
-    'Messages to everybody have no history over HTTP: a socket with `last_id` gets them. Without `after` and `before`: the newest messages. To go on, send `next` as the parameter that the ' +
-    'request had: as `after` when it had both, as `before` when it had neither.',
+    'With an archive (`DATABASE_URL`): all messages of the present epoch that the archive still has. ' +
+    'Messages to everybody have no history over HTTP: a socket with `last_id` gets them. Without `after` ' +
+    'and `before`: the newest messages. To go on, send `next` as the parameter that the request had: as ' +
+    '`after` when it had both, as `before` when it had neither.',
   parameters: { room: RoomName, after: MessageId, before: MessageId, limit: Limit },
   answers: {
     200: {

@@ -35,7 +35,7 @@ const socket = (id: string, room: string | undefined): Operation => ({
       description: 'Too many connections of this user or this address.',
       headers: { 'Retry-After': 'Seconds to wait before the next try.' },
     },
-    503: { description: 'The pod is full or is shutting down.' },
+    503: { description: 'The pod is full, is shutting down, or cannot verify tokens now.' },
   },
   examples: [
     {

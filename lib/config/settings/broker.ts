@@ -51,7 +51,7 @@ export const broker = {
     'BROKER_TIMEOUT_MS',
     2000,
     duration(1),
-    'A publish that takes longer reaches the members on this pod only.',
+    'When Redis takes longer, a publish reaches this pod only. When PostgreSQL does: unavailable.',
   ),
   kafkaBrokers: setting(
     'KAFKA_BROKERS',

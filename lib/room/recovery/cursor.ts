@@ -56,7 +56,10 @@ export type Move =
   | { readonly _tag: 'Read'; readonly offset: number; readonly stale: SharedPage | undefined }
   /** The log is behind the members: read the page of the next message again, later. */
   | { readonly _tag: 'Retry'; readonly offset: number; readonly stale: SharedPage }
-  /** Send what the archive has after the joiner's id of the epochs that have ended before this page. */
+  /**
+   * Send the rest of the epochs before that of the page: the messages after the joiner's id that the archive
+   * has.
+   */
   | { readonly _tag: 'Epochs'; readonly page: SharedPage }
   /** Go on when the joiner has taken what it was sent; at once if it has. */
   | { readonly _tag: 'Wait' }
