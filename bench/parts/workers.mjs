@@ -23,15 +23,13 @@ const two = async (env = {}) => withChildren(await pod({ WORKERS: '2', ...env })
 
 machine();
 await turns(
-  (process.env.RATES ?? '400,2000')
-    .split(',')
-    .map((rate) => ({
-      title: `20 rooms of 50, ${rate} messages/s`,
-      conns: 1000,
-      rooms: 20,
-      publishers: 20,
-      rate: Number(rate),
-    })),
+  (process.env.RATES ?? '400,2000').split(',').map((rate) => ({
+    title: `20 rooms of 50, ${rate} messages/s`,
+    conns: 1000,
+    rooms: 20,
+    publishers: 20,
+    rate: Number(rate),
+  })),
   {
     'one worker': () => pod(),
     'two workers': () => two(),
