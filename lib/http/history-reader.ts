@@ -1,7 +1,6 @@
 /**
- * Reads a room's log page by page for one answer, upward or downward. The memory of all open answers is
- * bounded together. Entries that are missing in the middle are skipped: a client sees the hole in the offsets
- * of the ids.
+ * Reads a room's log page by page for one answer, upward or downward. Entries that are missing in the middle
+ * are skipped: a client sees the hole in the offsets of the ids.
  */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
 import { firstValueFrom } from 'rxjs';
@@ -9,75 +8,28 @@ import type { Log, Page } from '../history/index.js';
 import type { Room } from '../protocol/position.js';
 import { type Problem, problem } from '../protocol/problem.js';
 import type { Publication } from '../protocol/publication.js';
+import { again, ANSWER_BYTES, bytesOf, type Reserve } from './history-memory.js';
 import type { Bound } from './history-query.js';
 
 /** A page from an offset on, with at most this many messages. */
 export type ReadPage = (from: number, most: number) => Promise<Either<Problem, Page>>;
 
-/**
- * Reads the pages of a room for one answer. `closed` registers work for the time when the response has ended
- * or its client has gone.
- */
-export type HistoryReader = (
-  room: Room,
-  limit: number,
-  closed: (work: () => void) => void,
-) => ReadPage;
-
-/**
- * The bytes of messages of one answer. Upward, an answer ends with the page that reaches this number.
- * Downward, it has at most this number, and at least one message.
- */
-export const ANSWER_BYTES = 4_194_304;
-/** The bytes of all open answers. */
-const ALL_BYTES = 67_108_864;
-
-export const historyReader = (log: Log): HistoryReader => {
-  let bytesInUse = 0;
-
-  const page = async (room: Room, from: number, most: number): Promise<Either<Problem, Page>> => {
-    const answer = await firstValueFrom(log.page(room, from, most));
-    return isLeft(answer) ? left(UNREADABLE) : answer;
-  };
-
-  /**
-   * Pages of one room for one answer, all of the epoch of the first page. The first page with messages shows
-   * how much memory the answer will need. This memory is reserved until the answer is sent. So of many
-   * requests that come at once, some are refused at the start; else all could fail in the middle.
-   */
-  return (room, limit, closed) => {
-    let tag: number | undefined;
-    let own = 0;
-    let got = 0;
-    let isGone = false;
-    closed(() => {
-      isGone = true;
-      bytesInUse -= own;
-    });
-    return async (from, most) => {
-      const read = await page(room, from, most);
-      if (isLeft(read)) return read;
-      const { top, entries } = read.right;
-      tag ??= top.tag;
-      if (top.tag !== tag)
-        return left(
-          again("log: the room's history was reset while it was read; send the request again"),
-        );
-      const bytes = bytesOf(entries);
-      const expected = got > 0 ? 0 : Math.min(ANSWER_BYTES, (bytes / entries.length || 0) * limit);
-      got += bytes;
-      const more = Math.max(got, expected, own) - own;
-      if (isGone || bytesInUse + more > ALL_BYTES)
-        return left(again('messages: too much history is being read; retry after 1 s'));
-      bytesInUse += more;
-      own += more;
-      return read;
-    };
+/** Pages of one room's log for one answer, all of the epoch of the first page. */
+export const logPages = (log: Log, room: Room, reserve: Reserve): ReadPage => {
+  let tag: number | undefined;
+  return async (from, most) => {
+    const read = await firstValueFrom(log.page(room, from, most));
+    if (isLeft(read)) return left(UNREADABLE);
+    const { top, entries } = read.right;
+    tag ??= top.tag;
+    if (top.tag !== tag) return left(RESET);
+    const refusal = reserve(entries);
+    return refusal === undefined ? read : left(refusal);
   };
 };
 
-/** Messages in their order, and whether the log has more beyond them. */
-interface Stretch {
+/** Messages in their order, and whether there are more beyond them. */
+export interface Stretch {
   readonly entries: readonly Publication[];
   readonly more: boolean;
 }
@@ -153,7 +105,7 @@ export const downward = async (
 const UNBOUNDED = { messages: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
 
 /** As many of the last entries as fit in `bytes`, at least one. */
-const lastOf = (entries: readonly Publication[], bytes: number): readonly Publication[] => {
+export const lastOf = (entries: readonly Publication[], bytes: number): readonly Publication[] => {
   let left = bytes;
   let first = entries.length;
   while (first > 0) {
@@ -164,11 +116,7 @@ const lastOf = (entries: readonly Publication[], bytes: number): readonly Public
   return entries.slice(first);
 };
 
-const bytesOf = (entries: readonly Publication[]): number =>
-  entries.reduce((sum, { frame }) => sum + frame.length, 0);
-
-export const again = (detail: string): Problem => problem(503, detail, { 'Retry-After': '1' });
-
 export const UNREADABLE = again(
   'the log of the room cannot be read now; send the request again in a second',
 );
+const RESET = again("log: the room's history was reset while it was read; send the request again");

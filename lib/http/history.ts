@@ -5,19 +5,14 @@
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
 import { firstValueFrom, forkJoin } from 'rxjs';
 import type { Broker } from '../broker/index.js';
+import type { Log } from '../history/index.js';
 import type { Room } from '../protocol/position.js';
 import type { Problem } from '../protocol/problem.js';
 import type { Publication } from '../protocol/publication.js';
-import { historyQuery, type Query } from './history-query.js';
-import {
-  again,
-  ANSWER_BYTES,
-  downward,
-  historyReader,
-  missing,
-  UNREADABLE,
-  upward,
-} from './history-reader.js';
+import { again, ANSWER_BYTES, historyMemory, type Reserve } from './history-memory.js';
+import { firstWhere, isAfter } from './history-point.js';
+import { type HistoryQuery, historyQuery, type Query } from './history-query.js';
+import { downward, logPages, missing, type Stretch, UNREADABLE, upward } from './history-reader.js';
 
 export interface RoomState {
   readonly room: Room;
@@ -45,28 +40,17 @@ export const historyHandler = ({
   log,
   membersElsewhere,
 }: Pick<Broker, 'log' | 'membersElsewhere'>): HistoryHandler => {
-  const reader = historyReader(log);
+  const memory = historyMemory();
+  const read = logHistory(log);
 
   return {
     messages: async (room, query, closed) => {
       const asked = historyQuery(query);
       if (isLeft(asked)) return asked;
-      const { after, before, limit } = asked.right;
-      const read = reader(room, limit, closed);
-      const ends = await read(0, 0);
-      if (isLeft(ends)) return ends;
-      for (const bound of [after, before]) {
-        const refusal = bound === undefined ? undefined : await missing(read, bound);
-        if (refusal !== undefined) return left(refusal);
-      }
-      const last = before === undefined ? ends.right.top.offset : before.id.offset - 1;
-      const stretch =
-        after === undefined
-          ? await downward(read, last, ends.right.first, limit)
-          : await upward(read, after.id.offset + 1, last, { messages: limit, bytes: ANSWER_BYTES });
+      const stretch = await read(room, asked.right, memory(asked.right.limit, closed));
       if (isLeft(stretch)) return stretch;
       const { entries, more } = stretch.right;
-      const next = more ? entries.at(after === undefined ? 0 : -1)?.idText : undefined;
+      const next = more ? entries.at(isUpward(asked.right) ? -1 : 0)?.idText : undefined;
       return right(jsonOf(entries, next ?? null));
     },
     state: async (room, own) => {
@@ -80,6 +64,37 @@ export const historyHandler = ({
     },
   };
 };
+
+/** The messages of one answer. */
+export type ReadHistory = (
+  room: Room,
+  asked: HistoryQuery,
+  reserve: Reserve,
+) => Promise<Either<Problem, Stretch>>;
+
+const logHistory =
+  (log: Log): ReadHistory =>
+  async (room, asked, reserve) => {
+    const { after, before, at, limit } = asked;
+    const read = logPages(log, room, reserve);
+    const ends = await read(0, 0);
+    if (isLeft(ends)) return ends;
+    const { top, first } = ends.right;
+    for (const bound of [after, before]) {
+      const refusal = bound === undefined ? undefined : await missing(read, bound);
+      if (refusal !== undefined) return left(refusal);
+    }
+    const last = before === undefined ? top.offset : before.id.offset - 1;
+    if (!isUpward(asked)) return downward(read, last, first, limit);
+    const from =
+      at === undefined
+        ? right<never, number>((after?.id.offset ?? 0) + 1)
+        : await firstWhere(read, first, last, (entry) => isAfter(entry, { ms: at }));
+    if (isLeft(from)) return from;
+    return upward(read, from.right, last, { messages: limit, bytes: ANSWER_BYTES });
+  };
+
+const isUpward = ({ after, at }: HistoryQuery): boolean => (after ?? at) !== undefined;
 
 const COMMA = Buffer.from(',');
 

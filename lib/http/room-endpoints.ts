@@ -35,7 +35,7 @@ export const roomEndpoints = ({
     {
       method: 'GET',
       path: `${basePath}/rooms/:room/messages`,
-      parameters: ['after', 'before', 'limit'],
+      parameters: ['after', 'before', 'at', 'limit'],
       auth: 'room',
       operation: HISTORY,
       handler: async ({ query, reply, refuse }, room) => {

@@ -2,9 +2,17 @@
 import * as t from 'io-ts';
 import { type CodecOf, component, described, judgedBy, maybe } from '../documents/json-schema.js';
 import type { Operation } from '../documents/operation.js';
-import { Count, EXAMPLE_ID, MessageId, RoomName, Timestamp } from '../documents/values.js';
+import {
+  Count,
+  EXAMPLE_ID,
+  EXAMPLE_TIME,
+  MessageId,
+  RoomName,
+  Timestamp,
+} from '../documents/values.js';
 import type { RoomState } from './history.js';
-import { LIMIT } from './history-query.js';
+import { LIMIT, NO_TIME } from './history-query.js';
+import { MAX_MS } from './history-time.js';
 
 const RoomCodec = component(
   'RoomState',
@@ -24,6 +32,18 @@ const Limit = judgedBy('Limit', t.number.is, {
   maximum: LIMIT.most,
   default: LIMIT.usual,
 });
+
+/** A time in a query; `history-time.ts` reads it. */
+const Time = judgedBy(
+  'Time',
+  (value): value is string | number => typeof value === 'string' || typeof value === 'number',
+  {
+    anyOf: [
+      { type: 'string', format: 'date-time' },
+      { type: 'integer', description: 'Unix ms.', minimum: 0, maximum: MAX_MS },
+    ],
+  },
+);
 
 export const ROOM: Operation = {
   id: 'getRoom',
@@ -66,11 +86,10 @@ export const HISTORY: Operation = {
   summary: 'The last messages of a room, oldest first.',
   description:
     'The log holds the last `LOG_MESSAGES` messages (1,000 by default) of the last `LOG_TTL_MS` (10 minutes). ' +
-    'With an archive (`DATABASE_URL`): all messages of the present epoch that the archive still has. ' +
-    'Messages to everybody have no history over HTTP: a socket with `last_id` gets them. Without `after` ' +
-    'and `before`: the newest messages. To go on, send `next` as the parameter that the request had: as ' +
-    '`after` when it had both, as `before` when it had neither.',
-  parameters: { room: RoomName, after: MessageId, before: MessageId, limit: Limit },
+    'Messages to everybody have no history over HTTP: a socket with `last_id` gets them. Without `after`, `before` ' +
+    'and `at`: the newest messages. With `at`, which comes alone: the first messages of this time and later; it is ' +
+    'the time in the ids. To go on, send `next` as `after` when the request had `after` or `at`, else as `before`.',
+  parameters: { room: RoomName, after: MessageId, before: MessageId, at: Time, limit: Limit },
   answers: {
     200: {
       description: 'The messages. `next` is null at the end.',
@@ -89,6 +108,21 @@ export const HISTORY: Operation = {
       path: { room: 'general' },
       query: { limit: 2 },
       status: 200,
+    },
+    {
+      name: 'sinceTime',
+      summary: 'The first two messages of a time and later.',
+      path: { room: 'general' },
+      query: { at: EXAMPLE_TIME, limit: 2 },
+      status: 200,
+    },
+    {
+      name: 'noTime',
+      summary: 'A time that is none.',
+      path: { room: 'general' },
+      query: { at: 'yesterday' },
+      status: 400,
+      answer: { status: 400, title: 'Bad Request', detail: NO_TIME },
     },
     {
       name: 'unknownId',

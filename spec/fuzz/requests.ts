@@ -19,7 +19,7 @@ const target = mostly(
     fc
       .tuple(
         fc.constantFrom(...ROOMS),
-        fc.constantFrom('after', 'before', 'limit', 'x'),
+        fc.constantFrom('after', 'before', 'at', 'limit', 'x'),
         fc.oneof(position, fc.constantFrom('0', '-1', '1e9', '1', 'x')),
       )
       .map(([name, key, text]) => `${BASE}/rooms/${name}/messages?${key}=${text}`),

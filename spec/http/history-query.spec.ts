@@ -56,3 +56,11 @@ t.test('when a limit is no whole number from 1 to 1,000, then it is 400', async 
     }),
   );
 });
+
+t.test('when a time is given, then it is read, and comes without other bounds', async (t) => {
+  t.match(historyQuery({ at: '1970-01-01T00:00:01Z' }), { right: { at: 1_000 } });
+  t.match(historyQuery({ at: '0' }), { right: { at: 0 } });
+  for (const at of ['', 'now', '2026-01-15', '-1', ['1', '1']])
+    t.equal(faultOf({ at }), '400 at', String(at));
+  for (const name of ['after', 'before']) t.equal(faultOf({ at: '0', [name]: ID }), '400 at', name);
+});

@@ -1,55 +1,19 @@
 /** Reading a history for an answer. */
-import { type Either, isLeft, right } from 'fp-ts/lib/Either.js';
+import { isLeft, right } from 'fp-ts/lib/Either.js';
 import { of } from 'rxjs';
 import fc from 'fast-check';
 import t from 'tap';
 import { type Page } from '../../lib/history/index.js';
-import { historyHandler } from '../../lib/http/history.js';
 import {
   downward,
-  historyReader,
+  logPages,
   missing,
   type ReadPage,
   upward,
 } from '../../lib/http/history-reader.js';
 import type { LogPosition } from '../../lib/protocol/position.js';
-import { type Problem } from '../../lib/protocol/problem.js';
 import { publicationOf } from '../../lib/protocol/publication.js';
 import { draft } from '../history/contract.js';
-
-t.test(
-  'when many answers are under way, then their memory is bounded, and freed with each answer',
-  async (t) => {
-    const large = draft('r', { data: 'x'.repeat(100_000) });
-    const at = { tag: 1, ms: 1, global: false, outside: false, nonce: 0 };
-    const { messages } = historyHandler({
-      log: {
-        page: (_room, from, most) => {
-          const top = { tag: 1, offset: 1_000, ms: 1, id: null };
-          const entries = Array.from({ length: Math.min(2, most) }, (_, i) =>
-            publicationOf(large, { ...at, offset: from + i }),
-          );
-          return of(right<never, Page>({ top, first: 1, entries }));
-        },
-      },
-      membersElsewhere: () => of(0),
-    });
-    const open: (() => void)[] = [];
-    const ask = (): Promise<Either<Problem, Buffer>> =>
-      messages('r', { limit: '30' }, (work) => open.push(work));
-    const answered = async (): Promise<number> => {
-      const all = await Promise.all(Array.from({ length: 40 }, ask));
-      const refused = all.flatMap((one) => (isLeft(one) ? [one.left] : []));
-      t.ok(refused.every(({ status, headers }) => status === 503 && headers?.['Retry-After']));
-      return all.length - refused.length;
-    };
-    const first = await answered();
-    t.ok(first > 15 && first < 25, `${first} of 3 MB`);
-    t.equal(await answered(), 0);
-    for (const work of open.splice(0)) work();
-    t.equal(await answered(), first);
-  },
-);
 
 /** The message at an offset of a log. */
 const entryAt = (offset: number) =>
@@ -142,9 +106,10 @@ t.test('when the log has another message at a bound, then the answer is 404', as
 
 t.test('when the epoch changes while a log is read, then the answer is 503', async (t) => {
   let tag = 1;
-  const read = historyReader({
+  const log = {
     page: () => of(right<never, Page>({ top: topAt(4, tag), first: 1, entries: [entryAt(1)] })),
-  })('r', 10, () => undefined);
+  };
+  const read = logPages(log, 'r', () => undefined);
   t.match(await read(1, 1), { _tag: 'Right' });
   tag = 2;
   t.match(await read(2, 1), { left: { status: 503, headers: { 'Retry-After': '1' } } });

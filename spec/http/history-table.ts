@@ -52,6 +52,11 @@ export const publishMany = async (
 
 export const idsOf = ({ messages }: Answer): readonly string[] => messages.map(({ id }) => id);
 
+const msOf = (id = ''): number => {
+  const parsed = parseId(id);
+  return parsed._tag === 'None' ? Number.NaN : parsed.value.ms;
+};
+
 /** What holds wherever the log is. */
 export const answers = (
   t: Test,
@@ -175,6 +180,28 @@ export const answers = (
     isProblem(t, await pod.get(pathOf('r', { after: ids[8] ?? '', before: ids[3] ?? '' })), 404);
   });
 
+  t.test(
+    'when a time is given, then the answer has the first messages of this time and later',
+    async (t) => {
+      const [pod, other] = await pods(t);
+      const early = await publishMany(pod, 'r', 30);
+      await until('the time goes on', async () => Date.now() > msOf(early.at(-1)) + 1);
+      const late = await publishMany(other, 'r', 40);
+      const ms = msOf(late[0]);
+      const first = await messagesOf(pod, 'r', { at: ms, limit: 15 });
+      t.strictSame([idsOf(first), first.next], [late.slice(0, 15), late[14]]);
+      t.strictSame(idsOf(await messagesOf(pod, 'r', { after: first.next ?? '' })), late.slice(15));
+      const text = new Date(ms).toISOString();
+      t.strictSame(await messagesOf(other, 'r', { at: text, limit: 15 }), first);
+      t.strictSame(idsOf(await messagesOf(pod, 'r', { at: 0 })), [...early, ...late]);
+      t.strictSame(await messagesOf(pod, 'r', { at: '9999-12-31T23:59:59Z' }), {
+        messages: [],
+        next: null,
+      });
+      t.strictSame(await messagesOf(pod, 'unused', { at: 0 }), { messages: [], next: null });
+    },
+  );
+
   t.test('when the query is invalid, then the answer is 400', async (t) => {
     const [pod] = await pods(t);
     const [id = ''] = await publishMany(pod, 'r', 1);
@@ -197,6 +224,11 @@ export const answers = (
     }
     isProblem(t, await pod.get(`${pathOf('r')}?after=${id}&after=${id}`), 400);
     isProblem(t, await pod.get(`${pathOf('r')}?limit=1&limit=1`), 400);
+    for (const at of ['', 'now', '-1', '1.5', '2026-01-15', '2026-02-30T00:00:00Z'])
+      isProblem(t, await pod.get(pathOf('r', { at })), 400);
+    isProblem(t, await pod.get(`${pathOf('r')}?at=1&at=1`), 400);
+    isProblem(t, await pod.get(pathOf('r', { at: 1, after: id })), 400);
+    isProblem(t, await pod.get(pathOf('r', { at: 1, before: id })), 400);
     for (const room of ['', 'stats', 'a*b', '%2F', '.a', 'x'.repeat(129), 'a%20b', '%00']) {
       isProblem(t, await pod.get(pathOf(room)), 400);
       isProblem(t, await pod.get(`${BASE}/rooms/${room}`), 400);

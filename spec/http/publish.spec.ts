@@ -350,7 +350,7 @@ t.test('when a parameter is unknown, then the request is 400 and names it', asyn
     [
       'GET',
       '/rooms/r/messages?limt=5',
-      'limt: no parameter of this endpoint; it takes only after, before, limit',
+      'limt: no parameter of this endpoint; it takes only after, before, at, limit',
     ],
     ['GET', '/rooms/r?limit=5', 'limit: no parameter of this endpoint; it takes none'],
     ['HEAD', '/rooms/r?x', undefined],

@@ -64,7 +64,7 @@ t.test('when a room is read, then the right to join it is asked for', async (t) 
     endpoints.map(({ auth, parameters }) => [auth, parameters]),
     [
       ['room', []],
-      ['room', ['after', 'before', 'limit']],
+      ['room', ['after', 'before', 'at', 'limit']],
     ],
   );
 });

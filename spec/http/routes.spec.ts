@@ -74,7 +74,7 @@ t.test('when a query parameter is misspelled, then it is named', async (t) => {
   const one = await http.inject('/b/rooms/r/messages?limt=5');
   t.match(one.json(), {
     status: 400,
-    detail: 'limt: no parameter of this endpoint; it takes only after, before, limit',
+    detail: 'limt: no parameter of this endpoint; it takes only after, before, at, limit',
   });
   t.match((await http.inject('/b/rooms/r?limit=5')).json(), { detail: /it takes none$/ });
   t.equal((await http.inject('/b/rooms/r/messages?limit=5&token=t')).statusCode, 200);

@@ -19,5 +19,10 @@ def is_exact(value):
 
 
 @schemathesis.hook
+def filter_query(context, query):
+    return not query or "at" not in query or not {"after", "before"} & query.keys()
+
+
+@schemathesis.hook
 def filter_body(context, body):
     return is_exact(body)
