@@ -9,7 +9,7 @@ import type { Room } from '../protocol/position.js';
 import { type Problem, problem } from '../protocol/problem.js';
 import type { Publication } from '../protocol/publication.js';
 import { again, ANSWER_BYTES, bytesOf, type Reserve } from './history-memory.js';
-import type { Bound } from './history-query.js';
+import type { Bound, HistoryQuery } from './history-query.js';
 
 /** A page from an offset on, with at most this many messages. */
 export type ReadPage = (from: number, most: number) => Promise<Either<Problem, Page>>;
@@ -33,6 +33,13 @@ export interface Stretch {
   readonly entries: readonly Publication[];
   readonly more: boolean;
 }
+
+/** The messages of one answer. */
+export type ReadHistory = (
+  room: Room,
+  asked: HistoryQuery,
+  reserve: Reserve,
+) => Promise<Either<Problem, Stretch>>;
 
 /** Why a bound is invalid, or undefined: its whole id must be in the log. */
 export const missing = async (

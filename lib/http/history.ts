@@ -9,10 +9,19 @@ import type { Log } from '../history/index.js';
 import type { Room } from '../protocol/position.js';
 import type { Problem } from '../protocol/problem.js';
 import type { Publication } from '../protocol/publication.js';
-import { again, ANSWER_BYTES, historyMemory, type Reserve } from './history-memory.js';
+import { archiveHistory } from './archive-history.js';
+import { again, ANSWER_BYTES, historyMemory } from './history-memory.js';
 import { firstWhere, isAfter } from './history-point.js';
 import { type HistoryQuery, historyQuery, type Query } from './history-query.js';
-import { downward, logPages, missing, type Stretch, UNREADABLE, upward } from './history-reader.js';
+import {
+  downward,
+  logPages,
+  missing,
+  type ReadHistory,
+  UNREADABLE,
+  upward,
+} from './history-reader.js';
+import { NEWEST } from './log-range.js';
 
 export interface RoomState {
   readonly room: Room;
@@ -38,10 +47,11 @@ export interface HistoryHandler {
 
 export const historyHandler = ({
   log,
+  archive,
   membersElsewhere,
-}: Pick<Broker, 'log' | 'membersElsewhere'>): HistoryHandler => {
+}: Pick<Broker, 'log' | 'archive' | 'membersElsewhere'>): HistoryHandler => {
   const memory = historyMemory();
-  const read = logHistory(log);
+  const read = archive === undefined ? logHistory(log) : archiveHistory(log, archive);
 
   return {
     messages: async (room, query, closed) => {
@@ -55,7 +65,7 @@ export const historyHandler = ({
     },
     state: async (room, own) => {
       const [ends, others] = await firstValueFrom(
-        forkJoin([log.page(room, 0, 0), membersElsewhere(room)]),
+        forkJoin([log.page(room, NEWEST, 0), membersElsewhere(room)]),
       );
       if (isLeft(ends)) return left(UNREADABLE);
       if (others === undefined)
@@ -64,13 +74,6 @@ export const historyHandler = ({
     },
   };
 };
-
-/** The messages of one answer. */
-export type ReadHistory = (
-  room: Room,
-  asked: HistoryQuery,
-  reserve: Reserve,
-) => Promise<Either<Problem, Stretch>>;
 
 const logHistory =
   (log: Log): ReadHistory =>

@@ -1,0 +1,48 @@
+/**
+ * Holes among the messages that the archive has of the epoch of the log. Pods store on their own, so a message
+ * may be missing for a moment while a later one is there. `log.page` knows how long to wait for it, so from
+ * such a hole on it is asked instead. The messages are those of a walk (`archive-reader.ts`).
+ */
+import type { Publication } from '../protocol/publication.js';
+import type { Walk } from './archive-reader.js';
+import { isOfEpoch, type LogRange } from './log-range.js';
+
+/** Before an older message nothing is missing that may still come: pods repair what they did not store in 10 s. */
+const YOUNG_MS = 10_000;
+
+const isYoung = ({ top }: LogRange, { id }: Publication): boolean => top.ms - id.ms < YOUNG_MS;
+
+/** How many messages of an upward walk come before the first such hole. `known`: the offset before them. */
+export const wholeUpward = (
+  range: LogRange,
+  entries: readonly Publication[],
+  known: number,
+): number => {
+  let offset = known;
+  for (const [i, entry] of entries.entries()) {
+    if (!isOfEpoch(range, entry.id)) continue;
+    if (entry.id.offset > offset + 1 && isYoung(range, entry)) return i;
+    offset = Math.max(offset, entry.id.offset);
+  }
+  return entries.length;
+};
+
+/**
+ * The messages of a downward walk without those of the epoch above the lowest such hole, and the offset of the
+ * newest one of the epoch that is left; 0 when there is none.
+ */
+export const wholeDownward = (
+  range: LogRange,
+  { entries, more }: Pick<Walk, 'entries' | 'more'>,
+): { readonly entries: readonly Publication[]; readonly known: number } => {
+  const inEpoch = entries.filter(({ id }) => isOfEpoch(range, id));
+  // after the last one comes another epoch, or nothing, or it is not known
+  const end = more && inEpoch.at(-1) === entries.at(-1) ? Number.POSITIVE_INFINITY : 0;
+  const hole = inEpoch.findLastIndex((entry, i) => {
+    const below = inEpoch[i + 1]?.id.offset ?? end;
+    return entry.id.offset > below + 1 && isYoung(range, entry);
+  });
+  const known = inEpoch[hole + 1]?.id.offset ?? 0;
+  const above = new Set(inEpoch.slice(0, hole + 1));
+  return { entries: entries.filter((entry) => !above.has(entry)), known };
+};
