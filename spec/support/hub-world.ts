@@ -124,8 +124,8 @@ export const podHub = (options: PodHubOptions): PodHub => {
   };
 
   // without the heartbeat: played sockets answer no ping
-  const [status$, command$, sent$, , hub$] = pod.streams(connection$);
-  for (const one$ of [status$, command$, sent$]) running.add(one$?.subscribe());
+  const [status$, archive$, command$, sent$, , hub$] = pod.streams(connection$);
+  for (const one$ of [status$, archive$, command$, sent$]) running.add(one$?.subscribe());
   running.add(
     hub$?.subscribe({
       next: emit,
