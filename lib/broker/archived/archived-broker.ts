@@ -133,7 +133,11 @@ export const archivedBroker = ({
     ...rest,
     archive,
     publish,
-    log: archivedLog({ log: broker.log, archive, clock }),
+    log: archivedLog({
+      log: broker.log,
+      archive,
+      clock: { wall: () => broker.clockMs() ?? clock.wall() },
+    }),
     status$: concat(starting$, broker.status$),
     waiting: () => order.size(),
     close: () =>

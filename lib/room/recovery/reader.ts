@@ -80,6 +80,8 @@ export const reader = (
     let messages = 0;
     let gap: GapReason | undefined;
     let failures = 0;
+    /** Since when the next message cannot be read; undefined: the last read gave messages. */
+    let failingSince: number | undefined;
 
     const run = ([moved, ...moves]: Step): void => {
       // the id of a control message that follows shows the position after the gap
@@ -96,6 +98,8 @@ export const reader = (
           return;
         case 'Send':
           messages += move.slice.count;
+          failures = 0;
+          failingSince = undefined;
           return outbox.send(move.slice);
         case 'Read':
           if (move.stale !== undefined) pages.drop(move.stale);
@@ -146,7 +150,8 @@ export const reader = (
     };
 
     const failed = (tag: LogError['_tag'], offset: number): void => {
-      if (tag === 'Unreadable' || scheduler.now() - startedAt >= timeoutMs)
+      failingSince ??= scheduler.now();
+      if (tag === 'Unreadable' || scheduler.now() - failingSince >= timeoutMs)
         return run(giveUp(cursor, 'broker_outage', position()));
       out.add(scheduler.schedule(() => read(offset), backoffMs(failures++, clock.random)));
     };

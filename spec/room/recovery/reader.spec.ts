@@ -121,6 +121,29 @@ t.test('when the log does not answer in time, then the joiner is sent a gap', as
   t.same(unreadable.sent, ['gap broker_outage at 10'], 'at once, as it does not pass by itself');
 });
 
+t.test(
+  'when the log fails for a moment in a long recovery, then the joiner misses nothing',
+  async (t) => {
+    const w = world();
+    w.log.most = 4;
+    w.run(after(1));
+    w.outbox.messages = 4;
+    w.clock.advance(TIMEOUT_MS + 1_000);
+    const { answer } = w.log;
+    w.log.answer = failing('Unreachable');
+    w.outbox.messages = 0;
+    w.taken$.next();
+    w.clock.advance(500);
+    w.log.answer = answer;
+    w.clock.advance(1_000);
+    t.same(
+      w.sent.filter((one) => String(one).startsWith('gap')),
+      [],
+    );
+    t.match(w.emitted, [{ at: { offset: 10 }, messages: 9, gap: undefined }]);
+  },
+);
+
 t.test('when the log is behind the members, then the page is read again', async (t) => {
   const w = world();
   w.position = topAt(1, 12);
