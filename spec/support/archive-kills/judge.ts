@@ -4,10 +4,9 @@
  * Two rules judge the order of the rows of a room by (epoch, offset):
  * - `overtaken`: a message that was acknowledged before another one was sent for the first time comes before
  *   that one, whoever has published the two.
- * - `disordered`: the messages of a publisher that were never refused are in the order of their numbers. It
- *   sends them in this order on each connection, and after a broken connection it sends all that have no ack
- *   again, in this order. A refused message is sent later than others that were under way with it, so only
- *   the first rule judges it.
+ * - `disordered`: the messages of a publisher that were not refused, and not under way when a connection ended,
+ *   are in the order of their numbers. The others may have been sent later than messages that were under way
+ *   with them, so only the first rule judges them.
  */
 import type { Room } from '../../../lib/protocol/position.js';
 import { dataOf, idOf, isAcked, type Ledger } from './ledger.js';

@@ -19,7 +19,7 @@ export interface Ledger {
   readonly sentAt: Uint32Array;
   /** The step of its first ack; 0: none. */
   readonly ackedAt: Uint32Array;
-  /** Whether it was ever refused, as with `unavailable`. */
+  /** Whether it was ever refused, as with `unavailable`, or may have been: its connection ended first. */
   readonly refused: Uint8Array;
   /** Whether its ack had a `scope`: no log and no archive has such a message. */
   readonly podOnly: Uint8Array;

@@ -185,6 +185,8 @@ export const publisher = (options: PublisherOptions): Publisher => {
   };
 
   const away = (): void => {
+    // the pod may have refused some of these, and the answer was lost with the connection
+    for (const n of state.underWay) ledger.refused[n] = 1;
     state.mode = 'Away';
     state.socket = undefined;
     state.underWay.clear();
