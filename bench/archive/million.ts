@@ -25,7 +25,7 @@ const NAMES = {
   otherId: 'the row has another id than the ack',
   foreign: 'never sent',
   overtaken: 'before a message that was acknowledged earlier than it was sent',
-  disordered: 'never refused, and not in the order of sending',
+  disordered: 'not refused or cut off, and not in the order of sending',
   epochs: 'epochs beyond the first one of a room',
   unexplained: 'offsets without a row that no message with `scope` explains',
 } as const;
