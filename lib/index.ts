@@ -29,6 +29,16 @@ export type {
 export { localBroker, type LocalBrokerOptions } from './broker/local.js';
 export { type Clock, systemClock } from './clock.js';
 export { CLOSE, type Close } from './protocol/close-codes.js';
+export type {
+  Archive,
+  ArchiveError,
+  ArchiveEvent,
+  ArchiveGauges,
+  ArchivePage,
+  Bound,
+  Outcome,
+  PageQuery,
+} from './history/archive/port.js';
 export { type Log, type LogError, NO_LOG, type Page } from './history/index.js';
 export type { IdempotencyKey, KeyOwner } from './protocol/idempotency-key.js';
 export type { Json } from './protocol/json.js';
@@ -56,7 +66,7 @@ export type {
   LeaveReason,
   MessageType,
 } from './protocol/system-event.js';
-export type { Life, Requester, HubEvent, Peer } from './hub-event.js';
+export type { ArchiveHubEvent, Life, Requester, HubEvent, Peer } from './hub-event.js';
 export {
   type ConnectionInfo,
   type Handshake,

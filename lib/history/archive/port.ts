@@ -46,6 +46,7 @@ export type Bound =
   /** Unix ms: `After` has messages of this ms and later, `Before` earlier ones. Of all epochs. */
   | { readonly _tag: 'Time'; readonly ms: number };
 
+/** What a page of the archive is asked for. */
 export interface PageQuery {
   readonly room: Room;
   /** `After`: the first messages after the bound. `Before`: the last ones before it. */
@@ -55,6 +56,7 @@ export interface PageQuery {
   readonly limit: number;
 }
 
+/** Messages of one room, and whether there are more. */
 export interface ArchivePage {
   /**
    * The oldest first: by offset in an epoch, by id in all epochs. Near the end of a room offsets may be
@@ -65,6 +67,7 @@ export interface ArchivePage {
   readonly more: boolean;
 }
 
+/** What an archive reports to metrics and logs. */
 export type ArchiveEvent =
   /** From now on calls are answered at once with this error, until `Restored`. */
   | { readonly _tag: 'Interrupted'; readonly error: ArchiveError }
@@ -84,6 +87,7 @@ export interface ArchiveGauges {
   readonly pages: number;
 }
 
+/** Keeps the messages of rooms. It can be read, and messages are stored in it until it is closed. */
 export interface Archive {
   readonly event$: Observable<ArchiveEvent>;
   /** The error that every call would get now; undefined while the archive answers. */
