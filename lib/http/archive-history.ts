@@ -37,7 +37,15 @@ import {
   type Stretch,
   upward,
 } from './history-reader.js';
-import { endIn, isInLog, isOfEpoch, type LogRange, logRange, startIn } from './log-range.js';
+import {
+  endIn,
+  isInLog,
+  isOfEpoch,
+  type LogRange,
+  logRange,
+  startIn,
+  withEntry,
+} from './log-range.js';
 
 interface Sources {
   readonly log: ReadPage;
@@ -51,14 +59,14 @@ export const archiveHistory =
   (log: Log, archive: Archive): ReadHistory =>
   async (room, { after, before, at, limit }, reserve) => {
     const readLog = logPages(log, room, reserve);
-    const range = await logRange(readLog);
+    const from = at === undefined ? after : { ms: at };
+    const range = await logRange(readLog, [from, before]);
     if (isLeft(range)) return range;
     const sources: Sources = {
       log: readLog,
       archive: archivePages(archive, room, reserve),
       range: range.right,
     };
-    const from = at === undefined ? after : { ms: at };
     return from === undefined ? last(sources, before, limit) : first(sources, from, before, limit);
   };
 
@@ -69,13 +77,27 @@ const first = async (
   before: IdPoint | undefined,
   limit: number,
 ): Answer => {
-  const { log, archive, range } = sources;
+  const { log, range } = sources;
   const end = await endIn(log, range, before);
   if (isLeft(end)) return end;
   const start = await startIn(log, range, from);
   if (isLeft(start)) return start;
   if (start.right !== undefined)
     return upward(log, start.right, end.right, { messages: limit, bytes: ANSWER_BYTES });
+  const whole = await withEntry(log, range);
+  if (isLeft(whole)) return whole;
+  return firstOfBoth({ ...sources, range: whole.right }, from, before, end.right, limit);
+};
+
+/** The same from the archive, and then from the log up to offset `end`. */
+const firstOfBoth = async (
+  sources: Sources,
+  from: Point,
+  before: IdPoint | undefined,
+  end: number,
+  limit: number,
+): Answer => {
+  const { log, archive, range } = sources;
   const { entries, more, problem } = await walk(archive, {
     direction: 'After',
     from,
@@ -94,7 +116,7 @@ const first = async (
   const messages = limit - some.length;
   const bytes = ANSWER_BYTES - bytesOf(some);
   const isFull = messages === 0 || bytes <= 0;
-  const rest = await upward(log, offset, end.right, isFull ? ONE : { messages, bytes });
+  const rest = await upward(log, offset, end, isFull ? ONE : { messages, bytes });
   if (isLeft(rest)) return some.length === 0 ? rest : right({ entries: some, more: true });
   const inBounds = rest.right.entries.filter((entry) => isIn(before, entry));
   return isFull
@@ -138,11 +160,10 @@ const last = async (
   const short = right<Problem, Stretch>({ entries, more: true });
   if (newest.right.more || bytesOf(entries) >= ANSWER_BYTES) return short;
   const messages = limit - entries.length;
-  const isInRange = end.right >= range.first;
-  const from = isInRange && range.entry !== undefined ? pointOf(range.entry) : before;
+  const [oldest] = entries;
   const older = await walk(archive, {
     direction: 'Before',
-    from,
+    from: oldest === undefined ? before : pointOf(oldest),
     limit: messages,
     isWanted: (entry) => isIn(before, entry),
     isEnd: () => false,
@@ -150,12 +171,10 @@ const last = async (
   if (older.problem !== undefined && older.entries.length === 0)
     return entries.length === 0 ? left(older.problem) : short;
   const whole = wholeDownward(range, older);
-  // the point is in an earlier epoch, as the message before it is
-  const isEarlier = before !== undefined && older.entries[0]?.id.tag === before.id.tag;
-  const gap =
-    isEarlier && !isOfEpoch(range, before.id)
-      ? NOTHING
-      : await between(log, whole.known + 1, Math.min(end.right, range.first - 1), before, messages);
+  const to = oldest === undefined ? end.right : oldest.id.offset - 1;
+  const gap = isOfEarlier(range, before, older.entries)
+    ? NOTHING
+    : await between(log, whole.known + 1, to, before, messages);
   if (isLeft(gap)) return entries.length === 0 ? gap : short;
   const all = [...whole.entries, ...gap.right.entries].sort(byId);
   const some = all.slice(Math.max(0, all.length - messages));
@@ -165,6 +184,14 @@ const last = async (
 };
 
 const NOTHING = right<Problem, Stretch>({ entries: [], more: false });
+
+/** Whether a point is in an earlier epoch, as the message before it is: then nothing of the log is before it. */
+const isOfEarlier = (
+  range: LogRange,
+  before: IdPoint | undefined,
+  [nearest]: readonly Publication[],
+): boolean =>
+  before !== undefined && !isOfEpoch(range, before.id) && nearest?.id.tag === before.id.tag;
 
 /** The last messages from one offset to another. Usually there are none, which one page shows. */
 const between = async (

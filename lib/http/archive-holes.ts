@@ -7,8 +7,8 @@ import type { Publication } from '../protocol/publication.js';
 import type { Walk } from './archive-reader.js';
 import { isOfEpoch, type LogRange } from './log-range.js';
 
-/** Before an older message nothing is missing that may still come: pods repair what they did not store in 10 s. */
-const YOUNG_MS = 10_000;
+/** Before an older message nothing is missing that may still come: `archived-log.ts` waits no longer. */
+const YOUNG_MS = 15_000;
 
 const isYoung = ({ top }: LogRange, { id }: Publication): boolean => top.ms - id.ms < YOUNG_MS;
 

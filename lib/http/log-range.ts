@@ -10,18 +10,34 @@ export interface LogRange {
   readonly top: LogPosition;
   /** The oldest offset that the log has; `top.offset + 1` when it has none. */
   readonly first: number;
-  /** The message at `first`. */
+  /** The message at `first`, once it is read (`withEntry`). */
   readonly entry: Publication | undefined;
 }
 
 /** After all offsets: a page from here asks the log alone, even where an archive is behind it. */
 export const NEWEST = 2 ** 40;
 
-export const logRange = async (read: ReadPage): Promise<Either<Problem, LogRange>> => {
+/** The entry is read when one of the points is of no offset in the epoch of the log. */
+export const logRange = async (
+  read: ReadPage,
+  points: readonly (Point | undefined)[],
+): Promise<Either<Problem, LogRange>> => {
   const ends = await read(NEWEST, 0);
   if (isLeft(ends)) return ends;
   const { top, first } = ends.right;
-  if (first > top.offset) return right({ top, first: top.offset + 1, entry: undefined });
+  const range = { top, first: Math.min(first, top.offset + 1), entry: undefined };
+  const hasOffset = (point: Point | undefined): boolean =>
+    point === undefined || ('id' in point && isOfEpoch(range, point.id));
+  return points.every(hasOffset) ? right(range) : withEntry(read, range);
+};
+
+/** A page that begins at `first` may ask the archive, so it is read only when it is needed. */
+export const withEntry = async (
+  read: ReadPage,
+  range: LogRange,
+): Promise<Either<Problem, LogRange>> => {
+  const { top, first } = range;
+  if (range.entry !== undefined || first > top.offset) return right(range);
   const page = await read(first, 1);
   if (isLeft(page)) return page;
   const [entry] = page.right.entries;

@@ -86,6 +86,7 @@ export const HISTORY: Operation = {
   summary: 'The last messages of a room, oldest first.',
   description:
     'The log holds the last `LOG_MESSAGES` messages (1,000 by default) of the last `LOG_TTL_MS` (10 minutes). ' +
+    'With `DATABASE_URL`, the history reaches back through the archive, and any id is valid. ' +
     'Messages to everybody have no history over HTTP: a socket with `last_id` gets them. Without `after`, `before` ' +
     'and `at`: the newest messages. With `at`, which comes alone: the first messages of this time and later; it is ' +
     'the time in the ids. To go on, send `next` as `after` when the request had `after` or `at`, else as `before`.',
@@ -98,8 +99,11 @@ export const HISTORY: Operation = {
         next: t.union([MessageId, t.null]),
       }),
     },
-    404: { description: 'The log does not have the id of `after` or `before` (any more).' },
-    503: { description: 'The log cannot be read now.' },
+    404: {
+      description:
+        'Without an archive: the log does not have the id of `after` or `before` (any more).',
+    },
+    503: { description: 'The log, or the archive, cannot be read now.' },
   },
   examples: [
     {

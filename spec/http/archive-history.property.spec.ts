@@ -73,22 +73,23 @@ const world: fc.Arbitrary<World> = fc
     /** The part of all messages that the archive has removed. */
     removed: share,
     pageSize: fc.integer({ min: 1, max: 9 }),
+    isReal: fc.boolean(),
   })
-  .map(({ shapes, hasLog, trimmed, stored, removed, pageSize }) => {
+  .map(({ shapes, hasLog, trimmed, stored, removed, pageSize, isReal }) => {
     const epochs = epochsOf(shapes, hasLog);
     const epoch = (hasLog ? epochs.at(-1) : undefined) ?? [];
     const first = 1 + partOf(epoch.length, trimmed);
     const inLog = new Set(epoch.filter(({ id }) => id.offset >= first));
     const is = (state: string) => (entry: Publication) => stored[entry.id.offset - 1] === state;
     const before = epoch.filter(({ id }) => id.offset < first);
-    const isLate = new Set(before.filter(is('not yet')));
+    const isLate = new Set(isReal ? [] : before.filter(is('not yet')));
     const isMissing = new Set(epoch.filter((entry) => !is('yes')(entry)));
     const all = byId(epochs.flat());
     const archived = all
       .slice(partOf(all.length, removed))
       .filter((entry) => !isMissing.has(entry));
     return {
-      room: { archived, epoch, first, late: [...isLate], pageSize },
+      room: { archived, epoch, first, late: [...isLate], pageSize, isReal },
       all: idsOf(all),
       readable: idsOf(byId([...new Set([...archived, ...isLate, ...inLog])])),
     };

@@ -13,8 +13,8 @@ const [OLD_IDS, NEW_IDS] = [idsOf(OLD), idsOf(NEW)];
 const FIRST = 21;
 
 /** The archive does not have the last five messages yet. */
-const room = () =>
-  archivedRoom({ archived: [...OLD, ...NEW.slice(0, -5)], epoch: NEW, first: FIRST });
+const room = (isReal = false) =>
+  archivedRoom({ archived: [...OLD, ...NEW.slice(0, -5)], epoch: NEW, first: FIRST, isReal });
 
 /** The id of a message of the epoch of the log, or of the one before it. */
 const id = (offset: number, ids = NEW_IDS): string => ids[offset - 1] ?? '';
@@ -84,15 +84,18 @@ t.test(
   },
 );
 
-t.test('when the log has all of an answer, then the archive is not asked', async (t) => {
-  const { ask, state } = room();
-  state.isArchiveDown = true;
-  t.same(await ask({ limit: '19' }), { ids: NEW_IDS.slice(-19), next: id(22) });
-  t.same(await ask({ after: id(20) }), { ids: NEW_IDS.slice(20), next: null });
-  t.same(await ask({ after: id(40) }), { ids: [], next: null });
-  t.same(await ask({ before: id(30), limit: '5' }), { ids: NEW_IDS.slice(24, 29), next: id(25) });
-  t.same(await ask({ at: `${NOON + 35}` }), { ids: NEW_IDS.slice(35), next: null });
-  t.equal(state.archivePages, 0);
+t.test('when the log has all of an answer, then the archive need not answer', async (t) => {
+  for (const isReal of [false, true]) {
+    const { ask, state } = room(isReal);
+    state.isArchiveDown = true;
+    t.same(await ask({ limit: '19' }), { ids: NEW_IDS.slice(-19), next: id(22) });
+    t.same(await ask({ after: id(21) }), { ids: NEW_IDS.slice(21), next: null });
+    t.same(await ask({ after: id(40) }), { ids: [], next: null });
+    t.same(await ask({ before: id(30), limit: '5' }), { ids: NEW_IDS.slice(24, 29), next: id(25) });
+    t.equal(state.archivePages, 0, 'and is not asked');
+    t.same(await ask({ after: id(20) }), { ids: NEW_IDS.slice(20), next: null });
+    t.same(await ask({ at: `${NOON + 35}` }), { ids: NEW_IDS.slice(35), next: null });
+  }
 });
 
 const AWAY =

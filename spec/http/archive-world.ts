@@ -1,6 +1,7 @@
 /** A room whose messages are in an archive and in a log, as far as the history over HTTP reads both. */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
 import { EMPTY, type Observable, of } from 'rxjs';
+import { archivedLog } from '../../lib/history/archive/archived-log.js';
 import type { Archive, PageQuery } from '../../lib/history/archive/port.js';
 import { type Log, type LogError, NO_LOG, type Page } from '../../lib/history/index.js';
 import { historyHandler } from '../../lib/http/history.js';
@@ -16,6 +17,8 @@ export interface RoomOptions {
   readonly first: number;
   /** Messages before `first` that `log.page` finds, and `archive.page` does not yet. */
   readonly late?: readonly Publication[];
+  /** Whether the log is the real one with an archive behind it, a day later, in place of a model of it. */
+  readonly isReal?: boolean;
   /** Messages of a page of either, at most. */
   readonly pageSize?: number;
 }
@@ -27,6 +30,7 @@ export interface Answer {
   readonly next: string | null;
 }
 
+const DAY_MS = 86_400_000;
 const DOWN = { _tag: 'Unavailable', detail: 'down' } as const;
 const UNREACHABLE = { _tag: 'Unreachable', detail: 'down' } as const;
 
@@ -37,9 +41,13 @@ export const byId = (some: readonly Publication[]): readonly Publication[] =>
   some.toSorted((one, other) => (one.idText < other.idText ? -1 : 1));
 
 const sideOf = ({ direction, bound }: PageQuery) => {
-  if (bound._tag === 'Position') throw new Error('the history reads by id');
   const isAfter = direction === 'After';
   if (bound._tag === 'Time') return ({ id }: Publication) => id.ms >= bound.ms === isAfter;
+  if (bound._tag === 'Position') {
+    if (!isAfter) throw new Error('no log reads downward');
+    const { tag, offset, sinceMs = 0 } = bound;
+    return ({ id }: Publication) => id.tag === tag && id.offset > offset && id.ms >= sinceMs;
+  }
   const text = formatId(bound.id);
   return ({ idText }: Publication) => idText !== text && idText > text === isAfter;
 };
@@ -49,6 +57,7 @@ export const archivedRoom = ({
   epoch,
   first,
   late = [],
+  isReal = false,
   pageSize = 1_000,
 }: RoomOptions) => {
   const state = {
@@ -104,8 +113,19 @@ export const archivedRoom = ({
     },
   };
 
+  const recent: Log = {
+    page: (_room, from, most) => {
+      if (newest === undefined) return of(right(NO_LOG));
+      const top = { ...newest.id, id: newest.idText };
+      return of(
+        right({ top, first, entries: window.filter(({ id }) => id.offset >= from).slice(0, most) }),
+      );
+    },
+  };
+  const clock = { wall: () => (newest?.id.ms ?? 0) + DAY_MS };
+
   const { messages, state: roomState } = historyHandler({
-    log,
+    log: isReal ? archivedLog({ log: recent, archive, clock }) : log,
     archive,
     membersElsewhere: () => of(0),
   });

@@ -12,6 +12,7 @@ import {
   type LogRange,
   NEWEST,
   startIn,
+  withEntry,
 } from '../../lib/http/log-range.js';
 import { NO_LOG } from '../../lib/history/index.js';
 import { formatId } from '../../lib/protocol/position.js';
@@ -35,7 +36,7 @@ const emptyOf =
 const broken: ReadPage = () => Promise.resolve(left(again('no')));
 
 const rangeOf = async (from: ReadPage): Promise<LogRange> => {
-  const range = await logRange(from);
+  const range = await logRange(from, [{ ms: 0 }]);
   if (isLeft(range)) throw new Error(range.left.detail);
   return range.right;
 };
@@ -47,11 +48,20 @@ const inEpoch = (offset: number, outside = false) => {
 const elsewhere = (ms: number) => pointOf(published('r', { tag: 9, offset: 1, ms: NOON + ms }));
 
 t.test('when the log is read, then its first message is known', async (t) => {
-  t.match(await logRange(read), { right: { first: 11, entry: { id: { offset: 11 } } } });
-  t.match(await logRange(emptyOf(7)), { right: { first: 8, entry: undefined } });
-  t.match(await logRange(() => Promise.resolve(right(NO_LOG))), { right: { first: 1 } });
-  t.match(await logRange(broken), { left: { status: 503 } });
+  const points = [{ ms: 0 }];
+  t.match(await logRange(read, points), { right: { first: 11, entry: { id: { offset: 11 } } } });
+  t.match(await logRange(emptyOf(7), points), { right: { first: 8, entry: undefined } });
+  t.match(await logRange(() => Promise.resolve(right(NO_LOG)), points), { right: { first: 1 } });
+  t.match(await logRange(broken, points), { left: { status: 503 } });
   t.ok(NEWEST > 2 ** 40 - 1, 'no offset is greater');
+});
+
+t.test('when offsets are enough, then the first message is not read', async (t) => {
+  const range = await logRange(read, [inEpoch(3), undefined]);
+  t.match(range, { right: { first: 11, entry: undefined } });
+  if (isLeft(range)) return;
+  t.match(await withEntry(read, range.right), { right: { entry: { id: { offset: 11 } } } });
+  t.same(await withEntry(broken, range.right), left(again('no')));
 });
 
 t.test('when a room has no log, then no id is of its epoch', async (t) => {
