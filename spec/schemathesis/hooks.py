@@ -18,9 +18,19 @@ def is_exact(value):
     return True
 
 
+def has_one_start(case):
+    query = case.query or {}
+    return "at" not in query or not {"after", "before"} & query.keys()
+
+
 @schemathesis.hook
-def filter_query(context, query):
-    return not query or "at" not in query or not {"after", "before"} & query.keys()
+def filter_case(context, case):
+    return has_one_start(case)
+
+
+@schemathesis.hook
+def before_add_examples(context, examples):
+    examples[:] = [case for case in examples if has_one_start(case)]
 
 
 @schemathesis.hook
