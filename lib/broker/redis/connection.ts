@@ -24,11 +24,12 @@ import { backoffMs } from '../../rx/backoff.js';
 import type { RedisEvent } from './port.js';
 
 /**
- * A session that is not ready in this time is given up: 1 s for the first tries, then 3 s. While Sentinels
- * elect another master, a try may get to the old one, which is frozen. With 1 s it costs little. With 3 s a
- * Redis that is slow, or is asked for after three Sentinels (`SENTINEL_MS` each), has the time that it needs.
+ * A session that is not ready in this time is given up: 1.5 s for the first tries, then 3 s. While Sentinels
+ * elect another master, a try may get to the old one, which is frozen. With 1.5 s it costs little, and
+ * `CONNECT_MS` still ends first. With 3 s a Redis that is slow, or is asked for after three Sentinels
+ * (`SENTINEL_MS` each), has the time that it needs.
  */
-const readyMs = (attempt: number): number => (attempt < SHORT_TRIES ? 1_000 : 3_000);
+const readyMs = (attempt: number): number => (attempt < SHORT_TRIES ? 1_500 : 3_000);
 const SHORT_TRIES = 4;
 /**
  * A session that was ready and broke is opened again after a random part of these few ms: so not all pods
