@@ -10,7 +10,7 @@
  * everybody who installs the tarball, though it never runs it there.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 const ROOT = import.meta.dirname;
@@ -58,3 +58,5 @@ const withoutTypeScript = () => {
 };
 
 process.exitCode = existsSync(TSC) ? await build() : withoutTypeScript();
+// npx runs it, and tsc makes no program of it
+if (existsSync(join(DIST, 'main.js'))) chmodSync(join(DIST, 'main.js'), 0o755);
