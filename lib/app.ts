@@ -115,7 +115,8 @@ export const workerApp = (options: AppOptions, { whole, tracing }: ProcessParts)
       );
     startedAt = clock.scheduler.now();
     // without an archive all of this happens in the call of `start`
-    const archive = config.log.databaseUrl === '' ? undefined : await archiveOf(config, clock);
+    const loading = archiveOf(config, clock);
+    const archive = loading === undefined ? undefined : await loading;
     if (stopped !== undefined) {
       archive?.close().subscribe();
       throw new Error(ENDED);

@@ -121,9 +121,14 @@ t.test(
     pg.freeze();
     sender.send({ type: 'chat', room: 'r', id: refOf(4), data: { n: 4 } });
     await sender.received({ type: 'error', data: { code: 'unavailable', ref: refOf(4) } });
+    t.equal(await pod.metric('realtime_archive_unstored_messages'), 1);
     await sleep(1_500);
     pg.thaw();
     await until('stored', async () => (await rows(url)).length === 4, 20_000);
+    await until(
+      'nothing is kept',
+      async () => (await pod.metric('realtime_archive_unstored_messages')) === 0,
+    );
     t.same(member.all({ type: 'chat' }).map(numberOf), range(1, 4));
   },
 );

@@ -129,6 +129,8 @@ export interface Broker {
   readonly logBytes?: () => number;
   /** The number of publishes that have no answer yet; absent when each is answered at once. */
   readonly waiting?: () => number;
+  /** The number of messages that members have and the archive has not yet; absent without an archive. */
+  readonly unstored?: () => number;
   /** Bytes that wait to be written to the exchange of workers; absent without one. */
   readonly unsentBytes?: () => number;
   /**

@@ -3,7 +3,14 @@
  * have no effect (a parameter that is written wrongly) or would show only when a connection is made.
  */
 import * as E from 'fp-ts/lib/Either.js';
-import { BRACKETS, type Endpoint, hostBeforePort, looksLikeBareIPv6, portOf } from './hosts.js';
+import {
+  BRACKETS,
+  decoded,
+  type Endpoint,
+  hostBeforePort,
+  looksLikeBareIPv6,
+  portOf,
+} from './hosts.js';
 
 export interface DatabaseAddress extends Endpoint {
   readonly database: string;
@@ -69,14 +76,6 @@ const faultIn = (name: string, value: string): string | undefined => {
   // a part of a password may stand here
   const shown = /^[a-z_]{1,40}$/i.test(name) ? ` (${name} is none)` : '';
   return `${FORM}; behind ? only the parameters ${Object.keys(PARAMETERS).join(', ')}${shown}`;
-};
-
-const decoded = (text: string): string | undefined => {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return undefined;
-  }
 };
 
 /** What is wrong with a text of another form, as far as can be seen. */

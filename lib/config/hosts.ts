@@ -24,6 +24,15 @@ export const hostBeforePort = (text: string): string | undefined => {
   return isHost(text) && !isIPv6(text) ? text : undefined;
 };
 
+/** A part of a URL without its percent-encoding; undefined when that is not valid. */
+export const decoded = (text: string): string | undefined => {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+};
+
 /** The host and its port as one text. */
 export const withPort = ({ host, port }: Endpoint): string =>
   `${isIPv6(host) ? `[${host}]` : host}:${port}`;

@@ -4,7 +4,14 @@
  * the failure would come too late.
  */
 import * as E from 'fp-ts/lib/Either.js';
-import { BRACKETS, type Endpoint, hostBeforePort, looksLikeBareIPv6, portOf } from './hosts.js';
+import {
+  BRACKETS,
+  decoded,
+  type Endpoint,
+  hostBeforePort,
+  looksLikeBareIPv6,
+  portOf,
+} from './hosts.js';
 
 export interface RedisAddress extends Endpoint {
   readonly tls: boolean;
@@ -43,14 +50,6 @@ const readOne = (text: string): E.Either<string, RedisAddress & { readonly isBar
   if (!/^(?:0|[1-9]\d{0,8})?$/.test(number)) return E.left(`${FORM}; ${DATABASE}`);
   const tls = scheme?.toLowerCase() === 'rediss';
   return E.right({ host, port, tls, username, password, database: Number(number), isBare });
-};
-
-const decoded = (text: string): string | undefined => {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return undefined;
-  }
 };
 
 /** What is wrong with a text of another form, as far as can be seen. */

@@ -3,13 +3,12 @@
  * may be missing for a moment while a later one is there. `log.page` knows how long to wait for it, so from
  * such a hole on it is asked instead. The messages are those of a walk (`archive-reader.ts`).
  */
+import { YOUNG_MS } from '../history/archive/archived-log.js';
 import type { Publication } from '../protocol/publication.js';
 import type { Walk } from './archive-reader.js';
 import { isOfEpoch, type LogRange } from './log-range.js';
 
 /** Before an older message nothing is missing that may still come: `archived-log.ts` waits no longer. */
-const YOUNG_MS = 15_000;
-
 const isYoung = ({ top }: LogRange, { id }: Publication): boolean => top.ms - id.ms < YOUNG_MS;
 
 /** How many messages of an upward walk come before the first such hole. `known`: the offset before them. */

@@ -35,7 +35,8 @@ export const metrics = (
     waiting,
     unsentBytes,
     archive,
-  }: Pick<Broker, 'logBytes' | 'remembered' | 'waiting' | 'unsentBytes' | 'archive'>,
+    unstored,
+  }: Pick<Broker, 'logBytes' | 'remembered' | 'waiting' | 'unsentBytes' | 'archive' | 'unstored'>,
 ): Metrics => {
   const made = instruments();
   const { registry, gauge, gaugeOf, counter, labelled, counterOf } = made;
@@ -154,6 +155,12 @@ export const metrics = (
       waiting,
     );
   if (unsentBytes !== undefined) gaugeOf(...WORKERS_UNSENT, unsentBytes);
+  if (unstored !== undefined)
+    gaugeOf(
+      'realtime_archive_unstored_messages',
+      'Messages that members have and the archive did not take in time; they are stored later',
+      unstored,
+    );
   const archived = archive === undefined ? undefined : archiveMetrics(made, archive);
   brokerUp.set(0);
   const occupied = new Set<string>();

@@ -2,11 +2,12 @@
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
 import { EMPTY, type Observable, of } from 'rxjs';
 import { archivedLog } from '../../lib/history/archive/archived-log.js';
-import type { Archive, PageQuery } from '../../lib/history/archive/port.js';
+import type { Archive } from '../../lib/history/archive/port.js';
 import { type Log, type LogError, NO_LOG, type Page } from '../../lib/history/index.js';
 import { historyHandler } from '../../lib/http/history.js';
 import { formatId, parseId } from '../../lib/protocol/position.js';
 import type { Publication } from '../../lib/protocol/publication.js';
+import { archiveTable, pageOf, put } from '../support/memory-archive.js';
 
 export interface RoomOptions {
   /** What `archive.page` has; any order. */
@@ -30,6 +31,7 @@ export interface Answer {
   readonly next: string | null;
 }
 
+const ROOM = 'r';
 const DAY_MS = 86_400_000;
 const DOWN = { _tag: 'Unavailable', detail: 'down' } as const;
 const UNREACHABLE = { _tag: 'Unreachable', detail: 'down' } as const;
@@ -39,18 +41,6 @@ export const idsOf = (some: readonly Publication[]): readonly string[] =>
 
 export const byId = (some: readonly Publication[]): readonly Publication[] =>
   some.toSorted((one, other) => (one.idText < other.idText ? -1 : 1));
-
-const sideOf = ({ direction, bound }: PageQuery) => {
-  const isAfter = direction === 'After';
-  if (bound._tag === 'Time') return ({ id }: Publication) => id.ms >= bound.ms === isAfter;
-  if (bound._tag === 'Position') {
-    if (!isAfter) throw new Error('no log reads downward');
-    const { tag, offset, sinceMs = 0 } = bound;
-    return ({ id }: Publication) => id.tag === tag && id.offset > offset && id.ms >= sinceMs;
-  }
-  const text = formatId(bound.id);
-  return ({ idText }: Publication) => idText !== text && idText > text === isAfter;
-};
 
 export const archivedRoom = ({
   archived,
@@ -70,6 +60,8 @@ export const archivedRoom = ({
     mostPages: Number.POSITIVE_INFINITY,
   };
   const stored = byId(archived);
+  const table = archiveTable();
+  stored.forEach((message) => put(table, ROOM, message));
 
   const archive: Archive = {
     event$: EMPTY,
@@ -81,10 +73,9 @@ export const archivedRoom = ({
     page: (query) => {
       state.archivePages += 1;
       if (state.isArchiveDown || state.archivePages > state.mostPages) return of(left(DOWN));
-      const all = stored.filter(sideOf(query));
-      const most = Math.min(query.limit, pageSize);
-      const entries = query.direction === 'After' ? all.slice(0, most) : all.slice(-most);
-      return of(right({ entries, more: all.length > entries.length }));
+      if (query.bound._tag === 'Position' && query.direction === 'Before')
+        throw new Error('no log reads downward');
+      return of(right(pageOf(table, { ...query, limit: Math.min(query.limit, pageSize) })));
     },
   };
 
@@ -135,7 +126,7 @@ export const archivedRoom = ({
     query: Query,
     closed: (work: () => void) => void = () => undefined,
   ): Promise<Answer | string> => {
-    const answer = await messages('r', query, closed);
+    const answer = await messages(ROOM, query, closed);
     if (isLeft(answer)) {
       const { status, detail, headers } = answer.left;
       return `${status} ${headers?.['Retry-After'] ?? '-'} ${detail}`;
@@ -161,7 +152,7 @@ export const archivedRoom = ({
     }
   };
 
-  return { archive, state, ask, walk, position: () => roomState('r', 0) };
+  return { archive, state, ask, walk, position: () => roomState(ROOM, 0) };
 };
 
 /** An id that no message has, in another epoch or with other flags. */

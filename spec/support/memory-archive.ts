@@ -73,7 +73,7 @@ export const memoryArchive = (table: ArchiveTable): MemoryArchive => {
   return self;
 };
 
-const put = (table: ArchiveTable, room: Room, publication: Publication): Outcome => {
+export const put = (table: ArchiveTable, room: Room, publication: Publication): Outcome => {
   const row = rowOf(room, publication);
   if (isLeft(row)) return { _tag: 'Poison', detail: row.left };
   if (row.right.from.includes('\u0000')) return { _tag: 'Poison', detail: 'from: a NUL' };
@@ -141,7 +141,10 @@ const sideOf = ({ id, idText }: Publication, bound: Bound): number => {
   }
 };
 
-const pageOf = (table: ArchiveTable, { room, direction, bound, limit }: PageQuery): ArchivePage => {
+export const pageOf = (
+  table: ArchiveTable,
+  { room, direction, bound, limit }: PageQuery,
+): ArchivePage => {
   const shelf = table.get(room);
   const order = shelf === undefined ? [] : orderOf(shelf, bound);
   const isAfter = direction === 'After';

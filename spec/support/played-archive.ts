@@ -7,8 +7,9 @@ import type {
   ArchiveEvent,
   Outcome,
 } from '../../lib/history/archive/port.js';
-import { formatId, type Room } from '../../lib/protocol/position.js';
+import type { Room } from '../../lib/protocol/position.js';
 import type { Publication } from '../../lib/protocol/publication.js';
+import { type ArchiveTable, archiveTable, pageOf, put } from './memory-archive.js';
 import type { VirtualClock } from './virtual-clock.js';
 
 export interface PlayedArchive extends Archive {
@@ -55,24 +56,10 @@ export const playedArchive = (clock: VirtualClock, latencyMs = 3): PlayedArchive
     refusal: () => refusal,
     store: (room, publications): Observable<Either<ArchiveError, readonly Outcome[]>> =>
       timer(latencyMs, clock.scheduler).pipe(map(() => stored(room, publications))),
-    page: ({ room, bound, limit }) => {
-      const isAfter = ({ id, idText }: Publication): boolean =>
-        bound._tag === 'Position'
-          ? id.tag === bound.tag && id.offset > bound.offset
-          : bound._tag === 'Id'
-            ? idText > formatId(bound.id)
-            : id.ms >= bound.ms;
-      const found = (rows.get(room) ?? [])
-        .filter(isAfter)
-        .toSorted((one, other) => (one.idText < other.idText ? -1 : 1));
-      return timer(latencyMs, clock.scheduler).pipe(
-        map(() =>
-          refusal === undefined
-            ? right({ entries: found.slice(0, limit), more: found.length > limit })
-            : left(refusal),
-        ),
-      );
-    },
+    page: (query) =>
+      timer(latencyMs, clock.scheduler).pipe(
+        map(() => (refusal === undefined ? right(pageOf(tableOf(rows), query)) : left(refusal))),
+      ),
     prune: () => of(right(0)),
     gauges: () => ({ messages: 0, bytes: 0, pages: 0 }),
     isClosed: () => isClosed,
@@ -81,4 +68,10 @@ export const playedArchive = (clock: VirtualClock, latencyMs = 3): PlayedArchive
       return of(undefined);
     },
   };
+};
+
+const tableOf = (rows: ReadonlyMap<Room, readonly Publication[]>): ArchiveTable => {
+  const table = archiveTable();
+  for (const [room, messages] of rows) for (const message of messages) put(table, room, message);
+  return table;
 };

@@ -139,13 +139,15 @@ export const archivedBroker = ({
       clock: { wall: () => broker.clockMs() ?? clock.wall() },
     }),
     status$: concat(starting$, broker.status$),
-    waiting: () => order.size(),
+    waiting: order.size,
+    unstored: unstored.size,
     close: () =>
       concat(
         broker.close(),
         defer(() => archive.close()),
         defer(() => {
           closed$.next();
+          running.unsubscribe();
           return of(undefined);
         }),
       ),

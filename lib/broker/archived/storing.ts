@@ -6,15 +6,15 @@
  *                                                                       ▼
  *                 answer ◀─ Stored, Poison ── store ── Left ─▶ again, until the time is over ─▶ Left
  */
-import { type Either, isLeft, isRight, left, right } from 'fp-ts/lib/Either.js';
+import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
 import { isNone } from 'fp-ts/lib/Option.js';
-import { defer, map, type Observable, of, switchMap, timer } from 'rxjs';
+import { defer, map, type Observable, of, switchMap } from 'rxjs';
 import type { Clock } from '../../clock.js';
 import type { Archive, ArchiveError } from '../../history/archive/port.js';
 import type { Log } from '../../history/index.js';
 import { parseId } from '../../protocol/position.js';
 import { type Draft, type Publication, publicationOf } from '../../protocol/publication.js';
-import { backoffMs } from '../../rx/backoff.js';
+import { untilRight } from '../../rx/until-right.js';
 import type { Receipt } from '../index.js';
 
 export interface StoringDeps {
@@ -41,7 +41,6 @@ export const stored = (
   receipt: Receipt,
 ): Observable<Either<Unstored, void>> => {
   const { clock, timeoutMs } = deps;
-  const until = clock.scheduler.now() + timeoutMs;
   const id = parseId(receipt.id);
   // the broker has given the id
   if (isNone(id)) return of(right(undefined));
@@ -56,30 +55,12 @@ export const stored = (
       return publication === undefined ? of(found) : deps.archive.store(draft.room, [publication]);
     }),
   );
-  return retried(store$, clock, until, 0).pipe(
+  return untilRight(store$, clock, timeoutMs).pipe(
     map((answer) =>
       isLeft(answer) ? left({ publication: own, error: answer.left }) : right(undefined),
     ),
   );
 };
-
-/** `until`: by the clock's scheduler. `failures`: how many tries have failed. */
-const retried = (
-  store$: Observable<Either<ArchiveError, unknown>>,
-  clock: StoringDeps['clock'],
-  until: number,
-  failures: number,
-): Observable<Either<ArchiveError, unknown>> =>
-  store$.pipe(
-    switchMap((answer) => {
-      const leftMs = until - clock.scheduler.now();
-      return isRight(answer) || leftMs <= 0
-        ? of(answer)
-        : timer(Math.min(backoffMs(failures, clock.random), leftMs), clock.scheduler).pipe(
-            switchMap(() => retried(store$, clock, until, failures + 1)),
-          );
-    }),
-  );
 
 /**
  * The first message of a duplicate. Its data are the same, but its `from` and its time may differ from those

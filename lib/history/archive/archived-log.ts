@@ -42,7 +42,7 @@ export interface ArchivedLogDeps {
  * (`broker/archived/unstored.ts`). What is missing then is probably gone. The life of messages in the log would
  * be 10 minutes, and so long would each reader wait for a message that is gone.
  */
-const YOUNG_MS = 15_000;
+export const YOUNG_MS = 15_000;
 /** Rooms whose marks are kept. */
 const ROOMS = 4_096;
 /** Rows that are read to find the oldest message: other epochs with the same tag may have its offset too. */

@@ -8,11 +8,12 @@
  *
  * Source: it subscribes to pages of the archive and to the outbox, and ends with its subscriber.
  */
-import { type Either, isLeft } from 'fp-ts/lib/Either.js';
+import { isLeft } from 'fp-ts/lib/Either.js';
 import { Observable } from 'rxjs';
 import type { Clock } from '../../clock.js';
 import type { Membership } from '../../connection/connection.js';
-import type { Archive, ArchiveError, ArchivePage, Bound } from '../../history/archive/port.js';
+import type { Archive, ArchivePage, Bound } from '../../history/archive/port.js';
+import { DAY_MS } from '../../history/archive/partitions.js';
 import { positionAfter, type Slice } from '../../history/page-cache.js';
 import { bears } from '../../history/resume-point.js';
 import { framesOf } from '../../protocol/frame.js';
@@ -20,8 +21,8 @@ import type { Room } from '../../protocol/position.js';
 import type { Publication } from '../../protocol/publication.js';
 import type { Resume } from '../../protocol/resume.js';
 import type { GapReason } from '../../protocol/system-event.js';
-import { backoffMs } from '../../rx/backoff.js';
 import type { Bound as SliceBound } from '../../rx/coalesce.js';
+import { untilRight } from '../../rx/until-right.js';
 import type { TurnQueue } from './turn-queue.js';
 
 export interface OldEpochsDeps {
@@ -43,8 +44,6 @@ export type OldEpochs =
   | { readonly _tag: 'Lost'; readonly messages: number; readonly reason: GapReason };
 
 type After = Extract<Resume, { readonly _tag: 'After' }>;
-
-const DAY_MS = 86_400_000;
 
 /** What the archive shows about an id of an epoch that has ended. */
 const gapAt = (
@@ -68,21 +67,20 @@ const gapAt = (
     : { isLost: true, gap: 'unknown_id' };
 };
 
-/** The first messages, as many as one slice may have, and at least one. */
-const sliceOf = (
-  messages: readonly [Publication, ...(readonly Publication[])],
-  most: SliceBound,
-): Slice => {
+/** The first messages, as many as one slice may have, and at least one; undefined when there are none. */
+const sliceOf = (messages: readonly Publication[], most: SliceBound): Slice | undefined => {
   let bytes = 0;
   const within = messages.findIndex(({ frame }, i) => {
     bytes += frame.length;
     return i > 0 && (i >= most.messages || bytes > most.bytes);
   });
   const some = within < 0 ? messages : messages.slice(0, within);
+  const last = some.at(-1);
+  if (last === undefined) return undefined;
   return {
     count: some.length,
     bytes: framesOf(some.map(({ frame }) => frame)),
-    last: positionAfter(some.at(-1) ?? messages[0]),
+    last: positionAfter(last),
   };
 };
 
@@ -94,12 +92,10 @@ export const oldEpochs = (
   presentTag: number,
 ): Observable<OldEpochs> =>
   new Observable((out) => {
-    const { scheduler } = clock;
     const { outbox } = membership.connection;
-    const current: { messages: number; gap: GapReason | undefined; failures: number } = {
+    const current: { messages: number; gap: GapReason | undefined } = {
       messages: 0,
       gap: undefined,
-      failures: 0,
     };
 
     const end = (result: OldEpochs): void => {
@@ -111,46 +107,40 @@ export const oldEpochs = (
     const sent = (): void => end({ _tag: 'Sent', messages: current.messages, gap: current.gap });
 
     const read = (bound: Bound, limit: number, use: (page: ArchivePage) => void): void => {
-      const startedAt = scheduler.now();
-      const again = (): void => {
-        out.add(archive.page({ room, direction: 'After', bound, limit }).subscribe(take));
-      };
-      const take = (answer: Either<ArchiveError, ArchivePage>): void => {
-        if (!isLeft(answer)) return use(answer.right);
-        const waitMs = backoffMs(current.failures++, clock.random);
-        if (scheduler.now() + waitMs - startedAt > timeoutMs) lost('broker_outage');
-        else out.add(scheduler.schedule(again, waitMs));
-      };
-      again();
+      const page$ = archive.page({ room, direction: 'After', bound, limit });
+      out.add(
+        untilRight(page$, clock, timeoutMs).subscribe((answer) =>
+          isLeft(answer) ? lost('broker_outage') : use(answer.right),
+        ),
+      );
     };
 
     const after = (bound: Bound): void =>
       read(bound, most.messages, ({ entries, more }) => {
-        current.failures = 0;
         const present = entries.findIndex(({ id }) => id.tag === presentTag);
         const old = present < 0 ? entries : entries.slice(0, present);
         send(old, present < 0 && more);
       });
 
     const send = (messages: readonly Publication[], hasMore: boolean): void => {
-      const [first, ...rest] = messages;
       if (out.closed) return;
-      if (first === undefined) return sent();
-      if (outbox.messages > 0) {
+      if (outbox.messages > 0 && messages.length > 0) {
         out.add(outbox.taken$.subscribe(() => turns.push(() => send(messages, hasMore))));
         return;
       }
-      const slice = sliceOf([first, ...rest], most);
+      const slice = sliceOf(messages, most);
+      if (slice === undefined) return sent();
       membership.position = slice.last;
       outbox.send(slice);
       current.messages += slice.count;
       const left = messages.slice(slice.count);
-      const last = messages[slice.count - 1]?.id ?? first.id;
-      if (left.length === 0 && !hasMore) return sent();
-      turns.push(() => {
-        if (left.length > 0) send(left, hasMore);
-        else if (!out.closed) after({ _tag: 'Id', id: last });
-      });
+      const last = messages.at(-1);
+      if (left.length > 0) turns.push(() => send(left, hasMore));
+      else if (!hasMore || last === undefined) sent();
+      else
+        turns.push(() => {
+          if (!out.closed) after({ _tag: 'Id', id: last.id });
+        });
     };
 
     const { id } = resume;
