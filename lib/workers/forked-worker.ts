@@ -107,6 +107,7 @@ const bytesOf = ({ events }: Answered): number => {
   let bytes = 0;
   for (const event of events) {
     if (event._tag === 'Message') bytes += event.payload.length;
+    else if (event._tag === 'Published') bytes += event.frame.length;
     else if (event.reply._tag === 'Page')
       for (const { length } of event.reply.page.frames) bytes += length;
     bytes += EVENT_BYTES;

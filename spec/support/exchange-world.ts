@@ -15,6 +15,8 @@ export interface ExchangeWorld {
 export interface WorldWorker {
   readonly port: ExchangePort;
   readonly session: WorkerSession;
+  /** The kinds of the requests that the worker has sent. */
+  readonly asked: string[];
   /** The exchange does not run: its process stands still. */
   readonly hold: (on: boolean) => void;
 }
@@ -48,6 +50,7 @@ export const exchangeWorld = (
         },
       });
       const back = pipe({ clock, delayMs: () => 2 });
+      const asked: string[] = [];
       const session = workerSession({
         exchange: shared,
         clock,
@@ -64,6 +67,7 @@ export const exchangeWorld = (
           frame$,
           send: (frame, written) => {
             const copied = copy(frame);
+            asked.push(...frame.requests.map(({ request }) => request._tag));
             way.send(() => {
               written();
               session.take(copied);
@@ -74,6 +78,7 @@ export const exchangeWorld = (
       return {
         port,
         session,
+        asked,
         hold: (on) => {
           const waiting = paused ?? [];
           paused = on ? waiting : undefined;

@@ -22,6 +22,8 @@ export type Delivered = Extract<ChannelEvent, { readonly _tag: 'Published' | 'Ec
 /** From the broker to the channel of one room. */
 export type RawEvent =
   | { readonly _tag: 'Received'; readonly publication: Publication }
+  /** A message that the port itself has placed: it needs no answer of the log. */
+  | { readonly _tag: 'Published'; readonly publication: Publication }
   /** A call of this pod was answered: these ids are in the log. No ids: it logged none, or it has ended. */
   | { readonly _tag: 'Placed'; readonly ids: readonly PlacedId[] }
   /** Publishes of this pod were acked because these ids came on the channel: the log should have them. */

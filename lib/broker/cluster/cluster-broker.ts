@@ -146,7 +146,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
     },
   });
 
-  const accept = (event: Exclude<RedisEvent, { readonly _tag: 'Message' }>): void => {
+  const accept = (event: Exclude<RedisEvent, { readonly _tag: 'Message' | 'Published' }>): void => {
     if (life.closed) return;
     switch (event._tag) {
       case 'Dropped':

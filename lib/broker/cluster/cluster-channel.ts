@@ -125,6 +125,7 @@ export const clusterChannel = (room: Room, deps: ClusterChannelDeps): Observable
           publisher.received(room, publication.right);
           raw$.next({ _tag: 'Received', publication: publication.right });
         },
+        published: (publication) => raw$.next({ _tag: 'Published', publication }),
         subscribed: () => raw$.next({ _tag: 'Subscribed' }),
         unsubscribed: () => raw$.next({ _tag: 'Unsubscribed' }),
         denied: (detail) => {

@@ -89,6 +89,12 @@ export const orderedChannel =
         failed: (reason) => out.error(reason),
       });
 
+      const onPublished = (publication: Publication): void => {
+        const { tag, offset, outside } = publication.id;
+        if (!outside) order.confirm(tag, offset, publication.idText);
+        onReceived(publication);
+      };
+
       const onReceived = (publication: Publication): void => {
         // before the channel opens nothing is delivered: a message is part of the log that a joiner reads, or
         // comes after it
@@ -126,6 +132,8 @@ export const orderedChannel =
         switch (event._tag) {
           case 'Received':
             return onReceived(event.publication);
+          case 'Published':
+            return onPublished(event.publication);
           case 'Placed':
             return onPlaced(event.ids);
           case 'AckedByPush':

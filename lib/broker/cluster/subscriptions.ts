@@ -10,15 +10,19 @@ import { isRight, type Either } from 'fp-ts/lib/Either.js';
 import { type OperatorFunction, Subscription } from 'rxjs';
 import type { Clock } from '../../clock.js';
 import { backoffMs } from '../../rx/backoff.js';
+import type { Publication } from '../../protocol/publication.js';
 import { mapSome } from '../../rx/map-some.js';
 import type { RedisPort, RedisError, RedisEvent } from '../redis/port.js';
 import { orTimeout } from './timeout.js';
 
-type PushedMessage = Extract<RedisEvent, { readonly _tag: 'Message' }>;
+/** What comes on a channel. */
+type Pushed = Extract<RedisEvent, { readonly _tag: 'Message' | 'Published' }>;
 
 /** Receives what comes on a channel. */
 export interface Sink {
   message(payload: Buffer): void;
+  /** A message that the port itself has placed (`RedisEvent`). Absent on the channels of no room. */
+  readonly published?: (publication: Publication) => void;
   /**
    * Every message from now on arrives. Called again when the channel was unsubscribed and is subscribed
    * again.
@@ -36,7 +40,7 @@ export interface Subscriptions {
   /** Receives the events of Redis. */
   accept(event: RedisEvent): void;
   /** Delivers the messages to the sinks, and emits all other events. */
-  readonly messages: OperatorFunction<RedisEvent, Exclude<RedisEvent, PushedMessage>>;
+  readonly messages: OperatorFunction<RedisEvent, Exclude<RedisEvent, Pushed>>;
   /** How many channels are wanted, subscribed, or being unsubscribed. */
   size(): number;
   close(): void;
@@ -70,9 +74,12 @@ export const subscriptions = ({
   let failures = 0;
   let due: Subscription | undefined;
 
-  const push = ({ channel, payload }: PushedMessage): void => {
-    const entry = entries.get(channel);
-    if (entry !== undefined) for (const sink of entry.sinks) sink.message(payload);
+  const push = (event: Pushed): void => {
+    const entry = entries.get(event.channel);
+    if (entry === undefined) return;
+    for (const sink of entry.sinks)
+      if (event._tag === 'Message') sink.message(event.payload);
+      else sink.published?.(event.publication);
   };
 
   const reconcileSoon = (channel: string): void => {
@@ -188,13 +195,14 @@ export const subscriptions = ({
       });
     },
     messages: mapSome((event) => {
-      if (event._tag !== 'Message') return event;
+      if (event._tag !== 'Message' && event._tag !== 'Published') return event;
       push(event);
       return undefined;
     }),
     accept: (event) => {
       switch (event._tag) {
         case 'Message':
+        case 'Published':
           return push(event);
         case 'Ready':
           ready = true;

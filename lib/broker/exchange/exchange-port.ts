@@ -25,6 +25,7 @@ import {
 import type { Clock } from '../../clock.js';
 import { NO_LOG, type Page, pageOf } from '../../history/page.js';
 import type { LogPosition } from '../../protocol/position.js';
+import { Publication } from '../../protocol/publication.js';
 import {
   type Outcome,
   podChannel,
@@ -116,11 +117,18 @@ export const exchangePort = ({ link, clock, serverId }: ExchangePortOptions): Ex
   const take = (frame: unknown, emit: (event: RedisEvent) => void): void => {
     if (!Answered.is(frame)) return;
     for (const event of frame.events) {
-      if (event._tag === 'Message') emit(event);
-      else {
-        const subscriber = waiting.get(event.call);
-        subscriber?.next(event.reply);
-        subscriber?.complete();
+      switch (event._tag) {
+        case 'Message':
+          emit(event);
+          break;
+        case 'Published':
+          emit(publishedOf(event));
+          break;
+        case 'Answer': {
+          const subscriber = waiting.get(event.call);
+          subscriber?.next(event.reply);
+          subscriber?.complete();
+        }
       }
     }
   };
@@ -207,6 +215,18 @@ export const exchangePort = ({ link, clock, serverId }: ExchangePortOptions): Ex
       }),
   };
 };
+
+const publishedOf = ({
+  channel,
+  id,
+  type,
+  frame,
+  except,
+}: Extract<Answered['events'][number], { readonly _tag: 'Published' }>): RedisEvent => ({
+  _tag: 'Published',
+  channel,
+  publication: new Publication(id, undefined, type, frame, except),
+});
 
 const FULL: RedisError = {
   _tag: 'Unreachable',

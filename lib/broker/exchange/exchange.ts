@@ -10,7 +10,7 @@ import type { Clock } from '../../clock.js';
 import { NO_LOG, type Page } from '../../history/page.js';
 import { memoryLog } from '../../history/memory/log.js';
 import type { LogPosition, Room } from '../../protocol/position.js';
-import type { Draft } from '../../protocol/publication.js';
+import type { Draft, Publication } from '../../protocol/publication.js';
 import { idempotencyKeys } from '../idempotency-keys.js';
 import { channelOf, CONTROL_CHANNEL, type Outcome, roomIn } from '../redis/port.js';
 import { publicationAt, type RoomPosition, roomPositions } from '../room-positions.js';
@@ -22,8 +22,10 @@ import { workerCounts } from './worker-counts.js';
 export interface Subscriber {
   /** The name of the worker: its `SERVER_ID`. */
   readonly name: string;
-  /** Sends a message of a channel to the worker. */
+  /** Sends a text of a channel to the worker: a probe, or a command. */
   readonly push: (channel: string, payload: Buffer) => void;
+  /** Sends a message of a room to the worker. */
+  readonly published: (channel: string, publication: Publication) => void;
 }
 
 export interface ExchangeOptions {
@@ -111,10 +113,11 @@ export const exchange = (options: ExchangeOptions): Exchange => {
       return first.digest === digest ? { _tag: 'Duplicate', id: first.id } : { _tag: 'KeyReused' };
     const before = position.top;
     const publication = publicationAt(position, draft, nonce, now());
-    const { idText, payload } = publication;
+    const { idText } = publication;
     if (logged) log.append(room, publication, before);
     if (key !== undefined) keys.set(room, key, { id: idText, digest });
-    push(channelOf(room), payload);
+    const channel = channelOf(room);
+    for (const worker of channels.get(channel) ?? []) worker.published(channel, publication);
     return { _tag: 'Placed', id: idText };
   };
 

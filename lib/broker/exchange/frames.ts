@@ -114,6 +114,16 @@ export const Asked = t.type({
 });
 export type Asked = t.TypeOf<typeof Asked>;
 
+/** The fields of a message's id (`protocol/message-id.ts`). */
+const Id = t.type({
+  tag: t.number,
+  offset: t.number,
+  ms: t.number,
+  global: t.boolean,
+  outside: t.boolean,
+  nonce: t.number,
+});
+
 /** To a worker: answers, and messages of channels, in the order in which the exchange made them. */
 export const Answered = t.type({
   _tag: t.literal('Answered'),
@@ -121,6 +131,15 @@ export const Answered = t.type({
     t.union([
       t.type({ _tag: t.literal('Answer'), call: t.number, reply: Reply }),
       t.type({ _tag: t.literal('Message'), channel: t.string, payload: Bytes }),
+      /** A message of a room, as members get it. The worker need not decode it. */
+      t.type({
+        _tag: t.literal('Published'),
+        channel: t.string,
+        id: Id,
+        type: t.string,
+        frame: Bytes,
+        except: Optional(t.string),
+      }),
     ]),
   ),
 });

@@ -42,6 +42,8 @@ export const workerSession = ({
   const worker: Subscriber = {
     name,
     push: (channel, payload) => add({ _tag: 'Message', channel, payload }),
+    published: (channel, { id, type, frame, except }) =>
+      add({ _tag: 'Published', channel, id, type, frame, except }),
   };
 
   return {

@@ -42,7 +42,7 @@ const INSIDE = /script: [0-9a-f]{40}, on @user_script:/;
 export const errorOf = (thrown: unknown): RedisError => {
   const text = thrown instanceof Error ? textOf(thrown) : String(thrown);
   if (!isReply(thrown)) {
-    // ioredis stopped following a Cluster that refused every try
+    // ioredis tried the command at several nodes of a Cluster, and gave up: every try was refused
     const isRefusal = /Last error: ReplyError: (TRYAGAIN|CLUSTERDOWN|MOVED|ASK)/.test(text);
     return { _tag: isRefusal ? 'Refused' : 'Unreachable', detail: text };
   }

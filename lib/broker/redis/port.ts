@@ -5,7 +5,7 @@
  */
 import type { Either } from 'fp-ts/lib/Either.js';
 import type { Observable } from 'rxjs';
-import type { Draft } from '../../protocol/publication.js';
+import type { Draft, Publication } from '../../protocol/publication.js';
 import type { Page } from '../../history/page.js';
 import { GLOBAL, type Room, type LogPosition } from '../../protocol/position.js';
 
@@ -25,7 +25,16 @@ export type RedisEvent =
   | { readonly _tag: 'Refused'; readonly detail: string }
   /** These subscriptions are lost though Redis is connected: a slot of a Cluster moved, or a node failed. */
   | { readonly _tag: 'Dropped'; readonly channels: readonly string[] }
-  | { readonly _tag: 'Message'; readonly channel: string; readonly payload: Buffer };
+  | { readonly _tag: 'Message'; readonly channel: string; readonly payload: Buffer }
+  /**
+   * A message of a room, as the port's own publish gave it its place: the log has it under this id, unless
+   * the id is outside the log. Only a port on whose channels no other program can publish emits it.
+   */
+  | {
+      readonly _tag: 'Published';
+      readonly channel: string;
+      readonly publication: Publication;
+    };
 
 /**
  * Why a command has no result. `Late`: the script did nothing, as its deadline was over, or as a later try of

@@ -38,6 +38,31 @@ t.test(
 );
 
 t.test(
+  'when the port has placed a message, then it is delivered without a question to the log',
+  async (t) => {
+    const b = open();
+    for (const offset of [6, 7]) b.push({ _tag: 'Published', publication: at(1, offset) });
+    b.push({ _tag: 'Published', publication: at(1, 7, { outside: true }) });
+    t.same(b.events, ['1:6', '1:7', '1:7 outside']);
+    t.strictSame([b.asks, b.reads], [0, 0]);
+  },
+);
+
+t.test(
+  'when a message that the port has placed leaves a hole, then it waits and the log is asked',
+  async (t) => {
+    const b = open();
+    const { answer$, give } = byHand();
+    b.top$ = answer$;
+    b.push({ _tag: 'Published', publication: at(1, 8) });
+    t.strictSame([b.events, b.asks], [[], 1]);
+    b.publish(at(1, 6), at(1, 7));
+    give(topAt(1, 8));
+    t.same(b.events, ['1:6', '1:7', '1:8']);
+  },
+);
+
+t.test(
   'when a message outside the log comes, then it is delivered and moves no position',
   async (t) => {
     const b = open();

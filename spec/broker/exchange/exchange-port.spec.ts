@@ -23,7 +23,7 @@ const world = () => {
   const one = made.worker('worker-1');
   const messages: string[] = [];
   const subscription = one.port.event$.subscribe((event) => {
-    if (event._tag === 'Message') messages.push(event.payload.toString());
+    if (event._tag === 'Published') messages.push(event.publication.payload.toString());
   });
   one.port.subscribe([channelOf('r')]).subscribe();
   clock.advance(10);
