@@ -6,7 +6,7 @@ const FIRST_MS = 250;
 const MOST_MS = 30_000;
 
 /**
- * The wait after a failure, in ms; never 0, so a step that fails is not the step of the next try.
+ * The wait after a failure, in ms. It is never 0: the next try is not made in the same step as the failure.
  * `failures`: how many came before it in a row. `chance`: in [0, 1).
  */
 export const fullJitterMs = (failures: number, chance: number): number =>

@@ -46,7 +46,10 @@ export interface MemberPresence
   readonly type: 'presence';
 }
 
-/** Only the report of the server has a `connection_id` in its data. */
+/**
+ * The report of the server has `from: 'server'` and a `connection_id`. This library sends no `connection_id`;
+ * the server does not remove one that another client sends.
+ */
 export type Presence = ConnectionPresence | MemberPresence;
 
 /** Any message of the server. */

@@ -8,8 +8,8 @@
  *
  * A message that was sent twice has the same id, so the server takes it once (docs/protocol.md, section 14).
  * The messages of a room stay in order: a message is not sent on a connection while an earlier one of its
- * room has no answer on another connection. At most as many as the server takes in a second are without an
- * answer: a pod that has stood still reads all of them at once, and would refuse more.
+ * room has no answer on another connection. At most as many as the server takes in a second are sent and not
+ * yet answered: a pod that has stood still reads all of them at once, and would refuse more.
  */
 import { paced } from './pace.js';
 import type { Failure } from './connection.js';
@@ -23,7 +23,7 @@ import {
   wake,
 } from './state.js';
 
-/** How many publishes may be without an answer. */
+/** How many publishes may be unanswered. Those that wait to be sent count too. */
 const MAX_WAITING = 256;
 
 const answered = (state: State, ref: string, result: Ack | Failure): State =>
@@ -58,7 +58,7 @@ export const expire: Change = (state) => {
     ? wake(state, next)
     : settled(state, ({ until }) => until <= state.nowMs, {
         code: 'timeout',
-        message: 'no ack; it may have come',
+        message: 'no ack: may have been sent',
       });
 };
 

@@ -46,7 +46,7 @@ export const looksLikeBareIPv6 = (text: string): boolean =>
   !text.includes('[') && /^[0-9a-f]*:[0-9a-f.]*:[0-9a-f:.]*$/i.test(text);
 
 /** The error text for IPv6 without brackets. */
-export const BRACKETS = 'IPv6 in brackets, such as [::1]:6379';
+export const BRACKETS = 'IPv6 in brackets, such as [::1]';
 
 /** `host:port`, IPv6 in brackets; undefined for any other text. */
 export const endpointOf = (text: string): Endpoint | undefined => {

@@ -9,9 +9,9 @@
  *
  * When the global log has trimmed messages that such a client needs, the client is sent a `gap` before its
  * room sends anything, so also before its next global message. So a client with an id of this part was sent
- * the gap before, and is not sent it again. The log may also have trimmed messages that are later than this
- * id. No pod knows which of these clients had those messages: so each of them is sent a `gap` when it
- * resumes.
+ * this gap before, and is not sent it again. The global log may also have trimmed messages that are later than
+ * the time of this id. That is another loss. No pod knows which of these clients had those messages. So each
+ * of them is sent a `gap` for this loss when it resumes.
  *
  * `untold` in a command is a time: some clients of the group were sent no `gap` for global messages that were
  * published at this time or later. When the log has trimmed such messages, each client with an id of this

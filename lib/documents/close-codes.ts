@@ -3,7 +3,7 @@ import { CLOSE, comesBack } from '../protocol/close-codes.js';
 
 export interface CloseMeaning {
   readonly code: number;
-  /** The text in the close frame; null: there is no close frame. */
+  /** The text in the close frame: clients may get another text, or none. Null: there is no close frame. */
   readonly reason: string | null;
   readonly reconnect: boolean;
   readonly meaning: string;

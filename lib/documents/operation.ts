@@ -8,7 +8,7 @@ export interface Answer {
   readonly description: string;
   /** Absent: the answer has no body, or is a problem (from 400 on). */
   readonly codec?: t.Mixed;
-  /** Without parameters; `application/json` when absent. */
+  /** The media type alone, without `charset`. Absent: `application/json`. */
   readonly mediaType?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }

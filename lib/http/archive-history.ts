@@ -9,8 +9,9 @@
  * yet. Between the last message of the epoch in the archive and `first`, messages may be missing for a moment.
  * `log.page` is asked for them, as it knows how long to wait.
  *
- * An answer that the log has whole does not ask the archive. So when a clock went back between two epochs,
- * messages of the earlier one with later ids than `first` are not read while the log has `first`.
+ * An answer that the log has whole does not ask the archive. One case is lost by this: a clock went back
+ * between two epochs, so some messages of the earlier epoch have later ids than the message at `first`. They
+ * are not read as long as the log has that message.
  */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
 import type { Archive } from '../history/archive/port.js';
@@ -127,7 +128,10 @@ const firstOfBoth = async (
 /** Shows whether there are more. */
 const ONE = { messages: 1, bytes: 1 };
 
-/** The first offset after a point, where the archive has no message of the epoch after it. */
+/**
+ * The first offset after a point, in the epoch of the log. For the case that the archive has no message of
+ * this epoch after the point.
+ */
 const unstored = async (
   { log, archive, range }: Sources,
   from: Point,
@@ -185,7 +189,10 @@ const last = async (
 
 const NOTHING = right<Problem, Stretch>({ entries: [], more: false });
 
-/** Whether a point is in an earlier epoch, as the message before it is: then nothing of the log is before it. */
+/**
+ * Whether a point is in an earlier epoch than the log. The nearest message before the point shows it: that
+ * message is of the same epoch as the point. Then no message of the log is before the point.
+ */
 const isOfEarlier = (
   range: LogRange,
   before: IdPoint | undefined,

@@ -27,8 +27,8 @@ export const wholeUpward = (
 };
 
 /**
- * The messages of a downward walk without those of the epoch above the lowest such hole, and the offset of the
- * newest one of the epoch that is left; 0 when there is none.
+ * The messages of a downward walk, without the messages of the log's epoch that are above the lowest such
+ * hole. `known`: the offset of the newest message of this epoch among the rest; 0 when there is none.
  */
 export const wholeDownward = (
   range: LogRange,

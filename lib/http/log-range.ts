@@ -17,7 +17,10 @@ export interface LogRange {
 /** After all offsets: a page from here asks the log alone, even where an archive is behind it. */
 export const NEWEST = 2 ** 40;
 
-/** The entry is read when one of the points is of no offset in the epoch of the log. */
+/**
+ * The entry is read when a point has no offset in the epoch of the log: it is a time, or an id of another
+ * epoch.
+ */
 export const logRange = async (
   read: ReadPage,
   points: readonly (Point | undefined)[],

@@ -39,7 +39,11 @@ const table = () =>
     operator: close(4503, 'disconnected by an operator'),
   }) as const;
 
-/** The codes by purpose, each with its reason (docs/protocol.md, section 7). */
+/**
+ * The codes by purpose (docs/protocol.md, section 7), each with the reason that this service sends. ws itself
+ * closes with 1002, with 1007, and with 1008 for too many fragments: these closes have no reason. The reason
+ * of 1009 is the text of `accept.ts`.
+ */
 // a bundle of the client leaves the table out: it needs no reasons
 export const CLOSE = /* @__PURE__ */ table();
 

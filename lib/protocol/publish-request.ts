@@ -122,8 +122,8 @@ const itemsOf = (array: string): readonly string[] => {
 const FIELDS: ReadonlySet<string> = new Set(['room', 'type', 'data', 'id']);
 
 /**
- * An unknown field is an error: with a typo in `room` or `id`, a message could go to everyone, or be sent
- * twice.
+ * An unknown field is an error. With a typo in `id`, a message could be sent twice. With a typo in `type`, a
+ * notification would be sent as a chat.
  */
 const unknownField = (fields: object): string | undefined =>
   Object.keys(fields).find((name) => !FIELDS.has(name));

@@ -29,8 +29,8 @@ export type ErrorCode =
   | 'unavailable';
 
 /**
- * The data of an error message. `text` says what is wrong or what to do. It repeats no value that the client
- * could choose freely; the text of `rejected` is the hook's.
+ * The data of an error message. `text` says what is wrong or what to do. Of what the client wrote, it repeats
+ * only a valid room name or a short field name. The text of `rejected` is the hook's.
  */
 export interface Refusal {
   readonly code: ErrorCode;

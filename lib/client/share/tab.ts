@@ -131,8 +131,8 @@ export const announced =
   (leader: string, since: number): TabChange =>
   (state) => {
     if (state.phase !== 'In' || state.leader === leader) return state;
-    // a leader that was frozen announces itself, and does not know yet that a later one was elected. When
-    // both were elected in the same ms, the one that this tab follows has resigned
+    // a leader that was frozen announces itself, and does not know yet that a later one was elected: it is
+    // ignored. With an equal `since` the new leader is followed: the one before it has resigned
     if (state.leader !== undefined && since < state.since) return state;
     if (isLeading(state)) return state;
     const next = { ...unled(state), leader, since };

@@ -64,7 +64,7 @@ export const limits = {
     'HANDSHAKE_TIMEOUT_MS',
     10_000,
     duration(1),
-    'How long a client may take to send its request, and then the pod to check its token.',
+    'How long a client may take to send its request. The pod may take as long again to check its token.',
   ),
   maxConnectionsPerUser: setting(
     'MAX_CONNECTIONS_PER_USER',

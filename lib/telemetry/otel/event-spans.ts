@@ -15,7 +15,7 @@ type Event<Tag extends HubEvent['_tag']> = Extract<HubEvent, { readonly _tag: Ta
 
 export interface EventSpans {
   readonly fold: (event: HubEvent) => void;
-  /** Ends the span of an outage that lasts. */
+  /** Ends the span of a start or of an outage that still lasts. */
   readonly close: () => void;
 }
 
