@@ -83,3 +83,12 @@ export const readId = (text: string): MessageId | undefined => {
     nonce: back % OUTSIDE_BIT,
   };
 };
+
+/** Whether two ids have the same text: these fields are all of its bits. */
+export const isSameId = (one: MessageId, other: MessageId): boolean =>
+  one.offset === other.offset &&
+  one.tag === other.tag &&
+  one.ms === other.ms &&
+  one.nonce === other.nonce &&
+  one.global === other.global &&
+  one.outside === other.outside;

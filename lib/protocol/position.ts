@@ -2,6 +2,7 @@
 import * as O from 'fp-ts/lib/Option.js';
 import {
   GLOBAL_BIT,
+  isSameId,
   LOW_OFFSETS,
   type MessageId,
   OUTSIDE_BIT,
@@ -9,7 +10,7 @@ import {
   readId,
 } from './message-id.js';
 
-export { GLOBAL_BIT, type MessageId, OUTSIDE_BIT, type Position };
+export { GLOBAL_BIT, isSameId, type MessageId, OUTSIDE_BIT, type Position };
 
 /** The name of a room. The empty string stands for the global log; no room can have it. */
 export type Room = string;

@@ -1,13 +1,12 @@
 /**
  * One worker from the side of the fleet: its session at the exchange, its reports, and its end. The bytes
- * that wait to be written to its channel are bounded: a worker that stands still is killed, and its clients
+ * that wait to be written to its pipe are bounded: a worker that stands still is killed, and its clients
  * resume at another.
  *
  * Source: it subscribes to the frames and the end of the process; all subscriptions end with the process.
  */
 import { type Observable, Subscription } from 'rxjs';
 import type { Exchange } from '../broker/exchange/exchange.js';
-import type { Answered } from '../broker/exchange/frames.js';
 import { workerSession } from '../broker/exchange/worker-session.js';
 import type { Clock } from '../clock.js';
 import { type About, FromWorker, type ToWorker } from './frames.js';
@@ -53,17 +52,15 @@ export const forkedWorker = ({
   answered,
 }: ForkedWorkerOptions): ForkedWorker => {
   const life = new Subscription();
-  let unsent = 0;
+  const { link } = forked;
+  let isStalled = false;
 
-  const pass = (frame: Answered): void => {
-    const bytes = bytesOf(frame);
-    unsent += bytes;
-    forked.send(frame, () => {
-      unsent -= bytes;
-    });
-    if (unsent <= MAX_UNSENT_BYTES) return;
-    stalled(unsent);
-    unsent = 0;
+  const pass = (frame: Buffer): void => {
+    link.send(frame);
+    const bytes = link.unsentBytes();
+    if (bytes <= MAX_UNSENT_BYTES || isStalled) return;
+    isStalled = true;
+    stalled(bytes);
     forked.kill();
   };
   const session =
@@ -83,9 +80,9 @@ export const forkedWorker = ({
   life.add(
     forked.frame$.subscribe((frame) => {
       if (FromWorker.is(frame)) take(frame);
-      else session?.take(frame);
     }),
   );
+  if (session !== undefined) life.add(link.frame$.subscribe(session.take));
   life.add(
     forked.ended$.subscribe((code) => {
       life.unsubscribe();
@@ -98,20 +95,6 @@ export const forkedWorker = ({
     send: (frame) => forked.send(frame),
     drain: () => forked.send({ _tag: 'Drain' }),
     kill: forked.kill,
-    unsentBytes: () => unsent,
+    unsentBytes: link.unsentBytes,
   };
 };
-
-/** The bytes of messages and of entries of pages, and `EVENT_BYTES` for each event: about what its object takes. */
-const bytesOf = ({ events }: Answered): number => {
-  let bytes = 0;
-  for (const event of events) {
-    if (event._tag === 'Message') bytes += event.payload.length;
-    else if (event._tag === 'Published') bytes += event.frame.length;
-    else if (event.reply._tag === 'Page')
-      for (const { length } of event.reply.page.frames) bytes += length;
-    bytes += EVENT_BYTES;
-  }
-  return bytes;
-};
-const EVENT_BYTES = 64;

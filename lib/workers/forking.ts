@@ -1,26 +1,31 @@
 /**
- * The processes of workers, by Node's cluster module. A worker runs this same program. Frames travel on the
- * channel between the two processes, encoded by structured clone.
+ * The processes of workers, by Node's cluster module. A worker runs this same program. What is rare travels on
+ * Node's channel between the two processes, encoded by structured clone. The frames of the exchange have a pipe
+ * of their own.
  */
 import cluster, { type Worker } from 'node:cluster';
+import { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import { fromEvent, merge, type Observable, take } from 'rxjs';
+import type { Link } from '../broker/exchange/link.js';
+import { framePipe } from './frame-pipe.js';
 
 /** The program that started this worker, as the worker sees it. */
 export interface Starter {
   /** The number of this worker among all that the program has started. */
   readonly worker: number;
-  /**
-   * `written` is called when the frame was written to the channel. The other side may not have read it yet.
-   */
-  readonly send: (frame: object, written?: () => void) => void;
+  readonly send: (frame: object) => void;
   readonly frame$: Observable<unknown>;
+  /** The way to the exchange. */
+  readonly link: Link;
 }
 
 /** A worker, as the program that started it sees it. */
 export interface Forked {
-  /** `written` is called when the frame was written to the channel. The worker may not have read it yet. */
-  readonly send: (frame: object, written?: () => void) => void;
+  readonly send: (frame: object) => void;
   readonly frame$: Observable<unknown>;
+  /** The way from the exchange. */
+  readonly link: Link;
   /** Emits the exit code once: 1 when a signal ended the process. */
   readonly ended$: Observable<number>;
   readonly kill: () => void;
@@ -30,20 +35,32 @@ export type Fork = (worker: number, env: Readonly<Record<string, string>>) => Fo
 
 const NUMBER = 'CHAT_API_WORKER';
 
+/** The file descriptor of the pipe in a worker: after the three of every process, and Node's channel. */
+const PIPE = 4;
+const STDIO: ('inherit' | 'ipc' | 'pipe')[] = ['inherit', 'inherit', 'inherit', 'ipc', 'pipe'];
+
+const pipeOf = ({ process }: Worker): Duplex => {
+  const pipe = process.stdio[PIPE];
+  // a process that could not be started has no pipe
+  return pipe instanceof Duplex ? pipe : new Duplex({ read: () => undefined }).destroy();
+};
+
 /** A message of Node has a handle of a socket too, which is not used. */
 const first = (frame: unknown): unknown => frame;
 
 /** Starts a worker. It gets the environment of this process and `env`. */
 export const forkProcess: Fork = (worker, env) => {
-  // frames have bytes, which JSON cannot hold
-  cluster.setupPrimary({ serialization: 'advanced' });
+  // JSON leaves out a field that is undefined
+  cluster.setupPrimary({ serialization: 'advanced', stdio: STDIO });
   const forked = cluster.fork({ ...env, [NUMBER]: String(worker) });
   closeUntaken(forked);
   return {
-    send: (frame, written) => {
-      if (forked.isConnected()) forked.send(frame, () => written?.());
+    send: (frame) => {
+      // a worker that has just ended is noticed by its end
+      if (forked.isConnected()) forked.send(frame, () => undefined);
     },
     frame$: fromEvent(forked, 'message', first),
+    link: framePipe(pipeOf(forked)),
     ended$: merge(
       fromEvent(forked, 'exit', (code: number | null) => code ?? 1),
       // the process could not be started
@@ -91,9 +108,10 @@ export const starterOf = (process: NodeJS.Process): Starter | undefined => {
   if (cluster.isPrimary || !Number.isInteger(worker)) return undefined;
   return {
     worker,
-    send: (frame, written) => {
-      if (process.connected) process.send?.(frame, undefined, undefined, () => written?.());
+    send: (frame) => {
+      if (process.connected) process.send?.(frame, undefined, undefined, () => undefined);
     },
     frame$: fromEvent(process, 'message', first),
+    link: framePipe(new Socket({ fd: PIPE, readable: true, writable: true })),
   };
 };

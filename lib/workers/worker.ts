@@ -44,7 +44,7 @@ export const worker = ({ config, starter, tracing, onEvent }: WorkerOptions): Ap
       config: workerConfig(config, starter),
       clock,
       onEvent,
-      broker: (deps) => workerBrokerOf(deps.config, clock, starter),
+      broker: (deps) => workerBrokerOf(deps.config, clock, starter.link),
     },
     { whole: reports, tracing },
   );

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { isOutside, readId, tagIn } from '../../lib/protocol/message-id.js';
+import { isOutside, isSameId, readId, tagIn } from '../../lib/protocol/message-id.js';
 import { formatId } from '../../lib/protocol/position.js';
 
 const id = fc.record({
@@ -47,4 +47,11 @@ t.test(
 t.test('when a text is no UUIDv7, then it is not read as an id', async (t) => {
   for (const text of ['', 'x', '00000000-0000-4000-8000-000000000000'])
     t.equal(readId(text), undefined);
+});
+
+t.test('when two ids differ in any bit, then they are not the same', async (t) => {
+  const id = { ms: 5, tag: 6, offset: 7, global: false, outside: false, nonce: 8 };
+  t.ok(isSameId(id, { ...id }));
+  for (const other of [{ ms: 1 }, { tag: 1 }, { offset: 1 }, { nonce: 1 }, { global: true }, { outside: true }])
+    t.notOk(isSameId(id, { ...id, ...other }));
 });

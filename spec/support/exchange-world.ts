@@ -1,8 +1,8 @@
-/** Workers and their exchange in virtual time. Frames are encoded and decoded as between two processes. */
-import { deserialize, serialize } from 'node:v8';
+/** Workers and their exchange in virtual time. */
 import { Subject } from 'rxjs';
 import { exchange, type Exchange } from '../../lib/broker/exchange/exchange.js';
 import { type ExchangePort, exchangePort } from '../../lib/broker/exchange/exchange-port.js';
+import { readAsked } from '../../lib/broker/exchange/frame-codec.js';
 import { type WorkerSession, workerSession } from '../../lib/broker/exchange/worker-session.js';
 import { pipe } from './pipe.js';
 import type { VirtualClock } from './virtual-clock.js';
@@ -21,8 +21,6 @@ export interface WorldWorker {
   readonly hold: (on: boolean) => void;
 }
 
-const copy = (frame: unknown): unknown => deserialize(serialize(frame));
-
 export interface ExchangeWorldOptions {
   readonly logMessages?: number;
   readonly logTtlMs?: number;
@@ -39,7 +37,7 @@ export const exchangeWorld = (
   return {
     exchange: shared,
     worker: (name) => {
-      const frame$ = new Subject<unknown>();
+      const frame$ = new Subject<Buffer>();
       let paused: (() => void)[] | undefined;
       const way = pipe({
         clock,
@@ -51,13 +49,13 @@ export const exchangeWorld = (
       });
       const back = pipe({ clock, delayMs: () => 2 });
       const asked: string[] = [];
+      let unsent = 0;
       const session = workerSession({
         exchange: shared,
         clock,
         name,
         send: (frame) => {
-          const copied = copy(frame);
-          back.send(() => frame$.next(copied));
+          back.send(() => frame$.next(frame));
         },
       });
       const port = exchangePort({
@@ -65,12 +63,13 @@ export const exchangeWorld = (
         serverId: name,
         link: {
           frame$,
-          send: (frame, written) => {
-            const copied = copy(frame);
-            asked.push(...frame.requests.map(({ request }) => request._tag));
+          unsentBytes: () => unsent,
+          send: (frame) => {
+            asked.push(...(readAsked(frame) ?? []).map(({ request }) => request._tag));
+            unsent += frame.length;
             way.send(() => {
-              written();
-              session.take(copied);
+              unsent -= frame.length;
+              session.take(frame);
             });
           },
         },

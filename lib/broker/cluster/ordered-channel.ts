@@ -89,8 +89,12 @@ export const orderedChannel =
         failed: (reason) => out.error(reason),
       });
 
+      const isDirect = (): boolean => state.scope !== 'none' && !isHolding() && buffer.size() === 0;
+
       const onPublished = (publication: Publication): void => {
         const { tag, offset, outside } = publication.id;
+        const next = isDirect() ? order.nextPlaced(publication) : undefined;
+        if (next !== undefined) return out.next(next);
         if (!outside) order.confirm(tag, offset, publication.idText);
         onReceived(publication);
       };
@@ -142,16 +146,10 @@ export const orderedChannel =
             return state.scope === 'none' ? undefined : order.passUnlogged(event.publication);
           case 'Poll':
             return dispatch({ _tag: 'Poll', isQuiet: buffer.size() === 0 });
-          case 'Subscribed':
-          case 'Unsubscribed':
-          case 'Recovered':
-          case 'Degraded':
-          case 'Denied':
+          default:
             return dispatch(event);
         }
       };
-
-      // the effects
 
       const run = (effect: Effect): void => {
         switch (effect._tag) {
@@ -226,7 +224,7 @@ export const orderedChannel =
         releases.conclude();
         const isFull = buffer.isFull();
         buffer.clearFull();
-        dispatch(isFull ? FULL : CONCLUDED);
+        dispatch({ _tag: 'Concluded', isFull });
       };
 
       deps.synced(false);
@@ -250,6 +248,3 @@ export const orderedChannel =
       source.add(events);
       raw$.subscribe(events);
     });
-
-const CONCLUDED: Input = { _tag: 'Concluded', isFull: false };
-const FULL: Input = { _tag: 'Concluded', isFull: true };

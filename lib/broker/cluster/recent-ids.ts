@@ -3,32 +3,32 @@
  * offset alone: after a failover new messages have old offsets. 128 slots, allocated as they are used: a
  * quiet room costs nothing.
  */
-import { isSome } from 'fp-ts/lib/Option.js';
 import type { Publication } from '../../protocol/publication.js';
-import { parseId } from '../../protocol/position.js';
+import { type MessageId, isSameId } from '../../protocol/position.js';
 
 const SLOTS = 128;
 
 export interface RecentIds {
-  add(offset: number, idText: string): void;
+  add(id: MessageId): void;
   has(publication: Publication): boolean;
   /** Another message of the same epoch was received with this offset. */
   contradicts(publication: Publication): boolean;
 }
 
 export const recentIds = (): RecentIds => {
-  const slots = new Map<number, string>();
-  const at = (offset: number): string | undefined => slots.get(offset % SLOTS);
+  const slots = new Map<number, MessageId>();
+  const at = ({ offset }: MessageId): MessageId | undefined => slots.get(offset % SLOTS);
   return {
-    add: (offset, idText) => {
-      slots.set(offset % SLOTS, idText);
+    add: (id) => {
+      slots.set(id.offset % SLOTS, id);
     },
-    has: ({ id, idText }) => at(id.offset) === idText,
-    contradicts: ({ id, idText }) => {
-      const there = at(id.offset);
-      if (there === undefined || there === idText) return false;
-      const other = parseId(there);
-      return isSome(other) && other.value.offset === id.offset && other.value.tag === id.tag;
+    has: ({ id }) => {
+      const there = at(id);
+      return there !== undefined && isSameId(there, id);
+    },
+    contradicts: ({ id }) => {
+      const there = at(id);
+      return there?.offset === id.offset && there.tag === id.tag && !isSameId(there, id);
     },
   };
 };

@@ -3,11 +3,19 @@
  * older than the channel, outside the log, or in doubt until the log answers. Time matters only for messages
  * that come late.
  */
+import { isSome, none, type Option } from 'fp-ts/lib/Option.js';
 import { BoundedMap } from '../../bounded-map.js';
 import type { Clock } from '../../clock.js';
 import type { Page } from '../../history/page.js';
 import type { Publication } from '../../protocol/publication.js';
-import { GLOBAL, type Room, type LogPosition } from '../../protocol/position.js';
+import {
+  GLOBAL,
+  LastMessage,
+  type LogPosition,
+  type MessageId,
+  parseId,
+  type Room,
+} from '../../protocol/position.js';
 import type { Delivered } from './channel-events.js';
 import { confirmedOf, isOfLog, type Missing, missing } from './confirmation.js';
 import { confirmedIds } from './confirmed-ids.js';
@@ -42,6 +50,8 @@ export interface Sequence {
   isConfirmed(publication: Publication): boolean;
   /** What members get of a message that is confirmed and the next one: the fast path. Else undefined. */
   next(publication: Publication): Delivered | undefined;
+  /** `next` for a message that the port has placed: it needs no confirmation. */
+  nextPlaced(publication: Publication): Delivered | undefined;
   /** Handles a message that needs no answer of the log. Returns false when the message is in doubt. */
   acceptInOrder(publication: Publication): boolean;
   /** The messages that are confirmed, in order. `isComplete`: everything that was pushed was received. */
@@ -68,6 +78,8 @@ export interface Sequence {
   passThrough(publication: Publication): void;
 }
 
+const NO_ID: Option<MessageId> = none;
+
 /** How many epochs are remembered that Redis may come back to. */
 const MAX_PREVIOUS_EPOCHS = 8;
 
@@ -83,10 +95,10 @@ export const sequence = (deps: SequenceDeps): Sequence => {
 
   /** Moves the position to the message. */
   const advanced = (publication: Publication): Delivered => {
-    const { tag, offset, ms } = publication.id;
-    seen.add(offset, publication.idText);
+    const { offset } = publication.id;
+    seen.add(publication.id);
     ids.delete(offset);
-    known = { tag, offset, ms, id: publication.idText };
+    known = new LastMessage(publication.id);
     const as = echoOf(publication) ?? outside.recall(publication);
     return as === undefined
       ? { _tag: 'Published', publication, offset, top: known }
@@ -126,6 +138,10 @@ export const sequence = (deps: SequenceDeps): Sequence => {
     },
     isConfirmed: isSure,
     next,
+    nextPlaced: (publication) =>
+      publication.id.offset === known.offset + 1 && isHere(publication)
+        ? advanced(publication)
+        : undefined,
     acceptInOrder: (publication) => {
       const { id } = publication;
       if (outside.isOurs(publication)) {
@@ -164,7 +180,8 @@ export const sequence = (deps: SequenceDeps): Sequence => {
         previousEpochs.put(known.tag, known);
         ids.clear();
       }
-      if (top.id !== null) seen.add(top.offset, top.id);
+      const last = top.id === null ? NO_ID : parseId(top.id);
+      if (isSome(last)) seen.add(last.value);
       lateUntil = clock.scheduler.now() + lateMs;
       known = top;
     },

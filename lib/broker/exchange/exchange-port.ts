@@ -25,7 +25,6 @@ import {
 import type { Clock } from '../../clock.js';
 import { NO_LOG, type Page, pageOf } from '../../history/page.js';
 import type { LogPosition } from '../../protocol/position.js';
-import { Publication } from '../../protocol/publication.js';
 import {
   type Outcome,
   podChannel,
@@ -34,15 +33,10 @@ import {
   type RedisPort,
   type RedisReply,
 } from '../redis/port.js';
-import { type Asked, type Reply, type Request, Answered } from './frames.js';
-
-/** One end of the link between a worker and the exchange. */
-export interface Link {
-  /** `written` is called when the frame was written to the link. The exchange may not have read it yet. */
-  readonly send: (frame: Asked, written: () => void) => void;
-  /** What the exchange sends. Never errors. */
-  readonly frame$: Observable<unknown>;
-}
+import { ByteWriter } from './byte-writer.js';
+import { readAnswered, writeAsked } from './frame-codec.js';
+import type { Reply, Request } from './frames.js';
+import type { Link } from './link.js';
 
 export interface ExchangePort extends RedisPort {
   /** Bytes of requests that wait to be written to the link. */
@@ -76,30 +70,24 @@ export const exchangePort = ({ link, clock, serverId }: ExchangePortOptions): Ex
   const waiting = new Map<number, Subscriber<Reply>>();
   const publishings = new Map<string, Publishing>();
   const closed$ = new ReplaySubject<void>(1);
-  let requests: Asked['requests'] = [];
+  /** The requests of this turn. */
+  const writer = new ByteWriter();
   let calls = 0;
-  let unsent = 0;
   /** Publishes that are under way. */
   const life = new Subscription();
   let isClosed = false;
 
-  const flush = (): void => {
-    const all = requests;
-    requests = [];
-    const bytes = all.reduce((sum, { request }) => sum + bytesOf(request), 0);
-    link.send({ _tag: 'Asked', requests: all }, () => {
-      unsent -= bytes;
-    });
-  };
+  const unsentBytes = (): number => link.unsentBytes() + writer.length;
+  const flush = (): void => link.send(writer.take());
 
   const ask = (request: Request): Observable<Reply> =>
     new Observable((subscriber) => {
       calls += 1;
       const call = calls;
       waiting.set(call, subscriber);
-      unsent += bytesOf(request);
       // what one turn of the event loop asks is one write
-      if (requests.push({ call, request }) === 1) clock.turn(flush);
+      if (writer.length === 0) clock.turn(flush);
+      writeAsked(writer, { call, request });
       return () => waiting.delete(call);
     });
 
@@ -110,25 +98,17 @@ export const exchangePort = ({ link, clock, serverId }: ExchangePortOptions): Ex
   ): RedisReply<A> =>
     defer(() => {
       if (isClosed) return of(left(ENDED));
-      if (unsent > MAX_UNSENT_BYTES) return of(left(FULL));
+      if (unsentBytes() > MAX_UNSENT_BYTES) return of(left(FULL));
       return ask(request).pipe(map((reply) => read(reply) ?? left(ODD)));
     });
 
-  const take = (frame: unknown, emit: (event: RedisEvent) => void): void => {
-    if (!Answered.is(frame)) return;
-    for (const event of frame.events) {
-      switch (event._tag) {
-        case 'Message':
-          emit(event);
-          break;
-        case 'Published':
-          emit(publishedOf(event));
-          break;
-        case 'Answer': {
-          const subscriber = waiting.get(event.call);
-          subscriber?.next(event.reply);
-          subscriber?.complete();
-        }
+  const take = (frame: Buffer, emit: (event: RedisEvent) => void): void => {
+    for (const event of readAnswered(frame) ?? []) {
+      if (event._tag !== 'Answer') emit(event);
+      else {
+        const subscriber = waiting.get(event.call);
+        subscriber?.next(event.reply);
+        subscriber?.complete();
       }
     }
   };
@@ -161,14 +141,7 @@ export const exchangePort = ({ link, clock, serverId }: ExchangePortOptions): Ex
     subscribe: (channels) => asking({ _tag: 'Subscribe', channels: [...channels] }, doneIn),
     unsubscribe: (channels) => asking({ _tag: 'Unsubscribe', channels: [...channels] }, doneIn),
     publish: (room, drafts, nonces, tag, deadline, call) => {
-      const request: Request = {
-        _tag: 'Publish',
-        room,
-        drafts: [...drafts],
-        nonces: [...nonces],
-        tag,
-        deadline,
-      };
+      const request: Request = { _tag: 'Publish', room, drafts, nonces, tag, deadline };
       if (call === undefined) return asking(request, outcomesIn);
       const { id, again } = call;
       return defer(() => {
@@ -203,7 +176,7 @@ export const exchangePort = ({ link, clock, serverId }: ExchangePortOptions): Ex
       asking({ _tag: 'Recall', ms }, (reply) =>
         reply._tag === 'Recalled' ? right(reply.recalled) : undefined,
       ),
-    unsentBytes: () => unsent,
+    unsentBytes,
     // there is one link for the life of the process: nothing to open anew
     reconnect: () => undefined,
     close: () =>
@@ -216,31 +189,11 @@ export const exchangePort = ({ link, clock, serverId }: ExchangePortOptions): Ex
   };
 };
 
-const publishedOf = ({
-  channel,
-  id,
-  type,
-  frame,
-  except,
-}: Extract<Answered['events'][number], { readonly _tag: 'Published' }>): RedisEvent => ({
-  _tag: 'Published',
-  channel,
-  publication: new Publication(id, undefined, type, frame, except),
-});
-
 const FULL: RedisError = {
   _tag: 'Unreachable',
   detail: `the first process has not read ${MAX_UNSENT_BYTES} bytes of requests`,
 };
 const ODD: RedisError = { _tag: 'Other', detail: 'the exchange gave an answer of another kind' };
-
-/** What a request takes on the link, about. */
-const bytesOf = (request: Request): number => {
-  if (request._tag === 'Control') return REQUEST_BYTES + request.text.length;
-  if (request._tag !== 'Publish') return REQUEST_BYTES;
-  return request.drafts.reduce((sum, { rest }) => sum + rest.length, REQUEST_BYTES);
-};
-const REQUEST_BYTES = 128;
 
 const doneIn = ({ _tag }: Reply): Either<RedisError, void> | undefined =>
   _tag === 'Done' ? right(undefined) : undefined;

@@ -1,10 +1,10 @@
 /**
- * The frames between a worker and the exchange: requests of the worker, answers of the exchange, and messages
- * that the exchange sends to subscribers. The frames travel on the channel that Node opens between a process
- * and its child (structured clone, in order, without loss while both live). A frame has everything that one
- * side has to send in one turn of the event loop.
+ * What a worker and the exchange send each other: requests of the worker, answers of the exchange, and messages
+ * that the exchange sends to subscribers. `frame-codec.ts` has their bytes.
  */
 import * as t from 'io-ts';
+import type { Draft, Publication } from '../../protocol/publication.js';
+import type { Outcome } from '../redis/port.js';
 
 const isBytes = (value: unknown): value is Buffer => Buffer.isBuffer(value);
 const Bytes = new t.Type<Buffer>(
@@ -17,35 +17,10 @@ const Bytes = new t.Type<Buffer>(
 const Optional = <C extends t.Mixed>(codec: C): t.UnionC<[C, t.UndefinedC]> =>
   t.union([codec, t.undefined]);
 
-const KeyOwner = t.union([
-  t.type({ _tag: t.literal('User'), userId: t.string }),
-  t.type({ _tag: t.literal('Anonymous') }),
-  t.type({ _tag: t.literal('Api') }),
-  t.type({ _tag: t.literal('App') }),
-]);
-
-const Draft = t.type({
-  room: t.string,
-  type: t.keyof({ chat: null, presence: null, notification: null, system: null }),
-  rest: t.string,
-  logged: t.boolean,
-  key: Optional(t.type({ owner: KeyOwner, ref: t.string })),
-  digest: t.string,
-  except: Optional(t.string),
-});
-
-/** The calls of `RedisPort`, by name. */
-export const Request = t.union([
+/** The calls of `RedisPort`, by name, except `publish`. */
+export const PlainRequest = t.union([
   t.type({ _tag: t.literal('Subscribe'), channels: t.array(t.string) }),
   t.type({ _tag: t.literal('Unsubscribe'), channels: t.array(t.string) }),
-  t.type({
-    _tag: t.literal('Publish'),
-    room: t.string,
-    drafts: t.array(Draft),
-    nonces: t.array(t.number),
-    tag: t.number,
-    deadline: t.number,
-  }),
   t.type({ _tag: t.literal('Position'), room: t.string }),
   t.type({ _tag: t.literal('Top'), room: t.string, tag: t.number }),
   t.type({
@@ -68,7 +43,19 @@ export const Request = t.union([
   }),
   t.type({ _tag: t.literal('Recall'), ms: t.number }),
 ]);
-export type Request = t.TypeOf<typeof Request>;
+export type PlainRequest = t.TypeOf<typeof PlainRequest>;
+
+/** `RedisPort.publish`: one nonce for each draft, all of one room. */
+export interface PublishRequest {
+  readonly _tag: 'Publish';
+  readonly room: string;
+  readonly drafts: readonly Draft[];
+  readonly nonces: readonly number[];
+  readonly tag: number;
+  readonly deadline: number;
+}
+
+export type Request = PlainRequest | PublishRequest;
 
 const Position = t.type({
   tag: t.number,
@@ -86,16 +73,9 @@ const Page = t.type({
   frames: t.array(Bytes),
 });
 
-const Outcome = t.union([
-  t.type({ _tag: t.literal('Placed'), id: t.string }),
-  t.type({ _tag: t.literal('Duplicate'), id: t.string }),
-  t.type({ _tag: t.literal('KeyReused') }),
-]);
-
-export const Reply = t.union([
+export const PlainReply = t.union([
   t.type({ _tag: t.literal('Done') }),
   t.type({ _tag: t.literal('Late') }),
-  t.type({ _tag: t.literal('Outcomes'), outcomes: t.array(Outcome) }),
   t.type({ _tag: t.literal('Position'), position: Optional(Position) }),
   t.type({ _tag: t.literal('Page'), page: Page }),
   t.type({ _tag: t.literal('Number'), value: t.number }),
@@ -105,42 +85,26 @@ export const Reply = t.union([
     recalled: t.array(t.type({ text: t.string, ageMs: t.number })),
   }),
 ]);
-export type Reply = t.TypeOf<typeof Reply>;
+export type PlainReply = t.TypeOf<typeof PlainReply>;
+
+/** The answer to a publish: an outcome for each draft. */
+export interface OutcomesReply {
+  readonly _tag: 'Outcomes';
+  readonly outcomes: readonly Outcome[];
+}
+
+export type Reply = PlainReply | OutcomesReply;
 
 /** From a worker. `call` is the number of a request; each request gets one answer. */
-export const Asked = t.type({
-  _tag: t.literal('Asked'),
-  requests: t.array(t.type({ call: t.number, request: Request })),
-});
-export type Asked = t.TypeOf<typeof Asked>;
+export interface Asked {
+  readonly call: number;
+  readonly request: Request;
+}
 
-/** The fields of a message's id (`protocol/message-id.ts`). */
-const Id = t.type({
-  tag: t.number,
-  offset: t.number,
-  ms: t.number,
-  global: t.boolean,
-  outside: t.boolean,
-  nonce: t.number,
-});
-
-/** To a worker: answers, and messages of channels, in the order in which the exchange made them. */
-export const Answered = t.type({
-  _tag: t.literal('Answered'),
-  events: t.array(
-    t.union([
-      t.type({ _tag: t.literal('Answer'), call: t.number, reply: Reply }),
-      t.type({ _tag: t.literal('Message'), channel: t.string, payload: Bytes }),
-      /** A message of a room, as members get it. The worker need not decode it. */
-      t.type({
-        _tag: t.literal('Published'),
-        channel: t.string,
-        id: Id,
-        type: t.string,
-        frame: Bytes,
-        except: Optional(t.string),
-      }),
-    ]),
-  ),
-});
-export type Answered = t.TypeOf<typeof Answered>;
+/** To a worker. */
+export type Answered =
+  | { readonly _tag: 'Answer'; readonly call: number; readonly reply: Reply }
+  /** A text of a channel: a probe, or a command. */
+  | { readonly _tag: 'Message'; readonly channel: string; readonly payload: Buffer }
+  /** A message of a room. */
+  | { readonly _tag: 'Published'; readonly channel: string; readonly publication: Publication };

@@ -4,19 +4,21 @@
  */
 import type { Clock } from '../../clock.js';
 import type { Exchange, Subscriber } from './exchange.js';
-import { Asked, type Answered } from './frames.js';
+import { ByteWriter } from './byte-writer.js';
+import { readAsked, writeAnswered } from './frame-codec.js';
+import type { Answered } from './frames.js';
 
 export interface WorkerSessionOptions {
   readonly exchange: Exchange;
   readonly clock: Clock;
   /** The name of the worker: its `SERVER_ID`. */
   readonly name: string;
-  readonly send: (frame: Answered) => void;
+  readonly send: (frame: Buffer) => void;
 }
 
 export interface WorkerSession {
-  /** A frame of the worker. A frame that is no request is ignored. */
-  readonly take: (frame: unknown) => void;
+  /** A frame of the worker. A frame that cannot be read is ignored. */
+  readonly take: (frame: Buffer) => void;
   /** The worker has ended. */
   readonly end: () => void;
 }
@@ -27,29 +29,29 @@ export const workerSession = ({
   name,
   send,
 }: WorkerSessionOptions): WorkerSession => {
-  let events: Answered['events'] = [];
+  /** The events of this turn. */
+  const writer = new ByteWriter();
   let hasEnded = false;
 
   const flush = (): void => {
-    const all = events;
-    events = [];
-    if (!hasEnded) send({ _tag: 'Answered', events: all });
+    const frame = writer.take();
+    if (!hasEnded) send(frame);
   };
-  const add = (event: Answered['events'][number]): void => {
-    if (events.push(event) === 1) clock.turn(flush);
+  const add = (event: Answered): void => {
+    if (writer.length === 0) clock.turn(flush);
+    writeAnswered(writer, event);
   };
 
   const worker: Subscriber = {
     name,
     push: (channel, payload) => add({ _tag: 'Message', channel, payload }),
-    published: (channel, { id, type, frame, except }) =>
-      add({ _tag: 'Published', channel, id, type, frame, except }),
+    published: (channel, publication) => add({ _tag: 'Published', channel, publication }),
   };
 
   return {
     take: (frame) => {
-      if (hasEnded || !Asked.is(frame)) return;
-      for (const { call, request } of frame.requests)
+      if (hasEnded) return;
+      for (const { call, request } of readAsked(frame) ?? [])
         add({ _tag: 'Answer', call, reply: exchange.answer(worker, request) });
     },
     end: () => {

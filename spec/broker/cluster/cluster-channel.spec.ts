@@ -30,7 +30,7 @@ t.test('when a message is pushed, then the publisher and the registry get it fir
   w.sink().message(payload);
   w.clock.advance(1_000);
   t.same(w.steps.slice(2), ['publisher', 'reached 6', 'publisher', 'Published']);
-  t.same(w.channels.position('r'), top);
+  t.match(w.channels.position('r'), top);
 });
 
 t.test('when a payload is no message, then it is dropped and reported', async (t) => {
