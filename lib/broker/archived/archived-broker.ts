@@ -1,6 +1,6 @@
 /**
- * A broker whose chat and notification messages are archived before they are acknowledged
- * (docs/architecture.md, section Archive).
+ * A broker that archives each message of the log before it acknowledges it: chat, notification, and `system`
+ * of a program (docs/architecture.md, section Archive).
  *
  *   publish ─▶ the archive refuses? ── yes ─▶ unavailable; the broker is not asked
  *                │ no
@@ -58,10 +58,10 @@ const START_MS = 3_000;
 
 const unavailable = (detail: string): Result => left({ _tag: 'Unavailable', detail });
 const REFUSED = unavailable(
-  'the archive takes no messages now, so this one was not sent; send it again with the same id',
+  'the archive takes no messages now, so this one was not sent; send it again with the same id or key',
 );
 const UNSURE = unavailable(
-  'the archive did not take the message in time; members may have it; send it again with the same id',
+  'the archive did not take the message in time; members may have it; send it again with the same id or key',
 );
 const CLOSED = unavailable(
   'the server is shutting down; send the message again, another pod takes it',

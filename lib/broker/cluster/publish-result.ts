@@ -29,7 +29,7 @@ export const resultOf = (outcome: Outcome | undefined): PublishResult => {
     case undefined:
       return left({
         _tag: 'Unavailable',
-        detail: 'the broker gave no answer for this message; send it again with the same id',
+        detail: 'the broker gave no answer for this message; send it again with the same id or key',
       });
   }
 };
