@@ -1,8 +1,8 @@
 /**
  * The composition root: all that runs between `start` and `stop`. It ties the streams together.
  *
- * Source: it holds the one subscription of the program. When that has ended, no socket, timer or subscription
- * is left.
+ * Source: it holds the subscription that runs the program. When the program has ended, no socket, timer or
+ * subscription is left.
  */
 import { randomUUID } from 'node:crypto';
 import type { Server } from 'node:http';

@@ -26,8 +26,9 @@ export interface Disconnect {
 
 /**
  * A pod's report on a group of clients that resume in `room` with one id (`connection/catch-ups.ts`). A
- * client of the group may have an id of the epoch `tag` (0: of any epoch) with an offset from `from` to
- * `until`. `until` is null while the group is catching up, and 0 when it has caught up. Such a client may
+ * client of the group may have an id of the epoch `tag` (0: of any epoch), from the offset `from` on. `until`
+ * is the last such offset. While the group is catching up, `until` is null: the last offset is not known yet.
+ * It is 0 when no client of the group was cut: then all pods forget the group. A client with such an id may
  * have the global log only up to `since`. `untold`, if it is set: some clients of the group were sent no `gap`
  * for global messages that were published at this time or later. When the global log has trimmed such
  * messages, these clients need one. Both times are Unix ms.

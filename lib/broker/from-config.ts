@@ -57,7 +57,7 @@ export const brokerOf = (config: Config, clock: Clock): Broker => {
   return clusterOver(redis, config, clock, 'redis');
 };
 
-/** The broker itself without an archive. */
+/** A broker that stores in the archive what `broker` publishes. Without an archive: `broker` itself. */
 export const archivedOf = (
   broker: Broker,
   archive: Archive | undefined,

@@ -88,8 +88,9 @@ export type BrokerStatus =
 export type BrokerEvent =
   | { readonly _tag: 'ConnectionLost'; readonly detail: string }
   /**
-   * Redis answers, and refuses what a pod needs. `right`: the ACL rule that would allow it, its channel
-   * without `REDIS_PREFIX`; one of a closed list.
+   * Redis answers, and refuses what a pod needs. `right`: the missing ACL rule, such as
+   * `+subscribe &realtime:room:*`. It is set only when a channel was refused. The channel in it is without
+   * `REDIS_PREFIX`. A pod has few such rules, so their number is bounded.
    */
   | { readonly _tag: 'Refused'; readonly detail: string; readonly right?: string }
   /** Another pod has the same `SERVER_ID`. */

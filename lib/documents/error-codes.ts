@@ -35,8 +35,8 @@ export const GAP_REASONS: Readonly<Record<GapReason, string>> = {
   log_lost: 'The log was lost, and a new epoch begins.',
   unknown_id: 'The log has no message with this `last_id`.',
   broker_outage:
-    'The log moved on while this pod was cut off from Redis, or a message after the `last_id` reached the ' +
-    'members on this pod only.',
+    'The log moved on while this pod was cut off from Redis. Or, since the `last_id`, a message reached ' +
+    'the members on this pod only. Or the pod could not read the log, or the archive, in time.',
   too_many: 'More messages came at once than the pod can hold.',
 };
 

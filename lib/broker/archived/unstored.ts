@@ -108,7 +108,8 @@ export const unstoredMessages = ({ archive, clock, closed$ }: UnstoredDeps): Uns
 
   merge(
     archive.event$.pipe(filter(({ _tag }) => _tag === 'Restored')),
-    // a flush that leaves some asks for the next one before this timer has completed
+    // a flush that leaves messages may emit `kept$` within the emission of this timer. Then the timer has not
+    // completed, and `exhaustMap` would drop what comes. `observeOn` lets it come after the timer
     kept$.pipe(
       observeOn(clock.scheduler),
       exhaustMap(() => timer(AGAIN_MS, clock.scheduler)),
@@ -123,7 +124,7 @@ export const unstoredMessages = ({ archive, clock, closed$ }: UnstoredDeps): Uns
   return { keep, size: () => kept.size };
 };
 
-/** Batches of one room each, in the order of the messages. */
+/** What each call of `store` gets: messages of one room, at most `BATCH`, in their order. */
 const batchesOf = (
   messages: readonly Kept[],
 ): readonly (readonly [Kept, ...(readonly Kept[])])[] => {

@@ -42,8 +42,8 @@ export interface Publisher {
 }
 
 /**
- * How many messages may wait for an answer, in all rooms: a second of a busy pod. HTTP clients and programs
- * may send a message before the one before it is answered.
+ * How many messages may wait for an answer, in all rooms: a second of a busy pod. A socket has at most 64 of
+ * them (`connection/pace.ts`). Programs have no bound of their own.
  */
 const MAX_WAITING = 32_768;
 const MAX_LENGTH = 67_108_864;

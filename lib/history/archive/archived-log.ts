@@ -39,8 +39,8 @@ export interface ArchivedLogDeps {
 
 /**
  * A publish stores for `BROKER_TIMEOUT_MS` (2 s), and at most 10 s later the pod stores again
- * (`broker/archived/unstored.ts`). What is missing then is probably gone. The life of messages in the log would
- * be 10 minutes, and so long would each reader wait for a message that is gone.
+ * (`broker/archived/unstored.ts`). What is missing then is probably gone. `LOG_TTL_MS` (10 minutes) in its
+ * place would be too long: until a hole is old, HTTP answers 503 there, and a resume ends there with a `gap`.
  */
 export const YOUNG_MS = 15_000;
 /** Rooms whose marks are kept. */
@@ -109,7 +109,8 @@ export const archivedLog = ({ log, archive, clock, youngMs = YOUNG_MS }: Archive
     const { room, from, most, page } = asked;
     const { tag } = page.top;
     const marks = known.get(room);
-    // retention moves the oldest message: who asks for the ends of the log is answered with the present one
+    // retention moves the oldest message. A question with `most` 0 asks for the first and the last offset, so
+    // the oldest message is looked up again
     if (marks?.tag === tag && marks.oldest.offset <= from && most > 0) return of(right(marks));
     return query(asked, 0, 0, OLDEST).pipe(
       map(

@@ -2,9 +2,12 @@
  * The messages of epochs that have ended, from the archive: for a joiner whose id is of such an epoch. They
  * are sent as the reader sends its slices, each when the client has taken the last one.
  *
- *   Found ── the archive has the id's message ──▶ pages after the id, up to the present epoch ──▶ done
- *     │ ── it was removed by retention ──▶ gap `expired`, then the same
- *     └─ the archive does not know the id, or does not answer ──▶ a reason for a gap
+ *   the archive is asked for the message of the id
+ *     ├─ it has the message ─────────▶ pages after the id, up to the present epoch ──▶ Sent
+ *     ├─ retention has removed it ───▶ gap `expired`, then the same
+ *     └─ it does not know the id ────▶ Lost, with the reason for a gap
+ *
+ * When the archive does not answer in time, here or at a later page, the result is Lost too.
  *
  * Source: it subscribes to pages of the archive and to the outbox, and ends with its subscriber.
  */
@@ -51,7 +54,8 @@ const gapAt = (
   [entry]: readonly Publication[],
   nowMs: number,
 ): { readonly isLost: boolean; readonly gap: GapReason | undefined } => {
-  // a place before the first message, of which there may be none. Retention is a whole number of days
+  // offset 0 is before the first message. Without an entry, either the epoch had no message, or retention has
+  // removed all of them. Retention removes nothing that is younger than a day
   if (id.offset === 0) {
     const isWhole = entry === undefined ? nowMs - id.ms < DAY_MS : entry.id.offset === 1;
     return { isLost: false, gap: isWhole ? undefined : 'expired' };
