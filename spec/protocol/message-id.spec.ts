@@ -52,6 +52,13 @@ t.test('when a text is no UUIDv7, then it is not read as an id', async (t) => {
 t.test('when two ids differ in any bit, then they are not the same', async (t) => {
   const id = { ms: 5, tag: 6, offset: 7, global: false, outside: false, nonce: 8 };
   t.ok(isSameId(id, { ...id }));
-  for (const other of [{ ms: 1 }, { tag: 1 }, { offset: 1 }, { nonce: 1 }, { global: true }, { outside: true }])
+  for (const other of [
+    { ms: 1 },
+    { tag: 1 },
+    { offset: 1 },
+    { nonce: 1 },
+    { global: true },
+    { outside: true },
+  ])
     t.notOk(isSameId(id, { ...id, ...other }));
 });
