@@ -6,12 +6,19 @@ import type { Outcome } from '../redis/port.js';
 import type { ByteReader } from './byte-reader.js';
 import type { ByteWriter } from './byte-writer.js';
 
-/** A type is written as its index. */
-const TYPES: readonly MessageType[] = ['chat', 'presence', 'notification', 'system'];
+/** A type is written as a number. */
+const NUMBERS: Readonly<Record<MessageType, number>> = {
+  chat: 0,
+  presence: 1,
+  notification: 2,
+  system: 3,
+};
+const isType = (text: string): text is MessageType => Object.hasOwn(NUMBERS, text);
+const TYPES: readonly MessageType[] = Object.keys(NUMBERS).filter(isType);
 
-const typeAt = (index: number): MessageType => {
-  const type = TYPES[index];
-  if (type === undefined) throw new RangeError(`no type of messages has the index ${index}`);
+const typeAt = (number: number): MessageType => {
+  const type = TYPES[number];
+  if (type === undefined) throw new RangeError(`no type of messages has the number ${number}`);
   return type;
 };
 
@@ -23,7 +30,7 @@ export const writeDraft = (
   writer: ByteWriter,
   { type, rest, logged, key, digest, except }: Draft,
 ): void => {
-  writer.byte(TYPES.indexOf(type));
+  writer.byte(NUMBERS[type]);
   writer.byte(
     (logged ? LOGGED : 0) | (key === undefined ? 0 : KEYED) | (except === undefined ? 0 : EXCEPTED),
   );
@@ -46,19 +53,27 @@ export const readDraft = (reader: ByteReader, room: string): Draft => {
   return { room, type, rest, logged: (flags & LOGGED) !== 0, key, digest, except };
 };
 
-const OWNERS: readonly KeyOwner['_tag'][] = ['User', 'Anonymous', 'Api', 'App'];
+type Nobody = Exclude<KeyOwner['_tag'], 'User'>;
+
+const USER = 0;
+/** Owners that are no user, as numbers. */
+const OWNERS: Readonly<Record<Nobody, number>> = { Anonymous: 1, Api: 2, App: 3 };
+const isNobody = (text: string): text is Nobody => Object.hasOwn(OWNERS, text);
+const NOBODIES: readonly Nobody[] = Object.keys(OWNERS).filter(isNobody);
 
 const writeKey = (writer: ByteWriter, { owner, ref }: IdempotencyKey): void => {
-  writer.byte(OWNERS.indexOf(owner._tag));
+  writer.byte(owner._tag === 'User' ? USER : OWNERS[owner._tag]);
   if (owner._tag === 'User') writer.text(owner.userId);
   writer.text(ref);
 };
 
 const readKey = (reader: ByteReader): IdempotencyKey => {
-  const _tag = OWNERS[reader.byte()];
-  if (_tag === undefined) throw new RangeError('a key has an owner that is not known');
-  const owner: KeyOwner = _tag === 'User' ? { _tag, userId: reader.text() } : { _tag };
-  return { owner, ref: reader.text() };
+  const number = reader.byte();
+  if (number === USER)
+    return { owner: { _tag: 'User', userId: reader.text() }, ref: reader.text() };
+  const _tag = NOBODIES[number - 1];
+  if (_tag === undefined) throw new RangeError(`no owner of a key has the number ${number}`);
+  return { owner: { _tag }, ref: reader.text() };
 };
 
 const GLOBAL = 1;
