@@ -1,5 +1,5 @@
 /** `npm run archive -- PART`: measures and tests the archive in PostgreSQL. */
-const PARTS = ['store', 'million', 'acks'] as const;
+const PARTS = ['store', 'million', 'acks', 'resume'] as const;
 
 const [wanted = ''] = process.argv.slice(2);
 const part = PARTS.find((name) => name === wanted);

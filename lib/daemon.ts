@@ -46,6 +46,11 @@ export interface World {
  */
 const HEAP_GROWTH = '--heap-growing-percent=15';
 /**
+ * For the first process of workers: it has no connections, and the logs that it keeps are outside the heap. With
+ * `HEAP_GROWTH` it collects its heap of 16 MB once a second, which costs 3 % of a core.
+ */
+const USUAL_HEAP_GROWTH = '--heap-growing-percent=0';
+/**
  * While connections come, V8 learns which lines of code make objects that live long. From then on it
  * allocates in the old generation what these lines make for each message. It then collects all of that
  * generation each second, which costs 7 ms at p99 and a fifth of the throughput.
@@ -157,6 +162,7 @@ const ofFleet = async (
   logger: Logger,
   { fork, reload$, stopped }: World,
 ): Promise<number> => {
+  setFlagsFromString(USUAL_HEAP_GROWTH);
   // a single pod does not need it
   const { fleet } = await import('./workers/fleet.js');
   for (const warning of warningsOf(config)) logger.warn({ host: config.server.host }, warning);
