@@ -15,7 +15,9 @@ export type KeyOwner =
   /** All programs that publish over HTTP without a user id. */
   | { readonly _tag: 'Api' }
   /** The program that embeds this service. */
-  | { readonly _tag: 'App' };
+  | { readonly _tag: 'App' }
+  /** The table of `chat_publish` in PostgreSQL. */
+  | { readonly _tag: 'Sql' };
 
 /** An idempotency key: its owner, and the text that the owner chose. */
 export interface IdempotencyKey {
@@ -26,6 +28,7 @@ export interface IdempotencyKey {
 const ANONYMOUS: KeyOwner = { _tag: 'Anonymous' };
 const API: KeyOwner = { _tag: 'Api' };
 const APP: KeyOwner = { _tag: 'App' };
+const SQL: KeyOwner = { _tag: 'Sql' };
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
@@ -55,9 +58,12 @@ export const apiKey = (ref: string | undefined): IdempotencyKey | undefined =>
 export const appKey = (ref: string | undefined): IdempotencyKey | undefined =>
   ref === undefined ? undefined : { owner: APP, ref: sameKey(ref) };
 
+/** The key of a message that an application published by `chat_publish`: a UUID that PostgreSQL drew. */
+export const sqlKey = (ref: string): IdempotencyKey => ({ owner: SQL, ref });
+
 /**
- * A name for each owner, without a colon. A user id is escaped with `%25` and `%3A` only, so `%` and `%%` are
- * no names of users. No user id is empty.
+ * A name for each owner, without a colon. A user id is escaped with `%25` and `%3A` only, so `%`, `%%` and
+ * `%%%` are no names of users. No user id is empty.
  */
 export const ownerName = (owner: KeyOwner): string => {
   switch (owner._tag) {
@@ -69,6 +75,8 @@ export const ownerName = (owner: KeyOwner): string => {
       return '%';
     case 'App':
       return '%%';
+    case 'Sql':
+      return '%%%';
   }
 };
 

@@ -33,6 +33,8 @@ export interface Draft {
   readonly digest: string;
   /** The connection that does not get this message: a client gets no presence of its own joins. */
   readonly except: string | undefined;
+  /** Whether it waits for all pods: it is refused when it would reach the members on this pod only. */
+  readonly clusterOnly?: boolean | undefined;
 }
 
 /** A message with its position, as members get it. */
@@ -68,6 +70,8 @@ export interface DraftFields {
   /** Unix ms. */
   readonly at: number;
   readonly key?: IdempotencyKey | undefined;
+  /** As in `Draft`. */
+  readonly clusterOnly?: boolean | undefined;
 }
 
 /**
@@ -81,6 +85,7 @@ export const draftOf = ({
   data,
   at,
   key,
+  clusterOnly,
 }: DraftFields): E.Either<Refusal, Draft> => {
   const json = JSON.stringify(data);
   const rest = restOf({ room, type, from, json, at });
@@ -94,6 +99,7 @@ export const draftOf = ({
     except: ownConnection(type, from, data),
     key,
     digest: key === undefined ? '' : digestOf(type, json),
+    clusterOnly,
   });
 };
 

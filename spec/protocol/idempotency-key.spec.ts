@@ -7,6 +7,7 @@ import {
   clientKey,
   type IdempotencyKey,
   keyField,
+  sqlKey,
 } from '../../lib/protocol/idempotency-key.js';
 
 const UUID = '6F1F8A0C-52A0-4C33-9B60-7D2F0A8F4C11';
@@ -44,6 +45,8 @@ t.test(
     t.equal(fieldOf(appKey('alice:x')), '%%:alice:x');
     t.not(fieldOf(appKey('alice:x')), fieldOf(clientKey('alice', 'x')));
     t.not(fieldOf(appKey('%:x')), fieldOf(apiKey('x')));
+    t.equal(fieldOf(sqlKey(UUID)), `%%%:${UUID}`);
+    t.not(fieldOf(appKey(`%%%:${UUID}`)), fieldOf(sqlKey(UUID)));
     t.not(fieldOf(appKey(`:${UUID.toLowerCase()}`)), fieldOf(clientKey(null, UUID)));
   },
 );
@@ -64,6 +67,7 @@ t.test('when owners or texts differ, then so do the keys in Redis', async (t) =>
         { _tag: 'Anonymous' as const },
         { _tag: 'Api' as const },
         { _tag: 'App' as const },
+        { _tag: 'Sql' as const },
       ),
       ref: text,
     }),

@@ -7,7 +7,7 @@ import { type Publication, publicationOf } from '../../protocol/publication.js';
 import type { FallbackDedup } from './fallback-dedup.js';
 import type { FallbackKeys } from './fallback-keys.js';
 import { type Call, placed, type Waiting } from './publish-call.js';
-import { onPod, resultOf } from './publish-result.js';
+import { onPod, resultOf, UNREACHED } from './publish-result.js';
 
 export interface PublishFallbackDeps {
   readonly dedup: FallbackDedup;
@@ -32,6 +32,7 @@ export const publishFallback = (deps: PublishFallbackDeps): PublishFallback => {
   const { dedup, keys, idOutside, deliver } = deps;
 
   const one = ({ draft, answer }: Waiting, nonce: number, isUnsure: boolean): void => {
+    if (draft.clusterOnly === true) return answer(UNREACHED);
     const known = keys.find(draft);
     if (known !== undefined) return answer(known);
     const { room, rest } = draft;

@@ -14,6 +14,12 @@ export const FULL: PublishResult = left({
   detail: 'too many messages wait for the broker: send this one again later',
 });
 
+/** A message that waits for all pods. Its call may have run: the same key then shows it. */
+export const UNREACHED: PublishResult = left({
+  _tag: 'Unavailable',
+  detail: 'the broker did not take the message in time; send it again with the same id',
+});
+
 /** A message that reached the members on this pod only. */
 export const onPod = (id: string): PublishResult => right({ id, duplicate: false, scope: 'pod' });
 

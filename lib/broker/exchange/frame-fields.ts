@@ -57,7 +57,7 @@ type Nobody = Exclude<KeyOwner['_tag'], 'User'>;
 
 const USER = 0;
 /** Owners that are no user, as numbers. */
-const OWNERS: Readonly<Record<Nobody, number>> = { Anonymous: 1, Api: 2, App: 3 };
+const OWNERS: Readonly<Record<Nobody, number>> = { Anonymous: 1, Api: 2, App: 3, Sql: 4 };
 const isNobody = (text: string): text is Nobody => Object.hasOwn(OWNERS, text);
 const NOBODIES: readonly Nobody[] = Object.keys(OWNERS).filter(isNobody);
 

@@ -49,6 +49,23 @@ t.test('when Redis did not accept a message, then the members on this pod get it
   t.equal(dedup.size(), 0, 'it cannot come back');
 });
 
+t.test('when a message waits for all pods, then it is refused and no member gets it', async (t) => {
+  const { dedup, delivered, answers, fallback } = world();
+  const one: Waiting = {
+    draft: right(draft({ key: keyIn('alice:1'), clusterOnly: true })),
+    until: 0,
+    answer: (result) => answers.push(result),
+  };
+  fallback.one(one, 7, true);
+  fallback.one(one, 8, false);
+  t.same(
+    answers.map((result) => left(result)._tag),
+    ['Unavailable', 'Unavailable'],
+  );
+  t.same(delivered, []);
+  t.equal(dedup.size(), 0, 'if the call ran, then its message is delivered like any other');
+});
+
 t.test('when the call may have run, then its echo is recognised', async (t) => {
   const { dedup, answers, fallback, waiting } = world();
   const one = waiting('a');

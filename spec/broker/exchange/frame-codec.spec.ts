@@ -54,7 +54,12 @@ const text = fc.string({ unit: 'grapheme' });
 const PLAIN = { noNullPrototype: true };
 const owner = fc.oneof(
   fc.record({ _tag: fc.constant('User' as const), userId: text }, PLAIN),
-  fc.record({ _tag: fc.constantFrom('Anonymous' as const, 'Api' as const, 'App' as const) }, PLAIN),
+  fc.record(
+    {
+      _tag: fc.constantFrom('Anonymous' as const, 'Api' as const, 'App' as const, 'Sql' as const),
+    },
+    PLAIN,
+  ),
 );
 const draft = fc
   .record({
