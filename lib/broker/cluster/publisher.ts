@@ -76,7 +76,8 @@ export const publisher = (deps: QueueRunnerDeps): Publisher => {
     publish: (draft) =>
       new Observable((out) => {
         const size = draft.rest.length;
-        if (closed || count >= MAX_WAITING || length + size > MAX_LENGTH) {
+        // when one is refused, so are those after it, as they may not come before it
+        if (closed || count >= MAX_WAITING || length >= MAX_LENGTH) {
           out.next(closed ? CLOSED : FULL);
           return out.complete();
         }

@@ -303,6 +303,23 @@ t.test('when Redis refuses the probe, then no draft waits', async (t) => {
 });
 
 t.test(
+  'when a large draft is refused, then so is a small one after it: it may not come first',
+  async (t) => {
+    const s = stub();
+    s.isReady = false;
+    const answers: string[] = [];
+    const publish = (data: string): void => {
+      const made = draftOf({ room: 'r', type: 'chat', from: 'alice', data, at: 0 });
+      if (isRight(made)) s.lines.publish(made.right).subscribe(({ _tag }) => answers.push(_tag));
+    };
+    for (let i = 0; i < 600 && answers.length === 0; i += 1) publish('x'.repeat(130_000));
+    t.same(answers, ['Left']);
+    publish('small');
+    t.same(answers, ['Left', 'Left']);
+  },
+);
+
+t.test(
   'when too many drafts wait, then a publish is unavailable, and nothing else changes',
   async (t) => {
     const s = stub();
