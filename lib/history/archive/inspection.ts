@@ -80,7 +80,10 @@ const TABLES = `
     has_table_privilege(c.oid, 'DELETE') AS "mayDelete"
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND c.relkind IN ('r', 'p')
-    AND (c.relname IN ('messages', 'rejected', 'migrations') OR c.relname ~ '^messages_p[0-9]{8,10}$')
+    AND (
+      c.relname IN ('messages', 'rejected', 'migrations', 'outbox', 'outbox_commits')
+      OR c.relname ~ '^messages_p[0-9]{8,10}$'
+    )
   ORDER BY c.relname`;
 
 const factsOf = async (

@@ -31,6 +31,8 @@ type Right = 'SELECT' | 'INSERT' | 'DELETE';
 const NEEDED: readonly (readonly [name: string, rights: readonly Right[]])[] = [
   ['rejected', ['SELECT', 'INSERT', 'DELETE']],
   ['migrations', ['SELECT', 'INSERT']],
+  ['outbox', ['SELECT', 'DELETE']],
+  ['outbox_commits', ['SELECT', 'DELETE']],
 ];
 
 /** The statements that an operator has to run; none when nothing is missing. */

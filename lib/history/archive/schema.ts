@@ -10,6 +10,7 @@ import { isLeft } from 'fp-ts/lib/Either.js';
 import type { Connections } from './connection.js';
 import type { Failure } from './failure.js';
 import { createdAhead } from './partitions.js';
+import { sqlPublishSchema } from './sql-publish.js';
 
 /** How long a pod waits for another one that migrates, and for a statement of a migration. */
 const MIGRATION_MS = 60_000;
@@ -42,6 +43,7 @@ const MIGRATIONS: Readonly<Record<string, (pgm: MigrationBuilder, schema: string
       COMMENT ON TABLE "${schema}".rejected IS 'messages that could not be stored';
     `);
   },
+  '0002_sql_publish': (pgm, schema) => pgm.sql(sqlPublishSchema(schema)),
 };
 
 export const MIGRATION_NAMES: readonly string[] = Object.keys(MIGRATIONS);

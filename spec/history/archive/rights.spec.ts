@@ -5,11 +5,13 @@ const OWN = { isOwned: true, maySelect: true, mayInsert: true, mayDelete: true }
 const NONE = { isOwned: false, maySelect: false, mayInsert: false, mayDelete: false };
 
 const tables = (over: Readonly<Record<string, Partial<Table>>> = {}): readonly Table[] =>
-  ['messages', 'messages_p20260115', 'migrations', 'rejected'].map((name) => ({
-    name,
-    ...OWN,
-    ...over[name],
-  }));
+  ['messages', 'messages_p20260115', 'migrations', 'outbox', 'outbox_commits', 'rejected'].map(
+    (name) => ({
+      name,
+      ...OWN,
+      ...over[name],
+    }),
+  );
 
 const missing = (over: Partial<Rights> = {}): readonly string[] =>
   missingRights({
@@ -53,5 +55,9 @@ t.test('when rights are missing, then the statements give these and no others', 
       'GRANT SELECT, INSERT ON chat_api.migrations TO "chat"',
     ],
   );
+  t.strictSame(missing({ tables: tables({ outbox: NONE, outbox_commits: NONE }) }), [
+    'GRANT SELECT, DELETE ON chat_api.outbox TO "chat"',
+    'GRANT SELECT, DELETE ON chat_api.outbox_commits TO "chat"',
+  ]);
   t.strictSame(missing({ tables: tables({ rejected: { isOwned: false } }) }), []);
 });
