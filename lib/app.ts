@@ -10,7 +10,7 @@ import { archivedOf, brokerNameOf, brokerOf } from './broker/from-config.js';
 import type { Receipt } from './broker/index.js';
 import { systemClock } from './clock.js';
 import { type Composition, composition } from './composition.js';
-import { archiveOf } from './history/archive/from-config.js';
+import { archiveOf, sqlOutboxOf } from './history/archive/from-config.js';
 import { isTaken } from './connection/upgrade-router.js';
 import type { Readiness, Whole } from './http/routes.js';
 import { type Announcement, type Notice, noticeDraft, type Published } from './notice.js';
@@ -117,6 +117,7 @@ export const workerApp = (options: AppOptions, { whole, tracing }: ProcessParts)
     // without an archive all of this happens in the call of `start`
     const loading = archiveOf(config, clock);
     const archive = loading === undefined ? undefined : await loading;
+    const outbox = archive === undefined ? undefined : await sqlOutboxOf(config, clock);
     if (stopped !== undefined) {
       archive?.close().subscribe();
       throw new Error(ENDED);
@@ -129,6 +130,7 @@ export const workerApp = (options: AppOptions, { whole, tracing }: ProcessParts)
       hooks,
       clock,
       broker,
+      outbox,
       lent,
       counts,
       whole,

@@ -20,6 +20,7 @@ import {
 import { ExpiryTimer } from './auth/expiry-timer.js';
 import { authOf } from './auth/from-config.js';
 import type { Broker } from './broker/index.js';
+import { sqlPublisher } from './broker/sql-outbox/sql-publisher.js';
 import type { Clock } from './clock.js';
 import type { Config } from './config/index.js';
 import { accept } from './connection/accept.js';
@@ -27,12 +28,13 @@ import type { Connection } from './connection/connection.js';
 import { OutboxBudget } from './connection/outbox-budget.js';
 import { hookModeration } from './hook-moderation.js';
 import { hasHooks, type Hooks } from './hooks.js';
+import type { SqlOutbox } from './history/archive/sql-outbox-port.js';
 import type { HubEvent } from './hub-event.js';
 import { ownServer } from './http/own-server.js';
 import type { Readiness, Whole } from './http/routes.js';
 import { NO_EPOCH, type Position } from './protocol/position.js';
 import { podStreams } from './pod-streams.js';
-import { type ProgramPublish, programPublish } from './program-publish.js';
+import { type ProgramPublish, programPublish, sqlPublish } from './program-publish.js';
 import { consume } from './rx/consume.js';
 import { mergeMapSet } from './rx/merge-map-set.js';
 import { multicastSet } from './rx/multicast-set.js';
@@ -48,6 +50,8 @@ export interface CompositionOptions {
   readonly clock: Clock;
   /** Closed with the composition. */
   readonly broker: Broker;
+  /** The messages of `chat_publish`; undefined without PostgreSQL. Closed with the composition. */
+  readonly outbox: SqlOutbox | undefined;
   /** A lent server; without it the service has its own. */
   readonly lent: Server | undefined;
   readonly counts: StatsFold;
@@ -79,6 +83,7 @@ export const composition = ({
   hooks,
   clock,
   broker: untraced,
+  outbox,
   lent,
   counts,
   whole,
@@ -94,7 +99,12 @@ export const composition = ({
   const hurry$ = new ReplaySubject<void>(1);
   const connections = new Set<Connection>();
   const backlog = new OutboxBudget(config.limits.outboxTotalBytes);
-  const measures = metrics(backlog, broker);
+  const emit = (event: HubEvent): void => void events.deliver(event);
+  const moderate = hookModeration({ hooks, clock, emit });
+  const { archive } = broker;
+  const publishSql = sqlPublish(broker, moderate);
+  const sql = outbox && sqlPublisher({ outbox, clock, publish: publishSql, archive });
+  const measures = metrics(backlog, { ...broker, sqlOutbox: sql });
   const draining$ = new BehaviorSubject(false);
   const pod = podStreams({
     broker,
@@ -106,10 +116,6 @@ export const composition = ({
     deadline$,
   });
   let ending: Promise<void> | undefined;
-
-  const emit = (event: HubEvent): void => void events.deliver(event);
-
-  const moderate = hookModeration({ hooks, clock, emit });
 
   const access = authOf({
     config,
@@ -181,7 +187,8 @@ export const composition = ({
     return () => subscriptions.forEach((subscription) => subscription.unsubscribe());
   });
 
-  const running = from([counted$, broker.event$, ...pod.streams(connection$)])
+  const reported = [counted$, broker.event$, sql?.event$ ?? EMPTY];
+  const running = from([...reported, ...pod.streams(connection$)])
     .pipe(
       mergeMapSet((event$: Observable<HubEvent>) => event$),
       consume(emit),
@@ -189,9 +196,15 @@ export const composition = ({
     .subscribe();
   const address = own?.listen() ?? Promise.resolve(null);
 
+  let handedOver: Promise<void> | undefined;
+  /** Another pod publishes the messages of `chat_publish`. */
+  const handOver = (): Promise<void> =>
+    (handedOver ??= lastValueFrom(sql?.close() ?? EMPTY, { defaultValue: undefined }));
+
   const finish = async (): Promise<void> => {
     deadline$.next();
     for (const connection of connections) connection.terminate();
+    await handOver();
     await lastValueFrom(broker.close(), { defaultValue: undefined });
     running.unsubscribe();
     if (own === undefined) return;
@@ -207,6 +220,7 @@ export const composition = ({
       draining$.next(true);
       own?.leave();
       shutdown$.next();
+      void handOver();
       await firstValueFrom(
         shutdown({
           clock,

@@ -4,6 +4,7 @@
  */
 import type { AuthEvent } from './auth/index.js';
 import type { BrokerEvent, BrokerStatus } from './broker/index.js';
+import type { SqlOutboxEvent } from './broker/sql-outbox/sql-outbox-event.js';
 import type { ArchiveError } from './history/archive/port.js';
 import type { ErrorCode, GapReason } from './protocol/system-event.js';
 import type { Room } from './protocol/position.js';
@@ -146,6 +147,7 @@ export type HubEvent =
     }
   | { readonly _tag: 'StatusChanged'; readonly status: BrokerStatus }
   | ArchiveHubEvent
+  | SqlOutboxEvent
   | AuthEvent
   | BrokerEvent;
 

@@ -66,6 +66,7 @@ export type {
   LeaveReason,
   MessageType,
 } from './protocol/system-event.js';
+export type { SqlOutboxEvent } from './broker/sql-outbox/sql-outbox-event.js';
 export type { ArchiveHubEvent, Life, Requester, HubEvent, Peer } from './hub-event.js';
 export {
   type ConnectionInfo,

@@ -14,6 +14,7 @@ const MAX_LINES = 400;
 const TABLES: ReadonlySet<string> = new Set([
   'auth/index.ts',
   'broker/index.ts',
+  'broker/sql-outbox/sql-outbox-event.ts',
   'broker/cluster/channel-events.ts',
   'broker/cluster/cluster-broker-deps.ts',
   'broker/redis/port.ts',
@@ -39,6 +40,7 @@ const TABLES: ReadonlySet<string> = new Set([
   'documents/operation.ts',
   'documents/page-style.ts',
   'history/archive/port.ts',
+  'history/archive/sql-outbox-port.ts',
   'history/index.ts',
   'http/document-operations.ts',
   'http/endpoint.ts',
@@ -88,6 +90,10 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'broker/redis/lua/publish.ts': 'broker/redis/client.spec.ts',
   'broker/redis/lua/log.ts': 'history/redis.spec.ts',
   'broker/redis/lua/scripts.ts': 'broker/redis/client.spec.ts',
+  // steps of one machine and what runs them
+  'broker/sql-outbox/reader.ts': 'broker/sql-outbox/sql-publisher.spec.ts',
+  'broker/sql-outbox/reader-state.ts': 'broker/sql-outbox/reader-step.spec.ts',
+  'telemetry/sql-outbox-lines.ts': 'telemetry/event-log.spec.ts',
   // only a PostgreSQL can show whether a statement is right, and what a connection does
   'history/archive/connection.ts': 'history/archive/outage.spec.ts',
   'history/archive/schema.ts': 'history/archive/partitions.spec.ts',

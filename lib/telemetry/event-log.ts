@@ -5,6 +5,7 @@
 import type { Logger } from 'pino';
 import type { Denial } from '../auth/index.js';
 import type { HubEvent } from '../hub-event.js';
+import { type LineOptions, sqlOutboxLine } from './sql-outbox-lines.js';
 
 const QUIET_MS = 60_000;
 /** How many reasons are counted separately. */
@@ -30,18 +31,11 @@ export const eventLog = (
     for (const [name, { at }] of logged) if (now() - at >= QUIET_MS) logged.delete(name);
   };
 
-  interface Line {
-    /** Distinguishes events of one kind. Beyond the bound the new reasons of a kind count as one. */
-    readonly about?: string;
-    readonly level?: 'warn' | 'error';
-    readonly quietMs?: number;
-  }
-
   /** Whether the line was logged. */
   const within = (
     kind: string,
     detail: object,
-    { about = '', level = 'warn', quietMs = QUIET_MS }: Line,
+    { about = '', level = 'warn', quietMs = QUIET_MS }: LineOptions,
   ): boolean => {
     if (logged.size >= MAX_REASONS) forget();
     const name = logged.size < MAX_REASONS || logged.has(kind + about) ? kind + about : kind;
@@ -199,6 +193,12 @@ export const eventLog = (
           'archive: partitions were not made or not dropped; it is tried again within an hour',
           { detail: event.detail },
         );
+      case 'SqlOutboxOwned':
+        return logger.info('chat_publish: this pod publishes its messages');
+      case 'SqlOutboxInterrupted':
+      case 'SqlRefused':
+      case 'SqlRejected':
+        return void within(...sqlOutboxLine(event));
       case 'GapSent':
         logger.debug(
           { room: event.room, reason: event.reason, members: event.members },

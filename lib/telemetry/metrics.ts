@@ -5,8 +5,10 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { OutboxBudget } from '../connection/outbox-budget.js';
 import type { Broker } from '../broker/index.js';
+import type { SqlPublisher } from '../broker/sql-outbox/sql-publisher.js';
 import type { HubEvent } from '../hub-event.js';
 import { archiveMetrics } from './archive-metrics.js';
+import { sqlOutboxMetrics } from './sql-outbox-metrics.js';
 import { histogram } from './histogram.js';
 import { instruments, WORKERS_UNSENT } from './instruments.js';
 import { GLOBAL } from '../protocol/position.js';
@@ -36,7 +38,13 @@ export const metrics = (
     unsentBytes,
     archive,
     unstored,
-  }: Pick<Broker, 'logBytes' | 'remembered' | 'waiting' | 'unsentBytes' | 'archive' | 'unstored'>,
+    sqlOutbox,
+  }: Pick<
+    Broker,
+    'logBytes' | 'remembered' | 'waiting' | 'unsentBytes' | 'archive' | 'unstored'
+  > & {
+    readonly sqlOutbox?: Pick<SqlPublisher, 'rows' | 'isOwner'> | undefined;
+  },
 ): Metrics => {
   const made = instruments();
   const { registry, gauge, gaugeOf, counter, labelled, counterOf } = made;
@@ -162,6 +170,7 @@ export const metrics = (
       unstored,
     );
   const archived = archive === undefined ? undefined : archiveMetrics(made, archive);
+  const sql = sqlOutbox === undefined ? undefined : sqlOutboxMetrics(made, sqlOutbox);
   brokerUp.set(0);
   const occupied = new Set<string>();
 
@@ -230,6 +239,12 @@ export const metrics = (
       case 'ArchivePruned':
       case 'ArchiveUpkeepFailed':
         return archived?.(event);
+      case 'SqlOutboxOwned':
+      case 'SqlOutboxInterrupted':
+      case 'SqlPublished':
+      case 'SqlRefused':
+      case 'SqlRejected':
+        return sql?.(event);
     }
   };
 

@@ -316,3 +316,23 @@ t.test('when old days are removed or upkeep fails, then each has a line', async 
     { level: 40, detail: 'permission denied (42501)', msg: /within an hour/ },
   ]);
 });
+
+t.test(
+  'when messages of chat_publish are refused or set aside, then there is a line a minute',
+  async (t) => {
+    const { lines, record } = journalAt('info');
+    record({ _tag: 'SqlOutboxOwned' });
+    record({ _tag: 'SqlOutboxInterrupted', detail: 'ECONNREFUSED' });
+    for (const detail of ['full', 'full', 'down']) record({ _tag: 'SqlRefused', detail });
+    for (const detail of ['rude', 'rude']) record({ _tag: 'SqlRejected', detail });
+    record({ _tag: 'SqlPublished', messages: 3, seconds: 0.1 });
+    t.match(lines, [
+      { level: 30, msg: /^chat_publish: this pod/ },
+      { level: 40, msg: /^chat_publish: the connection/, detail: 'ECONNREFUSED' },
+      { level: 40, msg: /^chat_publish: a message waits/, detail: 'full' },
+      { level: 40, msg: /^chat_publish: a message waits/, detail: 'down' },
+      { level: 50, msg: /^chat_publish: a message cannot be published/, detail: 'rude' },
+    ]);
+    t.equal(lines.length, 5);
+  },
+);

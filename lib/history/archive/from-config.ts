@@ -1,7 +1,8 @@
-/** The archive that a configuration asks for. */
+/** The archive, and the SQL outbox in the same database, that a configuration asks for. */
 import type { Clock } from '../../clock.js';
 import type { Config } from '../../config/index.js';
 import type { Archive } from './port.js';
+import type { SqlOutbox } from './sql-outbox-port.js';
 
 /**
  * Undefined without `DATABASE_URL`. The modules of PostgreSQL are loaded only when they are needed: they take
@@ -18,4 +19,14 @@ const loaded = async ({ log, broker }: Config, clock: Clock): Promise<Archive> =
     timeoutMs: broker.brokerTimeoutMs,
     retentionDays: log.archiveRetentionDays,
   });
+};
+
+/** The messages of `chat_publish`. Undefined without `DATABASE_URL`. */
+export const sqlOutboxOf = async (
+  { log, broker }: Config,
+  clock: Clock,
+): Promise<SqlOutbox | undefined> => {
+  if (log.databaseUrl === '') return undefined;
+  const { sqlOutbox } = await import('./sql-outbox.js');
+  return sqlOutbox({ url: log.databaseUrl, clock, timeoutMs: broker.brokerTimeoutMs });
 };
