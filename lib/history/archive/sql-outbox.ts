@@ -30,7 +30,7 @@ import {
 import type { Clock } from '../../clock.js';
 import { type ArchiveConnection, connections } from './connection.js';
 import { channelOf, lockClass, OWNER, SLEEP } from './sql-publish.js';
-import type { Settled, SqlOutbox, SqlSession } from './sql-outbox-port.js';
+import type { Settled, SqlOutbox, SqlRow, SqlSession } from './sql-outbox-port.js';
 
 export interface SqlOutboxOptions extends ArchiveConnection {
   readonly clock: Pick<Clock, 'scheduler'>;
@@ -41,6 +41,8 @@ export interface SqlOutboxOptions extends ArchiveConnection {
 const CONTEND_MS = 1_000;
 /** PostgreSQL ends the session of a pod that is frozen or cut off, so another pod becomes the owner. */
 const IDLE_MS = 10_000;
+/** The second one: while an answer waits to be read, the session is not idle. */
+const BOUNDED = `SET idle_session_timeout = ${IDLE_MS}; SET tcp_user_timeout = ${IDLE_MS}`;
 /** The pod stops earlier than that. */
 const LEASE_MS = 8_000;
 /** The data of a read. Its first row is there however large it is. */
@@ -80,7 +82,7 @@ export const sqlOutbox = ({
           merge(
             brokenOf(client),
             concat(
-              defer(() => client.query(`SET idle_session_timeout = ${IDLE_MS}`)).pipe(
+              defer(() => client.query(BOUNDED)).pipe(
                 concatMap(() => ownership(client)),
                 concatMap(() => began(client)),
                 tap((session) => out.next(session)),
@@ -133,22 +135,20 @@ const sessionOf = (
     return rows;
   };
 
+  /** A message that an operator has deleted leaves its number behind. */
+  const read = async (except: readonly string[], limit: number): Promise<readonly SqlRow[]> => {
+    const found = await sent<RowOf>(readOf(schema), [except, limit]);
+    const deleted = found.flatMap(({ key, nth }) => (key === null ? [nth] : []));
+    if (deleted.length === 0) return found.flatMap(rowIn);
+    await sent(removeOf(schema), [deleted]);
+    return read(except, limit);
+  };
+
   return {
     doubtfulTo,
     notified$: fromEvent(client, 'notification').pipe(map(() => undefined)),
     isOwner: () => now() - current.confirmedAt < LEASE_MS,
-    read: async (except, limit) =>
-      (await sent<RowOf>(readOf(schema), [except, limit])).map(
-        ({ nth, key, room, type, sender, data, at }) => ({
-          nth: Number(nth),
-          key,
-          room,
-          type: type === 'chat' ? 'chat' : 'notification',
-          from: sender,
-          json: data,
-          at: Number(at),
-        }),
-      ),
+    read,
     remove: async ({ published, rejected }: Settled) => {
       if (published.length > 0) await sent(removeOf(schema), [published]);
       if (rejected.length === 0) return;
@@ -172,7 +172,8 @@ const sessionOf = (
 
 interface RowOf {
   readonly nth: string;
-  readonly key: string;
+  /** Null: there is no message. */
+  readonly key: string | null;
   readonly room: string;
   readonly type: string;
   readonly sender: string;
@@ -180,16 +181,32 @@ interface RowOf {
   readonly at: string;
 }
 
+const rowIn = ({ nth, key, room, type, sender, data, at }: RowOf): readonly SqlRow[] =>
+  key === null
+    ? []
+    : [
+        {
+          nth: Number(nth),
+          key,
+          room,
+          type: type === 'chat' ? 'chat' : 'notification',
+          from: sender,
+          json: data,
+          at: Number(at),
+        },
+      ];
+
 const readOf = (schema: string): string => `
   SELECT nth, key, room, type, sender, data, at FROM (
     SELECT nth, key, o.room, type, sender, data,
       floor(extract(epoch FROM made_at) * 1000)::int8 AS at,
-      sum(octet_length(data)) OVER (ORDER BY nth) - octet_length(data) AS bytes_before
+      sum(bytes) OVER (ORDER BY nth) - bytes AS bytes_before
     FROM (
       SELECT nth, message FROM "${schema}".outbox_commits
       WHERE room <> ALL ($1::text[]) ORDER BY nth LIMIT $2
     ) AS next
-    JOIN "${schema}".outbox AS o ON o.id = message
+    LEFT JOIN "${schema}".outbox AS o ON o.id = message
+    CROSS JOIN LATERAL (SELECT coalesce(octet_length(data), 0) AS bytes) AS size
   ) AS counted
   WHERE bytes_before < ${READ_BYTES} ORDER BY nth`;
 

@@ -84,6 +84,10 @@ const ON_COMMIT = (schema: string): string => `
     called text := current_setting('${schema}.rooms', true);
     class integer := ${lockClass(schema)};
   BEGIN
+    -- who may execute it may make it a trigger of another table
+    IF TG_TABLE_SCHEMA <> '${schema}' OR TG_TABLE_NAME <> 'outbox' THEN
+      RAISE insufficient_privilege USING MESSAGE = 'outbox_on_commit: it is for the table outbox only';
+    END IF;
     IF called <> '' THEN
       PERFORM pg_advisory_xact_lock(class, stripe) FROM (
         SELECT DISTINCT unnest(string_to_array(called, ' '))::integer AS stripe ORDER BY stripe

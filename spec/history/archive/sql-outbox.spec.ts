@@ -1,4 +1,6 @@
 /** Sessions of the SQL outbox on a real PostgreSQL. */
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { firstValueFrom, type Subscription, timeout } from 'rxjs';
 import t, { type Test } from 'tap';
@@ -80,6 +82,61 @@ t.test('when a pod stands still, then PostgreSQL ends its session after 10 s', a
   t.equal(second.state.session, undefined, 'and no other pod does');
   await until('another pod is the owner', () => second.state.session !== undefined, 10_000);
   t.not(first.state.failure, undefined);
+});
+
+/** The way of a pod to PostgreSQL. After `freeze` the pod reads no more, and its sockets stay open. */
+const way = async (t: Test, port: number) => {
+  const sockets: Socket[] = [];
+  const down: Socket[] = [];
+  const door = createServer((near) => {
+    const far = connect(port, '127.0.0.1');
+    sockets.push(near, far);
+    down.push(far);
+    for (const socket of [near, far]) socket.on('error', () => undefined);
+    near.pipe(far, { end: false });
+    far.pipe(near, { end: false });
+  }).listen(0, '127.0.0.1');
+  await once(door, 'listening');
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+    door.close();
+  });
+  const { port: own } = door.address() as AddressInfo;
+  const freeze = (): void => {
+    for (const socket of down) socket.unpipe().pause();
+  };
+  return { freeze, through: (url: string) => url.replace(`:${port}/`, `:${own}/`) };
+};
+
+t.test('when a pod stands still while it is sent rows, then its session ends too', async (t) => {
+  const url = await migrated(server, 'unread');
+  const { freeze, through } = await way(t, server.port);
+  const first = pod(t, through(url));
+  await until('it is the owner', () => first.state.session !== undefined);
+  // more than the kernel keeps for the pod
+  await server.query(
+    `INSERT INTO chat_api.outbox (room, type, sender, data)
+      VALUES ('r', 'chat', 'server', repeat('x', 60000000))`,
+    [],
+    url,
+  );
+  const second = pod(t, url);
+  freeze();
+  const read = first.state.session?.read([], 500).catch(() => undefined);
+  await until('another pod is the owner', () => second.state.session !== undefined, 20_000);
+  await read;
+});
+
+t.test('when rows are deleted by hand, then the others are read', async (t) => {
+  const url = await migrated(server, 'deleted');
+  const app = await application(t, url);
+  await app.query(`SELECT chat_api.chat_publish('r', n::text) FROM generate_series(1, 30) AS n`);
+  await server.query(`DELETE FROM chat_api.outbox WHERE data::int < 30`, [], url);
+  const { state } = pod(t, url);
+  await until('it is the owner', () => state.session !== undefined);
+  t.same(numbers((await state.session?.read([], 10)) ?? []), [30]);
+  const left = await server.query('SELECT nth FROM chat_api.outbox_commits', [], url);
+  t.equal(left.length, 1);
 });
 
 t.test('when there is no table yet, then the session waits for the migration', async (t) => {

@@ -200,3 +200,15 @@ t.test('when a role may execute the functions, then it needs no right to a table
     /permission denied for table outbox/,
   );
 });
+
+t.test('when the trigger function is of another table, then it refuses', async (t) => {
+  const url = await migrated(server, 'other_table');
+  const app = await application(t, url);
+  await app.query(`CREATE ROLE guest; GRANT USAGE ON SCHEMA chat_api TO guest;
+    GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA chat_api TO guest; CREATE SCHEMA own AUTHORIZATION guest;
+    SET ROLE guest; CREATE TABLE own.outbox (id bigint, room text);
+    CREATE TRIGGER t AFTER INSERT ON own.outbox FOR EACH ROW EXECUTE FUNCTION chat_api.outbox_on_commit()`);
+  const forged = app.query(`INSERT INTO own.outbox VALUES (1, 'r')`);
+  t.match(await failureOf(forged), /^outbox_on_commit: it is for the table outbox only/);
+  t.same(await server.query('SELECT * FROM chat_api.outbox_commits', [], url), []);
+});
