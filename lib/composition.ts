@@ -101,9 +101,9 @@ export const composition = ({
   const backlog = new OutboxBudget(config.limits.outboxTotalBytes);
   const emit = (event: HubEvent): void => void events.deliver(event);
   const moderate = hookModeration({ hooks, clock, emit });
-  const { archive } = broker;
+  const { archive, unstored = () => 0 } = broker;
   const publishSql = sqlPublish(broker, moderate);
-  const sql = outbox && sqlPublisher({ outbox, clock, publish: publishSql, archive });
+  const sql = outbox && sqlPublisher({ outbox, clock, publish: publishSql, archive, unstored });
   const measures = metrics(backlog, { ...broker, sqlOutbox: sql });
   const draining$ = new BehaviorSubject(false);
   const pod = podStreams({

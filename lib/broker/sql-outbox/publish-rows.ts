@@ -24,6 +24,8 @@ export interface PublishRowsDeps {
   readonly publish: PublishRow;
   /** Absent: nothing shows what was published longer than 5 minutes ago. */
   readonly archive: Pick<Archive, 'page'> | undefined;
+  /** Whether a pod may still store what was published of this row: the archive would not show it yet. */
+  readonly mayBeStoredLater: (row: SqlRow) => boolean;
   /** Whether this pod may publish now: it is the owner, and does not end. */
   readonly mayPublish: () => boolean;
   readonly now: () => number;
@@ -34,6 +36,7 @@ export interface PublishRowsDeps {
 const GROUP = 64;
 
 const PUBLISHED: Outcome = { _tag: 'Published' };
+const STORED_LATER = 'the archive may not have yet what was published before it failed';
 const STOPPED: Outcome = { _tag: 'Refused', detail: 'this pod publishes no more' };
 
 interface Entry {
@@ -48,7 +51,10 @@ export const publishRows = async (
   isDoubtful: (row: SqlRow) => boolean,
 ): Promise<Answer> => {
   const entries = rows.map((row): Entry => ({ row, made: sqlDraft(row) }));
-  const known = await publishedOf(deps.archive, entries, isDoubtful);
+  const known = await publishedOf(
+    deps,
+    entries.filter(({ row }) => isDoubtful(row)),
+  );
   const answer = { published: [] as number[], rejected: [] as Answer['rejected'][number][] };
   for (const group of groupsOf(entries)) {
     const outcomes = await published(deps, group, known);
@@ -68,15 +74,15 @@ export const publishRows = async (
   return { ...answer, refused: undefined };
 };
 
-/** Undefined: the archive did not answer. */
+/** The numbers of the rows that the archive has. A text: why it is not known. */
 const publishedOf = async (
-  archive: PublishRowsDeps['archive'],
+  { archive, mayBeStoredLater }: PublishRowsDeps,
   entries: readonly Entry[],
-  isDoubtful: (row: SqlRow) => boolean,
 ): Promise<ReadonlySet<number> | string> => {
   if (archive === undefined) return new Set();
+  if (entries.some(({ row }) => mayBeStoredLater(row))) return STORED_LATER;
   const doubtful = entries.flatMap(({ row, made }) =>
-    isDoubtful(row) && !isLeft(made) ? [{ nth: row.nth, at: row.at, draft: made.right.draft }] : [],
+    isLeft(made) ? [] : [{ nth: row.nth, at: row.at, draft: made.right.draft }],
   );
   const found = await alreadyPublished(archive, doubtful);
   return isLeft(found) ? found.left : found.right;

@@ -10,6 +10,7 @@
  *
  *   the next statement:   wake, when it is asleep and has rows  ─▶  remove what is settled  ─▶
  *                         read, when rows may be there  ─▶  sleep, when it has no rows  ─▶  ping, each second
+ *                         ─▶  while it is awake: read again, a moment later
  *
  * The rows of a room that is not absent are not read, so a room is published in order. A room that rests
  * keeps its head only, and does not delay the others. `Asleep`: commits notify (`SqlSession.sleep`).
@@ -37,7 +38,7 @@ export interface Reader {
   /** There may be rows that were not read. */
   readonly isBehind: boolean;
   readonly isAsleep: boolean;
-  /** A transaction was committing when it wanted to sleep. */
+  /** It reads again a moment later: it is awake, or a transaction was committing when it wanted to sleep. */
   readonly isPausing: boolean;
   /** A second has passed. */
   readonly isDue: boolean;

@@ -130,7 +130,8 @@ const nextStatement = (reader: Reader): readonly [Reader, Effect | undefined] =>
       { _tag: 'Remove', settled },
     ];
   if (isEnding) return [reader, publishing === 0 ? { _tag: 'Finish' } : undefined];
-  if (isBehind && rows < MAX_ROWS && length < MAX_LENGTH && resting < MAX_RESTING)
+  const mayRead = rows < MAX_ROWS && length < MAX_LENGTH && resting < MAX_RESTING;
+  if (isBehind && mayRead)
     return sent(
       { ...reader, isBehind: false },
       {
@@ -139,8 +140,13 @@ const nextStatement = (reader: Reader): readonly [Reader, Effect | undefined] =>
         limit: Math.min(READ_ROWS, MAX_ROWS - rows),
       },
     );
-  if (!isAsleep && !isPausing && rows === 0) return sent(reader, { _tag: 'Sleep' });
-  return isDue ? sent(reader, { _tag: 'Ping' }) : [reader, undefined];
+  const isIdle = !isAsleep && !isPausing;
+  if (isIdle && rows === 0) return sent(reader, { _tag: 'Sleep' });
+  if (isDue) return sent(reader, { _tag: 'Ping' });
+  // commits do not notify now, and a room that is slow does not delay the others
+  return isIdle && mayRead
+    ? [{ ...reader, isPausing: true }, { _tag: 'Pause' }]
+    : [reader, undefined];
 };
 
 const REMOVING = { statement: 'Remove', isDue: false } as const;

@@ -6,8 +6,10 @@
 import { Observable, Subscription, timer } from 'rxjs';
 import type { Clock } from '../../clock.js';
 import type { SqlRow, SqlSession, Settled } from '../../history/archive/sql-outbox-port.js';
+import { YOUNG_MS } from '../../history/archive/archived-log.js';
 import { KEY_TTL_MS } from '../../protocol/idempotency-key.js';
 import { backoffMs } from '../../rx/backoff.js';
+import { fewPages } from './few-pages.js';
 import { publishRows, type PublishRowsDeps } from './publish-rows.js';
 import { type Effect, type Input, type Reader, sizeOf, START } from './reader-state.js';
 import { step } from './reader-step.js';
@@ -15,6 +17,8 @@ import type { SqlOutboxEvent } from './sql-outbox-event.js';
 
 export interface ReaderDeps extends Pick<PublishRowsDeps, 'publish' | 'archive'> {
   readonly clock: Clock;
+  /** The number of messages that this pod stores later, as the archive did not take them in time. */
+  readonly unstored: () => number;
   /** What is being published is finished, and the reader completes. */
   readonly ended$: Observable<unknown>;
   /** Rows in memory. */
@@ -29,15 +33,19 @@ const KEY_SHOWS_MS = KEY_TTL_MS - 60_000;
 /** Errors when the session is over. */
 export const reader = (
   session: SqlSession,
-  { clock, publish, archive, ended$, sized }: ReaderDeps,
+  { clock, publish, archive, unstored, ended$, sized }: ReaderDeps,
 ): Observable<SqlOutboxEvent> =>
   new Observable((out) => {
     const { scheduler, random, wall } = clock;
     const current: { reader: Reader } = { reader: START };
     const running = new Subscription();
+    const beganAt = scheduler.now();
     const deps: PublishRowsDeps = {
       publish,
-      archive,
+      archive: archive && fewPages(archive, running),
+      // another pod has what it did not store too; it stores it when the archive is back
+      mayBeStoredLater: ({ at }) =>
+        unstored() > 0 || (wall() - at > KEY_SHOWS_MS && scheduler.now() - beganAt < YOUNG_MS),
       mayPublish: () => !running.closed && !current.reader.isEnding && session.isOwner(),
       now: () => scheduler.now(),
       refused: (detail) => out.next({ _tag: 'SqlRefused', detail }),

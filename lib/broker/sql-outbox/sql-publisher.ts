@@ -35,22 +35,29 @@ export interface SqlPublisher {
   /** Rows in memory. */
   readonly rows: () => number;
   readonly isOwner: () => boolean;
-  /** Finishes what is being published, in a few seconds at most. Emits nothing and completes. */
+  /** Finishes what is being published, in a second at most. Emits nothing and completes. */
   readonly close: () => Observable<never>;
 }
 
-/** A publish that has no answer by then is left to the next owner. */
-const CLOSE_MS = 5_000;
+/** A publish that has no answer by then is left to the next owner. A pod that is told to hurry waits for it. */
+const CLOSE_MS = 1_000;
+const STEADY_MS = 5_000;
 
 export const sqlPublisher = ({ outbox, ...deps }: SqlPublisherDeps): SqlPublisher => {
   const { scheduler, random } = deps.clock;
-  const current = { rows: 0, failures: 0, isOwner: false, isEnding: false };
+  const current = {
+    rows: 0,
+    failures: 0,
+    ownedAt: Number.POSITIVE_INFINITY,
+    isOwner: false,
+    isEnding: false,
+  };
   const ended$ = new ReplaySubject<void>(1);
   const finished$ = new ReplaySubject<void>(1);
 
   const owned = (session: SqlSession): Observable<SqlOutboxEvent> => {
     current.isOwner = true;
-    current.failures = 0;
+    current.ownedAt = scheduler.now();
     const sized = (rows: number): void => {
       current.rows = rows;
     };
@@ -62,13 +69,21 @@ export const sqlPublisher = ({ outbox, ...deps }: SqlPublisherDeps): SqlPublishe
     );
   };
 
+  /** A statement that always fails ends each session soon, so the waits grow. */
+  const waitMs = (): number => {
+    const failures = scheduler.now() - current.ownedAt > STEADY_MS ? 0 : current.failures;
+    current.failures = failures + 1;
+    current.ownedAt = Number.POSITIVE_INFINITY;
+    return backoffMs(failures, random);
+  };
+
   return {
     event$: defer(() => outbox.session$).pipe(
       switchMap(owned),
       catchError((failure: unknown) =>
         of<SqlOutboxEvent>({ _tag: 'SqlOutboxInterrupted', detail: detailOf(failure) }),
       ),
-      repeat({ delay: () => timer(backoffMs(current.failures++, random), scheduler) }),
+      repeat({ delay: () => timer(waitMs(), scheduler) }),
       takeUntil(finished$),
     ),
     rows: () => current.rows,

@@ -19,7 +19,7 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 const world = (outcome: (n: number) => Observable<Outcome> = () => of(PUBLISHED)) => {
   const sent: number[] = [];
   const refusals: string[] = [];
-  const state = { mayPublish: true };
+  const state = { mayPublish: true, isStoredLater: false };
   const deps: PublishRowsDeps = {
     publish: ({ fields }) => {
       const { n } = fields.data as { readonly n: number };
@@ -27,6 +27,7 @@ const world = (outcome: (n: number) => Observable<Outcome> = () => of(PUBLISHED)
       return outcome(n);
     },
     archive: undefined,
+    mayBeStoredLater: () => state.isStoredLater,
     mayPublish: () => state.mayPublish,
     now: () => 5,
     refused: (detail) => refusals.push(detail),
@@ -124,3 +125,19 @@ t.test('when a row is doubtful and the archive has it, then it is not sent again
   const unknown = await publishRows({ ...deps, archive: down }, rows(4), () => true);
   t.match(unknown, { published: [], refused: { row: { nth: 4 } } });
 });
+
+t.test(
+  'when a pod may store later what was published of a doubtful row, then the row waits',
+  async (t) => {
+    const { deps, sent, refusals, state } = world();
+    const archive = { page: () => of(answer({ entries: [], more: false })) };
+    state.isStoredLater = true;
+    const waiting = await publishRows({ ...deps, archive }, rows(1, 2), ({ nth }) => nth === 1);
+    t.match(waiting, { published: [], refused: { row: { nth: 1 } } });
+    t.match(refusals, [/may not have yet/]);
+    await publishRows({ ...deps, archive }, rows(3), never);
+    state.isStoredLater = false;
+    await publishRows({ ...deps, archive }, rows(1), () => true);
+    t.same(sent, [3, 1]);
+  },
+);

@@ -63,6 +63,8 @@ t.test('when rows come, then they are published and removed, and the reader slee
       REMOVED,
       REMOVED,
       read(),
+      { _tag: 'Paused' },
+      read(),
       slept(true),
       read(),
       NOTIFIED,
@@ -72,10 +74,12 @@ t.test('when rows come, then they are published and removed, and the reader slee
     [
       'Read except ',
       'Publish 1,3 Publish 2 Read except r,s',
-      '',
+      'Pause',
       'Remove 1,3/',
       '',
       'Remove /2',
+      'Read except ',
+      '',
       'Read except ',
       'Sleep',
       'Read except ',
@@ -104,7 +108,7 @@ t.test('when a row is refused, then its room rests and the others go on', async 
     [
       'Read except ',
       'Publish 1,2,3 Publish 4 Read except r,s',
-      '',
+      'Pause',
       'Rest r 0 Remove 1/',
       'Read except r,s',
       'Publish 5 Read except r,s,t',
@@ -123,6 +127,20 @@ t.test('when a commit is under way, then the reader reads again before it sleeps
     ['Read except ', 'Sleep', 'Pause', 'Read except ', '', 'Read except ', 'Sleep', 'Read except '],
   );
 });
+
+t.test(
+  'when rows are being published, then it reads again a moment later, as commits do not notify',
+  async (t) => {
+    t.same(after(BEGAN, read(row(1)), read(), { _tag: 'Paused' }, read(row(2, 's')), read()), [
+      'Read except ',
+      'Publish 1 Read except r',
+      'Pause',
+      'Read except r',
+      'Publish 2 Read except r,s',
+      'Pause',
+    ]);
+  },
+);
 
 t.test('when it can read no more, then it keeps its session each second', async (t) => {
   const many = Array.from({ length: 1_000 }, (_, i) => row(i));

@@ -1,19 +1,36 @@
 /** The publisher over a session in memory, in virtual time. */
+import { type Either, right } from 'fp-ts/lib/Either.js';
 import { EMPTY, NEVER, Observable, of, Subject, throwError } from 'rxjs';
 import t from 'tap';
 import type { Outcome } from '../../../lib/broker/sql-outbox/publish-rows.js';
-import { sqlPublisher } from '../../../lib/broker/sql-outbox/sql-publisher.js';
+import {
+  sqlPublisher,
+  type SqlPublisherDeps,
+} from '../../../lib/broker/sql-outbox/sql-publisher.js';
 import type { SqlOutboxEvent } from '../../../lib/broker/sql-outbox/sql-outbox-event.js';
+import { sqlDraft } from '../../../lib/broker/sql-outbox/sql-draft.js';
+import type { ArchiveError, ArchivePage } from '../../../lib/history/archive/port.js';
 import type { SqlRow, SqlSession } from '../../../lib/history/archive/sql-outbox-port.js';
+import { publicationOf } from '../../../lib/protocol/publication.js';
+import { ID, right as valueOf } from '../../support/messages.js';
 import { sqlRow } from '../../support/sql-outbox.js';
 import { virtualClock } from '../../support/virtual-clock.js';
 
+type ArchiveAnswer = Either<ArchiveError, ArchivePage>;
+
 const PUBLISHED: Outcome = { _tag: 'Published' };
+interface WorldOptions extends Pick<SqlPublisherDeps, 'archive' | 'unstored'> {
+  readonly doubtfulTo: number;
+}
+
 const settled = async (): Promise<void> => {
   for (let i = 0; i < 20; i += 1) await new Promise((resolve) => setImmediate(resolve));
 };
 
-const world = (publish: (n: number) => Observable<Outcome> = () => of(PUBLISHED)) => {
+const world = (
+  publish: (n: number) => Observable<Outcome> = () => of(PUBLISHED),
+  { archive, unstored = () => 0, doubtfulTo = 0 }: Partial<WorldOptions> = {},
+) => {
   const clock = virtualClock();
   const table: SqlRow[] = [];
   const events: SqlOutboxEvent[] = [];
@@ -23,7 +40,7 @@ const world = (publish: (n: number) => Observable<Outcome> = () => of(PUBLISHED)
   const lost$ = new Subject<never>();
   const state = { sessions: 0, isClosed: false, isAsleep: false, isOwner: true, isLost: false };
   const session: SqlSession = {
-    doubtfulTo: 0,
+    doubtfulTo,
     notified$,
     isOwner: () => state.isOwner,
     read: (except, limit) =>
@@ -42,7 +59,8 @@ const world = (publish: (n: number) => Observable<Outcome> = () => of(PUBLISHED)
   };
   const publisher = sqlPublisher({
     clock,
-    archive: undefined,
+    archive,
+    unstored,
     publish: ({ fields }) => {
       const { n } = fields.data as { readonly n: number };
       sent.push(n);
@@ -69,6 +87,8 @@ t.test('when rows are there, then they are published and removed, and it sleeps'
   t.same(w.sent, [1, 2]);
   t.same(w.table, []);
   t.ok(w.publisher.isOwner());
+  w.clock.advance(10);
+  await settled();
   t.ok(w.state.isAsleep);
   t.same(w.tags(), ['SqlOutboxOwned', 'SqlPublished']);
   w.table.push(sqlRow(3));
@@ -126,6 +146,87 @@ t.test('when the session is lost, then there is another one after a backoff', as
   t.match(failing.events.at(-1), { _tag: 'SqlOutboxInterrupted', detail: 'Error: gone' });
 });
 
+t.test('when a session always ends early, then the waits between sessions grow', async (t) => {
+  const w = world();
+  w.state.isLost = true;
+  for (let i = 0; i < 600; i += 1) {
+    await settled();
+    w.clock.advance(100);
+  }
+  t.ok(w.state.sessions < 130, `${w.state.sessions} sessions in a minute`);
+  t.ok(w.state.sessions > 50);
+  w.state.isLost = false;
+  await settled();
+  w.clock.advance(1_000);
+  await settled();
+  for (let i = 0; i < 6; i += 1) {
+    w.clock.advance(1_000);
+    await settled();
+  }
+  const before = w.state.sessions;
+  w.lost$.error(new Error('cut'));
+  w.clock.advance(50);
+  t.equal(w.state.sessions, before + 1, 'after a long session the first wait is short');
+});
+
+t.test('when a room is slow, then messages of others do not wait for it', async (t) => {
+  const w = world((n) => (n === 1 ? NEVER : of(PUBLISHED)));
+  w.table.push(sqlRow(1));
+  await settled();
+  w.table.push(sqlRow(2, { room: 's' }));
+  w.clock.advance(10);
+  await settled();
+  t.same(w.sent, [1, 2]);
+});
+
+t.test('when many rooms have doubtful rows, then few pages are read at a time', async (t) => {
+  const asked: Subject<ArchiveAnswer>[] = [];
+  const page = (): Observable<ArchiveAnswer> => {
+    const answer$ = new Subject<ArchiveAnswer>();
+    asked.push(answer$);
+    return answer$;
+  };
+  const w = world(undefined, { archive: { page }, doubtfulTo: 100 });
+  for (let n = 1; n <= 20; n += 1)
+    w.table.push({ ...sqlRow(n, { room: `r${n}` }), at: w.clock.wall() });
+  await settled();
+  t.equal(asked.length, 4);
+  for (let i = 0; i < 20; i += 1) {
+    asked[i]?.next(right({ entries: [], more: false }));
+    asked[i]?.complete();
+    await settled();
+  }
+  t.equal(w.sent.length, 20);
+});
+
+t.test(
+  'when PostgreSQL was away for long, then what was published before is stored before anybody asks',
+  async (t) => {
+    const row = sqlRow(1, { at: virtualClock().wall() - 600_000 });
+    const entries = [publicationOf(valueOf(sqlDraft(row)).draft, ID)];
+    const state = { isStored: false, unstored: 1 };
+    const page = () => of(right({ entries: state.isStored ? entries : [], more: false }));
+    const unstored = () => state.unstored;
+    const w = world(undefined, { archive: { page }, unstored, doubtfulTo: 1 });
+    w.table.push(row);
+    const wait = async (seconds: number): Promise<void> => {
+      for (let i = 0; i < seconds; i += 1) {
+        w.clock.advance(1_000);
+        await settled();
+      }
+    };
+    await settled();
+    await wait(5);
+    t.ok(w.tags().includes('SqlRefused'));
+    // this pod has stored its own ones, another pod follows
+    state.unstored = 0;
+    await wait(5);
+    state.isStored = true;
+    await wait(10);
+    t.same([w.sent, w.table], [[], []], 'it was published before');
+  },
+);
+
 t.test('when it is closed, then what is being published is finished, and no more', async (t) => {
   const answer$ = new Subject<Outcome>();
   const w = world((n) => (n === 1 ? answer$ : of(PUBLISHED)));
@@ -148,7 +249,7 @@ t.test('when it is closed, then what is being published is finished, and no more
   t.equal(w.clock.pending(), 0);
 });
 
-t.test('when a publish is not answered, then closing takes 5 s', async (t) => {
+t.test('when a publish is not answered, then closing takes a second', async (t) => {
   const w = world(() => NEVER);
   w.table.push(sqlRow(1));
   await settled();
@@ -156,7 +257,7 @@ t.test('when a publish is not answered, then closing takes 5 s', async (t) => {
   w.publisher.close().subscribe();
   await settled();
   t.notOk(w.state.isClosed);
-  w.clock.advance(5_000);
+  w.clock.advance(1_000);
   await settled();
   t.ok(w.state.isClosed);
   t.equal(w.clock.pending(), 0);
@@ -169,6 +270,7 @@ t.test('when it is not the owner, then closing takes no time', async (t) => {
     const publisher = sqlPublisher({
       clock,
       archive: undefined,
+      unstored: () => 0,
       publish: () => of(PUBLISHED),
       outbox: { session$, close: () => Promise.resolve(void (state.isClosed = true)) },
     });
