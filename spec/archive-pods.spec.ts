@@ -56,6 +56,30 @@ const numberOf = ({ data }: Message): number => (data as { readonly n: number })
 const range = (from: number, to: number): readonly number[] =>
   Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
+t.test(
+  'when Redis is down, then no message is acknowledged, and each can be sent again',
+  async (t) => {
+    const redis = await startRedis();
+    t.teardown(() => redis.stop());
+    const url = await database('without_redis');
+    const pod = await podOn(url, { redisUrl: redis.url });
+    const client = await pod.connect('/ws/r');
+    const [first] = await acked(client, 1, 1);
+    await redis.kill();
+    const chat = { type: 'chat', room: 'r', id: refOf(2), data: { n: 2 } };
+    client.send(chat);
+    await client.received({ type: 'error', data: { code: 'unavailable', ref: refOf(2) } }, 10_000);
+    await client.received({ type: 'system', data: { event: 'degraded' } }, 10_000);
+    await t.rejects(pod.app.publish({ room: 'r', data: { n: 3 } }), { code: 'unavailable' });
+    t.same(client.all({ type: 'chat' }).map(numberOf), [1], 'no member has the others');
+    t.same(await rows(url), [first]);
+    await redis.restart();
+    await client.received({ type: 'system', data: { event: 'restored' } }, 20_000);
+    const [again] = await acked(client, 2, 2);
+    t.same(new Set(await rows(url)), new Set([first, again]));
+  },
+);
+
 t.test('when a message is acknowledged, then it is in PostgreSQL, once', async (t) => {
   const redis = await startRedis();
   t.teardown(() => redis.stop());

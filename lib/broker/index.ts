@@ -69,7 +69,7 @@ export interface Receipt {
 /**
  * Why a message was not accepted. `KeyReused`: its idempotency key was used for other data. `Unavailable`:
  * neither the broker nor this pod could take it, or the archive did not store it. In the latter case members
- * may have it.
+ * may have it. So they may when a draft is `clusterOnly`, and the answer of the broker was late.
  */
 export type PublishError =
   | { readonly _tag: 'KeyReused' }

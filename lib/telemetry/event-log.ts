@@ -159,12 +159,9 @@ export const eventLog = (
           {},
         );
       case 'PublishFailed':
-        return rarely(
-          'broker: a publish failed, its message reached the members on this pod only',
-          {
-            detail: event.detail,
-          },
-        );
+        return rarely('broker: a publish failed, its message reached no other pod', {
+          detail: event.detail,
+        });
       case 'PayloadDropped':
         return rarely(
           'broker: a payload was dropped',

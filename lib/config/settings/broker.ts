@@ -51,7 +51,7 @@ export const broker = {
     'BROKER_TIMEOUT_MS',
     2000,
     duration(1),
-    'When Redis takes longer, a publish reaches this pod only. When PostgreSQL does: unavailable.',
+    'When Redis takes longer, a publish reaches this pod only. With DATABASE_URL: unavailable.',
   ),
   kafkaBrokers: setting(
     'KAFKA_BROKERS',

@@ -173,17 +173,71 @@ t.test('when the caller has gone, then the message is stored all the same', asyn
   t.same(stored(w.archive), idsIn(listener));
 });
 
-t.test('when a message reaches this pod only, then it is not stored', async (t) => {
+t.test('when a message reaches this pod only, then it is not acknowledged', async (t) => {
   const onPod = right({
     id: '018bcfe5-a360-7001-8000-000000c00000',
     duplicate: false,
     scope: 'pod',
   } as const);
   const w = world({ publish: () => of(onPod) });
-  t.match(receiptOf(w.publish({ room: 'r' })), { scope: 'pod' });
+  t.match(refusalOf(w.publish({ room: 'r' })), /not archived/);
+  t.match(receiptOf(w.publish({ room: 'r', type: 'presence' })), { scope: 'pod' });
   w.settle();
   t.same(stored(w.archive), []);
 });
+
+const podOnRedis = () => {
+  const clock = virtualClock();
+  const bus = modelBus(modelRedis(clock), clock, 'pod-0');
+  const archive = playedArchive(clock);
+  const made = clusterBrokers(clock, { 'pod-0': bus });
+  const brokers = made.brokers.map((broker) =>
+    archivedBroker({ broker, archive, clock, timeoutMs: TIMEOUT_MS }),
+  );
+  archive.event$.next({ _tag: 'Restored' });
+  const w = brokersOf({ ...made, brokers });
+  return { ...w, bus, archive, publish: () => w.publish({ room: 'r', data: 1, key: keyIn('k') }) };
+};
+
+t.test(
+  'when Redis does not take a message, then nobody gets it, and it can be sent again',
+  async (t) => {
+    const w = podOnRedis();
+    const listener = w.listen('r');
+    w.settle();
+    w.bus.blackHole(true);
+    const first = w.publish();
+    w.clock.advance(2 * TIMEOUT_MS);
+    t.match(refusalOf(first), /send it again with the same id/);
+    t.match(refusalOf(w.publish()), /send it again/, 'at once');
+    t.same([idsIn(listener), stored(w.archive)], [[], []]);
+    w.bus.blackHole(false);
+    w.clock.advance(10_000);
+    const again = w.publish();
+    w.settle();
+    t.match(receiptOf(again), { scope: 'cluster' });
+    t.same(stored(w.archive), [receiptOf(again).id]);
+    t.same(idsIn(listener), stored(w.archive), 'each member has it once');
+  },
+);
+
+t.test(
+  'when Redis takes a message and answers too late, then the second try is stored before its ack',
+  async (t) => {
+    const w = podOnRedis();
+    w.bus.holdAnswers(true);
+    const first = w.publish();
+    w.clock.advance(2 * TIMEOUT_MS);
+    t.match(refusalOf(first), /send it again with the same id/);
+    t.same(stored(w.archive), []);
+    w.bus.holdAnswers(false);
+    w.clock.advance(10_000);
+    const again = w.publish();
+    w.settle();
+    t.match(receiptOf(again), { duplicate: true, scope: 'cluster' });
+    t.same(stored(w.archive), [receiptOf(again).id]);
+  },
+);
 
 t.test(
   'when the archive has not answered since the start, then publishes wait, and the pod is starting',

@@ -28,9 +28,9 @@ export interface Judgement {
   readonly acknowledged: number;
   /** Sent, never acknowledged. No fault of the archive: the run has ended too early. */
   readonly unacknowledged: number;
-  /** Rows whose message was sent and never acknowledged, or has an ack with a `scope`. No fault. */
+  /** Rows whose message was sent and never acknowledged. No fault. */
   readonly storedUnacknowledged: number;
-  /** Acks with a `scope`. No fault: the archive does not have such messages. */
+  /** Acks with a `scope`: the archive does not have such messages. */
   readonly podOnly: number;
   /** Acknowledged, and no row. */
   readonly missing: number;
@@ -59,6 +59,7 @@ type Count = { -readonly [K in keyof Judgement]: Judgement[K] };
 
 export const FAULTS = [
   'unacknowledged',
+  'podOnly',
   'missing',
   'twice',
   'otherId',
