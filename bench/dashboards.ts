@@ -6,6 +6,7 @@
 import { checkRules, startPrometheus } from '../spec/support/prometheus.js';
 import {
   dataWithin,
+  loadOutbox,
   loadPod,
   metricNames,
   metricsIn,
@@ -35,7 +36,10 @@ const ask = async (): Promise<boolean> => {
   const prometheus = await startPrometheus(ports);
   t.teardown(() => prometheus.stop());
   let isOver = false;
-  const loads = ports.map((port) => loadPod(port, MEMBERS, () => isOver));
+  const loads = [
+    ...ports.map((port) => loadPod(port, MEMBERS, () => isOver)),
+    loadOutbox(postgres.url, () => isOver),
+  ];
   console.log(`two pods, ${MEMBERS} members each, load for ${SECONDS} s`);
   await sleep(SECONDS * 1_000);
   const asked = await questions(prometheus);

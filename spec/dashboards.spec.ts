@@ -7,6 +7,7 @@ import {
   beforeComparison,
   dataWithin,
   dashboards,
+  loadOutbox,
   loadPod,
   metricNames,
   metricsIn,
@@ -67,7 +68,10 @@ t.test(
     const prometheus = await startPrometheus([pod.doors.port]);
     t.teardown(() => prometheus.stop());
     let isOver = false;
-    const load = loadPod(pod.doors.port, 10, () => isOver);
+    const loads = [
+      loadPod(pod.doors.port, 10, () => isOver),
+      loadOutbox(postgres.url, () => isOver),
+    ];
     const asked = await questions(prometheus);
     t.ok(asked.length > 30, `${asked.length} expressions`);
 
@@ -86,6 +90,6 @@ t.test(
       'a metric that nobody has is found',
     );
     isOver = true;
-    await load;
+    await Promise.all(loads);
   },
 );

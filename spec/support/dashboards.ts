@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import { WebSocket } from 'ws';
 import type { Prometheus } from './prometheus.js';
 import { ROOT } from './root.js';
@@ -138,4 +139,15 @@ export const loadPod = async (
     await sleep(200);
   }
   for (const socket of sockets) socket.terminate();
+};
+
+/** An application that publishes in transactions, until `isOver`. */
+export const loadOutbox = async (databaseUrl: string, isOver: () => boolean): Promise<void> => {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  while (!isOver()) {
+    await client.query(`SELECT chat_api.chat_publish('room-0', '{"by": "a transaction"}')`);
+    await sleep(200);
+  }
+  await client.end();
 };
