@@ -23,7 +23,9 @@ const LAYERS = [
     [
       'composition',
       'pod-streams',
+      'moderated-publish',
       'program-publish',
+      'row-publish',
       'not-published',
       'notice',
       'shutdown',

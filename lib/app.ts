@@ -117,7 +117,7 @@ export const workerApp = (options: AppOptions, { whole, tracing }: ProcessParts)
     // without an archive all of this happens in the call of `start`
     const loading = archiveOf(config, clock);
     const archive = loading === undefined ? undefined : await loading;
-    const outbox = archive === undefined ? undefined : await sqlOutboxOf(config, clock);
+    const sqlOutbox = archive === undefined ? undefined : await sqlOutboxOf(config, clock);
     if (stopped !== undefined) {
       archive?.close().subscribe();
       throw new Error(ENDED);
@@ -130,7 +130,7 @@ export const workerApp = (options: AppOptions, { whole, tracing }: ProcessParts)
       hooks,
       clock,
       broker,
-      outbox,
+      sqlOutbox,
       lent,
       counts,
       whole,

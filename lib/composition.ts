@@ -32,9 +32,11 @@ import type { SqlOutbox } from './history/archive/sql-outbox-port.js';
 import type { HubEvent } from './hub-event.js';
 import { ownServer } from './http/own-server.js';
 import type { Readiness, Whole } from './http/routes.js';
+import { moderatedPublish } from './moderated-publish.js';
 import { NO_EPOCH, type Position } from './protocol/position.js';
 import { podStreams } from './pod-streams.js';
-import { type ProgramPublish, programPublish, sqlPublish } from './program-publish.js';
+import { type ProgramPublish, programPublish } from './program-publish.js';
+import { rowPublish } from './row-publish.js';
 import { consume } from './rx/consume.js';
 import { mergeMapSet } from './rx/merge-map-set.js';
 import { multicastSet } from './rx/multicast-set.js';
@@ -51,7 +53,7 @@ export interface CompositionOptions {
   /** Closed with the composition. */
   readonly broker: Broker;
   /** The messages of `chat_publish`; undefined without PostgreSQL. Closed with the composition. */
-  readonly outbox: SqlOutbox | undefined;
+  readonly sqlOutbox: SqlOutbox | undefined;
   /** A lent server; without it the service has its own. */
   readonly lent: Server | undefined;
   readonly counts: StatsFold;
@@ -83,7 +85,7 @@ export const composition = ({
   hooks,
   clock,
   broker: untraced,
-  outbox,
+  sqlOutbox,
   lent,
   counts,
   whole,
@@ -102,8 +104,10 @@ export const composition = ({
   const emit = (event: HubEvent): void => void events.deliver(event);
   const moderate = hookModeration({ hooks, clock, emit });
   const { archive, unstored = () => 0 } = broker;
-  const publishSql = sqlPublish(broker, moderate);
-  const sql = outbox && sqlPublisher({ outbox, clock, publish: publishSql, archive, unstored });
+  const publish = moderatedPublish(broker, moderate);
+  const publishRow = rowPublish(publish);
+  const sql =
+    sqlOutbox && sqlPublisher({ outbox: sqlOutbox, clock, publish: publishRow, archive, unstored });
   const measures = metrics(backlog, { ...broker, sqlOutbox: sql });
   const draining$ = new BehaviorSubject(false);
   const pod = podStreams({
@@ -234,7 +238,7 @@ export const composition = ({
     },
     hurry: () => hurry$.next(),
     end,
-    publish: programPublish(broker, moderate, deadline$),
+    publish: programPublish(publish, deadline$),
     readiness,
     metrics: measures.text,
     metricsJson: measures.json,

@@ -90,6 +90,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'broker/redis/lua/publish.ts': 'broker/redis/client.spec.ts',
   'broker/redis/lua/log.ts': 'history/redis.spec.ts',
   'broker/redis/lua/scripts.ts': 'broker/redis/client.spec.ts',
+  // what programs publish passes it
+  'moderated-publish.ts': 'program-publish.spec.ts',
   // steps of one machine and what runs them
   'broker/sql-outbox/reader.ts': 'broker/sql-outbox/sql-publisher.spec.ts',
   'broker/sql-outbox/reader-state.ts': 'broker/sql-outbox/reader-step.spec.ts',
