@@ -17,7 +17,7 @@ export const FULL: PublishResult = left({
 /** A message that waits for all pods. Its call may have run: the same key then shows it. */
 export const UNREACHED: PublishResult = left({
   _tag: 'Unavailable',
-  detail: 'the broker did not take the message in time; send it again with the same id',
+  detail: 'the broker did not take the message in time; send it again with the same id or key',
 });
 
 /** A message that reached the members on this pod only. */
