@@ -14,9 +14,10 @@ const MAX_LINES = 400;
 const TABLES: ReadonlySet<string> = new Set([
   'auth/index.ts',
   'broker/index.ts',
-  'broker/sql-outbox/sql-outbox-event.ts',
   'broker/cluster/channel-events.ts',
   'broker/cluster/cluster-broker-deps.ts',
+  'broker/exchange/link.ts',
+  'broker/sql-outbox/sql-outbox-event.ts',
   'broker/redis/port.ts',
   'client/index.ts',
   'client/options.ts',
@@ -90,6 +91,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'broker/redis/lua/publish.ts': 'broker/redis/client.spec.ts',
   'broker/redis/lua/log.ts': 'history/redis.spec.ts',
   'broker/redis/lua/scripts.ts': 'broker/redis/client.spec.ts',
+  // codecs of frames: what is written is read again
+  'broker/exchange/frames.ts': 'broker/exchange/frame-codec.spec.ts',
   // what programs publish passes it
   'moderated-publish.ts': 'program-publish.spec.ts',
   // steps of one machine and what runs them
