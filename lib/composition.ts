@@ -108,7 +108,7 @@ export const composition = ({
   const publishRow = rowPublish(publish);
   const sql =
     sqlOutbox && sqlPublisher({ outbox: sqlOutbox, clock, publish: publishRow, archive, unstored });
-  const measures = metrics(backlog, { ...broker, sqlOutbox: sql });
+  const measures = metrics(backlog, broker, sql);
   const draining$ = new BehaviorSubject(false);
   const pod = podStreams({
     broker,

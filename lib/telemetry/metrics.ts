@@ -24,9 +24,7 @@ export interface Metrics {
   readonly fold: (event: HubEvent) => void;
 }
 
-/**
- * Buckets in seconds, from a fast write on one pod to a message that waited while the broker did not answer.
- */
+/** In seconds: from a fast write on one pod to a message that waited while the broker did not answer. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 export const metrics = (
@@ -38,13 +36,8 @@ export const metrics = (
     unsentBytes,
     archive,
     unstored,
-    sqlOutbox,
-  }: Pick<
-    Broker,
-    'logBytes' | 'remembered' | 'waiting' | 'unsentBytes' | 'archive' | 'unstored'
-  > & {
-    readonly sqlOutbox?: Pick<SqlPublisher, 'rows' | 'isOwner'> | undefined;
-  },
+  }: Pick<Broker, 'logBytes' | 'remembered' | 'waiting' | 'unsentBytes' | 'archive' | 'unstored'>,
+  sqlOutbox?: Pick<SqlPublisher, 'rows' | 'isOwner'>,
 ): Metrics => {
   const made = instruments();
   const { registry, gauge, gaugeOf, counter, labelled, counterOf } = made;

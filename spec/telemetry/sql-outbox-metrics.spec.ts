@@ -6,7 +6,7 @@ const BACKLOG = { peak: 0, bytes: 0 };
 
 t.test('when messages of chat_publish are published, then they are counted', async (t) => {
   const sqlOutbox = { rows: () => 7, isOwner: () => true };
-  const { fold, text } = metrics(BACKLOG, { sqlOutbox });
+  const { fold, text } = metrics(BACKLOG, {}, sqlOutbox);
   fold({ _tag: 'SqlOutboxOwned' });
   fold({ _tag: 'SqlPublished', messages: 3, seconds: 0.02 });
   fold({ _tag: 'SqlRefused', detail: 'full' });
