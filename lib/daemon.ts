@@ -46,8 +46,8 @@ export interface World {
  */
 const HEAP_GROWTH = '--heap-growing-percent=15';
 /**
- * For the first process of workers: it has no connections, and the logs that it keeps are outside the heap. With
- * `HEAP_GROWTH` it collects its heap of 16 MB once a second, which costs 3 % of a core.
+ * For the process that starts the workers: it has no connections, and the logs that it keeps are outside the
+ * heap. With `HEAP_GROWTH` it collects its heap of 16 MB once a second, which costs 3 % of a core.
  */
 const USUAL_HEAP_GROWTH = '--heap-growing-percent=0';
 /**

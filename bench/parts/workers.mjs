@@ -1,4 +1,4 @@
-// What two workers of one command cost: deliveries in a second of CPU of all their processes, beside one worker.
+// What `WORKERS=2` costs: deliveries in a second of CPU of all its processes, beside those of one worker.
 import { readdirSync, readFileSync } from 'node:fs';
 import { machine } from '../support/report.mjs';
 import { pod, redis } from '../support/server.mjs';

@@ -1,6 +1,6 @@
 /**
  * The broker that a configuration asks for: the local one, or the one of many pods (`cluster/`). The latter
- * runs on one Redis, Sentinel, a Redis Cluster, or the exchange of the workers of one command.
+ * runs on one Redis, Sentinel, a Redis Cluster, or the exchange of the workers (`WORKERS`).
  */
 import type { Clock } from '../clock.js';
 import type { Config } from '../config/index.js';

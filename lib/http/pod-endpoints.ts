@@ -18,7 +18,7 @@ import {
 
 export type { Readiness };
 
-/** The reports of all workers of one command (`WORKERS`). */
+/** The reports of all workers (`WORKERS`). */
 export interface Whole {
   /** The `SERVER_ID` of all workers together. */
   readonly serverId: string;

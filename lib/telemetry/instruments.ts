@@ -4,7 +4,7 @@ import { type Aggregator, Counter, collectDefaultMetrics, Gauge, Registry } from
 /** Name and help of the gauge that workers and the process that started them have in common. */
 export const WORKERS_UNSENT = [
   'realtime_workers_unsent_bytes',
-  'Bytes that wait to be written to the channels between workers and the process that started them',
+  'Bytes that wait to be written to the pipes between workers and the process that started them',
 ] as const;
 
 export interface Instruments {

@@ -1,4 +1,4 @@
-/** The stats of the workers of one command as those of one service. */
+/** The stats of all workers (`WORKERS`) as those of one service. */
 import * as t from 'io-ts';
 import type { Stats } from './stats.js';
 

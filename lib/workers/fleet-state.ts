@@ -1,5 +1,5 @@
 /**
- * The workers of one command (`WORKERS`), as data. Each has a slot:
+ * The workers (`WORKERS`), as data. Each has a slot:
  *
  *   Starting ──listening──▶ Running ──ended──▶ Waiting ──due──▶ Starting
  *      └──ended────────────────────────────────▲

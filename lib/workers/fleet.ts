@@ -1,6 +1,6 @@
 /**
- * Runs the workers of one command: starts them, replaces those that end, reloads them one by one, and ends
- * when all have ended. `fleet-state.ts` decides. Without Redis, the exchange (`broker/exchange/`) runs here:
+ * Runs the workers (`WORKERS`): starts them, replaces those that end, reloads them one by one, and ends when
+ * all have ended. `fleet-state.ts` decides. Without Redis, the exchange (`broker/exchange/`) runs here:
  * the workers use it in the place of Redis.
  *
  * Source: it subscribes to the workers' processes; all subscriptions end with the fleet.

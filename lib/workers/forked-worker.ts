@@ -1,7 +1,7 @@
 /**
- * One worker from the side of the fleet: its session at the exchange, its reports, and its end. The bytes
- * that wait to be written to its pipe are bounded: a worker that stands still is killed, and its clients
- * resume at another.
+ * One worker as the fleet sees it: its session at the exchange, its reports, and its end. The bytes that wait
+ * to be written to its pipe are bounded. A worker that stands still is killed, and its clients resume at
+ * another one.
  *
  * Source: it subscribes to the frames and the end of the process; all subscriptions end with the process.
  */
@@ -21,9 +21,9 @@ export interface ForkedWorkerOptions {
   readonly clock: Clock;
   readonly listening: (port: number) => void;
   readonly ended: (code: number) => void;
-  /** Too many bytes wait to be written to the worker's channel: the worker is killed. */
+  /** Too many bytes wait to be written to the worker's pipe: the worker is killed. */
   readonly stalled: (bytes: number) => void;
-  /** Emits the reports of all workers once. */
+  /** Emits once: the reports of all workers. */
   readonly wholeAsked: (about: About) => Observable<unknown[]>;
   /** The worker has answered a question of `reports.ts`. */
   readonly answered: (question: number, part: unknown) => void;
@@ -33,7 +33,7 @@ export interface ForkedWorker {
   readonly send: (frame: ToWorker) => void;
   readonly drain: () => void;
   readonly kill: () => void;
-  /** Bytes of messages that wait to be written to the worker's channel. */
+  /** Bytes of messages that wait to be written to the worker's pipe. */
   readonly unsentBytes: () => number;
 }
 

@@ -1,7 +1,7 @@
 /**
- * The pipe between a worker and the first process, as a link of frames (`broker/exchange/`). Node's own channel
- * between the two encodes each message as a structured clone, which costs 5 µs even for plain bytes: so it
- * carries only what is rare.
+ * The pipe between a worker and the process that started it, as a link of frames (`broker/exchange/`). Node's
+ * own channel between the two encodes each message as a structured clone, which costs 5 µs even for plain
+ * bytes. So it carries only what is rare.
  */
 import type { Duplex } from 'node:stream';
 import { fromEvent, mergeMap, scan, share } from 'rxjs';

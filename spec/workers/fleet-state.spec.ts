@@ -1,4 +1,4 @@
-/** The workers of one command as data: starts, ends, reloads, and the exit code. */
+/** The workers (`WORKERS`) as data: starts, ends, reloads, and the exit code. */
 import fc from 'fast-check';
 import t from 'tap';
 import {

@@ -154,7 +154,7 @@ export const exchangePort = ({ link, clock, serverId }: ExchangePortOptions): Ex
                   isLeft(reply) && reply.left._tag === 'Late' ? publishing(id, request) : of(reply),
                 ),
               );
-        // answered to a caller: it does not ask again, unless the publish was too late and did not run
+        // the caller gets an answer and does not ask again, except after `Late`: then the publish did not run
         return reply$.pipe(tap(() => publishings.delete(id)));
       });
     },
@@ -191,7 +191,7 @@ export const exchangePort = ({ link, clock, serverId }: ExchangePortOptions): Ex
 
 const FULL: RedisError = {
   _tag: 'Unreachable',
-  detail: `the first process has not read ${MAX_UNSENT_BYTES} bytes of requests`,
+  detail: `the process that started the workers has not read ${MAX_UNSENT_BYTES} bytes of requests`,
 };
 const ODD: RedisError = { _tag: 'Other', detail: 'the exchange gave an answer of another kind' };
 

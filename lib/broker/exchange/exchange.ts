@@ -1,8 +1,8 @@
 /**
- * The exchange: what Redis is to the pods of many machines, in the memory of one process, for the workers of
- * one command (`WORKERS`). It gives each message its position, keeps the logs and the idempotency keys, and
- * sends each message to the workers that subscribe to its channel. It outlives every worker, so a worker that
- * dies takes no message of the log with it.
+ * The exchange: what Redis is to the pods of many machines, in the memory of one process, for the workers
+ * that it started (`WORKERS`). It gives each message its position, keeps the logs and the idempotency keys,
+ * and sends each message to the workers that subscribe to its channel. It outlives every worker, so a worker
+ * that dies takes no message of the log with it.
  *
  *   worker ── request ──▶ exchange: key ─▶ position ─▶ log ─▶ every subscriber ── message ──▶ workers
  */
@@ -22,7 +22,7 @@ import { workerCounts } from './worker-counts.js';
 export interface Subscriber {
   /** The name of the worker: its `SERVER_ID`. */
   readonly name: string;
-  /** Sends a text of a channel to the worker: a probe, or a command. */
+  /** Sends a text of a channel to the worker: a probe, or a control command. */
   readonly push: (channel: string, payload: Buffer) => void;
   /** Sends a message of a room to the worker. */
   readonly published: (channel: string, publication: Publication) => void;

@@ -7,7 +7,7 @@
  *   record = kind, content
  *
  * A frame of another version is not read: after a reload, a worker may run a later version of the program than
- * the first process.
+ * the process that started it.
  */
 import { deserialize, serialize } from 'node:v8';
 import type * as t from 'io-ts';

@@ -104,7 +104,7 @@ export interface Asked {
 /** To a worker. */
 export type Answered =
   | { readonly _tag: 'Answer'; readonly call: number; readonly reply: Reply }
-  /** A text of a channel: a probe, or a command. */
+  /** A text of a channel: a probe, or a control command. */
   | { readonly _tag: 'Message'; readonly channel: string; readonly payload: Buffer }
   /** A message of a room. */
   | { readonly _tag: 'Published'; readonly channel: string; readonly publication: Publication };

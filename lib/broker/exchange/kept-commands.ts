@@ -1,6 +1,6 @@
 /**
- * The commands to all workers that a worker reads after its start (`RedisPort.recall`): the last one of each
- * name. A new name beyond the bound is not kept; then `recall` has an empty text, as `port.ts` says.
+ * The control commands that a worker reads after its start (`RedisPort.recall`): the last one of each name. A
+ * new name beyond the bound is not kept; then `recall` has an empty text, as `port.ts` says.
  */
 import type { Kept, Recalled } from '../redis/port.js';
 

@@ -1,4 +1,4 @@
-/** The workers of one command keep the contract of all brokers: one worker and three, in virtual time. */
+/** The workers (`WORKERS`) keep the contract of all brokers: one worker and three, in virtual time. */
 import t from 'tap';
 import { exchangeWorld } from '../../support/exchange-world.js';
 import { virtualClock } from '../../support/virtual-clock.js';
