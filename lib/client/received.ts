@@ -152,7 +152,7 @@ const taken = (
       // it answers the join of an earlier use; or the server has put the client into the room, which the
       // client then does not leave
       if (isLeaving || (!room && !tag)) return state;
-      // it comes again when the presence of the room is switched
+      // it comes again when its field `presence` changes (docs/protocol.md, section 5.1)
       const joined =
         tag === 'Joined' ? state : enrolled(state, connection, name, { _tag: 'Joined' });
       // during a handover the room may be joined on the second connection only

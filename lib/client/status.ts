@@ -10,10 +10,12 @@
  *                         Waiting ◀─────────────┴── the last one has ended ◀┘   Live
  *
  *     each, while a room is used ── offline, or frozen ──▶ Offline ── online, or resumed ──▶ Connecting
- *     each ── a close code that does not come back, a second 4001, close() ──▶ Closed
+ *     each ── a final close code, a second 4001, close() ──▶ Closed
  *
  * When the old connection of a handover ends first, the status is that of the second one: `Live` after its
  * `welcome`, before that `Connecting`.
+ *
+ * A final close code: one after which a client does not come back (`comesBack` of `protocol/close-codes.ts`).
  *
  * At once: after a first 4001, and after 1001 when the connection was live for 1 s. A hidden page does not
  * try: it waits until it is visible. `Idle`: there is no connection, and no room is used.

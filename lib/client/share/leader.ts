@@ -109,8 +109,8 @@ const pruned = (feed: Feed, isThere: (id: string) => boolean): Feed => {
 const FROZEN_MS = 5_000;
 
 /**
- * A leader that was frozen while messages waited in it. Another tab may have sent these messages long ago. So
- * they are not sent, and the leader resigns: its tabs send again what has no ack.
+ * A leader that was frozen while messages waited in it. Another leader may have sent these messages long ago.
+ * So they are not sent, and the leader resigns: its tabs send again what has no ack.
  */
 const isStale = ({ upstreams, wakeAt }: LeaderState, nowMs: number): boolean =>
   nowMs > wakeAt + FROZEN_MS && upstreams.some(({ queue }) => queue.length > 0);

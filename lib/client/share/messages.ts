@@ -6,7 +6,7 @@
  *   one tab and its leader, a channel: open, send, close, got, ping ──▶ ready, frame, end, pong
  *
  * A message to the leader has the time at which it was sent: so a leader that was frozen recognises old
- * messages. Another leader has sent them to the server long ago.
+ * messages. Another leader may have sent them to the server long ago.
  */
 
 /** On the channel of all tabs. */

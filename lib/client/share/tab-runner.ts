@@ -140,7 +140,7 @@ export const tabRunner = (deps: TabDeps): TabRunner => {
   };
 
   const onDated = (other: string, { at, message }: Dated): void => {
-    // this tab was frozen while it led: what waited was sent by another leader
+    // this tab was frozen while it led. Another leader may have sent this message to the server long ago
     if (wall() - at > STALE_MS) dispatch(deposed);
     else leader?.fromTab(other, message);
   };

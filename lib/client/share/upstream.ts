@@ -141,7 +141,8 @@ export const ended =
     const left = stable ? 0 : state.retryAt - state.nowMs;
     const next = left > 0 ? left : fullJitterMs(failures, state.chance);
     const wait = retryInMs ?? (isAtOnce ? undefined : next);
-    // a code that does not come back is for all tabs, those on the other connection of a handover too
+    // after a final code no client comes back: it ends the sockets of all tabs, also of those on the other
+    // connection of a handover
     const ids = [...state.sockets].flatMap(([id, one]) =>
       one.upstream === number || !comesBack(code) ? [id] : [],
     );
