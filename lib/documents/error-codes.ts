@@ -25,8 +25,8 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorMeaning>> = {
   too_many_rooms: fix('The connection is in as many rooms as it may.'),
   rejected: fix('The application refused the message. The text is the application’s.'),
   unavailable: again(
-    'A hook or the broker failed, or the token of a `refresh` cannot be verified now. Send the message again ' +
-      'with the same `id`.',
+    'A hook failed, or the broker or the archive did not take the message, or the token of a `refresh` ' +
+      'cannot be verified now. Send the message again with the same `id`.',
   ),
 };
 

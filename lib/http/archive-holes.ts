@@ -1,17 +1,20 @@
 /**
- * Holes among the messages that the archive has of the epoch of the log. Pods store on their own, so a message
- * may be missing for a moment while a later one is there. `log.page` knows how long to wait for it, so from
- * such a hole on it is asked instead. The messages are those of a walk (`archive-reader.ts`).
+ * Holes in the archive, in the epoch of the log. Each pod stores by itself, so a message may be missing for a
+ * moment while a later one is there. `log.page` knows how long to wait for such a message. So from the hole
+ * on, `log.page` is asked in place of the archive. The messages are those of a walk (`archive-reader.ts`).
  */
 import { YOUNG_MS } from '../history/archive/archived-log.js';
 import type { Publication } from '../protocol/publication.js';
 import type { Walk } from './archive-reader.js';
 import { isOfEpoch, type LogRange } from './log-range.js';
 
-/** Before an older message nothing is missing that may still come: `archived-log.ts` waits no longer. */
+/** Whether a message is so young that one before it may still come. `archived-log.ts` waits as long. */
 const isYoung = ({ top }: LogRange, { id }: Publication): boolean => top.ms - id.ms < YOUNG_MS;
 
-/** How many messages of an upward walk come before the first such hole. `known`: the offset before them. */
+/**
+ * How many messages of an upward walk come before the first hole that may still be filled. `known`: the
+ * offset before these messages.
+ */
 export const wholeUpward = (
   range: LogRange,
   entries: readonly Publication[],
@@ -27,8 +30,9 @@ export const wholeUpward = (
 };
 
 /**
- * The messages of a downward walk, without the messages of the log's epoch that are above the lowest such
- * hole. `known`: the offset of the newest message of this epoch among the rest; 0 when there is none.
+ * The messages of a downward walk, without the messages of the log's epoch that are above the lowest hole
+ * that may still be filled. `known`: the offset of the newest message of this epoch among the rest; 0 when
+ * there is none.
  */
 export const wholeDownward = (
   range: LogRange,

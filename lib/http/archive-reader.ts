@@ -44,8 +44,8 @@ export interface WalkOptions {
 }
 
 /**
- * One message more than `limit`, if there is one: then there is more. With large messages fewer, up to the
- * page that reaches the bytes of an answer.
+ * Reads up to `limit` messages and one more, which shows that there are more. With large messages it ends
+ * earlier: with the page that reaches `ANSWER_BYTES`.
  */
 export const walk = async (read: ReadArchive, options: WalkOptions): Promise<Walk> => {
   const { direction, from, limit, isWanted, isEnd } = options;

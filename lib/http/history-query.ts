@@ -63,7 +63,8 @@ const timeOf = (came: Query[string]): Either<Problem, number | undefined> => {
 
 const ALONE = problem(400, 'at: send it without after and before');
 export const NO_TIME =
-  'at: send a time as 2026-01-15T10:30:00Z ("+" of an offset is %2B in a URL), or Unix ms as a whole number';
+  'at: send a time as 2026-01-15T10:30:00Z (the "+" of a time zone is %2B in a URL), or Unix ms as a whole ' +
+  'number';
 
 /** The `limit` of a request. */
 export const LIMIT = { usual: 100, most: 1_000 };

@@ -39,8 +39,8 @@ const between = (asked: string, own: string): number => {
 };
 
 /**
- * `own`: the segments of an endpoint, a parameter as `{name}`. 0: the endpoint's path without its parameters.
- * Each parameter that has a value adds `PARAMETER`.
+ * `own`: the segments of an endpoint, a parameter as `{name}`. The distance is 0 when `asked` is the
+ * endpoint's path without its parameters. Each parameter that has a value adds `PARAMETER`.
  */
 export const pathDistance = (asked: readonly string[], own: readonly string[]): number => {
   const missing = (segment: string): number => (isParameter(segment) ? 0 : ONE_MORE);

@@ -6,7 +6,7 @@ import type { Instruments } from './instruments.js';
 
 /** From an INSERT of one row to an INSERT that was cancelled and tried again. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-/** A batch has 1,000 messages at most, unless one call alone has more. */
+/** An INSERT has 1,000 messages at most, unless one call of `store` has more. */
 const MESSAGES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
 
 /** Counts one event. */

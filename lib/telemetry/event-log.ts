@@ -1,6 +1,6 @@
 /**
- * The hub's events as log lines. No line for each message at any level; no body and no token. Events that can
- * come in storms are logged once a minute, with a count.
+ * The hub's events as log lines. At no level is there a line for each message. No line has a body or a token.
+ * Events that can come in storms are logged once a minute, with a count.
  */
 import type { Logger } from 'pino';
 import type { Denial } from '../auth/index.js';
@@ -10,7 +10,10 @@ import { type LineOptions, sqlOutboxLine } from './sql-outbox-lines.js';
 const QUIET_MS = 60_000;
 /** How many reasons are counted separately. */
 const MAX_REASONS = 256;
-/** PostgreSQL may take a probe, and refuse the next messages (a full disk): one line a second is enough. */
+/**
+ * PostgreSQL may answer the breaker's probe (`history/archive/breaker.ts`) and refuse the next messages (a
+ * full disk). One line a second is enough.
+ */
 const FLAPPING_MS = 1_000;
 /** For how long a lost connection or a refusal may explain an outage. An outage is reported within 3 s. */
 const RECENT_MS = 5_000;
@@ -69,7 +72,7 @@ export const eventLog = (
             { reason: reason() },
             'broker: degraded, messages reach the members on this pod only',
           );
-        // without Redis no line: a pod is alone, and the workers of one command are always connected
+        // without Redis no line: a pod is alone, and workers need not wait for the exchange
         else if (event.status._tag === 'Up' && hasBroker)
           logger.info('broker: up, messages reach all pods');
         return;
@@ -170,7 +173,7 @@ export const eventLog = (
         );
       case 'ArchiveInterrupted': {
         const { reason, detail } = event;
-        const line = 'archive: it takes no messages, clients get unavailable';
+        const line = 'archive: it takes no messages, senders get the error unavailable';
         isSilent = !within(line, { reason, detail }, { quietMs: FLAPPING_MS });
         return;
       }

@@ -51,7 +51,8 @@ export const broker = {
     'BROKER_TIMEOUT_MS',
     2000,
     duration(1),
-    'When Redis takes longer, a publish reaches this pod only. With DATABASE_URL: unavailable.',
+    'When Redis takes longer, a publish reaches this pod only. With DATABASE_URL, the sender then gets the ' +
+      'error unavailable.',
   ),
   kafkaBrokers: setting(
     'KAFKA_BROKERS',
