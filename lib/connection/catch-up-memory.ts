@@ -1,7 +1,7 @@
 /**
  * What a pod knows of clients that resumed with one id, and may lose their connection between the catch-up of
- * the room and that of the global log (`catch-ups.ts`). The last command about each group of such clients is
- * kept, bounded by number and age.
+ * the room and that of the global log (`catch-ups.ts`). The last control command `catch_up` (below: command)
+ * about each group of such clients is kept, bounded by number and age.
  *
  * A command has two times, `since` and `untold` (`broker/control-command.ts`). `since` is used for as long as
  * a log reaches back, `untold` for as long as the position of a log lives. A client whose id is older than

@@ -13,17 +13,17 @@
  * the time of this id. That is another loss. No pod knows which of these clients had those messages. So each
  * of them is sent a `gap` for this loss when it resumes.
  *
- * `untold` in a command is a time: some clients of the group were sent no `gap` for global messages that were
- * published at this time or later. When the log has trimmed such messages, each client with an id of this
- * part is sent a `gap`. When all clients of the group were sent one, `untold` is undefined.
+ * `untold` in a `catch_up` is a time: some clients of the group were sent no `gap` for global messages that
+ * were published at this time or later. When the log has trimmed such messages, each client with an id of
+ * this part is sent a `gap`. When all clients of the group were sent one, `untold` is undefined.
  *
- *   look, `gap` if due ─► begin ─► a group catches up: commands with `until` null, repeated
+ *   look, `gap` if due ─► begin ─► a group catches up: `catch_up` with `until` null, repeated
  *                                    │ all its clients have left
  *                                    ├─ none was cut ─► `until` 0: all pods forget the group
  *                                    └─ some were cut ─► `until`: the largest of their offsets in the room
  *
- * A client leaves its group when it is cut, or 1 minute after it was sent both logs. The last command about
- * clients that were cut is kept by all pods for `LOG_POSITION_TTL_MS`.
+ * A client leaves its group when it is cut, or 1 minute after it was sent both logs. The last `catch_up`
+ * about clients that were cut is kept by all pods for `LOG_POSITION_TTL_MS`.
  *
  * This costs nothing when clients were away for less than `LONG_MS`, or when they bring two ids.
  */
@@ -74,11 +74,11 @@ const LONG_MS = 20_000;
 /** By then a client has received what it was sent, or its connection has broken. */
 const ARRIVED_MS = 60_000;
 /**
- * A group: the clients that catch up in one room and epoch at the same time. So thousands of clients that
- * reconnect together need a few commands only.
+ * A group: the clients that catch up in one room and epoch at the same time. So for thousands of clients that
+ * reconnect together, a few `catch_up` are enough.
  */
 interface Own {
-  /** Identifies its commands. */
+  /** Identifies its `catch_up` among those of all groups and pods. */
   readonly name: string;
   readonly tag: number;
   from: number;
@@ -99,7 +99,7 @@ export const catchUps = (deps: CatchUpsDeps): CatchUps => {
   const memory = catchUpMemory(deps);
   /**
    * The groups that are still catching up, by room and epoch. When connections of a group broke, its last
-   * command is about these clients. Otherwise its last command makes all pods forget the group.
+   * `catch_up` is about these clients. Otherwise its last `catch_up` makes all pods forget the group.
    */
   const own = new Map<string, Own>();
   let count = 0;

@@ -13,8 +13,8 @@ export interface Holder {
 }
 
 /**
- * Outboxes are closed until the bytes are below this part of the bound, so that the search, O(outboxes with
- * bytes), is rare.
+ * Outboxes are closed until the bytes are at most this part of the bound, so that sorting all outboxes with
+ * bytes is rare.
  */
 const RELIEVED = 7 / 8;
 

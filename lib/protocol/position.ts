@@ -52,8 +52,8 @@ export const flagsOf = (global: boolean, outside: boolean): number =>
   (global ? GLOBAL_BIT : 0) | (outside ? OUTSIDE_BIT : 0);
 
 /**
- * Three hexadecimal digits for each 12 bits, as a UUIDv7 is divided. `toString(16)` is slow for a number of
- * more than 32 bits: 0.7 µs an id.
+ * The three hexadecimal digits of each value of 12 bits. The milliseconds, the tag and the last group of an
+ * id are written in such parts. `toString(16)` is slow for a number of more than 32 bits: 0.7 µs an id.
  */
 const HEX = Array.from({ length: TAGS }, (_, bits) => bits.toString(16).padStart(3, '0'));
 const hex = (bits: number): string => HEX[bits & 0xfff] ?? '';

@@ -30,7 +30,8 @@ export type ErrorCode =
 
 /**
  * The data of an error message. `text` says what is wrong or what to do. Of what the client wrote, it repeats
- * only a valid room name or a short field name. The text of `rejected` is the hook's.
+ * only a valid room name, a short field name, or a `type` that is the server's. The text of `rejected` is the
+ * hook's.
  */
 export interface Refusal {
   readonly code: ErrorCode;

@@ -32,7 +32,7 @@ export interface FanOut {
   enter(membership: Membership, at: LogPosition): Subscription;
   leave(membership: Membership): void;
   size(): number;
-  /** A message outside the log is on its way: those who are members at its delivery get it. */
+  /** A message outside the log is on its way: those who are members when it is delivered get it. */
   expectLocal(id: string): void;
   lastReceiver(id: string): LastReceiver;
   /** The position of the members. */
@@ -60,9 +60,9 @@ const SLICE = 512;
  * when the reader keeps up.
  */
 const BATCH = { messages: 128, bytes: 65_536 };
-/** With fewer members than this, the wait after a delivery is too short for a timer. */
+/** With fewer members than this, the wait after a batch is too short for a timer. */
 const FEW = 64;
-/** What may wait in a room for its delivery. */
+/** How many deliveries may wait in a room, and their bytes. */
 const QUEUE_BOUND = { messages: 65_536, bytes: 64 * 1024 * 1024 };
 
 export const fanOut = (deps: FanOutDeps): FanOut => new RoomFanOut(deps);
@@ -154,8 +154,8 @@ class RoomFanOut implements FanOut, Coalesce<Delivery, RoomBatch> {
 
   deliver(batch: RoomBatch): Observable<never> {
     const size = this.members.size();
-    const delivery$ = this.members.deliver(batch);
-    if (delivery$ !== EMPTY) return delivery$.pipe(finalize(() => this.delivered(batch, size)));
+    const delivering$ = this.members.deliver(batch);
+    if (delivering$ !== EMPTY) return delivering$.pipe(finalize(() => this.delivered(batch, size)));
     this.delivered(batch, size);
     return EMPTY;
   }

@@ -24,8 +24,8 @@ export class LocalReceivers {
   private letGo: number | undefined;
 
   /**
-   * The message is on its way. `joinSeq`: of the last member now. Members who join before the delivery get it
-   * too.
+   * The message is on its way. `joinSeq`: of the last member now. Members who join before it is delivered get
+   * it too.
    */
   expect(id: string, joinSeq: number): void {
     this.set(id, Number.POSITIVE_INFINITY, joinSeq);

@@ -1,13 +1,13 @@
 /**
- * Gathers values while the consumer is busy, and delivers them together: the cost of a fan-out is the number
- * of writes, not their size. When idle, a value waits for the end of the turn of the event loop and no
- * longer. After a delivery that took t, the next one waits 2t, but at most 10 ms. When t is more than 10 ms,
- * the next one waits t. So fan-out takes a third of the event loop, never more than half of it, and latency
- * grows only under load.
+ * Gathers values while the consumer is busy, and delivers them together, as a batch: the cost of a fan-out is
+ * the number of writes, not their size. When idle, a value waits for the end of the turn of the event loop
+ * and no longer. After a batch that took t to deliver, the next batch waits 2t, but at most 10 ms. When t is
+ * more than 10 ms, the next batch waits t. So fan-out takes a third of the event loop, never more than half
+ * of it, and latency grows only under load.
  *
  * `limit` bounds what waits. Beyond it, all waiting values are dropped, and the value of `overflow` takes
- * their place. A delivery takes at most `batch` at once, and at least one value. So only a single large value
- * may be more than the buffer of the kernel holds.
+ * their place. A batch has at most `batch` of the waiting values, and at least one. So only a single large
+ * value may be more than the buffer of the kernel holds.
  */
 import {
   EMPTY,
@@ -33,15 +33,13 @@ export interface Coalesce<T, B> {
   /** The bytes of a value. */
   weigh(value: T): number;
   join(values: readonly T[]): B;
-  /** Completes when the batch is delivered. The next delivery starts after that. */
+  /** Completes when the batch is delivered. The next batch starts after that. */
   deliver(batch: B): ObservableInput<never>;
-  /**
-   * Whether the next delivery should wait a little, so that readers who keep up can take what they were sent.
-   */
+  /** Whether the next batch should wait a little: readers who keep up can then take what they were sent. */
   hold(messages: number, bytes: number): boolean;
   /**
-   * Whether the wait after a delivery is always too short for a timer. Then the time of the delivery is not
-   * measured. Absent: false.
+   * Whether the wait after a batch is always too short for a timer. Then it is not measured how long a batch
+   * takes. Absent: false.
    */
   brief?(): boolean;
   overflow(dropped: number): T;
@@ -50,10 +48,10 @@ export interface Coalesce<T, B> {
 /** A delay that no user notices. */
 const UNNOTICED_MS = 10;
 
-/** How long a room waits after a delivery that took this many ms. */
+/** How long a room waits after a batch that took this many ms to deliver. */
 const restAfter = (took: number): number => Math.max(took, Math.min(2 * took, UNNOTICED_MS));
 
-/** How long a delivery waits before `hold` is asked again. */
+/** How long a batch waits before `hold` is asked again. */
 const HOLD_MS = 1;
 
 /**
@@ -152,11 +150,11 @@ class Gatherer<T, B> extends LinkSubscriber<T, B> {
   private deliver(joined: B): void {
     const { options, out } = this;
     const started = options.brief?.() === true ? undefined : options.clock.scheduler.now();
-    const delivery = options.deliver(joined);
+    const delivering = options.deliver(joined);
     // most rooms are delivered synchronously
-    if (delivery === EMPTY) return this.delivered(joined, started);
+    if (delivering === EMPTY) return this.delivered(joined, started);
     out.add(
-      from(delivery).subscribe({
+      from(delivering).subscribe({
         error: (reason: unknown) => out.error(reason),
         complete: () => this.delivered(joined, started),
       }),

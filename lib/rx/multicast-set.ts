@@ -13,7 +13,7 @@ import type { Clock } from '../clock.js';
 
 /**
  * One subscriber. An object rather than a closure: half the allocations, and fewer cache misses for each
- * delivery.
+ * value.
  */
 export interface Sink<T> {
   take(value: T): void;

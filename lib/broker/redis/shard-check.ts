@@ -13,8 +13,8 @@
  *                                       │
  *                                       └── slots ──▶ Idle
  *
- * A check that was begun because a slot moved must succeed: without an answer, or with an error as the
- * answer, the connection is given up.
+ * Once a slot has moved, the running check must succeed. Without an answer, or with an error as the answer,
+ * the connection is given up. In Routine a failure does no harm: a later tick begins another check.
  */
 
 export type SlotCheck = 'Idle' | 'Routine' | 'Moved' | 'Again';
@@ -30,7 +30,7 @@ export interface ShardCheck {
 export type CheckInput =
   /** `asksSlots`: this tick asks for the slots; the answer serves as a PONG. */
   | { readonly _tag: 'Tick'; readonly asksSlots: boolean }
-  /** `isAnswer`: Redis answered, even if with an error. No answer may mean that this process stalled. */
+  /** `isAnswer`: Redis answered, even if with an error. When it is false, this process may have stalled. */
   | { readonly _tag: 'PingEnded'; readonly isAnswer: boolean }
   /** The node reported that a slot has moved. */
   | { readonly _tag: 'SlotMoved' }
