@@ -108,5 +108,5 @@ t.test('when an address is refused, then no password is shown', async (t) => {
     t.match(lines({ REDIS_URL }), /^REDIS_URL=.*: expected/, REDIS_URL);
     t.notMatch(lines({ REDIS_URL }), /hunter/, REDIS_URL);
   }
-  t.match(lines({ REDIS_URL: 'fd00::5:6379' }), /^REDIS_URL=fd00::5:6379: expected .*\[::1\]:6379/);
+  t.match(lines({ REDIS_URL: 'fd00::5:6379' }), /^REDIS_URL=fd00::5:6379: expected .*\[::1\]/);
 });
