@@ -21,6 +21,8 @@ export interface Missed {
   /** Unix ms by Redis's clock, as far as this pod knows it. */
   readonly at: number;
   readonly reason: GapReason;
+  /** The messages were of an epoch that has ended: an archive has them. */
+  readonly isArchived?: true;
 }
 
 export interface FallbackLog {

@@ -10,6 +10,7 @@ import { NO_LOG } from '../history/index.js';
 import { memoryLog } from '../history/memory/log.js';
 import { drawNonce } from '../protocol/position.js';
 import type { Broker, BrokerStatus, ChannelEvent, PublishError, Receipt } from './index.js';
+import { endedEpochs } from './ended-epochs.js';
 import { idempotencyKeys } from './idempotency-keys.js';
 import { publicationAt, roomPositions } from './room-positions.js';
 import type { ControlCommand } from './control-command.js';
@@ -46,11 +47,15 @@ export const localBroker = ({
   const keys = idempotencyKeys(clock);
   const control$ = new Subject<ControlCommand>();
   const log = memoryLog({ wall: clock.wall, messages: logMessages, ttlMs: logTtlMs });
+  const ended = endedEpochs(Math.floor(since));
   /** A room is open while its channel has a subscriber. */
   const rooms = roomPositions<Subscriber<ChannelEvent>>({
     clock,
     positionTtlMs,
-    forgotten: (room) => log.forget(room),
+    forgotten: (room, top) => {
+      log.forget(room);
+      ended.add(top);
+    },
   });
 
   const publish = (draft: Draft): Either<PublishError, Receipt> => {
@@ -100,7 +105,11 @@ export const localBroker = ({
         new Observable((subscriber) => {
           const state = rooms.find(room);
           subscriber.next(
-            right(state === undefined ? NO_LOG : log.page(room, state.top, from, most)),
+            right(
+              state === undefined
+                ? NO_LOG
+                : { ...log.page(room, state.top, from, most), begunMs: state.begunMs },
+            ),
           );
           subscriber.complete();
         }),
@@ -112,6 +121,7 @@ export const localBroker = ({
         subscriber.complete();
       }),
     publishNow: publish,
+    missedHere: (room, resume) => ended.missed(rooms.find(room)?.begunMs, resume),
     members: () => of(0),
     membersElsewhere: () => of(0),
     control$: control$.asObservable(),

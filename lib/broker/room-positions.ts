@@ -10,6 +10,8 @@ import { type Draft, type Publication, publicationOf } from '../protocol/publica
 /** The position of a room, and who has the room open. */
 export interface RoomPosition<Opener> {
   top: LogPosition;
+  /** When the epoch began, Unix ms. */
+  begunMs: number;
   opener: Opener | undefined;
 }
 
@@ -25,8 +27,8 @@ export interface RoomPositions<Opener> {
 export interface RoomPositionsOptions {
   readonly clock: Clock;
   readonly positionTtlMs: number;
-  /** The epoch of a room has ended. */
-  readonly forgotten: (room: Room) => void;
+  /** The epoch of a room has ended, with this position. */
+  readonly forgotten: (room: Room, top: LogPosition) => void;
 }
 
 /**
@@ -70,10 +72,10 @@ export const roomPositions = <Opener>({
   /** Closed rooms without a message, by the time when they were closed, the oldest first. */
   const empty = new Map<Room, number>();
 
-  const forget = (room: Room): void => {
+  const forget = (room: Room, { top }: RoomPosition<Opener>): void => {
     positions.delete(room);
     empty.delete(room);
-    forgotten(room);
+    forgotten(room, top);
   };
 
   const find = (room: Room): RoomPosition<Opener> | undefined => {
@@ -85,30 +87,27 @@ export const roomPositions = <Opener>({
         ? clock.wall() - position.top.ms < positionTtlMs
         : clock.wall() - emptySince < Math.min(EMPTY_TTL_MS, positionTtlMs);
     if (lives) return position;
-    forget(room);
+    forget(room, position);
     return undefined;
   };
 
   const forgetOldest = (): void => {
-    for (const [room, { opener }] of positions) {
-      if (opener !== undefined) continue;
-      forget(room);
+    for (const [room, position] of positions) {
+      if (position.opener !== undefined) continue;
+      forget(room, position);
       return;
     }
+  };
+
+  const begun = (tag: number): RoomPosition<Opener> => {
+    const ms = Math.floor(clock.wall());
+    return { top: { tag, offset: 0, ms, id: null }, begunMs: ms, opener: undefined };
   };
 
   return {
     find,
     use: (room, tag) => {
-      const position = find(room) ?? {
-        top: {
-          tag: tag ?? drawTag(clock.random),
-          offset: 0,
-          ms: Math.floor(clock.wall()),
-          id: null,
-        },
-        opener: undefined,
-      };
+      const position = find(room) ?? begun(tag ?? drawTag(clock.random));
       // to the end of the map: so the first entry is the room that was not used for longest
       positions.delete(room);
       positions.set(room, position);
@@ -123,7 +122,9 @@ export const roomPositions = <Opener>({
       empty.set(room, now);
       for (const [oldest, since] of empty) {
         if (empty.size <= MAX_EMPTY && now - since < EMPTY_TTL_MS) return;
-        forget(oldest);
+        const position = positions.get(oldest);
+        empty.delete(oldest);
+        if (position !== undefined) forget(oldest, position);
       }
     },
   };

@@ -31,6 +31,7 @@ export class SharedPage {
   readonly first: number;
   readonly beforeMs: number | undefined;
   readonly renewedMs: number | undefined;
+  readonly begunMs: number | undefined;
   readonly entries: readonly Publication[];
   private frames: Buffer | undefined = undefined;
   private readonly starts: number[] = [];
@@ -38,7 +39,7 @@ export class SharedPage {
   constructor(
     /** The offset that was asked for. */
     readonly from: number,
-    { top, first, beforeMs, renewedMs, entries }: Page,
+    { top, first, beforeMs, renewedMs, begunMs, entries }: Page,
     /** When the page was asked for, by the clock's scheduler. */
     readonly askedAt: number,
   ) {
@@ -46,6 +47,7 @@ export class SharedPage {
     this.first = first;
     this.beforeMs = beforeMs;
     this.renewedMs = renewedMs;
+    this.begunMs = begunMs;
     this.entries = entries;
   }
 

@@ -23,6 +23,8 @@ export interface Page {
    * messages of that other epoch. Undefined when no pod knew another.
    */
   readonly renewedMs?: number | undefined;
+  /** When the epoch of this page began, Unix ms. Undefined when it is not known. */
+  readonly begunMs?: number | undefined;
   /**
    * In order of offsets, without holes, from the offset that was asked for or from `first`, whichever is
    * higher.
@@ -53,7 +55,7 @@ export const pageOf = (
   first: number,
   from: number,
   frames: readonly Buffer[],
-  { beforeMs, renewedMs }: Pick<Page, 'beforeMs' | 'renewedMs'> = {},
+  { beforeMs, renewedMs, begunMs }: Pick<Page, 'beforeMs' | 'renewedMs' | 'begunMs'> = {},
 ): Page => {
   const start = Math.max(from, first);
   const entries: Publication[] = [];
@@ -69,7 +71,11 @@ export const pageOf = (
     else if (entries.length > 0) break;
     else bad += 1;
   }
-  const ofEpoch = renewedMs === undefined ? { top } : { top, renewedMs };
+  const ofEpoch: Pick<Page, 'top' | 'renewedMs' | 'begunMs'> = {
+    top,
+    ...(renewedMs === undefined ? {} : { renewedMs }),
+    ...(begunMs === undefined ? {} : { begunMs }),
+  };
   if (bad > 0) return { ...ofEpoch, first: start + bad, entries };
   return beforeMs === undefined
     ? { ...ofEpoch, first, entries }

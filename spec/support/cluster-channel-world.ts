@@ -20,7 +20,7 @@ import { virtualClock } from './virtual-clock.js';
 export const channelWorld = (room = 'r', isDegraded = false) => {
   const clock = virtualClock();
   const channels = openChannels();
-  const known = epochs({ now: clock.wall });
+  const known = epochs({ positionTtlMs: 86_400_000, now: clock.wall });
   const sinks = new Map<string, Sink>();
   const end$ = new Subject<void>();
   const self = { top: topAt(1, 5), steps: [] as string[], events: [] as BrokerEvent[] };

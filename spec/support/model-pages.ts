@@ -53,7 +53,8 @@ export const modelPages = ({ now, logMessages, logTtlMs, trimmed }: PagesOptions
     }
     const first = all[0]?.offset ?? log.offset + 1;
     const beforeMs = log.entries.find(({ offset }) => offset === first - 1)?.ms;
-    const times = log.renewedMs === undefined ? {} : { renewedMs: log.renewedMs };
+    const { begunMs, renewedMs } = log;
+    const times = renewedMs === undefined ? { begunMs } : { begunMs, renewedMs };
     const page = { top: topOf(log), first, entries, ...times };
     return first > log.offset || beforeMs === undefined ? page : { ...page, beforeMs };
   };

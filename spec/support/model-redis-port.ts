@@ -26,6 +26,8 @@ export interface Log {
   id: string | null;
   readonly entries: Entry[];
   renewedMs?: number | undefined;
+  /** When the epoch began. */
+  readonly begunMs: number;
 }
 
 export interface Key {
@@ -86,6 +88,8 @@ export interface ModelRedis {
   isFrozen(): boolean;
   /** All data is gone. */
   wipe(): void;
+  /** The position and the log of a room are gone, as after their time. */
+  expire(room: Room): void;
   /** Another Redis, empty, takes its place, or the first one again; connections break. */
   swap(to: 'other' | 'first'): void;
   /** A replica that lacks a log's last messages became the master; connections break when `cut`. */

@@ -36,7 +36,6 @@ const KEY_TTL_MS = 300_000;
 
 /** The same as in `lib/broker/redis/commands.ts`, with a timeout of 2 s. */
 const MARK_MS = 8_000;
-
 const PROVING_MESSAGES = 1_000;
 
 const FENCE_MARGIN_MS = 2_000;
@@ -74,7 +73,8 @@ export const modelRedis = (
 
   const begin = (room: Room, tag: number, ms: number): Log => {
     const before = logs.get(room);
-    const log: Log = { tag, offset: 0, ms: Math.max(now(), ms), id: null, entries: [] };
+    const begun = { ms: Math.max(now(), ms), begunMs: Math.max(now(), ms) };
+    const log: Log = { tag, offset: 0, ...begun, id: null, entries: [] };
     const isOf = (one: Log): void => {
       logs.set(room, one);
       epochs.set(room, [...(epochs.get(room) ?? []), one.tag]);
@@ -331,6 +331,7 @@ export const modelRedis = (
       commands = [];
       forget();
     },
+    expire: (room) => void logs.delete(room),
     swap: (to) => {
       if ((to === 'other') === (aside !== undefined)) return;
       const first = aside;

@@ -138,6 +138,10 @@ export const archivedBroker = ({
     ...rest,
     archive,
     publish,
+    missedHere: (room, resume) => {
+      const missed = broker.missedHere?.(room, resume);
+      return missed?.isArchived === true ? undefined : missed;
+    },
     log: archivedLog({
       log: broker.log,
       archive,

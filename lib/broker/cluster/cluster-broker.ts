@@ -82,7 +82,7 @@ export const clusterBroker = (deps: ClusterBrokerDeps): ClusterBroker => {
   const keys = fallbackKeys({ clock });
   const time = redisTime(clock, probe);
   const podOnly = fallbackLog({ now: time.now });
-  const knownEpochs = epochs({ now: time.nowOrLatest });
+  const knownEpochs = epochs({ now: time.nowOrLatest, positionTtlMs });
   const counts = memberCounts({ redis, clock, ready: () => ready, changed: channels.count });
   const control = controlChannel({
     ...common,

@@ -1,11 +1,19 @@
 /**
  * When the log of a room began its last epoch. A client that resumes by an earlier time is sent `gap`, as the
- * time does not show which epoch its messages are of. A pod finds a new epoch itself, or reads in Redis that
- * another pod found it: so a pod that has just started knows it too. When no pod has found it yet, a pod that
- * has just started may find an empty global log. There are two cases. The log is the first one of the
- * service: then all ids of clients are later than its beginning. Or an earlier log was lost: then the time of
- * a client is before the beginning of the empty log, and the client is sent `gap`. The number of rooms is
- * bounded: the room whose first opening or last new epoch is the longest ago is forgotten.
+ * time does not show which epoch its messages are of.
+ *
+ *   a pod that knew another epoch found this one ─────────────▶ missed, up to `LAG_MS` after that
+ *   the global log began after the client's time ─────────────▶ missed: Redis has lost its data, or no pod was
+ *     there for long. When the service is new, no client has such a time
+ *   the log of a room began after the client's time
+ *     ├─ and so did the global log ───────────────────────────▶ missed
+ *     ├─ and later than a position lives after a message ─────▶ missed: the earlier epoch may have had some
+ *     └─ otherwise ───────────────────────────────────────────▶ not missed: the position of a room without a
+ *                                                               message lives for 10 minutes only
+ *
+ * A pod finds a new epoch itself, or reads in Redis that another pod found it, and when the epoch began: so a
+ * pod that has just started knows it too. The number of rooms is bounded: the room whose first opening or last
+ * new epoch is the longest ago is forgotten.
  */
 import { BoundedMap } from '../../bounded-map.js';
 import type { Page } from '../../history/page.js';
@@ -17,7 +25,7 @@ export interface Epochs {
   /** The tag of the room's last epoch that this pod knew; undefined: it knew none. */
   readonly tagOf: (room: Room) => number | undefined;
   /** A page of the room's log was read. */
-  readonly read: (room: Room, page: Pick<Page, 'top' | 'renewedMs'>) => void;
+  readonly read: (room: Room, page: Pick<Page, 'top' | 'renewedMs' | 'begunMs'>) => void;
   /** The log of a room has this position now. */
   readonly reached: (room: Room, position: Position) => void;
   /**
@@ -34,17 +42,25 @@ interface Known {
   readonly tag: number | undefined;
   /** The epoch replaced another one then. */
   readonly turned: Missed | undefined;
-  /**
-   * The global log began then. Clients with an earlier time have lost an earlier log, other clients nothing.
-   */
-  readonly begun?: Missed;
+  /** The epoch began then. */
+  readonly begun: Missed | undefined;
+  /** The same, for a client of an earlier Redis, whose clock was ahead. */
+  readonly replaced: Missed | undefined;
+  /** Whether this pod knew no epoch of the log before, and found this one without a message. */
+  readonly isFoundEmpty: boolean;
 }
 
-/** 3 MB. */
+export interface EpochsDeps {
+  /** Unix ms of Redis's clock, never before a position that this pod received. */
+  readonly now: () => number;
+  /** How long a position lives after the last message. */
+  readonly positionTtlMs: number;
+}
+
+/** 5 MB. */
 const MAX_ROOMS = 16_384;
 
-/** `now`: Unix ms of Redis's clock, never before a position that this pod received. */
-export const epochs = ({ now }: { readonly now: () => number }): Epochs => {
+export const epochs = ({ now, positionTtlMs }: EpochsDeps): Epochs => {
   /** In the order in which rooms were first opened, or last began a new epoch. */
   const rooms = new BoundedMap<Room, Known>(MAX_ROOMS);
 
@@ -52,7 +68,10 @@ export const epochs = ({ now }: { readonly now: () => number }): Epochs => {
     rooms.delete(room);
     const turned =
       renewedMs === undefined ? undefined : { at: renewedMs, reason: 'log_lost' as const };
-    rooms.put(room, { tag, turned });
+    rooms.put(room, {
+      ...{ tag, turned, isFoundEmpty: false },
+      ...{ begun: undefined, replaced: undefined },
+    });
   };
 
   const reached = (room: Room, tag: number): void => {
@@ -61,16 +80,32 @@ export const epochs = ({ now }: { readonly now: () => number }): Epochs => {
     set(room, tag, before?.tag === undefined ? before?.turned?.at : now());
   };
 
+  const begin = (room: Room, at: number | undefined, isFoundEmpty: boolean): void => {
+    const known = rooms.get(room);
+    if (known === undefined || known.begun !== undefined || at === undefined) return;
+    const replaced: Missed = { at, reason: 'log_lost' };
+    rooms.put(room, { ...known, begun: { ...replaced, isArchived: true }, replaced, isFoundEmpty });
+  };
+
+  /** Whether a client of this time may lack messages of the epoch before. */
+  const isEnded = (room: Room, { at }: Missed, ms: number): boolean => {
+    if (room === GLOBAL || at - ms >= positionTtlMs) return true;
+    const everybody = rooms.get(GLOBAL)?.begun;
+    return everybody !== undefined && ms < everybody.at;
+  };
+
   return {
     tagOf: (room) => rooms.get(room)?.tag,
-    read: (room, { top, renewedMs }) => {
-      const { tag } = top;
-      if (room === GLOBAL && top.offset === 0 && !rooms.has(room))
-        rooms.put(room, { tag, turned: undefined, begun: { at: timeOf(top), reason: 'log_lost' } });
+    read: (room, { top, renewedMs, begunMs }) => {
+      const { tag, offset } = top;
+      const isFirst = !rooms.has(room);
       reached(room, tag);
       const known = rooms.get(room)?.turned?.at ?? Number.NEGATIVE_INFINITY;
       // other pods find the same loss a little later
       if (renewedMs !== undefined && renewedMs > known + LAG_MS) set(room, tag, renewedMs);
+      // an older version of the service does not write when an epoch began
+      const isFoundEmpty = room === GLOBAL && isFirst && offset === 0;
+      begin(room, begunMs ?? (isFoundEmpty ? timeOf(top) : undefined), isFoundEmpty);
     },
     reached: (room, { tag }) => reached(room, tag),
     closed: (room, { offset }) => {
@@ -80,13 +115,15 @@ export const epochs = ({ now }: { readonly now: () => number }): Epochs => {
       else set(room, undefined, known.turned.at);
     },
     missed: (room, resume) => {
-      const { turned, begun } = rooms.get(room) ?? {};
+      const { turned, begun, replaced } = rooms.get(room) ?? {};
       if (resume._tag === 'After') return undefined;
       const untoldMs = untoldOf(resume);
       // a time in the future is of the clock of an earlier Redis: its message may be older than the epoch
       const isForeign = untoldMs > now() + OVERLAP_MS;
       if (turned !== undefined && (isForeign || untoldMs <= turned.at + LAG_MS)) return turned;
-      return begun !== undefined && (isForeign || untoldMs < begun.at) ? begun : undefined;
+      if (begun === undefined) return undefined;
+      if (isForeign) return rooms.get(GLOBAL)?.isFoundEmpty === true ? replaced : undefined;
+      return untoldMs < begun.at && isEnded(room, begun, untoldMs) ? begun : undefined;
     },
   };
 };

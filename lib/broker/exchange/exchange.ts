@@ -121,8 +121,12 @@ export const exchange = (options: ExchangeOptions): Exchange => {
     return { _tag: 'Placed', id: idText };
   };
 
-  const pageOf = (room: Room, { top }: RoomPosition<Subscribers>, from: number, most: number) =>
-    framed({ ...log.page(room, top, from, most), renewedMs: renewedMs.get(room) });
+  const pageOf = (
+    room: Room,
+    { top, begunMs }: RoomPosition<Subscribers>,
+    from: number,
+    most: number,
+  ) => framed({ ...log.page(room, top, from, most), renewedMs: renewedMs.get(room), begunMs });
 
   /** A worker knew another epoch of the room than the one that it finds. */
   const foundEpoch = (room: Room, { tag }: LogPosition, known: number | undefined): void => {
@@ -133,7 +137,9 @@ export const exchange = (options: ExchangeOptions): Exchange => {
     using(room, tag, (position) => {
       if (position.top.tag === old) {
         log.forget(room);
-        position.top = { tag, offset: 0, ms: Math.max(position.top.ms, now()), id: null };
+        const ms = Math.max(position.top.ms, now());
+        position.top = { tag, offset: 0, ms, id: null };
+        position.begunMs = ms;
       }
       foundEpoch(room, position.top, old);
       return { _tag: 'Position', position: plain(position.top) };
@@ -210,13 +216,14 @@ export const exchange = (options: ExchangeOptions): Exchange => {
 
 const plain = ({ tag, offset, ms, id }: LogPosition): LogPosition => ({ tag, offset, ms, id });
 
-const framed = ({ top, first, beforeMs, renewedMs, entries }: Page): Reply => ({
+const framed = ({ top, first, beforeMs, renewedMs, begunMs, entries }: Page): Reply => ({
   _tag: 'Page',
   page: {
     top: plain(top),
     first,
     beforeMs,
     renewedMs,
+    begunMs,
     frames: entries.map(({ frame }) => frame),
   },
 });

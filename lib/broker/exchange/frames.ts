@@ -70,6 +70,7 @@ const Page = t.type({
   first: t.number,
   beforeMs: Optional(t.number),
   renewedMs: Optional(t.number),
+  begunMs: Optional(t.number),
   frames: t.array(Bytes),
 });
 

@@ -38,17 +38,19 @@ export const topOf = (reply: unknown): E.Either<RedisError, LogPosition> => {
 export const pageIn = (reply: unknown, from: number): E.Either<RedisError, Page> => {
   const top = topOf(reply);
   if (E.isLeft(top)) return top;
-  const [first, before, renewed, ...payloads] = listOf(reply).slice(4);
+  const [first, before, renewed, begun, ...payloads] = listOf(reply).slice(4);
   if (
     typeof first !== 'number' ||
     typeof before !== 'number' ||
     typeof renewed !== 'number' ||
+    typeof begun !== 'number' ||
     !isTexts(payloads)
   )
     return unexpectedReply(reply, 'a page');
   const times = {
     beforeMs: before < 0 ? undefined : before,
     renewedMs: renewed < 0 ? undefined : renewed,
+    begunMs: begun < 0 ? undefined : begun,
   };
   return E.right(pageOf(top.right, first, from, payloads.map(frameOf), times));
 };

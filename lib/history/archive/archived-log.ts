@@ -242,9 +242,9 @@ const joined = (rows: readonly Publication[], { page, most }: Asked): readonly P
 };
 
 const pageWith = (
-  { top, renewedMs }: Page,
+  { beforeMs: _, ...page }: Page,
   first: number,
   entries: readonly Publication[],
-): Page => (renewedMs === undefined ? { top, first, entries } : { top, first, renewedMs, entries });
+): Page => ({ ...page, first, entries });
 
 const withFirst = (page: Page, first: number): Page => pageWith(page, first, page.entries);

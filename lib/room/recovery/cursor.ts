@@ -7,8 +7,9 @@
  *      │ └ Read                  │  └ more(page)      Read: page and tail do not have the next message
  *      └──────────────► Gap, Met ◄┘                    the log cannot give it
  *
- * With an archive, a joiner whose epoch has ended first gets the rest of it: Seeking ── Epochs ── entered ──►
- * Reading, from the first message of the present epoch on.
+ * With an archive, a joiner whose epoch has ended first gets the rest of it, and a joiner that resumes by a
+ * time before the present epoch the messages since that time: Seeking ── Epochs ── entered ──► Reading, from
+ * the first message of the present epoch on.
  *
  * A cursor goes no further than the members: what the log has beyond their position reaches the joiner with
  * them, in their order. A slice costs one object; nothing is allocated for each message.
@@ -16,7 +17,7 @@
 import type { Bound } from '../../rx/coalesce.js';
 import type { SharedPage, Slice } from '../../history/page-cache.js';
 import { positionAfter } from '../../history/page-cache.js';
-import { firstOffset, isMissed, resumePointIn } from '../../history/resume-point.js';
+import { firstOffset, isAtTop, isMissed, resumePointIn } from '../../history/resume-point.js';
 import type { LogPosition } from '../../protocol/position.js';
 import { OVERLAP_MS, type Resume, untoldOf } from '../../protocol/resume.js';
 import type { GapReason } from '../../protocol/system-event.js';
@@ -57,8 +58,8 @@ export type Move =
   /** The log is behind the members: read the page of the next message again, later. */
   | { readonly _tag: 'Retry'; readonly offset: number; readonly stale: SharedPage }
   /**
-   * Send the rest of the epochs before that of the page: the messages after the joiner's id that the archive
-   * has.
+   * Send the rest of the epochs before that of the page: the messages after the joiner's id or time that the
+   * archive has.
    */
   | { readonly _tag: 'Epochs'; readonly page: SharedPage }
   /** Go on when the joiner has taken what it was sent; at once if it has. */
@@ -91,6 +92,22 @@ export const giveUp = (cursor: Cursor, reason: GapReason, position: LogPosition)
   return [at, { _tag: 'Gap', reason }, { _tag: 'Met', at: position }];
 };
 
+/** `top`: the position of the members. */
+export const start = ({ resume, isGlobal, isArchived }: Seeking, top: LogPosition): Move => {
+  // the position of an epoch without a message does not show what the epochs before it have
+  const isWhole = top.offset > 0 || !isArchived || isOfEpoch(resume, top.ms);
+  return isWhole && isAtTop(resume, top, isGlobal)
+    ? { _tag: 'Met', at: top }
+    : read(firstOffset(resume, top));
+};
+
+/**
+ * Whether a joiner needs nothing of the epochs before the present one. A joiner whose time is wrong gets
+ * nothing of them either: else it would get all of the archive.
+ */
+const isOfEpoch = (resume: Resume, begunMs: number): boolean =>
+  resume._tag === 'After' || resume.ms === 0 || begunMs < resume.ms - OVERLAP_MS;
+
 /** `page` may show where to begin. */
 export const begin = (cursor: Seeking, page: SharedPage, position: LogPosition): Step => {
   const { resume, isGlobal, startedAt, isArchived } = cursor;
@@ -106,6 +123,8 @@ export const begin = (cursor: Seeking, page: SharedPage, position: LogPosition):
           : giveUp(cursor, point.gap, position);
       return [cursor, read(firstOffset(resume, page.top), page)];
     case 'From': {
+      if (isArchived && point.offset === 1 && !isOfEpoch(resume, page.begunMs ?? page.top.ms))
+        return [cursor, { _tag: 'Epochs', page }];
       const from = reading(resume, positionBefore(page, point.offset), point.offset, page);
       return point.gap === undefined
         ? [from, { _tag: 'Wait' }]
@@ -116,11 +135,15 @@ export const begin = (cursor: Seeking, page: SharedPage, position: LogPosition):
 
 /**
  * The joiner has the rest of the epochs before that of the page. When Redis lost the present epoch's
- * predecessor, messages may have been delivered that the archive does not have.
+ * predecessor, messages may have been delivered that the archive does not have. A joiner that resumes by time
+ * was sent that gap first (`missedHere` of the broker).
  */
-export const entered = (cursor: Seeking, page: SharedPage): Step => {
-  const from = reading(cursor.resume, { ...page.top, offset: 0, id: null }, 1, undefined);
-  return page.renewedMs === undefined
+export const entered = ({ resume }: Seeking, page: SharedPage): Step => {
+  const { top, begunMs, renewedMs } = page;
+  // not later than the first message: a client that is cut now resumes its other log by this time
+  const ms = Math.min(top.ms, begunMs ?? (resume._tag === 'After' ? resume.id.ms : resume.ms));
+  const from = reading(resume, { tag: top.tag, offset: 0, ms, id: null }, 1, undefined);
+  return renewedMs === undefined || resume._tag === 'Since'
     ? [from, { _tag: 'Wait' }]
     : [from, { _tag: 'Gap', reason: 'log_lost' }, { _tag: 'Wait' }];
 };

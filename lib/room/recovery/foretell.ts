@@ -26,7 +26,7 @@ export const foretell = (
   new Observable((out) => {
     const { isGlobal, clock, pages, timeoutMs, position, brokerMs } = deps;
     const { scheduler } = clock;
-    const seeking = seek(resume, isGlobal, scheduler.now(), brokerMs(), deps.archive !== undefined);
+    const seeking = seek(resume, isGlobal, scheduler.now(), brokerMs(), deps.epochs !== undefined);
 
     const end = (reason: GapReason | undefined): void => {
       if (reason !== undefined) deps.gap(membership, reason);

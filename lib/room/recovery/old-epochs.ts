@@ -1,11 +1,16 @@
 /**
- * The messages of epochs that have ended, from the archive: for a joiner whose id is of such an epoch. They
- * are sent as the reader sends its slices, each when the client has taken the last one.
+ * The messages of epochs that have ended, from the archive: for a joiner whose id is of such an epoch, or who
+ * resumes by a time before the present epoch. They are sent as the reader sends its slices, each when the
+ * client has taken the last one.
  *
  *   the archive is asked for the message of the id
  *     ├─ it has the message ─────────▶ pages after the id, up to the present epoch ──▶ Sent
  *     ├─ retention has removed it ───▶ gap `expired`, then the same
  *     └─ it does not know the id ────▶ Lost, with the reason for a gap
+ *
+ *   a time is younger than a day, or the archive has an earlier message
+ *     ├─ yes ─▶ pages from `OVERLAP_MS` before the time on, up to the present epoch ──▶ Sent
+ *     └─ no: retention may have removed messages ─▶ gap `expired`, then the same
  *
  * When the archive does not answer in time, here or at a later page, the result is Lost too.
  *
@@ -15,38 +20,44 @@ import { isLeft } from 'fp-ts/lib/Either.js';
 import { Observable } from 'rxjs';
 import type { Clock } from '../../clock.js';
 import type { Membership } from '../../connection/connection.js';
-import type { Archive, ArchivePage, Bound } from '../../history/archive/port.js';
+import type { ArchivePage, Bound } from '../../history/archive/port.js';
 import { DAY_MS } from '../../history/archive/partitions.js';
 import { positionAfter, type Slice } from '../../history/page-cache.js';
 import { bears } from '../../history/resume-point.js';
 import { framesOf } from '../../protocol/frame.js';
-import type { Room } from '../../protocol/position.js';
 import type { Publication } from '../../protocol/publication.js';
-import type { Resume } from '../../protocol/resume.js';
+import { LAG_MS, OVERLAP_MS, type Resume, untoldOf } from '../../protocol/resume.js';
 import type { GapReason } from '../../protocol/system-event.js';
 import type { Bound as SliceBound } from '../../rx/coalesce.js';
 import { untilRight } from '../../rx/until-right.js';
+import type { EpochPage$, EpochPages } from './epoch-pages.js';
 import type { TurnQueue } from './turn-queue.js';
 
 export interface OldEpochsDeps {
-  readonly archive: Pick<Archive, 'page'>;
-  readonly room: Room;
+  readonly epochs: EpochPages;
   readonly clock: Clock;
   readonly turns: TurnQueue;
   /** The bound of one slice. */
   readonly most: SliceBound;
   /** For how long an archive that does not answer is asked again. */
   readonly timeoutMs: number;
-  readonly gap: (membership: Membership, reason: GapReason) => void;
+  readonly gap: (reason: GapReason) => void;
 }
 
 export type OldEpochs =
-  /** The joiner has everything before the present epoch. `gap`: except what this gap has reported. */
-  | { readonly _tag: 'Sent'; readonly messages: number; readonly gap: GapReason | undefined }
+  /** The joiner has everything before the present epoch, except what a gap has reported. */
+  | { readonly _tag: 'Sent'; readonly messages: number }
   /** The rest cannot be given. */
   | { readonly _tag: 'Lost'; readonly messages: number; readonly reason: GapReason };
 
 type After = Extract<Resume, { readonly _tag: 'After' }>;
+type Since = Extract<Resume, { readonly _tag: 'Since' }>;
+
+/**
+ * A time in whole steps is the same for many joiners, so they share the pages after it. Messages before their
+ * own times are not sent.
+ */
+const STEP_MS = 10_000;
 
 /** What the archive shows about an id of an epoch that has ended. */
 const gapAt = (
@@ -90,17 +101,14 @@ const sliceOf = (messages: readonly Publication[], most: SliceBound): Slice | un
 
 /** Emits once and completes. `presentTag`: the tag of the present epoch. */
 export const oldEpochs = (
-  { archive, room, clock, turns, most, timeoutMs, ...deps }: OldEpochsDeps,
+  { epochs, clock, turns, most, timeoutMs, gap }: OldEpochsDeps,
   membership: Membership,
-  resume: After,
+  resume: Resume,
   presentTag: number,
 ): Observable<OldEpochs> =>
   new Observable((out) => {
     const { outbox } = membership.connection;
-    const current: { messages: number; gap: GapReason | undefined } = {
-      messages: 0,
-      gap: undefined,
-    };
+    const current = { messages: 0 };
 
     const end = (result: OldEpochs): void => {
       out.next(result);
@@ -108,10 +116,9 @@ export const oldEpochs = (
     };
     const lost = (reason: GapReason): void =>
       end({ _tag: 'Lost', messages: current.messages, reason });
-    const sent = (): void => end({ _tag: 'Sent', messages: current.messages, gap: current.gap });
+    const sent = (): void => end({ _tag: 'Sent', messages: current.messages });
 
-    const read = (bound: Bound, limit: number, use: (page: ArchivePage) => void): void => {
-      const page$ = archive.page({ room, direction: 'After', bound, limit });
+    const read = (page$: EpochPage$, use: (page: ArchivePage) => void): void => {
       out.add(
         untilRight(page$, clock, timeoutMs).subscribe((answer) =>
           isLeft(answer) ? lost('broker_outage') : use(answer.right),
@@ -119,41 +126,62 @@ export const oldEpochs = (
       );
     };
 
-    const after = (bound: Bound): void =>
-      read(bound, most.messages, ({ entries, more }) => {
+    const after = (bound: Bound, fromMs = 0): void =>
+      read(epochs.after(bound, most.messages), ({ entries, more }) => {
         const present = entries.findIndex(({ id }) => id.tag === presentTag);
         const old = present < 0 ? entries : entries.slice(0, present);
-        send(old, present < 0 && more);
+        const last = old.at(-1);
+        const next = present < 0 && more && last !== undefined ? last.id : undefined;
+        send(
+          old.filter(({ id }) => id.ms >= fromMs),
+          next && (() => after({ _tag: 'Id', id: next }, fromMs)),
+        );
       });
 
-    const send = (messages: readonly Publication[], hasMore: boolean): void => {
+    /** `then`: reads the page after these messages; undefined: they are the last ones. */
+    const send = (messages: readonly Publication[], then: (() => void) | undefined): void => {
       if (out.closed) return;
       if (outbox.messages > 0 && messages.length > 0) {
-        out.add(outbox.taken$.subscribe(() => turns.push(() => send(messages, hasMore))));
+        out.add(outbox.taken$.subscribe(() => turns.push(() => send(messages, then))));
         return;
       }
       const slice = sliceOf(messages, most);
-      if (slice === undefined) return sent();
+      if (slice === undefined) return then === undefined ? sent() : then();
       membership.position = slice.last;
       outbox.send(slice);
       current.messages += slice.count;
       const left = messages.slice(slice.count);
-      const last = messages.at(-1);
-      if (left.length > 0) turns.push(() => send(left, hasMore));
-      else if (!hasMore || last === undefined) sent();
+      if (left.length > 0) turns.push(() => send(left, then));
+      else if (then === undefined) sent();
       else
         turns.push(() => {
-          if (!out.closed) after({ _tag: 'Id', id: last.id });
+          if (!out.closed) then();
         });
     };
 
-    const { id } = resume;
-    const bound = { _tag: 'Position', tag: id.tag, offset: Math.max(0, id.offset - 1) } as const;
-    read(bound, 1, ({ entries }) => {
-      const { isLost, gap } = gapAt(resume, entries, clock.wall());
-      if (isLost) return lost(gap ?? 'log_lost');
-      current.gap = gap;
-      if (gap !== undefined) deps.gap(membership, gap);
-      after({ _tag: 'Id', id });
-    });
+    const startAfter = (joiner: After): void => {
+      const { id } = joiner;
+      const bound = { _tag: 'Position', tag: id.tag, offset: Math.max(0, id.offset - 1) } as const;
+      read(epochs.after(bound, 1), ({ entries }) => {
+        const { isLost, gap: reason } = gapAt(joiner, entries, clock.wall());
+        if (isLost) return lost(reason ?? 'log_lost');
+        if (reason !== undefined) gap(reason);
+        after({ _tag: 'Id', id });
+      });
+    };
+
+    const startSince = (joiner: Since): void => {
+      const fromMs = joiner.ms - OVERLAP_MS;
+      const from = (): void =>
+        after({ _tag: 'Time', ms: Math.floor(fromMs / STEP_MS) * STEP_MS }, fromMs);
+      // retention removes whole days, the oldest first, and nothing that is younger than a day
+      if (clock.wall() - untoldOf(joiner) + LAG_MS < DAY_MS) return from();
+      read(epochs.before(joiner.ms - LAG_MS), ({ entries }) => {
+        if (entries.length === 0) gap('expired');
+        from();
+      });
+    };
+
+    if (resume._tag === 'After') startAfter(resume);
+    else startSince(resume);
   });

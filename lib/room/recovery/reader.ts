@@ -9,10 +9,8 @@ import { isLeft } from 'fp-ts/lib/Either.js';
 import { Observable } from 'rxjs';
 import type { Clock } from '../../clock.js';
 import type { Membership } from '../../connection/connection.js';
-import type { Archive } from '../../history/archive/port.js';
 import type { LogError } from '../../history/index.js';
 import type { PageCache, SharedPage } from '../../history/page-cache.js';
-import { firstOffset, isAtTop } from '../../history/resume-point.js';
 import type { LogPosition, Room } from '../../protocol/position.js';
 import type { Resume } from '../../protocol/resume.js';
 import type { GapReason } from '../../protocol/system-event.js';
@@ -27,8 +25,10 @@ import {
   type Move,
   next,
   seek,
+  start,
   type Step,
 } from './cursor.js';
+import type { EpochPages } from './epoch-pages.js';
 import { oldEpochs } from './old-epochs.js';
 import type { Tail } from './tail.js';
 import type { TurnQueue } from './turn-queue.js';
@@ -45,8 +45,8 @@ export interface Recovered {
 export interface ReaderDeps {
   readonly room: Room;
   readonly isGlobal: boolean;
-  /** Has the messages of epochs that have ended; undefined: nothing has them. */
-  readonly archive: Pick<Archive, 'page'> | undefined;
+  /** The messages of epochs that have ended; undefined: nothing has them. */
+  readonly epochs: EpochPages | undefined;
   readonly clock: Clock;
   readonly pages: PageCache;
   readonly tail: Tail;
@@ -71,12 +71,13 @@ export const reader = (
   foretold?: GapReason,
 ): Observable<Recovered> =>
   new Observable((out) => {
-    const { isGlobal, archive, clock, pages, tail, turns, most, timeoutMs, position, brokerMs } =
+    const { isGlobal, epochs, clock, pages, tail, turns, most, timeoutMs, position, brokerMs } =
       deps;
     const { scheduler } = clock;
     const { outbox } = membership.connection;
     const startedAt = scheduler.now();
-    let cursor: Cursor = seek(resume, isGlobal, startedAt, brokerMs(), archive !== undefined);
+    const seeking = seek(resume, isGlobal, startedAt, brokerMs(), epochs !== undefined);
+    let cursor: Cursor = seeking;
     let messages = 0;
     let gap: GapReason | undefined;
     let failures = 0;
@@ -93,9 +94,7 @@ export const reader = (
     const perform = (move: Move): void => {
       switch (move._tag) {
         case 'Gap':
-          gap ??= move.reason;
-          if (foretold === undefined || messages > 0) deps.gap(membership, move.reason);
-          return;
+          return sendGap(move.reason);
         case 'Send':
           messages += move.slice.count;
           failures = 0;
@@ -119,6 +118,11 @@ export const reader = (
       }
     };
 
+    const sendGap = (reason: GapReason): void => {
+      gap ??= reason;
+      if (foretold === undefined || messages > 0) deps.gap(membership, reason);
+    };
+
     const advance = (): void => {
       if (out.closed || cursor._tag === 'Seeking') return;
       if (outbox.messages > 0) out.add(outbox.taken$.subscribe(() => turns.push(advance)));
@@ -127,13 +131,17 @@ export const reader = (
 
     const sendEpochs = (page: SharedPage): void => {
       const from = cursor;
-      if (archive === undefined || resume._tag !== 'After' || from._tag !== 'Seeking') return;
-      const old$ = oldEpochs({ ...deps, archive }, membership, resume, page.top.tag);
+      if (epochs === undefined || from._tag !== 'Seeking') return;
+      const old$ = oldEpochs(
+        { ...deps, epochs, gap: sendGap },
+        membership,
+        from.resume,
+        page.top.tag,
+      );
       out.add(
         old$.subscribe((old) => {
           messages += old.messages;
           if (old._tag === 'Lost') return run(giveUp(from, old.reason, position()));
-          gap ??= old.gap;
           run(entered(from, page));
         }),
       );
@@ -156,7 +164,5 @@ export const reader = (
       out.add(scheduler.schedule(() => read(offset), backoffMs(failures++, clock.random)));
     };
 
-    const top = position();
-    if (isAtTop(cursor.resume, top, isGlobal)) perform({ _tag: 'Met', at: top });
-    else read(firstOffset(cursor.resume, top));
+    perform(start(seeking, position()));
   });

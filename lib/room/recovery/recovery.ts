@@ -20,6 +20,7 @@ import type { Resume } from '../../protocol/resume.js';
 import type { GapReason } from '../../protocol/system-event.js';
 import type { Bound } from '../../rx/coalesce.js';
 import type { Delivery } from '../delivery.js';
+import { epochPages } from './epoch-pages.js';
 import { foretell } from './foretell.js';
 import { reader, type Recovered } from './reader.js';
 import { deliveryTail } from './tail.js';
@@ -76,7 +77,7 @@ const TAIL = { messages: 1_024, bytes: 1_048_576 };
 /** How long pages and tail outlive the last cursor. */
 const LINGER_MS = 5_000;
 
-export const recovery = ({ room, clock, log, bound, ...deps }: RecoveryDeps): Recovery => {
+export const recovery = ({ room, clock, log, archive, bound, ...deps }: RecoveryDeps): Recovery => {
   const most = {
     messages: Math.min(SLICE.messages, Math.ceil(bound.messages / 2)),
     bytes: Math.min(SLICE.bytes, Math.ceil(bound.bytes / 2)),
@@ -84,7 +85,11 @@ export const recovery = ({ room, clock, log, bound, ...deps }: RecoveryDeps): Re
   const pages = pageCache(log, room, clock);
   const tail = deliveryTail(TAIL, most);
   const turns = turnQueue(clock, SLICES);
-  const readerDeps = { ...deps, room, isGlobal: room === GLOBAL, clock, pages, tail, turns, most };
+  const epochs = archive && epochPages(archive, room, clock);
+  const readerDeps = {
+    ...{ ...deps, room, isGlobal: room === GLOBAL, clock },
+    ...{ pages, epochs, tail, turns, most },
+  };
   let readers = 0;
   /** Whether a joiner recovers, or did so less than `LINGER_MS` ago. */
   let remembers = false;
@@ -96,6 +101,7 @@ export const recovery = ({ room, clock, log, bound, ...deps }: RecoveryDeps): Re
     remembers = false;
     tail.clear();
     pages.clear();
+    epochs?.clear();
   };
 
   const release = (): void => {

@@ -239,9 +239,12 @@ export const placing = async (test: Test, { at, a, b }: TwoPods): Promise<void> 
     'when pods make an epoch, then it is made once, and replaced only by a call that names it',
     async (t) => {
       const made = await right(a.bus.top('epoch', 11));
+      const begunMs = async () => (await right(b.bus.peek('epoch', 1, 1))).begunMs ?? 0;
+      t.equal(await begunMs(), made.ms);
       t.match(made, { tag: 11, offset: 0, id: null });
       t.strictSame(await right(b.bus.top('epoch', 12)), made, 'the second finds the first');
       await publishAll(a.bus, 'epoch', texts(3, 'e'));
+      t.equal(await begunMs(), made.ms, 'messages do not change when it began');
       t.match(
         await right(b.bus.renew('epoch', 12, 13)),
         { tag: 11, offset: 3 },
@@ -255,6 +258,11 @@ export const placing = async (test: Test, { at, a, b }: TwoPods): Promise<void> 
       );
       const renewed = (await right(a.bus.page('epoch', 1, 0, 1))).renewedMs ?? 0;
       t.ok(Math.abs(renewed - Date.now()) < 60_000, 'when it was renewed is kept');
+      const next = await right(a.bus.top('epoch', 1));
+      t.equal(await begunMs(), next.ms);
+      await publishAll(a.bus, 'by-publish', texts(1, 'p'));
+      const first = await right(a.bus.peek('by-publish', 1, 1));
+      t.equal(first.begunMs, first.top.ms, 'a publish began it');
       await publishAll(a.bus, 'epoch', texts(1, 'f'));
       t.match(await right(b.bus.top('epoch', 1)), { tag: 13, offset: 1 });
     },

@@ -27,9 +27,9 @@ t.test('when a log has no message, then its position has no id', async (t) => {
 });
 
 t.test('when a page has no `beforeMs`, then that time is unknown', async (t) => {
-  t.match(pageIn([1, 2, 5, 'x', 3, -1, -1], 1), { right: { first: 3, entries: [] } });
-  const page = pageIn([1, 2, 5, 'x', 3, 7, 8], 1);
-  t.match(page, { right: { beforeMs: 7, renewedMs: 8 } });
+  t.match(pageIn([1, 2, 5, 'x', 3, -1, -1, -1], 1), { right: { first: 3, entries: [] } });
+  const page = pageIn([1, 2, 5, 'x', 3, 7, 8, 9], 1);
+  t.match(page, { right: { beforeMs: 7, renewedMs: 8, begunMs: 9 } });
 });
 
 t.test('when commands are recalled, then each has its age', async (t) => {

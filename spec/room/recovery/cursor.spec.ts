@@ -6,12 +6,14 @@ import { draftOf, type Publication, publicationOf } from '../../../lib/protocol/
 import { LAG_MS, OVERLAP_MS, resumeAfter, type Resume } from '../../../lib/protocol/resume.js';
 import {
   begin,
+  entered,
   giveUp,
   more,
   next,
   type Reading,
   seek,
   type Seeking,
+  start,
   type Step,
 } from '../../../lib/room/recovery/cursor.js';
 
@@ -124,6 +126,58 @@ for (const [title, resume, page, expected] of [
   t.test(`begin: ${title}`, async (t) =>
     t.same(short(begin(seeking(resume), page, positionAt(7))), expected),
   );
+
+const MINUTES = 10 * OVERLAP_MS;
+const begunAt = (begunMs: number, top: number): SharedPage => {
+  const log = { top: { ...positionAt(top), ms: MINUTES }, first: 1, begunMs };
+  return new SharedPage(1, { ...log, entries: top === 0 ? [] : [entry(1)] }, 10);
+};
+
+for (const [title, ms, page, expected] of [
+  ['the epoch began later', OVERLAP_MS, begunAt(1, 1), ['Epochs', 'seeking']],
+  ['it has no message', MINUTES, begunAt(MINUTES - OVERLAP_MS, 0), ['Epochs', 'seeking']],
+  ['it began earlier', MINUTES, begunAt(MINUTES - OVERLAP_MS - 1, 0), ['Wait', 'next 1, at 0']],
+  ['the time is wrong', 0, begunAt(MINUTES, 0), ['Wait', 'next 1, at 0']],
+] as const)
+  t.test(
+    `begin: when an archive has earlier epochs, and ${title}, then it is asked if needed`,
+    async (t) => {
+      const cursor: Seeking = { ...seeking({ _tag: 'Since', ms }), isArchived: true };
+      t.same(short(begin(cursor, page, positionAt(7))), expected);
+      t.same(short(begin({ ...cursor, isArchived: false }, page, positionAt(7))).at(0), 'Wait');
+    },
+  );
+
+t.test(
+  'start: when the epoch of the members has no message, then an archive may have some',
+  async (t) => {
+    const cursor = seeking({ _tag: 'Since', ms: MINUTES });
+    const top = { ...positionAt(0), ms: MINUTES };
+    t.match(start(cursor, top), { _tag: 'Met' });
+    t.match(start({ ...cursor, isArchived: true }, top), { _tag: 'Read', offset: 0 });
+    const old = { ...top, ms: MINUTES - OVERLAP_MS - 1 };
+    t.match(start({ ...cursor, isArchived: true }, old), { _tag: 'Met' });
+  },
+);
+
+t.test(
+  'entered: when the present epoch is to be read, then the time is not after its beginning',
+  async (t) => {
+    const page = begunAt(MINUTES - 5, 1);
+    for (const resume of [afterId(3, 8), { _tag: 'Since', ms: 7 }] as const) {
+      const [cursor] = entered(seeking(resume), page);
+      t.match(cursor, { at: { tag: TAG, offset: 0, ms: MINUTES - 5, id: null }, offset: 1 });
+    }
+    const { top, first, entries } = page;
+    const lost = new SharedPage(1, { top, first, entries, renewedMs: 9 }, 10);
+    t.same(short(entered(seeking(afterId(3, 8)), lost)).at(0), 'Gap log_lost');
+    t.same(
+      short(entered(seeking({ _tag: 'Since', ms: 7 }), lost)).at(0),
+      'Wait',
+      'it was sent first',
+    );
+  },
+);
 
 for (const [title, cursor, page, expected] of [
   [

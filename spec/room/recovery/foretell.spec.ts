@@ -32,7 +32,7 @@ const world = () => {
     foretell(
       {
         room: 'r',
-        archive: undefined,
+        epochs: undefined,
         isGlobal: false,
         clock,
         pages,

@@ -39,7 +39,7 @@ const world = () => {
     reader(
       {
         room: 'r',
-        archive: undefined,
+        epochs: undefined,
         isGlobal: false,
         clock,
         pages: pageCache(log, 'r', clock),

@@ -9,6 +9,7 @@
  *                         a  ms: no entry of the log is older, except the one that readers do not get
  *                         b  tag, offset and ms of the last trimmed message, when all entries were too old
  *                         r  ms: when a pod that knew another epoch found this one
+ *                         n  tag and ms: when the epoch began
  *   {channel}:log       stream: the entry OFFSET-0 is the payload as it was published
  *   {channel}:key:KEY   an idempotency key: the id of its message, then the digest of its data
  *
@@ -72,8 +73,12 @@ export const isEpoch = (tag: number): boolean => Number.isInteger(tag) && tag > 
 export const ONLY_EPOCH = `
 if tag and (tag < 1 or tag >= ${NO_EPOCH} or tag % 1 ~= 0) then tag = nil end`;
 
+/** The field `n` of an epoch that begins now. */
+export const BEGUN = `string.format('%.0f %.0f', tag, ms)`;
+
 const POSITION = `
-local pos = redis.call('HMGET', KEYS[1], 'e', 'o', 't', 'i', 'b', 'r')
+local pos = redis.call('HMGET', KEYS[1], 'e', 'o', 't', 'i', 'b', 'r', 'n')
+local begun = pos[7] or ''
 local tag, offset, ms, id = tonumber(pos[1]), tonumber(pos[2]) or 0, tonumber(pos[3]) or 0, pos[4] or ''${ONLY_EPOCH}`;
 
 /** `known` is Lua: the epoch that the pod has had, if any. */
@@ -83,7 +88,8 @@ if renewed and renewed > now then renewed = nil end
 if not tag or tag == tonumber(ARGV[3]) then
   redis.call('XLEN', KEYS[2])
   tag, offset, ms, id, renewed = tonumber(ARGV[1]), 0, math.max(now, ms), '', nil
-  redis.call('HSET', KEYS[1], 'e', tag, 'o', offset, 't', ms, 'i', '', 'a', '', 'b', '', 'r', '')
+  begun = ${BEGUN}
+  redis.call('HSET', KEYS[1], 'e', tag, 'o', offset, 't', ms, 'i', '', 'a', '', 'b', '', 'r', '', 'n', begun)
   redis.call('UNLINK', KEYS[2])
 end
 if had and had ~= tag then
@@ -125,7 +131,8 @@ if first > 1 and first <= offset then
   local place, said = string.match(pos[5] or '', '^' .. tag .. ' (%d+) (%d+)$')
   if gone then before = ms_of(gone) elseif tonumber(place) == first - 1 then before = tonumber(said) end
 end
-local answer, count, bytes, at = { tag, offset, ms, id, first, before, renewed or -1 }, 0, 0, math.max(from, first)
+local since = tonumber(string.match(begun, '^' .. tag .. ' (%d+)$')) or -1
+local answer, count, bytes, at = { tag, offset, ms, id, first, before, renewed or -1, since }, 0, 0, math.max(from, first)
 while count < most and at <= offset do
   local some = redis.call('XRANGE', KEYS[2], at .. '-0', offset .. '-0', 'COUNT', math.min(16, most - count))
   if #some == 0 then
@@ -141,7 +148,7 @@ while count < most and at <= offset do
     bytes = bytes + #payload
     if count > 0 and bytes > limit then return answer end
     count, at = count + 1, there + 1
-    answer[7 + count] = payload
+    answer[8 + count] = payload
   end
 end
 return answer`;
@@ -163,7 +170,8 @@ return answer`;
  *   5     the oldest offset that can be read
  *   6     the ms of the message before it; -1: not known
  *   7     the ms when this epoch was found in place of another; -1: it was not
- *   8…    the payloads, from the oldest or from `from` on
+ *   8     the ms when this epoch began; -1: not known
+ *   9…    the payloads, from the oldest or from `from` on
  *
  * The payloads end before the next hole. When `from` is in a hole, the oldest offset is the one after it.
  */

@@ -19,7 +19,7 @@
  * deadline: when the first try arrives later, the script finds the id there and does nothing.
  */
 import { GLOBAL_BIT, OUTSIDE_BIT } from '../../../protocol/position.js';
-import { ENTRIES, lives, ONLY_EPOCH } from './log.js';
+import { BEGUN, ENTRIES, lives, ONLY_EPOCH } from './log.js';
 
 const LATE = `
 if now > tonumber(ARGV[2]) then return 0 end`;
@@ -184,6 +184,7 @@ local function write()
   if ARGV[9] ~= '' then redis.call('SET', KEYS[#KEYS], table.concat(answers, ' '), 'PX', ARGV[9]) end
   redis.call('HSET', KEYS[1], 'e', tag, 'o', offset, 't', ms, 'i', last, 'a', oldest or '')
   moved = true
+  if fresh then redis.call('HSET', KEYS[1], 'n', ${BEGUN}) end
   if gone then redis.call('HSET', KEYS[1], 'b', gone) end
   redis.call('PEXPIRE', KEYS[1], ${lives('ARGV[4]')})${fence}
   if fresh then redis.call('UNLINK', KEYS[2]) end
