@@ -67,7 +67,7 @@ export const epochPages = (
 const textOf = (bound: Bound): string => {
   switch (bound._tag) {
     case 'Position':
-      return `${bound.tag} ${bound.offset}`;
+      return `${bound.tag} ${bound.offset} ${bound.sinceMs ?? ''}`;
     case 'Id':
       return formatId(bound.id);
     case 'Time':

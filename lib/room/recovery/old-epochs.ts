@@ -4,13 +4,17 @@
  * client has taken the last one.
  *
  *   the archive is asked for the message of the id
- *     ├─ it has the message ─────────▶ pages after the id, up to the present epoch ──▶ Sent
+ *     ├─ it has the message ─────────▶ the rest of its epoch, then the epochs after it ──▶ Sent
  *     ├─ retention has removed it ───▶ gap `expired`, then the same
  *     └─ it does not know the id ────▶ Lost, with the reason for a gap
  *
  *   a time is younger than a day, or the archive has an earlier message
  *     ├─ yes ─▶ pages from `OVERLAP_MS` before the time on, up to the present epoch ──▶ Sent
  *     └─ no: retention may have removed messages ─▶ gap `expired`, then the same
+ *
+ * In the epoch of the id, offsets count, not times: the time of an id may be that of the client's other log. The
+ * epochs after it are in the order of ids. When a clock went back between two epochs, their messages are mixed:
+ * so the pages end with one that has nothing but messages of the present epoch. A hole is a gap `expired`.
  *
  * When the archive does not answer in time, here or at a later page, the result is Lost too.
  *
@@ -32,6 +36,7 @@ import type { Bound as SliceBound } from '../../rx/coalesce.js';
 import { untilRight } from '../../rx/until-right.js';
 import type { EpochPage$, EpochPages } from './epoch-pages.js';
 import type { TurnQueue } from './turn-queue.js';
+import { knownTo, type Run, step, UNKNOWN } from './whole-runs.js';
 
 export interface OldEpochsDeps {
   readonly epochs: EpochPages;
@@ -50,6 +55,7 @@ export type OldEpochs =
   /** The rest cannot be given. */
   | { readonly _tag: 'Lost'; readonly messages: number; readonly reason: GapReason };
 
+type Place = Extract<Bound, { readonly _tag: 'Position' }>;
 type After = Extract<Resume, { readonly _tag: 'After' }>;
 type Since = Extract<Resume, { readonly _tag: 'Since' }>;
 
@@ -108,7 +114,7 @@ export const oldEpochs = (
 ): Observable<OldEpochs> =>
   new Observable((out) => {
     const { outbox } = membership.connection;
-    const current = { messages: 0 };
+    const current = { messages: 0, known: UNKNOWN };
 
     const end = (result: OldEpochs): void => {
       out.next(result);
@@ -126,17 +132,46 @@ export const oldEpochs = (
       );
     };
 
-    const after = (bound: Bound, fromMs = 0): void =>
+    /** The rest of the epoch of an id. */
+    const ownEpoch = (bound: Place, then: () => void): void =>
       read(epochs.after(bound, most.messages), ({ entries, more }) => {
-        const present = entries.findIndex(({ id }) => id.tag === presentTag);
-        const old = present < 0 ? entries : entries.slice(0, present);
-        const last = old.at(-1);
-        const next = present < 0 && more && last !== undefined ? last.id : undefined;
-        send(
-          old.filter(({ id }) => id.ms >= fromMs),
-          next && (() => after({ _tag: 'Id', id: next }, fromMs)),
+        const last = entries.at(-1);
+        const isOver = !more || last === undefined;
+        sendRuns(
+          runsOf(entries),
+          isOver ? then : () => ownEpoch({ ...bound, offset: last.id.offset }, then),
         );
       });
+
+    /** The messages after a bound, but those of the present epoch, and of the epoch `own`. */
+    const after = (
+      bound: Bound,
+      { own, fromMs = 0 }: { own?: number | undefined; fromMs?: number },
+    ): void =>
+      read(epochs.after(bound, most.messages), ({ entries, more }) => {
+        const last = entries.at(-1);
+        const isOver = !more || entries.every(({ id }) => id.tag === presentTag);
+        const old = entries.filter(({ id }) => id.tag !== presentTag && id.tag !== own);
+        sendRuns(
+          runsOf(old.filter(({ id }) => id.ms >= fromMs)),
+          isOver || last === undefined
+            ? undefined
+            : () => after({ _tag: 'Id', id: last.id }, { own, fromMs }),
+        );
+      });
+
+    const runsOf = (messages: readonly Publication[]): readonly Run[] => {
+      const [known, runs] = step(current.known, messages);
+      current.known = known;
+      return runs;
+    };
+
+    /** The first run goes out, with its gap, before the next one. */
+    const sendRuns = ([run, ...rest]: readonly Run[], then: (() => void) | undefined): void => {
+      if (run === undefined) return send([], then);
+      if (run.isAfterHole && !out.closed) gap('expired');
+      send(run.messages, rest.length === 0 ? then : () => sendRuns(rest, then));
+    };
 
     /** `then`: reads the page after these messages; undefined: they are the last ones. */
     const send = (messages: readonly Publication[], then: (() => void) | undefined): void => {
@@ -166,14 +201,21 @@ export const oldEpochs = (
         const { isLost, gap: reason } = gapAt(joiner, entries, clock.wall());
         if (isLost) return lost(reason ?? 'log_lost');
         if (reason !== undefined) gap(reason);
-        after({ _tag: 'Id', id });
+        const [entry] = entries;
+        const { tag } = id;
+        const offset =
+          reason === undefined || entry === undefined ? id.offset : entry.id.offset - 1;
+        current.known = knownTo(tag, offset);
+        const since = entry === undefined ? {} : { sinceMs: entry.id.ms };
+        const place: Place = { _tag: 'Position', tag, offset, ...since };
+        ownEpoch(place, () => after({ _tag: 'Id', id: entry?.id ?? id }, { own: tag }));
       });
     };
 
     const startSince = (joiner: Since): void => {
       const fromMs = joiner.ms - OVERLAP_MS;
       const from = (): void =>
-        after({ _tag: 'Time', ms: Math.floor(fromMs / STEP_MS) * STEP_MS }, fromMs);
+        after({ _tag: 'Time', ms: Math.floor(fromMs / STEP_MS) * STEP_MS }, { fromMs });
       // retention removes whole days, the oldest first, and nothing that is younger than a day
       if (clock.wall() - untoldOf(joiner) + LAG_MS < DAY_MS) return from();
       read(epochs.before(joiner.ms - LAG_MS), ({ entries }) => {

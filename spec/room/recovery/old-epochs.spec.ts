@@ -1,7 +1,11 @@
 /** A client comes back with an id of an epoch that has ended: the archive has the rest of it. */
+import { isNone } from 'fp-ts/lib/Option.js';
 import t from 'tap';
 import { archivedBroker } from '../../../lib/broker/archived/archived-broker.js';
 import { localBroker } from '../../../lib/broker/local.js';
+import { formatId, parseId, TIME_OF_OTHER_LOG } from '../../../lib/protocol/position.js';
+import { frameWithId } from '../../../lib/protocol/payload.js';
+import { bodyOf, Publication } from '../../../lib/protocol/publication.js';
 import { type HubWorld, hubWorld } from '../../support/hub-world.js';
 import type { Peer } from '../../support/peer.js';
 import { DOWN, type PlayedArchive, playedArchive } from '../../support/played-archive.js';
@@ -117,3 +121,74 @@ t.test('when a client had an empty room, then it gets all of the ended epoch', a
   w.clock.advance(1_000);
   t.same(story(back, 'r').slice(-4), [...numbers(1, 3), 'joined 3']);
 });
+
+t.test(
+  'when a message of an ended epoch is missing in the archive, then there is a gap in its place',
+  async (t) => {
+    const w = world();
+    const speaker = epoch(w, 1, 50);
+    epoch(w, 51, 60);
+    const rows = w.archive().rows.get('r') ?? [];
+    w.archive().rows.set(
+      'r',
+      rows.filter((_, i) => i !== 9 && i !== 50),
+    );
+    const back = w.connect({ room: 'r', lastId: chatId(speaker, 7) });
+    w.clock.advance(1_000);
+    t.same(story(back, 'r'), [
+      ...['8', '9', 'gap expired'],
+      ...numbers(11, 50),
+      'gap expired',
+      ...numbers(52, 60),
+      'joined 51',
+    ]);
+  },
+);
+
+t.test(
+  'when the time of an id is that of the other log, then the client gets the rest of the epoch once',
+  async (t) => {
+    const w = world();
+    const speaker = epoch(w, 1, 50);
+    const id = parseId(chatId(speaker, 6));
+    if (isNone(id)) throw new Error('the message has no id');
+    // the id of a `joined`
+    const joined = {
+      ...id.value,
+      ms: id.value.ms - 5_000,
+      outside: true,
+      nonce: TIME_OF_OTHER_LOG,
+    };
+    const back = w.connect({ room: 'r', lastId: formatId(joined) });
+    w.clock.advance(1_000);
+    t.same(story(back, 'r'), [...numbers(7, 50), 'joined 44']);
+  },
+);
+
+t.test(
+  'when the clock went back between two epochs, then the client gets both, each message once',
+  async (t) => {
+    const w = world();
+    const speaker = epoch(w, 1, 400);
+    epoch(w, 401, 403);
+    const rows = w.archive().rows.get('r') ?? [];
+    const [first] = rows.slice(200);
+    w.archive().rows.set(
+      'r',
+      rows.map((row, i) => {
+        if (i < 400 || first === undefined) return row;
+        const id = { ...row.id, ms: first.id.ms };
+        return new Publication(
+          id,
+          undefined,
+          row.type,
+          frameWithId(id, bodyOf(row.payload)),
+          undefined,
+        );
+      }),
+    );
+    const back = w.connect({ room: 'r', lastId: chatId(speaker, 7) });
+    w.clock.advance(1_000);
+    t.same(story(back, 'r'), [...numbers(8, 403), 'joined 396']);
+  },
+);
