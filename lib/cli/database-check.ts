@@ -34,7 +34,7 @@ export const findingsOf = (where: string, facts: ArchiveFacts): readonly Finding
   skewFinding(
     `PostgreSQL at ${where}`,
     facts.aheadMs,
-    'rejected_at of messages that cannot be stored is the time of PostgreSQL, retention counts by this machine',
+    'rejected_at of messages that cannot be stored is the time of PostgreSQL, and retention counts by it',
   ),
 ];
 

@@ -19,7 +19,7 @@ export const newDatabase = async (server: PostgresServer, name: string): Promise
 export const migrated = async (server: PostgresServer, name: string): Promise<string> => {
   const url = await newDatabase(server, name);
   const sessions = connections({ url, timeoutMs: 10_000 }, 'spec', 1);
-  const failure = await migrate(sessions, 'chat_api', Date.now());
+  const failure = await migrate(sessions, 'chat_api');
   await sessions.close();
   if (failure !== undefined) throw new Error(failure.detail);
   return url;

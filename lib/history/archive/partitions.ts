@@ -4,6 +4,8 @@
  *
  * A partition is made as a table and then attached, and is detached before it is dropped: so pods that store
  * and read do not wait. Pods that make or drop partitions take turns by an advisory lock.
+ *
+ * The clock of PostgreSQL decides which days are next, and which are old. That of a pod may be wrong.
  */
 import type pg from 'pg';
 
@@ -55,6 +57,8 @@ export const create = async (
       await client.query(
         `CREATE TABLE "${schema}"."${name}" (LIKE "${schema}".messages INCLUDING ALL)`,
       );
+      const madeAt = new Date(await serverMs(client)).toISOString();
+      await client.query(`COMMENT ON TABLE "${schema}"."${name}" IS '${MADE}${madeAt}'`);
       await client.query(
         `ALTER TABLE "${schema}".messages ATTACH PARTITION "${schema}"."${name}" FOR VALUES FROM ('${from}') TO ('${to}')`,
       );
@@ -67,27 +71,56 @@ export const create = async (
 };
 
 /** Makes the partitions of the next days. */
-export const createdAhead = (client: Client, schema: string, nowMs: number): Promise<void> =>
-  create(
+export const createdAhead = async (client: Client, schema: string): Promise<void> => {
+  const today = dayOf(await serverMs(client));
+  await create(
     client,
     schema,
-    Array.from({ length: DAYS_AHEAD + 1 }, (_, ahead) => dayOf(nowMs) + ahead),
+    Array.from({ length: DAYS_AHEAD + 1 }, (_, ahead) => today + ahead),
   );
+};
 
 /**
  * Drops the partitions of days that ended before this time; returns how many. A partition whose removal was
  * interrupted is dropped too.
  */
-export const drop = async (client: Client, schema: string, beforeMs: number): Promise<number> => {
+export const drop = (client: Client, schema: string, beforeMs: number): Promise<number> =>
+  dropped(client, schema, () => ({ beforeMs, isOld: (day) => endOf(day) <= beforeMs }));
+
+/**
+ * Drops the partitions of days that ended so many days ago. The broker's clock gave the ids, and it may be
+ * behind: then today's messages are in a partition of an old day. Such a partition was made after its day, or
+ * late in it. So a partition is old, too, when so many days have passed since a day after it was made.
+ */
+export const dropExpired = (client: Client, schema: string, days: number): Promise<number> =>
+  dropped(client, schema, async () => {
+    const beforeMs = (await serverMs(client)) - days * DAY_MS;
+    const isOld = (day: number, madeMs: number): boolean =>
+      Math.max(endOf(day), madeMs + DAY_MS) <= beforeMs;
+    return { beforeMs, isOld };
+  });
+
+interface Age {
+  /** Messages that were set aside before this time are removed. */
+  readonly beforeMs: number;
+  readonly isOld: (day: number, madeMs: number) => boolean;
+}
+
+const dropped = async (
+  client: Client,
+  schema: string,
+  ageOf: () => Age | Promise<Age>,
+): Promise<number> => {
   const { rows } = await client.query<{ locked: boolean }>(
     'SELECT pg_try_advisory_lock($1) AS locked',
     [LOCK],
   );
   if (rows[0]?.locked !== true) return 0;
   try {
-    const old = (await list(client, schema)).filter(({ name }) => {
+    const { beforeMs, isOld } = await ageOf();
+    const old = (await list(client, schema)).filter(({ name, comment }) => {
       const day = dayIn(name);
-      return day !== undefined && (day + 1) * DAY_MS <= beforeMs;
+      return day !== undefined && isOld(day, madeIn(comment));
     });
     for (const { name, state } of old) {
       const how = state === 'pending' ? 'FINALIZE' : 'CONCURRENTLY';
@@ -107,14 +140,35 @@ export const drop = async (client: Client, schema: string, beforeMs: number): Pr
   }
 };
 
+const endOf = (day: number): number => (day + 1) * DAY_MS;
+
+const serverMs = async (client: Client): Promise<number> => {
+  const { rows } = await client.query<{ ms: number }>(
+    'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS ms',
+  );
+  const [row] = rows;
+  if (row === undefined) throw new Error('PostgreSQL answered with no row');
+  return row.ms;
+};
+
+/** The comment of a partition: when it was made. */
+const MADE = 'made at ';
+
+/** Without a comment, as of an operator, the day in the name counts alone. */
+const madeIn = (comment: string | null): number => {
+  const ms = Date.parse(comment?.startsWith(MADE) === true ? comment.slice(MADE.length) : '');
+  return Number.isNaN(ms) ? -Infinity : ms;
+};
+
 interface Partition {
   readonly name: string;
   readonly state: 'attached' | 'pending' | 'detached';
+  readonly comment: string | null;
 }
 
 const list = async (client: Client, schema: string): Promise<readonly Partition[]> => {
   const { rows } = await client.query<Partition>(
-    `SELECT c.relname AS name,
+    `SELECT c.relname AS name, obj_description(c.oid, 'pg_class') AS comment,
        CASE WHEN i.inhrelid IS NULL THEN 'detached' WHEN i.inhdetachpending THEN 'pending' ELSE 'attached' END AS state
      FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
      WHERE c.relnamespace = to_regnamespace($1) AND c.relkind = 'r' AND c.relname ~ '^messages_p[0-9]{8,10}$'`,

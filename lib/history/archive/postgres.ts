@@ -10,12 +10,13 @@
  * Source: it subscribes to its timer of upkeep, and ends it with `close`.
  */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
+import type pg from 'pg';
 import { concat, defer, from, Subject, timer } from 'rxjs';
 import type { Clock } from '../../clock.js';
 import { circuit } from './circuit.js';
 import { connections, type Row } from './connection.js';
 import { errorOf, type Failure } from './failure.js';
-import { create, createdAhead, DAY_MS, dayOf, drop } from './partitions.js';
+import { create, createdAhead, dayOf, drop, dropExpired } from './partitions.js';
 import type { Archive, ArchiveError, ArchiveEvent, ArchivePage, PageQuery } from './port.js';
 import { publicationIn } from './row.js';
 import { migrate } from './schema.js';
@@ -69,7 +70,7 @@ export const postgresArchive = ({
   /** A standby answers a SELECT, but not an INSERT. */
   const probed = async (): Promise<Failure | undefined> => {
     if (!current.isMigrated) {
-      const failure = await migrate(writing, schema, clock.wall());
+      const failure = await migrate(writing, schema);
       if (failure !== undefined) return failure;
       current.isMigrated = true;
     }
@@ -114,12 +115,12 @@ export const postgresArchive = ({
     return right(pageIn(query, answer.right));
   };
 
-  const prune = async (beforeMs: number): Promise<Either<ArchiveError, number>> => {
+  const prune = async (
+    removed: (client: pg.Client) => Promise<number>,
+  ): Promise<Either<ArchiveError, number>> => {
     const refusal = breaker.refusal();
     if (refusal !== undefined) return left(refusal);
-    const days = await writing.session(UPKEEP_STATEMENT_MS, (client) =>
-      drop(client, schema, beforeMs),
-    );
+    const days = await writing.session(UPKEEP_STATEMENT_MS, removed);
     if (isLeft(days)) return left(errorOf(days.left));
     if (days.right > 0) report({ _tag: 'Pruned', days: days.right });
     return days;
@@ -128,11 +129,11 @@ export const postgresArchive = ({
   const upkeep = async (): Promise<void> => {
     if (breaker.refusal() !== undefined) return;
     const ahead = await writing.session(UPKEEP_STATEMENT_MS, (client) =>
-      createdAhead(client, schema, clock.wall()),
+      createdAhead(client, schema),
     );
     if (isLeft(ahead)) report({ _tag: 'UpkeepFailed', detail: ahead.left.detail });
     if (retentionDays === 0) return;
-    const pruned = await prune(clock.wall() - retentionDays * DAY_MS);
+    const pruned = await prune((client) => dropExpired(client, schema, retentionDays));
     if (isLeft(pruned)) report({ _tag: 'UpkeepFailed', detail: pruned.left.detail });
   };
 
@@ -152,7 +153,7 @@ export const postgresArchive = ({
     refusal: breaker.refusal,
     store: store.store,
     page: (query) => defer(() => from(read(query))),
-    prune: (beforeMs) => defer(() => from(prune(beforeMs))),
+    prune: (beforeMs) => defer(() => from(prune((client) => drop(client, schema, beforeMs)))),
     gauges: () => ({ ...store.size(), pages: current.pages }),
     close: () =>
       concat(

@@ -56,7 +56,6 @@ const OTHER_FILES = '(?!schema\\.[jt]s$).*';
 export const migrate = async (
   { session }: Pick<Connections, 'session'>,
   schema: string,
-  nowMs: number,
 ): Promise<Failure | undefined> => {
   const done = await session(MIGRATION_MS, async (client) => {
     // a role that may not create a schema may use one that exists
@@ -76,7 +75,7 @@ export const migrate = async (
       advisoryLockMode: 'wait',
       log: () => undefined,
     });
-    await createdAhead(client, schema, nowMs);
+    await createdAhead(client, schema);
   });
   return isLeft(done) ? done.left : undefined;
 };

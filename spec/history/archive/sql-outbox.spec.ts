@@ -144,7 +144,7 @@ t.test('when there is no table yet, then the session waits for the migration', a
   const waiting = firstValueFrom(open(t, url).session$.pipe(timeout(20_000)));
   await sleep(500);
   const sessions = connections({ url, timeoutMs: 5_000 }, 'spec', 1);
-  t.equal(await migrate(sessions, 'chat_api', Date.now()), undefined);
+  t.equal(await migrate(sessions, 'chat_api'), undefined);
   await sessions.close();
   t.equal((await waiting).doubtfulTo, 0);
 });
