@@ -55,7 +55,7 @@ export type OldEpochs =
   /** The rest cannot be given. */
   | { readonly _tag: 'Lost'; readonly messages: number; readonly reason: GapReason };
 
-type Place = Extract<Bound, { readonly _tag: 'Position' }>;
+type Position = Extract<Bound, { readonly _tag: 'Position' }>;
 type After = Extract<Resume, { readonly _tag: 'After' }>;
 type Since = Extract<Resume, { readonly _tag: 'Since' }>;
 
@@ -133,7 +133,7 @@ export const oldEpochs = (
     };
 
     /** The rest of the epoch of an id. */
-    const ownEpoch = (bound: Place, then: () => void): void =>
+    const ownEpoch = (bound: Position, then: () => void): void =>
       read(epochs.after(bound, most.messages), ({ entries, more }) => {
         const last = entries.at(-1);
         const isOver = !more || last === undefined;
@@ -207,8 +207,8 @@ export const oldEpochs = (
           reason === undefined || entry === undefined ? id.offset : entry.id.offset - 1;
         current.known = knownTo(tag, offset);
         const since = entry === undefined ? {} : { sinceMs: entry.id.ms };
-        const place: Place = { _tag: 'Position', tag, offset, ...since };
-        ownEpoch(place, () => after({ _tag: 'Id', id: entry?.id ?? id }, { own: tag }));
+        const from: Position = { _tag: 'Position', tag, offset, ...since };
+        ownEpoch(from, () => after({ _tag: 'Id', id: entry?.id ?? id }, { own: tag }));
       });
     };
 
