@@ -60,11 +60,23 @@ export const postgresArchive = ({
   const report = (event: ArchiveEvent): void => event$.next(event);
   const writing = connections(connection, 'writer', WRITERS);
   const reading = connections(connection, 'reader', READERS);
-  const current = { isMigrated: false, pages: 0 };
+  const current = {
+    isMigrated: false,
+    pages: 0,
+    /** Days of messages whose partitions could not be made. An INSERT of no rows does not need them. */
+    lacking: new Set<number>(),
+  };
 
   const written = async ({ text, values }: Statement): Promise<Failure | undefined> => {
     const answer = await writing.query(text, values);
     return isLeft(answer) ? answer.left : undefined;
+  };
+
+  const made = async (days: ReadonlySet<number>): Promise<Failure | undefined> => {
+    const answer = await writing.session(timeoutMs, (client) => create(client, schema, days));
+    current.lacking = isLeft(answer) ? new Set(days) : new Set();
+    if (!isLeft(answer)) return undefined;
+    return { ...answer.left, detail: `no partition can be made: ${answer.left.detail}` };
   };
 
   /** A standby answers a SELECT, but not an INSERT. */
@@ -74,6 +86,8 @@ export const postgresArchive = ({
       if (failure !== undefined) return failure;
       current.isMigrated = true;
     }
+    const failure = current.lacking.size === 0 ? undefined : await made(current.lacking);
+    if (failure !== undefined) return failure;
     return written(insertOf(schema, []));
   };
 
@@ -92,11 +106,7 @@ export const postgresArchive = ({
     circuit: breaker,
     report,
     insert: (rows) => written(insertOf(schema, rows)),
-    makeRoom: async (rows) => {
-      const days = new Set(rows.map(({ ms }) => dayOf(ms)));
-      const made = await writing.session(timeoutMs, (client) => create(client, schema, days));
-      return isLeft(made) ? made.left : undefined;
-    },
+    makeRoom: (rows) => made(new Set(rows.map(({ ms }) => dayOf(ms)))),
     setAside: (poisoned) => written(rejectOf(schema, poisoned)),
   });
 

@@ -4,7 +4,8 @@
  *
  *   store ─▶ queue ─▶ batch ─▶ INSERT ─┬─▶ stored
  *                                      ├─▶ a bad row: the halves of the batch, one after the other
- *                                      ├─▶ no partition: it is made, and the batch is sent again
+ *                                      ├─▶ no partition: it is made, and the batch is sent again; one that
+ *                                      │   cannot be made is a failure for the breaker
  *                                      └─▶ no connection: once more, then the breaker opens
  */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
@@ -110,6 +111,7 @@ export const writer = ({
     if (failure.kind === 'NoPartition' && !hasRoom) {
       const refused = await makeRoom(rows);
       if (refused === undefined) return storedExcept(items, true);
+      circuit.failed(refused);
       return left(refused);
     }
     if (failure.kind !== 'BadRow' && failure.kind !== 'NoPartition') return left(failure);

@@ -4,6 +4,7 @@ import { filter, firstValueFrom, timeout } from 'rxjs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { systemClock } from '../../../lib/clock.js';
+import { DAY_MS } from '../../../lib/history/archive/partitions.js';
 import type { Archive, ArchiveEvent } from '../../../lib/history/archive/port.js';
 import { postgresArchive } from '../../../lib/history/archive/postgres.js';
 import type { Publication } from '../../../lib/protocol/publication.js';
@@ -23,9 +24,9 @@ interface Watched {
   readonly close: () => Promise<void>;
 }
 
-const watched = (schema = 'chat_api'): Watched => {
+const watched = (schema = 'chat_api', url = server.url): Watched => {
   const archive = postgresArchive({
-    url: server.url,
+    url,
     clock: systemClock,
     timeoutMs: TIMEOUT_MS,
     schema,
@@ -221,6 +222,34 @@ t.test('when an operator must act, then the error says so', async (t) => {
   const restored = pod.next('Restored');
   await server.query('ALTER TABLE chat_api.hidden RENAME TO messages');
   await restored;
+  await pod.close();
+});
+
+t.test('when no partition can be made, then calls are refused until one can', async (t) => {
+  await server.query(
+    'CREATE ROLE chat LOGIN; CREATE SCHEMA days; GRANT USAGE, CREATE ON SCHEMA days TO chat',
+  );
+  const pod = watched('days', server.url.replace('//postgres@', '//chat@'));
+  await pod.next('Restored');
+  await server.query('REVOKE CREATE ON SCHEMA days FROM chat');
+  const sent = messages('days', 2, { ms: Date.now() - 5 * DAY_MS });
+  const error = await left(pod.archive.store('days', sent.slice(0, 1)));
+  t.match(error, {
+    _tag: 'Refused',
+    detail: /^no partition can be made: permission denied.*42501/,
+  });
+  // the breaker stays open: a probe without rows needs no partition
+  for (let i = 0; i < 30; i += 1) {
+    t.equal(pod.archive.refusal()?._tag, 'Refused');
+    await sleep(20);
+  }
+  t.match(pod.events.slice(1), [{ _tag: 'Interrupted', error }]);
+  t.equal(pod.events.length, 2);
+  const restored = pod.next('Restored');
+  await server.query('GRANT CREATE ON SCHEMA days TO chat');
+  await restored;
+  await store(pod.archive, 'days', sent);
+  t.equal((await all(pod.archive, 'days')).length, 2);
   await pod.close();
 });
 

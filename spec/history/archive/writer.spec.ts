@@ -33,7 +33,9 @@ const world = (bound = { messages: 100, bytes: 1_000_000 }) => {
     failures: number;
     /** Why no message can be set aside. */
     aside: Failure | undefined;
-  } = { refusal: undefined, failures: 0, aside: undefined };
+    /** Why no partition can be made. */
+    noRoom: Failure | undefined;
+  } = { refusal: undefined, failures: 0, aside: undefined, noRoom: undefined };
   const offsetsOf = (rows: readonly ArchiveRow[]): number[] => rows.map(({ offset }) => offset);
   const archive = writer({
     clock,
@@ -53,7 +55,7 @@ const world = (bound = { messages: 100, bytes: 1_000_000 }) => {
     insert: (rows) => new Promise((end) => inserts.push({ offsets: offsetsOf(rows), end })),
     makeRoom: async (rows) => {
       made.push(offsetsOf(rows));
-      return undefined;
+      return current.noRoom;
     },
     setAside: async (poisoned) => {
       if (current.aside !== undefined) return current.aside;
@@ -136,6 +138,18 @@ t.test(
     t.strictSame(w.answers[1], ['Poison'], 'no endless loop');
   },
 );
+
+t.test('when no partition can be made, then that is a failure for the breaker', async (t) => {
+  const w = world();
+  w.current.noRoom = failureOf(
+    Object.assign(new Error('permission denied'), { code: '42501' }),
+    false,
+  );
+  w.store(1, 1);
+  await w.end(NO_PARTITION);
+  t.strictSame(w.answers, ['Refused'], 'nothing was written');
+  t.equal(w.current.failures, 1);
+});
 
 t.test('when the connection breaks, then the batch is sent once more', async (t) => {
   const w = world();
