@@ -5,6 +5,8 @@
  *            └─ duplicate ─▶ log ─▶ archive ─▶ the first message ────────┤
  *                                                                       ▼
  *                 answer ◀─ Stored, Poison ── store ── Left ─▶ again, until the time is over ─▶ Left
+ *
+ * The first message is looked for once: what is stored later is the same one.
  */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js';
 import { isNone } from 'fp-ts/lib/Option.js';
@@ -27,6 +29,7 @@ export interface StoringDeps {
 
 /** A message that is not stored, and why. */
 export interface Unstored {
+  /** Of a duplicate the first message, if it was found; else what was sent the second time. */
   readonly publication: Publication;
   readonly error: ArchiveError;
 }
@@ -48,18 +51,23 @@ export const stored = (
   const message$ = receipt.duplicate
     ? defer(() => firstOf(deps, draft, own))
     : of<Found>(right(own));
-  const store$ = message$.pipe(
-    switchMap((found): Observable<Either<ArchiveError, unknown>> => {
-      if (isLeft(found)) return of(found);
-      const { right: publication } = found;
-      return publication === undefined ? of(found) : deps.archive.store(draft.room, [publication]);
-    }),
-  );
-  return untilRight(store$, clock, timeoutMs).pipe(
-    map((answer) =>
-      isLeft(answer) ? left({ publication: own, error: answer.left }) : right(undefined),
-    ),
-  );
+  return defer(() => {
+    const began = clock.scheduler.now();
+    const leftMs = (): number => timeoutMs - (clock.scheduler.now() - began);
+    return untilRight(message$, clock, timeoutMs).pipe(
+      switchMap((found): Observable<Either<Unstored, void>> => {
+        if (isLeft(found)) return of(left({ publication: own, error: found.left }));
+        const { right: publication } = found;
+        if (publication === undefined) return of(right(undefined));
+        const store$ = defer(() => deps.archive.store(draft.room, [publication]));
+        return untilRight(store$, clock, leftMs()).pipe(
+          map((answer) =>
+            isLeft(answer) ? left({ publication, error: answer.left }) : right(undefined),
+          ),
+        );
+      }),
+    );
+  });
 };
 
 /**

@@ -120,3 +120,30 @@ t.test(
     t.match(answers, [{ left: { publication: { idText: given.id }, error: DOWN } }]);
   },
 );
+
+t.test(
+  'when the archive does not take the first message of a duplicate, then this message is given back',
+  async (t) => {
+    const w = world();
+    w.archive.play(() => DOWN);
+    const { id } = w.receipt(w.draft('alice'));
+    let asked = 0;
+    const log: Log = {
+      page: (room, from, most) => {
+        asked += 1;
+        return asked === 1
+          ? w.broker.log.page(room, from, most)
+          : of(left({ _tag: 'Unreachable', detail: 'no connection' } as const));
+      },
+    };
+    const answers = w.store(w.draft('bob'), { id, duplicate: true, scope: 'cluster' }, log);
+    w.clock.advance(TIMEOUT_MS + 1_000);
+    t.equal(answers.length, 1);
+    for (const answer of answers) {
+      if (isRight(answer)) throw new Error('it was stored');
+      const { publication, error } = answer.left;
+      t.match(JSON.parse(publication.payload.toString()), { id, from: 'alice' });
+      t.same(error, DOWN);
+    }
+  },
+);
