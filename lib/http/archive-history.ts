@@ -122,7 +122,11 @@ const firstOfBoth = async (
   const inBounds = rest.right.entries.filter((entry) => isIn(before, entry));
   return isFull
     ? right({ entries: some, more: inBounds.length > 0 })
-    : right({ entries: [...some, ...inBounds], more: rest.right.more });
+    : right({
+        entries: [...some, ...inBounds],
+        // after a message that is not before the end, all others are not
+        more: rest.right.more && inBounds.length === rest.right.entries.length,
+      });
 };
 
 /** Shows whether there are more. */

@@ -68,6 +68,8 @@ t.test('when the messages of an answer are the last ones, then next is null', as
     ids: OLD_IDS.slice(0, 2),
     next: null,
   });
+  const between = { after: id(28, OLD_IDS), before: id(30, OLD_IDS), limit: '5' };
+  t.same(await room().ask(between), { ids: [id(29, OLD_IDS)], next: null });
   const alone = archivedRoom({ archived: NEW, epoch: NEW, first: 1 });
   t.same(await alone.ask({ limit: '40' }), { ids: NEW_IDS, next: null });
 });
