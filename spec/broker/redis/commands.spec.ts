@@ -12,7 +12,7 @@ import { virtualClock } from '../../support/virtual-clock.js';
 const SCRIPTS = scripts(false);
 const KEY = 'p:{p:realtime:room:r}';
 /** A position, then a page without entries. */
-const PAGE = [1, 3, 30, 'id', 4, -1, -1];
+const PAGE = [1, 3, 30, 'id', 4, -1, -1, -1];
 
 interface Asked {
   readonly script: keyof Scripts | undefined;
