@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import t from 'tap';
 import { GLOBAL } from '../lib/protocol/position.js';
 import { checker } from './support/invariants.js';
@@ -192,9 +194,12 @@ t.test('when an invariant exists, then one of the histories breaks it', async (t
 t.test(
   'when a hundred clients get 20,000 messages each, then a message costs under 6,000 bytes',
   async (t) => {
+    setFlagsFromString('--expose_gc');
+    const collect = runInNewContext('gc') as () => void;
     const check = checker();
     const MESSAGES = 20_000;
     const CLIENTS = 100;
+    collect();
     const before = process.memoryUsage().heapUsed;
     const all = Array.from({ length: CLIENTS }, (_, i) => {
       const ears = check.connected({ client: `c${i}`, user: 'alice', pod: 'a', at: 0, room: 'r' });
@@ -207,8 +212,9 @@ t.test(
       for (const ears of all) ears.received(text, n);
       all[0]?.received(ack(n), n);
     }
-    const { violations, counts } = check.verdict({ at: MESSAGES, settled: MESSAGES });
+    collect();
     const bytes = process.memoryUsage().heapUsed - before;
+    const { violations, counts } = check.verdict({ at: MESSAGES, settled: MESSAGES });
     t.same(violations, []);
     t.equal(counts.delivered, MESSAGES * CLIENTS);
     t.ok(bytes / MESSAGES < 6_000, `${Math.round(bytes / MESSAGES)} bytes a message`);
