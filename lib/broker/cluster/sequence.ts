@@ -3,7 +3,7 @@
  * older than the channel, outside the log, or in doubt until the log answers. Time matters only for messages
  * that come late.
  */
-import { isSome, none, type Option } from 'fp-ts/lib/Option.js';
+import { isSome } from 'fp-ts/lib/Option.js';
 import { BoundedMap } from '../../bounded-map.js';
 import type { Clock } from '../../clock.js';
 import type { Page } from '../../history/page.js';
@@ -12,7 +12,6 @@ import {
   GLOBAL,
   LastMessage,
   type LogPosition,
-  type MessageId,
   parseId,
   type Room,
 } from '../../protocol/position.js';
@@ -77,8 +76,6 @@ export interface Sequence {
   /** Delivers a message that the log does not have, under an id outside the log. Drops a repeat. */
   passThrough(publication: Publication): void;
 }
-
-const NO_ID: Option<MessageId> = none;
 
 /** How many epochs are remembered that Redis may come back to. */
 const MAX_PREVIOUS_EPOCHS = 8;
@@ -180,7 +177,7 @@ export const sequence = (deps: SequenceDeps): Sequence => {
         previousEpochs.put(known.tag, known);
         ids.clear();
       }
-      const last = top.id === null ? NO_ID : parseId(top.id);
+      const last = parseId(top.id ?? '');
       if (isSome(last)) seen.add(last.value);
       lateUntil = clock.scheduler.now() + lateMs;
       known = top;

@@ -127,12 +127,15 @@ export const writeOutcome = (writer: ByteWriter, outcome: Outcome): void => {
 };
 
 export const readOutcome = (reader: ByteReader): Outcome => {
-  switch (reader.byte()) {
+  const number = reader.byte();
+  switch (number) {
     case PLACED:
       return { _tag: 'Placed', id: reader.text() };
     case DUPLICATE:
       return { _tag: 'Duplicate', id: reader.text() };
-    default:
+    case KEY_REUSED:
       return { _tag: 'KeyReused' };
+    default:
+      throw new RangeError(`no outcome has the number ${number}`);
   }
 };

@@ -18,3 +18,7 @@ t.test('when outcomes are written, then the same outcomes are read', async (t) =
     [{ _tag: 'Duplicate', id: 'first' }, { _tag: 'KeyReused' }],
   );
 });
+
+t.test('when an outcome has a number that is not known, then it is not read', async (t) => {
+  t.throws(() => readOutcome(new ByteReader(Buffer.from([9]))), RangeError);
+});
